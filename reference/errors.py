@@ -1,0 +1,63 @@
+"""The typed errors: every error that leaves the package is an `NNCError` that says where and against which rule."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    """What kind of fault a refused stream has; the list is closed."""
+
+    TRUNCATED = "truncated"
+    SIZE = "size"
+    ORDER = "order"
+    RESERVED = "reserved"
+    VALUE = "value"
+    DIMENSION = "dimension"
+    ALIGNMENT = "alignment"
+    ENTROPY = "entropy"
+    TEXT = "text"
+    TOPOLOGY = "topology"
+    REFERENCE = "reference"
+    LIMIT = "limit"
+    UNSUPPORTED = "unsupported"
+
+
+class NNCError(Exception):
+    """The root of all errors raised on purpose by this package."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in a stream: the unit's number (0 is the first), its type's name, byte and bit offset from the stream's first byte, element, clause."""
+
+    unit: int
+    unit_type: str
+    byte: int
+    bit: int
+    element: str
+    clause: str
+
+    def __str__(self) -> str:
+        return f"unit {self.unit} ({self.unit_type}), byte {self.byte}.{self.bit}, {self.element} (clause {self.clause})"
+
+
+class StreamError(NNCError):
+    """A stream breaks a rule of the registry (`syntax.rules`).
+
+    ``rule`` is the rule's id, ``category`` its category, ``place`` where it was met, ``detail`` what was found.
+    """
+
+    def __init__(self, rule: str, category: Category, place: Place, detail: str) -> None:
+        super().__init__(f"{category}: {detail} [rule {rule}; {place}]")
+        self.rule = rule
+        self.category = category
+        self.place = place
+        self.detail = detail
+
+
+class EncodeError(NNCError):
+    """What was asked of the encoder cannot be written as a good stream."""
+
+
+class ModelError(NNCError):
+    """A model or tensor file cannot be read, or its topology cannot be used."""

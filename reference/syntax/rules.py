@@ -1,0 +1,98 @@
+"""The rules that a good stream keeps, and what a decoder does with a stream that breaks one.
+
+The standard defines the output of conforming streams only; the policy is this project's. ``must``: the stream has no
+output that could be meant, a decoder refuses it. ``may``: refusing, and giving exactly the lenient output, both pass.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from nnc_conformance.reference.errors import Category
+
+
+class Provenance(StrEnum):
+    """Where a fact comes from. V: an independent decoder does so on real streams; P: published; I: inferred, never certified."""
+
+    VERIFIED = "V"
+    PUBLISHED = "P"
+    INFERRED = "I"
+    OWN = "-"
+
+
+class Policy(StrEnum):
+    """What a decoder does with a stream that breaks the rule."""
+
+    MUST = "must"
+    MAY = "may"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One row: the condition that a good stream keeps."""
+
+    id: str
+    clause: str
+    condition: str
+    policy: Policy
+    category: Category
+    provenance: Provenance
+    edition: int = 2022
+
+
+def _rule(row: str) -> Rule:
+    rule_id, clause, condition, policy, category, source = (cell.strip() for cell in row.split("|"))
+    return Rule(rule_id, clause, condition, Policy(policy), Category(category), Provenance(source))
+
+
+_ROWS: Final = """
+unit-size-min | 6 | nnr_unit_size covers its own field and header | must | size | V
+unit-size-end | 6 | a unit ends within the stream | must | truncated | V
+header-in-unit | 6 | every header element lies within its unit | must | truncated | V
+string-end | 6 | st(v) has its zero byte within the unit | must | truncated | V
+string-utf8 | 6 | st(v) is UTF-8 | must | text | V
+unit-type | 6 | nnr_unit_type is 0..6; else skipped whole when lenient | may | reserved | P
+first-unit | 6 | the first unit is NNR_STR | may | order | P
+profile | 6 | general_profile_idc is 0 | may | unsupported | P
+mps-first | 6 | an NNR_MPS comes before the first NNR_NDU | must | order | V
+mps-once | 6 | one NNR_MPS (a later one replaces it when lenient) | may | order | V
+str-once | 6 | one NNR_STR | may | order | V
+index-list | 6 | an indexed reference has a REFLIST before it | must | reference | V
+index-range | 6 | topology_elem_id_index is below the list's length | must | reference | V
+id-unique | 6 | no parameter is coded twice (the later wins when lenient) | may | reference | I
+payload-type | 6 | nnr_compressed_data_unit_payload_type is 0..3 | must | reserved | V
+data-format | 6 | nnr_decompressed_data_format is 0..9 | must | reserved | P
+scan-order | 6 | scan_order is 0..4 | must | reserved | V
+reserved-bits | 6 | reserved bits are zero; ignored when lenient | may | reserved | P
+alignment-one | 6 | byte_alignment's first bit is 1; ignored when lenient | may | alignment | V
+alignment-zero | 6 | byte_alignment's other bits are 0; ignored when lenient | may | alignment | I
+dims-count | 6 | count_tensor_dimensions is at least 1 where tensor_dimensions_flag is 1 | must | dimension | I
+dims-zero | 6 | no dimension is 0 (an empty tensor when lenient) | may | dimension | I
+dims-product | 6 | the product of the dimensions fits the limits | must | limit | -
+dims-absent | 6 | dimensions are given, or follow from a topology | must | dimension | V
+qp-in-force | 6 | a FLOAT or BLOCK has a qp in force (MPS or LPS with QSU or QCB) | must | reference | V
+block-vectors | 6 | in a BLOCK, LS, BN, BI need dim 0 | must | dimension | V
+block-ids | 6 | a BLOCK lists exactly the ids that compressed_parameter_types asks for | must | reference | V
+rank | 6 | decomposition_rank and g_number_of_rows are at least 1, g_number_of_rows divides the product of the dims | must | dimension | P
+codebook-size | 6 | codebook_size is at least 1; CbZeroOffset lies in it | must | value | V
+codebook-index | 9 | k + CbZeroOffset lies in the codebook for every index | must | value | V
+codebook-range | 6 | codebook values fit int32 | must | value | I
+prefix | 10 | at most 31 prefix bins of 1; the index fits int32 | must | entropy | P
+interval | 10 | IvlOffset is below IvlCurrRange | must | entropy | I
+terminate | 10 | the terminate bin is 1 after the last tensor | must | entropy | V
+cabac-end | 10 | the codeword does not read past the unit | must | truncated | V
+stop-bits | 10 | stop bit 1, then zeros; ignored when lenient | may | alignment | V
+payload-end | 6 | no bytes after the payload; ignored when lenient | may | size | V
+entry-points | 10 | entry points agree with sequential decoding; ignored when lenient (sequential output) | may | entropy | V
+raw-size | 6 | RAW_FLOAT has 4 bytes an element | must | truncated | V
+format-range | 6 | every value fits the decompressed format | must | value | I
+deflate | 6 | a deflated topology inflates whole, within the limit | must | topology | P
+partial-order | 6 | partial_data_counter falls by one to 0 within a set of units of one type | must | order | P
+aggregate-nest | 6 | an aggregate holds no aggregate and no NNR_STR | may | order | I
+aggregate-entry | 6 | entry points of an aggregate lie on unit starts | may | size | I
+map-count | 6 | map counts and class counts fit their unit | must | truncated | V
+limits | - | units, depth, bytes and wall time stay within the decoder's limits | must | limit | -
+"""
+
+RULES: Final[dict[str, Rule]] = {rule.id: rule for rule in map(_rule, _ROWS.strip().splitlines())}
+"""Every rule by id, in the order of the sheet."""
