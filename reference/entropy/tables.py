@@ -5,6 +5,7 @@ Provenance V: an independent decoder reads and writes streams made with exactly 
 
 from typing import Final
 
+# fmt: off
 LPS_RANGE_TABLE: Final = (
     128, 112, 97, 84, 74, 65, 57, 50, 45, 39, 34, 30, 27, 23, 20, 18, 15, 14, 12, 11, 10, 9, 7, 7, 5, 5, 4, 4, 3, 3, 2, 2,
     142, 125, 108, 93, 82, 72, 63, 56, 50, 43, 38, 33, 30, 26, 22, 20, 17, 16, 13, 12, 11, 10, 8, 8, 6, 6, 5, 5, 3, 3, 2, 2,
@@ -15,12 +16,15 @@ LPS_RANGE_TABLE: Final = (
     213, 187, 163, 140, 123, 108, 95, 84, 75, 65, 58, 50, 45, 39, 33, 30, 26, 24, 20, 18, 16, 15, 13, 13, 9, 9, 7, 7, 5, 5, 3, 3,
     228, 200, 174, 150, 132, 116, 102, 90, 80, 70, 62, 54, 48, 42, 36, 32, 28, 26, 22, 20, 18, 16, 14, 14, 10, 10, 8, 8, 6, 6, 4, 4,
 )
+# fmt: on
 """rLPS by ``abs(s >> 7) + (ivlCurrRange & 0xE0)``: 8 rows of 32, the row being bits 7..5 of the range."""
 
+# fmt: off
 STATE_STEP_TABLE: Final = (
     2512, 2288, 2064, 1840, 1616, 1392, 1168, 944, 720, 560, 464, 368, 272, 208, 144, 80,
     64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 0,
 )
+# fmt: on
 """Step of a probability state by ``16 + (the state scaled to 5 signed bits)``."""
 
 CONTEXT_PARAMETER_SETS: Final = (
