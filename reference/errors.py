@@ -28,7 +28,7 @@ class NNCError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a stream: the unit's number (0 is the first), its type's name, byte and bit offset from the stream's first byte, element, clause."""
+    """A place in a stream: number and type of the unit (0 is the first), byte and bit from the stream's first, element, clause."""
 
     unit: int
     unit_type: str

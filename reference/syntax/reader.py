@@ -1,0 +1,107 @@
+"""The walker that reads: from bits to values, every rule enforced, every error placed."""
+
+from typing import Any
+
+from nnc_conformance.reference.errors import Place, StreamError
+from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.syntax.descriptors import BitReader, LongGolomb, NoZeroByte, OutOfBits
+from nnc_conformance.reference.syntax.elements import clause_of
+from nnc_conformance.reference.syntax.rules import RULES, Policy
+from nnc_conformance.reference.syntax.walker import Observer, Values, Walker
+
+
+class Reader(Walker):
+    """Reads the elements that structures ask for from ``data``, from ``position`` to ``end`` (in bits; to the end when None).
+
+    Strict: a rule that is not kept raises `StreamError`. With ``lenient`` a broken ``may`` rule is added to ``reports``.
+    ``shift`` is added to the positions that errors and elements tell, for data that stands elsewhere in the stream.
+    """
+
+    def __init__(
+        self,
+        data: bytes,
+        *,
+        interpretation: Interpretation,
+        lenient: bool = False,
+        observer: Observer | None = None,
+        reports: list[StreamError] | None = None,
+        position: int = 0,
+        end: int | None = None,
+    ) -> None:
+        super().__init__(interpretation, observer)
+        self.bits = BitReader(data, position, end)
+        self.lenient = lenient
+        self.reports: list[StreamError] = [] if reports is None else reports
+
+    @property
+    def position(self) -> int:
+        """The position in the stream, in bits."""
+        return self.bits.position
+
+    def error(self, rule: str, detail: str, element: str | None = None, position: int | None = None) -> StreamError:
+        """The error of a rule broken at a position (here, when None)."""
+        element, at = element or self.element, self.position if position is None else position
+        place = Place(self.unit, self.unit_type, at >> 3, at & 7, element, clause_of(element))
+        return StreamError(rule, RULES[rule].category, place, detail)
+
+    def require(self, rule: str, kept: bool, detail: str, element: str | None = None) -> None:
+        """Raises `StreamError` where the rule is not kept; a lenient reader only reports a ``may`` rule."""
+        if not kept:
+            error = self.error(rule, detail, element)
+            if RULES[rule].policy is Policy.MUST or not self.lenient:
+                raise error
+            self.reports.append(error)
+
+    def _enter(self, name: str, index: int | None) -> Values:
+        values: Values = {}
+        self._store(name, index, values)
+        return values
+
+    def _store(self, name: str, index: int | None, value: Any) -> None:
+        if index is None:
+            self.values[name] = value
+        else:
+            self.values.setdefault(name, []).append(value)
+
+    def _code(self, name: str, descriptor: str, index: int | None, *arguments: int) -> Any:
+        start = self.position
+        try:
+            value = self._read(descriptor, *arguments)
+        except OutOfBits:
+            raise self.error(self.overrun_rule, f"the unit ends within {self.element}", position=start) from None
+        except LongGolomb as error:
+            raise self.error("golomb-length", str(error), position=start) from None
+        except NoZeroByte as error:
+            raise self.error("string-end", str(error), position=start) from None
+        except UnicodeDecodeError as error:
+            raise self.error("string-utf8", f"not UTF-8: {error.reason} at byte {error.start} of the string", position=start) from None
+        self._store(name, index, value)
+        return value
+
+    def _read(self, descriptor: str, *arguments: int) -> Any:
+        match descriptor.partition("(")[0]:
+            case "u":
+                return self.bits.bits(*arguments)
+            case "i":
+                return self.bits.signed(*arguments)
+            case "ue":
+                return self.bits.golomb(*arguments)
+            case "ie":
+                return self.bits.signed_golomb(*arguments)
+            case "flt":
+                return self.bits.binary32()
+            case "st":
+                return self.bits.string().decode()
+            case _:
+                return self.bits.rest()
+
+    def bound(self, nnr_unit_size: int, start: int) -> None:
+        """Bounds the unit; ``unit-size-min`` and ``unit-size-end`` are enforced here."""
+        end = start + 8 * nnr_unit_size
+        self.require("unit-size-min", end > self.position, f"nnr_unit_size is {nnr_unit_size}: smaller than its own field and header")
+        self.require("unit-size-end", end <= self.bits.end, f"a unit of {nnr_unit_size} bytes with {(self.bits.end - start) >> 3} left")
+        self.bits.end = end
+
+    def bytes_left(self) -> int:
+        """Whole bytes from here to the bound."""
+        return (self.bits.end - self.position) >> 3

@@ -1,0 +1,146 @@
+"""What a syntax structure sees: one interface for the reader, the writer and all that watches them.
+
+A structure is a plain function over a `Walker` and reads like the standard's table. Each call names one syntax element
+with its descriptor and returns its value: the reader takes it from the stream, the writer from the values it was given.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnc_conformance.reference.interpretation import AlignmentBits, Interpretation
+
+Values = dict[str, Any]
+"""The values of one structure: element name to int, float32, str, bytes, list of these (indexed elements), or nested `Values`."""
+
+UNIT_ROOT = "bitstream"
+
+
+@dataclass(frozen=True)
+class Element:
+    """One element as met in a stream: the path of structures around it, its own name, the index of an array element, and its bits."""
+
+    path: tuple[str, ...]
+    name: str
+    index: int | None
+    descriptor: str
+    value: Any
+    bit: int
+    end_bit: int
+    unit: int
+    unit_type: str
+
+    @property
+    def label(self) -> str:
+        """The name with its index, as the standard writes it."""
+        return self.name if self.index is None else f"{self.name}[{self.index}]"
+
+
+Observer = Callable[[Element], None]
+
+
+class Walker(ABC):
+    """The base of reader and writer: keeps the path, the values of the structure in hand and the unit; tells the observer."""
+
+    def __init__(self, interpretation: Interpretation, observer: Observer | None) -> None:
+        self.interpretation = interpretation
+        self.observer = observer
+        self.path: tuple[str, ...] = ()
+        self.values: Values = {}
+        self.unit = 0
+        self.unit_type = "none"
+        self.element = "nnr_unit_size_flag"
+        self.overrun_rule = "header-in-unit"
+
+    @property
+    @abstractmethod
+    def position(self) -> int:
+        """The position in the stream, in bits."""
+
+    @abstractmethod
+    def _code(self, name: str, descriptor: str, index: int | None, *arguments: int) -> Any:
+        """Reads or writes one element of the given descriptor and returns its value."""
+
+    @abstractmethod
+    def require(self, rule: str, kept: bool, detail: str, element: str | None = None) -> None:
+        """States a rule of the registry; the reader raises or reports where it is not kept, the writer refuses to write."""
+
+    @abstractmethod
+    def _enter(self, name: str, index: int | None) -> Values:
+        """Makes the values of a nested structure current and returns them."""
+
+    @abstractmethod
+    def bound(self, nnr_unit_size: int, start: int) -> None:
+        """Bounds all that follows by the unit's size in bytes, counted from bit ``start``."""
+
+    @abstractmethod
+    def bytes_left(self) -> int:
+        """Whole bytes from here to the unit's end, as the reader knows them; the writer gives those of the values it holds."""
+
+    def _element(self, name: str, descriptor: str, index: int | None, *arguments: int) -> Any:
+        self.element = name if index is None else f"{name}[{index}]"
+        start = self.position
+        value = self._code(name, descriptor, index, *arguments)
+        if self.observer is not None:
+            self.observer(Element(self.path, name, index, descriptor, value, start, self.position, self.unit, self.unit_type))
+        return value
+
+    @contextmanager
+    def structure(self, name: str, index: int | None = None, overrun_rule: str | None = None) -> Iterator[Values]:
+        """A structure within a structure: its elements are values of their own; ``overrun_rule`` names the rule broken by a cut in it."""
+        outer = self.path, self.values, self.overrun_rule
+        self.values = self._enter(name, index)
+        self.path = (*self.path, name if index is None else f"{name}[{index}]")
+        self.overrun_rule = overrun_rule or self.overrun_rule
+        try:
+            yield self.values
+        finally:
+            self.path, self.values, self.overrun_rule = outer
+
+    def u(self, name: str, n: int, index: int | None = None) -> int:
+        """u(n)."""
+        return int(self._element(name, f"u({n})", index, n))
+
+    def i(self, name: str, n: int, index: int | None = None) -> int:
+        """i(n)."""
+        return int(self._element(name, f"i({n})", index, n))
+
+    def ue(self, name: str, k: int, index: int | None = None) -> int:
+        """ue(k)."""
+        return int(self._element(name, f"ue({k})", index, k))
+
+    def ie(self, name: str, k: int, index: int | None = None) -> int:
+        """ie(k)."""
+        return int(self._element(name, f"ie({k})", index, k))
+
+    def flt(self, name: str, index: int | None = None) -> np.float32:
+        """flt(32)."""
+        value: np.float32 = self._element(name, "flt(32)", index)
+        return value
+
+    def st(self, name: str, index: int | None = None) -> str:
+        """st(v)."""
+        return str(self._element(name, "st(v)", index))
+
+    def bs(self, name: str) -> bytes:
+        """bs(v)."""
+        return bytes(self._element(name, "bs(v)", None))
+
+    def reserved(self, n: int, index: int | None = None) -> None:
+        """nnr_reserved_zero_nbits."""
+        name = f"nnr_reserved_zero_{n}bit{'s' if n > 1 else ''}"
+        value = self.u(name, n, index)
+        self.require("reserved-bits", value == 0, f"{name} is {value}")
+
+    def byte_alignment(self) -> None:
+        """byte_alignment(): one bit 1, then zeros to the end of the byte; at an aligned position a whole byte."""
+        n = 8 - (self.position & 7)
+        value = self._element("byte_alignment", f"u({n})", None, n)
+        self.require("alignment-one", value >> (n - 1) == 1, "the first bit of byte_alignment() is 0")
+        if self.interpretation.alignment_bits is AlignmentBits.CHECKED:
+            zero = value & ((1 << (n - 1)) - 1) == 0
+            self.require("alignment-zero", zero, "a bit of byte_alignment() after its first is not 0")
