@@ -73,6 +73,15 @@ class BitReader:
         raw = self.bits(32).to_bytes(4)
         return np.frombuffer(raw, dtype="<f4")[0].astype(np.float32)  # type: ignore[no-any-return]
 
+    def flags(self, count: int) -> np.ndarray:
+        """``count`` times u(1), as uint8 of shape (count,); raises `OutOfBits`."""
+        start, stop = self.position, self.position + count
+        if stop > self.end:
+            raise OutOfBits(start)
+        self.position = stop
+        raw = np.frombuffer(self.data[start >> 3 : (stop + 7) >> 3], dtype=np.uint8)
+        return np.unpackbits(raw)[start & 7 : (start & 7) + count]
+
     def string(self) -> bytes:
         """st(v): the bytes before the next zero byte, which is read too; raises `NoZeroByte`."""
         start = self.position
@@ -138,6 +147,10 @@ class BitWriter:
         """flt(32)."""
         self.bits(int.from_bytes(np.asarray(value, dtype="<f4").tobytes()), 32)
 
+    def flags(self, values: np.ndarray) -> None:
+        """u(1) for each value, uint8 of one dimension."""
+        self.bits(int.from_bytes(np.packbits(values)) >> (-len(values) & 7), len(values))
+
     def string(self, value: bytes) -> None:
         """st(v): ``value`` and a zero byte."""
         self.data(value + b"\0")
@@ -149,6 +162,11 @@ class BitWriter:
         else:
             self.buffer += value
             self.position += 8 * len(value)
+
+    def replace(self, first: int, count: int, value: bytes) -> None:
+        """Puts ``value`` in the place of ``count`` bytes from byte ``first`` on; the writer stands at a byte boundary."""
+        self.buffer[first : first + count] = value
+        self.position = 8 * len(self.buffer)
 
 
 def value_range(descriptor: str) -> tuple[int, int] | None:

@@ -1,5 +1,7 @@
 """The walker that reads: from bits to values, every rule enforced, every error placed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from nnc_conformance.reference.errors import Place, StreamError
@@ -14,7 +16,6 @@ class Reader(Walker):
     """Reads the elements that structures ask for from ``data``, from ``position`` to ``end`` (in bits; to the end when None).
 
     Strict: a rule that is not kept raises `StreamError`. With ``lenient`` a broken ``may`` rule is added to ``reports``.
-    ``shift`` is added to the positions that errors and elements tell, for data that stands elsewhere in the stream.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Reader(Walker):
         super().__init__(interpretation, observer)
         self.bits = BitReader(data, position, end)
         self.lenient = lenient
+        self.pieces: tuple[tuple[int, int], ...] = ((0, 0),)
         self.reports: list[StreamError] = [] if reports is None else reports
 
     @property
@@ -40,9 +42,14 @@ class Reader(Walker):
 
     def error(self, rule: str, detail: str, element: str | None = None, position: int | None = None) -> StreamError:
         """The error of a rule broken at a position (here, when None)."""
-        element, at = element or self.element, self.position if position is None else position
+        element, at = element or self.element, self.stream_bit(self.position if position is None else position)
         place = Place(self.unit, self.unit_type, at >> 3, at & 7, element, clause_of(element))
         return StreamError(rule, RULES[rule].category, place, detail)
+
+    def stream_bit(self, position: int) -> int:
+        """Where in the stream a position of this reader stands; not the same for a joined payload."""
+        first, bit = next(piece for piece in reversed(self.pieces) if 8 * piece[0] <= position)
+        return bit + position - 8 * first
 
     def require(self, rule: str, kept: bool, detail: str, element: str | None = None) -> None:
         """Raises `StreamError` where the rule is not kept; a lenient reader only reports a ``may`` rule."""
@@ -75,11 +82,14 @@ class Reader(Walker):
             raise self.error("string-end", str(error), position=start) from None
         except UnicodeDecodeError as error:
             raise self.error("string-utf8", f"not UTF-8: {error.reason} at byte {error.start} of the string", position=start) from None
-        self._store(name, index, value)
+        if name != "byte_alignment":
+            self._store(name, index, value)
         return value
 
     def _read(self, descriptor: str, *arguments: int) -> Any:
         match descriptor.partition("(")[0]:
+            case "u" if descriptor.endswith("[]"):
+                return self.bits.flags(*arguments)
             case "u":
                 return self.bits.bits(*arguments)
             case "i":
@@ -95,12 +105,25 @@ class Reader(Walker):
             case _:
                 return self.bits.rest()
 
-    def bound(self, nnr_unit_size: int, start: int) -> None:
-        """Bounds the unit; ``unit-size-min`` and ``unit-size-end`` are enforced here."""
-        end = start + 8 * nnr_unit_size
-        self.require("unit-size-min", end > self.position, f"nnr_unit_size is {nnr_unit_size}: smaller than its own field and header")
-        self.require("unit-size-end", end <= self.bits.end, f"a unit of {nnr_unit_size} bytes with {(self.bits.end - start) >> 3} left")
+    @contextmanager
+    def unit_bounds(self, nnr_unit_size: int, start: int) -> Iterator[None]:
+        """Bounds a unit; ``unit-size-min`` and ``unit-size-end`` are enforced here."""
+        outer, end = self.bits.end, start + 8 * nnr_unit_size
+        self.require("unit-size-min", end > self.position, f"nnr_unit_size {nnr_unit_size} is smaller than its own field and header")
+        self.require("unit-size-end", end <= outer, f"a unit of {nnr_unit_size} bytes with {(outer - start) >> 3} left")
         self.bits.end = end
+        yield
+        self.bits.position, self.bits.end = end, outer
+
+    @contextmanager
+    def joined(self, data: bytes, pieces: tuple[tuple[int, int], ...]) -> Iterator[Walker]:
+        """A reader of ``data`` that stores into the same values and tells positions in the stream."""
+        inner = Reader(
+            data, interpretation=self.interpretation, lenient=self.lenient, observer=self.observer, reports=self.reports
+        )  # fmt: skip
+        inner.values, inner.path, inner.unit, inner.unit_type = self.values, self.path, self.unit, self.unit_type
+        inner.pieces = pieces
+        yield inner
 
     def bytes_left(self) -> int:
         """Whole bytes from here to the bound."""

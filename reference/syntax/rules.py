@@ -60,6 +60,9 @@ str-once | 6 | one NNR_STR | may | order | V
 index-list | 6 | an indexed reference has a REFLIST before it | must | reference | V
 index-range | 6 | topology_elem_id_index is below the list's length | must | reference | V
 id-unique | 6 | no parameter is coded twice (the later wins when lenient) | may | reference | I
+storage-format | 6 | a storage format is 0..6 (its data is kept as UNREC when lenient) | may | reserved | I
+compression-format | 6 | a compression format is 0..1 | must | reserved | I
+rep-type | 6 | nnr_rep_type is 0..1 | must | reserved | I
 payload-type | 6 | nnr_compressed_data_unit_payload_type is 0..3 | must | reserved | V
 data-format | 6 | nnr_decompressed_data_format is 0..9 | must | reserved | P
 scan-order | 6 | scan_order is 0..4 | must | reserved | V
@@ -74,6 +77,7 @@ qp-in-force | 6 | a FLOAT or BLOCK has a qp in force (MPS or LPS with QSU or QCB
 block-vectors | 6 | in a BLOCK, LS, BN, BI need dim 0 | must | dimension | V
 block-ids | 6 | a BLOCK lists exactly the ids that compressed_parameter_types asks for | must | reference | V
 rank | 6 | decomposition_rank and g_number_of_rows are at least 1, g_number_of_rows divides the product of the dims | must | dimension | P
+golomb-length | 6 | an exp-Golomb suffix has at most 63 bits | must | value | I
 codebook-size | 6 | codebook_size is at least 1; CbZeroOffset lies in it | must | value | V
 codebook-index | 9 | k + CbZeroOffset lies in the codebook for every index | must | value | V
 codebook-range | 6 | codebook values fit int32 | must | value | I
@@ -89,6 +93,8 @@ format-range | 6 | every value fits the decompressed format | must | value | I
 deflate | 6 | a deflated topology inflates whole, within the limit | must | topology | P
 partial-order | 6 | partial_data_counter falls by one to 0 within a set of units of one type | must | order | P
 aggregate-nest | 6 | an aggregate holds no aggregate and no NNR_STR | may | order | I
+aggregate-type | 6 | nnr_aggregate_unit_type is 0; ignored when lenient | may | reserved | I
+mapping | 6 | split indexes rise below the axis, the axis and shift indexes are below the number of dimensions | must | dimension | I
 aggregate-entry | 6 | entry points of an aggregate lie on unit starts | may | size | I
 map-count | 6 | map counts and class counts fit their unit | must | truncated | V
 limits | - | units, depth, bytes and wall time stay within the decoder's limits | must | limit | -

@@ -6,7 +6,7 @@ with its descriptor and returns its value: the reader takes it from the stream, 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,6 @@ from nnc_conformance.reference.interpretation import AlignmentBits, Interpretati
 
 Values = dict[str, Any]
 """The values of one structure: element name to int, float32, str, bytes, list of these (indexed elements), or nested `Values`."""
-
-UNIT_ROOT = "bitstream"
 
 
 @dataclass(frozen=True)
@@ -74,19 +72,28 @@ class Walker(ABC):
         """Makes the values of a nested structure current and returns them."""
 
     @abstractmethod
-    def bound(self, nnr_unit_size: int, start: int) -> None:
-        """Bounds all that follows by the unit's size in bytes, counted from bit ``start``."""
+    def unit_bounds(self, nnr_unit_size: int, start: int) -> AbstractContextManager[None]:
+        """Bounds a unit by its size in bytes, counted from bit ``start``; after it the walker stands at the unit's end."""
+
+    @abstractmethod
+    def joined(self, data: bytes, pieces: tuple[tuple[int, int], ...]) -> AbstractContextManager["Walker"]:
+        """A reader over a payload joined from partial data; ``pieces``: (first byte in ``data``, bit in the stream) of each."""
 
     @abstractmethod
     def bytes_left(self) -> int:
-        """Whole bytes from here to the unit's end, as the reader knows them; the writer gives those of the values it holds."""
+        """Whole bytes from here to the unit's end; 0 when writing."""
+
+    def stream_bit(self, position: int) -> int:
+        """Where in the stream a position of this walker stands, in bits."""
+        return position
 
     def _element(self, name: str, descriptor: str, index: int | None, *arguments: int) -> Any:
         self.element = name if index is None else f"{name}[{index}]"
         start = self.position
         value = self._code(name, descriptor, index, *arguments)
         if self.observer is not None:
-            self.observer(Element(self.path, name, index, descriptor, value, start, self.position, self.unit, self.unit_type))
+            at = self.stream_bit(start)
+            self.observer(Element(self.path, name, index, descriptor, value, at, at + self.position - start, self.unit, self.unit_type))
         return value
 
     @contextmanager
@@ -121,6 +128,11 @@ class Walker(ABC):
         """flt(32)."""
         value: np.float32 = self._element(name, "flt(32)", index)
         return value
+
+    def flags(self, name: str, count: int) -> np.ndarray:
+        """``count`` elements u(1) in a row, as uint8 of shape (count,); the observer sees one element whose value is the array."""
+        array: np.ndarray = self._element(name, "u(1)[]", None, count)
+        return array
 
     def st(self, name: str, index: int | None = None) -> str:
         """st(v)."""

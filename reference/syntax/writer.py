@@ -1,18 +1,25 @@
 """The walker that writes: from values to bits, by the same structures that the reader walks."""
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.descriptors import BitWriter, value_range
+from nnc_conformance.reference.syntax.reader import Reader
 from nnc_conformance.reference.syntax.walker import Observer, Values, Walker
+
+_MEASURED: Final = ("nnr_unit_size_flag", "nnr_unit_size")
+LARGEST_15_BIT_SIZE: Final = 32767
 
 
 class Writer(Walker):
     """Writes the values it was given. Raises `EncodeError` for a value that is missing or does not fit its descriptor.
 
     A rule that would not be kept is an `EncodeError` too, unless ``enforce`` is False: so negative vectors are made.
-    Reserved and alignment bits that the values do not name are written as a good stream has them.
+    A unit whose ``nnr_unit_size`` is not given is measured, its flag 1 where that was given or the size needs it.
+    Alignment bits are always written as a good stream has them, reserved bits unless the values name them.
     """
 
     def __init__(self, values: Values, *, interpretation: Interpretation, enforce: bool = True, observer: Observer | None = None) -> None:
@@ -46,8 +53,8 @@ class Writer(Walker):
 
     def _code(self, name: str, descriptor: str, index: int | None, *arguments: int) -> Any:
         if name == "byte_alignment":
-            value = self.values.get(name, 1 << (arguments[0] - 1))
-        elif name.startswith("nnr_reserved_zero_") and name not in self.values:
+            value = 1 << (arguments[0] - 1)
+        elif name not in self.values and (name.startswith("nnr_reserved_zero_") or name in _MEASURED):
             value = 0
         else:
             value = self._value(name, index)
@@ -55,6 +62,9 @@ class Writer(Walker):
         return value
 
     def _write(self, value: Any, descriptor: str, *arguments: int) -> None:
+        if descriptor.endswith("[]"):
+            self.bits.flags(value)
+            return
         bounds = value_range(descriptor)
         kind = descriptor.partition("(")[0]
         if (bounds and not bounds[0] <= value <= bounds[1]) or (kind == "ue" and value < 0):
@@ -78,9 +88,29 @@ class Writer(Walker):
             case _:
                 self.bits.data(value)
 
-    def bound(self, nnr_unit_size: int, start: int) -> None:
-        """Nothing to bound: the size was measured before."""
+    @contextmanager
+    def unit_bounds(self, nnr_unit_size: int, start: int) -> Iterator[None]:
+        """Writes the unit's measured size over its field once all of it stands, unless the values give one."""
+        yield
+        if "nnr_unit_size" in self.values:
+            return
+        size, first = (self.position - start) >> 3, start >> 3
+        if self.values.get("nnr_unit_size_flag", 0):
+            self.bits.replace(first, 4, (1 << 31 | size).to_bytes(4))
+        elif size <= LARGEST_15_BIT_SIZE:
+            self.bits.replace(first, 2, size.to_bytes(2))
+        elif "nnr_unit_size_flag" in self.values:
+            raise EncodeError(f"a unit of {size} bytes does not fit a 15-bit nnr_unit_size")
+        else:
+            self.bits.replace(first, 2, (1 << 31 | size + 2).to_bytes(4))
+
+    @contextmanager
+    def joined(self, data: bytes, pieces: tuple[tuple[int, int], ...]) -> Iterator[Walker]:
+        """A reader of ``data``: what was split over units is checked, and leaves behind for later units what it says."""
+        inner = Reader(data, interpretation=self.interpretation, lenient=not self.enforce)
+        inner.unit, inner.unit_type = self.unit, self.unit_type
+        yield inner
 
     def bytes_left(self) -> int:
-        """The bytes of the payload to be written."""
-        return sum(len(value) for value in self.values.values() if isinstance(value, bytes))
+        """None: what is to be written is all that there is."""
+        return 0

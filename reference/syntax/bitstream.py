@@ -1,0 +1,56 @@
+"""The whole bitstream: a sequence of units, read one at a time or written."""
+
+from collections.abc import Iterator
+
+from nnc_conformance.reference.errors import StreamError
+from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.syntax.context import StreamContext, Unit
+from nnc_conformance.reference.syntax.reader import Reader
+from nnc_conformance.reference.syntax.structures.unit import nnr_unit
+from nnc_conformance.reference.syntax.walker import Observer, Values
+from nnc_conformance.reference.syntax.writer import Writer
+
+
+def read_units(
+    stream: bytes,
+    context: StreamContext,
+    *,
+    interpretation: Interpretation,
+    lenient: bool = False,
+    observer: Observer | None = None,
+    reports: list[StreamError] | None = None,
+) -> Iterator[Unit]:
+    """Yields the units of ``stream`` in order, aggregates with what they hold; raises `StreamError`.
+
+    ``context`` is what the units leave behind; it is up to date with each unit when that is yielded. With ``lenient`` the
+    broken ``may`` rules are added to ``reports``.
+    """
+    reader = Reader(stream, interpretation=interpretation, lenient=lenient, observer=observer, reports=reports)
+    reader.require("first-unit", len(stream) > 0, "an empty stream")
+    index = 0
+    while reader.bytes_left():
+        yield nnr_unit(reader, context, index)
+        reader.values.clear()
+        index += 1
+    reader.require("partial-order", context.partial is None, "the stream ends within a set of partial data units")
+
+
+def write_units(
+    units: list[Values],
+    *,
+    context: StreamContext | None = None,
+    interpretation: Interpretation | None = None,
+    enforce: bool = True,
+    observer: Observer | None = None,
+) -> bytes:
+    """Writes units, each the `Values` of an nnr_unit() (``nnr_unit_header`` and ``nnr_unit_payload``); raises `EncodeError`.
+
+    With ``enforce`` False a stream that breaks rules is written all the same.
+    """
+    context = StreamContext() if context is None else context
+    writer = Writer(
+        {"nnr_unit": units}, interpretation=interpretation or Interpretation(), enforce=enforce, observer=observer
+    )  # fmt: skip
+    for index in range(len(units)):
+        nnr_unit(writer, context, index)
+    return bytes(writer.bits.buffer)

@@ -1,0 +1,40 @@
+"""NNR_AGG: the header of an aggregate unit [I] (clause 6)."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from nnc_conformance.reference.syntax.context import StreamContext
+from nnc_conformance.reference.syntax.walker import Walker
+
+NNR_AGG_GEN: Final = 0
+
+
+@dataclass(frozen=True)
+class AggregateHeader:
+    """Number of units in the aggregate, and their entry points in bytes from the payload's first, None when absent."""
+
+    units: int
+    entry_points: tuple[tuple[int, int], ...] | None
+
+
+def nnr_aggregate_unit_header(w: Walker, context: StreamContext) -> AggregateHeader:
+    """Header of an NNR_AGG [I]; an entry point is (nnr_unit_type, byte offset)."""
+    kind = w.u("nnr_aggregate_unit_type", 8)
+    w.require("aggregate-type", kind == NNR_AGG_GEN, f"nnr_aggregate_unit_type is {kind}")
+    present = w.u("entry_points_present_flag", 1)
+    w.reserved(7)
+    count = w.u("num_of_nnr_units_minus2", 16) + 2
+    entry_points = None
+    if present:
+        points = []
+        for i in range(count):
+            with w.structure("nnr_unit_entry", i):
+                points.append((w.u("nnr_unit_type", 6), w.u("nnr_unit_entry_point", 34)))
+        entry_points = tuple(points)
+    for i in range(count):
+        with w.structure("nnr_unit_coding", i):
+            w.u("quant_bitdepth", 5)
+            if context.unification:
+                w.u("ctu_scan_order", 1)
+    w.byte_alignment()
+    return AggregateHeader(count, entry_points)

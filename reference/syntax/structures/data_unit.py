@@ -1,0 +1,261 @@
+"""NNR_NDU: the header of a compressed data unit and what it holds (clause 6)."""
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Final
+
+import numpy as np
+
+from nnc_conformance.reference.syntax.context import Quantization, StreamContext
+from nnc_conformance.reference.syntax.structures.topology import referenced, topology_elements_ids_list
+from nnc_conformance.reference.syntax.walker import Walker
+
+NNR_PT_INT: Final = 0
+NNR_PT_FLOAT: Final = 1
+NNR_PT_RAW_FLOAT: Final = 2
+NNR_PT_BLOCK: Final = 3
+PAYLOAD_TYPE_NAMES: Final = ("NNR_PT_INT", "NNR_PT_FLOAT", "NNR_PT_RAW_FLOAT", "NNR_PT_BLOCK")
+
+DC: Final = 1
+LS: Final = 2
+BN: Final = 4
+BI: Final = 8
+
+HIGHEST_DATA_FORMAT: Final = 9
+HIGHEST_SCAN_ORDER: Final = 4
+DEFAULT_UNARY_LENGTH: Final = 10
+INT32_MIN: Final = -(1 << 31)
+INT32_MAX: Final = (1 << 31) - 1
+
+
+@dataclass(frozen=True)
+class Codebook:
+    """A codebook: int32 values of shape (codebook_size,), and the place of index 0 in it (CbZeroOffset)."""
+
+    values: np.ndarray
+    zero_offset: int
+
+
+@dataclass(frozen=True)
+class CodedEntryPoint:
+    """One entry of the entry point list, as coded; ``dq_state`` is 0 where none is coded, ``delta`` is bit_offset_delta1 or 2."""
+
+    cabac_offset: int
+    dq_state: int
+    delta: int
+
+
+@dataclass(frozen=True)
+class DimensionMapping:
+    """topology_tensor_dimension_mapping() [I]; ``shifts`` holds (axis, places moved left) for each tensor."""
+
+    axis: int
+    split_indexes: tuple[int, ...]
+    shifts: tuple[tuple[tuple[int, int], ...], ...]
+
+
+@dataclass(frozen=True)
+class DataUnitHeader:
+    """What an NDU header says, ids and dimensions resolved against the stream so far.
+
+    ``dimensions`` are those of the (undecomposed) tensor; ``quantization`` is that of the parameter set in force.
+    """
+
+    payload_type: int
+    ids: tuple[str, ...]
+    dimensions: tuple[int, ...]
+    dq_flag: bool
+    codebook: Codebook | None
+    codebook_dc: Codebook | None
+    data_format: int | None
+    unary_length: int
+    parameter_types: int
+    decomposition_rank: int
+    g_number_of_rows: int
+    scan_order: int
+    entry_points: tuple[CodedEntryPoint, ...]
+    mapping: DimensionMapping | None
+    quantization: Quantization | None
+
+    @property
+    def matrices(self) -> tuple[tuple[int, ...], ...]:
+        """Dimensions of the weight, or of G and H where a BLOCK is decomposed."""
+        if self.payload_type == NNR_PT_BLOCK and self.parameter_types & DC:
+            columns = prod(self.dimensions) // self.g_number_of_rows
+            return (self.g_number_of_rows, self.decomposition_rank), (self.decomposition_rank, columns)
+        return (self.dimensions,)
+
+
+def block_rows(dimensions: tuple[int, ...], scan_order: int) -> int:
+    """Number of block rows of a tensor under a scan order above 0."""
+    return -(-dimensions[0] // (4 << scan_order))
+
+
+def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUnitHeader:
+    """Header of an NNR_NDU."""
+    w.require("mps-first", context.mps_seen or context.lps_self_contained, "an NNR_NDU before any NNR_MPS")
+    payload_type = w.u("nnr_compressed_data_unit_payload_type", 5)
+    w.require("payload-type", payload_type <= NNR_PT_BLOCK, f"nnr_compressed_data_unit_payload_type is {payload_type}")
+    multiple = w.u("nnr_multiple_topology_elements_present_flag", 1)
+    format_present = w.u("nnr_decompressed_data_format_present_flag", 1)
+    input_present = w.u("input_parameters_present_flag", 1)
+    if multiple:
+        ids = topology_elements_ids_list(w, context, indexed=context.indexed_references)
+    elif context.indexed_references:
+        ids = (referenced(w, context, w.ue("topology_elem_id_index", 7)),)
+    else:
+        ids = (w.st("topology_elem_id"),)
+
+    quantization = context.quantization
+    codebook_present = 0
+    codebook_g, codebook_h = None, None
+    if payload_type in (NNR_PT_FLOAT, NNR_PT_BLOCK):
+        w.require("qp-in-force", quantization is not None, "no quantization parameter is in force")
+        codebook_present = w.u("codebook_present_flag", 1)
+        if codebook_present:
+            codebook_g = codebook(w, "codebook")
+    dq_flag = 0
+    if payload_type != NNR_PT_RAW_FLOAT:
+        dq_flag = w.u("dq_flag", 1)
+    data_format = None
+    if format_present:
+        data_format = w.u("nnr_decompressed_data_format", 7)
+        w.require("data-format", data_format <= HIGHEST_DATA_FORMAT, f"nnr_decompressed_data_format is {data_format}")
+
+    dimensions_flag, unary_length, parameter_types, rank, g_rows = 0, DEFAULT_UNARY_LENGTH, 0, 0, 0
+    dimensions: tuple[int, ...] = ()
+    mapping = None
+    if input_present:
+        dimensions_flag = w.u("tensor_dimensions_flag", 1)
+        unary_length_flag = w.u("cabac_unary_length_flag", 1)
+        parameter_types = w.u("compressed_parameter_types", 4)
+        if parameter_types & DC:
+            rank = w.ue("decomposition_rank", 3)
+            g_rows = w.ue("g_number_of_rows", 3)
+        if dimensions_flag:
+            count = w.ue("count_tensor_dimensions", 1)
+            w.require("dims-count", count > 0, "count_tensor_dimensions is 0")
+            dimensions = tuple(w.ue("tensor_dimensions", 7, j) for j in range(count))
+        if payload_type != NNR_PT_BLOCK and multiple:
+            mapping = topology_tensor_dimension_mapping(w, len(ids))
+        if unary_length_flag:
+            unary_length = w.u("cabac_unary_length_minus1", 8) + 1
+    if not dimensions_flag:
+        w.require("dims-absent", ids[0] in context.shapes, f"no dimensions for {ids[0]!r} in the unit or in a topology")
+        dimensions = context.shapes.get(ids[0], ())
+    if payload_type != NNR_PT_BLOCK and multiple:
+        w.require("mapping", mapping is not None, "several topology elements without a dimension mapping")
+
+    check_dimensions(w, context, dimensions)
+    if mapping is not None:
+        check_mapping(w, mapping, dimensions)
+    if parameter_types & DC:
+        check_decomposition(w, context, dimensions, rank, g_rows)
+    if payload_type == NNR_PT_BLOCK:
+        check_block(w, parameter_types, ids, dimensions)
+        if parameter_types & DC and codebook_present:
+            codebook_h = codebook(w, "codebook_dc")
+
+    header = DataUnitHeader(
+        payload_type, ids, dimensions, bool(dq_flag), codebook_g, codebook_h, data_format, unary_length,
+        parameter_types, rank, g_rows, 0, (), mapping, quantization,
+    )  # fmt: skip
+    scan_order, entry_points = 0, ()
+    if len(dimensions) > 1:
+        scan_order = w.u("scan_order", 4)
+        w.require("scan-order", scan_order <= HIGHEST_SCAN_ORDER, f"scan_order is {scan_order}")
+        if scan_order > 0:
+            entry_points = entry_point_list(w, header, scan_order)
+    w.byte_alignment()
+    return replace(header, scan_order=scan_order, entry_points=entry_points)
+
+
+def check_dimensions(w: Walker, context: StreamContext, dimensions: tuple[int, ...]) -> None:
+    """No dimension is 0, and their product is within the limits."""
+    w.require("dims-zero", 0 not in dimensions, f"a dimension of {dimensions} is 0", "tensor_dimensions")
+    most = context.limits.elements
+    w.require("dims-product", prod(dimensions) <= most, f"{prod(dimensions)} elements, the limit is {most}", "tensor_dimensions")
+
+
+def check_decomposition(w: Walker, context: StreamContext, dimensions: tuple[int, ...], rank: int, g_rows: int) -> None:
+    """G is g_number_of_rows x decomposition_rank, H has the rest of the tensor's elements to a row."""
+    w.require("rank", rank > 0, "decomposition_rank is 0", "decomposition_rank")
+    divides = g_rows > 0 and prod(dimensions) % g_rows == 0
+    w.require("rank", divides, f"g_number_of_rows {g_rows} does not divide {prod(dimensions)} elements", "g_number_of_rows")
+    elements = rank * max(g_rows, prod(dimensions) // max(g_rows, 1))
+    w.require("dims-product", elements <= context.limits.elements, f"{elements} elements in G or H", "decomposition_rank")
+
+
+def check_block(w: Walker, parameter_types: int, ids: tuple[str, ...], dimensions: tuple[int, ...]) -> None:
+    """A BLOCK lists exactly the ids of its parts, and its vectors have the length of dimension 0."""
+    parts = 1 + bool(parameter_types & DC) + bool(parameter_types & LS) + 4 * bool(parameter_types & BN) + bool(parameter_types & BI)
+    w.require("block-ids", len(ids) == parts, f"{len(ids)} ids for {parts} parts", "compressed_parameter_types")
+    vectors = parameter_types & (LS | BN | BI)
+    w.require("block-vectors", not vectors or len(dimensions) > 0, "LS, BN or BI of a tensor without dimensions", "tensor_dimensions")
+
+
+def codebook(w: Walker, name: str) -> Codebook:
+    """codebook(): ``name`` tells the one of H (``codebook_dc``) from the first (``codebook``)."""
+    with w.structure(name):
+        egk = w.u("codebook_egk", 4)
+        size = w.ue("codebook_size", 2)
+        w.require("codebook-size", size > 0, "codebook_size is 0")
+        zero_offset = (size >> 1) + w.ie("codebook_centre_offset", 2)
+        w.require("codebook-size", 0 <= zero_offset < size, f"CbZeroOffset is {zero_offset} in a codebook of {size}")
+        zero = w.ie("codebook_zero_value", 7)
+        left, right = [zero], [zero]
+        for j in range(zero_offset):
+            left.append(left[-1] - w.ue("codebook_delta_left", egk, j) - 1)
+        for j in range(size - zero_offset - 1):
+            right.append(right[-1] + w.ue("codebook_delta_right", egk, j) + 1)
+        in_range = left[-1] >= INT32_MIN and right[-1] <= INT32_MAX
+        w.require("codebook-range", in_range, f"codebook values from {left[-1]} to {right[-1]}")
+        values = left[:0:-1] + right if in_range else [0] * size
+    return Codebook(np.array(values, dtype=np.int32), zero_offset)
+
+
+def topology_tensor_dimension_mapping(w: Walker, tensors: int) -> DimensionMapping:
+    """topology_tensor_dimension_mapping() [I]."""
+    with w.structure("topology_tensor_dimension_mapping"):
+        axis = w.u("concatentation_axis_index", 8)
+        splits = tuple(w.ue("split_index", 7, i) for i in range(tensors - 1))
+        shifts = []
+        for i in range(tensors):
+            with w.structure("tensor", i):
+                count = w.ue("number_of_shifts", 1)
+                shifts.append(tuple((w.ue("shift_index", 7, k), w.ue("shift_value", 1, k)) for k in range(count)))
+    return DimensionMapping(axis, splits, tuple(shifts))
+
+
+def check_mapping(w: Walker, mapping: DimensionMapping, dimensions: tuple[int, ...]) -> None:
+    """The splits cut the axis into tensors of at least one entry; axes exist."""
+    rank = len(dimensions)
+    w.require("mapping", mapping.axis < rank, f"axis {mapping.axis} of {rank} dimensions", "concatentation_axis_index")
+    ends = (-1, *mapping.split_indexes, dimensions[mapping.axis] - 1) if mapping.axis < rank else ()
+    rises = all(a < b for a, b in zip(ends, ends[1:], strict=False))
+    w.require("mapping", rises, f"split indexes {mapping.split_indexes} of an axis of {dimensions}", "split_index")
+    reach = all(axis < rank and places <= axis for shifts in mapping.shifts for axis, places in shifts)
+    w.require("mapping", reach, f"a shift beyond {rank} dimensions", "shift_index")
+
+
+def entry_point_list(w: Walker, header: DataUnitHeader, scan_order: int) -> tuple[CodedEntryPoint, ...]:
+    """The entries of every block row but the first, of the weight or of G, then H."""
+    count = sum(block_rows(dimensions, scan_order) - 1 for dimensions in header.matrices if dimensions[0])
+    entries = []
+    for j in range(count):
+        offset = w.u("cabac_offset_list", 8, j)
+        state = w.u("dq_state_list", 3, j) if header.dq_flag else 0
+        delta = w.ie("bit_offset_delta2", 7, j - 1) if j else w.ue("bit_offset_delta1", 11)
+        entries.append(CodedEntryPoint(offset, state, delta))
+    return tuple(entries)
+
+
+def nnr_compressed_data_unit_payload(w: Walker, header: DataUnitHeader) -> None:
+    """Payload of an NNR_NDU: binary32 numbers, or one arithmetic codeword that the entropy decoder reads."""
+    if header.payload_type == NNR_PT_RAW_FLOAT:
+        data = w.bs("raw_float32_parameter")
+        size = 4 * prod(header.dimensions)
+        w.require("raw-size", len(data) >= size, f"{len(data)} bytes for {prod(header.dimensions)} elements")
+        w.require("payload-end", len(data) <= size, f"{len(data) - size} bytes after the payload")
+    else:
+        w.bs("cabac_codeword")

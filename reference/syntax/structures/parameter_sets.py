@@ -1,0 +1,137 @@
+"""NNR_STR, NNR_MPS and NNR_LPS: the unit headers and payloads of parameter sets, and the performance maps (clause 6)."""
+
+from typing import Final
+
+from nnc_conformance.reference.interpretation import MapEntries, UnificationClassLoop
+from nnc_conformance.reference.syntax.context import Quantization, StreamContext
+from nnc_conformance.reference.syntax.walker import Walker
+
+NNR_QSU: Final = 1
+NNR_QCB: Final = 2
+FIRST_EDITION_PROFILE: Final = 0
+
+
+def nnr_start_unit_header(w: Walker) -> None:
+    """Header of an NNR_STR; its payload is empty."""
+    profile = w.u("general_profile_idc", 8)
+    w.require("profile", profile == FIRST_EDITION_PROFILE, f"general_profile_idc is {profile}")
+
+
+def nnr_layer_parameter_set_unit_header(w: Walker, context: StreamContext) -> None:
+    """Header of an NNR_LPS."""
+    context.lps_self_contained = bool(w.u("lps_self_contained_flag", 1))
+    w.reserved(7)
+
+
+def nnr_model_parameter_set(w: Walker, context: StreamContext) -> None:
+    """Payload of an NNR_MPS."""
+    w.u("topology_carriage_flag", 1)
+    sparsification = w.u("mps_sparsification_flag", 1)
+    pruning = w.u("mps_pruning_flag", 1)
+    unification = w.u("mps_unification_flag", 1)
+    decomposition = w.u("mps_decomposition_performance_map_flag", 1)
+    methods = w.u("mps_quantization_method_flags", 3)
+    context.indexed_references = bool(w.u("mps_topology_indexed_reference_flag", 1))
+    w.reserved(7)
+    context.mps_quantization = None
+    if methods & (NNR_QSU | NNR_QCB):
+        density = w.u("mps_qp_density", 3)
+        context.mps_quantization = Quantization(density, w.i("mps_quantization_parameter", 13))
+    performance_maps(w, sparsification, pruning, unification, decomposition)
+    w.byte_alignment()
+    context.mps_seen = True
+    context.unification = bool(unification)
+
+
+def nnr_layer_parameter_set(w: Walker, context: StreamContext) -> None:
+    """Payload of an NNR_LPS; it stays in force for the NDUs up to the next one."""
+    w.reserved(1, 0)
+    sparsification = w.u("lps_sparsification_flag", 1)
+    pruning = w.u("lps_pruning_flag", 1)
+    unification = w.u("lps_unification_flag", 1)
+    methods = w.u("lps_quantization_method_flags", 3)
+    w.reserved(1, 1)
+    context.lps_quantization = None
+    if methods & (NNR_QSU | NNR_QCB):
+        density = w.u("lps_qp_density", 3)
+        context.lps_quantization = Quantization(density, w.i("lps_quantization_parameter", 13))
+    performance_maps(w, sparsification, pruning, unification, 0)
+    w.byte_alignment()
+    context.unification = bool(unification)
+
+
+def performance_maps(w: Walker, sparsification: int, pruning: int, unification: int, decomposition: int) -> None:
+    """The maps whose flag is set, in this order."""
+    if sparsification:
+        sparsification_performance_map(w)
+    if pruning:
+        pruning_performance_map(w)
+    if unification:
+        unification_performance_map(w)
+    if decomposition:
+        decomposition_performance_map(w)
+
+
+def map_entries(w: Walker, count: int) -> range:
+    """The outer loop of every map: ``count`` entries, or one fewer (disputed point ``map_entries``)."""
+    return range(count if w.interpretation.map_entries is MapEntries.COUNT else max(count - 1, 0))
+
+
+def sparsification_performance_map(w: Walker) -> None:
+    """sparsification_performance_map()."""
+    with w.structure("sparsification_performance_map", overrun_rule="map-count"):
+        for i in map_entries(w, w.u("spm_count_thresholds", 8)):
+            with w.structure("entry", i):
+                w.flt("sparsification_threshold")
+                w.flt("non_zero_ratio")
+                w.flt("spm_nn_accuracy")
+                classes = w.u("spm_count_classes", 8)
+                w.ue("spm_class_bitmask", 7)
+                for j in range(classes):
+                    w.flt("spm_nn_class_accuracy", j)
+
+
+def pruning_performance_map(w: Walker) -> None:
+    """pruning_performance_map()."""
+    with w.structure("pruning_performance_map", overrun_rule="map-count"):
+        for i in map_entries(w, w.u("ppm_count_pruning_ratios", 8)):
+            with w.structure("entry", i):
+                w.flt("pruning_ratio")
+                w.flt("ppm_nn_accuracy")
+                classes = w.u("ppm_count_classes", 8)
+                w.ue("ppm_class_bitmask", 7)
+                for j in range(classes):
+                    w.flt("ppm_nn_class_accuracy", j)
+
+
+def unification_performance_map(w: Walker) -> None:
+    """unification_performance_map(); its class loop is a disputed point."""
+    with w.structure("unification_performance_map", overrun_rule="map-count"):
+        for i in map_entries(w, w.u("upm_count_thresholds", 8)):
+            with w.structure("entry", i):
+                for j in range(w.ue("count_reshaped_tensor_dimension", 1) - 1):
+                    w.ue("reshaped_tensor_dimensions", 7, j)
+                w.byte_alignment()
+                for j in range(w.u("count_super_block_dimension", 8) - 1):
+                    w.u("super_block_dimensions", 8, j)
+                for j in range(w.u("count_block_dimension", 8) - 1):
+                    w.u("block_dimensions", 8, j)
+                w.flt("unification_threshold")
+                w.flt("upm_nn_accuracy")
+                classes = w.u("upm_count_classes", 8)
+                bitmask = w.ue("upm_class_bitmask", 7)
+                by_count = w.interpretation.unification_class_loop is UnificationClassLoop.COUNT_CLASSES
+                for j in range(classes if by_count else bitmask):
+                    w.flt("upm_nn_class_accuracy", j)
+
+
+def decomposition_performance_map(w: Walker) -> None:
+    """decomposition_performance_map()."""
+    with w.structure("decomposition_performance_map", overrun_rule="map-count"):
+        for i in map_entries(w, w.u("dpm_count_thresholds", 8)):
+            with w.structure("entry", i):
+                w.flt("mse_threshold")
+                w.flt("dpm_nn_accuracy")
+                w.flt("nn_reduction_ratio")
+                for j in range(w.u("dpm_count_classes", 16)):
+                    w.flt("dpm_nn_class_accuracy", j)

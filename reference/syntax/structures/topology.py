@@ -1,0 +1,126 @@
+"""NNR_TPL and NNR_QNT: unit headers, payloads, the lists of ids and the pruning container (clause 6)."""
+
+from typing import Final
+
+from nnc_conformance.reference.interpretation import DataString
+from nnc_conformance.reference.syntax.context import StreamContext
+from nnc_conformance.reference.syntax.walker import Values, Walker
+
+NNR_TPL_UNREC: Final = 0
+NNR_TPL_NNEF: Final = 1
+NNR_TPL_ONNX: Final = 2
+NNR_TPL_PYT: Final = 3
+NNR_TPL_TEF: Final = 4
+NNR_TPL_PRUN: Final = 5
+NNR_TPL_REFLIST: Final = 6
+STORAGE_FORMAT_NAMES: Final = ("UNREC", "NNEF", "ONNX", "PYT", "TEF", "PRUN", "REFLIST")
+
+RAW: Final = 0
+DEFLATE: Final = 1
+
+NNR_TPL_BMSK: Final = 0
+NNR_TPL_DICT: Final = 1
+
+
+def nnr_topology_unit_header(w: Walker) -> None:
+    """Header of an NNR_TPL."""
+    storage = w.u("topology_storage_format", 8)
+    w.require("storage-format", storage < len(STORAGE_FORMAT_NAMES), f"topology_storage_format is {storage}")
+    compression = w.u("topology_compression_format", 8)
+    w.require("compression-format", compression in (RAW, DEFLATE), f"topology_compression_format is {compression}")
+
+
+def nnr_quantization_unit_header(w: Walker) -> None:
+    """Header of an NNR_QNT."""
+    storage = w.u("quantization_storage_format", 8)
+    w.require("storage-format", storage < len(STORAGE_FORMAT_NAMES), f"quantization_storage_format is {storage}")
+    compression = w.u("quantization_compression_format", 8)
+    w.require("compression-format", compression in (RAW, DEFLATE), f"quantization_compression_format is {compression}")
+
+
+def nnr_topology_unit_payload(w: Walker, context: StreamContext, header: Values) -> None:
+    """Payload of an NNR_TPL: the pruning container, the reference list, or the topology's bytes."""
+    storage = header["topology_storage_format"]
+    if storage == NNR_TPL_PRUN:
+        nnr_pruning_topology_container(w, context)
+    elif storage == NNR_TPL_REFLIST:
+        context.reference_list = topology_elements_ids_list(w, context, indexed=False)
+    else:
+        data = data_string(w, "topology_data")
+        context.shapes = context.shapes_of(storage, header["topology_compression_format"], data) or context.shapes
+
+
+def nnr_quantization_unit_payload(w: Walker) -> None:
+    """Payload of an NNR_QNT."""
+    data_string(w, "quantization_data")
+
+
+def data_string(w: Walker, name: str) -> bytes:
+    """topology_data and quantization_data: to the unit's end, or ended by a zero byte (disputed point ``data_string``)."""
+    data = w.bs(name)
+    if w.interpretation.data_string is DataString.BS:
+        return data
+    text, zero, rest = data.partition(b"\0")
+    w.require("string-end", bool(zero), f"no zero byte ends {name}")
+    w.require("payload-end", not rest, f"{len(rest)} bytes after the zero byte of {name}")
+    return text
+
+
+def topology_elements_ids_list(w: Walker, context: StreamContext, *, indexed: bool) -> tuple[str, ...]:
+    """topology_elements_ids_list(): two ids or more, as strings, or as indexes into the reference list."""
+    with w.structure("topology_elements_ids_list"):
+        count = w.ue("count_topology_elements_minus2", 7) + 2
+        if indexed:
+            ids = tuple(referenced(w, context, w.ue("topology_elem_id_index_list", 7, j)) for j in range(count))
+            w.byte_alignment()
+        else:
+            w.byte_alignment()
+            ids = tuple(w.st("topology_elem_id_list", j) for j in range(count))
+    return ids
+
+
+def referenced(w: Walker, context: StreamContext, index: int) -> str:
+    """The id that an index into the NNR_TPL_REFLIST stands for."""
+    w.require("index-list", context.reference_list is not None, "an indexed reference without an NNR_TPL_REFLIST before it")
+    names = context.reference_list or ()
+    w.require("index-range", index < len(names), f"index {index} into a list of {len(names)}")
+    return names[index] if index < len(names) else ""
+
+
+def nnr_pruning_topology_container(w: Walker, context: StreamContext) -> None:
+    """nnr_pruning_topology_container() [I]."""
+    with w.structure("nnr_pruning_topology_container"):
+        rep_type = w.u("nnr_rep_type", 2)
+        w.require("rep-type", rep_type in (NNR_TPL_BMSK, NNR_TPL_DICT), f"nnr_rep_type is {rep_type}")
+        prune = w.u("prune_flag", 1)
+        w.u("order_flag", 1)
+        sparse = w.u("sparse_flag", 1)
+        w.reserved(3)
+        if prune and rep_type == NNR_TPL_BMSK:
+            bit_mask(w, "prune_bit_mask")
+        if prune and rep_type == NNR_TPL_DICT:
+            for i in range(w.u("count_ids", 8)):
+                pruned_element(w, context, i)
+        if sparse:
+            bit_mask(w, "sparse_bit_mask")
+
+
+def pruned_element(w: Walker, context: StreamContext, i: int) -> None:
+    """One element of the dictionary: its id and its new dimensions [I]."""
+    with w.structure("pruned_element", i):
+        if context.indexed_references:
+            referenced(w, context, w.ue("element_id_index", 7))
+        else:
+            w.st("element_id")
+        count = w.ue("count_dims", 1)
+        w.byte_alignment()
+        for k in range(count):
+            w.ue("dim", 7, k)
+        w.byte_alignment()
+
+
+def bit_mask(w: Walker, name: str) -> None:
+    """bit_mask() [I]: 1 is kept."""
+    with w.structure(name):
+        w.flags("bit_mask_value", w.u("count_bits", 32))
+        w.byte_alignment()

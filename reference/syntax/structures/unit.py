@@ -1,0 +1,168 @@
+"""nnr_unit(): size, header and payload of a unit, and what it leaves behind for later ones (clause 6)."""
+
+from typing import Any, Final
+
+from nnc_conformance.reference.syntax.context import PartialSet, StreamContext, Unit
+from nnc_conformance.reference.syntax.structures.aggregate import AggregateHeader, nnr_aggregate_unit_header
+from nnc_conformance.reference.syntax.structures.data_unit import nnr_compressed_data_unit_header, nnr_compressed_data_unit_payload
+from nnc_conformance.reference.syntax.structures.parameter_sets import (
+    nnr_layer_parameter_set,
+    nnr_layer_parameter_set_unit_header,
+    nnr_model_parameter_set,
+    nnr_start_unit_header,
+)
+from nnc_conformance.reference.syntax.structures.topology import (
+    nnr_quantization_unit_header,
+    nnr_quantization_unit_payload,
+    nnr_topology_unit_header,
+    nnr_topology_unit_payload,
+)
+from nnc_conformance.reference.syntax.walker import Values, Walker
+
+NNR_STR: Final = 0
+NNR_MPS: Final = 1
+NNR_LPS: Final = 2
+NNR_TPL: Final = 3
+NNR_QNT: Final = 4
+NNR_NDU: Final = 5
+NNR_AGG: Final = 6
+UNIT_TYPE_NAMES: Final = ("NNR_STR", "NNR_MPS", "NNR_LPS", "NNR_TPL", "NNR_QNT", "NNR_NDU", "NNR_AGG")
+
+
+def unit_type_name(unit_type: int) -> str:
+    """The name of an nnr_unit_type."""
+    return UNIT_TYPE_NAMES[unit_type] if unit_type < len(UNIT_TYPE_NAMES) else f"reserved {unit_type}"
+
+
+def nnr_unit(w: Walker, context: StreamContext, index: int) -> Unit:
+    """nnr_unit(); ``index`` counts the units of the bitstream, or of the aggregate that holds it."""
+    number, start = context.units, w.position
+    context.units += 1
+    w.unit, w.unit_type = number, "unknown"
+    with w.structure("nnr_unit", index):
+        size_flag = w.u("nnr_unit_size_flag", 1)
+        size = w.u("nnr_unit_size", 31 if size_flag else 15)
+        w.require("limits", number < context.limits.units, f"more than {context.limits.units} units")
+        with w.unit_bounds(size, start):
+            with w.structure("nnr_unit_header") as header:
+                unit_type, facts = nnr_unit_header(w, context, header)
+            payload_start = w.position
+            with w.structure("nnr_unit_payload") as payload:
+                units, complete, pieces = nnr_unit_payload(w, context, unit_type, header, facts)
+            left = w.bytes_left()
+            w.require("payload-end", left == 0, f"{left} bytes after the payload", "nnr_unit_size")
+    size = (w.position - start) >> 3
+    return Unit(number, unit_type, start >> 3, size, header, payload, complete, pieces or ((0, payload_start),), facts, units)
+
+
+def nnr_unit_header(w: Walker, context: StreamContext, header: Values) -> tuple[int, Any]:
+    """nnr_unit_header(): the unit's type, and what a typed header found out."""
+    unit_type = w.u("nnr_unit_type", 6)
+    w.unit_type = unit_type_name(unit_type)
+    w.require("unit-type", unit_type < len(UNIT_TYPE_NAMES), f"nnr_unit_type is {unit_type}")
+    check_order(w, context, unit_type)
+    w.u("independently_decodable_flag", 1)
+    if w.u("partial_data_counter_present_flag", 1):
+        check_counter(w, context, unit_type, w.u("partial_data_counter", 8))
+    else:
+        w.require("partial-order", context.partial is None, "a unit within an unfinished set of partial data")
+    facts: Any = None
+    if unit_type == NNR_STR:
+        nnr_start_unit_header(w)
+    elif unit_type == NNR_LPS:
+        nnr_layer_parameter_set_unit_header(w, context)
+    elif unit_type == NNR_TPL:
+        nnr_topology_unit_header(w)
+    elif unit_type == NNR_QNT:
+        nnr_quantization_unit_header(w)
+    elif unit_type == NNR_NDU:
+        facts = nnr_compressed_data_unit_header(w, context)
+    elif unit_type == NNR_AGG:
+        facts = nnr_aggregate_unit_header(w, context)
+    return unit_type, facts
+
+
+def check_order(w: Walker, context: StreamContext, unit_type: int) -> None:
+    """NNR_STR comes first and once, NNR_MPS once; an aggregate holds no aggregate and no NNR_STR."""
+    first = context.str_seen or unit_type == NNR_STR
+    w.require("first-unit", first, f"the first unit is {unit_type_name(unit_type)}")
+    if context.depth:
+        w.require("aggregate-nest", unit_type not in (NNR_STR, NNR_AGG), f"an aggregate holds {unit_type_name(unit_type)}")
+    elif unit_type == NNR_STR:
+        w.require("str-once", not context.str_seen, "a second NNR_STR")
+    context.str_seen = True
+    again = unit_type == NNR_MPS and context.mps_seen and context.partial is None
+    w.require("mps-once", not again, "a second NNR_MPS")
+    w.require("limits", context.depth <= context.limits.depth, f"aggregates deeper than {context.limits.depth}")
+
+
+def check_counter(w: Walker, context: StreamContext, unit_type: int, counter: int) -> None:
+    """partial_data_counter falls by one to 0 within a set of units of one type; opens a set where none is open."""
+    if context.partial is None:
+        context.partial = PartialSet(unit_type, {}, counter)
+    partial = context.partial
+    w.require("partial-order", unit_type == partial.unit_type, f"a set of {unit_type_name(partial.unit_type)} goes on with another type")
+    w.require("partial-order", counter == partial.next_counter, f"partial_data_counter is {counter}, {partial.next_counter} is due")
+
+
+def nnr_unit_payload(
+    w: Walker, context: StreamContext, unit_type: int, header: Values, facts: Any
+) -> tuple[tuple[Unit, ...], bool, tuple[tuple[int, int], ...]]:
+    """nnr_unit_payload(): the units of an aggregate, whether data is complete, and where a joined payload's pieces stand."""
+    partial = context.partial
+    if partial is None:
+        return typed_payload(w, context, unit_type, header, facts), True, ()
+    same = {name: value for name, value in header.items() if name != "partial_data_counter"}
+    partial.header = partial.header or same
+    w.require("partial-order", partial.header == same, "a header differs from that of the set's first unit", "partial_data_counter")
+    start = w.position
+    partial.pieces.append((w.bs("partial_data"), start))
+    partial.next_counter -= 1
+    if partial.next_counter >= 0:
+        return (), False, ()
+    context.partial = None
+    joined, places = b"".join(data for data, _ in partial.pieces), []
+    first = 0
+    for data, bit in partial.pieces:
+        places.append((first, bit))
+        first += len(data)
+    with w.joined(joined, tuple(places)) as inner:
+        units = typed_payload(inner, context, unit_type, header, facts)
+        left = inner.bytes_left()
+        inner.require("payload-end", left == 0, f"{left} bytes after the joined payload", "partial_data")
+    return units, True, tuple(places)
+
+
+def typed_payload(w: Walker, context: StreamContext, unit_type: int, header: Values, facts: Any) -> tuple[Unit, ...]:
+    """The payload of a unit by its type."""
+    if unit_type == NNR_MPS:
+        nnr_model_parameter_set(w, context)
+    elif unit_type == NNR_LPS:
+        nnr_layer_parameter_set(w, context)
+    elif unit_type == NNR_TPL:
+        nnr_topology_unit_payload(w, context, header)
+    elif unit_type == NNR_QNT:
+        nnr_quantization_unit_payload(w)
+    elif unit_type == NNR_NDU:
+        nnr_compressed_data_unit_payload(w, facts)
+    elif unit_type == NNR_AGG:
+        return nnr_aggregate_unit_payload(w, context, facts)
+    elif unit_type != NNR_STR:
+        w.bs("skipped_unit_data")
+    return ()
+
+
+def nnr_aggregate_unit_payload(w: Walker, context: StreamContext, facts: AggregateHeader) -> tuple[Unit, ...]:
+    """The units of an aggregate, one after the other; its entry points lie on their starts."""
+    origin, number, unit_type = w.position, w.unit, w.unit_type
+    context.depth += 1
+    units, starts = [], []
+    for i in range(facts.units):
+        starts.append((w.position - origin) >> 3)
+        units.append(nnr_unit(w, context, i))
+    context.depth -= 1
+    w.unit, w.unit_type = number, unit_type
+    found = tuple(zip((unit.unit_type for unit in units), starts, strict=True))
+    agree = facts.entry_points in (None, found)
+    w.require("aggregate-entry", agree, f"entry points {facts.entry_points} but the units are {found}", "nnr_unit_entry_point")
+    return tuple(units)
