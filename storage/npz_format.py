@@ -1,0 +1,78 @@
+"""The ``.npz`` format, by parameter name: a member ``NAME.npy`` for each tensor, as `numpy.savez` writes it."""
+
+import io
+import math
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.storage import tensor_types
+from nnc_conformance.storage.tensor_types import DEFAULT_MAX_BYTES, DTYPES, MAX_RANK, MAX_TENSORS, Tensors
+
+_NAME_BYTES: Final = 60_000
+_BAD_ARCHIVE: Final = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, OSError, EOFError, RuntimeError, NotImplementedError)
+
+
+def dump_npz(tensors: Mapping[str, NDArray[Any]]) -> bytes:
+    """Returns an uncompressed ``.npz`` of ``tensors``, by name, with fixed dates; equal tensors give equal bytes.
+
+    bfloat16, for which NumPy has no type, is written as NumPy writes it: two-byte voids. Raises `ModelError` for a name or
+    a type that it cannot hold.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(tensors):
+            tensor_types.check_name(name)
+            if "\0" in name or len(name.encode()) > _NAME_BYTES:
+                raise ModelError(f"the tensor name {name[:80]!r} cannot be a member of an .npz")
+            member = io.BytesIO()
+            np.lib.format.write_array(member, tensor_types.normalized(name, tensors[name]), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(name + ".npy"), member.getvalue())
+    return buffer.getvalue()
+
+
+def _npy_array(name: str, data: bytes) -> NDArray[Any]:
+    """Returns the array of an ``.npy`` member, whose header is believed only as far as its bytes go."""
+    stream = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(stream)
+        if version not in ((1, 0), (2, 0)):
+            raise ModelError(f"tensor {name!r}: .npy version {version} is not read")
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read_header(stream)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ModelError(f"tensor {name!r}: {error}") from None
+    if dtype.hasobject or len(shape) > MAX_RANK or not all(map(tensor_types.is_size, shape)):
+        raise ModelError(f"tensor {name!r}: the type {dtype} or the shape {shape} is not read")
+    dtype = DTYPES["BF16"] if dtype == np.dtype("V2") else dtype
+    rest = len(data) - stream.tell()
+    if math.prod(shape) * dtype.itemsize != rest:
+        raise ModelError(f"tensor {name!r}: {dtype} {list(shape)} does not take the {rest} bytes that follow its header")
+    array = tensor_types.array_from(data, dtype, shape[::-1] if fortran else shape, stream.tell())
+    return tensor_types.normalized(name, array.T if fortran else array)
+
+
+def load_npz(data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Tensors:
+    """Returns the tensors of an ``.npz`` of at most ``max_bytes`` unpacked; pickles are never opened; raises `ModelError`."""
+    tensors: Tensors = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            if len(members) > MAX_TENSORS or sum(member.file_size for member in members) > max_bytes:
+                raise ModelError(f"the .npz has more than {MAX_TENSORS} members or {max_bytes} bytes")
+            for member in members:
+                name = member.filename.removesuffix(".npy")
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise ModelError(f"tensor {name!r}: only stored and deflated members are read")
+                if name in tensors:
+                    raise ModelError(f"the .npz has {name!r} twice")
+                tensors[name] = _npy_array(name, archive.read(member))
+    except _BAD_ARCHIVE as error:
+        raise ModelError(f"the .npz cannot be read: {error}") from None
+    return tensors
