@@ -1,0 +1,199 @@
+"""The header of an NNR_NDU: nnr_compressed_data_unit_header()."""
+
+import math
+from dataclasses import dataclass, field
+
+from plain_decoder import tensor
+from plain_decoder.bits import Bits
+from plain_decoder.codebook import Codebook, codebook
+from plain_decoder.errors import PlainError
+from plain_decoder.topology import referred, topology_elements_ids_list
+
+NNR_PT_INT, NNR_PT_FLOAT, NNR_PT_RAW_FLOAT, NNR_PT_BLOCK = range(4)
+NNR_CPT_DC, NNR_CPT_LS, NNR_CPT_BN, NNR_CPT_BI = 1, 2, 4, 8
+LAST_DATA_FORMAT = 9
+LAST_SCAN_ORDER = 4
+ELEMENT_LIMIT = 1 << 31
+"""Elements that a tensor may have."""
+
+
+@dataclass
+class EntryPoint:
+    """One entry of the list; ``bit_offset`` is bit_offset_delta1 or a bit_offset_delta2."""
+
+    cabac_offset: int
+    dq_state: int
+    bit_offset: int
+
+
+@dataclass
+class DimensionMapping:
+    """topology_tensor_dimension_mapping(); ``shifts`` holds shift_index and shift_value pairs of each tensor."""
+
+    concatenation_axis_index: int
+    split_index: list[int]
+    shifts: list[list[tuple[int, int]]]
+
+
+@dataclass
+class DataUnitHeader:
+    """What a header says; absent elements have the value that the sheet gives them."""
+
+    payload_type: int = NNR_PT_INT
+    ids: list[str] = field(default_factory=list)
+    multiple_topology_elements: int = 0
+    codebook: Codebook | None = None
+    codebook_dc: Codebook | None = None
+    dq_flag: int = 0
+    decompressed_data_format: int | None = None
+    compressed_parameter_types: int = 0
+    decomposition_rank: int = 0
+    g_number_of_rows: int = 0
+    dimensions: tuple[int, ...] = ()
+    mapping: DimensionMapping | None = None
+    unary_length: int = 10
+    scan_order: int = 0
+    entry_points: list[EntryPoint] = field(default_factory=list)
+
+    def has(self, parameter_type: int) -> bool:
+        """Whether a bit of compressed_parameter_types is set."""
+        return bool(self.compressed_parameter_types & parameter_type)
+
+    def decomposed_block(self) -> bool:
+        """Whether G and H stand in the weight's place."""
+        return self.payload_type == NNR_PT_BLOCK and self.has(NNR_CPT_DC)
+
+    def g_shape(self) -> tuple[int, int]:
+        """The shape of G."""
+        return self.g_number_of_rows, self.decomposition_rank
+
+    def h_shape(self) -> tuple[int, int]:
+        """The shape of H."""
+        return self.decomposition_rank, math.prod(self.dimensions) // self.g_number_of_rows
+
+
+def data_unit_header(
+    bits: Bits, indexed: int, reference_list: list[str] | None, topology_dimensions: dict[str, tuple[int, ...]]
+) -> DataUnitHeader:
+    """Reads the header to its byte_alignment(); ``topology_dimensions`` serve where the header gives none."""
+    header = DataUnitHeader()
+    header.payload_type = bits.u(5)
+    if header.payload_type > NNR_PT_BLOCK:
+        raise PlainError("reserved", f"nnr_compressed_data_unit_payload_type {header.payload_type}")
+    is_block = header.payload_type == NNR_PT_BLOCK
+    header.multiple_topology_elements = bits.u(1)
+    nnr_decompressed_data_format_present_flag = bits.u(1)
+    input_parameters_present_flag = bits.u(1)
+
+    if header.multiple_topology_elements:
+        header.ids = topology_elements_ids_list(bits, indexed, reference_list)
+    elif indexed:
+        header.ids = [referred(bits.ue(7), reference_list)]
+    else:
+        header.ids = [bits.st()]
+
+    codebook_present_flag = 0
+    if header.payload_type in (NNR_PT_FLOAT, NNR_PT_BLOCK):
+        codebook_present_flag = bits.u(1)
+        if codebook_present_flag:
+            header.codebook = codebook(bits)
+    if header.payload_type != NNR_PT_RAW_FLOAT:
+        header.dq_flag = bits.u(1)
+    if nnr_decompressed_data_format_present_flag:
+        header.decompressed_data_format = bits.u(7)
+        if header.decompressed_data_format > LAST_DATA_FORMAT:
+            raise PlainError("reserved", f"nnr_decompressed_data_format {header.decompressed_data_format}")
+
+    tensor_dimensions_flag = 0
+    if input_parameters_present_flag:
+        tensor_dimensions_flag = bits.u(1)
+        cabac_unary_length_flag = bits.u(1)
+        header.compressed_parameter_types = bits.u(4)
+        if header.has(NNR_CPT_DC):
+            header.decomposition_rank = bits.ue(3)
+            header.g_number_of_rows = bits.ue(3)
+        if tensor_dimensions_flag:
+            count_tensor_dimensions = bits.ue(1)
+            if count_tensor_dimensions < 1:
+                raise PlainError("dimension", "count_tensor_dimensions is 0")
+            header.dimensions = tuple(bits.ue(7) for _ in range(count_tensor_dimensions))
+        if not is_block and header.multiple_topology_elements:
+            header.mapping = topology_tensor_dimension_mapping(bits, len(header.ids))
+        if cabac_unary_length_flag:
+            header.unary_length = bits.u(8) + 1
+    if is_block and header.has(NNR_CPT_DC) and codebook_present_flag:
+        header.codebook_dc = codebook(bits)
+
+    if is_block:
+        _check_block_ids(header)
+    elif header.multiple_topology_elements and header.mapping is None:
+        raise PlainError("reference", f"{len(header.ids)} elements in one tensor without a dimension mapping")
+    if tensor_dimensions_flag:
+        _check_dimensions(header)
+        if len(header.dimensions) > 1:
+            header.scan_order = bits.u(4)
+            if header.scan_order > LAST_SCAN_ORDER:
+                raise PlainError("reserved", f"scan_order {header.scan_order}")
+            header.entry_points = entry_point_list(bits, header)
+    else:
+        header.dimensions = _dimensions_from_topology(header, topology_dimensions)
+        _check_dimensions(header)
+    bits.byte_alignment()
+    return header
+
+
+def _check_block_ids(header: DataUnitHeader) -> None:
+    parts = (2 if header.has(NNR_CPT_DC) else 1) + header.has(NNR_CPT_LS) + 4 * header.has(NNR_CPT_BN) + header.has(NNR_CPT_BI)
+    if not header.multiple_topology_elements or len(header.ids) != parts:
+        raise PlainError("reference", f"{len(header.ids)} ids for the {parts} parts of a block")
+
+
+def _check_dimensions(header: DataUnitHeader) -> None:
+    if 0 in header.dimensions:
+        raise PlainError("dimension", f"dimensions {header.dimensions}")
+    if math.prod(header.dimensions) > ELEMENT_LIMIT:
+        raise PlainError("limit", f"dimensions {header.dimensions}")
+    if header.payload_type == NNR_PT_BLOCK and header.compressed_parameter_types & ~NNR_CPT_DC and not header.dimensions:
+        raise PlainError("dimension", "a block with LS, BN or BI has no dimension 0")
+    if header.has(NNR_CPT_DC):
+        if header.decomposition_rank < 1 or header.g_number_of_rows < 1:
+            raise PlainError("dimension", f"decomposition_rank {header.decomposition_rank}, g_number_of_rows {header.g_number_of_rows}")
+        if header.decomposed_block():
+            if math.prod(header.dimensions) % header.g_number_of_rows != 0:
+                raise PlainError("dimension", f"{header.g_number_of_rows} rows of G do not divide the dimensions {header.dimensions}")
+            if max(math.prod(header.g_shape()), math.prod(header.h_shape())) > ELEMENT_LIMIT:
+                raise PlainError("limit", f"G of {header.g_shape()}, H of {header.h_shape()}")
+
+
+def _dimensions_from_topology(header: DataUnitHeader, known: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """The dimensions of the one element, or of a block's weight; W of a decomposed one has the name of G without its ``_G``."""
+    name = header.ids[0].removesuffix("_G") if header.decomposed_block() else header.ids[0]
+    if header.mapping is not None or name not in known:
+        raise PlainError("dimension", f"neither the header nor a topology gives the dimensions of {name!r}")
+    return known[name]
+
+
+def topology_tensor_dimension_mapping(bits: Bits, count: int) -> DimensionMapping:
+    """Reads how one tensor is cut into ``count``."""
+    concatenation_axis_index = bits.u(8)
+    split_index = [bits.ue(7) for _ in range(count - 1)]
+    shifts = []
+    for _ in range(count):
+        number_of_shifts = bits.ue(1)
+        shifts.append([(bits.ue(7), bits.ue(1)) for _ in range(number_of_shifts)])
+    return DimensionMapping(concatenation_axis_index, split_index, shifts)
+
+
+def entry_point_list(bits: Bits, header: DataUnitHeader) -> list[EntryPoint]:
+    """Reads an entry for each block row but the first of each tensor; G's come before H's."""
+    if header.decomposed_block():
+        rows = [header.g_shape()[0], header.h_shape()[0]]
+    else:
+        rows = [header.dimensions[0]]
+    entries: list[EntryPoint] = []
+    for _ in range(sum(tensor.block_rows(n, header.scan_order) - 1 for n in rows)):
+        cabac_offset = bits.u(8)
+        dq_state = bits.u(3) if header.dq_flag else 0
+        bit_offset = bits.ue(11) if not entries else bits.ie(7)
+        entries.append(EntryPoint(cabac_offset, dq_state, bit_offset))
+    return entries
