@@ -1,0 +1,248 @@
+"""One arithmetic codeword: the tensors of a unit's payload, from their heads to the terminate bin (clause 10)."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from nnc_conformance.reference.entropy import plain
+from nnc_conformance.reference.entropy.coding import (
+    BinTrace,
+    CodedTensor,
+    CodewordError,
+    DecodedCodeword,
+    EntryPoint,
+    TensorCoding,
+    TensorToCode,
+)
+from nnc_conformance.reference.entropy.contexts import QP_DELTA, ContextLayout, element_name, reset_contexts
+from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, SETS, IntArray, Tables
+from nnc_conformance.reference.entropy.parameter_search import cheapest_sets, estimated_costs
+from nnc_conformance.reference.errors import EncodeError
+
+__all__ = [
+    "BinTrace",
+    "CodedTensor",
+    "CodewordError",
+    "DecodedCodeword",
+    "EntryPoint",
+    "TensorCoding",
+    "TensorToCode",
+    "decode_block_row",
+    "decode_codeword",
+    "encode_codeword",
+]
+
+KERNELS: Final[dict[str, Callable[..., None]]] = {"plain": plain.quant_tensor, "fast": plain.quant_tensor}
+"""What codes a tensor's indexes, by name; all have the signature of `plain.quant_tensor`."""
+
+_FAILURES: Final = {
+    plain.CABAC_END: ("cabac-end", "the codeword reads past the payload's end"),
+    plain.INTERVAL: ("interval", "IvlOffset is not below IvlCurrRange"),
+    plain.PREFIX: ("prefix", "the index does not fit int32"),
+    plain.TERMINATE: ("terminate", "the terminate bin is 0"),
+}
+
+
+def _check(registers: IntArray, layout: ContextLayout, tensor: int) -> None:
+    """Raises the `CodewordError` that a kernel left in the registers, if any."""
+    if registers[plain.STATUS] == plain.OK:
+        return
+    rule, found = _FAILURES[int(registers[plain.STATUS])]
+    at = int(registers[plain.INDEX])
+    detail = found if at < 0 else f"{found}, at index {at} in coded order"
+    raise CodewordError(rule, int(registers[plain.FAILED_BIT]), element_name(layout, int(registers[plain.FAILED_ELEMENT])), tensor, detail)
+
+
+def decode_codeword(
+    payload: bytes | npt.NDArray[np.uint8],
+    tensors: Sequence[TensorCoding],
+    *,
+    tables: Tables = DEFAULT,
+    trace: BinTrace | None = None,
+    kernel: str = "plain",
+    threads: int = 1,
+) -> DecodedCodeword:
+    """Decodes the tensors of a payload, one at least, and the terminate bin; stop bit and bytes after it are not looked at.
+
+    ``trace`` is filled with every bin; the plain kernel then decodes, whatever ``kernel`` says. ``threads`` permits: a codeword without
+    entry points is sequential. Raises `CodewordError`, and `ValueError` for an unknown kernel.
+
+    No memory is taken for more indexes than the payload can hold. A bin coded with a context leaves at most (510 - m) / 510 of the
+    interval, where m is the least entry of lps_range, so it costs c = log2(510 / (510 - m)) bits at least (1 / 177 for the published
+    m = 2), and every index has such a bin. n of them narrow a range of 510 at most to one of 256 at least, which takes n * c - 1 bits.
+    """
+    if kernel not in KERNELS or threads < 1:
+        raise ValueError(f"no kernel {kernel!r} on {threads} threads; there are {', '.join(KERNELS)}")
+    data = np.frombuffer(payload, np.uint8).copy()
+    if trace is None:
+        return _decode(data, tensors, tables, KERNELS[kernel], np.zeros(plain.REGISTERS, np.int64), BinTrace())
+    room = 16 * data.size + 1024
+    while True:
+        trace.first_events.clear()
+        trace.layouts.clear()
+        trace.events = np.zeros((room, len(plain.EVENT_FIELDS)), np.int64)
+        registers = np.zeros(plain.REGISTERS, np.int64)
+        outcome: DecodedCodeword | CodewordError
+        try:
+            outcome = _decode(data, tensors, tables, plain.quant_tensor, registers, trace)
+        except CodewordError as error:
+            outcome = error
+        met = int(registers[plain.EVENTS])
+        if met <= room:
+            break
+        room = met
+    trace.events = trace.events[:met]
+    if isinstance(outcome, CodewordError):
+        raise outcome
+    return outcome
+
+
+def _decode(
+    data: npt.NDArray[np.uint8],
+    codings: Sequence[TensorCoding],
+    tables: Tables,
+    quant_tensor: Callable[..., None],
+    registers: IntArray,
+    trace: BinTrace,
+) -> DecodedCodeword:
+    decoded: list[CodedTensor] = []
+    for number, coding in enumerate(codings):
+        layout = coding.layout
+        coder = plain.new_coder(tables, layout, registers, data, events=trace.events)
+        if number == 0:
+            plain.initialise(coder, plain.DECODE)
+        trace.first_events.append(int(registers[plain.EVENTS]))
+        trace.layouts.append(layout)
+        registers[plain.INDEX] = -1
+        qp_delta = plain.iae_v(coder, QP_DELTA, coding.qp_delta_bits, 0) if coding.qp_delta_bits else 0
+        plain.shift_parameter_ids(coder, layout)
+        _check(registers, layout, number)
+        first_bit = int(registers[plain.POSITION])
+        _check_room(coding, 8 * data.size, first_bit, tables, number)
+        indexes = np.zeros(coding.count, np.int32)
+        entry_points = np.zeros((max(coding.block_rows - 1, 0), 3), np.int64)
+        if coding.count:
+            quant_tensor(coder, layout, coding.rows, coding.columns, coding.block_side, coding.dq_flag, indexes, entry_points)
+        _check(registers, layout, number)
+        decoded.append(
+            CodedTensor(
+                indexes,
+                int(qp_delta),
+                coder.parameter_sets[0, : layout.flag].astype(np.uint8),
+                first_bit,
+                tuple(EntryPoint(*row) for row in entry_points.tolist()),
+            )
+        )
+    plain.code_terminate(coder)
+    _check(registers, layout, number)
+    return DecodedCodeword(tuple(decoded), int(registers[plain.POSITION]))
+
+
+def _check_room(coding: TensorCoding, payload_bits: int, first_bit: int, tables: Tables, tensor: int) -> None:
+    """Raises `CodewordError` when the payload cannot hold that many indexes (see `decode_codeword`)."""
+    least = int(tables.lps_range.min())
+    indexes_a_bit = math.ceil(1 / math.log2(plain.INITIAL_RANGE / (plain.INITIAL_RANGE - least)))
+    if coding.count > (payload_bits - first_bit + 1) * indexes_a_bit:
+        detail = f"{coding.count} indexes cannot be coded in the {payload_bits - first_bit} bits left"
+        raise CodewordError("cabac-end", payload_bits, "sig_flag", tensor, detail)
+
+
+def decode_block_row(
+    payload: bytes | npt.NDArray[np.uint8],
+    coding: TensorCoding,
+    parameter_sets: npt.NDArray[Any],
+    entry: EntryPoint,
+    row: int,
+    *,
+    tables: Tables = DEFAULT,
+) -> tuple[npt.NDArray[np.int32], int]:
+    """Decodes one block row of a tensor that has several, from its entry point alone.
+
+    ``row``: 0-based number of the block row. Returns its indexes, int32, row-major (min(side, rows left) * columns), and the payload bit
+    to be read next. Raises `CodewordError` (its tensor number is 0), and `ValueError` where there is no such block row.
+    """
+    if not 0 <= row < coding.block_rows or coding.block_rows < 2:
+        raise ValueError(f"no block row {row} to enter among {coding.block_rows}")
+    layout, side = coding.layout, coding.block_side
+    registers = np.zeros(plain.REGISTERS, np.int64)
+    registers[plain.OFFSET] = entry.cabac_offset
+    registers[plain.POSITION] = entry.bit_position
+    coder = plain.new_coder(tables, layout, registers, np.frombuffer(payload, np.uint8).copy())
+    coder.parameter_sets[0, : layout.flag] = parameter_sets
+    reset_contexts(tables, coder.parameter_sets, coder.states)
+    plain.enter_block_row(coder)
+    height = min(side, coding.rows - row * side)
+    _check(registers, layout, 0)
+    _check_room(TensorCoding(height, coding.columns, 0, False, 1, 0), 8 * coder.payload.size, entry.bit_position, tables, 0)
+    indexes = np.zeros(height * coding.columns, np.int32)
+    plain.quant_block_row(coder, layout, height, coding.columns, side, coding.dq_flag, entry.dq_state, indexes)
+    _check(registers, layout, 0)
+    return indexes, int(registers[plain.POSITION])
+
+
+def encode_codeword(tensors: Sequence[TensorToCode], *, tables: Tables = DEFAULT) -> bytes:
+    """Encodes tensors, one at least, and the terminate bin; the last byte is filled up with zeros.
+
+    Raises `EncodeError` for values or counts that cannot be coded as asked.
+    """
+    prepared = [_prepared(tensor, tables, number) for number, tensor in enumerate(tensors)]
+    room = 64 + sum(64 + 2 * indexes.size for indexes, _ in prepared)
+    while True:
+        payload = np.zeros(room, np.uint8)
+        size = _encode(tensors, prepared, tables, payload)
+        if size <= room:
+            return payload[:size].tobytes()
+        room = size
+
+
+def _prepared(tensor: TensorToCode, tables: Tables, number: int) -> tuple[npt.NDArray[np.int32], IntArray]:
+    """The values and parameter sets of a tensor, checked."""
+    coding, values = tensor.coding, np.asarray(tensor.indexes)
+    if values.size != coding.count:
+        raise EncodeError(f"tensor {number}: {values.size} indexes for {coding.rows} x {coding.columns}")
+    if values.dtype.kind not in "iu" or (values.size and (values.min() < plain.INT32_MIN or values.max() > plain.INT32_MAX)):
+        raise EncodeError(f"tensor {number}: the indexes do not fit int32")
+    half = 1 << coding.qp_delta_bits >> 1
+    if not -half <= tensor.qp_delta < max(half, 1):
+        raise EncodeError(f"tensor {number}: qp_delta {tensor.qp_delta} does not fit {coding.qp_delta_bits} bits")
+    indexes = np.ascontiguousarray(values.reshape(-1), np.int32)
+    contexts = coding.layout.flag
+    if isinstance(tensor.parameter_sets, str):
+        if tensor.parameter_sets == "default" or not coding.count:
+            return indexes, np.zeros(contexts, np.int64)
+        costs = estimated_costs(tables, coding.layout, coding.rows, coding.columns, coding.block_side, coding.dq_flag, indexes)
+        return indexes, cheapest_sets(tables, costs)
+    sets = np.asarray(tensor.parameter_sets)
+    if sets.shape != (contexts,) or sets.dtype.kind not in "iu" or sets.min() < 0 or sets.max() >= SETS:
+        raise EncodeError(f"tensor {number}: the parameter sets are not {contexts} numbers in 0..{SETS - 1}")
+    return indexes, sets.astype(np.int64)
+
+
+def _encode(
+    tensors: Sequence[TensorToCode],
+    prepared: Sequence[tuple[npt.NDArray[np.int32], IntArray]],
+    tables: Tables,
+    payload: npt.NDArray[np.uint8],
+) -> int:
+    """Writes as much as there is room for; returns the bytes that the codeword takes."""
+    registers = np.zeros(plain.REGISTERS, np.int64)
+    for number, (tensor, (indexes, sets)) in enumerate(zip(tensors, prepared, strict=True)):
+        coding, layout = tensor.coding, tensor.coding.layout
+        coder = plain.new_coder(tables, layout, registers, payload)
+        if number == 0:
+            plain.initialise(coder, plain.ENCODE)
+        if coding.qp_delta_bits:
+            plain.iae_v(coder, QP_DELTA, coding.qp_delta_bits, tensor.qp_delta)
+        coder.parameter_sets[0, : layout.flag] = sets
+        plain.shift_parameter_ids(coder, layout)
+        entry_points = np.zeros((max(coding.block_rows - 1, 0), 3), np.int64)
+        if coding.count:
+            plain.quant_tensor(coder, layout, coding.rows, coding.columns, coding.block_side, coding.dq_flag, indexes, entry_points)
+        if registers[plain.STATUS] == plain.UNREACHABLE:
+            at = int(registers[plain.INDEX])
+            raise EncodeError(f"tensor {number}: the value at index {at} in coded order cannot be had in the trellis state it meets")
+    plain.code_terminate(coder)
+    return (int(registers[plain.POSITION]) + 7) // 8

@@ -1,0 +1,66 @@
+"""The one place that compiles kernels, and that decides where their machine code is kept.
+
+Numba's own cache looks at a function's own file only: an edited callee or table would go on running old machine code.
+So the cache's folder is named by a hash of all sources of this package and of whatever else the machine code depends on.
+"""
+
+import hashlib
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+import numba
+import numpy as np
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def source_key() -> str:
+    """16 hexadecimal digits of the SHA-256 of this package's sources, the versions of Python, NumPy and Numba, and Numba's bounds-check switch."""
+    digest = hashlib.sha256(
+        repr((platform.python_implementation(), sys.version_info, np.__version__, numba.__version__, numba.config.BOUNDSCHECK)).encode()
+    )
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(f"{source.name}\0{source.stat().st_size}\0".encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _cache_root() -> Path:
+    """$NNC_CACHE_DIR, else nnc-conformance in the user's cache folder; raises `RuntimeError` where there is no home."""
+    if chosen := os.environ.get("NNC_CACHE_DIR"):
+        return Path(chosen)
+    user = os.environ.get("XDG_CACHE_HOME")
+    return (Path(user) if user else Path.home() / ".cache") / "nnc-conformance"
+
+
+def _writable_cache_folder() -> Path | None:
+    """The folder of this state of the sources, made if need be; None, and one line on stderr, when it cannot be written."""
+    try:
+        folder = _cache_root() / f"kernels-{source_key()}"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError) as error:
+        print(f"nnc-conformance: compiled code is not kept, every start compiles anew: {error}", file=sys.stderr)
+        return None
+
+
+_FOLDER: Final = None if numba.config.DISABLE_JIT else _writable_cache_folder()
+
+
+def kernel(function: Function) -> Function:
+    """Compiles a function at its first call, free of the interpreter lock and cached; under NUMBA_DISABLE_JIT=1 it stays as it is."""
+    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    if _FOLDER is not None:
+        elsewhere = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(_FOLDER)
+        try:
+            compiled.enable_caching()
+        finally:
+            numba.config.CACHE_DIR = elsewhere
+    return cast(Function, compiled)

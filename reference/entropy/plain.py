@@ -1,0 +1,437 @@
+"""The readable kernel: the arithmetic coding engine and the structures of clause 10, each written once for both directions.
+
+Every ``code_`` function is given the value to be coded and returns the coded value. When decoding, what is given is ignored and what was
+read is returned; when encoding, what is given is written and returned; when estimating, its cost is added up for each parameter set and
+nothing is written. The direction is the register MODE.
+
+An error sets the register STATUS, with FAILED_ELEMENT and FAILED_BIT; from then on all that is coded means nothing, and the loops over
+indexes end.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nnc_conformance.reference.entropy.compiled import kernel
+from nnc_conformance.reference.entropy.contexts import (
+    ABS_REMAINDER,
+    BLOCK_ROW_START,
+    END_TERMINATE,
+    INITIALISATION,
+    MAX_PREFIX,
+    NEIGHBOURS,
+    SET_BITS,
+    SHIFT_BITS,
+    ContextLayout,
+    reset_contexts,
+    update_states,
+)
+from nnc_conformance.reference.entropy.kernel_tables import IntArray, Tables
+
+DECODE, ENCODE, ESTIMATE = range(3)
+"""Values of MODE."""
+OK, CABAC_END, INTERVAL, PREFIX, TERMINATE, UNREACHABLE = range(6)
+"""Values of STATUS."""
+MODE, RANGE, OFFSET, POSITION, ELEMENT, INDEX, STATUS, FAILED_ELEMENT, FAILED_BIT, EVENTS = range(10)
+"""Registers.
+
+RANGE: IvlCurrRange. OFFSET: IvlOffset, or when encoding the low end of the interval, a window of 9 bits over the bits already written.
+POSITION: payload bits read, or written. ELEMENT: the context being coded, or the negative number of an element without one. INDEX: how
+many indexes of the tensor were coded, -1 in its head. EVENTS: bins met since recording began.
+"""
+REGISTERS = 10
+CONTEXT_BIN, BYPASS_BIN, TERMINATE_BIN = range(3)
+"""Kinds of a recorded event."""
+EVENT_FIELDS = ("kind", "element", "bin", "range", "offset", "state", "position", "renormalisation", "index")
+"""Columns of a recorded event: range, offset, state sum s (0 without context) and position as they were before the bin; the bits shifted
+after it; the number of the index in coded order, -1 in the tensor's head."""
+INITIAL_RANGE = 510
+FORCED_RANGE = 256
+WINDOW_BITS = 9
+WINDOW_MASK = (1 << WINDOW_BITS) - 1
+INT32_MAX = 2**31 - 1
+INT32_MIN = -(2**31)
+
+
+class Coder(NamedTuple):
+    """All that a kernel works on.
+
+    registers int64 (REGISTERS,); payload uint8 (bytes,): read from, or written to as far as it reaches; parameter_sets int64 (lanes,
+    contexts) and states int64 (lanes, contexts, 2): see `contexts`; bit_costs int64 (32, 2) and costs int64 (lanes, contexts): the cost of
+    a most and least probable bin by ``abs(s >> 7)`` and the sums, empty unless estimating; events int64 (capacity, 9): a row of
+    EVENT_FIELDS for each bin, empty when nothing is recorded.
+    """
+
+    registers: IntArray
+    payload: npt.NDArray[np.uint8]
+    parameter_sets: IntArray
+    states: IntArray
+    bit_costs: IntArray
+    costs: IntArray
+    events: IntArray
+    tables: Tables
+
+
+# The engine
+
+
+@kernel
+def fail(coder: Coder, status: int) -> None:
+    """Keeps the first error, with its place."""
+    r = coder.registers
+    if r[STATUS] == OK:
+        r[STATUS] = status
+        r[FAILED_ELEMENT] = r[ELEMENT]
+        r[FAILED_BIT] = r[POSITION]
+
+
+@kernel
+def record(coder: Coder, kind: int, bin_value: int, range_before: int, offset_before: int, state: int, position_before: int) -> None:
+    """Notes one bin; counts it only where the room for events is used up."""
+    r = coder.registers
+    if r[EVENTS] < coder.events.shape[0]:
+        event = coder.events[r[EVENTS]]
+        event[0] = kind
+        event[1] = r[ELEMENT]
+        event[2] = bin_value
+        event[3] = range_before
+        event[4] = offset_before
+        event[5] = state
+        event[6] = position_before
+        event[7] = r[POSITION] - position_before
+        event[8] = r[INDEX]
+    r[EVENTS] += 1
+
+
+@kernel
+def shift_bit(coder: Coder) -> None:
+    """Doubles IvlOffset: the next payload bit comes in, or the window's leading bit goes out."""
+    r = coder.registers
+    byte = r[POSITION] >> 3
+    place = 7 - (r[POSITION] & 7)
+    inside = byte < coder.payload.shape[0]
+    if r[MODE] == DECODE:
+        bit = 0
+        if inside:
+            bit = (np.int64(coder.payload[byte]) >> place) & 1
+        else:
+            fail(coder, CABAC_END)
+        r[OFFSET] = 2 * r[OFFSET] + bit
+    else:
+        if inside:
+            coder.payload[byte] = np.int64(coder.payload[byte]) | ((r[OFFSET] >> (WINDOW_BITS - 1)) << place)
+        r[OFFSET] = (2 * r[OFFSET]) & WINDOW_MASK
+    r[POSITION] += 1
+
+
+@kernel
+def carry(coder: Coder) -> None:
+    """Adds one to the last bit written."""
+    last = coder.registers[POSITION] - 1
+    byte = last >> 3
+    one = 1 << (7 - (last & 7))
+    while 0 <= byte < coder.payload.shape[0]:
+        total = np.int64(coder.payload[byte]) + one
+        coder.payload[byte] = total & 255
+        if total < 256:
+            return
+        byte -= 1
+        one = 1
+
+
+@kernel
+def take_upper_part(coder: Coder, lower_part: int) -> None:
+    """Moves the interval's low end up: IvlOffset falls, or the window rises, by the width of the part left below."""
+    r = coder.registers
+    if r[MODE] == DECODE:
+        r[OFFSET] -= lower_part
+    else:
+        r[OFFSET] += lower_part
+        if r[OFFSET] > WINDOW_MASK:
+            r[OFFSET] &= WINDOW_MASK
+            carry(coder)
+
+
+@kernel
+def renormalise(coder: Coder) -> None:
+    """Doubles range and offset until the range is 256 at least."""
+    r = coder.registers
+    while r[RANGE] < 256:
+        r[RANGE] *= 2
+        shift_bit(coder)
+
+
+@kernel
+def initialise(coder: Coder, mode: int) -> None:
+    """Starts the codeword: a decoder reads the first 9 bits."""
+    r = coder.registers
+    r[:] = 0
+    r[MODE] = mode
+    r[RANGE] = INITIAL_RANGE
+    r[ELEMENT] = INITIALISATION
+    r[INDEX] = -1
+    if mode == DECODE:
+        for _ in range(WINDOW_BITS):
+            shift_bit(coder)
+        if r[OFFSET] >= r[RANGE]:
+            fail(coder, INTERVAL)
+
+
+@kernel
+def code_bin(coder: Coder, context: int, bin_value: int) -> int:
+    """One bin coded with a context."""
+    r = coder.registers
+    r[ELEMENT] = context
+    if r[MODE] == ESTIMATE:
+        estimate_bin(coder, context, bin_value)
+        return bin_value
+    range_before, offset_before, position_before = r[RANGE], r[OFFSET], r[POSITION]
+    s = 16 * coder.states[0, context, 0] + coder.states[0, context, 1]
+    most_probable = 1 if s >= 0 else 0
+    lps_range = coder.tables.lps_range[abs(s >> 7) + (r[RANGE] & 0xE0)]
+    mps_range = r[RANGE] - lps_range
+    if r[MODE] == DECODE:
+        bin_value = 1 - most_probable if r[OFFSET] >= mps_range else most_probable
+    if bin_value == most_probable:
+        r[RANGE] = mps_range
+    else:
+        take_upper_part(coder, mps_range)
+        r[RANGE] = lps_range
+    renormalise(coder)
+    update_states(coder.tables, coder.parameter_sets, coder.states, 0, context, bin_value)
+    if coder.events.shape[0] > 0:
+        record(coder, CONTEXT_BIN, bin_value, range_before, offset_before, s, position_before)
+    return bin_value
+
+
+@kernel
+def estimate_bin(coder: Coder, context: int, bin_value: int) -> None:
+    """Adds the bin's cost under each lane's parameter set."""
+    for lane in range(coder.states.shape[0]):
+        s = 16 * coder.states[lane, context, 0] + coder.states[lane, context, 1]
+        least_probable = 1 if (s >= 0) != (bin_value == 1) else 0
+        coder.costs[lane, context] += coder.bit_costs[abs(s >> 7), least_probable]
+        update_states(coder.tables, coder.parameter_sets, coder.states, lane, context, bin_value)
+
+
+@kernel
+def code_bypass(coder: Coder, bin_value: int) -> int:
+    """One bin without a context, both values equally probable; costs one bit."""
+    r = coder.registers
+    if r[MODE] == ESTIMATE:
+        return bin_value
+    offset_before, position_before = r[OFFSET], r[POSITION]
+    shift_bit(coder)
+    if r[MODE] == DECODE:
+        bin_value = 1 if r[OFFSET] >= r[RANGE] else 0
+    if bin_value:
+        take_upper_part(coder, r[RANGE])
+    if coder.events.shape[0] > 0:
+        record(coder, BYPASS_BIN, bin_value, r[RANGE], offset_before, 0, position_before)
+    return bin_value
+
+
+@kernel
+def code_terminate(coder: Coder) -> int:
+    """The terminate bin at the end of the codeword, 1; a decoder fails on a 0.
+
+    An encoder writes the whole window; its last bit is the stop bit.
+    """
+    r = coder.registers
+    r[ELEMENT] = END_TERMINATE
+    r[INDEX] = -1
+    range_before, offset_before, position_before = r[RANGE], r[OFFSET], r[POSITION]
+    bin_value = 1
+    r[RANGE] -= 2
+    if r[MODE] == DECODE:
+        if r[OFFSET] < r[RANGE]:
+            bin_value = 0
+            fail(coder, TERMINATE)
+            renormalise(coder)
+    else:
+        take_upper_part(coder, r[RANGE])
+        r[OFFSET] |= 1
+        for _ in range(WINDOW_BITS):
+            shift_bit(coder)
+    if coder.events.shape[0] > 0:
+        record(coder, TERMINATE_BIN, bin_value, range_before, offset_before, 0, position_before)
+    return bin_value
+
+
+@kernel
+def uae_v(coder: Coder, element: int, bits: int, value: int) -> int:
+    """uae_v(bits): an unsigned number in bypass bins, most significant first."""
+    coder.registers[ELEMENT] = element
+    coded = 0
+    for place in range(bits - 1, -1, -1):
+        coded = 2 * coded + code_bypass(coder, (value >> place) & 1)
+    return coded
+
+
+@kernel
+def iae_v(coder: Coder, element: int, bits: int, value: int) -> int:
+    """iae_v(bits): a number in two's complement."""
+    coded = uae_v(coder, element, bits, value)
+    return coded - ((coded >> (bits - 1)) << bits)
+
+
+# The structures
+
+
+@kernel
+def shift_parameter_ids(coder: Coder, layout: ContextLayout) -> None:
+    """The parameter set of each context; the flag's own context always starts from set 0, as all do before."""
+    sets = coder.parameter_sets[0]
+    for context in range(layout.flag):
+        if code_bin(coder, layout.flag, 1 if sets[context] > 0 else 0):
+            sets[context] = 1 + uae_v(coder, SHIFT_BITS, SET_BITS, sets[context] - 1)
+        else:
+            sets[context] = 0
+
+
+@kernel
+def quant_param(coder: Coder, layout: ContextLayout, state_id: int, previous: int, quant: int) -> int:
+    """QuantParam: one index, before the doubling of dependent quantization; ``previous`` is the class of the index coded before it."""
+    if not code_bin(coder, NEIGHBOURS * state_id + previous, 1 if quant != 0 else 0):
+        return 0
+    sign_flag = code_bin(coder, layout.sign + previous, 1 if quant < 0 else 0)
+    wanted = abs(quant)
+    magnitude = 1
+    j = 0
+    while j < layout.unary_length and code_bin(coder, layout.greater + 2 * j + sign_flag, 1 if wanted > magnitude else 0):
+        magnitude += 1
+        j += 1
+    if j == layout.unary_length:
+        rem_bits = 0
+        while rem_bits < MAX_PREFIX and code_bin(coder, layout.prefix + rem_bits, 1 if wanted - magnitude >= 1 << rem_bits else 0):
+            magnitude += 1 << rem_bits
+            rem_bits += 1
+        magnitude += uae_v(coder, ABS_REMAINDER, rem_bits, wanted - magnitude)
+    return -magnitude if sign_flag else magnitude
+
+
+@kernel
+def doubled(quant: int, state_id: int) -> int:
+    """The value of a coded index under dependent quantization."""
+    if quant == 0:
+        return 0
+    return 2 * quant - (state_id & 1 if quant > 0 else -(state_id & 1))
+
+
+@kernel
+def undoubled(value: int, state_id: int) -> int:
+    """The coded index whose value in this state is the given one, or the nearest below it in magnitude."""
+    magnitude = (abs(value) + (state_id & 1)) >> 1
+    return -magnitude if value < 0 else magnitude
+
+
+@kernel
+def quant_block_row(
+    coder: Coder, layout: ContextLayout, rows: int, columns: int, width: int, dq_flag: bool, state_id: int, indexes: npt.NDArray[np.int32]
+) -> int:
+    """The indexes of one block row (all of the tensor for scan 0), block after block, row-major within each.
+
+    ``indexes`` int32 (rows * columns,) holds the block row row-major; returns the stateId after it.
+    """
+    r = coder.registers
+    previous = 0
+    for left in range(0, columns, width):
+        right = min(left + width, columns)
+        for row in range(rows):
+            for place in range(row * columns + left, row * columns + right):
+                given = np.int64(indexes[place]) if r[MODE] != DECODE else 0
+                quant = quant_param(coder, layout, state_id, previous, undoubled(given, state_id) if dq_flag else given)
+                value = doubled(quant, state_id) if dq_flag else quant
+                if r[MODE] != DECODE:
+                    if value != given:
+                        fail(coder, UNREACHABLE)
+                elif value < INT32_MIN or value > INT32_MAX:
+                    fail(coder, PREFIX)
+                else:
+                    indexes[place] = value
+                if r[STATUS] != OK:
+                    return state_id
+                previous = 0 if quant == 0 else 1 if quant < 0 else 2
+                if dq_flag:
+                    state_id = coder.tables.state_trans[state_id, quant & 1]
+                r[INDEX] += 1
+    return state_id
+
+
+@kernel
+def enter_block_row(coder: Coder) -> None:
+    """Narrows the interval at the start of a block row, where the tensor has more than one."""
+    r = coder.registers
+    r[ELEMENT] = BLOCK_ROW_START
+    r[RANGE] = FORCED_RANGE
+    if r[MODE] == DECODE and r[OFFSET] >= r[RANGE]:
+        fail(coder, INTERVAL)
+
+
+@kernel
+def quant_tensor(
+    coder: Coder,
+    layout: ContextLayout,
+    rows: int,
+    columns: int,
+    side: int,
+    dq_flag: bool,
+    indexes: npt.NDArray[np.int32],
+    entry_points: IntArray,
+) -> None:
+    """All indexes of a tensor that has any; its parameter sets are known.
+
+    ``side`` is the side of the scan's blocks, 0 for scan 0; ``indexes`` int32 (rows * columns,) row-major, doubled with dq_flag;
+    ``entry_points`` int64 (block rows - 1, 3) takes IvlOffset, stateId and position at the start of each later block row.
+    """
+    r = coder.registers
+    r[INDEX] = 0
+    height, width = (side, side) if side > 0 else (rows, columns)
+    state_id = 0
+    reset_contexts(coder.tables, coder.parameter_sets, coder.states)
+    for first in range(0, rows, height):
+        after = min(first + height, rows)
+        if rows > height:
+            enter_block_row(coder)
+        if first > 0:
+            reset_contexts(coder.tables, coder.parameter_sets, coder.states)
+            entry_point = entry_points[first // height - 1]
+            entry_point[0] = r[OFFSET]
+            entry_point[1] = state_id
+            entry_point[2] = r[POSITION]
+        if r[STATUS] != OK:
+            return
+        state_id = quant_block_row(
+            coder, layout, after - first, columns, width, dq_flag, state_id, indexes[first * columns : after * columns]
+        )
+        if r[STATUS] != OK:
+            return
+
+
+def new_coder(
+    tables: Tables,
+    layout: ContextLayout,
+    registers: IntArray,
+    payload: npt.NDArray[np.uint8],
+    *,
+    events: IntArray | None = None,
+    lane_sets: tuple[int, ...] = (0,),
+    bit_costs: IntArray | None = None,
+) -> Coder:
+    """A coder for one tensor, each lane's contexts at the start of its set; registers and payload go on from the tensor before."""
+    contexts = layout.flag + 1
+    parameter_sets = np.repeat(np.array(lane_sets, np.int64)[:, None], contexts, axis=1)
+    states = np.zeros((len(lane_sets), contexts, 2), np.int64)
+    reset_contexts(tables, parameter_sets, states)
+    none = np.zeros((0, 0), np.int64)
+    return Coder(
+        registers,
+        payload,
+        parameter_sets,
+        states,
+        none if bit_costs is None else bit_costs,
+        none if bit_costs is None else np.zeros((len(lane_sets), contexts), np.int64),
+        none if events is None else events,
+        tables,
+    )
