@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.syntax.walker import Values
 
@@ -32,15 +33,25 @@ class PartialSet:
     pieces: list[tuple[bytes, int]] = field(default_factory=list)
 
 
+class PayloadError(NNCError):
+    """The content of a payload breaks ``rule``; the walker that met it says where."""
+
+    def __init__(self, rule: str, detail: str) -> None:
+        super().__init__(detail)
+        self.rule = rule
+
+
 @dataclass
 class StreamContext:
     """The state that units leave behind; readers and writers keep the same one.
 
-    ``shapes_of`` reads the tensor dimensions off a topology (storage format, compression format, topology_data).
+    ``open_topology`` takes a topology (storage format, compression format, topology_data) and gives the tensor dimensions in it;
+    ``open_quantization`` takes quantization data the same way. Both raise `PayloadError` for data that cannot be used.
     """
 
     limits: DecodeLimits = field(default_factory=DecodeLimits)
-    shapes_of: Callable[[int, int, bytes], Shapes] = lambda *_: {}
+    open_topology: Callable[[int, int, bytes], Shapes] = lambda *_: {}
+    open_quantization: Callable[[int, int, bytes], None] = lambda *_: None
     units: int = 0
     depth: int = 0
     str_seen: bool = False

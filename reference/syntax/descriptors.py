@@ -1,6 +1,6 @@
 """The descriptors of clause 6: how each maps a value to bits, most significant bit first, and back.
 
-A `BitReader` works within bounds and never reads past them: `OutOfBits` tells how far it got. A `BitWriter` appends.
+A `BitReader` works within bounds and never reads past them: `OutOfBitsError` tells how far it got. A `BitWriter` appends.
 """
 
 import re
@@ -14,7 +14,7 @@ MAXIMUM_GOLOMB_BITS: Final = 63
 """Longest suffix of an exp-Golomb code that is read: values stay below 2 ** 64, whatever a damaged stream says."""
 
 
-class OutOfBits(NNCError):
+class OutOfBitsError(NNCError):
     """An element needs bits beyond the bound; ``bit`` is the position where they were to start."""
 
     def __init__(self, bit: int) -> None:
@@ -22,11 +22,11 @@ class OutOfBits(NNCError):
         self.bit = bit
 
 
-class LongGolomb(NNCError):
+class LongGolombError(NNCError):
     """An exp-Golomb code whose suffix is longer than `MAXIMUM_GOLOMB_BITS`."""
 
 
-class NoZeroByte(NNCError):
+class NoZeroByteError(NNCError):
     """A string has no zero byte before the bound."""
 
 
@@ -39,28 +39,28 @@ class BitReader:
         self.end = 8 * len(data) if end is None else end
 
     def bits(self, n: int) -> int:
-        """u(n): ``n`` bits as an unsigned number; raises `OutOfBits`."""
+        """u(n): ``n`` bits as an unsigned number; raises `OutOfBitsError`."""
         start, stop = self.position, self.position + n
         if stop > self.end:
-            raise OutOfBits(start)
+            raise OutOfBitsError(start)
         chunk = int.from_bytes(self.data[start >> 3 : (stop + 7) >> 3])
         self.position = stop
         return (chunk >> (-stop & 7)) & ((1 << n) - 1)
 
     def signed(self, n: int) -> int:
-        """i(n): two's complement; raises `OutOfBits`."""
+        """i(n): two's complement; raises `OutOfBitsError`."""
         value = self.bits(n)
         return value - (1 << n) if value >> (n - 1) else value
 
     def golomb(self, k: int) -> int:
-        """ue(k): exp-Golomb of order ``k``; raises `OutOfBits` and `LongGolomb`."""
+        """ue(k): exp-Golomb of order ``k``; raises `OutOfBitsError` and `LongGolombError`."""
         start, value = self.position, 0
         while not self.bits(1):
             value += 1 << k
             k += 1
             if k > MAXIMUM_GOLOMB_BITS:
                 self.position = start
-                raise LongGolomb(f"an exp-Golomb suffix of more than {MAXIMUM_GOLOMB_BITS} bits")
+                raise LongGolombError(f"an exp-Golomb suffix of more than {MAXIMUM_GOLOMB_BITS} bits")
         return value + self.bits(k)
 
     def signed_golomb(self, k: int) -> int:
@@ -69,26 +69,26 @@ class BitReader:
         return (code + 1) // 2 if code & 1 else -(code // 2)
 
     def binary32(self) -> np.float32:
-        """flt(32): four bytes, least significant first, at any bit position; NaN payloads survive; raises `OutOfBits`."""
+        """flt(32): four bytes, least significant first, at any bit position; NaN payloads survive; raises `OutOfBitsError`."""
         raw = self.bits(32).to_bytes(4)
         return np.frombuffer(raw, dtype="<f4")[0].astype(np.float32)  # type: ignore[no-any-return]
 
     def flags(self, count: int) -> np.ndarray:
-        """``count`` times u(1), as uint8 of shape (count,); raises `OutOfBits`."""
+        """``count`` times u(1), as uint8 of shape (count,); raises `OutOfBitsError`."""
         start, stop = self.position, self.position + count
         if stop > self.end:
-            raise OutOfBits(start)
+            raise OutOfBitsError(start)
         self.position = stop
         raw = np.frombuffer(self.data[start >> 3 : (stop + 7) >> 3], dtype=np.uint8)
         return np.unpackbits(raw)[start & 7 : (start & 7) + count]
 
     def string(self) -> bytes:
-        """st(v): the bytes before the next zero byte, which is read too; raises `NoZeroByte`."""
+        """st(v): the bytes before the next zero byte, which is read too; raises `NoZeroByteError`."""
         start = self.position
         if start & 7 == 0:
             stop = self.data.find(b"\0", start >> 3, self.end >> 3)
             if stop < 0:
-                raise NoZeroByte("no zero byte ends the string")
+                raise NoZeroByteError("no zero byte ends the string")
             self.position = 8 * (stop + 1)
             return self.data[start >> 3 : stop]
         text = bytearray()
@@ -97,7 +97,7 @@ class BitReader:
             if byte == 0:
                 return bytes(text)
             text.append(byte)
-        raise NoZeroByte("no zero byte ends the string")
+        raise NoZeroByteError("no zero byte ends the string")
 
     def rest(self) -> bytes:
         """bs(v): all whole bytes up to the bound, from a byte-aligned position."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from nnc_conformance.reference.errors import Place, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.syntax.descriptors import BitReader, LongGolomb, NoZeroByte, OutOfBits
+from nnc_conformance.reference.syntax.descriptors import BitReader, LongGolombError, NoZeroByteError, OutOfBitsError
 from nnc_conformance.reference.syntax.elements import clause_of
 from nnc_conformance.reference.syntax.rules import RULES, Policy
 from nnc_conformance.reference.syntax.walker import Observer, Values, Walker
@@ -74,11 +74,11 @@ class Reader(Walker):
         start = self.position
         try:
             value = self._read(descriptor, *arguments)
-        except OutOfBits:
+        except OutOfBitsError:
             raise self.error(self.overrun_rule, f"the unit ends within {self.element}", position=start) from None
-        except LongGolomb as error:
+        except LongGolombError as error:
             raise self.error("golomb-length", str(error), position=start) from None
-        except NoZeroByte as error:
+        except NoZeroByteError as error:
             raise self.error("string-end", str(error), position=start) from None
         except UnicodeDecodeError as error:
             raise self.error("string-utf8", f"not UTF-8: {error.reason} at byte {error.start} of the string", position=start) from None

@@ -1,6 +1,7 @@
 """NNR_NDU: the header of a compressed data unit and what it holds (clause 6)."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import prod
 from typing import Final
 
@@ -160,7 +161,8 @@ def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUn
         payload_type, ids, dimensions, bool(dq_flag), codebook_g, codebook_h, data_format, unary_length,
         parameter_types, rank, g_rows, 0, (), mapping, quantization,
     )  # fmt: skip
-    scan_order, entry_points = 0, ()
+    scan_order = 0
+    entry_points: tuple[CodedEntryPoint, ...] = ()
     if len(dimensions) > 1:
         scan_order = w.u("scan_order", 4)
         w.require("scan-order", scan_order <= HIGHEST_SCAN_ORDER, f"scan_order is {scan_order}")
@@ -232,7 +234,7 @@ def check_mapping(w: Walker, mapping: DimensionMapping, dimensions: tuple[int, .
     rank = len(dimensions)
     w.require("mapping", mapping.axis < rank, f"axis {mapping.axis} of {rank} dimensions", "concatentation_axis_index")
     ends = (-1, *mapping.split_indexes, dimensions[mapping.axis] - 1) if mapping.axis < rank else ()
-    rises = all(a < b for a, b in zip(ends, ends[1:], strict=False))
+    rises = all(a < b for a, b in pairwise(ends))
     w.require("mapping", rises, f"split indexes {mapping.split_indexes} of an axis of {dimensions}", "split_index")
     reach = all(axis < rank and places <= axis for shifts in mapping.shifts for axis, places in shifts)
     w.require("mapping", reach, f"a shift beyond {rank} dimensions", "shift_index")

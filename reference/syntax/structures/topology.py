@@ -1,9 +1,11 @@
 """NNR_TPL and NNR_QNT: unit headers, payloads, the lists of ids and the pruning container (clause 6)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from nnc_conformance.reference.interpretation import DataString
-from nnc_conformance.reference.syntax.context import StreamContext
+from nnc_conformance.reference.syntax.context import PayloadError, StreamContext
 from nnc_conformance.reference.syntax.walker import Values, Walker
 
 NNR_TPL_UNREC: Final = 0
@@ -47,12 +49,24 @@ def nnr_topology_unit_payload(w: Walker, context: StreamContext, header: Values)
         context.reference_list = topology_elements_ids_list(w, context, indexed=False)
     else:
         data = data_string(w, "topology_data")
-        context.shapes = context.shapes_of(storage, header["topology_compression_format"], data) or context.shapes
+        with payload_rules(w):
+            context.shapes = context.open_topology(storage, header["topology_compression_format"], data)
 
 
-def nnr_quantization_unit_payload(w: Walker) -> None:
+def nnr_quantization_unit_payload(w: Walker, context: StreamContext, header: Values) -> None:
     """Payload of an NNR_QNT."""
-    data_string(w, "quantization_data")
+    data = data_string(w, "quantization_data")
+    with payload_rules(w):
+        context.open_quantization(header["quantization_storage_format"], header["quantization_compression_format"], data)
+
+
+@contextmanager
+def payload_rules(w: Walker) -> Iterator[None]:
+    """Tells a `PayloadError` met within as a rule that the stream does not keep."""
+    try:
+        yield
+    except PayloadError as error:
+        w.require(error.rule, False, str(error))
 
 
 def data_string(w: Walker, name: str) -> bytes:

@@ -142,7 +142,7 @@ def typed_payload(w: Walker, context: StreamContext, unit_type: int, header: Val
     elif unit_type == NNR_TPL:
         nnr_topology_unit_payload(w, context, header)
     elif unit_type == NNR_QNT:
-        nnr_quantization_unit_payload(w)
+        nnr_quantization_unit_payload(w, context, header)
     elif unit_type == NNR_NDU:
         nnr_compressed_data_unit_payload(w, facts)
     elif unit_type == NNR_AGG:

@@ -1,0 +1,174 @@
+"""The decoder: a bitstream in, parameters by name and the topology out."""
+
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+
+import numpy as np
+
+from nnc_conformance.reference.errors import ModelError, Place, StreamError
+from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.reference.model import Topology
+from nnc_conformance.reference.payload import DataUnitDecoder, coded_parts, recombined
+from nnc_conformance.reference.syntax.bitstream import read_units
+from nnc_conformance.reference.syntax.context import PayloadError, Shapes, StreamContext, Unit
+from nnc_conformance.reference.syntax.elements import clause_of
+from nnc_conformance.reference.syntax.rules import RULES, Policy
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_BLOCK, DataUnitHeader
+from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_ONNX, NNR_TPL_PRUN
+from nnc_conformance.reference.syntax.structures.unit import NNR_NDU, NNR_TPL, unit_type_name
+from nnc_conformance.reference.syntax.walker import Values
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a stream decodes to.
+
+    ``parameters``: name to ndarray in stream order; ``topology``: of the last NNR_TPL that carries one, inflated; ``quantization_data``:
+    of the last NNR_QNT; ``pruning``: the values of the last pruning container; ``reports``: the broken ``may`` rules that a lenient
+    decoder forgave.
+    """
+
+    parameters: dict[str, np.ndarray]
+    topology: Topology | None = None
+    quantization_data: Topology | None = None
+    pruning: Values | None = None
+    reports: tuple[StreamError, ...] = ()
+
+
+class OnnxShapes(Mapping[str, tuple[int, ...]]):
+    """Tensor dimensions in an ONNX topology, which is parsed only when they are asked for."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @cached_property
+    def _shapes(self) -> Shapes:
+        from nnc_conformance.reference.topology.onnx import parameter_shapes
+
+        try:
+            return parameter_shapes(self._data)
+        except ModelError:
+            return {}
+
+    def __getitem__(self, name: str) -> tuple[int, ...]:
+        return self._shapes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shapes)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+
+def inflate(data: bytes, limits: DecodeLimits) -> bytes:
+    """Inflates RFC 1950 data within the limits; raises `PayloadError` (``deflate``) for data that is damaged, cut or too large."""
+    most = min(limits.total_bytes, max(limits.inflate_floor, limits.inflate_ratio * len(data)))
+    machine = zlib.decompressobj()
+    try:
+        inflated = machine.decompress(data, most)
+    except zlib.error as error:
+        raise PayloadError("deflate", f"not inflatable: {error}") from None
+    if not machine.eof:
+        fault = f"inflates to more than {most} bytes" if len(inflated) >= most else "the deflated data is cut"
+        raise PayloadError("deflate", fault)
+    if machine.unused_data:
+        raise PayloadError("deflate", f"{len(machine.unused_data)} bytes after the deflated data")
+    return inflated
+
+
+@dataclass
+class _Decoding:
+    """The state of one decode."""
+
+    limits: DecodeLimits
+    payloads: DataUnitDecoder
+    lenient: bool
+    recombine: bool
+    deadline: float
+    topology: Topology | None = None
+    quantization_data: Topology | None = None
+    pruning: Values | None = None
+    parameters: dict[str, np.ndarray] = field(default_factory=dict)
+    spent: int = 0
+
+    def open_topology(self, storage_format: int, compression_format: int, data: bytes) -> Shapes:
+        """Keeps an inflated topology; gives the dimensions that it tells."""
+        self.topology = Topology(storage_format, self._inflated(compression_format, data))
+        return OnnxShapes(self.topology.data) if storage_format == NNR_TPL_ONNX else {}
+
+    def open_quantization(self, storage_format: int, compression_format: int, data: bytes) -> None:
+        """Keeps inflated quantization data."""
+        self.quantization_data = Topology(storage_format, self._inflated(compression_format, data))
+
+    def _inflated(self, compression_format: int, data: bytes) -> bytes:
+        data = inflate(data, self.limits) if compression_format == DEFLATE else data
+        self.spent += len(data)
+        if self.spent > self.limits.total_bytes:
+            raise PayloadError("limits", f"more than {self.limits.total_bytes} bytes of output")
+        return data
+
+    def take(self, unit: Unit) -> None:
+        """Takes in one unit, and those that an aggregate holds."""
+        for inner in unit.units:
+            self.take(inner)
+        if not unit.complete:
+            return
+        if unit.unit_type == NNR_TPL and unit.header["topology_storage_format"] == NNR_TPL_PRUN:
+            self.pruning = unit.payload["nnr_pruning_topology_container"]
+        elif unit.unit_type == NNR_NDU:
+            self.take_data(unit, unit.facts)
+
+    def take_data(self, unit: Unit, header: DataUnitHeader) -> None:
+        """Decodes the tensors of an NDU within the limits."""
+        self.spent += sum(8 * prod(part.dimensions) for part in coded_parts(header)) // (2 if header.data_format is None else 1)
+        within = self.spent <= self.limits.total_bytes
+        self.require(unit, "limits", within, f"more than {self.limits.total_bytes} bytes of output", "tensor_dimensions")
+        self.require(unit, "limits", time.monotonic() < self.deadline, f"more than {self.limits.seconds} s", "cabac_codeword")
+        tensors = dict(self.payloads.tensors(unit))
+        if header.payload_type == NNR_PT_BLOCK and self.recombine:
+            tensors = recombined(header, tensors)
+        for name, values in tensors.items():
+            self.require(unit, "id-unique", name not in self.parameters, f"{name!r} is coded twice", "topology_elem_id")
+            self.parameters[name] = values
+
+    def require(self, unit: Unit, rule: str, kept: bool, detail: str, element: str) -> None:
+        """Raises a `StreamError` placed at the unit where a rule is not kept; forgives a ``may`` rule when lenient."""
+        if kept:
+            return
+        place = Place(unit.number, unit_type_name(unit.unit_type), unit.offset, 0, element, clause_of(element))
+        error = StreamError(rule, RULES[rule].category, place, detail)
+        if RULES[rule].policy is Policy.MUST or not self.lenient:
+            raise error
+        self.payloads.reports.append(error)
+
+
+def decode(
+    stream: bytes,
+    *,
+    limits: DecodeLimits | None = None,
+    interpretation: Interpretation | None = None,
+    recombine: bool = False,
+    lenient: bool = False,
+    threads: int = 1,
+    kernel: str = "fast",
+) -> Decoded:
+    """Decodes a bitstream (clauses 6, 9 and 10).
+
+    Parameters come by topology_elem_id in stream order: int32 from NNR_PT_INT, float32 from the others, or as the unit's
+    nnr_decompressed_data_format says. ``recombine``: a BLOCK's weight is given as G x H, scaled by its LS, in place of these.
+    Raises `StreamError` where a rule of the registry is broken; with ``lenient`` only for those of policy ``must``.
+    """
+    limits = limits or DecodeLimits()
+    interpretation = interpretation or Interpretation()
+    reports: list[StreamError] = []
+    payloads = DataUnitDecoder(interpretation, lenient, threads, reports, kernel)
+    decoding = _Decoding(limits, payloads, lenient, recombine, time.monotonic() + limits.seconds)
+    context = StreamContext(limits, decoding.open_topology, decoding.open_quantization)
+    for unit in read_units(stream, context, interpretation=interpretation, lenient=lenient, reports=reports):
+        decoding.take(unit)
+    return Decoded(decoding.parameters, decoding.topology, decoding.quantization_data, decoding.pruning, tuple(reports))

@@ -1,0 +1,207 @@
+"""The payload of a complete NNR_NDU: from its bytes to named tensors (clauses 6, 9 and 10)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from nnc_conformance.reference.entropy.codeword import decode_codeword
+from nnc_conformance.reference.entropy.coding import BinTrace, CodedTensor, CodewordError, EntryPoint, TensorCoding
+from nnc_conformance.reference.errors import Place, StreamError
+from nnc_conformance.reference.interpretation import ColumnBlockScan, DataFormat, IntDqFlag, Interpretation
+from nnc_conformance.reference.quantization.reconstruction import (
+    FLOAT64_FORMAT,
+    codebook_values,
+    convert,
+    exact_products,
+    products,
+    step_size,
+)
+from nnc_conformance.reference.syntax.context import PayloadError, Unit
+from nnc_conformance.reference.syntax.elements import clause_of
+from nnc_conformance.reference.syntax.rules import RULES, Policy
+from nnc_conformance.reference.syntax.structures.data_unit import (
+    BI,
+    BN,
+    DC,
+    LS,
+    NNR_PT_BLOCK,
+    NNR_PT_INT,
+    NNR_PT_RAW_FLOAT,
+    Codebook,
+    DataUnitHeader,
+    DimensionMapping,
+)
+from nnc_conformance.reference.syntax.structures.unit import unit_type_name
+
+
+@dataclass(frozen=True)
+class Part:
+    """One tensor of a payload: its id, dimensions, codebook, and whether it is the weight (or G, H) with the unit's scan order."""
+
+    id: str
+    dimensions: tuple[int, ...]
+    codebook: Codebook | None
+    is_weight: bool
+
+
+def coded_parts(header: DataUnitHeader) -> tuple[Part, ...]:
+    """The tensors of the payload in coded order: LS, BI, BN (beta, gamma, mean, variance), then the weight or G, H.
+
+    The list of ids has another order: the weight (or G, H), LS, BN, BI.
+    """
+    books = (header.codebook, header.codebook_dc)
+    weights = tuple(Part(name, dimensions, book, True) for name, dimensions, book in zip(header.ids, header.matrices, books, strict=False))
+    if header.payload_type != NNR_PT_BLOCK:
+        return weights[:1]
+    vectors = iter(header.ids[len(weights) :])
+    groups = {kind: [next(vectors) for _ in range(count)] for kind, count in ((LS, 1), (BN, 4), (BI, 1)) if header.parameter_types & kind}
+    rows = header.dimensions[:1]
+    return (*(Part(name, rows, None, False) for kind in (LS, BI, BN) for name in groups.get(kind, ())), *weights)
+
+
+def coding_of(part: Part, header: DataUnitHeader, interpretation: Interpretation) -> TensorCoding:
+    """How the entropy coder sees a part: a matrix of rows (dimension 0) and columns (the product of the others)."""
+    integer = header.payload_type == NNR_PT_INT
+    rows = part.dimensions[0] if part.dimensions else 1
+    columns = prod(part.dimensions[1:])
+    scan_order = header.scan_order if part.is_weight else 0
+    if columns == 1 and interpretation.column_block_scan is ColumnBlockScan.AS_SCAN_0:
+        scan_order = 0
+    dq_flag = header.dq_flag and not (integer and interpretation.int_dq_flag is IntDqFlag.IGNORED)
+    density = header.quantization.qp_density if header.quantization else 0
+    return TensorCoding(rows, columns, scan_order, dq_flag, header.unary_length, 0 if integer else 6 + density)
+
+
+def expected_entry_points(header: DataUnitHeader, tensors: tuple[CodedTensor, ...]) -> tuple[EntryPoint, ...]:
+    """The unit's entry point list as absolute positions: each length is the one before it plus bit_offset_delta2 (clause 10)."""
+    points = []
+    coded = iter(header.entry_points)
+    length = 0
+    for tensor in tensors:
+        position = tensor.first_bit
+        for entry, _ in zip(coded, tensor.entry_points, strict=False):
+            length += entry.delta
+            position += length
+            points.append(EntryPoint(entry.cabac_offset, entry.dq_state, position))
+    return tuple(points)
+
+
+@dataclass(frozen=True)
+class DataUnitDecoder:
+    """Decodes complete NDUs under one set of options; ``reports`` collects what a lenient decoder forgives."""
+
+    interpretation: Interpretation
+    lenient: bool
+    threads: int
+    reports: list[StreamError]
+    kernel: str = "fast"
+
+    def tensors(self, unit: Unit, trace: BinTrace | None = None) -> Iterator[tuple[str, np.ndarray]]:
+        """Yields (id, values) of the unit's tensors in coded order, in their decompressed data format; raises `StreamError`."""
+        header: DataUnitHeader = unit.facts
+        try:
+            for part, values in self._parts(unit, header, trace):
+                if header.mapping is None:
+                    yield part.id, values.reshape(part.dimensions)
+                else:
+                    yield from mapped(values.reshape(part.dimensions), header.ids, header.mapping)
+        except PayloadError as error:
+            element = "nnr_decompressed_data_format" if error.rule == "format-range" else "cabac_codeword"
+            raise self._error(unit, error.rule, 0, element, str(error)) from None
+
+    def _parts(self, unit: Unit, header: DataUnitHeader, trace: BinTrace | None) -> Iterator[tuple[Part, np.ndarray]]:
+        data_format = None if self.interpretation.data_format is DataFormat.IGNORED else header.data_format
+        parts = coded_parts(header)
+        if header.payload_type == NNR_PT_RAW_FLOAT:
+            count = prod(header.dimensions)
+            values = np.frombuffer(unit.payload["raw_float32_parameter"], dtype="<f4", count=count).astype(np.float32)
+            yield parts[0], values if data_format is None else convert(values, data_format)
+            return
+        for part, tensor in zip(parts, self._codeword(unit, header, parts, trace), strict=True):
+            yield part, self._values(header, part, tensor, data_format)
+
+    def _values(self, header: DataUnitHeader, part: Part, tensor: CodedTensor, data_format: int | None) -> np.ndarray:
+        """Dequantization and conversion of one tensor."""
+        if header.payload_type == NNR_PT_INT or header.quantization is None:
+            return tensor.indexes if data_format is None else convert(tensor.indexes, data_format)
+        numbers = tensor.indexes if part.codebook is None else codebook_values(tensor.indexes, part.codebook)
+        step = step_size(header.quantization.qp_density, header.quantization.quantization_parameter + tensor.qp_delta)
+        if data_format == FLOAT64_FORMAT:
+            return exact_products(numbers, step)
+        values = products(numbers, step, with_codebook=part.codebook is not None, interpretation=self.interpretation)
+        return values if data_format is None else convert(values, data_format)
+
+    def _codeword(self, unit: Unit, header: DataUnitHeader, parts: tuple[Part, ...], trace: BinTrace | None) -> tuple[CodedTensor, ...]:
+        """Decodes the codeword and checks what stands after it and the entry points."""
+        payload = unit.payload["cabac_codeword"]
+        codings = [coding_of(part, header, self.interpretation) for part in parts]
+        try:
+            decoded = decode_codeword(payload, codings, trace=trace, kernel=self.kernel, threads=self.threads)
+        except CodewordError as error:
+            detail = f"{error.detail}, in tensor {parts[error.index].id!r}"
+            raise self._error(unit, error.rule, error.bit, error.element, detail) from None
+        self._check_end(unit, payload, decoded.bits_read)
+        weights = tuple(tensor for part, tensor in zip(parts, decoded.tensors, strict=True) if part.is_weight)
+        self._check_entry_points(unit, header, weights)
+        return decoded.tensors
+
+    def _check_end(self, unit: Unit, payload: bytes, bits_read: int) -> None:
+        """The last bit read is the stop bit 1, zeros follow to the byte's end, and nothing after them."""
+        size = (bits_read + 7) >> 3
+        tail = payload[size - 1] & ((1 << (((-bits_read) & 7) + 1)) - 1)
+        if tail != 1 << ((-bits_read) & 7):
+            self._report(unit, "stop-bits", bits_read - 1, f"the codeword ends with {tail:b}, not with 1 and zeros")
+        if len(payload) > size:
+            self._report(unit, "payload-end", 8 * size, f"{len(payload) - size} bytes after the codeword")
+
+    def _check_entry_points(self, unit: Unit, header: DataUnitHeader, weights: tuple[CodedTensor, ...]) -> None:
+        """The entry point list says what sequential decoding finds."""
+        found = tuple(point for tensor in weights for point in tensor.entry_points)
+        if len(found) != len(header.entry_points):
+            return
+        for number, (coded, met) in enumerate(zip(expected_entry_points(header, weights), found, strict=True)):
+            if coded != met:
+                self._report(
+                    unit, "entry-points", met.bit_position, f"entry {number} is {coded}, decoding finds {met}", "cabac_offset_list"
+                )
+                return
+
+    def _report(self, unit: Unit, rule: str, bit: int, detail: str, element: str = "end_of_codeword") -> None:
+        error = self._error(unit, rule, bit, element, detail)
+        if RULES[rule].policy is Policy.MUST or not self.lenient:
+            raise error
+        self.reports.append(error)
+
+    def _error(self, unit: Unit, rule: str, bit: int, element: str, detail: str) -> StreamError:
+        """A `StreamError` at a bit of the unit's payload, placed in the stream."""
+        first, start = next(piece for piece in reversed(unit.payload_pieces) if 8 * piece[0] <= bit)
+        at = start + bit - 8 * first
+        place = Place(unit.number, unit_type_name(unit.unit_type), at >> 3, at & 7, element, clause_of(element))
+        return StreamError(rule, RULES[rule].category, place, detail)
+
+
+def mapped(values: np.ndarray, ids: tuple[str, ...], mapping: DimensionMapping) -> Iterator[tuple[str, np.ndarray]]:
+    """Splits a concatenated tensor along its axis and moves axes to the left, as the mapping says [I]."""
+    pieces = np.split(values, [index + 1 for index in mapping.split_indexes], axis=mapping.axis)
+    for name, piece, shifts in zip(ids, pieces, mapping.shifts, strict=True):
+        for axis, places in shifts:
+            piece = np.moveaxis(piece, axis, axis - places)
+        yield name, np.ascontiguousarray(piece)
+
+
+def recombined(header: DataUnitHeader, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A BLOCK's tensors for a model to run: W = G x H by the name of G without ``_G``, rows times their LS; BN and BI as they are."""
+    kept = dict(tensors)
+    name = header.ids[0]
+    weight = kept.pop(name)
+    if header.parameter_types & DC:
+        second = kept.pop(header.ids[1])
+        product = weight.astype(np.float64) @ second.astype(np.float64)
+        weight = product.astype(np.float32).reshape(header.dimensions)
+        name = name.removesuffix("_G")
+    if header.parameter_types & LS:
+        scale = kept.pop(header.ids[2 if header.parameter_types & DC else 1])
+        weight = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))
+    return {name: weight, **kept}

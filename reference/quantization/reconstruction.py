@@ -1,0 +1,108 @@
+"""From indexes to values: the step size, the product and the decompressed data formats (clauses 7.3 and 9)."""
+
+from typing import Final
+
+import numpy as np
+
+from nnc_conformance.reference.interpretation import CodebookProduct, Interpretation, PlainProduct
+from nnc_conformance.reference.syntax.context import PayloadError
+from nnc_conformance.reference.syntax.structures.data_unit import Codebook
+
+DATA_FORMATS: Final[tuple[tuple[str, type[np.generic], int], ...]] = (
+    ("INT32", np.int32, 32),
+    ("FLOAT32", np.float32, 0),
+    ("INT2", np.int8, 2),
+    ("INT3", np.int8, 3),
+    ("INT4", np.int8, 4),
+    ("INT8", np.int8, 8),
+    ("INT16", np.int16, 16),
+    ("INT64", np.int64, 64),
+    ("FLOAT16", np.float16, 0),
+    ("FLOAT64", np.float64, 0),
+)
+"""By nnr_decompressed_data_format: name, dtype given out, bits of an integer's range (0 for floating point)."""
+
+FLOAT64_FORMAT: Final = 9
+
+INVALID_PRODUCT: Final = np.uint32(0xFFC00000).view(np.float32)
+"""What 0 times an infinite step gives: the quiet NaN with its sign set, as the independent decoder does."""
+
+
+def step_size(qp_density: int, qp: int) -> np.float64:
+    """(2^d + (qp mod 2^d)) * 2^((qp >> d) - d), exact in binary64; infinite or 0 beyond its range (clause 9)."""
+    mantissa = (1 << qp_density) + qp % (1 << qp_density)
+    with np.errstate(over="ignore", under="ignore"):
+        return np.ldexp(np.float64(mantissa), (qp >> qp_density) - qp_density)  # type: ignore[no-any-return]
+
+
+def codebook_values(indexes: np.ndarray, codebook: Codebook) -> np.ndarray:
+    """codebook[k + CbZeroOffset] for int32 ``indexes`` k, same shape; raises `PayloadError` (``codebook-index``)."""
+    places = indexes.astype(np.int64) + codebook.zero_offset
+    outside = (places < 0) | (places >= len(codebook.values))
+    if outside.any():
+        first = int(np.flatnonzero(outside)[0])
+        raise PayloadError(
+            "codebook-index", f"index {int(indexes.flat[first])} of element {first} is outside a codebook of {len(codebook.values)}"
+        )
+    return codebook.values[places]
+
+
+def products(numbers: np.ndarray, step: np.float64, *, with_codebook: bool, interpretation: Interpretation) -> np.ndarray:
+    """int32 ``numbers`` (indexes, or codebook values) times the step, as float32 of the same shape.
+
+    0 gives +0, and with a step beyond the range of binary32 (infinite) the NaN `INVALID_PRODUCT` whatever the machine.
+
+    The arithmetic is a disputed point: ``plain_product`` without a codebook, ``codebook_product`` with one.
+    """
+    single = (
+        interpretation.codebook_product is CodebookProduct.BINARY32
+        if with_codebook
+        else interpretation.plain_product is PlainProduct.BINARY32
+    )
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        if single:
+            values = numbers.astype(np.float32) * np.float32(step)
+        else:
+            values = (numbers.astype(np.float64) * step).astype(np.float32)
+    values[np.isnan(values)] = INVALID_PRODUCT
+    return values
+
+
+def exact_products(numbers: np.ndarray, step: np.float64) -> np.ndarray:
+    """The same as float64, exact within its range: what FLOAT64 gives out."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        values: np.ndarray = numbers.astype(np.float64) * step
+    values[np.isnan(values)] = np.float64(INVALID_PRODUCT)
+    return values
+
+
+def convert(values: np.ndarray, data_format: int) -> np.ndarray:
+    """Converts decoded values to an nnr_decompressed_data_format [I]; raises `PayloadError` (``format-range``).
+
+    To integers by rounding half to even; FLOAT16 by IEEE rounding; what does not fit is refused.
+    """
+    name, dtype, bits = DATA_FORMATS[data_format]
+    if bits:
+        return to_integers(values, name, dtype, bits)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        converted: np.ndarray = values.astype(dtype)
+    overflow = np.isinf(converted) & np.isfinite(values)
+    if overflow.any():
+        raise out_of_range(values, overflow, name)
+    return converted
+
+
+def to_integers(values: np.ndarray, name: str, dtype: type[np.generic], bits: int) -> np.ndarray:
+    """Rounds half to even and checks the range [-2^(bits-1), 2^(bits-1))."""
+    rounded = np.rint(values) if values.dtype.kind == "f" else values.astype(np.int64)
+    bound = 1 << (bits - 1)
+    outside = ~((rounded >= -bound) & (rounded < bound))
+    if outside.any():
+        raise out_of_range(values, outside, name)
+    return rounded.astype(dtype)
+
+
+def out_of_range(values: np.ndarray, outside: np.ndarray, name: str) -> PayloadError:
+    """The error for the first value that does not fit."""
+    first = int(np.flatnonzero(outside)[0])
+    return PayloadError("format-range", f"value {values.flat[first]} of element {first} does not fit {name}")
