@@ -1,0 +1,165 @@
+"""One ONNX TensorProto: its values as an array and back, and the form without data that a topology holds."""
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, Final
+
+import ml_dtypes
+import numpy as np
+from onnx import TensorProto
+from onnx.checker import ValidationError
+from onnx.external_data_helper import load_external_data_for_tensor
+
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.topology.classes import Array, Coding, coding, integer_range
+
+_DATA_FIELDS: Final = ("raw_data", "float_data", "int32_data", "int64_data", "uint64_data", "double_data", "string_data")
+_PLACE_FIELDS: Final = ("external_data", "data_location")
+
+
+@dataclass(frozen=True)
+class ElementType:
+    """An element type of ONNX that NumPy can hold: dtype, bits an element in raw_data, the field of unpacked values."""
+
+    dtype: np.dtype[Any]
+    bits: int
+    field: str
+
+
+def _element(dtype: type[Any], bits: int, field: str) -> ElementType:
+    return ElementType(np.dtype(dtype), bits, field)
+
+
+ELEMENT_TYPES: Final[dict[int, ElementType]] = {
+    1: _element(np.float32, 32, "float_data"),
+    2: _element(np.uint8, 8, "int32_data"),
+    3: _element(np.int8, 8, "int32_data"),
+    4: _element(np.uint16, 16, "int32_data"),
+    5: _element(np.int16, 16, "int32_data"),
+    6: _element(np.int32, 32, "int32_data"),
+    7: _element(np.int64, 64, "int64_data"),
+    9: _element(np.bool_, 8, "int32_data"),
+    10: _element(np.float16, 16, "int32_data"),
+    11: _element(np.float64, 64, "double_data"),
+    12: _element(np.uint32, 32, "uint64_data"),
+    13: _element(np.uint64, 64, "uint64_data"),
+    16: _element(ml_dtypes.bfloat16, 16, "int32_data"),
+    21: _element(ml_dtypes.uint4, 4, "int32_data"),
+    22: _element(ml_dtypes.int4, 4, "int32_data"),
+    25: _element(ml_dtypes.uint2, 2, "int32_data"),
+    26: _element(ml_dtypes.int2, 2, "int32_data"),
+}
+"""By TensorProto.DataType, as numbers: older releases of onnx lack the newest names."""
+
+
+def shape(tensor: TensorProto, name: str) -> tuple[int, ...]:
+    """The dimensions; raises `ModelError` naming ``name`` for a negative one."""
+    dims = tuple(int(dim) for dim in tensor.dims)
+    if any(dim < 0 for dim in dims):
+        raise ModelError(f"tensor {name!r} has a negative dimension: {dims}")
+    return dims
+
+
+def has_data(tensor: TensorProto) -> bool:
+    """Whether any value is stored in the message or is said to lie in a file."""
+    return is_external(tensor) or any(len(getattr(tensor, field)) for field in _DATA_FIELDS)
+
+
+def is_external(tensor: TensorProto) -> bool:
+    """Whether the values lie in a file beside the model."""
+    return bool(tensor.data_location == TensorProto.EXTERNAL)
+
+
+def load_external(tensor: TensorProto, base_dir: Path | None, name: str) -> None:
+    """Brings values that lie in a file of ``base_dir`` into the message; raises `ModelError` naming ``name``."""
+    if not is_external(tensor):
+        return
+    if base_dir is None:
+        raise ModelError(f"tensor {name!r} has its data in a file, and no folder to look in was given")
+    try:
+        load_external_data_for_tensor(tensor, str(base_dir))
+    except (OSError, ValueError, ValidationError) as error:
+        raise ModelError(f"the external data of tensor {name!r} cannot be read: {error}") from error
+    for field in _PLACE_FIELDS:
+        tensor.ClearField(field)
+
+
+def codable_values(tensor: TensorProto, name: str) -> Array | None:
+    """The values, if a coder can carry them so that each bit comes back; None when the tensor is to travel unchanged.
+
+    Raises `ModelError` naming ``name`` when the data do not fit type and dimensions.
+    """
+    count, element = prod(shape(tensor, name)), ELEMENT_TYPES.get(tensor.data_type)
+    if count and not has_data(tensor):
+        raise ModelError(f"tensor {name!r} has {count} elements and no data")
+    if element is None or not count or tensor.HasField("segment"):
+        return None
+    if tensor.raw_data:
+        array = _from_raw(tensor.raw_data, count, element, name)
+    else:
+        array = _from_field(getattr(tensor, element.field), count, element, name)
+    if array is None or coding(array) is Coding.UNCHANGED:
+        return None
+    return array.reshape(shape(tensor, name))
+
+
+def strip(tensor: TensorProto) -> None:
+    """Takes the values away; name, dims, type and remarks stay."""
+    for field in (*_DATA_FIELDS, *_PLACE_FIELDS):
+        tensor.ClearField(field)
+
+
+def is_stripped(tensor: TensorProto, name: str) -> bool:
+    """Whether values are missing: there are elements and no data. Raises `ModelError` when they lie in a file."""
+    if is_external(tensor):
+        raise ModelError(f"tensor {name!r} of the topology points to a file")
+    return not has_data(tensor) and prod(shape(tensor, name)) > 0
+
+
+def fill(tensor: TensorProto, array: Array) -> None:
+    """Gives a stripped tensor its values: an array of its own shape and element type."""
+    bits = ELEMENT_TYPES[tensor.data_type].bits
+    tensor.raw_data = _pack(array, bits) if bits < 8 else array.astype(array.dtype.newbyteorder("<")).tobytes()
+
+
+def _from_raw(raw: bytes, count: int, element: ElementType, name: str) -> Array | None:
+    expected = -(-count * element.bits // 8)
+    if len(raw) != expected:
+        raise ModelError(f"tensor {name!r} has {len(raw)} bytes of data, not {expected}")
+    if element.dtype == np.bool_ and max(raw) > 1:
+        return None
+    if element.bits < 8:
+        return _unpack(np.frombuffer(raw, np.uint8), count, element)
+    return np.frombuffer(raw, element.dtype.newbyteorder("<")).astype(element.dtype)
+
+
+def _from_field(values: Any, count: int, element: ElementType, name: str) -> Array | None:
+    expected = -(-count * element.bits // 8) if element.bits < 8 else count
+    if len(values) != expected:
+        raise ModelError(f"tensor {name!r} has {len(values)} values in {element.field}, not {expected}")
+    if element.bits < 8:
+        return _unpack(np.array(values, np.int64).astype(np.uint8), count, element)
+    if element.field == "int32_data" and element.dtype.kind not in "iub":
+        return np.array(values, np.int64).astype(np.uint16).view(element.dtype)
+    wide = {"float_data": np.float32, "double_data": np.float64, "uint64_data": np.uint64}.get(element.field, np.int64)
+    array = np.array(values, wide)
+    if np.isnan(array).any():  # a Python float does not keep a NaN's bits
+        return None
+    return array.astype(element.dtype)
+
+
+def _unpack(packed: Array, count: int, element: ElementType) -> Array:
+    shifts = np.arange(0, 8, element.bits, dtype=np.uint8)
+    values = ((packed[:, None] >> shifts) & ((1 << element.bits) - 1)).reshape(-1)[:count].astype(np.int16)
+    if integer_range(element.dtype)[0] < 0:
+        sign = 1 << (element.bits - 1)
+        values = (values ^ sign) - sign
+    return values.astype(element.dtype)
+
+
+def _pack(array: Array, bits: int) -> bytes:
+    values = array.astype(np.int16).reshape(-1) & ((1 << bits) - 1)
+    lanes = np.pad(values, (0, -values.size % (8 // bits))).reshape(-1, 8 // bits).astype(np.uint8)
+    shifts = np.arange(0, 8, bits, dtype=np.uint8)
+    return bytes(np.bitwise_or.reduce(lanes << shifts, axis=1).astype(np.uint8))
