@@ -65,6 +65,11 @@ class OnnxShapes(Mapping[str, tuple[int, ...]]):
         return len(self._shapes)
 
 
+def shapes_in(storage_format: int, data: bytes) -> Shapes:
+    """Tensor dimensions that an inflated topology tells; none for a format that is not understood."""
+    return OnnxShapes(data) if storage_format == NNR_TPL_ONNX else {}
+
+
 def inflate(data: bytes, limits: DecodeLimits) -> bytes:
     """Inflates RFC 1950 data within the limits; raises `PayloadError` (``deflate``) for data that is damaged, cut or too large."""
     most = min(limits.total_bytes, max(limits.inflate_floor, limits.inflate_ratio * len(data)))
@@ -99,7 +104,7 @@ class _Decoding:
     def open_topology(self, storage_format: int, compression_format: int, data: bytes) -> Shapes:
         """Keeps an inflated topology; gives the dimensions that it tells."""
         self.topology = Topology(storage_format, self._inflated(compression_format, data))
-        return OnnxShapes(self.topology.data) if storage_format == NNR_TPL_ONNX else {}
+        return shapes_in(storage_format, self.topology.data)
 
     def open_quantization(self, storage_format: int, compression_format: int, data: bytes) -> None:
         """Keeps inflated quantization data."""

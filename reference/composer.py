@@ -1,0 +1,313 @@
+"""From what a unit is to say to the values of its structure: the writer's side of `payload` and of the structures (clause 6).
+
+Nothing is decided here: indexes, parameter sets, qp and every flag are given. What follows from them (codebook deltas,
+entry points, the codeword) is derived.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from nnc_conformance.reference.entropy.codeword import decode_codeword, encode_codeword
+from nnc_conformance.reference.entropy.coding import CodedTensor, TensorToCode
+from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.payload import coded_parts, coding_of
+from nnc_conformance.reference.syntax.context import Quantization
+from nnc_conformance.reference.syntax.structures.data_unit import (
+    DEFAULT_UNARY_LENGTH,
+    Codebook,
+    DataUnitHeader,
+    DimensionMapping,
+)
+from nnc_conformance.reference.syntax.structures.parameter_sets import NNR_QSU
+from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_MPS, NNR_NDU, NNR_QNT, NNR_STR, NNR_TPL
+from nnc_conformance.reference.syntax.walker import Values
+
+MAP_FLAGS = ("sparsification", "pruning", "unification", "decomposition")
+
+
+@dataclass(frozen=True)
+class TensorContent:
+    """What one coded tensor holds: its indexes as a decoder gives them (doubled with dq_flag), any shape; qp_delta; parameter sets."""
+
+    indexes: np.ndarray
+    qp_delta: int = 0
+    parameter_sets: np.ndarray | Literal["default", "search"] = "default"
+
+
+@dataclass(frozen=True)
+class HeaderForm:
+    """The choices of form that leave the meaning of an NDU as it is.
+
+    ``codebook_egk`` None: the order that makes the codebook shortest. ``unary_length_present`` None: where the length is not the default.
+    ``input_parameters`` False: no dimensions, no parameter types, the default length. ``reference_list``: ids travel as indexes into it.
+    """
+
+    dimensions_present: bool = True
+    input_parameters: bool = True
+    unary_length_present: bool | None = None
+    codebook_egk: int | None = None
+    reference_list: Sequence[str] | None = None
+
+
+def unit(unit_type: int, header: Values | None = None, payload: Values | None = None, **common: int) -> Values:
+    """The values of an nnr_unit(); ``common``: nnr_unit_size_flag, nnr_unit_size, independently_decodable_flag, partial_data_counter."""
+    size = {name: value for name, value in common.items() if name.startswith("nnr_unit_size")}
+    counter = {"partial_data_counter": common["partial_data_counter"]} if "partial_data_counter" in common else {}
+    return {
+        **size,
+        "nnr_unit_header": {
+            "nnr_unit_type": unit_type,
+            "independently_decodable_flag": common.get("independently_decodable_flag", 1),
+            "partial_data_counter_present_flag": int(bool(counter)),
+            **counter,
+            **(header or {}),
+        },
+        "nnr_unit_payload": payload or {},
+    }
+
+
+def start_unit(general_profile_idc: int = 0, **common: int) -> Values:
+    """An NNR_STR."""
+    return unit(NNR_STR, {"general_profile_idc": general_profile_idc}, **common)
+
+
+def model_parameter_set(
+    quantization: Quantization | None,
+    *,
+    method_flags: int | None = None,
+    topology_carriage: bool = False,
+    indexed_references: bool = False,
+    maps: Mapping[str, Values] | None = None,
+    **common: int,
+) -> Values:
+    """An NNR_MPS; ``maps``: a performance map's values by its kind (`MAP_FLAGS`); ``method_flags`` None: NNR_QSU where there is a qp."""
+    maps = maps or {}
+    flags = (NNR_QSU if quantization else 0) if method_flags is None else method_flags
+    payload: Values = {
+        "topology_carriage_flag": int(topology_carriage),
+        "mps_sparsification_flag": int("sparsification" in maps),
+        "mps_pruning_flag": int("pruning" in maps),
+        "mps_unification_flag": int("unification" in maps),
+        "mps_decomposition_performance_map_flag": int("decomposition" in maps),
+        "mps_quantization_method_flags": flags,
+        "mps_topology_indexed_reference_flag": int(indexed_references),
+        **{f"{kind}_performance_map": values for kind, values in maps.items()},
+    }
+    if quantization:
+        payload |= {"mps_qp_density": quantization.qp_density, "mps_quantization_parameter": quantization.quantization_parameter}
+    return unit(NNR_MPS, payload=payload, **common)
+
+
+def layer_parameter_set(
+    quantization: Quantization | None,
+    *,
+    method_flags: int | None = None,
+    self_contained: bool = False,
+    maps: Mapping[str, Values] | None = None,
+    **common: int,
+) -> Values:
+    """An NNR_LPS; arguments as for `model_parameter_set`."""
+    maps = maps or {}
+    flags = (NNR_QSU if quantization else 0) if method_flags is None else method_flags
+    payload: Values = {
+        "lps_sparsification_flag": int("sparsification" in maps),
+        "lps_pruning_flag": int("pruning" in maps),
+        "lps_unification_flag": int("unification" in maps),
+        "lps_quantization_method_flags": flags,
+        **{f"{kind}_performance_map": values for kind, values in maps.items()},
+    }
+    if quantization:
+        payload |= {"lps_qp_density": quantization.qp_density, "lps_quantization_parameter": quantization.quantization_parameter}
+    return unit(NNR_LPS, {"lps_self_contained_flag": int(self_contained)}, payload, **common)
+
+
+def topology_unit(storage_format: int, compression_format: int, payload: Values, **common: int) -> Values:
+    """An NNR_TPL; the payload holds topology_data, a topology_elements_ids_list or an nnr_pruning_topology_container."""
+    header = {"topology_storage_format": storage_format, "topology_compression_format": compression_format}
+    return unit(NNR_TPL, header, payload, **common)
+
+
+def quantization_unit(storage_format: int, compression_format: int, data: bytes, **common: int) -> Values:
+    """An NNR_QNT."""
+    header = {"quantization_storage_format": storage_format, "quantization_compression_format": compression_format}
+    return unit(NNR_QNT, header, {"quantization_data": data}, **common)
+
+
+def ids_list(ids: Sequence[str], reference_list: Sequence[str] | None = None) -> Values:
+    """The values of a topology_elements_ids_list()."""
+    listed: Values = (
+        {"topology_elem_id_list": list(ids)}
+        if reference_list is None
+        else {"topology_elem_id_index_list": [list(reference_list).index(name) for name in ids]}
+    )
+    return {"count_topology_elements_minus2": len(ids) - 2, **listed}
+
+
+def golomb_length(value: int, k: int) -> int:
+    """Bits of ue(k)."""
+    return 2 * ((value >> k) + 1).bit_length() - 1 + k
+
+
+def codebook_structure(codebook: Codebook, egk: int | None = None) -> Values:
+    """The values of codebook(); ``egk`` None takes the shortest order."""
+    values = [int(value) for value in codebook.values]
+    zero = codebook.zero_offset
+    left = [values[j] - values[j - 1] - 1 for j in range(zero, 0, -1)]
+    right = [values[j] - values[j - 1] - 1 for j in range(zero + 1, len(values))]
+    if egk is None:
+        egk = min(range(16), key=lambda k: sum(golomb_length(delta, k) for delta in left + right))
+    return {
+        "codebook_egk": egk,
+        "codebook_size": len(values),
+        "codebook_centre_offset": zero - (len(values) >> 1),
+        "codebook_zero_value": values[zero],
+        "codebook_delta_left": left,
+        "codebook_delta_right": right,
+    }
+
+
+def mapping_structure(mapping: DimensionMapping) -> Values:
+    """The values of topology_tensor_dimension_mapping()."""
+    return {
+        "concatentation_axis_index": mapping.axis,
+        "split_index": list(mapping.split_indexes),
+        "tensor": [
+            {"number_of_shifts": len(shifts), "shift_index": [a for a, _ in shifts], "shift_value": [n for _, n in shifts]}
+            for shifts in mapping.shifts
+        ],
+    }
+
+
+def entry_point_values(tensors: Sequence[CodedTensor], *, dq_flag: bool) -> Values:
+    """The entry point list of the weight, or of G and H: lengths of block rows as a first value and changes (clause 10)."""
+    lengths = []
+    for tensor in tensors:
+        positions = [tensor.first_bit, *(point.bit_position for point in tensor.entry_points)]
+        lengths += [b - a for a, b in pairwise(positions)]
+    points = [point for tensor in tensors for point in tensor.entry_points]
+    values: Values = {"cabac_offset_list": [point.cabac_offset for point in points]}
+    if dq_flag:
+        values["dq_state_list"] = [point.dq_state for point in points]
+    if lengths:
+        values["bit_offset_delta1"] = [lengths[0]]
+        values["bit_offset_delta2"] = [b - a for a, b in pairwise(lengths)]
+    return values
+
+
+def coded_payload(header: DataUnitHeader, tensors: Mapping[str, TensorContent], interpretation: Interpretation) -> tuple[bytes, Values]:
+    """The codeword of a unit's tensors, and the values of its entry point list."""
+    parts = coded_parts(header)
+    jobs = []
+    for part in parts:
+        content = tensors[part.id]
+        indexes = np.ascontiguousarray(content.indexes, dtype=np.int32).reshape(-1)
+        jobs.append(TensorToCode(coding_of(part, header, interpretation), indexes, content.qp_delta, content.parameter_sets))
+    codeword = encode_codeword(jobs)
+    if header.scan_order == 0:
+        return codeword, {}
+    decoded = decode_codeword(codeword, [job.coding for job in jobs])
+    weights = [tensor for part, tensor in zip(parts, decoded.tensors, strict=True) if part.is_weight]
+    return codeword, entry_point_values(weights, dq_flag=header.dq_flag)
+
+
+def data_unit(
+    header: DataUnitHeader,
+    tensors: Mapping[str, TensorContent] | np.ndarray,
+    *,
+    form: HeaderForm | None = None,
+    interpretation: Interpretation | None = None,
+    **common: int,
+) -> Values:
+    """An NNR_NDU: ``tensors`` by id, or the float32 array of an NNR_PT_RAW_FLOAT; raises `EncodeError` for what cannot be coded.
+
+    ``header.entry_points`` is not looked at: the list follows from the codeword.
+    """
+    form = form or HeaderForm()
+    if isinstance(tensors, np.ndarray):
+        payload: Values = {"raw_float32_parameter": np.ascontiguousarray(tensors, dtype="<f4").tobytes()}
+        entry_points: Values = {}
+    else:
+        codeword, entry_points = coded_payload(header, tensors, interpretation or Interpretation())
+        payload = {"cabac_codeword": codeword}
+    return unit(NNR_NDU, header_values(header, form) | entry_points, payload, **common)
+
+
+def header_values(header: DataUnitHeader, form: HeaderForm) -> Values:
+    """The values of an NDU header but for its entry points; names that the structure does not ask for do no harm."""
+    multiple = len(header.ids) > 1
+    values: Values = {
+        "nnr_compressed_data_unit_payload_type": header.payload_type,
+        "nnr_multiple_topology_elements_present_flag": int(multiple),
+        "nnr_decompressed_data_format_present_flag": int(header.data_format is not None),
+        "input_parameters_present_flag": int(form.input_parameters),
+        "codebook_present_flag": int(header.codebook is not None),
+        "dq_flag": int(header.dq_flag),
+        "nnr_decompressed_data_format": header.data_format,
+        "scan_order": header.scan_order,
+    }
+    if multiple:
+        values["topology_elements_ids_list"] = ids_list(header.ids, form.reference_list)
+    elif form.reference_list is not None:
+        values["topology_elem_id_index"] = list(form.reference_list).index(header.ids[0])
+    else:
+        values["topology_elem_id"] = header.ids[0]
+    if header.codebook is not None:
+        values["codebook"] = codebook_structure(header.codebook, form.codebook_egk)
+    if header.codebook_dc is not None:
+        values["codebook_dc"] = codebook_structure(header.codebook_dc, form.codebook_egk)
+    if header.mapping is not None:
+        values["topology_tensor_dimension_mapping"] = mapping_structure(header.mapping)
+    present = header.unary_length != DEFAULT_UNARY_LENGTH if form.unary_length_present is None else form.unary_length_present
+    return values | {
+        "tensor_dimensions_flag": int(form.dimensions_present),
+        "cabac_unary_length_flag": int(present),
+        "compressed_parameter_types": header.parameter_types,
+        "decomposition_rank": header.decomposition_rank,
+        "g_number_of_rows": header.g_number_of_rows,
+        "count_tensor_dimensions": len(header.dimensions),
+        "tensor_dimensions": list(header.dimensions),
+        "cabac_unary_length_minus1": header.unary_length - 1,
+    }
+
+
+def aggregate_unit(
+    units: Sequence[Values], sizes: Sequence[int] | None = None, *, unification: bool = False, quant_bitdepth: int = 0, **common: int
+) -> Values:
+    """An NNR_AGG [I]; ``sizes`` in bytes of the units: their entry points are present."""
+    coding: Values = {"quant_bitdepth": quant_bitdepth} | ({"ctu_scan_order": 0} if unification else {})
+    header: Values = {
+        "nnr_aggregate_unit_type": 0,
+        "entry_points_present_flag": int(sizes is not None),
+        "num_of_nnr_units_minus2": len(units) - 2,
+        "nnr_unit_coding": [dict(coding) for _ in units],
+    }
+    if sizes is not None:
+        starts = [sum(sizes[:i]) for i in range(len(units))]
+        types = [inner["nnr_unit_header"]["nnr_unit_type"] for inner in units]
+        header["nnr_unit_entry"] = [
+            {"nnr_unit_type": kind, "nnr_unit_entry_point": start} for kind, start in zip(types, starts, strict=True)
+        ]
+    return unit(NNR_AGG, header, {"nnr_unit": list(units)}, **common)
+
+
+def split_unit(whole: Values, payload: bytes, pieces: Sequence[int]) -> list[Values]:
+    """A unit sent as partial data: its payload bytes cut after ``pieces`` (byte positions), the counters falling to 0."""
+    cuts = [0, *pieces, len(payload)]
+    units = []
+    for number, (start, stop) in enumerate(pairwise(cuts)):
+        header = whole["nnr_unit_header"] | {"partial_data_counter_present_flag": 1, "partial_data_counter": len(pieces) - number}
+        units.append({**whole, "nnr_unit_header": header, "nnr_unit_payload": {"partial_data": payload[start:stop]}})
+    return units
+
+
+def simple_header(
+    payload_type: int, name: str, dimensions: tuple[int, ...], quantization: Quantization | None, *, dq_flag: bool = False
+) -> DataUnitHeader:
+    """The header of an NDU with one tensor and no further tool."""
+    return DataUnitHeader(
+        payload_type, (name,), dimensions, dq_flag, None, None, None, DEFAULT_UNARY_LENGTH, 0, 0, 0, 0, (), None, quantization
+    )  # fmt: skip

@@ -1,0 +1,302 @@
+"""The encoder: parameters by name in, a bitstream out. What the standard leaves open is decided here, by `EncoderOptions`."""
+
+import zlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from math import prod
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from nnc_conformance.reference.composer import (
+    HeaderForm,
+    TensorContent,
+    data_unit,
+    model_parameter_set,
+    simple_header,
+    start_unit,
+    topology_unit,
+)
+from nnc_conformance.reference.entropy.coding import TensorCoding
+from nnc_conformance.reference.errors import EncodeError
+from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.model import Topology
+from nnc_conformance.reference.payload import coded_parts, coding_of
+from nnc_conformance.reference.quantization.reconstruction import DATA_FORMATS, step_size
+from nnc_conformance.reference.syntax.bitstream import write_units
+from nnc_conformance.reference.syntax.context import Quantization, Shapes, StreamContext
+from nnc_conformance.reference.syntax.structures.data_unit import (
+    BI,
+    BN,
+    LS,
+    NNR_PT_BLOCK,
+    NNR_PT_FLOAT,
+    NNR_PT_INT,
+    NNR_PT_RAW_FLOAT,
+    DataUnitHeader,
+)
+from nnc_conformance.reference.syntax.structures.topology import DEFLATE, RAW
+from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.reference.topology.classes import Coding, Role, coded, coding, role
+
+
+class CodebookMethod(StrEnum):
+    """How a codebook is designed; it is kept only where it makes a tensor's unit smaller."""
+
+    NONE = "none"
+    KMEANS = "kmeans"
+    INTEGER = "integer"
+
+
+BLOCK_TYPES: Final = ("weight", "weight.ls", "bn.beta", "bn.gamma", "bn.mean", "bn.var", "bias")
+"""The parts of an NNR_PT_BLOCK in the order of its list of ids."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """The names of one block's parts by their type (`BLOCK_TYPES`); ``weight`` is always there, batch norm has all four or none."""
+
+    parts: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        norms = sum(part.startswith("bn.") for part in self.parts)
+        if "weight" not in self.parts or set(self.parts) - set(BLOCK_TYPES) or norms not in (0, 4):
+            raise EncodeError(f"no block has the parts {sorted(self.parts)}")
+
+    @property
+    def parameter_types(self) -> int:
+        """compressed_parameter_types."""
+        return LS * ("weight.ls" in self.parts) | BN * ("bn.beta" in self.parts) | BI * ("bias" in self.parts)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The names in the order of the list of ids."""
+        return tuple(self.parts[kind] for kind in BLOCK_TYPES if kind in self.parts)
+
+
+def blocks_of(block_identifier: Mapping[str, Any], parameter_type: Mapping[str, str]) -> tuple[Block, ...]:
+    """Blocks from two tables by parameter name: which block it belongs to (None: to none), and what it is in it (`BLOCK_TYPES`)."""
+    parts: dict[Any, dict[str, str]] = {}
+    for name, block in block_identifier.items():
+        if block is not None:
+            parts.setdefault(block, {})[parameter_type[name]] = name
+    return tuple(Block(found) for found in parts.values() if len(found) > 1)
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """What an encoder decides.
+
+    ``qp``: quantization parameter of weights (2 dimensions or more), in the parameter set; ``nonweight_qp``: of vectors;
+    ``tensor_qp``: of single tensors by name; ``qp_density``: 0..7; ``dq``: dependent quantization; ``codebook``: a `CodebookMethod`;
+    ``scan_order``: 0..4, of tensors with several columns; ``unary_length``: 1..256; ``rdo``: weight of rate against distortion, 0
+    rounds to the nearest; ``parameter_sets``: ``default`` or ``search``; ``blocks``: what is sent as NNR_PT_BLOCK; ``exact``: names
+    of floating point tensors that are sent without loss.
+    """
+
+    qp: int = -38
+    nonweight_qp: int = -75
+    qp_density: int = 2
+    dq: bool = False
+    codebook: CodebookMethod | str = CodebookMethod.NONE
+    scan_order: int = 0
+    unary_length: int = 10
+    rdo: float = 1.0
+    parameter_sets: Literal["default", "search"] = "search"
+    blocks: tuple[Block, ...] | Mapping[str, Mapping[str, Any]] = ()
+    tensor_qp: Mapping[str, int] = field(default_factory=dict)
+    exact: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.blocks, Mapping):
+            object.__setattr__(self, "blocks", blocks_of(self.blocks["block_identifier"], self.blocks["parameter_type"]))
+        object.__setattr__(self, "codebook", CodebookMethod(self.codebook))
+        bounds = (("qp_density", 0, 7), ("scan_order", 0, 4), ("unary_length", 1, 256), ("qp", -4096, 4095))
+        for name, low, high in bounds:
+            if not low <= getattr(self, name) <= high:
+                raise EncodeError(f"{name} {getattr(self, name)} is not in {low}..{high}")
+        if not self.rdo >= 0:
+            raise EncodeError(f"rdo {self.rdo} is negative")
+
+    @property
+    def quantization(self) -> Quantization:
+        """What the parameter set says."""
+        return Quantization(self.qp_density, self.qp)
+
+    def qp_delta(self, name: str, *, weight: bool) -> int:
+        """qp_delta of a tensor; raises `EncodeError` where it does not fit iae_v(6 + qp_density)."""
+        qp = self.tensor_qp.get(name, self.qp if weight else self.nonweight_qp)
+        bound = 1 << (5 + self.qp_density)
+        if not -bound <= qp - self.qp < bound:
+            raise EncodeError(f"qp {qp} of {name!r} is more than {bound} from the parameter set's {self.qp}")
+        return qp - self.qp
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One NDU to make: its ids, and whether its first tensor is a block's weight."""
+
+    ids: tuple[str, ...]
+    block: Block | None
+
+
+def encode(
+    parameters: Mapping[str, np.ndarray],
+    *,
+    topology: Topology | None = None,
+    options: EncoderOptions | None = None,
+    threads: int = 1,
+) -> bytes:
+    """Encodes parameters (clauses 6, 9 and 10) and returns the bitstream: NNR_STR, NNR_MPS, NNR_TPL where given, the NDUs.
+
+    ``parameters``: name to ndarray. Floating point of 2 dimensions or more and vectors are quantized to NNR_PT_FLOAT; scalars, single
+    values, what is not finite and the names in ``options.exact`` go to NNR_PT_RAW_FLOAT; integers within int32 go to NNR_PT_INT
+    without loss. float16, int8, int16 and int64 are given back as such through nnr_decompressed_data_format, other types as float32
+    or int32. A scalar keeps its shape () through an ONNX topology; without one it travels as a tensor of one dimension.
+    Raises `EncodeError` for what cannot be coded.
+    """
+    options = options or EncoderOptions()
+    shapes: Shapes = topology_shapes(topology)
+    jobs = plan(parameters, options)
+    work: Callable[[_Job], Values] = lambda job: encode_job(job, parameters, options, shapes)  # noqa: E731
+    with ThreadPoolExecutor(max(threads, 1)) as pool:
+        data_units = list(pool.map(work, jobs)) if threads > 1 else [work(job) for job in jobs]
+    units = [start_unit(), model_parameter_set(options.quantization, topology_carriage=topology is not None)]
+    if topology is not None:
+        units.append(topology_values(topology))
+    context = StreamContext(open_topology=lambda *_: shapes)
+    return write_units([*units, *data_units], context=context)
+
+
+def topology_shapes(topology: Topology | None) -> Shapes:
+    """Tensor dimensions that a decoder finds in the topology."""
+    from nnc_conformance.reference.decoder import shapes_in
+
+    return {} if topology is None else shapes_in(topology.storage_format, topology.data)
+
+
+def topology_values(topology: Topology) -> Values:
+    """The NNR_TPL, deflated where that makes it shorter."""
+    deflated = zlib.compress(topology.data, 9)
+    compression, data = (DEFLATE, deflated) if len(deflated) < len(topology.data) else (RAW, topology.data)
+    return topology_unit(topology.storage_format, compression, {"topology_data": data})
+
+
+def plan(parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> list[_Job]:
+    """The NDUs in the order of the parameters; a block stands where its weight does."""
+    blocks = tuple(options.blocks) if not isinstance(options.blocks, Mapping) else ()
+    by_weight = {block.parts["weight"]: block for block in blocks}
+    inside = {name for block in blocks for name in block.ids}
+    missing = sorted(inside - set(parameters))
+    if missing:
+        raise EncodeError(f"a block names {missing[0]!r}, which is no parameter")
+    return [
+        _Job(by_weight[name].ids if name in by_weight else (name,), by_weight.get(name))
+        for name in parameters
+        if name in by_weight or name not in inside
+    ]
+
+
+def encode_job(job: _Job, parameters: Mapping[str, np.ndarray], options: EncoderOptions, shapes: Shapes) -> Values:
+    """Makes one NDU."""
+    name, array = job.ids[0], parameters[job.ids[0]]
+    if job.block is not None:
+        return encode_block(job.block, parameters, options)
+    if array.dtype == np.float64:
+        single = array.astype(np.float32)
+    elif coding(array) is Coding.UNCHANGED:
+        raise EncodeError(f"{name!r}: {array.dtype} of shape {array.shape} with these values cannot be coded")
+    else:
+        single = coded(array)
+    dimensions = array.shape or (() if name in shapes else (1,))
+    form = HeaderForm(dimensions_present=bool(dimensions), input_parameters=bool(dimensions))
+    data_format = None if name in shapes else given_back(array.dtype)
+    if single.dtype == np.int32:
+        header = simple_header(NNR_PT_INT, name, dimensions, None)
+        header = replace(header, unary_length=options.unary_length if dimensions else header.unary_length, data_format=data_format)
+        return data_unit(header, {name: TensorContent(single, parameter_sets=options.parameter_sets)}, form=form)
+    if name in options.exact or role(single) is Role.OTHER:
+        header = replace(simple_header(NNR_PT_RAW_FLOAT, name, dimensions, None), data_format=data_format)
+        return data_unit(header, single.reshape(-1), form=form)
+    return encode_float(name, single, dimensions, options, data_format)
+
+
+def given_back(dtype: np.dtype[Any]) -> int | None:
+    """The nnr_decompressed_data_format that gives ``dtype`` out, None where the payload's own or no format does."""
+    if dtype in (np.dtype(np.float32), np.dtype(np.int32)):
+        return None
+    formats = {np.dtype(kind): number for number, (_, kind, bits) in enumerate(DATA_FORMATS) if bits in (0, np.dtype(kind).itemsize * 8)}
+    return formats.get(dtype)
+
+
+def encode_float(name: str, values: np.ndarray, dimensions: tuple[int, ...], options: EncoderOptions, data_format: int | None) -> Values:
+    """One quantized tensor: with a codebook where one was asked for and helps, else as the options say."""
+    weight = len(dimensions) > 1
+    header = replace(
+        simple_header(NNR_PT_FLOAT, name, dimensions, options.quantization, dq_flag=options.dq),
+        unary_length=options.unary_length,
+        scan_order=options.scan_order if weight and prod(dimensions[1:]) > 1 else 0,
+        data_format=data_format,
+    )
+    delta = options.qp_delta(name, weight=weight)
+    plain = data_unit(header, {name: quantized(values, coding_of_first(header), delta, options)})
+    if options.codebook is CodebookMethod.NONE or not weight:
+        return plain
+    with_codebook = encode_with_codebook(values, header, delta, options)
+    return min((plain, with_codebook), key=lambda unit: len(write_ndu(unit, options)))
+
+
+def coding_of_first(header: DataUnitHeader) -> TensorCoding:
+    """The coding of a unit's only tensor."""
+    return coding_of(coded_parts(header)[0], header, Interpretation())
+
+
+def quantized(values: np.ndarray, how: TensorCoding, qp_delta: int, options: EncoderOptions) -> TensorContent:
+    """Quantizes float32 values to what a codeword holds."""
+    from nnc_conformance.reference.quantization import dependent, uniform
+
+    step = float(step_size(options.qp_density, options.qp + qp_delta))
+    quantize = dependent.quantize if how.dq_flag else uniform.quantize
+    return TensorContent(quantize(values, step, how, rdo=options.rdo), qp_delta, options.parameter_sets)
+
+
+def encode_with_codebook(values: np.ndarray, header: DataUnitHeader, qp_delta: int, options: EncoderOptions) -> Values:
+    """One tensor whose indexes stand for the values of a codebook; never with dependent quantization."""
+    from nnc_conformance.reference.quantization import codebook
+
+    step = float(step_size(options.qp_density, options.qp + qp_delta))
+    designed, indexes = codebook.design(values, step, method=str(options.codebook))
+    header = replace(header, codebook=designed, dq_flag=False)
+    return data_unit(header, {header.ids[0]: TensorContent(indexes, qp_delta, options.parameter_sets)})
+
+
+def write_ndu(unit: Values, options: EncoderOptions) -> bytes:
+    """The bytes of one NDU."""
+    context = StreamContext(str_seen=True, mps_seen=True, mps_quantization=options.quantization)
+    return write_units([unit], context=context)
+
+
+def encode_block(block: Block, parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> Values:
+    """One NNR_PT_BLOCK: the weight with its local scaling, batch norm and bias."""
+    arrays = {name: np.ascontiguousarray(parameters[name], dtype=np.float32) for name in block.ids}
+    weight = arrays[block.ids[0]]
+    for name, array in arrays.items():
+        if not np.isfinite(array).all() or array.size == 0:
+            raise EncodeError(f"{name!r} in a block is empty or not finite")
+        if array is not weight and array.size != weight.shape[0]:
+            raise EncodeError(f"{name!r} in a block has {array.size} values, the weight {weight.shape[0]} rows")
+    scan = options.scan_order if prod(weight.shape[1:]) > 1 else 0
+    header = replace(
+        simple_header(NNR_PT_BLOCK, block.ids[0], weight.shape, options.quantization, dq_flag=options.dq),
+        ids=block.ids,
+        parameter_types=block.parameter_types,
+        unary_length=options.unary_length,
+        scan_order=scan,
+    )
+    tensors = {}
+    for part in coded_parts(header):
+        delta = options.qp_delta(part.id, weight=part.is_weight)
+        tensors[part.id] = quantized(arrays[part.id], coding_of(part, header, Interpretation()), delta, options)
+    return data_unit(header, tensors)
