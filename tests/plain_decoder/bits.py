@@ -1,8 +1,12 @@
 """The bit reader and the descriptors; bits come most significant first."""
 
 import struct
+from typing import Final
 
 from plain_decoder.errors import PlainError
+
+LONGEST_SUFFIX: Final = 63
+"""Bits after the 1 of an exp-Golomb code, at most."""
 
 
 class Bits:
@@ -40,6 +44,8 @@ class Bits:
         zeros = 0
         while self.u(1) == 0:
             zeros += 1
+            if k + zeros > LONGEST_SUFFIX:
+                raise PlainError("value", f"an exp-Golomb code of {zeros} zeros before bit {self.position}")
         # 2^k + 2^(k + 1) + ... + 2^(k + zeros - 1)
         x = ((1 << zeros) - 1) << k
         return x + self.u(k + zeros)
