@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nnc_conformance.reference.entropy.indices import decode_indices, encode_indices
     from nnc_conformance.reference.interpretation import Interpretation
     from nnc_conformance.reference.limits import DecodeLimits
-    from nnc_conformance.reference.trace import trace
+    from nnc_conformance.reference.tracer import trace
 
 _HOMES = {
     "Decoded": "decoder",
@@ -23,7 +23,7 @@ _HOMES = {
     "encode_indices": "entropy.indices",
     "Interpretation": "interpretation",
     "DecodeLimits": "limits",
-    "trace": "trace",
+    "trace": "tracer",
 }
 
 __all__ = [

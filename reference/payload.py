@@ -176,8 +176,7 @@ class DataUnitDecoder:
 
     def _error(self, unit: Unit, rule: str, bit: int, element: str, detail: str) -> StreamError:
         """A `StreamError` at a bit of the unit's payload, placed in the stream."""
-        first, start = next(piece for piece in reversed(unit.payload_pieces) if 8 * piece[0] <= bit)
-        at = start + bit - 8 * first
+        at = unit.stream_bit(bit)
         place = Place(unit.number, unit_type_name(unit.unit_type), at >> 3, at & 7, element, clause_of(element))
         return StreamError(rule, RULES[rule].category, place, detail)
 

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from nnc_conformance.reference.entropy.compiled import kernel
-from nnc_conformance.reference.entropy.kernel_tables import SETS, STATES, IntArray, Tables
+from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray, Tables
 
 NEIGHBOURS: Final = 3
 """Classes of the previous coded index: 0 zero, 1 negative, 2 positive."""
@@ -25,7 +25,7 @@ _WITHOUT_CONTEXT: Final = {
     QP_DELTA: "qp_delta",
     SHIFT_BITS: "shift_parameter_ids",
     ABS_REMAINDER: "abs_remainder",
-    END_TERMINATE: "end terminate bin",
+    END_TERMINATE: "end_of_codeword",
     INITIALISATION: "IvlOffset",
     BLOCK_ROW_START: "IvlCurrRange",
 }
@@ -42,6 +42,7 @@ class ContextLayout(NamedTuple):
     prefix: int
     flag: int
     unary_length: int
+    dq_flag: bool
 
 
 def context_layout(dq_flag: bool, unary_length: int) -> ContextLayout:
@@ -54,7 +55,7 @@ def context_layout(dq_flag: bool, unary_length: int) -> ContextLayout:
     sign = NEIGHBOURS * (STATES if dq_flag else 1)
     greater = sign + NEIGHBOURS
     prefix = greater + 2 * unary_length
-    return ContextLayout(sign, greater, prefix, prefix + MAX_PREFIX, unary_length)
+    return ContextLayout(sign, greater, prefix, prefix + MAX_PREFIX, unary_length, dq_flag)
 
 
 def element_name(layout: ContextLayout, element: int) -> str:
@@ -102,11 +103,9 @@ def reset_contexts(tables: Tables, parameter_sets: IntArray, states: IntArray) -
 
 
 @kernel
-def update_states(tables: Tables, parameter_sets: IntArray, states: IntArray, lane: int, context: int, bin_value: int) -> None:
-    """Moves both probability states of a context towards the bin that was coded."""
-    set_id = parameter_sets[lane, context]
-    s0 = states[lane, context, 0]
-    s1 = states[lane, context, 1]
+def update_state(tables: Tables, set_id: int, state: IntArray, bin_value: int) -> None:
+    """Moves both probability states of a context, S0 and S1 in ``state`` int64 (2,), towards the bin that was coded."""
+    s0, s1 = state[0], state[1]
     t = 1 if bin_value else -1
-    states[lane, context, 0] = s0 + t * (tables.state_step[16 + ((t * s0) >> 3)] >> (tables.parameter_sets[set_id, SHIFT_0] + 4))
-    states[lane, context, 1] = s1 + t * (tables.state_step[16 + ((t * s1) >> 7)] >> tables.parameter_sets[set_id, SHIFT_1])
+    state[0] = s0 + t * (tables.state_step[16 + ((t * s0) >> 3)] >> (tables.parameter_sets[set_id, SHIFT_0] + 4))
+    state[1] = s1 + t * (tables.state_step[16 + ((t * s1) >> 7)] >> tables.parameter_sets[set_id, SHIFT_1])

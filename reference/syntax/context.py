@@ -89,3 +89,8 @@ class Unit:
     payload_pieces: tuple[tuple[int, int], ...]
     facts: Any = None
     units: tuple["Unit", ...] = ()
+
+    def stream_bit(self, bit: int) -> int:
+        """Where in the stream a bit of the payload stands."""
+        first, start = next(piece for piece in reversed(self.payload_pieces) if 8 * piece[0] <= bit)
+        return start + bit - 8 * first

@@ -149,13 +149,15 @@ any | byte_alignment | u(1..8) | one bit 1, then zeros | V
 
 _ENTROPY_ROWS: Final = """
 quant_tensor | qp_delta | iae_v(6..13) | | V
-shift_parameter_ids | shift_parameter_id | ae(v) | 0..8 | V
+shift_parameter_ids | shift_parameter_ids | ae(v) | 0..8 | V
 quant_param | sig_flag | ae(v) | | V
 quant_param | sign_flag | ae(v) | | V
 quant_param | abs_level_greater_x | ae(v) | | V
 quant_param | abs_level_greater_x2 | ae(v) | at most 31 of 1 | V
 quant_param | abs_remainder | uae_v(0..31) | the index fits int32 | V
 quant_tensor | end_of_codeword | ae(v) | 1 | V
+quant_tensor | IvlOffset | u(9) | below IvlCurrRange | V
+quant_tensor | IvlCurrRange | 256 at a block row | above IvlOffset | V
 """
 
 

@@ -1,0 +1,46 @@
+"""``encode``: a model to a stream."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nnc_conformance.reference.errors import EncodeError
+
+
+def command(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="The model: .safetensors, .npz, .onnx or .pt.")],
+    out: Annotated[Path, typer.Argument(help="The stream to write.")],
+    qp: Annotated[int, typer.Option(help="Quantization parameter of weights: a step of 2^(qp / 2^density).")] = -38,
+    nonweight_qp: Annotated[int, typer.Option(help="Quantization parameter of vectors.")] = -75,
+    qp_density: Annotated[int, typer.Option(min=0, max=7, help="Steps of qp to a doubling, as a power of 2.")] = 2,
+    dq: Annotated[bool, typer.Option("--dq/--no-dq", help="Dependent quantization.")] = False,
+    scan_order: Annotated[int, typer.Option(min=0, max=4, help="0 row by row, 1 to 4 blocks of 8 to 64.")] = 0,
+    codebook: Annotated[str, typer.Option(help="none, kmeans or integer; kept where it helps.")] = "none",
+    unary_length: Annotated[int, typer.Option(min=1, max=256, help="Greater-than flags before the exp-Golomb part.")] = 10,
+    rdo: Annotated[float, typer.Option(min=0.0, help="Weight of rate against distortion; 0 rounds to the nearest.")] = 1.0,
+    threads: Annotated[int, typer.Option(min=1, help="Threads to encode with.")] = 1,
+) -> None:
+    """Encode the model IN to the stream OUT.
+
+    Example: nnc-conformance encode model.onnx model.nnr --dq --qp -32
+    """
+    from nnc_conformance.reference import EncoderOptions, encode
+    from nnc_conformance.storage.atomic import write_bytes
+    from nnc_conformance.storage.model_files import read_model
+
+    model = read_model(source)
+    try:
+        options = EncoderOptions(
+            qp=qp, nonweight_qp=nonweight_qp, qp_density=qp_density, dq=dq, scan_order=scan_order, codebook=codebook,
+            unary_length=unary_length, rdo=rdo, exact=model.exact,
+        )  # fmt: skip
+    except ValueError as error:
+        raise EncodeError(str(error)) from None
+    stream = encode(model.parameters, topology=model.topology, options=options, threads=threads)
+    write_bytes(out, stream)
+    for name in model.unchanged:
+        typer.echo(f"not coded, travels in the topology: {name}", err=True)
+    size = sum(array.nbytes for array in model.parameters.values())
+    ratio = f", {len(stream) / size:.1%} of {size} bytes" if size else ""
+    typer.echo(f"{len(model.parameters)} parameters -> {out}: {len(stream)} bytes{ratio}")

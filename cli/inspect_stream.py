@@ -1,0 +1,52 @@
+"""``inspect``: the units of a stream as a table."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nnc_conformance.cli.parsing import interpretation_of
+
+
+def command(
+    stream: Annotated[Path, typer.Argument(help="The stream to look at.")],
+    lenient: Annotated[bool, typer.Option("--lenient", help="Forgive what a decoder may forgive.")] = False,
+    interpretation: Annotated[
+        list[str] | None, typer.Option("--interpretation", metavar="NAME=CHOICE", help="A disputed point's choice; may be repeated.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the units of STREAM: place, size, type and what each says.
+
+    Example: nnc-conformance inspect model.nnr
+    """
+    from nnc_conformance.reference.inspection import unit_rows
+
+    rows: list[dict[str, Any]] = []
+    try:
+        for row in unit_rows(stream.read_bytes(), interpretation=interpretation_of(interpretation), lenient=lenient):
+            rows.append(row)
+    finally:
+        if as_json:
+            typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        else:
+            _table(rows)
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    """Draws the rows with rich on a terminal; plain lines otherwise."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not console.is_terminal:
+        for row in rows:
+            typer.echo(
+                f"{row['number']:>4}  byte {row['offset']:>9}  {row['size']:>9} bytes  {'  ' * row['depth']}{row['type']}  {row['says']}"
+            )
+        return
+    table = Table("unit", "byte", "size", "type", "says")
+    for row in rows:
+        table.add_row(str(row["number"]), str(row["offset"]), str(row["size"]), "  " * row["depth"] + row["type"], row["says"])
+    console.print(table)
