@@ -18,7 +18,7 @@ from nnc_conformance.reference.entropy.coding import (
     TensorToCode,
 )
 from nnc_conformance.reference.entropy.contexts import QP_DELTA, ContextLayout, element_name, reset_contexts
-from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, SETS, IntArray, Tables
+from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, SETS, STATES, IntArray, Tables
 from nnc_conformance.reference.entropy.parameter_search import cheapest_sets, estimated_costs
 from nnc_conformance.reference.errors import EncodeError
 
@@ -78,7 +78,7 @@ def decode_codeword(
         raise ValueError(f"no kernel {kernel!r} on {threads} threads; there are {', '.join(KERNELS)}")
     data = np.frombuffer(payload, np.uint8).copy()
     if trace is None:
-        return _decode(data, tensors, tables, KERNELS[kernel], np.zeros(plain.REGISTERS, np.int64), BinTrace())
+        return _decode(data, tensors, tables, KERNELS[kernel], registers=np.zeros(plain.REGISTERS, np.int64), trace=BinTrace())
     room = 16 * data.size + 1024
     while True:
         trace.first_events.clear()
@@ -87,7 +87,7 @@ def decode_codeword(
         registers = np.zeros(plain.REGISTERS, np.int64)
         outcome: DecodedCodeword | CodewordError
         try:
-            outcome = _decode(data, tensors, tables, plain.quant_tensor, registers, trace)
+            outcome = _decode(data, tensors, tables, plain.quant_tensor, registers=registers, trace=trace)
         except CodewordError as error:
             outcome = error
         met = int(registers[plain.EVENTS])
@@ -105,6 +105,7 @@ def _decode(
     codings: Sequence[TensorCoding],
     tables: Tables,
     quant_tensor: Callable[..., None],
+    *,
     registers: IntArray,
     trace: BinTrace,
 ) -> DecodedCodeword:
@@ -121,11 +122,11 @@ def _decode(
         plain.shift_parameter_ids(coder, layout)
         _check(registers, layout, number)
         first_bit = int(registers[plain.POSITION])
-        _check_room(coding, 8 * data.size, first_bit, tables, number)
+        _check_room(coding.count, 8 * data.size, first_bit, tables, number)
         indexes = np.zeros(coding.count, np.int32)
         entry_points = np.zeros((max(coding.block_rows - 1, 0), 3), np.int64)
         if coding.count:
-            quant_tensor(coder, layout, coding.rows, coding.columns, coding.block_side, coding.dq_flag, indexes, entry_points)
+            quant_tensor(coder, layout, coding.area, indexes, entry_points)
         _check(registers, layout, number)
         decoded.append(
             CodedTensor(
@@ -141,12 +142,12 @@ def _decode(
     return DecodedCodeword(tuple(decoded), int(registers[plain.POSITION]))
 
 
-def _check_room(coding: TensorCoding, payload_bits: int, first_bit: int, tables: Tables, tensor: int) -> None:
+def _check_room(count: int, payload_bits: int, first_bit: int, tables: Tables, tensor: int) -> None:
     """Raises `CodewordError` when the payload cannot hold that many indexes (see `decode_codeword`)."""
     least = int(tables.lps_range.min())
     indexes_a_bit = math.ceil(1 / math.log2(plain.INITIAL_RANGE / (plain.INITIAL_RANGE - least)))
-    if coding.count > (payload_bits - first_bit + 1) * indexes_a_bit:
-        detail = f"{coding.count} indexes cannot be coded in the {payload_bits - first_bit} bits left"
+    if count > (payload_bits - first_bit + 1) * indexes_a_bit:
+        detail = f"{count} indexes cannot be coded in the {payload_bits - first_bit} bits left"
         raise CodewordError("cabac-end", payload_bits, "sig_flag", tensor, detail)
 
 
@@ -162,11 +163,13 @@ def decode_block_row(
     """Decodes one block row of a tensor that has several, from its entry point alone.
 
     ``row``: 0-based number of the block row. Returns its indexes, int32, row-major (min(side, rows left) * columns), and the payload bit
-    to be read next. Raises `CodewordError` (its tensor number is 0), and `ValueError` where there is no such block row.
+    to be read next. Raises `CodewordError` (its tensor number is 0), and `ValueError` where there is no such block row or state.
     """
     if not 0 <= row < coding.block_rows or coding.block_rows < 2:
         raise ValueError(f"no block row {row} to enter among {coding.block_rows}")
-    layout, side = coding.layout, coding.block_side
+    if entry.cabac_offset < 0 or not 0 <= entry.dq_state < STATES or entry.bit_position < 0:
+        raise ValueError(f"no decoder can be in the state of {entry}")
+    layout, side = coding.layout, coding.area.side
     registers = np.zeros(plain.REGISTERS, np.int64)
     registers[plain.OFFSET] = entry.cabac_offset
     registers[plain.POSITION] = entry.bit_position
@@ -176,9 +179,10 @@ def decode_block_row(
     plain.enter_block_row(coder)
     height = min(side, coding.rows - row * side)
     _check(registers, layout, 0)
-    _check_room(TensorCoding(height, coding.columns, 0, False, 1, 0), 8 * coder.payload.size, entry.bit_position, tables, 0)
+    area = plain.ScanArea(height, coding.columns, side)
+    _check_room(height * coding.columns, 8 * coder.payload.size, entry.bit_position, tables, 0)
     indexes = np.zeros(height * coding.columns, np.int32)
-    plain.quant_block_row(coder, layout, height, coding.columns, side, coding.dq_flag, entry.dq_state, indexes)
+    plain.quant_block_row(coder, layout, area, entry.dq_state, indexes)
     _check(registers, layout, 0)
     return indexes, int(registers[plain.POSITION])
 
@@ -213,7 +217,7 @@ def _prepared(tensor: TensorToCode, tables: Tables, number: int) -> tuple[npt.ND
     if isinstance(tensor.parameter_sets, str):
         if tensor.parameter_sets == "default" or not coding.count:
             return indexes, np.zeros(contexts, np.int64)
-        costs = estimated_costs(tables, coding.layout, coding.rows, coding.columns, coding.block_side, coding.dq_flag, indexes)
+        costs = estimated_costs(tables, coding.layout, coding.area, indexes)
         return indexes, cheapest_sets(tables, costs)
     sets = np.asarray(tensor.parameter_sets)
     if sets.shape != (contexts,) or sets.dtype.kind not in "iu" or sets.min() < 0 or sets.max() >= SETS:
@@ -240,7 +244,7 @@ def _encode(
         plain.shift_parameter_ids(coder, layout)
         entry_points = np.zeros((max(coding.block_rows - 1, 0), 3), np.int64)
         if coding.count:
-            plain.quant_tensor(coder, layout, coding.rows, coding.columns, coding.block_side, coding.dq_flag, indexes, entry_points)
+            plain.quant_tensor(coder, layout, coding.area, indexes, entry_points)
         if registers[plain.STATUS] == plain.UNREACHABLE:
             at = int(registers[plain.INDEX])
             raise EncodeError(f"tensor {number}: the value at index {at} in coded order cannot be had in the trellis state it meets")

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from nnc_conformance.reference.entropy.contexts import ContextLayout, context_layout
 from nnc_conformance.reference.entropy.kernel_tables import IntArray
-from nnc_conformance.reference.entropy.plain import EVENT_FIELDS
+from nnc_conformance.reference.entropy.plain import EVENT_FIELDS, ScanArea
 from nnc_conformance.reference.errors import NNCError
 
 MAX_SCAN_ORDER: Final = 4
@@ -57,16 +57,16 @@ class TensorCoding:
         return self.rows * self.columns
 
     @property
-    def block_side(self) -> int:
-        """Side of the scan's square blocks; 0 for scan order 0, which has none."""
-        return 4 << self.scan_order if self.scan_order else 0
+    def area(self) -> ScanArea:
+        """What is scanned, with the side of the scan's blocks."""
+        return ScanArea(self.rows, self.columns, 4 << self.scan_order if self.scan_order else 0)
 
     @property
     def block_rows(self) -> int:
         """Number of block rows that hold indexes."""
         if self.count == 0:
             return 0
-        return -(-self.rows // self.block_side) if self.scan_order else 1
+        return -(-self.rows // self.area.side) if self.scan_order else 1
 
     @property
     def layout(self) -> ContextLayout:

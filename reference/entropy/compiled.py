@@ -18,12 +18,14 @@ import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_CONFIG: Final[Any] = numba.config
+_NJIT: Final[Any] = numba.njit
+
 
 def source_key() -> str:
-    """16 hexadecimal digits of the SHA-256 of this package's sources, the versions of Python, NumPy and Numba, and Numba's bounds-check switch."""
-    digest = hashlib.sha256(
-        repr((platform.python_implementation(), sys.version_info, np.__version__, numba.__version__, numba.config.BOUNDSCHECK)).encode()
-    )
+    """16 hexadecimal digits for all sources of this package, the versions of Python, NumPy and Numba, and Numba's bounds-check switch."""
+    setting = (platform.python_implementation(), sys.version_info, np.__version__, numba.__version__, _CONFIG.BOUNDSCHECK)
+    digest = hashlib.sha256(repr(setting).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(f"{source.name}\0{source.stat().st_size}\0".encode())
         digest.update(source.read_bytes())
@@ -50,17 +52,21 @@ def _writable_cache_folder() -> Path | None:
         return None
 
 
-_FOLDER: Final = None if numba.config.DISABLE_JIT else _writable_cache_folder()
+_FOLDER: Final = None if _CONFIG.DISABLE_JIT else _writable_cache_folder()
 
 
 def kernel(function: Function) -> Function:
-    """Compiles a function at its first call, free of the interpreter lock and cached; under NUMBA_DISABLE_JIT=1 it stays as it is."""
-    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    """Compiles a function at its first call, free of the interpreter lock and cached; under NUMBA_DISABLE_JIT=1 it stays as it is.
+
+    Kernels work on the arrays that their caller holds and allocate none, so Numba's reference counting is off: it would cost twenty times
+    the work, at every access to an array in a tuple.
+    """
+    compiled = _NJIT(nogil=True, error_model="numpy", _nrt=False)(function)
     if _FOLDER is not None:
-        elsewhere = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(_FOLDER)
+        elsewhere = _CONFIG.CACHE_DIR
+        _CONFIG.CACHE_DIR = str(_FOLDER)
         try:
             compiled.enable_caching()
         finally:
-            numba.config.CACHE_DIR = elsewhere
+            _CONFIG.CACHE_DIR = elsewhere
     return cast(Function, compiled)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference.entropy import plain
-from nnc_conformance.reference.entropy.contexts import SET_BITS, ContextLayout, reset_contexts, update_states
+from nnc_conformance.reference.entropy.contexts import SET_BITS, ContextLayout, reset_contexts, update_state
 from nnc_conformance.reference.entropy.kernel_tables import SETS, IntArray, Tables
 
 BIT: Final = 1 << 15
@@ -18,21 +18,19 @@ def bit_costs(tables: Tables) -> IntArray:
     ranges = (256 + 32 * np.arange(8) + 16)[:, None]
     lps = tables.lps_range.reshape(8, 32)
     costs = np.stack([np.log2(ranges / (ranges - lps)), np.log2(ranges / lps)], axis=2).mean(axis=0)
-    return np.rint(costs * BIT).astype(np.int64)
+    rounded: IntArray = np.rint(costs * BIT).astype(np.int64)
+    return rounded
 
 
-def estimated_costs(
-    tables: Tables, layout: ContextLayout, rows: int, columns: int, side: int, dq_flag: bool, indexes: npt.NDArray[np.int32]
-) -> IntArray:
+def estimated_costs(tables: Tables, layout: ContextLayout, area: plain.ScanArea, indexes: npt.NDArray[np.int32]) -> IntArray:
     """What the bins of each context cost under each set, int64 (9, contexts), in one pass; raises nothing for unreachable values."""
     registers = np.zeros(plain.REGISTERS, np.int64)
     registers[plain.MODE] = plain.ESTIMATE
-    coder = plain.new_coder(
-        tables, layout, registers, np.zeros(0, np.uint8), lane_sets=tuple(range(SETS)), bit_costs=bit_costs(tables)
-    )
-    entry_points = np.zeros((rows // side if side else 0, 3), np.int64)
-    plain.quant_tensor(coder, layout, rows, columns, side, dq_flag, indexes, entry_points)
-    return coder.costs[:, : layout.flag]
+    coder = plain.new_coder(tables, layout, registers, np.zeros(0, np.uint8), lane_sets=tuple(range(SETS)), bit_costs=bit_costs(tables))
+    entry_points = np.zeros((area.rows // area.side if area.side else 0, 3), np.int64)
+    plain.quant_tensor(coder, layout, area, indexes, entry_points)
+    costs: IntArray = coder.costs[:, : layout.flag]
+    return costs
 
 
 def cheapest_sets(tables: Tables, costs: IntArray) -> IntArray:
@@ -51,5 +49,5 @@ def cheapest_sets(tables: Tables, costs: IntArray) -> IntArray:
         totals = costs[:, context] + flag + SET_BITS * BIT
         totals[0] = costs[0, context] + no_flag
         chosen[context] = totals.argmin()
-        update_states(tables, flag_set, flag_states, 0, 0, 1 if chosen[context] else 0)
+        update_state(tables, 0, flag_states[0, 0], 1 if chosen[context] else 0)
     return chosen

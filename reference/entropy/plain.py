@@ -25,7 +25,7 @@ from nnc_conformance.reference.entropy.contexts import (
     SHIFT_BITS,
     ContextLayout,
     reset_contexts,
-    update_states,
+    update_state,
 )
 from nnc_conformance.reference.entropy.kernel_tables import IntArray, Tables
 
@@ -73,6 +73,14 @@ class Coder(NamedTuple):
     tables: Tables
 
 
+class ScanArea(NamedTuple):
+    """What is scanned: rows and columns of indexes, and the side of the square blocks, 0 for scan order 0, which has none."""
+
+    rows: int
+    columns: int
+    side: int
+
+
 # The engine
 
 
@@ -87,19 +95,16 @@ def fail(coder: Coder, status: int) -> None:
 
 
 @kernel
-def record(coder: Coder, kind: int, bin_value: int, range_before: int, offset_before: int, state: int, position_before: int) -> None:
-    """Notes one bin; counts it only where the room for events is used up."""
+def record(coder: Coder, kind: int, bin_value: int, before: tuple[int, int, int, int]) -> None:
+    """Notes one bin, with range, offset, state sum and position before it; only counts it where the room for events is used up."""
     r = coder.registers
     if r[EVENTS] < coder.events.shape[0]:
         event = coder.events[r[EVENTS]]
         event[0] = kind
         event[1] = r[ELEMENT]
         event[2] = bin_value
-        event[3] = range_before
-        event[4] = offset_before
-        event[5] = state
-        event[6] = position_before
-        event[7] = r[POSITION] - position_before
+        event[3], event[4], event[5], event[6] = before
+        event[7] = r[POSITION] - before[3]
         event[8] = r[INDEX]
     r[EVENTS] += 1
 
@@ -186,8 +191,9 @@ def code_bin(coder: Coder, context: int, bin_value: int) -> int:
     if r[MODE] == ESTIMATE:
         estimate_bin(coder, context, bin_value)
         return bin_value
-    range_before, offset_before, position_before = r[RANGE], r[OFFSET], r[POSITION]
-    s = 16 * coder.states[0, context, 0] + coder.states[0, context, 1]
+    state = coder.states[0, context]
+    s = 16 * state[0] + state[1]
+    before = (r[RANGE], r[OFFSET], s, r[POSITION])
     most_probable = 1 if s >= 0 else 0
     lps_range = coder.tables.lps_range[abs(s >> 7) + (r[RANGE] & 0xE0)]
     mps_range = r[RANGE] - lps_range
@@ -199,9 +205,9 @@ def code_bin(coder: Coder, context: int, bin_value: int) -> int:
         take_upper_part(coder, mps_range)
         r[RANGE] = lps_range
     renormalise(coder)
-    update_states(coder.tables, coder.parameter_sets, coder.states, 0, context, bin_value)
+    update_state(coder.tables, coder.parameter_sets[0, context], state, bin_value)
     if coder.events.shape[0] > 0:
-        record(coder, CONTEXT_BIN, bin_value, range_before, offset_before, s, position_before)
+        record(coder, CONTEXT_BIN, bin_value, before)
     return bin_value
 
 
@@ -209,10 +215,11 @@ def code_bin(coder: Coder, context: int, bin_value: int) -> int:
 def estimate_bin(coder: Coder, context: int, bin_value: int) -> None:
     """Adds the bin's cost under each lane's parameter set."""
     for lane in range(coder.states.shape[0]):
-        s = 16 * coder.states[lane, context, 0] + coder.states[lane, context, 1]
+        state = coder.states[lane, context]
+        s = 16 * state[0] + state[1]
         least_probable = 1 if (s >= 0) != (bin_value == 1) else 0
         coder.costs[lane, context] += coder.bit_costs[abs(s >> 7), least_probable]
-        update_states(coder.tables, coder.parameter_sets, coder.states, lane, context, bin_value)
+        update_state(coder.tables, coder.parameter_sets[lane, context], state, bin_value)
 
 
 @kernel
@@ -221,14 +228,14 @@ def code_bypass(coder: Coder, bin_value: int) -> int:
     r = coder.registers
     if r[MODE] == ESTIMATE:
         return bin_value
-    offset_before, position_before = r[OFFSET], r[POSITION]
+    before = (r[RANGE], r[OFFSET], 0, r[POSITION])
     shift_bit(coder)
     if r[MODE] == DECODE:
         bin_value = 1 if r[OFFSET] >= r[RANGE] else 0
     if bin_value:
         take_upper_part(coder, r[RANGE])
     if coder.events.shape[0] > 0:
-        record(coder, BYPASS_BIN, bin_value, r[RANGE], offset_before, 0, position_before)
+        record(coder, BYPASS_BIN, bin_value, before)
     return bin_value
 
 
@@ -241,7 +248,7 @@ def code_terminate(coder: Coder) -> int:
     r = coder.registers
     r[ELEMENT] = END_TERMINATE
     r[INDEX] = -1
-    range_before, offset_before, position_before = r[RANGE], r[OFFSET], r[POSITION]
+    before = (r[RANGE], r[OFFSET], 0, r[POSITION])
     bin_value = 1
     r[RANGE] -= 2
     if r[MODE] == DECODE:
@@ -255,7 +262,7 @@ def code_terminate(coder: Coder) -> int:
         for _ in range(WINDOW_BITS):
             shift_bit(coder)
     if coder.events.shape[0] > 0:
-        record(coder, TERMINATE_BIN, bin_value, range_before, offset_before, 0, position_before)
+        record(coder, TERMINATE_BIN, bin_value, before)
     return bin_value
 
 
@@ -327,33 +334,33 @@ def undoubled(value: int, state_id: int) -> int:
 
 
 @kernel
-def quant_block_row(
-    coder: Coder, layout: ContextLayout, rows: int, columns: int, width: int, dq_flag: bool, state_id: int, indexes: npt.NDArray[np.int32]
-) -> int:
+def quant_block_row(coder: Coder, layout: ContextLayout, area: ScanArea, state_id: int, indexes: npt.NDArray[np.int32]) -> int:
     """The indexes of one block row (all of the tensor for scan 0), block after block, row-major within each.
 
     ``indexes`` int32 (rows * columns,) holds the block row row-major; returns the stateId after it.
     """
     r = coder.registers
+    decoding = r[MODE] == DECODE
+    width = area.side if area.side > 0 else area.columns
     previous = 0
-    for left in range(0, columns, width):
-        right = min(left + width, columns)
-        for row in range(rows):
-            for place in range(row * columns + left, row * columns + right):
-                given = np.int64(indexes[place]) if r[MODE] != DECODE else 0
-                quant = quant_param(coder, layout, state_id, previous, undoubled(given, state_id) if dq_flag else given)
-                value = doubled(quant, state_id) if dq_flag else quant
-                if r[MODE] != DECODE:
-                    if value != given:
-                        fail(coder, UNREACHABLE)
-                elif value < INT32_MIN or value > INT32_MAX:
-                    fail(coder, PREFIX)
-                else:
-                    indexes[place] = value
+    for left in range(0, area.columns, width):
+        right = min(left + width, area.columns)
+        for row in range(area.rows):
+            for place in range(row * area.columns + left, row * area.columns + right):
+                given = 0 if decoding else int(indexes[place])
+                quant = quant_param(coder, layout, state_id, previous, undoubled(given, state_id) if layout.dq_flag else given)
+                value = doubled(quant, state_id) if layout.dq_flag else quant
+                if decoding:
+                    if INT32_MIN <= value <= INT32_MAX:
+                        indexes[place] = value
+                    else:
+                        fail(coder, PREFIX)
+                elif value != given:
+                    fail(coder, UNREACHABLE)
                 if r[STATUS] != OK:
                     return state_id
                 previous = 0 if quant == 0 else 1 if quant < 0 else 2
-                if dq_flag:
+                if layout.dq_flag:
                     state_id = coder.tables.state_trans[state_id, quant & 1]
                 r[INDEX] += 1
     return state_id
@@ -370,41 +377,29 @@ def enter_block_row(coder: Coder) -> None:
 
 
 @kernel
-def quant_tensor(
-    coder: Coder,
-    layout: ContextLayout,
-    rows: int,
-    columns: int,
-    side: int,
-    dq_flag: bool,
-    indexes: npt.NDArray[np.int32],
-    entry_points: IntArray,
-) -> None:
+def quant_tensor(coder: Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray) -> None:
     """All indexes of a tensor that has any; its parameter sets are known.
 
-    ``side`` is the side of the scan's blocks, 0 for scan 0; ``indexes`` int32 (rows * columns,) row-major, doubled with dq_flag;
-    ``entry_points`` int64 (block rows - 1, 3) takes IvlOffset, stateId and position at the start of each later block row.
+    ``indexes`` int32 (rows * columns,) row-major, doubled with dq_flag; ``entry_points`` int64 (block rows - 1, 3) takes IvlOffset, stateId
+    and position at the start of each later block row.
     """
     r = coder.registers
     r[INDEX] = 0
-    height, width = (side, side) if side > 0 else (rows, columns)
+    height = area.side if area.side > 0 else area.rows
     state_id = 0
-    reset_contexts(coder.tables, coder.parameter_sets, coder.states)
-    for first in range(0, rows, height):
-        after = min(first + height, rows)
-        if rows > height:
+    for first in range(0, area.rows, height):
+        after = min(first + height, area.rows)
+        reset_contexts(coder.tables, coder.parameter_sets, coder.states)
+        if area.rows > height:
             enter_block_row(coder)
         if first > 0:
-            reset_contexts(coder.tables, coder.parameter_sets, coder.states)
             entry_point = entry_points[first // height - 1]
             entry_point[0] = r[OFFSET]
             entry_point[1] = state_id
             entry_point[2] = r[POSITION]
-        if r[STATUS] != OK:
-            return
-        state_id = quant_block_row(
-            coder, layout, after - first, columns, width, dq_flag, state_id, indexes[first * columns : after * columns]
-        )
+        if r[STATUS] == OK:
+            block_row = indexes[first * area.columns : after * area.columns]
+            state_id = quant_block_row(coder, layout, ScanArea(after - first, area.columns, area.side), state_id, block_row)
         if r[STATUS] != OK:
             return
 
