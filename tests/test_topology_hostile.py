@@ -49,6 +49,7 @@ def test_restore_names_ten_missing_parameters() -> None:
     ("fields", "message"),
     [
         ({"dims": (2, -2)}, "'w' has a negative dimension"),
+        ({"dims": (1 << 62,) * 200_000}, "'w' has 200000 dimensions, more than 64"),
         ({"data_type": TensorProto.STRING}, "'w' of the topology has no data and an element type without a decoded form"),
         ({"data_type": 99}, "'w' of the topology has no data"),
         ({"data_location": TensorProto.EXTERNAL}, "'w' of the topology points to a file"),
@@ -109,6 +110,13 @@ def test_names_that_are_not_utf8_are_refused() -> None:
     data = single(made.raw("abcd", W)).SerializeToString().replace(b"abcd", b"ab\xff\xfe")
     with pytest.raises(ModelError, match="not UTF-8"):
         extract(data)
+
+
+def test_long_names_above_many_tensors_do_not_fill_the_memory() -> None:
+    inner = helper.make_graph([], "g", [], [], [TensorProto(name=str(i), data_type=1, dims=(1,)) for i in range(10_000)])
+    node = helper.make_node("If", ["c"], ["o" * 1_000_000], then_branch=inner)
+    with pytest.raises(ModelError, match="characters"):
+        parameter_shapes(made.model(helper.make_graph([node], "g", [], [])).SerializeToString())
 
 
 def deep(levels: int) -> onnx.ModelProto:

@@ -78,10 +78,8 @@ def all_types() -> onnx.ModelProto:
     nodes = [
         helper.make_node("Mul", ["x", "scalar"], ["scaled"]),
         helper.make_node("Add", ["scaled", "scalar"], ["shifted"]),
-        helper.make_node("Cast", ["int4"], ["wide"], to=FLOAT),
-        helper.make_node("Add", ["shifted", "wide"], ["narrow_sum"]),
-        helper.make_node("Cast", ["bfloat16"], ["brain"], to=FLOAT),
-        helper.make_node("Add", ["narrow_sum", "brain"], ["y"]),
+        helper.make_node("DequantizeLinear", ["int4", "scalar"], ["wide"]),
+        helper.make_node("Add", ["shifted", "wide"], ["y"]),
         helper.make_node("Identity", ["float64"], ["double"]),
         helper.make_node("Cast", ["bool_field"], ["truth"], to=INT64),
         helper.make_node("Reshape", ["float32_field", "target"], ["column"]),

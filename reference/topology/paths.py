@@ -13,6 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from nnc_conformance.reference.errors import ModelError
+
+MAX_TOTAL: Final = 1 << 26
+
 _SEPARATOR: Final = "|"
 
 
@@ -35,7 +39,16 @@ def mark(word: str) -> str:
 
 
 def identify(places: Sequence[Place]) -> list[str]:
-    """The id of each place of one model, in the same order; equal only where the places are equal."""
+    """The id of each place of one model, in the same order; equal only where the places are equal.
+
+    Raises `ModelError` when the ids would have more than `MAX_TOTAL` characters together (long steps count in each id below).
+    """
     own = [place.name for place in places if not place.scope]
     lead = _SEPARATOR * (1 + max((len(name) - len(name.lstrip(_SEPARATOR)) for name in own), default=0))
-    return [lead + _SEPARATOR.join((*place.scope, step(place.name))) if place.scope else place.name for place in places]
+    ids, total = [], 0
+    for place in places:
+        ids.append(lead + _SEPARATOR.join((*place.scope, step(place.name))) if place.scope else place.name)
+        total += len(ids[-1])
+        if total > MAX_TOTAL:
+            raise ModelError(f"the ids of the model's tensors have more than {MAX_TOTAL} characters")
+    return ids

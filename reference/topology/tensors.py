@@ -14,6 +14,8 @@ from onnx.external_data_helper import load_external_data_for_tensor
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.classes import Array, Coding, coding, integer_range
 
+MAX_DIMENSIONS: Final = 64
+
 _DATA_FIELDS: Final = ("raw_data", "float_data", "int32_data", "int64_data", "uint64_data", "double_data", "string_data")
 _PLACE_FIELDS: Final = ("external_data", "data_location")
 
@@ -54,7 +56,9 @@ ELEMENT_TYPES: Final[dict[int, ElementType]] = {
 
 
 def shape(tensor: TensorProto, name: str) -> tuple[int, ...]:
-    """The dimensions; raises `ModelError` naming ``name`` for a negative one."""
+    """The dimensions; raises `ModelError` naming ``name`` for a negative one, or more of them than NumPy takes."""
+    if len(tensor.dims) > MAX_DIMENSIONS:
+        raise ModelError(f"tensor {name!r} has {len(tensor.dims)} dimensions, more than {MAX_DIMENSIONS}")
     dims = tuple(int(dim) for dim in tensor.dims)
     if any(dim < 0 for dim in dims):
         raise ModelError(f"tensor {name!r} has a negative dimension: {dims}")

@@ -1,0 +1,120 @@
+"""The three networks as ONNX graphs, built by hand from trained tensors: opset 17, IR version 8, a dynamic batch."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx.checker import check_model
+
+Tensors = Mapping[str, npt.NDArray[Any]]
+
+IMAGE: Final = "image"
+LOGITS: Final = "logits"
+_IMAGE_SHAPE: Final = ("batch", 1, 8, 8)
+_CLASSES: Final = 10
+_EPSILON: Final = 1e-5
+
+
+def cnn(state: Tensors) -> ModelProto:
+    """Three 3x3 convolutions, each with BatchNormalization (kept as a node) and ReLU; two poolings; two dense layers.
+
+    ``state``: ``convI.weight``, ``bnI.{weight,bias,running_mean,running_var}`` for I = 1..3, ``fcI.{weight,bias}``, float32.
+    """
+    nodes, flow = [], IMAGE
+    for index, pooled in ((1, False), (2, True), (3, True)):
+        nodes += [
+            helper.make_node("Conv", [flow, f"conv{index}.weight"], [f"conv{index}"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+            helper.make_node("BatchNormalization", [f"conv{index}", *_norm(index)], [f"bn{index}"], epsilon=_EPSILON),
+            helper.make_node("Relu", [f"bn{index}"], [f"relu{index}"]),
+        ]
+        flow = f"relu{index}"
+        if pooled:
+            nodes.append(helper.make_node("MaxPool", [flow], [f"pool{index}"], kernel_shape=[2, 2], strides=[2, 2]))
+            flow = f"pool{index}"
+    nodes += [
+        helper.make_node("Flatten", [flow], ["flat"], axis=1),
+        _dense("flat", "fc1", "fc1"),
+        helper.make_node("Relu", ["fc1"], ["relu4"]),
+        _dense("relu4", "fc2", LOGITS),
+    ]
+    return _model("digits-cnn", nodes, {name: state[name] for name in state if not name.endswith("num_batches_tracked")})
+
+
+def mlp(state: Tensors) -> ModelProto:
+    """Three dense layers after a Reshape, whose target shape is an int64 initializer; ``state``: ``fcI.{weight,bias}``, I = 1..3."""
+    nodes = [
+        helper.make_node("Reshape", [IMAGE, "flat_shape"], ["flat"]),
+        _dense("flat", "fc1", "fc1"),
+        helper.make_node("Relu", ["fc1"], ["relu1"]),
+        _dense("relu1", "fc2", "fc2"),
+        helper.make_node("Relu", ["fc2"], ["relu2"]),
+        _dense("relu2", "fc3", LOGITS),
+    ]
+    return _model("digits-mlp", nodes, {"flat_shape": np.array([-1, 64], np.int64), **state})
+
+
+def depthwise(state: Tensors, strides: Mapping[str, int]) -> ModelProto:
+    """A stem and depthwise-separable blocks with batch norm folded and ReLU6 (Clip, its bounds in Constant nodes).
+
+    ``state``: ``stem.*``, ``depthI.*``, ``pointI.*`` with weight and batch norm, ``fc.{weight,bias}``; ``strides``: of each
+    convolution, in order.
+    """
+    nodes = [
+        helper.make_node("Constant", [], ["low"], value_float=0.0),
+        helper.make_node("Constant", [], ["high"], value_float=6.0),
+    ]
+    tensors: dict[str, npt.NDArray[Any]] = {}
+    flow = IMAGE
+    for name, stride in strides.items():
+        weight, bias = _folded(state, name)
+        tensors |= {f"{name}.weight": weight, f"{name}.bias": bias}
+        size = weight.shape[2]
+        nodes += [
+            helper.make_node(
+                "Conv",
+                [flow, f"{name}.weight", f"{name}.bias"],
+                [f"{name}.conv"],
+                group=weight.shape[0] if name.startswith("depth") else 1,
+                kernel_shape=[size, size],
+                pads=[size // 2] * 4,
+                strides=[stride, stride],
+            ),
+            helper.make_node("Clip", [f"{name}.conv", "low", "high"], [f"{name}.relu6"]),
+        ]
+        flow = f"{name}.relu6"
+    nodes += [
+        helper.make_node("GlobalAveragePool", [flow], ["average"]),
+        helper.make_node("Flatten", ["average"], ["flat"], axis=1),
+        _dense("flat", "fc", LOGITS),
+    ]
+    return _model("digits-depthwise", nodes, tensors | {name: state[name] for name in ("fc.weight", "fc.bias")})
+
+
+def _norm(index: int) -> list[str]:
+    return [f"bn{index}.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
+
+
+def _dense(source: str, name: str, target: str) -> NodeProto:
+    return helper.make_node("Gemm", [source, f"{name}.weight", f"{name}.bias"], [target], transB=1)
+
+
+def _folded(state: Tensors, name: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    norm = {part: state[f"{name}.bn.{part}"].astype(np.float64) for part in ("weight", "bias", "running_mean", "running_var")}
+    scale = norm["weight"] / np.sqrt(norm["running_var"] + _EPSILON)
+    weight = state[f"{name}.weight"].astype(np.float64) * scale[:, None, None, None]
+    return weight.astype(np.float32), (norm["bias"] - norm["running_mean"] * scale).astype(np.float32)
+
+
+def _model(name: str, nodes: list[NodeProto], tensors: Tensors) -> ModelProto:
+    graph: GraphProto = helper.make_graph(
+        nodes,
+        name,
+        [helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, _IMAGE_SHAPE)],
+        [helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ("batch", _CLASSES))],
+        [numpy_helper.from_array(np.ascontiguousarray(array), key) for key, array in tensors.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="nnc-conformance")
+    check_model(model, full_check=True)
+    return model
