@@ -1,0 +1,50 @@
+"""Badges: what a report says in a few letters, for a README."""
+
+from typing import Final
+from xml.sax.saxutils import escape
+
+from nnc_conformance.reports.report import Report
+from nnc_conformance.storage import canonical_json
+from nnc_conformance.suites.result import Verdict
+
+LABEL: Final = "NNC conformance"
+COLOURS: Final[dict[Verdict, str]] = {Verdict.AS_EXPECTED: "2e7a67", Verdict.FAILED: "b23a22", Verdict.INCOMPLETE: "59626b"}
+"""The colour of a badge's right half, by verdict; white text on each has a contrast of 5 or more."""
+
+_HEIGHT: Final = 20
+_LETTER: Final = 6.6
+_PADDING: Final = 12
+
+
+def badge_message(report: Report) -> str:
+    """The right half of the badge: figures of conformance where there is a verdict, ``incomplete`` otherwise."""
+    if report.verdict is Verdict.INCOMPLETE:
+        return "incomplete"
+    if len(report.decoders) > 1:
+        passing = sum(decoder.verdict is Verdict.AS_EXPECTED for decoder in report.decoders)
+        return f"{passing} of {len(report.decoders)} decoders pass"
+    figures = report.decoders[0].conformance
+    word = "pass" if report.verdict is Verdict.AS_EXPECTED else "fail"
+    return f"{word}, {figures.passed} of {figures.judged}"
+
+
+def render_badge_endpoint(report: Report) -> str:
+    """The JSON that a Shields endpoint badge reads."""
+    return canonical_json.dumps({"schemaVersion": 1, "label": LABEL, "message": badge_message(report), "color": COLOURS[report.verdict]})
+
+
+def render_badge_svg(report: Report) -> str:
+    """The badge as an SVG picture of its own."""
+    message = escape(badge_message(report))
+    left, right = (round(len(text) * _LETTER) + _PADDING for text in (LABEL, message))
+    texts = "".join(
+        f'<text x="{start + width / 2:g}" y="14" textLength="{width - _PADDING}" lengthAdjust="spacingAndGlyphs">{text}</text>'
+        for start, width, text in ((0, left, LABEL), (left, right, message))
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="{_HEIGHT}" role="img" aria-label="{LABEL}: {message}">'
+        f"<title>{LABEL}: {message}</title>"
+        f'<rect width="{left}" height="{_HEIGHT}" fill="#1b2127"/>'
+        f'<rect x="{left}" width="{right}" height="{_HEIGHT}" fill="#{COLOURS[report.verdict]}"/>'
+        f'<g fill="#fff" text-anchor="middle" font-family="Verdana, DejaVu Sans, sans-serif" font-size="11">{texts}</g></svg>\n'
+    )

@@ -1,0 +1,66 @@
+"""CSV: one line a case, for spreadsheets."""
+
+import csv
+import io
+from typing import Final
+
+from nnc_conformance.reports.report import Case, Report
+from nnc_conformance.reports.text import one_line
+
+COLUMNS: Final = (
+    "decoder",
+    "vector",
+    "revision",
+    "level",
+    "outcome",
+    "fails",
+    "standing",
+    "provenance",
+    "clauses",
+    "flags",
+    "rule",
+    "category_seen",
+    "tensors_differing",
+    "choices",
+    "output_sha256",
+    "message",
+)
+"""The columns, in order."""
+
+_FORMULA_STARTS: Final = ("=", "+", "-", "@")
+
+
+def render_csv(report: Report) -> str:
+    """All cases under one line of headings; a cell that a spreadsheet would take for a formula begins with an apostrophe."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_cell(value) for value in _row(case)] for case in report.cases)
+    return text.getvalue()
+
+
+def _row(case: Case) -> tuple[str, ...]:
+    result = case.result
+    return (
+        result.decoder,
+        result.vector,
+        str(result.revision),
+        result.level.value,
+        result.outcome.value,
+        "yes" if case.failing else "no",
+        case.standing.value,
+        result.provenance.value,
+        " ".join(result.clauses),
+        " ".join(result.flags),
+        result.rule or "",
+        result.category_seen.value if result.category_seen else "",
+        str(result.tensors_differing),
+        " ".join(f"{made.switch}={made.choice}" for made in result.choices),
+        result.output_sha256 or "",
+        result.message,
+    )
+
+
+def _cell(value: str) -> str:
+    text = one_line(value)
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) and text != "-" else text

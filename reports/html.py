@@ -1,0 +1,69 @@
+"""The HTML report: one self-contained file. Whatever came from a decoder is escaped, and a content security policy stands behind that."""
+
+import base64
+import hashlib
+from importlib.resources import files
+from itertools import groupby
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from nnc_conformance.reference.syntax.rules import RULES
+from nnc_conformance.reports.figures import FIELD_WIDTH, Field, bar, field, pitch_for
+from nnc_conformance.reports.report import HEADLINES, DecoderSummary, Report
+from nnc_conformance.reports.tally import TONES, Tally, tally, tone
+from nnc_conformance.reports.text import visible
+from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
+
+
+def render_html(report: Report) -> str:
+    """The report as one HTML document without a single reference to anything outside it."""
+    style, script = _resource("report.css"), _resource("report.js")
+    policy = (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return _environment().get_template("report.html.jinja").render(report=report, style=Markup(style), script=Markup(script), policy=policy)
+
+
+def strips(report: Report, decoder: DecoderSummary) -> list[tuple[str, Tally, Field]]:
+    """One strip of the picture of all cases for each level of a decoder: level, its tally, its squares."""
+    pitch = pitch_for(max((len(report.of(summary.info.name)) for summary in report.decoders), default=0))
+    found = []
+    for level, members in groupby(report.of(decoder.info.name), key=lambda case: case.result.level):
+        results = [case.result for case in members]
+        found.append((level.value, tally(results), field([tone(result.outcome) for result in results], pitch)))
+    return found
+
+
+def numbers_of(report: Report) -> dict[str, int]:
+    """Each decoder's number in the report, by name: a part of ids inside the page."""
+    return {decoder.info.name: number for number, decoder in enumerate(report.decoders)}
+
+
+def _resource(name: str) -> str:
+    return files("nnc_conformance.reports.templates").joinpath(name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_resource), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.finalize = lambda value: visible(value) if type(value) is str else value
+    environment.globals.update(
+        bar=bar,
+        strips=strips,
+        numbers_of=numbers_of,
+        tone=tone,
+        tones=TONES,
+        outcomes=OUTCOMES,
+        all_outcomes=list(Outcome),
+        rules=RULES,
+        headlines=HEADLINES,
+        field_width=FIELD_WIDTH,
+    )
+    return environment

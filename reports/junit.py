@@ -1,0 +1,80 @@
+"""JUnit XML: one suite for each decoder, outcomes mapped after the closed table of outcomes."""
+
+from typing import Final
+from xml.etree import ElementTree
+
+from nnc_conformance.reports.report import Case, DecoderSummary, Report
+from nnc_conformance.reports.text import visible
+from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
+
+_COUNTED: Final = {"failure": "failures", "error": "errors", "skipped": "skipped"}
+_PROPERTY: Final = "property"
+
+
+def render_junit(report: Report) -> str:
+    """The report as one JUnit XML document; characters that XML 1.0 forbids are written out as ``\\u{hex}``.
+
+    What makes the results incomplete as a whole stands in a suite of its own, as errors.
+    """
+    root = ElementTree.Element("testsuites", name="nnc-conformance")
+    if report.problems:
+        suite = ElementTree.SubElement(root, "testsuite", name="results")
+        for problem in report.problems:
+            _mark(_testcase(suite, "results are whole", "nnc.results"), Outcome.NOT_RUN, problem, "")
+        _count(suite)
+    for decoder in report.decoders:
+        _suite(root, report, decoder)
+    for total in ("tests", *_COUNTED.values()):
+        root.set(total, str(sum(int(suite.get(total, "0")) for suite in root)))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _suite(root: ElementTree.Element, report: Report, decoder: DecoderSummary) -> None:
+    suite = ElementTree.SubElement(root, "testsuite", name=visible(decoder.info.name))
+    properties = ElementTree.SubElement(suite, "properties")
+    named = {
+        "decoder": decoder.info.name,
+        "version": decoder.info.version,
+        "kind": decoder.info.kind,
+        "verdict": decoder.verdict.value,
+        "conformance": f"{decoder.conformance.passed} of {decoder.conformance.judged}",
+        **{f"{place}.{key}" if len(report.environment) > 1 else key: text for place, rows in report.environment for key, text in rows},
+    }
+    for name, value in named.items():
+        ElementTree.SubElement(properties, "property", name=visible(name), value=visible(value))
+    for case in report.of(decoder.info.name):
+        _case(suite, case)
+    for name in decoder.absent:
+        _mark(_testcase(suite, name.partition("@")[0], "nnc.absent"), Outcome.NOT_RUN, "planned, and without a result", "")
+    _count(suite)
+
+
+def _case(suite: ElementTree.Element, case: Case) -> None:
+    result = case.result
+    element = _testcase(suite, result.vector, f"nnc.{result.level.value}")
+    details = [result.message, *(f"{d.tensor}: {d.kind.value}, expected {d.expected}, given {d.actual}" for d in result.differences)]
+    notes = {f"choice.{made.switch}": made.choice for made in result.choices}
+    if OUTCOMES[result.outcome].junit == _PROPERTY:
+        notes["outcome"] = result.outcome.value
+    if notes:
+        properties = ElementTree.SubElement(element, "properties")
+        for name, value in notes.items():
+            ElementTree.SubElement(properties, "property", name=visible(name), value=visible(value))
+    _mark(element, result.outcome, result.message or result.title, "\n".join([*filter(None, details), case.reproduce]))
+
+
+def _testcase(suite: ElementTree.Element, name: str, group: str) -> ElementTree.Element:
+    return ElementTree.SubElement(suite, "testcase", name=visible(name), classname=group)
+
+
+def _mark(testcase: ElementTree.Element, outcome: Outcome, message: str, text: str) -> None:
+    tag = OUTCOMES[outcome].junit
+    if tag in _COUNTED:
+        ElementTree.SubElement(testcase, tag, type=outcome.value, message=visible(message)).text = visible(text) or None
+
+
+def _count(suite: ElementTree.Element) -> None:
+    suite.set("tests", str(len(suite.findall("testcase"))))
+    for tag, total in _COUNTED.items():
+        suite.set(total, str(len(suite.findall(f"testcase/{tag}"))))

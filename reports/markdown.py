@@ -1,0 +1,130 @@
+"""The Markdown report: for pull requests and step summaries, short enough to be read there."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from nnc_conformance.reports.report import HEADLINES, Case, Group, Report
+from nnc_conformance.reports.tally import TONES, Tally
+from nnc_conformance.reports.text import one_line
+
+SHOWN_FAILURES: Final = 100
+"""How many failures are listed before the rest is only counted."""
+
+_LONGEST_MESSAGE: Final = 160
+
+
+def render_markdown(report: Report) -> str:
+    """The report in GitHub's Markdown; everything that came from a decoder stands in code spans."""
+    parts = [f"# NNC conformance: {HEADLINES[report.verdict][0]}", _plain(report.headline)]
+    parts += ["\n".join(f"- {_plain(problem)}" for problem in report.problems)] if report.problems else []
+    parts += _decoders(report)
+    parts += _group(report, report.levels, "Conformance by level")
+    parts += _failures(report)
+    parts += _folded("Clauses, features and broken rules", [part for group in report.groups for part in _group(report, group, group.title)])
+    parts += _networks(report)
+    parts += _group(report, report.standings, "By what the cases rest on")
+    parts += _choices(report)
+    parts.append("Figures are cases passed of cases judged. Inferred facts, disputed points and own policies never count as conformance.")
+    return "\n\n".join(parts) + "\n"
+
+
+def code(text: str) -> str:
+    """``text`` as one code span that also holds inside a table: nothing in it is markup, link or mention."""
+    line = one_line(text).replace("|", "\\|")
+    fence = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
+    space = " " if line.startswith("`") or line.endswith("`") or not line else ""
+    return f"{fence}{space}{line}{space}{fence}"
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~@&])", r"\\\1", one_line(text))
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def _figure(tally: Tally) -> str:
+    if not tally.total:
+        return ""
+    left = [f"{tally.passed} of {tally.judged} ({tally.percent})"] if tally.judged else []
+    return ", ".join(
+        left + [f"{count} {TONES[tone][0]}" for tone in TONES if tone.value in ("skipped", "choice") and (count := tally.of_tone(tone))]
+    )
+
+
+def _decoders(report: Report) -> list[str]:
+    if not report.decoders:
+        return []
+    headings = ["decoder", "version", "verdict", "conformance", *(word for word, _ in TONES.values())]
+    rows = [
+        [
+            code(decoder.info.name),
+            code(decoder.info.version),
+            HEADLINES[decoder.verdict][0],
+            f"{decoder.conformance.passed} of {decoder.conformance.judged} ({decoder.conformance.percent})",
+            *(str(decoder.total.of_tone(tone)) for tone in TONES),
+        ]
+        for decoder in report.decoders
+    ]
+    return [_table(headings, rows)]
+
+
+def _group(report: Report, group: Group, title: str) -> list[str]:
+    if not group.rows:
+        return []
+    headings = [group.title.lower(), *(code(decoder.info.name) for decoder in report.decoders)]
+    return [f"## {title}", _table(headings, ([code(row.key), *map(_figure, row.cells)] for row in group.rows))]
+
+
+def _failures(report: Report) -> list[str]:
+    failures = report.failures
+    if not failures:
+        return []
+    shown = failures[:SHOWN_FAILURES]
+    rows = [[code(case.result.vector), code(case.result.decoder), case.result.outcome.value, code(_seen(case))] for case in shown]
+    parts = [f"## Failures: {len(failures)}", _table(["vector", "decoder", "outcome", "what was seen"], rows)]
+    if len(failures) > len(shown):
+        parts.append(f"The other {len(failures) - len(shown)} stand in the HTML report.")
+    return parts + _folded("The commands that repeat them", ["\n".join(f"- {code(case.reproduce)}" for case in shown)])
+
+
+def _seen(case: Case) -> str:
+    first = case.result.first_difference
+    where = f"; {first.tensor}: {first.kind.value}, expected {first.expected}, given {first.actual}" if first is not None else ""
+    text = one_line(case.result.message + where)
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
+
+
+def _networks(report: Report) -> list[str]:
+    if not report.measured:
+        return []
+    headings = ["network", "original", "reference", *(code(decoder.info.name) for decoder in report.decoders)]
+    rows = [
+        [code(row.network), *(f"{own.top1:.2%}" if own is not None else "" for own in (row.original, row.reference, *row.decoded))]
+        for row in report.measured
+    ]
+    return ["## Networks: top-1 accuracy on held data", _table(headings, rows)]
+
+
+def _choices(report: Report) -> list[str]:
+    if not report.choices:
+        return []
+    headings = ["disputed vector", *(code(decoder.info.name) for decoder in report.decoders)]
+    rows = [
+        [
+            code(beside.id),
+            *(
+                ", ".join(f"{made.switch} = {made.choice}" for made in case.result.choices) if case is not None else ""
+                for case in beside.cases
+            ),
+        ]
+        for beside in report.choices
+    ]
+    return _folded("Choices at disputed points", [_table(headings, rows)])
+
+
+def _folded(title: str, parts: Sequence[str]) -> list[str]:
+    return ["\n\n".join([f"<details><summary>{title}</summary>", *parts, "</details>"])] if parts else []

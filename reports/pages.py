@@ -1,0 +1,36 @@
+"""The files of a report, and writing them."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from nnc_conformance.reports.badge import render_badge_endpoint, render_badge_svg
+from nnc_conformance.reports.csv import render_csv
+from nnc_conformance.reports.html import render_html
+from nnc_conformance.reports.junit import render_junit
+from nnc_conformance.reports.markdown import render_markdown
+from nnc_conformance.reports.report import Report
+from nnc_conformance.storage import atomic
+
+HTML_FILE: Final = "report.html"
+
+PAGES: Final[dict[str, Callable[[Report], str]]] = {
+    HTML_FILE: render_html,
+    "report.md": render_markdown,
+    "junit.xml": render_junit,
+    "cases.csv": render_csv,
+    "badge.json": render_badge_endpoint,
+    "badge.svg": render_badge_svg,
+}
+"""Each file of a report with what renders it."""
+
+RUN_PAGES: Final = (HTML_FILE, "report.md", "junit.xml")
+"""The files that a run writes beside its results."""
+
+
+def write_pages(report: Report, folder: Path, names: Iterable[str] = tuple(PAGES)) -> Path:
+    """Writes the named files into ``folder``, made if needed; returns the HTML report's path. Raises `OSError`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        atomic.write_text(folder / name, PAGES[name](report))
+    return folder / HTML_FILE
