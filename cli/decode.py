@@ -11,9 +11,7 @@ from nnc_conformance.cli.parsing import interpretation_of
 def command(
     stream: Annotated[Path, typer.Argument(help="The stream to decode.")],
     out: Annotated[Path, typer.Argument(help="What to write: .safetensors, .npz, or .onnx where the stream carries the graph.")],
-    lenient: Annotated[
-        bool, typer.Option("--lenient", help="Enforce only the rules that no decoder can forgive; report the rest.")
-    ] = False,
+    lenient: Annotated[bool, typer.Option("--lenient", help="Enforce only what no decoder can forgive; report the rest.")] = False,
     interpretation: Annotated[
         list[str] | None, typer.Option("--interpretation", metavar="NAME=CHOICE", help="A disputed point's choice; may be repeated.")
     ] = None,

@@ -61,7 +61,7 @@ def unit(unit_type: int, header: Values | None = None, payload: Values | None = 
         **size,
         "nnr_unit_header": {
             "nnr_unit_type": unit_type,
-            "independently_decodable_flag": common.get("independently_decodable_flag", 1),
+            "independently_decodable_flag": common.get("independently_decodable_flag", 0),
             "partial_data_counter_present_flag": int(bool(counter)),
             **counter,
             **(header or {}),
@@ -72,7 +72,7 @@ def unit(unit_type: int, header: Values | None = None, payload: Values | None = 
 
 def start_unit(general_profile_idc: int = 0, **common: int) -> Values:
     """An NNR_STR."""
-    return unit(NNR_STR, {"general_profile_idc": general_profile_idc}, **common)
+    return unit(NNR_STR, {"general_profile_idc": general_profile_idc}, None, **common)
 
 
 def model_parameter_set(
@@ -99,7 +99,7 @@ def model_parameter_set(
     }
     if quantization:
         payload |= {"mps_qp_density": quantization.qp_density, "mps_quantization_parameter": quantization.quantization_parameter}
-    return unit(NNR_MPS, payload=payload, **common)
+    return unit(NNR_MPS, None, payload, **common)
 
 
 def layer_parameter_set(
