@@ -8,6 +8,7 @@ from typing import Any, Final
 from nnc_conformance.reports.report import Beside, Case, DecoderSummary, Group, Measured, Report, Row
 from nnc_conformance.reports.results import Loaded
 from nnc_conformance.reports.tally import STANDINGS, Standing, standing, tally
+from nnc_conformance.storage.suite_folder import built_in_root
 from nnc_conformance.storage.vector import CAPABILITIES, Level
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.result import AccuracyRow, CaseResult, Results, ResultsError, RunDocument, Verdict, case_id, close
@@ -103,7 +104,8 @@ def _environment(run: RunDocument) -> tuple[tuple[str, str], ...]:
 
 def _case(result: CaseResult, run: RunDocument | None) -> Case:
     arguments = {decoder.name: decoder.argument for decoder in run.decoders} if run is not None else {}
-    command = reproduce_command(result, arguments.get(result.decoder, result.decoder), run.suite if run is not None else "")
+    suite = run.suite if run is not None and run.suite != str(built_in_root()) else ""
+    command = reproduce_command(result, arguments.get(result.decoder, result.decoder), suite)
     return Case(result, standing(result.level, result.provenance), OUTCOMES[result.outcome].fails, command)
 
 

@@ -1,0 +1,31 @@
+"""``list``: the vectors of a suite."""
+
+from typing import Annotated
+
+import typer
+
+from nnc_conformance.cli.selection import FilterOption, LevelOption, SuiteArgument, read_levels
+
+
+def command(
+    suite: SuiteArgument = None,
+    level: LevelOption = None,
+    filters: FilterOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of the vectors' descriptions.")] = False,
+) -> None:
+    """List the vectors of a suite (all levels unless --level is given).
+
+    Example: nnc-conformance list --level core --filter 'element=scan_order'
+    """
+    from nnc_conformance.cli.output import print_table
+    from nnc_conformance.storage import canonical_json
+    from nnc_conformance.storage.vector import Level
+    from nnc_conformance.suites.suite import parse_filter, select
+
+    chosen = select(suite, read_levels(level, tuple(Level)), [parse_filter(text) for text in filters or ()], verify=False)
+    vectors = [stored.vector for stored in chosen.vectors]
+    if as_json:
+        typer.echo(canonical_json.dumps([vector.model_dump(mode="json") for vector in vectors]), nl=False)
+        return
+    rows = [(vector.id, vector.level.value, ", ".join(vector.clauses), vector.title) for vector in vectors]
+    print_table(("id", "level", "clauses", "title"), rows)

@@ -1,0 +1,114 @@
+"""The command ``nnc-conformance``: the table of its commands, and what an error becomes.
+
+Exit codes: 0 all as expected, 1 a decoder failed, 2 usage or bad input, 3 incomplete, 4 internal error, 130 interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Final
+
+import typer
+
+from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.reports.text import one_line
+
+PROGRAM: Final = "nnc-conformance"
+EXIT_USAGE: Final = 2
+EXIT_INTERNAL: Final = 4
+EXIT_INTERRUPTED: Final = 130
+DEBUG: Final = "--debug"
+
+COMMANDS: Final[dict[str, str]] = {
+    "run": "run",
+    "list": "list_vectors",
+    "report": "report",
+    "encode": "encode",
+    "decode": "decode",
+    "inspect": "inspect_stream",
+    "trace": "trace",
+}
+"""Each command's name with its module in `nnc_conformance.cli`, in the order of the help.
+
+A module offers ``command`` (a function of typer parameters) or, for a command with sub-commands, ``group`` (a
+`typer.Typer`); it imports what is heavy inside its functions only, so that the help stays fast.
+"""
+
+
+def build_app() -> typer.Typer:
+    """The typer application with every command of the table."""
+    app = typer.Typer(
+        name=PROGRAM,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name, module_name in COMMANDS.items():
+        module = import_module(f"nnc_conformance.cli.{module_name}")
+        if hasattr(module, "group"):
+            app.add_typer(module.group, name=name)
+        else:
+            app.command(name)(module.command)
+    return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"{PROGRAM} {version(PROGRAM)}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)] = False,
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an internal error.")] = False,
+) -> None:
+    """Judge decoders of neural network bitstreams (NNC, ISO/IEC 15938-17:2022), and read, write and inspect such streams."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command line (default: the process's) and leaves with its exit code; never with a traceback unless ``--debug``."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = given[: given.index("--")] if "--" in given else given
+    debug = DEBUG in words
+    sys.exit(_run([word for word in words if word != DEBUG] + given[len(words) :], debug))
+
+
+def _run(arguments: list[str], debug: bool) -> int:
+    try:
+        returned = build_app()(args=arguments, prog_name=PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as error:
+        return _say_usage(error)
+    except NNCError as error:
+        return _say("error", str(error), EXIT_USAGE)
+    except (typer.Abort, KeyboardInterrupt):
+        return _say("error", "interrupted", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        if isinstance(error, OSError) and error.filename is not None:
+            return _say("error", f"{error.filename}: {error.strerror}", EXIT_USAGE)
+        last = str(error).strip().rpartition("\n")[2]
+        return _say("internal error", f"{type(error).__name__}: {last} (use {DEBUG} for the traceback)", EXIT_INTERNAL)
+    return returned if isinstance(returned, int) else 0
+
+
+def _say(kind: str, message: str, exit_code: int) -> int:
+    print(f"{PROGRAM}: {kind}: {one_line(message)}", file=sys.stderr)
+    return exit_code
+
+
+def _say_usage(error: typer.TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    place = context.command_path if context is not None else PROGRAM
+    message = error.format_message()
+    if message.strip():
+        return _say("error", f"{message} (see {place} --help)", EXIT_USAGE)
+    return EXIT_USAGE

@@ -1,0 +1,105 @@
+"""How a run shows that it goes on: a bar on a terminal, a line now and then elsewhere; failures at once in both."""
+
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Protocol, Self
+
+from nnc_conformance.cli.output import console, on_terminal
+from nnc_conformance.reports.summary import reproduce_command
+from nnc_conformance.reports.text import one_line
+from nnc_conformance.suites.outcomes import OUTCOMES
+from nnc_conformance.suites.runner import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+_SECONDS_BETWEEN_LINES: Final = 10.0
+
+
+class View(Protocol):
+    """What a run is shown through."""
+
+    def __enter__(self) -> Self:
+        """Begins to show."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        """Ends it."""
+
+    def step(self, progress: Progress) -> None:
+        """Shows one step."""
+
+
+def view(arguments: Mapping[str, str], suite: str) -> View:
+    """The view that fits standard output; ``arguments`` are the --decoder arguments by name, ``suite`` the suite's as given."""
+    return _Bar(arguments, suite) if on_terminal() else _Lines(arguments, suite)
+
+
+class _Failures:
+    def __init__(self, arguments: Mapping[str, str], suite: str) -> None:
+        self._arguments, self._suite = arguments, suite
+        self.count = 0
+
+    def lines(self, progress: Progress) -> list[str]:
+        """The lines that a failure is told in; none for any other case."""
+        case = progress.case
+        if case is None or not OUTCOMES[case.outcome].fails:
+            return []
+        self.count += 1
+        command = reproduce_command(case, self._arguments[case.decoder], self._suite)
+        told = f"{case.outcome.value}: {case.vector} on {case.decoder}: {case.message}"
+        return [one_line(told), f"    {one_line(command)}"]
+
+
+class _Lines:
+    def __init__(self, arguments: Mapping[str, str], suite: str) -> None:
+        self._failures = _Failures(arguments, suite)
+        self._next = _SECONDS_BETWEEN_LINES
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def step(self, progress: Progress) -> None:
+        for line in self._failures.lines(progress):
+            print(line, flush=True)
+        if progress.seconds >= self._next:
+            self._next = progress.seconds + _SECONDS_BETWEEN_LINES
+            print(
+                f"{progress.done} of {progress.planned} cases, {self._failures.count} failures, {progress.seconds:.0f} s", file=sys.stderr
+            )
+
+
+class _Bar:
+    def __init__(self, arguments: Mapping[str, str], suite: str) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        self._failures = _Failures(arguments, suite)
+        self._progress = RichProgress(
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[failures]} failures", markup=False),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=console(),
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def step(self, progress: Progress) -> None:
+        if self._task is None:
+            self._task = self._progress.add_task("", total=progress.planned, completed=progress.done, failures=0)
+        for line in self._failures.lines(progress):
+            self._progress.console.print(line, soft_wrap=True)
+        label = one_line(progress.case.id) if progress.case is not None else ""
+        self._progress.update(self._task, completed=progress.done, failures=self._failures.count, description=label)

@@ -1,0 +1,81 @@
+"""``run``: judge decoders with a suite's vectors."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nnc_conformance.cli.selection import FilterOption, LevelOption, SuiteArgument, read_levels
+
+if TYPE_CHECKING:
+    from nnc_conformance.suites.sandbox import Limits
+
+
+def command(
+    suite: SuiteArgument = None,
+    decoder: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--decoder",
+            metavar="D",
+            help="in-tree, command:TEMPLATE with {stream} and {output}, or the path of a decoder.toml. Repeatable; default in-tree.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where results and report go.")] = Path("nnc-results"),
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Cases at once.")] = os.cpu_count() or 1,
+    level: LevelOption = None,
+    filters: FilterOption = None,
+    time_limit: Annotated[
+        float | None, typer.Option("--time-limit", metavar="S", min=0.001, help="Seconds for each case.", show_default=False)
+    ] = None,
+    memory_limit: Annotated[
+        int | None, typer.Option("--memory-limit", metavar="MIB", min=1, help="Memory for each case, in MiB.", show_default=False)
+    ] = None,
+    repeat: Annotated[int, typer.Option("--repeat", metavar="N", min=1, help="Times each case is run; outputs must agree.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run in DIR stopped.")] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
+) -> int:
+    """Judge decoders with the vectors of a suite and write results and report.
+
+    The levels are core and negative unless --level is given. DIR gets results.json, run.json, report.html, report.md and junit.xml.
+    Exit code: 0 all as expected, 1 a decoder failed, 2 usage or bad input, 3 incomplete, 4 internal error.
+
+    Example: nnc-conformance run --decoder in-tree --decoder 'command:mydecoder {stream} {output}' --filter 'clause=10*'
+    """
+    from nnc_conformance.cli.progress import view
+    from nnc_conformance.cli.verdict import print_verdict
+    from nnc_conformance.reports.pages import RUN_PAGES, write_pages
+    from nnc_conformance.reports.results import load
+    from nnc_conformance.reports.summary import build_report
+    from nnc_conformance.suites.decoders.load import IN_TREE, load_decoders
+    from nnc_conformance.suites.runner import RunOptions
+    from nnc_conformance.suites.runner import run as run_suite
+    from nnc_conformance.suites.suite import DEFAULT_LEVELS, parse_filter, select
+
+    levels = read_levels(level, DEFAULT_LEVELS)
+    wanted = [parse_filter(text) for text in filters or ()]
+    decoders = load_decoders(decoder or [IN_TREE])
+    chosen = select(suite, levels, wanted)
+    options = RunOptions(jobs=jobs, limits=_limits(time_limit, memory_limit), repeat=repeat, fail_fast=fail_fast, resume=resume)
+    try:
+        with view({spec.name: spec.argument for spec in decoders}, str(suite or "")) as shown:
+            run_suite(chosen, decoders, output, levels=levels, filters=wanted, options=options, progress=shown.step)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; --resume goes on from here", err=True)
+    report = build_report([load(output)])
+    return print_verdict(report, write_pages(report, output, RUN_PAGES))
+
+
+def _limits(time_limit: float | None, memory_limit: int | None) -> "Limits":
+    """The default limits with those that were given; processor time keeps its ratio to wall time."""
+    from nnc_conformance.suites.sandbox import Limits
+
+    given: dict[str, float | int] = {}
+    if time_limit is not None:
+        default = Limits()
+        given |= {"wall_seconds": time_limit, "cpu_seconds": time_limit * default.cpu_seconds / default.wall_seconds}
+    if memory_limit is not None:
+        given["memory_bytes"] = memory_limit << 20
+    return Limits.model_validate(given)
