@@ -92,9 +92,7 @@ def test_any_bytes_decode_or_raise(payload, rows, columns, scan_order, dq, unary
         assert decoded.bits_read <= 8 * len(payload)
         again = encode_codeword([TensorToCode(coding, t.indexes, t.qp_delta, t.parameter_sets) for t in decoded.tensors])
         assert len(again) == -(-decoded.bits_read // 8)
-        bits = [np.unpackbits(np.frombuffer(data, np.uint8))[: decoded.bits_read - 9] for data in (again, payload)]
         np.testing.assert_array_equal(decode_codeword(again, [coding]).tensors[0].indexes, decoded.tensors[0].indexes)
-        assert abs(len(bits[0]) - len(bits[1])) == 0
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (37,), (1, 1), (9, 1), (1, 9), (3, 4, 5), (17, 2, 3, 3), (0, 4), (4, 0)])
@@ -116,9 +114,9 @@ def test_search_is_never_longer_than_set_0():
         assert len(encode_indices(values, **options)) <= len(encode_indices(values, parameter_sets="default", **options))
 
 
-def forced_codeword(quants, *, unary_length):
-    """A codeword of coded indexes without dependent quantization, whether they fit int32 or not."""
-    layout = context_layout(False, unary_length)
+def forced_codeword(quants, *, unary_length, dq_flag=False):
+    """A codeword of coded indexes, all in state 0 after a zero, whether they fit int32 or not."""
+    layout = context_layout(dq_flag, unary_length)
     registers, payload = np.zeros(plain.REGISTERS, np.int64), np.zeros(400, np.uint8)
     coder = plain.new_coder(DEFAULT, layout, registers, payload)
     plain.initialise(coder, plain.ENCODE)
@@ -143,8 +141,12 @@ def test_indexes_beyond_int32_break_the_prefix_rule(quant, unary_length):
 def test_doubled_values_must_fit_int32():
     payload = forced_codeword([2**30], unary_length=1)
     assert decode_indices(payload, (1, 1), dq=False, scan_order=0, unary_length=1) == 2**30
-    layout_with_dq = encode_indices(np.array([[2**31 - 2]]), dq=True, scan_order=0, unary_length=1)
-    assert decode_indices(layout_with_dq, (1, 1), dq=True, scan_order=0, unary_length=1) == 2**31 - 2
+    doubled = encode_indices(np.array([[2**31 - 2]]), dq=True, scan_order=0, unary_length=1)
+    assert decode_indices(doubled, (1, 1), dq=True, scan_order=0, unary_length=1) == 2**31 - 2
+    beyond = forced_codeword([2**30], unary_length=1, dq_flag=True)
+    with pytest.raises(CodewordError) as caught:
+        decode_indices(beyond, (1, 1), dq=True, scan_order=0, unary_length=1)
+    assert caught.value.rule == "prefix"
 
 
 def test_a_tensor_that_goes_on_breaks_the_terminate_rule():
@@ -207,6 +209,13 @@ def test_what_cannot_be_coded_is_refused(tensor):
 def test_codings_that_do_not_exist(wrong):
     with pytest.raises(ValueError, match=r"coding|unary"):
         TensorCoding(**({"rows": 1, "columns": 1, "scan_order": 0, "dq_flag": False, "unary_length": 1, "qp_delta_bits": 0} | wrong))
+
+
+def test_a_codeword_holds_a_tensor():
+    with pytest.raises(ValueError, match="one tensor"):
+        decode_codeword(bytes(9), [])
+    with pytest.raises(EncodeError, match="one tensor"):
+        encode_codeword([])
 
 
 def test_unknown_kernels_and_block_rows():

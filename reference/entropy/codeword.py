@@ -68,7 +68,7 @@ def decode_codeword(
     """Decodes the tensors of a payload, one at least, and the terminate bin; stop bit and bytes after it are not looked at.
 
     ``trace`` is filled with every bin; the plain kernel then decodes, whatever ``kernel`` says. ``threads`` permits: a codeword without
-    entry points is sequential. Raises `CodewordError`, and `ValueError` for an unknown kernel.
+    entry points is sequential. Raises `CodewordError`, and `ValueError` for an unknown kernel or no tensor.
 
     No memory is taken for more indexes than the payload can hold. A bin coded with a context leaves at most (510 - m) / 510 of the
     interval, where m is the least entry of lps_range, so it costs c = log2(510 / (510 - m)) bits at least (1 / 177 for the published
@@ -76,6 +76,8 @@ def decode_codeword(
     """
     if kernel not in KERNELS or threads < 1:
         raise ValueError(f"no kernel {kernel!r} on {threads} threads; there are {', '.join(KERNELS)}")
+    if not tensors:
+        raise ValueError("a codeword holds one tensor at least")
     data = np.frombuffer(payload, np.uint8).copy()
     if trace is None:
         return _decode(data, tensors, tables, KERNELS[kernel], registers=np.zeros(plain.REGISTERS, np.int64), trace=BinTrace())
@@ -192,6 +194,8 @@ def encode_codeword(tensors: Sequence[TensorToCode], *, tables: Tables = DEFAULT
 
     Raises `EncodeError` for values or counts that cannot be coded as asked.
     """
+    if not tensors:
+        raise EncodeError("a codeword holds one tensor at least")
     prepared = [_prepared(tensor, tables, number) for number, tensor in enumerate(tensors)]
     room = 64 + sum(64 + 2 * indexes.size for indexes, _ in prepared)
     while True:

@@ -14,10 +14,13 @@ BIT: Final = 1 << 15
 
 
 def bit_costs(tables: Tables) -> IntArray:
-    """Costs int64 (32, 2), in 2^-15 bit, of a most and a least probable bin by ``abs(s >> 7)``; mean over the eight rows of ranges."""
-    ranges = (256 + 32 * np.arange(8) + 16)[:, None]
-    lps = tables.lps_range.reshape(8, 32)
-    costs = np.stack([np.log2(ranges / (ranges - lps)), np.log2(ranges / lps)], axis=2).mean(axis=0)
+    """Costs int64 (32, 2), in 2^-15 bit, of a most and a least probable bin by ``abs(s >> 7)``.
+
+    They are means over the ranges 256..510, each as frequent as its inverse: the logarithm of an arithmetic coder's range is uniform.
+    """
+    ranges = np.arange(256, plain.INITIAL_RANGE + 1)
+    lps = tables.lps_range[np.arange(32)[:, None] + (ranges & 0xE0)]
+    costs = np.stack([np.log2(ranges / (ranges - lps)), np.log2(ranges / lps)], axis=1) @ (1 / ranges) / (1 / ranges).sum()
     rounded: IntArray = np.rint(costs * BIT).astype(np.int64)
     return rounded
 
