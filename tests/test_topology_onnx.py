@@ -181,6 +181,24 @@ def test_training_graphs_and_defaults_of_functions_are_met() -> None:
     assert onnx.load_from_string(restore(parts.topology, parts.parameters)).training_info[0] == training
 
 
+def test_lists_of_graphs_and_graphs_within_functions_are_met() -> None:
+    def leaf(value: float) -> onnx.GraphProto:
+        return helper.make_graph([made.constant("k", value_float=value)], "leaf", [], [made.output("k")])
+
+    model = made.with_function()
+    model.graph.node.append(helper.make_node("Choose", ["x"], ["many"], domain="local", cases=[leaf(1.0), leaf(2.0)]))
+    model.functions[0].node.append(helper.make_node("If", ["a"], ["picked"], then_branch=leaf(3.0), else_branch=leaf(4.0)))
+    parts = extract(model)
+    assert {name: array.item() for name, array in parts.parameters.items() if array.ndim == 0} == {
+        "|many|cases|~#0|k": 1,
+        "|many|cases|~#1|k": 2,
+        "|~function|local|Scale||factor": 3,
+        "|~function|local|Scale||picked|then_branch|k": 3,
+        "|~function|local|Scale||picked|else_branch|k": 4,
+    }
+    assert extract(restore(parts.topology, parts.parameters)).parameters.keys() == parts.parameters.keys()
+
+
 def test_external_data_are_read(tmp_path) -> None:
     model = made.nested()
     model.graph.initializer.append(made.raw("doubles", np.arange(4.0)))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
+from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.paths import Place, mark, step
@@ -63,7 +63,7 @@ def bodies(model: ModelProto) -> Iterator[Body]:
     """
     yield from _graph(model.graph, (), None)
     for function in model.functions:
-        root = (mark("function"), step(text(function.domain)), step(text(function.name)), step(text(function.overload)))
+        root = _function_root(function)
         body = Body(root, None, (), (), function.node)
         yield body
         yield from _inner(function.attribute_proto, (*root, mark("default")), None)
@@ -86,8 +86,7 @@ def slots(model: ModelProto) -> Iterator[Slot]:
             else:
                 yield from _attributes(node.attribute, (*body.scope, _node_step(node, number)))
     for function in model.functions:
-        root = (mark("function"), step(function.domain), step(function.name), step(function.overload))
-        yield from _attributes(function.attribute_proto, (*root, mark("default")))
+        yield from _attributes(function.attribute_proto, (*_function_root(function), mark("default")))
 
 
 def exact_places(model: ModelProto) -> frozenset[Place]:
@@ -147,6 +146,10 @@ def _spell(attribute: AttributeProto, field: str) -> None:
     attribute.ClearField(field)
     attribute.name, attribute.type = "value", AttributeProto.TENSOR
     attribute.t.CopyFrom(tensor)
+
+
+def _function_root(function: FunctionProto) -> tuple[str, ...]:
+    return mark("function"), step(text(function.domain)), step(text(function.name)), step(text(function.overload))
 
 
 def _graph(graph: GraphProto, scope: tuple[str, ...], outer: Body | None) -> Iterator[Body]:

@@ -12,7 +12,7 @@ from onnx.checker import ValidationError
 from onnx.external_data_helper import load_external_data_for_tensor
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.topology.classes import Array, Coding, coding, integer_range
+from nnc_conformance.reference.topology.classes import Array, Coding, coding
 
 MAX_DIMENSIONS: Final = 64
 
@@ -155,11 +155,7 @@ def _from_field(values: Any, count: int, element: ElementType, name: str) -> Arr
 
 def _unpack(packed: Array, count: int, element: ElementType) -> Array:
     shifts = np.arange(0, 8, element.bits, dtype=np.uint8)
-    values = ((packed[:, None] >> shifts) & ((1 << element.bits) - 1)).reshape(-1)[:count].astype(np.int16)
-    if integer_range(element.dtype)[0] < 0:
-        sign = 1 << (element.bits - 1)
-        values = (values ^ sign) - sign
-    return values.astype(element.dtype)
+    return (packed[:, None] >> shifts).reshape(-1)[:count].astype(element.dtype)  # takes the lowest bits, as two's complement
 
 
 def _pack(array: Array, bits: int) -> bytes:
