@@ -109,14 +109,15 @@ def declared(array: Array, dtype: np.dtype[Any], name: str) -> Array:
     if _is_float(dtype):
         with np.errstate(over="ignore", invalid="ignore"):
             floats = array.astype(dtype)
-        finite = np.isfinite(array) if _is_float(array.dtype) else np.True_
-        if not np.array_equal(np.isfinite(floats) & finite, np.broadcast_to(finite, floats.shape)):
+            overflows = np.isfinite(array.astype(np.float64)) & ~np.isfinite(floats)
+        if overflows.any():
             raise ModelError(f"parameter {name!r}: a value of {array.dtype} overflows the declared {dtype}")
         return floats
     low, high = integer_range(dtype)
-    values = np.rint(array.astype(np.float64)) if _is_float(array.dtype) else array
-    if array.dtype.kind not in "iu" and not _is_float(array.dtype):
-        values = array.astype(np.int64)
+    if _is_float(array.dtype):
+        values = np.rint(array.astype(np.float64))
+    else:
+        values = array if array.dtype.kind in "iu" else array.astype(np.int64)
     if array.size and not _within(values, low, high):
         raise ModelError(f"parameter {name!r}: a value of {array.dtype} lies outside the declared {dtype}")
     return values.astype(np.uint64 if low == 0 else np.int64).astype(dtype)
