@@ -1,0 +1,145 @@
+"""What a decoder under test is, and what it did with one stream."""
+
+import json
+import os
+import re
+import signal
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from nnc_conformance.reference.errors import Category, ModelError, NNCError
+from nnc_conformance.storage.tensor_types import Tensors
+from nnc_conformance.storage.tensors import load_tensors, read_regular
+from nnc_conformance.storage.vector import Frozen
+from nnc_conformance.suites.result import CaseLog
+from nnc_conformance.suites.sandbox import Child
+
+STREAM_NAME: Final = "stream.nnr"
+OUTPUT_NAME: Final = "output.safetensors"
+OUTPUT_NAMES: Final = (OUTPUT_NAME, "output.npz", "output.safetensors.npz")
+"""Where a decoder's tensors are looked for; the last two are what `numpy.savez` makes of the first."""
+TOPOLOGY_NAME: Final = "topology.bin"
+DETAIL_LENGTH: Final = 2000
+
+
+class DecoderError(NNCError):
+    """What was given as a decoder cannot be one: a bad decoder.toml, an unknown capability, a command that does not exist."""
+
+
+class Kind(StrEnum):
+    """How a decoder is spoken to."""
+
+    IN_TREE = "in-tree"
+    COMMAND = "command"
+    WORKER = "worker"
+    PYTHON = "python"
+
+
+class DecoderSpec(Frozen):
+    """A decoder under test.
+
+    ``argument`` is the ``--decoder`` argument as given, ``command`` the words to start it with (of kind ``command`` with placeholders),
+    ``capabilities`` what it declares, sorted, ``errors`` pairs of a regular expression on its messages and the category that it stands for.
+    """
+
+    name: str
+    version: str = ""
+    kind: Kind
+    argument: str
+    command: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    errors: tuple[tuple[str, Category], ...] = ()
+
+
+class Ending(StrEnum):
+    """How a decoder's work on a stream ended."""
+
+    DECODED = "decoded"
+    REFUSED = "refused"
+    UNSUPPORTED = "unsupported"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    LIMIT = "limit"
+    PROTOCOL = "protocol"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What a decoder did with one stream.
+
+    ``message`` is the harness's own finding (the same at every run); ``tensors`` and ``topology`` are what was decoded (None: none given,
+    or an empty topology); ``category``, ``unit`` and ``byte`` are what the decoder said of its refusal.
+    """
+
+    ending: Ending
+    message: str = ""
+    tensors: Tensors | None = None
+    topology: bytes | None = None
+    category: Category | None = None
+    unit: int | None = None
+    byte: int | None = None
+    log: CaseLog = field(default_factory=lambda: CaseLog(seconds=0.0, cpu_seconds=0.0, peak_bytes=0))
+
+
+def log_of(child: Child, detail: str = "", left_behind: int = 0) -> CaseLog:
+    """Returns the log of the case that ``child`` has just run."""
+    use = child.use
+    return CaseLog(
+        seconds=use.seconds,
+        cpu_seconds=use.cpu_seconds,
+        peak_bytes=use.peak_bytes,
+        detail=detail[:DETAIL_LENGTH],
+        stderr=child.stderr,
+        left_behind=left_behind,
+    )
+
+
+def ending_text(code: int) -> str:
+    """Returns an exit code in words; -N is signal N."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
+
+
+def last_record(stderr: str) -> dict[str, Any]:
+    """Returns the JSON object in the last line of standard error, or an empty one."""
+    lines = stderr.rstrip().rsplit("\n", 1)
+    try:
+        record = json.loads(lines[-1])
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _natural(value: object) -> int | None:
+    return value if type(value) is int and 0 <= value < 1 << 63 else None
+
+
+def refusal(spec: DecoderSpec, record: dict[str, Any], text: str, log: CaseLog) -> Execution:
+    """Returns the execution of a refusal: the category that ``record`` names, else the first of the decoder's map that ``text`` matches."""
+    named = record.get("category")
+    category = Category(named) if isinstance(named, str) and named in set(Category) else None
+    if category is None:
+        category = next((mapped for pattern, mapped in spec.errors if re.search(pattern, text)), None)
+    return Execution(Ending.REFUSED, category=category, unit=_natural(record.get("unit")), byte=_natural(record.get("byte")), log=log)
+
+
+def collect(folder: Path, max_bytes: int, log: CaseLog) -> Execution:
+    """Reads what a decoder left in its case folder: tensors, and the topology when there is one; anything unreadable is ``protocol``."""
+    if os.path.realpath(folder) != os.fspath(folder):
+        return Execution(Ending.PROTOCOL, "the case's folder was replaced", log=log)
+    present = [name for name in OUTPUT_NAMES if os.path.lexists(folder / name)]
+    if len(present) != 1:
+        return Execution(Ending.PROTOCOL, f"the outputs {', '.join(present)}, not one" if present else "no output was written", log=log)
+    try:
+        tensors = load_tensors(read_regular(folder / present[0], max_bytes=max_bytes), max_bytes=max_bytes)
+        topology = folder / TOPOLOGY_NAME
+        carried = read_regular(topology, max_bytes=max_bytes) if os.path.lexists(topology) else None
+    except ModelError as error:
+        return Execution(Ending.PROTOCOL, str(error), log=log)
+    return Execution(Ending.DECODED, tensors=tensors, topology=carried or None, log=log)

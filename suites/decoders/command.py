@@ -1,0 +1,64 @@
+"""A decoder that is started for each stream: words with {stream}, {output} and {topology}, no shell."""
+
+from pathlib import Path
+from typing import Final
+
+from nnc_conformance.suites.decoders.base import (
+    OUTPUT_NAME,
+    STREAM_NAME,
+    TOPOLOGY_NAME,
+    DecoderSpec,
+    Ending,
+    Execution,
+    collect,
+    ending_text,
+    last_record,
+    log_of,
+    refusal,
+)
+from nnc_conformance.suites.sandbox import BreachError, Child, Limits
+
+EXIT_DECODED: Final = 0
+EXIT_REFUSED: Final = 65
+EXIT_UNSUPPORTED: Final = 69
+
+
+def fill(words: tuple[str, ...], folder: Path) -> list[str]:
+    """Returns the command with its placeholders replaced by the files of the case's folder."""
+    files = {"{stream}": STREAM_NAME, "{output}": OUTPUT_NAME, "{topology}": TOPOLOGY_NAME}
+    filled = []
+    for word in words:
+        for placeholder, name in files.items():
+            word = word.replace(placeholder, str(folder / name))
+        filled.append(word)
+    return filled
+
+
+def run(spec: DecoderSpec, stream: bytes, folder: Path, limits: Limits, watched: int | None) -> Execution:
+    """Decodes ``stream`` in ``folder`` (empty, absolute, no link in its path) and returns what happened.
+
+    Raises `AbandonedError` when the file descriptor ``watched`` becomes readable; the process tree is gone then, as in every other case.
+    """
+    (folder / STREAM_NAME).write_bytes(stream)
+    try:
+        child = Child(fill(spec.command, folder), folder, limits, watched=watched)
+    except OSError as error:
+        return Execution(Ending.CRASH, f"it could not be started: {error.strerror}")
+    breach: BreachError | None = None
+    code, left_behind = 0, 0
+    try:
+        code = child.wait()
+    except BreachError as error:
+        breach = error
+    finally:
+        left_behind = child.close()
+    if breach is not None:
+        return Execution(Ending(breach.kind), str(breach), log=log_of(child))
+    log = log_of(child, left_behind=left_behind)
+    if code == EXIT_DECODED:
+        return collect(folder, limits.output_bytes, log)
+    if code == EXIT_REFUSED:
+        return refusal(spec, last_record(child.stderr), child.stderr, log)
+    if code == EXIT_UNSUPPORTED:
+        return Execution(Ending.UNSUPPORTED, "it says that it does not support this", log=log)
+    return Execution(Ending.CRASH, ending_text(code), log=log)

@@ -1,0 +1,156 @@
+"""From a ``--decoder`` argument to a `DecoderSpec`: ``in-tree``, ``command:TEMPLATE``, or the path of a decoder.toml."""
+
+import re
+import shlex
+import shutil
+import sys
+import tomllib
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+
+from nnc_conformance.reference.errors import Category
+from nnc_conformance.storage.vector import CAPABILITIES, Frozen
+from nnc_conformance.suites.decoders.base import DecoderError, DecoderSpec, Kind
+
+IN_TREE: Final = "in-tree"
+COMMAND_PREFIX: Final = "command:"
+TOML_BYTES: Final = 1 << 20
+_ALL: Final = tuple(sorted(CAPABILITIES))
+_WORKER: Final = (sys.executable, "-P", "-m")
+
+
+def _known(capabilities: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = sorted(set(capabilities) - set(CAPABILITIES))
+    if unknown:
+        raise ValueError(f"no capability is named {', '.join(unknown)}; there are {', '.join(_ALL)}")
+    return tuple(sorted(set(capabilities)))
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from None
+    return text
+
+
+class DecoderFile(Frozen):
+    """A decoder.toml. In ``command``, {here} is the folder of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[^\s@/]([^@/\n]*[^\s@/])?$", max_length=80)
+    version: str = ""
+    kind: Literal[Kind.COMMAND, Kind.WORKER, Kind.PYTHON]
+    command: str
+    capabilities: Annotated[tuple[str, ...], AfterValidator(_known)] = _ALL
+    errors: dict[Annotated[str, AfterValidator(_pattern)], Category] = Field(default_factory=dict)
+
+
+def _words(template: str, here: Path | None) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(template))
+    except ValueError as error:
+        raise DecoderError(f"the command {template!r} cannot be split into words: {error}") from None
+    if here is not None:
+        words = tuple(word.replace("{here}", str(here)) for word in words)
+    if not words:
+        raise DecoderError("the command is empty")
+    found = shutil.which(words[0])
+    if found is None:
+        raise DecoderError(f"there is no command {words[0]!r} that could be run")
+    return (str(Path(found).absolute()), *words[1:])
+
+
+def _template(template: str, here: Path | None) -> tuple[str, ...]:
+    """Returns the words of a command template; files that exist are named absolutely, since the command runs elsewhere."""
+    words = _words(template, here)
+    missing = [name for name in ("{stream}", "{output}") if not any(name in word for word in words)]
+    if missing:
+        raise DecoderError(f"the command {template!r} lacks {' and '.join(missing)}")
+    return _absolute(words)
+
+
+def _absolute(words: tuple[str, ...]) -> tuple[str, ...]:
+    return (words[0], *(str(Path(word).absolute()) if "/" in word and Path(word).is_file() else word for word in words[1:]))
+
+
+def _command_name(template: str) -> str:
+    """Returns a readable name without paths: the base names of the words before the first placeholder."""
+    names = []
+    for word in shlex.split(template):
+        if "{" in word:
+            break
+        names.append(Path(word).name)
+    return re.sub(r"[@/\s]+", " ", " ".join(names)).strip()[:80] or "command"
+
+
+def load_decoder(argument: str) -> DecoderSpec:
+    """Returns the decoder that ``argument`` names; raises `DecoderError` saying what is wrong with it."""
+    if argument == IN_TREE:
+        command = (*_WORKER, "nnc_conformance.suites.decoders.in_tree")
+        return DecoderSpec(
+            name=IN_TREE, version=version("nnc-conformance"), kind=Kind.IN_TREE, argument=argument, command=command, capabilities=_ALL
+        )
+    if argument.startswith(COMMAND_PREFIX):
+        template = argument.removeprefix(COMMAND_PREFIX)
+        words = _template(template, None)
+        return DecoderSpec(name=_command_name(template), kind=Kind.COMMAND, argument=argument, command=words, capabilities=_ALL)
+    return _from_file(Path(argument), argument)
+
+
+def _from_file(path: Path, argument: str) -> DecoderSpec:
+    try:
+        with path.open("rb") as file:
+            text = file.read(TOML_BYTES + 1)
+    except OSError as error:
+        raise DecoderError(
+            f"{argument!r} is neither {IN_TREE!r}, nor {COMMAND_PREFIX}TEMPLATE, nor a decoder.toml that can be read: {error.strerror}"
+        ) from None
+    try:
+        if len(text) > TOML_BYTES:
+            raise ValueError(f"more than {TOML_BYTES} bytes")
+        document = DecoderFile.model_validate(tomllib.loads(text.decode()))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise DecoderError(f"{path}: {'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}") from None
+    except (ValueError, RecursionError) as error:
+        raise DecoderError(f"{path}: {error}") from None
+    here = path.parent.absolute()
+    return DecoderSpec(
+        name=document.name,
+        version=document.version,
+        kind=document.kind,
+        argument=argument,
+        command=_file_command(document, here),
+        capabilities=document.capabilities,
+        errors=tuple(document.errors.items()),
+    )
+
+
+def _file_command(document: DecoderFile, here: Path) -> tuple[str, ...]:
+    if document.kind == Kind.COMMAND:
+        return _template(document.command, here)
+    if document.kind == Kind.WORKER:
+        return _absolute(_words(document.command, here))
+    if not re.fullmatch(r"[\w.]+:[\w.]+", document.command):
+        raise DecoderError(f"the command {document.command!r} of a python decoder is not MODULE:FUNCTION")
+    return (*_WORKER, "nnc_conformance.suites.decoders.python", document.command, str(here))
+
+
+def load_decoders(arguments: Sequence[str]) -> tuple[DecoderSpec, ...]:
+    """Returns the decoders that ``arguments`` name, in their order; a name used before gets a number behind it. Raises `DecoderError`."""
+    decoders: list[DecoderSpec] = []
+    for argument in dict.fromkeys(arguments):
+        decoder = load_decoder(argument)
+        taken = {other.name for other in decoders}
+        number, name = 1, decoder.name
+        while name in taken:
+            number += 1
+            name = f"{decoder.name} {number}"
+        decoders.append(decoder.model_copy(update={"name": name}))
+    return tuple(decoders)

@@ -1,0 +1,141 @@
+"""A decoder that stays: a process that is asked, one stream at a time, over its standard input and output."""
+
+from pathlib import Path
+from typing import Final
+
+from nnc_conformance.suites.decoders import protocol
+from nnc_conformance.suites.decoders.base import (
+    OUTPUT_NAME,
+    STREAM_NAME,
+    TOPOLOGY_NAME,
+    DecoderSpec,
+    Ending,
+    Execution,
+    collect,
+    ending_text,
+    log_of,
+    refusal,
+)
+from nnc_conformance.suites.sandbox import BreachError, Child, Limits
+
+START_SECONDS: Final = 120.0
+"""So long a worker may take to be ready, whatever a case may take."""
+_LAST_WORDS_SECONDS: Final = 1.0
+
+
+class WorkerError(Exception):
+    """The worker cannot be asked any more: how it ended, and what was found."""
+
+    def __init__(self, ending: Ending, message: str) -> None:
+        super().__init__(message)
+        self.ending = ending
+
+
+class Worker:
+    """A running worker, started and greeted; after `WorkerError` or `close` there is none any more.
+
+    ``folder`` is empty, absolute, and no link is in its path. Raises `WorkerError`, and `AbandonedError` when ``watched`` becomes readable.
+    """
+
+    def __init__(self, spec: DecoderSpec, folder: Path, limits: Limits, watched: int | None) -> None:
+        self.folder = folder
+        self._spec, self._limits = spec, limits
+        self._asked = 0
+        try:
+            self._child = Child(
+                spec.command,
+                folder,
+                limits,
+                talks=True,
+                watched=watched,
+                wall_seconds=max(START_SECONDS, limits.wall_seconds),
+            )
+        except OSError as error:
+            raise WorkerError(Ending.CRASH, f"it could not be started: {error.strerror}") from None
+        try:
+            answer = self._ask(protocol.Start())
+            if not isinstance(answer, protocol.Started):
+                raise WorkerError(Ending.PROTOCOL, f"start was answered with {answer.type}")
+        except WorkerError as error:
+            self.close()
+            raise WorkerError(error.ending, f"at its start: {error}") from None
+        except BaseException:
+            self.close()
+            raise
+
+    def _ask(self, request: protocol.Request) -> protocol.Started | protocol.Decoded | protocol.Refused | protocol.Unsupported:
+        """Sends a request and returns the one answer; raises `WorkerError`."""
+        try:
+            self._child.send(protocol.request_line(request))
+            line = self._child.receive(protocol.LONGEST_LINE)
+            if line is None:
+                raise self._fallen_silent()
+            return protocol.parse_answer(line)
+        except BreachError as breach:
+            raise WorkerError(Ending(breach.kind), str(breach)) from None
+        except protocol.AnswerError as error:
+            raise WorkerError(Ending.PROTOCOL, str(error)) from None
+
+    def _fallen_silent(self) -> WorkerError:
+        code = self._child.ended(_LAST_WORDS_SECONDS)
+        if code is None:
+            return WorkerError(Ending.PROTOCOL, "it closed its standard output")
+        return WorkerError(Ending.CRASH, f"{ending_text(code)} in place of an answer")
+
+    def decode(self, stream: bytes, folder: Path) -> Execution:
+        """Decodes ``stream`` in ``folder`` (below the worker's own) and returns what happened.
+
+        After any ending but ``decoded``, ``refused`` and ``unsupported`` the worker is closed: `alive` tells.
+        """
+        (folder / STREAM_NAME).write_bytes(stream)
+        self._asked += 1
+        request = protocol.Decode(
+            id=str(self._asked),
+            stream=str(folder / STREAM_NAME),
+            output=str(folder / OUTPUT_NAME),
+            topology=str(folder / TOPOLOGY_NAME),
+        )
+        self._child.forget_stderr()
+        self._child.begin()
+        try:
+            return self._judged(request, folder)
+        except WorkerError as error:
+            self.close()
+            return Execution(error.ending, str(error), log=log_of(self._child))
+
+    def _judged(self, request: protocol.Decode, folder: Path) -> Execution:
+        answer = self._ask(request)
+        if isinstance(answer, protocol.Started):
+            raise WorkerError(Ending.PROTOCOL, "decode was answered with started")
+        if answer.id != request.id:
+            raise WorkerError(Ending.PROTOCOL, "an answer carries the id of another request")
+        try:
+            self._child.check()
+        except BreachError as breach:
+            raise WorkerError(Ending(breach.kind), str(breach)) from None
+        if isinstance(answer, protocol.Decoded):
+            execution = collect(folder, self._limits.output_bytes, log_of(self._child))
+        elif isinstance(answer, protocol.Refused):
+            execution = refusal(self._spec, answer.model_dump(), answer.message, log_of(self._child, answer.message))
+        else:
+            execution = Execution(Ending.UNSUPPORTED, "it says that it does not support this", log=log_of(self._child, answer.message))
+        if self._child.unread():
+            raise WorkerError(Ending.PROTOCOL, "it wrote more than one answer to a request")
+        return execution
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be asked."""
+        return not self._child.closed
+
+    def stop(self) -> None:
+        """Asks it to end, and ends it where it does not."""
+        if self.alive:
+            self._child.send(protocol.request_line(protocol.Stop()))
+            self._child.ended(_LAST_WORDS_SECONDS)
+            self.close()
+
+    def close(self) -> None:
+        """Ends its whole tree."""
+        if self.alive:
+            self._child.close()

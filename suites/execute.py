@@ -1,0 +1,119 @@
+"""One case from task to result: read the vector, let the decoder decode, judge."""
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from nnc_conformance.storage.suite_folder import StoredVector, read_vector
+from nnc_conformance.storage.tensor_types import Tensors
+from nnc_conformance.storage.tensors import load_tensors
+from nnc_conformance.storage.vector import StoredFile, Vector
+from nnc_conformance.suites.decoders import command
+from nnc_conformance.suites.decoders.base import DecoderSpec, Execution, Kind
+from nnc_conformance.suites.decoders.worker import Worker, WorkerError
+from nnc_conformance.suites.judge import Expectation, judge, missing_capabilities, not_executed, unsupported_message
+from nnc_conformance.suites.outcomes import Outcome
+from nnc_conformance.suites.result import CaseLog, CaseResult, ChoiceMade
+from nnc_conformance.suites.task import Setup, Task
+
+FRUITLESS_STARTS: Final = 3
+"""A worker that failed to start so often in a row is not started again: its further cases end as the last did."""
+
+
+class Executor:
+    """Executes tasks, one at a time, with at most one decoder alive.
+
+    ``scratch`` is an existing folder of its own; ``watched`` is a file descriptor that becomes readable when nobody waits any more.
+    """
+
+    def __init__(self, setup: Setup, scratch: Path, watched: int | None = None) -> None:
+        self._setup, self._watched = setup, watched
+        self._scratch = scratch.resolve()
+        self._worker: Worker | None = None
+        self._worker_of: DecoderSpec | None = None
+        self._failed_starts: dict[str, list[WorkerError]] = {}
+        self._folders = 0
+
+    def execute(self, task: Task) -> tuple[CaseResult, CaseLog]:
+        """Returns the result and the log of a case.
+
+        Raises `SuiteError` or `ModelError` where the vector itself cannot be read, `AbandonedError` when nobody waits any more.
+        """
+        folder = Path(self._setup.suite) / task.level / task.vector
+        stored = StoredVector(read_vector(folder, expected_sha256=task.sha256), folder)
+        vector, decoder = stored.vector, self._setup.decoders[task.decoder]
+        missing = missing_capabilities(vector, decoder)
+        if missing and vector.negative is None:
+            result = not_executed(vector, decoder, Outcome.UNSUPPORTED, unsupported_message(missing))
+            return result, CaseLog(seconds=0.0, cpu_seconds=0.0, peak_bytes=0)
+        stream = stored.read(vector.stream)
+        executions = [self._decode(decoder, stream) for _ in range(self._setup.repeat)]
+        return judge(vector, decoder, expectation_of(stored), executions), executions[0].log
+
+    def _decode(self, decoder: DecoderSpec, stream: bytes) -> Execution:
+        if decoder.kind is Kind.COMMAND:
+            self.close()
+            folder = self._fresh_folder()
+            execution = command.run(decoder, stream, folder, self._setup.limits, self._watched)
+            shutil.rmtree(folder, ignore_errors=True)
+            return execution
+        try:
+            worker = self._worker_for(decoder)
+        except WorkerError as error:
+            return Execution(error.ending, str(error))
+        return self._ask(worker, stream)
+
+    def _ask(self, worker: Worker, stream: bytes) -> Execution:
+        case = worker.folder / "case"
+        case.mkdir()
+        try:
+            return worker.decode(stream, case)
+        finally:
+            shutil.rmtree(case, ignore_errors=True)
+            if not worker.alive:
+                self.close()
+
+    def _fresh_folder(self) -> Path:
+        self._folders += 1
+        folder = self._scratch / str(self._folders)
+        folder.mkdir()
+        return folder
+
+    def _worker_for(self, decoder: DecoderSpec) -> Worker:
+        if self._worker is not None and self._worker_of == decoder:
+            return self._worker
+        self.close()
+        failed = self._failed_starts.setdefault(decoder.name, [])
+        if len(failed) == FRUITLESS_STARTS:
+            raise failed[-1]
+        folder = self._fresh_folder()
+        try:
+            self._worker = Worker(decoder, folder, self._setup.limits, self._watched)
+        except WorkerError as error:
+            failed.append(error)
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        failed.clear()
+        self._worker_of = decoder
+        return self._worker
+
+    def close(self) -> None:
+        """Stops the worker, if one is alive, and removes its folder."""
+        if self._worker is not None:
+            self._worker.stop()
+            shutil.rmtree(self._worker.folder, ignore_errors=True)
+        self._worker, self._worker_of = None, None
+
+
+def expectation_of(stored: StoredVector) -> Expectation:
+    """Returns what the vector's files say that it decodes to; raises `SuiteError` or `ModelError` where they cannot be read."""
+    vector: Vector = stored.vector
+
+    def tensors(file: StoredFile | None) -> Tensors | None:
+        return None if file is None else load_tensors(stored.read(file))
+
+    return Expectation(
+        tensors(vector.expected),
+        (stored.read(vector.topology) or None) if vector.topology is not None else None,
+        tuple((ChoiceMade(switch=choice.switch, choice=choice.choice), tensors(choice.expected)) for choice in vector.choices),
+    )

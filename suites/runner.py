@@ -1,0 +1,230 @@
+"""A run: every vector of a selection on every decoder, to ``results.json`` and ``run.json``."""
+
+import os
+import platform
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from nnc_conformance.storage import atomic, canonical_json
+from nnc_conformance.storage.suite_folder import StoredVector, Suite
+from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.decoders.base import DecoderSpec
+from nnc_conformance.suites.journal import Entry, Journal, PlanIdentity
+from nnc_conformance.suites.judge import not_executed
+from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
+from nnc_conformance.suites.pool import Pool
+from nnc_conformance.suites.result import (
+    RESULTS_FILE,
+    RUN_FILE,
+    CaseLog,
+    CaseResult,
+    DecoderIdentity,
+    DecoderRun,
+    Results,
+    RunDocument,
+    SuiteIdentity,
+    case_id,
+    close,
+    write_results,
+)
+from nnc_conformance.suites.sandbox import Limits
+from nnc_conformance.suites.suite import Filter
+from nnc_conformance.suites.task import Setup, Task
+
+NO_NETWORK: Final = "none"
+_VERSIONS: Final = ("nnc-conformance", "numpy", "numba", "onnx", "onnxruntime", "safetensors", "pydantic")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run: cases at once, bounds on each, repeats of each, whether to stop at the first failure, whether to go on from a journal."""
+
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    limits: Limits = field(default_factory=Limits)
+    repeat: int = 1
+    fail_fast: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A step of a run: cases done of planned, seconds so far, the case that just ended (None at the start), how many a journal gave."""
+
+    done: int
+    planned: int
+    seconds: float
+    case: CaseResult | None
+    resumed: int
+
+
+@dataclass(frozen=True)
+class _Case:
+    task: Task
+    stored: StoredVector
+    decoder: DecoderSpec
+
+    @property
+    def id(self) -> str:
+        return case_id(self.stored.vector.id, self.decoder.name)
+
+
+def _plan(suite: Suite, decoders: Sequence[DecoderSpec]) -> dict[str, _Case]:
+    """Returns every case by id, decoder by decoder."""
+    hashes = {entry.id: entry.sha256 for entry in suite.manifest.vectors}
+    cases = [
+        _Case(Task(level=s.vector.level, vector=s.vector.id, sha256=hashes[s.vector.id], decoder=index), s, decoder)
+        for index, decoder in enumerate(decoders)
+        for s in suite.vectors
+    ]
+    return {case.id: case for case in cases}
+
+
+def identity(decoder: DecoderSpec) -> DecoderIdentity:
+    """Returns what results say of a decoder."""
+    return DecoderIdentity(name=decoder.name, version=decoder.version, kind=decoder.kind, capabilities=decoder.capabilities)
+
+
+def run(
+    suite: Suite,
+    decoders: Sequence[DecoderSpec],
+    output: Path,
+    *,
+    levels: Sequence[Level],
+    filters: Sequence[Filter] = (),
+    options: RunOptions | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Results:
+    """Runs the vectors of ``suite`` on ``decoders`` and writes ``results.json`` and ``run.json`` to the folder ``output``.
+
+    ``levels`` and ``filters`` are those that chose the vectors, to be told in the results. On Ctrl-C the results written have no closing
+    record, and `KeyboardInterrupt` goes on. Raises `JournalError`, `SuiteError`, `HarnessError`, and `OSError` where ``output`` cannot
+    be written.
+    """
+    options = options or RunOptions()
+    output.mkdir(parents=True, exist_ok=True)
+    cases = _plan(suite, decoders)
+    plan = PlanIdentity(
+        suite=SuiteIdentity(
+            manifest_sha256=suite.manifest_sha256,
+            levels=tuple(sorted(set(levels))),
+            filters=tuple(sorted(map(str, filters))),
+            repeat=options.repeat,
+        ),
+        decoders=tuple(map(identity, decoders)),
+        commands=tuple(decoder.command for decoder in decoders),
+        limits=options.limits,
+        planned=tuple(cases),
+    )
+    started = _now()
+    journal = Journal(output, plan, started, resume=options.resume)
+    try:
+        for name in (RESULTS_FILE, RUN_FILE):
+            (output / name).unlink(missing_ok=True)
+        return _Run(suite, decoders, output, options, cases, plan, journal, started, progress).go()
+    finally:
+        journal.close()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass
+class _Run:
+    suite: Suite
+    decoders: Sequence[DecoderSpec]
+    output: Path
+    options: RunOptions
+    cases: dict[str, _Case]
+    plan: PlanIdentity
+    journal: Journal
+    started: str
+    progress: Callable[[Progress], None]
+    network: str = NO_NETWORK
+
+    def go(self) -> Results:
+        entries = dict(self.journal.entries)
+        try:
+            self._execute(entries)
+        except KeyboardInterrupt:
+            self._write(entries, whole=False)
+            raise
+        return self._write(entries, whole=True)
+
+    def _execute(self, entries: dict[str, Entry]) -> None:
+        """Runs the cases that ``entries`` lacks and adds them there."""
+        began, resumed = time.monotonic(), len(entries)
+        self.progress(Progress(resumed, len(self.cases), 0.0, None, resumed))
+        if self.options.fail_fast and any(map(_failed, entries.values())):
+            return
+        open_tasks = [case.task for name, case in self.cases.items() if name not in entries]
+        with tempfile.TemporaryDirectory(prefix="nnc-conformance-") as scratch:
+            setup = Setup(
+                suite=os.fspath(self.suite.root.resolve()),
+                decoders=tuple(self.decoders),
+                limits=self.options.limits,
+                repeat=self.options.repeat,
+                scratch=scratch,
+            )
+            with Pool(setup, self.options.jobs) as pool:
+                for task, finished in pool.run(open_tasks):
+                    name = case_id(task.vector, self.decoders[task.decoder].name)
+                    entry = Entry(case=finished.case, log=finished.log) if finished is not None else self._lost(self.cases[name])
+                    entries[name] = entry
+                    self.journal.add(entry.case, entry.log)
+                    self.network = pool.network or NO_NETWORK
+                    self.progress(Progress(len(entries), len(self.cases), time.monotonic() - began, entry.case, resumed))
+                    if self.options.fail_fast and _failed(entry):
+                        return
+
+    def _lost(self, case: _Case) -> Entry:
+        """Returns the entry of a case that took its parent with it."""
+        result = not_executed(case.stored.vector, case.decoder, Outcome.CRASH, "it ended the process of the harness that ran it")
+        return Entry(case=result, log=CaseLog(seconds=0.0, cpu_seconds=0.0, peak_bytes=0))
+
+    def _write(self, entries: dict[str, Entry], *, whole: bool) -> Results:
+        """Writes both files; cases that were planned and not executed are `not_run`."""
+        done = [
+            entries[name].case if name in entries else not_executed(case.stored.vector, case.decoder, Outcome.NOT_RUN, "not executed")
+            for name, case in self.cases.items()
+        ]
+        results = Results(
+            suite=self.plan.suite,
+            decoders=self.plan.decoders,
+            planned=tuple(sorted(self.plan.planned)),
+            cases=tuple(sorted(done, key=lambda case: (case.decoder, case.level, case.vector))),
+        )
+        if whole:
+            results = results.model_copy(update={"closing": close(results.planned, results.cases)})
+        digest = write_results(self.output, results)
+        value: Any = self._document(digest, entries).model_dump(mode="json")
+        atomic.write_text(self.output / RUN_FILE, canonical_json.dumps(value))
+        return results
+
+    def _document(self, results_sha256: str, entries: dict[str, Entry]) -> RunDocument:
+        return RunDocument(
+            results_sha256=results_sha256,
+            suite=str(self.suite.root),
+            decoders=tuple(DecoderRun(name=d.name, argument=d.argument, command=" ".join(d.command)) for d in self.decoders),
+            started=self.started,
+            finished=_now(),
+            host=socket.gethostname(),
+            platform=platform.platform(),
+            python=platform.python_version(),
+            versions={name: version(name) for name in _VERSIONS},
+            jobs=self.options.jobs,
+            limits=self.options.limits.model_dump(),
+            network=self.network,
+            logs={name: entry.log for name, entry in entries.items()},
+        )
+
+
+def _failed(entry: Entry) -> bool:
+    return OUTCOMES[entry.case.outcome].fails

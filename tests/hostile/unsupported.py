@@ -1,0 +1,5 @@
+"""Supports nothing."""
+
+import sys
+
+sys.exit(69)
