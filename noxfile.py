@@ -14,7 +14,7 @@ def peer(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     python = os.environ.get("NNC_PEER_PYTHON")
     if python is None:
-        venv = Path(session.cache_dir) / "peer"
+        venv = Path(session.cache_dir).absolute() / "peer"
         python = str(venv / "bin" / "python")
         if not (venv / "complete").exists():
             session.run(str(PEER_SETUP), str(venv), external=True)

@@ -157,7 +157,7 @@ def core_times(
     def write() -> Any:
         encoder = core.Encoder()
         encoder.initCtxModels(unary, search)
-        encoder.encodeLayer(q, dq, scan, 0, 0, 0, np.zeros(q.shape[0], np.int32), *off, 0, 0)
+        encoder.encodeLayer(q, dq, scan, 0, 0, 0, np.zeros(len(q), np.int32), *off, 0, 0)
         return np.frombuffer(encoder.finish().tobytes(), np.uint8).copy()
 
     def reader() -> Any:
@@ -174,7 +174,9 @@ def core_times(
         return out
 
     payload = write()
-    points = reader().decodeLayerAndCreateEPs(np.zeros(q.shape, np.int32), dq, scan, 0, 0, *off, 0, 0) if scan else np.zeros(0, np.uint64)
+    points: Any = np.zeros(0, np.uint64)
+    if scan:
+        points = reader().decodeLayerAndCreateEPs(np.zeros(q.shape, np.int32), dq, scan, 0, 0, *off, 0, 0)
     if not np.array_equal(read(), q):
         raise RuntimeError("the peer does not decode its own payload")
     save_file({"q": q, "payload": payload, "entry_points": np.asarray(points, np.uint64)}, target)
