@@ -25,6 +25,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     BI,
     BN,
     DC,
+    G_SUFFIX,
     LS,
     NNR_PT_BLOCK,
     NNR_PT_INT,
@@ -199,7 +200,7 @@ def recombined(header: DataUnitHeader, tensors: dict[str, np.ndarray]) -> dict[s
         second = kept.pop(header.ids[1])
         product = weight.astype(np.float64) @ second.astype(np.float64)
         weight = product.astype(np.float32).reshape(header.dimensions)
-        name = name.removesuffix("_G")
+        name = name.removesuffix(G_SUFFIX)
     if header.parameter_types & LS:
         scale = kept.pop(header.ids[2 if header.parameter_types & DC else 1])
         weight = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))

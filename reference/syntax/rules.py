@@ -94,6 +94,7 @@ deflate | 6 | a deflated topology inflates whole, within the limit | must | topo
 partial-order | 6 | partial_data_counter falls by one to 0 within a set of units of one type | must | order | P
 aggregate-nest | 6 | an aggregate holds no aggregate and no NNR_STR | may | order | I
 aggregate-type | 6 | nnr_aggregate_unit_type is 0; ignored when lenient | may | reserved | I
+mapping-absent | 6 | several elements in a unit that is no BLOCK have a dimension mapping | must | reference | I
 mapping | 6 | split indexes rise below the axis, the axis and shift indexes are below the number of dimensions | must | dimension | I
 aggregate-entry | 6 | entry points of an aggregate lie on unit starts | may | size | I
 map-count | 6 | map counts and class counts fit their unit | must | truncated | V

@@ -25,6 +25,9 @@ BI: Final = 8
 HIGHEST_DATA_FORMAT: Final = 9
 HIGHEST_SCAN_ORDER: Final = 4
 DEFAULT_UNARY_LENGTH: Final = 10
+G_SUFFIX: Final = "_G"
+"""What the name of G adds to that of the decomposed tensor [I]."""
+
 INT32_MIN: Final = -(1 << 31)
 INT32_MAX: Final = (1 << 31) - 1
 
@@ -100,6 +103,8 @@ def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUn
     multiple = w.u("nnr_multiple_topology_elements_present_flag", 1)
     format_present = w.u("nnr_decompressed_data_format_present_flag", 1)
     input_present = w.u("input_parameters_present_flag", 1)
+    several = bool(multiple) or payload_type != NNR_PT_BLOCK
+    w.require("block-ids", several, "a BLOCK with one id", "nnr_multiple_topology_elements_present_flag")
     if multiple:
         ids = topology_elements_ids_list(w, context, indexed=context.indexed_references)
     elif context.indexed_references:
@@ -141,17 +146,20 @@ def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUn
             mapping = topology_tensor_dimension_mapping(w, len(ids))
         if unary_length_flag:
             unary_length = w.u("cabac_unary_length_minus1", 8) + 1
-    if not dimensions_flag:
-        w.require("dims-absent", ids[0] in context.shapes, f"no dimensions for {ids[0]!r} in the unit or in a topology")
-        dimensions = context.shapes.get(ids[0], ())
     if payload_type != NNR_PT_BLOCK and multiple:
-        w.require("mapping", mapping is not None, "several topology elements without a dimension mapping")
+        w.require("mapping-absent", mapping is not None, "several topology elements without a dimension mapping")
+    if not dimensions_flag:
+        decomposed = payload_type == NNR_PT_BLOCK and parameter_types & DC
+        whole = ids[0].removesuffix(G_SUFFIX) if decomposed else ids[0]
+        known = mapping is None and whole in context.shapes
+        w.require("dims-absent", known, f"no dimensions for {whole!r} in the unit or in a topology")
+        dimensions = context.shapes.get(whole, ())
 
     check_dimensions(w, context, dimensions)
     if mapping is not None:
         check_mapping(w, mapping, dimensions)
     if parameter_types & DC:
-        check_decomposition(w, context, dimensions, rank, g_rows)
+        check_decomposition(w, context, dimensions, (rank, g_rows), is_block=payload_type == NNR_PT_BLOCK)
     if payload_type == NNR_PT_BLOCK:
         check_block(w, parameter_types, ids, dimensions)
         if parameter_types & DC and codebook_present:
@@ -163,7 +171,7 @@ def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUn
     )  # fmt: skip
     scan_order = 0
     entry_points: tuple[CodedEntryPoint, ...] = ()
-    if len(dimensions) > 1:
+    if dimensions_flag and len(dimensions) > 1:
         scan_order = w.u("scan_order", 4)
         w.require("scan-order", scan_order <= HIGHEST_SCAN_ORDER, f"scan_order is {scan_order}")
         if scan_order > 0:
@@ -179,13 +187,18 @@ def check_dimensions(w: Walker, context: StreamContext, dimensions: tuple[int, .
     w.require("dims-product", prod(dimensions) <= most, f"{prod(dimensions)} elements, the limit is {most}", "tensor_dimensions")
 
 
-def check_decomposition(w: Walker, context: StreamContext, dimensions: tuple[int, ...], rank: int, g_rows: int) -> None:
-    """G is g_number_of_rows x decomposition_rank, H has the rest of the tensor's elements to a row."""
+def check_decomposition(
+    w: Walker, context: StreamContext, dimensions: tuple[int, ...], rank_and_rows: tuple[int, int], *, is_block: bool
+) -> None:
+    """In a BLOCK G is g_number_of_rows x rank, H rank x the other elements; a single G or H has dimensions of its own."""
+    rank, g_rows = rank_and_rows
     w.require("rank", rank > 0, "decomposition_rank is 0", "decomposition_rank")
-    divides = g_rows > 0 and prod(dimensions) % g_rows == 0
-    w.require("rank", divides, f"g_number_of_rows {g_rows} does not divide {prod(dimensions)} elements", "g_number_of_rows")
-    elements = rank * max(g_rows, prod(dimensions) // max(g_rows, 1))
-    w.require("dims-product", elements <= context.limits.elements, f"{elements} elements in G or H", "decomposition_rank")
+    w.require("rank", g_rows > 0, "g_number_of_rows is 0", "g_number_of_rows")
+    if is_block and g_rows > 0:
+        columns, rest = divmod(prod(dimensions), g_rows)
+        w.require("rank", rest == 0, f"g_number_of_rows {g_rows} does not divide {prod(dimensions)} elements", "g_number_of_rows")
+        elements = rank * max(g_rows, columns)
+        w.require("dims-product", elements <= context.limits.elements, f"{elements} elements in G or H", "decomposition_rank")
 
 
 def check_block(w: Walker, parameter_types: int, ids: tuple[str, ...], dimensions: tuple[int, ...]) -> None:
