@@ -8,12 +8,13 @@ from nnc_conformance.storage.suite_folder import StoredVector, read_vector
 from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.storage.tensors import load_tensors
 from nnc_conformance.storage.vector import StoredFile, Vector
+from nnc_conformance.suites.accuracy import accuracy
 from nnc_conformance.suites.decoders import command
 from nnc_conformance.suites.decoders.base import DecoderSpec, Execution, Kind
 from nnc_conformance.suites.decoders.worker import Worker, WorkerError
 from nnc_conformance.suites.judge import Expectation, judge, missing_capabilities, not_executed, unsupported_message
 from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import CaseLog, CaseResult, ChoiceMade
+from nnc_conformance.suites.result import AccuracyRow, CaseLog, CaseResult, ChoiceMade
 from nnc_conformance.suites.task import Setup, Task
 
 FRUITLESS_STARTS: Final = 3
@@ -48,7 +49,9 @@ class Executor:
             return result, CaseLog(seconds=0.0, cpu_seconds=0.0, peak_bytes=0)
         stream = stored.read(vector.stream)
         executions = [self._decode(decoder, stream) for _ in range(self._setup.repeat)]
-        return judge(vector, decoder, expectation_of(stored), executions), executions[0].log
+        expectation = expectation_of(stored)
+        result = judge(vector, decoder, expectation, executions)
+        return result.model_copy(update={"accuracy": _accuracy(vector, expectation, executions[0])}), executions[0].log
 
     def _decode(self, decoder: DecoderSpec, stream: bytes) -> Execution:
         if decoder.kind is Kind.COMMAND:
@@ -103,6 +106,13 @@ class Executor:
             self._worker.stop()
             shutil.rmtree(self._worker.folder, ignore_errors=True)
         self._worker, self._worker_of = None, None
+
+
+def _accuracy(vector: Vector, expectation: Expectation, execution: Execution) -> tuple[AccuracyRow, ...]:
+    """Returns what the vector's network, if it names one, answers; nothing where there is nothing to put into it."""
+    if vector.network is None or expectation.tensors is None or expectation.topology is None or execution.tensors is None:
+        return ()
+    return accuracy(vector.network, expectation.topology, expectation.tensors, execution.tensors)
 
 
 def expectation_of(stored: StoredVector) -> Expectation:

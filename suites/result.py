@@ -81,7 +81,8 @@ class AccuracyRow(Frozen):
 
     ``parameters``: ``original`` (before coding), ``reference`` (the reference decoder's) or ``decoded`` (the decoder's under test);
     ``top1``: part of the samples with the right label; ``agreement``: part with the original's answer; ``max_error`` and
-    ``mean_error``: largest and mean absolute distance of the outputs to the original's. Rounded to 6 significant digits.
+    ``mean_error``: largest and mean absolute distance of the outputs to the original's. Rounded to 6 significant digits; None where
+    the outputs are not finite.
     """
 
     network: str
@@ -89,8 +90,8 @@ class AccuracyRow(Frozen):
     samples: int = Field(ge=1)
     top1: float
     agreement: float
-    max_error: float
-    mean_error: float
+    max_error: float | None
+    mean_error: float | None
 
 
 class ChoiceMade(Frozen):
