@@ -111,6 +111,7 @@ BROKEN: list[tuple[str, bytes]] = [
     ("index-range", INDEXED + REFLIST + unit(NNR_NDU, data_unit_header(NNR_PT_RAW_FLOAT, 2, [1]) + floats([1.0]))),
     ("id-unique", START + RAW + RAW),
     ("id-unique", raw(data_unit_header(NNR_PT_RAW_FLOAT, ["a", "a"], [2], mapping=SPLIT), 2)),
+    ("id-unique", block(["a", "a"], [2], parameter_types=NNR_CPT_BI)),
     ("payload-type", START + unit(NNR_NDU, u(5, 4) + "000" + st("w"))),
     ("data-format", raw(data_unit_header(NNR_PT_RAW_FLOAT, "w", [1], data_format=10))),
     ("scan-order", raw(data_unit_header(NNR_PT_RAW_FLOAT, "w", [1, 1], scan_order=5))),
@@ -188,15 +189,11 @@ BROKEN: list[tuple[str, bytes]] = [
     ("mapping", raw(data_unit_header(NNR_PT_RAW_FLOAT, ["a", "b"], [2], mapping=u(8, 0) + ue(7, 1) + ue(1, 0) * 2), 2)),
     ("mapping", raw(data_unit_header(NNR_PT_RAW_FLOAT, list("abc"), [4], mapping=u(8, 0) + ue(7, 2) + ue(7, 1) + ue(1, 0) * 3), 4)),
     ("mapping", raw(data_unit_header(NNR_PT_RAW_FLOAT, ["a", "b"], [2], mapping=SPLIT[:-2] + ue(1, 1) + ue(7, 1) + ue(1, 1)), 2)),
+    ("mapping", raw(data_unit_header(NNR_PT_RAW_FLOAT, ["a", "b"], [2], mapping=SPLIT[:-2] + ue(1, 1) + ue(7, 0) + ue(1, 1)), 2)),
+    ("mapping-absent", raw(data_unit_header(NNR_PT_RAW_FLOAT, ["a", "b"], None, input_parameters=False), 2)),
+    ("dims-absent", raw(data_unit_header(NNR_PT_RAW_FLOAT, ["a", "b"], None, mapping=SPLIT), 2)),
     ("entry-points", scanned(u(8, 1) + ue(11, 0))),
 ]
-
-UNNAMED: list[tuple[str, bytes]] = [
-    ("reference", raw(data_unit_header(NNR_PT_RAW_FLOAT, ["a", "b"], None, input_parameters=False), 2)),
-    ("dimension", raw(data_unit_header(NNR_PT_RAW_FLOAT, ["a", "b"], None, mapping=SPLIT), 2)),
-    ("dimension", raw(data_unit_header(NNR_PT_RAW_FLOAT, ["a", "b"], [2], mapping=SPLIT[:-2] + ue(1, 1) + ue(7, 0) + ue(1, 1)), 2)),
-]
-"""Faults that no rule names, by the category chosen for them."""
 
 
 @pytest.mark.parametrize(("rule", "stream"), BROKEN, ids=[f"{rule}-{number}" for number, (rule, _) in enumerate(BROKEN)])
@@ -204,13 +201,6 @@ def test_a_broken_rule_is_refused_with_its_category(rule: str, stream: bytes) ->
     with pytest.raises(PlainError) as refusal:
         decode(stream)
     assert refusal.value.category == RULES[rule].category, refusal.value
-
-
-@pytest.mark.parametrize(("category", "stream"), UNNAMED)
-def test_other_faults_are_refused(category: str, stream: bytes) -> None:
-    with pytest.raises(PlainError) as refusal:
-        decode(stream)
-    assert refusal.value.category == category, refusal.value
 
 
 def test_every_rule_is_broken_once() -> None:

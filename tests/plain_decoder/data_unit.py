@@ -91,6 +91,8 @@ def data_unit_header(
         header.ids = [referred(bits.ue(7), reference_list)]
     else:
         header.ids = [bits.st()]
+    if len(set(header.ids)) < len(header.ids):
+        raise PlainError("reference", f"an element is listed twice in {header.ids}")
 
     codebook_present_flag = 0
     if header.payload_type in (NNR_PT_FLOAT, NNR_PT_BLOCK):

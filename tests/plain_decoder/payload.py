@@ -85,7 +85,7 @@ def decode_payload(header: DataUnitHeader, payload: bytes, quantization: Quantiz
         arrays[part.name] = flat.reshape(part.shape)
     engine.terminate()
     if header.payload_type == NNR_PT_BLOCK:
-        return DataUnit({name: arrays[name] for name in header.ids if name in arrays}, entry_points)
+        return DataUnit({name: arrays[name] for name in header.ids}, entry_points)
     return DataUnit(_mapped(arrays[header.ids[0]], header), entry_points)
 
 
@@ -150,8 +150,6 @@ def _mapped(array: Array, header: DataUnitHeader) -> dict[str, Array]:
     pieces = _split(array, mapping)
     parameters = {}
     for name, piece, shifts in zip(header.ids, pieces, mapping.shifts, strict=True):
-        if name in parameters:
-            raise PlainError("reference", f"{name!r} is listed twice")
         for shift_index, shift_value in shifts:
             if shift_index >= piece.ndim or shift_value > shift_index:
                 raise PlainError("dimension", f"axis {shift_index} of {piece.shape} cannot move left by {shift_value}")

@@ -131,7 +131,7 @@ def _nnef_dimensions(text: str) -> dict[str, tuple[int, ...]]:
     """``variable(shape = [3, 4], label = 'name')``: the arguments may come in either order."""
     found = {}
     for arguments in re.findall(r"\bvariable\s*(?:<[^>]*>)?\s*\(([^)]*)\)", text):
-        shape = re.search(r"\bshape\s*=\s*\[([^\]]*)\]", arguments)
+        shape = re.search(r"\bshape\s*=\s*\[([\d\s,]*)\]", arguments)
         label = re.search(r"\blabel\s*=\s*(['\"])(.*?)\1", arguments)
         if shape and label:
             found[label[2]] = tuple(int(n) for n in shape[1].split(",") if n.strip())
