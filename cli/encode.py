@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from nnc_conformance.reference.errors import EncodeError
-
 
 def command(
     source: Annotated[Path, typer.Argument(metavar="IN", help="The model: .safetensors, .npz, .onnx or .pt.")],
@@ -30,13 +28,10 @@ def command(
     from nnc_conformance.storage.model_files import read_model
 
     model = read_model(source)
-    try:
-        options = EncoderOptions(
-            qp=qp, nonweight_qp=nonweight_qp, qp_density=qp_density, dq=dq, scan_order=scan_order, codebook=codebook,
-            unary_length=unary_length, rdo=rdo, exact=model.exact,
-        )  # fmt: skip
-    except ValueError as error:
-        raise EncodeError(str(error)) from None
+    options = EncoderOptions(
+        qp=qp, nonweight_qp=nonweight_qp, qp_density=qp_density, dq=dq, scan_order=scan_order, codebook=codebook,
+        unary_length=unary_length, rdo=rdo, exact=model.exact,
+    )  # fmt: skip
     stream = encode(model.parameters, topology=model.topology, options=options, threads=threads)
     write_bytes(out, stream)
     for name in model.unchanged:

@@ -193,7 +193,7 @@ def entry_point_values(tensors: Sequence[CodedTensor], *, dq_flag: bool) -> Valu
     if dq_flag:
         values["dq_state_list"] = [point.dq_state for point in points]
     if lengths:
-        values["bit_offset_delta1"] = [lengths[0]]
+        values["bit_offset_delta1"] = lengths[0]
         values["bit_offset_delta2"] = [b - a for a, b in pairwise(lengths)]
     return values
 

@@ -49,6 +49,16 @@ class CodebookMethod(StrEnum):
     KMEANS = "kmeans"
     INTEGER = "integer"
 
+    @classmethod
+    def of(cls, choice: "CodebookMethod | str | bool") -> "CodebookMethod":
+        """The method of a name, or of a plain yes (`INTEGER`) or no; raises `EncodeError`."""
+        if isinstance(choice, bool):
+            return cls.INTEGER if choice else cls.NONE
+        try:
+            return cls(choice)
+        except ValueError:
+            raise EncodeError(f"no codebook method {choice!r}; there are {', '.join(cls)}") from None
+
 
 BLOCK_TYPES: Final = ("weight", "weight.ls", "bn.beta", "bn.gamma", "bn.mean", "bn.var", "bias")
 """The parts of an NNR_PT_BLOCK in the order of its list of ids."""
@@ -100,7 +110,7 @@ class EncoderOptions:
     nonweight_qp: int = -75
     qp_density: int = 2
     dq: bool = False
-    codebook: CodebookMethod | str = CodebookMethod.NONE
+    codebook: CodebookMethod | str | bool = CodebookMethod.NONE
     scan_order: int = 0
     unary_length: int = 10
     rdo: float = 1.0
@@ -112,7 +122,9 @@ class EncoderOptions:
     def __post_init__(self) -> None:
         if isinstance(self.blocks, Mapping):
             object.__setattr__(self, "blocks", blocks_of(self.blocks["block_identifier"], self.blocks["parameter_type"]))
-        object.__setattr__(self, "codebook", CodebookMethod(self.codebook))
+        object.__setattr__(self, "codebook", CodebookMethod.of(self.codebook))
+        if self.parameter_sets not in ("default", "search"):
+            raise EncodeError(f"parameter_sets is default or search, not {self.parameter_sets!r}")
         bounds = (("qp_density", 0, 7), ("scan_order", 0, 4), ("unary_length", 1, 256), ("qp", -4096, 4095))
         for name, low, high in bounds:
             if not low <= getattr(self, name) <= high:
