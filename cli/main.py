@@ -5,6 +5,7 @@ Exit codes: 0 all as expected, 1 a decoder failed, 2 usage or bad input, 3 incom
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Final
@@ -92,7 +93,8 @@ def _run(arguments: list[str], debug: bool) -> int:
         return 0
     except Exception as error:
         if debug:
-            raise
+            traceback.print_exc()
+            return EXIT_INTERNAL
         if isinstance(error, OSError) and error.filename is not None:
             return _say("error", f"{error.filename}: {error.strerror}", EXIT_USAGE)
         last = str(error).strip().rpartition("\n")[2]

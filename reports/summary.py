@@ -195,7 +195,9 @@ def _sentence(decoder: DecoderSummary) -> str:
     tried = total.passed + total.failed
     if total.failed:
         return f"{name} fails {total.failed} of {_cases(tried)}."
-    return f"{name} passes all of {_cases(tried)}." if tried else f"{name} was judged on no case."
+    if not tried:
+        return f"{name} was judged on no case."
+    return f"{name} passes its only case." if tried == 1 else f"{name} passes all {_cases(tried)}."
 
 
 def _count_sentence(decoders: Sequence[DecoderSummary]) -> str:
