@@ -109,3 +109,12 @@ def update_state(tables: Tables, set_id: int, state: IntArray, bin_value: int) -
     t = 1 if bin_value else -1
     state[0] = s0 + t * (tables.state_step[16 + ((t * s0) >> 3)] >> (tables.parameter_sets[set_id, SHIFT_0] + 4))
     state[1] = s1 + t * (tables.state_step[16 + ((t * s1) >> 7)] >> tables.parameter_sets[set_id, SHIFT_1])
+
+
+@kernel
+def bin_cost(bit_costs: IntArray, state: IntArray, bin_value: int) -> int:
+    """What a bin is estimated to cost in a context's probability states int64 (2,), by ``bit_costs`` (see `parameter_search.bit_costs`)."""
+    s = 16 * state[0] + state[1]
+    least_probable = 1 if (s >= 0) != (bin_value == 1) else 0
+    cost: int = bit_costs[abs(s >> 7), least_probable]
+    return cost

@@ -24,6 +24,7 @@ from nnc_conformance.reference.entropy.contexts import (
     SET_BITS,
     SHIFT_BITS,
     ContextLayout,
+    bin_cost,
     reset_contexts,
     update_state,
 )
@@ -216,9 +217,7 @@ def estimate_bin(coder: Coder, context: int, bin_value: int) -> None:
     """Adds the bin's cost under each lane's parameter set."""
     for lane in range(coder.states.shape[0]):
         state = coder.states[lane, context]
-        s = 16 * state[0] + state[1]
-        least_probable = 1 if (s >= 0) != (bin_value == 1) else 0
-        coder.costs[lane, context] += coder.bit_costs[abs(s >> 7), least_probable]
+        coder.costs[lane, context] += bin_cost(coder.bit_costs, state, bin_value)
         update_state(coder.tables, coder.parameter_sets[lane, context], state, bin_value)
 
 
