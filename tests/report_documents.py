@@ -15,9 +15,19 @@ from nnc_conformance.suites.result import (
     close,
 )
 
-HOSTILE = "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\x1b[31m\x00\ufffe\u202e|`@all` {{7*7}} \"'&amp;"
+HOSTILE = (
+    "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>"
+    "\x1b[31m\x00\ufffe\u202e|`@all` {{7*7}} \"'&amp;"
+)
 DIFFERENCE = TensorDifference(
-    tensor="conv.weight", kind="value", index=(0, 2), expected="1.0 (0x3f800000)", actual="-1.0 (0xbf800000)", count=3, elements=8, max_ulp=7
+    tensor="conv.weight",
+    kind="value",
+    index=(0, 2),
+    expected="1.0 (0x3f800000)",
+    actual="-1.0 (0xbf800000)",
+    count=3,
+    elements=8,
+    max_ulp=7,
 )
 ACCURACY = (
     AccuracyRow(network="mlp", parameters="original", samples=200, top1=0.98, agreement=1, max_error=0, mean_error=0),

@@ -52,7 +52,7 @@ def test_a_case_improved_by_hand_is_refused(tmp_path):
 
 @pytest.mark.parametrize("text", ["hello", "[1, 2]", "{}", '{"format": "nnc-results/2"}', b"\xff\xfe\x00", "null"])
 def test_what_is_no_results_file_is_refused(tmp_path, text):
-    with pytest.raises(ResultsError, match="results[.]json"):
+    with pytest.raises(ResultsError, match="results"):
         load(write(tmp_path, text))
 
 
