@@ -179,7 +179,8 @@ def difference_text(first: TensorDifference, tensors: int) -> str:
     """Returns one line on the first of ``tensors`` differing tensors."""
     more = f"; {tensors} tensors differ" if tensors > 1 else ""
     if first.index is None:
-        return f"tensor {first.tensor!r}: {first.kind}, expected {first.expected}, got {first.actual}{more}"
+        facts = [f"{word} {found}" for word, found in (("expected", first.expected), ("got", first.actual)) if found is not None]
+        return f"tensor {first.tensor!r}: {first.kind}, {', '.join(facts)}{more}"
     place = f"[{', '.join(map(str, first.index))}]"
     ulp = "" if first.max_ulp is None else f", at most {first.max_ulp} ulp off"
     extent = f"{first.count} of {first.elements} differ{ulp}{more}"

@@ -5,6 +5,7 @@ output. It leaves the network before it loads anything, adopts what its decoders
 them, when its standard input does.
 """
 
+import contextlib
 import os
 import shutil
 import sys
@@ -66,6 +67,8 @@ def main() -> None:
     finally:
         executor.close()
         shutil.rmtree(scratch, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            scratch.parent.rmdir()  # the last slot of a run that was killed
 
 
 if __name__ == "__main__":

@@ -1,0 +1,9 @@
+"""Takes memory and touches it, up to 2 GiB."""
+
+import time
+
+kept = []
+for _ in range(128):
+    kept.append(b"\1" * (1 << 24))
+    time.sleep(0.002)
+time.sleep(1000)

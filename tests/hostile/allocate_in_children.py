@@ -1,0 +1,10 @@
+"""Takes memory in four children, each with less than the bound."""
+
+import os
+import time
+
+for _ in range(4):
+    if os.fork() == 0:
+        kept = b"\1" * (100 << 20)
+        time.sleep(1000)
+time.sleep(1000)

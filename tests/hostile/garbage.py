@@ -1,0 +1,6 @@
+"""Writes garbage for tensors."""
+
+import pathlib
+import sys
+
+pathlib.Path(sys.argv[2]).write_bytes(bytes(range(256)))

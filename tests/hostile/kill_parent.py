@@ -1,0 +1,8 @@
+"""Kills the process that started it."""
+
+import os
+import signal
+import time
+
+os.kill(os.getppid(), signal.SIGKILL)
+time.sleep(1000)

@@ -1,0 +1,8 @@
+"""Writes a great many files, then waits."""
+
+import pathlib
+import time
+
+for number in range(200):
+    pathlib.Path(f"part-{number}").touch()
+time.sleep(1000)

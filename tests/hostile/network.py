@@ -1,0 +1,10 @@
+"""Decodes only when it sees a network other than the loopback."""
+
+import pathlib
+import runpy
+import sys
+
+interfaces = [line.split(":")[0].strip() for line in pathlib.Path("/proc/net/dev").read_text().splitlines()[2:]]
+if interfaces == ["lo"]:
+    sys.exit(69)
+runpy.run_path(str(pathlib.Path(__file__).with_name("toy.py")), run_name="__main__")

@@ -1,0 +1,17 @@
+"""Decodes rightly, and leaves a child in a session of its own that holds all pipes open."""
+
+import os
+import pathlib
+import runpy
+import sys
+import time
+
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        pathlib.Path(os.environ["NNC_TEST_PIDS"], str(os.getpid())).touch()
+        time.sleep(1000)
+    os._exit(0)
+os.wait()
+runpy.run_path(str(pathlib.Path(__file__).with_name("toy.py")), run_name="__main__")
+sys.exit(0)

@@ -1,0 +1,1 @@
+"""Says that it decoded, and did not."""

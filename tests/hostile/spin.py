@@ -1,0 +1,4 @@
+"""Burns CPU time for ever."""
+
+while True:
+    pass
