@@ -68,6 +68,8 @@ class AggregateHeader:
 def decode(stream: bytes, switches: dict[str, str] | None = None) -> Decoded:
     """Decodes a stream, strictly; raises `PlainError` where it breaks a rule, `ValueError` for an unknown switch."""
     decoder = _StreamDecoder(complete(switches))
+    if not stream:
+        raise PlainError("order", "the stream is empty: no NNR_STR")
     decoder.units(stream, in_aggregate=False)
     return decoder.decoded
 
@@ -238,7 +240,8 @@ class _StreamDecoder:
         """NNR_AGG: whole units, one after the other."""
         starts = self.units(bits.bs(), in_aggregate=True)
         if len(starts) != header.count:
-            raise PlainError("size", f"{len(starts)} units in an aggregate of {header.count}")
+            category = "truncated" if len(starts) < header.count else "size"
+            raise PlainError(category, f"{len(starts)} units in an aggregate of {header.count}")
         if header.entry_points is not None and header.entry_points != starts:
             raise PlainError("size", f"the aggregate's entry points {header.entry_points} are not its units {starts}")
 
