@@ -9,7 +9,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from nnc_conformance.reference.syntax.rules import RULES
-from nnc_conformance.reports.figures import FIELD_WIDTH, Field, bar, field, pitch_for
+from nnc_conformance.reports.figures import FIELD_WIDTH, Field, bar, field, mark, pitch_for
 from nnc_conformance.reports.report import HEADLINES, DecoderSummary, Report
 from nnc_conformance.reports.tally import TONES, Tally, tally, tone
 from nnc_conformance.reports.text import visible
@@ -56,6 +56,7 @@ def _environment() -> Environment:
     environment.finalize = lambda value: visible(value) if type(value) is str else value
     environment.globals.update(
         bar=bar,
+        mark=mark,
         strips=strips,
         numbers_of=numbers_of,
         tone=tone,

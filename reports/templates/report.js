@@ -47,7 +47,7 @@
     apply();
   };
   for (const link of document.querySelectorAll("a[data-field]")) {
-    link.addEventListener("click", () => choose({ decoder: link.dataset.decoder, [link.dataset.field]: link.dataset.key }));
+    link.addEventListener("click", () => choose({ standing: "conformance", decoder: link.dataset.decoder, [link.dataset.field]: link.dataset.key }));
   }
 
   const collator = new Intl.Collator("en", { numeric: true });
