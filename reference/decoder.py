@@ -19,7 +19,7 @@ from nnc_conformance.reference.syntax.context import PayloadError, Shapes, Strea
 from nnc_conformance.reference.syntax.elements import clause_of
 from nnc_conformance.reference.syntax.rules import RULES, Policy
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_BLOCK, DataUnitHeader
-from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_ONNX, NNR_TPL_PRUN
+from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_NNEF, NNR_TPL_ONNX, NNR_TPL_PRUN
 from nnc_conformance.reference.syntax.structures.unit import NNR_NDU, NNR_TPL, unit_type_name
 from nnc_conformance.reference.syntax.walker import Values
 
@@ -40,18 +40,19 @@ class Decoded:
     reports: tuple[StreamError, ...] = ()
 
 
-class OnnxShapes(Mapping[str, tuple[int, ...]]):
-    """Tensor dimensions in an ONNX topology, which is parsed only when they are asked for."""
+class TopologyShapes(Mapping[str, tuple[int, ...]]):
+    """Tensor dimensions in a topology, which is parsed only when they are asked for; none in one that cannot be parsed."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
 
     @cached_property
     def _shapes(self) -> Shapes:
-        from nnc_conformance.reference.topology.onnx import parameter_shapes
+        from nnc_conformance.reference.topology import nnef, onnx
 
+        parsers = {NNR_TPL_ONNX: onnx.parameter_shapes, NNR_TPL_NNEF: nnef.parameter_shapes}
         try:
-            return parameter_shapes(self._data)
+            return parsers[self._topology.storage_format](self._topology.data)
         except ModelError:
             return {}
 
@@ -67,7 +68,7 @@ class OnnxShapes(Mapping[str, tuple[int, ...]]):
 
 def shapes_in(storage_format: int, data: bytes) -> Shapes:
     """Tensor dimensions that an inflated topology tells; none for a format that is not understood."""
-    return OnnxShapes(data) if storage_format == NNR_TPL_ONNX else {}
+    return TopologyShapes(Topology(storage_format, data)) if storage_format in (NNR_TPL_ONNX, NNR_TPL_NNEF) else {}
 
 
 def inflate(data: bytes, limits: DecodeLimits) -> bytes:
@@ -134,12 +135,13 @@ class _Decoding:
         within = self.spent <= self.limits.total_bytes
         self.require(unit, "limits", within, f"more than {self.limits.total_bytes} bytes of output", "tensor_dimensions")
         self.require(unit, "limits", time.monotonic() < self.deadline, f"more than {self.limits.seconds} s", "cabac_codeword")
+        for place, name in enumerate(header.ids):
+            known = name in self.parameters or name in header.ids[:place]
+            self.require(unit, "id-unique", not known, f"{name!r} is coded twice", "topology_elem_id")
         tensors = dict(self.payloads.tensors(unit))
-        if header.payload_type == NNR_PT_BLOCK and self.recombine:
-            tensors = recombined(header, tensors)
-        for name, values in tensors.items():
-            self.require(unit, "id-unique", name not in self.parameters, f"{name!r} is coded twice", "topology_elem_id")
-            self.parameters[name] = values
+        in_order = {name: tensors[name] for name in header.ids}
+        recombine = self.recombine and header.payload_type == NNR_PT_BLOCK
+        self.parameters |= recombined(header, in_order) if recombine else in_order
 
     def require(self, unit: Unit, rule: str, kept: bool, detail: str, element: str) -> None:
         """Raises a `StreamError` placed at the unit where a rule is not kept; forgives a ``may`` rule when lenient."""

@@ -82,7 +82,7 @@ def expected_entry_points(header: DataUnitHeader, tensors: tuple[CodedTensor, ..
     length = 0
     for tensor in tensors:
         position = tensor.first_bit
-        for entry, _ in zip(coded, tensor.entry_points, strict=False):
+        for _, entry in zip(tensor.entry_points, coded, strict=False):
             length += entry.delta
             position += length
             points.append(EntryPoint(entry.cabac_offset, entry.dq_state, position))

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plain_decoder import PlainError
 from samples import SAMPLES
+from test_plain_decoder_rules import BROKEN
 
 from nnc_conformance.reference import decode
 from nnc_conformance.reference.composer import TensorContent, data_unit, model_parameter_set, simple_header, start_unit
@@ -122,3 +123,10 @@ def test_damaged_streams_are_accepted_by_both_or_by_none(path: object, bits: lis
             plain_decoder.decode(bytes(stream))
     else:
         assert reference == plainly(plain_decoder.decode(bytes(stream)).parameters)
+
+
+@pytest.mark.parametrize(("rule", "stream"), BROKEN, ids=[f"{rule}-{number}" for number, (rule, _) in enumerate(BROKEN)])
+def test_a_broken_rule_is_named(rule: str, stream: bytes) -> None:
+    with pytest.raises(StreamError) as refusal:
+        decode(stream)
+    assert refusal.value.rule == rule

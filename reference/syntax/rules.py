@@ -98,6 +98,7 @@ mapping-absent | 6 | several elements in a unit that is no BLOCK have a dimensio
 mapping | 6 | split indexes rise below the axis, the axis and shift indexes are below the number of dimensions | must | dimension | I
 aggregate-entry | 6 | entry points of an aggregate lie on unit starts | may | size | I
 map-count | 6 | map counts and class counts fit their unit | must | truncated | V
+map-entries | 6 | under the disputed reading of count - 1 entries a map's count is at least 1 | must | value | P
 limits | - | units, depth, bytes and wall time stay within the decoder's limits | must | limit | -
 """
 

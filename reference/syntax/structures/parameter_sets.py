@@ -74,7 +74,10 @@ def performance_maps(w: Walker, sparsification: int, pruning: int, unification: 
 
 def map_entries(w: Walker, count: int) -> range:
     """The outer loop of every map: ``count`` entries, or one fewer (disputed point ``map_entries``)."""
-    return range(count if w.interpretation.map_entries is MapEntries.COUNT else max(count - 1, 0))
+    if w.interpretation.map_entries is MapEntries.COUNT:
+        return range(count)
+    w.require("map-entries", count > 0, "a map of 0 entries")
+    return range(count - 1)
 
 
 def sparsification_performance_map(w: Walker) -> None:

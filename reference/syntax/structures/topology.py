@@ -113,24 +113,24 @@ def nnr_pruning_topology_container(w: Walker, context: StreamContext) -> None:
         if prune and rep_type == NNR_TPL_BMSK:
             bit_mask(w, "prune_bit_mask")
         if prune and rep_type == NNR_TPL_DICT:
-            for i in range(w.u("count_ids", 8)):
-                pruned_element(w, context, i)
+            pruned = dict(pruned_element(w, context, i) for i in range(w.u("count_ids", 8)))
+            context.shapes = {**context.shapes, **pruned}
         if sparse:
             bit_mask(w, "sparse_bit_mask")
 
 
-def pruned_element(w: Walker, context: StreamContext, i: int) -> None:
+def pruned_element(w: Walker, context: StreamContext, i: int) -> tuple[str, tuple[int, ...]]:
     """One element of the dictionary: its id and its new dimensions [I]."""
     with w.structure("pruned_element", i):
         if context.indexed_references:
-            referenced(w, context, w.ue("element_id_index", 7))
+            name = referenced(w, context, w.ue("element_id_index", 7))
         else:
-            w.st("element_id")
+            name = w.st("element_id")
         count = w.ue("count_dims", 1)
         w.byte_alignment()
-        for k in range(count):
-            w.ue("dim", 7, k)
+        dimensions = tuple(w.ue("dim", 7, k) for k in range(count))
         w.byte_alignment()
+    return name, dimensions
 
 
 def bit_mask(w: Walker, name: str) -> None:

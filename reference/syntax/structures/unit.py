@@ -39,15 +39,15 @@ def nnr_unit(w: Walker, context: StreamContext, index: int) -> Unit:
     number, start = context.units, w.position
     context.units += 1
     w.unit, w.unit_type = number, "unknown"
-    with w.structure("nnr_unit", index):
+    with w.structure("nnr_unit", index, "unit-size-end"):
         size_flag = w.u("nnr_unit_size_flag", 1)
         size = w.u("nnr_unit_size", 31 if size_flag else 15)
         w.require("limits", number < context.limits.units, f"more than {context.limits.units} units")
         with w.unit_bounds(size, start):
-            with w.structure("nnr_unit_header") as header:
+            with w.structure("nnr_unit_header", overrun_rule="header-in-unit") as header:
                 unit_type, facts = nnr_unit_header(w, context, header)
             payload_start = w.position
-            with w.structure("nnr_unit_payload") as payload:
+            with w.structure("nnr_unit_payload", overrun_rule="header-in-unit") as payload:
                 units, complete, pieces = nnr_unit_payload(w, context, unit_type, header, facts)
             left = w.bytes_left()
             w.require("payload-end", left == 0, f"{left} bytes after the payload", "nnr_unit_size")
