@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.reference.entropy import plain
+from nnc_conformance.reference.entropy import fast, plain
 from nnc_conformance.reference.entropy.coding import (
     BinTrace,
     CodedTensor,
@@ -35,7 +35,7 @@ __all__ = [
     "encode_codeword",
 ]
 
-KERNELS: Final[dict[str, Callable[..., None]]] = {"plain": plain.quant_tensor, "fast": plain.quant_tensor}
+KERNELS: Final[dict[str, Callable[..., None]]] = {"plain": plain.quant_tensor, "fast": fast.quant_tensor}
 """What codes a tensor's indexes, by name; all have the signature of `plain.quant_tensor`."""
 
 _FAILURES: Final = {
