@@ -30,6 +30,7 @@ from nnc_conformance.reference.syntax.context import Quantization, Shapes, Strea
 from nnc_conformance.reference.syntax.structures.data_unit import (
     BI,
     BN,
+    DC,
     LS,
     NNR_PT_BLOCK,
     NNR_PT_FLOAT,
@@ -37,7 +38,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     NNR_PT_RAW_FLOAT,
     DataUnitHeader,
 )
-from nnc_conformance.reference.syntax.structures.topology import DEFLATE, RAW
+from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_DICT, NNR_TPL_PRUN, RAW
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.reference.topology.classes import Coding, Role, coded, coding, role
 
@@ -60,25 +61,35 @@ class CodebookMethod(StrEnum):
             raise EncodeError(f"no codebook method {choice!r}; there are {', '.join(cls)}") from None
 
 
-BLOCK_TYPES: Final = ("weight", "weight.ls", "bn.beta", "bn.gamma", "bn.mean", "bn.var", "bias")
+WEIGHT_TYPES: Final = (("weight",), ("weight.g", "weight.h"))
+"""The weight of a block: whole, or decomposed."""
+BLOCK_TYPES: Final = (*WEIGHT_TYPES[0], *WEIGHT_TYPES[1], "weight.ls", "bn.beta", "bn.gamma", "bn.mean", "bn.var", "bias")
 """The parts of an NNR_PT_BLOCK in the order of its list of ids."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """The names of one block's parts by their type (`BLOCK_TYPES`); ``weight`` is always there, batch norm has all four or none."""
+    """The names of one block's parts by their type (`BLOCK_TYPES`): the weight or its G and H, batch norm with all four or none.
+
+    ``dimensions``: of the tensor that G [g_number_of_rows, decomposition_rank] and H stand for; () for a whole weight.
+    """
 
     parts: Mapping[str, str]
+    dimensions: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         norms = sum(part.startswith("bn.") for part in self.parts)
-        if "weight" not in self.parts or set(self.parts) - set(BLOCK_TYPES) or norms not in (0, 4):
+        weight = tuple(part for part in self.parts if part.startswith("weight") and part != "weight.ls")
+        if tuple(sorted(weight)) not in WEIGHT_TYPES or set(self.parts) - set(BLOCK_TYPES) or norms not in (0, 4):
             raise EncodeError(f"no block has the parts {sorted(self.parts)}")
+        if bool(self.dimensions) != ("weight.g" in self.parts):
+            raise EncodeError("a block has dimensions of its own where its weight is decomposed")
 
     @property
     def parameter_types(self) -> int:
         """compressed_parameter_types."""
-        return LS * ("weight.ls" in self.parts) | BN * ("bn.beta" in self.parts) | BI * ("bias" in self.parts)
+        kinds = {"weight.g": DC, "weight.ls": LS, "bn.beta": BN, "bias": BI}
+        return sum(bit for part, bit in kinds.items() if part in self.parts)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -103,7 +114,9 @@ class EncoderOptions:
     ``tensor_qp``: of single tensors by name; ``qp_density``: 0..7; ``dq``: dependent quantization; ``codebook``: a `CodebookMethod`;
     ``scan_order``: 0..4, of tensors with several columns; ``unary_length``: 1..256; ``rdo``: weight of rate against distortion, 0
     rounds to the nearest; ``parameter_sets``: ``default`` or ``search``; ``blocks``: what is sent as NNR_PT_BLOCK; ``exact``: names
-    of floating point tensors that are sent without loss.
+    of floating point tensors that are sent without loss; ``indexes``: of tensors that are quantized already, as a decoder gives them
+    (doubled with dq_flag), coded without a codebook; ``maps``: performance maps by kind (`composer.MAP_FLAGS`); ``pruned``: new
+    dimensions of pruned tensors, sent as an NNR_TPL_PRUN.
     """
 
     qp: int = -38
@@ -118,6 +131,9 @@ class EncoderOptions:
     blocks: tuple[Block, ...] | Mapping[str, Mapping[str, Any]] = ()
     tensor_qp: Mapping[str, int] = field(default_factory=dict)
     exact: frozenset[str] = frozenset()
+    indexes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    maps: Mapping[str, Values] = field(default_factory=dict)
+    pruned: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if isinstance(self.blocks, Mapping):
@@ -144,6 +160,9 @@ class EncoderOptions:
         if not -bound <= qp - self.qp < bound:
             raise EncodeError(f"qp {qp} of {name!r} is more than {bound} from the parameter set's {self.qp}")
         return qp - self.qp
+
+
+MOST_PRUNED: Final = 255
 
 
 @dataclass(frozen=True)
@@ -175,9 +194,11 @@ def encode(
     work: Callable[[_Job], Values] = lambda job: encode_job(job, parameters, options, shapes)  # noqa: E731
     with ThreadPoolExecutor(max(threads, 1)) as pool:
         data_units = list(pool.map(work, jobs)) if threads > 1 else [work(job) for job in jobs]
-    units = [start_unit(), model_parameter_set(options.quantization, topology_carriage=topology is not None)]
+    units = [start_unit(), model_parameter_set(options.quantization, topology_carriage=topology is not None, maps=options.maps)]
     if topology is not None:
         units.append(topology_values(topology))
+    if options.pruned:
+        units.append(pruned_values(options.pruned))
     context = StreamContext(open_topology=lambda *_: shapes)
     return write_units([*units, *data_units], context=context)
 
@@ -196,10 +217,20 @@ def topology_values(topology: Topology) -> Values:
     return topology_unit(topology.storage_format, compression, {"topology_data": data})
 
 
+def pruned_values(pruned: Mapping[str, tuple[int, ...]]) -> Values:
+    """The NNR_TPL with a dictionary of new dimensions [I]; raises `EncodeError` for more tensors than count_ids can say."""
+    if len(pruned) > MOST_PRUNED:
+        raise EncodeError(f"{len(pruned)} pruned tensors, a dictionary holds {MOST_PRUNED}")
+    elements = [{"element_id": name, "count_dims": len(dims), "dim": list(dims)} for name, dims in pruned.items()]
+    flags: Values = {"nnr_rep_type": NNR_TPL_DICT, "prune_flag": 1, "order_flag": 1, "sparse_flag": 0}
+    container = {**flags, "count_ids": len(elements), "pruned_element": elements}
+    return topology_unit(NNR_TPL_PRUN, RAW, {"nnr_pruning_topology_container": container})
+
+
 def plan(parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> list[_Job]:
     """The NDUs in the order of the parameters; a block stands where its weight does."""
     blocks = tuple(options.blocks) if not isinstance(options.blocks, Mapping) else ()
-    by_weight = {block.parts["weight"]: block for block in blocks}
+    by_weight = {block.ids[0]: block for block in blocks}
     inside = {name for block in blocks for name in block.ids}
     missing = sorted(inside - set(parameters))
     if missing:
@@ -253,8 +284,8 @@ def encode_float(name: str, values: np.ndarray, dimensions: tuple[int, ...], opt
         data_format=data_format,
     )
     delta = options.qp_delta(name, weight=weight)
-    plain = data_unit(header, {name: quantized(values, coding_of_first(header), delta, options)})
-    if options.codebook is CodebookMethod.NONE or not weight:
+    plain = data_unit(header, {name: quantized(name, values, coding_of_first(header), delta, options)})
+    if options.codebook is CodebookMethod.NONE or not weight or name in options.indexes:
         return plain
     with_codebook = encode_with_codebook(values, header, delta, options)
     return min((plain, with_codebook), key=lambda unit: len(write_ndu(unit, options)))
@@ -265,8 +296,10 @@ def coding_of_first(header: DataUnitHeader) -> TensorCoding:
     return coding_of(coded_parts(header)[0], header, Interpretation())
 
 
-def quantized(values: np.ndarray, how: TensorCoding, qp_delta: int, options: EncoderOptions) -> TensorContent:
-    """Quantizes float32 values to what a codeword holds."""
+def quantized(name: str, values: np.ndarray, how: TensorCoding, qp_delta: int, options: EncoderOptions) -> TensorContent:
+    """Quantizes float32 values to what a codeword holds, or takes the indexes that the options have for the tensor."""
+    if name in options.indexes:
+        return TensorContent(options.indexes[name], qp_delta, options.parameter_sets)
     from nnc_conformance.reference.quantization import dependent, uniform
 
     step = float(step_size(options.qp_density, options.qp + qp_delta))
@@ -291,24 +324,33 @@ def write_ndu(unit: Values, options: EncoderOptions) -> bytes:
 
 
 def encode_block(block: Block, parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> Values:
-    """One NNR_PT_BLOCK: the weight with its local scaling, batch norm and bias."""
+    """One NNR_PT_BLOCK: the weight, whole or as G and H, with its local scaling, batch norm and bias."""
     arrays = {name: np.ascontiguousarray(parameters[name], dtype=np.float32) for name in block.ids}
-    weight = arrays[block.ids[0]]
-    for name, array in arrays.items():
-        if not np.isfinite(array).all() or array.size == 0:
-            raise EncodeError(f"{name!r} in a block is empty or not finite")
-        if array is not weight and array.size != weight.shape[0]:
-            raise EncodeError(f"{name!r} in a block has {array.size} values, the weight {weight.shape[0]} rows")
-    scan = options.scan_order if prod(weight.shape[1:]) > 1 else 0
+    dimensions = block.dimensions or arrays[block.ids[0]].shape
     header = replace(
-        simple_header(NNR_PT_BLOCK, block.ids[0], weight.shape, options.quantization, dq_flag=options.dq),
+        simple_header(NNR_PT_BLOCK, block.ids[0], dimensions, options.quantization, dq_flag=options.dq),
         ids=block.ids,
         parameter_types=block.parameter_types,
         unary_length=options.unary_length,
-        scan_order=scan,
     )
+    if block.dimensions:
+        header = decomposed(header, arrays[block.ids[0]].shape)
+    if all(prod(matrix[1:]) > 1 for matrix in header.matrices):
+        header = replace(header, scan_order=options.scan_order)
     tensors = {}
     for part in coded_parts(header):
+        array = arrays[part.id]
+        if not np.isfinite(array).all() or array.size == 0:
+            raise EncodeError(f"{part.id!r} in a block is empty or not finite")
+        if array.size != prod(part.dimensions):
+            raise EncodeError(f"{part.id!r} in a block has the shape {array.shape}, not {part.dimensions}")
         delta = options.qp_delta(part.id, weight=part.is_weight)
-        tensors[part.id] = quantized(arrays[part.id], coding_of(part, header, Interpretation()), delta, options)
+        tensors[part.id] = quantized(part.id, array, coding_of(part, header, Interpretation()), delta, options)
     return data_unit(header, tensors)
+
+
+def decomposed(header: DataUnitHeader, g: tuple[int, ...]) -> DataUnitHeader:
+    """The header of a block whose weight is G x H; raises `EncodeError` where a G of that shape stands for no such tensor."""
+    if len(g) != 2 or 0 in g or prod(header.dimensions) % g[0]:
+        raise EncodeError(f"{header.ids[0]!r} of shape {g} is no G of a tensor of dimensions {header.dimensions}")
+    return replace(header, g_number_of_rows=g[0], decomposition_rank=g[1])
