@@ -14,7 +14,7 @@ from nnc_conformance.suites.decoders.base import DecoderSpec, Execution, Kind
 from nnc_conformance.suites.decoders.worker import Worker, WorkerError
 from nnc_conformance.suites.judge import Expectation, judge, missing_capabilities, not_executed, unsupported_message
 from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import AccuracyRow, CaseLog, CaseResult, ChoiceMade
+from nnc_conformance.suites.result import NO_LOG, AccuracyRow, CaseLog, CaseResult, ChoiceMade
 from nnc_conformance.suites.task import Setup, Task
 
 FRUITLESS_STARTS: Final = 3
@@ -46,7 +46,7 @@ class Executor:
         missing = missing_capabilities(vector, decoder)
         if missing and vector.negative is None:
             result = not_executed(vector, decoder, Outcome.UNSUPPORTED, unsupported_message(missing))
-            return result, CaseLog(seconds=0.0, cpu_seconds=0.0, peak_bytes=0)
+            return result, NO_LOG
         stream = stored.read(vector.stream)
         executions = [self._decode(decoder, stream) for _ in range(self._setup.repeat)]
         expectation = expectation_of(stored)
@@ -63,7 +63,7 @@ class Executor:
         try:
             worker = self._worker_for(decoder)
         except WorkerError as error:
-            return Execution(error.ending, str(error))
+            return error.execution()
         return self._ask(worker, stream)
 
     def _ask(self, worker: Worker, stream: bytes) -> Execution:

@@ -11,6 +11,7 @@ from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.storage.vector import Vector
 from nnc_conformance.suites.compare import compare
 from nnc_conformance.suites.decoders.base import DecoderSpec, Ending, Execution, Kind
+from nnc_conformance.suites.decoders.faults import Fault
 from nnc_conformance.suites.outcomes import Outcome
 from nnc_conformance.suites.result import MESSAGE_LENGTH, CaseResult, ChoiceMade, TensorDifference
 
@@ -37,15 +38,22 @@ _BROKEN: Final = {
 }
 """The endings that fail any vector, whatever it is there for."""
 
+_FAULT_OF: Final = {
+    Outcome.FAIL: Fault.WRONG_OUTPUT,
+    Outcome.REFUSED: Fault.REFUSED_GOOD,
+    Outcome.WRONGLY_ACCEPTED: Fault.ACCEPTED_BAD,
+}
+"""What is at fault where the decoder kept to the protocol."""
+
 
 def missing_capabilities(vector: Vector, decoder: DecoderSpec) -> tuple[str, ...]:
     """Returns what the vector needs and the decoder does not declare."""
     return tuple(sorted(set(vector.flags) - set(decoder.capabilities)))
 
 
-def not_executed(vector: Vector, decoder: DecoderSpec, outcome: Outcome, message: str) -> CaseResult:
-    """Returns the result of a case whose stream the decoder was not given."""
-    return _result(vector, decoder, outcome, message)
+def not_executed(vector: Vector, decoder: DecoderSpec, outcome: Outcome, message: str, fault: Fault | None = None) -> CaseResult:
+    """Returns the result of a case whose execution there is none of."""
+    return _result(vector, decoder, outcome, message, fault=fault)
 
 
 def unsupported_message(missing: Sequence[str]) -> str:
@@ -87,11 +95,12 @@ def judge(vector: Vector, decoder: DecoderSpec, expectation: Expectation, execut
         if len({_fingerprint(execution) for execution in executions}) > 1:
             endings = sorted({execution.ending for execution in executions})
             how = f"{len(executions)} repeats ended as {', '.join(endings)}" if len(endings) > 1 else "repeats gave different outputs"
-            return _result(vector, decoder, Outcome.NONDETERMINISTIC, how)
+            return _result(vector, decoder, Outcome.NONDETERMINISTIC, how, fault=Fault.NONDETERMINISTIC)
         outcome, message, facts = _judge_one(vector, decoder, expectation, first)
+        facts = {"fault": first.fault or _FAULT_OF.get(outcome), **facts}
         output = tensors_sha256(first.tensors) if first.tensors is not None else None
     except ModelError as error:
-        return _result(vector, decoder, Outcome.PROTOCOL, str(error))
+        return _result(vector, decoder, Outcome.PROTOCOL, str(error), fault=Fault.OUTPUT_UNREADABLE)
     return _result(
         vector,
         decoder,
@@ -122,7 +131,7 @@ def _judge_one(vector: Vector, decoder: DecoderSpec, expectation: Expectation, e
     if missing:
         return Outcome.UNSUPPORTED, unsupported_message(missing), {}
     if execution.ending is Ending.UNSUPPORTED:
-        return Outcome.UNSUPPORTED, execution.message, {}
+        return _judge_unsupported(vector, decoder, execution)
     if vector.choices:
         return _judge_disputed(decoder, expectation, execution)
     if execution.ending is Ending.REFUSED:
@@ -130,6 +139,18 @@ def _judge_one(vector: Vector, decoder: DecoderSpec, expectation: Expectation, e
     if expectation.tensors is None:
         return Outcome.WRONGLY_ACCEPTED, f"{len(execution.tensors or {})} tensors from a stream that must be refused", {}
     return _judge_output(decoder, expectation, execution)
+
+
+def must_pass(vector: Vector, decoder: DecoderSpec) -> bool:
+    """Whether the decoder's capabilities oblige it to decode the vector: it is a good stream, and declared is all that it needs."""
+    return decoder.declared and not missing_capabilities(vector, decoder) and vector.negative is None and not vector.choices
+
+
+def _judge_unsupported(vector: Vector, decoder: DecoderSpec, execution: Execution) -> Judgement:
+    if not must_pass(vector, decoder):
+        return Outcome.UNSUPPORTED, execution.message, {}
+    declared = ", ".join(vector.flags) or "nothing but the syntax of units"
+    return Outcome.FAIL, f"{execution.message}, though it declares all that this needs: {declared}", {"fault": Fault.FALSE_UNSUPPORTED}
 
 
 def _refusal_text(execution: Execution) -> str:

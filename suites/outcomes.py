@@ -34,7 +34,7 @@ class OutcomeMeaning:
 
 OUTCOMES: Final[dict[Outcome, OutcomeMeaning]] = {
     Outcome.PASS: OutcomeMeaning("output as expected, or a negative vector treated as its policy allows", False, False, ""),
-    Outcome.FAIL: OutcomeMeaning("output differs", True, False, "failure"),
+    Outcome.FAIL: OutcomeMeaning("output differs, or unsupported although all that the vector needs is declared", True, False, "failure"),
     Outcome.REFUSED: OutcomeMeaning("a good stream refused", True, False, "failure"),
     Outcome.WRONGLY_ACCEPTED: OutcomeMeaning("tensors from a stream that must be refused", True, False, "failure"),
     Outcome.NONDETERMINISTIC: OutcomeMeaning("repeats differ", True, False, "failure"),

@@ -13,6 +13,7 @@ from nnc_conformance.reference.syntax.rules import Policy, Provenance
 from nnc_conformance.storage import atomic, canonical_json
 from nnc_conformance.storage.tensors import read_regular
 from nnc_conformance.storage.vector import Frozen, Level, Sha256, VectorId
+from nnc_conformance.suites.decoders.faults import Fault
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
 
 RESULTS_FILE: Final = "results.json"
@@ -116,6 +117,7 @@ class CaseResult(Frozen):
     title: str = Field(default="", description="the vector's title")
     catches: str = Field(default="", description="the decoder bug that the vector is there to catch")
     message: str = Field(default="", max_length=MESSAGE_LENGTH)
+    fault: Fault | None = Field(default=None, description="what kind of fault the harness found, of the closed table")
     rule: str | None = Field(default=None, description="of a negative vector: the rule that it breaks")
     policy: Policy | None = None
     category_expected: Category | None = None
@@ -146,12 +148,13 @@ def case_id(vector: str, decoder: str) -> str:
 
 
 class DecoderIdentity(Frozen):
-    """Who was judged: name, version, kind and declared capabilities (sorted)."""
+    """Who was judged: name, version, kind and capabilities (sorted; all, where ``declared`` says that it declares none)."""
 
     name: str
     version: str
     kind: str
     capabilities: tuple[str, ...]
+    declared: bool = True
 
 
 class SuiteIdentity(Frozen):
@@ -248,6 +251,10 @@ class CaseLog(Frozen):
     detail: str = ""
     stderr: str = ""
     left_behind: int = 0
+
+
+NO_LOG: Final = CaseLog(seconds=0.0, cpu_seconds=0.0, peak_bytes=0)
+"""The log of a case whose decoder was not started."""
 
 
 class DecoderRun(Frozen):

@@ -16,14 +16,15 @@ from nnc_conformance.storage import atomic, canonical_json
 from nnc_conformance.storage.suite_folder import StoredVector, Suite
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.decoders.base import DecoderSpec
+from nnc_conformance.suites.decoders.faults import FAULTS, Fault
 from nnc_conformance.suites.journal import Entry, Journal, PlanIdentity
 from nnc_conformance.suites.judge import not_executed
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.pool import Pool
 from nnc_conformance.suites.result import (
+    NO_LOG,
     RESULTS_FILE,
     RUN_FILE,
-    CaseLog,
     CaseResult,
     DecoderIdentity,
     DecoderRun,
@@ -88,7 +89,9 @@ def _plan(suite: Suite, decoders: Sequence[DecoderSpec]) -> dict[str, _Case]:
 
 def identity(decoder: DecoderSpec) -> DecoderIdentity:
     """Returns what results say of a decoder."""
-    return DecoderIdentity(name=decoder.name, version=decoder.version, kind=decoder.kind, capabilities=decoder.capabilities)
+    return DecoderIdentity(
+        name=decoder.name, version=decoder.version, kind=decoder.kind, capabilities=decoder.capabilities, declared=decoder.declared
+    )
 
 
 def run(
@@ -186,8 +189,8 @@ class _Run:
 
     def _lost(self, case: _Case) -> Entry:
         """Returns the entry of a case that took its parent with it."""
-        result = not_executed(case.stored.vector, case.decoder, Outcome.CRASH, "it ended the process of the harness that ran it")
-        return Entry(case=result, log=CaseLog(seconds=0.0, cpu_seconds=0.0, peak_bytes=0))
+        result = not_executed(case.stored.vector, case.decoder, Outcome.CRASH, FAULTS[Fault.HARNESS_ENDED].what, Fault.HARNESS_ENDED)
+        return Entry(case=result, log=NO_LOG)
 
     def _write(self, entries: dict[str, Entry], *, whole: bool) -> Results:
         """Writes both files; cases that were planned and not executed are `not_run`."""
@@ -211,7 +214,7 @@ class _Run:
     def _document(self, results_sha256: str, entries: dict[str, Entry]) -> RunDocument:
         return RunDocument(
             results_sha256=results_sha256,
-            suite=str(self.suite.root),
+            suite=str(self.suite.source),
             decoders=tuple(DecoderRun(name=d.name, argument=d.argument, command=" ".join(d.command)) for d in self.decoders),
             started=self.started,
             finished=_now(),

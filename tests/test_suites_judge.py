@@ -9,6 +9,7 @@ from nnc_conformance.storage.safetensors_format import load_safetensors, tensors
 from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.storage.vector import Level, Vector
 from nnc_conformance.suites.decoders.base import DecoderSpec, Ending, Execution, Kind
+from nnc_conformance.suites.decoders.faults import Fault
 from nnc_conformance.suites.judge import Expectation, judge
 from nnc_conformance.suites.outcomes import Outcome
 from nnc_conformance.suites.result import ChoiceMade
@@ -52,7 +53,9 @@ REFUSED = Execution(Ending.REFUSED, category=Category.RESERVED, unit=1, byte=7)
         (GOOD, Expectation(EXPECTED, None), decoded(OTHER), Outcome.FAIL),
         (GOOD, Expectation(EXPECTED, None), decoded({}), Outcome.FAIL),
         (GOOD, Expectation(EXPECTED, None), REFUSED, Outcome.REFUSED),
-        (GOOD, Expectation(EXPECTED, None), Execution(Ending.UNSUPPORTED), Outcome.UNSUPPORTED),
+        (GOOD, Expectation(EXPECTED, None), Execution(Ending.UNSUPPORTED), Outcome.FAIL),
+        (MUST, Expectation(None, None), Execution(Ending.UNSUPPORTED), Outcome.UNSUPPORTED),
+        (DISPUTED, CHOICES, Execution(Ending.UNSUPPORTED), Outcome.UNSUPPORTED),
         (GOOD, Expectation(EXPECTED, b"graph"), decoded(EXPECTED, b"graph"), Outcome.PASS),
         (GOOD, Expectation(EXPECTED, b"graph"), decoded(EXPECTED, b"grapH"), Outcome.FAIL),
         (GOOD, Expectation(EXPECTED, b"graph"), decoded(EXPECTED), Outcome.FAIL),
@@ -85,6 +88,30 @@ def test_what_is_not_declared_is_never_a_pass_and_still_a_safety_test() -> None:
             result = judge(vector, unable, expectation, [execution])
             assert (result.outcome, result.message) == (Outcome.UNSUPPORTED, "not declared: float")
         assert judge(vector, unable, expectation, [Execution(Ending.CRASH)]).outcome is Outcome.CRASH
+
+
+def test_unsupported_is_believed_of_a_decoder_that_declares_nothing() -> None:
+    silent = ABLE.model_copy(update={"declared": False})
+    said = Execution(Ending.UNSUPPORTED, "it says that it does not support this")
+    assert judge(GOOD, silent, Expectation(EXPECTED, None), [said]).outcome is Outcome.UNSUPPORTED
+    result = judge(GOOD, ABLE, Expectation(EXPECTED, None), [said])
+    assert (result.outcome, result.fault) == (Outcome.FAIL, Fault.FALSE_UNSUPPORTED)
+    assert result.message == "it says that it does not support this, though it declares all that this needs: float"
+
+
+@pytest.mark.parametrize(
+    ("execution", "fault"),
+    [
+        (decoded(OTHER), Fault.WRONG_OUTPUT),
+        (REFUSED, Fault.REFUSED_GOOD),
+        (decoded({"x": np.zeros(1, object)}), Fault.OUTPUT_UNREADABLE),
+        (Execution(Ending.PROTOCOL, "two lines", Fault.ANSWER_TWICE), Fault.ANSWER_TWICE),
+        (decoded(EXPECTED), None),
+    ],
+)
+def test_a_failing_case_says_what_is_at_fault(execution: Execution, fault: Fault | None) -> None:
+    assert judge(GOOD, ABLE, Expectation(EXPECTED, None), [execution]).fault is fault
+    assert judge(MUST, ABLE, Expectation(None, None), [decoded(OTHER)]).fault is Fault.ACCEPTED_BAD
 
 
 @pytest.mark.parametrize(

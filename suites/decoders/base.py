@@ -4,7 +4,7 @@ import json
 import os
 import re
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,8 @@ from nnc_conformance.reference.errors import Category, ModelError, NNCError
 from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.storage.tensors import load_tensors, read_regular
 from nnc_conformance.storage.vector import Frozen
-from nnc_conformance.suites.result import CaseLog
+from nnc_conformance.suites.decoders.faults import Fault
+from nnc_conformance.suites.result import NO_LOG, CaseLog
 from nnc_conformance.suites.sandbox import Child
 
 STREAM_NAME: Final = "stream.nnr"
@@ -25,7 +26,14 @@ DETAIL_LENGTH: Final = 2000
 
 
 class DecoderError(NNCError):
-    """What was given as a decoder cannot be one: a bad decoder.toml, an unknown capability, a command that does not exist."""
+    """What was given as a decoder cannot be one: a bad decoder.toml, an unknown capability, a command that does not exist.
+
+    ``problems``: each thing that is wrong, with its fault; empty where the argument names no decoder at all.
+    """
+
+    def __init__(self, message: str, *problems: tuple[Fault, str]) -> None:
+        super().__init__(message)
+        self.problems = problems
 
 
 class Kind(StrEnum):
@@ -41,7 +49,8 @@ class DecoderSpec(Frozen):
     """A decoder under test.
 
     ``argument`` is the ``--decoder`` argument as given, ``command`` the words to start it with (of kind ``command`` with placeholders),
-    ``capabilities`` what it declares, sorted, ``errors`` pairs of a regular expression on its messages and the category that it stands for.
+    ``capabilities`` what it declares, sorted (all, where ``declared`` says that it declares nothing), ``errors`` pairs of a regular
+    expression on its messages and the category that it stands for.
     """
 
     name: str
@@ -50,6 +59,7 @@ class DecoderSpec(Frozen):
     argument: str
     command: tuple[str, ...]
     capabilities: tuple[str, ...]
+    declared: bool = True
     errors: tuple[tuple[str, Category], ...] = ()
 
 
@@ -69,18 +79,20 @@ class Ending(StrEnum):
 class Execution:
     """What a decoder did with one stream.
 
-    ``message`` is the harness's own finding (the same at every run); ``tensors`` and ``topology`` are what was decoded (None: none given,
-    or an empty topology); ``category``, ``unit`` and ``byte`` are what the decoder said of its refusal.
+    ``message`` is the harness's own finding (the same at every run), ``fault`` its kind where the decoder is at fault; ``tensors`` and
+    ``topology`` are what was decoded (None: none given, or an empty topology); ``category``, ``unit`` and ``byte`` are what the decoder
+    said of its refusal.
     """
 
     ending: Ending
     message: str = ""
+    fault: Fault | None = None
     tensors: Tensors | None = None
     topology: bytes | None = None
     category: Category | None = None
     unit: int | None = None
     byte: int | None = None
-    log: CaseLog = field(default_factory=lambda: CaseLog(seconds=0.0, cpu_seconds=0.0, peak_bytes=0))
+    log: CaseLog = NO_LOG
 
 
 def log_of(child: Child, detail: str = "", left_behind: int = 0) -> CaseLog:
@@ -104,6 +116,11 @@ def ending_text(code: int) -> str:
         return f"killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"killed by signal {-code}"
+
+
+def ending_fault(code: int) -> Fault:
+    """Returns the fault of ending with an exit code, or by a signal."""
+    return Fault.EXIT_CODE if code >= 0 else Fault.KILLED
 
 
 def last_record(stderr: str) -> dict[str, Any]:
@@ -132,14 +149,16 @@ def refusal(spec: DecoderSpec, record: dict[str, Any], text: str, log: CaseLog) 
 def collect(folder: Path, max_bytes: int, log: CaseLog) -> Execution:
     """Reads what a decoder left in its case folder: tensors, and the topology when there is one; anything unreadable is ``protocol``."""
     if os.path.realpath(folder) != os.fspath(folder):
-        return Execution(Ending.PROTOCOL, "the case's folder was replaced", log=log)
+        return Execution(Ending.PROTOCOL, "the case's folder was replaced", Fault.FOLDER_REPLACED, log=log)
     present = [name for name in OUTPUT_NAMES if os.path.lexists(folder / name)]
-    if len(present) != 1:
-        return Execution(Ending.PROTOCOL, f"the outputs {', '.join(present)}, not one" if present else "no output was written", log=log)
+    if not present:
+        return Execution(Ending.PROTOCOL, "no output was written", Fault.OUTPUT_MISSING, log=log)
+    if len(present) > 1:
+        return Execution(Ending.PROTOCOL, f"the outputs {', '.join(present)}, not one", Fault.OUTPUT_TWICE, log=log)
     try:
         tensors = load_tensors(read_regular(folder / present[0], max_bytes=max_bytes), max_bytes=max_bytes)
         topology = folder / TOPOLOGY_NAME
         carried = read_regular(topology, max_bytes=max_bytes) if os.path.lexists(topology) else None
     except ModelError as error:
-        return Execution(Ending.PROTOCOL, str(error), log=log)
+        return Execution(Ending.PROTOCOL, str(error), Fault.OUTPUT_UNREADABLE, log=log)
     return Execution(Ending.DECODED, tensors=tensors, topology=carried or None, log=log)

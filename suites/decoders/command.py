@@ -11,11 +11,13 @@ from nnc_conformance.suites.decoders.base import (
     Ending,
     Execution,
     collect,
+    ending_fault,
     ending_text,
     last_record,
     log_of,
     refusal,
 )
+from nnc_conformance.suites.decoders.faults import Fault
 from nnc_conformance.suites.sandbox import BreachError, Child, Limits
 
 EXIT_DECODED: Final = 0
@@ -43,7 +45,7 @@ def run(spec: DecoderSpec, stream: bytes, folder: Path, limits: Limits, watched:
     try:
         child = Child(fill(spec.command, folder), folder, limits, watched=watched)
     except OSError as error:
-        return Execution(Ending.CRASH, f"it could not be started: {error.strerror}")
+        return Execution(Ending.CRASH, f"it could not be started: {error.strerror}", Fault.NOT_STARTED)
     breach: BreachError | None = None
     code, left_behind = 0, 0
     try:
@@ -53,7 +55,7 @@ def run(spec: DecoderSpec, stream: bytes, folder: Path, limits: Limits, watched:
     finally:
         left_behind = child.close()
     if breach is not None:
-        return Execution(Ending(breach.kind), str(breach), log=log_of(child))
+        return Execution(Ending(breach.kind), str(breach), Fault(breach.kind), log=log_of(child))
     log = log_of(child, left_behind=left_behind)
     if code == EXIT_DECODED:
         return collect(folder, limits.output_bytes, log)
@@ -61,4 +63,4 @@ def run(spec: DecoderSpec, stream: bytes, folder: Path, limits: Limits, watched:
         return refusal(spec, last_record(child.stderr), child.stderr, log)
     if code == EXIT_UNSUPPORTED:
         return Execution(Ending.UNSUPPORTED, "it says that it does not support this", log=log)
-    return Execution(Ending.CRASH, ending_text(code), log=log)
+    return Execution(Ending.CRASH, ending_text(code), ending_fault(code), log=log)

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.storage.vector import CAPABILITIES, Frozen
 from nnc_conformance.suites.decoders.base import DecoderError, DecoderSpec, Kind
+from nnc_conformance.suites.decoders.faults import Fault
 
 IN_TREE: Final = "in-tree"
 COMMAND_PREFIX: Final = "command:"
@@ -39,7 +40,7 @@ def _pattern(text: str) -> str:
 
 
 class DecoderFile(Frozen):
-    """A decoder.toml. In ``command``, {here} is the folder of the file."""
+    """A decoder.toml. In ``command``, {here} is the folder of the file; without ``capabilities`` the decoder declares nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,22 +48,26 @@ class DecoderFile(Frozen):
     version: str = ""
     kind: Literal[Kind.COMMAND, Kind.WORKER, Kind.PYTHON]
     command: str
-    capabilities: Annotated[tuple[str, ...], AfterValidator(_known)] = _ALL
+    capabilities: Annotated[tuple[str, ...], AfterValidator(_known)] | None = None
     errors: dict[Annotated[str, AfterValidator(_pattern)], Category] = Field(default_factory=dict)
+
+
+def _wrong(fault: Fault, message: str) -> DecoderError:
+    return DecoderError(message, (fault, message))
 
 
 def _words(template: str, here: Path | None) -> tuple[str, ...]:
     try:
         words = tuple(shlex.split(template))
     except ValueError as error:
-        raise DecoderError(f"the command {template!r} cannot be split into words: {error}") from None
+        raise _wrong(Fault.COMMAND_WORDS, f"the command {template!r} cannot be split into words: {error}") from None
     if here is not None:
         words = tuple(word.replace("{here}", str(here)) for word in words)
     if not words:
-        raise DecoderError("the command is empty")
+        raise _wrong(Fault.COMMAND_WORDS, "the command is empty")
     found = shutil.which(words[0])
     if found is None:
-        raise DecoderError(f"there is no command {words[0]!r} that could be run")
+        raise _wrong(Fault.COMMAND_NOT_FOUND, f"there is no command {words[0]!r} that could be run")
     return (str(Path(found).absolute()), *words[1:])
 
 
@@ -71,7 +76,7 @@ def _template(template: str, here: Path | None) -> tuple[str, ...]:
     words = _words(template, here)
     missing = [name for name in ("{stream}", "{output}") if not any(name in word for word in words)]
     if missing:
-        raise DecoderError(f"the command {template!r} lacks {' and '.join(missing)}")
+        raise _wrong(Fault.COMMAND_PLACEHOLDERS, f"the command {template!r} lacks {' and '.join(missing)}")
     return _absolute(words)
 
 
@@ -99,7 +104,8 @@ def load_decoder(argument: str) -> DecoderSpec:
     if argument.startswith(COMMAND_PREFIX):
         template = argument.removeprefix(COMMAND_PREFIX)
         words = _template(template, None)
-        return DecoderSpec(name=_command_name(template), kind=Kind.COMMAND, argument=argument, command=words, capabilities=_ALL)
+        name = _command_name(template)
+        return DecoderSpec(name=name, kind=Kind.COMMAND, argument=argument, command=words, capabilities=_ALL, declared=False)
     return _from_file(Path(argument), argument)
 
 
@@ -116,10 +122,10 @@ def _from_file(path: Path, argument: str) -> DecoderSpec:
             raise ValueError(f"more than {TOML_BYTES} bytes")
         document = DecoderFile.model_validate(tomllib.loads(text.decode()))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise DecoderError(f"{path}: {'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}") from None
+        problems = [(_fault_of(one["loc"], one["type"]), _told(one["loc"], one["msg"])) for one in error.errors(include_url=False)]
+        raise DecoderError(f"{path}: {problems[0][1]}", *problems) from None
     except (ValueError, RecursionError) as error:
-        raise DecoderError(f"{path}: {error}") from None
+        raise DecoderError(f"{path}: {error}", (Fault.TOML_SYNTAX, str(error))) from None
     here = path.parent.absolute()
     return DecoderSpec(
         name=document.name,
@@ -127,9 +133,21 @@ def _from_file(path: Path, argument: str) -> DecoderSpec:
         kind=document.kind,
         argument=argument,
         command=_file_command(document, here),
-        capabilities=document.capabilities,
+        capabilities=_ALL if document.capabilities is None else document.capabilities,
+        declared=document.capabilities is not None,
         errors=tuple(document.errors.items()),
     )
+
+
+def _told(place: tuple[int | str, ...], message: str) -> str:
+    return f"{'.'.join(map(str, place)) or 'the whole'}: {message}"
+
+
+def _fault_of(place: tuple[int | str, ...], kind: str) -> Fault:
+    """Returns the fault that a validation error of pydantic's ``kind`` at a place of the file is."""
+    if place[:1] == ("errors",):
+        return Fault.ERROR_MAP
+    return Fault.UNKNOWN_CAPABILITY if place == ("capabilities",) and kind == "value_error" else Fault.TOML_KEY
 
 
 def _file_command(document: DecoderFile, here: Path) -> tuple[str, ...]:
@@ -138,7 +156,7 @@ def _file_command(document: DecoderFile, here: Path) -> tuple[str, ...]:
     if document.kind == Kind.WORKER:
         return _absolute(_words(document.command, here))
     if not re.fullmatch(r"[\w.]+:[\w.]+", document.command):
-        raise DecoderError(f"the command {document.command!r} of a python decoder is not MODULE:FUNCTION")
+        raise _wrong(Fault.FUNCTION_NAME, f"the command {document.command!r} of a python decoder is not MODULE:FUNCTION")
     return (*_WORKER, "nnc_conformance.suites.decoders.python", document.command, str(here))
 
 

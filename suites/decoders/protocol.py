@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from nnc_conformance.storage.vector import Frozen
+from nnc_conformance.suites.decoders.faults import Fault
 
 PROTOCOL: Final = "nnc-worker/1"
 LONGEST_LINE: Final = 1 << 20
@@ -82,6 +83,10 @@ ANSWERS: Final[TypeAdapter[Started | Decoded | Refused | Unsupported]] = TypeAda
 class AnswerError(ValueError):
     """A line is no answer of the protocol; the message says why."""
 
+    def __init__(self, fault: Fault, message: str) -> None:
+        super().__init__(message)
+        self.fault = fault
+
 
 def request_line(request: Request) -> bytes:
     """Returns the request as a line."""
@@ -93,14 +98,13 @@ def parse_answer(line: bytes) -> Started | Decoded | Refused | Unsupported:
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError):
-        raise AnswerError("a line on standard output is no JSON") from None
+        raise AnswerError(Fault.ANSWER_JSON, "a line on standard output is no JSON") from None
     try:
         return ANSWERS.validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise AnswerError(
-            f"an answer is not as the protocol has it: {'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
-        ) from None
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise AnswerError(Fault.ANSWER_FORM, f"an answer is not as the protocol has it: {place}: {first['msg']}") from None
 
 
 def answer_line(answer: dict[str, Any]) -> str:

@@ -12,10 +12,13 @@ from nnc_conformance.suites.decoders.base import (
     Ending,
     Execution,
     collect,
+    ending_fault,
     ending_text,
     log_of,
     refusal,
 )
+from nnc_conformance.suites.decoders.faults import Fault
+from nnc_conformance.suites.result import NO_LOG, CaseLog
 from nnc_conformance.suites.sandbox import BreachError, Child, Limits
 
 START_SECONDS: Final = 120.0
@@ -26,9 +29,13 @@ _LAST_WORDS_SECONDS: Final = 1.0
 class WorkerError(Exception):
     """The worker cannot be asked any more: how it ended, and what was found."""
 
-    def __init__(self, ending: Ending, message: str) -> None:
+    def __init__(self, ending: Ending, fault: Fault, message: str) -> None:
         super().__init__(message)
-        self.ending = ending
+        self.ending, self.fault = ending, fault
+
+    def execution(self, log: CaseLog = NO_LOG) -> Execution:
+        """Returns the execution that ended so."""
+        return Execution(self.ending, str(self), self.fault, log=log)
 
 
 class Worker:
@@ -51,14 +58,14 @@ class Worker:
                 wall_seconds=max(START_SECONDS, limits.wall_seconds),
             )
         except OSError as error:
-            raise WorkerError(Ending.CRASH, f"it could not be started: {error.strerror}") from None
+            raise WorkerError(Ending.CRASH, Fault.NOT_STARTED, f"it could not be started: {error.strerror}") from None
         try:
             answer = self._ask(protocol.Start())
             if not isinstance(answer, protocol.Started):
-                raise WorkerError(Ending.PROTOCOL, f"start was answered with {answer.type}")
+                raise WorkerError(Ending.PROTOCOL, Fault.ANSWER_ORDER, f"start was answered with {answer.type}")
         except WorkerError as error:
             self.close()
-            raise WorkerError(error.ending, f"at its start: {error}") from None
+            raise WorkerError(error.ending, error.fault, f"at its start: {error}") from None
         except BaseException:
             self.close()
             raise
@@ -72,15 +79,15 @@ class Worker:
                 raise self._fallen_silent()
             return protocol.parse_answer(line)
         except BreachError as breach:
-            raise WorkerError(Ending(breach.kind), str(breach)) from None
+            raise WorkerError(Ending(breach.kind), Fault(breach.kind), str(breach)) from None
         except protocol.AnswerError as error:
-            raise WorkerError(Ending.PROTOCOL, str(error)) from None
+            raise WorkerError(Ending.PROTOCOL, error.fault, str(error)) from None
 
     def _fallen_silent(self) -> WorkerError:
         code = self._child.ended(_LAST_WORDS_SECONDS)
         if code is None:
-            return WorkerError(Ending.PROTOCOL, "it closed its standard output")
-        return WorkerError(Ending.CRASH, f"{ending_text(code)} in place of an answer")
+            return WorkerError(Ending.PROTOCOL, Fault.STDOUT_CLOSED, "it closed its standard output")
+        return WorkerError(Ending.CRASH, ending_fault(code), f"{ending_text(code)} in place of an answer")
 
     def decode(self, stream: bytes, folder: Path) -> Execution:
         """Decodes ``stream`` in ``folder`` (below the worker's own) and returns what happened.
@@ -101,18 +108,18 @@ class Worker:
             return self._judged(request, folder)
         except WorkerError as error:
             self.close()
-            return Execution(error.ending, str(error), log=log_of(self._child))
+            return error.execution(log_of(self._child))
 
     def _judged(self, request: protocol.Decode, folder: Path) -> Execution:
         answer = self._ask(request)
         if isinstance(answer, protocol.Started):
-            raise WorkerError(Ending.PROTOCOL, "decode was answered with started")
+            raise WorkerError(Ending.PROTOCOL, Fault.ANSWER_ORDER, "decode was answered with started")
         if answer.id != request.id:
-            raise WorkerError(Ending.PROTOCOL, "an answer carries the id of another request")
+            raise WorkerError(Ending.PROTOCOL, Fault.ANSWER_ID, "an answer carries the id of another request")
         try:
             self._child.check()
         except BreachError as breach:
-            raise WorkerError(Ending(breach.kind), str(breach)) from None
+            raise WorkerError(Ending(breach.kind), Fault(breach.kind), str(breach)) from None
         if isinstance(answer, protocol.Decoded):
             execution = collect(folder, self._limits.output_bytes, log_of(self._child))
         elif isinstance(answer, protocol.Refused):
@@ -120,7 +127,7 @@ class Worker:
         else:
             execution = Execution(Ending.UNSUPPORTED, "it says that it does not support this", log=log_of(self._child, answer.message))
         if self._child.unread():
-            raise WorkerError(Ending.PROTOCOL, "it wrote more than one answer to a request")
+            raise WorkerError(Ending.PROTOCOL, Fault.ANSWER_TWICE, "it wrote more than one answer to a request")
         return execution
 
     @property
