@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from nnc_conformance.storage.vector import Level
 
 SuiteArgument = Annotated[
-    Path | None, typer.Argument(metavar="[SUITE]", help="A suite's folder; without it the built-in vectors.", show_default=False)
+    Path | None, typer.Argument(metavar="[SUITE]", help="A suite's folder or package; without it the built-in vectors.", show_default=False)
 ]
 FilterOption = Annotated[
     list[str] | None,

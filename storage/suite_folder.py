@@ -45,12 +45,22 @@ class StoredVector:
 
 @dataclass(frozen=True)
 class Suite:
-    """A loaded suite: its folder, its manifest with the SHA-256 of ``manifest.json``, and the vectors of the levels asked for."""
+    """A loaded suite: its folder, its manifest with the SHA-256 of ``manifest.json``, and the vectors of the levels asked for.
+
+    ``package`` is the file that the folder was unpacked from, if it was; the folder is then ``scratch``, and goes with it.
+    """
 
     root: Path
     manifest: Manifest
     manifest_sha256: str
     vectors: tuple[StoredVector, ...]
+    package: Path | None = None
+    scratch: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def source(self) -> Path:
+        """What the suite was loaded from."""
+        return self.package or self.root
 
 
 def sha256(data: bytes) -> str:

@@ -1,12 +1,13 @@
 """Which vectors a run takes: levels and filters."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
 from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.storage.package import unpacked_suite
 from nnc_conformance.storage.suite_folder import Suite, built_in_root, load_suite
 from nnc_conformance.storage.vector import Level, Vector
 
@@ -52,13 +53,20 @@ def parse_filter(text: str) -> Filter:
 
 
 def select(root: Path | None, levels: Sequence[Level] = DEFAULT_LEVELS, filters: Sequence[Filter] = (), *, verify: bool = True) -> Suite:
-    """Loads the vectors of ``levels`` that every filter takes, from a suite folder or (None) the built-in suite.
+    """Loads the vectors of ``levels`` that every filter takes, from a suite folder, a package or (None) the built-in suite.
 
     Raises `SuiteError` where the suite is not whole, and `SelectionError` where no vector is left: a run of nothing shows nothing.
     """
-    suite = load_suite(built_in_root() if root is None else root, levels=set(levels), verify=verify)
-    vectors = tuple(stored for stored in suite.vectors if all(chosen.takes(stored.vector) for chosen in filters))
-    if not vectors:
+
+    def takes(vector: Vector) -> bool:
+        return vector.level in levels and all(chosen.takes(vector) for chosen in filters)
+
+    if root is not None and root.is_file():
+        suite = unpacked_suite(root, takes)
+    else:
+        suite = load_suite(built_in_root() if root is None else root, levels=set(levels), verify=verify)
+        suite = replace(suite, vectors=tuple(stored for stored in suite.vectors if takes(stored.vector)))
+    if not suite.vectors:
         chosen = "".join(f" and {chosen}" for chosen in filters)
         raise SelectionError(f"no vector of level {', '.join(levels)}{chosen} is in the suite")
-    return Suite(suite.root, suite.manifest, suite.manifest_sha256, vectors)
+    return suite

@@ -1,0 +1,90 @@
+"""Ed25519 signatures. What is signed is always a statement: what kind of thing it is, and its SHA-256.
+
+Keys are OpenSSL's PEM files: ``openssl genpkey -algorithm ed25519 -out key.pem``, ``openssl pkey -in key.pem -pubout -out key.pub``.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import Field
+
+from nnc_conformance.reference.errors import ModelError, NNCError
+from nnc_conformance.storage.tensors import read_regular
+from nnc_conformance.storage.vector import Frozen
+
+KEY_BYTES: Final = 1 << 16
+
+
+class SignatureError(NNCError):
+    """A key cannot be used, or a signature is not that of the statement and the key."""
+
+
+class Purpose(StrEnum):
+    """What a statement is about, so that no signature can be moved from one kind of thing to another."""
+
+    PACKAGE = "nnc-package/1"
+    CERTIFICATE = "nnc-certificate/1"
+    WITHDRAWALS = "nnc-withdrawals/1"
+
+
+PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="the 32 bytes of an ed25519 public key, in hex digits")]
+
+
+class Signature(Frozen):
+    """A signature with the public key that it is to be checked with; whether that key is to be trusted it cannot say."""
+
+    algorithm: Literal["ed25519"] = "ed25519"
+    public_key: PublicKey
+    value: str = Field(pattern=r"^[0-9a-f]{128}$")
+
+
+def statement(purpose: Purpose, sha256: str) -> bytes:
+    """Returns the bytes that are signed: purpose, a blank, the hash in hex digits, a newline."""
+    return f"{purpose.value} {sha256}\n".encode()
+
+
+def load_private_key(path: Path) -> Ed25519PrivateKey:
+    """Reads an unencrypted PEM private key; raises `SignatureError`."""
+    try:
+        key = serialization.load_pem_private_key(_read(path), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise SignatureError(f"{path}: no unencrypted private key in PEM form: {error}") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SignatureError(f"{path}: the key is none of ed25519")
+    return key
+
+
+def load_public_key(path: Path) -> str:
+    """Reads a PEM public key and returns its hex digits; raises `SignatureError`."""
+    try:
+        key = serialization.load_pem_public_key(_read(path))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise SignatureError(f"{path}: no public key in PEM form: {error}") from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise SignatureError(f"{path}: the key is none of ed25519")
+    return key.public_bytes_raw().hex()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_regular(path, max_bytes=KEY_BYTES)
+    except ModelError as error:
+        raise SignatureError(f"{path}: {error}") from None
+
+
+def sign(purpose: Purpose, sha256: str, key: Ed25519PrivateKey) -> Signature:
+    """Signs the statement of ``purpose`` and ``sha256``."""
+    return Signature(public_key=key.public_key().public_bytes_raw().hex(), value=key.sign(statement(purpose, sha256)).hex())
+
+
+def check(purpose: Purpose, sha256: str, signature: Signature) -> None:
+    """Raises `SignatureError` where ``signature`` is not its key's on that statement."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signature.public_key))
+        key.verify(bytes.fromhex(signature.value), statement(purpose, sha256))
+    except (InvalidSignature, ValueError):
+        raise SignatureError(f"the signature is not that of key {signature.public_key} on this {purpose.value}") from None
