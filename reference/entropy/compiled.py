@@ -1,7 +1,7 @@
 """The one place that compiles kernels, and that decides where their machine code is kept.
 
 Numba's own cache looks at a function's own file only: an edited callee or table would go on running old machine code.
-So the cache's folder is named by a hash of all sources of this package and of whatever else the machine code depends on.
+So the cache's folder is named by a hash of all sources of the packages with kernels and of whatever else the machine code depends on.
 """
 
 import hashlib
@@ -21,14 +21,18 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _CONFIG: Final[Any] = numba.config
 _NJIT: Final[Any] = numba.njit
 
+_KERNEL_PACKAGES: Final = ("entropy", "quantization")
+"""Folders of `reference` whose functions are compiled."""
+
 
 def source_key() -> str:
-    """16 hexadecimal digits for all sources of this package, the versions of Python, NumPy and Numba, and Numba's bounds-check switch."""
+    """16 hexadecimal digits for all sources that hold kernels, the versions of Python, NumPy and Numba, and Numba's bounds-check switch."""
     setting = (platform.python_implementation(), sys.version_info, np.__version__, numba.__version__, _CONFIG.BOUNDSCHECK)
     digest = hashlib.sha256(repr(setting).encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(f"{source.name}\0{source.stat().st_size}\0".encode())
-        digest.update(source.read_bytes())
+    for package in _KERNEL_PACKAGES:
+        for source in sorted((Path(__file__).parents[1] / package).glob("*.py")):
+            digest.update(f"{package}/{source.name}\0{source.stat().st_size}\0".encode())
+            digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 
