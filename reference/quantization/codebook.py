@@ -1,0 +1,78 @@
+"""Codebooks (clause 9): an index chooses one of a few int32 multiples of the step size."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from nnc_conformance.reference.errors import EncodeError
+from nnc_conformance.reference.quantization.rate_distortion import LAGRANGIAN, checked
+from nnc_conformance.reference.syntax.structures.data_unit import Codebook
+
+IntVector = npt.NDArray[np.int64]
+
+MAX_CELLS: Final = 4096
+"""Half steps that may hold values if their clusters are to be found; the search takes the square of it."""
+ENTRY_BITS: Final = 6
+"""About what a codebook's entry takes in the unit's header."""
+
+
+def design(values: npt.NDArray[Any], step: float, *, method: str, rdo: float = 1.0) -> tuple[Codebook, npt.NDArray[np.int32]]:
+    """A codebook for float32 ``values`` (any shape, one at least), and the indexes int32 (values.size,), row-major.
+
+    The codebook holds each multiple of ``step`` that is used, and the most frequent one has index 0. ``method`` ``integer``: the
+    multiples nearest to the values. ``kmeans``: the multiples nearest to the means of clusters; the clusters are those of least squared
+    error + rdo * `LAGRANGIAN` * step^2 * bits, the entropy of the indexes and the codebook's entries counted.
+    Raises `EncodeError` for values or steps that cannot be quantized, and for no values; `ValueError` for another method.
+    """
+    if method not in _METHODS:
+        raise ValueError(f"no method {method!r}; there are {', '.join(_METHODS)}")
+    scaled = checked(values, step) / np.float64(step)
+    if scaled.size == 0:
+        raise EncodeError("a codebook for no values")
+    used, places, counts = np.unique(_METHODS[method](scaled, rdo * LAGRANGIAN), return_inverse=True, return_counts=True)
+    zero_offset = int(counts.argmax())
+    return Codebook(used.astype(np.int32), zero_offset), (places - zero_offset).astype(np.int32)
+
+
+def nearest_integers(scaled: npt.NDArray[np.float64], lagrangian: float) -> IntVector:
+    """The nearest integer of each value, ties to the even one; takes no heed of rates."""
+    return np.rint(scaled).astype(np.int64)
+
+
+def cluster_centres(scaled: npt.NDArray[np.float64], lagrangian: float) -> IntVector:
+    """The integer nearest to the mean of each value's cluster; the nearest to the value where `MAX_CELLS` do not suffice.
+
+    In one dimension clusters are runs of neighbouring cells of half a step, and a dynamic program finds the best cut of all: where
+    k-means iterates towards an optimum, this is one.
+    """
+    cells, places = np.unique(np.floor(2 * scaled), return_inverse=True)
+    if cells.size > MAX_CELLS:
+        return nearest_integers(scaled, lagrangian)
+    count, total, squares = (
+        np.concatenate([[0.0], np.cumsum(np.bincount(places, weights))]) for weights in (np.ones_like(scaled), scaled, scaled**2)
+    )
+    best = np.zeros(cells.size + 1)
+    starts, centres = np.zeros(cells.size + 1, np.int64), np.zeros(cells.size + 1, np.int64)
+    for after in range(1, cells.size + 1):
+        members, sums = count[after] - count[:after], total[after] - total[:after]
+        centre = np.rint(sums / members)
+        errors = squares[after] - squares[:after] - centre * (2 * sums - centre * members)
+        bits = members * np.log2(scaled.size / members) + ENTRY_BITS
+        costs = best[:after] + errors + lagrangian * bits
+        starts[after] = costs.argmin()
+        best[after], centres[after] = costs[starts[after]], centre[starts[after]]
+    centre_of_cell = np.zeros(cells.size, np.int64)
+    after = cells.size
+    while after:
+        centre_of_cell[starts[after] : after] = centres[after]
+        after = int(starts[after])
+    chosen: IntVector = centre_of_cell[places]
+    return chosen
+
+
+_METHODS: Final[dict[str, Callable[[npt.NDArray[np.float64], float], IntVector]]] = {
+    "kmeans": cluster_centres,
+    "integer": nearest_integers,
+}

@@ -1,0 +1,39 @@
+"""The order in which a tensor's elements are coded (clause 10): block scans laid out and undone."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnc_conformance.reference.entropy.plain import ScanArea
+
+
+def in_scan_order(values: npt.NDArray[Any], area: ScanArea) -> npt.NDArray[Any]:
+    """Values (rows * columns,), given row-major, as they are coded; the same array where a scan is row-major too."""
+    if area.side == 0 or area.columns <= area.side:
+        return values
+    ordered = np.empty_like(values)
+    for part, order in _block_rows(area):
+        ordered[part].reshape(-1, order.size)[:] = values[part].reshape(-1, order.size)[:, order]
+    return ordered
+
+
+def in_row_order(ordered: npt.NDArray[Any], area: ScanArea) -> npt.NDArray[Any]:
+    """Undoes `in_scan_order`."""
+    if area.side == 0 or area.columns <= area.side:
+        return ordered
+    values = np.empty_like(ordered)
+    for part, order in _block_rows(area):
+        values[part].reshape(-1, order.size)[:, order] = ordered[part].reshape(-1, order.size)
+    return values
+
+
+def _block_rows(area: ScanArea) -> Iterator[tuple[slice, npt.NDArray[np.intp]]]:
+    """The whole block rows, then the one that is cut, where there are any: their elements, and the order within each block row."""
+    whole = area.rows // area.side * area.side
+    for rows, part in ((area.side, slice(0, whole * area.columns)), (area.rows - whole, slice(whole * area.columns, None))):
+        if part.start != area.rows * area.columns and part.stop != 0:
+            places = np.arange(rows * area.columns).reshape(rows, area.columns)
+            blocks = [places[:, left : left + area.side].reshape(-1) for left in range(0, area.columns, area.side)]
+            yield part, np.concatenate(blocks)
