@@ -1,9 +1,14 @@
 """``encode``: a model to a stream."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from nnc_conformance.reference import EncoderOptions
+    from nnc_conformance.reference.reduction.scoring import Samples
+    from nnc_conformance.storage.model_files import Model
 
 
 def command(
@@ -17,6 +22,9 @@ def command(
     codebook: Annotated[str, typer.Option(help="none, kmeans or integer; kept where it helps.")] = "none",
     unary_length: Annotated[int, typer.Option(min=1, max=256, help="Greater-than flags before the exp-Golomb part.")] = 10,
     rdo: Annotated[float, typer.Option(min=0.0, help="Weight of rate against distortion; 0 rounds to the nearest.")] = 1.0,
+    pipeline: Annotated[
+        Path | None, typer.Option(metavar="F", help="A YAML list of tools (clause 8) that change the model before it is encoded.")
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads to encode with.")] = 1,
 ) -> None:
     """Encode the model IN to the stream OUT.
@@ -32,10 +40,38 @@ def command(
         qp=qp, nonweight_qp=nonweight_qp, qp_density=qp_density, dq=dq, scan_order=scan_order, codebook=codebook,
         unary_length=unary_length, rdo=rdo, exact=model.exact,
     )  # fmt: skip
-    stream = encode(model.parameters, topology=model.topology, options=options, threads=threads)
+    if pipeline is None:
+        stream = encode(model.parameters, topology=model.topology, options=options, threads=threads)
+    else:
+        stream = _reduced(model, pipeline, options, threads)
     write_bytes(out, stream)
     for name in model.unchanged:
         typer.echo(f"not coded, travels in the topology: {name}", err=True)
     size = sum(array.nbytes for array in model.parameters.values())
     ratio = f", {len(stream) / size:.1%} of {size} bytes" if size else ""
     typer.echo(f"{len(model.parameters)} parameters -> {out}: {len(stream)} bytes{ratio}")
+
+
+def _reduced(model: "Model", path: Path, options: "EncoderOptions", threads: int) -> bytes:
+    """The stream that a pipeline makes of a model; says what each tool left, and the accuracy where there are held samples."""
+    from nnc_conformance.reference.reduction.document import parse
+    from nnc_conformance.reference.reduction.network import Network
+    from nnc_conformance.reference.reduction.pipeline import run
+
+    document = parse(path.read_text(encoding="utf-8", errors="replace"))
+    held, training = (_samples(model, path, name) for name in (document.held, document.training))
+    network = Network(model.parameters, model.topology, model.exact)
+    outcome = run(network, document, options, held=held, training=training, threads=threads)
+    for step in outcome.steps:
+        typer.echo(f"{step.tool}: {step.parameters} parameters, {step.non_zero_ratio:.1%} of the weights not 0")
+    if outcome.before and outcome.after:
+        typer.echo(f"accuracy on held samples: {outcome.before.overall:.4f} before, {outcome.after.overall:.4f} after")
+    return outcome.stream
+
+
+def _samples(model: "Model", pipeline: Path, name: str | None) -> "Samples | None":
+    """The samples in a tensor file that a pipeline names, relative to its own folder."""
+    from nnc_conformance.reference.reduction.scoring import samples_for
+    from nnc_conformance.storage.tensors import read_tensors
+
+    return None if name is None else samples_for(model.topology, read_tensors(pipeline.parent / name))

@@ -1,0 +1,146 @@
+"""Clause 8.2.6, batch-norm folding: what a BatchNormalization does goes into the layer before it, and its node goes.
+
+alpha = gamma / sqrt(variance + epsilon) scales the channels of the weight, or becomes the layer's LS; delta = beta - alpha * (mean - bias)
+is the layer's bias. delta takes the bias's place, or beta's where the layer had none. The trained form trains gamma and beta first.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import prod
+from typing import Final, Literal
+
+import numpy as np
+from onnx import NodeProto
+
+from nnc_conformance.reference.reduction.graph import Graph, output_axis
+from nnc_conformance.reference.reduction.network import LS_SUFFIX, Array, Form, Network, unused_name, weights
+from nnc_conformance.reference.reduction.tool import Aid, Reduction, ToolSettings
+
+DEFAULT_EPSILON: Final = 1e-5
+_ABSENT: Final = np.zeros(0, np.float32)
+
+
+class Target(StrEnum):
+    """Where alpha goes."""
+
+    WEIGHT = "weight"
+    SCALING = "scaling"
+    """Into LS, where the channels are the weight's rows; else into the weight."""
+
+
+class BatchNormFolding(ToolSettings):
+    """``into``: where alpha goes."""
+
+    tool: Literal["batch_norm_folding"] = "batch_norm_folding"
+    into: Target = Target.WEIGHT
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A BatchNormalization that can be folded, and the layer before it: the weight, the axis of its channels, its bias if any."""
+
+    node: NodeProto
+    layer: NodeProto
+    weight: str
+    axis: int
+    bias: str | None
+
+    @property
+    def tensors(self) -> tuple[str, str, str, str]:
+        """gamma, beta, mean and variance."""
+        gamma, beta, mean, variance = self.node.input[1:5]
+        return gamma, beta, mean, variance
+
+    @property
+    def epsilon(self) -> float:
+        """What is added to the variance."""
+        return next((float(entry.f) for entry in self.node.attribute if entry.name == "epsilon"), DEFAULT_EPSILON)
+
+
+def foldable(graph: Graph, network: Network, names: tuple[str, ...]) -> tuple[Norm, ...]:
+    """Those whose input is the output of a Conv or Gemm that nothing else reads, all tensors being their own."""
+    found = []
+    for node in graph.nodes:
+        if node.op_type != "BatchNormalization" or any(entry.name == "training_mode" and entry.i for entry in node.attribute):
+            continue
+        layer = graph.makers.get(node.input[0])
+        if layer is None or len(graph.readers[node.input[0]]) > 1 or node.input[0] in graph.outputs:
+            continue
+        axis = output_axis(layer)
+        if axis is None or layer.op_type == "MatMul":
+            continue
+        norm = Norm(node, layer, layer.input[1], axis, layer.input[2] if len(layer.input) > 2 and layer.input[2] else None)
+        parts = [norm.weight, *norm.tensors, *([norm.bias] if norm.bias else [])]
+        how = network.decomposed.get(norm.weight)
+        scalable = how is None or (how.form is Form.PRODUCT and (axis == 0 or how.rows == how.dimensions[0]))
+        vectors = [network.parameters.get(name, _ABSENT).size for name in parts[1:]]
+        same = len(set(vectors)) == 1 and vectors[0] > 0
+        if norm.weight in names and same and scalable and all(graph.owned(name) for name in parts):
+            found.append(norm)
+    return tuple(found)
+
+
+def affine(gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float, bias: Array | float = 0.0) -> tuple[Array, Array]:
+    """alpha and delta, binary64, of one BatchNormalization: vectors of its channels."""
+    alpha = gamma.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
+    return alpha, beta.astype(np.float64) - alpha * (mean.astype(np.float64) - bias)
+
+
+def fold(network: Network, settings: BatchNormFolding, aid: Aid) -> Reduction:
+    """The tool; it has no map. Batch norms that cannot be folded stay as they are."""
+    names = weights(network, settings.tensors, decomposed=True)
+    norms = foldable(Graph.of(network.topology), network, names)
+    if settings.train is not None and norms:
+        from nnc_conformance.reference.reduction import training
+
+        trained = [name for norm in norms for name in norm.tensors[:2]]
+        network = training.retrained(network, settings.train, aid.samples(), only=trained)
+    graph = Graph.of(network.topology)
+    for norm in foldable(graph, network, names):
+        network = _folded(network, graph, norm, settings.into)
+    gone = {norm.node.input[0] for norm in norms}
+    graph.replace_nodes(node for node in graph.nodes if not (node.op_type == "BatchNormalization" and node.input[0] in gone))
+    dropped = {name for norm in norms for name in (norm.tensors if norm.bias else (norm.tensors[0], *norm.tensors[2:]))}
+    graph.drop_tensors(dropped)
+    parameters = {name: array for name, array in network.parameters.items() if name not in dropped}
+    return Reduction(replace(network, parameters=parameters, topology=graph.topology()))
+
+
+def _folded(network: Network, graph: Graph, norm: Norm, target: Target) -> Network:
+    """Folds one: the layer takes over the norm's output and gets its bias; the norm's node and tensors are left for later."""
+    gamma, beta, mean, variance = (network.parameters[name] for name in norm.tensors)
+    bias = network.parameters[norm.bias].astype(np.float64) if norm.bias else 0.0
+    alpha, delta = affine(gamma, beta, mean, variance, norm.epsilon, bias)
+    bias_name = norm.bias or norm.tensors[1]
+    del norm.layer.input[2:]
+    norm.layer.input.append(bias_name)
+    norm.layer.output[0] = norm.node.output[0]
+    network = network.with_parameters({bias_name: delta})
+    if target is Target.SCALING and norm.axis == 0:
+        return with_scaling(network, norm.weight, alpha)
+    return _scaled(network, norm.weight, norm.axis, alpha)
+
+
+def with_scaling(network: Network, weight: str, factors: Array) -> Network:
+    """The network with the rows of a weight scaled by LS factors, on top of those that it has."""
+    name = network.scaled.get(weight)
+    if name is not None:
+        return network.with_parameters({name: network.parameters[name].astype(np.float64) * factors})
+    name = unused_name(network, weight + LS_SUFFIX)
+    return replace(network.with_parameters({name: factors}), scaled={**network.scaled, weight: name})
+
+
+def _scaled(network: Network, weight: str, axis: int, alpha: Array) -> Network:
+    """The channels of a weight along ``axis`` times alpha; of a decomposed one the rows of G or the columns of H."""
+    how = network.decomposed.get(weight)
+    if how is None:
+        array = network.parameters[weight]
+        shape = [1] * array.ndim
+        shape[axis] = alpha.size
+        return network.with_parameters({weight: array.astype(np.float64) * alpha.reshape(shape)})
+    g, h = how.names(weight)
+    if axis == 0:
+        factors = np.repeat(alpha, how.rows // how.dimensions[0])
+        return network.with_parameters({g: network.parameters[g].astype(np.float64) * factors[:, None]})
+    columns = np.tile(alpha, prod(how.dimensions[1:]) // alpha.size)
+    return network.with_parameters({h: network.parameters[h].astype(np.float64) * columns})

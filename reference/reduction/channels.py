@@ -1,0 +1,181 @@
+"""Which entries of which tensors belong to one output channel of a layer: followed through the graph to the layers that read it."""
+
+from collections import deque
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from onnx import NodeProto
+
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.reduction.graph import Graph, attribute, described, output_axis, plain_gemm
+from nnc_conformance.reference.syntax.context import Shapes
+
+ELEMENTWISE: Final = frozenset(
+    {
+        "Celu", "Clip", "Dropout", "Elu", "Erf", "Gelu", "HardSigmoid", "HardSwish", "Identity",
+        "LeakyRelu", "Mish", "Neg", "Relu", "Selu", "Sigmoid", "Softplus", "Softsign", "Tanh",
+    }
+)  # fmt: skip
+"""Operators that give each entry of their first input an entry of its own; other inputs are scalars."""
+
+POOLINGS: Final = frozenset({"AveragePool", "GlobalAveragePool", "GlobalMaxPool", "LpPool", "MaxPool"})
+
+
+class Layout(StrEnum):
+    """Where the channels of a value lie."""
+
+    MAPS = "maps"
+    """Axis 1 of [N, C, ...]."""
+    FEATURES = "features"
+    """The last of two axes, [N, C]; after a Flatten each channel has several entries in succession."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part of a tensor that belongs to channels: along ``axis`` each has as many successive entries."""
+
+    tensor: str
+    axis: int
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The output channels of one layer: its weight and the axis of its channels, all parts, and depthwise convolutions on the way.
+
+    ``parts``: what goes with a channel, the weight's own first; ``depthwise``: the first outputs of the Conv nodes whose attribute
+    ``group`` is the number of channels.
+    """
+
+    count: int
+    parts: tuple[Share, ...]
+    depthwise: tuple[str, ...]
+
+
+class _ReachesOutputError(ModelError):
+    """Channels reach an output of the graph, whose shape is to stay."""
+
+
+def prunable(graph: Graph, shapes: Shapes, layers: Collection[str], *, chosen: bool) -> dict[str, Channels]:
+    """The layers whose channels can be removed, by the name of their weight.
+
+    ``shapes``: of all parameters; ``layers``: the weights to look at. Layers that lead to the graph's outputs are left out; where they
+    were ``chosen`` by name, and for channels that reach what is not followed, a `ModelError` says which and where.
+    """
+    found = {}
+    for node in graph.nodes:
+        name = node.input[1] if output_axis(node) is not None and len(node.input) > 1 else ""
+        if name not in layers or (node.op_type == "Conv" and attribute(node, "group", 1) != 1):
+            continue
+        try:
+            found[name] = _follow(graph, node, shapes)
+        except _ReachesOutputError:
+            if chosen:
+                raise
+    missing = [name for name in layers if name not in found]
+    if chosen and missing:
+        raise ModelError(f"{missing[0]!r} is no weight of a Conv, Gemm or MatMul whose channels can be removed")
+    return found
+
+
+def _follow(graph: Graph, layer: NodeProto, shapes: Shapes) -> Channels:
+    """All that goes with the output channels of ``layer``."""
+    name, axis = layer.input[1], output_axis(layer)
+    shape = shapes[name]
+    if axis is None or len(shape) <= axis:
+        raise ModelError(f"{name!r} of shape {shape} has no output channels")
+    count, depthwise = shape[axis], list[str]()
+    parts = [Share(name, axis)]
+    if len(layer.input) > 2 and layer.input[2]:
+        parts.append(Share(layer.input[2], -1))
+    work = deque([(layer.output[0], Layout.MAPS if layer.op_type == "Conv" else Layout.FEATURES)])
+    while work:
+        value, layout = work.popleft()
+        if value in graph.outputs:
+            raise _ReachesOutputError(f"the channels of {name!r} are an output of the graph")
+        for node in graph.readers.get(value, ()):
+            step = _step(graph, node, value, layout, count)
+            if step is None:
+                raise ModelError(
+                    f"the channels of {name!r} reach {described(node)}, which pruning does not follow; name the layers to prune"
+                )
+            parts += step.parts
+            work += [(node.output[0], step.layout)] if step.layout else []
+            depthwise += [node.output[0]] if step.depthwise else []
+    for part in parts:
+        if not graph.owned(part.tensor) or part.tensor not in shapes:
+            raise ModelError(f"the channels of {name!r} reach {part.tensor!r}, which is no parameter of a single layer")
+        dims = shapes[part.tensor]
+        if len(dims) <= max(part.axis, 0) or dims[part.axis] % count:
+            raise ModelError(f"{part.tensor!r} of shape {dims} does not hold {count} channels of {name!r}")
+    return Channels(count, tuple(parts), tuple(depthwise))
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What a node does with the channels of its input: the parts that go with them, and how its output holds them, if it does."""
+
+    parts: tuple[Share, ...] = ()
+    layout: Layout | None = None
+    depthwise: bool = False
+
+
+def _step(graph: Graph, node: NodeProto, value: str, layout: Layout, count: int) -> _Step | None:
+    """What a node does with channels that come in as ``value``; None where that is not known."""
+    if any(name in graph.readers or name in graph.outputs for name in node.output[1:]):
+        return None
+    if list(node.input).count(value) != 1 or node.input[0] != value:
+        return _bias(graph, node, value, layout)
+    maps, features = layout is Layout.MAPS, layout is Layout.FEATURES
+    match node.op_type:
+        case operator if operator in ELEMENTWISE:
+            return _Step(layout=layout)
+        case operator if operator in POOLINGS and maps:
+            return _Step(layout=layout)
+        case "BatchNormalization":
+            return _Step(tuple(Share(name, 0) for name in node.input[1:5]), layout)
+        case "Flatten" if attribute(node, "axis", 1) == 1:
+            return _Step(layout=Layout.FEATURES)
+        case "Reshape" if maps and _keeps_channels(graph, node):
+            return _Step(layout=Layout.FEATURES)
+        case "Conv" if maps:
+            return _convolution(graph, node, count)
+        case "Gemm" if features and plain_gemm(node):
+            return _Step((Share(node.input[1], 1 if attribute(node, "transB", 0) else 0),))
+        case "MatMul" if features and len(_dims(graph, node.input[1])) == 2:
+            return _Step((Share(node.input[1], 0),))
+        case _:
+            return _bias(graph, node, value, layout)
+
+
+def _convolution(graph: Graph, node: NodeProto, count: int) -> _Step | None:
+    groups, dims = attribute(node, "group", 1), _dims(graph, node.input[1])
+    if groups == 1:
+        return _Step((Share(node.input[1], 1),))
+    if groups == count and dims[:2] == (count, 1):
+        return _Step(tuple(Share(name, 0) for name in node.input[1:] if name), Layout.MAPS, depthwise=True)
+    return None
+
+
+def _bias(graph: Graph, node: NodeProto, value: str, layout: Layout) -> _Step | None:
+    """Channels plus a vector that has an entry for each."""
+    others = [name for name in node.input if name != value]
+    if node.op_type == "Add" and layout is Layout.FEATURES and len(others) == 1 and others[0] in graph.tensors:
+        return _Step((Share(others[0], -1),), layout)
+    return None
+
+
+def _dims(graph: Graph, name: str) -> tuple[int, ...]:
+    """The dimensions of a tensor of the graph; () for a value that is computed."""
+    return tuple(graph.tensors[name].dims) if name in graph.tensors else ()
+
+
+def _keeps_channels(graph: Graph, node: NodeProto) -> bool:
+    """Whether a Reshape is to [N, rest] whatever the rest: its target is a tensor with data, [0, -1]."""
+    from onnx import numpy_helper
+
+    target: Any = graph.tensors.get(node.input[1])
+    if target is None or list(target.dims) != [2] or not (target.raw_data or target.int64_data):
+        return False
+    return list(numpy_helper.to_array(target)) == [0, -1]

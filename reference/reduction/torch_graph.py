@@ -1,0 +1,120 @@
+"""Runs the main graph of an ONNX topology with PyTorch, so that gradients reach its parameters: a table of operators.
+
+Only `training` imports this, once PyTorch is known to be there.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import torch
+from onnx import NodeProto, helper, numpy_helper
+from torch.nn import functional
+
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.reduction.graph import Graph, described
+from nnc_conformance.reference.topology.tensors import has_data
+
+Tensor = Any
+Attributes = Mapping[str, Any]
+
+
+def run(graph: Graph, parameters: Mapping[str, Tensor], inputs: Mapping[str, Tensor]) -> Tensor:
+    """The graph's first output for a batch of inputs; raises `ModelError` for an operator that is not in the table."""
+    known = {name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for name, tensor in graph.tensors.items() if has_data(tensor)}
+    values: dict[str, Tensor] = {**known, **parameters, **inputs}
+    for node in graph.nodes:
+        if node.op_type == "Constant":
+            continue
+        if node.op_type not in OPERATORS or node.domain not in ("", "ai.onnx"):
+            raise ModelError(f"training does not know the operator of {described(node)}")
+        attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+        arguments = [values[name] if name else None for name in node.input]
+        values[node.output[0]] = OPERATORS[node.op_type](attributes, *arguments)
+    return values[graph.model.graph.output[0].name]
+
+
+def unknown_operators(nodes: tuple[NodeProto, ...]) -> list[str]:
+    """The nodes, described, that `run` would refuse."""
+    return [described(node) for node in nodes if node.op_type not in (*OPERATORS, "Constant") or node.domain not in ("", "ai.onnx")]
+
+
+def _padded(attributes: Attributes, x: Tensor, value: float) -> Tensor:
+    """The input with the paddings of a Conv or pooling, which may differ on both sides."""
+    if attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID") or attributes.get("ceil_mode", 0):
+        raise ModelError("training knows explicit paddings only")
+    pads = attributes.get("pads", [0] * 2 * (x.ndim - 2))
+    half = len(pads) // 2
+    flat = [pad for axis in reversed(range(half)) for pad in (pads[axis], pads[axis + half])]
+    return functional.pad(x, flat, value=value) if any(flat) else x
+
+
+def _convolution(attributes: Attributes, x: Tensor, weight: Tensor, bias: Tensor = None) -> Tensor:
+    spatial = weight.ndim - 2
+    kinds = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
+    return kinds[spatial](
+        _padded(attributes, x, 0.0),
+        weight,
+        bias,
+        stride=attributes.get("strides", [1] * spatial),
+        dilation=attributes.get("dilations", [1] * spatial),
+        groups=attributes.get("group", 1),
+    )
+
+
+def _max_pool(attributes: Attributes, x: Tensor) -> Tensor:
+    size = attributes["kernel_shape"]
+    pools = {1: functional.max_pool1d, 2: functional.max_pool2d, 3: functional.max_pool3d}
+    return pools[len(size)](_padded(attributes, x, -torch.inf), size, attributes.get("strides", [1] * len(size)))
+
+
+def _average_pool(attributes: Attributes, x: Tensor) -> Tensor:
+    size = attributes["kernel_shape"]
+    if any(attributes.get("pads", [])) and not attributes.get("count_include_pad", 0):
+        raise ModelError("training knows an AveragePool that counts its padding only")
+    pools = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}
+    return pools[len(size)](_padded(attributes, x, 0.0), size, attributes.get("strides", [1] * len(size)))
+
+
+def _gemm(attributes: Attributes, a: Tensor, b: Tensor, c: Tensor = None) -> Tensor:
+    left = a.T if attributes.get("transA", 0) else a
+    right = b.T if attributes.get("transB", 0) else b
+    product = attributes.get("alpha", 1.0) * (left @ right)
+    return product if c is None else product + attributes.get("beta", 1.0) * c
+
+
+def _batch_norm(attributes: Attributes, x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    return functional.batch_norm(x, mean, variance, gamma, beta, eps=attributes.get("epsilon", 1e-5))
+
+
+def _clip(_: Attributes, x: Tensor, low: Tensor = None, high: Tensor = None) -> Tensor:
+    return x if low is None and high is None else torch.clamp(x, low, high)
+
+
+def _reshape(_: Attributes, x: Tensor, shape: Tensor) -> Tensor:
+    target = [int(size) for size in shape]
+    return x.reshape([x.shape[axis] if size == 0 else size for axis, size in enumerate(target)])
+
+
+OPERATORS: Final[dict[str, Callable[..., Tensor]]] = {
+    "Add": lambda _, a, b: a + b,
+    "AveragePool": _average_pool,
+    "BatchNormalization": _batch_norm,
+    "Clip": _clip,
+    "Conv": _convolution,
+    "Dropout": lambda _, x, *__: x,
+    "Flatten": lambda attributes, x: torch.flatten(x.reshape(-1, *x.shape[attributes.get("axis", 1) :]), 1),
+    "Gemm": _gemm,
+    "GlobalAveragePool": lambda _, x: x.mean(dim=tuple(range(2, x.ndim)), keepdim=True),
+    "Identity": lambda _, x: x,
+    "LeakyRelu": lambda attributes, x: functional.leaky_relu(x, attributes.get("alpha", 0.01)),
+    "MatMul": lambda _, a, b: a @ b,
+    "MaxPool": _max_pool,
+    "Mul": lambda _, a, b: a * b,
+    "Relu": lambda _, x: torch.relu(x),
+    "Reshape": _reshape,
+    "Sigmoid": lambda _, x: torch.sigmoid(x),
+    "Sub": lambda _, a, b: a - b,
+    "Tanh": lambda _, x: torch.tanh(x),
+    "Transpose": lambda attributes, x: x.permute(attributes.get("perm", list(reversed(range(x.ndim))))),
+}
+"""By operator: its attributes, then its inputs (None for an absent one)."""

@@ -1,0 +1,160 @@
+"""The trained forms: gradients through the network, its parameters held to what a tool has made of them.
+
+Needs PyTorch, which the extra ``train`` installs; without it a `ModelError` says so.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.reduction.graph import Graph
+from nnc_conformance.reference.reduction.network import Array, Form, Network
+from nnc_conformance.reference.reduction.scoring import Samples
+from nnc_conformance.reference.reduction.tool import Fit
+from nnc_conformance.reference.topology.classes import Role, role
+
+Tensor = Any
+Tensors = dict[str, Tensor]
+Penalty = Callable[[Mapping[str, Tensor]], Tensor]
+
+
+def torch_module() -> Any:
+    """PyTorch; raises `ModelError` where it is not installed."""
+    try:
+        import torch
+    except ImportError:
+        raise ModelError("trained forms need PyTorch: pip install 'nnc-conformance[train]'") from None
+    return torch
+
+
+def trainable(network: Network) -> tuple[str, ...]:
+    """The coded floating point parameters, without running statistics of batch norms and what is exact."""
+    graph = Graph.of(network.topology)
+    statistics = {name for node in graph.nodes if node.op_type == "BatchNormalization" for name in node.input[3:5]}
+    return tuple(
+        name
+        for name, array in network.parameters.items()
+        if role(array) is not Role.OTHER and name not in network.exact and name not in statistics
+    )
+
+
+def compressibility(names: Iterable[str], weight: float) -> Penalty:
+    """The compressibility loss of clause 8.2.1: the sum of norm1 / norm2 over the named tensors, times a weight."""
+    named = tuple(names)
+
+    def penalty(whole: Mapping[str, Tensor]) -> Tensor:
+        return weight * sum(whole[name].abs().sum() / whole[name].square().sum().sqrt().clamp_min(1e-12) for name in named)
+
+    return penalty
+
+
+def retrained(
+    network: Network,
+    fit: Fit,
+    samples: Samples,
+    *,
+    only: Collection[str] | None = None,
+    kept_zero: Collection[str] = (),
+    tied: Mapping[str, npt.NDArray[np.intp]] | None = None,
+    penalty: Penalty | None = None,
+) -> Network:
+    """The network trained on samples; raises `ModelError` without PyTorch, or for a graph with operators that are not known.
+
+    ``only``: the parameters to train, all trainable ones where absent; ``kept_zero``: weights whose zeros stay; ``tied``: groups of
+    weights' elements, by number, whose magnitudes stay equal (-1: free), signs kept; ``penalty``: added to the loss, from whole weights.
+    """
+    torch = torch_module()
+    from nnc_conformance.reference.reduction import torch_graph
+
+    graph = Graph.of(network.topology)
+    unknown = torch_graph.unknown_operators(graph.nodes)
+    if unknown:
+        raise ModelError(f"training does not know the operator of {unknown[0]}")
+    names = [name for name in (trainable(network) if only is None else only) if name in network.parameters]
+    fixed = {name: _tensor(torch, array) for name, array in network.parameters.items()}
+    leaves = {name: fixed[name].clone().requires_grad_(True) for name in names}
+    ties = {name: _Tie(torch, network.parameters[name], groups) for name, groups in (tied or {}).items() if name in leaves}
+    leaves |= {name: tie.leaf for name, tie in ties.items()}
+    masks = {name: fixed[name] != 0 for name in kept_zero if name in leaves}
+    free = [*leaves.values(), *(tie.free for tie in ties.values())]
+
+    def current() -> Tensors:
+        values = fixed | {name: ties[name].whole() if name in ties else leaf for name, leaf in leaves.items()}
+        return {name: value * masks[name] if name in masks else value for name, value in values.items()}
+
+    inputs = {name: _tensor(torch, array) for name, array in samples.inputs.items()}
+    labels = torch.from_numpy(np.ascontiguousarray(samples.labels, np.int64))
+    order = torch.Generator().manual_seed(fit.seed)
+    optimizer = torch.optim.AdamW(free, lr=fit.learning_rate, weight_decay=0.0)
+    steps = fit.epochs * -(-len(labels) // fit.batch)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(fit.epochs):
+        for chosen in torch.randperm(len(labels), generator=order).split(fit.batch):
+            optimizer.zero_grad()
+            whole = _whole(network, current())
+            answers = torch_graph.run(graph, whole, {name: array[chosen] for name, array in inputs.items()})
+            loss = torch.nn.functional.cross_entropy(answers, labels[chosen])
+            if penalty is not None:
+                loss = loss + penalty(whole)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    with torch.no_grad():
+        found = current()
+    return network.with_parameters({name: found[name].numpy() for name in names})
+
+
+def _tensor(torch: Any, array: Array) -> Tensor:
+    floating = role(array) is not Role.OTHER or array.dtype.kind == "f"
+    return torch.from_numpy(np.array(array, np.float32 if floating else None, copy=True))
+
+
+def _whole(network: Network, values: Tensors) -> Tensors:
+    """The parameters by the graph's names: G and H multiplied, LS applied, as `network.runnable` does."""
+    whole = dict(values)
+    for name, how in network.decomposed.items():
+        g, h = how.names(name)
+        product = values[g] @ values[h]
+        if how.form is Form.DISPLACEMENT:
+            product = _diagonal_sums(product)
+        whole[name] = product.reshape(how.dimensions)
+    for name, factors in network.scaled.items():
+        whole[name] = whole[name] * values[factors].reshape(-1, *(1,) * (whole[name].ndim - 1))
+    return whole
+
+
+def _diagonal_sums(product: Tensor) -> Tensor:
+    """`shifts.diagonal_sums` of a matrix [m, n], m > 1: rows are moved so that diagonals become columns, and summed."""
+    from torch.nn.functional import pad
+
+    rows, columns = product.shape
+    width = columns + rows - 1
+    moved = pad(pad(product, (0, width - 1 - columns)).reshape(-1), (rows - 1, 1)).reshape(rows, width)
+    return moved.cumsum(0).reshape(-1)[rows - 1 : -1].reshape(rows, width - 1)[:, :columns]
+
+
+class _Tie:
+    """A weight whose grouped elements share a magnitude each: ``leaf`` holds the magnitudes, ``free`` the other elements."""
+
+    def __init__(self, torch: Any, array: Array, groups: npt.NDArray[np.intp]) -> None:
+        inside = groups.reshape(-1) >= 0
+        numbers, members = np.unique(groups.reshape(-1)[inside], return_inverse=True)
+        flat = np.asarray(array, np.float32).reshape(-1)
+        magnitudes = np.zeros(numbers.size, np.float32)
+        magnitudes[members] = np.abs(flat[inside])
+        self.shape = array.shape
+        self.signs = torch.from_numpy(np.sign(flat[inside]))
+        self.members = torch.from_numpy(members)
+        self.inside = torch.from_numpy(np.flatnonzero(inside))
+        self.outside = torch.from_numpy(np.flatnonzero(~inside))
+        self.leaf = torch.from_numpy(magnitudes).requires_grad_(True)
+        self.free = torch.from_numpy(flat[~inside].copy()).requires_grad_(True)
+
+    def whole(self) -> Tensor:
+        """The weight."""
+        result = self.free.new_zeros(len(self.inside) + len(self.outside))
+        result = result.index_copy(0, self.outside, self.free)
+        return result.index_copy(0, self.inside, self.leaf.abs()[self.members] * self.signs).reshape(self.shape)
