@@ -4,6 +4,7 @@ Numba's own cache looks at a function's own file only: an edited callee or table
 So the cache's folder is named by a hash of all sources of the packages with kernels and of whatever else the machine code depends on.
 """
 
+import fcntl
 import hashlib
 import os
 import platform
@@ -59,6 +60,17 @@ def _writable_cache_folder() -> Path | None:
 _FOLDER: Final = None if _CONFIG.DISABLE_JIT else _writable_cache_folder()
 
 
+def _alone(folder: Path, function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` run by one process at a time: an overload's index and data are two files, which processes that compile would mix up."""
+
+    def locked(*arguments: Any) -> Any:
+        with (folder / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            return function(*arguments)
+
+    return locked
+
+
 def kernel(function: Function) -> Function:
     """Compiles a function at its first call, free of the interpreter lock and cached; under NUMBA_DISABLE_JIT=1 it stays as it is.
 
@@ -73,4 +85,7 @@ def kernel(function: Function) -> Function:
             compiled.enable_caching()
         finally:
             _CONFIG.CACHE_DIR = elsewhere
+        cache = compiled._cache
+        cache.load_overload = _alone(_FOLDER, cache.load_overload)
+        cache.save_overload = _alone(_FOLDER, cache.save_overload)
     return cast(Function, compiled)
