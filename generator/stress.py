@@ -1,0 +1,86 @@
+"""Stress vectors: streams drawn from a seeded grammar, legal by construction.
+
+A stream is an NNR_STR, an NNR_MPS, perhaps a list of references, then layer parameter sets and data units of every payload type and tool,
+each with its form drawn too. They rest on verified and published facts only, and no choice of a disputed point changes what they decode
+to: so no dependent quantization in an NNR_PT_INT, no block scan of a single column, no product beyond 24 bits, no topology, no map, and
+no conversion.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+from nnc_conformance.generator.making import Made, make
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.stress_units import MOST_IDS, Dice, Drawing, common, data_unit, quantization
+from nnc_conformance.reference.composer import ids_list, layer_parameter_set, model_parameter_set, start_unit, topology_unit
+from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_BLOCK, NNR_PT_FLOAT, NNR_PT_INT, NNR_PT_RAW_FLOAT
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_REFLIST, RAW
+from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import CAPABILITIES, Level
+
+GRAMMAR: Final = "nnc-stress/1"
+"""The name of this grammar: under one name the same seed gives the same streams for ever."""
+
+PAYLOADS: Final = {"block": NNR_PT_BLOCK, "float": NNR_PT_FLOAT, "int": NNR_PT_INT, "raw-float": NNR_PT_RAW_FLOAT}
+"""Payload types by the capability that each needs."""
+
+_ALL: Final = frozenset(CAPABILITIES)
+_MOST_UNITS: Final = 5
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCXYZ0123456789._-éλ漢"
+_LONGEST_ID: Final = 20
+
+
+class StressError(NNCError):
+    """No stream can be drawn within the capabilities given."""
+
+
+def vectors(seed: int, count: int, capabilities: frozenset[str] = _ALL) -> Iterator[Made]:
+    """Yields ``count`` vectors of level stress that need no other capability; raises `StressError` where none allows a payload."""
+    for number in range(count):
+        yield make(recipe(number, capabilities), seed)
+
+
+def recipe(number: int, capabilities: frozenset[str] = _ALL) -> Recipe:
+    """The recipe of the stress vector of that number; raises `StressError`."""
+    if not capabilities & PAYLOADS.keys():
+        raise StressError(f"a stream needs one of the capabilities {', '.join(PAYLOADS)}")
+    return Recipe(
+        id=f"stress-{number:05}",
+        title=f"Stream {number} of the stress grammar",
+        tests="A stream drawn from the seeded grammar decodes to what was drawn.",
+        catches="what no one thought of: a fault in how tools act together",
+        clauses=("6", "7.3", "9", "10"),
+        units=partial(draw, capabilities=capabilities),
+        level=Level.STRESS,
+    )
+
+
+def draw(numbers: Numbers, capabilities: frozenset[str]) -> list[Values]:
+    """Draws the units of a stream."""
+    dice = Dice(numbers)
+    kinds = [dice.pick(sorted(capabilities & PAYLOADS.keys())) for _ in range(dice.integer(1, _MOST_UNITS))]
+    drawing = Drawing(dice, capabilities, quantization(dice), ids(dice, MOST_IDS * len(kinds)))
+    if drawing.may("indexed-reference", 4):
+        drawing.references = tuple(drawing.ids)
+    indexed = drawing.references is not None
+    parameter_set = model_parameter_set(
+        drawing.quantization, method_flags=dice.integer(1, 3), topology_carriage=indexed, indexed_references=indexed, **common(dice)
+    )
+    units = [start_unit(**common(dice)), parameter_set]
+    if indexed:
+        units.append(topology_unit(NNR_TPL_REFLIST, RAW, {"topology_elements_ids_list": ids_list(drawing.ids)}, **common(dice)))
+    for kind in kinds:
+        if drawing.may("lps", 4):
+            drawing.quantization = quantization(dice)
+            units.append(layer_parameter_set(drawing.quantization, method_flags=dice.integer(1, 3), **common(dice)))
+        units.append(data_unit(drawing, PAYLOADS[kind]))
+    return units
+
+
+def ids(dice: Dice, count: int) -> list[str]:
+    """Ids of many lengths and characters, each once: a drawn word and its number."""
+    words = ["".join(_LETTERS[place] for place in dice.integers(dice.integer(0, _LONGEST_ID), 0, len(_LETTERS) - 1)) for _ in range(count)]
+    return [f"{word}{number}" for number, word in enumerate(words)]
