@@ -1,0 +1,41 @@
+"""``coverage``: what of the standard any streams exercise, as the reference decoder meets it."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    streams: Annotated[list[Path], typer.Argument(metavar="STREAMS...", help="Streams, folders of streams, or suites.")],
+    as_json: Annotated[Path | None, typer.Option("--json", metavar="F", help="Write every goal to this file.", show_default=False)] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="DIR", help="Write pages to browse.", show_default=False)] = None,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Streams at once.")] = os.cpu_count() or 1,
+) -> None:
+    """Measure which goals streams reach: elements, value classes, branches, contexts, events of the coder, pairs and triples of tools.
+
+    Broken streams count up to their error.
+
+    Example: nnc-conformance coverage my-streams/ --json coverage.json --html coverage
+    """
+    from nnc_conformance.cli.output import print_table
+    from nnc_conformance.generator.coverage.document import document
+    from nnc_conformance.generator.coverage.goals import Kind, Standing
+    from nnc_conformance.generator.coverage.streams import cover, find_streams
+    from nnc_conformance.storage import atomic
+
+    coverage = cover(find_streams(streams), jobs=jobs)
+    if as_json is not None:
+        atomic.write_text(as_json, json.dumps(document(coverage), ensure_ascii=False, indent=1) + "\n")
+    broken = [name for name, measured in coverage.streams.items() if measured.error]
+    for name in broken:
+        typer.echo(f"broken: {name}: {coverage.streams[name].error}")
+    rows = []
+    for kind in Kind:
+        tallies = [coverage.tally(kind, standing) for standing in Standing]
+        cells = [f"{tally.reached} of {tally.reachable}" if tally.reachable else "-" for tally in tallies]
+        rows.append([kind.value, f"{tallies[0].share:.2%}", *cells])
+    print_table(["goals", "share", *(standing.value for standing in Standing)], rows)
+    typer.echo(f"{len(coverage.streams)} streams, {len(broken)} of them broken")

@@ -1,0 +1,87 @@
+"""Contexts as coverage names them, and when one is at an extreme of its adaptation (clause 10).
+
+An extreme is a state that a further bin of the same value leaves as it is. The sum s = 16 * S0 + S1 moves with both states in one
+direction, so it stands still only where both do: two bins in a row that meet the same s, the first of them 0 (low) or 1 (high).
+"""
+
+from collections import Counter
+from functools import cache
+from typing import Final
+
+import numpy as np
+
+from nnc_conformance.generator.coverage.goals import Key, Kind
+from nnc_conformance.reference.entropy.coding import TensorCoding
+from nnc_conformance.reference.entropy.contexts import SET_BITS, SHIFT_BITS, ContextLayout, context_layout, context_name
+from nnc_conformance.reference.entropy.kernel_tables import SETS, IntArray
+from nnc_conformance.reference.entropy.plain import CONTEXT_BIN, EVENT_FIELDS
+from nnc_conformance.reference.syntax.structures.data_unit import DEFAULT_UNARY_LENGTH
+
+KIND, ELEMENT, BIN, RANGE, OFFSET, STATE, POSITION, RENORMALISATION, INDEX = range(len(EVENT_FIELDS))
+"""Columns of a recorded event."""
+EXTREMES: Final = ("low", "high")
+GREATER_GROUPS: Final = ((10, 15), (16, 31), (32, 63), (64, 127), (128, 255))
+"""Groups of the greater-than contexts j beyond the default length."""
+
+
+@cache
+def context_names(layout: ContextLayout) -> tuple[str, ...]:
+    """The name of each context 0..layout.flag: those of the default length singly, greater-than contexts beyond it by group."""
+    names = []
+    for context in range(layout.flag + 1):
+        name = context_name(layout, context)
+        if context < layout.sign and not layout.dq_flag:
+            name = name.replace("stateId 0", "without dq_flag")
+        j, negative = divmod(context - layout.greater, 2)
+        if layout.greater <= context < layout.prefix and j >= DEFAULT_UNARY_LENGTH:
+            low, high = next(group for group in GREATER_GROUPS if group[0] <= j <= group[1])
+            name = f"abs_level_greater_x[{low}..{high}], {'negative' if negative else 'positive'}"
+        names.append(name)
+    return tuple(names)
+
+
+def context_keys() -> list[Key]:
+    """(context, parameter set, extreme) for every context; the flag's own context has set 0 only."""
+    plain, longest = context_layout(False, DEFAULT_UNARY_LENGTH), context_layout(True, GREATER_GROUPS[-1][1] + 1)
+    names = dict.fromkeys((*context_names(plain)[: plain.sign], *context_names(longest)))
+    flag = context_names(longest)[longest.flag]
+    return [key(name, chosen, extreme) for name in names for chosen in range(1 if name == flag else SETS) for extreme in EXTREMES]
+
+
+def key(name: str, parameter_set: int, extreme: str) -> Key:
+    """The goal of a context at an extreme under one of the nine sets."""
+    return Key(Kind.CONTEXT, name, f"set {parameter_set}, {extreme}")
+
+
+def signalled_sets(head: IntArray, layout: ContextLayout) -> IntArray:
+    """The sets of a tensor's contexts, int64 (layout.flag + 1,), from the events of its head; 0 where the head was cut short."""
+    sets = np.zeros(layout.flag + 1, np.int64)
+    context, place = -1, 0
+    for element, bin_value in head[:, (ELEMENT, BIN)].tolist():
+        if element == layout.flag:
+            context += 1
+            sets[context] = bin_value
+            place = SET_BITS
+        elif element == SHIFT_BITS:
+            place -= 1
+            sets[context] += bin_value << place
+    return sets
+
+
+def saturated(events: IntArray, coding: TensorCoding) -> Counter[Key]:
+    """How often each context of a tensor met a bin at an extreme; ``events`` are the tensor's own."""
+    layout = coding.layout
+    sets = signalled_sets(events[events[:, INDEX] < 0], layout)
+    bins = events[events[:, KIND] == CONTEXT_BIN]
+    row_size = coding.columns * coding.area.side if coding.block_rows > 1 else max(coding.count, 1)
+    group = (bins[:, INDEX] // row_size) * (layout.flag + 1) + bins[:, ELEMENT]
+    order = np.argsort(group, kind="stable")
+    group, bins = group[order], bins[order]
+    still = (group[1:] == group[:-1]) & (bins[1:, STATE] == bins[:-1, STATE])
+    met = 2 * bins[:-1][still][:, ELEMENT] + bins[:-1][still][:, BIN]
+    names = context_names(layout)
+    found: Counter[Key] = Counter()
+    for place, count in enumerate(np.bincount(met).tolist()):
+        if count:
+            found[key(names[place >> 1], int(sets[place >> 1]), EXTREMES[place & 1])] += count
+    return found

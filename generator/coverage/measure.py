@@ -1,0 +1,159 @@
+"""The measure: the goals that the reference decoder meets in streams, and how often."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from nnc_conformance.generator.coverage import events
+from nnc_conformance.generator.coverage.catalogue import MET, PLACES, catalogue, value_key
+from nnc_conformance.generator.coverage.choices import Surroundings, choice_of, keys_of
+from nnc_conformance.generator.coverage.classes import classes_of, float_classes
+from nnc_conformance.generator.coverage.contexts import saturated
+from nnc_conformance.generator.coverage.goals import Key, Kind, Standing
+from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.reference.syntax.branches import Branch, indexed_elements
+from nnc_conformance.reference.syntax.context import Unit
+from nnc_conformance.reference.syntax.recorder import RecordedCodeword, record
+from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
+from nnc_conformance.reference.syntax.structures.topology import DEFLATE
+from nnc_conformance.reference.syntax.walker import Element
+
+
+class Hits:
+    """A `recorder.Watcher` that counts the goals met in one stream."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[Key] = Counter()
+        self._lengths: Counter[tuple[int, tuple[str, ...], str]] = Counter()
+        self._unit_flags: dict[int, dict[str, int]] = {}
+        self._topology: tuple[int | None, bool] = (None, False)
+        self._indexed = False
+
+    def element(self, element: Element) -> None:
+        """Counts an element, its value class and its place in an array."""
+        name, value = element.name, element.value
+        self.counts[Key(Kind.ELEMENT, name, MET)] += 1
+        if name == "raw_float32_parameter":
+            size = len(value) & ~3
+            self._values(name, "flt(32)", float_classes(np.frombuffer(value[:size], dtype="<f4")))
+        else:
+            descriptor = "u(1)" if element.descriptor == "u(1)[]" else element.descriptor
+            self._values(name, descriptor, classes_of(name, descriptor).of(value))
+        if name in indexed_elements():
+            self.counts[Key(Kind.VALUE, f"{name} array", PLACES[1 if element.index else 0])] += 1
+            self._lengths[element.unit, element.path, name] += 1
+        self._notice(element)
+
+    def _values(self, name: str, descriptor: str, labels: tuple[str, ...] | list[str]) -> None:
+        for label in labels:
+            self.counts[value_key(name, descriptor, label)] += 1
+
+    def _notice(self, element: Element) -> None:
+        """Keeps what tool choices depend on beside a unit's own header."""
+        match element.name:
+            case "nnr_unit_size_flag" | "cabac_unary_length_flag":
+                self._unit_flags.setdefault(element.unit, {})[element.name] = element.value
+            case "mps_topology_indexed_reference_flag":
+                self._indexed = bool(element.value)
+            case "topology_storage_format":
+                self._topology = element.value, False
+            case "topology_compression_format":
+                self._topology = self._topology[0], element.value == DEFLATE
+
+    def branch(self, branch: Branch, side: str) -> None:
+        """Counts the side of a branch."""
+        self.counts[Key(Kind.BRANCH, branch.id, side)] += 1
+
+    def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
+        """Counts tool choices, and what the arithmetic decoder met."""
+        flags = self._unit_flags.get(unit.number, {})
+        around = Surroundings(
+            flags.get("nnr_unit_size_flag", 0), self._indexed, bool(flags.get("cabac_unary_length_flag")), *self._topology
+        )  # fmt: skip
+        self.counts.update(keys_of(choice_of(header, around)))
+        if codeword is not None:
+            self._codeword(codeword)
+
+    def _codeword(self, codeword: RecordedCodeword) -> None:
+        bins = codeword.trace.events
+        self.counts.update(events.engine_events(bins))
+        self.counts.update(events.scan_events(codeword.codings, tuple(part.is_weight for part in codeword.parts)))
+        starts = [*codeword.trace.first_events, len(bins)]
+        for number, coding in enumerate(codeword.codings[: len(starts) - 1]):
+            own = bins[starts[number] : starts[number + 1]]
+            if not len(own):
+                continue
+            self.counts.update(saturated(own, coding))
+            self.counts.update(events.index_events(own, coding))
+            for name, descriptor, value, times in events.entropy_values(own, coding, first=number == 0):
+                self.counts[Key(Kind.ELEMENT, name, MET)] += times
+                for label in classes_of(name, descriptor).of(value):
+                    self.counts[value_key(name, descriptor, label)] += times
+
+    def finish(self) -> Counter[Key]:
+        """The goals met, those on the lengths of arrays included."""
+        for (_, _, name), length in self._lengths.items():
+            self.counts[Key(Kind.VALUE, f"{name} array", PLACES[2 if length == 1 else 3])] += 1
+        self._lengths.clear()
+        return self.counts
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One stream: the error that it ends with, empty for a good one, and how often each goal was met, up to there."""
+
+    error: str
+    counts: Mapping[Key, int]
+
+
+def measure(stream: bytes, *, limits: DecodeLimits | None = None, interpretation: Interpretation | None = None) -> Measured:
+    """Runs the reference decoder over a stream and counts the goals that it meets."""
+    hits = Hits()
+    error = record(stream, hits, limits=limits, interpretation=interpretation)
+    return Measured("" if error is None else str(error), hits.finish())
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Goals reached of those reachable."""
+
+    reached: int
+    reachable: int
+
+    @property
+    def share(self) -> float:
+        """Reached over reachable; 1 where there is nothing to reach."""
+        return self.reached / self.reachable if self.reachable else 1.0
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The coverage of a set of streams, by name."""
+
+    streams: Mapping[str, Measured]
+
+    @cached_property
+    def totals(self) -> Counter[Key]:
+        """How often each goal was met, over all streams."""
+        totals: Counter[Key] = Counter()
+        for measured in self.streams.values():
+            totals.update(measured.counts)
+        return totals
+
+    @cached_property
+    def streams_of(self) -> dict[Key, list[str]]:
+        """The streams that meet each goal."""
+        found: dict[Key, list[str]] = {}
+        for name, measured in self.streams.items():
+            for key in measured.counts:
+                found.setdefault(key, []).append(name)
+        return found
+
+    def tally(self, kind: Kind, standing: Standing) -> Tally:
+        """Goals of a kind and standing reached, of those reachable."""
+        goals = [goal for goal in catalogue().values() if goal.key.kind is kind and goal.standing is standing and not goal.unreachable]
+        return Tally(sum(goal.key in self.totals for goal in goals), len(goals))

@@ -1,0 +1,61 @@
+"""Streams on disk: finding them, and measuring them with several workers."""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+from nnc_conformance.generator.coverage.measure import Coverage, Measured, measure
+from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.storage.tensors import read_regular
+from nnc_conformance.storage.vector import STREAM_FILE
+
+SUFFIX: Final = ".nnr"
+LARGEST_STREAM: Final = 1 << 30
+
+
+class NoStreamsError(NNCError):
+    """A path holds no stream."""
+
+
+def find_streams(paths: Iterable[Path]) -> dict[str, Path]:
+    """The streams under ``paths`` by name: files as given, and every ``*.nnr`` in folders; a suite's vector is LEVEL/ID.
+
+    Raises `NoStreamsError` for a path without streams.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        files = sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path] if path.exists() else []
+        if not files:
+            raise NoStreamsError(f"no stream in {path}" if path.exists() else f"{path} does not exist")
+        for file in files:
+            named = file.relative_to(path) if path.is_dir() else Path(file.name)
+            name = str(named.parent if named.name == STREAM_FILE and named.parent.name else named)
+            found[name if name not in found else str(file)] = file
+    return found
+
+
+def cover(
+    streams: Mapping[str, Path], *, jobs: int = 1, limits: DecodeLimits | None = None, step: Callable[[str], None] = lambda name: None
+) -> Coverage:
+    """Measures streams, by name; ``step`` is told each when it is done. Raises `ModelError` for a file that cannot be read."""
+    work = partial(_measure_file, limits=limits)
+    measured: dict[str, Measured] = {}
+    if jobs == 1:
+        results = map(work, streams.values())
+        for name, one in zip(streams, results, strict=True):
+            measured[name] = one
+            step(name)
+        return Coverage(measured)
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for name, one in zip(streams, pool.map(work, streams.values(), chunksize=4), strict=True):
+            measured[name] = one
+            step(name)
+    return Coverage(measured)
+
+
+def _measure_file(path: Path, limits: DecodeLimits | None) -> Measured:
+    return measure(read_regular(path, max_bytes=LARGEST_STREAM), limits=limits)

@@ -1,0 +1,89 @@
+"""The recorder: what the reference decoder meets in a stream, told as it goes: elements, branches of the structures, bins of codewords.
+
+Recording uses the plain kernel. What a stream was meant to hold is unknown here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from nnc_conformance.reference.decoder import decode
+from nnc_conformance.reference.entropy.coding import BinTrace, TensorCoding
+from nnc_conformance.reference.errors import StreamError
+from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.reference.payload import DataUnitDecoder, Part, coded_parts, coding_of
+from nnc_conformance.reference.syntax.branches import Branch, read_units_telling
+from nnc_conformance.reference.syntax.context import StreamContext, Unit
+from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
+from nnc_conformance.reference.syntax.structures.unit import NNR_NDU
+from nnc_conformance.reference.syntax.walker import Element
+from nnc_conformance.reference.tracer import topology_shapes
+
+
+@dataclass(frozen=True)
+class RecordedCodeword:
+    """The bins of one codeword, with its tensors in coded order: what each is, and how it is coded."""
+
+    parts: tuple[Part, ...]
+    codings: tuple[TensorCoding, ...]
+    trace: BinTrace
+
+
+class Watcher(Protocol):
+    """Who is told what the decoder meets, in the order of the stream; a unit's payload comes after its header's elements."""
+
+    def element(self, element: Element) -> None:
+        """An element of the high-level syntax."""
+
+    def branch(self, branch: Branch, side: str) -> None:
+        """A branch of a structure, and the side taken."""
+
+    def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
+        """A complete NNR_NDU; ``codeword`` is None for NNR_PT_RAW_FLOAT, and cut short where decoding fails."""
+
+
+def record(
+    stream: bytes, watcher: Watcher, *, limits: DecodeLimits | None = None, interpretation: Interpretation | None = None
+) -> StreamError | None:
+    """Tells ``watcher`` all that a strict decode of ``stream`` meets; returns the error that it ends with, after what came before it."""
+    limits, interpretation = limits or DecodeLimits(), interpretation or Interpretation()
+    try:
+        decode(stream, limits=limits, interpretation=interpretation)
+        error = None
+    except StreamError as met:
+        error = met
+    context = StreamContext(limits, topology_shapes)
+    decoder = DataUnitDecoder(interpretation, False, 1, [], "plain")
+    units = read_units_telling(watcher.branch)
+    try:
+        for unit in units(stream, context, interpretation=interpretation, observer=watcher.element):
+            for inner in _data_units(unit):
+                if error is not None and inner.number > error.place.unit:
+                    return error
+                _tell(inner, decoder, watcher)
+    except StreamError as met:
+        return error or met
+    return error
+
+
+def _data_units(unit: Unit) -> Iterator[Unit]:
+    """The complete NDUs in a unit."""
+    for inner in unit.units:
+        yield from _data_units(inner)
+    if unit.unit_type == NNR_NDU and unit.complete:
+        yield unit
+
+
+def _tell(unit: Unit, decoder: DataUnitDecoder, watcher: Watcher) -> None:
+    header: DataUnitHeader = unit.facts
+    if "cabac_codeword" not in unit.payload:
+        watcher.data_unit(unit, header, None)
+        return
+    parts, trace = coded_parts(header), BinTrace()
+    codings = tuple(coding_of(part, header, decoder.interpretation) for part in parts)
+    try:
+        for _ in decoder.tensors(unit, trace):
+            pass
+    finally:
+        watcher.data_unit(unit, header, RecordedCodeword(parts, codings, trace))
