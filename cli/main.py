@@ -23,7 +23,9 @@ DEBUG: Final = "--debug"
 
 COMMANDS: Final[dict[str, str]] = {
     "run": "run",
+    "generate": "generate",
     "list": "list_vectors",
+    "lint": "lint",
     "report": "report",
     "encode": "encode",
     "decode": "decode",

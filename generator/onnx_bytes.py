@@ -1,0 +1,36 @@
+"""A minimal ONNX topology byte by byte, so that no version of a library changes it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+_VARINT, _BYTES = 0, 2
+FLOAT: Final = 1
+"""TensorProto.DataType of binary32."""
+
+
+def varint(value: int) -> bytes:
+    """A protocol buffer's variable-length number."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def number(field: int, value: int) -> bytes:
+    """A field that holds a number."""
+    return varint(field << 3 | _VARINT) + varint(value)
+
+
+def text(field: int, value: bytes | str) -> bytes:
+    """A field that holds bytes, a string or a message."""
+    data = value.encode() if isinstance(value, str) else value
+    return varint(field << 3 | _BYTES) + varint(len(data)) + data
+
+
+def onnx_topology(shapes: Mapping[str, tuple[int, ...]]) -> bytes:
+    """A ModelProto (IR version 8, opset 17) whose graph has an initializer without data for each shape, and no node."""
+    initializers = b"".join(
+        text(5, b"".join(number(1, size) for size in dimensions) + number(2, FLOAT) + text(8, name)) for name, dimensions in shapes.items()
+    )
+    return number(1, 8) + text(7, text(2, "g") + initializers) + text(8, number(2, 17))

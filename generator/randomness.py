@@ -1,0 +1,44 @@
+"""Random integers that are the same on every machine: SHAKE-256 of the seed, the recipe's id and what the numbers are for."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+DEFAULT_SEED: Final = 15938
+_WORD: Final = 1 << 32
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Draws that depend on ``seed``, ``recipe`` and their own label only; nothing is kept between them."""
+
+    seed: int
+    recipe: str
+
+    def data(self, label: str, size: int) -> bytes:
+        """``size`` random bytes."""
+        return hashlib.shake_256(f"{self.seed}/{self.recipe}/{label}".encode()).digest(size)
+
+    def words(self, label: str, count: int) -> npt.NDArray[np.uint32]:
+        """``count`` numbers below 2 ** 32, uint32 of shape (count,)."""
+        return np.frombuffer(self.data(label, 4 * count), dtype="<u4").astype(np.uint32)
+
+    def integers(self, label: str, count: int, low: int, high: int) -> npt.NDArray[np.int64]:
+        """``count`` numbers from ``low`` to ``high``, both included and less than 2 ** 32 apart; int64 of shape (count,)."""
+        return low + (self.words(label, count).astype(np.uint64) * np.uint64(high - low + 1) >> np.uint64(32)).astype(np.int64)
+
+    def quants(self, label: str, count: int, persistence: int) -> npt.NDArray[np.int64]:
+        """``count`` indexes with a two-sided geometric distribution; int64 of shape (count,).
+
+        ``persistence`` of 256 is the probability that a magnitude goes on by one: 128 gives half zeros, 250 magnitudes of about 40.
+        """
+        thresholds = [_WORD]
+        while thresholds[-1] * persistence >> 8:
+            thresholds.append(thresholds[-1] * persistence >> 8)
+        rising = np.array(thresholds[:0:-1], dtype=np.int64)
+        magnitudes = rising.size - np.searchsorted(rising, self.words(f"{label}/magnitude", count).astype(np.int64), side="right")
+        signs = 1 - 2 * self.integers(f"{label}/sign", count, 0, 1)
+        return magnitudes * signs

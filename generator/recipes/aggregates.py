@@ -1,0 +1,104 @@
+"""NNR_AGG [I] (clause 6)."""
+
+from itertools import pairwise
+from typing import Any
+
+from nnc_conformance.generator.composition import SIXTEENTHS, opening
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.generator.recipe import Recipe, write
+from nnc_conformance.generator.recipes.units import all_units, small
+from nnc_conformance.reference.composer import aggregate_unit, layer_parameter_set, model_parameter_set, start_unit
+from nnc_conformance.reference.syntax.context import Quantization
+from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
+
+_AGG = ("6 nnr_aggregate_unit_header",)
+_UNIFICATION = {"unification": {"upm_count_thresholds": 0, "entry": []}}
+
+
+def with_entry_points(before: list[Values], units: list[Values], **common: Any) -> list[Values]:
+    """An aggregate with the places of its units."""
+    ends = [len(write(before + units[:count])) for count in range(len(units) + 1)]
+    sizes = [end - start for start, end in pairwise(ends)]
+    return [*before, aggregate_unit(units, sizes, **common)]
+
+
+def parameter_sets_inside(_: Numbers) -> list[Values]:
+    """All but the NNR_STR in an aggregate."""
+    return [start_unit(), aggregate_unit(all_units()[1:])]
+
+
+def unification(_: Numbers) -> list[Values]:
+    """Unification on in the parameter set in force."""
+    before = [start_unit(), model_parameter_set(SIXTEENTHS, maps=_UNIFICATION)]
+    return [*before, aggregate_unit([small("a"), small("b")], unification=True, quant_bitdepth=31)]
+
+
+def unification_by_lps(_: Numbers) -> list[Values]:
+    """An LPS turns unification off again."""
+    before = [start_unit(), model_parameter_set(SIXTEENTHS, maps=_UNIFICATION), layer_parameter_set(Quantization(1, -8))]
+    return [*before, aggregate_unit([small("a"), small("b")], quant_bitdepth=8)]
+
+
+def aggregate(name: str, title: str, tests: str, catches: str, units: list[Values]) -> Recipe:
+    """A recipe of fixed units."""
+    return Recipe(f"agg-{name}", title, tests, catches, _AGG, lambda _: units, level=Level.INFERRED)
+
+
+RECIPES = (
+    aggregate(
+        "two-units",
+        "The smallest aggregate",
+        "Two data units in an aggregate, one after it.",
+        "A decoder that skips aggregates, or loses its place after one.",
+        [*opening(), aggregate_unit([small("a"), small("b")]), small("c")],
+    ),
+    aggregate(
+        "entry-points",
+        "An aggregate with entry points",
+        "Type and byte offset of each unit, from the payload's first byte.",
+        "A decoder that counts entry points from the unit's first byte.",
+        with_entry_points(opening(), [small("a"), small("b", nnr_unit_size_flag=1), small("c")]),
+    ),
+    aggregate(
+        "entry-points-31-bit",
+        "An aggregate with a 31-bit size",
+        "The long size moves the payload by two bytes.",
+        "A decoder that counts from a fixed place.",
+        with_entry_points(opening(), [small("a"), small("b")], nnr_unit_size_flag=1),
+    ),
+    aggregate(
+        "many-units",
+        "An aggregate of 300 units",
+        "num_of_nnr_units_minus2 beyond a byte.",
+        "A decoder that reads the count in eight bits.",
+        [*opening(), aggregate_unit([small(f"w{n}") for n in range(300)])],
+    ),
+    Recipe(
+        "agg-parameter-sets",
+        "Parameter sets in an aggregate",
+        "What an aggregate's units set holds within it and after it.",
+        "A decoder that gives an aggregate a state of its own.",
+        _AGG,
+        parameter_sets_inside,
+        level=Level.INFERRED,
+    ),
+    Recipe(
+        "agg-unification",
+        "ctu_scan_order where unification is on",
+        "The parameter set in force adds a bit for each unit of the aggregate.",
+        "A decoder that never reads ctu_scan_order.",
+        _AGG,
+        unification,
+        level=Level.INFERRED,
+    ),
+    Recipe(
+        "agg-unification-off-by-lps",
+        "No ctu_scan_order after an LPS without unification",
+        "The LPS in force decides.",
+        "A decoder that looks at the MPS only.",
+        _AGG,
+        unification_by_lps,
+        level=Level.INFERRED,
+    ),
+)

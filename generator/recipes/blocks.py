@@ -1,0 +1,150 @@
+"""NNR_PT_BLOCK: the parts of a layer in one codeword, and parameter types in single tensors (clauses 6 and 10)."""
+
+from math import prod
+
+from nnc_conformance.generator.composition import SIXTEENTHS, Coded, header, ndu, opening
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.reference.payload import coded_parts
+from nnc_conformance.reference.syntax.structures.data_unit import BI, BN, DC, LS, NNR_PT_BLOCK, NNR_PT_FLOAT, DataUnitHeader
+from nnc_conformance.reference.syntax.walker import Values
+
+_BLOCK = ("6 nnr_compressed_data_unit_header", "10 quant_tensor")
+_NAMES = {LS: ("ls",), BN: ("beta", "gamma", "mean", "variance"), BI: ("bias",)}
+_LETTERS = {DC: "dc", LS: "ls", BN: "bn", BI: "bi"}
+
+
+def block_ids(parameter_types: int) -> tuple[str, ...]:
+    """The ids of a BLOCK in the order of its list."""
+    weights = ("w_G", "w_H") if parameter_types & DC else ("w",)
+    return weights + tuple(name for kind in (LS, BN, BI) if parameter_types & kind for name in _NAMES[kind])
+
+
+def block_header(parameter_types: int, dimensions: tuple[int, ...], **more: object) -> DataUnitHeader:
+    """The header of a BLOCK with the ids that its parameter types ask for."""
+    return header(NNR_PT_BLOCK, block_ids(parameter_types), dimensions, SIXTEENTHS, parameter_types=parameter_types, **more)
+
+
+def block_stream(head: DataUnitHeader, numbers: Numbers) -> list[Values]:
+    """A BLOCK of random parts, each with a qp_delta of its own."""
+    tensors = {
+        part.id: Coded(numbers.quants(part.id, prod(part.dimensions), 190), number - 3) for number, part in enumerate(coded_parts(head))
+    }
+    return [*opening(), ndu(head, tensors)]
+
+
+def parts_recipe(parameter_types: int) -> Recipe:
+    """A BLOCK of one combination of parts."""
+    letters = [letter for kind, letter in _LETTERS.items() if parameter_types & kind]
+    decomposed = {"decomposition_rank": 2, "g_number_of_rows": 4} if parameter_types & DC else {}
+    head = block_header(parameter_types, (4, 3, 2), **decomposed)
+    return Recipe(
+        f"block-{'-'.join(letters)}",
+        f"A BLOCK with {', '.join(letters).upper()}",
+        "The payload holds LS, BI, BN and then the weight, though the ids come in another order; each part has a qp_delta of its own.",
+        "A decoder that takes the order of the ids for the order of the payload, or the batch norm's four in another order.",
+        _BLOCK,
+        lambda numbers: block_stream(head, numbers),
+    )
+
+
+def typed_single(parameter_types: int) -> Values:
+    """A FLOAT that says it is a part of a layer."""
+    head = header(NNR_PT_FLOAT, f"part{parameter_types}", (3,), parameter_types=parameter_types)
+    return ndu(head, Coded([parameter_types, 0, -1]))
+
+
+def variant(name: str, head: DataUnitHeader, title: str, tests: str, catches: str) -> Recipe:
+    """A BLOCK with another tool."""
+    return Recipe(f"block-{name}", title, tests, catches, _BLOCK, lambda numbers: block_stream(head, numbers))
+
+
+RECIPES = (
+    *map(parts_recipe, (LS, BN, LS | BN, BI, LS | BI, BN | BI, LS | BN | BI)),
+    *map(parts_recipe, (DC, DC | LS, DC | BN, DC | LS | BN, DC | BI, DC | LS | BI, DC | BN | BI, DC | LS | BN | BI)),
+    variant(
+        "dq",
+        block_header(LS | BN | BI, (5, 7), dq_flag=True),
+        "A BLOCK with dependent quantization",
+        "dq_flag applies to every part, each with a trellis from state 0.",
+        "A decoder that quantizes the vectors plainly, or lets the trellis run on from part to part.",
+    ),
+    variant(
+        "dc-dq",
+        block_header(DC | LS | BI, (6, 5), dq_flag=True, decomposition_rank=3, g_number_of_rows=6),
+        "A decomposed BLOCK with dependent quantization",
+        "G and H each start the trellis at state 0.",
+        "A decoder that lets the trellis run on from G to H.",
+    ),
+    variant(
+        "scan-1",
+        block_header(BN | BI, (19, 5), scan_order=1),
+        "A BLOCK with a block scan",
+        "The scan order is the weight's; vectors keep scan 0 and have no entry points.",
+        "A decoder that scans the vectors in blocks too, or forces the range before them.",
+    ),
+    variant(
+        "scan-2-dq",
+        block_header(LS | BI, (20, 18), scan_order=2, dq_flag=True),
+        "A BLOCK with a block scan and dependent quantization",
+        "Entry points count from the weight's first index, after the vectors in the same codeword.",
+        "A decoder that counts entry points from the start of the payload.",
+    ),
+    variant(
+        "dc-scan-1",
+        block_header(DC | LS, (20, 3, 6), scan_order=1, decomposition_rank=17, g_number_of_rows=20),
+        "A decomposed BLOCK with entry points in G and H",
+        "One list holds G's entries and then H's; the first of H is a change of the last of G.",
+        "A decoder that expects a bit_offset_delta1 for each of the two.",
+    ),
+    variant(
+        "dc-scan-1-one-block-row-g",
+        block_header(DC, (4, 30), scan_order=1, decomposition_rank=17, g_number_of_rows=4),
+        "A decomposed BLOCK with entry points in H only",
+        "With one block row in G the first entry of H has bit_offset_delta1.",
+        "A decoder that reads a bit_offset_delta2 for the first entry of H always.",
+    ),
+    variant(
+        "dc-rows-not-dim0",
+        block_header(DC | BI, (4, 3, 2), decomposition_rank=2, g_number_of_rows=12),
+        "g_number_of_rows that is not dimension 0",
+        "G has g_number_of_rows rows, the vectors have dimension 0.",
+        "A decoder that takes dimension 0 for the rows of G.",
+    ),
+    variant(
+        "dc-rank-lengths",
+        block_header(DC, (3, 4), decomposition_rank=8, g_number_of_rows=1),
+        "Rank and rows at code lengths of ue(3)",
+        "decomposition_rank 8 and g_number_of_rows 1.",
+        "A decoder with another order of exp-Golomb code.",
+    ),
+    variant(
+        "vector-weight",
+        block_header(BI, (6,)),
+        "A BLOCK whose weight has one dimension",
+        "There is no scan_order in its header.",
+        "A decoder that reads a scan order whenever it reads a BLOCK.",
+    ),
+    variant(
+        "one-row",
+        block_header(LS | BN | BI, (1, 5)),
+        "A BLOCK of one row",
+        "The vectors have one element each.",
+        "A decoder that takes vectors of one element for scalars.",
+    ),
+    variant(
+        "unary-length-1",
+        block_header(LS | BI, (3, 5), unary_length=1),
+        "A BLOCK with unary length 1",
+        "The unary length is that of all parts.",
+        "A decoder that keeps the default for the vectors.",
+    ),
+    Recipe(
+        "ndu-float-parameter-types",
+        "Parameter types of single tensors",
+        "compressed_parameter_types 2 to 14 in a FLOAT change nothing in its decoding.",
+        "A decoder that expects further ids, or tensors, in such a unit.",
+        _BLOCK,
+        lambda _: opening() + [typed_single(types) for types in range(LS, 16, 2)],
+    ),
+)

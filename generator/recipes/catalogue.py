@@ -1,0 +1,38 @@
+"""All recipes by id."""
+
+from functools import cache
+from importlib import import_module
+from typing import Final
+
+from nnc_conformance.generator.recipe import Recipe
+
+TOPICS: Final = (
+    "units",
+    "parameter_sets",
+    "topology",
+    "data_units",
+    "ids",
+    "formats",
+    "codebooks",
+    "blocks",
+    "entropy",
+    "scans",
+    "dependent_quantization",
+    "values",
+    "aggregates",
+    "partial_data",
+    "disputed",
+    "inferred",
+)
+"""The modules beside this one; each has its ``RECIPES``."""
+
+
+@cache
+def recipes() -> dict[str, Recipe]:
+    """Every recipe by its id, sorted; raises `ValueError` for an id used twice."""
+    found = [recipe for topic in TOPICS for recipe in import_module(f"nnc_conformance.generator.recipes.{topic}").RECIPES]
+    by_id = {recipe.id: recipe for recipe in sorted(found, key=lambda recipe: recipe.id)}
+    if len(by_id) != len(found):
+        ids = [recipe.id for recipe in found]
+        raise ValueError(f"recipe ids used twice: {sorted({name for name in ids if ids.count(name) > 1})}")
+    return by_id

@@ -1,0 +1,206 @@
+"""codebook(): its code, its offset, and the values it stands for (clauses 6 and 9)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from nnc_conformance.generator.composition import SIXTEENTHS, Coded, book, header, ndu, opening
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.reference.composer import HeaderForm
+from nnc_conformance.reference.syntax.context import Quantization
+from nnc_conformance.reference.syntax.structures.data_unit import BI, NNR_PT_BLOCK, NNR_PT_FLOAT, Codebook, DataUnitHeader
+from nnc_conformance.reference.syntax.structures.parameter_sets import NNR_QCB
+from nnc_conformance.reference.syntax.walker import Values
+
+_CODEBOOK = ("6 codebook", "9")
+_INT32_MIN, _INT32_MAX = -(1 << 31), (1 << 31) - 1
+
+
+def every_index(codebook: Codebook) -> list[int]:
+    """Each index of a codebook once, the zero first."""
+    return sorted((place - codebook.zero_offset for place in range(len(codebook.values))), key=lambda index: (abs(index), index))
+
+
+def with_codebook(
+    codebook: Codebook, egk: int | None = None, quantization: Quantization = SIXTEENTHS, quants: Sequence[int] | None = None
+) -> list[Values]:
+    """A vector that uses every entry of a codebook."""
+    chosen = every_index(codebook) if quants is None else quants
+    head = header(NNR_PT_FLOAT, "w", (len(chosen),), quantization, codebook=codebook)
+    return [*opening(quantization, method_flags=NNR_QCB), ndu(head, Coded(chosen), form=HeaderForm(codebook_egk=egk))]
+
+
+def simple(name: str, codebook: Codebook, title: str, tests: str, catches: str, egk: int | None = None) -> Recipe:
+    """A recipe of one codebook, used whole."""
+    return Recipe(f"codebook-{name}", title, tests, catches, _CODEBOOK, lambda _: with_codebook(codebook, egk))
+
+
+def random_book(numbers: Numbers, size: int, largest: int, zero_offset: int) -> Codebook:
+    """A codebook with random gaps."""
+    values, value = [], -50
+    for gap in numbers.integers("gaps", size, 1, largest).tolist():
+        value += gap
+        values.append(value)
+    return book(zero_offset, *values)
+
+
+def large(numbers: Numbers) -> list[Values]:
+    """A codebook of 300 values and random indexes into it."""
+    codebook = random_book(numbers, 300, 40, 140)
+    quants = numbers.integers("w", 400, -140, 159).tolist()
+    return with_codebook(codebook, None, SIXTEENTHS, quants)
+
+
+def matrix(head: DataUnitHeader, count: int, numbers: Numbers) -> list[Values]:
+    """A matrix whose indexes run over a codebook of seven."""
+    head = replace(head, codebook=book(3, -90, -31, -7, 0, 5, 33, 120))
+    return [*opening(), ndu(head, Coded(numbers.integers("w", count, -3, 3)))]
+
+
+def doubled_indexes(_: Numbers) -> list[Values]:
+    """dq_flag with a codebook: the doubled values index it."""
+    codebook = book(4, -70, -30, -11, -4, 0, 3, 12, 29, 71)
+    head = header(NNR_PT_FLOAT, "w", (9,), codebook=codebook, dq_flag=True)
+    return [*opening(), ndu(head, Coded([0, 1, 2, 0, -1, -2, 1, 1, 0]))]
+
+
+def block(_: Numbers) -> list[Values]:
+    """A BLOCK: the codebook is the weight's only."""
+    head = header(NNR_PT_BLOCK, ("w", "b"), (2, 3), parameter_types=BI, codebook=book(1, -9, 2, 40))
+    return [*opening(), ndu(head, {"w": Coded([0, 1, -1, 1, 0, -1]), "b": Coded([100, -100])})]
+
+
+def two_tensors(_: Numbers) -> list[Values]:
+    """Two tensors with a codebook each, and one without."""
+    first = header(NNR_PT_FLOAT, "a", (3,), codebook=book(1, -3, 0, 3))
+    second = header(NNR_PT_FLOAT, "b", (3,), codebook=book(1, -50, 1, 70))
+    return [*opening(), ndu(first, Coded([1, 0, -1])), ndu(second, Coded([1, 0, -1])), ndu(header(NNR_PT_FLOAT, "c", (1,)), Coded([77]))]
+
+
+RECIPES = (
+    simple("size-1", book(0, 0), "A codebook of one value", "codebook_size 1 leaves index 0 only.", "A decoder that wants two values."),
+    simple(
+        "size-1-nonzero",
+        book(0, -77),
+        "A codebook of one value that is not 0",
+        "Index 0 stands for codebook_zero_value, whatever that is.",
+        "A decoder in which index 0 is always 0.",
+    ),
+    simple(
+        "size-2",
+        book(1, -5, 6),
+        "A codebook of two values",
+        "With an even size the zero lies above the middle.",
+        "A decoder that halves the size the other way.",
+    ),
+    simple(
+        "size-3", book(1, -5, 0, 6), "A codebook of three values", "One value on each side of the zero.", "A decoder that skips a side."
+    ),
+    simple(
+        "offset-first",
+        book(0, 1, 2, 4, 8, 16),
+        "The zero is the first value",
+        "codebook_centre_offset is as low as it can be; there are no left deltas.",
+        "A decoder that takes the offset's sign the wrong way.",
+    ),
+    simple(
+        "offset-last",
+        book(4, -16, -8, -4, -2, -1),
+        "The zero is the last value",
+        "codebook_centre_offset is as high as it can be; there are no right deltas.",
+        "A decoder that reads right deltas first.",
+    ),
+    simple(
+        "consecutive-egk-0",
+        book(3, -3, -2, -1, 0, 1, 2, 3),
+        "Consecutive values, egk 0",
+        "Deltas of 0 in one bit each: neighbours differ by one at least.",
+        "A decoder that forgets the one added to each delta.",
+        egk=0,
+    ),
+    simple(
+        "wide-egk-0",
+        book(2, -1000, -7, 0, 9, 70000),
+        "Wide gaps, egk 0",
+        "Long exp-Golomb codes of order 0.",
+        "A decoder that limits the prefix.",
+        egk=0,
+    ),
+    simple(
+        "wide-egk-15",
+        book(2, -100000, -7, 0, 9, 70000),
+        "Wide gaps, egk 15",
+        "The highest order: 15 suffix bits at least.",
+        "A decoder that reads the order in three bits.",
+        egk=15,
+    ),
+    simple(
+        "zero-value-large",
+        book(1, 999_000, 1_000_000, 1_000_300),
+        "All values far above 0",
+        "codebook_zero_value is large and positive.",
+        "A decoder that centres the codebook at 0.",
+    ),
+    simple(
+        "zero-value-negative",
+        book(1, -1_000_300, -1_000_000, -999_000),
+        "All values far below 0",
+        "codebook_zero_value is large and negative, an even code of ie(7).",
+        "A decoder with the sign of ie(k) the wrong way round.",
+    ),
+    simple(
+        "int32-ends",
+        book(1, _INT32_MIN, 0, _INT32_MAX),
+        "Values at both ends of int32",
+        "Deltas of 31 bits reach the smallest and the largest value.",
+        "A decoder whose deltas or values overflow.",
+    ),
+    Recipe(
+        "codebook-300",
+        "A codebook of 300 values",
+        "Indexes far beyond the unary part, on both sides of the zero.",
+        "A decoder that keeps indexes of a codebook in a byte.",
+        _CODEBOOK,
+        large,
+    ),
+    Recipe(
+        "codebook-scan-1",
+        "A codebook and a block scan",
+        "The codebook is applied after the scan is undone, entry points follow it in the header.",
+        "A decoder that looks values up before it knows their place.",
+        _CODEBOOK,
+        lambda numbers: matrix(header(NNR_PT_FLOAT, "w", (17, 11), scan_order=1), 187, numbers),
+    ),
+    Recipe(
+        "codebook-fraction-step",
+        "A codebook with a step that is no power of two",
+        "Codebook values are multiplied by the step.",
+        "A decoder that takes codebook values for final ones.",
+        _CODEBOOK,
+        lambda _: with_codebook(book(2, -300, -7, 0, 9, 500), None, Quantization(3, -43)),
+    ),
+    Recipe(
+        "codebook-dq",
+        "A codebook with dependent quantization",
+        "The doubled value of the trellis is the index into the codebook.",
+        "A decoder that looks up the coded index, or ignores dq_flag with a codebook.",
+        _CODEBOOK,
+        doubled_indexes,
+    ),
+    Recipe(
+        "codebook-block",
+        "A codebook in a BLOCK",
+        "The codebook applies to the weight only.",
+        "A decoder that looks up the bias in it.",
+        _CODEBOOK,
+        block,
+    ),
+    Recipe(
+        "codebook-one-each",
+        "Codebooks of several tensors",
+        "A codebook holds for its own data unit.",
+        "A decoder that keeps a codebook for the next unit.",
+        _CODEBOOK,
+        two_tensors,
+    ),
+)

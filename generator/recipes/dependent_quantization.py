@@ -1,0 +1,108 @@
+"""dq_flag: the trellis and the doubled values (clauses 9 and 10)."""
+
+from nnc_conformance.generator.composition import Coded, header, ndu, opening
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.reference.entropy.tables import STATE_TRANS_TAB
+from nnc_conformance.reference.syntax.context import Quantization
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, DataUnitHeader
+from nnc_conformance.reference.syntax.walker import Values
+
+_DQ = ("9", "10 quant_param")
+
+
+def dependent(name: str, count: int, quantization: Quantization | None = None) -> DataUnitHeader:
+    """The header of a vector with dq_flag."""
+    return header(NNR_PT_FLOAT, name, (count,), quantization or Quantization(0, -4), dq_flag=True)
+
+
+def every_transition() -> list[int]:
+    """Indexes that take each of the 16 transitions, each more than once and with both signs."""
+    state = 0
+    quants: list[int] = []
+    left = {(state_id, parity): 3 for state_id in range(8) for parity in (0, 1)}
+    while any(left.values()) and len(quants) < 400:
+        parity = max((0, 1), key=lambda p: (left[state, p], sum(left[STATE_TRANS_TAB[state][p], q] for q in (0, 1))))
+        left[state, parity] = max(left[state, parity] - 1, 0)
+        magnitude = parity + 2 * (len(quants) % 3)
+        quants.append(magnitude if len(quants) % 2 else -magnitude)
+        state = STATE_TRANS_TAB[state][parity]
+    return quants
+
+
+def vector(name: str, quants: list[int], title: str, tests: str, catches: str) -> Recipe:
+    """A recipe of one vector."""
+    return Recipe(f"dq-{name}", title, tests, catches, _DQ, lambda _: [*opening(), ndu(dependent("w", len(quants)), Coded(quants))])
+
+
+def largest(_: Numbers) -> list[Values]:
+    """Doubled values at both ends of int32, on even and odd states."""
+    quants = [1 << 29, (1 << 30) - 1, -(1 << 30) + 1, 1, 1 << 30, 1, -(1 << 30)]
+    return [*opening(), ndu(dependent("w", len(quants)), Coded(quants))]
+
+
+def several(numbers: Numbers) -> list[Values]:
+    """Several tensors, so that a state carried over would show."""
+    names = ("first", "second", "third")
+    return opening() + [ndu(dependent(name, 31), Coded(numbers.quants(name, 31, 180))) for name in names]
+
+
+RECIPES = (
+    vector(
+        "transitions",
+        every_transition(),
+        "Every transition of the trellis",
+        "All eight states are left by even and by odd indexes.",
+        "A decoder with a wrong entry in the table of transitions.",
+    ),
+    vector(
+        "zeros",
+        [0] * 40 + [1] + [0] * 40 + [2] + [0] * 20,
+        "Zeros in a trellis",
+        "A zero stays 0 in every state, and moves the state.",
+        "A decoder that subtracts the state's odd bit from zeros too, or skips the transition at a zero.",
+    ),
+    vector(
+        "ones",
+        [1, -1] * 40,
+        "Ones of both signs in a trellis",
+        "The odd bit of the state moves values towards zero.",
+        "A decoder that moves negative values away from zero.",
+    ),
+    vector("one-element", [-7], "One element with dq_flag", "The trellis starts at state 0.", "A decoder that starts in another state."),
+    Recipe(
+        "dq-random",
+        "Random indexes with dq_flag",
+        "Significance contexts are chosen by the state, signs by the coded index before the doubling.",
+        "A decoder that chooses contexts by the doubled value.",
+        _DQ,
+        lambda numbers: [*opening(), ndu(dependent("w", 1500), Coded(numbers.quants("w", 1500, 190), 0, "search"))],
+    ),
+    Recipe(
+        "dq-restart",
+        "Tensors with dq_flag one after another",
+        "Each tensor starts the trellis again.",
+        "A decoder that keeps the state from one tensor to the next.",
+        _DQ,
+        several,
+    ),
+    Recipe(
+        "dq-largest",
+        "Doubled values near the ends of int32",
+        "The doubled value may use all of int32.",
+        "A decoder whose doubling overflows.",
+        _DQ,
+        largest,
+    ),
+    Recipe(
+        "dq-step",
+        "dq_flag with a step that is no power of two",
+        "The doubled value is multiplied by the same step as without dq_flag.",
+        "A decoder that halves the step with dq_flag.",
+        _DQ,
+        lambda _: [
+            *opening(Quantization(4, -37)),
+            ndu(dependent("w", 12, Quantization(4, -37)), Coded([0, 1, -1, 2, 5, -9, 0, 0, 3, 1, -1, 30])),
+        ],
+    ),
+)

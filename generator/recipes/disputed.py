@@ -1,0 +1,370 @@
+"""One vector or more for each disputed point, telling its choices apart."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from nnc_conformance.generator.composition import SIXTEENTHS, Coded, book, header, ndu, opening
+from nnc_conformance.generator.editing import dirty_alignment
+from nnc_conformance.generator.onnx_bytes import onnx_topology
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipes.units import all_units, small
+from nnc_conformance.generator.stored_blocks import deflate_stored
+from nnc_conformance.reference.composer import (
+    HeaderForm,
+    layer_parameter_set,
+    model_parameter_set,
+    quantization_unit,
+    start_unit,
+    topology_unit,
+)
+from nnc_conformance.reference.interpretation import (
+    ColumnBlockScan,
+    DataString,
+    IntDqFlag,
+    Interpretation,
+    MapEntries,
+    UnificationClassLoop,
+)
+from nnc_conformance.reference.syntax.context import Quantization
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
+from nnc_conformance.reference.syntax.structures.topology import (
+    DEFLATE,
+    NNR_TPL_NNEF,
+    NNR_TPL_ONNX,
+    NNR_TPL_PYT,
+    NNR_TPL_TEF,
+    NNR_TPL_UNREC,
+    RAW,
+)
+from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
+
+HALF, TENTH = np.float32(0.5), np.float32(0.1)
+
+ENTRIES = {
+    "sparsification": {
+        "sparsification_threshold": TENTH,
+        "non_zero_ratio": HALF,
+        "spm_nn_accuracy": TENTH,
+        "spm_count_classes": 2,
+        "spm_class_bitmask": 3,
+        "spm_nn_class_accuracy": [HALF, TENTH],
+    },
+    "pruning": {
+        "pruning_ratio": TENTH,
+        "ppm_nn_accuracy": HALF,
+        "ppm_count_classes": 2,
+        "ppm_class_bitmask": 130,
+        "ppm_nn_class_accuracy": [HALF, TENTH],
+    },
+    "unification": {
+        "count_reshaped_tensor_dimension": 3,
+        "reshaped_tensor_dimensions": [16, 300],
+        "count_super_block_dimension": 2,
+        "super_block_dimensions": [8],
+        "count_block_dimension": 3,
+        "block_dimensions": [4, 2],
+        "unification_threshold": TENTH,
+        "upm_nn_accuracy": HALF,
+        "upm_count_classes": 2,
+        "upm_class_bitmask": 2,
+        "upm_nn_class_accuracy": [HALF, TENTH],
+    },
+    "decomposition": {
+        "mse_threshold": TENTH,
+        "dpm_nn_accuracy": HALF,
+        "nn_reduction_ratio": TENTH,
+        "dpm_count_classes": 3,
+        "dpm_nn_class_accuracy": [HALF, TENTH, HALF],
+    },
+}
+"""An entry of each performance map; the unification map reads the same under both choices of its class loop."""
+COUNTS = {
+    "sparsification": "spm_count_thresholds",
+    "pruning": "ppm_count_pruning_ratios",
+    "unification": "upm_count_thresholds",
+    "decomposition": "dpm_count_thresholds",
+}
+_CLAUSE = {kind: (f"6 {kind}_performance_map",) for kind in COUNTS}
+
+
+def performance_map(kind: str, count: int, entries: int) -> dict[str, Values]:
+    """A map with so many entries that says so many."""
+    return {kind: {COUNTS[kind]: count, "entry": [ENTRIES[kind]] * entries}}
+
+
+def map_entries(kind: str, spare: int) -> Recipe:
+    """A map of two entries, as read by either choice."""
+    minus_1 = bool(spare)
+    return Recipe(
+        f"map-{kind}-count{'-minus-1' if minus_1 else ''}",
+        f"The {kind} map, its count one more than its entries" if minus_1 else f"The {kind} map, its count that of its entries",
+        "How many entries a performance map has for its count; the other choice loses its place.",
+        "Not a bug by itself: published codecs differ.",
+        _CLAUSE[kind],
+        lambda _: [start_unit(), model_parameter_set(SIXTEENTHS, maps=performance_map(kind, 2 + spare, 2)), small()],
+        level=Level.DISPUTED,
+        switch="map_entries",
+        interpretation=Interpretation(map_entries=MapEntries.COUNT_MINUS_1 if minus_1 else MapEntries.COUNT),
+    )
+
+
+def lps_maps(_: Numbers) -> list[Values]:
+    """Three maps in an LPS."""
+    maps = {kind: values for kind in ("sparsification", "pruning", "unification") for kind, values in performance_map(kind, 1, 1).items()}
+    return [*opening(), layer_parameter_set(Quantization(2, -9), maps=maps), small()]
+
+
+def class_loop(choice: UnificationClassLoop) -> Recipe:
+    """A unification map whose count of classes and bitmask differ."""
+    entry = ENTRIES["unification"] | {"upm_count_classes": 2, "upm_class_bitmask": 3, "upm_nn_class_accuracy": [HALF, TENTH, HALF]}
+    maps: dict[str, Values] = {"unification": {COUNTS["unification"]: 1, "entry": [entry]}}
+    return Recipe(
+        f"map-unification-classes-by-{'count' if choice is UnificationClassLoop.COUNT_CLASSES else 'bitmask'}",
+        f"The class loop of the unification map runs to {choice.value}",
+        "What bounds the class loop of the unification map; the other choice loses its place.",
+        "Not a bug by itself: published codecs differ.",
+        _CLAUSE["unification"],
+        lambda _: [start_unit(), model_parameter_set(SIXTEENTHS, maps=maps), small()],
+        level=Level.DISPUTED,
+        switch="unification_class_loop",
+        interpretation=Interpretation(unification_class_loop=choice),
+    )
+
+
+def int_dq(choice: IntDqFlag) -> Recipe:
+    """An INT with dq_flag, as written by either choice."""
+    interpretation = Interpretation(int_dq_flag=choice)
+    head = header(NNR_PT_INT, "w", (3, 4), dq_flag=True)
+    return Recipe(
+        f"ndu-int-dq-{choice.value}",
+        f"dq_flag in an INT, which {choice.value}",
+        "Whether dq_flag doubles the indexes of an INT.",
+        "Not a bug by itself: published codecs differ.",
+        ("9", "10 quant_tensor"),
+        lambda _: [*opening(), ndu(head, Coded([1, 0, -2, 3, 0, 0, 1, -1, 5, 0, 0, 2]), interpretation=interpretation)],
+        level=Level.DISPUTED,
+        switch="int_dq_flag",
+        interpretation=interpretation,
+    )
+
+
+def column(dq_flag: bool) -> list[Values]:
+    """A column of three block rows."""
+    head = header(NNR_PT_FLOAT, "w", (20, 1), scan_order=1, dq_flag=dq_flag)
+    return [*opening(), ndu(head, Coded([number % 4 - 1 for number in range(20)]))]
+
+
+def column_as_scan_0(_: Numbers) -> list[Values]:
+    """The same, written like scan 0, with entry points of zeros."""
+    interpretation = Interpretation(column_block_scan=ColumnBlockScan.AS_SCAN_0)
+    head = header(NNR_PT_FLOAT, "w", (20, 1), scan_order=1)
+    unit = ndu(head, Coded([number % 4 - 1 for number in range(20)]), interpretation=interpretation)
+    unit["nnr_unit_header"] |= {"cabac_offset_list": [0, 0], "bit_offset_delta1": 0, "bit_offset_delta2": [0]}
+    return [*opening(), unit]
+
+
+def column_recipe(name: str, units: list[Values], interpretation: Interpretation | None = None) -> Recipe:
+    """A column in block scan."""
+    return Recipe(
+        f"scan-1-column-{name}",
+        "A block scan of one column, three block rows",
+        "Whether block rows of a column restart contexts and range, or the scan is 0 after all.",
+        "Not a bug by itself: published codecs differ.",
+        ("10 quant_tensor",),
+        lambda _: units,
+        level=Level.DISPUTED,
+        switch="column_block_scan",
+        interpretation=interpretation or Interpretation(),
+    )
+
+
+def data_format(kind: str, payload_type: int, number: int) -> Recipe:
+    """A format other than the payload's own."""
+    return Recipe(
+        f"ndu-format-{kind}-to-{number}",
+        f"nnr_decompressed_data_format {number} of a {kind.upper()}",
+        "Whether the format converts what is given out.",
+        "Not a bug by itself: published codecs differ.",
+        ("6 nnr_compressed_data_unit_header",),
+        lambda _: [*opening(), ndu(header(payload_type, "w", (2, 2), data_format=number), Coded([16, 0, -32, 48]))],
+        level=Level.DISPUTED,
+        switch="data_format",
+    )
+
+
+def plain_products(_: Numbers) -> list[Values]:
+    """Indexes of more than 24 bits times a step with a fraction."""
+    quantization = Quantization(3, -19)
+    quants = [(1 << 24) + 1, (1 << 25) + 3, -((1 << 26) + 7), (1 << 31) - 1, 3]
+    return [*opening(quantization), ndu(header(NNR_PT_FLOAT, "w", (len(quants),), quantization), Coded(quants))]
+
+
+def codebook_products(_: Numbers) -> list[Values]:
+    """The same numbers in a codebook."""
+    quantization = Quantization(3, -19)
+    values = book(1, -((1 << 26) + 7), 0, 3, (1 << 24) + 1, (1 << 25) + 3, (1 << 31) - 1)
+    head = header(NNR_PT_FLOAT, "w", (6,), quantization, codebook=values)
+    return [*opening(quantization), ndu(head, Coded([0, -1, 1, 2, 3, 4]))]
+
+
+TOPOLOGIES = {
+    "unrec": (NNR_TPL_UNREC, bytes(range(1, 40))),
+    "nnef": (NNR_TPL_NNEF, b"version 1.0;\ngraph g(x) -> (y)\n{\n    x = external(shape = [1, 2]);\n    y = relu(x);\n}\n"),
+    "onnx": (NNR_TPL_ONNX, onnx_topology({"w": (2, 3)})),
+    "pyt": (NNR_TPL_PYT, b"PK\x03\x04 a program without weights"),
+    "tef": (NNR_TPL_TEF, b'{"class_name": "Sequential", "config": {}}'),
+}
+
+
+def carried(name: str, compression: int) -> Recipe:
+    """A topology in each storage format, raw or deflated."""
+    storage, data = TOPOLOGIES[name]
+    content = deflate_stored(data) if compression == DEFLATE else data
+    how = "deflate" if compression == DEFLATE else "raw"
+    return topology_recipe(
+        f"tpl-{name}-{how}",
+        f"A topology of storage format {storage}, {how}",
+        lambda _: [*opening(topology_carriage=True), topology_unit(storage, compression, {"topology_data": content}), small()],
+    )
+
+
+def topology_recipe(name: str, title: str, units: object, interpretation: Interpretation | None = None) -> Recipe:
+    """A vector for the descriptor of topology_data or quantization_data."""
+    return Recipe(
+        name,
+        title,
+        "Whether the data goes to the unit's end or ends with a zero byte.",
+        "Not a bug by itself: published codecs differ.",
+        ("6 nnr_quantization_unit_payload" if name.startswith("qnt") else "6 nnr_topology_unit_payload",),
+        units,  # type: ignore[arg-type]
+        level=Level.DISPUTED,
+        switch="data_string",
+        interpretation=interpretation or Interpretation(),
+    )
+
+
+def dimensions_from_topology(data: bytes) -> list[Values]:
+    """Tensors whose dimensions an ONNX topology tells: with input parameters and without."""
+    head = header(NNR_PT_INT, "w", (2, 3))
+    tensor = Coded([5, 0, -1, 2, 2, 0])
+    return [
+        *opening(topology_carriage=True),
+        topology_unit(NNR_TPL_ONNX, RAW, {"topology_data": data}),
+        ndu(head, tensor, form=HeaderForm(input_parameters=False)),
+        ndu(replace(head, ids=("v",), unary_length=3), tensor, form=HeaderForm(dimensions_present=False)),
+    ]
+
+
+_SHAPES = onnx_topology({"w": (2, 3), "v": (2, 3)})
+_CALIBRATION = b"[quantization]\nbits = 8\n"
+
+RECIPES = (
+    *(map_entries(kind, spare) for kind in COUNTS for spare in (0, 1)),
+    Recipe(
+        "map-lps-all",
+        "Three maps in an LPS",
+        "How many entries the maps of an LPS have for their counts.",
+        "Not a bug by itself: published codecs differ.",
+        ("6 nnr_layer_parameter_set",),
+        lps_maps,
+        level=Level.DISPUTED,
+        switch="map_entries",
+    ),
+    *map(class_loop, UnificationClassLoop),
+    *map(int_dq, IntDqFlag),
+    column_recipe("block-rows", column(False)),
+    column_recipe("block-rows-dq", column(True)),
+    Recipe(
+        "scan-1-column-as-scan-0",
+        "A block scan of one column, written as scan 0",
+        "Whether block rows of a column restart contexts and range, or the scan is 0 after all.",
+        "Not a bug by itself: published codecs differ.",
+        ("10 quant_tensor",),
+        column_as_scan_0,
+        level=Level.DISPUTED,
+        switch="column_block_scan",
+        interpretation=Interpretation(column_block_scan=ColumnBlockScan.AS_SCAN_0),
+    ),
+    *(data_format("int", NNR_PT_INT, number) for number in (1, 5, 7)),
+    *(data_format("float", NNR_PT_FLOAT, number) for number in (0, 6, 8, 9)),
+    Recipe(
+        "value-plain-product",
+        "Products that binary32 and binary64 round differently",
+        "Whether index and step are rounded to binary32 before they are multiplied.",
+        "Not a bug by itself: published codecs differ.",
+        ("9",),
+        plain_products,
+        level=Level.DISPUTED,
+        switch="plain_product",
+    ),
+    Recipe(
+        "value-codebook-product",
+        "Codebook products that binary32 and binary64 round differently",
+        "Whether codebook value and step are rounded to binary32 before they are multiplied.",
+        "Not a bug by itself: published codecs differ.",
+        ("9",),
+        codebook_products,
+        level=Level.DISPUTED,
+        switch="codebook_product",
+    ),
+    *(carried(name, compression) for name in TOPOLOGIES for compression in (RAW, DEFLATE)),
+    topology_recipe(
+        "tpl-empty",
+        "A topology without bytes",
+        lambda _: [*opening(topology_carriage=True), topology_unit(NNR_TPL_UNREC, RAW, {"topology_data": b""}), small()],
+    ),
+    topology_recipe(
+        "tpl-onnx-deflate-blocks",
+        "A topology deflated in several blocks",
+        lambda _: [
+            *opening(topology_carriage=True),
+            topology_unit(NNR_TPL_ONNX, DEFLATE, {"topology_data": deflate_stored(_SHAPES, 20)}),
+            small(),
+        ],
+    ),
+    topology_recipe(
+        "tpl-onnx-dimensions",
+        "Dimensions from an ONNX topology",
+        lambda _: dimensions_from_topology(_SHAPES),
+    ),
+    topology_recipe(
+        "tpl-onnx-dimensions-zero-byte",
+        "Dimensions from an ONNX topology that a zero byte ends",
+        lambda _: dimensions_from_topology(_SHAPES + b"\0"),
+        Interpretation(data_string=DataString.ST),
+    ),
+    topology_recipe(
+        "tpl-replaced",
+        "Two topologies",
+        lambda _: [
+            *opening(topology_carriage=True),
+            *(topology_unit(NNR_TPL_NNEF, RAW, {"topology_data": data}) for data in (b"first", b"second")),
+            small(),
+        ],
+    ),
+    topology_recipe(
+        "qnt-raw", "Quantization data, raw", lambda _: [*opening(), quantization_unit(NNR_TPL_UNREC, RAW, _CALIBRATION), small()]
+    ),
+    topology_recipe(
+        "qnt-deflate",
+        "Quantization data, deflated",
+        lambda _: [*opening(), quantization_unit(NNR_TPL_ONNX, DEFLATE, deflate_stored(_CALIBRATION)), small()],
+    ),
+    topology_recipe(
+        "qnt-empty", "Quantization data without bytes", lambda _: [*opening(), quantization_unit(NNR_TPL_NNEF, RAW, b""), small()]
+    ),
+    Recipe(
+        "unit-alignment-bits",
+        "Bits of byte_alignment() that are not 0",
+        "Whether a reader looks at the bits after byte_alignment()'s 1.",
+        "Not a bug by itself: published codecs differ.",
+        ("6",),
+        lambda _: all_units(),
+        level=Level.DISPUTED,
+        switch="alignment_bits",
+        edit=dirty_alignment,
+    ),
+)

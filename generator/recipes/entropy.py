@@ -1,0 +1,234 @@
+"""DeepCABAC: binarisation, parameter sets and the engine (clause 10)."""
+
+from math import prod
+
+import numpy as np
+
+from nnc_conformance.generator.composition import Coded, header, ndu, opening
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.reference.entropy.contexts import ContextLayout, context_layout
+from nnc_conformance.reference.entropy.kernel_tables import SETS
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
+from nnc_conformance.reference.syntax.walker import Values
+
+_PARAM = ("10 quant_param",)
+_SETS = ("10 shift_parameter_ids",)
+_TENSOR = ("10 quant_tensor",)
+_LARGEST = (1 << 31) - 1
+
+
+def integers(quants: list[int], name: str = "w", unary_length: int = 10) -> Values:
+    """A vector of integers."""
+    return ndu(header(NNR_PT_INT, name, (len(quants),), unary_length=unary_length), Coded(quants))
+
+
+def around(unary_length: int) -> list[int]:
+    """Magnitudes on both sides of each step of the binarisation, of both signs."""
+    magnitudes = {0, 1, 2, unary_length - 1, unary_length, unary_length + 1}
+    magnitudes |= {unary_length + (1 << k) + d for k in range(5) for d in (-1, 0, 1)}
+    return [sign * magnitude for magnitude in sorted(magnitudes) for sign in (1, -1)]
+
+
+def unary(unary_length: int) -> Recipe:
+    """A unary length with all magnitudes around it."""
+    return Recipe(
+        f"cabac-unary-length-{unary_length}",
+        f"cabac_unary_length {unary_length}",
+        f"Magnitudes around {unary_length}: the last greater-than bin, then the exp-Golomb prefix.",
+        "A decoder whose contexts are laid out for another length, or whose prefix starts one bin early or late.",
+        _PARAM,
+        lambda _: [*opening(), integers(around(unary_length), unary_length=unary_length)],
+    )
+
+
+def set_recipe(number: int) -> Recipe:
+    """One parameter set on all contexts, both quantizers."""
+
+    def units(numbers: Numbers) -> list[Values]:
+        plain = header(NNR_PT_FLOAT, "plain", (300,))
+        dependent = header(NNR_PT_FLOAT, "dependent", (300,), dq_flag=True)
+        return opening() + [
+            ndu(head, Coded(numbers.quants(head.ids[0], 300, 240), 0, all_sets(layout_of(head.dq_flag), number)))
+            for head in (plain, dependent)
+        ]
+
+    return Recipe(
+        f"cabac-parameter-set-{number}",
+        f"Parameter set {number} on every context",
+        f"All contexts start in the state of set {number} and move by its two rates.",
+        "A decoder with a wrong entry in the table of parameter sets.",
+        _SETS,
+        units,
+    )
+
+
+def layout_of(dq_flag: bool, unary_length: int = 10) -> ContextLayout:
+    """The contexts of a tensor."""
+    return context_layout(dq_flag, unary_length)
+
+
+def all_sets(layout: ContextLayout, number: int) -> np.ndarray:
+    """The same set for every context."""
+    return np.full(layout.flag, number, dtype=np.int64)
+
+
+def mixed_sets(numbers: Numbers, dq_flag: bool) -> list[Values]:
+    """Random sets for the contexts, so that each group meets all nine."""
+    units = []
+    for number in range(4):
+        head = header(NNR_PT_INT if not dq_flag else NNR_PT_FLOAT, f"w{number}", (20, 20), dq_flag=dq_flag)
+        sets = numbers.integers(f"sets{number}", layout_of(dq_flag).flag, 0, SETS - 1)
+        units.append(ndu(head, Coded(numbers.quants(f"w{number}", 400, 235), 0, sets)))
+    return opening() + units
+
+
+def one_group(group: str, numbers: Numbers) -> list[Values]:
+    """Sets other than 0 in one group of contexts only, each of the nine in one tensor."""
+    layout = layout_of(False)
+    bounds = {
+        "significance": (0, layout.sign),
+        "sign": (layout.sign, layout.greater),
+        "greater-than": (layout.greater, layout.prefix),
+        "prefix": (layout.prefix, layout.flag),
+    }
+    first, stop = bounds[group]
+    units = []
+    for number in range(SETS):
+        sets = np.zeros(layout.flag, dtype=np.int64)
+        sets[first:stop] = number
+        quants = numbers.quants(f"w{number}", 80, 245)
+        units.append(ndu(header(NNR_PT_INT, f"w{number}", (80,)), Coded(quants, 0, sets)))
+    return opening() + units
+
+
+def group_recipe(group: str) -> Recipe:
+    """The sets of one group."""
+    return Recipe(
+        f"cabac-parameter-sets-{group}",
+        f"All nine sets on the {group} contexts",
+        f"The {group} contexts take each set in turn, all others set 0.",
+        "A decoder that mixes up the order of the groups, or skips contexts that are not used.",
+        _SETS,
+        lambda numbers: one_group(group, numbers),
+    )
+
+
+def patterns(_: Numbers) -> list[Values]:
+    """Regular signs and zeros: every neighbour class before every kind of index."""
+    runs = {
+        "alternating-signs": [1, -1] * 60,
+        "alternating-zeros": [0, 1, 0, -1] * 30,
+        "all-positive": [1] * 120,
+        "all-negative": [-1] * 120,
+        "rare": ([0] * 29 + [-1] + [0] * 29 + [1]) * 4,
+        "classes": [a * b for a in (0, 1, -1) for b in (0, 3, -3)] * 12,
+    }
+    return opening() + [integers(quants, name) for name, quants in runs.items()]
+
+
+def skewed(_: Numbers) -> list[Values]:
+    """Contexts driven to one extreme, then surprised."""
+    return [
+        *opening(),
+        integers([0] * 500 + [1] * 3 + [0] * 20, "zeros-then-ones"),
+        integers([1] * 500 + [0] * 3 + [1] * 20, "ones-then-zeros"),
+        integers([-12] * 200 + [12] * 3, "long-then-signs"),
+        integers([12] * 100 + [1] * 5 + [12] * 5, "long-then-short"),
+    ]
+
+
+def lengths(numbers: Numbers) -> list[Values]:
+    """Tensors of 1 to 60 indexes: the codeword ends at every bit of a byte."""
+    return opening() + [integers(numbers.quants(f"w{n}", n, 200).tolist(), f"w{n}") for n in range(1, 61)]
+
+
+def large_magnitudes(_: Numbers) -> list[Values]:
+    """Powers of two and their neighbours up to the end of int32."""
+    magnitudes = sorted({(1 << k) + d for k in range(31) for d in (-1, 0, 1)} | {_LARGEST - 1, _LARGEST})
+    return [*opening(), integers([sign * magnitude for magnitude in magnitudes for sign in (1, -1)])]
+
+
+def dense(numbers: Numbers, dimensions: tuple[int, ...], persistence: int) -> list[Values]:
+    """One tensor of random indexes, sets searched for."""
+    quants = numbers.quants("w", prod(dimensions), persistence)
+    return [*opening(), ndu(header(NNR_PT_INT, "w", dimensions), Coded(quants, 0, "search"))]
+
+
+def random_recipe(name: str, persistence: int, dimensions: tuple[int, ...]) -> Recipe:
+    """Random indexes of one density."""
+    return Recipe(
+        f"cabac-random-{name}",
+        f"Random indexes, {name}",
+        "A longer tensor with the cheapest parameter set for each context.",
+        "A decoder whose state update or range table is wrong in a rare place.",
+        _TENSOR,
+        lambda numbers: dense(numbers, dimensions, persistence),
+    )
+
+
+RECIPES = (
+    *map(unary, (1, 2, 3, 10, 32, 98, 99, 255, 256)),
+    *map(set_recipe, range(SETS)),
+    *map(group_recipe, ("significance", "sign", "greater-than", "prefix")),
+    Recipe(
+        "cabac-parameter-sets-mixed",
+        "Random sets for every context",
+        "Each context has a set of its own.",
+        "A decoder that keeps one set for a group of contexts.",
+        _SETS,
+        lambda numbers: mixed_sets(numbers, False),
+    ),
+    Recipe(
+        "cabac-parameter-sets-mixed-dq",
+        "Random sets for every context, dependent quantization",
+        "Each of the 24 significance contexts has a set of its own.",
+        "A decoder that signals three significance contexts only.",
+        _SETS,
+        lambda numbers: mixed_sets(numbers, True),
+    ),
+    Recipe(
+        "cabac-neighbours",
+        "Regular signs and zeros",
+        "Every class of the previous index before every kind of index.",
+        "A decoder that swaps the classes negative and positive.",
+        _PARAM,
+        patterns,
+    ),
+    Recipe(
+        "cabac-skewed-states",
+        "Contexts at their extremes",
+        "Long runs drive contexts to their limit, then the improbable bin comes.",
+        "A decoder whose states overflow, or whose smallest range is wrong.",
+        _PARAM,
+        skewed,
+    ),
+    Recipe(
+        "cabac-codeword-ends",
+        "Codewords that end at every bit",
+        "Sixty tensors of 1 to 60 indexes: the stop bit falls on every place in a byte.",
+        "A decoder that reads a byte too many, or refuses a codeword that ends in a full byte.",
+        _TENSOR,
+        lengths,
+    ),
+    Recipe(
+        "cabac-magnitudes",
+        "Magnitudes up to 2147483647",
+        "Powers of two and their neighbours, to the end of int32.",
+        "A decoder whose remainder or magnitude overflows.",
+        _PARAM,
+        large_magnitudes,
+    ),
+    Recipe(
+        "cabac-longest-prefix",
+        "The longest exp-Golomb prefix",
+        "With unary length 1 the largest magnitude has 30 prefix bins, more than once.",
+        "A decoder that stops the prefix early, or shares its last contexts.",
+        _PARAM,
+        lambda _: [*opening(), integers([_LARGEST, -_LARGEST, 1, _LARGEST, 0, _LARGEST], unary_length=1)],
+    ),
+    random_recipe("sparse", 20, (50, 100)),
+    random_recipe("medium", 160, (40, 100)),
+    random_recipe("dense", 250, (2000,)),
+    random_recipe("very-dense", 255, (1000,)),
+)

@@ -1,0 +1,44 @@
+"""nnr_decompressed_data_format where it says what the payload gives anyway (clause 6); conversions are in ``inferred``."""
+
+from nnc_conformance.generator.composition import Coded, bits32, header, ndu, opening
+from nnc_conformance.generator.facts import FLOAT32_FORMAT, INT32_FORMAT
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.reference.syntax.structures.data_unit import BI, NNR_PT_BLOCK, NNR_PT_FLOAT, NNR_PT_INT, NNR_PT_RAW_FLOAT
+
+_FORMAT = ("6 nnr_compressed_data_unit_header",)
+_TENSOR = Coded([4, 0, -3, 9])
+
+
+def recipe(kind: str, payload_type: int, data_format: int) -> Recipe:
+    """The default format, sent."""
+    head = header(payload_type, "w", (2, 2), data_format=data_format)
+    tensor = bits32(0x3F800000, 0x40490FDB, 0x80000000, 0) if payload_type == NNR_PT_RAW_FLOAT else _TENSOR
+    return Recipe(
+        f"ndu-format-{kind}-default",
+        f"The default format of {kind.upper()}, sent",
+        "nnr_decompressed_data_format may name the format that the payload type has anyway.",
+        "A decoder that misses the seven bits of the format.",
+        _FORMAT,
+        lambda _: [*opening(), ndu(head, tensor)],
+    )
+
+
+RECIPES = (
+    recipe("int", NNR_PT_INT, INT32_FORMAT),
+    recipe("float", NNR_PT_FLOAT, FLOAT32_FORMAT),
+    recipe("raw", NNR_PT_RAW_FLOAT, FLOAT32_FORMAT),
+    Recipe(
+        "ndu-format-block-default",
+        "The default format of a BLOCK, sent",
+        "The format of a BLOCK stands for all its tensors.",
+        "A decoder that reads a format for each tensor.",
+        _FORMAT,
+        lambda _: [
+            *opening(),
+            ndu(
+                header(NNR_PT_BLOCK, ("w", "b"), (2, 2), parameter_types=BI, data_format=FLOAT32_FORMAT),
+                {"w": _TENSOR, "b": Coded([1, 2])},
+            ),
+        ],
+    ),
+)

@@ -1,0 +1,245 @@
+"""Structures and meanings that are inferred: pruning containers, dimension mapping, conversions and the like [I]."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from nnc_conformance.generator.composition import SIXTEENTHS, Coded, bits32, book, header, ndu, opening
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipes.blocks import block_header
+from nnc_conformance.generator.recipes.topology import reference_list, singles
+from nnc_conformance.generator.recipes.units import small
+from nnc_conformance.reference.composer import layer_parameter_set, start_unit, topology_unit
+from nnc_conformance.reference.quantization.reconstruction import DATA_FORMATS
+from nnc_conformance.reference.syntax.context import Quantization
+from nnc_conformance.reference.syntax.structures.data_unit import (
+    DC,
+    NNR_PT_FLOAT,
+    NNR_PT_INT,
+    NNR_PT_RAW_FLOAT,
+    DataUnitHeader,
+    DimensionMapping,
+)
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_BMSK, NNR_TPL_DICT, NNR_TPL_PRUN, RAW
+from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
+
+_PRUNING = ("6 nnr_pruning_topology_container",)
+_MAPPING = ("6 topology_tensor_dimension_mapping",)
+_NDU = ("6 nnr_compressed_data_unit_header",)
+
+
+def inferred(name: str, title: str, tests: str, catches: str, clauses: tuple[str, ...], units: list[Values]) -> Recipe:
+    """A recipe of fixed units."""
+    return Recipe(name, title, tests, catches, clauses, lambda _: units, level=Level.INFERRED)
+
+
+def mask(*values: int) -> Values:
+    """The values of a bit_mask()."""
+    return {"count_bits": len(values), "bit_mask_value": np.array(values, dtype=np.uint8)}
+
+
+def container(rep_type: int, *, prune: int = 0, order: int = 0, sparse: int = 0, **content: object) -> Values:
+    """An NNR_TPL_PRUN."""
+    flags = {"nnr_rep_type": rep_type, "prune_flag": prune, "order_flag": order, "sparse_flag": sparse}
+    return topology_unit(NNR_TPL_PRUN, RAW, {"nnr_pruning_topology_container": flags | content})
+
+
+def pruned(container_unit: Values) -> list[Values]:
+    """A stream with a pruning container and a tensor."""
+    return [*opening(), container_unit, small()]
+
+
+_DICTIONARY = [{"element_id": "w", "count_dims": 2, "dim": [2, 3]}, {"element_id": "é", "count_dims": 1, "dim": [200]}]
+_INDEXED = [{"element_id_index": 1, "count_dims": 2, "dim": [2, 3]}]
+
+
+def mapped(dimensions: tuple[int, ...], count: int, mapping: DimensionMapping, ids: tuple[str, ...]) -> list[Values]:
+    """Tensors that travel as one."""
+    head = header(NNR_PT_INT, ids, dimensions, mapping=mapping)
+    return [*opening(), ndu(head, Coded(list(range(1, count + 1))))]
+
+
+def converted(kind: str, payload_type: int, data_format: int, tensor: Coded | np.ndarray) -> Recipe:
+    """A conversion to one format, with ties and the ends of the range."""
+    name = DATA_FORMATS[data_format][0].lower()
+    count = tensor.size if isinstance(tensor, np.ndarray) else len(tensor.quants)
+    head = header(payload_type, "w", (count,), Quantization(0, -1), data_format=data_format)
+    return inferred(
+        f"format-{kind}-to-{name}",
+        f"{kind.upper()} to {name.upper()}",
+        "Values are converted after the product: integers by rounding half to even, at both ends of the range.",
+        "A decoder that truncates, rounds ties away from zero, or wraps.",
+        _NDU,
+        [*opening(Quantization(0, -1)), ndu(head, tensor)],
+    )
+
+
+def integer_ends(data_format: int) -> Coded:
+    """Halves around 0 and both ends of an integer format, in steps of 1/2."""
+    bound = 1 << min(DATA_FORMATS[data_format][2] - 1, 23)
+    return Coded([0, 1, -1, *([3, -3, 5] if bound > 2 else []), 2 * bound - 2, -2 * bound, -2 * bound + 1, -2 * bound - 1])
+
+
+def whole_ends(data_format: int) -> Coded:
+    """Integers around 0 and both ends of an integer format."""
+    bound = min(1 << (DATA_FORMATS[data_format][2] - 1), 1 << 31)
+    return Coded([0, 1, -1, bound - 1, -bound + 1])
+
+
+_INTEGER_FORMATS = [number for number, (_, _, bits) in enumerate(DATA_FORMATS) if bits]
+_FLOAT16, _FLOAT32, _FLOAT64 = 8, 1, 9
+
+
+def decomposed_books(head: DataUnitHeader) -> list[Values]:
+    """A decomposed BLOCK with a codebook for each of G and H."""
+    head = replace(head, codebook=book(1, -5, 1, 9), codebook_dc=book(2, -700, -30, 0, 41))
+    return [*opening(), ndu(head, {"w_G": Coded([0, 1, -1, 1, 0, 0, -1, 1]), "w_H": Coded([1, -2, 0, 0, -1, 1])})]
+
+
+RECIPES = (
+    inferred(
+        "prun-empty",
+        "A pruning container without masks",
+        "Neither flag set: five bits of flags and three reserved.",
+        "A decoder that expects a mask always.",
+        _PRUNING,
+        pruned(container(NNR_TPL_BMSK)),
+    ),
+    inferred(
+        "prun-bitmask",
+        "A pruning mask",
+        "prune_flag and NNR_TPL_BMSK: a mask of bits, aligned after it.",
+        "A decoder that reads the mask in bytes.",
+        _PRUNING,
+        pruned(container(NNR_TPL_BMSK, prune=1, prune_bit_mask=mask(1, 0, 0, 1, 1, 0, 1, 1, 1, 0, 1))),
+    ),
+    inferred(
+        "prun-bitmask-and-sparse",
+        "A pruning mask and a sparsity mask",
+        "Both flags and order_flag: two masks, each aligned.",
+        "A decoder that reads one mask for both.",
+        _PRUNING,
+        pruned(container(NNR_TPL_BMSK, prune=1, order=1, sparse=1, prune_bit_mask=mask(1, 0, 1), sparse_bit_mask=mask(*[0, 1] * 8))),
+    ),
+    inferred(
+        "prun-sparse",
+        "A sparsity mask alone",
+        "sparse_flag without prune_flag, and a mask of no bits.",
+        "A decoder that reads a mask of no bits as one of 2 ** 32.",
+        _PRUNING,
+        pruned(container(NNR_TPL_BMSK, sparse=1, sparse_bit_mask=mask())),
+    ),
+    inferred(
+        "prun-dictionary",
+        "A dictionary of new dimensions",
+        "NNR_TPL_DICT: ids with the dimensions that are left.",
+        "A decoder that misses an alignment between id and dimensions.",
+        _PRUNING,
+        pruned(container(NNR_TPL_DICT, prune=1, count_ids=2, pruned_element=_DICTIONARY)),
+    ),
+    inferred(
+        "prun-dictionary-indexed",
+        "A dictionary by index",
+        "Where references are indexed the dictionary's are too.",
+        "A decoder that reads a string.",
+        _PRUNING,
+        [
+            *opening(indexed_references=True),
+            reference_list(["a", "w"]),
+            container(NNR_TPL_DICT, prune=1, sparse=1, count_ids=1, pruned_element=_INDEXED, sparse_bit_mask=mask(1)),
+            *singles(["a", "w"], [1]),
+        ],
+    ),
+    inferred(
+        "mapping-split",
+        "A concatenated tensor is split",
+        "A coded [5, 4] with axis 0 and split_index 2 is a [3, 4] and a [2, 4].",
+        "A decoder that takes split_index for a size.",
+        _MAPPING,
+        mapped((5, 4), 20, DimensionMapping(0, (2,), ((), ())), ("a", "b")),
+    ),
+    inferred(
+        "mapping-split-axis-1",
+        "A split along the second axis",
+        "Three tensors side by side.",
+        "A decoder that always splits rows.",
+        _MAPPING,
+        mapped((2, 6), 12, DimensionMapping(1, (0, 2), ((), (), ())), ("a", "b", "c")),
+    ),
+    inferred(
+        "mapping-shifts",
+        "Axes moved after the split",
+        "Axis shift_index moves left by shift_value, for each tensor by itself.",
+        "A decoder that moves axes before the split, or to the right.",
+        _MAPPING,
+        mapped((4, 3, 2), 24, DimensionMapping(0, (1,), (((2, 1),), ((1, 1), (2, 2)))), ("a", "b")),
+    ),
+    inferred(
+        "block-dc-codebooks",
+        "A decomposed BLOCK with codebooks",
+        "codebook() belongs to G, codebook of dc to H.",
+        "A decoder that gives both the same.",
+        _NDU,
+        decomposed_books(block_header(DC, (4, 3), decomposition_rank=2, g_number_of_rows=4)),
+    ),
+    inferred(
+        "ndu-float-dc",
+        "G and H sent singly",
+        "A FLOAT with rank and rows has dimensions of its own.",
+        "A decoder that computes the dimensions from rank and rows.",
+        _NDU,
+        [
+            *opening(),
+            *(
+                ndu(
+                    header(NNR_PT_FLOAT, name, dimensions, parameter_types=DC, decomposition_rank=2, g_number_of_rows=3),
+                    Coded(list(range(dimensions[0] * dimensions[1]))),
+                )
+                for name, dimensions in (("w_G", (3, 2)), ("w_H", (2, 4)))
+            ),
+        ],
+    ),
+    inferred(
+        "lps-without-qp",
+        "An LPS without a qp",
+        "It leaves the MPS's qp in force.",
+        "A decoder that has none in force then.",
+        ("6 nnr_layer_parameter_set",),
+        [
+            *opening(Quantization(2, -9)),
+            layer_parameter_set(None),
+            ndu(header(NNR_PT_FLOAT, "w", (3,), Quantization(2, -9)), Coded([1, -2, 3])),
+        ],
+    ),
+    inferred(
+        "lps-without-qp-after-lps",
+        "An LPS without a qp after one with it",
+        "The MPS's qp is in force again, not the earlier LPS's.",
+        "A decoder that keeps the earlier LPS's qp.",
+        ("6 nnr_layer_parameter_set",),
+        [
+            *opening(Quantization(2, -9)),
+            layer_parameter_set(Quantization(3, -30)),
+            layer_parameter_set(None),
+            ndu(header(NNR_PT_FLOAT, "w", (3,), Quantization(2, -9)), Coded([1, -2, 3])),
+        ],
+    ),
+    inferred(
+        "lps-self-contained",
+        "A self-contained LPS without an MPS",
+        "lps_self_contained_flag 1: the data units under it need no MPS.",
+        "A decoder that wants an MPS always.",
+        ("6 nnr_layer_parameter_set_unit_header",),
+        [start_unit(), layer_parameter_set(SIXTEENTHS, self_contained=True), ndu(header(NNR_PT_FLOAT, "w", (3,)), Coded([1, -2, 3]))],
+    ),
+    *(converted("float", NNR_PT_FLOAT, number, integer_ends(number)) for number in _INTEGER_FORMATS),
+    *(converted("int", NNR_PT_INT, number, whole_ends(number)) for number in _INTEGER_FORMATS if number),
+    *(converted("int", NNR_PT_INT, number, Coded([0, 1, -2049, 60000, -65503])) for number in (_FLOAT16, _FLOAT32, _FLOAT64)),
+    *(converted("float", NNR_PT_FLOAT, number, Coded([0, 1, -4097, 4099, 131007, -4098])) for number in (_FLOAT16, _FLOAT64)),
+    *(
+        converted("raw", NNR_PT_RAW_FLOAT, number, bits32(0x3F800000, 0x80000000, 0x33000001, 0x7F800000, 0x477FEFFF, 0x38FFFFFF))
+        for number in (_FLOAT16, _FLOAT64)
+    ),
+    converted("raw", NNR_PT_RAW_FLOAT, 5, bits32(0x3F000000, 0xBF000000, 0x3FC00000, 0x42FE0000, 0xC3008000, 0x80000000)),
+)

@@ -1,0 +1,120 @@
+"""partial_data_counter: sets of one unit, and sets whose payloads are joined [I] (clause 6)."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from nnc_conformance.generator.composition import Coded, header, ndu, opening
+from nnc_conformance.generator.facts import met_in
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.generator.recipe import Recipe, write
+from nnc_conformance.generator.recipes.blocks import block_header, block_stream
+from nnc_conformance.generator.recipes.topology import reference_list, singles
+from nnc_conformance.generator.recipes.units import all_units, small
+from nnc_conformance.reference.composer import split_unit
+from nnc_conformance.reference.syntax.structures.data_unit import BI, LS, NNR_PT_FLOAT, NNR_PT_RAW_FLOAT
+from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
+
+_HEADER = ("6 nnr_unit_header",)
+
+
+def payload_of(units: list[Values]) -> bytes:
+    """The payload bytes of the last unit."""
+    stream = write(units)
+    last = met_in(stream).units[-1]
+    return stream[last.payload_pieces[0][1] >> 3 : last.offset + last.size]
+
+
+def split(before: list[Values], whole: Values, pieces: list[int]) -> list[Values]:
+    """A unit as partial data, cut after these bytes of its payload."""
+    return [*before, *split_unit(whole, payload_of([*before, whole]), pieces)]
+
+
+def sets_of_one(units: list[Values]) -> list[Values]:
+    """Every unit as a set of its own."""
+    return [split(units[:number], unit, [])[-1] for number, unit in enumerate(units)]
+
+
+def float_units(numbers: Numbers, cuts: int) -> list[Values]:
+    """A FLOAT in many pieces of one byte, then one that is whole."""
+    whole = ndu(header(NNR_PT_FLOAT, "w", (30, 20)), Coded(numbers.quants("w", 600, 200)))
+    return [*split(opening(), whole, list(range(1, cuts + 1))), small("after")]
+
+
+def raw_units(numbers: Numbers) -> list[Values]:
+    """A RAW_FLOAT cut within its numbers."""
+    whole = ndu(header(NNR_PT_RAW_FLOAT, "w", (3, 4)), numbers.words("w", 12).view(np.float32))
+    return [*split(opening(), whole, [1, 7, 30]), small("after")]
+
+
+def empty_pieces(numbers: Numbers) -> list[Values]:
+    """A set some of whose pieces are empty."""
+    whole = ndu(header(NNR_PT_FLOAT, "w", (40,)), Coded(numbers.quants("w", 40, 200)))
+    return [*split(opening(), whole, [0, 5, 5, 9]), small("after")]
+
+
+def block_units(numbers: Numbers) -> list[Values]:
+    """A BLOCK in three pieces."""
+    *before, whole = block_stream(block_header(LS | BI, (6, 8), dq_flag=True), numbers)
+    return [*split(before, whole, [4, 11]), small("after")]
+
+
+def list_units(_: Numbers) -> list[Values]:
+    """A reference list in two pieces."""
+    names = ["first", "second", "third"]
+    return [*split(opening(indexed_references=True), reference_list(names), [7]), *singles(names, [1, 2])]
+
+
+def joined(name: str, title: str, tests: str, catches: str, units: Callable[[Numbers], list[Values]]) -> Recipe:
+    """A recipe at level inferred."""
+    return Recipe(f"partial-{name}", title, tests, catches, _HEADER, units, level=Level.INFERRED)
+
+
+RECIPES = (
+    Recipe(
+        "partial-set-of-one",
+        "partial_data_counter 0",
+        "A set of one unit is that unit: the counter may be there with nothing to count.",
+        "A decoder that misses the eight bits of the counter, or waits for more.",
+        _HEADER,
+        lambda _: [*split(opening(), small("a"), []), small("b")],
+    ),
+    Recipe(
+        "partial-set-of-one-all-types",
+        "partial_data_counter 0 on every unit",
+        "Every unit type may have the counter, before its own header.",
+        "A decoder that looks for the counter in data units only, or takes a name for unaligned after it.",
+        _HEADER,
+        lambda _: sets_of_one(all_units()),
+    ),
+    joined(
+        "float",
+        "A FLOAT in four units",
+        "The payload bytes of a set are one codeword.",
+        "A decoder that decodes each unit by itself.",
+        partial(float_units, cuts=3),
+    ),
+    joined(
+        "float-256",
+        "A FLOAT in 256 units",
+        "Counters from 255 to 0.",
+        "A decoder that keeps the counter signed.",
+        partial(float_units, cuts=255),
+    ),
+    joined(
+        "raw", "A RAW_FLOAT cut within numbers", "Pieces need not end with a number.", "A decoder that copies piece by piece.", raw_units
+    ),
+    joined(
+        "empty-pieces", "Pieces without bytes", "A unit of a set may be empty.", "A decoder that refuses an empty payload.", empty_pieces
+    ),
+    joined(
+        "block",
+        "A BLOCK in three units",
+        "A BLOCK is joined like any data unit.",
+        "A decoder that looks for a tensor in each unit.",
+        block_units,
+    ),
+    joined("reflist", "A reference list in two units", "Other units are joined too.", "A decoder that joins data units only.", list_units),
+)

@@ -1,0 +1,126 @@
+"""scan_order and entry points (clauses 6 and 10)."""
+
+from math import prod
+
+from nnc_conformance.generator.composition import Coded, header, ndu, opening
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
+from nnc_conformance.reference.syntax.walker import Values
+
+_SCAN = ("6 nnr_compressed_data_unit_header", "10 quant_tensor")
+
+
+def scanned(scan_order: int, dimensions: tuple[int, ...], numbers: Numbers, *, dq_flag: bool = False, persistence: int = 170) -> Values:
+    """One tensor in block scan."""
+    name = "x".join(map(str, dimensions))
+    kind = NNR_PT_FLOAT if dq_flag else NNR_PT_INT
+    head = header(kind, name, dimensions, scan_order=scan_order, dq_flag=dq_flag)
+    return ndu(head, Coded(numbers.quants(name, prod(dimensions), persistence)))
+
+
+def border_dimensions(side: int) -> tuple[tuple[int, ...], ...]:
+    """Matrices around one block: smaller, as large, one more, in rows and in columns."""
+    return tuple((rows, columns) for rows in (side - 1, side) for columns in (side - 1, side, side + 1))
+
+
+def row_dimensions(side: int) -> tuple[tuple[int, ...], ...]:
+    """Matrices of two and three block rows, whole and cut."""
+    return (side + 1, 2), (2 * side, side + 1), (2 * side + 1, side)
+
+
+def borders(scan_order: int) -> Recipe:
+    """One block row."""
+    side = 4 << scan_order
+    return Recipe(
+        f"scan-{scan_order}-borders",
+        f"Blocks of {side}, one block row",
+        "Matrices just below, at and above the size of a block: borders are cut, no entry point, no forced range.",
+        "A decoder that pads blocks, walks them column by column, or forces the range where there is one block row.",
+        _SCAN,
+        lambda numbers: opening() + [scanned(scan_order, dimensions, numbers) for dimensions in border_dimensions(side)],
+    )
+
+
+def rows(scan_order: int, *, dq_flag: bool) -> Recipe:
+    """Several block rows."""
+    side = 4 << scan_order
+    return Recipe(
+        f"scan-{scan_order}-block-rows{'-dq' if dq_flag else ''}",
+        f"Blocks of {side}, several block rows{', dependent quantization' if dq_flag else ''}",
+        "At each block row contexts start again, the range is 256 and the trellis goes on; an entry point says where.",
+        "A decoder that never re-initialises, misses the forced range of the first row, or starts the trellis again.",
+        _SCAN,
+        lambda numbers: opening() + [scanned(scan_order, dimensions, numbers, dq_flag=dq_flag) for dimensions in row_dimensions(side)],
+    )
+
+
+def higher_ranks(numbers: Numbers) -> list[Values]:
+    """Tensors of three to five dimensions: rows are dimension 0, columns all others."""
+    shapes = (9, 3, 3), (17, 2, 2, 2), (2, 3, 5, 2, 1), (10, 1, 1, 3)
+    return opening() + [scanned(1, dimensions, numbers) for dimensions in shapes]
+
+
+def many_rows(numbers: Numbers) -> list[Values]:
+    """Forty block rows of two columns, growing and shrinking in length."""
+    quants = [quant * (place // 16 % 7) for place, quant in enumerate(numbers.quants("w", 640, 200).tolist())]
+    return [*opening(), ndu(header(NNR_PT_INT, "w", (320, 2), scan_order=1), Coded(quants))]
+
+
+def long_rows(numbers: Numbers) -> list[Values]:
+    """Block rows of more than 2048 bits: bit_offset_delta1 beyond its first code length."""
+    return [*opening(), scanned(1, (17, 120), numbers, persistence=240)]
+
+
+RECIPES = (
+    *map(borders, (1, 2, 3, 4)),
+    *(rows(scan_order, dq_flag=dq_flag) for scan_order in (1, 2, 3, 4) for dq_flag in (False, True)),
+    Recipe(
+        "scan-1-higher-ranks",
+        "Block scans of three to five dimensions",
+        "Dimension 0 gives the rows, the product of the others the columns.",
+        "A decoder that scans the last two dimensions.",
+        _SCAN,
+        higher_ranks,
+    ),
+    Recipe(
+        "scan-1-many-block-rows",
+        "Forty block rows",
+        "Entry points of many rows whose lengths rise and fall: bit_offset_delta2 of both signs.",
+        "A decoder that adds bit_offset_delta2 to the position in place of the length.",
+        _SCAN,
+        many_rows,
+    ),
+    Recipe(
+        "scan-1-long-block-rows",
+        "Block rows longer than 2048 bits",
+        "bit_offset_delta1 of more than one code length, large bit_offset_delta2.",
+        "A decoder that reads offsets in a fixed length.",
+        _SCAN,
+        long_rows,
+    ),
+    Recipe(
+        "scan-1-zeros",
+        "A block scan of zeros",
+        "Block rows of a few bits: entry points closer together than the decoder's window.",
+        "A decoder that takes the entry point's offset from the payload's bits.",
+        _SCAN,
+        lambda _: [*opening(), ndu(header(NNR_PT_INT, "w", (40, 3), scan_order=1), Coded([0] * 120))],
+    ),
+    Recipe(
+        "scan-1-one-row",
+        "A block scan of one row",
+        "A 1 x N matrix in blocks is scanned like scan 0.",
+        "A decoder that expects whole blocks.",
+        _SCAN,
+        lambda numbers: [*opening(), scanned(1, (1, 30), numbers), scanned(4, (1, 3), numbers)],
+    ),
+    Recipe(
+        "scan-1-one-column",
+        "A block scan of one column, one block row",
+        "An N x 1 matrix of one block row has no entry point.",
+        "A decoder that counts block rows by elements.",
+        _SCAN,
+        lambda numbers: [*opening(), scanned(1, (8, 1), numbers), scanned(4, (64, 1, 1), numbers)],
+    ),
+)

@@ -1,0 +1,162 @@
+"""Units: sizes in both forms, flags, empty parts, many units (clause 6)."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nnc_conformance.generator.composition import Coded, bits32, header, ndu, opening
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.reference.composer import ids_list, layer_parameter_set, model_parameter_set, start_unit, topology_unit
+from nnc_conformance.reference.syntax.context import Quantization
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT, NNR_PT_RAW_FLOAT
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_REFLIST, RAW
+from nnc_conformance.reference.syntax.walker import Values
+
+_UNIT = ("6 nnr_unit",)
+_HEADER = ("6 nnr_unit_header",)
+_COUNT_RAW = 8179
+_RAW_OVERHEAD = 14
+"""Bytes of an NNR_NDU with one raw tensor of `_COUNT_RAW` elements, 15-bit size and a name of one letter, beside its elements."""
+
+SMALL = Coded([3, -1, 0, 2, -5, 1])
+
+
+def small(name: str = "w", **common: Any) -> Values:
+    """A small NNR_PT_INT."""
+    return ndu(header(NNR_PT_INT, name, (2, 3)), SMALL, **common)
+
+
+def raw_of_size(size: int, numbers: Numbers, **common: Any) -> Values:
+    """An NNR_NDU of exactly ``size`` bytes: its name takes what the elements leave."""
+    overhead = _RAW_OVERHEAD + 2 * common.get("nnr_unit_size_flag", 0)
+    name = "n" * (1 + size - overhead - 4 * _COUNT_RAW)
+    return ndu(header(NNR_PT_RAW_FLOAT, name, (_COUNT_RAW,)), numbers.words("values", _COUNT_RAW).view(np.float32), **common)
+
+
+def all_units(**common: Any) -> list[Values]:
+    """One unit of each type that no inferred structure is part of."""
+    names = topology_unit(NNR_TPL_REFLIST, RAW, {"topology_elements_ids_list": ids_list(["a", "b"])}, **common)
+    layer = layer_parameter_set(Quantization(1, -9), **common)
+    number = ndu(header(NNR_PT_FLOAT, "b", (2, 3), Quantization(1, -9)), SMALL, **common)
+    return [start_unit(**common), model_parameter_set(Quantization(0, -4), **common), names, small("a", **common), layer, number]
+
+
+def alternating(_: Numbers) -> list[Values]:
+    """Units whose size fields take turns."""
+    units = all_units()
+    return [unit | ({"nnr_unit_size_flag": 1} if number % 2 else {}) for number, unit in enumerate(units)]
+
+
+def many(numbers: Numbers) -> list[Values]:
+    """A hundred data units."""
+    tensors = [numbers.quants(f"w{n}", n + 1, 180) for n in range(100)]
+    return opening() + [ndu(header(NNR_PT_INT, f"w{n}", (n + 1,)), Coded(quants)) for n, quants in enumerate(tensors)]
+
+
+def mixed_payloads(_: Numbers) -> list[Values]:
+    """All payload types but a BLOCK, a raw one in the middle."""
+    return [
+        *opening(),
+        ndu(header(NNR_PT_FLOAT, "first", (2, 3)), SMALL),
+        ndu(header(NNR_PT_RAW_FLOAT, "raw", (2,)), bits32(0x3F800000, 0xC0490FDB)),
+        ndu(header(NNR_PT_INT, "int", (6,)), SMALL),
+        ndu(replace(header(NNR_PT_FLOAT, "last", (3, 2)), dq_flag=True), SMALL),
+    ]
+
+
+RECIPES = (
+    Recipe(
+        "unit-start-only",
+        "A stream of one NNR_STR",
+        "A stream that holds nothing but its start unit decodes to no parameters.",
+        "A decoder that wants at least one parameter set or data unit.",
+        _UNIT,
+        lambda _: [start_unit()],
+    ),
+    Recipe(
+        "unit-parameter-sets-only",
+        "Parameter sets and no data",
+        "A stream without data units decodes to no parameters.",
+        "A decoder that reads on after the last unit.",
+        _UNIT,
+        lambda _: [*opening(), layer_parameter_set(Quantization(3, -20))],
+    ),
+    Recipe(
+        "unit-size-15-bit-32767",
+        "The largest unit of a 15-bit size",
+        "A unit of 32767 bytes has its size in 15 bits, all ones.",
+        "A decoder that takes the top bit of the size for a sign, or compares with 32767 the wrong way.",
+        _UNIT,
+        lambda numbers: [*opening(), raw_of_size(32767, numbers), small()],
+    ),
+    Recipe(
+        "unit-size-31-bit-32766",
+        "A 31-bit size where 15 bits would do",
+        "A unit of 32766 bytes may use the long size field.",
+        "A decoder that chooses the form of the size field by the size.",
+        _UNIT,
+        lambda numbers: [*opening(), raw_of_size(32766, numbers, nnr_unit_size_flag=1), small()],
+    ),
+    Recipe(
+        "unit-size-31-bit-32768",
+        "The smallest unit that needs a 31-bit size",
+        "A unit of 32768 bytes has its size in 31 bits.",
+        "A decoder that reads only 15 bits of the size.",
+        _UNIT,
+        lambda numbers: [*opening(), raw_of_size(32768, numbers, nnr_unit_size_flag=1), small()],
+    ),
+    Recipe(
+        "unit-size-31-bit-65536",
+        "A size with its low 16 bits zero",
+        "A unit of 65536 bytes needs more than 16 bits of size.",
+        "A decoder that keeps the size in 16 bits.",
+        _UNIT,
+        lambda numbers: [
+            *opening(),
+            ndu(header(NNR_PT_RAW_FLOAT, "n" * 5, (16379,)), numbers.words("values", 16379).view(np.float32), nnr_unit_size_flag=1),
+            small(),
+        ],
+    ),
+    Recipe(
+        "unit-size-31-bit-small",
+        "Long size fields on small units",
+        "Every unit may use the 31-bit size, however small it is.",
+        "A decoder that shifts the header by two bytes only where the size needs it, or misses the alignment of a name after it.",
+        _UNIT,
+        lambda _: all_units(nnr_unit_size_flag=1),
+    ),
+    Recipe(
+        "unit-size-alternating",
+        "Size fields of both lengths in turn",
+        "The form of the size field is chosen for each unit.",
+        "A decoder that keeps the form of the first unit for the whole stream.",
+        _UNIT,
+        alternating,
+    ),
+    Recipe(
+        "unit-independently-decodable",
+        "independently_decodable_flag on every unit",
+        "independently_decodable_flag 1 changes nothing in the decoding of a whole stream.",
+        "A decoder that reads a further element after the flag, or drops state at it.",
+        _HEADER,
+        lambda _: all_units(independently_decodable_flag=1),
+    ),
+    Recipe(
+        "unit-many",
+        "A hundred data units",
+        "Units follow each other without gaps, each with contexts of its own.",
+        "A decoder that carries contexts or bits over from one unit to the next.",
+        _UNIT,
+        many,
+    ),
+    Recipe(
+        "unit-mixed-payload-types",
+        "Data units of different payload types",
+        "A data unit follows one of another payload type, a raw one included.",
+        "A decoder that takes all that follows a RAW_FLOAT for its data.",
+        _UNIT,
+        mixed_payloads,
+    ),
+)

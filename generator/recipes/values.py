@@ -1,0 +1,76 @@
+"""From indexes to values: qp_delta, steps and products (clauses 7.3 and 9)."""
+
+from nnc_conformance.generator.composition import Coded, header, ndu, opening
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.reference.syntax.context import Quantization
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT
+from nnc_conformance.reference.syntax.walker import Values
+
+_VALUES = ("7.3", "9")
+_DELTA = ("9", "10 quant_tensor")
+LOUD = [1, -1, 3, -7, 100]
+
+
+def with_deltas(quantization: Quantization, deltas: tuple[int, ...]) -> list[Values]:
+    """A vector for each qp_delta."""
+    heads = [header(NNR_PT_FLOAT, f"delta{number}", (len(LOUD),), quantization) for number in range(len(deltas))]
+    return opening(quantization) + [ndu(head, Coded(LOUD, delta)) for head, delta in zip(heads, deltas, strict=True)]
+
+
+def delta_recipe(density: int) -> Recipe:
+    """qp_delta at the ends of its range."""
+    bound = 1 << (5 + density)
+    return Recipe(
+        f"value-qp-delta-density-{density}",
+        f"qp_delta at the ends of its range, density {density}",
+        f"qp_delta has {6 + density} bits of two's complement.",
+        "A decoder that reads qp_delta in another length, unsigned, or as sign and magnitude.",
+        _DELTA,
+        lambda _: with_deltas(Quantization(density, -(3 << density)), (-bound, -1, 0, 1, bound - 1)),
+    )
+
+
+def fractions(_: object) -> list[Values]:
+    """All fractions of density 3, by qp_delta."""
+    return with_deltas(Quantization(3, -20), tuple(range(-9, 9)))
+
+
+def large_products(_: object) -> list[Values]:
+    """Indexes of more than 24 bits with a step that is a power of two: rounded to binary32 once, however computed."""
+    quants = [(1 << 24) - 1, 1 << 24, (1 << 24) + 1, (1 << 24) + 2, (1 << 24) + 3, (1 << 31) - 1, -((1 << 25) + 1), -((1 << 25) + 3)]
+    return [*opening(Quantization(0, -10)), ndu(header(NNR_PT_FLOAT, "w", (len(quants),), Quantization(0, -10)), Coded(quants))]
+
+
+def subnormal_products(_: object) -> list[Values]:
+    """Small indexes times the smallest steps."""
+    quantization = Quantization(0, -149)
+    return with_deltas(quantization, (0, 1, 5, 10, 22, 23, 24))
+
+
+RECIPES = (
+    *map(delta_recipe, range(8)),
+    Recipe(
+        "value-fractions",
+        "Every fraction of a step",
+        "All eight fractions of density 3, across powers of two.",
+        "A decoder that rounds the step, or takes the fraction from the wrong bits.",
+        _VALUES,
+        fractions,
+    ),
+    Recipe(
+        "value-rounding-to-even",
+        "Products of more than 24 bits",
+        "An index that binary32 does not hold is rounded to nearest, ties to even.",
+        "A decoder that truncates, or rounds ties away from zero.",
+        _VALUES,
+        large_products,
+    ),
+    Recipe(
+        "value-subnormal",
+        "Subnormal values",
+        "Products below the normal range are exact multiples of the smallest number.",
+        "A decoder that flushes subnormal numbers to zero.",
+        _VALUES,
+        subnormal_products,
+    ),
+)
