@@ -97,9 +97,9 @@ class Drawing:
         return tuple(taken)
 
 
-def common(dice: Dice) -> dict[str, int]:
+def common(dice: Dice) -> dict[str, Any]:
     """What any unit's size and header leave open."""
-    chosen = {"independently_decodable_flag": dice.integer(0, 1)}
+    chosen: dict[str, Any] = {"independently_decodable_flag": dice.integer(0, 1)}
     return chosen | ({"nnr_unit_size_flag": 1} if dice.one_in(3) else {})
 
 
@@ -136,7 +136,8 @@ def _data_format(drawing: Drawing, payload_type: int) -> int | None:
 
 
 def _dimensions(drawing: Drawing, most: int = _MOST_ELEMENTS) -> tuple[int, ...]:
-    dice, dimensions = drawing.dice, []
+    dice = drawing.dice
+    dimensions: list[int] = []
     for _ in range(dice.integer(1, _MOST_DIMENSIONS)):
         room = most // prod(dimensions)
         dimensions.append(dice.integer(1, min(room, dice.pick((1, 3, 9, _MOST_ROWS)))))
@@ -225,6 +226,6 @@ def _raw(drawing: Drawing) -> Values:
     return ndu(head, words.view(np.float32), form=_form(drawing), **_sized(common(dice), prod(dimensions)))
 
 
-def _sized(chosen: dict[str, int], elements: int) -> dict[str, int]:
+def _sized(chosen: dict[str, Any], elements: int) -> dict[str, Any]:
     """A unit that is too long for a 15-bit size says so."""
     return chosen | ({"nnr_unit_size_flag": 1} if elements == _LARGE_RAW else {})

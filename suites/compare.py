@@ -7,9 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnc_conformance.storage.tensor_types import normalized
-from nnc_conformance.suites.result import DifferenceKind, TensorDifference
+from nnc_conformance.suites.result import DifferenceKind, DifferencePicture, TensorDifference
 
 _UNSIGNED: Final[dict[int, np.dtype[Any]]] = {1: np.dtype("u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4"), 8: np.dtype("<u8")}
+
+GRID: Final = (24, 48)
+"""A difference's picture has at most so many rows and columns."""
+_POWERS: Final = np.uint64(1) << np.arange(64, dtype=np.uint64)
 
 
 def _bits(array: NDArray[Any]) -> NDArray[Any]:
@@ -29,17 +33,38 @@ def _ordered(bits: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     return bits ^ sign if dtype.kind == "i" else bits
 
 
-def max_ulp(expected: NDArray[Any], actual: NDArray[Any]) -> int | None:
-    """Returns the largest distance in units in the last place between elements of two arrays of one type and shape.
+def distances(expected: NDArray[Any], actual: NDArray[Any]) -> NDArray[np.uint64]:
+    """Returns the distances in units in the last place between elements of two arrays of one type and shape, as uint64 of shape (n,).
 
-    -0.0 and 0.0 are one apart; for integers it is the difference. Elements that are NaN in either do not count; None where
-    no element counts.
+    -0.0 and 0.0 are one apart; for integers it is the difference. Elements that are NaN in either have none.
     """
     left, right = _ordered(_bits(expected), expected.dtype), _ordered(_bits(actual), actual.dtype)
     if _is_float(expected.dtype):
         numbers = ~(np.isnan(expected) | np.isnan(actual)).reshape(-1)
         left, right = left[numbers], right[numbers]
-    return int((np.maximum(left, right) - np.minimum(left, right)).max()) if left.size else None
+    return (np.maximum(left, right) - np.minimum(left, right)).astype(np.uint64)
+
+
+def max_ulp(expected: NDArray[Any], actual: NDArray[Any]) -> int | None:
+    """Returns the largest of `distances`, or None where there is none."""
+    apart = distances(expected, actual)
+    return int(apart.max()) if apart.size else None
+
+
+def picture(differs: NDArray[np.bool_], apart: NDArray[np.uint64]) -> DifferencePicture:
+    """Draws which elements differ (bool, the tensor's shape, one dimension at least), and the distances of those that have one."""
+    matrix = differs.reshape(differs.shape[0], -1) if differs.ndim > 1 else differs.reshape(1, -1)
+    counts, sizes = matrix.astype(np.int64), np.ones(matrix.shape, np.int64)
+    for axis, most in enumerate(GRID):
+        length = matrix.shape[axis]
+        starts = np.arange(min(most, length)) * length // min(most, length)
+        counts, sizes = (np.add.reduceat(array, starts, axis=axis) for array in (counts, sizes))
+    bits = np.bincount(np.searchsorted(_POWERS, apart, side="right")) if apart.size else ()
+    return DifferencePicture(
+        grid=tuple("".join(map(str, row)) for row in (-(-9 * counts // sizes)).tolist()),
+        distances=tuple(int(count) for count in bits),
+        without_distance=int(np.count_nonzero(differs)) - apart.size,
+    )
 
 
 def value_text(array: NDArray[Any], flat_index: int) -> str:
@@ -59,9 +84,11 @@ def compare_tensor(name: str, expected: NDArray[Any], actual: NDArray[Any]) -> T
     if expected.dtype != actual.dtype or expected.shape != actual.shape:
         kind = DifferenceKind.DTYPE if expected.dtype != actual.dtype else DifferenceKind.SHAPE
         return TensorDifference(tensor=name, kind=kind, expected=_kind_text(expected), actual=_kind_text(actual), elements=expected.size)
-    differing = np.flatnonzero(_bits(expected) != _bits(actual))
+    differs = _bits(expected) != _bits(actual)
+    differing = np.flatnonzero(differs)
     if not differing.size:
         return None
+    left, right = expected.reshape(-1)[differing], actual.reshape(-1)[differing]
     first = int(differing[0])
     return TensorDifference(
         tensor=name,
@@ -71,7 +98,8 @@ def compare_tensor(name: str, expected: NDArray[Any], actual: NDArray[Any]) -> T
         actual=value_text(actual, first),
         count=int(differing.size),
         elements=expected.size,
-        max_ulp=max_ulp(expected.reshape(-1)[differing], actual.reshape(-1)[differing]),
+        max_ulp=max_ulp(left, right),
+        picture=picture(differs.reshape(expected.shape or (1,)), distances(left, right)),
     )
 
 

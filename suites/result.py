@@ -59,6 +59,19 @@ class DifferenceKind(StrEnum):
     VALUE = "value"
 
 
+class DifferencePicture(Frozen):
+    """Where in a tensor, and how far, elements differ.
+
+    ``grid`` lies over the tensor as a matrix (dim 0 by the product of the others; a vector as one row): a digit for each cell, 0 where
+    none of its elements differs, else how many of them do in ninths, rounded up. ``distances[b]`` counts the differing elements that
+    are b bits apart, which is from 2^(b-1) to 2^b - 1 units in the last place; ``without_distance`` those that are NaN in either.
+    """
+
+    grid: tuple[str, ...]
+    distances: tuple[int, ...]
+    without_distance: int = Field(ge=0)
+
+
 class TensorDifference(Frozen):
     """One tensor that differs.
 
@@ -75,6 +88,7 @@ class TensorDifference(Frozen):
     count: int = Field(default=0, ge=0)
     elements: int = Field(default=0, ge=0)
     max_ulp: int | None = None
+    picture: DifferencePicture | None = Field(default=None, description="of a difference in values")
 
 
 class AccuracyRow(Frozen):
