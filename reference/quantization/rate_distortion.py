@@ -12,7 +12,7 @@ from nnc_conformance.reference.entropy.parameter_search import cheapest_sets, es
 from nnc_conformance.reference.entropy.plain import INT32_MAX, ScanArea
 from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.quantization.scan import in_row_order, in_scan_order
-from nnc_conformance.reference.quantization.trellis import cheapest_path
+from nnc_conformance.reference.quantization.trellis import cheapest_path, greatest_magnitude
 
 LAGRANGIAN: Final = 0.12 * 2 * math.log(2) / 12
 """Squared quantizer steps that a bit is worth at rdo = 1: 0.12 of the slope -dD/dR of a uniform quantizer at high rate.
@@ -35,7 +35,7 @@ def checked(values: npt.NDArray[Any], step: float, coding: TensorCoding | None =
         raise EncodeError(f"{vector.size} values for {coding.rows} x {coding.columns}")
     if not 0 < step < math.inf:
         raise EncodeError(f"a step size of {step}")
-    greatest = float(np.abs(vector).max(initial=0))
+    greatest = greatest_magnitude(vector)
     if not greatest / step <= INT32_MAX:
         raise EncodeError(f"values up to {greatest} are more than int32 steps of {step}")
     return vector

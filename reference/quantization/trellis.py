@@ -151,7 +151,7 @@ def code_index(how: Weighing, states: IntArray, state_id: int, previous: int, qu
 @kernel
 def enter(how: Weighing, paths: Paths, now: int, place: int, node: int) -> None:
     """Gives a reached node the contexts of the path that came in cheapest, moved by its index."""
-    origin, quant = paths.origins[place, node], int(paths.quants[place, node])
+    origin, quant = int(paths.origins[place, node]), int(paths.quants[place, node])
     states = paths.states[1 - now, node]
     for context in range(states.shape[0]):
         states[context, 0] = paths.states[now, origin, context, 0]
@@ -179,7 +179,7 @@ def settle(how: Weighing, paths: Paths, now: int, indexes: npt.NDArray[np.int32]
         paths.costs[now, node] = 0.0 if node == best else np.inf
     for place in range(indexes.shape[0] - 1, -1, -1):
         quant = int(paths.quants[place, best])
-        best = paths.origins[place, best]
+        best = int(paths.origins[place, best])
         indexes[place] = doubled(quant, best) if how.layout.dq_flag else quant
 
 
@@ -204,6 +204,11 @@ def search(how: Weighing, paths: Paths, values: npt.NDArray[np.float32], indexes
             settle(how, paths, 1 - now, indexes[number - place : number + 1])
 
 
+def greatest_magnitude(values: npt.NDArray[np.float32]) -> float:
+    """The greatest absolute value, 0 where there are none, NaN where there is one."""
+    return float(np.maximum(values.max(initial=0), -values.min(initial=0)))
+
+
 def cheapest_path(
     values: npt.NDArray[np.float32],
     step: float,
@@ -219,11 +224,12 @@ def cheapest_path(
     ``parameter_sets``: of each context; ``lagrangian``: squared steps a bit; ``block_row``: indexes after which the contexts start anew.
     """
     nodes = STATES if layout.dq_flag else NEIGHBOURS
-    greatest = float(np.abs(values).max(initial=0)) / step
+    greatest = greatest_magnitude(values) / step
     highest = int((greatest + 1) / 2 if layout.dq_flag else greatest) + 1
     contexts = layout.greater + 2 * highest if highest <= layout.unary_length else layout.flag
     window = min(max(values.size, 1), WINDOW)
-    how = Weighing(step, lagrangian / BIT, layout, tables, parameter_sets[None, :contexts].copy(), bit_costs(tables), max(block_row, 1))
+    sets = parameter_sets[None, :contexts].copy()
+    how = Weighing(float(step), lagrangian / BIT, layout, tables, sets, bit_costs(tables), max(block_row, 1))
     paths = Paths(
         np.full((2, nodes), np.inf),
         np.zeros((2, nodes, contexts, 2), np.int64),

@@ -18,5 +18,5 @@ def quantize(values: npt.NDArray[Any], step: float, coding: TensorCoding, *, rdo
     """
     if rdo > 0:
         return optimised(values, step, coding, rdo * LAGRANGIAN)
-    indexes: npt.NDArray[np.int32] = np.rint(checked(values, step, coding) / np.float64(step)).astype(np.int32)
-    return indexes
+    scaled: npt.NDArray[np.float64] = checked(values, step, coding) / np.float64(step)
+    return np.rint(scaled, out=scaled).astype(np.int32)
