@@ -204,7 +204,7 @@ def coded_payload(header: DataUnitHeader, tensors: Mapping[str, TensorContent], 
     jobs = []
     for part in parts:
         content = tensors[part.id]
-        indexes = np.ascontiguousarray(content.indexes, dtype=np.int32).reshape(-1)
+        indexes = content.indexes.reshape(-1)
         jobs.append(TensorToCode(coding_of(part, header, interpretation), indexes, content.qp_delta, content.parameter_sets))
     codeword = encode_codeword(jobs)
     if header.scan_order == 0:
