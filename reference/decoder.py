@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 
+from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables
 from nnc_conformance.reference.errors import ModelError, Place, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
@@ -163,17 +164,19 @@ def decode(
     lenient: bool = False,
     threads: int = 1,
     kernel: str = "fast",
+    tables: Tables = DEFAULT,
 ) -> Decoded:
     """Decodes a bitstream (clauses 6, 9 and 10).
 
     Parameters come by topology_elem_id in stream order: int32 from NNR_PT_INT, float32 from the others, or as the unit's
     nnr_decompressed_data_format says. ``recombine``: a BLOCK's weight is given as G x H, scaled by its LS, in place of these.
+    ``kernel``: ``fast``, or ``plain``, the readable one; ``tables``: those of the coder, other than the standard's for mutants.
     Raises `StreamError` where a rule of the registry is broken; with ``lenient`` only for those of policy ``must``.
     """
     limits = limits or DecodeLimits()
     interpretation = interpretation or Interpretation()
     reports: list[StreamError] = []
-    payloads = DataUnitDecoder(interpretation, lenient, threads, reports, kernel)
+    payloads = DataUnitDecoder(interpretation, lenient, threads, reports, kernel, tables)
     decoding = _Decoding(limits, payloads, lenient, recombine, time.monotonic() + limits.seconds)
     context = StreamContext(limits, decoding.open_topology, decoding.open_quantization)
     for unit in read_units(stream, context, interpretation=interpretation, lenient=lenient, reports=reports):

@@ -8,6 +8,7 @@ import numpy as np
 
 from nnc_conformance.reference.entropy.codeword import decode_codeword
 from nnc_conformance.reference.entropy.coding import BinTrace, CodedTensor, CodewordError, EntryPoint, TensorCoding
+from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables
 from nnc_conformance.reference.errors import Place, StreamError
 from nnc_conformance.reference.interpretation import ColumnBlockScan, DataFormat, IntDqFlag, Interpretation
 from nnc_conformance.reference.quantization.reconstruction import (
@@ -98,6 +99,7 @@ class DataUnitDecoder:
     threads: int
     reports: list[StreamError]
     kernel: str = "fast"
+    tables: Tables = DEFAULT
 
     def tensors(self, unit: Unit, trace: BinTrace | None = None) -> Iterator[tuple[str, np.ndarray]]:
         """Yields (id, values) of the unit's tensors in coded order, in their decompressed data format; raises `StreamError`."""
@@ -139,7 +141,7 @@ class DataUnitDecoder:
         payload = unit.payload["cabac_codeword"]
         codings = [coding_of(part, header, self.interpretation) for part in parts]
         try:
-            decoded = decode_codeword(payload, codings, trace=trace, kernel=self.kernel, threads=self.threads)
+            decoded = decode_codeword(payload, codings, tables=self.tables, trace=trace, kernel=self.kernel, threads=self.threads)
         except CodewordError as error:
             detail = f"{error.detail}, in tensor {parts[error.index].id!r}"
             raise self._error(unit, error.rule, error.bit, error.element, detail) from None

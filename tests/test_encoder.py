@@ -102,7 +102,8 @@ def test_what_cannot_be_coded_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"qp_density": 8}, {"scan_order": 5}, {"unary_length": 0}, {"qp": 5000}, {"rdo": -1}, {"codebook": "x"}, {"rdo": float("nan")}]
+    "options",
+    [{"qp_density": 8}, {"scan_order": 5}, {"unary_length": 0}, {"qp": 5000}, {"rdo": -1}, {"codebook": "x"}, {"rdo": float("nan")}],
 )
 def test_options_out_of_range_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(EncodeError):
