@@ -29,6 +29,10 @@ def command(
     coverage = cover(find_streams(streams), jobs=jobs)
     if as_json is not None:
         atomic.write_text(as_json, json.dumps(document(coverage), ensure_ascii=False, indent=1) + "\n")
+    if html is not None:
+        from nnc_conformance.reports.coverage import write_coverage
+
+        page = write_coverage(coverage, html)
     broken = [name for name, measured in coverage.streams.items() if measured.error]
     for name in broken:
         typer.echo(f"broken: {name}: {coverage.streams[name].error}")
@@ -39,3 +43,5 @@ def command(
         rows.append([kind.value, f"{tallies[0].share:.2%}", *cells])
     print_table(["goals", "share", *(standing.value for standing in Standing)], rows)
     typer.echo(f"{len(coverage.streams)} streams, {len(broken)} of them broken")
+    if html is not None:
+        typer.echo(page)

@@ -66,6 +66,8 @@ ROWS: Final = tuple(
         ((BRANCH,), r"unit\.nnr_aggregate_unit_payload: .*", ".*", INFERRED, "NNR_AGG"),
         ((BRANCH,), f"{HEADER}(if payload_type != NNR_PT_BLOCK and multiple|operand of if: multiple)( #2)?", "true", INFERRED,
          "a dimension mapping"),
+        ((BRANCH,), r"data_unit\.check_decomposition: (if is_block and g_rows > 0|operand of if: is_block)", "false", INFERRED,
+         "dimensions of a G or H sent singly"),
         ((BRANCH,), f"{HEADER}if mapping is not None", "true", INFERRED, "a dimension mapping"),
         ((BRANCH,), r"data_unit\.check_mapping: .*", ".*", INFERRED, "a dimension mapping"),
         ((BRANCH,), f"{HEADER}(if parameter_types & DC and codebook_present|operand of if: codebook_present)", "true", INFERRED,

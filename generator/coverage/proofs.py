@@ -1,0 +1,222 @@
+"""Proofs that a goal cannot be met: each is run again whenever asked, on the tables, the structures' source or the decoder itself."""
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import import_module
+from itertools import product
+from math import prod
+from typing import Final
+
+import numpy as np
+
+from nnc_conformance.generator.coverage.goals import Key
+from nnc_conformance.reference import interpretation
+from nnc_conformance.reference.decoder import decode
+from nnc_conformance.reference.entropy.codeword import decode_codeword
+from nnc_conformance.reference.entropy.coding import CodewordError, TensorCoding
+from nnc_conformance.reference.entropy.plain import INITIAL_RANGE, INT32_MIN
+from nnc_conformance.reference.entropy.tables import CONTEXT_PARAMETER_SETS, LPS_RANGE_TABLE, STATE_STEP_TABLE
+from nnc_conformance.reference.errors import StreamError
+from nnc_conformance.reference.syntax.branches import STRUCTURES
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_BLOCK, DataUnitHeader
+
+Proof = Callable[[Key], bool]
+
+LEAST_UNARY: Final = 1
+
+
+@cache
+def renormalisations() -> dict[str, frozenset[int]]:
+    """The numbers of bits that each path can renormalise by: every range with every entry of its row."""
+    met: dict[str, set[int]] = {"MPS": set(), "LPS": set()}
+    for ivl_curr_range, column in product(range(256, INITIAL_RANGE + 1), range(32)):
+        lps_range = LPS_RANGE_TABLE[column + (ivl_curr_range & 0xE0)]
+        for path, after in (("LPS", lps_range), ("MPS", ivl_curr_range - lps_range)):
+            met[path].add(max(9 - after.bit_length(), 0))
+    return {path: frozenset(counts) for path, counts in met.items()}
+
+
+def never_renormalised(key: Key) -> bool:
+    """No range and table entry lead to that many bits (on that path, where the goal names one)."""
+    count, path = int(key.case.partition(" ")[0]), key.subject.rpartition(", ")[2]
+    possible = renormalisations()
+    return count not in possible.get(path, possible["MPS"] | possible["LPS"])
+
+
+@cache
+def reachable_sums(parameter_set: int) -> frozenset[int]:
+    """Every s = 16 * S0 + S1 that a context of a set can come to, by whatever bins: all pairs of states are walked."""
+    shift0, shift1, s, s0 = CONTEXT_PARAMETER_SETS[parameter_set]
+    steps = np.array(STATE_STEP_TABLE)
+    seen = np.zeros((512, 8192), np.bool_)
+    front = np.array([[s0, s - 16 * s0]])
+    while len(front):
+        seen[front[:, 0] + 256, front[:, 1] + 4096] = True
+        after = [
+            np.stack([
+                front[:, 0] + t * (steps[16 + ((t * front[:, 0]) >> 3)] >> (shift0 + 4)),
+                front[:, 1] + t * (steps[16 + ((t * front[:, 1]) >> 7)] >> shift1),
+            ], axis=1)
+            for t in (1, -1)
+        ]  # fmt: skip
+        front = np.unique(np.concatenate(after), axis=0)
+        front = front[~seen[front[:, 0] + 256, front[:, 1] + 4096]]
+    states = np.argwhere(seen) - (256, 4096)
+    return frozenset((16 * states[:, 0] + states[:, 1]).tolist())
+
+
+def prefix_too_long(key: Key) -> bool:
+    """The least magnitude with that many prefix bins of 1 does not fit int32; with one bin fewer it does."""
+    ones = next(int(word) for word in reversed(key.case.replace(")", "").replace("(", " ").split()) if word.isdigit())
+    return _magnitude(ones) > -INT32_MIN >= _magnitude(ones - 1)
+
+
+def last_prefix_context(_: Key) -> bool:
+    """A bin 1 in the last prefix context is the 31st: its magnitude does not fit int32, so that no such bin is met."""
+    return _magnitude(31) > -INT32_MIN
+
+
+def remainder_too_long(key: Key) -> bool:
+    """An abs_remainder of that many bits comes after as many prefix bins of 1."""
+    return _magnitude(int(key.subject.partition("(")[2].rstrip(")"))) > -INT32_MIN
+
+
+def _magnitude(prefix_ones: int) -> int:
+    """The least magnitude with so many prefix bins of 1: unary length 1, and a remainder of 0."""
+    return 1 + LEAST_UNARY + (1 << prefix_ones) - 1
+
+
+def codeword_too_short(_: Key) -> bool:
+    """No payload of 0 or 1 bytes decodes: each is tried, with the smallest tensor there is."""
+    coding = TensorCoding(1, 1, 0, False, LEAST_UNARY, 0)
+    return all(_codeword_fails(payload, coding) for payload in (b"", *(bytes([byte]) for byte in range(256))))
+
+
+def _codeword_fails(payload: bytes, coding: TensorCoding) -> bool:
+    try:
+        decode_codeword(payload, [coding])
+    except CodewordError:
+        return True
+    return False
+
+
+def refused_with(stream: bytes) -> str:
+    """The rule that a strict decoder refuses a stream by, empty where it decodes."""
+    try:
+        decode(stream)
+    except StreamError as error:
+        return error.rule
+    return ""
+
+
+def size_too_small(key: Key) -> bool:
+    """A unit of that size ends within its own size field, whatever follows."""
+    size, wide = int(key.case), "u(31)" in key.subject
+    field = (1 << 31 | size).to_bytes(4) if wide else size.to_bytes(2)
+    return all(refused_with(field + bytes([byte]) * 8) == "unit-size-min" for byte in range(256))
+
+
+def unit_type_refused(_: Key) -> bool:
+    """Each of the unit types that name no unit is refused as soon as it is read."""
+    return all(refused_with(bytes([0, 4, unit_type << 2, 0])) == "unit-type" for unit_type in range(7, 64))
+
+
+def settled_by_default(key: Key) -> bool:
+    """The test asks the interpretation only, and the default gives the other side."""
+    test = _test(key)
+    default = type("Asked", (), {"interpretation": interpretation.Interpretation()})
+    names = {**vars(interpretation), "w": default, "by_count": _by_count(default.interpretation)}
+    return str(bool(eval(test, names))).lower() != key.case
+
+
+def _by_count(chosen: interpretation.Interpretation) -> bool:
+    return chosen.unification_class_loop is interpretation.UnificationClassLoop.COUNT_CLASSES
+
+
+def _test(key: Key) -> str:
+    """What a branch tests, as it stands in the source."""
+    text = key.subject.partition(": ")[2]
+    return re.sub(r"^(operand of \w+: |choose by |if )", "", text)
+
+
+def _function(key: Key) -> ast.FunctionDef:
+    module, _, name = key.subject.partition(": ")[0].partition(".")
+    return function_in(module, name)
+
+
+def function_in(module: str, name: str) -> ast.FunctionDef:
+    """The syntax tree of a structure."""
+    tree = ast.parse(inspect.getsource(import_module(f"{STRUCTURES}.{module}")))
+    return next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+
+
+def _required(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
+    """The conditions that a structure requires of a stream, with their lines."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "w.require":
+            yield node.lineno, ast.unparse(node.args[1])
+
+
+def required_before(key: Key) -> bool:
+    """The structure requires what is tested, in as many words, before it tests it: the false side comes after a refusal only."""
+    test, function = _test(key), _function(key)
+    tests = [node.lineno for node in ast.walk(function) if isinstance(node, ast.IfExp | ast.If) and test in ast.unparse(node.test)]
+    return key.case == "false" and any(line < min(tests) and text == test for line, text in _required(function))
+
+
+def dimensions_required(key: Key) -> bool:
+    """``count`` is required to be above 0 before the loop over it."""
+    return key.case == "0 times" and any(text == "count > 0" for _, text in _required(_function(key)))
+
+
+def at_least_two(module: str, name: str) -> Proof:
+    """A proof that a structure's ``count`` is an unsigned element plus 2, so that no list of that many has none or one."""
+
+    def proof(_: Key) -> bool:
+        assigned = [node for node in ast.walk(function_in(module, name)) if isinstance(node, ast.Assign)]
+        values = [node.value for node in assigned if ast.unparse(node.targets[0]) == "count"]
+        return len(values) == 1 and _unsigned_plus_two(values[0])
+
+    return proof
+
+
+def _unsigned_plus_two(value: ast.expr) -> bool:
+    return (
+        isinstance(value, ast.BinOp)
+        and isinstance(value.op, ast.Add)
+        and ast.unparse(value.left).startswith(("w.u(", "w.ue("))
+        and ast.unparse(value.right) == "2"
+    )
+
+
+def appended_before(key: Key) -> bool:
+    """A piece is appended before the loops over the pieces."""
+    statements = _function(key).body
+    appended = [place for place, node in enumerate(statements) if ast.unparse(node).startswith("partial.pieces.append")]
+    loops = [place for place, node in enumerate(statements) if "in partial.pieces" in ast.unparse(node)]
+    return key.case == "0 times" and bool(appended) and all(appended[0] < place for place in loops)
+
+
+def header_has_more(_: Key) -> bool:
+    """Two elements or more of a unit's header are coded whatever it holds."""
+    unconditional = [
+        node
+        for node in function_in("unit", "nnr_unit_header").body
+        if isinstance(node, ast.Assign | ast.Expr) and "w.u(" in ast.unparse(node)
+    ]
+    return len(unconditional) >= 2
+
+
+def always_a_matrix(_: Key) -> bool:
+    """Every header has one matrix or two, none without rows: all payload types and parameter types, with all small dimensions."""
+    sizes = range(1, 4)
+    headers = [
+        DataUnitHeader(kind, ("w",), (rows, columns), False, None, None, None, 10, types, rank, g_rows, 0, (), None, None)
+        for kind, types in product(range(NNR_PT_BLOCK + 1), range(16))
+        for rows, columns, rank, g_rows in product(sizes, repeat=4)
+        if prod((rows, columns)) % g_rows == 0
+    ]
+    return all(len(header.matrices) in (1, 2) and all(matrix[0] for matrix in header.matrices) for header in headers)
