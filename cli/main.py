@@ -23,10 +23,13 @@ DEBUG: Final = "--debug"
 
 COMMANDS: Final[dict[str, str]] = {
     "run": "run",
+    "check-decoder": "check_decoder",
     "generate": "generate",
     "list": "list_vectors",
     "lint": "lint",
     "report": "report",
+    "coverage": "coverage",
+    "package": "package",
     "encode": "encode",
     "decode": "decode",
     "inspect": "inspect_stream",

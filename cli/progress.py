@@ -1,13 +1,12 @@
 """How a run shows that it goes on: a bar on a terminal, a line now and then elsewhere; failures at once in both."""
 
 import sys
-from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from nnc_conformance.cli.output import console, on_terminal
-from nnc_conformance.reports.summary import reproduce_command
 from nnc_conformance.reports.text import one_line
+from nnc_conformance.suites.invocation import Invocation
 from nnc_conformance.suites.outcomes import OUTCOMES
 from nnc_conformance.suites.runner import Progress
 
@@ -30,14 +29,14 @@ class View(Protocol):
         """Shows one step."""
 
 
-def view(arguments: Mapping[str, str], suite: str) -> View:
-    """The view that fits standard output; ``arguments`` are the --decoder arguments by name, ``suite`` the suite's as given."""
-    return _Bar(arguments, suite) if on_terminal() else _Lines(arguments, suite)
+def view(invocation: Invocation) -> View:
+    """The view that fits standard output; ``invocation`` tells how a failing case is run alone."""
+    return _Bar(invocation) if on_terminal() else _Lines(invocation)
 
 
 class _Failures:
-    def __init__(self, arguments: Mapping[str, str], suite: str) -> None:
-        self._arguments, self._suite = arguments, suite
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
         self.count = 0
 
     def lines(self, progress: Progress) -> list[str]:
@@ -46,14 +45,13 @@ class _Failures:
         if case is None or not OUTCOMES[case.outcome].fails:
             return []
         self.count += 1
-        command = reproduce_command(case, self._arguments[case.decoder], self._suite)
         told = f"{case.outcome.value}: {case.vector} on {case.decoder}: {case.message}"
-        return [one_line(told), f"    {one_line(command)}"]
+        return [one_line(told), f"    {one_line(self._invocation.command(case))}"]
 
 
 class _Lines:
-    def __init__(self, arguments: Mapping[str, str], suite: str) -> None:
-        self._failures = _Failures(arguments, suite)
+    def __init__(self, invocation: Invocation) -> None:
+        self._failures = _Failures(invocation)
         self._next = _SECONDS_BETWEEN_LINES
 
     def __enter__(self) -> Self:
@@ -73,11 +71,11 @@ class _Lines:
 
 
 class _Bar:
-    def __init__(self, arguments: Mapping[str, str], suite: str) -> None:
+    def __init__(self, invocation: Invocation) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
-        self._failures = _Failures(arguments, suite)
+        self._failures = _Failures(invocation)
         self._progress = RichProgress(
             BarColumn(),
             MofNCompleteColumn(),

@@ -2,14 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from nnc_conformance.cli.selection import FilterOption, LevelOption, SuiteArgument, read_levels
-
-if TYPE_CHECKING:
-    from nnc_conformance.suites.sandbox import Limits
 
 
 def command(
@@ -50,7 +47,8 @@ def command(
     from nnc_conformance.reports.results import load
     from nnc_conformance.reports.summary import build_report
     from nnc_conformance.suites.decoders.load import IN_TREE, load_decoders
-    from nnc_conformance.suites.runner import RunOptions
+    from nnc_conformance.suites.invocation import limits_of
+    from nnc_conformance.suites.runner import RunOptions, invocation_of
     from nnc_conformance.suites.runner import run as run_suite
     from nnc_conformance.suites.suite import DEFAULT_LEVELS, parse_filter, select
 
@@ -58,24 +56,11 @@ def command(
     wanted = [parse_filter(text) for text in filters or ()]
     decoders = load_decoders(decoder or [IN_TREE])
     chosen = select(suite, levels, wanted)
-    options = RunOptions(jobs=jobs, limits=_limits(time_limit, memory_limit), repeat=repeat, fail_fast=fail_fast, resume=resume)
+    options = RunOptions(jobs=jobs, limits=limits_of(time_limit, memory_limit), repeat=repeat, fail_fast=fail_fast, resume=resume)
     try:
-        with view({spec.name: spec.argument for spec in decoders}, str(suite or "")) as shown:
+        with view(invocation_of(chosen, decoders, options)) as shown:
             run_suite(chosen, decoders, output, levels=levels, filters=wanted, options=options, progress=shown.step)
     except KeyboardInterrupt:
         typer.echo("interrupted; --resume goes on from here", err=True)
     report = build_report([load(output)])
     return print_verdict(report, write_pages(report, output, RUN_PAGES))
-
-
-def _limits(time_limit: float | None, memory_limit: int | None) -> "Limits":
-    """The default limits with those that were given; processor time keeps its ratio to wall time."""
-    from nnc_conformance.suites.sandbox import Limits
-
-    given: dict[str, float | int] = {}
-    if time_limit is not None:
-        default = Limits()
-        given |= {"wall_seconds": time_limit, "cpu_seconds": time_limit * default.cpu_seconds / default.wall_seconds}
-    if memory_limit is not None:
-        given["memory_bytes"] = memory_limit << 20
-    return Limits.model_validate(given)

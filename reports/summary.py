@@ -1,6 +1,5 @@
 """What a report says, derived once from the results files: every renderer shows a `Report` and counts nothing itself."""
 
-import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
@@ -8,11 +7,10 @@ from typing import Any, Final
 from nnc_conformance.reports.report import Beside, Case, DecoderSummary, Group, Measured, Report, Row
 from nnc_conformance.reports.results import Loaded
 from nnc_conformance.reports.tally import STANDINGS, Standing, standing, tally
-from nnc_conformance.storage.suite_folder import built_in_root
 from nnc_conformance.storage.vector import CAPABILITIES, Level
+from nnc_conformance.suites.invocation import Invocation
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.result import AccuracyRow, CaseResult, Results, ResultsError, RunDocument, Verdict, case_id, close
-from nnc_conformance.suites.suite import DEFAULT_LEVELS
 
 CLAUSE_TITLES: Final[dict[str, str]] = {
     "6": "High-level syntax",
@@ -35,11 +33,15 @@ def build_report(sources: Sequence[Loaded]) -> Report:
     cases: list[Case] = []
     decoders: list[DecoderSummary] = []
     for source in sources:
-        for part in _by_decoder(source.results) if source.results is not None else ():
+        if source.results is None:
+            continue
+        repeat = source.results.suite.repeat
+        invocation = Invocation.of(source.run, repeat) if source.run is not None else Invocation("", {}, repeat=repeat)
+        for part in _by_decoder(source.results):
             info = part.decoders[0]
             if any(info.name == other.info.name for other in decoders):
                 raise ResultsError(f"{source.source}: decoder {info.name!r} stands in another of the results files as well")
-            own = [_case(result, source.run) for result in part.cases]
+            own = [_case(result, invocation) for result in part.cases]
             cases.extend(own)
             decoders.append(_summarise(part, own))
     order = {level: place for place, level in enumerate(Level)}
@@ -88,25 +90,14 @@ def flatten(value: Any, prefix: str = "") -> tuple[tuple[str, str], ...]:
     return ((prefix, str(value)),)
 
 
-def reproduce_command(case: CaseResult, decoder: str, suite: str) -> str:
-    """The shell command that runs this case alone; ``decoder`` and ``suite`` as they were given to the run."""
-    words = ["nnc-conformance", "run", *([suite] if suite else []), "--decoder", decoder]
-    if case.level not in DEFAULT_LEVELS:
-        words += ["--level", case.level.value]
-    return shlex.join([*words, "--filter", f"id={case.vector}"])
-
-
 def _environment(run: RunDocument) -> tuple[tuple[str, str], ...]:
-    return flatten(run.model_dump(mode="json", exclude={"format", "results_sha256", "logs", "decoders"})) + tuple(
+    return flatten(run.model_dump(mode="json", exclude={"format", "results_sha256", "logs", "decoders", "reproduce"})) + tuple(
         (f"decoder.{decoder.name}", decoder.argument) for decoder in run.decoders
     )
 
 
-def _case(result: CaseResult, run: RunDocument | None) -> Case:
-    arguments = {decoder.name: decoder.argument for decoder in run.decoders} if run is not None else {}
-    suite = run.suite if run is not None and run.suite != str(built_in_root()) else ""
-    command = reproduce_command(result, arguments.get(result.decoder, result.decoder), suite)
-    return Case(result, standing(result.level, result.provenance), OUTCOMES[result.outcome].fails, command)
+def _case(result: CaseResult, invocation: Invocation) -> Case:
+    return Case(result, standing(result.level, result.provenance), OUTCOMES[result.outcome].fails, invocation.command(result))
 
 
 def _by_decoder(results: Results) -> Iterable[Results]:

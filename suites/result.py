@@ -15,6 +15,7 @@ from nnc_conformance.storage.tensors import read_regular
 from nnc_conformance.storage.vector import Frozen, Level, Sha256, VectorId
 from nnc_conformance.suites.decoders.faults import Fault
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
+from nnc_conformance.suites.sandbox import Limits
 
 RESULTS_FILE: Final = "results.json"
 RUN_FILE: Final = "run.json"
@@ -293,9 +294,10 @@ class RunDocument(Frozen):
     python: str
     versions: dict[str, str]
     jobs: int
-    limits: dict[str, float]
+    limits: Limits
     network: str = Field(description='"none" where the decoders had no network, else why they had')
     logs: dict[str, CaseLog]
+    reproduce: dict[str, str] = Field(default_factory=dict, description="for each failing case the command that runs it alone")
 
 
 def results_text(results: Results) -> str:

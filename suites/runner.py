@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from nnc_conformance.storage import atomic, canonical_json
-from nnc_conformance.storage.suite_folder import StoredVector, Suite
+from nnc_conformance.storage.suite_folder import StoredVector, Suite, built_in_root
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.decoders.base import DecoderSpec
 from nnc_conformance.suites.decoders.faults import FAULTS, Fault
+from nnc_conformance.suites.invocation import Invocation
 from nnc_conformance.suites.journal import Entry, Journal, PlanIdentity
 from nnc_conformance.suites.judge import not_executed
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
@@ -66,25 +67,34 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class _Case:
+class Planned:
+    """A case to be executed: its task, vector and decoder."""
+
     task: Task
     stored: StoredVector
     decoder: DecoderSpec
 
     @property
     def id(self) -> str:
+        """The case's id."""
         return case_id(self.stored.vector.id, self.decoder.name)
 
 
-def _plan(suite: Suite, decoders: Sequence[DecoderSpec]) -> dict[str, _Case]:
+def plan(suite: Suite, decoders: Sequence[DecoderSpec]) -> dict[str, Planned]:
     """Returns every case by id, decoder by decoder."""
     hashes = {entry.id: entry.sha256 for entry in suite.manifest.vectors}
     cases = [
-        _Case(Task(level=s.vector.level, vector=s.vector.id, sha256=hashes[s.vector.id], decoder=index), s, decoder)
+        Planned(Task(level=s.vector.level, vector=s.vector.id, sha256=hashes[s.vector.id], decoder=index), s, decoder)
         for index, decoder in enumerate(decoders)
         for s in suite.vectors
     ]
     return {case.id: case for case in cases}
+
+
+def lost(case: Planned) -> CaseResult:
+    """Returns the result of a case that took the process of the harness with it."""
+    fault = Fault.HARNESS_ENDED
+    return not_executed(case.stored.vector, case.decoder, Outcome.CRASH, FAULTS[fault].what, fault)
 
 
 def identity(decoder: DecoderSpec) -> DecoderIdentity:
@@ -92,6 +102,12 @@ def identity(decoder: DecoderSpec) -> DecoderIdentity:
     return DecoderIdentity(
         name=decoder.name, version=decoder.version, kind=decoder.kind, capabilities=decoder.capabilities, declared=decoder.declared
     )
+
+
+def invocation_of(suite: Suite, decoders: Sequence[DecoderSpec], options: RunOptions) -> Invocation:
+    """Returns what a run is asked, in the command line's words."""
+    source = "" if suite.source == built_in_root() else str(suite.source)
+    return Invocation(source, {decoder.name: decoder.argument for decoder in decoders}, options.limits, options.repeat)
 
 
 def run(
@@ -112,8 +128,8 @@ def run(
     """
     options = options or RunOptions()
     output.mkdir(parents=True, exist_ok=True)
-    cases = _plan(suite, decoders)
-    plan = PlanIdentity(
+    cases = plan(suite, decoders)
+    run_identity = PlanIdentity(
         suite=SuiteIdentity(
             manifest_sha256=suite.manifest_sha256,
             levels=tuple(sorted(set(levels))),
@@ -126,11 +142,11 @@ def run(
         planned=tuple(cases),
     )
     started = _now()
-    journal = Journal(output, plan, started, resume=options.resume)
+    journal = Journal(output, run_identity, started, resume=options.resume)
     try:
         for name in (RESULTS_FILE, RUN_FILE):
             (output / name).unlink(missing_ok=True)
-        return _Run(suite, decoders, output, options, cases, plan, journal, started, progress).go()
+        return _Run(suite, decoders, output, options, cases, run_identity, journal, started, progress).go()
     finally:
         journal.close()
 
@@ -145,7 +161,7 @@ class _Run:
     decoders: Sequence[DecoderSpec]
     output: Path
     options: RunOptions
-    cases: dict[str, _Case]
+    cases: dict[str, Planned]
     plan: PlanIdentity
     journal: Journal
     started: str
@@ -179,18 +195,14 @@ class _Run:
             with Pool(setup, self.options.jobs) as pool:
                 for task, finished in pool.run(open_tasks):
                     name = case_id(task.vector, self.decoders[task.decoder].name)
-                    entry = Entry(case=finished.case, log=finished.log) if finished is not None else self._lost(self.cases[name])
+                    case, log = (finished.case, finished.log) if finished is not None else (lost(self.cases[name]), NO_LOG)
+                    entry = Entry(case=case, log=log)
                     entries[name] = entry
                     self.journal.add(entry.case, entry.log)
                     self.network = pool.network or NO_NETWORK
                     self.progress(Progress(len(entries), len(self.cases), time.monotonic() - began, entry.case, resumed))
                     if self.options.fail_fast and _failed(entry):
                         return
-
-    def _lost(self, case: _Case) -> Entry:
-        """Returns the entry of a case that took its parent with it."""
-        result = not_executed(case.stored.vector, case.decoder, Outcome.CRASH, FAULTS[Fault.HARNESS_ENDED].what, Fault.HARNESS_ENDED)
-        return Entry(case=result, log=NO_LOG)
 
     def _write(self, entries: dict[str, Entry], *, whole: bool) -> Results:
         """Writes both files; cases that were planned and not executed are `not_run`."""
@@ -212,9 +224,10 @@ class _Run:
         return results
 
     def _document(self, results_sha256: str, entries: dict[str, Entry]) -> RunDocument:
+        invocation = invocation_of(self.suite, self.decoders, self.options)
         return RunDocument(
             results_sha256=results_sha256,
-            suite=str(self.suite.source),
+            suite=invocation.suite,
             decoders=tuple(DecoderRun(name=d.name, argument=d.argument, command=" ".join(d.command)) for d in self.decoders),
             started=self.started,
             finished=_now(),
@@ -223,9 +236,10 @@ class _Run:
             python=platform.python_version(),
             versions={name: version(name) for name in _VERSIONS},
             jobs=self.options.jobs,
-            limits=self.options.limits.model_dump(),
+            limits=self.options.limits,
             network=self.network,
             logs={name: entry.log for name, entry in entries.items()},
+            reproduce={name: invocation.command(entry.case) for name, entry in entries.items() if _failed(entry)},
         )
 
 

@@ -228,8 +228,13 @@ class Child:
             self._silent = self._process.poll() is not None
             self._drain() if self._silent else self._pump()
 
-    def unread(self) -> bytes:
-        """Returns, after a look into the pipes, what it printed beyond the lines received."""
+    def unread(self, patience: float = 0.0) -> bytes:
+        """Returns what it printed beyond the lines received, after a look into the pipes; waits ``patience`` seconds for some to come."""
+        deadline = time.monotonic() + patience
+        while not self._talked and self._process.poll() is None and (left := deadline - time.monotonic()) > 0:
+            for key, _ in self._selector.select(left):
+                if key.data is not None:
+                    self._read(key.fd, key.fileobj, key.data)
         self._drain()
         return bytes(self._talked)
 

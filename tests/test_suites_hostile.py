@@ -9,6 +9,7 @@ import pytest
 from hostile import support
 
 from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.decoders.faults import Fault
 from nnc_conformance.suites.outcomes import Outcome
 from nnc_conformance.suites.result import CaseResult, load_run
 from nnc_conformance.suites.runner import RunOptions, run
@@ -37,41 +38,58 @@ def judged(root: Path, output: Path, argument: str, *filters: str, limits: Limit
     return [case for case in results.cases if case.decoder != toy]
 
 
-COMMANDS: dict[str, tuple[str, Outcome, str]] = {
-    "hangs": ("hang.py", Outcome.TIMEOUT, "longer than 1.5 s"),
-    "ignores SIGTERM": ("ignore_sigterm.py", Outcome.TIMEOUT, "longer than 1.5 s"),
-    "forks": ("forks.py", Outcome.LIMIT, "more than 32 processes"),
-    "segfaults": ("segfault.py", Outcome.CRASH, "killed by SIGSEGV"),
-    "allocates": ("allocate.py", Outcome.LIMIT, "resident memory passed 300 MiB"),
-    "allocates in children": ("allocate_in_children.py", Outcome.LIMIT, "resident memory passed 300 MiB"),
-    "writes a big file": ("big_file.py", Outcome.LIMIT, "more than 16 MiB written"),
-    "writes big files": ("big_files.py", Outcome.LIMIT, "more than 16 MiB written"),
-    "writes many files": ("many_files.py", Outcome.LIMIT, "more than 50 files written"),
-    "prints without end": ("flood.py", Outcome.LIMIT, "more than 16 MiB written"),
-    "writes garbage": ("garbage.py", Outcome.PROTOCOL, "the safetensors header claims"),
-    "writes nothing": ("no_output.py", Outcome.PROTOCOL, "no output was written"),
-    "writes two outputs": ("two_outputs.py", Outcome.PROTOCOL, "the outputs output.safetensors, output.npz, not one"),
-    "gives NaN": ("nan.py", Outcome.FAIL, "tensor 'a/weight'[0, 0]: expected 0.0 (0x00000000), got nan (0x7fc00000)"),
-    "gives a wrong name": ("rewrite.py a/weight a/Weight", Outcome.FAIL, "tensor 'a/Weight': extra, got float32 [3, 4]; 2 tensors"),
+COMMANDS: dict[str, tuple[str, Outcome, str, Fault]] = {
+    "hangs": ("hang.py", Outcome.TIMEOUT, "longer than 1.5 s", Fault.TIMEOUT),
+    "ignores SIGTERM": ("ignore_sigterm.py", Outcome.TIMEOUT, "longer than 1.5 s", Fault.TIMEOUT),
+    "forks": ("forks.py", Outcome.LIMIT, "more than 32 processes", Fault.LIMIT),
+    "segfaults": ("segfault.py", Outcome.CRASH, "killed by SIGSEGV", Fault.KILLED),
+    "allocates": ("allocate.py", Outcome.LIMIT, "resident memory passed 300 MiB", Fault.LIMIT),
+    "allocates in children": ("allocate_in_children.py", Outcome.LIMIT, "resident memory passed 300 MiB", Fault.LIMIT),
+    "writes a big file": ("big_file.py", Outcome.LIMIT, "more than 16 MiB written", Fault.LIMIT),
+    "writes big files": ("big_files.py", Outcome.LIMIT, "more than 16 MiB written", Fault.LIMIT),
+    "writes many files": ("many_files.py", Outcome.LIMIT, "more than 50 files written", Fault.LIMIT),
+    "prints without end": ("flood.py", Outcome.LIMIT, "more than 16 MiB written", Fault.LIMIT),
+    "writes garbage": ("garbage.py", Outcome.PROTOCOL, "the safetensors header claims", Fault.OUTPUT_UNREADABLE),
+    "writes nothing": ("no_output.py", Outcome.PROTOCOL, "no output was written", Fault.OUTPUT_MISSING),
+    "writes two outputs": ("two_outputs.py", Outcome.PROTOCOL, "the outputs output.safetensors, output.npz, not", Fault.OUTPUT_TWICE),
+    "gives NaN": ("nan.py", Outcome.FAIL, "tensor 'a/weight'[0, 0]: expected 0.0 (0x00000000), got nan (0x7fc00000)", Fault.WRONG_OUTPUT),
+    "gives a wrong name": (
+        "rewrite.py a/weight a/Weight",
+        Outcome.FAIL,
+        "tensor 'a/Weight': extra, got float32 [3, 4]; 2 tensors",
+        Fault.WRONG_OUTPUT,
+    ),
     "gives a wrong shape": (
         "rewrite.py [3,4] [4,3]",
         Outcome.FAIL,
         "tensor 'a/weight': shape, expected float32 [3, 4], got",
+        Fault.WRONG_OUTPUT,
     ),
-    "gives a wrong type": ("rewrite.py I32 F32", Outcome.FAIL, "tensor 'b': dtype, expected int32 [3], got float32 [3]; 2 tensors"),
-    "links out of its folder": ("symlink.py", Outcome.PROTOCOL, "output.safetensors: Too many levels of symbolic links"),
-    "links its folder elsewhere": ("folder_link.py", Outcome.PROTOCOL, "the case's folder was replaced"),
-    "gives a pipe": ("pipe.py", Outcome.PROTOCOL, "output.safetensors is not a regular file"),
-    "raises": ("traceback.py", Outcome.CRASH, "exit code 1"),
-    "kills its parent": ("kill_parent.py", Outcome.CRASH, "it ended the process of the harness that ran it"),
+    "gives a wrong type": (
+        "rewrite.py I32 F32",
+        Outcome.FAIL,
+        "tensor 'b': dtype, expected int32 [3], got float32 [3]; 2 tensors",
+        Fault.WRONG_OUTPUT,
+    ),
+    "links out of its folder": (
+        "symlink.py",
+        Outcome.PROTOCOL,
+        "output.safetensors: Too many levels of symbolic links",
+        Fault.OUTPUT_UNREADABLE,
+    ),
+    "links its folder elsewhere": ("folder_link.py", Outcome.PROTOCOL, "the case's folder was replaced", Fault.FOLDER_REPLACED),
+    "gives a pipe": ("pipe.py", Outcome.PROTOCOL, "output.safetensors is not a regular file", Fault.OUTPUT_UNREADABLE),
+    "raises": ("traceback.py", Outcome.CRASH, "exit code 1", Fault.EXIT_CODE),
+    "kills its parent": ("kill_parent.py", Outcome.CRASH, "it ended the process of the harness that ran it", Fault.HARNESS_ENDED),
 }
 
 
-@pytest.mark.parametrize(("script", "outcome", "message"), COMMANDS.values(), ids=COMMANDS.keys())
-def test_a_hostile_command(root: Path, tmp_path: Path, script: str, outcome: Outcome, message: str) -> None:
+@pytest.mark.parametrize(("script", "outcome", "message", "kind"), COMMANDS.values(), ids=COMMANDS.keys())
+def test_a_hostile_command(root: Path, tmp_path: Path, script: str, outcome: Outcome, message: str, kind: Fault) -> None:
     (case,) = judged(root, tmp_path, support.command(script), "id=good-000")
     assert case.outcome is outcome, case.message
     assert case.message.startswith(message)
+    assert case.fault is kind
 
 
 def test_cpu_time_is_bounded(root: Path, tmp_path: Path) -> None:
@@ -108,36 +126,41 @@ def test_there_is_no_network_where_the_kernel_allows(root: Path, tmp_path: Path)
     assert case.outcome is (Outcome.UNSUPPORTED if isolated else Outcome.PASS)
 
 
-FAULTS: dict[str, tuple[Outcome, str]] = {
-    "hangs": (Outcome.TIMEOUT, "longer than 1.5 s"),
-    "dies": (Outcome.CRASH, "exit code 3 in place of an answer"),
-    "segfaults": (Outcome.CRASH, "killed by SIGSEGV in place of an answer"),
-    "closes stdout": (Outcome.PROTOCOL, "it closed its standard output"),
-    "answers twice": (Outcome.PROTOCOL, "it wrote more than one answer to a request"),
-    "answers out of order": (Outcome.PROTOCOL, "an answer carries the id of another request"),
-    "prints garbage": (Outcome.PROTOCOL, "a line on standard output is no JSON"),
-    "prints binary": (Outcome.PROTOCOL, "a line on standard output is no JSON"),
-    "answers a list": (Outcome.PROTOCOL, "an answer is not as the protocol has it"),
-    "answers an unknown type": (Outcome.PROTOCOL, "an answer is not as the protocol has it"),
-    "answers without id": (Outcome.PROTOCOL, "an answer is not as the protocol has it: decoded.id: Field required"),
-    "answers a number for an id": (Outcome.PROTOCOL, "an answer is not as the protocol has it: decoded.id"),
-    "writes no output": (Outcome.PROTOCOL, "no output was written"),
-    "never ends its line": (Outcome.PROTOCOL, "a line on standard output is no JSON"),
-    "starts again": (Outcome.PROTOCOL, "decode was answered with started"),
-    "dies at start": (Outcome.CRASH, "at its start: exit code 7 in place of an answer"),
-    "speaks another protocol": (Outcome.PROTOCOL, "at its start: an answer is not as the protocol has it: started.protocol"),
-    "greets with an answer": (Outcome.PROTOCOL, "at its start: start was answered with decoded"),
+FAULTS: dict[str, tuple[Outcome, str, Fault]] = {
+    "hangs": (Outcome.TIMEOUT, "longer than 1.5 s", Fault.TIMEOUT),
+    "dies": (Outcome.CRASH, "exit code 3 in place of an answer", Fault.EXIT_CODE),
+    "segfaults": (Outcome.CRASH, "killed by SIGSEGV in place of an answer", Fault.KILLED),
+    "closes stdout": (Outcome.PROTOCOL, "it closed its standard output", Fault.STDOUT_CLOSED),
+    "answers twice": (Outcome.PROTOCOL, "it wrote more than one answer to a request", Fault.ANSWER_TWICE),
+    "answers out of order": (Outcome.PROTOCOL, "an answer carries the id of another request", Fault.ANSWER_ID),
+    "prints garbage": (Outcome.PROTOCOL, "a line on standard output is no JSON", Fault.ANSWER_JSON),
+    "prints binary": (Outcome.PROTOCOL, "a line on standard output is no JSON", Fault.ANSWER_JSON),
+    "answers a list": (Outcome.PROTOCOL, "an answer is not as the protocol has it", Fault.ANSWER_FORM),
+    "answers an unknown type": (Outcome.PROTOCOL, "an answer is not as the protocol has it", Fault.ANSWER_FORM),
+    "answers without id": (Outcome.PROTOCOL, "an answer is not as the protocol has it: decoded.id: Field required", Fault.ANSWER_FORM),
+    "answers a number for an id": (Outcome.PROTOCOL, "an answer is not as the protocol has it: decoded.id", Fault.ANSWER_FORM),
+    "writes no output": (Outcome.PROTOCOL, "no output was written", Fault.OUTPUT_MISSING),
+    "never ends its line": (Outcome.PROTOCOL, "a line on standard output is no JSON", Fault.ANSWER_JSON),
+    "starts again": (Outcome.PROTOCOL, "decode was answered with started", Fault.ANSWER_ORDER),
+    "dies at start": (Outcome.CRASH, "at its start: exit code 7 in place of an answer", Fault.EXIT_CODE),
+    "speaks another protocol": (
+        Outcome.PROTOCOL,
+        "at its start: an answer is not as the protocol has it: started.protocol",
+        Fault.ANSWER_FORM,
+    ),
+    "greets with an answer": (Outcome.PROTOCOL, "at its start: start was answered with decoded", Fault.ANSWER_ORDER),
 }
 
 
-@pytest.mark.parametrize(("fault", "outcome", "message"), [(name, *found) for name, found in FAULTS.items()], ids=FAULTS.keys())
-def test_a_hostile_worker(root: Path, tmp_path: Path, fault: str, outcome: Outcome, message: str) -> None:
+@pytest.mark.parametrize(("fault", "outcome", "message", "kind"), [(name, *found) for name, found in FAULTS.items()], ids=FAULTS.keys())
+def test_a_hostile_worker(root: Path, tmp_path: Path, fault: str, outcome: Outcome, message: str, kind: Fault) -> None:
     words = f'{sys.executable} -S {support.HERE / "worker_faults.py"} "{fault}"'
     cases = judged(root, tmp_path, support.decoder_toml(tmp_path, "hostile", "worker", words), "id=good-*")
     assert len(cases) == 2
     for case in cases:
         assert case.outcome is outcome, case.message
         assert case.message.startswith(message)
+        assert case.fault is kind
 
 
 FUNCTIONS: dict[str, Outcome] = {

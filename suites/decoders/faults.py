@@ -53,6 +53,7 @@ class Fault(StrEnum):
     FALSE_UNSUPPORTED = "false-unsupported"
     UNDECLARED = "undeclared"
     NOT_UNSUPPORTED = "not-unsupported"
+    NOTHING_DECLARED = "nothing-declared"
     NO_CATEGORY = "no-category"
     NOTHING_DECODED = "nothing-decoded"
 
@@ -177,6 +178,11 @@ FAULTS: Final[dict[Fault, FaultMeaning]] = {
     Fault.NOT_UNSUPPORTED: FaultMeaning(
         "it does not say unsupported where it does not support a stream",
         "Answer unsupported (exit code 69) on meeting an element that is not implemented.",
+        Weight.WARNING,
+    ),
+    Fault.NOTHING_DECLARED: FaultMeaning(
+        "it does not support everything, and declares nothing",
+        "List its capabilities in a decoder.toml: then it is asked for no others, and the report says what it was judged on.",
         Weight.WARNING,
     ),
     Fault.NO_CATEGORY: FaultMeaning(

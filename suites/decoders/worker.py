@@ -24,6 +24,8 @@ from nnc_conformance.suites.sandbox import BreachError, Child, Limits
 START_SECONDS: Final = 120.0
 """So long a worker may take to be ready, whatever a case may take."""
 _LAST_WORDS_SECONDS: Final = 1.0
+_SECOND_ANSWER_SECONDS: Final = 0.05
+"""So long a second answer to a worker's first request is waited for: one that answers twice is found at its first case."""
 
 
 class WorkerError(Exception):
@@ -126,7 +128,7 @@ class Worker:
             execution = refusal(self._spec, answer.model_dump(), answer.message, log_of(self._child, answer.message))
         else:
             execution = Execution(Ending.UNSUPPORTED, "it says that it does not support this", log=log_of(self._child, answer.message))
-        if self._child.unread():
+        if self._child.unread(_SECOND_ANSWER_SECONDS if self._asked == 1 else 0.0):
             raise WorkerError(Ending.PROTOCOL, Fault.ANSWER_TWICE, "it wrote more than one answer to a request")
         return execution
 
