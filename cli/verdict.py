@@ -16,5 +16,7 @@ def print_verdict(report: Report, page: Path) -> int:
         told = ", ".join(f"{count} {word}" for tone, (word, _) in TONES.items() if (count := counts.of_tone(tone)))
         share = f"conformance {figures.passed} of {figures.judged} ({figures.percent})"
         print(f"{one_line(decoder.info.name)}: {told or 'no case'}; {share}")
+        for claim in decoder.false_claims:
+            print(f"false claim: {one_line(claim)}")
     print(f"{HEADLINES[report.verdict][0]}: {one_line(report.headline)} {page}")
     return int(report.verdict.exit_code)

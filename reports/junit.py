@@ -39,6 +39,7 @@ def _suite(root: ElementTree.Element, report: Report, decoder: DecoderSummary) -
         "kind": decoder.info.kind,
         "verdict": decoder.verdict.value,
         "conformance": f"{decoder.conformance.passed} of {decoder.conformance.judged}",
+        **{f"false-claim.{number}": claim for number, claim in enumerate(decoder.false_claims)},
         **{f"{place}.{key}" if len(report.environment) > 1 else key: text for place, rows in report.environment for key, text in rows},
     }
     for name, value in named.items():

@@ -69,7 +69,8 @@ def _decoders(report: Report) -> list[str]:
         ]
         for decoder in report.decoders
     ]
-    return [_table(headings, rows)]
+    claims = [f"- False claim: {_plain(claim)}" for decoder in report.decoders for claim in decoder.false_claims]
+    return [_table(headings, rows), *(["\n".join(claims)] if claims else [])]
 
 
 def _group(report: Report, group: Group, title: str) -> list[str]:

@@ -26,13 +26,17 @@ class Case:
 
 @dataclass(frozen=True)
 class DecoderSummary:
-    """One decoder's figures: over everything, and by standing; ``absent`` are the ids of planned cases that have no result."""
+    """One decoder's figures: over everything, and by standing.
+
+    ``absent`` are the ids of planned cases that have no result, ``false_claims`` sentences on declared capabilities that no case bears out.
+    """
 
     info: DecoderIdentity
     verdict: Verdict
     total: Tally
     standings: dict[Standing, Tally]
     absent: tuple[str, ...]
+    false_claims: tuple[str, ...] = ()
 
     @property
     def conformance(self) -> Tally:

@@ -8,6 +8,7 @@ from nnc_conformance.reports.report import Beside, Case, DecoderSummary, Group, 
 from nnc_conformance.reports.results import Loaded
 from nnc_conformance.reports.tally import STANDINGS, Standing, standing, tally
 from nnc_conformance.storage.vector import CAPABILITIES, Level
+from nnc_conformance.suites.claims import contradicted
 from nnc_conformance.suites.invocation import Invocation
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.result import AccuracyRow, CaseResult, Results, ResultsError, RunDocument, Verdict, case_id, close
@@ -118,7 +119,7 @@ def _summarise(part: Results, cases: Sequence[Case]) -> DecoderSummary:
     standings = {kind: tally(case.result for case in cases if case.standing is kind) for kind in Standing}
     standings[Standing.CONFORMANCE] = standings[Standing.CONFORMANCE].plus(Outcome.NOT_RUN, len(absent))
     total = tally(case.result for case in cases).plus(Outcome.NOT_RUN, len(absent))
-    return DecoderSummary(part.decoders[0], part.verdict(), total, standings, absent)
+    return DecoderSummary(part.decoders[0], part.verdict(), total, standings, absent, tuple(map(str, contradicted(part))))
 
 
 def _overall(verdicts: Sequence[Verdict]) -> Verdict:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.outcomes import Outcome
 from nnc_conformance.suites.result import Results
 
@@ -15,6 +16,10 @@ class FalseClaim:
     decoder: str
     capability: str
     vectors: tuple[str, ...]
+
+    def __str__(self) -> str:
+        what = f"{self.capability} ({CAPABILITIES[self.capability]})"
+        return f"{self.decoder} declares {what}, and decodes none of the {len(self.vectors)} vectors rightly that need it and were run"
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def test_what_is_wrong_is_told(
 def test_a_false_claim_is_laid_to_the_capability_that_is_false(tmp_path: Path, table: Path, probes: Suite) -> None:
     check = checked(tmp_path, table, probes, ALL, wrong=["float"])
     (claim,) = [finding for finding in check.findings if finding.fault is Fault.FALSE_CLAIM]
-    assert claim.cause.startswith("float (")
+    assert claim.cause.startswith("oracle declares float (")
     (wrong,) = [finding for finding in check.findings if finding.fault is Fault.WRONG_OUTPUT]
     assert "probe-dq-float" in wrong.vectors
 

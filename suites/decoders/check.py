@@ -168,8 +168,7 @@ def judged(decoder: DecoderSpec, probed: Iterable[Probed], invocation: Invocatio
     oblige = [one for one in probed if one.good and not one.missing]
     passed = [Shown(one.case.vector, one.case.flags, one.decoded) for one in oblige]
     for claim in false_claims(decoder.name, decoder.capabilities if decoder.declared else (), passed):
-        cause = f"{claim.capability} ({CAPABILITIES[claim.capability]}) is declared, and none of its probes was decoded rightly"
-        yield Finding(Fault.FALSE_CLAIM, cause, claim.vectors)
+        yield Finding(Fault.FALSE_CLAIM, str(claim), claim.vectors)
     if not any(one.decoded for one in probed):
         yield Finding(Fault.NOTHING_DECODED, FAULTS[Fault.NOTHING_DECODED].what)
 
