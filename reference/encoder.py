@@ -325,21 +325,10 @@ def write_ndu(unit: Values, options: EncoderOptions) -> bytes:
 
 def encode_block(block: Block, parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> Values:
     """One NNR_PT_BLOCK: the weight, whole or as G and H, with its local scaling, batch norm and bias."""
-    arrays = {name: np.ascontiguousarray(parameters[name], dtype=np.float32) for name in block.ids}
-    dimensions = block.dimensions or arrays[block.ids[0]].shape
-    header = replace(
-        simple_header(NNR_PT_BLOCK, block.ids[0], dimensions, options.quantization, dq_flag=options.dq),
-        ids=block.ids,
-        parameter_types=block.parameter_types,
-        unary_length=options.unary_length,
-    )
-    if block.dimensions:
-        header = decomposed(header, arrays[block.ids[0]].shape)
-    if all(prod(matrix[1:]) > 1 for matrix in header.matrices):
-        header = replace(header, scan_order=options.scan_order)
+    header = block_header(block, parameters[block.ids[0]].shape, options)
     tensors = {}
     for part in coded_parts(header):
-        array = arrays[part.id]
+        array = np.ascontiguousarray(parameters[part.id], dtype=np.float32)
         if not np.isfinite(array).all() or array.size == 0:
             raise EncodeError(f"{part.id!r} in a block is empty or not finite")
         if array.size != prod(part.dimensions):
@@ -349,8 +338,18 @@ def encode_block(block: Block, parameters: Mapping[str, np.ndarray], options: En
     return data_unit(header, tensors)
 
 
-def decomposed(header: DataUnitHeader, g: tuple[int, ...]) -> DataUnitHeader:
-    """The header of a block whose weight is G x H; raises `EncodeError` where a G of that shape stands for no such tensor."""
-    if len(g) != 2 or 0 in g or prod(header.dimensions) % g[0]:
-        raise EncodeError(f"{header.ids[0]!r} of shape {g} is no G of a tensor of dimensions {header.dimensions}")
-    return replace(header, g_number_of_rows=g[0], decomposition_rank=g[1])
+def block_header(block: Block, shape: tuple[int, ...], options: EncoderOptions) -> DataUnitHeader:
+    """The header of an NNR_PT_BLOCK; ``shape``: of its weight, or of G. Raises `EncodeError` where that G stands for no such tensor."""
+    name, dimensions = block.ids[0], block.dimensions or shape
+    header = replace(
+        simple_header(NNR_PT_BLOCK, name, dimensions, options.quantization, dq_flag=options.dq),
+        ids=block.ids,
+        parameter_types=block.parameter_types,
+        unary_length=options.unary_length,
+    )
+    if block.dimensions:
+        if len(shape) != 2 or 0 in shape or prod(dimensions) % shape[0]:
+            raise EncodeError(f"{name!r} of shape {shape} is no G of a tensor of dimensions {dimensions}")
+        header = replace(header, g_number_of_rows=shape[0], decomposition_rank=shape[1])
+    scanned = all(prod(matrix[1:]) > 1 for matrix in header.matrices)
+    return replace(header, scan_order=options.scan_order) if scanned else header

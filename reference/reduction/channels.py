@@ -1,16 +1,19 @@
 """Which entries of which tensors belong to one output channel of a layer: followed through the graph to the layers that read it."""
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
-from onnx import NodeProto
+from onnx import NodeProto, numpy_helper
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.reduction.graph import Graph, attribute, described, output_axis, plain_gemm
-from nnc_conformance.reference.syntax.context import Shapes
+from nnc_conformance.reference.reduction.network import Array
+from nnc_conformance.reference.topology.tensors import has_data
+
+Parameters = Mapping[str, Array]
 
 ELEMENTWISE: Final = frozenset(
     {
@@ -57,10 +60,10 @@ class _ReachesOutputError(ModelError):
     """Channels reach an output of the graph, whose shape is to stay."""
 
 
-def prunable(graph: Graph, shapes: Shapes, layers: Collection[str], *, chosen: bool) -> dict[str, Channels]:
+def prunable(graph: Graph, parameters: Parameters, layers: Collection[str], *, chosen: bool) -> dict[str, Channels]:
     """The layers whose channels can be removed, by the name of their weight.
 
-    ``shapes``: of all parameters; ``layers``: the weights to look at. Layers that lead to the graph's outputs are left out; where they
+    ``parameters``: all that are coded; ``layers``: the weights to look at. Layers that lead to the graph's outputs are left out; where they
     were ``chosen`` by name, and for channels that reach what is not followed, a `ModelError` says which and where.
     """
     found = {}
@@ -69,7 +72,7 @@ def prunable(graph: Graph, shapes: Shapes, layers: Collection[str], *, chosen: b
         if name not in layers or (node.op_type == "Conv" and attribute(node, "group", 1) != 1):
             continue
         try:
-            found[name] = _follow(graph, node, shapes)
+            found[name] = _follow(graph, node, parameters)
         except _ReachesOutputError:
             if chosen:
                 raise
@@ -79,10 +82,10 @@ def prunable(graph: Graph, shapes: Shapes, layers: Collection[str], *, chosen: b
     return found
 
 
-def _follow(graph: Graph, layer: NodeProto, shapes: Shapes) -> Channels:
+def _follow(graph: Graph, layer: NodeProto, parameters: Parameters) -> Channels:
     """All that goes with the output channels of ``layer``."""
     name, axis = layer.input[1], output_axis(layer)
-    shape = shapes[name]
+    shape = parameters[name].shape
     if axis is None or len(shape) <= axis:
         raise ModelError(f"{name!r} of shape {shape} has no output channels")
     count, depthwise = shape[axis], list[str]()
@@ -95,7 +98,7 @@ def _follow(graph: Graph, layer: NodeProto, shapes: Shapes) -> Channels:
         if value in graph.outputs:
             raise _ReachesOutputError(f"the channels of {name!r} are an output of the graph")
         for node in graph.readers.get(value, ()):
-            step = _step(graph, node, value, layout, count)
+            step = _step(graph, node, value, layout, count, parameters)
             if step is None:
                 raise ModelError(
                     f"the channels of {name!r} reach {described(node)}, which pruning does not follow; name the layers to prune"
@@ -104,9 +107,9 @@ def _follow(graph: Graph, layer: NodeProto, shapes: Shapes) -> Channels:
             work += [(node.output[0], step.layout)] if step.layout else []
             depthwise += [node.output[0]] if step.depthwise else []
     for part in parts:
-        if not graph.owned(part.tensor) or part.tensor not in shapes:
+        if not graph.owned(part.tensor) or part.tensor not in parameters:
             raise ModelError(f"the channels of {name!r} reach {part.tensor!r}, which is no parameter of a single layer")
-        dims = shapes[part.tensor]
+        dims = parameters[part.tensor].shape
         if len(dims) <= max(part.axis, 0) or dims[part.axis] % count:
             raise ModelError(f"{part.tensor!r} of shape {dims} does not hold {count} channels of {name!r}")
     return Channels(count, tuple(parts), tuple(depthwise))
@@ -121,7 +124,7 @@ class _Step:
     depthwise: bool = False
 
 
-def _step(graph: Graph, node: NodeProto, value: str, layout: Layout, count: int) -> _Step | None:
+def _step(graph: Graph, node: NodeProto, value: str, layout: Layout, count: int, parameters: Parameters) -> _Step | None:
     """What a node does with channels that come in as ``value``; None where that is not known."""
     if any(name in graph.readers or name in graph.outputs for name in node.output[1:]):
         return None
@@ -137,7 +140,7 @@ def _step(graph: Graph, node: NodeProto, value: str, layout: Layout, count: int)
             return _Step(tuple(Share(name, 0) for name in node.input[1:5]), layout)
         case "Flatten" if attribute(node, "axis", 1) == 1:
             return _Step(layout=Layout.FEATURES)
-        case "Reshape" if maps and _keeps_channels(graph, node):
+        case "Reshape" if maps and _keeps_channels(graph, node, parameters):
             return _Step(layout=Layout.FEATURES)
         case "Conv" if maps:
             return _convolution(graph, node, count)
@@ -171,11 +174,9 @@ def _dims(graph: Graph, name: str) -> tuple[int, ...]:
     return tuple(graph.tensors[name].dims) if name in graph.tensors else ()
 
 
-def _keeps_channels(graph: Graph, node: NodeProto) -> bool:
-    """Whether a Reshape is to [N, rest] whatever the rest: its target is a tensor with data, [0, -1]."""
-    from onnx import numpy_helper
-
-    target: Any = graph.tensors.get(node.input[1])
-    if target is None or list(target.dims) != [2] or not (target.raw_data or target.int64_data):
-        return False
-    return list(numpy_helper.to_array(target)) == [0, -1]
+def _keeps_channels(graph: Graph, node: NodeProto, parameters: Parameters) -> bool:
+    """Whether a Reshape is to [N, rest] whatever the rest: its target is [0, -1]."""
+    target, values = node.input[1], parameters
+    if target in graph.tensors and has_data(graph.tensors[target]):
+        values = {target: numpy_helper.to_array(graph.tensors[target])}
+    return target in values and values[target].tolist() == [0, -1]

@@ -86,10 +86,11 @@ def checked(content: Any) -> Document:
 
     Raises `ModelError` for the first thing that is wrong: unknown tools and parameters, bad values, another order than clause 5.3.
     """
-    document = {"tools": content} if isinstance(content, Sequence) and not isinstance(content, str) else content
-    if not isinstance(document, Mapping) or not isinstance(document.get("tools"), Sequence):
+    document = content if isinstance(content, Mapping) else {"tools": content}
+    listed = document.get("tools")
+    if not isinstance(listed, Sequence) or isinstance(listed, str | bytes):
         raise ModelError("a pipeline is a list of tools, or a mapping with the list under 'tools'")
-    tools = [{"tool": entry} if isinstance(entry, str) else entry for entry in document["tools"]]
+    tools = [{"tool": entry} if isinstance(entry, str) else entry for entry in listed]
     for number, entry in enumerate(tools, start=1):
         name = entry.get("tool") if isinstance(entry, Mapping) else None
         if name not in TOOLS:

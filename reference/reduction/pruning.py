@@ -98,8 +98,7 @@ def thresholds(arrays: dict[str, Array], zeros: float) -> dict[str, float]:
 def prune(network: Network, settings: Pruning, aid: Aid) -> Reduction:
     """The tool; its map tells the share of parameters that went and the accuracy."""
     names = weights(network, settings.tensors)
-    shapes = {name: array.shape for name, array in network.parameters.items()}
-    found = prunable(Graph.of(network.topology), shapes, names, chosen=settings.tensors is not None)
+    found = prunable(Graph.of(network.topology), network.parameters, names, chosen=settings.tensors is not None)
 
     def reduce(ratio: float) -> Network:
         kept = {

@@ -56,7 +56,7 @@ def below_to_zero(array: Array, threshold: float) -> Array:
 
 def non_zero_ratio(arrays: Iterable[Array]) -> float:
     """Non-zero entries over all entries."""
-    counts = [(np.count_nonzero(array), array.size) for array in arrays]
+    counts = [(int(np.count_nonzero(array)), array.size) for array in arrays]
     return sum(found for found, _ in counts) / max(sum(size for _, size in counts), 1)
 
 

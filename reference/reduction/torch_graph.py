@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import torch
-from onnx import NodeProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 from torch.nn import functional
 
 from nnc_conformance.reference.errors import ModelError
@@ -20,22 +20,21 @@ Attributes = Mapping[str, Any]
 
 def run(graph: Graph, parameters: Mapping[str, Tensor], inputs: Mapping[str, Tensor]) -> Tensor:
     """The graph's first output for a batch of inputs; raises `ModelError` for an operator that is not in the table."""
-    known = {name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for name, tensor in graph.tensors.items() if has_data(tensor)}
-    values: dict[str, Tensor] = {**known, **parameters, **inputs}
+    known = {name: numpy_helper.to_array(tensor) for name, tensor in graph.tensors.items() if has_data(tensor)}
+    numbers = {name: torch.from_numpy(array.copy()) for name, array in known.items() if array.dtype.kind in "fib"}
+    values: dict[str, Tensor] = {**numbers, **parameters, **inputs}
     for node in graph.nodes:
         if node.op_type == "Constant":
             continue
         if node.op_type not in OPERATORS or node.domain not in ("", "ai.onnx"):
             raise ModelError(f"training does not know the operator of {described(node)}")
+        missing = [name for name in node.input if name and name not in values]
+        if missing:
+            raise ModelError(f"training does not know the value {missing[0]!r}, which {described(node)} takes")
         attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
         arguments = [values[name] if name else None for name in node.input]
         values[node.output[0]] = OPERATORS[node.op_type](attributes, *arguments)
     return values[graph.model.graph.output[0].name]
-
-
-def unknown_operators(nodes: tuple[NodeProto, ...]) -> list[str]:
-    """The nodes, described, that `run` would refuse."""
-    return [described(node) for node in nodes if node.op_type not in (*OPERATORS, "Constant") or node.domain not in ("", "ai.onnx")]
 
 
 def _padded(attributes: Attributes, x: Tensor, value: float) -> Tensor:

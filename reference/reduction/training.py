@@ -14,7 +14,7 @@ from nnc_conformance.reference.reduction.graph import Graph
 from nnc_conformance.reference.reduction.network import Array, Form, Network
 from nnc_conformance.reference.reduction.scoring import Samples
 from nnc_conformance.reference.reduction.tool import Fit
-from nnc_conformance.reference.topology.classes import Role, role
+from nnc_conformance.reference.topology.classes import CODINGS, Coding, Role, role
 
 Tensor = Any
 Tensors = dict[str, Tensor]
@@ -67,14 +67,10 @@ def retrained(
     weights' elements, by number, whose magnitudes stay equal (-1: free), signs kept; ``penalty``: added to the loss, from whole weights.
     """
     torch = torch_module()
-    from nnc_conformance.reference.reduction import torch_graph
-
-    graph = Graph.of(network.topology)
-    unknown = torch_graph.unknown_operators(graph.nodes)
-    if unknown:
-        raise ModelError(f"training does not know the operator of {unknown[0]}")
     names = [name for name in (trainable(network) if only is None else only) if name in network.parameters]
     fixed = {name: _tensor(torch, array) for name, array in network.parameters.items()}
+    if not names:
+        return network
     leaves = {name: fixed[name].clone().requires_grad_(True) for name in names}
     ties = {name: _Tie(torch, network.parameters[name], groups) for name, groups in (tied or {}).items() if name in leaves}
     leaves |= {name: tie.leaf for name, tie in ties.items()}
@@ -85,6 +81,30 @@ def retrained(
         values = fixed | {name: ties[name].whole() if name in ties else leaf for name, leaf in leaves.items()}
         return {name: value * masks[name] if name in masks else value for name, value in values.items()}
 
+    try:
+        _descend(torch, network, current, free, fit, samples, penalty)
+    except (RuntimeError, ValueError, IndexError, TypeError, KeyError) as error:
+        raise ModelError(f"the network cannot be trained: {str(error).splitlines()[0]}") from None
+    found = {name: array.detach().numpy() for name, array in current().items() if name in names}
+    for name, array in found.items():
+        if not np.isfinite(array).all():
+            raise ModelError(f"training leaves {name!r} without finite values; a lower learning rate may help")
+    return network.with_parameters(found)
+
+
+def _descend(
+    torch: Any,
+    network: Network,
+    current: Callable[[], Tensors],
+    free: list[Tensor],
+    fit: Fit,
+    samples: Samples,
+    penalty: Penalty | None,
+) -> None:
+    """Trains what is free in ``current`` parameters."""
+    from nnc_conformance.reference.reduction import torch_graph
+
+    graph = Graph.of(network.topology)
     inputs = {name: _tensor(torch, array) for name, array in samples.inputs.items()}
     labels = torch.from_numpy(np.ascontiguousarray(samples.labels, np.int64))
     order = torch.Generator().manual_seed(fit.seed)
@@ -102,14 +122,12 @@ def retrained(
             loss.backward()
             optimizer.step()
             schedule.step()
-    with torch.no_grad():
-        found = current()
-    return network.with_parameters({name: found[name].numpy() for name in names})
 
 
 def _tensor(torch: Any, array: Array) -> Tensor:
-    floating = role(array) is not Role.OTHER or array.dtype.kind == "f"
-    return torch.from_numpy(np.array(array, np.float32 if floating else None, copy=True))
+    """A copy for PyTorch: float32, or int64."""
+    floating = CODINGS.get(array.dtype) is Coding.QUANTIZED or array.dtype.kind == "f"
+    return torch.from_numpy(np.array(array, np.float32 if floating else np.int64))
 
 
 def _whole(network: Network, values: Tensors) -> Tensors:
