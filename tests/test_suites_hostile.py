@@ -31,10 +31,12 @@ def judged(root: Path, output: Path, argument: str, *filters: str, limits: Limit
     """Runs a decoder with a good one beside it, which must not notice."""
     suite = select(root, LEVELS, [parse_filter(text) for text in filters])
     decoders = support.decoders(argument, support.command("toy.py"))
+    before = set(psutil.Process().children(recursive=True))
     results = run(suite, decoders, output, levels=LEVELS, options=RunOptions(jobs=2, limits=limits))
+    left = set(psutil.Process().children(recursive=True)) - before
     toy = decoders[1].name
     assert {case.outcome for case in results.cases if case.decoder == toy} == {Outcome.PASS}
-    assert not [process for process in psutil.Process().children(recursive=True) if process.status() != psutil.STATUS_ZOMBIE]
+    assert not [process for process in left if process.status() != psutil.STATUS_ZOMBIE]
     return [case for case in results.cases if case.decoder != toy]
 
 
