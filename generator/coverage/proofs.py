@@ -8,6 +8,7 @@ from functools import cache
 from importlib import import_module
 from itertools import product
 from math import prod
+from types import SimpleNamespace
 from typing import Final
 
 import numpy as np
@@ -127,7 +128,7 @@ def unit_type_refused(_: Key) -> bool:
 def settled_by_default(key: Key) -> bool:
     """The test asks the interpretation only, and the default gives the other side."""
     test = _test(key)
-    default = type("Asked", (), {"interpretation": interpretation.Interpretation()})
+    default = SimpleNamespace(interpretation=interpretation.Interpretation())
     names = {**vars(interpretation), "w": default, "by_count": _by_count(default.interpretation)}
     return str(bool(eval(test, names))).lower() != key.case
 
