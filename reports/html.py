@@ -18,12 +18,12 @@ from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
 
 def render_html(report: Report) -> str:
     """The report as one HTML document without a single reference to anything outside it."""
-    style, script = _resource("report.css"), _resource("report.js")
+    style, script = resource("report.css"), resource("report.js")
     policy = (
-        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        f"default-src 'none'; style-src '{style_digest(style)}'; script-src '{style_digest(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    return _environment().get_template("report.html.jinja").render(report=report, style=Markup(style), script=Markup(script), policy=policy)
+    return environment().get_template("report.html.jinja").render(report=report, style=Markup(style), script=Markup(script), policy=policy)
 
 
 def strips(report: Report, decoder: DecoderSummary) -> list[tuple[str, Tally, Field]]:
@@ -41,20 +41,21 @@ def numbers_of(report: Report) -> dict[str, int]:
     return {decoder.info.name: number for number, decoder in enumerate(report.decoders)}
 
 
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """The text of a file among the templates."""
     return files("nnc_conformance.reports.templates").joinpath(name).read_text(encoding="utf-8")
 
 
-def _digest(text: str) -> str:
+def style_digest(text: str) -> str:
+    """What a content security policy allows an inline style or script by."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(_resource), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.finalize = lambda value: visible(value) if type(value) is str else value
-    environment.globals.update(
+def environment() -> Environment:
+    """The templates' environment: everything is escaped, and made visible."""
+    made = Environment(loader=FunctionLoader(resource), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.finalize = lambda value: visible(value) if type(value) is str else value
+    made.globals.update(
         bar=bar,
         mark=mark,
         strips=strips,
@@ -67,4 +68,4 @@ def _environment() -> Environment:
         headlines=HEADLINES,
         field_width=FIELD_WIDTH,
     )
-    return environment
+    return made

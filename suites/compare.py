@@ -42,7 +42,8 @@ def distances(expected: NDArray[Any], actual: NDArray[Any]) -> NDArray[np.uint64
     if _is_float(expected.dtype):
         numbers = ~(np.isnan(expected) | np.isnan(actual)).reshape(-1)
         left, right = left[numbers], right[numbers]
-    return (np.maximum(left, right) - np.minimum(left, right)).astype(np.uint64)
+    apart: NDArray[np.uint64] = (np.maximum(left, right) - np.minimum(left, right)).astype(np.uint64)
+    return apart
 
 
 def max_ulp(expected: NDArray[Any], actual: NDArray[Any]) -> int | None:

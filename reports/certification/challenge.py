@@ -1,0 +1,36 @@
+"""The fresh challenge: streams that nobody has seen before, drawn, decoded and compared on the spot."""
+
+import tempfile
+from pathlib import Path
+
+from nnc_conformance.generator import stress
+from nnc_conformance.reports.certification.certificate import Challenge, certified_case, challenge_seed, expectation_of
+from nnc_conformance.reports.certification.decoder_files import decoder_files
+from nnc_conformance.storage.suite_folder import load_suite, write_manifest, write_vector
+from nnc_conformance.storage.vector import Level, Vector
+from nnc_conformance.suites.decoders.base import DecoderSpec
+from nnc_conformance.suites.runner import RunOptions, run
+
+
+def challenge(spec: DecoderSpec, results_sha256: str, nonce: str, count: int, options: RunOptions | None = None) -> Challenge:
+    """Draws ``count`` streams within what the decoder declares, lets it decode them, and compares.
+
+    Raises `StressError` where it declares no payload type, and what `run` raises.
+    """
+    seed = challenge_seed(nonce, results_sha256, decoder_files(spec))
+    with tempfile.TemporaryDirectory(prefix="nnc-conformance-challenge-") as scratch:
+        root = Path(scratch) / "suite"
+        vectors: dict[str, Vector] = {}
+        for made in stress.vectors(seed, count, frozenset(spec.capabilities)):
+            write_vector(root, made.vector, made.files)
+            vectors[made.vector.id] = made.vector
+        write_manifest(root, vectors.values())
+        results = run(load_suite(root), [spec], Path(scratch) / "results", levels=[Level.STRESS], options=options)
+    cases = tuple(certified_case(vectors[result.vector], result) for result in results.cases)
+    return Challenge(grammar=stress.GRAMMAR, nonce=nonce, cases=cases)
+
+
+def is_drawn_so(drawn: Challenge, seed: int, capabilities: frozenset[str]) -> bool:
+    """Draws the streams of a challenge again, and says whether they are the same, in the same order, and must give the same."""
+    fresh = [expectation_of(made.vector) for made in stress.vectors(seed, len(drawn.cases), capabilities)]
+    return [case.expectation for case in drawn.cases] == fresh

@@ -1,0 +1,188 @@
+"""Issuing certificates: from a results file, the suite that it was judged by, and the decoder at hand."""
+
+import datetime
+import hashlib
+import secrets
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from nnc_conformance.reference.errors import ModelError, NNCError
+from nnc_conformance.reports.certification.certificate import (
+    CERTIFICATE_FILE,
+    PAGE_FILE,
+    Certificate,
+    CertificateBody,
+    CertifiedCase,
+    CertifiedDecoder,
+    CertifiedSuite,
+    WithdrawnVector,
+    certified_case,
+    headline,
+)
+from nnc_conformance.reports.certification.challenge import challenge
+from nnc_conformance.reports.certification.decoder_files import decoder_files
+from nnc_conformance.reports.certification.judgement import reasons
+from nnc_conformance.reports.certification.page import render_certificate
+from nnc_conformance.reports.certification.policy import Policy
+from nnc_conformance.reports.certification.withdrawals import Withdrawals
+from nnc_conformance.storage import atomic
+from nnc_conformance.storage.sealed import canonical_text, seal
+from nnc_conformance.storage.signing import Purpose
+from nnc_conformance.storage.suite_folder import Suite, SuiteError, built_in_root
+from nnc_conformance.storage.tensors import read_regular
+from nnc_conformance.suites.decoders.base import DecoderSpec
+from nnc_conformance.suites.decoders.load import load_decoder
+from nnc_conformance.suites.result import RESULTS_BYTES, RESULTS_FILE, Results, ResultsError, load_results, load_run
+from nnc_conformance.suites.runner import RunOptions, identity
+from nnc_conformance.suites.suite import SelectionError, select
+
+DISTRIBUTION: Final = "nnc-conformance"
+NONCE_BYTES: Final = 16
+
+
+class IssueError(NNCError):
+    """What a certificate needs is not there, or does not belong together."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is to be certified: results with their hash, the suite that they name, and the decoder that is there to be challenged."""
+
+    results: Results
+    results_sha256: str
+    suite: Suite
+    decoder: DecoderSpec
+
+
+def gather(path: Path, policy: Policy, *, decoder: str | None = None, argument: str | None = None, suite: Path | None = None) -> Evidence:
+    """Reads a results file or folder, and finds what it was made with.
+
+    ``decoder`` names one of several; ``argument`` and ``suite`` stand in for what run.json says of decoder and suite. Raises `IssueError`
+    where one is missing or is not the one in the results, `ResultsError`, `SuiteError`, `DecoderError`.
+    """
+    results = load_results(path)
+    names = [one.name for one in results.decoders]
+    if decoder is None and len(names) != 1:
+        raise IssueError(f"{path} has the decoders {', '.join(names)}: say which one by --name")
+    name = decoder if decoder is not None else names[0]
+    if name not in names:
+        raise IssueError(f"{path} has no decoder {name!r}; there are {', '.join(names)}")
+    spec = load_decoder(argument or _argument(path, name)).model_copy(update={"name": name})
+    judged = next(one for one in results.decoders if one.name == name)
+    if identity(spec) != judged:
+        raise IssueError(f"the decoder {spec.argument!r} is {spec.name} {spec.version} with other claims than {name!r} in the results")
+    return Evidence(results, _sha256(path), _suite(path, results, policy, suite), spec)
+
+
+def _sha256(path: Path) -> str:
+    file = path / RESULTS_FILE if path.is_dir() else path
+    try:
+        return hashlib.sha256(read_regular(file, max_bytes=RESULTS_BYTES)).hexdigest()
+    except ModelError as error:
+        raise ResultsError(str(error)) from None
+
+
+def _argument(path: Path, name: str) -> str:
+    folder = path if path.is_dir() else path.parent
+    try:
+        return next(one.argument for one in load_run(folder).decoders if one.name == name)
+    except (ResultsError, StopIteration):
+        raise IssueError(f"no run.json beside the results says how {name!r} is started: give --decoder") from None
+
+
+def _suite(path: Path, results: Results, policy: Policy, given: Path | None) -> Suite:
+    """The suite that the results name by its hash, with the vectors of the policy's levels."""
+    for place in [given] if given is not None else _likely_suites(path):
+        try:
+            suite = select(place, policy.levels)
+        except (SuiteError, SelectionError):
+            if place == given:
+                raise
+            continue
+        if suite.manifest_sha256 == results.suite.manifest_sha256:
+            return suite
+    raise IssueError(f"no suite with the manifest {results.suite.manifest_sha256} that the results name is at hand: give --suite")
+
+
+def _likely_suites(path: Path) -> list[Path]:
+    """What run.json says, and the built-in suite."""
+    try:
+        said = load_run(path if path.is_dir() else path.parent).suite
+    except ResultsError:
+        said = ""
+    return [*([Path(said)] if said else []), built_in_root()]
+
+
+@dataclass(frozen=True)
+class Issued:
+    """What came of it: the body, why it may not be certified (empty: it may), and the certificate where it may."""
+
+    body: CertificateBody
+    reasons: tuple[str, ...]
+    certificate: Certificate | None
+
+
+def issue(
+    evidence: Evidence,
+    policy: Policy,
+    *,
+    today: datetime.date,
+    key: Ed25519PrivateKey | None = None,
+    nonce: str | None = None,
+    issuer: str = "",
+    withdrawals: Withdrawals | None = None,
+    options: RunOptions | None = None,
+) -> Issued:
+    """Challenges the decoder with fresh streams, judges all that is there, and seals a certificate where nothing speaks against it."""
+    drawn = challenge(evidence.decoder, evidence.results_sha256, nonce or secrets.token_hex(NONCE_BYTES), policy.challenge, options)
+    spec = evidence.decoder
+    decoder = CertifiedDecoder(
+        name=spec.name, version=spec.version, kind=spec.kind, capabilities=spec.capabilities, files=decoder_files(spec)
+    )
+    cases = _cases(evidence)
+    body = CertificateBody(
+        headline=headline(policy, decoder, signed=key is not None),
+        issued=today,
+        issuer=issuer,
+        tool=f"{DISTRIBUTION} {version(DISTRIBUTION)}",
+        policy=policy,
+        suite=CertifiedSuite(manifest_sha256=evidence.suite.manifest_sha256, vectors=len(evidence.suite.vectors)),
+        decoder=decoder,
+        results_sha256=evidence.results_sha256,
+        cases=cases,
+        challenge=drawn,
+        withdrawn=_withdrawn(cases, withdrawals),
+    )
+    found = [*reasons(body, today, signed=key is not None)]
+    if evidence.results.closing is None:
+        found.insert(0, "the results have no closing record: the run did not end")
+    if found:
+        return Issued(body, tuple(found), None)
+    sealed = seal(body, Purpose.CERTIFICATE, key)
+    return Issued(body, (), Certificate(body=sealed.body, seal=sealed.seal))
+
+
+def _cases(evidence: Evidence) -> tuple[CertifiedCase, ...]:
+    given = {case.vector: case for case in evidence.results.cases if case.decoder == evidence.decoder.name}
+    return tuple(
+        certified_case(stored.vector, given[stored.vector.id])
+        for stored in evidence.suite.vectors
+        if stored.vector.id in given and given[stored.vector.id].revision == stored.vector.revision
+    )
+
+
+def _withdrawn(cases: tuple[CertifiedCase, ...], withdrawals: Withdrawals | None) -> tuple[WithdrawnVector, ...]:
+    there = {(case.vector, case.revision) for case in cases}
+    return tuple(one for one in withdrawals.body.vectors if (one.vector, one.revision) in there) if withdrawals is not None else ()
+
+
+def write_certificate(certificate: Certificate, folder: Path) -> Path:
+    """Writes certificate.json and certificate.html into ``folder``, made if needed; returns the first. Raises `OSError`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(folder / CERTIFICATE_FILE, canonical_text(certificate))
+    atomic.write_text(folder / PAGE_FILE, render_certificate(certificate))
+    return folder / CERTIFICATE_FILE

@@ -1,0 +1,72 @@
+"""The rules of certification, as data."""
+
+import datetime
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from nnc_conformance.reference.errors import ModelError, NNCError
+from nnc_conformance.storage.tensors import read_regular
+from nnc_conformance.storage.vector import CAPABILITIES, Frozen, Level, VectorId
+
+POLICY_BYTES: Final = 1 << 20
+UNCOUNTED: Final = (Level.DISPUTED, Level.INFERRED)
+"""Levels that no certificate counts."""
+
+
+class PolicyError(NNCError):
+    """A policy file cannot be read, or asks for what a certificate must not count."""
+
+
+def _levels(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    if not levels or set(levels) & set(UNCOUNTED) or len(set(levels)) != len(levels):
+        raise ValueError(f"levels are one or more, each once, and none of {', '.join(UNCOUNTED)}")
+    return levels
+
+
+def _known(capabilities: tuple[str, ...]) -> tuple[str, ...]:
+    if unknown := sorted(set(capabilities) - set(CAPABILITIES)):
+        raise ValueError(f"no capability is named {', '.join(unknown)}")
+    return capabilities
+
+
+class Waiver(Frozen):
+    """Lets a vector fail, for a reason, up to and with a day."""
+
+    vector: VectorId
+    reason: str = Field(min_length=1)
+    expires: datetime.date
+
+
+class Policy(Frozen):
+    """What must be shown: levels that must pass, capabilities that must be declared, fresh streams; and what is waived."""
+
+    format: Literal["nnc-policy/1"] = "nnc-policy/1"
+    name: str = Field(min_length=1, max_length=200)
+    levels: Annotated[tuple[Level, ...], AfterValidator(_levels)]
+    capabilities: Annotated[tuple[str, ...], AfterValidator(_known)] = ()
+    challenge: int = Field(ge=1, le=10_000)
+    waivers: tuple[Waiver, ...] = ()
+
+    def waiver(self, vector: str, today: datetime.date) -> Waiver | None:
+        """Returns the waiver of a vector that still holds."""
+        return next((waiver for waiver in self.waivers if waiver.vector == vector and today <= waiver.expires), None)
+
+
+def load_policy(path: Path | None) -> Policy:
+    """Reads a policy file, or (None) the built-in one; raises `PolicyError`."""
+    try:
+        data = _built_in() if path is None else read_regular(path, max_bytes=POLICY_BYTES)
+        return Policy.model_validate(tomllib.loads(data.decode()))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise PolicyError(f"{path}: {'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}") from None
+    except (ModelError, ValueError, RecursionError) as error:
+        raise PolicyError(f"{path}: {error}") from None
+
+
+def _built_in() -> bytes:
+    return files("nnc_conformance.reports.certification").joinpath("policy.toml").read_bytes()
