@@ -8,10 +8,8 @@ import nox
 PEER_SETUP = Path(__file__).parent / "tests" / "peer" / "setup"
 
 
-@nox.session
-def peer(session: nox.Session) -> None:
-    """Interoperability with the independent codec: its environment is made once, or NNC_PEER_PYTHON names a ready one."""
-    session.install("-e", ".[dev]")
+def peer_python(session: nox.Session) -> str:
+    """Python of the independent codec's environment, which is made once; or NNC_PEER_PYTHON names a ready one."""
     python = os.environ.get("NNC_PEER_PYTHON")
     if python is None:
         venv = Path(session.cache_dir).absolute() / "peer"
@@ -19,4 +17,19 @@ def peer(session: nox.Session) -> None:
         if not (venv / "complete").exists():
             session.run(str(PEER_SETUP), str(venv), external=True)
             (venv / "complete").touch()
-    session.run("pytest", "tests/interop", *session.posargs, env={"NNC_PEER_PYTHON": python})
+    return python
+
+
+@nox.session
+def peer(session: nox.Session) -> None:
+    """Interoperability with the independent codec: sixty streams of the matrix through one process of it."""
+    session.install("-e", ".[dev]")
+    session.run("pytest", "tests/interop", *session.posargs, env={"NNC_PEER_PYTHON": peer_python(session)})
+
+
+@nox.session(default=False)
+def interop(session: nox.Session) -> None:
+    """The whole interoperability matrix; writes docs/interop.md, docs/interop-streams.csv and docs/disputed.md."""
+    session.install("-e", ".[dev]")
+    environment = {"NNC_PEER_PYTHON": peer_python(session), "PYTHONPATH": str(Path(__file__).parent / "tests")}
+    session.run("python", "-m", "interop.matrix", *session.posargs, env=environment)
