@@ -124,10 +124,15 @@ class Facts:
         return tuple(meaning for meaning, shows in INFERRED.items() if any(map(shows, self.by_unit.values())))
 
     @property
+    def provenance_of_elements(self) -> Provenance:
+        """The weakest source among the elements met, and the one at which an error ended it, whatever they mean."""
+        last = () if self.error is None else (self.error.place.element.partition("[")[0],)
+        return weakest(Provenance.VERIFIED, *(ELEMENTS[name].provenance for name in (*self.names, *last)))
+
+    @property
     def provenance(self) -> Provenance:
         """The weakest source among all that was met."""
-        rows = (ELEMENTS[name].provenance for name in self.names)
-        return weakest(Provenance.VERIFIED, *rows, *(Provenance.INFERRED for _ in self.inferred))
+        return weakest(self.provenance_of_elements, *(Provenance.INFERRED for _ in self.inferred))
 
 
 def met_in(stream: bytes, *, lenient: bool = False) -> Facts:

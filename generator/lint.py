@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Final
 
 from nnc_conformance.generator.facts import Facts, met_in
-from nnc_conformance.generator.making import decoded_or_none, outputs_by_choice
+from nnc_conformance.generator.making import RecipeError, decoded_or_none, lenient_output, outputs_by_choice, provenance_of
 from nnc_conformance.reference.decoder import Decoded
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.syntax.rules import Provenance
+from nnc_conformance.reference.syntax.rules import RULES, Provenance
 from nnc_conformance.storage import canonical_json
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, files_of, load_suite, stored_file
 from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Frozen, Level, Manifest, StoredFile, Vector
 
+CERTIFIED: Final = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.STRESS)
+"""The levels that rest on verified and published facts alone."""
 CORE_BYTES: Final = 8 << 20
 CORE_VECTORS: Final = 400
 
@@ -56,7 +58,8 @@ def lint(root: Path, against: Manifest | None = None) -> list[Finding]:
         findings += [Finding(where, message) for where, message in revision_findings(suite.manifest, against)]
     for stored in suite.vectors:
         stream = stored.read(stored.vector.stream)
-        case = Case(stored, stream, decoded_or_none(stream, Interpretation()), met_in(stream))
+        facts = met_in(stream, lenient=stored.vector.negative is not None)
+        case = Case(stored, stream, decoded_or_none(stream, Interpretation()), facts)
         findings += [Finding(stored.vector.id, message) for check in CHECKS for message in check(case)]
     return findings
 
@@ -118,11 +121,30 @@ def same_file(file: StoredFile | None, data: bytes | None) -> bool:
     return file == (None if data is None else stored_file(file.name if file else "none", data))
 
 
+def refusals_hold(case: Case) -> Iterator[str]:
+    """A negative vector breaks its rule and no other; what a lenient decoder gives is as stated."""
+    vector = case.vector
+    if vector.negative is None:
+        return
+    rule = RULES.get(vector.negative.rule)
+    if rule is None or (rule.policy, rule.category) != (vector.negative.policy, vector.negative.category):
+        yield f"the registry has no rule {vector.negative.rule} of this policy and category"
+        return
+    try:
+        decoded = lenient_output(vector.id, case.stream, rule.id)
+    except RecipeError as error:
+        yield str(error)
+        return
+    if not same_file(vector.expected, None if decoded is None else dump_safetensors(decoded.parameters)):
+        yield "the lenient output is not the one stated"
+
+
 def facts_hold(case: Case) -> Iterator[str]:
     """Flags, elements and provenance are what the reference meets."""
     vector = case.vector
     stated = {"flags": vector.flags, "elements": vector.elements, "provenance": vector.provenance}
-    met = {"flags": case.facts.flags, "elements": case.facts.names, "provenance": case.facts.provenance}
+    provenance = provenance_of(case.facts, vector.negative)
+    met = {"flags": case.facts.flags, "elements": case.facts.names, "provenance": provenance}
     for name, value in stated.items():
         if value != met[name]:
             yield f"{name} say {value}, the reference meets {met[name]}"
@@ -132,8 +154,12 @@ def level_holds(case: Case) -> Iterator[str]:
     """A level's vectors are of the kind that the level is for."""
     vector = case.vector
     inferred = vector.provenance is Provenance.INFERRED
-    if vector.level is Level.CORE and inferred:
-        yield f"core holds nothing inferred: {', '.join(case.facts.inferred) or 'an element of provenance I'}"
+    if vector.level in CERTIFIED and inferred:
+        yield f"{vector.level} holds nothing inferred: {', '.join(case.facts.inferred) or 'an element of provenance I'}"
+    if (vector.level is Level.NEGATIVE) and vector.negative is None:
+        yield "it names no rule"
+    if vector.negative is not None and vector.level not in (Level.NEGATIVE, Level.INFERRED):
+        yield f"it is negative, which {vector.level} is not"
     if vector.level is Level.INFERRED and not inferred:
         yield "nothing in it is inferred"
     if vector.level is Level.DISPUTED and len({choice.expected and choice.expected.sha256 for choice in vector.choices}) < 2:
@@ -141,19 +167,23 @@ def level_holds(case: Case) -> Iterator[str]:
 
 
 def undisputed(case: Case) -> Iterator[str]:
-    """The output of a core vector is the same under every choice of every disputed point."""
-    if case.vector.level is not Level.CORE or case.decoded is None:
+    """What is expected of a vector that counts is the same under every choice of every disputed point."""
+    vector = case.vector
+    if vector.level not in CERTIFIED:
         return
     for switch, choices in Interpretation.switches().items():
         for choice in choices:
-            other = decoded_or_none(case.stream, Interpretation.parse({switch: choice.value}))
-            if other is None or not same_output(case.decoded, other):
+            interpretation = Interpretation.parse({switch: choice.value})
+            other = decoded_or_none(case.stream, interpretation)
+            if vector.negative is not None and other is not None:
+                yield f"{switch} = {choice.value} accepts the stream: this belongs to level disputed"
+            if vector.negative is None and not same_output(case.decoded, other):
                 yield f"{switch} = {choice.value} changes the output: this belongs to level disputed"
 
 
-def same_output(a: Decoded, b: Decoded) -> bool:
-    """Whether two decodes give the same parameters and the same topology, bit for bit."""
-    return a.topology == b.topology and dump_safetensors(a.parameters) == dump_safetensors(b.parameters)
+def same_output(a: Decoded | None, b: Decoded | None) -> bool:
+    """Whether two decodes give the same parameters and the same topology, bit for bit; neither may be a refusal."""
+    return a is not None and b is not None and a.topology == b.topology and dump_safetensors(a.parameters) == dump_safetensors(b.parameters)
 
 
-CHECKS: Final[tuple[Callable[[Case], Iterator[str]], ...]] = (outputs_hold, facts_hold, level_holds, undisputed)
+CHECKS: Final[tuple[Callable[[Case], Iterator[str]], ...]] = (outputs_hold, refusals_hold, facts_hold, level_holds, undisputed)

@@ -17,7 +17,8 @@ class Recipe:
     """One vector to be.
 
     ``units`` gives the values of its nnr_unit() structures; ``interpretation`` is the one its author has in mind, and ``edit`` changes
-    the written bytes, where the writer never writes what is wanted. ``switch`` names the disputed point whose choices it tells apart.
+    the written bytes, where the writer never writes what is wanted. ``switch`` names the disputed point whose choices it tells apart,
+    ``rule`` the rule of `syntax.rules` that the stream breaks.
     """
 
     id: str
@@ -30,10 +31,11 @@ class Recipe:
     switch: str | None = None
     interpretation: Interpretation = field(default_factory=Interpretation)
     edit: Callable[[bytes], bytes] | None = None
+    rule: str | None = None
 
     def stream(self, seed: int) -> bytes:
         """The bitstream."""
-        written = write(self.units(Numbers(seed, self.id)), self.interpretation)
+        written = write(self.units(Numbers(seed, self.id)), self.interpretation, enforce=self.rule is None)
         return self.edit(written) if self.edit else written
 
 

@@ -1,10 +1,14 @@
-"""RFC 1950 data made of stored blocks only: the same bytes from every build of every deflater."""
+"""RFC 1950 data without a deflater, whose output may change with its version: stored blocks, and a bomb."""
 
 import zlib
 from typing import Final
 
 _LARGEST_BLOCK: Final = 65535
 _HEADER: Final = b"\x78\x01"
+_LONGEST_MATCH: Final = 258
+_RUN_OF_ZEROS: Final = 18
+"""The symbol for 11 to 138 codes that are not used."""
+_ADLER_MODULUS: Final = 65521
 
 
 def deflate_stored(data: bytes, block: int = _LARGEST_BLOCK) -> bytes:
@@ -15,3 +19,30 @@ def deflate_stored(data: bytes, block: int = _LARGEST_BLOCK) -> bytes:
         for number, piece in enumerate(pieces)
     ]
     return _HEADER + b"".join(blocks) + zlib.adler32(data).to_bytes(4)
+
+
+def deflate_bomb(size: int) -> bytes:
+    """RFC 1950 data that inflates to about ``size`` times the letter a: two bits for each 258 of them, the most that deflate can do.
+
+    One block with code lengths of its own: a literal and the end in two bits, the longest match and the nearest distance in one each.
+    """
+    matches = (size - 1) // _LONGEST_MATCH
+    lengths = [(_RUN_OF_ZEROS, 86), (2, 0), (_RUN_OF_ZEROS, 127), (_RUN_OF_ZEROS, 9), (2, 0), (_RUN_OF_ZEROS, 17), (1, 0), (1, 0)]
+    codes = {_RUN_OF_ZEROS: "0", 1: "10", 2: "11"}
+    of_codes = {_RUN_OF_ZEROS: 1, 1: 2, 2: 2}
+    order = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1)
+    bits = "1" + _number(2, 2) + _number(29, 5) + _number(0, 5) + _number(len(order) - 4, 4)
+    bits += "".join(_number(of_codes.get(symbol, 0), 3) for symbol in order)
+    bits += "".join(codes[symbol] + (_number(run, 7) if symbol == _RUN_OF_ZEROS else "") for symbol, run in lengths)
+    bits += "10" + "00" * matches + "11"
+    bits += "0" * (-len(bits) % 8)
+    block = bytes(int(bits[at : at + 8][::-1], 2) for at in range(0, len(bits), 8))
+    count = 1 + _LONGEST_MATCH * matches
+    low = (1 + count * ord("a")) % _ADLER_MODULUS
+    high = (count + ord("a") * count * (count + 1) // 2) % _ADLER_MODULUS
+    return _HEADER + block + (high << 16 | low).to_bytes(4)
+
+
+def _number(value: int, bits: int) -> str:
+    """A number's bits, the least significant first."""
+    return f"{value:0{bits}b}"[::-1]

@@ -8,14 +8,14 @@ class DecodeLimits:
     """Bounds on one decode; what goes past one is a `StreamError` of category ``limit``.
 
     ``elements``: of one tensor; ``total_bytes``: of all decoded tensors and inflated topologies; ``units``: in the stream,
-    those in aggregates included; ``depth``: of aggregates; ``inflate_ratio``: inflated over deflated bytes (past the first
-    ``inflate_floor`` bytes); ``seconds``: wall time, checked between tensors.
+    those in aggregates included; ``depth``: of aggregates; ``inflate_ratio``: inflated over deflated bytes, of which deflate can
+    reach 1032 (past the first ``inflate_floor`` bytes); ``seconds``: wall time, checked between tensors.
     """
 
     elements: int = 1 << 31
     total_bytes: int = 1 << 34
     units: int = 1 << 20
     depth: int = 4
-    inflate_ratio: int = 1100
+    inflate_ratio: int = 512
     inflate_floor: int = 1 << 20
     seconds: float = 3600.0

@@ -22,7 +22,13 @@ TOPICS: Final = (
     "aggregates",
     "partial_data",
     "disputed",
+    "disputed_topologies",
     "inferred",
+    "broken_units",
+    "broken_cuts",
+    "broken_headers",
+    "broken_payloads",
+    "broken_topologies",
 )
 """The modules beside this one; each has its ``RECIPES``."""
 

@@ -36,8 +36,8 @@ def vector(name: str, quants: list[int], title: str, tests: str, catches: str) -
 
 
 def largest(_: Numbers) -> list[Values]:
-    """Doubled values at both ends of int32, on even and odd states."""
-    quants = [1 << 29, (1 << 30) - 1, -(1 << 30) + 1, 1, 1 << 30, 1, -(1 << 30)]
+    """Doubled values at both ends of int32: 2 ** 31 - 1 and its negative in state 3, -2 ** 31 in state 6."""
+    quants = [1 << 29, (1 << 30) - 1, -(1 << 30) + 1, 1 << 30, -(1 << 30), 1, 1, 1, 1, -(1 << 30)]
     return [*opening(), ndu(dependent("w", len(quants)), Coded(quants))]
 
 

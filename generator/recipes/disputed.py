@@ -1,27 +1,19 @@
 """One vector or more for each disputed point, telling its choices apart."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from nnc_conformance.generator.composition import SIXTEENTHS, Coded, book, header, ndu, opening
 from nnc_conformance.generator.editing import dirty_alignment
-from nnc_conformance.generator.onnx_bytes import onnx_topology
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.units import all_units, small
-from nnc_conformance.generator.stored_blocks import deflate_stored
 from nnc_conformance.reference.composer import (
-    HeaderForm,
     layer_parameter_set,
     model_parameter_set,
-    quantization_unit,
     start_unit,
-    topology_unit,
 )
 from nnc_conformance.reference.interpretation import (
     ColumnBlockScan,
-    DataString,
     IntDqFlag,
     Interpretation,
     MapEntries,
@@ -29,15 +21,6 @@ from nnc_conformance.reference.interpretation import (
 )
 from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
-from nnc_conformance.reference.syntax.structures.topology import (
-    DEFLATE,
-    NNR_TPL_NNEF,
-    NNR_TPL_ONNX,
-    NNR_TPL_PYT,
-    NNR_TPL_TEF,
-    NNR_TPL_UNREC,
-    RAW,
-)
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.storage.vector import Level
 
@@ -108,6 +91,20 @@ def map_entries(kind: str, spare: int) -> Recipe:
         level=Level.DISPUTED,
         switch="map_entries",
         interpretation=Interpretation(map_entries=MapEntries.COUNT_MINUS_1 if minus_1 else MapEntries.COUNT),
+    )
+
+
+def no_entries(kind: str) -> Recipe:
+    """A map whose count is 0."""
+    return Recipe(
+        f"map-{kind}-count-0",
+        f"The {kind} map with a count of 0",
+        "Whether a performance map may count no entry: read as one entry fewer than the count, it has no meaning.",
+        "Not a bug by itself: published codecs differ.",
+        _CLAUSE[kind],
+        lambda _: [start_unit(), model_parameter_set(SIXTEENTHS, maps=performance_map(kind, 0, 0)), small()],
+        level=Level.DISPUTED,
+        switch="map_entries",
     )
 
 
@@ -210,59 +207,9 @@ def codebook_products(_: Numbers) -> list[Values]:
     return [*opening(quantization), ndu(head, Coded([0, -1, 1, 2, 3, 4]))]
 
 
-TOPOLOGIES = {
-    "unrec": (NNR_TPL_UNREC, bytes(range(1, 40))),
-    "nnef": (NNR_TPL_NNEF, b"version 1.0;\ngraph g(x) -> (y)\n{\n    x = external(shape = [1, 2]);\n    y = relu(x);\n}\n"),
-    "onnx": (NNR_TPL_ONNX, onnx_topology({"w": (2, 3)})),
-    "pyt": (NNR_TPL_PYT, b"PK\x03\x04 a program without weights"),
-    "tef": (NNR_TPL_TEF, b'{"class_name": "Sequential", "config": {}}'),
-}
-
-
-def carried(name: str, compression: int) -> Recipe:
-    """A topology in each storage format, raw or deflated."""
-    storage, data = TOPOLOGIES[name]
-    content = deflate_stored(data) if compression == DEFLATE else data
-    how = "deflate" if compression == DEFLATE else "raw"
-    return topology_recipe(
-        f"tpl-{name}-{how}",
-        f"A topology of storage format {storage}, {how}",
-        lambda _: [*opening(topology_carriage=True), topology_unit(storage, compression, {"topology_data": content}), small()],
-    )
-
-
-def topology_recipe(name: str, title: str, units: object, interpretation: Interpretation | None = None) -> Recipe:
-    """A vector for the descriptor of topology_data or quantization_data."""
-    return Recipe(
-        name,
-        title,
-        "Whether the data goes to the unit's end or ends with a zero byte.",
-        "Not a bug by itself: published codecs differ.",
-        ("6 nnr_quantization_unit_payload" if name.startswith("qnt") else "6 nnr_topology_unit_payload",),
-        units,  # type: ignore[arg-type]
-        level=Level.DISPUTED,
-        switch="data_string",
-        interpretation=interpretation or Interpretation(),
-    )
-
-
-def dimensions_from_topology(data: bytes) -> list[Values]:
-    """Tensors whose dimensions an ONNX topology tells: with input parameters and without."""
-    head = header(NNR_PT_INT, "w", (2, 3))
-    tensor = Coded([5, 0, -1, 2, 2, 0])
-    return [
-        *opening(topology_carriage=True),
-        topology_unit(NNR_TPL_ONNX, RAW, {"topology_data": data}),
-        ndu(head, tensor, form=HeaderForm(input_parameters=False)),
-        ndu(replace(head, ids=("v",), unary_length=3), tensor, form=HeaderForm(dimensions_present=False)),
-    ]
-
-
-_SHAPES = onnx_topology({"w": (2, 3), "v": (2, 3)})
-_CALIBRATION = b"[quantization]\nbits = 8\n"
-
 RECIPES = (
     *(map_entries(kind, spare) for kind in COUNTS for spare in (0, 1)),
+    *map(no_entries, COUNTS),
     Recipe(
         "map-lps-all",
         "Three maps in an LPS",
@@ -309,52 +256,6 @@ RECIPES = (
         codebook_products,
         level=Level.DISPUTED,
         switch="codebook_product",
-    ),
-    *(carried(name, compression) for name in TOPOLOGIES for compression in (RAW, DEFLATE)),
-    topology_recipe(
-        "tpl-empty",
-        "A topology without bytes",
-        lambda _: [*opening(topology_carriage=True), topology_unit(NNR_TPL_UNREC, RAW, {"topology_data": b""}), small()],
-    ),
-    topology_recipe(
-        "tpl-onnx-deflate-blocks",
-        "A topology deflated in several blocks",
-        lambda _: [
-            *opening(topology_carriage=True),
-            topology_unit(NNR_TPL_ONNX, DEFLATE, {"topology_data": deflate_stored(_SHAPES, 20)}),
-            small(),
-        ],
-    ),
-    topology_recipe(
-        "tpl-onnx-dimensions",
-        "Dimensions from an ONNX topology",
-        lambda _: dimensions_from_topology(_SHAPES),
-    ),
-    topology_recipe(
-        "tpl-onnx-dimensions-zero-byte",
-        "Dimensions from an ONNX topology that a zero byte ends",
-        lambda _: dimensions_from_topology(_SHAPES + b"\0"),
-        Interpretation(data_string=DataString.ST),
-    ),
-    topology_recipe(
-        "tpl-replaced",
-        "Two topologies",
-        lambda _: [
-            *opening(topology_carriage=True),
-            *(topology_unit(NNR_TPL_NNEF, RAW, {"topology_data": data}) for data in (b"first", b"second")),
-            small(),
-        ],
-    ),
-    topology_recipe(
-        "qnt-raw", "Quantization data, raw", lambda _: [*opening(), quantization_unit(NNR_TPL_UNREC, RAW, _CALIBRATION), small()]
-    ),
-    topology_recipe(
-        "qnt-deflate",
-        "Quantization data, deflated",
-        lambda _: [*opening(), quantization_unit(NNR_TPL_ONNX, DEFLATE, deflate_stored(_CALIBRATION)), small()],
-    ),
-    topology_recipe(
-        "qnt-empty", "Quantization data without bytes", lambda _: [*opening(), quantization_unit(NNR_TPL_NNEF, RAW, b""), small()]
     ),
     Recipe(
         "unit-alignment-bits",

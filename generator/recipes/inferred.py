@@ -9,7 +9,7 @@ from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.blocks import block_header
 from nnc_conformance.generator.recipes.topology import reference_list, singles
 from nnc_conformance.generator.recipes.units import small
-from nnc_conformance.reference.composer import layer_parameter_set, start_unit, topology_unit
+from nnc_conformance.reference.composer import HeaderForm, layer_parameter_set, start_unit, topology_unit
 from nnc_conformance.reference.quantization.reconstruction import DATA_FORMATS
 from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import (
@@ -137,6 +137,18 @@ RECIPES = (
         "A decoder that misses an alignment between id and dimensions.",
         _PRUNING,
         pruned(container(NNR_TPL_DICT, prune=1, count_ids=2, pruned_element=_DICTIONARY)),
+    ),
+    inferred(
+        "prun-dictionary-dimensions",
+        "Dimensions from a dictionary",
+        "A tensor that leaves out its dimensions has those that the dictionary gives it.",
+        "A decoder that looks for dimensions in the topology only.",
+        _PRUNING,
+        [
+            *opening(),
+            container(NNR_TPL_DICT, prune=1, count_ids=2, pruned_element=_DICTIONARY),
+            ndu(header(NNR_PT_INT, "w", (2, 3)), Coded([7, 0, -1, 2, 2, 0]), form=HeaderForm(input_parameters=False)),
+        ],
     ),
     inferred(
         "prun-dictionary-indexed",

@@ -1,0 +1,209 @@
+"""Streams that break a rule of a data unit's header (clause 6)."""
+
+from typing import Any
+
+import numpy as np
+
+from nnc_conformance.generator.composition import Coded, book, header, ndu, opening
+from nnc_conformance.generator.negative import broken, header_of, set_to
+from nnc_conformance.generator.onnx_bytes import onnx_topology
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipes.blocks import block_header
+from nnc_conformance.generator.recipes.inferred import mapped
+from nnc_conformance.generator.recipes.units import small
+from nnc_conformance.reference.composer import HeaderForm, topology_unit
+from nnc_conformance.reference.syntax.structures.data_unit import (
+    BI,
+    BN,
+    DC,
+    LS,
+    NNR_PT_BLOCK,
+    NNR_PT_FLOAT,
+    NNR_PT_INT,
+    NNR_PT_RAW_FLOAT,
+    DimensionMapping,
+)
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX, RAW
+from nnc_conformance.reference.syntax.walker import Values
+
+_INT32_MIN, _INT32_MAX = -(1 << 31), (1 << 31) - 1
+_DIMENSIONS = "tensor_dimensions"
+
+
+def changed(**changes: Any) -> list[Values]:
+    """A small integer tensor with other values in its header."""
+    return [*opening(), header_of(small(), **changes)]
+
+
+def dimensions(*sizes: int) -> list[Values]:
+    """A small codeword whose header claims these dimensions."""
+    return changed(count_tensor_dimensions=len(sizes), tensor_dimensions=list(sizes), scan_order=0)
+
+
+def too_many(name: str, *sizes: int) -> Recipe:
+    """Dimensions whose product is beyond any memory, or beyond 32 or 64 bits."""
+    product = " x ".join(map(str, sizes))
+    return broken(
+        "dims-product",
+        name,
+        f"A tensor of {product} elements in a few bytes",
+        "A decoder that allocates what a header claims, or multiplies in too few bits.",
+        _DIMENSIONS,
+        dimensions(*sizes),
+    )
+
+
+def codebook(**changes: Any) -> list[Values]:
+    """A tensor whose codebook() has other values."""
+    head = header(NNR_PT_FLOAT, "w", (3,), codebook=book(1, -5, 0, 6))
+    unit = ndu(head, Coded([0, 1, -1]))
+    return [*opening(), header_of(unit, codebook=unit["nnr_unit_header"]["codebook"] | changes)]
+
+
+def block(parameter_types: int, **changes: Any) -> list[Values]:
+    """A BLOCK whose header has other values."""
+    decomposed = {"decomposition_rank": 2, "g_number_of_rows": 4} if parameter_types & DC else {}
+    head = block_header(parameter_types, (4, 3), **decomposed)
+    counts = {"w": 12, "w_G": 8, "w_H": 6}
+    tensors = {name: Coded([1] * counts.get(name, 4)) for name in head.ids}
+    return [*opening(), header_of(ndu(head, tensors), **changes)]
+
+
+def ids(*names: str) -> dict[str, Any]:
+    """A list of ids."""
+    return {"topology_elements_ids_list": {"count_topology_elements_minus2": len(names) - 2, "topology_elem_id_list": list(names)}}
+
+
+def without_dimensions(*before: Values, input_parameters: bool) -> list[Values]:
+    """A tensor that leaves its dimensions to a topology."""
+    form = HeaderForm(dimensions_present=False, input_parameters=input_parameters)
+    return [*opening(), *before, ndu(header(NNR_PT_INT, "w", (2, 3)), Coded([1, 2, 3, 0, 0, 1]), form=form)]
+
+
+def topology(**shapes: tuple[int, ...]) -> Values:
+    """An ONNX topology."""
+    return topology_unit(NNR_TPL_ONNX, RAW, {"topology_data": onnx_topology(shapes)})
+
+
+def scalar_block() -> list[Values]:
+    """A BLOCK whose weight has no dimension by the topology."""
+    form = HeaderForm(dimensions_present=False)
+    unit = ndu(block_header(BI, (1,)), {"w": Coded([1]), "bias": Coded([2])}, form=form)
+    return [*opening(), topology(w=()), unit]
+
+
+def mapping(name: str, title: str, catches: str, about: str, how: DimensionMapping) -> Recipe:
+    """A dimension mapping that does not fit a [5, 4]."""
+    return broken("mapping", name, title, catches, about, mapped((5, 4), 20, how, ("a", "b", "c")[: len(how.shifts)]))
+
+
+def zero(name: str, payload_type: int, *sizes: int) -> Recipe:
+    """A dimension of 0."""
+    head = header(payload_type, "w", sizes)
+    tensor = np.zeros(0, dtype=np.float32) if payload_type == NNR_PT_RAW_FLOAT else Coded([])
+    return broken(
+        "dims-zero", name, f"Dimensions {sizes}", "A decoder that divides by a dimension, or reads an index all the same.", _DIMENSIONS,
+        [*opening(), ndu(head, tensor)],
+    )  # fmt: skip
+
+
+def mapping_absent() -> list[Values]:
+    """Two ids for one tensor, its dimensions known from a topology, and nothing that says who gets what."""
+    head = header(NNR_PT_INT, ("a", "b"), (2, 3))
+    form = HeaderForm(input_parameters=False)
+    return [*opening(), topology(a=(2, 3)), ndu(head, Coded([1, 2, 3, 0, 0, 1]), form=form)]
+
+
+_RANK, _ROWS = "decomposition_rank", "g_number_of_rows"
+_LIST = "count_topology_elements_minus2"
+
+# fmt: off
+RECIPES = (
+    *(broken("payload-type", str(value), f"nnr_compressed_data_unit_payload_type {value}", "A decoder that masks the payload type.",
+             "nnr_compressed_data_unit_payload_type", edit=set_to("nnr_compressed_data_unit_payload_type", value)) for value in (4, 7, 31)),
+    *(broken("data-format", str(value), f"nnr_decompressed_data_format {value}", "A decoder that falls back to a default format.",
+             "nnr_decompressed_data_format", changed(nnr_decompressed_data_format_present_flag=1, nnr_decompressed_data_format=value))
+      for value in (10, 127)),
+    *(broken("scan-order", str(value), f"scan_order {value}", "A decoder that takes larger blocks than there are.", "scan_order",
+             changed(scan_order=value, **{"cabac_offset_list": [], "dq_state_list": []})) for value in (5, 15)),
+    broken("dims-count", "0", "tensor_dimensions_flag 1 and no dimension", "A decoder that takes it for a scalar.",
+           "count_tensor_dimensions",
+           changed(count_tensor_dimensions=0, tensor_dimensions=[])),
+    zero("int", NNR_PT_INT, 0),
+    zero("float-rows", NNR_PT_FLOAT, 0, 3),
+    zero("float-columns", NNR_PT_FLOAT, 3, 0),
+    zero("raw", NNR_PT_RAW_FLOAT, 2, 0),
+    too_many("2-31-and-more", 1 << 16, (1 << 15) + 1),
+    too_many("2-32", 1 << 32),
+    too_many("2-32-and-3", (1 << 32) + 3),
+    too_many("65536-squared", 1 << 16, 1 << 16),
+    too_many("2-40", 1 << 20, 1 << 20),
+    too_many("2-63", (1 << 63) - 1),
+    too_many("2-64", 1 << 32, 1 << 32),
+    too_many("ten-dimensions", *(255,) * 10),
+    broken("dims-product", "decomposed", "A decomposition whose G has 2 ** 40 elements",
+           "A decoder that checks the tensor's own product only.",
+           _RANK, block(DC, decomposition_rank=1 << 38)),
+    broken("dims-absent", "flag-0", "tensor_dimensions_flag 0 and no topology", "A decoder that takes the tensor for a scalar.",
+           "tensor_dimensions_flag", without_dimensions(input_parameters=True)),
+    broken("dims-absent", "no-input-parameters", "No input parameters and no topology", "A decoder that takes the tensor for a scalar.",
+           "input_parameters_present_flag", without_dimensions(input_parameters=False)),
+    broken("dims-absent", "other-names", "A topology that does not know the tensor", "A decoder that takes the dimensions of another.",
+           "tensor_dimensions_flag", without_dimensions(topology(v=(2, 3)), input_parameters=False)),
+    broken("qp-in-force", "float", "A FLOAT without a qp", "A decoder that takes a step of 1.", "mps_quantization_method_flags",
+           [*opening(None), ndu(header(NNR_PT_FLOAT, "w", (2,)), Coded([1, 2]))]),
+    broken("qp-in-force", "block", "A BLOCK without a qp", "A decoder that takes a step of 1.", "mps_quantization_method_flags",
+           [*opening(None), ndu(block_header(BI, (1, 2)), {"w": Coded([1, 2]), "bias": Coded([1])})]),
+    broken("block-vectors", "scalar", "A BLOCK whose weight has no dimension", "A decoder that reads dimension 0 unchecked.", _DIMENSIONS,
+           scalar_block()),
+    broken("block-ids", "one", "A BLOCK with a single id", "A decoder that names the parts itself.",
+           "nnr_multiple_topology_elements_present_flag",
+           [*opening(), header_of(small(), nnr_compressed_data_unit_payload_type=NNR_PT_BLOCK, codebook_present_flag=0)]),
+    broken("block-ids", "too-few", "A BLOCK with fewer ids than parts", "A decoder that reads names past the list's end.",
+           _LIST, block(LS | BI, **ids("w", "ls"))),
+    broken("block-ids", "too-many", "A BLOCK with more ids than parts", "A decoder that ignores ids that are left.", _LIST,
+           block(LS | BI, **ids("w", "ls", "bias", "more"))),
+    broken("block-ids", "batch-norm", "A BLOCK with three of the batch norm's four ids", "A decoder that counts BN as one part.", _LIST,
+           block(BN, **ids("w", "beta", "gamma", "mean"))),
+    broken("block-ids", "no-parts", "A BLOCK with two ids and no part but the weight", "A decoder that takes them for G and H.", _LIST,
+           block(BI, compressed_parameter_types=0)),
+    broken("rank", "0", "decomposition_rank 0", "A decoder that multiplies matrices without columns.", _RANK, block(DC,
+           decomposition_rank=0)),
+    broken("rank", "rows-0", "g_number_of_rows 0", "A decoder that divides by it.", _ROWS, block(DC, g_number_of_rows=0)),
+    broken("rank", "rows-5", "g_number_of_rows that does not divide the elements", "A decoder that rounds the columns of H.", _ROWS,
+           block(DC, g_number_of_rows=5)),
+    broken("rank", "rows-24", "More rows in G than elements", "A decoder that gives H no columns.", _ROWS, block(DC, g_number_of_rows=24)),
+    broken("golomb-length", "64-bits", "An exp-Golomb code of 64 suffix bits", "A decoder whose shift wraps.", _DIMENSIONS,
+           dimensions((1 << 64) - (1 << 7))),
+    broken("golomb-length", "rank", "An exp-Golomb code of 100 suffix bits", "A decoder whose shift wraps.", _RANK,
+           block(DC, decomposition_rank=(1 << 100) - 8)),
+    broken("codebook-size", "0", "A codebook of no values", "A decoder that reads its zero value all the same.", "codebook_size",
+           codebook(codebook_size=0, codebook_centre_offset=0)),
+    broken("codebook-size", "offset-low", "CbZeroOffset -1", "A decoder that reads before the codebook.", "codebook_centre_offset",
+           codebook(codebook_centre_offset=-2, codebook_delta_right=[0, 0, 0])),
+    broken("codebook-size", "offset-high", "CbZeroOffset as large as the codebook", "A decoder that reads past the codebook.",
+           "codebook_centre_offset", codebook(codebook_centre_offset=2, codebook_delta_left=[0, 0, 0])),
+    broken("codebook-range", "above", "A codebook value of 2 ** 31", "A decoder whose values wrap.", "codebook_delta_right",
+           codebook(codebook_zero_value=_INT32_MAX, codebook_delta_right=[0])),
+    broken("codebook-range", "below", "A codebook value below -2 ** 31", "A decoder whose values wrap.", "codebook_delta_left",
+           codebook(codebook_zero_value=_INT32_MIN, codebook_delta_left=[0])),
+    broken("codebook-range", "zero-value", "A zero value of 2 ** 40", "A decoder that keeps the low bits.", "codebook_zero_value",
+           codebook(codebook_zero_value=1 << 40)),
+    broken("mapping-absent", "int", "Two ids and no mapping", "A decoder that gives both the same tensor.", "concatentation_axis_index",
+           mapping_absent()),
+    mapping("axis", "An axis beyond the dimensions", "A decoder that counts axes from 1.", "concatentation_axis_index",
+            DimensionMapping(2, (1,), ((), ()))),
+    mapping("split-end", "A split at the axis's last index", "A decoder that gives an empty tensor.", "split_index",
+            DimensionMapping(0, (4,), ((), ()))),
+    mapping("split-beyond", "A split beyond the axis", "A decoder that clips.", "split_index", DimensionMapping(0, (9,), ((), ()))),
+    mapping("split-falls", "Split indexes that fall", "A decoder that sorts them.", "split_index", DimensionMapping(0, (3, 1), ((), (),
+            ()))),
+    mapping("shift-axis", "A shift of an axis that is not there", "A decoder that reads past the dimensions.", "shift_index",
+            DimensionMapping(0, (1,), (((2, 1),), ()))),
+    mapping("shift-value", "A shift beyond the first axis", "A decoder that wraps round.", "shift_value",
+            DimensionMapping(0, (1,), (((1, 2),), ()))),
+    broken("limits", "bytes", "A tensor of 2 ** 31 elements of eight bytes, and its bias", "A decoder that allocates what a header claims.",
+           _DIMENSIONS, block(BI, count_tensor_dimensions=1, tensor_dimensions=[1 << 31], nnr_decompressed_data_format_present_flag=1,
+                              nnr_decompressed_data_format=1)),
+)
+# fmt: on
