@@ -33,3 +33,10 @@ def interop(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     environment = {"NNC_PEER_PYTHON": peer_python(session), "PYTHONPATH": str(Path(__file__).parent / "tests")}
     session.run("python", "-m", "interop.matrix", *session.posargs, env=environment)
+
+
+@nox.session
+def train(session: nox.Session) -> None:
+    """The trained forms of clause 8, which need PyTorch."""
+    session.install("-e", ".[dev,train]")
+    session.run("pytest", "tests/test_reduction_trained.py", *session.posargs)

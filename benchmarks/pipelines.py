@@ -1,0 +1,203 @@
+"""Measures pipelines of clause 8 on the digit networks and writes docs/pipelines.md with docs/pipelines.svg.
+
+    python benchmarks/pipelines.py [--peer PYTHON] [--output DIR]
+
+Needs the extras ``dev`` (scikit-learn, for the images to train on) and ``train`` (PyTorch). ``--peer``: the Python of an environment with
+the independent codec (tests/peer/setup), whose streams are measured beside.
+
+For each pipeline the qp rises from fine to coarse; the row is the smallest stream whose accuracy is within a point of the original's.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pipelines_page import Curve, Point, page, plot
+from sklearn.datasets import load_digits
+
+from nnc_conformance.generator.networks import catalogue
+from nnc_conformance.reference import EncoderOptions, decode
+from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.model import Topology
+from nnc_conformance.reference.reduction.batch_norm import BatchNormFolding, fold
+from nnc_conformance.reference.reduction.document import checked
+from nnc_conformance.reference.reduction.network import Network
+from nnc_conformance.reference.reduction.pipeline import run
+from nnc_conformance.reference.reduction.scoring import Samples, accuracy
+from nnc_conformance.reference.reduction.tool import Aid
+from nnc_conformance.reference.syntax.bitstream import read_units
+from nnc_conformance.reference.syntax.context import StreamContext
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
+from nnc_conformance.reference.topology.onnx import extract
+
+ROOT = Path(__file__).parents[1]
+FINEST_QP = {"digits-cnn": -21, "digits-depthwise": -22, "digits-mlp": -17}
+NORM_VECTORS_QP = -40
+"""Of the vectors of a network whose batch norms stay: variances need fine steps."""
+FOLDED_VECTORS_QP = -16
+POINT = 0.01
+HOPELESS = 0.08
+"""Loss of accuracy at which a curve ends."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A row of the table: the tools before quantization, whether local scaling follows (its parameters), and fixed quantization."""
+
+    name: str
+    trained: bool
+    tools: tuple[Any, ...]
+    scaling: Mapping[str, Any] | None = None
+    quantization: Mapping[str, Any] | None = None
+
+    def document(self, qp: int) -> list[Any]:
+        vectors = FOLDED_VECTORS_QP if "batch_norm_folding" in self.tools else NORM_VECTORS_QP
+        quantization = {"tool": "quantization", "qp": qp, "nonweight_qp": vectors, "dq": True, "rdo": 1.0, **(self.quantization or {})}
+        return [*self.tools, quantization, *([] if self.scaling is None else [{"tool": "local_scaling", **self.scaling}])]
+
+
+def fit(epochs: int = 20, **more: Any) -> dict[str, Any]:
+    return {"train": {"epochs": epochs, "learning_rate": 2e-3, **more}}
+
+
+FOLD = "batch_norm_folding"
+PIPELINES = (
+    Pipeline("uniform quantization, nearest", False, (), quantization={"dq": False, "rdo": 0.0}),
+    Pipeline("quantization (dq, RDO)", False, ()),
+    Pipeline("folding, quantization", False, (FOLD,)),
+    Pipeline("folding, quantization, local scaling", False, (FOLD,), {}),
+    Pipeline("folding, quantization, local scaling", True, (FOLD,), fit(10)),
+    Pipeline("pruning 10 % + the above", False, ({"tool": "pruning", "ratios": [0.1]}, FOLD), {}),
+    Pipeline("pruning 40 % + the above", True, ({"tool": "pruning", "ratios": [0.4], **fit()}, FOLD), {}),
+    Pipeline("sparsification 20 % + the above", False, ({"tool": "sparsification", "zeros": [0.2]}, FOLD), {}),
+    Pipeline("sparsification 80 % + the above", True, ({"tool": "sparsification", "zeros": [0.8], **fit()}, FOLD), {}),
+    Pipeline("micro-structures 5 % + the above", False, ({"tool": "micro_structured_pruning", "ratios": [0.05]}, FOLD), {}),
+    Pipeline("micro-structures 50 % + the above", True, ({"tool": "micro_structured_pruning", "ratios": [0.5], **fit()}, FOLD), {}),
+    Pipeline("unification + the above", False, ({"tool": "unification", "thresholds": [0.01]}, FOLD), {}),
+    Pipeline("unification + the above", True, ({"tool": "unification", "thresholds": [0.02], **fit()}, FOLD), {}),
+    Pipeline("low rank + the above", False, ({"tool": "low_rank", "mse_thresholds": [2e-4]}, FOLD), {}),
+    Pipeline("low rank + the above", True, ({"tool": "low_rank", "mse_thresholds": [2e-3], **fit()}, FOLD), {}),
+    Pipeline("low displacement rank + the above", False, ({"tool": "low_displacement_rank", "mse_thresholds": [2e-4]}, FOLD), {}),
+    Pipeline("low displacement rank + the above", True, ({"tool": "low_displacement_rank", "mse_thresholds": [1e-3], **fit()}, FOLD), {}),
+    Pipeline(
+        "pruning 40 %, sparsification 60 % + the above",
+        True,
+        ({"tool": "pruning", "ratios": [0.4], **fit()}, {"tool": "sparsification", "zeros": [0.6], **fit()}, FOLD),
+        fit(10),
+    ),
+)
+
+
+def images_to_train(held: Samples) -> Samples:
+    """The digits that are not held out."""
+    digits = load_digits()
+    images = (digits.images / 16).astype(np.float32)[:, None]
+    unseen = {image.tobytes() for array in held.inputs.values() for image in array}
+    chosen = np.array([image.tobytes() not in unseen for image in images])
+    return Samples({next(iter(held.inputs)): images[chosen]}, digits.target[chosen].astype(np.int64))
+
+
+def parameter_bytes(stream: bytes) -> int:
+    """All of a stream but the graph."""
+    units = read_units(stream, StreamContext(), interpretation=Interpretation())
+    return len(stream) - next(unit.size for unit in units if unit.header.get("topology_storage_format") == NNR_TPL_ONNX)
+
+
+def rising(finest: int, least: float, measure: Callable[[int], Point]) -> Iterator[Point]:
+    """Points of rising qp until the accuracy is hopeless."""
+    for qp in range(finest, finest + 30):
+        point = measure(qp)
+        yield point
+        if point.accuracy < least - HOPELESS:
+            return
+
+
+def measured(network: Network, pipeline: Pipeline, finest: int, before: float, held: Samples, training: Samples) -> Curve:
+    """One pipeline on one network: its reductions once, the rest at each qp; the chosen stream in full, with its maps."""
+    samples = training if pipeline.trained else None
+    reductions = [tool for tool in pipeline.tools if tool != FOLD]
+    reduced = run(network, checked(reductions), EncoderOptions(), training=samples).network
+
+    def stream_at(qp: int) -> bytes:
+        return run(reduced, checked(pipeline.document(qp)[len(reductions) :]), EncoderOptions(), training=samples).stream
+
+    def measure(qp: int) -> Point:
+        return point_of(qp, stream_at(qp), held)
+
+    points = tuple(rising(finest, before, measure))
+    best = smallest(points, before)
+    if best is None:
+        return Curve(pipeline.name, "trained" if pipeline.trained else "data-free", points, None)
+    outcome = run(network, checked(pipeline.document(best.qp)), EncoderOptions(), held=held, training=samples)
+    return Curve(pipeline.name, "trained" if pipeline.trained else "data-free", points, point_of(best.qp, outcome.stream, held))
+
+
+def point_of(qp: int, stream: bytes, held: Samples) -> Point:
+    decoded = decode(stream, recombine=True)
+    found = accuracy(decoded.topology, decoded.parameters, held).overall
+    count = sum(array.size for array in decode(stream).parameters.values() if array.dtype.kind == "f")
+    return Point(qp, parameter_bytes(stream), len(stream), count, found)
+
+
+def smallest(points: tuple[Point, ...], before: float) -> Point | None:
+    """The smallest within a point of the original's accuracy."""
+    good = [point for point in points if point.accuracy >= before - POINT - 1e-9]
+    return min(good, key=lambda point: point.parameter_bytes, default=None)
+
+
+def peer_curves(python: str, network: Network, finest: int, before: float, held: Samples) -> Iterator[Curve]:
+    """The independent codec on the same parameters, and on those with the batch norms folded by us; the graph does not travel."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from peer_driver import Peer
+
+    with Peer(python) as peer:
+        for name, source, vectors in (
+            ("independent codec (dq, RDO)", network, NORM_VECTORS_QP),
+            ("independent codec on our folded network", fold(network, BatchNormFolding(), Aid()).network, FOLDED_VECTORS_QP),
+        ):
+
+            def measure(qp: int, source: Network = source, vectors: int = vectors) -> Point:
+                options = {"qp": qp, "nonweight_qp": vectors, "qp_density": 2, "use_dq": True}
+                stream = peer.encode(source.parameters, **options)
+                values = peer.decode(stream)
+                count = sum(array.size for array in source.parameters.values() if array.dtype.kind == "f")
+                return Point(qp, len(stream), len(stream), count, accuracy(source.topology, values, held).overall)
+
+            points = tuple(rising(finest, before, measure))
+            yield Curve(name, "data-free", points, smallest(points, before))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--peer", metavar="PYTHON", help="Python of an environment with the independent codec")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs")
+    arguments = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(1)
+    found: dict[str, tuple[Network, float, list[Curve]]] = {}
+    for name in catalogue.names():
+        parts = extract(catalogue.model_bytes(name))
+        network = Network(parts.parameters, Topology(NNR_TPL_ONNX, parts.topology))
+        held = Samples(*catalogue.held_data(name))
+        training = images_to_train(held)
+        before = accuracy(network.topology, network.parameters, held).overall
+        curves = []
+        for pipeline in PIPELINES:
+            if FOLD not in pipeline.tools or b"BatchNormalization" in parts.topology or pipeline.scaling is not None:
+                curves.append(measured(network, pipeline, FINEST_QP[name], before, held, training))
+                print(name, curves[-1].pipeline, curves[-1].form, curves[-1].best, flush=True)
+        if arguments.peer:
+            curves += peer_curves(arguments.peer, network, FINEST_QP[name], before, held)
+        found[name] = (network, before, curves)
+    figures = {name: (network.size, before, curves) for name, (network, before, curves) in found.items()}
+    arguments.output.joinpath("pipelines.svg").write_text(plot(figures), encoding="utf-8")
+    arguments.output.joinpath("pipelines.md").write_text(page(figures), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""The page and the plot that `pipelines.py` writes, from what it measured."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+BINARY32 = 4
+PLOTTED = {
+    ("quantization (dq, RDO)", "data-free"): "#6b7280",
+    ("folding, quantization, local scaling", "data-free"): "#1d4ed8",
+    ("pruning 40 % + the above", "trained"): "#b45309",
+    ("sparsification 80 % + the above", "trained"): "#047857",
+    ("pruning 40 %, sparsification 60 % + the above", "trained"): "#be185d",
+    ("independent codec (dq, RDO)", "data-free"): "#111827",
+}
+"""The curves of the plot with their colours."""
+WIDTH, PANEL, LEFT, TOP, LEGEND = 760, 220, 60, 30, 110
+MOST, LEAST_LOSS, MOST_LOSS = 10.0, -1.5, 8.0
+"""The plot's range: per cent of binary32, points of accuracy lost."""
+
+Figures = Mapping[str, tuple[int, float, Sequence["Curve"]]]
+"""By network: the number of parameters, the accuracy before, the curves."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One stream: bytes without and with the graph, coded parameters, accuracy of what it decodes to."""
+
+    qp: int
+    parameter_bytes: int
+    stream_bytes: int
+    parameters: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One pipeline on one network: what it gives at rising qp, and the smallest stream within a point (None: there is none)."""
+
+    pipeline: str
+    form: str
+    points: tuple[Point, ...]
+    best: Point | None
+
+
+HEAD = """# Pipelines of clause 8 on real networks
+
+Written by `benchmarks/pipelines.py`; run it to make this page anew.
+
+A row is the smallest stream of the pipeline whose top-1 accuracy on the 450 held images is within one point of the original's: the qp
+rises in steps of a quarter octave until it is not. The settings were chosen on the same images, so the figures say how well parameters
+compress, not how well a network generalises. *Bytes* are those of the parameters with their parameter set and maps; *stream* has the
+deflated graph too. The ratio is to binary32, 4 bytes for each of the original's parameters. Accuracy is that of ONNX Runtime with what the
+reference decoder gives; rows of the independent codec are its own streams, decoded by itself, at the same qp steps.
+
+"The above" is folding, quantization and local scaling; folding changes nothing in networks without batch norms.
+Data-free forms need NumPy only; trained forms need the extra `train`, and used the 1347 images that are not held out.
+
+![Accuracy lost against bytes](pipelines.svg)
+"""
+
+
+def page(figures: Figures) -> str:
+    """The page in Markdown."""
+    lines = [HEAD]
+    for name, (count, before, curves) in figures.items():
+        lines += [
+            f"## {name}",
+            "",
+            f"{count} parameters, {BINARY32 * count} bytes in binary32, top-1 {before:.2%}.",
+            "",
+            "| pipeline | form | qp | coded parameters | bytes | of binary32 | stream | accuracy before | after |",
+            "|---|---|---:|---:|---:|---:|---:|---:|---:|",
+            *(_row(curve, count, before) for curve in curves),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _row(curve: Curve, count: int, before: float) -> str:
+    best = curve.best
+    if best is None:
+        top = max(point.accuracy for point in curve.points)
+        return f"| {curve.pipeline} | {curve.form} | - | - | none within a point; at best {top:.2%} | - | - | {before:.2%} | - |"
+    ratio = best.parameter_bytes / (BINARY32 * count)
+    cells = (best.qp, best.parameters, best.parameter_bytes, f"{ratio:.2%}", best.stream_bytes, f"{before:.2%}", f"{best.accuracy:.2%}")
+    return f"| {curve.pipeline} | {curve.form} | {' | '.join(map(str, cells))} |"
+
+
+def plot(figures: Figures) -> str:
+    """The plot in SVG: a panel for each network, accuracy lost against bytes."""
+    height = TOP + len(figures) * PANEL + LEGEND
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" '
+        'font-family="sans-serif" font-size="12" fill="#111827">',
+        "<title>Points of accuracy lost against bytes of parameters, for each network and pipeline</title>",
+        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
+    ]
+    for number, (name, (count, before, curves)) in enumerate(figures.items()):
+        parts += _panel(name, TOP + number * PANEL, count, before, curves)
+    for number, ((pipeline, form), colour) in enumerate(PLOTTED.items()):
+        x, y = LEFT + (number % 2) * 350, TOP + len(figures) * PANEL + 20 + (number // 2) * 22
+        parts.append(f'<line x1="{x}" y1="{y}" x2="{x + 24}" y2="{y}" stroke="{colour}" stroke-width="2"/>')
+        parts.append(f'<text x="{x + 30}" y="{y + 4}">{escape(pipeline)}{", trained" if form == "trained" else ""}</text>')
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _panel(name: str, top: int, count: int, before: float, curves: Sequence[Curve]) -> list[str]:
+    right, bottom = WIDTH - 20, top + PANEL - 50
+
+    def x_of(share: float) -> float:
+        return LEFT + (right - LEFT) * share / MOST
+
+    def y_of(loss: float) -> float:
+        return top + (bottom - top) * (loss - LEAST_LOSS) / (MOST_LOSS - LEAST_LOSS)
+
+    parts = [f'<text x="{LEFT}" y="{top - 8}" font-weight="bold">{escape(name)}</text>']
+    for share in range(0, int(MOST) + 1, 2):
+        x = x_of(share)
+        parts.append(f'<line x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}" stroke="#e5e7eb"/>')
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{share} %</text>')
+    for loss in range(0, int(MOST_LOSS) + 1, 2):
+        y = y_of(loss)
+        parts.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke="#e5e7eb"/>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">-{loss}</text>')
+    limit = y_of(1.0)
+    parts.append(f'<line x1="{LEFT}" y1="{limit:.1f}" x2="{right}" y2="{limit:.1f}" stroke="#9ca3af" stroke-dasharray="4 3"/>')
+    parts.append(f'<text x="{right}" y="{bottom + 32}" text-anchor="end">bytes of parameters, of binary32</text>')
+    parts.append(f'<text transform="translate({LEFT - 36} {(top + bottom) / 2}) rotate(-90)" text-anchor="middle">points of top-1</text>')
+    for curve in curves:
+        colour = PLOTTED.get((curve.pipeline, curve.form))
+        shown = [
+            (x_of(share), y_of(loss))
+            for point in curve.points
+            if (share := 100 * point.parameter_bytes / (BINARY32 * count)) <= MOST
+            and LEAST_LOSS <= (loss := 100 * (before - point.accuracy)) <= MOST_LOSS
+        ]
+        if colour and shown:
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in shown)
+            parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2" stroke-linejoin="round"/>')
+            parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in shown]
+    return parts
