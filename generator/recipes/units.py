@@ -17,7 +17,7 @@ from nnc_conformance.reference.syntax.walker import Values
 _UNIT = ("6 nnr_unit",)
 _HEADER = ("6 nnr_unit_header",)
 _COUNT_RAW = 8179
-_RAW_OVERHEAD = 14
+_RAW_OVERHEAD = 10
 """Bytes of an NNR_NDU with one raw tensor of `_COUNT_RAW` elements, 15-bit size and a name of one letter, beside its elements."""
 
 SMALL = Coded([3, -1, 0, 2, -5, 1])
