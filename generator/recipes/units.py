@@ -115,7 +115,7 @@ RECIPES = (
         _UNIT,
         lambda numbers: [
             *opening(),
-            ndu(header(NNR_PT_RAW_FLOAT, "n" * 5, (16379,)), numbers.words("values", 16379).view(np.float32), nnr_unit_size_flag=1),
+            ndu(header(NNR_PT_RAW_FLOAT, "n" * 9, (16379,)), numbers.words("values", 16379).view(np.float32), nnr_unit_size_flag=1),
             small(),
         ],
     ),
