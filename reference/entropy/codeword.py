@@ -216,7 +216,7 @@ def _prepared(tensor: TensorToCode, tables: Tables, number: int) -> tuple[npt.ND
     half = 1 << coding.qp_delta_bits >> 1
     if not -half <= tensor.qp_delta < max(half, 1):
         raise EncodeError(f"tensor {number}: qp_delta {tensor.qp_delta} does not fit {coding.qp_delta_bits} bits")
-    indexes = np.require(values.reshape(-1), np.int32, "CW")
+    indexes = np.require(values.reshape(-1), np.int32, ["C", "W"])
     contexts = coding.layout.flag
     if isinstance(tensor.parameter_sets, str):
         if tensor.parameter_sets == "default" or not coding.count:

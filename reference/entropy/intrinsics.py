@@ -1,7 +1,7 @@
 """Machine instructions that Python has no word for, each with a twin that runs where the compiler is disabled.
 
-All numbers are unsigned 64-bit. The compiled side says to LLVM what the twin says in Python, and nothing else stands in this module.
-Offsets are in bytes from an array's start; what is read or written must lie within the array.
+Numbers are unsigned, 64 bits wide. The compiled side says to LLVM what the twin says in Python, and nothing else stands in this module.
+Addresses are counted in bytes from `address_of` the array, which is 0 for a twin; what they lead to must lie within the array.
 """
 
 from collections.abc import Callable
@@ -16,8 +16,8 @@ from numba.extending import intrinsic
 _CONFIG: Final[Any] = numba.config
 _STRUCT: Final[Any] = cgutils.create_struct_proxy
 types: Final[Any] = numba.types
+
 _WORD: Final = ir.IntType(64)
-_HALF: Final = ir.IntType(32)
 _MASK: Final = (1 << 64) - 1
 
 
@@ -26,11 +26,81 @@ def _either(compiled: Callable[..., Any], twin: Callable[..., Any]) -> Callable[
     return twin if _CONFIG.DISABLE_JIT else intrinsic(compiled)
 
 
-def _address(context: Any, builder: Any, kind: Any, place: tuple[Any, Any], word: Any) -> Any:
-    """Pointer to a word in an array, ``place`` being the array and a byte offset from its start."""
-    array, offset = place
-    data = _STRUCT(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(builder.bitcast(data, ir.IntType(8).as_pointer()), [offset]), word.as_pointer())
+def _data(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """Address of an array's first byte."""
+    return builder.ptrtoint(_STRUCT(kind)(context, builder, array).data, _WORD)
+
+
+def _pointer(builder: Any, address: Any, bits: int) -> Any:
+    return builder.inttoptr(address, ir.IntType(bits).as_pointer())
+
+
+def _part(array: Any, address: Any, size: int) -> bytes:
+    """Bytes of an array."""
+    assert 0 <= int(address) <= array.nbytes - size
+    octets: bytes = array.view(np.uint8)[int(address) : int(address) + size].tobytes()
+    return octets
+
+
+def _address_of(typing: Any, array: Any) -> Any:
+    """Where an array starts; 0 for the twin."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _data(context, builder, signature.args[0], arguments[0])
+
+    return types.uint64(array), generate
+
+
+def _address_of_twin(array: Any) -> Any:
+    return np.uint64(0)
+
+
+def _loader(bits: int, *, signed: bool = False) -> Callable[..., Any]:
+    """Loads a number of some bits; the array's name is for the twin."""
+
+    def load(typing: Any, array: Any, address: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            number = builder.load(_pointer(builder, arguments[1], bits), align=1)
+            return number if bits == 64 else (builder.sext if signed else builder.zext)(number, _WORD)
+
+        return types.uint64(array, types.uint64), generate
+
+    def twin(array: Any, address: Any) -> Any:
+        return np.uint64(int.from_bytes(_part(array, address, bits // 8), "little", signed=signed) & _MASK)
+
+    return _either(load, twin)
+
+
+def _storer(bits: int) -> Callable[..., Any]:
+    """Stores the low bits of a word."""
+
+    def store(typing: Any, array: Any, address: Any, word: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            number = arguments[2] if bits == 64 else builder.trunc(arguments[2], ir.IntType(bits))
+            builder.store(number, _pointer(builder, arguments[1], bits), align=1)
+            return context.get_dummy_value()
+
+        return types.void(array, types.uint64, types.uint64), generate
+
+    def twin(array: Any, address: Any, word: Any) -> None:
+        assert 0 <= int(address) <= array.nbytes - bits // 8
+        octets = (int(word) & ((1 << bits) - 1)).to_bytes(bits // 8, "little")
+        array.view(np.uint8)[int(address) : int(address) + bits // 8] = np.frombuffer(octets, np.uint8)
+
+    return _either(store, twin)
+
+
+def _big_endian(typing: Any, octets: Any, address: Any) -> Any:
+    """Eight bytes, the first the most significant."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bswap(builder.load(_pointer(builder, arguments[1], 64), align=1))
+
+    return types.uint64(octets, types.uint64), generate
+
+
+def _big_endian_twin(octets: Any, address: Any) -> Any:
+    return np.uint64(int.from_bytes(_part(octets, address, 8), "big"))
 
 
 def _leading_zeros(typing: Any, word: Any) -> Any:
@@ -46,76 +116,30 @@ def _leading_zeros_twin(word: Any) -> Any:
     return np.uint64(64 - int(word).bit_length())
 
 
-def _big_endian(typing: Any, octets: Any, offset: Any) -> Any:
-    """The eight bytes from an offset, the first the most significant."""
+def _trailing_zeros(typing: Any, word: Any) -> Any:
+    """Trailing zeros of a word that is not 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        address = _address(context, builder, signature.args[0], (arguments[0], arguments[1]), _WORD)
-        return builder.bswap(builder.load(address, align=1))
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
-    return types.uint64(octets, types.uint64), generate
-
-
-def _big_endian_twin(octets: Any, offset: Any) -> Any:
-    assert int(offset) + 8 <= octets.nbytes
-    return np.uint64(int.from_bytes(octets[int(offset) : int(offset) + 8].tobytes(), "big"))
+    return types.uint64(types.uint64), generate
 
 
-def _load(typing: Any, words: Any, offset: Any) -> Any:
-    """The word of a uint64 array at an offset."""
+def _trailing_zeros_twin(word: Any) -> Any:
+    return np.uint64((int(word) & -int(word)).bit_length() - 1)
+
+
+def _add(typing: Any, one: Any, other: Any) -> Any:
+    """The sum modulo 2^64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_address(context, builder, signature.args[0], (arguments[0], arguments[1]), _WORD), align=8)
+        return builder.add(*arguments)
 
-    return types.uint64(words, types.uint64), generate
-
-
-def _load_twin(words: Any, offset: Any) -> Any:
-    return words[int(offset) >> 3]
+    return types.uint64(types.uint64, types.uint64), generate
 
 
-def _store(typing: Any, words: Any, offset: Any, word: Any) -> Any:
-    """Puts a word into a uint64 array."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.store(arguments[2], _address(context, builder, signature.args[0], (arguments[0], arguments[1]), _WORD), align=8)
-        return context.get_dummy_value()
-
-    return types.void(words, types.uint64, types.uint64), generate
-
-
-def _store_twin(words: Any, offset: Any, word: Any) -> None:
-    words[int(offset) >> 3] = word
-
-
-def _store_low(typing: Any, halves: Any, offset: Any, word: Any) -> Any:
-    """Puts the low 32 bits of a word into an int32 array."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        address = _address(context, builder, signature.args[0], (arguments[0], arguments[1]), _HALF)
-        builder.store(builder.trunc(arguments[2], _HALF), address, align=4)
-        return context.get_dummy_value()
-
-    return types.void(halves, types.uint64, types.uint64), generate
-
-
-def _store_low_twin(halves: Any, offset: Any, word: Any) -> None:
-    halves[int(offset) >> 2] = ((int(word) & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000
-
-
-def _choose(typing: Any, condition: Any, this: Any, other: Any) -> Any:
-    """``this`` where the condition holds, else ``other``: by selection, never by a branch, as the processor could not foresee it."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        chosen = builder.select(*arguments)
-        chosen.set_metadata("unpredictable", builder.module.add_metadata([]))
-        return chosen
-
-    return types.uint64(types.boolean, types.uint64, types.uint64), generate
-
-
-def _choose_twin(condition: Any, this: Any, other: Any) -> Any:
-    return this if condition else other
+def _add_twin(one: Any, other: Any) -> Any:
+    return np.uint64((int(one) + int(other)) & _MASK)
 
 
 def _subtract(typing: Any, minuend: Any, subtrahend: Any) -> Any:
@@ -133,21 +157,51 @@ def _subtract_twin(minuend: Any, subtrahend: Any) -> Any:
     return np.uint64((int(minuend) - int(subtrahend)) & _MASK), minuend < subtrahend
 
 
-def _signed_shift(typing: Any, word: Any, places: Any) -> Any:
-    """The word shifted right, its most significant bit coming in."""
+def _spread(typing: Any, condition: Any) -> Any:
+    """All bits ones where the condition holds, else 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.ashr(*arguments)
+        return builder.sext(arguments[0], _WORD)
 
-    return types.uint64(types.uint64, types.uint64), generate
+    return types.uint64(types.boolean), generate
 
 
-def _signed_shift_twin(word: Any, places: Any) -> Any:
-    return np.uint64((((int(word) ^ (1 << 63)) - (1 << 63)) >> int(places)) & _MASK)
+def _spread_twin(condition: Any) -> Any:
+    return np.uint64(_MASK if condition else 0)
+
+
+def _choose(typing: Any, condition: Any, this: Any, other: Any) -> Any:
+    """``this`` where the condition holds, else ``other``: by selection, never by a branch, as the processor could not foresee it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        chosen = builder.select(*arguments)
+        chosen.set_metadata("unpredictable", builder.module.add_metadata([]))
+        return chosen
+
+    return types.uint64(types.boolean, types.uint64, types.uint64), generate
+
+
+def _choose_twin(condition: Any, this: Any, other: Any) -> Any:
+    return this if condition else other
+
+
+def _choose_signed(typing: Any, word: Any, this: Any, other: Any) -> Any:
+    """``this`` where the word's bit 63 is set, else ``other``; as `choose`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        chosen = builder.select(builder.icmp_signed("<", arguments[0], ir.Constant(_WORD, 0)), arguments[1], arguments[2])
+        chosen.set_metadata("unpredictable", builder.module.add_metadata([]))
+        return chosen
+
+    return types.uint64(types.uint64, types.uint64, types.uint64), generate
+
+
+def _choose_signed_twin(word: Any, this: Any, other: Any) -> Any:
+    return this if int(word) >> 63 else other
 
 
 def _opaque(typing: Any, word: Any) -> Any:
-    """The word, through a barrier: what comes after knows nothing of how it was made, so a selection of two loads stays one."""
+    """The word, through a barrier: LLVM knows nothing of how it was made, so it does not put two loads into one of a selected address."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.asm(ir.FunctionType(_WORD, [_WORD]), "", "=r,0", arguments, False)
@@ -159,12 +213,19 @@ def _opaque_twin(word: Any) -> Any:
     return word
 
 
-leading_zeros = _either(_leading_zeros, _leading_zeros_twin)
+address_of = _either(_address_of, _address_of_twin)
+load = _loader(64)
+load_32 = _loader(32)
+load_16 = _loader(16)
+load_signed_16 = _loader(16, signed=True)
+store = _storer(64)
+store_32 = _storer(32)
 big_endian = _either(_big_endian, _big_endian_twin)
-load = _either(_load, _load_twin)
-store = _either(_store, _store_twin)
-store_low = _either(_store_low, _store_low_twin)
-choose = _either(_choose, _choose_twin)
+leading_zeros = _either(_leading_zeros, _leading_zeros_twin)
+trailing_zeros = _either(_trailing_zeros, _trailing_zeros_twin)
+add = _either(_add, _add_twin)
 subtract = _either(_subtract, _subtract_twin)
-signed_shift = _either(_signed_shift, _signed_shift_twin)
+spread = _either(_spread, _spread_twin)
+choose = _either(_choose, _choose_twin)
+choose_signed = _either(_choose_signed, _choose_signed_twin)
 opaque = _either(_opaque, _opaque_twin)

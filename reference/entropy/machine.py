@@ -1,13 +1,13 @@
-"""The tables of the fast kernels: contexts, engine and parse as words of one array, made from `Tables` (pure, cached).
+"""The tables of the fast kernels: contexts, engine and parse in one array of words, made from `Tables` (pure, cached).
 
-A context is one word: s + 4096 in bits 51..63, S0 + 128 in bits 21..28, S1 + 2048 in bits 1..12; the numbers of its set's two shifts in
-bits 30..31 and 14..15. So bit 63 is the most probable bin, the word >> 58 says the row of lps_range, and bits 24..31 and 8..15 say by
-how much the word rises with a bin 1; those of the word - `UNIT` by how much it falls with a bin 0. Bits 29 and 13 stay 0.
+A context is two words. The second holds its probability states: s + 4096 in bits 51..63, S0 + 128 in bits 21..28, S1 + 2048 in bits 1..12,
+and the numbers of its set's two shifts in bits 30..31 and 14..15; bits 29 and 13 are 0. One added to them turns bits 24..31 and 8..15 into
+the places of what a bin 1 adds to the word; `UNIT` taken off gives the places of what a bin 0 adds.
+The first is the row of lps_range that s chooses: a byte for each value of IvlCurrRange bits 7..5, such that the row << (8 * these bits)
+has rLPS in bits 55..62; bit 63 is the most probable bin.
 
-A row of lps_range is one word of eight bytes, one a value of IvlCurrRange bits 7..5, such that the row << (8 * these bits) has rLPS in
-bits 55..62.
-
-The parse is a machine of nodes: a node waits for one bin with one context. For each node and bin there is a link to the next node.
+The parse is a machine of nodes: a node waits for one bin with one context. A link is what a bin leads to; each node has two, of
+`LINK_BYTES` each. The flags of a link are the low bits of its address.
 """
 
 from functools import lru_cache
@@ -21,45 +21,56 @@ from nnc_conformance.reference.entropy.kernel_tables import SETS, STATES, IntArr
 
 Words = npt.NDArray[np.uint64]
 
-CONTEXT_WORDS: Final = 1024
-"""Room for the contexts at the start of the array."""
-LPS_ROWS: Final = CONTEXT_WORDS
-RISES_1: Final = LPS_ROWS + 64
-RISES_0: Final = RISES_1 + 256
-FALLS_1: Final = RISES_0 + 256
-FALLS_0: Final = FALLS_1 + 256
-INITIAL: Final = FALLS_0 + 256
-"""A context's first word, by its set."""
+LPS_ROWS: Final = 1280
+"""First word of the rows; the contexts stand before it."""
+STEPS_1: Final = LPS_ROWS + 64
+"""What a bin adds to a context's word for S1, by its bits 8..15 (see above)."""
+STEPS_0: Final = STEPS_1 + 256
+"""The same for S0, by bits 24..31."""
+INITIAL: Final = STEPS_0 + 256
+"""A context's word at the start, by its set."""
 LINKS: Final = INITIAL + 16
-"""Where the links start: two for each node, one for each bin."""
 
 UNIT: Final = 1 << 1 | 1 << 21
+ONE: Final = 1 << 13 | 1 << 29
 
 ESCAPE: Final = 1
-"""The link leads to the exp-Golomb prefix."""
+"""The bin leads to the exp-Golomb prefix."""
 STAY: Final = 2
-"""The next node and the one after its bin 0 have the same context."""
+"""The bin leads to a node with the same context: its row and word are not to be fetched before the bin is counted."""
 EMIT: Final = 4
-"""The index is complete: its value is the link's."""
-LINK_FIELDS: Final = {"context_0": 3, "context_1": 16, "node": 26, "context": 41, "value": 53}
-"""First bits of a link's other fields: the contexts of the next node's successors by bin 0 and 1, twice the next node's number, its
-context, and the signed value of the index (of an escape: bit 0 says negative, bit 1 is the stateId's parity)."""
+"""The bin completes an index."""
+LINK_BYTES: Final = 32
+LINK: Final = np.dtype(
+    {
+        "names": ["next_0", "next_1", "context_0", "context_1", "context", "value", "emit"],
+        "formats": ["<u8", "<u8", "<u2", "<u2", "<u2", "<i2", "<u4"],
+        "offsets": [0, 8, 16, 18, 20, 22, 24],
+    }
+)
+"""The links of the next node's bins; the contexts (in bytes) of the nodes that these lead to, and of the next node; the value of the index
+(of an escape: bit 0 says negative, bit 1 is the stateId's parity); `EMIT` or 0."""
+NEXT_0, NEXT_1, CONTEXT_0, CONTEXT_1, CONTEXT, VALUE, EMITTED = (LINK.fields[name][1] for name in LINK.names or ())  # type: ignore[index]
 
 
 class Machine(NamedTuple):
-    """``words``: uint64, all tables, the contexts not yet set; ``starts``: offset from LINKS of a link to the first node, by stateId."""
+    """``words``: uint64, all tables, the contexts not yet set; its links lead to offsets from its start (see `links`).
+
+    ``links``: int64, where each link stands, two a node, in bytes; ``starts``: where a link to the first node of each stateId stands.
+    """
 
     words: Words
+    links: IntArray
     starts: IntArray
 
 
 def machine(tables: Tables, layout: ContextLayout) -> Machine | None:
-    """The machine of a tensor's layout; None where the tables have values that the words cannot hold. Do not write to it."""
+    """The machine of a tensor's layout, its words for the caller; None where the tables have values that the words cannot hold."""
     engine = _engine(tuple(table.tobytes() for table in tables[:3]))
     if engine is None:
         return None
-    links, starts = _links(tables.state_trans.tobytes(), layout)
-    return Machine(np.concatenate([engine, links]), starts)
+    parse, links, starts = _parse(tables.state_trans.tobytes(), layout)
+    return Machine(np.concatenate([engine, parse]), links, starts)
 
 
 @lru_cache(maxsize=8)
@@ -74,17 +85,14 @@ def _engine(tables: tuple[bytes, ...]) -> Words | None:
     words = np.zeros(LINKS, np.uint64)
     for row in range(64):
         column = ranges[:, min(abs(row - 32), 31)].tolist()
-        words[LPS_ROWS + row] = sum(value << 55 >> 8 * place for place, value in enumerate(column))
+        words[LPS_ROWS + row] = sum(value << 55 >> 8 * place for place, value in enumerate(column)) | (row >= 32) << 63
     for number in range(4):
-        places = np.arange(32) + 64 * number
-        for shifts, rises, falls, bit in (
-            (shifts_0 + 4, RISES_0, FALLS_0, 1 << 21 | 1 << 55),
-            (shifts_1, RISES_1, FALLS_1, 1 << 1 | 1 << 51),
-        ):
+        falling = np.arange(32) + 64 * number
+        for shifts, place, unit in ((shifts_0 + 4, STEPS_0, 1 << 21 | 1 << 55), (shifts_1, STEPS_1, 1 << 1 | 1 << 51)):
             if number < len(shifts):
-                steps = (state_step >> shifts[number]).astype(np.uint64) * np.uint64(bit)
-                words[rises + places] = steps
-                words[falls + places] = steps[::-1]
+                steps = (state_step >> shifts[number]).astype(np.uint64) * np.uint64(unit)
+                words[place + 32 + falling] = steps
+                words[place + falling] = ~steps[::-1] + np.uint64(1)
     for number, given in enumerate(sets.tolist()):
         s, s0 = given[INITIAL_S], given[INITIAL_S0]
         codes = int(np.searchsorted(shifts_0, given[SHIFT_0])) << 30 | int(np.searchsorted(shifts_1, given[SHIFT_1])) << 14
@@ -93,8 +101,8 @@ def _engine(tables: tuple[bytes, ...]) -> Words | None:
 
 
 @lru_cache(maxsize=32)
-def _links(state_trans: bytes, layout: ContextLayout) -> tuple[Words, IntArray]:
-    """The links, two a node, and the offset of the link to each stateId's first node.
+def _parse(state_trans: bytes, layout: ContextLayout) -> tuple[Words, IntArray, IntArray]:
+    """The links and where they stand, and where those to each stateId's first node stand, in bytes from the array's start.
 
     Nodes: significance by stateId and class of the previous index, sign likewise, greater-than by stateId, sign and number, the escape by
     stateId and sign (its links say where to go on after an even and an odd index), and one whose links lead to the start of a stateId.
@@ -111,7 +119,7 @@ def _links(state_trans: bytes, layout: ContextLayout) -> tuple[Words, IntArray]:
     nodes = first + states
 
     context = np.zeros(nodes, np.int64)
-    after, value, flags = (np.zeros((nodes, 2), np.int64) for _ in range(3))
+    after, value, emit, flags = (np.zeros((nodes, 2), np.int64) for _ in range(4))
     context[significance] = NEIGHBOURS * state[..., 0, 0] + previous[..., 0, 0]
     context[signs] = layout.sign + previous[..., 0, 0]
     context[greater] = layout.greater + 2 * j[0] + sign[0]
@@ -119,30 +127,28 @@ def _links(state_trans: bytes, layout: ContextLayout) -> tuple[Words, IntArray]:
 
     after[significance, 0] = significance[transitions[:, 0], 0][:, None]
     after[significance, 1] = signs
-    flags[significance, 0] = EMIT
+    emit[significance, 0] = EMIT
     after[signs] = greater[:, None, :, 0]
     magnitude = 1 + j[:, 0]
     parity = state[:, 0] & 1
     value[greater, 0] = (1 - 2 * sign[:, 0]) * (2 * magnitude - parity if layout.dq_flag else magnitude)
     after[greater, 0] = significance[transitions[state[:, 0], magnitude & 1], 2 - sign[:, 0]]
-    flags[greater, 0] = EMIT
+    emit[greater, 0] = EMIT
     after[greater[..., :-1], 1] = greater[..., 1:]
     after[greater[..., -1], 1] = escapes
     flags[greater[..., -1], 1] = ESCAPE
     value[greater[..., -1], 1] = sign[:, 0, :, 0] | parity[..., 0] << 1
     after[escapes] = significance[transitions[:, None, :], 2 - sign[:, 0]]
     after[first:] = significance[:, :1]
+    flags[significance] = np.where(context[after[significance]] == context[significance][..., None], STAY, 0)
 
-    successors = context[after[after]]
-    flags |= np.where(successors[..., 0] == context[after], STAY, 0)
-    fields = {
-        "context_0": successors[..., 0],
-        "context_1": successors[..., 1],
-        "node": 2 * after,
-        "context": context[after],
-        "value": value & 0x7FF,
-    }
-    links = flags.astype(np.uint64)
-    for name, numbers in fields.items():
-        links |= numbers.astype(np.uint64) << np.uint64(LINK_FIELDS[name])
-    return links.reshape(-1), 2 * np.arange(first, nodes)
+    places = 8 * LINKS + LINK_BYTES * np.arange(2 * nodes).reshape(nodes, 2) + flags
+    links = np.zeros((nodes, 2), LINK)
+    links["next_0"], links["next_1"] = places[after, 0], places[after, 1]
+    links["context_0"], links["context_1"] = (16 * context[after[after, bin_value]] for bin_value in (0, 1))
+    links["context"], links["value"], links["emit"] = 16 * context[after], value, emit
+    octets = np.zeros((2 * nodes, LINK_BYTES), np.uint8)
+    for flag in (0, ESCAPE, STAY):
+        flagged = flags.reshape(-1) == flag
+        octets[flagged, flag : flag + LINK.itemsize] = links.reshape(-1)[flagged].view(np.uint8).reshape(-1, LINK.itemsize)
+    return octets.reshape(-1).view(np.uint64), places.reshape(-1), places[first:, 0].copy()
