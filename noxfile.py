@@ -1,11 +1,13 @@
 """Sessions that need an environment of their own; `nox -s NAME`."""
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
 
 PEER_SETUP = Path(__file__).parent / "tests" / "peer" / "setup"
+NODE_PACKAGES = ("playwright-core@1.49", "axe-core@4.10")
 
 
 def peer_python(session: nox.Session) -> str:
@@ -33,6 +35,29 @@ def interop(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     environment = {"NNC_PEER_PYTHON": peer_python(session), "PYTHONPATH": str(Path(__file__).parent / "tests")}
     session.run("python", "-m", "interop.matrix", *session.posargs, env=environment)
+
+
+def debian(session: nox.Session, command: str, package: str) -> str:
+    """A command's path; where there is none, Debian's package is installed."""
+    if shutil.which(command) is None:
+        session.run("apt-get", "update", "-q", external=True)
+        session.run("apt-get", "install", "-q", "-y", "--no-install-recommends", package, external=True)
+    return str(shutil.which(command))
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The pages of reports and certificates in Chromium, with axe; NNC_SCREENSHOTS names a folder for pictures at three widths."""
+    session.install("-e", ".", "pytest")
+    modules = Path(session.cache_dir).absolute() / "browser"
+    debian(session, "node", "nodejs")
+    if not (modules / "complete").exists():
+        npm = debian(session, "npm", "npm")
+        session.run(npm, "install", "--prefix", str(modules), "--no-audit", "--no-fund", "--ignore-scripts", *NODE_PACKAGES, external=True)
+        (modules / "complete").touch()
+    chromium = debian(session, "chromium", "chromium")
+    environment = {"NNC_CHROMIUM": chromium, "NNC_NODE_MODULES": str(modules / "node_modules")}
+    session.run("pytest", "tests/browser", *session.posargs, env=environment)
 
 
 @nox.session

@@ -83,7 +83,7 @@ def default_of(switch: str) -> str:
 
 def _summary(probe: Probe, seen: Sequence[Seen], vectors: Sequence[Seen]) -> tuple[str, ...]:
     shown = next((vector.stream for vector in vectors if len(vector.choices) == 1 and not is_own_limit(vector.refusal)), None)
-    vector = f"[{shown}](../vectors/disputed/{shown}/vector.json)" if shown else "-"
+    vector = linked(shown) if shown else "-"
     peer = ", ".join(choices_seen(seen, probe.switch)) or "neither"
     return (subject(probe.switch), "; ".join(probe.clauses), default_of(probe.switch), peer, f"`{probe.switch}`", vector)
 
@@ -103,12 +103,26 @@ def _section(probe: Probe, seen: Sequence[Seen], vectors: Sequence[Seen]) -> Ite
     yield ""
     yield f"API: `decode(stream, interpretation=Interpretation({switch}={enumeration.__name__}.{other.name}))`"
     yield ""
+    first = other_choices(probe.base)
+    if first:
+        yield f"The streams are written with `{first}`, as the peer reads; on the vectors, which are not, it fails at that point first."
+        yield ""
     yield from table(("stream", "the peer"), ((one.stream, told_of(one)) for one in seen))
     if vectors:
         yield ""
-        yield from table(
-            ("vector", "the peer"), ((f"[{one.stream}](../vectors/disputed/{one.stream}/vector.json)", told_of(one)) for one in vectors)
-        )
+        rows = ((linked(one.stream), f"fails at `{first}`: `{one.refusal}`" if first and one.refusal else told_of(one)) for one in vectors)
+        yield from table(("vector", "the peer"), rows)
+
+
+def linked(vector: str) -> str:
+    """A link to a vector."""
+    return f"[{vector}](../vectors/disputed/{vector}/vector.json)"
+
+
+def other_choices(interpretation: Interpretation) -> str:
+    """The settings that are not the default."""
+    choices = ((switch, getattr(interpretation, switch)) for switch in Interpretation.switches())
+    return ", ".join(f"{switch}={choice.value}" for switch, choice in choices if choice.value != default_of(switch))
 
 
 def told_of(seen: Seen) -> str:

@@ -39,13 +39,18 @@ def shape_of(case: Case) -> str:
 
 def sized(case: Case) -> str:
     """The number of dimensions, or that there is one element."""
-    return "one element" if prod(case.shape) == 1 else f"{len(case.shape)} dimensions"
+    return "one element" if prod(case.shape) == 1 else f"{len(case.shape)}-D"
+
+
+def designed(case: Case) -> str:
+    """How the codebook came about."""
+    return f"the peer's mode {case.codebook}" if case.codebook.isdigit() else case.codebook
 
 
 FEATURES: Final[Mapping[str, Callable[[Case], Any]]] = {
     "payload type": lambda case: case.payload,
     "BLOCK with": parts_of,
-    "codebook": lambda case: case.codebook,
+    "codebook": designed,
     "dq_flag": lambda case: int(case.dq),
     "scan_order": lambda case: case.scan_order,
     "block rows": lambda case: "several" if case.block_rows > 1 else "one",

@@ -1,0 +1,23 @@
+"""examples/peer: the independent codec in its own environment, as any decoder of the makers' own."""
+
+from pathlib import Path
+
+import example_runs
+
+from nnc_conformance.suites.decoders.check import check_decoder
+from nnc_conformance.suites.decoders.faults import Fault
+from nnc_conformance.suites.decoders.probes import composed_probes
+from nnc_conformance.suites.sandbox import Limits
+
+DECODER = example_runs.EXAMPLES / "peer" / "decoder.toml"
+
+
+def test_the_peer_has_what_it_declares(tmp_path: Path) -> None:
+    check = check_decoder(str(DECODER), limits=Limits(), suite=composed_probes(tmp_path))
+    assert check.errors == 0
+    assert {finding.fault for finding in check.findings} <= {Fault.NOT_UNSUPPORTED, Fault.NO_CATEGORY, Fault.UNDECLARED}
+    assert all(shown.passed == shown.probes > 0 for shown in check.capabilities.values() if shown.declared)
+
+
+def test_the_peer_decodes_the_samples(tmp_path: Path) -> None:
+    example_runs.agrees_with_other_codecs(DECODER, tmp_path, 180)
