@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from quantization_samples import QUANTIZE, gaussian, lagrangian_cost, laplacian, vector
 
-from nnc_conformance.reference.decoder import decode
-from nnc_conformance.reference.encoder import EncoderOptions, encode
 from nnc_conformance.reference.entropy import plain
 from nnc_conformance.reference.entropy.codeword import decode_codeword, encode_codeword
 from nnc_conformance.reference.entropy.coding import TensorCoding, TensorToCode
@@ -19,43 +18,11 @@ from nnc_conformance.reference.entropy.kernel_tables import DEFAULT
 from nnc_conformance.reference.entropy.parameter_search import BIT, bit_costs, estimated_costs
 from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.quantization import dependent, rate_distortion, trellis, uniform
-from nnc_conformance.reference.quantization.rate_distortion import LAGRANGIAN, optimised
-from nnc_conformance.reference.quantization.reconstruction import step_size
+from nnc_conformance.reference.quantization.rate_distortion import optimised
 from nnc_conformance.reference.quantization.scan import in_row_order, in_scan_order
 
 TRELLIS = ((0, 2), (7, 5), (1, 3), (6, 4), (2, 0), (5, 7), (3, 1), (4, 6))
 """StateTransTab, from the sheet."""
-QUANTIZE = {False: uniform.quantize, True: dependent.quantize}
-
-
-def vector(count, *, dq=False, unary_length=10):
-    return TensorCoding(1, count, 0, dq, unary_length, 8)
-
-
-def coded_bytes(indexes, coding):
-    return len(encode_codeword([TensorToCode(coding, indexes, 0, "search")]))
-
-
-def squared_error(values, indexes, step):
-    """Mean, in squared steps."""
-    return float(np.mean((values.astype(np.float64).reshape(-1) / step - indexes) ** 2))
-
-
-def laplacian(seed, count, deviation):
-    uniforms = np.random.default_rng(seed).random(count) - 0.5
-    return (-np.sign(uniforms) * np.log1p(-2 * np.abs(uniforms)) * deviation / math.sqrt(2)).astype(np.float32)
-
-
-def gaussian(seed, count, deviation):
-    one, two = np.random.default_rng(seed).random((2, count))
-    return (np.sqrt(-2 * np.log1p(-one)) * np.cos(2 * np.pi * two) * deviation).astype(np.float32)
-
-
-def sparse(seed, count, deviation):
-    return laplacian(seed, count, deviation) * (np.random.default_rng(seed + 1).random(count) < 0.1)
-
-
-SOURCES = {"laplacian": laplacian, "gaussian": gaussian, "sparse": sparse}
 
 
 # Without rate: the nearest, and the least error that the trellis has
@@ -111,69 +78,7 @@ def test_without_rate_dependent_quantization_is_the_best_on_the_trellis(values):
     assert np.sum((array.astype(np.float64) - indexes) ** 2) == pytest.approx(least_trellis_error(values), abs=1e-9)
 
 
-def test_dependent_quantization_gains_more_than_1_decibel_at_high_rate():
-    """At the same rate the error falls by most of what the best vector quantizer could give, 10 log10(2 pi e / 12) = 1.53 dB."""
-    values, step, count = gaussian(5, 50000, 1.0), 1 / 32, 50000
-    doubled = dependent.quantize(values, step, vector(count, dq=True), rdo=0)
-    coarse = uniform.quantize(values, 2 * step, vector(count), rdo=0)
-    gain = 10 * math.log10(4 * squared_error(values, coarse, 2 * step) / squared_error(values, doubled, step))
-    rate = 8 / count * (coded_bytes(doubled, vector(count, dq=True)) - coded_bytes(coarse, vector(count)))
-    gain -= 20 * math.log10(2) * rate
-    assert 1.0 < gain < 1.53
-
-
 # With rate
-
-
-def lagrangian_cost(values, indexes, coding, step, lagrangian):
-    """Squared steps and actual bits."""
-    return values.size * squared_error(values, indexes, step) + lagrangian * 8 * coded_bytes(indexes, coding)
-
-
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("dq", [False, True])
-@pytest.mark.parametrize(("step", "rdo"), [(0.125, 1.0), (0.0625, 1.0), (0.0625, 5.0), (1 / 64, 1.0)])
-def test_optimised_costs_less_than_nearest(source, dq, step, rdo):
-    values = SOURCES[source](3, 20000, 0.05)
-    coding = TensorCoding(100, 200, 1, dq, 10, 8)
-    lagrangian = rdo * LAGRANGIAN * (4 if dq else 1)
-    nearest, chosen = (QUANTIZE[dq](values, step, coding, rdo=weight) for weight in (0, rdo))
-    assert coded_bytes(chosen, coding) < coded_bytes(nearest, coding)
-    assert lagrangian_cost(values, chosen, coding, step, lagrangian) < lagrangian_cost(values, nearest, coding, step, lagrangian)
-
-
-PEER = (
-    ("laplacian", False, -11, 7301, 0.05247),
-    ("laplacian", False, -18, 26369, 0.07903),
-    ("laplacian", False, -26, 50953, 0.08313),
-    ("laplacian", True, -11, 4744, 0.06044),
-    ("laplacian", True, -18, 19847, 0.14181),
-    ("laplacian", True, -26, 40833, 0.21507),
-    ("gaussian", False, -11, 7322, 0.07013),
-    ("gaussian", False, -18, 27545, 0.08356),
-    ("gaussian", False, -26, 52238, 0.08331),
-    ("gaussian", True, -11, 3971, 0.07857),
-    ("gaussian", True, -18, 20220, 0.16690),
-    ("gaussian", True, -26, 41472, 0.23118),
-    ("sparse", False, -11, 1139, 0.00526),
-    ("sparse", False, -18, 4982, 0.00779),
-    ("sparse", False, -26, 9508, 0.00825),
-    ("sparse", True, -11, 754, 0.00641),
-    ("sparse", True, -18, 3959, 0.01439),
-    ("sparse", True, -26, 8309, 0.02126),
-)
-"""Streams of the independent codec with lambda_scale 0.1 and unary length 10, of SOURCES[source](9, 100000, 0.05) as 250 x 400: source, dq,
-qp (density 2), bytes, mean squared error in squared steps."""
-
-
-@pytest.mark.parametrize(("source", "dq", "qp", "peer_bytes", "peer_error"), PEER)
-def test_at_the_same_step_streams_are_smaller_than_the_independent_codecs(source, dq, qp, peer_bytes, peer_error):
-    values = SOURCES[source](9, 100000, 0.05).reshape(250, 400)
-    step = float(step_size(2, qp))
-    stream = encode({"x": values}, options=EncoderOptions(qp=qp, dq=dq, unary_length=10, rdo=1.0))
-    error = squared_error(values, decode(stream).parameters["x"].astype(np.float64).reshape(-1) / step, step)
-    assert len(stream) <= peer_bytes
-    assert error / peer_error - 1 < max(0.005, 1.5 * (1 - len(stream) / peer_bytes))
 
 
 def estimated_bits(indexes, coding, sets):
@@ -273,34 +178,38 @@ def test_each_block_row_starts_with_fresh_contexts(dq):
 
 @pytest.mark.parametrize("dq", [False, True])
 def test_a_full_window_settles_its_best_path_and_goes_on(dq, monkeypatch):
-    values, coding = laplacian(4, 1003, 0.7), vector(1003, dq=dq)
+    values, coding = laplacian(4, 503, 0.7), vector(503, dq=dq)
     whole = optimised(values, 1.0, coding, 0.1)
-    monkeypatch.setattr(trellis, "WINDOW", 100)
+    monkeypatch.setattr(trellis, "WINDOW", 50)
     windowed = optimised(values, 1.0, coding, 0.1)
     decoded = decode_codeword(encode_codeword([TensorToCode(coding, windowed)]), [coding])
     assert (decoded.tensors[0].indexes == windowed).all()
     costs = [lagrangian_cost(values, indexes, coding, 1.0, 0.1) for indexes in (whole, windowed)]
-    assert abs(costs[1] - costs[0]) < values.size // 100
+    assert abs(costs[1] - costs[0]) < values.size // 50
 
 
 def test_parameter_sets_are_fitted_to_a_sample(monkeypatch):
-    """A sample of whole block rows, or of stretches of a single one, serves nearly as well as all weights."""
-    for coding in (TensorCoding(100, 200, 1, True, 10, 8), vector(20000, dq=True), TensorCoding(8, 2500, 4, True, 10, 8)):
+    """A sample of whole block rows, or of stretches where there is but one, serves nearly as well as all weights."""
+    for coding in (TensorCoding(100, 12, 1, True, 10, 8), vector(1200, dq=True), TensorCoding(8, 150, 4, True, 10, 8)):
         values = gaussian(6, coding.count, 1.0)
-        monkeypatch.setattr(rate_distortion, "SAMPLE", 1 << 16)
         fitted_to_all = optimised(values, 1.0, coding, 0.1)
-        monkeypatch.setattr(rate_distortion, "SAMPLE", 5000)
-        fitted_to_some = optimised(values, 1.0, coding, 0.1)
+        with monkeypatch.context() as patch:
+            patch.setattr(rate_distortion, "SAMPLE", 400)
+            taken, area = rate_distortion.sample(in_scan_order(values, coding.area), coding)
+            fitted_to_some = optimised(values, 1.0, coding, 0.1)
+        assert 300 <= taken.size <= 400
+        assert taken.size == area.rows * area.columns
+        assert set(taken.tolist()) <= set(values.tolist())
         costs = [lagrangian_cost(values, indexes, coding, 1.0, 0.1) for indexes in (fitted_to_all, fitted_to_some)]
-        assert costs[1] == pytest.approx(costs[0], rel=0.005)
+        assert costs[1] == pytest.approx(costs[0], rel=0.02)
 
 
 # What is coded
 
 
 @given(
-    st.integers(1, 70),
-    st.integers(1, 40),
+    st.integers(1, 24),
+    st.integers(1, 20),
     st.integers(0, 4),
     st.booleans(),
     st.sampled_from([1, 2, 10, 256]),
@@ -308,7 +217,7 @@ def test_parameter_sets_are_fitted_to_a_sample(monkeypatch):
     st.floats(0.05, 500),
     st.integers(0, 1000),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_is_quantized_can_be_coded(rows, columns, scan_order, dq, unary_length, rdo, deviation, seed):
     coding = TensorCoding(rows, columns, scan_order, dq, unary_length, 8)
     values = laplacian(seed, coding.count, deviation).reshape(rows, columns)
@@ -342,6 +251,15 @@ def test_the_greatest_magnitudes_of_int32_can_be_quantized(dq, rdo):
     assert (np.abs(indexes.astype(np.float64) - values) <= 3).all()
     decoded = decode_codeword(encode_codeword([TensorToCode(coding, indexes)]), [coding])
     assert (decoded.tensors[0].indexes == indexes).all()
+
+
+@pytest.mark.parametrize("dq", [False, True])
+def test_no_candidate_goes_beyond_int32(dq):
+    """2^31 would be the next candidate: in all states without dependent quantization, with it in half of them."""
+    values, coding = np.array([1, -1] * 4, np.float32), vector(8, dq=dq)
+    indexes = QUANTIZE[dq](values, 1 / (2**31 - 1.2), coding, rdo=1.0)
+    assert (np.abs(np.abs(indexes.astype(np.int64)) - (2**31 - 1.2)) < 2).all()
+    assert (np.sign(indexes) == np.sign(values)).all()
 
 
 @pytest.mark.parametrize("dq", [False, True])
@@ -383,7 +301,7 @@ for scan_order, unary_length, step, rdo in ((0, 10, 0.1, 1.0), (1, 1, 0.013, 3.0
 
 def test_uncompiled_source_gives_the_same_without_warnings():
     def run(*, compiled):
-        environment = os.environ if compiled else os.environ | {"NUMBA_DISABLE_JIT": "1"}
+        environment = os.environ | {"NUMBA_DISABLE_JIT": str(int(not compiled))}
         script = AGREE.replace("COMPILED", str(compiled))
         return subprocess.run(
             [sys.executable, "-W", "error", "-c", script], env=environment, capture_output=True, text=True, check=True, timeout=120

@@ -30,7 +30,7 @@ def checked(values: npt.NDArray[Any], step: float, coding: TensorCoding | None =
     Raises `EncodeError` where they are not as many as are to be coded, or not finite, or beyond int32 steps, and for a step that is 0 or
     infinite.
     """
-    vector = np.require(values, np.float32, "CW").reshape(-1)
+    vector = np.require(values, np.float32, ["C", "W"]).reshape(-1)
     if coding is not None and vector.size != coding.count:
         raise EncodeError(f"{vector.size} values for {coding.rows} x {coding.columns}")
     if not 0 < step < math.inf:

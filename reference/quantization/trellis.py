@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from nnc_conformance.reference.entropy.compiled import kernel
 from nnc_conformance.reference.entropy.contexts import (
-    MAX_PREFIX,
     NEIGHBOURS,
     ContextLayout,
     bin_cost,
@@ -108,16 +107,14 @@ def extend(how: Weighing, paths: Paths, now: int, place: int, node: int, value: 
 
 @kernel
 def remainder_cost(how: Weighing, states: IntArray, rest: int) -> int:
-    """What prefix and suffix cost of a magnitude that is ``rest`` above the least which has a prefix."""
+    """What prefix and suffix cost of a magnitude that is ``rest`` above the least which has a prefix; int32 needs 30 ones at most."""
     cost = 0
     rem_bits = 0
-    while rem_bits < MAX_PREFIX and rest >= 1 << rem_bits:
+    while rest >= 1 << rem_bits:
         cost += bin_cost(how.bit_costs, states[how.layout.prefix + rem_bits], 1) + BYPASS_COST
         rest -= 1 << rem_bits
         rem_bits += 1
-    if rem_bits < MAX_PREFIX:
-        cost += bin_cost(how.bit_costs, states[how.layout.prefix + rem_bits], 0)
-    return cost
+    return cost + bin_cost(how.bit_costs, states[how.layout.prefix + rem_bits], 0)
 
 
 @kernel
@@ -140,12 +137,11 @@ def code_index(how: Weighing, states: IntArray, state_id: int, previous: int, qu
     if magnitude > layout.unary_length:
         rest = magnitude - 1 - layout.unary_length
         rem_bits = 0
-        while rem_bits < MAX_PREFIX and rest >= 1 << rem_bits:
+        while rest >= 1 << rem_bits:
             code_bin(how, states, layout.prefix + rem_bits, 1)
             rest -= 1 << rem_bits
             rem_bits += 1
-        if rem_bits < MAX_PREFIX:
-            code_bin(how, states, layout.prefix + rem_bits, 0)
+        code_bin(how, states, layout.prefix + rem_bits, 0)
 
 
 @kernel
