@@ -106,7 +106,7 @@ def _integer_ranges(kind: str, n: int, low: int, high: int) -> Iterator[tuple[in
             codes = (first, last) if kind == "ue" else tuple(sorted({first, min(first + 1, last), max(last - 1, first), last}))
             values = codes if kind == "ue" else tuple((code + 1) // 2 if code & 1 else -(code // 2) for code in codes)
             yield from ((value, value) for value in values if low <= value <= min(high, LARGEST if kind == "ue" else (1 << 31) - 1))
-        if kind == "ue" and low not in (first for first, _ in golomb_lengths(n)):
+        if kind == "ue" and low > 0 and low not in (first for first, _ in golomb_lengths(n)):
             yield low, low
         return
     least, greatest = (0, (1 << n) - 1) if kind == "u" else (-(1 << (n - 1)), (1 << (n - 1)) - 1)

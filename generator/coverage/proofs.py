@@ -18,7 +18,7 @@ from nnc_conformance.reference import interpretation
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.entropy.codeword import decode_codeword
 from nnc_conformance.reference.entropy.coding import CodewordError, TensorCoding
-from nnc_conformance.reference.entropy.plain import INITIAL_RANGE, INT32_MIN
+from nnc_conformance.reference.entropy.plain import FORCED_RANGE, INITIAL_RANGE, INT32_MIN
 from nnc_conformance.reference.entropy.tables import CONTEXT_PARAMETER_SETS, LPS_RANGE_TABLE, STATE_STEP_TABLE
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.syntax.branches import STRUCTURES
@@ -88,6 +88,12 @@ def remainder_too_long(key: Key) -> bool:
 def _magnitude(prefix_ones: int) -> int:
     """The least magnitude with so many prefix bins of 1: unary length 1, and a remainder of 0."""
     return 1 + LEAST_UNARY + (1 << prefix_ones) - 1
+
+
+def row_without_bits(_: Key) -> bool:
+    """From the range that a block row begins with, every bin of every state leaves less than 256: each row reads a bit at least."""
+    row = [LPS_RANGE_TABLE[column + (FORCED_RANGE & 0xE0)] for column in range(32)]
+    return all(max(lps_range, FORCED_RANGE - lps_range) < 256 for lps_range in row)
 
 
 def codeword_too_short(_: Key) -> bool:

@@ -14,7 +14,6 @@ from nnc_conformance.generator.coverage.goals import Key, Kind, Standing
 ELEMENT, VALUE, BRANCH = Kind.ELEMENT, Kind.VALUE, Kind.BRANCH
 CERTIFIED, DISPUTED, INFERRED = Standing
 
-MAP_COUNTS: Final = "(spm_count_thresholds|ppm_count_pruning_ratios|upm_count_thresholds|dpm_count_thresholds)"
 HEADER: Final = r"data_unit\.nnr_compressed_data_unit_header: "
 
 
@@ -32,10 +31,10 @@ class StandingRow:
 ROWS: Final = tuple(
     StandingRow(*row)
     for row in (
-        ((ELEMENT,), MAP_COUNTS, ".*", CERTIFIED, ""),
-        ((VALUE,), f"{MAP_COUNTS} .*", "0", CERTIFIED, ""),
         ((ELEMENT, VALUE), "performance map", ".*", DISPUTED, "map_entries"),
-        ((BRANCH,), r"parameter_sets\.\w+_performance_map: for i in map_entries.*", "0 times", CERTIFIED, ""),
+        ((VALUE,), "(mps|lps)_(sparsification|pruning|unification|decomposition_performance_map)_flag .*", "1", DISPUTED, "map_entries"),
+        ((BRANCH,), r"parameter_sets\.performance_maps: .*", "true", DISPUTED, "map_entries"),
+        ((BRANCH,), r"parameter_sets\.map_entries: .*", ".*", DISPUTED, "map_entries"),
         ((BRANCH,), r"parameter_sets\.\w+_performance_map: .*", ".*", DISPUTED, "map_entries"),
         ((ELEMENT, VALUE), "topology_data.*", ".*", DISPUTED, "data_string"),
         ((VALUE,), "quantization_data .*", "empty", DISPUTED, "data_string"),

@@ -13,24 +13,26 @@ from nnc_conformance.generator.coverage.proofs import Proof
 ELEMENT, VALUE, BRANCH, CONTEXT, EVENT = Kind.ELEMENT, Kind.VALUE, Kind.BRANCH, Kind.CONTEXT, Kind.EVENT
 
 MOST_DIMENSIONS: Final = 32
-MOST_ELEMENTS: Final = 1 << 17
-MOST_LISTED: Final = 1 << 14
+MOST_ELEMENTS: Final = 1 << 14
+MOST_LISTED: Final = 1 << 13
+MOST_RANK: Final = 1 << 11
+MOST_ROW_BITS: Final = 1 << 16
 MOST_BYTES: Final = 1 << 20
 
 BOUNDS: Final[dict[str, tuple[int, str]]] = {
     "nnr_unit_size": (MOST_BYTES, "bytes in a unit"),
     "tensor_dimensions": (MOST_ELEMENTS, "elements in a tensor"),
     "count_tensor_dimensions": (MOST_DIMENSIONS, "dimensions, as many as NumPy 1 holds"),
-    "decomposition_rank": (MOST_LISTED, "columns of G"),
-    "g_number_of_rows": (MOST_LISTED, "rows of G"),
+    "decomposition_rank": (MOST_RANK, "columns of G"),
+    "g_number_of_rows": (MOST_RANK, "rows of G"),
     "codebook_size": (MOST_LISTED, "values in a codebook"),
     "codebook_centre_offset": (MOST_LISTED >> 1, "values on one side of a codebook's middle"),
     "count_topology_elements_minus2": (MOST_LISTED, "ids in a list"),
     "topology_elem_id_index": (MOST_LISTED, "ids in a reference list"),
     "topology_elem_id_index_list": (MOST_LISTED, "ids in a reference list"),
     "element_id_index": (MOST_LISTED, "ids in a reference list"),
-    "bit_offset_delta1": (MOST_ELEMENTS, "bits in a block row"),
-    "bit_offset_delta2": (MOST_ELEMENTS, "bits in a block row"),
+    "bit_offset_delta1": (MOST_ROW_BITS, "bits in a block row"),
+    "bit_offset_delta2": (MOST_ROW_BITS, "bits in a block row"),
     "count_reshaped_tensor_dimension": (MOST_LISTED, "dimensions in a map's entry"),
     "count_dims": (MOST_LISTED, "dimensions of a pruned element"),
     "count_bits": (MOST_BYTES, "bits in a mask"),
@@ -83,6 +85,7 @@ TABLE: Final = (
     Unreachable((CONTEXT,), r"abs_level_greater_x2\[30\]", "set ., high", "the index would not fit int32", proofs.last_prefix_context),
     Unreachable((VALUE,), r"abs_remainder uae_v\(31\)", ".*", "the index would not fit int32", proofs.remainder_too_long),
     Unreachable((VALUE,), "cabac_codeword .*", "empty|one byte", "a codeword has 9 bits at least", proofs.codeword_too_short),
+    Unreachable((VALUE,), "bit_offset_delta1 .*", "0", "the first bin after a forced range renormalises", proofs.row_without_bits),
     Unreachable((VALUE,), "nnr_unit_size .*", "[01]", "the unit would end within its size field", proofs.size_too_small),
     Unreachable((ELEMENT, VALUE), "skipped_unit_data.*", ".*", "reserved unit types are refused", proofs.unit_type_refused),
     Unreachable((BRANCH,), r"unit\.unit_type_name: .*", "false", "reserved unit types are refused", proofs.unit_type_refused),

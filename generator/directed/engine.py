@@ -1,0 +1,68 @@
+"""Takes the arithmetic decoder where it is wanted: each entry of the range table by either path, the stop bit at each place of a byte."""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from nnc_conformance.generator.directed.live import LiveTensor
+from nnc_conformance.reference.entropy.coding import TensorCoding
+from nnc_conformance.reference.entropy.kernel_tables import IntArray
+
+Cell = tuple[int, int, int]
+"""A row and a column of lps_range_table, and 1 where the least probable bin is met, else 0."""
+
+CELLS: Final = frozenset(product(range(8), range(32), range(2)))
+LONGEST_APPROACH: Final = 12
+MOST_STEPS: Final = 20000
+
+
+def cells(events: IntArray) -> set[Cell]:
+    """The entries of lps_range_table that context-coded bins use, each with its path."""
+    coded = events[events[:, 0] == 0]
+    lps = (coded[:, 2] == 1) != (coded[:, 5] >= 0)
+    return set(zip(((coded[:, 3] & 0xE0) >> 5).tolist(), np.abs(coded[:, 5] >> 7).tolist(), lps.astype(int).tolist(), strict=True))
+
+
+def meet_cells(coding: TensorCoding, sets: npt.NDArray[np.int64], wanted: set[Cell]) -> list[int]:
+    """Indexes of a tensor of any length whose bins use the wanted entries, found one after the other.
+
+    Each step takes the continuation that meets most new entries for each index; where none meets any, states are driven on: zeros for
+    long, then ones. Raises `ValueError` for what is not found within `MOST_STEPS` steps.
+    """
+    live, left, taken = LiveTensor(coding, sets), set(wanted), []
+    approaches = _approaches()
+    for step in range(MOST_STEPS):
+        if not left:
+            return taken
+        best, found = _best(live, approaches, left)
+        if not found:
+            best = _DRIVES[step % len(_DRIVES)]
+        left -= cells(live.take(best))
+        taken += best
+    raise ValueError(f"not met: {sorted(left)}")
+
+
+_DRIVES: Final = ([0] * 40, [0] * 90, [1] * 30, [0] * 300, [1] * 90, [-1] * 40, [0, 1] * 30)
+
+
+def _approaches() -> list[list[int]]:
+    runs = [[first] * count for first in (0, 1) for count in range(LONGEST_APPROACH)]
+    return [run + end for run in runs for end in ([0], [1], [-1], [2])]
+
+
+def _best(live: LiveTensor, approaches: Sequence[list[int]], left: set[Cell]) -> tuple[list[int], int]:
+    scored = [(len(cells(live.fork().take(quants)) & left), quants) for quants in approaches]
+    found, best = max(scored, key=lambda pair: (pair[0] / len(pair[1]), -len(pair[1])))
+    return best, found
+
+
+def end_at(coding: TensorCoding, sets: npt.NDArray[np.int64], place: int) -> Iterator[list[int]]:
+    """Tensors of ``coding.count`` indexes after which the last bit read is bit ``place`` of its byte (0 is the first), shortest first."""
+    for quants in product((1, -1, 2, 0, -2, 3, -3, 5), repeat=coding.count):
+        live = LiveTensor(coding, sets)
+        live.take(quants)
+        if (live.position - 1) & 7 == place:
+            yield list(quants)

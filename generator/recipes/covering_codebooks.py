@@ -1,0 +1,108 @@
+"""Codebooks whose elements lie on both sides of each code length (clause 6)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nnc_conformance.generator.composition import Coded, header, ndu, opening
+from nnc_conformance.generator.coverage.wanted import wanted_values
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.reference.composer import HeaderForm
+from nnc_conformance.reference.syntax.structures.data_unit import INT32_MAX, INT32_MIN, NNR_PT_FLOAT, Codebook
+from nnc_conformance.reference.syntax.walker import Values
+
+_CODEBOOK = ("6 codebook",)
+ORDERS_TOGETHER = 4
+
+
+def coded(name: str, values: Sequence[int], zero_offset: int, egk: int) -> Values:
+    """A single 0 with a codebook: it decodes to the codebook's middle value."""
+    head = header(NNR_PT_FLOAT, name, (1,), codebook=Codebook(np.array(values, dtype=np.int64).astype(np.int32), zero_offset))
+    return ndu(head, Coded([0]), form=HeaderForm(codebook_egk=egk))
+
+
+def packed(deltas: Sequence[int]) -> list[list[int]]:
+    """The deltas in groups whose values, from one end of int32 on, stay within it; the largest first."""
+    groups: list[list[int]] = []
+    for delta in sorted(deltas, reverse=True):
+        for group in groups:
+            if sum(group) + len(group) + delta + 1 <= INT32_MAX - INT32_MIN:
+                group.append(delta)
+                break
+        else:
+            groups.append([delta])
+    return groups
+
+
+def delta_units(egk: int) -> list[Values]:
+    """Codebooks whose deltas, to the left of the middle and to the right of it, are all those that are wanted."""
+    units = []
+    for number, group in enumerate(packed(wanted_values("codebook_delta_left", f"ue({egk})"))):
+        steps = np.cumsum([delta + 1 for delta in group])
+        units.append(coded(f"left-{egk}-{number}", [*(INT32_MAX - steps)[::-1].tolist(), INT32_MAX], len(group), egk))
+    for number, group in enumerate(packed(wanted_values("codebook_delta_right", f"ue({egk})"))):
+        steps = np.cumsum([delta + 1 for delta in group])
+        units.append(coded(f"right-{egk}-{number}", [INT32_MIN, *(INT32_MIN + steps).tolist()], 0, egk))
+    return units
+
+
+def deltas(first: int) -> Recipe:
+    """Deltas of a few orders of codebook_egk."""
+    last = first + ORDERS_TOGETHER - 1
+    return Recipe(
+        f"codebook-deltas-egk-{first}-to-{last}",
+        f"codebook_egk {first} to {last}: deltas of each code length",
+        "Deltas stand first and last in each code length, up to the whole of int32.",
+        "A decoder that reads a delta in too few bits, or whose values overflow on the way.",
+        _CODEBOOK,
+        lambda _: opening() + [unit for egk in range(first, last + 1) for unit in delta_units(egk)],
+    )
+
+
+def sizes() -> list[Values]:
+    """Codebooks of each size that is wanted."""
+    return [coded(f"size{size}", range(size), size >> 1, 0) for size in wanted_values("codebook_size", "ue(2)")]
+
+
+def centres() -> list[Values]:
+    """Codebooks with each offset that is wanted of the middle, no larger than need be."""
+    units = []
+    for offset in wanted_values("codebook_centre_offset", "ie(2)"):
+        size = 2 * offset + 1 if offset >= 0 else -2 * offset
+        units.append(coded(f"centre{offset}", range(size), (size >> 1) + offset, 0))
+    return units
+
+
+def zero_values() -> list[Values]:
+    """Codebooks of one value, each that is wanted."""
+    return [coded(f"zero{value}", [value], 0, 0) for value in wanted_values("codebook_zero_value", "ie(7)")]
+
+
+def recipe(name: str, title: str, tests: str, units: list[Values]) -> Recipe:
+    """Many small codebooks."""
+    return Recipe(
+        f"codebook-{name}",
+        title,
+        tests,
+        "A decoder that reads the element in too few bits, or with its sign turned.",
+        _CODEBOOK,
+        lambda _: opening() + units,
+    )
+
+
+RECIPES = (
+    *map(deltas, range(0, 16, ORDERS_TOGETHER)),
+    recipe("size-code-lengths", "codebook_size of each code length", "Sizes stand first and last in each code length.", sizes()),
+    recipe(
+        "centre-code-lengths",
+        "codebook_centre_offset of each code length",
+        "CbZeroOffset lies off the middle by as much as each code length tells, to both sides.",
+        centres(),
+    ),
+    recipe(
+        "zero-value-code-lengths",
+        "codebook_zero_value of each code length",
+        "The value of index 0 is of each code length and sign, up to the ends of int32.",
+        zero_values(),
+    ),
+)

@@ -1,0 +1,121 @@
+"""Block scans and entry points: every border, every number of block rows, lengths of each code length (clauses 6 and 10)."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache, partial
+from itertools import product
+from math import prod
+
+from nnc_conformance.generator.composition import Coded, header, ndu, opening
+from nnc_conformance.generator.coverage.wanted import wanted_values
+from nnc_conformance.generator.directed.rows import block_rows, columns_for, lengths_with_changes
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipes.blocks import block_header
+from nnc_conformance.reference.entropy.coding import TensorCoding
+from nnc_conformance.reference.syntax.structures.data_unit import DC, DEFAULT_UNARY_LENGTH, NNR_PT_FLOAT, NNR_PT_INT
+from nnc_conformance.reference.syntax.walker import Values
+
+_SCAN = ("6 nnr_compressed_data_unit_header", "10 quant_tensor")
+SIDE = 8
+SHORTEST_ROW = 100
+"""Bits: a row of a few indexes can take as many, exactly."""
+PERSISTENCE = 120
+
+
+def exact(name: str, lengths: list[int]) -> Values:
+    """A tensor whose block rows but the last take these numbers of bits."""
+    columns = columns_for(max(lengths), SIDE)
+    rows = SIDE * len(lengths) + 1
+    coding = TensorCoding(rows, columns, 1, False, DEFAULT_UNARY_LENGTH, 0)
+    head = header(NNR_PT_INT, name, (rows, columns), scan_order=1)
+    return ndu(head, Coded(block_rows(coding, lengths)))
+
+
+@cache
+def first_lengths() -> list[Values]:
+    """First block rows of each length that is wanted."""
+    return opening() + [exact(f"row{length}", [length]) for length in wanted_values("bit_offset_delta1", "ue(11)")]
+
+
+@cache
+def changes() -> list[Values]:
+    """Block rows longer and shorter than the one before by each number of bits that is wanted, one tensor for each code length."""
+    groups: dict[int, list[int]] = {}
+    for change in wanted_values("bit_offset_delta2", "ie(7)"):
+        groups.setdefault((2 * abs(change) >> 7).bit_length(), []).append(change)
+    return opening() + [exact(f"change{group[-1]}", lengths_with_changes(group, SHORTEST_ROW)) for group in groups.values()]
+
+
+def borders(scan_order: int) -> Iterator[tuple[int, int]]:
+    """Rows and columns: less than a block, one, two, one and a part; of large blocks those with whole blocks, or with two parts."""
+    side = 4 << scan_order
+    for rows, columns in product((2, side, 2 * side, side + 1), repeat=2):
+        if scan_order <= 2 or 2 * side in (rows, columns) or rows == columns == side + 1:
+            yield rows, columns
+
+
+def border_units(scan_order: int, numbers: Numbers) -> list[Values]:
+    """Matrices of each border; those of one block row with dependent quantization."""
+    units = opening()
+    for rows, columns in borders(scan_order):
+        dq_flag = rows <= 4 << scan_order
+        name = f"{rows}x{columns}"
+        head = header(NNR_PT_FLOAT if dq_flag else NNR_PT_INT, name, (rows, columns), scan_order=scan_order, dq_flag=dq_flag)
+        units.append(ndu(head, Coded(numbers.quants(name, rows * columns, PERSISTENCE))))
+    return units
+
+
+def border_recipe(scan_order: int) -> Recipe:
+    """One scan order."""
+    side = 4 << scan_order
+    return Recipe(
+        f"scan-{scan_order}-whole-and-cut-blocks",
+        f"Blocks of {side}: whole blocks and parts in both directions",
+        "Matrices of less than a block, one block, two blocks, and a block and a part, in rows and in columns.",
+        "A decoder that drops a cut block, counts one too many, or starts a row where none is.",
+        _SCAN,
+        partial(border_units, scan_order),
+    )
+
+
+def decomposed(numbers: Numbers) -> list[Values]:
+    """Decomposed weights whose G and H have none, one or several entry points."""
+    units = opening()
+    sizes = (SIDE, SIDE + 1, 2 * SIDE + 1)
+    for number, (rows, rank) in enumerate(product(sizes, repeat=2)):
+        head = block_header(DC, (rows, 3), decomposition_rank=rank, g_number_of_rows=rows, scan_order=1)
+        ids = (f"w{number}_G", f"w{number}_H")
+        head = replace(head, ids=ids)
+        parts = zip(ids, head.matrices, strict=True)
+        units.append(ndu(head, {name: Coded(numbers.quants(name, prod(dimensions), PERSISTENCE)) for name, dimensions in parts}))
+    return units
+
+
+RECIPES = (
+    *map(border_recipe, (1, 2, 3, 4)),
+    Recipe(
+        "scan-1-first-row-code-lengths",
+        "bit_offset_delta1 of each code length",
+        "A search makes the first block row exactly as long as the first and the last value of each code length tells.",
+        "A decoder that reads bit_offset_delta1 in too few bits.",
+        _SCAN,
+        lambda _: first_lengths(),
+    ),
+    Recipe(
+        "scan-1-row-change-code-lengths",
+        "bit_offset_delta2 of each code length",
+        "A search makes block rows longer and shorter by exactly the values at the ends of each code length, of both signs.",
+        "A decoder that reads bit_offset_delta2 in too few bits, or with its sign turned.",
+        _SCAN,
+        lambda _: changes(),
+    ),
+    Recipe(
+        "block-dc-entry-points",
+        "Entry points of G and H",
+        "One list holds the entry points of G, then those of H; each may have none, one or several.",
+        "A decoder that starts H's lengths anew, or expects bit_offset_delta1 for both.",
+        _SCAN,
+        decomposed,
+    ),
+)

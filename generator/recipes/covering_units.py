@@ -1,0 +1,244 @@
+"""Elements of units, parameter sets, lists and dimensions at the ends of their value classes (clause 6)."""
+
+from dataclasses import replace
+
+from nnc_conformance.generator.composition import Coded, header, ndu, opening
+from nnc_conformance.generator.coverage.wanted import wanted_values
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipes.blocks import block_header
+from nnc_conformance.generator.recipes.topology import reference_list, singles
+from nnc_conformance.generator.recipes.units import small
+from nnc_conformance.reference.composer import (
+    HeaderForm,
+    layer_parameter_set,
+    model_parameter_set,
+    quantization_unit,
+    split_unit,
+    start_unit,
+)
+from nnc_conformance.reference.syntax.context import Quantization
+from nnc_conformance.reference.syntax.structures.data_unit import BI, DC, NNR_PT_BLOCK, NNR_PT_FLOAT, NNR_PT_INT
+from nnc_conformance.reference.syntax.structures.parameter_sets import NNR_QCB, NNR_QSU
+from nnc_conformance.reference.syntax.structures.topology import RAW, STORAGE_FORMAT_NAMES
+from nnc_conformance.reference.syntax.walker import Values
+
+_SETS = ("6 nnr_model_parameter_set", "6 nnr_layer_parameter_set")
+_LISTS = ("6 topology_elements_ids_list",)
+_HEADER = ("6 nnr_compressed_data_unit_header",)
+
+
+def method_units(flags: int) -> list[Values]:
+    """An MPS with each combination of quantization methods; without NNR_QSU and NNR_QCB it has no qp."""
+    quantization = Quantization(flags, flags - 4) if flags & (NNR_QSU | NNR_QCB) else None
+    return [start_unit(), model_parameter_set(quantization, method_flags=flags), small()]
+
+
+def methods(flags: int) -> Recipe:
+    """One MPS."""
+    return Recipe(
+        f"mps-methods-{flags}",
+        f"mps_quantization_method_flags {flags}",
+        "The qp is there when NNR_QSU or NNR_QCB is set, whatever the third flag says.",
+        "A decoder that reads the qp by one of the flags only, or refuses the third.",
+        _SETS[:1],
+        lambda _: method_units(flags),
+    )
+
+
+def layer_sets() -> list[Values]:
+    """LPS after LPS: all methods that have a qp, all densities, the qp at its ends; a tensor after each where its step is mild."""
+    units = opening()
+    flags = [value for value in wanted_values("lps_quantization_method_flags", "u(3)") if value & (NNR_QSU | NNR_QCB)]
+    densities = wanted_values("lps_qp_density", "u(3)")
+    quantizers = wanted_values("lps_quantization_parameter", "i(13)")
+    for number, density in enumerate(densities):
+        quantization = Quantization(density, quantizers[number % len(quantizers)])
+        units.append(layer_parameter_set(quantization, method_flags=flags[number % len(flags)]))
+        mild = Quantization(density, number - 4)
+        units.append(layer_parameter_set(mild))
+        units.append(ndu(header(NNR_PT_FLOAT, f"w{number}", (3,), mild), Coded([1, 0, -2])))
+    return units
+
+
+def quantization_units() -> list[Values]:
+    """Quantization data of each storage format, ended by a zero byte, so that it reads the same as a string."""
+    texts = [f"{name} data".encode() for name in STORAGE_FORMAT_NAMES]
+    texts[0] = b""
+    units = [quantization_unit(storage, RAW, text + b"\0") for storage, text in enumerate(texts)]
+    return [*opening(), *units, small()]
+
+
+def partial_byte() -> list[Values]:
+    """A set of one unit whose payload is one byte."""
+    whole = quantization_unit(0, RAW, b"\0")
+    return [*opening(), *split_unit(whole, b"\0", []), small()]
+
+
+def names(count: int) -> list[str]:
+    """Short names, all different."""
+    digits = "abcdefghijklmnopqrstuvwxyz0123456789"
+    return [digits[n % 36] + (digits[n // 36 % 36] + digits[n // 1296] if n >= 36 else "") for n in range(count)]
+
+
+def long_lists() -> tuple[list[Values], list[Values]]:
+    """Reference lists of each length that is wanted, then tensors that refer to the longest; and BLOCKs that refer to it."""
+    counts = wanted_values("count_topology_elements_minus2", "ue(7)")
+    longest = names(counts[-1] + 2)
+    singly = wanted_values("topology_elem_id_index", "ue(7)")
+    listed = wanted_values("topology_elem_id_index_list", "ue(7)")
+    form = HeaderForm(reference_list=longest)
+    return [
+        *opening(indexed_references=True),
+        *(reference_list(longest[: count + 2]) for count in counts),
+        *singles(longest, singly),
+    ], [
+        *opening(indexed_references=True),
+        reference_list(longest),
+        *(two_parts((longest[index], longest[2000 + place]), form) for place, index in enumerate(listed)),
+    ]
+
+
+def two_parts(parts: tuple[str, str], form: HeaderForm | None = None) -> Values:
+    """A BLOCK of a weight and its bias."""
+    head = header(NNR_PT_BLOCK, parts, (2, 2), parameter_types=BI)
+    return ndu(head, {parts[0]: Coded([1, -2, 0, 3]), parts[1]: Coded([4, -5])}, form=form)
+
+
+def nameless(*, listed: bool) -> list[Values]:
+    """A tensor whose name is empty, alone or in the list of a BLOCK."""
+    return [*opening(), two_parts(("w", "")) if listed else ndu(header(NNR_PT_INT, "", (2,)), Coded([1, -1]))]
+
+
+def dimension_units() -> list[Values]:
+    """Vectors of each length that is wanted, nearly all zeros, and tensors of each number of dimensions."""
+    units = opening()
+    for size in wanted_values("tensor_dimensions", "ue(7)"):
+        units.append(ndu(header(NNR_PT_INT, f"size{size}", (size,)), Coded([*([0] * (size - 1)), 1])))
+    for count in wanted_values("count_tensor_dimensions", "ue(1)"):
+        dimensions = (1,) * (count - 1) + (2,)
+        units.append(ndu(header(NNR_PT_INT, f"count{count}", dimensions), Coded([count, -1])))
+    return units
+
+
+def decomposed_units() -> list[Values]:
+    """Decomposed weights of each rank and each number of rows that is wanted; the names differ by a number."""
+    units = opening()
+    shapes = [(rank, 1) for rank in wanted_values("decomposition_rank", "ue(3)")]
+    shapes += [(1, rows) for rows in wanted_values("g_number_of_rows", "ue(3)")]
+    for number, (rank, rows) in enumerate(shapes):
+        ids = (f"w{number}_G", f"w{number}_H")
+        head = replace(block_header(DC, (rows, 1), decomposition_rank=rank, g_number_of_rows=rows), ids=ids)
+        sizes = (rows * rank, rank)
+        units.append(ndu(head, {name: Coded([*([0] * (size - 1)), 1]) for name, size in zip(ids, sizes, strict=True)}))
+    return units
+
+
+def topology_carried() -> list[Values]:
+    """An MPS that says a topology travels with it, and a reference list."""
+    listed = ["first", "second"]
+    return [*opening(indexed_references=True, topology_carriage=True), reference_list(listed), *singles(listed, [1, 0])]
+
+
+LISTS, PAIRS = long_lists()
+
+
+def recipe(name: str, clauses: tuple[str, ...], texts: tuple[str, str, str], units: list[Values]) -> Recipe:
+    """A recipe of given units; ``texts``: title, what it tests, what it catches."""
+    return Recipe(name, *texts, clauses, lambda _: units)
+
+
+RECIPES = (
+    *map(methods, range(1 << 3)),
+    recipe(
+        "lps-value-classes",
+        _SETS[1:],
+        (
+            "LPS after LPS, with every method, density and end of the qp",
+            "Each LPS replaces the one before it, up to the next.",
+            "A decoder that keeps an older LPS's qp or density, or reads the qp by one of the method flags only.",
+        ),
+        layer_sets(),
+    ),
+    recipe(
+        "qnt-storage-formats",
+        ("6 nnr_quantization_unit_header", "6 nnr_quantization_unit_payload"),
+        (
+            "Quantization data of each storage format",
+            "An NNR_QNT of any format changes no parameter.",
+            "A decoder that stops at an NNR_QNT, or takes its payload for the next unit.",
+        ),
+        quantization_units(),
+    ),
+    recipe(
+        "unit-partial-one-byte",
+        ("6 nnr_unit_header",),
+        (
+            "A set of one unit with a payload of one byte",
+            "partial_data_counter 0 stands alone: the payload is whole.",
+            "A decoder that waits for further units of the set.",
+        ),
+        partial_byte(),
+    ),
+    recipe(
+        "tpl-reflist-code-lengths",
+        _LISTS,
+        (
+            "Reference lists and indexes of each code length",
+            "Lists have up to 8066 ids; indexes stand first and last in each code length.",
+            "A decoder that keeps a list or an index in too few bits.",
+        ),
+        LISTS,
+    ),
+    recipe(
+        "ndu-id-index-list-code-lengths",
+        _LISTS,
+        (
+            "Lists of indexes of each code length",
+            "A BLOCK's parts refer by indexes first and last in each code length.",
+            "A decoder that keeps an index of a list in too few bits.",
+        ),
+        PAIRS,
+    ),
+    recipe(
+        "ndu-id-empty",
+        _HEADER,
+        ("A tensor without a name", "A name may have no characters.", "A decoder that takes an empty name for the end of the unit."),
+        nameless(listed=False),
+    ),
+    recipe(
+        "ndu-id-list-empty",
+        _LISTS,
+        ("A part without a name", "A name in a list may have no characters.", "A decoder that skips empty strings of a list."),
+        nameless(listed=True),
+    ),
+    recipe(
+        "ndu-dimension-value-classes",
+        _HEADER,
+        (
+            "Dimensions and numbers of dimensions of each code length",
+            "Lengths up to 16256 and up to 30 dimensions stand first and last in each code length.",
+            "A decoder that reads dimensions in too few bits, or has room for few.",
+        ),
+        dimension_units(),
+    ),
+    recipe(
+        "block-dc-code-lengths",
+        _HEADER,
+        (
+            "decomposition_rank and g_number_of_rows of each code length",
+            "Ranks and numbers of rows stand first and last in each code length.",
+            "A decoder that reads rank or rows in too few bits, or takes one for the other.",
+        ),
+        decomposed_units(),
+    ),
+    recipe(
+        "mps-topology-carriage",
+        _SETS[:1],
+        (
+            "topology_carriage_flag 1",
+            "The flag says that an NNR_TPL is in the stream; it changes no parameter.",
+            "A decoder that reads the flag as another.",
+        ),
+        topology_carried(),
+    ),
+)
