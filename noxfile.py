@@ -61,6 +61,20 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def examples(session: nox.Session) -> None:
+    """The worked examples that need the system's C++ compiler and node."""
+    session.install("-e", ".[dev]")
+    session.run("pytest", "tests/examples", *session.posargs, env={"NNC_EXAMPLES": "1"})
+
+
+@nox.session
+def dask(session: nox.Session) -> None:
+    """Runs on a Dask cluster of this machine, one of whose workers is killed."""
+    session.install("-e", ".[dev,dask]")
+    session.run("pytest", "tests/test_suites_dask.py", *session.posargs)
+
+
+@nox.session
 def train(session: nox.Session) -> None:
     """The trained forms of clause 8, which need PyTorch."""
     session.install("-e", ".[dev,train]")

@@ -191,10 +191,10 @@ def command_line(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_the_command_line_tells_what_to_do(tmp_path: Path) -> None:
-    path = support.decoder_toml(tmp_path, "dead", "worker", f"{sys.executable} -S {support.HERE / 'worker_faults.py'} dies")
+    path = support.decoder_toml(tmp_path, "dead", "worker", f'{sys.executable} -S {support.HERE / "worker_faults.py"} "dies at start"')
     done = command_line(path)
     assert done.returncode == 1
-    assert "error exit-code: exit code 3 in place of an answer" in done.stdout
+    assert "error exit-code: at its start: exit code 7 in place of an answer" in done.stdout
     assert "    hint: " in done.stdout
     command = next(line for line in done.stdout.splitlines() if line.startswith("    nnc-conformance run "))
     assert "--filter id=" in command

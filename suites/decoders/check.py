@@ -91,8 +91,8 @@ class Probed:
 
     @property
     def decoded(self) -> bool:
-        """Whether it is a good one and was decoded rightly, by any choice where that is disputed."""
-        return self.good and self.case.outcome in RIGHT
+        """Whether it is a good one and was decoded rightly; where that is disputed, any choice will do of what is declared."""
+        return self.good and (self.case.outcome is Outcome.PASS or (self.case.outcome in RIGHT and not self.missing))
 
 
 def check_decoder(
@@ -179,7 +179,8 @@ def fault_of(decoder: DecoderSpec, one: Probed) -> Fault | None:
     if one.missing:
         if one.decoded:
             return Fault.UNDECLARED
-        return None if outcome is Outcome.UNSUPPORTED or (not one.good and outcome not in _NO_ANSWER) else Fault.NOT_UNSUPPORTED
+        fine = outcome in (Outcome.UNSUPPORTED, Outcome.CHOICE) or (not one.good and outcome not in _NO_ANSWER)
+        return None if fine else Fault.NOT_UNSUPPORTED
     if outcome is Outcome.UNSUPPORTED and one.good:
         return Fault.FALSE_UNSUPPORTED if decoder.declared else Fault.NOTHING_DECLARED
     if outcome is Outcome.PASS and not one.good and one.case.category_seen is None:
@@ -199,14 +200,14 @@ def cause_of(fault: Fault, some: list[Probed]) -> str:
         return f"it says unsupported to streams that need {needed}"
     if fault is Fault.NO_CATEGORY:
         return f"{len(some)} refusals without a category"
-    return first.case.message
+    return f"{first.case.message}: {first.log.detail}" if first.log.detail else first.case.message
 
 
 def shown(decoder: DecoderSpec, probed: Iterable[Probed]) -> dict[str, CapabilityShown]:
-    """Returns for each capability of the closed list what the probes showed."""
+    """Returns for each capability of the closed list what the probes showed; one that needs undeclared ones shows of these alone."""
     table = {name: CapabilityShown(decoder.declared and name in decoder.capabilities, 0, 0) for name in CAPABILITIES}
     for one in probed:
-        for name in one.case.flags if one.good else ():
+        for name in (one.missing or one.case.flags) if one.good else ():
             row = table[name]
             table[name] = replace(row, passed=row.passed + one.decoded, probes=row.probes + 1)
     return table

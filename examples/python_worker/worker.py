@@ -1,0 +1,50 @@
+"""A worker of the decoder protocol: JSON lines on standard input and output (docs/decoder-protocol.md)."""
+
+import json
+import re
+import struct
+import sys
+from pathlib import Path
+
+from raw_float_decoder import Refusal, Unsupported, decode
+
+PROTOCOL = "nnc-worker/1"
+
+
+def safetensors(tensors: dict[str, tuple[tuple[int, ...], bytes]]) -> bytes:
+    """The safetensors format: header length, JSON header, data. The format keeps the name __metadata__ to itself."""
+    header, offset = {}, 0
+    for name, (shape, data) in tensors.items():
+        stored = re.sub(r"^\\*__metadata__$", lambda match: "\\" + match[0], name)
+        header[stored] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, offset + len(data)]}
+        offset += len(data)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + b"".join(data for _, data in tensors.values())
+
+
+def answer(request: dict[str, str]) -> dict[str, object]:
+    """Decodes what a request names, and says how that went."""
+    try:
+        tensors = decode(Path(request["stream"]).read_bytes())
+    except Refusal as refusal:
+        place = {"category": refusal.category, "unit": refusal.unit, "byte": refusal.byte}
+        return {"type": "refused", "id": request["id"], **place, "message": str(refusal)}
+    except Unsupported as unsupported:
+        return {"type": "unsupported", "id": request["id"], "message": str(unsupported)}
+    Path(request["output"]).write_bytes(safetensors(tensors))
+    return {"type": "decoded", "id": request["id"]}
+
+
+def main() -> None:
+    """Answers one request after the other, until ``stop`` or the end of the input."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        if request["type"] == "stop":
+            break
+        reply = {"type": "started", "protocol": PROTOCOL} if request["type"] == "start" else answer(request)
+        print(json.dumps(reply), flush=True)
+
+
+if __name__ == "__main__":
+    main()
