@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from nnc_conformance.generator.recipe import told_shapes
 from nnc_conformance.reference.entropy.coding import BinTrace
 from nnc_conformance.reference.entropy.contexts import element_name
 from nnc_conformance.reference.errors import StreamError
@@ -19,7 +20,6 @@ from nnc_conformance.reference.syntax.structures.data_unit import DC, NNR_PT_BLO
 from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_PRUN, NNR_TPL_REFLIST, NNR_TPL_TEF
 from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_NDU, NNR_QNT
 from nnc_conformance.reference.syntax.walker import Element
-from nnc_conformance.reference.tracer import topology_shapes
 
 Met = Mapping[str, list[Any]]
 """Values met in one unit, by element name."""
@@ -138,7 +138,7 @@ class Facts:
 def met_in(stream: bytes, *, lenient: bool = False) -> Facts:
     """Decodes a stream with every element and bin observed, up to its end or its first error."""
     facts = Facts()
-    context = StreamContext(open_topology=topology_shapes)
+    context = StreamContext(open_topology=told_shapes)
     decoder = DataUnitDecoder(Interpretation(), lenient, 1, [], "plain")
     try:
         for unit in read_units(stream, context, interpretation=Interpretation(), lenient=lenient, observer=facts.note):

@@ -4,21 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.reference.decoder import inflate, shapes_in
 from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.syntax.bitstream import write_units
-from nnc_conformance.reference.syntax.context import StreamContext
+from nnc_conformance.reference.syntax.context import Shapes, StreamContext
+from nnc_conformance.reference.syntax.structures.topology import DEFLATE
 from nnc_conformance.reference.syntax.walker import Values
-from nnc_conformance.reference.tracer import topology_shapes
 from nnc_conformance.storage.vector import Level
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """One vector to be.
+class Description:
+    """What is said of a vector by hand; all else follows from its stream.
 
-    ``units`` gives the values of its nnr_unit() structures; ``interpretation`` is the one its author has in mind, and ``edit`` changes
-    the written bytes, where the writer never writes what is wanted. ``switch`` names the disputed point whose choices it tells apart,
-    ``rule`` the rule of `syntax.rules` that the stream breaks.
+    ``switch`` names the disputed point whose choices the vector tells apart, ``rule`` the rule of `syntax.rules` that it breaks,
+    ``network`` the network in `networks` that it carries.
     """
 
     id: str
@@ -26,12 +27,23 @@ class Recipe:
     tests: str
     catches: str
     clauses: tuple[str, ...]
+    level: Level = field(default=Level.CORE, kw_only=True)
+    switch: str | None = field(default=None, kw_only=True)
+    rule: str | None = field(default=None, kw_only=True)
+    network: str | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Recipe(Description):
+    """One vector to be.
+
+    ``units`` gives the values of its nnr_unit() structures; ``interpretation`` is the one its author has in mind, and ``edit`` changes
+    the written bytes, where the writer never writes what is wanted.
+    """
+
     units: Callable[[Numbers], list[Values]]
-    level: Level = Level.CORE
-    switch: str | None = None
-    interpretation: Interpretation = field(default_factory=Interpretation)
-    edit: Callable[[bytes], bytes] | None = None
-    rule: str | None = None
+    interpretation: Interpretation = field(default_factory=Interpretation, kw_only=True)
+    edit: Callable[[bytes], bytes] | None = field(default=None, kw_only=True)
 
     def stream(self, seed: int) -> bytes:
         """The bitstream."""
@@ -41,5 +53,10 @@ class Recipe:
 
 def write(units: list[Values], interpretation: Interpretation | None = None, *, enforce: bool = True) -> bytes:
     """Writes units with the dimensions that a topology among them tells; with ``enforce`` False whatever rules they break."""
-    context = StreamContext(open_topology=topology_shapes)
+    context = StreamContext(open_topology=told_shapes)
     return write_units(units, context=context, interpretation=interpretation, enforce=enforce)
+
+
+def told_shapes(storage_format: int, compression_format: int, data: bytes) -> Shapes:
+    """The tensor dimensions that a topology tells; raises `PayloadError` for one that does not inflate."""
+    return shapes_in(storage_format, inflate(data, DecodeLimits()) if compression_format == DEFLATE else data)

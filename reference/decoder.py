@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 
+from nnc_conformance.reference.entropy.coding import BinTrace
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables
 from nnc_conformance.reference.errors import ModelError, Place, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
@@ -72,6 +73,11 @@ def shapes_in(storage_format: int, data: bytes) -> Shapes:
     return TopologyShapes(Topology(storage_format, data)) if storage_format in (NNR_TPL_ONNX, NNR_TPL_NNEF) else {}
 
 
+def topology_shapes(storage_format: int, compression_format: int, data: bytes) -> Shapes:
+    """Tensor dimensions that topology_data tells; raises `PayloadError` for data that does not inflate within the default limits."""
+    return shapes_in(storage_format, inflate(data, DecodeLimits()) if compression_format == DEFLATE else data)
+
+
 def inflate(data: bytes, limits: DecodeLimits) -> bytes:
     """Inflates RFC 1950 data within the limits; raises `PayloadError` (``deflate``) for data that is damaged, cut or too large."""
     most = min(limits.total_bytes, max(limits.inflate_floor, limits.inflate_ratio * len(data)))
@@ -89,19 +95,26 @@ def inflate(data: bytes, limits: DecodeLimits) -> bytes:
 
 
 @dataclass
-class _Decoding:
-    """The state of one decode."""
+class Decoding:
+    """The state of one decode: what units have given so far, within the limits."""
 
     limits: DecodeLimits
     payloads: DataUnitDecoder
-    lenient: bool
-    recombine: bool
-    deadline: float
+    recombine: bool = False
     topology: Topology | None = None
     quantization_data: Topology | None = None
     pruning: Values | None = None
     parameters: dict[str, np.ndarray] = field(default_factory=dict)
     spent: int = 0
+    start: float = field(default_factory=time.monotonic)
+
+    def context(self) -> StreamContext:
+        """A new stream's context, which hands over what topologies and quantization data hold."""
+        return StreamContext(self.limits, self.open_topology, self.open_quantization)
+
+    def decoded(self) -> Decoded:
+        """What the units have given."""
+        return Decoded(self.parameters, self.topology, self.quantization_data, self.pruning, tuple(self.payloads.reports))
 
     def open_topology(self, storage_format: int, compression_format: int, data: bytes) -> Shapes:
         """Keeps an inflated topology; gives the dimensions that it tells."""
@@ -130,16 +143,17 @@ class _Decoding:
         elif unit.unit_type == NNR_NDU:
             self.take_data(unit, unit.facts)
 
-    def take_data(self, unit: Unit, header: DataUnitHeader) -> None:
-        """Decodes the tensors of an NDU within the limits."""
+    def take_data(self, unit: Unit, header: DataUnitHeader, trace: BinTrace | None = None) -> None:
+        """Decodes the tensors of an NDU within the limits; ``trace`` takes the bins of its codeword."""
         self.spent += sum(8 * prod(part.dimensions) for part in coded_parts(header)) // (2 if header.data_format is None else 1)
         within = self.spent <= self.limits.total_bytes
         self.require(unit, "limits", within, f"more than {self.limits.total_bytes} bytes of output", "tensor_dimensions")
-        self.require(unit, "limits", time.monotonic() < self.deadline, f"more than {self.limits.seconds} s", "cabac_codeword")
+        in_time = time.monotonic() - self.start < self.limits.seconds
+        self.require(unit, "limits", in_time, f"more than {self.limits.seconds} s", "cabac_codeword")
         for place, name in enumerate(header.ids):
             known = name in self.parameters or name in header.ids[:place]
             self.require(unit, "id-unique", not known, f"{name!r} is coded twice", "topology_elem_id")
-        tensors = dict(self.payloads.tensors(unit))
+        tensors = dict(self.payloads.tensors(unit, trace))
         in_order = {name: tensors[name] for name in header.ids}
         recombine = self.recombine and header.payload_type == NNR_PT_BLOCK
         self.parameters |= recombined(header, in_order) if recombine else in_order
@@ -150,7 +164,7 @@ class _Decoding:
             return
         place = Place(unit.number, unit_type_name(unit.unit_type), unit.offset, 0, element, clause_of(element))
         error = StreamError(rule, RULES[rule].category, place, detail)
-        if RULES[rule].policy is Policy.MUST or not self.lenient:
+        if RULES[rule].policy is Policy.MUST or not self.payloads.lenient:
             raise error
         self.payloads.reports.append(error)
 
@@ -173,12 +187,10 @@ def decode(
     ``kernel``: ``fast``, or ``plain``, the readable one; ``tables``: those of the coder, other than the standard's for mutants.
     Raises `StreamError` where a rule of the registry is broken; with ``lenient`` only for those of policy ``must``.
     """
-    limits = limits or DecodeLimits()
     interpretation = interpretation or Interpretation()
-    reports: list[StreamError] = []
-    payloads = DataUnitDecoder(interpretation, lenient, threads, reports, kernel, tables)
-    decoding = _Decoding(limits, payloads, lenient, recombine, time.monotonic() + limits.seconds)
-    context = StreamContext(limits, decoding.open_topology, decoding.open_quantization)
-    for unit in read_units(stream, context, interpretation=interpretation, lenient=lenient, reports=reports):
+    payloads = DataUnitDecoder(interpretation, lenient, threads, [], kernel, tables)
+    decoding = Decoding(limits or DecodeLimits(), payloads, recombine)
+    context = decoding.context()
+    for unit in read_units(stream, context, interpretation=interpretation, lenient=lenient, reports=payloads.reports):
         decoding.take(unit)
-    return Decoded(decoding.parameters, decoding.topology, decoding.quantization_data, decoding.pruning, tuple(reports))
+    return decoding.decoded()

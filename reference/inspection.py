@@ -3,23 +3,25 @@
 from collections.abc import Iterator
 from typing import Any
 
+from nnc_conformance.reference.decoder import Decoding
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.reference.payload import DataUnitDecoder
 from nnc_conformance.reference.syntax.bitstream import read_units
-from nnc_conformance.reference.syntax.context import StreamContext, Unit
+from nnc_conformance.reference.syntax.context import Unit
 from nnc_conformance.reference.syntax.structures.data_unit import PAYLOAD_TYPE_NAMES, DataUnitHeader
 from nnc_conformance.reference.syntax.structures.topology import STORAGE_FORMAT_NAMES
 from nnc_conformance.reference.syntax.structures.unit import NNR_NDU, NNR_TPL, unit_type_name
 from nnc_conformance.reference.syntax.walker import Values
-from nnc_conformance.reference.tracer import topology_shapes
 
 
 def unit_rows(
     stream: bytes, *, interpretation: Interpretation | None = None, lenient: bool = False, limits: DecodeLimits | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yields number, offset and size in bytes, depth (in aggregates), type and what it says, of each unit; raises `StreamError`."""
-    context = StreamContext(limits or DecodeLimits(), topology_shapes)
-    for unit in read_units(stream, context, interpretation=interpretation or Interpretation(), lenient=lenient):
+    interpretation = interpretation or Interpretation()
+    decoding = Decoding(limits or DecodeLimits(), DataUnitDecoder(interpretation, lenient, 1, []))
+    for unit in read_units(stream, decoding.context(), interpretation=interpretation, lenient=lenient):
         yield from _rows(unit, 0)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from nnc_conformance.reference.decoder import Decoding
 from nnc_conformance.reference.entropy.coding import BinTrace
 from nnc_conformance.reference.entropy.contexts import context_name, element_name
 from nnc_conformance.reference.entropy.plain import BYPASS_BIN, CONTEXT_BIN, EVENT_FIELDS
@@ -11,7 +12,7 @@ from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.payload import DataUnitDecoder
 from nnc_conformance.reference.syntax.bitstream import read_units
-from nnc_conformance.reference.syntax.context import StreamContext, Unit
+from nnc_conformance.reference.syntax.context import Unit
 from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
 from nnc_conformance.reference.syntax.structures.unit import NNR_NDU, unit_type_name
 from nnc_conformance.reference.syntax.walker import Element
@@ -61,11 +62,17 @@ def trace(
     With ``bins`` each bin of the codewords is a line too. Raises `StreamError` where decoding would, after the lines before that place.
     """
     interpretation = interpretation or Interpretation()
-    context = StreamContext(limits or DecodeLimits())
-    context.open_topology = topology_shapes
+    payloads = DataUnitDecoder(interpretation, lenient, 1, [], "plain")
+    decoding = Decoding(limits or DecodeLimits(), payloads)
     lines: list[TraceLine] = []
-    units = read_units(stream, context, interpretation=interpretation, lenient=lenient, observer=lambda e: lines.append(_line(e)))
-    decoder = DataUnitDecoder(interpretation, lenient, 1, [], "plain")
+    units = read_units(
+        stream,
+        decoding.context(),
+        interpretation=interpretation,
+        lenient=lenient,
+        observer=lambda element: lines.append(_line(element)),
+        reports=payloads.reports,
+    )
     while True:
         try:
             unit = next(units, None)
@@ -74,15 +81,7 @@ def trace(
             lines.clear()
         if unit is None:
             return
-        yield from _codewords(unit, decoder, bins=bins)
-
-
-def topology_shapes(storage_format: int, compression_format: int, data: bytes) -> Any:
-    """Dimensions of a topology, for units that leave them out."""
-    from nnc_conformance.reference.decoder import inflate, shapes_in
-    from nnc_conformance.reference.syntax.structures.topology import DEFLATE
-
-    return shapes_in(storage_format, inflate(data, DecodeLimits()) if compression_format == DEFLATE else data)
+        yield from _codewords(unit, decoding, bins=bins)
 
 
 def _line(element: Element) -> TraceLine:
@@ -94,16 +93,15 @@ def _line(element: Element) -> TraceLine:
     )  # fmt: skip
 
 
-def _codewords(unit: Unit, decoder: DataUnitDecoder, *, bins: bool) -> Iterator[TraceLine]:
+def _codewords(unit: Unit, decoding: Decoding, *, bins: bool) -> Iterator[TraceLine]:
     """The lines of the arithmetic codeword of an NDU, or of those in an aggregate."""
     for inner in unit.units:
-        yield from _codewords(inner, decoder, bins=bins)
-    if unit.unit_type != NNR_NDU or not unit.complete or "cabac_codeword" not in unit.payload:
+        yield from _codewords(inner, decoding, bins=bins)
+    if unit.unit_type != NNR_NDU or not unit.complete:
         return
     record = BinTrace()
     try:
-        for _ in decoder.tensors(unit, record):
-            pass
+        decoding.take_data(unit, unit.facts, record)
     finally:
         yield from _bin_lines(unit, record, bins=bins)
 

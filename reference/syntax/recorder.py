@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from nnc_conformance.reference.decoder import decode
+from nnc_conformance.reference.decoder import decode, topology_shapes
 from nnc_conformance.reference.entropy.coding import BinTrace, TensorCoding
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.interpretation import Interpretation
@@ -18,7 +18,6 @@ from nnc_conformance.reference.syntax.context import StreamContext, Unit
 from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import NNR_NDU
 from nnc_conformance.reference.syntax.walker import Element
-from nnc_conformance.reference.tracer import topology_shapes
 
 
 @dataclass(frozen=True)
