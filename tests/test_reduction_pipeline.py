@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import plain_decoder
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -235,6 +236,21 @@ def test_all_tools_together_give_a_model_that_runs(name):
     apart = decode(outcome.stream).parameters
     assert {each.removesuffix("_LS") for each in apart if each.endswith("_LS")} == set(outcome.network.scaled)
     assert all(np.array_equal(apart[name], outcome.network.parameters[name]) for name in outcome.network.indexes)
+
+
+def test_a_decoder_that_shares_no_code_reads_a_reduced_stream_alike():
+    tools = [
+        {"tool": "pruning", "ratios": [0.7]},
+        {"tool": "low_rank", "mse_thresholds": [4e-3], "tensors": ["fc1*"]},
+        {"tool": "low_displacement_rank", "mse_thresholds": [1e-2], "tensors": ["fc2*"]},
+        QUANTIZATION,
+        "local_scaling",
+    ]
+    stream = ran("digits-mlp", tools, held("digits-mlp", 20), classes=True).stream
+    assert set(maps_in(stream)) == {"pruning", "decomposition"}
+    plain, ours = plain_decoder.decode(stream).parameters, decode(stream).parameters
+    assert {"fc1.weight_G", "fc1.weight_LS", "fc2.weight.G"} < set(ours)
+    assert {name: array.tobytes() for name, array in plain.items()} == {name: array.tobytes() for name, array in ours.items()}
 
 
 @pytest.mark.parametrize("dq", [False, True])
