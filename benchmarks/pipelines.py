@@ -38,7 +38,9 @@ ROOT = Path(__file__).parents[1]
 FINEST_QP = {"digits-cnn": -21, "digits-depthwise": -22, "digits-mlp": -17}
 NORM_VECTORS_QP = -40
 """Of the vectors of a network whose batch norms stay: variances need fine steps."""
-FOLDED_VECTORS_QP = -16
+FOLDED_VECTORS_QP = {"digits-cnn": -16, "digits-depthwise": -20, "digits-mlp": -16}
+"""Of the vectors of a network without batch norms: biases and local scaling."""
+FOLD = "batch_norm_folding"
 POINT = 0.01
 HOPELESS = 0.08
 """Loss of accuracy at which a curve ends."""
@@ -54,8 +56,8 @@ class Pipeline:
     scaling: Mapping[str, Any] | None = None
     quantization: Mapping[str, Any] | None = None
 
-    def document(self, qp: int) -> list[Any]:
-        vectors = FOLDED_VECTORS_QP if "batch_norm_folding" in self.tools else NORM_VECTORS_QP
+    def document(self, qp: int, network: str) -> list[Any]:
+        vectors = FOLDED_VECTORS_QP[network] if FOLD in self.tools else NORM_VECTORS_QP
         quantization = {"tool": "quantization", "qp": qp, "nonweight_qp": vectors, "dq": True, "rdo": 1.0, **(self.quantization or {})}
         return [*self.tools, quantization, *([] if self.scaling is None else [{"tool": "local_scaling", **self.scaling}])]
 
@@ -64,7 +66,6 @@ def fit(epochs: int = 20, **more: Any) -> dict[str, Any]:
     return {"train": {"epochs": epochs, "learning_rate": 2e-3, **more}}
 
 
-FOLD = "batch_norm_folding"
 PIPELINES = (
     Pipeline("uniform quantization, nearest", False, (), quantization={"dq": False, "rdo": 0.0}),
     Pipeline("quantization (dq, RDO)", False, ()),
@@ -116,23 +117,23 @@ def rising(finest: int, least: float, measure: Callable[[int], Point]) -> Iterat
             return
 
 
-def measured(network: Network, pipeline: Pipeline, finest: int, before: float, held: Samples, training: Samples) -> Curve:
+def measured(name: str, network: Network, pipeline: Pipeline, before: float, held: Samples, training: Samples) -> Curve:
     """One pipeline on one network: its reductions once, the rest at each qp; the chosen stream in full, with its maps."""
     samples = training if pipeline.trained else None
     reductions = [tool for tool in pipeline.tools if tool != FOLD]
     reduced = run(network, checked(reductions), EncoderOptions(), training=samples).network
 
     def stream_at(qp: int) -> bytes:
-        return run(reduced, checked(pipeline.document(qp)[len(reductions) :]), EncoderOptions(), training=samples).stream
+        return run(reduced, checked(pipeline.document(qp, name)[len(reductions) :]), EncoderOptions(), training=samples).stream
 
     def measure(qp: int) -> Point:
         return point_of(qp, stream_at(qp), held)
 
-    points = tuple(rising(finest, before, measure))
+    points = tuple(rising(FINEST_QP[name], before, measure))
     best = smallest(points, before)
     if best is None:
         return Curve(pipeline.name, "trained" if pipeline.trained else "data-free", points, None)
-    outcome = run(network, checked(pipeline.document(best.qp)), EncoderOptions(), held=held, training=samples)
+    outcome = run(network, checked(pipeline.document(best.qp, name)), EncoderOptions(), held=held, training=samples)
     return Curve(pipeline.name, "trained" if pipeline.trained else "data-free", points, point_of(best.qp, outcome.stream, held))
 
 
@@ -149,7 +150,7 @@ def smallest(points: tuple[Point, ...], before: float) -> Point | None:
     return min(good, key=lambda point: point.parameter_bytes, default=None)
 
 
-def peer_curves(python: str, network: Network, finest: int, before: float, held: Samples) -> Iterator[Curve]:
+def peer_curves(python: str, network_name: str, network: Network, before: float, held: Samples) -> Iterator[Curve]:
     """The independent codec on the same parameters, and on those with the batch norms folded by us; the graph does not travel."""
     sys.path.insert(0, str(ROOT / "tests"))
     from peer_driver import Peer
@@ -157,7 +158,7 @@ def peer_curves(python: str, network: Network, finest: int, before: float, held:
     with Peer(python) as peer:
         for name, source, vectors in (
             ("independent codec (dq, RDO)", network, NORM_VECTORS_QP),
-            ("independent codec on our folded network", fold(network, BatchNormFolding(), Aid()).network, FOLDED_VECTORS_QP),
+            ("independent codec on our folded network", fold(network, BatchNormFolding(), Aid()).network, FOLDED_VECTORS_QP[network_name]),
         ):
 
             def measure(qp: int, source: Network = source, vectors: int = vectors) -> Point:
@@ -167,7 +168,7 @@ def peer_curves(python: str, network: Network, finest: int, before: float, held:
                 count = sum(array.size for array in source.parameters.values() if array.dtype.kind == "f")
                 return Point(qp, len(stream), len(stream), count, accuracy(source.topology, values, held).overall)
 
-            points = tuple(rising(finest, before, measure))
+            points = tuple(rising(FINEST_QP[network_name], before, measure))
             yield Curve(name, "data-free", points, smallest(points, before))
 
 
@@ -189,10 +190,10 @@ def main() -> None:
         curves = []
         for pipeline in PIPELINES:
             if FOLD not in pipeline.tools or b"BatchNormalization" in parts.topology or pipeline.scaling is not None:
-                curves.append(measured(network, pipeline, FINEST_QP[name], before, held, training))
+                curves.append(measured(name, network, pipeline, before, held, training))
                 print(name, curves[-1].pipeline, curves[-1].form, curves[-1].best, flush=True)
         if arguments.peer:
-            curves += peer_curves(arguments.peer, network, FINEST_QP[name], before, held)
+            curves += peer_curves(arguments.peer, name, network, before, held)
         found[name] = (network, before, curves)
     figures = {name: (network.size, before, curves) for name, (network, before, curves) in found.items()}
     arguments.output.joinpath("pipelines.svg").write_text(plot(figures), encoding="utf-8")

@@ -43,15 +43,50 @@ class Curve:
     best: Point | None
 
 
-HEAD = """# Pipelines of clause 8 on real networks
+HEAD = """# Pipelines of clause 8
+
+A pipeline is a YAML list of tools with their parameters, in the order of clause 5.3:
+
+```yaml
+held: held.safetensors        # beside this file: a tensor for each input of the graph, and "labels"; for maps and choices
+training: train.safetensors   # the same, for tools with "train"
+tools:
+- {tool: pruning, ratios: [0.2, 0.4], train: {epochs: 20}}   # of several settings the strongest within accuracy_loss (0.01)
+- {tool: sparsification, zeros: [0.6], tensors: ["conv*"]}
+- batch_norm_folding
+- {tool: quantization, qp: -13, nonweight_qp: -16, dq: true}
+- local_scaling
+```
+
+    nnc-conformance encode model.onnx model.nnr --pipeline pipeline.yaml
+    nnc-conformance decode model.nnr smaller.onnx
+
+| tool | clause | parameters (default) | left in the stream |
+|---|---|---|---|
+| `pruning` | 8.2.3 | ratios, criterion (l1, l2, diffusion), zeros (0) | smaller tensors and graph, NNR_TPL_PRUN, pruning map |
+| `sparsification` | 8.2.1 | thresholds or zeros; train: compressibility (0.001) | zeros, sparsification map |
+| `micro_structured_pruning` | 8.2.2 | ratios, super_block (64, 64), block (4, 4) | zeros, sparsification map |
+| `unification` | 8.2.4 | thresholds, super_block (64, 64), block (2, 2) | equal magnitudes, unification map |
+| `low_rank` | 8.2.5 | mse_thresholds, row_dimensions (1) | G and H in blocks with the bit DC, decomposition map |
+| `low_displacement_rank` | 8.2.5 | mse_thresholds | G and H as parameters of the graph, decomposition map |
+| `batch_norm_folding` | 8.2.6 | into (weight, scaling) | batch norms gone, biases, LS |
+| `quantization` | 9 | qp, nonweight_qp, qp_density, dq, codebook, scan_order, unary_length, rdo, tensor_qp (as on the command line) | |
+| `local_scaling` | 8.2.7 | biases (false): train them too | LS in blocks |
+
+All but `quantization` take `tensors` (shell patterns of weights) and `train` (epochs, learning_rate, batch, seed; needs the extra
+`train`); those with a map take `accuracy_loss`. A map's rows are measured: each setting goes through folding, quantization, local scaling,
+encoder and decoder, and ONNX Runtime answers the held samples.
+
+## Measured on real networks
 
 Written by `benchmarks/pipelines.py`; run it to make this page anew.
 
-A row is the smallest stream of the pipeline whose top-1 accuracy on the 450 held images is within one point of the original's: the qp
-rises in steps of a quarter octave until it is not. The settings were chosen on the same images, so the figures say how well parameters
-compress, not how well a network generalises. *Bytes* are those of the parameters with their parameter set and maps; *stream* has the
-deflated graph too. The ratio is to binary32, 4 bytes for each of the original's parameters. Accuracy is that of ONNX Runtime with what the
-reference decoder gives; rows of the independent codec are its own streams, decoded by itself, at the same qp steps.
+A row is the smallest stream of the pipeline whose top-1 accuracy on the 450 held images is within one point of the original's, of qp
+steps of a quarter octave from fine to where accuracy breaks down. They were chosen on the same images, so the figures say how well
+parameters compress, not how well a network generalises; 450 images tell accuracies apart by about a point. *Bytes* are those of the
+parameters with their parameter set and maps; *stream* has the deflated graph too. The ratio is to binary32, 4 bytes for each of the
+original's parameters. Accuracy is that of ONNX Runtime with what the reference decoder gives; rows of the independent codec are its own
+streams, decoded by itself, at the same qp steps.
 
 "The above" is folding, quantization and local scaling; folding changes nothing in networks without batch norms.
 Data-free forms need NumPy only; trained forms need the extra `train`, and used the 1347 images that are not held out.
@@ -65,7 +100,7 @@ def page(figures: Figures) -> str:
     lines = [HEAD]
     for name, (count, before, curves) in figures.items():
         lines += [
-            f"## {name}",
+            f"### {name}",
             "",
             f"{count} parameters, {BINARY32 * count} bytes in binary32, top-1 {before:.2%}.",
             "",
