@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.reference.entropy import fast, plain
+from nnc_conformance.reference.entropy import plain
 from nnc_conformance.reference.entropy.coding import (
     BinTrace,
     CodedTensor,
@@ -18,6 +18,7 @@ from nnc_conformance.reference.entropy.coding import (
     TensorToCode,
 )
 from nnc_conformance.reference.entropy.contexts import QP_DELTA, ContextLayout, element_name, reset_contexts
+from nnc_conformance.reference.entropy.fast import KERNELS
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, SETS, STATES, IntArray, Tables
 from nnc_conformance.reference.entropy.parameter_search import cheapest_sets, estimated_costs
 from nnc_conformance.reference.errors import EncodeError
@@ -34,9 +35,6 @@ __all__ = [
     "decode_codeword",
     "encode_codeword",
 ]
-
-KERNELS: Final[dict[str, Callable[..., None]]] = {"plain": plain.quant_tensor, "fast": fast.quant_tensor}
-"""What codes a tensor's indexes, by name; all have the signature of `plain.quant_tensor`."""
 
 _FAILURES: Final = {
     plain.CABAC_END: ("cabac-end", "the codeword reads past the payload's end"),
@@ -189,24 +187,29 @@ def decode_block_row(
     return indexes, int(registers[plain.POSITION])
 
 
-def encode_codeword(tensors: Sequence[TensorToCode], *, tables: Tables = DEFAULT) -> bytes:
+def encode_codeword(tensors: Sequence[TensorToCode], *, tables: Tables = DEFAULT, kernel: str = "fast") -> bytes:
     """Encodes tensors, one at least, and the terminate bin; the last byte is filled up with zeros.
 
-    Raises `EncodeError` for values or counts that cannot be coded as asked.
+    Raises `EncodeError` for values or counts that cannot be coded as asked, and `ValueError` for an unknown kernel.
     """
+    if kernel not in KERNELS:
+        raise ValueError(f"no kernel {kernel!r}; there are {', '.join(KERNELS)}")
+    quant_tensor = KERNELS[kernel]
     if not tensors:
         raise EncodeError("a codeword holds one tensor at least")
-    prepared = [_prepared(tensor, tables, number) for number, tensor in enumerate(tensors)]
+    prepared = [_prepared(tensor, tables, number, quant_tensor) for number, tensor in enumerate(tensors)]
     room = 64 + sum(64 + 2 * indexes.size for indexes, _ in prepared)
     while True:
         payload = np.zeros(room, np.uint8)
-        size = _encode(tensors, prepared, tables, payload)
+        size = _encode(tensors, prepared, tables, payload, quant_tensor)
         if size <= room:
             return payload[:size].tobytes()
         room = size
 
 
-def _prepared(tensor: TensorToCode, tables: Tables, number: int) -> tuple[npt.NDArray[np.int32], IntArray]:
+def _prepared(
+    tensor: TensorToCode, tables: Tables, number: int, quant_tensor: Callable[..., None]
+) -> tuple[npt.NDArray[np.int32], IntArray]:
     """The values and parameter sets of a tensor, checked."""
     coding, values = tensor.coding, np.asarray(tensor.indexes)
     if values.size != coding.count:
@@ -221,7 +224,7 @@ def _prepared(tensor: TensorToCode, tables: Tables, number: int) -> tuple[npt.ND
     if isinstance(tensor.parameter_sets, str):
         if tensor.parameter_sets == "default" or not coding.count:
             return indexes, np.zeros(contexts, np.int64)
-        costs = estimated_costs(tables, coding.layout, coding.area, indexes)
+        costs = estimated_costs(tables, coding.layout, coding.area, indexes, quant_tensor)
         return indexes, cheapest_sets(tables, costs)
     sets = np.asarray(tensor.parameter_sets)
     if sets.shape != (contexts,) or sets.dtype.kind not in "iu" or sets.min() < 0 or sets.max() >= SETS:
@@ -234,6 +237,7 @@ def _encode(
     prepared: Sequence[tuple[npt.NDArray[np.int32], IntArray]],
     tables: Tables,
     payload: npt.NDArray[np.uint8],
+    quant_tensor: Callable[..., None],
 ) -> int:
     """Writes as much as there is room for; returns the bytes that the codeword takes."""
     registers = np.zeros(plain.REGISTERS, np.int64)
@@ -248,7 +252,7 @@ def _encode(
         plain.shift_parameter_ids(coder, layout)
         entry_points = np.zeros((max(coding.block_rows - 1, 0), 3), np.int64)
         if coding.count:
-            plain.quant_tensor(coder, layout, coding.area, indexes, entry_points)
+            quant_tensor(coder, layout, coding.area, indexes, entry_points)
         if registers[plain.STATUS] == plain.UNREACHABLE:
             at = int(registers[plain.INDEX])
             raise EncodeError(f"tensor {number}: the value at index {at} in coded order cannot be had in the trellis state it meets")

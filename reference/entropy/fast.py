@@ -1,27 +1,74 @@
 """The fast kernel of a tensor's indexes: what it cannot do, or meets a broken rule in, it leaves to the plain one."""
 
+from collections.abc import Callable
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.reference.entropy import plain
+from nnc_conformance.reference.entropy import fast_decoder, fast_encoder, plain
 from nnc_conformance.reference.entropy.contexts import ContextLayout
-from nnc_conformance.reference.entropy.fast_decoder import ENGINE, SCRATCH, decode_tensor
-from nnc_conformance.reference.entropy.kernel_tables import IntArray
-from nnc_conformance.reference.entropy.machine import machine
+from nnc_conformance.reference.entropy.fast_engine import SCRATCH
+from nnc_conformance.reference.entropy.kernel_tables import SETS, IntArray
+from nnc_conformance.reference.entropy.machine import Machine, machine
 
 
 def quant_tensor(
     coder: plain.Coder, layout: ContextLayout, area: plain.ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray
 ) -> None:
-    """`plain.quant_tensor`, with the same outcome in all but speed."""
-    if coder.registers[plain.MODE] == plain.DECODE:
-        made = machine(coder.tables, layout)
-        if made is not None and decode_tensor(
-            made,
-            (coder.registers, coder.payload, coder.parameter_sets[0]),
-            layout,
-            area,
-            (indexes, entry_points, np.empty(SCRATCH, np.int32), np.empty(ENGINE, np.uint64)),
-        ):
-            return
-    plain.quant_tensor(coder, layout, area, indexes, entry_points)
+    """`plain.quant_tensor`, with the same outcome in all but speed; nothing is recorded."""
+    made = machine(coder.tables, layout)
+    mode = coder.registers[plain.MODE]
+    if made is None or (mode == plain.ESTIMATE and coder.parameter_sets.shape[0] != SETS):
+        plain.quant_tensor(coder, layout, area, indexes, entry_points)
+    elif mode != plain.DECODE:
+        _code(coder, layout, area, indexes, entry_points, made)
+    elif not _decode(coder, layout, area, indexes, entry_points, made):
+        plain.quant_tensor(coder, layout, area, indexes, entry_points)
+
+
+def _decode(
+    coder: plain.Coder, layout: ContextLayout, area: plain.ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, made: Machine
+) -> bool:
+    """False to leave it to the plain kernel."""
+    return fast_decoder.decode_tensor(
+        made,
+        (coder.registers, coder.payload, coder.parameter_sets[0]),
+        layout,
+        area,
+        (indexes, entry_points, np.empty(SCRATCH, np.int32), np.empty(fast_decoder.ENGINE, np.uint64)),
+    )
+
+
+def _code(
+    coder: plain.Coder, layout: ContextLayout, area: plain.ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, made: Machine
+) -> None:
+    """Encodes or estimates."""
+    lanes = coder.parameter_sets.size if coder.costs.size else 0
+    costs = np.zeros(lanes, np.int64)
+    by_row = coder.bit_costs[abs(np.arange(64) - 32).clip(max=31)] if lanes else np.zeros((64, 2), np.int64)
+    bin_costs = np.concatenate(
+        [np.where(np.arange(64) < 32, by_row[:, 0], by_row[:, 1]), np.where(np.arange(64) < 32, by_row[:, 1], by_row[:, 0])]
+    )
+    fast_encoder.encode_tensor(
+        made.words,
+        (coder.registers, coder.payload, coder.parameter_sets),
+        layout,
+        area,
+        (coder.tables.state_trans, fast_encoder.templates(layout), bin_costs),
+        (
+            indexes,
+            entry_points,
+            np.empty(SCRATCH, np.int32),
+            np.empty(fast_encoder.BINS, np.uint16),
+            np.zeros(fast_encoder.CURSOR, np.int64),
+            np.empty(fast_encoder.ENGINE, np.uint64),
+        ),
+        (np.empty(lanes, np.uint64), costs),
+    )
+    if lanes:
+        coder.costs[:] = costs.reshape(-1, SETS).T
+
+
+KERNELS: Final[dict[str, Callable[..., None]]] = {"plain": plain.quant_tensor, "fast": quant_tensor}
+"""What codes a tensor's indexes, by name; all have the signature of `plain.quant_tensor`."""

@@ -8,12 +8,23 @@ context follows itself. Whatever breaks a rule makes the decoder give up: the pl
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from nnc_conformance.reference.entropy.compiled import kernel
 from nnc_conformance.reference.entropy.contexts import MAX_PREFIX, NEIGHBOURS, ContextLayout
+from nnc_conformance.reference.entropy.fast_engine import (
+    ONES,
+    TOP,
+    Indexes,
+    Octets,
+    columns_at_once,
+    count_bin,
+    least_probable,
+    moved,
+    put_in_place,
+    reset_contexts,
+    row_of,
+)
 from nnc_conformance.reference.entropy.intrinsics import (
-    add,
     address_of,
     big_endian,
     choose,
@@ -38,45 +49,26 @@ from nnc_conformance.reference.entropy.machine import (
     EMIT,
     EMITTED,
     ESCAPE,
-    INITIAL,
     LINK_BYTES,
     LINKS,
-    LPS_ROWS,
     NEXT_0,
     NEXT_1,
-    ONE,
     STAY,
-    STEPS_0,
-    STEPS_1,
-    UNIT,
     VALUE,
     Machine,
     Words,
 )
 from nnc_conformance.reference.entropy.plain import FORCED_RANGE, INDEX, OFFSET, POSITION, RANGE, ScanArea
 
-Octets = npt.NDArray[np.uint8]
-Indexes = npt.NDArray[np.int32]
-
-SCRATCH: Final = 4096
-"""Indexes, decoded in coded order, that are put into their places at once: the largest block at least."""
 ENGINE_RANGE, ENGINE_OFFSET, ENGINE_COUNT, ENGINE_BYTE, ENGINE_LINK = range(5)
 """The engine between runs: IvlCurrRange's and IvlOffset's words, the valid bits in the latter, the next payload byte, the last link."""
 ENGINE: Final = 5
 
 _U64: Final = np.uint64
-_0, _1, _2, _3, _4, _8, _24 = (_U64(number) for number in (0, 1, 2, 3, 4, 8, 24))
-_ONES: Final = _U64(2**64 - 1)
+_0, _1, _2, _3, _4, _8 = (_U64(number) for number in (0, 1, 2, 3, 4, 8))
 _BYTE: Final = _U64(255)
 _LAST: Final = _U64(63)
-_TOP: Final = _U64(55)
-_STATE_SUM: Final = _U64(58)
-_RANGE_BITS: Final = _U64(57)
-_RANGE_PLACE: Final = _U64(0x38)
-_RANGE_MASK: Final = _U64(0xFF << 55)
 _FORCED: Final = _U64(FORCED_RANGE << 55)
-_UNIT, _ONE = _U64(UNIT), _U64(ONE)
-_LPS_ROWS, _STEPS_1, _STEPS_0 = (_U64(8 * place) for place in (LPS_ROWS, STEPS_1, STEPS_0))
 _ESCAPE, _STAY, _FLAGS, _EMIT = _U64(ESCAPE), _U64(STAY), _U64(ESCAPE | STAY), _U64(EMIT)
 _NEXT_0, _NEXT_1, _CONTEXT_0, _CONTEXT_1, _CONTEXT, _VALUE, _EMITTED = (
     _U64(place) for place in (NEXT_0, NEXT_1, CONTEXT_0, CONTEXT_1, CONTEXT, VALUE, EMITTED)
@@ -89,34 +81,6 @@ _SCANT: Final = _U64(9 + 7)
 _LINGER: Final = _U64(16)
 """Bytes that may be fetched beyond the payload, as zeros, before the decoder gives up."""
 _INT32_MAX: Final = _U64(2**31 - 1)
-
-
-@kernel
-def least_probable(row: Any, ivl_range: Any) -> Any:
-    """The least probable bin's part of the range."""
-    return (row << ((ivl_range >> _RANGE_BITS) & _RANGE_PLACE)) & _RANGE_MASK
-
-
-@kernel
-def moved(words: Words, base: Any, states: Any, falls: Any) -> Any:
-    """A context's word after a bin: 0 where bit 63 of ``falls`` is set, else 1."""
-    place = choose_signed(falls, states - _UNIT, states + _ONE)
-    step_1 = load(words, base + _STEPS_1 + (((place >> _8) & _BYTE) << _3))
-    return add(add(states, step_1), load(words, base + _STEPS_0 + (((place >> _24) & _BYTE) << _3)))
-
-
-@kernel
-def row_of(words: Words, base: Any, states: Any) -> Any:
-    """The row of lps_range for a context's word."""
-    return load(words, base + _LPS_ROWS + ((states >> _STATE_SUM) << _3))
-
-
-@kernel
-def count_bin(words: Words, base: Any, context: Any, falls: Any) -> None:
-    """Moves a context towards the bin, as `moved`."""
-    states = moved(words, base, load(words, base + context + _8), falls)
-    store(words, base + context + _8, states)
-    store(words, base + context, row_of(words, base, states))
 
 
 @kernel
@@ -136,7 +100,7 @@ def refilled(payload: Octets, offset: Any, count: Any, byte: Any) -> tuple[Any, 
     if byte + _8 > _U64(payload.shape[0]):
         return refilled_by_bytes(payload, offset, count, byte)
     valid = count | _FULL
-    fresh = (big_endian(payload, address_of(payload) + byte) >> count) & (_ONES << (_U64(64) - valid))
+    fresh = (big_endian(payload, address_of(payload) + byte) >> count) & (ONES << (_U64(64) - valid))
     return offset | fresh, valid, byte + ((_LAST - count) >> _3)
 
 
@@ -198,7 +162,7 @@ def zeros(
             row = row_of(words, base, states)
             link = load(words, link + _NEXT_1)
             break
-        states = moved(words, base, states, _ONES)
+        states = moved(words, base, states, ONES)
         row = row_of(words, base, states)
         store_32(indexes, at, _0)
         at += _EMIT
@@ -219,7 +183,7 @@ def escape(words: Words, payload: Octets, layout: ContextLayout, engine: tuple[A
             offset, count, byte = refilled(payload, offset, count, byte)
         context = (_U64(layout.prefix) + rem_bits) << _4
         ivl_range, offset, count, bin_value = decode_bin(ivl_range, offset, count, load(words, base + context))
-        count_bin(words, base, context, _0 if bin_value else _ONES)
+        count_bin(words, base, context, _0 if bin_value else ONES)
         if not bin_value:
             break
         magnitude += _1 << rem_bits
@@ -282,8 +246,8 @@ def open_engine(engine: Words, registers: IntArray, payload: Octets) -> None:
     """From the registers: IvlOffset, and what is left of the byte at POSITION."""
     byte, bit = _U64(registers[POSITION]) >> _3, _U64(registers[POSITION]) & _U64(7)
     left = _U64(payload[byte]) & (_BYTE >> bit) if byte < _U64(payload.shape[0]) else _0
-    engine[ENGINE_RANGE] = _U64(registers[RANGE]) << _TOP
-    engine[ENGINE_OFFSET] = _U64(registers[OFFSET]) << _TOP | left << (_U64(47) + bit)
+    engine[ENGINE_RANGE] = _U64(registers[RANGE]) << TOP
+    engine[ENGINE_OFFSET] = _U64(registers[OFFSET]) << TOP | left << (_U64(47) + bit)
     engine[ENGINE_COUNT] = _U64(17) - bit
     engine[ENGINE_BYTE] = byte + _1
 
@@ -295,34 +259,13 @@ def position_of(engine: Words) -> Any:
 
 
 @kernel
-def copy(source: Indexes, first: int, target: Indexes, place: int, size: int) -> None:
-    """Copies some indexes, two at once."""
-    one, other = address_of(source) + (_U64(first) << _2), address_of(target) + (_U64(place) << _2)
-    for pair in range(size >> 1):
-        store(target, other + (_U64(pair) << _3), load(source, one + (_U64(pair) << _3)))
-    if size & 1:
-        target[place + size - 1] = source[first + size - 1]
-
-
-@kernel
-def put_in_place(scratch: Indexes, indexes: Indexes, area: ScanArea, left: int, right: int) -> None:
-    """Copies the blocks of a block row between two columns, block after block in ``scratch``, to their places in the row-major array."""
-    at = 0
-    for first in range(left, right, area.side):
-        width = min(area.side, right - first)
-        for row in range(area.rows):
-            copy(scratch, at, indexes, row * area.columns + first, width)
-            at += width
-
-
-@kernel
 def decode_block_row(
     words: Words, payload: Octets, layout: ContextLayout, engine: Words, area: ScanArea, indexes: Indexes, scratch: Indexes
 ) -> bool:
     """The indexes of one block row, see `plain.quant_block_row`; False to give up."""
     if area.side == 0:
         return run(words, payload, layout, engine, indexes, indexes.shape[0])
-    width = max(SCRATCH // (area.rows * area.side), 1) * area.side
+    width = columns_at_once(area)
     for left in range(0, area.columns, width):
         right = min(left + width, area.columns)
         if not run(words, payload, layout, engine, scratch, area.rows * (right - left)):
@@ -339,15 +282,6 @@ def settle(machine: Machine) -> None:
         link = base + _U64(place)
         store(words, link + _NEXT_0, load(words, link + _NEXT_0) + base)
         store(words, link + _NEXT_1, load(words, link + _NEXT_1) + base)
-
-
-@kernel
-def reset_contexts(words: Words, layout: ContextLayout, parameter_sets: IntArray) -> None:
-    """Puts every context at the start of its set."""
-    for context in range(layout.flag):
-        states = words[INITIAL + parameter_sets[context]]
-        words[2 * context] = words[LPS_ROWS + (states >> _STATE_SUM)]
-        words[2 * context + 1] = states
 
 
 @kernel
@@ -379,7 +313,7 @@ def decode_tensor(
                 return False
         if first > 0:
             entry_point = entry_points[first // height - 1]
-            entry_point[0] = np.int64(engine[ENGINE_OFFSET] >> _TOP)
+            entry_point[0] = np.int64(engine[ENGINE_OFFSET] >> TOP)
             entry_point[1] = state_id
             entry_point[2] = position_of(engine)
         engine[ENGINE_LINK] = address_of(words) + _U64(machine.starts[state_id])
@@ -389,8 +323,8 @@ def decode_tensor(
         state_id = state_after(words, engine[ENGINE_LINK])
     if position_of(engine) > 8 * payload.shape[0]:
         return False
-    registers[RANGE] = np.int64(engine[ENGINE_RANGE] >> _TOP)
-    registers[OFFSET] = np.int64(engine[ENGINE_OFFSET] >> _TOP)
+    registers[RANGE] = np.int64(engine[ENGINE_RANGE] >> TOP)
+    registers[OFFSET] = np.int64(engine[ENGINE_OFFSET] >> TOP)
     registers[POSITION] = position_of(engine)
     registers[INDEX] = indexes.shape[0]
     return True

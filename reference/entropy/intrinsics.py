@@ -38,7 +38,7 @@ def _pointer(builder: Any, address: Any, bits: int) -> Any:
 def _part(array: Any, address: Any, size: int) -> bytes:
     """Bytes of an array."""
     assert 0 <= int(address) <= array.nbytes - size
-    octets: bytes = array.view(np.uint8)[int(address) : int(address) + size].tobytes()
+    octets: bytes = array.reshape(-1).view(np.uint8)[int(address) : int(address) + size].tobytes()
     return octets
 
 
@@ -85,7 +85,7 @@ def _storer(bits: int) -> Callable[..., Any]:
     def twin(array: Any, address: Any, word: Any) -> None:
         assert 0 <= int(address) <= array.nbytes - bits // 8
         octets = (int(word) & ((1 << bits) - 1)).to_bytes(bits // 8, "little")
-        array.view(np.uint8)[int(address) : int(address) + bits // 8] = np.frombuffer(octets, np.uint8)
+        array.reshape(-1).view(np.uint8)[int(address) : int(address) + bits // 8] = np.frombuffer(octets, np.uint8)
 
     return _either(store, twin)
 

@@ -1,11 +1,12 @@
 """The encoder's choice of parameter sets: the cheapest of the nine for each context, signalling counted."""
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.reference.entropy import plain
+from nnc_conformance.reference.entropy import fast, plain
 from nnc_conformance.reference.entropy.contexts import SET_BITS, ContextLayout, reset_contexts, update_state
 from nnc_conformance.reference.entropy.kernel_tables import SETS, IntArray, Tables
 
@@ -25,13 +26,19 @@ def bit_costs(tables: Tables) -> IntArray:
     return rounded
 
 
-def estimated_costs(tables: Tables, layout: ContextLayout, area: plain.ScanArea, indexes: npt.NDArray[np.int32]) -> IntArray:
-    """What the bins of each context cost under each set, int64 (9, contexts), in one pass; raises nothing for unreachable values."""
+def estimated_costs(
+    tables: Tables,
+    layout: ContextLayout,
+    area: plain.ScanArea,
+    indexes: npt.NDArray[np.int32],
+    quant_tensor: Callable[..., None] = fast.quant_tensor,
+) -> IntArray:
+    """What the bins of each context cost under each set, int64 (9, contexts), in one pass; it means nothing if a value is unreachable."""
     registers = np.zeros(plain.REGISTERS, np.int64)
     registers[plain.MODE] = plain.ESTIMATE
     coder = plain.new_coder(tables, layout, registers, np.zeros(0, np.uint8), lane_sets=tuple(range(SETS)), bit_costs=bit_costs(tables))
     entry_points = np.zeros((area.rows // area.side if area.side else 0, 3), np.int64)
-    plain.quant_tensor(coder, layout, area, indexes, entry_points)
+    quant_tensor(coder, layout, area, indexes, entry_points)
     costs: IntArray = coder.costs[:, : layout.flag]
     return costs
 
