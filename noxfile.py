@@ -45,26 +45,45 @@ def debian(session: nox.Session, command: str, package: str) -> str:
     return str(shutil.which(command))
 
 
-@nox.session
-def browser(session: nox.Session) -> None:
-    """The pages of reports and certificates in Chromium, with axe; NNC_SCREENSHOTS names a folder for pictures at three widths."""
-    session.install("-e", ".", "pytest")
+def browser_environment(session: nox.Session) -> dict[str, str]:
+    """Chromium, Node and its packages, installed where they are not; and the variables that name them."""
     modules = Path(session.cache_dir).absolute() / "browser"
     debian(session, "node", "nodejs")
     if not (modules / "complete").exists():
         npm = debian(session, "npm", "npm")
         session.run(npm, "install", "--prefix", str(modules), "--no-audit", "--no-fund", "--ignore-scripts", *NODE_PACKAGES, external=True)
         (modules / "complete").touch()
-    chromium = debian(session, "chromium", "chromium")
-    environment = {"NNC_CHROMIUM": chromium, "NNC_NODE_MODULES": str(modules / "node_modules")}
-    session.run("pytest", "tests/browser", *session.posargs, env=environment)
+    return {"NNC_CHROMIUM": debian(session, "chromium", "chromium"), "NNC_NODE_MODULES": str(modules / "node_modules")}
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The pages of reports and certificates in Chromium, with axe; NNC_SCREENSHOTS names a folder for pictures at three widths."""
+    session.install("-e", ".", "pytest")
+    session.run("pytest", "tests/browser", *session.posargs, env=browser_environment(session))
+
+
+@nox.session(default=False)
+def picture(session: nox.Session) -> None:
+    """docs/report.png: the report of a run of three decoders, the in-tree one, the independent codec, and one with a wrong table entry."""
+    session.install("-e", ".")
+    results = Path(session.create_tmp()) / "results"
+    decoders = ("in-tree", "examples/peer/decoder.toml", "tests/one_wrong_entry/decoder.toml")
+    levels = ("core", "negative", "disputed")
+    words = [word for decoder in decoders for word in ("--decoder", decoder)] + [word for level in levels for word in ("--level", level)]
+    environment = {"NNC_PEER_PYTHON": peer_python(session)}
+    session.run("nnc-conformance", "run", *words, "--output", str(results), env=environment, success_codes=[1])
+    page = (str(results / "report.html"), "docs/report.png", "1280", "1480")
+    session.run("node", "tests/browser/picture.mjs", *page, env=browser_environment(session), external=True)
 
 
 @nox.session
 def examples(session: nox.Session) -> None:
     """The worked examples that need the system's C++ compiler and node."""
     session.install("-e", ".[dev]")
-    session.run("pytest", "tests/examples", *session.posargs, env={"NNC_EXAMPLES": "1"})
+    compiler = debian(session, "g++", "g++")
+    debian(session, "node", "nodejs")
+    session.run("pytest", "tests/examples", *session.posargs, env={"NNC_EXAMPLES": "1", "CXX": compiler})
 
 
 @nox.session

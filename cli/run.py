@@ -33,6 +33,9 @@ def command(
     repeat: Annotated[int, typer.Option("--repeat", metavar="N", min=1, help="Times each case is run; outputs must agree.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run in DIR stopped.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
+    scheduler: Annotated[
+        str, typer.Option("--scheduler", metavar="ADDRESS", help="Run the cases on the Dask cluster of this scheduler.", show_default=False)
+    ] = "",
 ) -> int:
     """Judge decoders with the vectors of a suite and write results and report.
 
@@ -56,7 +59,8 @@ def command(
     wanted = [parse_filter(text) for text in filters or ()]
     decoders = load_decoders(decoder or [IN_TREE])
     chosen = select(suite, levels, wanted)
-    options = RunOptions(jobs=jobs, limits=limits_of(time_limit, memory_limit), repeat=repeat, fail_fast=fail_fast, resume=resume)
+    limits = limits_of(time_limit, memory_limit)
+    options = RunOptions(jobs, limits, repeat=repeat, fail_fast=fail_fast, resume=resume, scheduler=scheduler)
     try:
         with view(invocation_of(chosen, decoders, options)) as shown:
             run_suite(chosen, decoders, output, levels=levels, filters=wanted, options=options, progress=shown.step)

@@ -294,6 +294,7 @@ class RunDocument(Frozen):
     python: str
     versions: dict[str, str]
     jobs: int
+    scheduler: str = ""
     limits: Limits
     network: str = Field(description='"none" where the decoders had no network, else why they had')
     logs: dict[str, CaseLog]

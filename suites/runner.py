@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nnc_conformance.storage import atomic, canonical_json
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, built_in_root
@@ -40,19 +40,26 @@ from nnc_conformance.suites.sandbox import Limits
 from nnc_conformance.suites.suite import Filter
 from nnc_conformance.suites.task import Setup, Task
 
+if TYPE_CHECKING:
+    from nnc_conformance.suites.dask_pool import DaskPool
+
 NO_NETWORK: Final = "none"
 _VERSIONS: Final = ("nnc-conformance", "numpy", "numba", "onnx", "onnxruntime", "safetensors", "pydantic")
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run: cases at once, bounds on each, repeats of each, whether to stop at the first failure, whether to go on from a journal."""
+    """How to run: cases at once, bounds on each, repeats of each, whether to stop at the first failure, whether to go on from a journal.
+
+    ``scheduler``: the address of a Dask scheduler whose cluster runs the cases ("": this machine does, ``jobs`` at once).
+    """
 
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     limits: Limits = field(default_factory=Limits)
     repeat: int = 1
     fail_fast: bool = False
     resume: bool = False
+    scheduler: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,8 +130,8 @@ def run(
     """Runs the vectors of ``suite`` on ``decoders`` and writes ``results.json`` and ``run.json`` to the folder ``output``.
 
     ``levels`` and ``filters`` are those that chose the vectors, to be told in the results. On Ctrl-C the results written have no closing
-    record, and `KeyboardInterrupt` goes on. Raises `JournalError`, `SuiteError`, `HarnessError`, and `OSError` where ``output`` cannot
-    be written.
+    record, and `KeyboardInterrupt` goes on. Raises `JournalError`, `SuiteError`, `HarnessError`, `SchedulerError`, and `OSError` where
+    ``output`` cannot be written.
     """
     options = options or RunOptions()
     output.mkdir(parents=True, exist_ok=True)
@@ -167,6 +174,7 @@ class _Run:
     started: str
     progress: Callable[[Progress], None]
     network: str = NO_NETWORK
+    jobs: int = 0
 
     def go(self) -> Results:
         entries = dict(self.journal.entries)
@@ -192,7 +200,8 @@ class _Run:
                 repeat=self.options.repeat,
                 scratch=scratch,
             )
-            with Pool(setup, self.options.jobs) as pool:
+            with self._pool(setup) as pool:
+                self.jobs = pool.jobs
                 for task, finished in pool.run(open_tasks):
                     name = case_id(task.vector, self.decoders[task.decoder].name)
                     case, log = (finished.case, finished.log) if finished is not None else (lost(self.cases[name]), NO_LOG)
@@ -203,6 +212,14 @@ class _Run:
                     self.progress(Progress(len(entries), len(self.cases), time.monotonic() - began, entry.case, resumed))
                     if self.options.fail_fast and _failed(entry):
                         return
+
+    def _pool(self, setup: Setup) -> "Pool | DaskPool":
+        """Returns what executes the cases."""
+        if not self.options.scheduler:
+            return Pool(setup, self.options.jobs)
+        from nnc_conformance.suites.dask_pool import DaskPool
+
+        return DaskPool(setup, self.suite, self.options.scheduler)
 
     def _write(self, entries: dict[str, Entry], *, whole: bool) -> Results:
         """Writes both files; cases that were planned and not executed are `not_run`."""
@@ -235,7 +252,8 @@ class _Run:
             platform=platform.platform(),
             python=platform.python_version(),
             versions={name: version(name) for name in _VERSIONS},
-            jobs=self.options.jobs,
+            jobs=self.jobs,
+            scheduler=self.options.scheduler,
             limits=self.options.limits,
             network=self.network,
             logs={name: entry.log for name, entry in entries.items()},

@@ -1,0 +1,137 @@
+"""The pytest plugin: ``pytest --nnc-decoder D`` judges a decoder, one test for each vector.
+
+Pytest loads this module in every run of an environment that has the package, so it imports what is heavy only when asked for a decoder.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from nnc_conformance.suites.invocation import Invocation
+    from nnc_conformance.suites.result import CaseResult
+    from nnc_conformance.suites.runner import Planned
+    from nnc_conformance.suites.slot_process import LastingSlot
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options, named as those of ``nnc-conformance run``."""
+    group = parser.getgroup("nnc", "NNC conformance (ISO/IEC 15938-17)")
+    group.addoption(
+        "--nnc-decoder",
+        action="append",
+        default=[],
+        metavar="D",
+        help="judge a decoder: in-tree, command:TEMPLATE with {stream} and {output}, or the path of a decoder.toml; repeatable",
+    )
+    group.addoption("--nnc-suite", metavar="SUITE", help="a suite's folder or package; default: the built-in vectors")
+    group.addoption("--nnc-level", action="append", metavar="LEVEL", help="a level to take; default: core and negative; repeatable")
+    group.addoption(
+        "--nnc-filter", action="append", default=[], metavar="KEY=GLOB", help="only vectors whose KEY matches, or !KEY=GLOB; repeatable"
+    )
+    group.addoption("--nnc-time-limit", type=float, metavar="S", help="seconds for each vector")
+    group.addoption("--nnc-memory-limit", type=int, metavar="MIB", help="memory for each vector, in MiB")
+    group.addoption("--nnc-repeat", type=int, default=1, metavar="N", help="times each vector is run; outputs must agree")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Adds one test for each vector and decoder, before other plugins choose among the tests."""
+    if config.getoption("nnc_decoder"):
+        collector: Decoders = Decoders.from_parent(session, name="nnc", nodeid="nnc")
+        items.extend(collector.collect())
+
+
+class Decoders(pytest.Collector):
+    """The cases of a suite on the decoders of the command line; owns the process that executes them."""
+
+    slot: "LastingSlot"
+    invocation: "Invocation"
+
+    def collect(self) -> Iterator["CaseItem"]:
+        """Yields the cases; raises `pytest.UsageError` for a decoder, suite or filter that cannot be used, or when no vector is left."""
+        from nnc_conformance.reference.errors import NNCError
+
+        try:
+            planned = self._plan()
+        except (NNCError, ValueError) as error:
+            raise pytest.UsageError(str(error)) from None
+        for name, case in planned.items():
+            yield CaseItem.from_parent(self, name=name, case=case)
+
+    def _plan(self) -> "dict[str, Planned]":
+        from nnc_conformance.storage.vector import Level
+        from nnc_conformance.suites.decoders.load import load_decoders
+        from nnc_conformance.suites.invocation import limits_of
+        from nnc_conformance.suites.runner import RunOptions, invocation_of, plan
+        from nnc_conformance.suites.slot_process import LastingSlot
+        from nnc_conformance.suites.suite import DEFAULT_LEVELS, parse_filter, select
+        from nnc_conformance.suites.task import Setup
+
+        option = self.config.getoption
+        root = option("nnc_suite")
+        levels = [Level(name) for name in option("nnc_level") or DEFAULT_LEVELS]
+        suite = select(None if root is None else Path(root), levels, [parse_filter(text) for text in option("nnc_filter")])
+        decoders = load_decoders(option("nnc_decoder"))
+        limits = limits_of(option("nnc_time_limit"), option("nnc_memory_limit"))
+        options = RunOptions(1, limits, repeat=option("nnc_repeat"))
+        self.invocation = invocation_of(suite, decoders, options)
+        scratch = tempfile.TemporaryDirectory(prefix="nnc-conformance-")
+        setup = Setup(suite=str(suite.root.resolve()), decoders=decoders, limits=limits, repeat=options.repeat, scratch=scratch.name)
+        self.slot = LastingSlot(setup)
+        self.config.add_cleanup(scratch.cleanup)
+        self.config.add_cleanup(self.slot.close)
+        self._suite = suite  # a package's unpacked folder lives as long as its suite
+        return plan(suite, decoders)
+
+
+class FailedCaseError(Exception):
+    """A case that fails; carries what is reported of it."""
+
+
+class CaseItem(pytest.Item):
+    """One vector on one decoder."""
+
+    def __init__(self, *, case: "Planned", **more: Any) -> None:
+        super().__init__(**more)
+        self._case = case
+
+    def runtest(self) -> None:
+        """Runs the case in the sandbox; skips what is unsupported, raises `FailedCaseError` for what fails."""
+        from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
+        from nnc_conformance.suites.runner import lost
+
+        decoders = self.getparent(Decoders)
+        assert decoders is not None
+        finished = decoders.slot.execute(self._case.task)
+        result = lost(self._case) if finished is None else finished.case
+        self.user_properties.append(("outcome", result.outcome.value))
+        self.user_properties.extend((f"choice.{made.switch}", made.choice) for made in result.choices)
+        if result.outcome is Outcome.UNSUPPORTED:
+            pytest.skip(f"unsupported: {result.message}")
+        if OUTCOMES[result.outcome].fails:
+            if finished is not None and finished.log.stderr:
+                self.add_report_section("call", "decoder's stderr", finished.log.stderr)
+            raise FailedCaseError(told(result, decoders.invocation))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """What the report shows: the case's own lines, or the traceback of a fault of the harness."""
+        return str(excinfo.value) if isinstance(excinfo.value, FailedCaseError) else super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where the test comes from: the vector."""
+        return self._case.stored.folder, None, self.name
+
+
+def told(result: "CaseResult", invocation: "Invocation") -> str:
+    """The lines on a failing case: what was seen, what the vector is there for, what to do, and how to run it alone."""
+    from nnc_conformance.reports.text import visible
+    from nnc_conformance.suites.decoders.faults import FAULTS
+
+    lines = [f"{result.outcome}: {result.message}", f"{result.vector}: {result.title}. It catches: {result.catches}"]
+    if result.fault is not None:
+        lines.append(f"{result.fault}: {FAULTS[result.fault].hint}")
+    return visible("\n".join([*lines, invocation.command(result)]))
