@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from nnc_conformance.generator.coverage.goals import Key
+from nnc_conformance.generator.coverage.goals import Key, Kind
 from nnc_conformance.reference import interpretation
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.entropy.codeword import decode_codeword
@@ -124,6 +124,11 @@ def size_too_small(key: Key) -> bool:
     size, wide = int(key.case), "u(31)" in key.subject
     field = (1 << 31 | size).to_bytes(4) if wide else size.to_bytes(2)
     return all(refused_with(field + bytes([byte]) * 8) == "unit-size-min" for byte in range(256))
+
+
+def size_of_one(_: Key) -> bool:
+    """No unit has one byte, so that the next cannot start there."""
+    return size_too_small(Key(Kind.VALUE, "nnr_unit_size u(15)", "1"))
 
 
 def unit_type_refused(_: Key) -> bool:

@@ -16,6 +16,7 @@ MOST_DIMENSIONS: Final = 32
 MOST_ELEMENTS: Final = 1 << 14
 MOST_LISTED: Final = 1 << 13
 MOST_RANK: Final = 1 << 11
+MOST_UNITS: Final = 1 << 12
 MOST_ROW_BITS: Final = 1 << 16
 MOST_BYTES: Final = 1 << 20
 
@@ -41,6 +42,7 @@ BOUNDS: Final[dict[str, tuple[int, str]]] = {
     "number_of_shifts": (MOST_LISTED, "shifts of a tensor"),
     "shift_index": (MOST_DIMENSIONS - 1, "is the last of 32 dimensions"),
     "shift_value": (MOST_DIMENSIONS - 1, "places are all that the last of 32 dimensions can move"),
+    "num_of_nnr_units_minus2": (MOST_UNITS, "units in an aggregate"),
     "nnr_unit_entry_point": (MOST_BYTES, "bytes in an aggregate"),
 }
 """The highest value of elements whose value costs bytes, memory or work in proportion: no vector goes beyond it."""
@@ -87,6 +89,7 @@ TABLE: Final = (
     Unreachable((VALUE,), "cabac_codeword .*", "empty|one byte", "a codeword has 9 bits at least", proofs.codeword_too_short),
     Unreachable((VALUE,), "bit_offset_delta1 .*", "0", "the first bin after a forced range renormalises", proofs.row_without_bits),
     Unreachable((VALUE,), "nnr_unit_size .*", "[01]", "the unit would end within its size field", proofs.size_too_small),
+    Unreachable((VALUE,), "nnr_unit_entry_point .*", "1", "the unit before would end within its size field", proofs.size_of_one),
     Unreachable((ELEMENT, VALUE), "skipped_unit_data.*", ".*", "reserved unit types are refused", proofs.unit_type_refused),
     Unreachable((BRANCH,), r"unit\.unit_type_name: .*", "false", "reserved unit types are refused", proofs.unit_type_refused),
     Unreachable((BRANCH,), r"unit\.typed_payload: if unit_type != NNR_STR", "true", "reserved unit types are refused",

@@ -6,10 +6,10 @@ from nnc_conformance.generator.coverage.unreachable import reason_for
 
 
 def wanted_values(element: str, descriptor: str) -> list[int]:
-    """One value of each reachable class of an integer element, ascending: of a class that is a range, the one in its middle."""
+    """One value of each reachable class of an integer element, ascending: of a class that is a range, the second."""
     found = []
     for label in classes_of(element, descriptor).labels:
         if not reason_for(value_key(element, descriptor, label)):
             low, _, high = label.partition("..")
-            found.append((int(low) + int(high or low)) // 2)
+            found.append(min(int(low) + 1, int(high)) if high else int(low))
     return sorted(found)

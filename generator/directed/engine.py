@@ -32,7 +32,8 @@ def meet_cells(coding: TensorCoding, sets: npt.NDArray[np.int64], wanted: set[Ce
     Each step takes the continuation that meets most new entries for each index; where none meets any, states are driven on: zeros for
     long, then ones. Raises `ValueError` for what is not found within `MOST_STEPS` steps.
     """
-    live, left, taken = LiveTensor(coding, sets), set(wanted), []
+    live, left = LiveTensor(coding, sets), set(wanted)
+    taken: list[int] = []
     approaches = _approaches()
     for step in range(MOST_STEPS):
         if not left:

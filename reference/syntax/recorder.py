@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from nnc_conformance.reference.decoder import decode, topology_shapes
+from nnc_conformance.reference.decoder import Decoding
 from nnc_conformance.reference.entropy.coding import BinTrace, TensorCoding
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.payload import DataUnitDecoder, Part, coded_parts, coding_of
 from nnc_conformance.reference.syntax.branches import Branch, read_units_telling
-from nnc_conformance.reference.syntax.context import StreamContext, Unit
+from nnc_conformance.reference.syntax.context import Unit
 from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import NNR_NDU
 from nnc_conformance.reference.syntax.walker import Element
@@ -46,24 +46,16 @@ def record(
     stream: bytes, watcher: Watcher, *, limits: DecodeLimits | None = None, interpretation: Interpretation | None = None
 ) -> StreamError | None:
     """Tells ``watcher`` all that a strict decode of ``stream`` meets; returns the error that it ends with, after what came before it."""
-    limits, interpretation = limits or DecodeLimits(), interpretation or Interpretation()
-    try:
-        decode(stream, limits=limits, interpretation=interpretation)
-        error = None
-    except StreamError as met:
-        error = met
-    context = StreamContext(limits, topology_shapes)
-    decoder = DataUnitDecoder(interpretation, False, 1, [], "plain")
+    interpretation = interpretation or Interpretation()
+    decoding = Decoding(limits or DecodeLimits(), DataUnitDecoder(interpretation, False, 1, [], "plain"))
     units = read_units_telling(watcher.branch)
     try:
-        for unit in units(stream, context, interpretation=interpretation, observer=watcher.element):
-            for inner in _data_units(unit):
-                if error is not None and inner.number > error.place.unit:
-                    return error
-                _tell(inner, decoder, watcher)
-    except StreamError as met:
-        return error or met
-    return error
+        for unit in units(stream, decoding.context(), interpretation=interpretation, observer=watcher.element):
+            for data_unit in _data_units(unit):
+                _tell(data_unit, decoding, watcher)
+    except StreamError as error:
+        return error
+    return None
 
 
 def _data_units(unit: Unit) -> Iterator[Unit]:
@@ -74,15 +66,15 @@ def _data_units(unit: Unit) -> Iterator[Unit]:
         yield unit
 
 
-def _tell(unit: Unit, decoder: DataUnitDecoder, watcher: Watcher) -> None:
+def _tell(unit: Unit, decoding: Decoding, watcher: Watcher) -> None:
     header: DataUnitHeader = unit.facts
-    if "cabac_codeword" not in unit.payload:
-        watcher.data_unit(unit, header, None)
-        return
-    parts, trace = coded_parts(header), BinTrace()
-    codings = tuple(coding_of(part, header, decoder.interpretation) for part in parts)
+    trace = BinTrace()
     try:
-        for _ in decoder.tensors(unit, trace):
-            pass
+        decoding.take_data(unit, header, trace)
     finally:
-        watcher.data_unit(unit, header, RecordedCodeword(parts, codings, trace))
+        codeword = None
+        if "cabac_codeword" in unit.payload:
+            parts = coded_parts(header)
+            codings = tuple(coding_of(part, header, decoding.payloads.interpretation) for part in parts)
+            codeword = RecordedCodeword(parts, codings, trace)
+        watcher.data_unit(unit, header, codeword)

@@ -1,0 +1,104 @@
+"""Covering arrays over the tool choices, made once with covertable and kept as data: its next release may order rows otherwise.
+
+``python -m nnc_conformance.generator.coverage.arrays`` makes them anew; a test holds them against the goals.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Final
+
+from nnc_conformance.generator.coverage.choices import (
+    ALLOWED_BY,
+    CONSTRAINTS,
+    FACTORS,
+    Constraint,
+    keeps,
+    standing_of,
+    tuple_key,
+    tuple_keys,
+)
+from nnc_conformance.generator.coverage.goals import Key, Standing
+from nnc_conformance.generator.planner import plan
+from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.storage import atomic, canonical_json
+
+FILE: Final = "arrays.json"
+STRENGTHS: Final = {2: "pairs", 3: "triples"}
+_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class ArraysError(NNCError):
+    """The arrays were made for another table of choices."""
+
+
+@cache
+def _document() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(files("nnc_conformance.generator.coverage").joinpath(FILE).read_text(encoding="utf-8"))
+    if document["factors"] != {factor: list(values) for factor, values in FACTORS.items()}:
+        raise ArraysError("the table of choices has changed: make the arrays anew")
+    return document
+
+
+def rows(strength: int, standing: Standing) -> list[dict[str, str]]:
+    """Whole choices that together hold every pair (2) or triple (3) of values of a standing; raises `ArraysError`."""
+    coded = _document()[STRENGTHS[strength]][standing.value]
+    return [{factor: values[_DIGITS.index(digit)] for digit, (factor, values) in zip(row, FACTORS.items(), strict=True)} for row in coded]
+
+
+def build(strength: int, standing: Standing) -> list[dict[str, str]]:
+    """Makes an array with covertable, without the rows that hold no tuple of this standing; raises `ArraysError` where it misses one."""
+    import covertable
+
+    conditions = [
+        {"operator": "fn", "requires": list(constraint.factors), "evaluate": _Holds(constraint)}
+        for constraint in CONSTRAINTS
+        if constraint.standing in ALLOWED_BY[standing]
+    ]
+    order = list(Standing)
+    levels = {
+        factor: [value for value in values if order.index(standing_of({factor: value}) or Standing.INFERRED) <= order.index(standing)]
+        for factor, values in FACTORS.items()
+    }
+    made = [dict(row) for row in covertable.make(levels, strength=strength, constraints=conditions)]
+    wanted = {key for key, chosen in tuple_keys(strength) if standing_of(chosen) is standing}
+    candidates = {str(number): held(row, strength) for number, row in enumerate(made) if keeps(row, standing)}
+    chosen = [made[int(name)] for name in plan(wanted, candidates)]
+    missing = wanted.difference(*(held(row, strength) for row in chosen))
+    if missing:
+        raise ArraysError(f"{len(missing)} {standing.value} {STRENGTHS[strength]} are in no row, among them {min(missing)}")
+    return chosen
+
+
+class _Holds:
+    """A constraint as covertable asks for it."""
+
+    def __init__(self, constraint: Constraint) -> None:
+        self.constraint = constraint
+
+    def __call__(self, row: Mapping[str, str]) -> bool:
+        return self.constraint.holds(*(row[factor] for factor in self.constraint.factors))
+
+
+def held(row: Mapping[str, str], strength: int) -> list[Key]:
+    """The tuples of a strength that a whole choice holds."""
+    return [tuple_key(row, factors) for factors in combinations(FACTORS, strength)]
+
+
+def main() -> None:
+    """Writes the arrays beside this module."""
+    document: dict[str, Any] = {"factors": {factor: list(values) for factor, values in FACTORS.items()}}
+    for strength, name in STRENGTHS.items():
+        document[name] = {standing.value: [_coded(row) for row in build(strength, standing)] for standing in Standing}
+    atomic.write_text(Path(__file__).parent / FILE, canonical_json.dumps(document))
+
+
+def _coded(row: Mapping[str, str]) -> str:
+    return "".join(_DIGITS[FACTORS[factor].index(row[factor])] for factor in FACTORS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Few that cover all: a greedy set cover, then whatever it made superfluous taken out again."""
+
+from collections.abc import Callable, Collection, Hashable, Mapping
+from typing import TypeVar
+
+Goal = TypeVar("Goal", bound=Hashable)
+
+
+def plan(wanted: Collection[Goal], candidates: Mapping[str, Collection[Goal]], cost: Callable[[str], int] = lambda name: 1) -> list[str]:
+    """Names of candidates that together meet all of ``wanted`` that any candidate meets, few and cheap; in the candidates' order.
+
+    Greedy: the next is the one that meets the most missing goals for its cost, the first among equals. Then, the dearest first, those
+    are dropped whose goals the others meet.
+    """
+    missing = set(wanted)
+    offers = {name: missing.intersection(goals) for name, goals in candidates.items()}
+    costs = {name: max(cost(name), 1) for name in candidates}
+    missing = set().union(*offers.values())
+    chosen: list[str] = []
+    gains = {name: len(goals) for name, goals in offers.items()}
+    while missing:
+        best = _best(offers, gains, costs, missing)
+        chosen.append(best)
+        missing -= offers[best]
+    return _reduced(chosen, offers, costs, list(candidates))
+
+
+def _best(offers: Mapping[str, set[Goal]], gains: dict[str, int], costs: Mapping[str, int], missing: set[Goal]) -> str:
+    """The best offer; ``gains`` are upper bounds from before, made exact only where they could matter."""
+    best, best_rate = "", 0.0
+    for name in sorted(gains, key=lambda name: -gains[name] / costs[name]):
+        if gains[name] / costs[name] <= best_rate:
+            break
+        gains[name] = len(offers[name] & missing)
+        if gains[name] / costs[name] > best_rate:
+            best, best_rate = name, gains[name] / costs[name]
+    return best
+
+
+def _reduced(chosen: list[str], offers: Mapping[str, set[Goal]], costs: Mapping[str, int], order: list[str]) -> list[str]:
+    """The chosen without those that the others make superfluous."""
+    times: dict[Goal, int] = {}
+    for name in chosen:
+        for goal in offers[name]:
+            times[goal] = times.get(goal, 0) + 1
+    kept = set(chosen)
+    for name in sorted(chosen, key=lambda name: -costs[name]):
+        if all(times[goal] > 1 for goal in offers[name]):
+            kept.remove(name)
+            for goal in offers[name]:
+                times[goal] -= 1
+    return [name for name in order if name in kept]

@@ -1,0 +1,221 @@
+"""Every pair and triple of tool choices, from the covering arrays: small data units, a handful to a stream."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import groupby
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnc_conformance.generator.composition import Coded, book, header, ndu
+from nnc_conformance.generator.coverage.arrays import STRENGTHS, rows
+from nnc_conformance.generator.coverage.choices import (
+    BLOCK,
+    CONSTRAINTS,
+    DEFAULT_UNARY,
+    DEFLATE,
+    FACTORS,
+    FORMAT_NAMES,
+    INDEX,
+    INDEXES,
+    INT,
+    NONE,
+    PARAMETER_TYPES,
+    RAW_FLOAT,
+    STRINGS,
+    YES,
+    Choice,
+)
+from nnc_conformance.generator.coverage.goals import Standing
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipes.blocks import block_ids
+from nnc_conformance.generator.recipes.disputed_topologies import TOPOLOGIES
+from nnc_conformance.generator.recipes.inferred import container
+from nnc_conformance.generator.recipes.topology import reference_list
+from nnc_conformance.generator.stored_blocks import deflate_stored
+from nnc_conformance.reference.composer import HeaderForm, layer_parameter_set, model_parameter_set, start_unit, topology_unit
+from nnc_conformance.reference.payload import coded_parts
+from nnc_conformance.reference.syntax.context import Quantization
+from nnc_conformance.reference.syntax.structures.data_unit import (
+    DC,
+    DEFAULT_UNARY_LENGTH,
+    PAYLOAD_TYPE_NAMES,
+    DataUnitHeader,
+    DimensionMapping,
+)
+from nnc_conformance.reference.syntax.structures.topology import DEFLATE as DEFLATED
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_BMSK, RAW
+from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
+
+ROWS_TOGETHER = 8
+"""Data units in a stream, at most: few enough to see which one fails."""
+CODEBOOK = book(6, -20, -9, -5, -3, -2, -1, 0, 1, 2, 4, 7, 11, 30)
+QUANTS = (0, 1, -1, 2, -3, 3)
+"""Coded indexes: doubled they still lie in the codebook."""
+NARROW_QUANTS = (0, -1, -1, 0, -1)
+"""Coded indexes whose values, doubled or not, fit two bits."""
+NARROW_FORMATS = ("INT2", "INT3", "INT4")
+SWITCHES = ("data_string", "int_dq_flag", "data_format")
+"""The switches that choices can touch; a vector tells the first of them apart that its rows touch."""
+LEVELS = {
+    (2, Standing.CERTIFIED): Level.CORE,
+    (3, Standing.CERTIFIED): Level.FULL,
+    (2, Standing.DISPUTED): Level.DISPUTED,
+    (3, Standing.DISPUTED): Level.DISPUTED,
+    (2, Standing.INFERRED): Level.INFERRED,
+    (3, Standing.INFERRED): Level.INFERRED,
+}
+CLAUSES = ("6 nnr_compressed_data_unit_header", "9", "10 quant_tensor")
+
+
+def switch_of(choice: Choice) -> str | None:
+    """The disputed point that a choice touches, the first of `SWITCHES`; None where there is none."""
+    broken = {
+        constraint.reason
+        for constraint in CONSTRAINTS
+        if constraint.standing is Standing.DISPUTED and not constraint.holds(*(choice[factor] for factor in constraint.factors))
+    }
+    return next((switch for switch in SWITCHES if switch in broken), None)
+
+
+def is_indexed(choice: Choice) -> bool:
+    """Whether ids travel as indexes."""
+    return choice["id form"] in (INDEX, INDEXES)
+
+
+def unary_length(choice: Choice) -> int:
+    """A cabac_unary_length of the choice's class."""
+    if choice["unary length"] == DEFAULT_UNARY:
+        return DEFAULT_UNARY_LENGTH
+    low, _, high = choice["unary length"].partition("..")
+    return (int(low) + int(high or low)) // 2 if high != "255" else 40
+
+
+def quantization_of(choice: Choice) -> Quantization | None:
+    """A step of 1/32 in the choice's density: all values fit the narrowest format."""
+    if choice["qp_density"] == NONE:
+        return None
+    density = int(choice["qp_density"])
+    return Quantization(density, -5 << density)
+
+
+def dimensions_of(choice: Choice) -> tuple[int, ...]:
+    """Two block rows of two columns, or a small tensor of three dimensions."""
+    scan_order = int(choice["scan_order"])
+    return ((4 << scan_order) + 1, 2) if scan_order else (3, 1, 2)
+
+
+def header_of(choice: Choice, name: str) -> DataUnitHeader:
+    """The header that a choice asks for."""
+    types = sum(flag for factor, flag in PARAMETER_TYPES.items() if choice[factor] == YES)
+    dimensions = dimensions_of(choice)
+    kind, several = choice["payload type"], choice["id form"] in (STRINGS, INDEXES)
+    ids: tuple[str, ...] = (name,)
+    mapping = None
+    if kind == BLOCK:
+        ids = tuple(f"{name}.{part}" for part in block_ids(types))
+    elif several:
+        ids, mapping = (f"{name}.a", f"{name}.b"), DimensionMapping(0, (0,), ((), ()))
+    codebook = CODEBOOK if choice["codebook"] == YES else None
+    return header(
+        PAYLOAD_TYPE_NAMES.index(kind), ids, dimensions, quantization_of(choice),
+        dq_flag=choice["dq_flag"] == YES, codebook=codebook, codebook_dc=codebook if kind == BLOCK and types & DC else None,
+        data_format=None if choice["data format"] == NONE else FORMAT_NAMES.index(choice["data format"]),
+        unary_length=unary_length(choice), parameter_types=types, decomposition_rank=2 if types & DC else 0,
+        g_number_of_rows=dimensions[0] if types & DC else 0, scan_order=int(choice["scan_order"]), mapping=mapping,
+    )  # fmt: skip
+
+
+def data_unit_of(choice: Choice, name: str, names: Sequence[str]) -> Values:
+    """The data unit of a choice."""
+    head = header_of(choice, name)
+    form = HeaderForm(
+        unary_length_present=choice["unary length"] != DEFAULT_UNARY, reference_list=names if is_indexed(choice) else None
+    )  # fmt: skip
+    common: dict[str, Any] = {"nnr_unit_size_flag": 1} if choice["size flag"] == YES else {}
+    narrow = choice["data format"] in NARROW_FORMATS
+    if choice["payload type"] == RAW_FLOAT:
+        return ndu(head, raw_values(prod(head.dimensions)), form=form, **common)
+    integer = choice["payload type"] == INT
+    pool = NARROW_QUANTS if narrow and integer else QUANTS
+    tensors = {
+        part.id: Coded(np.resize(np.roll(pool, number), prod(part.dimensions)), 0 if integer else -number)
+        for number, part in enumerate(coded_parts(head))
+    }
+    return ndu(head, tensors, form=form, **common)
+
+
+def raw_values(count: int) -> npt.NDArray[np.float32]:
+    """Numbers that fit every decompressed data format."""
+    return np.resize(np.array([0.0, 1.0, -2.0, -1.0, -0.0], dtype=np.float32), count)
+
+
+def topology_units(choice: Choice, names: list[str]) -> Iterator[Values]:
+    """The reference list where it is needed, and the topology."""
+    if is_indexed(choice) or choice["topology"] == "REFLIST":
+        yield reference_list(names)
+    if choice["topology"] == "PRUN":
+        yield container(NNR_TPL_BMSK)
+    elif choice["topology"] not in (NONE, "REFLIST"):
+        storage, data = TOPOLOGIES[choice["topology"].lower()]
+        deflated = choice["compression"] == DEFLATE
+        content = deflate_stored(data) if deflated else data
+        yield topology_unit(storage, DEFLATED if deflated else RAW, {"topology_data": content})
+
+
+def units_of(chosen: Sequence[Choice]) -> list[Values]:
+    """A stream of choices that share id form, topology and compression; those without a qp in force come first."""
+    ordered = sorted(chosen, key=lambda choice: FACTORS["qp_density"].index(choice["qp_density"]))
+    first = ordered[0]
+    named = [(choice, f"t{number}") for number, choice in enumerate(ordered)]
+    names = [name for choice, prefix in reversed(named) for name in header_of(choice, prefix).ids]
+    units = [start_unit(), model_parameter_set(None, indexed_references=is_indexed(first)), *topology_units(first, [*names, "unused"])]
+    in_force = None
+    for choice, name in named:
+        quantization = quantization_of(choice)
+        if quantization != in_force and quantization is not None:
+            units.append(layer_parameter_set(quantization))
+            in_force = quantization
+        units.append(data_unit_of(choice, name, [*names, "unused"]))
+    return units
+
+
+def _shared(choice: Choice) -> tuple[str, ...]:
+    """What the choices of one stream have in common."""
+    return (switch_of(choice) or "", str(is_indexed(choice)), choice["topology"], choice["compression"])
+
+
+def streams_of(strength: int, standing: Standing) -> Iterator[list[Choice]]:
+    """The rows of an array, a stream's at a time."""
+    for _, members in groupby(sorted(rows(strength, standing), key=_shared), key=_shared):
+        group: list[Choice] = list(members)
+        yield from (group[first : first + ROWS_TOGETHER] for first in range(0, len(group), ROWS_TOGETHER))
+
+
+def recipes_of(strength: int, standing: Standing) -> Iterator[Recipe]:
+    """The vectors of an array."""
+    name, level = STRENGTHS[strength], LEVELS[strength, standing]
+    for number, chosen in enumerate(streams_of(strength, standing), start=1):
+        tools = f"{'indexed ids' if is_indexed(chosen[0]) else 'named'}, topology {chosen[0]['topology']}"
+        yield Recipe(
+            f"choices-{name}-{standing.value}-{number:03}",
+            f"{name.capitalize()} of tool choices, {standing.value}, stream {number}: {tools}",
+            f"Each of its {len(chosen)} data units combines payload type, scan, quantizer, parts, density, format and ids anew.",
+            "Not a bug by itself: published codecs differ."
+            if standing is Standing.DISPUTED
+            else "A decoder in which two or three tools, each right alone, go wrong together.",
+            CLAUSES,
+            partial(_units, chosen),
+            level=level,
+            switch=switch_of(chosen[0]) if standing is Standing.DISPUTED else None,
+        )
+
+
+def _units(chosen: Sequence[Choice], _: object) -> list[Values]:
+    return units_of(chosen)
+
+
+RECIPES = tuple(recipe for key in LEVELS for recipe in recipes_of(*key))

@@ -1,0 +1,152 @@
+"""Inferred structures whose elements meet every value class [I] (clause 6)."""
+
+from nnc_conformance.generator.composition import SIXTEENTHS, Coded, header, ndu, opening
+from nnc_conformance.generator.coverage.unreachable import MOST_DIMENSIONS
+from nnc_conformance.generator.coverage.wanted import wanted_values
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipes.covering_units import names
+from nnc_conformance.generator.recipes.inferred import container, inferred
+from nnc_conformance.generator.recipes.topology import reference_list
+from nnc_conformance.generator.recipes.units import small
+from nnc_conformance.reference.composer import (
+    aggregate_unit,
+    layer_parameter_set,
+    model_parameter_set,
+    start_unit,
+)
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_INT, DimensionMapping
+from nnc_conformance.reference.syntax.structures.parameter_sets import NNR_QSU
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_DICT
+from nnc_conformance.reference.syntax.walker import Values
+
+_PRUNING = ("6 nnr_pruning_topology_container",)
+_MAPPING = ("6 topology_tensor_dimension_mapping",)
+_AGGREGATE = ("6 nnr_aggregate_unit_header",)
+ELEMENT_IDS = ("", "a", "n" * 128, "ß", "重", "𝛼")
+
+
+def pruned(count: int, number: int) -> Values:
+    """A pruned element of so many dimensions; its sizes are those wanted, from the ``number``-th on."""
+    sizes = wanted_values("dim", "ue(7)")
+    dimensions = [sizes[(number + place) % len(sizes)] for place in range(count)]
+    return {"element_id": ELEMENT_IDS[number % len(ELEMENT_IDS)], "count_dims": count, "dim": dimensions}
+
+
+def dictionaries() -> list[Values]:
+    """Dictionaries of each number of elements; in one, elements of each number of dimensions."""
+    counts = wanted_values("count_dims", "ue(1)")
+    units = opening()
+    for elements in wanted_values("count_ids", "u(8)"):
+        content = [pruned(number % 4, number) for number in range(elements)]
+        units.append(container(NNR_TPL_DICT, prune=1, count_ids=elements, pruned_element=content))
+    most = [pruned(count, number) for number, count in enumerate(counts)]
+    return [*units, container(NNR_TPL_DICT, prune=1, count_ids=len(most), pruned_element=most), small()]
+
+
+def indexed_dictionary() -> list[Values]:
+    """A dictionary that refers by indexes of each code length."""
+    indexes = wanted_values("element_id_index", "ue(7)")
+    listed = names(indexes[-1] + 1)
+    content = [{"element_id_index": index, "count_dims": 1, "dim": [3]} for index in indexes]
+    unit = container(NNR_TPL_DICT, prune=1, count_ids=len(content), pruned_element=content)
+    return [*opening(indexed_references=True), reference_list(listed), unit]
+
+
+def splits() -> list[Values]:
+    """One tensor split at each index that is wanted."""
+    indexes = wanted_values("split_index", "ue(7)")
+    ids = tuple(f"part{number}" for number in range(len(indexes) + 1))
+    mapping = DimensionMapping(0, tuple(indexes), ((),) * len(ids))
+    size = indexes[-1] + 3
+    return [*opening(), ndu(header(NNR_PT_INT, ids, (size,), mapping=mapping), Coded([*([0] * (size - 2)), 1, -1]))]
+
+
+def shifts() -> list[Values]:
+    """Tensors whose axes move by each number of places, and tensors with each number of shifts."""
+    units = opening()
+    for number, places in enumerate(wanted_values("shift_value", "ue(1)")):
+        mapping = DimensionMapping(0, (0,), (((MOST_DIMENSIONS - 1, places), (0, 0)), ()))
+        dimensions = (3, *(1,) * (MOST_DIMENSIONS - 2), 2)
+        units.append(ndu(header(NNR_PT_INT, (f"a{number}", f"b{number}"), dimensions, mapping=mapping), Coded([1, 2, 3, 4, 5, 6])))
+    for number, count in enumerate(wanted_values("number_of_shifts", "ue(1)")):
+        mapping = DimensionMapping(1, (0,), (((1, 1),) * count, ((1, 0),)))
+        units.append(ndu(header(NNR_PT_INT, (f"c{number}", f"d{number}"), (2, 2), mapping=mapping), Coded([1, 2, 3, 4])))
+    mapping = DimensionMapping(3, (0,), ((), ()))
+    units.append(ndu(header(NNR_PT_INT, ("e", "f"), (2, 1, 1, 2), mapping=mapping), Coded([1, 2, 3, 4])))
+    return units
+
+
+def aggregates() -> list[Values]:
+    """Aggregates of few and of many units, with each quant_bitdepth and both values of ctu_scan_order."""
+    units: list[Values] = [start_unit(), model_parameter_set(SIXTEENTHS), layer_with_unification()]
+    for bitdepth in wanted_values("quant_bitdepth", "u(5)"):
+        unit = aggregate_unit([layer_with_unification(), layer_with_unification()], unification=True, quant_bitdepth=bitdepth)
+        for inner in unit["nnr_unit_header"]["nnr_unit_coding"]:
+            inner["ctu_scan_order"] = bitdepth & 1
+        units.append(unit)
+    for more in wanted_values("num_of_nnr_units_minus2", "u(16)"):
+        units.append(aggregate_unit([layer_with_unification()] * (more + 2), unification=True))
+    return [*units, small()]
+
+
+def layer_with_unification() -> Values:
+    """An LPS with an empty unification map."""
+    return layer_parameter_set(SIXTEENTHS, maps={"unification": {"upm_count_thresholds": 0}})
+
+
+def layers_without_qp() -> list[Values]:
+    """LPS with each combination of methods that has no qp."""
+    flags = [value for value in range(8) if not value & (NNR_QSU | 2)]
+    return [*opening(), *(layer_parameter_set(None, method_flags=value) for value in flags), small()]
+
+
+RECIPES: tuple[Recipe, ...] = (
+    inferred(
+        "tpl-prun-value-classes",
+        "Pruning dictionaries of every size",
+        "Dictionaries of 0 to 255 elements, of up to 8189 dimensions.",
+        "A decoder that reads counts or dimensions in too few bits.",
+        _PRUNING,
+        dictionaries(),
+    ),
+    inferred(
+        "tpl-prun-index-code-lengths",
+        "A pruning dictionary with indexes of each code length",
+        "Elements are named by indexes into the reference list.",
+        "A decoder that reads the index in too few bits.",
+        _PRUNING,
+        indexed_dictionary(),
+    ),
+    inferred(
+        "mapping-split-code-lengths",
+        "Splits at indexes of each code length",
+        "A vector is cut into parts at indexes first and last in each code length.",
+        "A decoder that reads split_index in too few bits.",
+        _MAPPING,
+        splits(),
+    ),
+    inferred(
+        "mapping-shift-value-classes",
+        "Shifts by each number of places, and many shifts",
+        "Axes move by up to 30 places; up to 8189 shifts follow one another.",
+        "A decoder that applies shifts in another order, or has room for few.",
+        _MAPPING,
+        shifts(),
+    ),
+    inferred(
+        "aggregate-value-classes",
+        "Aggregates of two to many units, with coding parameters of every class",
+        "quant_bitdepth and ctu_scan_order stand for each unit; they change no tensor.",
+        "A decoder that reads ctu_scan_order though unification is off, or loses count of the units.",
+        _AGGREGATE,
+        aggregates(),
+    ),
+    inferred(
+        "lps-methods-without-qp",
+        "LPS of each combination of methods without a qp",
+        "The qp is absent unless NNR_QSU or NNR_QCB is set.",
+        "A decoder that reads a qp that is not there.",
+        ("6 nnr_layer_parameter_set",),
+        layers_without_qp(),
+    ),
+)

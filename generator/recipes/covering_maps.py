@@ -1,0 +1,132 @@
+"""Performance maps whose elements meet every value class, and topologies at their ends: both touch disputed points (clause 6)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from nnc_conformance.generator.composition import SIXTEENTHS, Coded, bits32, ndu, opening
+from nnc_conformance.generator.coverage.classes import classes_of, variants
+from nnc_conformance.generator.coverage.wanted import wanted_values
+from nnc_conformance.generator.onnx_bytes import onnx_topology
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipes.blocks import block_header
+from nnc_conformance.generator.recipes.disputed import COUNTS
+from nnc_conformance.generator.recipes.disputed_topologies import topology_recipe
+from nnc_conformance.generator.recipes.units import small
+from nnc_conformance.reference.composer import (
+    HeaderForm,
+    layer_parameter_set,
+    model_parameter_set,
+    quantization_unit,
+    start_unit,
+    topology_unit,
+)
+from nnc_conformance.reference.syntax.elements import ELEMENTS, ElementRow
+from nnc_conformance.reference.syntax.structures.data_unit import DC
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX, NNR_TPL_UNREC, RAW
+from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
+
+FLOATS = bits32(0, 0x80000000, 1, 0x3F000000, 0xBF000000, 0x7F800000, 0xFF800000, 0x7FC00001, 0x7F800001)
+"""One binary32 of each kind, in the order of `classes.FLOAT_CLASSES`."""
+ARRAYS = {
+    "spm_nn_class_accuracy": ("spm_count_classes", 0),
+    "ppm_nn_class_accuracy": ("ppm_count_classes", 0),
+    "reshaped_tensor_dimensions": ("count_reshaped_tensor_dimension", 1),
+    "super_block_dimensions": ("count_super_block_dimension", 1),
+    "block_dimensions": ("count_block_dimension", 1),
+    "upm_nn_class_accuracy": ("upm_count_classes", 0),
+    "dpm_nn_class_accuracy": ("dpm_count_classes", 0),
+}
+"""Arrays with the element that counts them, and what they have fewer than it says."""
+
+
+def elements_of(kind: str) -> list[ElementRow]:
+    """The elements of an entry of a map, in order."""
+    rows = [row for row in ELEMENTS.values() if row.structure == f"{kind}_performance_map"]
+    return [row for row in rows if row.name != COUNTS[kind]]
+
+
+def class_values(row: ElementRow) -> Sequence[Any]:
+    """A value of each class of an element of a map."""
+    (descriptor,) = variants(row)
+    if descriptor == "flt(32)":
+        return list(FLOATS[: len(classes_of(row.name, descriptor).labels)])
+    return wanted_values(row.name, descriptor)
+
+
+def entry(kind: str, number: int) -> Values:
+    """An entry whose elements take their classes in turn; counts are 0, 1 or 2 once all have been met."""
+    values: Values = {}
+    for row in elements_of(kind):
+        classes = class_values(row)
+        if row.name in ARRAYS:
+            counter, fewer = ARRAYS[row.name]
+            count = max(values[counter] - fewer, 0)
+            values[row.name] = [classes[(number + place) % len(classes)] for place in range(count)]
+        elif row.name in {counter for counter, _ in ARRAYS.values()} and number >= len(classes):
+            values[row.name] = number % 3
+        else:
+            values[row.name] = classes[number % len(classes)]
+    return values
+
+
+def map_of(kind: str, count: int) -> Values:
+    """A map of so many entries."""
+    return {COUNTS[kind]: count, "entry": [entry(kind, number) for number in range(count)]}
+
+
+def model_maps(counts: Sequence[int]) -> list[Values]:
+    """An MPS with the four maps, of so many entries each."""
+    maps = {kind: map_of(kind, count) for kind, count in zip(COUNTS, counts, strict=True)}
+    return [start_unit(), model_parameter_set(SIXTEENTHS, maps=maps), small()]
+
+
+def layer_maps() -> list[Values]:
+    """LPS with one, none and several entries in each map."""
+    kinds = [kind for kind in COUNTS if kind != "decomposition"]
+    sets = [layer_parameter_set(SIXTEENTHS, maps={kind: map_of(kind, count) for kind in kinds}) for count in (1, 0, 3)]
+    return [*opening(), *sets, small()]
+
+
+def decomposed_from_topology() -> list[Values]:
+    """A decomposed BLOCK whose dimensions stand in a topology, by the name of G without its suffix."""
+    head = block_header(DC, (2, 3), decomposition_rank=1, g_number_of_rows=2)
+    unit = ndu(head, {"w_G": Coded([1, -2]), "w_H": Coded([3, 0, 4])}, form=HeaderForm(dimensions_present=False))
+    return [*opening(), topology_unit(NNR_TPL_ONNX, RAW, {"topology_data": onnx_topology({"w": (2, 3)})}), unit]
+
+
+def recipe(name: str, title: str, units: list[Values]) -> Recipe:
+    """A stream with maps."""
+    return Recipe(
+        name,
+        title,
+        "How many entries a performance map has for its count; the other choice loses its place.",
+        "Not a bug by itself: published codecs differ.",
+        tuple(f"6 {kind}_performance_map" for kind in COUNTS),
+        lambda _: units,
+        level=Level.DISPUTED,
+        switch="map_entries",
+    )
+
+
+RECIPES = (
+    recipe("map-longest", "Maps of 255 entries, their elements of every class", model_maps((255, 255, 255, 255))),
+    recipe("map-one-entry", "Maps of one entry beside an empty one", model_maps((1, 0, 1, 1))),
+    recipe("map-none-in-decomposition", "An empty decomposition map", model_maps((0, 1, 0, 0))),
+    recipe("map-layers", "Maps of one, no and three entries in LPS", layer_maps()),
+    topology_recipe(
+        "tpl-one-byte",
+        "Topologies of no and of one byte",
+        lambda _: [*opening(), *(topology_unit(NNR_TPL_UNREC, RAW, {"topology_data": data}) for data in (b"", b"\x01")), small()],
+    ),
+    topology_recipe(
+        "block-dc-dimensions-from-topology",
+        "A decomposed BLOCK without dimensions of its own",
+        lambda _: decomposed_from_topology(),
+    ),
+    topology_recipe(
+        "qnt-empty",
+        "Quantization data of no bytes",
+        lambda _: [*opening(), quantization_unit(NNR_TPL_UNREC, RAW, b""), small()],
+    ),
+)
