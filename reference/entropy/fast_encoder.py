@@ -91,7 +91,7 @@ def templates(layout: ContextLayout) -> Bins:
 
 
 @kernel
-def list_bins(indexes: Indexes, bins: Bins, small: Bins, layout: ContextLayout, state_trans: IntArray, cursor: IntArray) -> int:
+def list_bins(indexes: Indexes, bins: Bins, small: Bins, layout: ContextLayout, state_trans: IntArray, cursor: IntArray) -> Any:
     """Lists the bins of indexes, in coded order, from the cursor on, as far as there is room; returns the number of bins.
 
     It stops before a value that the trellis cannot give.
