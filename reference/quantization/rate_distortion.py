@@ -19,7 +19,7 @@ LAGRANGIAN: Final = 0.12 * 2 * math.log(2) / 12
 
 So low that squared errors hardly grow at the same step; at the same error, a smaller step and rdo = 5 take the fewest bits.
 """
-SAMPLE: Final = 1 << 16
+SAMPLE: Final = 1 << 14
 """Weights that the parameter sets are fitted to before all are quantized."""
 PIECES: Final = 4
 
