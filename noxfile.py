@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import nox
 
 PEER_SETUP = Path(__file__).parent / "tests" / "peer" / "setup"
+CPU_TORCH = "torch==2.13.0"
 NODE_PACKAGES = ("playwright-core@1.49", "axe-core@4.10")
 
 
@@ -96,5 +98,12 @@ def dask(session: nox.Session) -> None:
 @nox.session
 def train(session: nox.Session) -> None:
     """The trained forms of clause 8, which need PyTorch."""
-    session.install("-e", ".[dev,train]")
+    session.install(CPU_TORCH, "-e", ".[dev,train]")
     session.run("pytest", "tests/test_reduction_trained.py", *session.posargs)
+
+
+@nox.session(python=False)
+def agreement(session: nox.Session) -> None:
+    """Ten thousand made tensors and ten thousand damaged streams through two decoders that share no code; runs in the tests' environment."""
+    arguments = ("-q", "-n", "2", "tests/test_two_decoders.py", *session.posargs)
+    session.run(sys.executable, "-m", "pytest", *arguments, env={"NNC_MADE_STREAMS": "10000"})

@@ -22,8 +22,8 @@ from nnc_conformance.reference.syntax.bitstream import write_units
 from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import BI, BN, DC, LS, NNR_PT_BLOCK, NNR_PT_FLOAT, NNR_PT_INT, Codebook
 
-EXAMPLES = int(os.environ.get("NNC_EXAMPLES", "150"))
-"""Made tensors to compare; 10000 in the nox session ``examples``."""
+EXAMPLES = int(os.environ.get("NNC_MADE_STREAMS", "150"))
+"""Made tensors to compare; 10000 in the nox session ``agreement``."""
 
 Plain = dict[str, tuple[np.dtype, tuple[int, ...], bytes]]
 
