@@ -15,14 +15,17 @@ def command(
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of all random numbers.", show_default=False)] = None,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Vectors at once; the bytes are the same.")] = os.cpu_count() or 1,
 ) -> None:
-    """Make the vectors of a suite from their recipes (levels core, negative, disputed and inferred unless --level is given).
+    """Make the vectors of a suite (levels core, negative, disputed and inferred unless --level is given; stress and models on request).
+
+    Bytes are the same on every machine, but for models, which an optimising encoder makes.
 
     Example: nnc-conformance generate --level core my-vectors
     """
-    from nnc_conformance.generator.generate import GENERATED_LEVELS, generate
+    from nnc_conformance.generator.generate import generate
     from nnc_conformance.generator.randomness import DEFAULT_SEED
+    from nnc_conformance.generator.sources import REPRODUCIBLE
 
-    levels = read_levels(level, GENERATED_LEVELS)
+    levels = read_levels(level, REPRODUCIBLE)
     manifest = generate(levels, DEFAULT_SEED if seed is None else seed, jobs, out=out)
     made = [entry for entry in manifest.vectors if entry.level in levels]
     typer.echo(f"{len(made)} vectors in {out}")

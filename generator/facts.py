@@ -6,14 +6,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from nnc_conformance.generator.recipe import told_shapes
+from nnc_conformance.reference.decoder import Decoding
 from nnc_conformance.reference.entropy.coding import BinTrace
 from nnc_conformance.reference.entropy.contexts import element_name
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.payload import DataUnitDecoder
 from nnc_conformance.reference.syntax.bitstream import read_units
-from nnc_conformance.reference.syntax.context import StreamContext, Unit
+from nnc_conformance.reference.syntax.context import Unit
 from nnc_conformance.reference.syntax.elements import ELEMENTS
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.reference.syntax.structures.data_unit import DC, NNR_PT_BLOCK, NNR_PT_FLOAT, NNR_PT_INT, NNR_PT_RAW_FLOAT
@@ -138,13 +139,18 @@ class Facts:
 def met_in(stream: bytes, *, lenient: bool = False) -> Facts:
     """Decodes a stream with every element and bin observed, up to its end or its first error."""
     facts = Facts()
-    context = StreamContext(open_topology=told_shapes)
-    decoder = DataUnitDecoder(Interpretation(), lenient, 1, [], "plain")
+    payloads = DataUnitDecoder(Interpretation(), lenient, 1, [], "plain")
+    decoding = Decoding(DecodeLimits(), payloads)
+    units = read_units(
+        stream, decoding.context(), interpretation=Interpretation(), lenient=lenient, observer=facts.note, reports=payloads.reports
+    )  # fmt: skip
     try:
-        for unit in read_units(stream, context, interpretation=Interpretation(), lenient=lenient, observer=facts.note):
+        for unit in units:
             facts.units.append(unit)
             for data_unit in data_units(unit):
-                facts.entropy_elements |= elements_in_codeword(data_unit, decoder)
+                trace = BinTrace()
+                decoding.take_data(data_unit, data_unit.facts, trace)
+                facts.entropy_elements |= elements_in(trace)
     except StreamError as error:
         facts.error = error
     return facts
@@ -158,11 +164,8 @@ def data_units(unit: Unit) -> Iterator[Unit]:
         yield unit
 
 
-def elements_in_codeword(unit: Unit, decoder: DataUnitDecoder) -> set[str]:
-    """Names of the entropy coder's elements that a data unit's payload holds; raises `StreamError`."""
-    trace = BinTrace()
-    for _ in decoder.tensors(unit, trace):
-        pass
+def elements_in(trace: BinTrace) -> set[str]:
+    """Names of the entropy coder's elements among the bins of a codeword."""
     starts = [*trace.first_events, len(trace.events)]
     names = set()
     for number, layout in enumerate(trace.layouts):

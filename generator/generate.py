@@ -1,22 +1,15 @@
-"""Makes a suite folder from the recipes, the same bytes whatever the number of workers."""
+"""Makes a suite folder, and keeps its manifest's promises: revisions rise with any change, ids are never used again."""
 
 import shutil
-from collections.abc import Collection, Iterable
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
+from collections.abc import Collection
 from pathlib import Path
-from typing import Final
 
-from nnc_conformance.generator.making import Made, make
+from nnc_conformance.generator.making import Made
 from nnc_conformance.generator.randomness import DEFAULT_SEED
-from nnc_conformance.generator.recipes.catalogue import recipes
+from nnc_conformance.generator.sources import SOURCES, ids_of, make_all
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage.suite_folder import load_suite, manifest_entry, write_manifest, write_vector
 from nnc_conformance.storage.vector import MANIFEST_FILE, Level, Manifest, ManifestEntry
-
-GENERATED_LEVELS: Final = (Level.CORE, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
-"""The levels whose vectors come from recipes alone."""
 
 
 class GenerateError(NNCError):
@@ -27,28 +20,23 @@ def generate(levels: Collection[Level], seed: int = DEFAULT_SEED, jobs: int = 1,
     """Writes the vectors of ``levels`` into the suite folder ``out`` and returns its new manifest.
 
     The manifest already there counts: a vector whose bytes change has its revision bumped, an id that is made no more is retired for
-    good, and the other levels stay as they are. Raises `GenerateError` for a level without recipes or a retired id, `RecipeError`,
-    `SuiteError` for a suite that is not whole, `OSError`.
+    good, and the other levels stay as they are. Raises `GenerateError` for a level that nothing makes, or an id that is retired or in
+    use at another level; `RecipeError`; `SuiteError` for a suite that is not whole; `OSError`.
     """
-    without = sorted(set(levels) - set(GENERATED_LEVELS))
+    without = sorted(set(levels) - set(SOURCES))
     if without:
-        raise GenerateError(f"no recipes make the vectors of level {', '.join(without)}")
+        raise GenerateError(f"nothing makes the vectors of level {', '.join(without)}")
     known = known_manifest(out)
-    ids = [recipe.id for recipe in recipes().values() if recipe.level in levels]
-    reused = sorted(set(ids) & set(known.retired))
-    if reused:
-        raise GenerateError(f"retired ids are never used again: {', '.join(reused)}")
-    entries = {entry.id: entry for entry in known.vectors}
+    ids = ids_of(levels)
     kept = [entry for entry in known.vectors if entry.level not in levels]
-    moved = sorted(set(ids) & {entry.id for entry in kept})
-    if moved:
-        raise GenerateError(f"ids are in use at another level: {', '.join(moved)}")
+    check_ids(set(ids), known, kept)
+    entries = {entry.id: entry for entry in known.vectors}
     vectors = [revised(made, entries.get(made.vector.id)) for made in make_all(ids, seed, jobs)]
+    for made in vectors:
+        write_vector(out, made.vector, made.files)
     gone = [entry for entry in known.vectors if entry.level in levels and entry.id not in set(ids)]
     for entry in gone:
         shutil.rmtree(out / entry.level / entry.id)
-    for made in vectors:
-        write_vector(out, made.vector, made.files)
     others = load_suite(out, levels={entry.level for entry in kept}, verify=False).vectors if kept else ()
     retired = {*known.retired, *(entry.id for entry in gone)}
     return write_manifest(out, [*(made.vector for made in vectors), *(stored.vector for stored in others)], retired=retired)
@@ -61,17 +49,14 @@ def known_manifest(out: Path) -> Manifest:
     return load_suite(out, levels=(), verify=False).manifest
 
 
-def make_all(ids: Iterable[str], seed: int, jobs: int) -> list[Made]:
-    """Makes the vectors of ``ids``, in that order."""
-    work = partial(_make, seed=seed)
-    if jobs == 1:
-        return list(map(work, ids))
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(work, ids, chunksize=8))
-
-
-def _make(recipe_id: str, seed: int) -> Made:
-    return make(recipes()[recipe_id], seed)
+def check_ids(ids: Collection[str], known: Manifest, kept: Collection[ManifestEntry]) -> None:
+    """No id is retired or stands at a level that is kept; raises `GenerateError`."""
+    reused = sorted(set(ids) & set(known.retired))
+    if reused:
+        raise GenerateError(f"retired ids are never used again: {', '.join(reused)}")
+    moved = sorted(set(ids) & {entry.id for entry in kept})
+    if moved:
+        raise GenerateError(f"ids are in use at another level: {', '.join(moved)}")
 
 
 def revised(made: Made, known: ManifestEntry | None) -> Made:

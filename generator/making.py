@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from nnc_conformance.generator.facts import Facts, met_in, weakest
-from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipe import Description, Recipe
 from nnc_conformance.reference.decoder import Decoded, decode
 from nnc_conformance.reference.errors import NNCError, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
@@ -46,7 +46,11 @@ def decoded_or_none(stream: bytes, interpretation: Interpretation) -> Decoded | 
 
 def make(recipe: Recipe, seed: int) -> Made:
     """Makes a vector; raises `RecipeError` where the reference does not treat its stream as the recipe promises."""
-    stream = recipe.stream(seed)
+    return made_of(recipe, recipe.stream(seed))
+
+
+def made_of(recipe: Description, stream: bytes) -> Made:
+    """Makes a vector of a stream; raises `RecipeError` as `make`."""
     files = {STREAM_FILE: stream}
     negative: NegativeSpec | None = None
     choices: tuple[DisputedChoice, ...] = ()
@@ -83,6 +87,7 @@ def make(recipe: Recipe, seed: int) -> Made:
         topology=topology,
         choices=choices,
         negative=negative,
+        network=recipe.network,
     )
     return Made(vector, files)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,17 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import load_model_from_string
 
-from nnc_conformance.generator import generate as generator
+from nnc_conformance.generator import sources
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.editing import with_bits, with_element
-from nnc_conformance.generator.generate import GENERATED_LEVELS, GenerateError, generate
+from nnc_conformance.generator.generate import GenerateError, generate
 from nnc_conformance.generator.lint import lint
 from nnc_conformance.generator.making import RecipeError, make
 from nnc_conformance.generator.onnx_bytes import onnx_topology
 from nnc_conformance.generator.randomness import DEFAULT_SEED, Numbers
 from nnc_conformance.generator.recipe import Recipe, write
 from nnc_conformance.generator.recipes.catalogue import recipes
-from nnc_conformance.generator.stored_blocks import deflate_stored
+from nnc_conformance.generator.sources import REPRODUCIBLE
+from nnc_conformance.generator.stored_blocks import deflate_bomb, deflate_stored
 from nnc_conformance.reference import decode
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
@@ -48,12 +50,12 @@ def published(levels: tuple[Level, ...]) -> dict[str, bytes]:
 
 def test_the_published_vectors_are_what_the_recipes_make(tmp_path: Path) -> None:
     known = json.loads((VECTORS / MANIFEST_FILE).read_bytes())
-    known["vectors"] = [entry for entry in known["vectors"] if entry["level"] in GENERATED_LEVELS]
+    known["vectors"] = [entry for entry in known["vectors"] if entry["level"] in REPRODUCIBLE]
     (tmp_path / MANIFEST_FILE).write_text(canonical_json.dumps(known))
-    generate(GENERATED_LEVELS, jobs=2, out=tmp_path)
+    generate(REPRODUCIBLE, jobs=2, out=tmp_path)
     made = contents(tmp_path)
     assert json.loads(made.pop(MANIFEST_FILE)) == known
-    assert made == published(GENERATED_LEVELS)
+    assert made == published(REPRODUCIBLE)
 
 
 @pytest.mark.parametrize(
@@ -76,15 +78,18 @@ def test_another_seed_gives_other_streams(tmp_path: Path) -> None:
     assert make(recipe, DEFAULT_SEED).files != make(recipe, DEFAULT_SEED + 1).files
 
 
+Use = Callable[..., None]
+
+
 def small_recipe(name: str, quants: list[int], level: Level = Level.CORE) -> Recipe:
     units = lambda _: [*opening(), ndu(header(NNR_PT_INT, "w", (len(quants),)), Coded(quants))]  # noqa: E731
     return Recipe(name, "A title", "It tests.", "It catches.", ("6",), units, level=level)
 
 
 @pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> object:
+def use(monkeypatch: pytest.MonkeyPatch) -> Use:
     def with_recipes(*given: Recipe) -> None:
-        monkeypatch.setattr(generator, "recipes", lambda: {recipe.id: recipe for recipe in given})
+        monkeypatch.setattr(sources, "recipes", lambda: {recipe.id: recipe for recipe in given})
 
     return with_recipes
 
@@ -93,39 +98,51 @@ def revisions(root: Path) -> dict[str, int]:
     return {entry.id: entry.revision for entry in load_suite(root).manifest.vectors}
 
 
-def test_a_revision_rises_with_a_change_and_an_id_is_never_used_again(tmp_path: Path, use: object) -> None:
+def test_a_revision_rises_with_a_change_and_an_id_is_never_used_again(tmp_path: Path, use: Use) -> None:
     levels = (Level.CORE,)
-    use(small_recipe("a", [1]), small_recipe("b", [2]))  # type: ignore[operator]
+    use(small_recipe("a", [1]), small_recipe("b", [2]))
     generate(levels, out=tmp_path)
-    use(small_recipe("a", [1]), small_recipe("b", [3]))  # type: ignore[operator]
+    use(small_recipe("a", [1]), small_recipe("b", [3]))
     generate(levels, out=tmp_path)
     assert revisions(tmp_path) == {"a": 1, "b": 2}
-    use(replace(small_recipe("a", [1]), title="Another title"))  # type: ignore[operator]
+    use(replace(small_recipe("a", [1]), title="Another title"))
     manifest = generate(levels, out=tmp_path)
     assert revisions(tmp_path) == {"a": 2}
     assert manifest.retired == ("b",)
     assert not (tmp_path / "core" / "b").exists()
-    use(small_recipe("b", [2]))  # type: ignore[operator]
+    use(small_recipe("b", [2]))
     with pytest.raises(GenerateError, match="retired ids are never used again: b"):
         generate(levels, out=tmp_path)
 
 
-def test_other_levels_stay_as_they_are(tmp_path: Path, use: object) -> None:
-    use(small_recipe("a", [1]))  # type: ignore[operator]
+def test_other_levels_stay_as_they_are(tmp_path: Path, use: Use) -> None:
+    use(small_recipe("a", [1]))
     generate((Level.CORE,), out=tmp_path)
     before = contents(tmp_path / "core")
-    use(small_recipe("b", [1], Level.INFERRED))  # type: ignore[operator]
+    use(small_recipe("b", [1], Level.INFERRED))
     generate((Level.INFERRED,), out=tmp_path)
     assert contents(tmp_path / "core") == before
     assert revisions(tmp_path) == {"a": 1, "b": 1}
-    use(small_recipe("a", [1], Level.INFERRED))  # type: ignore[operator]
+    use(small_recipe("a", [1], Level.INFERRED))
     with pytest.raises(GenerateError, match="in use at another level: a"):
         generate((Level.INFERRED,), out=tmp_path)
 
 
-def test_a_level_without_recipes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(GenerateError, match="models"):
-        generate((Level.MODELS,), out=tmp_path)
+def test_a_level_that_nothing_makes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GenerateError, match="full"):
+        generate((Level.FULL,), out=tmp_path)
+
+
+def test_stress_vectors_are_drawn_from_the_seed_and_keep_to_what_is_certain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "STRESS_VECTORS", 20)
+    generate((Level.STRESS,), 5, out=tmp_path / "a")
+    generate((Level.STRESS,), 5, out=tmp_path / "b")
+    generate((Level.STRESS,), 6, out=tmp_path / "c")
+    first = contents(tmp_path / "a")
+    assert first == contents(tmp_path / "b")
+    assert first.keys() == contents(tmp_path / "c").keys()
+    assert first != contents(tmp_path / "c")
+    assert lint(tmp_path / "a") == []
 
 
 def test_a_recipe_whose_stream_is_refused_is_an_error() -> None:
@@ -257,6 +274,13 @@ def test_quants_fall_off_geometrically() -> None:
 def test_stored_blocks_inflate(data: bytes, block: int) -> None:
     assert zlib.decompress(deflate_stored(data, block)) == data
     assert zlib.decompress(deflate_stored(data)) == data
+
+
+@pytest.mark.parametrize("size", [1, 300, 100_000])
+def test_the_bomb_inflates(size: int) -> None:
+    inflated = zlib.decompress(deflate_bomb(size))
+    assert set(inflated) == {ord("a")}
+    assert size - 258 <= len(inflated) <= size
 
 
 def test_the_onnx_topology_is_one() -> None:

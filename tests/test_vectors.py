@@ -11,6 +11,7 @@ from plain_decoder import PlainError
 
 from nnc_conformance.generator.facts import data_units, met_in
 from nnc_conformance.generator.lint import lint
+from nnc_conformance.generator.schema import vector_schema
 from nnc_conformance.reference.entropy.codeword import decode_codeword
 from nnc_conformance.reference.entropy.contexts import element_name
 from nnc_conformance.reference.interpretation import Interpretation
@@ -18,7 +19,7 @@ from nnc_conformance.reference.payload import coded_parts, coding_of
 from nnc_conformance.reference.syntax.elements import ELEMENTS
 from nnc_conformance.storage.suite_folder import StoredVector, load_suite
 from nnc_conformance.storage.tensors import load_tensors
-from nnc_conformance.storage.vector import CAPABILITIES, VECTOR_FILE, Level, Vector
+from nnc_conformance.storage.vector import CAPABILITIES, VECTOR_FILE, Level
 
 ROOT = Path(__file__).parents[1]
 VECTORS = ROOT / "vectors"
@@ -72,7 +73,7 @@ def test_lint_finds_nothing() -> None:
 
 def test_every_vector_keeps_the_published_schema() -> None:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    assert schema == Vector.model_json_schema() | {"$schema": schema["$schema"]}
+    assert schema == vector_schema()
     validator = jsonschema.Draft202012Validator(schema)
     for stored in SUITE.vectors:
         validator.validate(json.loads((stored.folder / VECTOR_FILE).read_text(encoding="utf-8")))
@@ -109,3 +110,9 @@ def test_core_starts_contexts_of_every_group_in_all_nine_sets() -> None:
                     signalled.setdefault(element_name(coding.layout, context).partition("[")[0], set()).add(number)
     assert set(signalled) == {"sig_flag", "sign_flag", "abs_level_greater_x", "abs_level_greater_x2"}
     assert all(numbers == set(range(9)) for numbers in signalled.values())
+
+
+@named([stored for stored in CORE if stored.vector.id.startswith("unit-size-") and stored.vector.id[-5:].isdigit()])
+def test_units_are_as_large_as_their_vectors_say(stored: StoredVector) -> None:
+    size = int(stored.vector.id.rpartition("-")[2])
+    assert size in [unit.size for unit in met_in(stored.read(stored.vector.stream)).units]

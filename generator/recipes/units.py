@@ -7,7 +7,7 @@ import numpy as np
 
 from nnc_conformance.generator.composition import Coded, bits32, header, ndu, opening
 from nnc_conformance.generator.randomness import Numbers
-from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipe import Recipe, write
 from nnc_conformance.reference.composer import ids_list, layer_parameter_set, model_parameter_set, start_unit, topology_unit
 from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT, NNR_PT_RAW_FLOAT
@@ -16,9 +16,8 @@ from nnc_conformance.reference.syntax.walker import Values
 
 _UNIT = ("6 nnr_unit",)
 _HEADER = ("6 nnr_unit_header",)
-_COUNT_RAW = 8179
-_RAW_OVERHEAD = 10
-"""Bytes of an NNR_NDU with one raw tensor of `_COUNT_RAW` elements, 15-bit size and a name of one letter, beside its elements."""
+_LONGEST_HEADER = 40
+"""More bytes than the size and header of a unit made by `raw_of_size` have."""
 
 SMALL = Coded([3, -1, 0, 2, -5, 1])
 
@@ -29,10 +28,12 @@ def small(name: str = "w", **common: Any) -> Values:
 
 
 def raw_of_size(size: int, numbers: Numbers, **common: Any) -> Values:
-    """An NNR_NDU of exactly ``size`` bytes: its name takes what the elements leave."""
-    overhead = _RAW_OVERHEAD + 2 * common.get("nnr_unit_size_flag", 0)
-    name = "n" * (1 + size - overhead - 4 * _COUNT_RAW)
-    return ndu(header(NNR_PT_RAW_FLOAT, name, (_COUNT_RAW,)), numbers.words("values", _COUNT_RAW).view(np.float32), **common)
+    """An NNR_NDU of exactly ``size`` bytes: its name takes what its elements leave."""
+    count = (size - _LONGEST_HEADER) // 4
+    values = numbers.words("values", count).view(np.float32)
+    shortest = ndu(header(NNR_PT_RAW_FLOAT, "n", (count,)), values, **common)
+    left = size - (len(write([*opening(), shortest])) - len(write(opening())))
+    return ndu(header(NNR_PT_RAW_FLOAT, "n" * (1 + left), (count,)), values, **common)
 
 
 def all_units(**common: Any) -> list[Values]:
@@ -115,7 +116,7 @@ RECIPES = (
         _UNIT,
         lambda numbers: [
             *opening(),
-            ndu(header(NNR_PT_RAW_FLOAT, "n" * 9, (16379,)), numbers.words("values", 16379).view(np.float32), nnr_unit_size_flag=1),
+            raw_of_size(65536, numbers, nnr_unit_size_flag=1),
             small(),
         ],
     ),

@@ -139,19 +139,30 @@ def _nnef_dimensions(text: str) -> dict[str, tuple[int, ...]]:
 
 
 def _onnx_dimensions(data: bytes) -> dict[str, tuple[int, ...]]:
-    """ModelProto.graph is field 7, GraphProto.initializer 5, TensorProto.dims 1 and .name 8."""
+    """ModelProto.graph is field 7, GraphProto.node 1 and .initializer 5, TensorProto.name 8.
+
+    The value of a Constant node goes by the node's output: NodeProto.output is 2, .op_type 4 and .attribute 5, AttributeProto.t is 5.
+    """
     found = {}
     for graph in _protobuf_bytes(data, 7):
         for tensor in _protobuf_bytes(graph, 5):
-            name = b"".join(_protobuf_bytes(tensor, 8)).decode("utf-8")
-            dims: list[int] = []
-            for number, value in _protobuf_fields(tensor):
-                if number == 1 and isinstance(value, int):
-                    dims.append(value)
-                elif number == 1 and isinstance(value, bytes):
-                    dims.extend(_protobuf_packed(value))
-            found[name] = tuple(dims)
+            found[b"".join(_protobuf_bytes(tensor, 8)).decode("utf-8")] = _tensor_dimensions(tensor)
+        for node in _protobuf_bytes(graph, 1):
+            if _protobuf_bytes(node, 4) == [b"Constant"]:
+                for tensor in _protobuf_bytes(_protobuf_bytes(node, 5)[0], 5):
+                    found[_protobuf_bytes(node, 2)[0].decode("utf-8")] = _tensor_dimensions(tensor)
     return found
+
+
+def _tensor_dimensions(tensor: bytes) -> tuple[int, ...]:
+    """TensorProto.dims is field 1, each a field of its own or all packed."""
+    dims: list[int] = []
+    for number, value in _protobuf_fields(tensor):
+        if number == 1 and isinstance(value, int):
+            dims.append(value)
+        elif number == 1 and isinstance(value, bytes):
+            dims.extend(_protobuf_packed(value))
+    return tuple(dims)
 
 
 def _protobuf_bytes(message: bytes, number: int) -> list[bytes]:

@@ -1,0 +1,80 @@
+"""Vectors of real networks: encoded once by the optimising encoder with their ONNX topology, and data from then on."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from nnc_conformance.generator.networks import catalogue
+from nnc_conformance.generator.recipe import Description
+from nnc_conformance.reference.encoder import Block, EncoderOptions, encode
+from nnc_conformance.reference.model import Topology
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
+from nnc_conformance.reference.topology.onnx import extract
+from nnc_conformance.storage.vector import Level
+
+_CLAUSES: Final = ("6", "7.3", "9", "10")
+_CATCHES: Final = "A decoder whose fault shows only in tensors of real size, or that spoils the network's answers."
+
+
+@dataclass(frozen=True)
+class ModelRecipe(Description):
+    """A network to be encoded with these options."""
+
+    options: EncoderOptions
+
+    def stream(self) -> bytes:
+        """The network, encoded."""
+        model = extract(catalogue.model_bytes(str(self.network)))
+        return encode(model.parameters, topology=Topology(NNR_TPL_ONNX, model.topology), options=self.options)
+
+
+def recipe(network: str, name: str, title: str, options: EncoderOptions) -> ModelRecipe:
+    """The recipe of a network's vector."""
+    tests = f"The network {network} decodes to the parameters that the reference decodes, and answers as they do."
+    return ModelRecipe(f"model-{network}-{name}", title, tests, _CATCHES, _CLAUSES, options, level=Level.MODELS, network=network)
+
+
+def convolution(number: int) -> Block:
+    """A convolution of the CNN with its batch norm."""
+    norm = {"bn.beta": "bias", "bn.gamma": "weight", "bn.mean": "running_mean", "bn.var": "running_var"}
+    return Block({"weight": f"conv{number}.weight"} | {part: f"bn{number}.{name}" for part, name in norm.items()})
+
+
+def biased(layer: str) -> Block:
+    """A layer with its bias."""
+    return Block({"weight": f"{layer}.weight", "bias": f"{layer}.bias"})
+
+
+_CNN_BLOCKS: Final = (*map(convolution, (1, 2, 3)), biased("fc1"), biased("fc2"))
+_MLP_PARAMETERS: Final = frozenset(f"fc{number}.{part}" for number in (1, 2, 3) for part in ("weight", "bias"))
+_DEPTHWISE: Final = ("stem", "depth1", "point1", "depth2", "point2", "depth3", "point3", "fc")
+
+MODELS: Final = (
+    recipe("digits-cnn", "plain", "The CNN, uniform quantization", EncoderOptions(qp=-30)),
+    recipe(
+        "digits-cnn",
+        "blocks-dq",
+        "The CNN in BLOCKs with its batch norm, dependent quantization",
+        EncoderOptions(qp=-26, dq=True, blocks=_CNN_BLOCKS),
+    ),
+    recipe(
+        "digits-cnn",
+        "blocks-scan-1",
+        "The CNN in BLOCKs, blocks of 8 with entry points",
+        EncoderOptions(scan_order=1, blocks=_CNN_BLOCKS),
+    ),
+    recipe("digits-mlp", "dq", "The MLP, dependent quantization", EncoderOptions(qp=-26, dq=True)),
+    recipe("digits-mlp", "scan-2", "The MLP rounded to the nearest, blocks of 16", EncoderOptions(qp=-24, scan_order=2, rdo=0)),
+    recipe("digits-mlp", "exact", "The MLP without loss", EncoderOptions(exact=_MLP_PARAMETERS)),
+    recipe(
+        "digits-depthwise",
+        "dq-scan-3",
+        "The depthwise network, dependent quantization, blocks of 32",
+        EncoderOptions(dq=True, scan_order=3),
+    ),
+    recipe(
+        "digits-depthwise",
+        "blocks-unary-2",
+        "The depthwise network in BLOCKs, density 4, unary length 2",
+        EncoderOptions(qp=-130, nonweight_qp=-300, qp_density=4, unary_length=2, blocks=tuple(map(biased, _DEPTHWISE))),
+    ),
+)

@@ -1,0 +1,44 @@
+"""Where the vectors of each level come from: recipes, the stress grammar, or the optimising encoder."""
+
+from collections.abc import Collection, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from typing import Final
+
+from nnc_conformance.generator import stress
+from nnc_conformance.generator.making import Made, made_of, make
+from nnc_conformance.generator.models import MODELS
+from nnc_conformance.generator.recipes.catalogue import recipes
+from nnc_conformance.storage.vector import Level
+
+REPRODUCIBLE: Final = (Level.CORE, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
+"""The published levels that come from recipes alone and are the same wherever they are made."""
+SOURCES: Final = (*REPRODUCIBLE, Level.FULL, Level.STRESS, Level.MODELS)
+"""All levels whose vectors can be made. Level models is encoded anew, and its bytes may differ with the machine's floating point."""
+STRESS_VECTORS: Final = 200
+
+
+def ids_of(levels: Collection[Level]) -> list[str]:
+    """The ids of the vectors of these levels."""
+    ids = [recipe.id for recipe in (*recipes().values(), *MODELS) if recipe.level in levels]
+    return ids + ([stress.recipe(number).id for number in range(STRESS_VECTORS)] if Level.STRESS in levels else [])
+
+
+def make_one(vector_id: str, seed: int) -> Made:
+    """Makes one vector by its id; raises `RecipeError`."""
+    models = {model.id: model for model in MODELS}
+    if vector_id in models:
+        return made_of(models[vector_id], models[vector_id].stream())
+    if vector_id in recipes():
+        return make(recipes()[vector_id], seed)
+    return make(stress.recipe(int(vector_id.rpartition("-")[2])), seed)
+
+
+def make_all(ids: Iterable[str], seed: int, jobs: int) -> list[Made]:
+    """Makes vectors in the order of their ids, the same whatever the number of workers; raises `RecipeError`."""
+    work = partial(make_one, seed=seed)
+    if jobs == 1:
+        return list(map(work, ids))
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(work, ids, chunksize=8))
