@@ -5,12 +5,13 @@
 Needs the extras ``dev`` (scikit-learn, for the images to train on) and ``train`` (PyTorch). ``--peer``: the Python of an environment with
 the independent codec (tests/peer/setup), whose streams are measured beside.
 
-For each pipeline the qp rises from fine to coarse; the row is the smallest stream whose accuracy is within a point of the original's.
+For each pipeline the qp rises from fine to coarse at several weights of rate against distortion; the row is the smallest stream whose
+accuracy is within a point of the original's.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ NORM_VECTORS_QP = -40
 FOLDED_VECTORS_QP = {"digits-cnn": -16, "digits-depthwise": -20, "digits-mlp": -16}
 """Of the vectors of a network without batch norms: biases and local scaling."""
 FOLD = "batch_norm_folding"
+RDO = (0.0, 1.0, 3.0)
+PEER_LAMBDA_SCALES = (0.0, 0.1, 0.3, 1.0)
 POINT = 0.01
 HOPELESS = 0.08
 """Loss of accuracy at which a curve ends."""
@@ -56,9 +59,9 @@ class Pipeline:
     scaling: Mapping[str, Any] | None = None
     quantization: Mapping[str, Any] | None = None
 
-    def document(self, qp: int, network: str) -> list[Any]:
+    def document(self, qp: int, rdo: float, network: str) -> list[Any]:
         vectors = FOLDED_VECTORS_QP[network] if FOLD in self.tools else NORM_VECTORS_QP
-        quantization = {"tool": "quantization", "qp": qp, "nonweight_qp": vectors, "dq": True, "rdo": 1.0, **(self.quantization or {})}
+        quantization = {"tool": "quantization", "qp": qp, "nonweight_qp": vectors, "dq": True, "rdo": rdo, **(self.quantization or {})}
         return [*self.tools, quantization, *([] if self.scaling is None else [{"tool": "local_scaling", **self.scaling}])]
 
 
@@ -67,7 +70,7 @@ def fit(epochs: int = 20, **more: Any) -> dict[str, Any]:
 
 
 PIPELINES = (
-    Pipeline("uniform quantization, nearest", False, (), quantization={"dq": False, "rdo": 0.0}),
+    Pipeline("uniform quantization, nearest", False, (), quantization={"dq": False}),
     Pipeline("quantization (dq, RDO)", False, ()),
     Pipeline("folding, quantization", False, (FOLD,)),
     Pipeline("folding, quantization, local scaling", False, (FOLD,), {}),
@@ -108,13 +111,14 @@ def parameter_bytes(stream: bytes) -> int:
     return len(stream) - next(unit.size for unit in units if unit.header.get("topology_storage_format") == NNR_TPL_ONNX)
 
 
-def rising(finest: int, least: float, measure: Callable[[int], Point]) -> Iterator[Point]:
-    """Points of rising qp until the accuracy is hopeless."""
-    for qp in range(finest, finest + 30):
-        point = measure(qp)
-        yield point
-        if point.accuracy < least - HOPELESS:
-            return
+def rising(finest: int, rdos: Iterable[float], before: float, measure: Callable[[int, float], Point]) -> Iterator[Point]:
+    """Points of rising qp until the accuracy is hopeless, at each weight of rate."""
+    for rdo in rdos:
+        for qp in range(finest, finest + 30):
+            point = measure(qp, rdo)
+            yield point
+            if point.accuracy < before - HOPELESS:
+                break
 
 
 def measured(name: str, network: Network, pipeline: Pipeline, before: float, held: Samples, training: Samples) -> Curve:
@@ -123,25 +127,24 @@ def measured(name: str, network: Network, pipeline: Pipeline, before: float, hel
     reductions = [tool for tool in pipeline.tools if tool != FOLD]
     reduced = run(network, checked(reductions), EncoderOptions(), training=samples).network
 
-    def stream_at(qp: int) -> bytes:
-        return run(reduced, checked(pipeline.document(qp, name)[len(reductions) :]), EncoderOptions(), training=samples).stream
+    def measure(qp: int, rdo: float) -> Point:
+        rest = checked(pipeline.document(qp, rdo, name)[len(reductions) :])
+        return point_of(qp, rdo, run(reduced, rest, EncoderOptions(), training=samples).stream, held)
 
-    def measure(qp: int) -> Point:
-        return point_of(qp, stream_at(qp), held)
-
-    points = tuple(rising(FINEST_QP[name], before, measure))
+    rdos = (0.0,) if pipeline.quantization else RDO
+    points = tuple(rising(FINEST_QP[name], rdos, before, measure))
     best = smallest(points, before)
     if best is None:
         return Curve(pipeline.name, "trained" if pipeline.trained else "data-free", points, None)
-    outcome = run(network, checked(pipeline.document(best.qp, name)), EncoderOptions(), held=held, training=samples)
-    return Curve(pipeline.name, "trained" if pipeline.trained else "data-free", points, point_of(best.qp, outcome.stream, held))
+    outcome = run(network, checked(pipeline.document(best.qp, best.rdo, name)), EncoderOptions(), held=held, training=samples)
+    return Curve(pipeline.name, "trained" if pipeline.trained else "data-free", points, point_of(best.qp, best.rdo, outcome.stream, held))
 
 
-def point_of(qp: int, stream: bytes, held: Samples) -> Point:
+def point_of(qp: int, rdo: float, stream: bytes, held: Samples) -> Point:
     decoded = decode(stream, recombine=True)
     found = accuracy(decoded.topology, decoded.parameters, held).overall
     count = sum(array.size for array in decode(stream).parameters.values() if array.dtype.kind == "f")
-    return Point(qp, parameter_bytes(stream), len(stream), count, found)
+    return Point(qp, rdo, parameter_bytes(stream), len(stream), count, found)
 
 
 def smallest(points: tuple[Point, ...], before: float) -> Point | None:
@@ -161,14 +164,15 @@ def peer_curves(python: str, network_name: str, network: Network, before: float,
             ("independent codec on our folded network", fold(network, BatchNormFolding(), Aid()).network, FOLDED_VECTORS_QP[network_name]),
         ):
 
-            def measure(qp: int, source: Network = source, vectors: int = vectors) -> Point:
-                options = {"qp": qp, "nonweight_qp": vectors, "qp_density": 2, "use_dq": True}
-                stream = peer.encode(source.parameters, **options)
-                values = peer.decode(stream)
-                count = sum(array.size for array in source.parameters.values() if array.dtype.kind == "f")
-                return Point(qp, len(stream), len(stream), count, accuracy(source.topology, values, held).overall)
+            def measure(qp: int, rdo: float, source: Network = source, vectors: int = vectors) -> Point:
+                options = {"qp": qp, "nonweight_qp": vectors, "qp_density": 2, "use_dq": True, "lambda_scale": rdo}
+                floats = {key: array for key, array in source.parameters.items() if array.dtype.kind == "f" and array.ndim}
+                stream = peer.encode(floats, **options)
+                values = {**source.parameters, **peer.decode(stream)}
+                count = sum(array.size for array in floats.values())
+                return Point(qp, rdo, len(stream), len(stream), count, accuracy(source.topology, values, held).overall)
 
-            points = tuple(rising(FINEST_QP[network_name], before, measure))
+            points = tuple(rising(FINEST_QP[network_name], PEER_LAMBDA_SCALES, before, measure))
             yield Curve(name, "data-free", points, smallest(points, before))
 
 

@@ -27,6 +27,7 @@ class Point:
     """One stream: bytes without and with the graph, coded parameters, accuracy of what it decodes to."""
 
     qp: int
+    rdo: float
     parameter_bytes: int
     stream_bytes: int
     parameters: int
@@ -82,11 +83,11 @@ encoder and decoder, and ONNX Runtime answers the held samples.
 Written by `benchmarks/pipelines.py`; run it to make this page anew.
 
 A row is the smallest stream of the pipeline whose top-1 accuracy on the 450 held images is within one point of the original's, of qp
-steps of a quarter octave from fine to where accuracy breaks down. They were chosen on the same images, so the figures say how well
-parameters compress, not how well a network generalises; 450 images tell accuracies apart by about a point. *Bytes* are those of the
-parameters with their parameter set and maps; *stream* has the deflated graph too. The ratio is to binary32, 4 bytes for each of the
-original's parameters. Accuracy is that of ONNX Runtime with what the reference decoder gives; rows of the independent codec are its own
-streams, decoded by itself, at the same qp steps.
+steps of a quarter octave from fine to where accuracy breaks down, each at rdo 0, 1 and 3. They were chosen on the same images, so the
+figures say how well parameters compress, not how well a network generalises; 450 images tell accuracies apart by about a point. *Bytes*
+are those of the parameters with their parameter set and maps; *stream* has the deflated graph too. The ratio is to binary32, 4 bytes for
+each of the original's parameters. Accuracy is that of ONNX Runtime with what the reference decoder gives; rows of the independent codec
+are its own streams, decoded by itself, at the same qp steps, each at lambda_scale 0, 0.1, 0.3 and 1 (under rdo).
 
 "The above" is folding, quantization and local scaling; folding changes nothing in networks without batch norms.
 Data-free forms need NumPy only; trained forms need the extra `train`, and used the 1347 images that are not held out.
@@ -104,8 +105,8 @@ def page(figures: Figures) -> str:
             "",
             f"{count} parameters, {BINARY32 * count} bytes in binary32, top-1 {before:.2%}.",
             "",
-            "| pipeline | form | qp | coded parameters | bytes | of binary32 | stream | accuracy before | after |",
-            "|---|---|---:|---:|---:|---:|---:|---:|---:|",
+            "| pipeline | form | qp | rdo | coded parameters | bytes | of binary32 | stream | accuracy before | after |",
+            "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
             *(_row(curve, count, before) for curve in curves),
             "",
         ]
@@ -116,9 +117,18 @@ def _row(curve: Curve, count: int, before: float) -> str:
     best = curve.best
     if best is None:
         top = max(point.accuracy for point in curve.points)
-        return f"| {curve.pipeline} | {curve.form} | - | - | none within a point; at best {top:.2%} | - | - | {before:.2%} | - |"
+        return f"| {curve.pipeline} | {curve.form} | - | - | - | none within a point; at best {top:.2%} | - | - | {before:.2%} | - |"
     ratio = best.parameter_bytes / (BINARY32 * count)
-    cells = (best.qp, best.parameters, best.parameter_bytes, f"{ratio:.2%}", best.stream_bytes, f"{before:.2%}", f"{best.accuracy:.2%}")
+    cells = (
+        best.qp,
+        f"{best.rdo:g}",
+        best.parameters,
+        best.parameter_bytes,
+        f"{ratio:.2%}",
+        best.stream_bytes,
+        f"{before:.2%}",
+        f"{best.accuracy:.2%}",
+    )
     return f"| {curve.pipeline} | {curve.form} | {' | '.join(map(str, cells))} |"
 
 
@@ -167,6 +177,7 @@ def _panel(name: str, top: int, count: int, before: float, curves: Sequence[Curv
         shown = [
             (x_of(share), y_of(loss))
             for point in curve.points
+            if curve.best is None or point.rdo == curve.best.rdo
             if (share := 100 * point.parameter_bytes / (BINARY32 * count)) <= MOST
             and LEAST_LOSS <= (loss := 100 * (before - point.accuracy)) <= MOST_LOSS
         ]
