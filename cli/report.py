@@ -9,10 +9,14 @@ import typer
 def command(
     results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Files results.json, or folders that hold one.")],
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the pages go.")] = Path("nnc-report"),
+    baseline: Annotated[
+        Path | None, typer.Option("--baseline", metavar="RESULTS", help="An earlier run: what is fixed, broken, new and gone since.")
+    ] = None,
 ) -> int:
     """Write the pages of a report: HTML, Markdown, JUnit XML, CSV and badges. Several results stand side by side.
 
-    The exit code is that of the verdict: 0 all as expected, 1 a decoder failed, 3 incomplete.
+    On GitHub Actions the step's summary gets the Markdown too. The exit code is that of the verdict: 0 all as expected, 1 a decoder
+    failed, 3 incomplete.
 
     Example: nnc-conformance report ours/ theirs/results.json --output compared
     """
@@ -21,5 +25,5 @@ def command(
     from nnc_conformance.reports.results import load
     from nnc_conformance.reports.summary import build_report
 
-    report = build_report([load(path) for path in results])
+    report = build_report([load(path) for path in results], load(baseline) if baseline is not None else None)
     return print_verdict(report, write_pages(report, output))

@@ -4,16 +4,22 @@ import base64
 import hashlib
 from importlib.resources import files
 from itertools import groupby
+from typing import Final
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from nnc_conformance.reference.syntax.rules import RULES
+from nnc_conformance.reports.changes import CHANGE_KINDS
 from nnc_conformance.reports.figures import FIELD_WIDTH, Field, bar, field, mark, pitch_for
+from nnc_conformance.reports.pictures import BAR_HEIGHT, BAR_PITCH, PLOT_LEFT, PLOT_RIGHT, PLOT_WIDTH, accuracy_plot, heat, histogram
 from nnc_conformance.reports.report import HEADLINES, DecoderSummary, Report
 from nnc_conformance.reports.tally import TONES, Tally, tally, tone
 from nnc_conformance.reports.text import visible
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
+
+SHOWN_CHANGES: Final = 500
+"""How many changes since an earlier run are listed."""
 
 
 def render_html(report: Report) -> str:
@@ -67,5 +73,15 @@ def environment() -> Environment:
         rules=RULES,
         headlines=HEADLINES,
         field_width=FIELD_WIDTH,
+        heat=heat,
+        histogram=histogram,
+        bar_height=BAR_HEIGHT,
+        bar_pitch=BAR_PITCH,
+        accuracy_plot=accuracy_plot,
+        plot_left=PLOT_LEFT,
+        plot_width=PLOT_WIDTH,
+        plot_right=PLOT_RIGHT,
+        change_kinds=CHANGE_KINDS,
+        shown_changes=SHOWN_CHANGES,
     )
     return made

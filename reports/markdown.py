@@ -11,6 +11,9 @@ from nnc_conformance.reports.text import one_line
 SHOWN_FAILURES: Final = 100
 """How many failures are listed before the rest is only counted."""
 
+SHOWN_CHANGES: Final = 50
+"""How many changes since an earlier run are listed."""
+
 _LONGEST_MESSAGE: Final = 160
 
 
@@ -19,6 +22,7 @@ def render_markdown(report: Report) -> str:
     parts = [f"# NNC conformance: {HEADLINES[report.verdict][0]}", _plain(report.headline)]
     parts += ["\n".join(f"- {_plain(problem)}" for problem in report.problems)] if report.problems else []
     parts += _decoders(report)
+    parts += _since(report)
     parts += _group(report, report.levels, "Conformance by level")
     parts += _failures(report)
     parts += _folded("Clauses, features and broken rules", [part for group in report.groups for part in _group(report, group, group.title)])
@@ -71,6 +75,23 @@ def _decoders(report: Report) -> list[str]:
     ]
     claims = [f"- False claim: {_plain(claim)}" for decoder in report.decoders for claim in decoder.false_claims]
     return [_table(headings, rows), *(["\n".join(claims)] if claims else [])]
+
+
+def _since(report: Report) -> list[str]:
+    if report.since is None:
+        return []
+    told = [f"{count} {kind.value}" for kind, count in report.since.counts.items()]
+    parts = [f"## Since {code(report.since.source)}", f"{', '.join(told) or 'nothing changed'}; {report.since.unchanged} as before."]
+    shown = report.since.changes[:SHOWN_CHANGES]
+    rows = [
+        [c.kind.value, code(c.vector), code(c.decoder), *(outcome.value if outcome is not None else "" for outcome in (c.old, c.new))]
+        for c in shown
+    ]
+    if rows:
+        parts.append(_table(["", "vector", "decoder", "before", "now"], rows))
+    if len(report.since.changes) > len(shown):
+        parts.append(f"{len(report.since.changes) - len(shown)} more changes stand in the HTML report.")
+    return parts
 
 
 def _group(report: Report, group: Group, title: str) -> list[str]:

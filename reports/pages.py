@@ -28,6 +28,23 @@ RUN_PAGES: Final = (HTML_FILE, "report.md", "junit.xml")
 """The files that a run writes beside its results."""
 
 
+STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
+"""The environment variable that names the file of a GitHub Actions step's summary."""
+
+_SUMMARY_BYTES: Final = 1 << 20
+"""What GitHub takes of one step."""
+
+
+def write_step_summary(report: Report, file: Path) -> None:
+    """Appends the Markdown report to a step's summary, cut at a line where there is no more room. Raises `OSError`."""
+    room = _SUMMARY_BYTES - (file.stat().st_size if file.exists() else 0)
+    text = (render_markdown(report) + "\n").encode()
+    if len(text) > room:
+        text = text[: text.rfind(b"\n", 0, max(0, room)) + 1]
+    with file.open("ab") as summary:
+        summary.write(text)
+
+
 def write_pages(report: Report, folder: Path, names: Iterable[str] = tuple(PAGES)) -> Path:
     """Writes the named files into ``folder``, made if needed; returns the HTML report's path. Raises `OSError`."""
     folder.mkdir(parents=True, exist_ok=True)

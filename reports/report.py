@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from nnc_conformance.reports.changes import Since
 from nnc_conformance.reports.tally import Standing, Tally, Tone
 from nnc_conformance.suites.result import AccuracyRow, CaseResult, DecoderIdentity, SuiteIdentity, Verdict
 
@@ -99,6 +100,7 @@ class Report:
     choices: tuple[Beside, ...]
     measured: tuple[Measured, ...]
     environment: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    since: Since | None = None
 
     @property
     def failures(self) -> tuple[Case, ...]:

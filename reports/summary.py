@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+from nnc_conformance.reports.changes import since
 from nnc_conformance.reports.report import Beside, Case, DecoderSummary, Group, Measured, Report, Row
 from nnc_conformance.reports.results import Loaded
 from nnc_conformance.reports.tally import STANDINGS, Standing, standing, tally
@@ -24,13 +25,15 @@ CLAUSE_TITLES: Final[dict[str, str]] = {
 """Titles of the clauses, as the fact sheets name them; a deeper clause takes its nearest parent's."""
 
 
-def build_report(sources: Sequence[Loaded]) -> Report:
-    """Derives the report of one or several results files, their decoders side by side.
+def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> Report:
+    """Derives the report of one or several results files, their decoders side by side; ``baseline`` is an earlier run to compare with.
 
-    Raises `ResultsError` where there is no file, or where two files have a decoder of one name.
+    Raises `ResultsError` where there is no file, where two files have a decoder of one name, or where the baseline breaks off.
     """
     if not sources:
         raise ResultsError("no results file was given")
+    if baseline is not None and baseline.results is None:
+        raise ResultsError(f"{baseline.source}: {', '.join(baseline.problems)}")
     cases: list[Case] = []
     decoders: list[DecoderSummary] = []
     for source in sources:
@@ -73,6 +76,7 @@ def build_report(sources: Sequence[Loaded]) -> Report:
         choices=_beside([case for case in cases if case.result.choices], names),
         measured=tuple(map(_measured, _beside([case for case in cases if case.result.accuracy], names))),
         environment=tuple((source.source, _environment(source.run)) for source in sources if source.run is not None),
+        since=since(baseline.source, baseline.results, [case.result for case in cases], names) if baseline and baseline.results else None,
     )
 
 

@@ -12,17 +12,8 @@ from nnc_conformance.storage.suite_folder import Suite, load_suite, stored_file,
 from nnc_conformance.storage.vector import Level, NegativeSpec, Vector
 
 GOOD = 8
-BROKEN = """
-from nnc_conformance.reference import decode as right
-from nnc_conformance.reference.entropy.kernel_tables import make_tables
-from nnc_conformance.reference.entropy.tables import LPS_RANGE_TABLE
-
-WRONG = make_tables(lps_range=[value + (place == 17) for place, value in enumerate(LPS_RANGE_TABLE)])
-
-
-def decode(stream):
-    return right(stream, tables=WRONG).parameters
-"""
+BROKEN = Path(__file__).parent / "one_wrong_entry" / "decoder.toml"
+"""A decoder with one wrong entry in its table of LPS ranges."""
 
 
 def write_suite(root: Path) -> Suite:
@@ -53,11 +44,3 @@ def write_suite(root: Path) -> Suite:
     write_vector(root, inferred, files)
     write_manifest(root, [*vectors, bad, inferred])
     return load_suite(root)
-
-
-def broken_decoder(folder: Path) -> Path:
-    """Writes the decoder.toml of a decoder whose table of LPS ranges has one wrong entry."""
-    (folder / "broken_function.py").write_text(BROKEN)
-    path = folder / "broken.toml"
-    path.write_text('name = "broken"\nversion = "2.0"\nkind = "python"\ncommand = "broken_function:decode"\n')
-    return path

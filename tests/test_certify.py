@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from certified_suite import GOOD, broken_decoder, write_suite
+from certified_suite import BROKEN, GOOD, write_suite
 from test_package import key_files
 
 from nnc_conformance.reports.certification.certificate import Certificate, CertificateBody, WithdrawnVector
@@ -39,7 +39,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A suite, the results of two decoders, keys, and a certificate of the in-tree decoder, signed and unsigned."""
     folder = tmp_path_factory.mktemp("certify")
     suite = write_suite(folder / "suite")
-    for name, argument in (("in-tree", "in-tree"), ("broken", str(broken_decoder(folder)))):
+    for name, argument in (("in-tree", "in-tree"), ("broken", str(BROKEN))):
         run(suite, [load_decoder(argument)], folder / name, levels=POLICY.levels, options=ONE_JOB)
     private, _ = key_files(folder)
     key_files(folder, 2)
@@ -88,7 +88,7 @@ def test_a_broken_decoder_is_refused_with_reasons(work: Path, tmp_path: Path) ->
     lines = refused.stdout.splitlines()
     assert refused.returncode == 1, refused.stderr
     assert not (tmp_path / "out").exists()
-    assert lines[-1] == f"Refused: broken: {len(lines) - 1} reasons"
+    assert lines[-1] == f"Refused: one-wrong-entry: {len(lines) - 1} reasons"
     failing = {case["vector"] for case in json.loads((work / "broken/results.json").read_text())["cases"] if case["outcome"] != "pass"}
     assert len(failing) > GOOD // 2
     told = {line.split(" ")[0] for line in lines if not line.startswith(("fresh stream ", "Refused"))}
@@ -185,7 +185,7 @@ def test_what_is_forged_and_sealed_anew_is_judged_again(work: Path, tmp_path: Pa
 def test_other_results_and_decoders_are_found(work: Path, tmp_path: Path) -> None:
     certificate = work / "signed/certificate.json"
     assert "not the results file" in problems(certificate, Beside(results=work / "broken"))
-    assert "files of" in problems(certificate, Beside(decoder=load_decoder(str(work / "broken.toml"))))
+    assert "files of" in problems(certificate, Beside(decoder=load_decoder(str(BROKEN))))
 
 
 def test_keys(work: Path, tmp_path: Path) -> None:
@@ -346,7 +346,7 @@ def test_what_is_needed_is_asked_for(work: Path, tmp_path: Path) -> None:
     with pytest.raises(IssueError, match="no decoder 'nobody'"):
         gather(tmp_path, POLICY, decoder="nobody")
     with pytest.raises(IssueError, match="other claims"):
-        gather(tmp_path, POLICY, argument=str(work / "broken.toml"), suite=work / "suite")
+        gather(tmp_path, POLICY, argument=str(BROKEN), suite=work / "suite")
     with pytest.raises(SuiteError):
         gather(tmp_path, POLICY, argument="in-tree", suite=tmp_path)
 

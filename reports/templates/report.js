@@ -10,6 +10,8 @@
   const rows = Array.from(body.rows, (row, place) => ({ row, place, data: row.dataset, text: row.textContent.toLowerCase() }));
   const shown = new Intl.NumberFormat("en");
 
+  const levels = document.querySelector("form.levels");
+  const shownLevels = () => levels && new Set(new FormData(levels).getAll("shown"));
   const wantedNow = () => Array.from(new FormData(form)).filter(([, value]) => value !== "");
   const matches = (entry, [key, value]) => {
     if (key === "text") return value.toLowerCase().split(/\s+/).every((word) => entry.text.includes(word));
@@ -19,9 +21,10 @@
   };
   const apply = () => {
     const wanted = wantedNow();
+    const kept = shownLevels();
     let left = 0;
     for (const entry of rows) {
-      const keep = wanted.every((filter) => matches(entry, filter));
+      const keep = (!kept || kept.has(entry.data.level)) && wanted.every((filter) => matches(entry, filter));
       if (entry.row.hidden === keep) entry.row.hidden = !keep;
       left += keep ? 1 : 0;
     }
@@ -39,6 +42,21 @@
   form.addEventListener("reset", applySoon);
   form.addEventListener("submit", (event) => event.preventDefault());
 
+  if (levels) {
+    levels.hidden = false;
+    levels.addEventListener("change", () => {
+      const kept = shownLevels();
+      for (const part of document.querySelectorAll(".strip[data-level], .failures article[data-level]")) {
+        part.hidden = !kept.has(part.dataset.level);
+      }
+      apply();
+    });
+  }
+  const showLevel = (level) => {
+    const box = levels && Array.from(levels.elements.shown).find((one) => one.value === level);
+    if (box && !box.checked) box.click();
+  };
+
   const choose = (settings) => {
     form.reset();
     for (const [key, value] of Object.entries(settings)) {
@@ -47,7 +65,10 @@
     apply();
   };
   for (const link of document.querySelectorAll("a[data-field]")) {
-    link.addEventListener("click", () => choose({ standing: "conformance", decoder: link.dataset.decoder, [link.dataset.field]: link.dataset.key }));
+    link.addEventListener("click", () => {
+      if (link.dataset.field === "level") showLevel(link.dataset.key);
+      choose({ standing: "conformance", decoder: link.dataset.decoder, [link.dataset.field]: link.dataset.key });
+    });
   }
 
   const collator = new Intl.Collator("en", { numeric: true });

@@ -1,0 +1,97 @@
+"""The pages in a real Chromium: fast, silent, usable by keyboard, nothing serious for axe, no wider than the window."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from certificate_bodies import body_of
+from report_documents import ACCURACY, case, document, every_outcome
+
+from nnc_conformance.reports.certification.certificate import Certificate
+from nnc_conformance.reports.certification.page import render_certificate
+from nnc_conformance.reports.html import render_html
+from nnc_conformance.reports.results import loaded
+from nnc_conformance.reports.summary import build_report
+from nnc_conformance.storage.sealed import seal
+from nnc_conformance.storage.signing import Purpose
+from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.compare import compare_tensor
+from nnc_conformance.suites.outcomes import Outcome
+
+CASES = 2000
+PAGES = ("many", "some", "every", "certificate")
+
+
+def many_cases(count: int):
+    """Cases of two levels on one decoder, one in twenty failing with a picture, and a network."""
+    random = np.random.default_rng(1)
+    expected = random.normal(size=(64, 96)).astype("<f4")
+    for number in range(count):
+        level = Level.NEGATIVE if number % 4 == 0 else Level.CORE
+        if number % 20:
+            accuracy = ACCURACY if number == 1 else ()
+            yield case(f"case-{number:04}", level=level, accuracy=accuracy)
+            continue
+        actual = np.where(random.random(expected.shape) < 0.02 * (number % 50), expected * 1.5, expected).astype("<f4")
+        found = compare_tensor("conv.weight", expected, actual)
+        differences = () if found is None else (found,)
+        yield case(f"case-{number:04}", outcome=Outcome.FAIL, level=level, differences=differences, tensors_differing=len(differences))
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    folder = tmp_path_factory.mktemp("pages")
+    shots = Path(os.environ.get("NNC_SCREENSHOTS", folder / "shots"))
+    shots.mkdir(parents=True, exist_ok=True)
+    earlier = loaded("earlier", document(case("case-fail"), case("case-pass", outcome=Outcome.CRASH), case("gone"), case("disputed")))
+    sealed = seal(body_of(), Purpose.CERTIFICATE, None)
+    pages = {
+        "many": render_html(build_report([loaded("results.json", document(*many_cases(CASES)))])),
+        "some": render_html(build_report([loaded("results.json", document(*many_cases(80)))])),
+        "every": render_html(build_report([loaded("results.json", document(*every_outcome("alpha"), *every_outcome("beta")))], earlier)),
+        "certificate": render_certificate(Certificate(body=sealed.body, seal=sealed.seal)),
+    }
+    for name, text in pages.items():
+        (folder / f"{name}.html").write_text(text)
+    command = ["node", Path(__file__).with_name("check.mjs"), shots, *(folder / f"{name}.html" for name in pages)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_silent_and_alone(told: dict, name: str) -> None:
+    assert told[name]["errors"] == []
+    assert [address for address in told[name]["requests"] if not address.startswith(("file:", "data:"))] == []
+    assert len([address for address in told[name]["requests"] if address.startswith("file:")]) == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES[1:])
+def test_axe_finds_nothing_serious(told: dict, name: str, scheme: str) -> None:
+    assert told[name]["axe"][scheme] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_is_wider_than_the_window(told: dict, name: str) -> None:
+    assert told[name]["overflow"] == []
+
+
+def test_two_thousand_cases_are_there_within_a_second(told: dict) -> None:
+    assert told["many"]["loaded"] < 1000
+    assert told["many"]["used"]["all"] == CASES
+
+
+def test_filters_and_sorting_work(told: dict) -> None:
+    used = told["many"]["used"]
+    assert used["failing"] == CASES // 20
+    assert used["count"] == "100 of 2,000 cases shown"
+    assert used["text"] == 1
+    assert used["withoutLevel"] == CASES * 3 // 4
+    assert (used["strips"], used["articles"]) == (1, 0)
+    assert (used["ascending"], used["descending"], used["sort"]) == ("case-0000", "case-1999", "descending")
+    assert used["firstStop"] == "Skip to the report"
+    assert used["ofFigure"] == "1,500 of 2,000 cases shown"
