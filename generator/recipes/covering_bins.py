@@ -1,5 +1,6 @@
 """What the arithmetic decoder and the binarisation can meet, each on purpose (clause 10)."""
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -75,9 +76,9 @@ def qp_delta_units() -> list[Values]:
     return units
 
 
-def recipe(name: str, clauses: tuple[str, ...], texts: tuple[str, str, str], made: list[Values]) -> Recipe:
+def recipe(name: str, clauses: tuple[str, ...], texts: tuple[str, str, str], units: Callable[[], list[Values]]) -> Recipe:
     """A recipe of given units; ``texts``: title, what it tests, what it catches."""
-    return Recipe(name, *texts, clauses, lambda _: made)
+    return Recipe(name, *texts, clauses, lambda _: units())
 
 
 RECIPES = (
@@ -97,7 +98,7 @@ RECIPES = (
             "The stop bit stands at each place of its byte.",
             "A decoder that reads on after the terminate bin, or wants a full byte.",
         ),
-        end_units(),
+        end_units,
     ),
     recipe(
         "cabac-remainders",
@@ -107,7 +108,7 @@ RECIPES = (
             "Up to 30 prefix bins of 1 and 30 bypass bins, all 0 or all 1, to both ends of int32.",
             "A decoder whose suffix is one bit short, or whose magnitude overflows.",
         ),
-        remainder_units(),
+        remainder_units,
     ),
     recipe(
         "cabac-qp-delta",
@@ -117,6 +118,6 @@ RECIPES = (
             "qp_delta has 6 + qp_density bits, two's complement.",
             "A decoder that reads qp_delta in a fixed size, or without its sign.",
         ),
-        qp_delta_units(),
+        qp_delta_units,
     ),
 )

@@ -1,6 +1,6 @@
 """Codebooks whose elements lie on both sides of each code length (clause 6)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -78,7 +78,7 @@ def zero_values() -> list[Values]:
     return [coded(f"zero{value}", [value], 0, 0) for value in wanted_values("codebook_zero_value", "ie(7)")]
 
 
-def recipe(name: str, title: str, tests: str, units: list[Values]) -> Recipe:
+def recipe(name: str, title: str, tests: str, units: Callable[[], list[Values]]) -> Recipe:
     """Many small codebooks."""
     return Recipe(
         f"codebook-{name}",
@@ -86,23 +86,23 @@ def recipe(name: str, title: str, tests: str, units: list[Values]) -> Recipe:
         tests,
         "A decoder that reads the element in too few bits, or with its sign turned.",
         _CODEBOOK,
-        lambda _: opening() + units,
+        lambda _: opening() + units(),
     )
 
 
 RECIPES = (
     *map(deltas, range(0, 16, ORDERS_TOGETHER)),
-    recipe("size-code-lengths", "codebook_size of each code length", "Sizes stand first and last in each code length.", sizes()),
+    recipe("size-code-lengths", "codebook_size of each code length", "Sizes stand first and last in each code length.", sizes),
     recipe(
         "centre-code-lengths",
         "codebook_centre_offset of each code length",
         "CbZeroOffset lies off the middle by as much as each code length tells, to both sides.",
-        centres(),
+        centres,
     ),
     recipe(
         "zero-value-code-lengths",
         "codebook_zero_value of each code length",
         "The value of index 0 is of each code length and sign, up to the ends of int32.",
-        zero_values(),
+        zero_values,
     ),
 )

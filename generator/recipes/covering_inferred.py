@@ -1,11 +1,13 @@
 """Inferred structures whose elements meet every value class [I] (clause 6)."""
 
+from collections.abc import Callable
+
 from nnc_conformance.generator.composition import SIXTEENTHS, Coded, header, ndu, opening
 from nnc_conformance.generator.coverage.unreachable import MOST_DIMENSIONS
 from nnc_conformance.generator.coverage.wanted import wanted_values
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.covering_units import names
-from nnc_conformance.generator.recipes.inferred import container, inferred
+from nnc_conformance.generator.recipes.inferred import container
 from nnc_conformance.generator.recipes.topology import reference_list
 from nnc_conformance.generator.recipes.units import small
 from nnc_conformance.reference.composer import (
@@ -18,6 +20,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_INT, Di
 from nnc_conformance.reference.syntax.structures.parameter_sets import NNR_QSU
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_DICT
 from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
 
 _PRUNING = ("6 nnr_pruning_topology_container",)
 _MAPPING = ("6 topology_tensor_dimension_mapping",)
@@ -100,6 +103,11 @@ def layers_without_qp() -> list[Values]:
     return [*opening(), *(layer_parameter_set(None, method_flags=value) for value in flags), small()]
 
 
+def inferred(name: str, title: str, tests: str, catches: str, clauses: tuple[str, ...], units: Callable[[], list[Values]]) -> Recipe:
+    """A recipe of fixed units."""
+    return Recipe(name, title, tests, catches, clauses, lambda _: units(), level=Level.INFERRED)
+
+
 RECIPES: tuple[Recipe, ...] = (
     inferred(
         "tpl-prun-value-classes",
@@ -107,7 +115,7 @@ RECIPES: tuple[Recipe, ...] = (
         "Dictionaries of 0 to 255 elements, of up to 8189 dimensions.",
         "A decoder that reads counts or dimensions in too few bits.",
         _PRUNING,
-        dictionaries(),
+        dictionaries,
     ),
     inferred(
         "tpl-prun-index-code-lengths",
@@ -115,7 +123,7 @@ RECIPES: tuple[Recipe, ...] = (
         "Elements are named by indexes into the reference list.",
         "A decoder that reads the index in too few bits.",
         _PRUNING,
-        indexed_dictionary(),
+        indexed_dictionary,
     ),
     inferred(
         "mapping-split-code-lengths",
@@ -123,7 +131,7 @@ RECIPES: tuple[Recipe, ...] = (
         "A vector is cut into parts at indexes first and last in each code length.",
         "A decoder that reads split_index in too few bits.",
         _MAPPING,
-        splits(),
+        splits,
     ),
     inferred(
         "mapping-shift-value-classes",
@@ -131,7 +139,7 @@ RECIPES: tuple[Recipe, ...] = (
         "Axes move by up to 30 places; up to 8189 shifts follow one another.",
         "A decoder that applies shifts in another order, or has room for few.",
         _MAPPING,
-        shifts(),
+        shifts,
     ),
     inferred(
         "aggregate-value-classes",
@@ -139,7 +147,7 @@ RECIPES: tuple[Recipe, ...] = (
         "quant_bitdepth and ctu_scan_order stand for each unit; they change no tensor.",
         "A decoder that reads ctu_scan_order though unification is off, or loses count of the units.",
         _AGGREGATE,
-        aggregates(),
+        aggregates,
     ),
     inferred(
         "lps-methods-without-qp",
@@ -147,6 +155,6 @@ RECIPES: tuple[Recipe, ...] = (
         "The qp is absent unless NNR_QSU or NNR_QCB is set.",
         "A decoder that reads a qp that is not there.",
         ("6 nnr_layer_parameter_set",),
-        layers_without_qp(),
+        layers_without_qp,
     ),
 )

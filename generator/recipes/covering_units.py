@@ -1,6 +1,8 @@
 """Elements of units, parameter sets, lists and dimensions at the ends of their value classes (clause 6)."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.coverage.wanted import wanted_values
@@ -80,22 +82,25 @@ def names(count: int) -> list[str]:
     return [digits[n % 36] + (digits[n // 36 % 36] + digits[n // 1296] if n >= 36 else "") for n in range(count)]
 
 
-def long_lists() -> tuple[list[Values], list[Values]]:
-    """Reference lists of each length that is wanted, then tensors that refer to the longest; and BLOCKs that refer to it."""
-    counts = wanted_values("count_topology_elements_minus2", "ue(7)")
-    longest = names(counts[-1] + 2)
-    singly = wanted_values("topology_elem_id_index", "ue(7)")
-    listed = wanted_values("topology_elem_id_index_list", "ue(7)")
+def longest_list() -> list[str]:
+    """The ids of the longest reference list that is wanted."""
+    return names(wanted_values("count_topology_elements_minus2", "ue(7)")[-1] + 2)
+
+
+def long_lists() -> list[Values]:
+    """Reference lists of each length that is wanted, then tensors that refer to the longest."""
+    longest = longest_list()
+    lists = [reference_list(longest[: count + 2]) for count in wanted_values("count_topology_elements_minus2", "ue(7)")]
+    return [*opening(indexed_references=True), *lists, *singles(longest, wanted_values("topology_elem_id_index", "ue(7)"))]
+
+
+def listed_indexes() -> list[Values]:
+    """BLOCKs one of whose parts has an index that is wanted."""
+    longest = longest_list()
     form = HeaderForm(reference_list=longest)
-    return [
-        *opening(indexed_references=True),
-        *(reference_list(longest[: count + 2]) for count in counts),
-        *singles(longest, singly),
-    ], [
-        *opening(indexed_references=True),
-        reference_list(longest),
-        *(two_parts((longest[index], longest[2000 + place]), form) for place, index in enumerate(listed)),
-    ]
+    indexes = wanted_values("topology_elem_id_index_list", "ue(7)")
+    blocks = [two_parts((longest[index], longest[2000 + place]), form) for place, index in enumerate(indexes)]
+    return [*opening(indexed_references=True), reference_list(longest), *blocks]
 
 
 def two_parts(parts: tuple[str, str], form: HeaderForm | None = None) -> Values:
@@ -139,12 +144,9 @@ def topology_carried() -> list[Values]:
     return [*opening(indexed_references=True, topology_carriage=True), reference_list(listed), *singles(listed, [1, 0])]
 
 
-LISTS, PAIRS = long_lists()
-
-
-def recipe(name: str, clauses: tuple[str, ...], texts: tuple[str, str, str], units: list[Values]) -> Recipe:
+def recipe(name: str, clauses: tuple[str, ...], texts: tuple[str, str, str], units: Callable[[], list[Values]]) -> Recipe:
     """A recipe of given units; ``texts``: title, what it tests, what it catches."""
-    return Recipe(name, *texts, clauses, lambda _: units)
+    return Recipe(name, *texts, clauses, lambda _: units())
 
 
 RECIPES = (
@@ -157,7 +159,7 @@ RECIPES = (
             "Each LPS replaces the one before it, up to the next.",
             "A decoder that keeps an older LPS's qp or density, or reads the qp by one of the method flags only.",
         ),
-        layer_sets(),
+        layer_sets,
     ),
     recipe(
         "qnt-storage-formats",
@@ -167,7 +169,7 @@ RECIPES = (
             "An NNR_QNT of any format changes no parameter.",
             "A decoder that stops at an NNR_QNT, or takes its payload for the next unit.",
         ),
-        quantization_units(),
+        quantization_units,
     ),
     recipe(
         "unit-partial-one-byte",
@@ -177,7 +179,7 @@ RECIPES = (
             "partial_data_counter 0 stands alone: the payload is whole.",
             "A decoder that waits for further units of the set.",
         ),
-        partial_byte(),
+        partial_byte,
     ),
     recipe(
         "tpl-reflist-code-lengths",
@@ -187,7 +189,7 @@ RECIPES = (
             "Lists have up to 8066 ids; indexes stand first and last in each code length.",
             "A decoder that keeps a list or an index in too few bits.",
         ),
-        LISTS,
+        long_lists,
     ),
     recipe(
         "ndu-id-index-list-code-lengths",
@@ -197,19 +199,19 @@ RECIPES = (
             "A BLOCK's parts refer by indexes first and last in each code length.",
             "A decoder that keeps an index of a list in too few bits.",
         ),
-        PAIRS,
+        listed_indexes,
     ),
     recipe(
         "ndu-id-empty",
         _HEADER,
         ("A tensor without a name", "A name may have no characters.", "A decoder that takes an empty name for the end of the unit."),
-        nameless(listed=False),
+        partial(nameless, listed=False),
     ),
     recipe(
         "ndu-id-list-empty",
         _LISTS,
         ("A part without a name", "A name in a list may have no characters.", "A decoder that skips empty strings of a list."),
-        nameless(listed=True),
+        partial(nameless, listed=True),
     ),
     recipe(
         "ndu-dimension-value-classes",
@@ -219,7 +221,7 @@ RECIPES = (
             "Lengths up to 16256 and up to 30 dimensions stand first and last in each code length.",
             "A decoder that reads dimensions in too few bits, or has room for few.",
         ),
-        dimension_units(),
+        dimension_units,
     ),
     recipe(
         "block-dc-code-lengths",
@@ -229,7 +231,7 @@ RECIPES = (
             "Ranks and numbers of rows stand first and last in each code length.",
             "A decoder that reads rank or rows in too few bits, or takes one for the other.",
         ),
-        decomposed_units(),
+        decomposed_units,
     ),
     recipe(
         "mps-topology-carriage",
@@ -239,6 +241,6 @@ RECIPES = (
             "The flag says that an NNR_TPL is in the stream; it changes no parameter.",
             "A decoder that reads the flag as another.",
         ),
-        topology_carried(),
+        topology_carried,
     ),
 )
