@@ -104,6 +104,6 @@ def train(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def agreement(session: nox.Session) -> None:
-    """Ten thousand made tensors and ten thousand damaged streams through two decoders that share no code; runs in the tests' environment."""
+    """Ten thousand made and as many damaged streams through two decoders that share no code; in the tests' own environment."""
     arguments = ("-q", "-n", "2", "tests/test_two_decoders.py", *session.posargs)
     session.run(sys.executable, "-m", "pytest", *arguments, env={"NNC_MADE_STREAMS": "10000"})
