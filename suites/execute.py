@@ -1,5 +1,6 @@
 """One case from task to result: read the vector, let the decoder decode, judge."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Final
@@ -67,12 +68,9 @@ class Executor:
         return self._ask(worker, stream)
 
     def _ask(self, worker: Worker, stream: bytes) -> Execution:
-        case = worker.folder / "case"
-        case.mkdir()
         try:
-            return worker.decode(stream, case)
+            return worker.decode(stream, emptied(worker.folder / "case"))
         finally:
-            shutil.rmtree(case, ignore_errors=True)
             if not worker.alive:
                 self.close()
 
@@ -106,6 +104,20 @@ class Executor:
             self._worker.stop()
             shutil.rmtree(self._worker.folder, ignore_errors=True)
         self._worker, self._worker_of = None, None
+
+
+def emptied(folder: Path) -> Path:
+    """Makes ``folder`` an empty folder whatever is there, and returns it; one that is kept is cheaper than one that is made anew."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        folder.unlink()
+    folder.mkdir(exist_ok=True)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path)
+            else:
+                Path(entry.path).unlink()
+    return folder
 
 
 def _accuracy(vector: Vector, expectation: Expectation, execution: Execution) -> tuple[AccuracyRow, ...]:

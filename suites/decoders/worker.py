@@ -94,7 +94,7 @@ class Worker:
     def decode(self, stream: bytes, folder: Path) -> Execution:
         """Decodes ``stream`` in ``folder`` (below the worker's own) and returns what happened.
 
-        After any ending but ``decoded``, ``refused`` and ``unsupported`` the worker is closed: `alive` tells.
+        After its death, a limit passed or a breach of the protocol's talk the worker is closed: `alive` tells.
         """
         (folder / STREAM_NAME).write_bytes(stream)
         self._asked += 1

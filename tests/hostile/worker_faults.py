@@ -10,6 +10,21 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from worker_base import decode, say, serve
 
+
+def replace_folder(request):
+    folder = pathlib.Path(request["output"]).parent
+    answer = decode(request)
+    elsewhere = folder.with_name(f"elsewhere-{request['id']}")
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere)
+    return answer
+
+
+def leave_folders(request):
+    pathlib.Path(request["output"]).parent.joinpath("deep", "deeper").mkdir(parents=True)
+    return decode(request)
+
+
 FAULTS = {
     "hangs": lambda request: time.sleep(1000),
     "dies": lambda request: os._exit(3),
@@ -24,6 +39,8 @@ FAULTS = {
     "answers without id": lambda request: say({"type": "decoded"}),
     "answers a number for an id": lambda request: say({**decode(request), "id": int(request["id"])}),
     "writes no output": lambda request: say({"type": "decoded", "id": request["id"]}),
+    "links its folder elsewhere": lambda request: say(replace_folder(request)),
+    "leaves folders": lambda request: say(leave_folders(request)),
     "never ends its line": lambda request: (sys.stdout.write("x" * (2 << 20)), sys.stdout.flush(), time.sleep(1000)),
     "starts again": lambda request: say({"type": "started", "protocol": "nnc-worker/1"}),
 }
