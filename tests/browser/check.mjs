@@ -20,7 +20,12 @@ async function open(path, options) {
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && told.errors.push(message.text()));
   page.on("pageerror", (error) => told.errors.push(String(error)));
   page.on("request", (request) => told.requests.push(request.url().slice(0, 40)));
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
   await page.goto(pathToFileURL(path).href, { waitUntil: "load" });
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+  const { metrics } = await session.send("Performance.getMetrics");
+  told.busy = 1000 * metrics.find(({ name }) => name === "TaskDuration").value;
   told.loaded = await page.evaluate(() => performance.getEntriesByType("navigation")[0].loadEventEnd);
   return { page, told };
 }
@@ -34,8 +39,9 @@ async function serious(page) {
 }
 
 async function used(page) {
-  const shown = () => page.locator("#case-table tbody tr:visible").count();
-  const first = () => page.locator("#case-table tbody tr:visible th").first().textContent();
+  const seen = (selector) => page.evaluate((which) => [...document.querySelectorAll(which)].filter((one) => one.checkVisibility()).length, selector);
+  const shown = () => seen("#case-table tbody tr");
+  const first = () => page.evaluate(() => [...document.querySelectorAll("#case-table tbody tr")].find((row) => !row.hidden).cells[1].textContent);
   const count = () => page.locator("output.count").textContent();
   await page.keyboard.press("Tab");
   const found = { all: await shown(), firstStop: await page.evaluate(() => document.activeElement.textContent) };
@@ -52,8 +58,8 @@ async function used(page) {
   const box = page.locator('form.levels input[value="negative"]');
   await box.uncheck();
   found.withoutLevel = await shown();
-  found.strips = await page.locator(".strip:visible").count();
-  found.articles = await page.locator('.failures article[data-level="negative"]:visible').count();
+  found.strips = await seen(".strip");
+  found.articles = await seen('.failures article[data-level="negative"]');
   await box.check();
   const heading = page.locator("#case-table thead th button").nth(1);
   await heading.focus();
