@@ -44,18 +44,16 @@ def _code(
     coder: plain.Coder, layout: ContextLayout, area: plain.ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, made: Machine
 ) -> None:
     """Encodes or estimates."""
-    lanes = coder.parameter_sets.size if coder.costs.size else 0
+    estimating = coder.registers[plain.MODE] == plain.ESTIMATE
+    order = list(fast_encoder.LANES) if estimating else [0]
+    lanes = coder.costs.size
     costs = np.zeros(lanes, np.int64)
-    by_row = coder.bit_costs[abs(np.arange(64) - 32).clip(max=31)] if lanes else np.zeros((64, 2), np.int64)
-    bin_costs = np.concatenate(
-        [np.where(np.arange(64) < 32, by_row[:, 0], by_row[:, 1]), np.where(np.arange(64) < 32, by_row[:, 1], by_row[:, 0])]
-    )
     fast_encoder.encode_tensor(
         made.words,
-        (coder.registers, coder.payload, coder.parameter_sets),
+        (coder.registers, coder.payload, coder.parameter_sets[order]),
         layout,
         area,
-        (coder.tables.state_trans, fast_encoder.templates(layout), bin_costs),
+        (coder.tables.state_trans, fast_encoder.templates(layout), fast_encoder.costs_by_row(coder.bit_costs) if estimating else costs),
         (
             indexes,
             entry_points,
@@ -64,10 +62,10 @@ def _code(
             np.zeros(fast_encoder.CURSOR, np.int64),
             np.empty(fast_encoder.ENGINE, np.uint64),
         ),
-        (np.empty(lanes, np.uint64), costs),
+        (np.empty(lanes, np.uint64), costs, np.full(lanes, -1, np.int64)),
     )
-    if lanes:
-        coder.costs[:] = costs.reshape(-1, SETS).T
+    if estimating:
+        coder.costs[order] = costs.reshape(-1, SETS).T
 
 
 KERNELS: Final[dict[str, Callable[..., None]]] = {"plain": plain.quant_tensor, "fast": quant_tensor}

@@ -34,7 +34,6 @@ from nnc_conformance.reference.entropy.plain import (
     INDEX,
     MODE,
     OFFSET,
-    OK,
     POSITION,
     RANGE,
     STATUS,
@@ -54,6 +53,12 @@ MOST_BINS: Final = 2 + MAX_UNARY_LENGTH + 2 * MAX_PREFIX
 TEMPLATE_BINS: Final = 16
 TEMPLATE_MAGNITUDE: Final = TEMPLATE_BINS - 2
 """Largest magnitude that has a template."""
+
+LANES: Final = (0, 3, 4, 7, 8, 5, 1, 2, 6)
+"""The parameter sets in the order of an estimate's lanes: the last ones have shifts that others before them have too, and their states
+come to agree within some thousand bins."""
+LEADERS: Final = 6
+"""The lanes that go on then."""
 
 STATE_ID, PREVIOUS, PLACE = range(3)
 """Where the list of bins was interrupted: stateId, class of the previous index, number of indexes done."""
@@ -88,6 +93,13 @@ def templates(layout: ContextLayout) -> Bins:
             row[TEMPLATE_BINS] = 2 + magnitude
     table[TEMPLATE_MAGNITUDE, TEMPLATE_BINS] = 1
     return table
+
+
+def costs_by_row(bit_costs: IntArray) -> IntArray:
+    """``bit_costs`` (32, 2) of `plain.Coder` as (128,): of a bin 0, then of a bin 1, by row of lps_range."""
+    by_row = bit_costs[abs(np.arange(64) - 32).clip(max=31)]
+    most_probable_is_1 = np.arange(64) >= 32
+    return np.concatenate([np.where(most_probable_is_1 == (bin_value == 1), by_row[:, 0], by_row[:, 1]) for bin_value in (0, 1)])
 
 
 @kernel
@@ -204,8 +216,8 @@ def encode_bins(words: Words, payload: Octets, bins: Bins, size: int, engine: Wo
 
 
 @kernel
-def add_costs(words: Words, bins: Bins, size: int, bin_costs: IntArray, lanes: Words, costs: IntArray) -> None:
-    """Adds the costs of listed bins under each set. ``bin_costs`` (128,): by bin and row; ``lanes``, ``costs`` (contexts * SETS,)."""
+def add_costs(words: Words, bins: Bins, size: int, bin_costs: IntArray, lanes: Words, costs: IntArray, partners: IntArray) -> None:
+    """Adds the costs of listed bins in each lane. ``bin_costs`` (128,): by bin and row; the others: see `encode_tensor`."""
     base = address_of(words)
     for place in range(_U64(size)):
         code = _U64(bins[place])
@@ -213,10 +225,45 @@ def add_costs(words: Words, bins: Bins, size: int, bin_costs: IntArray, lanes: W
             bin_value = code & _1
             falls = bin_value - _1 if bin_value else ONES
             first, column = (code >> _1) * _U64(SETS), opaque(bin_value << _U64(6))
-            for lane in range(_U64(SETS)):
-                states = lanes[first + lane]
-                costs[first + lane] += bin_costs[column + (states >> STATE_SUM)]
-                lanes[first + lane] = moved(words, base, states, falls)
+            if partners[first] < 0:
+                for lane in range(_U64(SETS)):
+                    states = lanes[first + lane]
+                    costs[first + lane] += bin_costs[column + (states >> STATE_SUM)]
+                    lanes[first + lane] = moved(words, base, states, falls)
+            else:
+                for lane in range(_U64(LEADERS)):
+                    states = lanes[first + lane]
+                    costs[first + lane] += bin_costs[column + (states >> STATE_SUM)]
+                    lanes[first + lane] = moved(words, base, states, falls)
+
+
+@kernel
+def merge(lanes: Words, costs: IntArray, partners: IntArray) -> None:
+    """Finds contexts whose last lanes came to the states of others: from now on they cost the same, and are left out."""
+    for first in range(0, lanes.shape[0], SETS):
+        if partners[first] >= 0:
+            continue
+        found = 0
+        for lane in range(first + LEADERS, first + SETS):
+            for leader in range(first, first + LEADERS):
+                if lanes[lane] == lanes[leader]:
+                    partners[lane] = leader
+                    found += 1
+                    break
+        if found == SETS - LEADERS:
+            partners[first] = first
+            for lane in range(first + LEADERS, first + SETS):
+                costs[lane] -= costs[partners[lane]]
+
+
+@kernel
+def separate(costs: IntArray, partners: IntArray) -> None:
+    """Ends what `merge` began: every lane has its own costs again."""
+    for first in range(0, costs.shape[0], SETS):
+        if partners[first] >= 0:
+            for lane in range(first + LEADERS, first + SETS):
+                costs[lane] += costs[partners[lane]]
+            partners[first] = -1
 
 
 @kernel
@@ -249,19 +296,19 @@ def encode_tensor(
     area: ScanArea,
     tables: tuple[IntArray, Bins, IntArray],
     buffers: tuple[Indexes, IntArray, Indexes, Bins, IntArray, Words],
-    estimate: tuple[Words, IntArray],
+    estimate: tuple[Words, IntArray, IntArray],
 ) -> None:
     """The indexes of a tensor that has any, written or estimated.
 
     ``words``: of its machine, for this call alone; ``coder``: registers, payload, parameter sets (lanes, contexts);
     ``tables``: state_trans, `templates`, costs by bin and row (128,); ``buffers``: indexes and entry points as in `plain.quant_tensor`,
-    int32 (SCRATCH,), uint16 (BINS,), int64 (CURSOR,), uint64 (ENGINE,); ``estimate``: two arrays (contexts * SETS,), the second for the
-    sums of the costs.
+    int32 (SCRATCH,), uint16 (BINS,), int64 (CURSOR,), uint64 (ENGINE,); ``estimate``: arrays (contexts * SETS,), of
+    each lane the context's word, the sum of the costs, and the lane that it follows (-1 in the first for none, see `merge`).
     """
     registers, payload, parameter_sets = coder
     state_trans, small, bin_costs = tables
     indexes, entry_points, scratch, bins, cursor, engine = buffers
-    lanes, costs = estimate
+    lanes, costs, partners = estimate
     estimating = registers[MODE] == ESTIMATE
     height = area.side if area.side > 0 else area.rows
     registers[INDEX] = 0
@@ -271,6 +318,7 @@ def encode_tensor(
         block_row = ScanArea(min(height, area.rows - first), area.columns, area.side)
         cursor[PREVIOUS] = 0
         if estimating:
+            separate(costs, partners)
             for place in range(lanes.shape[0]):
                 lanes[place] = words[INITIAL + parameter_sets[place % SETS, place // SETS]]
         else:
@@ -295,7 +343,8 @@ def encode_tensor(
                 before = cursor[PLACE]
                 size = list_bins(coded, bins, small, layout, state_trans, cursor)
                 if estimating:
-                    add_costs(words, bins, size, bin_costs, lanes, costs)
+                    add_costs(words, bins, size, bin_costs, lanes, costs, partners)
+                    merge(lanes, costs, partners)
                 else:
                     encode_bins(words, payload, bins, size, engine)
                 if cursor[PLACE] == before:
@@ -303,5 +352,7 @@ def encode_tensor(
                     registers[INDEX] += before
                     return
             registers[INDEX] += coded.shape[0]
-    if not estimating and registers[STATUS] == OK:
+    if estimating:
+        separate(costs, partners)
+    else:
         close_engine(engine, registers, payload)

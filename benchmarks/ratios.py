@@ -1,0 +1,138 @@
+"""Measures our entropy coder beside the independent codec's bare compiled core, in turns, on the same indexes.
+
+Each pair is one process of tests/peer/peer.py, which times some rounds, between as many rounds of ours; what counts is the ratio of the
+two medians, so that what slows the machine down slows both.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file, save_file
+
+from nnc_conformance.reference import decode_indices, encode_indices
+
+PEER_DRIVER: Final = Path(__file__).parents[1] / "tests" / "peer" / "peer.py"
+WEIGHTS: Final = 1_000_000
+UNARY_LENGTH: Final = 10
+ROUNDS: Final = 3
+STEP: Final = 2.0**-6
+QP: Final = -24
+"""The quantization parameter of STEP at the driver's density, 2."""
+SCALES: Final = {(0.3, 0): 0.1567, (2.0, 0): 0.6861, (4.0, 0): 2.8648, (0.3, 1): 0.1704, (2.0, 1): 1.0727, (4.0, 1): 5.3378}
+"""Scale of a Laplacian, in steps, that takes so many bits a weight, by (bits, dq)."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the grid."""
+
+    bits: float
+    dq: int
+    scan: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.bits:g} bit, dq {self.dq}, scan {self.scan}"
+
+
+GRID: Final = tuple(Point(bits, dq, scan) for dq in (0, 1) for scan in (0, 2) for bits in (0.3, 2.0, 4.0))
+
+
+@dataclass
+class Ratios:
+    """Of one point: how many times as fast as the peer, each pair; median seconds of both; bytes of both."""
+
+    decode: list[float] = field(default_factory=list)
+    encode: list[float] = field(default_factory=list)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    bytes: tuple[int, int] = (0, 0)
+
+    def add(self, direction: str, ours: list[float], theirs: list[float]) -> None:
+        getattr(self, direction).append(statistics.median(theirs) / statistics.median(ours))
+        self.seconds.setdefault(f"our {direction}", []).extend(ours)
+        self.seconds.setdefault(f"peer {direction}", []).extend(theirs)
+
+
+def laplacian(point: Point, weights: int) -> npt.NDArray[np.float32]:
+    """A matrix of a thousand columns."""
+    values = np.random.default_rng(15938).laplace(scale=SCALES[point.bits, point.dq] * STEP, size=(weights // 1000, 1000))
+    return values.astype(np.float32)
+
+
+def timed(work: Callable[[], Any], rounds: int = ROUNDS) -> list[float]:
+    """Seconds of each round."""
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+class PeerCore:
+    """The peer's bare core on one tensor: its indexes and payload, and its times."""
+
+    def __init__(self, python: str, folder: Path, point: Point, weights: int) -> None:
+        self._source, self._target = folder / "x.safetensors", folder / "core.safetensors"
+        self._command = [python, str(PEER_DRIVER), "time", str(self._source), str(self._target)]
+        self._command += [f"qp={QP}", f"dq={point.dq}", f"scan={point.scan}", f"unary={UNARY_LENGTH}"]
+        save_file({"x": laplacian(point, weights)}, self._source)
+        self.seconds(0)
+        tensors = load_file(self._target)
+        self.indexes, self.payload = tensors["q"], tensors["payload"].tobytes()
+
+    def seconds(self, rounds: int = ROUNDS) -> dict[str, list[float]]:
+        """By direction."""
+        done = subprocess.run([*self._command, f"rounds={rounds}"], capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"the peer's core does not run: {done.stderr.strip()}")
+        times: dict[str, list[float]] = json.loads(done.stdout)
+        return times
+
+
+def measured(python: str, point: Point, *, pairs: int, weights: int = WEIGHTS) -> Ratios:
+    """The ratios of one point; what is coded comes back exactly, or `AssertionError` is raised."""
+    options: dict[str, Any] = {"dq": bool(point.dq), "scan_order": point.scan, "unary_length": UNARY_LENGTH}
+    with tempfile.TemporaryDirectory(prefix="nnc-speed-") as folder:
+        core = PeerCore(python, Path(folder), point, weights)
+        shape = core.indexes.shape
+
+        def read() -> npt.NDArray[np.int32]:
+            return decode_indices(core.payload, shape, **options)
+
+        def write() -> bytes:
+            return encode_indices(core.indexes, **options)
+
+        ours = write()
+        assert np.array_equal(read(), core.indexes)
+        assert np.array_equal(decode_indices(ours, shape, **options), core.indexes)
+        ratios = Ratios(bytes=(len(ours), len(core.payload)))
+        for _ in range(pairs):
+            before = {"decode": timed(read), "encode": timed(write)}
+            theirs = core.seconds()
+            after = {"decode": timed(read), "encode": timed(write)}
+            for direction in ("decode", "encode"):
+                ratios.add(direction, before[direction] + after[direction], theirs[direction])
+    return ratios
+
+
+def grid(python: str, *, pairs: int) -> Iterator[tuple[Point, Ratios]]:
+    """All points, each as it is done."""
+    for point in GRID:
+        yield point, measured(python, point, pairs=pairs)
+
+
+def spread(values: list[float]) -> tuple[float, float, float]:
+    """Median, lower and upper quartile."""
+    lower, middle, upper = np.quantile(values, (0.25, 0.5, 0.75))
+    return float(middle), float(lower), float(upper)
