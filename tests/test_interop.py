@@ -13,6 +13,7 @@ import pytest
 from interop.cases import COMPOSER, ENCODER, PEER, Case
 from interop.codec import Tensors, difference
 from interop.judging import Outcome, Row, judged
+from interop.materials import lost, parameters
 from interop.pages import Versions, interop_page, stream_list
 from interop.parts import MATRIX
 from interop.selection import combined, select
@@ -106,6 +107,13 @@ def test_what_the_peer_does_not_encode_goes_to_the_plain_decoder() -> None:
     row = judged("a part", column, StandIn(words="KeyError: 'cabac_entry_point_list'"))
     assert (row.outcome, row.decoders) == (Outcome.PEER_CANNOT, "reference, plain")
     assert judged("a part", replace(column, shape=(9, 13)), StandIn(words="KeyError: 'other'")).outcome is Outcome.UNEXPLAINED
+
+
+def test_an_encoder_that_loses_what_it_was_given_is_found() -> None:
+    for case in (replace(CASE, dq=False), replace(FLOAT, qp_delta=3), replace(FLOAT, dq=True, content="to 2^24")):
+        source = parameters(case)
+        assert not lost(case, source)
+        assert lost(case, {name: np.where(values == values.max(), values.min() - 1, values) for name, values in source.items()})
 
 
 def test_difference_is_bit_for_bit() -> None:

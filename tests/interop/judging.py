@@ -13,6 +13,7 @@ from interop.cases import COMPOSER, ENCODER, PEER, Case
 from interop.codec import Codec, Tensors, difference
 from interop.composing import composed
 from interop.encoding import encoded, theirs
+from interop.materials import lost
 from interop.peer_limits import LIMITS
 from peer_driver import PeerError
 from plain_decoder import PlainError
@@ -66,7 +67,7 @@ def answer(peer: Codec, stream: bytes, ours: Tensors) -> str:
 
 
 def judged(part: str, case: Case, peer: Codec) -> Row:
-    """Makes the stream of a case and has all three decoders decode it."""
+    """Makes the stream of a case and has all three decoders decode it; what an encoder was given is to be there again."""
     symptom, by_peer = "", True
     try:
         stream = stream_of(case, peer, Interpretation())
@@ -76,11 +77,13 @@ def judged(part: str, case: Case, peer: Codec) -> Row:
     verdict = partial(Row, part, case, len(stream))
     try:
         ours = decode(stream).parameters
-        plain = difference(ours, plain_decoder.decode(stream).parameters)
+        fault = difference(ours, plain_decoder.decode(stream).parameters)
+        if by_peer and case.maker != COMPOSER:
+            fault = fault or lost(case, ours)
     except (StreamError, PlainError) as error:
-        return verdict(Outcome.UNEXPLAINED, f"{type(error).__name__}: {error}", told(symptom), "")
-    if plain:
-        return verdict(Outcome.UNEXPLAINED, f"the plain decoder: {plain}", told(symptom), "")
+        fault = f"{type(error).__name__}: {error}"
+    if fault:
+        return verdict(Outcome.UNEXPLAINED, fault, told(symptom), "")
     if not by_peer:
         limit = limit_of(case, symptom, encoding=True)
         also = "" if answer(peer, stream, ours) else ", peer"

@@ -15,6 +15,10 @@ Array = npt.NDArray[Any]
 
 JITTER: Final = 0.4
 """How far the values to be quantized lie from the middle of a step at most."""
+NEAR: Final = {False: 0.5, True: 2.0}
+"""Steps between a value and what a decoder gives at most, where nothing weighs against nearness: without dq_flag and with it."""
+ROUNDING: Final = 2.0**-23
+"""What the product with the step may lose of a value."""
 
 
 def generator_of(case: Case) -> np.random.Generator:
@@ -56,15 +60,33 @@ def parameters(case: Case) -> dict[str, Array]:
     if case.payload == "INT":
         return {"w": integers(case.content, prod(case.shape), random).astype(np.int32).reshape(case.shape)}
     jitter = 0.0 if case.codebook != "none" else JITTER
-    shapes: dict[str, Shape] = {"w": case.shape} | dict.fromkeys(vector_names(case.parts), (case.rows,))
     tensors = {}
-    for name, shape in shapes.items():
-        weight = name == "w" and (len(shape) > 1 or case.payload == "BLOCK")
+    for name, (shape, step) in quantized(case).items():
         numbers = integers(case.content, prod(shape), random)
         off = random.uniform(-jitter, jitter, numbers.size) * (numbers != 0)
-        step = step_size(case.qp_density, case.qp if weight else case.qp + case.delta)
         tensors[name] = ((numbers + off) * step).astype(np.float32).reshape(shape)
     return tensors
+
+
+def quantized(case: Case) -> dict[str, tuple[Shape, float]]:
+    """The quantized tensors with their dimensions and step sizes."""
+    shapes: dict[str, Shape] = {"w": case.shape} | dict.fromkeys(vector_names(case.parts), (case.rows,))
+    weight = "w" if len(case.shape) > 1 or case.payload == "BLOCK" else ""
+    steps = {name: float(step_size(case.qp_density, case.qp + (0 if name == weight else case.delta))) for name in shapes}
+    return {name: (shape, steps[name]) for name, shape in shapes.items()}
+
+
+def lost(case: Case, tensors: Mapping[str, Array]) -> str:
+    """What of a case an encoder has lost: integers, or nearness (`NEAR`) where it was to be kept; empty where nothing."""
+    source = parameters(case)
+    if case.payload == "INT":
+        return "" if np.array_equal(source["w"], tensors["w"]) else "w has lost integers"
+    if case.rdo or case.codebook != "none":
+        return ""
+    for name, (_, step) in quantized(case).items():
+        if (np.abs(source[name].astype(np.float64) - tensors[name]) > NEAR[case.dq] * step + ROUNDING * np.abs(source[name])).any():
+            return f"{name} is not near what was encoded"
+    return ""
 
 
 def block_tables(case: Case) -> Mapping[str, Mapping[str, str]] | None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from interop.cases import COMPOSER, ENCODER, PEER, Case
 from interop.judging import Outcome, Row
+from interop.materials import NEAR
 from interop.parts import MATRIX, SEED, Part
 from interop.selection import combined, pairs_that_meet
 
@@ -101,7 +102,9 @@ def interop_page(rows: Sequence[Row], versions: Versions) -> str:
         "",
         "Every stream goes through three decoders that share no code: the reference, the peer, and the plain decoder of the tests. They "
         "agree when all tensors are the same bit for bit (tensors with a codebook, which the peer gives as binary64, rounded once to "
-        "binary32). Where the peer parts from us, the stream is written again with other choices of the "
+        f"binary32). What an encoder was given must be there again: integers exactly; values within {NEAR[False]:g} steps, {NEAR[True]:g} "
+        "with dq_flag, where neither rate nor codebook weighs against nearness. "
+        "Where the peer parts from us, the stream is written again with other choices of the "
         "[disputed points](disputed.md) until all three agree; where that explains nothing, the peer's own limit does, and the plain "
         f"decoder stands in for it. The rest would be unexplained. All streams: [{LIST_NAME}]({LIST_NAME}).",
         "",
