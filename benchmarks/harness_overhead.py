@@ -1,0 +1,146 @@
+"""Measures what the harness itself adds to each case, for the in-tree decoder, a worker and a command, and prints it.
+
+    python benchmarks/harness_overhead.py [--rounds N] [--limit MS]
+
+The built-in core vectors (for the worker, which decodes RAW_FLOAT only, copies of one) are run one at a time, and the milliseconds from
+one case's end to the next's are compared with those of a bare loop on the same streams: for workers a loop that writes requests and reads
+answers, for the command one that starts it and waits. What is left is the sandbox's watch over the process tree, the folder of the case,
+reading and comparing the tensors, the journal and the progress.
+
+A round is the median over the cases; rounds of both loops alternate, and the median and the best round are printed. On a machine that does
+other things the best round says more. Exit code 1 where the median overhead of in-tree or worker passes the limit.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from nnc_conformance.storage.suite_folder import StoredVector, Suite, files_of, load_suite, write_manifest, write_vector
+from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.decoders.base import DecoderSpec, Kind
+from nnc_conformance.suites.decoders.command import fill
+from nnc_conformance.suites.decoders.load import load_decoder
+from nnc_conformance.suites.decoders.protocol import Decode, Start, Stop, request_line
+from nnc_conformance.suites.outcomes import Outcome
+from nnc_conformance.suites.runner import RunOptions, run
+from nnc_conformance.suites.suite import select
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "python_worker" / "decoder.toml"
+COPIES = 150
+COMMAND_CASES = 20
+"""A command is started anew for each case, which takes long enough to be measured on a few."""
+LIMIT_MS = 2.0
+
+
+def in_harness(suite: Suite, decoder: DecoderSpec) -> float:
+    """Milliseconds a case in a run, the start of slot and decoder left out."""
+    ends: list[float] = []
+    with tempfile.TemporaryDirectory() as output:
+        results = run(
+            suite,
+            [decoder],
+            Path(output),
+            levels=(Level.CORE,),
+            options=RunOptions(jobs=1),
+            progress=lambda _: ends.append(time.perf_counter()),
+        )
+    assert decoder.kind is Kind.COMMAND or results.counts[Outcome.PASS] == len(suite.vectors), results.counts
+    return median_ms(ends[1:])
+
+
+def median_ms(ends: Sequence[float]) -> float:
+    """The median of the milliseconds between one end and the next."""
+    return statistics.median(later - earlier for earlier, later in pairwise(ends)) * 1e3
+
+
+def bare(suite: Suite, decoder: DecoderSpec) -> float:
+    """Milliseconds a case in a bare loop, the start of a worker left out."""
+    streams = [stored.folder / stored.vector.stream.name for stored in suite.vectors]
+    with tempfile.TemporaryDirectory() as folder:
+        return command_loop(decoder, streams, Path(folder)) if decoder.kind is Kind.COMMAND else worker_loop(decoder, streams, Path(folder))
+
+
+def worker_loop(decoder: DecoderSpec, streams: Sequence[Path], folder: Path) -> float:
+    """Asks a worker to decode each stream; the first is not measured."""
+    process = subprocess.Popen(decoder.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(request_line(Start()))
+    process.stdout.readline()
+    ends = []
+    for number, stream in enumerate(streams):
+        output = folder / "output.safetensors"
+        process.stdin.write(request_line(Decode(id=str(number), stream=str(stream), output=str(output), topology=str(folder / "topology"))))
+        answer = json.loads(process.stdout.readline())
+        assert answer["type"] == "decoded", answer
+        ends.append(time.perf_counter())
+    process.stdin.write(request_line(Stop()))
+    process.communicate()
+    return median_ms(ends)
+
+
+def command_loop(decoder: DecoderSpec, streams: Sequence[Path], folder: Path) -> float:
+    """Starts a command for each stream and waits for its end."""
+    ends = [time.perf_counter()]
+    for stream in streams:
+        shutil.copy(stream, folder / "stream.nnr")
+        subprocess.run(fill(decoder.command, folder), check=True)
+        ends.append(time.perf_counter())
+    return median_ms(ends)
+
+
+def copies_of(stored: StoredVector, folder: Path) -> Suite:
+    """A suite of `COPIES` vectors that differ in their ids only."""
+    vectors = [stored.vector.model_copy(update={"id": f"copy-{number}"}) for number in range(COPIES)]
+    files = {file.name: stored.read(file) for file in files_of(stored.vector)}
+    for vector in vectors:
+        write_vector(folder, vector, files)
+    write_manifest(folder, vectors)
+    return load_suite(folder)
+
+
+def summary(pairs: Sequence[tuple[float, float]]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """The round of the median overhead and that of the least: overhead, in the harness, bare."""
+    ordered = sorted((harness - loop, harness, loop) for harness, loop in pairs)
+    return ordered[len(ordered) // 2], ordered[0]
+
+
+def main() -> int:
+    """Measures, prints a line for each kind, and returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of each loop (default %(default)s)")
+    parser.add_argument(
+        "--limit", type=float, default=LIMIT_MS, metavar="MS", help="most that a worker's case may cost (default %(default)s)"
+    )
+    given = parser.parse_args()
+    core = select(None, (Level.CORE,))
+    scratch = tempfile.TemporaryDirectory()
+    copies = copies_of(next(stored for stored in core.vectors if stored.vector.flags == ("raw-float",)), Path(scratch.name))
+    copier = f"command:{sys.executable} -S -c 'import sys, shutil; shutil.copy(*sys.argv[1:])' {{stream}} {{output}}"
+    measured = {
+        "in-tree": (load_decoder("in-tree"), core),
+        "worker": (load_decoder(str(EXAMPLE)), copies),
+        "command": (load_decoder(copier), Suite(core.root, core.manifest, core.manifest_sha256, core.vectors[:COMMAND_CASES])),
+    }
+    worst = 0.0
+    for name, (decoder, suite) in measured.items():
+        pairs = [(in_harness(suite, decoder), bare(suite, decoder)) for _ in range(given.rounds)]
+        (median, whole, own), (best, *_) = summary(pairs)
+        told = f"{whole:.2f} ms in the harness, {own:.2f} ms bare; {len(suite.vectors)} cases"
+        print(f"{name}: {median:.2f} ms overhead a case, in the best round {best:.2f} ms ({told})")
+        if decoder.kind is not Kind.COMMAND:
+            worst = max(worst, median)
+    print(f"{'below' if worst < given.limit else 'NOT below'} {given.limit:g} ms for in-tree and worker")
+    return 0 if worst < given.limit else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

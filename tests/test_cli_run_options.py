@@ -1,0 +1,119 @@
+"""The options of ``run``, each tried by a process of its own as its user tries it."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hostile import support
+
+START = "from nnc_conformance.cli.main import main; main()"
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the toy suite: six good vectors, two bad ones."""
+    folder = tmp_path_factory.mktemp("work")
+    support.write_suite(folder / "suite", support.good_vectors(6) + support.bad_vectors())
+    return folder
+
+
+def command(work: Path, script: str, output: str, *options: str) -> list[str]:
+    return [sys.executable, "-c", START, "run", "suite", "--decoder", support.command(script), "--output", output, *options]
+
+
+def nnc_run(work: Path, script: str, output: str, *options: str) -> tuple[int, list[str], dict[str, Any]]:
+    """Exit code, lines of standard output, results.json."""
+    done = subprocess.run(command(work, script, output, *options), cwd=work, capture_output=True, text=True, check=False, timeout=120)
+    assert done.stderr == ""
+    return done.returncode, done.stdout.splitlines(), json.loads((work / output / "results.json").read_text())
+
+
+def outcomes(results: dict[str, Any]) -> dict[str, str]:
+    return {case["vector"]: case["outcome"] for case in results["cases"]}
+
+
+def test_jobs(work: Path) -> None:
+    for jobs in ("1", "2"):
+        assert nnc_run(work, "toy.py", f"jobs{jobs}", "--jobs", jobs)[0] == 0
+    assert (work / "jobs1/results.json").read_bytes() == (work / "jobs2/results.json").read_bytes()
+    assert json.loads((work / "jobs2/run.json").read_text())["jobs"] == 2
+
+
+def test_repeat(work: Path) -> None:
+    code, lines, results = nnc_run(work, "random_value.py", "repeated", "--repeat", "3", "--filter", "id=good-00[01]")
+    assert code == 1
+    assert results["suite"]["repeat"] == 3
+    assert set(outcomes(results).values()) == {"nondeterministic"}
+    assert all("--repeat 3 --filter id=good-" in line for line in lines if line.startswith("    nnc-conformance run "))
+
+
+def test_fail_fast(work: Path) -> None:
+    code, _, results = nnc_run(work, "wrong_value.py", "fast", "--fail-fast", "--jobs", "1")
+    assert code == 1
+    counts = results["closing"]["counts"]
+    assert (counts["fail"], counts["not_run"], results["closing"]["executed"]) == (1, 7, 1)
+
+
+def test_filter(work: Path) -> None:
+    code, _, results = nnc_run(work, "toy.py", "filtered", "--filter", "id=*-00[1-3]", "--filter", "!id=good-002", "--filter", "flag=float")
+    assert code == 0
+    assert list(outcomes(results)) == ["good-001", "good-003"]
+    assert results["suite"]["filters"] == ["!id=good-002", "flag=float", "id=*-00[1-3]"]
+
+
+def test_limits(work: Path) -> None:
+    code, lines, results = nnc_run(work, "hang.py", "slow", "--time-limit", "0.3", "--filter", "id=good-000")
+    assert (code, outcomes(results)) == (1, {"good-000": "timeout"})
+    (line,) = [line for line in lines if line.startswith("    nnc-conformance run ")]
+    assert "--time-limit 0.3" in line
+    code, lines, results = nnc_run(work, "allocate.py", "large", "--memory-limit", "200", "--filter", "id=good-000")
+    assert (code, outcomes(results)) == (1, {"good-000": "limit"})
+    assert any("--memory-limit 200" in line for line in lines)
+
+
+def test_resume_after_a_kill(work: Path) -> None:
+    nnc_run(work, "slow.py", "whole", "--jobs", "1")
+    process = subprocess.Popen(command(work, "slow.py", "killed", "--jobs", "1"), cwd=work, stdout=subprocess.DEVNULL)
+    journal = work / "killed" / "journal.jsonl"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (journal.exists() and journal.read_bytes().count(b"\n") >= 3):
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (work / "killed/results.json").exists()
+    before = journal.read_bytes()
+    assert nnc_run(work, "slow.py", "killed", "--resume")[0] == 0
+    assert journal.read_bytes().startswith(before)
+    assert (work / "killed/results.json").read_bytes() == (work / "whole/results.json").read_bytes()
+
+
+def test_every_failure_has_a_command_that_shows_it_again(work: Path) -> None:
+    code, lines, results = nnc_run(work, "wrong_value.py", "wrong", "--jobs", "1")
+    assert code == 1
+    printed = [line.strip() for line in lines if line.startswith("    nnc-conformance run ")]
+    kept = json.loads((work / "wrong/run.json").read_text())["reproduce"]
+    failing = [f"{case['vector']}@{case['decoder']}" for case in results["cases"] if case["outcome"] == "fail"]
+    assert [kept[name] for name in failing] == printed
+    for page in ("report.md", "report.html", "junit.xml"):
+        assert f"--filter id={failing[0].partition('@')[0]}" in (work / "wrong" / page).read_text()
+    again = [sys.executable, "-c", START, *shlex.split(printed[0])[1:], "--output", "again"]
+    done = subprocess.run(again, cwd=work, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert printed[0] in done.stdout
+    (case,) = json.loads((work / "again/results.json").read_text())["cases"]
+    assert case == next(one for one in results["cases"] if one["vector"] == case["vector"])
+
+
+def test_a_scheduler_that_is_not_there_is_a_usage_error(work: Path) -> None:
+    words = command(work, "toy.py", "nowhere", "--scheduler", "nonsense://x")
+    done = subprocess.run(words, cwd=work, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("nnc-conformance: error: ")
+    assert len(done.stderr.splitlines()) == 1
