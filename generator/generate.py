@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nnc_conformance.generator.making import Made
 from nnc_conformance.generator.randomness import DEFAULT_SEED
-from nnc_conformance.generator.sources import SOURCES, ids_of, make_all
+from nnc_conformance.generator.sources import ids_of, make_all
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage.suite_folder import load_suite, manifest_entry, write_manifest, write_vector
 from nnc_conformance.storage.vector import MANIFEST_FILE, Level, Manifest, ManifestEntry
@@ -20,12 +20,9 @@ def generate(levels: Collection[Level], seed: int = DEFAULT_SEED, jobs: int = 1,
     """Writes the vectors of ``levels`` into the suite folder ``out`` and returns its new manifest.
 
     The manifest already there counts: a vector whose bytes change has its revision bumped, an id that is made no more is retired for
-    good, and the other levels stay as they are. Raises `GenerateError` for a level that nothing makes, or an id that is retired or in
-    use at another level; `RecipeError`; `SuiteError` for a suite that is not whole; `OSError`.
+    good, and the other levels stay as they are. Raises `GenerateError` for an id that is retired or in use at another level;
+    `RecipeError`; `SuiteError` for a suite that is not whole; `OSError`.
     """
-    without = sorted(set(levels) - set(SOURCES))
-    if without:
-        raise GenerateError(f"nothing makes the vectors of level {', '.join(without)}")
     known = known_manifest(out)
     ids = ids_of(levels)
     kept = [entry for entry in known.vectors if entry.level not in levels]

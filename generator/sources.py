@@ -14,13 +14,11 @@ from nnc_conformance.storage.vector import Level
 
 REPRODUCIBLE: Final = (Level.CORE, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
 """The published levels that come from recipes alone and are the same wherever they are made."""
-SOURCES: Final = (*REPRODUCIBLE, Level.FULL, Level.STRESS, Level.MODELS)
-"""All levels whose vectors can be made. Level models is encoded anew, and its bytes may differ with the machine's floating point."""
 STRESS_VECTORS: Final = 200
 
 
 def ids_of(levels: Collection[Level]) -> list[str]:
-    """The ids of the vectors of these levels."""
+    """The ids of the vectors of these levels; those of models are encoded anew, and their bytes may differ with the machine."""
     ids = [recipe.id for recipe in (*recipes().values(), *MODELS) if recipe.level in levels]
     return ids + ([stress.recipe(number).id for number in range(STRESS_VECTORS)] if Level.STRESS in levels else [])
 

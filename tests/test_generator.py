@@ -128,11 +128,6 @@ def test_other_levels_stay_as_they_are(tmp_path: Path, use: Use) -> None:
         generate((Level.INFERRED,), out=tmp_path)
 
 
-def test_a_level_that_nothing_makes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(GenerateError, match="full"):
-        generate((Level.FULL,), out=tmp_path)
-
-
 def test_stress_vectors_are_drawn_from_the_seed_and_keep_to_what_is_certain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "STRESS_VECTORS", 20)
     generate((Level.STRESS,), 5, out=tmp_path / "a")
