@@ -16,8 +16,7 @@ from nnc_conformance.suites.result import (
 )
 
 HOSTILE = (
-    "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>"
-    "\x1b[31m\x00\ufffe\u202e|`@all` {{7*7}} \"'&amp;"
+    "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\x1b[31m\x00\ufffe\u202e|`@all` {{7*7}} \"'&amp;"
 )
 DIFFERENCE = TensorDifference(
     tensor="conv.weight",

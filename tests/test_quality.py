@@ -43,9 +43,7 @@ def test_imports_run_one_way() -> None:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_package_is_in_the_wheel(folder: str) -> None:
     listed = set(PROJECT["tool"]["setuptools"]["packages"])
-    found = {
-        ".".join(("nnc_conformance", *path.parent.relative_to(ROOT).parts)) for path in (ROOT / folder).rglob("*.py")
-    }
+    found = {".".join(("nnc_conformance", *path.parent.relative_to(ROOT).parts)) for path in (ROOT / folder).rglob("*.py")}
     assert found <= listed
     assert {name for name in listed if name.split(".")[1] == folder} == found
 

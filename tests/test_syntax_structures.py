@@ -23,13 +23,12 @@ STREAM = bytes.fromhex("00040000")
 
 def walker_calls() -> Iterator[tuple[str, str, list[ast.expr]]]:
     """(method, element, further arguments) of every call of a walker's descriptor methods in the structures."""
-    for source in SOURCES:
-        for node in ast.walk(ast.parse(source.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
-                if node.func.value.id in ("w", "inner") and node.func.attr in ("u", "i", "ue", "ie", "flt", "st", "bs", "flags"):
-                    first = node.args[0]
-                    if isinstance(first, ast.Constant):
-                        yield node.func.attr, str(first.value), node.args[1:]
+    methods = ("u", "i", "ue", "ie", "flt", "st", "bs", "flags")
+    nodes = [node for source in SOURCES for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.Call)]
+    for node in nodes:
+        named = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id in ("w", "inner")
+        if named and node.func.attr in methods and isinstance(node.args[0], ast.Constant):  # type: ignore[attr-defined]
+            yield node.func.attr, str(node.args[0].value), node.args[1:]  # type: ignore[attr-defined]
 
 
 def test_every_element_of_a_structure_is_registered_with_its_descriptor() -> None:
