@@ -8,6 +8,23 @@ from pathlib import Path
 import nox
 
 PEER_SETUP = Path(__file__).parent / "tests" / "peer" / "setup"
+COVERING = (
+    "test_coverage.py",
+    "test_decoder_samples.py",
+    "test_encoder.py",
+    "test_entropy_codeword.py",
+    "test_entropy_engine.py",
+    "test_entropy_peer.py",
+    "test_quantization.py",
+    "test_quantization_codebook.py",
+    "test_reduction_[egp]*.py",
+    "test_reduction_tools.py",
+    "test_syntax_*.py",
+    "test_topology_*.py",
+    "test_tracer.py",
+    "test_two_decoders.py",
+    "test_vectors_negative.py",
+)
 CPU_TORCH = "torch==2.13.0"
 NODE_PACKAGES = ("playwright-core@1.49", "axe-core@4.10")
 
@@ -107,3 +124,14 @@ def agreement(session: nox.Session) -> None:
     """Ten thousand made and as many damaged streams through two decoders that share no code; in the tests' own environment."""
     arguments = ("-q", "-n", "2", "tests/test_two_decoders.py", *session.posargs)
     session.run(sys.executable, "-m", "pytest", *arguments, env={"NNC_MADE_STREAMS": "10000"})
+
+
+@nox.session(python=False, default=False)
+def coverage(session: nox.Session) -> None:
+    """Line and branch coverage of reference/ with the compiler off; in the tests' own environment."""
+    tests = [str(path) for name in COVERING for path in sorted(Path("tests").glob(name))]
+    environment = {"NUMBA_DISABLE_JIT": "1", "NNC_MADE_STREAMS": "60"}
+    session.run(sys.executable, "-m", "coverage", "erase")
+    session.run(sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", "-n", "2", *tests, env=environment)
+    session.run(sys.executable, "-m", "coverage", "combine", "-q")
+    session.run(sys.executable, "-m", "coverage", "report", "--show-missing", "--skip-covered")
