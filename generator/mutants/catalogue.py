@@ -1,0 +1,36 @@
+"""All mutants by id: those that the score counts, and every other that can be made."""
+
+import hashlib
+from collections import defaultdict
+from functools import cache
+from typing import Final
+
+from nnc_conformance.generator.mutants.code import edits_by_id
+from nnc_conformance.generator.mutants.mutant import Mutant
+from nnc_conformance.generator.mutants.values import values_by_id
+
+PER_CLASS: Final = 2
+"""Mutants of each operator in each function that the score counts, at most."""
+
+
+@cache
+def all_mutants() -> dict[str, Mutant]:
+    """Every mutant that can be made, by id, in the order of the modules and their sources; the same on every machine."""
+    code = {mutant_id: mutant for mutant_id, (mutant, _, _) in edits_by_id().items()}
+    return code | {mutant_id: made.mutant for mutant_id, made in values_by_id().items()}
+
+
+@cache
+def mutants() -> dict[str, Mutant]:
+    """The mutants that the score counts: of the code, for each operator in each function, the `PER_CLASS` whose ids have the least hashes;
+    of tables and constants, all.
+    """
+    classes: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for mutant_id, (mutant, _, _) in edits_by_id().items():
+        classes[mutant.module, mutant.function, mutant.operator].append(mutant_id)
+    chosen = {name for ids in classes.values() for name in sorted(ids, key=_hash)[:PER_CLASS]}
+    return {name: mutant for name, mutant in all_mutants().items() if name in chosen or name in values_by_id()}
+
+
+def _hash(mutant_id: str) -> str:
+    return hashlib.sha256(mutant_id.encode()).hexdigest()

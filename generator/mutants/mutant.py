@@ -1,0 +1,77 @@
+"""A mutant: the reference decoder with one seeded bug."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Operator(StrEnum):
+    """The class of a seeded bug."""
+
+    COMPARISON = "comparison"
+    CONDITION = "condition"
+    RULE = "rule"
+    ARITHMETIC = "arithmetic"
+    SHIFT = "shift"
+    SIGN = "sign"
+    OFF_BY_ONE = "off-by-one"
+    DROPPED_TERM = "dropped-term"
+    CONTEXT = "context"
+    DEFAULT = "default"
+    ORDER = "order"
+    ROUNDING = "rounding"
+    DESCRIPTOR = "descriptor"
+    DROPPED_STATEMENT = "dropped-statement"
+    CONSTANT = "constant"
+    TABLE = "table"
+
+
+MEANINGS: Final[dict[Operator, str]] = {
+    Operator.COMPARISON: "a comparison takes in its bound, leaves it out, or is turned round",
+    Operator.CONDITION: "a condition of the syntax is turned round, or one of its parts is missing",
+    Operator.RULE: "a rule of the registry is not checked, or has the other policy",
+    Operator.ARITHMETIC: "another operation: plus for minus, and for or",
+    Operator.SHIFT: "a shift to the other side, or by one bit more or less",
+    Operator.SIGN: "a sign is lost",
+    Operator.OFF_BY_ONE: "a number is one more or one less",
+    Operator.DROPPED_TERM: "a term or factor is missing",
+    Operator.CONTEXT: "another context is chosen for a bin",
+    Operator.DEFAULT: "an element that is absent, or a variable at its start, has another value",
+    Operator.ORDER: "two things that follow each other change places",
+    Operator.ROUNDING: "another rounding, precision or byte order",
+    Operator.DESCRIPTOR: "an element is read with another descriptor",
+    Operator.DROPPED_STATEMENT: "something is not done",
+    Operator.CONSTANT: "a constant of the standard has another value",
+    Operator.TABLE: "an entry of a table has another value, or two have changed places",
+}
+"""What a mutant of each class does wrong."""
+
+
+class Kind(StrEnum):
+    """How a mutant is put in force: by a function's code, by a module's constant, or by the tables that the decoder is given."""
+
+    CODE = "code"
+    CONSTANT = "constant"
+    TABLE = "table"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One seeded bug.
+
+    ``id``: MODULE.FUNCTION:OPERATOR-N (or MODULE.NAME:OPERATOR-N), N counting those of the operator in it; ``module``: below
+    ``nnc_conformance.reference``; ``function``: its qualified name, or the constant's or table's; ``lines``: first and last line of the
+    module's source that run when the bug matters, None where every decode meets it; ``before`` and ``after``: the statement;
+    ``element``: the syntax element that it concerns most; ``clause``: the clause and structure of it.
+    """
+
+    id: str
+    kind: Kind
+    module: str
+    function: str
+    operator: Operator
+    lines: tuple[int, int] | None
+    before: str
+    after: str
+    element: str
+    clause: str

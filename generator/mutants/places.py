@@ -1,0 +1,175 @@
+"""Which code of the reference can be mutated: the decoder's functions, and what in them takes part in decoding."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from nnc_conformance.reference.interpretation import Interpretation
+
+PACKAGE: Final = "nnc_conformance.reference"
+
+FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "syntax.descriptors": (
+        "BitReader.bits", "BitReader.signed", "BitReader.golomb", "BitReader.signed_golomb", "BitReader.binary32", "BitReader.flags",
+        "BitReader.string", "BitReader.rest",
+    ),
+    "syntax.reader": (
+        "Reader.require", "Reader._enter", "Reader._store", "Reader._code", "Reader._read", "Reader.unit_bounds", "Reader.joined",
+        "Reader.bytes_left",
+    ),
+    "syntax.walker": ("Walker.structure", "Walker.reserved", "Walker.byte_alignment"),
+    "syntax.bitstream": ("read_units",),
+    "syntax.context": ("StreamContext.quantization",),
+    "syntax.structures.unit": (
+        "nnr_unit", "nnr_unit_header", "check_order", "check_counter", "nnr_unit_payload", "typed_payload", "nnr_aggregate_unit_payload",
+    ),
+    "syntax.structures.aggregate": ("nnr_aggregate_unit_header",),
+    "syntax.structures.parameter_sets": (
+        "nnr_start_unit_header", "nnr_layer_parameter_set_unit_header", "nnr_model_parameter_set", "nnr_layer_parameter_set",
+        "performance_maps", "map_entries", "sparsification_performance_map", "pruning_performance_map", "unification_performance_map",
+        "decomposition_performance_map",
+    ),
+    "syntax.structures.topology": (
+        "nnr_topology_unit_header", "nnr_quantization_unit_header", "nnr_topology_unit_payload", "nnr_quantization_unit_payload",
+        "payload_rules", "data_string", "topology_elements_ids_list", "referenced", "nnr_pruning_topology_container", "pruned_element",
+        "bit_mask",
+    ),
+    "syntax.structures.data_unit": (
+        "DataUnitHeader.matrices", "block_rows", "nnr_compressed_data_unit_header", "check_dimensions", "check_decomposition",
+        "check_block", "codebook", "topology_tensor_dimension_mapping", "check_mapping", "entry_point_list",
+        "nnr_compressed_data_unit_payload",
+    ),
+    "entropy.plain": (
+        "fail", "shift_bit", "take_upper_part", "renormalise", "initialise", "code_bin", "code_bypass", "code_terminate", "uae_v", "iae_v",
+        "shift_parameter_ids", "quant_param", "doubled", "quant_block_row", "enter_block_row", "quant_tensor", "new_coder",
+    ),
+    "entropy.contexts": ("context_layout", "reset_contexts", "update_state"),
+    "entropy.coding": ("TensorCoding.count", "TensorCoding.area", "TensorCoding.block_rows", "TensorCoding.layout"),
+    "entropy.codeword": ("_check", "_decode", "_check_room"),
+    "quantization.reconstruction": ("step_size", "codebook_values", "products", "exact_products", "convert", "to_integers"),
+    "quantization.scan": ("in_row_order", "_block_rows"),
+    "payload": (
+        "coded_parts", "coding_of", "expected_entry_points", "DataUnitDecoder.tensors", "DataUnitDecoder._parts",
+        "DataUnitDecoder._values", "DataUnitDecoder._codeword", "DataUnitDecoder._check_end", "DataUnitDecoder._check_entry_points",
+        "DataUnitDecoder._report", "mapped",
+    ),
+    "decoder": (
+        "TopologyShapes._shapes", "shapes_in", "inflate", "Decoding.open_topology", "Decoding.open_quantization", "Decoding._inflated",
+        "Decoding.take", "Decoding.take_data", "Decoding.require", "decode",
+    ),
+    "topology.onnx": ("parameter_shapes", "_parse", "_identified", "_wanted"),
+    "topology.nnef": ("parameter_shapes",),
+    "topology.tensors": ("shape", "has_data", "is_stripped"),
+    "topology.paths": ("identify",),
+}  # fmt: skip
+"""The functions that a decode runs, by module.
+
+Left out: what names a place for a message, what records or traces, and what only an encoder runs.
+"""
+
+UNHEARD_CALLS: Final[dict[str, frozenset[int]]] = {
+    "require": frozenset({1, 2}),
+    "code_bin": frozenset({1}),
+    "uae_v": frozenset({2}),
+    "iae_v": frozenset({2}),
+    "code_bypass": frozenset(),
+    "fail": frozenset(),
+    "record": frozenset(),
+    "error": frozenset(),
+    "_error": frozenset(),
+    "_report": frozenset(),
+    "Place": frozenset(),
+    "StreamError": frozenset(),
+    "PayloadError": frozenset(),
+    "CodewordError": frozenset(),
+    "OutOfBitsError": frozenset(),
+    "LongGolombError": frozenset(),
+    "NoZeroByteError": frozenset(),
+    "out_of_range": frozenset(),
+    "ModelError": frozenset(),
+    "Unit": frozenset({1, 4, 5, 6, 8, 9}),
+}
+"""Of these calls only the named positional arguments are mutated: the others say where and what, or are given to an encoder."""
+
+_UNHEARD_NAMES: Final = frozenset(
+    {
+        "ELEMENT", "INDEX", "FAILED_ELEMENT", "FAILED_BIT", "EVENTS", "trace", "before", "observer", "detail", "path", "pieces", "element",
+        "unit", "unit_type", "r", "w", "self", "inner", "start",
+    }
+)  # fmt: skip
+"""A statement that assigns to nothing but these is not mutated: messages, traces and places rest on them, no output."""
+
+
+def module_of(name: str) -> ModuleType:
+    """A module of the reference, by its name below it."""
+    return import_module(f"{PACKAGE}.{name}")
+
+
+@cache
+def source_of(module: str) -> str:
+    """Its source."""
+    return Path(str(module_of(module).__file__)).read_text(encoding="utf-8")
+
+
+def functions_of(module: str) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """The mutable functions of a module with their qualified names, in the order of the source."""
+    wanted = set(FUNCTIONS[module])
+    for statement in ast.parse(source_of(module)).body:
+        if isinstance(statement, ast.FunctionDef) and statement.name in wanted:
+            yield statement.name, statement
+        elif isinstance(statement, ast.ClassDef):
+            for inner in statement.body:
+                if isinstance(inner, ast.FunctionDef) and f"{statement.name}.{inner.name}" in wanted:
+                    yield f"{statement.name}.{inner.name}", inner
+
+
+@cache
+def _default_choices() -> frozenset[str]:
+    return frozenset(f"{type(field.default).__name__}.{field.default.name}" for field in fields(Interpretation))
+
+
+def live_blocks(statement: ast.stmt) -> frozenset[str]:
+    """The blocks of a statement that a decoder with the default choices runs, by field; an encoder's branch is none of them."""
+    blocks = {field for field in ("body", "orelse", "finalbody", "handlers") if hasattr(statement, field)}
+    if isinstance(statement, ast.If):
+        test = ast.unparse(statement.test)
+        if "interpretation" in test:
+            blocks -= {"orelse" if any(choice in test for choice in _default_choices()) else "body"}
+        if test in ("r[MODE] == DECODE", "mode == DECODE", "decoding"):
+            blocks -= {"orelse"}
+        if test == "r[MODE] == ESTIMATE" or "events" in test:
+            blocks -= {"body"}
+    return frozenset(blocks)
+
+
+def ends_default(statement: ast.stmt) -> bool:
+    """Whether nothing after this statement runs under the default choices: its default branch returns."""
+    return isinstance(statement, ast.If) and "interpretation" in ast.unparse(statement.test) and isinstance(statement.body[-1], ast.Return)
+
+
+def is_heard(node: ast.AST) -> bool:
+    """Whether a statement's own expression can change what a decode gives out.
+
+    A test of the direction, or of a disputed point, is not a bug's place.
+    """
+    if isinstance(node, ast.If | ast.While | ast.For):
+        text = ast.unparse(node.test if isinstance(node, ast.If | ast.While) else node.iter)
+        return not any(word in text for word in ("interpretation", "r[MODE]", "mode == DECODE", "decoding", "events"))
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        names = {part.id for part in ast.walk(target) if isinstance(part, ast.Name)}
+        names |= {part.attr for part in ast.walk(target) if isinstance(part, ast.Attribute)}
+        if names <= _UNHEARD_NAMES:
+            return False
+        text = ast.unparse(node)
+        is_call = isinstance(node.value, ast.Call)
+        return "flatnonzero" not in text and (is_call or "interpretation" not in text)
+    if isinstance(node, ast.Expr):
+        text = ast.unparse(node)
+        return not any(text.startswith(start) for start in ("trace.", "record(", "super()", "coder.events", "places.append"))
+    return not isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef)
