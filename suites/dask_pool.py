@@ -21,6 +21,7 @@ from nnc_conformance.storage.suite_folder import VECTOR_BYTES, StoredVector, Sui
 from nnc_conformance.storage.tensors import read_regular
 from nnc_conformance.storage.vector import VECTOR_FILE
 from nnc_conformance.suites.decoders.base import DecoderSpec, Kind
+from nnc_conformance.suites.isolation import Isolation
 from nnc_conformance.suites.slot_process import HarnessError, LastingSlot
 from nnc_conformance.suites.task import Finished, Setup, Task
 
@@ -35,7 +36,7 @@ class SchedulerError(NNCError):
 
 
 class DaskPool:
-    """The cluster of a scheduler's address, as `Pool` is this machine; ``network`` as there.
+    """The cluster of a scheduler's address, as `Pool` is this machine; ``isolation`` as there.
 
     Raises `SchedulerError` where it cannot be used.
     """
@@ -46,7 +47,7 @@ class DaskPool:
         except ImportError:
             raise SchedulerError(f"--scheduler needs Dask: pip install '{PACKAGE}[dask]'") from None
         self._setup, self._vectors = setup, {stored.vector.id: stored for stored in suite.vectors}
-        self.network = ""
+        self.isolation = Isolation()
         try:
             self._client: Any = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
@@ -96,16 +97,16 @@ class DaskPool:
             while running:
                 future = next(ended)
                 task = running.pop(future)
-                finished, network = self._result(future)
-                self.network = network or self.network
+                finished, isolation = self._result(future)
+                self.isolation = self.isolation.beside(isolation)
                 submit()
                 yield task, None if finished is None else Finished.model_validate_json(finished)
         finally:
             self._client.cancel(list(running))
 
-    def _result(self, future: Any) -> tuple[str | None, str]:
+    def _result(self, future: Any) -> tuple[str | None, Isolation]:
         try:
-            result: tuple[str | None, str] = future.result()
+            result: tuple[str | None, Isolation] = future.result()
         except (NNCError, HarnessError):
             raise
         except Exception as error:
@@ -187,8 +188,8 @@ _STATIONS: Final[dict[str, _Station]] = {}
 _STATIONS_LOCK: Final = threading.Lock()
 
 
-def execute_remotely(setup_text: str, task_text: str, files: Mapping[str, bytes], expected_version: str) -> tuple[str | None, str]:
-    """In a Dask worker: executes a task on its vector's ``files``; returns the `Finished` (None: the slot ended) and `Pool.network`.
+def execute_remotely(setup_text: str, task_text: str, files: Mapping[str, bytes], expected_version: str) -> tuple[str | None, Isolation]:
+    """In a Dask worker: executes a task on its vector's ``files``; returns the `Finished` (None: the slot ended) and `Pool.isolation`.
 
     Raises `SchedulerError` where this machine has another version of the package, and what `LastingSlot.execute` raises.
     """
@@ -209,7 +210,7 @@ def execute_remotely(setup_text: str, task_text: str, files: Mapping[str, bytes]
         raise
     shutil.rmtree(vector)
     station.give_back(slot, folder)
-    return (None if finished is None else finished.model_dump_json()), slot.network
+    return (None if finished is None else finished.model_dump_json()), slot.isolation
 
 
 def close_station(key: str) -> None:

@@ -4,18 +4,19 @@ import selectors
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
+from nnc_conformance.suites.isolation import Isolation
 from nnc_conformance.suites.slot_process import TRIES, HarnessError, SlotProcess
 from nnc_conformance.suites.task import Finished, Ready, Setup, Task
 
 
 class Pool:
-    """Up to ``jobs`` slots; closes them, and with them every decoder, when left. ``network`` is what the slots say of theirs."""
+    """Up to ``jobs`` slots; closes them, and with them every decoder, when left. ``isolation`` is what the slots say of theirs."""
 
     def __init__(self, setup: Setup, jobs: int) -> None:
         self._setup, self.jobs = setup, jobs
         self._slots: list[SlotProcess] = []
         self._selector = selectors.DefaultSelector()
-        self.network = ""
+        self.isolation = Isolation()
 
     def __enter__(self) -> "Pool":
         return self
@@ -51,7 +52,7 @@ class Pool:
                 slot: SlotProcess = key.data
                 message, task, slot.task = slot.receive(), slot.task, None
                 if isinstance(message, Ready):
-                    slot.ready, self.network = True, message.network
+                    slot.ready, self.isolation = True, Isolation(message.network, message.processes)
                 elif task is None or (message is None and self._remove(slot) >= 0):
                     raise HarnessError("a process of the harness ended by itself")
                 elif message is None:

@@ -1,60 +1,27 @@
-"""The tree of processes under this one: who is in it, what it uses, and its certain end (what is Linux only does nothing elsewhere)."""
+"""The tree of processes under this one: who is in it, what it uses, and its certain end."""
 
-import ctypes
-import fcntl
 import os
 import signal
-import socket
-import struct
-import sys
 import time
 from pathlib import Path
-from typing import Final
 
 import psutil
 
-_PR_SET_PDEATHSIG: Final = 1
-_PR_SET_CHILD_SUBREAPER: Final = 36
-_CLONE_NEWUSER: Final = 0x10000000
-_CLONE_NEWNET: Final = 0x40000000
-_SIOCGIFFLAGS: Final = 0x8913
-_SIOCSIFFLAGS: Final = 0x8914
-_IFF_UP: Final = 1
-_LINUX: Final = sys.platform == "linux"
-_LIBC: Final = ctypes.CDLL(None, use_errno=True) if _LINUX else None
+from nnc_conformance.suites import kernel
+
+_outside: int | None = None
+"""The process namespace that this process came from, where it is in one of its own."""
 
 
-def become_subreaper() -> bool:
-    """Makes orphans of this process's descendants its own children, whatever session they moved to; says whether the system can."""
-    return _LIBC is not None and _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+def own_namespace(outside: int) -> None:
+    """Declares that all processes of this namespace but its first are this one's descendants; ``outside`` is the one it came from.
 
-
-def die_with_parent(parent: int) -> None:
-    """Ends this process by SIGKILL when its parent, of id ``parent``, ends. For a child between fork and exec."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
-
-
-def leave_network() -> str:
-    """Moves this process, and so all that it starts, into a network of its own where only the loopback is; returns "" or why it cannot.
-
-    To be called while the process has one thread: without the right to do so it needs a user namespace, too.
+    Raises `RuntimeError` where this process is still there.
     """
-    if _LIBC is None:
-        return f"{sys.platform} has no network namespaces"
-    uid, gid = os.geteuid(), os.getegid()
-    if _LIBC.unshare(_CLONE_NEWNET) != 0:
-        if _LIBC.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) != 0:
-            return f"the kernel does not allow it: {os.strerror(ctypes.get_errno())}"
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        name, flags = struct.unpack("16sh", fcntl.ioctl(probe, _SIOCGIFFLAGS, struct.pack("16sh", b"lo", 0)))
-        fcntl.ioctl(probe, _SIOCSIFFLAGS, struct.pack("16sh", name, flags | _IFF_UP))
-    return ""
+    global _outside  # noqa: PLW0603 (one process is in one namespace)
+    if kernel.process_namespace() in (0, outside):
+        raise RuntimeError("this process is in no process namespace of its own")
+    _outside = outside
 
 
 def _children(pid: int) -> list[int]:
@@ -126,24 +93,32 @@ def cpu_seconds(processes: list[psutil.Process]) -> float:
 
 
 def kill_descendants(*, keep: int, patience: float = 5.0) -> int:
-    """Ends every process below this one by SIGKILL, stopping all first so that none can fork on; reaps all but ``keep``.
+    """Ends every process below this one by SIGKILL and reaps all but ``keep``; returns how many were met.
 
-    Returns how many were met. Gives up after ``patience`` seconds on processes that the kernel does not let go.
+    In a namespace of its own one signal goes to all at once; elsewhere all are stopped first, so that none can fork on.
+    Gives up after ``patience`` seconds on processes that the kernel does not let go.
     """
     met: set[int] = set()
     deadline = time.monotonic() + patience
     while (living := descendants()) and time.monotonic() < deadline:
-        for act in (psutil.Process.suspend, psutil.Process.kill):
-            for process in living:
-                try:
-                    act(process)
-                except psutil.Error:
-                    continue
+        _end(living)
         met.update(process.pid for process in living)
         reap(keep=keep)
         time.sleep(0.001)
     reap(keep=keep)
     return len(met)
+
+
+def _end(living: list[psutil.Process]) -> None:
+    if _outside is not None and kernel.process_namespace() not in (0, _outside):
+        os.kill(-1, signal.SIGKILL)  # all but this process and the namespace's first
+        return
+    for act in (psutil.Process.suspend, psutil.Process.kill):
+        for process in living:
+            try:
+                act(process)
+            except psutil.Error:
+                continue
 
 
 def reap(*, keep: int) -> list[int]:

@@ -297,6 +297,7 @@ class RunDocument(Frozen):
     scheduler: str = ""
     limits: Limits
     network: str = Field(description='"none" where the decoders had no network, else why they had')
+    processes: str = Field(default="", description="what holds a decoder's processes together, so that none outlives the run")
     logs: dict[str, CaseLog]
     reproduce: dict[str, str] = Field(default_factory=dict, description="for each failing case the command that runs it alone")
 

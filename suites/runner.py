@@ -18,6 +18,7 @@ from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.decoders.base import DecoderSpec
 from nnc_conformance.suites.decoders.faults import FAULTS, Fault
 from nnc_conformance.suites.invocation import Invocation
+from nnc_conformance.suites.isolation import Isolation
 from nnc_conformance.suites.journal import Entry, Journal, PlanIdentity
 from nnc_conformance.suites.judge import not_executed
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
@@ -43,7 +44,6 @@ from nnc_conformance.suites.task import Setup, Task
 if TYPE_CHECKING:
     from nnc_conformance.suites.dask_pool import DaskPool
 
-NO_NETWORK: Final = "none"
 _VERSIONS: Final = ("nnc-conformance", "numpy", "numba", "onnx", "onnxruntime", "safetensors", "pydantic")
 
 
@@ -173,7 +173,7 @@ class _Run:
     journal: Journal
     started: str
     progress: Callable[[Progress], None]
-    network: str = NO_NETWORK
+    isolation: Isolation = field(default_factory=Isolation)
     jobs: int = 0
 
     def go(self) -> Results:
@@ -208,7 +208,7 @@ class _Run:
                     entry = Entry(case=case, log=log)
                     entries[name] = entry
                     self.journal.add(entry.case, entry.log)
-                    self.network = pool.network or NO_NETWORK
+                    self.isolation = pool.isolation
                     self.progress(Progress(len(entries), len(self.cases), time.monotonic() - began, entry.case, resumed))
                     if self.options.fail_fast and _failed(entry):
                         return
@@ -255,7 +255,8 @@ class _Run:
             jobs=self.jobs,
             scheduler=self.options.scheduler,
             limits=self.options.limits,
-            network=self.network,
+            network=self.isolation.network_text,
+            processes=self.isolation.processes_text,
             logs={name: entry.log for name, entry in entries.items()},
             reproduce={name: invocation.command(entry.case) for name, entry in entries.items() if _failed(entry)},
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from nnc_conformance.storage.vector import Frozen
-from nnc_conformance.suites import process_tree
+from nnc_conformance.suites import kernel, process_tree
 
 _POLLS: Final = (0.005, 0.01, 0.02)
 _CHUNK: Final = 1 << 16
@@ -102,7 +102,7 @@ class Child:
 
     def _bind(self) -> None:
         """In the child, before it becomes the decoder: dies with us, writes no file past the limit, dumps no core."""
-        process_tree.die_with_parent(self._parent)
+        kernel.die_with_parent(self._parent)
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         most = self._limits.output_bytes + 1
         resource.setrlimit(resource.RLIMIT_FSIZE, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))

@@ -1,8 +1,8 @@
 """A slot of a run: a process of its own that executes one case after another (``python -m nnc_conformance.suites.slot``).
 
 It reads a `Setup` and then `Task` lines on standard input, and answers `Ready`, then `Finished` or `Broken`, on standard
-output. It leaves the network before it loads anything, adopts what its decoders leave behind, and ends, with all of
-them, when its standard input does.
+output. It is isolated before it loads anything, adopts what its decoders leave behind, and ends, with all of them, when its standard
+input does.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from nnc_conformance.suites import process_tree
+from nnc_conformance.suites.isolation import Isolation, isolated
 
 
 class _Lines:
@@ -33,10 +33,8 @@ class _Lines:
         return line
 
 
-def main() -> None:
+def serve(isolation: Isolation) -> None:
     """Serves until standard input ends."""
-    process_tree.become_subreaper()
-    network = process_tree.leave_network()
     from nnc_conformance.reference.errors import NNCError
     from nnc_conformance.suites.execute import Executor
     from nnc_conformance.suites.sandbox import AbandonedError
@@ -49,7 +47,7 @@ def main() -> None:
     setup = Setup.model_validate_json(first)
     scratch = Path(tempfile.mkdtemp(dir=setup.scratch))
     executor = Executor(setup, scratch, watched=sys.stdin.fileno())
-    print(Ready(network=network).model_dump_json(), flush=True)
+    print(Ready(network=isolation.network, processes=isolation.processes).model_dump_json(), flush=True)
     try:
         while (line := lines.next()) is not None:
             try:
@@ -72,4 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(isolated(serve))

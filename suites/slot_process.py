@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from nnc_conformance.storage.suite_folder import SuiteError
+from nnc_conformance.suites.isolation import Isolation
 from nnc_conformance.suites.task import Broken, Finished, Ready, Setup, Task
 
 TRIES: Final = 2
@@ -84,8 +85,7 @@ class LastingSlot:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._slot: SlotProcess | None = None
-        self.network = ""
-        """"" where its decoders have no network, else why they have."""
+        self.isolation = Isolation()
 
     @property
     def last_decoder(self) -> int | None:
@@ -109,7 +109,7 @@ class LastingSlot:
             ready = self._slot.receive()
             if not isinstance(ready, Ready):
                 raise HarnessError("a process of the harness ended by itself")
-            self.network = ready.network
+            self.isolation = Isolation(ready.network, ready.processes)
         return self._slot
 
     def close(self) -> None:

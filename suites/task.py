@@ -28,10 +28,11 @@ class Task(Frozen):
 
 
 class Ready(Frozen):
-    """A slot's first line: "" where its decoders have no network, else why they have."""
+    """A slot's first line: what isolates its decoders, as `Isolation` has it."""
 
     type: Literal["ready"] = "ready"
     network: str
+    processes: str
 
 
 class Finished(Frozen):

@@ -103,13 +103,12 @@ def test_cpu_time_is_bounded(root: Path, tmp_path: Path) -> None:
     assert (case.outcome, case.message) == (Outcome.TIMEOUT, "more than 0.5 s of CPU time")
 
 
-def test_a_child_in_a_new_session_does_not_outlive_its_case(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NNC_TEST_PIDS", str(tmp_path))
-    (case,) = judged(root, tmp_path / "out", support.command("new_session.py"), "id=good-000")
+def test_a_child_in_a_new_session_does_not_outlive_its_case(root: Path, tmp_path: Path) -> None:
+    words = f"command:{sys.executable} -S {support.HERE / 'new_session.py'} {{stream}} {{output}} {tmp_path}/mark"
+    (case,) = judged(root, tmp_path / "out", words, "id=good-000")
     assert case.outcome is Outcome.PASS
     assert load_run(tmp_path / "out").logs[case.id].left_behind == 1
-    (left,) = (int(path.name) for path in tmp_path.iterdir() if path.name.isdigit())
-    assert not psutil.pid_exists(left)
+    assert not [process for process in psutil.process_iter(["cmdline"]) if f"{tmp_path}/mark" in (process.info["cmdline"] or ())]
 
 
 def test_a_hostile_decoder_fails_negative_vectors_too(root: Path, tmp_path: Path) -> None:
