@@ -1,5 +1,6 @@
 """Sessions that need an environment of their own; `nox -s NAME`."""
 
+import json
 import os
 import shutil
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import nox
 
+ARRAYS = Path(__file__).parent / "generator" / "coverage" / "arrays.json"
 PEER_SETUP = Path(__file__).parent / "tests" / "peer" / "setup"
 COVERING = (
     "test_coverage.py",
@@ -124,6 +126,14 @@ def agreement(session: nox.Session) -> None:
     """Ten thousand made and as many damaged streams through two decoders that share no code; in the tests' own environment."""
     arguments = ("-q", "-n", "2", "tests/test_two_decoders.py", *session.posargs)
     session.run(sys.executable, "-m", "pytest", *arguments, env={"NNC_MADE_STREAMS": "10000"})
+
+
+@nox.session
+def arrays(session: nox.Session) -> None:
+    """The covering arrays of pairs and triples, made anew by the release of covertable that made them."""
+    maker = json.loads(ARRAYS.read_text(encoding="utf-8"))["covertable"]
+    session.install("-e", ".[dev]", f"covertable=={maker}")
+    session.run("pytest", "tests/test_coverage_arrays.py", *session.posargs, env={"NNC_ARRAYS": "1"})
 
 
 @nox.session(python=False, default=False)

@@ -1,11 +1,13 @@
 """Covering arrays over the tool choices, made once with covertable and kept as data: its next release may order rows otherwise.
 
-``python -m nnc_conformance.generator.coverage.arrays`` makes them anew; a test holds them against the goals.
+``python -m nnc_conformance.generator.coverage.arrays`` makes them anew. The tests hold them against the goals; `nox -s arrays` makes them
+again with the release of covertable that made them, and finds the same.
 """
 
 import json
 from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
@@ -49,6 +51,15 @@ def rows(strength: int, standing: Standing) -> list[dict[str, str]]:
     return [{factor: values[_DIGITS.index(digit)] for digit, (factor, values) in zip(row, FACTORS.items(), strict=True)} for row in coded]
 
 
+def document(maker: str) -> dict[str, Any]:
+    """Makes all arrays, as the file holds them; ``maker`` is the release of covertable."""
+    made = {
+        name: {standing.value: [_coded(row) for row in build(strength, standing)] for standing in Standing}
+        for strength, name in STRENGTHS.items()
+    }
+    return {"covertable": maker, "factors": {factor: list(values) for factor, values in FACTORS.items()}, **made}
+
+
 def build(strength: int, standing: Standing) -> list[dict[str, str]]:
     """Makes an array with covertable, without the rows that hold no tuple of this standing; raises `ArraysError` where it misses one."""
     import covertable
@@ -88,16 +99,13 @@ def held(row: Mapping[str, str], strength: int) -> list[Key]:
     return [tuple_key(row, factors) for factors in combinations(FACTORS, strength)]
 
 
-def main() -> None:
-    """Writes the arrays beside this module."""
-    document: dict[str, Any] = {"factors": {factor: list(values) for factor, values in FACTORS.items()}}
-    for strength, name in STRENGTHS.items():
-        document[name] = {standing.value: [_coded(row) for row in build(strength, standing)] for standing in Standing}
-    atomic.write_text(Path(__file__).parent / FILE, canonical_json.dumps(document))
-
-
 def _coded(row: Mapping[str, str]) -> str:
     return "".join(_DIGITS[FACTORS[factor].index(row[factor])] for factor in FACTORS)
+
+
+def main() -> None:
+    """Writes the arrays beside this module."""
+    atomic.write_text(Path(__file__).parent / FILE, canonical_json.dumps(document(version("covertable"))))
 
 
 if __name__ == "__main__":
