@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, str]] = {
     "lint": "lint",
     "report": "report",
     "coverage": "coverage",
+    "mutation": "mutation",
     "certify": "certify",
     "package": "package",
     "encode": "encode",

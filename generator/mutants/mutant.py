@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from nnc_conformance.reference.syntax.elements import ELEMENTS
+from nnc_conformance.reference.syntax.rules import Provenance
+
 
 class Operator(StrEnum):
     """The class of a seeded bug."""
@@ -46,6 +49,14 @@ MEANINGS: Final[dict[Operator, str]] = {
 }
 """What a mutant of each class does wrong."""
 
+INFERRED_FUNCTIONS: Final = frozenset(
+    {
+        "nnr_aggregate_unit_header", "nnr_aggregate_unit_payload", "nnr_pruning_topology_container", "pruned_element", "bit_mask",
+        "topology_tensor_dimension_mapping", "check_mapping", "mapped", "convert", "to_integers", "DATA_FORMATS",
+    }
+)  # fmt: skip
+"""Functions and tables whose every fact is inferred."""
+
 
 class Kind(StrEnum):
     """How a mutant is put in force: by a function's code, by a module's constant, or by the tables that the decoder is given."""
@@ -75,3 +86,8 @@ class Mutant:
     after: str
     element: str
     clause: str
+
+    @property
+    def inferred(self) -> bool:
+        """Whether the bug is in what is inferred of the standard alone: no certified vector may rest on that."""
+        return self.function in INFERRED_FUNCTIONS or ELEMENTS[self.element].provenance is Provenance.INFERRED

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from nnc_conformance.generator.mutants.mutant import Operator
 from nnc_conformance.generator.mutants.places import UNHEARD_CALLS, ends_default, is_heard, live_blocks
+from nnc_conformance.reference.syntax.rules import RULES, Policy
 
 Step = tuple[str, int | None]
 Path = tuple[Step, ...]
@@ -138,8 +139,10 @@ def _statement(statement: ast.stmt, path: Path) -> Iterator[Edit]:
 def _whole(statement: ast.stmt) -> Found:
     """What becomes of a whole statement."""
     match statement:
-        case ast.Expr(ast.Call(func)):
+        case ast.Expr(ast.Call(func) as call):
             name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+            if _may_be_broken(call):
+                return
             checks = name in ("require", "_report", "fail", "_check") or name.startswith("check_")
             yield Operator.RULE if checks else Operator.DROPPED_STATEMENT, ast.Pass()
         case ast.Raise():
@@ -156,6 +159,12 @@ def _whole(statement: ast.stmt) -> Found:
                 yield Operator.DROPPED_STATEMENT, ast.Pass()
         case _:
             return
+
+
+def _may_be_broken(call: ast.Call) -> bool:
+    """Whether a call checks a rule of policy ``may``: a decoder that does not check it is a lenient one, and has no bug."""
+    named = (argument.value for argument in call.args[:2] if isinstance(argument, ast.Constant))
+    return any(name in RULES and RULES[name].policy is Policy.MAY for name in named)
 
 
 def _expressions(value: Any, path: Path, field: str, around: Surroundings) -> Iterator[Edit]:

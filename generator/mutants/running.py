@@ -147,7 +147,7 @@ def _be_child(writer: Connection, mutant: Mutant | None, work: Callable[[Decode]
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGPROF, _out_of_time)
         _bound_memory(memory)
-        gc.disable()
+        gc.freeze()
         warnings.simplefilter("ignore")
         np.seterr(all="ignore")
         for result in work(decoder(mutant)):

@@ -1,7 +1,7 @@
 """Mutants of numbers: the coder's tables, given to the decoder as arguments, and the constants of the standard."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from sys import modules
 from typing import Any, Final
@@ -182,14 +182,13 @@ def _formats() -> Iterator[Value]:
 
 
 def _policies() -> Iterator[Value]:
-    """Each rule with the other policy: a lenient decoder forgives what has no output, or refuses what it may not."""
+    """Each rule of policy ``must`` as one that a lenient decoder forgives, though the stream has no output that could be meant."""
     for rule_id, rule in RULES.items():
-        other = Policy.MAY if rule.policy is Policy.MUST else Policy.MUST
-        changed = {**RULES, rule_id: type(rule)(**{**vars(rule), "policy": other})}
-        texts = (f"{rule_id} is {rule.policy}", f"{rule_id} is {other}")
-        yield _value(
-            Kind.CONSTANT, Operator.RULE, ("syntax.rules", "RULES", rule_id), texts, _ELEMENTS.get(rule_id, "cabac_codeword"), changed
-        )
+        if rule.policy is Policy.MUST:
+            changed = {**RULES, rule_id: replace(rule, policy=Policy.MAY)}
+            texts = (f"{rule_id} is {rule.policy}", f"{rule_id} is {Policy.MAY}")
+            element = _ELEMENTS.get(rule_id, "cabac_codeword")
+            yield _value(Kind.CONSTANT, Operator.RULE, ("syntax.rules", "RULES", rule_id), texts, element, changed)
 
 
 _ELEMENTS: Final = {

@@ -1,0 +1,73 @@
+"""``mutation``: how many seeded bugs the built-in suite catches."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nnc_conformance.suites.mutation.trying import Verdict
+
+JOBS = os.cpu_count() or 1
+_BETWEEN_LINES = 100
+
+
+def command(
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Mutants at once.")] = JOBS,
+    matrix: Annotated[
+        bool, typer.Option("--matrix", help="Try every vector that reaches a mutant, not only up to the first that kills it.")
+    ] = False,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the journal and mutation.md go.")] = Path("nnc-mutation"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run in DIR stopped.")] = False,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option("--filter", metavar="GLOB", help="Only the mutants whose id matches. Repeatable: one is enough.", show_default=False),
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--page", metavar="F", help="Write the page to this file instead.", show_default=False)
+    ] = None,
+) -> int:
+    """Seed the reference decoder with bugs, one at a time, and see which the vectors of core and negative catch.
+
+    Exit code: 0 at least 99 % of the mutants that are not equivalent are killed, 1 fewer, or one said to be equivalent is, 2 usage.
+
+    Example: nnc-conformance mutation --jobs 4 --filter 'entropy.plain.*'
+    """
+    from nnc_conformance.cli.output import print_table
+    from nnc_conformance.generator.mutants.catalogue import mutants
+    from nnc_conformance.reports.mutation import HEADINGS, rows_by_operator
+    from nnc_conformance.reports.mutation import page as page_of
+    from nnc_conformance.storage import atomic
+    from nnc_conformance.suites.mutation.run import run
+    from nnc_conformance.suites.mutation.score import PASS_MARK
+
+    chosen = _matching(list(mutants()), filters)
+    score = run(output, [mutants()[name] for name in chosen], jobs=jobs, matrix=matrix, resume=resume, told=_tell)
+    written = page or output / "mutation.md"
+    atomic.write_text(written, page_of(score, matrix=matrix))
+    for mutant in score.survivors:
+        typer.echo(f"survived: {mutant.id}: {mutant.before}  =>  {mutant.after}")
+    for mutant in score.disproved:
+        typer.echo(f"said to be equivalent, but killed: {mutant.id} by {score.verdicts[mutant.id].kills[0][0]}")
+    print_table(("bug", *HEADINGS), rows_by_operator(score))
+    typer.echo(written)
+    whole = score.tally(list(score.mutants.values()))
+    return 0 if whole.score >= PASS_MARK and not score.disproved else 1
+
+
+def _matching(names: list[str], globs: list[str] | None) -> list[str]:
+    """The ids that a glob takes, all without globs; raises `typer.BadParameter` where none is left."""
+    from fnmatch import fnmatchcase
+
+    if not globs:
+        return names
+    found = [name for name in names if any(fnmatchcase(name, glob) for glob in globs)]
+    if not found:
+        raise typer.BadParameter(f"no mutant's id matches {' or '.join(map(repr, globs))}", param_hint="--filter")
+    return found
+
+
+def _tell(done: int, planned: int, verdict: "Verdict | None") -> None:
+    if verdict is None or done % _BETWEEN_LINES == 0 or done == planned:
+        typer.echo(f"{done} of {planned} mutants", err=True)

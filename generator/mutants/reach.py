@@ -1,0 +1,67 @@
+"""Which lines of the decoder a stream makes run: a mutant is tried only on streams that run one of its lines."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from nnc_conformance.generator.mutants.mutant import Mutant
+from nnc_conformance.generator.mutants.places import FUNCTIONS, module_of
+from nnc_conformance.generator.mutants.running import Decode, MutatedChild
+
+SECONDS = 600.0
+"""What one stream may take while its lines are noted."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a decode met: the lines by module, and how many times a line was entered (the cost of the decode, the same everywhere)."""
+
+    lines: dict[str, frozenset[int]]
+    cost: int
+
+    def meets(self, mutant: Mutant) -> bool:
+        """Whether the mutant's statement was met; one without lines (a table, a constant) counts as met by every decode."""
+        if mutant.lines is None:
+            return True
+        met = self.lines.get(mutant.module, frozenset())
+        return any(line in met for line in range(mutant.lines[0], mutant.lines[1] + 1))
+
+
+def reaches(streams: Sequence[tuple[bytes, bool]]) -> Iterator[Reach]:
+    """What each stream (with whether it is decoded leniently) meets, in order, found in a child process."""
+
+    def work(decode: Decode) -> Iterator[Reach]:
+        for stream, lenient in streams:
+            yield _traced(lambda stream=stream, lenient=lenient: decode(stream, lenient, SECONDS))  # type: ignore[misc]
+
+    with MutatedChild(None, work, seconds=SECONDS) as child:
+        yield from child.results()
+
+
+def _traced(run: Callable[[], Any]) -> Reach:
+    names = {module_of(module).__file__: module for module in FUNCTIONS}
+    lines: dict[str, set[int]] = {module: set() for module in FUNCTIONS}
+    cost = 0
+
+    def enter(frame: FrameType, event: str, argument: Any) -> Any:
+        module = names.get(frame.f_code.co_filename)
+        if module is None:
+            return None
+        met = lines[module]
+
+        def line(frame: FrameType, event: str, argument: Any) -> Any:
+            nonlocal cost
+            cost += 1
+            met.add(frame.f_lineno)
+            return line
+
+        return line
+
+    sys.settrace(enter)
+    try:
+        run()
+    finally:
+        sys.settrace(None)
+    return Reach({module: frozenset(met) for module, met in lines.items() if met}, cost)
