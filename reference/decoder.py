@@ -15,12 +15,12 @@ from nnc_conformance.reference.errors import ModelError, Place, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.model import Topology
-from nnc_conformance.reference.payload import DataUnitDecoder, coded_parts, recombined
+from nnc_conformance.reference.payload import DataUnitDecoder, coded_parts, recombined, recombined_name
 from nnc_conformance.reference.syntax.bitstream import read_units
 from nnc_conformance.reference.syntax.context import PayloadError, Shapes, StreamContext, Unit
 from nnc_conformance.reference.syntax.elements import clause_of
 from nnc_conformance.reference.syntax.rules import RULES, Policy
-from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_BLOCK, DataUnitHeader
+from nnc_conformance.reference.syntax.structures.data_unit import DC, NNR_PT_BLOCK, DataUnitHeader
 from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_NNEF, NNR_TPL_ONNX, NNR_TPL_PRUN
 from nnc_conformance.reference.syntax.structures.unit import NNR_NDU, NNR_TPL, unit_type_name
 from nnc_conformance.reference.syntax.walker import Values
@@ -105,6 +105,7 @@ class Decoding:
     quantization_data: Topology | None = None
     pruning: Values | None = None
     parameters: dict[str, np.ndarray] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
     spent: int = 0
     start: float = field(default_factory=time.monotonic)
 
@@ -145,18 +146,31 @@ class Decoding:
 
     def take_data(self, unit: Unit, header: DataUnitHeader, trace: BinTrace | None = None) -> None:
         """Decodes the tensors of an NDU within the limits; ``trace`` takes the bins of its codeword."""
+        self.admit(unit, header)
+        self.keep(header, dict(self.payloads.tensors(unit, trace)))
+
+    def admit(self, unit: Unit, header: DataUnitHeader) -> None:
+        """Whether an NDU is within the limits, and its ids are new."""
         self.spent += sum(8 * prod(part.dimensions) for part in coded_parts(header)) // (2 if header.data_format is None else 1)
         within = self.spent <= self.limits.total_bytes
         self.require(unit, "limits", within, f"more than {self.limits.total_bytes} bytes of output", "tensor_dimensions")
         in_time = time.monotonic() - self.start < self.limits.seconds
         self.require(unit, "limits", in_time, f"more than {self.limits.seconds} s", "cabac_codeword")
         for place, name in enumerate(header.ids):
-            known = name in self.parameters or name in header.ids[:place]
+            known = name in self.names or name in header.ids[:place]
             self.require(unit, "id-unique", not known, f"{name!r} is coded twice", "topology_elem_id")
-        tensors = dict(self.payloads.tensors(unit, trace))
+        self.names.update(header.ids)
+        if self.recombine and header.parameter_types & DC:
+            self.names.add(recombined_name(header))
+
+    def keep(self, header: DataUnitHeader, tensors: dict[str, np.ndarray]) -> None:
+        """Keeps an NDU's tensors in the order of its ids."""
         in_order = {name: tensors[name] for name in header.ids}
         recombine = self.recombine and header.payload_type == NNR_PT_BLOCK
         self.parameters |= recombined(header, in_order) if recombine else in_order
+
+    def finish(self) -> None:
+        """All units are taken."""
 
     def require(self, unit: Unit, rule: str, kept: bool, detail: str, element: str) -> None:
         """Raises a `StreamError` placed at the unit where a rule is not kept; forgives a ``may`` rule when lenient."""
@@ -184,13 +198,24 @@ def decode(
 
     Parameters come by topology_elem_id in stream order: int32 from NNR_PT_INT, float32 from the others, or as the unit's
     nnr_decompressed_data_format says. ``recombine``: a BLOCK's weight is given as G x H, scaled by its LS, in place of these.
+    ``threads``: decode as many NDUs, or stretches of block rows with entry points, at once, where these are large enough to gain from it.
     ``kernel``: ``fast``, or ``plain``, the readable one; ``tables``: those of the coder, other than the standard's for mutants.
     Raises `StreamError` where a rule of the registry is broken; with ``lenient`` only for those of policy ``must``.
     """
     interpretation = interpretation or Interpretation()
     payloads = DataUnitDecoder(interpretation, lenient, threads, [], kernel, tables)
-    decoding = Decoding(limits or DecodeLimits(), payloads, recombine)
+    decoding = new_decoding(limits or DecodeLimits(), payloads, recombine, threads)
     context = decoding.context()
-    for unit in read_units(stream, context, interpretation=interpretation, lenient=lenient, reports=payloads.reports):
-        decoding.take(unit)
+    try:
+        for unit in read_units(stream, context, interpretation=interpretation, lenient=lenient, reports=payloads.reports):
+            decoding.take(unit)
+    finally:
+        decoding.finish()
     return decoding.decoded()
+
+
+def new_decoding(limits: DecodeLimits, payloads: DataUnitDecoder, recombine: bool, threads: int) -> Decoding:
+    """A decode in sequence, or on several threads."""
+    from nnc_conformance.reference.side_by_side import SideBySide
+
+    return SideBySide(limits, payloads, recombine, threads=threads) if threads > 1 else Decoding(limits, payloads, recombine)

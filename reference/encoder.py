@@ -163,6 +163,8 @@ class EncoderOptions:
 
 
 MOST_PRUNED: Final = 255
+WORTHWHILE: Final = 20_000
+"""Weights for each thread, below which it costs more than it saves."""
 
 
 @dataclass(frozen=True)
@@ -192,8 +194,9 @@ def encode(
     shapes: Shapes = topology_shapes(topology)
     jobs = plan(parameters, options)
     work: Callable[[_Job], Values] = lambda job: encode_job(job, parameters, options, shapes)  # noqa: E731
-    with ThreadPoolExecutor(max(threads, 1)) as pool:
-        data_units = list(pool.map(work, jobs)) if threads > 1 else [work(job) for job in jobs]
+    at_once = min(threads, len(jobs), sum(array.size for array in parameters.values()) // WORTHWHILE)
+    with ThreadPoolExecutor(max(at_once, 1)) as pool:
+        data_units = list(pool.map(work, jobs)) if at_once > 1 else [work(job) for job in jobs]
     units = [start_unit(), model_parameter_set(options.quantization, topology_carriage=topology is not None, maps=options.maps)]
     if topology is not None:
         units.append(topology_values(topology))

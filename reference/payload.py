@@ -1,8 +1,11 @@
 """The payload of a complete NNR_NDU: from its bytes to named tensors (clauses 6, 9 and 10)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -76,18 +79,16 @@ def coding_of(part: Part, header: DataUnitHeader, interpretation: Interpretation
     return TensorCoding(rows, columns, scan_order, dq_flag, header.unary_length, 0 if integer else 6 + density)
 
 
-def expected_entry_points(header: DataUnitHeader, tensors: tuple[CodedTensor, ...]) -> tuple[EntryPoint, ...]:
-    """The unit's entry point list as absolute positions: each length is the one before it plus bit_offset_delta2 (clause 10)."""
-    points = []
-    coded = iter(header.entry_points)
-    length = 0
-    for tensor in tensors:
-        position = tensor.first_bit
-        for _, entry in zip(tensor.entry_points, coded, strict=False):
-            length += entry.delta
-            position += length
-            points.append(EntryPoint(entry.cabac_offset, entry.dq_state, position))
-    return tuple(points)
+def listed_entry_points(header: DataUnitHeader, codings: Sequence[TensorCoding], number: int, first_bit: int) -> tuple[EntryPoint, ...]:
+    """What the unit's list says of the block rows of tensor ``number``, as absolute positions; fewer where the list ends.
+
+    Each length is the one before it plus bit_offset_delta2, through all tensors that have entries (clause 10).
+    """
+    *before, count = (max(coding.block_rows - 1, 0) for coding in codings[: number + 1])
+    own = slice(sum(before), sum(before) + count)
+    lengths = list(accumulate(entry.delta for entry in header.entry_points))[own]
+    positions = [first_bit + length for length in accumulate(lengths)]
+    return tuple(EntryPoint(entry.cabac_offset, entry.dq_state, position) for entry, position in zip(header.entry_points[own], positions))
 
 
 @dataclass(frozen=True)
@@ -140,14 +141,15 @@ class DataUnitDecoder:
         """Decodes the codeword and checks what stands after it and the entry points."""
         payload = unit.payload["cabac_codeword"]
         codings = [coding_of(part, header, self.interpretation) for part in parts]
+        listed = partial(listed_entry_points, header, codings)
+        how: dict[str, Any] = {"tables": self.tables, "trace": trace, "kernel": self.kernel, "threads": self.threads, "promised": listed}
         try:
-            decoded = decode_codeword(payload, codings, tables=self.tables, trace=trace, kernel=self.kernel, threads=self.threads)
+            decoded = decode_codeword(payload, codings, **how)
         except CodewordError as error:
             detail = f"{error.detail}, in tensor {parts[error.index].id!r}"
             raise self._error(unit, error.rule, error.bit, error.element, detail) from None
         self._check_end(unit, payload, decoded.bits_read)
-        weights = tuple(tensor for part, tensor in zip(parts, decoded.tensors, strict=True) if part.is_weight)
-        self._check_entry_points(unit, header, weights)
+        self._check_entry_points(unit, header, codings, decoded.tensors)
         return decoded.tensors
 
     def _check_end(self, unit: Unit, payload: bytes, bits_read: int) -> None:
@@ -159,16 +161,18 @@ class DataUnitDecoder:
         if len(payload) > size:
             self._report(unit, "payload-end", 8 * size, f"{len(payload) - size} bytes after the codeword")
 
-    def _check_entry_points(self, unit: Unit, header: DataUnitHeader, weights: tuple[CodedTensor, ...]) -> None:
+    def _check_entry_points(
+        self, unit: Unit, header: DataUnitHeader, codings: Sequence[TensorCoding], tensors: tuple[CodedTensor, ...]
+    ) -> None:
         """The entry point list says what sequential decoding finds."""
-        found = tuple(point for tensor in weights for point in tensor.entry_points)
+        found = [point for tensor in tensors for point in tensor.entry_points]
         if len(found) != len(header.entry_points):
             return
-        for number, (coded, met) in enumerate(zip(expected_entry_points(header, weights), found, strict=True)):
-            if coded != met:
-                self._report(
-                    unit, "entry-points", met.bit_position, f"entry {number} is {coded}, decoding finds {met}", "cabac_offset_list"
-                )
+        coded = [point for number, tensor in enumerate(tensors) for point in listed_entry_points(header, codings, number, tensor.first_bit)]
+        for number, (listed, met) in enumerate(zip(coded, found, strict=True)):
+            if listed != met:
+                detail = f"entry {number} is {listed}, decoding finds {met}"
+                self._report(unit, "entry-points", met.bit_position, detail, "cabac_offset_list")
                 return
 
     def _report(self, unit: Unit, rule: str, bit: int, detail: str, element: str = "end_of_codeword") -> None:
@@ -202,8 +206,13 @@ def recombined(header: DataUnitHeader, tensors: dict[str, np.ndarray]) -> dict[s
         second = kept.pop(header.ids[1])
         product = weight.astype(np.float64) @ second.astype(np.float64)
         weight = product.astype(np.float32).reshape(header.dimensions)
-        name = name.removesuffix(G_SUFFIX)
+        name = recombined_name(header)
     if header.parameter_types & LS:
         scale = kept.pop(header.ids[2 if header.parameter_types & DC else 1])
         weight = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))
     return {name: weight, **kept}
+
+
+def recombined_name(header: DataUnitHeader) -> str:
+    """The name of the weight that a decomposed BLOCK stands for: that of G without its suffix."""
+    return header.ids[0].removesuffix(G_SUFFIX)

@@ -20,6 +20,7 @@ from nnc_conformance.reference.entropy.coding import (
 from nnc_conformance.reference.entropy.contexts import QP_DELTA, ContextLayout, element_name, reset_contexts
 from nnc_conformance.reference.entropy.fast import KERNELS
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, SETS, STATES, IntArray, Tables
+from nnc_conformance.reference.entropy.parallel import decode_side_by_side
 from nnc_conformance.reference.entropy.parameter_search import cheapest_sets, estimated_costs
 from nnc_conformance.reference.errors import EncodeError
 
@@ -35,6 +36,9 @@ __all__ = [
     "decode_codeword",
     "encode_codeword",
 ]
+
+PromisedEntryPoints = Callable[[int, int], Sequence[EntryPoint]]
+"""Number of a tensor and its first bit, to the entry points of its block rows but the first."""
 
 _FAILURES: Final = {
     plain.CABAC_END: ("cabac-end", "the codeword reads past the payload's end"),
@@ -62,11 +66,13 @@ def decode_codeword(
     trace: BinTrace | None = None,
     kernel: str = "plain",
     threads: int = 1,
+    promised: PromisedEntryPoints | None = None,
 ) -> DecodedCodeword:
     """Decodes the tensors of a payload, one at least, and the terminate bin; stop bit and bytes after it are not looked at.
 
-    ``trace`` is filled with every bin; the plain kernel then decodes, whatever ``kernel`` says. ``threads`` permits: a codeword without
-    entry points is sequential. Raises `CodewordError`, and `ValueError` for an unknown kernel or no tensor.
+    ``trace`` is filled with every bin; the plain kernel then decodes, whatever ``kernel`` says. ``promised``: what a list of entry points
+    says of a tensor, by its number and first bit; the fast kernel then decodes its block rows on so many ``threads``, and in sequence if
+    the list is wrong. Raises `CodewordError`, and `ValueError` for an unknown kernel or no tensor.
 
     No memory is taken for more indexes than the payload can hold. A bin coded with a context leaves at most (510 - m) / 510 of the
     interval, where m is the least entry of lps_range, so it costs c = log2(510 / (510 - m)) bits at least (1 / 177 for the published
@@ -78,7 +84,9 @@ def decode_codeword(
         raise ValueError("a codeword holds one tensor at least")
     data = np.frombuffer(payload, np.uint8).copy()
     if trace is None:
-        return _decode(data, tensors, tables, KERNELS[kernel], registers=np.zeros(plain.REGISTERS, np.int64), trace=BinTrace())
+        told = promised if kernel == "fast" and threads > 1 else None
+        registers = np.zeros(plain.REGISTERS, np.int64)
+        return _decode(data, tensors, tables, KERNELS[kernel], registers=registers, trace=BinTrace(), promised=told, threads=threads)
     room = 16 * data.size + 1024
     while True:
         trace.first_events.clear()
@@ -108,6 +116,8 @@ def _decode(
     *,
     registers: IntArray,
     trace: BinTrace,
+    promised: PromisedEntryPoints | None = None,
+    threads: int = 1,
 ) -> DecodedCodeword:
     decoded: list[CodedTensor] = []
     for number, coding in enumerate(codings):
@@ -125,7 +135,9 @@ def _decode(
         _check_room(coding.count, 8 * data.size, first_bit, tables, number)
         indexes = np.zeros(coding.count, np.int32)
         entry_points = np.zeros((max(coding.block_rows - 1, 0), 3), np.int64)
-        if coding.count:
+        told = promised(number, first_bit) if promised and coding.block_rows > 1 else ()
+        side_by_side = decode_side_by_side(coder, layout, coding.area, indexes, entry_points, told, threads)
+        if coding.count and not side_by_side:
             quant_tensor(coder, layout, coding.area, indexes, entry_points)
         _check(registers, layout, number)
         decoded.append(

@@ -31,13 +31,22 @@ def _decode(
     coder: plain.Coder, layout: ContextLayout, area: plain.ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, made: Machine
 ) -> bool:
     """False to leave it to the plain kernel."""
-    return fast_decoder.decode_tensor(
-        made,
-        (coder.registers, coder.payload, coder.parameter_sets[0]),
-        layout,
-        area,
-        (indexes, entry_points, np.empty(SCRATCH, np.int32), np.empty(fast_decoder.ENGINE, np.uint64)),
-    )
+    several = 0 < area.side < area.rows
+    coding = coder.registers, coder.payload, coder.parameter_sets[0]
+    return decode_block_rows(made, coding, layout, area, (indexes, entry_points), (0, several)) >= 0
+
+
+def decode_block_rows(
+    made: Machine,
+    coding: tuple[IntArray, npt.NDArray[np.uint8], IntArray],
+    layout: ContextLayout,
+    area: plain.ScanArea,
+    results: tuple[npt.NDArray[np.int32], IntArray],
+    entered: tuple[int, bool],
+) -> int:
+    """`fast_decoder.decode_block_rows` with buffers of its own."""
+    buffers = (*results, np.empty(SCRATCH, np.int32), np.empty(fast_decoder.ENGINE, np.uint64))
+    return int(fast_decoder.decode_block_rows(made, coding, layout, area, buffers, entered))
 
 
 def _code(

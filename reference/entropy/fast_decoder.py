@@ -285,17 +285,19 @@ def settle(machine: Machine) -> None:
 
 
 @kernel
-def decode_tensor(
+def decode_block_rows(
     machine: Machine,
     coder: tuple[IntArray, Octets, IntArray],
     layout: ContextLayout,
     area: ScanArea,
     buffers: tuple[Indexes, IntArray, Indexes, Words],
-) -> bool:
-    """The indexes of a tensor that has any. False to give up: then the registers are as they were, indexes and entry points spoilt.
+    entered: tuple[int, bool],
+) -> int:
+    """The indexes of a tensor that has any, or of some block rows of one; returns the stateId after them.
 
-    ``machine``: of the layout, for this call alone; ``coder``: registers, payload, parameter sets; ``buffers``: indexes and entry points
-    as in `plain.quant_tensor`, int32 (SCRATCH,), uint64 (ENGINE,).
+    -1 to give up: then the registers are as they were, indexes and entry points spoilt. ``machine``: of the layout, for this call alone;
+    ``coder``: registers, payload, parameter sets; ``area``: of these block rows; ``buffers``: indexes and entry points as in
+    `plain.quant_tensor`, int32 (SCRATCH,), uint64 (ENGINE,); ``entered``: stateId before, and whether the tensor has several block rows.
     """
     words = machine.words
     registers, payload, parameter_sets = coder
@@ -303,14 +305,14 @@ def decode_tensor(
     settle(machine)
     open_engine(engine, registers, payload)
     height = area.side if area.side > 0 else area.rows
-    state_id = 0
+    state_id, several = entered
     for first in range(0, area.rows, height):
         after = min(first + height, area.rows)
         reset_contexts(words, layout, parameter_sets)
-        if area.rows > height:
+        if several:
             engine[ENGINE_RANGE] = _FORCED
             if engine[ENGINE_OFFSET] >= _FORCED:
-                return False
+                return -1
         if first > 0:
             entry_point = entry_points[first // height - 1]
             entry_point[0] = np.int64(engine[ENGINE_OFFSET] >> TOP)
@@ -319,15 +321,15 @@ def decode_tensor(
         engine[ENGINE_LINK] = address_of(words) + _U64(machine.starts[state_id])
         block_row = indexes[first * area.columns : after * area.columns]
         if not decode_block_row(words, payload, layout, engine, ScanArea(after - first, area.columns, area.side), block_row, scratch):
-            return False
+            return -1
         state_id = state_after(words, engine[ENGINE_LINK])
     if position_of(engine) > 8 * payload.shape[0]:
-        return False
+        return -1
     registers[RANGE] = np.int64(engine[ENGINE_RANGE] >> TOP)
     registers[OFFSET] = np.int64(engine[ENGINE_OFFSET] >> TOP)
     registers[POSITION] = position_of(engine)
     registers[INDEX] = indexes.shape[0]
-    return True
+    return state_id
 
 
 @kernel

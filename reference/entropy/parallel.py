@@ -1,0 +1,95 @@
+"""Block rows side by side: where a decoder knows the entry points of a tensor, threads decode parts of it at once (clause 10)."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nnc_conformance.reference.entropy import plain
+from nnc_conformance.reference.entropy.coding import EntryPoint
+from nnc_conformance.reference.entropy.contexts import ContextLayout
+from nnc_conformance.reference.entropy.fast import decode_block_rows
+from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray
+from nnc_conformance.reference.entropy.machine import machine
+
+WORTHWHILE: Final = 100_000
+"""Indexes below which a thread costs more than it saves."""
+
+
+class Stretch(NamedTuple):
+    """Block rows for one thread: the number of the first, that after the last, and the state at their start."""
+
+    first: int
+    after: int
+    start: EntryPoint
+
+
+def stretches(starts: Sequence[EntryPoint], end: int, number: int) -> list[Stretch]:
+    """At most ``number`` stretches of about equal length, from the starts of all block rows and the payload's end, a bit."""
+    positions = [start.bit_position for start in starts]
+    wanted = [positions[0] + (end - positions[0]) * part // number for part in range(number)]
+    firsts = sorted({min(bisect_left(positions, place), len(starts) - 1) for place in wanted})
+    return [Stretch(first, after, starts[first]) for first, after in pairwise([*firsts, len(starts)])]
+
+
+def decode_side_by_side(
+    coder: plain.Coder,
+    layout: ContextLayout,
+    area: plain.ScanArea,
+    indexes: npt.NDArray[np.int32],
+    entry_points: IntArray,
+    promised: Sequence[EntryPoint],
+    threads: int,
+) -> bool:
+    """`plain.quant_tensor` for a decoder that was told all entry points; False, with the registers as they were, to leave it undone.
+
+    A stretch of block rows is decoded from the state that the list promises. Where each ends in the state promised for the next, all is as
+    decoding in sequence has it; everything else is left to that, which knows what to report.
+    """
+    number = min(threads, indexes.size // WORTHWHILE)
+    if number < 2 or len(promised) != len(entry_points) or not promised:
+        return False
+    start = EntryPoint(int(coder.registers[plain.OFFSET]), 0, int(coder.registers[plain.POSITION]))
+    parts = stretches([start, *promised], 8 * coder.payload.size, number)
+    coders = [_entered(coder, layout, part) for part in parts]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        states = list(pool.map(lambda one, part: _decode(one, layout, area, indexes, entry_points, part), coders, parts))
+    for part, one, state_id in zip(parts, coders, states, strict=True):
+        if state_id < 0:
+            return False
+        if part.after <= len(promised):
+            end = int(one.registers[plain.OFFSET]), state_id, int(one.registers[plain.POSITION])
+            if EntryPoint(*end) != promised[part.after - 1]:
+                return False
+            entry_points[part.after - 1] = end
+    coder.registers[:] = coders[-1].registers
+    coder.registers[plain.INDEX] = indexes.size
+    return True
+
+
+def _entered(coder: plain.Coder, layout: ContextLayout, part: Stretch) -> plain.Coder:
+    """A coder of its own for a stretch, in the state at its start."""
+    registers = coder.registers.copy()
+    registers[plain.OFFSET], registers[plain.POSITION] = part.start.cabac_offset, part.start.bit_position
+    entered = plain.new_coder(coder.tables, layout, registers, coder.payload)
+    entered.parameter_sets[:] = coder.parameter_sets
+    return entered
+
+
+def _decode(
+    coder: plain.Coder, layout: ContextLayout, area: plain.ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, part: Stretch
+) -> int:
+    """Decodes a stretch; the stateId after it, or -1."""
+    made, start = machine(coder.tables, layout), part.start
+    states = STATES if layout.dq_flag else 1
+    possible = 0 <= start.cabac_offset <= plain.INITIAL_RANGE and 0 <= start.dq_state < states and 0 <= start.bit_position
+    if made is None or not possible:
+        return -1
+    first, after = part.first * area.side, min(part.after * area.side, area.rows)
+    results = indexes[first * area.columns : after * area.columns], entry_points[part.first : part.after - 1]
+    coding = coder.registers, coder.payload, coder.parameter_sets[0]
+    return decode_block_rows(made, coding, layout, plain.ScanArea(after - first, area.columns, area.side), results, (start.dq_state, True))

@@ -1,0 +1,79 @@
+"""Data units side by side: threads decode payloads while the stream is read on (clause 6: no payload depends on another)."""
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from math import prod
+from typing import Final
+
+import numpy as np
+
+from nnc_conformance.reference.decoder import Decoding
+from nnc_conformance.reference.entropy.coding import BinTrace
+from nnc_conformance.reference.errors import StreamError
+from nnc_conformance.reference.payload import DataUnitDecoder
+from nnc_conformance.reference.syntax.context import Unit
+from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
+
+WORTHWHILE: Final = 20_000
+"""Weights below which handing a unit to a thread costs more than it saves."""
+
+
+@dataclass
+class _Begun:
+    """A unit that is being decoded: what it gives, or how it fails; and what a lenient decoder forgives in it."""
+
+    header: DataUnitHeader
+    reports: list[StreamError]
+    tensors: Future[dict[str, np.ndarray]]
+
+
+@dataclass
+class SideBySide(Decoding):
+    """A `Decoding` whose NDUs are decoded by threads, as many at once as there are, and kept in the order of the stream.
+
+    A unit's error is raised when its turn comes: `finish` has to be called where reading ends, also where it ends in an error, so that the
+    first error of the stream is the one that is told.
+    """
+
+    threads: int = 2
+    begun: deque[_Begun] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(self.threads)
+
+    def take_data(self, unit: Unit, header: DataUnitHeader, trace: BinTrace | None = None) -> None:
+        """Begins to decode the tensors of an NDU within the limits."""
+        self.admit(unit, header)
+        reports: list[StreamError] = []
+        work = partial(_tensors, replace(self.payloads, reports=reports), unit, trace)
+        if prod(header.dimensions) < WORTHWHILE:
+            tensors: Future[dict[str, np.ndarray]] = Future()
+            try:
+                tensors.set_result(work())
+            except StreamError as error:
+                tensors.set_exception(error)
+        else:
+            tensors = self._pool.submit(work)
+        self.begun.append(_Begun(header, reports, tensors))
+        while len(self.begun) > 2 * self.threads:
+            self._keep_first()
+
+    def finish(self) -> None:
+        """Waits for all units; raises the `StreamError` of the first that has one."""
+        try:
+            while self.begun:
+                self._keep_first()
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+        self.payloads.reports.sort(key=lambda report: report.place.unit)
+
+    def _keep_first(self) -> None:
+        first = self.begun.popleft()
+        self.keep(first.header, first.tensors.result())
+        self.payloads.reports.extend(first.reports)
+
+
+def _tensors(payloads: DataUnitDecoder, unit: Unit, trace: BinTrace | None) -> dict[str, np.ndarray]:
+    return dict(payloads.tensors(unit, trace))
