@@ -1,11 +1,11 @@
 """The payload of a complete NNR_NDU: from its bytes to named tensors (clauses 6, 9 and 10)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from math import prod
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -134,7 +134,8 @@ class DataUnitDecoder:
         step = step_size(header.quantization.qp_density, header.quantization.quantization_parameter + tensor.qp_delta)
         if data_format == FLOAT64_FORMAT:
             return exact_products(numbers, step)
-        values = products(numbers, step, with_codebook=part.codebook is not None, interpretation=self.interpretation)
+        dequantized = partial(products, step=step, with_codebook=part.codebook is not None, interpretation=self.interpretation)
+        values = in_place(numbers, dequantized)
         return values if data_format is None else convert(values, data_format)
 
     def _codeword(self, unit: Unit, header: DataUnitHeader, parts: tuple[Part, ...], trace: BinTrace | None) -> tuple[CodedTensor, ...]:
@@ -186,6 +187,18 @@ class DataUnitDecoder:
         at = unit.stream_bit(bit)
         place = Place(unit.number, unit_type_name(unit.unit_type), at >> 3, at & 7, element, clause_of(element))
         return StreamError(rule, RULES[rule].category, place, detail)
+
+
+CHUNK: Final = 1 << 16
+"""Numbers that are dequantized at once: so many stay in a processor's cache."""
+
+
+def in_place(numbers: np.ndarray, dequantized: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """float32 of int32 (or of float64, which keep their memory): a large tensor does not take room twice."""
+    values = numbers.view(np.float32) if numbers.itemsize == np.dtype(np.float32).itemsize else np.empty(numbers.shape, np.float32)
+    for first in range(0, numbers.size, CHUNK):
+        values[first : first + CHUNK] = dequantized(numbers[first : first + CHUNK])
+    return values
 
 
 def mapped(values: np.ndarray, ids: tuple[str, ...], mapping: DimensionMapping) -> Iterator[tuple[str, np.ndarray]]:
