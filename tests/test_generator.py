@@ -22,14 +22,16 @@ from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.editing import with_bits, with_element
 from nnc_conformance.generator.generate import GenerateError, generate
 from nnc_conformance.generator.lint import lint
-from nnc_conformance.generator.making import RecipeError, make
+from nnc_conformance.generator.making import RecipeError, decoded_or_none, make
 from nnc_conformance.generator.onnx_bytes import onnx_topology
 from nnc_conformance.generator.randomness import DEFAULT_SEED, Numbers
 from nnc_conformance.generator.recipe import Recipe, write
+from nnc_conformance.generator.recipes import disputed_class_loop
 from nnc_conformance.generator.recipes.catalogue import recipes
 from nnc_conformance.generator.sources import REPRODUCIBLE
 from nnc_conformance.generator.stored_blocks import deflate_bomb, deflate_stored
 from nnc_conformance.reference import decode
+from nnc_conformance.reference.interpretation import Interpretation, MapEntries, UnificationClassLoop
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
 from nnc_conformance.storage import canonical_json
@@ -308,3 +310,13 @@ def test_coded_indexes_are_doubled_along_the_trellis() -> None:
     unit = ndu(head, Coded([1, 1, 0, -1, 2, -3]))
     # states 0 2 3 6 1 7 by the table of transitions; an odd state moves the doubled value by one towards zero
     assert (decode(write([*opening(), unit])).parameters["w"] * 16).tolist() == [2, 2, 0, -2, 3, -5]
+
+
+@pytest.mark.parametrize("recipe", disputed_class_loop.RECIPES, ids=lambda recipe: recipe.id)
+def test_the_class_loop_is_told_apart_whichever_way_entries_are_counted(recipe: Recipe) -> None:
+    stream = recipe.stream(DEFAULT_SEED)
+    mine = recipe.interpretation.unification_class_loop
+    for map_entries in MapEntries:
+        for choice in UnificationClassLoop:
+            way = Interpretation(map_entries=map_entries, unification_class_loop=choice)
+            assert (decoded_or_none(stream, way) is not None) == (choice is mine), way

@@ -22,6 +22,7 @@ TOPICS: Final = (
     "aggregates",
     "partial_data",
     "disputed",
+    "disputed_class_loop",
     "disputed_topologies",
     "inferred",
     "extremes",
