@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, str]] = {
     "list": "list_vectors",
     "lint": "lint",
     "report": "report",
+    "diff": "diff",
     "coverage": "coverage",
     "mutation": "mutation",
     "certify": "certify",
