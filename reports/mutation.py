@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from nnc_conformance.generator.mutants.mutant import MEANINGS, Mutant, Operator
+from nnc_conformance.generator.mutants.mutant import MEANINGS, UNCERTIFIED_ELEMENTS, UNCERTIFIED_FUNCTIONS, Mutant, Operator
 from nnc_conformance.reports.markdown import code
 from nnc_conformance.suites.mutation.cases import KILLS, Kill
 from nnc_conformance.suites.mutation.score import PASS_MARK, Score, Tally
@@ -20,8 +20,8 @@ is given to the strict mutant and to the lenient one; it kills as the suite fail
 than the stated ones from a `may` stream, a crash, a hang), and, since the mutant says why it refuses, by a refusal of another category.
 Kills of the last kind alone are counted by themselves: a decoder without categories would not be caught by them.
 
-The score is of vectors of core and negative. A mutant of what is inferred of the standard alone, on which no certified vector may rest,
-counts as killed by a vector of level inferred too. At least {PASS_MARK:.0%} of the mutants that are not equivalent have to be killed."""
+The score is of vectors of core and negative. A mutant of what is disputed or inferred, on which no vector of these levels may rest,
+counts as killed by a vector of level disputed or inferred too. At least {PASS_MARK:.0%} of the mutants that are not equivalent have to be killed."""
 
 
 def cells(tally: Tally) -> tuple[str, ...]:
@@ -39,11 +39,9 @@ def rows_by_operator(score: Score) -> list[tuple[str, ...]]:
 def page(score: Score, *, matrix: bool) -> str:
     """The page, in Markdown."""
     everything = list(score.mutants.values())
-    standings = [("verified and published facts", False), ("inferred facts", True)]
-    by_standing = [
-        (title, *cells(score.tally([mutant for mutant in everything if score.inferred(mutant) is inferred])))
-        for title, inferred in standings
-    ]
+    standings = [("what nobody disputes", True), ("what is disputed or inferred", False)]
+    groups = [(title, [mutant for mutant in everything if score.certified_fact(mutant) is fact]) for title, fact in standings]
+    by_standing = [(title, *cells(score.tally(found))) for title, found in groups]
     modules = [(code(name), *cells(score.tally(found))) for name, found in _grouped(score, lambda mutant: mutant.module).items()]
     parts = [
         "# Mutation score",
@@ -61,9 +59,11 @@ def page(score: Score, *, matrix: bool) -> str:
         _survivors(score),
         "## Equivalent mutants",
         _argued(score, score.arguments.equivalent),
-        "## Mutants that show in inferred content alone",
-        "Beside those of functions and elements that are inferred as a whole.",
-        _argued(score, score.arguments.inferred),
+        "## Mutants that show in disputed or inferred content alone",
+        "Beside those of these functions and elements as a whole:",
+        "\n".join(f"- {why}: {', '.join(map(code, names))}" for why, names in UNCERTIFIED_FUNCTIONS.items()),
+        f"- elements: {', '.join(map(code, sorted(UNCERTIFIED_ELEMENTS)))}",
+        _argued(score, score.arguments.uncertified),
         "## Which vector kills what",
         _by_vector(score, matrix=matrix),
     ]

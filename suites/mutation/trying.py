@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from typing import Final
 
+from nnc_conformance.generator.mutants.equivalents import arguments
 from nnc_conformance.generator.mutants.mutant import Kind, Mutant
 from nnc_conformance.generator.mutants.reach import Reach, reaches
 from nnc_conformance.generator.mutants.running import Decode, Ending, MutatedChild
@@ -54,10 +55,14 @@ def measured(cases: Sequence[Case], jobs: int) -> list[Measured]:
     return sorted(found, key=lambda item: (item.case.vector.level not in CERTIFIED, item.reach.cost, item.case.id))
 
 
-def cases_for(mutant: Mutant, cases: Sequence[Measured]) -> list[Measured]:
-    """The cases that can catch a mutant: they run its lines, and are not too costly for a decoder that is not compiled."""
-    compiled = mutant.kind is Kind.TABLE
-    return [item for item in cases if item.reach.meets(mutant) and (compiled or item.reach.cost <= COSTLY)]
+def cases_for(mutant: Mutant, cases: Sequence[Measured], *, matrix: bool) -> list[Measured]:
+    """The cases that can catch a mutant: they run its lines, and are not too costly for a decoder that is not compiled.
+
+    Without ``matrix`` only those that count: of a certified level, unless the fault is in disputed or inferred facts.
+    """
+    compiled, every = mutant.kind is Kind.TABLE, matrix or not mutant.certified or mutant.id in arguments().uncertified
+    found = [item for item in cases if item.reach.meets(mutant) and (compiled or item.reach.cost <= COSTLY)]
+    return [item for item in found if every or item.case.vector.level in CERTIFIED]
 
 
 @dataclass
@@ -119,7 +124,7 @@ def try_all(mutants: Sequence[Mutant], cases: Sequence[Measured], *, jobs: int, 
 
     Stops at a mutant's first kill unless ``matrix``.
     """
-    waiting = deque(_Trial(mutant, cases_for(mutant, cases), matrix) for mutant in mutants)
+    waiting = deque(_Trial(mutant, cases_for(mutant, cases, matrix=matrix), matrix) for mutant in mutants)
     running: list[_Trial] = []
     try:
         while waiting or running:
