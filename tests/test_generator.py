@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import load_model_from_string
 
-from nnc_conformance.generator import sources
+from nnc_conformance.generator import sources, stress
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.editing import with_bits, with_element
 from nnc_conformance.generator.generate import GenerateError, generate
@@ -132,6 +132,7 @@ def test_other_levels_stay_as_they_are(tmp_path: Path, use: Use) -> None:
 
 def test_stress_vectors_are_drawn_from_the_seed_and_keep_to_what_is_certain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "STRESS_VECTORS", 20)
+    monkeypatch.setattr(stress, "LARGE", (100_000,))
     generate((Level.STRESS,), 5, out=tmp_path / "a")
     generate((Level.STRESS,), 5, out=tmp_path / "b")
     generate((Level.STRESS,), 6, out=tmp_path / "c")
@@ -140,6 +141,14 @@ def test_stress_vectors_are_drawn_from_the_seed_and_keep_to_what_is_certain(tmp_
     assert first.keys() == contents(tmp_path / "c").keys()
     assert first != contents(tmp_path / "c")
     assert lint(tmp_path / "a") == []
+
+
+def test_a_large_stream_fills_ten_mebibytes_and_decodes() -> None:
+    assert max(stress.LARGE) == 10 << 20
+    recipe = stress.large_recipe(stress.LARGE.index(10 << 20))
+    stream = recipe.stream(DEFAULT_SEED)
+    assert 0.95 * (10 << 20) < len(stream) <= 10 << 20
+    assert len(decode(stream).parameters) > 100
 
 
 def test_a_recipe_whose_stream_is_refused_is_an_error() -> None:
