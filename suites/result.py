@@ -1,6 +1,8 @@
 """What a run found (``results.json``, the same bytes wherever it runs) and how it went (``run.json``)."""
 
+import base64
 import hashlib
+import zlib
 from collections import Counter
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -21,6 +23,8 @@ RESULTS_FILE: Final = "results.json"
 RUN_FILE: Final = "run.json"
 RESULTS_BYTES: Final = 1 << 30
 MESSAGE_LENGTH: Final = 500
+KEPT_BYTES: Final = 1 << 14
+"""The output of a failing case is kept in ``run.json`` up to so many bytes, deflated, for `explain`."""
 
 
 class ResultsError(NNCError):
@@ -292,7 +296,8 @@ class Results(Frozen):
 class CaseLog(Frozen):
     """How one case went: seconds of wall and CPU time, the process tree's peak resident bytes, what the decoder said.
 
-    ``detail`` is the decoder's own message, ``stderr`` the end of its standard error, ``left_behind`` how many processes it left.
+    ``detail`` is the decoder's own message, ``stderr`` the end of its standard error, ``left_behind`` how many processes it left,
+    ``output`` the tensors that a failing case gave, where they are small: see `kept_output`.
     """
 
     seconds: float
@@ -301,6 +306,23 @@ class CaseLog(Frozen):
     detail: str = ""
     stderr: str = ""
     left_behind: int = 0
+    output: str = ""
+
+    @property
+    def kept_output(self) -> bytes | None:
+        """The tensors of a failing case as a ``.safetensors`` file; None where none are kept. Raises `ResultsError`."""
+        if not self.output:
+            return None
+        try:
+            return zlib.decompressobj().decompress(base64.b64decode(self.output), KEPT_BYTES)
+        except (ValueError, zlib.error) as error:
+            raise ResultsError(f"the output that is kept of a case cannot be read: {error}") from None
+
+    def keeping(self, output: bytes) -> "CaseLog":
+        """This log with the tensors of a failing case (a ``.safetensors`` file), unless they take more than `KEPT_BYTES`."""
+        if len(output) > KEPT_BYTES:
+            return self
+        return self.model_copy(update={"output": base64.b64encode(zlib.compress(output, 9)).decode()})
 
 
 NO_LOG: Final = CaseLog(seconds=0.0, cpu_seconds=0.0, peak_bytes=0)

@@ -1,0 +1,77 @@
+"""From a failing case to what must be wrong: the causes that do what the decoder does, and the elements that they concern."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from nnc_conformance.reference.syntax.elements import clause_of
+from nnc_conformance.storage.suite_folder import StoredVector
+from nnc_conformance.suites.diagnosis.cause import Cause
+from nnc_conformance.suites.diagnosis.panel import panel
+from nnc_conformance.suites.diagnosis.ranking import Ranked, Ranking, candidates, rank
+from nnc_conformance.suites.diagnosis.trying import Memory
+from nnc_conformance.suites.locate import located
+from nnc_conformance.suites.result import CaseResult, Located
+
+SHOWN: Final = 3
+"""So many causes are named."""
+HEARD: Final = 8
+"""So many places in the decoder have a say in which element it is."""
+SHARP: Final = 4
+"""The power of its fit with which a cause speaks for its element."""
+SUSPECTED: Final = 0.25
+"""What the first suspect of the whole run adds to its element, the best cause counting its fit."""
+
+
+@dataclass(frozen=True)
+class Blamed:
+    """An element that is likely to be what the decoder gets wrong, with its weight among those named, 0..1."""
+
+    element: str
+    clause: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What was found out: the case, the likeliest causes, the elements to look at, the suspects by the whole run, and all that was tried."""
+
+    case: CaseResult
+    causes: tuple[Ranked, ...]
+    elements: tuple[Blamed, ...]
+    suspects: Located | None
+    ranking: Ranking
+
+
+def explain(
+    cases: Sequence[CaseResult],
+    vectors: Mapping[str, StoredVector],
+    asked: CaseResult,
+    *,
+    causes: Sequence[Cause],
+    memory: Memory,
+    seconds: float,
+    told: Callable[[int, int], None] = lambda done, of: None,
+) -> Explanation:
+    """Explains the failing case ``asked`` from all ``cases`` of its decoder; ``vectors`` by id, ``seconds`` to try ``causes`` in.
+
+    Raises `SuiteError` or `ModelError` where a vector cannot be read.
+    """
+    own = [case for case in cases if case.decoder == asked.decoder]
+    chosen = panel(own, vectors, asked.vector)
+    ranking = rank(candidates(causes, chosen), chosen, memory, seconds=seconds, told=told)
+    suspects = next(iter(located(own, vectors)), None)
+    best = tuple(ranking.places(SHOWN))
+    return Explanation(asked, best, blamed(ranking.places(HEARD), suspects), suspects, ranking)
+
+
+def blamed(places: Sequence[Ranked], suspects: Located | None) -> tuple[Blamed, ...]:
+    """The elements that causes speak for, each by its fit, and the suspects of the whole run; the likeliest first."""
+    weights: dict[str, float] = {}
+    for one in places:
+        weights[one.cause.element] = weights.get(one.cause.element, 0.0) + one.fit**SHARP
+    for suspect in suspects.named if suspects is not None else ():
+        weights[suspect.element] = weights.get(suspect.element, 0.0) + SUSPECTED * suspect.score / len(suspects.named if suspects else ())
+    total = sum(weights.values())
+    found = [Blamed(name, clause_of(name), round(weight / total, 3)) for name, weight in weights.items() if total]
+    return tuple(sorted(found, key=lambda one: -one.weight))
