@@ -7,7 +7,7 @@ import numpy as np
 
 from nnc_conformance.generator.coverage.choices import PARAMETER_TYPES
 from nnc_conformance.generator.coverage.classes import classes_of, float_classes
-from nnc_conformance.generator.coverage.events import entropy_values
+from nnc_conformance.generator.coverage.events import engine_events, entropy_values
 from nnc_conformance.reference.syntax.branches import Branch
 from nnc_conformance.reference.syntax.context import Unit
 from nnc_conformance.reference.syntax.recorder import RecordedCodeword, record
@@ -18,6 +18,8 @@ MASKS = {"compressed_parameter_types": {f"with {name}": bit for name, bit in PAR
 """Elements whose bits mean something each."""
 CONSEQUENCES = {"nnr_unit_size", "IvlOffset", "cabac_offset_list", "bit_offset_delta1", "bit_offset_delta2"}
 """Elements whose amount follows from all that stands in the stream, and so tells nothing."""
+LPS_RANGE_TABLE = "lps_range_table"
+"""Stands among the elements: a coder may be at fault in an entry of its table."""
 
 
 @dataclass
@@ -73,6 +75,10 @@ class _Meter:
         if codeword is None:
             return
         bins = codeword.trace.events
+        for key in engine_events(bins):
+            if key.subject.startswith(LPS_RANGE_TABLE):
+                row, column = key.subject.removeprefix(LPS_RANGE_TABLE).strip(), key.case.partition(",")[0]
+                self._take(LPS_RANGE_TABLE, [f"{row}, {column}"])
         starts = [*codeword.trace.first_events, len(bins)]
         for number, coding in enumerate(codeword.codings[: len(starts) - 1]):
             own = bins[starts[number] : starts[number + 1]]

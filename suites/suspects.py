@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
 from nnc_conformance.suites.result import Located, Suspect
-from nnc_conformance.suites.spectrum import Extent, Spectrum
+from nnc_conformance.suites.spectrum import LPS_RANGE_TABLE, Extent, Spectrum
 
 Flags = npt.NDArray[np.bool_]
 
+TABLE_CLAUSE: Final = "10"
 NAMED: Final = 5
 """So many suspects are named at least, where there are so many, and all that fit as well as the first."""
 FEW: Final = 16
@@ -41,7 +42,7 @@ class Trait:
 
 def traits(spectra: Sequence[Spectrum]) -> Iterator[Trait]:
     """Yields the traits by which the vectors can be told apart, the plainest of an element first, the elements in the registry's order."""
-    for element in ELEMENTS:
+    for element in (*ELEMENTS, LPS_RANGE_TABLE):
         extents = [spectrum.get(element) for spectrum in spectra]
         if any(extents):
             yield from _traits_of(element, extents)
@@ -95,7 +96,7 @@ def locate(decoder: str, spectra: Sequence[Spectrum], failing: Sequence[bool]) -
     named = tuple(
         Suspect(
             element=trait.element,
-            clause=clause_of(trait.element),
+            clause=clause_of(trait.element) if trait.element in ELEMENTS else TABLE_CLAUSE,
             what=trait.what,
             score=round(score, 3),
             failing=int((trait.vectors & fails).sum()),

@@ -44,6 +44,8 @@ def judged(names: Sequence[str], level: Level, output: Path) -> Results:
     output.mkdir()
     words = f"{sys.executable} {HERE / 'decoder.py'}"
     tomls = [support.decoder_toml(output, name, "worker", f"{words} {name}") for name in names]
+    if level is Level.CORE:
+        tomls.append(str(HERE.with_name("one_wrong_entry") / "decoder.toml"))
     return run(suite_of(level), support.decoders(*tomls), output, levels=[level], options=RunOptions(jobs=2))
 
 
@@ -75,6 +77,11 @@ def test_a_fault_is_caught_and_its_element_named(results: dict[str, Results], na
     (found,) = (one for one in results[bug.level].located if one.decoder == name)
     assert {one.element for one in found.named} & set(bug.elements), str(found)
     assert len(found.named) <= bug.alike
+
+
+def test_a_wrong_entry_of_a_table_is_laid_to_the_table(results: dict[str, Results]) -> None:
+    (found,) = (one for one in results["core"].located if one.decoder == "one-wrong-entry")
+    assert [one.element for one in found.named] == ["lps_range_table"]
 
 
 def test_reports_name_the_element(results: dict[str, Results], folder: Path) -> None:
