@@ -38,6 +38,7 @@ TOPICS: Final = (
     "broken_headers",
     "broken_payloads",
     "broken_topologies",
+    "boundaries",
 )
 """The modules beside this one; each has its ``RECIPES``."""
 
