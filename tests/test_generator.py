@@ -130,6 +130,17 @@ def test_other_levels_stay_as_they_are(tmp_path: Path, use: Use) -> None:
         generate((Level.INFERRED,), out=tmp_path)
 
 
+def test_a_vector_that_changes_its_level_leaves_nothing_behind(tmp_path: Path, use: Use) -> None:
+    use(small_recipe("a", [1]))
+    generate((Level.CORE,), out=tmp_path)
+    use(small_recipe("a", [1], Level.FULL))
+    manifest = generate((Level.CORE, Level.FULL), out=tmp_path)
+    assert [(entry.id, entry.level, entry.revision) for entry in manifest.vectors] == [("a", Level.FULL, 2)]
+    assert manifest.retired == ()
+    assert not (tmp_path / "core" / "a").exists()
+    assert lint(tmp_path) == []
+
+
 def test_stress_vectors_are_drawn_from_the_seed_and_keep_to_what_is_certain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "STRESS_VECTORS", 20)
     monkeypatch.setattr(stress, "LARGE", (100_000,))
