@@ -54,22 +54,18 @@ FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     "quantization.reconstruction": ("step_size", "codebook_values", "products", "exact_products", "convert", "to_integers"),
     "payload": (
         "coded_parts", "coding_of", "expected_entry_points", "DataUnitDecoder.tensors", "DataUnitDecoder._parts",
-        "DataUnitDecoder._values", "DataUnitDecoder._codeword", "DataUnitDecoder._check_end", "DataUnitDecoder._check_entry_points",
-        "mapped",
+        "DataUnitDecoder._values", "DataUnitDecoder._codeword", "DataUnitDecoder._check_end", "mapped",
     ),
     "decoder": (
-        "TopologyShapes._shapes", "shapes_in", "inflate", "Decoding.open_topology", "Decoding.open_quantization", "Decoding._inflated",
-        "Decoding.take", "Decoding.take_data", "decode",
+        "inflate", "Decoding.open_quantization", "Decoding._inflated", "Decoding.take", "Decoding.take_data", "decode",
     ),
-    "topology.onnx": ("parameter_shapes", "_wanted"),
-    "topology.nnef": ("parameter_shapes",),
-    "topology.tensors": ("shape", "has_data", "is_stripped"),
 }  # fmt: skip
 """The functions that a decode runs, by module.
 
 Left out: what names a place for a message, what records or traces, what only an encoder runs, how a broken rule is told (that it is
-looked for is mutated where it is), and what makes values that no output depends on (the numbers of performance maps, the bits of masks);
-that these are read, and how many, is mutated where it is said.
+looked for is mutated where it is), what a topology tells of dimensions (only disputed vectors rest on it, and a decoder that fails in it
+refuses them, as one of their choices does), and what makes values that no output depends on (the numbers of performance maps, the bits
+of masks); that these are read, and how many, is mutated where it is said.
 """
 
 UNHEARD_CALLS: Final[dict[str, frozenset[int]]] = {
@@ -77,6 +73,7 @@ UNHEARD_CALLS: Final[dict[str, frozenset[int]]] = {
     "code_bin": frozenset({1}),
     "uae_v": frozenset({2}),
     "iae_v": frozenset({2}),
+    "quant_param": frozenset({2, 3}),
     "code_bypass": frozenset(),
     "fail": frozenset(),
     "record": frozenset(),
@@ -100,7 +97,7 @@ _UNHEARD_NAMES: Final = frozenset(
     {
         "ELEMENT", "INDEX", "FAILED_ELEMENT", "FAILED_BIT", "EVENTS", "trace", "before", "observer", "detail", "path", "pieces", "element",
         "unit", "unit_type", "r", "w", "self", "inner", "start", "spent", "most", "elements", "in_time", "within", "fault", "wanted",
-        "given", "units", "context", "index", "reports",
+        "given", "units", "context", "index", "reports", "coder", "registers", "plain",
     }
 )  # fmt: skip
 """A statement that assigns to nothing but these is not mutated: messages, traces and places rest on them, no output."""

@@ -136,8 +136,6 @@ syntax.structures.data_unit INT32_MAX codebook_delta_right
 syntax.structures.parameter_sets NNR_QSU mps_quantization_method_flags
 syntax.structures.parameter_sets NNR_QCB mps_quantization_method_flags
 syntax.structures.parameter_sets FIRST_EDITION_PROFILE general_profile_idc
-syntax.structures.topology NNR_TPL_NNEF topology_storage_format
-syntax.structures.topology NNR_TPL_ONNX topology_storage_format
 syntax.structures.topology NNR_TPL_PRUN topology_storage_format
 syntax.structures.topology NNR_TPL_REFLIST topology_storage_format
 syntax.structures.topology RAW topology_compression_format

@@ -5,6 +5,7 @@ from nnc_conformance.generator.facts import INT32_FORMAT
 from nnc_conformance.generator.negative import broken, cut_within, header_of, payload_of, unit_bytes
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.broken_units import pieces
+from nnc_conformance.generator.recipes.ids import block_named
 from nnc_conformance.generator.recipes.partial_data import split
 from nnc_conformance.generator.recipes.topology import reference_list
 from nnc_conformance.generator.recipes.units import small
@@ -42,6 +43,14 @@ def empty_set() -> list[Values]:
     return split(opening(), payload_of(small(), cabac_codeword=b""), [0])
 
 
+def other_ids() -> list[Values]:
+    """A BLOCK in two pieces, the second of which names its bias otherwise."""
+    *before, whole = block_named("w", "b")
+    *rest, last = split(before, whole, [3])
+    ids = last["nnr_unit_header"]["topology_elements_ids_list"]
+    return [*rest, header_of(last, topology_elements_ids_list={**ids, "topology_elem_id_list": ["w", "c"]})]
+
+
 RECIPES = (
     Recipe(
         "ndu-format-int-default-ends",
@@ -68,6 +77,8 @@ RECIPES = (
     broken("partial-order", "other-dimensions", "A set whose headers differ in a dimension",
            "A decoder that compares single elements of the headers only.", "partial_data_counter",
            [*pieces(2)[:3], header_of(pieces(2)[-1], tensor_dimensions=[7])]),
+    broken("partial-order", "other-ids", "A set whose headers differ in a list of ids",
+           "A decoder that compares single elements of the headers only.", "partial_data_counter", other_ids()),
     broken("cabac-end", "empty-set", "A set of partial data without a byte of payload",
            "A decoder that finds no piece for the fault's place.", "cabac_codeword", empty_set()),
 )  # fmt: skip
