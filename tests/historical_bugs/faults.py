@@ -29,11 +29,6 @@ BUGS = {
         ("cabac_offset_list", "bit_offset_delta1", "scan_order"),
         (NO_ENTRY_POINT_CHECK, ("entropy.plain:quant_tensor", RESET, f"if first == 0:\n            {RESET}")),
     ),
-    "range-not-forced": HistoricalBug(
-        "The interval is not narrowed to 256 at the start of a block row.",
-        ("IvlCurrRange", "cabac_offset_list", "bit_offset_delta1", "scan_order"),
-        (NO_ENTRY_POINT_CHECK, ("entropy.plain:quant_tensor", "if area.rows > height:", "if False:")),
-    ),
     "entry-state-ignored": HistoricalBug(
         "Block rows are entered at their entry points with stateId 0, whatever dq_state_list says.",
         ("dq_state_list",),
@@ -51,14 +46,6 @@ BUGS = {
             ),
         ),
     ),
-    "blocks-too-large": HistoricalBug(
-        "The blocks of a scan order are twice as large as they are.",
-        ("scan_order", "cabac_offset_list", "bit_offset_delta1"),
-        (
-            ("entropy.coding:TensorCoding.area", "4 << self.scan_order", "8 << self.scan_order"),
-            ("syntax.structures.data_unit:block_rows", "4 << scan_order", "8 << scan_order"),
-        ),
-    ),
     "products-in-binary64": HistoricalBug(
         "Products of index and step size are given out in binary64.",
         ("qp_delta", "codebook_present_flag", "mps_quantization_parameter", "nnr_compressed_data_unit_payload_type"),
@@ -66,11 +53,6 @@ BUGS = {
             ("quantization.reconstruction:products", "(numbers.astype(np.float64) * step).astype(np.float32)", "numbers * step"),
             ("quantization.reconstruction:products", "numbers.astype(np.float32) * np.float32(step)", "numbers * step"),
         ),
-    ),
-    "density-not-shifted": HistoricalBug(
-        "The quotient of qp and 2^qp_density is not lowered by qp_density.",
-        ("mps_qp_density",),
-        (("quantization.reconstruction:step_size", "(qp >> qp_density) - qp_density)", "(qp >> qp_density))"),),
     ),
     "density-of-2-bits": HistoricalBug(
         "qp_density is kept in two bits.",
@@ -93,11 +75,6 @@ BUGS = {
         ("qp_delta",),
         (("payload:DataUnitDecoder._values", "quantization_parameter + tensor.qp_delta", "quantization_parameter"),),
     ),
-    "qp-delta-unsigned": HistoricalBug(
-        "qp_delta is read as an unsigned number.",
-        ("qp_delta",),
-        (("entropy.plain:iae_v", "coded - ((coded >> (bits - 1)) << bits)", "coded"),),
-    ),
     "layer-set-ignored": HistoricalBug(
         "The parameters of an NNR_LPS are read, and those of the NNR_MPS used.",
         ("lps_quantization_parameter", "lps_qp_density", "lps_quantization_method_flags"),
@@ -107,11 +84,6 @@ BUGS = {
         "The parameter sets of the contexts are read last context first.",
         ("shift_parameter_ids",),
         (("entropy.plain:shift_parameter_ids", "range(layout.flag)", "range(layout.flag - 1, -1, -1)"),),
-    ),
-    "sets-one-too-low": HistoricalBug(
-        "The three bits that choose a parameter set are taken for its number, not for its number less one.",
-        ("shift_parameter_ids",),
-        (("entropy.plain:shift_parameter_ids", "1 + uae_v", "uae_v"),),
     ),
     "big-endian-floats": HistoricalBug(
         "Raw binary32 numbers are read most significant byte first.",
@@ -224,17 +196,6 @@ BUGS = {
             ),
         ),
     ),
-    "dimensions-of-1-dropped": HistoricalBug(
-        "Dimensions of 1 are dropped.",
-        ("tensor_dimensions",),
-        (
-            (
-                "payload:DataUnitDecoder.tensors",
-                "part.id, values.reshape(part.dimensions)",
-                "part.id, values.reshape([d for d in part.dimensions if d > 1])",
-            ),
-        ),
-    ),
     "at-most-8-dimensions": HistoricalBug(
         "There is room for 8 dimensions.",
         ("count_tensor_dimensions",),
@@ -250,11 +211,6 @@ BUGS = {
         "Dependent quantization doubles a negative index as a positive one.",
         ("dq_flag",),
         (("entropy.plain:doubled", "(state_id & 1 if quant > 0 else -(state_id & 1))", "(state_id & 1)"),),
-    ),
-    "state-by-doubled-value": HistoricalBug(
-        "stateId moves by the parity of the doubled value in place of the index's.",
-        ("dq_flag",),
-        (("entropy.plain:quant_block_row", "state_trans[state_id, quant & 1]", "state_trans[state_id, value & 1]"),),
     ),
     "unary-length-less-one": HistoricalBug(
         "cabac_unary_length_minus1 is taken for the length.",
@@ -276,11 +232,6 @@ BUGS = {
         "Indexes are kept in 16 bits.",
         ("abs_remainder", "abs_level_greater_x2"),
         (("entropy.plain:quant_block_row", "indexes[place] = value", "indexes[place] = (value + 32768) % 65536 - 32768"),),
-    ),
-    "short-prefix": HistoricalBug(
-        "The prefix of a remainder ends after 8 bins.",
-        ("abs_remainder", "abs_level_greater_x2"),
-        (("entropy.plain:quant_param", "rem_bits < MAX_PREFIX", "rem_bits < 8"),),
     ),
     "latin-1-ids": HistoricalBug(
         "Ids are taken for Latin-1.",
