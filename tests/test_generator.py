@@ -20,6 +20,7 @@ from onnx import load_model_from_string
 from nnc_conformance.generator import sources, stress
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.editing import with_bits, with_element
+from nnc_conformance.generator.formatting import format_suite
 from nnc_conformance.generator.generate import GenerateError, generate
 from nnc_conformance.generator.lint import lint
 from nnc_conformance.generator.making import RecipeError, decoded_or_none, make
@@ -35,7 +36,7 @@ from nnc_conformance.reference.interpretation import Interpretation, MapEntries,
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
 from nnc_conformance.storage import canonical_json
-from nnc_conformance.storage.suite_folder import load_suite, write_manifest, write_vector
+from nnc_conformance.storage.suite_folder import SuiteError, load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import MANIFEST_FILE, Level, Vector
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -231,6 +232,28 @@ def test_lint_finds_stray_files_and_text_that_is_not_canonical(tmp_path: Path) -
     assert messages(root).splitlines() == ["manifest.json: manifest.json is not canonical JSON", "core/a/notes.txt: belongs to no vector"]
 
 
+def test_what_is_not_canonical_is_formatted_and_keeps_what_it_says(tmp_path: Path) -> None:
+    made = make(small_recipe("a", [1]), DEFAULT_SEED)
+    root = suite_of(tmp_path, made.vector, files=dict(made.files))
+    good = contents(root)
+    assert format_suite(root) == []
+    for name in (MANIFEST_FILE, "core/a/vector.json"):
+        (root / name).write_text(json.dumps(json.loads(good[name]), indent=7))
+    assert format_suite(root) == [root / MANIFEST_FILE, root / "core/a/vector.json"]
+    assert contents(root) == good
+    assert lint(root) == []
+
+
+def test_what_is_no_vector_is_not_formatted(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match="has no manifest"):
+        format_suite(tmp_path)
+    made = make(small_recipe("a", [1]), DEFAULT_SEED)
+    root = suite_of(tmp_path, made.vector, files=dict(made.files))
+    (root / "core" / "a" / "vector.json").write_text("{}")
+    with pytest.raises(SuiteError, match=r"core/a/vector\.json"):
+        format_suite(root)
+
+
 def test_lint_finds_a_change_without_a_new_revision(tmp_path: Path) -> None:
     before = write_manifest(tmp_path, [make(small_recipe(name, [1]), DEFAULT_SEED).vector for name in "abc"], retired=("old",))
     made = [make(small_recipe(name, [number]), DEFAULT_SEED) for number, name in enumerate("ab", 1)]
@@ -250,6 +273,9 @@ def test_the_lint_command_says_what_it_found(tmp_path: Path) -> None:
     code = "from nnc_conformance.cli.main import main; main()"
     good = subprocess.run([sys.executable, "-c", code, "lint", str(root)], capture_output=True, text=True, check=False)
     assert (good.returncode, good.stdout) == (0, "nothing found\n")
+    (root / MANIFEST_FILE).write_text(json.dumps(json.loads((root / MANIFEST_FILE).read_text())))
+    mended = subprocess.run([sys.executable, "-c", code, "lint", "--format", str(root)], capture_output=True, text=True, check=False)
+    assert (mended.returncode, mended.stdout) == (0, f"formatted: {root / MANIFEST_FILE}\nnothing found\n")
     (root / "core" / "stray").touch()
     bad = subprocess.run([sys.executable, "-c", code, "lint", str(root)], capture_output=True, text=True, check=False)
     assert (bad.returncode, bad.stdout) == (1, "core/stray: belongs to no vector\n1 findings\n")
