@@ -29,6 +29,8 @@ COMMANDS: Final[dict[str, str]] = {
     "lint": "lint",
     "report": "report",
     "diff": "diff",
+    "explain": "explain",
+    "shrink": "shrink",
     "coverage": "coverage",
     "mutation": "mutation",
     "certify": "certify",

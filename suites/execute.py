@@ -50,12 +50,13 @@ class Executor:
             result = not_executed(vector, decoder, Outcome.UNSUPPORTED, unsupported_message(missing))
             return result, NO_LOG
         stream = stored.read(vector.stream)
-        executions = [self._decode(decoder, stream) for _ in range(self._setup.repeat)]
+        executions = [self.decode(decoder, stream) for _ in range(self._setup.repeat)]
         expectation = expectation_of(stored)
         result = judge(vector, decoder, expectation, executions)
         return result.model_copy(update={"accuracy": _accuracy(vector, expectation, executions[0])}), _log(result, executions[0])
 
-    def _decode(self, decoder: DecoderSpec, stream: bytes) -> Execution:
+    def decode(self, decoder: DecoderSpec, stream: bytes) -> Execution:
+        """Gives one stream to a decoder; raises `AbandonedError` when nobody waits any more."""
         if decoder.kind is Kind.COMMAND:
             self.close()
             folder = self._fresh_folder()

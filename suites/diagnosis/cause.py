@@ -39,9 +39,9 @@ class Cause:
         return (self.mutant.module, self.mutant.function, *(self.mutant.lines or ()))
 
     @property
-    def compiled(self) -> bool:
-        """Whether it is tried with the compiled kernel."""
-        return self.mutant is not None and self.mutant.kind is Kind.TABLE
+    def in_turn(self) -> bool:
+        """Whether it is code, which can be put in force and taken back."""
+        return self.mutant is None or self.mutant.kind is Kind.CODE
 
     def may_show(self, reach: Reach) -> bool:
         """Whether a decode that meets ``reach`` meets one of its lines."""

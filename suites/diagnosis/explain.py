@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+from numpy.typing import NDArray
 
 from nnc_conformance.reference.syntax.elements import clause_of
 from nnc_conformance.storage.suite_folder import StoredVector
 from nnc_conformance.suites.diagnosis.cause import Cause
+from nnc_conformance.suites.diagnosis.onset import Onset, onset
 from nnc_conformance.suites.diagnosis.panel import panel
 from nnc_conformance.suites.diagnosis.ranking import Ranked, Ranking, candidates, rank
 from nnc_conformance.suites.diagnosis.trying import Memory
+from nnc_conformance.suites.execute import expectation_of
 from nnc_conformance.suites.locate import located
 from nnc_conformance.suites.result import CaseResult, Located
 
@@ -19,6 +23,8 @@ HEARD: Final = 8
 """So many places in the decoder have a say in which element it is."""
 SHARP: Final = 4
 """The power of its fit with which a cause speaks for its element."""
+LATER: Final = 0.9
+"""By what each further place counts less."""
 SUSPECTED: Final = 0.25
 """What the first suspect of the whole run adds to its element, the best cause counting its fit."""
 
@@ -34,9 +40,14 @@ class Blamed:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What was found out: the case, the likeliest causes, the elements to look at, the suspects by the whole run, and all that was tried."""
+    """What was found out of ``case``.
+
+    ``onset``: where it goes wrong; ``causes``: the likeliest; ``elements`` to look at, the likeliest first; ``suspects`` by the whole
+    run; ``ranking``: all that was tried.
+    """
 
     case: CaseResult
+    onset: Onset | None
     causes: tuple[Ranked, ...]
     elements: tuple[Blamed, ...]
     suspects: Located | None
@@ -48,6 +59,7 @@ def explain(
     vectors: Mapping[str, StoredVector],
     asked: CaseResult,
     *,
+    output: Mapping[str, NDArray[Any]] | None = None,
     causes: Sequence[Cause],
     memory: Memory,
     seconds: float,
@@ -55,21 +67,23 @@ def explain(
 ) -> Explanation:
     """Explains the failing case ``asked`` from all ``cases`` of its decoder; ``vectors`` by id, ``seconds`` to try ``causes`` in.
 
-    Raises `SuiteError` or `ModelError` where a vector cannot be read.
+    ``output``: what the decoder gave for it, where that is at hand. Raises `SuiteError` or `ModelError` where a vector cannot be read.
     """
     own = [case for case in cases if case.decoder == asked.decoder]
     chosen = panel(own, vectors, asked.vector)
     ranking = rank(candidates(causes, chosen), chosen, memory, seconds=seconds, told=told)
     suspects = next(iter(located(own, vectors)), None)
     best = tuple(ranking.places(SHOWN))
-    return Explanation(asked, best, blamed(ranking.places(HEARD), suspects), suspects, ranking)
+    stored = vectors[asked.vector]
+    found = onset(asked, stored.read(stored.vector.stream), expectation_of(stored).tensors, output)
+    return Explanation(asked, found, best, blamed(ranking.places(HEARD), suspects), suspects, ranking)
 
 
 def blamed(places: Sequence[Ranked], suspects: Located | None) -> tuple[Blamed, ...]:
     """The elements that causes speak for, each by its fit, and the suspects of the whole run; the likeliest first."""
     weights: dict[str, float] = {}
-    for one in places:
-        weights[one.cause.element] = weights.get(one.cause.element, 0.0) + one.fit**SHARP
+    for number, one in enumerate(places):
+        weights[one.cause.element] = weights.get(one.cause.element, 0.0) + one.fit**SHARP * LATER**number
     for suspect in suspects.named if suspects is not None else ():
         weights[suspect.element] = weights.get(suspect.element, 0.0) + SUSPECTED * suspect.score / len(suspects.named if suspects else ())
     total = sum(weights.values())

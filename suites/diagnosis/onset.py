@@ -1,7 +1,10 @@
 """The onset of a failure: the first symbol of the stream at which the decoder must have gone wrong, and what stands around it."""
 
+from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from math import prod
 from typing import Any, Final
 
@@ -128,16 +131,11 @@ def _unenforced(stream: bytes) -> Onset | None:
 
 
 def _before(stream: bytes, byte: int) -> tuple[TraceLine, ...]:
-    """The last elements that the reference reads up to a byte."""
-    lines: list[TraceLine] = []
-    try:
-        for line in trace(stream):
-            if line.byte > byte:
-                break
-            lines.append(line)
-    except StreamError:
-        pass
-    return tuple(lines[-2 * AROUND - 1 :])
+    """The last elements and bins that the reference reads up to a byte."""
+    lines: deque[TraceLine] = deque(maxlen=2 * AROUND + 1)
+    with suppress(StreamError):
+        lines.extend(line for line in takewhile(lambda line: line.byte <= byte, trace(stream, bins=True)))
+    return tuple(lines)
 
 
 def _refused(case: CaseResult, stream: bytes) -> Onset | None:

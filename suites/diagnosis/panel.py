@@ -70,9 +70,9 @@ def panel(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector], aske
     probes = [(Probe(case, reach), symptom_of(result)) for case, reach, result in zip(made, found, wanted, strict=True)]
     probes.sort(key=lambda pair: (pair[0].reach.cost, pair[0].case.id))
     failing = [pair for pair in probes if pair[1].wrong]
-    cheap = [pair for pair in failing if pair[0].reach.cost <= MOST_LINES] or failing[:1]
+    cheap = _affordable(failing, FAILING // 2)
     first = [pair for pair in cheap if pair[0].case.id == asked]
-    passing = [pair for pair in probes if not pair[1].wrong and pair[0].reach.cost <= MOST_LINES]
+    passing = _affordable([pair for pair in probes if not pair[1].wrong], PASSING // 2)
     shared = shared_lines([probe for probe, _ in failing])
     return Panel(
         (*first, *_apart([pair for pair in cheap if pair not in first], FAILING - len(first))),
@@ -84,6 +84,12 @@ def panel(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector], aske
 
 def _stream(stored: StoredVector) -> bytes:
     return stored.read(stored.vector.stream)
+
+
+def _affordable(pairs: Sequence[tuple[Probe, Symptom]], least: int) -> list[tuple[Probe, Symptom]]:
+    """The cases that are not too costly, the cheapest first; ``least`` at any cost."""
+    within = sum(probe.reach.cost <= MOST_LINES for probe, _ in pairs)
+    return list(pairs[: max(within, least)])
 
 
 def _apart(pairs: Sequence[tuple[Probe, Symptom]], count: int) -> list[tuple[Probe, Symptom]]:

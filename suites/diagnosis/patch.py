@@ -3,6 +3,8 @@
 import inspect
 import re
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any, Final
@@ -48,18 +50,33 @@ def lines_of(edit: Edit) -> tuple[int, int]:
     return start, start + text.count("\n")
 
 
-def apply(edits: tuple[Edit, ...]) -> None:
-    """Makes the edits; for a process of its own, in which there is no other decoder from then on."""
+def patched_code(edits: tuple[Edit, ...]) -> list[tuple[FunctionType, CodeType]]:
+    """The functions that the edits change, each with its code as it is then."""
     sources: dict[tuple[str, str], str] = {}
     for edit in edits:
         key = (edit.module, edit.function)
-        function = function_of(*key)
-        source = sources.get(key) or inspect.getsource(function)
+        source = sources.get(key) or inspect.getsource(function_of(*key))
         if source.count(edit.old) != 1:
             raise ValueError(f"{edit.old!r} does not stand once in {edit.module}.{edit.function}")
         sources[key] = source.replace(edit.old, edit.new)
-    for (module, name), source in sources.items():
-        function = function_of(module, name)
+    changed = []
+    for key, source in sources.items():
+        function = function_of(*key)
         plain = re.sub(r"\A(@.*\n)+", "", textwrap.dedent(source))
         whole = compile(plain, function.__code__.co_filename, "exec", dont_inherit=True)
-        function.__code__ = next(part for part in whole.co_consts if isinstance(part, CodeType) and part.co_name == function.__name__)
+        code = next(part for part in whole.co_consts if isinstance(part, CodeType) and part.co_name == function.__name__)
+        changed.append((function, code))
+    return changed
+
+
+@contextmanager
+def in_force(changed: list[tuple[FunctionType, CodeType]]) -> Iterator[None]:
+    """The functions have other code for a time; for a process of its own, in which nothing of the decoder is compiled."""
+    before = [(function, function.__code__) for function, _ in changed]
+    try:
+        for function, code in changed:
+            function.__code__ = code
+        yield
+    finally:
+        for function, code in before:
+            function.__code__ = code

@@ -5,7 +5,7 @@ geometric mean of the number of these and the number of cases that the cause fai
 does in each failing case and passes every passing one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from time import monotonic
@@ -20,6 +20,8 @@ FIRST: Final = 2
 """Every cause is tried on so many failing cases,"""
 FINALISTS: Final = 120
 """and so many, those that are most like the decoder there, on the whole panel."""
+TOGETHER: Final = 40
+"""So many causes are tried before the clock is looked at."""
 SHARE: Final = 0.6
 """The part of the time in which all causes are tried first."""
 
@@ -75,25 +77,33 @@ def rank(
     """Tries causes in order until ``seconds`` are over (what ``memory`` knows costs nothing), the best on the whole panel; ranks these."""
     start = monotonic()
     first = panel.failing[:FIRST]
+    probes = [probe for probe, _ in first]
+    whole = [probe for probe, _ in (*panel.failing, *panel.passing)]
     alike: list[tuple[float, Cause]] = []
     left = 0
-    for number, cause in enumerate(causes):
-        probes = [probe for probe, _ in first]
-        if monotonic() >= start + SHARE * seconds and not all(memory.knows(cause, probe) for probe in probes):
-            left += 1
+    for some in _batches(causes):
+        if monotonic() >= start + SHARE * seconds and not all(memory.knows(cause, probe) for cause in some for probe in probes):
+            left += len(some)
             continue
-        made = memory.of(cause, probes)
-        alike.append((sum(likeness(seen, own) for (_, seen), own in zip(first, made, strict=True)), cause))
-        told(number + 1, len(causes))
-    finalists = sorted((one for one in alike if one[0] > 0), key=lambda one: -one[0])[:FINALISTS]
-    ranked = []
-    for _, cause in finalists:
+        memory.learn(some, probes)
+        for cause in some:
+            made = memory.of(cause, probes)
+            alike.append((sum(likeness(seen, own) for (_, seen), own in zip(first, made, strict=True)), cause))
+        told(len(alike), len(causes))
+    finalists = [cause for fit, cause in sorted(alike, key=lambda one: -one[0])[:FINALISTS] if fit > 0]
+    ranked: list[Ranked] = []
+    for some in _batches(finalists):
         if ranked and monotonic() >= start + seconds:
-            left += 1
+            left += len(some)
             continue
-        ranked.append(_fit(cause, panel, memory))
+        memory.learn(some, whole)
+        ranked += [_fit(cause, panel, memory) for cause in some]
     ranked.sort(key=lambda one: (-round(one.fit, 6), -one.same, one.cause.mutant is not None, one.cause.id))
     return Ranking(tuple(ranked), len(causes) - left, left)
+
+
+def _batches(causes: Sequence[Cause]) -> Iterator[Sequence[Cause]]:
+    return (causes[start : start + TOGETHER] for start in range(0, len(causes), TOGETHER))
 
 
 def _fit(cause: Cause, panel: Panel, memory: Memory) -> Ranked:

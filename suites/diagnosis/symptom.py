@@ -11,7 +11,9 @@ DIGITS: Final = 16
 
 SAME_OUTPUT: Final = 1.0
 SAME_REFUSAL: Final = 0.9
-"""Of two refusals of one good stream for a reason of one category, or whose reason one decoder does not tell."""
+"""Of two refusals of one good stream whose reason or place one decoder does not tell."""
+OTHER_PLACE: Final = 0.75
+"""Of two refusals for a reason of one category at different places."""
 SAME_ENDING: Final = 0.6
 """Of two decoders that both refuse, die or take too long, for different reasons; or both accept what must be refused, differently."""
 OTHER_ENDING: Final = 0.25
@@ -88,8 +90,9 @@ def likeness(seen: Symptom, made: Symptom) -> float:
         told = seen.category and made.category
         if told and seen.category != made.category:
             return SAME_ENDING
-        placed = None not in (seen.byte, made.byte)
-        return SAME_OUTPUT if told and placed and (seen.unit, seen.byte) == (made.unit, made.byte) else SAME_REFUSAL
+        if not told or None in (seen.byte, made.byte):
+            return SAME_REFUSAL
+        return SAME_OUTPUT if (seen.unit, seen.byte) == (made.unit, made.byte) else OTHER_PLACE
     if seen.outcome in BROKEN:
         return SAME_REFUSAL
     if seen.output == made.output and (seen.topology == made.topology or not seen.topology):

@@ -2,18 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
+from itertools import groupby, takewhile
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any, Final
 
-from nnc_conformance.generator.mutants.mutant import Mutant
+from nnc_conformance.generator.mutants.code import live_function, mutated_code
+from nnc_conformance.generator.mutants.mutant import Kind
 from nnc_conformance.generator.mutants.places import FUNCTIONS, source_of
 from nnc_conformance.generator.mutants.reach import Reach
 from nnc_conformance.generator.mutants.running import Decode, Ending, MutatedChild
 from nnc_conformance.suites.diagnosis.cause import Cause
-from nnc_conformance.suites.diagnosis.patch import apply
+from nnc_conformance.suites.diagnosis.patch import in_force, patched_code
 from nnc_conformance.suites.diagnosis.symptom import UNREADABLE, Difference, Symptom, symptom_of
 from nnc_conformance.suites.mutation.cases import Case, judged
 from nnc_conformance.suites.outcomes import Outcome
@@ -42,41 +46,60 @@ class Probe:
         return frozenset((module, line) for module, lines in self.reach.lines.items() for line in lines)
 
 
-def _work(cause: Cause, probes: Sequence[Probe], decode: Decode) -> Iterator[Symptom]:
-    """In the child: what the faulty decoder does with each case."""
-    if cause.edits:
-        apply(cause.edits)
-    for probe in probes:
-        result = judged(probe.case, decode(probe.case.stream, False, probe.seconds))
-        yield UNREADABLE if result is None else symptom_of(result)
+def _code_of(cause: Cause) -> list[tuple[FunctionType, CodeType]]:
+    """The functions that a cause changes, with their other code; none for a mutant of a table or constant."""
+    if cause.mutant is None:
+        return patched_code(cause.edits)
+    return [(live_function(cause.mutant), mutated_code(cause.mutant.id))] if cause.mutant.kind is Kind.CODE else []
 
 
-def symptoms(cause: Cause, probes: Sequence[Probe]) -> Iterator[Symptom]:
-    """What a decoder with ``cause`` does with each case, in order; what breaks its process is a crash or a timeout of that case."""
-    mutant: Mutant | None = cause.mutant
-    left = list(probes)
+def _seen(decode: Decode, probe: Probe) -> Symptom:
+    """What the decoder of this process does with a case."""
+    result = judged(probe.case, decode(probe.case.stream, False, probe.seconds))
+    return UNREADABLE if result is None else symptom_of(result)
+
+
+Job = tuple[Cause, Probe]
+
+
+def symptoms(jobs: Iterable[Job]) -> Iterator[tuple[Cause, Probe, Symptom]]:
+    """What a decoder with each cause does with each case, in order; what breaks its process is a crash or a timeout of that case.
+
+    Causes that are code take turns in one child.
+    """
+    left = deque(jobs)
     while left:
-        now = list(left)
-        with MutatedChild(mutant, lambda decode, now=now: _work(cause, now, decode), seconds=max(one.seconds for one in now)) as child:
+        first = left[0][0]
+        turn = list(takewhile(lambda job, first=first: job[0].in_turn if first.in_turn else job[0] is first, left))  # type: ignore[misc]
+        mutant = None if first.in_turn else first.mutant
+        with MutatedChild(mutant, lambda decode, turn=turn: _turns(decode, turn), seconds=max(job[1].seconds for job in turn)) as child:  # type: ignore[misc]
+            done = 0
             for symptom in child.results():
-                left.pop(0)
-                yield symptom
-            hung = child.ended.ending is Ending.HUNG
-        if left:
-            left.pop(0)
-            yield Symptom(Outcome.TIMEOUT if hung else Outcome.CRASH)
+                yield (*left.popleft(), symptom)
+                done += 1
+            outcome = Outcome.TIMEOUT if child.ended.ending is Ending.HUNG else Outcome.CRASH
+        if done < len(turn):
+            yield (*left.popleft(), Symptom(outcome))
+
+
+def _turns(decode: Decode, jobs: Sequence[Job]) -> Iterator[Symptom]:
+    """In the child: each cause put in force for its cases."""
+    for _, own in groupby(jobs, key=lambda job: job[0].id):
+        first, *rest = own
+        with in_force(_code_of(first[0])):
+            for _, probe in (first, *rest):
+                yield _seen(decode, probe)
 
 
 def simulated(cause: Cause, probes: Sequence[Probe]) -> list[CaseResult]:
     """What a run would say of a decoder with ``cause`` on each case that it gets through."""
 
     def work(decode: Decode) -> Iterator[CaseResult | None]:
-        if cause.edits:
-            apply(cause.edits)
-        for probe in probes:
-            yield judged(probe.case, decode(probe.case.stream, False, probe.seconds))
+        with in_force(_code_of(cause)):
+            for probe in probes:
+                yield judged(probe.case, decode(probe.case.stream, False, probe.seconds))
 
-    with MutatedChild(cause.mutant, work, seconds=max(one.seconds for one in probes)) as child:
+    with MutatedChild(None if cause.in_turn else cause.mutant, work, seconds=max(one.seconds for one in probes)) as child:
         return [result for result in child.results() if result is not None]
 
 
@@ -91,14 +114,15 @@ class Memory:
 
     def of(self, cause: Cause, probes: Sequence[Probe]) -> list[Symptom]:
         """What a decoder with ``cause`` does with each case."""
-        keys = [(_key(cause), _digest(probe.case.stream)) for probe in probes]
-        missing = [(key, probe) for key, probe in zip(keys, probes, strict=True) if key not in self._known]
-        if missing:
-            found = symptoms(cause, [probe for _, probe in missing])
-            new = {key: symptom for (key, _), symptom in zip(missing, found, strict=True)}
-            self._known.update(new)
-            self._write(new)
-        return [self._known[key] for key in keys]
+        self.learn([cause], probes)
+        return [self._known[_key(cause), _digest(probe.case.stream)] for probe in probes]
+
+    def learn(self, causes: Sequence[Cause], probes: Sequence[Probe]) -> None:
+        """Tries what is not known yet of some causes, together, which is quicker than one by one."""
+        jobs = [(cause, probe) for cause in causes for probe in probes if not self.knows(cause, probe)]
+        new = {(_key(cause), _digest(probe.case.stream)): symptom for cause, probe, symptom in symptoms(jobs)}
+        self._known.update(new)
+        self._write(new)
 
     def knows(self, cause: Cause, probe: Probe) -> bool:
         """Whether it need not be tried."""

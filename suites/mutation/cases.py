@@ -87,9 +87,9 @@ def load_cases(levels: Collection[Level] = LEVELS, root: Path | None = None) -> 
     return tuple(cases)
 
 
-def judged(case: Case, outcome: MutantOutcome) -> CaseResult | None:
-    """What a run says of a decoder that does this with the vector; None where it gives arrays that no tensor file holds."""
-    execution = Execution(
+def execution_of(outcome: MutantOutcome) -> Execution:
+    """A mutant's outcome as that of a decoder under test."""
+    return Execution(
         _ENDINGS[outcome.ending],
         tensors=outcome.parameters,
         topology=outcome.topology or None,
@@ -97,8 +97,12 @@ def judged(case: Case, outcome: MutantOutcome) -> CaseResult | None:
         unit=outcome.unit,
         byte=outcome.byte,
     )
+
+
+def judged(case: Case, outcome: MutantOutcome) -> CaseResult | None:
+    """What a run says of a decoder that does this with the vector; None where it gives arrays that no tensor file holds."""
     try:
-        return judge(case.vector, DECODER, case.expectation, (execution,))
+        return judge(case.vector, DECODER, case.expectation, (execution_of(outcome),))
     except (ModelError, ValueError, TypeError):
         return None
 
