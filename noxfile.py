@@ -123,8 +123,12 @@ def train(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def agreement(session: nox.Session) -> None:
-    """Ten thousand made and as many damaged streams through two decoders that share no code; in the tests' own environment."""
-    arguments = ("-q", "-n", "2", "tests/test_two_decoders.py", *session.posargs)
+    """Ten thousand made and as many damaged streams through two decoders that share no code, and made tensors through both kernels.
+
+    In the tests' own environment.
+    """
+    kernels = "tests/test_entropy_codeword.py::test_both_kernels_decode_what_both_encoded"
+    arguments = ("-q", "-n", "2", "tests/test_two_decoders.py", kernels, *session.posargs)
     session.run(sys.executable, "-m", "pytest", *arguments, env={"NNC_MADE_STREAMS": "10000"})
 
 
