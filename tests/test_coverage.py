@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -60,15 +61,15 @@ PAGE = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
 LEVELS = {"core": Standing.CERTIFIED, "disputed": Standing.DISPUTED, "inferred": Standing.INFERRED}
 
 
-@pytest.fixture(scope="module")
-def levels() -> dict[str, Coverage]:
-    """The published levels, each measured by itself."""
-    return {level: cover(find_streams([VECTORS / level])) for level in LEVELS}
+@cache
+def covered(level: str) -> Coverage:
+    """A published level, measured by itself."""
+    return cover(find_streams([VECTORS / level]))
 
 
-@pytest.fixture(scope="module")
-def core(levels: dict[str, Coverage]) -> Coverage:
-    return levels["core"]
+@pytest.fixture
+def core() -> Coverage:
+    return covered("core")
 
 
 @pytest.mark.parametrize("kind", CERTIFIED)
@@ -111,17 +112,17 @@ def test_the_page_has_the_figures_of_core(core: Coverage) -> None:
 
 
 @pytest.mark.parametrize("level", ["disputed", "inferred"])
-def test_the_other_levels_meet_their_own_goals(levels: dict[str, Coverage], level: str) -> None:
-    own = Coverage({name: one for which in ("core", level) for name, one in levels[which].streams.items() if not one.error})
+def test_the_other_levels_meet_their_own_goals(level: str) -> None:
+    own = Coverage({name: one for which in ("core", level) for name, one in covered(which).streams.items() if not one.error})
     for kind in Kind:
         tally = own.tally(kind, LEVELS[level])
         assert tally.reached == tally.reachable
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_no_good_stream_meets_what_is_called_unreachable(levels: dict[str, Coverage], level: str) -> None:
+def test_no_good_stream_meets_what_is_called_unreachable(level: str) -> None:
     unreachable = {key for key, goal in catalogue().items() if goal.unreachable}
-    for name, measured in levels[level].streams.items():
+    for name, measured in covered(level).streams.items():
         assert measured.error or not unreachable & measured.counts.keys(), name
 
 
@@ -131,9 +132,9 @@ def least_magnitude(key: Key) -> int:
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_every_vector_has_the_bytes_and_elements_that_its_values_need(levels: dict[str, Coverage], level: str) -> None:
+def test_every_vector_has_the_bytes_and_elements_that_its_values_need(level: str) -> None:
     held = 0
-    for name, measured in ((name, measured) for name, measured in levels[level].streams.items() if not measured.error):
+    for name, measured in ((name, measured) for name, measured in covered(level).streams.items() if not measured.error):
         files = [path for path in (VECTORS / level / name).iterdir() if path.name != VECTOR_FILE]
         size = sum(path.stat().st_size for path in files)
         elements = sum(times for key, times in measured.counts.items() if key.kind is Kind.ELEMENT)
