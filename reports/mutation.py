@@ -5,23 +5,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from nnc_conformance.generator.mutants.mutant import MEANINGS, UNCERTIFIED_ELEMENTS, UNCERTIFIED_FUNCTIONS, Mutant, Operator
+from nnc_conformance.generator.mutants.reach import COSTLY
 from nnc_conformance.reports.markdown import code
 from nnc_conformance.suites.mutation.cases import KILLS, Kill
 from nnc_conformance.suites.mutation.score import PASS_MARK, Score, Tally
-from nnc_conformance.suites.mutation.trying import COSTLY
 
 HEADINGS: Final = ("made", "killed", "of them by category alone", "equivalent", "survived", "score")
 
 _INTRODUCTION: Final = f"""\
-Made by `nnc-conformance mutation --matrix`. A mutant is the reference decoder with one seeded bug. It is tried on the vectors whose
-decoding runs the changed statement, in a child process, with the readable kernel uncompiled (mutants of the coder's tables: compiled, the
-tables being arguments). A good vector kills it by any bit, type, shape or name that differs, by a refusal, a crash or a hang. A bad vector
-is given to the strict mutant and to the lenient one; it kills as the suite fails a decoder (tensors from a `must` stream, other tensors
-than the stated ones from a `may` stream, a crash, a hang), and, since the mutant says why it refuses, by a refusal of another category.
-Kills of the last kind alone are counted by themselves: a decoder without categories would not be caught by them.
+Made by `nnc-conformance mutation` (with `--matrix`, each mutant is tried on every vector). A mutant is the reference decoder with one
+seeded bug. It is tried on the vectors whose decoding runs the changed statement, in a child process, with the readable kernel uncompiled
+(mutants of the coder's tables: compiled, the tables being arguments). A good vector kills it by any bit, type, shape or name that
+differs, by a refusal, a crash or a hang. A bad vector is given to the strict mutant and to the lenient one; it kills as the suite fails a
+decoder (tensors from a `must` stream, other tensors than the stated ones from a `may` stream, a crash, a hang), and, since the mutant
+says why it refuses, by a refusal of another category. Kills of the last kind alone are counted by themselves: a decoder without
+categories would not be caught by them.
 
 The score is of vectors of core and negative. A mutant of what is disputed or inferred, on which no vector of these levels may rest,
-counts as killed by a vector of level disputed or inferred too. At least {PASS_MARK:.0%} of the mutants that are not equivalent have to be killed."""
+counts as killed by a vector of level disputed or inferred too. At least {PASS_MARK:.0%} of the mutants that are not equivalent have to
+be killed."""
 
 
 def cells(tally: Tally) -> tuple[str, ...]:
@@ -113,7 +115,7 @@ def _by_vector(score: Score, *, matrix: bool) -> str:
         f"Every vector was tried on every mutant whose statement it runs, but for those that run more than {COSTLY:,} lines of the "
         "uncompiled decoder, which were tried on mutants of tables alone."
         if matrix
-        else "Each mutant was tried up to its first kill, the cheapest vectors first."
+        else "Each mutant was tried up to its first kill that is none by category, the cheapest vectors first."
     )
     rows = []
     for vector, ids in sorted(killed.items()):

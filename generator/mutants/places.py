@@ -36,7 +36,7 @@ FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "syntax.structures.topology": (
         "nnr_topology_unit_header", "nnr_quantization_unit_header", "nnr_topology_unit_payload", "nnr_quantization_unit_payload",
-        "payload_rules", "data_string", "topology_elements_ids_list", "referenced", "nnr_pruning_topology_container", "pruned_element",
+        "payload_rules", "topology_elements_ids_list", "referenced", "nnr_pruning_topology_container", "pruned_element",
         "bit_mask",
     ),
     "syntax.structures.data_unit": (
