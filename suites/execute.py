@@ -53,7 +53,7 @@ class Executor:
         executions = [self.decode(decoder, stream) for _ in range(self._setup.repeat)]
         expectation = expectation_of(stored)
         result = judge(vector, decoder, expectation, executions)
-        return result.model_copy(update={"accuracy": _accuracy(vector, expectation, executions[0])}), _log(result, executions[0])
+        return result.model_copy(update={"accuracy": _accuracy(vector, decoder, expectation, executions[0])}), _log(result, executions[0])
 
     def decode(self, decoder: DecoderSpec, stream: bytes) -> Execution:
         """Gives one stream to a decoder; raises `AbandonedError` when nobody waits any more."""
@@ -132,11 +132,15 @@ def _log(result: CaseResult, execution: Execution) -> CaseLog:
     return execution.log.keeping(dump_safetensors(tensors))
 
 
-def _accuracy(vector: Vector, expectation: Expectation, execution: Execution) -> tuple[AccuracyRow, ...]:
-    """Returns what the vector's network, if it names one, answers; nothing where there is nothing to put into it."""
+def _accuracy(vector: Vector, decoder: DecoderSpec, expectation: Expectation, execution: Execution) -> tuple[AccuracyRow, ...]:
+    """Returns what the vector's network, if it names one, answers; nothing where there is nothing to put into it.
+
+    The parameters of a decoder that declares ``topology`` go into the graph that it gave out.
+    """
     if vector.network is None or expectation.tensors is None or expectation.topology is None or execution.tensors is None:
         return ()
-    return accuracy(vector.network, expectation.topology, expectation.tensors, execution.tensors)
+    given = execution.topology if "topology" in decoder.capabilities else None
+    return accuracy(vector.network, expectation.topology, expectation.tensors, execution.tensors, decoded_topology=given)
 
 
 def expectation_of(stored: StoredVector) -> Expectation:
