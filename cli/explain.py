@@ -1,5 +1,6 @@
 """``explain``: from a failing case to the line of the standard that the decoder gets wrong."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,6 +34,7 @@ def command(
     cache: Annotated[
         Path | None, typer.Option("--cache", metavar="F", help="Keep here what causes do, and start from it.", show_default=False)
     ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Causes at once.")] = os.cpu_count() or 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Explain a failing case: the first symbol that is wrong, the bins around it, the element and clause, and the likeliest causes.
@@ -68,7 +70,7 @@ def command(
         found,
         output=tensors,
         causes=list(all_causes().values()),
-        memory=Memory(cache),
+        memory=Memory(cache, jobs=jobs),
         seconds=budget,
         told=_tell,
     )

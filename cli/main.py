@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, str]] = {
     "diff": "diff",
     "explain": "explain",
     "shrink": "shrink",
+    "fuzz": "fuzz",
     "coverage": "coverage",
     "mutation": "mutation",
     "certify": "certify",

@@ -34,18 +34,18 @@ def command(
     from nnc_conformance.storage.vector import STREAM_FILE
     from nnc_conformance.suites.decoders.load import load_decoder
     from nnc_conformance.suites.diagnosis.asking import asking
-    from nnc_conformance.suites.diagnosis.filing import file_vectors, vector_of
+    from nnc_conformance.suites.diagnosis.filing import file_vector, vector_of
     from nnc_conformance.suites.diagnosis.naming import id_of
-    from nnc_conformance.suites.diagnosis.shrink import shrink
+    from nnc_conformance.suites.diagnosis.shrink import judge_of, shrink
     from nnc_conformance.suites.invocation import limits_of
 
     file = stream / STREAM_FILE if stream.is_dir() else stream
     data = file.read_bytes()
     spec = load_decoder(decoder)
     with asking(spec, limits_of(time_limit, None)) as ask:
-        found = shrink(data, ask, seconds=budget, tries=tries)
+        found = shrink(data, judge_of(ask), seconds=budget, tries=tries)
     own = id_of(name or f"shrunk-{stream.stem}")
-    (vector,) = file_vectors(output, [vector_of(found.stream, own, found.failure, spec.name)])
+    vector = file_vector(output, vector_of(found.stream, own, found.failure, spec.name))
     folder = output / vector.level / vector.id
     if as_json:
         told = {

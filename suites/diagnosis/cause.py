@@ -1,12 +1,17 @@
 """What may be the cause of a failure: a seeded bug of the catalogue of mutants, or a named fault."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from nnc_conformance.generator.mutants.catalogue import all_mutants
 from nnc_conformance.generator.mutants.mutant import MEANINGS, Kind, Mutant
 from nnc_conformance.generator.mutants.reach import Reach
 from nnc_conformance.reference.syntax.elements import clause_of
+from nnc_conformance.suites.diagnosis.causes import FAULTS
 from nnc_conformance.suites.diagnosis.patch import Edit, lines_of
+
+VAGUE: Final = (("decoder", "nnr_unit_type"), ("payload", "cabac_codeword"), ("syntax.", "nnr_unit_size"))
+"""Modules (by how they begin) with the element that the catalogue of mutants gives code in them that is about none in particular."""
 
 Lines = tuple[str, int, int]
 """A module below the reference, with the first and last of some lines of its source."""
@@ -39,6 +44,11 @@ class Cause:
         return (self.mutant.module, self.mutant.function, *(self.mutant.lines or ()))
 
     @property
+    def vague(self) -> bool:
+        """Whether its code is about no element in particular: what the failing streams have in common says more."""
+        return self.mutant is not None and any(self.mutant.module.startswith(begin) and self.element == name for begin, name in VAGUE)
+
+    @property
     def in_turn(self) -> bool:
         """Whether it is code, which can be put in force and taken back."""
         return self.mutant is None or self.mutant.kind is Kind.CODE
@@ -65,9 +75,11 @@ def named_cause(name: str, sentence: str, element: str, edits: tuple[Edit, ...])
     return Cause(name, sentence, element, clause_of(element), "named", where, lines, edits=edits)
 
 
+def named_causes() -> dict[str, Cause]:
+    """The named faults as causes, by name."""
+    return {fault.name: named_cause(fault.name, fault.sentence, fault.element, fault.edits) for fault in FAULTS}
+
+
 def all_causes() -> dict[str, Cause]:
     """Every cause by id: the named faults, then all mutants."""
-    from nnc_conformance.suites.diagnosis.causes import FAULTS
-
-    named = {fault.name: named_cause(fault.name, fault.sentence, fault.element, fault.edits) for fault in FAULTS}
-    return named | {mutant.id: cause_of_mutant(mutant) for mutant in all_mutants().values()}
+    return named_causes() | {mutant.id: cause_of_mutant(mutant) for mutant in all_mutants().values()}

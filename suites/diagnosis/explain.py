@@ -1,12 +1,13 @@
 """From a failing case to what must be wrong: the causes that do what the decoder does, and the elements that they concern."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from nnc_conformance.reference.syntax.elements import clause_of
+from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
 from nnc_conformance.storage.suite_folder import StoredVector
 from nnc_conformance.suites.diagnosis.cause import Cause
 from nnc_conformance.suites.diagnosis.onset import Onset, onset
@@ -25,8 +26,10 @@ SHARP: Final = 4
 """The power of its fit with which a cause speaks for its element."""
 LATER: Final = 0.9
 """By what each further place counts less."""
-SUSPECTED: Final = 0.25
-"""What the first suspect of the whole run adds to its element, the best cause counting its fit."""
+SUSPECTED: Final = 0.2
+"""What the first suspects of the whole run have to say at least, the best cause counting its fit; they get the more the worse that is."""
+VAGUELY: Final = 0.2
+"""The part of its say that a cause keeps for its own element where its code is about none in particular; the suspects get the rest."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,17 @@ def explain(
 
 def blamed(places: Sequence[Ranked], suspects: Located | None) -> tuple[Blamed, ...]:
     """The elements that causes speak for, each by its fit, and the suspects of the whole run; the likeliest first."""
-    weights: dict[str, float] = {}
+    weights: dict[str, float] = defaultdict(float)
+    best = max((one.fit for one in places), default=0.0)
+    for_suspects = SUSPECTED + 1.0 - best
+    named = [suspect for suspect in (suspects.named if suspects is not None else ()) if suspect.element in ELEMENTS]
     for number, one in enumerate(places):
-        weights[one.cause.element] = weights.get(one.cause.element, 0.0) + one.fit**SHARP * LATER**number
-    for suspect in suspects.named if suspects is not None else ():
-        weights[suspect.element] = weights.get(suspect.element, 0.0) + SUSPECTED * suspect.score / len(suspects.named if suspects else ())
+        say = one.fit**SHARP * LATER**number
+        own = VAGUELY if one.cause.vague and named else 1.0
+        weights[one.cause.element] += own * say
+        for_suspects += (1.0 - own) * say
+    for suspect in named:
+        weights[suspect.element] += for_suspects * suspect.score / len(named)
     total = sum(weights.values())
-    found = [Blamed(name, clause_of(name), round(weight / total, 3)) for name, weight in weights.items() if total]
-    return tuple(sorted(found, key=lambda one: -one.weight))
+    ordered = sorted(weights.items(), key=lambda one: -one[1])
+    return tuple(Blamed(name, clause_of(name), round(weight / total, 3)) for name, weight in ordered if total)

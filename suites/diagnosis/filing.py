@@ -1,6 +1,5 @@
 """A stream on which a decoder fails as a vector ready to file: a suite folder that a run takes."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -10,8 +9,8 @@ from nnc_conformance.generator.recipe import Description
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.syntax.elements import clause_of
 from nnc_conformance.reference.syntax.rules import RULES
-from nnc_conformance.storage.suite_folder import write_manifest, write_vector
-from nnc_conformance.storage.vector import Level, Vector
+from nnc_conformance.storage.suite_folder import load_suite, write_manifest, write_vector
+from nnc_conformance.storage.vector import MANIFEST_FILE, Level, Vector
 from nnc_conformance.suites.diagnosis.shrink import Failure, reference
 
 DESCRIPTION: Final = "found by its failure on a decoder, and made as small as it goes"
@@ -38,11 +37,9 @@ def vector_of(stream: bytes, name: str, failure: Failure, decoder: str) -> Made:
     return made_of(description, stream)
 
 
-def file_vectors(root: Path, made: Iterable[Made]) -> list[Vector]:
-    """Writes vectors to a suite folder, and its manifest of exactly these; raises `OSError`."""
-    vectors = []
-    for one in made:
-        write_vector(root, one.vector, one.files)
-        vectors.append(one.vector)
-    write_manifest(root, vectors)
-    return vectors
+def file_vector(root: Path, made: Made) -> Vector:
+    """Adds a vector to a suite folder, and to its manifest; one of the same id is replaced. Raises `SuiteError` and `OSError`."""
+    others = [stored.vector for stored in load_suite(root, verify=False).vectors] if (root / MANIFEST_FILE).exists() else []
+    write_vector(root, made.vector, made.files)
+    write_manifest(root, [*(other for other in others if other.id != made.vector.id), made.vector])
+    return made.vector

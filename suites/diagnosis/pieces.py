@@ -128,10 +128,14 @@ def _values(piece: Data) -> Values:
     return data_unit(piece.header, tensors, form=piece.form)
 
 
-def written(pieces: tuple[Piece, ...]) -> bytes | None:
-    """The stream of the pieces; None where they cannot be written as a good stream."""
+def values_of_piece(piece: Piece) -> Values:
+    """The values of its nnr_unit(); raises `EncodeError`, or `ValueError` or `IndexError` for tensors that do not fit the header."""
+    return piece.values if isinstance(piece, Plain) else _values(piece)
+
+
+def written(pieces: tuple[Piece, ...], *, enforce: bool = True) -> bytes | None:
+    """The stream of the pieces; None where they cannot be written (as a good stream, with ``enforce``)."""
     try:
-        units = [piece.values if isinstance(piece, Plain) else _values(piece) for piece in pieces]
-        return write(units)
-    except (NNCError, ValueError, KeyError, IndexError, TypeError):
+        return write([values_of_piece(piece) for piece in pieces], enforce=enforce)
+    except (NNCError, ValueError, KeyError, IndexError, TypeError, OverflowError):
         return None

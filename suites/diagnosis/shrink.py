@@ -92,18 +92,27 @@ def accepted_leniently(stream: bytes) -> bool:
     return True
 
 
+Judge = Callable[[bytes], Failure | None]
+"""How a decoder fails on a stream; None where it does not."""
+
+
+def judge_of(ask: Ask) -> Judge:
+    """The judge of a decoder against the reference."""
+    return lambda stream: failure_of(stream, ask(stream))
+
+
 def shrink(
-    stream: bytes, ask: Ask, *, seconds: float = 60.0, tries: int = 5000, told: Callable[[int, int], None] = lambda size, tries: None
+    stream: bytes, judge: Judge, *, seconds: float = 60.0, tries: int = 5000, told: Callable[[int, int], None] = lambda size, tries: None
 ) -> Shrunk:
     """Shrinks ``stream`` until nothing smaller fails in the same way, or ``seconds`` or ``tries`` are used up.
 
     Raises `ShrinkError` where the decoder does not fail on it, and `ModelError` where its output cannot be compared.
     """
     began = monotonic()
-    failure = failure_of(stream, ask(stream))
+    failure = judge(stream)
     if failure is None:
         raise ShrinkError("the decoder does not fail on this stream")
-    search = _Search(stream, failure, ask, began + seconds, tries, told)
+    search = _Search(stream, failure, judge, began + seconds, tries, told)
     search.run()
     return Shrunk(search.best, failure, search.tried, monotonic() - began)
 
@@ -111,10 +120,10 @@ def shrink(
 class _Search:
     """A greedy search: the first smaller stream that fails in the same way is gone on from."""
 
-    def __init__(self, stream: bytes, failure: Failure, ask: Ask, end: float, tries: int, told: Callable[[int, int], None]) -> None:
+    def __init__(self, stream: bytes, failure: Failure, judge: Judge, end: float, tries: int, told: Callable[[int, int], None]) -> None:
         self.best = stream
         self.tried = 0
-        self._failure, self._ask, self._end, self._most, self._told = failure, ask, end, tries, told
+        self._failure, self._judge, self._end, self._most, self._told = failure, judge, end, tries, told
         self._seen = {stream}
 
     @property
@@ -161,21 +170,16 @@ class _Search:
                 size //= 2
 
     def _take(self, stream: bytes) -> bool:
-        """Whether a stream is smaller, or simpler at the same size, and fails in the same way; it is the best then."""
-        if stream in self._seen or (len(stream), simplicity(stream)) >= (len(self.best), simplicity(self.best)):
+        """Whether a stream is smaller, or of the same size and before the best in order, and fails in the same way; it is the best then."""
+        if stream in self._seen or (len(stream), stream) >= (len(self.best), self.best):
             return False
         self._seen.add(stream)
         self.tried += 1
-        if failure_of(stream, self._ask(stream)) != self._failure:
+        if self._judge(stream) != self._failure:
             return False
         self.best = stream
         self._told(len(stream), self.tried)
         return True
-
-
-def simplicity(stream: bytes) -> int:
-    """Streams of one size are told apart by the number of bits that are 1: fewer are simpler."""
-    return int.from_bytes(stream).bit_count()
 
 
 def without_units(stream: bytes) -> Iterator[bytes]:

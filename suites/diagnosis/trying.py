@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from itertools import groupby, takewhile
@@ -15,11 +16,13 @@ from nnc_conformance.generator.mutants.code import live_function, mutated_code
 from nnc_conformance.generator.mutants.mutant import Kind
 from nnc_conformance.generator.mutants.places import FUNCTIONS, source_of
 from nnc_conformance.generator.mutants.reach import Reach
-from nnc_conformance.generator.mutants.running import Decode, Ending, MutatedChild
+from nnc_conformance.generator.mutants.running import Decode, Ending, MutantOutcome, MutatedChild
+from nnc_conformance.suites.decoders.base import Execution
+from nnc_conformance.suites.diagnosis.asking import Ask
 from nnc_conformance.suites.diagnosis.cause import Cause
 from nnc_conformance.suites.diagnosis.patch import in_force, patched_code
 from nnc_conformance.suites.diagnosis.symptom import UNREADABLE, Difference, Symptom, symptom_of
-from nnc_conformance.suites.mutation.cases import Case, judged
+from nnc_conformance.suites.mutation.cases import Case, execution_of, judged
 from nnc_conformance.suites.outcomes import Outcome
 from nnc_conformance.suites.result import CaseResult
 
@@ -91,6 +94,20 @@ def _turns(decode: Decode, jobs: Sequence[Job]) -> Iterator[Symptom]:
                 yield _seen(decode, probe)
 
 
+def faulty(cause: Cause, seconds: float = 2.0) -> Ask:
+    """A decoder with ``cause`` that can be asked; each stream is decoded in a process of its own, in ``seconds`` of CPU time at most."""
+
+    def ask(stream: bytes) -> Execution:
+        def work(decode: Decode) -> Iterator[MutantOutcome]:
+            with in_force(_code_of(cause)):
+                yield decode(stream, False, seconds)
+
+        with MutatedChild(None if cause.in_turn else cause.mutant, work, seconds=seconds) as child:
+            return execution_of(next(child.results(), child.ended))
+
+    return ask
+
+
 def simulated(cause: Cause, probes: Sequence[Probe]) -> list[CaseResult]:
     """What a run would say of a decoder with ``cause`` on each case that it gets through."""
 
@@ -104,11 +121,12 @@ def simulated(cause: Cause, probes: Sequence[Probe]) -> list[CaseResult]:
 
 
 class Memory:
-    """What causes did with streams: asked once of each, and, with a file, kept there for later questions."""
+    """What causes did with streams: asked once of each, ``jobs`` at once, and, with a file, kept there for later questions."""
 
-    def __init__(self, file: Path | None = None) -> None:
+    def __init__(self, file: Path | None = None, *, jobs: int = 1) -> None:
         self._known: dict[tuple[str, str], Symptom] = {}
         self._file = file
+        self._jobs = jobs
         if file is not None:
             self._read(file)
 
@@ -119,8 +137,13 @@ class Memory:
 
     def learn(self, causes: Sequence[Cause], probes: Sequence[Probe]) -> None:
         """Tries what is not known yet of some causes, together, which is quicker than one by one."""
-        jobs = [(cause, probe) for cause in causes for probe in probes if not self.knows(cause, probe)]
-        new = {(_key(cause), _digest(probe.case.stream)): symptom for cause, probe, symptom in symptoms(jobs)}
+        shares = [
+            [(cause, probe) for cause in causes[share :: self._jobs] for probe in probes if not self.knows(cause, probe)]
+            for share in range(self._jobs)
+        ]
+        with ThreadPoolExecutor(self._jobs) as pool:
+            found = [seen for done in pool.map(lambda share: list(symptoms(share)), shares) for seen in done]
+        new = {(_key(cause), _digest(probe.case.stream)): symptom for cause, probe, symptom in found}
         self._known.update(new)
         self._write(new)
 
