@@ -95,7 +95,6 @@ COSTS: Final[dict[str, Cost]] = {
 """Elements that stand for what a stream or its tensors must hold. An index, a shift and a delta cost by their magnitude."""
 
 AXES: Final[dict[str, int]] = {
-    "count_tensor_dimensions": 0,
     "concatentation_axis_index": 1,
     "shift_index": 1,
     "shift_value": 1,
@@ -120,8 +119,14 @@ def _holds(dimensions: int) -> bool:
     return True
 
 
+PORTABLE_DIMENSIONS: Final = 32
+"""What NumPy holds before its release 2.0: a decoder that gives out its arrays is not to fail core for them."""
+
+
 def beyond_budget(element: str, magnitude: int) -> str:
     """Why no vector of a committed level has an element of that magnitude or a greater one; empty where one may."""
+    if element == "count_tensor_dimensions" and magnitude > PORTABLE_DIMENSIONS:
+        return "NumPy 1 does not hold so many dimensions"
     if element in AXES and magnitude + AXES[element] > most_dimensions():
         return "NumPy does not hold so many dimensions"
     return COSTS[element].excess(magnitude) if element in COSTS else ""

@@ -27,7 +27,6 @@ from nnc_conformance.reference.syntax.walker import Values
 _SETS = ("6 nnr_model_parameter_set", "6 nnr_layer_parameter_set")
 _LISTS = ("6 topology_elements_ids_list",)
 _HEADER = ("6 nnr_compressed_data_unit_header",)
-FEW_DIMENSIONS = 32
 
 
 def method_units(flags: int) -> list[Values]:
@@ -115,23 +114,17 @@ def nameless(*, listed: bool) -> list[Values]:
     return [*opening(), two_parts(("w", "")) if listed else ndu(header(NNR_PT_INT, "", (2,)), Coded([1, -1]))]
 
 
-def few_and_many_dimensions() -> tuple[list[int], list[int]]:
-    """The numbers of dimensions that are wanted: those that NumPy 1 holds too, so that a decoder with it meets them, and the others."""
-    counts = wanted_values("count_tensor_dimensions", "ue(1)")
-    return [count for count in counts if count <= FEW_DIMENSIONS], [count for count in counts if count > FEW_DIMENSIONS]
-
-
 def of_dimensions(count: int) -> Values:
     """A tensor of so many dimensions."""
     return ndu(header(NNR_PT_INT, f"count{count}", (1,) * (count - 1) + (2,)), Coded([count, -1]))
 
 
 def dimension_units() -> list[Values]:
-    """Vectors of each length that is wanted, nearly all zeros, and tensors of each number of dimensions but the highest."""
+    """Vectors of each length that is wanted, nearly all zeros, and tensors of each number of dimensions."""
     units = opening()
     for size in wanted_values("tensor_dimensions", "ue(7)"):
         units.append(ndu(header(NNR_PT_INT, f"size{size}", (size,)), Coded([*([0] * (size - 1)), 1])))
-    return units + list(map(of_dimensions, few_and_many_dimensions()[0]))
+    return units + [of_dimensions(count) for count in wanted_values("count_tensor_dimensions", "ue(1)")]
 
 
 def decomposed_units() -> list[Values]:
@@ -231,16 +224,6 @@ RECIPES = (
             "A decoder that reads dimensions in too few bits, or has room for few.",
         ),
         dimension_units,
-    ),
-    recipe(
-        "ndu-62-dimensions",
-        _HEADER,
-        (
-            "Sixty-one and sixty-two dimensions",
-            "count_tensor_dimensions stands last and first in two code lengths.",
-            "A decoder that keeps its dimensions in an array of 32, or reads their number in too few bits.",
-        ),
-        lambda: opening() + list(map(of_dimensions, few_and_many_dimensions()[1])),
     ),
     recipe(
         "block-dc-code-lengths",
