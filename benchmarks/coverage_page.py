@@ -12,8 +12,10 @@ from pathlib import Path
 from nnc_conformance.generator.coverage.catalogue import catalogue
 from nnc_conformance.generator.coverage.goals import Kind, Standing
 from nnc_conformance.generator.coverage.measure import Coverage
+from nnc_conformance.generator.coverage.selection import core_goals, select
 from nnc_conformance.generator.coverage.streams import cover, find_streams
 from nnc_conformance.generator.generate import generate
+from nnc_conformance.storage.suite_folder import files_of, load_suite
 from nnc_conformance.storage.vector import Level
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +31,30 @@ def row(kind: Kind, standing: Standing, sets: list[Coverage]) -> str:
     return f"| {kind.value} | {' | '.join(cells)} |"
 
 
-def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[Standing, Coverage]) -> str:
+def chosen_for_core(core: Coverage, vectors: Path) -> list[str]:
+    """What the planner makes of core: by goals, then by the bugs that vectors state."""
+    stored = {stored.vector.id: stored.vector for stored in load_suite(vectors, levels={Level.CORE}, verify=False).vectors}
+    sizes = {name: sum(file.size for file in files_of(vector)) for name, vector in stored.items()}
+    found = select(core_goals(core), {name: {vector.catches} for name, vector in stored.items()}, sizes.__getitem__)
+    further = sum(sizes[name] for name in found.superfluous)
+    return [
+        "## What core's vectors are there for",
+        "",
+        "The planner (`generator/planner.py`) chooses among all of core: few vectors, and light ones, that meet every certified goal but",
+        "triples, then few of the others that catch the bugs which those do not name (`generator/coverage/selection.py`).",
+        "",
+        "| vectors of core | number | bytes |",
+        "|---|---|---|",
+        f"| that meet every goal, none of them needlessly | {len(found.for_goals)} | {sum(sizes[name] for name in found.for_goals):,} |",
+        f"| each for a bug that none before it names | {len(found.for_bugs)} | {sum(sizes[name] for name in found.for_bugs):,} |",
+        f"| for a further instance of a bug that one of those names | {len(found.superfluous)} | {further:,} |",
+        "",
+        f"Further instances: {', '.join(f'`{name}`' for name in found.superfluous)}.",
+        "",
+    ]
+
+
+def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[Standing, Coverage], choice: list[str]) -> str:
     """The whole page."""
     lines = [
         "# Coverage",
@@ -54,9 +79,11 @@ def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[Standing, 
                 "",
             )
         ),
+        *choice,
         "## Goals that no good stream meets",
         "",
-        "Each has a reason that is proved again whenever the catalogue is built (`generator/coverage/proofs.py`).",
+        "Each has a reason that is proved again whenever the catalogue is built: from the tables, the structures' source or the decoder",
+        "(`generator/coverage/proofs.py`), or from what the value costs of core's bytes and minute (`generator/coverage/costs.py`).",
         "",
         "| kind | reason | goals |",
         "|---|---|---|",
@@ -89,7 +116,7 @@ def main() -> None:
         Standing.DISPUTED: Coverage({**core.streams, **covered(vectors / "disputed").streams}),
         Standing.INFERRED: Coverage({**core.streams, **covered(vectors / "inferred").streams}),
     }
-    arguments.output.write_text(page(core, full, covered(PEER), others), encoding="utf-8")
+    arguments.output.write_text(page(core, full, covered(PEER), others, chosen_for_core(core, vectors)), encoding="utf-8")
 
 
 if __name__ == "__main__":

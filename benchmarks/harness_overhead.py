@@ -8,7 +8,8 @@ answers, for the command one that starts it and waits. What is left is the sandb
 reading and comparing the tensors, the journal and the progress.
 
 A round is the median over the cases; rounds of both loops alternate, and the median and the best round are printed. On a machine that does
-other things the best round says more. Exit code 1 where the median overhead of in-tree or worker passes the limit.
+other things the best round says more. What a case takes in the harness, the decoding included, bounds the overhead from above, however
+slow the bare loop was. Exit code 1 where the median overhead of in-tree or worker passes the limit.
 """
 
 import argparse
@@ -70,7 +71,7 @@ def bare(suite: Suite, decoder: DecoderSpec) -> float:
 
 def worker_loop(decoder: DecoderSpec, streams: Sequence[Path], folder: Path) -> float:
     """Asks a worker to decode each stream; the first is not measured."""
-    process = subprocess.Popen(decoder.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    process = subprocess.Popen(decoder.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True)
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(request_line(Start()))

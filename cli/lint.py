@@ -12,6 +12,7 @@ def command(
         Path | None,
         typer.Option("--against", metavar="DIR", help="An earlier state of the suite, whose revisions must have risen where it changed."),
     ] = None,
+    reformat: Annotated[bool, typer.Option("--format", help="First bring vector.json and manifest.json into canonical form.")] = False,
 ) -> int:
     """Check a suite: form, hashes, revisions, levels, and that every expected output is what the reference decodes today.
 
@@ -19,9 +20,12 @@ def command(
 
     Example: nnc-conformance lint vectors
     """
+    from nnc_conformance.generator.formatting import format_suite
     from nnc_conformance.generator.lint import lint
     from nnc_conformance.storage.suite_folder import load_suite
 
+    for path in format_suite(vectors) if reformat else ():
+        typer.echo(f"formatted: {path}")
     before = load_suite(against, levels=(), verify=False).manifest if against is not None else None
     findings = lint(vectors, before)
     for finding in findings:

@@ -20,12 +20,26 @@ def command(
         list[str] | None, typer.Option("--interpretation", metavar="NAME=CHOICE", help="A disputed point's choice; may be repeated.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="F", help="Write a page to look at instead, bins and all.", show_default=False)
+    ] = None,
 ) -> None:
     """Print every element of STREAM: unit, byte.bit, element, descriptor, value, clause.
+
+    The page shows bytes and elements side by side, marks the bits of each, and draws the arithmetic coder over time.
 
     Example: nnc-conformance trace model.nnr --bins
     """
     from nnc_conformance.reference import trace
+
+    if html is not None:
+        from nnc_conformance.reports.trace import build_trace, render_trace
+        from nnc_conformance.storage import atomic
+
+        page = build_trace(stream.name, stream.read_bytes(), interpretation=interpretation_of(interpretation), lenient=lenient)
+        atomic.write_text(html, render_trace(page))
+        typer.echo(str(html))
+        return
 
     for line in trace(stream.read_bytes(), bins=bins, interpretation=interpretation_of(interpretation), lenient=lenient):
         if as_json:

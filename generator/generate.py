@@ -19,8 +19,8 @@ class GenerateError(NNCError):
 def generate(levels: Collection[Level], seed: int = DEFAULT_SEED, jobs: int = 1, *, out: Path) -> Manifest:
     """Writes the vectors of ``levels`` into the suite folder ``out`` and returns its new manifest.
 
-    The manifest already there counts: a vector whose bytes change has its revision bumped, an id that is made no more is retired for
-    good, and the other levels stay as they are. Raises `GenerateError` for an id that is retired or in use at another level;
+    The manifest already there counts: a vector whose bytes or level change has its revision bumped, an id that is made no more is
+    retired for good, and the other levels stay as they are. Raises `GenerateError` for an id that is retired or in use at another level;
     `RecipeError`; `SuiteError` for a suite that is not whole; `OSError`.
     """
     known = known_manifest(out)
@@ -31,11 +31,12 @@ def generate(levels: Collection[Level], seed: int = DEFAULT_SEED, jobs: int = 1,
     vectors = [revised(made, entries.get(made.vector.id)) for made in make_all(ids, seed, jobs)]
     for made in vectors:
         write_vector(out, made.vector, made.files)
-    gone = [entry for entry in known.vectors if entry.level in levels and entry.id not in set(ids)]
-    for entry in gone:
+    made_at = {made.vector.id: made.vector.level for made in vectors}
+    left = [entry for entry in known.vectors if entry.level in levels and made_at.get(entry.id) is not entry.level]
+    for entry in left:
         shutil.rmtree(out / entry.level / entry.id)
     others = load_suite(out, levels={entry.level for entry in kept}, verify=False).vectors if kept else ()
-    retired = {*known.retired, *(entry.id for entry in gone)}
+    retired = {*known.retired, *(entry.id for entry in left if entry.id not in made_at)}
     return write_manifest(out, [*(made.vector for made in vectors), *(stored.vector for stored in others)], retired=retired)
 
 

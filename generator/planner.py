@@ -1,6 +1,7 @@
 """Few that cover all: a greedy set cover, then whatever it made superfluous taken out again."""
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import TypeVar
 
 Goal = TypeVar("Goal", bound=Hashable)
@@ -25,6 +26,17 @@ def plan(wanted: Collection[Goal], candidates: Mapping[str, Collection[Goal]], c
     return _reduced(chosen, offers, costs, list(candidates))
 
 
+def needless(offers: Mapping[str, Collection[Goal]]) -> list[str]:
+    """Names each of which could go by itself: every goal that it meets is met by another."""
+    times = _times(offers.values())
+    return [name for name, goals in offers.items() if all(times[goal] > 1 for goal in goals)]
+
+
+def _times(offers: Iterable[Collection[Goal]]) -> Counter[Goal]:
+    """How many of the offers have each goal."""
+    return Counter(goal for goals in offers for goal in set(goals))
+
+
 def _best(offers: Mapping[str, set[Goal]], gains: dict[str, int], costs: Mapping[str, int], missing: set[Goal]) -> str:
     """The best offer; ``gains`` are upper bounds from before, made exact only where they could matter."""
     best, best_rate = "", 0.0
@@ -39,14 +51,10 @@ def _best(offers: Mapping[str, set[Goal]], gains: dict[str, int], costs: Mapping
 
 def _reduced(chosen: list[str], offers: Mapping[str, set[Goal]], costs: Mapping[str, int], order: list[str]) -> list[str]:
     """The chosen without those that the others make superfluous."""
-    times: dict[Goal, int] = {}
-    for name in chosen:
-        for goal in offers[name]:
-            times[goal] = times.get(goal, 0) + 1
+    times = _times(offers[name] for name in chosen)
     kept = set(chosen)
     for name in sorted(chosen, key=lambda name: -costs[name]):
         if all(times[goal] > 1 for goal in offers[name]):
             kept.remove(name)
-            for goal in offers[name]:
-                times[goal] -= 1
+            times.subtract(offers[name])
     return [name for name in order if name in kept]

@@ -9,6 +9,7 @@ from typing import Final
 from nnc_conformance.generator import stress
 from nnc_conformance.generator.making import Made, made_of, make
 from nnc_conformance.generator.models import MODELS
+from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.catalogue import recipes
 from nnc_conformance.storage.vector import Level
 
@@ -20,7 +21,13 @@ STRESS_VECTORS: Final = 200
 def ids_of(levels: Collection[Level]) -> list[str]:
     """The ids of the vectors of these levels; those of models are encoded anew, and their bytes may differ with the machine."""
     ids = [recipe.id for recipe in (*recipes().values(), *MODELS) if recipe.level in levels]
-    return ids + ([stress.recipe(number).id for number in range(STRESS_VECTORS)] if Level.STRESS in levels else [])
+    return ids + (list(stress_recipes()) if Level.STRESS in levels else [])
+
+
+def stress_recipes() -> dict[str, Recipe]:
+    """Those of level stress by id: many small streams, and a few large ones."""
+    drawn = [*map(stress.recipe, range(STRESS_VECTORS)), *map(stress.large_recipe, range(len(stress.LARGE)))]
+    return {recipe.id: recipe for recipe in drawn}
 
 
 def make_one(vector_id: str, seed: int) -> Made:
@@ -30,7 +37,7 @@ def make_one(vector_id: str, seed: int) -> Made:
         return made_of(models[vector_id], models[vector_id].stream())
     if vector_id in recipes():
         return make(recipes()[vector_id], seed)
-    return make(stress.recipe(int(vector_id.rpartition("-")[2])), seed)
+    return make(stress_recipes()[vector_id], seed)
 
 
 def make_all(ids: Iterable[str], seed: int, jobs: int) -> list[Made]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from nnc_conformance.generator.making import Made, make
 from nnc_conformance.generator.randomness import Numbers
-from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipe import Recipe, write
 from nnc_conformance.generator.stress_units import MOST_IDS, Dice, Drawing, common, data_unit, quantization
 from nnc_conformance.reference.composer import ids_list, layer_parameter_set, model_parameter_set, start_unit, topology_unit
 from nnc_conformance.reference.errors import NNCError
@@ -27,10 +27,14 @@ GRAMMAR: Final = "nnc-stress/1"
 PAYLOADS: Final = {"block": NNR_PT_BLOCK, "float": NNR_PT_FLOAT, "int": NNR_PT_INT, "raw-float": NNR_PT_RAW_FLOAT}
 """Payload types by the capability that each needs."""
 
+LARGE: Final = (1 << 20, 3 << 20, 10 << 20)
+"""Sizes of the large streams, in bytes at most."""
+
 _ALL: Final = frozenset(CAPABILITIES)
 _MOST_UNITS: Final = 5
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCXYZ0123456789._-éλ漢"
 _LONGEST_ID: Final = 20
+_LARGE_ELEMENTS: Final = 1 << 16
 
 
 class StressError(NNCError):
@@ -56,6 +60,34 @@ def recipe(number: int, capabilities: frozenset[str] = _ALL) -> Recipe:
         units=partial(draw, capabilities=capabilities),
         level=Level.STRESS,
     )
+
+
+def large_recipe(number: int) -> Recipe:
+    """The recipe of a stream of as many bytes as `LARGE` tells, or somewhat fewer."""
+    mebibytes = LARGE[number] >> 20
+    return Recipe(
+        id=f"stress-large-{number:05}",
+        title=f"A stream of {mebibytes} MiB of the stress grammar",
+        tests="Data units drawn from the seeded grammar, with tensors of up to 65536 elements, follow one another until it is full.",
+        catches="what shows in many or in large units only: a buffer too small, a state kept from unit to unit, time out of proportion",
+        clauses=("6", "7.3", "9", "10"),
+        units=partial(draw_large, size=LARGE[number]),
+        level=Level.STRESS,
+    )
+
+
+def draw_large(numbers: Numbers, size: int) -> list[Values]:
+    """Draws units as long as the stream keeps within ``size`` bytes."""
+    dice = Dice(numbers)
+    drawing = Drawing(dice, _ALL, quantization(dice), [f"t{number}" for number in range(size >> 6)], most=_LARGE_ELEMENTS)
+    first = [start_unit(**common(dice)), model_parameter_set(drawing.quantization, method_flags=dice.integer(1, 3), **common(dice))]
+    units, written = list(first), len(write(first))
+    while True:
+        unit = data_unit(drawing, PAYLOADS[dice.pick(sorted(PAYLOADS))])
+        written += len(write([*first, unit])) - len(write(first))
+        if written > size:
+            return units
+        units.append(unit)
 
 
 def draw(numbers: Numbers, capabilities: frozenset[str]) -> list[Values]:

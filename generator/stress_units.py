@@ -34,7 +34,7 @@ PARTS: Final = {DC: 1, LS: 1, BN: 4, BI: 1}
 """Ids that each bit of compressed_parameter_types adds to a BLOCK's list."""
 MOST_IDS: Final = 1 + sum(PARTS.values())
 
-_MOST_ELEMENTS: Final = 1200
+MOST_ELEMENTS: Final = 1200
 _MOST_DIMENSIONS: Final = 6
 _MOST_ROWS: Final = 150
 _LARGE_RAW: Final = 8500
@@ -79,13 +79,17 @@ class Dice:
 
 @dataclass
 class Drawing:
-    """A stream being drawn: what it may use, the qp in force, the ids not yet used, the reference list where ids travel as indexes."""
+    """A stream being drawn: what it may use, the qp in force, the ids not yet used, the reference list where ids travel as indexes.
+
+    ``most``: elements of a tensor.
+    """
 
     dice: Dice
     capabilities: frozenset[str]
     quantization: Quantization
     ids: list[str]
     references: tuple[str, ...] | None = None
+    most: int = MOST_ELEMENTS
 
     def may(self, capability: str, one_in: int = 2) -> bool:
         """Draws whether to use a capability, where it may be."""
@@ -119,7 +123,7 @@ def data_unit(drawing: Drawing, payload_type: int) -> Values:
         tensors[part.id], book = _coded(drawing, head, part.dimensions, is_weight=part.is_weight)
         if book is not None:
             head = replace(head, codebook=book)
-    return ndu(head, tensors, form=_form(drawing), **common(drawing.dice))
+    return ndu(head, tensors, form=_form(drawing), **_sized(common(drawing.dice), drawing.most))
 
 
 def _form(drawing: Drawing) -> HeaderForm:
@@ -135,11 +139,11 @@ def _data_format(drawing: Drawing, payload_type: int) -> int | None:
     return _IDENTITY_FORMATS.get(payload_type, _FLOAT32) if drawing.may("data-format", 4) else None
 
 
-def _dimensions(drawing: Drawing, most: int = _MOST_ELEMENTS) -> tuple[int, ...]:
+def _dimensions(drawing: Drawing) -> tuple[int, ...]:
     dice = drawing.dice
     dimensions: list[int] = []
     for _ in range(dice.integer(1, _MOST_DIMENSIONS)):
-        room = most // prod(dimensions)
+        room = drawing.most // prod(dimensions)
         dimensions.append(dice.integer(1, min(room, dice.pick((1, 3, 9, _MOST_ROWS)))))
     return tuple(dimensions)
 
@@ -173,7 +177,7 @@ def _block_header(drawing: Drawing) -> DataUnitHeader:
         rows = dice.pick([n for n in range(1, total + 1) if total % n == 0])
         more |= {
             "g_number_of_rows": rows,
-            "decomposition_rank": dice.integer(1, max(1, min(8, _MOST_ELEMENTS // max(rows, total // rows)))),
+            "decomposition_rank": dice.integer(1, max(1, min(8, MOST_ELEMENTS // max(rows, total // rows)))),
         }
     return _header(drawing, NNR_PT_BLOCK, ids, dimensions, **more)
 
@@ -227,5 +231,5 @@ def _raw(drawing: Drawing) -> Values:
 
 
 def _sized(chosen: dict[str, Any], elements: int) -> dict[str, Any]:
-    """A unit that is too long for a 15-bit size says so."""
-    return chosen | ({"nnr_unit_size_flag": 1} if elements == _LARGE_RAW else {})
+    """A unit that may be too long for a 15-bit size says so."""
+    return chosen | ({"nnr_unit_size_flag": 1} if elements > MOST_ELEMENTS else {})

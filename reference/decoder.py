@@ -73,11 +73,6 @@ def shapes_in(storage_format: int, data: bytes) -> Shapes:
     return TopologyShapes(Topology(storage_format, data)) if storage_format in (NNR_TPL_ONNX, NNR_TPL_NNEF) else {}
 
 
-def topology_shapes(storage_format: int, compression_format: int, data: bytes) -> Shapes:
-    """Tensor dimensions that topology_data tells; raises `PayloadError` for data that does not inflate within the default limits."""
-    return shapes_in(storage_format, inflate(data, DecodeLimits()) if compression_format == DEFLATE else data)
-
-
 def inflate(data: bytes, limits: DecodeLimits) -> bytes:
     """Inflates RFC 1950 data within the limits; raises `PayloadError` (``deflate``) for data that is damaged, cut or too large."""
     most = min(limits.total_bytes, max(limits.inflate_floor, limits.inflate_ratio * len(data)))

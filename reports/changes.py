@@ -14,6 +14,7 @@ class ChangeKind(StrEnum):
     """How a case changed, the worst first."""
 
     BROKEN = "broken"
+    UNSTABLE = "unstable"
     FIXED = "fixed"
     CHANGED = "changed"
     NEW = "new"
@@ -22,6 +23,7 @@ class ChangeKind(StrEnum):
 
 CHANGE_KINDS: Final[dict[ChangeKind, str]] = {
     ChangeKind.BROKEN: "it did not fail, and fails now",
+    ChangeKind.UNSTABLE: "it fails as before, and its repeats differ, now or then",
     ChangeKind.FIXED: "it failed, and does not any more",
     ChangeKind.CHANGED: "its outcome or its output is another",
     ChangeKind.NEW: "it has no earlier result",
@@ -89,4 +91,6 @@ def _kind(old: CaseResult | None, new: CaseResult | None) -> ChangeKind | None:
         return ChangeKind.BROKEN
     if failed and not fails:
         return ChangeKind.FIXED
+    if Outcome.NONDETERMINISTIC in (old.outcome, new.outcome):
+        return ChangeKind.UNSTABLE
     return ChangeKind.CHANGED if (old.outcome, old.output_sha256) != (new.outcome, new.output_sha256) else None

@@ -74,6 +74,7 @@ def _decoders(report: Report) -> list[str]:
         for decoder in report.decoders
     ]
     claims = [f"- False claim: {_plain(claim)}" for decoder in report.decoders for claim in decoder.false_claims]
+    claims += [f"- {code(decoder.info.name)}: {_plain(str(decoder.located))}" for decoder in report.decoders if decoder.located]
     return [_table(headings, rows), *(["\n".join(claims)] if claims else [])]
 
 

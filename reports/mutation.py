@@ -4,24 +4,26 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from nnc_conformance.generator.mutants.mutant import MEANINGS, Mutant, Operator
+from nnc_conformance.generator.mutants.mutant import MEANINGS, UNCERTIFIED_ELEMENTS, UNCERTIFIED_FUNCTIONS, Mutant, Operator
+from nnc_conformance.generator.mutants.reach import COSTLY
 from nnc_conformance.reports.markdown import code
 from nnc_conformance.suites.mutation.cases import KILLS, Kill
 from nnc_conformance.suites.mutation.score import PASS_MARK, Score, Tally
-from nnc_conformance.suites.mutation.trying import COSTLY
 
 HEADINGS: Final = ("made", "killed", "of them by category alone", "equivalent", "survived", "score")
 
 _INTRODUCTION: Final = f"""\
-Made by `nnc-conformance mutation --matrix`. A mutant is the reference decoder with one seeded bug. It is tried on the vectors whose
-decoding runs the changed statement, in a child process, with the readable kernel uncompiled (mutants of the coder's tables: compiled, the
-tables being arguments). A good vector kills it by any bit, type, shape or name that differs, by a refusal, a crash or a hang. A bad vector
-is given to the strict mutant and to the lenient one; it kills as the suite fails a decoder (tensors from a `must` stream, other tensors
-than the stated ones from a `may` stream, a crash, a hang), and, since the mutant says why it refuses, by a refusal of another category.
-Kills of the last kind alone are counted by themselves: a decoder without categories would not be caught by them.
+Made by `nnc-conformance mutation` (with `--matrix`, each mutant is tried on every vector). A mutant is the reference decoder with one
+seeded bug. It is tried on the vectors whose decoding runs the changed statement, in a child process, with the readable kernel uncompiled
+(mutants of the coder's tables: compiled, the tables being arguments). A good vector kills it by any bit, type, shape or name that
+differs, by a refusal, a crash or a hang. A bad vector is given to the strict mutant and to the lenient one; it kills as the suite fails a
+decoder (tensors from a `must` stream, other tensors than the stated ones from a `may` stream, a crash, a hang), and, since the mutant
+says why it refuses, by a refusal of another category. Kills of the last kind alone are counted by themselves: a decoder without
+categories would not be caught by them.
 
-The score is of vectors of core and negative. A mutant of what is inferred of the standard alone, on which no certified vector may rest,
-counts as killed by a vector of level inferred too. At least {PASS_MARK:.0%} of the mutants that are not equivalent have to be killed."""
+The score is of vectors of core and negative. A mutant of what is disputed or inferred, on which no vector of these levels may rest,
+counts as killed by a vector of level disputed or inferred too. At least {PASS_MARK:.0%} of the mutants that are not equivalent have to
+be killed."""
 
 
 def cells(tally: Tally) -> tuple[str, ...]:
@@ -39,11 +41,9 @@ def rows_by_operator(score: Score) -> list[tuple[str, ...]]:
 def page(score: Score, *, matrix: bool) -> str:
     """The page, in Markdown."""
     everything = list(score.mutants.values())
-    standings = [("verified and published facts", False), ("inferred facts", True)]
-    by_standing = [
-        (title, *cells(score.tally([mutant for mutant in everything if score.inferred(mutant) is inferred])))
-        for title, inferred in standings
-    ]
+    standings = [("what nobody disputes", True), ("what is disputed or inferred", False)]
+    groups = [(title, [mutant for mutant in everything if score.certified_fact(mutant) is fact]) for title, fact in standings]
+    by_standing = [(title, *cells(score.tally(found))) for title, found in groups]
     modules = [(code(name), *cells(score.tally(found))) for name, found in _grouped(score, lambda mutant: mutant.module).items()]
     parts = [
         "# Mutation score",
@@ -61,9 +61,11 @@ def page(score: Score, *, matrix: bool) -> str:
         _survivors(score),
         "## Equivalent mutants",
         _argued(score, score.arguments.equivalent),
-        "## Mutants that show in inferred content alone",
-        "Beside those of functions and elements that are inferred as a whole.",
-        _argued(score, score.arguments.inferred),
+        "## Mutants that show in disputed or inferred content alone",
+        "Beside those of these functions and elements as a whole:",
+        "\n".join(f"- {why}: {', '.join(map(code, names))}" for why, names in UNCERTIFIED_FUNCTIONS.items()),
+        f"- elements: {', '.join(map(code, sorted(UNCERTIFIED_ELEMENTS)))}",
+        _argued(score, score.arguments.uncertified),
         "## Which vector kills what",
         _by_vector(score, matrix=matrix),
     ]
@@ -113,7 +115,7 @@ def _by_vector(score: Score, *, matrix: bool) -> str:
         f"Every vector was tried on every mutant whose statement it runs, but for those that run more than {COSTLY:,} lines of the "
         "uncompiled decoder, which were tried on mutants of tables alone."
         if matrix
-        else "Each mutant was tried up to its first kill, the cheapest vectors first."
+        else "Each mutant was tried up to its first kill that is none by category, the cheapest vectors first."
     )
     rows = []
     for vector, ids in sorted(killed.items()):

@@ -1,5 +1,6 @@
 """Geometry of the drawings beside figures: where a tensor differs and how far, and what networks answer."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -104,7 +105,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class NetworkRow:
-    """A network's rows in the plot: its name, where they begin, and the points."""
+    """A network's rows in the plot: its name, with the vector's where several carry it, where they begin, and the points."""
 
     name: str
     y: float
@@ -124,6 +125,7 @@ def accuracy_plot(measured: Sequence[Measured], decoders: Sequence[str]) -> Accu
     """The plot of what networks answer with the original's, the reference's and each decoder's parameters."""
     values = [own.top1 for network in measured for own in (network.original, network.reference, *network.decoded) if own is not None]
     low, step = _scale(min(values, default=1.0))
+    times = Counter(network.network for network in measured)
     rows, y = [], float(ROW_HEIGHT)
     for network in measured:
         sets = [("original", "original", network.original), ("reference", "reference", network.reference)]
@@ -134,7 +136,8 @@ def accuracy_plot(measured: Sequence[Measured], decoders: Sequence[str]) -> Accu
                 agrees = network.reference is None or own.top1 == network.reference.top1
                 below = y + ROW_HEIGHT * (len(dots) + 1)
                 dots.append(Dot(label, kind, _place(own.top1, low), below, f"{own.top1:.2%}", agrees))
-        rows.append(NetworkRow(network.network, y, tuple(dots)))
+        name = network.network if times[network.network] == 1 else f"{network.network}, {network.vector}"
+        rows.append(NetworkRow(name, y, tuple(dots)))
         y += ROW_HEIGHT * (len(dots) + 1.5)
     marks = [low + step * number for number in range(round((1 - low) / step) + 1)]
     return AccuracyPlot(y, tuple(rows), tuple((_place(mark, low), f"{mark:.1%}") for mark in marks))

@@ -5,7 +5,7 @@ from typing import Final
 
 from nnc_conformance.reports.changes import Since
 from nnc_conformance.reports.tally import Standing, Tally, Tone
-from nnc_conformance.suites.result import AccuracyRow, CaseResult, DecoderIdentity, SuiteIdentity, Verdict
+from nnc_conformance.suites.result import AccuracyRow, CaseResult, DecoderIdentity, Located, SuiteIdentity, Verdict
 
 HEADLINES: Final[dict[Verdict, tuple[str, Tone]]] = {
     Verdict.AS_EXPECTED: ("Pass", Tone.PASS),
@@ -29,7 +29,8 @@ class Case:
 class DecoderSummary:
     """One decoder's figures: over everything, and by standing.
 
-    ``absent`` are the ids of planned cases that have no result, ``false_claims`` sentences on declared capabilities that no case bears out.
+    ``absent`` are the ids of planned cases that have no result, ``false_claims`` sentences on declared capabilities that no case bears out,
+    ``located`` where its fault most likely lies.
     """
 
     info: DecoderIdentity
@@ -38,6 +39,7 @@ class DecoderSummary:
     standings: dict[Standing, Tally]
     absent: tuple[str, ...]
     false_claims: tuple[str, ...] = ()
+    located: Located | None = None
 
     @property
     def conformance(self) -> Tally:

@@ -112,8 +112,9 @@ def _by_decoder(results: Results) -> Iterable[Results]:
     for decoder in results.decoders:
         own = tuple(sorted(planned & {case_id(vector, decoder.name) for vector in vectors}))
         cases = tuple(case for case in results.cases if case.decoder == decoder.name)
+        located = tuple(one for one in results.located if one.decoder == decoder.name)
         closing = close(own, cases) if results.closing is not None else None
-        yield Results(suite=results.suite, decoders=(decoder,), planned=own, cases=cases, closing=closing)
+        yield Results(suite=results.suite, decoders=(decoder,), planned=own, cases=cases, located=located, closing=closing)
 
 
 def _summarise(part: Results, cases: Sequence[Case]) -> DecoderSummary:
@@ -123,7 +124,8 @@ def _summarise(part: Results, cases: Sequence[Case]) -> DecoderSummary:
     standings = {kind: tally(case.result for case in cases if case.standing is kind) for kind in Standing}
     standings[Standing.CONFORMANCE] = standings[Standing.CONFORMANCE].plus(Outcome.NOT_RUN, len(absent))
     total = tally(case.result for case in cases).plus(Outcome.NOT_RUN, len(absent))
-    return DecoderSummary(part.decoders[0], part.verdict(), total, standings, absent, tuple(map(str, contradicted(part))))
+    claims = tuple(map(str, contradicted(part)))
+    return DecoderSummary(part.decoders[0], part.verdict(), total, standings, absent, claims, part.located[0] if part.located else None)
 
 
 def _overall(verdicts: Sequence[Verdict]) -> Verdict:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.suite_folder import StoredVector, read_vector
 from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.storage.tensors import load_tensors
@@ -14,8 +15,8 @@ from nnc_conformance.suites.decoders import command
 from nnc_conformance.suites.decoders.base import DecoderSpec, Execution, Kind
 from nnc_conformance.suites.decoders.worker import Worker, WorkerError
 from nnc_conformance.suites.judge import Expectation, judge, missing_capabilities, not_executed, unsupported_message
-from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import NO_LOG, AccuracyRow, CaseLog, CaseResult, ChoiceMade
+from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
+from nnc_conformance.suites.result import KEPT_BYTES, NO_LOG, AccuracyRow, CaseLog, CaseResult, ChoiceMade
 from nnc_conformance.suites.task import Setup, Task
 
 FRUITLESS_STARTS: Final = 3
@@ -49,12 +50,13 @@ class Executor:
             result = not_executed(vector, decoder, Outcome.UNSUPPORTED, unsupported_message(missing))
             return result, NO_LOG
         stream = stored.read(vector.stream)
-        executions = [self._decode(decoder, stream) for _ in range(self._setup.repeat)]
+        executions = [self.decode(decoder, stream) for _ in range(self._setup.repeat)]
         expectation = expectation_of(stored)
         result = judge(vector, decoder, expectation, executions)
-        return result.model_copy(update={"accuracy": _accuracy(vector, expectation, executions[0])}), executions[0].log
+        return result.model_copy(update={"accuracy": _accuracy(vector, decoder, expectation, executions[0])}), _log(result, executions[0])
 
-    def _decode(self, decoder: DecoderSpec, stream: bytes) -> Execution:
+    def decode(self, decoder: DecoderSpec, stream: bytes) -> Execution:
+        """Gives one stream to a decoder; raises `AbandonedError` when nobody waits any more."""
         if decoder.kind is Kind.COMMAND:
             self.close()
             folder = self._fresh_folder()
@@ -120,11 +122,25 @@ def emptied(folder: Path) -> Path:
     return folder
 
 
-def _accuracy(vector: Vector, expectation: Expectation, execution: Execution) -> tuple[AccuracyRow, ...]:
-    """Returns what the vector's network, if it names one, answers; nothing where there is nothing to put into it."""
+def _log(result: CaseResult, execution: Execution) -> CaseLog:
+    """The case's log, with a failing case's output where it is small."""
+    tensors = execution.tensors
+    if not OUTCOMES[result.outcome].fails or result.output_sha256 is None or tensors is None:
+        return execution.log
+    if sum(array.nbytes for array in tensors.values()) > KEPT_BYTES:
+        return execution.log
+    return execution.log.keeping(dump_safetensors(tensors))
+
+
+def _accuracy(vector: Vector, decoder: DecoderSpec, expectation: Expectation, execution: Execution) -> tuple[AccuracyRow, ...]:
+    """Returns what the vector's network, if it names one, answers; nothing where there is nothing to put into it.
+
+    The parameters of a decoder that declares ``topology`` go into the graph that it gave out.
+    """
     if vector.network is None or expectation.tensors is None or expectation.topology is None or execution.tensors is None:
         return ()
-    return accuracy(vector.network, expectation.topology, expectation.tensors, execution.tensors)
+    given = execution.topology if "topology" in decoder.capabilities else None
+    return accuracy(vector.network, expectation.topology, expectation.tensors, execution.tensors, decoded_topology=given)
 
 
 def expectation_of(stored: StoredVector) -> Expectation:

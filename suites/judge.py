@@ -168,6 +168,8 @@ def _judge_disputed(decoder: DecoderSpec, expectation: Expectation, execution: E
             else execution.tensors is not None and not compare(tensors, execution.tensors)
         )
     )
+    if made and execution.ending is Ending.DECODED and (fault := _topology_fault(decoder, expectation, execution)):
+        return Outcome.FAIL, fault, {}
     if made:
         return Outcome.CHOICE, ", ".join(f"{choice.switch} = {choice.choice}" for choice in made), {"choices": made}
     if execution.ending is Ending.REFUSED:
@@ -181,12 +183,15 @@ def _judge_output(decoder: DecoderSpec, expectation: Expectation, execution: Exe
     if differences:
         facts = {"differences": differences[:DIFFERENCES_KEPT], "tensors_differing": len(differences)}
         return Outcome.FAIL, difference_text(differences[0], len(differences)), facts
-    if _gives_topology(decoder) and "topology" in decoder.capabilities and execution.topology != expectation.topology:
-        return Outcome.FAIL, _topology_text(expectation.topology, execution.topology), {}
-    return Outcome.PASS, "", {}
+    fault = _topology_fault(decoder, expectation, execution)
+    return (Outcome.FAIL, fault, {}) if fault else (Outcome.PASS, "", {})
 
 
-def _topology_text(expected: bytes | None, actual: bytes | None) -> str:
+def _topology_fault(decoder: DecoderSpec, expectation: Expectation, execution: Execution) -> str:
+    """Returns what is wrong with the topology of a decoder that gives one, or ""."""
+    expected, actual = expectation.topology, execution.topology
+    if not _gives_topology(decoder) or "topology" not in decoder.capabilities or actual == expected:
+        return ""
     if expected is None:
         return "a topology where the stream carries none"
     if actual is None:

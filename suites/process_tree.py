@@ -100,16 +100,19 @@ def kill_descendants(*, keep: int, patience: float = 5.0) -> int:
     """
     met: set[int] = set()
     deadline = time.monotonic() + patience
-    while (living := descendants()) and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        living = descendants()
         _end(living)
         met.update(process.pid for process in living)
-        reap(keep=keep)
+        if not reap(keep=keep) and not living:  # what is reaped may have left orphans, who come to this process unseen
+            break
         time.sleep(0.001)
-    reap(keep=keep)
     return len(met)
 
 
 def _end(living: list[psutil.Process]) -> None:
+    if not living:
+        return
     if _outside is not None and kernel.process_namespace() not in (0, _outside):
         os.kill(-1, signal.SIGKILL)  # all but this process and the namespace's first
         return

@@ -1,6 +1,8 @@
 """What a run found (``results.json``, the same bytes wherever it runs) and how it went (``run.json``)."""
 
+import base64
 import hashlib
+import zlib
 from collections import Counter
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -21,6 +23,8 @@ RESULTS_FILE: Final = "results.json"
 RUN_FILE: Final = "run.json"
 RESULTS_BYTES: Final = 1 << 30
 MESSAGE_LENGTH: Final = 500
+KEPT_BYTES: Final = 1 << 14
+"""The output of a failing case is kept in ``run.json`` up to so many bytes, deflated, for `explain`."""
 
 
 class ResultsError(NNCError):
@@ -92,6 +96,25 @@ class TensorDifference(Frozen):
     picture: DifferencePicture | None = Field(default=None, description="of a difference in values")
 
 
+class Distance(Frozen):
+    """How far one set of values is from another: largest and mean absolute difference, norm of the difference over the other's norm,
+    and the cosine of both as vectors. Rounded to 6 significant digits; None where a figure is not finite.
+    """
+
+    max_error: float | None
+    mean_error: float | None
+    relative_error: float | None
+    cosine: float | None
+
+
+class LayerDrift(Frozen):
+    """How far the output of one node of the main graph is from another run's: the output's name, the node's operator, the distance."""
+
+    output: str
+    operator: str
+    distance: Distance
+
+
 class AccuracyRow(Frozen):
     """What a network answers on held data with one set of parameters.
 
@@ -108,6 +131,13 @@ class AccuracyRow(Frozen):
     agreement: float
     max_error: float | None
     mean_error: float | None
+    relative_error: float | None = Field(default=None, description="of the outputs, to the original's")
+    cosine: float | None = Field(default=None, description="of the outputs, to the original's")
+    to_reference: Distance | None = Field(default=None, description="of decoded parameters: the outputs' distance to the reference's")
+    layers: tuple[LayerDrift, ...] = Field(default=(), description="of reference and decoded: each node's distance to the original's")
+    first_drift: str | None = Field(
+        default=None, description="of decoded parameters: the first node's output that is not the reference's; None where all are"
+    )
 
 
 class ChoiceMade(Frozen):
@@ -206,6 +236,40 @@ def close(planned: tuple[str, ...], cases: tuple[CaseResult, ...]) -> Closing:
     )
 
 
+class Suspect(Frozen):
+    """A syntax element in which a decoder's fault may lie.
+
+    ``what`` of it the failing vectors share: ``met``, or a class or bound of its values; ``score`` how well that fits, 1 where exactly the
+    failing vectors have it (rounded); ``failing`` and ``passing`` vectors have it.
+    """
+
+    element: str
+    clause: str
+    what: str
+    score: float = Field(ge=0, le=1)
+    failing: int = Field(ge=0)
+    passing: int = Field(ge=0)
+
+    def __str__(self) -> str:
+        return f"{self.element} (clause {self.clause}{'' if self.what == 'met' else f'; {self.what}'})"
+
+
+class Located(Frozen):
+    """Where a decoder's fault most likely lies: elements, the likeliest first."""
+
+    decoder: str
+    suspects: tuple[Suspect, ...] = Field(min_length=1)
+    together: bool = Field(default=False, description="the first two fit where they meet, and neither alone")
+
+    @property
+    def named(self) -> tuple[Suspect, ...]:
+        """The suspects that fit as well as the first."""
+        return self.suspects[:2] if self.together else tuple(one for one in self.suspects if one.score == self.suspects[0].score)
+
+    def __str__(self) -> str:
+        return f"The fault is most likely in {(' with ' if self.together else ' or ').join(map(str, self.named))}."
+
+
 class Results(Frozen):
     """``results.json``: cases sorted by decoder and vector; ``closing`` is None where the run did not end."""
 
@@ -214,6 +278,7 @@ class Results(Frozen):
     decoders: tuple[DecoderIdentity, ...]
     planned: tuple[str, ...]
     cases: tuple[CaseResult, ...]
+    located: tuple[Located, ...] = Field(default=(), description="of each decoder that fails some good streams and decodes others")
     closing: Closing | None = None
 
     @model_validator(mode="after")
@@ -257,7 +322,8 @@ class Results(Frozen):
 class CaseLog(Frozen):
     """How one case went: seconds of wall and CPU time, the process tree's peak resident bytes, what the decoder said.
 
-    ``detail`` is the decoder's own message, ``stderr`` the end of its standard error, ``left_behind`` how many processes it left.
+    ``detail`` is the decoder's own message, ``stderr`` the end of its standard error, ``left_behind`` how many processes it left,
+    ``output`` the tensors that a failing case gave, where they are small: see `kept_output`.
     """
 
     seconds: float
@@ -266,6 +332,23 @@ class CaseLog(Frozen):
     detail: str = ""
     stderr: str = ""
     left_behind: int = 0
+    output: str = ""
+
+    @property
+    def kept_output(self) -> bytes | None:
+        """The tensors of a failing case as a ``.safetensors`` file; None where none are kept. Raises `ResultsError`."""
+        if not self.output:
+            return None
+        try:
+            return zlib.decompressobj().decompress(base64.b64decode(self.output), KEPT_BYTES)
+        except (ValueError, zlib.error) as error:
+            raise ResultsError(f"the output that is kept of a case cannot be read: {error}") from None
+
+    def keeping(self, output: bytes) -> "CaseLog":
+        """This log with the tensors of a failing case (a ``.safetensors`` file), unless they take more than `KEPT_BYTES`."""
+        if len(output) > KEPT_BYTES:
+            return self
+        return self.model_copy(update={"output": base64.b64encode(zlib.compress(output, 9)).decode()})
 
 
 NO_LOG: Final = CaseLog(seconds=0.0, cpu_seconds=0.0, peak_bytes=0)

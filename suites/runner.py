@@ -21,6 +21,7 @@ from nnc_conformance.suites.invocation import Invocation
 from nnc_conformance.suites.isolation import Isolation
 from nnc_conformance.suites.journal import Entry, Journal, PlanIdentity
 from nnc_conformance.suites.judge import not_executed
+from nnc_conformance.suites.locate import located
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.pool import Pool
 from nnc_conformance.suites.result import (
@@ -234,7 +235,9 @@ class _Run:
             cases=tuple(sorted(done, key=lambda case: (case.decoder, case.level, case.vector))),
         )
         if whole:
-            results = results.model_copy(update={"closing": close(results.planned, results.cases)})
+            vectors = {stored.vector.id: stored for stored in self.suite.vectors}
+            update = {"located": located(results.cases, vectors), "closing": close(results.planned, results.cases)}
+            results = results.model_copy(update=update)
         digest = write_results(self.output, results)
         value: Any = self._document(digest, entries).model_dump(mode="json")
         atomic.write_text(self.output / RUN_FILE, canonical_json.dumps(value))

@@ -47,8 +47,8 @@ def serve(isolation: Isolation) -> None:
     setup = Setup.model_validate_json(first)
     scratch = Path(tempfile.mkdtemp(dir=setup.scratch))
     executor = Executor(setup, scratch, watched=sys.stdin.fileno())
-    print(Ready(network=isolation.network, processes=isolation.processes).model_dump_json(), flush=True)
     try:
+        print(Ready(network=isolation.network, processes=isolation.processes).model_dump_json(), flush=True)
         while (line := lines.next()) is not None:
             try:
                 case, log = executor.execute(Task.model_validate_json(line))

@@ -1,6 +1,7 @@
 """Round trips over all that a codeword can hold, and the errors of broken ones."""
 
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ from nnc_conformance.reference.entropy.indices import decode_indices, encode_ind
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT
 from nnc_conformance.reference.errors import EncodeError, NNCError
 
+EXAMPLES = int(os.environ.get("NNC_MADE_STREAMS", "150"))
+"""Made tensors; the session `agreement` takes ten thousand."""
 NEXT_STATE = ((0, 2), (7, 5), (1, 3), (6, 4), (2, 0), (5, 7), (3, 1), (4, 6))
 
 
@@ -61,11 +64,18 @@ def tensors(draw):
     return TensorToCode(coding, values, draw(st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)), chosen)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.lists(tensors(), min_size=1, max_size=3))
-def test_codewords_decode_to_what_was_encoded(given_tensors):
-    payload = encode_codeword(given_tensors)
-    decoded = decode_codeword(payload, [tensor.coding for tensor in given_tensors])
+def test_both_kernels_decode_what_both_encoded(given_tensors):
+    payload = encode_codeword(given_tensors, kernel="fast")
+    assert encode_codeword(given_tensors, kernel="plain") == payload
+    codings = [tensor.coding for tensor in given_tensors]
+    decoded, fast = (decode_codeword(payload, codings, kernel=kernel) for kernel in ("plain", "fast"))
+    for one, other in zip(decoded.tensors, fast.tensors, strict=True):
+        np.testing.assert_array_equal(one.indexes, other.indexes)
+        np.testing.assert_array_equal(one.parameter_sets, other.parameter_sets)
+        assert (one.qp_delta, one.first_bit, one.entry_points) == (other.qp_delta, other.first_bit, other.entry_points)
+    assert decoded.bits_read == fast.bits_read
     assert -(-decoded.bits_read // 8) == len(payload)
     for tensor, result in zip(given_tensors, decoded.tensors, strict=True):
         np.testing.assert_array_equal(result.indexes, tensor.indexes)

@@ -17,23 +17,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import load_model_from_string
 
-from nnc_conformance.generator import sources
+from nnc_conformance.generator import sources, stress
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.editing import with_bits, with_element
+from nnc_conformance.generator.formatting import format_suite
 from nnc_conformance.generator.generate import GenerateError, generate
 from nnc_conformance.generator.lint import lint
-from nnc_conformance.generator.making import RecipeError, make
+from nnc_conformance.generator.making import RecipeError, decoded_or_none, make
 from nnc_conformance.generator.onnx_bytes import onnx_topology
 from nnc_conformance.generator.randomness import DEFAULT_SEED, Numbers
 from nnc_conformance.generator.recipe import Recipe, write
+from nnc_conformance.generator.recipes import disputed_class_loop
 from nnc_conformance.generator.recipes.catalogue import recipes
 from nnc_conformance.generator.sources import REPRODUCIBLE
 from nnc_conformance.generator.stored_blocks import deflate_bomb, deflate_stored
 from nnc_conformance.reference import decode
+from nnc_conformance.reference.interpretation import Interpretation, MapEntries, UnificationClassLoop
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
 from nnc_conformance.storage import canonical_json
-from nnc_conformance.storage.suite_folder import load_suite, write_manifest, write_vector
+from nnc_conformance.storage.suite_folder import SuiteError, load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import MANIFEST_FILE, Level, Vector
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -128,8 +131,20 @@ def test_other_levels_stay_as_they_are(tmp_path: Path, use: Use) -> None:
         generate((Level.INFERRED,), out=tmp_path)
 
 
+def test_a_vector_that_changes_its_level_leaves_nothing_behind(tmp_path: Path, use: Use) -> None:
+    use(small_recipe("a", [1]))
+    generate((Level.CORE,), out=tmp_path)
+    use(small_recipe("a", [1], Level.FULL))
+    manifest = generate((Level.CORE, Level.FULL), out=tmp_path)
+    assert [(entry.id, entry.level, entry.revision) for entry in manifest.vectors] == [("a", Level.FULL, 2)]
+    assert manifest.retired == ()
+    assert not (tmp_path / "core" / "a").exists()
+    assert lint(tmp_path) == []
+
+
 def test_stress_vectors_are_drawn_from_the_seed_and_keep_to_what_is_certain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "STRESS_VECTORS", 20)
+    monkeypatch.setattr(stress, "LARGE", (100_000,))
     generate((Level.STRESS,), 5, out=tmp_path / "a")
     generate((Level.STRESS,), 5, out=tmp_path / "b")
     generate((Level.STRESS,), 6, out=tmp_path / "c")
@@ -138,6 +153,14 @@ def test_stress_vectors_are_drawn_from_the_seed_and_keep_to_what_is_certain(tmp_
     assert first.keys() == contents(tmp_path / "c").keys()
     assert first != contents(tmp_path / "c")
     assert lint(tmp_path / "a") == []
+
+
+def test_a_large_stream_fills_ten_mebibytes_and_decodes() -> None:
+    assert max(stress.LARGE) == 10 << 20
+    recipe = stress.large_recipe(stress.LARGE.index(10 << 20))
+    stream = recipe.stream(DEFAULT_SEED)
+    assert 0.95 * (10 << 20) < len(stream) <= 10 << 20
+    assert len(decode(stream).parameters) > 100
 
 
 def test_a_recipe_whose_stream_is_refused_is_an_error() -> None:
@@ -209,6 +232,28 @@ def test_lint_finds_stray_files_and_text_that_is_not_canonical(tmp_path: Path) -
     assert messages(root).splitlines() == ["manifest.json: manifest.json is not canonical JSON", "core/a/notes.txt: belongs to no vector"]
 
 
+def test_what_is_not_canonical_is_formatted_and_keeps_what_it_says(tmp_path: Path) -> None:
+    made = make(small_recipe("a", [1]), DEFAULT_SEED)
+    root = suite_of(tmp_path, made.vector, files=dict(made.files))
+    good = contents(root)
+    assert format_suite(root) == []
+    for name in (MANIFEST_FILE, "core/a/vector.json"):
+        (root / name).write_text(json.dumps(json.loads(good[name]), indent=7))
+    assert format_suite(root) == [root / MANIFEST_FILE, root / "core/a/vector.json"]
+    assert contents(root) == good
+    assert lint(root) == []
+
+
+def test_what_is_no_vector_is_not_formatted(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match="has no manifest"):
+        format_suite(tmp_path)
+    made = make(small_recipe("a", [1]), DEFAULT_SEED)
+    root = suite_of(tmp_path, made.vector, files=dict(made.files))
+    (root / "core" / "a" / "vector.json").write_text("{}")
+    with pytest.raises(SuiteError, match=r"core/a/vector\.json"):
+        format_suite(root)
+
+
 def test_lint_finds_a_change_without_a_new_revision(tmp_path: Path) -> None:
     before = write_manifest(tmp_path, [make(small_recipe(name, [1]), DEFAULT_SEED).vector for name in "abc"], retired=("old",))
     made = [make(small_recipe(name, [number]), DEFAULT_SEED) for number, name in enumerate("ab", 1)]
@@ -228,6 +273,9 @@ def test_the_lint_command_says_what_it_found(tmp_path: Path) -> None:
     code = "from nnc_conformance.cli.main import main; main()"
     good = subprocess.run([sys.executable, "-c", code, "lint", str(root)], capture_output=True, text=True, check=False)
     assert (good.returncode, good.stdout) == (0, "nothing found\n")
+    (root / MANIFEST_FILE).write_text(json.dumps(json.loads((root / MANIFEST_FILE).read_text())))
+    mended = subprocess.run([sys.executable, "-c", code, "lint", "--format", str(root)], capture_output=True, text=True, check=False)
+    assert (mended.returncode, mended.stdout) == (0, f"formatted: {root / MANIFEST_FILE}\nnothing found\n")
     (root / "core" / "stray").touch()
     bad = subprocess.run([sys.executable, "-c", code, "lint", str(root)], capture_output=True, text=True, check=False)
     assert (bad.returncode, bad.stdout) == (1, "core/stray: belongs to no vector\n1 findings\n")
@@ -308,3 +356,13 @@ def test_coded_indexes_are_doubled_along_the_trellis() -> None:
     unit = ndu(head, Coded([1, 1, 0, -1, 2, -3]))
     # states 0 2 3 6 1 7 by the table of transitions; an odd state moves the doubled value by one towards zero
     assert (decode(write([*opening(), unit])).parameters["w"] * 16).tolist() == [2, 2, 0, -2, 3, -5]
+
+
+@pytest.mark.parametrize("recipe", disputed_class_loop.RECIPES, ids=lambda recipe: recipe.id)
+def test_the_class_loop_is_told_apart_whichever_way_entries_are_counted(recipe: Recipe) -> None:
+    stream = recipe.stream(DEFAULT_SEED)
+    mine = recipe.interpretation.unification_class_loop
+    for map_entries in MapEntries:
+        for choice in UnificationClassLoop:
+            way = Interpretation(map_entries=map_entries, unification_class_loop=choice)
+            assert (decoded_or_none(stream, way) is not None) == (choice is mine), way

@@ -156,3 +156,11 @@ def test_accuracies_stand_on_one_scale() -> None:
     assert plot.ticks[-1][1] == "100.0%"
     page = Page(render_html(report))
     assert any("96.50%" in text for text in page.texts["svg"])
+
+
+def test_vectors_of_one_network_are_told_apart() -> None:
+    cases = [case(name, level=Level.MODELS, accuracy=ACCURACY) for name in ("coarse", "fine")]
+    plot = accuracy_plot(build_report([loaded("r", document(*cases))]).measured, ["alpha"])
+    names = [row.name for row in plot.rows]
+    assert len(set(names)) == 2
+    assert [name.rpartition(", ")[2] for name in names] == ["coarse", "fine"]

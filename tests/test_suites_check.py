@@ -107,13 +107,23 @@ def test_a_false_claim_is_laid_to_the_capability_that_is_false(tmp_path: Path, t
 def test_a_crash_is_told_with_its_standard_error(tmp_path: Path, table: Path, probes: Suite) -> None:
     (finding, *_) = checked(tmp_path, table, probes, ALL, crash=["qnt"]).findings
     assert (finding.cause, finding.stderr) == ("exit code 9 in place of an answer", "cannot go on")
-    assert finding.vectors == ("probe-int-qnt",)
+    assert set(finding.vectors) == {"probe-int-qnt", "probe-int-qnt-cut"}
 
 
 def test_tensors_from_broken_streams_are_told(tmp_path: Path, table: Path, probes: Suite) -> None:
     known = json.loads(table.read_text())
     any_tensors = next(row["expected"] for row in known.values() if "expected" in row)
     assert codes(checked(tmp_path, table, probes, ALL, accepts=any_tensors)) == {Fault.ACCEPTED_BAD}
+
+
+def test_a_claim_holds_for_broken_streams_too(tmp_path: Path, table: Path, probes: Suite) -> None:
+    check = checked(tmp_path, table, probes, ALL, unsupported_bad=["lps"])
+    (finding,) = check.findings
+    assert (finding.fault, finding.vectors) == (Fault.FALSE_UNSUPPORTED, ("probe-float-lps-cut",))
+    known = json.loads(table.read_text())
+    any_tensors = next(row["expected"] for row in known.values() if "expected" in row)
+    (finding,) = checked(tmp_path, table, probes, ALL, accepts=any_tensors, accepts_bad=["dq"]).findings
+    assert (finding.fault, finding.vectors) == (Fault.ACCEPTED_BAD, ("probe-dq-float-cut",))
 
 
 def test_a_decoder_that_hangs_is_not_asked_for_ever(tmp_path: Path, table: Path, probes: Suite) -> None:
@@ -166,7 +176,7 @@ def test_composed_probes_need_what_they_say(probes: Suite) -> None:
     for stored in probes.vectors:
         if stored.vector.negative is None:
             assert met_in(stored.read(stored.vector.stream)).flags == stored.vector.flags
-    assert any(stored.vector.negative for stored in probes.vectors)
+    assert {flag for stored in probes.vectors if stored.vector.negative for flag in stored.vector.flags} == set(CAPABILITIES)
 
 
 def test_built_in_probes_are_few_and_need_every_capability() -> None:
@@ -175,7 +185,8 @@ def test_built_in_probes_are_few_and_need_every_capability() -> None:
     assert {flag for stored in probes.vectors for flag in stored.vector.flags} == set(CAPABILITIES)
     refused = [stored.vector.negative for stored in probes.vectors if stored.vector.negative is not None]
     assert all(one.policy is Policy.MUST for one in refused)
-    assert len(probes.vectors) <= PROBES_FOR_EACH * (len(CAPABILITIES) + len({one.category for one in refused}))
+    assert {flag for stored in probes.vectors if stored.vector.negative for flag in stored.vector.flags} == set(CAPABILITIES)
+    assert len(probes.vectors) <= PROBES_FOR_EACH * (len(CAPABILITIES) + len({one.category for one in refused})) + len(CAPABILITIES)
 
 
 def test_every_fault_has_a_meaning() -> None:

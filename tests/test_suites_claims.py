@@ -57,6 +57,8 @@ def test_a_run_flags_both_kinds(tmp_path: Path) -> None:
         FalseClaim("toy_worker.py", "dq", ("other-dq",)),
         FalseClaim("says_unsupported.py", "float", ("good-000", "good-001")),
     )
+    part = results.model_copy(update={"suite": results.suite.model_copy(update={"filters": ("id=other-dq",)})})
+    assert contradicted(part) == (), "a few vectors do not speak for a capability"
     report = build_report([load(tmp_path)])
     write_pages(report, tmp_path, RUN_PAGES)
     for page in ("report.html", "report.md", "junit.xml"):

@@ -1,5 +1,7 @@
 """Judging: the outcome of each kind of vector for each thing that a decoder can do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hostile import support
@@ -72,6 +74,10 @@ REFUSED = Execution(Ending.REFUSED, category=Category.RESERVED, unit=1, byte=7)
         (DISPUTED, CHOICES, decoded(EXPECTED), Outcome.CHOICE),
         (DISPUTED, CHOICES, decoded(support.LENIENT), Outcome.CHOICE),
         (DISPUTED, CHOICES, REFUSED, Outcome.CHOICE),
+        (DISPUTED, replace(CHOICES, topology=b"graph"), REFUSED, Outcome.CHOICE),
+        (DISPUTED, replace(CHOICES, topology=b"graph"), decoded(EXPECTED, b"graph"), Outcome.CHOICE),
+        (DISPUTED, replace(CHOICES, topology=b"graph"), decoded(EXPECTED, b"grapH"), Outcome.FAIL),
+        (DISPUTED, replace(CHOICES, topology=b"graph"), decoded(EXPECTED), Outcome.FAIL),
         (DISPUTED, CHOICES, decoded(OTHER), Outcome.FAIL),
         (DISPUTED, Expectation(EXPECTED, None, CHOICES.choices[:2]), REFUSED, Outcome.REFUSED),
         *((GOOD, Expectation(EXPECTED, None), Execution(ending), Outcome(ending)) for ending in ("crash", "timeout", "limit", "protocol")),

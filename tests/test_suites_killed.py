@@ -13,10 +13,7 @@ import psutil
 import pytest
 from hostile import support
 
-from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.result import load_run
-from nnc_conformance.suites.runner import RunOptions, run
-from nnc_conformance.suites.suite import select
 
 SECONDS = 30
 DAEMONS = 3
@@ -122,10 +119,26 @@ def test_in_a_namespace_nothing_lives_on_even_when_all_of_the_harness_is_killed_
         assert until(lambda: not running(mark))
 
 
-def test_a_run_says_what_holds_its_decoders(root: Path, tmp_path: Path) -> None:
-    run(select(root), support.decoders(support.command("toy.py")), tmp_path / "in", levels=[Level.CORE], options=RunOptions(jobs=1))
-    assert load_run(tmp_path / "in").processes == "a namespace for each slot"
-    words = command_line(root, tmp_path / "out", support.command("toy.py"))
-    assert subprocess.run([*WITHOUT_NAMESPACES, *words], check=False, stdout=subprocess.DEVNULL).returncode == 0
-    assert load_run(tmp_path / "out").processes == "orphans adopted; no namespace: the kernel does not allow it: No space left on device"
-    assert load_run(tmp_path / "out").network == "none", "one is refused, the other is not"
+OURS, ADOPTED = "a namespace for each slot", "orphans adopted; no namespace: the kernel does not allow it: "
+UNPRIVILEGED = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+MASKED_PROC = (
+    *("unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c"),
+    'mount -t tmpfs none /proc/irq && exec "$@"',
+    "sh",
+)
+"""In front of a command: as in a container a part of /proc is hidden, so that no whole one may be mounted."""
+GRANTED = {
+    "with the rights of these tests": ((), OURS),
+    "without any rights": (UNPRIVILEGED, OURS),
+    "without namespaces": (WITHOUT_NAMESPACES, f"{ADOPTED}No space left on device"),
+    "in a container": ((*MASKED_PROC, *UNPRIVILEGED), f"{ADOPTED}Operation not permitted"),
+}
+
+
+@pytest.mark.parametrize(("prefix", "processes"), GRANTED.values(), ids=GRANTED.keys())
+def test_a_run_says_what_holds_its_decoders(root: Path, tmp_path: Path, prefix: tuple[str, ...], processes: str) -> None:
+    words = command_line(root, tmp_path, support.command("toy.py"))
+    assert subprocess.run([*prefix, *words], check=False, stdout=subprocess.DEVNULL).returncode == 0
+    document = load_run(tmp_path)
+    assert document.processes == processes
+    assert document.network == "none", "the one may be refused where the other is not"

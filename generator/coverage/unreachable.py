@@ -1,51 +1,16 @@
-"""Goals that no good stream of a sensible size meets: each with its reason, and the proof that `proofs` runs again."""
+"""Goals that no good stream meets within core's budget: each with its reason, and the proof that `proofs` or `costs` runs again."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from nnc_conformance.generator.coverage import proofs
+from nnc_conformance.generator.coverage.costs import beyond_budget
 from nnc_conformance.generator.coverage.goals import Key, Kind
 from nnc_conformance.generator.coverage.proofs import Proof
 
 ELEMENT, VALUE, BRANCH, CONTEXT, EVENT = Kind.ELEMENT, Kind.VALUE, Kind.BRANCH, Kind.CONTEXT, Kind.EVENT
-
-MOST_DIMENSIONS: Final = 32
-MOST_ELEMENTS: Final = 1 << 14
-MOST_LISTED: Final = 1 << 13
-MOST_RANK: Final = 1 << 11
-MOST_UNITS: Final = 1 << 12
-MOST_ROW_BITS: Final = 1 << 16
-MOST_BYTES: Final = 1 << 20
-
-BOUNDS: Final[dict[str, tuple[int, str]]] = {
-    "nnr_unit_size": (MOST_BYTES, "bytes in a unit"),
-    "tensor_dimensions": (MOST_ELEMENTS, "elements in a tensor"),
-    "count_tensor_dimensions": (MOST_DIMENSIONS, "dimensions, as many as NumPy 1 holds"),
-    "decomposition_rank": (MOST_RANK, "columns of G"),
-    "g_number_of_rows": (MOST_RANK, "rows of G"),
-    "codebook_size": (MOST_LISTED, "values in a codebook"),
-    "codebook_centre_offset": (MOST_LISTED >> 1, "values on one side of a codebook's middle"),
-    "count_topology_elements_minus2": (MOST_LISTED, "ids in a list"),
-    "topology_elem_id_index": (MOST_LISTED, "ids in a reference list"),
-    "topology_elem_id_index_list": (MOST_LISTED, "ids in a reference list"),
-    "element_id_index": (MOST_LISTED, "ids in a reference list"),
-    "bit_offset_delta1": (MOST_ROW_BITS, "bits in a block row"),
-    "bit_offset_delta2": (MOST_ROW_BITS, "bits in a block row"),
-    "count_reshaped_tensor_dimension": (MOST_LISTED, "dimensions in a map's entry"),
-    "count_dims": (MOST_LISTED, "dimensions of a pruned element"),
-    "count_bits": (MOST_BYTES, "bits in a mask"),
-    "concatentation_axis_index": (MOST_DIMENSIONS - 1, "is the last of 32 dimensions"),
-    "split_index": (MOST_ELEMENTS, "is the last index of the longest axis"),
-    "number_of_shifts": (MOST_LISTED, "shifts of a tensor"),
-    "shift_index": (MOST_DIMENSIONS - 1, "is the last of 32 dimensions"),
-    "shift_value": (MOST_DIMENSIONS - 1, "places are all that the last of 32 dimensions can move"),
-    "num_of_nnr_units_minus2": (MOST_UNITS, "units in an aggregate"),
-    "nnr_unit_entry_point": (MOST_BYTES, "bytes in an aggregate"),
-}
-"""The highest value of elements whose value costs bytes, memory or work in proportion: no vector goes beyond it."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +28,11 @@ class Unreachable:
         return key.kind in self.kinds and bool(re.fullmatch(self.subject, key.subject) and re.fullmatch(self.case, key.case))
 
 
-def beyond_bound(key: Key) -> bool:
-    """The least value of the class, in magnitude, lies beyond the element's bound."""
-    bound = BOUNDS.get(key.subject.partition(" ")[0])
-    return key.kind is VALUE and bound is not None and bool(re.match(r"-?\d", key.case)) and _least(key.case) > bound[0]
-
-
-def _least(case: str) -> int:
-    ends = [int(end) for end in case.split("..")]
-    return min(map(abs, ends))
+def beyond_means(key: Key) -> str:
+    """Why the least value of an integer class, in magnitude, costs too much; empty where it does not."""
+    if key.kind is not VALUE or not re.fullmatch(r"-?\d+(\.\.-?\d+)?", key.case):
+        return ""
+    return beyond_budget(key.subject.partition(" ")[0], min(abs(int(end)) for end in key.case.split("..")))
 
 
 _LIST: Final = proofs.at_least_two("topology", "topology_elements_ids_list")
@@ -120,14 +81,7 @@ TABLE: Final = (
 """What cannot be met. A row whose proof fails for a goal does not hold for it: the goal stays reachable."""
 
 
-def _rows(key: Key) -> Iterator[tuple[str, Proof]]:
-    if beyond_bound(key):
-        most, what = BOUNDS[key.subject.partition(" ")[0]]
-        yield f"beyond what vectors hold: {most} {what}", beyond_bound
-    yield from ((row.reason, row.proof) for row in TABLE if row.matches(key))
-
-
 @cache
 def reason_for(key: Key) -> str:
     """Why a goal cannot be met, proved now; empty where it can."""
-    return next((reason for reason, proof in _rows(key) if proof(key)), "")
+    return beyond_means(key) or next((row.reason for row in TABLE if row.matches(key) and row.proof(key)), "")

@@ -12,8 +12,8 @@ from nnc_conformance.reference.entropy.coding import TensorCoding
 
 LONGEST_PREFIX: Final = 29
 """Prefix bins of 1 of the indexes that fill a row: as many bypass bits follow."""
-SPARE: Final = 2
-"""Indexes at a row's end that make it exact."""
+SPARE: Final = (2, 3)
+"""Numbers of indexes at a row's end that make it exact: a third one where two do not."""
 TRIES: Final = 4
 """Numbers of filling indexes that are tried, from the most that leave a bit on."""
 
@@ -39,15 +39,16 @@ def _row(live: LiveTensor, coding: TensorCoding, size: int, length: int) -> list
     stop = live.position + length
     ends = [coding.unary_length + (1 << ones) for ones in range(LONGEST_PREFIX + 1)]
 
-    def body(fillers: int) -> list[int]:
-        return [ends[-1]] * fillers + [0] * (size - SPARE - fillers)
+    def body(fillers: int, spare: int) -> list[int]:
+        return [ends[-1]] * fillers + [0] * (size - spare - fillers)
 
-    most = bisect_left(range(size - SPARE + 1), stop, key=lambda fillers: _taking(live, body(fillers)).position)
-    for fillers in range(most - 1, max(most - TRIES, 0) - 1, -1):
-        trial = _taking(live, body(fillers))
-        for tail in product((0, 1, 2, *ends), repeat=SPARE):
-            if _taking(trial, tail).position == stop:
-                return [*body(fillers), *tail]
+    for spare in SPARE:
+        most = bisect_left(range(size - spare + 1), stop, key=lambda fillers: _taking(live, body(fillers, spare)).position)
+        for fillers in range(most - 1, max(most - TRIES, 0) - 1, -1):
+            trial = _taking(live, body(fillers, spare))
+            for tail in product((0, 1, 2, *ends), repeat=spare):
+                if _taking(trial, tail).position == stop:
+                    return [*body(fillers, spare), *tail]
     raise ValueError(f"no row of {size} indexes takes {length} bits")
 
 

@@ -90,7 +90,6 @@ _FUNCTIONS: Final = {
     "doubled": "dq_flag",
     "inflate": "topology_compression_format",
     "Decoding._inflated": "topology_compression_format",
-    "data_string": "topology_data",
 }
 """What a function without an element in the statement is about."""
 

@@ -9,10 +9,9 @@ from nnc_conformance.generator.mutants.code import edits_by_id
 from nnc_conformance.generator.mutants.mutant import Mutant, Operator
 from nnc_conformance.generator.mutants.values import values_by_id
 
-PER_CLASS: Final = 2
-"""Mutants of each operator in each function that the score counts, at most."""
-PER_RARE_CLASS: Final = 6
-RARE: Final = frozenset({Operator.CONTEXT, Operator.ROUNDING, Operator.SHIFT, Operator.SIGN})
+PER_CLASS: Final = 1
+"""Mutants of each operator in each function that the score counts, but for `PER_RARE_CLASS`."""
+PER_RARE_CLASS: Final[dict[str, int]] = {Operator.ROUNDING: 3, Operator.SHIFT: 3, Operator.SIGN: 3, Operator.CONTEXT: 20}
 """Operators that find a place in few functions, and there in several."""
 
 
@@ -26,13 +25,12 @@ def all_mutants() -> dict[str, Mutant]:
 @cache
 def mutants() -> dict[str, Mutant]:
     """The mutants that the score counts: of the code, for each operator in each function, the `PER_CLASS` (of a rare operator,
-    `PER_RARE_CLASS`) whose ids have the least hashes; of tables and constants, all.
+    those of `PER_RARE_CLASS`) whose ids have the least hashes; of tables and constants, all.
     """
     classes: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for mutant_id, (mutant, _, _) in edits_by_id().items():
         classes[mutant.module, mutant.function, mutant.operator].append(mutant_id)
-    most = {key: PER_RARE_CLASS if key[2] in RARE else PER_CLASS for key in classes}
-    chosen = {name for key, ids in classes.items() for name in sorted(ids, key=_hash)[: most[key]]}
+    chosen = {name for key, ids in classes.items() for name in sorted(ids, key=_hash)[: PER_RARE_CLASS.get(key[2], PER_CLASS)]}
     return {name: mutant for name, mutant in all_mutants().items() if name in chosen or name in values_by_id()}
 
 

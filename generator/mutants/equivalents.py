@@ -1,4 +1,4 @@
-"""What is argued of mutants: those that no stream can tell from the decoder, and those that only one with inferred content can."""
+"""What is argued of mutants: which no stream can tell from the decoder, and which only one with disputed or inferred content can."""
 
 import tomllib
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ FILE: Final = "equivalents.toml"
 
 @dataclass(frozen=True)
 class Arguments:
-    """What is argued of mutants, by id: ``equivalent``, why no stream can tell; ``inferred``, why only one with inferred content can."""
+    """What is argued of mutants, by id: ``equivalent``, why no stream can tell; ``uncertified``, why only one of another level can."""
 
     equivalent: dict[str, str]
-    inferred: dict[str, str]
+    uncertified: dict[str, str]
 
 
 @cache
 def arguments() -> Arguments:
     """The file's arguments; raises `ValueError` for an id that stands twice."""
     text = resources.files("nnc_conformance.generator.mutants").joinpath(FILE).read_text(encoding="utf-8")
-    found: dict[str, dict[str, str]] = {"equivalent": {}, "inferred": {}}
+    found: dict[str, dict[str, str]] = {"equivalent": {}, "uncertified": {}}
     for entry in tomllib.loads(text)["because"]:
         for kind, reasons in found.items():
             for mutant_id in entry.get(kind, []):

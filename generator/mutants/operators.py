@@ -66,6 +66,8 @@ _NAMES: Final[dict[str, tuple[Operator, tuple[str, ...]]]] = {
 }
 _DESCRIPTORS: Final = {"u": "i", "i": "u", "ue": "ie", "ie": "ue"}
 _CONVERSIONS: Final = ("astype", "reshape", "removesuffix", "partition", "decode")
+_FORGIVING: Final = ("_check_end", "_check_entry_points")
+"""What checks rules of policy ``may`` alone."""
 _READS: Final = frozenset({"u", "i", "ue", "ie", "flt", "st", "bs", "reserved", "byte_alignment", "flags"})
 _TERMS: Final = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.BitOr, ast.BitAnd, ast.LShift, ast.RShift)
 
@@ -103,7 +105,7 @@ def _block(statements: list[ast.stmt], path: Path, field: str) -> Iterator[Edit]
         if is_heard(statement):
             yield from _statement(statement, here)
             following = statements[number + 1] if number + 1 < len(statements) else None
-            if following is not None and _reads(statement) and _reads(following) and is_heard(following):
+            if following is not None and _reads(statement) and _reads(following) and _differ(statement, following):
                 after = (*path, (field, number + 1))
                 yield Edit(Operator.ORDER, here, ((here, deepcopy(following)), (after, deepcopy(statement))))
         for block in sorted(live_blocks(statement)):
@@ -124,6 +126,14 @@ def _reads(statement: ast.stmt) -> bool:
     return any(isinstance(call.func, ast.Attribute) and call.func.attr in _READS for call in calls)
 
 
+def _differ(statement: ast.stmt, following: ast.stmt) -> bool:
+    """Whether it shows that two reads change places: not where both values go nowhere and their descriptors are the same."""
+    if not is_heard(following):
+        return False
+    calls = [node.value for node in (statement, following) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
+    return len(calls) < 2 or len({(ast.dump(call.func), *map(ast.dump, call.args[1:])) for call in calls}) > 1
+
+
 def _statement(statement: ast.stmt, path: Path) -> Iterator[Edit]:
     around = Surroundings(statement)
     for operator, node in _whole(statement):
@@ -141,7 +151,7 @@ def _whole(statement: ast.stmt) -> Found:
     match statement:
         case ast.Expr(ast.Call(func) as call):
             name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-            if _may_be_broken(call):
+            if _may_be_broken(call) or name in _FORGIVING:
                 return
             checks = name in ("require", "_report", "fail", "_check") or name.startswith("check_")
             yield Operator.RULE if checks else Operator.DROPPED_STATEMENT, ast.Pass()
@@ -286,10 +296,23 @@ def _named(node: ast.AST, around: Surroundings) -> Found:
         for other in others:
             named = ast.Attribute(node.value, other, ast.Load()) if isinstance(node, ast.Attribute) else ast.Name(other, ast.Load())
             yield operator, named
-    elif isinstance(node, ast.Attribute) and name in _DESCRIPTORS and isinstance(node.value, ast.Name) and node.value.id == "w":
+    elif isinstance(node, ast.Attribute) and name in _DESCRIPTORS and _is_walker(node.value) and not _is_same_read(node, around):
         yield Operator.DESCRIPTOR, ast.Attribute(node.value, _DESCRIPTORS[name], ast.Load())
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CONVERSIONS:
         yield Operator.DROPPED_TERM, node.func.value
+
+
+def _is_walker(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "w"
+
+
+def _is_same_read(node: ast.Attribute, around: Surroundings) -> bool:
+    """Whether u(n) and i(n) take the same bits to the same end: a single bit, or a value that goes nowhere."""
+    if node.attr not in ("u", "i"):
+        return False
+    calls = [part for part in ast.walk(around.statement) if isinstance(part, ast.Call) and part.func is node]
+    single = any(len(call.args) > 1 and isinstance(call.args[1], ast.Constant) and call.args[1].value == 1 for call in calls)
+    return single or (isinstance(around.statement, ast.Expr) and around.statement.value in calls)
 
 
 def _order(node: ast.AST, around: Surroundings) -> Found:

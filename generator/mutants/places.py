@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Final
 
 from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.syntax.rules import RULES, Provenance
 
 PACKAGE: Final = "nnc_conformance.reference"
 
@@ -18,7 +19,7 @@ FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
         "BitReader.bits", "BitReader.signed", "BitReader.golomb", "BitReader.signed_golomb", "BitReader.string", "BitReader.rest",
     ),
     "syntax.reader": (
-        "Reader.require", "Reader._enter", "Reader._store", "Reader._code", "Reader._read", "Reader.unit_bounds", "Reader.joined",
+        "Reader._enter", "Reader._store", "Reader._code", "Reader._read", "Reader.unit_bounds", "Reader.joined",
         "Reader.bytes_left",
     ),
     "syntax.walker": ("Walker.structure", "Walker.reserved", "Walker.byte_alignment"),
@@ -35,7 +36,7 @@ FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "syntax.structures.topology": (
         "nnr_topology_unit_header", "nnr_quantization_unit_header", "nnr_topology_unit_payload", "nnr_quantization_unit_payload",
-        "payload_rules", "data_string", "topology_elements_ids_list", "referenced", "nnr_pruning_topology_container", "pruned_element",
+        "payload_rules", "topology_elements_ids_list", "referenced", "nnr_pruning_topology_container", "pruned_element",
         "bit_mask",
     ),
     "syntax.structures.data_unit": (
@@ -45,31 +46,26 @@ FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "entropy.plain": (
         "fail", "shift_bit", "take_upper_part", "renormalise", "initialise", "code_bin", "code_bypass", "code_terminate", "uae_v", "iae_v",
-        "shift_parameter_ids", "quant_param", "doubled", "quant_block_row", "enter_block_row", "quant_tensor", "new_coder",
+        "shift_parameter_ids", "quant_param", "doubled", "quant_block_row", "enter_block_row", "quant_tensor",
     ),
     "entropy.contexts": ("context_layout", "reset_contexts", "update_state"),
     "entropy.coding": ("TensorCoding.count", "TensorCoding.area", "TensorCoding.block_rows", "TensorCoding.layout"),
     "entropy.codeword": ("_check", "_decode", "_check_room"),
     "quantization.reconstruction": ("step_size", "codebook_values", "products", "exact_products", "convert", "to_integers"),
-    "quantization.scan": ("in_row_order", "_block_rows"),
     "payload": (
         "coded_parts", "coding_of", "expected_entry_points", "DataUnitDecoder.tensors", "DataUnitDecoder._parts",
-        "DataUnitDecoder._values", "DataUnitDecoder._codeword", "DataUnitDecoder._check_end", "DataUnitDecoder._check_entry_points",
-        "DataUnitDecoder._report", "mapped",
+        "DataUnitDecoder._values", "DataUnitDecoder._codeword", "DataUnitDecoder._check_end", "mapped",
     ),
     "decoder": (
-        "TopologyShapes._shapes", "shapes_in", "inflate", "Decoding.open_topology", "Decoding.open_quantization", "Decoding._inflated",
-        "Decoding.take", "Decoding.take_data", "Decoding.require", "decode",
+        "inflate", "Decoding.open_quantization", "Decoding._inflated", "Decoding.take", "Decoding.take_data", "decode",
     ),
-    "topology.onnx": ("parameter_shapes", "_parse", "_identified", "_wanted"),
-    "topology.nnef": ("parameter_shapes",),
-    "topology.tensors": ("shape", "has_data", "is_stripped"),
-    "topology.paths": ("identify",),
 }  # fmt: skip
 """The functions that a decode runs, by module.
 
-Left out: what names a place for a message, what records or traces, what only an encoder runs, and what makes values that no output
-depends on (the numbers of performance maps, the bits of masks); that these are read, and how many, is mutated where it is said.
+Left out: what names a place for a message, what records or traces, what only an encoder runs, how a broken rule is told (that it is
+looked for is mutated where it is), what a topology tells of dimensions (only disputed vectors rest on it, and a decoder that fails in it
+refuses them, as one of their choices does), and what makes values that no output depends on (the numbers of performance maps, the bits
+of masks); that these are read, and how many, is mutated where it is said.
 """
 
 UNHEARD_CALLS: Final[dict[str, frozenset[int]]] = {
@@ -77,6 +73,7 @@ UNHEARD_CALLS: Final[dict[str, frozenset[int]]] = {
     "code_bin": frozenset({1}),
     "uae_v": frozenset({2}),
     "iae_v": frozenset({2}),
+    "quant_param": frozenset({2, 3}),
     "code_bypass": frozenset(),
     "fail": frozenset(),
     "record": frozenset(),
@@ -99,7 +96,8 @@ UNHEARD_CALLS: Final[dict[str, frozenset[int]]] = {
 _UNHEARD_NAMES: Final = frozenset(
     {
         "ELEMENT", "INDEX", "FAILED_ELEMENT", "FAILED_BIT", "EVENTS", "trace", "before", "observer", "detail", "path", "pieces", "element",
-        "unit", "unit_type", "r", "w", "self", "inner", "start",
+        "unit", "unit_type", "r", "w", "self", "inner", "start", "spent", "most", "elements", "in_time", "within", "fault", "wanted",
+        "given", "units", "context", "index", "reports", "coder", "registers", "plain",
     }
 )  # fmt: skip
 """A statement that assigns to nothing but these is not mutated: messages, traces and places rest on them, no output."""
@@ -152,6 +150,15 @@ def ends_default(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.If) and "interpretation" in ast.unparse(statement.test) and isinstance(statement.body[-1], ast.Return)
 
 
+_WHOLE_SIZE: Final = "size = w.position - start >> 3"
+_UNHEARD_TESTS: Final = ("interpretation", "r[MODE]", "mode == DECODE", "decoding", "events", "spent", "machine.eof")
+
+
+def _is_misuse(node: ast.AST) -> bool:
+    """Whether a test only refuses what no stream can ask for."""
+    return isinstance(node, ast.If) and isinstance(node.body[-1], ast.Raise) and "ValueError" in ast.unparse(node.body[-1])
+
+
 def is_heard(node: ast.AST) -> bool:
     """Whether a statement's own expression can change what a decode gives out.
 
@@ -159,7 +166,7 @@ def is_heard(node: ast.AST) -> bool:
     """
     if isinstance(node, ast.If | ast.While | ast.For):
         text = ast.unparse(node.test if isinstance(node, ast.If | ast.While) else node.iter)
-        return not any(word in text for word in ("interpretation", "r[MODE]", "mode == DECODE", "decoding", "events"))
+        return not any(word in text for word in _UNHEARD_TESTS) and not _is_misuse(node)
     if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target
         names = {part.id for part in ast.walk(target) if isinstance(part, ast.Name)}
@@ -168,8 +175,15 @@ def is_heard(node: ast.AST) -> bool:
             return False
         text = ast.unparse(node)
         is_call = isinstance(node.value, ast.Call)
-        return "flatnonzero" not in text and (is_call or "interpretation" not in text)
+        return "flatnonzero" not in text and text != _WHOLE_SIZE and (is_call or "interpretation" not in text)
+    if isinstance(node, ast.Raise):
+        return "ValueError" not in ast.unparse(node)
     if isinstance(node, ast.Expr):
         text = ast.unparse(node)
-        return not any(text.startswith(start) for start in ("trace.", "record(", "super()", "coder.events", "places.append"))
+        return not any(text.startswith(start) for start in _UNHEARD_STARTS) and not any(rule in text for rule in _OWN_RULES)
     return not isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef)
+
+
+_UNHEARD_STARTS: Final = ("trace.", "record(", "super()", "coder.events", "places.append", "reader.values.clear")
+_OWN_RULES: Final = tuple(repr(rule.id) for rule in RULES.values() if rule.provenance is Provenance.OWN)
+"""Limits of our own, of which the standard knows nothing."""

@@ -4,19 +4,24 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 from nnc_conformance.generator.mutants.mutant import Mutant
 from nnc_conformance.generator.mutants.places import FUNCTIONS, module_of
-from nnc_conformance.generator.mutants.running import Decode, MutatedChild
+from nnc_conformance.generator.mutants.running import Decode, MutatedChild, OutOfTimeError
 
-SECONDS = 600.0
+SECONDS: Final = 600.0
 """What one stream may take while its lines are noted."""
+COSTLY: Final = 3_000_000
+"""Lines that a decode may run if a mutant of the code, which is not compiled, is to be tried on it; no more are counted."""
 
 
 @dataclass(frozen=True)
 class Reach:
-    """What a decode met: the lines by module, and how many times a line was entered (the cost of the decode, the same everywhere)."""
+    """What a decode met: the lines by module, and how many times a line was entered, the cost of the decode, the same everywhere.
+
+    A decode of more than `COSTLY` is stopped there: its lines are those up to then.
+    """
 
     lines: dict[str, frozenset[int]]
     cost: int
@@ -55,6 +60,8 @@ def _traced(run: Callable[[], Any]) -> Reach:
             nonlocal cost
             cost += 1
             met.add(frame.f_lineno)
+            if cost > COSTLY:
+                raise OutOfTimeError
             return line
 
         return line

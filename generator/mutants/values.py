@@ -1,7 +1,7 @@
 """Mutants of numbers: the coder's tables, given to the decoder as arguments, and the constants of the standard."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from sys import modules
 from typing import Any, Final
@@ -12,7 +12,6 @@ from nnc_conformance.reference.entropy import tables as published
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables, make_tables
 from nnc_conformance.reference.quantization.reconstruction import DATA_FORMATS
 from nnc_conformance.reference.syntax.elements import clause_of
-from nnc_conformance.reference.syntax.rules import RULES, Policy
 
 RANGE_COLUMNS: Final = (0, 1, 3, 7, 13, 19, 24, 28, 31)
 """The columns of the table of ranges in which each row has a mutant: from even odds to the surest bin."""
@@ -29,7 +28,7 @@ class Value:
 @cache
 def values_by_id() -> dict[str, Value]:
     """Every mutant of a table or constant, by id."""
-    return {made.mutant.id: made for make in (_tables, _constants, _formats, _policies) for made in make()}
+    return {made.mutant.id: made for make in (_tables, _constants, _formats) for made in make()}
 
 
 def _value(kind: Kind, operator: Operator, place: tuple[str, str, str], texts: tuple[str, str], element: str, value: Any) -> Value:
@@ -137,8 +136,6 @@ syntax.structures.data_unit INT32_MAX codebook_delta_right
 syntax.structures.parameter_sets NNR_QSU mps_quantization_method_flags
 syntax.structures.parameter_sets NNR_QCB mps_quantization_method_flags
 syntax.structures.parameter_sets FIRST_EDITION_PROFILE general_profile_idc
-syntax.structures.topology NNR_TPL_NNEF topology_storage_format
-syntax.structures.topology NNR_TPL_ONNX topology_storage_format
 syntax.structures.topology NNR_TPL_PRUN topology_storage_format
 syntax.structures.topology NNR_TPL_REFLIST topology_storage_format
 syntax.structures.topology RAW topology_compression_format
@@ -179,41 +176,6 @@ def _formats() -> Iterator[Value]:
             rows[number] = (row[0], row[1], bits)
             texts = (f"{row[0]} has {row[2]} bits", f"{bits} bits")
             yield _value(Kind.CONSTANT, Operator.TABLE, (*place, f"{number}-bits-{bits}"), texts, element, tuple(rows))
-
-
-def _policies() -> Iterator[Value]:
-    """Each rule of policy ``must`` as one that a lenient decoder forgives, though the stream has no output that could be meant."""
-    for rule_id, rule in RULES.items():
-        if rule.policy is Policy.MUST:
-            changed = {**RULES, rule_id: replace(rule, policy=Policy.MAY)}
-            texts = (f"{rule_id} is {rule.policy}", f"{rule_id} is {Policy.MAY}")
-            element = _ELEMENTS.get(rule_id, "cabac_codeword")
-            yield _value(Kind.CONSTANT, Operator.RULE, ("syntax.rules", "RULES", rule_id), texts, element, changed)
-
-
-_ELEMENTS: Final = {
-    "unit-size-min": "nnr_unit_size",
-    "unit-size-end": "nnr_unit_size",
-    "unit-type": "nnr_unit_type",
-    "first-unit": "nnr_unit_type",
-    "mps-first": "nnr_unit_type",
-    "mps-once": "nnr_unit_type",
-    "str-once": "nnr_unit_type",
-    "string-end": "topology_elem_id",
-    "string-utf8": "topology_elem_id",
-    "id-unique": "topology_elem_id",
-    "profile": "general_profile_idc",
-    "payload-type": "nnr_compressed_data_unit_payload_type",
-    "scan-order": "scan_order",
-    "reserved-bits": "nnr_reserved_zero_7bits",
-    "alignment-one": "byte_alignment",
-    "dims-zero": "tensor_dimensions",
-    "dims-count": "count_tensor_dimensions",
-    "rank": "decomposition_rank",
-    "entry-points": "cabac_offset_list",
-    "deflate": "topology_compression_format",
-}
-"""The element that a rule is about, where it is one."""
 
 
 def set_constant(mutant: Mutant) -> None:

@@ -22,6 +22,7 @@ TOPICS: Final = (
     "aggregates",
     "partial_data",
     "disputed",
+    "disputed_class_loop",
     "disputed_topologies",
     "inferred",
     "extremes",
@@ -37,6 +38,7 @@ TOPICS: Final = (
     "broken_headers",
     "broken_payloads",
     "broken_topologies",
+    "boundaries",
 )
 """The modules beside this one; each has its ``RECIPES``."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from nnc_conformance.generator.composition import SIXTEENTHS, Coded, header, ndu, opening
-from nnc_conformance.generator.coverage.unreachable import MOST_DIMENSIONS
+from nnc_conformance.generator.coverage.costs import most_dimensions
 from nnc_conformance.generator.coverage.wanted import wanted_values
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.covering_units import names
@@ -66,10 +66,10 @@ def splits() -> list[Values]:
 
 def shifts() -> list[Values]:
     """Tensors whose axes move by each number of places, and tensors with each number of shifts."""
-    units = opening()
+    units, axes = opening(), most_dimensions()
     for number, places in enumerate(wanted_values("shift_value", "ue(1)")):
-        mapping = DimensionMapping(0, (0,), (((MOST_DIMENSIONS - 1, places), (0, 0)), ()))
-        dimensions = (3, *(1,) * (MOST_DIMENSIONS - 2), 2)
+        mapping = DimensionMapping(0, (0,), (((axes - 1, places), (0, 0)), ()))
+        dimensions = (3, *(1,) * (axes - 2), 2)
         units.append(ndu(header(NNR_PT_INT, (f"a{number}", f"b{number}"), dimensions, mapping=mapping), Coded([1, 2, 3, 4, 5, 6])))
     for number, count in enumerate(wanted_values("number_of_shifts", "ue(1)")):
         mapping = DimensionMapping(1, (0,), (((1, 1),) * count, ((1, 0),)))
@@ -112,7 +112,7 @@ RECIPES: tuple[Recipe, ...] = (
     inferred(
         "tpl-prun-value-classes",
         "Pruning dictionaries of every size",
-        "Dictionaries of 0 to 255 elements, of up to 8189 dimensions.",
+        "Dictionaries of 0 to 255 elements, of up to 8190 dimensions.",
         "A decoder that reads counts or dimensions in too few bits.",
         _PRUNING,
         dictionaries,
@@ -136,7 +136,7 @@ RECIPES: tuple[Recipe, ...] = (
     inferred(
         "mapping-shift-value-classes",
         "Shifts by each number of places, and many shifts",
-        "Axes move by up to 30 places; up to 8189 shifts follow one another.",
+        "Axes move by up to 62 places; up to 4094 shifts follow one another.",
         "A decoder that applies shifts in another order, or has room for few.",
         _MAPPING,
         shifts,

@@ -114,15 +114,17 @@ def nameless(*, listed: bool) -> list[Values]:
     return [*opening(), two_parts(("w", "")) if listed else ndu(header(NNR_PT_INT, "", (2,)), Coded([1, -1]))]
 
 
+def of_dimensions(count: int) -> Values:
+    """A tensor of so many dimensions."""
+    return ndu(header(NNR_PT_INT, f"count{count}", (1,) * (count - 1) + (2,)), Coded([count, -1]))
+
+
 def dimension_units() -> list[Values]:
     """Vectors of each length that is wanted, nearly all zeros, and tensors of each number of dimensions."""
     units = opening()
     for size in wanted_values("tensor_dimensions", "ue(7)"):
         units.append(ndu(header(NNR_PT_INT, f"size{size}", (size,)), Coded([*([0] * (size - 1)), 1])))
-    for count in wanted_values("count_tensor_dimensions", "ue(1)"):
-        dimensions = (1,) * (count - 1) + (2,)
-        units.append(ndu(header(NNR_PT_INT, f"count{count}", dimensions), Coded([count, -1])))
-    return units
+    return units + [of_dimensions(count) for count in wanted_values("count_tensor_dimensions", "ue(1)")]
 
 
 def decomposed_units() -> list[Values]:
@@ -218,7 +220,7 @@ RECIPES = (
         _HEADER,
         (
             "Dimensions and numbers of dimensions of each code length",
-            "Lengths up to 16256 and up to 30 dimensions stand first and last in each code length.",
+            "Lengths up to 8064 and up to 30 dimensions stand first and last in each code length.",
             "A decoder that reads dimensions in too few bits, or has room for few.",
         ),
         dimension_units,

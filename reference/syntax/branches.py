@@ -72,11 +72,6 @@ class _Instrument(ast.NodeTransformer):
         node.orelse = [self.visit(statement) for statement in node.orelse]
         return node
 
-    def visit_While(self, node: ast.While) -> ast.While:
-        node.test = self._decision(node.test, "while")
-        node.body = [self.visit(statement) for statement in node.body]
-        return node
-
     def visit_IfExp(self, node: ast.IfExp) -> ast.IfExp:
         node.test = self._decision(node.test, "choose by")
         node.body, node.orelse = self.visit(node.body), self.visit(node.orelse)

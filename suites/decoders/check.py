@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from nnc_conformance.reference.errors import Category
 from nnc_conformance.storage.suite_folder import Suite
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.claims import RIGHT, Shown, false_claims
@@ -27,6 +28,8 @@ REPEAT: Final = 2
 PATIENCE: Final = 3
 """After so many time-outs no further probe is run."""
 _STDERR_LENGTH: Final = 1000
+_UNKNOWN: Final = {Category.RESERVED, Category.UNSUPPORTED}
+"""What a stream is broken by that a decoder may take for something which it does not support."""
 _NO_ANSWER: Final = {Outcome.CRASH, Outcome.TIMEOUT, Outcome.LIMIT, Outcome.PROTOCOL}
 
 
@@ -181,7 +184,9 @@ def fault_of(decoder: DecoderSpec, one: Probed) -> Fault | None:
             return Fault.UNDECLARED
         fine = outcome in (Outcome.UNSUPPORTED, Outcome.CHOICE) or (not one.good and outcome not in _NO_ANSWER)
         return None if fine else Fault.NOT_UNSUPPORTED
-    if outcome is Outcome.UNSUPPORTED and one.good:
+    if outcome is Outcome.UNSUPPORTED and not one.good:
+        return Fault.FALSE_UNSUPPORTED if decoder.declared and one.case.category_expected not in _UNKNOWN else None
+    if outcome is Outcome.UNSUPPORTED:
         return Fault.FALSE_UNSUPPORTED if decoder.declared else Fault.NOTHING_DECLARED
     if outcome is Outcome.PASS and not one.good and one.case.category_seen is None:
         return Fault.NO_CATEGORY

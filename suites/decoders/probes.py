@@ -1,4 +1,4 @@
-"""Probe vectors: few and small, so that each capability is needed by one at least, and some streams must be refused.
+"""Probe vectors: few and small, so that each capability is needed by a good stream and by one that must be refused.
 
 They are chosen from the built-in suite. Where that has none, streams are composed and the reference says what they decode to.
 """
@@ -66,7 +66,7 @@ from nnc_conformance.storage.vector import EXPECTED_FILE, STREAM_FILE, TOPOLOGY_
 LEVELS: Final = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.INFERRED, Level.DISPUTED)
 """Where probes are taken from; a disputed vector only where no other needs the capability."""
 PROBES_FOR_EACH: Final = 2
-"""So many vectors at most are chosen for a capability, and for a category of broken streams."""
+"""So many vectors at most are chosen for a capability, and for a category of broken streams; one broken stream for a capability."""
 
 
 def built_in_probes() -> Suite | None:
@@ -79,7 +79,10 @@ def built_in_probes() -> Suite | None:
 
 
 def chosen(vectors: Iterable[StoredVector]) -> tuple[StoredVector, ...]:
-    """Returns the simplest of ``vectors`` for each capability, and of those to be refused for each category; good and bad in turn."""
+    """Returns the simplest of ``vectors`` for each capability, and of those to be refused for each category and each capability.
+
+    Good and bad come in turn.
+    """
     good: dict[str, StoredVector] = {}
     bad: dict[str, StoredVector] = {}
     taken: dict[str, int] = {}
@@ -87,8 +90,9 @@ def chosen(vectors: Iterable[StoredVector]) -> tuple[StoredVector, ...]:
         vector = stored.vector
         if vector.negative is not None and vector.negative.policy is not Policy.MUST:
             continue
-        keys = vector.flags if vector.negative is None else (f"refused as {vector.negative.category}",)
-        if any(taken.get(key, 0) < PROBES_FOR_EACH for key in keys):
+        broken = vector.negative
+        keys = vector.flags if broken is None else (f"as {broken.category}", *(f"with {flag}" for flag in vector.flags))
+        if any(taken.get(key, 0) < (1 if key.startswith("with ") else PROBES_FOR_EACH) for key in keys):
             (good if vector.negative is None else bad)[vector.id] = stored
             for key in keys:
                 taken[key] = taken.get(key, 0) + 1
@@ -188,13 +192,11 @@ def _decomposed() -> Values:
 
 
 def composed_probes(folder: Path) -> Suite:
-    """Writes the composed probes as a suite into ``folder``: one for each capability, and the first streams cut short, to be refused."""
+    """Writes the composed probes as a suite into ``folder``: one for each capability, and each of them cut short, to be refused."""
     made = []
     for flags, units in composed_units().items():
         stream = write_units(units)
-        made.append(_good(flags, stream))
-        if len(flags) == 1:
-            made.append(_cut(flags, stream[:-1]))
+        made += [_good(flags, stream), _cut(flags, stream[:-1])]
     for vector, files in made:
         write_vector(folder, vector, files)
     write_manifest(folder, [vector for vector, _ in made])
@@ -216,7 +218,7 @@ def _cut(flags: tuple[str, ...], stream: bytes) -> tuple[Vector, dict[str, bytes
     except StreamError as error:
         broken = NegativeSpec(rule=error.rule, policy=RULES[error.rule].policy, category=error.category)
         files = {STREAM_FILE: stream}
-        return _vector(f"{flags[0]}-cut", Level.NEGATIVE, flags, files, broken), files
+        return _vector(f"{'-'.join(flags)}-cut", Level.NEGATIVE, flags, files, broken), files
     raise AssertionError("a stream that is cut was decoded")
 
 

@@ -1,24 +1,32 @@
-"""How a worker takes ``stop``: asked for that alone, outside the sandbox of cases."""
+"""How a worker takes ``stop``: asked for that alone, by a process of its own, as isolated as a slot (``python -m`` this module)."""
 
-import contextlib
 import os
 import select
-import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from typing import Final
 
+from nnc_conformance.suites import process_tree
 from nnc_conformance.suites.decoders import protocol
 from nnc_conformance.suites.decoders.base import ending_text
 from nnc_conformance.suites.decoders.faults import Fault
 from nnc_conformance.suites.decoders.worker import START_SECONDS
+from nnc_conformance.suites.isolation import isolated
 
 STOP_SECONDS: Final = 5.0
 
 
 def stop_fault(command: Sequence[str]) -> tuple[Fault, str] | None:
     """Starts a worker and asks it to stop; returns the fault in that, or None. One that does not start well has other faults."""
+    words = [sys.executable, "-P", "-m", "nnc_conformance.suites.decoders.stopping", str(STOP_SECONDS), *command]
+    fault, _, told = subprocess.run(words, capture_output=True, text=True, check=False, start_new_session=True).stdout.partition(" ")
+    return (Fault(fault), told) if fault else None
+
+
+def asked(command: Sequence[str], patience: float) -> str:
+    """Returns the code of the fault and what was seen, with a blank between, or ""; nothing that the worker started is left."""
     with tempfile.TemporaryDirectory(prefix="nnc-conformance-") as folder:
         try:
             process = subprocess.Popen(
@@ -31,21 +39,19 @@ def stop_fault(command: Sequence[str]) -> tuple[Fault, str] | None:
                 start_new_session=True,
             )
         except OSError:
-            return None
+            return ""
         try:
-            return _stopped(process)
+            return _stopped(process, patience)
         except BrokenPipeError:
-            return None
+            return ""
         except subprocess.TimeoutExpired:
-            return Fault.STOP_IGNORED, f"it lives on {STOP_SECONDS:g} s after stop"
+            return f"{Fault.STOP_IGNORED} it lives on {patience:g} s after stop"
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            with contextlib.suppress(BrokenPipeError):
-                process.communicate()
+            process_tree.kill_descendants(keep=process.pid)
+            process.wait()
 
 
-def _stopped(process: "subprocess.Popen[bytes]") -> tuple[Fault, str] | None:
+def _stopped(process: "subprocess.Popen[bytes]", patience: float) -> str:
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(protocol.request_line(protocol.Start()))
@@ -54,8 +60,12 @@ def _stopped(process: "subprocess.Popen[bytes]") -> tuple[Fault, str] | None:
         ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
         piece = os.read(process.stdout.fileno(), 1 << 16) if ready else b""
         if not piece or len(answer) > protocol.LONGEST_LINE:
-            return None
+            return ""
         answer += piece
     process.stdin.write(protocol.request_line(protocol.Stop()))
-    code = process.wait(STOP_SECONDS)
-    return None if code == 0 else (Fault.STOP_EXIT_CODE, f"after stop: {ending_text(code)}")
+    code = process.wait(patience)
+    return "" if code == 0 else f"{Fault.STOP_EXIT_CODE} after stop: {ending_text(code)}"
+
+
+if __name__ == "__main__":
+    sys.exit(isolated(lambda _: print(asked(sys.argv[2:], float(sys.argv[1])), end="", flush=True)))

@@ -15,8 +15,9 @@ from nnc_conformance.suites.decoders.base import DecoderSpec, Execution, Kind
 from nnc_conformance.suites.execute import expectation_of
 from nnc_conformance.suites.judge import Expectation, judge
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
+from nnc_conformance.suites.result import CaseResult
 
-LEVELS: Final = (Level.CORE, Level.NEGATIVE, Level.INFERRED)
+LEVELS: Final = (Level.CORE, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
 """What mutants are tried on unless told otherwise."""
 CERTIFIED: Final = frozenset({Level.CORE, Level.NEGATIVE})
 """The levels that the score is about."""
@@ -86,17 +87,33 @@ def load_cases(levels: Collection[Level] = LEVELS, root: Path | None = None) -> 
     return tuple(cases)
 
 
+def execution_of(outcome: MutantOutcome) -> Execution:
+    """A mutant's outcome as that of a decoder under test."""
+    return Execution(
+        _ENDINGS[outcome.ending],
+        tensors=outcome.parameters,
+        topology=outcome.topology or None,
+        category=outcome.category,
+        unit=outcome.unit,
+        byte=outcome.byte,
+    )
+
+
+def judged(case: Case, outcome: MutantOutcome) -> CaseResult | None:
+    """What a run says of a decoder that does this with the vector; None where it gives arrays that no tensor file holds."""
+    try:
+        return judge(case.vector, DECODER, case.expectation, (execution_of(outcome),))
+    except (ModelError, ValueError, TypeError):
+        return None
+
+
 def kill_of(case: Case, outcome: MutantOutcome) -> Kill | None:
     """How the vector catches a decoder that does this; None where it passes."""
-    execution = Execution(
-        _ENDINGS[outcome.ending], tensors=outcome.parameters, topology=outcome.topology or None, category=outcome.category
-    )
-    try:
-        found = judge(case.vector, DECODER, case.expectation, (execution,)).outcome
-    except (ModelError, ValueError, TypeError):
+    result = judged(case, outcome)
+    if result is None:
         return Kill.OUTPUT
-    if OUTCOMES[found].fails:
-        return _KILL_OF.get(found, Kill.ACCEPTED if case.vector.negative else Kill.OUTPUT)
+    if OUTCOMES[result.outcome].fails:
+        return _KILL_OF.get(result.outcome, Kill.ACCEPTED if case.vector.negative else Kill.OUTPUT)
     negative = case.vector.negative
     other = negative is not None and outcome.ending is Ending.REFUSED and outcome.category is not negative.category
     return Kill.CATEGORY if other else None

@@ -44,22 +44,22 @@ class Score:
     arguments: Arguments
     certified: Collection[str]
 
-    def inferred(self, mutant: Mutant) -> bool:
-        """Whether the fault shows in inferred content alone."""
-        return mutant.inferred or mutant.id in self.arguments.inferred
+    def certified_fact(self, mutant: Mutant) -> bool:
+        """Whether a vector of a certified level can show the fault."""
+        return mutant.certified and mutant.id not in self.arguments.uncertified
 
     def equivalent(self, mutant: Mutant) -> bool:
         """Whether a mutant is argued to be equivalent."""
         return mutant.id in self.arguments.equivalent
 
     def counts(self, mutant: Mutant) -> bool:
-        """Whether a mutant has been caught by a vector that counts for it: a certified one, or any where its fault is in inferred facts."""
+        """Whether a mutant has been caught by a vector that counts for it: a certified one, or any where its fault is in others' facts."""
         return bool(self.counting(mutant))
 
     def counting(self, mutant: Mutant) -> tuple[tuple[str, Kill], ...]:
         """The kills that count for a mutant."""
         kills = self.verdicts[mutant.id].kills
-        return kills if self.inferred(mutant) else tuple(kill for kill in kills if kill[0] in self.certified)
+        return tuple(kill for kill in kills if kill[0] in self.certified) if self.certified_fact(mutant) else kills
 
     def tally(self, mutants: Collection[Mutant]) -> Tally:
         """The tally of some of the mutants."""

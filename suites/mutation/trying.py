@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from typing import Final
 
+from nnc_conformance.generator.mutants.equivalents import arguments
 from nnc_conformance.generator.mutants.mutant import Kind, Mutant
-from nnc_conformance.generator.mutants.reach import Reach, reaches
+from nnc_conformance.generator.mutants.reach import COSTLY, Reach, reaches
 from nnc_conformance.generator.mutants.running import Decode, Ending, MutatedChild
 from nnc_conformance.suites.mutation.cases import CERTIFIED, Case, Kill, kill_of
 
@@ -16,8 +17,6 @@ SECONDS: Final = 1.0
 """CPU time that a mutant has for any case, beside what the decoder without a bug needs a few times over."""
 SECONDS_PER_LINE: Final = 2e-6
 """Of that, for each line that the decoder without a bug runs: about ten times what it takes."""
-COSTLY: Final = 20_000_000
-"""Lines that a case may run if a mutant of the code, which is not compiled, is to be tried on it."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +53,19 @@ def measured(cases: Sequence[Case], jobs: int) -> list[Measured]:
     return sorted(found, key=lambda item: (item.case.vector.level not in CERTIFIED, item.reach.cost, item.case.id))
 
 
-def cases_for(mutant: Mutant, cases: Sequence[Measured]) -> list[Measured]:
-    """The cases that can catch a mutant: they run its lines, and are not too costly for a decoder that is not compiled."""
-    compiled = mutant.kind is Kind.TABLE
-    return [item for item in cases if item.reach.meets(mutant) and (compiled or item.reach.cost <= COSTLY)]
+def cases_for(mutant: Mutant, cases: Sequence[Measured], *, matrix: bool) -> list[Measured]:
+    """The cases that can catch a mutant: they run its lines, and are not too costly for a decoder that is not compiled.
+
+    Without ``matrix`` only those that count: of a certified level, unless the fault is in disputed or inferred facts.
+    """
+    compiled, every = mutant.kind is Kind.TABLE, matrix or not mutant.certified or mutant.id in arguments().uncertified
+    found = [item for item in cases if item.reach.meets(mutant) and (compiled or item.reach.cost <= COSTLY)]
+    return [item for item in found if every or item.case.vector.level in CERTIFIED]
+
+
+def decides(kill: Kill | None) -> bool:
+    """Whether a kill ends the search for one: not that by a category, which not every decoder tells."""
+    return kill is not None and kill is not Kill.CATEGORY
 
 
 @dataclass
@@ -79,7 +87,7 @@ class _Trial:
             for item in left:
                 kill = kill_of(item.case, decode(item.case.stream, item.case.lenient, item.seconds))
                 yield kill
-                if kill is not None and not matrix:
+                if decides(kill) and not matrix:
                     return
 
         self.child = MutatedChild(self.mutant, work, seconds=max(item.seconds for item in left))
@@ -92,7 +100,7 @@ class _Trial:
         except TimeoutError:
             return True
         except EOFError:
-            if self.tried == len(self.todo) or (self.kills and not self.matrix):
+            if self.tried == len(self.todo) or (not self.matrix and self.kills and decides(self.kills[-1][1])):
                 return False
             kill = Kill.HANG if self.child.ended.ending is Ending.HUNG else Kill.CRASH
             self._note(kill)
@@ -117,9 +125,9 @@ class _Trial:
 def try_all(mutants: Sequence[Mutant], cases: Sequence[Measured], *, jobs: int, matrix: bool, done: Callable[[Verdict], None]) -> None:
     """Tries each mutant on its cases, ``jobs`` at once, and tells ``done`` as each is finished.
 
-    Stops at a mutant's first kill unless ``matrix``.
+    Stops at a mutant's first kill that decides unless ``matrix``.
     """
-    waiting = deque(_Trial(mutant, cases_for(mutant, cases), matrix) for mutant in mutants)
+    waiting = deque(_Trial(mutant, cases_for(mutant, cases, matrix=matrix), matrix) for mutant in mutants)
     running: list[_Trial] = []
     try:
         while waiting or running:

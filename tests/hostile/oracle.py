@@ -32,7 +32,10 @@ def answer(request):
         time.sleep(1000)
     if bad("unsupported"):
         return {"type": "unsupported", "id": request["id"]}
-    if "expected" not in known and not behaviour.get("accepts"):
+    broken = "expected" not in known
+    if broken and bad("unsupported_bad"):
+        return {"type": "unsupported", "id": request["id"]}
+    if broken and not (bad("accepts_bad") if "accepts_bad" in behaviour else behaviour.get("accepts")):
         more = {} if behaviour.get("silent") else {"category": "truncated"}
         return {"type": "refused", "id": request["id"], **more}
     tensors = pathlib.Path(known.get("expected", behaviour.get("accepts"))).read_bytes()

@@ -105,12 +105,15 @@ def _section(probe: Probe, seen: Sequence[Seen], vectors: Sequence[Seen]) -> Ite
     yield ""
     first = other_choices(probe.base)
     if first:
-        yield f"The streams are written with `{first}`, as the peer reads; on the vectors, which are not, it fails at that point first."
+        yield f"The streams are written with `{first}`, as the peer reads; a vector that no choice reads so fails at that point."
         yield ""
     yield from table(("stream", "the peer"), ((one.stream, told_of(one)) for one in seen))
     if vectors:
         yield ""
-        rows = ((linked(one.stream), f"fails at `{first}`: `{one.refusal}`" if first and one.refusal else told_of(one)) for one in vectors)
+        rows = (
+            (linked(one.stream), f"fails at `{first}`: `{one.refusal}`" if first and len(one.choices) > 1 else told_of(one))
+            for one in vectors
+        )
         yield from table(("vector", "the peer"), rows)
 
 

@@ -28,7 +28,6 @@ from nnc_conformance.reference.syntax.elements import clause_of
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_UNREC, RAW
 from nnc_conformance.reference.syntax.walker import Values
-from nnc_conformance.storage.safetensors_format import load_safetensors
 from nnc_conformance.storage.suite_folder import StoredVector
 
 REFUSED: Final = None
@@ -94,13 +93,11 @@ def measured(probe: Probe, peer: Codec) -> list[Seen]:
     ]
 
 
-def measured_vector(stored: StoredVector, peer: Codec) -> Seen:
-    """What the peer makes of a published vector, by the tensors stored with it."""
-    by_choice = {
-        choice.choice: REFUSED if choice.expected is None else load_safetensors(stored.read(choice.expected))
-        for choice in stored.vector.choices
-    }
-    return seen(stored.vector.id, stored.read(stored.vector.stream), by_choice, peer)
+def measured_vector(stored: StoredVector, base: Interpretation, peer: Codec) -> Seen:
+    """What the peer makes of a published vector, by what each choice gives with the other switches as the peer reads."""
+    switch, stream = stored.vector.choices[0].switch, stored.read(stored.vector.stream)
+    ways = {choice.choice: turned(base, switch, Interpretation.switches()[switch](choice.choice)) for choice in stored.vector.choices}
+    return seen(stored.vector.id, stream, {choice: ours_or_refused(stream, way) for choice, way in ways.items()}, peer)
 
 
 def choices_seen(found: Sequence[Seen], switch: str) -> tuple[str, ...]:

@@ -41,8 +41,10 @@ def run_matrix(peer: Peer) -> list[Row]:
 def disputed_vectors(peer: Peer) -> dict[str, list[Seen]]:
     """What the peer makes of the published vectors of level disputed, by switch."""
     found: dict[str, list[Seen]] = {}
+    bases = {probe.switch: probe.base for probe in probes()}
     for stored in load_suite(built_in_root(), levels={Level.DISPUTED}).vectors:
-        found.setdefault(stored.vector.choices[0].switch, []).append(measured_vector(stored, peer))
+        switch = stored.vector.choices[0].switch
+        found.setdefault(switch, []).append(measured_vector(stored, bases[switch], peer))
     return found
 
 

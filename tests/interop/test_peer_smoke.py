@@ -8,6 +8,9 @@ import plain_decoder
 import pytest
 from peer_driver import Peer, PeerError
 
+from nnc_conformance.generator.coverage.costs import PORTABLE_DIMENSIONS
+from nnc_conformance.reference import encode
+
 Array = npt.NDArray[Any]
 
 
@@ -60,3 +63,10 @@ def test_a_refusal_leaves_the_process_running(peer: Peer) -> None:
         peer.decode(stream[:-20])
     assert set(peer.decode(stream)) == {"w", "b"}
     assert peer.starts == starts
+
+
+def test_core_asks_for_no_more_dimensions_than_the_codec_holds(peer: Peer) -> None:
+    most = {"w": np.zeros((1,) * (PORTABLE_DIMENSIONS - 1) + (2,), np.int32)}
+    assert peer.decode(encode(most))["w"].shape == most["w"].shape
+    with pytest.raises(PeerError):
+        peer.decode(encode({"w": most["w"].reshape(1, *most["w"].shape)}))

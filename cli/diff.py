@@ -1,0 +1,64 @@
+"""``diff``: what became of each case from one run to another."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nnc_conformance.reports.changes import Since
+    from nnc_conformance.reports.results import Loaded
+
+
+def command(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The earlier results.json, or the folder that holds it.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The later one.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
+    """Compare two results: which cases are broken, unstable, fixed, changed, new and gone.
+
+    A decoder that is alone in both is taken as one, whatever its versions are called. Exit code: 0 nothing is broken, 1 something is,
+    2 usage or bad input, 3 the later run did not end, so that more may be broken.
+
+    Example: nnc-conformance diff nightly/ nnc-results/ --json
+    """
+    from nnc_conformance.cli.output import print_table
+    from nnc_conformance.reports.changes import ChangeKind, since
+    from nnc_conformance.reports.results import load
+    from nnc_conformance.suites.result import ExitCode, ResultsError
+
+    earlier, later = load(old), load(new)
+    for given in (earlier, later):
+        if given.results is None:
+            raise ResultsError(f"{given.source}: {given.problems[0]}")
+    assert earlier.results is not None and later.results is not None
+    found = since(earlier.source, earlier.results, later.results.cases, [decoder.name for decoder in later.results.decoders])
+    problems = [*_incomplete(earlier), *_incomplete(later)]
+    if as_json:
+        typer.echo(_as_json(found, problems))
+    else:
+        rows = [[change.kind, change.vector, change.decoder, change.old or "-", change.new or "-"] for change in found.changes]
+        print_table(["change", "vector", "decoder", "was", "is"], rows)
+        counts = ", ".join(f"{count} {kind}" for kind, count in found.counts.items())
+        typer.echo(f"{counts or 'nothing changed'}; {found.unchanged} as before")
+        for problem in problems:
+            typer.echo(f"incomplete: {problem}", err=True)
+    if ChangeKind.BROKEN in found.counts:
+        return ExitCode.FAILED
+    return ExitCode.INCOMPLETE if _incomplete(later) else ExitCode.AS_EXPECTED
+
+
+def _incomplete(given: "Loaded") -> list[str]:
+    """What is missing of a run, if anything."""
+    why = given.results.incomplete_because() if given.results is not None else ""
+    return [f"{given.source}: {why}"] if why else []
+
+
+def _as_json(found: "Since", problems: list[str]) -> str:
+    from nnc_conformance.storage import canonical_json
+
+    changes = [
+        {"kind": change.kind, "vector": change.vector, "decoder": change.decoder, "old": change.old, "new": change.new}
+        for change in found.changes
+    ]
+    return canonical_json.dumps({"counts": found.counts, "changes": changes, "unchanged": found.unchanged, "incomplete": problems}).rstrip()

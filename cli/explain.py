@@ -1,0 +1,166 @@
+"""``explain``: from a failing case to the line of the standard that the decoder gets wrong."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nnc_conformance.storage.tensor_types import Tensors
+    from nnc_conformance.suites.diagnosis.explain import Explanation
+    from nnc_conformance.suites.diagnosis.onset import Onset
+    from nnc_conformance.suites.result import CaseResult, Results, RunDocument
+
+BETWEEN = 50
+
+
+def command(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="A results.json, or the folder that holds it.")],
+    case: Annotated[str, typer.Argument(metavar="CASE", help="The failing case: VECTOR, or VECTOR@DECODER where several were judged.")],
+    decoder: Annotated[
+        str | None,
+        typer.Option("--decoder", metavar="D", help="Ask this decoder for its output; else what the run has kept.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="F", help="The decoder's output for the case, .safetensors or .npz.", show_default=False),
+    ] = None,
+    suite: Annotated[
+        Path | None, typer.Option("--suite", metavar="SUITE", help="The suite of the run, where that is not the built-in one.")
+    ] = None,
+    budget: Annotated[float, typer.Option("--budget", metavar="S", min=0, help="Seconds in which causes are tried.")] = 60.0,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", metavar="F", help="Keep here what causes do, and start from it.", show_default=False)
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Causes at once.")] = os.cpu_count() or 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
+    """Explain a failing case: the first symbol that is wrong, the bins around it, the element and clause, and the likeliest causes.
+
+    Causes are seeded bugs of the reference decoder and named faults: each is tried on the case, on others that failed and on some that
+    passed, and ranked by how well it does what the decoder did. Only the decoder's output is needed, never its source.
+
+    Exit code: 0 explained, 2 usage or bad input, 3 nothing that was tried is like it.
+
+    Example: nnc-conformance explain nnc-results/ scan-2-entry-points@mydecoder
+    """
+    from nnc_conformance.reports.results import load
+    from nnc_conformance.storage.vector import Level
+    from nnc_conformance.suites.diagnosis.cause import all_causes
+    from nnc_conformance.suites.diagnosis.explain import explain
+    from nnc_conformance.suites.diagnosis.trying import Memory
+    from nnc_conformance.suites.result import ExitCode, ResultsError
+    from nnc_conformance.suites.suite import select
+
+    given = load(results)
+    if given.results is None:
+        raise ResultsError(f"{given.source}: {given.problems[0]}")
+    found = _case(given.results, case)
+    chosen = select(suite or _suite_of(given.run), tuple(Level), verify=False)
+    vectors = {stored.vector.id: stored for stored in chosen.vectors}
+    if found.vector not in vectors:
+        raise ResultsError(f"{found.vector} is not in the suite; give the suite of the run by --suite")
+    stored = vectors[found.vector]
+    tensors = _output(found, decoder, output, given.run, stored.read(stored.vector.stream))
+    explained = explain(
+        given.results.cases,
+        vectors,
+        found,
+        output=tensors,
+        causes=list(all_causes().values()),
+        memory=Memory(cache, jobs=jobs),
+        seconds=budget,
+        told=_tell,
+    )
+    if as_json:
+        from nnc_conformance.storage import canonical_json
+        from nnc_conformance.suites.diagnosis.document import document
+
+        typer.echo(canonical_json.dumps(document(explained)), nl=False)
+    else:
+        _print(explained)
+    return ExitCode.AS_EXPECTED if explained.causes or explained.onset is not None else ExitCode.INCOMPLETE
+
+
+def _case(results: "Results", asked: str) -> "CaseResult":
+    """The failing case that is meant; raises `typer.BadParameter`."""
+    from nnc_conformance.suites.outcomes import OUTCOMES
+
+    meant = [case for case in results.cases if asked in (case.id, case.vector)]
+    failing = [case for case in meant if OUTCOMES[case.outcome].fails]
+    if len(failing) == 1:
+        return failing[0]
+    if failing:
+        raise typer.BadParameter(f"several decoders fail it: {', '.join(case.id for case in failing)}", param_hint="CASE")
+    what = f"{asked} did not fail" if meant else f"there is no case {asked!r}"
+    others = [case.id for case in results.cases if OUTCOMES[case.outcome].fails]
+    more = f"; {len(others)} failed, first {others[0]}" if others else "; none failed"
+    raise typer.BadParameter(what + more, param_hint="CASE")
+
+
+def _suite_of(run: "RunDocument | None") -> Path | None:
+    return Path(run.suite) if run is not None and run.suite else None
+
+
+def _output(case: "CaseResult", decoder: str | None, output: Path | None, run: "RunDocument | None", stream: bytes) -> "Tensors | None":
+    """The decoder's tensors for the case: from the file, from the decoder, or as the run has kept them; None where none has them."""
+    from nnc_conformance.storage.tensors import load_tensors
+
+    if output is not None:
+        return load_tensors(output.read_bytes())
+    if decoder is not None:
+        from nnc_conformance.suites.decoders.load import load_decoder
+        from nnc_conformance.suites.diagnosis.asking import asking
+        from nnc_conformance.suites.sandbox import Limits
+
+        with asking(load_decoder(decoder), Limits()) as ask:
+            return ask(stream).tensors
+    kept = run.logs[case.id].kept_output if run is not None and case.id in run.logs else None
+    return load_tensors(kept) if kept is not None else None
+
+
+def _tell(done: int, of: int) -> None:
+    if sys.stderr.isatty() and (done % BETWEEN == 0 or done == of):
+        typer.echo(f"\r{done} of {of} causes", err=True, nl=done == of)
+
+
+def _print(explained: "Explanation") -> None:
+    from nnc_conformance.cli.output import print_table
+    from nnc_conformance.reports.text import one_line
+
+    case = explained.case
+    typer.echo(f"{case.id}: {case.outcome}: {one_line(case.message)}")
+    if explained.onset is not None:
+        _print_onset(explained.onset)
+    for blamed in explained.elements[:1]:
+        typer.echo(f"The fault is most likely in {blamed.element} (clause {blamed.clause}).")
+    ranking = explained.ranking
+    typer.echo(f"Likely causes, of {ranking.tried} tried{f' ({ranking.left} not, for want of time)' if ranking.left else ''}:")
+    rows = []
+    for number, one in enumerate(explained.causes, 1):
+        told = f"{one.same} of {one.failing} failures alike, {one.kept} of {one.passing} passes kept"
+        rows.append([str(number), f"{one.fit:.2f}", told, one.cause.element, one.cause.function, one_line(one.cause.sentence)])
+    print_table(["", "fit", "over the run", "element", "where in the reference", "what such a decoder does"], rows)
+    if explained.causes and explained.causes[0].exact:
+        typer.echo(f"This output is what a decoder gives in which {one_line(explained.causes[0].cause.sentence)}")
+
+
+def _print_onset(onset: "Onset") -> None:
+    from nnc_conformance.reports.text import one_line
+
+    where = f"unit {onset.unit} ({onset.unit_type}), byte {onset.byte}.{onset.bit}, {onset.element} (clause {onset.clause})"
+    typer.echo(f"First wrong{'' if onset.exact else ' (as far as is known without the output)'}: {where}")
+    if onset.tensor:
+        place = f" symbol {onset.coded_index}, element {list(onset.index)}" if onset.coded_index is not None else ""
+        values = f": expected {onset.expected}, got {onset.actual}" if onset.expected else ""
+        typer.echo(f"  tensor {onset.tensor!r}{place}{one_line(values)}")
+    typer.echo(f"  {one_line(onset.reading)}")
+    for line in onset.lines:
+        if line.bin is None:
+            typer.echo(f"    {line.byte}.{line.bit} {line.element} {line.descriptor} = {one_line(str(line.value))}")
+            continue
+        state = f"{line.bin.context} R={line.bin.ivl_curr_range} V={line.bin.ivl_offset} s={line.bin.state}"
+        mark = ">" if line.bin.index == onset.coded_index else " "
+        typer.echo(f"  {mark} {line.byte}.{line.bit} symbol {line.bin.index} {line.element} = {line.value}  {state}")

@@ -1,0 +1,62 @@
+"""``shrink``: the smallest stream that a decoder still fails in the same way."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    stream: Annotated[
+        Path, typer.Argument(metavar="STREAM", help="A stream on which the decoder fails, or a vector's folder, which holds one.")
+    ],
+    decoder: Annotated[str, typer.Option("--decoder", metavar="D", help="The decoder, as for run.")],
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="The suite folder that gets the vector.")] = Path("nnc-shrunk"),
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="ID", help="The vector's id; without it, shrunk- and the stream's name.", show_default=False),
+    ] = None,
+    budget: Annotated[float, typer.Option("--budget", metavar="S", min=0, help="Seconds at most.")] = 60.0,
+    tries: Annotated[int, typer.Option("--tries", metavar="N", min=1, help="Streams that are tried at most.")] = 5000,
+    time_limit: Annotated[float, typer.Option("--time-limit", metavar="S", min=0.001, help="Seconds for each stream.")] = 10.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
+    """Make a failing stream as small as it goes, by its structure, and keep it as a vector ready to file.
+
+    Units, tensors, dimensions, tools and values are left out one after another as long as the decoder fails in the same way: wrong output
+    of the same kind, a good stream refused, a bad one accepted, a crash. DIR is a suite: nnc-conformance run DIR --level full.
+
+    Exit code: 0 done, 2 usage or bad input, also where the decoder does not fail.
+
+    Example: nnc-conformance shrink vectors/core/scan-1-block-rows --decoder decoder.toml
+    """
+    from nnc_conformance.storage import canonical_json
+    from nnc_conformance.storage.vector import STREAM_FILE
+    from nnc_conformance.suites.decoders.load import load_decoder
+    from nnc_conformance.suites.diagnosis.asking import asking
+    from nnc_conformance.suites.diagnosis.filing import file_vector, vector_of
+    from nnc_conformance.suites.diagnosis.naming import id_of
+    from nnc_conformance.suites.diagnosis.shrink import judge_of, shrink
+    from nnc_conformance.suites.invocation import limits_of
+
+    file = stream / STREAM_FILE if stream.is_dir() else stream
+    data = file.read_bytes()
+    spec = load_decoder(decoder)
+    with asking(spec, limits_of(time_limit, None)) as ask:
+        found = shrink(data, judge_of(ask), seconds=budget, tries=tries)
+    own = id_of(name or f"shrunk-{stream.stem}")
+    vector = file_vector(output, vector_of(found.stream, own, found.failure, spec.name))
+    folder = output / vector.level / vector.id
+    if as_json:
+        told = {
+            "format": "nnc-shrunk/1",
+            "failure": str(found.failure),
+            "bytes": {"before": len(data), "after": len(found.stream)},
+            "tries": found.tries,
+            "vector": str(folder),
+        }
+        typer.echo(canonical_json.dumps(told), nl=False)
+    else:
+        typer.echo(f"{found.failure}: {len(data)} bytes became {len(found.stream)}, {found.tries} streams tried")
+        typer.echo(str(folder))
+    return 0

@@ -1,0 +1,84 @@
+"""Values and places at which a decoder with one small fault differs from one without, and nothing else shows it (clauses 6 and 10)."""
+
+from nnc_conformance.generator.composition import Coded, header, ndu, opening
+from nnc_conformance.generator.facts import INT32_FORMAT
+from nnc_conformance.generator.negative import broken, cut_within, header_of, payload_of, unit_bytes
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipes.broken_units import pieces
+from nnc_conformance.generator.recipes.ids import block_named
+from nnc_conformance.generator.recipes.partial_data import split
+from nnc_conformance.generator.recipes.topology import reference_list
+from nnc_conformance.generator.recipes.units import small
+from nnc_conformance.reference.syntax.context import Quantization
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
+from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
+
+_HEADER = ("6 nnr_compressed_data_unit_header",)
+_ENDS = (0, 1, -1, (1 << 30) - 1, 1 << 30, -(1 << 30) - 1, (1 << 31) - 1, -(1 << 31))
+_INT64_FORMAT = 7
+_STEP = 40
+"""Binary logarithm of the step of `large_integers`."""
+
+
+def lists_last_id() -> Recipe:
+    """The zero byte that a list lacks stands in the next unit."""
+    cut = cut_within("topology_elem_id_list", 1)
+    return broken(
+        "string-end", "list-before-a-unit", "A list whose last id has no zero byte, and a unit after it",
+        "A decoder that looks for the zero byte up to the stream's end.", "topology_elem_id_list",
+        [*opening(), reference_list(["a", "b"])], lambda stream: cut(stream) + unit_bytes(small("after")),
+    )  # fmt: skip
+
+
+def large_integers() -> list[Values]:
+    """A FLOAT of whole numbers up to 2 ** 62 and -2 ** 63, given out as INT64."""
+    quantization = Quantization(0, _STEP)
+    head = header(NNR_PT_FLOAT, "w", (4,), quantization, data_format=_INT64_FORMAT)
+    return [*opening(quantization), ndu(head, Coded([1 << 62 - _STEP, -(1 << 62 - _STEP) - 1, -(1 << 63 - _STEP), 1]))]
+
+
+def empty_set() -> list[Values]:
+    """A set of partial data of an NDU without a byte of payload."""
+    return split(opening(), payload_of(small(), cabac_codeword=b""), [0])
+
+
+def other_ids() -> list[Values]:
+    """A BLOCK in two pieces, the second of which names its bias otherwise."""
+    *before, whole = block_named("w", "b")
+    *rest, last = split(before, whole, [3])
+    ids = last["nnr_unit_header"]["topology_elements_ids_list"]
+    return [*rest, header_of(last, topology_elements_ids_list={**ids, "topology_elem_id_list": ["w", "c"]})]
+
+
+RECIPES = (
+    Recipe(
+        "ndu-format-int-default-ends",
+        "INT32 sent, at the ends of its range",
+        "The default format of an INT has 32 bits: every index fits it.",
+        "A decoder that converts to the default format with one bit less.",
+        _HEADER,
+        lambda _: [*opening(), ndu(header(NNR_PT_INT, "w", (len(_ENDS),), data_format=INT32_FORMAT), Coded(list(_ENDS)))],
+    ),
+    lists_last_id(),
+    broken("unit-size-end", "first-byte", "A stream of one byte", "A decoder that takes a byte for no stream at all.", "nnr_unit_size",
+           edit=lambda stream: stream[:1]),
+    broken("cabac-end", "billions", "Two billion indexes in a few bytes", "A decoder that allocates before it decodes.", "cabac_codeword",
+           [*opening(), header_of(small(), count_tensor_dimensions=2, tensor_dimensions=[1 << 15, 1 << 16])]),
+    Recipe(
+        "format-float-to-int64-large",
+        "FLOAT to INT64, large numbers",
+        "INT64 holds -2 ** 63, and numbers beyond 2 ** 62.",
+        "A decoder that converts by way of fewer bits.",
+        _HEADER,
+        lambda _: large_integers(),
+        level=Level.INFERRED,
+    ),
+    broken("partial-order", "other-dimensions", "A set whose headers differ in a dimension",
+           "A decoder that compares single elements of the headers only.", "partial_data_counter",
+           [*pieces(2)[:3], header_of(pieces(2)[-1], tensor_dimensions=[7])]),
+    broken("partial-order", "other-ids", "A set whose headers differ in a list of ids",
+           "A decoder that compares single elements of the headers only.", "partial_data_counter", other_ids()),
+    broken("cabac-end", "empty-set", "A set of partial data without a byte of payload",
+           "A decoder that finds no piece for the fault's place.", "cabac_codeword", empty_set()),
+)  # fmt: skip

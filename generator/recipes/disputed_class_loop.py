@@ -1,0 +1,74 @@
+"""The class loop of the unification map, told apart whichever way the number of a map's entries is read (clause 6).
+
+The entry that one reading takes for the map's second is the other's decomposition map: as a whole both end at the same bit.
+"""
+
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from nnc_conformance.generator.composition import SIXTEENTHS
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipes.units import small
+from nnc_conformance.reference.composer import model_parameter_set, start_unit
+from nnc_conformance.reference.interpretation import Interpretation, UnificationClassLoop
+from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
+
+ZERO, HALF = np.float32(0), np.float32(0.5)
+LOOPED, OTHER = 1, 2
+"""Accuracies that the loop runs over, and what the number says that does not bound it."""
+FILLING: Final = 103
+"""Classes of a decomposition entry that make up for the difference: 33 entries of 14 bytes end where the two do."""
+
+
+def unification(choice: UnificationClassLoop, dimensions: list[int]) -> Values:
+    """An entry with one accuracy."""
+    counted = choice is UnificationClassLoop.COUNT_CLASSES
+    return {
+        "count_reshaped_tensor_dimension": len(dimensions) + 1,
+        "reshaped_tensor_dimensions": dimensions,
+        "count_super_block_dimension": 1,
+        "count_block_dimension": 1,
+        "unification_threshold": ZERO,
+        "upm_nn_accuracy": HALF,
+        "upm_count_classes": LOOPED if counted else OTHER,
+        "upm_class_bitmask": OTHER if counted else LOOPED,
+        "upm_nn_class_accuracy": [ZERO] * LOOPED,
+    }
+
+
+def decomposition(classes: int) -> Values:
+    """An entry of zeros."""
+    accuracies = {"dpm_count_classes": classes, "dpm_nn_class_accuracy": [ZERO] * classes}
+    return {"mse_threshold": ZERO, "dpm_nn_accuracy": ZERO, "nn_reduction_ratio": ZERO, **accuracies}
+
+
+def units(choice: UnificationClassLoop, _: Numbers) -> list[Values]:
+    """Two entries of unification and two of decomposition; or one, and 33 of which the count of 34 is the second entry's first byte."""
+    second = unification(choice, [1, 2, 3, 4, 5])
+    maps: dict[str, Values] = {
+        "unification": {"upm_count_thresholds": 2, "entry": [unification(choice, [16]), second]},
+        "decomposition": {"dpm_count_thresholds": 2, "entry": [decomposition(FILLING), decomposition(0)]},
+    }
+    return [start_unit(), model_parameter_set(SIXTEENTHS, maps=maps), small()]
+
+
+def class_loop(choice: UnificationClassLoop) -> Recipe:
+    """The stream of one choice."""
+    return Recipe(
+        f"map-unification-any-count-classes-by-{'count' if choice is UnificationClassLoop.COUNT_CLASSES else 'bitmask'}",
+        f"The class loop of the unification map runs to {choice.value}, whichever way its entries are counted",
+        "What bounds the class loop, in a stream that reads whole with as many entries as the count says and with one fewer.",
+        "Not a bug by itself: published codecs differ.",
+        ("6 unification_performance_map",),
+        partial(units, choice),
+        level=Level.DISPUTED,
+        switch="unification_class_loop",
+        interpretation=Interpretation(unification_class_loop=choice),
+    )
+
+
+RECIPES = tuple(map(class_loop, UnificationClassLoop))

@@ -1,0 +1,100 @@
+"""From a failing case to what must be wrong: the causes that do what the decoder does, and the elements that they concern."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from numpy.typing import NDArray
+
+from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
+from nnc_conformance.storage.suite_folder import StoredVector
+from nnc_conformance.suites.diagnosis.cause import Cause
+from nnc_conformance.suites.diagnosis.onset import Onset, onset
+from nnc_conformance.suites.diagnosis.panel import panel
+from nnc_conformance.suites.diagnosis.ranking import Ranked, Ranking, candidates, rank
+from nnc_conformance.suites.diagnosis.trying import Memory
+from nnc_conformance.suites.execute import expectation_of
+from nnc_conformance.suites.locate import located
+from nnc_conformance.suites.result import CaseResult, Located
+
+SHOWN: Final = 3
+"""So many causes are named."""
+HEARD: Final = 8
+"""So many places in the decoder have a say in which element it is."""
+SHARP: Final = 4
+"""The power of its fit with which a cause speaks for its element."""
+LATER: Final = 0.9
+"""By what each further place counts less."""
+SUSPECTED: Final = 0.2
+"""What the first suspects of the whole run have to say at least, the best cause counting its fit; they get the more the worse that is."""
+VAGUELY: Final = 0.2
+"""The part of its say that a cause keeps for its own element where its code is about none in particular; the suspects get the rest."""
+
+
+@dataclass(frozen=True)
+class Blamed:
+    """An element that is likely to be what the decoder gets wrong, with its weight among those named, 0..1."""
+
+    element: str
+    clause: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What was found out of ``case``.
+
+    ``onset``: where it goes wrong; ``causes``: the likeliest; ``elements`` to look at, the likeliest first; ``suspects`` by the whole
+    run; ``ranking``: all that was tried.
+    """
+
+    case: CaseResult
+    onset: Onset | None
+    causes: tuple[Ranked, ...]
+    elements: tuple[Blamed, ...]
+    suspects: Located | None
+    ranking: Ranking
+
+
+def explain(
+    cases: Sequence[CaseResult],
+    vectors: Mapping[str, StoredVector],
+    asked: CaseResult,
+    *,
+    output: Mapping[str, NDArray[Any]] | None = None,
+    causes: Sequence[Cause],
+    memory: Memory,
+    seconds: float,
+    told: Callable[[int, int], None] = lambda done, of: None,
+) -> Explanation:
+    """Explains the failing case ``asked`` from all ``cases`` of its decoder; ``vectors`` by id, ``seconds`` to try ``causes`` in.
+
+    ``output``: what the decoder gave for it, where that is at hand. Raises `SuiteError` or `ModelError` where a vector cannot be read.
+    """
+    own = [case for case in cases if case.decoder == asked.decoder]
+    chosen = panel(own, vectors, asked.vector)
+    ranking = rank(candidates(causes, chosen), chosen, memory, seconds=seconds, told=told)
+    suspects = next(iter(located(own, vectors)), None)
+    best = tuple(ranking.places(SHOWN))
+    stored = vectors[asked.vector]
+    found = onset(asked, stored.read(stored.vector.stream), expectation_of(stored).tensors, output)
+    return Explanation(asked, found, best, blamed(ranking.places(HEARD), suspects), suspects, ranking)
+
+
+def blamed(places: Sequence[Ranked], suspects: Located | None) -> tuple[Blamed, ...]:
+    """The elements that causes speak for, each by its fit, and the suspects of the whole run; the likeliest first."""
+    weights: dict[str, float] = defaultdict(float)
+    best = max((one.fit for one in places), default=0.0)
+    for_suspects = SUSPECTED + 1.0 - best
+    named = [suspect for suspect in (suspects.named if suspects is not None else ()) if suspect.element in ELEMENTS]
+    for number, one in enumerate(places):
+        say = one.fit**SHARP * LATER**number
+        own = VAGUELY if one.cause.vague and named else 1.0
+        weights[one.cause.element] += own * say
+        for_suspects += (1.0 - own) * say
+    for suspect in named:
+        weights[suspect.element] += for_suspects * suspect.score / len(named)
+    total = sum(weights.values())
+    ordered = sorted(weights.items(), key=lambda one: -one[1])
+    return tuple(Blamed(name, clause_of(name), round(weight / total, 3)) for name, weight in ordered if total)

@@ -1,0 +1,82 @@
+"""A named fault put in force: text of functions of the reference replaced, in a process of its own."""
+
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import CodeType, FunctionType
+from typing import Any, Final
+
+from nnc_conformance.generator.mutants.places import module_of
+
+_WRAPPERS: Final = ("fget", "func", "py_func", "__wrapped__", "__func__")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A function (its module below the reference, its qualified name), text that stands in it once, and what stands there instead."""
+
+    module: str
+    function: str
+    old: str
+    new: str
+
+
+def function_of(module: str, name: str) -> FunctionType:
+    """The function that the decoder calls when nothing is compiled."""
+    found: Any = module_of(module)
+    for step in name.split("."):
+        found = inspect.getattr_static(found, step)
+    while True:
+        inner = next((getattr(found, wrapper) for wrapper in _WRAPPERS if hasattr(found, wrapper)), None)
+        if inner is None:
+            break
+        found = inner
+    assert isinstance(found, FunctionType)
+    return found
+
+
+def lines_of(edit: Edit) -> tuple[int, int]:
+    """First and last line of the module's source that the edit changes; raises `ValueError` where its text does not stand there once."""
+    lines, first = inspect.getsourcelines(function_of(edit.module, edit.function))
+    source = "".join(lines)
+    if source.count(edit.old) != 1:
+        raise ValueError(f"{edit.old!r} does not stand once in {edit.module}.{edit.function}")
+    before = source.partition(edit.old)[0].count("\n")
+    text = edit.old.strip("\n")
+    start = first + before + (len(edit.old) - len(edit.old.lstrip("\n")))
+    return start, start + text.count("\n")
+
+
+def patched_code(edits: tuple[Edit, ...]) -> list[tuple[FunctionType, CodeType]]:
+    """The functions that the edits change, each with its code as it is then."""
+    sources: dict[tuple[str, str], str] = {}
+    for edit in edits:
+        key = (edit.module, edit.function)
+        source = sources.get(key) or inspect.getsource(function_of(*key))
+        if source.count(edit.old) != 1:
+            raise ValueError(f"{edit.old!r} does not stand once in {edit.module}.{edit.function}")
+        sources[key] = source.replace(edit.old, edit.new)
+    changed = []
+    for key, source in sources.items():
+        function = function_of(*key)
+        plain = re.sub(r"\A(@.*\n)+", "", textwrap.dedent(source))
+        whole = compile(plain, function.__code__.co_filename, "exec", dont_inherit=True)
+        code = next(part for part in whole.co_consts if isinstance(part, CodeType) and part.co_name == function.__name__)
+        changed.append((function, code))
+    return changed
+
+
+@contextmanager
+def in_force(changed: list[tuple[FunctionType, CodeType]]) -> Iterator[None]:
+    """The functions have other code for a time; for a process of its own, in which nothing of the decoder is compiled."""
+    before = [(function, function.__code__) for function, _ in changed]
+    try:
+        for function, code in changed:
+            function.__code__ = code
+        yield
+    finally:
+        for function, code in before:
+            function.__code__ = code

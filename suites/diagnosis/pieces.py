@@ -1,0 +1,141 @@
+"""A stream as pieces that can be made smaller and written again: its units, with the tensors of data units as indexes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnc_conformance.generator.recipe import told_shapes, write
+from nnc_conformance.reference.composer import HeaderForm, TensorContent, data_unit
+from nnc_conformance.reference.entropy.codeword import decode_codeword
+from nnc_conformance.reference.entropy.coding import TensorCoding
+from nnc_conformance.reference.entropy.tables import STATE_TRANS_TAB
+from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.payload import coded_parts, coding_of
+from nnc_conformance.reference.quantization.scan import in_row_order, in_scan_order
+from nnc_conformance.reference.syntax.bitstream import read_units
+from nnc_conformance.reference.syntax.context import StreamContext, Unit
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_RAW_FLOAT, DataUnitHeader
+from nnc_conformance.reference.syntax.structures.unit import NNR_NDU
+from nnc_conformance.reference.syntax.walker import Values
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A unit that is kept as its values; those of an aggregate hold those of its units."""
+
+    values: Values
+
+    @property
+    def unit_type(self) -> int:
+        """Its nnr_unit_type."""
+        return int(self.values["nnr_unit_header"]["nnr_unit_type"])
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data unit: its header, the choices of form, and its tensors by id, float32 of an NNR_PT_RAW_FLOAT.
+
+    Indexes are as they are coded, not doubled by dependent quantization, so that some can be left out.
+    """
+
+    header: DataUnitHeader
+    form: HeaderForm
+    tensors: Mapping[str, TensorContent] | NDArray[np.float32]
+
+    unit_type = NNR_NDU
+
+
+Piece = Plain | Data
+
+
+def pieces_of(stream: bytes) -> tuple[Piece, ...] | None:
+    """The pieces of a stream; None where the reference does not read it to its end."""
+    context = StreamContext(open_topology=told_shapes)
+    pieces: list[Piece] = []
+    try:
+        for unit in read_units(stream, context, interpretation=Interpretation(), lenient=True, reports=[]):
+            pieces.append(_piece(unit, context))
+    except (NNCError, ValueError):
+        return None
+    return tuple(pieces)
+
+
+def values_of(unit: Unit) -> Values:
+    """The values of a unit that was read, for the writer."""
+    return {"nnr_unit_header": unit.header, "nnr_unit_payload": unit.payload}
+
+
+def _piece(unit: Unit, context: StreamContext) -> Piece:
+    if unit.unit_type != NNR_NDU or not unit.complete or "partial_data_counter" in unit.header:
+        return Plain(values_of(unit))
+    header: DataUnitHeader = unit.facts
+    form = HeaderForm(
+        dimensions_present=bool(unit.header.get("tensor_dimensions_flag", 0)),
+        input_parameters=bool(unit.header["input_parameters_present_flag"]),
+        unary_length_present=bool(unit.header.get("cabac_unary_length_flag", 0)),
+        codebook_egk=unit.header["codebook"]["codebook_egk"] if header.codebook is not None else None,
+        reference_list=context.reference_list if context.indexed_references else None,
+    )
+    if header.payload_type == NNR_PT_RAW_FLOAT:
+        numbers = np.frombuffer(unit.payload["raw_float32_parameter"], "<f4").astype(np.float32)
+        return Data(header, form, numbers.reshape(header.dimensions))
+    parts = coded_parts(header)
+    codings = [coding_of(part, header, Interpretation()) for part in parts]
+    decoded = decode_codeword(unit.payload["cabac_codeword"], codings)
+    tensors = {}
+    for part, coding, tensor in zip(parts, codings, decoded.tensors, strict=True):
+        indexes = _through_states(tensor.indexes, coding, _halved) if coding.dq_flag else tensor.indexes
+        tensors[part.id] = TensorContent(indexes.reshape(part.dimensions), tensor.qp_delta, tensor.parameter_sets)
+    return Data(header, form, tensors)
+
+
+def _halved(value: int, state: int) -> tuple[int, int]:
+    """The coded index of a doubled value, twice: as result and as what moves the state."""
+    magnitude = (abs(value) + (state & 1)) >> 1
+    coded = -magnitude if value < 0 else magnitude
+    return coded, coded
+
+
+def _doubled(coded: int, state: int) -> tuple[int, int]:
+    """The doubled value of a coded index, and the index, which moves the state."""
+    odd = state & 1
+    return (2 * coded - odd if coded > 0 else 2 * coded + odd if coded < 0 else 0), coded
+
+
+def _through_states(values: NDArray[np.int32], coding: TensorCoding, step: Callable[[int, int], tuple[int, int]]) -> NDArray[np.int32]:
+    """Values (elements,), row-major, each taken through ``step`` with the stateId at which it is coded."""
+    ordered = in_scan_order(values.reshape(-1), coding.area)
+    made = np.empty_like(ordered)
+    state = 0
+    for place, value in enumerate(ordered.tolist()):
+        made[place], coded = step(value, state)
+        state = STATE_TRANS_TAB[state][coded & 1]
+    return in_row_order(made, coding.area)
+
+
+def _values(piece: Data) -> Values:
+    """The values of a data unit, its indexes doubled where dependent quantization does."""
+    tensors = piece.tensors
+    if isinstance(tensors, Mapping) and piece.header.dq_flag:
+        codings = {part.id: coding_of(part, piece.header, Interpretation()) for part in coded_parts(piece.header)}
+        tensors = {
+            name: replace(one, indexes=_through_states(one.indexes, codings[name], _doubled)) if codings[name].dq_flag else one
+            for name, one in tensors.items()
+        }
+    return data_unit(piece.header, tensors, form=piece.form)
+
+
+def values_of_piece(piece: Piece) -> Values:
+    """The values of its nnr_unit(); raises `EncodeError`, or `ValueError` or `IndexError` for tensors that do not fit the header."""
+    return piece.values if isinstance(piece, Plain) else _values(piece)
+
+
+def written(pieces: tuple[Piece, ...], *, enforce: bool = True) -> bytes | None:
+    """The stream of the pieces; None where they cannot be written (as a good stream, with ``enforce``)."""
+    try:
+        return write([values_of_piece(piece) for piece in pieces], enforce=enforce)
+    except (NNCError, ValueError, KeyError, IndexError, TypeError, OverflowError):
+        return None

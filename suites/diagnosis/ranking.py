@@ -1,0 +1,116 @@
+"""Causes ranked by how well what they do fits what was seen of a decoder, over failing and passing cases together.
+
+A cause's fit is Ochiai's coefficient with degrees: the sum of its likeness to the decoder over the failing cases of the panel, over the
+geometric mean of the number of these and the number of cases that the cause fails. It is 1 where the cause does exactly what the decoder
+does in each failing case and passes every passing one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from time import monotonic
+from typing import Final
+
+from nnc_conformance.suites.diagnosis.cause import Cause
+from nnc_conformance.suites.diagnosis.panel import Panel
+from nnc_conformance.suites.diagnosis.symptom import SAME_REFUSAL, likeness
+from nnc_conformance.suites.diagnosis.trying import Memory
+
+FIRST: Final = 2
+"""Every cause is tried on so many failing cases,"""
+FINALISTS: Final = 120
+"""and so many, those that are most like the decoder there, on the whole panel."""
+TOGETHER: Final = 40
+"""So many causes are tried before the clock is looked at."""
+SHARE: Final = 0.6
+"""The part of the time in which all causes are tried first."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A cause that was tried.
+
+    ``fit`` 0..1; ``same``: in how many of ``failing`` cases it does the same; ``kept``: how many of ``passing`` cases it passes too.
+    """
+
+    cause: Cause
+    fit: float
+    same: int
+    failing: int
+    kept: int
+    passing: int
+
+    @property
+    def exact(self) -> bool:
+        """Whether nothing that was tried tells it from the decoder."""
+        return self.same == self.failing and self.kept == self.passing
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The causes that were tried, the best first; ``left`` could not be tried within the budget."""
+
+    causes: tuple[Ranked, ...]
+    tried: int
+    left: int
+
+    def places(self, count: int) -> list[Ranked]:
+        """The best cause of each of the ``count`` best places in the decoder."""
+        found: dict[tuple[object, ...], Ranked] = {}
+        for one in self.causes:
+            if len(found) == count:
+                break
+            found.setdefault(one.cause.place, one)
+        return list(found.values())
+
+
+def candidates(causes: Iterable[Cause], panel: Panel) -> list[Cause]:
+    """The causes that may show in every failing case, those first that the fewest passing cases meet."""
+    possible = [cause for cause in causes if all(cause.may_show(probe.reach) for probe in panel.all_failing)]
+    meeting = {cause.id: sum(cause.may_show(probe.reach) for probe in panel.all_passing) for cause in possible}
+    return sorted(possible, key=lambda cause: (bool(cause.mutant), not cause.lines, meeting[cause.id], cause.id))
+
+
+def rank(
+    causes: Sequence[Cause], panel: Panel, memory: Memory, *, seconds: float, told: Callable[[int, int], None] = lambda done, of: None
+) -> Ranking:
+    """Tries causes in order until ``seconds`` are over (what ``memory`` knows costs nothing), the best on the whole panel; ranks these."""
+    start = monotonic()
+    first = panel.failing[:FIRST]
+    probes = [probe for probe, _ in first]
+    whole = [probe for probe, _ in (*panel.failing, *panel.passing)]
+    alike: list[tuple[float, Cause]] = []
+    left = 0
+    for some in _batches(causes):
+        if monotonic() >= start + SHARE * seconds and not all(memory.knows(cause, probe) for cause in some for probe in probes):
+            left += len(some)
+            continue
+        memory.learn(some, probes)
+        for cause in some:
+            made = memory.of(cause, probes)
+            alike.append((sum(likeness(seen, own) for (_, seen), own in zip(first, made, strict=True)), cause))
+        told(len(alike), len(causes))
+    finalists = [cause for fit, cause in sorted(alike, key=lambda one: -one[0])[:FINALISTS] if fit > 0]
+    ranked: list[Ranked] = []
+    for some in _batches(finalists):
+        if ranked and monotonic() >= start + seconds:
+            left += len(some)
+            continue
+        memory.learn(some, whole)
+        ranked += [_fit(cause, panel, memory) for cause in some]
+    ranked.sort(key=lambda one: (-round(one.fit, 6), -one.same, one.cause.mutant is not None, one.cause.id))
+    return Ranking(tuple(ranked), len(causes) - left, left)
+
+
+def _batches(causes: Sequence[Cause]) -> Iterator[Sequence[Cause]]:
+    return (causes[start : start + TOGETHER] for start in range(0, len(causes), TOGETHER))
+
+
+def _fit(cause: Cause, panel: Panel, memory: Memory) -> Ranked:
+    made = memory.of(cause, [probe for probe, _ in (*panel.failing, *panel.passing)])
+    own, passing = made[: len(panel.failing)], made[len(panel.failing) :]
+    likes = [likeness(seen, symptom) for (_, seen), symptom in zip(panel.failing, own, strict=True)]
+    kept = sum(not symptom.wrong for symptom in passing)
+    failed = sum(symptom.wrong for symptom in own) + len(passing) - kept
+    fit = sum(likes) / sqrt(len(likes) * failed) if failed else 0.0
+    return Ranked(cause, fit, sum(like >= SAME_REFUSAL for like in likes), len(likes), kept, len(passing))

@@ -1,0 +1,96 @@
+"""What a vector's stream holds of each syntax element, measured by the reference decoder: the ground on which faults are located."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nnc_conformance.generator.coverage.choices import PARAMETER_TYPES
+from nnc_conformance.generator.coverage.classes import classes_of, float_classes
+from nnc_conformance.generator.coverage.events import engine_events, entropy_values
+from nnc_conformance.reference.syntax.branches import Branch
+from nnc_conformance.reference.syntax.context import Unit
+from nnc_conformance.reference.syntax.recorder import RecordedCodeword, record
+from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
+from nnc_conformance.reference.syntax.walker import Element
+
+MASKS = {"compressed_parameter_types": {f"with {name}": bit for name, bit in PARAMETER_TYPES.items()}}
+"""Elements whose bits mean something each."""
+CONSEQUENCES = {"nnr_unit_size", "IvlOffset", "cabac_offset_list", "bit_offset_delta1", "bit_offset_delta2"}
+"""Elements whose amount follows from all that stands in the stream, and so tells nothing."""
+LPS_RANGE_TABLE = "lps_range_table"
+"""Stands among the elements: a coder may be at fault in an entry of its table."""
+
+
+@dataclass
+class Extent:
+    """What was met of an element: classes of its values, the least and the greatest (of strings: characters)."""
+
+    classes: set[str] = field(default_factory=set)
+    least: int | None = None
+    greatest: int | None = None
+
+    def take(self, value: int) -> None:
+        """Widens the extent to hold ``value``."""
+        self.least = value if self.least is None else min(self.least, value)
+        self.greatest = value if self.greatest is None else max(self.greatest, value)
+
+
+Spectrum = Mapping[str, Extent]
+"""By element."""
+
+
+class _Meter:
+    """A `recorder.Watcher` that keeps the extents."""
+
+    def __init__(self) -> None:
+        self.extents: dict[str, Extent] = {}
+
+    def element(self, element: Element) -> None:
+        """Takes an element of the high-level syntax."""
+        name, value = element.name, element.value
+        if name == "raw_float32_parameter":
+            self._take(name, float_classes(np.frombuffer(value[: len(value) & ~3], dtype="<f4")))
+            return
+        descriptor = "u(1)" if element.descriptor == "u(1)[]" else element.descriptor
+        extent = self._take(name, classes_of(name, descriptor).of(value))
+        extent.classes.update(label for label, bit in MASKS.get(name, {}).items() if value & bit)
+        if element.index:
+            extent.classes.add("after the first entry")
+        if isinstance(value, int) and name not in CONSEQUENCES:
+            extent.take(value)
+        elif isinstance(value, str):
+            extent.take(len(value))
+
+    def _take(self, name: str, classes: Iterable[str]) -> Extent:
+        extent = self.extents.setdefault(name, Extent())
+        extent.classes.update(classes)
+        return extent
+
+    def branch(self, branch: Branch, side: str) -> None:
+        """Elements say what is needed of branches."""
+
+    def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
+        """Takes the elements of a codeword."""
+        if codeword is None:
+            return
+        bins = codeword.trace.events
+        for key in engine_events(bins):
+            if key.subject.startswith(LPS_RANGE_TABLE):
+                row, column = key.subject.removeprefix(LPS_RANGE_TABLE).strip(), key.case.partition(",")[0]
+                self._take(LPS_RANGE_TABLE, [f"{row}, {column}"])
+        starts = [*codeword.trace.first_events, len(bins)]
+        for number, coding in enumerate(codeword.codings[: len(starts) - 1]):
+            own = bins[starts[number] : starts[number + 1]]
+            if len(own):
+                for name, descriptor, value, _ in entropy_values(own, coding, first=number == 0):
+                    self._take(name, () if name in CONSEQUENCES else classes_of(name, descriptor).of(value))
+                    if name not in CONSEQUENCES:
+                        self.extents[name].take(int(value))
+
+
+def spectrum_of(stream: bytes) -> Spectrum:
+    """Returns the extents of the elements that a strict decode of ``stream`` meets."""
+    meter = _Meter()
+    record(stream, meter)
+    return meter.extents

@@ -1,0 +1,286 @@
+"""Faults that published decoders had, or plausibly have: each a small change of the reference decoder's source.
+
+An edit names a function, text that stands in it once, and what stands there instead. ``elements`` are the syntax elements one of which
+a report must name for the fault, ``level`` is the level of vectors that shows it; ``alike`` is how many elements at most may be named
+together, where no vector has one without the others.
+"""
+
+from dataclasses import dataclass
+
+Edit = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class HistoricalBug:
+    sentence: str
+    elements: tuple[str, ...]
+    edits: tuple[Edit, ...]
+    level: str = "core"
+    alike: int = 5
+
+
+NO_ENTRY_POINT_CHECK = ("payload:DataUnitDecoder._check_entry_points", "        found = ", "        return\n        found = ")
+"""A decoder that reads block rows in order does not look at the entry points."""
+RESET = "reset_contexts(coder.tables, coder.parameter_sets, coder.states)"
+
+BUGS = {
+    "contexts-run-on": HistoricalBug(
+        "Block rows are decoded in order and the contexts are not initialised anew at the start of each.",
+        ("cabac_offset_list", "bit_offset_delta1", "scan_order"),
+        (NO_ENTRY_POINT_CHECK, ("entropy.plain:quant_tensor", RESET, f"if first == 0:\n            {RESET}")),
+    ),
+    "entry-state-ignored": HistoricalBug(
+        "Block rows are entered at their entry points with stateId 0, whatever dq_state_list says.",
+        ("dq_state_list",),
+        (NO_ENTRY_POINT_CHECK, ("entropy.plain:quant_tensor", "area.side), state_id, block_row)", "area.side), 0, block_row)")),
+    ),
+    "blocks-from-the-right": HistoricalBug(
+        "The blocks of a block row are taken from right to left.",
+        ("scan_order",),
+        (
+            NO_ENTRY_POINT_CHECK,
+            (
+                "entropy.plain:quant_block_row",
+                "range(0, area.columns, width)",
+                "range((area.columns - 1) // width * width, -1, -width)",
+            ),
+        ),
+    ),
+    "products-in-binary64": HistoricalBug(
+        "Products of index and step size are given out in binary64.",
+        ("qp_delta", "codebook_present_flag", "mps_quantization_parameter", "nnr_compressed_data_unit_payload_type"),
+        (
+            ("quantization.reconstruction:products", "(numbers.astype(np.float64) * step).astype(np.float32)", "numbers * step"),
+            ("quantization.reconstruction:products", "numbers.astype(np.float32) * np.float32(step)", "numbers * step"),
+        ),
+    ),
+    "density-of-2-bits": HistoricalBug(
+        "qp_density is kept in two bits.",
+        ("mps_qp_density", "lps_qp_density"),
+        (("quantization.reconstruction:step_size", "mantissa = ", "qp_density &= 3\n    mantissa = "),),
+    ),
+    "qp-unsigned": HistoricalBug(
+        "mps_quantization_parameter is read as an unsigned number.",
+        ("mps_quantization_parameter",),
+        (
+            (
+                "syntax.structures.parameter_sets:nnr_model_parameter_set",
+                'w.i("mps_quantization_parameter", 13)',
+                'w.u("mps_quantization_parameter", 13)',
+            ),
+        ),
+    ),
+    "qp-delta-ignored": HistoricalBug(
+        "qp_delta is read and not added.",
+        ("qp_delta",),
+        (("payload:DataUnitDecoder._values", "quantization_parameter + tensor.qp_delta", "quantization_parameter"),),
+    ),
+    "layer-set-ignored": HistoricalBug(
+        "The parameters of an NNR_LPS are read, and those of the NNR_MPS used.",
+        ("lps_quantization_parameter", "lps_qp_density", "lps_quantization_method_flags"),
+        (("syntax.structures.parameter_sets:nnr_layer_parameter_set", "context.lps_quantization = Quant", "_ = Quant"),),
+    ),
+    "sets-in-another-order": HistoricalBug(
+        "The parameter sets of the contexts are read last context first.",
+        ("shift_parameter_ids",),
+        (("entropy.plain:shift_parameter_ids", "range(layout.flag)", "range(layout.flag - 1, -1, -1)"),),
+    ),
+    "big-endian-floats": HistoricalBug(
+        "Raw binary32 numbers are read most significant byte first.",
+        ("raw_float32_parameter",),
+        (("payload:DataUnitDecoder._parts", 'dtype="<f4"', 'dtype=">f4"'),),
+    ),
+    "negative-zero": HistoricalBug(
+        "A raw -0.0 is given out as 0.0.",
+        ("raw_float32_parameter",),
+        (("payload:DataUnitDecoder._parts", ".astype(np.float32)", ".astype(np.float32) + np.float32(0)"),),
+    ),
+    "quiet-nan": HistoricalBug(
+        "Raw numbers go through binary64, which makes every signalling NaN a quiet one.",
+        ("raw_float32_parameter",),
+        (("payload:DataUnitDecoder._parts", ".astype(np.float32)", ".astype(np.float64).astype(np.float32)"),),
+    ),
+    "sign-of-ie": HistoricalBug(
+        "Odd codes of ie(k) are taken for negative numbers.",
+        ("codebook_centre_offset", "codebook_zero_value", "bit_offset_delta2"),
+        (
+            (
+                "syntax.descriptors:BitReader.signed_golomb",
+                "(code + 1) // 2 if code & 1 else -(code // 2)",
+                "-(code + 1) // 2 if code & 1 else code // 2",
+            ),
+        ),
+    ),
+    "size-of-31-bits-ignored": HistoricalBug(
+        "nnr_unit_size is always read with 15 bits.",
+        ("nnr_unit_size_flag", "nnr_unit_size"),
+        (("syntax.structures.unit:nnr_unit", "31 if size_flag else 15", "15"),),
+    ),
+    "codebook-offset-ignored": HistoricalBug(
+        "CbZeroOffset is taken for half the codebook's size, without codebook_centre_offset.",
+        ("codebook_centre_offset",),
+        (("quantization.reconstruction:codebook_values", "codebook.zero_offset", "len(codebook.values) // 2"),),
+    ),
+    "codebook-deltas-of-0": HistoricalBug(
+        "The least distance of two codebook entries is not added to codebook_delta_left.",
+        ("codebook_delta_left",),
+        (("syntax.structures.data_unit:codebook", 'w.ue("codebook_delta_left", egk, j) - 1', 'w.ue("codebook_delta_left", egk, j)'),),
+    ),
+    "codebook-egk-fixed": HistoricalBug(
+        "The deltas of a codebook are read with an order of 4, whatever codebook_egk says.",
+        ("codebook_egk", "codebook_delta_left", "codebook_delta_right"),
+        (("syntax.structures.data_unit:codebook", 'w.u("codebook_egk", 4)', '4 + 0 * w.u("codebook_egk", 4)'),),
+    ),
+    "batch-norm-reversed": HistoricalBug(
+        "The four tensors of a batch norm are taken in the opposite order.",
+        ("compressed_parameter_types",),
+        (("payload:coded_parts", "for _ in range(count)]", "for _ in range(count)][::-1]"),),
+    ),
+    "bias-last": HistoricalBug(
+        "The parts of a BLOCK are decoded in the order of their ids, with the bias after the batch norm.",
+        ("compressed_parameter_types",),
+        (("payload:coded_parts", "(LS, BI, BN)", "(LS, BN, BI)"),),
+    ),
+    "product-for-factors": HistoricalBug(
+        "G x H is given out in place of G and H.",
+        ("decomposition_rank", "g_number_of_rows", "compressed_parameter_types"),
+        (
+            ("decoder:Decoding.take_data", "self.recombine and", ""),
+            ("payload:recombined", "if header.parameter_types & LS:", "if False:"),
+        ),
+    ),
+    "scaled-weight": HistoricalBug(
+        "The weight of a BLOCK is given out scaled by its LS, for which the model scales it once more.",
+        ("compressed_parameter_types",),
+        (
+            ("decoder:Decoding.take_data", "self.recombine and", ""),
+            ("payload:recombined", "if header.parameter_types & DC:", "if False:"),
+            ("payload:recombined", "scale = kept.pop(", "scale = kept.get("),
+        ),
+    ),
+    "codeword-for-each-part": HistoricalBug(
+        "The arithmetic decoder is initialised anew for each tensor of a BLOCK.",
+        ("compressed_parameter_types", "count_topology_elements_minus2", "nnr_compressed_data_unit_payload_type"),
+        (("entropy.codeword:_decode", "if number == 0:", "if True:"),),
+    ),
+    "decomposition-transposed": HistoricalBug(
+        "G and H are given out transposed, the rank first in G and last in H.",
+        ("decomposition_rank", "g_number_of_rows"),
+        (
+            (
+                "syntax.structures.data_unit:DataUnitHeader.matrices",
+                "(self.g_number_of_rows, self.decomposition_rank), (self.decomposition_rank, columns)",
+                "(self.decomposition_rank, self.g_number_of_rows), (columns, self.decomposition_rank)",
+            ),
+        ),
+    ),
+    "dimensions-reversed": HistoricalBug(
+        "Dimensions are taken last first.",
+        ("tensor_dimensions", "count_tensor_dimensions", "scan_order"),
+        (
+            (
+                "payload:DataUnitDecoder.tensors",
+                "part.id, values.reshape(part.dimensions)",
+                "part.id, values.reshape(part.dimensions[::-1])",
+            ),
+        ),
+    ),
+    "one-element-scalar": HistoricalBug(
+        "A tensor of one element loses its dimensions.",
+        ("tensor_dimensions",),
+        (
+            (
+                "payload:DataUnitDecoder.tensors",
+                "part.id, values.reshape(part.dimensions)",
+                "part.id, values.reshape(part.dimensions if values.size > 1 else ())",
+            ),
+        ),
+    ),
+    "at-most-8-dimensions": HistoricalBug(
+        "There is room for 8 dimensions.",
+        ("count_tensor_dimensions",),
+        (
+            (
+                "syntax.structures.data_unit:nnr_compressed_data_unit_header",
+                'w.require("dims-count", count > 0',
+                'w.require("dims-count", 0 < count <= 8',
+            ),
+        ),
+    ),
+    "doubled-towards-zero": HistoricalBug(
+        "Dependent quantization doubles a negative index as a positive one.",
+        ("dq_flag",),
+        (("entropy.plain:doubled", "(state_id & 1 if quant > 0 else -(state_id & 1))", "(state_id & 1)"),),
+    ),
+    "unary-length-less-one": HistoricalBug(
+        "cabac_unary_length_minus1 is taken for the length.",
+        ("cabac_unary_length_minus1", "cabac_unary_length_flag"),
+        (
+            (
+                "syntax.structures.data_unit:nnr_compressed_data_unit_header",
+                'w.u("cabac_unary_length_minus1", 8) + 1',
+                'max(w.u("cabac_unary_length_minus1", 8), 1)',
+            ),
+        ),
+    ),
+    "first-state-only": HistoricalBug(
+        "The contexts of sig_flag are not told apart by stateId.",
+        ("dq_flag",),
+        (("entropy.plain:quant_param", "NEIGHBOURS * state_id + previous", "previous"),),
+    ),
+    "indexes-of-16-bits": HistoricalBug(
+        "Indexes are kept in 16 bits.",
+        ("abs_remainder", "abs_level_greater_x2"),
+        (("entropy.plain:quant_block_row", "indexes[place] = value", "indexes[place] = (value + 32768) % 65536 - 32768"),),
+    ),
+    "latin-1-ids": HistoricalBug(
+        "Ids are taken for Latin-1.",
+        ("topology_elem_id", "topology_elem_id_list"),
+        (("syntax.reader:Reader._read", ".string().decode()", '.string().decode("latin-1")'),),
+    ),
+    "short-ids": HistoricalBug(
+        "Ids are cut after 63 characters.",
+        ("topology_elem_id", "topology_elem_id_list"),
+        (("syntax.reader:Reader._read", ".string().decode()", ".string().decode()[:63]"),),
+    ),
+    "last-piece-only": HistoricalBug(
+        "Of partial data only the last piece is decoded.",
+        ("partial_data_counter", "partial_data_counter_present_flag", "partial_data"),
+        (("syntax.structures.unit:nnr_unit_payload", 'b"".join(data for data, _ in partial.pieces)', "partial.pieces[-1][0]"),),
+        "inferred",
+    ),
+    "no-whole-byte-of-alignment": HistoricalBug(
+        "byte_alignment() is left out at a position that is aligned already.",
+        ("byte_alignment",),
+        (("syntax.walker:Walker.byte_alignment", "        n = ", "        if self.position & 7 == 0:\n            return\n        n = "),),
+        alike=11,
+    ),
+    "list-from-one": HistoricalBug(
+        "Indexes into the list of references are counted from 1.",
+        ("topology_elem_id_index", "topology_elem_id_index_list"),
+        (("syntax.structures.topology:referenced", "names[index]", "names[index - 1]"),),
+    ),
+    "stops-at-quantization-data": HistoricalBug(
+        "Decoding ends at the first NNR_QNT.",
+        ("quantization_storage_format", "quantization_compression_format", "quantization_data"),
+        (
+            (
+                "decoder:decode",
+                "        decoding.take(unit)",
+                "        if unit.unit_type == 4:\n            break\n        decoding.take(unit)",
+            ),
+        ),
+    ),
+    "deflate-ignored": HistoricalBug(
+        "A deflated topology is given out as carried.",
+        ("topology_compression_format",),
+        (("decoder:Decoding._inflated", "inflate(data, self.limits) if compression_format == DEFLATE else data", "data"),),
+        "disputed",
+    ),
+    "first-of-an-aggregate": HistoricalBug(
+        "Of an aggregate only the first unit is decoded.",
+        ("nnr_aggregate_unit_type", "num_of_nnr_units_minus2", "entry_points_present_flag", "quant_bitdepth"),
+        (("decoder:Decoding.take", "for inner in unit.units:", "for inner in unit.units[:1]:"),),
+        "inferred",
+    ),
+}
