@@ -79,7 +79,7 @@ def coding_of(part: Part, header: DataUnitHeader, interpretation: Interpretation
     return TensorCoding(rows, columns, scan_order, dq_flag, header.unary_length, 0 if integer else 6 + density)
 
 
-def listed_entry_points(header: DataUnitHeader, codings: Sequence[TensorCoding], number: int, first_bit: int) -> tuple[EntryPoint, ...]:
+def expected_entry_points(header: DataUnitHeader, codings: Sequence[TensorCoding], number: int, first_bit: int) -> tuple[EntryPoint, ...]:
     """What the unit's list says of the block rows of tensor ``number``, as absolute positions; fewer where the list ends.
 
     Each length is the one before it plus bit_offset_delta2, through all tensors that have entries (clause 10).
@@ -142,7 +142,7 @@ class DataUnitDecoder:
         """Decodes the codeword and checks what stands after it and the entry points."""
         payload = unit.payload["cabac_codeword"]
         codings = [coding_of(part, header, self.interpretation) for part in parts]
-        listed = partial(listed_entry_points, header, codings)
+        listed = partial(expected_entry_points, header, codings)
         how: dict[str, Any] = {"tables": self.tables, "trace": trace, "kernel": self.kernel, "threads": self.threads, "promised": listed}
         try:
             decoded = decode_codeword(payload, codings, **how)
@@ -169,7 +169,7 @@ class DataUnitDecoder:
         found = [point for tensor in tensors for point in tensor.entry_points]
         if len(found) != len(header.entry_points):
             return
-        coded = [point for number, tensor in enumerate(tensors) for point in listed_entry_points(header, codings, number, tensor.first_bit)]
+        coded = [point for number, tensor in enumerate(tensors) for point in expected_entry_points(header, codings, number, tensor.first_bit)]
         for number, (listed, met) in enumerate(zip(coded, found, strict=True)):
             if listed != met:
                 detail = f"entry {number} is {listed}, decoding finds {met}"

@@ -183,7 +183,7 @@ FAULTS: Final = (
         "the weight of a BLOCK is given out scaled by its LS, for which the model scales it once more",
         "compressed_parameter_types",
         (
-            Edit("decoder", "Decoding.take_data", "self.recombine and", ""),
+            Edit("decoder", "Decoding.keep", "self.recombine and", ""),
             Edit("payload", "recombined", "if header.parameter_types & DC:", "if False:"),
             Edit("payload", "recombined", "scale = kept.pop(", "scale = kept.get("),
         ),

@@ -145,7 +145,7 @@ BUGS = {
         "G x H is given out in place of G and H.",
         ("decomposition_rank", "g_number_of_rows", "compressed_parameter_types"),
         (
-            ("decoder:Decoding.take_data", "self.recombine and", ""),
+            ("decoder:Decoding.keep", "self.recombine and", ""),
             ("payload:recombined", "if header.parameter_types & LS:", "if False:"),
         ),
     ),
@@ -153,7 +153,7 @@ BUGS = {
         "The weight of a BLOCK is given out scaled by its LS, for which the model scales it once more.",
         ("compressed_parameter_types",),
         (
-            ("decoder:Decoding.take_data", "self.recombine and", ""),
+            ("decoder:Decoding.keep", "self.recombine and", ""),
             ("payload:recombined", "if header.parameter_types & DC:", "if False:"),
             ("payload:recombined", "scale = kept.pop(", "scale = kept.get("),
         ),

@@ -1,0 +1,257 @@
+"""Writes docs/scale.md and docs/scale.svg: seconds and memory from 1e4 to 1e8 weights, and what a second thread gives.
+
+    python benchmarks/scale.py [--most 1e8] [--output docs]
+
+A point is a process of its own that has compiled and decoded before it is measured. Memory is the peak of what is resident above that
+(VmHWM, its high-water mark set back), with every large array in pages of its own, so that what is freed is given back. Some minutes.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from nnc_conformance.reference import EncoderOptions, decode, encode
+from nnc_conformance.reference.composer import TensorContent, data_unit, model_parameter_set, simple_header, start_unit
+from nnc_conformance.reference.syntax.bitstream import write_units
+from nnc_conformance.reference.syntax.context import Quantization
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT
+
+ROOT: Final = Path(__file__).parents[1]
+MIB: Final = 1 << 20
+SIZES: Final = tuple(10**exponent for exponent in range(4, 9))
+LARGEST_TENSOR: Final = 4_000_000
+"""Weights of a tensor of the larger models."""
+QP: Final = -20
+DEVIATION: Final = 0.02
+ENVIRONMENT: Final = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+THREAD_SIZES: Final = (10_000, 100_000, 1_000_000, 8_000_000, 32_000_000)
+PAIRS: Final = 9
+
+
+@dataclass(frozen=True)
+class Point:
+    """One model: weights, weights of its largest tensor, dq; seconds, peak MiB above the process, and the stream's MiB."""
+
+    weights: int
+    largest: int
+    dq: bool
+    encode_seconds: float
+    decode_seconds: float
+    encode_peak: float
+    decode_peak: float
+    stream: float
+
+    @property
+    def output(self) -> float:
+        """MiB of the decoded parameters, which are those of the input."""
+        return 4 * self.weights / MIB
+
+    @property
+    def encode_bytes(self) -> float:
+        """Bytes for each weight of the largest tensor beyond stream + 32 MiB; the input was there before."""
+        return max(0.0, (self.encode_peak - self.stream - 32) * MIB / self.largest)
+
+    @property
+    def decode_left(self) -> float:
+        """MiB of output + stream + 32 MiB that were not needed."""
+        return self.output + self.stream + 32 - self.decode_peak
+
+
+def model(weights: int, largest: int) -> dict[str, np.ndarray]:
+    """Laplacian tensors of a thousand columns, or fewer."""
+    draw = np.random.default_rng(weights)
+    columns = min(1000, largest // 10)
+    shapes = [(min(largest, weights - first) // columns, columns) for first in range(0, weights, largest)]
+    return {f"layer{number}": laplacian(draw, shape) for number, shape in enumerate(shapes)}
+
+
+def laplacian(draw: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """float32, made in pieces, so that making it leaves no peak."""
+    values = np.empty(shape, np.float32)
+    for row in range(0, shape[0], 256):
+        values[row : row + 256] = draw.laplace(scale=DEVIATION, size=values[row : row + 256].shape)
+    return values
+
+
+def resident(field: str) -> float:
+    """MiB of a field of /proc/self/status."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.split(f"{field}:")[1].split()[0]) / 1024
+
+
+def peak_of(work: Callable[[], Any]) -> tuple[Any, float, float]:
+    """What it gives, its seconds, and its peak above what was resident before."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+    before, start = resident("VmRSS"), time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - start, resident("VmHWM") - before
+
+
+def measure(weights: int, dq: bool) -> Point:
+    """In this process."""
+    options = EncoderOptions(qp=QP, dq=dq)
+    decode(encode(model(10_000, 10_000), options=options))
+    largest = min(weights, LARGEST_TENSOR)
+    parameters = model(weights, largest)
+    stream, encode_seconds, encode_peak = peak_of(lambda: encode(parameters, options=options))
+    names = list(parameters)
+    del parameters
+    decoded, decode_seconds, decode_peak = peak_of(lambda: decode(stream))
+    assert list(decoded.parameters) == names
+    return Point(weights, largest, dq, encode_seconds, decode_seconds, encode_peak, decode_peak, len(stream) / MIB)
+
+
+def measured(most: int) -> Iterator[Point]:
+    """All points, each in a process of its own."""
+    for dq in (False, True):
+        for weights in SIZES:
+            if weights <= most:
+                command = [sys.executable, __file__, "--point", str(weights), str(int(dq))]
+                done = subprocess.run(command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, check=True)
+                yield Point(**json.loads(done.stdout))
+
+
+def threads(weights: int, tensors: int, scan_order: int) -> tuple[str, list[float], list[float]]:
+    """Ratios of one thread's seconds to two threads', decode and encode, in turns."""
+    options = EncoderOptions(qp=QP, scan_order=scan_order)
+    parameters = model(weights, weights // tensors)
+    stream = encode(parameters, options=options) if scan_order == 0 or tensors > 1 else scanned(weights, scan_order)
+    ratios: dict[str, list[float]] = {"decode": [], "encode": []}
+    works: dict[str, Callable[[int], Any]] = {"decode": lambda number: decode(stream, threads=number)}
+    if tensors > 1:
+        works["encode"] = lambda number: encode(parameters, options=options, threads=number)
+    for direction, work in works.items():
+        for _ in range(PAIRS):
+            seconds = {}
+            for number in (1, 2):
+                start = time.perf_counter()
+                work(number)
+                seconds[number] = time.perf_counter() - start
+            ratios[direction].append(seconds[1] / seconds[2])
+    what = f"{tensors} tensors" if tensors > 1 else f"one tensor, entry points of scan {scan_order}"
+    return what, ratios["decode"], ratios["encode"]
+
+
+def scanned(weights: int, scan_order: int) -> bytes:
+    """A stream of one tensor with block rows and their entry points."""
+    from dataclasses import replace
+
+    quantization = Quantization(2, QP)
+    indexes = np.rint(np.random.default_rng(weights).laplace(scale=0.7, size=(weights // 100, 100))).astype(np.int32)
+    header = replace(simple_header(NNR_PT_FLOAT, "w", indexes.shape, quantization), scan_order=scan_order)
+    return write_units([start_unit(), model_parameter_set(quantization), data_unit(header, {"w": TensorContent(indexes, 0, "search")})])
+
+
+def cell(ratios: list[float]) -> str:
+    """Median and quartiles."""
+    if not ratios:
+        return "-"
+    lower, middle, upper = statistics.quantiles(ratios, n=4)
+    return f"{middle:.2f} ({lower:.2f} to {upper:.2f})"
+
+
+def page(points: list[Point], rows: list[str]) -> str:
+    """The page in Markdown."""
+    lines = [
+        "# Scale",
+        "",
+        "Written by `benchmarks/scale.py`. Models of Laplacian tensors, of at most four million weights each, at qp -20; one thread.",
+        "Peaks are what is resident above a warm process that holds the input (encode) or the stream (decode).",
+        "*Left* is what a decode did not need of output + stream + 32 MiB; *bytes a weight* what an encode needed beyond stream + 32 MiB",
+        "for each weight of the largest tensor.",
+        "",
+        "| weights | dq | encode, s | ns a weight | decode, s | ns a weight | stream, MiB | encode peak, MiB | bytes a weight "
+        "| decode peak, MiB | left, MiB |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        *(
+            f"| {point.weights} | {'on' if point.dq else 'off'} | {point.encode_seconds:.3f} | {1e9 * point.encode_seconds / point.weights:.0f} "
+            f"| {point.decode_seconds:.3f} | {1e9 * point.decode_seconds / point.weights:.1f} | {point.stream:.2f} "
+            f"| {point.encode_peak:.0f} | {point.encode_bytes:.1f} | {point.decode_peak:.0f} | {point.decode_left:.0f} |"
+            for point in points
+        ),
+        "",
+        "![Seconds by weights](scale.svg)",
+        "",
+        "## Two threads",
+        "",
+        f"How many times as fast as one thread two are, {PAIRS} pairs in turns: median and quartiles. Units smaller than a thread is worth,",
+        "and a tensor without entry points, stay on one.",
+        "",
+        "| weights | model | decode | encode |",
+        "|---:|---|---|---|",
+        *rows,
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def plot(points: list[Point]) -> str:
+    """Seconds against weights, both logarithmic; a line of slope 1 is linear cost."""
+    width, height, left, bottom = 640, 400, 60, 40
+
+    def at(weights: float, seconds: float) -> tuple[float, float]:
+        x = left + (width - left - 20) * (np.log10(weights) - 4) / 4
+        y = height - bottom - (height - bottom - 20) * (np.log10(seconds) + 4) / 7
+        return float(x), float(y)
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        'font-family="sans-serif" font-size="12" fill="#111827">',
+        "<title>Seconds to encode and to decode, by number of weights</title>",
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+    ]
+    for exponent in range(4, 9):
+        x, _ = at(10**exponent, 1)
+        parts.append(f'<line x1="{x:.0f}" y1="20" x2="{x:.0f}" y2="{height - bottom}" stroke="#e5e7eb"/>')
+        parts.append(f'<text x="{x:.0f}" y="{height - bottom + 16}" text-anchor="middle">1e{exponent} weights</text>')
+    for exponent in range(-4, 4):
+        _, y = at(1e4, 10.0**exponent)
+        parts.append(f'<line x1="{left}" y1="{y:.0f}" x2="{width - 20}" y2="{y:.0f}" stroke="#e5e7eb"/>')
+        parts.append(f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">1e{exponent} s</text>')
+    styles = (("encode_seconds", False, "#b45309", ""), ("encode_seconds", True, "#b45309", "5 3"),
+              ("decode_seconds", False, "#1d4ed8", ""), ("decode_seconds", True, "#1d4ed8", "5 3"))  # fmt: skip
+    for number, (field, dq, colour, dash) in enumerate(styles):
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(p.weights, getattr(p, field)) for p in points if p.dq == dq))
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>')
+        label = f"{field.partition('_')[0]}, dq {'on' if dq else 'off'}"
+        parts.append(f'<line x1="80" y1="{32 + 16 * number}" x2="104" y2="{32 + 16 * number}" stroke="{colour}" stroke-width="2" '
+                     f'stroke-dasharray="{dash}"/><text x="110" y="{36 + 16 * number}">{label}</text>')  # fmt: skip
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def main() -> None:
+    """Measures and writes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--most", type=float, default=1e8, help="weights of the largest model")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs")
+    parser.add_argument("--point", nargs=2, type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.point:
+        print(json.dumps(measure(arguments.point[0], bool(arguments.point[1])).__dict__))
+        return
+    points = []
+    for point in measured(int(arguments.most)):
+        print(point, flush=True)
+        points.append(point)
+    rows = []
+    for weights in THREAD_SIZES:
+        for tensors, scan_order in ((8, 0), (1, 3)):
+            what, decoding, encoding = threads(weights, tensors, scan_order)
+            rows.append(f"| {weights} | {what} | {cell(decoding)} | {cell(encoding)} |")
+            print(rows[-1], flush=True)
+    arguments.output.joinpath("scale.md").write_text(page(points, rows), encoding="utf-8")
+    arguments.output.joinpath("scale.svg").write_text(plot(points), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
