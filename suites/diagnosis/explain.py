@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any, Final
 
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def blamed(places: Sequence[Ranked], suspects: Located | None) -> tuple[Blamed, 
         weights[one.cause.element] += own * say
         for_suspects += (1.0 - own) * say
     for suspect in named:
-        weights[suspect.element] += for_suspects * suspect.score / len(named)
+        weights[suspect.element] += for_suspects * suspect.score / sqrt(len(named))
     total = sum(weights.values())
     ordered = sorted(weights.items(), key=lambda one: -one[1])
     return tuple(Blamed(name, clause_of(name), round(weight / total, 3)) for name, weight in ordered if total)

@@ -1,10 +1,11 @@
 """Causes ranked by how well what they do fits what was seen of a decoder, over failing and passing cases together.
 
 A cause's fit is Ochiai's coefficient with degrees: the sum of its likeness to the decoder over the failing cases of the panel, over the
-geometric mean of the number of these and the number of cases that the cause fails. It is 1 where the cause does exactly what the decoder
-does in each failing case and passes every passing one.
+geometric mean of the number of these and the number of cases that the cause fails, passing ones counted double. It is 1 where the cause
+does exactly what the decoder does in each failing case and passes every passing one.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -20,6 +21,9 @@ FIRST: Final = 2
 """Every cause is tried on so many failing cases,"""
 FINALISTS: Final = 120
 """and so many, those that are most like the decoder there, on the whole panel."""
+OF_A_FUNCTION: Final = 2
+PASSING_WEIGHT: Final = 2.0
+"""What a passing case counts that a cause fails, a failing one counting 1: a run has many more of these than are tried."""
 TOGETHER: Final = 40
 """So many causes are tried before the clock is looked at."""
 SHARE: Final = 0.6
@@ -55,12 +59,15 @@ class Ranking:
     left: int
 
     def places(self, count: int) -> list[Ranked]:
-        """The best cause of each of the ``count`` best places in the decoder."""
+        """The best cause of each of the ``count`` best places in the decoder, at most `OF_A_FUNCTION` of one function."""
         found: dict[tuple[object, ...], Ranked] = {}
+        functions: Counter[str] = Counter()
         for one in self.causes:
             if len(found) == count:
                 break
-            found.setdefault(one.cause.place, one)
+            if one.cause.place not in found and functions[one.cause.function] < OF_A_FUNCTION:
+                functions[one.cause.function] += 1
+                found[one.cause.place] = one
         return list(found.values())
 
 
@@ -111,6 +118,6 @@ def _fit(cause: Cause, panel: Panel, memory: Memory) -> Ranked:
     own, passing = made[: len(panel.failing)], made[len(panel.failing) :]
     likes = [likeness(seen, symptom) for (_, seen), symptom in zip(panel.failing, own, strict=True)]
     kept = sum(not symptom.wrong for symptom in passing)
-    failed = sum(symptom.wrong for symptom in own) + len(passing) - kept
+    failed = sum(symptom.wrong for symptom in own) + PASSING_WEIGHT * (len(passing) - kept)
     fit = sum(likes) / sqrt(len(likes) * failed) if failed else 0.0
     return Ranked(cause, fit, sum(like >= SAME_REFUSAL for like in likes), len(likes), kept, len(passing))
