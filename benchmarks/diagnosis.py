@@ -154,7 +154,7 @@ def right_because(bug: Cause, cause: Cause, results: Sequence[CaseResult], probe
     if bug.mutant is not None and cause.place == bug.place:
         return "same statement"
     if same_cause(bug, cause):
-        return "same function and class" if bug.mutant is not None else "same statement"
+        return "same function and class" if bug.mutant is not None and cause.mutant is not None else "same statement"
     ours = {case.vector: symptom_of(case) for case in results}
     theirs = {probe.case.id: symptom for _, probe, symptom in symptoms((cause, probe) for probe in probes)}
     return "same output everywhere" if theirs == ours else ""
