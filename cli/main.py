@@ -106,8 +106,9 @@ def _run(arguments: list[str], debug: bool) -> int:
         if debug:
             traceback.print_exc()
             return EXIT_INTERNAL
-        if isinstance(error, OSError) and error.filename is not None:
-            return _say("error", f"{error.filename}: {error.strerror}", EXIT_USAGE)
+        if isinstance(error, OSError) and error.errno is not None:
+            place = "" if error.filename is None else f"{error.filename}: "
+            return _say("error", f"{place}{error.strerror}", EXIT_USAGE)
         last = str(error).strip().rpartition("\n")[2]
         return _say("internal error", f"{type(error).__name__}: {last} (use {DEBUG} for the traceback)", EXIT_INTERNAL)
     return returned if isinstance(returned, int) else 0

@@ -63,7 +63,7 @@ def command(
     options = RunOptions(jobs, limits, repeat=repeat, fail_fast=fail_fast, resume=resume, scheduler=scheduler)
     try:
         with view(invocation_of(chosen, decoders, options)) as shown:
-            run_suite(chosen, decoders, output, levels=levels, filters=wanted, options=options, progress=shown.step)
+            run_suite(chosen, decoders, output, levels=levels, filters=wanted, options=options, progress=shown.step, outdated=RUN_PAGES)
     except KeyboardInterrupt:
         typer.echo("interrupted; --resume goes on from here", err=True)
     report = build_report([load(output)])

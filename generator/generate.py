@@ -1,7 +1,10 @@
 """Makes a suite folder, and keeps its manifest's promises: revisions rise with any change, ids are never used again."""
 
+import fcntl
+import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nnc_conformance.generator.making import Made
@@ -22,7 +25,31 @@ def generate(levels: Collection[Level], seed: int = DEFAULT_SEED, jobs: int = 1,
     The manifest already there counts: a vector whose bytes or level change has its revision bumped, an id that is made no more is
     retired for good, and the other levels stay as they are. Raises `GenerateError` for an id that is retired or in use at another level;
     `RecipeError`; `SuiteError` for a suite that is not whole; `OSError`.
+
+    The manifest is written last. Where a process was killed before, it does not fit the folder, or is not there; generating once more
+    completes the suite to the bytes that it would have had.
     """
+    with _taken(out):
+        return _generate(levels, seed, jobs, out)
+
+
+@contextmanager
+def _taken(out: Path) -> Iterator[None]:
+    """The suite's folder, made if need be, for this process alone; raises `GenerateError` where another has it."""
+    out.mkdir(parents=True, exist_ok=True)
+    handle = os.open(out, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise GenerateError(f"another process is generating into {out}") from None
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _generate(levels: Collection[Level], seed: int, jobs: int, out: Path) -> Manifest:
     known = known_manifest(out)
     ids = ids_of(levels)
     kept = [entry for entry in known.vectors if entry.level not in levels]
@@ -34,7 +61,8 @@ def generate(levels: Collection[Level], seed: int = DEFAULT_SEED, jobs: int = 1,
     made_at = {made.vector.id: made.vector.level for made in vectors}
     left = [entry for entry in known.vectors if entry.level in levels and made_at.get(entry.id) is not entry.level]
     for entry in left:
-        shutil.rmtree(out / entry.level / entry.id)
+        if (folder := out / entry.level / entry.id).exists():
+            shutil.rmtree(folder)
     others = load_suite(out, levels={entry.level for entry in kept}, verify=False).vectors if kept else ()
     retired = {*known.retired, *(entry.id for entry in left if entry.id not in made_at)}
     return write_manifest(out, [*(made.vector for made in vectors), *(stored.vector for stored in others)], retired=retired)

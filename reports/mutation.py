@@ -50,6 +50,7 @@ def page(score: Score, *, matrix: bool) -> str:
         _INTRODUCTION,
         "## By operator",
         _table(("bug", *HEADINGS), rows_by_operator(score)),
+        _without_categories(score),
         "\n".join(f"- {operator}: {MEANINGS[operator]}" for operator in Operator),
         "## By what the mutant is about",
         _table(("facts", *HEADINGS), by_standing),
@@ -70,6 +71,12 @@ def page(score: Score, *, matrix: bool) -> str:
         _by_vector(score, matrix=matrix),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _without_categories(score: Score) -> str:
+    tally = score.tally(list(score.mutants.values()))
+    killed, counted = tally.killed - tally.by_category, tally.made - tally.equivalent
+    return f"Without the kills by category alone: {killed} of {counted} ({killed / max(counted, 1):.2%})."
 
 
 def _grouped(score: Score, key: Callable[[Mutant], str]) -> dict[str, list[Mutant]]:

@@ -149,7 +149,8 @@ def _canonical(model: BaseModel) -> bytes:
 def write_vector(root: Path, vector: Vector, files: Mapping[str, bytes]) -> Path:
     """Writes the folder LEVEL/ID of ``vector`` with its ``files`` by name, replacing an older one whole, and returns it.
 
-    Raises `SuiteError` where ``files`` are not exactly what the vector describes, `OSError` where the folder cannot be written.
+    It is made as ``.ID.new`` beside its place; what a killed writer left there goes. Raises `SuiteError` where ``files`` are not exactly
+    what the vector describes, `OSError` where the folder cannot be written.
     """
     described = {file.name: file for file in files_of(vector)}
     if {name: stored_file(name, data) for name, data in files.items()} != described:
@@ -157,14 +158,18 @@ def write_vector(root: Path, vector: Vector, files: Mapping[str, bytes]) -> Path
     level = root / vector.level
     level.mkdir(parents=True, exist_ok=True)
     folder = level / vector.id
-    with tempfile.TemporaryDirectory(dir=level, prefix=f".{vector.id}.") as temporary:
-        fresh = Path(temporary) / vector.id
-        fresh.mkdir()
+    scratch = level / f".{vector.id}.new"
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        fresh = scratch / vector.id
+        fresh.mkdir(parents=True)
         for name, data in {**files, VECTOR_FILE: _canonical(vector)}.items():
             atomic.write_bytes(fresh / name, data)
         if folder.exists():
-            shutil.move(folder, Path(temporary) / "old")
+            folder.rename(scratch / "old")
         fresh.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     return folder
 
 

@@ -5,7 +5,7 @@ import platform
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -127,12 +127,13 @@ def run(
     filters: Sequence[Filter] = (),
     options: RunOptions | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
+    outdated: Collection[str] = (),
 ) -> Results:
     """Runs the vectors of ``suite`` on ``decoders`` and writes ``results.json`` and ``run.json`` to the folder ``output``.
 
-    ``levels`` and ``filters`` are those that chose the vectors, to be told in the results. On Ctrl-C the results written have no closing
-    record, and `KeyboardInterrupt` goes on. Raises `JournalError`, `SuiteError`, `HarnessError`, `SchedulerError`, and `OSError` where
-    ``output`` cannot be written.
+    ``levels`` and ``filters`` are those that chose the vectors, to be told in the results; ``outdated`` names files in ``output``, made of
+    results there, which go with these. On Ctrl-C the results written have no closing record, and `KeyboardInterrupt` goes on.
+    Raises `JournalError`, `SuiteError`, `HarnessError`, `SchedulerError`, and `OSError` where ``output`` cannot be written.
     """
     options = options or RunOptions()
     output.mkdir(parents=True, exist_ok=True)
@@ -152,7 +153,7 @@ def run(
     started = _now()
     journal = Journal(output, run_identity, started, resume=options.resume)
     try:
-        for name in (RESULTS_FILE, RUN_FILE):
+        for name in (*outdated, RESULTS_FILE, RUN_FILE):
             (output / name).unlink(missing_ok=True)
         return _Run(suite, decoders, output, options, cases, run_identity, journal, started, progress).go()
     finally:

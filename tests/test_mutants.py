@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
+from nnc_conformance.cli.main import main
 from nnc_conformance.generator.mutants import places
 from nnc_conformance.generator.mutants.catalogue import all_mutants, mutants
 from nnc_conformance.generator.mutants.code import live_function
@@ -168,7 +168,8 @@ def test_a_sample_is_killed_by_core_and_negative(cases: tuple[Case, ...]) -> Non
     counted = [mutant for name, mutant in mutants().items() if name not in argued and mutant.certified]
     sample = random.Random(20221125).sample(counted, 40)
     verdicts: list[Verdict] = []
-    measured = sorted(map(everywhere, cases), key=lambda item: item.reach.cost)
+    small = [case for case in cases if len(case.stream) <= 1000]
+    measured = sorted(map(everywhere, small), key=lambda item: item.reach.cost)
     try_all(sample, measured, jobs=2, matrix=False, done=verdicts.append)
     assert {verdict.mutant for verdict in verdicts if not verdict.kills} == set()
     assert len(verdicts) == 40
@@ -201,20 +202,23 @@ def test_every_argued_mutant_exists_and_is_argued() -> None:
     assert all(len(reason) > 20 for reasons in (arguments().equivalent, arguments().uncertified) for reason in reasons.values())
 
 
-def test_the_command_writes_the_page_and_judges_the_score(cases: tuple[Case, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nnc_conformance.cli.main import build_app
+def exit_code(*words: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        main(["mutation", "--jobs", "2", *words])
+    return int(str(left.value.code))
 
+
+def test_the_command_writes_the_page_and_judges_the_score(
+    cases: tuple[Case, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(runs, "load_cases", lambda: few(cases))
-    words = ["mutation", "--jobs", "2", "--output", str(tmp_path), "--filter"]
-    good = CliRunner().invoke(build_app(), [*words, "entropy.plain.renormalise:*"])
-    assert good.exit_code == 0, good.output
+    output = ("--output", str(tmp_path), "--filter")
+    assert exit_code(*output, "entropy.plain.renormalise:*") == 0
     page = (tmp_path / "mutation.md").read_text()
     assert "| all | " in page and "`block-bi`" in page
-    none = CliRunner().invoke(build_app(), [*words, "nothing.*"])
-    assert none.exit_code == 2
-    bad = CliRunner().invoke(build_app(), [*words, "entropy.tables.STATE_TRANS_TAB*"])
-    assert bad.exit_code == 1
-    assert "survived: entropy.tables.STATE_TRANS_TAB" in bad.output
+    assert exit_code(*output, "nothing.*") == 2
+    assert exit_code(*output, "syntax.structures.topology.nnr_quantization_unit_header:*") == 1
+    assert "survived: syntax.structures.topology.nnr_quantization_unit_header:" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import plain_decoder
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reduction_networks import held, packaged
+from reduction_networks import NAMES, held, packaged
 from typer.testing import CliRunner
 
 from nnc_conformance.cli.main import build_app
@@ -213,7 +213,33 @@ def test_of_several_settings_the_strongest_within_the_loss_is_taken():
 # streams
 
 
-@pytest.mark.parametrize("name", catalogue.names())
+def test_a_transformer_is_pruned_between_its_dense_layers():
+    tools = [
+        {"tool": "pruning", "ratios": [0.2], "tensors": ["block?.fc1.weight"]},
+        {"tool": "low_rank", "mse_thresholds": [2e-4], "tensors": ["*fc1.weight"]},
+        {"tool": "quantization", "qp": -18, "nonweight_qp": -24, "dq": True},
+        "local_scaling",
+    ]
+    outcome = ran("digits-transformer", tools)
+    assert outcome.network.pruned["block1.fc1.weight"] == (32, 52)
+    assert top1(outcome.stream, held("digits-transformer")) > 0.9
+    with pytest.raises(ModelError, match=r"reach LayerNormalization 'block0.n1', which pruning does not follow; name the layers"):
+        ran("digits-transformer", [{"tool": "pruning", "ratios": [0.2]}])
+
+
+def test_a_recurrent_network_goes_through_the_tools_that_need_no_channels():
+    quantization = {"tool": "quantization", "qp": -18, "nonweight_qp": -24, "dq": True, "tensor_qp": {"gru.B": -24}}
+    outcome = ran("digits-gru", [{"tool": "sparsification", "zeros": [0.2]}, quantization, "local_scaling"])
+    assert set(outcome.network.scaled) == {"gru.W", "gru.R", "gru.B", "fc.weight"}
+    assert top1(outcome.stream, held("digits-gru")) > 0.93
+
+
+def test_a_network_in_eight_bits_has_no_weights_to_reduce():
+    with pytest.raises(ModelError, match="has no weights"):
+        ran("digits-qdq", [{"tool": "sparsification", "zeros": [0.2]}])
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_all_tools_together_give_a_model_that_runs(name):
     tools = [
         {"tool": "pruning", "ratios": [0.1], "criterion": "diffusion"},

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from types import FrameType
 from typing import Any, Final
 
@@ -34,15 +35,34 @@ class Reach:
         return any(line in met for line in range(mutant.lines[0], mutant.lines[1] + 1))
 
 
-def reaches(streams: Sequence[tuple[bytes, bool]]) -> Iterator[Reach]:
-    """What each stream (with whether it is decoded leniently) meets, in order, found in a child process."""
+def reaches(streams: Sequence[tuple[bytes, bool]], jobs: int = 1) -> list[Reach]:
+    """What each stream (with whether it is decoded leniently) meets, in order, found in so many child processes."""
+    found: list[list[Reach]] = [[] for _ in range(jobs)]
+    running = {number: MutatedChild(None, _tracer(streams[number::jobs]), seconds=SECONDS) for number in range(jobs)}
+    try:
+        while running:
+            wait([child.connection for child in running.values()])
+            for number, child in list(running.items()):
+                try:
+                    found[number].append(child.receive(0.0))
+                except TimeoutError:
+                    continue
+                except EOFError:
+                    running.pop(number).close()
+    finally:
+        for child in running.values():
+            child.close()
+    return [found[number % jobs][number // jobs] for number in range(len(streams))]
+
+
+def _tracer(streams: Sequence[tuple[bytes, bool]]) -> Callable[[Decode], Iterator[Reach]]:
+    """The work of one child."""
 
     def work(decode: Decode) -> Iterator[Reach]:
         for stream, lenient in streams:
             yield _traced(lambda stream=stream, lenient=lenient: decode(stream, lenient, SECONDS))  # type: ignore[misc]
 
-    with MutatedChild(None, work, seconds=SECONDS) as child:
-        yield from child.results()
+    return work
 
 
 def _traced(run: Callable[[], Any]) -> Reach:

@@ -35,24 +35,24 @@ def cnn(state: Tensors) -> ModelProto:
             flow = f"pool{index}"
     nodes += [
         helper.make_node("Flatten", [flow], ["flat"], axis=1),
-        _dense("flat", "fc1", "fc1"),
+        dense("flat", "fc1", "fc1"),
         helper.make_node("Relu", ["fc1"], ["relu4"]),
-        _dense("relu4", "fc2", LOGITS),
+        dense("relu4", "fc2", LOGITS),
     ]
-    return _model("digits-cnn", nodes, {name: state[name] for name in state if not name.endswith("num_batches_tracked")})
+    return finished("digits-cnn", nodes, {name: state[name] for name in state if not name.endswith("num_batches_tracked")})
 
 
 def mlp(state: Tensors) -> ModelProto:
     """Three dense layers after a Reshape, whose target shape is an int64 initializer; ``state``: ``fcI.{weight,bias}``, I = 1..3."""
     nodes = [
         helper.make_node("Reshape", [IMAGE, "flat_shape"], ["flat"]),
-        _dense("flat", "fc1", "fc1"),
+        dense("flat", "fc1", "fc1"),
         helper.make_node("Relu", ["fc1"], ["relu1"]),
-        _dense("relu1", "fc2", "fc2"),
+        dense("relu1", "fc2", "fc2"),
         helper.make_node("Relu", ["fc2"], ["relu2"]),
-        _dense("relu2", "fc3", LOGITS),
+        dense("relu2", "fc3", LOGITS),
     ]
-    return _model("digits-mlp", nodes, {"flat_shape": np.array([-1, 64], np.int64), **state})
+    return finished("digits-mlp", nodes, {"flat_shape": np.array([-1, 64], np.int64), **state})
 
 
 def depthwise(state: Tensors, strides: Mapping[str, int]) -> ModelProto:
@@ -87,16 +87,17 @@ def depthwise(state: Tensors, strides: Mapping[str, int]) -> ModelProto:
     nodes += [
         helper.make_node("GlobalAveragePool", [flow], ["average"]),
         helper.make_node("Flatten", ["average"], ["flat"], axis=1),
-        _dense("flat", "fc", LOGITS),
+        dense("flat", "fc", LOGITS),
     ]
-    return _model("digits-depthwise", nodes, tensors | {name: state[name] for name in ("fc.weight", "fc.bias")})
+    return finished("digits-depthwise", nodes, tensors | {name: state[name] for name in ("fc.weight", "fc.bias")})
 
 
 def _norm(index: int) -> list[str]:
     return [f"bn{index}.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
 
 
-def _dense(source: str, name: str, target: str) -> NodeProto:
+def dense(source: str, name: str, target: str) -> NodeProto:
+    """A dense layer of the tensors ``name.weight`` [outputs, inputs] and ``name.bias``."""
     return helper.make_node("Gemm", [source, f"{name}.weight", f"{name}.bias"], [target], transB=1)
 
 
@@ -107,13 +108,14 @@ def _folded(state: Tensors, name: str) -> tuple[npt.NDArray[np.float32], npt.NDA
     return weight.astype(np.float32), (norm["bias"] - norm["running_mean"] * scale).astype(np.float32)
 
 
-def _model(name: str, nodes: list[NodeProto], tensors: Tensors) -> ModelProto:
+def finished(name: str, nodes: list[NodeProto], tensors: Tensors) -> ModelProto:
+    """The checked model of a graph from `IMAGE` to `LOGITS`."""
     graph: GraphProto = helper.make_graph(
         nodes,
         name,
         [helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, _IMAGE_SHAPE)],
         [helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ("batch", _CLASSES))],
-        [numpy_helper.from_array(np.ascontiguousarray(array), key) for key, array in tensors.items()],
+        [numpy_helper.from_array(np.ascontiguousarray(array).reshape(np.shape(array)), key) for key, array in tensors.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="nnc-conformance")
     check_model(model, full_check=True)

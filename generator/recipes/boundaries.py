@@ -4,13 +4,15 @@ from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.facts import INT32_FORMAT
 from nnc_conformance.generator.negative import broken, cut_within, header_of, payload_of, unit_bytes
 from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipes.blocks import block_header, variant
 from nnc_conformance.generator.recipes.broken_units import pieces
 from nnc_conformance.generator.recipes.ids import block_named
 from nnc_conformance.generator.recipes.partial_data import split
 from nnc_conformance.generator.recipes.topology import reference_list
 from nnc_conformance.generator.recipes.units import small
+from nnc_conformance.reference.quantization.reconstruction import FLOAT64_FORMAT
 from nnc_conformance.reference.syntax.context import Quantization
-from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
+from nnc_conformance.reference.syntax.structures.data_unit import DC, NNR_PT_FLOAT, NNR_PT_INT
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.storage.vector import Level
 
@@ -38,6 +40,13 @@ def large_integers() -> list[Values]:
     return [*opening(quantization), ndu(head, Coded([1 << 62 - _STEP, -(1 << 62 - _STEP) - 1, -(1 << 63 - _STEP), 1]))]
 
 
+def small_step() -> list[Values]:
+    """A FLOAT with a step below the range of binary32 and an index beyond its precision, given out as FLOAT64."""
+    quantization = Quantization(0, -200)
+    head = header(NNR_PT_FLOAT, "w", (4,), quantization, data_format=FLOAT64_FORMAT)
+    return [*opening(quantization), ndu(head, Coded([1, (1 << 24) + 1, -3, 0]))]
+
+
 def empty_set() -> list[Values]:
     """A set of partial data of an NDU without a byte of payload."""
     return split(opening(), payload_of(small(), cabac_codeword=b""), [0])
@@ -60,6 +69,13 @@ RECIPES = (
         _HEADER,
         lambda _: [*opening(), ndu(header(NNR_PT_INT, "w", (len(_ENDS),), data_format=INT32_FORMAT), Coded(list(_ENDS)))],
     ),
+    variant(
+        "dc-rank-1",
+        block_header(DC, (3, 4), decomposition_rank=1, g_number_of_rows=3),
+        "A decomposed BLOCK of rank 1",
+        "decomposition_rank is 1 at least: G is a column, H a row.",
+        "A decoder that asks for two columns of G, or drops dimensions of 1.",
+    ),
     lists_last_id(),
     broken("unit-size-end", "first-byte", "A stream of one byte", "A decoder that takes a byte for no stream at all.", "nnr_unit_size",
            edit=lambda stream: stream[:1]),
@@ -72,6 +88,15 @@ RECIPES = (
         "A decoder that converts by way of fewer bits.",
         _HEADER,
         lambda _: large_integers(),
+        level=Level.INFERRED,
+    ),
+    Recipe(
+        "format-float-to-float64-small-step",
+        "FLOAT to FLOAT64, a small step",
+        "FLOAT64 holds the exact product, beyond the range and the precision of FLOAT32.",
+        "A decoder that computes the step or the product in binary32 and widens it.",
+        _HEADER,
+        lambda _: small_step(),
         level=Level.INFERRED,
     ),
     broken("partial-order", "other-dimensions", "A set whose headers differ in a dimension",

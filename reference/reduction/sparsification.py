@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.reduction.maps import SparsificationRow
 from nnc_conformance.reference.reduction.network import Array, Network, weights
 from nnc_conformance.reference.reduction.tool import Aid, Fit, NotNegative, Reduction, Share, SweptSettings, swept
@@ -61,8 +62,10 @@ def non_zero_ratio(arrays: Iterable[Array]) -> float:
 
 
 def sparsify(network: Network, settings: Sparsification, aid: Aid) -> Reduction:
-    """The tool; its map tells threshold, non-zero ratio (of all weights) and accuracy."""
+    """The tool; its map tells threshold, non-zero ratio (of all weights) and accuracy. Raises `ModelError` where there is no weight."""
     names = weights(network, settings.tensors)
+    if not names:
+        raise ModelError("sparsification: the network has no weights, floating point tensors of two dimensions or more")
     prepared = _compressible(network, names, settings.train, aid) if settings.train else network
     arrays: Mapping[str, Array] = {name: prepared.parameters[name] for name in names}
     strengths = settings.thresholds or tuple(threshold_for(arrays.values(), share) for share in settings.zeros)

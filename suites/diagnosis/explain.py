@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any, Final
 
 from numpy.typing import NDArray
@@ -22,12 +23,11 @@ SHOWN: Final = 3
 """So many causes are named."""
 HEARD: Final = 8
 """So many places in the decoder have a say in which element it is."""
-SHARP: Final = 4
-"""The power of its fit with which a cause speaks for its element."""
-LATER: Final = 0.9
-"""By what each further place counts less."""
+SHARP: Final = 8
+"""The power of its fit, over that of the best, with which a cause speaks for its element."""
 SUSPECTED: Final = 0.2
-"""What the first suspects of the whole run have to say at least, the best cause counting its fit; they get the more the worse that is."""
+UNSURE: Final = 0.3
+"""What the suspects of the whole run have to say at least, the best cause counting its fit, and how much more the worse that fit is."""
 VAGUELY: Final = 0.2
 """The part of its say that a cause keeps for its own element where its code is about none in particular; the suspects get the rest."""
 
@@ -86,15 +86,15 @@ def blamed(places: Sequence[Ranked], suspects: Located | None) -> tuple[Blamed, 
     """The elements that causes speak for, each by its fit, and the suspects of the whole run; the likeliest first."""
     weights: dict[str, float] = defaultdict(float)
     best = max((one.fit for one in places), default=0.0)
-    for_suspects = SUSPECTED + 1.0 - best
+    for_suspects = SUSPECTED + UNSURE * (1.0 - best)
     named = [suspect for suspect in (suspects.named if suspects is not None else ()) if suspect.element in ELEMENTS]
-    for number, one in enumerate(places):
-        say = one.fit**SHARP * LATER**number
+    for one in places if best else ():
+        say = best * (one.fit / best) ** SHARP
         own = VAGUELY if one.cause.vague and named else 1.0
         weights[one.cause.element] += own * say
         for_suspects += (1.0 - own) * say
     for suspect in named:
-        weights[suspect.element] += for_suspects * suspect.score / len(named)
+        weights[suspect.element] += for_suspects * suspect.score / sqrt(len(named))
     total = sum(weights.values())
     ordered = sorted(weights.items(), key=lambda one: -one[1])
     return tuple(Blamed(name, clause_of(name), round(weight / total, 3)) for name, weight in ordered if total)

@@ -22,16 +22,26 @@ MOST_LINES: Final = 20_000
 MOST_LOOKED_AT: Final = 320
 FAILING: Final = 6
 PASSING: Final = 14
+FURTHER: Final = 14
+"""So many more of each kind at the end."""
 FAMILY: Final = 2
 """Of passing vectors whose ids differ in numbers alone, so many at most."""
 
 
+Seen = tuple[Probe, Symptom]
+"""A case, and what the decoder did with it."""
+
+
 @dataclass(frozen=True)
 class Panel:
-    """Failing cases, the cheapest first, and passing ones that are tried, with what was seen; all failing ones that were looked at."""
+    """The cases of one decoder with what was seen of it: ``failing`` and ``passing`` ones to try causes on, and all of them.
 
-    failing: tuple[tuple[Probe, Symptom], ...]
-    passing: tuple[tuple[Probe, Symptom], ...]
+    ``further``: more of both kinds, for the causes that are left at the end.
+    """
+
+    failing: tuple[Seen, ...]
+    passing: tuple[Seen, ...]
+    further: tuple[Seen, ...]
     all_failing: tuple[Probe, ...]
     all_passing: tuple[Probe, ...]
 
@@ -74,37 +84,41 @@ def panel(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector], aske
     first = [pair for pair in cheap if pair[0].case.id == asked]
     passing = _affordable([pair for pair in probes if not pair[1].wrong], PASSING // 2)
     shared = shared_lines([probe for probe, _ in failing])
-    return Panel(
-        (*first, *_apart([pair for pair in cheap if pair not in first], FAILING - len(first))),
-        tuple(_covering(passing, shared)),
-        tuple(probe for probe, _ in failing),
-        tuple(probe for probe, _ in passing),
-    )
+    chosen = (*first, *_telling([pair for pair in cheap if pair not in first], FAILING - len(first)))
+    kept = tuple(_covering(passing, shared))
+    others = [_spread([pair for pair in pairs if pair not in (*chosen, *kept)]) for pairs in (cheap, passing)]
+    return Panel(chosen, kept, (*others[0], *others[1]), tuple(probe for probe, _ in failing), tuple(probe for probe, _ in passing))
+
+
+def _spread(pairs: Sequence[Seen]) -> Sequence[Seen]:
+    """Some of the cases, from the cheapest to the dearest."""
+    step = -(-len(pairs) // FURTHER)
+    return pairs[:: max(step, 1)]
 
 
 def _stream(stored: StoredVector) -> bytes:
     return stored.read(stored.vector.stream)
 
 
-def _affordable(pairs: Sequence[tuple[Probe, Symptom]], least: int) -> list[tuple[Probe, Symptom]]:
+def _affordable(pairs: Sequence[Seen], least: int) -> list[Seen]:
     """The cases that are not too costly, the cheapest first; ``least`` at any cost."""
     within = sum(probe.reach.cost <= MOST_LINES for probe, _ in pairs)
     return list(pairs[: max(within, least)])
 
 
-def _apart(pairs: Sequence[tuple[Probe, Symptom]], count: int) -> list[tuple[Probe, Symptom]]:
-    """The cheapest half, and then those whose decode has the fewest lines in common with what is chosen."""
-    chosen = list(pairs[: (count + 1) // 2])
-    rest = list(pairs[len(chosen) :])
+def _telling(pairs: Sequence[Seen], count: int) -> list[Seen]:
+    """The cheapest with a wrong output, which tells more than a refusal; for the rest those with the fewest lines in common with these."""
+    chosen = [pair for pair in pairs if pair[1].outcome is Outcome.FAIL][: (count + 1) // 2]
+    rest = [pair for pair in pairs if pair not in chosen]
     while rest and len(chosen) < count:
-        common = shared_lines([probe for probe, _ in chosen]) if chosen else frozenset()
+        common = shared_lines([probe for probe, _ in chosen])
         best = min(rest, key=lambda pair: len(common & pair[0].lines))
         chosen.append(best)
         rest.remove(best)
     return chosen
 
 
-def _covering(pairs: Sequence[tuple[Probe, Symptom]], wanted: Collection[tuple[str, int]]) -> list[tuple[Probe, Symptom]]:
+def _covering(pairs: Sequence[Seen], wanted: Collection[tuple[str, int]]) -> list[Seen]:
     """Some cases that together run many of the lines ``wanted``; for the rest, whatever is asked, those that run much at little cost."""
     chosen = _greedy(pairs, set(wanted), PASSING // 2)
     everything = frozenset[tuple[str, int]]().union(*(probe.lines for probe, _ in pairs))
@@ -112,8 +126,8 @@ def _covering(pairs: Sequence[tuple[Probe, Symptom]], wanted: Collection[tuple[s
     return [*chosen, *(pair for pair in others if pair not in chosen)][:PASSING]
 
 
-def _greedy(pairs: Sequence[tuple[Probe, Symptom]], wanted: set[tuple[str, int]], count: int) -> list[tuple[Probe, Symptom]]:
-    chosen: list[tuple[Probe, Symptom]] = []
+def _greedy(pairs: Sequence[Seen], wanted: set[tuple[str, int]], count: int) -> list[Seen]:
+    chosen: list[Seen] = []
     rest = list(pairs)
     while rest and len(chosen) < count:
         best = max(rest, key=lambda pair: len(wanted & pair[0].lines))

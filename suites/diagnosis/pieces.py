@@ -1,7 +1,7 @@
 """A stream as pieces that can be made smaller and written again: its units, with the tensors of data units as indexes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ class Plain:
 
 @dataclass(frozen=True)
 class Data:
-    """A data unit: its header, the choices of form, and its tensors by id, float32 of an NNR_PT_RAW_FLOAT.
+    """A data unit: its header, the choices of form, its tensors by id, float32 of an NNR_PT_RAW_FLOAT, and what else its unit says.
 
     Indexes are as they are coded, not doubled by dependent quantization, so that some can be left out.
     """
@@ -44,6 +44,7 @@ class Data:
     header: DataUnitHeader
     form: HeaderForm
     tensors: Mapping[str, TensorContent] | NDArray[np.float32]
+    common: Mapping[str, int] = field(default_factory=dict)
 
     unit_type = NNR_NDU
 
@@ -57,20 +58,28 @@ def pieces_of(stream: bytes) -> tuple[Piece, ...] | None:
     pieces: list[Piece] = []
     try:
         for unit in read_units(stream, context, interpretation=Interpretation(), lenient=True, reports=[]):
-            pieces.append(_piece(unit, context))
+            pieces.append(_piece(unit, context, stream))
     except (NNCError, ValueError):
         return None
     return tuple(pieces)
 
 
-def values_of(unit: Unit) -> Values:
-    """The values of a unit that was read, for the writer."""
-    return {"nnr_unit_header": unit.header, "nnr_unit_payload": unit.payload}
+def values_of(unit: Unit, stream: bytes) -> Values:
+    """The values of a unit that was read from ``stream``, for the writer, which measures its size."""
+    return {**_size_flag(unit, stream), "nnr_unit_header": unit.header, "nnr_unit_payload": unit.payload}
 
 
-def _piece(unit: Unit, context: StreamContext) -> Piece:
+def _size_flag(unit: Unit, stream: bytes) -> dict[str, int]:
+    """nnr_unit_size_flag where it is 1."""
+    return {"nnr_unit_size_flag": 1} if stream[unit.offset] >> 7 else {}
+
+
+def _piece(unit: Unit, context: StreamContext, stream: bytes) -> Piece:
     if unit.unit_type != NNR_NDU or not unit.complete or "partial_data_counter" in unit.header:
-        return Plain(values_of(unit))
+        return Plain(values_of(unit, stream))
+    common = _size_flag(unit, stream)
+    if unit.header["independently_decodable_flag"]:
+        common["independently_decodable_flag"] = 1
     header: DataUnitHeader = unit.facts
     form = HeaderForm(
         dimensions_present=bool(unit.header.get("tensor_dimensions_flag", 0)),
@@ -81,7 +90,7 @@ def _piece(unit: Unit, context: StreamContext) -> Piece:
     )
     if header.payload_type == NNR_PT_RAW_FLOAT:
         numbers = np.frombuffer(unit.payload["raw_float32_parameter"], "<f4").astype(np.float32)
-        return Data(header, form, numbers.reshape(header.dimensions))
+        return Data(header, form, numbers.reshape(header.dimensions), common)
     parts = coded_parts(header)
     codings = [coding_of(part, header, Interpretation()) for part in parts]
     decoded = decode_codeword(unit.payload["cabac_codeword"], codings)
@@ -89,7 +98,7 @@ def _piece(unit: Unit, context: StreamContext) -> Piece:
     for part, coding, tensor in zip(parts, codings, decoded.tensors, strict=True):
         indexes = _through_states(tensor.indexes, coding, _halved) if coding.dq_flag else tensor.indexes
         tensors[part.id] = TensorContent(indexes.reshape(part.dimensions), tensor.qp_delta, tensor.parameter_sets)
-    return Data(header, form, tensors)
+    return Data(header, form, tensors, common)
 
 
 def _halved(value: int, state: int) -> tuple[int, int]:
@@ -125,7 +134,7 @@ def _values(piece: Data) -> Values:
             name: replace(one, indexes=_through_states(one.indexes, codings[name], _doubled)) if codings[name].dq_flag else one
             for name, one in tensors.items()
         }
-    return data_unit(piece.header, tensors, form=piece.form)
+    return data_unit(piece.header, tensors, form=piece.form, **piece.common)
 
 
 def values_of_piece(piece: Piece) -> Values:

@@ -1,10 +1,11 @@
 """Causes ranked by how well what they do fits what was seen of a decoder, over failing and passing cases together.
 
 A cause's fit is Ochiai's coefficient with degrees: the sum of its likeness to the decoder over the failing cases of the panel, over the
-geometric mean of the number of these and the number of cases that the cause fails. It is 1 where the cause does exactly what the decoder
-does in each failing case and passes every passing one.
+geometric mean of the number of these and the number of cases that the cause fails, passing ones counted double. It is 1 where the cause
+does exactly what the decoder does in each failing case and passes every passing one.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -12,16 +13,21 @@ from time import monotonic
 from typing import Final
 
 from nnc_conformance.suites.diagnosis.cause import Cause
-from nnc_conformance.suites.diagnosis.panel import Panel
+from nnc_conformance.suites.diagnosis.panel import Panel, Seen
 from nnc_conformance.suites.diagnosis.symptom import SAME_REFUSAL, likeness
 from nnc_conformance.suites.diagnosis.trying import Memory
 
 FIRST: Final = 2
 """Every cause is tried on so many failing cases,"""
-FINALISTS: Final = 120
+FINALISTS: Final = 160
 """and so many, those that are most like the decoder there, on the whole panel."""
+OF_A_FUNCTION: Final = 2
+PASSING_WEIGHT: Final = 2.0
+"""What a passing case counts that a cause fails, a failing one counting 1: a run has many more of these than are tried."""
 TOGETHER: Final = 40
 """So many causes are tried before the clock is looked at."""
+LAST: Final = 40
+"""So many are at the end tried on further cases."""
 SHARE: Final = 0.6
 """The part of the time in which all causes are tried first."""
 
@@ -55,12 +61,15 @@ class Ranking:
     left: int
 
     def places(self, count: int) -> list[Ranked]:
-        """The best cause of each of the ``count`` best places in the decoder."""
+        """The best cause of each of the ``count`` best places in the decoder, at most `OF_A_FUNCTION` of one function."""
         found: dict[tuple[object, ...], Ranked] = {}
+        functions: Counter[str] = Counter()
         for one in self.causes:
             if len(found) == count:
                 break
-            found.setdefault(one.cause.place, one)
+            if one.cause.place not in found and functions[one.cause.function] < OF_A_FUNCTION:
+                functions[one.cause.function] += 1
+                found[one.cause.place] = one
         return list(found.values())
 
 
@@ -97,20 +106,45 @@ def rank(
             left += len(some)
             continue
         memory.learn(some, whole)
-        ranked += [_fit(cause, panel, memory) for cause in some]
-    ranked.sort(key=lambda one: (-round(one.fit, 6), -one.same, one.cause.mutant is not None, one.cause.id))
-    return Ranking(tuple(ranked), len(causes) - left, left)
+        ranked += [_fit(cause, (*panel.failing, *panel.passing), memory) for cause in some]
+    ordered = _ordered(ranked)
+    last = [one.cause for one in ordered[:LAST]] if panel.further and monotonic() < start + seconds else []
+    memory.learn(last, [probe for probe, _ in panel.further])
+    final = [_fit(cause, (*panel.failing, *panel.passing, *panel.further), memory) for cause in last]
+    return Ranking((*_ordered(final), *ordered[len(last) :]), len(causes) - left, left)
+
+
+def _ordered(ranked: Sequence[Ranked]) -> list[Ranked]:
+    """By fit; of equals named faults first, and then those of functions, and of places in them, that have the most as good as they are.
+
+    Where seeded bugs are all as likely, so likely is a function to have the one.
+    """
+    functions, places = (Counter((key(one), round(one.fit, 2)) for one in ranked) for key in (_function, _place))
+
+    def order(one: Ranked) -> tuple[float, bool, int, int, int, str]:
+        fit = round(one.fit, 2)
+        return -fit, one.cause.mutant is not None, -functions[_function(one), fit], -places[_place(one), fit], -one.same, one.cause.id
+
+    return sorted(ranked, key=order)
+
+
+def _function(one: Ranked) -> object:
+    return one.cause.function
+
+
+def _place(one: Ranked) -> object:
+    return one.cause.place
 
 
 def _batches(causes: Sequence[Cause]) -> Iterator[Sequence[Cause]]:
     return (causes[start : start + TOGETHER] for start in range(0, len(causes), TOGETHER))
 
 
-def _fit(cause: Cause, panel: Panel, memory: Memory) -> Ranked:
-    made = memory.of(cause, [probe for probe, _ in (*panel.failing, *panel.passing)])
-    own, passing = made[: len(panel.failing)], made[len(panel.failing) :]
-    likes = [likeness(seen, symptom) for (_, seen), symptom in zip(panel.failing, own, strict=True)]
-    kept = sum(not symptom.wrong for symptom in passing)
-    failed = sum(symptom.wrong for symptom in own) + len(passing) - kept
+def _fit(cause: Cause, cases: Sequence[Seen], memory: Memory) -> Ranked:
+    made = memory.of(cause, [probe for probe, _ in cases])
+    likes = [likeness(seen, own) for (_, seen), own in zip(cases, made, strict=True) if seen.wrong]
+    passing = [own for (_, seen), own in zip(cases, made, strict=True) if not seen.wrong]
+    kept = sum(not own.wrong for own in passing)
+    failed = sum(own.wrong for own in made) + (PASSING_WEIGHT - 1) * (len(passing) - kept)
     fit = sum(likes) / sqrt(len(likes) * failed) if failed else 0.0
     return Ranked(cause, fit, sum(like >= SAME_REFUSAL for like in likes), len(likes), kept, len(passing))

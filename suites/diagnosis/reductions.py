@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nnc_conformance.reference.composer import HeaderForm, TensorContent
 from nnc_conformance.reference.payload import coded_parts
-from nnc_conformance.reference.syntax.structures.data_unit import BI, BN, DEFAULT_UNARY_LENGTH, LS, DataUnitHeader
+from nnc_conformance.reference.syntax.structures.data_unit import BI, BN, DEFAULT_UNARY_LENGTH, G_SUFFIX, LS, DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_MPS
 from nnc_conformance.suites.diagnosis.pieces import Data, Piece, Plain
 
@@ -45,6 +45,8 @@ def _smaller(piece: Piece) -> Iterator[Pieces]:
 
 def _smaller_values(piece: Plain) -> Iterator[dict[str, Any]]:
     payload = piece.values["nnr_unit_payload"]
+    if piece.values.get("nnr_unit_size_flag"):
+        yield {name: value for name, value in piece.values.items() if name != "nnr_unit_size_flag"}
     if piece.unit_type in (NNR_MPS, NNR_LPS):
         set_ = "mps" if piece.unit_type == NNR_MPS else "lps"
         for kind in ("sparsification", "pruning", "unification"):
@@ -148,6 +150,8 @@ def _of_dimensions(piece: Data, dimensions: tuple[int, ...]) -> Iterator[Data]:
 def _fewer_tools(piece: Data) -> Iterator[Data]:
     """Without a tool of coding, or with a plainer choice of it; the indexes stay where they can."""
     header = piece.header
+    if piece.common:
+        yield replace(piece, common={})
     if header.scan_order:
         yield replace(piece, header=replace(header, scan_order=0))
         yield replace(piece, header=replace(header, scan_order=1))
@@ -179,18 +183,26 @@ def _plain_sets(piece: Data) -> Data:
 
 
 def _shorter_ids(piece: Data) -> Iterator[Data]:
-    """Ids of one character, all at once, then each."""
+    """Ids of one character, all at once; then a half of each."""
     if piece.form.reference_list is not None:
         return
-    suffix = "_G" if piece.header.decomposition_rank else ""
-    short = tuple(chr(ord("a") + number) + (suffix if number == 0 else "") for number in range(len(piece.header.ids)))
-    if sum(map(len, short)) < sum(map(len, piece.header.ids)):
-        names = dict(zip(piece.header.ids, short, strict=True))
-        header = replace(piece.header, ids=short)
-        if isinstance(piece.tensors, Mapping):
-            yield replace(piece, header=header, tensors={names[name]: one for name, one in piece.tensors.items()})
-        else:
-            yield replace(piece, header=header)
+    ids = piece.header.ids
+    suffix = G_SUFFIX if piece.header.decomposition_rank else ""
+    short = tuple(chr(ord("a") + number) + (suffix if number == 0 else "") for number in range(len(ids)))
+    if sum(map(len, short)) < sum(map(len, ids)):
+        yield _renamed(piece, short)
+    for number, name in enumerate(ids):
+        for part in (name[: len(name) // 2], name[len(name) // 2 :]):
+            if part and part not in ids:
+                yield _renamed(piece, (*ids[:number], part, *ids[number + 1 :]))
+
+
+def _renamed(piece: Data, ids: tuple[str, ...]) -> Data:
+    names = dict(zip(piece.header.ids, ids, strict=True))
+    header = replace(piece.header, ids=ids)
+    if not isinstance(piece.tensors, Mapping):
+        return replace(piece, header=header)
+    return replace(piece, header=header, tensors={names[name]: one for name, one in piece.tensors.items()})
 
 
 def _simpler_values(piece: Data) -> Iterator[Data]:

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from typing import Final
@@ -43,13 +42,8 @@ class Measured:
 
 def measured(cases: Sequence[Case], jobs: int) -> list[Measured]:
     """Each case with its reach, ``jobs`` of them measured at once; those of the certified levels first, the cheapest first of each."""
-
-    def share(number: int) -> list[Measured]:
-        mine = cases[number::jobs]
-        return [Measured(case, reach) for case, reach in zip(mine, reaches([(case.stream, case.lenient) for case in mine]), strict=True)]
-
-    with ThreadPoolExecutor(jobs) as pool:
-        found = [item for part in pool.map(share, range(jobs)) for item in part]
+    met = reaches([(case.stream, case.lenient) for case in cases], jobs)
+    found = [Measured(case, reach) for case, reach in zip(cases, met, strict=True)]
     return sorted(found, key=lambda item: (item.case.vector.level not in CERTIFIED, item.reach.cost, item.case.id))
 
 

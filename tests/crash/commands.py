@@ -1,0 +1,131 @@
+"""The three commands that are killed: what each begins from, and what must be true of its output at every moment."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+from crash import moments
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hostile import support
+
+from nnc_conformance.generator import generate as generating
+from nnc_conformance.generator.sources import ids_of
+from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.reports.pages import RUN_PAGES
+from nnc_conformance.reports.results import load
+from nnc_conformance.storage.package import signature_path, verify
+from nnc_conformance.storage.package_build import build
+from nnc_conformance.storage.suite_folder import load_suite
+from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.journal import JOURNAL_FILE
+from nnc_conformance.suites.result import RESULTS_FILE
+
+PACE = 24
+"""One vector of so many of level negative is generated."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line with what `moments.try_out` asks of it."""
+
+    words: list[str]
+    folder: Path
+    prepare: Callable[[], None]
+    sound: Callable[[], bool]
+    finished: Callable[[], object]
+    again: list[str] | None = None
+
+    def try_out(self, seed: int, count: int) -> moments.Tally:
+        return moments.try_out(
+            self.words,
+            self.folder,
+            seed=seed,
+            count=count,
+            prepare=self.prepare,
+            sound=self.sound,
+            finished=self.finished,
+            again=self.again,
+        )
+
+
+def copied(source: Path, folder: Path) -> None:
+    """``folder`` made anew as ``source``."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(source, folder)
+
+
+def loads(folder: Path) -> bool:
+    """Whether a suite passes for whole, every hash checked."""
+    try:
+        load_suite(folder)
+    except NNCError:
+        return False
+    return True
+
+
+@contextmanager
+def generate(work: Path) -> Iterator[Command]:
+    """``generate`` over a suite of another seed: vectors are revised, made and retired."""
+    ids = ids_of([Level.NEGATIVE])
+    before, out = work / "before", work / "suite"
+    with mock.patch.object(generating, "ids_of", lambda _: ids[::PACE] + ids[1 :: 2 * PACE]):
+        generating.generate([Level.NEGATIVE], 1, out=before)
+    with mock.patch.object(generating, "ids_of", lambda _: ids[::PACE] + ids[2 :: 2 * PACE]):
+        words = ["generate", "--level", "negative", "--jobs", "1", str(out)]
+        yield Command(words, out, lambda: copied(before, out), lambda: loads(out), lambda: moments.tree(out))
+
+
+@contextmanager
+def run(work: Path) -> Iterator[Command]:
+    """``run`` into the folder of an older run, completed by ``--resume``."""
+    suite, before, out = work / "suite", work / "before", work / "results"
+    support.write_suite(suite, support.good_vectors(30))
+    words = ["run", str(suite), "--decoder", support.command("toy.py"), "--jobs", "2", "--output"]
+    code, _ = moments.start([*words, str(before), "--filter", "id=*1"], before, moments.Moment())
+    assert code == 0
+
+    def sound() -> bool:
+        if not (out / RESULTS_FILE).exists():
+            assert not any((out / name).exists() for name in RUN_PAGES), "a page of an older run beside this one"
+            return False
+        loaded = load(out)
+        assert not loaded.problems
+        return loaded.results is not None and len(loaded.results.cases) == 30
+
+    def finished() -> object:
+        names = sorted(path.name for path in out.iterdir())
+        return names, (out / RESULTS_FILE).read_bytes()
+
+    def prepare() -> None:
+        copied(before, out)
+        (out / JOURNAL_FILE).unlink()  # of another run, which --resume refuses
+
+    yield Command([*words, str(out)], out, prepare, sound, finished, [*words, str(out), "--resume"])
+
+
+@contextmanager
+def package(work: Path) -> Iterator[Command]:
+    """``package build``, signed, over an older package."""
+    suite, older, before, out = work / "suite", work / "older", work / "before", work / "out"
+    support.write_suite(older, support.good_vectors(3))
+    support.write_suite(suite, support.good_vectors(30))
+    key = work / "key.pem"
+    private = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    before.mkdir()
+    file = out / "vectors.tar"
+    build(older, before / file.name, key=private)
+    yield Command(
+        ["package", "build", str(suite), str(file), "--key", str(key)],
+        out,
+        lambda: copied(before, out),
+        lambda: verify(file).vectors == 30 and signature_path(file).exists(),
+        lambda: moments.tree(out),
+    )
+
+
+COMMANDS = {"generate": generate, "run": run, "package build": package}
