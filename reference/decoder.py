@@ -15,12 +15,12 @@ from nnc_conformance.reference.errors import ModelError, Place, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.model import Topology
-from nnc_conformance.reference.payload import DataUnitDecoder, coded_parts, recombined, recombined_name
+from nnc_conformance.reference.payload import DataUnitDecoder, coded_parts, recombined
 from nnc_conformance.reference.syntax.bitstream import read_units
 from nnc_conformance.reference.syntax.context import PayloadError, Shapes, StreamContext, Unit
 from nnc_conformance.reference.syntax.elements import clause_of
 from nnc_conformance.reference.syntax.rules import RULES, Policy
-from nnc_conformance.reference.syntax.structures.data_unit import DC, NNR_PT_BLOCK, DataUnitHeader
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_BLOCK, DataUnitHeader
 from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_NNEF, NNR_TPL_ONNX, NNR_TPL_PRUN
 from nnc_conformance.reference.syntax.structures.unit import NNR_NDU, NNR_TPL, unit_type_name
 from nnc_conformance.reference.syntax.walker import Values
@@ -155,8 +155,6 @@ class Decoding:
             known = name in self.names or name in header.ids[:place]
             self.require(unit, "id-unique", not known, f"{name!r} is coded twice", "topology_elem_id")
         self.names.update(header.ids)
-        if self.recombine and header.parameter_types & DC:
-            self.names.add(recombined_name(header))
 
     def keep(self, header: DataUnitHeader, tensors: dict[str, np.ndarray]) -> None:
         """Keeps an NDU's tensors in the order of its ids."""

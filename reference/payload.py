@@ -169,7 +169,9 @@ class DataUnitDecoder:
         found = [point for tensor in tensors for point in tensor.entry_points]
         if len(found) != len(header.entry_points):
             return
-        coded = [point for number, tensor in enumerate(tensors) for point in expected_entry_points(header, codings, number, tensor.first_bit)]
+        coded = [
+            point for number, tensor in enumerate(tensors) for point in expected_entry_points(header, codings, number, tensor.first_bit)
+        ]
         for number, (listed, met) in enumerate(zip(coded, found, strict=True)):
             if listed != met:
                 detail = f"entry {number} is {listed}, decoding finds {met}"
@@ -219,13 +221,8 @@ def recombined(header: DataUnitHeader, tensors: dict[str, np.ndarray]) -> dict[s
         second = kept.pop(header.ids[1])
         product = weight.astype(np.float64) @ second.astype(np.float64)
         weight = product.astype(np.float32).reshape(header.dimensions)
-        name = recombined_name(header)
+        name = name.removesuffix(G_SUFFIX)
     if header.parameter_types & LS:
         scale = kept.pop(header.ids[2 if header.parameter_types & DC else 1])
         weight = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))
     return {name: weight, **kept}
-
-
-def recombined_name(header: DataUnitHeader) -> str:
-    """The name of the weight that a decomposed BLOCK stands for: that of G without its suffix."""
-    return header.ids[0].removesuffix(G_SUFFIX)

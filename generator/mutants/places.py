@@ -57,7 +57,8 @@ FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
         "DataUnitDecoder._values", "DataUnitDecoder._codeword", "DataUnitDecoder._check_end", "mapped",
     ),
     "decoder": (
-        "inflate", "Decoding.open_quantization", "Decoding._inflated", "Decoding.take", "Decoding.take_data", "Decoding.admit", "Decoding.keep", "decode",
+        "inflate", "Decoding.open_quantization", "Decoding._inflated", "Decoding.take", "Decoding.take_data", "Decoding.admit",
+        "Decoding.keep", "decode",
     ),
 }  # fmt: skip
 """The functions that a decode runs, by module.

@@ -20,7 +20,7 @@ from nnc_conformance.reference.entropy.coding import (
 from nnc_conformance.reference.entropy.contexts import QP_DELTA, ContextLayout, element_name, reset_contexts
 from nnc_conformance.reference.entropy.fast import KERNELS
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, SETS, STATES, IntArray, Tables
-from nnc_conformance.reference.entropy.parallel import decode_side_by_side
+from nnc_conformance.reference.entropy.parallel import PromisedEntryPoints, side_by_side
 from nnc_conformance.reference.entropy.parameter_search import cheapest_sets, estimated_costs
 from nnc_conformance.reference.errors import EncodeError
 
@@ -36,9 +36,6 @@ __all__ = [
     "decode_codeword",
     "encode_codeword",
 ]
-
-PromisedEntryPoints = Callable[[int, int], Sequence[EntryPoint]]
-"""Number of a tensor and its first bit, to the entry points of its block rows but the first."""
 
 _FAILURES: Final = {
     plain.CABAC_END: ("cabac-end", "the codeword reads past the payload's end"),
@@ -84,9 +81,10 @@ def decode_codeword(
         raise ValueError("a codeword holds one tensor at least")
     data = np.frombuffer(payload, np.uint8).copy()
     if trace is None:
-        told = promised if kernel == "fast" and threads > 1 else None
-        registers = np.zeros(plain.REGISTERS, np.int64)
-        return _decode(data, tensors, tables, KERNELS[kernel], registers=registers, trace=BinTrace(), promised=told, threads=threads)
+        quant_tensor = KERNELS[kernel]
+        if promised is not None and kernel == "fast" and threads > 1:
+            quant_tensor = side_by_side(tensors, promised, threads, quant_tensor)
+        return _decode(data, tensors, tables, quant_tensor, registers=np.zeros(plain.REGISTERS, np.int64), trace=BinTrace())
     room = 16 * data.size + 1024
     while True:
         trace.first_events.clear()
@@ -116,8 +114,6 @@ def _decode(
     *,
     registers: IntArray,
     trace: BinTrace,
-    promised: PromisedEntryPoints | None = None,
-    threads: int = 1,
 ) -> DecodedCodeword:
     decoded: list[CodedTensor] = []
     for number, coding in enumerate(codings):
@@ -135,9 +131,7 @@ def _decode(
         _check_room(coding.count, 8 * data.size, first_bit, tables, number)
         indexes = np.zeros(coding.count, np.int32)
         entry_points = np.zeros((max(coding.block_rows - 1, 0), 3), np.int64)
-        told = promised(number, first_bit) if promised and coding.block_rows > 1 else ()
-        side_by_side = decode_side_by_side(coder, layout, coding.area, indexes, entry_points, told, threads)
-        if coding.count and not side_by_side:
+        if coding.count:
             quant_tensor(coder, layout, coding.area, indexes, entry_points)
         _check(registers, layout, number)
         decoded.append(

@@ -1,7 +1,7 @@
 """Block rows side by side: where a decoder knows the entry points of a tensor, threads decode parts of it at once (clause 10)."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference.entropy import plain
-from nnc_conformance.reference.entropy.coding import EntryPoint
+from nnc_conformance.reference.entropy.coding import EntryPoint, TensorCoding
 from nnc_conformance.reference.entropy.contexts import ContextLayout
 from nnc_conformance.reference.entropy.fast import decode_block_rows
 from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray
@@ -18,6 +18,10 @@ from nnc_conformance.reference.entropy.machine import machine
 
 WORTHWHILE: Final = 100_000
 """Indexes below which a thread costs more than it saves."""
+
+
+PromisedEntryPoints = Callable[[int, int], Sequence[EntryPoint]]
+"""Number of a tensor and its first bit, to the entry points that a list has for its block rows but the first."""
 
 
 class Stretch(NamedTuple):
@@ -34,6 +38,22 @@ def stretches(starts: Sequence[EntryPoint], end: int, number: int) -> list[Stret
     wanted = [positions[0] + (end - positions[0]) * part // number for part in range(number)]
     firsts = sorted({min(bisect_left(positions, place), len(starts) - 1) for place in wanted})
     return [Stretch(first, after, starts[first]) for first, after in pairwise([*firsts, len(starts)])]
+
+
+def side_by_side(
+    tensors: Sequence[TensorCoding], promised: PromisedEntryPoints, threads: int, in_sequence: Callable[..., None]
+) -> Callable[..., None]:
+    """A `plain.quant_tensor` for the tensors of one payload in their order: on threads where the promise holds, else in sequence."""
+    numbers = iter([number for number, coding in enumerate(tensors) if coding.count])
+
+    def quant_tensor(
+        coder: plain.Coder, layout: ContextLayout, area: plain.ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray
+    ) -> None:
+        told = promised(next(numbers), int(coder.registers[plain.POSITION]))
+        if not decode_side_by_side(coder, layout, area, indexes, entry_points, told, threads):
+            in_sequence(coder, layout, area, indexes, entry_points)
+
+    return quant_tensor
 
 
 def decode_side_by_side(
