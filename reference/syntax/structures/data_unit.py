@@ -181,7 +181,9 @@ def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUn
 
 
 def check_dimensions(w: Walker, context: StreamContext, dimensions: tuple[int, ...]) -> None:
-    """No dimension is 0, and their product is within the limits."""
+    """No dimension is 0; their number and their product are within the limits."""
+    most = context.limits.dimensions
+    w.require("limits", len(dimensions) <= most, f"{len(dimensions)} dimensions, the limit is {most}", "tensor_dimensions")
     w.require("dims-zero", 0 not in dimensions, f"a dimension of {dimensions} is 0", "tensor_dimensions")
     most = context.limits.elements
     w.require("dims-product", prod(dimensions) <= most, f"{prod(dimensions)} elements, the limit is {most}", "tensor_dimensions")

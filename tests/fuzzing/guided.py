@@ -1,0 +1,111 @@
+"""Coverage-guided fuzzing with Atheris: the targets' sources instrumented, their kernels uncompiled.
+
+    python -m fuzzing.guided [--executions N] [--seed N] [--target NAME]... [--json FILE] [--findings DIR]
+
+A process for each target; the first finding ends it. N is for the quickest target; slower ones have a share of it.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+SHARES = {
+    "reader": 20,
+    "entropy decoder": 60,
+    "ONNX topology": 40,
+    "NNEF topology": 100,
+    "package verify": 20,
+    "certificate verify": 5,
+    "results parser": 20,
+    "tensor files": 60,
+}
+"""Executions of each target, in hundredths."""
+LONGEST = 1 << 15
+MOST_SEEDS = 100
+MEMORY_MIB = 2048
+WALL_SECONDS = 30
+"""What libFuzzer waits for one input; uncompiled and instrumented, on a machine that does other things."""
+DONE = re.compile(r"Done (\d+) runs in (\d+) second")
+COVERED = re.compile(r"cov: (\d+) ft: (\d+)")
+
+
+def _one(target: str, executions: int, seed: int, corpus: Path) -> None:
+    """Fuzzes in this process, which ends with it."""
+    import atheris
+
+    with atheris.instrument_imports(include=["nnc_conformance"], enable_loader_override=False):
+        from fuzzing.seeds import seeds
+        from fuzzing.targets import TARGETS
+
+        from nnc_conformance.reference.errors import NNCError
+
+    for number, data in enumerate(seeds(target)[:: 1 + len(seeds(target)) // MOST_SEEDS]):
+        (corpus / f"{number:04}").write_bytes(data)
+    function: Callable[[bytes], None] = TARGETS[target]
+
+    def take(data: bytes) -> None:
+        with suppress(NNCError):
+            function(data)
+
+    options = {"runs": executions, "seed": seed, "timeout": WALL_SECONDS, "rss_limit_mb": MEMORY_MIB, "max_len": LONGEST}
+    atheris.Setup(["guided", *(f"-{name}={value}" for name, value in options.items()), f"-artifact_prefix={corpus}/../", str(corpus)], take)
+    atheris.Fuzz()
+
+
+def fuzz(target: str, executions: int, seed: int, findings: Path | None) -> dict[str, object]:
+    """Fuzzes a target in a process of its own; returns the row of the record."""
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = Path(folder) / "corpus"
+        corpus.mkdir()
+        words = [sys.executable, "-m", "fuzzing.guided", "--one", str(corpus), "--target", target]
+        words += ["--executions", str(executions), "--seed", str(seed)]
+        done = subprocess.run(words, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True, check=False)
+        found = [path for path in Path(folder).iterdir() if path.is_file()]
+        for path in found:
+            print(done.stderr[-3000:], file=sys.stderr)
+            if findings is not None:
+                findings.mkdir(parents=True, exist_ok=True)
+                (findings / f"guided-{target.replace(' ', '-')}-{path.name}").write_bytes(path.read_bytes())
+    ended, covered = DONE.search(done.stderr), COVERED.findall(done.stderr)
+    assert ended or found, done.stderr[-3000:]
+    return {
+        "target": target,
+        "seed": seed,
+        "executions": int(ended[1]) if ended else 0,
+        "seconds": float(ended[2]) if ended else 0.0,
+        "edges": int(covered[-1][0]) if covered else 0,
+        "findings": [path.name for path in found],
+    }
+
+
+def main() -> int:
+    """Fuzzes the targets, prints a line for each, and returns 1 where there are findings."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--executions", type=int, default=20_000, help="of the quickest target (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=19)
+    parser.add_argument("--target", action="append", choices=SHARES, help="repeatable; default all")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where the record goes")
+    parser.add_argument("--findings", type=Path, metavar="DIR", help="where inputs that broke a promise go")
+    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one is not None:
+        _one(given.target[0], given.executions, given.seed, given.one)
+    rows = []
+    for target in given.target or SHARES:
+        row = fuzz(target, given.executions * SHARES[target] // 100, given.seed, given.findings)
+        rows.append(row)
+        print(f"{target}: {row['executions']} executions in {row['seconds']:.0f} s, {row['edges']} edges, {row['findings']}", flush=True)
+    if given.json is not None:
+        given.json.write_text(json.dumps(rows, indent=1) + "\n")
+    return int(any(row["findings"] for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

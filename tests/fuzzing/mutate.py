@@ -1,0 +1,112 @@
+"""Inputs from good inputs: bytes changed, taken out, doubled, put in, exchanged; or by syntax, where the target has one."""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.storage import canonical_json
+from nnc_conformance.storage.suite_folder import sha256
+from nnc_conformance.suites.diagnosis.mutations import Draws, mutated
+
+BYTES = (0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 192, 224, 254, 255)
+TOKENS = (
+    *(b"-1", b"0", b"1e999", b"NaN", b"null", b"true", b"{}", b"[]", b'""', b"9" * 40, b"9" * 4400, b"[" * 2000, b'{"a":' * 500),
+    *(b"\xff\xfe", b"\xed\xa0\x80", b"\0" * 64, b"\xff" * 64, b"\x80" * 10, b"../", b"variable", b"shape = [", b"label = '", b" " * 500),
+)
+
+
+def _changed(data: bytearray, other: bytes, numbers: random.Random) -> None:
+    """One change in place."""
+    at = numbers.randrange(len(data) + 1)
+    length = min(1 << numbers.randrange(8), len(data) - at)
+    match numbers.randrange(9):
+        case 0 | 1 if at < len(data):
+            data[at] ^= 1 << numbers.randrange(8)
+        case 2 | 3 if at < len(data):
+            data[at] = numbers.choice(BYTES)
+        case 4:
+            del data[at : at + length]
+        case 5:
+            data[at:at] = data[at : at + length]
+        case 6:
+            data[at:at] = numbers.choice(TOKENS) if numbers.randrange(4) == 0 else numbers.randbytes(length)
+        case 7:
+            start = numbers.randrange(len(other) + 1)
+            data[at:] = other[start:]
+        case _:
+            del data[at:]
+
+
+def by_bytes(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
+    """An input with one to eight changes."""
+    data = bytearray(numbers.choice(seeds))
+    for _ in range(1 << numbers.randrange(4)):
+        _changed(data, numbers.choice(seeds), numbers)
+    return bytes(data)
+
+
+def by_stream(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
+    """A stream changed by its syntax."""
+    stream, other = numbers.choice(seeds), numbers.choice(seeds)
+    return stream[:1] + mutated(stream[1:], other[1:], Draws(Numbers(numbers.getrandbits(32), "fuzz")))
+
+
+VALUES: tuple[Any, ...] = (None, True, -1, 0, 1, 1 << 64, 1e300, "", "x" * 100, "\ud800", [], {}, [[]], "0" * 64)
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container of a JSON value with each of its keys."""
+    if isinstance(value, dict | list):
+        for key in list(value) if isinstance(value, dict) else range(len(value)):
+            yield value, key
+            yield from _places(value[key])
+
+
+def by_json(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
+    """A JSON text with values changed, taken out or exchanged."""
+    document = json.loads(seeds[0])
+    for _ in range(1 << numbers.randrange(3)):
+        places = list(_places(document))
+        if not places:
+            break
+        (holder, key), (giver, given) = numbers.choice(places), numbers.choice(places)
+        match numbers.randrange(3):
+            case 0:
+                holder[key] = numbers.choice(VALUES)
+            case 1:
+                holder[key] = json.loads(json.dumps(giver[given]))
+            case _:
+                del holder[key]
+    if numbers.randrange(4) == 0:
+        return json.dumps(document).encode()
+    return canonical_json.dumps(document).encode("utf-8", "surrogatepass")
+
+
+def by_sealed(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
+    """A certificate with values changed and its seal made good, so that what lies behind the seal is reached."""
+    made = by_json(seeds, numbers)
+    try:
+        document = json.loads(made)
+        document["seal"] = {"sha256": sha256(canonical_json.dumps(document["body"]).encode()), "signature": None}
+        return canonical_json.dumps(document).encode()
+    except (ValueError, KeyError, TypeError):
+        return made
+
+
+Mutation = Callable[[tuple[bytes, ...], random.Random], bytes]
+MUTATIONS: dict[str, tuple[Mutation, ...]] = {
+    "reader": (by_bytes, by_bytes, by_bytes, by_stream),
+    "results parser": (by_bytes, by_json),
+    "certificate verify": (by_bytes, by_sealed),
+}
+"""Of each target in turn; of the others `by_bytes`."""
+
+
+def inputs(target: str, seeds: tuple[bytes, ...], seed: int) -> Iterator[bytes]:
+    """The inputs of a target, without end, the same for the same seed."""
+    numbers = random.Random(f"{target}/{seed}")
+    while True:
+        for mutation in MUTATIONS.get(target, (by_bytes,)):
+            yield mutation(seeds, numbers)

@@ -1,0 +1,91 @@
+"""What is fuzzed: a function of bytes for each, which returns or raises an `NNCError`, and the good inputs that mutations begin with."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from nnc_conformance.reference.decoder import decode
+from nnc_conformance.reference.entropy.codeword import decode_codeword
+from nnc_conformance.reference.entropy.coding import TensorCoding
+from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.reference.topology import nnef, onnx
+from nnc_conformance.reports.certification.verify import read_certificate
+from nnc_conformance.storage.package import verify
+from nnc_conformance.storage.tensors import load_tensors
+from nnc_conformance.suites.result import load_results
+
+LIMITS = DecodeLimits(elements=1 << 16, total_bytes=1 << 22, units=256, seconds=2.0)
+SECONDS = 2.0
+"""More is a hang."""
+
+FOLDER = Path(tempfile.gettempdir() if not Path("/dev/shm").is_dir() else "/dev/shm")
+
+
+def _file(data: bytes) -> Path:
+    """The bytes as a file, one for each process."""
+    path = FOLDER / f"nnc-fuzz-{os.getpid()}"
+    path.write_bytes(data)
+    return path
+
+
+def reader(data: bytes) -> None:
+    """Units, headers, parameter sets, payloads and topologies of a whole stream, strictly and leniently."""
+    lenient = bool(data) and data[0] & 1 == 1
+    decode(data[1:], limits=LIMITS, lenient=lenient)
+
+
+def entropy(data: bytes) -> None:
+    """A codeword of one tensor; the first four bytes choose its shape and tools."""
+    if len(data) >= 4:
+        rows, columns = 1 + data[0] % 24, 1 + data[1] % 24
+        scan, density = data[2] % 8 % 5, data[2] >> 5
+        unary = 1 + data[3] % 40
+        coding = TensorCoding(rows, columns, scan if columns > 1 else 0, bool(data[2] & 8), unary, 6 + density if data[2] & 16 else 0)
+        decode_codeword(np.frombuffer(data, np.uint8, offset=4), [coding])
+
+
+def onnx_topology(data: bytes) -> None:
+    """An ONNX topology: its parameters' shapes, and the model restored without any."""
+    onnx.parameter_shapes(data)
+    onnx.exact_parameters(data)
+    onnx.extract(data)
+
+
+def nnef_topology(data: bytes) -> None:
+    """An NNEF topology."""
+    nnef.parameter_shapes(data)
+
+
+def package(data: bytes) -> None:
+    """A package, verified to its last byte."""
+    verify(_file(data))
+
+
+def certificate(data: bytes) -> None:
+    """A certificate, as JSON or as its page."""
+    read_certificate(_file(data))
+
+
+def results(data: bytes) -> None:
+    """A results file."""
+    load_results(_file(data))
+
+
+def tensors(data: bytes) -> None:
+    """A safetensors or npz file."""
+    load_tensors(data, max_bytes=1 << 22)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "reader": reader,
+    "entropy decoder": entropy,
+    "ONNX topology": onnx_topology,
+    "NNEF topology": nnef_topology,
+    "package verify": package,
+    "certificate verify": certificate,
+    "results parser": results,
+    "tensor files": tensors,
+}
