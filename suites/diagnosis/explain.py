@@ -72,7 +72,7 @@ def explain(
 
     ``output``: what the decoder gave for it, where that is at hand. Raises `SuiteError` or `ModelError` where a vector cannot be read.
     """
-    own = [case for case in cases if case.decoder == asked.decoder]
+    own = [case for case in cases if case.decoder == asked.decoder and case.vector in vectors]
     chosen = panel(own, vectors, asked.vector)
     ranking = rank(candidates(causes, chosen), chosen, memory, seconds=seconds, told=told)
     suspects = next(iter(located(own, vectors)), None)

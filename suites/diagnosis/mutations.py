@@ -42,7 +42,9 @@ class Draws:
 
 
 def mutated(stream: bytes, other: bytes, draws: Draws) -> bytes:
-    """``stream`` with one thing changed, or parts of ``other`` taken in; the same bytes where the change cannot be written."""
+    """``stream`` with one thing changed, or parts of ``other`` taken in (all, where it is empty); the same where the change cannot be written."""
+    if not stream:
+        return other
     pieces = pieces_of(stream)
     if pieces is None:
         return _bits(stream, draws)
@@ -76,7 +78,7 @@ def _element(pieces: tuple[Piece, ...], draws: Draws) -> bytes | None:
         units = [values_of_piece(piece) for piece in pieces]
         whole = _written(units, -1, draws)
         return bytes(_written(units, draws.below(max(1, whole.met)), draws).bits.buffer)
-    except (NNCError, ValueError, TypeError, KeyError, IndexError, OverflowError):
+    except (NNCError, ValueError, TypeError, KeyError, IndexError, ArithmeticError):
         return None
 
 

@@ -53,7 +53,7 @@ def looked_at(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector], 
         vector = vectors[case.vector].vector
         return vector.stream.size <= MOST_BYTES and (vector.expected is None or vector.expected.size <= MOST_OUTPUT)
 
-    judged = [case for case in cases if case.vector in vectors and (OUTCOMES[case.outcome].fails or case.outcome is Outcome.PASS)]
+    judged = [case for case in cases if OUTCOMES[case.outcome].fails or case.outcome is Outcome.PASS]
     judged.sort(key=lambda case: (vectors[case.vector].vector.stream.size, case.vector))
     failing = [case for case in judged if OUTCOMES[case.outcome].fails]
     wanted = [case for case in failing if small(case)] or failing[:1]
