@@ -12,12 +12,12 @@ accuracy is within a point of the original's.
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pipelines_page import Curve, Point, page, plot
+from pipelines_page import PEER, Curve, Point, page, plot
 from sklearn.datasets import load_digits
 
 from nnc_conformance.generator.networks import catalogue
@@ -41,7 +41,6 @@ NORM_VECTORS_QP = -40
 """Of the vectors of a network whose batch norms stay: variances need fine steps."""
 FOLDED_VECTORS_QP = {"digits-cnn": -16, "digits-depthwise": -20, "digits-mlp": -16}
 """Of the vectors of a network without batch norms: biases and local scaling."""
-FOLD = "batch_norm_folding"
 RDO = (0.0, 1.0, 3.0)
 PEER_LAMBDA_SCALES = (0.0, 0.1, 0.3, 1.0)
 POINT = 0.01
@@ -49,49 +48,78 @@ HOPELESS = 0.08
 """Loss of accuracy at which a curve ends."""
 
 
+NETWORKS = ("digits-cnn", "digits-depthwise", "digits-mlp")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A reduction of a pipeline: the name of its swept parameter, and its setting for each of `NETWORKS`."""
+
+    name: str
+    parameter: str
+    settings: tuple[float, float, float]
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def setting(self, network: str) -> float:
+        return self.settings[NETWORKS.index(network)]
+
+    def entry(self, network: str) -> dict[str, Any]:
+        return {"tool": self.name, self.parameter: [self.setting(network)], **self.more}
+
+
 @dataclass(frozen=True)
 class Pipeline:
-    """A row of the table: the tools before quantization, whether local scaling follows (its parameters), and fixed quantization."""
+    """A row of the table: reductions, whether batch norms are folded and local scaling follows (its parameters), fixed quantization."""
 
     name: str
     trained: bool
-    tools: tuple[Any, ...]
+    reductions: tuple[Tool, ...] = ()
+    fold: bool = True
     scaling: Mapping[str, Any] | None = None
-    quantization: Mapping[str, Any] | None = None
+    quantization: Mapping[str, Any] = field(default_factory=dict)
 
-    def document(self, qp: int, rdo: float, network: str) -> list[Any]:
-        vectors = FOLDED_VECTORS_QP[network] if FOLD in self.tools else NORM_VECTORS_QP
-        quantization = {"tool": "quantization", "qp": qp, "nonweight_qp": vectors, "dq": True, "rdo": rdo, **(self.quantization or {})}
-        return [*self.tools, quantization, *([] if self.scaling is None else [{"tool": "local_scaling", **self.scaling}])]
+    def document(self, network: str) -> list[Any]:
+        """The reductions."""
+        return [tool.entry(network) for tool in self.reductions]
+
+    def rest(self, qp: int, rdo: float, network: str) -> list[Any]:
+        """What follows them."""
+        vectors = FOLDED_VECTORS_QP[network] if self.fold else NORM_VECTORS_QP
+        quantization = {"tool": "quantization", "qp": qp, "nonweight_qp": vectors, "dq": True, "rdo": rdo, **self.quantization}
+        scaling = [] if self.scaling is None else [{"tool": "local_scaling", **self.scaling}]
+        return [*(["batch_norm_folding"] if self.fold else []), quantization, *scaling]
 
 
-def fit(epochs: int = 20, **more: Any) -> dict[str, Any]:
-    return {"train": {"epochs": epochs, "learning_rate": 2e-3, **more}}
+def fit(epochs: int = 20) -> dict[str, Any]:
+    return {"train": {"epochs": epochs, "learning_rate": 1e-3}}
 
+
+REDUCTIONS = (
+    ("pruning", "pruning", "ratios", (0.1, 0.05, 0.2), (0.4, 0.2, 0.4)),
+    ("sparsification", "sparsification", "zeros", (0.2, 0.2, 0.3), (0.8, 0.6, 0.8)),
+    ("micro-structures", "micro_structured_pruning", "ratios", (0.03, 0.03, 0.1), (0.3, 0.15, 0.4)),
+    ("unification", "unification", "thresholds", (0.01, 0.02, 0.02), (0.02, 0.04, 0.04)),
+    ("low rank", "low_rank", "mse_thresholds", (5e-4, 2e-3, 3e-3), (8e-4, 3e-3, 4e-3)),
+    ("low displacement rank", "low_displacement_rank", "mse_thresholds", (2e-4, 5e-4, 5e-4), (2e-4, 1e-3, 5e-4)),
+)
+"""Of each tool: name in the table, in a pipeline, swept parameter, settings of the data-free and of the trained form."""
 
 PIPELINES = (
-    Pipeline("uniform quantization, nearest", False, (), quantization={"dq": False}),
-    Pipeline("quantization (dq, RDO)", False, ()),
-    Pipeline("folding, quantization", False, (FOLD,)),
-    Pipeline("folding, quantization, local scaling", False, (FOLD,), {}),
-    Pipeline("folding, quantization, local scaling", True, (FOLD,), fit(10)),
-    Pipeline("pruning 10 % + the above", False, ({"tool": "pruning", "ratios": [0.1]}, FOLD), {}),
-    Pipeline("pruning 40 % + the above", True, ({"tool": "pruning", "ratios": [0.4], **fit()}, FOLD), {}),
-    Pipeline("sparsification 20 % + the above", False, ({"tool": "sparsification", "zeros": [0.2]}, FOLD), {}),
-    Pipeline("sparsification 80 % + the above", True, ({"tool": "sparsification", "zeros": [0.8], **fit()}, FOLD), {}),
-    Pipeline("micro-structures 5 % + the above", False, ({"tool": "micro_structured_pruning", "ratios": [0.05]}, FOLD), {}),
-    Pipeline("micro-structures 50 % + the above", True, ({"tool": "micro_structured_pruning", "ratios": [0.5], **fit()}, FOLD), {}),
-    Pipeline("unification + the above", False, ({"tool": "unification", "thresholds": [0.01]}, FOLD), {}),
-    Pipeline("unification + the above", True, ({"tool": "unification", "thresholds": [0.02], **fit()}, FOLD), {}),
-    Pipeline("low rank + the above", False, ({"tool": "low_rank", "mse_thresholds": [2e-4]}, FOLD), {}),
-    Pipeline("low rank + the above", True, ({"tool": "low_rank", "mse_thresholds": [2e-3], **fit()}, FOLD), {}),
-    Pipeline("low displacement rank + the above", False, ({"tool": "low_displacement_rank", "mse_thresholds": [2e-4]}, FOLD), {}),
-    Pipeline("low displacement rank + the above", True, ({"tool": "low_displacement_rank", "mse_thresholds": [1e-3], **fit()}, FOLD), {}),
+    Pipeline("uniform quantization, nearest", False, fold=False, quantization={"dq": False}),
+    Pipeline("quantization (dq, RDO)", False, fold=False),
+    Pipeline("folding, quantization", False),
+    Pipeline("folding, quantization, local scaling", False, scaling={}),
+    Pipeline("folding, quantization, local scaling", True, scaling=fit(10)),
+    *(
+        Pipeline(f"{title} + the above", trained, (Tool(name, parameter, settings, fit() if trained else {}),), scaling={})
+        for title, name, parameter, *both in REDUCTIONS
+        for trained, settings in zip((False, True), both, strict=True)
+    ),
     Pipeline(
-        "pruning 40 %, sparsification 60 % + the above",
+        "pruning, sparsification + the above",
         True,
-        ({"tool": "pruning", "ratios": [0.4], **fit()}, {"tool": "sparsification", "zeros": [0.6], **fit()}, FOLD),
-        fit(10),
+        (Tool("pruning", "ratios", (0.4, 0.2, 0.4), fit()), Tool("sparsification", "zeros", (0.6, 0.5, 0.6), fit())),
+        scaling=fit(10),
     ),
 )
 
@@ -124,20 +152,22 @@ def rising(finest: int, rdos: Iterable[float], before: float, measure: Callable[
 def measured(name: str, network: Network, pipeline: Pipeline, before: float, held: Samples, training: Samples) -> Curve:
     """One pipeline on one network: its reductions once, the rest at each qp; the chosen stream in full, with its maps."""
     samples = training if pipeline.trained else None
-    reductions = [tool for tool in pipeline.tools if tool != FOLD]
-    reduced = run(network, checked(reductions), EncoderOptions(), training=samples).network
+    reduced = run(network, checked(pipeline.document(name)), EncoderOptions(), training=samples).network
 
     def measure(qp: int, rdo: float) -> Point:
-        rest = checked(pipeline.document(qp, rdo, name)[len(reductions) :])
+        rest = checked(pipeline.rest(qp, rdo, name))
         return point_of(qp, rdo, run(reduced, rest, EncoderOptions(), training=samples).stream, held)
 
-    rdos = (0.0,) if pipeline.quantization else RDO
+    rdos = RDO if pipeline.quantization.get("dq", True) else (0.0,)
     points = tuple(rising(FINEST_QP[name], rdos, before, measure))
     best = smallest(points, before)
+    form = "trained" if pipeline.trained else "data-free"
+    setting = ", ".join(f"{tool.setting(name):g}" for tool in pipeline.reductions)
     if best is None:
-        return Curve(pipeline.name, "trained" if pipeline.trained else "data-free", points, None)
-    outcome = run(network, checked(pipeline.document(best.qp, best.rdo, name)), EncoderOptions(), held=held, training=samples)
-    return Curve(pipeline.name, "trained" if pipeline.trained else "data-free", points, point_of(best.qp, best.rdo, outcome.stream, held))
+        return Curve(pipeline.name, form, setting, points, None)
+    whole = checked([*pipeline.document(name), *pipeline.rest(best.qp, best.rdo, name)])
+    stream = run(network, whole, EncoderOptions(), held=held, training=samples).stream
+    return Curve(pipeline.name, form, setting, points, point_of(best.qp, best.rdo, stream, held))
 
 
 def point_of(qp: int, rdo: float, stream: bytes, held: Samples) -> Point:
@@ -160,8 +190,8 @@ def peer_curves(python: str, network_name: str, network: Network, before: float,
 
     with Peer(python) as peer:
         for name, source, vectors in (
-            ("independent codec (dq, RDO)", network, NORM_VECTORS_QP),
-            ("independent codec on our folded network", fold(network, BatchNormFolding(), Aid()).network, FOLDED_VECTORS_QP[network_name]),
+            (PEER, network, NORM_VECTORS_QP),
+            (f"{PEER}, on our folded network", fold(network, BatchNormFolding(), Aid()).network, FOLDED_VECTORS_QP[network_name]),
         ):
 
             def measure(qp: int, rdo: float, source: Network = source, vectors: int = vectors) -> Point:
@@ -173,7 +203,7 @@ def peer_curves(python: str, network_name: str, network: Network, before: float,
                 return Point(qp, rdo, len(stream), len(stream), count, accuracy(source.topology, values, held).overall)
 
             points = tuple(rising(FINEST_QP[network_name], PEER_LAMBDA_SCALES, before, measure))
-            yield Curve(name, "data-free", points, smallest(points, before))
+            yield Curve(name, "data-free", f"nonweight_qp {vectors}", points, smallest(points, before))
 
 
 def main() -> None:
@@ -185,7 +215,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     found: dict[str, tuple[Network, float, list[Curve]]] = {}
-    for name in catalogue.names():
+    for name in NETWORKS:
         parts = extract(catalogue.model_bytes(name))
         network = Network(parts.parameters, Topology(NNR_TPL_ONNX, parts.topology))
         held = Samples(*catalogue.held_data(name))
@@ -193,9 +223,8 @@ def main() -> None:
         before = accuracy(network.topology, network.parameters, held).overall
         curves = []
         for pipeline in PIPELINES:
-            if FOLD not in pipeline.tools or b"BatchNormalization" in parts.topology or pipeline.scaling is not None:
-                curves.append(measured(name, network, pipeline, before, held, training))
-                print(name, curves[-1].pipeline, curves[-1].form, curves[-1].best, flush=True)
+            curves.append(measured(name, network, pipeline, before, held, training))
+            print(name, curves[-1].pipeline, curves[-1].form, curves[-1].best, flush=True)
         if arguments.peer:
             curves += peer_curves(arguments.peer, name, network, before, held)
         found[name] = (network, before, curves)
