@@ -42,7 +42,7 @@ class Draws:
 
 
 def mutated(stream: bytes, other: bytes, draws: Draws) -> bytes:
-    """``stream`` with one thing changed, or parts of ``other`` taken in (all, where it is empty); the same where the change cannot be written."""
+    """``stream`` with one thing changed, or parts of ``other`` taken in; the same bytes where the change cannot be written."""
     if not stream:
         return other
     pieces = pieces_of(stream)
