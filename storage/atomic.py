@@ -1,16 +1,24 @@
 """Files that appear whole or not at all."""
 
 import fcntl
+import hashlib
 import os
 from pathlib import Path
+from typing import Final
+
+_LONGEST: Final = 200
+"""Bytes of a name that leave room for more, where 255 are the most."""
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Writes ``data`` beside ``path``, syncs it and renames it over ``path``; raises `OSError` that names it, leaving it as it was.
 
-    The file beside it is ``.NAME.new``. What a killed writer left there is taken over by the next one; two at once write in turn.
+    The file beside it is ``.NAME.new``, or named by a hash where that would be too long. What a killed writer left there is taken over by
+    the next one; two at once write in turn.
     """
-    temporary = path.parent / f".{path.name}.new"
+    stem = os.fsencode(path.name)
+    name = path.name if len(stem) <= _LONGEST else hashlib.sha256(stem).hexdigest()
+    temporary = path.parent / f".{name}.new"
     try:
         with os.fdopen(_opened_alone(temporary), "wb") as file:
             try:

@@ -5,7 +5,7 @@ import platform
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nnc_conformance.storage import atomic, canonical_json
-from nnc_conformance.storage.suite_folder import StoredVector, Suite, built_in_root
+from nnc_conformance.storage.suite_folder import StoredVector, Suite, SuiteError, built_in_root
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.decoders.base import DecoderSpec
 from nnc_conformance.suites.decoders.faults import FAULTS, Fault
@@ -136,6 +136,7 @@ def run(
     Raises `JournalError`, `SuiteError`, `HarnessError`, `SchedulerError`, and `OSError` where ``output`` cannot be written.
     """
     options = options or RunOptions()
+    _check_names([str(suite.root.resolve()), *(word for decoder in decoders for word in decoder.command)])
     output.mkdir(parents=True, exist_ok=True)
     cases = plan(suite, decoders)
     run_identity = PlanIdentity(
@@ -158,6 +159,15 @@ def run(
         return _Run(suite, decoders, output, options, cases, run_identity, journal, started, progress).go()
     finally:
         journal.close()
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Files are named in messages to the processes that decode, and in run.json; raises `SuiteError` for what JSON cannot hold."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise SuiteError(f"{name}: a name that is not in UTF-8") from None
 
 
 def _now() -> str:
