@@ -24,9 +24,9 @@ from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, lo
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.diagnosis.cause import Cause, all_causes, named_cause
 from nnc_conformance.suites.diagnosis.explain import explain
-from nnc_conformance.suites.diagnosis.panel import FAILING, MOST_BYTES, MOST_LINES, MOST_OUTPUT, PASSING
+from nnc_conformance.suites.diagnosis.panel import FAILING, FURTHER, MOST_BYTES, MOST_LINES, MOST_OUTPUT, PASSING
 from nnc_conformance.suites.diagnosis.patch import Edit
-from nnc_conformance.suites.diagnosis.ranking import FINALISTS
+from nnc_conformance.suites.diagnosis.ranking import FINALISTS, LAST
 from nnc_conformance.suites.diagnosis.shrink import ShrinkError, judge_of, shrink
 from nnc_conformance.suites.diagnosis.symptom import symptom_of
 from nnc_conformance.suites.diagnosis.trying import Memory, Probe, faulty, simulated, symptoms
@@ -38,7 +38,7 @@ from nnc_conformance.suites.result import CaseResult
 PARTS = 3
 HELD_OUT = 0
 """Which part of the mutants is held out."""
-MUTANTS, HISTORICAL = 30, 10
+BUGS_IN_ALL, HISTORICAL = 40, 10
 ELEMENT_MARK, CAUSE_MARK = 34, 28
 FEWEST_FAILING = 2
 SECONDS = 3600.0
@@ -125,18 +125,21 @@ def statements(cause: Cause) -> Iterator[tuple[str, int]]:
         yield from ((module, line) for line in range(first, last + 1))
 
 
-def chosen(parts: Sequence[int], mutants: int, named: int, probes: Sequence[Probe]) -> Iterator[tuple[Bug, list[CaseResult]]]:
-    """Bugs by the hashes of their ids, one a function, that some of the vectors catch and some not; each with its results."""
+def chosen(parts: Sequence[int], count: int, named: int, probes: Sequence[Probe]) -> Iterator[tuple[Bug, list[CaseResult]]]:
+    """Bugs by the hashes of their ids, one a function, that some of the vectors catch and some not; each with its results.
+
+    ``named`` historical ones at most, then mutants, ``count`` in all.
+    """
     causes = all_causes()
     known = {repr(cause.edits) for cause in causes.values()}
     olds = [historical(name, bug) for name, bug in sorted(BUGS.items(), key=lambda item: digest(item[0])) if bug.level == "core"]
     olds = [bug for bug in olds if repr(bug.cause.edits) not in known and digest(bug.cause.id) % 2 == (1 if HELD_OUT in parts else 0)]
     seeded = sorted((cause for cause in causes.values() if cause.mutant and part_of(cause.id) in parts), key=lambda one: digest(one.id))
     functions: set[str] = set()
-    for wanted, bugs in ((named, olds), (mutants, [Bug(cause, (cause.element,)) for cause in seeded])):
-        found = 0
+    found = 0
+    for most, bugs in ((named, olds), (count, [Bug(cause, (cause.element,)) for cause in seeded])):
         for bug in bugs:
-            if found == wanted:
+            if found == most:
                 break
             mutant = bug.cause.mutant
             if mutant is not None and (not mutant.certified or bug.cause.vague or bug.cause.function in functions):
@@ -217,10 +220,10 @@ it, the element and clause, and likely causes. It needs the decoder's output onl
 first differences, `run.json` the small outputs of failing cases, `--decoder` asks the decoder, `--output` takes a file.
 
 A cause is a seeded bug of the reference decoder (`generator/mutants`) or a named fault (`suites/diagnosis/causes.py`). Those whose code
-every failing case runs are tried on the two smallest failing cases; the {finalists} that are most alike, on up to {failing} failing and
-{passing} passing ones. The fit of a cause is Ochiai's coefficient with degrees: how like the decoder it is in the failing cases, over the
-geometric mean of their number and of the number of cases that it fails. 1 means: the same output, or the same refusal, in each failing
-case, and every passing case passes.
+every failing case runs are tried on two small failing cases; the {finalists} that are most alike, on up to {failing} failing and
+{passing} passing ones; the {last} best of these, on up to {further} more of each kind. The fit of a cause is the share of these cases in
+which it does as the decoder did, each weighed by how much that tells: little where most of the last causes do the same. 1 means: the same
+output, or the same refusal, in each failing case, and every passing case passes.
 
 This page is made by `python benchmarks/diagnosis.py`.
 
@@ -276,6 +279,7 @@ def page(lines: Sequence[Line], small: Sequence[Small], vectors: int) -> str:
     ]
     why = [line.why for line in lines if line.cause_place]
     return PAGE.format(
+        last=LAST, further=FURTHER,
         finalists=FINALISTS, failing=FAILING, passing=PASSING, bugs=len(lines), held_out=HELD_OUT, parts=PARTS, fewest=FEWEST_FAILING,
         mutants=sum(":" in line.bug for line in lines), historical=sum(":" not in line.bug for line in lines), vectors=vectors,
         elements=sum(line.element_right for line in lines), causes=len(why), first=sum(line.cause_place == 1 for line in lines),
@@ -301,7 +305,7 @@ def main() -> int:
     probes = small_probes(vectors)
     causes = [cause for cause in all_causes().values() if cause.mutant is None or part_of(cause.id) != HELD_OUT]
     parts = tuple(part for part in range(PARTS) if part != HELD_OUT) if options.develop else (HELD_OUT,)
-    counts = (options.develop, options.develop // 3) if options.develop else (MUTANTS, HISTORICAL)
+    counts = (options.develop, options.develop // 4) if options.develop else (BUGS_IN_ALL, HISTORICAL)
     bugs, lines = [], []
     for bug, results in chosen(parts, *counts, probes):
         line = tried(bug, results, [cause for cause in causes if cause.id != bug.cause.id], vectors, memory, probes)

@@ -23,7 +23,7 @@ SHOWN: Final = 3
 """So many causes are named."""
 HEARD: Final = 8
 """So many places in the decoder have a say in which element it is."""
-SHARP: Final = 8
+SHARP: Final = 20
 """The power of its fit, over that of the best, with which a cause speaks for its element."""
 SUSPECTED: Final = 0.2
 UNSURE: Final = 0.3

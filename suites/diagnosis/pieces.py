@@ -134,7 +134,7 @@ def _values(piece: Data) -> Values:
             name: replace(one, indexes=_through_states(one.indexes, codings[name], _doubled)) if codings[name].dq_flag else one
             for name, one in tensors.items()
         }
-    return data_unit(piece.header, tensors, form=piece.form, **piece.common)
+    return data_unit(piece.header, tensors, form=piece.form, interpretation=None, **piece.common)
 
 
 def values_of_piece(piece: Piece) -> Values:

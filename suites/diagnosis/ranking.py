@@ -1,14 +1,15 @@
 """Causes ranked by how well what they do fits what was seen of a decoder, over failing and passing cases together.
 
-A cause's fit is Ochiai's coefficient with degrees: the sum of its likeness to the decoder over the failing cases of the panel, over the
-geometric mean of the number of these and the number of cases that the cause fails, passing ones counted double. It is 1 where the cause
-does exactly what the decoder does in each failing case and passes every passing one.
+Causes are sifted by Ochiai's coefficient with degrees: the sum of a cause's likeness to the decoder over failing cases, over the geometric
+mean of the number of these and the number of cases that the cause fails, passing ones counted double. The fit of those that are left is
+the share of all cases in which they do as the decoder did, each case weighed by how much that tells: little where most of them do.
+It is 1 where a cause does exactly what the decoder did in each failing case and passes every passing one.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from math import sqrt
+from dataclasses import dataclass, replace
+from math import log, sqrt
 from time import monotonic
 from typing import Final
 
@@ -21,13 +22,14 @@ FIRST: Final = 2
 """Every cause is tried on so many failing cases,"""
 FINALISTS: Final = 160
 """and so many, those that are most like the decoder there, on the whole panel."""
-OF_A_FUNCTION: Final = 2
 PASSING_WEIGHT: Final = 2.0
 """What a passing case counts that a cause fails, a failing one counting 1: a run has many more of these than are tried."""
 TOGETHER: Final = 40
 """So many causes are tried before the clock is looked at."""
 LAST: Final = 40
-"""So many are at the end tried on further cases."""
+"""So many are at the end tried on further cases, and held against each other."""
+LEAST_WEIGHT: Final = 0.5
+"""What a case weighs in which all of them do as the decoder did; it gains the logarithm of one over the part of them that do."""
 SHARE: Final = 0.6
 """The part of the time in which all causes are tried first."""
 
@@ -61,16 +63,11 @@ class Ranking:
     left: int
 
     def places(self, count: int) -> list[Ranked]:
-        """The best cause of each of the ``count`` best places in the decoder, at most `OF_A_FUNCTION` of one function."""
+        """The best cause of each of the ``count`` best places in the decoder."""
         found: dict[tuple[object, ...], Ranked] = {}
-        functions: Counter[str] = Counter()
         for one in self.causes:
-            if len(found) == count:
-                break
-            if one.cause.place not in found and functions[one.cause.function] < OF_A_FUNCTION:
-                functions[one.cause.function] += 1
-                found[one.cause.place] = one
-        return list(found.values())
+            found.setdefault(one.cause.place, one)
+        return list(found.values())[:count]
 
 
 def candidates(causes: Iterable[Cause], panel: Panel) -> list[Cause]:
@@ -108,10 +105,27 @@ def rank(
         memory.learn(some, whole)
         ranked += [_fit(cause, (*panel.failing, *panel.passing), memory) for cause in some]
     ordered = _ordered(ranked)
-    last = [one.cause for one in ordered[:LAST]] if panel.further and monotonic() < start + seconds else []
-    memory.learn(last, [probe for probe, _ in panel.further])
-    final = [_fit(cause, (*panel.failing, *panel.passing, *panel.further), memory) for cause in last]
-    return Ranking((*_ordered(final), *ordered[len(last) :]), len(causes) - left, left)
+    last = [one.cause for one in ordered[:LAST]]
+    further = panel.further if monotonic() < start + seconds else ()
+    memory.learn(last, [probe for probe, _ in further])
+    return Ranking(
+        (*_ordered(_weighed(last, (*panel.failing, *panel.passing, *further), memory)), *ordered[LAST:]), len(causes) - left, left
+    )
+
+
+def _weighed(causes: Sequence[Cause], cases: Sequence[Seen], memory: Memory) -> list[Ranked]:
+    """The causes with their shares of cases in which they do as the decoder did, each weighed by how few of them do."""
+    likes = {
+        cause: [likeness(seen, own) for (_, seen), own in zip(cases, memory.of(cause, [probe for probe, _ in cases]), strict=True)]
+        for cause in causes
+    }
+    doing = [sum(own[case] >= SAME_REFUSAL for own in likes.values()) for case in range(len(cases))]
+    weights = [LEAST_WEIGHT - log((count + 1) / (len(causes) + 2)) for count in doing]
+    found = []
+    for cause, own in likes.items():
+        share = sum(weight * like for weight, like in zip(weights, own, strict=True)) / sum(weights)
+        found.append(replace(_fit(cause, cases, memory), fit=share))
+    return found
 
 
 def _ordered(ranked: Sequence[Ranked]) -> list[Ranked]:
