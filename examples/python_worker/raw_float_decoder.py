@@ -121,6 +121,8 @@ def decode_unit(stream: Stream, bits: Bits) -> int:
         model_parameter_set(stream, bits)
     elif unit_type == NDU:
         data_unit(stream, bits)
+    elif not bits.bytes_left:
+        raise bits.refuse("truncated", "the unit ends before its header")
     else:
         raise Unsupported("NNR_LPS, NNR_TPL, NNR_QNT and NNR_AGG")
     if bits.bytes_left:
