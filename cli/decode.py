@@ -9,8 +9,13 @@ from nnc_conformance.cli.parsing import interpretation_of
 
 
 def command(
-    stream: Annotated[Path, typer.Argument(help="The stream to decode.")],
-    out: Annotated[Path, typer.Argument(help="What to write: .safetensors, .npz, or .onnx where the stream carries the graph.")],
+    stream: Annotated[Path, typer.Argument(help="The stream, or a container of data units: .onnx, .safetensors, or an NNEF folder.")],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            help="What to write: .safetensors, .npz or .pt; .onnx, .nnef, .pt2 or .keras where the stream carries such a graph."
+        ),
+    ],
     lenient: Annotated[bool, typer.Option("--lenient", help="Enforce only what no decoder can forgive; report the rest.")] = False,
     interpretation: Annotated[
         list[str] | None, typer.Option("--interpretation", metavar="NAME=CHOICE", help="A disputed point's choice; may be repeated.")
@@ -22,17 +27,19 @@ def command(
     Example: nnc-conformance decode model.nnr model.onnx
     """
     from nnc_conformance.reference import decode
-    from nnc_conformance.storage.model_files import write_model
+    from nnc_conformance.storage.model_files import GRAPH_FORMATS, read_stream, write_model
 
-    runnable = out.suffix.lower() == ".onnx"
+    carried = read_stream(stream)
+    runnable = out.suffix.lower() in GRAPH_FORMATS
     decoded = decode(
-        stream.read_bytes(),
+        carried.stream,
         interpretation=interpretation_of(interpretation),
         lenient=lenient,
         recombine=runnable,
         threads=threads,
     )
-    write_model(out, decoded.parameters, decoded.topology)
+    parameters = carried.finished(decoded.parameters)
+    write_model(out, parameters, decoded.topology)
     for report in decoded.reports:
         typer.echo(f"forgiven: {report}", err=True)
-    typer.echo(f"{len(decoded.parameters)} parameters -> {out}")
+    typer.echo(f"{len(parameters)} parameters -> {out}")

@@ -12,8 +12,12 @@ if TYPE_CHECKING:
 
 
 def command(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="The model: .safetensors, .npz, .onnx or .pt.")],
-    out: Annotated[Path, typer.Argument(help="The stream to write.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="The model: .safetensors, .npz, .onnx, .pt, .pt2, .keras or an NNEF folder.")
+    ],
+    out: Annotated[
+        Path, typer.Argument(help="The stream to write; as .onnx, .safetensors or .nnef, a container whose tensors hold its data units.")
+    ],
     qp: Annotated[int, typer.Option(help="Quantization parameter of weights: a step of 2^(qp / 2^density).")] = -38,
     nonweight_qp: Annotated[int, typer.Option(help="Quantization parameter of vectors.")] = -75,
     qp_density: Annotated[int, typer.Option(min=0, max=7, help="Steps of qp to a doubling, as a power of 2.")] = 2,
@@ -33,9 +37,9 @@ def command(
     """
     from nnc_conformance.reference import EncoderOptions, encode
     from nnc_conformance.storage.atomic import write_bytes
-    from nnc_conformance.storage.model_files import read_model
+    from nnc_conformance.storage.model_files import for_container, is_container, read_model, write_container
 
-    model = read_model(source)
+    model = for_container(read_model(source)) if is_container(out) else read_model(source)
     options = EncoderOptions(
         qp=qp, nonweight_qp=nonweight_qp, qp_density=qp_density, dq=dq, scan_order=scan_order, codebook=codebook,
         unary_length=unary_length, rdo=rdo, exact=model.exact,
@@ -44,9 +48,14 @@ def command(
         stream = encode(model.parameters, topology=model.topology, options=options, threads=threads)
     else:
         stream = _reduced(model, pipeline, options, threads)
-    write_bytes(out, stream)
+    if is_container(out):
+        write_container(out, stream, model)
+    else:
+        write_bytes(out, stream)
     for name in model.unchanged:
         typer.echo(f"not coded, travels in the topology: {name}", err=True)
+    for name in model.plain:
+        typer.echo(f"not coded, travels as it is: {name}", err=True)
     size = sum(array.nbytes for array in model.parameters.values())
     ratio = f", {len(stream) / size:.1%} of {size} bytes" if size else ""
     typer.echo(f"{len(model.parameters)} parameters -> {out}: {len(stream)} bytes{ratio}")

@@ -1,77 +1,229 @@
-"""Models as files: parameters and topology read from .safetensors, .npz, .onnx and .pt, and written back."""
+"""Models as files: parameters and topology in the formats of Annexes A to D and in tensor files, and containers of Annex E."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import numpy as np
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.model import Topology
-from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF, NNR_TPL_ONNX, NNR_TPL_PYT, NNR_TPL_TEF
+from nnc_conformance.reference.topology.classes import Coding, coding
 from nnc_conformance.storage.atomic import write_bytes
-from nnc_conformance.storage.tensors import read_tensors, write_tensors
+from nnc_conformance.storage.carriage_files import Carried, is_packed, pack_safetensors, unpack_safetensors
+from nnc_conformance.storage.tensors import load_tensors, write_tensors
 
-TENSOR_SUFFIXES = (".safetensors", ".npz")
+TENSOR_SUFFIXES: Final = (".safetensors", ".npz")
+NNEF_SUFFIX: Final = ".nnef"
+CONTAINER_SUFFIXES: Final = (".onnx", NNEF_SUFFIX, ".safetensors")
+"""What can hold data units (Annex E); an NNEF model is a folder."""
+READ_SUFFIXES: Final = (*TENSOR_SUFFIXES, ".onnx", ".pt", ".pth", ".pt2", ".keras", NNEF_SUFFIX)
+_CARRIED: Final = "its tensors hold NNR data units (Annex E), no plain values; decode it first"
+_FILES: Final = 1 << 16
 
 
 @dataclass(frozen=True)
 class Model:
-    """Parameters by name, the topology where the file has one, names to be coded without loss, names that travel in the topology."""
+    """A model as read.
+
+    ``parameters`` by name; the topology where the file has one; ``exact``: names to be coded without loss; ``unchanged``: names that travel
+    in the topology; ``plain``: tensors that a container of data units holds as they are.
+    """
 
     parameters: Mapping[str, np.ndarray]
     topology: Topology | None = None
     exact: frozenset[str] = frozenset()
     unchanged: tuple[str, ...] = ()
+    plain: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def read_model(path: Path) -> Model:
-    """Reads a model by its suffix; raises `ModelError` for one that is not known, and typed errors for damaged files."""
-    suffix = path.suffix.lower()
-    if suffix in TENSOR_SUFFIXES:
-        return Model(read_tensors(path))
-    if suffix == ".onnx":
-        from nnc_conformance.reference.topology.onnx import exact_parameters, extract
+    """Reads a model by its suffix, an NNEF folder by its graph.nnef.
 
-        model = extract(path.read_bytes(), base_dir=path.parent)
-        topology = Topology(NNR_TPL_ONNX, model.topology)
-        return Model(model.parameters, topology, exact_parameters(model.topology), model.unchanged)
-    if suffix in (".pt", ".pth"):
-        return Model(_state_dict(path))
-    raise ModelError(f"{path}: no model format has the suffix {suffix!r}; there are .safetensors, .npz, .onnx, .pt")
+    Raises `ModelError` for a suffix that is not known, a container of data units, an extra that is not installed, and damaged files.
+    """
+    suffix = NNEF_SUFFIX if path.is_dir() else path.suffix.lower()
+    if suffix not in _READERS:
+        raise ModelError(f"{path}: no model format has the suffix {suffix!r}; there are {', '.join(READ_SUFFIXES)}")
+    return _READERS[suffix](path)
 
 
 def write_model(path: Path, parameters: Mapping[str, np.ndarray], topology: Topology | None) -> None:
-    """Writes parameters by the path's suffix; .onnx needs an ONNX topology. Raises `ModelError`."""
+    """Writes parameters by the path's suffix; a format with a graph needs a topology of that format. Raises `ModelError`."""
     suffix = path.suffix.lower()
     if suffix in TENSOR_SUFFIXES:
         write_tensors(path, parameters)
-    elif suffix == ".onnx":
-        from nnc_conformance.reference.topology.onnx import restore
+    elif suffix in (".pt", ".pth"):
+        from nnc_conformance.reference.topology.pytorch import dump_state_dict
 
-        if topology is None or topology.storage_format != NNR_TPL_ONNX:
-            raise ModelError(f"{path}: the stream carries no ONNX topology")
-        write_bytes(path, restore(topology.data, parameters))
+        write_bytes(path, dump_state_dict(parameters))
+    elif suffix in GRAPH_FORMATS:
+        number, name = GRAPH_FORMATS[suffix]
+        if topology is None or topology.storage_format != number:
+            raise ModelError(f"{path}: the stream carries no {name} topology")
+        _RESTORERS[suffix](path, topology.data, parameters)
     else:
-        raise ModelError(f"{path}: no model format has the suffix {suffix!r}; there are .safetensors, .npz, .onnx")
+        raise ModelError(f"{path}: no model format has the suffix {suffix!r}; there are {', '.join(READ_SUFFIXES)}")
 
 
-def _state_dict(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of a PyTorch state_dict; only weights are unpickled."""
-    try:
-        import torch
-    except ImportError:
-        raise ModelError(f"{path}: reading .pt files needs PyTorch: pip install 'nnc-conformance[torch]'") from None
-    try:
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
-        return {str(name): _array(tensor) for name, tensor in loaded.items()}
-    except (OSError, AttributeError, RuntimeError, ValueError, TypeError) as error:
-        raise ModelError(f"{path}: not a state_dict: {error}") from None
+def is_container(path: Path) -> bool:
+    """Whether a path to be written names a format that holds data units (Annex E)."""
+    return path.suffix.lower() in CONTAINER_SUFFIXES
 
 
-def _array(tensor: Any) -> np.ndarray:
-    """A PyTorch tensor as an ndarray; bfloat16, which NumPy lacks, as float32, which holds it."""
-    dense = tensor.detach().contiguous()
-    array: np.ndarray = (dense.float() if str(dense.dtype) == "torch.bfloat16" else dense).numpy()
-    return array
+def for_container(model: Model) -> Model:
+    """The model with the tensors that cannot be coded without loss of their type or values moved to ``plain``."""
+    plain = {name: array for name, array in model.parameters.items() if coding(array) is Coding.UNCHANGED}
+    return replace(model, parameters={name: array for name, array in model.parameters.items() if name not in plain}, plain=plain)
+
+
+def read_stream(path: Path) -> Carried:
+    """A bitstream, or that of a container of data units, which is told by its suffix; raises `ModelError` for a container without any."""
+    if path.is_dir():
+        from nnc_conformance.reference.topology.carriage_nnef import unpack as unpack_nnef
+
+        return Carried(unpack_nnef(_folder(path)))
+    match path.suffix.lower():
+        case ".onnx":
+            from nnc_conformance.reference.topology.carriage_onnx import unpack
+
+            return Carried(unpack(path.read_bytes()))
+        case ".safetensors":
+            return unpack_safetensors(path.read_bytes())
+        case _:
+            return Carried(path.read_bytes())
+
+
+def write_container(path: Path, stream: bytes, model: Model) -> None:
+    """Writes a model's stream as a container of data units, by the path's suffix; raises `EncodeError` and `ModelError`."""
+    match path.suffix.lower():
+        case ".onnx":
+            from nnc_conformance.reference.topology.carriage_onnx import pack
+
+            write_bytes(path, pack(stream))
+        case ".safetensors":
+            kinds = {name: (array.dtype, array.shape) for name, array in model.parameters.items()}
+            write_bytes(path, pack_safetensors(Carried(stream, kinds, model.plain)))
+        case _:
+            from nnc_conformance.reference.topology.carriage_nnef import pack as pack_nnef
+
+            _write_folder(path, pack_nnef(stream))
+
+
+def _tensors(path: Path) -> Model:
+    data = path.read_bytes()
+    if path.suffix.lower() == ".safetensors" and is_packed(data):
+        raise ModelError(f"{path}: {_CARRIED}")
+    return Model(load_tensors(data))
+
+
+def _onnx(path: Path) -> Model:
+    from nnc_conformance.reference.topology.onnx import exact_parameters, extract
+
+    model = extract(path.read_bytes(), base_dir=path.parent)
+    return Model(model.parameters, Topology(NNR_TPL_ONNX, model.topology), exact_parameters(model.topology), model.unchanged)
+
+
+def _nnef(path: Path) -> Model:
+    from nnc_conformance.reference.topology.carriage_nnef import METADATA_FILE
+    from nnc_conformance.reference.topology.nnef import extract
+
+    files = _folder(path)
+    if METADATA_FILE in files:
+        raise ModelError(f"{path}: {_CARRIED}")
+    model = extract(files)
+    return Model(model.parameters, Topology(NNR_TPL_NNEF, model.topology))
+
+
+def _state_dict(path: Path) -> Model:
+    from nnc_conformance.reference.topology.pytorch import load_state_dict
+
+    return Model(load_state_dict(path.read_bytes()))
+
+
+def _program(path: Path) -> Model:
+    from nnc_conformance.reference.topology.pytorch import extract
+
+    model = extract(path.read_bytes())
+    return Model(model.parameters, Topology(NNR_TPL_PYT, model.topology), unchanged=model.unchanged)
+
+
+def _keras(path: Path) -> Model:
+    from nnc_conformance.reference.topology.tensorflow import extract
+
+    model = extract(path.read_bytes())
+    return Model(model.parameters, Topology(NNR_TPL_TEF, model.topology))
+
+
+_READERS: Final[Mapping[str, Callable[[Path], Model]]] = {
+    ".safetensors": _tensors,
+    ".npz": _tensors,
+    ".onnx": _onnx,
+    ".pt": _state_dict,
+    ".pth": _state_dict,
+    ".pt2": _program,
+    ".keras": _keras,
+    NNEF_SUFFIX: _nnef,
+}
+
+
+def _to_onnx(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> None:
+    from nnc_conformance.reference.topology.onnx import restore
+
+    write_bytes(path, restore(topology, parameters))
+
+
+def _to_nnef(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> None:
+    from nnc_conformance.reference.topology.nnef import restore
+
+    _write_folder(path, restore(topology, parameters))
+
+
+def _to_program(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> None:
+    from nnc_conformance.reference.topology.pytorch import restore
+
+    write_bytes(path, restore(topology, parameters))
+
+
+def _to_keras(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> None:
+    from nnc_conformance.reference.topology.tensorflow import restore
+
+    write_bytes(path, restore(topology, parameters))
+
+
+_RESTORERS: Final[Mapping[str, Callable[[Path, bytes, Mapping[str, np.ndarray]], None]]] = {
+    ".onnx": _to_onnx,
+    NNEF_SUFFIX: _to_nnef,
+    ".pt2": _to_program,
+    ".keras": _to_keras,
+}
+GRAPH_FORMATS: Final = {
+    ".onnx": (NNR_TPL_ONNX, "ONNX"),
+    NNEF_SUFFIX: (NNR_TPL_NNEF, "NNEF"),
+    ".pt2": (NNR_TPL_PYT, "PyTorch"),
+    ".keras": (NNR_TPL_TEF, "TensorFlow"),
+}
+"""topology_storage_format by suffix, and what it is called."""
+
+
+def _folder(path: Path) -> dict[str, bytes]:
+    """The regular files in a folder by their paths in it; links are passed over."""
+    files: dict[str, bytes] = {}
+    for found in sorted(path.rglob("*")):
+        if found.is_symlink() or not found.is_file():
+            continue
+        files[found.relative_to(path).as_posix()] = found.read_bytes()
+        if len(files) > _FILES:
+            raise ModelError(f"{path} has more than {_FILES} files")
+    return files
+
+
+def _write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Writes files by their paths in a folder, which is new or empty."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ModelError(f"{path} is there already, and no empty folder")
+    for name, data in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path / name, data)

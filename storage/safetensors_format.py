@@ -44,15 +44,16 @@ def _parameter_name(stored: str) -> str:
     return stored[1:] if stored.startswith("\\") and stored.lstrip("\\") == _RESERVED else stored
 
 
-def safetensors_pieces(tensors: Mapping[str, NDArray[Any]]) -> Iterator[bytes | memoryview]:
+def safetensors_pieces(tensors: Mapping[str, NDArray[Any]], *, metadata: Mapping[str, str] | None = None) -> Iterator[bytes | memoryview]:
     """Yields the pieces of the one ``.safetensors`` file that holds ``tensors``: the header, then each tensor's bytes.
 
-    Tensors go by falling element size, then by name; the header is ASCII JSON, padded with blanks to 8 bytes. Raises
-    `ModelError` for a name or an element type that the file cannot hold.
+    ``metadata``: what ``__metadata__`` says, where it is there. Tensors go by falling element size, then by name; the header is ASCII
+    JSON, padded with blanks to 8 bytes. Raises `ModelError` for a name or an element type that the file cannot hold.
     """
     arrays = {name: normalized(name, array) for name, array in tensors.items()}
     order = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
-    header, offset = {}, 0
+    header: dict[str, Any] = {} if metadata is None else {_RESERVED: dict(metadata)}
+    offset = 0
     for name in order:
         array, end = arrays[name], offset + arrays[name].nbytes
         header[_stored_name(name)] = {"dtype": DTYPE_NAMES[array.dtype], "shape": list(array.shape), "data_offsets": [offset, end]}
@@ -67,9 +68,9 @@ def safetensors_pieces(tensors: Mapping[str, NDArray[Any]]) -> Iterator[bytes | 
         yield arrays[name].reshape(-1).view(np.uint8).data
 
 
-def dump_safetensors(tensors: Mapping[str, NDArray[Any]]) -> bytes:
+def dump_safetensors(tensors: Mapping[str, NDArray[Any]], *, metadata: Mapping[str, str] | None = None) -> bytes:
     """Returns the ``.safetensors`` file of ``tensors``; equal tensors give equal bytes. Raises as `safetensors_pieces`."""
-    return b"".join(safetensors_pieces(tensors))
+    return b"".join(safetensors_pieces(tensors, metadata=metadata))
 
 
 def tensors_sha256(tensors: Mapping[str, NDArray[Any]]) -> str:
@@ -119,6 +120,14 @@ def _entry(name: str, entry: Any) -> tuple[np.dtype[Any], tuple[int, ...], int, 
     if end - begin != math.prod(shape) * DTYPES[kind].itemsize:
         raise ModelError(f"tensor {name!r}: {kind} {shape} does not take the {end - begin} bytes that its data_offsets give it")
     return DTYPES[kind], tuple(shape), begin, end
+
+
+def metadata_of(data: bytes) -> dict[str, str]:
+    """Returns what ``__metadata__`` of a ``.safetensors`` file says, nothing where there is none; raises `ModelError`."""
+    told = _safetensors_header(data)[0].get(_RESERVED, {})
+    if not isinstance(told, dict) or not all(isinstance(value, str) for value in told.values()):
+        raise ModelError(f"{_RESERVED} of the safetensors header does not give names texts")
+    return told
 
 
 def load_safetensors(data: bytes) -> Tensors:

@@ -18,6 +18,8 @@ from nnc_conformance.reference.topology.classes import Array, declared
 from nnc_conformance.reference.topology.graphs import Slot, exact_places, slots, spell_as_tensors
 from nnc_conformance.reference.topology.paths import identify
 
+CARRIAGE_ENTRY: Final = "nnr"
+"""The metadata_props entry of a model whose tensors hold data units (Annex E)."""
 _NAMED: Final = 10
 """Missing parameters that an error names, at most."""
 
@@ -47,7 +49,7 @@ def extract(model: bytes | ModelProto, *, base_dir: Path | None = None) -> OnnxM
     spell_as_tensors(proto)
     parameters: dict[str, Array] = {}
     unchanged = []
-    for name, slot in _identified(proto):
+    for name, slot in identified(proto):
         for tensor in _all_tensors(slot):
             tensors.load_external(tensor, base_dir, name)
         values = tensors.codable_values(slot.dense, name) if slot.dense is not None else None
@@ -56,7 +58,7 @@ def extract(model: bytes | ModelProto, *, base_dir: Path | None = None) -> OnnxM
             continue
         parameters[name] = values
         tensors.strip(slot.dense)
-    return OnnxModel(parameters, _serialise(proto), tuple(unchanged))
+    return OnnxModel(parameters, serialise(proto), tuple(unchanged))
 
 
 def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
@@ -78,7 +80,7 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
         if array.shape != shape and (array.shape, shape) != ((1,), ()):
             raise ModelError(f"parameter {name!r} has the shape {array.shape}, the topology declares {shape}")
         tensors.fill(tensor, declared(array, tensors.ELEMENT_TYPES[tensor.data_type].dtype, name))
-    return _serialise(proto)
+    return serialise(proto)
 
 
 def parameter_shapes(topology: bytes) -> dict[str, tuple[int, ...]]:
@@ -93,7 +95,7 @@ def exact_parameters(topology: bytes) -> frozenset[str]:
     """
     proto = _parse(topology)
     exact = exact_places(proto)
-    return frozenset(name for name, slot in _identified(proto) if slot.place in exact)
+    return frozenset(name for name, slot in identified(proto) if slot.place in exact)
 
 
 def _copy(model: bytes | ModelProto) -> ModelProto:
@@ -104,7 +106,8 @@ def _copy(model: bytes | ModelProto) -> ModelProto:
     return _parse(model)
 
 
-def _parse(data: bytes) -> ModelProto:
+def parse(data: bytes) -> ModelProto:
+    """The message of a serialised model, whatever its tensors hold; raises `ModelError`."""
     proto = ModelProto()
     try:
         proto.ParseFromString(data)
@@ -115,14 +118,23 @@ def _parse(data: bytes) -> ModelProto:
     return proto
 
 
-def _serialise(proto: ModelProto) -> bytes:
+def _parse(data: bytes) -> ModelProto:
+    proto = parse(data)
+    if any(entry.key == CARRIAGE_ENTRY for entry in proto.metadata_props):
+        raise ModelError("the model's tensors hold NNR data units (Annex E), no plain values; decode it first")
+    return proto
+
+
+def serialise(proto: ModelProto) -> bytes:
+    """The bytes of a model, the same for the same model; raises `ModelError`."""
     try:
         return bytes(proto.SerializeToString(deterministic=True))
     except (EncodeError, ValueError) as error:
         raise ModelError(f"the model cannot be serialised: {error}") from error
 
 
-def _identified(proto: ModelProto) -> Iterator[tuple[str, Slot]]:
+def identified(proto: ModelProto) -> Iterator[tuple[str, Slot]]:
+    """All tensors with their ids; raises `ModelError` where two of one graph have one name."""
     found = list(slots(proto))
     seen = set()
     for name, slot in zip(identify([slot.place for slot in found]), found, strict=True):
@@ -137,7 +149,7 @@ def _all_tensors(slot: Slot) -> tuple[TensorProto, ...]:
 
 
 def _wanted(proto: ModelProto) -> Iterator[tuple[str, TensorProto]]:
-    for name, slot in _identified(proto):
+    for name, slot in identified(proto):
         for tensor in slot.others:
             tensors.is_stripped(tensor, name)
         if slot.dense is not None and tensors.is_stripped(slot.dense, name):
