@@ -25,7 +25,7 @@ def qdq(model: bytes, activations: dict[str, npt.NDArray[np.float32]]) -> ModelP
     nodes: list[NodeProto] = [helper.make_node("Reshape", [IMAGE, "flat_shape"], ["fc1.in"])]
     for number, name in enumerate(LAYERS):
         weight, bias = trained[f"{name}.weight"], trained[f"{name}.bias"]
-        entering = np.float32(activations[name].max() / 255)
+        entering = np.array(activations[name].max() / 255, np.float32)
         scales = np.maximum(np.abs(weight).max(axis=1) / 127, _LEAST_SCALE).astype(np.float32)
         both = scales.astype(np.float64) * entering
         tensors |= {

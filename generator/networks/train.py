@@ -3,7 +3,7 @@
 Runs in an environment of its own: torch 2.13.0 (CPU), scikit-learn, onnx, onnxruntime, safetensors, and this project.
 Its results are committed and are data from then on; other versions or machines may train other weights.
 """
-# mypy: disable-error-code="import-not-found,import-untyped"
+# mypy: disable-error-code="import-not-found,import-untyped,misc"
 
 import hashlib
 import json
@@ -241,7 +241,7 @@ def main(names: list[str]) -> None:
         if name in NETWORKS:
             recipe = NETWORKS[name]
             data = recipe.graph(train(recipe, train_x, train_y)).SerializeToString(deterministic=True)
-            made = {"seed": recipe.seed, "shift": recipe.shift}
+            made: dict[str, int | str] = {"seed": recipe.seed, "shift": recipe.shift}
         else:
             data = in_eight_bits((HERE / f"{QUANTIZED[name]}.onnx").read_bytes(), train_x)
             made = {"source": QUANTIZED[name]}
