@@ -45,7 +45,10 @@ def serve(isolation: Isolation) -> None:
     if first is None:
         return
     setup = Setup.model_validate_json(first)
-    scratch = Path(tempfile.mkdtemp(dir=setup.scratch))
+    try:
+        scratch = Path(tempfile.mkdtemp(dir=setup.scratch))
+    except FileNotFoundError:  # the run was killed, and another slot has cleared up after it
+        return
     executor = Executor(setup, scratch, watched=sys.stdin.fileno())
     try:
         print(Ready(network=isolation.network, processes=isolation.processes).model_dump_json(), flush=True)

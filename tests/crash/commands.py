@@ -19,7 +19,7 @@ from nnc_conformance.reports.pages import RUN_PAGES
 from nnc_conformance.reports.results import load
 from nnc_conformance.storage.package import signature_path, verify
 from nnc_conformance.storage.package_build import build
-from nnc_conformance.storage.suite_folder import load_suite
+from nnc_conformance.storage.suite_folder import files_of, load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.journal import JOURNAL_FILE
 from nnc_conformance.suites.result import RESULTS_FILE
@@ -69,11 +69,15 @@ def loads(folder: Path) -> bool:
 
 @contextmanager
 def generate(work: Path) -> Iterator[Command]:
-    """``generate`` over a suite of another seed: vectors are revised, made and retired."""
+    """``generate`` over an older suite: vectors are revised, made and retired."""
     ids = ids_of([Level.NEGATIVE])
     before, out = work / "before", work / "suite"
     with mock.patch.object(generating, "ids_of", lambda _: ids[::PACE] + ids[1 :: 2 * PACE]):
-        generating.generate([Level.NEGATIVE], 1, out=before)
+        generating.generate([Level.NEGATIVE], out=before)
+    older = [(stored, stored.vector.model_copy(update={"title": "An older title"})) for stored in load_suite(before).vectors]
+    for stored, vector in older:
+        write_vector(before, vector, {file.name: stored.read(file) for file in files_of(vector)})
+    write_manifest(before, [vector for _, vector in older])
     with mock.patch.object(generating, "ids_of", lambda _: ids[::PACE] + ids[2 :: 2 * PACE]):
         words = ["generate", "--level", "negative", "--jobs", "1", str(out)]
         yield Command(words, out, lambda: copied(before, out), lambda: loads(out), lambda: moments.tree(out))
