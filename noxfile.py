@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ COVERING_KERNELS = ("test_decoder_samples.py", "test_entropy_*.py", "test_quanti
 SLOW_WITHOUT_COMPILER = "not laplace and not sparse and not 31bit and not densest and not every_truncation and not the_cache"
 CPU_TORCH = "torch==2.13.0"
 WILD_PACKAGES = ("magika==1.0.3", "silero-vad==6.2.3")
+VERSIONS = ("3.11", "3.12", "3.13")
 NODE_PACKAGES = ("playwright-core@1.49", "axe-core@4.10")
 
 
@@ -150,6 +152,51 @@ def models(session: nox.Session) -> None:
     session.install("--no-deps", *WILD_PACKAGES)
     debian(session, "espeak-ng", "espeak-ng")
     session.run("pytest", "tests/wild", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation as a site, strictly built, and its commands that take minutes. Not editable: its sources are looked for by path."""
+    session.install(".[dev,docs]")
+    session.run("pytest", "tests/docs", *session.posargs, env={"NNC_DOCS": "1"})
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Fuzzes all that reads what others wrote, compiled and guided by coverage; `-- N` executions (default 1,000,000)."""
+    session.install("-e", ".[dev,fuzz]")
+    executions = session.posargs[0] if session.posargs else "1000000"
+    session.run("python", "benchmarks/robustness.py", "--part", "volume", "--part", "guided", "--executions", executions)
+
+
+@nox.session(default=False)
+def robustness(session: nox.Session) -> None:
+    """Kills at random moments, and every vector by bounds-checked and by uncompiled kernels; writes docs/robustness.md with `fuzz`."""
+    session.install("-e", ".[dev]")
+    session.run("python", "benchmarks/robustness.py", "--part", "crash", "--part", "bounds", *session.posargs)
+
+
+def interpreter(version: str) -> str | None:
+    """A Python of that version which runs: on the path, or one of pyenv's."""
+    installed = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
+    for candidate in (shutil.which(f"python{version}"), *map(str, installed)):
+        if candidate and subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return candidate
+    return None
+
+
+@nox.session(python=False, default=False)
+@nox.parametrize("version", VERSIONS)
+def versions(session: nox.Session, version: str) -> None:
+    """The tests by each Python that the package is for; skipped, with a line, where there is none of that version."""
+    found = interpreter(version)
+    if found is None:
+        session.skip(f"no Python {version} on this machine")
+    venv = Path(session.cache_dir).absolute() / f"python-{version}"
+    python = str(venv / "bin" / "python")
+    session.run(found, "-m", "venv", str(venv), external=True)
+    session.run(python, "-m", "pip", "install", "-q", "-e", ".[dev]", external=True)
+    session.run(python, "-m", "pytest", "-q", "-n", "2", *session.posargs, external=True)
 
 
 @nox.session(python=False)

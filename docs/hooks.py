@@ -1,0 +1,113 @@
+"""MkDocs' hooks: the pages that are made when the site is built, and links that lead out of docs/.
+
+``syntax.md`` lists the registry of elements with the vectors that have each, as the reference decoder met them; the pictures of
+``deepcabac.md`` are drawn from traces of vectors.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+from nnc_conformance.reference.syntax.elements import ELEMENTS, ElementRow
+from nnc_conformance.reference.tracer import TraceLine, trace
+from nnc_conformance.reports.trace_plot import HEIGHT, WIDTH, CodewordPlot, plot_of
+from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
+from nnc_conformance.storage.vector import Level
+
+EDITIONS = {2022: "ISO/IEC 15938-17:2022, the first edition"}
+COVERING = (Level.CORE, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
+DRAWN = {"sparse": "cabac-random-sparse", "dense": "cabac-random-dense"}
+BINS = 600
+"""So many bins of a codeword are drawn."""
+COLOURS = ("#0b6e99", "#c4421a", "#4d7c0f", "#7c3aed", "#a16207", "#be185d")
+LINE = 16
+OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+((?!how-to/)[^)#]+)\)")
+
+
+def counted(vectors: Iterable[StoredVector]) -> dict[Level, Counter[str]]:
+    """How many vectors of each level have each element."""
+    found = {level: Counter[str]() for level in COVERING}
+    for stored in vectors:
+        if stored.vector.level in found:
+            found[stored.vector.level].update({element.partition("[")[0] for element in stored.vector.elements})
+    return found
+
+
+def _row(row: ElementRow, counts: dict[Level, Counter[str]]) -> str:
+    cells = [f"`{row.name}`", row.descriptor.replace("|", "\\|"), row.constraint or "any", str(row.provenance)]
+    return "| " + " | ".join([*cells, *(str(counts[level][row.name] or "-") for level in COVERING)]) + " |"
+
+
+def syntax_page() -> str:
+    """The registry of syntax elements as a page."""
+    counts = counted(load_suite(built_in_root(), levels=set(COVERING), verify=False).vectors)
+    lines = [
+        "# Syntax elements",
+        "",
+        "Made from the registry (`reference/syntax/elements.py`) when this site is built. *Values* are those that a good stream may have.",
+        "Provenance: V an independent decoder does so on real streams, P published, I inferred (never counted in a certificate). The",
+        "numbers are the vectors of each level in which the reference decoder met the element; IvlOffset and IvlCurrRange are the coder's",
+        "state, which no vector lists.",
+        "",
+    ]
+    for edition in sorted({row.edition for row in ELEMENTS.values()}):
+        lines += [f"Edition: {EDITIONS[edition]}.", ""]
+    for clause, structure in dict.fromkeys((row.clause, row.structure) for row in ELEMENTS.values()):
+        rows = [row for row in ELEMENTS.values() if (row.clause, row.structure) == (clause, structure)]
+        head = f"| element | descriptor | values | provenance | {' | '.join(COVERING)} |"
+        lines += [f"## {clause} {structure}", "", head, "|---|---|---|---|" + "---:|" * len(COVERING)]
+        lines += [*(_row(row, counts) for row in rows), ""]
+    return "\n".join(lines)
+
+
+def _first_codeword(vector_id: str) -> list[TraceLine]:
+    stream = (built_in_root() / Level.CORE / vector_id / "stream.nnr").read_bytes()
+    bins = [line for line in trace(stream, bins=True) if line.bin is not None]
+    return [line for line in bins if line.unit == bins[0].unit][:BINS]
+
+
+def _svg(lines: list[tuple[str, str]], title: str) -> str:
+    """Polylines with a name each."""
+    height = HEIGHT + LINE * (len(lines) + 1)
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">']
+    parts += [f"<title>{escape(title)}</title>", f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fafafa" stroke="#cccccc"/>']
+    for number, (name, points) in enumerate(lines):
+        colour = COLOURS[number]
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1"/>')
+        parts.append(f'<text x="4" y="{HEIGHT + LINE * (number + 1)}" fill="{colour}">{escape(name)}</text>')
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def pictures() -> dict[str, str]:
+    """The pictures of deepcabac.md by file name."""
+    made = {}
+    for name, vector_id in DRAWN.items():
+        plot: CodewordPlot = plot_of(_first_codeword(vector_id))
+        contexts = [(f"{one.name}: {one.bins} bins", one.points) for one in plot.contexts]
+        interval = [("IvlCurrRange", plot.range_points), ("IvlOffset", plot.offset_points)]
+        of = f"the first {plot.bins} bins of {vector_id}"
+        made[f"deepcabac-{name}-states.svg"] = _svg(contexts, f"State sums of the busiest contexts, {of}")
+        made[f"deepcabac-{name}-interval.svg"] = _svg(interval, f"Range and offset, {of}")
+    return made
+
+
+def without_outside_links(markdown: str) -> str:
+    """Links that lead out of docs/ become the names of the files in the repository."""
+    return OUTSIDE.sub(lambda link: f"{link[1]} (`{link[2]}`)", markdown)
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Adds what is made."""
+    from mkdocs.structure.files import File
+
+    files.append(File.generated(config, "syntax.md", content=syntax_page()))
+    for name, picture in pictures().items():
+        files.append(File.generated(config, name, content=picture))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Mends a page's links: those of a page in a folder of docs/ that stay inside are left."""
+    return markdown if "/" in page.file.src_uri else without_outside_links(markdown)

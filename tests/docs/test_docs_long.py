@@ -1,0 +1,11 @@
+"""The documentation's commands that take minutes."""
+
+from pathlib import Path
+
+import docs_commands
+import pytest
+
+
+@pytest.mark.parametrize("page", docs_commands.LONG)
+def test_the_commands_of_a_page_run(page: str, tmp_path: Path) -> None:
+    docs_commands.run(page, tmp_path)
