@@ -54,6 +54,8 @@ def syntax_page() -> str:
     ]
     for edition in sorted({row.edition for row in ELEMENTS.values()}):
         lines += [f"Edition: {EDITIONS[edition]}.", ""]
+    if max(row.edition for row in ELEMENTS.values()) == min(EDITIONS):
+        lines += ["Our sources name no element of the second edition: none is listed, and its streams are refused (rule `profile`).", ""]
     for clause, structure in dict.fromkeys((row.clause, row.structure) for row in ELEMENTS.values()):
         rows = [row for row in ELEMENTS.values() if (row.clause, row.structure) == (clause, structure)]
         head = f"| element | descriptor | values | provenance | {' | '.join(COVERING)} |"

@@ -9,7 +9,11 @@ from types import ModuleType
 import docs_commands
 import pytest
 
+from nnc_conformance.reference import decode
+from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.syntax.elements import ELEMENTS
+from nnc_conformance.reference.syntax.rules import RULES
+from nnc_conformance.storage.suite_folder import built_in_root
 
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
@@ -49,6 +53,16 @@ def test_the_syntax_page_has_every_element_with_its_vectors(hooks: ModuleType) -
     assert set(cells) == set(ELEMENTS)
     covered = {name: any(number.isdigit() and int(number) > 0 for number in row[-5:-1]) for name, row in cells.items()}
     assert [name for name, is_covered in covered.items() if not is_covered] == STATE
+
+
+def test_no_element_of_a_later_edition_is_half_enabled(hooks: ModuleType) -> None:
+    assert {row.edition for row in (*ELEMENTS.values(), *RULES.values())} == {2022}
+    assert "name no element of the second edition" in hooks.syntax_page()
+    stream = bytearray((built_in_root() / "core" / "cabac-random-sparse" / "stream.nnr").read_bytes())
+    stream[3] = 1
+    with pytest.raises(StreamError) as refused:
+        decode(bytes(stream))
+    assert (refused.value.rule, refused.value.place.element) == ("profile", "general_profile_idc")
 
 
 def test_the_pictures_are_svg_with_a_line_for_each_name(hooks: ModuleType) -> None:

@@ -2,6 +2,9 @@
 
 Structures name the elements and say when they are present; what is true of an element wherever it stands is said here.
 Rows are in the order of the sheet. Descriptors with several lengths name them with a bar: ``u(15|31)``.
+
+Every row is of the first edition (2022). Our sources name no element of the second, so none is listed, and nothing of it is enabled: its
+streams have another general_profile_idc, which rule ``profile`` refuses. A row of it will say so in ``edition``.
 """
 
 from dataclasses import dataclass
