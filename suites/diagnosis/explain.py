@@ -20,7 +20,7 @@ from nnc_conformance.suites.locate import located
 from nnc_conformance.suites.result import CaseResult, Located
 
 SHOWN: Final = 3
-"""So many causes are named."""
+"""So many causes and elements are named."""
 HEARD: Final = 8
 """So many places in the decoder have a say in which element it is."""
 SHARP: Final = 20
@@ -55,6 +55,11 @@ class Explanation:
     elements: tuple[Blamed, ...]
     suspects: Located | None
     ranking: Ranking
+
+    @property
+    def named(self) -> tuple[Blamed, ...]:
+        """The elements that are named: the first `SHOWN`."""
+        return self.elements[:SHOWN]
 
 
 def explain(
