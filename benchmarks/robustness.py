@@ -174,7 +174,8 @@ def page(figures: dict[str, list[dict[str, Any]]]) -> str:
     lines += [
         "## What was found",
         "",
-        "Each is corrected, and its input kept in `tests/fuzzing/found`, where a test holds it:",
+        "By fuzzing, and by reading the sources for what it should find. Each is corrected, and its input kept in `tests/fuzzing/found`,",
+        "where a test holds it:",
         "",
         *(f"- {path.parent.name}: {path.name}" for path in found),
     ]
