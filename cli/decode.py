@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from nnc_conformance.cli.bar import bar
 from nnc_conformance.cli.parsing import interpretation_of
 
 
@@ -31,13 +32,15 @@ def command(
 
     carried = read_stream(stream)
     runnable = out.suffix.lower() in GRAPH_FORMATS
-    decoded = decode(
-        carried.stream,
-        interpretation=interpretation_of(interpretation),
-        lenient=lenient,
-        recombine=runnable,
-        threads=threads,
-    )
+    with bar("decoding") as progress:
+        decoded = decode(
+            carried.stream,
+            interpretation=interpretation_of(interpretation),
+            lenient=lenient,
+            recombine=runnable,
+            threads=threads,
+            progress=progress,
+        )
     parameters = carried.finished(decoded.parameters)
     write_model(out, parameters, decoded.topology)
     for report in decoded.reports:

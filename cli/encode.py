@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnc_conformance.cli.bar import bar
+
 if TYPE_CHECKING:
     from nnc_conformance.reference import EncoderOptions
     from nnc_conformance.reference.reduction.scoring import Samples
@@ -45,7 +47,8 @@ def command(
         unary_length=unary_length, rdo=rdo, exact=model.exact,
     )  # fmt: skip
     if pipeline is None:
-        stream = encode(model.parameters, topology=model.topology, options=options, threads=threads)
+        with bar("encoding") as progress:
+            stream = encode(model.parameters, topology=model.topology, options=options, threads=threads, progress=progress)
     else:
         stream = _reduced(model, pipeline, options, threads)
     if is_container(out):

@@ -14,7 +14,7 @@ from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables
 from nnc_conformance.reference.errors import ModelError, Place, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
-from nnc_conformance.reference.model import Topology
+from nnc_conformance.reference.model import Progress, Topology, unheard
 from nnc_conformance.reference.payload import DataUnitDecoder, coded_parts, recombined
 from nnc_conformance.reference.syntax.bitstream import read_units
 from nnc_conformance.reference.syntax.context import PayloadError, Shapes, StreamContext, Unit
@@ -186,6 +186,7 @@ def decode(
     threads: int = 1,
     kernel: str = "fast",
     tables: Tables = DEFAULT,
+    progress: Progress = unheard,
 ) -> Decoded:
     """Decodes a bitstream (clauses 6, 9 and 10).
 
@@ -193,7 +194,8 @@ def decode(
     nnr_decompressed_data_format says. ``recombine``: a BLOCK's weight is given as G x H, scaled by its LS, in place of these.
     ``threads``: decode as many NDUs, or stretches of block rows with entry points, at once, where these are large enough to gain from it.
     ``kernel``: ``fast``, or ``plain``, the readable one; ``tables``: those of the coder, other than the standard's for mutants.
-    Raises `StreamError` where a rule of the registry is broken; with ``lenient`` only for those of policy ``must``.
+    ``progress`` hears of bytes taken in, and of all. Raises `StreamError` where a rule of the registry is broken; with ``lenient`` only
+    for those of policy ``must``.
     """
     interpretation = interpretation or Interpretation()
     payloads = DataUnitDecoder(interpretation, lenient, threads, [], kernel, tables)
@@ -202,6 +204,7 @@ def decode(
     try:
         for unit in read_units(stream, context, interpretation=interpretation, lenient=lenient, reports=payloads.reports):
             decoding.take(unit)
+            progress(unit.offset + unit.size, len(stream))
     finally:
         decoding.finish()
     return decoding.decoded()

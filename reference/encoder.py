@@ -22,7 +22,7 @@ from nnc_conformance.reference.composer import (
 from nnc_conformance.reference.entropy.coding import TensorCoding
 from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.model import Topology
+from nnc_conformance.reference.model import Progress, Topology, unheard
 from nnc_conformance.reference.payload import coded_parts, coding_of
 from nnc_conformance.reference.quantization.reconstruction import DATA_FORMATS, step_size
 from nnc_conformance.reference.syntax.bitstream import write_units
@@ -181,6 +181,7 @@ def encode(
     topology: Topology | None = None,
     options: EncoderOptions | None = None,
     threads: int = 1,
+    progress: Progress = unheard,
 ) -> bytes:
     """Encodes parameters (clauses 6, 9 and 10) and returns the bitstream: NNR_STR, NNR_MPS, NNR_TPL where given, the NDUs.
 
@@ -188,15 +189,21 @@ def encode(
     values, what is not finite and the names in ``options.exact`` go to NNR_PT_RAW_FLOAT; integers within int32 go to NNR_PT_INT
     without loss. float16, int8, int16 and int64 are given back as such through nnr_decompressed_data_format, other types as float32
     or int32. A scalar keeps its shape () through an ONNX topology; without one it travels as a tensor of one dimension.
+    ``threads``: NDUs that are made at once, where these are large enough; ``progress`` hears of values coded, and of all.
     Raises `EncodeError` for what cannot be coded.
     """
     options = options or EncoderOptions()
     shapes: Shapes = topology_shapes(topology)
     jobs = plan(parameters, options)
     work: Callable[[_Job], Values] = lambda job: encode_job(job, parameters, options, shapes)  # noqa: E731
-    at_once = min(threads, len(jobs), sum(array.size for array in parameters.values()) // WORTHWHILE)
+    done, total = 0, sum(array.size for array in parameters.values())
+    at_once = min(threads, len(jobs), total // WORTHWHILE)
+    data_units: list[Values] = []
     with ThreadPoolExecutor(max(at_once, 1)) as pool:
-        data_units = list(pool.map(work, jobs)) if at_once > 1 else [work(job) for job in jobs]
+        for job, unit in zip(jobs, pool.map(work, jobs) if at_once > 1 else map(work, jobs), strict=True):
+            data_units.append(unit)
+            done += sum(parameters[name].size for name in job.ids)
+            progress(done, total)
     units = [start_unit(), model_parameter_set(options.quantization, topology_carriage=topology is not None, maps=options.maps)]
     if topology is not None:
         units.append(topology_values(topology))

@@ -88,7 +88,8 @@ def expected_entry_points(header: DataUnitHeader, codings: Sequence[TensorCoding
     own = slice(sum(before), sum(before) + count)
     lengths = list(accumulate(entry.delta for entry in header.entry_points))[own]
     positions = [first_bit + length for length in accumulate(lengths)]
-    return tuple(EntryPoint(entry.cabac_offset, entry.dq_state, position) for entry, position in zip(header.entry_points[own], positions))
+    listed = zip(header.entry_points[own], positions, strict=True)
+    return tuple(EntryPoint(entry.cabac_offset, entry.dq_state, position) for entry, position in listed)
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ def in_place(numbers: np.ndarray, dequantized: Callable[[np.ndarray], np.ndarray
     """float32 of int32 (or of float64, which keep their memory): a large tensor does not take room twice."""
     values = numbers.view(np.float32) if numbers.itemsize == np.dtype(np.float32).itemsize else np.empty(numbers.shape, np.float32)
     for first in range(0, numbers.size, CHUNK):
-        values[first : first + CHUNK] = dequantized(numbers[first : first + CHUNK])
+        np.copyto(values[first : first + CHUNK], dequantized(numbers[first : first + CHUNK]), casting="no")
     return values
 
 

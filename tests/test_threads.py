@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import NAMES, SAMPLES
 
-from nnc_conformance.reference import decode, side_by_side
+from nnc_conformance.reference import decode, encode, side_by_side
 from nnc_conformance.reference.composer import TensorContent, data_unit, model_parameter_set, simple_header, start_unit
 from nnc_conformance.reference.entropy import parallel
 from nnc_conformance.reference.entropy.coding import EntryPoint
@@ -114,3 +114,16 @@ def test_the_first_error_of_the_stream_is_told() -> None:
     twice = write_units([*units, units[2]])
     assert outcome(twice, threads=2) == outcome(twice)
     assert "coded twice" in str(outcome(twice, threads=2))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_progress_goes_up_to_all(threads: int) -> None:
+    draw = np.random.default_rng(3)
+    parameters = {name: draw.normal(size=(300, 100)).astype(np.float32) for name in "abc"}
+    heard: list[tuple[int, int]] = []
+    stream = encode(parameters, threads=threads, progress=lambda done, total: heard.append((done, total)))
+    assert heard == [(30000, 90000), (60000, 90000), (90000, 90000)]
+    heard.clear()
+    decode(stream, threads=threads, progress=lambda done, total: heard.append((done, total)))
+    assert heard == sorted(heard)
+    assert heard[-1] == (len(stream), len(stream))

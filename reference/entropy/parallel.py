@@ -106,7 +106,7 @@ def _decode(
     """Decodes a stretch; the stateId after it, or -1."""
     made, start = machine(coder.tables, layout), part.start
     states = STATES if layout.dq_flag else 1
-    possible = 0 <= start.cabac_offset <= plain.INITIAL_RANGE and 0 <= start.dq_state < states and 0 <= start.bit_position
+    possible = 0 <= start.cabac_offset <= plain.INITIAL_RANGE and 0 <= start.dq_state < states and start.bit_position >= 0
     if made is None or not possible:
         return -1
     first, after = part.first * area.side, min(part.after * area.side, area.rows)

@@ -49,10 +49,7 @@ BUGS = {
     "products-in-binary64": HistoricalBug(
         "Products of index and step size are given out in binary64.",
         ("qp_delta", "codebook_present_flag", "mps_quantization_parameter", "nnr_compressed_data_unit_payload_type"),
-        (
-            ("quantization.reconstruction:products", "(numbers.astype(np.float64) * step).astype(np.float32)", "numbers * step"),
-            ("quantization.reconstruction:products", "numbers.astype(np.float32) * np.float32(step)", "numbers * step"),
-        ),
+        (("payload:DataUnitDecoder._values", "in_place(numbers, dequantized)", "numbers * step"),),
     ),
     "density-of-2-bits": HistoricalBug(
         "qp_density is kept in two bits.",
@@ -266,8 +263,8 @@ BUGS = {
         (
             (
                 "decoder:decode",
-                "        decoding.take(unit)",
-                "        if unit.unit_type == 4:\n            break\n        decoding.take(unit)",
+                "            decoding.take(unit)",
+                "            if unit.unit_type == 4:\n                break\n            decoding.take(unit)",
             ),
         ),
     ),
