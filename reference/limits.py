@@ -8,8 +8,9 @@ class DecodeLimits:
     """Bounds on one decode; what goes past one is a `StreamError` of category ``limit``.
 
     ``elements``, ``dimensions``: of one tensor, of which NumPy holds 64 dimensions at most; ``total_bytes``: of all decoded tensors and
-    inflated topologies; ``units``: in the stream, those in aggregates included; ``depth``: of aggregates; ``inflate_ratio``: inflated over
-    deflated bytes, of which deflate can reach 1032 (past the first ``inflate_floor`` bytes); ``seconds``: wall time, checked between tensors.
+    inflated topologies; ``units``: in the stream, those in aggregates included; ``depth``: of aggregates; ``inflate_ratio``: inflated
+    over deflated bytes, of which deflate can reach 1032 (past the first ``inflate_floor`` bytes); ``seconds``: wall time, checked
+    between tensors.
     """
 
     elements: int = 1 << 31
