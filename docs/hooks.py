@@ -12,15 +12,15 @@ from typing import Any
 
 from nnc_conformance.reference.syntax.elements import ELEMENTS, ElementRow
 from nnc_conformance.reference.tracer import TraceLine, trace
-from nnc_conformance.reports.trace_plot import HEIGHT, WIDTH, CodewordPlot, plot_of
+from nnc_conformance.reports.trace_plot import HEIGHT, WIDTH, plot_of
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
 from nnc_conformance.storage.vector import Level
 
 EDITIONS = {2022: "ISO/IEC 15938-17:2022, the first edition"}
 COVERING = (Level.CORE, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
-DRAWN = {"sparse": "cabac-random-sparse", "dense": "cabac-random-dense"}
-BINS = 600
-"""So many bins of a codeword are drawn."""
+DRAWN = {"sparse": "cabac-random-sparse", "busy": "cabac-random-medium"}
+STATE_BINS, INTERVAL_BINS = 3000, 200
+"""So many bins of a tensor's indexes are drawn."""
 COLOURS = ("#0b6e99", "#c4421a", "#4d7c0f", "#7c3aed", "#a16207", "#be185d")
 LINE = 16
 OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+((?!how-to/)[^)#]+)\)")
@@ -66,8 +66,8 @@ def syntax_page() -> str:
 
 def _first_codeword(vector_id: str) -> list[TraceLine]:
     stream = (built_in_root() / Level.CORE / vector_id / "stream.nnr").read_bytes()
-    bins = [line for line in trace(stream, bins=True) if line.bin is not None]
-    return [line for line in bins if line.unit == bins[0].unit][:BINS]
+    bins = [line for line in trace(stream, bins=True) if line.bin is not None and line.bin.index >= 0]
+    return [line for line in bins if line.unit == bins[0].unit]
 
 
 def _svg(lines: list[tuple[str, str]], title: str) -> str:
@@ -86,12 +86,13 @@ def pictures() -> dict[str, str]:
     """The pictures of deepcabac.md by file name."""
     made = {}
     for name, vector_id in DRAWN.items():
-        plot: CodewordPlot = plot_of(_first_codeword(vector_id))
-        contexts = [(f"{one.name}: {one.bins} bins", one.points) for one in plot.contexts]
-        interval = [("IvlCurrRange", plot.range_points), ("IvlOffset", plot.offset_points)]
-        of = f"the first {plot.bins} bins of {vector_id}"
-        made[f"deepcabac-{name}-states.svg"] = _svg(contexts, f"State sums of the busiest contexts, {of}")
-        made[f"deepcabac-{name}-interval.svg"] = _svg(interval, f"Range and offset, {of}")
+        bins = _first_codeword(vector_id)
+        states, interval = plot_of(bins[:STATE_BINS]), plot_of(bins[:INTERVAL_BINS])
+        contexts = [(f"{one.name}: {one.bins} bins", one.points) for one in states.contexts]
+        coder = [("IvlCurrRange", interval.range_points), ("IvlOffset", interval.offset_points)]
+        of = f"bins of the indexes of {vector_id}, the first"
+        made[f"deepcabac-{name}-states.svg"] = _svg(contexts, f"State sums of the busiest contexts over the {of} {states.bins}")
+        made[f"deepcabac-{name}-interval.svg"] = _svg(coder, f"Range and offset over the {of} {interval.bins}")
     return made
 
 

@@ -17,9 +17,9 @@ from nnc_conformance.storage.suite_folder import built_in_root
 
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
-MADE = {"syntax.md", "deepcabac-sparse-states.svg", "deepcabac-dense-states.svg"} | {
+MADE = {"syntax.md", "deepcabac-sparse-states.svg", "deepcabac-busy-states.svg"} | {
     "deepcabac-sparse-interval.svg",
-    "deepcabac-dense-interval.svg",
+    "deepcabac-busy-interval.svg",
 }
 """Made when the site is built."""
 STATE = ["IvlOffset", "IvlCurrRange"]

@@ -13,4 +13,4 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "codebook_egk" in (tmp_path / "syntax" / "index.html").read_text()
     assert "total_bytes" in (tmp_path / "python" / "index.html").read_text()
-    assert (tmp_path / "deepcabac-dense-interval.svg").exists()
+    assert (tmp_path / "deepcabac-busy-interval.svg").exists()
