@@ -1,6 +1,7 @@
 """Annex E: containers whose tensors hold data units come back exactly, and say clearly what they are to readers that do not know."""
 
 import json
+import re
 from pathlib import Path
 
 import ml_dtypes
@@ -32,6 +33,8 @@ from nnc_conformance.reference.topology.nnef import header_of
 from nnc_conformance.reference.topology.onnx import extract, restore
 from nnc_conformance.storage.carriage_files import Carried, is_packed, pack_safetensors, unpack_safetensors
 from nnc_conformance.storage.model_files import read_model, read_stream
+from nnc_conformance.storage.suite_folder import load_suite
+from nnc_conformance.storage.vector import Level
 
 NNEF_GRAPH = b"""version 1.0;
 graph net(input) -> (output)
@@ -203,6 +206,28 @@ def test_peer_streams_come_back_from_safetensors(sample: Path) -> None:
     back = decode(unpack_safetensors(data).stream).parameters
     expected = decode(stream).parameters
     assert same({name: back[name] for name in expected}, expected)
+
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "inferred"
+WITH_AGGREGATES = [
+    stored.folder for stored in load_suite(VECTORS.parent, levels=(Level.INFERRED,)).vectors if {"aggregate"} <= set(stored.vector.flags)
+]
+
+
+def test_aggregates_are_carried_whole() -> None:
+    carried = 0
+    for folder in WITH_AGGREGATES:
+        stream = (folder / "stream.nnr").read_bytes()
+        try:
+            back = unpack_safetensors(pack_safetensors(Carried(stream))).stream
+        except EncodeError as error:
+            assert re.search("NNR_(LPS|MPS|TPL|QNT)|no order", str(error))
+            continue
+        carried += 1
+        expected = decode(stream).parameters
+        found = decode(back).parameters
+        assert same({name: found[name] for name in expected}, expected)
+    assert carried >= 3
 
 
 def test_a_parameter_set_of_a_layer_cannot_be_carried() -> None:

@@ -24,7 +24,7 @@ from nnc_conformance.reference.payload import DataUnitDecoder
 from nnc_conformance.reference.syntax.bitstream import read_units, write_units
 from nnc_conformance.reference.syntax.context import StreamContext, Unit
 from nnc_conformance.reference.syntax.structures.data_unit import DC, G_SUFFIX, LS, NNR_PT_BLOCK, DataUnitHeader
-from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_NDU
+from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_NDU, unit_type_name
 from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY
 
 EDITION: Final = 2022
@@ -128,7 +128,7 @@ def _names(unit: Unit) -> Iterator[str]:
         if inner.unit_type == NNR_NDU:
             yield from _names(inner)
         else:
-            raise EncodeError(f"unit {unit.number}: an aggregate with an {inner.unit_type} in it cannot be carried")
+            raise EncodeError(f"unit {unit.number}: an aggregate that holds an {unit_type_name(inner.unit_type)} cannot be carried")
     if unit.unit_type == NNR_NDU:
         yield from model_names(unit.facts)
 
