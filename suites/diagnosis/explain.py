@@ -25,6 +25,8 @@ HEARD: Final = 8
 """So many places in the decoder have a say in which element it is."""
 SHARP: Final = 20
 """The power of its fit, over that of the best, with which a cause speaks for its element."""
+BY_HAND: Final = 3.0
+"""So many times the say of a mutant has a named fault, whose element is told by hand; a mutant's is told by the words of its code."""
 SUSPECTED: Final = 0.2
 UNSURE: Final = 0.3
 """What the suspects of the whole run have to say at least, the best cause counting its fit, and how much more the worse that fit is."""
@@ -94,7 +96,7 @@ def blamed(places: Sequence[Ranked], suspects: Located | None) -> tuple[Blamed, 
     for_suspects = SUSPECTED + UNSURE * (1.0 - best)
     named = [suspect for suspect in (suspects.named if suspects is not None else ()) if suspect.element in ELEMENTS]
     for one in places if best else ():
-        say = best * (one.fit / best) ** SHARP
+        say = best * (one.fit / best) ** SHARP * (1.0 if one.cause.mutant else BY_HAND)
         own = VAGUELY if one.cause.vague and named else 1.0
         weights[one.cause.element] += own * say
         for_suspects += (1.0 - own) * say
