@@ -17,10 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference import EncoderOptions, decode, encode
-from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.model import Topology
-from nnc_conformance.reference.syntax.bitstream import read_units
-from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
 from nnc_conformance.reference.topology.carriage import taken_apart
 from nnc_conformance.reference.topology.classes import Role, role
@@ -100,8 +97,8 @@ def steps_of(parameters: Mapping[str, Array], exact: frozenset[str], qp: int, sh
 
 def parameter_bytes(stream: bytes) -> int:
     """All of a stream but the graph."""
-    units = read_units(stream, StreamContext(), interpretation=Interpretation())
-    return len(stream) - next(unit.size for unit in units if unit.header.get("topology_storage_format") == NNR_TPL_ONNX)
+    carriage, _ = taken_apart(stream)
+    return len(carriage.parameter_sets) + sum(map(len, carriage.units.values()))
 
 
 def falling(weights: Sequence[float], measure: Callable[[int, float], Point]) -> Iterator[Point]:

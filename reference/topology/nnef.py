@@ -25,7 +25,8 @@ _MAGIC: Final = b"\x4e\xef"
 
 _COMMENT: Final = re.compile(r"#[^\n]*")
 _VARIABLE: Final = re.compile(r"\bvariable\s*(?:<\s*(\w+)\s*>)?\s*\(([^()]*)\)")
-_SHAPE: Final = re.compile(r"\bshape\s*=\s*\[([\s\d,]*)\]")
+_SHAPE: Final = re.compile(r"\bshape\s*=\s*\[([^\]]*)\]")
+_EXTENT: Final = re.compile(r"\s*([0-9]{1,10})\s*")
 _LABEL: Final = re.compile(r"\blabel\s*=\s*(?:'([^']*)'|\"([^\"]*)\")")
 
 FLOAT, UINT, INT, BOOL = 0, 1, 4, 5
@@ -66,7 +67,7 @@ class NnefModel:
 
 
 def variables(topology: bytes) -> tuple[Variable, ...]:
-    """The variables of a graph that state label and shape; raises `ModelError` for text that is not UTF-8."""
+    """The variables of a graph that state label and shape; raises `ModelError` for text that is not UTF-8, and a shape of no integers."""
     try:
         text = _COMMENT.sub("", topology.decode())
     except UnicodeDecodeError as error:
@@ -76,8 +77,10 @@ def variables(topology: bytes) -> tuple[Variable, ...]:
         shape, label = _SHAPE.search(variable[2]), _LABEL.search(variable[2])
         if shape and label:
             name = label[1] if label[1] is not None else label[2]
-            extents = tuple(int(extent) for extent in shape[1].split(",") if extent.strip())
-            found[name] = Variable(name, extents, variable[1] or "scalar")
+            extents = [_EXTENT.fullmatch(extent) for extent in shape[1].split(",") if extent.strip()]
+            if not all(extents):
+                raise ModelError(f"the shape [{shape[1][:80]}] of variable {name!r} is no list of sizes")
+            found[name] = Variable(name, tuple(int(extent[1]) for extent in extents if extent), variable[1] or "scalar")
     return tuple(found.values())
 
 
