@@ -2,7 +2,8 @@
 
     python benchmarks/compare.py --peer-python PATH [--pairs 9] [--baseline benchmarks/baseline.json] [--write]
 
-A ratio has fallen where even its upper quartile is below `ALLOWED` of the baseline's lower quartile: more than noise. Exit code 1 if any has.
+A ratio has fallen where even its upper quartile is below `ALLOWED` of the baseline's lower quartile: that is more than noise. Exit code 1
+if any has.
 ``--write`` makes what was measured the baseline.
 """
 

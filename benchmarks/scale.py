@@ -105,7 +105,7 @@ def measure(weights: int, dq: bool) -> Point:
     parameters = model(weights, largest)
     stream, encode_seconds, encode_peak = peak_of(lambda: encode(parameters, options=options))
     names = list(parameters)
-    del parameters
+    parameters.clear()
     decoded, decode_seconds, decode_peak = peak_of(lambda: decode(stream))
     assert list(decoded.parameters) == names
     return Point(weights, largest, dq, encode_seconds, decode_seconds, encode_peak, decode_peak, len(stream) / MIB)
@@ -174,7 +174,8 @@ def page(points: list[Point], rows: list[str]) -> str:
         "| decode peak, MiB | left, MiB |",
         "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
         *(
-            f"| {point.weights} | {'on' if point.dq else 'off'} | {point.encode_seconds:.3f} | {1e9 * point.encode_seconds / point.weights:.0f} "
+            f"| {point.weights} | {'on' if point.dq else 'off'} "
+            f"| {point.encode_seconds:.3f} | {1e9 * point.encode_seconds / point.weights:.0f} "
             f"| {point.decode_seconds:.3f} | {1e9 * point.decode_seconds / point.weights:.1f} | {point.stream:.2f} "
             f"| {point.encode_peak:.0f} | {point.encode_bytes:.1f} | {point.decode_peak:.0f} | {point.decode_left:.0f} |"
             for point in points
@@ -184,8 +185,8 @@ def page(points: list[Point], rows: list[str]) -> str:
         "",
         "## Two threads",
         "",
-        f"How many times as fast as one thread two are, {PAIRS} pairs in turns: median and quartiles. Units smaller than a thread is worth,",
-        "and a tensor without entry points, stay on one.",
+        f"How many times as fast as one thread two are, {PAIRS} pairs in turns: median and quartiles. Units smaller than a thread is",
+        "worth, and a tensor without entry points, stay on one.",
         "",
         "| weights | model | decode | encode |",
         "|---:|---|---|---|",

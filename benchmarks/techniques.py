@@ -63,8 +63,14 @@ VARIANTS: Final = (
     ),
     Variant(
         "runs of zeros by themselves",
-        "a context that follows itself is kept in registers",
-        (("machine.py", "flags[significance] = np.where(context[after[significance]] == context[significance][..., None], STAY, 0)", ""),),
+        "a context that follows itself is kept in registers; without it every bin of a run starts and ends one",
+        (
+            (
+                "fast_decoder.py",
+                "        at += _EMIT\n    store(words, context",
+                "        at += _EMIT\n        break\n    store(words, context",
+            ),
+        ),
     ),
     Variant(
         "count of leading zeros",
@@ -141,8 +147,8 @@ def serve(codewords: Path) -> None:
 def write_codewords(path: Path) -> dict[str, float]:
     """The codewords of all points; returns the bins a weight of each."""
     from nnc_conformance.reference import encode_indices
-    from nnc_conformance.reference.entropy.coding import BinTrace, TensorCoding
     from nnc_conformance.reference.entropy.codeword import decode_codeword
+    from nnc_conformance.reference.entropy.coding import BinTrace, TensorCoding
 
     arrays: dict[str, Any] = {}
     bins = {}
@@ -197,12 +203,12 @@ def page(rows: list[str], cycles: list[str], pairs: int) -> str:
         *cycles,
         "",
         "A bin cannot begin before the one before it has chosen the range and the context. That chain is, in the order of `step` in",
-        "`reference/entropy/fast_decoder.py`: shift of the range's top bits into a place of the row (2 cycles), the row's shift and mask (2),",
-        "subtraction from the range (1), subtraction from IvlOffset (1), spreading its borrow over the most probable bin (2), selection of",
-        "range, IvlOffset, row and link (1), leading zeros of the range (3), shift (1): 13 cycles that no other work can shorten. The loads",
-        "of both ways' rows and links (5 cycles each) and the contexts' update lie beside it, as their addresses were known a bin earlier,",
-        "unless a bin has the context of the bin before: then its row waits for the update (two table loads, two additions, a load and a",
-        "store that is read at once: about 20 cycles), which is why runs of one context are decoded apart.",
+        "`reference/entropy/fast_decoder.py`: shift of the range's top bits into a place of the row (2 cycles), the row's shift and mask",
+        "(2), subtraction from the range (1), subtraction from IvlOffset (1), spreading its borrow over the most probable bin (2),",
+        "selection of range, IvlOffset, row and link (1), leading zeros of the range (3), shift (1): 13 cycles that no other work can",
+        "shorten. The loads of both ways' rows and links (5 cycles each) and the contexts' update lie beside it, as their addresses were",
+        "known a bin earlier, unless a bin has the context of the bin before: then its row waits for the update (two table loads, two",
+        "additions, a load and a store that is read at once: about 20 cycles), which is why runs of one context are decoded apart.",
         "",
         "## What each technique is worth",
         "",
