@@ -13,6 +13,7 @@ import topology_models as made
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
+from reduction_networks import packaged
 from safetensors import safe_open
 from samples import SAMPLES
 from typer.testing import CliRunner
@@ -21,8 +22,10 @@ from nnc_conformance.cli.main import build_app
 from nnc_conformance.generator.models import MODELS
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.composer import layer_parameter_set, model_parameter_set, start_unit
-from nnc_conformance.reference.errors import EncodeError, ModelError
+from nnc_conformance.reference.errors import EncodeError, ModelError, NNCError
 from nnc_conformance.reference.model import Topology
+from nnc_conformance.reference.reduction.document import checked
+from nnc_conformance.reference.reduction.pipeline import run as run_pipeline
 from nnc_conformance.reference.syntax.bitstream import write_units
 from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF, NNR_TPL_ONNX
@@ -282,17 +285,33 @@ def test_plain_models_are_no_containers() -> None:
         carriage_onnx.pack(encode({"other": VALUES["table"]}, topology=Topology(NNR_TPL_ONNX, parts.topology)))
 
 
+PACKED = {
+    "safetensors": (pack_safetensors(Carried(encode(VALUES))), lambda data: unpack_safetensors(data).stream),
+    "onnx": (carriage_onnx.pack(exact_stream(made.nested())), carriage_onnx.unpack),
+    "nnr.json": (carriage_nnef.pack(nnef_stream())["nnr.json"], lambda data: unpacked_nnef("nnr.json", data)),
+    "graph.nnef": (NNEF_GRAPH, lambda data: unpacked_nnef("graph.nnef", data)),
+    "table.dat": (carriage_nnef.pack(nnef_stream())["table.dat"], lambda data: unpacked_nnef("table.dat", data)),
+}
+"""By name: a file of a container, and what reads the container with that file changed."""
+
+
+def unpacked_nnef(name: str, data: bytes) -> bytes:
+    return carriage_nnef.unpack({**carriage_nnef.pack(nnef_stream()), name: data})
+
+
+@pytest.mark.parametrize("name", PACKED)
 @settings(max_examples=60, deadline=None)
-@given(st.data())
-def test_damaged_containers_give_typed_errors(data: st.DataObject) -> None:
-    container = bytearray(pack_safetensors(Carried(encode(VALUES))))
+@given(data=st.data())
+def test_damaged_containers_give_typed_errors(name: str, data: st.DataObject) -> None:
+    good, read = PACKED[name]
+    container = bytearray(good)
     for _ in range(data.draw(st.integers(1, 3))):
         container[data.draw(st.integers(0, len(container) - 1))] = data.draw(st.integers(0, 255))
     try:
-        found = unpack_safetensors(bytes(container))
-    except ModelError:
+        stream = read(bytes(container))
+    except NNCError:
         return
-    assert isinstance(found.stream, bytes)
+    assert isinstance(stream, bytes)
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".safetensors"])
@@ -327,3 +346,19 @@ def test_nnef_at_the_command_line(tmp_path: Path) -> None:
         assert np.abs(back.parameters[name] - array).max() < 2e-3
     taken = run(app, ["decode", str(stream), str(tmp_path / "plain.nnef")])
     assert "is there already" in str(taken.exception)
+
+
+def test_a_reduced_network_is_carried_whole() -> None:
+    """Decomposed weights, local scaling and the pruning container: G, H and LS stand in their weight's place."""
+    tools = [
+        {"tool": "pruning", "ratios": [0.1]},
+        {"tool": "low_rank", "mse_thresholds": [2e-4], "tensors": ["fc1.weight"]},
+        "batch_norm_folding",
+        {"tool": "quantization", "qp": -18, "nonweight_qp": -24, "dq": True},
+        "local_scaling",
+    ]
+    stream = run_pipeline(packaged("digits-cnn"), checked(tools), EncoderOptions()).stream
+    assert {"fc1.weight_G", "fc1.weight_H", "conv2.weight_LS"} <= set(decode(stream).parameters)
+    container = carriage_onnx.pack(stream)
+    assert carriage_onnx.unpack(container) == stream
+    assert {tensor.name for tensor in onnx.load_from_string(container).graph.initializer} == set(decode(stream, recombine=True).parameters)

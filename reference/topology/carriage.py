@@ -24,7 +24,7 @@ from nnc_conformance.reference.payload import DataUnitDecoder
 from nnc_conformance.reference.syntax.bitstream import read_units, write_units
 from nnc_conformance.reference.syntax.context import StreamContext, Unit
 from nnc_conformance.reference.syntax.structures.data_unit import DC, G_SUFFIX, LS, NNR_PT_BLOCK, DataUnitHeader
-from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_NDU, unit_type_name
+from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_MPS, NNR_NDU, unit_type_name
 from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY
 
 EDITION: Final = 2022
@@ -70,11 +70,31 @@ def taken_apart(stream: bytes) -> tuple[Carriage, Topology | None]:
 
 
 def stream_of(carriage: Carriage, topology: Topology | None) -> bytes:
-    """The stream that decodes to what a container holds, with the container's own topology, in the order of ``carriage.units``."""
-    topology_unit = (
-        b"" if topology is None else write_units([topology_values(topology)], context=StreamContext(str_seen=True, mps_seen=True))
-    )
-    return carriage.parameter_sets + topology_unit + b"".join(carriage.units.values())
+    """The stream that decodes to what a container holds, its units in the order of ``carriage.units``.
+
+    The container's own topology stands behind the NNR_MPS, as the encoder writes it.
+    """
+    sets = carriage.parameter_sets
+    if topology is not None:
+        unit = write_units([topology_values(topology)], context=StreamContext(str_seen=True, mps_seen=True))
+        place = _behind_parameter_set(sets)
+        sets = sets[:place] + unit + sets[place:]
+    return sets + b"".join(carriage.units.values())
+
+
+def _behind_parameter_set(sets: bytes) -> int:
+    """Where the first NNR_MPS ends; the end of ``sets`` where there is none, or a unit that does not end."""
+    at = 0
+    while at + 5 <= len(sets):
+        long = bool(sets[at] & 0x80)
+        size = int.from_bytes(sets[at : at + 4]) ^ _LONG if long else int.from_bytes(sets[at : at + 2])
+        unit_type = sets[at + (4 if long else 2)] >> 2
+        at += size
+        if unit_type == NNR_MPS and at <= len(sets):
+            return at
+        if size == 0:
+            break
+    return len(sets)
 
 
 def document(carriage: Carriage) -> str:
