@@ -235,6 +235,7 @@ decoders had, or plausibly have (`tests/historical_bugs`), none of which is amon
 hashes of their names, one a function, leaving out those that fewer than {fewest} of the {vectors} small vectors of core and negative show,
 or all of them, and those in inferred or disputed facts or in code that is about no element in particular. Development used the other two
 thirds; the ranking was changed by what these showed between one measurement of the {bugs} and the next.
+That three elements are named, and how many cases are tried at the end, was decided after a measurement of the {bugs}.
 
 An element is right where it is the one that the catalogue has for the bug's statement (of a historical fault: one of those that its author
 lists). A statement often concerns several, and the catalogue has one for each, so that its neighbour counts as wrong.
@@ -266,6 +267,16 @@ way. Of the bugs above, in their order, the first ten that fail one of {looked_a
 {shrunk}
 
 {below} of {shrunk_count} are below {small} bytes.
+
+## The other commands
+
+- `nnc-conformance diff OLD NEW` compares two results: broken, unstable, fixed, changed, new and gone cases; it ends with 1 where
+  something is broken, and with 3 where the later run did not end.
+- `nnc-conformance fuzz --decoder D` makes streams from streams by their syntax, goes on from those in which the reference decoder meets a
+  new goal of coverage, and files what the decoder fails, made small, as vectors. Two decoders are held against each other. A seed gives
+  the same run, however often it is stopped.
+- `nnc-conformance trace STREAM --html F` writes a page: bytes beside units and elements, the bits of each marked, and the arithmetic
+  coder's interval and contexts over time.
 """
 
 

@@ -1,0 +1,32 @@
+"""docs/diagnosis.md: its figures are those of its own tables."""
+
+import re
+from pathlib import Path
+
+PAGE = (Path(__file__).parents[1] / "docs" / "diagnosis.md").read_text()
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table under the first column heading."""
+    lines = PAGE.split(f"\n| {heading} |", 1)[1].split("\n\n", 1)[0].split("\n")[2:]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def test_the_figures_are_counted_from_the_table() -> None:
+    bugs = rows("bug | what it does")
+    assert len(bugs) == len({row[0] for row in bugs}) == 40
+    elements = [row[4] for row in bugs if not row[4].startswith("**no**")]
+    causes = [row[5] for row in bugs if row[5] != "**no**"]
+    assert f"| an element among the three that are named | **{len(elements)}** | 40 |" in PAGE
+    assert f"| the element named first | {sum(cell.startswith('1:') for cell in elements)} | 40 |" in PAGE
+    assert f"| a cause among the first three | **{len(causes)}** | 40 |" in PAGE
+    for row in bugs:
+        place, _, named = row[4].partition(": ")
+        if place != "**no**":
+            assert named.split(", ")[int(place) - 1] in row[3].split(", ")
+
+
+def test_ten_failures_are_below_200_bytes() -> None:
+    shrunk = rows("bug | vector")
+    assert len(shrunk) == 10
+    assert all(int(row[4]) < 200 <= int(row[3]) for row in shrunk)
