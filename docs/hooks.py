@@ -25,6 +25,8 @@ COLOURS = ("#0b6e99", "#c4421a", "#4d7c0f", "#7c3aed", "#a16207", "#be185d")
 LINE = 16
 OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+((?!how-to/)[^)#]+)\)")
 
+SUBSCRIPTS = re.compile(r"(\w)\[(\d+)\]\[(\d+)\]")
+
 
 def counted(vectors: Iterable[StoredVector]) -> dict[Level, Counter[str]]:
     """How many vectors of each level have each element."""
@@ -112,5 +114,6 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Mends a page's links: those of a page in a folder of docs/ that stay inside are left."""
+    """Mends a page's links (those of a page in a folder of docs/ stay inside), and keeps subscripts from being taken for links."""
+    markdown = SUBSCRIPTS.sub(r"\1\[\2\]\[\3\]", markdown)
     return markdown if "/" in page.file.src_uri else without_outside_links(markdown)
