@@ -63,7 +63,7 @@ def _checkout(folder: Path) -> None:
             shutil.copy(ROOT / name, folder / name)
     namespace = folder / "namespace" / "nnc_conformance"
     namespace.mkdir(parents=True)
-    for package in ("reference", "storage", "generator", "suites", "reports", "cli", "vectors"):
+    for package in ("reference", "storage", "generator", "suites", "reports", "cli", "vectors", "docs"):
         (namespace / package).symlink_to(folder / package)
 
 

@@ -24,8 +24,8 @@ HEADER: Final = struct.Struct(f"<2s2BII{MAX_RANK}III19I")
 _MAGIC: Final = b"\x4e\xef"
 
 _COMMENT: Final = re.compile(r"#[^\n]*")
-_VARIABLE: Final = re.compile(r"\bvariable\s*(?:<\s*(\w+)\s*>)?\s*\(([^()]*)\)")
-_SHAPE: Final = re.compile(r"\bshape\s*=\s*\[([^\]]*)\]")
+_VARIABLE: Final = re.compile(r"\bvariable\s*(?:<\s*(\w+)\s*>\s*)?\(([^()]*)\)")
+_SHAPE: Final = re.compile(r"\bshape\s*=\s*\[([^\[\]]*)\]")
 _EXTENT: Final = re.compile(r"\s*([0-9]{1,10})\s*")
 _LABEL: Final = re.compile(r"\blabel\s*=\s*(?:'([^']*)'|\"([^\"]*)\")")
 
