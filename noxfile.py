@@ -14,11 +14,17 @@ PEER_SETUP = Path(__file__).parent / "tests" / "peer" / "setup"
 COVERING = (
     "test_coverage.py",
     "test_decoder_samples.py",
+    "test_diagnosis_*.py",
     "test_encoder.py",
     "test_entropy_*.py",
+    "test_generator.py",
+    "test_keras.py",
+    "test_nnef_package.py",
     "test_quantization*.py",
     "test_reduction_*.py",
+    "test_refusals.py",
     "test_syntax_*.py",
+    "test_threads.py",
     "test_topology_*.py",
     "test_tracer.py",
     "test_two_decoders.py",
@@ -27,7 +33,11 @@ COVERING = (
 )
 COVERING_KERNELS = ("test_decoder_samples.py", "test_entropy_*.py", "test_quantization.py", "test_quantization_codebook.py")
 """What is run once more with the compiler off."""
-SLOW_WITHOUT_COMPILER = "not laplace and not sparse and not 31bit and not densest and not every_truncation and not the_cache"
+SLOW_WITHOUT_COMPILER = (
+    "not laplace and not sparse and not 31bit and not densest and not every_truncation and not full_window"
+    " and not the_cache and not unwritable and not uncompiled"
+)
+"""What is left out of that: large tensors, and what is about the compiler."""
 CPU_TORCH = "torch==2.13.0"
 WILD_PACKAGES = ("magika==1.0.3", "silero-vad==6.2.3")
 VERSIONS = ("3.11", "3.12", "3.13")
@@ -119,30 +129,16 @@ def dask(session: nox.Session) -> None:
 
 @nox.session
 def train(session: nox.Session) -> None:
-    """The trained forms of clause 8, which need PyTorch."""
+    """What needs PyTorch: the trained forms of clause 8, and torch.export programs and state_dicts to a stream and back."""
     session.install(CPU_TORCH, "-e", ".[dev,train]")
-    session.run("pytest", "tests/test_reduction_trained.py", *session.posargs)
+    session.run("pytest", "tests/test_reduction_trained.py", "tests/test_topology_pytorch.py", *session.posargs)
 
 
 @nox.session
-def torch(session: nox.Session) -> None:
-    """torch.export programs and state_dicts, to a stream and back."""
-    session.install(CPU_TORCH, "-e", ".[dev,torch]")
-    session.run("pytest", "tests/test_topology_pytorch.py", *session.posargs)
-
-
-@nox.session
-def tensorflow(session: nox.Session) -> None:
-    """Keras models, to a stream and back."""
-    session.install("-e", ".[dev,tensorflow]")
-    session.run("pytest", "tests/test_keras.py", *session.posargs, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
-
-
-@nox.session
-def nnef(session: nox.Session) -> None:
-    """NNEF models, held to Khronos's own package."""
-    session.install("-e", ".[dev,nnef]")
-    session.run("pytest", "tests/test_nnef_package.py", *session.posargs)
+def formats(session: nox.Session) -> None:
+    """Keras and NNEF models, to a stream and back, held to the packages of their makers."""
+    session.install("-e", ".[dev,nnef,tensorflow]")
+    session.run("pytest", "tests/test_keras.py", "tests/test_nnef_package.py", *session.posargs, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
 
 
 @nox.session
@@ -226,7 +222,7 @@ def files(*patterns: str) -> list[str]:
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
     """Line and branch coverage of reference/, its kernels uncompiled; writes docs/reference-coverage.md."""
-    session.install(CPU_TORCH, "-e", ".[dev,train]")
+    session.install(CPU_TORCH, "-e", ".[dev,nnef,tensorflow,train]")
     run = ("python", "-m", "coverage", "run", "-m", "pytest", "-q", "-n", "2")
     report = str(Path(session.create_tmp()) / "coverage.json")
     cold = {"XDG_CACHE_HOME": session.create_tmp(), "NNC_MADE_STREAMS": "60"}

@@ -85,6 +85,12 @@ def test_what_is_written_is_read(items: list[tuple[str, object, int | None]]) ->
     assert reader.position == writer.position
 
 
+def test_no_flags_take_no_bits() -> None:
+    writer = BitWriter()
+    writer.flags([])
+    assert (writer.position, bytes(writer.buffer)) == (0, b"")
+
+
 @given(st.lists(st.integers(0, 1), max_size=70), st.integers(0, 7))
 def test_flags_are_single_bits(values: list[int], shift: int) -> None:
     writer = BitWriter()

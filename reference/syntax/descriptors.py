@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from nnc_conformance.reference.errors import NNCError
 
@@ -147,9 +148,10 @@ class BitWriter:
         """flt(32)."""
         self.bits(int.from_bytes(np.asarray(value, dtype="<f4").tobytes()), 32)
 
-    def flags(self, values: np.ndarray) -> None:
-        """u(1) for each value, uint8 of one dimension."""
-        self.bits(int.from_bytes(np.packbits(values)) >> (-len(values) & 7), len(values))
+    def flags(self, values: npt.ArrayLike) -> None:
+        """u(1) for each value, of one dimension."""
+        ones = np.asarray(values, np.uint8)
+        self.bits(int.from_bytes(np.packbits(ones)) >> (-len(ones) & 7), len(ones))
 
     def string(self, value: bytes) -> None:
         """st(v): ``value`` and a zero byte."""
