@@ -33,6 +33,7 @@ MEMORY_MIB = 2048
 WALL_SECONDS = 30
 """What libFuzzer waits for one input; uncompiled and instrumented, on a machine that does other things."""
 DONE = re.compile(r"Done (\d+) runs in (\d+) second")
+STEPS = re.compile(r"^#(\d+)", re.M)
 COVERED = re.compile(r"cov: (\d+) ft: (\d+)")
 
 
@@ -73,12 +74,12 @@ def fuzz(target: str, executions: int, seed: int, findings: Path | None) -> dict
             if findings is not None:
                 findings.mkdir(parents=True, exist_ok=True)
                 (findings / f"guided-{target.replace(' ', '-')}-{path.name}").write_bytes(path.read_bytes())
-    ended, covered = DONE.search(done.stderr), COVERED.findall(done.stderr)
+    ended, covered, steps = DONE.search(done.stderr), COVERED.findall(done.stderr), STEPS.findall(done.stderr)
     assert ended or found, done.stderr[-3000:]
     return {
         "target": target,
         "seed": seed,
-        "executions": int(ended[1]) if ended else 0,
+        "executions": int(ended[1] if ended else steps[-1] if steps else 0),
         "seconds": float(ended[2]) if ended else 0.0,
         "edges": int(covered[-1][0]) if covered else 0,
         "findings": [path.name for path in found],
