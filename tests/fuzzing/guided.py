@@ -67,8 +67,10 @@ def fuzz(target: str, executions: int, seed: int, findings: Path | None) -> dict
         corpus.mkdir()
         words = [sys.executable, "-m", "fuzzing.guided", "--one", str(corpus), "--target", target]
         words += ["--executions", str(executions), "--seed", str(seed)]
-        done = subprocess.run(words, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True, check=False)
-        found = [path for path in Path(folder).iterdir() if path.is_file()]
+        done = subprocess.run(
+            words, env=os.environ | {"NUMBA_DISABLE_JIT": "1", "NNC_FUZZ_DIR": folder}, capture_output=True, text=True, check=False
+        )
+        found = [path for path in Path(folder).iterdir() if path.is_file() and not path.name.startswith("nnc-fuzz-")]
         for path in found:
             print(done.stderr[-3000:], file=sys.stderr)
             if findings is not None:

@@ -21,12 +21,18 @@ LIMITS = DecodeLimits(elements=1 << 16, total_bytes=1 << 22, units=256, seconds=
 SECONDS = 2.0
 """More is a hang."""
 
-FOLDER = Path(tempfile.gettempdir() if not Path("/dev/shm").is_dir() else "/dev/shm")
+FOLDER = Path(os.environ.get("NNC_FUZZ_DIR") or ("/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir()))
+"""Where inputs go that are read from files."""
+
+
+def scratch(pid: int) -> Path:
+    """The file of a process, which whoever started it removes."""
+    return FOLDER / f"nnc-fuzz-{pid}"
 
 
 def _file(data: bytes) -> Path:
     """The bytes as a file, one for each process."""
-    path = FOLDER / f"nnc-fuzz-{os.getpid()}"
+    path = scratch(os.getpid())
     path.write_bytes(data)
     return path
 

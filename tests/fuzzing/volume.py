@@ -20,7 +20,7 @@ from pathlib import Path
 
 from fuzzing import mutate
 from fuzzing.seeds import seeds
-from fuzzing.targets import SECONDS, TARGETS
+from fuzzing.targets import SECONDS, TARGETS, scratch
 
 from nnc_conformance.reference.errors import NNCError
 
@@ -142,6 +142,8 @@ def fuzz(target: str, executions: int, seed: int, function: Function | None = No
             os._exit(code)
     os.close(writer)
     well, how = _watched(pid, shared)
+    for process in (pid, os.getpid()):
+        scratch(process).unlink(missing_ok=True)
     record.seconds = time.monotonic() - began
     record.executions, length = PLACE.unpack(shared[: PLACE.size])
     with os.fdopen(reader) as pipe:
