@@ -64,7 +64,7 @@ def test_inferred_rules_never_count() -> None:
 def test_the_reference_refuses_as_stated(stored: StoredVector) -> None:
     rule, policy, category = spec(stored)
     stream = stored.read(stored.vector.stream)
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(StreamError) as caught:
         decode(stream)
     assert (caught.value.rule, caught.value.category.value) == (rule, category)
@@ -81,7 +81,7 @@ def test_the_reference_refuses_as_stated(stored: StoredVector) -> None:
         assert {name: values.tobytes() for name, values in decoded.parameters.items()} == {
             name: values.tobytes() for name, values in stated.items()
         }
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("stored", NEGATIVE, ids=IDS)
@@ -159,7 +159,7 @@ def test_a_cut_anywhere_but_between_units_is_a_typed_error(stored: StoredVector)
     stream = stored.read(stored.vector.stream)
     whole = boundaries(stream)
     for cut in range(1, len(stream), max(1, len(stream) // 100)):
-        started = time.monotonic()
+        started = time.process_time()
         if cut in whole:
             decode(stream[:cut])
             continue
@@ -169,7 +169,7 @@ def test_a_cut_anywhere_but_between_units_is_a_typed_error(stored: StoredVector)
         assert place.element.partition("[")[0] in ELEMENTS
         assert 0 <= place.byte <= cut
         assert place.unit >= 0
-        assert time.monotonic() - started < 1
+        assert time.process_time() - started < 1
 
 
 def test_the_bomb_stays_within_its_limit() -> None:
