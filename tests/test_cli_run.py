@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -24,6 +23,8 @@ from nnc_conformance.suites.result import results_text
 
 STREAMS = ("01-both-methods", "01-mps-dens0-dq0", "01-mps-qp-min")
 HEAVY = {"numpy", "onnx", "onnxruntime", "numba", "jinja2"}
+HEARD = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+"""A shell's background jobs begin with interrupts ignored."""
 START = "from nnc_conformance.cli.main import main; main()"
 SILENT = """
 import sys, shutil
@@ -125,9 +126,9 @@ def test_the_command_that_is_printed_repeats_the_failure(work, both):
 
 def test_an_interrupted_run_is_incomplete_and_goes_on(work):
     decoder = f"command:{sys.executable} -c 'import time; time.sleep(30)' {{stream}} {{output}}"
-    arguments = [sys.executable, "-c", START, "run", "suite", "--decoder", decoder, "--output", "stopped", "--jobs", "1"]
-    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
-    with subprocess.Popen(arguments, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard) as process:
+    start = f"{HEARD}; {START}"
+    arguments = [sys.executable, "-c", start, "run", "suite", "--decoder", decoder, "--output", "stopped", "--jobs", "1"]
+    with subprocess.Popen(arguments, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
         while not (work / "stopped" / "journal.jsonl").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
