@@ -14,7 +14,57 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "reference-coverage.md"
 LEAST: Final = 98.0
-REASONS: Final[dict[str, str]] = {}
+BECAUSE: Final[dict[str, tuple[str, ...]]] = {
+    "Refuses, by a typed error of one line, what no tool or model in the tests makes.": (
+        "reduction/channels.py:_follow",
+        "reduction/channels.py:_step",
+        "reduction/emission.py:topology",
+        "reduction/local_scaling.py:scale_locally",
+        "reduction/scoring.py:accuracy",
+        "reduction/torch_graph.py:run",
+        "reduction/torch_graph.py:_padded",
+        "reduction/torch_graph.py:_average_pool",
+        "topology/carriage_nnef.py:pack",
+        "topology/carriage_nnef.py:unpack",
+        "topology/carriage_onnx.py:unpack",
+        "topology/nnef.py:write_header",
+        "topology/nnef.py:item_of",
+        "topology/pytorch.py:extract",
+        "topology/pytorch.py:_unzipped",
+        "topology/reference_list.py:indexed",
+        "topology/tensorflow.py:extract",
+    ),
+    "Leaves alone what no graph in the tests has.": (
+        "reduction/channels.py:_convolution",
+        "reduction/channels.py:_keeps_channels",
+        "reduction/emission.py:_biases",
+        "reduction/graph.py:Graph.over",
+        "reduction/graph.py:Graph.set_dimensions",
+        "reduction/network.py:unused_name",
+        "topology/carriage.py:taken_apart",
+        "topology/carriage.py:_behind_parameter_set",
+        "topology/graphs.py:_constant",
+        "topology/pruned.py:shrunk",
+    ),
+    "Takes a turn that only tensors reach which are too long for a kernel without the compiler; with it they are coded in other tests.": (
+        "entropy/fast_decoder.py:zeros",
+        "entropy/fast_encoder.py:add_costs",
+        "entropy/fast_encoder.py:merge",
+    ),
+    "Its loop always ends within: by the prefix's last bin, by a match of all kinds of rows.": (
+        "entropy/fast_encoder.py:list_large",
+        "reduction/maps.py:_entry",
+    ),
+    "Needs a value beyond int32, which a stream can hold and the samples' decoders refuse before; the negative vectors have it.": (
+        "entropy/plain.py:quant_block_row",
+    ),
+    "Ends early where the fit is exact, which rounding prevents.": ("reduction/displacement.py:_least_squares",),
+    "Asked for by the protocol of mappings alone.": ("decoder.py:TopologyShapes.__len__",),
+    "Every walker has its own; this one says what it means.": ("syntax/walker.py:Walker.stream_bit",),
+    "A unit too small for a thread of its own fails at once; the tests send every unit to one.": ("side_by_side.py:SideBySide.take_data",),
+    "Protobuf refuses to write a model above 2 GiB.": ("topology/onnx.py:serialise",),
+}
+REASONS: Final = {f"reference/{name}": reason for reason, names in BECAUSE.items() for name in names}
 """Why a function is not reached whole, by file and name."""
 
 

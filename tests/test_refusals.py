@@ -6,7 +6,7 @@ from onnx import TensorProto, helper
 
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.composer import ids_list, start_unit, topology_unit
-from nnc_conformance.reference.encoder import Block
+from nnc_conformance.reference.encoder import Block, CodebookMethod
 from nnc_conformance.reference.errors import EncodeError, ModelError, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
@@ -54,6 +54,10 @@ def test_a_size_is_written_as_it_is_given() -> None:
 def test_options_that_do_not_exist(options: dict[str, str], message: str) -> None:
     with pytest.raises(EncodeError, match=message):
         EncoderOptions(**options)  # type: ignore[arg-type]
+
+
+def test_a_codebook_may_be_a_plain_yes_or_no() -> None:
+    assert [EncoderOptions(codebook=choice).codebook for choice in (True, False)] == [CodebookMethod.INTEGER, CodebookMethod.NONE]
 
 
 def test_blocks_hold_finite_values() -> None:
