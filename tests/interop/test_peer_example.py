@@ -14,9 +14,12 @@ DECODER = example_runs.EXAMPLES / "peer" / "decoder.toml"
 
 
 def test_the_peer_has_what_it_declares(tmp_path: Path) -> None:
+    """And reads on where some payloads have been cut."""
     check = check_decoder(str(DECODER), limits=Limits(), suite=composed_probes(tmp_path))
-    assert check.errors == 0
-    assert {finding.fault for finding in check.findings} <= {Fault.NOT_UNSUPPORTED, Fault.NO_CATEGORY, Fault.UNDECLARED}
+    faults = {finding.fault: finding for finding in check.findings}
+    assert set(faults) <= {Fault.ACCEPTED_BAD, Fault.NOT_UNSUPPORTED, Fault.NO_CATEGORY, Fault.UNDECLARED}
+    assert check.errors == 1
+    assert faults[Fault.ACCEPTED_BAD].vectors == ("probe-block-cut", "probe-dq-float-cut")
     assert all(shown.passed == shown.probes > 0 for shown in check.capabilities.values() if shown.declared)
 
 
