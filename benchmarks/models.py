@@ -174,8 +174,8 @@ Two networks that their makers ship on PyPI, encoded, decoded and put back into 
 trained them on, and the original's answers are the truth. magika tells the content type of a file: of each second file of this
 repository (without the streams that its generator wrote) and each eighth of Python's standard library with its tests; an answer is what
 the package says, text or unknown where the network is in doubt. On files drawn evenly from all suffixes, odd ones among them, agreement is
-lower: 97.4% at 13.6% of binary32 at best was measured on a first such set. silero-vad tells whether somebody speaks: sentences by espeak-ng in six
-voices with pauses, at 30, 12 and 3 dB over noise, at both of the model's sampling rates; an answer for each chunk of 32 ms.
+lower: 97.4% at 13.6% of binary32 at best was measured on a first such set. silero-vad tells whether somebody speaks: sentences by espeak-ng
+in six voices with pauses, at 30, 12 and 3 dB over noise, at both of the model's sampling rates; an answer for each chunk of 32 ms.
 
 Written by `benchmarks/models.py`; run it to make this page anew.
 

@@ -40,7 +40,7 @@ PEER_OPTIONS = {"qp_density": DENSITY, "lambda_scale": 0.1, "cabac_unary_length_
 NETWORK_QP = -22
 NETWORK_VECTOR_QP = -40
 CURVE_WEIGHTS = 1 << 18
-BISECTIONS = 15
+BISECTIONS = 9
 
 
 def tensor(source: str, weights: int) -> Parameters:
