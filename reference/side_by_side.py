@@ -3,7 +3,7 @@
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from math import prod
 from typing import Final
 
@@ -16,7 +16,7 @@ from nnc_conformance.reference.payload import DataUnitDecoder
 from nnc_conformance.reference.syntax.context import Unit
 from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
 
-WORTHWHILE: Final = 20_000
+WORTHWHILE: Final = 100_000
 """Weights below which handing a unit to a thread costs more than it saves."""
 
 
@@ -40,15 +40,20 @@ class SideBySide(Decoding):
     threads: int = 2
     begun: deque[_Begun] = field(default_factory=deque)
 
-    def __post_init__(self) -> None:
-        self._pool = ThreadPoolExecutor(self.threads)
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.threads)
 
     def take_data(self, unit: Unit, header: DataUnitHeader, trace: BinTrace | None = None) -> None:
-        """Begins to decode the tensors of an NDU within the limits."""
+        """Begins to decode the tensors of an NDU within the limits; a small one is done at once where none is begun."""
+        small = prod(header.dimensions) < WORTHWHILE
+        if small and not self.begun:
+            super().take_data(unit, header, trace)
+            return
         self.admit(unit, header)
         reports: list[StreamError] = []
         work = partial(_tensors, replace(self.payloads, reports=reports), unit, trace)
-        if prod(header.dimensions) < WORTHWHILE:
+        if small:
             tensors: Future[dict[str, np.ndarray]] = Future()
             try:
                 tensors.set_result(work())
@@ -66,7 +71,8 @@ class SideBySide(Decoding):
             while self.begun:
                 self._keep_first()
         finally:
-            self._pool.shutdown(cancel_futures=True)
+            if "_pool" in self.__dict__:
+                self._pool.shutdown(cancel_futures=True)
         self.payloads.reports.sort(key=lambda report: report.place.unit)
 
     def _keep_first(self) -> None:

@@ -45,8 +45,10 @@ def test_samples(path: Path) -> None:
     assert outcome(stream, threads=3) == outcome(stream)
 
 
-@pytest.mark.parametrize(("level", "lenient"), [("core", False), ("negative", True), ("inferred", False)])
-def test_vectors(level: str, lenient: bool) -> None:
+@pytest.mark.parametrize("least", [0, 40])
+@pytest.mark.parametrize(("level", "lenient"), [("core", False), ("negative", True), ("negative", False)])
+def test_vectors(level: str, lenient: bool, least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_by_side, "WORTHWHILE", least)
     for path in sorted((FOLDER / level).glob("*/stream.nnr")):
         stream = path.read_bytes()
         assert outcome(stream, lenient=lenient, threads=2) == outcome(stream, lenient=lenient), path.parent.name

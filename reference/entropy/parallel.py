@@ -49,7 +49,8 @@ def side_by_side(
     def quant_tensor(
         coder: plain.Coder, layout: ContextLayout, area: plain.ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray
     ) -> None:
-        told = promised(next(numbers), int(coder.registers[plain.POSITION]))
+        number = next(numbers)
+        told = promised(number, int(coder.registers[plain.POSITION])) if indexes.size >= 2 * WORTHWHILE else ()
         if not decode_side_by_side(coder, layout, area, indexes, entry_points, told, threads):
             in_sequence(coder, layout, area, indexes, entry_points)
 
