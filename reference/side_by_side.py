@@ -1,6 +1,7 @@
 """Data units side by side: threads decode payloads while the stream is read on (clause 6: no payload depends on another)."""
 
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -22,16 +23,19 @@ WORTHWHILE: Final = 100_000
 
 @dataclass
 class _Begun:
-    """A unit that is being decoded: what it gives, or how it fails; and what a lenient decoder forgives in it."""
+    """A unit that is to be decoded: what it gives, or how it fails, once it is begun; and what a lenient decoder forgives in it."""
 
     header: DataUnitHeader
     reports: list[StreamError]
-    tensors: Future[dict[str, np.ndarray]]
+    work: Callable[[], dict[str, np.ndarray]]
+    tensors: Future[dict[str, np.ndarray]] | None = None
 
 
 @dataclass
 class SideBySide(Decoding):
     """A `Decoding` whose NDUs are decoded by threads, as many at once as there are, and kept in the order of the stream.
+
+    A large unit waits for another: one alone is decoded where its turn comes, without a thread of its own.
 
     A unit's error is raised when its turn comes: `finish` has to be called where reading ends, also where it ends in an error, so that the
     first error of the stream is the one that is told.
@@ -52,16 +56,11 @@ class SideBySide(Decoding):
             return
         self.admit(unit, header)
         reports: list[StreamError] = []
-        work = partial(_tensors, replace(self.payloads, reports=reports), unit, trace)
-        if small:
-            tensors: Future[dict[str, np.ndarray]] = Future()
-            try:
-                tensors.set_result(work())
-            except StreamError as error:
-                tensors.set_exception(error)
-        else:
-            tensors = self._pool.submit(work)
-        self.begun.append(_Begun(header, reports, tensors))
+        new = _Begun(header, reports, partial(_tensors, replace(self.payloads, reports=reports), unit, trace))
+        if not small and self.begun:
+            for begun in (*self.begun, new):
+                begun.tensors = begun.tensors or self._pool.submit(begun.work)
+        self.begun.append(new)
         while len(self.begun) > 2 * self.threads:
             self._keep_first()
 
@@ -77,7 +76,7 @@ class SideBySide(Decoding):
 
     def _keep_first(self) -> None:
         first = self.begun.popleft()
-        self.keep(first.header, first.tensors.result())
+        self.keep(first.header, first.tensors.result() if first.tensors else first.work())
         self.payloads.reports.extend(first.reports)
 
 

@@ -61,7 +61,6 @@ BECAUSE: Final[dict[str, tuple[str, ...]]] = {
     "Ends early where the fit is exact, which rounding prevents.": ("reduction/displacement.py:_least_squares",),
     "Asked for by the protocol of mappings alone.": ("decoder.py:TopologyShapes.__len__",),
     "Every walker has its own; this one says what it means.": ("syntax/walker.py:Walker.stream_bit",),
-    "Waits for the turn of a small unit that fails behind a large one, which no vector has.": ("side_by_side.py:SideBySide.take_data",),
     "Protobuf refuses to write a model above 2 GiB.": ("topology/onnx.py:serialise",),
 }
 REASONS: Final = {f"reference/{name}": reason for reason, names in BECAUSE.items() for name in names}
