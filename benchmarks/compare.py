@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from ratios import grid, spread
+from ratios import grid, spread, told
 
 BASELINE: Final = Path(__file__).parent / "baseline.json"
 ALLOWED: Final = 0.95
@@ -35,7 +35,7 @@ def fallen(before: list[float], now: list[float]) -> bool:
 
 def line(name: str, before: list[float] | None, now: list[float]) -> str:
     """A row of the comparison."""
-    cells = [f"{figures[0]:.2f} ({figures[1]:.2f} to {figures[2]:.2f})" if figures else "-" for figures in (before, now)]
+    cells = [told(figures) if figures else "-" for figures in (before, now)]
     verdict = "" if before is None else "fallen" if fallen(before, now) else "risen" if fallen(now, before) else "same"
     return f"{name:32} {cells[0]:>24} {cells[1]:>24}  {verdict}"
 

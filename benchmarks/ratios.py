@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -136,3 +136,14 @@ def spread(values: list[float]) -> tuple[float, float, float]:
     """Median, lower and upper quartile."""
     lower, middle, upper = np.quantile(values, (0.25, 0.5, 0.75))
     return float(middle), float(lower), float(upper)
+
+
+def told(figures: Sequence[float]) -> str:
+    """Median and quartiles in words."""
+    middle, lower, upper = figures
+    return f"{middle:.2f} ({lower:.2f} to {upper:.2f})"
+
+
+def cell(values: list[float]) -> str:
+    """Median and quartiles of values, as a table shows them."""
+    return told(spread(values))

@@ -9,16 +9,16 @@ A point is a process of its own that has compiled and decoded before it is measu
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from ratios import cell
 
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.composer import TensorContent, data_unit, model_parameter_set, simple_header, start_unit
@@ -144,20 +144,10 @@ def threads(weights: int, tensors: int, scan_order: int) -> tuple[str, list[floa
 
 def scanned(weights: int, scan_order: int) -> bytes:
     """A stream of one tensor with block rows and their entry points."""
-    from dataclasses import replace
-
     quantization = Quantization(2, QP)
     indexes = np.rint(np.random.default_rng(weights).laplace(scale=0.7, size=(weights // 100, 100))).astype(np.int32)
     header = replace(simple_header(NNR_PT_FLOAT, "w", indexes.shape, quantization), scan_order=scan_order)
     return write_units([start_unit(), model_parameter_set(quantization), data_unit(header, {"w": TensorContent(indexes, 0, "search")})])
-
-
-def cell(ratios: list[float]) -> str:
-    """Median and quartiles."""
-    if not ratios:
-        return "-"
-    lower, middle, upper = statistics.quantiles(ratios, n=4)
-    return f"{middle:.2f} ({lower:.2f} to {upper:.2f})"
 
 
 def page(points: list[Point], rows: list[str]) -> str:
@@ -248,7 +238,7 @@ def main() -> None:
     for weights in THREAD_SIZES:
         for tensors, scan_order in ((8, 0), (1, 3)):
             what, decoding, encoding = threads(weights, tensors, scan_order)
-            rows.append(f"| {weights} | {what} | {cell(decoding)} | {cell(encoding)} |")
+            rows.append(f"| {weights} | {what} | {cell(decoding)} | {cell(encoding) if encoding else '-'} |")
             print(rows[-1], flush=True)
     arguments.output.joinpath("scale.md").write_text(page(points, rows), encoding="utf-8")
     arguments.output.joinpath("scale.svg").write_text(plot(points), encoding="utf-8")

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from ratios import GRID, WEIGHTS, PeerCore, Point, Ratios, grid, spread, timed
+from ratios import GRID, WEIGHTS, PeerCore, Point, Ratios, cell, grid, timed
 
 from nnc_conformance import reference
 from nnc_conformance.reference.composer import TensorContent, data_unit, model_parameter_set, simple_header, start_unit
@@ -45,12 +45,6 @@ def whole_model(python: str, point: Point, pairs: int) -> list[float]:
             after = timed(lambda: reference.decode(stream))
             ratios.append(statistics.median(theirs) / statistics.median(before + after))
     return ratios
-
-
-def cell(values: list[float]) -> str:
-    """Median and quartiles."""
-    middle, lower, upper = spread(values)
-    return f"{middle:.2f} ({lower:.2f} to {upper:.2f})"
 
 
 def row(point: Point, ratios: Ratios) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from ratios import cell
 
 ROOT: Final = Path(__file__).parents[1]
 WEIGHTS: Final = 1_000_000
@@ -222,12 +223,6 @@ def page(rows: list[str], cycles: list[str], pairs: int) -> str:
     return "\n".join(lines)
 
 
-def spread(ratios: list[float]) -> str:
-    """Median and quartiles."""
-    lower, middle, upper = statistics.quantiles(ratios, n=4)
-    return f"{middle:.2f} ({lower:.2f} to {upper:.2f})"
-
-
 def main() -> None:
     """Measures and writes."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -252,7 +247,7 @@ def main() -> None:
                     ratios[name].append(without_it[name] / with_it[name])
                     seconds[name] = min(seconds[name], with_it[name])
             without.process.kill()
-            rows.append(f"| {variant.name} | {variant.why} | {' | '.join(spread(ratios[name]) for name in SCALES)} |")
+            rows.append(f"| {variant.name} | {variant.why} | {' | '.join(cell(ratios[name]) for name in SCALES)} |")
             print(rows[-1], flush=True)
         whole.process.kill()
     second = cycle()

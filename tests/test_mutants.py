@@ -134,7 +134,7 @@ def test_nothing_of_a_mutant_is_left_in_this_process() -> None:
     code = all_mutants()["quantization.reconstruction.step_size:off-by-one-1"]
     constant = all_mutants()["syntax.structures.unit.NNR_MPS:constant-plus"]
     table = all_mutants()["entropy.tables.LPS_RANGE_TABLE:table-0-plus"]
-    function = live_function(code)
+    function = live_function(code.module, code.function)
     kept = function.__code__
     for mutant in (code, constant, table):
         outcome = decode_mutated(mutant, BLOCK)

@@ -101,10 +101,10 @@ def mutated_code(mutant_id: str) -> CodeType:
     return code
 
 
-def live_function(mutant: Mutant) -> FunctionType:
-    """The function whose code a mutant changes, as the decoder calls it when nothing is compiled."""
-    found: Any = module_of(mutant.module)
-    for step in mutant.function.split("."):
+def live_function(module: str, function: str) -> FunctionType:
+    """The function of a module below the reference, by its qualified name, as the decoder calls it when nothing is compiled."""
+    found: Any = module_of(module)
+    for step in function.split("."):
         found = vars(found)[step]
     while not isinstance(found, FunctionType):
         found = next(getattr(found, name) for name in _WRAPPERS if hasattr(found, name))

@@ -192,7 +192,7 @@ def decoder(mutant: Mutant | None) -> Decode:
     else:
         interpret()
     if mutant is not None and mutant.kind is Kind.CODE:
-        live_function(mutant).__code__ = mutated_code(mutant.id)
+        live_function(mutant.module, mutant.function).__code__ = mutated_code(mutant.id)
     elif mutant is not None and mutant.kind is Kind.CONSTANT:
         set_constant(mutant)
 

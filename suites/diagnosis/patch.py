@@ -7,11 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import CodeType, FunctionType
-from typing import Any, Final
 
-from nnc_conformance.generator.mutants.places import module_of
-
-_WRAPPERS: Final = ("fget", "func", "py_func", "__wrapped__", "__func__")
+from nnc_conformance.generator.mutants.code import live_function
 
 
 @dataclass(frozen=True)
@@ -24,26 +21,17 @@ class Edit:
     new: str
 
 
-def function_of(module: str, name: str) -> FunctionType:
-    """The function that the decoder calls when nothing is compiled."""
-    found: Any = module_of(module)
-    for step in name.split("."):
-        found = inspect.getattr_static(found, step)
-    while True:
-        inner = next((getattr(found, wrapper) for wrapper in _WRAPPERS if hasattr(found, wrapper)), None)
-        if inner is None:
-            break
-        found = inner
-    assert isinstance(found, FunctionType)
-    return found
+def once(edit: Edit, source: str) -> str:
+    """A function's source, in which the edit's text stands once; raises `ValueError` where it does not."""
+    if source.count(edit.old) != 1:
+        raise ValueError(f"{edit.old!r} does not stand once in {edit.module}.{edit.function}")
+    return source
 
 
 def lines_of(edit: Edit) -> tuple[int, int]:
     """First and last line of the module's source that the edit changes; raises `ValueError` where its text does not stand there once."""
-    lines, first = inspect.getsourcelines(function_of(edit.module, edit.function))
-    source = "".join(lines)
-    if source.count(edit.old) != 1:
-        raise ValueError(f"{edit.old!r} does not stand once in {edit.module}.{edit.function}")
+    lines, first = inspect.getsourcelines(live_function(edit.module, edit.function))
+    source = once(edit, "".join(lines))
     before = source.partition(edit.old)[0].count("\n")
     text = edit.old.strip("\n")
     start = first + before + (len(edit.old) - len(edit.old.lstrip("\n")))
@@ -55,13 +43,11 @@ def patched_code(edits: tuple[Edit, ...]) -> list[tuple[FunctionType, CodeType]]
     sources: dict[tuple[str, str], str] = {}
     for edit in edits:
         key = (edit.module, edit.function)
-        source = sources.get(key) or inspect.getsource(function_of(*key))
-        if source.count(edit.old) != 1:
-            raise ValueError(f"{edit.old!r} does not stand once in {edit.module}.{edit.function}")
+        source = once(edit, sources.get(key) or inspect.getsource(live_function(*key)))
         sources[key] = source.replace(edit.old, edit.new)
     changed = []
     for key, source in sources.items():
-        function = function_of(*key)
+        function = live_function(*key)
         plain = re.sub(r"\A(@.*\n)+", "", textwrap.dedent(source))
         whole = compile(plain, function.__code__.co_filename, "exec", dont_inherit=True)
         code = next(part for part in whole.co_consts if isinstance(part, CodeType) and part.co_name == function.__name__)

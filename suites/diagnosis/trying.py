@@ -53,7 +53,9 @@ def _code_of(cause: Cause) -> list[tuple[FunctionType, CodeType]]:
     """The functions that a cause changes, with their other code; none for a mutant of a table or constant."""
     if cause.mutant is None:
         return patched_code(cause.edits)
-    return [(live_function(cause.mutant), mutated_code(cause.mutant.id))] if cause.mutant.kind is Kind.CODE else []
+    if cause.mutant.kind is not Kind.CODE:
+        return []
+    return [(live_function(cause.mutant.module, cause.mutant.function), mutated_code(cause.mutant.id))]
 
 
 def _seen(decode: Decode, probe: Probe) -> Symptom:
