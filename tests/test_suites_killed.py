@@ -66,8 +66,10 @@ def a_run(root: Path, output: Path, prefix: tuple[str, ...]) -> Iterator[tuple[p
     decoder = f"command:{sys.executable} -S {support.HERE / 'daemon.py'} {mark} {{stream}} {{output}}"
     process = psutil.Popen([*prefix, *command_line(root, output, decoder)], stdout=subprocess.DEVNULL)
     try:
-        assert until(lambda: len(running(mark)) == DAEMONS)
-        yield process, running(mark), mark
+        assert until(Path(mark).exists)
+        decoder_processes = running(mark)
+        assert len(decoder_processes) == DAEMONS
+        yield process, decoder_processes, mark
     finally:
         process.kill()
         process.wait()
