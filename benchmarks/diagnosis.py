@@ -2,30 +2,31 @@
 
     python benchmarks/diagnosis.py [--journal F] [--page F]
 
-A third of all mutants, by the hash of their ids, is held out: none of them is in the catalogue that `explain` may use here.
+Two measures: bugs written without sight of the catalogue (`seeded_bugs`), explained with all of it; and mutants of a third that is held
+out, by the hash of their ids, explained with a catalogue that has none of that third.
 """
 
 import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from seeded_bugs import BUGS
 
-from historical_bugs.faults import BUGS, HistoricalBug
-
+from nnc_conformance.generator.mutants.faults.common import UNCHECKED
+from nnc_conformance.generator.mutants.named import mutant_of
+from nnc_conformance.generator.mutants.patch import lines_of
 from nnc_conformance.generator.mutants.reach import reaches
 from nnc_conformance.generator.mutants.running import prepare
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.diagnosis.cause import Cause, all_causes, named_cause
+from nnc_conformance.suites.diagnosis.cause import Cause, all_causes
 from nnc_conformance.suites.diagnosis.explain import explain
 from nnc_conformance.suites.diagnosis.panel import FAILING, FURTHER, MOST_BYTES, MOST_LINES, MOST_OUTPUT, PASSING
-from nnc_conformance.suites.diagnosis.patch import Edit
 from nnc_conformance.suites.diagnosis.ranking import FINALISTS, LAST
 from nnc_conformance.suites.diagnosis.shrink import ShrinkError, judge_of, shrink
 from nnc_conformance.suites.diagnosis.symptom import symptom_of
@@ -38,7 +39,7 @@ from nnc_conformance.suites.result import CaseResult
 PARTS = 3
 HELD_OUT = 0
 """Which part of the mutants is held out."""
-BUGS_IN_ALL, HISTORICAL = 40, 10
+BUGS_IN_ALL = 40
 ELEMENT_MARK, CAUSE_MARK = 34, 28
 FEWEST_FAILING = 2
 SECONDS = 3600.0
@@ -91,11 +92,6 @@ class Small:
     after: int
 
 
-def historical(name: str, bug: HistoricalBug) -> Bug:
-    edits = tuple(Edit(*place.split(":"), old, new) for place, old, new in bug.edits)
-    return Bug(named_cause(name, bug.sentence, bug.elements[0], edits), bug.elements)
-
-
 def small_probes(vectors: Mapping[str, StoredVector]) -> list[Probe]:
     """The vectors on which a faulty decoder is run: small ones, for it is not compiled."""
     cases = []
@@ -108,56 +104,53 @@ def small_probes(vectors: Mapping[str, StoredVector]) -> list[Probe]:
 
 
 def same_cause(bug: Cause, cause: Cause) -> bool:
-    """Whether a cause is the right one: the bug's statement, or its function and class of bug.
-
-    For a bug by edits, and for a named fault: statements in common.
-    """
-    if bug.mutant is not None and cause.mutant is not None:
-        if (bug.mutant.module, bug.mutant.function) != (cause.mutant.module, cause.mutant.function):
-            return False
-        return bug.place == cause.place or bug.operator == cause.operator
-    mine, theirs = set(statements(bug)), set(statements(cause))
-    return bool(mine & theirs)
+    """Whether a cause is the right one: for a bug or a cause told by hand lines in common, else function and class of bug."""
+    if bug.named or cause.named:
+        return bool(set(changed_lines(bug)) & set(changed_lines(cause)))
+    return bug.function == cause.function and bug.mutant.operator == cause.mutant.operator
 
 
-def statements(cause: Cause) -> Iterator[tuple[str, int]]:
-    for module, first, last in cause.lines:
-        yield from ((module, line) for line in range(first, last + 1))
+def changed_lines(cause: Cause) -> Iterator[tuple[str, int]]:
+    """The lines that a cause changes, but for what many faults need in common."""
+    unchecked = (UNCHECKED.module, *lines_of(UNCHECKED))
+    for module, first, last in cause.mutant.lines:
+        if (module, first, last) != unchecked:
+            yield from ((module, line) for line in range(first, last + 1))
 
 
-def chosen(parts: Sequence[int], count: int, named: int, probes: Sequence[Probe]) -> Iterator[tuple[Bug, list[CaseResult]]]:
-    """Bugs by the hashes of their ids, one a function, that some of the vectors catch and some not; each with its results.
-
-    ``named`` historical ones at most, then mutants, ``count`` in all.
-    """
-    causes = all_causes()
-    known = {repr(cause.edits) for cause in causes.values()}
-    olds = [historical(name, bug) for name, bug in sorted(BUGS.items(), key=lambda item: digest(item[0])) if bug.level == "core"]
-    olds = [bug for bug in olds if repr(bug.cause.edits) not in known and digest(bug.cause.id) % 2 == (1 if HELD_OUT in parts else 0)]
-    seeded = sorted((cause for cause in causes.values() if cause.mutant and part_of(cause.id) in parts), key=lambda one: digest(one.id))
-    functions: set[str] = set()
+def shown(bugs: Iterable[Bug], count: int, probes: Sequence[Probe]) -> Iterator[tuple[Bug, list[CaseResult]]]:
+    """The first ``count`` bugs that some of the vectors catch and some not, each with its results; of mutants one a function."""
     found = 0
-    for most, bugs in ((named, olds), (count, [Bug(cause, (cause.element,)) for cause in seeded])):
-        for bug in bugs:
-            if found == most:
-                break
-            mutant = bug.cause.mutant
-            if mutant is not None and (not mutant.certified or bug.cause.vague or bug.cause.function in functions):
-                continue
-            results = simulated(bug.cause, probes)
-            failing = sum(OUTCOMES[case.outcome].fails for case in results)
-            if FEWEST_FAILING <= failing < len(results):
-                found += 1
-                functions.add(bug.cause.function)
-                yield bug, results
+    functions: set[str] = set()
+    for bug in bugs:
+        if bug.cause.function in functions:
+            continue
+        results = simulated(bug.cause, probes)
+        if FEWEST_FAILING <= sum(OUTCOMES[case.outcome].fails for case in results) < len(results):
+            found += 1
+            functions |= set() if bug.cause.named else {bug.cause.function}
+            yield bug, results
+        if found == count:
+            return
+
+
+def written_blind() -> list[Bug]:
+    """The bugs of `seeded_bugs`, in their order."""
+    return [Bug(Cause(mutant_of(fault)), fault.elements) for fault in BUGS]
+
+
+def mutants_of(parts: Sequence[int]) -> list[Bug]:
+    """Mutants of some parts by the hashes of their ids, of undisputed facts, in code about an element in particular."""
+    own = (cause for cause in all_causes().values() if not cause.named and cause.mutant.certified and not cause.vague)
+    return [Bug(cause, (cause.element,)) for cause in sorted(own, key=lambda one: digest(one.id)) if part_of(cause.id) in parts]
 
 
 def right_because(bug: Cause, cause: Cause, results: Sequence[CaseResult], probes: Sequence[Probe]) -> str:
     """Why a cause is the right one, empty where it is not."""
-    if bug.mutant is not None and cause.place == bug.place:
+    if cause.place == bug.place:
         return "same statement"
     if same_cause(bug, cause):
-        return "same function and class" if bug.mutant is not None and cause.mutant is not None else "same statement"
+        return "same statement" if bug.named or cause.named else "same function and class"
     ours = {case.vector: symptom_of(case) for case in results}
     theirs = {probe.case.id: symptom for _, probe, symptom in symptoms((cause, probe) for probe in probes)}
     return "same output everywhere" if theirs == ours else ""
@@ -219,7 +212,7 @@ PAGE = """# Diagnosis
 it, the element and clause, and likely causes. It needs the decoder's output only: `results.json` holds the hash of each output and the
 first differences, `run.json` the small outputs of failing cases, `--decoder` asks the decoder, `--output` takes a file.
 
-A cause is a seeded bug of the reference decoder (`generator/mutants`) or a named fault (`suites/diagnosis/causes.py`). Those whose code
+A cause is a seeded bug of the reference decoder, made by a tool (`generator/mutants`) or told by hand (`generator/mutants/faults`). Those whose code
 every failing case runs are tried on two small failing cases; the {finalists} that are most alike, on up to {failing} failing and
 {passing} passing ones; the {last} best of these, on up to {further} more of each kind. The fit of a cause is the share of these cases in
 which it does as the decoder did, each weighed by how much that tells: little where most of the last causes do the same. 1 means: the same
@@ -229,20 +222,6 @@ This page is made by `python benchmarks/diagnosis.py`.
 
 ## {bugs} seeded bugs that were not used to build it
 
-{mutants} are mutants of the third whose ids' hashes are {held_out} modulo {parts}: **none of that third is in the catalogue** that
-`explain` has here, so it cannot find the bug itself, and is right where it names a relative. {historical} are faults that published
-decoders had, or plausibly have (`tests/historical_bugs`), none of which is among the named faults. They were taken in the order of the
-hashes of their names, one a function, leaving out those that fewer than {fewest} of the {vectors} small vectors of core and negative show,
-or all of them, and those in inferred or disputed facts or in code that is about no element in particular. Development used the other two
-thirds; the ranking was changed by what these showed between one measurement of the {bugs} and the next.
-That three elements are named, and how many cases are tried at the end, was decided after a measurement of the {bugs}.
-
-An element is right where it is the one that the catalogue has for the bug's statement (of a historical fault: one of those that its author
-lists). A statement often concerns several, and the catalogue has one for each, so that its neighbour counts as wrong.
-
-A cause is right where it changes the same statement as the bug, or is of the same class (off by one, another comparison, ...) in the same
-function, or gives the same outputs as the bug on every one of the {vectors} vectors, so that nobody who sees outputs can tell them apart.
-
 | | right | of | asked for |
 |---|---|---|---|
 | an element among the three that are named | **{elements}** | {bugs} | {element_mark} |
@@ -250,12 +229,41 @@ function, or gives the same outputs as the bug on every one of the {vectors} vec
 | a cause among the first three | **{causes}** | {bugs} | {cause_mark} |
 | the first cause | {first} | {bugs} | - |
 
-Of the right causes {statement} change the same statement, {function} are of the same class in the same function, and {output} give the same
-output everywhere. In {exact} cases the first cause did in all that was tried exactly what the decoder did.
+The bugs (`benchmarks/seeded_bugs.py`) were written from the standard's facts and the decoder's text by an author who had seen neither the
+catalogue of causes nor how it is ranked, as what implementers plausibly get wrong; {several} of them change several places or lines.
+They are the first {bugs} of his that at least {fewest} of the {vectors} small vectors of core and negative show, and not all of them.
+`explain` has its whole catalogue, in which nothing was changed for them.
+
+An element is right where the bug's author lists it. A cause is right where it changes a line that the bug changes, or gives the same
+outputs as the bug on every one of the {vectors} vectors, so that nobody who sees outputs can tell them apart.
+
+Of the right causes {statement} change the same statement and {output} give the same output everywhere. In {exact} cases the first
+cause did in all that was tried exactly what the decoder did.
 
 | bug | what it does | cases failed | element | right, of those named | right cause | first cause named | fit |
 |---|---|---|---|---|---|---|---|
 {rows}
+
+## {held_bugs} mutants that the catalogue lacks
+
+| | right | of |
+|---|---|---|
+| an element among the three that are named | **{held_elements}** | {held_bugs} |
+| the element named first | {held_first_element} | {held_bugs} |
+| a cause among the first three | **{held_causes}** | {held_bugs} |
+| the first cause | {held_first} | {held_bugs} |
+
+A harder question: these are mutants of the third whose ids' hashes are {held_out} modulo {parts}, in the order of the hashes, one a
+function, and **none of that third is in the catalogue** here, so that `explain` cannot find the bug itself, and is right where it names a
+relative: a cause that changes the same statement, or is of the same class (off by one, another comparison, ...) in the same function, or
+gives the same outputs everywhere. Left out are those in inferred or disputed facts or in code that is about no element in particular. An
+element is right where it is the one that the catalogue has for the bug's statement; a statement often concerns several, so that its
+neighbour counts as wrong. Development used the other two thirds; the ranking was changed by what these showed between one measurement of
+this third and the next.
+
+| bug | what it does | cases failed | element | right, of those named | right cause | first cause named | fit |
+|---|---|---|---|---|---|---|---|
+{held_rows}
 
 ## Ten seeded failures, shrunk
 
@@ -284,26 +292,57 @@ def cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").replace("`", "'").split())
 
 
-def page(lines: Sequence[Line], small: Sequence[Small], vectors: int) -> str:
-    rows = [
+def rows(lines: Sequence[Line]) -> str:
+    return "\n".join(
         f"| `{line.bug}` | {cell(line.sentence.partition(': ')[2] or line.sentence)} | {line.failing} | {', '.join(line.elements)} | "
         f"{line.element_place or '**no**'}: {', '.join(line.named)} | "
         f"{f'{line.cause_place}: {line.why}' if line.cause_place else '**no**'} | `{line.causes[0]}` | {line.fits[0]:.2f} |"
         for line in lines
-    ]
+    )
+
+
+def tally(lines: Sequence[Line]) -> dict[str, int]:
+    """How many bugs there are, and of how many the element and the cause are right, among those named and as the first."""
+    return {
+        "bugs": len(lines),
+        "elements": sum(line.element_place > 0 for line in lines),
+        "first_element": sum(line.element_place == 1 for line in lines),
+        "causes": sum(line.cause_place > 0 for line in lines),
+        "first": sum(line.cause_place == 1 for line in lines),
+    }
+
+
+def page(lines: Sequence[Line], held: Sequence[Line], small: Sequence[Small], vectors: int) -> str:
     why = [line.why for line in lines if line.cause_place]
+    edits = {fault.name: fault.edits for fault in BUGS}
     return PAGE.format(
-        last=LAST, further=FURTHER,
-        finalists=FINALISTS, failing=FAILING, passing=PASSING, bugs=len(lines), held_out=HELD_OUT, parts=PARTS, fewest=FEWEST_FAILING,
-        mutants=sum(":" in line.bug for line in lines), historical=sum(":" not in line.bug for line in lines), vectors=vectors,
-        elements=sum(line.element_place > 0 for line in lines), causes=len(why), first=sum(line.cause_place == 1 for line in lines),
-        first_element=sum(line.element_place == 1 for line in lines), element_mark=ELEMENT_MARK,
-        cause_mark=CAUSE_MARK, statement=why.count("same statement"),
-        function=why.count("same function and class"), output=why.count("same output everywhere"),
-        exact=sum(line.exact for line in lines), rows="\n".join(rows), looked_at=LOOKED_AT, small=SMALL_ENOUGH, largest=LARGEST_SHRUNK,
+        **tally(lines), **{f"held_{name}": count for name, count in tally(held).items()},
+        last=LAST, further=FURTHER, finalists=FINALISTS, failing=FAILING, passing=PASSING, held_out=HELD_OUT, parts=PARTS,
+        fewest=FEWEST_FAILING, vectors=vectors, element_mark=ELEMENT_MARK, cause_mark=CAUSE_MARK,
+        several=sum(len(edits[line.bug]) > 1 or "\n" in edits[line.bug][0].new for line in lines),
+        statement=why.count("same statement"), output=why.count("same output everywhere"), exact=sum(line.exact for line in lines),
+        rows=rows(lines), held_rows=rows(held), looked_at=LOOKED_AT, small=SMALL_ENOUGH, largest=LARGEST_SHRUNK,
         shrunk="\n".join(f"| `{one.bug}` | {one.vector} | {one.failure} | {one.before} | {one.after} |" for one in small),
         below=sum(one.after < SMALL_ENOUGH for one in small), shrunk_count=len(small),
     )  # fmt: skip
+
+
+def measured(
+    bugs: Iterable[tuple[Bug, list[CaseResult]]],
+    causes: Sequence[Cause],
+    vectors: Mapping[str, StoredVector],
+    memory: Memory,
+    probes: Sequence[Probe],
+) -> tuple[list[Bug], list[Line]]:
+    """What comes of some bugs, each told as it is done."""
+    tried_bugs, lines = [], []
+    for bug, results in bugs:
+        line = tried(bug, results, [cause for cause in causes if cause.id != bug.cause.id], vectors, memory, probes)
+        print(json.dumps(asdict(line)), flush=True)
+        tried_bugs.append(bug)
+        lines.append(line)
+    print(tally(lines), flush=True)
+    return tried_bugs, lines
 
 
 def main() -> int:
@@ -318,23 +357,19 @@ def main() -> int:
     vectors = {stored.vector.id: stored for stored in suite.vectors}
     prepare()
     probes = small_probes(vectors)
-    causes = [cause for cause in all_causes().values() if cause.mutant is None or part_of(cause.id) != HELD_OUT]
-    parts = tuple(part for part in range(PARTS) if part != HELD_OUT) if options.develop else (HELD_OUT,)
-    counts = (options.develop, options.develop // 4) if options.develop else (BUGS_IN_ALL, HISTORICAL)
-    bugs, lines = [], []
-    for bug, results in chosen(parts, *counts, probes):
-        line = tried(bug, results, [cause for cause in causes if cause.id != bug.cause.id], vectors, memory, probes)
-        print(json.dumps(asdict(line)), flush=True)
-        bugs.append(bug)
-        lines.append(line)
-    right = sum(line.element_place > 0 for line in lines), sum(line.cause_place > 0 for line in lines)
-    print(f"{len(lines)} bugs: element {right[0]}, cause {right[1]}", flush=True)
+    causes = list(all_causes().values())
+    without = [cause for cause in causes if cause.named or part_of(cause.id) != HELD_OUT]
     if options.develop:
+        parts = [part for part in range(PARTS) if part != HELD_OUT]
+        measured(shown(mutants_of(parts), options.develop, probes), without, vectors, memory, probes)
         return 0
+    bugs, lines = measured(shown(written_blind(), BUGS_IN_ALL, probes), causes, vectors, memory, probes)
+    _, held = measured(shown(mutants_of([HELD_OUT]), BUGS_IN_ALL, probes), without, vectors, memory, probes)
     small = list(shrunk(bugs, vectors, SHRUNK))
-    options.page.write_text(page(lines, small, len(probes)))
+    options.page.write_text(page(lines, held, small, len(probes)))
     kept = len(small) == SHRUNK and all(one.after < SMALL_ENOUGH for one in small)
-    return 0 if right[0] >= ELEMENT_MARK and right[1] >= CAUSE_MARK and kept else 1
+    right = tally(lines)
+    return 0 if right["elements"] >= ELEMENT_MARK and right["causes"] >= CAUSE_MARK and kept else 1
 
 
 if __name__ == "__main__":

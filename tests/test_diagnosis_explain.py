@@ -10,17 +10,19 @@ import pytest
 from report_documents import DIFFERENCE, case
 
 from nnc_conformance.cli import main
+from nnc_conformance.generator.mutants.fault import Edit, NamedFault
+from nnc_conformance.generator.mutants.faults.catalogue import FAULTS
+from nnc_conformance.generator.mutants.named import mutant_of
 from nnc_conformance.generator.mutants.reach import Reach
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.reference.syntax.rules import Policy
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.diagnosis import cause as catalogue
-from nnc_conformance.suites.diagnosis.cause import Cause, named_cause, named_causes
+from nnc_conformance.suites.diagnosis.cause import Cause, all_causes
 from nnc_conformance.suites.diagnosis.explain import Explanation, blamed, explain
 from nnc_conformance.suites.diagnosis.onset import onset
 from nnc_conformance.suites.diagnosis.panel import panel
-from nnc_conformance.suites.diagnosis.patch import Edit, lines_of
 from nnc_conformance.suites.diagnosis.ranking import Ranked
 from nnc_conformance.suites.diagnosis.symptom import Difference, Symptom, likeness, symptom_of
 from nnc_conformance.suites.diagnosis.trying import Memory, Probe, simulated
@@ -40,6 +42,12 @@ def vectors() -> dict[str, StoredVector]:
     small = [stored for stored in suite.vectors if stored.vector.stream.size <= MOST_BYTES]
     chosen = [stored for number, stored in enumerate(small) if number % 3 == 0 or "scan" in stored.vector.id]
     return {stored.vector.id: stored for stored in chosen}
+
+
+@cache
+def named_causes() -> dict[str, Cause]:
+    """The named faults as causes."""
+    return {name: cause for name, cause in all_causes().items() if cause.named}
 
 
 def results_of(cause: Cause) -> list[CaseResult]:
@@ -139,24 +147,17 @@ def test_the_element_of_the_better_cause_is_blamed() -> None:
     causes = named_causes()
     ranked = [
         Ranked(causes["qp-delta-unsigned"], 0.95, 4, 4, 9, 9),
-        Ranked(causes["weight-scaled"], 0.6, 2, 4, 9, 9),
-        Ranked(causes["bias-after-batch-norm"], 0.6, 2, 4, 9, 9),
+        Ranked(causes["scaled-weight"], 0.6, 2, 4, 9, 9),
+        Ranked(causes["bias-last"], 0.6, 2, 4, 9, 9),
     ]
     elements = blamed(ranked, None)
     assert [one.element for one in elements] == ["qp_delta", "compressed_parameter_types"]
     assert sum(one.weight for one in elements) == pytest.approx(1, abs=0.01)
 
 
-@pytest.mark.parametrize("name", named_causes())
-def test_each_named_fault_has_its_place(name: str) -> None:
-    for edit in named_causes()[name].edits:
-        first, last = lines_of(edit)
-        assert first <= last
-
-
 def test_an_edit_that_fits_nowhere_is_an_error() -> None:
     with pytest.raises(ValueError, match="does not stand once"):
-        named_cause("x", "x", "dq_flag", (Edit("entropy.plain", "uae_v", "no such text", ""),))
+        mutant_of(NamedFault("x", "X.", ("dq_flag",), (Edit("entropy.plain", "uae_v", "no such text", ""),)))
 
 
 # From a run to the cause
@@ -164,12 +165,12 @@ def test_an_edit_that_fits_nowhere_is_an_error() -> None:
 
 @pytest.fixture(scope="module")
 def run_of_a_faulty_decoder() -> list[CaseResult]:
-    return results_of(named_causes()["contexts-kept-over-block-rows"])
+    return results_of(named_causes()["contexts-run-on"])
 
 
 def test_a_fault_is_named_by_its_output_alone(run_of_a_faulty_decoder: list[CaseResult]) -> None:
     found = explained(run_of_a_faulty_decoder, list(named_causes().values()))
-    assert found.causes[0].cause.id == "contexts-kept-over-block-rows"
+    assert found.causes[0].cause.id == "contexts-run-on"
     assert found.causes[0].exact
     assert found.causes[0].fit == pytest.approx(1, abs=0.05)
     assert found.causes[1].fit < found.causes[0].fit
@@ -178,7 +179,7 @@ def test_a_fault_is_named_by_its_output_alone(run_of_a_faulty_decoder: list[Case
 
 
 def test_without_the_fault_in_the_catalogue_nothing_is_said_to_be_exact(run_of_a_faulty_decoder: list[CaseResult]) -> None:
-    others = [cause for name, cause in named_causes().items() if name != "contexts-kept-over-block-rows"]
+    others = [cause for name, cause in named_causes().items() if name != "contexts-run-on"]
     found = explained(run_of_a_faulty_decoder, others)
     assert not any(one.exact for one in found.causes)
 
@@ -186,8 +187,8 @@ def test_without_the_fault_in_the_catalogue_nothing_is_said_to_be_exact(run_of_a
 def test_passing_cases_tell_causes_apart(run_of_a_faulty_decoder: list[CaseResult]) -> None:
     """A cause that fails everything is like the decoder in what fails, and worse than the one that leaves the rest alone."""
     wide = named_causes()["one-window"]
-    found = explained(run_of_a_faulty_decoder, [wide, named_causes()["contexts-kept-over-block-rows"]])
-    assert [one.cause.id for one in found.causes] == ["contexts-kept-over-block-rows", "one-window"]
+    found = explained(run_of_a_faulty_decoder, [wide, named_causes()["contexts-run-on"]])
+    assert [one.cause.id for one in found.causes] == ["contexts-run-on", "one-window"]
     assert found.causes[1].kept < found.causes[1].passing
 
 
@@ -232,7 +233,7 @@ def test_the_command_explains(
     said = json.loads(capsys.readouterr().out)
     assert ended.value.code == 0
     assert said["case"] == asked.id
-    assert said["causes"][0]["what"] == "the contexts are not reset at the start of a block row"
+    assert said["causes"][0]["what"] == FAULTS["contexts-run-on"].sentence
     assert said["onset"]["element"]
 
 

@@ -14,7 +14,7 @@ from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.storage.suite_folder import built_in_root, load_suite
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.decoders.base import Ending, Execution
-from nnc_conformance.suites.diagnosis.cause import named_causes
+from nnc_conformance.suites.diagnosis.cause import all_causes
 from nnc_conformance.suites.diagnosis.filing import file_vector, vector_of
 from nnc_conformance.suites.diagnosis.fuzz import Fuzzer, FuzzError, differing
 from nnc_conformance.suites.diagnosis.pieces import pieces_of, written
@@ -28,8 +28,8 @@ MOST = 200
 SEEDED = {
     "tensors-flat": "scan-1-block-rows-dq",
     "one-window": "scan-1-block-rows-dq",
-    "weight-scaled": "block-scan-2-dq",
-    "scalars-without-dimensions": "ndu-int-dimensions",
+    "scaled-weight": "block-scan-2-dq",
+    "one-element-scalar": "ndu-int-dimensions",
 }
 """Named faults with a stream of more than `MOST` bytes on which they show."""
 
@@ -42,7 +42,7 @@ def stream_of(vector: str) -> bytes:
 def test_seeded_failures_become_small(fault: str) -> None:
     stream = stream_of(SEEDED[fault])
     assert len(stream) > MOST
-    ask = faulty(named_causes()[fault])
+    ask = faulty(all_causes()[fault])
     found = shrink(stream, judge_of(ask), seconds=30.0)
     assert len(found.stream) < MOST
     assert failure_of(found.stream, ask(found.stream)) == found.failure == failure_of(stream, ask(stream))

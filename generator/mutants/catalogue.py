@@ -7,6 +7,7 @@ from typing import Final
 
 from nnc_conformance.generator.mutants.code import edits_by_id
 from nnc_conformance.generator.mutants.mutant import Mutant, Operator
+from nnc_conformance.generator.mutants.named import named_mutants
 from nnc_conformance.generator.mutants.values import values_by_id
 
 PER_CLASS: Final = 1
@@ -17,21 +18,21 @@ PER_RARE_CLASS: Final[dict[str, int]] = {Operator.ROUNDING: 3, Operator.SHIFT: 3
 
 @cache
 def all_mutants() -> dict[str, Mutant]:
-    """Every mutant that can be made, by id, in the order of the modules and their sources; the same on every machine."""
+    """Every mutant that can be made, by id, in the order of the modules and their sources, then the named faults; the same everywhere."""
     code = {mutant_id: mutant for mutant_id, (mutant, _, _) in edits_by_id().items()}
-    return code | {mutant_id: made.mutant for mutant_id, made in values_by_id().items()}
+    return code | {mutant_id: made.mutant for mutant_id, made in values_by_id().items()} | named_mutants()
 
 
 @cache
 def mutants() -> dict[str, Mutant]:
     """The mutants that the score counts: of the code, for each operator in each function, the `PER_CLASS` (of a rare operator,
-    those of `PER_RARE_CLASS`) whose ids have the least hashes; of tables and constants, all.
+    those of `PER_RARE_CLASS`) whose ids have the least hashes; of tables, constants and named faults, all.
     """
     classes: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for mutant_id, (mutant, _, _) in edits_by_id().items():
         classes[mutant.module, mutant.function, mutant.operator].append(mutant_id)
     chosen = {name for key, ids in classes.items() for name in sorted(ids, key=_hash)[: PER_RARE_CLASS.get(key[2], PER_CLASS)]}
-    return {name: mutant for name, mutant in all_mutants().items() if name in chosen or name in values_by_id()}
+    return {name: mutant for name, mutant in all_mutants().items() if name in chosen or name not in edits_by_id()}
 
 
 def _hash(mutant_id: str) -> str:

@@ -50,7 +50,7 @@ def _described(mutant_id: str, module: str, name: str, trees: tuple[ast.Function
     assert isinstance(before, ast.stmt) and isinstance(after, ast.stmt)
     header = without_blocks(before)
     element = element_of(module, name, tree, header)
-    lines = (before.lineno, last_line(before))
+    lines = ((module, before.lineno, last_line(before)),)
     was, becomes = (ast.unparse(without_blocks(node)).removesuffix(_BLOCK) for node in (before, after))
     if len(edit.places) > 1:
         becomes = f"{becomes}, and {was} after it"

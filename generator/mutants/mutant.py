@@ -4,8 +4,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from nnc_conformance.generator.mutants.fault import NamedFault
 from nnc_conformance.reference.syntax.elements import ELEMENTS
 from nnc_conformance.reference.syntax.rules import Provenance
+from nnc_conformance.storage.vector import Level
+
+Span = tuple[str, int, int]
+"""A module below the reference, with the first and last of some lines of its source."""
 
 
 class Operator(StrEnum):
@@ -27,6 +32,7 @@ class Operator(StrEnum):
     DROPPED_STATEMENT = "dropped-statement"
     CONSTANT = "constant"
     TABLE = "table"
+    NAMED = "named"
 
 
 MEANINGS: Final[dict[Operator, str]] = {
@@ -46,6 +52,7 @@ MEANINGS: Final[dict[Operator, str]] = {
     Operator.DROPPED_STATEMENT: "something is not done",
     Operator.CONSTANT: "a constant of the standard has another value",
     Operator.TABLE: "an entry of a table has another value, or two have changed places",
+    Operator.NAMED: "what decoders get wrong in several places at once, or in their own way: told by hand, one by one",
 }
 """What a mutant of each class does wrong."""
 
@@ -77,9 +84,10 @@ UNCERTIFIED_ELEMENTS: Final = frozenset(
 
 
 class Kind(StrEnum):
-    """How a mutant is put in force: by a function's code, by a module's constant, or by the tables that the decoder is given."""
+    """How a mutant is put in force: by a function's code, by text of functions, by a module's constant, or by the tables given."""
 
     CODE = "code"
+    TEXT = "text"
     CONSTANT = "constant"
     TABLE = "table"
 
@@ -88,10 +96,11 @@ class Kind(StrEnum):
 class Mutant:
     """One seeded bug.
 
-    ``id``: MODULE.FUNCTION:OPERATOR-N (or MODULE.NAME:OPERATOR-N), N counting those of the operator in it; ``module``: below
-    ``nnc_conformance.reference``; ``function``: its qualified name, or the constant's or table's; ``lines``: first and last line of the
-    module's source that run when the bug matters, None where every decode meets it; ``before`` and ``after``: the statement;
-    ``element``: the syntax element that it concerns most; ``clause``: the clause and structure of it.
+    ``id``: MODULE.FUNCTION:OPERATOR-N (or MODULE.NAME:OPERATOR-N), N counting those of the operator in it, or a named fault's name;
+    ``module``: below ``nnc_conformance.reference``; ``function``: its qualified name, or the constant's or table's; ``lines``: those one
+    of which runs when the bug matters, empty where every decode meets it; ``before`` and ``after``: the statement, or the text;
+    ``element``: the syntax element that it concerns most; ``clause``: the clause and structure of it; ``fault``: the named fault, if it
+    is one.
     """
 
     id: str
@@ -99,15 +108,18 @@ class Mutant:
     module: str
     function: str
     operator: Operator
-    lines: tuple[int, int] | None
+    lines: tuple[Span, ...]
     before: str
     after: str
     element: str
     clause: str
+    fault: NamedFault | None = None
 
     @property
     def certified(self) -> bool:
         """Whether the bug is in facts that a certified vector may rest on: neither disputed nor inferred."""
+        if self.fault is not None:
+            return self.fault.level is Level.CORE
         if self.element in UNCERTIFIED_ELEMENTS or ELEMENTS[self.element].provenance is Provenance.INFERRED:
             return False
         return all(self.function not in names for names in UNCERTIFIED_FUNCTIONS.values())

@@ -28,11 +28,10 @@ class Reach:
     cost: int
 
     def meets(self, mutant: Mutant) -> bool:
-        """Whether the mutant's statement was met; one without lines (a table, a constant) counts as met by every decode."""
-        if mutant.lines is None:
-            return True
-        met = self.lines.get(mutant.module, frozenset())
-        return any(line in met for line in range(mutant.lines[0], mutant.lines[1] + 1))
+        """Whether one of the mutant's lines was met; one without lines (a table, a constant) counts as met by every decode."""
+        nothing: frozenset[int] = frozenset()
+        spans = ((self.lines.get(module, nothing), range(first, last + 1)) for module, first, last in mutant.lines)
+        return not mutant.lines or any(not met.isdisjoint(lines) for met, lines in spans)
 
 
 def reaches(streams: Sequence[tuple[bytes, bool]], jobs: int = 1) -> list[Reach]:

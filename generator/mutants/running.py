@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from nnc_conformance.generator.mutants.code import live_function, mutated_code
+from nnc_conformance.generator.mutants.changes import changed_functions
 from nnc_conformance.generator.mutants.mutant import Kind, Mutant
 from nnc_conformance.generator.mutants.places import FUNCTIONS, PACKAGE, module_of
 from nnc_conformance.generator.mutants.values import set_constant, tables_of
@@ -191,9 +191,9 @@ def decoder(mutant: Mutant | None) -> Decode:
         tables = tables_of(mutant.id)
     else:
         interpret()
-    if mutant is not None and mutant.kind is Kind.CODE:
-        live_function(mutant.module, mutant.function).__code__ = mutated_code(mutant.id)
-    elif mutant is not None and mutant.kind is Kind.CONSTANT:
+    for function, code in changed_functions(mutant) if mutant is not None else ():
+        function.__code__ = code
+    if mutant is not None and mutant.kind is Kind.CONSTANT:
         set_constant(mutant)
 
     def run(stream: bytes, lenient: bool, seconds: float) -> MutantOutcome:

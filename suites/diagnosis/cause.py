@@ -1,85 +1,69 @@
-"""What may be the cause of a failure: a seeded bug of the catalogue of mutants, or a named fault."""
+"""What may be the cause of a failure: a seeded bug of the catalogue of mutants, or a named fault, which is one of them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from nnc_conformance.generator.mutants.catalogue import all_mutants
 from nnc_conformance.generator.mutants.mutant import MEANINGS, Kind, Mutant
-from nnc_conformance.generator.mutants.reach import Reach
-from nnc_conformance.reference.syntax.elements import clause_of
-from nnc_conformance.suites.diagnosis.causes import FAULTS
-from nnc_conformance.suites.diagnosis.patch import Edit, lines_of
 
 VAGUE: Final = (("decoder", "nnr_unit_type"), ("payload", "cabac_codeword"), ("syntax.", "nnr_unit_size"))
 """Modules (by how they begin) with the element that the catalogue of mutants gives code in them that is about none in particular."""
 
-Lines = tuple[str, int, int]
-"""A module below the reference, with the first and last of some lines of its source."""
-
 
 @dataclass(frozen=True)
 class Cause:
-    """A possible cause.
+    """A possible cause: the mutant that a decoder with it is."""
 
-    ``id``: the mutant's, or the named fault's; ``sentence``: what a decoder with it does; ``element`` and ``clause``: where the standard
-    says otherwise; ``operator``: the class of the bug, ``named`` for a named fault; ``lines``: those of the reference that it changes,
-    empty where every decode meets it. ``edits`` put a named fault in force, ``mutant`` is any other.
-    """
+    mutant: Mutant
 
-    id: str
-    sentence: str
-    element: str
-    clause: str
-    operator: str
-    function: str
-    lines: tuple[Lines, ...]
-    mutant: Mutant | None = None
-    edits: tuple[Edit, ...] = field(default=())
+    @property
+    def id(self) -> str:
+        """The mutant's."""
+        return self.mutant.id
+
+    @property
+    def named(self) -> bool:
+        """Whether it is told by hand."""
+        return self.mutant.fault is not None
+
+    @property
+    def sentence(self) -> str:
+        """What a decoder with it does."""
+        if self.mutant.fault is not None:
+            return self.mutant.fault.sentence
+        return f"{MEANINGS[self.mutant.operator]}: {self.mutant.before}  =>  {self.mutant.after}"
+
+    @property
+    def element(self) -> str:
+        """The syntax element that it concerns most."""
+        return self.mutant.element
+
+    @property
+    def clause(self) -> str:
+        """Where the standard says otherwise."""
+        return self.mutant.clause
+
+    @property
+    def function(self) -> str:
+        """The function, constant or table that it is in, with its module."""
+        return f"{self.mutant.module}.{self.mutant.function}"
 
     @property
     def place(self) -> tuple[object, ...]:
         """What causes of one statement have in common: its lines; of tables and constants the name; a named fault stands alone."""
-        if self.mutant is None:
-            return (self.id,)
-        return (self.mutant.module, self.mutant.function, *(self.mutant.lines or ()))
+        return (self.id,) if self.named else (self.function, *self.mutant.lines)
 
     @property
     def vague(self) -> bool:
         """Whether its code is about no element in particular: what the failing streams have in common says more."""
-        return self.mutant is not None and any(self.mutant.module.startswith(begin) and self.element == name for begin, name in VAGUE)
+        return not self.named and any(self.mutant.module.startswith(begin) and self.element == name for begin, name in VAGUE)
 
     @property
     def in_turn(self) -> bool:
         """Whether it is code, which can be put in force and taken back."""
-        return self.mutant is None or self.mutant.kind is Kind.CODE
-
-    def may_show(self, reach: Reach) -> bool:
-        """Whether a decode that meets ``reach`` meets one of its lines."""
-        if not self.lines:
-            return True
-        return any(not reach.lines.get(module, frozenset()).isdisjoint(range(first, last + 1)) for module, first, last in self.lines)
-
-
-def cause_of_mutant(mutant: Mutant) -> Cause:
-    """A mutant as a cause."""
-    where = f"{mutant.module}.{mutant.function}"
-    sentence = f"{MEANINGS[mutant.operator]}: {mutant.before}  =>  {mutant.after}"
-    lines = () if mutant.lines is None else ((mutant.module, *mutant.lines),)
-    return Cause(mutant.id, sentence, mutant.element, mutant.clause, mutant.operator.value, where, lines, mutant=mutant)
-
-
-def named_cause(name: str, sentence: str, element: str, edits: tuple[Edit, ...]) -> Cause:
-    """A named fault as a cause; raises `ValueError` where an edit's text does not stand in its function once."""
-    lines = tuple((edit.module, *lines_of(edit)) for edit in edits)
-    where = f"{edits[-1].module}.{edits[-1].function}"
-    return Cause(name, sentence, element, clause_of(element), "named", where, lines, edits=edits)
-
-
-def named_causes() -> dict[str, Cause]:
-    """The named faults as causes, by name."""
-    return {fault.name: named_cause(fault.name, fault.sentence, fault.element, fault.edits) for fault in FAULTS}
+        return self.mutant.kind in (Kind.CODE, Kind.TEXT)
 
 
 def all_causes() -> dict[str, Cause]:
-    """Every cause by id: the named faults, then all mutants."""
-    return named_causes() | {mutant.id: cause_of_mutant(mutant) for mutant in all_mutants().values()}
+    """Every cause by id."""
+    return {mutant.id: Cause(mutant) for mutant in all_mutants().values()}

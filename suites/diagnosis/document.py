@@ -22,7 +22,7 @@ def document(explained: Explanation) -> dict[str, Any]:
                 "element": one.cause.element,
                 "clause": one.cause.clause,
                 "function": one.cause.function,
-                "class": one.cause.operator,
+                "class": one.cause.mutant.operator.value,
                 "fit": round(one.fit, 3),
                 "exact": one.exact,
                 "failures": {"alike": one.same, "tried": one.failing},

@@ -96,7 +96,7 @@ def blamed(places: Sequence[Ranked], suspects: Located | None) -> tuple[Blamed, 
     for_suspects = SUSPECTED + UNSURE * (1.0 - best)
     named = [suspect for suspect in (suspects.named if suspects is not None else ()) if suspect.element in ELEMENTS]
     for one in places if best else ():
-        say = best * (one.fit / best) ** SHARP * (1.0 if one.cause.mutant else BY_HAND)
+        say = best * (one.fit / best) ** SHARP * (BY_HAND if one.cause.named else 1.0)
         own = VAGUELY if one.cause.vague and named else 1.0
         weights[one.cause.element] += own * say
         for_suspects += (1.0 - own) * say

@@ -72,9 +72,9 @@ class Ranking:
 
 def candidates(causes: Iterable[Cause], panel: Panel) -> list[Cause]:
     """The causes that may show in every failing case, those first that the fewest passing cases meet."""
-    possible = [cause for cause in causes if all(cause.may_show(probe.reach) for probe in panel.all_failing)]
-    meeting = {cause.id: sum(cause.may_show(probe.reach) for probe in panel.all_passing) for cause in possible}
-    return sorted(possible, key=lambda cause: (bool(cause.mutant), not cause.lines, meeting[cause.id], cause.id))
+    possible = [cause for cause in causes if all(probe.reach.meets(cause.mutant) for probe in panel.all_failing)]
+    meeting = {cause.id: sum(probe.reach.meets(cause.mutant) for probe in panel.all_passing) for cause in possible}
+    return sorted(possible, key=lambda cause: (not cause.named, not cause.mutant.lines, meeting[cause.id], cause.id))
 
 
 def rank(
@@ -137,7 +137,7 @@ def _ordered(ranked: Sequence[Ranked]) -> list[Ranked]:
 
     def order(one: Ranked) -> tuple[float, bool, int, int, int, str]:
         fit = round(one.fit, 2)
-        return -fit, one.cause.mutant is not None, -functions[_function(one), fit], -places[_place(one), fit], -one.same, one.cause.id
+        return -fit, not one.cause.named, -functions[_function(one), fit], -places[_place(one), fit], -one.same, one.cause.id
 
     return sorted(ranked, key=order)
 

@@ -9,18 +9,16 @@ from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from itertools import groupby, takewhile
 from pathlib import Path
-from types import CodeType, FunctionType
 from typing import Any, Final
 
-from nnc_conformance.generator.mutants.code import live_function, mutated_code
-from nnc_conformance.generator.mutants.mutant import Kind
+from nnc_conformance.generator.mutants.changes import changed_functions
+from nnc_conformance.generator.mutants.patch import in_force
 from nnc_conformance.generator.mutants.places import FUNCTIONS, source_of
 from nnc_conformance.generator.mutants.reach import Reach
 from nnc_conformance.generator.mutants.running import Decode, Ending, MutantOutcome, MutatedChild
 from nnc_conformance.suites.decoders.base import Execution
 from nnc_conformance.suites.diagnosis.asking import Ask
 from nnc_conformance.suites.diagnosis.cause import Cause
-from nnc_conformance.suites.diagnosis.patch import in_force, patched_code
 from nnc_conformance.suites.diagnosis.symptom import UNREADABLE, Difference, Symptom, symptom_of
 from nnc_conformance.suites.mutation.cases import Case, execution_of, judged
 from nnc_conformance.suites.outcomes import Outcome
@@ -47,15 +45,6 @@ class Probe:
     def lines(self) -> frozenset[tuple[str, int]]:
         """The lines of the decoder that are run, each with its module."""
         return frozenset((module, line) for module, lines in self.reach.lines.items() for line in lines)
-
-
-def _code_of(cause: Cause) -> list[tuple[FunctionType, CodeType]]:
-    """The functions that a cause changes, with their other code; none for a mutant of a table or constant."""
-    if cause.mutant is None:
-        return patched_code(cause.edits)
-    if cause.mutant.kind is not Kind.CODE:
-        return []
-    return [(live_function(cause.mutant.module, cause.mutant.function), mutated_code(cause.mutant.id))]
 
 
 def _seen(decode: Decode, probe: Probe) -> Symptom:
@@ -91,7 +80,7 @@ def _turns(decode: Decode, jobs: Sequence[Job]) -> Iterator[Symptom]:
     """In the child: each cause put in force for its cases."""
     for _, own in groupby(jobs, key=lambda job: job[0].id):
         first, *rest = own
-        with in_force(_code_of(first[0])):
+        with in_force(changed_functions(first[0].mutant)):
             for _, probe in (first, *rest):
                 yield _seen(decode, probe)
 
@@ -101,7 +90,7 @@ def faulty(cause: Cause, seconds: float = 2.0) -> Ask:
 
     def ask(stream: bytes) -> Execution:
         def work(decode: Decode) -> Iterator[MutantOutcome]:
-            with in_force(_code_of(cause)):
+            with in_force(changed_functions(cause.mutant)):
                 yield decode(stream, False, seconds)
 
         with MutatedChild(None if cause.in_turn else cause.mutant, work, seconds=seconds) as child:
@@ -114,7 +103,7 @@ def simulated(cause: Cause, probes: Sequence[Probe]) -> list[CaseResult]:
     """What a run would say of a decoder with ``cause`` on each case that it gets through."""
 
     def work(decode: Decode) -> Iterator[CaseResult | None]:
-        with in_force(_code_of(cause)):
+        with in_force(changed_functions(cause.mutant)):
             for probe in probes:
                 yield judged(probe.case, decode(probe.case.stream, False, probe.seconds))
 
@@ -191,7 +180,7 @@ def _sources() -> str:
 
 @cache
 def _key(cause: Cause) -> str:
-    told = repr(cause.edits) if cause.mutant is None else f"{cause.mutant.before}=>{cause.mutant.after}"
+    told = f"{cause.mutant.before}=>{cause.mutant.after}"
     return f"{cause.id} {_sources()} {hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 

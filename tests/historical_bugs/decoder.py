@@ -2,21 +2,17 @@
 
 import os
 import sys
-from pathlib import Path
 
 os.environ["NUMBA_DISABLE_JIT"] = "1"  # before anything is imported that compiles: a changed kernel must be the one that runs
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from historical_bugs.faults import BUGS
 
 
 def main(bug: str) -> None:
+    from nnc_conformance.generator.mutants.changes import changed_functions
+    from nnc_conformance.generator.mutants.named import named_mutants
     from nnc_conformance.reference.decoder import decode
     from nnc_conformance.suites.decoders.serve import Output, serve
-    from nnc_conformance.suites.diagnosis.patch import Edit, patched_code
 
-    edits = BUGS[bug].edits if bug != "none" else ()
-    for function, code in patched_code(tuple(Edit(*place.split(":"), old, new) for place, old, new in edits)):
+    for function, code in changed_functions(named_mutants()[bug]) if bug != "none" else ():
         function.__code__ = code
 
     def decoded(stream: bytes) -> Output:

@@ -1,24 +1,14 @@
-"""A named fault put in force: text of functions of the reference replaced, in a process of its own."""
+"""Faults told by hand put in force: text of functions of the reference replaced, in a process of its own."""
 
 import inspect
 import re
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import CodeType, FunctionType
 
 from nnc_conformance.generator.mutants.code import live_function
-
-
-@dataclass(frozen=True)
-class Edit:
-    """A function (its module below the reference, its qualified name), text that stands in it once, and what stands there instead."""
-
-    module: str
-    function: str
-    old: str
-    new: str
+from nnc_conformance.generator.mutants.fault import Edit
 
 
 def once(edit: Edit, source: str) -> str:

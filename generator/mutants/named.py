@@ -1,0 +1,26 @@
+"""Mutants told by hand: the named faults."""
+
+from functools import cache
+
+from nnc_conformance.generator.mutants.fault import NamedFault
+from nnc_conformance.generator.mutants.faults.catalogue import FAULTS
+from nnc_conformance.generator.mutants.mutant import Kind, Mutant, Operator
+from nnc_conformance.generator.mutants.patch import lines_of
+from nnc_conformance.reference.syntax.elements import clause_of
+
+
+def mutant_of(fault: NamedFault) -> Mutant:
+    """A named fault as a mutant; raises `ValueError` where an edit's text does not stand in its function once."""
+    lines = tuple((edit.module, *lines_of(edit)) for edit in fault.edits)
+    before = "; ".join(edit.old.strip() for edit in fault.edits)
+    after = "; ".join(edit.new.strip() for edit in fault.edits)
+    last, element = fault.edits[-1], fault.elements[0]
+    return Mutant(
+        fault.name, Kind.TEXT, last.module, last.function, Operator.NAMED, lines, before, after, element, clause_of(element), fault
+    )
+
+
+@cache
+def named_mutants() -> dict[str, Mutant]:
+    """All named faults as mutants, by name."""
+    return {name: mutant_of(fault) for name, fault in FAULTS.items()}
