@@ -212,8 +212,8 @@ PAGE = """# Diagnosis
 it, the element and clause, and likely causes. It needs the decoder's output only: `results.json` holds the hash of each output and the
 first differences, `run.json` the small outputs of failing cases, `--decoder` asks the decoder, `--output` takes a file.
 
-A cause is a seeded bug of the reference decoder, made by a tool (`generator/mutants`) or told by hand (`generator/mutants/faults`). Those whose code
-every failing case runs are tried on two small failing cases; the {finalists} that are most alike, on up to {failing} failing and
+A cause is a seeded bug of the reference decoder, made by a tool (`generator/mutants`) or told by hand (`generator/mutants/faults`). Those
+whose code every failing case runs are tried on two small failing cases; the {finalists} that are most alike, on up to {failing} failing and
 {passing} passing ones; the {last} best of these, on up to {further} more of each kind. The fit of a cause is the share of these cases in
 which it does as the decoder did, each weighed by how much that tells: little where most of the last causes do the same. 1 means: the same
 output, or the same refusal, in each failing case, and every passing case passes.
