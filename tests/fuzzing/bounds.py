@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from fuzzing.options import write_record
+
 from nnc_conformance.generator.generate import generate
 from nnc_conformance.reference import decode
 from nnc_conformance.reference.errors import NNCError
@@ -101,8 +103,7 @@ def main() -> int:
                 f"{level}: {decodes} decodes in {[round(spent) for _, spent in found.values()]} s; differing: {differ or 'none'}",
                 flush=True,
             )
-    if given.json is not None:
-        given.json.write_text(json.dumps(rows, indent=1) + "\n")
+    write_record(given.json, rows)
     return int(wrong > 0)
 
 

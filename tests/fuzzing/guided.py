@@ -6,7 +6,6 @@ A process for each target; the first finding ends it. N is for the quickest targ
 """
 
 import argparse
-import json
 import os
 import re
 import subprocess
@@ -15,6 +14,8 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from fuzzing.options import command_line, keep, write_record
 
 SHARES = {
     "reader": 20,
@@ -73,9 +74,7 @@ def fuzz(target: str, executions: int, seed: int, findings: Path | None) -> dict
         found = [path for path in Path(folder).iterdir() if path.is_file() and not path.name.startswith("nnc-fuzz-")]
         for path in found:
             print(done.stderr[-3000:], file=sys.stderr)
-            if findings is not None:
-                findings.mkdir(parents=True, exist_ok=True)
-                (findings / f"guided-{target.replace(' ', '-')}-{path.name}").write_bytes(path.read_bytes())
+            keep(findings, f"guided-{target}-{path.name}", path.read_bytes())
     ended, covered, steps = DONE.search(done.stderr), COVERED.findall(done.stderr), STEPS.findall(done.stderr)
     assert ended or found, done.stderr[-3000:]
     return {
@@ -90,12 +89,7 @@ def fuzz(target: str, executions: int, seed: int, findings: Path | None) -> dict
 
 def main() -> int:
     """Fuzzes the targets, prints a line for each, and returns 1 where there are findings."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--executions", type=int, default=20_000, help="of the quickest target (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=19)
-    parser.add_argument("--target", action="append", choices=SHARES, help="repeatable; default all")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where the record goes")
-    parser.add_argument("--findings", type=Path, metavar="DIR", help="where inputs that broke a promise go")
+    parser = command_line(__doc__, targets=SHARES, executions=20_000, of="the quickest target")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one is not None:
@@ -105,8 +99,7 @@ def main() -> int:
         row = fuzz(target, given.executions * SHARES[target] // 100, given.seed, given.findings)
         rows.append(row)
         print(f"{target}: {row['executions']} executions in {row['seconds']:.0f} s, {row['edges']} edges, {row['findings']}", flush=True)
-    if given.json is not None:
-        given.json.write_text(json.dumps(rows, indent=1) + "\n")
+    write_record(given.json, rows)
     return int(any(row["findings"] for row in rows))
 
 

@@ -3,7 +3,6 @@
 python -m fuzzing.volume [--executions N] [--seed N] [--target NAME]... [--json FILE] [--findings DIR]
 """
 
-import argparse
 import json
 import mmap
 import os
@@ -19,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 
 from fuzzing import mutate
+from fuzzing.options import command_line, keep, write_record
 from fuzzing.seeds import seeds
 from fuzzing.targets import SECONDS, TARGETS, scratch
 
@@ -155,13 +155,7 @@ def fuzz(target: str, executions: int, seed: int, function: Function | None = No
 
 def main() -> int:
     """Fuzzes the targets, prints a line for each, and returns 1 where there are findings."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--executions", type=int, default=1_000_000, help="of all targets (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=19)
-    parser.add_argument("--target", action="append", choices=TARGETS, help="repeatable; default all")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where the record goes")
-    parser.add_argument("--findings", type=Path, metavar="DIR", help="where inputs that broke a promise go")
-    given = parser.parse_args()
+    given = command_line(__doc__, targets=TARGETS, executions=1_000_000, of="all targets").parse_args()
     records = []
     for target in given.target or TARGETS:
         record = fuzz(target, given.executions * SHARES[target] // 1000, given.seed)
@@ -169,12 +163,8 @@ def main() -> int:
         print(f"{target}: {record.executions} executions, {record.rate:.0f} a second, {len(record.findings)} findings", flush=True)
         for number, finding in enumerate(record.findings):
             print(f"  {finding.what}: {len(finding.data)} bytes")
-            if given.findings is not None:
-                given.findings.mkdir(parents=True, exist_ok=True)
-                (given.findings / f"{target.replace(' ', '-')}-{number}").write_bytes(finding.data)
-    if given.json is not None:
-        told = [{**asdict(record), "findings": [finding.what for finding in record.findings]} for record in records]
-        given.json.write_text(json.dumps(told, indent=1) + "\n")
+            keep(given.findings, f"{target}-{number}", finding.data)
+    write_record(given.json, [{**asdict(record), "findings": [finding.what for finding in record.findings]} for record in records])
     return int(any(record.findings for record in records))
 
 
