@@ -51,10 +51,8 @@ class Mutator(Writer):
         return value
 
     def _given(self, name: str, descriptor: str, index: int | None, *arguments: int) -> Any:
-        if name == "byte_alignment":
-            return 1 << (arguments[0] - 1)
         try:
-            return self._value(name, index)
+            return super()._given(name, descriptor, index, *arguments)
         except EncodeError:
             kind = descriptor.partition("(")[0]
             empty: dict[str, Any] = {"st": "", "bs": b"", "flt": np.float32(0)}

@@ -52,14 +52,17 @@ class Writer(Walker):
             raise EncodeError(f"no value was given for {'/'.join((*self.path, where))}") from None
 
     def _code(self, name: str, descriptor: str, index: int | None, *arguments: int) -> Any:
-        if name == "byte_alignment":
-            value = 1 << (arguments[0] - 1)
-        elif name not in self.values and (name.startswith("nnr_reserved_zero_") or name in _MEASURED):
-            value = 0
-        else:
-            value = self._value(name, index)
+        value = self._given(name, descriptor, index, *arguments)
         self._write(value, descriptor, *arguments)
         return value
+
+    def _given(self, name: str, descriptor: str, index: int | None, *arguments: int) -> Any:
+        """What to write for an element. Raises `EncodeError` where neither the values nor the syntax say it."""
+        if name == "byte_alignment":
+            return 1 << (arguments[0] - 1)
+        if name not in self.values and (name.startswith("nnr_reserved_zero_") or name in _MEASURED):
+            return 0
+        return self._value(name, index)
 
     def _write(self, value: Any, descriptor: str, *arguments: int) -> None:
         if descriptor.endswith("[]"):
