@@ -13,18 +13,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from ratios import cell
+from streams import of_one_tensor
 
 from nnc_conformance.reference import EncoderOptions, decode, encode
-from nnc_conformance.reference.composer import TensorContent, data_unit, model_parameter_set, simple_header, start_unit
-from nnc_conformance.reference.syntax.bitstream import write_units
-from nnc_conformance.reference.syntax.context import Quantization
-from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT
 
 ROOT: Final = Path(__file__).parents[1]
 MIB: Final = 1 << 20
@@ -144,10 +141,8 @@ def threads(weights: int, tensors: int, scan_order: int) -> tuple[str, list[floa
 
 def scanned(weights: int, scan_order: int) -> bytes:
     """A stream of one tensor with block rows and their entry points."""
-    quantization = Quantization(2, QP)
     indexes = np.rint(np.random.default_rng(weights).laplace(scale=0.7, size=(weights // 100, 100))).astype(np.int32)
-    header = replace(simple_header(NNR_PT_FLOAT, "w", indexes.shape, quantization), scan_order=scan_order)
-    return write_units([start_unit(), model_parameter_set(quantization), data_unit(header, {"w": TensorContent(indexes, 0, "search")})])
+    return of_one_tensor(indexes, QP, scan_order=scan_order)
 
 
 def page(points: list[Point], rows: list[str]) -> str:

@@ -13,13 +13,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from ratios import GRID, WEIGHTS, PeerCore, Point, Ratios, cell, grid, timed
+from ratios import GRID, QP, STEP, WEIGHTS, PeerCore, Point, Ratios, cell, grid, timed
+from streams import ID, of_one_tensor
 
 from nnc_conformance import reference
-from nnc_conformance.reference.composer import TensorContent, data_unit, model_parameter_set, simple_header, start_unit
-from nnc_conformance.reference.syntax.bitstream import write_units
-from nnc_conformance.reference.syntax.context import Quantization
-from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT
 
 ROOT = Path(__file__).parents[1]
 HARNESS = "## The harness"
@@ -32,12 +29,9 @@ def whole_model(python: str, point: Point, pairs: int) -> list[float]:
     """Ratios of the peer's bare core to our `decode` of a whole stream (units, entropy decoding, products) on the same indexes."""
     with tempfile.TemporaryDirectory(prefix="nnc-speed-") as folder:
         core = PeerCore(python, Path(folder), point, WEIGHTS)
-        quantization = Quantization(2, -24)
-        header = simple_header(NNR_PT_FLOAT, "w", core.indexes.shape, quantization, dq_flag=bool(point.dq))
-        unit = data_unit(header, {"w": TensorContent(core.indexes, 0, "search")})
-        stream = write_units([start_unit(), model_parameter_set(quantization), unit])
-        decoded = reference.decode(stream).parameters["w"]
-        assert np.array_equal(decoded, core.indexes.astype(np.float32) * np.float32(2.0**-6))
+        stream = of_one_tensor(core.indexes, QP, dq_flag=bool(point.dq))
+        decoded = reference.decode(stream).parameters[ID]
+        assert np.array_equal(decoded, core.indexes.astype(np.float32) * np.float32(STEP))
         ratios = []
         for _ in range(pairs):
             before = timed(lambda: reference.decode(stream))
