@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from nnc_conformance.storage.tensor_types import Tensors
     from nnc_conformance.suites.diagnosis.explain import Explanation
     from nnc_conformance.suites.diagnosis.onset import Onset
-    from nnc_conformance.suites.result import CaseResult, Results, RunDocument
+    from nnc_conformance.suites.result import CaseResult, Results
+    from nnc_conformance.suites.run_document import RunDocument
 
 BETWEEN = 50
 

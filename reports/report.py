@@ -5,7 +5,9 @@ from typing import Final
 
 from nnc_conformance.reports.changes import Since
 from nnc_conformance.reports.tally import Standing, Tally, Tone
-from nnc_conformance.suites.result import AccuracyRow, CaseResult, DecoderIdentity, Located, SuiteIdentity, Verdict
+from nnc_conformance.suites.answers import AccuracyRow
+from nnc_conformance.suites.located import Located
+from nnc_conformance.suites.result import CaseResult, DecoderIdentity, SuiteIdentity, Verdict
 
 HEADLINES: Final[dict[Verdict, tuple[str, Tone]]] = {
     Verdict.AS_EXPECTED: ("Pass", Tone.PASS),

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.tensor_types import Tensors
+from nnc_conformance.suites.answers import AccuracyRow
 from nnc_conformance.suites.layers import Run, distance, drift, rounded, run
-from nnc_conformance.suites.result import AccuracyRow
 
 Parameters = Literal["original", "reference", "decoded"]
 

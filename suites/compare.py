@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnc_conformance.storage.tensor_types import normalized
-from nnc_conformance.suites.result import DifferenceKind, DifferencePicture, TensorDifference
+from nnc_conformance.suites.differences import DifferenceKind, DifferencePicture, TensorDifference
 
 _UNSIGNED: Final[dict[int, np.dtype[Any]]] = {1: np.dtype("u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4"), 8: np.dtype("<u8")}
 

@@ -11,12 +11,14 @@ from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.storage.tensors import load_tensors
 from nnc_conformance.storage.vector import StoredFile, Vector
 from nnc_conformance.suites.accuracy import accuracy
+from nnc_conformance.suites.answers import AccuracyRow
 from nnc_conformance.suites.decoders import command
 from nnc_conformance.suites.decoders.base import DecoderSpec, Execution, Kind
 from nnc_conformance.suites.decoders.worker import Worker, WorkerError
 from nnc_conformance.suites.judge import Expectation, judge, missing_capabilities, not_executed, unsupported_message
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
-from nnc_conformance.suites.result import KEPT_BYTES, NO_LOG, AccuracyRow, CaseLog, CaseResult, ChoiceMade
+from nnc_conformance.suites.result import CaseResult, ChoiceMade
+from nnc_conformance.suites.run_document import KEPT_BYTES, NO_LOG, CaseLog
 from nnc_conformance.suites.task import Setup, Task
 
 FRUITLESS_STARTS: Final = 3

@@ -4,7 +4,8 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nnc_conformance.suites.result import CaseResult, RunDocument
+from nnc_conformance.suites.result import CaseResult
+from nnc_conformance.suites.run_document import RunDocument
 from nnc_conformance.suites.sandbox import Limits
 from nnc_conformance.suites.suite import DEFAULT_LEVELS
 

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage import canonical_json
 from nnc_conformance.storage.vector import Frozen, Sha256
-from nnc_conformance.suites.result import CaseLog, CaseResult, DecoderIdentity, SuiteIdentity
+from nnc_conformance.suites.result import CaseResult, DecoderIdentity, SuiteIdentity
+from nnc_conformance.suites.run_document import CaseLog
 from nnc_conformance.suites.sandbox import Limits
 
 JOURNAL_FILE: Final = "journal.jsonl"

@@ -12,8 +12,9 @@ from nnc_conformance.storage.vector import Vector
 from nnc_conformance.suites.compare import compare
 from nnc_conformance.suites.decoders.base import DecoderSpec, Ending, Execution, Kind
 from nnc_conformance.suites.decoders.faults import Fault
+from nnc_conformance.suites.differences import TensorDifference
 from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import MESSAGE_LENGTH, CaseResult, ChoiceMade, TensorDifference
+from nnc_conformance.suites.result import MESSAGE_LENGTH, CaseResult, ChoiceMade
 
 DIFFERENCES_KEPT: Final = 8
 

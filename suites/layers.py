@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.suites.result import Distance, LayerDrift
+from nnc_conformance.suites.answers import Distance, LayerDrift
 
 _DIGITS: Final = 6
 

@@ -6,8 +6,9 @@ from typing import Final
 
 from nnc_conformance.storage.suite_folder import StoredVector
 from nnc_conformance.suites.claims import RIGHT
+from nnc_conformance.suites.located import Located
 from nnc_conformance.suites.outcomes import OUTCOMES
-from nnc_conformance.suites.result import CaseResult, Located
+from nnc_conformance.suites.result import CaseResult
 
 LARGEST_STREAM: Final = 1 << 10
 """Longer streams are looked at only where no shorter one fails: they take long, and hold too much to tell its parts apart."""

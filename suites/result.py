@@ -1,30 +1,23 @@
-"""What a run found (``results.json``, the same bytes wherever it runs) and how it went (``run.json``)."""
+"""``results.json``: what a run found, the same bytes wherever it runs."""
 
-import base64
 import hashlib
-import zlib
 from collections import Counter
 from enum import IntEnum, StrEnum
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from nnc_conformance.reference.errors import Category, ModelError, NNCError
+from nnc_conformance.reference.errors import Category, NNCError
 from nnc_conformance.reference.syntax.rules import Policy, Provenance
-from nnc_conformance.storage import atomic, canonical_json
-from nnc_conformance.storage.tensors import read_regular
+from nnc_conformance.storage import canonical_json
 from nnc_conformance.storage.vector import Frozen, Level, Sha256, VectorId
+from nnc_conformance.suites.answers import AccuracyRow
 from nnc_conformance.suites.decoders.faults import Fault
+from nnc_conformance.suites.differences import TensorDifference
+from nnc_conformance.suites.located import Located
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
-from nnc_conformance.suites.sandbox import Limits
 
-RESULTS_FILE: Final = "results.json"
-RUN_FILE: Final = "run.json"
-RESULTS_BYTES: Final = 1 << 30
 MESSAGE_LENGTH: Final = 500
-KEPT_BYTES: Final = 1 << 14
-"""The output of a failing case is kept in ``run.json`` up to so many bytes, deflated, for `explain`."""
 
 
 class ResultsError(NNCError):
@@ -52,92 +45,6 @@ class Verdict(StrEnum):
     def exit_code(self) -> ExitCode:
         """The command's exit code."""
         return ExitCode[self.name]
-
-
-class DifferenceKind(StrEnum):
-    """How a decoded tensor departs from the expected one."""
-
-    MISSING = "missing"
-    EXTRA = "extra"
-    DTYPE = "dtype"
-    SHAPE = "shape"
-    VALUE = "value"
-
-
-class DifferencePicture(Frozen):
-    """Where in a tensor, and how far, elements differ.
-
-    ``grid`` lies over the tensor as a matrix (dim 0 by the product of the others; a vector as one row): a digit for each cell, 0 where
-    none of its elements differs, else how many of them do in ninths, rounded up. ``distances[b]`` counts the differing elements that
-    are b bits apart, which is from 2^(b-1) to 2^b - 1 units in the last place; ``without_distance`` those that are NaN in either.
-    """
-
-    grid: tuple[str, ...]
-    distances: tuple[int, ...]
-    without_distance: int = Field(ge=0)
-
-
-class TensorDifference(Frozen):
-    """One tensor that differs.
-
-    For ``dtype``, ``shape``, ``missing`` and ``extra``, ``expected`` and ``actual`` hold type and shape. For ``value``: ``index`` is
-    the first differing element's (in C order), ``expected`` and ``actual`` its values with their bits, ``count`` how many of
-    ``elements`` differ, ``max_ulp`` the largest distance in units in the last place among those that are no NaN (None where all are).
-    """
-
-    tensor: str
-    kind: DifferenceKind
-    index: tuple[int, ...] | None = None
-    expected: str | None = None
-    actual: str | None = None
-    count: int = Field(default=0, ge=0)
-    elements: int = Field(default=0, ge=0)
-    max_ulp: int | None = None
-    picture: DifferencePicture | None = Field(default=None, description="of a difference in values")
-
-
-class Distance(Frozen):
-    """How far one set of values is from another: largest and mean absolute difference, norm of the difference over the other's norm,
-    and the cosine of both as vectors. Rounded to 6 significant digits; None where a figure is not finite.
-    """
-
-    max_error: float | None
-    mean_error: float | None
-    relative_error: float | None
-    cosine: float | None
-
-
-class LayerDrift(Frozen):
-    """How far the output of one node of the main graph is from another run's: the output's name, the node's operator, the distance."""
-
-    output: str
-    operator: str
-    distance: Distance
-
-
-class AccuracyRow(Frozen):
-    """What a network answers on held data with one set of parameters.
-
-    ``parameters``: ``original`` (before coding), ``reference`` (the reference decoder's) or ``decoded`` (the decoder's under test);
-    ``top1``: part of the samples with the right label; ``agreement``: part with the original's answer; ``max_error`` and
-    ``mean_error``: largest and mean absolute distance of the outputs to the original's. Rounded to 6 significant digits; None where
-    the outputs are not finite.
-    """
-
-    network: str
-    parameters: Literal["original", "reference", "decoded"]
-    samples: int = Field(ge=1)
-    top1: float
-    agreement: float
-    max_error: float | None
-    mean_error: float | None
-    relative_error: float | None = Field(default=None, description="of the outputs, to the original's")
-    cosine: float | None = Field(default=None, description="of the outputs, to the original's")
-    to_reference: Distance | None = Field(default=None, description="of decoded parameters: the outputs' distance to the reference's")
-    layers: tuple[LayerDrift, ...] = Field(default=(), description="of reference and decoded: each node's distance to the original's")
-    first_drift: str | None = Field(
-        default=None, description="of decoded parameters: the first node's output that is not the reference's; None where all are"
-    )
 
 
 class ChoiceMade(Frozen):
@@ -236,40 +143,6 @@ def close(planned: tuple[str, ...], cases: tuple[CaseResult, ...]) -> Closing:
     )
 
 
-class Suspect(Frozen):
-    """A syntax element in which a decoder's fault may lie.
-
-    ``what`` of it the failing vectors share: ``met``, or a class or bound of its values; ``score`` how well that fits, 1 where exactly the
-    failing vectors have it (rounded); ``failing`` and ``passing`` vectors have it.
-    """
-
-    element: str
-    clause: str
-    what: str
-    score: float = Field(ge=0, le=1)
-    failing: int = Field(ge=0)
-    passing: int = Field(ge=0)
-
-    def __str__(self) -> str:
-        return f"{self.element} (clause {self.clause}{'' if self.what == 'met' else f'; {self.what}'})"
-
-
-class Located(Frozen):
-    """Where a decoder's fault most likely lies: elements, the likeliest first."""
-
-    decoder: str
-    suspects: tuple[Suspect, ...] = Field(min_length=1)
-    together: bool = Field(default=False, description="the first two fit where they meet, and neither alone")
-
-    @property
-    def named(self) -> tuple[Suspect, ...]:
-        """The suspects that fit as well as the first."""
-        return self.suspects[:2] if self.together else tuple(one for one in self.suspects if one.score == self.suspects[0].score)
-
-    def __str__(self) -> str:
-        return f"The fault is most likely in {(' with ' if self.together else ' or ').join(map(str, self.named))}."
-
-
 class Results(Frozen):
     """``results.json``: cases sorted by decoder and vector; ``closing`` is None where the run did not end."""
 
@@ -317,107 +190,3 @@ class Results(Frozen):
         if self.closing is not None and any(OUTCOMES[case.outcome].fails for case in self.cases):
             return Verdict.FAILED
         return Verdict.INCOMPLETE if self.incomplete_because() else Verdict.AS_EXPECTED
-
-
-class CaseLog(Frozen):
-    """How one case went: seconds of wall and CPU time, the process tree's peak resident bytes, what the decoder said.
-
-    ``detail`` is the decoder's own message, ``stderr`` the end of its standard error, ``left_behind`` how many processes it left,
-    ``output`` the tensors that a failing case gave, where they are small: see `kept_output`.
-    """
-
-    seconds: float
-    cpu_seconds: float
-    peak_bytes: int
-    detail: str = ""
-    stderr: str = ""
-    left_behind: int = 0
-    output: str = ""
-
-    @property
-    def kept_output(self) -> bytes | None:
-        """The tensors of a failing case as a ``.safetensors`` file; None where none are kept. Raises `ResultsError`."""
-        if not self.output:
-            return None
-        try:
-            return zlib.decompressobj().decompress(base64.b64decode(self.output), KEPT_BYTES)
-        except (ValueError, zlib.error) as error:
-            raise ResultsError(f"the output that is kept of a case cannot be read: {error}") from None
-
-    def keeping(self, output: bytes) -> "CaseLog":
-        """This log with the tensors of a failing case (a ``.safetensors`` file), unless they take more than `KEPT_BYTES`."""
-        if len(output) > KEPT_BYTES:
-            return self
-        return self.model_copy(update={"output": base64.b64encode(zlib.compress(output, 9)).decode()})
-
-
-NO_LOG: Final = CaseLog(seconds=0.0, cpu_seconds=0.0, peak_bytes=0)
-"""The log of a case whose decoder was not started."""
-
-
-class DecoderRun(Frozen):
-    """How a decoder was run: its name, and the ``--decoder`` argument and command as given."""
-
-    name: str
-    argument: str
-    command: str
-
-
-class RunDocument(Frozen):
-    """``run.json``: all that may differ from run to run."""
-
-    format: Literal["nnc-run/1"] = "nnc-run/1"
-    results_sha256: Sha256
-    suite: str
-    decoders: tuple[DecoderRun, ...]
-    started: str
-    finished: str
-    host: str
-    platform: str
-    python: str
-    versions: dict[str, str]
-    jobs: int
-    scheduler: str = ""
-    limits: Limits
-    network: str = Field(description='"none" where the decoders had no network, else why they had')
-    processes: str = Field(default="", description="what holds a decoder's processes together, so that none outlives the run")
-    logs: dict[str, CaseLog]
-    reproduce: dict[str, str] = Field(default_factory=dict, description="for each failing case the command that runs it alone")
-
-
-def results_text(results: Results) -> str:
-    """Returns the canonical text of ``results.json``."""
-    value: Any = results.model_dump(mode="json")
-    return canonical_json.dumps(value)
-
-
-def write_results(folder: Path, results: Results) -> str:
-    """Writes ``results.json`` whole or not at all; returns its SHA-256. Raises `OSError`."""
-    text = results_text(results)
-    atomic.write_text(folder / RESULTS_FILE, text)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def load_results(path: Path) -> Results:
-    """Reads a ``results.json``, or the one in a folder; raises `ResultsError` for what is no results file or contradicts itself."""
-    path = path / RESULTS_FILE if path.is_dir() else path
-    try:
-        return Results.model_validate_json(read_regular(path, max_bytes=RESULTS_BYTES))
-    except (ModelError, ValidationError) as error:
-        raise ResultsError(f"{path}: {_first_line(error)}") from None
-
-
-def load_run(path: Path) -> RunDocument:
-    """Reads a ``run.json``, or the one in a folder; raises `ResultsError`."""
-    path = path / RUN_FILE if path.is_dir() else path
-    try:
-        return RunDocument.model_validate_json(read_regular(path, max_bytes=RESULTS_BYTES))
-    except (ModelError, ValidationError) as error:
-        raise ResultsError(f"{path}: {_first_line(error)}") from None
-
-
-def _first_line(error: ModelError | ValidationError) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
-    return str(error)

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from nnc_conformance.storage import atomic, canonical_json
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, SuiteError, built_in_root
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.decoders.base import DecoderSpec
@@ -24,20 +23,9 @@ from nnc_conformance.suites.judge import not_executed
 from nnc_conformance.suites.locate import located
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.pool import Pool
-from nnc_conformance.suites.result import (
-    NO_LOG,
-    RESULTS_FILE,
-    RUN_FILE,
-    CaseResult,
-    DecoderIdentity,
-    DecoderRun,
-    Results,
-    RunDocument,
-    SuiteIdentity,
-    case_id,
-    close,
-    write_results,
-)
+from nnc_conformance.suites.result import CaseResult, DecoderIdentity, Results, SuiteIdentity, case_id, close
+from nnc_conformance.suites.result_files import RESULTS_FILE, RUN_FILE, write_results, write_run
+from nnc_conformance.suites.run_document import NO_LOG, DecoderRun, RunDocument
 from nnc_conformance.suites.sandbox import Limits
 from nnc_conformance.suites.suite import Filter
 from nnc_conformance.suites.task import Setup, Task
@@ -250,8 +238,7 @@ class _Run:
             update = {"located": located(results.cases, vectors), "closing": close(results.planned, results.cases)}
             results = results.model_copy(update=update)
         digest = write_results(self.output, results)
-        value: Any = self._document(digest, entries).model_dump(mode="json")
-        atomic.write_text(self.output / RUN_FILE, canonical_json.dumps(value))
+        write_run(self.output, self._document(digest, entries))
         return results
 
     def _document(self, results_sha256: str, entries: dict[str, Entry]) -> RunDocument:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
-from nnc_conformance.suites.result import Located, Suspect
+from nnc_conformance.suites.located import Located, Suspect
 from nnc_conformance.suites.spectrum import LPS_RANGE_TABLE, Extent, Spectrum
 
 Flags = npt.NDArray[np.bool_]

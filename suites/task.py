@@ -4,7 +4,8 @@ from typing import Literal
 
 from nnc_conformance.storage.vector import Frozen, Level, Sha256, VectorId
 from nnc_conformance.suites.decoders.base import DecoderSpec
-from nnc_conformance.suites.result import CaseLog, CaseResult
+from nnc_conformance.suites.result import CaseResult
+from nnc_conformance.suites.run_document import CaseLog
 from nnc_conformance.suites.sandbox import Limits
 
 

@@ -3,17 +3,10 @@
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.reference.syntax.rules import Policy, Provenance
 from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.answers import AccuracyRow
+from nnc_conformance.suites.differences import TensorDifference
 from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import (
-    AccuracyRow,
-    CaseResult,
-    ChoiceMade,
-    DecoderIdentity,
-    Results,
-    SuiteIdentity,
-    TensorDifference,
-    close,
-)
+from nnc_conformance.suites.result import CaseResult, ChoiceMade, DecoderIdentity, Results, SuiteIdentity, close
 
 HOSTILE = (
     "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\x1b[31m\x00\ufffe\u202e|`@all` {{7*7}} \"'&amp;"

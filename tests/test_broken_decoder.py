@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nnc_conformance.suites.result import load_results
+from nnc_conformance.suites.result_files import load_results
 
 BROKEN = Path(__file__).with_name("broken_decoder.py")
 

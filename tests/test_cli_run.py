@@ -19,7 +19,7 @@ from nnc_conformance.reference.syntax.rules import Policy, Provenance
 from nnc_conformance.storage.suite_folder import stored_file, write_manifest, write_vector
 from nnc_conformance.storage.vector import Level, NegativeSpec, Vector
 from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import results_text
+from nnc_conformance.suites.result_files import results_text
 
 STREAMS = ("01-both-methods", "01-mps-dens0-dq0", "01-mps-qp-min")
 HEAVY = {"numpy", "onnx", "onnxruntime", "numba", "jinja2"}

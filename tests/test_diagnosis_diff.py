@@ -8,7 +8,8 @@ from report_documents import case, document
 
 from nnc_conformance.cli import main
 from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import Results, write_results
+from nnc_conformance.suites.result import Results
+from nnc_conformance.suites.result_files import write_results
 
 OLD = document(
     case("same"), case("breaks"), case("mended", outcome=Outcome.CRASH), case("gone"), case("shaky", outcome=Outcome.NONDETERMINISTIC)

@@ -29,7 +29,9 @@ from nnc_conformance.suites.diagnosis.trying import Memory, Probe, simulated
 from nnc_conformance.suites.execute import expectation_of
 from nnc_conformance.suites.mutation.cases import DECODER, Case
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
-from nnc_conformance.suites.result import CaseLog, CaseResult, Results, ResultsError, SuiteIdentity, close, write_results
+from nnc_conformance.suites.result import CaseResult, Results, ResultsError, SuiteIdentity, close
+from nnc_conformance.suites.result_files import write_results
+from nnc_conformance.suites.run_document import CaseLog
 from nnc_conformance.suites.runner import identity
 
 MOST_BYTES = 230

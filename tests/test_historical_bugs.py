@@ -16,7 +16,8 @@ from nnc_conformance.reports.summary import build_report
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, built_in_root, load_suite
 from nnc_conformance.storage.vector import Level, Vector
 from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import Results, load_results
+from nnc_conformance.suites.result import Results
+from nnc_conformance.suites.result_files import load_results
 from nnc_conformance.suites.runner import RunOptions, run
 
 HERE = Path(__file__).parent / "historical_bugs"

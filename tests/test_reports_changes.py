@@ -19,8 +19,10 @@ from nnc_conformance.reports.results import Loaded, loaded
 from nnc_conformance.reports.schema import results_schema
 from nnc_conformance.reports.summary import build_report
 from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.differences import DifferencePicture
 from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import DifferencePicture, ResultsError, results_text
+from nnc_conformance.suites.result import ResultsError
+from nnc_conformance.suites.result_files import results_text
 
 SCHEMA = Path(__file__).parents[1] / "docs" / "results.schema.json"
 EARLIER = document(

@@ -8,7 +8,8 @@ from report_documents import case, document, every_outcome
 from nnc_conformance.reports.results import load
 from nnc_conformance.reports.summary import build_report
 from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import ResultsError, Verdict, results_text
+from nnc_conformance.suites.result import ResultsError, Verdict
+from nnc_conformance.suites.result_files import results_text
 
 
 def write(tmp_path, text):

@@ -9,7 +9,8 @@ from nnc_conformance.reports.summary import build_report, clause_title
 from nnc_conformance.reports.tally import Standing, Tally, standing
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import DecoderRun, ResultsError, RunDocument, Verdict
+from nnc_conformance.suites.result import ResultsError, Verdict
+from nnc_conformance.suites.run_document import DecoderRun, RunDocument
 
 
 def report_of(*cases, **more):

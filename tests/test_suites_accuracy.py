@@ -16,7 +16,8 @@ from nnc_conformance.suites.accuracy import accuracy
 from nnc_conformance.suites.decoders.load import load_decoders
 from nnc_conformance.suites.layers import distance
 from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import CaseResult, load_results
+from nnc_conformance.suites.result import CaseResult
+from nnc_conformance.suites.result_files import load_results
 from nnc_conformance.suites.runner import RunOptions, run
 from nnc_conformance.suites.suite import parse_filter, select
 

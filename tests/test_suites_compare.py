@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnc_conformance.suites.compare import compare, max_ulp
-from nnc_conformance.suites.result import DifferenceKind
+from nnc_conformance.suites.differences import DifferenceKind
 
 
 def f32(*bits: int) -> np.ndarray:

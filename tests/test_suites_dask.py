@@ -15,7 +15,7 @@ from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites import dask_pool
 from nnc_conformance.suites.dask_pool import SchedulerError
 from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import load_run
+from nnc_conformance.suites.result_files import load_run
 from nnc_conformance.suites.runner import Progress, RunOptions, run
 from nnc_conformance.suites.suite import select
 

@@ -11,7 +11,8 @@ from hostile import support
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.decoders.faults import Fault
 from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import CaseResult, load_run
+from nnc_conformance.suites.result import CaseResult
+from nnc_conformance.suites.result_files import load_run
 from nnc_conformance.suites.runner import RunOptions, run
 from nnc_conformance.suites.sandbox import Limits
 from nnc_conformance.suites.suite import parse_filter, select

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from hostile import support
 
-from nnc_conformance.suites.result import load_run
+from nnc_conformance.suites.result_files import load_run
 
 SECONDS = 30
 DAEMONS = 3

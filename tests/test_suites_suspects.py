@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from nnc_conformance.suites.result import Located
+from nnc_conformance.suites.located import Located
 from nnc_conformance.suites.spectrum import Extent, spectrum_of
 from nnc_conformance.suites.suspects import locate
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nnc_conformance.suites.result import load_results
+from nnc_conformance.suites.result_files import load_results
 
 ROOT = Path(__file__).parents[1]
 

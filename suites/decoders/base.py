@@ -14,7 +14,7 @@ from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.storage.tensors import load_tensors, read_regular
 from nnc_conformance.storage.vector import Frozen
 from nnc_conformance.suites.decoders.faults import Fault
-from nnc_conformance.suites.result import NO_LOG, CaseLog
+from nnc_conformance.suites.run_document import NO_LOG, CaseLog
 from nnc_conformance.suites.sandbox import Child
 
 STREAM_NAME: Final = "stream.nnr"

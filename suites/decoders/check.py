@@ -18,7 +18,8 @@ from nnc_conformance.suites.decoders.stopping import stop_fault
 from nnc_conformance.suites.invocation import Invocation
 from nnc_conformance.suites.outcomes import Outcome
 from nnc_conformance.suites.pool import Pool
-from nnc_conformance.suites.result import NO_LOG, CaseLog, CaseResult
+from nnc_conformance.suites.result import CaseResult
+from nnc_conformance.suites.run_document import NO_LOG, CaseLog
 from nnc_conformance.suites.runner import lost, plan
 from nnc_conformance.suites.sandbox import Limits
 from nnc_conformance.suites.task import Setup

@@ -18,7 +18,7 @@ from nnc_conformance.suites.decoders.base import (
     refusal,
 )
 from nnc_conformance.suites.decoders.faults import Fault
-from nnc_conformance.suites.result import NO_LOG, CaseLog
+from nnc_conformance.suites.run_document import NO_LOG, CaseLog
 from nnc_conformance.suites.sandbox import BreachError, Child, Limits
 
 START_SECONDS: Final = 120.0

@@ -17,7 +17,8 @@ from nnc_conformance.suites.diagnosis.ranking import Ranked, Ranking, candidates
 from nnc_conformance.suites.diagnosis.trying import Memory
 from nnc_conformance.suites.execute import expectation_of
 from nnc_conformance.suites.locate import located
-from nnc_conformance.suites.result import CaseResult, Located
+from nnc_conformance.suites.located import Located
+from nnc_conformance.suites.result import CaseResult
 
 SHOWN: Final = 3
 """So many causes and elements are named."""

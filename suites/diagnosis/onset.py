@@ -24,8 +24,9 @@ from nnc_conformance.reference.syntax.walker import Element
 from nnc_conformance.reference.tracer import TraceLine, trace
 from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.suites.compare import compare_tensor
+from nnc_conformance.suites.differences import DifferenceKind, TensorDifference
 from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import CaseResult, DifferenceKind, TensorDifference
+from nnc_conformance.suites.result import CaseResult
 
 AROUND: Final = 2
 """Symbols before and after the first wrong one whose bins are shown."""

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from nnc_conformance.suites.differences import TensorDifference
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
-from nnc_conformance.suites.result import CaseResult, TensorDifference
+from nnc_conformance.suites.result import CaseResult
 
 DIGITS: Final = 16
 """Hex digits of an output's SHA-256 that are kept."""

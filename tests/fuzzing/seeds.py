@@ -21,7 +21,7 @@ from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.sealed import canonical_text, seal
 from nnc_conformance.storage.signing import Purpose
 from nnc_conformance.storage.suite_folder import built_in_root
-from nnc_conformance.suites.result import results_text
+from nnc_conformance.suites.result_files import results_text
 
 MOST_STREAM = 512
 """Bytes of a stream to begin with."""
