@@ -11,7 +11,7 @@ from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.tracer import TraceLine, trace
 from nnc_conformance.reports.html import environment, resource, style_digest
-from nnc_conformance.reports.trace_plot import HEIGHT, WIDTH, CodewordPlot, plot_of
+from nnc_conformance.reports.trace_plot import BIN_PITCH, HEIGHT, MOST_BINS, WIDTH, CodewordPlot, plot_of
 
 TEMPLATE: Final = "trace.html.jinja"
 BYTES_SHOWN: Final = 1 << 14
@@ -85,11 +85,8 @@ def render_trace(page: TracePage) -> str:
         f"default-src 'none'; style-src '{style_digest(style)}'; script-src '{style_digest(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    return (
-        environment()
-        .get_template(TEMPLATE)
-        .render(page=page, style=Markup(style), script=Markup(script), policy=policy, plot_width=WIDTH, plot_height=HEIGHT)
-    )
+    drawing = {"plot_width": WIDTH, "plot_height": HEIGHT, "most_bins": MOST_BINS, "bin_pitch": BIN_PITCH}
+    return environment().get_template(TEMPLATE).render(page=page, style=Markup(style), script=Markup(script), policy=policy, **drawing)
 
 
 def _by_unit(lines: Iterable[TraceLine]) -> Sequence[TraceLine]:

@@ -9,6 +9,9 @@ from nnc_conformance.reference.tracer import BinState, TraceLine
 
 WIDTH: Final = 720
 HEIGHT: Final = 180
+BIN_PITCH: Final = 3
+MOST_BINS: Final = 300
+"""Of more bins the interval is drawn this many units a bin, and scrolled; of fewer it takes the width there is."""
 LARGEST_RANGE: Final = 512
 """IvlCurrRange and IvlOffset are below it."""
 LARGEST_STATE: Final = 1 << 12

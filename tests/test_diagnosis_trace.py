@@ -66,7 +66,7 @@ def test_the_coder_is_drawn_bin_by_bin() -> None:
 def test_the_page_is_one_file_and_escapes_what_it_is_given() -> None:
     page = render_trace(build_trace("</script><img src=http://evil.example/x>\x1b", STREAM))
     rows = Rows(page)
-    assert rows.addresses == ["#elements"]
+    assert rows.addresses == ["data:,", "#elements"]
     assert rows.scripts == 1
     script = re.search(r"<script>(.*)</script>", page, re.DOTALL)[1]
     assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in page.split("<title>")[0]

@@ -1,98 +1,215 @@
 "use strict";
 (() => {
-  const bytes = [...document.querySelectorAll("#hex .b")];
+  const NAMED = 4; // so many elements of a byte are named below the panes
+  const DIGITS = 16; // of so many bytes of an element the bits are written there
+  const hex = document.getElementById("hex");
+  const lines = [...hex.children];
+  const bytes = [...hex.querySelectorAll(".b")];
+  const places = new Map(bytes.map((byte, at) => [byte, at]));
   const rows = [...document.querySelectorAll(".e")];
-  const bits = document.getElementById("bits");
-  const range = (row) => [Number(row.dataset.first), Number(row.dataset.last)];
+  const ranges = new Map(rows.map((row) => [row, [Number(row.dataset.first), Number(row.dataset.last)]]));
+  const order = new Map(rows.map((row, at) => [row, at]));
+  const status = document.getElementById("mark");
   let marked = [];
   let kept = null;
 
-  const clear = () => {
-    for (const node of marked) node.classList.remove("on");
-    marked = [];
-    bits.replaceChildren();
+  const set = (node, name) => {
+    node.classList.add(name);
+    if (name === "on") node.ariaSelected = "true";
+    marked.push(node);
   };
 
-  const digits = (at) => parseInt(bytes[at].textContent, 16).toString(2).padStart(8, "0");
+  const clear = () => {
+    for (const node of marked) {
+      node.classList.remove("on", "of");
+      node.ariaSelected = null;
+    }
+    marked = [];
+    status.textContent = "Nothing is marked.";
+  };
 
-  const mark = (row) => {
+  const part = (name, text) => {
+    const node = document.createElement(name ? "span" : "b");
+    if (name) node.className = name;
+    node.textContent = text;
+    return node;
+  };
+
+  const told = (row, selector) => row.querySelector(selector).textContent;
+  const named = (row) => [part("", told(row, ".e-name")), ` = ${told(row, ".e-value")}`];
+  const bits = (at) => parseInt(bytes[at].textContent, 16).toString(2).padStart(8, "0");
+
+  // The bytes of a row: none where it has no bit of its own, or where its bytes are not shown.
+  const bytesOf = (row) => {
+    const [first, last] = ranges.get(row);
+    return last < first ? [] : bytes.slice(first >> 3, (last >> 3) + 1);
+  };
+
+  const markRow = (row) => {
     clear();
-    const [first, last] = range(row);
-    row.classList.add("on");
-    marked.push(row);
-    const from = first >> 3;
-    const to = Math.min(Math.max(last, first) >> 3, bytes.length - 1);
-    if (last < first || from >= bytes.length) {
-      bits.textContent = `bit ${first}: no bit of its own`;
+    set(row, "on");
+    const [first, last] = ranges.get(row);
+    const own = bytesOf(row);
+    for (const byte of own) set(byte, "on");
+    status.replaceChildren(...named(row));
+    if (last < first) {
+      status.append(`; at bit ${first}, no bit of its own`);
       return;
     }
-    for (let at = from; at <= to; at++) {
-      bytes[at].classList.add("on");
-      marked.push(bytes[at]);
+    status.append(first === last ? `; bit ${first}` : `; bits ${first} to ${last}`);
+    if (!own.length) {
+      status.append(", not among the bytes shown");
+      return;
     }
-    const most = Math.min(to, from + 15);
-    let text = "";
-    for (let at = from; at <= most; at++) text += digits(at);
-    const own = document.createElement("b");
-    own.textContent = text.slice(first - 8 * from, last + 1 - 8 * from);
-    const after = text.slice(last + 1 - 8 * from);
-    bits.append(`bits ${first} to ${last}: `, text.slice(0, first - 8 * from), own, after, most < to ? "…" : "");
+    const from = first >> 3;
+    const text = own.slice(0, DIGITS).map((_, step) => bits(from + step)).join("");
+    const [start, end] = [first - 8 * from, last + 1 - 8 * from];
+    status.append(": ", text.slice(0, start), part("own", text.slice(start, end)), text.slice(end), own.length > DIGITS ? "…" : "");
   };
 
-  const markByte = (at) => {
-    const here = rows.filter((row) => {
-      const [first, last] = range(row);
+  const rowsOf = (at) =>
+    rows.filter((row) => {
+      const [first, last] = ranges.get(row);
       return first <= last && first >> 3 <= at && at <= last >> 3;
     });
-    if (!here.length) return;
-    mark(here[0]);
+
+  const markByte = (byte) => {
+    clear();
+    const at = places.get(byte);
+    const here = rowsOf(at);
     for (const row of here) {
-      row.classList.add("on");
-      marked.push(row);
+      set(row, "on");
+      for (const other of bytesOf(row)) if (other !== byte) set(other, "of");
     }
-    if (here[0].offsetParent) here[0].scrollIntoView({ block: "nearest" });
+    set(byte, "on");
+    status.replaceChildren(`byte ${at}, ${bits(at)}: `);
+    here.slice(0, NAMED).forEach((row, number) => status.append(number ? ", " : "", ...named(row)));
+    if (here.length > NAMED) status.append(`, and ${here.length - NAMED} more`);
+    if (!here.length) status.append("no element shown");
+    const seen = here.find(open);
+    if (seen) reveal(seen);
   };
 
-  const shown = () => rows.filter((row) => row.offsetParent !== null);
+  const open = (row) => !row.closest("details:not([open])");
 
+  // Scrolls the pane of a node, and never the page, from which the pointer would slip.
+  const reveal = (node) => {
+    const pane = node.closest(".pane");
+    const [own, around] = [node.getBoundingClientRect(), pane.getBoundingClientRect()];
+    if (own.top < around.top) pane.scrollTop += own.top - around.top;
+    else if (own.bottom > around.bottom) pane.scrollTop += own.bottom - around.bottom;
+  };
+
+  const mark = (node) => {
+    if (!ranges.has(node)) {
+      markByte(node);
+      return;
+    }
+    markRow(node);
+    const [first] = bytesOf(node);
+    if (first) reveal(first);
+  };
+
+  // The one element, and the one byte, that Tab leads to.
+  const stops = { row: rows[0], byte: bytes[0] };
+  const go = (node) => {
+    const kind = ranges.has(node) ? "row" : "byte";
+    stops[kind].tabIndex = -1;
+    stops[kind] = node;
+    node.tabIndex = 0;
+    node.focus();
+  };
+
+  const toFirstRow = (byte) => {
+    const [row] = rowsOf(places.get(byte));
+    if (!row) return;
+    for (let around = row.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
+    go(row);
+  };
+
+  const chosen = (node) => {
+    if (!ranges.has(node)) {
+      toFirstRow(node);
+      return;
+    }
+    kept = kept === node ? null : node;
+    mark(node);
+  };
+
+  const across = () => {
+    const wrap = bytes.findIndex((byte) => byte.offsetTop !== bytes[0].offsetTop);
+    return wrap < 0 ? bytes.length : wrap;
+  };
+
+  const visible = (from, step) => {
+    let at = from;
+    while (rows[at] && !open(rows[at])) at += step;
+    return rows[at];
+  };
+
+  const next = (node, key) => {
+    if (ranges.has(node)) {
+      const at = order.get(node);
+      const ways = { ArrowDown: [at + 1, 1], ArrowUp: [at - 1, -1], Home: [0, 1], End: [rows.length - 1, -1] };
+      return ways[key] && visible(...ways[key]);
+    }
+    const at = places.get(node);
+    const ways = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across(), ArrowUp: -across(), Home: -at, End: bytes.length - 1 - at };
+    return key in ways ? bytes[at + ways[key]] : undefined;
+  };
+
+  const target = (event) => event.target.closest(".e, .b");
+
+  // Where the pointer is: what scrolls below it while it rests is not pointed at.
+  let place = "";
+  const placeOf = (event) => `${event.screenX} ${event.screenY}`;
+  document.addEventListener("pointermove", (event) => {
+    place = placeOf(event);
+  });
   document.addEventListener("pointerover", (event) => {
-    if (kept) return;
-    const row = event.target.closest(".e");
-    const byte = event.target.closest("#hex .b");
-    if (row) mark(row);
-    else if (byte) markByte(Number(byte.dataset.at));
+    const node = target(event);
+    if (node && !kept && placeOf(event) !== place) mark(node);
   });
   document.addEventListener("focusin", (event) => {
-    const row = event.target.closest(".e");
-    if (!row) return;
-    mark(row);
-    const [first] = range(row);
-    const byte = bytes[first >> 3];
-    if (byte) byte.scrollIntoView({ block: "nearest" });
+    const node = target(event);
+    if (!node) return;
+    if (kept !== node) kept = null;
+    mark(node);
   });
   document.addEventListener("click", (event) => {
-    const row = event.target.closest(".e");
-    if (!row) return;
-    kept = kept === row ? null : row;
-    row.focus();
+    const node = target(event);
+    if (!node) return;
+    go(node);
+    chosen(node);
   });
   document.addEventListener("keydown", (event) => {
-    const row = event.target.closest(".e");
     if (event.key === "Escape") {
       kept = null;
       clear();
       return;
     }
-    if (!row) return;
-    const all = shown();
-    const at = all.indexOf(row);
-    const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
-    if (event.key === "Enter") kept = kept === row ? null : row;
-    if (next === undefined || !all[next]) return;
+    const node = target(event);
+    if (!node || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "Enter") {
+      chosen(node);
+      return;
+    }
+    const found = next(node, event.key);
+    if (!found) return;
     event.preventDefault();
-    row.tabIndex = -1;
-    all[next].tabIndex = 0;
-    all[next].focus();
+    go(found);
   });
-  if (rows.length) rows[0].tabIndex = 0;
+
+  hex.role = "grid";
+  for (const line of lines) {
+    line.role = "row";
+    line.firstElementChild.role = "rowheader";
+  }
+  for (const byte of bytes) {
+    byte.role = "gridcell";
+    byte.tabIndex = -1;
+  }
+  for (const list of document.querySelectorAll(".list")) list.role = "listbox";
+  for (const row of rows) row.role = "option";
+  for (const node of [rows[0], bytes[0]]) if (node) node.tabIndex = 0;
 })();

@@ -1,13 +1,9 @@
 """The pages in a real Chromium: fast, silent, usable by keyboard, nothing serious for axe, no wider than the window."""
 
-import json
-import os
-import subprocess
-from pathlib import Path
-
 import numpy as np
 import pytest
 from certificate_bodies import body_of
+from node_pages import told_by
 from report_documents import ACCURACY, case, document, every_outcome
 
 from nnc_conformance.reports.certification.certificate import Certificate
@@ -44,8 +40,6 @@ def many_cases(count: int):
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict:
     folder = tmp_path_factory.mktemp("pages")
-    shots = Path(os.environ.get("NNC_SCREENSHOTS", folder / "shots"))
-    shots.mkdir(parents=True, exist_ok=True)
     earlier = loaded("earlier", document(case("case-fail"), case("case-pass", outcome=Outcome.CRASH), case("gone"), case("disputed")))
     sealed = seal(body_of(), Purpose.CERTIFICATE, None)
     pages = {
@@ -54,12 +48,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict:
         "every": render_html(build_report([loaded("results.json", document(*every_outcome("alpha"), *every_outcome("beta")))], earlier)),
         "certificate": render_certificate(Certificate(body=sealed.body, seal=sealed.seal)),
     }
-    for name, text in pages.items():
-        (folder / f"{name}.html").write_text(text)
-    command = ["node", Path(__file__).with_name("check.mjs"), shots, *(folder / f"{name}.html" for name in pages)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return told_by("check.mjs", pages, folder, seconds=110)
 
 
 @pytest.mark.parametrize("name", PAGES)
