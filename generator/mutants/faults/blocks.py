@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from nnc_conformance.generator.mutants.fault import NamedFault
+from nnc_conformance.generator.mutants.fault import Edit, NamedFault
 from nnc_conformance.generator.mutants.faults.common import UNCHECKED
-from nnc_conformance.generator.mutants.patch import Edit
 
 _PARTS = "(*(Part(name, rows, None, False) for kind in (LS, BI, BN) for name in groups.get(kind, ())), *weights)"
 _WEIGHT_FIRST = "(*weights, *(Part(name, rows, None, False) for kind in (LS, BI, BN) for name in groups.get(kind, ())))"

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from nnc_conformance.generator.mutants.fault import NamedFault
-from nnc_conformance.generator.mutants.patch import Edit
+from nnc_conformance.generator.mutants.fault import Edit, NamedFault
 
 _LOOKED_UP = "numbers = tensor.indexes if part.codebook is None else codebook_values(tensor.indexes, part.codebook)"
 _LEFT = 'w.ue("codebook_delta_left", egk, j)'
