@@ -1,6 +1,6 @@
 """What the reference decoder met in a stream: the elements, and what follows from them for a vector's description."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,10 +16,11 @@ from nnc_conformance.reference.payload import DataUnitDecoder
 from nnc_conformance.reference.syntax.bitstream import read_units
 from nnc_conformance.reference.syntax.context import Unit
 from nnc_conformance.reference.syntax.elements import ELEMENTS
+from nnc_conformance.reference.syntax.recorder import data_units
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.reference.syntax.structures.data_unit import DC, NNR_PT_BLOCK, NNR_PT_FLOAT, NNR_PT_INT, NNR_PT_RAW_FLOAT
 from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_PRUN, NNR_TPL_REFLIST, NNR_TPL_TEF
-from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_NDU, NNR_QNT
+from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_QNT
 from nnc_conformance.reference.syntax.walker import Element
 
 Met = Mapping[str, list[Any]]
@@ -154,14 +155,6 @@ def met_in(stream: bytes, *, lenient: bool = False) -> Facts:
     except StreamError as error:
         facts.error = error
     return facts
-
-
-def data_units(unit: Unit) -> Iterator[Unit]:
-    """The complete data units of a unit: itself, or what an aggregate holds."""
-    for inner in unit.units:
-        yield from data_units(inner)
-    if unit.unit_type == NNR_NDU and unit.complete:
-        yield unit
 
 
 def elements_in(trace: BinTrace) -> set[str]:

@@ -7,7 +7,7 @@ entry points, the codeword) is derived.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -26,7 +26,13 @@ from nnc_conformance.reference.syntax.structures.parameter_sets import NNR_QSU
 from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_MPS, NNR_NDU, NNR_QNT, NNR_STR, NNR_TPL
 from nnc_conformance.reference.syntax.walker import Values
 
-MAP_FLAGS = ("sparsification", "pruning", "unification", "decomposition")
+MAP_COUNTS: Final = {
+    "sparsification": "spm_count_thresholds",
+    "pruning": "ppm_count_pruning_ratios",
+    "unification": "upm_count_thresholds",
+    "decomposition": "dpm_count_thresholds",
+}
+"""Of each kind of performance map, the element that counts its entries."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ def model_parameter_set(
     maps: Mapping[str, Values] | None = None,
     **common: int,
 ) -> Values:
-    """An NNR_MPS; ``maps``: a performance map's values by its kind (`MAP_FLAGS`); ``method_flags`` None: NNR_QSU where there is a qp."""
+    """An NNR_MPS; ``maps``: a performance map's values by its kind (`MAP_COUNTS`); ``method_flags`` None: NNR_QSU where there is a qp."""
     maps = maps or {}
     flags = (NNR_QSU if quantization else 0) if method_flags is None else method_flags
     payload: Values = {

@@ -115,7 +115,7 @@ class EncoderOptions:
     ``scan_order``: 0..4, of tensors with several columns; ``unary_length``: 1..256; ``rdo``: weight of rate against distortion, 0
     rounds to the nearest; ``parameter_sets``: ``default`` or ``search``; ``blocks``: what is sent as NNR_PT_BLOCK; ``exact``: names
     of floating point tensors that are sent without loss; ``indexes``: of tensors that are quantized already, as a decoder gives them
-    (doubled with dq_flag), coded without a codebook; ``maps``: performance maps by kind (`composer.MAP_FLAGS`); ``pruned``: new
+    (doubled with dq_flag), coded without a codebook; ``maps``: performance maps by kind (`composer.MAP_COUNTS`); ``pruned``: new
     dimensions of pruned tensors, sent as an NNR_TPL_PRUN.
     """
 

@@ -31,7 +31,7 @@ class Expectation:
     choices: tuple[tuple[ChoiceMade, Tensors | None], ...] = ()
 
 
-_BROKEN: Final = {
+BROKEN: Final = {
     Ending.CRASH: Outcome.CRASH,
     Ending.TIMEOUT: Outcome.TIMEOUT,
     Ending.LIMIT: Outcome.LIMIT,
@@ -126,8 +126,8 @@ Judgement = tuple[Outcome, str, dict[str, Any]]
 
 
 def _judge_one(vector: Vector, decoder: DecoderSpec, expectation: Expectation, execution: Execution) -> Judgement:
-    if execution.ending in _BROKEN:
-        return _BROKEN[execution.ending], execution.message, {}
+    if execution.ending in BROKEN:
+        return BROKEN[execution.ending], execution.message, {}
     missing = missing_capabilities(vector, decoder)
     if missing:
         return Outcome.UNSUPPORTED, unsupported_message(missing), {}

@@ -9,7 +9,7 @@ import plain_decoder
 import pytest
 from plain_decoder import PlainError
 
-from nnc_conformance.generator.facts import data_units, met_in
+from nnc_conformance.generator.facts import met_in
 from nnc_conformance.generator.lint import lint
 from nnc_conformance.generator.schema import vector_schema
 from nnc_conformance.reference.entropy.codeword import decode_codeword
@@ -17,6 +17,7 @@ from nnc_conformance.reference.entropy.contexts import element_name
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.payload import coded_parts, coding_of
 from nnc_conformance.reference.syntax.elements import ELEMENTS
+from nnc_conformance.reference.syntax.recorder import data_units
 from nnc_conformance.storage.suite_folder import StoredVector, load_suite
 from nnc_conformance.storage.tensors import load_tensors
 from nnc_conformance.storage.vector import CAPABILITIES, VECTOR_FILE, Level

@@ -10,10 +10,10 @@ from nnc_conformance.generator.coverage.wanted import wanted_values
 from nnc_conformance.generator.onnx_bytes import onnx_topology
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.blocks import block_header
-from nnc_conformance.generator.recipes.disputed import COUNTS
 from nnc_conformance.generator.recipes.disputed_topologies import topology_recipe
 from nnc_conformance.generator.recipes.units import small
 from nnc_conformance.reference.composer import (
+    MAP_COUNTS,
     HeaderForm,
     layer_parameter_set,
     model_parameter_set,
@@ -43,7 +43,7 @@ ARRAYS = {
 def elements_of(kind: str) -> list[ElementRow]:
     """The elements of an entry of a map, in order."""
     rows = [row for row in ELEMENTS.values() if row.structure == f"{kind}_performance_map"]
-    return [row for row in rows if row.name != COUNTS[kind]]
+    return [row for row in rows if row.name != MAP_COUNTS[kind]]
 
 
 def class_values(row: ElementRow) -> Sequence[Any]:
@@ -72,18 +72,18 @@ def entry(kind: str, number: int) -> Values:
 
 def map_of(kind: str, count: int) -> Values:
     """A map of so many entries."""
-    return {COUNTS[kind]: count, "entry": [entry(kind, number) for number in range(count)]}
+    return {MAP_COUNTS[kind]: count, "entry": [entry(kind, number) for number in range(count)]}
 
 
 def model_maps(counts: Sequence[int]) -> list[Values]:
     """An MPS with the four maps, of so many entries each."""
-    maps = {kind: map_of(kind, count) for kind, count in zip(COUNTS, counts, strict=True)}
+    maps = {kind: map_of(kind, count) for kind, count in zip(MAP_COUNTS, counts, strict=True)}
     return [start_unit(), model_parameter_set(SIXTEENTHS, maps=maps), small()]
 
 
 def layer_maps() -> list[Values]:
     """LPS with one, none and several entries in each map."""
-    kinds = [kind for kind in COUNTS if kind != "decomposition"]
+    kinds = [kind for kind in MAP_COUNTS if kind != "decomposition"]
     sets = [layer_parameter_set(SIXTEENTHS, maps={kind: map_of(kind, count) for kind in kinds}) for count in (1, 0, 3)]
     return [*opening(), *sets, small()]
 
@@ -102,7 +102,7 @@ def recipe(name: str, title: str, units: Callable[[], list[Values]]) -> Recipe:
         title,
         "How many entries a performance map has for its count; the other choice loses its place.",
         "Not a bug by itself: published codecs differ.",
-        tuple(f"6 {kind}_performance_map" for kind in COUNTS),
+        tuple(f"6 {kind}_performance_map" for kind in MAP_COUNTS),
         lambda _: units(),
         level=Level.DISPUTED,
         switch="map_entries",

@@ -8,6 +8,7 @@ from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.units import all_units, small
 from nnc_conformance.reference.composer import (
+    MAP_COUNTS,
     layer_parameter_set,
     model_parameter_set,
     start_unit,
@@ -64,18 +65,12 @@ ENTRIES = {
     },
 }
 """An entry of each performance map; the unification map reads the same under both choices of its class loop."""
-COUNTS = {
-    "sparsification": "spm_count_thresholds",
-    "pruning": "ppm_count_pruning_ratios",
-    "unification": "upm_count_thresholds",
-    "decomposition": "dpm_count_thresholds",
-}
-_CLAUSE = {kind: (f"6 {kind}_performance_map",) for kind in COUNTS}
+_CLAUSE = {kind: (f"6 {kind}_performance_map",) for kind in MAP_COUNTS}
 
 
 def performance_map(kind: str, count: int, entries: int) -> dict[str, Values]:
     """A map with so many entries that says so many."""
-    return {kind: {COUNTS[kind]: count, "entry": [ENTRIES[kind]] * entries}}
+    return {kind: {MAP_COUNTS[kind]: count, "entry": [ENTRIES[kind]] * entries}}
 
 
 def map_entries(kind: str, spare: int) -> Recipe:
@@ -117,7 +112,7 @@ def lps_maps(_: Numbers) -> list[Values]:
 def class_loop(choice: UnificationClassLoop) -> Recipe:
     """A unification map whose count of classes and bitmask differ."""
     entry = ENTRIES["unification"] | {"upm_count_classes": 2, "upm_class_bitmask": 3, "upm_nn_class_accuracy": [HALF, TENTH, HALF]}
-    maps: dict[str, Values] = {"unification": {COUNTS["unification"]: 1, "entry": [entry]}}
+    maps: dict[str, Values] = {"unification": {MAP_COUNTS["unification"]: 1, "entry": [entry]}}
     return Recipe(
         f"map-unification-classes-by-{'count' if choice is UnificationClassLoop.COUNT_CLASSES else 'bitmask'}",
         f"The class loop of the unification map runs to {choice.value}",
@@ -208,8 +203,8 @@ def codebook_products(_: Numbers) -> list[Values]:
 
 
 RECIPES = (
-    *(map_entries(kind, spare) for kind in COUNTS for spare in (0, 1)),
-    *map(no_entries, COUNTS),
+    *(map_entries(kind, spare) for kind in MAP_COUNTS for spare in (0, 1)),
+    *map(no_entries, MAP_COUNTS),
     Recipe(
         "map-lps-all",
         "Three maps in an LPS",

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from nnc_conformance.reference.composer import MAP_COUNTS
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.reduction.network import Accuracy
 from nnc_conformance.reference.syntax.walker import Values
@@ -65,15 +66,7 @@ def performance_maps(rows: Iterable[Row], *, classes: bool = False) -> dict[str,
     for kind, found in entries.items():
         if len(found) > MOST_ENTRIES:
             raise ModelError(f"{len(found)} rows of the {kind} map, which holds {MOST_ENTRIES}")
-    return {kind: {_COUNTS[kind]: len(found), "entry": found} for kind, found in entries.items()}
-
-
-_COUNTS: Final = {
-    "sparsification": "spm_count_thresholds",
-    "pruning": "ppm_count_pruning_ratios",
-    "unification": "upm_count_thresholds",
-    "decomposition": "dpm_count_thresholds",
-}
+    return {kind: {MAP_COUNTS[kind]: len(found), "entry": found} for kind, found in entries.items()}
 
 
 def _entry(row: Row, classes: bool) -> tuple[str, Values]:

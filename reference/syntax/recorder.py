@@ -51,17 +51,17 @@ def record(
     units = read_units_telling(watcher.branch)
     try:
         for unit in units(stream, decoding.context(), interpretation=interpretation, observer=watcher.element):
-            for data_unit in _data_units(unit):
+            for data_unit in data_units(unit):
                 _tell(data_unit, decoding, watcher)
     except StreamError as error:
         return error
     return None
 
 
-def _data_units(unit: Unit) -> Iterator[Unit]:
-    """The complete NDUs in a unit."""
+def data_units(unit: Unit) -> Iterator[Unit]:
+    """The complete NDUs of a unit: itself, or those that an aggregate holds."""
     for inner in unit.units:
-        yield from _data_units(inner)
+        yield from data_units(inner)
     if unit.unit_type == NNR_NDU and unit.complete:
         yield unit
 

@@ -14,15 +14,10 @@ from nnc_conformance.suites.decoders.base import Ending, Execution
 from nnc_conformance.suites.diagnosis.asking import Ask
 from nnc_conformance.suites.diagnosis.pieces import Piece, pieces_of, written
 from nnc_conformance.suites.diagnosis.reductions import reductions
+from nnc_conformance.suites.judge import BROKEN
 from nnc_conformance.suites.outcomes import Outcome
 
 LIMITS: Final = DecodeLimits(seconds=10.0)
-_BROKEN: Final = {
-    Ending.CRASH: Outcome.CRASH,
-    Ending.TIMEOUT: Outcome.TIMEOUT,
-    Ending.LIMIT: Outcome.LIMIT,
-    Ending.PROTOCOL: Outcome.PROTOCOL,
-}
 
 
 class ShrinkError(NNCError):
@@ -65,8 +60,8 @@ def failure_of(stream: bytes, execution: Execution) -> Failure | None:
 
     Of a bad stream only a broken ``must`` rule counts.
     """
-    if execution.ending in _BROKEN:
-        return Failure(_BROKEN[execution.ending])
+    if execution.ending in BROKEN:
+        return Failure(BROKEN[execution.ending])
     truth = reference(stream)
     if isinstance(truth, StreamError):
         if execution.ending is not Ending.DECODED or accepted_leniently(stream):

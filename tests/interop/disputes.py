@@ -15,7 +15,7 @@ from nnc_conformance.generator.editing import dirty_alignment
 from nnc_conformance.generator.recipe import write
 from nnc_conformance.generator.recipes.disputed import performance_map
 from nnc_conformance.reference import Interpretation, decode
-from nnc_conformance.reference.composer import MAP_FLAGS, topology_unit
+from nnc_conformance.reference.composer import MAP_COUNTS, topology_unit
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.interpretation import (
     Choice,
@@ -195,8 +195,8 @@ def probes() -> tuple[Probe, ...]:
     found = (
         Probe(
             "map_entries",
-            tuple(f"6 {kind}_performance_map" for kind in MAP_FLAGS),
-            {f"{kind} map {name}": stream for kind in MAP_FLAGS for name, stream in by_choice("map_entries", maps(kind)).items()},
+            tuple(f"6 {kind}_performance_map" for kind in MAP_COUNTS),
+            {f"{kind} map {name}": stream for kind in MAP_COUNTS for name, stream in by_choice("map_entries", maps(kind)).items()},
         ),
         Probe(
             "unification_class_loop",
