@@ -51,10 +51,10 @@ FAULTS: Final = (
         vectors=("ndu-dimension-code-lengths",),
     ),
     NamedFault(
-        "integers-with-channels-last",
-        "An INT of five dimensions is given out with the second of them last.",
+        "second-and-third-dimension-exchanged",
+        "An INT of more than five dimensions is given out with its second and third dimension exchanged.",
         ("tensor_dimensions",),
-        (given_as("(shape[0], *shape[2:], shape[1]) if kind == 0 and len(shape) == 5 else shape"),),
+        (given_as("(shape[0], shape[2], shape[1], *shape[3:]) if kind == 0 and len(shape) > 5 else shape"),),
         vectors=("ndu-int-dimensions",),
     ),
     NamedFault(
@@ -162,14 +162,14 @@ FAULTS: Final = (
     ),
     NamedFault(
         "one-element-without-its-sign",
-        "A FLOAT of one element is taken for a scale, and given out without its sign.",
+        "A FLOAT matrix of one element is taken for a scale, and given out without its sign.",
         ("tensor_dimensions", "sign_flag"),
         (
             Edit(
                 "payload",
                 "DataUnitDecoder.tensors",
                 "                if header.mapping is None:\n",
-                "                if header.payload_type == 1 and values.size == 1:\n"
+                "                if header.payload_type == 1 and part.dimensions == (1, 1):\n"
                 "                    values = np.abs(values)\n"
                 "                if header.mapping is None:\n",
             ),
