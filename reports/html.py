@@ -11,6 +11,17 @@ from markupsafe import Markup
 
 from nnc_conformance.reference.syntax.rules import RULES
 from nnc_conformance.reports.changes import CHANGE_KINDS
+from nnc_conformance.reports.drift import (
+    DRIFT_BOTTOM,
+    DRIFT_LEFT,
+    DRIFT_TOP,
+    DRIFT_WIDTH,
+    DRIFT_ZERO,
+    drift_plot,
+    first_drift,
+    relative,
+    worst_layer,
+)
 from nnc_conformance.reports.figures import FIELD_WIDTH, Field, bar, field, mark, pitch_for
 from nnc_conformance.reports.pictures import BAR_HEIGHT, BAR_PITCH, PLOT_LEFT, PLOT_RIGHT, PLOT_WIDTH, accuracy_plot, heat, histogram
 from nnc_conformance.reports.report import HEADLINES, DecoderSummary, Report
@@ -81,6 +92,15 @@ def environment() -> Environment:
         plot_left=PLOT_LEFT,
         plot_width=PLOT_WIDTH,
         plot_right=PLOT_RIGHT,
+        drift_left=DRIFT_LEFT,
+        drift_width=DRIFT_WIDTH,
+        drift_top=DRIFT_TOP,
+        drift_bottom=DRIFT_BOTTOM,
+        drift_zero=DRIFT_ZERO,
+        drift_plot=drift_plot,
+        first_drift=first_drift,
+        relative=relative,
+        worst_layer=worst_layer,
         change_kinds=CHANGE_KINDS,
         shown_changes=SHOWN_CHANGES,
     )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from nnc_conformance.reports.drift import first_drift, relative, worst_layer
 from nnc_conformance.reports.report import HEADLINES, Case, Group, Report
 from nnc_conformance.reports.tally import TONES, Tally
 from nnc_conformance.reports.text import one_line
@@ -129,7 +130,32 @@ def _networks(report: Report) -> list[str]:
         [code(row.network), *(f"{own.top1:.2%}" if own is not None else "" for own in (row.original, row.reference, *row.decoded))]
         for row in report.measured
     ]
-    return ["## Networks: top-1 accuracy on held data", _table(headings, rows)]
+    return ["## Networks: top-1 accuracy on held data", _table(headings, rows), *_drift(report)]
+
+
+def _drift(report: Report) -> list[str]:
+    """Of each network vector and decoder: relative errors of the outputs, and the first layer that is not the reference's."""
+    headings = [
+        "network vector",
+        "decoder",
+        "to the original's",
+        "to the reference's",
+        "largest of a layer",
+        "first layer off the reference's",
+    ]
+    rows = [
+        [
+            code(measured.vector),
+            code(report.decoders[number].info.name),
+            relative(own),
+            relative(own.to_reference),
+            f"{relative(worst.distance)} {code(worst.output)}" if (worst := worst_layer(own)) is not None else "",
+            code(drift) if (drift := first_drift(own)) else "none" if own.to_reference is not None else "",
+        ]
+        for measured in report.measured
+        for number, own in measured.answered
+    ]
+    return ["## Networks: relative error of the outputs", _table(headings, rows)] if rows else []
 
 
 def _choices(report: Report) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from nnc_conformance.reports.changes import Since
 from nnc_conformance.reports.tally import Standing, Tally, Tone
-from nnc_conformance.suites.answers import AccuracyRow
+from nnc_conformance.suites.answers import AccuracyRow, Distance
 from nnc_conformance.suites.located import Located
 from nnc_conformance.suites.result import CaseResult, DecoderIdentity, SuiteIdentity, Verdict
 
@@ -77,14 +77,36 @@ class Beside:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """How far one node's output is from what it is with the original parameters: with the reference's, and with each decoder's.
+
+    A distance is None where a run has no such node, or was not measured.
+    """
+
+    output: str
+    operator: str
+    reference: Distance | None
+    decoded: tuple[Distance | None, ...]
+
+
+@dataclass(frozen=True)
 class Measured:
-    """What one network answers: with its original parameters, the reference's, and each decoder's (None where it gave none)."""
+    """What one network answers: with its original parameters, the reference's, and each decoder's (None where it gave none).
+
+    ``layers`` are its nodes in the order of the graph.
+    """
 
     vector: str
     network: str
     original: AccuracyRow | None
     reference: AccuracyRow | None
     decoded: tuple[AccuracyRow | None, ...]
+    layers: tuple[Layer, ...]
+
+    @property
+    def answered(self) -> tuple[tuple[int, AccuracyRow], ...]:
+        """The decoders' rows that there are, each with its decoder's place."""
+        return tuple((place, row) for place, row in enumerate(self.decoded) if row is not None)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from nnc_conformance.reports.changes import since
-from nnc_conformance.reports.report import Beside, Case, DecoderSummary, Group, Measured, Report, Row
+from nnc_conformance.reports.report import Beside, Case, DecoderSummary, Group, Layer, Measured, Report, Row
 from nnc_conformance.reports.results import Loaded
 from nnc_conformance.reports.tally import STANDINGS, Standing, standing, tally
 from nnc_conformance.storage.vector import CAPABILITIES, Level
@@ -174,7 +174,17 @@ def _measured(beside: Beside) -> Measured:
     first = {parameters: row for own in reversed(rows) for parameters, row in own.items()}
     original, reference = first.get("original"), first.get("reference")
     network = next(iter(first.values())).network
-    return Measured(beside.id, network, original, reference, tuple(own.get("decoded") for own in rows))
+    decoded = tuple(own.get("decoded") for own in rows)
+    return Measured(beside.id, network, original, reference, decoded, _layers(reference, decoded))
+
+
+def _layers(reference: AccuracyRow | None, decoded: Sequence[AccuracyRow | None]) -> tuple[Layer, ...]:
+    """The nodes that any of the runs has, each with its distance in all of them."""
+    runs = [{layer.output: layer for layer in row.layers} if row is not None else {} for row in (reference, *decoded)]
+    operators = {name: layer.operator for run in reversed(runs) for name, layer in run.items()}
+    names = dict.fromkeys(name for run in runs for name in run)
+    found = {name: [run[name].distance if name in run else None for run in runs] for name in names}
+    return tuple(Layer(name, operators[name], first, tuple(others)) for name, (first, *others) in found.items())
 
 
 def _natural(key: str) -> tuple[tuple[int, int | str], ...]:

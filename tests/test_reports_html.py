@@ -6,11 +6,12 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from report_documents import HOSTILE, case, document, every_outcome
+from report_documents import ACCURACY, HOSTILE, answer, case, distance, document, every_outcome, layers
 
 from nnc_conformance.reports.html import render_html
 from nnc_conformance.reports.results import Loaded, loaded
 from nnc_conformance.reports.summary import build_report
+from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.outcomes import Outcome
 
 VOID = {"meta", "link", "input", "img", "br", "hr", "col", "path", "rect"}
@@ -164,6 +165,75 @@ def test_networks_and_choices_are_shown(full):
     for told in ("98.00%", "97.00%", "96.50%"):
         assert told in accuracy
     assert any("int_dq_flag = ignored" in text for text in page.texts["table"])
+
+
+def networks_of(*rows, decoders=("alpha",)):
+    """The accuracy section's text, in which each table row is a line of cells, of a network that each decoder answers by its rows."""
+    cases = [case("net", name, level=Level.MODELS, accuracy=own) for name, own in zip(decoders, rows, strict=True)]
+    page, text = page_of(*cases)
+    section = next(one for one in page.texts["section"] if "Top-1" in one)
+    return section, page, text
+
+
+def cells_of(page, caption):
+    """The rows of the table with that caption, as lists of cells with single blanks."""
+    (table,) = [text for text in re.findall(r"<table.*?</table>", page, re.DOTALL) if caption in text]
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)]
+    return [[" ".join(re.sub(r"<[^>]*>", "", cell).split()) for cell in row] for row in rows]
+
+
+RIGHT = (*ACCURACY[:2], ACCURACY[1].model_copy(update={"parameters": "decoded", "to_reference": distance(0.0)}))
+NOT_FINITE = (
+    *ACCURACY[:2],
+    answer("decoded", max_error=None, to_reference=distance(None), layers=layers(flatten=0.0, gemm=None, relu=None), first_drift="gemm"),
+)
+
+
+def test_relative_errors_of_outputs_and_the_first_layer_that_drifts_are_shown():
+    _, _, text = networks_of(ACCURACY, RIGHT, RIGHT, NOT_FINITE, decoders=("wrong", "right", "same", "zzz"))
+    assert cells_of(text, "Relative error of the outputs")[1:] == [
+        ["mlp net", "reference", "0.02", "–", "relu 0.1", "–"],
+        ["right", "0.02", "0", "relu 0.1", "none"],
+        ["same", "0.02", "0", "relu 0.1", "none"],
+        ["wrong", "0.25", "0.125", "gemm 1", "gemm (Gemm)"],
+        ["zzz", "not finite", "not finite", "gemm not finite", "gemm (Gemm)"],
+    ]
+    assert cells_of(text, "Relative error of each layer") == [
+        ["Layer", "Operator", "Reference", "right", "same", "wrong", "zzz"],
+        ["flatten", "Flatten", "0", "0", "0", "0", "0"],
+        ["gemm", "Gemm", "0.01", "0.01", "0.01", "1 first off", "not finite first off"],
+        ["relu", "Relu", "0.1", "0.1", "0.1", "0.5", "not finite"],
+    ]
+    assert "largest output error not finite" in text
+
+
+def test_each_decoder_is_told_under_the_picture_of_layers():
+    section, page, _ = networks_of(ACCURACY, RIGHT, NOT_FINITE, decoders=("wrong", "right", "zzz"))
+    told = " ".join(section.split())
+    assert "right, every layer as the reference’s" in told
+    assert "wrong, drifts first at gemm (Gemm)" in told
+    assert "zzz, drifts first at gemm (Gemm)" in told
+    assert len([line for line in page.all("path") if "drift-line" in line.get("class", "")]) == 3  # the reference's, and two that drift
+
+
+def test_results_without_layers_have_no_picture_of_them():
+    section, page, text = networks_of((answer("original"), answer("reference"), answer("decoded")))
+    assert cells_of(text, "Relative error of the outputs")[1:] == [
+        ["mlp net", "reference", "–", "–", "–", "–"],
+        ["alpha", "–", "–", "–", "–"],
+    ]
+    assert "drifts" not in {attributes.get("class") for attributes in page.all("div")}
+    assert "layers" not in section.split("first layer")[0]
+
+
+def test_names_of_layers_are_text():
+    hostile = layers(**{HOSTILE: 1.0})
+    rows = (*ACCURACY[:2], answer("decoded", relative_error=1, to_reference=distance(1.0), layers=hostile, first_drift=HOSTILE))
+    _, page, text = networks_of(rows)
+    assert len(page.all("script")) == 1
+    assert page.all("img") == []
+    assert any("</script><script>alert(1)" in one for one in page.texts["th"])
+    assert "\x1b" not in text
 
 
 @pytest.mark.parametrize(

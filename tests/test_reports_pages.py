@@ -113,6 +113,16 @@ def test_markdown_is_well_formed_and_inert(full):
     assert "`case-crash`" in text
 
 
+def test_markdown_tells_relative_errors_and_the_first_layer_that_drifts(full):
+    tokens = MarkdownIt("commonmark").enable("table").parse(render_markdown(full))
+    cells = ["".join(child.content for child in token.children) for token in tokens if token.type == "inline"]
+    at = cells.index("Networks: relative error of the outputs") + 7
+    assert cells[at : at + 12] == [
+        *("network", "alpha", "0.25", "0.125", "1 gemm", "gemm (Gemm)"),
+        *("network", "beta", "0.25", "0.125", "1 gemm", "gemm (Gemm)"),
+    ]
+
+
 def test_markdown_counts_what_it_does_not_list():
     text = render_markdown(report_of(*(case(f"case-{n}", outcome=Outcome.FAIL, message="m" * 400) for n in range(250))))
     assert "## Failures: 250" in text

@@ -126,6 +126,11 @@ def test_networks_and_choices_side_by_side():
     assert (network.network, network.original.top1, network.reference.top1) == ("mlp", 0.98, 0.97)
     assert network.decoded[0].top1 == 0.965
     assert network.decoded[1] is None
+    assert [(layer.output, layer.operator) for layer in network.layers] == [("flatten", "Flatten"), ("gemm", "Gemm"), ("relu", "Relu")]
+    assert [layer.reference.relative_error for layer in network.layers] == [0, 0.01, 0.1]
+    assert [layer.decoded[0].relative_error for layer in network.layers] == [0, 1, 0.5]
+    assert [layer.decoded[1] for layer in network.layers] == [None] * 3
+    assert [place for place, _ in network.answered] == [0]
     (choice,) = report.choices
     assert choice.cases[0].result.choices[0].choice == "ignored"
     assert choice.cases[1] is None
