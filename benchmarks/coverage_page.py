@@ -2,21 +2,23 @@
 
     python benchmarks/coverage_page.py [--jobs N] [--output docs/coverage.md]
 
-Core is read from vectors/, full is generated; each set is measured by the reference decoder (the plain kernel records).
+Each set is measured by the reference decoder (the plain kernel records).
 """
 
 import argparse
-import tempfile
 from pathlib import Path
 
 from nnc_conformance.generator.coverage.catalogue import catalogue
 from nnc_conformance.generator.coverage.goals import Kind, Standing
 from nnc_conformance.generator.coverage.measure import Coverage
-from nnc_conformance.generator.coverage.selection import core_goals, select
+from nnc_conformance.generator.coverage.selection import core_goals
 from nnc_conformance.generator.coverage.streams import cover, find_streams
-from nnc_conformance.generator.generate import generate
+from nnc_conformance.generator.planner import needless
 from nnc_conformance.storage.suite_folder import files_of, load_suite
 from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.mutation.cases import CERTIFIED, load_cases
+from nnc_conformance.suites.mutation.needs import caught_in_core, certified_mutants
+from nnc_conformance.suites.mutation.trying import measured
 
 ROOT = Path(__file__).parents[1]
 PEER = ROOT / "tests" / "data" / "peer-samples"
@@ -31,30 +33,36 @@ def row(kind: Kind, standing: Standing, sets: list[Coverage]) -> str:
     return f"| {kind.value} | {' | '.join(cells)} |"
 
 
-def chosen_for_core(core: Coverage, vectors: Path) -> list[str]:
-    """What the planner makes of core: by goals, then by the bugs that vectors state."""
+def core_needs(core: Coverage, vectors: Path, jobs: int) -> list[str]:
+    """What each of core's vectors is needed for: a goal that it alone meets, or a seeded bug that it alone catches."""
     stored = {stored.vector.id: stored.vector for stored in load_suite(vectors, levels={Level.CORE}, verify=False).vectors}
     sizes = {name: sum(file.size for file in files_of(vector)) for name, vector in stored.items()}
-    found = select(core_goals(core), {name: {vector.catches} for name, vector in stored.items()}, sizes.__getitem__)
-    further = sum(sizes[name] for name in found.superfluous)
+    bugs = caught_in_core(certified_mutants(), measured(load_cases(CERTIFIED, vectors), jobs), jobs)
+    goals = core_goals(core)
+    for_goals = set(goals) - set(needless(goals))
+    for_bugs = set(bugs) - set(needless(bugs)) - for_goals
+    rest = set(stored) - for_goals - for_bugs
+    rows = [
+        ("which alone meet a goal (of the first table, triples included)", for_goals),
+        ("of the others, those which alone catch a seeded bug", for_bugs),
+        ("of which others have all goals and bugs", rest),
+    ]
     return [
-        "## What core's vectors are there for",
+        "## What core's vectors are needed for",
         "",
-        "The planner (`generator/planner.py`) chooses among all of core: few vectors, and light ones, that meet every certified goal but",
-        "triples, then few of the others that catch the bugs which those do not name (`generator/coverage/selection.py`).",
+        "Without any one of core's vectors one of the figures above would be lower, or a seeded bug (`docs/mutation.md`) that no vector of",
+        "level negative catches would live. Vectors of which others in core have every goal and every bug are of level full",
+        "(`generator/recipes/further.py`). `nox -s smallest` tries this on twenty vectors drawn at random.",
         "",
         "| vectors of core | number | bytes |",
         "|---|---|---|",
-        f"| that meet every goal, none of them needlessly | {len(found.for_goals)} | {sum(sizes[name] for name in found.for_goals):,} |",
-        f"| each for a bug that none before it names | {len(found.for_bugs)} | {sum(sizes[name] for name in found.for_bugs):,} |",
-        f"| for a further instance of a bug that one of those names | {len(found.superfluous)} | {further:,} |",
+        *(f"| {what} | {len(names)} | {sum(sizes[name] for name in names):,} |" for what, names in rows),
         "",
-        f"Further instances: {', '.join(f'`{name}`' for name in found.superfluous)}.",
-        "",
+        *([f"Not needed: {', '.join(f'`{name}`' for name in sorted(rest))}.", ""] if rest else []),
     ]
 
 
-def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[Standing, Coverage], choice: list[str]) -> str:
+def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[Standing, Coverage], needs: list[str]) -> str:
     """The whole page."""
     lines = [
         "# Coverage",
@@ -79,7 +87,7 @@ def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[Standing, 
                 "",
             )
         ),
-        *choice,
+        *needs,
         "## Goals that no good stream meets",
         "",
         "Each has a reason that is proved again whenever the catalogue is built: from the tables, the structures' source or the decoder",
@@ -108,15 +116,13 @@ def main() -> None:
     def covered(*folders: Path) -> Coverage:
         return cover(find_streams(folders), jobs=arguments.jobs)
 
-    with tempfile.TemporaryDirectory() as scratch:
-        generate([Level.FULL], jobs=arguments.jobs, out=Path(scratch))
-        core = covered(vectors / "core")
-        full = Coverage({**core.streams, **covered(Path(scratch)).streams})
+    core = covered(vectors / "core")
+    full = Coverage({**core.streams, **covered(vectors / "full").streams})
     others = {
         Standing.DISPUTED: Coverage({**core.streams, **covered(vectors / "disputed").streams}),
         Standing.INFERRED: Coverage({**core.streams, **covered(vectors / "inferred").streams}),
     }
-    arguments.output.write_text(page(core, full, covered(PEER), others, chosen_for_core(core, vectors)), encoding="utf-8")
+    arguments.output.write_text(page(core, full, covered(PEER), others, core_needs(core, vectors, arguments.jobs)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnc_conformance.suites.exit_code import ExitCode
+
 if TYPE_CHECKING:
     import datetime as dates
 
@@ -73,10 +75,10 @@ def issue(
             typer.echo(one_line(reason))
         count = len(issued.reasons)
         typer.echo(f"Refused: {one_line(evidence.decoder.name)}: {count} {'reason' if count == 1 else 'reasons'}")
-        return 1
+        return ExitCode.FAILED
     written = write_certificate(issued.certificate, output)
     typer.echo(f"Certificate: {one_line(issued.body.headline)} {written}")
-    return 0
+    return ExitCode.AS_EXPECTED
 
 
 @group.command()
@@ -115,7 +117,7 @@ def verify(
     for problem in found.problems:
         typer.echo(one_line(problem))
     typer.echo(f"{'Holds' if found.holds else 'Does not hold'}: {one_line(found.certificate.body.headline)}")
-    return 0 if found.holds else 1
+    return ExitCode.AS_EXPECTED if found.holds else ExitCode.FAILED
 
 
 @group.command()

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from nnc_conformance.suites.exit_code import ExitCode
+
 if TYPE_CHECKING:
     from nnc_conformance.suites.decoders.check import Check, Finding
 
-EXIT_FAULTY: Final = 1
 VECTORS_SHOWN: Final = 8
 
 
@@ -37,7 +38,7 @@ def command(
         typer.echo(canonical_json.dumps(_document(found)), nl=False)
     else:
         _print(found)
-    return EXIT_FAULTY if found.errors else 0
+    return ExitCode.FAILED if found.errors else ExitCode.AS_EXPECTED
 
 
 def _document(found: "Check") -> dict[str, object]:

@@ -52,7 +52,8 @@ def command(
     from nnc_conformance.suites.diagnosis.cause import all_causes
     from nnc_conformance.suites.diagnosis.explain import explain
     from nnc_conformance.suites.diagnosis.trying import Memory
-    from nnc_conformance.suites.result import ExitCode, ResultsError
+    from nnc_conformance.suites.exit_code import ExitCode
+    from nnc_conformance.suites.result import ResultsError
     from nnc_conformance.suites.suite import select
 
     given = load(results)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnc_conformance.suites.exit_code import ExitCode
+
 if TYPE_CHECKING:
     from nnc_conformance.suites.diagnosis.fuzz import Fuzzer
 
@@ -65,7 +67,7 @@ def command(
         typer.echo(canonical_json.dumps(state.model_dump(mode="json")), nl=False)
     else:
         typer.echo(f"{state.executions} streams tried, {state.goals} goals met, {len(state.findings)} findings in {output}")
-    return 1 if state.findings else 0
+    return ExitCode.FAILED if state.findings else ExitCode.AS_EXPECTED
 
 
 def _run(fuzzer: "Fuzzer", executions: int, seconds: float) -> None:

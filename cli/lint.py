@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from nnc_conformance.suites.exit_code import ExitCode
+
 
 def command(
     vectors: Annotated[Path, typer.Argument(metavar="VECTORS", help="The suite's folder.")],
@@ -31,4 +33,4 @@ def command(
     for finding in findings:
         typer.echo(str(finding))
     typer.echo(f"{len(findings)} findings" if findings else "nothing found")
-    return 1 if findings else 0
+    return ExitCode.FAILED if findings else ExitCode.AS_EXPECTED

@@ -15,11 +15,9 @@ import typer
 
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reports.text import one_line
+from nnc_conformance.suites.exit_code import ExitCode
 
 PROGRAM: Final = "nnc-conformance"
-EXIT_USAGE: Final = 2
-EXIT_INTERNAL: Final = 4
-EXIT_INTERRUPTED: Final = 130
 DEBUG: Final = "--debug"
 
 COMMANDS: Final[dict[str, str]] = {
@@ -105,22 +103,22 @@ def _run(arguments: list[str], debug: bool) -> int:
     except typer.TyperException as error:
         return _say_usage(error)
     except NNCError as error:
-        return _say("error", str(error), EXIT_USAGE)
+        return _say("error", str(error), ExitCode.USAGE)
     except (typer.Abort, KeyboardInterrupt):
-        return _say("error", "interrupted", EXIT_INTERRUPTED)
+        return _say("error", "interrupted", ExitCode.INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return ExitCode.AS_EXPECTED
     except Exception as error:
         if debug:
             traceback.print_exc()
-            return EXIT_INTERNAL
+            return ExitCode.INTERNAL
         if isinstance(error, OSError) and error.errno is not None:
             place = "" if error.filename is None else f"{error.filename}: "
-            return _say("error", f"{place}{error.strerror}", EXIT_USAGE)
+            return _say("error", f"{place}{error.strerror}", ExitCode.USAGE)
         last = str(error).strip().rpartition("\n")[2]
-        return _say("internal error", f"{type(error).__name__}: {last} (use {DEBUG} for the traceback)", EXIT_INTERNAL)
-    return returned if isinstance(returned, int) else 0
+        return _say("internal error", f"{type(error).__name__}: {last} (use {DEBUG} for the traceback)", ExitCode.INTERNAL)
+    return returned if isinstance(returned, int) else ExitCode.AS_EXPECTED
 
 
 def _say(kind: str, message: str, exit_code: int) -> int:
@@ -133,5 +131,5 @@ def _say_usage(error: typer.TyperException) -> int:
     place = context.command_path if context is not None else PROGRAM
     message = error.format_message()
     if message.strip():
-        return _say("error", f"{message} (see {place} --help)", EXIT_USAGE)
-    return EXIT_USAGE
+        return _say("error", f"{message} (see {place} --help)", ExitCode.USAGE)
+    return ExitCode.USAGE

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnc_conformance.suites.exit_code import ExitCode
+
 if TYPE_CHECKING:
     from nnc_conformance.suites.mutation.trying import Verdict
 
@@ -53,7 +55,7 @@ def command(
     print_table(("bug", *HEADINGS), rows_by_operator(score))
     typer.echo(written)
     whole = score.tally(list(score.mutants.values()))
-    return 0 if whole.score >= PASS_MARK and not score.disproved else 1
+    return ExitCode.AS_EXPECTED if whole.score >= PASS_MARK and not score.disproved else ExitCode.FAILED
 
 
 def _matching(names: list[str], globs: list[str] | None) -> list[str]:

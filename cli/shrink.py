@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from nnc_conformance.suites.exit_code import ExitCode
+
 
 def command(
     stream: Annotated[
@@ -59,4 +61,4 @@ def command(
     else:
         typer.echo(f"{found.failure}: {len(data)} bytes became {len(found.stream)}, {found.tries} streams tried")
         typer.echo(str(folder))
-    return 0
+    return ExitCode.AS_EXPECTED

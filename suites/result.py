@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Final, Literal
 
 from pydantic import Field, model_validator
@@ -14,6 +14,7 @@ from nnc_conformance.storage.vector import Frozen, Level, Sha256, VectorId
 from nnc_conformance.suites.answers import AccuracyRow
 from nnc_conformance.suites.decoders.faults import Fault
 from nnc_conformance.suites.differences import TensorDifference
+from nnc_conformance.suites.exit_code import ExitCode
 from nnc_conformance.suites.located import Located
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
 
@@ -22,16 +23,6 @@ MESSAGE_LENGTH: Final = 500
 
 class ResultsError(NNCError):
     """A results or run file cannot be read, or contradicts itself."""
-
-
-class ExitCode(IntEnum):
-    """What a command returns to the shell."""
-
-    AS_EXPECTED = 0
-    FAILED = 1
-    USAGE = 2
-    INCOMPLETE = 3
-    INTERNAL = 4
 
 
 class Verdict(StrEnum):

@@ -15,13 +15,12 @@ from nnc_conformance.generator.coverage.catalogue import catalogue
 from nnc_conformance.generator.coverage.costs import BYTES_FOR_ONE, COSTS, ELEMENTS_FOR_ONE, PART_FOR_SIZES, most_dimensions
 from nnc_conformance.generator.coverage.goals import Key, Kind, Standing
 from nnc_conformance.generator.coverage.measure import Coverage, measure
-from nnc_conformance.generator.coverage.selection import Selection, core_goals, select
+from nnc_conformance.generator.coverage.selection import core_goals
 from nnc_conformance.generator.coverage.streams import cover, find_streams
 from nnc_conformance.generator.lint import CORE_BYTES
 from nnc_conformance.generator.planner import needless
 from nnc_conformance.reference.syntax.elements import ELEMENTS
-from nnc_conformance.storage.suite_folder import files_of, load_suite
-from nnc_conformance.storage.vector import VECTOR_FILE, Level
+from nnc_conformance.storage.vector import VECTOR_FILE
 
 ROOT = Path(__file__).parents[1]
 VECTORS = ROOT / "vectors"
@@ -83,26 +82,13 @@ def test_core_is_small(core: Coverage) -> None:
     assert sum(path.stat().st_size for path in (VECTORS / "core").rglob("*") if path.is_file()) <= 8 << 20
 
 
-def core_selection(core: Coverage) -> Selection:
-    vectors = [stored.vector for stored in load_suite(VECTORS, levels={Level.CORE}, verify=False).vectors]
-    sizes = {vector.id: sum(file.size for file in files_of(vector)) for vector in vectors}
-    return select(core_goals(core), {vector.id: {vector.catches} for vector in vectors}, sizes.__getitem__)
-
-
-def test_every_vector_that_the_planner_takes_for_core_is_needed(core: Coverage) -> None:
-    for_goals = core_selection(core).for_goals
-    streams = {name: core.streams[name] for name in for_goals}
-    for kind in CERTIFIED:
-        tally = Coverage(streams).tally(kind, Standing.CERTIFIED)
-        assert tally.reached == tally.reachable
-    assert needless({name: goals for name, goals in core_goals(core).items() if name in for_goals}) == []
-
-
-def test_core_is_what_the_planner_takes_and_the_further_instances_that_the_page_lists(core: Coverage) -> None:
-    chosen = core_selection(core)
-    assert sorted([*chosen.for_goals, *chosen.for_bugs, *chosen.superfluous]) == sorted(core.streams)
-    (listed,) = re.findall(r"^Further instances: (.*)\.$", PAGE, re.MULTILINE)
-    assert tuple(re.findall("`([^`]*)`", listed)) == chosen.superfluous
+def test_the_page_tells_what_each_vector_of_core_is_needed_for(core: Coverage) -> None:
+    goals = core_goals(core)
+    rows = re.findall(r"^\| (?:which alone|of the others|of which others) .* \| (\d+) \| [\d,]+ \|$", PAGE, re.MULTILINE)
+    with_goals, with_bugs, needless_ones = map(int, rows)
+    assert with_goals == len(goals) - len(needless(goals))
+    assert with_bugs == len(core.streams) - with_goals
+    assert needless_ones == 0
 
 
 def test_the_page_has_the_figures_of_core(core: Coverage) -> None:

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnc_conformance.generator.coverage.goals import Key, Kind
-from nnc_conformance.generator.coverage.selection import select
 from nnc_conformance.generator.planner import needless, plan
 
 OFFERS = st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.frozensets(st.integers(0, 12)), max_size=12)
@@ -37,11 +35,3 @@ def test_a_plan_is_cheap() -> None:
     offers = {"dear": {1, 2, 3}, "first": {1, 2}, "second": {3}}
     assert plan({1, 2, 3}, offers, lambda name: 100 if name == "dear" else 1) == ["first", "second"]
     assert plan({1, 2, 3}, offers) == ["dear"]
-
-
-def test_what_goals_do_not_need_stays_for_its_bug_alone() -> None:
-    goals = {
-        name: [Key(Kind.ELEMENT, subject, "met") for subject in subjects] for name, subjects in {"a": "xy", "b": "x", "c": "y"}.items()
-    }
-    found = select(goals, {"a": {"one"}, "b": {"one"}, "c": {"one", "two"}})
-    assert (found.for_goals, found.for_bugs, found.superfluous) == (("a",), ("c",), ("b",))

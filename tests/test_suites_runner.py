@@ -14,9 +14,10 @@ from hostile import support
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage.suite_folder import SuiteError
 from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.exit_code import ExitCode
 from nnc_conformance.suites.journal import JOURNAL_FILE, JournalError
 from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import ExitCode, Results, ResultsError, Verdict
+from nnc_conformance.suites.result import Results, ResultsError, Verdict
 from nnc_conformance.suites.result_files import load_results, load_run
 from nnc_conformance.suites.runner import Progress, RunOptions, run
 from nnc_conformance.suites.suite import SelectionError, parse_filter, select

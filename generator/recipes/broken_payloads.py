@@ -1,6 +1,6 @@
 """Streams that break a rule of a data unit's payload (clauses 6, 9 and 10)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from nnc_conformance.generator.composition import Coded, bits32, book, header, ndu, opening
@@ -56,15 +56,25 @@ def entries(name: str, title: str, catches: str, element: str, change: Callable[
     return broken("entry-points", name, title, catches, element, units)
 
 
-def to_interval_error(stream: bytes) -> bytes:
-    """Flips a bit of the last unit's codeword such that IvlOffset is not below 256 at a block row."""
+def interval_errors(stream: bytes) -> Iterator[bytes]:
+    """The stream with one bit of the last unit's codeword flipped, such that IvlOffset is not below 256 at a block row."""
     start = 8 * (met_in(stream).units[-1].payload_pieces[0][1] >> 3)
     for bit in range(start, 8 * len(stream)):
         changed = flipped(bit)(stream)
         error = met_in(changed, lenient=True).error
         if error is not None and (error.rule, error.place.element) == ("interval", "IvlCurrRange"):
-            return changed
-    raise LookupError("no bit brings IvlOffset above the range")
+            yield changed
+
+
+def first_interval_error(stream: bytes) -> bytes:
+    """The first of these."""
+    return next(interval_errors(stream))
+
+
+def last_interval_error(stream: bytes) -> bytes:
+    """The last of these: most of the codeword is as it was, and ends where it should."""
+    *_, last = interval_errors(stream)
+    return last
 
 
 def converted(name: str, payload_type: int, data_format: int, tensor: Any, title: str) -> Recipe:
@@ -114,7 +124,9 @@ RECIPES = (
     broken("interval", "510", "An offset of 510, as large as the range", "A decoder that compares off by one.", "IvlOffset",
            with_codeword(b"\xff\x00" + bytes(6))),
     broken("interval", "block-row", "An offset above 255 at a block row", "A decoder that forces the range unchecked.", "IvlCurrRange",
-           block_rows(), to_interval_error),
+           block_rows(), first_interval_error),
+    broken("interval", "late-block-row", "An offset above 255 at a block row, in a codeword that ends where it should",
+           "A decoder that forces the range unchecked, and sees nothing wrong later.", "IvlCurrRange", block_rows(), last_interval_error),
     broken("terminate", "more-indexes", "A codeword with one index more than the tensor", "A decoder that does not read the terminate bin.",
            "end_of_codeword", with_codeword(codeword(_SEVEN))),
     broken("terminate", "many-more", "A codeword with many indexes more than the tensor", "A decoder that does not read the terminate bin.",

@@ -1,13 +1,10 @@
-"""Bugs that implementers of a decoder plausibly make, to measure how well `explain` finds one that it never saw.
-
-They were written from the standard's facts and the decoder's text, without sight of the catalogue of causes.
-"""
+"""What an implementer gets wrong who works from the standard's text alone."""
 
 from typing import Final
 
 from nnc_conformance.generator.mutants.fault import Edit, NamedFault
 
-BUGS: Final = (
+FAULTS: Final = (
     NamedFault(
         "trellis-quantizer-of-vvc",
         ("Takes the quantizer of dependent quantization from the upper half of the states, stateId 4 to 7, and not from the odd ones."),
