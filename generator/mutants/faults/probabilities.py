@@ -1,0 +1,253 @@
+"""Wrong probability states, parameter sets and ranges of the arithmetic decoder, as the vectors about them state it."""
+
+from typing import Final
+
+from nnc_conformance.generator.mutants.fault import NamedFault
+from nnc_conformance.generator.mutants.patch import Edit
+
+
+def short_table(set_id: int, beyond: str) -> tuple[Edit, ...]:
+    """The states of a parameter set come from a table of too few rows: in those beyond its end they stay as they are."""
+    step = "t = 1 if bin_value else -1"
+    stop = f"\n    if set_id == {set_id} and {beyond.format(s='16 * s0 + s1')}:\n        return"
+    return (Edit("entropy.contexts", "update_state", step, step + stop),)
+
+
+FAULTS: Final = (
+    NamedFault(
+        "short-table-of-set-1",
+        "The states of parameter set 1 come from a table that ends at 2100.",
+        ("shift_parameter_ids",),
+        short_table(1, "t > 0 and {s} > 2100"),
+        vectors=("cabac-parameter-set-1",),
+    ),
+    NamedFault(
+        "short-table-of-set-2",
+        "The states of parameter set 2 come from a table that does not go below 0.",
+        ("shift_parameter_ids",),
+        short_table(2, "t < 0 and {s} < 0"),
+        vectors=("cabac-parameter-set-2",),
+    ),
+    NamedFault(
+        "short-table-of-set-3",
+        "The states of parameter set 3 come from a table that ends at -500.",
+        ("shift_parameter_ids",),
+        short_table(3, "t < 0 and {s} < -500"),
+        vectors=("cabac-parameter-set-3",),
+    ),
+    NamedFault(
+        "short-table-of-set-4",
+        "The states of parameter set 4 come from a table that ends at 2300.",
+        ("shift_parameter_ids",),
+        short_table(4, "t > 0 and {s} > 2300"),
+        vectors=("cabac-parameter-set-4",),
+    ),
+    NamedFault(
+        "short-table-of-set-6",
+        "The states of parameter set 6 come from a table that ends at 1300.",
+        ("shift_parameter_ids",),
+        short_table(6, "t > 0 and {s} > 1300"),
+        vectors=("cabac-parameter-set-6",),
+    ),
+    NamedFault(
+        "short-table-of-set-7",
+        "The states of parameter set 7 come from a table that ends at 262.",
+        ("shift_parameter_ids",),
+        short_table(7, "t > 0 and {s} > 262"),
+        vectors=("cabac-parameter-sets-mixed",),
+    ),
+    NamedFault(
+        "slow-set-7",
+        "The first state of parameter set 7 moves at the rate of set 6.",
+        ("shift_parameter_ids",),
+        (
+            Edit(
+                "entropy.contexts",
+                "update_state",
+                "tables.parameter_sets[set_id, SHIFT_0]",
+                "tables.parameter_sets[6 if set_id == 7 else set_id, SHIFT_0]",
+            ),
+        ),
+        vectors=("cabac-parameter-set-7",),
+    ),
+    NamedFault(
+        "set-5-of-set-2",
+        "Parameter set 5 has the rates of set 2, with which it shares its start.",
+        ("shift_parameter_ids",),
+        (
+            Edit(
+                "entropy.contexts",
+                "update_state",
+                "s0, s1 = state[0], state[1]",
+                "s0, s1 = state[0], state[1]\n    set_id = 2 if set_id == 5 else set_id",
+            ),
+        ),
+        vectors=("cabac-parameter-set-5",),
+    ),
+    NamedFault(
+        "short-table-of-set-8",
+        "The states of parameter set 8 come from a table that ends at 1070.",
+        ("shift_parameter_ids",),
+        short_table(8, "t > 0 and {s} > 1070"),
+        vectors=("cabac-parameter-set-8",),
+    ),
+    NamedFault(
+        "low-end-of-set-5",
+        "The states of parameter set 5 come from a table that ends at 463.",
+        ("shift_parameter_ids",),
+        short_table(5, "t < 0 and {s} < 463"),
+        vectors=("cabac-parameter-sets-mixed-dq",),
+    ),
+    NamedFault(
+        "low-end-of-set-6",
+        "The states of parameter set 6 come from a table that ends at -1600.",
+        ("shift_parameter_ids",),
+        short_table(6, "t < 0 and {s} < -1600"),
+        vectors=("cabac-random-sparse",),
+    ),
+    NamedFault(
+        "low-end-of-set-8",
+        "The states of parameter set 8 come from a table that does not go below 256.",
+        ("shift_parameter_ids",),
+        short_table(8, "t < 0 and {s} < 256"),
+        vectors=("cabac-random-medium",),
+    ),
+    NamedFault(
+        "three-significance-sets",
+        "With dq_flag only three contexts of sig_flag have a parameter set of their own, which holds in every stateId.",
+        ("shift_parameter_ids",),
+        (
+            Edit(
+                "entropy.plain",
+                "quant_tensor",
+                "    r[INDEX] = 0\n",
+                "    r[INDEX] = 0\n"
+                "    for context in range(layout.sign):\n"
+                "        coder.parameter_sets[0, context] = coder.parameter_sets[0, context % 3]\n",
+            ),
+        ),
+        vectors=("cabac-parameter-sets-mixed-dq",),
+    ),
+    NamedFault(
+        "one-set-for-a-group",
+        "All contexts of a group have the parameter set of its first.",
+        ("shift_parameter_ids",),
+        (
+            Edit(
+                "entropy.plain",
+                "quant_tensor",
+                "    r[INDEX] = 0\n",
+                "    r[INDEX] = 0\n"
+                "    firsts = (0, *layout[:4])\n"
+                "    for first, after in zip(firsts, firsts[1:]):\n"
+                "        coder.parameter_sets[0, first:after] = coder.parameter_sets[0, first]\n",
+            ),
+        ),
+        vectors=("cabac-parameter-sets-mixed",),
+    ),
+    NamedFault(
+        "sign-sets-first",
+        "The parameter sets of sign_flag are read before those of sig_flag.",
+        ("shift_parameter_ids",),
+        (
+            Edit(
+                "entropy.plain",
+                "shift_parameter_ids",
+                "range(layout.flag)",
+                "(*range(layout.sign, layout.greater), *range(layout.sign), *range(layout.greater, layout.flag))",
+            ),
+        ),
+        vectors=("cabac-parameter-sets-sign", "cabac-parameter-sets-significance"),
+    ),
+    NamedFault(
+        "prefix-sets-first",
+        "The parameter sets of the exp-Golomb prefix are read before those of the greater-than bins.",
+        ("shift_parameter_ids",),
+        (
+            Edit(
+                "entropy.plain",
+                "shift_parameter_ids",
+                "range(layout.flag)",
+                "(*range(layout.greater), *range(layout.prefix, layout.flag), *range(layout.greater, layout.prefix))",
+            ),
+        ),
+        vectors=("cabac-parameter-sets-greater-than", "cabac-parameter-sets-prefix"),
+    ),
+    NamedFault(
+        "renormalised-by-6-bits",
+        "After a bin the range is doubled six times at most.",
+        ("sig_flag", "sign_flag"),
+        (
+            Edit(
+                "entropy.plain",
+                "renormalise",
+                "    while r[RANGE] < 256:\n        r[RANGE] *= 2\n        shift_bit(coder)",
+                "    for _ in range(6):\n        if r[RANGE] < 256:\n            r[RANGE] *= 2\n            shift_bit(coder)",
+            ),
+        ),
+        vectors=("cabac-range-table",),
+    ),
+    NamedFault(
+        "range-table-of-31-columns",
+        "The range table is read with 31 columns in a row: behind the last stands the first of the next row.",
+        ("sign_flag", "sig_flag"),
+        (
+            Edit(
+                "entropy.plain",
+                "code_bin",
+                "coder.tables.lps_range[abs(s >> 7) + (r[RANGE] & 0xE0)]",
+                "coder.tables.lps_range[(abs(s >> 7) + (1 if abs(s >> 7) == 31 else 0) + (r[RANGE] & 0xE0)) % 256]",
+            ),
+        ),
+        vectors=("cabac-range-table",),
+    ),
+    NamedFault(
+        "prefix-states-of-fewer-bits",
+        "The states of the exp-Golomb prefix are held above -2560.",
+        ("abs_level_greater_x2",),
+        (
+            Edit(
+                "entropy.plain",
+                "code_bin",
+                "    renormalise(coder)\n",
+                "    renormalise(coder)\n"
+                "    last = coder.states.shape[1] - 2\n"
+                "    if s < -2560 and bin_value == 0 and last - 31 < context <= last:\n"
+                "        return 0\n",
+            ),
+        ),
+        vectors=("cabac-skewed-states",),
+    ),
+    NamedFault(
+        "smallest-range-of-4",
+        "The range of a least probable bin is 4 at least.",
+        ("sig_flag",),
+        (
+            Edit(
+                "entropy.plain",
+                "code_bin",
+                "mps_range = r[RANGE] - lps_range",
+                "lps_range = max(lps_range, 4)\n    mps_range = r[RANGE] - lps_range",
+            ),
+        ),
+        vectors=("cabac-skewed-states",),
+    ),
+    NamedFault(
+        "full-table-of-contexts",
+        "A table of 255 contexts, with room for dependent quantization, loses its last parameter set where unary length 98 fills it.",
+        ("shift_parameter_ids", "cabac_unary_length_minus1"),
+        (
+            Edit(
+                "entropy.plain", "shift_parameter_ids", "range(layout.flag)", "range(layout.flag - (1 if layout.unary_length == 98 else 0))"
+            ),
+        ),
+        vectors=("cabac-unary-length-98",),
+    ),
+    NamedFault(
+        "contexts-counted-in-a-byte",
+        "Up to 256 contexts, with room for dependent quantization, are counted in a byte: 256, of unary length 99, are taken for none.",
+        ("shift_parameter_ids", "cabac_unary_length_minus1"),
+        (Edit("entropy.plain", "shift_parameter_ids", "range(layout.flag)", "range(0 if layout.unary_length == 99 else layout.flag)"),),
+        vectors=("cabac-unary-length-99",),
+    ),
+)
