@@ -51,6 +51,13 @@ FAULTS: Final = (
         vectors=("ndu-dimension-code-lengths",),
     ),
     NamedFault(
+        "count-of-dimensions-in-5-bits",
+        "The number of dimensions is kept in five bits.",
+        ("count_tensor_dimensions",),
+        (Edit(_DATA_UNIT, _HEADER, 'count = w.ue("count_tensor_dimensions", 1)', 'count = w.ue("count_tensor_dimensions", 1) & 31'),),
+        vectors=("ndu-32-dimensions",),
+    ),
+    NamedFault(
         "second-and-third-dimension-exchanged",
         "An INT of more than five dimensions is given out with its second and third dimension exchanged.",
         ("tensor_dimensions",),
