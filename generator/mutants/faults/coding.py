@@ -35,17 +35,17 @@ FAULTS: Final = (
         vectors=("cabac-longest-prefix",),
     ),
     NamedFault(
-        "remainder-halves-swapped",
-        "A remainder of 17 to 24 bits is read in two parts, of which the first is taken for the low one.",
+        "remainder-bytes-swapped",
+        "A remainder of 16 bits is read as two bytes, the low one first.",
         ("abs_remainder",),
         (
             Edit(
                 "entropy.plain",
                 "quant_param",
                 "        magnitude += uae_v(coder, ABS_REMAINDER, rem_bits, wanted - magnitude)",
-                "        if 16 < rem_bits <= 24:\n"
-                "            magnitude += uae_v(coder, ABS_REMAINDER, 16, 0)\n"
-                "            magnitude += uae_v(coder, ABS_REMAINDER, rem_bits - 16, 0) << 16\n"
+                "        if rem_bits == 16:\n"
+                "            magnitude += uae_v(coder, ABS_REMAINDER, 8, 0)\n"
+                "            magnitude += uae_v(coder, ABS_REMAINDER, 8, 0) << 8\n"
                 "        else:\n"
                 "            magnitude += uae_v(coder, ABS_REMAINDER, rem_bits, 0)",
             ),
@@ -64,6 +64,7 @@ FAULTS: Final = (
                 "previous = 0 if quant == 0 else 2 if quant < 0 else 1",
             ),
         ),
+        vectors=("cabac-parameter-sets-mixed",),
     ),
     NamedFault(
         "neighbour-not-zero",
