@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from nnc_conformance.generator.mutants.fault import NamedFault
-from nnc_conformance.generator.mutants.patch import Edit
+from nnc_conformance.generator.mutants.fault import Edit, NamedFault
 
 _SETS: Final = "syntax.structures.parameter_sets"
 _MPS: Final = "nnr_model_parameter_set"
