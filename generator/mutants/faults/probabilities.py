@@ -13,6 +13,12 @@ def short_table(set_id: int, beyond: str) -> tuple[Edit, ...]:
     return (Edit("entropy.contexts", "update_state", step, step + stop),)
 
 
+def sets_forgotten(condition: str, group: str) -> tuple[Edit, ...]:
+    """Whether contexts have sets of their own is looked up among others: where those have none, the sets of a group are not used."""
+    lookup = f"    sets = coder.parameter_sets[0]\n    if not sets[{condition}].any():\n        sets[{group}] = 0\n"
+    return (Edit("entropy.plain", "quant_tensor", "    r[INDEX] = 0\n", "    r[INDEX] = 0\n" + lookup),)
+
+
 FAULTS: Final = (
     NamedFault(
         "short-table-of-set-1",
@@ -141,6 +147,48 @@ FAULTS: Final = (
                 "    firsts = (0, *layout[:4])\n"
                 "    for first, after in zip(firsts, firsts[1:]):\n"
                 "        coder.parameter_sets[0, first:after] = coder.parameter_sets[0, first]\n",
+            ),
+        ),
+        vectors=("cabac-parameter-sets-mixed",),
+    ),
+    NamedFault(
+        "significance-sets-alone",
+        "The parameter sets of sig_flag are not used where no other context has one.",
+        ("shift_parameter_ids",),
+        sets_forgotten("layout.sign : layout.flag", ": layout.sign"),
+        vectors=("cabac-parameter-sets-significance",),
+    ),
+    NamedFault(
+        "sign-sets-alone",
+        "The parameter sets of sign_flag are not used where no context of sig_flag has one.",
+        ("shift_parameter_ids",),
+        sets_forgotten(": layout.sign", "layout.sign : layout.greater"),
+        vectors=("cabac-parameter-sets-sign",),
+    ),
+    NamedFault(
+        "greater-sets-alone",
+        "The parameter sets of the greater-than bins are not used where no context before them has one.",
+        ("shift_parameter_ids",),
+        sets_forgotten(": layout.greater", "layout.greater : layout.prefix"),
+        vectors=("cabac-parameter-sets-greater-than",),
+    ),
+    NamedFault(
+        "prefix-sets-alone",
+        "The parameter sets of the exp-Golomb prefix are not used where no context before them has one.",
+        ("shift_parameter_ids",),
+        sets_forgotten(": layout.prefix", "layout.prefix : layout.flag"),
+        vectors=("cabac-parameter-sets-prefix",),
+    ),
+    NamedFault(
+        "one-set-after-both-signs",
+        "Without dq_flag the contexts of sig_flag after a negative and after a positive index have one parameter set.",
+        ("shift_parameter_ids", "sig_flag"),
+        (
+            Edit(
+                "entropy.plain",
+                "quant_tensor",
+                "    r[INDEX] = 0\n",
+                "    r[INDEX] = 0\n    if not layout.dq_flag:\n        coder.parameter_sets[0, 2] = coder.parameter_sets[0, 1]\n",
             ),
         ),
         vectors=("cabac-parameter-sets-mixed",),
