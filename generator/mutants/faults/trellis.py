@@ -91,6 +91,13 @@ FAULTS: Final = (
         vectors=("dq-transitions",),
     ),
     NamedFault(
+        "ones-doubled-whole",
+        "An index of 1 or -1 is doubled to 2 or -2 in odd states too.",
+        ("dq_flag",),
+        (Edit("entropy.plain", "doubled", "    if quant == 0:", "    if abs(quant) == 1:\n        return 2 * quant\n    if quant == 0:"),),
+        vectors=("dq-ones",),
+    ),
+    NamedFault(
         "zeros-moved",
         "Under dependent quantization the state's odd bit is taken from zeros too.",
         ("dq_flag",),
