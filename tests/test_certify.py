@@ -82,7 +82,7 @@ def test_the_same_evidence_gives_the_same_bytes(work: Path, evidence: Evidence) 
 
 def test_a_broken_decoder_is_refused_with_reasons(work: Path, tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
-    policy.write_text('name = "test"\nlevels = ["core", "negative"]\nchallenge = 4\n')
+    policy.write_text('name = "test"\nlevels = ["core", "negative"]\nchallenge = 16\n')
     command = ["certify", "issue", work / "broken", "--policy", policy, "--key", work / "key1.pem", "--output", "out"]
     refused = cli(*command, cwd=tmp_path)
     lines = refused.stdout.splitlines()
