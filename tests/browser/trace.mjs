@@ -31,6 +31,9 @@ const marks = (page) =>
     };
   });
 
+// Scrolls a pane as far as it goes, so that its first line is out of sight where that can be.
+const toEnd = (page, pane) => page.locator(pane).evaluate((node) => node.scrollTo(0, node.scrollHeight));
+
 // What the pointer shows, of one after the other.
 async function each(locator, page) {
   const found = [];
@@ -119,9 +122,11 @@ for (const path of pages) {
       const { page: other, told: again } = await open(path, { colorScheme, viewport: { width, height: HEIGHT } });
       told.errors.push(...again.errors);
       if (await wider(other)) told.overflow.push(width);
+      await toEnd(other, "#elements");
       await bytes(other).nth(2).hover();
       const byte = await marks(other);
       await other.screenshot({ path: join(out, `trace-${name}-${colorScheme}-${width}.png`) });
+      await toEnd(other, ".bytes");
       await rows(other).nth(1).hover();
       told.marks[`${colorScheme}-${width}`] = { byte, row: await marks(other) };
       if (small) told.axe[`${colorScheme}-${width}`] = await serious(other);
