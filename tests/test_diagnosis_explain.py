@@ -11,7 +11,7 @@ from report_documents import DIFFERENCE, case
 
 from nnc_conformance.cli import main
 from nnc_conformance.generator.mutants.fault import Edit, NamedFault
-from nnc_conformance.generator.mutants.faults.catalogue import FAULTS
+from nnc_conformance.generator.mutants.faults.catalogue import faults
 from nnc_conformance.generator.mutants.named import mutant_of
 from nnc_conformance.generator.mutants.reach import Reach
 from nnc_conformance.reference.errors import Category
@@ -152,7 +152,7 @@ def test_the_element_of_the_better_cause_is_blamed() -> None:
         Ranked(causes["scaled-weight"], 0.6, 2, 4, 9, 9),
         Ranked(causes["bias-last"], 0.6, 2, 4, 9, 9),
     ]
-    elements = blamed(ranked, None)
+    elements = blamed(ranked, None, None)
     assert [one.element for one in elements] == ["qp_delta", "compressed_parameter_types"]
     assert sum(one.weight for one in elements) == pytest.approx(1, abs=0.01)
 
@@ -235,7 +235,7 @@ def test_the_command_explains(
     said = json.loads(capsys.readouterr().out)
     assert ended.value.code == 0
     assert said["case"] == asked.id
-    assert said["causes"][0]["what"] == FAULTS["contexts-run-on"].sentence
+    assert said["causes"][0]["what"] == faults()["contexts-run-on"].sentence
     assert said["onset"]["element"]
 
 

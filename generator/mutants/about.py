@@ -1,4 +1,4 @@
-"""Which syntax element a mutant concerns: read from the statement that it changes, else from what its function does."""
+"""Which syntax elements a mutant concerns: read from the statement that it changes, else from what its function does."""
 
 import ast
 from typing import Final
@@ -107,21 +107,20 @@ _MODULES: Final = {
 }
 
 
-def element_of(module: str, function: str, tree: ast.FunctionDef, header: ast.stmt) -> str:
-    """The element: one that the statement names, one that a variable in it was read from, else by words, function and module."""
-    named = [part.value for part in ast.walk(header) if isinstance(part, ast.Constant) and part.value in ELEMENTS]
-    if named:
-        return str(named[-1] if _requires(header) else named[0])
+def elements_of(module: str, function: str, tree: ast.FunctionDef, header: ast.stmt) -> tuple[str, ...]:
+    """The elements: those that the statement names, those that its variables were read from, then by words, function and module.
+
+    A function outside the coder that is about an element goes before the words. The first is what the statement concerns most.
+    """
+    named = [str(part.value) for part in ast.walk(header) if isinstance(part, ast.Constant) and part.value in ELEMENTS]
     sources = read_variables(tree)
-    for part in ast.walk(header):
-        if isinstance(part, ast.Name) and part.id in sources:
-            return sources[part.id]
-    if function in _FUNCTIONS and not module.startswith("entropy"):
-        return _FUNCTIONS[function]
+    read = [sources[part.id] for part in ast.walk(header) if isinstance(part, ast.Name) and part.id in sources]
     text = ast.unparse(header)
-    found = next((element for word, element in _WORDS.items() if word in text), None)
-    found = found or _FUNCTIONS.get(function)
-    return found or next(element for prefix, element in _MODULES.items() if module.startswith(prefix))
+    words = [element for word, element in _WORDS.items() if word in text]
+    own = [_FUNCTIONS[function]] if function in _FUNCTIONS else []
+    found = [*(reversed(named) if _requires(header) else named), *read]
+    found += [*words, *own] if module.startswith("entropy") else [*own, *words]
+    return tuple(dict.fromkeys(found)) or (next(element for prefix, element in _MODULES.items() if module.startswith(prefix)),)
 
 
 def read_variables(tree: ast.FunctionDef) -> dict[str, str]:

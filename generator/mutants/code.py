@@ -8,7 +8,7 @@ from functools import cache
 from types import CodeType, FunctionType
 from typing import Any, Final
 
-from nnc_conformance.generator.mutants.about import element_of
+from nnc_conformance.generator.mutants.about import elements_of
 from nnc_conformance.generator.mutants.mutant import Kind, Mutant
 from nnc_conformance.generator.mutants.operators import Edit, edited, edits, node_at
 from nnc_conformance.generator.mutants.places import FUNCTIONS, functions_of, module_of
@@ -49,12 +49,12 @@ def _described(mutant_id: str, module: str, name: str, trees: tuple[ast.Function
     before, after = node_at(tree, path), node_at(changed, path)
     assert isinstance(before, ast.stmt) and isinstance(after, ast.stmt)
     header = without_blocks(before)
-    element = element_of(module, name, tree, header)
+    elements = elements_of(module, name, tree, header)
     lines = ((module, before.lineno, last_line(before)),)
     was, becomes = (ast.unparse(without_blocks(node)).removesuffix(_BLOCK) for node in (before, after))
     if len(edit.places) > 1:
         becomes = f"{becomes}, and {was} after it"
-    return Mutant(mutant_id, Kind.CODE, module, name, edit.operator, lines, was, becomes, element, clause_of(element))
+    return Mutant(mutant_id, Kind.CODE, module, name, edit.operator, lines, was, becomes, elements, clause_of(elements[0]))
 
 
 def _statement_path(tree: ast.FunctionDef, edit: Edit) -> tuple[tuple[str, int | None], ...]:

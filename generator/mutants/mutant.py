@@ -99,8 +99,8 @@ class Mutant:
     ``id``: MODULE.FUNCTION:OPERATOR-N (or MODULE.NAME:OPERATOR-N), N counting those of the operator in it, or a named fault's name;
     ``module``: below ``nnc_conformance.reference``; ``function``: its qualified name, or the constant's or table's; ``lines``: those one
     of which runs when the bug matters, empty where every decode meets it; ``before`` and ``after``: the statement, or the text;
-    ``element``: the syntax element that it concerns most; ``clause``: the clause and structure of it; ``fault``: the named fault, if it
-    is one.
+    ``elements``: the syntax elements that it concerns, the one that it concerns most first; ``clause``: the clause and structure of that;
+    ``fault``: the named fault, if it is one.
     """
 
     id: str
@@ -111,9 +111,14 @@ class Mutant:
     lines: tuple[Span, ...]
     before: str
     after: str
-    element: str
+    elements: tuple[str, ...]
     clause: str
     fault: NamedFault | None = None
+
+    @property
+    def element(self) -> str:
+        """The syntax element that it concerns most."""
+        return self.elements[0]
 
     @property
     def certified(self) -> bool:

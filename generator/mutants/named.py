@@ -3,7 +3,7 @@
 from functools import cache
 
 from nnc_conformance.generator.mutants.fault import NamedFault
-from nnc_conformance.generator.mutants.faults.catalogue import FAULTS
+from nnc_conformance.generator.mutants.faults.catalogue import faults
 from nnc_conformance.generator.mutants.mutant import Kind, Mutant, Operator
 from nnc_conformance.generator.mutants.patch import lines_of
 from nnc_conformance.reference.syntax.elements import clause_of
@@ -14,13 +14,11 @@ def mutant_of(fault: NamedFault) -> Mutant:
     lines = tuple((edit.module, *lines_of(edit)) for edit in fault.edits)
     before = "; ".join(edit.old.strip() for edit in fault.edits)
     after = "; ".join(edit.new.strip() for edit in fault.edits)
-    last, element = fault.edits[-1], fault.elements[0]
-    return Mutant(
-        fault.name, Kind.TEXT, last.module, last.function, Operator.NAMED, lines, before, after, element, clause_of(element), fault
-    )
+    last, clause = fault.edits[-1], clause_of(fault.elements[0])
+    return Mutant(fault.name, Kind.TEXT, last.module, last.function, Operator.NAMED, lines, before, after, fault.elements, clause, fault)
 
 
 @cache
 def named_mutants() -> dict[str, Mutant]:
     """All named faults as mutants, by name."""
-    return {name: mutant_of(fault) for name, fault in FAULTS.items()}
+    return {name: mutant_of(fault) for name, fault in faults().items()}

@@ -34,7 +34,7 @@ def values_by_id() -> dict[str, Value]:
 def _value(kind: Kind, operator: Operator, place: tuple[str, str, str], texts: tuple[str, str], element: str, value: Any) -> Value:
     module, name, suffix = place
     mutant_id = f"{module}.{name}:{operator}-{suffix}"
-    return Value(Mutant(mutant_id, kind, module, name, operator, (), *texts, element, clause_of(element)), value)
+    return Value(Mutant(mutant_id, kind, module, name, operator, (), *texts, (element,), clause_of(element)), value)
 
 
 # The tables

@@ -28,9 +28,14 @@ SHARP: Final = 20
 """The power of its fit, over that of the best, with which a cause speaks for its element."""
 BY_HAND: Final = 3.0
 """So many times the say of a mutant has a named fault, whose element is told by hand; a mutant's is told by the words of its code."""
-SUSPECTED: Final = 0.2
-UNSURE: Final = 0.3
+BESIDE: Final = 0.35
+"""The part of its say that a cause has for the second element that it concerns; for the third half of that, and so on."""
+SUSPECTED: Final = 0.3
+UNSURE: Final = 0.45
 """What the suspects of the whole run have to say at least, the best cause counting its fit, and how much more the worse that fit is."""
+AT_ONSET: Final = 0.1
+UNSURE_AT_ONSET: Final = 0.3
+"""The same of the element at which the case that is asked about goes wrong."""
 VAGUELY: Final = 0.2
 """The part of its say that a cause keeps for its own element where its code is about none in particular; the suspects get the rest."""
 
@@ -87,19 +92,23 @@ def explain(
     best = tuple(ranking.places(SHOWN))
     stored = vectors[asked.vector]
     found = onset(asked, stored.read(stored.vector.stream), expectation_of(stored).tensors, output)
-    return Explanation(asked, found, best, blamed(ranking.places(HEARD), suspects), suspects, ranking)
+    return Explanation(asked, found, best, blamed(ranking.places(HEARD), suspects, found), suspects, ranking)
 
 
-def blamed(places: Sequence[Ranked], suspects: Located | None) -> tuple[Blamed, ...]:
-    """The elements that causes speak for, each by its fit, and the suspects of the whole run; the likeliest first."""
+def blamed(places: Sequence[Ranked], suspects: Located | None, found: Onset | None) -> tuple[Blamed, ...]:
+    """The elements that causes speak for, each by its fit, the suspects of the whole run, and that of the onset; the likeliest first."""
     weights: dict[str, float] = defaultdict(float)
     best = max((one.fit for one in places), default=0.0)
     for_suspects = SUSPECTED + UNSURE * (1.0 - best)
+    at_onset = found.element.partition("[")[0] if found is not None else ""
+    if at_onset in ELEMENTS:
+        weights[at_onset] += AT_ONSET + UNSURE_AT_ONSET * (1.0 - best)
     named = [suspect for suspect in (suspects.named if suspects is not None else ()) if suspect.element in ELEMENTS]
     for one in places if best else ():
         say = best * (one.fit / best) ** SHARP * (BY_HAND if one.cause.named else 1.0)
         own = VAGUELY if one.cause.vague and named else 1.0
-        weights[one.cause.element] += own * say
+        for place, element in enumerate(one.cause.mutant.elements):
+            weights[element] += own * say * (BESIDE / place if place else 1.0)
         for_suspects += (1.0 - own) * say
     for suspect in named:
         weights[suspect.element] += for_suspects * suspect.score / sqrt(len(named))

@@ -74,19 +74,6 @@ FAULTS: Final = (
         ),
     ),
     NamedFault(
-        "qp-unsigned",
-        "Reads mps_quantization_parameter as an unsigned number.",
-        ("mps_quantization_parameter",),
-        (
-            Edit(
-                "syntax.structures.parameter_sets",
-                "nnr_model_parameter_set",
-                'w.i("mps_quantization_parameter", 13)',
-                'w.u("mps_quantization_parameter", 13)',
-            ),
-        ),
-    ),
-    NamedFault(
         "contexts-carry-on",
         "Lets the contexts' states go on from one block row to the next.",
         ("scan_order", "sig_flag", "sign_flag", "abs_level_greater_x", "abs_level_greater_x2"),
@@ -188,12 +175,6 @@ FAULTS: Final = (
         "Takes the three bits of a signalled parameter set for its number, without adding 1.",
         ("shift_parameter_ids",),
         (Edit("entropy.plain", "shift_parameter_ids", "sets[context] = 1 + uae_v(", "sets[context] = uae_v("),),
-    ),
-    NamedFault(
-        "raw-big-endian",
-        "Reads the numbers of a RAW_FLOAT most significant byte first.",
-        ("raw_float32_parameter",),
-        (Edit("payload", "DataUnitDecoder._parts", 'dtype="<f4"', 'dtype=">f4"'),),
     ),
     NamedFault(
         "lps-qp-as-an-offset",
@@ -379,25 +360,6 @@ FAULTS: Final = (
         ),
     ),
     NamedFault(
-        "first-block-row-not-narrowed",
-        "Sets the range to 256 at the start of each block row but the first.",
-        ("IvlCurrRange", "scan_order"),
-        (
-            Edit(
-                "entropy.plain",
-                "enter_block_row",
-                "    r[RANGE] = FORCED_RANGE\n",
-                "    if r[INDEX] > 0:\n        r[RANGE] = FORCED_RANGE\n",
-            ),
-        ),
-    ),
-    NamedFault(
-        "ids-in-latin-1",
-        "Takes each byte of an id for a character of its own, in place of reading UTF-8.",
-        ("topology_elem_id", "topology_elem_id_list"),
-        (Edit("syntax.reader", "Reader._read", "self.bits.string().decode()", 'self.bits.string().decode("latin-1")'),),
-    ),
-    NamedFault(
         "codebook-for-the-vectors",
         "Applies the weight's codebook to LS, BI and BN of a BLOCK as well.",
         ("codebook_present_flag", "compressed_parameter_types"),
@@ -558,12 +520,6 @@ FAULTS: Final = (
         "Accepts deflated topology data that ends before its stream does.",
         ("topology_data", "quantization_data"),
         (Edit("decoder", "inflate", "if not machine.eof:", "if not machine.eof and len(inflated) >= most:"),),
-    ),
-    NamedFault(
-        "odd-state-without-sign",
-        "Takes 1 off the doubled value in an odd state, whatever the index's sign.",
-        ("dq_flag", "sign_flag"),
-        (Edit("entropy.plain", "doubled", "(state_id & 1 if quant > 0 else -(state_id & 1))", "(state_id & 1)"),),
     ),
     NamedFault(
         "last-piece-is-number-one",
