@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from ratios import cell
+from ratios import SCALES as SCALES_OF_POINTS
+from ratios import WEIGHTS, cell
 
 ROOT: Final = Path(__file__).parents[1]
-WEIGHTS: Final = 1_000_000
 COUNTED: Final = 100_000
-SCALES: Final = {"0.3 bit": 0.1567, "2 bit": 0.6861, "4 bit": 2.8648}
-"""Scale of a Laplacian, in steps, that takes so many bits a weight."""
+SCALES: Final = {f"{bits:g} bit": scale for (bits, dq), scale in SCALES_OF_POINTS.items() if not dq}
 ROUNDS: Final = 5
 CHAIN: Final = 20_000_000
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.generator.composition import Coded, header, ndu, on_trellis
+from nnc_conformance.generator.facts import FLOAT32_FORMAT, INT32_FORMAT
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.reference.composer import HeaderForm
 from nnc_conformance.reference.entropy.tables import CONTEXT_PARAMETER_SETS
@@ -42,9 +43,8 @@ _LARGE_RAW: Final = 8500
 _EXACT_BITS: Final = 22
 """Indexes stay below 2 ** 22, doubled below 2 ** 24: every arithmetic of the product gives the same."""
 _INT_BITS: Final = 31
-_IDENTITY_FORMATS: Final = {NNR_PT_INT: 0}
+_IDENTITY_FORMATS: Final = {NNR_PT_INT: INT32_FORMAT}
 """The decompressed data format that leaves a payload type as it is; FLOAT32 for the others."""
-_FLOAT32: Final = 1
 T = TypeVar("T")
 
 
@@ -136,7 +136,7 @@ def _form(drawing: Drawing) -> HeaderForm:
 
 
 def _data_format(drawing: Drawing, payload_type: int) -> int | None:
-    return _IDENTITY_FORMATS.get(payload_type, _FLOAT32) if drawing.may("data-format", 4) else None
+    return _IDENTITY_FORMATS.get(payload_type, FLOAT32_FORMAT) if drawing.may("data-format", 4) else None
 
 
 def _dimensions(drawing: Drawing) -> tuple[int, ...]:

@@ -16,6 +16,8 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     BI,
     BN,
     DC,
+    INT32_MAX,
+    INT32_MIN,
     LS,
     NNR_PT_BLOCK,
     NNR_PT_FLOAT,
@@ -26,7 +28,6 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX, RAW
 from nnc_conformance.reference.syntax.walker import Values
 
-_INT32_MIN, _INT32_MAX = -(1 << 31), (1 << 31) - 1
 _DIMENSIONS = "tensor_dimensions"
 
 
@@ -184,9 +185,9 @@ RECIPES = (
     broken("codebook-size", "offset-high", "CbZeroOffset as large as the codebook", "A decoder that reads past the codebook.",
            "codebook_centre_offset", codebook(codebook_centre_offset=2, codebook_delta_left=[0, 0, 0])),
     broken("codebook-range", "above", "A codebook value of 2 ** 31", "A decoder whose values wrap.", "codebook_delta_right",
-           codebook(codebook_zero_value=_INT32_MAX, codebook_delta_right=[0])),
+           codebook(codebook_zero_value=INT32_MAX, codebook_delta_right=[0])),
     broken("codebook-range", "below", "A codebook value below -2 ** 31", "A decoder whose values wrap.", "codebook_delta_left",
-           codebook(codebook_zero_value=_INT32_MIN, codebook_delta_left=[0])),
+           codebook(codebook_zero_value=INT32_MIN, codebook_delta_left=[0])),
     broken("codebook-range", "zero-value", "A zero value of 2 ** 40", "A decoder that keeps the low bits.", "codebook_zero_value",
            codebook(codebook_zero_value=1 << 40)),
     broken("mapping-absent", "int", "Two ids and no mapping", "A decoder that gives both the same tensor.", "concatentation_axis_index",

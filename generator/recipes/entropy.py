@@ -9,13 +9,12 @@ from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.reference.entropy.contexts import ContextLayout, context_layout
 from nnc_conformance.reference.entropy.kernel_tables import SETS
-from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
+from nnc_conformance.reference.syntax.structures.data_unit import INT32_MAX, NNR_PT_FLOAT, NNR_PT_INT
 from nnc_conformance.reference.syntax.walker import Values
 
 _PARAM = ("10 quant_param",)
 _SETS = ("10 shift_parameter_ids",)
 _TENSOR = ("10 quant_tensor",)
-_LARGEST = (1 << 31) - 1
 
 
 def integers(quants: list[int], name: str = "w", unary_length: int = 10) -> Values:
@@ -145,7 +144,7 @@ def lengths(numbers: Numbers) -> list[Values]:
 
 def large_magnitudes(_: Numbers) -> list[Values]:
     """Powers of two and their neighbours up to the end of int32."""
-    magnitudes = sorted({(1 << k) + d for k in range(31) for d in (-1, 0, 1)} | {_LARGEST - 1, _LARGEST})
+    magnitudes = sorted({(1 << k) + d for k in range(31) for d in (-1, 0, 1)} | {INT32_MAX - 1, INT32_MAX})
     return [*opening(), integers([sign * magnitude for magnitude in magnitudes for sign in (1, -1)])]
 
 
@@ -225,7 +224,7 @@ RECIPES = (
         "With unary length 1 the largest magnitude has 30 prefix bins, more than once.",
         "A decoder that stops the prefix early, or shares its last contexts.",
         _PARAM,
-        lambda _: [*opening(), integers([_LARGEST, -_LARGEST, 1, _LARGEST, 0, _LARGEST], unary_length=1)],
+        lambda _: [*opening(), integers([INT32_MAX, -INT32_MAX, 1, INT32_MAX, 0, INT32_MAX], unary_length=1)],
     ),
     random_recipe("sparse", 20, (50, 100)),
     random_recipe("medium", 160, (40, 100)),

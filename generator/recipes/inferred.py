@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from nnc_conformance.generator.composition import SIXTEENTHS, Coded, bits32, book, header, ndu, opening
+from nnc_conformance.generator.facts import FLOAT32_FORMAT
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.blocks import block_header
 from nnc_conformance.generator.recipes.topology import reference_list, singles
@@ -88,7 +89,8 @@ def whole_ends(data_format: int) -> Coded:
 
 
 _INTEGER_FORMATS = [number for number, (_, _, bits) in enumerate(DATA_FORMATS) if bits]
-_FLOAT16, _FLOAT32, _FLOAT64 = 8, 1, 9
+_FLOAT_FORMATS = [number for number, (_, _, bits) in enumerate(DATA_FORMATS) if not bits]
+_OTHER_FLOAT_FORMATS = [number for number in _FLOAT_FORMATS if number != FLOAT32_FORMAT]
 
 
 def decomposed_books(head: DataUnitHeader) -> list[Values]:
@@ -247,11 +249,11 @@ RECIPES = (
     ),
     *(converted("float", NNR_PT_FLOAT, number, integer_ends(number)) for number in _INTEGER_FORMATS),
     *(converted("int", NNR_PT_INT, number, whole_ends(number)) for number in _INTEGER_FORMATS if number),
-    *(converted("int", NNR_PT_INT, number, Coded([0, 1, -2049, 60000, -65503])) for number in (_FLOAT16, _FLOAT32, _FLOAT64)),
-    *(converted("float", NNR_PT_FLOAT, number, Coded([0, 1, -4097, 4099, 131007, -4098])) for number in (_FLOAT16, _FLOAT64)),
+    *(converted("int", NNR_PT_INT, number, Coded([0, 1, -2049, 60000, -65503])) for number in _FLOAT_FORMATS),
+    *(converted("float", NNR_PT_FLOAT, number, Coded([0, 1, -4097, 4099, 131007, -4098])) for number in _OTHER_FLOAT_FORMATS),
     *(
         converted("raw", NNR_PT_RAW_FLOAT, number, bits32(0x3F800000, 0x80000000, 0x33000001, 0x7F800000, 0x477FEFFF, 0x38FFFFFF))
-        for number in (_FLOAT16, _FLOAT64)
+        for number in _OTHER_FLOAT_FORMATS
     ),
     converted("raw", NNR_PT_RAW_FLOAT, 5, bits32(0x3F000000, 0xBF000000, 0x3FC00000, 0x42FE0000, 0xC3008000, 0x80000000)),
 )

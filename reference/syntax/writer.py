@@ -12,6 +12,8 @@ from nnc_conformance.reference.syntax.walker import Observer, Values, Walker
 
 _MEASURED: Final = ("nnr_unit_size_flag", "nnr_unit_size")
 LARGEST_15_BIT_SIZE: Final = 32767
+LONG_SIZE: Final = 1 << 31
+"""nnr_unit_size_flag before an nnr_unit_size of 31 bits."""
 
 
 class Writer(Walker):
@@ -99,13 +101,13 @@ class Writer(Walker):
             return
         size, first = (self.position - start) >> 3, start >> 3
         if self.values.get("nnr_unit_size_flag", 0):
-            self.bits.replace(first, 4, (1 << 31 | size).to_bytes(4))
+            self.bits.replace(first, 4, (LONG_SIZE | size).to_bytes(4))
         elif size <= LARGEST_15_BIT_SIZE:
             self.bits.replace(first, 2, size.to_bytes(2))
         elif "nnr_unit_size_flag" in self.values:
             raise EncodeError(f"a unit of {size} bytes does not fit a 15-bit nnr_unit_size")
         else:
-            self.bits.replace(first, 2, (1 << 31 | size + 2).to_bytes(4))
+            self.bits.replace(first, 2, (LONG_SIZE | size + 2).to_bytes(4))
 
     @contextmanager
     def joined(self, data: bytes, pieces: tuple[tuple[int, int], ...]) -> Iterator[Walker]:

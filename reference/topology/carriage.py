@@ -25,11 +25,10 @@ from nnc_conformance.reference.syntax.bitstream import read_units, write_units
 from nnc_conformance.reference.syntax.context import StreamContext, Unit
 from nnc_conformance.reference.syntax.structures.data_unit import DC, G_SUFFIX, LS, NNR_PT_BLOCK, DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_MPS, NNR_NDU, unit_type_name
+from nnc_conformance.reference.syntax.writer import LARGEST_15_BIT_SIZE, LONG_SIZE
 from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY
 
 EDITION: Final = 2022
-_LONG: Final = 1 << 31
-_SHORT_BYTES: Final = (1 << 15) - 1
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def _behind_parameter_set(sets: bytes) -> int:
     at = 0
     while at + 5 <= len(sets):
         long = bool(sets[at] & 0x80)
-        size = int.from_bytes(sets[at : at + 4]) ^ _LONG if long else int.from_bytes(sets[at : at + 2])
+        size = int.from_bytes(sets[at : at + 4]) ^ LONG_SIZE if long else int.from_bytes(sets[at : at + 2])
         unit_type = sets[at + (4 if long else 2)] >> 2
         at += size
         if unit_type == NNR_MPS and at <= len(sets):
@@ -133,11 +132,11 @@ def unlike(unit: bytes, plain: int) -> bytes:
     if len(unit) != plain:
         return unit
     size = int.from_bytes(unit[:4])
-    if not size & _LONG:
+    if not size & LONG_SIZE:
         short = size >> 16
-        return (_LONG | (short + 2)).to_bytes(4) + unit[2:]
-    size = (size ^ _LONG) - 2
-    if size > _SHORT_BYTES:
+        return (LONG_SIZE | (short + 2)).to_bytes(4) + unit[2:]
+    size = (size ^ LONG_SIZE) - 2
+    if size > LARGEST_15_BIT_SIZE:
         raise EncodeError(f"a data unit of {len(unit)} bytes cannot be told from the tensor's plain values")
     return size.to_bytes(2) + unit[4:]
 
