@@ -5,8 +5,6 @@ from typing import Final
 from nnc_conformance.generator.mutants.fault import Edit, NamedFault
 from nnc_conformance.generator.mutants.faults.common import UNCHECKED
 
-_PARTS = "(*(Part(name, rows, None, False) for kind in (LS, BI, BN) for name in groups.get(kind, ())), *weights)"
-_WEIGHT_FIRST = "(*weights, *(Part(name, rows, None, False) for kind in (LS, BI, BN) for name in groups.get(kind, ())))"
 _COLUMNS = "prod(part.dimensions[1:])"
 _COLUMNS_OF_H = "prod(self.dimensions) // self.g_number_of_rows"
 
@@ -14,17 +12,6 @@ _COLUMNS_OF_H = "prod(self.dimensions) // self.g_number_of_rows"
 def kinds_in_order(kinds: str, where: str) -> Edit:
     """The kinds of vectors are decoded in another order where the header is such."""
     return Edit("payload", "coded_parts", "(LS, BI, BN)", f"(({kinds}) if {where} else (LS, BI, BN))")
-
-
-def batch_norm_in_order(order: str, where: str) -> Edit:
-    """The four of a batch norm are decoded in another order where the header is such."""
-    shuffled = f"([groups[BN][place] for place in ({order})] if kind == BN and {where} else groups.get(kind, ()))"
-    return Edit("payload", "coded_parts", "groups.get(kind, ())", shuffled)
-
-
-def weight_first(where: str) -> Edit:
-    """The weight is decoded before the vectors where the header is such."""
-    return Edit("payload", "coded_parts", f"return {_PARTS}", f"return {_WEIGHT_FIRST} if {where} else {_PARTS}")
 
 
 def fully_connected(parts: str) -> Edit:
@@ -81,20 +68,6 @@ FAULTS: Final = (
         vectors=("block-dc-ls-bi",),
     ),
     NamedFault(
-        "block-gamma-before-beta",
-        "In a BLOCK of a weight and a batch norm, without a scan order, gamma is decoded before beta.",
-        ("compressed_parameter_types",),
-        (batch_norm_in_order("1, 0, 2, 3", "header.parameter_types == BN and header.scan_order == 0"),),
-        vectors=("block-bn",),
-    ),
-    NamedFault(
-        "block-statistics-before-beta-and-gamma",
-        "In a BLOCK of G, H and a batch norm, without a scan order, mean and variance are decoded before beta and gamma.",
-        ("compressed_parameter_types",),
-        (batch_norm_in_order("2, 3, 0, 1", "header.parameter_types == DC | BN and header.scan_order == 0"),),
-        vectors=("block-dc-bn",),
-    ),
-    NamedFault(
         "block-batch-norm-before-scale",
         "In a BLOCK of a weight, LS and a batch norm the batch norm is decoded before LS.",
         ("compressed_parameter_types",),
@@ -107,27 +80,6 @@ FAULTS: Final = (
         ("compressed_parameter_types",),
         (kinds_in_order("BN, LS", "header.parameter_types == DC | LS | BN"),),
         vectors=("block-dc-ls-bn",),
-    ),
-    NamedFault(
-        "block-batch-norm-before-bias",
-        "In a BLOCK of a weight, a batch norm and a bias, without a scan order, the bias is decoded after the batch norm.",
-        ("compressed_parameter_types",),
-        (kinds_in_order("BN, BI", "header.parameter_types == BN | BI and header.scan_order == 0"),),
-        vectors=("block-bn-bi",),
-    ),
-    NamedFault(
-        "block-batch-norm-before-bias-of-factors",
-        "In a BLOCK of G, H, a batch norm and a bias, without a scan order, the bias is decoded after the batch norm.",
-        ("compressed_parameter_types",),
-        (kinds_in_order("BN, BI", "header.parameter_types == DC | BN | BI and header.scan_order == 0"),),
-        vectors=("block-dc-bn-bi",),
-    ),
-    NamedFault(
-        "block-factors-before-scale",
-        "In a BLOCK of G, H and LS, without a scan order, G and H are decoded before LS.",
-        ("compressed_parameter_types",),
-        (weight_first("header.parameter_types == DC | LS and header.scan_order == 0"),),
-        vectors=("block-dc-ls",),
     ),
     NamedFault(
         "block-of-seven-tensors",

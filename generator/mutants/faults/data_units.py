@@ -27,22 +27,6 @@ def format_where(condition: str) -> Edit:
 
 FAULTS: Final = (
     NamedFault(
-        "zeros-without-bytes",
-        "A FLOAT with more than 64 indexes to a byte of its codeword is refused as one that cannot be.",
-        ("nnr_compressed_data_unit_payload_type", "sig_flag"),
-        (
-            Edit(
-                "payload",
-                "DataUnitDecoder._codeword",
-                '        payload = unit.payload["cabac_codeword"]\n',
-                '        payload = unit.payload["cabac_codeword"]\n'
-                "        if header.payload_type == 1 and prod(header.dimensions) > 64 * len(payload):\n"
-                '            raise self._error(unit, "cabac-end", 0, "sig_flag", "too many indexes")\n',
-            ),
-        ),
-        vectors=("ndu-all-zero",),
-    ),
-    NamedFault(
         "suffix-of-9-bits-one-bit-short",
         "The suffix of nine bits of an exp-Golomb code is read with eight.",
         ("tensor_dimensions", "codebook_size", "topology_elem_id_index"),
@@ -165,22 +149,6 @@ FAULTS: Final = (
             ),
         ),
         vectors=("ndu-id-list",),
-    ),
-    NamedFault(
-        "one-element-without-its-sign",
-        "A FLOAT matrix of one element is taken for a scale, and given out without its sign.",
-        ("tensor_dimensions", "sign_flag"),
-        (
-            Edit(
-                "payload",
-                "DataUnitDecoder.tensors",
-                "                if header.mapping is None:\n",
-                "                if header.payload_type == 1 and part.dimensions == (1, 1):\n"
-                "                    values = np.abs(values)\n"
-                "                if header.mapping is None:\n",
-            ),
-        ),
-        vectors=("ndu-one-element",),
     ),
     NamedFault(
         "raw-by-way-of-text",
