@@ -8,6 +8,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from nnc_conformance.storage import atomic, signing
+from nnc_conformance.storage.distribution import DISTRIBUTION
 from nnc_conformance.storage.package import Package, PackageError, described, signature_path
 from nnc_conformance.storage.package_model import (
     CHANGELOG_FILE,
@@ -28,7 +29,6 @@ from nnc_conformance.storage.suite_folder import Suite, files_of, load_suite, sh
 from nnc_conformance.storage.tar_archive import archive_pieces
 from nnc_conformance.storage.vector import Manifest, Vector
 
-DISTRIBUTION: Final = "nnc-conformance"
 _TITLE: Final = "# Changelog\n\n"
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.storage.distribution import DISTRIBUTION
 from nnc_conformance.storage.suite_folder import VECTOR_BYTES, StoredVector, Suite, files_of
 from nnc_conformance.storage.tensors import read_regular
 from nnc_conformance.storage.vector import VECTOR_FILE
@@ -25,7 +26,6 @@ from nnc_conformance.suites.isolation import Isolation
 from nnc_conformance.suites.slot_process import HarnessError, LastingSlot
 from nnc_conformance.suites.task import Finished, Setup, Task
 
-PACKAGE: Final = "nnc-conformance"
 CONNECT_SECONDS: Final = 30.0
 WAITING: Final = 32
 """So many tasks lie ready beyond those that can run at once."""
@@ -45,7 +45,7 @@ class DaskPool:
         try:
             from distributed import Client
         except ImportError:
-            raise SchedulerError(f"--scheduler needs Dask: pip install '{PACKAGE}[dask]'") from None
+            raise SchedulerError(f"--scheduler needs Dask: pip install '{DISTRIBUTION}[dask]'") from None
         self._setup, self._vectors = setup, {stored.vector.id: stored for stored in suite.vectors}
         self.isolation = Isolation()
         try:
@@ -86,7 +86,7 @@ class DaskPool:
                     self._setup.model_dump_json(),
                     task.model_dump_json(),
                     _files(self._vectors[task.vector]),
-                    version(PACKAGE),
+                    version(DISTRIBUTION),
                     pure=False,
                 )
                 running[future] = task
@@ -193,8 +193,8 @@ def execute_remotely(setup_text: str, task_text: str, files: Mapping[str, bytes]
 
     Raises `SchedulerError` where this machine has another version of the package, and what `LastingSlot.execute` raises.
     """
-    if version(PACKAGE) != expected_version:
-        raise SchedulerError(f"a Dask worker has {PACKAGE} {version(PACKAGE)}, the run is of {expected_version}")
+    if version(DISTRIBUTION) != expected_version:
+        raise SchedulerError(f"a Dask worker has {DISTRIBUTION} {version(DISTRIBUTION)}, the run is of {expected_version}")
     setup, task = Setup.model_validate_json(setup_text), Task.model_validate_json(task_text)
     with _STATIONS_LOCK:
         station = _STATIONS.setdefault(_key(setup), _Station(setup))

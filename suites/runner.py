@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from nnc_conformance.storage.distribution import DISTRIBUTION
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, SuiteError, built_in_root
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.decoders.base import DecoderSpec
@@ -33,7 +34,7 @@ from nnc_conformance.suites.task import Setup, Task
 if TYPE_CHECKING:
     from nnc_conformance.suites.dask_pool import DaskPool
 
-_VERSIONS: Final = ("nnc-conformance", "numpy", "numba", "onnx", "onnxruntime", "safetensors", "pydantic")
+_VERSIONS: Final = (DISTRIBUTION, "numpy", "numba", "onnx", "onnxruntime", "safetensors", "pydantic")
 
 
 @dataclass(frozen=True)

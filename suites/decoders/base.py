@@ -12,7 +12,7 @@ from typing import Any, Final
 from nnc_conformance.reference.errors import Category, ModelError, NNCError
 from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.storage.tensors import load_tensors, read_regular
-from nnc_conformance.storage.vector import Frozen
+from nnc_conformance.storage.vector import CAPABILITIES, Frozen
 from nnc_conformance.suites.decoders.faults import Fault
 from nnc_conformance.suites.run_document import NO_LOG, CaseLog
 from nnc_conformance.suites.sandbox import Child
@@ -43,6 +43,10 @@ class Kind(StrEnum):
     COMMAND = "command"
     WORKER = "worker"
     PYTHON = "python"
+
+
+ALL_CAPABILITIES: Final = tuple(sorted(CAPABILITIES))
+"""As a decoder declares all that there are."""
 
 
 class DecoderSpec(Frozen):

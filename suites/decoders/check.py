@@ -10,7 +10,7 @@ from nnc_conformance.reference.errors import Category
 from nnc_conformance.storage.suite_folder import Suite
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.claims import RIGHT, Shown, false_claims
-from nnc_conformance.suites.decoders.base import DecoderError, DecoderSpec, Kind
+from nnc_conformance.suites.decoders.base import ALL_CAPABILITIES, DecoderError, DecoderSpec, Kind
 from nnc_conformance.suites.decoders.faults import FAULTS, Fault, Weight
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.decoders.probes import built_in_probes, composed_probes
@@ -126,7 +126,7 @@ def run_probes(
 ) -> tuple[Probed, ...]:
     """Gives every probe to the decoder, whatever it declares; stops after `PATIENCE` time-outs."""
     scratch.mkdir()
-    able = decoder.model_copy(update={"capabilities": tuple(sorted(CAPABILITIES)), "declared": False})
+    able = decoder.model_copy(update={"capabilities": ALL_CAPABILITIES, "declared": False})
     planned = {case.task: case for case in plan(probes, [able]).values()}
     setup = Setup(suite=str(probes.root.resolve()), decoders=(able,), limits=limits, repeat=REPEAT, scratch=str(scratch))
     probed: list[Probed] = []

@@ -13,21 +13,21 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from nnc_conformance.reference.errors import Category
+from nnc_conformance.storage.distribution import DISTRIBUTION
 from nnc_conformance.storage.vector import CAPABILITIES, Frozen
-from nnc_conformance.suites.decoders.base import DecoderError, DecoderSpec, Kind
+from nnc_conformance.suites.decoders.base import ALL_CAPABILITIES, DecoderError, DecoderSpec, Kind
 from nnc_conformance.suites.decoders.faults import Fault
 
 IN_TREE: Final = "in-tree"
 COMMAND_PREFIX: Final = "command:"
 TOML_BYTES: Final = 1 << 20
-_ALL: Final = tuple(sorted(CAPABILITIES))
 _WORKER: Final = (sys.executable, "-P", "-m")
 
 
 def _known(capabilities: tuple[str, ...]) -> tuple[str, ...]:
     unknown = sorted(set(capabilities) - set(CAPABILITIES))
     if unknown:
-        raise ValueError(f"no capability is named {', '.join(unknown)}; there are {', '.join(_ALL)}")
+        raise ValueError(f"no capability is named {', '.join(unknown)}; there are {', '.join(ALL_CAPABILITIES)}")
     return tuple(sorted(set(capabilities)))
 
 
@@ -99,13 +99,18 @@ def load_decoder(argument: str) -> DecoderSpec:
     if argument == IN_TREE:
         command = (*_WORKER, "nnc_conformance.suites.decoders.in_tree")
         return DecoderSpec(
-            name=IN_TREE, version=version("nnc-conformance"), kind=Kind.IN_TREE, argument=argument, command=command, capabilities=_ALL
+            name=IN_TREE,
+            version=version(DISTRIBUTION),
+            kind=Kind.IN_TREE,
+            argument=argument,
+            command=command,
+            capabilities=ALL_CAPABILITIES,
         )
     if argument.startswith(COMMAND_PREFIX):
         template = argument.removeprefix(COMMAND_PREFIX)
         words = _template(template, None)
         name = _command_name(template)
-        return DecoderSpec(name=name, kind=Kind.COMMAND, argument=argument, command=words, capabilities=_ALL, declared=False)
+        return DecoderSpec(name=name, kind=Kind.COMMAND, argument=argument, command=words, capabilities=ALL_CAPABILITIES, declared=False)
     return _from_file(Path(argument), argument)
 
 
@@ -133,7 +138,7 @@ def _from_file(path: Path, argument: str) -> DecoderSpec:
         kind=document.kind,
         argument=argument,
         command=_file_command(document, here),
-        capabilities=_ALL if document.capabilities is None else document.capabilities,
+        capabilities=ALL_CAPABILITIES if document.capabilities is None else document.capabilities,
         declared=document.capabilities is not None,
         errors=tuple(document.errors.items()),
     )

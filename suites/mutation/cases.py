@@ -9,9 +9,9 @@ from typing import Final
 from nnc_conformance.generator.mutants.running import Ending, MutantOutcome
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.suite_folder import built_in_root, load_suite
-from nnc_conformance.storage.vector import CAPABILITIES, Level, Vector
+from nnc_conformance.storage.vector import Level, Vector
 from nnc_conformance.suites.decoders import base
-from nnc_conformance.suites.decoders.base import DecoderSpec, Execution, Kind
+from nnc_conformance.suites.decoders.base import ALL_CAPABILITIES, DecoderSpec, Execution, Kind
 from nnc_conformance.suites.execute import expectation_of
 from nnc_conformance.suites.judge import Expectation, judge
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
@@ -57,7 +57,7 @@ _KILL_OF: Final = {
     Outcome.WRONGLY_ACCEPTED: Kill.ACCEPTED,
 }
 
-DECODER: Final = DecoderSpec(name="mutant", kind=Kind.IN_TREE, argument="mutant", command=(), capabilities=tuple(sorted(CAPABILITIES)))
+DECODER: Final = DecoderSpec(name="mutant", kind=Kind.IN_TREE, argument="mutant", command=(), capabilities=ALL_CAPABILITIES)
 """A mutant as the judge sees it: a decoder that declares everything."""
 
 
