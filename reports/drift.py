@@ -16,6 +16,8 @@ DRIFT_ZERO: Final = DRIFT_BOTTOM + 16
 """The logarithmic scale lies between top and bottom; an error of 0 stands below it, one that is not finite above."""
 _NOT_FINITE: Final = DRIFT_TOP - 14
 _MOST_TICKS: Final = 5
+_LONGEST_POWER: Final = 4
+"""A power of ten with more digits is written with its exponent."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +64,13 @@ def drift_plot(measured: Measured) -> DriftPlot | None:
     layers = measured.layers
     if not layers:
         return None
-    drawn = [row is not None and row.first_drift is not None for row in measured.decoded]
-    shown = [layer.reference for layer in layers]
-    shown += [layer.decoded[place] for layer in layers for place, own in enumerate(drawn) if own]
-    sizes = [_size(distance) for distance in shown if distance is not None]
-    place, ticks = _scale(sizes)
-    lines: list[DriftLine | None] = []
-    for number, row in enumerate(measured.decoded):
-        own = [layer.decoded[number] for layer in layers]
-        lines.append(_line(layers, own, place, sum(drawn[:number]), row.first_drift) if row is not None and drawn[number] else None)
-    return DriftPlot(_line(layers, [layer.reference for layer in layers], place, 0, None), tuple(lines), ticks)
+    firsts = [row.first_drift if row is not None else None for row in measured.decoded]
+    reference = [layer.reference for layer in layers]
+    drifting = {at: [layer.decoded[at] for layer in layers] for at, first in enumerate(firsts) if first is not None}
+    place, ticks = _scale([_size(found) for line in (reference, *drifting.values()) for found in line if found is not None])
+    numbers = {drawn: number for number, drawn in enumerate(drifting)}
+    lines = (_line(layers, drifting[at], place, numbers[at], first) if at in drifting else None for at, first in enumerate(firsts))
+    return DriftPlot(_line(layers, reference, place, 0, None), tuple(lines), ticks)
 
 
 def _size(distance: Distance) -> float:
@@ -100,13 +99,16 @@ def _scale(sizes: Sequence[float]) -> tuple[Callable[[float], float], tuple[tupl
     low = math.floor(min(inside, default=0))
     high = max(math.ceil(max(inside, default=0)), low + 1)
 
+    def height(exponent: float) -> float:
+        return round(DRIFT_BOTTOM - (DRIFT_BOTTOM - DRIFT_TOP) * (exponent - low) / (high - low), 1)
+
     def place(size: float) -> float:
-        if size == 0:
-            return DRIFT_ZERO
-        share = (math.log10(size) - low) / (high - low) if size < math.inf else math.nan
-        return _NOT_FINITE if math.isnan(share) else round(DRIFT_BOTTOM - (DRIFT_BOTTOM - DRIFT_TOP) * share, 1)
+        if size == math.inf:
+            return _NOT_FINITE
+        return height(math.log10(size)) if size else DRIFT_ZERO
 
     every = -(-(high - low) // (_MOST_TICKS - 1))
-    powers = [(place(10.0**power), f"{10.0**power:g}") for power in range(low, high + 1, every)] if inside else []
-    zero = [(float(DRIFT_ZERO), "0")] if 0 in sizes else []
-    return place, (*([(float(_NOT_FINITE), "not finite")] if math.inf in sizes else []), *powers, *zero)
+    powers = [(height(power), f"1e{power}" if abs(power) > _LONGEST_POWER else f"{10.0**power:g}") for power in range(low, high + 1, every)]
+    above = [(place(math.inf), "not finite")] if math.inf in sizes else []
+    below = [(place(0), "0")] if 0 in sizes else []
+    return place, (*above, *(powers if inside else []), *below)

@@ -1,7 +1,9 @@
 """Pictures: what a difference's grid and histogram count, against counting one by one; where the errors of layers stand."""
 
+import sys
+
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from report_documents import ACCURACY, answer, case, document, layers
 
@@ -108,7 +110,8 @@ def test_a_node_that_a_decoder_does_not_have_leaves_a_gap() -> None:
     assert "L" not in plot.decoded[0].path
 
 
-@given(st.lists(st.one_of(st.none(), st.just(0.0), st.floats(1e-300, 1e300)), min_size=1, max_size=40))
+@example([5e-324, sys.float_info.max])
+@given(st.lists(st.one_of(st.none(), st.just(0.0), st.floats(5e-324, sys.float_info.max)), min_size=1, max_size=40))
 def test_any_errors_have_a_place_in_their_order(errors) -> None:
     named = layers(**{f"n{number}": error for number, error in enumerate(errors)})
     plot = plot_of(alpha=(answer("reference", layers=named), answer("decoded", layers=named, first_drift="n0")))

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from nnc_conformance.generator.mutants.fault import NamedFault
-from nnc_conformance.generator.mutants.patch import Edit
+from nnc_conformance.generator.mutants.fault import Edit, NamedFault
 
 FAULTS: Final = (
     NamedFault(
@@ -79,21 +78,6 @@ FAULTS: Final = (
         ("cabac_unary_length_minus1",),
         (Edit("payload", "coding_of", "header.unary_length, 0 if integer", "max(header.unary_length, 2), 0 if integer"),),
         vectors=("cabac-unary-length-1", "block-unary-length-1"),
-    ),
-    NamedFault(
-        "late-prefix-after-3",
-        "The greater-than bins of short unary lengths are unrolled, for length 3 with one bin too many.",
-        ("abs_level_greater_x",),
-        (
-            Edit(
-                "entropy.plain",
-                "quant_param",
-                "j < layout.unary_length and",
-                "j < (4 if layout.unary_length == 3 else layout.unary_length) and",
-            ),
-            Edit("entropy.plain", "quant_param", "if j == layout.unary_length:", "if j >= layout.unary_length:"),
-        ),
-        vectors=("cabac-unary-length-3",),
     ),
     NamedFault(
         "mask-of-32-bins",

@@ -2,15 +2,7 @@
 
 from typing import Final
 
-from nnc_conformance.generator.mutants.fault import NamedFault
-from nnc_conformance.generator.mutants.patch import Edit
-
-
-def short_table(set_id: int, beyond: str) -> tuple[Edit, ...]:
-    """The states of a parameter set come from a table of too few rows: in those beyond its end they stay as they are."""
-    step = "t = 1 if bin_value else -1"
-    stop = f"\n    if set_id == {set_id} and {beyond.format(s='16 * s0 + s1')}:\n        return"
-    return (Edit("entropy.contexts", "update_state", step, step + stop),)
+from nnc_conformance.generator.mutants.fault import Edit, NamedFault
 
 
 def sets_forgotten(condition: str, group: str) -> tuple[Edit, ...]:
@@ -20,48 +12,6 @@ def sets_forgotten(condition: str, group: str) -> tuple[Edit, ...]:
 
 
 FAULTS: Final = (
-    NamedFault(
-        "short-table-of-set-1",
-        "The states of parameter set 1 come from a table that ends at 2100.",
-        ("shift_parameter_ids",),
-        short_table(1, "t > 0 and {s} > 2100"),
-        vectors=("cabac-parameter-set-1",),
-    ),
-    NamedFault(
-        "short-table-of-set-2",
-        "The states of parameter set 2 come from a table that does not go below 0.",
-        ("shift_parameter_ids",),
-        short_table(2, "t < 0 and {s} < 0"),
-        vectors=("cabac-parameter-set-2",),
-    ),
-    NamedFault(
-        "short-table-of-set-3",
-        "The states of parameter set 3 come from a table that ends at -500.",
-        ("shift_parameter_ids",),
-        short_table(3, "t < 0 and {s} < -500"),
-        vectors=("cabac-parameter-set-3",),
-    ),
-    NamedFault(
-        "short-table-of-set-4",
-        "The states of parameter set 4 come from a table that ends at 2300.",
-        ("shift_parameter_ids",),
-        short_table(4, "t > 0 and {s} > 2300"),
-        vectors=("cabac-parameter-set-4",),
-    ),
-    NamedFault(
-        "short-table-of-set-6",
-        "The states of parameter set 6 come from a table that ends at 1300.",
-        ("shift_parameter_ids",),
-        short_table(6, "t > 0 and {s} > 1300"),
-        vectors=("cabac-parameter-set-6",),
-    ),
-    NamedFault(
-        "short-table-of-set-7",
-        "The states of parameter set 7 come from a table that ends at 262.",
-        ("shift_parameter_ids",),
-        short_table(7, "t > 0 and {s} > 262"),
-        vectors=("cabac-parameter-sets-mixed",),
-    ),
     NamedFault(
         "slow-set-7",
         "The first state of parameter set 7 moves at the rate of set 6.",
@@ -89,34 +39,6 @@ FAULTS: Final = (
             ),
         ),
         vectors=("cabac-parameter-set-5",),
-    ),
-    NamedFault(
-        "short-table-of-set-8",
-        "The states of parameter set 8 come from a table that ends at 1070.",
-        ("shift_parameter_ids",),
-        short_table(8, "t > 0 and {s} > 1070"),
-        vectors=("cabac-parameter-set-8",),
-    ),
-    NamedFault(
-        "low-end-of-set-5",
-        "The states of parameter set 5 come from a table that ends at 463.",
-        ("shift_parameter_ids",),
-        short_table(5, "t < 0 and {s} < 463"),
-        vectors=("cabac-parameter-sets-mixed-dq",),
-    ),
-    NamedFault(
-        "low-end-of-set-6",
-        "The states of parameter set 6 come from a table that ends at -1600.",
-        ("shift_parameter_ids",),
-        short_table(6, "t < 0 and {s} < -1600"),
-        vectors=("cabac-random-sparse",),
-    ),
-    NamedFault(
-        "low-end-of-set-8",
-        "The states of parameter set 8 come from a table that does not go below 256.",
-        ("shift_parameter_ids",),
-        short_table(8, "t < 0 and {s} < 256"),
-        vectors=("cabac-random-medium",),
     ),
     NamedFault(
         "three-significance-sets",

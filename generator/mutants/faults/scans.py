@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from nnc_conformance.generator.mutants.fault import NamedFault
+from nnc_conformance.generator.mutants.fault import Edit, NamedFault
 from nnc_conformance.generator.mutants.faults.common import UNCHECKED
-from nnc_conformance.generator.mutants.patch import Edit
 
 _DIMENSIONS: Final = "-(-dimensions[0] // (4 << scan_order))"
 
@@ -127,20 +126,6 @@ FAULTS: Final = (
                 "expected_entry_points",
                 "positions = [",
                 "if lengths and min(lengths) < 16:\n        raise PayloadError('entry-points', 'rows too short')\n    positions = [",
-            ),
-        ),
-        vectors=("scan-1-zeros",),
-    ),
-    NamedFault(
-        "equal-rows-to-the-end",
-        "Two bit_offset_delta2 of 0 in a row are taken to hold for the rest of the list, with no more of them coded.",
-        ("bit_offset_delta2",),
-        (
-            Edit(
-                "syntax.structures.data_unit",
-                "entry_point_list",
-                'w.ie("bit_offset_delta2", 7, j - 1) if j else',
-                '0 if j > 2 and entries[-1].delta == 0 == entries[-2].delta else w.ie("bit_offset_delta2", 7, j - 1) if j else',
             ),
         ),
         vectors=("scan-1-zeros",),

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from nnc_conformance.generator.mutants.fault import NamedFault
-from nnc_conformance.generator.mutants.patch import Edit
+from nnc_conformance.generator.mutants.fault import Edit, NamedFault
 
 FAULTS: Final = (
     NamedFault(
