@@ -92,7 +92,7 @@ def browser_environment(session: nox.Session) -> dict[str, str]:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """The pages of reports and certificates in Chromium, with axe; NNC_SCREENSHOTS names a folder for pictures at three widths."""
+    """The pages of reports, certificates and traces in Chromium, with axe; NNC_SCREENSHOTS names a folder for pictures at three widths."""
     session.install("-e", ".", "pytest")
     session.run("pytest", "tests/browser", *session.posargs, env=browser_environment(session))
 
