@@ -112,10 +112,10 @@ def same_cause(bug: Cause, cause: Cause) -> bool:
 
 def changed_lines(cause: Cause) -> Iterator[tuple[str, int]]:
     """The lines that a cause changes, but for what many faults need in common."""
-    unchecked = (UNCHECKED.module, *lines_of(UNCHECKED))
-    for module, first, last in cause.mutant.lines:
-        if (module, first, last) != unchecked:
-            yield from ((module, line) for line in range(first, last + 1))
+    edits = cause.mutant.fault.edits if cause.mutant.fault is not None else ()
+    spans = [(edit.module, *lines_of(edit)) for edit in edits if edit != UNCHECKED] if edits else cause.mutant.lines
+    for module, first, last in spans:
+        yield from ((module, line) for line in range(first, last + 1))
 
 
 def shown(bugs: Iterable[Bug], count: int, probes: Sequence[Probe]) -> Iterator[tuple[Bug, list[CaseResult]]]:

@@ -28,6 +28,13 @@ def lines_of(edit: Edit) -> tuple[int, int]:
     return start, start + text.count("\n")
 
 
+def lines_of_function(edit: Edit) -> tuple[int, int]:
+    """First and last line of the function that the edit changes: what it adds may run where none of the lines runs that it replaces."""
+    lines, first = inspect.getsourcelines(live_function(edit.module, edit.function))
+    once(edit, "".join(lines))
+    return first, first + len(lines) - 1
+
+
 def patched_code(edits: tuple[Edit, ...]) -> list[tuple[FunctionType, CodeType]]:
     """The functions that the edits change, each with its code as it is then."""
     sources: dict[tuple[str, str], str] = {}

@@ -1,10 +1,13 @@
 """All recipes by id."""
 
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from typing import Final
 
 from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipes.further import FURTHER
+from nnc_conformance.storage.vector import Level
 
 TOPICS: Final = (
     "units",
@@ -46,7 +49,8 @@ TOPICS: Final = (
 @cache
 def recipes() -> dict[str, Recipe]:
     """Every recipe by its id, sorted; raises `ValueError` for an id used twice."""
-    found = [recipe for topic in TOPICS for recipe in import_module(f"nnc_conformance.generator.recipes.{topic}").RECIPES]
+    made = [recipe for topic in TOPICS for recipe in import_module(f"nnc_conformance.generator.recipes.{topic}").RECIPES]
+    found = [replace(recipe, level=Level.FULL) if recipe.id in FURTHER else recipe for recipe in made]
     by_id = {recipe.id: recipe for recipe in sorted(found, key=lambda recipe: recipe.id)}
     if len(by_id) != len(found):
         ids = [recipe.id for recipe in found]

@@ -3,6 +3,7 @@
 from typing import Final
 
 from nnc_conformance.generator.mutants.fault import Edit, NamedFault
+from nnc_conformance.storage.vector import Level
 
 FAULTS: Final = (
     NamedFault(
@@ -298,6 +299,7 @@ FAULTS: Final = (
         "Inflates topology data as a bare RFC 1951 stream, without the header and checksum of RFC 1950.",
         ("topology_data", "topology_compression_format", "quantization_data", "quantization_compression_format"),
         (Edit("decoder", "inflate", "zlib.decompressobj()", "zlib.decompressobj(-zlib.MAX_WBITS)"),),
+        level=Level.DISPUTED,
     ),
     NamedFault(
         "trellis-by-parity-of-the-value",
@@ -526,6 +528,7 @@ FAULTS: Final = (
         "Takes a unit with partial_data_counter 1 for the last of its set.",
         ("partial_data_counter",),
         (Edit("syntax.structures.unit", "nnr_unit_payload", "partial.next_counter >= 0", "partial.next_counter > 0"),),
+        level=Level.INFERRED,
     ),
     NamedFault(
         "codebook-index-clipped",
