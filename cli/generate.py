@@ -15,7 +15,7 @@ def command(
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of all random numbers.", show_default=False)] = None,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Vectors at once; the bytes are the same.")] = os.cpu_count() or 1,
 ) -> None:
-    """Make the vectors of a suite (levels core, full, negative, disputed and inferred unless --level is given; stress and models on request).
+    """Make the vectors of a suite (all levels but stress and models unless --level is given).
 
     Bytes are the same on every machine, but for models, which an optimising encoder makes.
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 FURTHER: Final = frozenset(
-    [
+    (
         "block-bn",
         "block-bn-bi",
         "block-dc-bn",
@@ -59,6 +59,6 @@ FURTHER: Final = frozenset(
         "tpl-reflist-two",
         "unit-many",
         "value-fractions",
-    ]
+    )
 )
 """Ids of recipes. `benchmarks/coverage_page.py` tells which vectors of core could be among them."""
