@@ -36,6 +36,7 @@ from nnc_conformance.suites.mutation.cases import Case
 from nnc_conformance.suites.outcomes import OUTCOMES
 from nnc_conformance.suites.result import CaseResult
 
+LEVELS = (Level.CORE, Level.FULL, Level.NEGATIVE)
 PARTS = 3
 HELD_OUT = 0
 """Which part of the mutants is held out."""
@@ -231,7 +232,7 @@ This page is made by `python benchmarks/diagnosis.py`.
 
 The bugs (`benchmarks/seeded_bugs.py`) were written from the standard's facts and the decoder's text by an author who had seen neither the
 catalogue of causes nor how it is ranked, as what implementers plausibly get wrong; {several} of them change several places or lines.
-They are the first {bugs} of his that at least {fewest} of the {vectors} small vectors of core and negative show, and not all of them.
+They are the first {bugs} of his that at least {fewest} of the {vectors} small vectors of core, full and negative show, and not all of them.
 `explain` has its whole catalogue, in which nothing was changed for them.
 
 An element is right where the bug's author lists it. A cause is right where it changes a line that the bug changes, or gives the same
@@ -353,7 +354,7 @@ def main() -> int:
     parser.add_argument("--develop", type=int, default=0, help="try so many bugs of the parts that are not held out, and write no page")
     options = parser.parse_args()
     memory = Memory(options.journal, jobs=options.jobs)
-    suite = load_suite(built_in_root(), levels={Level.CORE, Level.NEGATIVE}, verify=False)
+    suite = load_suite(built_in_root(), levels=LEVELS, verify=False)
     vectors = {stored.vector.id: stored for stored in suite.vectors}
     prepare()
     probes = small_probes(vectors)

@@ -20,22 +20,6 @@ FAULTS: Final = (
         ),
     ),
     NamedFault(
-        "no-alignment-when-aligned",
-        "Reads nothing for byte_alignment() at a position that is aligned already.",
-        ("byte_alignment",),
-        (
-            Edit("syntax.walker", "Walker.byte_alignment", "n = 8 - (self.position & 7)", "n = -self.position & 7"),
-            Edit(
-                "syntax.walker",
-                "Walker.byte_alignment",
-                'value = self._element("byte_alignment", f"u({n})", None, n)',
-                'value = self._element("byte_alignment", f"u({n})", None, n) if n else 1',
-            ),
-            Edit("syntax.walker", "Walker.byte_alignment", "value >> (n - 1) == 1", "n == 0 or value >> (n - 1) == 1"),
-            Edit("syntax.walker", "Walker.byte_alignment", "if self.interpretation", "if n and self.interpretation"),
-        ),
-    ),
-    NamedFault(
         "step-as-a-power",
         "Takes 2 to the power of qp / 2^qp_density for the step size, without the linear mantissa between powers of two.",
         ("mps_qp_density", "lps_qp_density", "mps_quantization_parameter", "lps_quantization_parameter", "qp_delta"),
@@ -49,19 +33,6 @@ FAULTS: Final = (
         ),
     ),
     NamedFault(
-        "weight-coded-first",
-        "Takes the tensors of a BLOCK in the order of its ids, the weight before LS, BI and BN.",
-        ("cabac_codeword", "compressed_parameter_types", "topology_elem_id_list"),
-        (
-            Edit(
-                "payload",
-                "coded_parts",
-                "return (*(Part(name, rows, None, False) for kind in (LS, BI, BN) for name in groups.get(kind, ())), *weights)",
-                "return (*weights, *(Part(name, rows, None, False) for kind in (LS, BI, BN) for name in groups.get(kind, ())))",
-            ),
-        ),
-    ),
-    NamedFault(
         "default-unary-length-9",
         ("Takes 9 for the unary length where none is coded: the default of cabac_unary_length_minus1, to which 1 is still to be added."),
         ("cabac_unary_length_flag", "cabac_unary_length_minus1", "abs_level_greater_x"),
@@ -71,19 +42,6 @@ FAULTS: Final = (
                 "nnr_compressed_data_unit_header",
                 "DEFAULT_UNARY_LENGTH, 0, 0, 0",
                 "DEFAULT_UNARY_LENGTH - 1, 0, 0, 0",
-            ),
-        ),
-    ),
-    NamedFault(
-        "contexts-carry-on",
-        "Lets the contexts' states go on from one block row to the next.",
-        ("scan_order", "sig_flag", "sign_flag", "abs_level_greater_x", "abs_level_greater_x2"),
-        (
-            Edit(
-                "entropy.plain",
-                "quant_tensor",
-                "        reset_contexts(coder.tables, coder.parameter_sets, coder.states)\n",
-                "        if first == 0:\n            reset_contexts(coder.tables, coder.parameter_sets, coder.states)\n",
             ),
         ),
     ),
@@ -172,12 +130,6 @@ FAULTS: Final = (
         (Edit("payload", "coding_of", "header.dq_flag and not (integer", "header.dq_flag and part.is_weight and not (integer"),),
     ),
     NamedFault(
-        "set-number-without-one",
-        "Takes the three bits of a signalled parameter set for its number, without adding 1.",
-        ("shift_parameter_ids",),
-        (Edit("entropy.plain", "shift_parameter_ids", "sets[context] = 1 + uae_v(", "sets[context] = uae_v("),),
-    ),
-    NamedFault(
         "lps-qp-as-an-offset",
         "Adds lps_quantization_parameter to the model parameter set's, in place of replacing it.",
         ("lps_quantization_parameter",),
@@ -229,18 +181,6 @@ FAULTS: Final = (
                 "coded |= code_bypass(coder, (value >> place) & 1) << (bits - 1 - place)",
             ),
         ),
-    ),
-    NamedFault(
-        "references-from-one",
-        "Counts the ids of the reference list from 1.",
-        ("topology_elem_id_index", "topology_elem_id_index_list"),
-        (Edit("syntax.structures.topology", "referenced", "return names[index] if", "return names[index - 1] if"),),
-    ),
-    NamedFault(
-        "codebook-centre-in-the-middle",
-        "Takes the middle of the codebook for index 0, without codebook_centre_offset.",
-        ("codebook_centre_offset",),
-        (Edit("quantization.reconstruction", "codebook_values", "+ codebook.zero_offset", "+ (len(codebook.values) >> 1)"),),
     ),
     NamedFault(
         "flags-swapped-in-unit-header",
@@ -302,12 +242,6 @@ FAULTS: Final = (
         level=Level.DISPUTED,
     ),
     NamedFault(
-        "trellis-by-parity-of-the-value",
-        "Moves the trellis by the parity of the doubled value, in place of that of the coded index.",
-        ("dq_flag", "sig_flag"),
-        (Edit("entropy.plain", "quant_block_row", "quant & 1", "value & 1"),),
-    ),
-    NamedFault(
         "dpm-classes-of-eight-bits",
         "Reads dpm_count_classes with 8 bits, as the other maps have theirs.",
         ("dpm_count_classes",),
@@ -325,19 +259,6 @@ FAULTS: Final = (
         "Scans the vectors of a BLOCK in the weight's blocks, with block rows of their own.",
         ("scan_order", "compressed_parameter_types"),
         (Edit("payload", "coding_of", "scan_order = header.scan_order if part.is_weight else 0", "scan_order = header.scan_order"),),
-    ),
-    NamedFault(
-        "signed-golomb-upside-down",
-        "Takes the odd codes of ie(k) for the negative numbers.",
-        ("codebook_centre_offset", "codebook_zero_value", "bit_offset_delta2"),
-        (
-            Edit(
-                "syntax.descriptors",
-                "BitReader.signed_golomb",
-                "(code + 1) // 2 if code & 1 else -(code // 2)",
-                "-((code + 1) // 2) if code & 1 else code // 2",
-            ),
-        ),
     ),
     NamedFault(
         "one-rate-for-all-sets",
@@ -555,27 +476,6 @@ FAULTS: Final = (
                 (
                     "    slot = abs(s >> 7) + (r[RANGE] & 0xE0)\n"
                     "    lps_range = 113 if slot == 5 * 32 + 3 else coder.tables.lps_range[slot]\n"
-                ),
-            ),
-        ),
-    ),
-    NamedFault(
-        "aligned-before-the-indexes",
-        "Reads byte_alignment() before the indexes of a list of ids, as for strings, and not after them.",
-        ("topology_elem_id_index_list", "byte_alignment"),
-        (
-            Edit(
-                "syntax.structures.topology",
-                "topology_elements_ids_list",
-                (
-                    '            ids = tuple(referenced(w, context, w.ue("topology_elem_id_index_list", 7, j)) for j in '
-                    "range(count))\n"
-                    "            w.byte_alignment()\n"
-                ),
-                (
-                    "            w.byte_alignment()\n"
-                    '            ids = tuple(referenced(w, context, w.ue("topology_elem_id_index_list", 7, j)) for j in '
-                    "range(count))\n"
                 ),
             ),
         ),
