@@ -13,11 +13,13 @@ from nnc_conformance.generator.coverage.goals import Kind, Standing
 from nnc_conformance.generator.coverage.measure import Coverage
 from nnc_conformance.generator.coverage.selection import core_goals
 from nnc_conformance.generator.coverage.streams import cover, find_streams
+from nnc_conformance.generator.mutants.named import named_mutants
 from nnc_conformance.generator.planner import needless
 from nnc_conformance.storage.suite_folder import files_of, load_suite
 from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.diagnosis import told
 from nnc_conformance.suites.mutation.cases import CERTIFIED, load_cases
-from nnc_conformance.suites.mutation.needs import caught_in_core, certified_mutants
+from nnc_conformance.suites.mutation.needs import caught_in_core
 from nnc_conformance.suites.mutation.trying import measured
 
 ROOT = Path(__file__).parents[1]
@@ -33,25 +35,31 @@ def row(kind: Kind, standing: Standing, sets: list[Coverage]) -> str:
     return f"| {kind.value} | {' | '.join(cells)} |"
 
 
-def core_needs(core: Coverage, vectors: Path, jobs: int) -> list[str]:
-    """What each of core's vectors is needed for: a goal that it alone meets, or a seeded bug that it alone catches."""
-    stored = {stored.vector.id: stored.vector for stored in load_suite(vectors, levels={Level.CORE}, verify=False).vectors}
-    sizes = {name: sum(file.size for file in files_of(vector)) for name, vector in stored.items()}
-    bugs = caught_in_core(certified_mutants(), measured(load_cases(CERTIFIED, vectors), jobs), jobs)
+def core_needs(core: Coverage, root: Path, jobs: int) -> list[str]:
+    """What each of core's vectors is needed for: a goal that it alone meets, a bug that it alone catches, or an element to be named."""
+    vectors = {stored.vector.id: stored for stored in load_suite(root, levels={Level.CORE}, verify=False).vectors}
+    sizes = {name: sum(file.size for file in files_of(stored.vector)) for name, stored in vectors.items()}
+    faults = [mutant for mutant in named_mutants().values() if mutant.certified]
+    bugs = caught_in_core(faults, measured(load_cases(CERTIFIED, root), jobs), jobs)
     goals = core_goals(core)
+    made = told.runs(vectors)
+    names = told.named(made, vectors)
     for_goals = set(goals) - set(needless(goals))
     for_bugs = set(bugs) - set(needless(bugs)) - for_goals
-    rest = set(stored) - for_goals - for_bugs
+    for_names = {name for name in set(vectors) - for_goals - for_bugs if told.named(made, vectors, without=name) < names}
+    rest = set(vectors) - for_goals - for_bugs - for_names
     rows = [
         ("which alone meet a goal (of the first table, triples included)", for_goals),
-        ("of the others, those which alone catch a seeded bug", for_bugs),
-        ("of which others have all goals and bugs", rest),
+        ("of the others, those which alone catch a named fault", for_bugs),
+        ("of the others, those without which fewer elements are named", for_names),
+        ("of which others do all this", rest),
     ]
     return [
         "## What core's vectors are needed for",
         "",
-        "Without any one of core's vectors one of the figures above would be lower, or a seeded bug (`docs/mutation.md`) that no vector of",
-        "level negative catches would live. Vectors of which others in core have every goal and every bug are of level full",
+        "Without any one of core's vectors one of the figures above would be lower, or a named fault (`generator/mutants/faults`) that no",
+        "vector of level negative catches would live; or fewer faults would have their element named: a report on core's small vectors",
+        f"names it for {len(names)} of the {len(told.FAULTS)} that published decoders had. What core needs for none of these is of level full",
         "(`generator/recipes/further.py`). `nox -s smallest` tries this on twenty vectors drawn at random.",
         "",
         "| vectors of core | number | bytes |",

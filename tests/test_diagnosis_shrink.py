@@ -22,7 +22,6 @@ from nnc_conformance.suites.diagnosis.shrink import Failure, ShrinkError, failur
 from nnc_conformance.suites.diagnosis.trying import faulty
 from nnc_conformance.suites.outcomes import Outcome
 
-CORE = built_in_root() / "core"
 MOST = 200
 """Bytes that a shrunk stream has at most."""
 SEEDED = {
@@ -34,8 +33,13 @@ SEEDED = {
 """Named faults with a stream of more than `MOST` bytes on which they show."""
 
 
+def folder_of(vector: str) -> Path:
+    (folder,) = built_in_root().glob(f"*/{vector}")
+    return folder
+
+
 def stream_of(vector: str) -> bytes:
-    return (CORE / vector / "stream.nnr").read_bytes()
+    return (folder_of(vector) / "stream.nnr").read_bytes()
 
 
 @pytest.mark.parametrize("fault", SEEDED)
@@ -108,7 +112,17 @@ def test_the_command_files_what_it_shrank(tmp_path: Path, capsys: pytest.Capture
     decoder = f"command:{sys.executable} {tmp_path / 'toy.py'} {{stream}} {{output}}"
     with pytest.raises(SystemExit) as ended:
         main.main(
-            ["shrink", str(CORE / "scan-1-block-rows"), "--decoder", decoder, "--output", str(tmp_path / "out"), "--tries", "3", "--json"]
+            [
+                "shrink",
+                str(folder_of("scan-1-block-rows")),
+                "--decoder",
+                decoder,
+                "--output",
+                str(tmp_path / "out"),
+                "--tries",
+                "3",
+                "--json",
+            ]
         )
     said = json.loads(capsys.readouterr().out)
     assert ended.value.code == 0

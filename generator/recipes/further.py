@@ -4,8 +4,6 @@ from typing import Final
 
 FURTHER: Final = frozenset(
     (
-        "block-bn",
-        "block-bn-bi",
         "block-dc-bn",
         "block-dc-bn-bi",
         "block-dc-ls",
@@ -51,7 +49,6 @@ FURTHER: Final = frozenset(
         "ndu-dimension-code-lengths",
         "ndu-format-int-default",
         "ndu-id-list",
-        "ndu-one-element",
         "ndu-raw-random-bits",
         "scan-1-block-rows",
         "scan-1-long-block-rows",

@@ -14,10 +14,10 @@ from nnc_conformance.suites.mutation.cases import Case
 from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.result import CaseResult
 
-MOST_BYTES: Final = 400
+MOST_BYTES: Final = 1000
 """Longer streams are looked at only where no shorter one fails."""
 MOST_OUTPUT: Final = 1 << 15
-MOST_LINES: Final = 20_000
+MOST_LINES: Final = 50_000
 """A case for which the reference runs more lines is not tried on causes where there are cheaper ones."""
 MOST_LOOKED_AT: Final = 320
 FAILING: Final = 6

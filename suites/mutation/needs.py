@@ -2,19 +2,10 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
-from nnc_conformance.generator.mutants.catalogue import mutants
-from nnc_conformance.generator.mutants.equivalents import arguments
 from nnc_conformance.generator.mutants.mutant import Mutant
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.mutation.cases import Kill
 from nnc_conformance.suites.mutation.trying import Measured, Verdict, try_all
-
-
-def certified_mutants() -> list[Mutant]:
-    """The mutants that a vector of a certified level can catch."""
-    argued = arguments()
-    beyond = {*argued.equivalent, *argued.uncertified}
-    return [mutant for mutant in mutants().values() if mutant.certified and mutant.id not in beyond]
 
 
 def caught_in_core(chosen: Sequence[Mutant], cases: Sequence[Measured], jobs: int) -> dict[str, set[str]]:
