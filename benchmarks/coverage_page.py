@@ -59,7 +59,7 @@ def core_needs(core: Coverage, root: Path, jobs: int) -> list[str]:
         "",
         "Without any one of core's vectors one of the figures above would be lower, or a named fault (`generator/mutants/faults`) that no",
         "vector of level negative catches would live; or fewer faults would have their element named: a report on core's small vectors",
-        f"names it for {len(names)} of the {len(told.FAULTS)} that published decoders had. What core needs for none of these is of level full",
+        f"names it for {len(names)} of the {len(told.FAULTS)} that published decoders had. What none of these needs is of level full",
         "(`generator/recipes/further.py`). `nox -s smallest` tries this on twenty vectors drawn at random.",
         "",
         "| vectors of core | number | bytes |",

@@ -14,24 +14,18 @@ from nnc_conformance.reports.pages import RUN_PAGES, write_pages
 from nnc_conformance.reports.results import load
 from nnc_conformance.reports.summary import build_report
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, built_in_root, load_suite
-from nnc_conformance.storage.vector import Level, Vector
+from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.diagnosis.told import small
 from nnc_conformance.suites.outcomes import Outcome
 from nnc_conformance.suites.result import Results
 from nnc_conformance.suites.result_files import load_results
 from nnc_conformance.suites.runner import RunOptions, run
 
 HERE = Path(__file__).parent / "historical_bugs"
-MOST_BYTES = 330
-"""Longer streams are left out: the faulty decoders run uncompiled."""
 BUGS = {fault.name: fault for fault in FAULTS}
 LEVELS = {bug.level for bug in BUGS.values()}
 TOGETHER, ALIKE = 5, {"no-whole-byte-of-alignment": 11}
 """So many elements at most are named for a fault; of these faults more, where no vector has one without the others."""
-
-
-def small(vector: Vector) -> bool:
-    expected = vector.expected.size if vector.expected is not None else 0
-    return vector.negative is None and vector.stream.size <= MOST_BYTES and expected <= 16 * MOST_BYTES
 
 
 def suite_of(level: Level) -> Suite:
@@ -39,7 +33,7 @@ def suite_of(level: Level) -> Suite:
     suite = load_suite(built_in_root(), levels=[level], verify=False)
     families: dict[str, list[StoredVector]] = {}
     for stored in suite.vectors:
-        if small(stored.vector):
+        if small(stored):
             families.setdefault(re.sub(r"\d+", "N", stored.vector.id), []).append(stored)
     return replace(suite, vectors=tuple(stored for family in families.values() for stored in family[:2]))
 
