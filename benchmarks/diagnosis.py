@@ -42,7 +42,7 @@ HELD_OUT = 0
 """Which part of the mutants is held out."""
 BUGS_IN_ALL = 40
 ELEMENT_MARK, CAUSE_MARK = 34, 28
-FEWEST_FAILING = 2
+FEWEST_FAILING = 1
 SECONDS = 3600.0
 SHRUNK, SMALL_ENOUGH, LARGEST_SHRUNK, LOOKED_AT = 10, 200, 1000, 25
 SHRINK_SECONDS = 60.0
@@ -173,7 +173,7 @@ def tried(
     named = tuple(one.element for one in explained.named)
     return Line(
         bug.cause.id,
-        bug.cause.sentence,
+        bug.cause.sentence if bug.cause.named else bug.cause.sentence.partition(": ")[2],
         bug.elements,
         len(failing),
         named,
@@ -232,8 +232,9 @@ This page is made by `python benchmarks/diagnosis.py`.
 
 The bugs (`benchmarks/seeded_bugs.py`) were written from the standard's facts and the decoder's text by an author who had seen neither the
 catalogue of causes nor how it is ranked, as what implementers plausibly get wrong; {several} of them change several places or lines.
-They are the first {bugs} of his that at least {fewest} of the {vectors} small vectors of core, full and negative show, and not all of them.
-`explain` has its whole catalogue, in which nothing was changed for them.
+They are the first {bugs} of his that some of the {vectors} smaller vectors of core, full and negative show, and not all of them.
+`explain` has its whole catalogue, in which nothing was changed for them. The bugs of another such author, on which it was measured before,
+showed what to mend (29 of 40 causes, 32 of 40 elements); they are in the catalogue since (`generator/mutants/faults/implementers.py`).
 
 An element is right where the bug's author lists it. A cause is right where it changes a line that the bug changes, or gives the same
 outputs as the bug on every one of the {vectors} vectors, so that nobody who sees outputs can tell them apart.
@@ -295,7 +296,7 @@ def cell(text: str) -> str:
 
 def rows(lines: Sequence[Line]) -> str:
     return "\n".join(
-        f"| `{line.bug}` | {cell(line.sentence.partition(': ')[2] or line.sentence)} | {line.failing} | {', '.join(line.elements)} | "
+        f"| `{line.bug}` | {cell(line.sentence)} | {line.failing} | {', '.join(line.elements)} | "
         f"{line.element_place or '**no**'}: {', '.join(line.named)} | "
         f"{f'{line.cause_place}: {line.why}' if line.cause_place else '**no**'} | `{line.causes[0]}` | {line.fits[0]:.2f} |"
         for line in lines
@@ -319,7 +320,7 @@ def page(lines: Sequence[Line], held: Sequence[Line], small: Sequence[Small], ve
     return PAGE.format(
         **tally(lines), **{f"held_{name}": count for name, count in tally(held).items()},
         last=LAST, further=FURTHER, finalists=FINALISTS, failing=FAILING, passing=PASSING, held_out=HELD_OUT, parts=PARTS,
-        fewest=FEWEST_FAILING, vectors=vectors, element_mark=ELEMENT_MARK, cause_mark=CAUSE_MARK,
+        vectors=vectors, element_mark=ELEMENT_MARK, cause_mark=CAUSE_MARK,
         several=sum(len(edits[line.bug]) > 1 or "\n" in edits[line.bug][0].new for line in lines),
         statement=why.count("same statement"), output=why.count("same output everywhere"), exact=sum(line.exact for line in lines),
         rows=rows(lines), held_rows=rows(held), looked_at=LOOKED_AT, small=SMALL_ENOUGH, largest=LARGEST_SHRUNK,
