@@ -5,13 +5,13 @@ from functools import cache
 from nnc_conformance.generator.mutants.fault import NamedFault
 from nnc_conformance.generator.mutants.faults.catalogue import faults
 from nnc_conformance.generator.mutants.mutant import Kind, Mutant, Operator
-from nnc_conformance.generator.mutants.patch import lines_of_function
+from nnc_conformance.generator.mutants.patch import lines_that_show
 from nnc_conformance.reference.syntax.elements import clause_of
 
 
 def mutant_of(fault: NamedFault) -> Mutant:
     """A named fault as a mutant; raises `ValueError` where an edit's text does not stand in its function once."""
-    lines = tuple((edit.module, *lines_of_function(edit)) for edit in fault.edits)
+    lines = tuple((edit.module, *lines_that_show(edit)) for edit in fault.edits)
     before = "; ".join(edit.old.strip() for edit in fault.edits)
     after = "; ".join(edit.new.strip() for edit in fault.edits)
     last, clause = fault.edits[-1], clause_of(fault.elements[0])

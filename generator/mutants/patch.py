@@ -28,8 +28,13 @@ def lines_of(edit: Edit) -> tuple[int, int]:
     return start, start + text.count("\n")
 
 
-def lines_of_function(edit: Edit) -> tuple[int, int]:
-    """First and last line of the function that the edit changes: what it adds may run where none of the lines runs that it replaces."""
+def lines_that_show(edit: Edit) -> tuple[int, int]:
+    """First and last of the lines one of which runs where the edit matters: those that it changes, or, where it adds some, the function's.
+
+    What it adds, a branch say, may run where none of the lines does that it replaces.
+    """
+    if edit.new.count("\n") <= edit.old.count("\n"):
+        return lines_of(edit)
     lines, first = inspect.getsourcelines(live_function(edit.module, edit.function))
     once(edit, "".join(lines))
     return first, first + len(lines) - 1
