@@ -30,7 +30,7 @@ def command(
 
     Exit code: 0 done, 2 usage or bad input, also where the decoder does not fail.
 
-    Example: nnc-conformance shrink vectors/core/scan-1-block-rows --decoder decoder.toml
+    Example: nnc-conformance shrink vectors/full/scan-1-block-rows --decoder decoder.toml
     """
     from nnc_conformance.storage import canonical_json
     from nnc_conformance.storage.vector import STREAM_FILE

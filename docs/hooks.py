@@ -17,7 +17,7 @@ from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, lo
 from nnc_conformance.storage.vector import Level
 
 EDITIONS = {2022: "ISO/IEC 15938-17:2022, the first edition"}
-COVERING = (Level.CORE, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
+COVERING = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
 DRAWN = {"sparse": "cabac-random-sparse", "busy": "cabac-random-medium"}
 STATE_BINS, INTERVAL_BINS = 3000, 200
 """So many bins of a tensor's indexes are drawn."""
@@ -67,7 +67,7 @@ def syntax_page() -> str:
 
 
 def _first_codeword(vector_id: str) -> list[TraceLine]:
-    stream = (built_in_root() / Level.CORE / vector_id / "stream.nnr").read_bytes()
+    stream = (built_in_root() / Level.FULL / vector_id / "stream.nnr").read_bytes()
     bins = [line for line in trace(stream, bins=True) if line.bin is not None and line.bin.index >= 0]
     return [line for line in bins if line.unit == bins[0].unit]
 

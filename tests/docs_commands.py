@@ -32,7 +32,7 @@ def _examples(folder: Path) -> None:
 
 
 def _stream(folder: Path) -> None:
-    shutil.copy(built_in_root() / "core" / "cabac-random-sparse" / "stream.nnr", folder / "stream.nnr")
+    shutil.copy(built_in_root() / "full" / "cabac-random-sparse" / "stream.nnr", folder / "stream.nnr")
 
 
 def _suite(folder: Path) -> None:

@@ -16,7 +16,7 @@ from nnc_conformance.suites.diagnosis.mutations import Draws, mutated
 from nnc_conformance.suites.diagnosis.pieces import pieces_of, values_of_piece
 
 NAMES = ("scan-1-block-rows", "block-scan-1", "codebook-scan-1", "ndu-id-list-utf8", "lps-value-classes")
-STREAMS = {name: (built_in_root() / "core" / name / "stream.nnr").read_bytes() for name in NAMES}
+STREAMS = {name: next(built_in_root().glob(f"*/{name}/stream.nnr")).read_bytes() for name in NAMES}
 
 
 def changed(stream: bytes, name: str, value: Any) -> tuple[bytes, Mutator]:

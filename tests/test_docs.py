@@ -58,7 +58,7 @@ def test_the_syntax_page_has_every_element_with_its_vectors(hooks: ModuleType) -
 def test_no_element_of_a_later_edition_is_half_enabled(hooks: ModuleType) -> None:
     assert {row.edition for row in (*ELEMENTS.values(), *RULES.values())} == {2022}
     assert "name no element of the second edition" in hooks.syntax_page()
-    stream = bytearray((built_in_root() / "core" / "cabac-random-sparse" / "stream.nnr").read_bytes())
+    stream = bytearray((built_in_root() / "full" / "cabac-random-sparse" / "stream.nnr").read_bytes())
     stream[3] = 1
     with pytest.raises(StreamError) as refused:
         decode(bytes(stream))
