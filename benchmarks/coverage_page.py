@@ -39,15 +39,16 @@ def core_needs(core: Coverage, root: Path, jobs: int) -> list[str]:
     """What each of core's vectors is needed for: a goal that it alone meets, a bug that it alone catches, or an element to be named."""
     vectors = {stored.vector.id: stored for stored in load_suite(root, levels={Level.CORE}, verify=False).vectors}
     sizes = {name: sum(file.size for file in files_of(stored.vector)) for name, stored in vectors.items()}
-    faults = [mutant for mutant in named_mutants().values() if mutant.certified]
-    bugs = caught_in_core(faults, measured(load_cases(CERTIFIED, root), jobs), jobs)
     goals = core_goals(core)
+    for_goals = set(goals) - set(needless(goals))
+    others = set(vectors) - for_goals
+    faults = [mutant for mutant in named_mutants().values() if mutant.fault is not None and others & set(mutant.fault.vectors)]
+    bugs = caught_in_core(faults, measured(load_cases(CERTIFIED, root), jobs), jobs)
+    for_bugs = others & (set(bugs) - set(needless(bugs)))
     made = told.runs(vectors)
     names = told.named(made, vectors)
-    for_goals = set(goals) - set(needless(goals))
-    for_bugs = set(bugs) - set(needless(bugs)) - for_goals
-    for_names = {name for name in set(vectors) - for_goals - for_bugs if told.named(made, vectors, without=name) < names}
-    rest = set(vectors) - for_goals - for_bugs - for_names
+    for_names = {name for name in others - for_bugs if told.named(made, vectors, without=name) < names}
+    rest = others - for_bugs - for_names
     rows = [
         ("which alone meet a goal (of the first table, triples included)", for_goals),
         ("of the others, those which alone catch a named fault", for_bugs),
