@@ -1,6 +1,6 @@
 """What core's vectors are needed for, beside goals of coverage: the seeded bugs that would live without them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 
 from nnc_conformance.generator.mutants.mutant import Mutant
 from nnc_conformance.storage.vector import Level
@@ -12,15 +12,11 @@ def caught_in_core(chosen: Sequence[Mutant], cases: Sequence[Measured], jobs: in
     """For each vector of core the ids of the mutants that it catches, of those that no vector of level negative does."""
     verdicts: list[Verdict] = []
     try_all(chosen, cases, jobs=jobs, matrix=True, done=verdicts.append)
-    levels = {item.case.id: (item.case.vector.id, item.case.vector.level) for item in cases}
-    return caught_by((verdict.mutant, [levels[case] for case, kill in verdict.kills if kill is not Kill.CATEGORY]) for verdict in verdicts)
-
-
-def caught_by(killers: Iterable[tuple[str, Collection[tuple[str, Level]]]]) -> dict[str, set[str]]:
-    """The same from mutants with the vectors, each with its level, that kill them."""
+    vectors = {item.case.id: item.case.vector for item in cases}
     found: dict[str, set[str]] = {}
-    for mutant, vectors in killers:
-        if all(level is Level.CORE for _, level in vectors):
-            for name, _ in vectors:
-                found.setdefault(name, set()).add(mutant)
+    for verdict in verdicts:
+        killers = [vectors[case] for case, kill in verdict.kills if kill is not Kill.CATEGORY]
+        if all(vector.level is Level.CORE for vector in killers):
+            for vector in killers:
+                found.setdefault(vector.id, set()).add(verdict.mutant)
     return found
