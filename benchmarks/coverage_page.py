@@ -11,16 +11,10 @@ from pathlib import Path
 from nnc_conformance.generator.coverage.catalogue import catalogue
 from nnc_conformance.generator.coverage.goals import Kind, Standing
 from nnc_conformance.generator.coverage.measure import Coverage
-from nnc_conformance.generator.coverage.selection import core_goals
 from nnc_conformance.generator.coverage.streams import cover, find_streams
-from nnc_conformance.generator.mutants.named import named_mutants
-from nnc_conformance.generator.planner import needless
 from nnc_conformance.storage.suite_folder import files_of, load_suite
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.diagnosis import told
-from nnc_conformance.suites.mutation.cases import CERTIFIED, load_cases
-from nnc_conformance.suites.mutation.needs import caught_in_core
-from nnc_conformance.suites.mutation.trying import measured
+from nnc_conformance.suites.needs import needs_of
 
 ROOT = Path(__file__).parents[1]
 PEER = ROOT / "tests" / "data" / "peer-samples"
@@ -36,38 +30,29 @@ def row(kind: Kind, standing: Standing, sets: list[Coverage]) -> str:
 
 
 def core_needs(core: Coverage, root: Path, jobs: int) -> list[str]:
-    """What each of core's vectors is needed for: a goal that it alone meets, a bug that it alone catches, or an element to be named."""
-    vectors = {stored.vector.id: stored for stored in load_suite(root, levels={Level.CORE}, verify=False).vectors}
-    sizes = {name: sum(file.size for file in files_of(stored.vector)) for name, stored in vectors.items()}
-    goals = core_goals(core)
-    for_goals = set(goals) - set(needless(goals))
-    others = set(vectors) - for_goals
-    faults = [mutant for mutant in named_mutants().values() if mutant.fault is not None and others & set(mutant.fault.vectors)]
-    bugs = caught_in_core(faults, measured(load_cases(CERTIFIED, root), jobs), jobs)
-    for_bugs = others & (set(bugs) - set(needless(bugs)))
-    made = told.runs(vectors)
-    names = told.named(made, vectors)
-    for_names = {name for name in others - for_bugs if told.named(made, vectors, without=name) < names}
-    rest = others - for_bugs - for_names
+    """What each of core's vectors is needed for."""
+    suite = load_suite(root, levels={Level.CORE}, verify=False)
+    sizes = {stored.vector.id: sum(file.size for file in files_of(stored.vector)) for stored in suite.vectors}
+    needs = needs_of(sizes, core, root, jobs)
     rows = [
-        ("which alone meet a goal (of the first table, triples included)", for_goals),
-        ("of the others, those which alone catch a named fault", for_bugs),
-        ("of the others, those without which fewer elements are named", for_names),
-        ("of which others do all this", rest),
+        ("which alone meet a goal (of the first table, triples included)", needs.goals),
+        ("of the others, those which alone catch a named fault", needs.bugs),
+        ("of the others, those without which fewer elements are named", needs.names),
+        ("of which others do all this", needs.nothing),
     ]
     return [
         "## What core's vectors are needed for",
         "",
-        "Without any one of core's vectors one of the figures above would be lower, or a named fault (`generator/mutants/faults`) that no",
-        "vector of level negative catches would live; or fewer faults would have their element named: a report on core's small vectors",
-        f"names it for {len(names)} of the {len(told.FAULTS)} that published decoders had. What none of these needs is of level full",
-        "(`generator/recipes/further.py`). `nox -s smallest` tries this on twenty vectors drawn at random.",
+        "Without any one of core's vectors one of the figures above would be lower, or a named fault (`generator/mutants/faults`) that it",
+        "states, and that no vector of level negative catches, would live; or a report on core's small vectors would name the element of",
+        "fewer of the faults that published decoders had. What none of these needs is of level full (`generator/recipes/further.py`).",
+        "`nox -s smallest` tries this on twenty vectors drawn at random.",
         "",
         "| vectors of core | number | bytes |",
         "|---|---|---|",
-        *(f"| {what} | {len(names)} | {sum(sizes[name] for name in names):,} |" for what, names in rows),
+        *(f"| {what} | {len(ids)} | {sum(sizes[name] for name in ids):,} |" for what, ids in rows),
         "",
-        *([f"Not needed: {', '.join(f'`{name}`' for name in sorted(rest))}.", ""] if rest else []),
+        *([f"Not needed: {', '.join(f'`{name}`' for name in sorted(needs.nothing))}.", ""] if needs.nothing else []),
     ]
 
 

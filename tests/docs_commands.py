@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from checkout import ROOT, copy_to
+
 from nnc_conformance.storage.suite_folder import built_in_root, files_of, load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import Level
 
-ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
 START = "from nnc_conformance.cli.main import main; main()"
 
@@ -56,11 +57,7 @@ def _decoder(folder: Path) -> None:
 
 def _checkout(folder: Path) -> None:
     """The tracked files of this checkout, which the commands then import."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
-    for name in filter(None, listed):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    copy_to(folder)
     namespace = folder / "namespace" / "nnc_conformance"
     namespace.mkdir(parents=True)
     for package in ("reference", "storage", "generator", "suites", "reports", "cli", "vectors", "docs"):

@@ -1,34 +1,23 @@
 """The wheel holds all that the main job needs: built from a copy, unpacked and run from elsewhere, with the vectors inside it."""
 
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from checkout import ROOT, copy_to, sources
 
 from nnc_conformance.suites.result_files import load_results
-
-ROOT = Path(__file__).parents[1]
-
-
-def sources() -> list[str]:
-    """The repository's files, by their paths in it."""
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [name for name in tracked if (ROOT / name).is_file()]
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Not built where the sources are: a build writes there, and another of the tests' processes may be building too."""
     built = tmp_path_factory.mktemp("wheel")
-    copy = built / "sources"
-    for name in sources():
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, copy / name)
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(built), str(copy)]
+    copy_to(built / "sources")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(built), str(built / "sources")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (wheel,) = built.glob("*.whl")

@@ -48,11 +48,13 @@ TOPICS: Final = (
 
 @cache
 def recipes() -> dict[str, Recipe]:
-    """Every recipe by its id, sorted; raises `ValueError` for an id used twice."""
+    """Every recipe by its id, sorted; raises `ValueError` for an id used twice, and for one among the further that no recipe has."""
     made = [recipe for topic in TOPICS for recipe in import_module(f"nnc_conformance.generator.recipes.{topic}").RECIPES]
     found = [replace(recipe, level=Level.FULL) if recipe.id in FURTHER else recipe for recipe in made]
     by_id = {recipe.id: recipe for recipe in sorted(found, key=lambda recipe: recipe.id)}
     if len(by_id) != len(found):
         ids = [recipe.id for recipe in found]
         raise ValueError(f"recipe ids used twice: {sorted({name for name in ids if ids.count(name) > 1})}")
+    if FURTHER - set(by_id):
+        raise ValueError(f"no recipe has these ids of further instances: {sorted(FURTHER - set(by_id))}")
     return by_id
