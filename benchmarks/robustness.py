@@ -56,7 +56,7 @@ def volume(given: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def guided(given: argparse.Namespace) -> list[dict[str, Any]]:
-    return _by_module("guided", "--executions", str(given.executions // 50), "--seed", str(given.seed))
+    return _by_module("guided", "--executions", str(given.executions), "--seed", str(given.seed))
 
 
 def bounds(_: argparse.Namespace) -> list[dict[str, Any]]:
@@ -129,7 +129,8 @@ def volume_lines(rows: list[dict[str, Any]]) -> list[str]:
 def guided_lines(rows: list[dict[str, Any]]) -> list[str]:
     made = [[row["target"], row["executions"], row["seconds"], row["edges"], _findings(row), row["seed"]] for row in rows]
     return [
-        "Atheris, guided by the coverage of the package's own sources; the kernels run uncompiled, so that they guide it too.",
+        f"{sum(row['executions'] for row in rows):,} executions with Atheris, guided by the coverage of the package's own sources; the",
+        "kernels run uncompiled, so that they guide it too.",
         "",
         *table("target | executions | seconds | edges covered | findings | seed", made),
     ]
@@ -192,7 +193,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", action="append", choices=PARTS, help="repeatable")
     parser.add_argument("--trials", type=int, default=50, help="kills of each command (default %(default)s)")
-    parser.add_argument("--executions", type=int, default=1_000_000, help="of all fuzzed targets (default %(default)s)")
+    parser.add_argument("--executions", type=int, default=1_000_000, help="of all targets, in each way of fuzzing (default %(default)s)")
     parser.add_argument("--seed", type=int, default=19)
     parser.add_argument("--commands", action="store_true", help="the same as --part commands")
     given = parser.parse_args()

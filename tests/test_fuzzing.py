@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 from fuzzing import mutate, volume
-from fuzzing.seeds import seeds
+from fuzzing.seeds import MAKERS, seeds
+from fuzzing.shares import SHARES
 from fuzzing.targets import TARGETS
+
+from nnc_conformance.reference.errors import NNCError
 
 FOUND = Path(__file__).parent / "fuzzing" / "found"
 CASES = [(target, path) for target in TARGETS for path in sorted((FOUND / target.replace(" ", "-")).glob("*"))]
@@ -20,13 +23,30 @@ def test_what_was_found_is_refused_in_time(target: str, path: Path) -> None:
     assert volume.tried(TARGETS[target], path.read_bytes()) == ""
 
 
+def test_every_target_has_good_inputs_and_a_share_of_the_executions() -> None:
+    assert TARGETS.keys() == MAKERS.keys() == SHARES.keys()
+    assert sum(share.volume for share in SHARES.values()) == sum(share.guided for share in SHARES.values()) == 1000
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_good_inputs_are_taken(target: str) -> None:
+    """Many of the reader's, which begins with bad streams too, and all of the others."""
+    refused = 0
+    for data in seeds(target):
+        try:
+            TARGETS[target](data)
+        except NNCError:
+            refused += 1
+    assert refused <= (0.6 * len(seeds(target)) if target == "reader" else 0)
+
+
 def test_every_found_case_belongs_to_a_target() -> None:
     assert len(CASES) == sum(path.is_file() for path in FOUND.rglob("*")) > 0
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_short_fuzz_finds_nothing(target: str) -> None:
-    executions = EXECUTIONS * volume.SHARES[target] // 1000
+    executions = EXECUTIONS * SHARES[target].volume // 1000
     record = volume.fuzz(target, executions, seed=1)
     assert record.findings == []
     assert record.executions == executions

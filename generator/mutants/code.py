@@ -93,8 +93,11 @@ def mutated_code(mutant_id: str) -> CodeType:
     function = edited(tree, edit)
     function.decorator_list = []
     holder, _, name = mutant.function.rpartition(".")
-    body: list[ast.stmt] = [ast.ClassDef(holder, [], [], [function], [])] if holder else [function]
-    whole = ast.fix_missing_locations(ast.Module(body, []))
+    whole = ast.parse(f"class {holder}: ...") if holder else ast.Module([], [])
+    inner = whole.body[0] if whole.body else whole
+    assert isinstance(inner, ast.ClassDef | ast.Module)
+    inner.body = [function]
+    ast.fix_missing_locations(whole)
     code = compile(whole, str(module_of(mutant.module).__file__), "exec", dont_inherit=True)
     for step in (holder, name) if holder else (name,):
         code = next(part for part in code.co_consts if isinstance(part, CodeType) and part.co_name == step)

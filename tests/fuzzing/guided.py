@@ -2,7 +2,7 @@
 
     python -m fuzzing.guided [--executions N] [--seed N] [--target NAME]... [--json FILE] [--findings DIR]
 
-A process for each target; the first finding ends it. N is for the quickest target; slower ones have a share of it.
+A process for each target; the first finding ends it. N is of all targets together.
 """
 
 import argparse
@@ -16,20 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from fuzzing.options import command_line, keep, write_record
+from fuzzing.shares import SHARES
 
-SHARES = {
-    "reader": 20,
-    "entropy decoder": 60,
-    "ONNX topology": 40,
-    "NNEF topology": 100,
-    "package verify": 20,
-    "certificate verify": 5,
-    "results parser": 20,
-    "tensor files": 60,
-}
-"""Executions of each target, in hundredths."""
 LONGEST = 1 << 15
 MOST_SEEDS = 100
+LONGEST_TOKEN = 32
 MEMORY_MIB = 2048
 WALL_SECONDS = 30
 """What libFuzzer waits for one input; uncompiled and instrumented, on a machine that does other things."""
@@ -38,11 +29,17 @@ STEPS = re.compile(r"^#(\d+)", re.M)
 COVERED = re.compile(r"cov: (\d+) ft: (\d+)")
 
 
+def _escaped(token: bytes) -> str:
+    """As libFuzzer's word lists have it."""
+    return "".join(f"\\x{byte:02x}" for byte in token)
+
+
 def _one(target: str, executions: int, seed: int, corpus: Path) -> None:
     """Fuzzes in this process, which ends with it."""
     import atheris
 
     with atheris.instrument_imports(include=["nnc_conformance"], enable_loader_override=False):
+        from fuzzing.mutate import TOKENS
         from fuzzing.seeds import seeds
         from fuzzing.targets import TARGETS
 
@@ -50,14 +47,24 @@ def _one(target: str, executions: int, seed: int, corpus: Path) -> None:
 
     for number, data in enumerate(seeds(target)[:: 1 + len(seeds(target)) // MOST_SEEDS]):
         (corpus / f"{number:04}").write_bytes(data)
+    words = corpus.parent / "nnc-fuzz-words"
+    words.write_text("".join(f'"{_escaped(token)}"\n' for token in TOKENS if len(token) <= LONGEST_TOKEN))
     function: Callable[[bytes], None] = TARGETS[target]
 
     def take(data: bytes) -> None:
         with suppress(NNCError):
             function(data)
 
-    options = {"runs": executions, "seed": seed, "timeout": WALL_SECONDS, "rss_limit_mb": MEMORY_MIB, "max_len": LONGEST}
-    atheris.Setup(["guided", *(f"-{name}={value}" for name, value in options.items()), f"-artifact_prefix={corpus}/../", str(corpus)], take)
+    options = {
+        "runs": executions,
+        "seed": seed,
+        "timeout": WALL_SECONDS,
+        "rss_limit_mb": MEMORY_MIB,
+        "max_len": LONGEST,
+        "dict": words,
+        "artifact_prefix": f"{corpus.parent}/",
+    }
+    atheris.Setup(["guided", *(f"-{name}={value}" for name, value in options.items()), str(corpus)], take)
     atheris.Fuzz()
 
 
@@ -89,14 +96,14 @@ def fuzz(target: str, executions: int, seed: int, findings: Path | None) -> dict
 
 def main() -> int:
     """Fuzzes the targets, prints a line for each, and returns 1 where there are findings."""
-    parser = command_line(__doc__, targets=SHARES, executions=20_000, of="the quickest target")
+    parser = command_line(__doc__, targets=SHARES, executions=1_000_000, of="all targets")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one is not None:
         _one(given.target[0], given.executions, given.seed, given.one)
     rows = []
     for target in given.target or SHARES:
-        row = fuzz(target, given.executions * SHARES[target] // 100, given.seed, given.findings)
+        row = fuzz(target, given.executions * SHARES[target].guided // 1000, given.seed, given.findings)
         rows.append(row)
         print(f"{target}: {row['executions']} executions in {row['seconds']:.0f} s, {row['edges']} edges, {row['findings']}", flush=True)
     write_record(given.json, rows)

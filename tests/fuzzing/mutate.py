@@ -5,8 +5,11 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.storage import canonical_json
+from nnc_conformance.storage.signing import Purpose, sign
 from nnc_conformance.storage.suite_folder import sha256
 from nnc_conformance.suites.diagnosis.mutations import Draws, mutated
 
@@ -15,6 +18,8 @@ TOKENS = (
     *(b"-1", b"0", b"1e999", b"NaN", b"null", b"true", b"{}", b"[]", b'""', b"9" * 40, b"9" * 4400, b"[" * 2000, b'{"a":' * 500),
     *(b"\xff\xfe", b"\xed\xa0\x80", b"\0" * 64, b"\xff" * 64, b"\x80" * 10, b"../", b"variable", b"shape = [", b"label = '", b" " * 500),
 )
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
+"""With which lists are signed."""
 
 
 def _changed(data: bytearray, other: bytes, numbers: random.Random) -> None:
@@ -66,7 +71,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 def by_json(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
     """A JSON text with values changed, taken out or exchanged."""
-    document = json.loads(seeds[0])
+    document = json.loads(numbers.choice([seed for seed in seeds if seed.startswith(b"{")]))
     for _ in range(1 << numbers.randrange(3)):
         places = list(_places(document))
         if not places:
@@ -84,15 +89,25 @@ def by_json(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
     return canonical_json.dumps(document).encode("utf-8", "surrogatepass")
 
 
-def by_sealed(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
-    """A certificate with values changed and its seal made good, so that what lies behind the seal is reached."""
-    made = by_json(seeds, numbers)
+def _sealed_again(made: bytes, signature: Callable[[str], Any]) -> bytes:
+    """A sealed document whose seal is made good, so that what lies behind it is reached; ``signature`` of the body's digest."""
     try:
         document = json.loads(made)
-        document["seal"] = {"sha256": sha256(canonical_json.dumps(document["body"]).encode()), "signature": None}
+        digest = sha256(canonical_json.dumps(document["body"]).encode())
+        document["seal"] = {"sha256": digest, "signature": signature(digest)}
         return canonical_json.dumps(document).encode()
     except (ValueError, KeyError, TypeError):
         return made
+
+
+def by_sealed(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
+    """An unsigned certificate with values changed and its seal made good."""
+    return _sealed_again(by_json(seeds, numbers), lambda _: None)
+
+
+def by_signed(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
+    """A withdrawal list with values changed, sealed and signed anew."""
+    return _sealed_again(by_json(seeds, numbers), lambda digest: sign(Purpose.WITHDRAWALS, digest, KEY).model_dump(mode="json"))
 
 
 Mutation = Callable[[tuple[bytes, ...], random.Random], bytes]
@@ -100,6 +115,8 @@ MUTATIONS: dict[str, tuple[Mutation, ...]] = {
     "reader": (by_bytes, by_bytes, by_bytes, by_stream),
     "results parser": (by_bytes, by_json),
     "certificate verify": (by_bytes, by_sealed),
+    "withdrawals": (by_bytes, by_signed),
+    "worker answers": (by_bytes, by_json),
 }
 """Of each target in turn; of the others `by_bytes`."""
 

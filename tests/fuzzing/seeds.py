@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -9,18 +10,24 @@ import certificate_bodies
 import numpy as np
 import report_documents
 import topology_models
-from fuzzing.targets import TARGETS
+from fuzzing import containers
+from fuzzing.mutate import KEY
 from hostile import support
 
+from nnc_conformance.generator.composition import Coded
+from nnc_conformance.reference.entropy.coding import TensorCoding
 from nnc_conformance.reference.entropy.indices import encode_indices
+from nnc_conformance.reference.topology.carriage_nnef import METADATA_FILE
 from nnc_conformance.reports.certification.certificate import Certificate
 from nnc_conformance.reports.certification.page import render_certificate
+from nnc_conformance.reports.certification.withdrawals import WithdrawalsBody, WithdrawnVector
 from nnc_conformance.storage.npz_format import dump_npz
 from nnc_conformance.storage.package_build import build
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.sealed import canonical_text, seal
 from nnc_conformance.storage.signing import Purpose
 from nnc_conformance.storage.suite_folder import built_in_root
+from nnc_conformance.suites.decoders.protocol import Decoded, Refused, Started, Unsupported
 from nnc_conformance.suites.result_files import results_text
 
 MOST_STREAM = 512
@@ -28,6 +35,17 @@ MOST_STREAM = 512
 NNEF = (
     b"version 1.0;\ngraph net(x) -> (y)\n{\n    x = external(shape = [1, 3, 8, 8]);\n    w = variable(shape = [4, 3], label = 'a/w');\n}\n",
     b"w = variable<scalar>(label = \"w\", shape = [2,]); # variable(shape=[1],label='no')\n",
+)
+
+DECODER_FILES = (
+    b'name = "x"\nversion = "1"\nkind = "command"\ncommand = "/bin/true {stream} {output}"\ncapabilities = ["int", "float"]\n'
+    b'[errors]\n"unexpected end" = "truncated"\n',
+    b'name = "y"\nkind = "python"\ncommand = "module:function"\n',
+)
+PIPELINES = (
+    b"- batch_norm_folding\n- local_scaling\n",
+    b"held: held.npz\nclasses: true\ntools:\n  - {tool: sparsification, thresholds: [0.01, 2e-2]}\n"
+    b'  - {tool: low_rank, mse_thresholds: [1e-4]}\n  - {tool: local_scaling, tensors: ["conv*"], train: {epochs: 3}}\n',
 )
 
 
@@ -44,8 +62,10 @@ def codewords() -> list[bytes]:
     for dq in (False, True):
         for scan in (0, 1, 3):
             for unary in (1, 10):
-                indexes = numbers.integers(-9, 9, (5, 7)) * (numbers.random((5, 7)) < 0.6)
-                payload = encode_indices(indexes, dq=False, scan_order=scan, unary_length=unary, parameter_sets="default")
+                quants = numbers.integers(-9, 9, 35) * (numbers.random(35) < 0.6)
+                content = Coded(quants).content(TensorCoding(5, 7, scan, dq, unary, 0))
+                indexes = content.indexes.reshape(5, 7)
+                payload = encode_indices(indexes, dq=dq, scan_order=scan, unary_length=unary, parameter_sets="default")
                 made.append(bytes([4, 6, scan | dq << 3, unary - 1]) + payload)
     return made
 
@@ -69,6 +89,27 @@ def certificates() -> list[bytes]:
     return [canonical_text(made).encode(), render_certificate(made).encode()]
 
 
+def carried_models() -> list[bytes]:
+    """By the format's letter, as the target wants it."""
+    return [b"s" + containers.safetensors(), b"o" + containers.onnx_model(), b"n" + containers.NNEF[METADATA_FILE]]
+
+
+def withdrawal_lists() -> list[bytes]:
+    withdrawn = WithdrawnVector(vector="good-0", revision=1, reason="its shape was wrong")
+    body = WithdrawalsBody(serial=1, date=certificate_bodies.DAY, vectors=(withdrawn,), certificates=())
+    return [canonical_text(seal(body, Purpose.WITHDRAWALS, KEY)).encode()]
+
+
+def answers() -> list[bytes]:
+    made = (
+        Started(type="started", protocol="nnc-worker/1"),
+        Decoded(type="decoded", id="7"),
+        Refused(type="refused", id="7", category="syntax", unit=1, byte=9, message="no"),
+        Unsupported(type="unsupported", id="7"),
+    )
+    return [answer.model_dump_json().encode() for answer in made]
+
+
 def result_files() -> list[bytes]:
     made = report_documents.document(*report_documents.every_outcome())
     return [results_text(made).encode(), json.dumps(json.loads(results_text(made))).encode()]
@@ -78,18 +119,25 @@ def tensor_files() -> list[bytes]:
     return [dump_safetensors(support.TENSORS), dump_npz(support.TENSORS)]
 
 
+MAKERS: dict[str, Callable[[], Sequence[bytes]]] = {
+    "reader": lambda: [bytes([lenient]) + stream for stream in streams() for lenient in (0, 1)],
+    "entropy decoder": codewords,
+    "ONNX topology": models,
+    "NNEF topology": lambda: NNEF,
+    "NNEF tensors": lambda: containers.NNEF_TENSORS,
+    "carried models": carried_models,
+    "tensor files": tensor_files,
+    "package verify": packages,
+    "certificate verify": certificates,
+    "withdrawals": withdrawal_lists,
+    "results parser": result_files,
+    "decoder files": lambda: DECODER_FILES,
+    "worker answers": answers,
+    "pipelines": lambda: PIPELINES,
+}
+
+
 @cache
 def seeds(target: str) -> tuple[bytes, ...]:
     """Good inputs of a target."""
-    makers = {
-        "reader": lambda: [bytes([lenient]) + stream for stream in streams() for lenient in (0, 1)],
-        "entropy decoder": codewords,
-        "ONNX topology": models,
-        "NNEF topology": lambda: list(NNEF),
-        "package verify": packages,
-        "certificate verify": certificates,
-        "results parser": result_files,
-        "tensor files": tensor_files,
-    }
-    assert makers.keys() == TARGETS.keys()
-    return tuple(makers[target]())
+    return tuple(MAKERS[target]())

@@ -1,20 +1,27 @@
-"""What is fuzzed: a function of bytes for each, which returns or raises an `NNCError`, and the good inputs that mutations begin with."""
+"""What is fuzzed: a function of bytes for each target, which returns or raises an `NNCError`."""
 
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+from fuzzing import containers
 
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.entropy.codeword import decode_codeword
 from nnc_conformance.reference.entropy.coding import TensorCoding
 from nnc_conformance.reference.limits import DecodeLimits
-from nnc_conformance.reference.topology import nnef, onnx
+from nnc_conformance.reference.reduction import document
+from nnc_conformance.reference.topology import carriage_nnef, carriage_onnx, nnef, onnx
 from nnc_conformance.reports.certification.verify import read_certificate
+from nnc_conformance.reports.certification.withdrawals import load_withdrawals
+from nnc_conformance.storage.carriage_files import unpack_safetensors
 from nnc_conformance.storage.package import verify
 from nnc_conformance.storage.tensors import load_tensors
+from nnc_conformance.suites.decoders.load import load_decoder
+from nnc_conformance.suites.decoders.protocol import AnswerError, parse_answer
 from nnc_conformance.suites.result_files import load_results
 
 LIMITS = DecodeLimits(elements=1 << 16, total_bytes=1 << 22, units=256, seconds=2.0)
@@ -65,6 +72,22 @@ def nnef_topology(data: bytes) -> None:
     nnef.parameter_shapes(data)
 
 
+def nnef_tensor(data: bytes) -> None:
+    """A .dat file of an NNEF model."""
+    nnef.read_tensor(data, "w.dat")
+
+
+def carried(data: bytes) -> None:
+    """A model whose tensors hold data units; the first byte chooses its format. Of an NNEF model the file that names the units."""
+    kind, rest = data[:1], data[1:]
+    if kind == b"s":
+        unpack_safetensors(rest)
+    elif kind == b"o":
+        carriage_onnx.unpack(rest)
+    else:
+        carriage_nnef.unpack({**containers.NNEF, carriage_nnef.METADATA_FILE: rest})
+
+
 def package(data: bytes) -> None:
     """A package, verified to its last byte."""
     verify(_file(data))
@@ -73,6 +96,27 @@ def package(data: bytes) -> None:
 def certificate(data: bytes) -> None:
     """A certificate, as JSON or as its page."""
     read_certificate(_file(data))
+
+
+def withdrawals(data: bytes) -> None:
+    """A signed list of withdrawn vectors and certificates."""
+    load_withdrawals(_file(data))
+
+
+def decoder_file(data: bytes) -> None:
+    """A decoder.toml."""
+    load_decoder(str(_file(data)))
+
+
+def worker_answer(data: bytes) -> None:
+    """A line that a decoder under test answers."""
+    with suppress(AnswerError):
+        parse_answer(data)
+
+
+def pipeline(data: bytes) -> None:
+    """A pipeline of tools of clause 8, in YAML."""
+    document.parse(data.decode(errors="replace"))
 
 
 def results(data: bytes) -> None:
@@ -90,8 +134,15 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "entropy decoder": entropy,
     "ONNX topology": onnx_topology,
     "NNEF topology": nnef_topology,
+    "NNEF tensors": nnef_tensor,
+    "carried models": carried,
+    "tensor files": tensors,
     "package verify": package,
     "certificate verify": certificate,
+    "withdrawals": withdrawals,
     "results parser": results,
-    "tensor files": tensors,
+    "decoder files": decoder_file,
+    "worker answers": worker_answer,
+    "pipelines": pipeline,
 }
+"""By the names that `SHARES` has."""

@@ -20,21 +20,11 @@ from pathlib import Path
 from fuzzing import mutate
 from fuzzing.options import command_line, keep, write_record
 from fuzzing.seeds import seeds
+from fuzzing.shares import SHARES
 from fuzzing.targets import SECONDS, TARGETS, scratch
 
 from nnc_conformance.reference.errors import NNCError
 
-SHARES = {
-    "reader": 120,
-    "entropy decoder": 500,
-    "ONNX topology": 60,
-    "NNEF topology": 180,
-    "package verify": 30,
-    "certificate verify": 20,
-    "results parser": 30,
-    "tensor files": 60,
-}
-"""Executions of each target, in thousandths of all."""
 MOST_MEMORY = 1 << 28
 """Bytes of address space that a target may take beyond those of its good inputs."""
 WATCH_SECONDS = 20.0
@@ -158,7 +148,7 @@ def main() -> int:
     given = command_line(__doc__, targets=TARGETS, executions=1_000_000, of="all targets").parse_args()
     records = []
     for target in given.target or TARGETS:
-        record = fuzz(target, given.executions * SHARES[target] // 1000, given.seed)
+        record = fuzz(target, given.executions * SHARES[target].volume // 1000, given.seed)
         records.append(record)
         print(f"{target}: {record.executions} executions, {record.rate:.0f} a second, {len(record.findings)} findings", flush=True)
         for number, finding in enumerate(record.findings):

@@ -1,0 +1,28 @@
+"""Small models whose tensors hold data units, and tensors of an NNEF model."""
+
+import numpy as np
+import topology_models
+
+from nnc_conformance.reference.encoder import EncoderOptions, encode
+from nnc_conformance.reference.model import Topology
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF, NNR_TPL_ONNX
+from nnc_conformance.reference.topology import carriage_nnef, carriage_onnx, nnef, onnx
+from nnc_conformance.reference.topology.classes import Coding, coding
+from nnc_conformance.storage.carriage_files import Carried, pack_safetensors
+
+GRAPH = b"w = variable<scalar>(shape = [2, 3], label = 'w');\nb = variable<integer>(shape = [2], label = 'b');\n"
+TENSORS = {"w": np.array([[0.5, -1, 2], [0, 1, 4]], np.float32), "b": np.array([-7, 9], np.int32)}
+NNEF_TENSORS = tuple(nnef.write_tensor(array, name) for name, array in TENSORS.items())
+NNEF = carriage_nnef.pack(encode(TENSORS, topology=Topology(NNR_TPL_NNEF, GRAPH)))
+
+
+def safetensors() -> bytes:
+    kinds = {name: (array.dtype, array.shape) for name, array in TENSORS.items()}
+    return pack_safetensors(Carried(encode(TENSORS), kinds, {"plain": np.array([1 << 40], np.int64)}))
+
+
+def onnx_model() -> bytes:
+    parts = onnx.extract(topology_models.nested())
+    exact = frozenset(name for name, array in parts.parameters.items() if coding(array) is Coding.QUANTIZED)
+    options = EncoderOptions(exact=exact)
+    return carriage_onnx.pack(encode(parts.parameters, topology=Topology(NNR_TPL_ONNX, parts.topology), options=options))

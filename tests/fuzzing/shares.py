@@ -1,0 +1,29 @@
+"""How the executions are shared out among the targets. Imports nothing, so that what is fuzzed can be instrumented after it."""
+
+from typing import NamedTuple
+
+
+class Share(NamedTuple):
+    """Of the executions of all targets together, in thousandths: of the compiled ones, and of those guided by coverage."""
+
+    volume: int
+    guided: int
+
+
+SHARES = {
+    "reader": Share(120, 8),
+    "entropy decoder": Share(460, 32),
+    "ONNX topology": Share(60, 300),
+    "NNEF topology": Share(120, 150),
+    "NNEF tensors": Share(50, 100),
+    "carried models": Share(40, 60),
+    "tensor files": Share(50, 100),
+    "package verify": Share(30, 60),
+    "certificate verify": Share(10, 20),
+    "withdrawals": Share(10, 20),
+    "results parser": Share(20, 50),
+    "decoder files": Share(10, 30),
+    "worker answers": Share(10, 50),
+    "pipelines": Share(10, 20),
+}
+"""The names of the targets; guided executions of the coder and the reader are slow, their kernels being uncompiled."""
