@@ -12,6 +12,7 @@ from nnc_conformance.generator.composition import Coded, header, ndu, on_trellis
 from nnc_conformance.generator.facts import FLOAT32_FORMAT, INT32_FORMAT
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.reference.composer import HeaderForm
+from nnc_conformance.reference.entropy.coding import HIGHEST_SCAN_ORDER
 from nnc_conformance.reference.entropy.tables import CONTEXT_PARAMETER_SETS
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.payload import coded_parts, coding_of
@@ -21,7 +22,6 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     BN,
     DC,
     DEFAULT_UNARY_LENGTH,
-    HIGHEST_SCAN_ORDER,
     LS,
     NNR_PT_BLOCK,
     NNR_PT_INT,

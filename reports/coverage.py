@@ -1,16 +1,12 @@
 """The coverage report: one self-contained page to browse, by clause, element and value class."""
 
-import base64
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from itertools import combinations, groupby
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from nnc_conformance.generator.coverage.catalogue import catalogue
@@ -18,7 +14,7 @@ from nnc_conformance.generator.coverage.choices import FACTORS
 from nnc_conformance.generator.coverage.goals import Goal, Key, Kind, Standing
 from nnc_conformance.generator.coverage.measure import Coverage, Tally
 from nnc_conformance.reports.heat import WARMEST, context_place, event_place, grids
-from nnc_conformance.reports.text import visible
+from nnc_conformance.reports.html import environment, resource, style_digest
 from nnc_conformance.storage import atomic
 
 HTML_FILE: Final = "index.html"
@@ -132,16 +128,12 @@ def unreachable() -> dict[str, list[Key]]:
 
 def render_coverage(coverage: Coverage) -> str:
     """The page as one HTML document without a reference to anything outside it."""
-    style = _resource("report.css") + _resource("coverage.css")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    environment = Environment(
-        loader=FunctionLoader(_resource), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.finalize = lambda value: visible(value) if type(value) is str else value
-    return environment.get_template("coverage.html.jinja").render(
+    style = resource("report.css") + resource("coverage.css")
+    template = environment().get_template("coverage.html.jinja")
+    return template.render(
         coverage=coverage,
         style=Markup(style),
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'",
+        policy=f"default-src 'none'; style-src '{style_digest(style)}'; img-src data:; base-uri 'none'; form-action 'none'",
         Kind=Kind,
         kinds=KIND_TITLES,
         standings=list(Standing),
@@ -157,10 +149,6 @@ def render_coverage(coverage: Coverage) -> str:
         most_missing=MOST_MISSING,
         warmest=WARMEST,
     )
-
-
-def _resource(name: str) -> str:
-    return files("nnc_conformance.reports.templates").joinpath(name).read_text(encoding="utf-8")
 
 
 def write_coverage(coverage: Coverage, folder: Path) -> Path:

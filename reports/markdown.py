@@ -46,7 +46,8 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~@&])", r"\\\1", one_line(text))
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are Markdown already."""
     lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
@@ -76,7 +77,7 @@ def _decoders(report: Report) -> list[str]:
     ]
     claims = [f"- False claim: {_plain(claim)}" for decoder in report.decoders for claim in decoder.false_claims]
     claims += [f"- {code(decoder.info.name)}: {_plain(str(decoder.located))}" for decoder in report.decoders if decoder.located]
-    return [_table(headings, rows), *(["\n".join(claims)] if claims else [])]
+    return [table(headings, rows), *(["\n".join(claims)] if claims else [])]
 
 
 def _since(report: Report) -> list[str]:
@@ -90,7 +91,7 @@ def _since(report: Report) -> list[str]:
         for c in shown
     ]
     if rows:
-        parts.append(_table(["", "vector", "decoder", "before", "now"], rows))
+        parts.append(table(["", "vector", "decoder", "before", "now"], rows))
     if len(report.since.changes) > len(shown):
         parts.append(f"{len(report.since.changes) - len(shown)} more changes stand in the HTML report.")
     return parts
@@ -100,7 +101,7 @@ def _group(report: Report, group: Group, title: str) -> list[str]:
     if not group.rows:
         return []
     headings = [group.title.lower(), *(code(decoder.info.name) for decoder in report.decoders)]
-    return [f"## {title}", _table(headings, ([code(row.key), *map(_figure, row.cells)] for row in group.rows))]
+    return [f"## {title}", table(headings, ([code(row.key), *map(_figure, row.cells)] for row in group.rows))]
 
 
 def _failures(report: Report) -> list[str]:
@@ -109,7 +110,7 @@ def _failures(report: Report) -> list[str]:
         return []
     shown = failures[:SHOWN_FAILURES]
     rows = [[code(case.result.vector), code(case.result.decoder), case.result.outcome.value, code(_seen(case))] for case in shown]
-    parts = [f"## Failures: {len(failures)}", _table(["vector", "decoder", "outcome", "what was seen"], rows)]
+    parts = [f"## Failures: {len(failures)}", table(["vector", "decoder", "outcome", "what was seen"], rows)]
     if len(failures) > len(shown):
         parts.append(f"The other {len(failures) - len(shown)} stand in the HTML report.")
     return parts + _folded("The commands that repeat them", ["\n".join(f"- {code(case.reproduce)}" for case in shown)])
@@ -130,7 +131,7 @@ def _networks(report: Report) -> list[str]:
         [code(row.network), *(f"{own.top1:.2%}" if own is not None else "" for own in (row.original, row.reference, *row.decoded))]
         for row in report.measured
     ]
-    return ["## Networks: top-1 accuracy on held data", _table(headings, rows), *_drift(report)]
+    return ["## Networks: top-1 accuracy on held data", table(headings, rows), *_drift(report)]
 
 
 def _drift(report: Report) -> list[str]:
@@ -155,7 +156,7 @@ def _drift(report: Report) -> list[str]:
         for measured in report.measured
         for number, own in measured.answered
     ]
-    return ["## Networks: relative error of the outputs", _table(headings, rows)] if rows else []
+    return ["## Networks: relative error of the outputs", table(headings, rows)] if rows else []
 
 
 def _choices(report: Report) -> list[str]:
@@ -172,7 +173,7 @@ def _choices(report: Report) -> list[str]:
         ]
         for beside in report.choices
     ]
-    return _folded("Choices at disputed points", [_table(headings, rows)])
+    return _folded("Choices at disputed points", [table(headings, rows)])
 
 
 def _folded(title: str, parts: Sequence[str]) -> list[str]:

@@ -1,12 +1,12 @@
 """docs/mutation.md: which seeded bugs the suite catches, and which vector catches what."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from nnc_conformance.generator.mutants.mutant import MEANINGS, UNCERTIFIED_ELEMENTS, UNCERTIFIED_FUNCTIONS, Mutant, Operator
 from nnc_conformance.generator.mutants.reach import COSTLY
-from nnc_conformance.reports.markdown import code
+from nnc_conformance.reports.markdown import code, table
 from nnc_conformance.suites.mutation.cases import KILLS, Kill
 from nnc_conformance.suites.mutation.score import PASS_MARK, Score, Tally
 
@@ -49,15 +49,15 @@ def page(score: Score, *, matrix: bool) -> str:
         "# Mutation score",
         _INTRODUCTION,
         "## By operator",
-        _table(("bug", *HEADINGS), rows_by_operator(score)),
+        table(("bug", *HEADINGS), rows_by_operator(score)),
         _without_categories(score),
         "\n".join(f"- {operator}: {MEANINGS[operator]}" for operator in Operator),
         "## By what the mutant is about",
-        _table(("facts", *HEADINGS), by_standing),
+        table(("facts", *HEADINGS), by_standing),
         "## By module of the reference",
-        _table(("module", *HEADINGS), modules),
+        table(("module", *HEADINGS), modules),
         "## How they are killed",
-        _table(("kill", "what it is", "mutants"), _ways(score)),
+        table(("kill", "what it is", "mutants"), _ways(score)),
         "## Survivors",
         _survivors(score),
         "## Equivalent mutants",
@@ -94,7 +94,7 @@ def _ways(score: Score) -> list[tuple[str, ...]]:
 def _survivors(score: Score) -> str:
     if not score.survivors:
         return "None."
-    return _table(("mutant", "before", "after"), [_change(mutant) for mutant in score.survivors])
+    return table(("mutant", "before", "after"), [_change(mutant) for mutant in score.survivors])
 
 
 def _change(mutant: Mutant) -> tuple[str, str, str]:
@@ -109,7 +109,7 @@ def _argued(score: Score, reasons: Mapping[str, str]) -> str:
     if not by_reason:
         return "None."
     return "\n\n".join(
-        f"{reason}\n\n{_table(('mutant', 'before', 'after'), [_change(mutant) for mutant in found])}" for reason, found in by_reason.items()
+        f"{reason}\n\n{table(('mutant', 'before', 'after'), [_change(mutant) for mutant in found])}" for reason, found in by_reason.items()
     )
 
 
@@ -132,14 +132,9 @@ def _by_vector(score: Score, *, matrix: bool) -> str:
             places[mutant_id.partition(":")[0]] += 1
         most = sorted(places.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN_PLACES]
         rows.append((code(vector), str(len(found)), ", ".join(f"{code(place)} {count}" for place, count in most)))
-    return f"{tried} The last column names the functions, constants and tables with most of its kills.\n\n" + _table(
+    return f"{tried} The last column names the functions, constants and tables with most of its kills.\n\n" + table(
         ("vector", "kills", "most of them in"), rows
     )
 
 
 _SHOWN_PLACES: Final = 5
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])

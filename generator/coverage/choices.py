@@ -14,17 +14,9 @@ import numpy as np
 
 from nnc_conformance.generator.coverage.events import UNARY_CLASSES, unary_class
 from nnc_conformance.generator.coverage.goals import Key, Kind, Standing
+from nnc_conformance.reference.entropy.coding import HIGHEST_SCAN_ORDER
 from nnc_conformance.reference.quantization.reconstruction import DATA_FORMATS
-from nnc_conformance.reference.syntax.structures.data_unit import (
-    BI,
-    BN,
-    DC,
-    DEFAULT_UNARY_LENGTH,
-    HIGHEST_SCAN_ORDER,
-    LS,
-    PAYLOAD_TYPE_NAMES,
-    DataUnitHeader,
-)
+from nnc_conformance.reference.syntax.structures.data_unit import BI, BN, DC, DEFAULT_UNARY_LENGTH, LS, PAYLOAD_TYPE_NAMES, DataUnitHeader
 from nnc_conformance.reference.syntax.structures.topology import STORAGE_FORMAT_NAMES
 
 Choice = Mapping[str, str]

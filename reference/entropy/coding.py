@@ -11,7 +11,7 @@ from nnc_conformance.reference.entropy.kernel_tables import IntArray
 from nnc_conformance.reference.entropy.plain import EVENT_FIELDS, ScanArea
 from nnc_conformance.reference.errors import NNCError
 
-MAX_SCAN_ORDER: Final = 4
+HIGHEST_SCAN_ORDER: Final = 4
 
 
 class CodewordError(NNCError):
@@ -47,7 +47,7 @@ class TensorCoding:
     qp_delta_bits: int
 
     def __post_init__(self) -> None:
-        if self.rows < 0 or self.columns < 0 or not 0 <= self.scan_order <= MAX_SCAN_ORDER or not 0 <= self.qp_delta_bits < 32:
+        if self.rows < 0 or self.columns < 0 or not 0 <= self.scan_order <= HIGHEST_SCAN_ORDER or not 0 <= self.qp_delta_bits < 32:
             raise ValueError(f"no such coding: {self}")
         context_layout(self.dq_flag, self.unary_length)
 

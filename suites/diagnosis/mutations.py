@@ -8,12 +8,12 @@ import numpy as np
 
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import told_shapes
+from nnc_conformance.reference.entropy.plain import INT32_MAX, INT32_MIN
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.descriptors import value_range
 from nnc_conformance.reference.syntax.mutator import Mutator
-from nnc_conformance.reference.syntax.structures.data_unit import INT32_MAX, INT32_MIN
 from nnc_conformance.reference.syntax.structures.unit import nnr_unit
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.suites.diagnosis.pieces import Data, Piece, pieces_of, values_of_piece, written

@@ -7,6 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from nnc_conformance.reference.entropy.coding import HIGHEST_SCAN_ORDER
+from nnc_conformance.reference.entropy.plain import INT32_MAX, INT32_MIN
 from nnc_conformance.reference.syntax.context import Quantization, StreamContext
 from nnc_conformance.reference.syntax.structures.topology import referenced, topology_elements_ids_list
 from nnc_conformance.reference.syntax.walker import Walker
@@ -23,13 +25,9 @@ BN: Final = 4
 BI: Final = 8
 
 HIGHEST_DATA_FORMAT: Final = 9
-HIGHEST_SCAN_ORDER: Final = 4
 DEFAULT_UNARY_LENGTH: Final = 10
 G_SUFFIX: Final = "_G"
 """What the name of G adds to that of the decomposed tensor [I]."""
-
-INT32_MIN: Final = -(1 << 31)
-INT32_MAX: Final = (1 << 31) - 1
 
 
 @dataclass(frozen=True)
