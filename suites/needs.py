@@ -32,11 +32,11 @@ class Needs:
 
 def needs_of(ids: Collection[str], core: Coverage, root: Path, jobs: int) -> Needs:
     """What some vectors of core, whose coverage is given with that of all the others, are needed for in the suite at ``root``."""
-    met = core_goals(core)
-    goals = frozenset(ids) - set(needless(met))
-    bugs = _alone_catching(frozenset(ids) - goals, root, jobs)
-    names = _telling(frozenset(ids) - goals - bugs, root)
-    return Needs(goals, bugs, names, frozenset(ids) - goals - bugs - names)
+    goals = frozenset(ids).difference(needless(core_goals(core)))
+    others = frozenset(ids) - goals
+    bugs = _alone_catching(others, root, jobs)
+    names = _telling(others - bugs, root)
+    return Needs(goals, bugs, names, others - bugs - names)
 
 
 def _alone_catching(ids: frozenset[str], root: Path, jobs: int) -> frozenset[str]:

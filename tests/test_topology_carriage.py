@@ -10,6 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 import topology_models as made
+from exact_streams import exact_options, exact_stream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
@@ -64,12 +65,6 @@ def same(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> bool:
 
 def nnef_stream() -> bytes:
     return encode(VALUES, topology=Topology(NNR_TPL_NNEF, NNEF_GRAPH))
-
-
-def exact_stream(model: onnx.ModelProto) -> bytes:
-    parts = extract(model)
-    exact = frozenset(name for name, array in parts.parameters.items() if coding(array) is Coding.QUANTIZED)
-    return encode(parts.parameters, topology=Topology(NNR_TPL_ONNX, parts.topology), options=EncoderOptions(exact=exact))
 
 
 @pytest.mark.parametrize("name", [model.id for model in MODELS])
@@ -179,8 +174,7 @@ def test_safetensors_hold_units_as_bytes_and_the_rest_as_it_is(tmp_path: Path) -
     plain = {name: array for name, array in TENSORS.items() if coding(array) is Coding.UNCHANGED}
     coded = {name: array for name, array in TENSORS.items() if name not in plain}
     assert set(plain) == {"wide", "double", "none"}
-    exact = frozenset(name for name, array in coded.items() if coding(array) is Coding.QUANTIZED)
-    stream = encode(coded, options=EncoderOptions(exact=exact))
+    stream = encode(coded, options=exact_options(coded))
     kinds = {name: (array.dtype, array.shape) for name, array in coded.items()}
     data = pack_safetensors(Carried(stream, kinds, plain))
     assert is_packed(data)

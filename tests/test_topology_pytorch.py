@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from exact_streams import exact_options
 from torch import nn
 from typer.testing import CliRunner
 
@@ -15,7 +16,6 @@ from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_PYT
-from nnc_conformance.reference.topology.classes import Coding, coding
 from nnc_conformance.reference.topology.pytorch import dump_state_dict, extract, load_state_dict, parameter_shapes, restore
 
 
@@ -83,8 +83,7 @@ def test_a_program_without_weights_does_not_load(program: bytes) -> None:
 def test_a_program_runs_after_a_stream(program: bytes, images: torch.Tensor) -> None:
     parts = extract(program)
     topology = Topology(NNR_TPL_PYT, parts.topology)
-    exact = frozenset(name for name, array in parts.parameters.items() if coding(array) is Coding.QUANTIZED)
-    for options, bound in ((EncoderOptions(exact=exact), 0.0), (EncoderOptions(qp=-40, nonweight_qp=-50), 0.05)):
+    for options, bound in ((exact_options(parts.parameters), 0.0), (EncoderOptions(qp=-40, nonweight_qp=-50), 0.05)):
         decoded = decode(encode(parts.parameters, topology=topology, options=options))
         assert decoded.topology == topology
         after = answered(restore(topology.data, decoded.parameters), images)

@@ -4,12 +4,10 @@ import numpy as np
 import onnxruntime
 import pytest
 import topology_models as made
+from exact_streams import exact_stream
 from onnx import GraphProto, NodeProto, TensorProto, helper
 
-from nnc_conformance.reference import EncoderOptions, decode, encode
-from nnc_conformance.reference.model import Topology
-from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
-from nnc_conformance.reference.topology.classes import Coding, coding
+from nnc_conformance.reference import decode
 from nnc_conformance.reference.topology.onnx import extract, restore
 
 TYPED = [tensor for tensor in made.typed_initializers() if tensor.data_type not in (TensorProto.COMPLEX64, TensorProto.COMPLEX128)]
@@ -62,10 +60,7 @@ def outputs(data: bytes, choice: bool) -> list[tuple[object, ...]]:
 
 def through_a_stream(data: bytes) -> bytes:
     """Encoded with nothing quantized, decoded, and put together again."""
-    parts = extract(data)
-    exact = frozenset(name for name, array in parts.parameters.items() if coding(array) is Coding.QUANTIZED)
-    stream = encode(parts.parameters, topology=Topology(NNR_TPL_ONNX, parts.topology), options=EncoderOptions(exact=exact))
-    decoded = decode(stream)
+    decoded = decode(exact_stream(data))
     assert decoded.topology is not None
     return restore(decoded.topology.data, decoded.parameters)
 

@@ -55,6 +55,6 @@ def recipes() -> dict[str, Recipe]:
     if len(by_id) != len(found):
         ids = [recipe.id for recipe in found]
         raise ValueError(f"recipe ids used twice: {sorted({name for name in ids if ids.count(name) > 1})}")
-    if FURTHER - set(by_id):
-        raise ValueError(f"no recipe has these ids of further instances: {sorted(FURTHER - set(by_id))}")
+    if strange := FURTHER - by_id.keys():
+        raise ValueError(f"no recipe has these ids of further instances: {sorted(strange)}")
     return by_id

@@ -2,12 +2,12 @@
 
 import numpy as np
 import topology_models
+from exact_streams import exact_stream
 
-from nnc_conformance.reference.encoder import EncoderOptions, encode
+from nnc_conformance.reference.encoder import encode
 from nnc_conformance.reference.model import Topology
-from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF, NNR_TPL_ONNX
-from nnc_conformance.reference.topology import carriage_nnef, carriage_onnx, nnef, onnx
-from nnc_conformance.reference.topology.classes import Coding, coding
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF
+from nnc_conformance.reference.topology import carriage_nnef, carriage_onnx, nnef
 from nnc_conformance.storage.carriage_files import Carried, pack_safetensors
 
 GRAPH = b"w = variable<scalar>(shape = [2, 3], label = 'w');\nb = variable<integer>(shape = [2], label = 'b');\n"
@@ -22,7 +22,4 @@ def safetensors() -> bytes:
 
 
 def onnx_model() -> bytes:
-    parts = onnx.extract(topology_models.nested())
-    exact = frozenset(name for name, array in parts.parameters.items() if coding(array) is Coding.QUANTIZED)
-    options = EncoderOptions(exact=exact)
-    return carriage_onnx.pack(encode(parts.parameters, topology=Topology(NNR_TPL_ONNX, parts.topology), options=options))
+    return carriage_onnx.pack(exact_stream(topology_models.nested()))
