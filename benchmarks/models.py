@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.model import Topology
+from nnc_conformance.reference.quantization.steps import by_deviation
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
 from nnc_conformance.reference.topology.carriage import taken_apart
 from nnc_conformance.reference.topology.classes import Role, role
@@ -26,14 +27,12 @@ from nnc_conformance.reference.topology.onnx import exact_parameters, extract, r
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from wild.networks import NETWORKS, WildNetwork  # noqa: E402
+from wild.networks import EACH_SUFFIX, NETWORKS, WildNetwork  # noqa: E402
 
-STEPS = range(-22, -3, 2)
-"""qp of weights, at density 2: steps from 1/45 to 1/2."""
+STEPS = range(-26, -3, 2)
+"""qp of weights, at density 2: steps from 1/91 to 1/2."""
 FINER = 12
 """How much lower the qp of vectors is: an eighth of the step."""
-DENSITY = 4
-"""Steps of qp to a doubling, at density 2."""
 RDO = (0.0, 1.0)
 PEER_LAMBDA_SCALES = (0.0, 0.1)
 LEAST_AGREEMENT = 0.98
@@ -80,19 +79,9 @@ class Measured:
     curves: tuple[Curve, ...]
 
 
-def steps_of(parameters: Mapping[str, Array], exact: frozenset[str], qp: int, shaped: bool) -> dict[str, int]:
-    """The qp of every floating point tensor; ``qp`` is that of the largest one.
-
-    Equal steps: vectors, whatever their dimensions, `FINER`, else ``qp``. ``shaped``: a step in proportion to the tensor's deviation and
-    to the square root of its size: fine steps cost little where there are few values, and each of these counts more.
-    """
-    coded = (name for name, array in parameters.items() if name not in exact and role(array) is not Role.OTHER)
-    floats = {name: parameters[name].astype(np.float64) for name in coded}
-    if not shaped:
-        return {name: qp if max(array.shape, default=1) < array.size else qp - FINER for name, array in floats.items()}
-    spreads = {name: np.log2(array.std() or 1.0) + np.log2(array.size) / 2 for name, array in floats.items()}
-    largest = spreads[max(floats, key=lambda name: floats[name].size)]
-    return {name: qp + min(round(DENSITY * (spread - largest)), 0) for name, spread in spreads.items()}
+def equal_steps(parameters: Mapping[str, Array], qp: int) -> dict[str, int]:
+    """The qp of every floating point tensor: of vectors, whatever their dimensions, `FINER`, else ``qp``."""
+    return {name: qp if max(array.shape, default=1) < array.size else qp - FINER for name, array in parameters.items()}
 
 
 def parameter_bytes(stream: bytes) -> int:
@@ -115,25 +104,26 @@ def measured(network: WildNetwork, peer_python: str | None) -> Measured:
     """All curves of a network."""
     parts = extract(network.model)
     exact, topology = exact_parameters(parts.topology), Topology(NNR_TPL_ONNX, parts.topology)
+    quantized = {name: array for name, array in parts.parameters.items() if name not in exact and role(array) is not Role.OTHER}
     truth = network.answers(network.model)
 
     def agreement(parameters: Mapping[str, Array]) -> float:
         return float(np.mean(network.answers(restore(parts.topology, parameters)) == truth))
 
-    def ours(shaped: bool) -> Callable[[int, float], Point]:
+    def ours(steps: Callable[[Mapping[str, Array], int], dict[str, int]]) -> Callable[[int, float], Point]:
         def measure(qp: int, rdo: float) -> Point:
-            tensor_qp = steps_of(parts.parameters, exact, qp, shaped)
+            tensor_qp = steps(quantized, qp)
             options = EncoderOptions(qp=qp, nonweight_qp=qp - FINER, dq=True, rdo=rdo, tensor_qp=tensor_qp, exact=exact)
             stream = encode(parts.parameters, topology=topology, options=options)
             point = Point(qp, rdo, parameter_bytes(stream), agreement(decode(stream).parameters))
-            print(network.name, "shaped" if shaped else "equal", point, flush=True)
+            print(network.name, steps.__name__, point, flush=True)
             return point
 
         return measure
 
     curves = [
-        Curve("equal steps: dq, rdo", tuple(falling(RDO, ours(shaped=False)))),
-        Curve("steps by deviation and size: dq, rdo, tensor_qp", tuple(falling(RDO, ours(shaped=True)))),
+        Curve("equal steps: dq, rdo", tuple(falling(RDO, ours(equal_steps)))),
+        Curve("steps by deviation and size: dq, rdo", tuple(falling(RDO, ours(by_deviation)))),
     ]
     if peer_python is not None:
         curves.append(
@@ -168,14 +158,14 @@ def peers(
         yield from falling(PEER_LAMBDA_SCALES, measure)
 
 
-HEAD = """# Networks from the wild
+HEAD = f"""# Networks from the wild
 
 Two networks that their makers ship on PyPI, encoded, decoded and put back into their graphs; ONNX Runtime answers data that nobody
-trained them on, and the original's answers are the truth. magika tells the content type of a file: of each second file of this
-repository (without the streams that its generator wrote) and each eighth of Python's standard library with its tests; an answer is what
-the package says, text or unknown where the network is in doubt. On files drawn evenly from all suffixes, odd ones among them, agreement is
-lower: 97.4% at 13.6% of binary32 at best was measured on a first such set. silero-vad tells whether somebody speaks: sentences by espeak-ng
-in six voices with pauses, at 30, 12 and 3 dB over noise, at both of the model's sampling rates; an answer for each chunk of 32 ms.
+trained them on, and the original's answers are the truth. magika tells the content type of a file: of every file of this repository
+(without the streams that its generator wrote) and of Python's standard library with its tests; an answer is what the package says, text
+or unknown where the network is in doubt. Most of them are Python, so it is asked again of up to {EACH_SUFFIX} files of each suffix.
+silero-vad tells whether somebody speaks: sentences by espeak-ng in six voices with pauses, at 30, 12 and 3 dB over noise, at both of the
+model's sampling rates; an answer for each chunk of 32 ms.
 
 Written by `benchmarks/models.py`; run it to make this page anew.
 
@@ -184,7 +174,7 @@ is of binary32: 4 bytes for each floating point parameter. Bold is the smallest 
 answers. Of the independent codec's streams only the floating point tensors count, since it was given no others.
 
 *Steps by deviation and size*: the quantization step of a tensor in proportion to the deviation of its values and to the square root of
-their number, by `tensor_qp`; no data is needed for it. *qp* is that of the largest tensor.
+their number (`encode --steps deviation`); no data is needed for it. *qp* is that of the largest tensor.
 """
 
 

@@ -1,5 +1,6 @@
 """``encode``: a model to a stream."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,13 @@ if TYPE_CHECKING:
     from nnc_conformance.reference import EncoderOptions
     from nnc_conformance.reference.reduction.scoring import Samples
     from nnc_conformance.storage.model_files import Model
+
+
+class Steps(StrEnum):
+    """How tensors get their steps."""
+
+    KIND = "kind"
+    DEVIATION = "deviation"
 
 
 def command(
@@ -28,6 +36,9 @@ def command(
     codebook: Annotated[str, typer.Option(help="none, kmeans or integer; kept where it helps.")] = "none",
     unary_length: Annotated[int, typer.Option(min=1, max=256, help="Greater-than flags before the exp-Golomb part.")] = 10,
     rdo: Annotated[float, typer.Option(min=0.0, help="Weight of rate against distortion; 0 rounds to the nearest.")] = 1.0,
+    steps: Annotated[
+        Steps, typer.Option(help="By kind (qp, nonweight_qp), or finer by each tensor's deviation and size; qp is then the largest's.")
+    ] = Steps.KIND,
     pipeline: Annotated[
         Path | None, typer.Option(metavar="F", help="A YAML list of tools (clause 8) that change the model before it is encoded.")
     ] = None,
@@ -38,13 +49,18 @@ def command(
     Example: nnc-conformance encode model.onnx model.nnr --dq --qp -32
     """
     from nnc_conformance.reference import EncoderOptions, encode
+    from nnc_conformance.reference.quantization.steps import by_deviation
     from nnc_conformance.storage.atomic import write_bytes
     from nnc_conformance.storage.model_files import for_container, is_container, read_model, write_container
 
+    if steps is Steps.DEVIATION and pipeline is not None:
+        raise typer.BadParameter("a pipeline gives tensors steps of their own by tensor_qp", param_hint="--steps")
     model = for_container(read_model(source)) if is_container(out) else read_model(source)
+    lossy = {name: array for name, array in model.parameters.items() if name not in model.exact}
     options = EncoderOptions(
         qp=qp, nonweight_qp=nonweight_qp, qp_density=qp_density, dq=dq, scan_order=scan_order, codebook=codebook,
         unary_length=unary_length, rdo=rdo, exact=model.exact,
+        tensor_qp=by_deviation(lossy, qp, qp_density) if steps is Steps.DEVIATION else {},
     )  # fmt: skip
     if pipeline is None:
         with bar("encoding") as progress:

@@ -34,6 +34,19 @@ def test_a_network_goes_to_a_stream_and_back(tmp_path: Path) -> None:
     assert sum(row["size"] for row in listed) == stream.stat().st_size
 
 
+def test_steps_by_deviation_are_finer_for_small_tensors(tmp_path: Path) -> None:
+    source, stream = tmp_path / "in.npz", tmp_path / "x.nnr"
+    values = np.random.default_rng(1).normal(size=(64, 64)).astype(np.float32)
+    write_tensors(source, {"large": values, "quiet": values[:32, :32] / 4})
+    assert nnc("encode", source, stream, "--qp", "-12", "--steps", "deviation").returncode == 0
+    traced = [json.loads(line) for line in nnc("trace", stream, "--json").stdout.splitlines()]
+    bins = "".join(str(line["value"]) for line in traced if line["element"] == "qp_delta")
+    assert bins == f"{0:08b}{256 - 12:08b}"
+    refused = nnc("encode", source, stream, "--steps", "deviation", "--pipeline", tmp_path / "none.yaml")
+    assert refused.returncode == 2
+    assert "tensor_qp" in refused.stderr
+
+
 @pytest.mark.parametrize("suffix", ["safetensors", "npz"])
 def test_tensor_files(tmp_path: Path, suffix: str) -> None:
     source, stream, back = tmp_path / f"in.{suffix}", tmp_path / "x.nnr", tmp_path / f"out.{suffix}"

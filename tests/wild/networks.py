@@ -1,6 +1,6 @@
 """Networks that packages on PyPI ship, with data that nobody trained them on; the original's answers are the truth.
 
-magika tells the content type of files: here files of this repository and of the standard library. silero-vad tells whether somebody
+magika tells the content type of files: here all files of this repository and of the standard library. silero-vad tells whether somebody
 speaks: here sentences spoken by espeak-ng with pauses and noise, at both of its sampling rates.
 """
 
@@ -10,9 +10,10 @@ import shutil
 import subprocess
 import sysconfig
 import wave
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -56,16 +57,26 @@ def session(model: bytes) -> onnxruntime.InferenceSession:
 FROM_EACH_SIDE, BLOCK, PADDING = 1024, 4096, 256
 """What the model takes in, as config.min.json beside it says: so many bytes from either end, less white space, filled up with PADDING."""
 BATCH = 32
-STEPS = {ROOT: 2, Path(sysconfig.get_path("stdlib")): 8}
-"""Of the repository each second file, of the standard library with its tests each eighth, in order of their paths."""
+SOURCES = (ROOT, Path(sysconfig.get_path("stdlib")))
+"""The repository, and the standard library with its tests."""
 PASSED_OVER = ("site-packages", "__pycache__", "build", "vectors", "data")
 """Folders of others' files, of what was built, and of what this project's generator wrote."""
 LEAST_BYTES = 64
+EACH_SUFFIX = 8
+"""How many files of one suffix the even set has at most."""
 
 
 def held_files() -> list[Path]:
-    """The files of `STEPS`, sorted."""
-    return [path for source, step in STEPS.items() for path in sorted(_walk(source))[::step]]
+    """All files of `SOURCES`, sorted."""
+    return [path for source in SOURCES for path in sorted(_walk(source))]
+
+
+def even_files() -> list[Path]:
+    """Up to `EACH_SUFFIX` of each suffix, evenly out of `held_files`."""
+    by_suffix = defaultdict[str, list[Path]](list)
+    for path in held_files():
+        by_suffix[path.suffix].append(path)
+    return [path for found in by_suffix.values() for path in found[:: -(-len(found) // EACH_SUFFIX)]]
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -104,9 +115,9 @@ class Labels:
         return np.where(sure, self.sure[best], self.doubtful[best]).astype(np.int64)
 
 
-def magika(every: int = 1) -> WildNetwork:
-    """The classifier on each ``every``-th of `held_files`; its answer is the content type that the package tells."""
-    inputs, labels = np.array([features(path.read_bytes()) for path in held_files()[::every]], np.int32), Labels()
+def magika(files: Callable[[], list[Path]] = held_files) -> WildNetwork:
+    """The classifier on some files; its answer is the content type that the package tells."""
+    inputs, labels = np.array([features(path.read_bytes()) for path in files()], np.int32), Labels()
 
     def answers(model: bytes) -> npt.NDArray[np.int64]:
         running = session(model)
@@ -194,4 +205,8 @@ def silero_vad(**size: int) -> WildNetwork:
     return WildNetwork("silero-vad", shipped("silero_vad", "data", "silero_vad.onnx"), samples, answers)
 
 
-NETWORKS: dict[str, Callable[[], WildNetwork]] = {"magika": magika, "silero-vad": silero_vad}
+NETWORKS: dict[str, Callable[[], WildNetwork]] = {
+    "magika": magika,
+    "magika, all suffixes alike": partial(magika, even_files),
+    "silero-vad": silero_vad,
+}
