@@ -111,12 +111,12 @@ class EncoderOptions:
     """What an encoder decides.
 
     ``qp``: quantization parameter of weights (2 dimensions or more), in the parameter set; ``nonweight_qp``: of vectors;
-    ``tensor_qp``: of single tensors by name; ``qp_density``: 0..7; ``dq``: dependent quantization; ``codebook``: a `CodebookMethod`;
-    ``scan_order``: 0..4, of tensors with several columns; ``unary_length``: 1..256; ``rdo``: weight of rate against distortion, 0
-    rounds to the nearest; ``parameter_sets``: ``default`` or ``search``; ``blocks``: what is sent as NNR_PT_BLOCK; ``exact``: names
-    of floating point tensors that are sent without loss; ``indexes``: of tensors that are quantized already, as a decoder gives them
-    (doubled with dq_flag), coded without a codebook; ``maps``: performance maps by kind (`composer.MAP_COUNTS`); ``pruned``: new
-    dimensions of pruned tensors, sent as an NNR_TPL_PRUN.
+    ``tensor_qp``: of single tensors by name, such as `by_deviation` gives; ``qp_density``: 0..7; ``dq``: dependent quantization;
+    ``codebook``: a `CodebookMethod`; ``scan_order``: 0..4, of tensors with several columns; ``unary_length``: 1..256; ``rdo``: weight of
+    rate against distortion, 0 rounds to the nearest; ``parameter_sets``: ``default`` or ``search``; ``blocks``: what is sent as
+    NNR_PT_BLOCK; ``exact``: names of floating point tensors that are sent without loss; ``indexes``: of tensors that are quantized already,
+    as a decoder gives them (doubled with dq_flag), coded without a codebook; ``maps``: performance maps by kind (`composer.MAP_COUNTS`);
+    ``pruned``: new dimensions of pruned tensors, sent as an NNR_TPL_PRUN.
     """
 
     qp: int = -38
