@@ -77,7 +77,7 @@ def command(
         typer.echo(f"not coded, travels as it is: {name}", err=True)
     size = sum(array.nbytes for array in model.parameters.values())
     ratio = f", {len(stream) / size:.1%} of {size} bytes" if size else ""
-    typer.echo(f"{len(model.parameters)} parameters -> {out}: {len(stream)} bytes{ratio}")
+    typer.echo(f"{len(model.parameters)} parameters -> {out}: a stream of {len(stream)} bytes{ratio}")
 
 
 def _reduced(model: "Model", path: Path, options: "EncoderOptions", threads: int) -> bytes:

@@ -33,6 +33,8 @@ LARGE: Final = (1 << 20, 3 << 20, 10 << 20)
 _ALL: Final = frozenset(CAPABILITIES)
 _MOST_UNITS: Final = 5
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCXYZ0123456789._-éλ漢"
+_APART: Final = "/"
+"""In no word."""
 _LONGEST_ID: Final = 20
 _LARGE_ELEMENTS: Final = 1 << 16
 
@@ -113,6 +115,10 @@ def draw(numbers: Numbers, capabilities: frozenset[str]) -> list[Values]:
 
 
 def ids(dice: Dice, count: int) -> list[str]:
-    """Ids of many lengths and characters, each once: a drawn word and its number."""
+    """Ids of many lengths and characters, each once: a drawn word and its number, apart where that stands already."""
     words = ["".join(_LETTERS[place] for place in dice.integers(dice.integer(0, _LONGEST_ID), 0, len(_LETTERS) - 1)) for _ in range(count)]
-    return [f"{word}{number}" for number, word in enumerate(words)]
+    found: list[str] = []
+    for number, word in enumerate(words):
+        joined = f"{word}{number}"
+        found.append(joined if joined not in found else f"{word}{_APART}{number}")
+    return found

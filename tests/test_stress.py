@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnc_conformance.generator.stress import PAYLOADS, StressError, vectors
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.generator.stress import PAYLOADS, StressError, ids, vectors
+from nnc_conformance.generator.stress_units import Dice
 from nnc_conformance.reference import Interpretation, decode
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.storage.safetensors_format import load_safetensors, tensors_sha256
@@ -73,6 +75,14 @@ def test_another_process_draws_the_same() -> None:
 
 def test_a_longer_draw_begins_as_a_shorter_one() -> None:
     assert [one.vector for one in vectors(1, 3)] == [one.vector for one in vectors(1, 5)][:3]
+
+
+@pytest.mark.parametrize("seed", [4150, 4709, 5214])
+def test_ids_are_each_once_where_a_word_ends_in_digits(seed: int) -> None:
+    """Of these seeds two words, each with its number behind it, are the same."""
+    drawn = ids(Dice(Numbers(seed, "ids")), 40)
+    assert len(set(drawn)) == 40
+    assert sorted(Counter(name.replace("/", "") for name in drawn).values())[-2:] == [1, 2]
 
 
 @settings(max_examples=25, deadline=None)
