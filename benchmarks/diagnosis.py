@@ -2,8 +2,8 @@
 
     python benchmarks/diagnosis.py [--journal F] [--page F]
 
-Two measures: bugs written without sight of the catalogue (`seeded_bugs`), explained with all of it; and mutants of a third that is held
-out, by the hash of their ids, explained with a catalogue that has none of that third.
+Three measures: bugs written without sight of the catalogue (`seeded_bugs`), explained with all of it; mutants of a third that is held
+out, by the hash of their ids, explained with a catalogue that has none of that third; and entries of the coder's tables with another value.
 """
 
 import argparse
@@ -12,15 +12,19 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice, zip_longest
 from pathlib import Path
 
 from seeded_bugs import BUGS
 
+from nnc_conformance.generator.mutants.entries import TABLES, entry, is_entry, places, usual_value
 from nnc_conformance.generator.mutants.faults.common import UNCHECKED
 from nnc_conformance.generator.mutants.named import mutant_of
 from nnc_conformance.generator.mutants.patch import lines_of
 from nnc_conformance.generator.mutants.reach import reaches
 from nnc_conformance.generator.mutants.running import prepare
+from nnc_conformance.generator.mutants.values import Value
+from nnc_conformance.reference.entropy.kernel_tables import STATES
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
 from nnc_conformance.storage.vector import Level
@@ -41,6 +45,9 @@ PARTS = 3
 HELD_OUT = 0
 """Which part of the mutants is held out."""
 BUGS_IN_ALL = 40
+ENTRIES_IN_ALL = 20
+FARTHEST = 20
+"""How far off a wrong entry is at most."""
 ELEMENT_MARK, CAUSE_MARK = 34, 28
 FEWEST_FAILING = 1
 SECONDS = 3600.0
@@ -146,8 +153,34 @@ def mutants_of(parts: Sequence[int]) -> list[Bug]:
     return [Bug(cause, (cause.element,)) for cause in sorted(own, key=lambda one: digest(one.id)) if part_of(cause.id) in parts]
 
 
+def entries_drawn() -> Iterator[Bug]:
+    """Single entries of the coder's tables, of each table in turn, drawn with their values by hashes."""
+    of_table = {name: sorted((place for own, place in places() if own == name), key=lambda at: digest(f"{name} {at}")) for name in TABLES}
+    for drawn in zip_longest(*of_table.values()):
+        for name, place in zip(of_table, drawn, strict=True):
+            made = drawn_entry(name, place) if place is not None else None
+            if made is not None:
+                yield Bug(Cause(made.mutant), (made.mutant.element,))
+
+
+def drawn_entry(name: str, place: int) -> Value | None:
+    """An entry with a value drawn by a hash: of stateId any, else up to `FARTHEST` off; None where it is the right one or cannot be run."""
+    usual, number = usual_value(name, place), digest(f"{name} {place} value")
+    value = number % STATES if name == "STATE_TRANS_TAB" else usual + number % (2 * FARTHEST + 1) - FARTHEST
+    return entry(name, place, value) if value != usual else None
+
+
+def showing(bugs: Iterable[Bug], count: int, probes: Sequence[Probe]) -> Iterator[tuple[Bug, list[CaseResult]]]:
+    """The first ``count`` bugs that some of the vectors catch and some not, each with its results."""
+    found = ((bug, simulated(bug.cause, probes)) for bug in bugs)
+    return islice((one for one in found if 0 < sum(OUTCOMES[case.outcome].fails for case in one[1]) < len(one[1])), count)
+
+
 def right_because(bug: Cause, cause: Cause, results: Sequence[CaseResult], probes: Sequence[Probe]) -> str:
     """Why a cause is the right one, empty where it is not."""
+    if is_entry(bug.id):
+        same = cause.mutant.before == bug.mutant.before
+        return "" if not same else "the entry and its value" if cause.mutant.after == bug.mutant.after else "the entry"
     if cause.place == bug.place:
         return "same statement"
     if same_cause(bug, cause):
@@ -267,6 +300,23 @@ this third and the next.
 |---|---|---|---|---|---|---|---|
 {held_rows}
 
+## {entry_bugs} wrong entries of the coder's tables
+
+| | right | of |
+|---|---|---|
+| the element named first | {entry_first_element} | {entry_bugs} |
+| the entry, as a cause among the first three | **{entry_causes}** | {entry_bugs} |
+| the entry, as the first cause | {entry_first} | {entry_bugs} |
+| and with the value that it has | {entry_values} | {entry_bugs} |
+
+The first {entry_bugs} that smaller vectors show of entries drawn by hashes, from each table in turn, with values drawn up to {farthest}
+off. A cause is right where it is the same entry. The catalogue has few entries; `explain` changes each on its own
+(`suites/diagnosis/wrong_entries.py`).
+
+| bug | what it does | cases failed | element | right, of those named | right cause | first cause named | fit |
+|---|---|---|---|---|---|---|---|
+{entry_rows}
+
 ## Ten seeded failures, shrunk
 
 `nnc-conformance shrink STREAM --decoder D` leaves out units, tensors, dimensions, tools and values as long as the decoder fails in the same
@@ -314,11 +364,13 @@ def tally(lines: Sequence[Line]) -> dict[str, int]:
     }
 
 
-def page(lines: Sequence[Line], held: Sequence[Line], small: Sequence[Small], vectors: int) -> str:
+def page(lines: Sequence[Line], held: Sequence[Line], entry_lines: Sequence[Line], small: Sequence[Small], vectors: int) -> str:
     why = [line.why for line in lines if line.cause_place]
     edits = {fault.name: fault.edits for fault in BUGS}
     return PAGE.format(
         **tally(lines), **{f"held_{name}": count for name, count in tally(held).items()},
+        **{f"entry_{name}": count for name, count in tally(entry_lines).items()}, entry_rows=rows(entry_lines), farthest=FARTHEST,
+        entry_values=sum(line.cause_place == 1 and line.why == "the entry and its value" for line in entry_lines),
         last=LAST, further=FURTHER, finalists=FINALISTS, failing=FAILING, passing=PASSING, held_out=HELD_OUT, parts=PARTS,
         vectors=vectors, element_mark=ELEMENT_MARK, cause_mark=CAUSE_MARK,
         several=sum(len(edits[line.bug]) > 1 or "\n" in edits[line.bug][0].new for line in lines),
@@ -367,8 +419,9 @@ def main() -> int:
         return 0
     bugs, lines = measured(shown(written_blind(), BUGS_IN_ALL, probes), causes, vectors, memory, probes)
     _, held = measured(shown(mutants_of([HELD_OUT]), BUGS_IN_ALL, probes), without, vectors, memory, probes)
+    _, entry_lines = measured(showing(entries_drawn(), ENTRIES_IN_ALL, probes), causes, vectors, memory, probes)
     small = list(shrunk(bugs, vectors, SHRUNK))
-    options.page.write_text(page(lines, held, small, len(probes)))
+    options.page.write_text(page(lines, held, entry_lines, small, len(probes)))
     kept = len(small) == SHRUNK and all(one.after < SMALL_ENOUGH for one in small)
     right = tally(lines)
     return 0 if right["elements"] >= ELEMENT_MARK and right["causes"] >= CAUSE_MARK and kept else 1

@@ -10,6 +10,7 @@ import pytest
 from report_documents import DIFFERENCE, case
 
 from nnc_conformance.cli import main
+from nnc_conformance.generator.mutants.entries import entry
 from nnc_conformance.generator.mutants.fault import Edit, NamedFault
 from nnc_conformance.generator.mutants.faults.catalogue import faults
 from nnc_conformance.generator.mutants.named import mutant_of
@@ -22,7 +23,8 @@ from nnc_conformance.suites.diagnosis import cause as catalogue
 from nnc_conformance.suites.diagnosis.cause import Cause, all_causes
 from nnc_conformance.suites.diagnosis.explain import Explanation, blamed, explain
 from nnc_conformance.suites.diagnosis.onset import onset
-from nnc_conformance.suites.diagnosis.panel import panel
+from nnc_conformance.suites.diagnosis.panel import LONGER, longer, panel
+from nnc_conformance.suites.diagnosis.panel import MOST_BYTES as MOST_BYTES_OF_PANEL
 from nnc_conformance.suites.diagnosis.ranking import Ranked
 from nnc_conformance.suites.diagnosis.symptom import Difference, Symptom, likeness, symptom_of
 from nnc_conformance.suites.diagnosis.trying import Memory, Probe, simulated
@@ -184,6 +186,34 @@ def test_without_the_fault_in_the_catalogue_nothing_is_said_to_be_exact(run_of_a
     others = [cause for name, cause in named_causes().items() if name != "contexts-run-on"]
     found = explained(run_of_a_faulty_decoder, others)
     assert not any(one.exact for one in found.causes)
+
+
+@pytest.mark.parametrize(
+    ("table", "place", "value", "element"),
+    [
+        ("LPS_RANGE_TABLE", 37, 79, "sig_flag"),
+        ("STATE_TRANS_TAB", 3, 6, "dq_flag"),
+        ("CONTEXT_PARAMETER_SETS", 1, 3, "shift_parameter_ids"),
+    ],
+)
+def test_a_wrong_entry_of_a_table_is_found_though_the_catalogue_lacks_it(table: str, place: int, value: int, element: str) -> None:
+    wrong = entry(table, place, value)
+    assert wrong is not None
+    found = explained(results_of(Cause(wrong.mutant)), list(named_causes().values()))
+    best = found.causes[0]
+    assert best.exact
+    assert (best.cause.mutant.before, best.cause.mutant.after) == (wrong.mutant.before, str(value))
+    assert found.elements[0].element == element
+
+
+def test_longer_cases_are_as_many_that_fail_as_pass() -> None:
+    suite = load_suite(built_in_root(), levels={Level.CORE}, verify=False)
+    stored = {one.vector.id: one for one in suite.vectors}
+    lengths = {name: one.vector.stream.size for name, one in stored.items()}
+    results = [case(vector=name, outcome=Outcome.FAIL if number % 2 else Outcome.PASS) for number, name in enumerate(sorted(stored))]
+    found = longer(results, stored)
+    assert [seen.wrong for _, seen in found] == [True] * LONGER + [False] * LONGER
+    assert all(lengths[probe.case.vector.id] > MOST_BYTES_OF_PANEL for probe, _ in found)
 
 
 def test_passing_cases_tell_causes_apart(run_of_a_faulty_decoder: list[CaseResult]) -> None:

@@ -13,16 +13,17 @@ from enum import StrEnum
 from functools import cache
 from multiprocessing.connection import Connection, Pipe
 from time import monotonic
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 
 from nnc_conformance.generator.mutants.changes import changed_functions
+from nnc_conformance.generator.mutants.entries import tables_of
 from nnc_conformance.generator.mutants.mutant import Kind, Mutant
 from nnc_conformance.generator.mutants.places import FUNCTIONS, PACKAGE, module_of
-from nnc_conformance.generator.mutants.values import set_constant, tables_of
+from nnc_conformance.generator.mutants.values import set_constant
 from nnc_conformance.reference.entropy.fast import KERNELS
-from nnc_conformance.reference.entropy.kernel_tables import DEFAULT
+from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables
 from nnc_conformance.reference.errors import Category, StreamError
 
 SECONDS: Final = 10.0
@@ -77,8 +78,11 @@ def decode_mutated(
         return next(child.results(), child.ended)
 
 
-Decode = Callable[[bytes, bool, float], MutantOutcome]
-"""A mutated decoder: stream, whether lenient, seconds of CPU time at most."""
+class Decode(Protocol):
+    """A mutated decoder."""
+
+    def __call__(self, stream: bytes, lenient: bool, seconds: float, tables: Tables | None = None) -> MutantOutcome:
+        """Decodes in ``seconds`` of CPU time at most; by other ``tables`` than its own, where they are given."""
 
 
 class MutatedChild:
@@ -186,9 +190,9 @@ def decoder(mutant: Mutant | None) -> Decode:
     """The decoder with a mutant in force (None: as it is); for a process of its own, in which there is no other from then on."""
     from nnc_conformance.reference.decoder import decode
 
-    tables = DEFAULT
+    own = DEFAULT
     if mutant is not None and mutant.kind is Kind.TABLE:
-        tables = tables_of(mutant.id)
+        own = tables_of(mutant.id)
     else:
         interpret()
     for function, code in changed_functions(mutant) if mutant is not None else ():
@@ -196,10 +200,10 @@ def decoder(mutant: Mutant | None) -> Decode:
     if mutant is not None and mutant.kind is Kind.CONSTANT:
         set_constant(mutant)
 
-    def run(stream: bytes, lenient: bool, seconds: float) -> MutantOutcome:
+    def run(stream: bytes, lenient: bool, seconds: float, tables: Tables | None = None) -> MutantOutcome:
         signal.setitimer(signal.ITIMER_PROF, seconds)
         try:
-            decoded = decode(stream, kernel="plain", lenient=lenient, tables=tables)
+            decoded = decode(stream, kernel="plain", lenient=lenient, tables=tables or own)
             return MutantOutcome(Ending.DECODED, decoded.parameters, None if decoded.topology is None else decoded.topology.data)
         except OutOfTimeError:
             return MutantOutcome(Ending.HUNG, detail=f"more than {seconds:.1f} s")

@@ -9,7 +9,7 @@ from typing import Any, Final
 from nnc_conformance.generator.mutants.mutant import Kind, Mutant, Operator
 from nnc_conformance.generator.mutants.places import PACKAGE, module_of
 from nnc_conformance.reference.entropy import tables as published
-from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables, make_tables
+from nnc_conformance.reference.entropy.kernel_tables import make_tables
 from nnc_conformance.reference.quantization.reconstruction import DATA_FORMATS
 from nnc_conformance.reference.syntax.elements import clause_of
 
@@ -31,7 +31,8 @@ def values_by_id() -> dict[str, Value]:
     return {made.mutant.id: made for make in (_tables, _constants, _formats) for made in make()}
 
 
-def _value(kind: Kind, operator: Operator, place: tuple[str, str, str], texts: tuple[str, str], element: str, value: Any) -> Value:
+def value_mutant(kind: Kind, operator: Operator, place: tuple[str, str, str], texts: tuple[str, str], element: str, value: Any) -> Value:
+    """A mutant at a module, a name in it and a suffix of the operator, with the texts before and after."""
     module, name, suffix = place
     mutant_id = f"{module}.{name}:{operator}-{suffix}"
     return Value(Mutant(mutant_id, kind, module, name, operator, (), *texts, (element,), clause_of(element)), value)
@@ -45,32 +46,34 @@ def _tables() -> Iterator[Value]:
     for number, step in enumerate(published.STATE_STEP_TABLE):
         steps = list(published.STATE_STEP_TABLE)
         steps[number] = step + 16
-        if made := _table("state_step", "STATE_STEP_TABLE", f"{number}-plus", f"[{number}] = {step}", f"{step + 16}", "sig_flag", steps):
+        if made := table_mutant(
+            "state_step", "STATE_STEP_TABLE", f"{number}-plus", f"[{number}] = {step}", f"{step + 16}", "sig_flag", steps
+        ):
             yield made
     for number, entries in enumerate(published.CONTEXT_PARAMETER_SETS):
         for column, (entry, change) in enumerate(zip(entries, (1, 1, 16, 1), strict=True)):
             sets = [list(row) for row in published.CONTEXT_PARAMETER_SETS]
             sets[number][column] = entry + change
             where = (f"{number}-{column}", f"[{number}][{column}] = {entry}", f"{entry + change}")
-            if made := _table("parameter_sets", "CONTEXT_PARAMETER_SETS", *where, "shift_parameter_ids", sets):
+            if made := table_mutant("parameter_sets", "CONTEXT_PARAMETER_SETS", *where, "shift_parameter_ids", sets):
                 yield made
         after = (number + 1) % len(published.CONTEXT_PARAMETER_SETS)
         order = list(published.CONTEXT_PARAMETER_SETS)
         order[number], order[after] = order[after], order[number]
         where = (f"{number}-swapped", f"sets {number} and {after}", "change places")
-        if made := _table("parameter_sets", "CONTEXT_PARAMETER_SETS", *where, "shift_parameter_ids", order):
+        if made := table_mutant("parameter_sets", "CONTEXT_PARAMETER_SETS", *where, "shift_parameter_ids", order):
             yield made
     for state, following in enumerate(published.STATE_TRANS_TAB):
         rows = [list(row) for row in published.STATE_TRANS_TAB]
         rows[state].reverse()
         where = (f"{state}-swapped", f"[{state}] = {following}", f"{tuple(rows[state])}")
-        if made := _table("state_trans", "STATE_TRANS_TAB", *where, "dq_flag", rows):
+        if made := table_mutant("state_trans", "STATE_TRANS_TAB", *where, "dq_flag", rows):
             yield made
         for parity in range(2):
             rows = [list(row) for row in published.STATE_TRANS_TAB]
             rows[state][parity] = (following[parity] + 1) % len(rows)
             where = (f"{state}-{parity}", f"[{state}][{parity}] = {following[parity]}", f"{rows[state][parity]}")
-            if made := _table("state_trans", "STATE_TRANS_TAB", *where, "dq_flag", rows):
+            if made := table_mutant("state_trans", "STATE_TRANS_TAB", *where, "dq_flag", rows):
                 yield made
 
 
@@ -82,29 +85,25 @@ def _range_table() -> Iterator[Value]:
             entries = list(table)
             entries[place] += 1
             where = (f"{place}-plus", f"[{place}] = {table[place]}", f"{entries[place]}")
-            if made := _table("lps_range", "LPS_RANGE_TABLE", *where, "sig_flag", entries):
+            if made := table_mutant("lps_range", "LPS_RANGE_TABLE", *where, "sig_flag", entries):
                 yield made
         entries = list(table)
         below = 32 * ((row + 1) % 8)
         entries[32 * row : 32 * row + 32] = table[below : below + 32]
         where = (f"row-{row}", f"row {row}", f"as row {(row + 1) % 8}")
-        if made := _table("lps_range", "LPS_RANGE_TABLE", *where, "sig_flag", entries):
+        if made := table_mutant("lps_range", "LPS_RANGE_TABLE", *where, "sig_flag", entries):
             yield made
 
 
-def _table(argument: str, name: str, suffix: str, before: str, after: str, element: str, entries: Sequence[Any]) -> Value | None:
+def table_mutant(argument: str, name: str, suffix: str, before: str, after: str, element: str, entries: Sequence[Any]) -> Value | None:
     """The mutant; None where the coder could not run on such a table."""
     try:
         make_tables(**{argument: entries})
     except ValueError:
         return None
-    return _value(Kind.TABLE, Operator.TABLE, ("entropy.tables", name, suffix), (f"{name}{before}", after), element, {argument: entries})
-
-
-def tables_of(mutant_id: str) -> Tables:
-    """The tables that a mutant decodes with; the published ones where it is no mutant of a table."""
-    made = values_by_id().get(mutant_id)
-    return make_tables(**made.value) if made is not None and made.mutant.kind is Kind.TABLE else DEFAULT
+    return value_mutant(
+        Kind.TABLE, Operator.TABLE, ("entropy.tables", name, suffix), (f"{name}{before}", after), element, {argument: entries}
+    )
 
 
 # The constants
@@ -159,7 +158,7 @@ def _constants() -> Iterator[Value]:
         value = vars(module_of(module))[name]
         for suffix, other in (("plus", value + 1), ("minus", value - 1)):
             texts = (f"{name} = {value}", f"{name} = {other}")
-            yield _value(Kind.CONSTANT, Operator.CONSTANT, (module, name, suffix), texts, element, other)
+            yield value_mutant(Kind.CONSTANT, Operator.CONSTANT, (module, name, suffix), texts, element, other)
 
 
 def _formats() -> Iterator[Value]:
@@ -170,12 +169,12 @@ def _formats() -> Iterator[Value]:
         rows = list(DATA_FORMATS)
         rows[number], rows[after] = rows[after], rows[number]
         texts = (f"{row[0]} is {number}, {rows[number][0]} is {after}", "the other way round")
-        yield _value(Kind.CONSTANT, Operator.TABLE, (*place, f"{number}-swapped"), texts, element, tuple(rows))
+        yield value_mutant(Kind.CONSTANT, Operator.TABLE, (*place, f"{number}-swapped"), texts, element, tuple(rows))
         for bits in (row[2] - 1, row[2] + 1) if row[2] else ():
             rows = list(DATA_FORMATS)
             rows[number] = (row[0], row[1], bits)
             texts = (f"{row[0]} has {row[2]} bits", f"{bits} bits")
-            yield _value(Kind.CONSTANT, Operator.TABLE, (*place, f"{number}-bits-{bits}"), texts, element, tuple(rows))
+            yield value_mutant(Kind.CONSTANT, Operator.TABLE, (*place, f"{number}-bits-{bits}"), texts, element, tuple(rows))
 
 
 def set_constant(mutant: Mutant) -> None:

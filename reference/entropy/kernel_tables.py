@@ -1,6 +1,7 @@
 """The tables as the kernels take them: arrays passed as arguments, so that an edited table needs no other machine code."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -45,9 +46,10 @@ def make_tables(
         raise ValueError("lps_range leaves an empty interval")
     if tables.state_trans.min() < 0 or tables.state_trans.max() >= STATES:
         raise ValueError(f"state_trans leads out of 0..{STATES - 1}")
+    steps = tuple(tables.state_step.tolist())
     for shift0, shift1, s, s0 in tables.parameter_sets.tolist():
-        low0, high0 = _reach(tables.state_step.tolist(), s0, 3, shift0 + 4)
-        low1, high1 = _reach(tables.state_step.tolist(), s - 16 * s0, 7, shift1)
+        low0, high0 = _reach(steps, s0, 3, shift0 + 4)
+        low1, high1 = _reach(steps, s - 16 * s0, 7, shift1)
         if abs((16 * low0 + low1) >> 7) > 31 or (16 * high0 + high1) >> 7 > 31:
             raise ValueError("the sum of the probability states leads out of lps_range")
     return tables
@@ -56,7 +58,8 @@ def make_tables(
 _SHAPES: Final = ((256,), (32,), (SETS, 4), (STATES, 2))
 
 
-def _reach(steps: list[int], start: int, scale: int, shift: int) -> tuple[int, int]:
+@cache
+def _reach(steps: tuple[int, ...], start: int, scale: int, shift: int) -> tuple[int, int]:
     """Least and greatest value that a probability state can take from its start; `ValueError` if a step lies outside the table."""
     if not 0 <= shift < 64:
         raise ValueError(f"parameter_sets: a shift of {shift} bits")

@@ -12,9 +12,10 @@ VAGUE: Final = (("decoder", "nnr_unit_type"), ("payload", "cabac_codeword"), ("s
 
 @dataclass(frozen=True)
 class Cause:
-    """A possible cause: the mutant that a decoder with it is."""
+    """A possible cause: the mutant that a decoder with it is. ``farfetched``: of causes that do the same the least is the likeliest."""
 
     mutant: Mutant
+    farfetched: int = 0
 
     @property
     def id(self) -> str:
@@ -59,9 +60,9 @@ class Cause:
         return not self.named and any(self.mutant.module.startswith(begin) and self.element == name for begin, name in VAGUE)
 
     @property
-    def in_turn(self) -> bool:
-        """Whether it is code, which can be put in force and taken back."""
-        return self.mutant.kind in (Kind.CODE, Kind.TEXT)
+    def turn(self) -> Kind | None:
+        """With which others it can take turns in one process: code, which is put in force and taken back, or tables; None for alone."""
+        return {Kind.TEXT: Kind.CODE, Kind.CONSTANT: None}.get(self.mutant.kind, self.mutant.kind)
 
 
 def all_causes() -> dict[str, Cause]:

@@ -12,9 +12,10 @@ from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
 from nnc_conformance.storage.suite_folder import StoredVector
 from nnc_conformance.suites.diagnosis.cause import Cause
 from nnc_conformance.suites.diagnosis.onset import Onset, onset
-from nnc_conformance.suites.diagnosis.panel import panel
+from nnc_conformance.suites.diagnosis.panel import longer, panel
 from nnc_conformance.suites.diagnosis.ranking import Ranked, Ranking, candidates, rank
 from nnc_conformance.suites.diagnosis.trying import Memory
+from nnc_conformance.suites.diagnosis.wrong_entries import wrong_entries
 from nnc_conformance.suites.execute import expectation_of
 from nnc_conformance.suites.locate import located
 from nnc_conformance.suites.located import Located
@@ -83,11 +84,13 @@ def explain(
 ) -> Explanation:
     """Explains the failing case ``asked`` from all ``cases`` of its decoder; ``vectors`` by id, ``seconds`` to try ``causes`` in.
 
-    ``output``: what the decoder gave for it, where that is at hand. Raises `SuiteError` or `ModelError` where a vector cannot be read.
+    Single entries of the coder's tables are tried beside them. ``output``: what the decoder gave for it, where that is at hand. Raises
+    `SuiteError` or `ModelError` where a vector cannot be read.
     """
     own = [case for case in cases if case.decoder == asked.decoder and case.vector in vectors]
     chosen = panel(own, vectors, asked.vector)
-    ranking = rank(candidates(causes, chosen), chosen, memory, seconds=seconds, told=told)
+    entries = wrong_entries(chosen, (*chosen.further, *longer(own, vectors)), memory)
+    ranking = rank(candidates([*causes, *entries], chosen), chosen, memory, seconds=seconds, told=told)
     suspects = next(iter(located(own, vectors)), None)
     best = tuple(ranking.places(SHOWN))
     stored = vectors[asked.vector]

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nnc_conformance.generator.mutants.reach import reaches
+from nnc_conformance.generator.mutants.reach import Reach, reaches
 from nnc_conformance.storage.suite_folder import StoredVector
 from nnc_conformance.suites.diagnosis.symptom import Symptom, symptom_of
 from nnc_conformance.suites.diagnosis.trying import Probe
@@ -24,6 +24,9 @@ FAILING: Final = 6
 PASSING: Final = 14
 FURTHER: Final = 30
 """So many more of each kind at the end."""
+MOST_LONGER_BYTES: Final = 1 << 16
+LONGER: Final = 12
+"""So many cases of each kind, of up to so many bytes, are tried on tables alone, which run compiled."""
 FAMILY: Final = 2
 """Of passing vectors whose ids differ in numbers alone, so many at most."""
 
@@ -88,6 +91,18 @@ def panel(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector], aske
     kept = tuple(_covering(passing, shared))
     others = [_spread([pair for pair in pairs if pair not in (*chosen, *kept)]) for pairs in (cheap, passing)]
     return Panel(chosen, kept, (*others[0], *others[1]), tuple(probe for probe, _ in failing), tuple(probe for probe, _ in passing))
+
+
+def longer(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector]) -> list[Seen]:
+    """Some cases of one decoder that are too long for the panel, as many failing as passing ones, the shortest first; for tables only."""
+    found: list[Seen] = []
+    for wrong in (True, False):
+        own = [case for case in cases if (OUTCOMES[case.outcome].fails if wrong else case.outcome is Outcome.PASS)]
+        sized = sorted(((vectors[case.vector].vector.stream.size, case.vector, case) for case in own), key=lambda one: one[:2])
+        for _, name, case in [one for one in sized if MOST_BYTES < one[0] <= MOST_LONGER_BYTES][:LONGER]:
+            stored = vectors[name]
+            found.append((Probe(Case(stored.vector, _stream(stored), expectation_of(stored), False), Reach({}, 0)), symptom_of(case)))
+    return found
 
 
 def _spread(pairs: Sequence[Seen]) -> Sequence[Seen]:

@@ -13,6 +13,7 @@ from math import log, sqrt
 from time import monotonic
 from typing import Final
 
+from nnc_conformance.generator.mutants.mutant import Kind
 from nnc_conformance.suites.diagnosis.cause import Cause
 from nnc_conformance.suites.diagnosis.panel import Panel, Seen
 from nnc_conformance.suites.diagnosis.symptom import SAME_REFUSAL, likeness
@@ -71,10 +72,12 @@ class Ranking:
 
 
 def candidates(causes: Iterable[Cause], panel: Panel) -> list[Cause]:
-    """The causes that may show in every failing case, those first that the fewest passing cases meet."""
+    """The causes that may show in every failing case: tables, which run compiled; named faults; those first that few passing cases meet."""
     possible = [cause for cause in causes if all(probe.reach.meets(cause.mutant) for probe in panel.all_failing)]
     meeting = {cause.id: sum(probe.reach.meets(cause.mutant) for probe in panel.all_passing) for cause in possible}
-    return sorted(possible, key=lambda cause: (not cause.named, not cause.mutant.lines, meeting[cause.id], cause.id))
+    return sorted(
+        possible, key=lambda cause: (cause.turn is not Kind.TABLE, not cause.named, not cause.mutant.lines, meeting[cause.id], cause.id)
+    )
 
 
 def rank(
@@ -131,13 +134,14 @@ def _weighed(causes: Sequence[Cause], cases: Sequence[Seen], memory: Memory) -> 
 def _ordered(ranked: Sequence[Ranked]) -> list[Ranked]:
     """By fit; of equals named faults first, and then those of functions, and of places in them, that have the most as good as they are.
 
-    Where seeded bugs are all as likely, so likely is a function to have the one.
+    Where seeded bugs are all as likely, so likely is a function to have the one. Of those that are still equal the least far-fetched.
     """
     functions, places = (Counter((key(one), round(one.fit, 2)) for one in ranked) for key in (_function, _place))
 
-    def order(one: Ranked) -> tuple[float, bool, int, int, int, str]:
+    def order(one: Ranked) -> tuple[float, bool, int, int, int, int, str]:
         fit = round(one.fit, 2)
-        return -fit, not one.cause.named, -functions[_function(one), fit], -places[_place(one), fit], -one.same, one.cause.id
+        as_good = -functions[_function(one), fit], -places[_place(one), fit]
+        return -fit, not one.cause.named, *as_good, -one.same, one.cause.farfetched, one.cause.id
 
     return sorted(ranked, key=order)
 

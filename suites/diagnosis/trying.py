@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from nnc_conformance.generator.mutants.changes import changed_functions
+from nnc_conformance.generator.mutants.entries import tables_of
+from nnc_conformance.generator.mutants.mutant import Kind
 from nnc_conformance.generator.mutants.patch import in_force
 from nnc_conformance.generator.mutants.places import FUNCTIONS, source_of
 from nnc_conformance.generator.mutants.reach import Reach
 from nnc_conformance.generator.mutants.running import Decode, Ending, MutantOutcome, MutatedChild
+from nnc_conformance.reference.entropy.kernel_tables import Tables
 from nnc_conformance.suites.decoders.base import Execution
 from nnc_conformance.suites.diagnosis.asking import Ask
 from nnc_conformance.suites.diagnosis.cause import Cause
@@ -47,9 +50,9 @@ class Probe:
         return frozenset((module, line) for module, lines in self.reach.lines.items() for line in lines)
 
 
-def _seen(decode: Decode, probe: Probe) -> Symptom:
+def _seen(decode: Decode, probe: Probe, tables: Tables | None) -> Symptom:
     """What the decoder of this process does with a case."""
-    result = judged(probe.case, decode(probe.case.stream, False, probe.seconds))
+    result = judged(probe.case, decode(probe.case.stream, False, probe.seconds, tables))
     return UNREADABLE if result is None else symptom_of(result)
 
 
@@ -59,13 +62,13 @@ Job = tuple[Cause, Probe]
 def symptoms(jobs: Iterable[Job]) -> Iterator[tuple[Cause, Probe, Symptom]]:
     """What a decoder with each cause does with each case, in order; what breaks its process is a crash or a timeout of that case.
 
-    Causes that are code take turns in one child.
+    Causes that are code take turns in one child, and so do tables.
     """
     left = deque(jobs)
     while left:
         first = left[0][0]
-        turn = list(takewhile(lambda job, first=first: job[0].in_turn if first.in_turn else job[0] is first, left))  # type: ignore[misc]
-        mutant = None if first.in_turn else first.mutant
+        turn = list(takewhile(lambda job, first=first: job[0].turn is first.turn if first.turn else job[0] is first, left))  # type: ignore[misc]
+        mutant = None if first.turn is Kind.CODE else first.mutant
         with MutatedChild(mutant, lambda decode, turn=turn: _turns(decode, turn), seconds=max(job[1].seconds for job in turn)) as child:  # type: ignore[misc]
             done = 0
             for symptom in child.results():
@@ -80,9 +83,11 @@ def _turns(decode: Decode, jobs: Sequence[Job]) -> Iterator[Symptom]:
     """In the child: each cause put in force for its cases."""
     for _, own in groupby(jobs, key=lambda job: job[0].id):
         first, *rest = own
-        with in_force(changed_functions(first[0].mutant)):
+        mutant = first[0].mutant
+        tables = tables_of(mutant.id) if mutant.kind is Kind.TABLE else None
+        with in_force(changed_functions(mutant)):
             for _, probe in (first, *rest):
-                yield _seen(decode, probe)
+                yield _seen(decode, probe, tables)
 
 
 def faulty(cause: Cause, seconds: float = 2.0) -> Ask:
@@ -93,7 +98,7 @@ def faulty(cause: Cause, seconds: float = 2.0) -> Ask:
             with in_force(changed_functions(cause.mutant)):
                 yield decode(stream, False, seconds)
 
-        with MutatedChild(None if cause.in_turn else cause.mutant, work, seconds=seconds) as child:
+        with MutatedChild(None if cause.turn is Kind.CODE else cause.mutant, work, seconds=seconds) as child:
             return execution_of(next(child.results(), child.ended))
 
     return ask
@@ -107,7 +112,7 @@ def simulated(cause: Cause, probes: Sequence[Probe]) -> list[CaseResult]:
             for probe in probes:
                 yield judged(probe.case, decode(probe.case.stream, False, probe.seconds))
 
-    with MutatedChild(None if cause.in_turn else cause.mutant, work, seconds=max(one.seconds for one in probes)) as child:
+    with MutatedChild(None if cause.turn is Kind.CODE else cause.mutant, work, seconds=max(one.seconds for one in probes)) as child:
         return [result for result in child.results() if result is not None]
 
 
