@@ -310,8 +310,8 @@ this third and the next.
 | and with the value that it has | {entry_values} | {entry_bugs} |
 
 The first {entry_bugs} that smaller vectors show of entries drawn by hashes, from each table in turn, with values drawn up to {farthest}
-off. A cause is right where it is the same entry. The catalogue has few entries; `explain` changes each on its own
-(`suites/diagnosis/wrong_entries.py`).
+off. A cause is right where it is the same entry. The catalogue has few entries; `explain` changes each on its own, to values as far off
+and a few more (`suites/diagnosis/wrong_entries.py`); where several do the same in all that is tried, it names the one that is least off.
 
 | bug | what it does | cases failed | element | right, of those named | right cause | first cause named | fit |
 |---|---|---|---|---|---|---|---|

@@ -6,9 +6,9 @@ from pathlib import Path
 PAGE = (Path(__file__).parents[1] / "docs" / "diagnosis.md").read_text()
 
 
-def rows(heading: str) -> list[list[str]]:
+def rows(heading: str, text: str = PAGE) -> list[list[str]]:
     """The cells of the table under the first column heading."""
-    lines = PAGE.split(f"\n| {heading} |", 1)[1].split("\n\n", 1)[0].split("\n")[2:]
+    lines = text.split(f"\n| {heading} |", 1)[1].split("\n\n", 1)[0].split("\n")[2:]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
 
 
@@ -24,6 +24,15 @@ def test_the_figures_are_counted_from_the_table() -> None:
         place, _, named = row[4].partition(": ")
         if place != "**no**":
             assert named.split(", ")[int(place) - 1] in row[3].split(", ")
+
+
+def test_the_wrong_entries_found_are_counted_from_their_table() -> None:
+    text = PAGE.split("wrong entries of the coder's tables\n", 1)[1]
+    right = [row[5] for row in rows("bug | what it does", text)]
+    assert len(right) == 20
+    assert f"| the entry, as a cause among the first three | **{sum(cell != '**no**' for cell in right)}** | 20 |" in text
+    assert f"| the entry, as the first cause | {sum(cell.startswith('1:') for cell in right)} | 20 |" in text
+    assert f"| and with the value that it has | {right.count('1: the entry and its value')} | 20 |" in text
 
 
 def test_ten_failures_are_below_200_bytes() -> None:

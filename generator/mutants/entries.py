@@ -29,8 +29,8 @@ TABLES: Final = {
     "CONTEXT_PARAMETER_SETS": _Table("parameter_sets", "shift_parameter_ids"),
     "STATE_TRANS_TAB": _Table("state_trans", "dq_flag"),
 }
-NEAR: Final = (1, -1, 2, -2, 3, -3, 4, -4, 8, -8, 10, -10, 16, -16, 32, -32, 100, -100)
-"""How far off a wrong entry may be: by one, by a bit, by a digit."""
+NEAR: Final = (*range(1, 21), 32, 64, 100)
+"""How far off a wrong entry may be to either side: by a little, by a bit, by a digit."""
 RANGE_ROWS: Final = (8, 32)
 _ID: Final = re.compile(r"entropy\.tables\.(\w+):table-(\d+)-as-(-?\d+)")
 
@@ -92,7 +92,7 @@ def _others(name: str, place: int) -> list[int]:
     array, value = _array(name), usual_value(name, place)
     if name == "STATE_TRANS_TAB":
         return [other for other in range(STATES) if other != value]
-    around = [value + step for step in NEAR]
+    around = [value + sign * step for step in NEAR for sign in (1, -1)]
     at = np.unravel_index(place, array.shape)
     for axis in range(array.ndim):
         for step in (1, -1):
