@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 
 from seeded_bugs import BUGS
@@ -127,7 +127,9 @@ def changed_lines(cause: Cause) -> Iterator[tuple[str, int]]:
 
 
 def shown(bugs: Iterable[Bug], count: int, probes: Sequence[Probe]) -> Iterator[tuple[Bug, list[CaseResult]]]:
-    """The first ``count`` bugs that some of the vectors catch and some not, each with its results; of mutants one a function."""
+    """The first ``count`` bugs that some of the vectors catch and some not, each with its results; of the catalogue's mutants one a
+    function.
+    """
     found = 0
     functions: set[str] = set()
     for bug in bugs:
@@ -136,7 +138,7 @@ def shown(bugs: Iterable[Bug], count: int, probes: Sequence[Probe]) -> Iterator[
         results = simulated(bug.cause, probes)
         if FEWEST_FAILING <= sum(OUTCOMES[case.outcome].fails for case in results) < len(results):
             found += 1
-            functions |= set() if bug.cause.named else {bug.cause.function}
+            functions |= set() if bug.cause.named or is_entry(bug.cause.id) else {bug.cause.function}
             yield bug, results
         if found == count:
             return
@@ -168,12 +170,6 @@ def drawn_entry(name: str, place: int) -> Value | None:
     usual, number = usual_value(name, place), digest(f"{name} {place} value")
     value = number % STATES if name == "STATE_TRANS_TAB" else usual + number % (2 * FARTHEST + 1) - FARTHEST
     return entry(name, place, value) if value != usual else None
-
-
-def showing(bugs: Iterable[Bug], count: int, probes: Sequence[Probe]) -> Iterator[tuple[Bug, list[CaseResult]]]:
-    """The first ``count`` bugs that some of the vectors catch and some not, each with its results."""
-    found = ((bug, simulated(bug.cause, probes)) for bug in bugs)
-    return islice((one for one in found if 0 < sum(OUTCOMES[case.outcome].fails for case in one[1]) < len(one[1])), count)
 
 
 def right_because(bug: Cause, cause: Cause, results: Sequence[CaseResult], probes: Sequence[Probe]) -> str:
@@ -419,7 +415,7 @@ def main() -> int:
         return 0
     bugs, lines = measured(shown(written_blind(), BUGS_IN_ALL, probes), causes, vectors, memory, probes)
     _, held = measured(shown(mutants_of([HELD_OUT]), BUGS_IN_ALL, probes), without, vectors, memory, probes)
-    _, entry_lines = measured(showing(entries_drawn(), ENTRIES_IN_ALL, probes), causes, vectors, memory, probes)
+    _, entry_lines = measured(shown(entries_drawn(), ENTRIES_IN_ALL, probes), causes, vectors, memory, probes)
     small = list(shrunk(bugs, vectors, SHRUNK))
     options.page.write_text(page(lines, held, entry_lines, small, len(probes)))
     kept = len(small) == SHRUNK and all(one.after < SMALL_ENOUGH for one in small)

@@ -1,34 +1,17 @@
 """Mutants of single entries of the coder's tables: any entry with any value that the coder can run on, made when it is asked for."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from nnc_conformance.generator.mutants.mutant import Kind
-from nnc_conformance.generator.mutants.values import Value, table_mutant, values_by_id
+from nnc_conformance.generator.mutants.values import TABLES, Value, entry_mutant, values_by_id
 from nnc_conformance.reference.entropy import tables as published
-from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, STATES, Tables, make_tables
+from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, STATES, IntArray, Tables, make_tables
 
-IntArray = npt.NDArray[np.int64]
-
-
-class _Table(NamedTuple):
-    """A table's argument of `make_tables`, and the element that its entries concern."""
-
-    argument: str
-    element: str
-
-
-TABLES: Final = {
-    "LPS_RANGE_TABLE": _Table("lps_range", "sig_flag"),
-    "STATE_STEP_TABLE": _Table("state_step", "sig_flag"),
-    "CONTEXT_PARAMETER_SETS": _Table("parameter_sets", "shift_parameter_ids"),
-    "STATE_TRANS_TAB": _Table("state_trans", "dq_flag"),
-}
 NEAR: Final = (*range(1, 21), 32, 64, 100)
 """How far off a wrong entry may be to either side: by a little, by a bit, by a digit."""
 RANGE_ROWS: Final = (8, 32)
@@ -44,12 +27,7 @@ def places() -> Iterator[tuple[str, int]]:
 @cache
 def entry(name: str, place: int, value: int) -> Value | None:
     """The mutant of an entry with another value; None where the coder could not run on it."""
-    usual: Any = np.array(vars(published)[name], np.int64)
-    changed = usual.copy()
-    changed.flat[place] = value
-    where = "".join(f"[{at}]" for at in np.unravel_index(place, usual.shape))
-    texts = (f"{place}-as-{value}", f"{where} = {usual.flat[place]}", str(value))
-    return table_mutant(TABLES[name].argument, name, *texts, TABLES[name].element, changed.tolist())
+    return entry_mutant(name, place, value, f"{place}-as-{value}")
 
 
 def usual_value(name: str, place: int) -> int:
@@ -64,13 +42,18 @@ def is_entry(mutant_id: str) -> bool:
 
 def entries(name: str, place: int) -> Iterator[Value]:
     """The mutants of an entry, the likeliest value first."""
-    made = (entry(name, place, value) for value in _others(name, place))
-    return (one for one in made if one is not None)
+    return _runnable(name, place, _others(name, place))
 
 
 def farthest(name: str, place: int) -> Value | None:
     """The mutant of an entry whose value is farthest off, which shows wherever the entry counts; None where none can be run."""
-    return max(entries(name, place), key=lambda made: abs(int(made.mutant.after) - usual_value(name, place)), default=None)
+    values = sorted(_others(name, place), key=lambda value: -abs(value - usual_value(name, place)))
+    return next(_runnable(name, place, values), None)
+
+
+def _runnable(name: str, place: int, values: Iterable[int]) -> Iterator[Value]:
+    made = (entry(name, place, value) for value in values)
+    return (one for one in made if one is not None)
 
 
 def tables_of(mutant_id: str) -> Tables:

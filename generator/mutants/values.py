@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from sys import modules
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import numpy as np
 
 from nnc_conformance.generator.mutants.mutant import Kind, Mutant, Operator
 from nnc_conformance.generator.mutants.places import PACKAGE, module_of
@@ -15,6 +17,21 @@ from nnc_conformance.reference.syntax.elements import clause_of
 
 RANGE_COLUMNS: Final = (0, 1, 3, 7, 13, 19, 24, 28, 31)
 """The columns of the table of ranges in which each row has a mutant: from even odds to the surest bin."""
+
+
+class _Table(NamedTuple):
+    """A table's argument of `make_tables`, and the element that its entries concern."""
+
+    argument: str
+    element: str
+
+
+TABLES: Final = {
+    "LPS_RANGE_TABLE": _Table("lps_range", "sig_flag"),
+    "STATE_STEP_TABLE": _Table("state_step", "sig_flag"),
+    "CONTEXT_PARAMETER_SETS": _Table("parameter_sets", "shift_parameter_ids"),
+    "STATE_TRANS_TAB": _Table("state_trans", "dq_flag"),
+}
 
 
 @dataclass(frozen=True)
@@ -31,8 +48,7 @@ def values_by_id() -> dict[str, Value]:
     return {made.mutant.id: made for make in (_tables, _constants, _formats) for made in make()}
 
 
-def value_mutant(kind: Kind, operator: Operator, place: tuple[str, str, str], texts: tuple[str, str], element: str, value: Any) -> Value:
-    """A mutant at a module, a name in it and a suffix of the operator, with the texts before and after."""
+def _value(kind: Kind, operator: Operator, place: tuple[str, str, str], texts: tuple[str, str], element: str, value: Any) -> Value:
     module, name, suffix = place
     mutant_id = f"{module}.{name}:{operator}-{suffix}"
     return Value(Mutant(mutant_id, kind, module, name, operator, (), *texts, (element,), clause_of(element)), value)
@@ -42,68 +58,64 @@ def value_mutant(kind: Kind, operator: Operator, place: tuple[str, str, str], te
 
 
 def _tables() -> Iterator[Value]:
-    yield from _range_table()
-    for number, step in enumerate(published.STATE_STEP_TABLE):
-        steps = list(published.STATE_STEP_TABLE)
-        steps[number] = step + 16
-        if made := table_mutant(
-            "state_step", "STATE_STEP_TABLE", f"{number}-plus", f"[{number}] = {step}", f"{step + 16}", "sig_flag", steps
-        ):
-            yield made
-    for number, entries in enumerate(published.CONTEXT_PARAMETER_SETS):
-        for column, (entry, change) in enumerate(zip(entries, (1, 1, 16, 1), strict=True)):
-            sets = [list(row) for row in published.CONTEXT_PARAMETER_SETS]
-            sets[number][column] = entry + change
-            where = (f"{number}-{column}", f"[{number}][{column}] = {entry}", f"{entry + change}")
-            if made := table_mutant("parameter_sets", "CONTEXT_PARAMETER_SETS", *where, "shift_parameter_ids", sets):
-                yield made
-        after = (number + 1) % len(published.CONTEXT_PARAMETER_SETS)
-        order = list(published.CONTEXT_PARAMETER_SETS)
-        order[number], order[after] = order[after], order[number]
-        where = (f"{number}-swapped", f"sets {number} and {after}", "change places")
-        if made := table_mutant("parameter_sets", "CONTEXT_PARAMETER_SETS", *where, "shift_parameter_ids", order):
-            yield made
-    for state, following in enumerate(published.STATE_TRANS_TAB):
-        rows = [list(row) for row in published.STATE_TRANS_TAB]
-        rows[state].reverse()
-        where = (f"{state}-swapped", f"[{state}] = {following}", f"{tuple(rows[state])}")
-        if made := table_mutant("state_trans", "STATE_TRANS_TAB", *where, "dq_flag", rows):
-            yield made
-        for parity in range(2):
-            rows = [list(row) for row in published.STATE_TRANS_TAB]
-            rows[state][parity] = (following[parity] + 1) % len(rows)
-            where = (f"{state}-{parity}", f"[{state}][{parity}] = {following[parity]}", f"{rows[state][parity]}")
-            if made := table_mutant("state_trans", "STATE_TRANS_TAB", *where, "dq_flag", rows):
-                yield made
+    return (made for made in (*_ranges(), *_steps(), *_sets(), *_transitions()) if made is not None)
 
 
-def _range_table() -> Iterator[Value]:
+def _ranges() -> Iterator[Value | None]:
     table = published.LPS_RANGE_TABLE
     for row in range(8):
-        for column in RANGE_COLUMNS:
-            place = 32 * row + column
-            entries = list(table)
-            entries[place] += 1
-            where = (f"{place}-plus", f"[{place}] = {table[place]}", f"{entries[place]}")
-            if made := table_mutant("lps_range", "LPS_RANGE_TABLE", *where, "sig_flag", entries):
-                yield made
+        for place in (32 * row + column for column in RANGE_COLUMNS):
+            yield entry_mutant("LPS_RANGE_TABLE", place, table[place] + 1, f"{place}-plus")
         entries = list(table)
         below = 32 * ((row + 1) % 8)
         entries[32 * row : 32 * row + 32] = table[below : below + 32]
-        where = (f"row-{row}", f"row {row}", f"as row {(row + 1) % 8}")
-        if made := table_mutant("lps_range", "LPS_RANGE_TABLE", *where, "sig_flag", entries):
-            yield made
+        yield _table("LPS_RANGE_TABLE", f"row-{row}", (f"row {row}", f"as row {(row + 1) % 8}"), entries)
 
 
-def table_mutant(argument: str, name: str, suffix: str, before: str, after: str, element: str, entries: Sequence[Any]) -> Value | None:
-    """The mutant; None where the coder could not run on such a table."""
+def _steps() -> Iterator[Value | None]:
+    for number, step in enumerate(published.STATE_STEP_TABLE):
+        yield entry_mutant("STATE_STEP_TABLE", number, step + 16, f"{number}-plus")
+
+
+def _sets() -> Iterator[Value | None]:
+    name, sets = "CONTEXT_PARAMETER_SETS", published.CONTEXT_PARAMETER_SETS
+    for number, entries in enumerate(sets):
+        for column, (entry, change) in enumerate(zip(entries, (1, 1, 16, 1), strict=True)):
+            yield entry_mutant(name, len(entries) * number + column, entry + change, f"{number}-{column}")
+        after = (number + 1) % len(sets)
+        order = list(sets)
+        order[number], order[after] = order[after], order[number]
+        yield _table(name, f"{number}-swapped", (f"sets {number} and {after}", "change places"), order)
+
+
+def _transitions() -> Iterator[Value | None]:
+    name, table = "STATE_TRANS_TAB", published.STATE_TRANS_TAB
+    for state, following in enumerate(table):
+        rows = list(table)
+        rows[state] = following[::-1]
+        yield _table(name, f"{state}-swapped", (f"[{state}] = {following}", f"{rows[state]}"), rows)
+        for parity in range(2):
+            yield entry_mutant(name, 2 * state + parity, (following[parity] + 1) % len(table), f"{state}-{parity}")
+
+
+def entry_mutant(name: str, place: int, value: int, suffix: str) -> Value | None:
+    """The mutant of a table whose entry at ``place``, row by row, has another value; None where the coder could not run on it."""
+    usual: Any = np.array(vars(published)[name], np.int64)
+    changed = usual.copy()
+    changed.flat[place] = value
+    where = "".join(f"[{at}]" for at in np.unravel_index(place, usual.shape))
+    return _table(name, suffix, (f"{where} = {usual.flat[place]}", str(value)), changed.tolist())
+
+
+def _table(name: str, suffix: str, texts: tuple[str, str], entries: Sequence[Any]) -> Value | None:
+    """The mutant with other entries; None where the coder could not run on them."""
+    argument, element = TABLES[name]
     try:
         make_tables(**{argument: entries})
     except ValueError:
         return None
-    return value_mutant(
-        Kind.TABLE, Operator.TABLE, ("entropy.tables", name, suffix), (f"{name}{before}", after), element, {argument: entries}
-    )
+    before, after = texts
+    return _value(Kind.TABLE, Operator.TABLE, ("entropy.tables", name, suffix), (f"{name}{before}", after), element, {argument: entries})
 
 
 # The constants
@@ -158,7 +170,7 @@ def _constants() -> Iterator[Value]:
         value = vars(module_of(module))[name]
         for suffix, other in (("plus", value + 1), ("minus", value - 1)):
             texts = (f"{name} = {value}", f"{name} = {other}")
-            yield value_mutant(Kind.CONSTANT, Operator.CONSTANT, (module, name, suffix), texts, element, other)
+            yield _value(Kind.CONSTANT, Operator.CONSTANT, (module, name, suffix), texts, element, other)
 
 
 def _formats() -> Iterator[Value]:
@@ -169,12 +181,12 @@ def _formats() -> Iterator[Value]:
         rows = list(DATA_FORMATS)
         rows[number], rows[after] = rows[after], rows[number]
         texts = (f"{row[0]} is {number}, {rows[number][0]} is {after}", "the other way round")
-        yield value_mutant(Kind.CONSTANT, Operator.TABLE, (*place, f"{number}-swapped"), texts, element, tuple(rows))
+        yield _value(Kind.CONSTANT, Operator.TABLE, (*place, f"{number}-swapped"), texts, element, tuple(rows))
         for bits in (row[2] - 1, row[2] + 1) if row[2] else ():
             rows = list(DATA_FORMATS)
             rows[number] = (row[0], row[1], bits)
             texts = (f"{row[0]} has {row[2]} bits", f"{bits} bits")
-            yield value_mutant(Kind.CONSTANT, Operator.TABLE, (*place, f"{number}-bits-{bits}"), texts, element, tuple(rows))
+            yield _value(Kind.CONSTANT, Operator.TABLE, (*place, f"{number}-bits-{bits}"), texts, element, tuple(rows))
 
 
 def set_constant(mutant: Mutant) -> None:

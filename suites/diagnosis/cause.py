@@ -64,6 +64,11 @@ class Cause:
         """With which others it can take turns in one process: code, which is put in force and taken back, or tables; None for alone."""
         return {Kind.TEXT: Kind.CODE, Kind.CONSTANT: None}.get(self.mutant.kind, self.mutant.kind)
 
+    @property
+    def from_start(self) -> Mutant | None:
+        """What the process that it is tried in starts with: code is put in force there, later."""
+        return None if self.turn is Kind.CODE else self.mutant
+
 
 def all_causes() -> dict[str, Cause]:
     """Every cause by id."""

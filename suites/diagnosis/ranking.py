@@ -95,9 +95,7 @@ def rank(
             left += len(some)
             continue
         memory.learn(some, probes)
-        for cause in some:
-            made = memory.of(cause, probes)
-            alike.append((sum(likeness(seen, own) for (_, seen), own in zip(first, made, strict=True)), cause))
+        alike += [(sum(likes(cause, first, memory)), cause) for cause in some]
         told(len(alike), len(causes))
     finalists = [cause for fit, cause in sorted(alike, key=lambda one: -one[0])[:FINALISTS] if fit > 0]
     ranked: list[Ranked] = []
@@ -116,16 +114,19 @@ def rank(
     )
 
 
+def likes(cause: Cause, cases: Sequence[Seen], memory: Memory) -> list[float]:
+    """How alike a cause and the decoder are in each case."""
+    made = memory.of(cause, [probe for probe, _ in cases])
+    return [likeness(seen, own) for (_, seen), own in zip(cases, made, strict=True)]
+
+
 def _weighed(causes: Sequence[Cause], cases: Sequence[Seen], memory: Memory) -> list[Ranked]:
     """The causes with their shares of cases in which they do as the decoder did, each weighed by how few of them do."""
-    likes = {
-        cause: [likeness(seen, own) for (_, seen), own in zip(cases, memory.of(cause, [probe for probe, _ in cases]), strict=True)]
-        for cause in causes
-    }
-    doing = [sum(own[case] >= SAME_REFUSAL for own in likes.values()) for case in range(len(cases))]
+    alike = {cause: likes(cause, cases, memory) for cause in causes}
+    doing = [sum(own[case] >= SAME_REFUSAL for own in alike.values()) for case in range(len(cases))]
     weights = [LEAST_WEIGHT - log((count + 1) / (len(causes) + 2)) for count in doing]
     found = []
-    for cause, own in likes.items():
+    for cause, own in alike.items():
         share = sum(weight * like for weight, like in zip(weights, own, strict=True)) / sum(weights)
         found.append(replace(_fit(cause, cases, memory), fit=share))
     return found

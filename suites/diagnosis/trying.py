@@ -68,7 +68,7 @@ def symptoms(jobs: Iterable[Job]) -> Iterator[tuple[Cause, Probe, Symptom]]:
     while left:
         first = left[0][0]
         turn = list(takewhile(lambda job, first=first: job[0].turn is first.turn if first.turn else job[0] is first, left))  # type: ignore[misc]
-        mutant = None if first.turn is Kind.CODE else first.mutant
+        mutant = first.from_start
         with MutatedChild(mutant, lambda decode, turn=turn: _turns(decode, turn), seconds=max(job[1].seconds for job in turn)) as child:  # type: ignore[misc]
             done = 0
             for symptom in child.results():
@@ -98,7 +98,7 @@ def faulty(cause: Cause, seconds: float = 2.0) -> Ask:
             with in_force(changed_functions(cause.mutant)):
                 yield decode(stream, False, seconds)
 
-        with MutatedChild(None if cause.turn is Kind.CODE else cause.mutant, work, seconds=seconds) as child:
+        with MutatedChild(cause.from_start, work, seconds=seconds) as child:
             return execution_of(next(child.results(), child.ended))
 
     return ask
@@ -112,7 +112,7 @@ def simulated(cause: Cause, probes: Sequence[Probe]) -> list[CaseResult]:
             for probe in probes:
                 yield judged(probe.case, decode(probe.case.stream, False, probe.seconds))
 
-    with MutatedChild(None if cause.turn is Kind.CODE else cause.mutant, work, seconds=max(one.seconds for one in probes)) as child:
+    with MutatedChild(cause.from_start, work, seconds=max(one.seconds for one in probes)) as child:
         return [result for result in child.results() if result is not None]
 
 

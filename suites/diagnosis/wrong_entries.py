@@ -7,11 +7,10 @@ from typing import Final
 from nnc_conformance.generator.mutants.entries import entries, farthest, places
 from nnc_conformance.suites.diagnosis.cause import Cause
 from nnc_conformance.suites.diagnosis.panel import Panel, Seen
-from nnc_conformance.suites.diagnosis.symptom import SAME_REFUSAL, likeness
+from nnc_conformance.suites.diagnosis.ranking import FIRST, likes
+from nnc_conformance.suites.diagnosis.symptom import SAME_REFUSAL
 from nnc_conformance.suites.diagnosis.trying import Memory
 
-FIRST: Final = 2
-"""On so many failing cases every entry is tried."""
 SIFTED: Final = 200
 """So many, the most alike, are tried on the whole panel and on longer cases."""
 KEPT: Final = 24
@@ -30,18 +29,15 @@ def wrong_entries(panel: Panel, further: Sequence[Seen], memory: Memory) -> list
     met = [where for where, cause in one_of_each.items() if all(own.wrong for own in memory.of(cause, probes))]
     likely = [Cause(made.mutant, number) for where in met for number, made in enumerate(entries(*where))]
     same = _alike(likely, first, memory, least=SAME_REFUSAL)
-    best = _alike(same, (*panel.failing, *panel.passing), memory, least=0.0)[:SIFTED]
-    found = _alike(best, (*panel.failing, *panel.passing, *further), memory, least=0.0)[:KEPT]
+    whole = (*panel.failing, *panel.passing)
+    best = _alike(same, whole, memory, least=0.0)[:SIFTED]
+    found = _alike(best, (*whole, *further), memory, least=0.0)[:KEPT]
     return [replace(cause, farfetched=number) for number, cause in enumerate(found, -len(found))]
 
 
 def _alike(causes: Sequence[Cause], cases: Sequence[Seen], memory: Memory, *, least: float) -> list[Cause]:
     """The causes that in each case are so much like the decoder at least, the most alike first."""
-    probes = [probe for probe, _ in cases]
-    memory.learn(causes, probes)
-    found = []
-    for cause in causes:
-        likes = [likeness(seen, own) for (_, seen), own in zip(cases, memory.of(cause, probes), strict=True)]
-        if min(likes, default=0.0) >= least:
-            found.append((-sum(likes), cause.farfetched, cause))
-    return [cause for _, _, cause in sorted(found, key=lambda one: one[:2])]
+    memory.learn(causes, [probe for probe, _ in cases])
+    found = [(cause, likes(cause, cases, memory)) for cause in causes]
+    ordered = sorted(found, key=lambda one: (-sum(one[1]), one[0].farfetched))
+    return [cause for cause, own in ordered if min(own, default=0.0) >= least]
