@@ -124,21 +124,32 @@ def examples(session: nox.Session) -> None:
 def dask(session: nox.Session) -> None:
     """Runs on a Dask cluster of this machine, one of whose workers is killed."""
     session.install("-e", ".[dev,dask]")
-    session.run("pytest", "tests/test_suites_dask.py", *session.posargs)
+    session.run("pytest", "tests/suites/running/test_suites_dask.py", *session.posargs)
 
 
 @nox.session
 def train(session: nox.Session) -> None:
     """What needs PyTorch: the trained forms of clause 8, and torch.export programs and state_dicts to a stream and back."""
     session.install(CPU_TORCH, "-e", ".[dev,train]")
-    session.run("pytest", "tests/test_reduction_trained.py", "tests/test_topology_pytorch.py", *session.posargs)
+    session.run(
+        "pytest",
+        "tests/reference/reduction/test_reduction_trained.py",
+        "tests/reference/topology/test_topology_pytorch.py",
+        *session.posargs,
+    )
 
 
 @nox.session
 def formats(session: nox.Session) -> None:
     """Keras and NNEF models, to a stream and back, held to the packages of their makers."""
     session.install("-e", ".[dev,nnef,tensorflow]")
-    session.run("pytest", "tests/test_keras.py", "tests/test_nnef_package.py", *session.posargs, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
+    session.run(
+        "pytest",
+        "tests/reference/topology/test_keras.py",
+        "tests/reference/topology/test_nnef_package.py",
+        *session.posargs,
+        env={"TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
 
 
 @nox.session
@@ -201,8 +212,8 @@ def agreement(session: nox.Session) -> None:
 
     In the tests' own environment.
     """
-    kernels = "tests/test_entropy_codeword.py::test_both_kernels_decode_what_both_encoded"
-    arguments = ("-q", "-n", "2", "tests/test_two_decoders.py", kernels, *session.posargs)
+    kernels = "tests/reference/entropy/test_entropy_codeword.py::test_both_kernels_decode_what_both_encoded"
+    arguments = ("-q", "-n", "2", "tests/agreement/test_two_decoders.py", kernels, *session.posargs)
     session.run(sys.executable, "-m", "pytest", *arguments, env={"NNC_MADE_STREAMS": "10000"})
 
 
@@ -220,12 +231,12 @@ def arrays(session: nox.Session) -> None:
     """The covering arrays of pairs and triples, made anew by the release of covertable that made them."""
     maker = json.loads(ARRAYS.read_text(encoding="utf-8"))["covertable"]
     session.install("-e", ".[dev]", f"covertable=={maker}")
-    session.run("pytest", "tests/test_coverage_arrays.py", *session.posargs, env={"NNC_ARRAYS": "1"})
+    session.run("pytest", "tests/generator/test_coverage_arrays.py", *session.posargs, env={"NNC_ARRAYS": "1"})
 
 
 def files(*patterns: str) -> list[str]:
     """Files of tests/."""
-    return [str(path) for name in patterns for path in sorted(Path("tests").glob(name))]
+    return [str(path) for name in patterns for path in sorted(Path("tests").rglob(name))]
 
 
 @nox.session(default=False)
@@ -240,4 +251,4 @@ def coverage(session: nox.Session) -> None:
     session.run(*run, "-k", SLOW_WITHOUT_COMPILER, *files(*COVERING_KERNELS), env={"NUMBA_DISABLE_JIT": "1"})
     session.run("python", "-m", "coverage", "combine", "-q")
     session.run("python", "-m", "coverage", "json", "-q", "-o", report)
-    session.run("python", "tests/reference_coverage.py", report)
+    session.run("python", "tests/helpers/reference_coverage.py", report)

@@ -8,13 +8,13 @@ Each set is measured by the reference decoder (the plain kernel records).
 import argparse
 from pathlib import Path
 
+from nnc_conformance.faults.score.needs import needs_of
 from nnc_conformance.generator.coverage.catalogue import catalogue
 from nnc_conformance.generator.coverage.goals import Kind, Standing
 from nnc_conformance.generator.coverage.measure import Coverage
 from nnc_conformance.generator.coverage.streams import cover, find_streams
 from nnc_conformance.storage.suite_folder import files_of, load_suite
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.needs import needs_of
 
 ROOT = Path(__file__).parents[1]
 PEER = ROOT / "tests" / "data" / "peer-samples"
@@ -43,7 +43,7 @@ def core_needs(core: Coverage, root: Path, jobs: int) -> list[str]:
     return [
         "## What core's vectors are needed for",
         "",
-        "Without any one of core's vectors one of the figures above would be lower, or a named fault (`generator/mutants/faults`) that it",
+        "Without any one of core's vectors one of the figures above would be lower, or a named fault (`faults/mutants/named`) that it",
         "states, and that no vector of level negative catches, would live; or a report on core's small vectors would name the element of",
         "fewer of the faults that published decoders had. What none of these needs is of level full (`generator/recipes/further.py`).",
         "`nox -s smallest` tries this on twenty vectors drawn at random.",

@@ -17,28 +17,28 @@ from pathlib import Path
 
 from seeded_bugs import BUGS
 
-from nnc_conformance.generator.mutants.entries import TABLES, entry, is_entry, places, usual_value
-from nnc_conformance.generator.mutants.faults.common import UNCHECKED
-from nnc_conformance.generator.mutants.named import mutant_of
-from nnc_conformance.generator.mutants.patch import lines_of
-from nnc_conformance.generator.mutants.reach import reaches
-from nnc_conformance.generator.mutants.running import prepare
-from nnc_conformance.generator.mutants.values import Value
+from nnc_conformance.faults.diagnosis.cause import Cause, all_causes
+from nnc_conformance.faults.diagnosis.explain import explain
+from nnc_conformance.faults.diagnosis.panel import FAILING, FURTHER, MOST_BYTES, MOST_LINES, MOST_OUTPUT, PASSING
+from nnc_conformance.faults.diagnosis.ranking import FINALISTS, LAST
+from nnc_conformance.faults.diagnosis.shrink import ShrinkError, judge_of, shrink
+from nnc_conformance.faults.diagnosis.symptom import symptom_of
+from nnc_conformance.faults.diagnosis.trying import Memory, Probe, faulty, simulated, symptoms
+from nnc_conformance.faults.mutants.entries import TABLES, entry, is_entry, places, usual_value
+from nnc_conformance.faults.mutants.named.common import UNCHECKED
+from nnc_conformance.faults.mutants.named_mutants import mutant_of
+from nnc_conformance.faults.mutants.patch import lines_of
+from nnc_conformance.faults.mutants.reach import reaches
+from nnc_conformance.faults.mutants.running import prepare
+from nnc_conformance.faults.mutants.values import Value
+from nnc_conformance.faults.score.cases import Case
 from nnc_conformance.reference.entropy.kernel_tables import STATES
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.diagnosis.cause import Cause, all_causes
-from nnc_conformance.suites.diagnosis.explain import explain
-from nnc_conformance.suites.diagnosis.panel import FAILING, FURTHER, MOST_BYTES, MOST_LINES, MOST_OUTPUT, PASSING
-from nnc_conformance.suites.diagnosis.ranking import FINALISTS, LAST
-from nnc_conformance.suites.diagnosis.shrink import ShrinkError, judge_of, shrink
-from nnc_conformance.suites.diagnosis.symptom import symptom_of
-from nnc_conformance.suites.diagnosis.trying import Memory, Probe, faulty, simulated, symptoms
-from nnc_conformance.suites.execute import expectation_of
-from nnc_conformance.suites.mutation.cases import Case
-from nnc_conformance.suites.outcomes import OUTCOMES
-from nnc_conformance.suites.result import CaseResult
+from nnc_conformance.suites.results.outcomes import OUTCOMES
+from nnc_conformance.suites.results.result import CaseResult
+from nnc_conformance.suites.running.executor import expectation_of
 
 LEVELS = (Level.CORE, Level.FULL, Level.NEGATIVE)
 PARTS = 3
@@ -242,7 +242,7 @@ PAGE = """# Diagnosis
 it, the element and clause, and likely causes. It needs the decoder's output only: `results.json` holds the hash of each output and the
 first differences, `run.json` the small outputs of failing cases, `--decoder` asks the decoder, `--output` takes a file.
 
-A cause is a seeded bug of the reference decoder, made by a tool (`generator/mutants`) or told by hand (`generator/mutants/faults`). Those
+A cause is a seeded bug of the reference decoder, made by a tool (`faults/mutants`) or told by hand (`faults/mutants/named`). Those
 whose code every failing case runs are tried on two small failing cases; the {finalists} that are most alike, on up to {failing} failing and
 {passing} passing ones; the {last} best of these, on up to {further} more of each kind. The fit of a cause is the share of these cases in
 which it does as the decoder did, each weighed by how much that tells: little where most of the last causes do the same. 1 means: the same
@@ -263,7 +263,7 @@ The bugs (`benchmarks/seeded_bugs.py`) were written from the standard's facts an
 catalogue of causes nor how it is ranked, as what implementers plausibly get wrong; {several} of them change several places or lines.
 They are the first {bugs} of his that some of the {vectors} smaller vectors of core, full and negative show, and not all of them.
 `explain` has its whole catalogue, in which nothing was changed for them. The bugs of another such author, on which it was measured before,
-showed what to mend (29 of 40 causes, 32 of 40 elements); they are in the catalogue since (`generator/mutants/faults/implementers.py`).
+showed what to mend (29 of 40 causes, 32 of 40 elements); they are in the catalogue since (`faults/mutants/named/implementers.py`).
 
 An element is right where the bug's author lists it. A cause is right where it changes a line that the bug changes, or gives the same
 outputs as the bug on every one of the {vectors} vectors, so that nobody who sees outputs can tell them apart.
@@ -307,7 +307,7 @@ this third and the next.
 
 The first {entry_bugs} that smaller vectors show of entries drawn by hashes, from each table in turn, with values drawn up to {farthest}
 off. A cause is right where it is the same entry. The catalogue has few entries; `explain` changes each on its own, to values as far off
-and a few more (`suites/diagnosis/wrong_entries.py`); where several do the same in all that is tried, it names the one that is least off.
+and a few more (`faults/diagnosis/wrong_entries.py`); where several do the same in all that is tried, it names the one that is least off.
 
 | bug | what it does | cases failed | element | right, of those named | right cause | first cause named | fit |
 |---|---|---|---|---|---|---|---|

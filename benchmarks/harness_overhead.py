@@ -30,9 +30,9 @@ from nnc_conformance.suites.decoders.base import DecoderSpec, Kind
 from nnc_conformance.suites.decoders.command import fill
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.decoders.protocol import Decode, Start, Stop, request_line
-from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.runner import RunOptions, run
-from nnc_conformance.suites.suite import select
+from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.running.runner import RunOptions, run
+from nnc_conformance.suites.running.selection import select
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "python_worker" / "decoder.toml"
 COPIES = 150

@@ -144,7 +144,7 @@ def peers(
     network: WildNetwork, python: str, parameters: Mapping[str, Array], agreement: Callable[[Mapping[str, Array]], float]
 ) -> Iterator[Point]:
     """The independent codec's streams, which hold the floating point tensors; the others stay as they are, and count nothing."""
-    from peer_driver import Peer
+    from helpers.peer_driver import Peer
 
     floats = {name: array for name, array in parameters.items() if array.dtype.kind == "f" and array.ndim}
     with Peer(python, seconds=120.0) as peer:

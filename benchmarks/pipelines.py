@@ -186,7 +186,7 @@ def smallest(points: tuple[Point, ...], before: float) -> Point | None:
 def peer_curves(python: str, network_name: str, network: Network, before: float, held: Samples) -> Iterator[Curve]:
     """The independent codec on the same parameters, and on those with the batch norms folded by us; the graph does not travel."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from peer_driver import Peer
+    from helpers.peer_driver import Peer
 
     with Peer(python) as peer:
         for name, source, vectors in (

@@ -5,7 +5,7 @@ They were written from the standard's facts and the decoder's text, without sigh
 
 from typing import Final
 
-from nnc_conformance.generator.mutants.fault import Edit, NamedFault
+from nnc_conformance.faults.mutants.fault import Edit, NamedFault
 
 BUGS: Final = (
     NamedFault(

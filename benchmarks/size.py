@@ -25,8 +25,8 @@ from nnc_conformance.reference.topology.onnx import extract
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from peer_driver import Peer  # noqa: E402
-from quantization_samples import SOURCES  # noqa: E402
+from helpers.peer_driver import Peer  # noqa: E402
+from helpers.quantization_samples import SOURCES  # noqa: E402
 
 Array = npt.NDArray[Any]
 Parameters = Mapping[str, Array]

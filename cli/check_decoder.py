@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from nnc_conformance.suites.exit_code import ExitCode
+from nnc_conformance.suites.results.exit_code import ExitCode
 
 if TYPE_CHECKING:
-    from nnc_conformance.suites.decoders.check import Check, Finding
+    from nnc_conformance.suites.checking.check import Check, Finding
 
 VECTORS_SHOWN: Final = 8
 
@@ -28,8 +28,8 @@ def command(
 
     Example: nnc-conformance check-decoder my/decoder.toml
     """
-    from nnc_conformance.suites.decoders.check import LIMITS, check_decoder
-    from nnc_conformance.suites.invocation import limits_of
+    from nnc_conformance.suites.checking.check import LIMITS, check_decoder
+    from nnc_conformance.suites.running.invocation import limits_of
 
     found = check_decoder(decoder, limits=limits_of(time_limit, memory_limit, LIMITS))
     if as_json:

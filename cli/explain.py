@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from nnc_conformance.faults.diagnosis.explain import Explanation
+    from nnc_conformance.faults.diagnosis.onset import Onset
     from nnc_conformance.storage.tensor_types import Tensors
-    from nnc_conformance.suites.diagnosis.explain import Explanation
-    from nnc_conformance.suites.diagnosis.onset import Onset
-    from nnc_conformance.suites.result import CaseResult, Results
-    from nnc_conformance.suites.run_document import RunDocument
+    from nnc_conformance.suites.results.result import CaseResult, Results
+    from nnc_conformance.suites.results.run_document import RunDocument
 
 BETWEEN = 50
 
@@ -47,14 +47,14 @@ def command(
 
     Example: nnc-conformance explain nnc-results/ scan-2-entry-points@mydecoder
     """
+    from nnc_conformance.faults.diagnosis.cause import all_causes
+    from nnc_conformance.faults.diagnosis.explain import explain
+    from nnc_conformance.faults.diagnosis.trying import Memory
     from nnc_conformance.reports.results import load
     from nnc_conformance.storage.vector import Level
-    from nnc_conformance.suites.diagnosis.cause import all_causes
-    from nnc_conformance.suites.diagnosis.explain import explain
-    from nnc_conformance.suites.diagnosis.trying import Memory
-    from nnc_conformance.suites.exit_code import ExitCode
-    from nnc_conformance.suites.result import ResultsError
-    from nnc_conformance.suites.suite import select
+    from nnc_conformance.suites.results.exit_code import ExitCode
+    from nnc_conformance.suites.results.result import ResultsError
+    from nnc_conformance.suites.running.selection import select
 
     given = load(results)
     if given.results is None:
@@ -77,8 +77,8 @@ def command(
         told=_tell,
     )
     if as_json:
+        from nnc_conformance.faults.diagnosis.document import document
         from nnc_conformance.storage import canonical_json
-        from nnc_conformance.suites.diagnosis.document import document
 
         typer.echo(canonical_json.dumps(document(explained)), nl=False)
     else:
@@ -88,7 +88,7 @@ def command(
 
 def _case(results: "Results", asked: str) -> "CaseResult":
     """The failing case that is meant; raises `typer.BadParameter`."""
-    from nnc_conformance.suites.outcomes import OUTCOMES
+    from nnc_conformance.suites.results.outcomes import OUTCOMES
 
     meant = [case for case in results.cases if asked in (case.id, case.vector)]
     failing = [case for case in meant if OUTCOMES[case.outcome].fails]
@@ -113,9 +113,9 @@ def _output(case: "CaseResult", decoder: str | None, output: Path | None, run: "
     if output is not None:
         return load_tensors(output.read_bytes())
     if decoder is not None:
+        from nnc_conformance.faults.diagnosis.asking import asking
         from nnc_conformance.suites.decoders.load import load_decoder
-        from nnc_conformance.suites.diagnosis.asking import asking
-        from nnc_conformance.suites.sandbox import Limits
+        from nnc_conformance.suites.sandbox.bounded_process import Limits
 
         with asking(load_decoder(decoder), Limits()) as ask:
             return ask(stream).tensors

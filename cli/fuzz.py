@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.suites.exit_code import ExitCode
+from nnc_conformance.suites.results.exit_code import ExitCode
 
 if TYPE_CHECKING:
-    from nnc_conformance.suites.diagnosis.fuzz import Fuzzer
+    from nnc_conformance.faults.diagnosis.fuzz import Fuzzer
 
 SMALL = 400
 BETWEEN = 100
@@ -43,14 +43,14 @@ def command(
 
     Example: nnc-conformance fuzz --decoder decoder.toml --seed 7 --seconds 600
     """
+    from nnc_conformance.faults.diagnosis.asking import asking
+    from nnc_conformance.faults.diagnosis.fuzz import Fuzzer, differing
+    from nnc_conformance.faults.diagnosis.shrink import judge_of
     from nnc_conformance.generator.coverage.streams import find_streams
     from nnc_conformance.storage import canonical_json
     from nnc_conformance.storage.suite_folder import built_in_root
     from nnc_conformance.suites.decoders.load import load_decoders
-    from nnc_conformance.suites.diagnosis.asking import asking
-    from nnc_conformance.suites.diagnosis.fuzz import Fuzzer, differing
-    from nnc_conformance.suites.diagnosis.shrink import judge_of
-    from nnc_conformance.suites.invocation import limits_of
+    from nnc_conformance.suites.running.invocation import limits_of
 
     specs = load_decoders(decoder)
     if len(specs) > 2:

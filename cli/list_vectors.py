@@ -20,7 +20,7 @@ def command(
     from nnc_conformance.cli.output import print_table
     from nnc_conformance.storage import canonical_json
     from nnc_conformance.storage.vector import Level
-    from nnc_conformance.suites.suite import parse_filter, select
+    from nnc_conformance.suites.running.selection import parse_filter, select
 
     chosen = select(suite, read_levels(level, tuple(Level)), [parse_filter(text) for text in filters or ()], verify=False)
     vectors = [stored.vector for stored in chosen.vectors]

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.suites.exit_code import ExitCode
+from nnc_conformance.suites.results.exit_code import ExitCode
 
 if TYPE_CHECKING:
-    from nnc_conformance.suites.mutation.trying import Verdict
+    from nnc_conformance.faults.score.trying import Verdict
 
 JOBS = os.cpu_count() or 1
 _BETWEEN_LINES = 100
@@ -37,12 +37,12 @@ def command(
     Example: nnc-conformance mutation --jobs 4 --filter 'entropy.plain.*'
     """
     from nnc_conformance.cli.output import print_table
-    from nnc_conformance.generator.mutants.catalogue import mutants
+    from nnc_conformance.faults.mutants.catalogue import mutants
+    from nnc_conformance.faults.score.run import run
+    from nnc_conformance.faults.score.score import PASS_MARK
     from nnc_conformance.reports.mutation import HEADINGS, rows_by_operator
     from nnc_conformance.reports.mutation import page as page_of
     from nnc_conformance.storage import atomic
-    from nnc_conformance.suites.mutation.run import run
-    from nnc_conformance.suites.mutation.score import PASS_MARK
 
     chosen = _matching(list(mutants()), filters)
     score = run(output, [mutants()[name] for name in chosen], jobs=jobs, matrix=matrix, resume=resume, told=_tell)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from nnc_conformance.cli.output import console, on_terminal
 from nnc_conformance.reports.text import one_line
-from nnc_conformance.suites.invocation import Invocation
-from nnc_conformance.suites.outcomes import OUTCOMES
-from nnc_conformance.suites.runner import Progress
+from nnc_conformance.suites.results.outcomes import OUTCOMES
+from nnc_conformance.suites.running.invocation import Invocation
+from nnc_conformance.suites.running.runner import Progress
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from nnc_conformance.suites.invocation import Invocation
-    from nnc_conformance.suites.result import CaseResult
-    from nnc_conformance.suites.runner import Planned
-    from nnc_conformance.suites.slot_process import LastingSlot
+    from nnc_conformance.suites.results.result import CaseResult
+    from nnc_conformance.suites.running.invocation import Invocation
+    from nnc_conformance.suites.running.pool_process_handle import LastingSlot
+    from nnc_conformance.suites.running.runner import Planned
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,11 +65,11 @@ class Decoders(pytest.Collector):
     def _plan(self) -> "dict[str, Planned]":
         from nnc_conformance.storage.vector import Level
         from nnc_conformance.suites.decoders.load import load_decoders
-        from nnc_conformance.suites.invocation import limits_of
-        from nnc_conformance.suites.runner import RunOptions, invocation_of, plan
-        from nnc_conformance.suites.slot_process import LastingSlot
-        from nnc_conformance.suites.suite import DEFAULT_LEVELS, parse_filter, select
-        from nnc_conformance.suites.task import Setup
+        from nnc_conformance.suites.running.invocation import limits_of
+        from nnc_conformance.suites.running.pool_process_handle import LastingSlot
+        from nnc_conformance.suites.running.runner import RunOptions, invocation_of, plan
+        from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, parse_filter, select
+        from nnc_conformance.suites.running.task import Setup
 
         option = self.config.getoption
         root = option("nnc_suite")
@@ -101,8 +101,8 @@ class CaseItem(pytest.Item):
 
     def runtest(self) -> None:
         """Runs the case in the sandbox; skips what is unsupported, raises `FailedCaseError` for what fails."""
-        from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
-        from nnc_conformance.suites.runner import lost
+        from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
+        from nnc_conformance.suites.running.runner import lost
 
         decoders = self.getparent(Decoders)
         assert decoders is not None
@@ -129,7 +129,7 @@ class CaseItem(pytest.Item):
 def told(result: "CaseResult", invocation: "Invocation") -> str:
     """The lines on a failing case: what was seen, what the vector is there for, what to do, and how to run it alone."""
     from nnc_conformance.reports.text import visible
-    from nnc_conformance.suites.decoders.faults import FAULTS
+    from nnc_conformance.suites.results.fault_table import FAULTS
 
     lines = [f"{result.outcome}: {result.message}", f"{result.vector}: {result.title}. It catches: {result.catches}"]
     if result.fault is not None:

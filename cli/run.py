@@ -50,10 +50,10 @@ def command(
     from nnc_conformance.reports.results import load
     from nnc_conformance.reports.summary import build_report
     from nnc_conformance.suites.decoders.load import IN_TREE, load_decoders
-    from nnc_conformance.suites.invocation import limits_of
-    from nnc_conformance.suites.runner import RunOptions, invocation_of
-    from nnc_conformance.suites.runner import run as run_suite
-    from nnc_conformance.suites.suite import DEFAULT_LEVELS, parse_filter, select
+    from nnc_conformance.suites.running.invocation import limits_of
+    from nnc_conformance.suites.running.runner import RunOptions, invocation_of
+    from nnc_conformance.suites.running.runner import run as run_suite
+    from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, parse_filter, select
 
     levels = read_levels(level, DEFAULT_LEVELS)
     wanted = [parse_filter(text) for text in filters or ()]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nnc_conformance.suites.exit_code import ExitCode
+from nnc_conformance.suites.results.exit_code import ExitCode
 
 
 def command(
@@ -32,14 +32,14 @@ def command(
 
     Example: nnc-conformance shrink vectors/full/scan-1-block-rows --decoder decoder.toml
     """
+    from nnc_conformance.faults.diagnosis.asking import asking
+    from nnc_conformance.faults.diagnosis.filing import file_vector, vector_of
+    from nnc_conformance.faults.diagnosis.naming import id_of
+    from nnc_conformance.faults.diagnosis.shrink import judge_of, shrink
     from nnc_conformance.storage import canonical_json
     from nnc_conformance.storage.vector import STREAM_FILE
     from nnc_conformance.suites.decoders.load import load_decoder
-    from nnc_conformance.suites.diagnosis.asking import asking
-    from nnc_conformance.suites.diagnosis.filing import file_vector, vector_of
-    from nnc_conformance.suites.diagnosis.naming import id_of
-    from nnc_conformance.suites.diagnosis.shrink import judge_of, shrink
-    from nnc_conformance.suites.invocation import limits_of
+    from nnc_conformance.suites.running.invocation import limits_of
 
     file = stream / STREAM_FILE if stream.is_dir() else stream
     data = file.read_bytes()

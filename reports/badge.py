@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape
 
 from nnc_conformance.reports.report import Report
 from nnc_conformance.storage import canonical_json
-from nnc_conformance.suites.result import Verdict
+from nnc_conformance.suites.results.result import Verdict
 
 LABEL: Final = "NNC conformance"
 COLOURS: Final[dict[Verdict, str]] = {Verdict.AS_EXPECTED: "2e7a67", Verdict.FAILED: "b23a22", Verdict.INCOMPLETE: "59626b"}

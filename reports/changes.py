@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
-from nnc_conformance.suites.result import CaseResult, Results
+from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
+from nnc_conformance.suites.results.result import CaseResult, Results
 
 
 class ChangeKind(StrEnum):

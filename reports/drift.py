@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nnc_conformance.reports.report import Layer, Measured
-from nnc_conformance.suites.answers import AccuracyRow, Distance, LayerDrift
+from nnc_conformance.suites.results.answers import AccuracyRow, Distance, LayerDrift
 
 DRIFT_LEFT: Final = 64
 DRIFT_WIDTH: Final = 400

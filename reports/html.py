@@ -27,7 +27,7 @@ from nnc_conformance.reports.pictures import BAR_HEIGHT, BAR_PITCH, PLOT_LEFT, P
 from nnc_conformance.reports.report import HEADLINES, DecoderSummary, Report
 from nnc_conformance.reports.tally import TONES, Tally, tally, tone
 from nnc_conformance.reports.text import visible
-from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
+from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 
 SHOWN_CHANGES: Final = 500
 """How many changes since an earlier run are listed."""

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 from nnc_conformance.reports.report import Case, DecoderSummary, Report
 from nnc_conformance.reports.text import visible
-from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
+from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 
 _COUNTED: Final = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 _PROPERTY: Final = "property"

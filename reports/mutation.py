@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from nnc_conformance.generator.mutants.mutant import MEANINGS, UNCERTIFIED_ELEMENTS, UNCERTIFIED_FUNCTIONS, Mutant, Operator
-from nnc_conformance.generator.mutants.reach import COSTLY
+from nnc_conformance.faults.mutants.mutant import MEANINGS, UNCERTIFIED_ELEMENTS, UNCERTIFIED_FUNCTIONS, Mutant, Operator
+from nnc_conformance.faults.mutants.reach import COSTLY
+from nnc_conformance.faults.score.cases import KILLS, Kill
+from nnc_conformance.faults.score.score import PASS_MARK, Score, Tally
 from nnc_conformance.reports.markdown import code, table
-from nnc_conformance.suites.mutation.cases import KILLS, Kill
-from nnc_conformance.suites.mutation.score import PASS_MARK, Score, Tally
 
 HEADINGS: Final = ("made", "killed", "of them by category alone", "equivalent", "survived", "score")
 

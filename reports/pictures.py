@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from nnc_conformance.reports.report import Measured
-from nnc_conformance.suites.differences import DifferencePicture
+from nnc_conformance.suites.results.differences import DifferencePicture
 
 CELL: Final = 8
 SHARES: Final = 9

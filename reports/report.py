@@ -5,9 +5,9 @@ from typing import Final
 
 from nnc_conformance.reports.changes import Since
 from nnc_conformance.reports.tally import Standing, Tally, Tone
-from nnc_conformance.suites.answers import AccuracyRow, Distance
-from nnc_conformance.suites.located import Located
-from nnc_conformance.suites.result import CaseResult, DecoderIdentity, SuiteIdentity, Verdict
+from nnc_conformance.suites.results.answers import AccuracyRow, Distance
+from nnc_conformance.suites.results.located_elements import Located
+from nnc_conformance.suites.results.result import CaseResult, DecoderIdentity, SuiteIdentity, Verdict
 
 HEADLINES: Final[dict[Verdict, tuple[str, Tone]]] = {
     Verdict.AS_EXPECTED: ("Pass", Tone.PASS),

@@ -5,9 +5,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnc_conformance.suites.result import Results, ResultsError
-from nnc_conformance.suites.result_files import RESULTS_FILE, RUN_FILE, load_results, load_run
-from nnc_conformance.suites.run_document import RunDocument
+from nnc_conformance.suites.results.result import Results, ResultsError
+from nnc_conformance.suites.results.result_files import RESULTS_FILE, RUN_FILE, load_results, load_run
+from nnc_conformance.suites.results.run_document import RunDocument
 
 CUT_OFF = "the results file breaks off: the run did not end"
 NO_CLOSING = "the results have no closing record: the run did not end"

@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from nnc_conformance.storage import canonical_json
-from nnc_conformance.suites.result import Results
+from nnc_conformance.suites.results.result import Results
 
 
 def results_schema() -> str:

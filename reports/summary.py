@@ -9,12 +9,12 @@ from nnc_conformance.reports.report import Beside, Case, DecoderSummary, Group, 
 from nnc_conformance.reports.results import Loaded
 from nnc_conformance.reports.tally import STANDINGS, Standing, standing, tally
 from nnc_conformance.storage.vector import CAPABILITIES, Level
-from nnc_conformance.suites.answers import AccuracyRow
-from nnc_conformance.suites.claims import contradicted
-from nnc_conformance.suites.invocation import Invocation
-from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
-from nnc_conformance.suites.result import CaseResult, Results, ResultsError, Verdict, case_id, close
-from nnc_conformance.suites.run_document import RunDocument
+from nnc_conformance.suites.judging.claims import contradicted
+from nnc_conformance.suites.results.answers import AccuracyRow
+from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
+from nnc_conformance.suites.results.result import CaseResult, Results, ResultsError, Verdict, case_id, close
+from nnc_conformance.suites.results.run_document import RunDocument
+from nnc_conformance.suites.running.invocation import Invocation
 
 CLAUSE_TITLES: Final[dict[str, str]] = {
     "6": "High-level syntax",

@@ -8,8 +8,8 @@ from typing import Final
 
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.outcomes import OUTCOMES, Outcome
-from nnc_conformance.suites.result import CaseResult
+from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
+from nnc_conformance.suites.results.result import CaseResult
 
 
 class Standing(StrEnum):

@@ -12,8 +12,8 @@ from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.reports.certification.policy import Policy
 from nnc_conformance.storage.sealed import Sealed
 from nnc_conformance.storage.vector import Frozen, Level, Sha256, Vector, VectorId
-from nnc_conformance.suites.outcomes import Outcome
-from nnc_conformance.suites.result import CaseResult
+from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.results.result import CaseResult
 
 CERTIFICATE_FILE: Final = "certificate.json"
 PAGE_FILE: Final = "certificate.html"

@@ -36,10 +36,10 @@ from nnc_conformance.storage.suite_folder import Suite, SuiteError, built_in_roo
 from nnc_conformance.storage.tensors import read_regular
 from nnc_conformance.suites.decoders.base import DecoderSpec
 from nnc_conformance.suites.decoders.load import load_decoder
-from nnc_conformance.suites.result import Results, ResultsError
-from nnc_conformance.suites.result_files import RESULTS_BYTES, RESULTS_FILE, load_results, load_run
-from nnc_conformance.suites.runner import RunOptions, identity
-from nnc_conformance.suites.suite import SelectionError, select
+from nnc_conformance.suites.results.result import Results, ResultsError
+from nnc_conformance.suites.results.result_files import RESULTS_BYTES, RESULTS_FILE, load_results, load_run
+from nnc_conformance.suites.running.runner import RunOptions, identity
+from nnc_conformance.suites.running.selection import SelectionError, select
 
 DISTRIBUTION: Final = "nnc-conformance"
 NONCE_BYTES: Final = 16

@@ -8,7 +8,7 @@ from enum import StrEnum
 from nnc_conformance.reports.certification.certificate import CertificateBody, CertifiedCase, headline
 from nnc_conformance.reports.certification.policy import Waiver
 from nnc_conformance.reports.tally import Standing, standing
-from nnc_conformance.suites.outcomes import Outcome
+from nnc_conformance.suites.results.outcomes import Outcome
 
 
 class Weight(StrEnum):

@@ -20,8 +20,8 @@ from nnc_conformance.storage.signing import Purpose
 from nnc_conformance.storage.suite_folder import SuiteError, built_in_root
 from nnc_conformance.storage.tensors import read_regular
 from nnc_conformance.suites.decoders.base import DecoderSpec
-from nnc_conformance.suites.result_files import RESULTS_BYTES, load_results
-from nnc_conformance.suites.suite import SelectionError, select
+from nnc_conformance.suites.results.result_files import RESULTS_BYTES, load_results
+from nnc_conformance.suites.running.selection import SelectionError, select
 
 CERTIFICATE_BYTES: Final = 1 << 28
 

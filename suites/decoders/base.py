@@ -13,9 +13,9 @@ from nnc_conformance.reference.errors import Category, ModelError, NNCError
 from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.storage.tensors import load_tensors, read_regular
 from nnc_conformance.storage.vector import CAPABILITIES, Frozen
-from nnc_conformance.suites.decoders.faults import Fault
-from nnc_conformance.suites.run_document import NO_LOG, CaseLog
-from nnc_conformance.suites.sandbox import Child
+from nnc_conformance.suites.results.fault_table import Fault
+from nnc_conformance.suites.results.run_document import NO_LOG, CaseLog
+from nnc_conformance.suites.sandbox.bounded_process import Child
 
 STREAM_NAME: Final = "stream.nnr"
 OUTPUT_NAME: Final = "output.safetensors"

@@ -17,8 +17,8 @@ from nnc_conformance.suites.decoders.base import (
     log_of,
     refusal,
 )
-from nnc_conformance.suites.decoders.faults import Fault
-from nnc_conformance.suites.sandbox import BreachError, Child, Limits
+from nnc_conformance.suites.results.fault_table import Fault
+from nnc_conformance.suites.sandbox.bounded_process import BreachError, Child, Limits
 
 EXIT_DECODED: Final = 0
 EXIT_REFUSED: Final = 65

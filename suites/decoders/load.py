@@ -16,7 +16,7 @@ from nnc_conformance.reference.errors import Category
 from nnc_conformance.storage.distribution import DISTRIBUTION
 from nnc_conformance.storage.vector import CAPABILITIES, Frozen
 from nnc_conformance.suites.decoders.base import ALL_CAPABILITIES, DecoderError, DecoderSpec, Kind
-from nnc_conformance.suites.decoders.faults import Fault
+from nnc_conformance.suites.results.fault_table import Fault
 
 IN_TREE: Final = "in-tree"
 COMMAND_PREFIX: Final = "command:"

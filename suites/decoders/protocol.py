@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from nnc_conformance.storage.vector import Frozen
-from nnc_conformance.suites.decoders.faults import Fault
+from nnc_conformance.suites.results.fault_table import Fault
 
 PROTOCOL: Final = "nnc-worker/1"
 LONGEST_LINE: Final = 1 << 20

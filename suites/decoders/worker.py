@@ -17,9 +17,9 @@ from nnc_conformance.suites.decoders.base import (
     log_of,
     refusal,
 )
-from nnc_conformance.suites.decoders.faults import Fault
-from nnc_conformance.suites.run_document import NO_LOG, CaseLog
-from nnc_conformance.suites.sandbox import BreachError, Child, Limits
+from nnc_conformance.suites.results.fault_table import Fault
+from nnc_conformance.suites.results.run_document import NO_LOG, CaseLog
+from nnc_conformance.suites.sandbox.bounded_process import BreachError, Child, Limits
 
 START_SECONDS: Final = 120.0
 """So long a worker may take to be ready, whatever a case may take."""

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from certificate_bodies import body_of
+from helpers.certificate_bodies import body_of
+from helpers.report_documents import ACCURACY, case, document, every_outcome
 from node_pages import told_by
-from report_documents import ACCURACY, case, document, every_outcome
 
 from nnc_conformance.reports.certification.certificate import Certificate
 from nnc_conformance.reports.certification.page import render_certificate
@@ -14,8 +14,8 @@ from nnc_conformance.reports.summary import build_report
 from nnc_conformance.storage.sealed import seal
 from nnc_conformance.storage.signing import Purpose
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.compare import compare_tensor
-from nnc_conformance.suites.outcomes import Outcome
+from nnc_conformance.suites.judging.compare import compare_tensor
+from nnc_conformance.suites.results.outcomes import Outcome
 
 CASES = 2000
 PAGES = ("many", "some", "every", "certificate")

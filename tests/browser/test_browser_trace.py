@@ -1,8 +1,8 @@
 """The page of a trace in a real Chromium: what the pointer marks, that the keyboard reaches it all, three widths, light and dark."""
 
 import pytest
+from helpers.samples import SAMPLES
 from node_pages import told_by
-from samples import SAMPLES
 
 from nnc_conformance.reports.trace import build_trace, render_trace
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import docs_commands
 import pytest
+from helpers import docs_commands
 
 
 @pytest.mark.parametrize("page", docs_commands.LONG)

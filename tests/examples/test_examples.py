@@ -5,8 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import example_runs
 import pytest
+from helpers import example_runs
 
 COMPILER = os.environ.get("CXX", "g++")
 

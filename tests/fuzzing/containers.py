@@ -1,8 +1,8 @@
 """Small models whose tensors hold data units, and tensors of an NNEF model."""
 
 import numpy as np
-import topology_models
-from exact_streams import exact_stream
+from helpers import topology_models
+from helpers.exact_streams import exact_stream
 
 from nnc_conformance.reference.encoder import encode
 from nnc_conformance.reference.model import Topology

@@ -7,11 +7,11 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from nnc_conformance.faults.diagnosis.mutations import Draws, mutated
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.storage import canonical_json
 from nnc_conformance.storage.signing import Purpose, sign
 from nnc_conformance.storage.suite_folder import sha256
-from nnc_conformance.suites.diagnosis.mutations import Draws, mutated
 
 BYTES = (0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 192, 224, 254, 255)
 TOKENS = (

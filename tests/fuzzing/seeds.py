@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-import certificate_bodies
 import numpy as np
-import report_documents
-import topology_models
 from fuzzing import containers
 from fuzzing.mutate import KEY
+from helpers import certificate_bodies, report_documents, topology_models
 from hostile import support
 
 from nnc_conformance.generator.composition import Coded
@@ -28,7 +26,7 @@ from nnc_conformance.storage.sealed import canonical_text, seal
 from nnc_conformance.storage.signing import Purpose
 from nnc_conformance.storage.suite_folder import built_in_root
 from nnc_conformance.suites.decoders.protocol import Decoded, Refused, Started, Unsupported
-from nnc_conformance.suites.result_files import results_text
+from nnc_conformance.suites.results.result_files import results_text
 
 MOST_STREAM = 512
 """Bytes of a stream to begin with."""

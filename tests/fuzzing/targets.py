@@ -22,7 +22,7 @@ from nnc_conformance.storage.package import verify
 from nnc_conformance.storage.tensors import load_tensors
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.decoders.protocol import AnswerError, parse_answer
-from nnc_conformance.suites.result_files import load_results
+from nnc_conformance.suites.results.result_files import load_results
 
 LIMITS = DecodeLimits(elements=1 << 16, total_bytes=1 << 22, units=256, seconds=2.0)
 SECONDS = 2.0

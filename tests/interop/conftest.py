@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from peer_driver import Peer
+from helpers.peer_driver import Peer
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
+from helpers.peer_driver import PeerError
 from interop.codec import Codec, Tensors, difference
 from interop.composing import zero_entry_points
 from interop.judging import told
-from peer_driver import PeerError
 
 from nnc_conformance.generator.composition import Coded, book, header, ndu, opening
 from nnc_conformance.generator.editing import dirty_alignment

@@ -9,13 +9,13 @@ from itertools import combinations
 from typing import Any, Final
 
 import plain_decoder
+from helpers.peer_driver import PeerError
 from interop.cases import COMPOSER, ENCODER, PEER, Case
 from interop.codec import Codec, Tensors, difference
 from interop.composing import composed
 from interop.encoding import encoded, theirs
 from interop.materials import lost
 from interop.peer_limits import LIMITS
-from peer_driver import PeerError
 from plain_decoder import PlainError
 
 from nnc_conformance.reference import Interpretation, decode

@@ -14,12 +14,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from helpers.peer_driver import PROGRAM, Peer
 from interop.disputed_page import disputed_page
 from interop.disputes import Seen, measured, measured_vector, probes
 from interop.judging import Outcome, Row, judged
 from interop.pages import COUNTED, LIST_NAME, Versions, counts, interop_page, stream_list
 from interop.parts import MATRIX, matrix
-from peer_driver import PROGRAM, Peer
 
 from nnc_conformance.storage.suite_folder import built_in_root, load_suite
 from nnc_conformance.storage.vector import Level

@@ -1,11 +1,11 @@
 """Sixty streams of the matrix through one process of the peer: none is left unexplained, and most decode alike everywhere."""
 
 import pytest
+from helpers.peer_driver import Peer
 from interop.cases import Case
 from interop.disputes import Probe, choices_seen, measured, probes
 from interop.judging import Outcome, judged
 from interop.parts import Part, matrix
-from peer_driver import Peer
 
 STREAMS = 60
 CASES = matrix(STREAMS)

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import example_runs
 import pytest
+from helpers import example_runs
 
-from nnc_conformance.suites.decoders.check import check_decoder
-from nnc_conformance.suites.decoders.faults import Fault
-from nnc_conformance.suites.decoders.probes import composed_probes
-from nnc_conformance.suites.sandbox import Limits
+from nnc_conformance.suites.checking.check import check_decoder
+from nnc_conformance.suites.checking.probes import composed_probes
+from nnc_conformance.suites.results.fault_table import Fault
+from nnc_conformance.suites.sandbox.bounded_process import Limits
 
 DECODER = example_runs.EXAMPLES / "peer" / "decoder.toml"
 

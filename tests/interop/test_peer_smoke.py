@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import plain_decoder
 import pytest
-from peer_driver import Peer, PeerError
+from helpers.peer_driver import Peer, PeerError
 
 from nnc_conformance.generator.coverage.costs import PORTABLE_DIMENSIONS
 from nnc_conformance.reference import encode

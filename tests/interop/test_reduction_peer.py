@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from peer_driver import Peer
-from reduction_networks import packaged
+from helpers.peer_driver import Peer
+from helpers.reduction_networks import packaged
 
 from nnc_conformance.reference import EncoderOptions, decode
 from nnc_conformance.reference.reduction.batch_norm import BatchNormFolding, fold

@@ -3,8 +3,8 @@
 import random
 from pathlib import Path
 
+from nnc_conformance.faults.score.needs import needs_of
 from nnc_conformance.generator.coverage.streams import cover, find_streams
-from nnc_conformance.suites.needs import needs_of
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 DRAWN = 20

@@ -1,0 +1,199 @@
+"""Fuzzing by syntax: streams made from streams, those kept that show the reference decoder something new, findings made small and filed."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Final, Literal
+
+from pydantic import ValidationError
+
+from nnc_conformance.faults.diagnosis.asking import Ask
+from nnc_conformance.faults.diagnosis.filing import file_vector, vector_of
+from nnc_conformance.faults.diagnosis.mutations import Draws, mutated
+from nnc_conformance.faults.diagnosis.shrink import Failure, Judge, shrink
+from nnc_conformance.generator.coverage.goals import Key
+from nnc_conformance.generator.coverage.measure import measure
+from nnc_conformance.generator.facts import met_in
+from nnc_conformance.generator.making import RecipeError
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.storage import atomic, canonical_json
+from nnc_conformance.storage.suite_folder import sha256
+from nnc_conformance.storage.tensors import read_regular
+from nnc_conformance.storage.vector import Frozen
+from nnc_conformance.suites.decoders.base import Ending, Execution
+from nnc_conformance.suites.judging.compare import compare
+from nnc_conformance.suites.results.outcomes import Outcome
+
+STATE_FILE: Final = "fuzz.json"
+CORPUS: Final = "corpus"
+FINDINGS: Final = "findings"
+UNFILED: Final = "unfiled"
+MOST_BYTES: Final = 1 << 14
+STATE_BYTES: Final = 1 << 24
+LIMITS: Final = DecodeLimits(elements=1 << 16, total_bytes=1 << 22, seconds=2.0)
+"""Within which the reference looks for something new: a stream that asks for more shows nothing."""
+SHRINK_SECONDS: Final = 300.0
+SHRINK_TRIES: Final = 400
+
+
+class FuzzError(NNCError):
+    """The folder holds another run, or there is no stream to begin with."""
+
+
+class Finding(Frozen):
+    """One failure: where the stream is filed, how the decoder fails, sizes in bytes as found and as filed, and by which execution."""
+
+    file: str
+    failure: str
+    found: int
+    shrunk: int
+    execution: int
+
+
+class State(Frozen):
+    """Where a run stands; ``seeds`` is a hash of the streams that it began with."""
+
+    format: Literal["nnc-fuzz/1"] = "nnc-fuzz/1"
+    decoders: tuple[str, ...]
+    seed: int
+    seeds: str
+    executions: int = 0
+    goals: int = 0
+    findings: tuple[Finding, ...] = ()
+    classes: tuple[str, ...] = ()
+
+
+@dataclass
+class Fuzzer:
+    """A run in ``folder``; ``judge`` says how a stream fails.
+
+    The same seed, streams and decoder give the same run, however often it was stopped.
+    """
+
+    folder: Path
+    judge: Judge
+    state: State
+    corpus: list[bytes] = field(default_factory=list)
+    met: set[Key] = field(default_factory=set)
+
+    @classmethod
+    def open(cls, folder: Path, judge: Judge, decoders: Sequence[str], seed: int, seeds: Iterable[bytes]) -> "Fuzzer":
+        """Begins a run, or goes on with the one in the folder; raises `FuzzError` where that is another."""
+        begin = [stream for stream in seeds if 0 < len(stream) <= MOST_BYTES]
+        if not begin:
+            raise FuzzError(f"no stream of at most {MOST_BYTES} bytes to begin with")
+        fresh = State(decoders=tuple(decoders), seed=seed, seeds=sha256(b"".join(begin)))
+        state = _read(folder / STATE_FILE) or fresh
+        if (state.decoders, state.seed, state.seeds) != (fresh.decoders, fresh.seed, fresh.seeds):
+            raise FuzzError(f"{folder} holds a run of other decoders, streams or another seed")
+        (folder / CORPUS).mkdir(parents=True, exist_ok=True)
+        made = cls(folder, judge, state)
+        kept = sorted((folder / CORPUS).glob("*.nnr")) if state.executions else []
+        for stream in [*begin, *(read_regular(path, max_bytes=MOST_BYTES) for path in kept)]:
+            made.corpus.append(stream)
+            made.met |= _goals(stream)
+        return made
+
+    def run(self, executions: int, seconds: float) -> Iterator[Finding | None]:
+        """Goes on until ``executions`` in all are done or ``seconds`` are over; yields after each what was found, mostly None."""
+        end = monotonic() + seconds
+        tried = {sha256(stream) for stream in self.corpus}
+        while self.state.executions < executions and monotonic() < end:
+            number = self.state.executions
+            draws = Draws(Numbers(self.state.seed, f"fuzz-{number}"))
+            stream = mutated(draws.of(self.corpus), draws.of(self.corpus), draws)
+            digest = sha256(stream)
+            finding = None
+            if digest not in tried and 0 < len(stream) <= MOST_BYTES:
+                tried.add(digest)
+                self._keep(stream, number)
+                finding = self._look(stream, number)
+            findings = self.state.findings if finding is None else (*self.state.findings, finding)
+            self.state = self.state.model_copy(update={"executions": number + 1, "goals": len(self.met), "findings": findings})
+            if finding is not None:
+                self.save()
+            yield finding
+        self.save()
+
+    def save(self) -> None:
+        """Writes where the run stands."""
+        atomic.write_text(self.folder / STATE_FILE, canonical_json.dumps(self.state.model_dump(mode="json")))
+
+    def _keep(self, stream: bytes, number: int) -> None:
+        """Adds a stream to the corpus where the reference meets something new in it."""
+        new = _goals(stream) - self.met
+        if new:
+            self.met |= new
+            self.corpus.append(stream)
+            atomic.write_bytes(self.folder / CORPUS / f"{number:08}.nnr", stream)
+
+    def _look(self, stream: bytes, number: int) -> Finding | None:
+        """Files a failure of a class that was not seen before, made small."""
+        failure = self.judge(stream)
+        if failure is None or _class_of(stream, failure) in self.state.classes:
+            return None
+        small = shrink(stream, self.judge, seconds=SHRINK_SECONDS, tries=SHRINK_TRIES).stream
+        classes = dict.fromkeys((*self.state.classes, _class_of(stream, failure)))
+        known = _class_of(small, failure) in classes and _class_of(small, failure) != _class_of(stream, failure)
+        classes[_class_of(small, failure)] = None
+        self.state = self.state.model_copy(update={"classes": tuple(classes)})
+        if known:
+            return None
+        return Finding(
+            file=self._file(small, failure, number), failure=str(failure), found=len(stream), shrunk=len(small), execution=number
+        )
+
+    def _file(self, stream: bytes, failure: Failure, number: int) -> str:
+        """Files a stream as a vector, or as it is where the reference promises nothing clear of it; returns where."""
+        name = f"fuzz-{self.state.seed}-{number}"
+        try:
+            vector = file_vector(self.folder / FINDINGS, vector_of(stream, name, failure, " and ".join(self.state.decoders)))
+        except RecipeError:
+            (self.folder / UNFILED).mkdir(exist_ok=True)
+            atomic.write_bytes(self.folder / UNFILED / f"{name}.nnr", stream)
+            return f"{UNFILED}/{name}.nnr"
+        return f"{FINDINGS}/{vector.level}/{vector.id}"
+
+
+def _goals(stream: bytes) -> set[Key]:
+    return set(measure(stream, limits=LIMITS).counts)
+
+
+def _class_of(stream: bytes, failure: Failure) -> str:
+    """What tells findings apart: how it fails, and the tools that the stream uses."""
+    facts = met_in(stream)
+    error = facts.error.rule if facts.error is not None else ""
+    return f"{failure}; {' '.join(facts.flags)}; {error}"
+
+
+def _read(file: Path) -> State | None:
+    if not file.exists():
+        return None
+    try:
+        return State.model_validate_json(read_regular(file, max_bytes=STATE_BYTES))
+    except ValidationError:
+        raise FuzzError(f"{file} is not the state of a run") from None
+
+
+def differing(first: Ask, second: Ask) -> Judge:
+    """The judge of two decoders against each other: they fail where they do not do the same."""
+
+    def judge(stream: bytes) -> Failure | None:
+        one, other = first(stream), second(stream)
+        if one.ending is not other.ending:
+            return Failure(Outcome.FAIL, f"{one.ending} and {other.ending}")
+        if one.ending is not Ending.DECODED:
+            return None
+        differences = compare(one.tensors or {}, other.tensors or {})
+        if differences:
+            return Failure(Outcome.FAIL, f"outputs differ: {differences[0].kind}")
+        return Failure(Outcome.FAIL, "topologies differ") if _topologies_differ(one, other) else None
+
+    return judge
+
+
+def _topologies_differ(one: Execution, other: Execution) -> bool:
+    return bool(one.topology and other.topology and one.topology != other.topology)

@@ -1,0 +1,243 @@
+"""The onset of a failure: the first symbol of the stream at which the decoder must have gone wrong, and what stands around it."""
+
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+from math import prod
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnc_conformance.reference.decoder import decode
+from nnc_conformance.reference.errors import StreamError
+from nnc_conformance.reference.quantization.scan import in_scan_order
+from nnc_conformance.reference.syntax.branches import Branch
+from nnc_conformance.reference.syntax.context import Unit
+from nnc_conformance.reference.syntax.elements import clause_of
+from nnc_conformance.reference.syntax.recorder import RecordedCodeword, record
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_RAW_FLOAT, DataUnitHeader
+from nnc_conformance.reference.syntax.structures.unit import unit_type_name
+from nnc_conformance.reference.syntax.walker import Element
+from nnc_conformance.reference.tracer import TraceLine, trace
+from nnc_conformance.storage.tensor_types import Tensors
+from nnc_conformance.suites.judging.compare import compare_tensor
+from nnc_conformance.suites.results.differences import DifferenceKind, TensorDifference
+from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.results.result import CaseResult
+
+AROUND: Final = 2
+"""Symbols before and after the first wrong one whose bins are shown."""
+
+
+@dataclass(frozen=True)
+class Onset:
+    """Where it goes wrong: unit (number and type), byte and bit of the stream, element and clause, and in words what is seen there.
+
+    ``tensor``, ``index`` (C order) and ``coded_index`` (the number of the symbol in its tensor, the scan undone) where values differ, with
+    ``expected`` and ``actual``; ``lines`` are the bins around it, or the elements. ``exact``: no earlier symbol can be to blame; without
+    the decoder's output only the first difference in row order is known.
+    """
+
+    unit: int
+    unit_type: str
+    byte: int
+    bit: int
+    element: str
+    clause: str
+    reading: str
+    tensor: str = ""
+    index: tuple[int, ...] = ()
+    coded_index: int | None = None
+    expected: str = ""
+    actual: str = ""
+    exact: bool = True
+    lines: tuple[TraceLine, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class _Coded:
+    """One tensor as the stream codes it: its unit, header, number in the codeword, id and how its elements follow each other."""
+
+    unit: Unit
+    header: DataUnitHeader
+    number: int
+    id: str
+    codeword: RecordedCodeword | None
+
+    def in_coded_order(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values (elements,), given row-major, in the order in which they are coded."""
+        if self.codeword is None or self.header.mapping is not None:
+            return values
+        return in_scan_order(values, self.codeword.codings[self.number].area)
+
+
+class _DataUnits:
+    """A `recorder.Watcher` that keeps the data units."""
+
+    def __init__(self) -> None:
+        self.tensors: list[_Coded] = []
+
+    def element(self, element: Element) -> None:
+        """Elements are traced where they are wanted."""
+
+    def branch(self, branch: Branch, side: str) -> None:
+        """Branches say nothing of values."""
+
+    def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
+        """Keeps the unit's tensors in coded order."""
+        ids = [part.id for part in codeword.parts] if codeword is not None and header.mapping is None else list(header.ids)
+        self.tensors += [_Coded(unit, header, number, name, codeword) for number, name in enumerate(ids)]
+
+
+def onset(case: CaseResult, stream: bytes, expected: Tensors | None, actual: Mapping[str, NDArray[Any]] | None) -> Onset | None:
+    """Finds the onset of a failing case; None where nothing tells a place (a crash, a topology alone).
+
+    ``expected``: the vector's tensors; ``actual``: the decoder's, None where they are not at hand.
+    """
+    if case.outcome is Outcome.WRONGLY_ACCEPTED:
+        return _unenforced(stream)
+    if case.outcome is Outcome.REFUSED:
+        return _refused(case, stream)
+    if expected is None or not (case.differences or actual is not None):
+        return None
+    if actual is not None:
+        found = {name: compare_tensor(name, expected[name], actual[name]) for name in expected.keys() & actual.keys()}
+        differences = {name: one for name, one in found.items() if one is not None}
+    else:
+        differences = {one.tensor: one for one in case.differences}
+    units = _DataUnits()
+    record(stream, units)
+    for coded in units.tensors:
+        if actual is not None and coded.id in expected and coded.id not in actual:
+            return _at_unit(coded, "topology_elem_id", f"tensor {coded.id!r} is not given out")
+        if coded.id in differences:
+            own = actual[coded.id] if actual is not None else None
+            return _of_tensor(coded, differences[coded.id], stream, expected[coded.id], own)
+    return None
+
+
+def _unenforced(stream: bytes) -> Onset | None:
+    """Of a bad stream that was accepted: the place at which it had to be refused."""
+    try:
+        decode(stream)
+    except StreamError as error:
+        place = error.place
+        reading = f"the rule {error.rule} is not enforced: {error.detail}"
+        name = place.element
+        return Onset(place.unit, place.unit_type, place.byte, place.bit, name, place.clause, reading, lines=_before(stream, place.byte))
+    return None
+
+
+def _before(stream: bytes, byte: int) -> tuple[TraceLine, ...]:
+    """The last elements and bins that the reference reads up to a byte."""
+    lines: deque[TraceLine] = deque(maxlen=2 * AROUND + 1)
+    with suppress(StreamError):
+        lines.extend(line for line in takewhile(lambda line: line.byte <= byte, trace(stream, bins=True)))
+    return tuple(lines)
+
+
+def _refused(case: CaseResult, stream: bytes) -> Onset | None:
+    """Of a good stream that was refused: the element that stands where the decoder says that it refused."""
+    if case.byte is None:
+        return None
+    lines = _before(stream, case.byte)
+    if not lines:
+        return None
+    last = lines[-1]
+    reading = f"refused{f' as {case.category_seen}' if case.category_seen else ''} here, where a good stream goes on"
+    return Onset(last.unit, last.unit_type, last.byte, last.bit, last.element, last.clause, reading, lines=lines)
+
+
+def _at_unit(coded: _Coded, element: str, reading: str) -> Onset:
+    unit = coded.unit
+    name = unit_type_name(unit.unit_type)
+    return Onset(unit.number, name, unit.offset, 0, element, clause_of(element), reading, tensor=coded.id)
+
+
+def _of_tensor(coded: _Coded, difference: TensorDifference, stream: bytes, expected: NDArray[Any], actual: NDArray[Any] | None) -> Onset:
+    if difference.kind is DifferenceKind.DTYPE:
+        reading = f"{difference.actual} is given out where {difference.expected} is due"
+        return _at_unit(coded, "nnr_compressed_data_unit_payload_type", reading)
+    if difference.kind is not DifferenceKind.VALUE or difference.index is None:
+        return _at_unit(coded, "tensor_dimensions", f"the dimensions are {difference.actual}, not {difference.expected}")
+    if actual is not None:
+        bits = np.dtype(f"u{expected.dtype.itemsize}")
+        flags = np.ascontiguousarray(expected).view(bits).reshape(-1) != np.ascontiguousarray(actual).view(bits).reshape(-1)
+    else:
+        flags = np.zeros(prod(expected.shape), np.bool_)
+        flags[int(np.ravel_multi_index(difference.index, expected.shape)) if expected.shape else 0] = True
+    coded_index = int(np.flatnonzero(coded.in_coded_order(flags))[0])
+    places = coded.in_coded_order(np.arange(flags.size))
+    flat = int(places[coded_index])
+    index = tuple(int(i) for i in np.unravel_index(flat, expected.shape)) if expected.shape else ()
+    found = _symbol(coded, coded_index, stream)
+    known = actual.reshape(-1)[flat] if actual is not None else None
+    element, reading = _reading(coded, found, expected, actual, flat, coded_index)
+    return replace(
+        found,
+        element=element,
+        clause=clause_of(element),
+        reading=reading,
+        tensor=coded.id,
+        index=index,
+        coded_index=coded_index,
+        expected=str(expected.reshape(-1)[flat]),
+        actual=str(known) if known is not None else (difference.actual or ""),
+        exact=actual is not None or coded.header.scan_order == 0,
+    )
+
+
+def _symbol(coded: _Coded, coded_index: int, stream: bytes) -> Onset:
+    """The place of a symbol, with the bins around it."""
+    unit, name = coded.unit, unit_type_name(coded.unit.unit_type)
+    if coded.header.payload_type == NNR_PT_RAW_FLOAT or coded.codeword is None:
+        at = unit.stream_bit(32 * coded_index)
+        element = "raw_float32_parameter"
+        return Onset(unit.number, name, at >> 3, at & 7, element, clause_of(element), "")
+    path = (f"tensor[{coded.number}]",)
+    own = [line for line in trace(stream, bins=True) if line.bin is not None and line.unit == unit.number and line.path == path]
+    near = [line for line in own if line.bin is not None and abs(line.bin.index - coded_index) <= AROUND and line.bin.index >= 0]
+    here = next(line for line in near if line.bin is not None and line.bin.index == coded_index)
+    return Onset(unit.number, name, here.byte, here.bit, here.element, here.clause, "", lines=tuple(near))
+
+
+def _reading(
+    coded: _Coded, found: Onset, expected: NDArray[Any], actual: NDArray[Any] | None, flat: int, coded_index: int
+) -> tuple[str, str]:
+    """The element that is most likely read wrongly, and why."""
+    header = coded.header
+    if header.payload_type == NNR_PT_RAW_FLOAT:
+        return "raw_float32_parameter", f"number {coded_index} of the payload is given out wrongly"
+    if actual is None:
+        return found.element, f"symbol {coded_index} of the tensor is the first that is known to be wrong"
+    ratio = _common_ratio(expected, actual)
+    if ratio is not None:
+        element = "mps_quantization_parameter" if header.quantization is not None else "nnr_compressed_data_unit_payload_type"
+        return element, f"every value is {ratio:g} times what it should be: the codeword is read well, the step size is wrong"
+    if expected.size > 1 and np.array_equal(np.sort(expected, axis=None), np.sort(actual, axis=None)):
+        element = "scan_order" if header.scan_order else "tensor_dimensions"
+        return element, "the right values stand in other places: the codeword is read well, their order is wrong"
+    was, is_ = float(expected.reshape(-1)[flat]), float(actual.reshape(-1)[flat])
+    if (was == 0) != (is_ == 0):
+        element = "sig_flag"
+    elif was * is_ < 0:
+        element = "sign_flag"
+    else:
+        magnitude = [line for line in found.lines if line.bin is not None and line.bin.index == coded_index]
+        element = magnitude[-1].element.partition("[")[0] if magnitude else found.element
+    return element, f"the first {coded_index} symbols of the tensor are right, this is the first wrong one"
+
+
+def _common_ratio(expected: NDArray[Any], actual: NDArray[Any]) -> float | None:
+    """By what every value was multiplied, where it is one number for all and there are two at least to tell."""
+    if expected.dtype.kind not in "iuf" or actual.dtype.kind not in "iuf":
+        return None
+    was, is_ = expected.reshape(-1).astype(np.float64), actual.reshape(-1).astype(np.float64)
+    some = was != 0
+    if np.count_nonzero(some) < 2 or not np.isfinite(was).all() or not np.isfinite(is_).all() or np.any(is_[~some]):
+        return None
+    ratios = is_[some] / was[some]
+    return float(ratios[0]) if ratios[0] not in (0, 1) and np.allclose(ratios, ratios[0], rtol=1e-6) else None

@@ -1,0 +1,117 @@
+"""Mutants of code: every edit of every function of the decoder, and its code object."""
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from copy import copy
+from functools import cache
+from types import CodeType, FunctionType
+from typing import Any, Final
+
+from nnc_conformance.faults.mutants.about import elements_of
+from nnc_conformance.faults.mutants.mutant import Kind, Mutant
+from nnc_conformance.faults.mutants.operators import Edit, edited, edits, node_at
+from nnc_conformance.faults.mutants.places import FUNCTIONS, functions_of, module_of
+from nnc_conformance.reference.syntax.elements import clause_of
+
+_BLOCK: Final = "\n    ..."
+_WRAPPERS: Final = ("fget", "func", "py_func", "__wrapped__", "__func__")
+
+
+@cache
+def edits_by_id() -> dict[str, tuple[Mutant, ast.FunctionDef, Edit]]:
+    """Every mutant of code that can be made, by id: the mutant, the function's tree as it is, and the edit."""
+    made = {}
+    for module in FUNCTIONS:
+        for name, tree in functions_of(module):
+            for mutant, edit in _of_function(module, name, tree):
+                made[mutant.id] = (mutant, tree, edit)
+    return made
+
+
+def _of_function(module: str, name: str, tree: ast.FunctionDef) -> Iterator[tuple[Mutant, Edit]]:
+    seen = {ast.dump(tree)}
+    counts: Counter[str] = Counter()
+    for edit in edits(tree):
+        counts[edit.operator] += 1
+        changed = edited(tree, edit)
+        text = ast.dump(changed)
+        if text in seen:
+            continue
+        seen.add(text)
+        mutant_id = f"{module}.{name}:{edit.operator}-{counts[edit.operator]}"
+        yield _described(mutant_id, module, name, (tree, changed), edit), edit
+
+
+def _described(mutant_id: str, module: str, name: str, trees: tuple[ast.FunctionDef, ast.FunctionDef], edit: Edit) -> Mutant:
+    tree, changed = trees
+    path = _statement_path(tree, edit)
+    before, after = node_at(tree, path), node_at(changed, path)
+    assert isinstance(before, ast.stmt) and isinstance(after, ast.stmt)
+    header = without_blocks(before)
+    elements = elements_of(module, name, tree, header)
+    lines = ((module, before.lineno, last_line(before)),)
+    was, becomes = (ast.unparse(without_blocks(node)).removesuffix(_BLOCK) for node in (before, after))
+    if len(edit.places) > 1:
+        becomes = f"{becomes}, and {was} after it"
+    return Mutant(mutant_id, Kind.CODE, module, name, edit.operator, lines, was, becomes, elements, clause_of(elements[0]))
+
+
+def _statement_path(tree: ast.FunctionDef, edit: Edit) -> tuple[tuple[str, int | None], ...]:
+    """The path of the innermost statement around an edit."""
+    path = edit.path
+    while not isinstance(node_at(tree, path), ast.stmt):
+        path = path[:-1]
+    return path
+
+
+def without_blocks(statement: ast.stmt) -> ast.stmt:
+    """A statement's first line alone: its blocks left out."""
+    if not hasattr(statement, "body"):
+        return statement
+    header = copy(statement)
+    for block in ("body", "orelse", "finalbody", "handlers"):
+        if hasattr(header, block):
+            setattr(header, block, [ast.Expr(ast.Constant(...))] if block == "body" else [])
+    return header if not isinstance(header, ast.Try) else ast.Pass()
+
+
+def last_line(statement: ast.stmt) -> int:
+    """The last line of a statement before its first block."""
+    body = getattr(statement, "body", None)
+    if not body:
+        return statement.end_lineno or statement.lineno
+    heads = [node for field, node in ast.iter_fields(statement) if field in ("test", "iter", "items") and node is not None]
+    nodes = [node for head in heads for node in (head if isinstance(head, list) else [head])]
+    ends = [part.end_lineno for node in nodes for part in ast.walk(node) if isinstance(part, ast.expr) and part.end_lineno is not None]
+    return max([statement.lineno, *ends])
+
+
+def mutated_code(mutant_id: str) -> CodeType:
+    """The code object of a function with the mutant's bug."""
+    mutant, tree, edit = edits_by_id()[mutant_id]
+    function = edited(tree, edit)
+    function.decorator_list = []
+    holder, _, name = mutant.function.rpartition(".")
+    whole = ast.parse(f"class {holder}: ...") if holder else ast.Module([], [])
+    inner = whole.body[0] if whole.body else whole
+    assert isinstance(inner, ast.ClassDef | ast.Module)
+    inner.body = [function]
+    ast.fix_missing_locations(whole)
+    code = compile(whole, str(module_of(mutant.module).__file__), "exec", dont_inherit=True)
+    for step in (holder, name) if holder else (name,):
+        code = next(part for part in code.co_consts if isinstance(part, CodeType) and part.co_name == step)
+    return code
+
+
+def live_function(module: str, function: str) -> FunctionType:
+    """The function of a module below the reference, by its qualified name, as the decoder calls it when nothing is compiled."""
+    found: Any = module_of(module)
+    for step in function.split("."):
+        found = vars(found)[step]
+    while not isinstance(found, FunctionType):
+        found = next(getattr(found, name) for name in _WRAPPERS if hasattr(found, name))
+    while hasattr(found, "__wrapped__"):
+        found = found.__wrapped__
+    assert isinstance(found, FunctionType)
+    return found

@@ -1,0 +1,88 @@
+"""Mutants of single entries of the coder's tables: any entry with any value that the coder can run on, made when it is asked for."""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Final
+
+import numpy as np
+
+from nnc_conformance.faults.mutants.mutant import Kind
+from nnc_conformance.faults.mutants.values import TABLES, Value, entry_mutant, values_by_id
+from nnc_conformance.reference.entropy import tables as published
+from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, STATES, IntArray, Tables, make_tables
+
+NEAR: Final = (*range(1, 21), 32, 64, 100)
+"""How far off a wrong entry may be to either side: by a little, by a bit, by a digit."""
+RANGE_ROWS: Final = (8, 32)
+_ID: Final = re.compile(r"entropy\.tables\.(\w+):table-(\d+)-as-(-?\d+)")
+
+
+def places() -> Iterator[tuple[str, int]]:
+    """Every entry: the table, and the place in it, row by row."""
+    for name in TABLES:
+        yield from ((name, place) for place in range(_array(name).size))
+
+
+@cache
+def entry(name: str, place: int, value: int) -> Value | None:
+    """The mutant of an entry with another value; None where the coder could not run on it."""
+    return entry_mutant(name, place, value, f"{place}-as-{value}")
+
+
+def usual_value(name: str, place: int) -> int:
+    """The value of an entry in the standard."""
+    return int(_array(name).flat[place])
+
+
+def is_entry(mutant_id: str) -> bool:
+    """Whether a mutant is one of `entry`."""
+    return _ID.fullmatch(mutant_id) is not None
+
+
+def entries(name: str, place: int) -> Iterator[Value]:
+    """The mutants of an entry, the likeliest value first."""
+    return _runnable(name, place, _others(name, place))
+
+
+def farthest(name: str, place: int) -> Value | None:
+    """The mutant of an entry whose value is farthest off, which shows wherever the entry counts; None where none can be run."""
+    values = sorted(_others(name, place), key=lambda value: -abs(value - usual_value(name, place)))
+    return next(_runnable(name, place, values), None)
+
+
+def _runnable(name: str, place: int, values: Iterable[int]) -> Iterator[Value]:
+    made = (entry(name, place, value) for value in values)
+    return (one for one in made if one is not None)
+
+
+def tables_of(mutant_id: str) -> Tables:
+    """The tables that a mutant decodes with; the published ones where it is no mutant of a table."""
+    made = values_by_id().get(mutant_id)
+    if made is None and (told := _ID.fullmatch(mutant_id)):
+        made = entry(told[1], int(told[2]), int(told[3]))
+    return make_tables(**made.value) if made is not None and made.mutant.kind is Kind.TABLE else DEFAULT
+
+
+@cache
+def _array(name: str) -> IntArray:
+    array = np.array(vars(published)[name], np.int64)
+    return array.reshape(RANGE_ROWS) if name == "LPS_RANGE_TABLE" else array
+
+
+def _others(name: str, place: int) -> list[int]:
+    """The values that an entry may have wrongly: near it, its neighbours', with its digits in another order, without its sign."""
+    array, value = _array(name), usual_value(name, place)
+    if name == "STATE_TRANS_TAB":
+        return [other for other in range(STATES) if other != value]
+    around = [value + sign * step for step in NEAR for sign in (1, -1)]
+    at = np.unravel_index(place, array.shape)
+    for axis in range(array.ndim):
+        for step in (1, -1):
+            beside = [int(number) for number in at]
+            beside[axis] += step
+            if 0 <= beside[axis] < array.shape[axis]:
+                around.append(int(array[tuple(beside)]))
+    digits = str(abs(value))
+    swapped = [int(digits[:n] + digits[n + 1] + digits[n] + digits[n + 2 :]) for n in range(len(digits) - 1)]
+    return [other for other in dict.fromkeys([*around, *swapped, -value, 0, 2 * value, value // 2]) if other != value]

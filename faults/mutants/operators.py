@@ -1,0 +1,344 @@
+"""The operators: from a node of a function's syntax tree to what a careless author might have written in its place."""
+
+import ast
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nnc_conformance.faults.mutants.mutant import Operator
+from nnc_conformance.faults.mutants.places import UNHEARD_CALLS, ends_default, is_heard, live_blocks
+from nnc_conformance.reference.syntax.rules import RULES, Policy
+
+Step = tuple[str, int | None]
+Path = tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change of a function's tree: at each path another node stands (None: the node is taken out of its list)."""
+
+    operator: Operator
+    path: Path
+    places: tuple[tuple[Path, ast.AST], ...]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is around a node: the call and the statement that it stands in, and whether a loop bound or a subscript is being looked at."""
+
+    statement: ast.stmt
+    call: str = ""
+    is_context: bool = False
+
+
+Found = Iterator[tuple[Operator, ast.AST]]
+
+_COMPARISONS: Final[dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]]] = {
+    ast.Lt: (ast.LtE, ast.GtE),
+    ast.LtE: (ast.Lt, ast.Gt),
+    ast.Gt: (ast.GtE, ast.LtE),
+    ast.GtE: (ast.Gt, ast.Lt),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+    ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,),
+    ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
+}
+_ARITHMETIC: Final[dict[type[ast.operator], type[ast.operator]]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Add,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.FloorDiv,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+}
+_SHIFTS: Final[dict[type[ast.operator], type[ast.operator]]] = {ast.LShift: ast.RShift, ast.RShift: ast.LShift}
+_NAMES: Final[dict[str, tuple[Operator, tuple[str, ...]]]] = {
+    "rint": (Operator.ROUNDING, ("floor", "trunc")),
+    "float32": (Operator.ROUNDING, ("float64", "float16")),
+    "float64": (Operator.ROUNDING, ("float32",)),
+    "min": (Operator.ARITHMETIC, ("max",)),
+    "max": (Operator.ARITHMETIC, ("min",)),
+    "all": (Operator.CONDITION, ("any",)),
+}
+_DESCRIPTORS: Final = {"u": "i", "i": "u", "ue": "ie", "ie": "ue"}
+_CONVERSIONS: Final = ("astype", "reshape", "removesuffix", "partition", "decode")
+_FORGIVING: Final = ("_check_end", "_check_entry_points")
+"""What checks rules of policy ``may`` alone."""
+_READS: Final = frozenset({"u", "i", "ue", "ie", "flt", "st", "bs", "reserved", "byte_alignment", "flags"})
+_TERMS: Final = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.BitOr, ast.BitAnd, ast.LShift, ast.RShift)
+
+
+def edits(function: ast.FunctionDef) -> Iterator[Edit]:
+    """Every edit of a function, in the order of its source."""
+    yield from _block(function.body, (), "body")
+
+
+def edited(function: ast.FunctionDef, edit: Edit) -> ast.FunctionDef:
+    """The function with an edit made; the one given stays as it is."""
+    copy = deepcopy(function)
+    for path, node in edit.places:
+        parent = node_at(copy, path[:-1])
+        field, index = path[-1]
+        if index is None:
+            setattr(parent, field, node)
+        else:
+            getattr(parent, field)[index] = node
+    return ast.fix_missing_locations(copy)
+
+
+def node_at(root: ast.AST, path: Path) -> ast.AST:
+    """The node at the end of a path."""
+    node: Any = root
+    for field, index in path:
+        node = getattr(node, field) if index is None else getattr(node, field)[index]
+    assert isinstance(node, ast.AST)
+    return node
+
+
+def _block(statements: list[ast.stmt], path: Path, field: str) -> Iterator[Edit]:
+    for number, statement in enumerate(statements):
+        here = (*path, (field, number))
+        if is_heard(statement):
+            yield from _statement(statement, here)
+            following = statements[number + 1] if number + 1 < len(statements) else None
+            if following is not None and _reads(statement) and _reads(following) and _differ(statement, following):
+                after = (*path, (field, number + 1))
+                yield Edit(Operator.ORDER, here, ((here, deepcopy(following)), (after, deepcopy(statement))))
+        for block in sorted(live_blocks(statement)):
+            if block == "handlers":
+                for place, handler in enumerate(getattr(statement, block)):
+                    yield from _block(handler.body, (*here, (block, place)), "body")
+            else:
+                yield from _block(getattr(statement, block), here, block)
+        if ends_default(statement):
+            return
+
+
+def _reads(statement: ast.stmt) -> bool:
+    """Whether a simple statement reads an element."""
+    if not isinstance(statement, ast.Assign | ast.Expr):
+        return False
+    calls = (node for node in ast.walk(statement) if isinstance(node, ast.Call))
+    return any(isinstance(call.func, ast.Attribute) and call.func.attr in _READS for call in calls)
+
+
+def _differ(statement: ast.stmt, following: ast.stmt) -> bool:
+    """Whether it shows that two reads change places: not where both values go nowhere and their descriptors are the same."""
+    if not is_heard(following):
+        return False
+    calls = [node.value for node in (statement, following) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
+    return len(calls) < 2 or len({(ast.dump(call.func), *map(ast.dump, call.args[1:])) for call in calls}) > 1
+
+
+def _statement(statement: ast.stmt, path: Path) -> Iterator[Edit]:
+    around = Surroundings(statement)
+    for operator, node in _whole(statement):
+        yield Edit(operator, path, ((path, node),))
+    if isinstance(statement, ast.Raise):
+        return
+    for field, value in ast.iter_fields(statement):
+        if field in ("body", "orelse", "handlers", "finalbody", "annotation", "targets", "target", "optional_vars"):
+            continue
+        yield from _expressions(value, path, field, around)
+
+
+def _whole(statement: ast.stmt) -> Found:
+    """What becomes of a whole statement."""
+    match statement:
+        case ast.Expr(ast.Call(func) as call):
+            name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+            if _may_be_broken(call) or name in _FORGIVING:
+                return
+            checks = name in ("require", "_report", "fail", "_check") or name.startswith("check_")
+            yield Operator.RULE if checks else Operator.DROPPED_STATEMENT, ast.Pass()
+        case ast.Raise():
+            yield Operator.RULE, ast.Pass()
+        case ast.AugAssign():
+            yield Operator.DROPPED_STATEMENT, ast.Pass()
+            other = _ARITHMETIC.get(type(statement.op))
+            if other is not None:
+                yield Operator.ARITHMETIC, ast.AugAssign(statement.target, other(), statement.value)
+        case ast.Assign([ast.Attribute() | ast.Subscript()]):
+            yield Operator.DROPPED_STATEMENT, ast.Pass()
+        case ast.If():
+            if not statement.orelse and isinstance(statement.body[-1], ast.Return | ast.Raise):
+                yield Operator.DROPPED_STATEMENT, ast.Pass()
+        case _:
+            return
+
+
+def _may_be_broken(call: ast.Call) -> bool:
+    """Whether a call checks a rule of policy ``may``: a decoder that does not check it is a lenient one, and has no bug."""
+    named = (argument.value for argument in call.args[:2] if isinstance(argument, ast.Constant))
+    return any(name in RULES and RULES[name].policy is Policy.MAY for name in named)
+
+
+def _expressions(value: Any, path: Path, field: str, around: Surroundings) -> Iterator[Edit]:
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            if isinstance(item, ast.AST):
+                yield from _node(item, (*path, (field, number)), around)
+    elif isinstance(value, ast.AST):
+        yield from _node(value, (*path, (field, None)), around)
+
+
+def _node(node: ast.AST, path: Path, around: Surroundings) -> Iterator[Edit]:
+    if isinstance(node, ast.JoinedStr | ast.Lambda):
+        return
+    for replace in REPLACEMENTS:
+        for operator, other in replace(node, around):
+            yield Edit(operator, path, ((path, other),))
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        heard = UNHEARD_CALLS.get(name)
+        inside = Surroundings(around.statement, name, name == "code_bin")
+        if isinstance(node.func, ast.Attribute):
+            yield from _node(node.func, (*path, ("func", None)), inside)
+        for number, argument in enumerate(node.args):
+            if heard is None or number in heard:
+                yield from _node(argument, (*path, ("args", number)), inside)
+        for number, keyword in enumerate(node.keywords):
+            if heard is None and keyword.arg not in ("overrun_rule", "strict"):
+                yield from _node(keyword.value, (*path, ("keywords", number), ("value", None)), inside)
+        return
+    for field, value in ast.iter_fields(node):
+        if field not in ("ctx", "op", "ops", "target", "slice") or (field == "slice" and isinstance(value, ast.AST)):
+            yield from _expressions(value, path, field, around)
+
+
+def _comparison(node: ast.AST, around: Surroundings) -> Found:
+    if isinstance(node, ast.Compare):
+        for number, op in enumerate(node.ops):
+            for other in _COMPARISONS[type(op)]:
+                ops = [*node.ops[:number], other(), *node.ops[number + 1 :]]
+                yield Operator.COMPARISON, ast.Compare(node.left, ops, node.comparators)
+
+
+def _condition(node: ast.AST, around: Surroundings) -> Found:
+    if isinstance(node, ast.BoolOp):
+        other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+        yield Operator.CONDITION, ast.BoolOp(other, node.values)
+        for number in range(len(node.values)):
+            rest = [*node.values[:number], *node.values[number + 1 :]]
+            yield Operator.CONDITION, rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield Operator.CONDITION, node.operand
+    elif isinstance(node, ast.IfExp):
+        yield Operator.CONDITION, ast.IfExp(node.test, node.orelse, node.body)
+        yield Operator.DEFAULT, node.body
+    elif node is getattr(around.statement, "test", None) and isinstance(node, ast.Name | ast.Attribute | ast.Call):
+        yield Operator.CONDITION, ast.UnaryOp(ast.Not(), node)
+
+
+def _arithmetic(node: ast.AST, around: Surroundings) -> Found:
+    if isinstance(node, ast.BinOp):
+        if _is_text(node):
+            return
+        if type(node.op) in _ARITHMETIC:
+            other = ast.BinOp(node.left, _ARITHMETIC[type(node.op)](), node.right)
+            yield Operator.CONTEXT if around.is_context else Operator.ARITHMETIC, other
+        if type(node.op) in _SHIFTS:
+            back = _SHIFTS[type(node.op)]()
+            yield Operator.SHIFT, ast.BinOp(node.left, back, node.right)
+            yield Operator.SHIFT, ast.BinOp(node.left, node.op, ast.BinOp(node.right, ast.Add(), ast.Constant(1)))
+            yield Operator.SHIFT, ast.BinOp(ast.BinOp(node.left, node.op, node.right), back, ast.Constant(1))
+        if isinstance(node.op, _TERMS):
+            operator = Operator.CONTEXT if around.is_context else Operator.DROPPED_TERM
+            yield operator, node.left
+            if isinstance(node.op, ast.Add | ast.Mult | ast.BitOr | ast.BitAnd):
+                yield operator, node.right
+
+
+def _is_text(node: ast.BinOp) -> bool:
+    return any(isinstance(part, ast.Constant) and not isinstance(part.value, int) for part in ast.walk(node))
+
+
+def _sign(node: ast.AST, around: Surroundings) -> Found:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield Operator.SIGN, node.operand
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "abs":
+        yield Operator.SIGN, node.args[0]
+
+
+def _number(node: ast.AST, around: Surroundings) -> Found:
+    if isinstance(node, ast.Constant) and type(node.value) is int:
+        for change in (1, -1):
+            if node.value + change >= 0 or around.call == "":
+                yield _class_of_number(around), ast.Constant(node.value + change)
+    elif isinstance(node, ast.Constant) and node.value in ("<f4",):
+        yield Operator.ROUNDING, ast.Constant(">f4")
+    elif isinstance(node, ast.Constant) and type(node.value) is bool and around.call != "u":
+        yield Operator.DEFAULT, ast.Constant(not node.value)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range" and len(node.args) < 3:
+        for op in (ast.Add(), ast.Sub()):
+            bound = ast.BinOp(node.args[-1], op, ast.Constant(1))
+            yield Operator.OFF_BY_ONE, ast.Call(node.func, [*node.args[:-1], bound], [])
+
+
+def _class_of_number(around: Surroundings) -> Operator:
+    if around.is_context:
+        return Operator.CONTEXT
+    if around.call in _DESCRIPTORS:
+        return Operator.DESCRIPTOR
+    statement = around.statement
+    simple = isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Constant | ast.Tuple | ast.IfExp)
+    return Operator.DEFAULT if simple else Operator.OFF_BY_ONE
+
+
+def _named(node: ast.AST, around: Surroundings) -> Found:
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    if name in _NAMES:
+        operator, others = _NAMES[name]
+        for other in others:
+            named = ast.Attribute(node.value, other, ast.Load()) if isinstance(node, ast.Attribute) else ast.Name(other, ast.Load())
+            yield operator, named
+    elif isinstance(node, ast.Attribute) and name in _DESCRIPTORS and _is_walker(node.value) and not _is_same_read(node, around):
+        yield Operator.DESCRIPTOR, ast.Attribute(node.value, _DESCRIPTORS[name], ast.Load())
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CONVERSIONS:
+        yield Operator.DROPPED_TERM, node.func.value
+
+
+def _is_walker(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "w"
+
+
+def _is_same_read(node: ast.Attribute, around: Surroundings) -> bool:
+    """Whether u(n) and i(n) take the same bits to the same end: a single bit, or a value that goes nowhere."""
+    if node.attr not in ("u", "i"):
+        return False
+    calls = [part for part in ast.walk(around.statement) if isinstance(part, ast.Call) and part.func is node]
+    single = any(len(call.args) > 1 and isinstance(call.args[1], ast.Constant) and call.args[1].value == 1 for call in calls)
+    return single or (isinstance(around.statement, ast.Expr) and around.statement.value in calls)
+
+
+def _order(node: ast.AST, around: Surroundings) -> Found:
+    if isinstance(node, ast.Tuple) and len(node.elts) > 1 and isinstance(node.ctx, ast.Load) and not _is_set(node, around):
+        for number in range(len(node.elts) - 1):
+            elements = list(node.elts)
+            elements[number], elements[number + 1] = elements[number + 1], elements[number]
+            yield Operator.ORDER, ast.Tuple(elements, ast.Load())
+    elif isinstance(node, ast.Call) and len(node.args) > 1:
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        simple = all(isinstance(argument, ast.Name | ast.Attribute | ast.Subscript) for argument in node.args[-2:])
+        if simple and name not in UNHEARD_CALLS and name not in ("isinstance", "zip"):
+            yield Operator.ORDER, ast.Call(node.func, [*node.args[:-2], node.args[-1], node.args[-2]], node.keywords)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "reversed":
+        yield Operator.ORDER, node.args[0]
+    elif isinstance(node, ast.Slice) and node.step is not None:
+        yield Operator.ORDER, ast.Slice(node.lower, node.upper, None)
+
+
+def _is_set(node: ast.Tuple, around: Surroundings) -> bool:
+    """Whether a tuple is only asked for what it holds, in whatever order."""
+    compared = (part for part in ast.walk(around.statement) if isinstance(part, ast.Compare))
+    return any(node in compare.comparators and isinstance(compare.ops[0], ast.In | ast.NotIn) for compare in compared)
+
+
+REPLACEMENTS: Final[tuple[Callable[[ast.AST, Surroundings], Found], ...]] = (
+    _comparison, _condition, _arithmetic, _sign, _number, _named, _order,
+)  # fmt: skip
+"""Each gives what may stand in the place of a node."""

@@ -1,0 +1,230 @@
+"""A mutated decoder at work: in a forked child of its own, so that nothing of it is left in this process."""
+
+import gc
+import os
+import resource
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from multiprocessing.connection import Connection, Pipe
+from time import monotonic
+from typing import Any, Final, Protocol, Self
+
+import numpy as np
+
+from nnc_conformance.faults.mutants.changes import changed_functions
+from nnc_conformance.faults.mutants.entries import tables_of
+from nnc_conformance.faults.mutants.mutant import Kind, Mutant
+from nnc_conformance.faults.mutants.places import FUNCTIONS, PACKAGE, module_of
+from nnc_conformance.faults.mutants.values import set_constant
+from nnc_conformance.reference.entropy.fast import KERNELS
+from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables
+from nnc_conformance.reference.errors import Category, StreamError
+
+SECONDS: Final = 10.0
+MEMORY: Final = 1 << 30
+"""What a mutated decode may take beside what the process has already, in bytes."""
+_GRACE: Final = 5.0
+"""Seconds after which a child that does not keep its own time is ended."""
+
+
+class Ending(StrEnum):
+    """How a mutated decode ended."""
+
+    DECODED = "decoded"
+    REFUSED = "refused"
+    CRASHED = "crashed"
+    HUNG = "hung"
+
+
+@dataclass(frozen=True)
+class MutantOutcome:
+    """What a mutated decoder did with a stream.
+
+    ``parameters`` (name to ndarray, in stream order) and ``topology`` (bytes, inflated; None without one) of a decode; ``rule``,
+    ``category``, ``unit`` (its number), ``byte``, ``bit`` and ``element`` of a refusal; ``detail``: the message, or how it crashed.
+    """
+
+    ending: Ending
+    parameters: dict[str, np.ndarray] | None = None
+    topology: bytes | None = None
+    rule: str | None = None
+    category: Category | None = None
+    unit: int | None = None
+    byte: int | None = None
+    bit: int | None = None
+    element: str | None = None
+    detail: str = ""
+
+
+class OutOfTimeError(BaseException):
+    """The time limit of one decode; no handler of the decoder's own catches it."""
+
+
+def decode_mutated(
+    mutant: Mutant, stream: bytes, *, seconds: float = SECONDS, memory: int = MEMORY, lenient: bool = False
+) -> MutantOutcome:
+    """Decodes a stream with a mutant in a forked child; ``seconds`` of CPU time and ``memory`` bytes at most.
+
+    The mutant runs in the plain kernel, uncompiled (but for mutants of tables); this process keeps the decoder as it is. Always returns:
+    what the mutated decoder raises, leaks or breaks is its outcome.
+    """
+    with MutatedChild(mutant, lambda decode: iter([decode(stream, lenient, seconds)]), seconds=seconds, memory=memory) as child:
+        return next(child.results(), child.ended)
+
+
+class Decode(Protocol):
+    """A mutated decoder."""
+
+    def __call__(self, stream: bytes, lenient: bool, seconds: float, tables: Tables | None = None) -> MutantOutcome:
+        """Decodes in ``seconds`` of CPU time at most; by other ``tables`` than its own, where they are given."""
+
+
+class MutatedChild:
+    """A forked child with a mutant in force; ``work`` runs in it, and what it yields comes back (pickled) from `results`.
+
+    ``seconds`` bounds the time from one result to the next, with some grace; past it the child is ended.
+    """
+
+    def __init__(
+        self, mutant: Mutant | None, work: Callable[[Decode], Iterator[Any]], *, seconds: float = SECONDS, memory: int = MEMORY
+    ) -> None:
+        prepare()
+        self.ended = MutantOutcome(Ending.CRASHED, detail="the process died")
+        self.connection, writer = Pipe(duplex=False)
+        self._seconds = seconds + _GRACE
+        self.deadline = monotonic() + self._seconds
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._pid = os.fork()
+        if self._pid == 0:
+            self.connection.close()
+            _be_child(writer, mutant, work, memory)
+        writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the child, whatever it is doing."""
+        if self._pid:
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+            self._pid = 0
+        self.connection.close()
+
+    def receive(self, timeout: float | None = None) -> Any:
+        """The next result; raises `EOFError` after the last, or where the child died or hung (`ended` then says which).
+
+        Raises `TimeoutError` where there is none within ``timeout`` seconds and the child may go on.
+        """
+        left = max(0.0, self.deadline - monotonic())
+        if not self.connection.poll(left if timeout is None else min(left, timeout)):
+            if monotonic() < self.deadline:
+                raise TimeoutError
+            self.ended = MutantOutcome(Ending.HUNG, detail="the process did not end")
+            raise EOFError
+        result = self.connection.recv()
+        self.deadline = monotonic() + self._seconds
+        return result
+
+    def results(self) -> Iterator[Any]:
+        """All results."""
+        with suppress(EOFError):
+            while True:
+                yield self.receive()
+
+
+def _be_child(writer: Connection, mutant: Mutant | None, work: Callable[[Decode], Iterator[Any]], memory: int) -> None:
+    """The child's whole life; never returns."""
+    code = 1
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGPROF, _out_of_time)
+        _bound_memory(memory)
+        gc.freeze()
+        warnings.simplefilter("ignore")
+        np.seterr(all="ignore")
+        for result in work(decoder(mutant)):
+            writer.send(result)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _out_of_time(*_: object) -> None:
+    raise OutOfTimeError
+
+
+def _bound_memory(memory: int) -> None:
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+        now = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + memory, now + memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+@cache
+def prepare() -> None:
+    """Loads in this process what every child needs: all modules, and the compiled plain kernel for mutants of tables."""
+    from nnc_conformance.reference.decoder import decode
+
+    for module in FUNCTIONS:
+        module_of(module)
+    decode(WARM_UP, kernel="plain")
+
+
+WARM_UP: Final = bytes.fromhex("0004000000080401001ffc80000e1409610020e0a002340080fe")
+"""A stream of one data unit with an index, which meets every compiled function of the plain kernel that decodes."""
+
+
+def decoder(mutant: Mutant | None) -> Decode:
+    """The decoder with a mutant in force (None: as it is); for a process of its own, in which there is no other from then on."""
+    from nnc_conformance.reference.decoder import decode
+
+    own = DEFAULT
+    if mutant is not None and mutant.kind is Kind.TABLE:
+        own = tables_of(mutant.id)
+    else:
+        interpret()
+    for function, code in changed_functions(mutant) if mutant is not None else ():
+        function.__code__ = code
+    if mutant is not None and mutant.kind is Kind.CONSTANT:
+        set_constant(mutant)
+
+    def run(stream: bytes, lenient: bool, seconds: float, tables: Tables | None = None) -> MutantOutcome:
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        try:
+            decoded = decode(stream, kernel="plain", lenient=lenient, tables=tables or own)
+            return MutantOutcome(Ending.DECODED, decoded.parameters, None if decoded.topology is None else decoded.topology.data)
+        except OutOfTimeError:
+            return MutantOutcome(Ending.HUNG, detail=f"more than {seconds:.1f} s")
+        except StreamError as error:
+            place = error.place
+            return MutantOutcome(
+                Ending.REFUSED, None, None, error.rule, error.category, place.unit, place.byte, place.bit, place.element, str(error)
+            )
+        except Exception as error:
+            return MutantOutcome(Ending.CRASHED, detail=f"{type(error).__name__}: {error}"[:300])
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+
+    return run
+
+
+def interpret() -> None:
+    """Puts every compiled function of the reference back to its Python function; for a process of its own."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(PACKAGE):
+            for key, value in list(vars(module).items()):
+                if hasattr(value, "py_func"):
+                    setattr(module, key, value.py_func)
+    KERNELS["plain"] = module_of("entropy.plain").quant_tensor

@@ -1,0 +1,119 @@
+"""What mutants are tried on: the vectors of a suite, each with what a decoder is judged by."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from nnc_conformance.faults.mutants.running import Ending, MutantOutcome
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.storage.suite_folder import built_in_root, load_suite
+from nnc_conformance.storage.vector import Level, Vector
+from nnc_conformance.suites.decoders import base
+from nnc_conformance.suites.decoders.base import ALL_CAPABILITIES, DecoderSpec, Execution, Kind
+from nnc_conformance.suites.judging.judge import Expectation, judge
+from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
+from nnc_conformance.suites.results.result import CaseResult
+from nnc_conformance.suites.running.executor import expectation_of
+
+LEVELS: Final = (Level.CORE, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
+"""What mutants are tried on unless told otherwise."""
+CERTIFIED: Final = frozenset({Level.CORE, Level.NEGATIVE})
+"""The levels that the score is about."""
+
+
+class Kill(StrEnum):
+    """By what a mutant was caught."""
+
+    OUTPUT = "output"
+    REFUSED = "refused"
+    ACCEPTED = "accepted"
+    CRASH = "crash"
+    HANG = "hang"
+    CATEGORY = "category"
+
+
+KILLS: Final[dict[Kill, str]] = {
+    Kill.OUTPUT: "tensors or topology differ in a bit, a shape, a type or a name",
+    Kill.REFUSED: "a good stream is refused",
+    Kill.ACCEPTED: "a stream that must be refused is decoded, or one that may be refused to something else than its stated output",
+    Kill.CRASH: "an error that is no refusal, or the end of the process",
+    Kill.HANG: "no end within the time limit",
+    Kill.CATEGORY: "a bad stream is refused for a reason of another category",
+}
+"""The kinds of kill. All but the last fail any decoder; the last is seen of a decoder that says why it refuses."""
+
+_ENDINGS: Final = {
+    Ending.DECODED: base.Ending.DECODED,
+    Ending.REFUSED: base.Ending.REFUSED,
+    Ending.CRASHED: base.Ending.CRASH,
+    Ending.HUNG: base.Ending.TIMEOUT,
+}
+_KILL_OF: Final = {
+    Outcome.CRASH: Kill.CRASH,
+    Outcome.TIMEOUT: Kill.HANG,
+    Outcome.REFUSED: Kill.REFUSED,
+    Outcome.WRONGLY_ACCEPTED: Kill.ACCEPTED,
+}
+
+DECODER: Final = DecoderSpec(name="mutant", kind=Kind.IN_TREE, argument="mutant", command=(), capabilities=ALL_CAPABILITIES)
+"""A mutant as the judge sees it: a decoder that declares everything."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A vector, and whether the mutant decodes it leniently: bad streams are given to a strict decoder and to a lenient one."""
+
+    vector: Vector
+    stream: bytes
+    expectation: Expectation
+    lenient: bool
+
+    @property
+    def id(self) -> str:
+        """The vector's id, with a mark where the decoder is lenient."""
+        return f"{self.vector.id} (lenient)" if self.lenient else self.vector.id
+
+
+def load_cases(levels: Collection[Level] = LEVELS, root: Path | None = None) -> tuple[Case, ...]:
+    """The cases of a suite folder (the built-in one, when None); raises `SuiteError` where it is not whole."""
+    suite = load_suite(built_in_root() if root is None else root, levels=set(levels), verify=False)
+    cases = []
+    for stored in suite.vectors:
+        expectation, stream = expectation_of(stored), stored.read(stored.vector.stream)
+        for lenient in (False, True) if stored.vector.negative else (False,):
+            cases.append(Case(stored.vector, stream, expectation, lenient))
+    return tuple(cases)
+
+
+def execution_of(outcome: MutantOutcome) -> Execution:
+    """A mutant's outcome as that of a decoder under test."""
+    return Execution(
+        _ENDINGS[outcome.ending],
+        tensors=outcome.parameters,
+        topology=outcome.topology or None,
+        category=outcome.category,
+        unit=outcome.unit,
+        byte=outcome.byte,
+    )
+
+
+def judged(case: Case, outcome: MutantOutcome) -> CaseResult | None:
+    """What a run says of a decoder that does this with the vector; None where it gives arrays that no tensor file holds."""
+    try:
+        return judge(case.vector, DECODER, case.expectation, (execution_of(outcome),))
+    except (ModelError, ValueError, TypeError):
+        return None
+
+
+def kill_of(case: Case, outcome: MutantOutcome) -> Kill | None:
+    """How the vector catches a decoder that does this; None where it passes."""
+    result = judged(case, outcome)
+    if result is None:
+        return Kill.OUTPUT
+    if OUTCOMES[result.outcome].fails:
+        return _KILL_OF.get(result.outcome, Kill.ACCEPTED if case.vector.negative else Kill.OUTPUT)
+    negative = case.vector.negative
+    other = negative is not None and outcome.ending is Ending.REFUSED and outcome.category is not negative.category
+    return Kill.CATEGORY if other else None

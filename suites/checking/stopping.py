@@ -1,0 +1,71 @@
+"""How a worker takes ``stop``: asked for that alone, by a process of its own, as isolated as a slot (``python -m`` this module)."""
+
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import Final
+
+from nnc_conformance.suites.decoders import protocol
+from nnc_conformance.suites.decoders.base import ending_text
+from nnc_conformance.suites.decoders.worker import START_SECONDS
+from nnc_conformance.suites.results.fault_table import Fault
+from nnc_conformance.suites.sandbox import process_tree
+from nnc_conformance.suites.sandbox.isolation import isolated
+
+STOP_SECONDS: Final = 5.0
+
+
+def stop_fault(command: Sequence[str]) -> tuple[Fault, str] | None:
+    """Starts a worker and asks it to stop; returns the fault in that, or None. One that does not start well has other faults."""
+    words = [sys.executable, "-P", "-m", "nnc_conformance.suites.checking.stopping", str(STOP_SECONDS), *command]
+    fault, _, told = subprocess.run(words, capture_output=True, text=True, check=False, start_new_session=True).stdout.partition(" ")
+    return (Fault(fault), told) if fault else None
+
+
+def asked(command: Sequence[str], patience: float) -> str:
+    """Returns the code of the fault and what was seen, with a blank between, or ""; nothing that the worker started is left."""
+    with tempfile.TemporaryDirectory(prefix="nnc-conformance-") as folder:
+        try:
+            process = subprocess.Popen(
+                list(command),
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError:
+            return ""
+        try:
+            return _stopped(process, patience)
+        except BrokenPipeError:
+            return ""
+        except subprocess.TimeoutExpired:
+            return f"{Fault.STOP_IGNORED} it lives on {patience:g} s after stop"
+        finally:
+            process_tree.kill_descendants(keep=process.pid)
+            process.wait()
+
+
+def _stopped(process: "subprocess.Popen[bytes]", patience: float) -> str:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(protocol.request_line(protocol.Start()))
+    answer = b""
+    while not answer.endswith(b"\n"):
+        ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+        piece = os.read(process.stdout.fileno(), 1 << 16) if ready else b""
+        if not piece or len(answer) > protocol.LONGEST_LINE:
+            return ""
+        answer += piece
+    process.stdin.write(protocol.request_line(protocol.Stop()))
+    code = process.wait(patience)
+    return "" if code == 0 else f"{Fault.STOP_EXIT_CODE} after stop: {ending_text(code)}"
+
+
+if __name__ == "__main__":
+    sys.exit(isolated(lambda _: print(asked(sys.argv[2:], float(sys.argv[1])), end="", flush=True)))

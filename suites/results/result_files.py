@@ -1,0 +1,63 @@
+"""Reads and writes ``results.json`` and ``run.json``."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.storage import atomic, canonical_json
+from nnc_conformance.storage.tensors import read_regular
+from nnc_conformance.suites.results.result import Results, ResultsError
+from nnc_conformance.suites.results.run_document import RunDocument
+
+RESULTS_FILE: Final = "results.json"
+RUN_FILE: Final = "run.json"
+RESULTS_BYTES: Final = 1 << 30
+"""A larger file is not read."""
+
+_Document = TypeVar("_Document", Results, RunDocument)
+
+
+def results_text(results: Results) -> str:
+    """Returns the canonical text of ``results.json``."""
+    value: Any = results.model_dump(mode="json")
+    return canonical_json.dumps(value)
+
+
+def write_results(folder: Path, results: Results) -> str:
+    """Writes ``results.json`` whole or not at all; returns its SHA-256. Raises `OSError`."""
+    text = results_text(results)
+    atomic.write_text(folder / RESULTS_FILE, text)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_run(folder: Path, document: RunDocument) -> None:
+    """Writes ``run.json`` whole or not at all. Raises `OSError`."""
+    value: Any = document.model_dump(mode="json")
+    atomic.write_text(folder / RUN_FILE, canonical_json.dumps(value))
+
+
+def load_results(path: Path) -> Results:
+    """Reads a ``results.json``, or the one in a folder; raises `ResultsError` for what is no results file or contradicts itself."""
+    return _load(path / RESULTS_FILE if path.is_dir() else path, Results)
+
+
+def load_run(path: Path) -> RunDocument:
+    """Reads a ``run.json``, or the one in a folder; raises `ResultsError`."""
+    return _load(path / RUN_FILE if path.is_dir() else path, RunDocument)
+
+
+def _load(path: Path, model: type[_Document]) -> _Document:
+    try:
+        return model.model_validate_json(read_regular(path, max_bytes=RESULTS_BYTES))
+    except (ModelError, ValidationError) as error:
+        raise ResultsError(f"{path}: {_first_line(error)}") from None
+
+
+def _first_line(error: ModelError | ValidationError) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
+    return str(error)

@@ -1,0 +1,54 @@
+"""What a run was asked, in the command line's words: the options that are limits, and the one command that runs a case alone."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nnc_conformance.suites.results.result import CaseResult
+from nnc_conformance.suites.results.run_document import RunDocument
+from nnc_conformance.suites.running.selection import DEFAULT_LEVELS
+from nnc_conformance.suites.sandbox.bounded_process import Limits
+
+_MIB = 1 << 20
+
+
+def limits_of(time_limit: float | None, memory_limit: int | None, default: Limits | None = None) -> Limits:
+    """Returns ``default`` with the seconds and MiB that were given; processor time keeps its ratio to wall time."""
+    default = default or Limits()
+    given: dict[str, float | int] = {}
+    if time_limit is not None:
+        given |= {"wall_seconds": time_limit, "cpu_seconds": time_limit * default.cpu_seconds / default.wall_seconds}
+    if memory_limit is not None:
+        given["memory_bytes"] = memory_limit * _MIB
+    return default.model_copy(update=given)
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """The suite's argument ("" for the built-in one), the ``--decoder`` arguments by the decoders' names, limits and repeats."""
+
+    suite: str
+    decoders: Mapping[str, str]
+    limits: Limits = field(default_factory=Limits)
+    repeat: int = 1
+
+    @classmethod
+    def of(cls, run: RunDocument, repeat: int) -> "Invocation":
+        """Returns what the run of a ``run.json`` was asked."""
+        decoders = {decoder.name: decoder.argument for decoder in run.decoders}
+        return cls(run.suite, decoders, run.limits, repeat)
+
+    def command(self, case: CaseResult) -> str:
+        """Returns the shell command that runs ``case`` alone, under the same limits, as often."""
+        words = ["nnc-conformance", "run", *([self.suite] if self.suite else [])]
+        words += ["--decoder", self.decoders.get(case.decoder, case.decoder)]
+        if case.level not in DEFAULT_LEVELS:
+            words += ["--level", case.level.value]
+        default = Limits()
+        if self.limits.wall_seconds != default.wall_seconds:
+            words += ["--time-limit", f"{self.limits.wall_seconds:g}"]
+        if self.limits.memory_bytes != default.memory_bytes:
+            words += ["--memory-limit", f"{self.limits.memory_bytes // _MIB}"]
+        if self.repeat != 1:
+            words += ["--repeat", str(self.repeat)]
+        return shlex.join([*words, "--filter", f"id={case.vector}"])

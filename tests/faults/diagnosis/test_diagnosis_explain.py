@@ -1,0 +1,287 @@
+"""`explain`: from what a run saw of a decoder to the first wrong symbol, the element and the cause."""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.report_documents import DIFFERENCE, case
+
+from nnc_conformance.cli import main
+from nnc_conformance.faults.diagnosis import cause as catalogue
+from nnc_conformance.faults.diagnosis.cause import Cause, all_causes
+from nnc_conformance.faults.diagnosis.explain import Explanation, blamed, explain
+from nnc_conformance.faults.diagnosis.onset import onset
+from nnc_conformance.faults.diagnosis.panel import LONGER, longer, panel
+from nnc_conformance.faults.diagnosis.panel import MOST_BYTES as MOST_BYTES_OF_PANEL
+from nnc_conformance.faults.diagnosis.ranking import Ranked
+from nnc_conformance.faults.diagnosis.symptom import Difference, Symptom, likeness, symptom_of
+from nnc_conformance.faults.diagnosis.trying import Memory, Probe, simulated
+from nnc_conformance.faults.mutants.entries import entry
+from nnc_conformance.faults.mutants.fault import Edit, NamedFault
+from nnc_conformance.faults.mutants.named.catalogue import faults
+from nnc_conformance.faults.mutants.named_mutants import mutant_of
+from nnc_conformance.faults.mutants.reach import Reach
+from nnc_conformance.faults.score.cases import DECODER, Case
+from nnc_conformance.reference.errors import Category
+from nnc_conformance.reference.syntax.rules import Policy
+from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
+from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
+from nnc_conformance.suites.results.result import CaseResult, Results, ResultsError, SuiteIdentity, close
+from nnc_conformance.suites.results.result_files import write_results
+from nnc_conformance.suites.results.run_document import CaseLog
+from nnc_conformance.suites.running.executor import expectation_of
+from nnc_conformance.suites.running.runner import identity
+
+MOST_BYTES = 230
+
+
+@cache
+def vectors() -> dict[str, StoredVector]:
+    """Small vectors, every second of them, and those with block scans."""
+    suite = load_suite(built_in_root(), levels={Level.CORE, Level.FULL, Level.NEGATIVE}, verify=False)
+    small = [stored for stored in suite.vectors if stored.vector.stream.size <= MOST_BYTES]
+    chosen = [stored for number, stored in enumerate(small) if number % 3 == 0 or "scan" in stored.vector.id]
+    return {stored.vector.id: stored for stored in chosen}
+
+
+@cache
+def named_causes() -> dict[str, Cause]:
+    """The named faults as causes."""
+    return {name: cause for name, cause in all_causes().items() if cause.named}
+
+
+def results_of(cause: Cause) -> list[CaseResult]:
+    """What a run says of a decoder with a fault."""
+    probes = [
+        Probe(Case(stored.vector, stored.read(stored.vector.stream), expectation_of(stored), False), Reach({}, 10_000))
+        for stored in vectors().values()
+    ]
+    return simulated(cause, probes)
+
+
+def failing(results: Sequence[CaseResult]) -> list[CaseResult]:
+    found = [one for one in results if OUTCOMES[one.outcome].fails]
+    return sorted(found, key=lambda one: vectors()[one.vector].vector.stream.size)
+
+
+def explained(results: list[CaseResult], causes: Sequence[Cause]) -> Explanation:
+    return explain(results, vectors(), failing(results)[0], causes=causes, memory=Memory(), seconds=30.0)
+
+
+# The first wrong symbol
+
+
+def test_the_first_wrong_symbol_is_found_in_coded_order() -> None:
+    """Scan order 1 codes blocks of 8 x 8: a row of 16 x 9 goes on in the second block, after 64 elements of the first, one a row."""
+    stored = vectors()["scan-1-block-rows-dq"]
+    stream, expectation = stored.read(stored.vector.stream), expectation_of(stored)
+    assert expectation.tensors is not None
+    name = "16x9"
+    actual = {key: values.copy() for key, values in expectation.tensors.items()}
+    actual[name][0, 8] += 1
+    actual[name][3, 2] += 1
+    told = case(stored.vector.id, outcome=Outcome.FAIL, differences=(DIFFERENCE,))
+    found = onset(told, stream, expectation.tensors, actual)
+    assert found is not None
+    assert (found.tensor, found.index, found.coded_index, found.exact) == (name, (3, 2), 3 * 8 + 2, True)
+    assert {line.bin.index for line in found.lines if line.bin is not None} == set(range(24, 29))
+    actual[name][3, 2] -= 1
+    found = onset(told, stream, expectation.tensors, actual)
+    assert found is not None
+    assert (found.index, found.coded_index) == ((0, 8), 64)
+
+
+def test_a_common_factor_is_told_from_a_wrong_symbol() -> None:
+    stored = vectors()["scan-1-block-rows"]
+    stream, tensors = stored.read(stored.vector.stream), expectation_of(stored).tensors
+    assert tensors is not None
+    name = max(tensors, key=lambda key: np.count_nonzero(tensors[key]))
+    for change, element in ((lambda values: values * 2, "step size"), (lambda values: np.flip(values).copy(), "other places")):
+        actual = {key: change(values) if key == name else values for key, values in tensors.items()}
+        found = onset(case("x", outcome=Outcome.FAIL, differences=(DIFFERENCE,)), stream, tensors, actual)
+        assert found is not None
+        assert element in found.reading
+
+
+def test_of_a_bad_stream_that_is_accepted_the_broken_rule_is_named() -> None:
+    (name, stored) = next(
+        (name, one) for name, one in vectors().items() if one.vector.negative and one.vector.negative.policy is Policy.MUST
+    )
+    negative = stored.vector.negative
+    assert negative is not None
+    accepted = case(name, outcome=Outcome.WRONGLY_ACCEPTED, rule=negative.rule, policy=negative.policy, category_expected=negative.category)
+    found = onset(accepted, stored.read(stored.vector.stream), None, None)
+    assert found is not None
+    assert f"the rule {negative.rule} is not enforced" in found.reading
+
+
+def test_a_refusal_is_placed_at_the_element_that_stands_there() -> None:
+    stream = bytes.fromhex("0004000000080401001ffc80000e1409610020e0a002340080fe")
+    refused = case("x", outcome=Outcome.REFUSED, category_seen=Category.VALUE, unit=1, byte=7)
+    found = onset(refused, stream, None, None)
+    assert found is not None
+    assert (found.unit, found.unit_type, found.byte, found.element) == (1, "NNR_MPS", 7, "mps_quantization_method_flags")
+
+
+# Likeness and rank
+
+
+def test_likeness_of_symptoms() -> None:
+    wrong = Symptom(Outcome.FAIL, "a", differences=(Difference("w", "value", (0,), "1", 2),), tensors_differing=1)
+    near = Symptom(Outcome.FAIL, "b", differences=(Difference("w", "value", (0,), "1", 2),), tensors_differing=1)
+    far = Symptom(Outcome.FAIL, "c", differences=(Difference("w", "value", (5,), "9", 60),), tensors_differing=1)
+    passes, crash = Symptom(Outcome.PASS), Symptom(Outcome.CRASH)
+    refused = Symptom(Outcome.REFUSED, category="value", unit=1, byte=9)
+    elsewhere = Symptom(Outcome.REFUSED, category="value", unit=1, byte=10)
+    order = [likeness(wrong, other) for other in (wrong, near, far, crash, passes)]
+    assert order == sorted(order, reverse=True)
+    assert order[0] == 1
+    assert order[-1] == 0
+    assert likeness(passes, passes) == 1
+    assert (
+        likeness(refused, refused) > likeness(refused, Symptom(Outcome.REFUSED)) > likeness(refused, elsewhere) > likeness(refused, crash)
+    )
+
+
+def test_the_element_of_the_better_cause_is_blamed() -> None:
+    causes = named_causes()
+    ranked = [
+        Ranked(causes["qp-delta-unsigned"], 0.95, 4, 4, 9, 9),
+        Ranked(causes["scaled-weight"], 0.6, 2, 4, 9, 9),
+        Ranked(causes["bias-last"], 0.6, 2, 4, 9, 9),
+    ]
+    elements = blamed(ranked, None, None)
+    assert [one.element for one in elements] == ["qp_delta", "compressed_parameter_types"]
+    assert sum(one.weight for one in elements) == pytest.approx(1, abs=0.01)
+
+
+def test_an_edit_that_fits_nowhere_is_an_error() -> None:
+    with pytest.raises(ValueError, match="does not stand once"):
+        mutant_of(NamedFault("x", "X.", ("dq_flag",), (Edit("entropy.plain", "uae_v", "no such text", ""),)))
+
+
+# From a run to the cause
+
+
+@pytest.fixture(scope="module")
+def run_of_a_faulty_decoder() -> list[CaseResult]:
+    return results_of(named_causes()["contexts-run-on"])
+
+
+def test_a_fault_is_named_by_its_output_alone(run_of_a_faulty_decoder: list[CaseResult]) -> None:
+    found = explained(run_of_a_faulty_decoder, list(named_causes().values()))
+    assert found.causes[0].cause.id == "contexts-run-on"
+    assert found.causes[0].exact
+    assert found.causes[0].fit == pytest.approx(1, abs=0.05)
+    assert found.causes[1].fit < found.causes[0].fit
+    assert not found.causes[1].exact
+    assert found.elements[0].element == "cabac_offset_list"
+
+
+def test_without_the_fault_in_the_catalogue_nothing_is_said_to_be_exact(run_of_a_faulty_decoder: list[CaseResult]) -> None:
+    others = [cause for name, cause in named_causes().items() if name != "contexts-run-on"]
+    found = explained(run_of_a_faulty_decoder, others)
+    assert not any(one.exact for one in found.causes)
+
+
+@pytest.mark.parametrize(
+    ("table", "place", "value", "element"),
+    [
+        ("LPS_RANGE_TABLE", 37, 79, "sig_flag"),
+        ("STATE_TRANS_TAB", 3, 6, "dq_flag"),
+        ("CONTEXT_PARAMETER_SETS", 1, 3, "shift_parameter_ids"),
+    ],
+)
+def test_a_wrong_entry_of_a_table_is_found_though_the_catalogue_lacks_it(table: str, place: int, value: int, element: str) -> None:
+    wrong = entry(table, place, value)
+    assert wrong is not None
+    found = explained(results_of(Cause(wrong.mutant)), list(named_causes().values()))
+    best = found.causes[0]
+    assert best.exact
+    assert (best.cause.mutant.before, best.cause.mutant.after) == (wrong.mutant.before, str(value))
+    assert found.elements[0].element == element
+
+
+def test_longer_cases_are_as_many_that_fail_as_pass() -> None:
+    suite = load_suite(built_in_root(), levels={Level.CORE}, verify=False)
+    stored = {one.vector.id: one for one in suite.vectors}
+    lengths = {name: one.vector.stream.size for name, one in stored.items()}
+    results = [case(vector=name, outcome=Outcome.FAIL if number % 2 else Outcome.PASS) for number, name in enumerate(sorted(stored))]
+    found = longer(results, stored)
+    assert [seen.wrong for _, seen in found] == [True] * LONGER + [False] * LONGER
+    assert all(lengths[probe.case.vector.id] > MOST_BYTES_OF_PANEL for probe, _ in found)
+
+
+def test_passing_cases_tell_causes_apart(run_of_a_faulty_decoder: list[CaseResult]) -> None:
+    """A cause that fails everything is like the decoder in what fails, and worse than the one that leaves the rest alone."""
+    wide = named_causes()["one-window"]
+    found = explained(run_of_a_faulty_decoder, [wide, named_causes()["contexts-run-on"]])
+    assert [one.cause.id for one in found.causes] == ["contexts-run-on", "one-window"]
+    assert found.causes[1].kept < found.causes[1].passing
+
+
+def test_causes_are_tried_together_as_alone(tmp_path: Path, run_of_a_faulty_decoder: list[CaseResult]) -> None:
+    chosen = panel(run_of_a_faulty_decoder, vectors(), failing(run_of_a_faulty_decoder)[0].vector)
+    probes = [probe for probe, _ in (*chosen.failing, *chosen.passing)][:4]
+    causes = [named_causes()[name] for name in ("one-window", "tensors-flat", "no-neighbour")]
+    together = Memory(tmp_path / "kept", jobs=2)
+    together.learn(causes, probes)
+    again = Memory(tmp_path / "kept")
+    for cause in causes:
+        alone = [symptom_of(one) for one in simulated(cause, probes)]
+        assert together.of(cause, probes) == again.of(cause, probes) == alone
+        assert all(again.knows(cause, probe) for probe in probes)
+
+
+# The command, and what a run keeps for it
+
+
+def written(folder: Path, results: list[CaseResult]) -> Path:
+    ordered = tuple(sorted(results, key=lambda one: (one.decoder, one.level, one.vector)))
+    planned = tuple(sorted(one.id for one in ordered))
+    document = Results(
+        suite=SuiteIdentity(manifest_sha256="0" * 64, levels=(Level.CORE,)),
+        decoders=(identity(DECODER),),
+        planned=planned,
+        cases=ordered,
+        closing=close(planned, ordered),
+    )
+    write_results(folder, document)
+    return folder
+
+
+def test_the_command_explains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], run_of_a_faulty_decoder: list[CaseResult]
+) -> None:
+    monkeypatch.setattr(catalogue, "all_causes", named_causes)
+    folder = written(tmp_path, run_of_a_faulty_decoder)
+    asked = failing(run_of_a_faulty_decoder)[0]
+    with pytest.raises(SystemExit) as ended:
+        main.main(["explain", str(folder), asked.vector, "--json", "--jobs", "1"])
+    said = json.loads(capsys.readouterr().out)
+    assert ended.value.code == 0
+    assert said["case"] == asked.id
+    assert said["causes"][0]["what"] == faults()["contexts-run-on"].sentence
+    assert said["onset"]["element"]
+
+
+def test_a_case_that_did_not_fail_is_not_explained(tmp_path: Path, run_of_a_faulty_decoder: list[CaseResult]) -> None:
+    folder = written(tmp_path, run_of_a_faulty_decoder)
+    passing = next(one.vector for one in run_of_a_faulty_decoder if one.outcome is Outcome.PASS)
+    for asked in (passing, "no-such-vector"):
+        with pytest.raises(SystemExit) as ended:
+            main.main(["explain", str(folder), asked])
+        assert ended.value.code == 2
+
+
+def test_a_log_keeps_small_outputs_and_reads_them_with_suspicion() -> None:
+    log = CaseLog(seconds=0, cpu_seconds=0, peak_bytes=0)
+    assert log.keeping(b"output").kept_output == b"output"
+    assert log.keeping(bytes(1 << 15)).kept_output is None
+    assert log.kept_output is None
+    with pytest.raises(ResultsError):
+        _ = log.model_copy(update={"output": "AAAA"}).kept_output

@@ -1,0 +1,96 @@
+"""``trace --html``: one file, every element with its bits, the coder's pictures, nothing from outside."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from helpers.samples import SAMPLES
+
+from nnc_conformance.cli import main
+from nnc_conformance.reference.tracer import trace
+from nnc_conformance.reports.trace import BYTES_SHOWN, build_trace, render_trace
+
+STREAM = bytes.fromhex("0004000000080401001ffc80000e1409610020e0a002340080fe")
+"""One data unit with one index."""
+
+
+class Rows(HTMLParser):
+    """The bit ranges of rows, the bytes, the polylines and every address in a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.ranges: list[tuple[int, int]] = []
+        self.bytes: list[str] = []
+        self.lines: dict[str, list[str]] = {}
+        self.addresses: list[str] = []
+        self.scripts = 0
+        self._in_byte = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.addresses += [given[name] for name in ("src", "href", "action") if given.get(name)]
+        self.scripts += tag == "script"
+        if given.get("class") == "e":
+            self.ranges.append((int(given["data-first"]), int(given["data-last"])))
+        self._in_byte = given.get("class") == "b"
+        if tag == "polyline":
+            self.lines[given["class"]] = given["points"].split()
+
+    def handle_data(self, data: str) -> None:
+        if self._in_byte:
+            self.bytes.append(data)
+            self._in_byte = False
+
+
+def test_every_element_and_bin_has_its_bits() -> None:
+    rows = Rows(render_trace(build_trace("one.nnr", STREAM)))
+    met = list(trace(STREAM, bins=True))
+    assert sorted(rows.ranges) == sorted((8 * line.byte + line.bit, 8 * line.byte + line.bit + line.length - 1) for line in met)
+    assert bytes.fromhex("".join(rows.bytes)) == STREAM
+    covered = {bit for first, last in rows.ranges for bit in range(first, last + 1)}
+    assert covered >= set(range(8 * 23))  # all but the codeword's end, which the coder reads ahead of its bins
+
+
+def test_the_coder_is_drawn_bin_by_bin() -> None:
+    rows = Rows(render_trace(build_trace("one.nnr", STREAM)))
+    bins = [line for line in trace(STREAM, bins=True) if line.bin is not None]
+    assert len(rows.lines["range"]) == len(rows.lines["offset"]) == len(bins)
+    assert rows.lines["range"][0] == "0.0,0.7"  # 510 of 512, 180 units high
+    assert sum(len(points) for name, points in rows.lines.items() if name.startswith("c")) <= len(bins)
+
+
+def test_the_page_is_one_file_and_escapes_what_it_is_given() -> None:
+    page = render_trace(build_trace("</script><img src=http://evil.example/x>\x1b", STREAM))
+    rows = Rows(page)
+    assert rows.addresses == ["data:,", "#elements"]
+    assert rows.scripts == 1
+    script = re.search(r"<script>(.*)</script>", page, re.DOTALL)[1]
+    assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in page.split("<title>")[0]
+
+
+def test_a_broken_stream_is_shown_up_to_its_error() -> None:
+    page = build_trace("cut.nnr", STREAM[:20])
+    assert "unit of 14 bytes" in page.error
+    assert [unit.unit_type for unit in page.units[:2]] == ["NNR_STR", "NNR_MPS"]
+    assert "The stream breaks off" in render_trace(page)
+
+
+def test_a_long_stream_is_shown_in_part_and_says_so() -> None:
+    stream = max((path for path in SAMPLES if path.stat().st_size < 4000), key=lambda path: path.stat().st_size)
+    page = build_trace(stream.name, stream.read_bytes())
+    assert page.left_out > 0
+    assert len(page.data) == min(page.size, BYTES_SHOWN)
+    assert "are left out here" in render_trace(page)
+
+
+def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "one.nnr").write_bytes(STREAM)
+    with pytest.raises(SystemExit) as ended:
+        main.main(["trace", str(tmp_path / "one.nnr"), "--html", str(tmp_path / "page.html")])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "page.html")
+    assert "Trace of <code>one.nnr</code>" in (tmp_path / "page.html").read_text()

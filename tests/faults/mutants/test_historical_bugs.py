@@ -1,0 +1,91 @@
+"""Decoders with one fault that published ones had, or plausibly have: each is caught, and the report names the element it lies in."""
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hostile import support
+
+from nnc_conformance.faults.diagnosis.told import small
+from nnc_conformance.faults.mutants.named.published import FAULTS
+from nnc_conformance.reports.pages import RUN_PAGES, write_pages
+from nnc_conformance.reports.results import load
+from nnc_conformance.reports.summary import build_report
+from nnc_conformance.storage.suite_folder import StoredVector, Suite, built_in_root, load_suite
+from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.results.result import Results
+from nnc_conformance.suites.results.result_files import load_results
+from nnc_conformance.suites.running.runner import RunOptions, run
+
+HERE = Path(__file__).parents[2] / "historical_bugs"
+BUGS = {fault.name: fault for fault in FAULTS}
+LEVELS = {bug.level for bug in BUGS.values()}
+TOGETHER, ALIKE = 5, {"no-whole-byte-of-alignment": 11}
+"""So many elements at most are named for a fault; of these faults more, where no vector has one without the others."""
+
+
+def suite_of(level: Level) -> Suite:
+    """The small vectors of a level; of those whose ids differ in numbers alone the first two."""
+    suite = load_suite(built_in_root(), levels=[level], verify=False)
+    families: dict[str, list[StoredVector]] = {}
+    for stored in suite.vectors:
+        if small(stored):
+            families.setdefault(re.sub(r"\d+", "N", stored.vector.id), []).append(stored)
+    return replace(suite, vectors=tuple(stored for family in families.values() for stored in family[:2]))
+
+
+def judged(names: Sequence[str], level: Level, output: Path) -> Results:
+    output.mkdir()
+    words = f"{sys.executable} {HERE / 'decoder.py'}"
+    tomls = [support.decoder_toml(output, name, "worker", f"{words} {name}") for name in names]
+    if level is Level.CORE:
+        tomls.append(str(HERE.with_name("one_wrong_entry") / "decoder.toml"))
+    return run(suite_of(level), support.decoders(*tomls), output, levels=[level], options=RunOptions(jobs=2))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def results(folder: Path) -> dict[str, Results]:
+    """The results of each bug, by the level of its vectors."""
+    levels = {level: [name for name, bug in BUGS.items() if bug.level == level] for level in sorted(LEVELS)}
+    levels[Level.CORE].append("none")
+    return {level: judged(names, level, folder / level) for level, names in levels.items()}
+
+
+def test_the_decoder_without_a_fault_passes(results: dict[str, Results]) -> None:
+    own = [case for case in results["core"].cases if case.decoder == "none"]
+    assert len(own) > 100
+    assert {case.outcome for case in own} == {Outcome.PASS}
+    assert "none" not in {one.decoder for one in results["core"].located}
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_a_fault_is_caught_and_its_element_named(results: dict[str, Results], name: str) -> None:
+    bug = BUGS[name]
+    own = [case for case in results[bug.level].cases if case.decoder == name]
+    assert {case.outcome for case in own} & {Outcome.FAIL, Outcome.REFUSED, Outcome.CRASH}
+    (found,) = (one for one in results[bug.level].located if one.decoder == name)
+    assert {one.element for one in found.named} & set(bug.elements), str(found)
+    assert len(found.named) <= ALIKE.get(name, TOGETHER)
+
+
+def test_a_wrong_entry_of_a_table_is_laid_to_the_table(results: dict[str, Results]) -> None:
+    (found,) = (one for one in results["core"].located if one.decoder == "one-wrong-entry")
+    assert [one.element for one in found.named] == ["lps_range_table"]
+
+
+def test_reports_name_the_element(results: dict[str, Results], folder: Path) -> None:
+    source = folder / "core"
+    assert load_results(source).located == results["core"].located
+    write_pages(build_report([load(source)]), folder / "pages", RUN_PAGES)
+    for page in ("report.html", "report.md"):
+        text = (folder / "pages" / page).read_text().replace("\\", "")
+        assert "The fault is most likely in dq_state_list (clause 6" in text, page

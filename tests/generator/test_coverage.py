@@ -1,0 +1,163 @@
+"""Coverage: what a stream worked out by hand meets, that core meets every goal it must, and that what is unreachable says why."""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.samples import DATA
+from typer.testing import CliRunner
+
+from nnc_conformance.cli.main import build_app
+from nnc_conformance.generator.coverage.catalogue import catalogue
+from nnc_conformance.generator.coverage.costs import BYTES_FOR_ONE, COSTS, ELEMENTS_FOR_ONE, PART_FOR_SIZES, most_dimensions
+from nnc_conformance.generator.coverage.goals import Key, Kind, Standing
+from nnc_conformance.generator.coverage.measure import Coverage, measure
+from nnc_conformance.generator.coverage.selection import core_goals
+from nnc_conformance.generator.coverage.streams import cover, find_streams
+from nnc_conformance.generator.lint import CORE_BYTES
+from nnc_conformance.generator.planner import needless
+from nnc_conformance.reference.syntax.elements import ELEMENTS
+from nnc_conformance.storage.vector import VECTOR_FILE
+
+ROOT = Path(__file__).parents[2]
+VECTORS = ROOT / "vectors"
+START = bytes.fromhex("00040000")
+CERTIFIED = [kind for kind in Kind if kind is not Kind.TRIPLE]
+
+
+def met(stream: bytes, kind: Kind) -> set[str]:
+    return {key.subject for key in measure(stream).counts if key.kind is kind}
+
+
+def test_a_start_unit_meets_its_six_elements() -> None:
+    assert met(START, Kind.ELEMENT) == {
+        "nnr_unit_size_flag", "nnr_unit_size", "nnr_unit_type", "independently_decodable_flag",
+        "partial_data_counter_present_flag", "general_profile_idc",
+    }  # fmt: skip
+    for kind in (Kind.CONTEXT, Kind.EVENT, Kind.PAIR, Kind.TRIPLE):
+        assert met(START, kind) == set()
+
+
+def test_a_broken_stream_counts_up_to_its_error() -> None:
+    cut = measure(START + bytes.fromhex("000804"))
+    assert "unit-size-end" in cut.error
+    assert {key for key in measure(START).counts if key.kind is Kind.ELEMENT} <= set(cut.counts)
+
+
+def test_every_registered_element_is_a_goal() -> None:
+    assert {goal.key.subject for goal in catalogue().values() if goal.key.kind is Kind.ELEMENT} == set(ELEMENTS)
+
+
+def test_what_is_unreachable_says_why() -> None:
+    unreachable = [goal for goal in catalogue().values() if goal.unreachable]
+    assert 0 < len(unreachable) < len(catalogue()) / 2
+
+
+PAGE = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
+LEVELS = {"core": Standing.CERTIFIED, "disputed": Standing.DISPUTED, "inferred": Standing.INFERRED}
+
+
+@cache
+def covered(level: str) -> Coverage:
+    """A published level, measured by itself."""
+    return cover(find_streams([VECTORS / level]))
+
+
+@pytest.fixture
+def core() -> Coverage:
+    return covered("core")
+
+
+@pytest.mark.parametrize("kind", CERTIFIED)
+def test_core_meets_every_certified_goal(core: Coverage, kind: Kind) -> None:
+    tally = core.tally(kind, Standing.CERTIFIED)
+    assert tally.reached == tally.reachable > 0
+
+
+def test_core_is_small(core: Coverage) -> None:
+    assert len(core.streams) <= 400
+    assert sum(path.stat().st_size for path in (VECTORS / "core").rglob("*") if path.is_file()) <= 8 << 20
+
+
+def test_the_page_tells_what_each_vector_of_core_is_needed_for(core: Coverage) -> None:
+    goals = core_goals(core)
+    rows = re.findall(r"^\| (?:which alone|of the others,|of which others) .* \| (\d+) \| [\d,]+ \|$", PAGE, re.MULTILINE)
+    with_goals, with_bugs, with_names, needless_ones = map(int, rows)
+    assert with_goals == len(goals) - len(needless(goals))
+    assert with_bugs + with_names == len(core.streams) - with_goals
+    assert needless_ones == 0
+
+
+def test_the_page_has_the_figures_of_core(core: Coverage) -> None:
+    for kind in CERTIFIED:
+        tally = core.tally(kind, Standing.CERTIFIED)
+        assert f"\n| {kind} | {tally.reached} of {tally.reachable} ({tally.share:.2%}) |" in PAGE
+
+
+@pytest.mark.parametrize("level", ["disputed", "inferred"])
+def test_the_other_levels_meet_their_own_goals(level: str) -> None:
+    own = Coverage({name: one for which in ("core", level) for name, one in covered(which).streams.items() if not one.error})
+    for kind in Kind:
+        tally = own.tally(kind, LEVELS[level])
+        assert tally.reached == tally.reachable
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_no_good_stream_meets_what_is_called_unreachable(level: str) -> None:
+    unreachable = {key for key, goal in catalogue().items() if goal.unreachable}
+    for name, measured in covered(level).streams.items():
+        assert measured.error or not unreachable & measured.counts.keys(), name
+
+
+def least_magnitude(key: Key) -> int:
+    """The least magnitude of a class of integers, 0 of any other class."""
+    return min(abs(int(end)) for end in key.case.split("..")) if re.fullmatch(r"-?\d+(\.\.-?\d+)?", key.case) else 0
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_vector_has_the_bytes_and_elements_that_its_values_need(level: str) -> None:
+    held = 0
+    for name, measured in ((name, measured) for name, measured in covered(level).streams.items() if not measured.error):
+        files = [path for path in (VECTORS / level / name).iterdir() if path.name != VECTOR_FILE]
+        size = sum(path.stat().st_size for path in files)
+        elements = sum(times for key, times in measured.counts.items() if key.kind is Kind.ELEMENT)
+        for key in measured.counts:
+            cost = COSTS.get(key.subject.partition(" ")[0])
+            if key.kind is Kind.VALUE and cost is not None and least_magnitude(key):
+                held += 1
+                assert cost.size(least_magnitude(key)) <= size, (name, key)
+                assert cost.elements(least_magnitude(key)) <= elements, (name, key)
+    assert held > 20
+
+
+def together(share: int) -> int:
+    """Bytes that the certified classes need at least whose least value takes no more than this."""
+    classes = [goal.key for goal in catalogue().values() if goal.key.kind is Kind.VALUE and goal.standing is Standing.CERTIFIED]
+    priced = [(COSTS[name], least_magnitude(key)) for key in classes if (name := key.subject.partition(" ")[0]) in COSTS]
+    sizes = [cost.size(least) for cost, least in priced if cost.elements(least) <= ELEMENTS_FOR_ONE]
+    return sum(size for size in sizes if size <= share)
+
+
+def test_a_share_is_the_largest_that_leaves_core_to_the_other_goals() -> None:
+    assert together(BYTES_FOR_ONE) <= CORE_BYTES // PART_FOR_SIZES < together(2 * BYTES_FOR_ONE)
+
+
+def test_numpy_holds_as_many_dimensions_as_it_is_said_to() -> None:
+    assert np.zeros((1,) * most_dimensions()).size == 1
+    with pytest.raises(ValueError, match="maximum"):
+        np.zeros((1,) * (most_dimensions() + 1))
+
+
+def test_the_command_writes_a_summary(tmp_path: Path) -> None:
+    sample = DATA / "agreed-samples" / "basic.nnr"
+    done = CliRunner().invoke(
+        build_app(), ["coverage", str(sample), "--json", str(tmp_path / "c.json"), "--html", str(tmp_path), "--jobs", "1"]
+    )
+    assert done.exit_code == 0, done.output
+    summary = json.loads((tmp_path / "c.json").read_text())["summary"]
+    assert set(summary) == {kind.value for kind in Kind}
+    assert 0 < summary["element"]["reached"] < summary["element"]["reachable"]
+    assert list(tmp_path.glob("*.html"))

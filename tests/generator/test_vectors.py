@@ -1,0 +1,119 @@
+"""The published vectors: they are what the recipes make, and two decoders that share no code agree on every one of them."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import plain_decoder
+import pytest
+from plain_decoder import PlainError
+
+from nnc_conformance.generator.facts import met_in
+from nnc_conformance.generator.lint import lint
+from nnc_conformance.generator.schema import vector_schema
+from nnc_conformance.reference.entropy.codeword import decode_codeword
+from nnc_conformance.reference.entropy.contexts import element_name
+from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.payload import coded_parts, coding_of
+from nnc_conformance.reference.syntax.elements import ELEMENTS
+from nnc_conformance.reference.syntax.recorder import data_units
+from nnc_conformance.storage.suite_folder import StoredVector, load_suite
+from nnc_conformance.storage.tensors import load_tensors
+from nnc_conformance.storage.vector import CAPABILITIES, VECTOR_FILE, Level
+
+ROOT = Path(__file__).parents[2]
+VECTORS = ROOT / "vectors"
+SUITE = load_suite(VECTORS)
+SCHEMA = ROOT / "docs" / "vector.schema.json"
+GOOD = [stored for stored in SUITE.vectors if stored.vector.negative is None]
+CORE = [stored for stored in SUITE.vectors if stored.vector.level is Level.CORE]
+DISPUTED = [stored for stored in SUITE.vectors if stored.vector.level is Level.DISPUTED]
+
+
+def named(vectors: list[StoredVector]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("stored", vectors, ids=[stored.vector.id for stored in vectors])
+
+
+def tensors(stored: StoredVector, file: object) -> dict[str, tuple[object, ...]] | None:
+    return None if file is None else plainly(load_tensors(stored.read(file)))  # type: ignore[arg-type]
+
+
+def plainly(parameters: dict[str, np.ndarray]) -> dict[str, tuple[object, ...]]:
+    return {name: (values.dtype, values.shape, values.tobytes()) for name, values in parameters.items()}
+
+
+def by_the_plain_decoder(stream: bytes, switches: dict[str, str] | None = None) -> dict[str, tuple[object, ...]] | None:
+    try:
+        return plainly(plain_decoder.decode(stream, switches).parameters)
+    except PlainError:
+        return None
+
+
+@named(GOOD)
+def test_the_plain_decoder_agrees(stored: StoredVector) -> None:
+    assert by_the_plain_decoder(stored.read(stored.vector.stream)) == tensors(stored, stored.vector.expected)
+
+
+@named(DISPUTED)
+def test_the_plain_decoder_agrees_on_every_choice(stored: StoredVector) -> None:
+    stream = stored.read(stored.vector.stream)
+    for choice in stored.vector.choices:
+        assert by_the_plain_decoder(stream, {choice.switch: choice.choice}) == tensors(stored, choice.expected), choice.choice
+
+
+@named(GOOD)
+def test_the_plain_decoder_finds_the_topology(stored: StoredVector) -> None:
+    if stored.vector.topology is not None:
+        assert plain_decoder.decode(stored.read(stored.vector.stream)).topology == stored.read(stored.vector.topology)
+
+
+def test_lint_finds_nothing() -> None:
+    assert lint(VECTORS) == []
+
+
+def test_every_vector_keeps_the_published_schema() -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    assert schema == vector_schema()
+    validator = jsonschema.Draft202012Validator(schema)
+    for stored in SUITE.vectors:
+        validator.validate(json.loads((stored.folder / VECTOR_FILE).read_text(encoding="utf-8")))
+
+
+def test_the_schema_refuses_what_is_no_vector() -> None:
+    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    good = json.loads((CORE[0].folder / VECTOR_FILE).read_text(encoding="utf-8"))
+    for change in ({"revision": 0}, {"level": "gold"}, {"more": 1}, {"id": "Not An Id"}, {"tests": ""}):
+        assert not validator.is_valid(good | change), change
+
+
+def test_every_disputed_point_has_a_vector() -> None:
+    assert {choice.switch for stored in DISPUTED for choice in stored.vector.choices} == set(Interpretation.switches())
+
+
+def test_every_capability_is_needed_somewhere() -> None:
+    assert {flag for stored in SUITE.vectors for flag in stored.vector.flags} == set(CAPABILITIES)
+
+
+def test_every_element_is_met_in_a_good_vector() -> None:
+    met = {element for stored in GOOD for element in stored.vector.elements}
+    assert set(ELEMENTS) - met == {"IvlOffset", "IvlCurrRange", "skipped_unit_data"}
+
+
+def test_core_starts_contexts_of_every_group_in_all_nine_sets() -> None:
+    signalled: dict[str, set[int]] = {}
+    for stored in CORE:
+        units = met_in(stored.read(stored.vector.stream)).units
+        for unit in (found for whole in units for found in data_units(whole) if "cabac_codeword" in found.payload):
+            codings = [coding_of(part, unit.facts, Interpretation()) for part in coded_parts(unit.facts)]
+            for coding, tensor in zip(codings, decode_codeword(unit.payload["cabac_codeword"], codings).tensors, strict=True):
+                for context, number in enumerate(tensor.parameter_sets.tolist()):
+                    signalled.setdefault(element_name(coding.layout, context).partition("[")[0], set()).add(number)
+    assert set(signalled) == {"sig_flag", "sign_flag", "abs_level_greater_x", "abs_level_greater_x2"}
+    assert all(numbers == set(range(9)) for numbers in signalled.values())
+
+
+@named([stored for stored in CORE if stored.vector.id.startswith("unit-size-") and stored.vector.id[-5:].isdigit()])
+def test_units_are_as_large_as_their_vectors_say(stored: StoredVector) -> None:
+    size = int(stored.vector.id.rpartition("-")[2])
+    assert size in [unit.size for unit in met_in(stored.read(stored.vector.stream)).units]

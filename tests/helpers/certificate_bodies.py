@@ -1,0 +1,67 @@
+"""Bodies of certificates made by hand."""
+
+import datetime
+
+from nnc_conformance.reference.syntax.rules import Provenance
+from nnc_conformance.reports.certification.certificate import (
+    CertificateBody,
+    CertifiedCase,
+    CertifiedDecoder,
+    CertifiedFile,
+    CertifiedSuite,
+    Challenge,
+    WithdrawnVector,
+    headline,
+)
+from nnc_conformance.reports.certification.policy import Policy, Waiver
+from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.results.outcomes import Outcome
+
+DAY = datetime.date(2026, 11, 24)
+
+
+def case_of(vector: str, outcome: Outcome = Outcome.PASS, level: Level = Level.CORE, flags: tuple[str, ...] = ("float",)) -> CertifiedCase:
+    """A case that rests on a verified fact; its hashes are those of a pass where it is one."""
+    return CertifiedCase(
+        vector=vector,
+        revision=1,
+        level=level,
+        provenance=Provenance.VERIFIED,
+        flags=flags,
+        negative=None,
+        stream_sha256="1" * 64,
+        expected_sha256="2" * 64,
+        expected_topology_sha256=None,
+        outcome=outcome,
+        output_sha256="2" * 64 if outcome is Outcome.PASS else None,
+        topology_sha256=None,
+    )
+
+
+def body_of() -> CertificateBody:
+    """Passed, waived, unclaimed and withdrawn vectors."""
+    waiver = Waiver(vector="core-3", reason="known, and mended in the next version", expires=DAY)
+    policy = Policy(name="by hand", levels=(Level.CORE,), challenge=2, waivers=(waiver,))
+    decoder = CertifiedDecoder(
+        name="alpha",
+        version="1.0",
+        kind="command",
+        capabilities=("float",),
+        files=(CertifiedFile(name="alpha", size=1000, sha256="a" * 64),),
+    )
+    cases = [case_of(f"core-{number}") for number in range(3)] + [case_of("core-3", Outcome.FAIL), case_of("core-4", Outcome.FAIL)]
+    cases.append(case_of("core-5", Outcome.UNSUPPORTED, flags=("block",)))
+    fresh = tuple(case_of(f"stress-{number}", level=Level.STRESS) for number in range(2))
+    return CertificateBody(
+        headline=headline(policy, decoder, signed=False),
+        issued=DAY,
+        issuer="a laboratory",
+        tool="by hand",
+        policy=policy,
+        suite=CertifiedSuite(manifest_sha256="b" * 64, vectors=len(cases)),
+        decoder=decoder,
+        results_sha256="c" * 64,
+        cases=tuple(cases),
+        challenge=Challenge(grammar="by-hand/1", nonce="n", cases=fresh),
+        withdrawn=(WithdrawnVector(vector="core-4", revision=1, reason="its shape was wrong"),),
+    )

@@ -1,0 +1,136 @@
+"""Holds the line and branch coverage of reference/ to what must be reached, and writes docs/reference-coverage.md.
+
+    python tests/helpers/reference_coverage.py COVERAGE_JSON
+
+Every function with a line or branch that no test reaches needs its reason in `REASONS`; a reason without such a function is refused too.
+"""
+
+import ast
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parents[2]
+PAGE: Final = ROOT / "docs" / "reference-coverage.md"
+LEAST: Final = 98.0
+BECAUSE: Final[dict[str, tuple[str, ...]]] = {
+    "Refuses, by a typed error of one line, what no tool or model in the tests makes.": (
+        "reduction/channels.py:_follow",
+        "reduction/channels.py:_step",
+        "reduction/emission.py:topology",
+        "reduction/local_scaling.py:scale_locally",
+        "reduction/scoring.py:accuracy",
+        "reduction/torch_graph.py:run",
+        "reduction/torch_graph.py:_padded",
+        "reduction/torch_graph.py:_average_pool",
+        "topology/carriage_nnef.py:pack",
+        "topology/carriage_nnef.py:unpack",
+        "topology/carriage_onnx.py:unpack",
+        "topology/nnef.py:write_header",
+        "topology/nnef.py:item_of",
+        "topology/pytorch.py:extract",
+        "topology/pytorch.py:_unzipped",
+        "topology/reference_list.py:indexed",
+        "topology/tensorflow.py:extract",
+    ),
+    "Leaves alone what no graph in the tests has.": (
+        "reduction/channels.py:_convolution",
+        "reduction/channels.py:_keeps_channels",
+        "reduction/emission.py:_biases",
+        "reduction/graph.py:Graph.over",
+        "reduction/graph.py:Graph.set_dimensions",
+        "reduction/network.py:unused_name",
+        "topology/carriage.py:taken_apart",
+        "topology/carriage.py:_behind_parameter_set",
+        "topology/graphs.py:_constant",
+        "topology/pruned.py:shrunk",
+    ),
+    "Takes a turn that only tensors reach which are too long for a kernel without the compiler; with it they are coded in other tests.": (
+        "entropy/fast_decoder.py:zeros",
+        "entropy/fast_encoder.py:add_costs",
+        "entropy/fast_encoder.py:merge",
+    ),
+    "Its loop always ends within: by the prefix's last bin, by a match of all kinds of rows.": (
+        "entropy/fast_encoder.py:list_large",
+        "reduction/maps.py:_entry",
+    ),
+    "Needs a value beyond int32, which a stream can hold and the samples' decoders refuse before; the negative vectors have it.": (
+        "entropy/plain.py:quant_block_row",
+    ),
+    "Ends early where the fit is exact, which rounding prevents.": ("reduction/displacement.py:_least_squares",),
+    "Asked for by the protocol of mappings alone.": ("decoder.py:TopologyShapes.__len__",),
+    "Every walker has its own; this one says what it means.": ("syntax/walker.py:Walker.stream_bit",),
+    "Protobuf refuses to write a model above 2 GiB.": ("topology/onnx.py:serialise",),
+}
+REASONS: Final = {f"reference/{name}": reason for reason, names in BECAUSE.items() for name in names}
+"""Why a function is not reached whole, by file and name."""
+
+
+def functions(path: Path) -> list[tuple[str, int, int]]:
+    """Qualified name, first and last line of each function of a file, inner ones after outer ones."""
+    found: list[tuple[str, int, int]] = []
+
+    def visit(node: ast.AST, prefix: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            name = prefix
+            if isinstance(child, ast.FunctionDef | ast.ClassDef):
+                name = f"{prefix}{child.name}."
+                if isinstance(child, ast.FunctionDef):
+                    found.append((name[:-1], child.lineno, child.end_lineno or child.lineno))
+            visit(child, name)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")), "")
+    return found
+
+
+def unreached(file: str, measured: dict[str, Any]) -> dict[str, list[str]]:
+    """By function, the lines and branches that no test reaches."""
+    places = [(line, str(line)) for line in measured["missing_lines"]]
+    missing = set(measured["missing_lines"])
+    for start, end in measured["missing_branches"]:
+        if abs(start) not in missing:
+            places.append((abs(start), f"{start}->{end if end > 0 else 'exit'}"))
+    found: dict[str, list[str]] = {}
+    for line, text in sorted(places):
+        inside = [name for name, first, last in functions(ROOT / file) if first <= line <= last]
+        found.setdefault(f"{file}:{inside[-1] if inside else 'module'}", []).append(text)
+    return found
+
+
+def page(totals: dict[str, Any], left: dict[str, list[str]]) -> str:
+    """The page in Markdown."""
+    lines = [
+        "# Coverage of the reference",
+        "",
+        "Written by `nox -s coverage`: the tests' line and branch coverage of `reference/`, its kernels uncompiled.",
+        "",
+        f"**{totals['percent_covered']:.2f} %** of {totals['num_statements']} lines and {totals['num_branches']} branches;"
+        f" {totals['missing_lines']} lines and {totals['missing_branches']} branches are not reached, each for a reason:",
+        "",
+        "| function | lines and branches | reason |",
+        "|---|---|---|",
+        *(f"| `{name}` | {', '.join(places)} | {REASONS.get(name, '')} |" for name, places in left.items()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main(report: str) -> int:
+    """Writes the page; 1 where too little is reached or a reason is missing or superfluous."""
+    document = json.loads(Path(report).read_text(encoding="utf-8"))
+    left: dict[str, list[str]] = {}
+    for file, measured in sorted(document["files"].items()):
+        left |= unreached(file, measured)
+    PAGE.write_text(page(document["totals"], left), encoding="utf-8")
+    faults = [f"{name} is not reached whole ({', '.join(left[name])}), and no reason is given" for name in left if name not in REASONS]
+    faults += [f"{name} is reached whole, but a reason is given why not" for name in REASONS if name not in left]
+    if document["totals"]["percent_covered"] < LEAST:
+        faults.append(f"{document['totals']['percent_covered']:.2f} % is less than {LEAST} %")
+    for fault in faults:
+        print(fault)
+    return int(bool(faults))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

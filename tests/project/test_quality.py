@@ -1,0 +1,55 @@
+"""The repository's own rules: lint, format, types, import order of the packages, and packages that the wheel does not forget."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+FOLDERS = ("reference", "storage", "generator", "suites", "faults", "reports", "cli")
+
+
+def run(*command: str, cwd: Path = ROOT) -> None:
+    done = subprocess.run([sys.executable, "-m", *command], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ruff_check() -> None:
+    run("ruff", "check", ".")
+
+
+def test_ruff_format() -> None:
+    run("ruff", "format", "--check", ".")
+
+
+def test_mypy_strict(tmp_path: Path) -> None:
+    namespace = tmp_path / "nnc_conformance"
+    namespace.mkdir()
+    for folder in FOLDERS:
+        (namespace / folder).symlink_to(ROOT / folder)
+    packages = [word for folder in FOLDERS for word in ("-p", f"nnc_conformance.{folder}")]
+    run("mypy", "--config-file", str(ROOT / "pyproject.toml"), *packages, cwd=tmp_path)
+
+
+def test_imports_run_one_way() -> None:
+    from importlinter.cli import lint_imports
+
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml")) == 0
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_package_is_in_the_wheel(folder: str) -> None:
+    listed = set(PROJECT["tool"]["setuptools"]["packages"])
+    found = {".".join(("nnc_conformance", *path.parent.relative_to(ROOT).parts)) for path in (ROOT / folder).rglob("*.py")}
+    assert found <= listed
+    assert {name for name in listed if name.split(".")[1] == folder} == found
+
+
+def test_reference_and_product_never_import_the_peer() -> None:
+    for folder in (*FOLDERS, "benchmarks", "examples"):
+        for source in (ROOT / folder).rglob("*.py"):
+            assert "import nncodec" not in source.read_text()
+            assert "from nncodec" not in source.read_text()

@@ -1,0 +1,131 @@
+"""A decode on several threads gives what one thread gives: values, order, reports and the first error of the stream."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.samples import NAMES, SAMPLES
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnc_conformance.reference import decode, encode, side_by_side
+from nnc_conformance.reference.composer import TensorContent, data_unit, model_parameter_set, simple_header, start_unit
+from nnc_conformance.reference.entropy import parallel
+from nnc_conformance.reference.entropy.coding import EntryPoint
+from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.reference.syntax.bitstream import write_units
+from nnc_conformance.reference.syntax.context import Quantization
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT
+
+FOLDER = Path(__file__).parents[2] / "vectors"
+
+
+@pytest.fixture(autouse=True)
+def worthwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every unit goes to a thread, whatever its size."""
+    monkeypatch.setattr(side_by_side, "WORTHWHILE", 0)
+    monkeypatch.setattr(parallel, "WORTHWHILE", 1)
+
+
+def outcome(stream: bytes, **options: Any) -> object:
+    try:
+        decoded = decode(stream, **options)
+    except NNCError as error:
+        return str(error)
+    values = [(name, array.dtype, array.shape, array.tobytes()) for name, array in decoded.parameters.items()]
+    return values, [str(report) for report in decoded.reports]
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=NAMES)
+def test_samples(path: Path) -> None:
+    stream = path.read_bytes()
+    assert outcome(stream, threads=3) == outcome(stream)
+
+
+@pytest.mark.parametrize("least", [0, 40])
+@pytest.mark.parametrize(("level", "lenient"), [("core", False), ("negative", True), ("negative", False)])
+def test_vectors(level: str, lenient: bool, least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_by_side, "WORTHWHILE", least)
+    for path in sorted((FOLDER / level).glob("*/stream.nnr")):
+        stream = path.read_bytes()
+        assert outcome(stream, lenient=lenient, threads=2) == outcome(stream, lenient=lenient), path.parent.name
+
+
+ROWS, COLUMNS, SIDE = 60, 9, 8
+
+
+def scanned(dq: bool, quants: np.ndarray) -> bytes:
+    """A stream of one tensor with eight block rows and their entry points."""
+    quantization = Quantization(2, -24)
+    header = replace(simple_header(NNR_PT_FLOAT, "w", quants.shape, quantization, dq_flag=dq), scan_order=1)
+    return write_units([start_unit(), model_parameter_set(quantization), data_unit(header, {"w": TensorContent(quants, 0, "search")})])
+
+
+@pytest.fixture
+def side_by_side_outcomes(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """What each call of `decode_side_by_side` said."""
+    said: list[bool] = []
+    inner: Callable[..., bool] = parallel.decode_side_by_side
+
+    def listening(*arguments: Any) -> bool:
+        said.append(inner(*arguments))
+        return said[-1]
+
+    monkeypatch.setattr("nnc_conformance.reference.entropy.parallel.decode_side_by_side", listening)
+    return said
+
+
+@pytest.mark.parametrize("threads", [2, 3, 16])
+def test_block_rows_are_decoded_side_by_side(side_by_side_outcomes: list[bool], threads: int) -> None:
+    quants = np.random.default_rng(threads).integers(-3, 4, (ROWS, COLUMNS)).astype(np.int32)
+    stream = scanned(False, quants)
+    assert np.array_equal(decode(stream, threads=threads).parameters["w"], quants * np.float32(2.0**-6))
+    assert side_by_side_outcomes == [True]
+    assert outcome(stream, threads=threads) == outcome(stream)
+
+
+@given(st.integers(0, 10**6), st.data())
+def test_wrong_entry_points_change_nothing(seed: int, data: st.DataObject) -> None:
+    quants = np.random.default_rng(seed).integers(-3, 4, (ROWS, COLUMNS)).astype(np.int32)
+    stream = bytearray(scanned(False, quants))
+    for _ in range(data.draw(st.integers(1, 3))):
+        bit = data.draw(st.integers(0, 8 * len(stream) - 1))
+        stream[bit >> 3] ^= 0x80 >> (bit & 7)
+    for lenient in (False, True):
+        assert outcome(bytes(stream), threads=3, lenient=lenient) == outcome(bytes(stream), lenient=lenient)
+
+
+def test_stretches_are_of_equal_length() -> None:
+    starts = [EntryPoint(0, 0, place) for place in (0, 100, 110, 120, 390, 400, 600)]
+    assert [(part.first, part.after) for part in parallel.stretches(starts, 800, 2)] == [(0, 5), (5, 7)]
+    assert [(part.first, part.after) for part in parallel.stretches(starts, 800, 100)][-1] == (6, 7)
+
+
+def test_the_first_error_of_the_stream_is_told() -> None:
+    quantization = Quantization(2, -24)
+    units = [start_unit(), model_parameter_set(quantization)]
+    for name in "abc":
+        header = simple_header(NNR_PT_FLOAT, name, (4, 4), quantization)
+        units.append(data_unit(header, {name: TensorContent(np.ones((4, 4), np.int32), 0, "default")}))
+    stream = write_units(units)
+    damaged = stream[:-1]
+    assert outcome(damaged, threads=2) == outcome(damaged)
+    twice = write_units([*units, units[2]])
+    assert outcome(twice, threads=2) == outcome(twice)
+    assert "coded twice" in str(outcome(twice, threads=2))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_progress_goes_up_to_all(threads: int) -> None:
+    draw = np.random.default_rng(3)
+    parameters = {name: draw.normal(size=(300, 100)).astype(np.float32) for name in "abc"}
+    heard: list[tuple[int, int]] = []
+    stream = encode(parameters, threads=threads, progress=lambda done, total: heard.append((done, total)))
+    assert heard == [(30000, 90000), (60000, 90000), (90000, 90000)]
+    heard.clear()
+    decode(stream, threads=threads, progress=lambda done, total: heard.append((done, total)))
+    assert heard == sorted(heard)
+    assert heard[-1] == (len(stream), len(stream))

@@ -1,0 +1,61 @@
+"""The trace and the table of units, held against the bytes of every published vector."""
+
+import json
+
+import pytest
+from helpers.vectors_of import GOOD, VECTORS
+
+from nnc_conformance.reference import trace
+from nnc_conformance.reference.errors import StreamError
+from nnc_conformance.reference.inspection import unit_rows
+from nnc_conformance.reference.syntax.elements import ELEMENTS
+from nnc_conformance.storage.suite_folder import StoredVector
+
+
+@pytest.mark.parametrize("stored", GOOD, ids=lambda stored: stored.vector.id)
+def test_the_elements_of_a_vector_are_all_its_bits(stored: StoredVector) -> None:
+    stream = stored.read(stored.vector.stream)
+    lines = [line for line in trace(stream) if line.bin is None]
+    joined = any(line.element == "partial_data" for line in lines)
+    position = 0
+    for line in lines:
+        assert line.element.partition("[")[0] in ELEMENTS
+        if not joined:
+            assert 8 * line.byte + line.bit == position, line
+        position += line.length
+    if not joined:
+        assert position == 8 * len(stream)
+
+
+SMALL = [stored for stored in GOOD if stored.vector.stream.size < 250]
+
+
+@pytest.mark.parametrize("stored", SMALL, ids=lambda stored: stored.vector.id)
+def test_bins_begin_and_end_where_the_coder_does(stored: StoredVector) -> None:
+    bins = [line for line in trace(stored.read(stored.vector.stream), bins=True) if line.bin is not None]
+    named = {line.element.partition("[")[0] for line in bins}
+    assert named <= set(stored.vector.elements)
+    for line in bins:
+        assert line.bin is not None
+        assert line.value in (0, 1)
+        assert 256 <= line.bin.ivl_curr_range <= 510
+        assert line.bin.ivl_offset < line.bin.ivl_curr_range
+
+
+@pytest.mark.parametrize("stored", GOOD, ids=lambda stored: stored.vector.id)
+def test_the_units_of_a_vector_fill_it(stored: StoredVector) -> None:
+    rows = list(unit_rows(stored.read(stored.vector.stream)))
+    assert sum(row["size"] for row in rows if row["depth"] == 0) == stored.vector.stream.size
+    assert all(isinstance(row["says"], str) for row in rows)
+    json.dumps(rows)
+
+
+def test_a_trace_goes_up_to_the_fault() -> None:
+    damaged = [stored for stored in VECTORS if stored.vector.negative is not None]
+    assert damaged
+    for stored in damaged[:40]:
+        seen = 0
+        with pytest.raises(StreamError) as caught:
+            for _ in trace(stored.read(stored.vector.stream), bins=True):
+                seen += 1
+        assert caught.value.place.byte <= stored.vector.stream.size

@@ -1,0 +1,163 @@
+"""Annex C: torch.export programs and state_dicts to a stream and back to a model that runs. In a session of its own (torch)."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers.exact_streams import exact_options
+from torch import nn
+from typer.testing import CliRunner
+
+from nnc_conformance.cli.main import build_app
+from nnc_conformance.reference import EncoderOptions, decode, encode
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.model import Topology
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_PYT
+from nnc_conformance.reference.topology.pytorch import dump_state_dict, extract, load_state_dict, parameter_shapes, restore
+
+
+class Net(nn.Module):
+    """Weights of several types, a tied one, a buffer that is a view, and one of no elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.dense = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Linear(144, 10)
+        self.tied = self.dense.weight
+        self.low = nn.Parameter(torch.randn(10).to(torch.float16))
+        self.brain = nn.Parameter(torch.randn(10).to(torch.bfloat16))
+        self.register_buffer("mask", torch.tensor([True, False] * 5))
+        self.register_buffer("turned", torch.randn(10, 3).t())
+        self.register_buffer("wide", torch.tensor([0.1], dtype=torch.float64))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        found = self.dense(torch.relu(self.norm(self.conv(images))).flatten(1)) + self.low.float() * self.brain.float()
+        return torch.where(self.mask, found, found * 2) + self.turned.sum() + self.wide.float() + self.tied.sum()
+
+
+@pytest.fixture(scope="module")
+def images() -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(0).normal(0, 1, (3, 1, 8, 8)).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def net() -> Net:
+    torch.manual_seed(0)
+    return Net().eval()
+
+
+@pytest.fixture(scope="module")
+def program(net: Net, images: torch.Tensor) -> bytes:
+    out = io.BytesIO()
+    torch.export.save(torch.export.export(net, (images,), dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=64)},)), out)
+    return out.getvalue()
+
+
+def answered(program: bytes, images: torch.Tensor) -> np.ndarray:
+    with torch.no_grad():
+        return torch.export.load(io.BytesIO(program)).module()(images).numpy()
+
+
+def test_a_program_is_taken_apart_and_put_together(program: bytes, images: torch.Tensor, net: Net) -> None:
+    parts = extract(program)
+    state = net.state_dict()
+    assert set(parts.unchanged) == {"turned", "wide"}
+    assert set(parts.parameters) == set(state) - {"turned", "wide"} - {"dense.weight"}
+    for name, array in parts.parameters.items():
+        assert str(state[name].dtype).removeprefix("torch.") == array.dtype.name
+        assert torch.equal(state[name].double(), torch.from_numpy(array.astype(np.float64)))
+    assert parameter_shapes(parts.topology) == {name: array.shape for name, array in parts.parameters.items()}
+    back = restore(parts.topology, parts.parameters)
+    assert extract(back).topology == parts.topology
+    np.testing.assert_array_equal(answered(back, images), answered(program, images))
+    assert len(parts.topology) < len(program) - 4 * 1440
+
+
+def test_a_program_without_weights_does_not_load(program: bytes) -> None:
+    with pytest.raises(Exception, match="error when deserializing"):
+        torch.export.load(io.BytesIO(extract(program).topology))
+
+
+def test_a_program_runs_after_a_stream(program: bytes, images: torch.Tensor) -> None:
+    parts = extract(program)
+    topology = Topology(NNR_TPL_PYT, parts.topology)
+    for options, bound in ((exact_options(parts.parameters), 0.0), (EncoderOptions(qp=-40, nonweight_qp=-50), 0.05)):
+        decoded = decode(encode(parts.parameters, topology=topology, options=options))
+        assert decoded.topology == topology
+        after = answered(restore(topology.data, decoded.parameters), images)
+        assert np.abs(after - answered(program, images)).max() <= bound
+
+
+def test_a_state_dict_goes_to_a_stream_and_back_into_its_class(net: Net, images: torch.Tensor, tmp_path: Path) -> None:
+    torch.save(net.state_dict(), tmp_path / "in.pt")
+    app, run = build_app(), CliRunner().invoke
+    assert run(app, ["encode", str(tmp_path / "in.pt"), str(tmp_path / "s.nnr"), "--qp", "-40"]).exit_code == 0
+    assert run(app, ["decode", str(tmp_path / "s.nnr"), str(tmp_path / "out.pt")]).exit_code == 0
+    other = Net().eval()
+    other.load_state_dict(torch.load(tmp_path / "out.pt", weights_only=True))
+    with torch.no_grad():
+        assert (other(images) - net(images)).abs().max() < 0.1
+
+
+def test_a_program_at_the_command_line(program: bytes, images: torch.Tensor, tmp_path: Path) -> None:
+    (tmp_path / "in.pt2").write_bytes(program)
+    app, run = build_app(), CliRunner().invoke
+    done = run(app, ["encode", str(tmp_path / "in.pt2"), str(tmp_path / "s.nnr"), "--qp", "-40"])
+    assert "not coded, travels in the topology: turned" in done.output
+    assert run(app, ["decode", str(tmp_path / "s.nnr"), str(tmp_path / "out.pt2")]).exit_code == 0
+    assert np.abs(answered((tmp_path / "out.pt2").read_bytes(), images) - answered(program, images)).max() < 0.05
+
+
+def test_state_dicts_keep_types_and_bits() -> None:
+    arrays = {"f": np.array([[1.5, -0.0]], np.float32), "i": np.array([3], np.int64), "b": np.array([True]), "h": np.array(2.5, np.float16)}
+    found = load_state_dict(dump_state_dict(arrays))
+    assert {name: (array.dtype, array.shape, array.tobytes()) for name, array in found.items()} == {
+        name: (array.dtype, array.shape, array.tobytes()) for name, array in arrays.items()
+    }
+    with pytest.raises(ModelError, match="not a state_dict"):
+        dump_state_dict({"c": np.array(["text"])})
+
+
+def damaged(program: bytes, name: str, data: bytes | None) -> bytes:
+    """The archive with a file of it replaced, or left out."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(program)) as old, zipfile.ZipFile(out, "w") as new:
+        for entry in old.infolist():
+            own = data if entry.filename.endswith(name) else old.read(entry)
+            if own is not None:
+                new.writestr(zipfile.ZipInfo(entry.filename), own)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("weight_0", b"four", "4 bytes for"),
+        ("weight_0", None, "has no values of"),
+        ("model_weights_config.json", b"{", "table of weights cannot be read"),
+        ("model_weights_config.json", b'{"config": {"a": {}}}', "a row lacks path_name"),
+        ("model_weights_config.json", b'{"config": {"a": {"path_name": "x", "tensor_meta": {}}}}', "entry of 'a' cannot be read"),
+        ("models/model.json", None, "no table of weights"),
+    ],
+)
+def test_a_damaged_program_is_refused(program: bytes, name: str, data: bytes | None, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        extract(damaged(program, name, data))
+
+
+def test_what_is_no_program_or_state_dict_is_refused(program: bytes) -> None:
+    for data in (b"", b"PK\x03\x04", program[:-40]):
+        with pytest.raises(ModelError, match=r"not a torch\.export program"):
+            extract(data)
+        with pytest.raises(ModelError, match="not a state_dict"):
+            load_state_dict(data)
+
+
+def test_parameters_that_do_not_fit_are_named(program: bytes) -> None:
+    parts = extract(program)
+    with pytest.raises(ModelError, match=r"'conv.weight' of the program is missing"):
+        restore(parts.topology, {name: array for name, array in parts.parameters.items() if name != "conv.weight"})
+    with pytest.raises(ModelError, match=r"'conv.bias' has the shape \(2,\)"):
+        restore(parts.topology, {**parts.parameters, "conv.bias": np.zeros(2, np.float32)})

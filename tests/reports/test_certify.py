@@ -1,0 +1,394 @@
+"""Certificates: given for what was shown, refused with reasons, and judged again from their own bytes."""
+
+import datetime
+import json
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from helpers.certified_suite import BROKEN, GOOD, write_suite
+from helpers.keys import key_files
+
+from nnc_conformance.reports.certification.certificate import Certificate, CertificateBody, WithdrawnVector
+from nnc_conformance.reports.certification.issue import Evidence, Issued, IssueError, gather, issue, write_certificate
+from nnc_conformance.reports.certification.judgement import Weight, reasons, weigh
+from nnc_conformance.reports.certification.page import render_certificate
+from nnc_conformance.reports.certification.policy import Policy, PolicyError, Waiver, load_policy
+from nnc_conformance.reports.certification.verify import Beside, read_certificate, verify
+from nnc_conformance.reports.certification.withdrawals import WithdrawnCertificate, extend_withdrawals, load_withdrawals
+from nnc_conformance.storage.sealed import SealError, canonical_text, seal
+from nnc_conformance.storage.signing import Purpose, SignatureError, load_private_key, load_public_key, sign
+from nnc_conformance.storage.suite_folder import SuiteError
+from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.decoders.load import load_decoder
+from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.running.runner import RunOptions, run
+from nnc_conformance.suites.running.selection import parse_filter, select
+
+START = "from nnc_conformance.cli.main import main; main()"
+DAY = datetime.date(2026, 11, 24)
+POLICY = Policy(name="test", levels=(Level.CORE, Level.NEGATIVE), challenge=4)
+ONE_JOB = RunOptions(jobs=1)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A suite, the results of two decoders, keys, and a certificate of the in-tree decoder, signed and unsigned."""
+    folder = tmp_path_factory.mktemp("certify")
+    suite = write_suite(folder / "suite")
+    for name, argument in (("in-tree", "in-tree"), ("broken", str(BROKEN))):
+        run(suite, [load_decoder(argument)], folder / name, levels=POLICY.levels, options=ONE_JOB)
+    private, _ = key_files(folder)
+    key_files(folder, 2)
+    for name, key in (("signed", load_private_key(private)), ("unsigned", None)):
+        evidence = gather(folder / "in-tree", POLICY)
+        issued = issue(evidence, POLICY, today=DAY, key=key, nonce="given", issuer="a <laboratory>", options=ONE_JOB)
+        assert issued.certificate is not None, issued.reasons
+        write_certificate(issued.certificate, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def evidence(work: Path) -> Evidence:
+    return gather(work / "in-tree", POLICY)
+
+
+def everything(work: Path) -> Beside:
+    return Beside(load_public_key(work / "key1.pub"), None, work / "suite", work / "in-tree", load_decoder("in-tree"))
+
+
+@pytest.mark.parametrize("name", ["certificate.json", "certificate.html"])
+def test_a_certificate_holds_offline(work: Path, name: str) -> None:
+    found = verify(work / "signed" / name, everything(work), DAY)
+    assert found.problems == []
+    assert "compared with the suite that it names" in found.notes
+    assert "compared with the results that it names" in found.notes
+    assert "compared with the files of the decoder" in found.notes
+    body = found.certificate.body
+    weights = {one.case.vector: one.weight for one in weigh(body, DAY)}
+    assert weights == {**{f"good-{n}": Weight.PASSED for n in range(GOOD)}, "bad-type": Weight.PASSED, "inferred": Weight.UNCOUNTED}
+    assert len(body.challenge.cases) == 4
+    assert body.decoder.files[0].name == "nnc_conformance.reference"
+
+
+def test_the_same_evidence_gives_the_same_bytes(work: Path, evidence: Evidence) -> None:
+    key = load_private_key(work / "key1.pem")
+    issued = issue(evidence, POLICY, today=DAY, key=key, nonce="given", issuer="a <laboratory>", options=ONE_JOB)
+    assert canonical_text(issued.certificate) == (work / "signed/certificate.json").read_text()
+
+
+def test_a_broken_decoder_is_refused_with_reasons(work: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('name = "test"\nlevels = ["core", "negative"]\nchallenge = 16\n')
+    command = ["certify", "issue", work / "broken", "--policy", policy, "--key", work / "key1.pem", "--output", "out"]
+    refused = cli(*command, cwd=tmp_path)
+    lines = refused.stdout.splitlines()
+    assert refused.returncode == 1, refused.stderr
+    assert not (tmp_path / "out").exists()
+    assert lines[-1] == f"Refused: one-wrong-entry: {len(lines) - 1} reasons"
+    failing = {case["vector"] for case in json.loads((work / "broken/results.json").read_text())["cases"] if case["outcome"] != "pass"}
+    assert len(failing) > GOOD // 2
+    told = {line.split(" ")[0] for line in lines if not line.startswith(("fresh stream ", "Refused"))}
+    assert told == failing - {"inferred"}
+    assert sum(line.startswith("fresh stream stress-") for line in lines) >= 2
+
+
+def cli(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", START, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize("kind", ["signed", "unsigned"])
+@pytest.mark.parametrize("name", ["certificate.json", "certificate.html"])
+def test_a_changed_byte_anywhere_is_found(work: Path, tmp_path: Path, kind: str, name: str) -> None:
+    data = (work / kind / name).read_bytes()
+    changed = tmp_path / name
+    step = len(data) // (400 if name.endswith("json") else 80)
+    for place in [*range(0, len(data), step), len(data) - 1]:
+        for bit in (1, 32):
+            changed.write_bytes(data[:place] + bytes([data[place] ^ bit]) + data[place + 1 :])
+            with pytest.raises((SealError, SignatureError)):
+                read_certificate(changed)
+    for other in (data[:-1], data + b"\n", data[:-1] + b"\r\n", b" " + data, b"\xef\xbb\xbf" + data, b"", data[: len(data) // 2]):
+        changed.write_bytes(other)
+        with pytest.raises((SealError, SignatureError)):
+            read_certificate(changed)
+
+
+def test_only_the_canonical_spelling_is_read(work: Path, tmp_path: Path) -> None:
+    value = json.loads((work / "signed/certificate.json").read_text())
+    respelled = tmp_path / "certificate.json"
+    for text in (
+        json.dumps(value, sort_keys=True),
+        json.dumps(value, indent=2),
+        json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False),
+        json.dumps({**value, "more": 1}, sort_keys=True, indent=2) + "\n",
+        (work / "signed/certificate.json").read_text().replace('"body": {', '"body": {}, "body": {', 1),
+    ):
+        respelled.write_text(text)
+        with pytest.raises(SealError):
+            read_certificate(respelled)
+
+
+def forged(work: Path, tmp_path: Path, *, key: Path | None = None, **changes: object) -> Path:
+    """The certificate with other contents, sealed anew by somebody who can."""
+    body = read_certificate(work / "unsigned/certificate.json").body.model_copy(update=changes)
+    sealed = seal(body, Purpose.CERTIFICATE, load_private_key(key) if key is not None else None)
+    return write_certificate(Certificate(body=sealed.body, seal=sealed.seal), tmp_path)
+
+
+def problems(path: Path, beside: Beside) -> str:
+    return "\n".join(verify(path, beside, DAY).problems)
+
+
+def test_what_is_forged_and_sealed_anew_is_judged_again(work: Path, tmp_path: Path) -> None:
+    body = read_certificate(work / "unsigned/certificate.json").body
+    with_suite = Beside(suite=work / "suite")
+    first, *rest = body.cases
+
+    def case(**changes: object) -> tuple:
+        return (first.model_copy(update=changes), *rest)
+
+    def told(**changes: object) -> str:
+        return problems(forged(work, tmp_path, **changes), with_suite)
+
+    assert told() == ""
+    assert "crash" in told(cases=case(outcome=Outcome.CRASH))
+    assert "is not the one expected" in told(cases=case(output_sha256="0" * 64))
+    assert "is not the one expected" in told(cases=case(output_sha256=None))
+    both = case(output_sha256="0" * 64, expected_sha256="0" * 64)
+    assert "not the vectors of the suite" in told(cases=both)
+    assert "9 of the suite's 10 vectors" in told(cases=tuple(rest))
+    assert "not the vectors of the suite" in told(cases=tuple(rest), suite=body.suite.model_copy(update={"vectors": 9}))
+    assert "is there twice" in told(cases=(first, *rest[:-1], first))
+    assert "nonce, results and decoder" in told(challenge=body.challenge.model_copy(update={"nonce": "chosen"}))
+    assert "nonce, results and decoder" in told(results_sha256="0" * 64)
+    file = body.decoder.files[0].model_copy(update={"sha256": "0" * 64})
+    assert "nonce, results and decoder" in told(decoder=body.decoder.model_copy(update={"files": (file,)}))
+    easy = body.challenge.cases[:1] * 4
+    assert "nonce, results and decoder" in told(challenge=body.challenge.model_copy(update={"cases": easy}))
+    few = body.challenge.model_copy(update={"cases": body.challenge.cases[:3]})
+    assert "3 fresh streams were decoded, the policy asks for 4" in told(challenge=few)
+    assert "headline" in told(headline=body.headline.removeprefix("unsigned: "))
+    assert "headline" in told(decoder=body.decoder.model_copy(update={"version": "9"}))
+    assert "not yet" in told(issued=DAY + datetime.timedelta(days=1))
+    assert "other levels" in told(cases=case(level=Level.FULL))
+    other = forged(work, tmp_path, suite=body.suite.model_copy(update={"manifest_sha256": "0" * 64}))
+    assert "is not the suite" in problems(other, with_suite)
+    assert any("not at hand" in note for note in verify(other, Beside(), DAY).notes)
+
+
+def test_other_results_and_decoders_are_found(work: Path, tmp_path: Path) -> None:
+    certificate = work / "signed/certificate.json"
+    assert "not the results file" in problems(certificate, Beside(results=work / "broken"))
+    assert "files of" in problems(certificate, Beside(decoder=load_decoder(str(BROKEN))))
+
+
+def test_keys(work: Path, tmp_path: Path) -> None:
+    public, stranger = load_public_key(work / "key1.pub"), load_public_key(work / "key2.pub")
+    assert problems(work / "signed/certificate.json", Beside(trusted=public)) == ""
+    assert "not signed by the key" in problems(work / "signed/certificate.json", Beside(trusted=stranger))
+    assert "not signed by the key" in problems(work / "unsigned/certificate.json", Beside(trusted=public))
+    document = json.loads((work / "signed/certificate.json").read_text())
+    moved = sign(Purpose.PACKAGE, document["seal"]["sha256"], load_private_key(work / "key1.pem"))
+    document["seal"]["signature"] = moved.model_dump(mode="json")
+    (tmp_path / "moved.json").write_text(json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False) + "\n")
+    with pytest.raises(SignatureError):
+        read_certificate(tmp_path / "moved.json")
+
+
+def test_unsigned_says_so_in_its_headlines(work: Path, tmp_path: Path) -> None:
+    class Texts(HTMLParser):
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.open, self.texts, self.outside = [], {}, []
+            self.feed(text)
+
+        def handle_starttag(self, tag: str, attrs: list) -> None:
+            self.open.append(tag)
+            self.outside += [value for name, value in attrs if name in ("src", "href") and not value.startswith(("#", "data:"))]
+
+        def handle_data(self, data: str) -> None:
+            if self.open:
+                self.texts[self.open[-1]] = self.texts.get(self.open[-1], "") + data.strip()
+
+    assert json.loads((work / "unsigned/certificate.json").read_text())["body"]["headline"] == "unsigned: in-tree 0.1.0: test"
+    assert json.loads((work / "signed/certificate.json").read_text())["body"]["headline"] == "in-tree 0.1.0: test"
+    unsigned, signed = (Texts((work / kind / "certificate.html").read_text()) for kind in ("unsigned", "signed"))
+    assert (unsigned.texts["h1"], signed.texts["h1"]) == ("Unsigned", "Certified")
+    assert unsigned.texts["title"].startswith("Unsigned: ")
+    assert unsigned.outside == signed.outside == []
+    assert "a &lt;laboratory&gt;" in (work / "signed/certificate.html").read_text()
+    told = cli("certify", "verify", work / "unsigned/certificate.json", "--suite", work / "suite", cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.splitlines()[0] == "it is unsigned: anyone could have made it"
+    assert told.stdout.splitlines()[-1] == "Holds: unsigned: in-tree 0.1.0: test"
+
+
+def test_a_part_of_the_suite_is_not_enough(work: Path, tmp_path: Path) -> None:
+    chosen = [parse_filter("id=good-1")]
+    suite = select(work / "suite", POLICY.levels, chosen)
+    run(suite, [load_decoder("in-tree")], tmp_path, levels=POLICY.levels, filters=chosen, options=ONE_JOB)
+    issued = issue(gather(tmp_path, POLICY, suite=work / "suite"), POLICY, today=DAY, options=ONE_JOB)
+    assert issued.certificate is None
+    assert issued.reasons == ("1 of the suite's 10 vectors of level core, negative have a result",)
+
+
+def judged(work: Path, **changes: object) -> CertificateBody:
+    return read_certificate(work / "unsigned/certificate.json").body.model_copy(update=changes)
+
+
+def with_outcome(work: Path, vector: str, outcome: Outcome, **changes: object) -> CertificateBody:
+    body = read_certificate(work / "unsigned/certificate.json").body
+    cases = tuple(
+        case.model_copy(update={"outcome": outcome, "output_sha256": None}) if case.vector == vector else case for case in body.cases
+    )
+    return body.model_copy(update={"cases": cases, **changes})
+
+
+def weight_of(body: CertificateBody, vector: str, day: datetime.date = DAY) -> Weight:
+    return next(one.weight for one in weigh(body, day) if one.case.vector == vector)
+
+
+def test_waivers_hold_to_their_last_day(work: Path) -> None:
+    waiver = Waiver(vector="good-0", reason="a known <bug>", expires=DAY)
+    body = with_outcome(work, "good-0", Outcome.FAIL, policy=POLICY.model_copy(update={"waivers": (waiver,)}))
+    assert reasons(body, DAY, signed=False) == ()
+    assert weight_of(body, "good-0") is Weight.WAIVED
+    assert reasons(body, DAY + datetime.timedelta(days=1), signed=False) == ("good-0 (core): fail",)
+    sealed = seal(body, Purpose.CERTIFICATE, None)
+    page = render_certificate(Certificate(body=sealed.body, seal=sealed.seal))
+    assert "a known &lt;bug&gt;" in page
+    assert "2026-11-24" in page
+    not_run = with_outcome(work, "good-0", Outcome.NOT_RUN, policy=body.policy)
+    assert reasons(not_run, DAY, signed=False) == ("good-0 (core): not run",)
+
+
+def test_capabilities_are_claims(work: Path) -> None:
+    body = with_outcome(work, "good-0", Outcome.UNSUPPORTED)
+    assert weight_of(body, "good-0") is Weight.FAILED
+    assert "unsupported, though all that it needs is declared" in reasons(body, DAY, signed=False)[0]
+    needed = next(case.flags for case in body.cases if case.vector == "good-0")
+    poorer = body.decoder.model_copy(update={"capabilities": tuple(sorted(set(body.decoder.capabilities) - set(needed[:1])))})
+    assert weight_of(body.model_copy(update={"decoder": poorer}), "good-0") is Weight.UNCLAIMED
+    asking = body.policy.model_copy(update={"capabilities": needed[:1]})
+    assert any("does not declare" in reason for reason in reasons(judged(work, decoder=poorer, policy=asking), DAY, signed=False))
+
+
+def test_nothing_passed_is_no_certificate(work: Path) -> None:
+    body = judged(work)
+    poor = body.decoder.model_copy(update={"capabilities": ()})
+    cases = tuple(case.model_copy(update={"outcome": Outcome.UNSUPPORTED, "output_sha256": None, "flags": ("lps",)}) for case in body.cases)
+    assert "no counted vector was passed" in reasons(judged(work, decoder=poor, cases=cases), DAY, signed=False)
+
+
+def test_withdrawals(work: Path, tmp_path: Path) -> None:
+    key, listed = load_private_key(work / "key1.pem"), tmp_path / "list.json"
+    wrong = WithdrawnVector(vector="good-0", revision=1, reason="its shape was <wrong>")
+    assert extend_withdrawals(listed, [wrong], [], key, DAY).serial == 1
+    withdrawals = load_withdrawals(listed)
+
+    failing = with_outcome(work, "good-0", Outcome.FAIL)
+    assert reasons(failing, DAY, signed=False) == ("good-0 (core): fail",)
+    assert reasons(failing, DAY, signed=False, withdrawn=withdrawals.vectors) == ()
+    issued: Issued = issue(gather(work / "in-tree", POLICY), POLICY, today=DAY, withdrawals=withdrawals, options=ONE_JOB)
+    assert issued.body.withdrawn == (wrong,)
+    path = write_certificate(issued.certificate, tmp_path / "issued")
+    assert "its shape was &lt;wrong&gt;" in path.with_suffix(".html").read_text()
+    assert problems(path, Beside(withdrawals=withdrawals)) == ""
+    assert any("by no list that was given" in note for note in verify(path, Beside(), DAY).notes)
+
+    earlier = verify(work / "signed/certificate.json", Beside(withdrawals=withdrawals), DAY)
+    assert earlier.holds
+    assert "withdrawn since, and not counted: good-0@1" in earlier.notes
+    other = tmp_path / "other.json"
+    extend_withdrawals(other, [wrong.model_copy(update={"vector": "good-1"})], [], key, DAY)
+    assert "not withdrawn: good-0@1" in problems(path, Beside(withdrawals=load_withdrawals(other)))
+
+    digest = read_certificate(path).seal.sha256
+    body = extend_withdrawals(listed, [], [WithdrawnCertificate(sha256=digest, reason="the decoder was another")], key, DAY)
+    assert (body.serial, len(body.vectors)) == (2, 1)
+    assert "it was withdrawn: the decoder was another" in problems(path, Beside(withdrawals=load_withdrawals(listed)))
+    stranger = Beside(trusted=load_public_key(work / "key2.pub"), withdrawals=load_withdrawals(listed))
+    assert "list is not signed by the key given" in problems(work / "signed/certificate.json", stranger)
+
+
+def test_a_withdrawal_list_is_signed_and_whole(work: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "list.json"
+    extend_withdrawals(listed, [WithdrawnVector(vector="a", revision=1, reason="r")], [], load_private_key(work / "key1.pem"), DAY)
+    data = listed.read_bytes()
+    for place in range(len(data)):
+        listed.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises((SealError, SignatureError)):
+            load_withdrawals(listed)
+    unsigned = seal(load_body(data), Purpose.WITHDRAWALS, None)
+    listed.write_text(canonical_text(unsigned))
+    with pytest.raises(SealError, match="unsigned"):
+        load_withdrawals(listed)
+
+
+def load_body(data: bytes):
+    from nnc_conformance.reports.certification.withdrawals import Withdrawals
+
+    return Withdrawals.model_validate_json(data).body
+
+
+def test_what_is_needed_is_asked_for(work: Path, tmp_path: Path) -> None:
+    shutil.copy(work / "in-tree/results.json", tmp_path)
+    with pytest.raises(IssueError, match="give --decoder"):
+        gather(tmp_path, POLICY)
+    with pytest.raises(IssueError, match="give --suite"):
+        gather(tmp_path, POLICY, argument="in-tree")
+    with pytest.raises(IssueError, match="no decoder 'nobody'"):
+        gather(tmp_path, POLICY, decoder="nobody")
+    with pytest.raises(IssueError, match="other claims"):
+        gather(tmp_path, POLICY, argument=str(BROKEN), suite=work / "suite")
+    with pytest.raises(SuiteError):
+        gather(tmp_path, POLICY, argument="in-tree", suite=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('levels = ["core"]\nchallenge = 1', "name"),
+        ('name = "x"\nlevels = ["core", "inferred"]\nchallenge = 1', "none of disputed, inferred"),
+        ('name = "x"\nlevels = ["disputed"]\nchallenge = 1', "none of disputed, inferred"),
+        ('name = "x"\nlevels = []\nchallenge = 1', "one or more"),
+        ('name = "x"\nlevels = ["core"]\nchallenge = 0', "challenge"),
+        ('name = "x"\nlevels = ["core"]\nchallenge = 1\ncapabilities = ["magic"]', "magic"),
+        ('name = "x"\nlevels = ["core"]\nchallenge = 1\n[[waivers]]\nvector = "a"\nreason = ""\nexpires = 2027-01-01', "reason"),
+        ("name = ", "policy"),
+    ],
+)
+def test_policies_that_cannot_be(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "policy.toml").write_text(text)
+    with pytest.raises(PolicyError, match=message):
+        load_policy(tmp_path / "policy.toml")
+
+
+def test_the_built_in_policy() -> None:
+    policy = load_policy(None)
+    assert policy.levels == (Level.CORE, Level.NEGATIVE)
+    assert policy.challenge >= 32
+    assert policy.waivers == ()
+
+
+def test_the_commands(work: Path, tmp_path: Path) -> None:
+    withdrawn = cli(
+        "certify", "withdraw", "list.json", "--key", work / "key1.pem", "--reason", "wrong", "--vector", "good-3@1",
+        "--certificate", work / "signed/certificate.html", cwd=tmp_path,
+    )  # fmt: skip
+    assert withdrawn.returncode == 0, withdrawn.stderr
+    gone = cli("certify", "verify", work / "signed/certificate.json", "--withdrawals", "list.json", cwd=tmp_path)
+    assert gone.returncode == 1
+    assert "it was withdrawn: wrong" in gone.stdout
+    (tmp_path / "changed.json").write_bytes((work / "signed/certificate.json").read_bytes().replace(b"in-tree", b"on-tree", 1))
+    changed = cli("certify", "verify", "changed.json", cwd=tmp_path)
+    assert (changed.returncode, changed.stdout) == (2, "")
+    assert "not what was sealed" in changed.stderr
+    bad = cli("certify", "withdraw", "l.json", "--key", work / "key1.pem", "--reason", "x", "--vector", "good-3", cwd=tmp_path)
+    assert bad.returncode == 2

@@ -1,0 +1,65 @@
+"""Claims of decoders against what a run showed."""
+
+from pathlib import Path
+
+import pytest
+from hostile import support
+
+from nnc_conformance.reports.pages import RUN_PAGES, write_pages
+from nnc_conformance.reports.results import load
+from nnc_conformance.reports.summary import build_report
+from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.judging.claims import FalseClaim, Shown, contradicted, false_claims
+from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.running.runner import RunOptions, run
+
+DECLARED = ("block", "dq", "float", "int")
+
+
+def shown(*rows: tuple[str, str, bool]) -> list[Shown]:
+    return [Shown(vector, tuple(flags.split()), passed) for vector, flags, passed in rows]
+
+
+@pytest.mark.parametrize(
+    ("rows", "false"),
+    [
+        (shown(("a", "float", True), ("b", "dq float", False)), {"dq": ("b",)}),
+        (shown(("a", "float", False), ("b", "dq float", False)), {"float": ("a", "b")}),
+        (shown(("a", "float", False), ("b", "float", True), ("c", "dq float", True)), {}),
+        (shown(("a", "dq float", False), ("b", "int", True)), {"dq": ("a",), "float": ("a",)}),
+        (shown(("a", "float", False), ("b", "block dq", False)), {"float": ("a",), "block": ("b",), "dq": ("b",)}),
+        (shown(("a", "lps", False)), {}),
+        ([], {}),
+    ],
+)
+def test_what_no_vector_bears_out_is_false(rows: list[Shown], false: dict[str, tuple[str, ...]]) -> None:
+    assert {claim.capability: claim.vectors for claim in false_claims("d", DECLARED, rows)} == false
+
+
+def test_a_run_flags_both_kinds(tmp_path: Path) -> None:
+    vectors = [
+        *support.good_vectors(2),
+        support.make_vector("other-dq", b"BAD!", support.good_vectors(1)[0][1]["expected.safetensors"], flags=("dq", "float")),
+    ]
+    suite = support.write_suite(tmp_path / "suite", vectors)
+    claims = support.worker(tmp_path, "toy_worker.py", capabilities='["dq", "float"]')
+    lazy = support.worker(tmp_path, "says_unsupported.py", capabilities='["float"]')
+    silent = support.command("unsupported.py")
+    results = run(suite, support.decoders(claims, lazy, silent), tmp_path, levels=[Level.CORE], options=RunOptions(jobs=1))
+    outcomes = {case.id: case.outcome for case in results.cases}
+    assert outcomes["good-000@toy_worker.py"] is Outcome.PASS
+    assert outcomes["other-dq@toy_worker.py"] is Outcome.REFUSED
+    assert outcomes["good-000@says_unsupported.py"] is Outcome.FAIL, "float is declared, so unsupported is false"
+    assert outcomes["other-dq@says_unsupported.py"] is Outcome.UNSUPPORTED, "dq is not declared"
+    assert results.decoders[2].declared is False
+    assert {case.outcome for case in results.cases if case.decoder == results.decoders[2].name} == {Outcome.UNSUPPORTED}
+    assert contradicted(results) == (
+        FalseClaim("toy_worker.py", "dq", ("other-dq",)),
+        FalseClaim("says_unsupported.py", "float", ("good-000", "good-001")),
+    )
+    part = results.model_copy(update={"suite": results.suite.model_copy(update={"filters": ("id=other-dq",)})})
+    assert contradicted(part) == (), "a few vectors do not speak for a capability"
+    report = build_report([load(tmp_path)])
+    write_pages(report, tmp_path, RUN_PAGES)
+    for page in ("report.html", "report.md", "junit.xml"):
+        assert "declares dq" in (tmp_path / page).read_text(), page

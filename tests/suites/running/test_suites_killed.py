@@ -1,0 +1,146 @@
+"""Processes of the harness that are killed with a decoder under way: whichever it is, nothing that the decoder started lives on."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from hostile import support
+
+from nnc_conformance.suites.results.result_files import load_run
+
+SECONDS = 30
+DAEMONS = 3
+"""The decoder, its child, and the child of a child that ended, in a session of its own."""
+WITHOUT_NAMESPACES = (
+    shutil.which("unshare") or "unshare",
+    "--user",
+    "--map-root-user",
+    "sh",
+    "-c",
+    'echo 0 > /proc/sys/user/max_pid_namespaces && exec "$@"',
+    "sh",
+)
+"""In front of a command: the kernel then refuses it a process namespace."""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("suite")
+    support.write_suite(root, support.good_vectors(1))
+    return root
+
+
+def running(mark: str) -> set[int]:
+    """The ids of the decoder's processes, which have ``mark`` on their command line."""
+    found = set()
+    for process in psutil.process_iter(["cmdline", "status"]):
+        words = process.info["cmdline"] or []
+        if mark in words and "daemon.py" in " ".join(words[:4]) and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.add(process.pid)
+    return found
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + SECONDS
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def command_line(root: Path, output: Path, decoder: str) -> list[str]:
+    words = ["run", str(root), "--decoder", decoder, "--output", str(output), "--jobs", "1", "--time-limit", "60"]
+    return [sys.executable, "-c", "from nnc_conformance.cli.main import main; main()", *words]
+
+
+@contextmanager
+def a_run(root: Path, output: Path, prefix: tuple[str, ...]) -> Iterator[tuple[psutil.Process, set[int], str]]:
+    """A run whose decoder has started all that it starts: its process, the decoder's processes and their mark."""
+    mark = str(output / "mark")
+    decoder = f"command:{sys.executable} -S {support.HERE / 'daemon.py'} {mark} {{stream}} {{output}}"
+    process = psutil.Popen([*prefix, *command_line(root, output, decoder)], stdout=subprocess.DEVNULL)
+    try:
+        assert until(Path(mark).exists)
+        decoder_processes = running(mark)
+        assert len(decoder_processes) == DAEMONS
+        yield process, decoder_processes, mark
+    finally:
+        process.kill()
+        process.wait()
+        for pid in running(mark) if not until(lambda: not running(mark)) else ():
+            psutil.Process(pid).kill()
+
+
+def harness(process: psutil.Process) -> list[psutil.Process]:
+    """The run's process and the chain of the harness's own below it: guard, first of the namespace where there is one, slot."""
+    found = [process]
+    while True:
+        below = [child for child in found[-1].children() if "nnc_conformance.suites.running.pool_process" in child.cmdline()]
+        if not below:
+            return found
+        found.append(below[0])
+
+
+ENDS = {
+    "the run": lambda chain: chain[:1],
+    "the guard": lambda chain: chain[1:2],
+    "the guard's child": lambda chain: chain[2:3],
+    "the slot": lambda chain: chain[-1:],
+    "run and slot": lambda chain: (chain[0], chain[-1]),
+}
+
+
+@pytest.mark.parametrize("ends", ENDS.values(), ids=ENDS.keys())
+@pytest.mark.parametrize(("prefix", "length"), [((), 4), (WITHOUT_NAMESPACES, 3)], ids=["namespace", "no namespace"])
+def test_no_process_of_a_decoder_outlives_a_killed_harness(
+    root: Path, tmp_path: Path, prefix: tuple[str, ...], length: int, ends: Callable[[list[psutil.Process]], list[psutil.Process]]
+) -> None:
+    with a_run(root, tmp_path, prefix) as (process, decoder, mark):
+        chain = harness(process)
+        assert len(chain) == length
+        for victim in ends(chain):
+            with suppress(psutil.NoSuchProcess):
+                victim.send_signal(signal.SIGKILL)
+        assert until(lambda: not decoder & running(mark))
+
+
+def test_in_a_namespace_nothing_lives_on_even_when_all_of_the_harness_is_killed_at_once(root: Path, tmp_path: Path) -> None:
+    with a_run(root, tmp_path, ()) as (process, _, mark):
+        chain = harness(process)
+        for victim in chain:
+            victim.suspend()
+        for victim in chain:
+            with suppress(psutil.NoSuchProcess):  # gone with the one before
+                victim.kill()
+        assert until(lambda: not running(mark))
+
+
+OURS, ADOPTED = "a namespace for each slot", "orphans adopted; no namespace: the kernel does not allow it: "
+UNPRIVILEGED = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+MASKED_PROC = (
+    *("unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c"),
+    'mount -t tmpfs none /proc/irq && exec "$@"',
+    "sh",
+)
+"""In front of a command: as in a container a part of /proc is hidden, so that no whole one may be mounted."""
+GRANTED = {
+    "with the rights of these tests": ((), OURS),
+    "without any rights": (UNPRIVILEGED, OURS),
+    "without namespaces": (WITHOUT_NAMESPACES, f"{ADOPTED}No space left on device"),
+    "in a container": ((*MASKED_PROC, *UNPRIVILEGED), f"{ADOPTED}Operation not permitted"),
+}
+
+
+@pytest.mark.parametrize(("prefix", "processes"), GRANTED.values(), ids=GRANTED.keys())
+def test_a_run_says_what_holds_its_decoders(root: Path, tmp_path: Path, prefix: tuple[str, ...], processes: str) -> None:
+    words = command_line(root, tmp_path, support.command("toy.py"))
+    assert subprocess.run([*prefix, *words], check=False, stdout=subprocess.DEVNULL).returncode == 0
+    document = load_run(tmp_path)
+    assert document.processes == processes
+    assert document.network == "none", "the one may be refused where the other is not"
