@@ -8,7 +8,7 @@ import pytest
 
 from nnc_conformance.suites.results.result_files import load_results
 
-BROKEN = Path(__file__).with_name("broken_decoder.py")
+BROKEN = Path(__file__).parents[2] / "helpers" / "broken_decoder.py"
 
 
 @pytest.mark.parametrize(("table", "place"), [("lps_range", 40), ("state_trans", 5)])
