@@ -33,7 +33,7 @@ class Stretch(NamedTuple):
 
 
 def stretches(starts: Sequence[EntryPoint], end: int, number: int) -> list[Stretch]:
-    """At most ``number`` stretches of about equal length, from the starts of all block rows and the payload's end, a bit."""
+    """At most ``number`` stretches of about equal length, from the starts of all block rows, in rising order, and the payload's end, a bit."""
     positions = [start.bit_position for start in starts]
     wanted = [positions[0] + (end - positions[0]) * part // number for part in range(number)]
     firsts = sorted({min(bisect_left(positions, place), len(starts) - 1) for place in wanted})
@@ -69,13 +69,18 @@ def decode_side_by_side(
     """`plain.quant_tensor` for a decoder that was told all entry points; False, with the registers as they were, to leave it undone.
 
     A stretch of block rows is decoded from the state that the list promises. Where each ends in the state promised for the next, all is as
-    decoding in sequence has it; everything else is left to that, which knows what to report.
+    decoding in sequence has it; everything else is left to that, which knows what to report. So is a list whose positions fall, or lie
+    outside the payload: no decoding in sequence meets it.
     """
     number = min(threads, indexes.size // WORTHWHILE)
     if number < 2 or len(promised) != len(entry_points) or not promised:
         return False
     start = EntryPoint(int(coder.registers[plain.OFFSET]), 0, int(coder.registers[plain.POSITION]))
-    parts = stretches([start, *promised], 8 * coder.payload.size, number)
+    end = 8 * coder.payload.size
+    positions = [start.bit_position, *(point.bit_position for point in promised), end]
+    if any(before > after for before, after in pairwise(positions)):
+        return False
+    parts = stretches([start, *promised], end, number)
     coders = [_entered(coder, layout, part) for part in parts]
     with ThreadPoolExecutor(len(parts)) as pool:
         states = list(pool.map(lambda one, part: _decode(one, layout, area, indexes, entry_points, part), coders, parts))
@@ -83,10 +88,10 @@ def decode_side_by_side(
         if state_id < 0:
             return False
         if part.after <= len(promised):
-            end = int(one.registers[plain.OFFSET]), state_id, int(one.registers[plain.POSITION])
-            if EntryPoint(*end) != promised[part.after - 1]:
+            found = EntryPoint(int(one.registers[plain.OFFSET]), state_id, int(one.registers[plain.POSITION]))
+            if found != promised[part.after - 1]:
                 return False
-            entry_points[part.after - 1] = end
+            entry_points[part.after - 1] = found.cabac_offset, found.dq_state, found.bit_position
     coder.registers[:] = coders[-1].registers
     coder.registers[plain.INDEX] = indexes.size
     return True

@@ -57,11 +57,13 @@ def test_vectors(level: str, lenient: bool, least: int, monkeypatch: pytest.Monk
 ROWS, COLUMNS, SIDE = 60, 9, 8
 
 
-def scanned(dq: bool, quants: np.ndarray) -> bytes:
-    """A stream of one tensor with eight block rows and their entry points."""
+def scanned(dq: bool, quants: np.ndarray, **changed: int) -> bytes:
+    """A stream of one tensor with eight block rows and their entry points, elements of the unit's header changed."""
     quantization = Quantization(2, -24)
     header = replace(simple_header(NNR_PT_FLOAT, "w", quants.shape, quantization, dq_flag=dq), scan_order=1)
-    return write_units([start_unit(), model_parameter_set(quantization), data_unit(header, {"w": TensorContent(quants, 0, "search")})])
+    unit = data_unit(header, {"w": TensorContent(quants, 0, "search")})
+    unit["nnr_unit_header"] |= changed
+    return write_units([start_unit(), model_parameter_set(quantization), unit])
 
 
 @pytest.fixture
@@ -90,12 +92,35 @@ def test_block_rows_are_decoded_side_by_side(side_by_side_outcomes: list[bool], 
 @given(st.integers(0, 10**6), st.data())
 def test_wrong_entry_points_change_nothing(seed: int, data: st.DataObject) -> None:
     quants = np.random.default_rng(seed).integers(-3, 4, (ROWS, COLUMNS)).astype(np.int32)
-    stream = bytearray(scanned(False, quants))
-    for _ in range(data.draw(st.integers(1, 3))):
-        bit = data.draw(st.integers(0, 8 * len(stream) - 1))
-        stream[bit >> 3] ^= 0x80 >> (bit & 7)
+    stream = scanned(False, quants)
+    stream = flipped(stream, *(data.draw(st.integers(0, 8 * len(stream) - 1)) for _ in range(data.draw(st.integers(1, 3)))))
     for lenient in (False, True):
-        assert outcome(bytes(stream), threads=3, lenient=lenient) == outcome(bytes(stream), lenient=lenient)
+        assert outcome(stream, threads=3, lenient=lenient) == outcome(stream, lenient=lenient)
+
+
+def flipped(stream: bytes, *bits: int) -> bytes:
+    """The stream with these bits flipped."""
+    changed = bytearray(stream)
+    for bit in bits:
+        changed[bit >> 3] ^= 0x80 >> (bit & 7)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(("seed", "bit"), [(1130, 236)])
+def test_an_entry_point_before_the_first_block_row_changes_nothing(seed: int, bit: int) -> None:
+    """A promised position before the tensor's first bit was taken as the start of its first stretch: block rows were left out."""
+    quants = np.random.default_rng(seed).integers(-3, 4, (ROWS, COLUMNS)).astype(np.int32)
+    stream = flipped(scanned(False, quants), bit)
+    for lenient in (False, True):
+        assert outcome(stream, threads=3, lenient=lenient) == outcome(stream, lenient=lenient)
+    assert "rule interval" in str(outcome(stream, threads=3, lenient=True))
+
+
+def test_an_entry_point_beyond_int64_changes_nothing() -> None:
+    quants = np.random.default_rng(1).integers(-3, 4, (ROWS, COLUMNS)).astype(np.int32)
+    stream = scanned(False, quants, bit_offset_delta1=1 << 63)
+    for lenient in (False, True):
+        assert outcome(stream, threads=3, lenient=lenient) == outcome(stream, lenient=lenient)
 
 
 def test_stretches_are_of_equal_length() -> None:
