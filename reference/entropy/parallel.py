@@ -33,7 +33,7 @@ class Stretch(NamedTuple):
 
 
 def stretches(starts: Sequence[EntryPoint], end: int, number: int) -> list[Stretch]:
-    """At most ``number`` stretches of about equal length, from the starts of all block rows, in rising order, and the payload's end, a bit."""
+    """At most ``number`` stretches of about equal length, from the rising starts of all block rows and the payload's end, a bit."""
     positions = [start.bit_position for start in starts]
     wanted = [positions[0] + (end - positions[0]) * part // number for part in range(number)]
     firsts = sorted({min(bisect_left(positions, place), len(starts) - 1) for place in wanted})
