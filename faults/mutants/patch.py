@@ -3,12 +3,12 @@
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import CodeType, FunctionType
 
 from nnc_conformance.faults.mutants.code import live_function
-from nnc_conformance.faults.mutants.fault import Edit
+from nnc_conformance.faults.mutants.fault import Edit, NamedFault
 
 
 def once(edit: Edit, source: str) -> str:
@@ -16,6 +16,21 @@ def once(edit: Edit, source: str) -> str:
     if source.count(edit.old) != 1:
         raise ValueError(f"{edit.old!r} does not stand once in {edit.module}.{edit.function}")
     return source
+
+
+def stale_quotes(faults: Iterable[NamedFault]) -> list[str]:
+    """List every edit whose quoted text does not stand exactly once in its function: fault, module, function and text."""
+    found = []
+    for fault in faults:
+        for edit in fault.edits:
+            try:
+                count = inspect.getsource(live_function(edit.module, edit.function)).count(edit.old)
+            except (ImportError, KeyError, StopIteration):
+                found.append(f"{fault.name}: there is no function {edit.function} in {edit.module}")
+                continue
+            if count != 1:
+                found.append(f"{fault.name}: {edit.module}.{edit.function} has this text {count} times, not once: {edit.old!r}")
+    return found
 
 
 def lines_of(edit: Edit) -> tuple[int, int]:
