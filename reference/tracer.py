@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnc_conformance.reference.decoder import Decoding
-from nnc_conformance.reference.entropy.coding import BinTrace
+from nnc_conformance.reference.entropy.coding import EVENT_FIELDS, BinTrace
 from nnc_conformance.reference.entropy.contexts import context_name, element_name
-from nnc_conformance.reference.entropy.plain import BYPASS_BIN, CONTEXT_BIN, EVENT_FIELDS
+from nnc_conformance.reference.entropy.plain import BYPASS_BIN, CONTEXT_BIN
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.payload import DataUnitDecoder

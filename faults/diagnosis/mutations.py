@@ -10,7 +10,7 @@ from nnc_conformance.faults.diagnosis.pieces import Data, Piece, pieces_of, valu
 from nnc_conformance.faults.diagnosis.reductions import reductions
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import told_shapes
-from nnc_conformance.reference.entropy.plain import INT32_MAX, INT32_MIN
+from nnc_conformance.reference.entropy.coding import INT32_MAX, INT32_MIN
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.context import StreamContext

@@ -22,7 +22,6 @@ from nnc_conformance.faults.mutants.entries import tables_of
 from nnc_conformance.faults.mutants.mutant import Kind, Mutant
 from nnc_conformance.faults.mutants.places import FUNCTIONS, PACKAGE, module_of
 from nnc_conformance.faults.mutants.values import set_constant
-from nnc_conformance.reference.entropy.fast import KERNELS
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables
 from nnc_conformance.reference.errors import Category, StreamError
 
@@ -227,4 +226,3 @@ def interpret() -> None:
             for key, value in list(vars(module).items()):
                 if hasattr(value, "py_func"):
                     setattr(module, key, value.py_func)
-    KERNELS["plain"] = module_of("entropy.plain").quant_tensor

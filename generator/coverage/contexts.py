@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 
 from nnc_conformance.generator.coverage.goals import Key, Kind
-from nnc_conformance.reference.entropy.coding import TensorCoding
+from nnc_conformance.reference.entropy.coding import EVENT_FIELDS, TensorCoding
 from nnc_conformance.reference.entropy.contexts import SET_BITS, SHIFT_BITS, ContextLayout, context_layout, context_name
 from nnc_conformance.reference.entropy.kernel_tables import SETS, IntArray
-from nnc_conformance.reference.entropy.plain import CONTEXT_BIN, EVENT_FIELDS
+from nnc_conformance.reference.entropy.plain import CONTEXT_BIN
 from nnc_conformance.reference.syntax.structures.data_unit import DEFAULT_UNARY_LENGTH
 
 KIND, ELEMENT, BIN, RANGE, OFFSET, STATE, POSITION, RENORMALISATION, INDEX = range(len(EVENT_FIELDS))

@@ -17,8 +17,8 @@ from nnc_conformance.generator.coverage.goals import Key, Kind
 from nnc_conformance.reference import interpretation
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.entropy.codeword import decode_codeword
-from nnc_conformance.reference.entropy.coding import CodewordError, TensorCoding
-from nnc_conformance.reference.entropy.plain import FORCED_RANGE, INITIAL_RANGE, INT32_MIN
+from nnc_conformance.reference.entropy.coding import INT32_MIN, CodewordError, TensorCoding
+from nnc_conformance.reference.entropy.plain import FORCED_RANGE, INITIAL_RANGE
 from nnc_conformance.reference.entropy.tables import CONTEXT_PARAMETER_SETS, LPS_RANGE_TABLE, STATE_STEP_TABLE
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.syntax.branches import STRUCTURES

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from nnc_conformance.reference.entropy import plain
+from nnc_conformance.reference.entropy.coding import EVENT_FIELDS
 from nnc_conformance.reference.entropy.contexts import ContextLayout, update_state
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT
 from nnc_conformance.reference.entropy.tables import CONTEXT_PARAMETER_SETS
@@ -26,7 +27,7 @@ def bins_of(layout: ContextLayout, state_id: int, previous: int, quant: int) -> 
     """The context-coded bins of one coded index, given the trellis state and the class of the index before it."""
     registers = np.zeros(plain.REGISTERS, np.int64)
     registers[plain.MODE], registers[plain.RANGE] = plain.ENCODE, plain.INITIAL_RANGE
-    events = np.zeros((MOST_BINS, len(plain.EVENT_FIELDS)), np.int64)
+    events = np.zeros((MOST_BINS, len(EVENT_FIELDS)), np.int64)
     coder = plain.new_coder(DEFAULT, layout, registers, np.zeros(0, np.uint8), events=events)
     plain.quant_param(coder, layout, state_id, previous, quant)
     met = events[: registers[plain.EVENTS]]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from nnc_conformance.generator.directed.bins import MOST_BINS, previous_class
 from nnc_conformance.reference.entropy import plain
-from nnc_conformance.reference.entropy.coding import TensorCoding
+from nnc_conformance.reference.entropy.coding import EVENT_FIELDS, TensorCoding
 from nnc_conformance.reference.entropy.contexts import QP_DELTA, reset_contexts
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, IntArray
 from nnc_conformance.reference.entropy.tables import STATE_TRANS_TAB
@@ -23,7 +23,7 @@ class LiveTensor:
     def __init__(self, coding: TensorCoding, sets: npt.NDArray[np.int64], qp_delta: int = 0) -> None:
         self.coding = coding
         self._registers = np.zeros(plain.REGISTERS, np.int64)
-        self._events = np.zeros((MOST_BINS, len(plain.EVENT_FIELDS)), np.int64)
+        self._events = np.zeros((MOST_BINS, len(EVENT_FIELDS)), np.int64)
         self._coder = plain.new_coder(DEFAULT, coding.layout, self._registers, np.zeros(0, np.uint8), events=self._events)
         plain.initialise(self._coder, plain.ENCODE)
         if coding.qp_delta_bits:

@@ -12,7 +12,7 @@ from nnc_conformance.generator.recipes.blocks import block_header
 from nnc_conformance.generator.recipes.inferred import mapped
 from nnc_conformance.generator.recipes.units import small
 from nnc_conformance.reference.composer import HeaderForm, topology_unit
-from nnc_conformance.reference.entropy.plain import INT32_MAX, INT32_MIN
+from nnc_conformance.reference.entropy.coding import INT32_MAX, INT32_MIN
 from nnc_conformance.reference.syntax.structures.data_unit import (
     BI,
     BN,

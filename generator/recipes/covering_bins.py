@@ -10,10 +10,9 @@ from nnc_conformance.generator.coverage.wanted import wanted_values
 from nnc_conformance.generator.directed.engine import CELLS, end_at, meet_cells
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.reference.composer import layer_parameter_set
-from nnc_conformance.reference.entropy.coding import TensorCoding
+from nnc_conformance.reference.entropy.coding import INT32_MAX, INT32_MIN, TensorCoding
 from nnc_conformance.reference.entropy.contexts import MAX_PREFIX
 from nnc_conformance.reference.entropy.kernel_tables import IntArray
-from nnc_conformance.reference.entropy.plain import INT32_MAX, INT32_MIN
 from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import DEFAULT_UNARY_LENGTH, NNR_PT_FLOAT, NNR_PT_INT
 from nnc_conformance.reference.syntax.walker import Values

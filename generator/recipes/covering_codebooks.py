@@ -8,7 +8,7 @@ from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.coverage.wanted import wanted_values
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.reference.composer import HeaderForm
-from nnc_conformance.reference.entropy.plain import INT32_MAX, INT32_MIN
+from nnc_conformance.reference.entropy.coding import INT32_MAX, INT32_MIN
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, Codebook
 from nnc_conformance.reference.syntax.walker import Values
 

@@ -7,9 +7,9 @@ import numpy as np
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.reference.entropy.coding import INT32_MAX
 from nnc_conformance.reference.entropy.contexts import ContextLayout, context_layout
 from nnc_conformance.reference.entropy.kernel_tables import SETS
-from nnc_conformance.reference.entropy.plain import INT32_MAX
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
 from nnc_conformance.reference.syntax.walker import Values
 

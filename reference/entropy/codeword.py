@@ -2,25 +2,28 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference.entropy import plain
 from nnc_conformance.reference.entropy.coding import (
+    EVENT_FIELDS,
+    INT32_MAX,
+    INT32_MIN,
     BinTrace,
     CodedTensor,
     CodewordError,
     DecodedCodeword,
     EntryPoint,
+    PromisedEntryPoints,
+    ScanArea,
     TensorCoding,
     TensorToCode,
 )
 from nnc_conformance.reference.entropy.contexts import QP_DELTA, ContextLayout, element_name, reset_contexts
-from nnc_conformance.reference.entropy.fast import KERNELS
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, SETS, STATES, IntArray, Tables
-from nnc_conformance.reference.entropy.parallel import PromisedEntryPoints, side_by_side
 from nnc_conformance.reference.entropy.parameter_search import cheapest_sets, estimated_costs
 from nnc_conformance.reference.errors import EncodeError
 
@@ -45,6 +48,22 @@ _FAILURES: Final = {
 }
 
 
+KernelName = Literal["fast", "plain"]
+"""What codes a tensor's indexes: ``fast``, or ``plain``, the readable one."""
+KERNELS: Final[tuple[str, ...]] = get_args(KernelName)
+
+
+def quant_tensor_of(kernel: str) -> Callable[..., None]:
+    """Return a kernel, with the signature of `plain.quant_tensor`; raise `ValueError` for an unknown name."""
+    if kernel not in KERNELS:
+        raise ValueError(f"unknown kernel {kernel!r}; choose from {', '.join(KERNELS)}")
+    if kernel == "plain":
+        return plain.quant_tensor
+    from nnc_conformance.reference.entropy.fast import quant_tensor
+
+    return quant_tensor
+
+
 def _check(registers: IntArray, layout: ContextLayout, tensor: int) -> None:
     """Raises the `CodewordError` that a kernel left in the registers, if any."""
     if registers[plain.STATUS] == plain.OK:
@@ -61,7 +80,7 @@ def decode_codeword(
     *,
     tables: Tables = DEFAULT,
     trace: BinTrace | None = None,
-    kernel: str = "plain",
+    kernel: str = "fast",
     threads: int = 1,
     promised: PromisedEntryPoints | None = None,
 ) -> DecodedCodeword:
@@ -75,21 +94,23 @@ def decode_codeword(
     interval, where m is the least entry of lps_range, so it costs c = log2(510 / (510 - m)) bits at least (1 / 177 for the published
     m = 2), and every index has such a bin. n of them narrow a range of 510 at most to one of 256 at least, which takes n * c - 1 bits.
     """
-    if kernel not in KERNELS or threads < 1:
-        raise ValueError(f"no kernel {kernel!r} on {threads} threads; there are {', '.join(KERNELS)}")
+    if threads < 1:
+        raise ValueError(f"{threads} threads; there must be one at least")
     if not tensors:
         raise ValueError("a codeword holds one tensor at least")
     data = np.frombuffer(payload, np.uint8).copy()
     if trace is None:
-        quant_tensor = KERNELS[kernel]
+        quant_tensor = quant_tensor_of(kernel)
         if promised is not None and kernel == "fast" and threads > 1:
+            from nnc_conformance.reference.entropy.parallel import side_by_side
+
             quant_tensor = side_by_side(tensors, promised, threads, quant_tensor)
         return _decode(data, tensors, tables, quant_tensor, registers=np.zeros(plain.REGISTERS, np.int64), trace=BinTrace())
     room = 16 * data.size + 1024
     while True:
         trace.first_events.clear()
         trace.layouts.clear()
-        trace.events = np.zeros((room, len(plain.EVENT_FIELDS)), np.int64)
+        trace.events = np.zeros((room, len(EVENT_FIELDS)), np.int64)
         registers = np.zeros(plain.REGISTERS, np.int64)
         outcome: DecodedCodeword | CodewordError
         try:
@@ -185,7 +206,7 @@ def decode_block_row(
     plain.enter_block_row(coder)
     height = min(side, coding.rows - row * side)
     _check(registers, layout, 0)
-    area = plain.ScanArea(height, coding.columns, side)
+    area = ScanArea(height, coding.columns, side)
     _check_room(height * coding.columns, 8 * coder.payload.size, entry.bit_position, tables, 0)
     indexes = np.zeros(height * coding.columns, np.int32)
     plain.quant_block_row(coder, layout, area, entry.dq_state, indexes)
@@ -198,9 +219,7 @@ def encode_codeword(tensors: Sequence[TensorToCode], *, tables: Tables = DEFAULT
 
     Raises `EncodeError` for values or counts that cannot be coded as asked, and `ValueError` for an unknown kernel.
     """
-    if kernel not in KERNELS:
-        raise ValueError(f"no kernel {kernel!r}; there are {', '.join(KERNELS)}")
-    quant_tensor = KERNELS[kernel]
+    quant_tensor = quant_tensor_of(kernel)
     if not tensors:
         raise EncodeError("a codeword holds one tensor at least")
     prepared = [_prepared(tensor, tables, number, quant_tensor) for number, tensor in enumerate(tensors)]
@@ -220,7 +239,7 @@ def _prepared(
     coding, values = tensor.coding, np.asarray(tensor.indexes)
     if values.size != coding.count:
         raise EncodeError(f"tensor {number}: {values.size} indexes for {coding.rows} x {coding.columns}")
-    if values.dtype.kind not in "iu" or (values.size and (values.min() < plain.INT32_MIN or values.max() > plain.INT32_MAX)):
+    if values.dtype.kind not in "iu" or (values.size and (values.min() < INT32_MIN or values.max() > INT32_MAX)):
         raise EncodeError(f"tensor {number}: the indexes do not fit int32")
     half = 1 << coding.qp_delta_bits >> 1
     if not -half <= tensor.qp_delta < max(half, 1):

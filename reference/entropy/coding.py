@@ -1,17 +1,30 @@
-"""What goes into and comes out of a codeword: codings, decoded tensors, entry points, traces and errors."""
+"""What goes into a codeword and comes out of it: codings, decoded tensors, entry points, recorded bins and errors."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference.entropy.contexts import ContextLayout, context_layout
 from nnc_conformance.reference.entropy.kernel_tables import IntArray
-from nnc_conformance.reference.entropy.plain import EVENT_FIELDS, ScanArea
 from nnc_conformance.reference.errors import NNCError
 
 HIGHEST_SCAN_ORDER: Final = 4
+INT32_MAX: Final = 2**31 - 1
+INT32_MIN: Final = -(2**31)
+EVENT_FIELDS: Final = ("kind", "element", "bin", "range", "offset", "state", "position", "renormalisation", "index")
+"""Columns of a recorded bin: range, offset, state sum s (0 without context) and position as they were before the bin; the bits shifted
+after it; the number of the index in coded order, -1 in the tensor's head."""
+
+
+class ScanArea(NamedTuple):
+    """What is scanned: rows and columns of indexes, and the side of the square blocks, 0 for scan order 0, which has none."""
+
+    rows: int
+    columns: int
+    side: int
 
 
 class CodewordError(NNCError):
@@ -87,6 +100,10 @@ class EntryPoint:
     bit_position: int
 
 
+PromisedEntryPoints = Callable[[int, int], Sequence[EntryPoint]]
+"""Number of a tensor and its first bit, to the entry points that a list has for its block rows but the first."""
+
+
 @dataclass(frozen=True)
 class CodedTensor:
     """A decoded tensor.
@@ -128,7 +145,7 @@ class TensorToCode:
 class BinTrace:
     """Filled by a decode, also by one that fails.
 
-    ``events``: int64 (bins, 9), a row of `plain.EVENT_FIELDS` for each bin; ``first_events``: number of each tensor's first event;
+    ``events``: int64 (bins, 9), a row of `EVENT_FIELDS` for each bin; ``first_events``: number of each tensor's first event;
     ``layouts``: the contexts of each tensor, for `contexts.element_name`.
     """
 

@@ -1,34 +1,40 @@
-"""The one place that compiles kernels, and that decides where their machine code is kept.
+"""Compiles kernels at their first call, and decides where their machine code is kept.
 
-Numba's own cache looks at a function's own file only: an edited callee or table would go on running old machine code.
-So the cache's folder is named by a hash of all sources of the packages with kernels and of whatever else the machine code depends on.
+Numba is imported only when a kernel is first compiled: what reads streams without decoding values never loads it.
+
+Numba's own cache looks only at the file of a function, so an edited callee or table would go on running old machine code. The cache
+folder is therefore named by a hash of all sources in the packages with kernels and of everything else the machine code depends on.
 """
 
-import fcntl
 import hashlib
+import importlib.util
 import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, cached_property, update_wrapper
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
-import numba
 import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_CONFIG: Final[Any] = numba.config
-_NJIT: Final[Any] = numba.njit
-
 _KERNEL_PACKAGES: Final = ("entropy", "quantization")
 """Folders of `reference` whose functions are compiled."""
+_CAN_LOCK: Final = importlib.util.find_spec("fcntl") is not None
+_INTERPRETED: Final = ContextVar("_INTERPRETED", default=False)
 
 
 def source_key() -> str:
-    """16 hexadecimal digits for all sources that hold kernels, the versions of Python, NumPy and Numba, and Numba's bounds-check switch."""
-    setting = (platform.python_implementation(), sys.version_info, np.__version__, numba.__version__, _CONFIG.BOUNDSCHECK)
+    """Return 16 hexadecimal digits for the sources of all kernels, the versions of Python, NumPy and Numba, and its bounds checks."""
+    import numba
+
+    config: Any = numba.config
+    setting = (platform.python_implementation(), sys.version_info, np.__version__, numba.__version__, config.BOUNDSCHECK)
     digest = hashlib.sha256(repr(setting).encode())
     for package in _KERNEL_PACKAGES:
         for source in sorted((Path(__file__).parents[1] / package).glob("*.py")):
@@ -38,16 +44,19 @@ def source_key() -> str:
 
 
 def _cache_root() -> Path:
-    """$NNC_CACHE_DIR, else nnc-conformance in the user's cache folder; raises `RuntimeError` where there is no home."""
+    """Return $NNC_CACHE_DIR, else nnc-conformance in the user's cache folder; raise `RuntimeError` without a home folder."""
     if chosen := os.environ.get("NNC_CACHE_DIR"):
         return Path(chosen)
     user = os.environ.get("XDG_CACHE_HOME")
     return (Path(user) if user else Path.home() / ".cache") / "nnc-conformance"
 
 
-def _writable_cache_folder() -> Path | None:
-    """The folder of this state of the sources, made if need be; None, and one line on stderr, when it cannot be written."""
+@cache
+def _cache_folder() -> Path | None:
+    """Create the folder for the current sources; if that fails, print one line on stderr and return None."""
     try:
+        if not _CAN_LOCK:
+            raise OSError("this platform has no fcntl to lock the cache with")
         folder = _cache_root() / f"kernels-{source_key()}"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -57,11 +66,12 @@ def _writable_cache_folder() -> Path | None:
         return None
 
 
-_FOLDER: Final = None if _CONFIG.DISABLE_JIT else _writable_cache_folder()
+def _locked(folder: Path, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap ``function`` so that one process runs it at a time.
 
-
-def _alone(folder: Path, function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` run by one process at a time: an overload's index and data are two files, which processes that compile would mix up."""
+    An overload's index and data are two files: processes that compile at the same time would mix them up.
+    """
+    import fcntl
 
     def locked(*arguments: Any) -> Any:
         with (folder / "lock").open("w") as file:
@@ -71,21 +81,62 @@ def _alone(folder: Path, function: Callable[..., Any]) -> Callable[..., Any]:
     return locked
 
 
-def kernel(function: Function) -> Function:
-    """Compiles a function at its first call, free of the interpreter lock and cached; under NUMBA_DISABLE_JIT=1 it stays as it is.
+class Kernel:
+    """A function that Numba compiles at its first call; the same in Python is ``py_func``."""
 
-    Kernels work on the arrays that their caller holds and allocate none, so Numba's reference counting is off: it would cost twenty times
-    the work, at every access to an array in a tuple.
-    """
-    compiled = _NJIT(nogil=True, error_model="numpy", _nrt=False)(function)
-    if _FOLDER is not None:
-        elsewhere = _CONFIG.CACHE_DIR
-        _CONFIG.CACHE_DIR = str(_FOLDER)
-        try:
-            compiled.enable_caching()
-        finally:
-            _CONFIG.CACHE_DIR = elsewhere
-        cache = compiled._cache
-        cache.load_overload = _alone(_FOLDER, cache.load_overload)
-        cache.save_overload = _alone(_FOLDER, cache.save_overload)
-    return cast(Function, compiled)
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.py_func = function
+        update_wrapper(self, function)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the compiled function, or the Python function in an `interpreted` context."""
+        return (self.py_func if _INTERPRETED.get() else self.compiled)(*arguments)
+
+    @cached_property
+    def compiled(self) -> Callable[..., Any]:
+        """The compiled function, free of the interpreter lock and cached on disk.
+
+        Kernels allocate no arrays, so Numba's reference counting is off: it would cost twenty times the work of a kernel, at every
+        access to an array in a tuple.
+        """
+        import numba
+
+        _teach_numba()
+        njit, config = cast(Any, numba.njit), cast(Any, numba.config)
+        compiled = njit(nogil=True, error_model="numpy", _nrt=False)(self.py_func)
+        folder = None if config.DISABLE_JIT else _cache_folder()
+        if folder is not None:
+            elsewhere = config.CACHE_DIR
+            config.CACHE_DIR = str(folder)
+            try:
+                compiled.enable_caching()
+            finally:
+                config.CACHE_DIR = elsewhere
+            cache_files = compiled._cache
+            cache_files.load_overload = _locked(folder, cache_files.load_overload)
+            cache_files.save_overload = _locked(folder, cache_files.save_overload)
+        return cast(Callable[..., Any], compiled)
+
+
+@cache
+def _teach_numba() -> None:
+    """Let compiled kernels call a `Kernel` by its name."""
+    from numba import types
+    from numba.extending import typeof_impl
+
+    typeof_impl.register(Kernel)(lambda kernel, _: types.Dispatcher(kernel.compiled))
+
+
+def kernel(function: Function) -> Function:
+    """Make a `Kernel` of a function; under NUMBA_DISABLE_JIT=1 leave it as it is."""
+    return function if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0") else cast(Function, Kernel(function))
+
+
+@contextmanager
+def interpreted() -> Iterator[None]:
+    """Run kernels in Python within this context: slower by a factor of a hundred, but nothing is imported or compiled."""
+    token = _INTERPRETED.set(True)
+    try:
+        yield
+    finally:
+        _INTERPRETED.reset(token)

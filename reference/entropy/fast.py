@@ -1,21 +1,17 @@
 """The fast kernel of a tensor's indexes: what it cannot do, or meets a broken rule in, it leaves to the plain one."""
 
-from collections.abc import Callable
-from typing import Final
-
 import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference.entropy import fast_decoder, fast_encoder, plain
+from nnc_conformance.reference.entropy.coding import ScanArea
 from nnc_conformance.reference.entropy.contexts import ContextLayout
 from nnc_conformance.reference.entropy.fast_engine import SCRATCH
 from nnc_conformance.reference.entropy.kernel_tables import SETS, IntArray
 from nnc_conformance.reference.entropy.machine import Machine, machine
 
 
-def quant_tensor(
-    coder: plain.Coder, layout: ContextLayout, area: plain.ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray
-) -> None:
+def quant_tensor(coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray) -> None:
     """`plain.quant_tensor`, with the same outcome in all but speed; nothing is recorded."""
     made = machine(coder.tables, layout)
     mode = coder.registers[plain.MODE]
@@ -28,7 +24,7 @@ def quant_tensor(
 
 
 def _decode(
-    coder: plain.Coder, layout: ContextLayout, area: plain.ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, made: Machine
+    coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, made: Machine
 ) -> bool:
     """False to leave it to the plain kernel."""
     several = 0 < area.side < area.rows
@@ -40,7 +36,7 @@ def decode_block_rows(
     made: Machine,
     coding: tuple[IntArray, npt.NDArray[np.uint8], IntArray],
     layout: ContextLayout,
-    area: plain.ScanArea,
+    area: ScanArea,
     results: tuple[npt.NDArray[np.int32], IntArray],
     entered: tuple[int, bool],
 ) -> int:
@@ -50,7 +46,7 @@ def decode_block_rows(
 
 
 def _code(
-    coder: plain.Coder, layout: ContextLayout, area: plain.ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, made: Machine
+    coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, made: Machine
 ) -> None:
     """Encodes or estimates."""
     estimating = coder.registers[plain.MODE] == plain.ESTIMATE
@@ -75,7 +71,3 @@ def _code(
     )
     if estimating:
         coder.costs[order] = costs.reshape(-1, SETS).T
-
-
-KERNELS: Final[dict[str, Callable[..., None]]] = {"plain": plain.quant_tensor, "fast": quant_tensor}
-"""What codes a tensor's indexes, by name; all have the signature of `plain.quant_tensor`."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from nnc_conformance.reference.entropy.coding import ScanArea
 from nnc_conformance.reference.entropy.compiled import kernel
 from nnc_conformance.reference.entropy.contexts import MAX_PREFIX, NEIGHBOURS, ContextLayout
 from nnc_conformance.reference.entropy.fast_engine import (
@@ -58,7 +59,7 @@ from nnc_conformance.reference.entropy.machine import (
     Machine,
     Words,
 )
-from nnc_conformance.reference.entropy.plain import FORCED_RANGE, INDEX, OFFSET, POSITION, RANGE, ScanArea
+from nnc_conformance.reference.entropy.plain import FORCED_RANGE, INDEX, OFFSET, POSITION, RANGE
 
 ENGINE_RANGE, ENGINE_OFFSET, ENGINE_COUNT, ENGINE_BYTE, ENGINE_LINK = range(5)
 """The engine between runs: IvlCurrRange's and IvlOffset's words, the valid bits in the latter, the next payload byte, the last link."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from nnc_conformance.reference.entropy.coding import ScanArea
 from nnc_conformance.reference.entropy.compiled import kernel
 from nnc_conformance.reference.entropy.contexts import MAX_PREFIX, MAX_UNARY_LENGTH, NEIGHBOURS, ContextLayout
 from nnc_conformance.reference.entropy.fast_engine import (
@@ -40,7 +41,6 @@ from nnc_conformance.reference.entropy.plain import (
     UNREACHABLE,
     WINDOW_BITS,
     WINDOW_MASK,
-    ScanArea,
 )
 
 Bins = npt.NDArray[np.uint16]

@@ -8,12 +8,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from nnc_conformance.reference.entropy.coding import ScanArea
 from nnc_conformance.reference.entropy.compiled import kernel
 from nnc_conformance.reference.entropy.contexts import ContextLayout
 from nnc_conformance.reference.entropy.intrinsics import add, address_of, choose_signed, load, store
 from nnc_conformance.reference.entropy.kernel_tables import IntArray
 from nnc_conformance.reference.entropy.machine import INITIAL, LPS_ROWS, ONE, STEPS_0, STEPS_1, UNIT, Words
-from nnc_conformance.reference.entropy.plain import ScanArea
 
 Octets = npt.NDArray[np.uint8]
 Indexes = npt.NDArray[np.int32]

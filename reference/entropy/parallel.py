@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference.entropy import plain
-from nnc_conformance.reference.entropy.coding import EntryPoint, TensorCoding
+from nnc_conformance.reference.entropy.coding import EntryPoint, PromisedEntryPoints, ScanArea, TensorCoding
 from nnc_conformance.reference.entropy.contexts import ContextLayout
 from nnc_conformance.reference.entropy.fast import decode_block_rows
 from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray
@@ -18,10 +18,6 @@ from nnc_conformance.reference.entropy.machine import machine
 
 WORTHWHILE: Final = 100_000
 """Indexes below which a thread costs more than it saves."""
-
-
-PromisedEntryPoints = Callable[[int, int], Sequence[EntryPoint]]
-"""Number of a tensor and its first bit, to the entry points that a list has for its block rows but the first."""
 
 
 class Stretch(NamedTuple):
@@ -47,7 +43,7 @@ def side_by_side(
     numbers = iter([number for number, coding in enumerate(tensors) if coding.count])
 
     def quant_tensor(
-        coder: plain.Coder, layout: ContextLayout, area: plain.ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray
+        coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray
     ) -> None:
         number = next(numbers)
         told = promised(number, int(coder.registers[plain.POSITION])) if indexes.size >= 2 * WORTHWHILE else ()
@@ -60,7 +56,7 @@ def side_by_side(
 def decode_side_by_side(
     coder: plain.Coder,
     layout: ContextLayout,
-    area: plain.ScanArea,
+    area: ScanArea,
     indexes: npt.NDArray[np.int32],
     entry_points: IntArray,
     promised: Sequence[EntryPoint],
@@ -107,7 +103,7 @@ def _entered(coder: plain.Coder, layout: ContextLayout, part: Stretch) -> plain.
 
 
 def _decode(
-    coder: plain.Coder, layout: ContextLayout, area: plain.ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, part: Stretch
+    coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, part: Stretch
 ) -> int:
     """Decodes a stretch; the stateId after it, or -1."""
     made, start = machine(coder.tables, layout), part.start
@@ -118,4 +114,4 @@ def _decode(
     first, after = part.first * area.side, min(part.after * area.side, area.rows)
     results = indexes[first * area.columns : after * area.columns], entry_points[part.first : part.after - 1]
     coding = coder.registers, coder.payload, coder.parameter_sets[0]
-    return decode_block_rows(made, coding, layout, plain.ScanArea(after - first, area.columns, area.side), results, (start.dq_state, True))
+    return decode_block_rows(made, coding, layout, ScanArea(after - first, area.columns, area.side), results, (start.dq_state, True))

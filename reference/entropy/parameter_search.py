@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.reference.entropy import fast, plain
+from nnc_conformance.reference.entropy import plain
+from nnc_conformance.reference.entropy.coding import ScanArea
 from nnc_conformance.reference.entropy.contexts import SET_BITS, ContextLayout, reset_contexts, update_state
 from nnc_conformance.reference.entropy.kernel_tables import SETS, IntArray, Tables
 
@@ -29,11 +30,14 @@ def bit_costs(tables: Tables) -> IntArray:
 def estimated_costs(
     tables: Tables,
     layout: ContextLayout,
-    area: plain.ScanArea,
+    area: ScanArea,
     indexes: npt.NDArray[np.int32],
-    quant_tensor: Callable[..., None] = fast.quant_tensor,
+    quant_tensor: Callable[..., None],
 ) -> IntArray:
-    """What the bins of each context cost under each set, int64 (9, contexts), in one pass; it means nothing if a value is unreachable."""
+    """Estimate in one pass the cost of each context's bins under each set, int64 (9, contexts), in 2^-15 bit.
+
+    ``quant_tensor``: a kernel. The costs mean nothing if dependent quantization cannot reach a value.
+    """
     registers = np.zeros(plain.REGISTERS, np.int64)
     registers[plain.MODE] = plain.ESTIMATE
     coder = plain.new_coder(tables, layout, registers, np.zeros(0, np.uint8), lane_sets=tuple(range(SETS)), bit_costs=bit_costs(tables))

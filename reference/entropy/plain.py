@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nnc_conformance.reference.entropy.coding import INT32_MAX, INT32_MIN, ScanArea
 from nnc_conformance.reference.entropy.compiled import kernel
 from nnc_conformance.reference.entropy.contexts import (
     ABS_REMAINDER,
@@ -44,15 +45,10 @@ many indexes of the tensor were coded, -1 in its head. EVENTS: bins met since re
 REGISTERS = 10
 CONTEXT_BIN, BYPASS_BIN, TERMINATE_BIN = range(3)
 """Kinds of a recorded event."""
-EVENT_FIELDS = ("kind", "element", "bin", "range", "offset", "state", "position", "renormalisation", "index")
-"""Columns of a recorded event: range, offset, state sum s (0 without context) and position as they were before the bin; the bits shifted
-after it; the number of the index in coded order, -1 in the tensor's head."""
 INITIAL_RANGE = 510
 FORCED_RANGE = 256
 WINDOW_BITS = 9
 WINDOW_MASK = (1 << WINDOW_BITS) - 1
-INT32_MAX = 2**31 - 1
-INT32_MIN = -(2**31)
 
 
 class Coder(NamedTuple):
@@ -72,14 +68,6 @@ class Coder(NamedTuple):
     costs: IntArray
     events: IntArray
     tables: Tables
-
-
-class ScanArea(NamedTuple):
-    """What is scanned: rows and columns of indexes, and the side of the square blocks, 0 for scan order 0, which has none."""
-
-    rows: int
-    columns: int
-    side: int
 
 
 # The engine

@@ -6,10 +6,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.reference.entropy.coding import TensorCoding
+from nnc_conformance.reference.entropy.coding import INT32_MAX, ScanArea, TensorCoding
+from nnc_conformance.reference.entropy.fast import quant_tensor
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, IntArray
 from nnc_conformance.reference.entropy.parameter_search import cheapest_sets, estimated_costs
-from nnc_conformance.reference.entropy.plain import INT32_MAX, ScanArea
 from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.quantization.scan import in_row_order, in_scan_order
 from nnc_conformance.reference.quantization.trellis import cheapest_path, greatest_magnitude
@@ -51,7 +51,7 @@ def optimised(values: npt.NDArray[Any], step: float, coding: TensorCoding, lagra
     if lagrangian > 0 and coding.count:
         taken, area = sample(ordered, coding)
         indexes = _quantized(taken, step, coding, area, lagrangian, sets)
-        sets = cheapest_sets(DEFAULT, estimated_costs(DEFAULT, coding.layout, area, in_row_order(indexes, area)))
+        sets = cheapest_sets(DEFAULT, estimated_costs(DEFAULT, coding.layout, area, in_row_order(indexes, area), quant_tensor))
     return in_row_order(_quantized(ordered, step, coding, coding.area, lagrangian, sets), coding.area)
 
 

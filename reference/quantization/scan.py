@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.reference.entropy.plain import ScanArea
+from nnc_conformance.reference.entropy.coding import ScanArea
 
 
 def in_scan_order(values: npt.NDArray[Any], area: ScanArea) -> npt.NDArray[Any]:

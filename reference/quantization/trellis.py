@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nnc_conformance.reference.entropy.coding import INT32_MAX
 from nnc_conformance.reference.entropy.compiled import kernel
 from nnc_conformance.reference.entropy.contexts import (
     NEIGHBOURS,
@@ -19,7 +20,7 @@ from nnc_conformance.reference.entropy.contexts import (
 )
 from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray, Tables
 from nnc_conformance.reference.entropy.parameter_search import BIT, bit_costs
-from nnc_conformance.reference.entropy.plain import INT32_MAX, doubled
+from nnc_conformance.reference.entropy.plain import doubled
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -7,8 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from nnc_conformance.reference.entropy.coding import HIGHEST_SCAN_ORDER
-from nnc_conformance.reference.entropy.plain import INT32_MAX, INT32_MIN
+from nnc_conformance.reference.entropy.coding import HIGHEST_SCAN_ORDER, INT32_MAX, INT32_MIN
 from nnc_conformance.reference.syntax.context import Quantization, StreamContext
 from nnc_conformance.reference.syntax.structures.topology import referenced, topology_elements_ids_list
 from nnc_conformance.reference.syntax.walker import Walker

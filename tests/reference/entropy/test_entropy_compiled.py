@@ -105,6 +105,6 @@ def test_edited_callees_and_tables_are_not_served_from_the_cache(tmp_path):
 def test_an_unwritable_cache_folder_is_one_line_on_stderr(tmp_path):
     blocked = tmp_path / "file"
     blocked.touch()
-    done = run("import nnc_conformance.reference.entropy.plain", NNC_CACHE_DIR=str(blocked))
+    done = run(CODE, "", "", NNC_CACHE_DIR=str(blocked))
     assert done.stderr.count("\n") == 1
     assert "compiled code is not kept" in done.stderr

@@ -65,7 +65,7 @@ def test_a_value_beyond_int32_ends_both_kernels() -> None:
 
 def test_an_unknown_kernel_codes_nothing() -> None:
     coding = TensorCoding(1, 1, 0, False, 1, 8)
-    with pytest.raises(ValueError, match="no kernel 'quick'"):
+    with pytest.raises(ValueError, match="unknown kernel 'quick'"):
         encode_codeword([TensorToCode(coding, np.array([1]))], kernel="quick")
     with pytest.raises(EncodeError, match="one tensor at least"):
         encode_codeword([])

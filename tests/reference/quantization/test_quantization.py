@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from nnc_conformance.reference.entropy import plain
 from nnc_conformance.reference.entropy.codeword import decode_codeword, encode_codeword
 from nnc_conformance.reference.entropy.coding import TensorCoding, TensorToCode
+from nnc_conformance.reference.entropy.fast import quant_tensor
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT
 from nnc_conformance.reference.entropy.parameter_search import BIT, bit_costs, estimated_costs
 from nnc_conformance.reference.errors import EncodeError
@@ -88,7 +89,7 @@ def estimated_bits(indexes, coding, sets):
         quants.append((abs(value) + (state & 1)) // 2 if coding.dq_flag else abs(value))
         state = TRELLIS[state][quants[-1] & 1] if coding.dq_flag else 0
     suffixes = sum((quant - layout.unary_length).bit_length() - 1 for quant in quants if quant > layout.unary_length)
-    costs = estimated_costs(DEFAULT, layout, coding.area, indexes)
+    costs = estimated_costs(DEFAULT, layout, coding.area, indexes, quant_tensor)
     return costs[sets, np.arange(layout.flag)].sum() / BIT + suffixes
 
 
