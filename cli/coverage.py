@@ -24,11 +24,11 @@ def command(
     from nnc_conformance.generator.coverage.document import document
     from nnc_conformance.generator.coverage.goals import Kind, Standing
     from nnc_conformance.generator.coverage.streams import cover, find_streams
-    from nnc_conformance.storage import atomic
+    from nnc_conformance.storage import outputs
 
     coverage = cover(find_streams(streams), jobs=jobs)
     if as_json is not None:
-        atomic.write_text(as_json, json.dumps(document(coverage), ensure_ascii=False, indent=1) + "\n")
+        outputs.write_text(as_json, json.dumps(document(coverage), ensure_ascii=False, indent=1) + "\n")
     if html is not None:
         from nnc_conformance.reports.coverage import write_coverage
 

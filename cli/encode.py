@@ -50,8 +50,8 @@ def command(
     """
     from nnc_conformance.reference import EncoderOptions, encode
     from nnc_conformance.reference.quantization.steps import by_deviation
-    from nnc_conformance.storage.atomic import write_bytes
     from nnc_conformance.storage.model_files import for_container, is_container, read_model, write_container
+    from nnc_conformance.storage.outputs import write_bytes
 
     if steps is Steps.DEVIATION and pipeline is not None:
         raise typer.BadParameter("a pipeline gives tensors steps of their own by tensor_qp", param_hint="--steps")

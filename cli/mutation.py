@@ -42,12 +42,12 @@ def command(
     from nnc_conformance.faults.score.score import PASS_MARK
     from nnc_conformance.reports.mutation import HEADINGS, rows_by_operator
     from nnc_conformance.reports.mutation import page as page_of
-    from nnc_conformance.storage import atomic
+    from nnc_conformance.storage import outputs
 
     chosen = _matching(list(mutants()), filters)
     score = run(output, [mutants()[name] for name in chosen], jobs=jobs, matrix=matrix, resume=resume, told=_tell)
     written = page or output / "mutation.md"
-    atomic.write_text(written, page_of(score, matrix=matrix))
+    outputs.write_text(written, page_of(score, matrix=matrix))
     for mutant in score.survivors:
         typer.echo(f"survived: {mutant.id}: {mutant.before}  =>  {mutant.after}")
     for mutant in score.disproved:

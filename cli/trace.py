@@ -34,10 +34,10 @@ def command(
 
     if html is not None:
         from nnc_conformance.reports.trace import build_trace, render_trace
-        from nnc_conformance.storage import atomic
+        from nnc_conformance.storage import outputs
 
         page = build_trace(stream.name, stream.read_bytes(), interpretation=interpretation_of(interpretation), lenient=lenient)
-        atomic.write_text(html, render_trace(page))
+        outputs.write_text(html, render_trace(page))
         typer.echo(str(html))
         return
 

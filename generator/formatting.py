@@ -5,9 +5,9 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from nnc_conformance.storage import atomic, canonical_json
+from nnc_conformance.storage import canonical_json, outputs
+from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.suite_folder import MANIFEST_BYTES, VECTOR_BYTES, SuiteError, parse
-from nnc_conformance.storage.tensors import read_regular
 from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Manifest, Vector
 
 KINDS: Final[tuple[tuple[str, type[BaseModel], int], ...]] = (
@@ -30,6 +30,6 @@ def format_suite(root: Path) -> list[Path]:
             data = read_regular(path, max_bytes=most)
             text = canonical_json.dumps(parse(model, data, str(path.relative_to(root))).model_dump(mode="json"))
             if text.encode() != data:
-                atomic.write_text(path, text)
+                outputs.write_text(path, text)
                 changed.append(path)
     return changed

@@ -15,7 +15,7 @@ from nnc_conformance.generator.coverage.goals import Goal, Key, Kind, Standing
 from nnc_conformance.generator.coverage.measure import Coverage, Tally
 from nnc_conformance.reports.heat import WARMEST, context_place, event_place, grids
 from nnc_conformance.reports.html import environment, resource, style_digest
-from nnc_conformance.storage import atomic
+from nnc_conformance.storage import outputs
 
 HTML_FILE: Final = "index.html"
 MOST_NAMES: Final = 12
@@ -154,5 +154,5 @@ def render_coverage(coverage: Coverage) -> str:
 def write_coverage(coverage: Coverage, folder: Path) -> Path:
     """Writes the page into ``folder``, made if needed, and returns its path. Raises `OSError`."""
     folder.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(folder / HTML_FILE, render_coverage(coverage))
+    outputs.write_text(folder / HTML_FILE, render_coverage(coverage))
     return folder / HTML_FILE

@@ -10,7 +10,7 @@ from nnc_conformance.reports.html import render_html
 from nnc_conformance.reports.junit import render_junit
 from nnc_conformance.reports.markdown import render_markdown
 from nnc_conformance.reports.report import Report
-from nnc_conformance.storage import atomic
+from nnc_conformance.storage import outputs
 
 HTML_FILE: Final = "report.html"
 
@@ -49,5 +49,5 @@ def write_pages(report: Report, folder: Path, names: Iterable[str] = tuple(PAGES
     """Writes the named files into ``folder``, made if needed; returns the HTML report's path. Raises `OSError`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        atomic.write_text(folder / name, PAGES[name](report))
+        outputs.write_text(folder / name, PAGES[name](report))
     return folder / HTML_FILE

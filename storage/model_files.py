@@ -11,8 +11,8 @@ from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF, NNR_TPL_ONNX, NNR_TPL_PYT, NNR_TPL_TEF
 from nnc_conformance.reference.topology.classes import Coding, coding
-from nnc_conformance.storage.atomic import write_bytes
 from nnc_conformance.storage.carriage_files import Carried, is_packed, pack_safetensors, unpack_safetensors
+from nnc_conformance.storage.outputs import write_bytes, write_folder
 from nnc_conformance.storage.tensors import load_tensors, write_tensors
 
 TENSOR_SUFFIXES: Final = (".safetensors", ".npz")
@@ -109,7 +109,7 @@ def write_container(path: Path, stream: bytes, model: Model) -> None:
         case _:
             from nnc_conformance.reference.topology.carriage_nnef import pack as pack_nnef
 
-            _write_folder(path, pack_nnef(stream))
+            write_folder(path, pack_nnef(stream))
 
 
 def _tensors(path: Path) -> Model:
@@ -178,7 +178,7 @@ def _to_onnx(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) 
 def _to_nnef(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> None:
     from nnc_conformance.reference.topology.nnef import restore
 
-    _write_folder(path, restore(topology, parameters))
+    write_folder(path, restore(topology, parameters))
 
 
 def _to_program(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> None:
@@ -218,12 +218,3 @@ def _folder(path: Path) -> dict[str, bytes]:
         if len(files) > _FILES:
             raise ModelError(f"{path} has more than {_FILES} files")
     return files
-
-
-def _write_folder(path: Path, files: Mapping[str, bytes]) -> None:
-    """Writes files by their paths in a folder, which is new or empty."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ModelError(f"{path} is there already, and no empty folder")
-    for name, data in files.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path / name, data)

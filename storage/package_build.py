@@ -7,7 +7,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from nnc_conformance.storage import atomic, signing
+from nnc_conformance.storage import outputs, signing
 from nnc_conformance.storage.distribution import DISTRIBUTION
 from nnc_conformance.storage.package import Package, PackageError, described, signature_path
 from nnc_conformance.storage.package_model import (
@@ -76,10 +76,10 @@ def build(source: Path, out: Path, *, previous: Path | None = None, key: Ed25519
     data = b"".join(archive_pieces([(PACKAGE_FILE, canonical(manifest)), *((name, whole[name]) for name in order)]))
     digest = sha256(data)
     signature_path(out).unlink(missing_ok=True)
-    atomic.write_bytes(out, data)
+    outputs.write_bytes(out, data)
     if key is not None:
         signed = DetachedSignature(sha256=digest, signature=signing.sign(signing.Purpose.PACKAGE, digest, key))
-        atomic.write_bytes(signature_path(out), canonical(signed))
+        outputs.write_bytes(signature_path(out), canonical(signed))
     return Built(version, digest, what, len(vectors), len(before.kept))
 
 

@@ -13,10 +13,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import Field
 
 from nnc_conformance.reference.errors import ModelError, NNCError
-from nnc_conformance.storage.tensors import read_regular
+from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.vector import Frozen
 
 KEY_BYTES: Final = 1 << 16
+_PRIME: Final = (1 << 255) - 19
+"""Of the field of Curve25519."""
+_D: Final = -121665 * pow(121666, -1, _PRIME) % _PRIME
+"""Of the curve -x^2 + y^2 = 1 + d x^2 y^2, edwards25519."""
+_ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+"""The y of two of the four points of order 8 on edwards25519; the other two have its negative."""
+_SMALL_ORDER: Final = frozenset({0, 1, _PRIME - 1, _ORDER_8, _PRIME - _ORDER_8})
+"""The y of the eight points whose order divides the cofactor 8.
+
+Under such a key anybody can make signatures: "Taming the many EdDSAs" (Chalkias, Garillot and Nikolaenko, 2020), section 3.
+"""
 
 
 class SignatureError(NNCError):
@@ -59,14 +70,29 @@ def load_private_key(path: Path) -> Ed25519PrivateKey:
 
 
 def load_public_key(path: Path) -> str:
-    """Reads a PEM public key and returns its hex digits; raises `SignatureError`."""
+    """Read a PEM public key as hex digits; raise `SignatureError`, also for a key for which anybody can sign."""
     try:
         key = serialization.load_pem_public_key(_read(path))
     except (ValueError, UnsupportedAlgorithm) as error:
         raise SignatureError(f"{path}: no public key in PEM form: {error}") from None
     if not isinstance(key, Ed25519PublicKey):
         raise SignatureError(f"{path}: the key is none of ed25519")
-    return key.public_bytes_raw().hex()
+    digits = key.public_bytes_raw().hex()
+    _check_public_key(digits)
+    return digits
+
+
+def _check_public_key(digits: str) -> None:
+    """Raise `SignatureError` unless 32 bytes are the canonical encoding (RFC 8032, 5.1.3) of a point whose order is not small."""
+    number = int.from_bytes(bytes.fromhex(digits), "little")
+    y, sign = number & ((1 << 255) - 1), number >> 255
+    if y >= _PRIME or (sign and y in (1, _PRIME - 1)):
+        raise SignatureError(f"the ed25519 public key {digits} is not in its canonical encoding; ask its owner for the key")
+    x_squared = (y * y - 1) * pow(_D * y * y + 1, -1, _PRIME) % _PRIME
+    if pow(x_squared, (_PRIME - 1) // 2, _PRIME) not in (0, 1):
+        raise SignatureError(f"the ed25519 public key {digits} is no point of the curve")
+    if y in _SMALL_ORDER:
+        raise SignatureError(f"the ed25519 public key {digits} is a point of small order: anybody can sign for it")
 
 
 def _read(path: Path) -> bytes:
@@ -82,7 +108,8 @@ def sign(purpose: Purpose, sha256: str, key: Ed25519PrivateKey) -> Signature:
 
 
 def check(purpose: Purpose, sha256: str, signature: Signature) -> None:
-    """Raises `SignatureError` where ``signature`` is not its key's on that statement."""
+    """Raise `SignatureError` unless ``signature`` is its key's on that statement, and the key a sound one."""
+    _check_public_key(signature.public_key)
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signature.public_key))
         key.verify(bytes.fromhex(signature.value), statement(purpose, sha256))

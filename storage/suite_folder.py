@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from nnc_conformance.reference.errors import ModelError, NNCError
-from nnc_conformance.storage import atomic, canonical_json
-from nnc_conformance.storage.tensors import read_regular
+from nnc_conformance.storage import canonical_json, outputs
+from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Level, Manifest, ManifestEntry, StoredFile, Vector
 
 MANIFEST_BYTES: Final = 1 << 26
@@ -164,7 +164,7 @@ def write_vector(root: Path, vector: Vector, files: Mapping[str, bytes]) -> Path
         fresh = scratch / vector.id
         fresh.mkdir(parents=True)
         for name, data in {**files, VECTOR_FILE: _canonical(vector)}.items():
-            atomic.write_bytes(fresh / name, data)
+            outputs.write_bytes(fresh / name, data)
         if folder.exists():
             folder.rename(scratch / "old")
         fresh.rename(folder)
@@ -185,5 +185,5 @@ def write_manifest(root: Path, vectors: Iterable[Vector], *, retired: Collection
     if len(set(ids)) != len(ids) or set(ids) & set(retired):
         raise SuiteError("an id is used twice, or is retired")
     manifest = Manifest(vectors=tuple(entries), retired=tuple(sorted(retired)))
-    atomic.write_bytes(root / MANIFEST_FILE, _canonical(manifest))
+    outputs.write_bytes(root / MANIFEST_FILE, _canonical(manifest))
     return manifest

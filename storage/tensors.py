@@ -1,7 +1,5 @@
 """Tensor files of either format, from and to disk; reading takes what anybody wrote, and gives tensors or a typed error."""
 
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +7,8 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.storage import atomic
+from nnc_conformance.storage import outputs
+from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.npz_format import dump_npz, load_npz
 from nnc_conformance.storage.safetensors_format import dump_safetensors, load_safetensors
 from nnc_conformance.storage.tensor_types import DEFAULT_MAX_BYTES, Tensors
@@ -28,27 +27,12 @@ def read_tensors(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Tensors:
     return load_tensors(read_regular(path, max_bytes=max_bytes), max_bytes=max_bytes)
 
 
-def read_regular(path: Path, *, max_bytes: int) -> bytes:
-    """Reads a regular file of at most ``max_bytes``; raises `ModelError` for a link, a pipe, a device, or what is longer or missing."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ModelError(f"{path.name} is not a regular file")
-            data = file.read(min(status.st_size, max_bytes) + 1)
-    except OSError as error:
-        raise ModelError(f"{path.name}: {error.strerror or error}") from None
-    if len(data) > max_bytes:
-        raise ModelError(f"{path.name} has more than {max_bytes} bytes")
-    return data
-
-
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]]) -> None:
     """Writes ``tensors`` in the format of the suffix, whole or not at all.
 
     Raises `ModelError` for another suffix, or a name or a type that the format cannot hold; `OSError`.
     """
-    if path.suffix not in _WRITERS:
+    suffix = path.suffix.lower()
+    if suffix not in _WRITERS:
         raise ModelError(f"{path.name}: tensors are written as .safetensors or .npz")
-    atomic.write_bytes(path, _WRITERS[path.suffix](tensors))
+    outputs.write_bytes(path, _WRITERS[suffix](tensors))

@@ -19,9 +19,9 @@ from nnc_conformance.generator.making import RecipeError
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.limits import DecodeLimits
-from nnc_conformance.storage import atomic, canonical_json
+from nnc_conformance.storage import canonical_json, outputs
+from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.suite_folder import sha256
-from nnc_conformance.storage.tensors import read_regular
 from nnc_conformance.storage.vector import Frozen
 from nnc_conformance.suites.decoders.base import Ending, Execution
 from nnc_conformance.suites.judging.compare import compare
@@ -120,7 +120,7 @@ class Fuzzer:
 
     def save(self) -> None:
         """Writes where the run stands."""
-        atomic.write_text(self.folder / STATE_FILE, canonical_json.dumps(self.state.model_dump(mode="json")))
+        outputs.write_text(self.folder / STATE_FILE, canonical_json.dumps(self.state.model_dump(mode="json")))
 
     def _keep(self, stream: bytes, number: int) -> None:
         """Adds a stream to the corpus where the reference meets something new in it."""
@@ -128,7 +128,7 @@ class Fuzzer:
         if new:
             self.met |= new
             self.corpus.append(stream)
-            atomic.write_bytes(self.folder / CORPUS / f"{number:08}.nnr", stream)
+            outputs.write_bytes(self.folder / CORPUS / f"{number:08}.nnr", stream)
 
     def _look(self, stream: bytes, number: int) -> Finding | None:
         """Files a failure of a class that was not seen before, made small."""
@@ -153,7 +153,7 @@ class Fuzzer:
             vector = file_vector(self.folder / FINDINGS, vector_of(stream, name, failure, " and ".join(self.state.decoders)))
         except RecipeError:
             (self.folder / UNFILED).mkdir(exist_ok=True)
-            atomic.write_bytes(self.folder / UNFILED / f"{name}.nnr", stream)
+            outputs.write_bytes(self.folder / UNFILED / f"{name}.nnr", stream)
             return f"{UNFILED}/{name}.nnr"
         return f"{FINDINGS}/{vector.level}/{vector.id}"
 

@@ -29,8 +29,8 @@ from torch import nn
 
 from nnc_conformance.generator.networks import graphs, quantized, sequences
 from nnc_conformance.reference.topology.onnx import extract
-from nnc_conformance.storage.atomic import write_bytes, write_text
 from nnc_conformance.storage.canonical_json import dumps
+from nnc_conformance.storage.outputs import write_bytes, write_text
 
 HERE: Final = Path(__file__).resolve().parent
 HELD_FILE: Final = "digits-held.safetensors"

@@ -29,11 +29,11 @@ from nnc_conformance.reports.certification.judgement import reasons
 from nnc_conformance.reports.certification.page import render_certificate
 from nnc_conformance.reports.certification.policy import Policy
 from nnc_conformance.reports.certification.withdrawals import Withdrawals
-from nnc_conformance.storage import atomic
+from nnc_conformance.storage import outputs
+from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.sealed import canonical_text, seal
 from nnc_conformance.storage.signing import Purpose
 from nnc_conformance.storage.suite_folder import Suite, SuiteError, built_in_root
-from nnc_conformance.storage.tensors import read_regular
 from nnc_conformance.suites.decoders.base import DecoderSpec
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.results.result import Results, ResultsError
@@ -184,6 +184,6 @@ def _withdrawn(cases: tuple[CertifiedCase, ...], withdrawals: Withdrawals | None
 def write_certificate(certificate: Certificate, folder: Path) -> Path:
     """Writes certificate.json and certificate.html into ``folder``, made if needed; returns the first. Raises `OSError`."""
     folder.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(folder / CERTIFICATE_FILE, canonical_text(certificate))
-    atomic.write_text(folder / PAGE_FILE, render_certificate(certificate))
+    outputs.write_text(folder / CERTIFICATE_FILE, canonical_text(certificate))
+    outputs.write_text(folder / PAGE_FILE, render_certificate(certificate))
     return folder / CERTIFICATE_FILE

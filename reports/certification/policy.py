@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from nnc_conformance.reference.errors import ModelError, NNCError
-from nnc_conformance.storage.tensors import read_regular
+from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.vector import CAPABILITIES, Frozen, Level, VectorId
 
 POLICY_BYTES: Final = 1 << 20

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reports.certification.certificate import WithdrawnVector
-from nnc_conformance.storage import atomic
+from nnc_conformance.storage import outputs
+from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.sealed import Sealed, SealError, canonical_text, open_sealed, seal
 from nnc_conformance.storage.signing import Purpose
-from nnc_conformance.storage.tensors import read_regular
 from nnc_conformance.storage.vector import Frozen, Sha256
 
 LIST_BYTES: Final = 1 << 26
@@ -80,5 +80,5 @@ def extend_withdrawals(
         vectors=(*(old.vectors if old is not None else ()), *vectors),
         certificates=(*(old.certificates if old is not None else ()), *certificates),
     )
-    atomic.write_text(path, canonical_text(seal(body, Purpose.WITHDRAWALS, key)))
+    outputs.write_text(path, canonical_text(seal(body, Purpose.WITHDRAWALS, key)))
     return body

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from nnc_conformance.reference.errors import Category, ModelError, NNCError
+from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.tensor_types import Tensors
-from nnc_conformance.storage.tensors import load_tensors, read_regular
+from nnc_conformance.storage.tensors import load_tensors
 from nnc_conformance.storage.vector import CAPABILITIES, Frozen
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.run_document import NO_LOG, CaseLog

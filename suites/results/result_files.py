@@ -7,8 +7,8 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.storage import atomic, canonical_json
-from nnc_conformance.storage.tensors import read_regular
+from nnc_conformance.storage import canonical_json, outputs
+from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.suites.results.result import Results, ResultsError
 from nnc_conformance.suites.results.run_document import RunDocument
 
@@ -29,14 +29,14 @@ def results_text(results: Results) -> str:
 def write_results(folder: Path, results: Results) -> str:
     """Writes ``results.json`` whole or not at all; returns its SHA-256. Raises `OSError`."""
     text = results_text(results)
-    atomic.write_text(folder / RESULTS_FILE, text)
+    outputs.write_text(folder / RESULTS_FILE, text)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_run(folder: Path, document: RunDocument) -> None:
     """Writes ``run.json`` whole or not at all. Raises `OSError`."""
     value: Any = document.model_dump(mode="json")
-    atomic.write_text(folder / RUN_FILE, canonical_json.dumps(value))
+    outputs.write_text(folder / RUN_FILE, canonical_json.dumps(value))
 
 
 def load_results(path: Path) -> Results:

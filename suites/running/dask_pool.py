@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage.distribution import DISTRIBUTION
+from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.suite_folder import VECTOR_BYTES, StoredVector, Suite, files_of
-from nnc_conformance.storage.tensors import read_regular
 from nnc_conformance.storage.vector import VECTOR_FILE
 from nnc_conformance.suites.decoders.base import DecoderSpec, Kind
 from nnc_conformance.suites.running.pool_process_handle import HarnessError, LastingSlot

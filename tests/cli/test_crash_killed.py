@@ -8,7 +8,7 @@ import pytest
 from crash.commands import COMMANDS
 
 from nnc_conformance.generator.generate import GenerateError, generate
-from nnc_conformance.storage import atomic
+from nnc_conformance.storage import outputs
 
 TRIALS = 4
 
@@ -22,14 +22,14 @@ def test_killed_commands_leave_nothing_half_and_are_completed(name: str, tmp_pat
 
 def test_what_a_killed_writer_left_is_taken_over(tmp_path: Path) -> None:
     (tmp_path / ".file.new").write_bytes(b"half of a longer one")
-    atomic.write_bytes(tmp_path / "file", b"whole")
+    outputs.write_bytes(tmp_path / "file", b"whole")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"whole"}
 
 
 def test_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="folder"):
-        atomic.write_bytes(tmp_path / "folder", b"")
+        outputs.write_bytes(tmp_path / "folder", b"")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 

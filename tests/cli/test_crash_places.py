@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hostile import support
 
-from nnc_conformance.storage import atomic
+from nnc_conformance.storage import outputs
 from nnc_conformance.storage.suite_folder import built_in_root
 from nnc_conformance.storage.tensors import write_tensors
 from nnc_conformance.suites.running.journal import JOURNAL_FILE
@@ -95,7 +95,7 @@ def test_a_suite_whose_name_is_no_utf8_is_one_line(work: Path, tmp_path: Path) -
 
 def test_the_longest_name_is_written(tmp_path: Path) -> None:
     path = tmp_path / ("é" * 127 + "x")
-    atomic.write_bytes(path, b"whole")
+    outputs.write_bytes(path, b"whole")
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [(path.name, b"whole")]
 
 

@@ -49,7 +49,7 @@ def test_two_builds_anywhere_have_equal_bytes(root: Path, tmp_path: Path) -> Non
         command = [sys.executable, "-c", START, "package", "build", "suite", "out.tar"]
         subprocess.run(command, cwd=folder, env=environment, umask=mask, check=True, stdout=subprocess.DEVNULL)
         hashes.append(verify(folder / "out.tar").sha256)
-        assert (folder / "out.tar").stat().st_mode & 0o777 == 0o644
+        assert (folder / "out.tar").stat().st_mode & 0o777 == 0o666 & ~mask
     assert hashes[0] == hashes[1]
 
 

@@ -1,0 +1,63 @@
+"""Inputs: bytes of files that users name, and of files that strangers may have laid out, never more than a limit."""
+
+import errno
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from nnc_conformance.reference.errors import ModelError
+
+STANDARD_INPUT: Final = Path("/dev/stdin")
+"""The path that stands for standard input, whatever the platform."""
+MOST_BYTES: Final = 1 << 34
+"""Bytes that an input may have unless its reader allows fewer."""
+_PIECE: Final = 1 << 20
+"""Bytes that are read at a time where the size is unknown."""
+
+
+def read_bytes(path: Path, *, max_bytes: int = MOST_BYTES) -> bytes:
+    """Read what a user names: a file, through links, a FIFO, a device or standard input.
+
+    Raises `ModelError` for more than ``max_bytes``, before memory is taken where the size is known; and `OSError`.
+    """
+    if path == STANDARD_INPUT:
+        if sys.__stdin__ is None:
+            raise OSError(errno.EBADF, "standard input is closed", os.fspath(path))
+        return _up_to(sys.stdin.buffer, max_bytes, path)
+    with path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode) and status.st_size > max_bytes:
+            raise ModelError(f"{path} has more than {max_bytes} bytes")
+        return file.read() if stat.S_ISREG(status.st_mode) else _up_to(file, max_bytes, path)
+
+
+def _up_to(file: BinaryIO, max_bytes: int, path: Path) -> bytes:
+    """Read a file of unknown size to its end, piece by piece; raise `ModelError` at more than ``max_bytes``."""
+    pieces, size = [], 0
+    while piece := file.read(_PIECE):
+        pieces.append(piece)
+        size += len(piece)
+        if size > max_bytes:
+            raise ModelError(f"{path} has more than {max_bytes} bytes")
+    return b"".join(pieces)
+
+
+def read_regular(path: Path, *, max_bytes: int) -> bytes:
+    """Read a regular file that a stranger may have laid out.
+
+    Raises `ModelError` for a link, a FIFO, a device, a missing file, or more than ``max_bytes``.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ModelError(f"{path.name} is not a regular file")
+            data = file.read(min(status.st_size, max_bytes) + 1)
+    except OSError as error:
+        raise ModelError(f"{path.name}: {error.strerror or error}") from None
+    if len(data) > max_bytes:
+        raise ModelError(f"{path.name} has more than {max_bytes} bytes")
+    return data

@@ -1,0 +1,239 @@
+"""Outputs: the one place that decides how a file is written, so that no command destroys what is there.
+
+- A regular file appears whole or not at all. A new one gets its mode from the umask, an existing one keeps mode and owner.
+- Symbolic links are followed and stay: the file that they lead to is written, even if it does not exist yet.
+- Devices, FIFOs and this process's open descriptors (``/dev/stdout``, ``/dev/fd/N``) are written in place.
+- An output that is also an input is refused.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import stat
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from nnc_conformance.reference.errors import NNCError
+
+STANDARD_OUTPUT: Final = Path("/dev/stdout")
+"""The path that stands for standard output, whatever the platform."""
+
+_LONGEST: Final = 200
+"""Bytes of a file name that leave room for the prefix and suffix of a temporary name, where 255 are the most."""
+_MOST_LINKS: Final = 40
+"""Symbolic links in a row, as Linux limits them."""
+_STANDARD: Final = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+_DESCRIPTOR: Final = re.compile(r"/(?:dev|proc/(?:self|thread-self|([0-9]+)))/fd/([0-9]{1,9})")
+
+
+class OutputError(NNCError):
+    """An output that cannot be written without losing something."""
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path``; raise `OSError` naming it and leave a regular file as it was.
+
+    The new content is written to ``.NAME.new`` in the same folder, synced and renamed. A temporary file that a killed writer left is
+    replaced by the next one; two writers take turns.
+    """
+    try:
+        target = _followed(path)
+        if isinstance(target, int):
+            _write_to_descriptor(target, data)
+            return
+        old = _status(path)
+        if old is None or stat.S_ISREG(old.st_mode):
+            _write_atomically(target, data, old)
+        else:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), "wb", buffering=0) as file:
+                _write_all(file, data)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` in UTF-8 by `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write ``files`` by their relative paths into a folder, which must be missing or empty.
+
+    The folder appears whole or not at all. Raises `OutputError` for a path that is taken, and `OSError`.
+    """
+    target = _followed(path)
+    if isinstance(target, int) or (path.exists() and (not path.is_dir() or any(path.iterdir()))):
+        raise OutputError(f"{path} exists and is not an empty folder; name a new one")
+    old = _status(path)
+    scratch = target.parent / _temporary_name(target.name)
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        scratch.mkdir(parents=True)
+        for name, data in files.items():
+            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(scratch / name, data)
+        if old is not None:
+            scratch.chmod(stat.S_IMODE(old.st_mode))
+        scratch.replace(target)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def refuse_inputs(output: Path, inputs: Iterable[Path]) -> None:
+    """Raise `OutputError` if writing ``output`` would overwrite one of ``inputs``, or a file inside an input folder.
+
+    Files are compared, not names: links, hard links and other spellings of a path are seen through.
+    """
+    written = _status(output)
+    if written is None or not stat.S_ISREG(written.st_mode):
+        return
+    for path in inputs:
+        read = _status(path)
+        if read is None:
+            continue
+        inside = stat.S_ISDIR(read.st_mode) and output.resolve().is_relative_to(path.resolve())
+        if inside or os.path.samestat(written, read):
+            raise OutputError(f"{output} is {'part of' if inside else 'the same file as'} the input {path}; choose another output")
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Return the status of what a path leads to, or None if it leads nowhere."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _followed(path: Path) -> Path | int:
+    """Follow symbolic links to the path to write, or to the number of an open descriptor of this process."""
+    for _ in range(_MOST_LINKS):
+        if (number := _descriptor(os.fspath(path))) is not None:
+            return number
+        try:
+            path = path.parent / path.readlink()
+        except OSError:
+            return path
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
+def _descriptor(text: str) -> int | None:
+    """Return the number of the descriptor that a path names, if it is one of this process."""
+    if text in _STANDARD:
+        return _STANDARD[text]
+    match = _DESCRIPTOR.fullmatch(text)
+    return int(match[2]) if match and match[1] in (None, str(os.getpid())) else None
+
+
+def _write_to_descriptor(number: int, data: bytes) -> None:
+    """Write to an open descriptor; standard output gets the data after what was printed before."""
+    if number != _STANDARD["/dev/stdout"]:
+        with os.fdopen(os.dup(number), "wb", buffering=0) as file:
+            _write_all(file, data)
+    elif sys.__stdout__ is None:
+        raise OSError(errno.EBADF, "standard output is closed")
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    """Write to an unbuffered file, which may take less at a time."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _write_atomically(path: Path, data: bytes, old: os.stat_result | None) -> None:
+    """Replace a regular file, or make it."""
+    if old is not None and not os.access(path, os.W_OK):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+    temporary, handle = _opened_alone(path, 0o666 if old is None else 0o600)
+    with os.fdopen(handle, "wb") as file:
+        try:
+            if old is not None:
+                _keep_owner_and_mode(handle, old)
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def _keep_owner_and_mode(handle: int, old: os.stat_result) -> None:
+    """Give a new file the owner and the mode of the old one, and nobody more rights where the owner cannot be kept."""
+    mode = stat.S_IMODE(old.st_mode)
+    with suppress(PermissionError):
+        os.fchown(handle, -1, old.st_gid)
+    with suppress(PermissionError):
+        os.fchown(handle, old.st_uid, -1)
+    new = os.fstat(handle)
+    if new.st_gid != old.st_gid:
+        mode &= ~stat.S_IRWXG
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        mode &= ~(stat.S_ISUID | stat.S_ISGID)
+    os.fchmod(handle, mode)
+
+
+def _temporary_name(name: str) -> str:
+    stem = os.fsencode(name)
+    return f".{name if len(stem) <= _LONGEST else hashlib.sha256(stem).hexdigest()}.new"
+
+
+def _opened_alone(path: Path, mode: int) -> tuple[Path, int]:
+    """Make the temporary file of a path, locked against other writers; return it with its descriptor.
+
+    If somebody else's file, or anything but a regular file, has its name, the temporary file gets an unpredictable name.
+    """
+    temporary = path.parent / _temporary_name(path.name)
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    while True:
+        try:
+            handle = os.open(temporary, flags | os.O_CREAT | os.O_EXCL, mode)
+        except FileExistsError:
+            if not _take_over(temporary, flags):
+                temporary = path.parent / f".{secrets.token_hex(16)}.new"
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(handle), temporary.lstat()):
+                return temporary, handle
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
+def _take_over(temporary: Path, flags: int) -> bool:
+    """Wait for the writer of a temporary file and remove what it left; return False if it is not ours to remove."""
+    try:
+        handle = os.open(temporary, flags)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
+            return False
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.path.samestat(status, temporary.lstat()):
+            temporary.unlink()
+    except FileNotFoundError:
+        pass
+    finally:
+        os.close(handle)
+    return True
