@@ -45,7 +45,7 @@ def core_needs(core: Coverage, root: Path, jobs: int) -> list[str]:
         "",
         "Without any one of core's vectors one of the figures above would be lower, or a named fault (`faults/mutants/named`) that it",
         "states, and that no vector of level negative catches, would live; or a report on core's small vectors would name the element of",
-        "fewer of the faults that published decoders had. What none of these needs is of level full (`generator/recipes/further.py`).",
+        "fewer of the faults that published decoders had. What none of these needs is of level full (`level=Level.FULL` in its recipe).",
         "`nox -s smallest` tries this on twenty vectors drawn at random.",
         "",
         "| vectors of core | number | bytes |",

@@ -27,10 +27,19 @@ class ModelRecipe(Description):
         return encode(model.parameters, topology=Topology(NNR_TPL_ONNX, model.topology), options=self.options)
 
 
-def recipe(network: str, name: str, title: str, options: EncoderOptions) -> ModelRecipe:
+def model_recipe(network: str, name: str, *, title: str, options: EncoderOptions) -> ModelRecipe:
     """The recipe of a network's vector."""
     tests = f"The network {network} decodes to the parameters that the reference decodes, and answers as they do."
-    return ModelRecipe(f"model-{network}-{name}", title, tests, _CATCHES, _CLAUSES, options, level=Level.MODELS, network=network)
+    return ModelRecipe(
+        id=f"model-{network}-{name}",
+        title=title,
+        tests=tests,
+        catches=_CATCHES,
+        clauses=_CLAUSES,
+        options=options,
+        level=Level.MODELS,
+        network=network,
+    )
 
 
 def convolution(number: int) -> Block:
@@ -49,32 +58,52 @@ _MLP_PARAMETERS: Final = frozenset(f"fc{number}.{part}" for number in (1, 2, 3) 
 _DEPTHWISE: Final = ("stem", "depth1", "point1", "depth2", "point2", "depth3", "point3", "fc")
 
 MODELS: Final = (
-    recipe("digits-cnn", "plain", "The CNN, uniform quantization", EncoderOptions(qp=-30)),
-    recipe(
+    model_recipe(
+        "digits-cnn",
+        "plain",
+        title="The CNN, uniform quantization",
+        options=EncoderOptions(qp=-30),
+    ),
+    model_recipe(
         "digits-cnn",
         "blocks-dq",
-        "The CNN in BLOCKs with its batch norm, dependent quantization",
-        EncoderOptions(qp=-26, dq=True, blocks=_CNN_BLOCKS),
+        title="The CNN in BLOCKs with its batch norm, dependent quantization",
+        options=EncoderOptions(qp=-26, dq=True, blocks=_CNN_BLOCKS),
     ),
-    recipe(
+    model_recipe(
         "digits-cnn",
         "blocks-scan-1",
-        "The CNN in BLOCKs, blocks of 8 with entry points",
-        EncoderOptions(scan_order=1, blocks=_CNN_BLOCKS),
+        title="The CNN in BLOCKs, blocks of 8 with entry points",
+        options=EncoderOptions(scan_order=1, blocks=_CNN_BLOCKS),
     ),
-    recipe("digits-mlp", "dq", "The MLP, dependent quantization", EncoderOptions(qp=-26, dq=True)),
-    recipe("digits-mlp", "scan-2", "The MLP rounded to the nearest, blocks of 16", EncoderOptions(qp=-24, scan_order=2, rdo=0)),
-    recipe("digits-mlp", "exact", "The MLP without loss", EncoderOptions(exact=_MLP_PARAMETERS)),
-    recipe(
+    model_recipe(
+        "digits-mlp",
+        "dq",
+        title="The MLP, dependent quantization",
+        options=EncoderOptions(qp=-26, dq=True),
+    ),
+    model_recipe(
+        "digits-mlp",
+        "scan-2",
+        title="The MLP rounded to the nearest, blocks of 16",
+        options=EncoderOptions(qp=-24, scan_order=2, rdo=0),
+    ),
+    model_recipe(
+        "digits-mlp",
+        "exact",
+        title="The MLP without loss",
+        options=EncoderOptions(exact=_MLP_PARAMETERS),
+    ),
+    model_recipe(
         "digits-depthwise",
         "dq-scan-3",
-        "The depthwise network, dependent quantization, blocks of 32",
-        EncoderOptions(dq=True, scan_order=3),
+        title="The depthwise network, dependent quantization, blocks of 32",
+        options=EncoderOptions(dq=True, scan_order=3),
     ),
-    recipe(
+    model_recipe(
         "digits-depthwise",
         "blocks-unary-2",
-        "The depthwise network in BLOCKs, density 4, unary length 2",
-        EncoderOptions(qp=-130, nonweight_qp=-300, qp_density=4, unary_length=2, blocks=tuple(map(biased, _DEPTHWISE))),
+        title="The depthwise network in BLOCKs, density 4, unary length 2",
+        options=EncoderOptions(qp=-130, nonweight_qp=-300, qp_density=4, unary_length=2, blocks=tuple(map(biased, _DEPTHWISE))),
     ),
 )

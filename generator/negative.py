@@ -24,23 +24,24 @@ _LONG_SIZE: Final = 0x80
 def broken(
     rule: str,
     name: str,
+    *,
     title: str,
     catches: str,
-    about: str,
+    element: str,
     units: Callable[[Numbers], list[Values]] | list[Values] | None = None,
     edit: Edit | None = None,
     level: Level | None = None,
 ) -> Recipe:
-    """The recipe of a vector that breaks ``rule``; ``about`` is the element at fault, ``units`` None a small good stream to be edited."""
+    """The recipe of a vector that breaks ``rule``; ``element`` is the one at fault, ``units`` None a small good stream to be edited."""
     row = RULES[rule]
     made = (lambda _: [*opening(), small()]) if units is None else units if callable(units) else lambda _: units
     return Recipe(
-        f"bad-{rule}-{name}",
-        title,
-        f"The stream breaks one rule, and no other: {row.condition.partition(';')[0]}.",
-        catches,
-        (clause_of(about),),
-        made,
+        id=f"bad-{rule}-{name}",
+        title=title,
+        tests=f"The stream breaks one rule, and no other: {row.condition.partition(';')[0]}.",
+        catches=catches,
+        clauses=(clause_of(element),),
+        units=made,
         level=level or (Level.INFERRED if row.provenance is Provenance.INFERRED else Level.NEGATIVE),
         edit=edit,
         rule=rule,

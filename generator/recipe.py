@@ -14,7 +14,7 @@ from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.storage.vector import Level
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Description:
     """What is said of a vector by hand; all else follows from its stream.
 
@@ -27,13 +27,13 @@ class Description:
     tests: str
     catches: str
     clauses: tuple[str, ...]
-    level: Level = field(default=Level.CORE, kw_only=True)
-    switch: str | None = field(default=None, kw_only=True)
-    rule: str | None = field(default=None, kw_only=True)
-    network: str | None = field(default=None, kw_only=True)
+    level: Level = Level.CORE
+    switch: str | None = None
+    rule: str | None = None
+    network: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe(Description):
     """One vector to be.
 
@@ -42,8 +42,8 @@ class Recipe(Description):
     """
 
     units: Callable[[Numbers], list[Values]]
-    interpretation: Interpretation = field(default_factory=Interpretation, kw_only=True)
-    edit: Callable[[bytes], bytes] | None = field(default=None, kw_only=True)
+    interpretation: Interpretation = field(default_factory=Interpretation)
+    edit: Callable[[bytes], bytes] | None = None
 
     def stream(self, seed: int) -> bytes:
         """The bitstream."""

@@ -26,7 +26,7 @@ def ids_of(levels: Collection[Level]) -> list[str]:
 
 def stress_recipes() -> dict[str, Recipe]:
     """Those of level stress by id: many small streams, and a few large ones."""
-    drawn = [*map(stress.recipe, range(STRESS_VECTORS)), *map(stress.large_recipe, range(len(stress.LARGE)))]
+    drawn = [*map(stress.stress_recipe, range(STRESS_VECTORS)), *map(stress.large_stress_recipe, range(len(stress.LARGE)))]
     return {recipe.id: recipe for recipe in drawn}
 
 

@@ -46,10 +46,10 @@ class StressError(NNCError):
 def vectors(seed: int, count: int, capabilities: frozenset[str] = _ALL) -> Iterator[Made]:
     """Yields ``count`` vectors of level stress that need no other capability; raises `StressError` where none allows a payload."""
     for number in range(count):
-        yield make(recipe(number, capabilities), seed)
+        yield make(stress_recipe(number, capabilities), seed)
 
 
-def recipe(number: int, capabilities: frozenset[str] = _ALL) -> Recipe:
+def stress_recipe(number: int, capabilities: frozenset[str] = _ALL) -> Recipe:
     """The recipe of the stress vector of that number; raises `StressError`."""
     if not capabilities & PAYLOADS.keys():
         raise StressError(f"a stream needs one of the capabilities {', '.join(PAYLOADS)}")
@@ -64,7 +64,7 @@ def recipe(number: int, capabilities: frozenset[str] = _ALL) -> Recipe:
     )
 
 
-def large_recipe(number: int) -> Recipe:
+def large_stress_recipe(number: int) -> Recipe:
     """The recipe of a stream of as many bytes as `LARGE` tells, or somewhat fewer."""
     mebibytes = LARGE[number] >> 20
     return Recipe(

@@ -8,6 +8,7 @@ from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.reference.payload import coded_parts
 from nnc_conformance.reference.syntax.structures.data_unit import BI, BN, DC, LS, NNR_PT_BLOCK, NNR_PT_FLOAT, DataUnitHeader
 from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
 
 _BLOCK = ("6 nnr_compressed_data_unit_header", "10 quant_tensor")
 _NAMES = {LS: ("ls",), BN: ("beta", "gamma", "mean", "variance"), BI: ("bias",)}
@@ -33,18 +34,21 @@ def block_stream(head: DataUnitHeader, numbers: Numbers) -> list[Values]:
     return [*opening(), ndu(head, tensors)]
 
 
-def parts_recipe(parameter_types: int) -> Recipe:
+def parts_recipe(parameter_types: int, level: Level = Level.CORE) -> Recipe:
     """A BLOCK of one combination of parts."""
     letters = [letter for kind, letter in _LETTERS.items() if parameter_types & kind]
     decomposed = {"decomposition_rank": 2, "g_number_of_rows": 4} if parameter_types & DC else {}
     head = block_header(parameter_types, (4, 3, 2), **decomposed)
     return Recipe(
-        f"block-{'-'.join(letters)}",
-        f"A BLOCK with {', '.join(letters).upper()}",
-        "The payload holds LS, BI, BN and then the weight, though the ids come in another order; each part has a qp_delta of its own.",
-        "A decoder that takes the order of the ids for the order of the payload, or the batch norm's four in another order.",
-        _BLOCK,
-        lambda numbers: block_stream(head, numbers),
+        id=f"block-{'-'.join(letters)}",
+        title=f"A BLOCK with {', '.join(letters).upper()}",
+        tests=(
+            "The payload holds LS, BI, BN and then the weight, though the ids come in another order; each part has a qp_delta of its own."
+        ),
+        catches="A decoder that takes the order of the ids for the order of the payload, or the batch norm's four in another order.",
+        clauses=_BLOCK,
+        level=level,
+        units=lambda numbers: block_stream(head, numbers),
     )
 
 
@@ -54,97 +58,105 @@ def typed_single(parameter_types: int) -> Values:
     return ndu(head, Coded([parameter_types, 0, -1]))
 
 
-def variant(name: str, head: DataUnitHeader, title: str, tests: str, catches: str) -> Recipe:
+def variant(name: str, head: DataUnitHeader, *, title: str, tests: str, catches: str) -> Recipe:
     """A BLOCK with another tool."""
-    return Recipe(f"block-{name}", title, tests, catches, _BLOCK, lambda numbers: block_stream(head, numbers))
+    return Recipe(
+        id=f"block-{name}",
+        title=title,
+        tests=tests,
+        catches=catches,
+        clauses=_BLOCK,
+        units=lambda numbers: block_stream(head, numbers),
+    )
 
 
 RECIPES = (
     *map(parts_recipe, (LS, BN, LS | BN, BI, LS | BI, BN | BI, LS | BN | BI)),
-    *map(parts_recipe, (DC, DC | LS, DC | BN, DC | LS | BN, DC | BI, DC | LS | BI, DC | BN | BI, DC | LS | BN | BI)),
+    *map(parts_recipe, (DC, DC | LS | BN, DC | BI, DC | LS | BI, DC | LS | BN | BI)),
+    *(parts_recipe(types, Level.FULL) for types in (DC | LS, DC | BN, DC | BN | BI)),
     variant(
         "dq",
         block_header(LS | BN | BI, (5, 7), dq_flag=True),
-        "A BLOCK with dependent quantization",
-        "dq_flag applies to every part, each with a trellis from state 0.",
-        "A decoder that quantizes the vectors plainly, or lets the trellis run on from part to part.",
+        title="A BLOCK with dependent quantization",
+        tests="dq_flag applies to every part, each with a trellis from state 0.",
+        catches="A decoder that quantizes the vectors plainly, or lets the trellis run on from part to part.",
     ),
     variant(
         "dc-dq",
         block_header(DC | LS | BI, (6, 5), dq_flag=True, decomposition_rank=3, g_number_of_rows=6),
-        "A decomposed BLOCK with dependent quantization",
-        "G and H each start the trellis at state 0.",
-        "A decoder that lets the trellis run on from G to H.",
+        title="A decomposed BLOCK with dependent quantization",
+        tests="G and H each start the trellis at state 0.",
+        catches="A decoder that lets the trellis run on from G to H.",
     ),
     variant(
         "scan-1",
         block_header(BN | BI, (19, 5), scan_order=1),
-        "A BLOCK with a block scan",
-        "The scan order is the weight's; vectors keep scan 0 and have no entry points.",
-        "A decoder that scans the vectors in blocks too, or forces the range before them.",
+        title="A BLOCK with a block scan",
+        tests="The scan order is the weight's; vectors keep scan 0 and have no entry points.",
+        catches="A decoder that scans the vectors in blocks too, or forces the range before them.",
     ),
     variant(
         "scan-2-dq",
         block_header(LS | BI, (20, 18), scan_order=2, dq_flag=True),
-        "A BLOCK with a block scan and dependent quantization",
-        "Entry points count from the weight's first index, after the vectors in the same codeword.",
-        "A decoder that counts entry points from the start of the payload.",
+        title="A BLOCK with a block scan and dependent quantization",
+        tests="Entry points count from the weight's first index, after the vectors in the same codeword.",
+        catches="A decoder that counts entry points from the start of the payload.",
     ),
     variant(
         "dc-scan-1",
         block_header(DC | LS, (20, 3, 6), scan_order=1, decomposition_rank=17, g_number_of_rows=20),
-        "A decomposed BLOCK with entry points in G and H",
-        "One list holds G's entries and then H's; the first of H is a change of the last of G.",
-        "A decoder that expects a bit_offset_delta1 for each of the two.",
+        title="A decomposed BLOCK with entry points in G and H",
+        tests="One list holds G's entries and then H's; the first of H is a change of the last of G.",
+        catches="A decoder that expects a bit_offset_delta1 for each of the two.",
     ),
     variant(
         "dc-scan-1-one-block-row-g",
         block_header(DC, (4, 30), scan_order=1, decomposition_rank=17, g_number_of_rows=4),
-        "A decomposed BLOCK with entry points in H only",
-        "With one block row in G the first entry of H has bit_offset_delta1.",
-        "A decoder that reads a bit_offset_delta2 for the first entry of H always.",
+        title="A decomposed BLOCK with entry points in H only",
+        tests="With one block row in G the first entry of H has bit_offset_delta1.",
+        catches="A decoder that reads a bit_offset_delta2 for the first entry of H always.",
     ),
     variant(
         "dc-rows-not-dim0",
         block_header(DC | BI, (4, 3, 2), decomposition_rank=2, g_number_of_rows=12),
-        "g_number_of_rows that is not dimension 0",
-        "G has g_number_of_rows rows, the vectors have dimension 0.",
-        "A decoder that takes dimension 0 for the rows of G.",
+        title="g_number_of_rows that is not dimension 0",
+        tests="G has g_number_of_rows rows, the vectors have dimension 0.",
+        catches="A decoder that takes dimension 0 for the rows of G.",
     ),
     variant(
         "dc-rank-lengths",
         block_header(DC, (3, 4), decomposition_rank=8, g_number_of_rows=1),
-        "Rank and rows at code lengths of ue(3)",
-        "decomposition_rank 8 and g_number_of_rows 1.",
-        "A decoder with another order of exp-Golomb code.",
+        title="Rank and rows at code lengths of ue(3)",
+        tests="decomposition_rank 8 and g_number_of_rows 1.",
+        catches="A decoder with another order of exp-Golomb code.",
     ),
     variant(
         "vector-weight",
         block_header(BI, (6,)),
-        "A BLOCK whose weight has one dimension",
-        "There is no scan_order in its header.",
-        "A decoder that reads a scan order whenever it reads a BLOCK.",
+        title="A BLOCK whose weight has one dimension",
+        tests="There is no scan_order in its header.",
+        catches="A decoder that reads a scan order whenever it reads a BLOCK.",
     ),
     variant(
         "one-row",
         block_header(LS | BN | BI, (1, 5)),
-        "A BLOCK of one row",
-        "The vectors have one element each.",
-        "A decoder that takes vectors of one element for scalars.",
+        title="A BLOCK of one row",
+        tests="The vectors have one element each.",
+        catches="A decoder that takes vectors of one element for scalars.",
     ),
     variant(
         "unary-length-1",
         block_header(LS | BI, (3, 5), unary_length=1),
-        "A BLOCK with unary length 1",
-        "The unary length is that of all parts.",
-        "A decoder that keeps the default for the vectors.",
+        title="A BLOCK with unary length 1",
+        tests="The unary length is that of all parts.",
+        catches="A decoder that keeps the default for the vectors.",
     ),
     Recipe(
-        "ndu-float-parameter-types",
-        "Parameter types of single tensors",
-        "compressed_parameter_types 2 to 14 in a FLOAT change nothing in its decoding.",
-        "A decoder that expects further ids, or tensors, in such a unit.",
-        _BLOCK,
-        lambda _: opening() + [typed_single(types) for types in range(LS, 16, 2)],
+        id="ndu-float-parameter-types",
+        title="Parameter types of single tensors",
+        tests="compressed_parameter_types 2 to 14 in a FLOAT change nothing in its decoding.",
+        catches="A decoder that expects further ids, or tensors, in such a unit.",
+        clauses=_BLOCK,
+        units=lambda _: opening() + [typed_single(types) for types in range(LS, 16, 2)],
     ),
 )

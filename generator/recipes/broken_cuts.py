@@ -40,12 +40,12 @@ def cuts(name: str, units: Units, *elements: str, rule: str = "header-in-unit", 
         broken(
             rule,
             f"{name}-{element.replace('_', '-').lower()}",
-            f"The unit ends within {element}",
-            "A decoder that reads on into the next unit, or past the end of its buffer.",
-            element,
-            units,
-            cut_within(element),
-            level,
+            title=f"The unit ends within {element}",
+            catches="A decoder that reads on into the next unit, or past the end of its buffer.",
+            element=element,
+            units=units,
+            edit=cut_within(element),
+            level=level,
         )
         for element in elements
     ]
@@ -56,11 +56,11 @@ def map_counts(kind: str, element: str, value: int) -> Recipe:
     return broken(
         "map-count",
         element.replace("_", "-"),
-        f"{element} {value} in a unit with one entry",
-        "A decoder that allocates for the count, or reads on into the next unit.",
-        element,
-        [start_unit(), model_parameter_set(SIXTEENTHS, maps=performance_map(kind, 1, 1)), small()],
-        set_to(element, value),
+        title=f"{element} {value} in a unit with one entry",
+        catches="A decoder that allocates for the count, or reads on into the next unit.",
+        element=element,
+        units=[start_unit(), model_parameter_set(SIXTEENTHS, maps=performance_map(kind, 1, 1)), small()],
+        edit=set_to(element, value),
     )
 
 
@@ -85,11 +85,11 @@ _DICTIONARY = [
     container(NNR_TPL_DICT, prune=1, count_ids=1, pruned_element=[{"element_id": "w", "count_dims": 2, "dim": [2, 300]}]),
 ]
 
-# fmt: off
 RECIPES = (
     *cuts("str", [start_unit()], "general_profile_idc"),
-    *cuts("mps", opening(), "topology_carriage_flag", "mps_topology_indexed_reference_flag", "mps_quantization_parameter",
-    "byte_alignment"),
+    *cuts(
+        "mps", opening(), "topology_carriage_flag", "mps_topology_indexed_reference_flag", "mps_quantization_parameter", "byte_alignment"
+    ),
     *cuts("lps", [*opening(), _LAYER], "lps_self_contained_flag", "nnr_reserved_zero_1bit", "lps_quantization_parameter"),
     *cuts("tpl", [*opening(), _TOPOLOGY], "topology_storage_format", "topology_compression_format"),
     *cuts("qnt", [*opening(), _QUANTIZATION], "quantization_storage_format", "quantization_compression_format"),
@@ -99,26 +99,55 @@ RECIPES = (
         "block",
         lambda numbers: block_stream(
             block_header(DC | LS | BI, (40, 70), scan_order=1, dq_flag=True, decomposition_rank=20, g_number_of_rows=40, unary_length=7),
-            numbers
+            numbers,
         ),
-        "count_topology_elements_minus2", "decomposition_rank", "g_number_of_rows", "tensor_dimensions", "cabac_unary_length_minus1",
-        "cabac_offset_list", "dq_state_list", "bit_offset_delta1", "bit_offset_delta2",
+        "count_topology_elements_minus2",
+        "decomposition_rank",
+        "g_number_of_rows",
+        "tensor_dimensions",
+        "cabac_unary_length_minus1",
+        "cabac_offset_list",
+        "dq_state_list",
+        "bit_offset_delta1",
+        "bit_offset_delta2",
     ),
     *cuts(
         "codebook",
         lambda numbers: matrix(header(NNR_PT_FLOAT, "w", (4, 4)), 16, numbers),
-        "codebook_egk", "codebook_size", "codebook_zero_value", "codebook_delta_left", "codebook_delta_right",
+        "codebook_egk",
+        "codebook_size",
+        "codebook_zero_value",
+        "codebook_delta_left",
+        "codebook_delta_right",
     ),
     *cuts("indexed", indexed([f"n{n}" for n in range(600)], [599]), "topology_elem_id_index"),
     *cuts("partial", pieces(3), "partial_data_counter"),
-    *cuts("aggregate", with_entry_points(opening(), [small("a"), small("b")]), "nnr_aggregate_unit_type", "num_of_nnr_units_minus2",
-          "nnr_unit_entry_point", "quant_bitdepth", level=Level.INFERRED),
+    *cuts(
+        "aggregate",
+        with_entry_points(opening(), [small("a"), small("b")]),
+        "nnr_aggregate_unit_type",
+        "num_of_nnr_units_minus2",
+        "nnr_unit_entry_point",
+        "quant_bitdepth",
+        level=Level.INFERRED,
+    ),
     *cuts("pruning", _PRUNING, "order_flag", "count_bits", "bit_mask_value", level=Level.INFERRED),
     *cuts("dictionary", _DICTIONARY, "count_ids", "count_dims", "dim", level=Level.INFERRED),
-    *cuts("mapping", mapped((300, 4), 1200, DimensionMapping(0, (200,), ((), ((1, 1),))), ("a", "b")), "concatentation_axis_index",
-          "split_index", "shift_index", level=Level.INFERRED),
-    *(found for kind, elements in MAP_ELEMENTS.items() for found in cuts(
-        kind, [start_unit(), model_parameter_set(SIXTEENTHS, maps=performance_map(kind, 1, 1))], *elements, rule="map-count")),
+    *cuts(
+        "mapping",
+        mapped((300, 4), 1200, DimensionMapping(0, (200,), ((), ((1, 1),))), ("a", "b")),
+        "concatentation_axis_index",
+        "split_index",
+        "shift_index",
+        level=Level.INFERRED,
+    ),
+    *(
+        found
+        for kind, elements in MAP_ELEMENTS.items()
+        for found in cuts(
+            kind, [start_unit(), model_parameter_set(SIXTEENTHS, maps=performance_map(kind, 1, 1))], *elements, rule="map-count"
+        )
+    ),
     map_counts("sparsification", "spm_count_thresholds", 255),
     map_counts("sparsification", "spm_count_classes", 255),
     map_counts("pruning", "ppm_count_pruning_ratios", 3),
@@ -128,4 +157,3 @@ RECIPES = (
     map_counts("decomposition", "dpm_count_thresholds", 3),
     map_counts("decomposition", "dpm_count_classes", 65535),
 )
-# fmt: on

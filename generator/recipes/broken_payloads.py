@@ -34,10 +34,13 @@ def with_codeword(data: bytes, dimensions: tuple[int, ...] = (2, 3), unary_lengt
 def too_large(name: str, quants: list[int], unary_length: int = 10) -> Recipe:
     """Indexes beyond int32."""
     return broken(
-        "prefix", name, f"An index of {quants[-1]} at unary length {unary_length}",
-        "A decoder whose magnitude wraps, or whose prefix runs on.", "abs_remainder",
-        with_codeword(codeword(quants, unary_length), (len(quants),), unary_length),
-    )  # fmt: skip
+        "prefix",
+        name,
+        title=f"An index of {quants[-1]} at unary length {unary_length}",
+        catches="A decoder whose magnitude wraps, or whose prefix runs on.",
+        element="abs_remainder",
+        units=with_codeword(codeword(quants, unary_length), (len(quants),), unary_length),
+    )
 
 
 def block_rows(*, dq_flag: bool = False) -> Callable[[Numbers], list[Values]]:
@@ -45,7 +48,7 @@ def block_rows(*, dq_flag: bool = False) -> Callable[[Numbers], list[Values]]:
     return lambda numbers: [*opening(), scanned(1, (20, 9), numbers, dq_flag=dq_flag)]
 
 
-def entries(name: str, title: str, catches: str, element: str, change: Callable[[Any], Any], *, dq_flag: bool = False) -> Recipe:
+def entries(name: str, *, title: str, catches: str, element: str, change: Callable[[Any], Any], dq_flag: bool = False) -> Recipe:
     """An entry point list with something wrong."""
 
     def units(numbers: Numbers) -> list[Values]:
@@ -53,7 +56,14 @@ def entries(name: str, title: str, catches: str, element: str, change: Callable[
         *before, data = unit
         return [*before, header_of(data, **{element: change(data["nnr_unit_header"][element])})]
 
-    return broken("entry-points", name, title, catches, element, units)
+    return broken(
+        "entry-points",
+        name,
+        title=title,
+        catches=catches,
+        element=element,
+        units=units,
+    )
 
 
 def interval_errors(stream: bytes) -> Iterator[bytes]:
@@ -77,23 +87,31 @@ def last_interval_error(stream: bytes) -> bytes:
     return last
 
 
-def converted(name: str, payload_type: int, data_format: int, tensor: Any, title: str) -> Recipe:
+def converted(name: str, payload_type: int, data_format: int, tensor: Any, *, title: str) -> Recipe:
     """A value that its decompressed data format cannot hold."""
     count = tensor.size if not isinstance(tensor, Coded) else len(tensor.quants)
     head = header(payload_type, "w", (count,), Quantization(0, 0), data_format=data_format)
     return broken(
-        "format-range", name, title, "A decoder that wraps, or saturates.", "nnr_decompressed_data_format",
-        [*opening(Quantization(0, 0)), ndu(head, tensor)],
-    )  # fmt: skip
+        "format-range",
+        name,
+        title=title,
+        catches="A decoder that wraps, or saturates.",
+        element="nnr_decompressed_data_format",
+        units=[*opening(Quantization(0, 0)), ndu(head, tensor)],
+    )
 
 
-def outside(name: str, title: str, quants: list[int]) -> Recipe:
+def outside(name: str, *, title: str, quants: list[int]) -> Recipe:
     """An index that a codebook of five does not have."""
     head = header(NNR_PT_FLOAT, "w", (len(quants),), codebook=book(2, -9, -4, 0, 3, 11))
     return broken(
-        "codebook-index", name, title, "A decoder that reads beyond the codebook, or wraps round.", "codebook_size",
-        [*opening(), ndu(head, Coded(quants))],
-    )  # fmt: skip
+        "codebook-index",
+        name,
+        title=title,
+        catches="A decoder that reads beyond the codebook, or wraps round.",
+        element="codebook_size",
+        units=[*opening(), ndu(head, Coded(quants))],
+    )
 
 
 def padded(numbers: Numbers) -> list[Values]:
@@ -109,81 +127,343 @@ _BLOCK = [*opening(), ndu(block_header(BI, (3, 3)), {"w": Coded([1, -1, 2, 0, 0,
 _LONG = [*opening(), ndu(header(NNR_PT_INT, "w", (60,)), Coded([n % 7 - 3 for n in range(60)]))]
 _RAW_UNITS = [*opening(), ndu(header(NNR_PT_RAW_FLOAT, "w", (3,)), bits32(0x3F800000, 0x40000000, 0xC0400000))]
 
-# fmt: off
 RECIPES = (
-    outside("above", "An index one above the codebook", [0, 1, 3]),
-    outside("below", "An index one below the codebook", [0, -1, -3]),
-    outside("far", "An index of 2 ** 31 - 1 into a codebook of five", [(1 << 31) - 1]),
+    outside(
+        "above",
+        title="An index one above the codebook",
+        quants=[0, 1, 3],
+    ),
+    outside(
+        "below",
+        title="An index one below the codebook",
+        quants=[0, -1, -3],
+    ),
+    outside(
+        "far",
+        title="An index of 2 ** 31 - 1 into a codebook of five",
+        quants=[(1 << 31) - 1],
+    ),
     too_large("2-31", [1, 1 << 31]),
     too_large("minus-2-31-and-1", [0, -(1 << 31) - 1]),
     too_large("31-prefix-bins", [5, _LAST_PREFIX]),
     too_large("31-prefix-bins-unary-1", [2 + (1 << 31) - 1], 1),
     too_large("all-ones", [_LAST_PREFIX + (1 << 31) - 1]),
-    broken("interval", "start", "A codeword that starts with sixteen ones", "A decoder that takes an offset above its range.", "IvlOffset",
-           with_codeword(b"\xff\xff" + bytes(6))),
-    broken("interval", "510", "An offset of 510, as large as the range", "A decoder that compares off by one.", "IvlOffset",
-           with_codeword(b"\xff\x00" + bytes(6))),
-    broken("interval", "block-row", "An offset above 255 at a block row", "A decoder that forces the range unchecked.", "IvlCurrRange",
-           block_rows(), first_interval_error),
-    broken("interval", "late-block-row", "An offset above 255 at a block row, in a codeword that ends where it should",
-           "A decoder that forces the range unchecked, and sees nothing wrong later.", "IvlCurrRange", block_rows(), last_interval_error),
-    broken("terminate", "more-indexes", "A codeword with one index more than the tensor", "A decoder that does not read the terminate bin.",
-           "end_of_codeword", with_codeword(codeword(_SEVEN))),
-    broken("terminate", "many-more", "A codeword with many indexes more than the tensor", "A decoder that does not read the terminate bin.",
-           "end_of_codeword", with_codeword(codeword(_SEVEN * 20))),
-    broken("cabac-end", "empty", "A codeword of no bytes", "A decoder that initialises from the next unit.", "IvlOffset",
-           with_codeword(b"")),
-    broken("cabac-end", "one-byte", "A codeword of one byte", "A decoder that reads two bytes at once.", "IvlOffset",
-           with_codeword(b"\x20")),
-    *(broken("cabac-end", f"cut-{count}", f"A codeword cut by {count} bytes",
-             "A decoder that reads zeros, or the next unit, after the end.",
-             _CODEWORD, _LONG, cut(-count)) for count in (1, 2, 10)),
-    broken("cabac-end", "fewer-indexes", "A codeword with fewer indexes than the tensor", "A decoder that reads zeros after the end.",
-           _CODEWORD, with_codeword(codeword([1, -1]), (500,))),
-    broken("cabac-end", "block", "A BLOCK cut within its weight", "A decoder that gives out the parts it has.", _CODEWORD, _BLOCK, cut(-4)),
-    broken("cabac-end", "millions", "A hundred million indexes in a few bytes", "A decoder that allocates before it decodes.", _CODEWORD,
-           [*opening(), header_of(small(), count_tensor_dimensions=2, tensor_dimensions=[10000, 10000])]),
-    broken("stop-bits", "last-bit", "A 1 after the stop bit", "A decoder that does not look at the stop bits.", "end_of_codeword", padded,
-           flipped(-1)),
-    broken("stop-bits", "second-last-bit", "A 1 two bits before the codeword's end", "A decoder that looks at the last bit only.",
-           "end_of_codeword", padded, flipped(-2)),
-    broken("payload-end", "codeword-zero", "A zero byte after a codeword", "A decoder that allows for padding.", _CODEWORD, None,
-           extended(b"\x00")),
-    broken("payload-end", "codeword-bytes", "Bytes after a codeword", "A decoder that allows for padding.", _CODEWORD, None,
-           extended(b"\x80\x01\xff")),
-    broken("payload-end", "raw", "Four bytes after a RAW_FLOAT", "A decoder that takes the number of elements from the size.", _RAW,
-           _RAW_UNITS,
-           extended(bytes(4))),
-    broken("payload-end", "raw-one-byte", "One byte after a RAW_FLOAT", "A decoder that divides the size by four.", _RAW, _RAW_UNITS,
-           extended(b"\x00")),
-    entries("offset", "A wrong cabac_offset_list", "A decoder that enters block rows by a wrong offset, and notices nothing.",
-            "cabac_offset_list", lambda values: [values[0] ^ 1, *values[1:]]),
-    entries("state", "A wrong dq_state_list", "A decoder that enters block rows in a wrong state.", "dq_state_list",
-            lambda values: [values[0], values[1] ^ 1], dq_flag=True),
-    entries("first-length", "A wrong bit_offset_delta1", "A decoder that enters block rows at a wrong bit.", "bit_offset_delta1",
-            lambda value: value + 1),
-    entries("second-length", "A wrong bit_offset_delta2", "A decoder that enters block rows at a wrong bit.", "bit_offset_delta2",
-            lambda values: [values[0] - 1]),
-    entries("beyond", "A block row that starts beyond the payload", "A decoder that reads there.", "bit_offset_delta1", lambda _: 1 << 40),
-    entries("negative", "A block row that starts before the payload", "A decoder that reads there.", "bit_offset_delta2",
-            lambda _: [-(1 << 40)]),
-    broken("raw-size", "one-byte", "A RAW_FLOAT that lacks a byte", "A decoder that rounds the number of elements.", _RAW, _RAW_UNITS,
-           cut(-1)),
-    broken("raw-size", "one-element", "A RAW_FLOAT that lacks an element", "A decoder that gives out what it has.", _RAW, _RAW_UNITS,
-           cut(-4)),
-    broken("raw-size", "empty", "A RAW_FLOAT without bytes", "A decoder that gives out zeros.", _RAW, _RAW_UNITS, cut(-12)),
-    converted("int2-above", NNR_PT_INT, 2, Coded([0, 2]), "2 as INT2"),
-    converted("int2-below", NNR_PT_INT, 2, Coded([0, -3]), "-3 as INT2"),
-    converted("int3-above", NNR_PT_INT, 3, Coded([4]), "4 as INT3"),
-    converted("int4-below", NNR_PT_FLOAT, 4, Coded([-9]), "-9 as INT4"),
-    converted("int8-above", NNR_PT_INT, 5, Coded([127, 128]), "128 as INT8"),
-    converted("int8-below", NNR_PT_FLOAT, 5, Coded([-128, -129]), "-129 as INT8"),
-    converted("int16-above", NNR_PT_INT, 6, Coded([1 << 15]), "32768 as INT16"),
-    converted("int32-above", NNR_PT_RAW_FLOAT, 0, bits32(0x4F000000), "2147483648 as INT32"),
-    converted("int64-above", NNR_PT_RAW_FLOAT, 7, bits32(0x5F000000), "9223372036854775808 as INT64"),
-    converted("int8-nan", NNR_PT_RAW_FLOAT, 5, bits32(0x7FC00000), "NaN as INT8"),
-    converted("int32-infinity", NNR_PT_RAW_FLOAT, 0, bits32(0xFF800000), "Infinity as INT32"),
-    converted("float16-above", NNR_PT_FLOAT, 8, Coded([65519, 65520]), "65520 as FLOAT16"),
-    converted("float16-int", NNR_PT_INT, 8, Coded([-65520]), "-65520 as FLOAT16"),
+    broken(
+        "interval",
+        "start",
+        title="A codeword that starts with sixteen ones",
+        catches="A decoder that takes an offset above its range.",
+        element="IvlOffset",
+        units=with_codeword(b"\xff\xff" + bytes(6)),
+    ),
+    broken(
+        "interval",
+        "510",
+        title="An offset of 510, as large as the range",
+        catches="A decoder that compares off by one.",
+        element="IvlOffset",
+        units=with_codeword(b"\xff\x00" + bytes(6)),
+    ),
+    broken(
+        "interval",
+        "block-row",
+        title="An offset above 255 at a block row",
+        catches="A decoder that forces the range unchecked.",
+        element="IvlCurrRange",
+        units=block_rows(),
+        edit=first_interval_error,
+    ),
+    broken(
+        "interval",
+        "late-block-row",
+        title="An offset above 255 at a block row, in a codeword that ends where it should",
+        catches="A decoder that forces the range unchecked, and sees nothing wrong later.",
+        element="IvlCurrRange",
+        units=block_rows(),
+        edit=last_interval_error,
+    ),
+    broken(
+        "terminate",
+        "more-indexes",
+        title="A codeword with one index more than the tensor",
+        catches="A decoder that does not read the terminate bin.",
+        element="end_of_codeword",
+        units=with_codeword(codeword(_SEVEN)),
+    ),
+    broken(
+        "terminate",
+        "many-more",
+        title="A codeword with many indexes more than the tensor",
+        catches="A decoder that does not read the terminate bin.",
+        element="end_of_codeword",
+        units=with_codeword(codeword(_SEVEN * 20)),
+    ),
+    broken(
+        "cabac-end",
+        "empty",
+        title="A codeword of no bytes",
+        catches="A decoder that initialises from the next unit.",
+        element="IvlOffset",
+        units=with_codeword(b""),
+    ),
+    broken(
+        "cabac-end",
+        "one-byte",
+        title="A codeword of one byte",
+        catches="A decoder that reads two bytes at once.",
+        element="IvlOffset",
+        units=with_codeword(b"\x20"),
+    ),
+    *(
+        broken(
+            "cabac-end",
+            f"cut-{count}",
+            title=f"A codeword cut by {count} bytes",
+            catches="A decoder that reads zeros, or the next unit, after the end.",
+            element=_CODEWORD,
+            units=_LONG,
+            edit=cut(-count),
+        )
+        for count in (1, 2, 10)
+    ),
+    broken(
+        "cabac-end",
+        "fewer-indexes",
+        title="A codeword with fewer indexes than the tensor",
+        catches="A decoder that reads zeros after the end.",
+        element=_CODEWORD,
+        units=with_codeword(codeword([1, -1]), (500,)),
+    ),
+    broken(
+        "cabac-end",
+        "block",
+        title="A BLOCK cut within its weight",
+        catches="A decoder that gives out the parts it has.",
+        element=_CODEWORD,
+        units=_BLOCK,
+        edit=cut(-4),
+    ),
+    broken(
+        "cabac-end",
+        "millions",
+        title="A hundred million indexes in a few bytes",
+        catches="A decoder that allocates before it decodes.",
+        element=_CODEWORD,
+        units=[*opening(), header_of(small(), count_tensor_dimensions=2, tensor_dimensions=[10000, 10000])],
+    ),
+    broken(
+        "stop-bits",
+        "last-bit",
+        title="A 1 after the stop bit",
+        catches="A decoder that does not look at the stop bits.",
+        element="end_of_codeword",
+        units=padded,
+        edit=flipped(-1),
+    ),
+    broken(
+        "stop-bits",
+        "second-last-bit",
+        title="A 1 two bits before the codeword's end",
+        catches="A decoder that looks at the last bit only.",
+        element="end_of_codeword",
+        units=padded,
+        edit=flipped(-2),
+    ),
+    broken(
+        "payload-end",
+        "codeword-zero",
+        title="A zero byte after a codeword",
+        catches="A decoder that allows for padding.",
+        element=_CODEWORD,
+        units=None,
+        edit=extended(b"\x00"),
+    ),
+    broken(
+        "payload-end",
+        "codeword-bytes",
+        title="Bytes after a codeword",
+        catches="A decoder that allows for padding.",
+        element=_CODEWORD,
+        units=None,
+        edit=extended(b"\x80\x01\xff"),
+    ),
+    broken(
+        "payload-end",
+        "raw",
+        title="Four bytes after a RAW_FLOAT",
+        catches="A decoder that takes the number of elements from the size.",
+        element=_RAW,
+        units=_RAW_UNITS,
+        edit=extended(bytes(4)),
+    ),
+    broken(
+        "payload-end",
+        "raw-one-byte",
+        title="One byte after a RAW_FLOAT",
+        catches="A decoder that divides the size by four.",
+        element=_RAW,
+        units=_RAW_UNITS,
+        edit=extended(b"\x00"),
+    ),
+    entries(
+        "offset",
+        title="A wrong cabac_offset_list",
+        catches="A decoder that enters block rows by a wrong offset, and notices nothing.",
+        element="cabac_offset_list",
+        change=lambda values: [values[0] ^ 1, *values[1:]],
+    ),
+    entries(
+        "state",
+        title="A wrong dq_state_list",
+        catches="A decoder that enters block rows in a wrong state.",
+        element="dq_state_list",
+        change=lambda values: [values[0], values[1] ^ 1],
+        dq_flag=True,
+    ),
+    entries(
+        "first-length",
+        title="A wrong bit_offset_delta1",
+        catches="A decoder that enters block rows at a wrong bit.",
+        element="bit_offset_delta1",
+        change=lambda value: value + 1,
+    ),
+    entries(
+        "second-length",
+        title="A wrong bit_offset_delta2",
+        catches="A decoder that enters block rows at a wrong bit.",
+        element="bit_offset_delta2",
+        change=lambda values: [values[0] - 1],
+    ),
+    entries(
+        "beyond",
+        title="A block row that starts beyond the payload",
+        catches="A decoder that reads there.",
+        element="bit_offset_delta1",
+        change=lambda _: 1 << 40,
+    ),
+    entries(
+        "negative",
+        title="A block row that starts before the payload",
+        catches="A decoder that reads there.",
+        element="bit_offset_delta2",
+        change=lambda _: [-(1 << 40)],
+    ),
+    broken(
+        "raw-size",
+        "one-byte",
+        title="A RAW_FLOAT that lacks a byte",
+        catches="A decoder that rounds the number of elements.",
+        element=_RAW,
+        units=_RAW_UNITS,
+        edit=cut(-1),
+    ),
+    broken(
+        "raw-size",
+        "one-element",
+        title="A RAW_FLOAT that lacks an element",
+        catches="A decoder that gives out what it has.",
+        element=_RAW,
+        units=_RAW_UNITS,
+        edit=cut(-4),
+    ),
+    broken(
+        "raw-size",
+        "empty",
+        title="A RAW_FLOAT without bytes",
+        catches="A decoder that gives out zeros.",
+        element=_RAW,
+        units=_RAW_UNITS,
+        edit=cut(-12),
+    ),
+    converted(
+        "int2-above",
+        NNR_PT_INT,
+        2,
+        Coded([0, 2]),
+        title="2 as INT2",
+    ),
+    converted(
+        "int2-below",
+        NNR_PT_INT,
+        2,
+        Coded([0, -3]),
+        title="-3 as INT2",
+    ),
+    converted(
+        "int3-above",
+        NNR_PT_INT,
+        3,
+        Coded([4]),
+        title="4 as INT3",
+    ),
+    converted(
+        "int4-below",
+        NNR_PT_FLOAT,
+        4,
+        Coded([-9]),
+        title="-9 as INT4",
+    ),
+    converted(
+        "int8-above",
+        NNR_PT_INT,
+        5,
+        Coded([127, 128]),
+        title="128 as INT8",
+    ),
+    converted(
+        "int8-below",
+        NNR_PT_FLOAT,
+        5,
+        Coded([-128, -129]),
+        title="-129 as INT8",
+    ),
+    converted(
+        "int16-above",
+        NNR_PT_INT,
+        6,
+        Coded([1 << 15]),
+        title="32768 as INT16",
+    ),
+    converted(
+        "int32-above",
+        NNR_PT_RAW_FLOAT,
+        0,
+        bits32(0x4F000000),
+        title="2147483648 as INT32",
+    ),
+    converted(
+        "int64-above",
+        NNR_PT_RAW_FLOAT,
+        7,
+        bits32(0x5F000000),
+        title="9223372036854775808 as INT64",
+    ),
+    converted(
+        "int8-nan",
+        NNR_PT_RAW_FLOAT,
+        5,
+        bits32(0x7FC00000),
+        title="NaN as INT8",
+    ),
+    converted(
+        "int32-infinity",
+        NNR_PT_RAW_FLOAT,
+        0,
+        bits32(0xFF800000),
+        title="Infinity as INT32",
+    ),
+    converted(
+        "float16-above",
+        NNR_PT_FLOAT,
+        8,
+        Coded([65519, 65520]),
+        title="65520 as FLOAT16",
+    ),
+    converted(
+        "float16-int",
+        NNR_PT_INT,
+        8,
+        Coded([-65520]),
+        title="-65520 as FLOAT16",
+    ),
 )
-# fmt: on

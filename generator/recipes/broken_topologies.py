@@ -30,14 +30,29 @@ def topology(data: bytes, storage: int = NNR_TPL_NNEF, compression: int = RAW) -
     return [*opening(), topology_unit(storage, compression, {"topology_data": data}), small()]
 
 
-def deflated(name: str, title: str, catches: str, data: bytes) -> Recipe:
+def deflated(name: str, *, title: str, catches: str, data: bytes) -> Recipe:
     """A deflated topology that does not inflate."""
-    return broken("deflate", name, title, catches, _TPL, topology(data, compression=DEFLATE))
+    return broken(
+        "deflate",
+        name,
+        title=title,
+        catches=catches,
+        element=_TPL,
+        units=topology(data, compression=DEFLATE),
+    )
 
 
-def aggregate(name: str, rule: str, title: str, catches: str, about: str, units: list[Values]) -> Recipe:
+def aggregate(name: str, rule: str, *, title: str, catches: str, element: str, units: list[Values]) -> Recipe:
     """An aggregate that breaks a rule."""
-    return broken(rule, name, title, catches, about, units, level=Level.INFERRED)
+    return broken(
+        rule,
+        name,
+        title=title,
+        catches=catches,
+        element=element,
+        units=units,
+        level=Level.INFERRED,
+    )
 
 
 def entry_points(change: int, unit_type_change: int = 0) -> list[Values]:
@@ -62,55 +77,215 @@ _INDEXED = [
     container(NNR_TPL_DICT, prune=1, count_ids=1, pruned_element=[{"element_id_index": 2, "count_dims": 1, "dim": [2]}]),
 ]
 
-# fmt: off
 RECIPES = (
-    *(broken("storage-format", f"tpl-{value}", f"topology_storage_format {value}", "A decoder that indexes a table by it.",
-             "topology_storage_format", topology(_TEXT, value)) for value in (7, 255)),
-    broken("storage-format", "qnt-7", "quantization_storage_format 7", "A decoder that indexes a table by it.",
-           "quantization_storage_format",
-           [*opening(), quantization_unit(7, RAW, _TEXT), small()]),
-    *(broken("compression-format", f"tpl-{value}", f"topology_compression_format {value}", "A decoder that takes it for deflate.",
-             "topology_compression_format", topology(_DEFLATED, compression=value)) for value in (2, 255)),
-    broken("compression-format", "qnt-2", "quantization_compression_format 2", "A decoder that takes it for deflate.",
-           "quantization_compression_format", [*opening(), quantization_unit(NNR_TPL_UNREC, 2, _DEFLATED), small()]),
-    *(broken("rep-type", str(value), f"nnr_rep_type {value}", "A decoder that takes it for a dictionary.", "nnr_rep_type", _CONTAINER,
-             set_to("nnr_rep_type", value)) for value in (2, 3)),
-    deflated("garbage", "Data that was never deflated", "A decoder that gives raw data out.", _TEXT),
-    deflated("empty", "No bytes where deflated data should be", "A decoder that takes it for an empty topology.", b""),
-    deflated("cut", "Deflated data that is cut", "A decoder that gives out what it has.", _DEFLATED[:-9]),
-    deflated("no-checksum", "Deflated data without its checksum", "A decoder that does not wait for the checksum.", _DEFLATED[:-4]),
-    deflated("checksum", "Deflated data with a wrong checksum", "A decoder that does not check.",
-             _DEFLATED[:-1] + bytes([_DEFLATED[-1] ^ 1])),
-    deflated("dictionary", "Deflated data that wants a dictionary", "A decoder that ignores the flag.",
-             b"\x78\x20\x00\x00\x00\x00" + _DEFLATED[2:]),
-    deflated("block-length", "A stored block whose lengths disagree", "A decoder that does not check.",
-             _DEFLATED[:3] + b"\x01" + _DEFLATED[4:]),
-    deflated("trailing", "Bytes after deflated data", "A decoder that ignores them.", _DEFLATED + b"\x01"),
-    deflated("bomb", "64 KiB that inflate to 64 MiB", "A decoder that inflates without a limit.", deflate_bomb(1 << 26)),
-    broken("deflate", "qnt", "Quantization data that does not inflate", "A decoder that inflates topologies only.", _QNT,
-           [*opening(), quantization_unit(NNR_TPL_UNREC, DEFLATE, _TEXT), small()]),
-    aggregate("aggregate", "aggregate-nest", "An aggregate in an aggregate", "A decoder without a limit to its recursion.", "nnr_unit_type",
-              [*opening(), aggregate_unit([aggregate_unit([small("a"), small("b")]), small("c")])]),
-    aggregate("str", "aggregate-nest", "An NNR_STR in an aggregate", "A decoder that starts all over.", "nnr_unit_type",
-              [*opening(), aggregate_unit([start_unit(), small("b")])]),
-    *(aggregate(str(value), "aggregate-type", f"nnr_aggregate_unit_type {value}", "A decoder that does not look at the type.",
-                "nnr_aggregate_unit_type", [*opening(), header_of(_AGGREGATE[-1], nnr_aggregate_unit_type=value)]) for value in (1, 255)),
-    aggregate("offset", "aggregate-entry", "An entry point one byte off", "A decoder that enters units there.", "nnr_unit_entry_point",
-              entry_points(1)),
-    aggregate("beyond", "aggregate-entry", "An entry point beyond the aggregate", "A decoder that reads there.", "nnr_unit_entry_point",
-              entry_points(1 << 33)),
-    aggregate("type", "aggregate-entry", "An entry with another type", "A decoder that believes it.", "nnr_unit_entry_point",
-              entry_points(0, -1)),
-    broken("unit-size-end", "aggregate-count", "An aggregate with fewer units than it counts", "A decoder that reads on behind it.",
-           "num_of_nnr_units_minus2", _AGGREGATE, one_more, Level.INFERRED),
-    broken("payload-end", "aggregate-count", "An aggregate with more units than it counts", "A decoder that decodes them all the same.",
-           "num_of_nnr_units_minus2", _AGGREGATE, extended(unit_bytes(small("c"))), Level.INFERRED),
-    aggregate("aggregate-reserved", "reserved-bits", "Reserved bits of an aggregate", "A decoder that reads flags there.",
-              "nnr_reserved_zero_7bits", [*opening(), header_of(_AGGREGATE[-1], nnr_reserved_zero_7bits=3)]),
-    broken("reserved-bits", "pruning", "Reserved bits of a pruning container", "A decoder that reads flags there.",
-           "nnr_reserved_zero_3bits",
-           _CONTAINER, set_to("nnr_reserved_zero_3bits", 5), Level.INFERRED),
-    broken("index-range", "dictionary", "A dictionary with an index beyond the list", "A decoder that checks data units only.",
-           "element_id_index", _INDEXED, level=Level.INFERRED),
+    *(
+        broken(
+            "storage-format",
+            f"tpl-{value}",
+            title=f"topology_storage_format {value}",
+            catches="A decoder that indexes a table by it.",
+            element="topology_storage_format",
+            units=topology(_TEXT, value),
+        )
+        for value in (7, 255)
+    ),
+    broken(
+        "storage-format",
+        "qnt-7",
+        title="quantization_storage_format 7",
+        catches="A decoder that indexes a table by it.",
+        element="quantization_storage_format",
+        units=[*opening(), quantization_unit(7, RAW, _TEXT), small()],
+    ),
+    *(
+        broken(
+            "compression-format",
+            f"tpl-{value}",
+            title=f"topology_compression_format {value}",
+            catches="A decoder that takes it for deflate.",
+            element="topology_compression_format",
+            units=topology(_DEFLATED, compression=value),
+        )
+        for value in (2, 255)
+    ),
+    broken(
+        "compression-format",
+        "qnt-2",
+        title="quantization_compression_format 2",
+        catches="A decoder that takes it for deflate.",
+        element="quantization_compression_format",
+        units=[*opening(), quantization_unit(NNR_TPL_UNREC, 2, _DEFLATED), small()],
+    ),
+    *(
+        broken(
+            "rep-type",
+            str(value),
+            title=f"nnr_rep_type {value}",
+            catches="A decoder that takes it for a dictionary.",
+            element="nnr_rep_type",
+            units=_CONTAINER,
+            edit=set_to("nnr_rep_type", value),
+        )
+        for value in (2, 3)
+    ),
+    deflated(
+        "garbage",
+        title="Data that was never deflated",
+        catches="A decoder that gives raw data out.",
+        data=_TEXT,
+    ),
+    deflated(
+        "empty",
+        title="No bytes where deflated data should be",
+        catches="A decoder that takes it for an empty topology.",
+        data=b"",
+    ),
+    deflated(
+        "cut",
+        title="Deflated data that is cut",
+        catches="A decoder that gives out what it has.",
+        data=_DEFLATED[:-9],
+    ),
+    deflated(
+        "no-checksum",
+        title="Deflated data without its checksum",
+        catches="A decoder that does not wait for the checksum.",
+        data=_DEFLATED[:-4],
+    ),
+    deflated(
+        "checksum",
+        title="Deflated data with a wrong checksum",
+        catches="A decoder that does not check.",
+        data=_DEFLATED[:-1] + bytes([_DEFLATED[-1] ^ 1]),
+    ),
+    deflated(
+        "dictionary",
+        title="Deflated data that wants a dictionary",
+        catches="A decoder that ignores the flag.",
+        data=b"\x78\x20\x00\x00\x00\x00" + _DEFLATED[2:],
+    ),
+    deflated(
+        "block-length",
+        title="A stored block whose lengths disagree",
+        catches="A decoder that does not check.",
+        data=_DEFLATED[:3] + b"\x01" + _DEFLATED[4:],
+    ),
+    deflated(
+        "trailing",
+        title="Bytes after deflated data",
+        catches="A decoder that ignores them.",
+        data=_DEFLATED + b"\x01",
+    ),
+    deflated(
+        "bomb",
+        title="64 KiB that inflate to 64 MiB",
+        catches="A decoder that inflates without a limit.",
+        data=deflate_bomb(1 << 26),
+    ),
+    broken(
+        "deflate",
+        "qnt",
+        title="Quantization data that does not inflate",
+        catches="A decoder that inflates topologies only.",
+        element=_QNT,
+        units=[*opening(), quantization_unit(NNR_TPL_UNREC, DEFLATE, _TEXT), small()],
+    ),
+    aggregate(
+        "aggregate",
+        "aggregate-nest",
+        title="An aggregate in an aggregate",
+        catches="A decoder without a limit to its recursion.",
+        element="nnr_unit_type",
+        units=[*opening(), aggregate_unit([aggregate_unit([small("a"), small("b")]), small("c")])],
+    ),
+    aggregate(
+        "str",
+        "aggregate-nest",
+        title="An NNR_STR in an aggregate",
+        catches="A decoder that starts all over.",
+        element="nnr_unit_type",
+        units=[*opening(), aggregate_unit([start_unit(), small("b")])],
+    ),
+    *(
+        aggregate(
+            str(value),
+            "aggregate-type",
+            title=f"nnr_aggregate_unit_type {value}",
+            catches="A decoder that does not look at the type.",
+            element="nnr_aggregate_unit_type",
+            units=[*opening(), header_of(_AGGREGATE[-1], nnr_aggregate_unit_type=value)],
+        )
+        for value in (1, 255)
+    ),
+    aggregate(
+        "offset",
+        "aggregate-entry",
+        title="An entry point one byte off",
+        catches="A decoder that enters units there.",
+        element="nnr_unit_entry_point",
+        units=entry_points(1),
+    ),
+    aggregate(
+        "beyond",
+        "aggregate-entry",
+        title="An entry point beyond the aggregate",
+        catches="A decoder that reads there.",
+        element="nnr_unit_entry_point",
+        units=entry_points(1 << 33),
+    ),
+    aggregate(
+        "type",
+        "aggregate-entry",
+        title="An entry with another type",
+        catches="A decoder that believes it.",
+        element="nnr_unit_entry_point",
+        units=entry_points(0, -1),
+    ),
+    broken(
+        "unit-size-end",
+        "aggregate-count",
+        title="An aggregate with fewer units than it counts",
+        catches="A decoder that reads on behind it.",
+        element="num_of_nnr_units_minus2",
+        units=_AGGREGATE,
+        edit=one_more,
+        level=Level.INFERRED,
+    ),
+    broken(
+        "payload-end",
+        "aggregate-count",
+        title="An aggregate with more units than it counts",
+        catches="A decoder that decodes them all the same.",
+        element="num_of_nnr_units_minus2",
+        units=_AGGREGATE,
+        edit=extended(unit_bytes(small("c"))),
+        level=Level.INFERRED,
+    ),
+    aggregate(
+        "aggregate-reserved",
+        "reserved-bits",
+        title="Reserved bits of an aggregate",
+        catches="A decoder that reads flags there.",
+        element="nnr_reserved_zero_7bits",
+        units=[*opening(), header_of(_AGGREGATE[-1], nnr_reserved_zero_7bits=3)],
+    ),
+    broken(
+        "reserved-bits",
+        "pruning",
+        title="Reserved bits of a pruning container",
+        catches="A decoder that reads flags there.",
+        element="nnr_reserved_zero_3bits",
+        units=_CONTAINER,
+        edit=set_to("nnr_reserved_zero_3bits", 5),
+        level=Level.INFERRED,
+    ),
+    broken(
+        "index-range",
+        "dictionary",
+        title="A dictionary with an index beyond the list",
+        catches="A decoder that checks data units only.",
+        element="element_id_index",
+        units=_INDEXED,
+        level=Level.INFERRED,
+    ),
 )
-# fmt: on

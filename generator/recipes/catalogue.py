@@ -1,13 +1,10 @@
 """All recipes by id."""
 
-from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from typing import Final
 
 from nnc_conformance.generator.recipe import Recipe
-from nnc_conformance.generator.recipes.further import FURTHER
-from nnc_conformance.storage.vector import Level
 
 TOPICS: Final = (
     "units",
@@ -48,13 +45,10 @@ TOPICS: Final = (
 
 @cache
 def recipes() -> dict[str, Recipe]:
-    """Every recipe by its id, sorted; raises `ValueError` for an id used twice, and for one among the further that no recipe has."""
-    made = [recipe for topic in TOPICS for recipe in import_module(f"nnc_conformance.generator.recipes.{topic}").RECIPES]
-    found = [replace(recipe, level=Level.FULL) if recipe.id in FURTHER else recipe for recipe in made]
+    """Return every recipe by its id, sorted; raise ValueError for an id used twice."""
+    found = [recipe for topic in TOPICS for recipe in import_module(f"nnc_conformance.generator.recipes.{topic}").RECIPES]
     by_id = {recipe.id: recipe for recipe in sorted(found, key=lambda recipe: recipe.id)}
     if len(by_id) != len(found):
         ids = [recipe.id for recipe in found]
         raise ValueError(f"recipe ids used twice: {sorted({name for name in ids if ids.count(name) > 1})}")
-    if strange := FURTHER - by_id.keys():
-        raise ValueError(f"no recipe has these ids of further instances: {sorted(strange)}")
     return by_id

@@ -11,6 +11,7 @@ from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import BI, NNR_PT_BLOCK, NNR_PT_FLOAT, Codebook, DataUnitHeader
 from nnc_conformance.reference.syntax.structures.parameter_sets import NNR_QCB
 from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
 
 _CODEBOOK = ("6 codebook", "9")
 _INT32_MIN, _INT32_MAX = -(1 << 31), (1 << 31) - 1
@@ -30,9 +31,19 @@ def with_codebook(
     return [*opening(quantization, method_flags=NNR_QCB), ndu(head, Coded(chosen), form=HeaderForm(codebook_egk=egk))]
 
 
-def simple(name: str, codebook: Codebook, title: str, tests: str, catches: str, egk: int | None = None) -> Recipe:
+def whole_codebook(
+    name: str, codebook: Codebook, *, title: str, tests: str, catches: str, egk: int | None = None, level: Level = Level.CORE
+) -> Recipe:
     """A recipe of one codebook, used whole."""
-    return Recipe(f"codebook-{name}", title, tests, catches, _CODEBOOK, lambda _: with_codebook(codebook, egk))
+    return Recipe(
+        id=f"codebook-{name}",
+        title=title,
+        tests=tests,
+        catches=catches,
+        clauses=_CODEBOOK,
+        level=level,
+        units=lambda _: with_codebook(codebook, egk),
+    )
 
 
 def random_book(numbers: Numbers, size: int, largest: int, zero_offset: int) -> Codebook:
@@ -78,129 +89,142 @@ def two_tensors(_: Numbers) -> list[Values]:
 
 
 RECIPES = (
-    simple("size-1", book(0, 0), "A codebook of one value", "codebook_size 1 leaves index 0 only.", "A decoder that wants two values."),
-    simple(
+    whole_codebook(
+        "size-1",
+        book(0, 0),
+        title="A codebook of one value",
+        tests="codebook_size 1 leaves index 0 only.",
+        catches="A decoder that wants two values.",
+        level=Level.FULL,
+    ),
+    whole_codebook(
         "size-1-nonzero",
         book(0, -77),
-        "A codebook of one value that is not 0",
-        "Index 0 stands for codebook_zero_value, whatever that is.",
-        "A decoder in which index 0 is always 0.",
+        title="A codebook of one value that is not 0",
+        tests="Index 0 stands for codebook_zero_value, whatever that is.",
+        catches="A decoder in which index 0 is always 0.",
+        level=Level.FULL,
     ),
-    simple(
+    whole_codebook(
         "size-2",
         book(1, -5, 6),
-        "A codebook of two values",
-        "With an even size the zero lies above the middle.",
-        "A decoder that halves the size the other way.",
+        title="A codebook of two values",
+        tests="With an even size the zero lies above the middle.",
+        catches="A decoder that halves the size the other way.",
     ),
-    simple(
-        "size-3", book(1, -5, 0, 6), "A codebook of three values", "One value on each side of the zero.", "A decoder that skips a side."
+    whole_codebook(
+        "size-3",
+        book(1, -5, 0, 6),
+        title="A codebook of three values",
+        tests="One value on each side of the zero.",
+        catches="A decoder that skips a side.",
     ),
-    simple(
+    whole_codebook(
         "offset-first",
         book(0, 1, 2, 4, 8, 16),
-        "The zero is the first value",
-        "codebook_centre_offset is as low as it can be; there are no left deltas.",
-        "A decoder that takes the offset's sign the wrong way.",
+        title="The zero is the first value",
+        tests="codebook_centre_offset is as low as it can be; there are no left deltas.",
+        catches="A decoder that takes the offset's sign the wrong way.",
     ),
-    simple(
+    whole_codebook(
         "offset-last",
         book(4, -16, -8, -4, -2, -1),
-        "The zero is the last value",
-        "codebook_centre_offset is as high as it can be; there are no right deltas.",
-        "A decoder that reads right deltas first.",
+        title="The zero is the last value",
+        tests="codebook_centre_offset is as high as it can be; there are no right deltas.",
+        catches="A decoder that reads right deltas first.",
     ),
-    simple(
+    whole_codebook(
         "consecutive-egk-0",
         book(3, -3, -2, -1, 0, 1, 2, 3),
-        "Consecutive values, egk 0",
-        "Deltas of 0 in one bit each: neighbours differ by one at least.",
-        "A decoder that forgets the one added to each delta.",
+        title="Consecutive values, egk 0",
+        tests="Deltas of 0 in one bit each: neighbours differ by one at least.",
+        catches="A decoder that forgets the one added to each delta.",
         egk=0,
     ),
-    simple(
+    whole_codebook(
         "wide-egk-0",
         book(2, -1000, -7, 0, 9, 70000),
-        "Wide gaps, egk 0",
-        "Long exp-Golomb codes of order 0.",
-        "A decoder that limits the prefix.",
+        title="Wide gaps, egk 0",
+        tests="Long exp-Golomb codes of order 0.",
+        catches="A decoder that limits the prefix.",
         egk=0,
     ),
-    simple(
+    whole_codebook(
         "wide-egk-15",
         book(2, -100000, -7, 0, 9, 70000),
-        "Wide gaps, egk 15",
-        "The highest order: 15 suffix bits at least.",
-        "A decoder that reads the order in three bits.",
+        title="Wide gaps, egk 15",
+        tests="The highest order: 15 suffix bits at least.",
+        catches="A decoder that reads the order in three bits.",
         egk=15,
     ),
-    simple(
+    whole_codebook(
         "zero-value-large",
         book(1, 999_000, 1_000_000, 1_000_300),
-        "All values far above 0",
-        "codebook_zero_value is large and positive.",
-        "A decoder that centres the codebook at 0.",
+        title="All values far above 0",
+        tests="codebook_zero_value is large and positive.",
+        catches="A decoder that centres the codebook at 0.",
     ),
-    simple(
+    whole_codebook(
         "zero-value-negative",
         book(1, -1_000_300, -1_000_000, -999_000),
-        "All values far below 0",
-        "codebook_zero_value is large and negative, an even code of ie(7).",
-        "A decoder with the sign of ie(k) the wrong way round.",
+        title="All values far below 0",
+        tests="codebook_zero_value is large and negative, an even code of ie(7).",
+        catches="A decoder with the sign of ie(k) the wrong way round.",
     ),
-    simple(
+    whole_codebook(
         "int32-ends",
         book(1, _INT32_MIN, 0, _INT32_MAX),
-        "Values at both ends of int32",
-        "Deltas of 31 bits reach the smallest and the largest value.",
-        "A decoder whose deltas or values overflow.",
+        title="Values at both ends of int32",
+        tests="Deltas of 31 bits reach the smallest and the largest value.",
+        catches="A decoder whose deltas or values overflow.",
     ),
     Recipe(
-        "codebook-300",
-        "A codebook of 300 values",
-        "Indexes far beyond the unary part, on both sides of the zero.",
-        "A decoder that keeps indexes of a codebook in a byte.",
-        _CODEBOOK,
-        large,
+        id="codebook-300",
+        title="A codebook of 300 values",
+        tests="Indexes far beyond the unary part, on both sides of the zero.",
+        catches="A decoder that keeps indexes of a codebook in a byte.",
+        clauses=_CODEBOOK,
+        level=Level.FULL,
+        units=large,
     ),
     Recipe(
-        "codebook-scan-1",
-        "A codebook and a block scan",
-        "The codebook is applied after the scan is undone, entry points follow it in the header.",
-        "A decoder that looks values up before it knows their place.",
-        _CODEBOOK,
-        lambda numbers: matrix(header(NNR_PT_FLOAT, "w", (17, 11), scan_order=1), 187, numbers),
+        id="codebook-scan-1",
+        title="A codebook and a block scan",
+        tests="The codebook is applied after the scan is undone, entry points follow it in the header.",
+        catches="A decoder that looks values up before it knows their place.",
+        clauses=_CODEBOOK,
+        units=lambda numbers: matrix(header(NNR_PT_FLOAT, "w", (17, 11), scan_order=1), 187, numbers),
     ),
     Recipe(
-        "codebook-fraction-step",
-        "A codebook with a step that is no power of two",
-        "Codebook values are multiplied by the step.",
-        "A decoder that takes codebook values for final ones.",
-        _CODEBOOK,
-        lambda _: with_codebook(book(2, -300, -7, 0, 9, 500), None, Quantization(3, -43)),
+        id="codebook-fraction-step",
+        title="A codebook with a step that is no power of two",
+        tests="Codebook values are multiplied by the step.",
+        catches="A decoder that takes codebook values for final ones.",
+        clauses=_CODEBOOK,
+        units=lambda _: with_codebook(book(2, -300, -7, 0, 9, 500), None, Quantization(3, -43)),
     ),
     Recipe(
-        "codebook-dq",
-        "A codebook with dependent quantization",
-        "The doubled value of the trellis is the index into the codebook.",
-        "A decoder that looks up the coded index, or ignores dq_flag with a codebook.",
-        _CODEBOOK,
-        doubled_indexes,
+        id="codebook-dq",
+        title="A codebook with dependent quantization",
+        tests="The doubled value of the trellis is the index into the codebook.",
+        catches="A decoder that looks up the coded index, or ignores dq_flag with a codebook.",
+        clauses=_CODEBOOK,
+        units=doubled_indexes,
     ),
     Recipe(
-        "codebook-block",
-        "A codebook in a BLOCK",
-        "The codebook applies to the weight only.",
-        "A decoder that looks up the bias in it.",
-        _CODEBOOK,
-        block,
+        id="codebook-block",
+        title="A codebook in a BLOCK",
+        tests="The codebook applies to the weight only.",
+        catches="A decoder that looks up the bias in it.",
+        clauses=_CODEBOOK,
+        units=block,
     ),
     Recipe(
-        "codebook-one-each",
-        "Codebooks of several tensors",
-        "A codebook holds for its own data unit.",
-        "A decoder that keeps a codebook for the next unit.",
-        _CODEBOOK,
-        two_tensors,
+        id="codebook-one-each",
+        title="Codebooks of several tensors",
+        tests="A codebook holds for its own data unit.",
+        catches="A decoder that keeps a codebook for the next unit.",
+        clauses=_CODEBOOK,
+        units=two_tensors,
     ),
 )

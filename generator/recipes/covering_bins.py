@@ -1,6 +1,5 @@
 """What the arithmetic decoder and the binarisation can meet, each on purpose (clause 10)."""
 
-from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -16,6 +15,7 @@ from nnc_conformance.reference.entropy.kernel_tables import IntArray
 from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import DEFAULT_UNARY_LENGTH, NNR_PT_FLOAT, NNR_PT_INT
 from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
 
 _TENSOR = ("10 quant_tensor",)
 _PARAM = ("10 quant_param",)
@@ -70,48 +70,38 @@ def qp_delta_units() -> list[Values]:
     return units
 
 
-def recipe(name: str, clauses: tuple[str, ...], texts: tuple[str, str, str], units: Callable[[], list[Values]]) -> Recipe:
-    """A recipe of given units; ``texts``: title, what it tests, what it catches."""
-    return Recipe(name, *texts, clauses, lambda _: units())
-
-
 RECIPES = (
     Recipe(
-        "cabac-range-table",
-        "Every entry of the range table, with both bins",
-        "A search with the coder's own state finds indexes that use all 256 entries, for the most and for the least probable bin.",
-        "A decoder with one wrong entry in lps_range_table, or that renormalises by too few bits.",
-        _TENSOR,
-        lambda _: table_units(),
+        id="cabac-range-table",
+        title="Every entry of the range table, with both bins",
+        tests="A search with the coder's own state finds indexes that use all 256 entries, for the most and for the least probable bin.",
+        catches="A decoder with one wrong entry in lps_range_table, or that renormalises by too few bits.",
+        clauses=_TENSOR,
+        units=lambda _: table_units(),
     ),
-    recipe(
-        "cabac-stop-bit",
-        _TENSOR,
-        (
-            "Codewords of two indexes that end at each bit of a byte",
-            "The stop bit stands at each place of its byte.",
-            "A decoder that reads on after the terminate bin, or wants a full byte.",
-        ),
-        end_units,
+    Recipe(
+        id="cabac-stop-bit",
+        title="Codewords of two indexes that end at each bit of a byte",
+        tests="The stop bit stands at each place of its byte.",
+        catches="A decoder that reads on after the terminate bin, or wants a full byte.",
+        clauses=_TENSOR,
+        level=Level.FULL,
+        units=lambda _: end_units(),
     ),
-    recipe(
-        "cabac-remainders",
-        _PARAM,
-        (
-            "The least and the greatest remainder of each length",
-            "Up to 30 prefix bins of 1 and 30 bypass bins, all 0 or all 1, to both ends of int32.",
-            "A decoder whose suffix is one bit short, or whose magnitude overflows.",
-        ),
-        remainder_units,
+    Recipe(
+        id="cabac-remainders",
+        title="The least and the greatest remainder of each length",
+        tests="Up to 30 prefix bins of 1 and 30 bypass bins, all 0 or all 1, to both ends of int32.",
+        catches="A decoder whose suffix is one bit short, or whose magnitude overflows.",
+        clauses=_PARAM,
+        units=lambda _: remainder_units(),
     ),
-    recipe(
-        "cabac-qp-delta",
-        _TENSOR,
-        (
-            "qp_delta of each size at its ends",
-            "qp_delta has 6 + qp_density bits, two's complement.",
-            "A decoder that reads qp_delta in a fixed size, or without its sign.",
-        ),
-        qp_delta_units,
+    Recipe(
+        id="cabac-qp-delta",
+        title="qp_delta of each size at its ends",
+        tests="qp_delta has 6 + qp_density bits, two's complement.",
+        catches="A decoder that reads qp_delta in a fixed size, or without its sign.",
+        clauses=_TENSOR,
+        units=lambda _: qp_delta_units(),
     ),
 )

@@ -121,20 +121,27 @@ def header_of(choice: Choice, name: str) -> DataUnitHeader:
         ids, mapping = (f"{name}.a", f"{name}.b"), DimensionMapping(0, (0,), ((), ()))
     codebook = CODEBOOK if choice["codebook"] == YES else None
     return header(
-        PAYLOAD_TYPE_NAMES.index(kind), ids, dimensions, quantization_of(choice),
-        dq_flag=choice["dq_flag"] == YES, codebook=codebook, codebook_dc=codebook if kind == BLOCK and types & DC else None,
+        PAYLOAD_TYPE_NAMES.index(kind),
+        ids,
+        dimensions,
+        quantization_of(choice),
+        dq_flag=choice["dq_flag"] == YES,
+        codebook=codebook,
+        codebook_dc=codebook if kind == BLOCK and types & DC else None,
         data_format=None if choice["data format"] == NONE else FORMAT_NAMES.index(choice["data format"]),
-        unary_length=unary_length(choice), parameter_types=types, decomposition_rank=2 if types & DC else 0,
-        g_number_of_rows=dimensions[0] if types & DC else 0, scan_order=int(choice["scan_order"]), mapping=mapping,
-    )  # fmt: skip
+        unary_length=unary_length(choice),
+        parameter_types=types,
+        decomposition_rank=2 if types & DC else 0,
+        g_number_of_rows=dimensions[0] if types & DC else 0,
+        scan_order=int(choice["scan_order"]),
+        mapping=mapping,
+    )
 
 
 def data_unit_of(choice: Choice, name: str, names: Sequence[str]) -> Values:
     """The data unit of a choice."""
     head = header_of(choice, name)
-    form = HeaderForm(
-        unary_length_present=choice["unary length"] != DEFAULT_UNARY, reference_list=names if is_indexed(choice) else None
-    )  # fmt: skip
+    form = HeaderForm(unary_length_present=choice["unary length"] != DEFAULT_UNARY, reference_list=names if is_indexed(choice) else None)
     common: dict[str, Any] = {"nnr_unit_size_flag": 1} if choice["size flag"] == YES else {}
     narrow = choice["data format"] in NARROW_FORMATS
     if choice["payload type"] == RAW_FLOAT:
@@ -201,14 +208,14 @@ def recipes_of(strength: int, standing: Standing) -> Iterator[Recipe]:
     for number, chosen in enumerate(streams_of(strength, standing), start=1):
         tools = f"{'indexed ids' if is_indexed(chosen[0]) else 'named'}, topology {chosen[0]['topology']}"
         yield Recipe(
-            f"choices-{name}-{standing.value}-{number:03}",
-            f"{name.capitalize()} of tool choices, {standing.value}, stream {number}: {tools}",
-            f"Each of its {len(chosen)} data units combines payload type, scan, quantizer, parts, density, format and ids anew.",
-            "Not a bug by itself: published codecs differ."
+            id=f"choices-{name}-{standing.value}-{number:03}",
+            title=f"{name.capitalize()} of tool choices, {standing.value}, stream {number}: {tools}",
+            tests=f"Each of its {len(chosen)} data units combines payload type, scan, quantizer, parts, density, format and ids anew.",
+            catches="Not a bug by itself: published codecs differ."
             if standing is Standing.DISPUTED
             else "A decoder in which two or three tools, each right alone, go wrong together.",
-            CLAUSES,
-            partial(_units, chosen),
+            clauses=CLAUSES,
+            units=partial(_units, chosen),
             level=level,
             switch=switch_of(chosen[0]) if standing is Standing.DISPUTED else None,
         )

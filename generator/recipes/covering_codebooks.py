@@ -51,12 +51,12 @@ def deltas(first: int) -> Recipe:
     """Deltas of a few orders of codebook_egk."""
     last = first + ORDERS_TOGETHER - 1
     return Recipe(
-        f"codebook-deltas-egk-{first}-to-{last}",
-        f"codebook_egk {first} to {last}: deltas of each code length",
-        "Deltas stand first and last in each code length, up to the whole of int32.",
-        "A decoder that reads a delta in too few bits, or whose values overflow on the way.",
-        _CODEBOOK,
-        lambda _: opening() + [unit for egk in range(first, last + 1) for unit in delta_units(egk)],
+        id=f"codebook-deltas-egk-{first}-to-{last}",
+        title=f"codebook_egk {first} to {last}: deltas of each code length",
+        tests="Deltas stand first and last in each code length, up to the whole of int32.",
+        catches="A decoder that reads a delta in too few bits, or whose values overflow on the way.",
+        clauses=_CODEBOOK,
+        units=lambda _: opening() + [unit for egk in range(first, last + 1) for unit in delta_units(egk)],
     )
 
 
@@ -79,31 +79,36 @@ def zero_values() -> list[Values]:
     return [coded(f"zero{value}", [value], 0, 0) for value in wanted_values("codebook_zero_value", "ie(7)")]
 
 
-def recipe(name: str, title: str, tests: str, units: Callable[[], list[Values]]) -> Recipe:
+def many_codebooks(name: str, *, title: str, tests: str, units: Callable[[], list[Values]]) -> Recipe:
     """Many small codebooks."""
     return Recipe(
-        f"codebook-{name}",
-        title,
-        tests,
-        "A decoder that reads the element in too few bits, or with its sign turned.",
-        _CODEBOOK,
-        lambda _: opening() + units(),
+        id=f"codebook-{name}",
+        title=title,
+        tests=tests,
+        catches="A decoder that reads the element in too few bits, or with its sign turned.",
+        clauses=_CODEBOOK,
+        units=lambda _: opening() + units(),
     )
 
 
 RECIPES = (
     *map(deltas, range(0, 16, ORDERS_TOGETHER)),
-    recipe("size-code-lengths", "codebook_size of each code length", "Sizes stand first and last in each code length.", sizes),
-    recipe(
-        "centre-code-lengths",
-        "codebook_centre_offset of each code length",
-        "CbZeroOffset lies off the middle by as much as each code length tells, to both sides.",
-        centres,
+    many_codebooks(
+        "size-code-lengths",
+        title="codebook_size of each code length",
+        tests="Sizes stand first and last in each code length.",
+        units=sizes,
     ),
-    recipe(
+    many_codebooks(
+        "centre-code-lengths",
+        title="codebook_centre_offset of each code length",
+        tests="CbZeroOffset lies off the middle by as much as each code length tells, to both sides.",
+        units=centres,
+    ),
+    many_codebooks(
         "zero-value-code-lengths",
-        "codebook_zero_value of each code length",
-        "The value of index 0 is of each code length and sign, up to the ends of int32.",
-        zero_values,
+        title="codebook_zero_value of each code length",
+        tests="The value of index 0 is of each code length and sign, up to the ends of int32.",
+        units=zero_values,
     ),
 )

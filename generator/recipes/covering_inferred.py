@@ -103,58 +103,66 @@ def layers_without_qp() -> list[Values]:
     return [*opening(), *(layer_parameter_set(None, method_flags=value) for value in flags), small()]
 
 
-def inferred(name: str, title: str, tests: str, catches: str, clauses: tuple[str, ...], units: Callable[[], list[Values]]) -> Recipe:
+def inferred(name: str, *, title: str, tests: str, catches: str, clauses: tuple[str, ...], units: Callable[[], list[Values]]) -> Recipe:
     """A recipe of fixed units."""
-    return Recipe(name, title, tests, catches, clauses, lambda _: units(), level=Level.INFERRED)
+    return Recipe(
+        id=name,
+        title=title,
+        tests=tests,
+        catches=catches,
+        clauses=clauses,
+        units=lambda _: units(),
+        level=Level.INFERRED,
+    )
 
 
 RECIPES: tuple[Recipe, ...] = (
     inferred(
         "tpl-prun-value-classes",
-        "Pruning dictionaries of every size",
-        "Dictionaries of 0 to 255 elements, of up to 8190 dimensions.",
-        "A decoder that reads counts or dimensions in too few bits.",
-        _PRUNING,
-        dictionaries,
+        title="Pruning dictionaries of every size",
+        tests="Dictionaries of 0 to 255 elements, of up to 8190 dimensions.",
+        catches="A decoder that reads counts or dimensions in too few bits.",
+        clauses=_PRUNING,
+        units=dictionaries,
     ),
     inferred(
         "tpl-prun-index-code-lengths",
-        "A pruning dictionary with indexes of each code length",
-        "Elements are named by indexes into the reference list.",
-        "A decoder that reads the index in too few bits.",
-        _PRUNING,
-        indexed_dictionary,
+        title="A pruning dictionary with indexes of each code length",
+        tests="Elements are named by indexes into the reference list.",
+        catches="A decoder that reads the index in too few bits.",
+        clauses=_PRUNING,
+        units=indexed_dictionary,
     ),
     inferred(
         "mapping-split-code-lengths",
-        "Splits at indexes of each code length",
-        "A vector is cut into parts at indexes first and last in each code length.",
-        "A decoder that reads split_index in too few bits.",
-        _MAPPING,
-        splits,
+        title="Splits at indexes of each code length",
+        tests="A vector is cut into parts at indexes first and last in each code length.",
+        catches="A decoder that reads split_index in too few bits.",
+        clauses=_MAPPING,
+        units=splits,
     ),
     inferred(
         "mapping-shift-value-classes",
-        "Shifts by each number of places, and many shifts",
-        "Axes move by up to 62 places; up to 4094 shifts follow one another.",
-        "A decoder that applies shifts in another order, or has room for few.",
-        _MAPPING,
-        shifts,
+        title="Shifts by each number of places, and many shifts",
+        tests="Axes move by up to 62 places; up to 4094 shifts follow one another.",
+        catches="A decoder that applies shifts in another order, or has room for few.",
+        clauses=_MAPPING,
+        units=shifts,
     ),
     inferred(
         "aggregate-value-classes",
-        "Aggregates of two to many units, with coding parameters of every class",
-        "quant_bitdepth and ctu_scan_order stand for each unit; they change no tensor.",
-        "A decoder that reads ctu_scan_order though unification is off, or loses count of the units.",
-        _AGGREGATE,
-        aggregates,
+        title="Aggregates of two to many units, with coding parameters of every class",
+        tests="quant_bitdepth and ctu_scan_order stand for each unit; they change no tensor.",
+        catches="A decoder that reads ctu_scan_order though unification is off, or loses count of the units.",
+        clauses=_AGGREGATE,
+        units=aggregates,
     ),
     inferred(
         "lps-methods-without-qp",
-        "LPS of each combination of methods without a qp",
-        "The qp is absent unless NNR_QSU or NNR_QCB is set.",
-        "A decoder that reads a qp that is not there.",
-        ("6 nnr_layer_parameter_set",),
-        layers_without_qp,
+        title="LPS of each combination of methods without a qp",
+        tests="The qp is absent unless NNR_QSU or NNR_QCB is set.",
+        catches="A decoder that reads a qp that is not there.",
+        clauses=("6 nnr_layer_parameter_set",),
+        units=layers_without_qp,
     ),
 )

@@ -95,33 +95,49 @@ def decomposed_from_topology() -> list[Values]:
     return [*opening(), topology_unit(NNR_TPL_ONNX, RAW, {"topology_data": onnx_topology({"w": (2, 3)})}), unit]
 
 
-def recipe(name: str, title: str, units: Callable[[], list[Values]]) -> Recipe:
+def map_recipe(name: str, *, title: str, units: Callable[[], list[Values]]) -> Recipe:
     """A stream with maps."""
     return Recipe(
-        name,
-        title,
-        "How many entries a performance map has for its count; the other choice loses its place.",
-        "Not a bug by itself: published codecs differ.",
-        tuple(f"6 {kind}_performance_map" for kind in MAP_COUNTS),
-        lambda _: units(),
+        id=name,
+        title=title,
+        tests="How many entries a performance map has for its count; the other choice loses its place.",
+        catches="Not a bug by itself: published codecs differ.",
+        clauses=tuple(f"6 {kind}_performance_map" for kind in MAP_COUNTS),
+        units=lambda _: units(),
         level=Level.DISPUTED,
         switch="map_entries",
     )
 
 
 RECIPES = (
-    recipe("map-longest", "Maps of 255 entries, their elements of every class", partial(model_maps, (255, 255, 255, 255))),
-    recipe("map-one-entry", "Maps of one entry beside an empty one", partial(model_maps, (1, 0, 1, 1))),
-    recipe("map-none-in-decomposition", "An empty decomposition map", partial(model_maps, (0, 1, 0, 0))),
-    recipe("map-layers", "Maps of one, no and three entries in LPS", layer_maps),
+    map_recipe(
+        "map-longest",
+        title="Maps of 255 entries, their elements of every class",
+        units=partial(model_maps, (255, 255, 255, 255)),
+    ),
+    map_recipe(
+        "map-one-entry",
+        title="Maps of one entry beside an empty one",
+        units=partial(model_maps, (1, 0, 1, 1)),
+    ),
+    map_recipe(
+        "map-none-in-decomposition",
+        title="An empty decomposition map",
+        units=partial(model_maps, (0, 1, 0, 0)),
+    ),
+    map_recipe(
+        "map-layers",
+        title="Maps of one, no and three entries in LPS",
+        units=layer_maps,
+    ),
     topology_recipe(
         "tpl-one-byte",
-        "Topologies of no and of one byte",
-        lambda _: [*opening(), *(topology_unit(NNR_TPL_UNREC, RAW, {"topology_data": data}) for data in (b"", b"\x01")), small()],
+        title="Topologies of no and of one byte",
+        units=lambda _: [*opening(), *(topology_unit(NNR_TPL_UNREC, RAW, {"topology_data": data}) for data in (b"", b"\x01")), small()],
     ),
     topology_recipe(
         "block-dc-dimensions-from-topology",
-        "A decomposed BLOCK without dimensions of its own",
-        lambda _: decomposed_from_topology(),
+        title="A decomposed BLOCK without dimensions of its own",
+        units=lambda _: decomposed_from_topology(),
     ),
 )

@@ -70,12 +70,12 @@ def border_recipe(scan_order: int) -> Recipe:
     """One scan order."""
     side = 4 << scan_order
     return Recipe(
-        f"scan-{scan_order}-whole-and-cut-blocks",
-        f"Blocks of {side}: whole blocks and parts in both directions",
-        "Matrices of less than a block, one block, two blocks, and a block and a part, in rows and in columns.",
-        "A decoder that drops a cut block, counts one too many, or starts a row where none is.",
-        _SCAN,
-        partial(border_units, scan_order),
+        id=f"scan-{scan_order}-whole-and-cut-blocks",
+        title=f"Blocks of {side}: whole blocks and parts in both directions",
+        tests="Matrices of less than a block, one block, two blocks, and a block and a part, in rows and in columns.",
+        catches="A decoder that drops a cut block, counts one too many, or starts a row where none is.",
+        clauses=_SCAN,
+        units=partial(border_units, scan_order),
     )
 
 
@@ -95,27 +95,27 @@ def decomposed(numbers: Numbers) -> list[Values]:
 RECIPES = (
     *map(border_recipe, (1, 2, 3, 4)),
     Recipe(
-        "scan-1-first-row-code-lengths",
-        "bit_offset_delta1 of each code length",
-        "A search makes the first block row exactly as long as the first and the last value of each code length tells.",
-        "A decoder that reads bit_offset_delta1 in too few bits.",
-        _SCAN,
-        lambda _: first_lengths(),
+        id="scan-1-first-row-code-lengths",
+        title="bit_offset_delta1 of each code length",
+        tests="A search makes the first block row exactly as long as the first and the last value of each code length tells.",
+        catches="A decoder that reads bit_offset_delta1 in too few bits.",
+        clauses=_SCAN,
+        units=lambda _: first_lengths(),
     ),
     Recipe(
-        "scan-1-row-change-code-lengths",
-        "bit_offset_delta2 of each code length",
-        "A search makes block rows longer and shorter by exactly the values at the ends of each code length, of both signs.",
-        "A decoder that reads bit_offset_delta2 in too few bits, or with its sign turned.",
-        _SCAN,
-        lambda _: changes(),
+        id="scan-1-row-change-code-lengths",
+        title="bit_offset_delta2 of each code length",
+        tests="A search makes block rows longer and shorter by exactly the values at the ends of each code length, of both signs.",
+        catches="A decoder that reads bit_offset_delta2 in too few bits, or with its sign turned.",
+        clauses=_SCAN,
+        units=lambda _: changes(),
     ),
     Recipe(
-        "block-dc-entry-points",
-        "Entry points of G and H",
-        "One list holds the entry points of G, then those of H; each may have none, one or several.",
-        "A decoder that starts H's lengths anew, or expects bit_offset_delta1 for both.",
-        _SCAN,
-        decomposed,
+        id="block-dc-entry-points",
+        title="Entry points of G and H",
+        tests="One list holds the entry points of G, then those of H; each may have none, one or several.",
+        catches="A decoder that starts H's lengths anew, or expects bit_offset_delta1 for both.",
+        clauses=_SCAN,
+        units=decomposed,
     ),
 )

@@ -1,8 +1,6 @@
 """Elements of units, parameter sets, lists and dimensions at the ends of their value classes (clause 6)."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.coverage.wanted import wanted_values
@@ -23,6 +21,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import BI, DC, NNR_PT
 from nnc_conformance.reference.syntax.structures.parameter_sets import NNR_QCB, NNR_QSU
 from nnc_conformance.reference.syntax.structures.topology import RAW, STORAGE_FORMAT_NAMES
 from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
 
 _SETS = ("6 nnr_model_parameter_set", "6 nnr_layer_parameter_set")
 _LISTS = ("6 topology_elements_ids_list",)
@@ -35,15 +34,16 @@ def method_units(flags: int) -> list[Values]:
     return [start_unit(), model_parameter_set(quantization, method_flags=flags), small()]
 
 
-def methods(flags: int) -> Recipe:
+def methods(flags: int, level: Level = Level.CORE) -> Recipe:
     """One MPS."""
     return Recipe(
-        f"mps-methods-{flags}",
-        f"mps_quantization_method_flags {flags}",
-        "The qp is there when NNR_QSU or NNR_QCB is set, whatever the third flag says.",
-        "A decoder that reads the qp by one of the flags only, or refuses the third.",
-        _SETS[:1],
-        lambda _: method_units(flags),
+        id=f"mps-methods-{flags}",
+        title=f"mps_quantization_method_flags {flags}",
+        tests="The qp is there when NNR_QSU or NNR_QCB is set, whatever the third flag says.",
+        catches="A decoder that reads the qp by one of the flags only, or refuses the third.",
+        clauses=_SETS[:1],
+        level=level,
+        units=lambda _: method_units(flags),
     )
 
 
@@ -146,103 +146,87 @@ def topology_carried() -> list[Values]:
     return [*opening(indexed_references=True, topology_carriage=True), reference_list(listed), *singles(listed, [1, 0])]
 
 
-def recipe(name: str, clauses: tuple[str, ...], texts: tuple[str, str, str], units: Callable[[], list[Values]]) -> Recipe:
-    """A recipe of given units; ``texts``: title, what it tests, what it catches."""
-    return Recipe(name, *texts, clauses, lambda _: units())
-
-
 RECIPES = (
-    *map(methods, range(1 << 3)),
-    recipe(
-        "lps-value-classes",
-        _SETS[1:],
-        (
-            "LPS after LPS, with every method, density and end of the qp",
-            "Each LPS replaces the one before it, up to the next.",
-            "A decoder that keeps an older LPS's qp or density, or reads the qp by one of the method flags only.",
-        ),
-        layer_sets,
+    *map(methods, range(2, 1 << 3)),
+    *(methods(flags, Level.FULL) for flags in (0, 1)),
+    Recipe(
+        id="lps-value-classes",
+        title="LPS after LPS, with every method, density and end of the qp",
+        tests="Each LPS replaces the one before it, up to the next.",
+        catches="A decoder that keeps an older LPS's qp or density, or reads the qp by one of the method flags only.",
+        clauses=_SETS[1:],
+        units=lambda _: layer_sets(),
     ),
-    recipe(
-        "qnt-storage-formats",
-        ("6 nnr_quantization_unit_header", "6 nnr_quantization_unit_payload"),
-        (
-            "Quantization data of each storage format",
-            "An NNR_QNT of any format changes no parameter.",
-            "A decoder that stops at an NNR_QNT, or takes its payload for the next unit.",
-        ),
-        quantization_units,
+    Recipe(
+        id="qnt-storage-formats",
+        title="Quantization data of each storage format",
+        tests="An NNR_QNT of any format changes no parameter.",
+        catches="A decoder that stops at an NNR_QNT, or takes its payload for the next unit.",
+        clauses=("6 nnr_quantization_unit_header", "6 nnr_quantization_unit_payload"),
+        units=lambda _: quantization_units(),
     ),
-    recipe(
-        "unit-partial-one-byte",
-        ("6 nnr_unit_header",),
-        (
-            "A set of one unit with a payload of one byte",
-            "partial_data_counter 0 stands alone: the payload is whole.",
-            "A decoder that waits for further units of the set.",
-        ),
-        partial_byte,
+    Recipe(
+        id="unit-partial-one-byte",
+        title="A set of one unit with a payload of one byte",
+        tests="partial_data_counter 0 stands alone: the payload is whole.",
+        catches="A decoder that waits for further units of the set.",
+        clauses=("6 nnr_unit_header",),
+        units=lambda _: partial_byte(),
     ),
-    recipe(
-        "tpl-reflist-code-lengths",
-        _LISTS,
-        (
-            "Reference lists and indexes of each code length",
-            "Lists have up to 8066 ids; indexes stand first and last in each code length.",
-            "A decoder that keeps a list or an index in too few bits.",
-        ),
-        long_lists,
+    Recipe(
+        id="tpl-reflist-code-lengths",
+        title="Reference lists and indexes of each code length",
+        tests="Lists have up to 8066 ids; indexes stand first and last in each code length.",
+        catches="A decoder that keeps a list or an index in too few bits.",
+        clauses=_LISTS,
+        units=lambda _: long_lists(),
     ),
-    recipe(
-        "ndu-id-index-list-code-lengths",
-        _LISTS,
-        (
-            "Lists of indexes of each code length",
-            "A BLOCK's parts refer by indexes first and last in each code length.",
-            "A decoder that keeps an index of a list in too few bits.",
-        ),
-        listed_indexes,
+    Recipe(
+        id="ndu-id-index-list-code-lengths",
+        title="Lists of indexes of each code length",
+        tests="A BLOCK's parts refer by indexes first and last in each code length.",
+        catches="A decoder that keeps an index of a list in too few bits.",
+        clauses=_LISTS,
+        units=lambda _: listed_indexes(),
     ),
-    recipe(
-        "ndu-id-empty",
-        _HEADER,
-        ("A tensor without a name", "A name may have no characters.", "A decoder that takes an empty name for the end of the unit."),
-        partial(nameless, listed=False),
+    Recipe(
+        id="ndu-id-empty",
+        title="A tensor without a name",
+        tests="A name may have no characters.",
+        catches="A decoder that takes an empty name for the end of the unit.",
+        clauses=_HEADER,
+        units=lambda _: nameless(listed=False),
     ),
-    recipe(
-        "ndu-id-list-empty",
-        _LISTS,
-        ("A part without a name", "A name in a list may have no characters.", "A decoder that skips empty strings of a list."),
-        partial(nameless, listed=True),
+    Recipe(
+        id="ndu-id-list-empty",
+        title="A part without a name",
+        tests="A name in a list may have no characters.",
+        catches="A decoder that skips empty strings of a list.",
+        clauses=_LISTS,
+        units=lambda _: nameless(listed=True),
     ),
-    recipe(
-        "ndu-dimension-value-classes",
-        _HEADER,
-        (
-            "Dimensions and numbers of dimensions of each code length",
-            "Lengths up to 8064 and up to 30 dimensions stand first and last in each code length.",
-            "A decoder that reads dimensions in too few bits, or has room for few.",
-        ),
-        dimension_units,
+    Recipe(
+        id="ndu-dimension-value-classes",
+        title="Dimensions and numbers of dimensions of each code length",
+        tests="Lengths up to 8064 and up to 30 dimensions stand first and last in each code length.",
+        catches="A decoder that reads dimensions in too few bits, or has room for few.",
+        clauses=_HEADER,
+        units=lambda _: dimension_units(),
     ),
-    recipe(
-        "block-dc-code-lengths",
-        _HEADER,
-        (
-            "decomposition_rank and g_number_of_rows of each code length",
-            "Ranks and numbers of rows stand first and last in each code length.",
-            "A decoder that reads rank or rows in too few bits, or takes one for the other.",
-        ),
-        decomposed_units,
+    Recipe(
+        id="block-dc-code-lengths",
+        title="decomposition_rank and g_number_of_rows of each code length",
+        tests="Ranks and numbers of rows stand first and last in each code length.",
+        catches="A decoder that reads rank or rows in too few bits, or takes one for the other.",
+        clauses=_HEADER,
+        units=lambda _: decomposed_units(),
     ),
-    recipe(
-        "mps-topology-carriage",
-        _SETS[:1],
-        (
-            "topology_carriage_flag 1",
-            "The flag says that an NNR_TPL is in the stream; it changes no parameter.",
-            "A decoder that reads the flag as another.",
-        ),
-        topology_carried,
+    Recipe(
+        id="mps-topology-carriage",
+        title="topology_carriage_flag 1",
+        tests="The flag says that an NNR_TPL is in the stream; it changes no parameter.",
+        catches="A decoder that reads the flag as another.",
+        clauses=_SETS[:1],
+        units=lambda _: topology_carried(),
     ),
 )

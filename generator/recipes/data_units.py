@@ -8,18 +8,42 @@ from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.reference.composer import HeaderForm
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT, NNR_PT_RAW_FLOAT
 from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
 
 _NDU = ("6 nnr_compressed_data_unit_header",)
 _RAW = ("6 nnr_compressed_data_unit_payload",)
 
 DIMENSIONS = (
-    (1,), (7,), (1, 1), (1, 9), (9, 1), (2, 3, 2), (3, 1, 2, 2), (2, 2, 1, 3, 1), (2, 1, 2, 1, 2, 1), (1, 2, 1, 2, 1, 2, 1),
+    (1,),
+    (7,),
+    (1, 1),
+    (1, 9),
+    (9, 1),
+    (2, 3, 2),
+    (3, 1, 2, 2),
+    (2, 2, 1, 3, 1),
+    (2, 1, 2, 1, 2, 1),
+    (1, 2, 1, 2, 1, 2, 1),
     (1, 2, 1, 1, 2, 1, 2, 2),
-)  # fmt: skip
+)
 SPECIAL = bits32(
-    0x7FC00000, 0xFFC00000, 0x7FC12345, 0x7F800001, 0xFF812345, 0x7F800000, 0xFF800000, 0x80000000, 0x00000000, 0x00000001,
-    0x80000001, 0x007FFFFF, 0x00800000, 0x7F7FFFFF, 0x3F800000, 0x01020304,
-)  # fmt: skip
+    0x7FC00000,
+    0xFFC00000,
+    0x7FC12345,
+    0x7F800001,
+    0xFF812345,
+    0x7F800000,
+    0xFF800000,
+    0x80000000,
+    0x00000000,
+    0x00000001,
+    0x80000001,
+    0x007FFFFF,
+    0x00800000,
+    0x7F7FFFFF,
+    0x3F800000,
+    0x01020304,
+)
 
 
 def shapes(payload_type: int, numbers: Numbers) -> list[Values]:
@@ -37,12 +61,12 @@ def shapes(payload_type: int, numbers: Numbers) -> list[Values]:
 def shape_recipe(kind: str, payload_type: int) -> Recipe:
     """All dimensions for one payload type."""
     return Recipe(
-        f"ndu-{kind}-dimensions",
-        f"{kind.upper()} tensors of one to eight dimensions",
-        "A tensor's dimensions come in order, the last moving fastest, ones included.",
-        "A decoder that drops dimensions of 1, reverses them, or has room for four.",
-        _NDU,
-        lambda numbers: shapes(payload_type, numbers),
+        id=f"ndu-{kind}-dimensions",
+        title=f"{kind.upper()} tensors of one to eight dimensions",
+        tests="A tensor's dimensions come in order, the last moving fastest, ones included.",
+        catches="A decoder that drops dimensions of 1, reverses them, or has room for four.",
+        clauses=_NDU,
+        units=lambda numbers: shapes(payload_type, numbers),
     )
 
 
@@ -63,74 +87,77 @@ RECIPES = (
     shape_recipe("float", NNR_PT_FLOAT),
     shape_recipe("raw", NNR_PT_RAW_FLOAT),
     Recipe(
-        "ndu-dimension-code-lengths",
-        "Dimensions of each code length",
-        "Dimensions on both sides of the lengths of ue(7).",
-        "A decoder with the wrong suffix of an exp-Golomb code.",
-        _NDU,
-        long_dimensions,
+        id="ndu-dimension-code-lengths",
+        title="Dimensions of each code length",
+        tests="Dimensions on both sides of the lengths of ue(7).",
+        catches="A decoder with the wrong suffix of an exp-Golomb code.",
+        clauses=_NDU,
+        level=Level.FULL,
+        units=long_dimensions,
     ),
     Recipe(
-        "ndu-32-dimensions",
-        "Thirty-two dimensions",
-        "count_tensor_dimensions 32, nearly all of them 1.",
-        "A decoder with a fixed small array of dimensions.",
-        _NDU,
-        many_dimensions,
+        id="ndu-32-dimensions",
+        title="Thirty-two dimensions",
+        tests="count_tensor_dimensions 32, nearly all of them 1.",
+        catches="A decoder with a fixed small array of dimensions.",
+        clauses=_NDU,
+        units=many_dimensions,
     ),
     Recipe(
-        "ndu-one-element",
-        "Tensors of one element",
-        "A single index of every sign in each coded payload type.",
-        "A decoder that takes one element for a scalar, or for none.",
-        _NDU,
-        lambda _: [
+        id="ndu-one-element",
+        title="Tensors of one element",
+        tests="A single index of every sign in each coded payload type.",
+        catches="A decoder that takes one element for a scalar, or for none.",
+        clauses=_NDU,
+        units=lambda _: [
             *opening(),
             *(ndu(header(NNR_PT_INT, f"i{value}", (1,)), Coded([value])) for value in (0, 1, -1, 12)),
             *(ndu(header(NNR_PT_FLOAT, f"f{value}", (1, 1)), Coded([value])) for value in (0, 1, -1, 12)),
         ],
     ),
     Recipe(
-        "ndu-all-zero",
-        "Tensors of zeros",
-        "Nothing but insignificant indexes, from one to 2000.",
-        "A decoder that loses the interval in long runs of the most probable bin.",
-        _NDU,
-        lambda _: [*opening(), *(ndu(header(NNR_PT_FLOAT, f"z{n}", (n,)), Coded([0] * n)) for n in (1, 2, 8, 100, 2000))],
+        id="ndu-all-zero",
+        title="Tensors of zeros",
+        tests="Nothing but insignificant indexes, from one to 2000.",
+        catches="A decoder that loses the interval in long runs of the most probable bin.",
+        clauses=_NDU,
+        level=Level.FULL,
+        units=lambda _: [*opening(), *(ndu(header(NNR_PT_FLOAT, f"z{n}", (n,)), Coded([0] * n)) for n in (1, 2, 8, 100, 2000))],
     ),
     Recipe(
-        "ndu-unary-length-flag-default",
-        "cabac_unary_length_flag 1 with the default length",
-        "cabac_unary_length_minus1 9 may be sent though it is the default.",
-        "A decoder that takes the sent number for the length itself.",
-        _NDU,
-        lambda numbers: [
+        id="ndu-unary-length-flag-default",
+        title="cabac_unary_length_flag 1 with the default length",
+        tests="cabac_unary_length_minus1 9 may be sent though it is the default.",
+        catches="A decoder that takes the sent number for the length itself.",
+        clauses=_NDU,
+        units=lambda numbers: [
             *opening(),
             ndu(header(NNR_PT_INT, "w", (40,)), Coded(numbers.quants("w", 40, 245)), form=HeaderForm(unary_length_present=True)),
         ],
     ),
     Recipe(
-        "ndu-raw-special-values",
-        "NaN payloads, infinities, -0 and subnormals",
-        "RAW_FLOAT keeps every bit, those of NaNs included.",
-        "A decoder that quiets signalling NaNs, flushes subnormals, or reads big endian.",
-        _RAW,
-        lambda _: [*opening(), ndu(header(NNR_PT_RAW_FLOAT, "w", (4, 4)), SPECIAL)],
+        id="ndu-raw-special-values",
+        title="NaN payloads, infinities, -0 and subnormals",
+        tests="RAW_FLOAT keeps every bit, those of NaNs included.",
+        catches="A decoder that quiets signalling NaNs, flushes subnormals, or reads big endian.",
+        clauses=_RAW,
+        units=lambda _: [*opening(), ndu(header(NNR_PT_RAW_FLOAT, "w", (4, 4)), SPECIAL)],
     ),
     Recipe(
-        "ndu-raw-random-bits",
-        "A thousand random bit patterns",
-        "RAW_FLOAT is a copy of bytes.",
-        "A decoder that passes raw numbers through another arithmetic.",
-        _RAW,
-        lambda numbers: [*opening(), ndu(header(NNR_PT_RAW_FLOAT, "w", (10, 100)), numbers.words("w", 1000).view("float32"))],
+        id="ndu-raw-random-bits",
+        title="A thousand random bit patterns",
+        tests="RAW_FLOAT is a copy of bytes.",
+        catches="A decoder that passes raw numbers through another arithmetic.",
+        clauses=_RAW,
+        level=Level.FULL,
+        units=lambda numbers: [*opening(), ndu(header(NNR_PT_RAW_FLOAT, "w", (10, 100)), numbers.words("w", 1000).view("float32"))],
     ),
     Recipe(
-        "ndu-raw-without-qp",
-        "RAW_FLOAT with no qp in force",
-        "A RAW_FLOAT needs no quantization.",
-        "A decoder that refuses floating point where no qp is in force.",
-        _RAW,
-        lambda _: [*opening(None), ndu(header(NNR_PT_RAW_FLOAT, "w", (2,), None), bits32(0x3E200000, 0xBF800000))],
+        id="ndu-raw-without-qp",
+        title="RAW_FLOAT with no qp in force",
+        tests="A RAW_FLOAT needs no quantization.",
+        catches="A decoder that refuses floating point where no qp is in force.",
+        clauses=_RAW,
+        units=lambda _: [*opening(None), ndu(header(NNR_PT_RAW_FLOAT, "w", (2,), None), bits32(0x3E200000, 0xBF800000))],
     ),
 )

@@ -7,6 +7,7 @@ from nnc_conformance.reference.entropy.tables import STATE_TRANS_TAB
 from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, DataUnitHeader
 from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
 
 _DQ = ("9", "10 quant_param")
 
@@ -30,9 +31,17 @@ def every_transition() -> list[int]:
     return quants
 
 
-def vector(name: str, quants: list[int], title: str, tests: str, catches: str) -> Recipe:
+def one_vector(name: str, quants: list[int], *, title: str, tests: str, catches: str, level: Level = Level.CORE) -> Recipe:
     """A recipe of one vector."""
-    return Recipe(f"dq-{name}", title, tests, catches, _DQ, lambda _: [*opening(), ndu(dependent("w", len(quants)), Coded(quants))])
+    return Recipe(
+        id=f"dq-{name}",
+        title=title,
+        tests=tests,
+        catches=catches,
+        clauses=_DQ,
+        level=level,
+        units=lambda _: [*opening(), ndu(dependent("w", len(quants)), Coded(quants))],
+    )
 
 
 def largest(_: Numbers) -> list[Values]:
@@ -51,59 +60,68 @@ def several(numbers: Numbers) -> list[Values]:
 
 
 RECIPES = (
-    vector(
+    one_vector(
         "transitions",
         every_transition(),
-        "Every transition of the trellis",
-        "All eight states are left by even and by odd indexes.",
-        "A decoder with a wrong entry in the table of transitions.",
+        title="Every transition of the trellis",
+        tests="All eight states are left by even and by odd indexes.",
+        catches="A decoder with a wrong entry in the table of transitions.",
+        level=Level.FULL,
     ),
-    vector(
+    one_vector(
         "zeros",
         [0] * 40 + [1] + [0] * 40 + [2] + [0] * 20,
-        "Zeros in a trellis",
-        "A zero stays 0 in every state, and moves the state.",
-        "A decoder that subtracts the state's odd bit from zeros too, or skips the transition at a zero.",
+        title="Zeros in a trellis",
+        tests="A zero stays 0 in every state, and moves the state.",
+        catches="A decoder that subtracts the state's odd bit from zeros too, or skips the transition at a zero.",
     ),
-    vector(
+    one_vector(
         "ones",
         [1, -1] * 40,
-        "Ones of both signs in a trellis",
-        "The odd bit of the state moves values towards zero.",
-        "A decoder that moves negative values away from zero.",
+        title="Ones of both signs in a trellis",
+        tests="The odd bit of the state moves values towards zero.",
+        catches="A decoder that moves negative values away from zero.",
+        level=Level.FULL,
     ),
-    vector("one-element", [-7], "One element with dq_flag", "The trellis starts at state 0.", "A decoder that starts in another state."),
-    Recipe(
-        "dq-random",
-        "Random indexes with dq_flag",
-        "Significance contexts are chosen by the state, signs by the coded index before the doubling.",
-        "A decoder that chooses contexts by the doubled value.",
-        _DQ,
-        lambda numbers: [*opening(), ndu(dependent("w", 1500), Coded(numbers.quants("w", 1500, 190), 0, "search"))],
-    ),
-    Recipe(
-        "dq-restart",
-        "Tensors with dq_flag one after another",
-        "Each tensor starts the trellis again.",
-        "A decoder that keeps the state from one tensor to the next.",
-        _DQ,
-        several,
+    one_vector(
+        "one-element",
+        [-7],
+        title="One element with dq_flag",
+        tests="The trellis starts at state 0.",
+        catches="A decoder that starts in another state.",
+        level=Level.FULL,
     ),
     Recipe(
-        "dq-largest",
-        "Doubled values near the ends of int32",
-        "The doubled value may use all of int32.",
-        "A decoder whose doubling overflows.",
-        _DQ,
-        largest,
+        id="dq-random",
+        title="Random indexes with dq_flag",
+        tests="Significance contexts are chosen by the state, signs by the coded index before the doubling.",
+        catches="A decoder that chooses contexts by the doubled value.",
+        clauses=_DQ,
+        units=lambda numbers: [*opening(), ndu(dependent("w", 1500), Coded(numbers.quants("w", 1500, 190), 0, "search"))],
     ),
     Recipe(
-        "dq-step",
-        "dq_flag with a step that is no power of two",
-        "The doubled value is multiplied by the same step as without dq_flag.",
-        "A decoder that halves the step with dq_flag.",
-        _DQ,
-        lambda _: [
+        id="dq-restart",
+        title="Tensors with dq_flag one after another",
+        tests="Each tensor starts the trellis again.",
+        catches="A decoder that keeps the state from one tensor to the next.",
+        clauses=_DQ,
+        units=several,
+    ),
+    Recipe(
+        id="dq-largest",
+        title="Doubled values near the ends of int32",
+        tests="The doubled value may use all of int32.",
+        catches="A decoder whose doubling overflows.",
+        clauses=_DQ,
+        units=largest,
+    ),
+    Recipe(
+        id="dq-step",
+        title="dq_flag with a step that is no power of two",
+        tests="The doubled value is multiplied by the same step as without dq_flag.",
+        catches="A decoder that halves the step with dq_flag.",
+        clauses=_DQ,
+        units=lambda _: [
             *opening(Quantization(4, -37)),
             ndu(dependent("w", 12, Quantization(4, -37)), Coded([0, 1, -1, 2, 5, -9, 0, 0, 3, 1, -1, 30])),
         ],

@@ -59,12 +59,12 @@ def units(choice: UnificationClassLoop, _: Numbers) -> list[Values]:
 def class_loop(choice: UnificationClassLoop) -> Recipe:
     """The stream of one choice."""
     return Recipe(
-        f"map-unification-any-count-classes-by-{'count' if choice is UnificationClassLoop.COUNT_CLASSES else 'bitmask'}",
-        f"The class loop of the unification map runs to {choice.value}, whichever way its entries are counted",
-        "What bounds the class loop, in a stream that reads whole with as many entries as the count says and with one fewer.",
-        "Not a bug by itself: published codecs differ.",
-        ("6 unification_performance_map",),
-        partial(units, choice),
+        id=f"map-unification-any-count-classes-by-{'count' if choice is UnificationClassLoop.COUNT_CLASSES else 'bitmask'}",
+        title=f"The class loop of the unification map runs to {choice.value}, whichever way its entries are counted",
+        tests="What bounds the class loop, in a stream that reads whole with as many entries as the count says and with one fewer.",
+        catches="Not a bug by itself: published codecs differ.",
+        clauses=("6 unification_performance_map",),
+        units=partial(units, choice),
         level=Level.DISPUTED,
         switch="unification_class_loop",
         interpretation=Interpretation(unification_class_loop=choice),

@@ -45,20 +45,20 @@ def carried(name: str, compression: int) -> Recipe:
     how = "deflate" if compression == DEFLATE else "raw"
     return topology_recipe(
         f"tpl-{name}-{how}",
-        f"A topology of storage format {storage}, {how}",
-        lambda _: [*opening(topology_carriage=True), topology_unit(storage, compression, {"topology_data": content}), small()],
+        title=f"A topology of storage format {storage}, {how}",
+        units=lambda _: [*opening(topology_carriage=True), topology_unit(storage, compression, {"topology_data": content}), small()],
     )
 
 
-def topology_recipe(name: str, title: str, units: object, interpretation: Interpretation | None = None) -> Recipe:
+def topology_recipe(name: str, *, title: str, units: object, interpretation: Interpretation | None = None) -> Recipe:
     """A vector for the descriptor of topology_data or quantization_data."""
     return Recipe(
-        name,
-        title,
-        "Whether the data goes to the unit's end or ends with a zero byte.",
-        "Not a bug by itself: published codecs differ.",
-        ("6 nnr_quantization_unit_payload" if name.startswith("qnt") else "6 nnr_topology_unit_payload",),
-        units,  # type: ignore[arg-type]
+        id=name,
+        title=title,
+        tests="Whether the data goes to the unit's end or ends with a zero byte.",
+        catches="Not a bug by itself: published codecs differ.",
+        clauses=("6 nnr_quantization_unit_payload" if name.startswith("qnt") else "6 nnr_topology_unit_payload",),
+        units=units,  # type: ignore[arg-type]
         level=Level.DISPUTED,
         switch="data_string",
         interpretation=interpretation or Interpretation(),
@@ -93,13 +93,13 @@ RECIPES = (
     *(carried(name, compression) for name in TOPOLOGIES for compression in (RAW, DEFLATE)),
     topology_recipe(
         "tpl-empty",
-        "A topology without bytes",
-        lambda _: [*opening(topology_carriage=True), topology_unit(NNR_TPL_UNREC, RAW, {"topology_data": b""}), small()],
+        title="A topology without bytes",
+        units=lambda _: [*opening(topology_carriage=True), topology_unit(NNR_TPL_UNREC, RAW, {"topology_data": b""}), small()],
     ),
     topology_recipe(
         "tpl-onnx-deflate-blocks",
-        "A topology deflated in several blocks",
-        lambda _: [
+        title="A topology deflated in several blocks",
+        units=lambda _: [
             *opening(topology_carriage=True),
             topology_unit(NNR_TPL_ONNX, DEFLATE, {"topology_data": deflate_stored(_SHAPES, 20)}),
             small(),
@@ -107,38 +107,42 @@ RECIPES = (
     ),
     topology_recipe(
         "tpl-onnx-dimensions",
-        "Dimensions from an ONNX topology",
-        lambda _: dimensions_from_topology(NNR_TPL_ONNX, _SHAPES),
+        title="Dimensions from an ONNX topology",
+        units=lambda _: dimensions_from_topology(NNR_TPL_ONNX, _SHAPES),
     ),
     topology_recipe(
         "tpl-nnef-dimensions",
-        "Dimensions from an NNEF topology",
-        lambda _: dimensions_from_topology(NNR_TPL_NNEF, _GRAPH),
+        title="Dimensions from an NNEF topology",
+        units=lambda _: dimensions_from_topology(NNR_TPL_NNEF, _GRAPH),
     ),
     topology_recipe(
         "tpl-onnx-dimensions-zero-byte",
-        "Dimensions from an ONNX topology that a zero byte ends",
-        lambda _: dimensions_from_topology(NNR_TPL_ONNX, _SHAPES + b"\0"),
-        Interpretation(data_string=DataString.ST),
+        title="Dimensions from an ONNX topology that a zero byte ends",
+        units=lambda _: dimensions_from_topology(NNR_TPL_ONNX, _SHAPES + b"\0"),
+        interpretation=Interpretation(data_string=DataString.ST),
     ),
     topology_recipe(
         "tpl-replaced",
-        "Two topologies",
-        lambda _: [
+        title="Two topologies",
+        units=lambda _: [
             *opening(topology_carriage=True),
             *(topology_unit(NNR_TPL_NNEF, RAW, {"topology_data": data}) for data in (b"first", b"second")),
             small(),
         ],
     ),
     topology_recipe(
-        "qnt-raw", "Quantization data, raw", lambda _: [*opening(), quantization_unit(NNR_TPL_UNREC, RAW, _CALIBRATION), small()]
+        "qnt-raw",
+        title="Quantization data, raw",
+        units=lambda _: [*opening(), quantization_unit(NNR_TPL_UNREC, RAW, _CALIBRATION), small()],
     ),
     topology_recipe(
         "qnt-deflate",
-        "Quantization data, deflated",
-        lambda _: [*opening(), quantization_unit(NNR_TPL_ONNX, DEFLATE, deflate_stored(_CALIBRATION)), small()],
+        title="Quantization data, deflated",
+        units=lambda _: [*opening(), quantization_unit(NNR_TPL_ONNX, DEFLATE, deflate_stored(_CALIBRATION)), small()],
     ),
     topology_recipe(
-        "qnt-empty", "Quantization data without bytes", lambda _: [*opening(), quantization_unit(NNR_TPL_NNEF, RAW, b""), small()]
+        "qnt-empty",
+        title="Quantization data without bytes",
+        units=lambda _: [*opening(), quantization_unit(NNR_TPL_NNEF, RAW, b""), small()],
     ),
 )

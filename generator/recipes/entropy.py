@@ -12,6 +12,7 @@ from nnc_conformance.reference.entropy.contexts import ContextLayout, context_la
 from nnc_conformance.reference.entropy.kernel_tables import SETS
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
 from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
 
 _PARAM = ("10 quant_param",)
 _SETS = ("10 shift_parameter_ids",)
@@ -30,15 +31,16 @@ def around(unary_length: int) -> list[int]:
     return [sign * magnitude for magnitude in sorted(magnitudes) for sign in (1, -1)]
 
 
-def unary(unary_length: int) -> Recipe:
+def unary(unary_length: int, level: Level = Level.CORE) -> Recipe:
     """A unary length with all magnitudes around it."""
     return Recipe(
-        f"cabac-unary-length-{unary_length}",
-        f"cabac_unary_length {unary_length}",
-        f"Magnitudes around {unary_length}: the last greater-than bin, then the exp-Golomb prefix.",
-        "A decoder whose contexts are laid out for another length, or whose prefix starts one bin early or late.",
-        _PARAM,
-        lambda _: [*opening(), integers(around(unary_length), unary_length=unary_length)],
+        id=f"cabac-unary-length-{unary_length}",
+        title=f"cabac_unary_length {unary_length}",
+        tests=f"Magnitudes around {unary_length}: the last greater-than bin, then the exp-Golomb prefix.",
+        catches="A decoder whose contexts are laid out for another length, or whose prefix starts one bin early or late.",
+        clauses=_PARAM,
+        level=level,
+        units=lambda _: [*opening(), integers(around(unary_length), unary_length=unary_length)],
     )
 
 
@@ -54,12 +56,13 @@ def set_recipe(number: int) -> Recipe:
         ]
 
     return Recipe(
-        f"cabac-parameter-set-{number}",
-        f"Parameter set {number} on every context",
-        f"All contexts start in the state of set {number} and move by its two rates.",
-        "A decoder with a wrong entry in the table of parameter sets.",
-        _SETS,
-        units,
+        id=f"cabac-parameter-set-{number}",
+        title=f"Parameter set {number} on every context",
+        tests=f"All contexts start in the state of set {number} and move by its two rates.",
+        catches="A decoder with a wrong entry in the table of parameter sets.",
+        clauses=_SETS,
+        level=Level.FULL,
+        units=units,
     )
 
 
@@ -105,12 +108,12 @@ def one_group(group: str, numbers: Numbers) -> list[Values]:
 def group_recipe(group: str) -> Recipe:
     """The sets of one group."""
     return Recipe(
-        f"cabac-parameter-sets-{group}",
-        f"All nine sets on the {group} contexts",
-        f"The {group} contexts take each set in turn, all others set 0.",
-        "A decoder that mixes up the order of the groups, or skips contexts that are not used.",
-        _SETS,
-        lambda numbers: one_group(group, numbers),
+        id=f"cabac-parameter-sets-{group}",
+        title=f"All nine sets on the {group} contexts",
+        tests=f"The {group} contexts take each set in turn, all others set 0.",
+        catches="A decoder that mixes up the order of the groups, or skips contexts that are not used.",
+        clauses=_SETS,
+        units=lambda numbers: one_group(group, numbers),
     )
 
 
@@ -158,74 +161,80 @@ def dense(numbers: Numbers, dimensions: tuple[int, ...], persistence: int) -> li
 def random_recipe(name: str, persistence: int, dimensions: tuple[int, ...]) -> Recipe:
     """Random indexes of one density."""
     return Recipe(
-        f"cabac-random-{name}",
-        f"Random indexes, {name}",
-        "A longer tensor with the cheapest parameter set for each context.",
-        "A decoder whose state update or range table is wrong in a rare place.",
-        _TENSOR,
-        lambda numbers: dense(numbers, dimensions, persistence),
+        id=f"cabac-random-{name}",
+        title=f"Random indexes, {name}",
+        tests="A longer tensor with the cheapest parameter set for each context.",
+        catches="A decoder whose state update or range table is wrong in a rare place.",
+        clauses=_TENSOR,
+        level=Level.FULL,
+        units=lambda numbers: dense(numbers, dimensions, persistence),
     )
 
 
 RECIPES = (
-    *map(unary, (1, 2, 3, 10, 32, 98, 99, 255, 256)),
+    *map(unary, (2, 32, 98, 99, 255, 256)),
+    *(unary(length, Level.FULL) for length in (1, 3, 10)),
     *map(set_recipe, range(SETS)),
     *map(group_recipe, ("significance", "sign", "greater-than", "prefix")),
     Recipe(
-        "cabac-parameter-sets-mixed",
-        "Random sets for every context",
-        "Each context has a set of its own.",
-        "A decoder that keeps one set for a group of contexts.",
-        _SETS,
-        lambda numbers: mixed_sets(numbers, False),
+        id="cabac-parameter-sets-mixed",
+        title="Random sets for every context",
+        tests="Each context has a set of its own.",
+        catches="A decoder that keeps one set for a group of contexts.",
+        clauses=_SETS,
+        units=lambda numbers: mixed_sets(numbers, False),
     ),
     Recipe(
-        "cabac-parameter-sets-mixed-dq",
-        "Random sets for every context, dependent quantization",
-        "Each of the 24 significance contexts has a set of its own.",
-        "A decoder that signals three significance contexts only.",
-        _SETS,
-        lambda numbers: mixed_sets(numbers, True),
+        id="cabac-parameter-sets-mixed-dq",
+        title="Random sets for every context, dependent quantization",
+        tests="Each of the 24 significance contexts has a set of its own.",
+        catches="A decoder that signals three significance contexts only.",
+        clauses=_SETS,
+        level=Level.FULL,
+        units=lambda numbers: mixed_sets(numbers, True),
     ),
     Recipe(
-        "cabac-neighbours",
-        "Regular signs and zeros",
-        "Every class of the previous index before every kind of index.",
-        "A decoder that swaps the classes negative and positive.",
-        _PARAM,
-        patterns,
+        id="cabac-neighbours",
+        title="Regular signs and zeros",
+        tests="Every class of the previous index before every kind of index.",
+        catches="A decoder that swaps the classes negative and positive.",
+        clauses=_PARAM,
+        level=Level.FULL,
+        units=patterns,
     ),
     Recipe(
-        "cabac-skewed-states",
-        "Contexts at their extremes",
-        "Long runs drive contexts to their limit, then the improbable bin comes.",
-        "A decoder whose states overflow, or whose smallest range is wrong.",
-        _PARAM,
-        skewed,
+        id="cabac-skewed-states",
+        title="Contexts at their extremes",
+        tests="Long runs drive contexts to their limit, then the improbable bin comes.",
+        catches="A decoder whose states overflow, or whose smallest range is wrong.",
+        clauses=_PARAM,
+        units=skewed,
     ),
     Recipe(
-        "cabac-codeword-ends",
-        "Codewords that end at every bit",
-        "Sixty tensors of 1 to 60 indexes: the stop bit falls on every place in a byte.",
-        "A decoder that reads a byte too many, or refuses a codeword that ends in a full byte.",
-        _TENSOR,
-        lengths,
+        id="cabac-codeword-ends",
+        title="Codewords that end at every bit",
+        tests="Sixty tensors of 1 to 60 indexes: the stop bit falls on every place in a byte.",
+        catches="A decoder that reads a byte too many, or refuses a codeword that ends in a full byte.",
+        clauses=_TENSOR,
+        level=Level.FULL,
+        units=lengths,
     ),
     Recipe(
-        "cabac-magnitudes",
-        "Magnitudes up to 2147483647",
-        "Powers of two and their neighbours, to the end of int32.",
-        "A decoder whose remainder or magnitude overflows.",
-        _PARAM,
-        large_magnitudes,
+        id="cabac-magnitudes",
+        title="Magnitudes up to 2147483647",
+        tests="Powers of two and their neighbours, to the end of int32.",
+        catches="A decoder whose remainder or magnitude overflows.",
+        clauses=_PARAM,
+        units=large_magnitudes,
     ),
     Recipe(
-        "cabac-longest-prefix",
-        "The longest exp-Golomb prefix",
-        "With unary length 1 the largest magnitude has 30 prefix bins, more than once.",
-        "A decoder that stops the prefix early, or shares its last contexts.",
-        _PARAM,
-        lambda _: [*opening(), integers([INT32_MAX, -INT32_MAX, 1, INT32_MAX, 0, INT32_MAX], unary_length=1)],
+        id="cabac-longest-prefix",
+        title="The longest exp-Golomb prefix",
+        tests="With unary length 1 the largest magnitude has 30 prefix bins, more than once.",
+        catches="A decoder that stops the prefix early, or shares its last contexts.",
+        clauses=_PARAM,
+        level=Level.FULL,
+        units=lambda _: [*opening(), integers([INT32_MAX, -INT32_MAX, 1, INT32_MAX, 0, INT32_MAX], unary_length=1)],
     ),
     random_recipe("sparse", 20, (50, 100)),
     random_recipe("medium", 160, (40, 100)),

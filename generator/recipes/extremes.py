@@ -48,26 +48,32 @@ def units(number: int) -> list[Values]:
     return [
         *opening(),
         data_unit(
-            "dependent", dependent, number, both(range(dependent.prefix + EXACT_PREFIX)) - {(dependent.prefix + EXACT_PREFIX - 1, 1)},
+            "dependent",
+            dependent,
+            number,
+            both(range(dependent.prefix + EXACT_PREFIX)) - {(dependent.prefix + EXACT_PREFIX - 1, 1)},
             magnitudes(DEFAULT_UNARY_LENGTH, EXACT_PREFIX - 1),
         ),
         data_unit(
-            "plain", plain, number, both([*range(plain.sign), *range(plain.prefix + EXACT_PREFIX - 1, last + 1)]) - {(last, 1)},
+            "plain",
+            plain,
+            number,
+            both([*range(plain.sign), *range(plain.prefix + EXACT_PREFIX - 1, last + 1)]) - {(last, 1)},
             magnitudes(DEFAULT_UNARY_LENGTH, MAX_PREFIX - 1),
         ),
         data_unit("longer", longer, number, both(firsts), [*(low + 1 for low, _ in GREATER_GROUPS), LONGEST_GROUP + 2]),
-    ]  # fmt: skip
+    ]
 
 
 def extremes(number: int) -> Recipe:
     """Every context of one set at both extremes."""
     return Recipe(
-        f"cabac-extremes-set-{number}",
-        f"Every context at both extremes, parameter set {number}",
-        "Indexes drive each context up until nothing moves it further, and down likewise.",
-        "A decoder whose states saturate too early, too late or not at all, in any one context.",
-        _CLAUSES,
-        lambda _: units(number),
+        id=f"cabac-extremes-set-{number}",
+        title=f"Every context at both extremes, parameter set {number}",
+        tests="Indexes drive each context up until nothing moves it further, and down likewise.",
+        catches="A decoder whose states saturate too early, too late or not at all, in any one context.",
+        clauses=_CLAUSES,
+        units=lambda _: units(number),
     )
 
 
@@ -82,11 +88,11 @@ def flag_units() -> list[Values]:
 RECIPES = (
     *map(extremes, range(SETS)),
     Recipe(
-        "cabac-extremes-flag",
-        "The parameter-set flag's context at both extremes",
-        "With unary length 256 and dependent quantization 570 flags are coded, all 1 or all 0.",
-        "A decoder that resets the flag's context, or gives it another set than 0.",
-        _CLAUSES,
-        lambda _: flag_units(),
+        id="cabac-extremes-flag",
+        title="The parameter-set flag's context at both extremes",
+        tests="With unary length 256 and dependent quantization 570 flags are coded, all 1 or all 0.",
+        catches="A decoder that resets the flag's context, or gives it another set than 0.",
+        clauses=_CLAUSES,
+        units=lambda _: flag_units(),
     ),
 )

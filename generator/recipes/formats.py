@@ -4,36 +4,38 @@ from nnc_conformance.generator.composition import Coded, bits32, header, ndu, op
 from nnc_conformance.generator.facts import FLOAT32_FORMAT, INT32_FORMAT
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.reference.syntax.structures.data_unit import BI, NNR_PT_BLOCK, NNR_PT_FLOAT, NNR_PT_INT, NNR_PT_RAW_FLOAT
+from nnc_conformance.storage.vector import Level
 
 _FORMAT = ("6 nnr_compressed_data_unit_header",)
 _TENSOR = Coded([4, 0, -3, 9])
 
 
-def recipe(kind: str, payload_type: int, data_format: int) -> Recipe:
+def default_format(kind: str, payload_type: int, data_format: int, level: Level = Level.CORE) -> Recipe:
     """The default format, sent."""
     head = header(payload_type, "w", (2, 2), data_format=data_format)
     tensor = bits32(0x3F800000, 0x40490FDB, 0x80000000, 0) if payload_type == NNR_PT_RAW_FLOAT else _TENSOR
     return Recipe(
-        f"ndu-format-{kind}-default",
-        f"The default format of {kind.upper()}, sent",
-        "nnr_decompressed_data_format may name the format that the payload type has anyway.",
-        "A decoder that misses the seven bits of the format.",
-        _FORMAT,
-        lambda _: [*opening(), ndu(head, tensor)],
+        id=f"ndu-format-{kind}-default",
+        title=f"The default format of {kind.upper()}, sent",
+        tests="nnr_decompressed_data_format may name the format that the payload type has anyway.",
+        catches="A decoder that misses the seven bits of the format.",
+        clauses=_FORMAT,
+        level=level,
+        units=lambda _: [*opening(), ndu(head, tensor)],
     )
 
 
 RECIPES = (
-    recipe("int", NNR_PT_INT, INT32_FORMAT),
-    recipe("float", NNR_PT_FLOAT, FLOAT32_FORMAT),
-    recipe("raw", NNR_PT_RAW_FLOAT, FLOAT32_FORMAT),
+    default_format("int", NNR_PT_INT, INT32_FORMAT, Level.FULL),
+    default_format("float", NNR_PT_FLOAT, FLOAT32_FORMAT),
+    default_format("raw", NNR_PT_RAW_FLOAT, FLOAT32_FORMAT),
     Recipe(
-        "ndu-format-block-default",
-        "The default format of a BLOCK, sent",
-        "The format of a BLOCK stands for all its tensors.",
-        "A decoder that reads a format for each tensor.",
-        _FORMAT,
-        lambda _: [
+        id="ndu-format-block-default",
+        title="The default format of a BLOCK, sent",
+        tests="The format of a BLOCK stands for all its tensors.",
+        catches="A decoder that reads a format for each tensor.",
+        clauses=_FORMAT,
+        units=lambda _: [
             *opening(),
             ndu(
                 header(NNR_PT_BLOCK, ("w", "b"), (2, 2), parameter_types=BI, data_format=FLOAT32_FORMAT),

@@ -30,9 +30,17 @@ _MAPPING = ("6 topology_tensor_dimension_mapping",)
 _NDU = ("6 nnr_compressed_data_unit_header",)
 
 
-def inferred(name: str, title: str, tests: str, catches: str, clauses: tuple[str, ...], units: list[Values]) -> Recipe:
+def inferred(name: str, *, title: str, tests: str, catches: str, clauses: tuple[str, ...], units: list[Values]) -> Recipe:
     """A recipe of fixed units."""
-    return Recipe(name, title, tests, catches, clauses, lambda _: units, level=Level.INFERRED)
+    return Recipe(
+        id=name,
+        title=title,
+        tests=tests,
+        catches=catches,
+        clauses=clauses,
+        units=lambda _: units,
+        level=Level.INFERRED,
+    )
 
 
 def mask(*values: int) -> Values:
@@ -68,11 +76,11 @@ def converted(kind: str, payload_type: int, data_format: int, tensor: Coded | np
     head = header(payload_type, "w", (count,), Quantization(0, -1), data_format=data_format)
     return inferred(
         f"format-{kind}-to-{name}",
-        f"{kind.upper()} to {name.upper()}",
-        "Values are converted after the product: integers by rounding half to even, at both ends of the range.",
-        "A decoder that truncates, rounds ties away from zero, or wraps.",
-        _NDU,
-        [*opening(Quantization(0, -1)), ndu(head, tensor)],
+        title=f"{kind.upper()} to {name.upper()}",
+        tests="Values are converted after the product: integers by rounding half to even, at both ends of the range.",
+        catches="A decoder that truncates, rounds ties away from zero, or wraps.",
+        clauses=_NDU,
+        units=[*opening(Quantization(0, -1)), ndu(head, tensor)],
     )
 
 
@@ -102,51 +110,51 @@ def decomposed_books(head: DataUnitHeader) -> list[Values]:
 RECIPES = (
     inferred(
         "prun-empty",
-        "A pruning container without masks",
-        "Neither flag set: five bits of flags and three reserved.",
-        "A decoder that expects a mask always.",
-        _PRUNING,
-        pruned(container(NNR_TPL_BMSK)),
+        title="A pruning container without masks",
+        tests="Neither flag set: five bits of flags and three reserved.",
+        catches="A decoder that expects a mask always.",
+        clauses=_PRUNING,
+        units=pruned(container(NNR_TPL_BMSK)),
     ),
     inferred(
         "prun-bitmask",
-        "A pruning mask",
-        "prune_flag and NNR_TPL_BMSK: a mask of bits, aligned after it.",
-        "A decoder that reads the mask in bytes.",
-        _PRUNING,
-        pruned(container(NNR_TPL_BMSK, prune=1, prune_bit_mask=mask(1, 0, 0, 1, 1, 0, 1, 1, 1, 0, 1))),
+        title="A pruning mask",
+        tests="prune_flag and NNR_TPL_BMSK: a mask of bits, aligned after it.",
+        catches="A decoder that reads the mask in bytes.",
+        clauses=_PRUNING,
+        units=pruned(container(NNR_TPL_BMSK, prune=1, prune_bit_mask=mask(1, 0, 0, 1, 1, 0, 1, 1, 1, 0, 1))),
     ),
     inferred(
         "prun-bitmask-and-sparse",
-        "A pruning mask and a sparsity mask",
-        "Both flags and order_flag: two masks, each aligned.",
-        "A decoder that reads one mask for both.",
-        _PRUNING,
-        pruned(container(NNR_TPL_BMSK, prune=1, order=1, sparse=1, prune_bit_mask=mask(1, 0, 1), sparse_bit_mask=mask(*[0, 1] * 8))),
+        title="A pruning mask and a sparsity mask",
+        tests="Both flags and order_flag: two masks, each aligned.",
+        catches="A decoder that reads one mask for both.",
+        clauses=_PRUNING,
+        units=pruned(container(NNR_TPL_BMSK, prune=1, order=1, sparse=1, prune_bit_mask=mask(1, 0, 1), sparse_bit_mask=mask(*[0, 1] * 8))),
     ),
     inferred(
         "prun-sparse",
-        "A sparsity mask alone",
-        "sparse_flag without prune_flag, and a mask of no bits.",
-        "A decoder that reads a mask of no bits as one of 2 ** 32.",
-        _PRUNING,
-        pruned(container(NNR_TPL_BMSK, sparse=1, sparse_bit_mask=mask())),
+        title="A sparsity mask alone",
+        tests="sparse_flag without prune_flag, and a mask of no bits.",
+        catches="A decoder that reads a mask of no bits as one of 2 ** 32.",
+        clauses=_PRUNING,
+        units=pruned(container(NNR_TPL_BMSK, sparse=1, sparse_bit_mask=mask())),
     ),
     inferred(
         "prun-dictionary",
-        "A dictionary of new dimensions",
-        "NNR_TPL_DICT: ids with the dimensions that are left.",
-        "A decoder that misses an alignment between id and dimensions.",
-        _PRUNING,
-        pruned(container(NNR_TPL_DICT, prune=1, count_ids=2, pruned_element=_DICTIONARY)),
+        title="A dictionary of new dimensions",
+        tests="NNR_TPL_DICT: ids with the dimensions that are left.",
+        catches="A decoder that misses an alignment between id and dimensions.",
+        clauses=_PRUNING,
+        units=pruned(container(NNR_TPL_DICT, prune=1, count_ids=2, pruned_element=_DICTIONARY)),
     ),
     inferred(
         "prun-dictionary-dimensions",
-        "Dimensions from a dictionary",
-        "A tensor that leaves out its dimensions has those that the dictionary gives it.",
-        "A decoder that looks for dimensions in the topology only.",
-        _PRUNING,
-        [
+        title="Dimensions from a dictionary",
+        tests="A tensor that leaves out its dimensions has those that the dictionary gives it.",
+        catches="A decoder that looks for dimensions in the topology only.",
+        clauses=_PRUNING,
+        units=[
             *opening(),
             container(NNR_TPL_DICT, prune=1, count_ids=2, pruned_element=_DICTIONARY),
             ndu(header(NNR_PT_INT, "w", (2, 3)), Coded([7, 0, -1, 2, 2, 0]), form=HeaderForm(input_parameters=False)),
@@ -154,11 +162,11 @@ RECIPES = (
     ),
     inferred(
         "prun-dictionary-indexed",
-        "A dictionary by index",
-        "Where references are indexed the dictionary's are too.",
-        "A decoder that reads a string.",
-        _PRUNING,
-        [
+        title="A dictionary by index",
+        tests="Where references are indexed the dictionary's are too.",
+        catches="A decoder that reads a string.",
+        clauses=_PRUNING,
+        units=[
             *opening(indexed_references=True),
             reference_list(["a", "w"]),
             container(NNR_TPL_DICT, prune=1, sparse=1, count_ids=1, pruned_element=_INDEXED, sparse_bit_mask=mask(1)),
@@ -167,43 +175,43 @@ RECIPES = (
     ),
     inferred(
         "mapping-split",
-        "A concatenated tensor is split",
-        "A coded [5, 4] with axis 0 and split_index 2 is a [3, 4] and a [2, 4].",
-        "A decoder that takes split_index for a size.",
-        _MAPPING,
-        mapped((5, 4), 20, DimensionMapping(0, (2,), ((), ())), ("a", "b")),
+        title="A concatenated tensor is split",
+        tests="A coded [5, 4] with axis 0 and split_index 2 is a [3, 4] and a [2, 4].",
+        catches="A decoder that takes split_index for a size.",
+        clauses=_MAPPING,
+        units=mapped((5, 4), 20, DimensionMapping(0, (2,), ((), ())), ("a", "b")),
     ),
     inferred(
         "mapping-split-axis-1",
-        "A split along the second axis",
-        "Three tensors side by side.",
-        "A decoder that always splits rows.",
-        _MAPPING,
-        mapped((2, 6), 12, DimensionMapping(1, (0, 2), ((), (), ())), ("a", "b", "c")),
+        title="A split along the second axis",
+        tests="Three tensors side by side.",
+        catches="A decoder that always splits rows.",
+        clauses=_MAPPING,
+        units=mapped((2, 6), 12, DimensionMapping(1, (0, 2), ((), (), ())), ("a", "b", "c")),
     ),
     inferred(
         "mapping-shifts",
-        "Axes moved after the split",
-        "Axis shift_index moves left by shift_value, for each tensor by itself.",
-        "A decoder that moves axes before the split, or to the right.",
-        _MAPPING,
-        mapped((4, 3, 2), 24, DimensionMapping(0, (1,), (((2, 1),), ((1, 1), (2, 2)))), ("a", "b")),
+        title="Axes moved after the split",
+        tests="Axis shift_index moves left by shift_value, for each tensor by itself.",
+        catches="A decoder that moves axes before the split, or to the right.",
+        clauses=_MAPPING,
+        units=mapped((4, 3, 2), 24, DimensionMapping(0, (1,), (((2, 1),), ((1, 1), (2, 2)))), ("a", "b")),
     ),
     inferred(
         "block-dc-codebooks",
-        "A decomposed BLOCK with codebooks",
-        "codebook() belongs to G, codebook of dc to H.",
-        "A decoder that gives both the same.",
-        _NDU,
-        decomposed_books(block_header(DC, (4, 3), decomposition_rank=2, g_number_of_rows=4)),
+        title="A decomposed BLOCK with codebooks",
+        tests="codebook() belongs to G, codebook of dc to H.",
+        catches="A decoder that gives both the same.",
+        clauses=_NDU,
+        units=decomposed_books(block_header(DC, (4, 3), decomposition_rank=2, g_number_of_rows=4)),
     ),
     inferred(
         "ndu-float-dc",
-        "G and H sent singly",
-        "A FLOAT with rank and rows has dimensions of its own.",
-        "A decoder that computes the dimensions from rank and rows.",
-        _NDU,
-        [
+        title="G and H sent singly",
+        tests="A FLOAT with rank and rows has dimensions of its own.",
+        catches="A decoder that computes the dimensions from rank and rows.",
+        clauses=_NDU,
+        units=[
             *opening(),
             *(
                 ndu(
@@ -216,11 +224,11 @@ RECIPES = (
     ),
     inferred(
         "lps-without-qp",
-        "An LPS without a qp",
-        "It leaves the MPS's qp in force.",
-        "A decoder that has none in force then.",
-        ("6 nnr_layer_parameter_set",),
-        [
+        title="An LPS without a qp",
+        tests="It leaves the MPS's qp in force.",
+        catches="A decoder that has none in force then.",
+        clauses=("6 nnr_layer_parameter_set",),
+        units=[
             *opening(Quantization(2, -9)),
             layer_parameter_set(None),
             ndu(header(NNR_PT_FLOAT, "w", (3,), Quantization(2, -9)), Coded([1, -2, 3])),
@@ -228,11 +236,11 @@ RECIPES = (
     ),
     inferred(
         "lps-without-qp-after-lps",
-        "An LPS without a qp after one with it",
-        "The MPS's qp is in force again, not the earlier LPS's.",
-        "A decoder that keeps the earlier LPS's qp.",
-        ("6 nnr_layer_parameter_set",),
-        [
+        title="An LPS without a qp after one with it",
+        tests="The MPS's qp is in force again, not the earlier LPS's.",
+        catches="A decoder that keeps the earlier LPS's qp.",
+        clauses=("6 nnr_layer_parameter_set",),
+        units=[
             *opening(Quantization(2, -9)),
             layer_parameter_set(Quantization(3, -30)),
             layer_parameter_set(None),
@@ -241,11 +249,11 @@ RECIPES = (
     ),
     inferred(
         "lps-self-contained",
-        "A self-contained LPS without an MPS",
-        "lps_self_contained_flag 1: the data units under it need no MPS.",
-        "A decoder that wants an MPS always.",
-        ("6 nnr_layer_parameter_set_unit_header",),
-        [start_unit(), layer_parameter_set(SIXTEENTHS, self_contained=True), ndu(header(NNR_PT_FLOAT, "w", (3,)), Coded([1, -2, 3]))],
+        title="A self-contained LPS without an MPS",
+        tests="lps_self_contained_flag 1: the data units under it need no MPS.",
+        catches="A decoder that wants an MPS always.",
+        clauses=("6 nnr_layer_parameter_set_unit_header",),
+        units=[start_unit(), layer_parameter_set(SIXTEENTHS, self_contained=True), ndu(header(NNR_PT_FLOAT, "w", (3,)), Coded([1, -2, 3]))],
     ),
     *(converted("float", NNR_PT_FLOAT, number, integer_ends(number)) for number in _INTEGER_FORMATS),
     *(converted("int", NNR_PT_INT, number, whole_ends(number)) for number in _INTEGER_FORMATS if number),

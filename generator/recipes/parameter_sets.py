@@ -7,6 +7,7 @@ from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
 from nnc_conformance.reference.syntax.structures.parameter_sets import NNR_QCB, NNR_QSU
 from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
 
 _MPS = ("6 nnr_model_parameter_set", "9")
 _LPS = ("6 nnr_layer_parameter_set", "9")
@@ -24,29 +25,31 @@ def under(quantization: Quantization, tensor: Coded = RAMP, **arguments: int) ->
     return [*opening(quantization, **arguments), number("w", quantization, tensor)]
 
 
-def density(qp_density: int) -> Recipe:
+def density(qp_density: int, level: Level = Level.CORE) -> Recipe:
     """A step with the largest fraction that a density has."""
     quantization = Quantization(qp_density, -(5 << qp_density) + (1 << qp_density) - 1)
     return Recipe(
-        f"mps-density-{qp_density}",
-        f"mps_qp_density {qp_density}",
-        f"With density {qp_density} the low {qp_density} bits of a negative qp are the fraction of the step.",
-        "A decoder that divides a negative qp towards zero, or takes the fraction for a power.",
-        _MPS,
-        lambda _: under(quantization),
+        id=f"mps-density-{qp_density}",
+        title=f"mps_qp_density {qp_density}",
+        tests=f"With density {qp_density} the low {qp_density} bits of a negative qp are the fraction of the step.",
+        catches="A decoder that divides a negative qp towards zero, or takes the fraction for a power.",
+        clauses=_MPS,
+        level=level,
+        units=lambda _: under(quantization),
     )
 
 
-def extreme(name: str, qp_density: int, qp: int, meaning: str, catches: str) -> Recipe:
+def qp_at_end(name: str, qp_density: int, qp: int, *, tests: str, catches: str, level: Level = Level.CORE) -> Recipe:
     """A quantization parameter at an end of its range."""
     quantization = Quantization(qp_density, qp)
     return Recipe(
-        f"mps-qp-{name}",
-        f"mps_quantization_parameter {qp} at density {qp_density}",
-        meaning,
-        catches,
-        _MPS,
-        lambda _: under(quantization, LOUD),
+        id=f"mps-qp-{name}",
+        title=f"mps_quantization_parameter {qp} at density {qp_density}",
+        tests=tests,
+        catches=catches,
+        clauses=_MPS,
+        level=level,
+        units=lambda _: under(quantization, LOUD),
     )
 
 
@@ -65,101 +68,152 @@ def lps_sequence(_: object) -> list[Values]:
 
 
 RECIPES = (
-    *map(density, range(8)),
-    extreme("min-density-0", 0, -4096, "A step too small for binary32 gives zeros.", "A decoder whose step wraps or raises."),
-    extreme("max-density-0", 0, 4095, "A step too large for binary32 gives infinities.", "A decoder whose step wraps or raises."),
-    extreme("min-density-7", 7, -4096, "The smallest qp is 12 bits and a sign.", "A decoder that reads the qp unsigned, or in fewer bits."),
-    extreme(
-        "max-density-7", 7, 4095, "The largest qp is 12 ones after the sign.", "A decoder that reads the qp unsigned, or in fewer bits."
+    *map(density, (1, 4, 5, 6, 7)),
+    *(density(qp_density, Level.FULL) for qp_density in (0, 2, 3)),
+    qp_at_end(
+        "min-density-0",
+        0,
+        -4096,
+        tests="A step too small for binary32 gives zeros.",
+        catches="A decoder whose step wraps or raises.",
+        level=Level.FULL,
     ),
-    extreme("zero", 3, 0, "A qp of 0 is a step of 1.", "A decoder that takes 0 for a qp that is absent."),
-    extreme("minus-one", 3, -1, "A qp of -1 is a step just below 1.", "A decoder that shifts a negative number logically."),
-    extreme("subnormal-step", 0, -149, "The smallest subnormal step is kept.", "A decoder that flushes subnormal numbers to zero."),
-    extreme(
-        "largest-finite", 0, 120, "Products near the end of binary32 are finite.", "A decoder that overflows in an intermediate result."
+    qp_at_end(
+        "max-density-0",
+        0,
+        4095,
+        tests="A step too large for binary32 gives infinities.",
+        catches="A decoder whose step wraps or raises.",
     ),
-    Recipe(
-        "mps-method-qcb",
-        "NNR_QCB alone, a tensor without codebook",
-        "The qp is present under NNR_QCB too, and applies to tensors without a codebook.",
-        "A decoder that reads a qp only under NNR_QSU.",
-        _MPS,
-        lambda _: under(Quantization(2, -9), method_flags=NNR_QCB),
+    qp_at_end(
+        "min-density-7",
+        7,
+        -4096,
+        tests="The smallest qp is 12 bits and a sign.",
+        catches="A decoder that reads the qp unsigned, or in fewer bits.",
     ),
-    Recipe(
-        "mps-method-both",
-        "NNR_QSU and NNR_QCB together",
-        "With both method flags there is still one qp.",
-        "A decoder that reads a qp for each method.",
-        _MPS,
-        lambda _: under(Quantization(2, -9), method_flags=NNR_QSU | NNR_QCB),
+    qp_at_end(
+        "max-density-7",
+        7,
+        4095,
+        tests="The largest qp is 12 ones after the sign.",
+        catches="A decoder that reads the qp unsigned, or in fewer bits.",
+        level=Level.FULL,
     ),
-    Recipe(
-        "mps-method-none",
-        "No quantization method, integers only",
-        "Without a method there is no qp in the MPS, and an INT needs none.",
-        "A decoder that reads a qp whatever the flags say.",
-        _MPS,
-        lambda _: [*opening(None), ndu(header(NNR_PT_INT, "w", (12,), None), RAMP)],
+    qp_at_end(
+        "zero",
+        3,
+        0,
+        tests="A qp of 0 is a step of 1.",
+        catches="A decoder that takes 0 for a qp that is absent.",
     ),
-    Recipe(
-        "lps-replaces-mps",
-        "An LPS replaces the qp and the density of the MPS",
-        "Data units after an LPS take its qp and density.",
-        "A decoder that keeps the MPS's density, or its qp, after an LPS.",
-        _LPS,
-        lambda _: [*opening(Quantization(2, -9)), layer_parameter_set(Quantization(5, -77)), number("w", Quantization(5, -77))],
+    qp_at_end(
+        "minus-one",
+        3,
+        -1,
+        tests="A qp of -1 is a step just below 1.",
+        catches="A decoder that shifts a negative number logically.",
+        level=Level.FULL,
     ),
-    Recipe(
-        "lps-in-force-until-next",
-        "LPS one after another",
-        "Each LPS holds up to the next; what stands before the first keeps the MPS's.",
-        "A decoder that applies an LPS to one data unit only, or to earlier ones.",
-        _LPS,
-        lps_sequence,
+    qp_at_end(
+        "subnormal-step",
+        0,
+        -149,
+        tests="The smallest subnormal step is kept.",
+        catches="A decoder that flushes subnormal numbers to zero.",
+        level=Level.FULL,
     ),
-    Recipe(
-        "lps-without-mps-qp",
-        "A qp in the LPS only",
-        "An LPS gives the qp that the MPS does not have.",
-        "A decoder that takes the qp from the MPS whenever there is one.",
-        _LPS,
-        lambda _: [*opening(None), layer_parameter_set(Quantization(1, -7)), number("w", Quantization(1, -7))],
-    ),
-    Recipe(
-        "lps-qp-min",
-        "lps_quantization_parameter -4096",
-        "The smallest qp in an LPS is read as two's complement.",
-        "A decoder that reads the LPS's qp in other bits than the MPS's.",
-        _LPS,
-        lambda _: [*opening(Quantization(0, 5)), layer_parameter_set(Quantization(7, -4096)), number("w", Quantization(7, -4096))],
+    qp_at_end(
+        "largest-finite",
+        0,
+        120,
+        tests="Products near the end of binary32 are finite.",
+        catches="A decoder that overflows in an intermediate result.",
     ),
     Recipe(
-        "lps-qp-max",
-        "lps_quantization_parameter 4095",
-        "The largest qp in an LPS.",
-        "A decoder that reads the LPS's qp in other bits than the MPS's.",
-        _LPS,
-        lambda _: [*opening(Quantization(0, 5)), layer_parameter_set(Quantization(7, 4095)), number("w", Quantization(7, 4095))],
+        id="mps-method-qcb",
+        title="NNR_QCB alone, a tensor without codebook",
+        tests="The qp is present under NNR_QCB too, and applies to tensors without a codebook.",
+        catches="A decoder that reads a qp only under NNR_QSU.",
+        clauses=_MPS,
+        units=lambda _: under(Quantization(2, -9), method_flags=NNR_QCB),
     ),
     Recipe(
-        "lps-method-qcb",
-        "NNR_QCB alone in an LPS",
-        "The qp is present under NNR_QCB in an LPS too.",
-        "A decoder that reads an LPS's qp only under NNR_QSU.",
-        _LPS,
-        lambda _: [
+        id="mps-method-both",
+        title="NNR_QSU and NNR_QCB together",
+        tests="With both method flags there is still one qp.",
+        catches="A decoder that reads a qp for each method.",
+        clauses=_MPS,
+        level=Level.FULL,
+        units=lambda _: under(Quantization(2, -9), method_flags=NNR_QSU | NNR_QCB),
+    ),
+    Recipe(
+        id="mps-method-none",
+        title="No quantization method, integers only",
+        tests="Without a method there is no qp in the MPS, and an INT needs none.",
+        catches="A decoder that reads a qp whatever the flags say.",
+        clauses=_MPS,
+        level=Level.FULL,
+        units=lambda _: [*opening(None), ndu(header(NNR_PT_INT, "w", (12,), None), RAMP)],
+    ),
+    Recipe(
+        id="lps-replaces-mps",
+        title="An LPS replaces the qp and the density of the MPS",
+        tests="Data units after an LPS take its qp and density.",
+        catches="A decoder that keeps the MPS's density, or its qp, after an LPS.",
+        clauses=_LPS,
+        units=lambda _: [*opening(Quantization(2, -9)), layer_parameter_set(Quantization(5, -77)), number("w", Quantization(5, -77))],
+    ),
+    Recipe(
+        id="lps-in-force-until-next",
+        title="LPS one after another",
+        tests="Each LPS holds up to the next; what stands before the first keeps the MPS's.",
+        catches="A decoder that applies an LPS to one data unit only, or to earlier ones.",
+        clauses=_LPS,
+        units=lps_sequence,
+    ),
+    Recipe(
+        id="lps-without-mps-qp",
+        title="A qp in the LPS only",
+        tests="An LPS gives the qp that the MPS does not have.",
+        catches="A decoder that takes the qp from the MPS whenever there is one.",
+        clauses=_LPS,
+        units=lambda _: [*opening(None), layer_parameter_set(Quantization(1, -7)), number("w", Quantization(1, -7))],
+    ),
+    Recipe(
+        id="lps-qp-min",
+        title="lps_quantization_parameter -4096",
+        tests="The smallest qp in an LPS is read as two's complement.",
+        catches="A decoder that reads the LPS's qp in other bits than the MPS's.",
+        clauses=_LPS,
+        units=lambda _: [*opening(Quantization(0, 5)), layer_parameter_set(Quantization(7, -4096)), number("w", Quantization(7, -4096))],
+    ),
+    Recipe(
+        id="lps-qp-max",
+        title="lps_quantization_parameter 4095",
+        tests="The largest qp in an LPS.",
+        catches="A decoder that reads the LPS's qp in other bits than the MPS's.",
+        clauses=_LPS,
+        units=lambda _: [*opening(Quantization(0, 5)), layer_parameter_set(Quantization(7, 4095)), number("w", Quantization(7, 4095))],
+    ),
+    Recipe(
+        id="lps-method-qcb",
+        title="NNR_QCB alone in an LPS",
+        tests="The qp is present under NNR_QCB in an LPS too.",
+        catches="A decoder that reads an LPS's qp only under NNR_QSU.",
+        clauses=_LPS,
+        units=lambda _: [
             *opening(Quantization(0, 5)),
             layer_parameter_set(Quantization(4, -50), method_flags=NNR_QCB),
             number("w", Quantization(4, -50)),
         ],
     ),
     Recipe(
-        "lps-and-integers",
-        "An LPS changes nothing for integers",
-        "An INT has no qp_delta under an LPS either.",
-        "A decoder that reads qp_delta in an INT.",
-        _LPS,
-        lambda _: [*opening(None), layer_parameter_set(Quantization(7, 9)), ndu(header(NNR_PT_INT, "w", (12,), None), RAMP)],
+        id="lps-and-integers",
+        title="An LPS changes nothing for integers",
+        tests="An INT has no qp_delta under an LPS either.",
+        catches="A decoder that reads qp_delta in an INT.",
+        clauses=_LPS,
+        units=lambda _: [*opening(None), layer_parameter_set(Quantization(7, 9)), ndu(header(NNR_PT_INT, "w", (12,), None), RAMP)],
     ),
 )

@@ -67,54 +67,76 @@ def list_units(_: Numbers) -> list[Values]:
     return [*split(opening(indexed_references=True), reference_list(names), [7]), *singles(names, [1, 2])]
 
 
-def joined(name: str, title: str, tests: str, catches: str, units: Callable[[Numbers], list[Values]]) -> Recipe:
+def joined(name: str, *, title: str, tests: str, catches: str, units: Callable[[Numbers], list[Values]]) -> Recipe:
     """A recipe at level inferred."""
-    return Recipe(f"partial-{name}", title, tests, catches, _HEADER, units, level=Level.INFERRED)
+    return Recipe(
+        id=f"partial-{name}",
+        title=title,
+        tests=tests,
+        catches=catches,
+        clauses=_HEADER,
+        units=units,
+        level=Level.INFERRED,
+    )
 
 
 RECIPES = (
     Recipe(
-        "partial-set-of-one",
-        "partial_data_counter 0",
-        "A set of one unit is that unit: the counter may be there with nothing to count.",
-        "A decoder that misses the eight bits of the counter, or waits for more.",
-        _HEADER,
-        lambda _: [*split(opening(), small("a"), []), small("b")],
+        id="partial-set-of-one",
+        title="partial_data_counter 0",
+        tests="A set of one unit is that unit: the counter may be there with nothing to count.",
+        catches="A decoder that misses the eight bits of the counter, or waits for more.",
+        clauses=_HEADER,
+        units=lambda _: [*split(opening(), small("a"), []), small("b")],
     ),
     Recipe(
-        "partial-set-of-one-all-types",
-        "partial_data_counter 0 on every unit",
-        "Every unit type may have the counter, before its own header.",
-        "A decoder that looks for the counter in data units only, or takes a name for unaligned after it.",
-        _HEADER,
-        lambda _: sets_of_one(all_units()),
+        id="partial-set-of-one-all-types",
+        title="partial_data_counter 0 on every unit",
+        tests="Every unit type may have the counter, before its own header.",
+        catches="A decoder that looks for the counter in data units only, or takes a name for unaligned after it.",
+        clauses=_HEADER,
+        units=lambda _: sets_of_one(all_units()),
     ),
     joined(
         "float",
-        "A FLOAT in four units",
-        "The payload bytes of a set are one codeword.",
-        "A decoder that decodes each unit by itself.",
-        partial(float_units, cuts=3),
+        title="A FLOAT in four units",
+        tests="The payload bytes of a set are one codeword.",
+        catches="A decoder that decodes each unit by itself.",
+        units=partial(float_units, cuts=3),
     ),
     joined(
         "float-256",
-        "A FLOAT in 256 units",
-        "Counters from 255 to 0.",
-        "A decoder that keeps the counter signed.",
-        partial(float_units, cuts=255),
+        title="A FLOAT in 256 units",
+        tests="Counters from 255 to 0.",
+        catches="A decoder that keeps the counter signed.",
+        units=partial(float_units, cuts=255),
     ),
     joined(
-        "raw", "A RAW_FLOAT cut within numbers", "Pieces need not end with a number.", "A decoder that copies piece by piece.", raw_units
+        "raw",
+        title="A RAW_FLOAT cut within numbers",
+        tests="Pieces need not end with a number.",
+        catches="A decoder that copies piece by piece.",
+        units=raw_units,
     ),
     joined(
-        "empty-pieces", "Pieces without bytes", "A unit of a set may be empty.", "A decoder that refuses an empty payload.", empty_pieces
+        "empty-pieces",
+        title="Pieces without bytes",
+        tests="A unit of a set may be empty.",
+        catches="A decoder that refuses an empty payload.",
+        units=empty_pieces,
     ),
     joined(
         "block",
-        "A BLOCK in three units",
-        "A BLOCK is joined like any data unit.",
-        "A decoder that looks for a tensor in each unit.",
-        block_units,
+        title="A BLOCK in three units",
+        tests="A BLOCK is joined like any data unit.",
+        catches="A decoder that looks for a tensor in each unit.",
+        units=block_units,
     ),
-    joined("reflist", "A reference list in two units", "Other units are joined too.", "A decoder that joins data units only.", list_units),
+    joined(
+        "reflist",
+        title="A reference list in two units",
+        tests="Other units are joined too.",
+        catches="A decoder that joins data units only.",
+        units=list_units,
+    ),
 )

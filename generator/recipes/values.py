@@ -5,6 +5,7 @@ from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT
 from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.storage.vector import Level
 
 _VALUES = ("7.3", "9")
 _DELTA = ("9", "10 quant_tensor")
@@ -21,12 +22,12 @@ def delta_recipe(density: int) -> Recipe:
     """qp_delta at the ends of its range."""
     bound = 1 << (5 + density)
     return Recipe(
-        f"value-qp-delta-density-{density}",
-        f"qp_delta at the ends of its range, density {density}",
-        f"qp_delta has {6 + density} bits of two's complement.",
-        "A decoder that reads qp_delta in another length, unsigned, or as sign and magnitude.",
-        _DELTA,
-        lambda _: with_deltas(Quantization(density, -(3 << density)), (-bound, -1, 0, 1, bound - 1)),
+        id=f"value-qp-delta-density-{density}",
+        title=f"qp_delta at the ends of its range, density {density}",
+        tests=f"qp_delta has {6 + density} bits of two's complement.",
+        catches="A decoder that reads qp_delta in another length, unsigned, or as sign and magnitude.",
+        clauses=_DELTA,
+        units=lambda _: with_deltas(Quantization(density, -(3 << density)), (-bound, -1, 0, 1, bound - 1)),
     )
 
 
@@ -50,27 +51,28 @@ def subnormal_products(_: object) -> list[Values]:
 RECIPES = (
     *map(delta_recipe, range(8)),
     Recipe(
-        "value-fractions",
-        "Every fraction of a step",
-        "All eight fractions of density 3, across powers of two.",
-        "A decoder that rounds the step, or takes the fraction from the wrong bits.",
-        _VALUES,
-        fractions,
+        id="value-fractions",
+        title="Every fraction of a step",
+        tests="All eight fractions of density 3, across powers of two.",
+        catches="A decoder that rounds the step, or takes the fraction from the wrong bits.",
+        clauses=_VALUES,
+        level=Level.FULL,
+        units=fractions,
     ),
     Recipe(
-        "value-rounding-to-even",
-        "Products of more than 24 bits",
-        "An index that binary32 does not hold is rounded to nearest, ties to even.",
-        "A decoder that truncates, or rounds ties away from zero.",
-        _VALUES,
-        large_products,
+        id="value-rounding-to-even",
+        title="Products of more than 24 bits",
+        tests="An index that binary32 does not hold is rounded to nearest, ties to even.",
+        catches="A decoder that truncates, or rounds ties away from zero.",
+        clauses=_VALUES,
+        units=large_products,
     ),
     Recipe(
-        "value-subnormal",
-        "Subnormal values",
-        "Products below the normal range are exact multiples of the smallest number.",
-        "A decoder that flushes subnormal numbers to zero.",
-        _VALUES,
-        subnormal_products,
+        id="value-subnormal",
+        title="Subnormal values",
+        tests="Products below the normal range are exact multiples of the smallest number.",
+        catches="A decoder that flushes subnormal numbers to zero.",
+        clauses=_VALUES,
+        units=subnormal_products,
     ),
 )

@@ -86,7 +86,15 @@ Use = Callable[..., None]
 
 def small_recipe(name: str, quants: list[int], level: Level = Level.CORE) -> Recipe:
     units = lambda _: [*opening(), ndu(header(NNR_PT_INT, "w", (len(quants),)), Coded(quants))]  # noqa: E731
-    return Recipe(name, "A title", "It tests.", "It catches.", ("6",), units, level=level)
+    return Recipe(
+        id=name,
+        title="A title",
+        tests="It tests.",
+        catches="It catches.",
+        clauses=("6",),
+        units=units,
+        level=level,
+    )
 
 
 @pytest.fixture
@@ -157,7 +165,7 @@ def test_stress_vectors_are_drawn_from_the_seed_and_keep_to_what_is_certain(tmp_
 
 def test_a_large_stream_fills_ten_mebibytes_and_decodes() -> None:
     assert max(stress.LARGE) == 10 << 20
-    recipe = stress.large_recipe(stress.LARGE.index(10 << 20))
+    recipe = stress.large_stress_recipe(stress.LARGE.index(10 << 20))
     stream = recipe.stream(DEFAULT_SEED)
     assert 0.95 * (10 << 20) < len(stream) <= 10 << 20
     assert len(decode(stream).parameters) > 100
