@@ -36,9 +36,9 @@ from nnc_conformance.reference.entropy.kernel_tables import STATES
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
 from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.judging.expected_output import read_expected_output
 from nnc_conformance.suites.results.outcomes import OUTCOMES
 from nnc_conformance.suites.results.result import CaseResult
-from nnc_conformance.suites.running.executor import expectation_of
 
 LEVELS = (Level.CORE, Level.FULL, Level.NEGATIVE)
 PARTS = 3
@@ -106,7 +106,7 @@ def small_probes(vectors: Mapping[str, StoredVector]) -> list[Probe]:
     for stored in vectors.values():
         vector = stored.vector
         if vector.stream.size <= MOST_BYTES and (vector.expected is None or vector.expected.size <= MOST_OUTPUT):
-            cases.append(Case(vector, stored.read(vector.stream), expectation_of(stored), False))
+            cases.append(Case(vector, stored.read(vector.stream), read_expected_output(stored), False))
     found = reaches([(case.stream, False) for case in cases])
     return [probe for probe in map(Probe, cases, found) if probe.reach.cost <= MOST_LINES]
 

@@ -26,10 +26,10 @@ from pathlib import Path
 
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, files_of, load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.decoders.base import DecoderSpec, Kind
 from nnc_conformance.suites.decoders.command import fill
+from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.load import load_decoder
-from nnc_conformance.suites.decoders.protocol import Decode, Start, Stop, request_line
+from nnc_conformance.suites.decoders.protocol import DecodeRequest, StartRequest, StopRequest, request_line
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.running.runner import RunOptions, run
 from nnc_conformance.suites.running.selection import select
@@ -53,7 +53,7 @@ def in_harness(suite: Suite, decoder: DecoderSpec) -> float:
             options=RunOptions(jobs=1),
             progress=lambda _: ends.append(time.perf_counter()),
         )
-    assert decoder.kind is Kind.COMMAND or results.counts[Outcome.PASS] == len(suite.vectors), results.counts
+    assert decoder.kind is DecoderKind.COMMAND or results.counts[Outcome.PASS] == len(suite.vectors), results.counts
     return median_ms(ends[1:])
 
 
@@ -66,7 +66,11 @@ def bare(suite: Suite, decoder: DecoderSpec) -> float:
     """Milliseconds a case in a bare loop, the start of a worker left out."""
     streams = [stored.folder / stored.vector.stream.name for stored in suite.vectors]
     with tempfile.TemporaryDirectory() as folder:
-        return command_loop(decoder, streams, Path(folder)) if decoder.kind is Kind.COMMAND else worker_loop(decoder, streams, Path(folder))
+        return (
+            command_loop(decoder, streams, Path(folder))
+            if decoder.kind is DecoderKind.COMMAND
+            else worker_loop(decoder, streams, Path(folder))
+        )
 
 
 def worker_loop(decoder: DecoderSpec, streams: Sequence[Path], folder: Path) -> float:
@@ -74,16 +78,18 @@ def worker_loop(decoder: DecoderSpec, streams: Sequence[Path], folder: Path) -> 
     process = subprocess.Popen(decoder.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True)
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(request_line(Start()))
+    process.stdin.write(request_line(StartRequest()))
     process.stdout.readline()
     ends = []
     for number, stream in enumerate(streams):
         output = folder / "output.safetensors"
-        process.stdin.write(request_line(Decode(id=str(number), stream=str(stream), output=str(output), topology=str(folder / "topology"))))
+        process.stdin.write(
+            request_line(DecodeRequest(id=str(number), stream=str(stream), output=str(output), topology=str(folder / "topology")))
+        )
         answer = json.loads(process.stdout.readline())
         assert answer["type"] == "decoded", answer
         ends.append(time.perf_counter())
-    process.stdin.write(request_line(Stop()))
+    process.stdin.write(request_line(StopRequest()))
     process.communicate()
     return median_ms(ends)
 
@@ -137,7 +143,7 @@ def main() -> int:
         (median, whole, own), (best, *_) = summary(pairs)
         told = f"{whole:.2f} ms in the harness, {own:.2f} ms bare; {len(suite.vectors)} cases"
         print(f"{name}: {median:.2f} ms overhead a case, in the best round {best:.2f} ms ({told})")
-        if decoder.kind is not Kind.COMMAND:
+        if decoder.kind is not DecoderKind.COMMAND:
             worst = max(worst, median)
     print(f"{'below' if worst < given.limit else 'NOT below'} {given.limit:g} ms for in-tree and worker")
     return 0 if worst < given.limit else 1

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from nnc_conformance.suites.results.exit_code import ExitCode
+from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
-    from nnc_conformance.suites.checking.check import Check, Finding
+    from nnc_conformance.suites.checking.check import CheckReport, DecoderFinding
 
 VECTORS_SHOWN: Final = 8
 
@@ -22,7 +22,7 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> int:
-    """Check a decoder's description, its protocol and its claims with a few small streams, and say how to mend what is wrong.
+    """CheckReport a decoder's description, its protocol and its claims with a few small streams, and say how to mend what is wrong.
 
     Each probe is run twice. Exit code: 0 no errors (warnings are told), 1 errors, 2 usage, 4 internal error.
 
@@ -41,7 +41,7 @@ def command(
     return ExitCode.FAILED if found.errors else ExitCode.AS_EXPECTED
 
 
-def _document(found: "Check") -> dict[str, object]:
+def _document(found: "CheckReport") -> dict[str, object]:
     """The check as a JSON value."""
     return {
         "format": "nnc-check/1",
@@ -67,7 +67,7 @@ def _document(found: "Check") -> dict[str, object]:
     }
 
 
-def _print(found: "Check") -> None:
+def _print(found: "CheckReport") -> None:
     from nnc_conformance.cli.output import print_table
     from nnc_conformance.reports.text import one_line
 
@@ -84,7 +84,7 @@ def _print(found: "Check") -> None:
     print(f"{one_line(found.decoder)}: {found.errors} errors, {warnings} warnings; {found.run} probes{left}")
 
 
-def _print_finding(finding: "Finding") -> None:
+def _print_finding(finding: "DecoderFinding") -> None:
     from nnc_conformance.reports.text import one_line, visible
 
     print(f"{finding.weight} {finding.fault}: {one_line(finding.cause)}")

@@ -25,7 +25,7 @@ def command(
     from nnc_conformance.cli.output import print_table
     from nnc_conformance.reports.changes import ChangeKind, since
     from nnc_conformance.reports.results import load
-    from nnc_conformance.suites.results.exit_code import ExitCode
+    from nnc_conformance.suites.results.outcomes import ExitCode
     from nnc_conformance.suites.results.result import ResultsError
 
     earlier, later = load(old), load(new)

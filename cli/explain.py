@@ -52,7 +52,7 @@ def command(
     from nnc_conformance.faults.diagnosis.trying import Memory
     from nnc_conformance.reports.results import load
     from nnc_conformance.storage.vector import Level
-    from nnc_conformance.suites.results.exit_code import ExitCode
+    from nnc_conformance.suites.results.outcomes import ExitCode
     from nnc_conformance.suites.results.result import ResultsError
     from nnc_conformance.suites.running.selection import select
 
@@ -115,7 +115,7 @@ def _output(case: "CaseResult", decoder: str | None, output: Path | None, run: "
     if decoder is not None:
         from nnc_conformance.faults.diagnosis.asking import asking
         from nnc_conformance.suites.decoders.load import load_decoder
-        from nnc_conformance.suites.sandbox.bounded_process import Limits
+        from nnc_conformance.suites.sandbox.limits import Limits
 
         with asking(load_decoder(decoder), Limits()) as ask:
             return ask(stream).tensors

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.suites.results.exit_code import ExitCode
+from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
     from nnc_conformance.faults.diagnosis.fuzz import Fuzzer

@@ -15,7 +15,7 @@ import typer
 
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reports.text import one_line
-from nnc_conformance.suites.results.exit_code import ExitCode
+from nnc_conformance.suites.results.outcomes import ExitCode
 
 PROGRAM: Final = "nnc-conformance"
 DEBUG: Final = "--debug"

@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from nnc_conformance.suites.results.result import CaseResult
     from nnc_conformance.suites.running.invocation import Invocation
-    from nnc_conformance.suites.running.pool_process_handle import LastingSlot
+    from nnc_conformance.suites.running.pool_process import RestartingProcess
     from nnc_conformance.suites.running.runner import Planned
 
 
@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 class Decoders(pytest.Collector):
     """The cases of a suite on the decoders of the command line; owns the process that executes them."""
 
-    slot: "LastingSlot"
+    slot: "RestartingProcess"
     invocation: "Invocation"
 
     def collect(self) -> Iterator["CaseItem"]:
@@ -66,7 +66,7 @@ class Decoders(pytest.Collector):
         from nnc_conformance.storage.vector import Level
         from nnc_conformance.suites.decoders.load import load_decoders
         from nnc_conformance.suites.running.invocation import limits_of
-        from nnc_conformance.suites.running.pool_process_handle import LastingSlot
+        from nnc_conformance.suites.running.pool_process import RestartingProcess
         from nnc_conformance.suites.running.runner import RunOptions, invocation_of, plan
         from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, parse_filter, select
         from nnc_conformance.suites.running.task import Setup
@@ -81,7 +81,7 @@ class Decoders(pytest.Collector):
         self.invocation = invocation_of(suite, decoders, options)
         scratch = tempfile.TemporaryDirectory(prefix="nnc-conformance-")
         setup = Setup(suite=str(suite.root.resolve()), decoders=decoders, limits=limits, repeat=options.repeat, scratch=scratch.name)
-        self.slot = LastingSlot(setup)
+        self.slot = RestartingProcess(setup)
         self.config.add_cleanup(scratch.cleanup)
         self.config.add_cleanup(self.slot.close)
         self._suite = suite  # a package's unpacked folder lives as long as its suite

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nnc_conformance.suites.results.exit_code import ExitCode
+from nnc_conformance.suites.results.outcomes import ExitCode
 
 
 def command(

@@ -6,7 +6,7 @@ from typing import Final
 from nnc_conformance.reports.changes import Since
 from nnc_conformance.reports.tally import Standing, Tally, Tone
 from nnc_conformance.suites.results.answers import AccuracyRow, Distance
-from nnc_conformance.suites.results.located_elements import Located
+from nnc_conformance.suites.results.fault_location import FaultLocation
 from nnc_conformance.suites.results.result import CaseResult, DecoderIdentity, SuiteIdentity, Verdict
 
 HEADLINES: Final[dict[Verdict, tuple[str, Tone]]] = {
@@ -41,7 +41,7 @@ class DecoderSummary:
     standings: dict[Standing, Tally]
     absent: tuple[str, ...]
     false_claims: tuple[str, ...] = ()
-    located: Located | None = None
+    located: FaultLocation | None = None
 
     @property
     def conformance(self) -> Tally:

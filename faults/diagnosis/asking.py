@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nnc_conformance.suites.decoders.base import DecoderSpec, Execution
+from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
+from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.running.executor import Executor
 from nnc_conformance.suites.running.task import Setup
-from nnc_conformance.suites.sandbox.bounded_process import Limits
+from nnc_conformance.suites.sandbox.limits import Limits
 
 Ask = Callable[[bytes], Execution]
 """What a decoder does with a stream."""

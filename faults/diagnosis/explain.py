@@ -16,10 +16,10 @@ from nnc_conformance.faults.diagnosis.trying import Memory
 from nnc_conformance.faults.diagnosis.wrong_entries import wrong_entries
 from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
 from nnc_conformance.storage.suite_folder import StoredVector
-from nnc_conformance.suites.locating.locate import located
-from nnc_conformance.suites.results.located_elements import Located
+from nnc_conformance.suites.judging.expected_output import read_expected_output
+from nnc_conformance.suites.locating.locate import locate_faults
+from nnc_conformance.suites.results.fault_location import FaultLocation
 from nnc_conformance.suites.results.result import CaseResult
-from nnc_conformance.suites.running.executor import expectation_of
 
 SHOWN: Final = 3
 """So many causes and elements are named."""
@@ -62,7 +62,7 @@ class Explanation:
     onset: Onset | None
     causes: tuple[Ranked, ...]
     elements: tuple[Blamed, ...]
-    suspects: Located | None
+    suspects: FaultLocation | None
     ranking: Ranking
 
     @property
@@ -91,14 +91,14 @@ def explain(
     chosen = panel(own, vectors, asked.vector)
     entries = wrong_entries(chosen, (*chosen.further, *longer(own, vectors)), memory)
     ranking = rank(candidates([*causes, *entries], chosen), chosen, memory, seconds=seconds, told=told)
-    suspects = next(iter(located(own, vectors)), None)
+    suspects = next(iter(locate_faults(own, vectors)), None)
     best = tuple(ranking.places(SHOWN))
     stored = vectors[asked.vector]
-    found = onset(asked, stored.read(stored.vector.stream), expectation_of(stored).tensors, output)
+    found = onset(asked, stored.read(stored.vector.stream), read_expected_output(stored).tensors, output)
     return Explanation(asked, found, best, blamed(ranking.places(HEARD), suspects, found), suspects, ranking)
 
 
-def blamed(places: Sequence[Ranked], suspects: Located | None, found: Onset | None) -> tuple[Blamed, ...]:
+def blamed(places: Sequence[Ranked], suspects: FaultLocation | None, found: Onset | None) -> tuple[Blamed, ...]:
     """The elements that causes speak for, each by its fit, the suspects of the whole run, and that of the onset; the likeliest first."""
     weights: dict[str, float] = defaultdict(float)
     best = max((one.fit for one in places), default=0.0)

@@ -23,7 +23,7 @@ from nnc_conformance.storage import canonical_json, outputs
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.suite_folder import sha256
 from nnc_conformance.storage.vector import Frozen
-from nnc_conformance.suites.decoders.base import Ending, Execution
+from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
 from nnc_conformance.suites.judging.compare import compare
 from nnc_conformance.suites.results.outcomes import Outcome
 
@@ -185,7 +185,7 @@ def differing(first: Ask, second: Ask) -> Judge:
         one, other = first(stream), second(stream)
         if one.ending is not other.ending:
             return Failure(Outcome.FAIL, f"{one.ending} and {other.ending}")
-        if one.ending is not Ending.DECODED:
+        if one.ending is not DecoderEnding.DECODED:
             return None
         differences = compare(one.tensors or {}, other.tensors or {})
         if differences:

@@ -10,9 +10,9 @@ from nnc_conformance.faults.diagnosis.trying import Probe
 from nnc_conformance.faults.mutants.reach import Reach, reaches
 from nnc_conformance.faults.score.cases import Case
 from nnc_conformance.storage.suite_folder import StoredVector
+from nnc_conformance.suites.judging.expected_output import read_expected_output
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import CaseResult
-from nnc_conformance.suites.running.executor import expectation_of
 
 MOST_BYTES: Final = 1000
 """Longer streams are looked at only where no shorter one fails."""
@@ -77,7 +77,8 @@ def panel(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector], aske
     """Chooses the panel from the cases of one decoder; the case that is asked for is of it unless it is too costly."""
     wanted = looked_at(cases, vectors, asked)
     made = [
-        Case(vectors[case.vector].vector, _stream(vectors[case.vector]), expectation_of(vectors[case.vector]), False) for case in wanted
+        Case(vectors[case.vector].vector, _stream(vectors[case.vector]), read_expected_output(vectors[case.vector]), False)
+        for case in wanted
     ]
     found = reaches([(case.stream, False) for case in made])
     probes = [(Probe(case, reach), symptom_of(result)) for case, reach, result in zip(made, found, wanted, strict=True)]
@@ -101,7 +102,7 @@ def longer(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector]) -> 
         sized = sorted(((vectors[case.vector].vector.stream.size, case.vector, case) for case in own), key=lambda one: one[:2])
         for _, name, case in [one for one in sized if MOST_BYTES < one[0] <= MOST_LONGER_BYTES][:LONGER]:
             stored = vectors[name]
-            found.append((Probe(Case(stored.vector, _stream(stored), expectation_of(stored), False), Reach({}, 0)), symptom_of(case)))
+            found.append((Probe(Case(stored.vector, _stream(stored), read_expected_output(stored), False), Reach({}, 0)), symptom_of(case)))
     return found
 
 

@@ -12,7 +12,7 @@ from nnc_conformance.faults.diagnosis.reductions import reductions
 from nnc_conformance.reference.decoder import Decoded, decode
 from nnc_conformance.reference.errors import NNCError, StreamError
 from nnc_conformance.reference.limits import DecodeLimits
-from nnc_conformance.suites.decoders.base import Ending, Execution
+from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
 from nnc_conformance.suites.judging.compare import compare
 from nnc_conformance.suites.judging.judge import BROKEN
 from nnc_conformance.suites.results.outcomes import Outcome
@@ -64,12 +64,12 @@ def failure_of(stream: bytes, execution: Execution) -> Failure | None:
         return Failure(BROKEN[execution.ending])
     truth = reference(stream)
     if isinstance(truth, StreamError):
-        if execution.ending is not Ending.DECODED or accepted_leniently(stream):
+        if execution.ending is not DecoderEnding.DECODED or accepted_leniently(stream):
             return None
         return Failure(Outcome.WRONGLY_ACCEPTED, rule=truth.rule)
-    if execution.ending is Ending.REFUSED:
+    if execution.ending is DecoderEnding.REFUSED:
         return Failure(Outcome.REFUSED)
-    if execution.ending is not Ending.DECODED:
+    if execution.ending is not DecoderEnding.DECODED:
         return None
     differences = compare(truth.parameters, execution.tensors or {})
     if differences:

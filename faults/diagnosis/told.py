@@ -11,9 +11,9 @@ from nnc_conformance.faults.mutants.reach import COSTLY, Reach
 from nnc_conformance.faults.score.cases import Case
 from nnc_conformance.storage.suite_folder import StoredVector
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.locating.locate import located
+from nnc_conformance.suites.judging.expected_output import read_expected_output
+from nnc_conformance.suites.locating.locate import locate_faults
 from nnc_conformance.suites.results.result import CaseResult
-from nnc_conformance.suites.running.executor import expectation_of
 
 MOST_BYTES: Final = 330
 """Longer streams are left out: faulty decoders run uncompiled."""
@@ -33,7 +33,8 @@ def runs(vectors: Mapping[str, StoredVector]) -> Runs:
     """Decoders with the faults, run on the small ones of some vectors."""
     chosen = [stored for stored in vectors.values() if small(stored)]
     probes = [
-        Probe(Case(stored.vector, stored.read(stored.vector.stream), expectation_of(stored), False), Reach({}, COSTLY)) for stored in chosen
+        Probe(Case(stored.vector, stored.read(stored.vector.stream), read_expected_output(stored), False), Reach({}, COSTLY))
+        for stored in chosen
     ]
     return {fault.name: simulated(Cause(named_mutants()[fault.name]), probes) for fault in FAULTS}
 
@@ -43,7 +44,7 @@ def named(made: Runs, vectors: Mapping[str, StoredVector], without: str = "") ->
     found = set()
     for fault in FAULTS:
         cases = [case for case in made[fault.name] if case.vector != without]
-        suspects = next(iter(located(cases, vectors)), None)
+        suspects = next(iter(locate_faults(cases, vectors)), None)
         if suspects is not None and {one.element for one in suspects.named} & set(fault.elements):
             found.add(fault.name)
     return found

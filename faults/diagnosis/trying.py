@@ -23,7 +23,7 @@ from nnc_conformance.faults.mutants.reach import Reach
 from nnc_conformance.faults.mutants.running import Decode, Ending, MutantOutcome, MutatedChild
 from nnc_conformance.faults.score.cases import Case, execution_of, judged
 from nnc_conformance.reference.entropy.kernel_tables import Tables
-from nnc_conformance.suites.decoders.base import Execution
+from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
 

@@ -10,12 +10,12 @@ from nnc_conformance.faults.mutants.running import Ending, MutantOutcome
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.suite_folder import built_in_root, load_suite
 from nnc_conformance.storage.vector import Level, Vector
-from nnc_conformance.suites.decoders import base
-from nnc_conformance.suites.decoders.base import ALL_CAPABILITIES, DecoderSpec, Execution, Kind
-from nnc_conformance.suites.judging.judge import Expectation, judge
+from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, DecoderKind, DecoderSpec
+from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
+from nnc_conformance.suites.judging.expected_output import ExpectedOutput, read_expected_output
+from nnc_conformance.suites.judging.judge import judge
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import CaseResult
-from nnc_conformance.suites.running.executor import expectation_of
 
 LEVELS: Final = (Level.CORE, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
 """What mutants are tried on unless told otherwise."""
@@ -45,10 +45,10 @@ KILLS: Final[dict[Kill, str]] = {
 """The kinds of kill. All but the last fail any decoder; the last is seen of a decoder that says why it refuses."""
 
 _ENDINGS: Final = {
-    Ending.DECODED: base.Ending.DECODED,
-    Ending.REFUSED: base.Ending.REFUSED,
-    Ending.CRASHED: base.Ending.CRASH,
-    Ending.HUNG: base.Ending.TIMEOUT,
+    Ending.DECODED: DecoderEnding.DECODED,
+    Ending.REFUSED: DecoderEnding.REFUSED,
+    Ending.CRASHED: DecoderEnding.CRASH,
+    Ending.HUNG: DecoderEnding.TIMEOUT,
 }
 _KILL_OF: Final = {
     Outcome.CRASH: Kill.CRASH,
@@ -57,7 +57,7 @@ _KILL_OF: Final = {
     Outcome.WRONGLY_ACCEPTED: Kill.ACCEPTED,
 }
 
-DECODER: Final = DecoderSpec(name="mutant", kind=Kind.IN_TREE, argument="mutant", command=(), capabilities=ALL_CAPABILITIES)
+DECODER: Final = DecoderSpec(name="mutant", kind=DecoderKind.IN_TREE, argument="mutant", command=(), capabilities=ALL_CAPABILITIES)
 """A mutant as the judge sees it: a decoder that declares everything."""
 
 
@@ -67,7 +67,7 @@ class Case:
 
     vector: Vector
     stream: bytes
-    expectation: Expectation
+    expectation: ExpectedOutput
     lenient: bool
 
     @property
@@ -81,7 +81,7 @@ def load_cases(levels: Collection[Level] = LEVELS, root: Path | None = None) -> 
     suite = load_suite(built_in_root() if root is None else root, levels=set(levels), verify=False)
     cases = []
     for stored in suite.vectors:
-        expectation, stream = expectation_of(stored), stored.read(stored.vector.stream)
+        expectation, stream = read_expected_output(stored), stored.read(stored.vector.stream)
         for lenient in (False, True) if stored.vector.negative else (False,):
             cases.append(Case(stored.vector, stream, expectation, lenient))
     return tuple(cases)

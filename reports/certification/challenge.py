@@ -8,7 +8,7 @@ from nnc_conformance.reports.certification.certificate import Challenge, certifi
 from nnc_conformance.reports.certification.decoder_files import decoder_files
 from nnc_conformance.storage.suite_folder import load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import Level, Vector
-from nnc_conformance.suites.decoders.base import DecoderSpec
+from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.running.runner import RunOptions, run
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from nnc_conformance.reports.certification.certificate import CertifiedFile
-from nnc_conformance.suites.decoders.base import DecoderSpec, Kind
+from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 
 REFERENCE: Final = "nnc_conformance.reference"
 _CHUNK: Final = 1 << 20
@@ -18,7 +18,7 @@ def decoder_files(spec: DecoderSpec) -> tuple[CertifiedFile, ...]:
 
     What a program loads when it runs (libraries, modules) is not among them. Raises `OSError` where a file cannot be read.
     """
-    if spec.kind is Kind.IN_TREE:
+    if spec.kind is DecoderKind.IN_TREE:
         return (_sources(Path(str(files(REFERENCE)))),)
     return tuple(certified_file(path) for path in dict.fromkeys(_named(spec)))
 
@@ -27,7 +27,7 @@ def _named(spec: DecoderSpec) -> Iterator[Path]:
     for word, after in zip(spec.command, (*spec.command[1:], ""), strict=True):
         if "{" not in word and Path(word).is_file():
             yield Path(word)
-        elif spec.kind is Kind.PYTHON and ":" in word:
+        elif spec.kind is DecoderKind.PYTHON and ":" in word:
             module = Path(after) / word.partition(":")[0].replace(".", "/")
             yield from (path for path in (module.with_suffix(".py"), module / "__init__.py") if path.is_file())
     if Path(spec.argument).is_file():

@@ -34,7 +34,7 @@ from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.sealed import canonical_text, seal
 from nnc_conformance.storage.signing import Purpose
 from nnc_conformance.storage.suite_folder import Suite, SuiteError, built_in_root
-from nnc_conformance.suites.decoders.base import DecoderSpec
+from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.results.result import Results, ResultsError
 from nnc_conformance.suites.results.result_files import RESULTS_BYTES, RESULTS_FILE, load_results, load_run

@@ -19,7 +19,7 @@ from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.sealed import SealError, open_sealed
 from nnc_conformance.storage.signing import Purpose
 from nnc_conformance.storage.suite_folder import SuiteError, built_in_root
-from nnc_conformance.suites.decoders.base import DecoderSpec
+from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.results.result_files import RESULTS_BYTES, load_results
 from nnc_conformance.suites.running.selection import SelectionError, select
 

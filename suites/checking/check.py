@@ -11,18 +11,18 @@ from nnc_conformance.storage.suite_folder import Suite
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.checking.probes import built_in_probes, composed_probes
 from nnc_conformance.suites.checking.stopping import stop_fault
-from nnc_conformance.suites.decoders.base import ALL_CAPABILITIES, DecoderError, DecoderSpec, Kind
+from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, DecoderError, DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.load import load_decoder
-from nnc_conformance.suites.judging.claims import RIGHT, Shown, false_claims
-from nnc_conformance.suites.results.fault_table import FAULTS, Fault, Weight
+from nnc_conformance.suites.judging.claims import RIGHT, GoodCase, false_claims
+from nnc_conformance.suites.results.fault_table import FAULTS, Fault, Severity
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
 from nnc_conformance.suites.results.run_document import NO_LOG, CaseLog
 from nnc_conformance.suites.running.invocation import Invocation
+from nnc_conformance.suites.running.process_pool import ProcessPool
 from nnc_conformance.suites.running.runner import lost, plan
 from nnc_conformance.suites.running.task import Setup
-from nnc_conformance.suites.running.worker_pool import Pool
-from nnc_conformance.suites.sandbox.bounded_process import Limits
+from nnc_conformance.suites.sandbox.limits import Limits
 
 LIMITS: Final = Limits(wall_seconds=20.0, cpu_seconds=80.0)
 REPEAT: Final = 2
@@ -35,7 +35,7 @@ _NO_ANSWER: Final = {Outcome.CRASH, Outcome.TIMEOUT, Outcome.LIMIT, Outcome.PROT
 
 
 @dataclass(frozen=True)
-class Finding:
+class DecoderFinding:
     """One fault: what was seen, the probes that showed it, the end of standard error there, and a command that shows it again."""
 
     fault: Fault
@@ -45,7 +45,7 @@ class Finding:
     reproduce: str = ""
 
     @property
-    def weight(self) -> Weight:
+    def weight(self) -> Severity:
         """Whether it is an error."""
         return FAULTS[self.fault].weight
 
@@ -56,7 +56,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class CapabilityShown:
+class CapabilityProbes:
     """What the probes showed of a capability: whether it is declared, and how many of the good streams that need it were decoded."""
 
     declared: bool
@@ -65,23 +65,23 @@ class CapabilityShown:
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckReport:
     """What a check found; ``run`` of the ``probes`` were given to the decoder. Without probes its description was at fault."""
 
     decoder: str
-    findings: tuple[Finding, ...]
+    findings: tuple[DecoderFinding, ...]
     probes: int = 0
     run: int = 0
-    capabilities: Mapping[str, CapabilityShown] = field(default_factory=dict)
+    capabilities: Mapping[str, CapabilityProbes] = field(default_factory=dict)
 
     @property
     def errors(self) -> int:
         """How many findings are errors."""
-        return sum(finding.weight is Weight.ERROR for finding in self.findings)
+        return sum(finding.weight is Severity.ERROR for finding in self.findings)
 
 
 @dataclass(frozen=True)
-class Probed:
+class ProbeResult:
     """One probe's result, judged as if all were declared, its log, and what it needs that is not declared."""
 
     case: CaseResult
@@ -101,68 +101,68 @@ class Probed:
 
 def check_decoder(
     argument: str, *, limits: Limits = LIMITS, suite: Suite | None = None, progress: Callable[[int, int], None] = lambda done, planned: None
-) -> Check:
+) -> CheckReport:
     """Checks the decoder of a ``--decoder`` argument with probe vectors (of ``suite``, where it is given) under ``limits``.
 
-    Raises `DecoderError` where the argument names no decoder, and what `Pool.run` raises.
+    Raises `DecoderError` where the argument names no decoder, and what `ProcessPool.run` raises.
     """
     try:
         decoder = load_decoder(argument)
     except DecoderError as error:
         if not error.problems:
             raise
-        return Check(argument, tuple(Finding(fault, cause) for fault, cause in error.problems))
+        return CheckReport(argument, tuple(DecoderFinding(fault, cause) for fault, cause in error.problems))
     built_in = None if suite is not None else built_in_probes()
     with tempfile.TemporaryDirectory(prefix="nnc-conformance-") as scratch:
         probes = suite or built_in or composed_probes(Path(scratch, "probes"))
         probed = run_probes(decoder, probes, limits, Path(scratch, "cases"), progress)
     invocation = Invocation("", {decoder.name: argument}, limits, REPEAT) if built_in is not None else None
     findings = (*described(decoder), *talked(decoder), *judged(decoder, probed, invocation))
-    return Check(decoder.name, findings, len(probes.vectors), len(probed), shown(decoder, probed))
+    return CheckReport(decoder.name, findings, len(probes.vectors), len(probed), shown(decoder, probed))
 
 
 def run_probes(
     decoder: DecoderSpec, probes: Suite, limits: Limits, scratch: Path, progress: Callable[[int, int], None]
-) -> tuple[Probed, ...]:
+) -> tuple[ProbeResult, ...]:
     """Gives every probe to the decoder, whatever it declares; stops after `PATIENCE` time-outs."""
     scratch.mkdir()
     able = decoder.model_copy(update={"capabilities": ALL_CAPABILITIES, "declared": False})
     planned = {case.task: case for case in plan(probes, [able]).values()}
     setup = Setup(suite=str(probes.root.resolve()), decoders=(able,), limits=limits, repeat=REPEAT, scratch=str(scratch))
-    probed: list[Probed] = []
-    with Pool(setup, 1) as pool:
+    probed: list[ProbeResult] = []
+    with ProcessPool(setup, 1) as pool:
         for task, finished in pool.run(planned):
             case, log = (finished.case, finished.log) if finished is not None else (lost(planned[task]), NO_LOG)
-            probed.append(Probed(case, log, tuple(sorted(set(case.flags) - set(decoder.capabilities)))))
+            probed.append(ProbeResult(case, log, tuple(sorted(set(case.flags) - set(decoder.capabilities)))))
             progress(len(probed), len(planned))
             if sum(one.case.outcome is Outcome.TIMEOUT for one in probed) == PATIENCE:
                 break
     return tuple(probed)
 
 
-def described(decoder: DecoderSpec) -> Iterable[Finding]:
+def described(decoder: DecoderSpec) -> Iterable[DecoderFinding]:
     """Yields what is at fault in the description alone."""
-    asked = decoder.kind is not Kind.COMMAND or any("{topology}" in word for word in decoder.command)
+    asked = decoder.kind is not DecoderKind.COMMAND or any("{topology}" in word for word in decoder.command)
     if not asked and decoder.declared and "topology" in decoder.capabilities:
-        yield Finding(Fault.NO_TOPOLOGY_PLACEHOLDER, FAULTS[Fault.NO_TOPOLOGY_PLACEHOLDER].what)
+        yield DecoderFinding(Fault.NO_TOPOLOGY_PLACEHOLDER, FAULTS[Fault.NO_TOPOLOGY_PLACEHOLDER].what)
 
 
-def talked(decoder: DecoderSpec) -> Iterable[Finding]:
+def talked(decoder: DecoderSpec) -> Iterable[DecoderFinding]:
     """Yields what is at fault in how a worker ends."""
-    if decoder.kind is Kind.WORKER and (found := stop_fault(decoder.command)) is not None:
-        yield Finding(*found)
+    if decoder.kind is DecoderKind.WORKER and (found := stop_fault(decoder.command)) is not None:
+        yield DecoderFinding(*found)
 
 
-def judged(decoder: DecoderSpec, probed: Iterable[Probed], invocation: Invocation | None) -> Iterable[Finding]:
+def judged(decoder: DecoderSpec, probed: Iterable[ProbeResult], invocation: Invocation | None) -> Iterable[DecoderFinding]:
     """Yields what the probes found: one finding for each fault, after the first probe that showed it."""
-    faults: dict[Fault, list[Probed]] = {}
+    faults: dict[Fault, list[ProbeResult]] = {}
     for one in probed:
         fault = fault_of(decoder, one)
         if fault is not None:
             faults.setdefault(fault, []).append(one)
     for fault in (fault for fault in Fault if fault in faults):
         first, *_ = some = faults[fault]
-        yield Finding(
+        yield DecoderFinding(
             fault,
             cause_of(fault, some),
             tuple(one.case.vector for one in some),
@@ -170,14 +170,14 @@ def judged(decoder: DecoderSpec, probed: Iterable[Probed], invocation: Invocatio
             invocation.command(first.case) if invocation is not None else "",
         )
     oblige = [one for one in probed if one.good and not one.missing]
-    passed = [Shown(one.case.vector, one.case.flags, one.decoded) for one in oblige]
+    passed = [GoodCase(one.case.vector, one.case.flags, one.decoded) for one in oblige]
     for claim in false_claims(decoder.name, decoder.capabilities if decoder.declared else (), passed):
-        yield Finding(Fault.FALSE_CLAIM, str(claim), claim.vectors)
+        yield DecoderFinding(Fault.FALSE_CLAIM, str(claim), claim.vectors)
     if not any(one.decoded for one in probed):
-        yield Finding(Fault.NOTHING_DECODED, FAULTS[Fault.NOTHING_DECODED].what)
+        yield DecoderFinding(Fault.NOTHING_DECODED, FAULTS[Fault.NOTHING_DECODED].what)
 
 
-def fault_of(decoder: DecoderSpec, one: Probed) -> Fault | None:
+def fault_of(decoder: DecoderSpec, one: ProbeResult) -> Fault | None:
     """Returns what a probe's outcome is at fault in, given what the decoder declares."""
     outcome = one.case.outcome
     if one.missing:
@@ -194,7 +194,7 @@ def fault_of(decoder: DecoderSpec, one: Probed) -> Fault | None:
     return one.case.fault
 
 
-def cause_of(fault: Fault, some: list[Probed]) -> str:
+def cause_of(fault: Fault, some: list[ProbeResult]) -> str:
     """Returns in a sentence what was seen of a fault."""
     first = some[0]
     if fault in (Fault.UNDECLARED, Fault.NOT_UNSUPPORTED):
@@ -209,9 +209,9 @@ def cause_of(fault: Fault, some: list[Probed]) -> str:
     return f"{first.case.message}: {first.log.detail}" if first.log.detail else first.case.message
 
 
-def shown(decoder: DecoderSpec, probed: Iterable[Probed]) -> dict[str, CapabilityShown]:
+def shown(decoder: DecoderSpec, probed: Iterable[ProbeResult]) -> dict[str, CapabilityProbes]:
     """Returns for each capability of the closed list what the probes showed; one that needs undeclared ones shows of these alone."""
-    table = {name: CapabilityShown(decoder.declared and name in decoder.capabilities, 0, 0) for name in CAPABILITIES}
+    table = {name: CapabilityProbes(decoder.declared and name in decoder.capabilities, 0, 0) for name in CAPABILITIES}
     for one in probed:
         for name in (one.missing or one.case.flags) if one.good else ():
             row = table[name]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from nnc_conformance.suites.decoders import protocol
-from nnc_conformance.suites.decoders.base import ending_text
+from nnc_conformance.suites.decoders.execution import ending_text
 from nnc_conformance.suites.decoders.worker import START_SECONDS
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.sandbox import process_tree
@@ -54,7 +54,7 @@ def asked(command: Sequence[str], patience: float) -> str:
 def _stopped(process: "subprocess.Popen[bytes]", patience: float) -> str:
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(protocol.request_line(protocol.Start()))
+    process.stdin.write(protocol.request_line(protocol.StartRequest()))
     answer = b""
     while not answer.endswith(b"\n"):
         ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
@@ -62,7 +62,7 @@ def _stopped(process: "subprocess.Popen[bytes]", patience: float) -> str:
         if not piece or len(answer) > protocol.LONGEST_LINE:
             return ""
         answer += piece
-    process.stdin.write(protocol.request_line(protocol.Stop()))
+    process.stdin.write(protocol.request_line(protocol.StopRequest()))
     code = process.wait(patience)
     return "" if code == 0 else f"{Fault.STOP_EXIT_CODE} after stop: {ending_text(code)}"
 

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.storage.distribution import DISTRIBUTION
 from nnc_conformance.storage.vector import CAPABILITIES, Frozen
-from nnc_conformance.suites.decoders.base import ALL_CAPABILITIES, DecoderError, DecoderSpec, Kind
+from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, DecoderError, DecoderKind, DecoderSpec
 from nnc_conformance.suites.results.fault_table import Fault
 
 IN_TREE: Final = "in-tree"
@@ -46,7 +46,7 @@ class DecoderFile(Frozen):
 
     name: str = Field(pattern=r"^[^\s@/]([^@/\n]*[^\s@/])?$", max_length=80)
     version: str = ""
-    kind: Literal[Kind.COMMAND, Kind.WORKER, Kind.PYTHON]
+    kind: Literal[DecoderKind.COMMAND, DecoderKind.WORKER, DecoderKind.PYTHON]
     command: str
     capabilities: Annotated[tuple[str, ...], AfterValidator(_known)] | None = None
     errors: dict[Annotated[str, AfterValidator(_pattern)], Category] = Field(default_factory=dict)
@@ -101,7 +101,7 @@ def load_decoder(argument: str) -> DecoderSpec:
         return DecoderSpec(
             name=IN_TREE,
             version=version(DISTRIBUTION),
-            kind=Kind.IN_TREE,
+            kind=DecoderKind.IN_TREE,
             argument=argument,
             command=command,
             capabilities=ALL_CAPABILITIES,
@@ -110,7 +110,9 @@ def load_decoder(argument: str) -> DecoderSpec:
         template = argument.removeprefix(COMMAND_PREFIX)
         words = _template(template, None)
         name = _command_name(template)
-        return DecoderSpec(name=name, kind=Kind.COMMAND, argument=argument, command=words, capabilities=ALL_CAPABILITIES, declared=False)
+        return DecoderSpec(
+            name=name, kind=DecoderKind.COMMAND, argument=argument, command=words, capabilities=ALL_CAPABILITIES, declared=False
+        )
     return _from_file(Path(argument), argument)
 
 
@@ -156,9 +158,9 @@ def _fault_of(place: tuple[int | str, ...], kind: str) -> Fault:
 
 
 def _file_command(document: DecoderFile, here: Path) -> tuple[str, ...]:
-    if document.kind == Kind.COMMAND:
+    if document.kind == DecoderKind.COMMAND:
         return _template(document.command, here)
-    if document.kind == Kind.WORKER:
+    if document.kind == DecoderKind.WORKER:
         return _absolute(_words(document.command, here))
     if not re.fullmatch(r"[\w.]+:[\w.]+", document.command):
         raise _wrong(Fault.FUNCTION_NAME, f"the command {document.command!r} of a python decoder is not MODULE:FUNCTION")

@@ -1,4 +1,4 @@
-"""The worker protocol's messages: JSON objects, one a line; requests on the worker's standard input, answers on its standard output."""
+"""Messages of the worker protocol: one JSON object per line, requests on standard input, answers on standard output."""
 
 import json
 from typing import Annotated, Any, Final, Literal
@@ -10,53 +10,54 @@ from nnc_conformance.suites.results.fault_table import Fault
 
 PROTOCOL: Final = "nnc-worker/1"
 LONGEST_LINE: Final = 1 << 20
+"""Bytes that a line of a worker may have."""
 
 
-class Start(Frozen):
-    """The first request: which protocol is spoken."""
+class StartRequest(Frozen):
+    """First request; names the protocol."""
 
     type: Literal["start"] = "start"
     protocol: Literal["nnc-worker/1"] = PROTOCOL
 
 
-class Decode(Frozen):
-    """Asks to decode the file ``stream`` and to write the tensors to ``output``, and the topology, if any, to ``topology``."""
+class DecodeRequest(Frozen):
+    """Request to decode a stream and to write its tensors and, if it carries one, its topology."""
 
     type: Literal["decode"] = "decode"
-    id: str = Field(description="to be repeated in the answer")
+    id: str = Field(description="the answer repeats it")
     stream: str = Field(description="absolute path of the stream")
-    output: str = Field(description="absolute path, ending in .safetensors, where the tensors go (.npz content is taken too)")
-    topology: str = Field(description="absolute path where the topology's bytes go, as carried; not written when the stream has none")
+    output: str = Field(description="absolute path for the tensors, ending in .safetensors (.npz content is accepted, too)")
+    topology: str = Field(description="absolute path for the topology's bytes, as carried; write nothing if the stream has no topology")
 
 
-class Stop(Frozen):
-    """The last request: the worker ends with exit code 0. The end of its standard input means the same."""
+class StopRequest(Frozen):
+    """Last request: the worker ends with exit code 0. End of standard input means the same."""
 
     type: Literal["stop"] = "stop"
 
 
 class _Answer(BaseModel):
-    """Base of the answers; keys that are not known are let pass, so that workers can say more."""
+    """Base of the answers; unknown keys are ignored, so a worker may add its own."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
-class Started(_Answer):
-    """The answer to `Start`, once the worker can decode."""
+class StartedAnswer(_Answer):
+    """Answer to `start`: the worker is ready to decode."""
 
     type: Literal["started"]
     protocol: Literal["nnc-worker/1"]
 
 
-class Decoded(_Answer):
-    """The stream was decoded and the output is written and closed."""
+class DecodedAnswer(_Answer):
+    """Answer to `decode`: the output is written and closed."""
 
     type: Literal["decoded"]
     id: str
 
 
-class Refused(_Answer):
-    """The stream breaks a rule; what is known of it is said."""
+class RefusedAnswer(_Answer):
+    """Answer to `decode`: the stream breaks a rule; the worker says what it knows about it."""
 
     type: Literal["refused"]
     id: str
@@ -66,22 +67,22 @@ class Refused(_Answer):
     message: str = ""
 
 
-class Unsupported(_Answer):
-    """The stream needs a part of the standard that the worker does not have."""
+class UnsupportedAnswer(_Answer):
+    """Answer to `decode`: the stream needs a part of the standard that the worker does not implement."""
 
     type: Literal["unsupported"]
     id: str
     message: str = ""
 
 
-Request = Start | Decode | Stop
-Answer = Annotated[Started | Decoded | Refused | Unsupported, Field(discriminator="type")]
-REQUESTS: Final[TypeAdapter[Start | Decode | Stop]] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
-ANSWERS: Final[TypeAdapter[Started | Decoded | Refused | Unsupported]] = TypeAdapter(Answer)
+Request = StartRequest | DecodeRequest | StopRequest
+Answer = StartedAnswer | DecodedAnswer | RefusedAnswer | UnsupportedAnswer
+_REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
+_ANSWERS: Final[TypeAdapter[Answer]] = TypeAdapter(Annotated[Answer, Field(discriminator="type")])
 
 
 class AnswerError(ValueError):
-    """A line is no answer of the protocol; the message says why."""
+    """A line that is not an answer of the protocol; ``fault`` says in which way."""
 
     def __init__(self, fault: Fault, message: str) -> None:
         super().__init__(message)
@@ -89,29 +90,29 @@ class AnswerError(ValueError):
 
 
 def request_line(request: Request) -> bytes:
-    """Returns the request as a line."""
+    """Return the request as a line, newline included."""
     return request.model_dump_json().encode() + b"\n"
 
 
-def parse_answer(line: bytes) -> Started | Decoded | Refused | Unsupported:
-    """Returns the answer in a line; raises `AnswerError`."""
+def parse_answer(line: bytes) -> Answer:
+    """Parse a worker's line; raise `AnswerError` if it is not an answer."""
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError):
-        raise AnswerError(Fault.ANSWER_JSON, "a line on standard output is no JSON") from None
+        raise AnswerError(Fault.ANSWER_JSON, "a line on standard output is not JSON") from None
     try:
-        return ANSWERS.validate_python(value)
+        return _ANSWERS.validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
-        raise AnswerError(Fault.ANSWER_FORM, f"an answer is not as the protocol has it: {place}: {first['msg']}") from None
+        raise AnswerError(Fault.ANSWER_FORM, f"an answer does not follow the protocol: {place}: {first['msg']}") from None
 
 
 def answer_line(answer: dict[str, Any]) -> str:
-    """Returns the answer as a line."""
+    """Return the answer as a line, newline included."""
     return json.dumps(answer) + "\n"
 
 
-def parse_request(line: bytes) -> Start | Decode | Stop:
-    """Returns the request in a line; raises `ValueError`."""
-    return REQUESTS.validate_json(line)
+def parse_request(line: bytes) -> Request:
+    """Parse a line of the harness; raise `ValueError` if it is not a request."""
+    return _REQUESTS.validate_json(line)

@@ -1,4 +1,4 @@
-"""The JSON Schema of the worker protocol's messages: ``python -m nnc_conformance.suites.decoders.schema`` prints it."""
+"""JSON Schema of the worker protocol; print it with ``python -m nnc_conformance.suites.decoders.schema``."""
 
 from typing import Any, Final
 
@@ -6,27 +6,42 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from nnc_conformance.storage import canonical_json
-from nnc_conformance.suites.decoders import protocol
+from nnc_conformance.suites.decoders.protocol import (
+    PROTOCOL,
+    DecodedAnswer,
+    DecodeRequest,
+    RefusedAnswer,
+    StartedAnswer,
+    StartRequest,
+    StopRequest,
+    UnsupportedAnswer,
+)
 
-REQUESTS: Final[tuple[type[BaseModel], ...]] = (protocol.Start, protocol.Decode, protocol.Stop)
-ANSWERS: Final[tuple[type[BaseModel], ...]] = (protocol.Started, protocol.Decoded, protocol.Refused, protocol.Unsupported)
+REQUESTS: Final[tuple[type[BaseModel], ...]] = (StartRequest, DecodeRequest, StopRequest)
+ANSWERS: Final[tuple[type[BaseModel], ...]] = (StartedAnswer, DecodedAnswer, RefusedAnswer, UnsupportedAnswer)
 
 
 def schema() -> dict[str, Any]:
-    """Returns the schema of one line: a request or an answer, each of the ``$defs`` of its name."""
-    _, made = models_json_schema([(model, "validation") for model in (*REQUESTS, *ANSWERS)], ref_template="#/$defs/{model}")
+    """Return the schema of one line: a request or an answer, each with its own entry in ``$defs``."""
+    _, generated = models_json_schema([(model, "validation") for model in (*REQUESTS, *ANSWERS)])
+    messages = {_name(model): {**generated["$defs"][model.__name__], "title": _name(model)} for model in (*REQUESTS, *ANSWERS)}
     for model in REQUESTS:
-        made["$defs"][model.__name__]["required"] = list(model.model_fields)
+        messages[_name(model)]["required"] = list(model.model_fields)
     kinds = {
-        kind: {"oneOf": [{"$ref": f"#/$defs/{model.__name__}"} for model in models]}
+        kind: {"oneOf": [{"$ref": f"#/$defs/{_name(model)}"} for model in models]}
         for kind, models in (("Request", REQUESTS), ("Answer", ANSWERS))
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"One line of the worker protocol {protocol.PROTOCOL}",
+        "title": f"One line of the worker protocol {PROTOCOL}",
         "oneOf": [{"$ref": f"#/$defs/{kind}"} for kind in kinds],
-        "$defs": {**made["$defs"], **kinds},
+        "$defs": {**messages, **kinds},
     }
+
+
+def _name(model: type[BaseModel]) -> str:
+    """Return the published name of a message: "Start" for `StartRequest`."""
+    return model.__name__.removesuffix("Request").removesuffix("Answer")
 
 
 if __name__ == "__main__":

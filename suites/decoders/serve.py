@@ -11,7 +11,7 @@ from nnc_conformance.reference.errors import NNCError, StreamError
 from nnc_conformance.storage.safetensors_format import safetensors_pieces
 from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.suites.decoders import protocol
-from nnc_conformance.suites.decoders.protocol import PROTOCOL, Decode, Start
+from nnc_conformance.suites.decoders.protocol import PROTOCOL, DecodeRequest, StartRequest
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Output:
     topology: bytes | None = None
 
 
-def _write(request: Decode, output: Output) -> None:
+def _write(request: DecodeRequest, output: Output) -> None:
     with Path(request.output).open("wb") as file:
         for piece in safetensors_pieces(output.tensors):
             file.write(piece)
@@ -30,7 +30,7 @@ def _write(request: Decode, output: Output) -> None:
         Path(request.topology).write_bytes(output.topology)
 
 
-def _answer(decode: Callable[[bytes], Output], request: Decode) -> dict[str, Any]:
+def _answer(decode: Callable[[bytes], Output], request: DecodeRequest) -> dict[str, Any]:
     """Returns the answer to a request.
 
     `NNCError` and `ValueError` are refusals, `NotImplementedError` says that the function does not support the stream; any other
@@ -55,9 +55,9 @@ def serve(decode: Callable[[bytes], Output]) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin.buffer:
         request = protocol.parse_request(line)
-        if isinstance(request, Start):
+        if isinstance(request, StartRequest):
             answer: dict[str, Any] = {"type": "started", "protocol": PROTOCOL}
-        elif isinstance(request, Decode):
+        elif isinstance(request, DecodeRequest):
             answer = _answer(decode, request)
         else:
             return

@@ -4,22 +4,23 @@ from pathlib import Path
 from typing import Final
 
 from nnc_conformance.suites.decoders import protocol
-from nnc_conformance.suites.decoders.base import (
+from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
+from nnc_conformance.suites.decoders.execution import (
     OUTPUT_NAME,
     STREAM_NAME,
     TOPOLOGY_NAME,
-    DecoderSpec,
-    Ending,
+    DecoderEnding,
     Execution,
-    collect,
     ending_fault,
     ending_text,
     log_of,
+    read_output,
     refusal,
 )
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.run_document import NO_LOG, CaseLog
-from nnc_conformance.suites.sandbox.bounded_process import BreachError, Child, Limits
+from nnc_conformance.suites.sandbox.bounded_process import BoundedProcess
+from nnc_conformance.suites.sandbox.limits import LimitExceededError, Limits
 
 START_SECONDS: Final = 120.0
 """So long a worker may take to be ready, whatever a case may take."""
@@ -31,7 +32,7 @@ _SECOND_ANSWER_SECONDS: Final = 0.05
 class WorkerError(Exception):
     """The worker cannot be asked any more: how it ended, and what was found."""
 
-    def __init__(self, ending: Ending, fault: Fault, message: str) -> None:
+    def __init__(self, ending: DecoderEnding, fault: Fault, message: str) -> None:
         super().__init__(message)
         self.ending, self.fault = ending, fault
 
@@ -51,7 +52,7 @@ class Worker:
         self._spec, self._limits = spec, limits
         self._asked = 0
         try:
-            self._child = Child(
+            self._child = BoundedProcess(
                 spec.command,
                 folder,
                 limits,
@@ -60,11 +61,11 @@ class Worker:
                 wall_seconds=max(START_SECONDS, limits.wall_seconds),
             )
         except OSError as error:
-            raise WorkerError(Ending.CRASH, Fault.NOT_STARTED, f"it could not be started: {error.strerror}") from None
+            raise WorkerError(DecoderEnding.CRASH, Fault.NOT_STARTED, f"it could not be started: {error.strerror}") from None
         try:
-            answer = self._ask(protocol.Start())
-            if not isinstance(answer, protocol.Started):
-                raise WorkerError(Ending.PROTOCOL, Fault.ANSWER_ORDER, f"start was answered with {answer.type}")
+            answer = self._ask(protocol.StartRequest())
+            if not isinstance(answer, protocol.StartedAnswer):
+                raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_ORDER, f"start was answered with {answer.type}")
         except WorkerError as error:
             self.close()
             raise WorkerError(error.ending, error.fault, f"at its start: {error}") from None
@@ -72,7 +73,7 @@ class Worker:
             self.close()
             raise
 
-    def _ask(self, request: protocol.Request) -> protocol.Started | protocol.Decoded | protocol.Refused | protocol.Unsupported:
+    def _ask(self, request: protocol.Request) -> protocol.Answer:
         """Sends a request and returns the one answer; raises `WorkerError`."""
         try:
             self._child.send(protocol.request_line(request))
@@ -80,16 +81,16 @@ class Worker:
             if line is None:
                 raise self._fallen_silent()
             return protocol.parse_answer(line)
-        except BreachError as breach:
-            raise WorkerError(Ending(breach.kind), Fault(breach.kind), str(breach)) from None
+        except LimitExceededError as breach:
+            raise WorkerError(DecoderEnding(breach.kind), Fault(breach.kind), str(breach)) from None
         except protocol.AnswerError as error:
-            raise WorkerError(Ending.PROTOCOL, error.fault, str(error)) from None
+            raise WorkerError(DecoderEnding.PROTOCOL, error.fault, str(error)) from None
 
     def _fallen_silent(self) -> WorkerError:
         code = self._child.ended(_LAST_WORDS_SECONDS)
         if code is None:
-            return WorkerError(Ending.PROTOCOL, Fault.STDOUT_CLOSED, "it closed its standard output")
-        return WorkerError(Ending.CRASH, ending_fault(code), f"{ending_text(code)} in place of an answer")
+            return WorkerError(DecoderEnding.PROTOCOL, Fault.STDOUT_CLOSED, "it closed its standard output")
+        return WorkerError(DecoderEnding.CRASH, ending_fault(code), f"{ending_text(code)} in place of an answer")
 
     def decode(self, stream: bytes, folder: Path) -> Execution:
         """Decodes ``stream`` in ``folder`` (below the worker's own) and returns what happened.
@@ -98,7 +99,7 @@ class Worker:
         """
         (folder / STREAM_NAME).write_bytes(stream)
         self._asked += 1
-        request = protocol.Decode(
+        request = protocol.DecodeRequest(
             id=str(self._asked),
             stream=str(folder / STREAM_NAME),
             output=str(folder / OUTPUT_NAME),
@@ -112,24 +113,26 @@ class Worker:
             self.close()
             return error.execution(log_of(self._child))
 
-    def _judged(self, request: protocol.Decode, folder: Path) -> Execution:
+    def _judged(self, request: protocol.DecodeRequest, folder: Path) -> Execution:
         answer = self._ask(request)
-        if isinstance(answer, protocol.Started):
-            raise WorkerError(Ending.PROTOCOL, Fault.ANSWER_ORDER, "decode was answered with started")
+        if isinstance(answer, protocol.StartedAnswer):
+            raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_ORDER, "decode was answered with started")
         if answer.id != request.id:
-            raise WorkerError(Ending.PROTOCOL, Fault.ANSWER_ID, "an answer carries the id of another request")
+            raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_ID, "an answer carries the id of another request")
         try:
             self._child.check()
-        except BreachError as breach:
-            raise WorkerError(Ending(breach.kind), Fault(breach.kind), str(breach)) from None
-        if isinstance(answer, protocol.Decoded):
-            execution = collect(folder, self._limits.output_bytes, log_of(self._child))
-        elif isinstance(answer, protocol.Refused):
+        except LimitExceededError as breach:
+            raise WorkerError(DecoderEnding(breach.kind), Fault(breach.kind), str(breach)) from None
+        if isinstance(answer, protocol.DecodedAnswer):
+            execution = read_output(folder, self._limits.output_bytes, log_of(self._child))
+        elif isinstance(answer, protocol.RefusedAnswer):
             execution = refusal(self._spec, answer.model_dump(), answer.message, log_of(self._child, answer.message))
         else:
-            execution = Execution(Ending.UNSUPPORTED, "it says that it does not support this", log=log_of(self._child, answer.message))
+            execution = Execution(
+                DecoderEnding.UNSUPPORTED, "it says that it does not support this", log=log_of(self._child, answer.message)
+            )
         if self._child.unread(_SECOND_ANSWER_SECONDS if self._asked == 1 else 0.0):
-            raise WorkerError(Ending.PROTOCOL, Fault.ANSWER_TWICE, "it wrote more than one answer to a request")
+            raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_TWICE, "it wrote more than one answer to a request")
         return execution
 
     @property
@@ -140,7 +143,7 @@ class Worker:
     def stop(self) -> None:
         """Asks it to end, and ends it where it does not."""
         if self.alive:
-            self._child.send(protocol.request_line(protocol.Stop()))
+            self._child.send(protocol.request_line(protocol.StopRequest()))
             self._child.ended(_LAST_WORDS_SECONDS)
             self.close()
 

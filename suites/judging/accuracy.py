@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.tensor_types import Tensors
-from nnc_conformance.suites.judging.layers import Run, distance, drift, rounded, run
+from nnc_conformance.suites.judging.layers import ModelRun, distance, drift, rounded, run_model
 from nnc_conformance.suites.results.answers import AccuracyRow
 
 Parameters = Literal["original", "reference", "decoded"]
 
 
 @dataclass(frozen=True)
-class Measure:
+class HeldOutData:
     """A network with its held data: the original model (ONNX), inputs by graph input name with N samples each, and N labels."""
 
     name: str
@@ -26,21 +26,23 @@ class Measure:
     labels: NDArray[np.int64]
 
 
-def measure_of(network: str) -> Measure:
+def held_out_data(network: str) -> HeldOutData:
     """Returns the network of that name in the package; raises `ModelError` for an unknown one."""
     from nnc_conformance.generator.networks import catalogue
 
     inputs, labels = catalogue.held_data(network)
-    return Measure(network, catalogue.model_bytes(network), inputs, labels)
+    return HeldOutData(network, catalogue.model_bytes(network), inputs, labels)
 
 
 def answers(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
-    """Runs a model and returns its first output, [N, ...] as binary64; raises `ModelError` where it does not run."""
-    return run(model, inputs).output
+    """Runs a model and returns its first output, [N, ...] as binary64; raises `ModelError` where it does not run_model."""
+    return run_model(model, inputs).output
 
 
-def row(measure: Measure, parameters: Parameters, original: Run, found: Run, reference: Run | None = None) -> AccuracyRow:
-    """Returns what a run is worth: its answers against the labels and the original's, and its distances.
+def row(
+    measure: HeldOutData, parameters: Parameters, original: ModelRun, found: ModelRun, reference: ModelRun | None = None
+) -> AccuracyRow:
+    """Returns what a run_model is worth: its answers against the labels and the original's, and its distances.
 
     The answer is the place of the greatest value along the last axis. ``reference``: of decoded parameters, what the reference's give.
     Raises `ModelError` where the output has not the original's shape.
@@ -67,9 +69,9 @@ def row(measure: Measure, parameters: Parameters, original: Run, found: Run, ref
 
 
 @cache
-def _original(network: str) -> tuple[Measure, Run]:
-    measure = measure_of(network)
-    return measure, run(measure.model, measure.inputs)
+def _original(network: str) -> tuple[HeldOutData, ModelRun]:
+    measure = held_out_data(network)
+    return measure, run_model(measure.model, measure.inputs)
 
 
 def accuracy(
@@ -83,10 +85,10 @@ def accuracy(
     from nnc_conformance.reference.topology.onnx import restore
 
     measure, original = _original(network)
-    expected = run(restore(topology, reference), measure.inputs)
+    expected = run_model(restore(topology, reference), measure.inputs)
     rows = [row(measure, "original", original, original), row(measure, "reference", original, expected)]
     try:
-        found = run(restore(topology if decoded_topology is None else decoded_topology, decoded), measure.inputs)
+        found = run_model(restore(topology if decoded_topology is None else decoded_topology, decoded), measure.inputs)
         rows.append(row(measure, "decoded", original, found, expected))
     except ModelError:
         return tuple(rows)

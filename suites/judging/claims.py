@@ -23,7 +23,7 @@ class FalseClaim:
 
 
 @dataclass(frozen=True)
-class Shown:
+class GoodCase:
     """What one good vector showed: the capabilities that it needs, all of them declared, and whether it passed."""
 
     vector: str
@@ -31,12 +31,12 @@ class Shown:
     passed: bool
 
 
-def false_claims(decoder: str, declared: Collection[str], shown: Iterable[Shown]) -> tuple[FalseClaim, ...]:
+def false_claims(decoder: str, declared: Collection[str], shown: Iterable[GoodCase]) -> tuple[FalseClaim, ...]:
     """Returns the declared capabilities whose vectors all fail, in order, but for those that fail only where another false one is needed.
 
     So a decoder that gets FLOAT payloads wrong is not also said to have no codebooks, which only FLOAT payloads show.
     """
-    by_capability: dict[str, list[Shown]] = {capability: [] for capability in sorted(declared)}
+    by_capability: dict[str, list[GoodCase]] = {capability: [] for capability in sorted(declared)}
     for one in shown:
         for flag in set(one.flags) & by_capability.keys():
             by_capability[flag].append(one)
@@ -67,7 +67,7 @@ def contradicted(results: Results) -> tuple[FalseClaim, ...]:
             decoder.name,
             decoder.capabilities,
             [
-                Shown(case.vector, case.flags, case.outcome in RIGHT)
+                GoodCase(case.vector, case.flags, case.outcome in RIGHT)
                 for case in results.cases
                 if case.decoder == decoder.name and case.policy is None and case.outcome not in _SILENT
             ],

@@ -1,41 +1,29 @@
 """From what a decoder did with a vector's stream to the case's result; pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.safetensors_format import tensors_sha256
 from nnc_conformance.storage.suite_folder import sha256
-from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.storage.vector import Vector
-from nnc_conformance.suites.decoders.base import DecoderSpec, Ending, Execution, Kind
+from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
+from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
 from nnc_conformance.suites.judging.compare import compare
+from nnc_conformance.suites.judging.expected_output import ExpectedOutput
 from nnc_conformance.suites.results.differences import TensorDifference
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.outcomes import Outcome
-from nnc_conformance.suites.results.result import MESSAGE_LENGTH, CaseResult, ChoiceMade
+from nnc_conformance.suites.results.result import MESSAGE_LENGTH, CaseResult
 
 DIFFERENCES_KEPT: Final = 8
 
 
-@dataclass(frozen=True)
-class Expectation:
-    """A vector's expected outputs: tensors (None: none are stated), topology bytes (None: none, or empty), and the tensors of each choice.
-
-    A choice with None for its tensors refuses the stream.
-    """
-
-    tensors: Tensors | None
-    topology: bytes | None
-    choices: tuple[tuple[ChoiceMade, Tensors | None], ...] = ()
-
-
 BROKEN: Final = {
-    Ending.CRASH: Outcome.CRASH,
-    Ending.TIMEOUT: Outcome.TIMEOUT,
-    Ending.LIMIT: Outcome.LIMIT,
-    Ending.PROTOCOL: Outcome.PROTOCOL,
+    DecoderEnding.CRASH: Outcome.CRASH,
+    DecoderEnding.TIMEOUT: Outcome.TIMEOUT,
+    DecoderEnding.LIMIT: Outcome.LIMIT,
+    DecoderEnding.PROTOCOL: Outcome.PROTOCOL,
 }
 """The endings that fail any vector, whatever it is there for."""
 
@@ -86,10 +74,10 @@ def _result(vector: Vector, decoder: DecoderSpec, outcome: Outcome, message: str
 
 def _gives_topology(decoder: DecoderSpec) -> bool:
     """Whether the decoder is asked for the topology at all: a command says so by its placeholder."""
-    return decoder.kind not in (Kind.COMMAND, Kind.PYTHON) or any("{topology}" in word for word in decoder.command)
+    return decoder.kind not in (DecoderKind.COMMAND, DecoderKind.PYTHON) or any("{topology}" in word for word in decoder.command)
 
 
-def judge(vector: Vector, decoder: DecoderSpec, expectation: Expectation, executions: Sequence[Execution]) -> CaseResult:
+def judge(vector: Vector, decoder: DecoderSpec, expectation: ExpectedOutput, executions: Sequence[Execution]) -> CaseResult:
     """Returns the result of ``vector`` on ``decoder`` from one execution or several, which must be alike."""
     first = executions[0]
     try:
@@ -125,17 +113,17 @@ Judgement = tuple[Outcome, str, dict[str, Any]]
 """Outcome, message, and the result's fields that go with them."""
 
 
-def _judge_one(vector: Vector, decoder: DecoderSpec, expectation: Expectation, execution: Execution) -> Judgement:
+def _judge_one(vector: Vector, decoder: DecoderSpec, expectation: ExpectedOutput, execution: Execution) -> Judgement:
     if execution.ending in BROKEN:
         return BROKEN[execution.ending], execution.message, {}
     missing = missing_capabilities(vector, decoder)
     if missing:
         return Outcome.UNSUPPORTED, unsupported_message(missing), {}
-    if execution.ending is Ending.UNSUPPORTED:
+    if execution.ending is DecoderEnding.UNSUPPORTED:
         return _judge_unsupported(vector, decoder, execution)
     if vector.choices:
         return _judge_disputed(decoder, expectation, execution)
-    if execution.ending is Ending.REFUSED:
+    if execution.ending is DecoderEnding.REFUSED:
         return (Outcome.PASS, "", {}) if vector.negative else (Outcome.REFUSED, _refusal_text(execution), {})
     if expectation.tensors is None:
         return Outcome.WRONGLY_ACCEPTED, f"{len(execution.tensors or {})} tensors from a stream that must be refused", {}
@@ -159,27 +147,27 @@ def _refusal_text(execution: Execution) -> str:
     return f"refused as {execution.category or 'unclassified'}" + (f" at {', '.join(place)}" if place else "")
 
 
-def _judge_disputed(decoder: DecoderSpec, expectation: Expectation, execution: Execution) -> Judgement:
+def _judge_disputed(decoder: DecoderSpec, expectation: ExpectedOutput, execution: Execution) -> Judgement:
     made = tuple(
         choice
         for choice, tensors in expectation.choices
         if (
-            execution.ending is Ending.REFUSED
+            execution.ending is DecoderEnding.REFUSED
             if tensors is None
             else execution.tensors is not None and not compare(tensors, execution.tensors)
         )
     )
-    if made and execution.ending is Ending.DECODED and (fault := _topology_fault(decoder, expectation, execution)):
+    if made and execution.ending is DecoderEnding.DECODED and (fault := _topology_fault(decoder, expectation, execution)):
         return Outcome.FAIL, fault, {}
     if made:
         return Outcome.CHOICE, ", ".join(f"{choice.switch} = {choice.choice}" for choice in made), {"choices": made}
-    if execution.ending is Ending.REFUSED:
+    if execution.ending is DecoderEnding.REFUSED:
         return Outcome.REFUSED, _refusal_text(execution), {}
     outcome, message, facts = _judge_output(decoder, expectation, execution)
     return outcome, f"none of the choices; against the default: {message}", facts
 
 
-def _judge_output(decoder: DecoderSpec, expectation: Expectation, execution: Execution) -> Judgement:
+def _judge_output(decoder: DecoderSpec, expectation: ExpectedOutput, execution: Execution) -> Judgement:
     differences = compare(expectation.tensors or {}, execution.tensors or {})
     if differences:
         facts = {"differences": differences[:DIFFERENCES_KEPT], "tensors_differing": len(differences)}
@@ -188,7 +176,7 @@ def _judge_output(decoder: DecoderSpec, expectation: Expectation, execution: Exe
     return (Outcome.FAIL, fault, {}) if fault else (Outcome.PASS, "", {})
 
 
-def _topology_fault(decoder: DecoderSpec, expectation: Expectation, execution: Execution) -> str:
+def _topology_fault(decoder: DecoderSpec, expectation: ExpectedOutput, execution: Execution) -> str:
     """Returns what is wrong with the topology of a decoder that gives one, or ""."""
     expected, actual = expectation.topology, execution.topology
     if not _gives_topology(decoder) or "topology" not in decoder.capabilities or actual == expected:

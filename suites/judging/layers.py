@@ -1,4 +1,4 @@
-"""What a network computes on the way: the outputs of its nodes, run by ONNX Runtime, and how far two runs are apart."""
+"""What a network computes on the way: the outputs of its nodes, run_model by ONNX Runtime, and how far two runs are apart."""
 
 import math
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _DIGITS: Final = 6
 
 
 @dataclass(frozen=True)
-class Run:
+class ModelRun:
     """What a model gave: its first output, [N, ...] as binary64, and by name the floating point outputs of the nodes of its main graph.
 
     ``operators``: the operator of the node that gives each of ``layers``, which come in the order of the graph.
@@ -26,8 +26,8 @@ class Run:
     operators: Mapping[str, str]
 
 
-def run(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> Run:
-    """Runs a model on one thread with the outputs of all its nodes given out; raises `ModelError` where it does not run."""
+def run_model(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> ModelRun:
+    """Runs a model on one thread with the outputs of all its nodes given out; raises `ModelError` where it does not run_model."""
     import onnx
     import onnxruntime
 
@@ -44,9 +44,9 @@ def run(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> Run:
         names = [value.name for value in session.get_outputs()]
         found = dict(zip(names, session.run(names, dict(inputs)), strict=True))
     except Exception as error:  # ONNX Runtime's and protobuf's exceptions share no base but this
-        raise ModelError(f"ONNX Runtime does not run the model: {_first_line(error)}") from None
+        raise ModelError(f"ONNX Runtime does not run_model the model: {_first_line(error)}") from None
     arrays = {name: found[name] for name in operators if isinstance(found[name], np.ndarray) and found[name].dtype.kind == "f"}
-    return Run(np.asarray(found[first], dtype=np.float64), arrays, operators)
+    return ModelRun(np.asarray(found[first], dtype=np.float64), arrays, operators)
 
 
 def _first_line(error: Exception) -> str:
@@ -72,7 +72,7 @@ def distance(found: NDArray[Any], origin: NDArray[Any]) -> Distance:
     )
 
 
-def drift(found: Run, origin: Run) -> tuple[LayerDrift, ...]:
+def drift(found: ModelRun, origin: ModelRun) -> tuple[LayerDrift, ...]:
     """Returns the distance of each node's output that both runs have in the same shape, in the order of the graph."""
     return tuple(
         LayerDrift(output=name, operator=found.operators[name], distance=distance(array, origin.layers[name]))

@@ -6,7 +6,7 @@ from typing import Final
 
 from nnc_conformance.storage.suite_folder import StoredVector
 from nnc_conformance.suites.judging.claims import RIGHT
-from nnc_conformance.suites.results.located_elements import Located
+from nnc_conformance.suites.results.fault_location import FaultLocation
 from nnc_conformance.suites.results.outcomes import OUTCOMES
 from nnc_conformance.suites.results.result import CaseResult
 
@@ -14,7 +14,7 @@ LARGEST_STREAM: Final = 1 << 10
 """Longer streams are looked at only where no shorter one fails: they take long, and hold too much to tell its parts apart."""
 
 
-def located(cases: Iterable[CaseResult], vectors: Mapping[str, StoredVector]) -> tuple[Located, ...]:
+def locate_faults(cases: Iterable[CaseResult], vectors: Mapping[str, StoredVector]) -> tuple[FaultLocation, ...]:
     """Returns the suspects of each decoder that fails good streams and decodes others, from all cases of a run.
 
     ``vectors`` by id. Raises `SuiteError` or `ModelError` where a stream cannot be read.
@@ -27,7 +27,7 @@ def located(cases: Iterable[CaseResult], vectors: Mapping[str, StoredVector]) ->
     if not failing:
         return ()
     from nnc_conformance.suites.locating.spectrum import Spectrum, spectrum_of  # compiles kernels, which a run without failure needs not
-    from nnc_conformance.suites.locating.suspects import locate
+    from nnc_conformance.suites.locating.suspects import locate_fault
 
     @cache
     def spectrum(vector: str) -> Spectrum:
@@ -38,7 +38,7 @@ def located(cases: Iterable[CaseResult], vectors: Mapping[str, StoredVector]) ->
     for name, own in failing.items():
         short = [case for case in own if vectors[case.vector].vector.stream.size <= LARGEST_STREAM]
         seen = short if any(OUTCOMES[case.outcome].fails for case in short) else own
-        one = locate(name, [spectrum(case.vector) for case in seen], [OUTCOMES[case.outcome].fails for case in seen])
+        one = locate_fault(name, [spectrum(case.vector) for case in seen], [OUTCOMES[case.outcome].fails for case in seen])
         if one is not None:
             found.append(one)
     return tuple(found)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
 from nnc_conformance.suites.locating.spectrum import LPS_RANGE_TABLE, Extent, Spectrum
-from nnc_conformance.suites.results.located_elements import Located, Suspect
+from nnc_conformance.suites.results.fault_location import FaultLocation, Suspect
 
 Flags = npt.NDArray[np.bool_]
 
@@ -73,7 +73,7 @@ def ochiai(having: Flags, failing: Flags) -> float:
     return both / float(np.sqrt(int(having.sum()) * int(failing.sum()))) if both else 0.0
 
 
-def locate(decoder: str, spectra: Sequence[Spectrum], failing: Sequence[bool]) -> Located | None:
+def locate_fault(decoder: str, spectra: Sequence[Spectrum], failing: Sequence[bool]) -> FaultLocation | None:
     """Returns where a decoder's fault most likely lies, from the spectra of vectors and which of them fail.
 
     None where no vector fails, none passes, or nothing tells them apart.
@@ -105,7 +105,7 @@ def locate(decoder: str, spectra: Sequence[Spectrum], failing: Sequence[bool]) -
         for place, (score, trait) in enumerate(ranked)
         if place < NAMED or score == ranked[0][0]
     )
-    return Located(decoder=decoder, suspects=named, together=pair is not None and pair.both)
+    return FaultLocation(decoder=decoder, suspects=named, together=pair is not None and pair.both)
 
 
 @dataclass(frozen=True)

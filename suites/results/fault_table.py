@@ -8,7 +8,7 @@ from nnc_conformance.reference.errors import Category
 from nnc_conformance.storage.vector import CAPABILITIES
 
 
-class Weight(StrEnum):
+class Severity(StrEnum):
     """An error makes a decoder unfit to be judged, or is a failure already; a warning is a fault that costs it nothing yet."""
 
     ERROR = "error"
@@ -64,7 +64,7 @@ class FaultMeaning:
 
     what: str
     hint: str
-    weight: Weight = Weight.ERROR
+    weight: Severity = Severity.ERROR
 
 
 _CAPABILITY_NAMES: Final = ", ".join(CAPABILITIES)
@@ -101,7 +101,7 @@ FAULTS: Final[dict[Fault, FaultMeaning]] = {
     Fault.NO_TOPOLOGY_PLACEHOLDER: FaultMeaning(
         "topology is declared, but the command is never told where a topology goes",
         "Add {topology} to the command, or leave topology out of the capabilities. Without it the topology is not judged.",
-        Weight.WARNING,
+        Severity.WARNING,
     ),
     Fault.NOT_STARTED: FaultMeaning(
         "the system cannot start it", "Check that the file is executable, its interpreter exists and the format fits the machine."
@@ -148,9 +148,9 @@ FAULTS: Final[dict[Fault, FaultMeaning]] = {
     ),
     Fault.FOLDER_REPLACED: FaultMeaning("the case's folder is not the one that was given", "Leave the folder where it is."),
     Fault.STOP_IGNORED: FaultMeaning(
-        "it lives on after stop", "End with exit code 0 on the request stop, and at the end of standard input.", Weight.WARNING
+        "it lives on after stop", "End with exit code 0 on the request stop, and at the end of standard input.", Severity.WARNING
     ),
-    Fault.STOP_EXIT_CODE: FaultMeaning("after stop it ends with another exit code than 0", "End with exit code 0.", Weight.WARNING),
+    Fault.STOP_EXIT_CODE: FaultMeaning("after stop it ends with another exit code than 0", "End with exit code 0.", Severity.WARNING),
     Fault.WRONG_OUTPUT: FaultMeaning(
         "the tensors are not those that the stream decodes to",
         "Names, types, shapes and every bit count. Compare a trace: nnc-conformance trace STREAM --bins.",
@@ -173,23 +173,23 @@ FAULTS: Final[dict[Fault, FaultMeaning]] = {
         "Take the part that is missing out of the capabilities; then the vectors that need it are not asked for.",
     ),
     Fault.UNDECLARED: FaultMeaning(
-        "it decodes what it does not declare", "Add the capability: its vectors then count for the decoder.", Weight.WARNING
+        "it decodes what it does not declare", "Add the capability: its vectors then count for the decoder.", Severity.WARNING
     ),
     Fault.NOT_UNSUPPORTED: FaultMeaning(
         "it does not say unsupported where it does not support a stream",
         "Answer unsupported (exit code 69) on meeting an element that is not implemented.",
-        Weight.WARNING,
+        Severity.WARNING,
     ),
     Fault.NOTHING_DECLARED: FaultMeaning(
         "it does not support everything, and declares nothing",
         "List its capabilities in a decoder.toml: then it is asked for no others, and the report says what it was judged on.",
-        Weight.WARNING,
+        Severity.WARNING,
     ),
     Fault.NO_CATEGORY: FaultMeaning(
         "a refusal has no category",
         'Say it in the answer, as the last line of standard error, {"category": "truncated", "unit": 1, "byte": 20}, '
         "or map your messages in the table errors of decoder.toml.",
-        Weight.WARNING,
+        Severity.WARNING,
     ),
     Fault.NOTHING_DECODED: FaultMeaning("no probe was decoded", "A run in which nothing can be judged is incomplete."),
 }

@@ -1,7 +1,7 @@
 """The closed table of outcomes: what each says of a decoder, and what it does to a run."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 
@@ -20,6 +20,17 @@ class Outcome(StrEnum):
     UNSUPPORTED = "unsupported"
     CHOICE = "choice"
     NOT_RUN = "not_run"
+
+
+class ExitCode(IntEnum):
+    """Every code that a command ends with; ``FAILED`` is what it looked for and found: a wrong decoder, a finding, a reason to refuse."""
+
+    AS_EXPECTED = 0
+    FAILED = 1
+    USAGE = 2
+    INCOMPLETE = 3
+    INTERNAL = 4
+    INTERRUPTED = 130
 
 
 @dataclass(frozen=True)

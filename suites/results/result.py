@@ -13,10 +13,9 @@ from nnc_conformance.storage import canonical_json
 from nnc_conformance.storage.vector import Frozen, Level, Sha256, VectorId
 from nnc_conformance.suites.results.answers import AccuracyRow
 from nnc_conformance.suites.results.differences import TensorDifference
-from nnc_conformance.suites.results.exit_code import ExitCode
+from nnc_conformance.suites.results.fault_location import FaultLocation
 from nnc_conformance.suites.results.fault_table import Fault
-from nnc_conformance.suites.results.located_elements import Located
-from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
+from nnc_conformance.suites.results.outcomes import OUTCOMES, ExitCode, Outcome
 
 MESSAGE_LENGTH: Final = 500
 
@@ -142,7 +141,7 @@ class Results(Frozen):
     decoders: tuple[DecoderIdentity, ...]
     planned: tuple[str, ...]
     cases: tuple[CaseResult, ...]
-    located: tuple[Located, ...] = Field(default=(), description="of each decoder that fails some good streams and decodes others")
+    located: tuple[FaultLocation, ...] = Field(default=(), description="of each decoder that fails some good streams and decodes others")
     closing: Closing | None = None
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from nnc_conformance.storage.vector import Frozen, Sha256
 from nnc_conformance.suites.results.result import ResultsError
-from nnc_conformance.suites.sandbox.bounded_process import Limits
+from nnc_conformance.suites.sandbox.limits import Limits
 
 KEPT_BYTES: Final = 1 << 14
 """The output of a failing case is kept up to so many bytes, deflated, for `explain`."""

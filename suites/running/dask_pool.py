@@ -21,8 +21,8 @@ from nnc_conformance.storage.distribution import DISTRIBUTION
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.suite_folder import VECTOR_BYTES, StoredVector, Suite, files_of
 from nnc_conformance.storage.vector import VECTOR_FILE
-from nnc_conformance.suites.decoders.base import DecoderSpec, Kind
-from nnc_conformance.suites.running.pool_process_handle import HarnessError, LastingSlot
+from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
+from nnc_conformance.suites.running.pool_process import HarnessError, RestartingProcess
 from nnc_conformance.suites.running.task import Finished, Setup, Task
 from nnc_conformance.suites.sandbox.isolation import Isolation
 
@@ -70,7 +70,7 @@ class DaskPool:
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Finished | None]]:
         """Yields each task as it ends, with its result, or None where it ended its slot at every try.
 
-        Raises `SchedulerError`, and what `LastingSlot.execute` raises.
+        Raises `SchedulerError`, and what `RestartingProcess.execute` raises.
         """
         from distributed import as_completed
 
@@ -132,10 +132,10 @@ class _Station:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._lock = threading.Lock()
-        self._idle: list[tuple[LastingSlot, Path]] = []
+        self._idle: list[tuple[RestartingProcess, Path]] = []
         self._closed = False
 
-    def take(self, decoder: int) -> tuple[LastingSlot, Path]:
+    def take(self, decoder: int) -> tuple[RestartingProcess, Path]:
         """Takes a slot, one that ran the decoder last if there is any, or makes one."""
         with self._lock:
             self._idle.sort(key=lambda place: place[0].last_decoder == decoder)
@@ -146,9 +146,9 @@ class _Station:
             (folder / name).mkdir()
         decoders = tuple(map(at_home, self._setup.decoders))
         places = {"suite": str(folder / "suite"), "scratch": str(folder / "scratch"), "decoders": decoders}
-        return LastingSlot(self._setup.model_copy(update=places)), folder
+        return RestartingProcess(self._setup.model_copy(update=places)), folder
 
-    def give_back(self, slot: LastingSlot, folder: Path) -> None:
+    def give_back(self, slot: RestartingProcess, folder: Path) -> None:
         """Keeps the slot for the next task, or closes it when the run is over."""
         with self._lock:
             if not self._closed:
@@ -164,7 +164,7 @@ class _Station:
             discard(slot, folder)
 
 
-def discard(slot: LastingSlot, folder: Path) -> None:
+def discard(slot: RestartingProcess, folder: Path) -> None:
     """Ends a slot and removes its folder."""
     slot.close()
     shutil.rmtree(folder, ignore_errors=True)
@@ -179,7 +179,7 @@ def _worker_folder() -> str:
 
 def at_home(decoder: DecoderSpec) -> DecoderSpec:
     """Returns a decoder for this machine: those that run in this package's interpreter run in the one that is here."""
-    if decoder.kind not in (Kind.IN_TREE, Kind.PYTHON):
+    if decoder.kind not in (DecoderKind.IN_TREE, DecoderKind.PYTHON):
         return decoder
     return decoder.model_copy(update={"command": (sys.executable, *decoder.command[1:])})
 
@@ -191,7 +191,7 @@ _STATIONS_LOCK: Final = threading.Lock()
 def execute_remotely(setup_text: str, task_text: str, files: Mapping[str, bytes], expected_version: str) -> tuple[str | None, Isolation]:
     """In a Dask worker: executes a task on its vector's ``files``; returns the `Finished` (None: the slot ended) and `Pool.isolation`.
 
-    Raises `SchedulerError` where this machine has another version of the package, and what `LastingSlot.execute` raises.
+    Raises `SchedulerError` where this machine has another version of the package, and what `RestartingProcess.execute` raises.
     """
     if version(DISTRIBUTION) != expected_version:
         raise SchedulerError(f"a Dask worker has {DISTRIBUTION} {version(DISTRIBUTION)}, the run is of {expected_version}")

@@ -7,17 +7,17 @@ from typing import Final
 
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.suite_folder import StoredVector, read_vector
-from nnc_conformance.storage.tensor_types import Tensors
-from nnc_conformance.storage.tensors import load_tensors
-from nnc_conformance.storage.vector import StoredFile, Vector
+from nnc_conformance.storage.vector import Vector
 from nnc_conformance.suites.decoders import command
-from nnc_conformance.suites.decoders.base import DecoderSpec, Execution, Kind
+from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
+from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.decoders.worker import Worker, WorkerError
 from nnc_conformance.suites.judging.accuracy import accuracy
-from nnc_conformance.suites.judging.judge import Expectation, judge, missing_capabilities, not_executed, unsupported_message
+from nnc_conformance.suites.judging.expected_output import ExpectedOutput, read_expected_output
+from nnc_conformance.suites.judging.judge import judge, missing_capabilities, not_executed, unsupported_message
 from nnc_conformance.suites.results.answers import AccuracyRow
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
-from nnc_conformance.suites.results.result import CaseResult, ChoiceMade
+from nnc_conformance.suites.results.result import CaseResult
 from nnc_conformance.suites.results.run_document import KEPT_BYTES, NO_LOG, CaseLog
 from nnc_conformance.suites.running.task import Setup, Task
 
@@ -53,16 +53,16 @@ class Executor:
             return result, NO_LOG
         stream = stored.read(vector.stream)
         executions = [self.decode(decoder, stream) for _ in range(self._setup.repeat)]
-        expectation = expectation_of(stored)
+        expectation = read_expected_output(stored)
         result = judge(vector, decoder, expectation, executions)
         return result.model_copy(update={"accuracy": _accuracy(vector, decoder, expectation, executions[0])}), _log(result, executions[0])
 
     def decode(self, decoder: DecoderSpec, stream: bytes) -> Execution:
         """Gives one stream to a decoder; raises `AbandonedError` when nobody waits any more."""
-        if decoder.kind is Kind.COMMAND:
+        if decoder.kind is DecoderKind.COMMAND:
             self.close()
             folder = self._fresh_folder()
-            execution = command.run(decoder, stream, folder, self._setup.limits, self._watched)
+            execution = command.run_command(decoder, stream, folder, self._setup.limits, self._watched)
             shutil.rmtree(folder, ignore_errors=True)
             return execution
         try:
@@ -134,7 +134,7 @@ def _log(result: CaseResult, execution: Execution) -> CaseLog:
     return execution.log.keeping(dump_safetensors(tensors))
 
 
-def _accuracy(vector: Vector, decoder: DecoderSpec, expectation: Expectation, execution: Execution) -> tuple[AccuracyRow, ...]:
+def _accuracy(vector: Vector, decoder: DecoderSpec, expectation: ExpectedOutput, execution: Execution) -> tuple[AccuracyRow, ...]:
     """Returns what the vector's network, if it names one, answers; nothing where there is nothing to put into it.
 
     The parameters of a decoder that declares ``topology`` go into the graph that it gave out.
@@ -143,17 +143,3 @@ def _accuracy(vector: Vector, decoder: DecoderSpec, expectation: Expectation, ex
         return ()
     given = execution.topology if "topology" in decoder.capabilities else None
     return accuracy(vector.network, expectation.topology, expectation.tensors, execution.tensors, decoded_topology=given)
-
-
-def expectation_of(stored: StoredVector) -> Expectation:
-    """Returns what the vector's files say that it decodes to; raises `SuiteError` or `ModelError` where they cannot be read."""
-    vector: Vector = stored.vector
-
-    def tensors(file: StoredFile | None) -> Tensors | None:
-        return None if file is None else load_tensors(stored.read(file))
-
-    return Expectation(
-        tensors(vector.expected),
-        (stored.read(vector.topology) or None) if vector.topology is not None else None,
-        tuple((ChoiceMade(switch=choice.switch, choice=choice.choice), tensors(choice.expected)) for choice in vector.choices),
-    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from nnc_conformance.suites.results.result import CaseResult
 from nnc_conformance.suites.results.run_document import RunDocument
 from nnc_conformance.suites.running.selection import DEFAULT_LEVELS
-from nnc_conformance.suites.sandbox.bounded_process import Limits
+from nnc_conformance.suites.sandbox.limits import Limits
 
 _MIB = 1 << 20
 

@@ -19,7 +19,7 @@ from nnc_conformance.storage import canonical_json
 from nnc_conformance.storage.vector import Frozen, Sha256
 from nnc_conformance.suites.results.result import CaseResult, DecoderIdentity, SuiteIdentity
 from nnc_conformance.suites.results.run_document import CaseLog
-from nnc_conformance.suites.sandbox.bounded_process import Limits
+from nnc_conformance.suites.sandbox.limits import Limits
 
 JOURNAL_FILE: Final = "journal.jsonl"
 SYNC_SECONDS: Final = 0.5

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final
 from nnc_conformance.storage.distribution import DISTRIBUTION
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, SuiteError, built_in_root
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.decoders.base import DecoderSpec
+from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.judging.judge import not_executed
-from nnc_conformance.suites.locating.locate import located
+from nnc_conformance.suites.locating.locate import locate_faults
 from nnc_conformance.suites.results.fault_table import FAULTS, Fault
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import CaseResult, DecoderIdentity, Results, SuiteIdentity, case_id, close
@@ -25,11 +25,11 @@ from nnc_conformance.suites.results.result_files import RESULTS_FILE, RUN_FILE, 
 from nnc_conformance.suites.results.run_document import NO_LOG, DecoderRun, RunDocument
 from nnc_conformance.suites.running.invocation import Invocation
 from nnc_conformance.suites.running.journal import Entry, Journal, PlanIdentity
+from nnc_conformance.suites.running.process_pool import ProcessPool
 from nnc_conformance.suites.running.selection import Filter
 from nnc_conformance.suites.running.task import Setup, Task
-from nnc_conformance.suites.running.worker_pool import Pool
-from nnc_conformance.suites.sandbox.bounded_process import Limits
 from nnc_conformance.suites.sandbox.isolation import Isolation
+from nnc_conformance.suites.sandbox.limits import Limits
 
 if TYPE_CHECKING:
     from nnc_conformance.suites.running.dask_pool import DaskPool
@@ -214,10 +214,10 @@ class _Run:
                     if self.options.fail_fast and _failed(entry):
                         return
 
-    def _pool(self, setup: Setup) -> "Pool | DaskPool":
+    def _pool(self, setup: Setup) -> "ProcessPool | DaskPool":
         """Returns what executes the cases."""
         if not self.options.scheduler:
-            return Pool(setup, self.options.jobs)
+            return ProcessPool(setup, self.options.jobs)
         from nnc_conformance.suites.running.dask_pool import DaskPool
 
         return DaskPool(setup, self.suite, self.options.scheduler)
@@ -236,7 +236,7 @@ class _Run:
         )
         if whole:
             vectors = {stored.vector.id: stored for stored in self.suite.vectors}
-            update = {"located": located(results.cases, vectors), "closing": close(results.planned, results.cases)}
+            update = {"located": locate_faults(results.cases, vectors), "closing": close(results.planned, results.cases)}
             results = results.model_copy(update=update)
         digest = write_results(self.output, results)
         write_run(self.output, self._document(digest, entries))

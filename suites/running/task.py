@@ -3,10 +3,10 @@
 from typing import Literal
 
 from nnc_conformance.storage.vector import Frozen, Level, Sha256, VectorId
-from nnc_conformance.suites.decoders.base import DecoderSpec
+from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.results.result import CaseResult
 from nnc_conformance.suites.results.run_document import CaseLog
-from nnc_conformance.suites.sandbox.bounded_process import Limits
+from nnc_conformance.suites.sandbox.limits import Limits
 
 
 class Setup(Frozen):

@@ -7,12 +7,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nnc_conformance.storage.vector import Frozen
 from nnc_conformance.suites.sandbox import linux, process_tree
+from nnc_conformance.suites.sandbox.limits import LimitExceededError, Limits, ResourceUse
 
 _POLLS: Final = (0.005, 0.01, 0.02)
 _CHUNK: Final = 1 << 16
@@ -20,44 +19,16 @@ KEPT_BYTES: Final = 1 << 16
 """So much of the end of standard error is kept."""
 
 
-class Limits(Frozen):
-    """What one case may use: seconds of wall and CPU time, resident bytes of the process tree, bytes and files written, processes."""
-
-    wall_seconds: float = 60.0
-    cpu_seconds: float = 240.0
-    memory_bytes: int = 4 << 30
-    output_bytes: int = 4 << 30
-    files: int = 1000
-    processes: int = 256
-
-
-class BreachError(Exception):
-    """A bound was passed: ``timeout`` or ``limit``, and which."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
 class AbandonedError(Exception):
     """Whoever asked for the case is gone."""
 
 
-@dataclass
-class Use:
-    """What the process tree has used, as far as it was seen."""
-
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    peak_bytes: int = 0
-
-
-class Child:
+class BoundedProcess:
     """A running decoder: own session, no terminal, standard error kept at its end, standard output read by lines or dropped.
 
-    ``folder`` is its working folder and that of its temporary files; what lies below it counts as its output. ``watched`` (a file
-    descriptor) becoming readable means that the case is abandoned. One `Child` lives in a process at a time: all descendants of this
-    process are taken as its tree.
+    ``folder`` is its working folder and holds its temporary files; everything below it counts as output. When the file descriptor
+    ``watched`` becomes readable, nobody wants the result any more. All descendants of this process count as its tree, so only one
+    `BoundedProcess` may exist at a time.
     """
 
     def __init__(
@@ -110,7 +81,7 @@ class Child:
 
     def begin(self, wall_seconds: float | None = None) -> None:
         """Starts a case: clocks and printed bytes count from here; ``wall_seconds`` stands in for the limits' own."""
-        self.use = Use()
+        self.use = ResourceUse()
         self._wall_seconds = self._limits.wall_seconds if wall_seconds is None else wall_seconds
         self._printed = 0
         self._began = time.monotonic()
@@ -136,7 +107,7 @@ class Child:
             self._talked += data
 
     def _pump(self) -> None:
-        """Waits for output, an end or the time of the next check; takes what came; raises `BreachError`."""
+        """Waits for output, an end or the time of the next check; takes what came; raises `LimitExceededError`."""
         for key, _ in self._selector.select(max(0.0, self._next_poll - time.monotonic())):
             if key.fd == self._watched:
                 raise AbandonedError
@@ -157,7 +128,7 @@ class Child:
         keep(data)
 
     def check(self) -> None:
-        """Measures the tree and the folder once; raises `BreachError` for the first bound passed."""
+        """Measures the tree and the folder once; raises `LimitExceededError` for the first bound passed."""
         limits, now = self._limits, time.monotonic()
         tree = process_tree.descendants()
         self.use.seconds = now - self._began
@@ -169,29 +140,29 @@ class Child:
         process_tree.reap(keep=self._process.pid)
         mib = 1 << 20
         if self.use.peak_bytes > limits.memory_bytes:
-            raise BreachError("limit", f"resident memory passed {limits.memory_bytes / mib:g} MiB")
+            raise LimitExceededError("limit", f"resident memory passed {limits.memory_bytes / mib:g} MiB")
         if len(tree) > limits.processes:
-            raise BreachError("limit", f"more than {limits.processes} processes")
+            raise LimitExceededError("limit", f"more than {limits.processes} processes")
         if files > limits.files:
-            raise BreachError("limit", f"more than {limits.files} files written")
+            raise LimitExceededError("limit", f"more than {limits.files} files written")
         if written + self._printed > limits.output_bytes:
-            raise BreachError("limit", f"more than {limits.output_bytes / mib:g} MiB written")
+            raise LimitExceededError("limit", f"more than {limits.output_bytes / mib:g} MiB written")
         if self.use.seconds > self._wall_seconds:
-            raise BreachError("timeout", f"longer than {self._wall_seconds:g} s")
+            raise LimitExceededError("timeout", f"longer than {self._wall_seconds:g} s")
         if self.use.cpu_seconds > limits.cpu_seconds:
-            raise BreachError("timeout", f"more than {limits.cpu_seconds:g} s of CPU time")
+            raise LimitExceededError("timeout", f"more than {limits.cpu_seconds:g} s of CPU time")
 
     def wait(self) -> int:
         """Waits for the end of the process itself, whoever else holds its pipes, and returns its exit code, -N for signal N.
 
-        Raises `BreachError`.
+        Raises `LimitExceededError`.
         """
         while self._process.poll() is None:
             self._pump()
         self._drain()
         self.check()
         if self._process.returncode == -signal.SIGXFSZ:
-            raise BreachError("limit", f"more than {self._limits.output_bytes / (1 << 20):g} MiB written")
+            raise LimitExceededError("limit", f"more than {self._limits.output_bytes / (1 << 20):g} MiB written")
         return self._process.returncode
 
     def _drain(self) -> None:
@@ -212,7 +183,7 @@ class Child:
         return True
 
     def receive(self, longest: int) -> bytes | None:
-        """Waits for a whole line of its standard output, without the newline; raises `BreachError`.
+        """Waits for a whole line of its standard output, without the newline; raises `LimitExceededError`.
 
         Returns None where it ends or closes its output before; the unfinished line is then in `unread`. A line of more than
         ``longest`` bytes is cut there.

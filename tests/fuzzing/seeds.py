@@ -25,7 +25,7 @@ from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.sealed import canonical_text, seal
 from nnc_conformance.storage.signing import Purpose
 from nnc_conformance.storage.suite_folder import built_in_root
-from nnc_conformance.suites.decoders.protocol import Decoded, Refused, Started, Unsupported
+from nnc_conformance.suites.decoders.protocol import DecodedAnswer, RefusedAnswer, StartedAnswer, UnsupportedAnswer
 from nnc_conformance.suites.results.result_files import results_text
 
 MOST_STREAM = 512
@@ -100,10 +100,10 @@ def withdrawal_lists() -> list[bytes]:
 
 def answers() -> list[bytes]:
     made = (
-        Started(type="started", protocol="nnc-worker/1"),
-        Decoded(type="decoded", id="7"),
-        Refused(type="refused", id="7", category="syntax", unit=1, byte=9, message="no"),
-        Unsupported(type="unsupported", id="7"),
+        StartedAnswer(type="started", protocol="nnc-worker/1"),
+        DecodedAnswer(type="decoded", id="7"),
+        RefusedAnswer(type="refused", id="7", category="syntax", unit=1, byte=9, message="no"),
+        UnsupportedAnswer(type="unsupported", id="7"),
     )
     return [answer.model_dump_json().encode() for answer in made]
 

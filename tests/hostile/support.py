@@ -10,7 +10,7 @@ from nnc_conformance.reference.syntax.rules import Policy, Provenance
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.suite_folder import Suite, load_suite, stored_file, write_manifest, write_vector
 from nnc_conformance.storage.vector import DisputedChoice, Level, NegativeSpec, Vector
-from nnc_conformance.suites.decoders.base import DecoderSpec
+from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.decoders.load import load_decoder
 
 HERE = Path(__file__).parent

@@ -8,7 +8,7 @@ from helpers import example_runs
 from nnc_conformance.suites.checking.check import check_decoder
 from nnc_conformance.suites.checking.probes import composed_probes
 from nnc_conformance.suites.results.fault_table import Fault
-from nnc_conformance.suites.sandbox.bounded_process import Limits
+from nnc_conformance.suites.sandbox.limits import Limits
 
 DECODER = example_runs.EXAMPLES / "peer" / "decoder.toml"
 

@@ -29,11 +29,11 @@ from nnc_conformance.reference.errors import Category
 from nnc_conformance.reference.syntax.rules import Policy
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
 from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.judging.expected_output import read_expected_output
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import CaseResult, Results, ResultsError, SuiteIdentity, close
 from nnc_conformance.suites.results.result_files import write_results
 from nnc_conformance.suites.results.run_document import CaseLog
-from nnc_conformance.suites.running.executor import expectation_of
 from nnc_conformance.suites.running.runner import identity
 
 MOST_BYTES = 230
@@ -57,7 +57,7 @@ def named_causes() -> dict[str, Cause]:
 def results_of(cause: Cause) -> list[CaseResult]:
     """What a run says of a decoder with a fault."""
     probes = [
-        Probe(Case(stored.vector, stored.read(stored.vector.stream), expectation_of(stored), False), Reach({}, 10_000))
+        Probe(Case(stored.vector, stored.read(stored.vector.stream), read_expected_output(stored), False), Reach({}, 10_000))
         for stored in vectors().values()
     ]
     return simulated(cause, probes)
@@ -78,7 +78,7 @@ def explained(results: list[CaseResult], causes: Sequence[Cause]) -> Explanation
 def test_the_first_wrong_symbol_is_found_in_coded_order() -> None:
     """Scan order 1 codes blocks of 8 x 8: a row of 16 x 9 goes on in the second block, after 64 elements of the first, one a row."""
     stored = vectors()["scan-1-block-rows-dq"]
-    stream, expectation = stored.read(stored.vector.stream), expectation_of(stored)
+    stream, expectation = stored.read(stored.vector.stream), read_expected_output(stored)
     assert expectation.tensors is not None
     name = "16x9"
     actual = {key: values.copy() for key, values in expectation.tensors.items()}
@@ -97,7 +97,7 @@ def test_the_first_wrong_symbol_is_found_in_coded_order() -> None:
 
 def test_a_common_factor_is_told_from_a_wrong_symbol() -> None:
     stored = vectors()["scan-1-block-rows"]
-    stream, tensors = stored.read(stored.vector.stream), expectation_of(stored).tensors
+    stream, tensors = stored.read(stored.vector.stream), read_expected_output(stored).tensors
     assert tensors is not None
     name = max(tensors, key=lambda key: np.count_nonzero(tensors[key]))
     for change, element in ((lambda values: values * 2, "step size"), (lambda values: np.flip(values).copy(), "other places")):

@@ -19,7 +19,7 @@ from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.storage.suite_folder import built_in_root, load_suite
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.decoders.base import Ending, Execution
+from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
 from nnc_conformance.suites.results.outcomes import Outcome
 
 MOST = 200
@@ -55,9 +55,9 @@ def test_seeded_failures_become_small(fault: str) -> None:
 def truth(stream: bytes) -> Execution:
     """A decoder without a fault."""
     try:
-        return Execution(Ending.DECODED, tensors=decode(stream).parameters)
+        return Execution(DecoderEnding.DECODED, tensors=decode(stream).parameters)
     except StreamError:
-        return Execution(Ending.REFUSED)
+        return Execution(DecoderEnding.REFUSED)
 
 
 def wrong_zeros(stream: bytes) -> Execution:

@@ -14,11 +14,11 @@ from nnc_conformance.generator.facts import met_in
 from nnc_conformance.reference.syntax.rules import Policy
 from nnc_conformance.storage.suite_folder import Suite
 from nnc_conformance.storage.vector import CAPABILITIES
-from nnc_conformance.suites.checking.check import Check, check_decoder
+from nnc_conformance.suites.checking.check import CheckReport, check_decoder
 from nnc_conformance.suites.checking.probes import PROBES_FOR_EACH, built_in_probes, composed_probes
-from nnc_conformance.suites.decoders.base import DecoderError
-from nnc_conformance.suites.results.fault_table import FAULTS, Fault, Weight
-from nnc_conformance.suites.sandbox.bounded_process import Limits
+from nnc_conformance.suites.decoders.decoder_spec import DecoderError
+from nnc_conformance.suites.results.fault_table import FAULTS, Fault, Severity
+from nnc_conformance.suites.sandbox.limits import Limits
 
 LIMITS = Limits(wall_seconds=0.4, cpu_seconds=20)
 ALL = json.dumps(sorted(CAPABILITIES))
@@ -48,7 +48,7 @@ def table(probes: Suite, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def checked(folder: Path, table: Path, probes: Suite, capabilities: str | None, **behaviour: Any) -> Check:
+def checked(folder: Path, table: Path, probes: Suite, capabilities: str | None, **behaviour: Any) -> CheckReport:
     """Checks the oracle with a behaviour; ``capabilities`` None declares nothing."""
     words = shlex.join([sys.executable, "-S", str(support.HERE / "oracle.py"), str(table), json.dumps(behaviour)])
     more = {} if capabilities is None else {"capabilities": capabilities}
@@ -58,7 +58,7 @@ def checked(folder: Path, table: Path, probes: Suite, capabilities: str | None, 
     return check_decoder(str(path), limits=LIMITS, suite=probes)
 
 
-def codes(check: Check) -> set[Fault]:
+def codes(check: CheckReport) -> set[Fault]:
     return {finding.fault for finding in check.findings}
 
 
@@ -92,7 +92,7 @@ def test_what_is_wrong_is_told(
 ) -> None:
     check = checked(tmp_path, table, probes, capabilities, **behaviour)
     assert codes(check) == faults
-    assert check.errors == sum(FAULTS[fault].weight is Weight.ERROR for fault in [finding.fault for finding in check.findings])
+    assert check.errors == sum(FAULTS[fault].weight is Severity.ERROR for fault in [finding.fault for finding in check.findings])
     assert all(finding.cause and finding.hint for finding in check.findings)
 
 

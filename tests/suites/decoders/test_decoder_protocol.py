@@ -17,7 +17,8 @@ from nnc_conformance.suites.decoders.schema import schema
 from nnc_conformance.suites.results.fault_table import FAULTS, Fault
 from nnc_conformance.suites.results.outcomes import OUTCOMES
 from nnc_conformance.suites.running import executor
-from nnc_conformance.suites.sandbox.bounded_process import KEPT_BYTES, Limits
+from nnc_conformance.suites.sandbox.bounded_process import KEPT_BYTES
+from nnc_conformance.suites.sandbox.limits import Limits
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "decoder-protocol.md").read_text()

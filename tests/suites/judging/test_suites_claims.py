@@ -9,15 +9,15 @@ from nnc_conformance.reports.pages import RUN_PAGES, write_pages
 from nnc_conformance.reports.results import load
 from nnc_conformance.reports.summary import build_report
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.judging.claims import FalseClaim, Shown, contradicted, false_claims
+from nnc_conformance.suites.judging.claims import FalseClaim, GoodCase, contradicted, false_claims
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.running.runner import RunOptions, run
 
 DECLARED = ("block", "dq", "float", "int")
 
 
-def shown(*rows: tuple[str, str, bool]) -> list[Shown]:
-    return [Shown(vector, tuple(flags.split()), passed) for vector, flags, passed in rows]
+def shown(*rows: tuple[str, str, bool]) -> list[GoodCase]:
+    return [GoodCase(vector, tuple(flags.split()), passed) for vector, flags, passed in rows]
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def shown(*rows: tuple[str, str, bool]) -> list[Shown]:
         ([], {}),
     ],
 )
-def test_what_no_vector_bears_out_is_false(rows: list[Shown], false: dict[str, tuple[str, ...]]) -> None:
+def test_what_no_vector_bears_out_is_false(rows: list[GoodCase], false: dict[str, tuple[str, ...]]) -> None:
     assert {claim.capability: claim.vectors for claim in false_claims("d", DECLARED, rows)} == false
 
 

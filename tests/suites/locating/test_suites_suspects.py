@@ -5,11 +5,11 @@ import math
 import pytest
 
 from nnc_conformance.suites.locating.spectrum import Extent, spectrum_of
-from nnc_conformance.suites.locating.suspects import locate
-from nnc_conformance.suites.results.located_elements import Located
+from nnc_conformance.suites.locating.suspects import locate_fault
+from nnc_conformance.suites.results.fault_location import FaultLocation
 
 
-def located(*vectors: tuple[str, bool]) -> Located | None:
+def located(*vectors: tuple[str, bool]) -> FaultLocation | None:
     """Vectors as ``element=value element`` and whether they fail."""
     spectra = []
     for text, _ in vectors:
@@ -19,7 +19,7 @@ def located(*vectors: tuple[str, bool]) -> Located | None:
             number = int(value) if value else None
             spectrum[element] = Extent({value} if value else set(), number, number)
         spectra.append(spectrum)
-    return locate("d", spectra, [fails for _, fails in vectors])
+    return locate_fault("d", spectra, [fails for _, fails in vectors])
 
 
 def test_what_exactly_the_failing_have_fits_best() -> None:

@@ -44,7 +44,7 @@ def slots() -> list[psutil.Process]:
     return [
         process
         for process in psutil.Process().children(recursive=True)
-        if process.status() != psutil.STATUS_ZOMBIE and "nnc_conformance.suites.running.pool_process" in process.cmdline()
+        if process.status() != psutil.STATUS_ZOMBIE and "nnc_conformance.suites.running.pool_process_main" in process.cmdline()
     ]
 
 

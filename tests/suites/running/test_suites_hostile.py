@@ -15,7 +15,7 @@ from nnc_conformance.suites.results.result import CaseResult
 from nnc_conformance.suites.results.result_files import load_run
 from nnc_conformance.suites.running.runner import RunOptions, run
 from nnc_conformance.suites.running.selection import parse_filter, select
-from nnc_conformance.suites.sandbox.bounded_process import Limits
+from nnc_conformance.suites.sandbox.limits import Limits
 
 LIMITS = Limits(wall_seconds=30, cpu_seconds=60, memory_bytes=300 << 20, output_bytes=16 << 20, files=50, processes=32)
 IMPATIENT = LIMITS.model_copy(update={"wall_seconds": 1.5})
@@ -138,20 +138,20 @@ FAULTS: dict[str, tuple[Outcome, str, Fault]] = {
     "closes stdout": (Outcome.PROTOCOL, "it closed its standard output", Fault.STDOUT_CLOSED),
     "answers twice": (Outcome.PROTOCOL, "it wrote more than one answer to a request", Fault.ANSWER_TWICE),
     "answers out of order": (Outcome.PROTOCOL, "an answer carries the id of another request", Fault.ANSWER_ID),
-    "prints garbage": (Outcome.PROTOCOL, "a line on standard output is no JSON", Fault.ANSWER_JSON),
-    "prints binary": (Outcome.PROTOCOL, "a line on standard output is no JSON", Fault.ANSWER_JSON),
-    "answers a list": (Outcome.PROTOCOL, "an answer is not as the protocol has it", Fault.ANSWER_FORM),
-    "answers an unknown type": (Outcome.PROTOCOL, "an answer is not as the protocol has it", Fault.ANSWER_FORM),
-    "answers without id": (Outcome.PROTOCOL, "an answer is not as the protocol has it: decoded.id: Field required", Fault.ANSWER_FORM),
-    "answers a number for an id": (Outcome.PROTOCOL, "an answer is not as the protocol has it: decoded.id", Fault.ANSWER_FORM),
+    "prints garbage": (Outcome.PROTOCOL, "a line on standard output is not JSON", Fault.ANSWER_JSON),
+    "prints binary": (Outcome.PROTOCOL, "a line on standard output is not JSON", Fault.ANSWER_JSON),
+    "answers a list": (Outcome.PROTOCOL, "an answer does not follow the protocol", Fault.ANSWER_FORM),
+    "answers an unknown type": (Outcome.PROTOCOL, "an answer does not follow the protocol", Fault.ANSWER_FORM),
+    "answers without id": (Outcome.PROTOCOL, "an answer does not follow the protocol: decoded.id: Field required", Fault.ANSWER_FORM),
+    "answers a number for an id": (Outcome.PROTOCOL, "an answer does not follow the protocol: decoded.id", Fault.ANSWER_FORM),
     "writes no output": (Outcome.PROTOCOL, "no output was written", Fault.OUTPUT_MISSING),
     "links its folder elsewhere": (Outcome.PROTOCOL, "the case's folder was replaced", Fault.FOLDER_REPLACED),
-    "never ends its line": (Outcome.PROTOCOL, "a line on standard output is no JSON", Fault.ANSWER_JSON),
+    "never ends its line": (Outcome.PROTOCOL, "a line on standard output is not JSON", Fault.ANSWER_JSON),
     "starts again": (Outcome.PROTOCOL, "decode was answered with started", Fault.ANSWER_ORDER),
     "dies at start": (Outcome.CRASH, "at its start: exit code 7 in place of an answer", Fault.EXIT_CODE),
     "speaks another protocol": (
         Outcome.PROTOCOL,
-        "at its start: an answer is not as the protocol has it: started.protocol",
+        "at its start: an answer does not follow the protocol: started.protocol",
         Fault.ANSWER_FORM,
     ),
     "greets with an answer": (Outcome.PROTOCOL, "at its start: start was answered with decoded", Fault.ANSWER_ORDER),

@@ -81,7 +81,7 @@ def harness(process: psutil.Process) -> list[psutil.Process]:
     """The run's process and the chain of the harness's own below it: guard, first of the namespace where there is one, slot."""
     found = [process]
     while True:
-        below = [child for child in found[-1].children() if "nnc_conformance.suites.running.pool_process" in child.cmdline()]
+        below = [child for child in found[-1].children() if "nnc_conformance.suites.running.pool_process_main" in child.cmdline()]
         if not below:
             return found
         found.append(below[0])

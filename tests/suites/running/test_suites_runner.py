@@ -14,8 +14,7 @@ from hostile import support
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage.suite_folder import SuiteError
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.results.exit_code import ExitCode
-from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.results.outcomes import ExitCode, Outcome
 from nnc_conformance.suites.results.result import Results, ResultsError, Verdict
 from nnc_conformance.suites.results.result_files import load_results, load_run
 from nnc_conformance.suites.running.journal import JOURNAL_FILE, JournalError
@@ -135,7 +134,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_results(root: Path, tmp_path:
     (tmp_path / "temporary").mkdir()
     program = tmp_path / "program.py"
     program.write_text(
-        f"import sys; sys.path.insert(0, {str(support.HERE.parent)!r})\n"
+        f"import sys; sys.path[:0] = {[str(support.HERE.parent), str(Path(__file__).parent)]!r}\n"
         "from pathlib import Path\nimport test_suites_runner as t\n"
         f"t.judged(Path({str(root)!r}), Path({str(tmp_path / 'killed')!r}), {argument!r})\n"
     )

@@ -23,7 +23,7 @@ class Suspect(Frozen):
         return f"{self.element} (clause {self.clause}{'' if self.what == 'met' else f'; {self.what}'})"
 
 
-class Located(Frozen):
+class FaultLocation(Frozen):
     """Where a decoder's fault most likely lies: elements, the likeliest first."""
 
     decoder: str

@@ -4,21 +4,21 @@ import selectors
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
-from nnc_conformance.suites.running.pool_process_handle import TRIES, HarnessError, SlotProcess
+from nnc_conformance.suites.running.pool_process import ATTEMPTS, HarnessError, PoolProcess
 from nnc_conformance.suites.running.task import Finished, Ready, Setup, Task
 from nnc_conformance.suites.sandbox.isolation import Isolation
 
 
-class Pool:
+class ProcessPool:
     """Up to ``jobs`` slots; closes them, and with them every decoder, when left. ``isolation`` is what the slots say of theirs."""
 
     def __init__(self, setup: Setup, jobs: int) -> None:
         self._setup, self.jobs = setup, jobs
-        self._slots: list[SlotProcess] = []
+        self._slots: list[PoolProcess] = []
         self._selector = selectors.DefaultSelector()
         self.isolation = Isolation()
 
-    def __enter__(self) -> "Pool":
+    def __enter__(self) -> "ProcessPool":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -29,11 +29,11 @@ class Pool:
         self._selector.close()
 
     def _add(self) -> None:
-        slot = SlotProcess(self._setup)
+        slot = PoolProcess(self._setup)
         self._slots.append(slot)
         self._selector.register(slot.answers, selectors.EVENT_READ, slot)
 
-    def _remove(self, slot: SlotProcess) -> int:
+    def _remove(self, slot: PoolProcess) -> int:
         self._selector.unregister(slot.answers)
         self._slots.remove(slot)
         return slot.close()
@@ -41,7 +41,7 @@ class Pool:
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Finished | None]]:
         """Yields each task as it ends, with its result, or None where it ended its slot at every try.
 
-        Raises what `SlotProcess.receive` raises.
+        Raises what `PoolProcess.receive` raises.
         """
         waiting = deque(tasks)
         lost: Counter[Task] = Counter()
@@ -49,7 +49,7 @@ class Pool:
             self._add()
         while any(slot.task is not None or not slot.ready for slot in self._slots):
             for key, _ in self._selector.select():
-                slot: SlotProcess = key.data
+                slot: PoolProcess = key.data
                 message, task, slot.task = slot.receive(), slot.task, None
                 if isinstance(message, Ready):
                     slot.ready, self.isolation = True, Isolation(message.network, message.processes)
@@ -58,7 +58,7 @@ class Pool:
                 elif message is None:
                     self._add()
                     lost[task] += 1
-                    if lost[task] < TRIES:
+                    if lost[task] < ATTEMPTS:
                         waiting.appendleft(task)
                     else:
                         yield task, None

@@ -7,16 +7,18 @@ import signal
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from nnc_conformance.reference.errors import Category, ModelError, NNCError
+from nnc_conformance.reference.errors import Category, ModelError
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.storage.tensors import load_tensors
-from nnc_conformance.storage.vector import CAPABILITIES, Frozen
+from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.run_document import NO_LOG, CaseLog
-from nnc_conformance.suites.sandbox.bounded_process import Child
+
+if TYPE_CHECKING:
+    from nnc_conformance.suites.sandbox.bounded_process import BoundedProcess
 
 STREAM_NAME: Final = "stream.nnr"
 OUTPUT_NAME: Final = "output.safetensors"
@@ -26,49 +28,7 @@ TOPOLOGY_NAME: Final = "topology.bin"
 DETAIL_LENGTH: Final = 2000
 
 
-class DecoderError(NNCError):
-    """What was given as a decoder cannot be one: a bad decoder.toml, an unknown capability, a command that does not exist.
-
-    ``problems``: each thing that is wrong, with its fault; empty where the argument names no decoder at all.
-    """
-
-    def __init__(self, message: str, *problems: tuple[Fault, str]) -> None:
-        super().__init__(message)
-        self.problems = problems
-
-
-class Kind(StrEnum):
-    """How a decoder is spoken to."""
-
-    IN_TREE = "in-tree"
-    COMMAND = "command"
-    WORKER = "worker"
-    PYTHON = "python"
-
-
-ALL_CAPABILITIES: Final = tuple(sorted(CAPABILITIES))
-"""As a decoder declares all that there are."""
-
-
-class DecoderSpec(Frozen):
-    """A decoder under test.
-
-    ``argument`` is the ``--decoder`` argument as given, ``command`` the words to start it with (of kind ``command`` with placeholders),
-    ``capabilities`` what it declares, sorted (all, where ``declared`` says that it declares nothing), ``errors`` pairs of a regular
-    expression on its messages and the category that it stands for.
-    """
-
-    name: str
-    version: str = ""
-    kind: Kind
-    argument: str
-    command: tuple[str, ...]
-    capabilities: tuple[str, ...]
-    declared: bool = True
-    errors: tuple[tuple[str, Category], ...] = ()
-
-
-class Ending(StrEnum):
+class DecoderEnding(StrEnum):
     """How a decoder's work on a stream ended."""
 
     DECODED = "decoded"
@@ -89,7 +49,7 @@ class Execution:
     said of its refusal.
     """
 
-    ending: Ending
+    ending: DecoderEnding
     message: str = ""
     fault: Fault | None = None
     tensors: Tensors | None = None
@@ -100,7 +60,7 @@ class Execution:
     log: CaseLog = NO_LOG
 
 
-def log_of(child: Child, detail: str = "", left_behind: int = 0) -> CaseLog:
+def log_of(child: "BoundedProcess", detail: str = "", left_behind: int = 0) -> CaseLog:
     """Returns the log of the case that ``child`` has just run."""
     use = child.use
     return CaseLog(
@@ -148,22 +108,24 @@ def refusal(spec: DecoderSpec, record: dict[str, Any], text: str, log: CaseLog) 
     category = Category(named) if isinstance(named, str) and named in set(Category) else None
     if category is None:
         category = next((mapped for pattern, mapped in spec.errors if re.search(pattern, text)), None)
-    return Execution(Ending.REFUSED, category=category, unit=_natural(record.get("unit")), byte=_natural(record.get("byte")), log=log)
+    return Execution(
+        DecoderEnding.REFUSED, category=category, unit=_natural(record.get("unit")), byte=_natural(record.get("byte")), log=log
+    )
 
 
-def collect(folder: Path, max_bytes: int, log: CaseLog) -> Execution:
+def read_output(folder: Path, max_bytes: int, log: CaseLog) -> Execution:
     """Reads what a decoder left in its case folder: tensors, and the topology when there is one; anything unreadable is ``protocol``."""
     if os.path.realpath(folder) != os.fspath(folder):
-        return Execution(Ending.PROTOCOL, "the case's folder was replaced", Fault.FOLDER_REPLACED, log=log)
+        return Execution(DecoderEnding.PROTOCOL, "the case's folder was replaced", Fault.FOLDER_REPLACED, log=log)
     present = [name for name in OUTPUT_NAMES if os.path.lexists(folder / name)]
     if not present:
-        return Execution(Ending.PROTOCOL, "no output was written", Fault.OUTPUT_MISSING, log=log)
+        return Execution(DecoderEnding.PROTOCOL, "no output was written", Fault.OUTPUT_MISSING, log=log)
     if len(present) > 1:
-        return Execution(Ending.PROTOCOL, f"the outputs {', '.join(present)}, not one", Fault.OUTPUT_TWICE, log=log)
+        return Execution(DecoderEnding.PROTOCOL, f"the outputs {', '.join(present)}, not one", Fault.OUTPUT_TWICE, log=log)
     try:
         tensors = load_tensors(read_regular(folder / present[0], max_bytes=max_bytes), max_bytes=max_bytes)
         topology = folder / TOPOLOGY_NAME
         carried = read_regular(topology, max_bytes=max_bytes) if os.path.lexists(topology) else None
     except ModelError as error:
-        return Execution(Ending.PROTOCOL, str(error), Fault.OUTPUT_UNREADABLE, log=log)
-    return Execution(Ending.DECODED, tensors=tensors, topology=carried or None, log=log)
+        return Execution(DecoderEnding.PROTOCOL, str(error), Fault.OUTPUT_UNREADABLE, log=log)
+    return Execution(DecoderEnding.DECODED, tensors=tensors, topology=carried or None, log=log)
