@@ -33,9 +33,9 @@ def command(
 
     found = check_decoder(decoder, limits=limits_of(time_limit, memory_limit, LIMITS))
     if as_json:
-        from nnc_conformance.storage import canonical_json
+        from nnc_conformance.storage.documents import canonical_json
 
-        typer.echo(canonical_json.dumps(_document(found)), nl=False)
+        typer.echo(canonical_json(_document(found)), nl=False)
     else:
         _print(found)
     return ExitCode.FAILED if found.errors else ExitCode.AS_EXPECTED

@@ -56,10 +56,10 @@ def _incomplete(given: "Loaded") -> list[str]:
 
 
 def _as_json(found: "Since", problems: list[str]) -> str:
-    from nnc_conformance.storage import canonical_json
+    from nnc_conformance.storage.documents import canonical_json
 
     changes = [
         {"kind": change.kind, "vector": change.vector, "decoder": change.decoder, "old": change.old, "new": change.new}
         for change in found.changes
     ]
-    return canonical_json.dumps({"counts": found.counts, "changes": changes, "unchanged": found.unchanged, "incomplete": problems}).rstrip()
+    return canonical_json({"counts": found.counts, "changes": changes, "unchanged": found.unchanged, "incomplete": problems}).rstrip()

@@ -78,9 +78,9 @@ def command(
     )
     if as_json:
         from nnc_conformance.faults.diagnosis.document import document
-        from nnc_conformance.storage import canonical_json
+        from nnc_conformance.storage.documents import canonical_json
 
-        typer.echo(canonical_json.dumps(document(explained)), nl=False)
+        typer.echo(canonical_json(document(explained)), nl=False)
     else:
         _print(explained)
     return ExitCode.AS_EXPECTED if explained.causes or explained.onset is not None else ExitCode.INCOMPLETE

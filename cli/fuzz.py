@@ -47,7 +47,7 @@ def command(
     from nnc_conformance.faults.diagnosis.fuzz import Fuzzer, differing
     from nnc_conformance.faults.diagnosis.shrink import judge_of
     from nnc_conformance.generator.coverage.streams import find_streams
-    from nnc_conformance.storage import canonical_json
+    from nnc_conformance.storage.documents import canonical_json
     from nnc_conformance.storage.suite_folder import built_in_root
     from nnc_conformance.suites.decoders.load import load_decoders
     from nnc_conformance.suites.running.invocation import limits_of
@@ -64,7 +64,7 @@ def command(
         _run(fuzzer, executions, seconds)
     state = fuzzer.state
     if as_json:
-        typer.echo(canonical_json.dumps(state.model_dump(mode="json")), nl=False)
+        typer.echo(canonical_json(state.model_dump(mode="json")), nl=False)
     else:
         typer.echo(f"{state.executions} streams tried, {state.goals} goals met, {len(state.findings)} findings in {output}")
     return ExitCode.FAILED if state.findings else ExitCode.AS_EXPECTED

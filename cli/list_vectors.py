@@ -18,14 +18,14 @@ def command(
     Example: nnc-conformance list --level core --filter 'element=scan_order'
     """
     from nnc_conformance.cli.output import print_table
-    from nnc_conformance.storage import canonical_json
+    from nnc_conformance.storage.documents import canonical_json
     from nnc_conformance.storage.vector import Level
     from nnc_conformance.suites.running.selection import parse_filter, select
 
     chosen = select(suite, read_levels(level, tuple(Level)), [parse_filter(text) for text in filters or ()], verify=False)
     vectors = [stored.vector for stored in chosen.vectors]
     if as_json:
-        typer.echo(canonical_json.dumps([vector.model_dump(mode="json") for vector in vectors]), nl=False)
+        typer.echo(canonical_json([vector.model_dump(mode="json") for vector in vectors]), nl=False)
         return
     rows = [(vector.id, vector.level.value, ", ".join(vector.clauses), vector.title) for vector in vectors]
     print_table(("id", "level", "clauses", "title"), rows)

@@ -66,13 +66,13 @@ def diff(
     """
     from dataclasses import asdict
 
-    from nnc_conformance.storage import canonical_json
+    from nnc_conformance.storage.documents import canonical_json
     from nnc_conformance.storage.package import compare
 
     before, after, what = compare(old, new)
     if as_json:
         told = {"old": before.version, "new": after.version, **asdict(what)}
-        typer.echo(canonical_json.dumps(told), nl=False)
+        typer.echo(canonical_json(told), nl=False)
         return int(bool(what))
     typer.echo(f"{before.version} -> {after.version}")
     for word, names in (("added", what.added), ("removed", what.removed)):

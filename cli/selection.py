@@ -41,8 +41,10 @@ def _levels() -> "tuple[Level, ...]":
 
 def read_levels(names: Sequence[str] | None, default: "Sequence[Level]") -> "tuple[Level, ...]":
     """The levels that were named, or ``default`` where none was; a usage error for an unknown one."""
+    from nnc_conformance.reference.errors import unknown
+
     known = {level.value: level for level in _levels()}
     for name in names or ():
         if name not in known:
-            raise typer.BadParameter(f"no level is named {name!r}; there are {', '.join(known)}", param_hint="--level")
+            raise typer.BadParameter(unknown("level", name, known), param_hint="--level")
     return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(default)

@@ -36,7 +36,7 @@ def command(
     from nnc_conformance.faults.diagnosis.filing import file_vector, vector_of
     from nnc_conformance.faults.diagnosis.naming import id_of
     from nnc_conformance.faults.diagnosis.shrink import judge_of, shrink
-    from nnc_conformance.storage import canonical_json
+    from nnc_conformance.storage.documents import canonical_json
     from nnc_conformance.storage.vector import STREAM_FILE
     from nnc_conformance.suites.decoders.load import load_decoder
     from nnc_conformance.suites.running.invocation import limits_of
@@ -57,7 +57,7 @@ def command(
             "tries": found.tries,
             "vector": str(folder),
         }
-        typer.echo(canonical_json.dumps(told), nl=False)
+        typer.echo(canonical_json(told), nl=False)
     else:
         typer.echo(f"{found.failure}: {len(data)} bytes became {len(found.stream)}, {found.tries} streams tried")
         typer.echo(str(folder))

@@ -5,7 +5,8 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from nnc_conformance.storage import canonical_json, outputs
+from nnc_conformance.storage import outputs
+from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.suite_folder import MANIFEST_BYTES, VECTOR_BYTES, SuiteError, parse
 from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Manifest, Vector
@@ -28,7 +29,7 @@ def format_suite(root: Path) -> list[Path]:
     for pattern, model, most in KINDS:
         for path in sorted(root.glob(pattern)):
             data = read_regular(path, max_bytes=most)
-            text = canonical_json.dumps(parse(model, data, str(path.relative_to(root))).model_dump(mode="json"))
+            text = canonical_json(parse(model, data, str(path.relative_to(root))).model_dump(mode="json"))
             if text.encode() != data:
                 outputs.write_text(path, text)
                 changed.append(path)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.storage import canonical_json, outputs
+from nnc_conformance.storage import outputs
+from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.suite_folder import load_suite
 from nnc_conformance.storage.vector import Manifest
 
@@ -55,7 +56,7 @@ def entered(ledger: Ledger, manifest: Manifest) -> Ledger:
 def main() -> None:
     """Enters the revisions of vectors/."""
     manifest = load_suite(ROOT / "vectors", levels=(), verify=False).manifest
-    outputs.write_text(FILE, canonical_json.dumps(entered(read(), manifest)))
+    outputs.write_text(FILE, canonical_json(entered(read(), manifest)))
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ from nnc_conformance.generator.making import RecipeError, decoded_or_none, lenie
 from nnc_conformance.reference.decoder import Decoded
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.rules import RULES, Provenance
-from nnc_conformance.storage import canonical_json
+from nnc_conformance.storage.documents import Frozen, canonical_json
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, files_of, load_suite, stored_file
-from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Frozen, Level, Manifest, StoredFile, Vector
+from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Level, Manifest, StoredFile, Vector
 
 CERTIFIED: Final = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.STRESS)
 """The levels that rest on verified and published facts alone."""
@@ -82,7 +82,7 @@ def folder_findings(suite: Suite) -> Iterator[tuple[str, str]]:
 
 def canonical(path: Path, model: Frozen) -> Iterator[str]:
     """A file that holds exactly the canonical JSON of a model."""
-    if path.read_bytes() != canonical_json.dumps(model.model_dump(mode="json")).encode():
+    if path.read_bytes() != canonical_json(model.model_dump(mode="json")).encode():
         yield f"{path.name} is not canonical JSON"
 
 

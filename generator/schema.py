@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from nnc_conformance.storage import canonical_json
+from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.vector import Vector
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -16,4 +16,4 @@ def vector_schema() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(canonical_json.dumps(vector_schema()), encoding="utf-8")
+    Path(sys.argv[1]).write_text(canonical_json(vector_schema()), encoding="utf-8")

@@ -20,7 +20,7 @@ from nnc_conformance.reference.composer import (
     topology_unit,
 )
 from nnc_conformance.reference.entropy.coding import TensorCoding
-from nnc_conformance.reference.errors import EncodeError
+from nnc_conformance.reference.errors import EncodeError, unknown
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.model import Progress, Topology, unheard
 from nnc_conformance.reference.payload import coded_parts, coding_of
@@ -58,7 +58,7 @@ class CodebookMethod(StrEnum):
         try:
             return cls(choice)
         except ValueError:
-            raise EncodeError(f"no codebook method {choice!r}; there are {', '.join(cls)}") from None
+            raise EncodeError(unknown("codebook method", choice, cls)) from None
 
 
 WEIGHT_TYPES: Final = (("weight",), ("weight.g", "weight.h"))

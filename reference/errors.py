@@ -1,5 +1,6 @@
 """The typed errors: every error that leaves the package is an `NNCError` that says where and against which rule."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -53,6 +54,11 @@ class StreamError(NNCError):
         self.category = category
         self.place = place
         self.detail = detail
+
+
+def unknown(what: str, name: object, choices: Iterable[str]) -> str:
+    """Return the message for a name that is not a valid choice: ``unknown level 'cor'; choose from core, full``."""
+    return f"unknown {what} {name!r}; choose from {', '.join(choices)}"
 
 
 class EncodeError(NNCError):

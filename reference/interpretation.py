@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
 
+from nnc_conformance.reference.errors import unknown
+
 
 class Choice(Enum):
     """A choice of a switch; the value is the name that commands and reports use."""
@@ -101,11 +103,11 @@ class Interpretation:
         switches, chosen = cls.switches(), {}
         for name, choice in settings.items():
             if name not in switches:
-                raise ValueError(f"no disputed point is named {name!r}; there are {', '.join(switches)}")
+                raise ValueError(unknown("disputed point", name, switches))
             try:
                 chosen[name] = switches[name](choice)
             except ValueError:
-                known = ", ".join(str(c.value) for c in switches[name])
-                raise ValueError(f"{name} has no choice {choice!r}; there are {known}") from None
+                known = (str(c.value) for c in switches[name])
+                raise ValueError(unknown(f"choice of {name}", choice, known)) from None
         arguments: dict[str, Any] = chosen
         return cls(**arguments)

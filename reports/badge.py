@@ -4,7 +4,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from nnc_conformance.reports.report import Report
-from nnc_conformance.storage import canonical_json
+from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.suites.results.result import Verdict
 
 LABEL: Final = "NNC conformance"
@@ -30,7 +30,7 @@ def badge_message(report: Report) -> str:
 
 def render_badge_endpoint(report: Report) -> str:
     """The JSON that a Shields endpoint badge reads."""
-    return canonical_json.dumps({"schemaVersion": 1, "label": LABEL, "message": badge_message(report), "color": COLOURS[report.verdict]})
+    return canonical_json({"schemaVersion": 1, "label": LABEL, "message": badge_message(report), "color": COLOURS[report.verdict]})
 
 
 def render_badge_svg(report: Report) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.errors import ModelError, unknown
 from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF, NNR_TPL_ONNX, NNR_TPL_PYT, NNR_TPL_TEF
 from nnc_conformance.reference.topology.classes import Coding, coding
@@ -46,7 +46,7 @@ def read_model(path: Path) -> Model:
     """
     suffix = NNEF_SUFFIX if path.is_dir() else path.suffix.lower()
     if suffix not in _READERS:
-        raise ModelError(f"{path}: no model format has the suffix {suffix!r}; there are {', '.join(READ_SUFFIXES)}")
+        raise ModelError(f"{path}: {unknown('model file suffix', suffix, READ_SUFFIXES)}")
     return _READERS[suffix](path)
 
 
@@ -65,7 +65,7 @@ def write_model(path: Path, parameters: Mapping[str, np.ndarray], topology: Topo
             raise ModelError(f"{path}: the stream carries no {name} topology")
         _RESTORERS[suffix](path, topology.data, parameters)
     else:
-        raise ModelError(f"{path}: no model format has the suffix {suffix!r}; there are {', '.join(READ_SUFFIXES)}")
+        raise ModelError(f"{path}: {unknown('model file suffix', suffix, READ_SUFFIXES)}")
 
 
 def is_container(path: Path) -> bool:

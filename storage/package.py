@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage import signing
+from nnc_conformance.storage.documents import sha256
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.package_model import (
     CHANGELOG_FILE,
@@ -37,7 +38,7 @@ from nnc_conformance.storage.package_model import (
 )
 from nnc_conformance.storage.sbom import render_sbom
 from nnc_conformance.storage.sealed import canonical_text
-from nnc_conformance.storage.suite_folder import M, StoredVector, Suite, SuiteError, files_of, parse, sha256
+from nnc_conformance.storage.suite_folder import M, StoredVector, Suite, SuiteError, files_of, parse
 from nnc_conformance.storage.tar_archive import ArchiveError, Member, members, read_member
 from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Manifest, Vector
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from nnc_conformance.storage import outputs, signing
-from nnc_conformance.storage.distribution import DISTRIBUTION
+from nnc_conformance.storage import DISTRIBUTION, outputs, signing
+from nnc_conformance.storage.documents import sha256
 from nnc_conformance.storage.package import Package, PackageError, described, signature_path
 from nnc_conformance.storage.package_model import (
     CHANGELOG_FILE,
@@ -25,7 +25,7 @@ from nnc_conformance.storage.package_model import (
     suite_manifest_path,
     vector_path,
 )
-from nnc_conformance.storage.suite_folder import Suite, files_of, load_suite, sha256
+from nnc_conformance.storage.suite_folder import Suite, files_of, load_suite
 from nnc_conformance.storage.tar_archive import archive_pieces
 from nnc_conformance.storage.vector import Manifest, Vector
 

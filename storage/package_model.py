@@ -8,10 +8,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from nnc_conformance.storage.documents import Frozen, Sha256, sha256
 from nnc_conformance.storage.sealed import canonical_text
 from nnc_conformance.storage.signing import Purpose, Signature
-from nnc_conformance.storage.suite_folder import files_of, sha256
-from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, VECTOR_FORMAT, Frozen, Manifest, ManifestEntry, Sha256, Vector
+from nnc_conformance.storage.suite_folder import files_of
+from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, VECTOR_FORMAT, Manifest, ManifestEntry, Vector
 
 PACKAGE_FILE: Final = "package.json"
 INDEX_FILE: Final = "index.json"

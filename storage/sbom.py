@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from nnc_conformance.storage import canonical_json
+from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.package_model import PACKAGE_NAME, folder_of
 from nnc_conformance.storage.suite_folder import files_of
 from nnc_conformance.storage.vector import Vector
@@ -34,7 +34,7 @@ def render_sbom(version: str, license_id: str, vectors: Sequence[Vector]) -> str
             *({"ref": _network(name), "dependsOn": []} for name in networks),
         ],
     }
-    return canonical_json.dumps(document)
+    return canonical_json(document)
 
 
 def _network(name: str) -> str:

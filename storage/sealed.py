@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ValidationError
 
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.storage import canonical_json, signing
-from nnc_conformance.storage.suite_folder import sha256
-from nnc_conformance.storage.vector import Frozen, Sha256
+from nnc_conformance.storage import signing
+from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json, sha256
+from nnc_conformance.storage.validation import first_problem
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -38,7 +38,7 @@ class Sealed(Frozen, Generic[Body]):
 def canonical_text(model: BaseModel) -> str:
     """Returns the one text of a model."""
     value: Any = model.model_dump(mode="json")
-    return canonical_json.dumps(value)
+    return canonical_json(value)
 
 
 def seal(body: Body, purpose: signing.Purpose, key: Ed25519PrivateKey | None) -> Sealed[Body]:
@@ -56,8 +56,7 @@ def open_sealed(data: bytes, model: type[Sealed[Body]], purpose: signing.Purpose
     try:
         document = model.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise SealError(f"{what}: {'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}") from None
+        raise SealError(f"{what}: {first_problem(error)}") from None
     if canonical_text(document).encode() != data:
         raise SealError(f"{what} is not in its canonical form: it was changed, or written by something else")
     if sha256(canonical_text(document.body).encode()) != document.seal.sha256:

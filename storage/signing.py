@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import Field
 
 from nnc_conformance.reference.errors import ModelError, NNCError
+from nnc_conformance.storage.documents import Frozen
 from nnc_conformance.storage.inputs import read_regular
-from nnc_conformance.storage.vector import Frozen
 
 KEY_BYTES: Final = 1 << 16
 _PRIME: Final = (1 << 255) - 19

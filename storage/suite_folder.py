@@ -1,6 +1,5 @@
 """A suite on disk: ``manifest.json`` and ``LEVEL/ID/``, read with every hash checked, written in canonical form."""
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Mapping
@@ -12,8 +11,10 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from nnc_conformance.reference.errors import ModelError, NNCError
-from nnc_conformance.storage import canonical_json, outputs
+from nnc_conformance.storage import outputs
+from nnc_conformance.storage.documents import canonical_json, sha256
 from nnc_conformance.storage.inputs import read_regular
+from nnc_conformance.storage.validation import first_problem
 from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Level, Manifest, ManifestEntry, StoredFile, Vector
 
 MANIFEST_BYTES: Final = 1 << 26
@@ -63,11 +64,6 @@ class Suite:
         return self.package or self.root
 
 
-def sha256(data: bytes) -> str:
-    """Returns the SHA-256 in hex digits."""
-    return hashlib.sha256(data).hexdigest()
-
-
 def stored_file(name: str, data: bytes) -> StoredFile:
     """Describes a file of a vector's folder."""
     return StoredFile(name=name, size=len(data), sha256=sha256(data))
@@ -91,9 +87,7 @@ def parse(model: type[M], data: bytes, what: str) -> M:
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise SuiteError(f"{what}: {place or 'the whole'}: {first['msg']} ({error.error_count()} in all)") from None
+        raise SuiteError(f"{what}: {first_problem(error)}") from None
 
 
 def read_vector(folder: Path, *, expected_sha256: str | None = None) -> Vector:
@@ -143,7 +137,7 @@ def built_in_root() -> Path:
 
 def _canonical(model: BaseModel) -> bytes:
     value: Any = model.model_dump(mode="json")
-    return canonical_json.dumps(value).encode()
+    return canonical_json(value).encode()
 
 
 def write_vector(root: Path, vector: Vector, files: Mapping[str, bytes]) -> Path:

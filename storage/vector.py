@@ -9,10 +9,11 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.reference.syntax.rules import Policy, Provenance
+from nnc_conformance.storage.documents import Frozen, Sha256
 
 VECTOR_FORMAT: Final = "nnc-vector/1"
 STREAM_FILE: Final = "stream.nnr"
@@ -34,13 +35,6 @@ class Level(StrEnum):
     INFERRED = "inferred"
 
 
-class Frozen(BaseModel):
-    """Base of all stored models: immutable, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 VectorId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 
 

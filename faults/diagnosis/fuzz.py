@@ -19,10 +19,9 @@ from nnc_conformance.generator.making import RecipeError
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.limits import DecodeLimits
-from nnc_conformance.storage import canonical_json, outputs
+from nnc_conformance.storage import outputs
+from nnc_conformance.storage.documents import Frozen, canonical_json, sha256
 from nnc_conformance.storage.inputs import read_regular
-from nnc_conformance.storage.suite_folder import sha256
-from nnc_conformance.storage.vector import Frozen
 from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
 from nnc_conformance.suites.judging.compare import compare
 from nnc_conformance.suites.results.outcomes import Outcome
@@ -120,7 +119,7 @@ class Fuzzer:
 
     def save(self) -> None:
         """Writes where the run stands."""
-        outputs.write_text(self.folder / STATE_FILE, canonical_json.dumps(self.state.model_dump(mode="json")))
+        outputs.write_text(self.folder / STATE_FILE, canonical_json(self.state.model_dump(mode="json")))
 
     def _keep(self, stream: bytes, number: int) -> None:
         """Adds a stream to the corpus where the reference meets something new in it."""

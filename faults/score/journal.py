@@ -12,8 +12,7 @@ from nnc_conformance.faults.mutants.mutant import Mutant
 from nnc_conformance.faults.score.cases import Case, Kill
 from nnc_conformance.faults.score.trying import Verdict
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.storage import canonical_json
-from nnc_conformance.storage.vector import Frozen, Sha256
+from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json
 
 JOURNAL_FILE: Final = "mutation.jsonl"
 
@@ -37,7 +36,7 @@ def run_sha256(mutants: Sequence[Mutant], cases: Sequence[Case], *, matrix: bool
     """The hash by which a journal knows its run: the mutants as they read today, the streams, and how far each is tried."""
     vectors = [(case.id, case.vector.revision, case.vector.stream.sha256) for case in cases]
     told = {"mutants": [[mutant.id, mutant.before, mutant.after] for mutant in mutants], "vectors": vectors, "matrix": matrix}
-    return hashlib.sha256(canonical_json.dumps(told).encode()).hexdigest()
+    return hashlib.sha256(canonical_json(told).encode()).hexdigest()
 
 
 class MutationJournal:

@@ -26,7 +26,8 @@ from nnc_conformance.generator.coverage.choices import (
 from nnc_conformance.generator.coverage.goals import Key, Standing
 from nnc_conformance.generator.planner import plan
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.storage import canonical_json, outputs
+from nnc_conformance.storage import outputs
+from nnc_conformance.storage.documents import canonical_json
 
 FILE: Final = "arrays.json"
 STRENGTHS: Final = {2: "pairs", 3: "triples"}
@@ -105,7 +106,7 @@ def _coded(row: Mapping[str, str]) -> str:
 
 def main() -> None:
     """Writes the arrays beside this module."""
-    outputs.write_text(Path(__file__).parent / FILE, canonical_json.dumps(document(version("covertable"))))
+    outputs.write_text(Path(__file__).parent / FILE, canonical_json(document(version("covertable"))))
 
 
 if __name__ == "__main__":

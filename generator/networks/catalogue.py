@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load
 
-from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.errors import ModelError, unknown
 
 _PACKAGE = files("nnc_conformance.generator.networks")
 
@@ -37,7 +37,7 @@ def held_data(name: str) -> tuple[dict[str, npt.NDArray[np.float32]], npt.NDArra
 def _entry(name: str) -> dict[str, Any]:
     networks: dict[str, dict[str, Any]] = _summary()["networks"]
     if name not in networks:
-        raise ModelError(f"no network is named {name!r}; there are {', '.join(names())}")
+        raise ModelError(unknown("network", name, names()))
     return networks[name]
 
 

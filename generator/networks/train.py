@@ -29,7 +29,7 @@ from torch import nn
 
 from nnc_conformance.generator.networks import graphs, quantized, sequences
 from nnc_conformance.reference.topology.onnx import extract
-from nnc_conformance.storage.canonical_json import dumps
+from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.outputs import write_bytes, write_text
 
 HERE: Final = Path(__file__).resolve().parent
@@ -277,7 +277,7 @@ def main(names: list[str]) -> None:
         "input": graphs.IMAGE,
         "networks": entries,
     }
-    write_text(listed, dumps(summary))
+    write_text(listed, canonical_json(summary))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from nnc_conformance.reference.entropy.coding import (
 from nnc_conformance.reference.entropy.contexts import QP_DELTA, ContextLayout, element_name, reset_contexts
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, SETS, STATES, IntArray, Tables
 from nnc_conformance.reference.entropy.parameter_search import cheapest_sets, estimated_costs
-from nnc_conformance.reference.errors import EncodeError
+from nnc_conformance.reference.errors import EncodeError, unknown
 
 __all__ = [
     "BinTrace",
@@ -56,7 +56,7 @@ KERNELS: Final[tuple[str, ...]] = get_args(KernelName)
 def quant_tensor_of(kernel: str) -> Callable[..., None]:
     """Return a kernel, with the signature of `plain.quant_tensor`; raise `ValueError` for an unknown name."""
     if kernel not in KERNELS:
-        raise ValueError(f"unknown kernel {kernel!r}; choose from {', '.join(KERNELS)}")
+        raise ValueError(unknown("kernel", kernel, KERNELS))
     if kernel == "plain":
         return plain.quant_tensor
     from nnc_conformance.reference.entropy.fast import quant_tensor

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.reference.errors import EncodeError
+from nnc_conformance.reference.errors import EncodeError, unknown
 from nnc_conformance.reference.quantization.rate_distortion import LAGRANGIAN, checked
 from nnc_conformance.reference.syntax.structures.data_unit import Codebook
 
@@ -27,7 +27,7 @@ def design(values: npt.NDArray[Any], step: float, *, method: str, rdo: float = 1
     Raises `EncodeError` for values or steps that cannot be quantized, and for no values; `ValueError` for another method.
     """
     if method not in _METHODS:
-        raise ValueError(f"no method {method!r}; there are {', '.join(_METHODS)}")
+        raise ValueError(unknown("codebook method", method, _METHODS))
     scaled = checked(values, step) / np.float64(step)
     if scaled.size == 0:
         raise EncodeError("a codebook for no values")

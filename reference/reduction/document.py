@@ -8,7 +8,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from nnc_conformance.reference.encoder import CodebookMethod
-from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.errors import ModelError, unknown
 from nnc_conformance.reference.reduction.batch_norm import BatchNormFolding
 from nnc_conformance.reference.reduction.displacement import LowDisplacementRank
 from nnc_conformance.reference.reduction.local_scaling import LocalScaling
@@ -93,8 +93,10 @@ def checked(content: Any) -> Document:
     tools = [{"tool": entry} if isinstance(entry, str) else entry for entry in listed]
     for number, entry in enumerate(tools, start=1):
         name = entry.get("tool") if isinstance(entry, Mapping) else None
+        if not isinstance(name, str):
+            raise ModelError(f"tool {number} of the pipeline is neither a name nor a mapping with the name under 'tool'")
         if name not in TOOLS:
-            raise ModelError(f"tool {number} of the pipeline is {name!r}; there are {', '.join(TOOLS)}")
+            raise ModelError(f"tool {number} of the pipeline: {unknown('tool', name, TOOLS)}")
     try:
         found = Document.model_validate({**document, "tools": tuple(tools)})
     except ValidationError as error:

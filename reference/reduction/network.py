@@ -102,7 +102,7 @@ def weights(network: Network, patterns: Sequence[str] | None = None, *, decompos
     ] + list(network.decomposed if decomposed else ())
     for pattern in patterns or ():
         if not any(fnmatchcase(name, pattern) for name in found):
-            raise ModelError(f"no weight's name fits {pattern!r}; there are {', '.join(found)}")
+            raise ModelError(f"no weight matches {pattern!r}; choose from {', '.join(found)}")
     return tuple(name for name in found if patterns is None or any(fnmatchcase(name, pattern) for pattern in patterns))
 
 

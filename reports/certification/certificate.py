@@ -10,8 +10,9 @@ from pydantic import Field
 from nnc_conformance.reference.syntax.rules import Policy as NegativePolicy
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.reports.certification.policy import Policy
+from nnc_conformance.storage.documents import Frozen, Sha256
 from nnc_conformance.storage.sealed import Sealed
-from nnc_conformance.storage.vector import Frozen, Level, Sha256, Vector, VectorId
+from nnc_conformance.storage.vector import Level, Vector, VectorId
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from nnc_conformance.reference.errors import ModelError, NNCError
+from nnc_conformance.reference.errors import ModelError, NNCError, unknown
 from nnc_conformance.reports.certification.certificate import (
     CERTIFICATE_FILE,
     PAGE_FILE,
@@ -68,10 +68,10 @@ def gather(path: Path, policy: Policy, *, decoder: str | None = None, argument: 
     results = load_results(path)
     names = [one.name for one in results.decoders]
     if decoder is None and len(names) != 1:
-        raise IssueError(f"{path} has the decoders {', '.join(names)}: say which one by --name")
+        raise IssueError(f"{path} has several decoders; choose one with --name: {', '.join(names)}")
     name = decoder if decoder is not None else names[0]
     if name not in names:
-        raise IssueError(f"{path} has no decoder {name!r}; there are {', '.join(names)}")
+        raise IssueError(f"{path}: {unknown('decoder', name, names)}")
     spec = load_decoder(argument or _argument(path, name)).model_copy(update={"name": name})
     judged = next(one for one in results.decoders if one.name == name)
     if identity(spec) != judged:

@@ -8,9 +8,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 
-from nnc_conformance.reference.errors import ModelError, NNCError
+from nnc_conformance.reference.errors import ModelError, NNCError, unknown
+from nnc_conformance.storage.documents import Frozen
 from nnc_conformance.storage.inputs import read_regular
-from nnc_conformance.storage.vector import CAPABILITIES, Frozen, Level, VectorId
+from nnc_conformance.storage.validation import first_problem
+from nnc_conformance.storage.vector import CAPABILITIES, Level, VectorId
 
 POLICY_BYTES: Final = 1 << 20
 UNCOUNTED: Final = (Level.DISPUTED, Level.INFERRED)
@@ -28,8 +30,8 @@ def _levels(levels: tuple[Level, ...]) -> tuple[Level, ...]:
 
 
 def _known(capabilities: tuple[str, ...]) -> tuple[str, ...]:
-    if unknown := sorted(set(capabilities) - set(CAPABILITIES)):
-        raise ValueError(f"no capability is named {', '.join(unknown)}")
+    for capability in sorted(set(capabilities) - set(CAPABILITIES)):
+        raise ValueError(unknown("capability", capability, CAPABILITIES))
     return capabilities
 
 
@@ -62,8 +64,7 @@ def load_policy(path: Path | None) -> Policy:
         data = _built_in() if path is None else read_regular(path, max_bytes=POLICY_BYTES)
         return Policy.model_validate(tomllib.loads(data.decode()))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise PolicyError(f"{path}: {'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}") from None
+        raise PolicyError(f"{path}: {first_problem(error)}") from None
     except (ModelError, ValueError, RecursionError) as error:
         raise PolicyError(f"{path}: {error}") from None
 

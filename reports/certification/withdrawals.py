@@ -11,10 +11,10 @@ from pydantic import Field
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reports.certification.certificate import WithdrawnVector
 from nnc_conformance.storage import outputs
+from nnc_conformance.storage.documents import Frozen, Sha256
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.sealed import Sealed, SealError, canonical_text, open_sealed, seal
 from nnc_conformance.storage.signing import Purpose
-from nnc_conformance.storage.vector import Frozen, Sha256
 
 LIST_BYTES: Final = 1 << 26
 

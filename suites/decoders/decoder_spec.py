@@ -4,7 +4,8 @@ from enum import StrEnum
 from typing import Final
 
 from nnc_conformance.reference.errors import Category, NNCError
-from nnc_conformance.storage.vector import CAPABILITIES, Frozen
+from nnc_conformance.storage.documents import Frozen
+from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.results.fault_table import Fault
 
 

@@ -12,9 +12,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
-from nnc_conformance.reference.errors import Category
-from nnc_conformance.storage.distribution import DISTRIBUTION
-from nnc_conformance.storage.vector import CAPABILITIES, Frozen
+from nnc_conformance.reference.errors import Category, unknown
+from nnc_conformance.storage import DISTRIBUTION
+from nnc_conformance.storage.documents import Frozen
+from nnc_conformance.storage.validation import problem_text
+from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, DecoderError, DecoderKind, DecoderSpec
 from nnc_conformance.suites.results.fault_table import Fault
 
@@ -25,9 +27,8 @@ _WORKER: Final = (sys.executable, "-P", "-m")
 
 
 def _known(capabilities: tuple[str, ...]) -> tuple[str, ...]:
-    unknown = sorted(set(capabilities) - set(CAPABILITIES))
-    if unknown:
-        raise ValueError(f"no capability is named {', '.join(unknown)}; there are {', '.join(ALL_CAPABILITIES)}")
+    for capability in sorted(set(capabilities) - set(CAPABILITIES)):
+        raise ValueError(unknown("capability", capability, ALL_CAPABILITIES))
     return tuple(sorted(set(capabilities)))
 
 
@@ -129,7 +130,7 @@ def _from_file(path: Path, argument: str) -> DecoderSpec:
             raise ValueError(f"more than {TOML_BYTES} bytes")
         document = DecoderFile.model_validate(tomllib.loads(text.decode()))
     except ValidationError as error:
-        problems = [(_fault_of(one["loc"], one["type"]), _told(one["loc"], one["msg"])) for one in error.errors(include_url=False)]
+        problems = [(_fault_of(problem["loc"], problem["type"]), problem_text(problem)) for problem in error.errors(include_url=False)]
         raise DecoderError(f"{path}: {problems[0][1]}", *problems) from None
     except (ValueError, RecursionError) as error:
         raise DecoderError(f"{path}: {error}", (Fault.TOML_SYNTAX, str(error))) from None
@@ -144,10 +145,6 @@ def _from_file(path: Path, argument: str) -> DecoderSpec:
         declared=document.capabilities is not None,
         errors=tuple(document.errors.items()),
     )
-
-
-def _told(place: tuple[int | str, ...], message: str) -> str:
-    return f"{'.'.join(map(str, place)) or 'the whole'}: {message}"
 
 
 def _fault_of(place: tuple[int | str, ...], kind: str) -> Fault:

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from nnc_conformance.storage.vector import Frozen
+from nnc_conformance.storage.documents import Frozen
+from nnc_conformance.storage.validation import first_problem
 from nnc_conformance.suites.results.fault_table import Fault
 
 PROTOCOL: Final = "nnc-worker/1"
@@ -103,9 +104,7 @@ def parse_answer(line: bytes) -> Answer:
     try:
         return _ANSWERS.validate_python(value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        raise AnswerError(Fault.ANSWER_FORM, f"an answer does not follow the protocol: {place}: {first['msg']}") from None
+        raise AnswerError(Fault.ANSWER_FORM, f"an answer does not follow the protocol: {first_problem(error)}") from None
 
 
 def answer_line(answer: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from nnc_conformance.storage import canonical_json
+from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.suites.decoders.protocol import (
     PROTOCOL,
     DecodedAnswer,
@@ -45,4 +45,4 @@ def _name(model: type[BaseModel]) -> str:
 
 
 if __name__ == "__main__":
-    print(canonical_json.dumps(schema()), end="")
+    print(canonical_json(schema()), end="")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.storage.documents import sha256
 from nnc_conformance.storage.safetensors_format import tensors_sha256
-from nnc_conformance.storage.suite_folder import sha256
 from nnc_conformance.storage.vector import Vector
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from nnc_conformance.storage.vector import Frozen
+from nnc_conformance.storage.documents import Frozen
 
 
 class Distance(Frozen):

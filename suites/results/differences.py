@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from nnc_conformance.storage.vector import Frozen
+from nnc_conformance.storage.documents import Frozen
 
 
 class DifferenceKind(StrEnum):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from nnc_conformance.storage.vector import Frozen
+from nnc_conformance.storage.documents import Frozen
 
 
 class Suspect(Frozen):

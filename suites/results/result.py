@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from nnc_conformance.reference.errors import Category, NNCError
 from nnc_conformance.reference.syntax.rules import Policy, Provenance
-from nnc_conformance.storage import canonical_json
-from nnc_conformance.storage.vector import Frozen, Level, Sha256, VectorId
+from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json
+from nnc_conformance.storage.vector import Level, VectorId
 from nnc_conformance.suites.results.answers import AccuracyRow
 from nnc_conformance.suites.results.differences import TensorDifference
 from nnc_conformance.suites.results.fault_location import FaultLocation
@@ -118,7 +118,7 @@ class Closing(Frozen):
 
 
 def _cases_sha256(cases: tuple[CaseResult, ...]) -> str:
-    return hashlib.sha256(canonical_json.dumps([case.model_dump(mode="json") for case in cases]).encode()).hexdigest()
+    return hashlib.sha256(canonical_json([case.model_dump(mode="json") for case in cases]).encode()).hexdigest()
 
 
 def close(planned: tuple[str, ...], cases: tuple[CaseResult, ...]) -> Closing:

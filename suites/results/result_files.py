@@ -7,8 +7,10 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.storage import canonical_json, outputs
+from nnc_conformance.storage import outputs
+from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.inputs import read_regular
+from nnc_conformance.storage.validation import first_problem
 from nnc_conformance.suites.results.result import Results, ResultsError
 from nnc_conformance.suites.results.run_document import RunDocument
 
@@ -23,7 +25,7 @@ _Document = TypeVar("_Document", Results, RunDocument)
 def results_text(results: Results) -> str:
     """Returns the canonical text of ``results.json``."""
     value: Any = results.model_dump(mode="json")
-    return canonical_json.dumps(value)
+    return canonical_json(value)
 
 
 def write_results(folder: Path, results: Results) -> str:
@@ -36,7 +38,7 @@ def write_results(folder: Path, results: Results) -> str:
 def write_run(folder: Path, document: RunDocument) -> None:
     """Writes ``run.json`` whole or not at all. Raises `OSError`."""
     value: Any = document.model_dump(mode="json")
-    outputs.write_text(folder / RUN_FILE, canonical_json.dumps(value))
+    outputs.write_text(folder / RUN_FILE, canonical_json(value))
 
 
 def load_results(path: Path) -> Results:
@@ -52,12 +54,7 @@ def load_run(path: Path) -> RunDocument:
 def _load(path: Path, model: type[_Document]) -> _Document:
     try:
         return model.model_validate_json(read_regular(path, max_bytes=RESULTS_BYTES))
-    except (ModelError, ValidationError) as error:
-        raise ResultsError(f"{path}: {_first_line(error)}") from None
-
-
-def _first_line(error: ModelError | ValidationError) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
-    return str(error)
+    except ValidationError as error:
+        raise ResultsError(f"{path}: {first_problem(error)}") from None
+    except ModelError as error:
+        raise ResultsError(f"{path}: {error}") from None

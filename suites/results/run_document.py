@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from nnc_conformance.storage.vector import Frozen, Sha256
+from nnc_conformance.storage.documents import Frozen, Sha256
 from nnc_conformance.suites.results.result import ResultsError
 from nnc_conformance.suites.sandbox.limits import Limits
 

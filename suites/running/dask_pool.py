@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.storage.distribution import DISTRIBUTION
+from nnc_conformance.storage import DISTRIBUTION
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.suite_folder import VECTOR_BYTES, StoredVector, Suite, files_of
 from nnc_conformance.storage.vector import VECTOR_FILE

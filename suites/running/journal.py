@@ -15,8 +15,7 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.storage import canonical_json
-from nnc_conformance.storage.vector import Frozen, Sha256
+from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json
 from nnc_conformance.suites.results.result import CaseResult, DecoderIdentity, SuiteIdentity
 from nnc_conformance.suites.results.run_document import CaseLog
 from nnc_conformance.suites.sandbox.limits import Limits
@@ -40,7 +39,7 @@ class PlanIdentity(Frozen):
 
     def sha256(self) -> str:
         """Returns the hash by which a journal knows its run."""
-        return hashlib.sha256(canonical_json.dumps(self.model_dump(mode="json")).encode()).hexdigest()
+        return hashlib.sha256(canonical_json(self.model_dump(mode="json")).encode()).hexdigest()
 
 
 class _Header(Frozen):

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nnc_conformance.storage.distribution import DISTRIBUTION
+from nnc_conformance.storage import DISTRIBUTION
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, SuiteError, built_in_root
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from nnc_conformance.storage.vector import Frozen, Level, Sha256, VectorId
+from nnc_conformance.storage.documents import Frozen, Sha256
+from nnc_conformance.storage.vector import Level, VectorId
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.results.result import CaseResult
 from nnc_conformance.suites.results.run_document import CaseLog

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nnc_conformance.storage.vector import Frozen
+from nnc_conformance.storage.documents import Frozen
 
 
 class Limits(Frozen):

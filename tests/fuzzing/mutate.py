@@ -9,9 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from nnc_conformance.faults.diagnosis.mutations import Draws, mutated
 from nnc_conformance.generator.randomness import Numbers
-from nnc_conformance.storage import canonical_json
+from nnc_conformance.storage.documents import canonical_json, sha256
 from nnc_conformance.storage.signing import Purpose, sign
-from nnc_conformance.storage.suite_folder import sha256
 
 BYTES = (0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 192, 224, 254, 255)
 TOKENS = (
@@ -86,16 +85,16 @@ def by_json(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
                 del holder[key]
     if numbers.randrange(4) == 0:
         return json.dumps(document).encode()
-    return canonical_json.dumps(document).encode("utf-8", "surrogatepass")
+    return canonical_json(document).encode("utf-8", "surrogatepass")
 
 
 def _sealed_again(made: bytes, signature: Callable[[str], Any]) -> bytes:
     """A sealed document whose seal is made good, so that what lies behind it is reached; ``signature`` of the body's digest."""
     try:
         document = json.loads(made)
-        digest = sha256(canonical_json.dumps(document["body"]).encode())
+        digest = sha256(canonical_json(document["body"]).encode())
         document["seal"] = {"sha256": digest, "signature": signature(digest)}
-        return canonical_json.dumps(document).encode()
+        return canonical_json(document).encode()
     except (ValueError, KeyError, TypeError):
         return made
 

@@ -35,7 +35,7 @@ from nnc_conformance.reference import decode
 from nnc_conformance.reference.interpretation import Interpretation, MapEntries, UnificationClassLoop
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
-from nnc_conformance.storage import canonical_json
+from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.suite_folder import SuiteError, load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import MANIFEST_FILE, Level, Vector
 
@@ -54,7 +54,7 @@ def published(levels: tuple[Level, ...]) -> dict[str, bytes]:
 def test_the_published_vectors_are_what_the_recipes_make(tmp_path: Path) -> None:
     known = json.loads((VECTORS / MANIFEST_FILE).read_bytes())
     known["vectors"] = [entry for entry in known["vectors"] if entry["level"] in REPRODUCIBLE]
-    (tmp_path / MANIFEST_FILE).write_text(canonical_json.dumps(known))
+    (tmp_path / MANIFEST_FILE).write_text(canonical_json(known))
     generate(REPRODUCIBLE, jobs=2, out=tmp_path)
     made = contents(tmp_path)
     assert json.loads(made.pop(MANIFEST_FILE)) == known

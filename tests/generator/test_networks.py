@@ -76,7 +76,7 @@ def test_the_scales_of_the_quantized_network_are_exact() -> None:
 
 def test_an_unknown_network_is_refused() -> None:
     for read in (model_bytes, held_data):
-        with pytest.raises(ModelError, match=r"'digits-lstm'; there are digits-cnn"):
+        with pytest.raises(ModelError, match=r"unknown network 'digits-lstm'; choose from digits-cnn"):
             read("digits-lstm")
 
 

@@ -47,7 +47,7 @@ def test_a_size_is_written_as_it_is_given() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"codebook": "best"}, "no codebook method 'best'; there are none, kmeans, integer"),
+        ({"codebook": "best"}, "unknown codebook method 'best'; choose from none, kmeans, integer"),
         ({"parameter_sets": "all"}, "parameter_sets is default or search, not 'all'"),
     ],
 )
@@ -76,9 +76,9 @@ def test_parameters_of_no_block_stay_single() -> None:
 
 
 def test_an_unknown_choice_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="plain_product has no choice 'exact'; there are binary32, binary64"):
+    with pytest.raises(ValueError, match="unknown choice of plain_product 'exact'; choose from binary32, binary64"):
         Interpretation.parse({"plain_product": "exact"})
-    with pytest.raises(ValueError, match="no disputed point is named 'product'"):
+    with pytest.raises(ValueError, match="unknown disputed point 'product'; choose from "):
         Interpretation.parse({"product": "binary32"})
 
 

@@ -142,7 +142,7 @@ def test_layers_that_lead_to_the_outputs_stay_and_are_refused_by_name():
     assert prune(network, Pruning(ratios=(0.5,)), Aid()).network.parameters["fc3.weight"].shape == (10, 32)
     with pytest.raises(ModelError, match=r"channels of 'fc3.weight' are an output of the graph"):
         prune(network, Pruning(ratios=(0.5,), tensors=("fc3.weight",)), Aid())
-    with pytest.raises(ModelError, match=r"no weight's name fits 'conv\*'; there are fc1.weight"):
+    with pytest.raises(ModelError, match=r"no weight matches 'conv\*'; choose from fc1.weight"):
         prune(network, Pruning(ratios=(0.5,), tensors=("conv*",)), Aid())
     with pytest.raises(ModelError, match=r"'depth1.weight' is no weight of a Conv, Gemm or MatMul"):
         prune(packaged("digits-depthwise"), Pruning(ratios=(0.5,), tensors=("depth1.weight",)), Aid())

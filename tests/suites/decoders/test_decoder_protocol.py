@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from nnc_conformance.reference.errors import Category
-from nnc_conformance.storage import canonical_json
+from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.decoders import command, load, protocol, worker
 from nnc_conformance.suites.decoders.schema import schema
@@ -63,7 +63,7 @@ def test_the_page_says_what_the_code_does(name: str) -> None:
 
 
 def test_the_schema_is_that_of_the_models() -> None:
-    assert (DOCS / "decoder-protocol.schema.json").read_text() == canonical_json.dumps(schema()), (
+    assert (DOCS / "decoder-protocol.schema.json").read_text() == canonical_json(schema()), (
         "write it anew: python -m nnc_conformance.suites.decoders.schema > docs/decoder-protocol.schema.json"
     )
 

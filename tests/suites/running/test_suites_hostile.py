@@ -142,7 +142,11 @@ FAULTS: dict[str, tuple[Outcome, str, Fault]] = {
     "prints binary": (Outcome.PROTOCOL, "a line on standard output is not JSON", Fault.ANSWER_JSON),
     "answers a list": (Outcome.PROTOCOL, "an answer does not follow the protocol", Fault.ANSWER_FORM),
     "answers an unknown type": (Outcome.PROTOCOL, "an answer does not follow the protocol", Fault.ANSWER_FORM),
-    "answers without id": (Outcome.PROTOCOL, "an answer does not follow the protocol: decoded.id: Field required", Fault.ANSWER_FORM),
+    "answers without id": (
+        Outcome.PROTOCOL,
+        "an answer does not follow the protocol: decoded.id: required field is missing",
+        Fault.ANSWER_FORM,
+    ),
     "answers a number for an id": (Outcome.PROTOCOL, "an answer does not follow the protocol: decoded.id", Fault.ANSWER_FORM),
     "writes no output": (Outcome.PROTOCOL, "no output was written", Fault.OUTPUT_MISSING),
     "links its folder elsewhere": (Outcome.PROTOCOL, "the case's folder was replaced", Fault.FOLDER_REPLACED),
