@@ -20,7 +20,7 @@ from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.quantization.steps import by_deviation
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
-from nnc_conformance.reference.topology.carriage import taken_apart
+from nnc_conformance.reference.topology.carriage import split_stream
 from nnc_conformance.reference.topology.classes import Role, role
 from nnc_conformance.reference.topology.onnx import exact_parameters, extract, restore
 
@@ -86,7 +86,7 @@ def equal_steps(parameters: Mapping[str, Array], qp: int) -> dict[str, int]:
 
 def parameter_bytes(stream: bytes) -> int:
     """All of a stream but the graph."""
-    carriage, _ = taken_apart(stream)
+    carriage, _ = split_stream(stream)
     return len(carriage.parameter_sets) + sum(map(len, carriage.units.values()))
 
 
@@ -135,7 +135,7 @@ def measured(network: WildNetwork, peer_python: str | None) -> Measured:
     count = sum(array.size for array in parts.parameters.values() if array.dtype.kind == "f")
     floats = frozenset(name for name, array in parts.parameters.items() if array.dtype.kind == "f")
     lossless = encode(parts.parameters, topology=topology, options=EncoderOptions(exact=floats))
-    units = taken_apart(lossless)[0].units
+    units = split_stream(lossless)[0].units
     integers = sum(len(unit) for name, unit in units.items() if name not in floats)
     return Measured(count, integers, network.samples, agreement(decode(lossless).parameters), tuple(curves))
 

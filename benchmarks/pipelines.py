@@ -25,11 +25,11 @@ from nnc_conformance.reference import EncoderOptions, decode
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.reduction.batch_norm import BatchNormFolding, fold
-from nnc_conformance.reference.reduction.document import checked
+from nnc_conformance.reference.reduction.document import validate
 from nnc_conformance.reference.reduction.network import Network
 from nnc_conformance.reference.reduction.pipeline import run
 from nnc_conformance.reference.reduction.scoring import Samples, accuracy
-from nnc_conformance.reference.reduction.tool import Aid
+from nnc_conformance.reference.reduction.tool import Resources
 from nnc_conformance.reference.syntax.bitstream import read_units
 from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
@@ -152,10 +152,10 @@ def rising(finest: int, rdos: Iterable[float], before: float, measure: Callable[
 def measured(name: str, network: Network, pipeline: Pipeline, before: float, held: Samples, training: Samples) -> Curve:
     """One pipeline on one network: its reductions once, the rest at each qp; the chosen stream in full, with its maps."""
     samples = training if pipeline.trained else None
-    reduced = run(network, checked(pipeline.document(name)), EncoderOptions(), training=samples).network
+    reduced = run(network, validate(pipeline.document(name)), EncoderOptions(), training=samples).network
 
     def measure(qp: int, rdo: float) -> Point:
-        rest = checked(pipeline.rest(qp, rdo, name))
+        rest = validate(pipeline.rest(qp, rdo, name))
         return point_of(qp, rdo, run(reduced, rest, EncoderOptions(), training=samples).stream, held)
 
     rdos = RDO if pipeline.quantization.get("dq", True) else (0.0,)
@@ -165,7 +165,7 @@ def measured(name: str, network: Network, pipeline: Pipeline, before: float, hel
     setting = ", ".join(f"{tool.setting(name):g}" for tool in pipeline.reductions)
     if best is None:
         return Curve(pipeline.name, form, setting, points, None)
-    whole = checked([*pipeline.document(name), *pipeline.rest(best.qp, best.rdo, name)])
+    whole = validate([*pipeline.document(name), *pipeline.rest(best.qp, best.rdo, name)])
     stream = run(network, whole, EncoderOptions(), held=held, training=samples).stream
     return Curve(pipeline.name, form, setting, points, point_of(best.qp, best.rdo, stream, held))
 
@@ -191,7 +191,7 @@ def peer_curves(python: str, network_name: str, network: Network, before: float,
     with Peer(python) as peer:
         for name, source, vectors in (
             (PEER, network, NORM_VECTORS_QP),
-            (f"{PEER}, on our folded network", fold(network, BatchNormFolding(), Aid()).network, FOLDED_VECTORS_QP[network_name]),
+            (f"{PEER}, on our folded network", fold(network, BatchNormFolding(), Resources()).network, FOLDED_VECTORS_QP[network_name]),
         ):
 
             def measure(qp: int, rdo: float, source: Network = source, vectors: int = vectors) -> Point:

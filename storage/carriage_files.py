@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.topology.carriage import Carriage, document, parsed, stream_of, taken_apart
-from nnc_conformance.reference.topology.classes import declared
+from nnc_conformance.reference.topology.carriage import Carriage, join_stream, metadata_document, parse_metadata, split_stream
+from nnc_conformance.reference.topology.classes import as_declared
 from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY
 from nnc_conformance.storage.safetensors_format import dump_safetensors, load_safetensors, metadata_of
 from nnc_conformance.storage.tensor_types import DTYPE_NAMES, DTYPES, MAX_RANK, is_size
@@ -41,16 +41,16 @@ class Carried:
                 raise ModelError(f"the stream has no tensor {name!r}, whose type the file states")
             if found[name].size != prod(shape):
                 raise ModelError(f"tensor {name!r} has the shape {found[name].shape}, the file states {shape}")
-            found[name] = declared(found[name], dtype, name).reshape(shape)
+            found[name] = as_declared(found[name], dtype, name).reshape(shape)
         return found | dict(self.plain)
 
 
 def pack_safetensors(carried: Carried) -> bytes:
     """The file of a stream; raises `EncodeError` for what cannot be carried, `ModelError` for names or types that the file cannot hold."""
-    carriage, topology = taken_apart(carried.stream)
+    carriage, topology = split_stream(carried.stream)
     if topology is not None:
         whole = Carriage(carriage.parameter_sets, {}, {})
-        carriage = Carriage(stream_of(whole, topology), carriage.units, carriage.holders)
+        carriage = Carriage(join_stream(whole, topology), carriage.units, carriage.holders)
     both = sorted(set(carriage.units) & set(carried.plain))
     if both:
         raise ModelError(f"tensor {both[0]!r} is both coded and plain")
@@ -59,7 +59,7 @@ def pack_safetensors(carried: Carried) -> bytes:
             raise ModelError(f"tensor {name!r} has the type {dtype}, which a tensor file cannot hold")
     units = {name: np.frombuffer(unit, np.uint8) for name, unit in carriage.units.items()}
     kinds = {name: {"dtype": DTYPE_NAMES[dtype], "shape": list(shape)} for name, (dtype, shape) in carried.kinds.items()}
-    told = {CARRIAGE_ENTRY: document(carriage), TYPES_ENTRY: json.dumps(kinds, sort_keys=True, separators=(",", ":"))}
+    told = {CARRIAGE_ENTRY: metadata_document(carriage), TYPES_ENTRY: json.dumps(kinds, sort_keys=True, separators=(",", ":"))}
     return dump_safetensors({**units, **carried.plain}, metadata=told)
 
 
@@ -76,7 +76,7 @@ def unpack_safetensors(data: bytes) -> Carried:
     told, tensors = metadata_of(data), load_safetensors(data)
     if CARRIAGE_ENTRY not in told:
         raise ModelError(f"the file has no metadata entry {CARRIAGE_ENTRY!r}: its tensors hold plain values")
-    sets, holders = parsed(told[CARRIAGE_ENTRY])
+    sets, holders = parse_metadata(told[CARRIAGE_ENTRY])
     units = {}
     for holder in dict.fromkeys(name for name in tensors if name in holders):
         array = tensors.pop(holder)
@@ -86,7 +86,7 @@ def unpack_safetensors(data: bytes) -> Carried:
     missing = sorted(set(holders.values()) - set(units))
     if missing:
         raise ModelError(f"the file has no tensor {missing[0]!r}, which its entry {CARRIAGE_ENTRY!r} names")
-    return Carried(stream_of(Carriage(sets, units, holders), None), _kinds(told.get(TYPES_ENTRY, "{}")), tensors)
+    return Carried(join_stream(Carriage(sets, units, holders), None), _kinds(told.get(TYPES_ENTRY, "{}")), tensors)
 
 
 def _kinds(text: str) -> dict[str, Kind]:

@@ -1,7 +1,8 @@
-"""Clause 8.2.6, batch-norm folding: what a BatchNormalization does goes into the layer before it, and its node goes.
+"""Batch-norm folding (clause 8.2.6): move a BatchNormalization into the layer before it.
 
-alpha = gamma / sqrt(variance + epsilon) scales the channels of the weight, or becomes the layer's LS; delta = beta - alpha * (mean - bias)
-is the layer's bias. delta takes the bias's place, or beta's where the layer had none. The trained form trains gamma and beta first.
+alpha = gamma / sqrt(variance + epsilon) scales the channels of the weight, or becomes the LS of the
+layer. delta = beta - alpha * (mean - bias) becomes the bias of the layer: in place of its own bias,
+or under the name of beta if it had none. The trained form first trains gamma and beta.
 """
 
 from dataclasses import dataclass, replace
@@ -13,31 +14,39 @@ import numpy as np
 from onnx import NodeProto
 
 from nnc_conformance.reference.reduction.graph import Graph, output_axis
-from nnc_conformance.reference.reduction.network import LS_SUFFIX, Array, Form, Network, unused_name, weights
-from nnc_conformance.reference.reduction.tool import Aid, Reduction, ToolSettings
+from nnc_conformance.reference.reduction.network import LS_SUFFIX, Array, DecompositionForm, Network, unused_name, weights
+from nnc_conformance.reference.reduction.tool import Reduction, Resources, ToolSettings
 
 DEFAULT_EPSILON: Final = 1e-5
+"""Epsilon of a BatchNormalization that states none, as ONNX defines it."""
 _ABSENT: Final = np.zeros(0, np.float32)
 
 
-class Target(StrEnum):
+class AlphaTarget(StrEnum):
     """Where alpha goes."""
 
     WEIGHT = "weight"
+    """Into the weight."""
     SCALING = "scaling"
-    """Into LS, where the channels are the weight's rows; else into the weight."""
+    """Into LS if the channels are the rows of the weight; else into the weight."""
 
 
 class BatchNormFolding(ToolSettings):
-    """``into``: where alpha goes."""
+    """Settings of the tool; ``into`` states where alpha goes."""
 
     tool: Literal["batch_norm_folding"] = "batch_norm_folding"
-    into: Target = Target.WEIGHT
+    into: AlphaTarget = AlphaTarget.WEIGHT
 
 
 @dataclass(frozen=True)
-class Norm:
-    """A BatchNormalization that can be folded, and the layer before it: the weight, the axis of its channels, its bias if any."""
+class FoldableNorm:
+    """A BatchNormalization that can be folded, and the layer before it.
+
+    Args:
+        weight: name of the layer's weight.
+        axis: axis of the weight's output channels.
+        bias: name of the layer's bias, if it has one.
+    """
 
     node: NodeProto
     layer: NodeProto
@@ -47,18 +56,22 @@ class Norm:
 
     @property
     def tensors(self) -> tuple[str, str, str, str]:
-        """gamma, beta, mean and variance."""
+        """The names of gamma, beta, mean and variance."""
         gamma, beta, mean, variance = self.node.input[1:5]
         return gamma, beta, mean, variance
 
     @property
     def epsilon(self) -> float:
-        """What is added to the variance."""
+        """The number added to the variance."""
         return next((float(entry.f) for entry in self.node.attribute if entry.name == "epsilon"), DEFAULT_EPSILON)
 
 
-def foldable(graph: Graph, network: Network, names: tuple[str, ...]) -> tuple[Norm, ...]:
-    """Those whose input is the output of a Conv or Gemm that nothing else reads, all tensors being their own."""
+def foldable(graph: Graph, network: Network, names: tuple[str, ...]) -> tuple[FoldableNorm, ...]:
+    """Find the batch norms that can be folded.
+
+    Each follows a Conv or Gemm whose output nothing else reads, and shares no tensor with other
+    nodes.
+    """
     found = []
     for node in graph.nodes:
         if node.op_type != "BatchNormalization" or any(entry.name == "training_mode" and entry.i for entry in node.attribute):
@@ -69,10 +82,12 @@ def foldable(graph: Graph, network: Network, names: tuple[str, ...]) -> tuple[No
         axis = output_axis(layer)
         if axis is None or layer.op_type == "MatMul":
             continue
-        norm = Norm(node, layer, layer.input[1], axis, layer.input[2] if len(layer.input) > 2 and layer.input[2] else None)
+        norm = FoldableNorm(node, layer, layer.input[1], axis, layer.input[2] if len(layer.input) > 2 and layer.input[2] else None)
         parts = [norm.weight, *norm.tensors, *([norm.bias] if norm.bias else [])]
-        how = network.decomposed.get(norm.weight)
-        scalable = how is None or (how.form is Form.PRODUCT and (axis == 0 or how.rows == how.dimensions[0]))
+        decomposition = network.decomposed.get(norm.weight)
+        scalable = decomposition is None or (
+            decomposition.form is DecompositionForm.PRODUCT and (axis == 0 or decomposition.rows == decomposition.dimensions[0])
+        )
         vectors = [network.parameters.get(name, _ABSENT).size for name in parts[1:]]
         same = len(set(vectors)) == 1 and vectors[0] > 0
         if norm.weight in names and same and scalable and all(graph.owned(name) for name in parts):
@@ -81,20 +96,20 @@ def foldable(graph: Graph, network: Network, names: tuple[str, ...]) -> tuple[No
 
 
 def affine(gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float, bias: Array | float = 0.0) -> tuple[Array, Array]:
-    """alpha and delta, binary64, of one BatchNormalization: vectors of its channels."""
+    """Compute alpha and delta, binary64 vectors with one entry a channel."""
     alpha = gamma.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
     return alpha, beta.astype(np.float64) - alpha * (mean.astype(np.float64) - bias)
 
 
-def fold(network: Network, settings: BatchNormFolding, aid: Aid) -> Reduction:
-    """The tool; it has no map. Batch norms that cannot be folded stay as they are."""
+def fold(network: Network, settings: BatchNormFolding, resources: Resources) -> Reduction:
+    """Fold all suitable batch norms and leave the others as they are; there is no map."""
     names = weights(network, settings.tensors, decomposed=True)
     norms = foldable(Graph.of(network.topology), network, names)
     if settings.train is not None and norms:
         from nnc_conformance.reference.reduction import training
 
         trained = [name for norm in norms for name in norm.tensors[:2]]
-        network = training.retrained(network, settings.train, aid.samples(), only=trained)
+        network = training.retrained(network, settings.train, resources.samples(), only=trained)
     graph = Graph.of(network.topology)
     for norm in foldable(graph, network, names):
         network = _folded(network, graph, norm, settings.into)
@@ -106,8 +121,11 @@ def fold(network: Network, settings: BatchNormFolding, aid: Aid) -> Reduction:
     return Reduction(replace(network, parameters=parameters, topology=graph.topology()))
 
 
-def _folded(network: Network, graph: Graph, norm: Norm, target: Target) -> Network:
-    """Folds one: the layer takes over the norm's output and gets its bias; the norm's node and tensors are left for later."""
+def _folded(network: Network, graph: Graph, norm: FoldableNorm, target: AlphaTarget) -> Network:
+    """Fold one batch norm into its layer, which takes over the output of the norm.
+
+    The caller removes the norm's node and tensors.
+    """
     gamma, beta, mean, variance = (network.parameters[name] for name in norm.tensors)
     bias = network.parameters[norm.bias].astype(np.float64) if norm.bias else 0.0
     alpha, delta = affine(gamma, beta, mean, variance, norm.epsilon, bias)
@@ -116,13 +134,13 @@ def _folded(network: Network, graph: Graph, norm: Norm, target: Target) -> Netwo
     norm.layer.input.append(bias_name)
     norm.layer.output[0] = norm.node.output[0]
     network = network.with_parameters({bias_name: delta})
-    if target is Target.SCALING and norm.axis == 0:
+    if target is AlphaTarget.SCALING and norm.axis == 0:
         return with_scaling(network, norm.weight, alpha)
     return _scaled(network, norm.weight, norm.axis, alpha)
 
 
 def with_scaling(network: Network, weight: str, factors: Array) -> Network:
-    """The network with the rows of a weight scaled by LS factors, on top of those that it has."""
+    """Scale the rows of a weight by LS factors, multiplied with any it already has."""
     name = network.scaled.get(weight)
     if name is not None:
         return network.with_parameters({name: network.parameters[name].astype(np.float64) * factors})
@@ -131,16 +149,19 @@ def with_scaling(network: Network, weight: str, factors: Array) -> Network:
 
 
 def _scaled(network: Network, weight: str, axis: int, alpha: Array) -> Network:
-    """The channels of a weight along ``axis`` times alpha; of a decomposed one the rows of G or the columns of H."""
-    how = network.decomposed.get(weight)
-    if how is None:
+    """Multiply the channels of a weight along ``axis`` by alpha.
+
+    If the weight is decomposed, the rows of G or the columns of H are multiplied.
+    """
+    decomposition = network.decomposed.get(weight)
+    if decomposition is None:
         array = network.parameters[weight]
         shape = [1] * array.ndim
         shape[axis] = alpha.size
         return network.with_parameters({weight: array.astype(np.float64) * alpha.reshape(shape)})
-    g, h = how.names(weight)
+    g, h = decomposition.names(weight)
     if axis == 0:
-        factors = np.repeat(alpha, how.rows // how.dimensions[0])
+        factors = np.repeat(alpha, decomposition.rows // decomposition.dimensions[0])
         return network.with_parameters({g: network.parameters[g].astype(np.float64) * factors[:, None]})
-    columns = np.tile(alpha, prod(how.dimensions[1:]) // alpha.size)
+    columns = np.tile(alpha, prod(decomposition.dimensions[1:]) // alpha.size)
     return network.with_parameters({h: network.parameters[h].astype(np.float64) * columns})

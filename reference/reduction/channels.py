@@ -1,4 +1,4 @@
-"""Which entries of which tensors belong to one output channel of a layer: followed through the graph to the layers that read it."""
+"""Output channels of a layer: the tensor entries of each, found by following the graph."""
 
 from collections import deque
 from collections.abc import Collection, Mapping
@@ -21,23 +21,28 @@ ELEMENTWISE: Final = frozenset(
         "LeakyRelu", "Mish", "Neg", "Relu", "Selu", "Sigmoid", "Softplus", "Softsign", "Tanh",
     }
 )  # fmt: skip
-"""Operators that give each entry of their first input an entry of its own; other inputs are scalars."""
+"""Operators that map each entry of their first input to one output entry; other inputs are scalars.
+"""
 
 POOLINGS: Final = frozenset({"AveragePool", "GlobalAveragePool", "GlobalMaxPool", "LpPool", "MaxPool"})
+"""Operators that pool over positions and keep the channels."""
 
 
-class Layout(StrEnum):
-    """Where the channels of a value lie."""
+class ChannelLayout(StrEnum):
+    """Where a value holds its channels."""
 
     MAPS = "maps"
     """Axis 1 of [N, C, ...]."""
     FEATURES = "features"
-    """The last of two axes, [N, C]; after a Flatten each channel has several entries in succession."""
+    """The last axis of [N, C]; after a Flatten each channel has several consecutive entries."""
 
 
 @dataclass(frozen=True)
-class Share:
-    """The part of a tensor that belongs to channels: along ``axis`` each has as many successive entries."""
+class ChannelSlice:
+    """The part of a tensor that belongs to channels.
+
+    Each channel has an equal run of entries along ``axis``.
+    """
 
     tensor: str
     axis: int
@@ -45,26 +50,37 @@ class Share:
 
 @dataclass(frozen=True)
 class Channels:
-    """The output channels of one layer: its weight and the axis of its channels, all parts, and depthwise convolutions on the way.
+    """The output channels of one layer and everything that depends on them.
 
-    ``parts``: what goes with a channel, the weight's own first; ``depthwise``: the first outputs of the Conv nodes whose attribute
-    ``group`` is the number of channels.
+    Args:
+        count: number of channels.
+        parts: the tensor entries of each channel, those of the layer's weight first.
+        depthwise: first outputs of Conv nodes whose attribute ``group`` is the number of
+            channels.
     """
 
     count: int
-    parts: tuple[Share, ...]
+    parts: tuple[ChannelSlice, ...]
     depthwise: tuple[str, ...]
 
 
 class _ReachesOutputError(ModelError):
-    """Channels reach an output of the graph, whose shape is to stay."""
+    """Channels reach an output of the graph, so removing them would change its shape."""
 
 
 def prunable(graph: Graph, parameters: Parameters, layers: Collection[str], *, chosen: bool) -> dict[str, Channels]:
-    """The layers whose channels can be removed, by the name of their weight.
+    """Find the layers whose channels can be removed, by the name of their weight.
 
-    ``parameters``: all that are coded; ``layers``: the weights to look at. Layers that lead to the graph's outputs are left out; where they
-    were ``chosen`` by name, and for channels that reach what is not followed, a `ModelError` says which and where.
+    Layers that lead to an output of the graph are left out unless they were chosen by name.
+
+    Args:
+        parameters: all coded tensors.
+        layers: names of the weights to examine.
+        chosen: whether the user named these layers.
+
+    Raises:
+        ModelError: if channels reach something that is not followed, or a chosen layer cannot
+            be pruned.
     """
     found = {}
     for node in graph.nodes:
@@ -78,21 +94,21 @@ def prunable(graph: Graph, parameters: Parameters, layers: Collection[str], *, c
                 raise
     missing = [name for name in layers if name not in found]
     if chosen and missing:
-        raise ModelError(f"{missing[0]!r} is no weight of a Conv, Gemm or MatMul whose channels can be removed")
+        raise ModelError(f"{missing[0]!r} cannot be pruned: it is not the weight of a Conv, Gemm or MatMul with output channels")
     return found
 
 
 def _follow(graph: Graph, layer: NodeProto, parameters: Parameters) -> Channels:
-    """All that goes with the output channels of ``layer``."""
+    """Collect everything that depends on the output channels of ``layer``."""
     name, axis = layer.input[1], output_axis(layer)
     shape = parameters[name].shape
     if axis is None or len(shape) <= axis:
         raise ModelError(f"{name!r} of shape {shape} has no output channels")
     count, depthwise = shape[axis], list[str]()
-    parts = [Share(name, axis)]
+    parts = [ChannelSlice(name, axis)]
     if len(layer.input) > 2 and layer.input[2]:
-        parts.append(Share(layer.input[2], -1))
-    work = deque([(layer.output[0], Layout.MAPS if layer.op_type == "Conv" else Layout.FEATURES)])
+        parts.append(ChannelSlice(layer.input[2], -1))
+    work = deque([(layer.output[0], ChannelLayout.MAPS if layer.op_type == "Conv" else ChannelLayout.FEATURES)])
     while work:
         value, layout = work.popleft()
         if value in graph.outputs:
@@ -108,7 +124,7 @@ def _follow(graph: Graph, layer: NodeProto, parameters: Parameters) -> Channels:
             depthwise += [node.output[0]] if step.depthwise else []
     for part in parts:
         if not graph.owned(part.tensor) or part.tensor not in parameters:
-            raise ModelError(f"the channels of {name!r} reach {part.tensor!r}, which is no parameter of a single layer")
+            raise ModelError(f"the channels of {name!r} reach {part.tensor!r}, which is not a parameter that one layer alone uses")
         dims = parameters[part.tensor].shape
         if len(dims) <= max(part.axis, 0) or dims[part.axis] % count:
             raise ModelError(f"{part.tensor!r} of shape {dims} does not hold {count} channels of {name!r}")
@@ -117,65 +133,72 @@ def _follow(graph: Graph, layer: NodeProto, parameters: Parameters) -> Channels:
 
 @dataclass(frozen=True)
 class _Step:
-    """What a node does with the channels of its input: the parts that go with them, and how its output holds them, if it does."""
+    """Effect of a node on the channels of its input.
 
-    parts: tuple[Share, ...] = ()
-    layout: Layout | None = None
+    Args:
+        parts: tensor entries that depend on the channels.
+        layout: where the output of the node has the channels; None if it has them no more.
+        depthwise: whether the node is a depthwise convolution.
+    """
+
+    parts: tuple[ChannelSlice, ...] = ()
+    layout: ChannelLayout | None = None
     depthwise: bool = False
 
 
-def _step(graph: Graph, node: NodeProto, value: str, layout: Layout, count: int, parameters: Parameters) -> _Step | None:
-    """What a node does with channels that come in as ``value``; None where that is not known."""
+def _step(graph: Graph, node: NodeProto, value: str, layout: ChannelLayout, count: int, parameters: Parameters) -> _Step | None:
+    """Determine the effect of a node on channels that arrive as ``value``; None if unknown."""
     if any(name in graph.readers or name in graph.outputs for name in node.output[1:]):
         return None
     if list(node.input).count(value) != 1 or node.input[0] != value:
         return _bias(graph, node, value, layout)
-    maps, features = layout is Layout.MAPS, layout is Layout.FEATURES
+    maps, features = layout is ChannelLayout.MAPS, layout is ChannelLayout.FEATURES
     match node.op_type:
         case operator if operator in ELEMENTWISE:
             return _Step(layout=layout)
         case operator if operator in POOLINGS and maps:
             return _Step(layout=layout)
         case "BatchNormalization":
-            return _Step(tuple(Share(name, 0) for name in node.input[1:5]), layout)
+            return _Step(tuple(ChannelSlice(name, 0) for name in node.input[1:5]), layout)
         case "Flatten" if attribute(node, "axis", 1) == 1:
-            return _Step(layout=Layout.FEATURES)
+            return _Step(layout=ChannelLayout.FEATURES)
         case "Reshape" if maps and _keeps_channels(graph, node, parameters):
-            return _Step(layout=Layout.FEATURES)
+            return _Step(layout=ChannelLayout.FEATURES)
         case "Conv" if maps:
             return _convolution(graph, node, count)
         case "Gemm" if features and plain_gemm(node):
-            return _Step((Share(node.input[1], 1 if attribute(node, "transB", 0) else 0),))
+            return _Step((ChannelSlice(node.input[1], 1 if attribute(node, "transB", 0) else 0),))
         case "MatMul" if features and len(_dims(graph, node.input[1])) == 2:
-            return _Step((Share(node.input[1], 0),))
+            return _Step((ChannelSlice(node.input[1], 0),))
         case _:
             return _bias(graph, node, value, layout)
 
 
 def _convolution(graph: Graph, node: NodeProto, count: int) -> _Step | None:
+    """Handle a Conv; None for grouped convolutions that are not depthwise."""
     groups, dims = attribute(node, "group", 1), _dims(graph, node.input[1])
     if groups == 1:
-        return _Step((Share(node.input[1], 1),))
+        return _Step((ChannelSlice(node.input[1], 1),))
     if groups == count and dims[:2] == (count, 1):
-        return _Step(tuple(Share(name, 0) for name in node.input[1:] if name), Layout.MAPS, depthwise=True)
+        return _Step(tuple(ChannelSlice(name, 0) for name in node.input[1:] if name), ChannelLayout.MAPS, depthwise=True)
     return None
 
 
-def _bias(graph: Graph, node: NodeProto, value: str, layout: Layout) -> _Step | None:
-    """Channels plus a vector that has an entry for each."""
+def _bias(graph: Graph, node: NodeProto, value: str, layout: ChannelLayout) -> _Step | None:
+    """Handle the addition of a vector with one entry for each channel."""
     others = [name for name in node.input if name != value]
-    if node.op_type == "Add" and layout is Layout.FEATURES and len(others) == 1 and others[0] in graph.tensors:
-        return _Step((Share(others[0], -1),), layout)
+    if node.op_type == "Add" and layout is ChannelLayout.FEATURES and len(others) == 1 and others[0] in graph.tensors:
+        return _Step((ChannelSlice(others[0], -1),), layout)
     return None
 
 
 def _dims(graph: Graph, name: str) -> tuple[int, ...]:
-    """The dimensions of a tensor of the graph; () for a value that is computed."""
+    """Return the dimensions of a tensor of the graph; () for a computed value."""
     return tuple(graph.tensors[name].dims) if name in graph.tensors else ()
 
 
 def _keeps_channels(graph: Graph, node: NodeProto, parameters: Parameters) -> bool:
-    """Whether a Reshape is to [N, rest] whatever the rest: its target is [0, -1]."""
+    """Whether a Reshape flattens to [N, rest]: its target shape is [0, -1]."""
     target, values = node.input[1], parameters
     if target in graph.tensors and has_data(graph.tensors[target]):
         values = {target: numpy_helper.to_array(graph.tensors[target])}

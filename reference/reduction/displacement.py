@@ -1,8 +1,10 @@
-"""Clause 8.2.5, low displacement rank: W minus W moved down and right by one is G [rows, rank] times H [rank, columns].
+"""Low displacement rank (clause 8.2.5): W minus W shifted down and right by one is G x H.
 
-Toeplitz matrices have a displacement of rank 2, and matrices near them a low one. W is the sum of G x H along its diagonals, which is
-linear in G for a given H and in H for a given G: both are fitted in turn by least squares, from the truncated singular value
-decomposition of the displacement. A decoder is given G and H as parameters, and a graph that computes W from them.
+G is [rows, rank] and H [rank, columns]. Toeplitz matrices have a displacement of rank 2, and
+matrices close to them have one of low rank. W is the sum of G x H along its diagonals, which is
+linear in G for a given H and in H for a given G. Both are fitted in turn by least squares, starting
+from the truncated singular value decomposition of the displacement. A decoder receives G and H as
+parameters, and a graph that computes W from them.
 """
 
 from collections.abc import Callable
@@ -11,25 +13,37 @@ from typing import Annotated, Final, Literal
 import numpy as np
 from pydantic import Field
 
-from nnc_conformance.reference.reduction.low_rank import decomposed, fitted, row_over
-from nnc_conformance.reference.reduction.network import Array, Decomposition, Form, Network, matrix, weights
-from nnc_conformance.reference.reduction.shifts import diagonal_sums, diagonal_sums_adjoint, displacement
-from nnc_conformance.reference.reduction.tool import Aid, NotNegative, Reduction, SweptSettings, swept
+from nnc_conformance.reference.reduction.low_rank import decomposition_row, trained_generators, with_generators
+from nnc_conformance.reference.reduction.network import Array, Decomposition, DecompositionForm, Network, diagonal_sums, matrix, weights
+from nnc_conformance.reference.reduction.tool import NotNegative, Reduction, Resources, SweepSettings, apply_strength
 
 SWEEPS: Final = 4
+"""Times that G and H are fitted in turn."""
 STEPS: Final = 24
 """Conjugate gradient steps for each of G and H in a sweep."""
 
 
-class LowDisplacementRank(SweptSettings):
-    """``mse_thresholds``: greatest mean square error of a weight."""
+class LowDisplacementRank(SweepSettings):
+    """Settings of the tool; ``mse_thresholds`` are the greatest mean square errors of a weight."""
 
     tool: Literal["low_displacement_rank"] = "low_displacement_rank"
     mse_thresholds: Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=255)]
 
 
+def displacement(matrix: Array) -> Array:
+    """Compute matrix[i, j] - matrix[i - 1, j - 1], with zeros shifted in; same shape [m, n]."""
+    shifted = np.zeros_like(matrix)
+    shifted[1:, 1:] = matrix[:-1, :-1]
+    return matrix - shifted
+
+
+def diagonal_sums_adjoint(matrix: Array) -> Array:
+    """Sum each entry with all down and right on its diagonal: the adjoint of `diagonal_sums`."""
+    return diagonal_sums(matrix[::-1, ::-1])[::-1, ::-1]
+
+
 def fit_generators(weight: Array, rank: int) -> tuple[Array, Array]:
-    """G and H, binary64, of a matrix [m, n] for a displacement of that rank: never worse than the truncated decomposition's."""
+    """Fit G and H, binary64, to a matrix [m, n]; never worse than the truncated decomposition."""
     target = weight.astype(np.float64)
     u, s, v = np.linalg.svd(displacement(target), full_matrices=False)
     root = np.sqrt(s[:rank])
@@ -43,12 +57,16 @@ def fit_generators(weight: Array, rank: int) -> tuple[Array, Array]:
 
 
 def _fit_g(target: Array, g: Array, h: Array) -> Array:
-    """G of the least ||target - the matrix that G and ``h`` stand for||; H is the G of the transposed matrix."""
+    """Minimize ||target - the matrix of G and ``h``|| over G; transpose everything to fit H."""
     return _least_squares(target, g, lambda x: diagonal_sums(x @ h), lambda residual: diagonal_sums_adjoint(residual) @ h.T)
 
 
 def fit_to(weight: Array, mse_threshold: float) -> tuple[Array, Array] | None:
-    """G and H, float32, of the least rank that a bisection finds within the threshold; None where they are no smaller."""
+    """Find G and H, float32, of the lowest rank within the threshold.
+
+    The rank is found by bisection. The result is None if G and H would not be smaller than the
+    matrix.
+    """
     rows, columns = weight.shape
     most = (rows * columns - 1) // (rows + columns)
     found, low, high = None, 1, most
@@ -63,13 +81,16 @@ def fit_to(weight: Array, mse_threshold: float) -> tuple[Array, Array] | None:
 
 
 def mean_square_error(weight: Array, g: Array, h: Array) -> float:
-    """Of the matrix that G and H stand for."""
+    """Compute the mean square error of the matrix that G and H represent."""
     error = diagonal_sums(g.astype(np.float64) @ h.astype(np.float64)) - weight
     return float(np.mean(error**2))
 
 
-def reduce_displacement_rank(network: Network, settings: LowDisplacementRank, aid: Aid) -> Reduction:
-    """The tool; its map tells the threshold, the share of parameters left and the accuracy."""
+def reduce_displacement_rank(network: Network, settings: LowDisplacementRank, resources: Resources) -> Reduction:
+    """Decompose weights into G and H.
+
+    The map states the threshold, the share of parameters left and the accuracy.
+    """
     names = weights(network, settings.tensors)
 
     def reduce(mse_threshold: float) -> Network:
@@ -78,16 +99,16 @@ def reduce_displacement_rank(network: Network, settings: LowDisplacementRank, ai
             whole = matrix(network.parameters[name])
             found = fit_to(whole, mse_threshold) if min(whole.shape) > 1 else None
             if found is not None:
-                how = Decomposition(Form.DISPLACEMENT, network.parameters[name].shape, len(whole))
-                result = decomposed(result, name, how, found)
-                changed += how.names(name)
-        return fitted(result, changed, settings, aid)
+                decomposition = Decomposition(DecompositionForm.DISPLACEMENT, network.parameters[name].shape, len(whole))
+                result = with_generators(result, name, decomposition, found)
+                changed += decomposition.names(name)
+        return trained_generators(result, changed, settings, resources)
 
-    return swept(network, settings.mse_thresholds, settings, aid, reduce=reduce, row=row_over(network))
+    return apply_strength(network, settings.mse_thresholds, settings, resources, reduce=reduce, row=decomposition_row(network))
 
 
 def _least_squares(target: Array, start: Array, forward: Callable[[Array], Array], adjoint: Callable[[Array], Array]) -> Array:
-    """The least ||target - forward(x)|| that `STEPS` conjugate gradient steps (CGLS) reach from ``start``."""
+    """Minimize ||target - forward(x)|| from ``start`` by conjugate gradients (CGLS)."""
     x = start
     residual = target - forward(x)
     slope = adjoint(residual)

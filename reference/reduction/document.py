@@ -1,4 +1,4 @@
-"""A pipeline as users write it: a YAML document or a Python list of tools with their parameters, checked before anything runs."""
+"""Pipelines as users write them: a YAML document or a Python list, validated before a run."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -20,8 +20,8 @@ from nnc_conformance.reference.reduction.tool import Settings
 from nnc_conformance.reference.reduction.unification import Unification
 
 
-class Quantization(Settings):
-    """Clause 9: what of `encoder.EncoderOptions` the pipeline decides; the others stay as they are given."""
+class QuantizationSettings(Settings):
+    """The encoder options that a pipeline decides (clause 9); the others stay as given."""
 
     tool: Literal["quantization"] = "quantization"
     qp: int | None = None
@@ -36,7 +36,9 @@ class Quantization(Settings):
 
 
 ReductionSettings = Pruning | Sparsification | MicroStructured | Unification | LowRank | LowDisplacementRank
-AnySettings = ReductionSettings | BatchNormFolding | Quantization | LocalScaling
+"""Settings of the tools that have a performance map."""
+AnySettings = ReductionSettings | BatchNormFolding | QuantizationSettings | LocalScaling
+"""Settings of any step of a pipeline."""
 
 STAGES: Final[Sequence[tuple[str, tuple[type[Settings], ...]]]] = (
     ("combined pruning and sparsification", (Pruning,)),
@@ -44,22 +46,27 @@ STAGES: Final[Sequence[tuple[str, tuple[type[Settings], ...]]]] = (
     ("unification", (Unification,)),
     ("decomposition", (LowRank, LowDisplacementRank)),
     ("batch-norm folding", (BatchNormFolding,)),
-    ("quantization", (Quantization,)),
+    ("quantization", (QuantizationSettings,)),
     ("local scaling", (LocalScaling,)),
 )
 """The order of a pipeline's tools (clause 5.3)."""
 
-SINGLE: Final = (BatchNormFolding, Quantization, LocalScaling)
-"""Tools that a pipeline has once at most."""
+SINGLE: Final = (BatchNormFolding, QuantizationSettings, LocalScaling)
+"""Tools that a pipeline may contain only once."""
 
 TOOLS: Final = tuple(kind.model_fields["tool"].default for _, kinds in STAGES for kind in kinds)
+"""The names of all tools."""
 
 
 class Document(Settings):
-    """A pipeline.
+    """A validated pipeline.
 
-    ``tools``: in the order of clause 5.3; ``held`` and ``training``: files of samples, a tensor for each input of the graph and ``labels``;
-    ``classes``: performance maps tell the accuracy of each class too.
+    Args:
+        tools: the tools with their parameters, in the order of clause 5.3.
+        held: file of held-out samples to measure accuracy: a tensor for each graph input, and
+            ``labels``.
+        training: file of training samples, of the same form.
+        classes: whether performance maps state the accuracy of each class too.
     """
 
     tools: tuple[Annotated[AnySettings, Field(discriminator="tool")], ...]
@@ -69,44 +76,54 @@ class Document(Settings):
 
 
 def parse(text: str) -> Document:
-    """A pipeline from YAML; raises `ModelError` that says where and what is wrong, for the first thing that is."""
+    """Parse a pipeline from YAML.
+
+    Raises:
+        ModelError: for the first mistake, with its place.
+    """
     try:
         content = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f", line {mark.line + 1}" if mark else ""
-        raise ModelError(f"the pipeline is no YAML{place}: {error.problem}") from None
+        raise ModelError(f"the pipeline is not valid YAML{place}: {error.problem}") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ModelError(f"the pipeline is no YAML: {str(error).splitlines()[0]}") from None
-    return checked(content)
+        raise ModelError(f"the pipeline is not valid YAML: {str(error).splitlines()[0]}") from None
+    return validate(content)
 
 
-def checked(content: Any) -> Document:
-    """A pipeline from Python: a list of tools, each a mapping with ``tool`` and parameters or just a name; or a mapping with ``tools``.
+def validate(content: Any) -> Document:
+    """Validate a pipeline given as Python values.
 
-    Raises `ModelError` for the first thing that is wrong: unknown tools and parameters, bad values, another order than clause 5.3.
+    Args:
+        content: a list of tools, each a name or a mapping with ``tool`` and parameters; or a
+            mapping with this list under ``tools``.
+
+    Raises:
+        ModelError: for the first mistake: an unknown tool or parameter, a bad value, or a wrong
+            order.
     """
     document = content if isinstance(content, Mapping) else {"tools": content}
     listed = document.get("tools")
     if not isinstance(listed, Sequence) or isinstance(listed, str | bytes):
-        raise ModelError("a pipeline is a list of tools, or a mapping with the list under 'tools'")
+        raise ModelError("a pipeline must be a list of tools, or a mapping with that list under 'tools'")
     tools = [{"tool": entry} if isinstance(entry, str) else entry for entry in listed]
     for number, entry in enumerate(tools, start=1):
         name = entry.get("tool") if isinstance(entry, Mapping) else None
         if not isinstance(name, str):
-            raise ModelError(f"tool {number} of the pipeline is neither a name nor a mapping with the name under 'tool'")
+            raise ModelError(f"tool {number} of the pipeline must be a name, or a mapping with the name under 'tool'")
         if name not in TOOLS:
             raise ModelError(f"tool {number} of the pipeline: {unknown('tool', name, TOOLS)}")
     try:
-        found = Document.model_validate({**document, "tools": tuple(tools)})
+        pipeline = Document.model_validate({**document, "tools": tuple(tools)})
     except ValidationError as error:
-        raise ModelError(_first(error, [str(entry["tool"]) for entry in tools])) from None
-    _check_order(found)
-    return found
+        raise ModelError(_first_mistake(error, [str(entry["tool"]) for entry in tools])) from None
+    _check_order(pipeline)
+    return pipeline
 
 
-def _first(error: ValidationError, names: Sequence[str]) -> str:
-    """The first thing that is wrong, in words."""
+def _first_mistake(error: ValidationError, names: Sequence[str]) -> str:
+    """Describe the first validation error."""
     detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
     path = [str(step) for step in detail["loc"]]
     where = "the pipeline"
@@ -122,11 +139,12 @@ def _first(error: ValidationError, names: Sequence[str]) -> str:
 
 
 def _check_order(document: Document) -> None:
+    """Raise `ModelError` for tools out of order, or repeated ones that may stand only once."""
     stages = [next(place for place, (_, kinds) in enumerate(STAGES) if isinstance(tool, kinds)) for tool in document.tools]
     for first, second in pairwise(zip(stages, document.tools, strict=True)):
         if first[0] > second[0]:
             order = ", ".join(name for name, _ in STAGES)
-            raise ModelError(f"{second[1].tool} stands after {first[1].tool} in the pipeline; the order is: {order} (clause 5.3)")
+            raise ModelError(f"the pipeline runs {second[1].tool} after {first[1].tool}; the order must be: {order} (clause 5.3)")
     for kind in SINGLE:
         if sum(isinstance(tool, kind) for tool in document.tools) > 1:
-            raise ModelError(f"the pipeline has {kind.model_fields['tool'].default} more than once")
+            raise ModelError(f"the pipeline contains {kind.model_fields['tool'].default} more than once; keep one")

@@ -1,4 +1,4 @@
-"""An ONNX topology as the tools see it: who makes and who reads each value, and small changes that keep it whole."""
+"""An ONNX topology as the tools use it: which node produces or reads each value, and safe edits."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,10 +13,13 @@ from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
 
 @dataclass(frozen=True)
 class Graph:
-    """A topology's main graph, open for changes.
+    """The main graph of a topology, open for changes.
 
-    ``tensors``: initializers and values of Constant nodes by name, data or not; ``makers``: the node that gives a value;
-    ``readers``: the nodes that take it, once for each input, those that hold graphs in their attributes included.
+    Args:
+        tensors: initializers and values of Constant nodes by name, with or without data.
+        makers: the node that produces a value.
+        readers: the nodes that read it, once for each input, including nodes with subgraphs
+            that do.
     """
 
     model: ModelProto
@@ -26,9 +29,9 @@ class Graph:
 
     @classmethod
     def of(cls, topology: Topology | None) -> "Graph":
-        """A copy of the topology; raises `ModelError` for one that is absent or no ONNX model."""
+        """Copy the graph of a topology; raise `ModelError` if it is absent or not an ONNX model."""
         if topology is None or topology.storage_format != NNR_TPL_ONNX:
-            raise ModelError("this needs the graph of an ONNX model")
+            raise ModelError("this tool needs an ONNX model with its graph")
         model = ModelProto()
         try:
             model.ParseFromString(topology.data)
@@ -38,13 +41,13 @@ class Graph:
 
     @classmethod
     def over(cls, model: ModelProto) -> "Graph":
-        """What stands in a model; taken anew after a change."""
+        """Index the contents of a model; call it again after a change."""
         tensors = {tensor.name: tensor for tensor in model.graph.initializer}
         makers: dict[str, NodeProto] = {}
         readers: dict[str, tuple[NodeProto, ...]] = {}
         for node in model.graph.node:
             makers |= {name: node for name in node.output if name}
-            for name in (*node.input, *(name for attribute in node.attribute for name in _inner_inputs(attribute))):
+            for name in (*node.input, *(inner for attribute in node.attribute for inner in _inner_inputs(attribute))):
                 readers[name] = (*readers.get(name, ()), node)
             for entry in node.attribute if node.op_type == "Constant" else ():
                 if entry.name == "value":
@@ -58,30 +61,30 @@ class Graph:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The names of the graph's inputs that no initializer gives."""
+        """The names of the graph inputs that have no initializer."""
         return tuple(value.name for value in self.model.graph.input if value.name not in self.tensors)
 
     @property
     def outputs(self) -> frozenset[str]:
-        """The names of the graph's outputs."""
+        """The names of the graph outputs."""
         return frozenset(value.name for value in self.model.graph.output)
 
     @property
     def opset(self) -> int:
-        """The version of ONNX's own operators."""
+        """The version of the standard ONNX operators."""
         return max((entry.version for entry in self.model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
 
     def owned(self, name: str) -> bool:
-        """Whether a tensor of the graph is read exactly once, and given out nowhere."""
+        """Whether a tensor of the graph is read exactly once and is not an output."""
         return name in self.tensors and len(self.readers.get(name, ())) == 1 and name not in self.outputs
 
     def topology(self) -> Topology:
-        """The changed graph; shapes noted between its nodes are left out, since they may have changed."""
+        """Serialize the changed graph, without the shapes between nodes: they may be outdated."""
         del self.model.graph.value_info[:]
         return Topology(NNR_TPL_ONNX, self.model.SerializeToString(deterministic=True))
 
     def drop_tensors(self, names: Iterable[str]) -> None:
-        """Takes out initializers and Constant nodes, and graph inputs of their names."""
+        """Remove the named initializers, Constant nodes and graph inputs."""
         gone = set(names)
         graph = self.model.graph
         for field in (graph.initializer, graph.input):
@@ -91,13 +94,13 @@ class Graph:
         self.replace_nodes([node for node in graph.node if not (node.op_type == "Constant" and node.output[0] in gone)])
 
     def replace_nodes(self, nodes: Iterable[NodeProto]) -> None:
-        """Gives the graph other nodes."""
+        """Replace all nodes of the graph."""
         kept = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
         del self.model.graph.node[:]
         self.model.graph.node.extend(kept)
 
     def set_dimensions(self, name: str, dimensions: tuple[int, ...]) -> None:
-        """Gives a tensor without data other dimensions, and the graph input of its name too."""
+        """Change the dimensions of a tensor without data, and of its graph input."""
         self.tensors[name].dims[:] = dimensions
         for value in self.model.graph.input:
             if value.name == name:
@@ -105,18 +108,24 @@ class Graph:
 
 
 def attribute(node: NodeProto, name: str, default: int) -> int:
-    """An integer attribute of a node."""
+    """Return an integer attribute of a node."""
     return next((int(entry.i) for entry in node.attribute if entry.name == name), default)
 
 
 def plain_gemm(node: NodeProto) -> bool:
-    """Whether a Gemm is input x weight + bias: not transposed on the left, its factors 1."""
+    """Whether a Gemm computes input x weight + bias with factors 1.
+
+    The input is not transposed; the weight may be.
+    """
     factors = [entry.f for entry in node.attribute if entry.name in ("alpha", "beta")]
     return attribute(node, "transA", 0) == 0 and all(factor == 1.0 for factor in factors)
 
 
 def output_axis(node: NodeProto) -> int | None:
-    """The axis of a node's weight (its second input) that makes its output channels; None for a node that has none."""
+    """Return the axis of the output channels in a node's weight, or None.
+
+    The weight is the second input.
+    """
     match node.op_type:
         case "Conv":
             return 0
@@ -129,12 +138,12 @@ def output_axis(node: NodeProto) -> int | None:
 
 
 def described(node: NodeProto) -> str:
-    """A node for a message."""
+    """Describe a node for a message."""
     return f"{node.op_type} {(node.name or (node.output[0] if node.output else ''))!r}"
 
 
 def _inner_inputs(attribute_: AttributeProto) -> set[str]:
-    """The names that graphs inside an attribute read or give out."""
+    """Collect the names that subgraphs in an attribute read or output."""
     graphs: list[GraphProto] = [*([attribute_.g] if attribute_.HasField("g") else []), *attribute_.graphs]
     found = {value.name for graph in graphs for value in graph.output}
     for graph in graphs:

@@ -1,7 +1,8 @@
-"""Clause 8.2.5, low rank: a weight as a matrix W [rows, columns] is G [rows, rank] times H [rank, columns].
+"""Low rank (clause 8.2.5): a weight as a matrix W is G [rows, rank] x H [rank, columns].
 
-The truncated singular value decomposition gives the least mean square error of each rank; the rank is the least whose error is the
-threshold at most, and a weight stays whole where G and H would have no fewer entries. The trained form trains G and H.
+The truncated singular value decomposition gives the least mean square error of each rank. The tool
+takes the lowest rank whose error is within the threshold, and leaves a weight whole if G and H
+would not have fewer entries. The trained form trains G and H.
 """
 
 from collections.abc import Callable
@@ -13,12 +14,17 @@ import numpy as np
 from pydantic import Field
 
 from nnc_conformance.reference.reduction.maps import DecompositionRow
-from nnc_conformance.reference.reduction.network import Accuracy, Array, Decomposition, Form, Network, weights
-from nnc_conformance.reference.reduction.tool import Aid, NotNegative, Reduction, SweptSettings, swept
+from nnc_conformance.reference.reduction.network import Accuracy, Array, Decomposition, DecompositionForm, Network, weights
+from nnc_conformance.reference.reduction.tool import NotNegative, Reduction, Resources, SweepSettings, apply_strength
 
 
-class LowRank(SweptSettings):
-    """``mse_thresholds``: greatest mean square error of a weight; ``row_dimensions``: leading dimensions that make the rows."""
+class LowRank(SweepSettings):
+    """Settings of the tool.
+
+    Args:
+        mse_thresholds: greatest mean square errors of a weight.
+        row_dimensions: number of leading dimensions that form the rows.
+    """
 
     tool: Literal["low_rank"] = "low_rank"
     mse_thresholds: Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=255)]
@@ -26,9 +32,9 @@ class LowRank(SweptSettings):
 
 
 def truncated(weight: Array, mse_threshold: float) -> tuple[Array, Array] | None:
-    """G and H, float32, of the least rank whose mean square error is the threshold at most; None where they are no smaller.
+    """Compute G and H, float32, of the lowest rank within the threshold; None if not smaller.
 
-    The singular values are shared between G and H, so that both have entries of one scale.
+    Both share the singular values equally, so that their entries have a similar scale.
     """
     rows, columns = weight.shape
     u, s, v = np.linalg.svd(weight.astype(np.float64), full_matrices=False)
@@ -40,17 +46,20 @@ def truncated(weight: Array, mse_threshold: float) -> tuple[Array, Array] | None
     return (u[:, :rank] * root).astype(np.float32), (root[:, None] * v[:rank]).astype(np.float32)
 
 
-def decomposed(network: Network, name: str, how: Decomposition, generators: tuple[Array, Array]) -> Network:
-    """The network with G and H in the place of a whole weight."""
-    parts = dict(zip(how.names(name), generators, strict=True))
+def with_generators(network: Network, name: str, decomposition: Decomposition, generators: tuple[Array, Array]) -> Network:
+    """Return the network with G and H in place of a whole weight."""
+    parts = dict(zip(decomposition.names(name), generators, strict=True))
     parameters: dict[str, Array] = {}
     for key, array in network.parameters.items():
         parameters |= parts if key == name else {key: array}
-    return replace(network, parameters=parameters, decomposed={**network.decomposed, name: how})
+    return replace(network, parameters=parameters, decomposed={**network.decomposed, name: decomposition})
 
 
-def reduce_rank(network: Network, settings: LowRank, aid: Aid) -> Reduction:
-    """The tool; its map tells the threshold, the share of parameters left and the accuracy."""
+def reduce_rank(network: Network, settings: LowRank, resources: Resources) -> Reduction:
+    """Decompose weights into G and H.
+
+    The map states the threshold, the share of parameters left and the accuracy.
+    """
     names = weights(network, settings.tensors)
 
     def reduce(mse_threshold: float) -> Network:
@@ -60,23 +69,23 @@ def reduce_rank(network: Network, settings: LowRank, aid: Aid) -> Reduction:
             rows = prod(dimensions[: settings.row_dimensions])
             found = truncated(network.parameters[name].reshape(rows, -1), mse_threshold)
             if found is not None:
-                how = Decomposition(Form.PRODUCT, dimensions, rows)
-                result = decomposed(result, name, how, found)
-                changed += how.names(name)
-        return fitted(result, changed, settings, aid)
+                decomposition = Decomposition(DecompositionForm.PRODUCT, dimensions, rows)
+                result = with_generators(result, name, decomposition, found)
+                changed += decomposition.names(name)
+        return trained_generators(result, changed, settings, resources)
 
-    return swept(network, settings.mse_thresholds, settings, aid, reduce=reduce, row=row_over(network))
+    return apply_strength(network, settings.mse_thresholds, settings, resources, reduce=reduce, row=decomposition_row(network))
 
 
-def row_over(network: Network) -> Callable[[float, Network, Accuracy], DecompositionRow]:
-    """Rows that compare with the network before the tool."""
+def decomposition_row(network: Network) -> Callable[[float, Network, Accuracy], DecompositionRow]:
+    """Return a function that makes map rows relative to the network before the tool."""
     return lambda threshold, reduced, accuracy: DecompositionRow(threshold, reduced.size / network.size, accuracy)
 
 
-def fitted(network: Network, generators: list[str], settings: SweptSettings, aid: Aid) -> Network:
-    """The network with G and H trained, where the settings say so."""
+def trained_generators(network: Network, generators: list[str], settings: SweepSettings, resources: Resources) -> Network:
+    """Train G and H if the settings ask for it."""
     if settings.train is None or not generators:
         return network
     from nnc_conformance.reference.reduction import training
 
-    return training.retrained(network, settings.train, aid.samples(), only=generators)
+    return training.retrained(network, settings.train, resources.samples(), only=generators)

@@ -1,4 +1,4 @@
-"""Performance maps (clause 6): what a tool measured at each setting, as rows, and the rows as values of the structures."""
+"""Performance maps (clause 6): measurements by tool and strength, and their syntax values."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,19 @@ from nnc_conformance.reference.reduction.network import Accuracy
 from nnc_conformance.reference.syntax.walker import Values
 
 MOST_ENTRIES: Final = 255
+"""Rows that a map can hold."""
 MOST_CLASSES: Final = 63
-"""A class bitmask of more bits goes past what an exp-Golomb code is read to."""
+"""Classes that a map can state; a longer class bitmask exceeds the exp-Golomb code that is read."""
 
 
 @dataclass(frozen=True)
 class SparsificationRow:
-    """Weights whose magnitude is below ``threshold`` are 0; ``non_zero_ratio``: non-zero weights over all weights."""
+    """MapRow of the sparsification map.
+
+    Args:
+        threshold: weights of smaller magnitude are 0.
+        non_zero_ratio: share of weights that are not 0.
+    """
 
     threshold: float
     non_zero_ratio: float
@@ -25,7 +31,7 @@ class SparsificationRow:
 
 @dataclass(frozen=True)
 class PruningRow:
-    """``ratio``: removed parameters over all parameters."""
+    """MapRow of the pruning map; ``ratio`` is the share of parameters removed."""
 
     ratio: float
     accuracy: Accuracy
@@ -33,7 +39,14 @@ class PruningRow:
 
 @dataclass(frozen=True)
 class UnificationRow:
-    """Blocks whose magnitudes deviate by ``threshold`` at most are unified; ``reshaped``: () where the tensors' dimensions differ."""
+    """MapRow of the unification map.
+
+    Args:
+        reshaped: dimensions of the tensors as matrices; () if they differ.
+        super_block: rows and columns of a super-block.
+        block: rows and columns of a block.
+        threshold: greatest mean deviation of magnitudes in a unified block.
+    """
 
     reshaped: tuple[int, ...]
     super_block: tuple[int, ...]
@@ -44,32 +57,42 @@ class UnificationRow:
 
 @dataclass(frozen=True)
 class DecompositionRow:
-    """``mse_threshold``: mean square error of a tensor at most; ``reduction_ratio``: parameters left over all parameters."""
+    """MapRow of the decomposition map.
+
+    Args:
+        mse_threshold: greatest mean square error of a tensor.
+        reduction_ratio: share of parameters left.
+    """
 
     mse_threshold: float
     reduction_ratio: float
     accuracy: Accuracy
 
 
-Row = SparsificationRow | PruningRow | UnificationRow | DecompositionRow
+MapRow = SparsificationRow | PruningRow | UnificationRow | DecompositionRow
 
 
-def performance_maps(rows: Iterable[Row], *, classes: bool = False) -> dict[str, Values]:
-    """The maps for `composer.model_parameter_set`, by kind; ``classes``: with the accuracy of each class.
+def performance_maps(rows: Iterable[MapRow], *, classes: bool = False) -> dict[str, Values]:
+    """Make the maps for `composer.model_parameter_set`, by kind.
 
-    Raises `ModelError` for more rows or classes than a map holds.
+    Args:
+        classes: whether to state the accuracy of each class too.
+
+    Raises:
+        ModelError: for more rows or classes than a map can hold.
     """
     entries: dict[str, list[Values]] = {}
     for row in rows:
         kind, entry = _entry(row, classes)
         entries.setdefault(kind, []).append(entry)
-    for kind, found in entries.items():
-        if len(found) > MOST_ENTRIES:
-            raise ModelError(f"{len(found)} rows of the {kind} map, which holds {MOST_ENTRIES}")
-    return {kind: {MAP_COUNTS[kind]: len(found), "entry": found} for kind, found in entries.items()}
+    for kind, entry_list in entries.items():
+        if len(entry_list) > MOST_ENTRIES:
+            raise ModelError(f"the {kind} map would have {len(entry_list)} rows; it can hold {MOST_ENTRIES}")
+    return {kind: {MAP_COUNTS[kind]: len(entry_list), "entry": entry_list} for kind, entry_list in entries.items()}
 
 
-def _entry(row: Row, classes: bool) -> tuple[str, Values]:
+def _entry(row: MapRow, classes: bool) -> tuple[str, Values]:
+    """Return the kind of a row and its syntax values."""
     match row:
         case SparsificationRow():
             values: Values = {"sparsification_threshold": row.threshold, "non_zero_ratio": row.non_zero_ratio}
@@ -90,14 +113,18 @@ def _entry(row: Row, classes: bool) -> tuple[str, Values]:
 
 
 def _dimensions(count: str, name: str, dimensions: Sequence[int]) -> Values:
-    """A list whose loop runs to its count minus 1: the count is one more, so that every dimension is listed [I]."""
+    """List dimensions with their count, which is one more than their number [I].
+
+    The loop of the standard runs to the count minus 1.
+    """
     return {count: len(dimensions) + 1, name: list(dimensions)}
 
 
 def _accuracy(prefix: str, accuracy: Accuracy, classes: bool) -> Values:
+    """Return the syntax values of an accuracy; their names begin with ``prefix``."""
     listed = dict(sorted(accuracy.by_class.items())) if classes else {}
     if any(not 0 <= kind < MOST_CLASSES for kind in listed):
-        raise ModelError(f"a performance map tells the accuracy of classes 0 to {MOST_CLASSES - 1} only")
+        raise ModelError(f"a performance map can state the accuracy of classes 0 to {MOST_CLASSES - 1} only")
     return {
         f"{prefix}_nn_accuracy": accuracy.overall,
         f"{prefix}_count_classes": len(listed),

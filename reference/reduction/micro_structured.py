@@ -1,7 +1,7 @@
-"""Clause 8.2.2, sparsification using micro-structured pruning: whole blocks of weights become 0, those of the least loss.
+"""Sparsification by micro-structured pruning (clause 8.2.2): the blocks of least loss become 0.
 
-A block's loss is the mean of its magnitudes. In each super-block the same share of blocks goes, so that no part of a tensor is emptied.
-The trained form trains the weights that are left under the mask.
+The loss of a block is the mean magnitude of its weights. Each super-block loses the same share of
+its blocks, so that no part of a tensor is emptied. The trained form trains the remaining weights.
 """
 
 from typing import Annotated, Literal
@@ -9,29 +9,39 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from nnc_conformance.reference.reduction.blocks import Structure, block_means, block_numbers, super_blocks
+from nnc_conformance.reference.reduction.blocks import BlockSizes, block_means, block_numbers, super_blocks
 from nnc_conformance.reference.reduction.maps import SparsificationRow
 from nnc_conformance.reference.reduction.network import Accuracy, Array, Network, matrix, weights
 from nnc_conformance.reference.reduction.sparsification import sparsity
-from nnc_conformance.reference.reduction.tool import Aid, Block, Reduction, Share, SweptSettings, swept
+from nnc_conformance.reference.reduction.tool import Block, Fraction, Reduction, Resources, SweepSettings, apply_strength
 
 
-class MicroStructured(SweptSettings):
-    """``ratios``: shares of the blocks of each super-block that become 0; the matrix is dimension 0 by the product of the others."""
+class MicroStructured(SweepSettings):
+    """Settings of the tool; the matrix of a weight is dimension 0 by the product of the others.
+
+    Args:
+        ratios: shares of the blocks in each super-block that become 0.
+        super_block: rows and columns of a super-block.
+        block: rows and columns of a block.
+    """
 
     tool: Literal["micro_structured_pruning"] = "micro_structured_pruning"
-    ratios: Annotated[tuple[Share, ...], Field(min_length=1, max_length=255)]
+    ratios: Annotated[tuple[Fraction, ...], Field(min_length=1, max_length=255)]
     super_block: Block = (64, 64)
     block: Block = (4, 4)
 
 
-def pruned_blocks(array: Array, structure: Structure, ratio: float) -> tuple[Array, float]:
-    """A tensor with the blocks of the least loss 0, a share ``ratio`` of each super-block rounded down, and the greatest loss of these."""
+def pruned_blocks(array: Array, sizes: BlockSizes, ratio: float) -> tuple[Array, float]:
+    """Zero the blocks of least loss in each super-block; also return the greatest loss among them.
+
+    Args:
+        ratio: share of the blocks of each super-block, rounded down to whole blocks.
+    """
     result = array.copy()
     view, greatest = matrix(result), 0.0
-    for place in super_blocks(view.shape, structure):
+    for place in super_blocks(view.shape, sizes):
         part = view[place]
-        numbers = block_numbers(part.shape, structure.block)
+        numbers = block_numbers(part.shape, sizes.block)
         losses = block_means(np.abs(part.astype(np.float64)), numbers)
         gone = np.argsort(losses, kind="stable")[: int(ratio * losses.size)]
         part[np.isin(numbers, gone)] = 0
@@ -39,13 +49,13 @@ def pruned_blocks(array: Array, structure: Structure, ratio: float) -> tuple[Arr
     return result, greatest
 
 
-def prune_blocks(network: Network, settings: MicroStructured, aid: Aid) -> Reduction:
-    """The tool; its rows of the sparsification map have the greatest loss of a pruned block as their threshold."""
-    structure = Structure(settings.super_block, settings.block)
+def prune_blocks(network: Network, settings: MicroStructured, resources: Resources) -> Reduction:
+    """Zero blocks of weights; the threshold of a map row is the greatest loss of a zeroed block."""
+    sizes = BlockSizes(settings.super_block, settings.block)
     names = weights(network, settings.tensors)
 
     def blocks_at(ratio: float) -> dict[str, tuple[Array, float]]:
-        return {name: pruned_blocks(network.parameters[name], structure, ratio) for name in names}
+        return {name: pruned_blocks(network.parameters[name], sizes, ratio) for name in names}
 
     def reduce(ratio: float) -> Network:
         masked = network.with_parameters({name: array for name, (array, _) in blocks_at(ratio).items()})
@@ -53,10 +63,10 @@ def prune_blocks(network: Network, settings: MicroStructured, aid: Aid) -> Reduc
             return masked
         from nnc_conformance.reference.reduction import training
 
-        return training.retrained(masked, settings.train, aid.samples(), kept_zero=names)
+        return training.retrained(masked, settings.train, resources.samples(), kept_zero=names)
 
     def row(ratio: float, reduced: Network, accuracy: Accuracy) -> SparsificationRow:
         greatest = max((loss for _, loss in blocks_at(ratio).values()), default=0.0)
         return SparsificationRow(greatest, sparsity(reduced), accuracy)
 
-    return swept(network, settings.ratios, settings, aid, reduce=reduce, row=row)
+    return apply_strength(network, settings.ratios, settings, resources, reduce=reduce, row=row)

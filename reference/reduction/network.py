@@ -1,4 +1,4 @@
-"""What the tools of clause 8 change: a network's coded parameters, its graph, and what the stream will say about them."""
+"""The network that the tools of clause 8 change: coded parameters, graph and signalling."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,57 +12,75 @@ import numpy.typing as npt
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.model import Topology
-from nnc_conformance.reference.reduction.shifts import diagonal_sums
 from nnc_conformance.reference.syntax.structures.data_unit import G_SUFFIX
 from nnc_conformance.reference.topology.classes import Role, role
 
 Array = npt.NDArray[Any]
 
 H_SUFFIX: Final = "_H"
+"""Suffix of the parameter that holds H of a decomposed weight."""
 LS_SUFFIX: Final = "_LS"
+"""Suffix of the parameter that holds the local scaling factors of a weight."""
 
 
-class Form(StrEnum):
-    """What two coded tensors G and H say about the tensor W that they stand for."""
+class DecompositionForm(StrEnum):
+    """How two coded tensors G and H represent a tensor W."""
 
     PRODUCT = "product"
-    """W = G x H: an NNR_PT_BLOCK with the bit DC."""
+    """W = G x H, coded as an NNR_PT_BLOCK with the bit DC."""
     DISPLACEMENT = "displacement"
-    """W minus W moved down and right by one is G x H: parameters of their own, from which the graph computes W."""
+    """W minus W shifted down and right by one is G x H.
+
+    G and H are parameters of their own, from which the graph computes W.
+    """
 
 
-GENERATOR_SUFFIXES: Final = {Form.PRODUCT: (G_SUFFIX, H_SUFFIX), Form.DISPLACEMENT: (".G", ".H")}
+GENERATOR_SUFFIXES: Final = {DecompositionForm.PRODUCT: (G_SUFFIX, H_SUFFIX), DecompositionForm.DISPLACEMENT: (".G", ".H")}
+"""Suffixes of the names of G and H, by form."""
 
 
 @dataclass(frozen=True)
 class Decomposition:
-    """How a tensor of ``dimensions`` is decomposed; G has ``rows`` rows (g_number_of_rows)."""
+    """How a tensor is decomposed into G and H.
 
-    form: Form
+    Args:
+        dimensions: shape of the tensor.
+        rows: rows of G (g_number_of_rows).
+    """
+
+    form: DecompositionForm
     dimensions: tuple[int, ...]
     rows: int
 
     def names(self, name: str) -> tuple[str, str]:
-        """The names of G and H of the tensor ``name``."""
+        """Return the names of G and H for the tensor ``name``."""
         g, h = GENERATOR_SUFFIXES[self.form]
         return name + g, name + h
 
     def whole(self, g: Array, h: Array) -> Array:
-        """The tensor, float32, from G [rows, rank] and H [rank, columns]: products in binary64, rounded once."""
+        """Compute the tensor, float32, from G [rows, rank] and H [rank, columns].
+
+        Products are computed in binary64 and rounded once.
+        """
         product = g.astype(np.float64) @ h.astype(np.float64)
-        if self.form is Form.DISPLACEMENT:
+        if self.form is DecompositionForm.DISPLACEMENT:
             product = diagonal_sums(product)
         return product.astype(np.float32).reshape(self.dimensions)
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network on its way into a stream; tools return changed copies.
+    """A network to be encoded; it is immutable, and tools return changed copies.
 
-    ``parameters``: what is coded, by name, G, H and LS included; ``topology``: the graph, over whole tensors; ``exact``: names to be
-    coded without loss; ``decomposed``: tensors of the graph for which G and H are coded; ``scaled``: the name of the LS vector of a tensor
-    of the graph; ``indexes``: of tensors that are quantized already, as a decoder gives them (int32, doubled with dq_flag);
-    ``pruned``: new dimensions of tensors that lost channels.
+    Args:
+        parameters: coded tensors by name, including G, H and LS.
+        topology: the graph, which refers to whole tensors.
+        exact: names of parameters to code without loss.
+        decomposed: tensors of the graph for which G and H are coded instead.
+        scaled: name of the LS vector of a tensor of the graph.
+        indexes: indexes of tensors that are already quantized, as a decoder returns them
+            (int32, doubled with dq_flag).
+        pruned: new dimensions of tensors that lost channels.
     """
 
     parameters: Mapping[str, Array]
@@ -75,15 +93,15 @@ class Network:
 
     @property
     def size(self) -> int:
-        """The number of coded floating point parameters."""
+        """The number of coded floating point values."""
         return sum(array.size for array in self.parameters.values() if role(array) is not Role.OTHER)
 
     def with_parameters(self, changed: Mapping[str, Array]) -> "Network":
-        """The network with some parameters replaced or added, as float32."""
+        """Return the network with some parameters replaced or added, as float32."""
         return replace(self, parameters={**self.parameters, **{name: np.asarray(array, np.float32) for name, array in changed.items()}})
 
     def whole(self, name: str) -> Array:
-        """A tensor of the graph, without its LS: as it is coded, or from its G and H."""
+        """Return a tensor of the graph, multiplied from G and H if decomposed, without LS."""
         if name not in self.decomposed:
             return self.parameters[name]
         decomposition = self.decomposed[name]
@@ -92,9 +110,16 @@ class Network:
 
 
 def weights(network: Network, patterns: Sequence[str] | None = None, *, decomposed: bool = False) -> tuple[str, ...]:
-    """The names of weights (floating, 2 dimensions or more, not exact), in order; of ``decomposed`` ones too where that is asked for.
+    """List the names of the weights in order.
 
-    ``patterns``: shell patterns that choose. Raises `ModelError` for a pattern that no weight fits.
+    A weight is a floating point tensor with two dimensions or more that is not exact.
+
+    Args:
+        patterns: shell patterns that select weights; all weights if absent.
+        decomposed: whether to include the graph's names of decomposed weights.
+
+    Raises:
+        ModelError: if a pattern matches no weight.
     """
     parts = {part for name, how in network.decomposed.items() for part in how.names(name)}
     found = [
@@ -107,24 +132,35 @@ def weights(network: Network, patterns: Sequence[str] | None = None, *, decompos
 
 
 def runnable(network: Network) -> dict[str, Array]:
-    """The parameters by the names of the graph, G and H multiplied and LS applied."""
+    """Return the parameters by their names in the graph, multiplied out and scaled."""
     consumed = {part for name, how in network.decomposed.items() for part in how.names(name)} | set(network.scaled.values())
     names = [name for name in network.parameters if name not in consumed] + list(network.decomposed)
     return {name: scaled_rows(network.whole(name), network.parameters.get(network.scaled.get(name, ""))) for name in names}
 
 
 def scaled_rows(weight: Array, factors: Array | None) -> Array:
-    """Each row (dimension 0) of a tensor times its factor, in binary32."""
+    """Multiply each row (dimension 0) of a tensor by its factor, in binary32."""
     return weight if factors is None else weight * factors.reshape(-1, *(1,) * (weight.ndim - 1))
 
 
+def diagonal_sums(matrix: Array) -> Array:
+    """Invert `displacement.displacement` of a matrix.
+
+    Each entry becomes the sum of itself and all entries up and left of it on its diagonal.
+    """
+    sums = matrix.copy()
+    for row in range(1, len(sums)):
+        sums[row, 1:] += sums[row - 1, :-1]
+    return sums
+
+
 def matrix(array: Array) -> Array:
-    """A tensor as a matrix: dimension 0 by the product of the others."""
+    """Reshape a tensor to a matrix: dimension 0 by the product of the others."""
     return array.reshape(array.shape[0], prod(array.shape[1:]))
 
 
 def unused_name(network: Network, wanted: str) -> str:
-    """``wanted``, or with a number behind it where the network has a parameter of that name."""
+    """Return ``wanted``, with a number appended if the network already has such a parameter."""
     number, name = 0, wanted
     while name in network.parameters:
         number += 1
@@ -134,10 +170,11 @@ def unused_name(network: Network, wanted: str) -> str:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What a network is worth on held data: the share of right answers, over all samples and over those of each class met."""
+    """Share of correct answers on held-out samples: over all of them, and by class."""
 
     overall: float
     by_class: Mapping[int, float] = field(default_factory=dict)
 
 
 Score = Callable[[Network], Accuracy]
+"""Measures the accuracy of a network."""

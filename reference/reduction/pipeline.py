@@ -1,7 +1,7 @@
-"""A pipeline at work (clause 5.3): reduction, batch-norm folding, quantization, local scaling; then the encoder.
+"""Pipelines at work (clause 5.3): reduction, folding, quantization, local scaling, encoding.
 
-Rows of performance maps are measured on what a decoder would have: each candidate goes through the rest of the pipeline that follows
-the reductions, is encoded and decoded, and answers the held samples.
+Rows of performance maps are measured on what a decoder would output: each candidate passes through
+the steps that follow the reductions, is encoded and decoded, and classifies the held-out samples.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,21 +14,21 @@ from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.encoder import EncoderOptions, encode
 from nnc_conformance.reference.reduction.batch_norm import BatchNormFolding, fold, with_scaling
 from nnc_conformance.reference.reduction.displacement import LowDisplacementRank, reduce_displacement_rank
-from nnc_conformance.reference.reduction.document import Document, Quantization
-from nnc_conformance.reference.reduction.emission import emitted
+from nnc_conformance.reference.reduction.document import Document, QuantizationSettings
+from nnc_conformance.reference.reduction.encoder_input import encoder_input
 from nnc_conformance.reference.reduction.local_scaling import LocalScaling, scalable, scale_locally
 from nnc_conformance.reference.reduction.low_rank import LowRank, reduce_rank
-from nnc_conformance.reference.reduction.maps import Row, performance_maps
+from nnc_conformance.reference.reduction.maps import MapRow, performance_maps
 from nnc_conformance.reference.reduction.micro_structured import MicroStructured, prune_blocks
 from nnc_conformance.reference.reduction.network import Accuracy, Network
 from nnc_conformance.reference.reduction.pruning import Pruning, prune
 from nnc_conformance.reference.reduction.quantized import with_quantized_weights
 from nnc_conformance.reference.reduction.scoring import Samples, accuracy
 from nnc_conformance.reference.reduction.sparsification import Sparsification, sparsify, sparsity
-from nnc_conformance.reference.reduction.tool import Aid, Reduction, Settings
+from nnc_conformance.reference.reduction.tool import Reduction, Resources, Settings
 from nnc_conformance.reference.reduction.unification import Unification, unify
 
-REDUCTIONS: Final[Mapping[type[Settings], Callable[[Network, Any, Aid], Reduction]]] = {
+REDUCTIONS: Final[Mapping[type[Settings], Callable[[Network, Any, Resources], Reduction]]] = {
     Pruning: prune,
     Sparsification: sparsify,
     MicroStructured: prune_blocks,
@@ -36,11 +36,17 @@ REDUCTIONS: Final[Mapping[type[Settings], Callable[[Network, Any, Aid], Reductio
     LowRank: reduce_rank,
     LowDisplacementRank: reduce_displacement_rank,
 }
+"""The tools with a performance map, by the class of their settings."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A tool that ran, and what stands after it: coded floating point parameters, and non-zero weights over all weights."""
+    """A tool that ran and the network after it.
+
+    Args:
+        parameters: number of coded floating point values.
+        non_zero_ratio: share of the weights that are not 0.
+    """
 
     tool: str
     parameters: int
@@ -48,13 +54,21 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The stream, the network in it, what each tool did, all measured rows, and the accuracy before and after (None: no held samples)."""
+class PipelineResult:
+    """Result of a pipeline.
+
+    Args:
+        network: the network in the stream.
+        steps: the tools that ran.
+        rows: all rows of performance maps.
+        before: accuracy of the network given; None without held-out samples.
+        after: accuracy of the decoded stream; None without held-out samples.
+    """
 
     stream: bytes
     network: Network
     steps: tuple[Step, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[MapRow, ...]
     before: Accuracy | None
     after: Accuracy | None
 
@@ -67,36 +81,43 @@ def run(
     held: Samples | None = None,
     training: Samples | None = None,
     threads: int = 1,
-) -> Outcome:
-    """Runs a pipeline and encodes its result with its performance maps; ``options``: what the pipeline does not decide.
+) -> PipelineResult:
+    """Run a pipeline and encode its result with its performance maps.
 
-    Without ``held`` samples nothing is measured: no maps. Raises `ModelError` for a network that a tool cannot work on, and `EncodeError`
-    for options that contradict each other.
+    Args:
+        options: encoder options that the pipeline does not decide.
+        held: held-out samples; without them nothing is measured and there are no maps.
+        training: samples for trained forms.
+        threads: threads of the encoder.
+
+    Raises:
+        ModelError: for a network that a tool cannot handle.
+        EncodeError: for options that contradict each other.
     """
     options = _quantization(document, options)
     finish = _Finish(document, options, training, threads)
     steps: list[Step] = []
-    rows: list[Row] = []
+    rows: list[MapRow] = []
 
     def score(candidate: Network, samples: Samples) -> Accuracy:
         return finish.measured(finish.stream(finish.finished(candidate)), samples)
 
-    aid = Aid(None if held is None else lambda candidate: score(candidate, held), training)
+    resources = Resources(None if held is None else lambda candidate: score(candidate, held), training)
     before = None if held is None else accuracy(network.topology, network.parameters, held)
     for settings in document.tools:
         if type(settings) in REDUCTIONS:
-            reduction = REDUCTIONS[type(settings)](network, settings, aid)
+            reduction = REDUCTIONS[type(settings)](network, settings, resources)
             network, rows = reduction.network, [*rows, *reduction.rows]
             steps.append(Step(settings.tool, network.size, sparsity(network)))
     network = finish.finished(network, steps)
     stream = finish.stream(network, performance_maps(rows, classes=document.classes))
     after = None if held is None else finish.measured(stream, held)
-    return Outcome(stream, network, tuple(steps), tuple(rows), before, after)
+    return PipelineResult(stream, network, tuple(steps), tuple(rows), before, after)
 
 
 @dataclass(frozen=True)
 class _Finish:
-    """What follows the reductions, the same for all candidates and for the result."""
+    """The steps after the reductions, the same for all candidates and for the result."""
 
     document: Document
     options: EncoderOptions
@@ -104,40 +125,41 @@ class _Finish:
     threads: int
 
     def finished(self, network: Network, steps: list[Step] | None = None) -> Network:
-        """Folds, quantizes and scales, as far as the pipeline says so; notes what ran."""
+        """Fold, quantize and scale as the pipeline says; append each tool that ran to ``steps``."""
         steps = [] if steps is None else steps
-        aid = Aid(training=self.training)
+        resources = Resources(training=self.training)
         for settings in self.document.tools:
             if isinstance(settings, BatchNormFolding):
-                network = fold(network, settings, aid).network
+                network = fold(network, settings, resources).network
                 steps.append(Step(settings.tool, network.size, sparsity(network)))
             elif isinstance(settings, LocalScaling):
-                network = self._scaled(network, settings, aid)
+                network = self._scaled(network, settings, resources)
                 steps.append(Step(settings.tool, network.size, sparsity(network)))
         return network
 
-    def _scaled(self, network: Network, settings: LocalScaling, aid: Aid) -> Network:
+    def _scaled(self, network: Network, settings: LocalScaling, resources: Resources) -> Network:
+        """Quantize the weights, then scale their rows."""
         names = scalable(network, settings)
         originals = {name: network.whole(name) for name in names}
         for name in names:
             network = with_scaling(network, name, np.ones(originals[name].shape[0]))
         quantized = with_quantized_weights(network, names, self.options)
-        return scale_locally(quantized, settings, aid, originals=originals).network
+        return scale_locally(quantized, settings, resources, originals=originals).network
 
     def stream(self, network: Network, maps: Mapping[str, Any] | None = None) -> bytes:
-        """The network, encoded."""
-        parameters, topology, options = emitted(network, replace(self.options, maps=maps or {}))
+        """Encode the network."""
+        parameters, topology, options = encoder_input(network, replace(self.options, maps=maps or {}))
         return encode(parameters, topology=topology, options=options, threads=self.threads)
 
     def measured(self, stream: bytes, held: Samples) -> Accuracy:
-        """What a decoder has of it is worth."""
+        """Measure the accuracy of a decoded stream."""
         decoded = decode(stream, recombine=True)
         return accuracy(decoded.topology, decoded.parameters, held)
 
 
 def _quantization(document: Document, options: EncoderOptions) -> EncoderOptions:
-    """The options with what the pipeline decides of them."""
-    decided: Iterable[Quantization] = (tool for tool in document.tools if isinstance(tool, Quantization))
+    """Apply the encoder options that the pipeline decides."""
+    decided: Iterable[QuantizationSettings] = (tool for tool in document.tools if isinstance(tool, QuantizationSettings))
     for settings in decided:
         options = replace(options, **settings.model_dump(exclude={"tool"}, exclude_none=True))
     return options

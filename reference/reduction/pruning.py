@@ -1,8 +1,10 @@
-"""Clause 8.2.3, combined pruning and sparsification: the least output channels go, with all that depends on them; then small weights.
+"""Combined pruning and sparsification (clause 8.2.3): remove channels, then zero small weights.
 
-Channels of a layer are ranked by the norm of their weights, or by the stationary distribution of a diffusion over the layer's weight
-graph: output channels are its nodes, joined as strongly as their magnitudes overlap. The thresholds of the sparsification depend on the
-data: the same multiple of each tensor's standard deviation, so that the wanted share of all weights becomes 0.
+The channels of a layer are ranked by the norm of their weights, or by the stationary distribution
+of a diffusion over the layer's weight graph, in which output channels are nodes and the overlap of
+their magnitudes is the strength of an edge. The thresholds of the sparsification depend on the
+data: the same multiple of each tensor's standard deviation, so that the given share of all weights
+becomes 0.
 """
 
 from collections.abc import Callable
@@ -20,7 +22,7 @@ from nnc_conformance.reference.reduction.graph import Graph
 from nnc_conformance.reference.reduction.maps import PruningRow
 from nnc_conformance.reference.reduction.network import Accuracy, Array, Network, matrix, weights
 from nnc_conformance.reference.reduction.sparsification import below_to_zero, threshold_for
-from nnc_conformance.reference.reduction.tool import Aid, Reduction, Share, SweptSettings, swept
+from nnc_conformance.reference.reduction.tool import Fraction, Reduction, Resources, SweepSettings, apply_strength
 
 Scores = npt.NDArray[np.float64]
 
@@ -33,19 +35,27 @@ class Criterion(StrEnum):
     DIFFUSION = "diffusion"
 
 
-class Pruning(SweptSettings):
-    """``ratios``: shares of each layer's channels that go, rounded down; ``zeros``: share of the weights left that becomes 0 afterwards."""
+class Pruning(SweepSettings):
+    """Settings of the tool.
+
+    Args:
+        ratios: shares of each layer's channels to remove, rounded down to whole channels.
+        criterion: how channels are ranked.
+        zeros: share of the remaining weights that then becomes 0.
+    """
 
     tool: Literal["pruning"] = "pruning"
-    ratios: Annotated[tuple[Share, ...], Field(min_length=1, max_length=255)]
+    ratios: Annotated[tuple[Fraction, ...], Field(min_length=1, max_length=255)]
     criterion: Criterion = Criterion.L1
-    zeros: Share = 0.0
+    zeros: Fraction = 0.0
 
 
 def stationary_distribution(rows: Array) -> Scores:
-    """Of the random walk among the rows of a matrix [n, m], whose steps are as likely as the rows' magnitudes overlap.
+    """Compute the stationary distribution of a random walk among the rows of a matrix.
 
-    The walk on an undirected graph is reversible: the distribution is each node's share of the edges' weights. Rows of zeros have 0.
+    For a matrix [n, m] it is [n]. Steps are as likely as the magnitudes of the rows overlap. The
+    walk on an undirected graph is reversible, so the distribution is each node's share of the edge
+    weights. Rows of zeros have 0.
     """
     magnitudes = np.abs(rows.astype(np.float64))
     strengths = magnitudes @ magnitudes.sum(axis=0)
@@ -59,16 +69,25 @@ RANKINGS: Final[dict[Criterion, Callable[[Array], Scores]]] = {
     Criterion.L2: lambda rows: np.sqrt((rows.astype(np.float64) ** 2).sum(axis=1)),
     Criterion.DIFFUSION: stationary_distribution,
 }
+"""Functions that score the rows of a matrix, by criterion; the lowest scores are removed first."""
 
 
 def kept_channels(weight: Array, axis: int, ratio: float, criterion: Criterion) -> npt.NDArray[np.intp]:
-    """The channels along ``axis`` that stay, rising: all but a share ``ratio`` of them, rounded down, that rank least."""
+    """List the channels along ``axis`` to keep, in rising order.
+
+    Args:
+        ratio: share of the channels to remove, rounded down to whole channels.
+    """
     scores = RANKINGS[criterion](matrix(np.moveaxis(weight, axis, 0)))
     return np.sort(np.argsort(scores, kind="stable")[int(ratio * scores.size) :])
 
 
 def without_channels(network: Network, found: dict[str, Channels], kept: dict[str, npt.NDArray[np.intp]]) -> Network:
-    """The network, its graph included, with only the ``kept`` channels of each layer; raises `ModelError` without an ONNX graph."""
+    """Remove all but the ``kept`` channels of each layer, also in the graph.
+
+    Raises:
+        ModelError: without an ONNX graph.
+    """
     graph = Graph.of(network.topology)
     changed: dict[str, Array] = {}
     groups: dict[str, int] = {}
@@ -89,14 +108,20 @@ def without_channels(network: Network, found: dict[str, Channels], kept: dict[st
 
 
 def thresholds(arrays: dict[str, Array], zeros: float) -> dict[str, float]:
-    """Of each tensor: the same multiple of the standard deviations, such that a share ``zeros`` of all entries lies below."""
+    """Compute a threshold for each tensor, the same multiple of all standard deviations.
+
+    The share ``zeros`` of all entries lies below the thresholds.
+    """
     deviations = {name: float(array.astype(np.float64).std()) or 1.0 for name, array in arrays.items()}
     multiple = threshold_for((arrays[name] / deviations[name] for name in arrays), zeros)
     return {name: multiple * deviation for name, deviation in deviations.items()}
 
 
-def prune(network: Network, settings: Pruning, aid: Aid) -> Reduction:
-    """The tool; its map tells the share of parameters that went and the accuracy."""
+def prune(network: Network, settings: Pruning, resources: Resources) -> Reduction:
+    """Prune channels, then zero weights.
+
+    The map states the share of parameters removed and the accuracy.
+    """
     names = weights(network, settings.tensors)
     found = prunable(Graph.of(network.topology), network.parameters, names, chosen=settings.tensors is not None)
 
@@ -114,14 +139,15 @@ def prune(network: Network, settings: Pruning, aid: Aid) -> Reduction:
             return smaller
         from nnc_conformance.reference.reduction import training
 
-        return training.retrained(smaller, settings.train, aid.samples(), kept_zero=names if settings.zeros else ())
+        return training.retrained(smaller, settings.train, resources.samples(), kept_zero=names if settings.zeros else ())
 
     def row(_: float, reduced: Network, accuracy: Accuracy) -> PruningRow:
         return PruningRow(1 - reduced.size / network.size, accuracy)
 
-    return swept(network, settings.ratios, settings, aid, reduce=reduce, row=row)
+    return apply_strength(network, settings.ratios, settings, resources, reduce=reduce, row=row)
 
 
 def _set_group(node: NodeProto, group: int) -> None:
+    """Set the attribute ``group`` of a Conv node."""
     entry: Any = next(entry for entry in node.attribute if entry.name == "group")
     entry.i = group

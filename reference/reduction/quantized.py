@@ -1,4 +1,4 @@
-"""Clause 9 within a pipeline: weights quantized for good, so that local scaling adapts to what a decoder will have."""
+"""Quantizes weights within a pipeline (clause 9) for local scaling to adapt to decoded values."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -9,14 +9,18 @@ from nnc_conformance.reference.encoder import EncoderOptions, block_header, quan
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.payload import coded_parts, coding_of
 from nnc_conformance.reference.quantization.reconstruction import products, step_size
-from nnc_conformance.reference.reduction.emission import blocks_of
+from nnc_conformance.reference.reduction.encoder_input import blocks_of
 from nnc_conformance.reference.reduction.network import Array, Network
 
 
 def with_quantized_weights(network: Network, names: Collection[str], options: EncoderOptions) -> Network:
-    """The network with the weights of scaled tensors as a decoder gives them, and their indexes; ``names``: tensors of the graph.
+    """Replace weights by their decoded values, and keep their indexes for the encoder.
 
-    Raises `EncodeError` for values that cannot be quantized so.
+    Args:
+        names: tensors of the graph; all must have an LS vector or be decomposed.
+
+    Raises:
+        EncodeError: for values that cannot be quantized with these options.
     """
     parameters: dict[str, Array] = {}
     indexes: dict[str, Array] = {}

@@ -1,4 +1,7 @@
-"""What a network is worth: ONNX Runtime runs it on held data, and the greatest value of its first output is its answer."""
+"""Measures the accuracy of a network: ONNX Runtime classifies held-out samples.
+
+The index of the greatest value in the first output is the answer.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +19,15 @@ from nnc_conformance.reference.topology.onnx import restore
 
 @dataclass(frozen=True)
 class Samples:
-    """Data with known answers: arrays by graph input name with N samples each along dimension 0, and N labels, int64."""
+    """Labelled data.
+
+    Args:
+        inputs: arrays by graph input name, with N samples each along dimension 0.
+        labels: N class numbers, int64.
+
+    Raises:
+        ModelError: if the labels are not a vector of integers or the numbers of samples differ.
+    """
 
     inputs: Mapping[str, Array]
     labels: npt.NDArray[np.int64]
@@ -24,11 +35,15 @@ class Samples:
     def __post_init__(self) -> None:
         counts = {len(array) if array.ndim else 0 for array in self.inputs.values()} | {self.labels.size}
         if self.labels.ndim != 1 or self.labels.dtype.kind not in "iu" or len(counts) != 1 or counts == {0}:
-            raise ModelError("samples need labels, integers of one dimension, and inputs of as many samples")
+            raise ModelError("samples need a vector of integer labels and inputs with the same number of samples")
 
 
 def answers(model: bytes, inputs: Mapping[str, Array]) -> npt.NDArray[np.float64]:
-    """The first output of an ONNX model, [N, ...] as binary64, on one thread; raises `ModelError` where it does not run."""
+    """Run an ONNX model on one thread; return its first output, [N, ...] in binary64.
+
+    Raises:
+        ModelError: if the model does not run.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -37,35 +52,43 @@ def answers(model: bytes, inputs: Mapping[str, Array]) -> npt.NDArray[np.float64
     try:
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         return np.asarray(session.run(None, dict(inputs))[0], dtype=np.float64)
-    except Exception as error:  # ONNX Runtime's exceptions share no base but this
-        raise ModelError(f"ONNX Runtime does not run the model: {str(error).splitlines()[0][:200]}") from None
+    except Exception as error:  # the only base class that ONNX Runtime's exceptions share
+        raise ModelError(f"ONNX Runtime cannot run the model: {str(error).splitlines()[0][:200]}") from None
 
 
 def accuracy(topology: Topology | None, parameters: Mapping[str, Array], held: Samples) -> Accuracy:
-    """The share of ``held`` that the network answers right; raises `ModelError` without an ONNX topology, or where it does not fit."""
+    """Measure the share of ``held`` that the network classifies correctly.
+
+    Raises:
+        ModelError: without an ONNX topology, or if the output does not fit the labels.
+    """
     if topology is None or topology.storage_format != NNR_TPL_ONNX:
-        raise ModelError("accuracy is measured on ONNX models only")
+        raise ModelError("accuracy can be measured on ONNX models only")
     output = answers(restore(topology.data, parameters), held.inputs)
     if output.shape[:-1] != held.labels.shape:
-        raise ModelError(f"the first output has the shape {output.shape}, which is no answer to each of {held.labels.size} samples")
+        raise ModelError(f"the first output has shape {output.shape}; expected one row of scores for each of {held.labels.size} samples")
     right = output.argmax(axis=-1) == held.labels
     classes: dict[Any, float] = {int(kind): float(right[held.labels == kind].mean()) for kind in np.unique(held.labels)}
     return Accuracy(float(right.mean()), classes)
 
 
 def samples_for(topology: Topology | None, tensors: Mapping[str, Array], *, labels: str = "labels") -> Samples:
-    """Samples from the tensors of a file: ``labels``, and an input for each name; a single input may have any name.
+    """Make samples from the tensors of a file.
 
-    Raises `ModelError` where the graph's inputs and the tensors do not match.
+    The file has a tensor named by ``labels``, and one for each graph input. If there is only one
+    graph input, its tensor may have any name.
+
+    Raises:
+        ModelError: if graph inputs and tensors do not match.
     """
     from nnc_conformance.reference.reduction.graph import Graph
 
     if labels not in tensors:
-        raise ModelError(f"the samples have no tensor {labels!r}")
+        raise ModelError(f"the sample file has no tensor {labels!r}")
     wanted = Graph.of(topology).inputs
     inputs = {name: array for name, array in tensors.items() if name != labels}
     if len(wanted) == 1 and len(inputs) == 1:
         inputs = dict(zip(wanted, inputs.values(), strict=True))
     if set(inputs) != set(wanted):
-        raise ModelError(f"the samples are {sorted(inputs)}, the graph's inputs {sorted(wanted)}")
+        raise ModelError(f"the sample file has the inputs {sorted(inputs)}; the graph needs {sorted(wanted)}")
     return Samples(inputs, tensors[labels])

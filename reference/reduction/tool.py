@@ -1,4 +1,4 @@
-"""What all tools share: their settings, what they may use beside the network, and the choice among settings by measurement."""
+"""What all tools share: settings, resources, and the choice of a strength by measurement."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,24 +7,31 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.reduction.maps import Row
+from nnc_conformance.reference.reduction.maps import MapRow
 from nnc_conformance.reference.reduction.network import Accuracy, Network, Score
 from nnc_conformance.reference.reduction.scoring import Samples
 
-Share = Annotated[float, Field(ge=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+"""A share of a whole, 0 inclusive to 1 exclusive."""
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""A finite number that is not negative."""
 Dimension = Annotated[int, Field(ge=1, le=255)]
+"""A dimension that a performance map can state."""
 Block = tuple[Dimension, Dimension]
+"""Rows and columns of a block."""
 
 
 class Settings(BaseModel):
-    """Parameters as a pipeline gives them: none unknown, none changed later."""
+    """Base class of what a pipeline states; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Fit(Settings):
-    """How a trained form trains: AdamW on cross-entropy with a cosine rate; all randomness comes from the seed."""
+class TrainingSettings(Settings):
+    """How a trained form trains: AdamW on cross-entropy with a cosine schedule.
+
+    All randomness comes from ``seed``.
+    """
 
     epochs: int = Field(default=10, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -33,63 +40,87 @@ class Fit(Settings):
 
 
 class ToolSettings(Settings):
-    """``tensors``: shell patterns of the weights that the tool works on, all that it can where absent; ``train``: use the trained form."""
+    """Settings of every tool.
+
+    Args:
+        tensors: shell patterns of the weights to work on; all suitable weights if absent.
+        train: how to train; the data-free form runs if absent.
+    """
 
     tensors: tuple[str, ...] | None = None
-    train: Fit | None = None
+    train: TrainingSettings | None = None
 
 
-class SweptSettings(ToolSettings):
-    """Of a tool with a performance map: of several settings the strongest that loses ``accuracy_loss`` at most is applied."""
+class SweepSettings(ToolSettings):
+    """Settings of a tool that can try several strengths and has a performance map.
+
+    Args:
+        accuracy_loss: greatest loss of accuracy at which a strength is still accepted.
+    """
 
     accuracy_loss: NotNegative = 0.01
 
 
 @dataclass(frozen=True)
-class Aid:
-    """What a tool may use: ``score`` measures a network, ``training`` are samples for trained forms."""
+class Resources:
+    """What a tool may use besides the network.
+
+    Args:
+        score: measures the accuracy of a network.
+        training: samples to train on.
+    """
 
     score: Score | None = None
     training: Samples | None = None
 
     def samples(self) -> Samples:
-        """The training samples; raises `ModelError` where there are none."""
+        """Return the training samples; raise `ModelError` if there are none."""
         if self.training is None:
-            raise ModelError("a trained form needs training samples")
+            raise ModelError("'train' needs training samples; name their file under 'training'")
         return self.training
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """What a tool gives: the changed network, and the rows of its performance map."""
+    """The result of a tool: the changed network and the rows of its performance map."""
 
     network: Network
-    rows: tuple[Row, ...] = ()
+    rows: tuple[MapRow, ...] = ()
 
 
-def swept(
+def apply_strength(
     network: Network,
     strengths: Sequence[float],
-    settings: SweptSettings,
-    aid: Aid,
+    settings: SweepSettings,
+    resources: Resources,
     *,
     reduce: Callable[[float], Network],
-    row: Callable[[float, Network, Accuracy], Row],
+    row: Callable[[float, Network, Accuracy], MapRow],
 ) -> Reduction:
-    """Applies one of ``strengths`` (rising): a single one always, of several the last whose measured loss is small enough, if any.
+    """Apply one of several strengths of a tool.
 
-    Each is measured where ``aid`` can, and has a row. Raises `ModelError` for several settings and nothing to measure with.
+    A single strength is always applied. Of several, the strongest is applied whose measured
+    accuracy loss is acceptable; the network stays as it is if none is. Each measured strength has a
+    row.
+
+    Args:
+        strengths: the strengths to try, in any order.
+        reduce: applies a strength to the network.
+        row: makes the row for a strength, the reduced network and its accuracy.
+
+    Raises:
+        ModelError: for several strengths without a way to measure them.
     """
     rising = sorted(set(strengths))
-    if aid.score is None:
+    if resources.score is None:
         if len(rising) > 1:
-            raise ModelError(f"a choice among {len(rising)} settings needs held samples")
+            raise ModelError(f"choosing among {len(rising)} strengths needs held-out samples; name their file under 'held'")
         return Reduction(reduce(rising[0]))
     tried = [(strength, reduce(strength)) for strength in rising]
-    measured = [aid.score(candidate) for _, candidate in tried]
-    rows = tuple(row(strength, candidate, found) for (strength, candidate), found in zip(tried, measured, strict=True))
+    measured = [resources.score(candidate) for _, candidate in tried]
+    rows = tuple(row(strength, candidate, accuracy) for (strength, candidate), accuracy in zip(tried, measured, strict=True))
     if len(tried) == 1:
         return Reduction(tried[0][1], rows)
-    least = aid.score(network).overall - settings.accuracy_loss
-    fit = [candidate for (_, candidate), found in zip(tried, measured, strict=True) if found.overall >= least]
-    return Reduction(fit[-1] if fit else network, rows)
+    least = resources.score(network).overall - settings.accuracy_loss
+    acceptable = [candidate for (_, candidate), accuracy in zip(tried, measured, strict=True) if accuracy.overall >= least]
+    return Reduction(acceptable[-1] if acceptable else network, rows)

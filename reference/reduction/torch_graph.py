@@ -1,6 +1,6 @@
-"""Runs the main graph of an ONNX topology with PyTorch, so that gradients reach its parameters: a table of operators.
+"""Runs the main graph of an ONNX topology with PyTorch, so that gradients reach its parameters.
 
-Only `training` imports this, once PyTorch is known to be there.
+Only `training` imports this module, after it has made sure that PyTorch is installed.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,11 @@ Attributes = Mapping[str, Any]
 
 
 def run(graph: Graph, parameters: Mapping[str, Tensor], inputs: Mapping[str, Tensor]) -> Tensor:
-    """The graph's first output for a batch of inputs; raises `ModelError` for an operator that is not in the table."""
+    """Compute the graph's first output for a batch of inputs.
+
+    Raises:
+        ModelError: for an operator that `OPERATORS` does not contain.
+    """
     known = {name: numpy_helper.to_array(tensor) for name, tensor in graph.tensors.items() if has_data(tensor)}
     numbers = {name: torch.from_numpy(array.copy()) for name, array in known.items() if array.dtype.kind in "fib"}
     values: dict[str, Tensor] = {**numbers, **parameters, **inputs}
@@ -27,10 +31,10 @@ def run(graph: Graph, parameters: Mapping[str, Tensor], inputs: Mapping[str, Ten
         if node.op_type == "Constant":
             continue
         if node.op_type not in OPERATORS or node.domain not in ("", "ai.onnx"):
-            raise ModelError(f"training does not know the operator of {described(node)}")
+            raise ModelError(f"training does not support the operator of {described(node)}")
         missing = [name for name in node.input if name and name not in values]
         if missing:
-            raise ModelError(f"training does not know the value {missing[0]!r}, which {described(node)} takes")
+            raise ModelError(f"training cannot compute {missing[0]!r}, an input of {described(node)}")
         attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
         arguments = [values[name] if name else None for name in node.input]
         values[node.output[0]] = OPERATORS[node.op_type](attributes, *arguments)
@@ -38,9 +42,9 @@ def run(graph: Graph, parameters: Mapping[str, Tensor], inputs: Mapping[str, Ten
 
 
 def _padded(attributes: Attributes, x: Tensor, value: float) -> Tensor:
-    """The input with the paddings of a Conv or pooling, which may differ on both sides."""
+    """Apply the padding of a Conv or pooling, which may differ on both sides."""
     if attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID") or attributes.get("ceil_mode", 0):
-        raise ModelError("training knows explicit paddings only")
+        raise ModelError("training supports explicit padding only")
     pads = attributes.get("pads", [0] * 2 * (x.ndim - 2))
     half = len(pads) // 2
     flat = [pad for axis in reversed(range(half)) for pad in (pads[axis], pads[axis + half])]
@@ -48,6 +52,7 @@ def _padded(attributes: Attributes, x: Tensor, value: float) -> Tensor:
 
 
 def _convolution(attributes: Attributes, x: Tensor, weight: Tensor, bias: Tensor = None) -> Tensor:
+    """Compute a Conv of one to three spatial dimensions."""
     spatial = weight.ndim - 2
     kinds = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
     return kinds[spatial](
@@ -61,20 +66,23 @@ def _convolution(attributes: Attributes, x: Tensor, weight: Tensor, bias: Tensor
 
 
 def _max_pool(attributes: Attributes, x: Tensor) -> Tensor:
+    """Compute a MaxPool of one to three spatial dimensions."""
     size = attributes["kernel_shape"]
     pools = {1: functional.max_pool1d, 2: functional.max_pool2d, 3: functional.max_pool3d}
     return pools[len(size)](_padded(attributes, x, -torch.inf), size, attributes.get("strides", [1] * len(size)))
 
 
 def _average_pool(attributes: Attributes, x: Tensor) -> Tensor:
+    """Compute an AveragePool of one to three spatial dimensions."""
     size = attributes["kernel_shape"]
     if any(attributes.get("pads", [])) and not attributes.get("count_include_pad", 0):
-        raise ModelError("training knows an AveragePool that counts its padding only")
+        raise ModelError("training supports an AveragePool with padding only if count_include_pad is 1")
     pools = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}
     return pools[len(size)](_padded(attributes, x, 0.0), size, attributes.get("strides", [1] * len(size)))
 
 
 def _gemm(attributes: Attributes, a: Tensor, b: Tensor, c: Tensor = None) -> Tensor:
+    """Compute alpha * a x b + beta * c; attributes may transpose a and b."""
     left = a.T if attributes.get("transA", 0) else a
     right = b.T if attributes.get("transB", 0) else b
     product = attributes.get("alpha", 1.0) * (left @ right)
@@ -82,14 +90,17 @@ def _gemm(attributes: Attributes, a: Tensor, b: Tensor, c: Tensor = None) -> Ten
 
 
 def _batch_norm(attributes: Attributes, x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    """Compute a BatchNormalization with fixed statistics."""
     return functional.batch_norm(x, mean, variance, gamma, beta, eps=attributes.get("epsilon", 1e-5))
 
 
 def _clip(_: Attributes, x: Tensor, low: Tensor = None, high: Tensor = None) -> Tensor:
+    """Clip to the given bounds."""
     return x if low is None and high is None else torch.clamp(x, low, high)
 
 
 def _reshape(_: Attributes, x: Tensor, shape: Tensor) -> Tensor:
+    """Reshape; a target size of 0 keeps the dimension of the input."""
     target = [int(size) for size in shape]
     return x.reshape([x.shape[axis] if size == 0 else size for axis, size in enumerate(target)])
 
@@ -116,4 +127,4 @@ OPERATORS: Final[dict[str, Callable[..., Tensor]]] = {
     "Tanh": lambda _, x: torch.tanh(x),
     "Transpose": lambda attributes, x: x.permute(attributes.get("perm", list(reversed(range(x.ndim))))),
 }
-"""By operator: its attributes, then its inputs (None for an absent one)."""
+"""Functions by operator: they take its attributes, then its inputs (None for an absent one)."""

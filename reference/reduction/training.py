@@ -1,6 +1,6 @@
-"""The trained forms: gradients through the network, its parameters held to what a tool has made of them.
+"""Trained forms of the tools: gradient descent that preserves the effect of the tool.
 
-Needs PyTorch, which the extra ``train`` installs; without it a `ModelError` says so.
+PyTorch is required, which the extra ``train`` installs; a `ModelError` explains if it is missing.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.reduction.graph import Graph
-from nnc_conformance.reference.reduction.network import Array, Form, Network
+from nnc_conformance.reference.reduction.network import Array, DecompositionForm, Network
 from nnc_conformance.reference.reduction.scoring import Samples
-from nnc_conformance.reference.reduction.tool import Fit
+from nnc_conformance.reference.reduction.tool import TrainingSettings
 from nnc_conformance.reference.topology.classes import CODINGS, Coding, Role, role
 
 Tensor = Any
@@ -22,16 +22,16 @@ Penalty = Callable[[Mapping[str, Tensor]], Tensor]
 
 
 def torch_module() -> Any:
-    """PyTorch; raises `ModelError` where it is not installed."""
+    """Import PyTorch; raise `ModelError` if it is not installed."""
     try:
         import torch
     except ImportError:
-        raise ModelError("trained forms need PyTorch: pip install 'nnc-conformance[train]'") from None
+        raise ModelError("'train' needs PyTorch: pip install 'nnc-conformance[train]'") from None
     return torch
 
 
 def trainable(network: Network) -> tuple[str, ...]:
-    """The coded floating point parameters, without running statistics of batch norms and what is exact."""
+    """List the coded floating point parameters that are neither exact nor batch-norm statistics."""
     graph = Graph.of(network.topology)
     statistics = {name for node in graph.nodes if node.op_type == "BatchNormalization" for name in node.input[3:5]}
     return tuple(
@@ -42,7 +42,10 @@ def trainable(network: Network) -> tuple[str, ...]:
 
 
 def compressibility(names: Iterable[str], weight: float) -> Penalty:
-    """The compressibility loss of clause 8.2.1: the sum of norm1 / norm2 over the named tensors, times a weight."""
+    """Make the compressibility loss of clause 8.2.1.
+
+    It is ``weight`` times the sum of norm1 / norm2 over the named tensors.
+    """
     named = tuple(names)
 
     def penalty(whole: Mapping[str, Tensor]) -> Tensor:
@@ -53,7 +56,7 @@ def compressibility(names: Iterable[str], weight: float) -> Penalty:
 
 def retrained(
     network: Network,
-    fit: Fit,
+    settings: TrainingSettings,
     samples: Samples,
     *,
     only: Collection[str] | None = None,
@@ -61,10 +64,17 @@ def retrained(
     tied: Mapping[str, npt.NDArray[np.intp]] | None = None,
     penalty: Penalty | None = None,
 ) -> Network:
-    """The network trained on samples; raises `ModelError` without PyTorch, or for a graph with operators that are not known.
+    """Train the network on samples.
 
-    ``only``: the parameters to train, all trainable ones where absent; ``kept_zero``: weights whose zeros stay; ``tied``: groups of
-    weights' elements, by number, whose magnitudes stay equal (-1: free), signs kept; ``penalty``: added to the loss, from whole weights.
+    Args:
+        only: the parameters to train; all trainable ones if absent.
+        kept_zero: weights whose zeros stay 0.
+        tied: group number of each element of a weight; the elements of a group keep one
+            magnitude and their signs, -1 is free.
+        penalty: added to the loss; computed from the whole weights.
+
+    Raises:
+        ModelError: without PyTorch, for unsupported operators, or if values become infinite.
     """
     torch = torch_module()
     names = [name for name in (trainable(network) if only is None else only) if name in network.parameters]
@@ -82,14 +92,14 @@ def retrained(
         return {name: value * masks[name] if name in masks else value for name, value in values.items()}
 
     try:
-        _descend(torch, network, current, free, fit, samples, penalty)
+        _descend(torch, network, current, free, settings, samples, penalty)
     except (RuntimeError, ValueError, IndexError, TypeError, KeyError) as error:
         raise ModelError(f"the network cannot be trained: {str(error).splitlines()[0]}") from None
-    found = {name: array.detach().numpy() for name, array in current().items() if name in names}
-    for name, array in found.items():
+    trained = {name: array.detach().numpy() for name, array in current().items() if name in names}
+    for name, array in trained.items():
         if not np.isfinite(array).all():
-            raise ModelError(f"training leaves {name!r} without finite values; a lower learning rate may help")
-    return network.with_parameters(found)
+            raise ModelError(f"training made values of {name!r} infinite or NaN; try a lower learning_rate")
+    return network.with_parameters(trained)
 
 
 def _descend(
@@ -97,22 +107,22 @@ def _descend(
     network: Network,
     current: Callable[[], Tensors],
     free: list[Tensor],
-    fit: Fit,
+    settings: TrainingSettings,
     samples: Samples,
     penalty: Penalty | None,
 ) -> None:
-    """Trains what is free in ``current`` parameters."""
+    """Train the ``free`` tensors, from which ``current`` computes the parameters."""
     from nnc_conformance.reference.reduction import torch_graph
 
     graph = Graph.of(network.topology)
     inputs = {name: _tensor(torch, array) for name, array in samples.inputs.items()}
     labels = torch.from_numpy(np.ascontiguousarray(samples.labels, np.int64))
-    order = torch.Generator().manual_seed(fit.seed)
-    optimizer = torch.optim.AdamW(free, lr=fit.learning_rate, weight_decay=0.0)
-    steps = fit.epochs * -(-len(labels) // fit.batch)
+    order = torch.Generator().manual_seed(settings.seed)
+    optimizer = torch.optim.AdamW(free, lr=settings.learning_rate, weight_decay=0.0)
+    steps = settings.epochs * -(-len(labels) // settings.batch)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for _ in range(fit.epochs):
-        for chosen in torch.randperm(len(labels), generator=order).split(fit.batch):
+    for _ in range(settings.epochs):
+        for chosen in torch.randperm(len(labels), generator=order).split(settings.batch):
             optimizer.zero_grad()
             whole = _whole(network, current())
             answers = torch_graph.run(graph, whole, {name: array[chosen] for name, array in inputs.items()})
@@ -125,27 +135,30 @@ def _descend(
 
 
 def _tensor(torch: Any, array: Array) -> Tensor:
-    """A copy for PyTorch: float32, or int64."""
+    """Copy an array to PyTorch, as float32 or int64."""
     floating = CODINGS.get(array.dtype) is Coding.QUANTIZED or array.dtype.kind == "f"
     return torch.from_numpy(np.array(array, np.float32 if floating else np.int64))
 
 
 def _whole(network: Network, values: Tensors) -> Tensors:
-    """The parameters by the graph's names: G and H multiplied, LS applied, as `network.runnable` does."""
+    """Return parameters by their names in the graph, as `network.runnable` does."""
     whole = dict(values)
-    for name, how in network.decomposed.items():
-        g, h = how.names(name)
+    for name, decomposition in network.decomposed.items():
+        g, h = decomposition.names(name)
         product = values[g] @ values[h]
-        if how.form is Form.DISPLACEMENT:
+        if decomposition.form is DecompositionForm.DISPLACEMENT:
             product = _diagonal_sums(product)
-        whole[name] = product.reshape(how.dimensions)
+        whole[name] = product.reshape(decomposition.dimensions)
     for name, factors in network.scaled.items():
         whole[name] = whole[name] * values[factors].reshape(-1, *(1,) * (whole[name].ndim - 1))
     return whole
 
 
 def _diagonal_sums(product: Tensor) -> Tensor:
-    """`shifts.diagonal_sums` of a matrix [m, n], m > 1: rows are moved so that diagonals become columns, and summed."""
+    """Compute `network.diagonal_sums` of a matrix [m, n], m > 1.
+
+    Rows are shifted so that diagonals become columns, and summed.
+    """
     from torch.nn.functional import pad
 
     rows, columns = product.shape
@@ -155,7 +168,10 @@ def _diagonal_sums(product: Tensor) -> Tensor:
 
 
 class _Tie:
-    """A weight whose grouped elements share a magnitude each: ``leaf`` holds the magnitudes, ``free`` the other elements."""
+    """A weight whose grouped elements share a magnitude.
+
+    ``leaf`` holds the magnitudes, ``free`` the elements outside groups.
+    """
 
     def __init__(self, torch: Any, array: Array, groups: npt.NDArray[np.intp]) -> None:
         inside = groups.reshape(-1) >= 0
@@ -172,7 +188,7 @@ class _Tie:
         self.free = torch.from_numpy(flat[~inside].copy()).requires_grad_(True)
 
     def whole(self) -> Tensor:
-        """The weight."""
+        """Assemble the weight."""
         result = self.free.new_zeros(len(self.inside) + len(self.outside))
         result = result.index_copy(0, self.outside, self.free)
         return result.index_copy(0, self.inside, self.leaf.abs()[self.members] * self.signs).reshape(self.shape)

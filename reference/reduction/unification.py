@@ -1,7 +1,8 @@
-"""Clause 8.2.4, parameter unification: the weights of a block take one magnitude, the mean of theirs, each keeping its sign.
+"""Parameter unification (clause 8.2.4): the weights of a block take one magnitude, keeping signs.
 
-A block's distortion is the mean deviation of its magnitudes from their mean; a block is unified where it is the threshold at most.
-Zeros stay 0 and do not count. The trained form trains one magnitude for each unified block, and the other weights.
+The magnitude is their mean. The distortion of a block is the mean deviation of its magnitudes from
+it; a block is unified if its distortion is within the threshold. Zeros stay 0 and do not count. The
+trained form trains one magnitude for each unified block, and the other weights.
 """
 
 from typing import Annotated, Literal
@@ -10,14 +11,20 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from nnc_conformance.reference.reduction.blocks import Structure, block_means, block_numbers
+from nnc_conformance.reference.reduction.blocks import BlockSizes, block_means, block_numbers
 from nnc_conformance.reference.reduction.maps import UnificationRow
 from nnc_conformance.reference.reduction.network import Accuracy, Array, Network, matrix, weights
-from nnc_conformance.reference.reduction.tool import Aid, Block, NotNegative, Reduction, SweptSettings, swept
+from nnc_conformance.reference.reduction.tool import Block, NotNegative, Reduction, Resources, SweepSettings, apply_strength
 
 
-class Unification(SweptSettings):
-    """``thresholds``: greatest distortion of a block that is unified; the matrix is dimension 0 by the product of the others."""
+class Unification(SweepSettings):
+    """Settings of the tool; the matrix of a weight is dimension 0 by the product of the others.
+
+    Args:
+        thresholds: greatest distortions of a block that is unified.
+        super_block: rows and columns of a super-block.
+        block: rows and columns of a block.
+    """
 
     tool: Literal["unification"] = "unification"
     thresholds: Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=255)]
@@ -26,7 +33,7 @@ class Unification(SweptSettings):
 
 
 def unified_groups(array: Array, block: tuple[int, int], threshold: float) -> npt.NDArray[np.intp]:
-    """For each element, in the shape of the array, the number of the unified block that it belongs to, or -1."""
+    """Return the number of each element's unified block, or -1; same shape as the array."""
     magnitudes = matrix(np.abs(array.astype(np.float64)))
     numbers = block_numbers(magnitudes.shape, block)
     present = magnitudes > 0
@@ -38,7 +45,7 @@ def unified_groups(array: Array, block: tuple[int, int], threshold: float) -> np
 
 
 def unified(array: Array, groups: npt.NDArray[np.intp]) -> Array:
-    """The tensor with one magnitude in each group, float32; elements of group -1 stay as they are."""
+    """Give all elements of a group their mean magnitude, float32; group -1 stays as it is."""
     inside = groups >= 0
     if not inside.any():
         return array
@@ -49,23 +56,23 @@ def unified(array: Array, groups: npt.NDArray[np.intp]) -> Array:
     return result
 
 
-def unify(network: Network, settings: Unification, aid: Aid) -> Reduction:
-    """The tool; its map tells the structure, the threshold and the accuracy."""
-    structure = Structure(settings.super_block, settings.block)
+def unify(network: Network, settings: Unification, resources: Resources) -> Reduction:
+    """Unify blocks of weights; the map states the block sizes, the threshold and the accuracy."""
+    sizes = BlockSizes(settings.super_block, settings.block)
     names = weights(network, settings.tensors)
     shapes = {matrix(network.parameters[name]).shape for name in names}
     reshaped = shapes.pop() if len(shapes) == 1 else ()
 
     def reduce(threshold: float) -> Network:
-        groups = {name: unified_groups(network.parameters[name], structure.block, threshold) for name in names}
+        groups = {name: unified_groups(network.parameters[name], sizes.block, threshold) for name in names}
         result = network.with_parameters({name: unified(network.parameters[name], groups[name]) for name in names})
         if settings.train is None:
             return result
         from nnc_conformance.reference.reduction import training
 
-        return training.retrained(result, settings.train, aid.samples(), kept_zero=names, tied=groups)
+        return training.retrained(result, settings.train, resources.samples(), kept_zero=names, tied=groups)
 
     def row(threshold: float, _: Network, accuracy: Accuracy) -> UnificationRow:
-        return UnificationRow(reshaped, structure.super_block, structure.block, threshold, accuracy)
+        return UnificationRow(reshaped, sizes.super_block, sizes.block, threshold, accuracy)
 
-    return swept(network, settings.thresholds, settings, aid, reduce=reduce, row=row)
+    return apply_strength(network, settings.thresholds, settings, resources, reduce=reduce, row=row)

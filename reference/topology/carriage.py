@@ -1,10 +1,12 @@
-"""Annex E (inferred, provenance I): data units of a stream in the place of the tensors of another format, whichever that is.
+"""Annex E (inferred, provenance I): the data units of a stream in place of a container's tensors.
 
-The sheets say: a container's tensor holds one NDU or aggregate; NNR_STR and NNR_MPS travel once, in the metadata. The rest is our choice:
-the metadata is a JSON document (`document`) of the edition, the units that are no data in base64, and the tensors whose values are coded,
-each with the one in whose place its unit stands (a block's tensors all stand in their weight's). Tensors that it does not list hold plain
-values. The topology does not travel: it is the container itself. An NNR_LPS would hold for whatever follows it, and a container has no
-order; streams with one cannot be carried.
+The clause notes say that a tensor of the container holds one NDU or aggregate, and that NNR_STR and
+NNR_MPS are stored once, in the metadata. The rest is our choice. The metadata is a JSON document
+(`metadata_document`) with the edition, the units that are not data (in base64) and the coded
+tensors, each with the tensor that holds its unit; all tensors of a block are held by their weight.
+Tensors that it does not list hold plain values. The topology is not stored: it is the container
+itself. Streams with an NNR_LPS cannot be carried, because it would apply to the units after it, and
+a container has no order.
 """
 
 import base64
@@ -29,14 +31,18 @@ from nnc_conformance.reference.syntax.writer import LARGEST_15_BIT_SIZE, LONG_SI
 from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY
 
 EDITION: Final = 2022
+"""Year of the edition that the metadata states."""
 
 
 @dataclass(frozen=True)
 class Carriage:
-    """What a container holds of a stream.
+    """The parts of a stream that a container holds.
 
-    ``parameter_sets``: the units before the data, in order, but the topology; ``units``: by the tensor in whose place they stand, the
-    bytes of a data unit, of all parts of a partial one, or of an aggregate; ``holders``: of each coded tensor the one of ``units``.
+    Args:
+        parameter_sets: the units before the data, in order, without the topology.
+        units: bytes by the name of the tensor that holds them: a data unit, all parts of a
+            partial one, or an aggregate.
+        holders: for each coded tensor the name of the tensor that holds its unit.
     """
 
     parameter_sets: bytes
@@ -44,10 +50,12 @@ class Carriage:
     holders: Mapping[str, str]
 
 
-def taken_apart(stream: bytes) -> tuple[Carriage, Topology | None]:
-    """A good stream as what a container holds of it, and the topology that it carries.
+def split_stream(stream: bytes) -> tuple[Carriage, Topology | None]:
+    """Split a valid stream into the parts that a container holds, and its topology.
 
-    Raises `StreamError` for a broken stream, `EncodeError` for one with an NNR_LPS, or with units that are no data after the data.
+    Raises:
+        StreamError: for a broken stream.
+        EncodeError: for an NNR_LPS, or a unit other than data after the data.
     """
     decoding = Decoding(DecodeLimits(), DataUnitDecoder(Interpretation(), lenient=False, threads=1, reports=[]))
     sets, units, holders = bytearray(), dict[str, bytes](), dict[str, str]()
@@ -61,17 +69,17 @@ def taken_apart(stream: bytes) -> tuple[Carriage, Topology | None]:
             units[names[0]] = begun
             holders |= dict.fromkeys(names, names[0])
         elif unit.unit_type == NNR_LPS or units:
-            raise EncodeError(f"unit {unit.number}: a container has no order, so data units alone can follow the parameter sets")
+            raise EncodeError(f"unit {unit.number}: a container has no order, so only data units can follow the parameter sets")
         elif decoding.topology is before:
             sets += begun
         begun, before = b"", decoding.topology
     return Carriage(bytes(sets), units, holders), decoding.topology
 
 
-def stream_of(carriage: Carriage, topology: Topology | None) -> bytes:
-    """The stream that decodes to what a container holds, its units in the order of ``carriage.units``.
+def join_stream(carriage: Carriage, topology: Topology | None) -> bytes:
+    """Join the contents of a container to a stream, in the order of ``carriage.units``.
 
-    The container's own topology stands behind the NNR_MPS, as the encoder writes it.
+    The topology is placed behind the NNR_MPS, as the encoder does.
     """
     sets = carriage.parameter_sets
     if topology is not None:
@@ -82,7 +90,10 @@ def stream_of(carriage: Carriage, topology: Topology | None) -> bytes:
 
 
 def _behind_parameter_set(sets: bytes) -> int:
-    """Where the first NNR_MPS ends; the end of ``sets`` where there is none, or a unit that does not end."""
+    """Return the byte where the first NNR_MPS ends.
+
+    Without one, or if a unit is cut off, it is the end of ``sets``.
+    """
     at = 0
     while at + 5 <= len(sets):
         long = bool(sets[at] & 0x80)
@@ -96,38 +107,46 @@ def _behind_parameter_set(sets: bytes) -> int:
     return len(sets)
 
 
-def document(carriage: Carriage) -> str:
-    """The metadata entry, JSON in ASCII, the same for equal carriages."""
+def metadata_document(carriage: Carriage) -> str:
+    """Write the metadata entry: JSON in ASCII, the same for equal carriages."""
     sets = base64.b64encode(carriage.parameter_sets).decode()
     content = {"edition": EDITION, "parameter_sets": sets, "coded": dict(carriage.holders)}
     return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
 
-def parsed(text: str | bytes) -> tuple[bytes, dict[str, str]]:
-    """Parameter sets and holders of a metadata entry; raises `ModelError` for what `document` cannot have written.
+def parse_metadata(text: str | bytes) -> tuple[bytes, dict[str, str]]:
+    """Parse a metadata entry into parameter sets and holders.
 
-    An entry of another edition, or with entries that this reader does not know, is refused: it may mean what cannot be guessed.
+    Raises:
+        ModelError: for what `metadata_document` cannot have written, such as another edition or
+            unknown entries.
     """
     try:
         content = json.loads(text)
         if not isinstance(content, dict) or set(content) != {"edition", "parameter_sets", "coded"}:
-            raise ValueError("it has not exactly edition, parameter_sets and coded")
+            raise ValueError("its keys must be edition, parameter_sets and coded")
         if content["edition"] != EDITION:
-            raise ValueError(f"its edition is {content['edition']!r}, known is {EDITION}")
+            raise ValueError(f"its edition is {content['edition']!r}; only {EDITION} is supported")
         sets, holders = base64.b64decode(content["parameter_sets"], validate=True), content["coded"]
         if not isinstance(holders, dict) or not all(isinstance(holder, str) for holder in holders.values()):
-            raise ValueError("coded does not give tensors the names of tensors")
+            raise ValueError("'coded' must map tensor names to tensor names")
         if any(holders.get(holder) != holder for holder in holders.values()):
-            raise ValueError("a tensor is held by one that holds nothing")
+            raise ValueError("'coded' names a holder that does not hold its own unit")
     except (ValueError, TypeError, RecursionError, binascii.Error) as error:
-        raise ModelError(f"the metadata entry {CARRIAGE_ENTRY!r} is none of Annex E's that is known here: {error}") from None
+        raise ModelError(f"cannot read the metadata entry {CARRIAGE_ENTRY!r} (Annex E): {error}") from None
     return sets, holders
 
 
-def unlike(unit: bytes, plain: int) -> bytes:
-    """A unit's bytes, of any length but ``plain``, so that no reader takes them for so many bytes of plain values.
+def with_other_length(unit: bytes, plain: int) -> bytes:
+    """Return the unit with another length than ``plain``, to distinguish it from plain values.
 
-    Where the length is that, the unit's size is written in the other of its two forms. Raises `EncodeError` where it fits in no other.
+    If its length is ``plain``, its size is written in the other of its two forms.
+
+    Args:
+        plain: bytes of the tensor's plain values.
+
+    Raises:
+        EncodeError: if the size does not fit the other form.
     """
     if len(unit) != plain:
         return unit
@@ -137,23 +156,28 @@ def unlike(unit: bytes, plain: int) -> bytes:
         return (LONG_SIZE | (short + 2)).to_bytes(4) + unit[2:]
     size = (size ^ LONG_SIZE) - 2
     if size > LARGEST_15_BIT_SIZE:
-        raise EncodeError(f"a data unit of {len(unit)} bytes cannot be told from the tensor's plain values")
+        raise EncodeError(f"a data unit of {len(unit)} bytes has the same length as the tensor's plain values")
     return size.to_bytes(2) + unit[4:]
 
 
 def _names(unit: Unit) -> Iterator[str]:
-    """The names that a model has for what a data unit or an aggregate holds, the holder's first."""
+    """Iterate over the tensor names of a data unit or aggregate, the holder first."""
     for inner in unit.units:
         if inner.unit_type == NNR_NDU:
             yield from _names(inner)
         else:
-            raise EncodeError(f"unit {unit.number}: an aggregate that holds an {unit_type_name(inner.unit_type)} cannot be carried")
+            raise EncodeError(
+                f"unit {unit.number}: an aggregate with an {unit_type_name(inner.unit_type)} cannot be carried in a container"
+            )
     if unit.unit_type == NNR_NDU:
         yield from model_names(unit.facts)
 
 
 def model_names(header: DataUnitHeader) -> tuple[str, ...]:
-    """The names of a data unit's tensors as a model to run has them: one for G and H, none for LS."""
+    """Return the names of a data unit's tensors in a model to run.
+
+    G and H have one name together, LS has none.
+    """
     if header.payload_type != NNR_PT_BLOCK:
         return header.ids
     decomposed = bool(header.parameter_types & DC)

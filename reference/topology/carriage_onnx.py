@@ -1,7 +1,9 @@
-"""Annex E (inferred) in ONNX: a tensor's raw_data holds one data unit or aggregate, its data_type and dims are those of its values.
+"""Annex E (inferred) in ONNX: the raw_data of a tensor holds one data unit or aggregate.
 
-Tensors of Constant nodes and of graphs at any depth hold units as initializers do. The metadata_props entry ``nnr`` holds
-`carriage.document`; its names are ids (`paths`). A runtime that knows nothing of it finds raw_data of a wrong length, and says so.
+Its data_type and dims are those of the values. Tensors of Constant nodes and of graphs at any depth
+hold units like initializers do. The metadata_props entry ``nnr`` holds
+`carriage.metadata_document`, whose names are ids (`paths`). A runtime without support for this
+reports that raw_data has a wrong length.
 """
 
 from math import prod
@@ -12,64 +14,81 @@ from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
 from nnc_conformance.reference.topology import tensors
-from nnc_conformance.reference.topology.carriage import Carriage, document, parsed, stream_of, taken_apart, unlike
-from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY, identified, parse, serialise
+from nnc_conformance.reference.topology.carriage import (
+    Carriage,
+    join_stream,
+    metadata_document,
+    parse_metadata,
+    split_stream,
+    with_other_length,
+)
+from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY, parse, serialise, tensors_by_id
 
 
 def pack(stream: bytes) -> bytes:
-    """A stream with an ONNX topology as a model whose tensors hold its units.
+    """Convert a stream with an ONNX topology to a model whose tensors hold its units.
 
-    Raises `EncodeError` for what cannot be carried, `ModelError` for a stream without an ONNX topology, or with other tensors than it has.
+    Raises:
+        EncodeError: for a stream that cannot be carried.
+        ModelError: without an ONNX topology, or if its tensors and the stream's differ.
     """
-    carriage, topology = taken_apart(stream)
+    carriage, topology = split_stream(stream)
     if topology is None or topology.storage_format != NNR_TPL_ONNX:
-        raise ModelError("the stream carries no ONNX topology")
+        raise ModelError("the stream has no ONNX topology")
     model = parse(topology.data)
-    found = {name: slot.dense for name, slot in identified(model) if slot.dense is not None and tensors.is_stripped(slot.dense, name)}
-    if set(found) != set(carriage.holders):
-        strange = sorted(set(found) ^ set(carriage.holders))[0]
-        raise ModelError(f"{strange!r} is only one of tensor of the graph and tensor of the stream")
+    stripped = {
+        name: tensor_entry.dense
+        for name, tensor_entry in tensors_by_id(model)
+        if tensor_entry.dense is not None and tensors.is_stripped(tensor_entry.dense, name)
+    }
+    if set(stripped) != set(carriage.holders):
+        strange = sorted(set(stripped) ^ set(carriage.holders))[0]
+        raise ModelError(f"{strange!r} must be both a tensor of the graph and a tensor of the stream")
     for name, unit in carriage.units.items():
-        element = tensors.ELEMENT_TYPES.get(found[name].data_type)
-        plain = 0 if element is None else -(-prod(found[name].dims) * element.bits // 8)
-        found[name].raw_data = unlike(unit, plain)
-    model.metadata_props.add(key=CARRIAGE_ENTRY, value=document(carriage))
+        element = tensors.ELEMENT_TYPES.get(stripped[name].data_type)
+        plain = 0 if element is None else -(-prod(stripped[name].dims) * element.bits // 8)
+        stripped[name].raw_data = with_other_length(unit, plain)
+    model.metadata_props.add(key=CARRIAGE_ENTRY, value=metadata_document(carriage))
     return serialise(model)
 
 
 def is_packed(model: bytes) -> bool:
-    """Whether a model's tensors hold units; raises `ModelError` for what is no model."""
+    """Whether the tensors of a model hold units; raise `ModelError` if it is not an ONNX model."""
     return _entry(parse(model)) is not None
 
 
 def unpack(model: bytes) -> bytes:
-    """The stream of a model whose tensors hold units, the model without them as its topology.
+    """Convert a model whose tensors hold units back to the stream.
 
-    Raises `ModelError` for a model without the entry, with one that is not known here, or without the tensors that it names.
+    The model without the units becomes the topology.
+
+    Raises:
+        ModelError: without a valid metadata entry, or if the model contradicts it.
     """
     proto = parse(model)
     entry = _entry(proto)
     if entry is None:
         raise ModelError(f"the model has no metadata entry {CARRIAGE_ENTRY!r}: its tensors hold plain values")
-    sets, holders = parsed(entry)
+    sets, holders = parse_metadata(entry)
     kept = [each for each in proto.metadata_props if each.key != CARRIAGE_ENTRY]
     del proto.metadata_props[:]
     proto.metadata_props.extend(kept)
     units: dict[str, bytes] = {}
     missing = set(holders)
-    for name, slot in identified(proto):
-        if name not in holders or slot.dense is None:
+    for name, tensor_entry in tensors_by_id(proto):
+        if name not in holders or tensor_entry.dense is None:
             continue
         missing.discard(name)
         if name == holders[name]:
-            units[name] = slot.dense.raw_data
-        elif tensors.has_data(slot.dense):
-            raise ModelError(f"tensor {name!r} has data, though its unit stands in {holders[name]!r}")
-        tensors.strip(slot.dense)
+            units[name] = tensor_entry.dense.raw_data
+        elif tensors.has_data(tensor_entry.dense):
+            raise ModelError(f"tensor {name!r} must be empty: its unit is held by {holders[name]!r}")
+        tensors.strip(tensor_entry.dense)
     if missing:
-        raise ModelError(f"the model has no tensor {sorted(missing)[0]!r}, which its entry {CARRIAGE_ENTRY!r} names")
-    return stream_of(Carriage(sets, units, holders), Topology(NNR_TPL_ONNX, serialise(proto)))
+        raise ModelError(f"the model has no tensor {sorted(missing)[0]!r}, which its entry {CARRIAGE_ENTRY!r} lists")
+    return join_stream(Carriage(sets, units, holders), Topology(NNR_TPL_ONNX, serialise(proto)))
 
 
 def _entry(proto: ModelProto) -> str | None:
+    """Return the metadata entry of Annex E, if any."""
     return next((entry.value for entry in proto.metadata_props if entry.key == CARRIAGE_ENTRY), None)

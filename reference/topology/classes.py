@@ -1,4 +1,4 @@
-"""Which tensors are coded, how, and how a decoded array becomes the declared element type again: one table for all."""
+"""Which tensors are coded and how, and how decoded arrays get their declared type."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -14,21 +14,25 @@ Array = npt.NDArray[Any]
 
 
 class Coding(StrEnum):
-    """How a tensor travels: quantized (or RAW_FLOAT), as exact indexes of an INT payload, or unchanged inside the topology."""
+    """How a tensor is stored in a stream."""
 
     QUANTIZED = "quantized"
+    """Quantized, or exact as RAW_FLOAT."""
     EXACT_INTEGER = "exact integer"
+    """As exact indexes of an INT payload."""
     UNCHANGED = "unchanged"
+    """With its data in the topology."""
 
 
 class Role(StrEnum):
-    """What a tensor is to an encoder: a weight (floating, 2 or more dimensions), a vector (floating, 1 dimension: bias,
-    batch norm) or other, which is coded without loss (integers, scalars and single values, anything not finite).
-    """
+    """How an encoder treats a tensor."""
 
     WEIGHT = "weight"
+    """Floating point with two dimensions or more."""
     VECTOR = "vector"
+    """Floating point with one dimension, such as a bias or batch-norm parameter."""
     OTHER = "other"
+    """Coded without loss: integers, single values, and arrays with an infinity or NaN."""
 
 
 CODINGS: Final[dict[np.dtype[Any], Coding]] = {
@@ -49,19 +53,20 @@ CODINGS: Final[dict[np.dtype[Any], Coding]] = {
     np.dtype(np.int64): Coding.EXACT_INTEGER,
     np.dtype(np.uint64): Coding.EXACT_INTEGER,
 }
-"""The element types that can be coded; every other (float64, complex, 8-bit floats, strings) travels unchanged."""
+"""Codings by element type; every other type (float64, complex, 8-bit floats, strings) is unchanged.
+"""
 
 MAGNITUDE_LIMIT: Final = 2**31 - 1
-"""The largest magnitude of an exact integer: what clause 10 codes within int32 in either sign."""
+"""Largest magnitude of an exact integer, which clause 10 can code with either sign."""
 
 _integer_info: Callable[[np.dtype[Any]], Any] = ml_dtypes.iinfo
 
 
 def coding(array: Array) -> Coding:
-    """How ``array`` (any shape and dtype) is coded; depends on its values too.
+    """Decide how ``array`` (any shape and dtype) is coded; its values matter too.
 
-    Empty arrays, integers beyond `MAGNITUDE_LIMIT`, and 16-bit floats that binary32 does not give back (signalling NaNs)
-    are unchanged.
+    Empty arrays, integers beyond `MAGNITUDE_LIMIT`, and 16-bit floats that change in binary32
+    (signalling NaNs) are unchanged.
     """
     kind = CODINGS.get(array.dtype, Coding.UNCHANGED)
     if kind is Coding.UNCHANGED or array.size == 0:
@@ -78,34 +83,44 @@ def coding(array: Array) -> Coding:
 
 
 def coded(array: Array) -> Array:
-    """``array`` as a coder takes it: float32 when quantized, int32 when an exact integer; same shape.
+    """Convert ``array`` for a coder: float32 if quantized, int32 if an exact integer; same shape.
 
-    Raises `EncodeError` when `coding` says it is to travel unchanged.
+    Raises:
+        EncodeError: if `coding` says that it must stay unchanged.
     """
     kind = coding(array)
     if kind is Coding.UNCHANGED:
-        raise EncodeError(f"an array of type {array.dtype} and shape {array.shape} with these values cannot be coded")
+        raise EncodeError(f"an array of {array.dtype} with shape {array.shape} and these values cannot be coded")
     return np.ascontiguousarray(array, np.float32 if kind is Coding.QUANTIZED else np.int32).reshape(array.shape)
 
 
 def role(array: Array) -> Role:
-    """What ``array`` is to an encoder, from its dtype, shape and values alone (`onnx.exact_parameters` knows the operators)."""
+    """Decide how an encoder treats ``array``, from its dtype, shape and values alone.
+
+    `onnx.exact_parameters` also considers the operators that read it.
+    """
     if CODINGS.get(array.dtype) is not Coding.QUANTIZED or array.size <= 1 or not np.isfinite(array).all():
         return Role.OTHER
     return Role.WEIGHT if array.ndim > 1 else Role.VECTOR
 
 
-def declared(array: Array, dtype: np.dtype[Any], name: str) -> Array:
-    """A decoded ``array`` in the declared element type; same shape, the bits untouched when the type is the same.
+def as_declared(array: Array, dtype: np.dtype[Any], name: str) -> Array:
+    """Convert a decoded ``array`` to the declared element type; same shape.
 
-    To a floating type by rounding to nearest even; to an integer type (or bool: 0 and 1) exactly from integers, by
-    rounding half to even from floats. Raises `ModelError` naming ``name`` when a value leaves the type's range (a finite
-    value becoming infinite included), or when either type is not numeric.
+    The bits stay as they are if the type is the same. Values are rounded half to even; bool accepts
+    0 and 1.
+
+    Args:
+        name: name of the parameter, for errors.
+
+    Raises:
+        ModelError: if a value is out of range, a finite value becomes infinite, or a type is
+            not numeric.
     """
     if array.dtype == dtype:
         return array
     if not (_is_number(array.dtype) and _is_number(dtype)):
-        raise ModelError(f"parameter {name!r}: {array.dtype} cannot be given as the declared {dtype}")
+        raise ModelError(f"parameter {name!r}: {array.dtype} cannot be converted to the declared {dtype}")
     if _is_float(dtype):
         with np.errstate(over="ignore", invalid="ignore"):
             floats = array.astype(dtype)
@@ -119,12 +134,12 @@ def declared(array: Array, dtype: np.dtype[Any], name: str) -> Array:
     else:
         values = array if array.dtype.kind in "iu" else array.astype(np.int64)
     if array.size and not _within(values, low, high):
-        raise ModelError(f"parameter {name!r}: a value of {array.dtype} lies outside the declared {dtype}")
+        raise ModelError(f"parameter {name!r}: a value of {array.dtype} is outside the range of the declared {dtype}")
     return values.astype(np.uint64 if low == 0 else np.int64).astype(dtype)
 
 
 def integer_range(dtype: np.dtype[Any]) -> tuple[int, int]:
-    """The least and the greatest value of an integer type or bool."""
+    """Return the least and the greatest value of an integer type or bool."""
     if dtype == np.bool_:
         return 0, 1
     info = _integer_info(dtype)
@@ -132,13 +147,16 @@ def integer_range(dtype: np.dtype[Any]) -> tuple[int, int]:
 
 
 def _within(values: Array, low: int, high: int) -> bool:
+    """Whether all values are finite and within the bounds."""
     least, most = values.min(), values.max()
     return bool(np.isfinite(least) and np.isfinite(most)) and low <= int(least) and int(most) <= high
 
 
 def _is_float(dtype: np.dtype[Any]) -> bool:
+    """Whether a type is one of the floating point types that can be declared."""
     return dtype in (np.float64, *(known for known, kind in CODINGS.items() if kind is Coding.QUANTIZED))
 
 
 def _is_number(dtype: np.dtype[Any]) -> bool:
+    """Whether a type is numeric."""
     return _is_float(dtype) or dtype in CODINGS

@@ -8,10 +8,10 @@ from typing import Final
 from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.topology.paths import Place, mark, step
+from nnc_conformance.reference.topology.paths import TensorPath, mark, step
 
 MAX_DEPTH: Final = 32
-"""Graphs within graphs, at most; a protobuf reader gives up at about the same depth."""
+"""Levels of nested graphs that are accepted; a protobuf reader gives up at about the same depth."""
 
 EXACT_INPUTS: Final = {
     "DequantizeLinear": (1,),
@@ -23,15 +23,25 @@ EXACT_INPUTS: Final = {
     "Resize": (1, 2),
     "Upsample": (1,),
 }
-"""Inputs of operators that may be floating vectors or matrices and yet are no weights: scales, sizes, values of a code."""
+"""Inputs by operator that must stay exact although they may be floating vectors or matrices.
+
+They are scales, sizes and code values, not weights.
+"""
 
 _VALUE_FIELDS: Final = {"value_float": "f", "value_floats": "floats", "value_int": "i", "value_ints": "ints"}
+"""Protobuf fields of the attributes of a Constant that `values_to_tensors` converts."""
 _OTHER_VALUES: Final = ("sparse_value", "value_string", "value_strings")
+"""Attributes of a Constant that stay in the topology."""
 
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """One graph or function body: its steps from the main graph, the body whose names it sees, what it holds."""
+    """A graph or function body.
+
+    Args:
+        scope: steps from the main graph (see `paths`).
+        outer: the body whose names are visible inside; None for a root.
+    """
 
     scope: tuple[str, ...]
     outer: "Body | None"
@@ -41,25 +51,35 @@ class Body:
 
 
 @dataclass(frozen=True, eq=False)
-class Slot:
-    """One place of tensors: ``dense`` is the one a coder may carry; ``others`` always travel in the topology."""
+class TensorEntry:
+    """One or more tensors with the same path.
 
-    place: Place
+    Args:
+        path: where they are.
+        dense: the tensor that can be coded, if any.
+        others: tensors that always stay in the topology.
+    """
+
+    path: TensorPath
     dense: TensorProto | None
     others: tuple[TensorProto, ...] = ()
 
 
-def text(value: object) -> str:
-    """A name of the model; raises `ModelError` when it is not UTF-8 (protobuf then gives bytes)."""
+def checked_name(value: object) -> str:
+    """Return a name of the model; raise `ModelError` if it is not UTF-8.
+
+    Protobuf returns bytes in this case.
+    """
     if not isinstance(value, str):
         raise ModelError(f"the model has a name that is not UTF-8: {value!r}")
     return value
 
 
 def bodies(model: ModelProto) -> Iterator[Body]:
-    """All bodies, a graph before those inside it: the main graph, local functions, training graphs.
+    """Iterate over all bodies: main graph, local functions, training graphs; outer before inner.
 
-    Raises `ModelError` beyond `MAX_DEPTH`.
+    Raises:
+        ModelError: beyond `MAX_DEPTH` levels.
     """
     yield from _graph(model.graph, (), None)
     for function in model.functions:
@@ -73,15 +93,19 @@ def bodies(model: ModelProto) -> Iterator[Body]:
         yield from _graph(training.algorithm, (mark("training"), str(number), "algorithm"), None)
 
 
-def slots(model: ModelProto) -> Iterator[Slot]:
-    """All tensors: of each body the initializers, then those of its nodes' attributes, in order; defaults of functions."""
+def tensor_entries(model: ModelProto) -> Iterator[TensorEntry]:
+    """Iterate over all tensors of a model.
+
+    For each body in order: its initializers, then the attributes of its nodes. The defaults of
+    functions follow.
+    """
     for body in bodies(model):
         for tensor in body.initializers:
-            yield Slot(Place(body.scope, text(tensor.name)), tensor)
+            yield TensorEntry(TensorPath(body.scope, checked_name(tensor.name)), tensor)
         for sparse in body.sparse_initializers:
-            yield Slot(Place(body.scope, text(sparse.values.name)), None, (sparse.values, sparse.indices))
+            yield TensorEntry(TensorPath(body.scope, checked_name(sparse.values.name)), None, (sparse.values, sparse.indices))
         for number, node in enumerate(body.nodes):
-            if is_constant(node) and text(node.output[0]):
+            if is_constant(node) and checked_name(node.output[0]):
                 yield from _constant(node, body.scope)
             else:
                 yield from _attributes(node.attribute, (*body.scope, _node_step(node, number)))
@@ -89,48 +113,53 @@ def slots(model: ModelProto) -> Iterator[Slot]:
         yield from _attributes(function.attribute_proto, (*_function_root(function), mark("default")))
 
 
-def exact_places(model: ModelProto) -> frozenset[Place]:
-    """The places that nodes read as one of `EXACT_INPUTS`, by the names each body sees: its own and those around it."""
+def exact_paths(model: ModelProto) -> frozenset[TensorPath]:
+    """Find the paths of tensors that nodes read as one of `EXACT_INPUTS`.
+
+    Names are resolved in the body of the node and in the bodies around it.
+    """
     own: dict[tuple[str, ...], set[str]] = {}
-    for slot in slots(model):
-        own.setdefault(slot.place.scope, set()).add(slot.place.name)
+    for entry in tensor_entries(model):
+        own.setdefault(entry.path.scope, set()).add(entry.path.name)
     found = set()
     for body in bodies(model):
         for node in body.nodes:
-            for index in EXACT_INPUTS.get(text(node.op_type), ()):
-                if index < len(node.input) and (place := _resolve(text(node.input[index]), body, own)) is not None:
-                    found.add(place)
+            for index in EXACT_INPUTS.get(checked_name(node.op_type), ()):
+                if index < len(node.input) and (path := _resolve(checked_name(node.input[index]), body, own)) is not None:
+                    found.add(path)
     return frozenset(found)
 
 
-def _resolve(name: str, body: Body, own: dict[tuple[str, ...], set[str]]) -> Place | None:
+def _resolve(name: str, body: Body, own: dict[tuple[str, ...], set[str]]) -> TensorPath | None:
+    """Find the path of a name as seen from a body; None if it is not a tensor."""
     seen: Body | None = body
     while seen is not None:
         if name in own.get(seen.scope, ()):
-            return Place(seen.scope, name)
+            return TensorPath(seen.scope, name)
         seen = seen.outer
     return None
 
 
 def is_constant(node: NodeProto) -> bool:
-    """Whether the node is ONNX's own Constant, with an output."""
+    """Whether the node is the standard ONNX Constant and has an output."""
     return node.op_type == "Constant" and node.domain in ("", "ai.onnx") and len(node.output) > 0
 
 
-def spell_as_tensors(model: ModelProto) -> None:
-    """Gives Constant nodes that hold value_float(s) or value_int(s) the equal ``value`` instead, in place.
+def values_to_tensors(model: ModelProto) -> None:
+    """Replace value_float(s) and value_int(s) of Constant nodes by an equal ``value``, in place.
 
-    A list with a NaN stays: a Python float does not keep a NaN's bits.
+    A list with a NaN stays as it is, because a Python float does not keep the bits of a NaN.
     """
     for body in bodies(model):
         for node in filter(is_constant, body.nodes):
             for attribute in node.attribute:
-                field = _VALUE_FIELDS.get(text(attribute.name))
+                field = _VALUE_FIELDS.get(checked_name(attribute.name))
                 if field is not None and not attribute.ref_attr_name:
-                    _spell(attribute, field)
+                    _value_to_tensor(attribute, field)
 
 
-def _spell(attribute: AttributeProto, field: str) -> None:
+def _value_to_tensor(attribute: AttributeProto, field: str) -> None:
+    """Replace the value of one attribute by an equal tensor."""
     values = getattr(attribute, field)
     single = field in ("f", "i")
     values = [values] if single else list(values)
@@ -149,25 +178,29 @@ def _spell(attribute: AttributeProto, field: str) -> None:
 
 
 def _function_root(function: FunctionProto) -> tuple[str, ...]:
-    return mark("function"), step(text(function.domain)), step(text(function.name)), step(text(function.overload))
+    """Return the steps to a local function."""
+    return mark("function"), step(checked_name(function.domain)), step(checked_name(function.name)), step(checked_name(function.overload))
 
 
 def _graph(graph: GraphProto, scope: tuple[str, ...], outer: Body | None) -> Iterator[Body]:
+    """Iterate over a graph and all graphs inside it."""
     if _depth(outer) >= MAX_DEPTH:
-        raise ModelError(f"the model has graphs within graphs beyond a depth of {MAX_DEPTH}")
+        raise ModelError(f"the model nests graphs beyond a depth of {MAX_DEPTH}")
     body = Body(scope, outer, graph.initializer, graph.sparse_initializer, graph.node)
     yield body
     yield from _below(body)
 
 
 def _below(body: Body) -> Iterator[Body]:
+    """Iterate over the graphs in the attributes of a body's nodes, at any depth."""
     for number, node in enumerate(body.nodes):
         yield from _inner(node.attribute, (*body.scope, _node_step(node, number)), body)
 
 
 def _inner(attributes: Iterable[AttributeProto], scope: tuple[str, ...], outer: Body | None) -> Iterator[Body]:
+    """Iterate over the graphs in attributes, at any depth."""
     for attribute in attributes:
-        here = (*scope, step(text(attribute.name)))
+        here = (*scope, step(checked_name(attribute.name)))
         if attribute.HasField("g"):
             yield from _graph(attribute.g, here, outer)
         for number, graph in enumerate(attribute.graphs):
@@ -175,6 +208,7 @@ def _inner(attributes: Iterable[AttributeProto], scope: tuple[str, ...], outer: 
 
 
 def _depth(body: Body | None) -> int:
+    """Count the bodies around and including this one."""
     count = 0
     while body is not None:
         body, count = body.outer, count + 1
@@ -182,27 +216,30 @@ def _depth(body: Body | None) -> int:
 
 
 def _node_step(node: NodeProto, number: int) -> str:
-    name = next((text(output) for output in node.output if output), None)
+    """Return the step of a node: its first named output, else its number."""
+    name = next((checked_name(output) for output in node.output if output), None)
     return mark(f"#{number}") if name is None else step(name)
 
 
-def _constant(node: NodeProto, scope: tuple[str, ...]) -> Iterator[Slot]:
-    place = Place(scope, text(node.output[0]))
+def _constant(node: NodeProto, scope: tuple[str, ...]) -> Iterator[TensorEntry]:
+    """Iterate over the tensors of a Constant node."""
+    path = TensorPath(scope, checked_name(node.output[0]))
     for attribute in node.attribute:
         if attribute.ref_attr_name:
             continue
         if attribute.name == "value" and attribute.HasField("t"):
-            yield Slot(place, attribute.t)
+            yield TensorEntry(path, attribute.t)
         elif attribute.name in _VALUE_FIELDS or attribute.name in _OTHER_VALUES:
             sparse = attribute.sparse_tensor
-            yield Slot(place, None, (sparse.values, sparse.indices))
+            yield TensorEntry(path, None, (sparse.values, sparse.indices))
 
 
-def _attributes(attributes: Iterable[AttributeProto], scope: tuple[str, ...]) -> Iterator[Slot]:
+def _attributes(attributes: Iterable[AttributeProto], scope: tuple[str, ...]) -> Iterator[TensorEntry]:
+    """Iterate over the tensors in attributes."""
     for attribute in attributes:
-        place = Place((*scope, mark("attribute")), text(attribute.name))
+        path = TensorPath((*scope, mark("attribute")), checked_name(attribute.name))
         dense = [*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors]
         sparse = [*([attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []), *attribute.sparse_tensors]
         tensors = (*dense, *(part for tensor in sparse for part in (tensor.values, tensor.indices)))
         if tensors:
-            yield Slot(place, None, tensors)
+            yield TensorEntry(path, None, tensors)

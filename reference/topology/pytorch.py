@@ -1,7 +1,9 @@
-"""Annex C: a torch.export program without weights as topology; or a state_dict, which has none. A parameter's id is its state_dict key.
+"""Annex C: a torch.export program without weights as topology, or a state_dict, which has none.
 
-A program (.pt2) is a zip archive with each weight's bytes as a file of its own and a table of names, types and shapes. Taken apart it
-loses the files of the weights that can be coded, and is topology_data; programs need NumPy only. A state_dict is pickled: it needs torch.
+The id of a parameter is its state_dict key. A program (.pt2) is a zip archive with the bytes of
+each weight in a separate file and a table of names, types and shapes. Without the files of the
+weights that can be coded it is topology_data. Programs need NumPy only; a state_dict is pickled, so
+it needs torch.
 """
 
 import io
@@ -16,16 +18,22 @@ import ml_dtypes
 import numpy as np
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.topology.classes import Array, Coding, coding, declared
+from nnc_conformance.reference.topology.classes import Array, Coding, as_declared, coding
 
 EXTRA: Final = "pip install 'nnc-conformance[torch]'"
+"""Command that installs PyTorch."""
 _TABLE: Final = "data/weights/model_weights_config.json"
+"""Path of the table of weights."""
 _FOLDER: Final = "data/weights/"
+"""Folder of the weights."""
 _MODEL: Final = "models/model.json"
+"""Path of the program's graph."""
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
+"""Date of all files in a written archive, so that equal programs have equal bytes."""
 _BYTES: Final = 1 << 34
+"""Bytes that an archive may contain."""
 _CONTIGUOUS: Final = 7
-"""The layout of strided tensors."""
+"""Number of the layout of strided tensors."""
 TYPES: Final[dict[int, np.dtype[Any]]] = {
     1: np.dtype(np.uint8),
     2: np.dtype(np.int8),
@@ -38,12 +46,18 @@ TYPES: Final[dict[int, np.dtype[Any]]] = {
     12: np.dtype(np.bool_),
     13: np.dtype(ml_dtypes.bfloat16),
 }
-"""Element types by the numbers of torch.export's schema."""
+"""Element types by their numbers in the schema of torch.export."""
 
 
 @dataclass(frozen=True)
 class TorchProgram:
-    """A program taken apart: values by state_dict key, the archive without them, and the keys whose values stay inside."""
+    """A program split for coding.
+
+    Args:
+        parameters: values by state_dict key.
+        topology: the archive without these values.
+        unchanged: keys whose values stay in the archive.
+    """
 
     parameters: dict[str, Array]
     topology: bytes
@@ -52,7 +66,7 @@ class TorchProgram:
 
 @dataclass(frozen=True)
 class _Weight:
-    """A row of the table: a weight that is a whole file; of keys that share one, the first."""
+    """A row of the table: a weight that is a whole file."""
 
     key: str
     file: str
@@ -61,9 +75,10 @@ class _Weight:
 
 
 def extract(program: bytes) -> TorchProgram:
-    """Takes a program apart, as torch.export.save writes it.
+    """Split a program, as torch.export.save writes it, into parameters and topology.
 
-    Raises `ModelError` for what is no such archive, or whose table and files contradict each other.
+    Raises:
+        ModelError: for anything else, or if its table and files contradict each other.
     """
     files = _unzipped(program)
     root = _root(files)
@@ -72,7 +87,7 @@ def extract(program: bytes) -> TorchProgram:
     for weight in weights:
         data = files.get(weight.file)
         if data is None:
-            raise ModelError(f"the program has no values of {weight.key!r}")
+            raise ModelError(f"the program has no values for {weight.key!r}")
         if len(data) != prod(weight.shape) * weight.dtype.itemsize:
             raise ModelError(f"the program has {len(data)} bytes for {weight.key!r}, {weight.dtype} of shape {weight.shape}")
         if weight.dtype == np.bool_ and any(byte > 1 for byte in data):
@@ -86,43 +101,56 @@ def extract(program: bytes) -> TorchProgram:
 
 
 def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
-    """The program with ``parameters`` in place: what torch.export.load takes.
+    """Return the program with ``parameters`` filled in, for torch.export.load.
 
-    A decoded array becomes the declared element type by `classes.declared`; a scalar may come with the shape (1,). Raises `ModelError`
-    for a bad topology, and for a parameter that is missing, or that does not fit.
+    Arrays are converted by `classes.as_declared`; a scalar may have shape (1,).
+
+    Raises:
+        ModelError: for a bad topology, or a parameter that is missing or does not fit.
     """
     files = _unzipped(topology)
-    for weight in _wanted(files):
+    for weight in _missing(files):
         if weight.key not in parameters:
             raise ModelError(f"the parameter {weight.key!r} of the program is missing")
         values = parameters[weight.key]
         if values.shape != weight.shape and (values.shape, weight.shape) != ((1,), ()):
-            raise ModelError(f"parameter {weight.key!r} has the shape {values.shape}, the program declares {weight.shape}")
-        typed = declared(values, weight.dtype, weight.key)
+            raise ModelError(f"parameter {weight.key!r} has shape {values.shape}; the program declares {weight.shape}")
+        typed = as_declared(values, weight.dtype, weight.key)
         files[weight.file] = typed.astype(typed.dtype.newbyteorder("<")).tobytes()
     return _zipped(files)
 
 
 def parameter_shapes(topology: bytes) -> dict[str, tuple[int, ...]]:
-    """The declared shape of each parameter whose values the archive lacks; raises `ModelError` for a bad topology."""
-    return {weight.key: weight.shape for weight in _wanted(_unzipped(topology))}
+    """Return the declared shape of each parameter that the archive lacks.
+
+    Raises:
+        ModelError: for a bad topology.
+    """
+    return {weight.key: weight.shape for weight in _missing(_unzipped(topology))}
 
 
 def load_state_dict(data: bytes) -> dict[str, Array]:
-    """The tensors of a pickled state_dict by key, on the processor; nothing but tensors is unpickled.
+    """Load the tensors of a pickled state_dict by key; nothing but tensors is unpickled.
 
-    bfloat16, which NumPy lacks, comes as float32. Raises `ModelError` for what is no state_dict, and where torch is not installed.
+    bfloat16, which NumPy lacks, becomes float32.
+
+    Raises:
+        ModelError: for anything but a state_dict, or if torch is not installed.
     """
     torch = _torch("reading .pt files")
     try:
         loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         return {str(name): _array(tensor) for name, tensor in loaded.items()}
-    except Exception as error:  # unpickling raises whatever a damaged pickle asks for
+    except Exception as error:  # a damaged pickle can raise any exception
         raise ModelError(f"not a state_dict: {str(error).splitlines()[0][:200] if str(error) else type(error).__name__}") from None
 
 
 def dump_state_dict(parameters: Mapping[str, Array]) -> bytes:
-    """A pickled state_dict of arrays; raises `ModelError` for a type that torch lacks, and where torch is not installed."""
+    """Pickle arrays as a state_dict.
+
+    Raises:
+        ModelError: for a type that torch lacks, or if torch is not installed.
+    """
     torch = _torch("writing .pt files")
     out = io.BytesIO()
     try:
@@ -133,6 +161,7 @@ def dump_state_dict(parameters: Mapping[str, Array]) -> bytes:
 
 
 def _torch(what: str) -> Any:
+    """Import torch; raise `ModelError` saying that ``what`` needs it."""
     try:
         import torch
     except ImportError:
@@ -141,27 +170,29 @@ def _torch(what: str) -> Any:
 
 
 def _array(tensor: Any) -> Array:
+    """Convert a torch tensor to NumPy."""
     dense = tensor.detach().contiguous()
     array: Array = (dense.float() if str(dense.dtype) == "torch.bfloat16" else dense).numpy()
     return array
 
 
 def _unzipped(archive: bytes) -> dict[str, bytes]:
+    """Read an archive of uncompressed files."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
             entries = opened.infolist()
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries) or sum(entry.file_size for entry in entries) > _BYTES:
-                raise ModelError("not a torch.export program: its archive is compressed, or too large")
+                raise ModelError("not a torch.export program: its archive is compressed or too large")
             files = {entry.filename: opened.read(entry) for entry in entries}
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OverflowError, RuntimeError) as error:
         raise ModelError(f"not a torch.export program: {error}") from None
     if len(files) != len(entries):
-        raise ModelError("not a torch.export program: its archive has two files of one name")
+        raise ModelError("not a torch.export program: its archive has two files with the same name")
     return files
 
 
 def _zipped(files: Mapping[str, bytes]) -> bytes:
-    """An archive of stored files, the same for the same files in the same order."""
+    """Write an archive of uncompressed files; equal files give equal bytes."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(files):
@@ -170,15 +201,16 @@ def _zipped(files: Mapping[str, bytes]) -> bytes:
 
 
 def _root(files: Mapping[str, bytes]) -> str:
-    """The archive's only folder, with its slash."""
+    """Return the only top-level folder of the archive, with a slash."""
     roots = {name.partition("/")[0] + "/" for name in files}
     root = roots.pop() if len(roots) == 1 else ""
     if root + _TABLE not in files or root + _MODEL not in files:
-        raise ModelError("not a torch.export program of one model: it has no table of weights")
+        raise ModelError("not a torch.export program of a single model: it has no table of weights")
     return root
 
 
 def _table(files: Mapping[str, bytes], root: str) -> dict[str, dict[str, Any]]:
+    """Parse the table of weights into rows by key."""
     try:
         rows: dict[str, dict[str, Any]] = json.loads(files[root + _TABLE])["config"]
         if not all("path_name" in row and isinstance(row["tensor_meta"], dict) for row in rows.values()):
@@ -189,7 +221,10 @@ def _table(files: Mapping[str, bytes], root: str) -> dict[str, dict[str, Any]]:
 
 
 def _weights(files: Mapping[str, bytes], root: str) -> Iterator[_Weight]:
-    """The weights that are whole files of a known type, row-major; of keys that share a file, the first."""
+    """Iterate over the weights that are whole, row-major files of a supported type.
+
+    If several keys share a file, the first is listed.
+    """
     shared = set()
     for key, row in _table(files, root).items():
         file = f"{root}{_FOLDER}{row['path_name']}"
@@ -213,9 +248,11 @@ def _weights(files: Mapping[str, bytes], root: str) -> Iterator[_Weight]:
             yield _Weight(key, file, shape, dtype)
 
 
-def _wanted(files: Mapping[str, bytes]) -> Iterator[_Weight]:
+def _missing(files: Mapping[str, bytes]) -> Iterator[_Weight]:
+    """Iterate over the weights whose files are missing."""
     return (weight for weight in _weights(files, _root(files)) if weight.file not in files)
 
 
 def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the strides, in elements, of a row-major tensor."""
     return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))

@@ -1,4 +1,4 @@
-"""NNR_TPL_REFLIST: the ids of a stream's tensors once, in a list, and indexes into it wherever an id stands."""
+"""NNR_TPL_REFLIST: a list of all tensor ids in a stream, and indexes into it in place of ids."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -16,23 +16,27 @@ from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_MPS, N
 from nnc_conformance.reference.syntax.walker import Values
 
 LEAST_IDS: Final = 2
-"""A list of ids has two entries at least."""
+"""Fewest ids that a list can hold."""
 
 
-def indexed(stream: bytes) -> bytes:
-    """The stream with an NNR_TPL_REFLIST after its parameter set, and indexes in place of ids; it decodes to the same.
+def with_reference_list(stream: bytes) -> bytes:
+    """Add an NNR_TPL_REFLIST after the parameter set, and replace ids by indexes.
 
-    Raises `StreamError` for a broken stream, `EncodeError` for one that has such a list already, fewer than two ids, aggregates or partial
-    units.
+    The result decodes to the same tensors.
+
+    Raises:
+        StreamError: for a broken stream.
+        EncodeError: if the stream has a list already, fewer than two ids, aggregates or partial
+            units.
     """
     units, _ = _read(stream)
     if any(unit.unit_type == NNR_AGG or not unit.complete or len(unit.payload_pieces) > 1 for unit in units):
-        raise EncodeError("ids in aggregates and partial units are not replaced by indexes")
+        raise EncodeError("ids in aggregates and partial units cannot be replaced by indexes")
     if any(unit.header.get("topology_storage_format") == NNR_TPL_REFLIST for unit in units):
-        raise EncodeError("the stream has a list of references already")
+        raise EncodeError("the stream already has a list of references")
     names = list(dict.fromkeys(name for unit in units for name in _ids(unit)))
     if len(names) < LEAST_IDS:
-        raise EncodeError(f"a list of references has {LEAST_IDS} ids at least, the stream {len(names)}")
+        raise EncodeError(f"a list of references needs at least {LEAST_IDS} ids; the stream has {len(names)}")
     written: list[Values] = []
     for unit in units:
         written.append(_with_indexes(unit, names))
@@ -42,6 +46,7 @@ def indexed(stream: bytes) -> bytes:
 
 
 def _ids(unit: Unit) -> Sequence[str]:
+    """Return the tensor ids in a unit."""
     if unit.unit_type == NNR_NDU:
         return tuple(unit.facts.ids)
     if _is_pruning(unit):
@@ -50,11 +55,12 @@ def _ids(unit: Unit) -> Sequence[str]:
 
 
 def _is_pruning(unit: Unit) -> bool:
+    """Whether a unit is an NNR_TPL_PRUN."""
     return unit.unit_type == NNR_TPL and unit.header["topology_storage_format"] == NNR_TPL_PRUN
 
 
 def _with_indexes(unit: Unit, names: list[str]) -> Values:
-    """A unit's values with an index wherever they have an id."""
+    """Return the values of a unit with indexes in place of ids."""
     header, payload = dict(unit.header), dict(unit.payload)
     if unit.unit_type == NNR_MPS:
         payload["mps_topology_indexed_reference_flag"] = 1
@@ -77,16 +83,20 @@ def _with_indexes(unit: Unit, names: list[str]) -> Values:
 
 
 def reference_list(stream: bytes) -> tuple[str, ...]:
-    """The list of references of a stream, () where it has none; raises `StreamError` for a broken stream."""
+    """Return the list of ids in a stream, or ().
+
+    Raises:
+        StreamError: for a broken stream.
+    """
     return _read(stream)[1].reference_list or ()
 
 
 def _read(stream: bytes) -> tuple[list[Unit], StreamContext]:
-    """All units, and what they leave behind."""
+    """Read all units, and return the context after them."""
     context = _context()
     return list(read_units(stream, context, interpretation=Interpretation())), context
 
 
 def _context() -> StreamContext:
-    """A new stream's, which learns shapes from topologies."""
+    """Make the context for a new stream, which learns shapes from topologies."""
     return Decoding(DecodeLimits(), DataUnitDecoder(Interpretation(), lenient=False, threads=1, reports=[])).context()

@@ -1,4 +1,4 @@
-"""One ONNX TensorProto: its values as an array and back, and the form without data that a topology holds."""
+"""ONNX tensors: values of a TensorProto as an array and back, and the form without data."""
 
 from dataclasses import dataclass
 from math import prod
@@ -15,14 +15,22 @@ from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.classes import Array, Coding, coding
 
 MAX_DIMENSIONS: Final = 64
+"""Dimensions that NumPy supports."""
 
 _DATA_FIELDS: Final = ("raw_data", "float_data", "int32_data", "int64_data", "uint64_data", "double_data", "string_data")
+"""Protobuf fields that hold values."""
 _PLACE_FIELDS: Final = ("external_data", "data_location")
+"""Protobuf fields that refer to a file with the values."""
 
 
 @dataclass(frozen=True)
 class ElementType:
-    """An element type of ONNX that NumPy can hold: dtype, bits an element in raw_data, the field of unpacked values."""
+    """An element type of ONNX that NumPy can hold.
+
+    Args:
+        bits: bits per element in raw_data.
+        field: protobuf field of values that are not in raw_data.
+    """
 
     dtype: np.dtype[Any]
     bits: int
@@ -30,6 +38,7 @@ class ElementType:
 
 
 def _element(dtype: type[Any], bits: int, field: str) -> ElementType:
+    """Make an `ElementType`."""
     return ElementType(np.dtype(dtype), bits, field)
 
 
@@ -52,13 +61,18 @@ ELEMENT_TYPES: Final[dict[int, ElementType]] = {
     25: _element(ml_dtypes.uint2, 2, "int32_data"),
     26: _element(ml_dtypes.int2, 2, "int32_data"),
 }
-"""By TensorProto.DataType, as numbers: older releases of onnx lack the newest names."""
+"""Element types by TensorProto.DataType, as numbers: older releases of onnx lack the newest names.
+"""
 
 
 def shape(tensor: TensorProto, name: str) -> tuple[int, ...]:
-    """The dimensions; raises `ModelError` naming ``name`` for a negative one, or more of them than NumPy takes."""
+    """Return the dimensions of a tensor.
+
+    Raises:
+        ModelError: naming ``name``, for a negative dimension or more than NumPy supports.
+    """
     if len(tensor.dims) > MAX_DIMENSIONS:
-        raise ModelError(f"tensor {name!r} has {len(tensor.dims)} dimensions, more than {MAX_DIMENSIONS}")
+        raise ModelError(f"tensor {name!r} has {len(tensor.dims)} dimensions; at most {MAX_DIMENSIONS} are supported")
     dims = tuple(int(dim) for dim in tensor.dims)
     if any(dim < 0 for dim in dims):
         raise ModelError(f"tensor {name!r} has a negative dimension: {dims}")
@@ -66,21 +80,25 @@ def shape(tensor: TensorProto, name: str) -> tuple[int, ...]:
 
 
 def has_data(tensor: TensorProto) -> bool:
-    """Whether any value is stored in the message or is said to lie in a file."""
+    """Whether the message stores any values or refers to a file with them."""
     return is_external(tensor) or any(len(getattr(tensor, field)) for field in _DATA_FIELDS)
 
 
 def is_external(tensor: TensorProto) -> bool:
-    """Whether the values lie in a file beside the model."""
+    """Whether the values are in a file next to the model."""
     return bool(tensor.data_location == TensorProto.EXTERNAL)
 
 
 def load_external(tensor: TensorProto, base_dir: Path | None, name: str) -> None:
-    """Brings values that lie in a file of ``base_dir`` into the message; raises `ModelError` naming ``name``."""
+    """Load values from a file in ``base_dir`` into the message.
+
+    Raises:
+        ModelError: naming ``name``, if they cannot be read.
+    """
     if not is_external(tensor):
         return
     if base_dir is None:
-        raise ModelError(f"tensor {name!r} has its data in a file, and no folder to look in was given")
+        raise ModelError(f"tensor {name!r} has its data in a file, but no folder to read it from was given")
     try:
         load_external_data_for_tensor(tensor, str(base_dir))
     except (OSError, ValueError, ValidationError) as error:
@@ -90,13 +108,14 @@ def load_external(tensor: TensorProto, base_dir: Path | None, name: str) -> None
 
 
 def codable_values(tensor: TensorProto, name: str) -> Array | None:
-    """The values, if a coder can carry them so that each bit comes back; None when the tensor is to travel unchanged.
+    """Return the values if a coder can preserve each of their bits, else None.
 
-    Raises `ModelError` naming ``name`` when the data do not fit type and dimensions.
+    Raises:
+        ModelError: naming ``name``, if the data do not fit type and dimensions.
     """
     count, element = prod(shape(tensor, name)), ELEMENT_TYPES.get(tensor.data_type)
     if count and not has_data(tensor):
-        raise ModelError(f"tensor {name!r} has {count} elements and no data")
+        raise ModelError(f"tensor {name!r} has {count} elements but no data")
     if element is None or not count or tensor.HasField("segment"):
         return None
     if tensor.raw_data:
@@ -109,28 +128,29 @@ def codable_values(tensor: TensorProto, name: str) -> Array | None:
 
 
 def strip(tensor: TensorProto) -> None:
-    """Takes the values away; name, dims, type and remarks stay."""
+    """Remove the values; name, dims, type and other fields stay."""
     for field in (*_DATA_FIELDS, *_PLACE_FIELDS):
         tensor.ClearField(field)
 
 
 def is_stripped(tensor: TensorProto, name: str) -> bool:
-    """Whether values are missing: there are elements and no data. Raises `ModelError` when they lie in a file."""
+    """Whether the tensor has elements but no data; raise `ModelError` if they are in a file."""
     if is_external(tensor):
-        raise ModelError(f"tensor {name!r} of the topology points to a file")
+        raise ModelError(f"tensor {name!r} of the topology refers to a file")
     return not has_data(tensor) and prod(shape(tensor, name)) > 0
 
 
 def fill(tensor: TensorProto, array: Array) -> None:
-    """Gives a stripped tensor its values: an array of its own shape and element type."""
+    """Set the values of a stripped tensor; shape and element type must match."""
     bits = ELEMENT_TYPES[tensor.data_type].bits
     tensor.raw_data = _pack(array, bits) if bits < 8 else array.astype(array.dtype.newbyteorder("<")).tobytes()
 
 
 def _from_raw(raw: bytes, count: int, element: ElementType, name: str) -> Array | None:
+    """Parse raw_data; None for a bool other than 0 and 1."""
     expected = -(-count * element.bits // 8)
     if len(raw) != expected:
-        raise ModelError(f"tensor {name!r} has {len(raw)} bytes of data, not {expected}")
+        raise ModelError(f"tensor {name!r} has {len(raw)} bytes of data; expected {expected}")
     if element.dtype == np.bool_ and max(raw) > 1:
         return None
     if element.bits < 8:
@@ -139,9 +159,10 @@ def _from_raw(raw: bytes, count: int, element: ElementType, name: str) -> Array 
 
 
 def _from_field(values: Any, count: int, element: ElementType, name: str) -> Array | None:
+    """Convert values that are not in raw_data; None if there is a NaN."""
     expected = -(-count * element.bits // 8) if element.bits < 8 else count
     if len(values) != expected:
-        raise ModelError(f"tensor {name!r} has {len(values)} values in {element.field}, not {expected}")
+        raise ModelError(f"tensor {name!r} has {len(values)} values in {element.field}; expected {expected}")
     if element.bits < 8:
         return _unpack(np.array(values, np.int64).astype(np.uint8), count, element)
     if element.field == "int32_data" and element.dtype.kind not in "iub":
@@ -154,11 +175,14 @@ def _from_field(values: Any, count: int, element: ElementType, name: str) -> Arr
 
 
 def _unpack(packed: Array, count: int, element: ElementType) -> Array:
+    """Unpack elements of less than a byte."""
     shifts = np.arange(0, 8, element.bits, dtype=np.uint8)
-    return (packed[:, None] >> shifts).reshape(-1)[:count].astype(element.dtype)  # takes the lowest bits, as two's complement
+    # astype keeps the lowest bits
+    return (packed[:, None] >> shifts).reshape(-1)[:count].astype(element.dtype)
 
 
 def _pack(array: Array, bits: int) -> bytes:
+    """Pack elements of less than a byte."""
     values = array.astype(np.int16).reshape(-1) & ((1 << bits) - 1)
     lanes = np.pad(values, (0, -values.size % (8 // bits))).reshape(-1, 8 // bits).astype(np.uint8)
     shifts = np.arange(0, 8, bits, dtype=np.uint8)

@@ -16,10 +16,10 @@ from nnc_conformance.generator.networks import catalogue
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.reduction.document import checked, parse
+from nnc_conformance.reference.reduction.document import parse, validate
 from nnc_conformance.reference.reduction.maps import MOST_CLASSES, PruningRow, performance_maps
 from nnc_conformance.reference.reduction.network import Accuracy, Network
-from nnc_conformance.reference.reduction.pipeline import Outcome, run
+from nnc_conformance.reference.reduction.pipeline import PipelineResult, run
 from nnc_conformance.reference.reduction.scoring import Samples, answers, samples_for
 from nnc_conformance.reference.syntax.bitstream import read_units
 from nnc_conformance.reference.syntax.context import StreamContext
@@ -50,8 +50,8 @@ def maps_in(stream: bytes) -> dict:
     return {name.removesuffix("_performance_map"): value for name, value in units[1].payload.items() if name.endswith("_performance_map")}
 
 
-def ran(name: str, tools: list, samples: Samples | None = None, **more) -> Outcome:
-    return run(packaged(name), checked({"tools": tools, **more}), EncoderOptions(), held=samples)
+def ran(name: str, tools: list, samples: Samples | None = None, **more) -> PipelineResult:
+    return run(packaged(name), validate({"tools": tools, **more}), EncoderOptions(), held=samples)
 
 
 # documents
@@ -78,37 +78,37 @@ def test_yaml_and_python_mean_the_same():
             {"tool": "local_scaling", "tensors": ["conv*"], "train": {"epochs": 3}},
         ),
     }
-    assert parse(text) == checked(python)
-    assert parse("- batch_norm_folding\n- local_scaling") == checked(["batch_norm_folding", {"tool": "local_scaling"}])
+    assert parse(text) == validate(python)
+    assert parse("- batch_norm_folding\n- local_scaling") == validate(["batch_norm_folding", {"tool": "local_scaling"}])
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("3", "a pipeline is a list of tools, or a mapping with the list under 'tools'"),
-        ("", "a pipeline is a list of tools"),
-        ("tools: pruning", "a pipeline is a list of tools"),
+        ("3", "a pipeline must be a list of tools, or a mapping with that list under 'tools'"),
+        ("", "a pipeline must be a list of tools"),
+        ("tools: pruning", "a pipeline must be a list of tools"),
         (
             "- shrinking",
-            r"tool 1 of the pipeline: unknown tool 'shrinking'; choose from pruning, sparsification",
+            r"tool 1 of the pipeline: unknown tool 'shrinking'; choose from pruning, sparsification, micro_str",
         ),
-        ("- [pruning]", "tool 1 of the pipeline is neither a name nor a mapping"),
-        ("- {tool: [1]}", "tool 1 of the pipeline is neither a name nor a mapping"),
+        ("- [pruning]", "tool 1 of the pipeline must be a name, or a mapping"),
+        ("- {tool: [1]}", "tool 1 of the pipeline must be a name, or a mapping"),
         ("- {tool: pruning, rate: 1}", r"tool 1 of the pipeline \(pruning\) needs the parameter 'ratios'"),
         ("- {tool: pruning, ratios: [0.5], rate: 1}", r"tool 1 of the pipeline \(pruning\) has no parameter 'rate'"),
         ("- {tool: pruning, ratios: [1.5]}", r"tool 1 of the pipeline \(pruning\): ratios.0: Input should be less than 1"),
         ("- {tool: pruning, ratios: [0.5], train: {epoch: 3}}", r"\(pruning\) has no parameter 'train.epoch'"),
         ("- local_scaling\n- {tool: quantization, dq: 7}", r"tool 2 of the pipeline \(quantization\): dq: Input should be a valid bool"),
-        ("- sparsification", r"\(sparsification\): sparsification takes either thresholds or zeros"),
+        ("- sparsification", r"\(sparsification\): give either thresholds or zeros"),
         ("- {tool: sparsification, thresholds: [.nan]}", r"\(sparsification\): thresholds.0: Input should be"),
         ("tools: []\nspeed: 3", "the pipeline has no parameter 'speed'"),
-        ("- local_scaling\n- batch_norm_folding", r"batch_norm_folding stands after local_scaling .* \(clause 5.3\)"),
-        ("- quantization\n- quantization", "the pipeline has quantization more than once"),
-        ("- {tool: pruning", "the pipeline is no YAML, line 1: "),
-        ("- !!python/object:os.system x", "the pipeline is no YAML, line 1: could not determine a constructor"),
-        ("a: \x00", "the pipeline is no YAML: "),
-        ("[" * 4000, "the pipeline is no YAML"),
-        ("&a [*a]", "tool 1 of the pipeline is neither a name nor a mapping"),
+        ("- local_scaling\n- batch_norm_folding", r"the pipeline runs batch_norm_folding after local_scaling; .* \(clause 5.3\)"),
+        ("- quantization\n- quantization", "the pipeline contains quantization more than once"),
+        ("- {tool: pruning", "the pipeline is not valid YAML, line 1: "),
+        ("- !!python/object:os.system x", "the pipeline is not valid YAML, line 1: could not determine a constructor"),
+        ("a: \x00", "the pipeline is not valid YAML: "),
+        ("[" * 4000, "the pipeline is not valid YAML"),
+        ("&a [*a]", "tool 1 of the pipeline must be a name, or a mapping"),
         ("- &a {tool: low_rank, mse_thresholds: [*a]}", r"\(low_rank\): mse_thresholds.0: Input should be a valid number"),
         ("- &a {tool: low_rank, mse_thresholds: &b [*b]}", r"\(low_rank\): mse_thresholds.0: Input should be a valid number"),
     ],
@@ -123,7 +123,7 @@ def test_what_is_wrong_with_a_pipeline_is_told_in_one_line(content, message):
 def test_no_python_value_breaks_the_check(content):
     for value in (content, {"tools": content}, [content], [{"tool": "pruning", "ratios": content}]):
         try:
-            checked(value)
+            validate(value)
         except ModelError as error:
             assert "\n" not in str(error)
 
@@ -136,7 +136,7 @@ def test_rows_of_a_map_carry_the_accuracy_of_each_class_where_asked():
     assert performance_maps([row])["pruning"]["entry"][0]["ppm_count_classes"] == 0
     entry = performance_maps([row], classes=True)["pruning"]["entry"][0]
     assert (entry["ppm_count_classes"], entry["ppm_class_bitmask"], entry["ppm_nn_class_accuracy"]) == (2, 0b1001, [0.75, 0.25])
-    with pytest.raises(ModelError, match="256 rows of the pruning map, which holds 255"):
+    with pytest.raises(ModelError, match="the pruning map would have 256 rows; it can hold 255"):
         performance_maps([row] * 256)
     with pytest.raises(ModelError, match="classes 0 to 62 only"):
         performance_maps([PruningRow(0.1, Accuracy(1, {MOST_CLASSES: 1}))], classes=True)
@@ -209,7 +209,7 @@ def test_of_several_settings_the_strongest_within_the_loss_is_taken():
     assert [row.accuracy.overall > 0.9 for row in outcome.rows] == [True, True, False]
     nothing = ran("digits-mlp", [{**tool, "zeros": [0.97, 0.98]}, QUANTIZATION], samples)
     assert nothing.steps[0].non_zero_ratio > 0.99
-    with pytest.raises(ModelError, match="a choice among 3 settings needs held samples"):
+    with pytest.raises(ModelError, match="choosing among 3 strengths needs held-out samples"):
         ran("digits-mlp", [tool])
 
 
@@ -317,14 +317,14 @@ def test_the_digits_cnn_fits_in_6_percent_within_a_point():
 def test_a_network_without_a_graph_takes_the_tools_that_need_none():
     parameters = packaged("digits-mlp").parameters
     tools = [{"tool": "sparsification", "zeros": [0.5]}, {"tool": "low_rank", "mse_thresholds": [1e-3]}, QUANTIZATION, "local_scaling"]
-    outcome = run(Network(parameters), checked(tools), EncoderOptions())
+    outcome = run(Network(parameters), validate(tools), EncoderOptions())
     decoded = decode(outcome.stream, recombine=True)
     assert {name: array.shape for name, array in decoded.parameters.items()} == {name: array.shape for name, array in parameters.items()}
     for tool in ("batch_norm_folding", {"tool": "pruning", "ratios": [0.5]}):
-        with pytest.raises(ModelError, match="this needs the graph of an ONNX model"):
-            run(Network(parameters), checked([tool]), EncoderOptions())
-    with pytest.raises(ModelError, match="accuracy is measured on ONNX models only"):
-        run(Network(parameters), checked(tools), EncoderOptions(), held=held("digits-mlp", 5))
+        with pytest.raises(ModelError, match="this tool needs an ONNX model with its graph"):
+            run(Network(parameters), validate([tool]), EncoderOptions())
+    with pytest.raises(ModelError, match="accuracy can be measured on ONNX models only"):
+        run(Network(parameters), validate(tools), EncoderOptions(), held=held("digits-mlp", 5))
 
 
 def test_samples_fit_the_graph():
@@ -333,14 +333,14 @@ def test_samples_fit_the_graph():
     assert set(samples_for(topology, {"any": np.zeros((3, 1, 8, 8), np.float32), "labels": labels}).inputs) == {"image"}
     for tensors, message in (
         ({"image": np.zeros((3, 1, 8, 8))}, "no tensor 'labels'"),
-        ({"labels": labels}, r"the samples are \[\], the graph's inputs \['image'\]"),
-        ({"image": np.zeros((4, 1)), "labels": labels}, "inputs of as many samples"),
-        ({"image": np.zeros((3, 1)), "labels": labels / 2}, "samples need labels, integers"),
+        ({"labels": labels}, r"the sample file has the inputs \[\]; the graph needs \['image'\]"),
+        ({"image": np.zeros((4, 1)), "labels": labels}, "inputs with the same number of samples"),
+        ({"image": np.zeros((3, 1)), "labels": labels / 2}, "samples need a vector of integer labels"),
     ):
         with pytest.raises(ModelError, match=message):
             samples_for(topology, tensors)
     network = packaged("digits-mlp")
-    with pytest.raises(ModelError, match="ONNX Runtime does not run the model"):
+    with pytest.raises(ModelError, match="ONNX Runtime cannot run the model"):
         ran("digits-mlp", [], Samples({"image": np.zeros((3, 1), np.float32)}, labels))
     assert network.size == 17226
 
@@ -373,8 +373,8 @@ def test_encode_with_a_pipeline_and_decode_to_a_model_that_runs(tmp_path: Path):
 
 def test_a_trained_form_without_pytorch_names_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
-    document = checked([{"tool": "sparsification", "zeros": [0.5], "train": {"epochs": 1}}])
-    with pytest.raises(ModelError, match=r"^trained forms need PyTorch: pip install 'nnc-conformance\[train\]'$"):
+    document = validate([{"tool": "sparsification", "zeros": [0.5], "train": {"epochs": 1}}])
+    with pytest.raises(ModelError, match=r"^'train' needs PyTorch: pip install 'nnc-conformance\[train\]'$"):
         run(packaged("digits-mlp"), document, EncoderOptions(), training=held("digits-mlp", 10))
-    with pytest.raises(ModelError, match="a trained form needs training samples"):
+    with pytest.raises(ModelError, match="'train' needs training samples"):
         run(packaged("digits-mlp"), document, EncoderOptions())

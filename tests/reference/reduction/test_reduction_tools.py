@@ -8,14 +8,13 @@ from hypothesis.extra import numpy as hnp
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.reduction.batch_norm import affine
-from nnc_conformance.reference.reduction.blocks import Structure
-from nnc_conformance.reference.reduction.displacement import fit_generators, fit_to, mean_square_error
+from nnc_conformance.reference.reduction.blocks import BlockSizes
+from nnc_conformance.reference.reduction.displacement import diagonal_sums_adjoint, displacement, fit_generators, fit_to, mean_square_error
 from nnc_conformance.reference.reduction.local_scaling import least_squares_factors
 from nnc_conformance.reference.reduction.low_rank import truncated
 from nnc_conformance.reference.reduction.micro_structured import pruned_blocks
-from nnc_conformance.reference.reduction.network import Decomposition, Form
+from nnc_conformance.reference.reduction.network import Decomposition, DecompositionForm, diagonal_sums
 from nnc_conformance.reference.reduction.pruning import Criterion, kept_channels, stationary_distribution, thresholds
-from nnc_conformance.reference.reduction.shifts import diagonal_sums, diagonal_sums_adjoint, displacement
 from nnc_conformance.reference.reduction.sparsification import below_to_zero, compressibility, non_zero_ratio, threshold_for
 from nnc_conformance.reference.reduction.unification import unified, unified_groups
 
@@ -70,7 +69,7 @@ def test_the_non_zero_ratio_counts_over_all_arrays():
 def test_the_blocks_of_the_least_mean_magnitude_become_zero_in_each_super_block():
     array = np.arange(1, 65, dtype=np.float32).reshape(8, 8)
     array[:, 4:] *= -100
-    result, greatest = pruned_blocks(array, Structure((8, 4), (2, 2)), 0.25)
+    result, greatest = pruned_blocks(array, BlockSizes((8, 4), (2, 2)), 0.25)
     expected = array.copy()
     expected[:2, :4] = 0  # of the eight blocks of a super-block, the two in its first two rows
     expected[:2, 4:] = 0
@@ -81,7 +80,7 @@ def test_the_blocks_of_the_least_mean_magnitude_become_zero_in_each_super_block(
 @given(TENSORS, st.floats(0, 0.95), st.sampled_from([((4, 4), (2, 2)), ((64, 64), (1, 4)), ((6, 4), (3, 1))]))
 def test_pruned_blocks_are_whole_and_lose_least(array, ratio, sizes):
     array = np.where(array == 0, np.float32(0.5), array)
-    structure = Structure(*sizes)
+    structure = BlockSizes(*sizes)
     result, greatest = pruned_blocks(array, structure, ratio)
     before, after = (a.reshape(a.shape[0], -1) for a in (array, result))
     for top in range(0, before.shape[0], structure.super_block[0]):
@@ -100,8 +99,8 @@ def test_pruned_blocks_are_whole_and_lose_least(array, ratio, sizes):
 
 
 def test_super_blocks_are_made_of_blocks():
-    with pytest.raises(ModelError, match=r"\(8, 6\) are not made of blocks of \(2, 4\)"):
-        Structure((8, 6), (2, 4))
+    with pytest.raises(ModelError, match=r"\(8, 6\) cannot be divided into blocks of \(2, 4\)"):
+        BlockSizes((8, 6), (2, 4))
 
 
 # 8.2.3
@@ -208,7 +207,7 @@ def test_a_toeplitz_matrix_has_a_displacement_of_rank_2_and_is_found(shape):
     if 2 * (rows + columns) < rows * columns:
         g, h = fit_to(toeplitz.astype(np.float32), 1e-10)
         assert g.shape == (rows, 2)
-        whole = Decomposition(Form.DISPLACEMENT, (rows, 1, columns), rows).whole(g, h)
+        whole = Decomposition(DecompositionForm.DISPLACEMENT, (rows, 1, columns), rows).whole(g, h)
         np.testing.assert_allclose(whole.reshape(shape), toeplitz, atol=1e-4)
 
 

@@ -14,12 +14,11 @@ from nnc_conformance.reference.reduction.graph import Graph
 from nnc_conformance.reference.reduction.local_scaling import LocalScaling, scale_locally
 from nnc_conformance.reference.reduction.low_rank import LowRank, reduce_rank
 from nnc_conformance.reference.reduction.micro_structured import MicroStructured, prune_blocks
-from nnc_conformance.reference.reduction.network import Network, runnable, weights
+from nnc_conformance.reference.reduction.network import Network, diagonal_sums, runnable, weights
 from nnc_conformance.reference.reduction.pruning import Pruning, prune
 from nnc_conformance.reference.reduction.scoring import Samples
-from nnc_conformance.reference.reduction.shifts import diagonal_sums
 from nnc_conformance.reference.reduction.sparsification import Sparsification, compressibility, sparsify, sparsity
-from nnc_conformance.reference.reduction.tool import Aid, Fit
+from nnc_conformance.reference.reduction.tool import Resources, TrainingSettings
 from nnc_conformance.reference.reduction.unification import Unification, unified_groups, unify
 
 FIT = {"epochs": 3, "learning_rate": 2e-3}
@@ -37,7 +36,7 @@ def aid():
     images = (digits.images / 16).astype(np.float32)[:, None]
     unseen = {image.tobytes() for image in held("digits-mlp").inputs["image"]}
     chosen = np.array([image.tobytes() not in unseen for image in images])
-    return Aid(training=Samples({"image": images[chosen]}, digits.target[chosen].astype(np.int64)))
+    return Resources(training=Samples({"image": images[chosen]}, digits.target[chosen].astype(np.int64)))
 
 
 def right(network: Network, name: str) -> float:
@@ -85,16 +84,16 @@ def test_the_compressibility_loss_makes_weights_compressible(aid):
     sparse = sparsify(network, Sparsification(zeros=(0.6,), train=fit), aid).network
     assert sparsity(sparse) == pytest.approx(0.4, abs=0.001)
     penalty = training.compressibility(weights(network), 0.01)
-    trained = training.retrained(network, Fit(**FIT), aid.training, penalty=penalty)
+    trained = training.retrained(network, TrainingSettings(**FIT), aid.training, penalty=penalty)
     for name in weights(network):
         assert compressibility(trained.parameters[name]) < 0.97 * compressibility(network.parameters[name])
-    data_free = sparsify(network, Sparsification(zeros=(0.6,)), Aid()).network
+    data_free = sparsify(network, Sparsification(zeros=(0.6,)), Resources()).network
     assert right(sparse, "digits-mlp") > max(right(data_free, "digits-mlp"), 0.95)
 
 
 def test_masked_blocks_stay_zero(aid):
     network = packaged("digits-mlp")
-    data_free = prune_blocks(network, MicroStructured(ratios=(0.4,)), Aid()).network
+    data_free = prune_blocks(network, MicroStructured(ratios=(0.4,)), Resources()).network
     trained = prune_blocks(network, MicroStructured(ratios=(0.4,), train=FIT), aid).network
     for name in weights(network):
         assert not trained.parameters[name][data_free.parameters[name] == 0].any()
@@ -104,7 +103,7 @@ def test_masked_blocks_stay_zero(aid):
 
 def test_a_pruned_network_is_trained_back(aid):
     network = packaged("digits-cnn")
-    data_free = prune(network, Pruning(ratios=(0.25,), zeros=0.3), Aid()).network
+    data_free = prune(network, Pruning(ratios=(0.25,), zeros=0.3), Resources()).network
     trained = prune(network, Pruning(ratios=(0.25,), zeros=0.3, train=FIT), aid).network
     assert trained.pruned == data_free.pruned
     assert sparsity(trained) == pytest.approx(0.7, abs=0.002)
@@ -134,7 +133,7 @@ def test_unified_blocks_keep_one_magnitude_and_their_signs(aid):
 def test_generators_are_trained(tool, settings, aid):
     network = packaged("digits-mlp")
     chosen = {"mse_thresholds": (4e-3,), "tensors": ("fc1.weight",)}
-    data_free, trained = tool(network, settings(**chosen), Aid()).network, tool(network, settings(**chosen, train=FIT), aid).network
+    data_free, trained = tool(network, settings(**chosen), Resources()).network, tool(network, settings(**chosen, train=FIT), aid).network
     assert trained.decomposed == data_free.decomposed
     assert trained.decomposed
     changed = {name for name, array in trained.parameters.items() if not np.array_equal(array, data_free.parameters[name])}
@@ -144,7 +143,7 @@ def test_generators_are_trained(tool, settings, aid):
 
 def test_folding_trains_gamma_and_beta_first(aid):
     network = packaged("digits-cnn")
-    trained = training.retrained(network, Fit(**FIT), aid.training, only=("bn1.weight", "bn1.bias"))
+    trained = training.retrained(network, TrainingSettings(**FIT), aid.training, only=("bn1.weight", "bn1.bias"))
     changed = {name for name, array in trained.parameters.items() if not np.array_equal(array, network.parameters[name])}
     assert changed == {"bn1.weight", "bn1.bias"}
     folded = fold(network, BatchNormFolding(train=FIT), aid).network
@@ -157,7 +156,7 @@ def test_local_scaling_is_trained_with_the_weights_fixed(aid, biases):
     network = packaged("digits-mlp")
     originals = {name: network.parameters[name] for name in weights(network)}
     coarse = network.with_parameters({name: np.rint(array / 0.45) * 0.45 for name, array in originals.items()})
-    data_free = scale_locally(coarse, LocalScaling(), Aid(), originals=originals).network
+    data_free = scale_locally(coarse, LocalScaling(), Resources(), originals=originals).network
     trained = scale_locally(coarse, LocalScaling(train=FIT, biases=biases), aid, originals=originals).network
     changed = {name for name, array in trained.parameters.items() if not np.array_equal(array, data_free.parameters[name])}
     assert changed == set(trained.scaled.values()) | ({"fc1.bias", "fc2.bias", "fc3.bias"} if biases else set())
@@ -169,17 +168,17 @@ def test_training_says_what_it_cannot_do(aid):
     samples = Samples({"x": normal(4, 3)}, np.zeros(4, np.int64))
     network = made([node("MatMul", "x w", "a"), node("Erf", "a", "y")], {"w": normal(3, 2)}, [4, 3])
     with pytest.raises(ModelError, match="training does not know the operator of Erf 'y'"):
-        training.retrained(network, Fit(epochs=1), samples)
+        training.retrained(network, TrainingSettings(epochs=1), samples)
     network = made([node("MatMul", "x w", "y")], {"w": normal(3, 2)}, [4, 3])
     with pytest.raises(ModelError, match="the network cannot be trained: "):
-        training.retrained(network, Fit(epochs=1), Samples(samples.inputs, np.full(4, 7)))
+        training.retrained(network, TrainingSettings(epochs=1), Samples(samples.inputs, np.full(4, 7)))
     deep = made([node("MatMul", "x w", "a"), node("MatMul", "a v", "y")], {"w": normal(3, 5), "v": normal(5, 2)}, [4, 3])
     with pytest.raises(ModelError, match=r"training leaves '[wv]' without finite values"):
-        training.retrained(deep, Fit(epochs=9, learning_rate=1e30), samples)
-    assert training.retrained(network, Fit(epochs=1), samples, only=()) is network
+        training.retrained(deep, TrainingSettings(epochs=9, learning_rate=1e30), samples)
+    assert training.retrained(network, TrainingSettings(epochs=1), samples, only=()) is network
 
 
 def test_training_repeats_itself(aid):
     network = packaged("digits-mlp")
-    first, second = (training.retrained(network, Fit(epochs=1, seed=4), aid.training) for _ in range(2))
+    first, second = (training.retrained(network, TrainingSettings(epochs=1, seed=4), aid.training) for _ in range(2))
     assert all(np.array_equal(first.parameters[name], second.parameters[name]) for name in first.parameters)

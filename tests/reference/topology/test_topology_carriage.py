@@ -25,15 +25,15 @@ from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.composer import layer_parameter_set, model_parameter_set, start_unit
 from nnc_conformance.reference.errors import EncodeError, ModelError, NNCError
 from nnc_conformance.reference.model import Topology
-from nnc_conformance.reference.reduction.document import checked
+from nnc_conformance.reference.reduction.document import validate
 from nnc_conformance.reference.reduction.pipeline import run as run_pipeline
 from nnc_conformance.reference.syntax.bitstream import write_units
 from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF, NNR_TPL_ONNX
 from nnc_conformance.reference.topology import carriage_nnef, carriage_onnx
-from nnc_conformance.reference.topology.carriage import document, parsed, taken_apart, unlike
+from nnc_conformance.reference.topology.carriage import metadata_document, parse_metadata, split_stream, with_other_length
 from nnc_conformance.reference.topology.classes import Coding, coding
-from nnc_conformance.reference.topology.nnef import header_of
+from nnc_conformance.reference.topology.nnef import parse_header
 from nnc_conformance.reference.topology.onnx import extract, restore
 from nnc_conformance.storage.carriage_files import Carried, is_packed, pack_safetensors, unpack_safetensors
 from nnc_conformance.storage.model_files import read_model, read_stream
@@ -95,7 +95,7 @@ def test_an_initializer_states_type_and_dims_as_decoded_and_holds_one_unit() -> 
     assert weight.raw_data in stream
     (entry,) = opened.metadata_props
     assert entry.key == "nnr"
-    sets, holders = parsed(entry.value)
+    sets, holders = parse_metadata(entry.value)
     assert stream.startswith(sets)
     assert holders["fc1.weight"] == "fc1.weight"
 
@@ -117,7 +117,7 @@ def test_readers_that_know_nothing_of_it_say_so() -> None:
         numpy_helper.to_array(opened.graph.initializer[1])
     with pytest.raises(ModelError, match="hold NNR data units"):
         extract(container)
-    with pytest.raises(ModelError, match="items of the type 0x4e4e0000 with 32 bits, which is not known"):
+    with pytest.raises(ModelError, match="unsupported item type 0x4e4e0000 with 32 bits"):
         from nnc_conformance.reference.topology.nnef import extract as plain_nnef
 
         plain_nnef(carriage_nnef.pack(nnef_stream()))
@@ -128,20 +128,20 @@ def test_a_unit_is_never_as_long_as_the_values_it_stands_for(size: int, plain: i
     short = size < 1 << 15
     unit = (size.to_bytes(2) if short else (1 << 31 | size).to_bytes(4)) + bytes(size - (2 if short else 4))
     if size == plain and not short:
-        with pytest.raises(EncodeError, match="cannot be told from"):
-            unlike(unit, plain)
+        with pytest.raises(EncodeError, match="has the same length as"):
+            with_other_length(unit, plain)
         return
-    found = unlike(unit, plain)
+    found = with_other_length(unit, plain)
     assert len(found) != plain
     if size == plain:
         assert int.from_bytes(found[:4]) == 1 << 31 | len(found)
-        assert unlike(found, len(found)) == unit
+        assert with_other_length(found, len(found)) == unit
 
 
 def test_a_unit_in_its_other_form_decodes_the_same() -> None:
     stream = encode({"w": np.arange(12, dtype=np.int32).reshape(3, 4)})
-    carriage, _ = taken_apart(stream)
-    longer = carriage.parameter_sets + unlike(carriage.units["w"], len(carriage.units["w"]))
+    carriage, _ = split_stream(stream)
+    longer = carriage.parameter_sets + with_other_length(carriage.units["w"], len(carriage.units["w"]))
     assert len(longer) == len(stream) + 2
     assert same(decode(longer).parameters, decode(stream).parameters)
 
@@ -150,10 +150,10 @@ def test_nnef_comes_back_bit_for_bit() -> None:
     stream = nnef_stream()
     files = carriage_nnef.pack(stream)
     assert set(files) == {"graph.nnef", "nnr.json", "dense/filter.dat", "dense/bias.dat", "table.dat"}
-    shape, bits, item, _, unit = header_of(files["dense/filter.dat"], "x")
+    shape, bits, item, _, unit = parse_header(files["dense/filter.dat"], "x")
     assert (shape, bits, item) == ((3, 4), 32, 0x4E4E0000)
     assert unit in stream
-    assert header_of(files["table.dat"], "x")[2] == 0x4E4E0004
+    assert parse_header(files["table.dat"], "x")[2] == 0x4E4E0004
     assert carriage_nnef.unpack(files) == stream
 
 
@@ -232,20 +232,20 @@ def test_aggregates_are_carried_whole() -> None:
 def test_a_parameter_set_of_a_layer_cannot_be_carried() -> None:
     stream = write_units([start_unit(), model_parameter_set(Quantization(2, -8)), layer_parameter_set(Quantization(2, -9))])
     with pytest.raises(EncodeError, match="a container has no order"):
-        taken_apart(stream)
+        split_stream(stream)
 
 
-GOOD = json.loads(document(taken_apart(nnef_stream())[0]))
+GOOD = json.loads(metadata_document(split_stream(nnef_stream())[0]))
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"edition": 2024}, "its edition is 2024, known is 2022"),
-        ({"compressed": True}, "not exactly edition"),
-        ({"parameter_sets": "?"}, "none of Annex E's"),
-        ({"coded": ["a"]}, "does not give tensors"),
-        ({"coded": {"a": "b"}}, "held by one that holds nothing"),
+        ({"edition": 2024}, "its edition is 2024; only 2022 is supported"),
+        ({"compressed": True}, "its keys must be edition, parameter_sets and coded"),
+        ({"parameter_sets": "?"}, "cannot read the metadata entry 'nnr'"),
+        ({"coded": ["a"]}, "'coded' must map tensor names"),
+        ({"coded": {"a": "b"}}, "does not hold its own unit"),
     ],
 )
 def test_a_metadata_entry_that_is_not_known_is_refused(changed: dict[str, object], message: str) -> None:
@@ -260,7 +260,7 @@ def test_a_metadata_entry_that_is_not_known_is_refused(changed: dict[str, object
         ({"nnr.json": None}, "no nnr.json"),
         ({"table.dat": None}, "'table' has no file"),
         ({"table.dat": b"short"}, "table.dat has 5 bytes"),
-        ({"graph.nnef": b"graph g() -> () {}"}, "names tensors that the graph does not have"),
+        ({"graph.nnef": b"graph g() -> () {}"}, "lists tensors that are missing in the graph"),
     ],
 )
 def test_a_folder_that_contradicts_itself_is_refused(changed: dict[str, bytes | None], message: str) -> None:
@@ -272,9 +272,9 @@ def test_a_folder_that_contradicts_itself_is_refused(changed: dict[str, bytes | 
 def test_plain_models_are_no_containers() -> None:
     with pytest.raises(ModelError, match="no metadata entry 'nnr'"):
         carriage_onnx.unpack(made.nested().SerializeToString())
-    with pytest.raises(ModelError, match="carries no ONNX topology"):
+    with pytest.raises(ModelError, match="has no ONNX topology"):
         carriage_onnx.pack(nnef_stream())
-    with pytest.raises(ModelError, match="only one of"):
+    with pytest.raises(ModelError, match="must be both a tensor of the graph and"):
         parts = extract(made.nested())
         carriage_onnx.pack(encode({"other": VALUES["table"]}, topology=Topology(NNR_TPL_ONNX, parts.topology)))
 
@@ -351,7 +351,7 @@ def test_a_reduced_network_is_carried_whole() -> None:
         {"tool": "quantization", "qp": -18, "nonweight_qp": -24, "dq": True},
         "local_scaling",
     ]
-    stream = run_pipeline(packaged("digits-cnn"), checked(tools), EncoderOptions()).stream
+    stream = run_pipeline(packaged("digits-cnn"), validate(tools), EncoderOptions()).stream
     assert {"fc1.weight_G", "fc1.weight_H", "conv2.weight_LS"} <= set(decode(stream).parameters)
     container = carriage_onnx.pack(stream)
     assert carriage_onnx.unpack(container) == stream

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nnc_conformance.reference.errors import EncodeError, ModelError
-from nnc_conformance.reference.topology.classes import CODINGS, Coding, Role, coded, coding, declared, role
+from nnc_conformance.reference.topology.classes import CODINGS, Coding, Role, as_declared, coded, coding, role
 
 INTEGERS = [dtype for dtype, kind in CODINGS.items() if kind is Coding.EXACT_INTEGER]
 
@@ -68,7 +68,7 @@ def test_what_an_array_is_to_an_encoder(array: np.ndarray, expected: Role) -> No
 def test_sixteen_bit_floats_come_back_or_are_not_coded(bits: np.ndarray, dtype: type) -> None:
     array = bits.view(dtype)
     if coding(array) is Coding.QUANTIZED:
-        assert declared(coded(array), array.dtype, "w").tobytes() == array.tobytes()
+        assert as_declared(coded(array), array.dtype, "w").tobytes() == array.tobytes()
     else:
         assert np.isnan(array.astype(np.float32)).any()
 
@@ -80,20 +80,20 @@ def test_integers_come_back_exactly_or_are_out_of_range(data: st.DataObject, dty
     for source in (np.int32, np.float64):
         array = np.array(values, source)
         if all(value in wanted for value in values):
-            made = declared(array, dtype, "w")
+            made = as_declared(array, dtype, "w")
             assert made.dtype == dtype
             assert made.astype(object).astype(int).tolist() == values
             assert coded(made).tolist() == values
         else:
             with pytest.raises(ModelError, match=r"'w'.*outside"):
-                declared(array, dtype, "w")
+                as_declared(array, dtype, "w")
 
 
 def test_floats_round_half_to_even() -> None:
-    assert declared(np.array([0.5, 1.5, -2.5, 126.6], np.float32), np.dtype(np.int8), "w").tolist() == [0, 2, -2, 127]
-    assert declared(np.array([2049, 2051], np.float32), np.dtype(np.float16), "w").tolist() == [2048, 2052]
-    assert declared(np.array([3, 16777217], np.int32), np.dtype(np.float32), "w").tolist() == [3, 16777216]
-    assert declared(np.array([0.1], np.float32), np.dtype(np.float64), "w").tolist() == [float(np.float32(0.1))]
+    assert as_declared(np.array([0.5, 1.5, -2.5, 126.6], np.float32), np.dtype(np.int8), "w").tolist() == [0, 2, -2, 127]
+    assert as_declared(np.array([2049, 2051], np.float32), np.dtype(np.float16), "w").tolist() == [2048, 2052]
+    assert as_declared(np.array([3, 16777217], np.int32), np.dtype(np.float32), "w").tolist() == [3, 16777216]
+    assert as_declared(np.array([0.1], np.float32), np.dtype(np.float64), "w").tolist() == [float(np.float32(0.1))]
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_floats_round_half_to_even() -> None:
 )
 def test_values_beyond_the_declared_type_are_refused(array: np.ndarray, dtype: type) -> None:
     with pytest.raises(ModelError, match="parameter 'w'"):
-        declared(array, np.dtype(dtype), "w")
+        as_declared(array, np.dtype(dtype), "w")
 
 
 def test_infinities_stay() -> None:
-    assert declared(np.array([np.inf, -np.inf, np.nan], np.float32), np.dtype(np.float16), "w").tolist()[:2] == [np.inf, -np.inf]
+    assert as_declared(np.array([np.inf, -np.inf, np.nan], np.float32), np.dtype(np.float16), "w").tolist()[:2] == [np.inf, -np.inf]

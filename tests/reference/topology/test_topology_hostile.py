@@ -27,10 +27,10 @@ def topology(**fields: object) -> bytes:
     ("parameters", "message"),
     [
         ({}, "1 parameters of the topology are missing: 'w'"),
-        ({"w": W.reshape(4)}, r"'w' has the shape \(4,\), the topology declares \(2, 2\)"),
-        ({"w": W.T[None]}, r"'w' has the shape \(1, 2, 2\)"),
-        ({"w": W.astype(complex)}, "'w': complex128 cannot be given as the declared float32"),
-        ({"w": W.astype(str)}, "'w': <U32 cannot be given"),
+        ({"w": W.reshape(4)}, r"'w' has shape \(4,\); the topology declares \(2, 2\)"),
+        ({"w": W.T[None]}, r"'w' has shape \(1, 2, 2\)"),
+        ({"w": W.astype(complex)}, "'w': complex128 cannot be converted to the declared float32"),
+        ({"w": W.astype(str)}, "'w': <U32 cannot be converted"),
         ({"w": np.full((2, 2), 1e300)}, "'w': a value of float64 overflows the declared float32"),
     ],
 )
@@ -49,10 +49,10 @@ def test_restore_names_ten_missing_parameters() -> None:
     ("fields", "message"),
     [
         ({"dims": (2, -2)}, "'w' has a negative dimension"),
-        ({"dims": (1 << 62,) * 200_000}, "'w' has 200000 dimensions, more than 64"),
-        ({"data_type": TensorProto.STRING}, "'w' of the topology has no data and an element type without a decoded form"),
+        ({"dims": (1 << 62,) * 200_000}, "'w' has 200000 dimensions; at most 64 are supported"),
+        ({"data_type": TensorProto.STRING}, "'w' of the topology has no data, and its element type cannot be decoded"),
         ({"data_type": 99}, "'w' of the topology has no data"),
-        ({"data_location": TensorProto.EXTERNAL}, "'w' of the topology points to a file"),
+        ({"data_location": TensorProto.EXTERNAL}, "'w' of the topology refers to a file"),
     ],
 )
 def test_a_bad_topology_is_refused_by_all_its_readers(fields: dict[str, object], message: str) -> None:
@@ -65,7 +65,7 @@ def test_a_topology_may_not_point_to_files_in_other_attributes() -> None:
     elsewhere = TensorProto(data_type=1, dims=(1,), data_location=TensorProto.EXTERNAL)
     node = helper.make_node("ConstantOfShape", ["s"], ["y"], value=elsewhere)
     data = made.model(helper.make_graph([node], "points", [], [])).SerializeToString()
-    with pytest.raises(ModelError, match=r"'\|y\|~attribute\|value' of the topology points to a file"):
+    with pytest.raises(ModelError, match=r"'\|y\|~attribute\|value' of the topology refers to a file"):
         restore(data, {})
 
 
@@ -83,12 +83,12 @@ def test_external_data_may_not_leave_the_folder(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("tensor", "message"),
     [
-        (TensorProto(name="w", data_type=1, dims=(2, 2)), "'w' has 4 elements and no data"),
-        (TensorProto(name="w", data_type=1, dims=(2, 2), raw_data=b"1234"), "'w' has 4 bytes of data, not 16"),
-        (TensorProto(name="w", data_type=1, dims=(2, 2), float_data=[1]), "'w' has 1 values in float_data, not 4"),
-        (TensorProto(name="w", data_type=1, dims=(2, 2), int32_data=[1] * 4), "'w' has 0 values in float_data, not 4"),
+        (TensorProto(name="w", data_type=1, dims=(2, 2)), "'w' has 4 elements but no data"),
+        (TensorProto(name="w", data_type=1, dims=(2, 2), raw_data=b"1234"), "'w' has 4 bytes of data; expected 16"),
+        (TensorProto(name="w", data_type=1, dims=(2, 2), float_data=[1]), "'w' has 1 values in float_data; expected 4"),
+        (TensorProto(name="w", data_type=1, dims=(2, 2), int32_data=[1] * 4), "'w' has 0 values in float_data; expected 4"),
         (TensorProto(name="w", data_type=1, dims=(1 << 62, 1 << 62), raw_data=b"1"), "'w' has 1 bytes of data"),
-        (TensorProto(name="w", data_type=22, dims=(3,), int32_data=[1]), "'w' has 1 values in int32_data, not 2"),
+        (TensorProto(name="w", data_type=22, dims=(3,), int32_data=[1]), "'w' has 1 values in int32_data; expected 2"),
     ],
 )
 def test_extract_names_the_bad_tensor(tensor: TensorProto, message: str) -> None:
@@ -98,7 +98,7 @@ def test_extract_names_the_bad_tensor(tensor: TensorProto, message: str) -> None
 
 def test_two_tensors_of_one_name_are_refused() -> None:
     graph = helper.make_graph([made.constant("w", value_float=1.0)], "twice", [], [], [made.raw("w", W)])
-    with pytest.raises(ModelError, match="two tensors that are named 'w'"):
+    with pytest.raises(ModelError, match="two tensors named 'w'"):
         extract(made.model(graph))
 
 

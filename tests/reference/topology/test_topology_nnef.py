@@ -31,7 +31,7 @@ def test_not_utf8() -> None:
 
 @pytest.mark.parametrize("shape", ["3 4", "3, x", "-1", "3.5", "\u0663", "9" * 5000])
 def test_a_shape_that_is_none(shape: str) -> None:
-    with pytest.raises(ModelError, match="of variable 'a' is no list of sizes"):
+    with pytest.raises(ModelError, match="of variable 'a' must be a list of integers"):
         parameter_shapes(f"a = variable(shape = [{shape}], label = 'a');".encode())
 
 

@@ -7,30 +7,30 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from nnc_conformance.reference.topology.onnx import extract, restore
-from nnc_conformance.reference.topology.paths import Place, identify, mark, step
+from nnc_conformance.reference.topology.paths import TensorPath, mark, step, tensor_ids
 
 NAMES = st.text(st.sampled_from("|~01#ab/"), max_size=5)
 WORDS = st.sampled_from(["function", "training", "attribute", "default", "#0", "#1"])
 STEPS = NAMES.map(step) | WORDS.map(mark)
-PLACES = st.builds(Place, st.lists(STEPS, max_size=5).map(tuple), NAMES)
+PLACES = st.builds(TensorPath, st.lists(STEPS, max_size=5).map(tuple), NAMES)
 
 
 @given(st.lists(PLACES, unique=True, max_size=12))
-def test_different_places_have_different_ids(places: list[Place]) -> None:
-    assert len(set(identify(places))) == len(places)
+def test_different_places_have_different_ids(places: list[TensorPath]) -> None:
+    assert len(set(tensor_ids(places))) == len(places)
 
 
 @given(st.lists(PLACES, max_size=12))
-def test_the_main_graph_keeps_its_names(places: list[Place]) -> None:
-    for place, name in zip(places, identify(places), strict=True):
+def test_the_main_graph_keeps_its_names(places: list[TensorPath]) -> None:
+    for place, name in zip(places, tensor_ids(places), strict=True):
         if not place.scope:
             assert name == place.name
 
 
 def test_an_id_reads_as_the_way_down() -> None:
     scope = (step("If_3|out"), step("then_branch"))
-    assert identify([Place((), "w"), Place(scope, "a~b")]) == ["w", "|If_3~1out|then_branch|a~0b"]
-    assert identify([Place((), "||w"), Place(scope, "w")]) == ["||w", "|||If_3~1out|then_branch|w"]
+    assert tensor_ids([TensorPath((), "w"), TensorPath(scope, "a~b")]) == ["w", "|If_3~1out|then_branch|a~0b"]
+    assert tensor_ids([TensorPath((), "||w"), TensorPath(scope, "w")]) == ["||w", "|||If_3~1out|then_branch|w"]
 
 
 @given(

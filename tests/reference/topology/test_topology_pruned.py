@@ -15,19 +15,19 @@ from nnc_conformance.reference.errors import EncodeError, ModelError
 from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.reduction.pruning import Pruning, prune
 from nnc_conformance.reference.reduction.scoring import answers
-from nnc_conformance.reference.reduction.tool import Aid
+from nnc_conformance.reference.reduction.tool import Resources
 from nnc_conformance.reference.syntax.bitstream import write_units
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX, NNR_TPL_PRUN, NNR_TPL_PYT, NNR_TPL_UNREC, RAW
 from nnc_conformance.reference.topology.onnx import restore
-from nnc_conformance.reference.topology.pruned import mask_of, masks, new_dimensions, shapes_of, shrunk
-from nnc_conformance.reference.topology.reference_list import indexed, reference_list
+from nnc_conformance.reference.topology.pruned import bit_mask, masks, new_dimensions, parameter_shapes, with_new_dimensions
+from nnc_conformance.reference.topology.reference_list import reference_list, with_reference_list
 
 OPTIONS = {"qp": -40, "nonweight_qp": -60}
 
 
 def pruned_stream(name: str, topology: Topology | None) -> tuple[bytes, np.ndarray]:
     """A pruned network's stream with another topology than its own, and what the pruned network answers itself."""
-    small = prune(packaged(name), Pruning(ratios=(0.3,)), Aid()).network
+    small = prune(packaged(name), Pruning(ratios=(0.3,)), Resources()).network
     exact = frozenset(small.parameters)
     stream = encode(small.parameters, topology=topology, options=EncoderOptions(**OPTIONS, exact=exact, pruned=small.pruned))
     return stream, answers(restore(small.topology.data, small.parameters), held(name, 40).inputs)
@@ -40,10 +40,10 @@ def test_a_receiver_that_has_the_whole_network_runs_the_pruned_one(name: str) ->
     decoded = decode(stream)
     assert decoded.topology == Topology(NNR_TPL_UNREC, b"a name that only the receiver knows")
     assert decoded.pruning is not None
-    small = shrunk(whole, decoded.pruning)
-    shapes = shapes_of(small)
+    small = with_new_dimensions(whole, decoded.pruning)
+    shapes = parameter_shapes(small)
     assert {key: shapes[key] for key in new_dimensions(decoded.pruning)} == new_dimensions(decoded.pruning)
-    assert sum(map(np.prod, shapes.values())) < 0.8 * sum(map(np.prod, shapes_of(whole).values()))
+    assert sum(map(np.prod, shapes.values())) < 0.8 * sum(map(np.prod, parameter_shapes(whole).values()))
     parameters = {key: array.reshape(shapes[key]) for key, array in decoded.parameters.items()}
     np.testing.assert_array_equal(answers(restore(small.data, parameters), held(name, 40).inputs), expected)
 
@@ -52,10 +52,13 @@ def test_new_dimensions_that_do_not_fit_are_refused() -> None:
     whole = packaged("digits-mlp").topology
     container = {"nnr_rep_type": 1, "prune_flag": 1, "order_flag": 1, "pruned_element": [{"element_id": "fc1.bias", "dim": [200]}]}
     with pytest.raises(ModelError, match=r"'fc1.bias' of dimensions \(128,\) cannot be pruned to \(200,\)"):
-        shrunk(whole, container)
+        with_new_dimensions(whole, container)
     with pytest.raises(ModelError, match="no tensor 'other'"):
-        shrunk(whole, {**container, "pruned_element": [{"element_id": "other", "dim": [1]}]})
-    for refuse in (lambda: shrunk(Topology(NNR_TPL_PYT, b""), container), lambda: shapes_of(Topology(NNR_TPL_PYT, b""))):
+        with_new_dimensions(whole, {**container, "pruned_element": [{"element_id": "other", "dim": [1]}]})
+    for refuse in (
+        lambda: with_new_dimensions(Topology(NNR_TPL_PYT, b""), container),
+        lambda: parameter_shapes(Topology(NNR_TPL_PYT, b"")),
+    ):
         with pytest.raises(ModelError, match="topolog"):
             refuse()
     assert new_dimensions({**container, "nnr_rep_type": 0}) == {}
@@ -63,7 +66,7 @@ def test_new_dimensions_that_do_not_fit_are_refused() -> None:
 
 def with_mask(kept: dict[str, np.ndarray], order_flag: int) -> bytes:
     container = {"nnr_rep_type": 0, "prune_flag": 0, "order_flag": order_flag, "sparse_flag": 1}
-    container["sparse_bit_mask"] = mask_of(kept, row_major=bool(order_flag))
+    container["sparse_bit_mask"] = bit_mask(kept, row_major=bool(order_flag))
     unit = topology_unit(NNR_TPL_PRUN, RAW, {"nnr_pruning_topology_container": container})
     return write_units([start_unit(), model_parameter_set(None), unit])
 
@@ -92,7 +95,7 @@ def test_a_mask_runs_over_columns_first_where_the_flag_says_so() -> None:
 @pytest.mark.parametrize("model", MODELS[::2], ids=lambda model: model.id)
 def test_a_stream_with_a_list_of_references_decodes_to_the_same(model) -> None:
     stream = model.stream()
-    listed = indexed(stream)
+    listed = with_reference_list(stream)
     before, after = decode(stream), decode(listed)
     assert after.topology == before.topology
     assert list(after.parameters) == list(before.parameters) == list(reference_list(listed))
@@ -101,20 +104,20 @@ def test_a_stream_with_a_list_of_references_decodes_to_the_same(model) -> None:
     other = plain_decoder.decode(listed)
     assert list(other.parameters) == list(before.parameters)
     with pytest.raises(EncodeError, match="already"):
-        indexed(listed)
+        with_reference_list(listed)
 
 
 def test_a_pruned_networks_dictionary_refers_to_the_list() -> None:
     stream, _ = pruned_stream("digits-cnn", packaged("digits-cnn").topology)
-    before, after = decode(stream), decode(indexed(stream))
-    names = reference_list(indexed(stream))
+    before, after = decode(stream), decode(with_reference_list(stream))
+    names = reference_list(with_reference_list(stream))
     assert [names[element["element_id_index"]] for element in after.pruning["pruned_element"]] == [
         element["element_id"] for element in before.pruning["pruned_element"]
     ]
 
 
 def test_a_single_id_makes_no_list() -> None:
-    with pytest.raises(EncodeError, match="2 ids at least, the stream 1"):
-        indexed(encode({"w": np.arange(3, dtype=np.int32)}))
+    with pytest.raises(EncodeError, match="at least 2 ids; the stream has 1"):
+        with_reference_list(encode({"w": np.arange(3, dtype=np.int32)}))
     assert ids_list(["a", "b"])["count_topology_elements_minus2"] == 0
     assert NNR_TPL_ONNX == 2

@@ -135,7 +135,7 @@ def damaged(program: bytes, name: str, data: bytes | None) -> bytes:
     ("name", "data", "message"),
     [
         ("weight_0", b"four", "4 bytes for"),
-        ("weight_0", None, "has no values of"),
+        ("weight_0", None, "has no values for"),
         ("model_weights_config.json", b"{", "table of weights cannot be read"),
         ("model_weights_config.json", b'{"config": {"a": {}}}', "a row lacks path_name"),
         ("model_weights_config.json", b'{"config": {"a": {"path_name": "x", "tensor_meta": {}}}}', "entry of 'a' cannot be read"),
@@ -159,5 +159,5 @@ def test_parameters_that_do_not_fit_are_named(program: bytes) -> None:
     parts = extract(program)
     with pytest.raises(ModelError, match=r"'conv.weight' of the program is missing"):
         restore(parts.topology, {name: array for name, array in parts.parameters.items() if name != "conv.weight"})
-    with pytest.raises(ModelError, match=r"'conv.bias' has the shape \(2,\)"):
+    with pytest.raises(ModelError, match=r"'conv.bias' has shape \(2,\)"):
         restore(parts.topology, {**parts.parameters, "conv.bias": np.zeros(2, np.float32)})

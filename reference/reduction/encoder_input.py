@@ -1,7 +1,8 @@
-"""From a reduced network to what the encoder takes: blocks for G, H and LS, and the graph that computes what decoders do not.
+"""The encoder's input from a reduced network: blocks for G, H and LS, and an extended graph.
 
-A decoder multiplies G x H and applies LS where it recombines. What it does not know, sums along diagonals (low displacement rank), the
-graph does: there G and H are initializers, and nodes make the weight from them.
+A decoder multiplies G x H and applies LS when it recombines. It does not know the diagonal sums of
+low displacement rank, so the graph computes them: there G and H are initializers, and nodes compute
+the weight from them.
 """
 
 from collections.abc import Iterator
@@ -15,54 +16,66 @@ from nnc_conformance.reference.encoder import Block, EncoderOptions
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.reduction.graph import Graph, output_axis
-from nnc_conformance.reference.reduction.network import Array, Decomposition, Form, Network
+from nnc_conformance.reference.reduction.network import Array, Decomposition, DecompositionForm, Network
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
 
 LEAST_OPSET: Final = 13
-"""From here on CumSum, Pad, Slice and Reshape all take what the nodes give them."""
+"""First ONNX operator version in which CumSum, Pad, Slice and Reshape all take these inputs."""
 
 
-def emitted(network: Network, options: EncoderOptions) -> tuple[dict[str, Array], Topology | None, EncoderOptions]:
-    """Parameters, topology and options for `encoder.encode`; raises `ModelError` for a graph that cannot hold what is needed."""
+def encoder_input(network: Network, options: EncoderOptions) -> tuple[dict[str, Array], Topology | None, EncoderOptions]:
+    """Return the arguments of `encoder.encode`: parameters, topology and options.
+
+    Raises:
+        ModelError: if the graph cannot hold the nodes that are needed.
+    """
     blocks = tuple(blocks_of(network))
     options = replace(options, blocks=blocks, indexes=network.indexes, pruned=network.pruned, exact=options.exact | network.exact)
     return dict(network.parameters), topology(network), options
 
 
 def topology(network: Network) -> Topology | None:
-    """The network's graph, with nodes that compute the weights of low displacement rank."""
-    displaced = {name: how for name, how in network.decomposed.items() if how.form is Form.DISPLACEMENT}
+    """Return the network's graph, with nodes that compute the weights of low displacement rank."""
+    displaced = {
+        name: decomposition for name, decomposition in network.decomposed.items() if decomposition.form is DecompositionForm.DISPLACEMENT
+    }
     if not displaced:
         return network.topology
     graph = Graph.of(network.topology)
     if graph.opset < LEAST_OPSET:
-        raise ModelError(f"the graph's operators are of version {graph.opset}, weights of low displacement rank need {LEAST_OPSET}")
+        raise ModelError(f"low displacement rank needs ONNX operator version {LEAST_OPSET}; the graph has {graph.opset}")
     made: list[NodeProto] = []
-    for name, how in displaced.items():
+    for name, decomposition in displaced.items():
         if name not in graph.tensors or graph.tensors[name].data_type != TensorProto.FLOAT:
-            raise ModelError(f"{name!r} is no float32 tensor of the main graph, which nodes could compute")
-        graph.model.graph.initializer.extend(_generators(network, name, how))
-        made += _diagonal_sums(name, how)
+            raise ModelError(f"{name!r} is not a float32 tensor of the main graph, so nodes cannot compute it")
+        graph.model.graph.initializer.extend(_generators(network, name, decomposition))
+        made += _diagonal_sums(name, decomposition)
     graph.drop_tensors(displaced)
     graph.replace_nodes([*made, *graph.nodes])
     return graph.topology()
 
 
 def blocks_of(network: Network) -> Iterator[Block]:
-    """A block for each weight that is decomposed or scaled, with the layer's bias where it has one of its own."""
+    """Make a block for each decomposed or scaled weight.
+
+    A block includes the bias of the layer if no other layer uses it.
+    """
     biases = _biases(network)
     for name in dict.fromkeys([*network.decomposed, *network.scaled]):
-        how = network.decomposed.get(name)
-        if how is not None and how.form is Form.DISPLACEMENT:
+        decomposition = network.decomposed.get(name)
+        if decomposition is not None and decomposition.form is DecompositionForm.DISPLACEMENT:
             continue
-        g, h = how.names(name) if how else ("", "")
-        parts = {"weight.g": g, "weight.h": h} if how else {"weight": name}
+        g, h = decomposition.names(name) if decomposition else ("", "")
+        parts = {"weight.g": g, "weight.h": h} if decomposition else {"weight": name}
         optional = {"weight.ls": network.scaled.get(name), "bias": biases.get(name)}
-        yield Block(parts | {kind: part for kind, part in optional.items() if part}, how.dimensions if how else ())
+        yield Block(parts | {kind: part for kind, part in optional.items() if part}, decomposition.dimensions if decomposition else ())
 
 
 def _biases(network: Network) -> dict[str, str]:
-    """By weight the bias of its layer: a parameter with an entry for each row of the weight, of no other layer."""
+    """Map each weight to the bias of its layer.
+
+    A bias counts if no other layer uses it and it has an entry for each row of the weight.
+    """
     if network.topology is None or network.topology.storage_format != NNR_TPL_ONNX:
         return {}
     graph = Graph.of(network.topology)
@@ -77,14 +90,18 @@ def _biases(network: Network) -> dict[str, str]:
     return found
 
 
-def _generators(network: Network, name: str, how: Decomposition) -> list[TensorProto]:
-    return [TensorProto(name=part, dims=network.parameters[part].shape, data_type=TensorProto.FLOAT) for part in how.names(name)]
+def _generators(network: Network, name: str, decomposition: Decomposition) -> list[TensorProto]:
+    """Make initializers without data for G and H."""
+    return [TensorProto(name=part, dims=network.parameters[part].shape, data_type=TensorProto.FLOAT) for part in decomposition.names(name)]
 
 
-def _diagonal_sums(name: str, how: Decomposition) -> Iterator[NodeProto]:
-    """Nodes that give the value ``name`` from G and H: rows are moved so that diagonals become columns, and summed down."""
-    rows = how.rows
-    columns = int(np.prod(how.dimensions)) // rows
+def _diagonal_sums(name: str, decomposition: Decomposition) -> Iterator[NodeProto]:
+    """Make nodes that compute the value ``name`` from G and H.
+
+    Rows are shifted so that diagonals become columns, and summed downwards.
+    """
+    rows = decomposition.rows
+    columns = int(np.prod(decomposition.dimensions)) // rows
     width = columns + rows - 1
     steps: list[tuple[str, list[Any]]] = [
         ("Pad", [[0, 0, 0, width - 1 - columns]]),
@@ -96,10 +113,10 @@ def _diagonal_sums(name: str, how: Decomposition) -> Iterator[NodeProto]:
         ("Slice", [[rows - 1], [-1]]),
         ("Reshape", [[rows, width - 1]]),
         ("Slice", [[0], [columns], [1]]),
-        ("Reshape", [list(how.dimensions)]),
+        ("Reshape", [list(decomposition.dimensions)]),
     ]
     flow = f"{name}/product"
-    yield helper.make_node("MatMul", list(how.names(name)), [flow])
+    yield helper.make_node("MatMul", list(decomposition.names(name)), [flow])
     for number, (operator, arguments) in enumerate(steps):
         constants = [f"{name}/{number}.{place}" for place in range(len(arguments))]
         for constant, value in zip(constants, arguments, strict=True):
