@@ -13,6 +13,7 @@ from nnc_conformance.generator.coverage.catalogue import catalogue
 from nnc_conformance.generator.coverage.choices import FACTORS
 from nnc_conformance.generator.coverage.goals import Goal, Key, Kind, Standing
 from nnc_conformance.generator.coverage.measure import Coverage, Tally
+from nnc_conformance.reference.syntax.branches import branch_of
 from nnc_conformance.reports.heat import WARMEST, context_place, event_place, grids
 from nnc_conformance.reports.html import environment, resource, style_digest
 from nnc_conformance.storage import outputs
@@ -74,8 +75,8 @@ def sections(coverage: Coverage, kinds: Iterable[Kind]) -> Iterator[tuple[str, l
 
 
 def _subject(key: Key) -> str:
-    """An element's name without its descriptor, or a structure's function."""
-    return key.subject.partition(": ")[0] if key.kind is Kind.BRANCH else key.subject.partition(" ")[0]
+    """Return an element's name without its descriptor, or the structure that a branch is in."""
+    return branch_of(key.subject).function if key.kind is Kind.BRANCH else key.subject.partition(" ")[0]
 
 
 def _row(goal: Goal, coverage: Coverage) -> GoalRow:

@@ -6,13 +6,21 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import CodeType, FunctionType
+from typing import Final
 
 from nnc_conformance.faults.mutants.code import live_function
 from nnc_conformance.faults.mutants.fault import Edit, NamedFault
 
+_LABELS: Final = re.compile(r"[ ]+# branch: .*$", re.MULTILINE)
+
+
+def text_of(module: str, function: str) -> str:
+    """Return the source of a function, without the labels of its branches: quotes need not repeat these."""
+    return _LABELS.sub("", inspect.getsource(live_function(module, function)))
+
 
 def once(edit: Edit, source: str) -> str:
-    """A function's source, in which the edit's text stands once; raises `ValueError` where it does not."""
+    """Return a function's source; raise `ValueError` if the edit's text does not stand in it exactly once."""
     if source.count(edit.old) != 1:
         raise ValueError(f"{edit.old!r} does not stand once in {edit.module}.{edit.function}")
     return source
@@ -24,7 +32,7 @@ def stale_quotes(faults: Iterable[NamedFault]) -> list[str]:
     for fault in faults:
         for edit in fault.edits:
             try:
-                count = inspect.getsource(live_function(edit.module, edit.function)).count(edit.old)
+                count = text_of(edit.module, edit.function).count(edit.old)
             except (ImportError, KeyError, StopIteration):
                 found.append(f"{fault.name}: there is no function {edit.function} in {edit.module}")
                 continue
@@ -34,9 +42,9 @@ def stale_quotes(faults: Iterable[NamedFault]) -> list[str]:
 
 
 def lines_of(edit: Edit) -> tuple[int, int]:
-    """First and last line of the module's source that the edit changes; raises `ValueError` where its text does not stand there once."""
-    lines, first = inspect.getsourcelines(live_function(edit.module, edit.function))
-    source = once(edit, "".join(lines))
+    """Return the first and last line of the module that the edit changes; raise `ValueError` if its text does not stand there once."""
+    _, first = inspect.getsourcelines(live_function(edit.module, edit.function))
+    source = once(edit, text_of(edit.module, edit.function))
     before = source.partition(edit.old)[0].count("\n")
     text = edit.old.strip("\n")
     start = first + before + (len(edit.old) - len(edit.old.lstrip("\n")))
@@ -44,23 +52,23 @@ def lines_of(edit: Edit) -> tuple[int, int]:
 
 
 def lines_that_show(edit: Edit) -> tuple[int, int]:
-    """First and last of the lines one of which runs where the edit matters: those that it changes, or, where it adds some, the function's.
+    """Return the first and last of the lines one of which runs if the edit matters: those it changes, or the function's if it adds some.
 
     What it adds, a branch say, may run where none of the lines does that it replaces.
     """
     if edit.new.count("\n") <= edit.old.count("\n"):
         return lines_of(edit)
     lines, first = inspect.getsourcelines(live_function(edit.module, edit.function))
-    once(edit, "".join(lines))
+    once(edit, text_of(edit.module, edit.function))
     return first, first + len(lines) - 1
 
 
 def patched_code(edits: tuple[Edit, ...]) -> list[tuple[FunctionType, CodeType]]:
-    """The functions that the edits change, each with its code as it is then."""
+    """Return the functions that the edits change, each with its changed code."""
     sources: dict[tuple[str, str], str] = {}
     for edit in edits:
         key = (edit.module, edit.function)
-        source = once(edit, sources.get(key) or inspect.getsource(live_function(*key)))
+        source = once(edit, sources.get(key) or text_of(*key))
         sources[key] = source.replace(edit.old, edit.new)
     changed = []
     for key, source in sources.items():

@@ -30,11 +30,11 @@ def _element_goals(row: ElementRow) -> Iterator[Goal]:
     keys += [value_key(row.name, descriptor, label) for descriptor in variants(row) for label in classes_of(row.name, descriptor).labels]
     if row.name in indexed_elements():
         keys += [Key(Kind.VALUE, f"{row.name} array", place) for place in PLACES]
-    yield from (_goal(key, clause, row.provenance, row.structure) for key in keys)
+    yield from (_goal(key, clause, row.provenance) for key in keys)
 
 
-def _goal(key: Key, clause: str, provenance: Provenance, structure: str = "") -> Goal:
-    row = standing_row(key, structure)
+def _goal(key: Key, clause: str, provenance: Provenance) -> Goal:
+    row = standing_row(key)
     if row is not None:
         standing, why = row.standing, row.why
     elif provenance is Provenance.INFERRED:
@@ -47,7 +47,7 @@ def _goal(key: Key, clause: str, provenance: Provenance, structure: str = "") ->
 def _branch_goals() -> Iterator[Goal]:
     for branch in all_branches():
         provenance = Provenance.INFERRED if branch.inferred else Provenance.VERIFIED
-        yield from (_goal(Key(Kind.BRANCH, branch.id, side), "6", provenance) for side in branch.sides)
+        yield from (_goal(Key(Kind.BRANCH, branch.label, side), "6", provenance) for side in branch.sides)
 
 
 def _tuple_goals(strength: int) -> Iterator[Goal]:

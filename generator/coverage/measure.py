@@ -66,7 +66,7 @@ class Hits:
 
     def branch(self, branch: Branch, side: str) -> None:
         """Counts the side of a branch."""
-        self.counts[Key(Kind.BRANCH, branch.id, side)] += 1
+        self.counts[Key(Kind.BRANCH, branch.label, side)] += 1
 
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
         """Counts tool choices, and what the arithmetic decoder met."""

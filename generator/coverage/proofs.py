@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
@@ -21,7 +20,7 @@ from nnc_conformance.reference.entropy.coding import INT32_MIN, CodewordError, T
 from nnc_conformance.reference.entropy.plain import FORCED_RANGE, INITIAL_RANGE
 from nnc_conformance.reference.entropy.tables import CONTEXT_PARAMETER_SETS, LPS_RANGE_TABLE, STATE_STEP_TABLE
 from nnc_conformance.reference.errors import StreamError
-from nnc_conformance.reference.syntax.branches import STRUCTURES
+from nnc_conformance.reference.syntax.branches import STRUCTURES, Branch, branch_of
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_BLOCK, DataUnitHeader
 
 Proof = Callable[[Key], bool]
@@ -137,32 +136,31 @@ def unit_type_refused(_: Key) -> bool:
 
 
 def settled_by_default(key: Key) -> bool:
-    """The test asks the interpretation only, and the default gives the other side."""
-    test = _test(key)
+    """The branch asks the interpretation only, and the default gives the other side."""
+    branch = branch_of(key.subject)
+    test = _value_of(branch.test, branch)
     default = SimpleNamespace(interpretation=interpretation.Interpretation())
-    names = {**vars(interpretation), "w": default, "by_count": _by_count(default.interpretation)}
-    return str(bool(eval(test, names))).lower() != key.case
+    return str(bool(eval(test, {**vars(interpretation), "w": default}))).lower() != key.case
 
 
-def _by_count(chosen: interpretation.Interpretation) -> bool:
-    return chosen.unification_class_loop is interpretation.UnificationClassLoop.COUNT_CLASSES
+def _function(branch: Branch) -> ast.FunctionDef:
+    """The syntax tree of the structure that a branch is in."""
+    tree = ast.parse(inspect.getsource(import_module(f"{STRUCTURES}.{branch.module}")))
+    return next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == branch.function)
 
 
-def _test(key: Key) -> str:
-    """What a branch tests, as it stands in the source."""
-    text = key.subject.partition(": ")[2]
-    return re.sub(r"^(operand of \w+: |choose by |if )", "", text)
+def _value_of(name: str, branch: Branch) -> str:
+    """What a structure assigns to a variable, as source, if it does so once; anything else as it is."""
+    assigned = [node for node in ast.walk(_function(branch)) if isinstance(node, ast.Assign)]
+    values = [ast.unparse(node.value) for node in assigned if ast.unparse(node.targets[0]) == name]
+    return values[0] if len(values) == 1 else name
 
 
-def _function(key: Key) -> ast.FunctionDef:
-    module, _, name = key.subject.partition(": ")[0].partition(".")
-    return function_in(module, name)
-
-
-def function_in(module: str, name: str) -> ast.FunctionDef:
-    """The syntax tree of a structure."""
-    tree = ast.parse(inspect.getsource(import_module(f"{STRUCTURES}.{module}")))
-    return next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+def _times(branch: Branch) -> str:
+    """How many times a loop over ``range(n)`` runs: n, as source."""
+    loop = ast.parse(branch.test, mode="eval").body
+    assert isinstance(loop, ast.Call)
+    return ast.unparse(loop.args[0])
 
 
 def _required(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
@@ -174,23 +172,24 @@ def _required(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
 
 def required_before(key: Key) -> bool:
     """The structure requires what is tested, in as many words, before it tests it: the false side comes after a refusal only."""
-    test, function = _test(key), _function(key)
-    tests = [node.lineno for node in ast.walk(function) if isinstance(node, ast.IfExp | ast.If) and test in ast.unparse(node.test)]
-    return key.case == "false" and any(line < min(tests) and text == test for line, text in _required(function))
+    branch = branch_of(key.subject)
+    function = _function(branch)
+    tests = [node.lineno for node in ast.walk(function) if isinstance(node, ast.IfExp | ast.If) and branch.test in ast.unparse(node.test)]
+    return key.case == "false" and any(line < min(tests) and text == branch.test for line, text in _required(function))
 
 
-def dimensions_required(key: Key) -> bool:
-    """``count`` is required to be above 0 before the loop over it."""
-    return key.case == "0 times" and any(text == "count > 0" for _, text in _required(_function(key)))
+def times_required(key: Key) -> bool:
+    """The number of times that a loop runs is required to be above 0 before it."""
+    branch = branch_of(key.subject)
+    return key.case == "0 times" and any(text == f"{_times(branch)} > 0" for _, text in _required(_function(branch)))
 
 
-def at_least_two(module: str, name: str) -> Proof:
-    """A proof that a structure's ``count`` is an unsigned element plus 2, so that no list of that many has none or one."""
+def at_least_two(label: str) -> Proof:
+    """A proof that a loop runs as many times as an unsigned element says, plus 2, so that no such list has none or one."""
 
     def proof(_: Key) -> bool:
-        assigned = [node for node in ast.walk(function_in(module, name)) if isinstance(node, ast.Assign)]
-        values = [node.value for node in assigned if ast.unparse(node.targets[0]) == "count"]
-        return len(values) == 1 and _unsigned_plus_two(values[0])
+        branch = branch_of(label)
+        return _unsigned_plus_two(ast.parse(_value_of(_times(branch), branch), mode="eval").body)
 
     return proof
 
@@ -205,10 +204,11 @@ def _unsigned_plus_two(value: ast.expr) -> bool:
 
 
 def appended_before(key: Key) -> bool:
-    """A piece is appended before the loops over the pieces."""
-    statements = _function(key).body
-    appended = [place for place, node in enumerate(statements) if ast.unparse(node).startswith("partial.pieces.append")]
-    loops = [place for place, node in enumerate(statements) if "in partial.pieces" in ast.unparse(node)]
+    """Something is appended to what a loop runs over, before each loop over it."""
+    branch = branch_of(key.subject)
+    statements = _function(branch).body
+    appended = [place for place, node in enumerate(statements) if ast.unparse(node).startswith(f"{branch.test}.append")]
+    loops = [place for place, node in enumerate(statements) if f"in {branch.test}" in ast.unparse(node)]
     return key.case == "0 times" and bool(appended) and all(appended[0] < place for place in loops)
 
 
@@ -216,7 +216,7 @@ def header_has_more(_: Key) -> bool:
     """Two elements or more of a unit's header are coded whatever it holds."""
     unconditional = [
         node
-        for node in function_in("unit", "nnr_unit_header").body
+        for node in _function(branch_of("unit-header.partial-data")).body
         if isinstance(node, ast.Assign | ast.Expr) and "w.u(" in ast.unparse(node)
     ]
     return len(unconditional) >= 2

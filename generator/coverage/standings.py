@@ -1,88 +1,108 @@
-"""Which goals rest on a disputed point or on an inferred fact: they have denominators of their own, and no part in a certificate.
+"""Goals that rest on a disputed point or on an inferred fact: they have denominators of their own, and no part in a certificate.
 
-A row is (kinds, subject, case, standing, why): regular expressions that match a goal's subject and case whole. The first row that matches
-a goal decides. A goal that none matches is inferred where its registry row or its structure is, else certified.
+The first row that has a goal decides. A goal that no row has is inferred if its registry row or its structure is, else certified.
+Branches go by their labels (`reference.syntax.branches`), never by their source.
 """
 
-import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from nnc_conformance.generator.coverage.goals import Key, Kind, Standing
+from nnc_conformance.reference.syntax.elements import ELEMENTS
 
-ELEMENT, VALUE, BRANCH = Kind.ELEMENT, Kind.VALUE, Kind.BRANCH
 CERTIFIED, DISPUTED, INFERRED = Standing
-
-HEADER: Final = r"data_unit\.nnr_compressed_data_unit_header: "
 
 
 @dataclass(frozen=True)
 class StandingRow:
-    """One row of the table."""
+    """Goals that have a standing in common.
 
-    kinds: tuple[Kind, ...]
-    subject: str
-    case: str
+    Args:
+        standing: disputed or inferred.
+        why: the disputed point, or the inferred fact.
+        elements: syntax elements.
+        values: the value classes of these elements; if empty, all of them, and the elements themselves.
+        branches: labels of branches; one that ends with a dot stands for all that begin with it.
+        sides: the sides of these branches; if empty, all of them.
+    """
+
     standing: Standing
     why: str
+    elements: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()
+    sides: tuple[str, ...] = ()
+
+    def has(self, key: Key) -> bool:
+        """Tell whether a goal is one of these."""
+        if key.kind is Kind.BRANCH:
+            named = key.subject in self.branches or any(key.subject.startswith(name) for name in self.branches if name.endswith("."))
+            return named and (not self.sides or key.case in self.sides)
+        if key.kind not in (Kind.ELEMENT, Kind.VALUE) or key.subject.partition(" ")[0] not in self.elements:
+            return False
+        return not self.values or (key.kind is Kind.VALUE and key.case in self.values)
 
 
-ROWS: Final = tuple(
-    StandingRow(*row)
-    for row in (
-        ((ELEMENT, VALUE), "performance map", ".*", DISPUTED, "map_entries"),
-        ((VALUE,), "(mps|lps)_(sparsification|pruning|unification|decomposition_performance_map)_flag .*", "1", DISPUTED, "map_entries"),
-        ((BRANCH,), r"parameter_sets\.performance_maps: .*", "true", DISPUTED, "map_entries"),
-        ((BRANCH,), r"parameter_sets\.map_entries: .*", ".*", DISPUTED, "map_entries"),
-        ((BRANCH,), r"parameter_sets\.\w+_performance_map: .*", ".*", DISPUTED, "map_entries"),
-        ((ELEMENT, VALUE), "topology_data.*", ".*", DISPUTED, "data_string"),
-        ((VALUE,), "quantization_data .*", "empty", DISPUTED, "data_string"),
-        ((VALUE,), "quantization_compression_format .*", "1", DISPUTED, "data_string"),
-        ((VALUE,), "topology_storage_format .*", "[0-4]", DISPUTED, "data_string"),
-        ((VALUE,), "topology_storage_format .*", "5", INFERRED, "the pruning container"),
-        ((VALUE,), "topology_compression_format .*", "1", DISPUTED, "data_string"),
-        ((VALUE,), "lps_self_contained_flag .*", "1", INFERRED, "lps_self_contained_flag frees from the MPS"),
-        ((VALUE,), "lps_quantization_method_flags .*", "[04]", INFERRED, "an LPS without a qp leaves the MPS's in force"),
-        ((BRANCH,), r"parameter_sets\.nnr_layer_parameter_set: if methods.*", "false", INFERRED,
-         "an LPS without a qp leaves the MPS's in force"),
-        ((BRANCH,), r"topology\.nnr_topology_unit_payload: if storage == NNR_TPL_PRUN", "true", INFERRED, "the pruning container"),
-        ((BRANCH,), r"topology\.nnr_topology_unit_payload: if storage == NNR_TPL_REFLIST", "false", DISPUTED, "data_string"),
-        ((VALUE,), "nnr_decompressed_data_format .*", "[2-9]", DISPUTED, "data_format"),
-        ((VALUE,), "(tensor_dimensions_flag|input_parameters_present_flag) .*", "0", DISPUTED, "data_string: dimensions from a topology"),
-        ((BRANCH,), f"{HEADER}(if input_present|if dimensions_flag|operand of if: dimensions_flag)", "false", DISPUTED,
-         "data_string: dimensions from a topology"),
-        ((BRANCH,), f"{HEADER}if not dimensions_flag", "true", DISPUTED, "data_string: dimensions from a topology"),
-        ((BRANCH,), f"{HEADER}choose by decomposed", ".*", DISPUTED, "data_string: dimensions from a topology"),
-        ((VALUE,), "partial_data_counter .*", "[^0].*", INFERRED, "how partial data is joined"),
-        ((BRANCH,), r"unit\.check_counter: if context\.partial is None", "false", INFERRED, "how partial data is joined"),
-        ((BRANCH,), r"unit\.nnr_unit_payload: if partial\.next_counter >= 0", "true", INFERRED, "how partial data is joined"),
-        ((BRANCH,), r"unit\.nnr_unit_payload: for \(.*\) in partial\.pieces", "several times", INFERRED, "how partial data is joined"),
-        ((VALUE,), "nnr_unit_type .*", "6", INFERRED, "NNR_AGG"),
-        ((BRANCH,), r"unit\.\w+: if unit_type == NNR_AGG", "true", INFERRED, "NNR_AGG"),
-        ((BRANCH,), r"unit\.check_order: if context\.depth", "true", INFERRED, "NNR_AGG"),
-        ((BRANCH,), r"unit\.nnr_aggregate_unit_payload: .*", ".*", INFERRED, "NNR_AGG"),
-        ((BRANCH,), f"{HEADER}(if payload_type != NNR_PT_BLOCK and multiple|operand of if: multiple)( #2)?", "true", INFERRED,
-         "a dimension mapping"),
-        ((BRANCH,), r"data_unit\.check_decomposition: (if is_block and g_rows > 0|operand of if: is_block)", "false", INFERRED,
-         "dimensions of a G or H sent singly"),
-        ((BRANCH,), f"{HEADER}if mapping is not None", "true", INFERRED, "a dimension mapping"),
-        ((BRANCH,), r"data_unit\.check_mapping: .*", ".*", INFERRED, "a dimension mapping"),
-        ((BRANCH,), f"{HEADER}(if parameter_types & DC and codebook_present|operand of if: codebook_present)", "true", INFERRED,
-         "which of the two codebooks belongs to G"),
-    )
+_IN_MAPS: Final = tuple(row.name for row in ELEMENTS.values() if row.structure.endswith("_performance_map"))
+_MAP_FLAGS: Final = (
+    "mps_sparsification_flag", "mps_pruning_flag", "mps_unification_flag", "mps_decomposition_performance_map_flag",
+    "lps_sparsification_flag", "lps_pruning_flag", "lps_unification_flag",
+)  # fmt: skip
+_FROM_TOPOLOGY: Final = "data_string: dimensions from a topology"
+_PARTIAL: Final = "how partial data is joined"
+_NO_QP: Final = "an LPS without a qp leaves the MPS's in force"
+_MAPPING: Final = "a dimension mapping"
+
+ROWS: Final = (
+    StandingRow(DISPUTED, "map_entries", elements=_IN_MAPS, branches=("map.",)),
+    StandingRow(DISPUTED, "map_entries", elements=_MAP_FLAGS, values=("1",), branches=("maps.",), sides=("true",)),
+    StandingRow(DISPUTED, "data_string", elements=("topology_data",)),
+    StandingRow(DISPUTED, "data_string", elements=("quantization_data",), values=("empty",)),
+    StandingRow(DISPUTED, "data_string", elements=("quantization_compression_format", "topology_compression_format"), values=("1",)),
+    StandingRow(DISPUTED, "data_string", elements=("topology_storage_format",), values=("0", "1", "2", "3", "4")),
+    StandingRow(DISPUTED, "data_string", branches=("topology.reference-list",), sides=("false",)),
+    StandingRow(INFERRED, "the pruning container", elements=("topology_storage_format",), values=("5",)),
+    StandingRow(INFERRED, "the pruning container", branches=("topology.pruning-container",), sides=("true",)),
+    StandingRow(INFERRED, "lps_self_contained_flag frees from the MPS", elements=("lps_self_contained_flag",), values=("1",)),
+    StandingRow(INFERRED, _NO_QP, elements=("lps_quantization_method_flags",), values=("0", "4")),
+    StandingRow(INFERRED, _NO_QP, branches=("lps.quantization",), sides=("false",)),
+    StandingRow(DISPUTED, "data_format", elements=("nnr_decompressed_data_format",), values=tuple("23456789")),
+    StandingRow(DISPUTED, _FROM_TOPOLOGY, elements=("tensor_dimensions_flag", "input_parameters_present_flag"), values=("0",)),
+    StandingRow(
+        DISPUTED, _FROM_TOPOLOGY, sides=("false",),
+        branches=("ndu.input-parameters", "ndu.dimensions-coded", "ndu.scan-order: dimensions coded"),
+    ),
+    StandingRow(DISPUTED, _FROM_TOPOLOGY, branches=("ndu.dimensions-from-topology",), sides=("true",)),
+    StandingRow(DISPUTED, _FROM_TOPOLOGY, branches=("ndu.dimensions-of-decomposed",)),
+    StandingRow(INFERRED, _PARTIAL, elements=("partial_data_counter",), values=("1", "2..254", "255")),
+    StandingRow(INFERRED, _PARTIAL, branches=("partial-data.begins",), sides=("false",)),
+    StandingRow(INFERRED, _PARTIAL, branches=("partial-data.continues",), sides=("true",)),
+    StandingRow(INFERRED, _PARTIAL, branches=("partial-data.joined", "partial-data.located"), sides=("several times",)),
+    StandingRow(INFERRED, "NNR_AGG", elements=("nnr_unit_type",), values=("6",)),
+    StandingRow(
+        INFERRED, "NNR_AGG", branches=("unit-header.NNR_AGG", "unit-payload.NNR_AGG", "unit-order.in-aggregate"), sides=("true",)
+    ),
+    StandingRow(INFERRED, "NNR_AGG", branches=("aggregate-payload.",)),
+    StandingRow(
+        INFERRED, _MAPPING, sides=("true",),
+        branches=(
+            "ndu.mapping-coded", "ndu.mapping-coded: several ids", "ndu.mapping-required", "ndu.mapping-required: several ids",
+            "ndu.mapping",
+        ),
+    ),
+    StandingRow(INFERRED, _MAPPING, branches=("mapping-check.",)),
+    StandingRow(
+        INFERRED, "dimensions of a G or H sent singly", sides=("false",),
+        branches=("decomposition.of-block", "decomposition.of-block: block"),
+    ),
+    StandingRow(
+        INFERRED, "which of the two codebooks belongs to G", branches=("ndu.codebook-of-h", "ndu.codebook-of-h: codebook"), sides=("true",)
+    ),
 )  # fmt: skip
 
 
 @cache
-def _compiled() -> tuple[tuple[StandingRow, re.Pattern[str], re.Pattern[str]], ...]:
-    return tuple((row, re.compile(row.subject), re.compile(row.case)) for row in ROWS)
-
-
-def standing_row(key: Key, structure: str = "") -> StandingRow | None:
-    """The first row that matches a goal; elements of a performance map are also matched by the subject ``performance map``."""
-    for row, subject, case in _compiled():
-        in_map = row.subject == "performance map" and structure.endswith("_performance_map")
-        if key.kind in row.kinds and (in_map or subject.fullmatch(key.subject)) and case.fullmatch(key.case):
-            return row
-    return None
+def standing_row(key: Key) -> StandingRow | None:
+    """Return the first row that has a goal; None if no row has it."""
+    return next((row for row in ROWS if row.has(key)), None)

@@ -10,12 +10,12 @@ from nnc_conformance.generator.coverage.costs import beyond_budget
 from nnc_conformance.generator.coverage.goals import Key, Kind
 from nnc_conformance.generator.coverage.proofs import Proof
 
-ELEMENT, VALUE, BRANCH, CONTEXT, EVENT = Kind.ELEMENT, Kind.VALUE, Kind.BRANCH, Kind.CONTEXT, Kind.EVENT
+ELEMENT, VALUE, CONTEXT, EVENT = Kind.ELEMENT, Kind.VALUE, Kind.CONTEXT, Kind.EVENT
 
 
 @dataclass(frozen=True)
 class Unreachable:
-    """Goals that match, why they cannot be met, and the proof of it for one of them."""
+    """Goals of elements and of the coder: regular expressions of their subjects and cases, why none can be met, and the proof for one."""
 
     kinds: tuple[Kind, ...]
     subject: str
@@ -23,9 +23,23 @@ class Unreachable:
     reason: str
     proof: Proof
 
-    def matches(self, key: Key) -> bool:
-        """Whether a goal is one of these."""
+    def has(self, key: Key) -> bool:
+        """Tell whether a goal is one of these."""
         return key.kind in self.kinds and bool(re.fullmatch(self.subject, key.subject) and re.fullmatch(self.case, key.case))
+
+
+@dataclass(frozen=True)
+class UnreachableSides:
+    """Sides of branches, by their labels; why none can be met, and the proof for one."""
+
+    branches: tuple[str, ...]
+    sides: tuple[str, ...]
+    reason: str
+    proof: Proof
+
+    def has(self, key: Key) -> bool:
+        """Tell whether a goal is one of these."""
+        return key.kind is Kind.BRANCH and key.subject in self.branches and key.case in self.sides
 
 
 def beyond_means(key: Key) -> str:
@@ -35,11 +49,15 @@ def beyond_means(key: Key) -> str:
     return beyond_budget(key.subject.partition(" ")[0], min(abs(int(end)) for end in key.case.split("..")))
 
 
-_LIST: Final = proofs.at_least_two("topology", "topology_elements_ids_list")
-_AGGREGATE: Final = proofs.at_least_two("aggregate", "nnr_aggregate_unit_header")
-_NONE_OR_ONE: Final = "0 times|once"
+_LIST: Final = proofs.at_least_two("ids.indexes")
+_AGGREGATE: Final = proofs.at_least_two("aggregate-header.entry-points-listed")
+_TWO_IDS: Final = "a list has two ids or more"
+_TWO_UNITS: Final = "an aggregate has two units or more"
+_NONE: Final = ("0 times",)
+_NONE_OR_ONE: Final = ("0 times", "once")
+_FALSE: Final = ("false",)
 
-TABLE: Final = (
+TABLE: Final[tuple[Unreachable | UnreachableSides, ...]] = (
     Unreachable((EVENT,), r"renormalisation, [ML]PS", r"\d+ bits?", "no entry of lps_range_table leaves such a range",
                 proofs.never_renormalised),
     Unreachable((EVENT,), r"byte fetch, renormalisation", r"\d+ bits?, .*", "no entry of lps_range_table leaves such a range",
@@ -51,37 +69,31 @@ TABLE: Final = (
     Unreachable((VALUE,), "bit_offset_delta1 .*", "0", "the first bin after a forced range renormalises", proofs.row_without_bits),
     Unreachable((VALUE,), "nnr_unit_size .*", "[01]", "the unit would end within its size field", proofs.size_too_small),
     Unreachable((VALUE,), "nnr_unit_entry_point .*", "1", "the unit before would end within its size field", proofs.size_of_one),
+    Unreachable((VALUE,), "topology_elem_id_(index_)?list array", "one entry", _TWO_IDS, _LIST),
     Unreachable((ELEMENT, VALUE), "skipped_unit_data.*", ".*", "reserved unit types are refused", proofs.unit_type_refused),
-    Unreachable((BRANCH,), r"unit\.unit_type_name: .*", "false", "reserved unit types are refused", proofs.unit_type_refused),
-    Unreachable((BRANCH,), r"unit\.typed_payload: if unit_type != NNR_STR", "true", "reserved unit types are refused",
-                proofs.unit_type_refused),
-    Unreachable((BRANCH,), r"[\w.]+: if w\.interpretation\.\w+ is .*", "false", "the default interpretation settles it",
-                proofs.settled_by_default),
-    Unreachable((BRANCH,), r"[\w.]+: choose by by_count", "false", "the default interpretation settles it", proofs.settled_by_default),
-    Unreachable((BRANCH,), r"topology\.referenced: choose by .*", "false", "rule index-range", proofs.required_before),
-    Unreachable((BRANCH,), r"data_unit\.codebook: choose by .*", "false", "rule codebook-range", proofs.required_before),
-    Unreachable((BRANCH,), r"data_unit\.check_mapping: choose by .*", "false", "rule mapping", proofs.required_before),
-    Unreachable((BRANCH,), r"data_unit\.check_decomposition: operand of if: g_rows > 0", "false", "rule rank", proofs.required_before),
-    Unreachable((BRANCH,), r"data_unit\.nnr_compressed_data_unit_header: for .*", "0 times", "rule dims-count", proofs.dimensions_required),
-    Unreachable((BRANCH,), r"data_unit\.entry_point_list: for dimensions in .*", "0 times", "there is a matrix", proofs.always_a_matrix),
-    Unreachable((BRANCH,), r"data_unit\.entry_point_list: where dimensions\[0\]", "false", "no dimension is 0", proofs.always_a_matrix),
-    Unreachable((BRANCH,), r"topology\.topology_elements_ids_list: for .*", _NONE_OR_ONE, "a list has two ids or more", _LIST),
-    Unreachable((VALUE,), "topology_elem_id_(index_)?list array", "one entry", "a list has two ids or more", _LIST),
-    Unreachable((BRANCH,), r"data_unit\.topology_tensor_dimension_mapping: for i in range\(tensors - 1\)", "0 times",
-                "a list has two ids or more", _LIST),
-    Unreachable((BRANCH,), r"data_unit\.topology_tensor_dimension_mapping: for i in range\(tensors\)", _NONE_OR_ONE,
-                "a list has two ids or more", _LIST),
-    Unreachable((BRANCH,), r"data_unit\.check_mapping: for (\(a, b\)|shifts) in .*", _NONE_OR_ONE, "a list has two ids or more", _LIST),
-    Unreachable((BRANCH,), r"aggregate\.nnr_aggregate_unit_header: for .*", _NONE_OR_ONE, "an aggregate has two units or more", _AGGREGATE),
-    Unreachable((BRANCH,), r"unit\.nnr_aggregate_unit_payload: for .*", _NONE_OR_ONE, "an aggregate has two units or more", _AGGREGATE),
-    Unreachable((BRANCH,), r"unit\.nnr_unit_payload: for \(name, value\) in .*", _NONE_OR_ONE, "a header has several elements",
-                proofs.header_has_more),
-    Unreachable((BRANCH,), r"unit\.nnr_unit_payload: for \(.*\) in partial\.pieces", "0 times", "it has a piece", proofs.appended_before),
+    UnreachableSides(("unit-type.known",), _FALSE, "reserved unit types are refused", proofs.unit_type_refused),
+    UnreachableSides(("unit-payload.reserved-type",), ("true",), "reserved unit types are refused", proofs.unit_type_refused),
+    UnreachableSides(("map.entries-as-counted", "data-string.to-the-end", "map.unification.classes-by-count"), _FALSE,
+                     "the default interpretation settles it", proofs.settled_by_default),
+    UnreachableSides(("reference.in-range",), _FALSE, "rule index-range", proofs.required_before),
+    UnreachableSides(("codebook.in-range",), _FALSE, "rule codebook-range", proofs.required_before),
+    UnreachableSides(("mapping-check.axis-exists",), _FALSE, "rule mapping", proofs.required_before),
+    UnreachableSides(("decomposition.of-block: rows",), _FALSE, "rule rank", proofs.required_before),
+    UnreachableSides(("ndu.dimensions",), _NONE, "rule dims-count", proofs.times_required),
+    UnreachableSides(("entry-points.matrices",), _NONE, "there is a matrix", proofs.always_a_matrix),
+    UnreachableSides(("entry-points.matrices: rows",), _FALSE, "no dimension is 0", proofs.always_a_matrix),
+    UnreachableSides(("ids.indexes", "ids.strings"), _NONE_OR_ONE, _TWO_IDS, _LIST),
+    UnreachableSides(("mapping.splits",), _NONE, _TWO_IDS, _LIST),
+    UnreachableSides(("mapping.tensors", "mapping-check.ends", "mapping-check.tensors"), _NONE_OR_ONE, _TWO_IDS, _LIST),
+    UnreachableSides(("aggregate-header.entry-points-listed", "aggregate-header.unit-codings"), _NONE_OR_ONE, _TWO_UNITS, _AGGREGATE),
+    UnreachableSides(("aggregate-payload.units", "aggregate-payload.unit-types"), _NONE_OR_ONE, _TWO_UNITS, _AGGREGATE),
+    UnreachableSides(("partial-data.header",), _NONE_OR_ONE, "a header has several elements", proofs.header_has_more),
+    UnreachableSides(("partial-data.joined", "partial-data.located"), _NONE, "it has a piece", proofs.appended_before),
 )  # fmt: skip
-"""What cannot be met. A row whose proof fails for a goal does not hold for it: the goal stays reachable."""
+"""Goals that cannot be met. A row whose proof fails for a goal does not hold for it: the goal stays reachable."""
 
 
 @cache
 def reason_for(key: Key) -> str:
     """Why a goal cannot be met, proved now; empty where it can."""
-    return beyond_means(key) or next((row.reason for row in TABLE if row.matches(key) and row.proof(key)), "")
+    return beyond_means(key) or next((row.reason for row in TABLE if row.has(key) and row.proof(key)), "")

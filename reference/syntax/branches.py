@@ -1,11 +1,21 @@
-"""Where the structures decide: every ``if``, conditional and loop in their source, and an instrumented copy that tells the sides taken.
+"""Where the structures decide: every ``if``, conditional and loop in their source, and an instrumented copy that reports the sides taken.
 
-The structures stay plain functions. The copy is made from their syntax trees: each test and each iterable is wrapped in a call that
-reports which way it went, and gives it on unchanged. Nothing here names a structure or a branch.
+The structures stay plain functions. A comment names each branch, on the line of its statement or on the line above::
+
+    if codebook_present:  # branch: ndu.codebook
+    if prune and rep_type == NNR_TPL_BMSK:  # branch: pruning.by-mask (asked, mask)
+
+A statement with several branches names them in the order of its source, separated by commas; in brackets stand the operands of an
+``and`` or ``or``, or the parts of a loop, which are labelled ``pruning.by-mask: asked``. Coverage goals use these labels alone, so that
+the code may be written anew as long as its branches keep them.
 """
 
 import ast
 import inspect
+import io
+import re
+import tokenize
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +23,7 @@ from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
+from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.syntax import bitstream
 
 STRUCTURES: Final = "nnc_conformance.reference.syntax.structures"
@@ -21,59 +32,142 @@ DECISION_SIDES: Final = ("false", "true")
 LOOP_SIDES: Final = ("0 times", "once", "several times")
 INFERRED_MARK: Final = "[I]"
 
+_COMMENT: Final = re.compile(r"#\s*branch:\s*(.*)")
+_ITEM: Final = re.compile(r"\s*([\w.-]+)\s*(?:\(([^()]*)\))?\s*(?:,|$)")
+
 Report = Callable[["Branch", str], None]
+"""Callback for a branch met: the branch, and the side taken."""
+
+
+class LabelError(NNCError):
+    """A branch of a structure has no label, or two have the same."""
 
 
 @dataclass(frozen=True)
 class Branch:
-    """A decision, an operand of one, or a loop: the structure's module and function, its text, and its sides."""
+    """A decision, an operand of one, or a loop of a structure.
 
+    Args:
+        label: unique among all branches.
+        module: the structure's module below `STRUCTURES`.
+        function: the structure.
+        test: source of the condition, or of what the loop runs over, as `ast.unparse` gives it.
+        sides: the ways it can go.
+        inferred: whether the structure is of provenance I.
+    """
+
+    label: str
     module: str
     function: str
-    text: str
+    test: str
     sides: tuple[str, ...]
     inferred: bool
 
-    @property
-    def id(self) -> str:
-        """Unique among all branches, readable, and the same until the structure itself changes."""
-        return f"{self.module}.{self.function}: {self.text}"
+
+def labels_of(comment: str) -> list[str] | None:
+    """Return the labels that a comment gives, in order; None if it cannot be read."""
+    found: list[str] = []
+    at = 0
+    while at < len(comment):
+        item = _ITEM.match(comment, at)
+        if item is None:
+            return None
+        found.append(item[1])
+        found += [f"{item[1]}: {part.strip()}" for part in (item[2] or "").split(",") if part.strip()]
+        at = item.end()
+    return found
+
+
+class LabelledSource:
+    """The structures of a module, with the labels of their branches by line; ``problems`` collects what is wrong with these."""
+
+    def __init__(self, name: str, source: str) -> None:
+        self.name = name
+        self.problems: list[str] = []
+        self.functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+        self._comments: dict[int, str] = {}
+        self._alone: set[int] = set()
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            match = _COMMENT.match(token.string) if token.type == tokenize.COMMENT else None
+            if match is not None:
+                self._comments[token.start[0]] = match[1].strip()
+                if not token.line[: token.start[1]].strip():
+                    self._alone.add(token.start[0])
+
+    def take(self, statement: ast.stmt) -> list[str]:
+        """Return the labels of a statement's own branches, those of its blocks left out."""
+        body = getattr(statement, "body", None)
+        last = body[0].lineno - 1 if body else statement.end_lineno or statement.lineno
+        lines = [line for line in range(statement.lineno, last + 1) if line not in self._alone]
+        lines += [statement.lineno - 1] if statement.lineno - 1 in self._alone else []
+        found = []
+        for comment in (self._comments.pop(line) for line in lines if line in self._comments):
+            labels = labels_of(comment)
+            if labels is None:
+                self.problems.append(f"{self.place(statement)}: cannot read the label {comment!r}")
+            found += labels or []
+        return found
+
+    def place(self, node: ast.AST) -> str:
+        """Return the file and line of a node, for a message."""
+        return f"structures/{self.name}.py:{getattr(node, 'lineno', 0)}"
+
+    def unused(self) -> Iterator[str]:
+        """List the labels that belong to no statement."""
+        return (f"structures/{self.name}.py:{line}: the label {text!r} is at no branch" for line, text in self._comments.items())
 
 
 class _Instrument(ast.NodeTransformer):
     """Wraps the tests and iterables of one function; notes a `Branch` for each."""
 
-    def __init__(self, branches: list[Branch], module: str, function: ast.FunctionDef) -> None:
+    def __init__(self, branches: list[Branch], source: LabelledSource, function: ast.FunctionDef) -> None:
         self.branches = branches
-        self.place = module, function.name
+        self.source = source
+        self.function = function.name
         self.inferred = INFERRED_MARK in (ast.get_docstring(function) or "")
+        self.statement: ast.stmt = function
+        self.labels: list[str] = []
 
-    def _number(self, text: str, sides: tuple[str, ...]) -> ast.Constant:
-        taken = sum(b.text.partition(" #")[0] == text and (b.module, b.function) == self.place for b in self.branches)
-        self.branches.append(Branch(*self.place, f"{text} #{taken + 1}" if taken else text, sides, self.inferred))
+    def visit(self, node: ast.AST) -> Any:
+        if not isinstance(node, ast.stmt):
+            return super().visit(node)
+        outer = self.statement, self.labels
+        self.statement, self.labels = node, self.source.take(node)
+        visited = super().visit(node)
+        if self.labels:
+            self.source.problems.append(f"{self.source.place(node)}: more labels than branches: {', '.join(self.labels)}")
+        self.statement, self.labels = outer
+        return visited
+
+    def _number(self, test: ast.expr, sides: tuple[str, ...]) -> ast.Constant:
+        text = ast.unparse(test)
+        if not self.labels:
+            self.source.problems.append(f"{self.source.place(self.statement)}: {self.function}: no label for the branch on {text!r}")
+        label = self.labels.pop(0) if self.labels else ""
+        self.branches.append(Branch(label, self.source.name, self.function, text, sides, self.inferred))
         return ast.Constant(len(self.branches) - 1)
 
-    def _decision(self, test: ast.expr, word: str) -> ast.expr:
-        number = self._number(f"{word} {ast.unparse(test)}", DECISION_SIDES)
+    def _decision(self, test: ast.expr) -> ast.expr:
+        number = self._number(test, DECISION_SIDES)
         inner = test.operand if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not) else test
         if isinstance(inner, ast.BoolOp):
-            inner.values = [self._decision(value, f"operand of {word}:") for value in inner.values]
+            inner.values = [self._decision(value) for value in inner.values]
         else:
             test = self.visit(test)
         return ast.Call(ast.Name("_decision_", ast.Load()), [number, test], [])
 
     def _loop(self, node: ast.For | ast.comprehension) -> None:
-        number = self._number(f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}", LOOP_SIDES)
+        number = self._number(node.iter, LOOP_SIDES)
         node.iter = ast.Call(ast.Name("_loop_", ast.Load()), [number, self.visit(node.iter)], [])
 
     def visit_If(self, node: ast.If) -> ast.If:
-        node.test = self._decision(node.test, "if")
+        node.test = self._decision(node.test)
         node.body = [self.visit(statement) for statement in node.body]
         node.orelse = [self.visit(statement) for statement in node.orelse]
         return node
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.IfExp:
-        node.test = self._decision(node.test, "choose by")
+        node.test = self._decision(node.test)
         node.body, node.orelse = self.visit(node.body), self.visit(node.orelse)
         return node
 
@@ -84,7 +178,7 @@ class _Instrument(ast.NodeTransformer):
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.comprehension:
         self._loop(node)
-        node.ifs = [self._decision(test, "where") for test in node.ifs]
+        node.ifs = [self._decision(test) for test in node.ifs]
         return node
 
 
@@ -93,25 +187,45 @@ def _module(name: str) -> ModuleType:
 
 
 def _functions(name: str) -> list[ast.FunctionDef]:
-    tree = ast.parse(inspect.getsource(_module(name)))
-    return [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return LabelledSource(name, inspect.getsource(_module(name))).functions
+
+
+def instrument(sources: Iterable[LabelledSource]) -> tuple[tuple[Branch, ...], dict[str, Any]]:
+    """Return all branches of some modules, and their compiled instrumented functions by module.
+
+    Raises `LabelError` that names every branch without a label, every label without a branch, and every label given twice.
+    """
+    branches: list[Branch] = []
+    problems: list[str] = []
+    compiled = {}
+    for source in sources:
+        functions: list[ast.stmt] = [_Instrument(branches, source, function).visit(function) for function in source.functions]
+        problems += [*source.problems, *source.unused()]
+        tree = ast.fix_missing_locations(ast.Module(functions, []))
+        compiled[source.name] = compile(tree, f"<instrumented {source.name}>", "exec")
+    for label, times in Counter(branch.label for branch in branches if branch.label).items():
+        if times > 1:
+            places = ", ".join(f"{branch.module}.{branch.function}" for branch in branches if branch.label == label)
+            problems.append(f"the label {label!r} stands {times} times: in {places}")
+    if problems:
+        raise LabelError("; ".join(problems))
+    return tuple(branches), compiled
 
 
 @cache
 def _instrumented() -> tuple[tuple[Branch, ...], dict[str, Any]]:
-    """All branches, and the compiled functions of each module."""
-    branches: list[Branch] = []
-    compiled = {}
-    for name in MODULES:
-        functions: list[ast.stmt] = [_Instrument(branches, name, function).visit(function) for function in _functions(name)]
-        tree = ast.fix_missing_locations(ast.Module(functions, []))
-        compiled[name] = compile(tree, f"<instrumented {name}>", "exec")
-    return tuple(branches), compiled
+    return instrument(LabelledSource(name, inspect.getsource(_module(name))) for name in MODULES)
 
 
 def all_branches() -> tuple[Branch, ...]:
-    """Every branch of the structures, in the order of their source."""
+    """Return every branch of the structures, in the order of their source; raise `LabelError` if one has no label of its own."""
     return _instrumented()[0]
+
+
+@cache
+def branch_of(label: str) -> Branch:
+    """Return the branch with a label; raise `KeyError` if there is none."""
+    return {branch.label: branch for branch in all_branches()}[label]
 
 
 def read_units_telling(report: Report) -> Callable[..., Iterator[Any]]:

@@ -11,6 +11,7 @@ from helpers.samples import DATA
 from typer.testing import CliRunner
 
 from nnc_conformance.cli.main import build_app
+from nnc_conformance.generator.coverage import standings, unreachable
 from nnc_conformance.generator.coverage.catalogue import catalogue
 from nnc_conformance.generator.coverage.costs import BYTES_FOR_ONE, COSTS, ELEMENTS_FOR_ONE, PART_FOR_SIZES, most_dimensions
 from nnc_conformance.generator.coverage.goals import Key, Kind, Standing
@@ -19,6 +20,7 @@ from nnc_conformance.generator.coverage.selection import core_goals
 from nnc_conformance.generator.coverage.streams import cover, find_streams
 from nnc_conformance.generator.lint import CORE_BYTES
 from nnc_conformance.generator.planner import needless
+from nnc_conformance.reference.syntax.branches import all_branches
 from nnc_conformance.reference.syntax.elements import ELEMENTS
 from nnc_conformance.storage.vector import VECTOR_FILE
 
@@ -54,6 +56,13 @@ def test_every_registered_element_is_a_goal() -> None:
 def test_what_is_unreachable_says_why() -> None:
     unreachable = [goal for goal in catalogue().values() if goal.unreachable]
     assert 0 < len(unreachable) < len(catalogue()) / 2
+
+
+def test_every_row_of_the_tables_of_goals_has_one() -> None:
+    names = {label for row in (*standings.ROWS, *unreachable.TABLE) for label in getattr(row, "branches", ()) if not label.endswith(".")}
+    assert sorted(names - {branch.label for branch in all_branches()}) == []
+    assert sorted({name for row in standings.ROWS for name in row.elements} - set(ELEMENTS)) == []
+    assert [row for row in (*standings.ROWS, *unreachable.TABLE) if not any(map(row.has, catalogue()))] == []
 
 
 PAGE = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")

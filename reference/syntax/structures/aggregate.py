@@ -25,16 +25,16 @@ def nnr_aggregate_unit_header(w: Walker, context: StreamContext) -> AggregateHea
     w.reserved(7)
     count = w.u("num_of_nnr_units_minus2", 16) + 2
     entry_points = None
-    if present:
+    if present:  # branch: aggregate-header.entry-points
         points = []
-        for i in range(count):
+        for i in range(count):  # branch: aggregate-header.entry-points-listed
             with w.structure("nnr_unit_entry", i):
                 points.append((w.u("nnr_unit_type", 6), w.u("nnr_unit_entry_point", 34)))
         entry_points = tuple(points)
-    for i in range(count):
+    for i in range(count):  # branch: aggregate-header.unit-codings
         with w.structure("nnr_unit_coding", i):
             w.u("quant_bitdepth", 5)
-            if context.unification:
+            if context.unification:  # branch: aggregate-header.unification
                 w.u("ctu_scan_order", 1)
     w.byte_alignment()
     return AggregateHeader(count, entry_points)

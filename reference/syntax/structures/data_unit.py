@@ -102,9 +102,9 @@ def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUn
     input_present = w.u("input_parameters_present_flag", 1)
     several = bool(multiple) or payload_type != NNR_PT_BLOCK
     w.require("block-ids", several, "a BLOCK with one id", "nnr_multiple_topology_elements_present_flag")
-    if multiple:
+    if multiple:  # branch: ndu.several-ids
         ids = topology_elements_ids_list(w, context, indexed=context.indexed_references)
-    elif context.indexed_references:
+    elif context.indexed_references:  # branch: ndu.id-as-index
         ids = (referenced(w, context, w.ue("topology_elem_id_index", 7)),)
     else:
         ids = (w.st("topology_elem_id"),)
@@ -112,54 +112,54 @@ def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUn
     quantization = context.quantization
     codebook_present = 0
     codebook_g, codebook_h = None, None
-    if payload_type in (NNR_PT_FLOAT, NNR_PT_BLOCK):
+    if payload_type in (NNR_PT_FLOAT, NNR_PT_BLOCK):  # branch: ndu.quantized
         w.require("qp-in-force", quantization is not None, "no quantization parameter is in force")
         codebook_present = w.u("codebook_present_flag", 1)
-        if codebook_present:
+        if codebook_present:  # branch: ndu.codebook
             codebook_g = codebook(w, "codebook")
     dq_flag = 0
-    if payload_type != NNR_PT_RAW_FLOAT:
+    if payload_type != NNR_PT_RAW_FLOAT:  # branch: ndu.dq-flag-coded
         dq_flag = w.u("dq_flag", 1)
     data_format = None
-    if format_present:
+    if format_present:  # branch: ndu.data-format
         data_format = w.u("nnr_decompressed_data_format", 7)
         w.require("data-format", data_format <= HIGHEST_DATA_FORMAT, f"nnr_decompressed_data_format is {data_format}")
 
     dimensions_flag, unary_length, parameter_types, rank, g_rows = 0, DEFAULT_UNARY_LENGTH, 0, 0, 0
     dimensions: tuple[int, ...] = ()
     mapping = None
-    if input_present:
+    if input_present:  # branch: ndu.input-parameters
         dimensions_flag = w.u("tensor_dimensions_flag", 1)
         unary_length_flag = w.u("cabac_unary_length_flag", 1)
         parameter_types = w.u("compressed_parameter_types", 4)
-        if parameter_types & DC:
+        if parameter_types & DC:  # branch: ndu.decomposition
             rank = w.ue("decomposition_rank", 3)
             g_rows = w.ue("g_number_of_rows", 3)
-        if dimensions_flag:
+        if dimensions_flag:  # branch: ndu.dimensions-coded
             count = w.ue("count_tensor_dimensions", 1)
             w.require("dims-count", count > 0, "count_tensor_dimensions is 0")
-            dimensions = tuple(w.ue("tensor_dimensions", 7, j) for j in range(count))
-        if payload_type != NNR_PT_BLOCK and multiple:
+            dimensions = tuple(w.ue("tensor_dimensions", 7, j) for j in range(count))  # branch: ndu.dimensions
+        if payload_type != NNR_PT_BLOCK and multiple:  # branch: ndu.mapping-coded (no block, several ids)
             mapping = topology_tensor_dimension_mapping(w, len(ids))
-        if unary_length_flag:
+        if unary_length_flag:  # branch: ndu.unary-length
             unary_length = w.u("cabac_unary_length_minus1", 8) + 1
-    if payload_type != NNR_PT_BLOCK and multiple:
+    if payload_type != NNR_PT_BLOCK and multiple:  # branch: ndu.mapping-required (no block, several ids)
         w.require("mapping-absent", mapping is not None, "several topology elements without a dimension mapping")
-    if not dimensions_flag:
+    if not dimensions_flag:  # branch: ndu.dimensions-from-topology
         decomposed = payload_type == NNR_PT_BLOCK and parameter_types & DC
-        whole = ids[0].removesuffix(G_SUFFIX) if decomposed else ids[0]
+        whole = ids[0].removesuffix(G_SUFFIX) if decomposed else ids[0]  # branch: ndu.dimensions-of-decomposed
         known = mapping is None and whole in context.shapes
         w.require("dims-absent", known, f"no dimensions for {whole!r} in the unit or in a topology")
         dimensions = context.shapes.get(whole, ())
 
     check_dimensions(w, context, dimensions)
-    if mapping is not None:
+    if mapping is not None:  # branch: ndu.mapping
         check_mapping(w, mapping, dimensions)
-    if parameter_types & DC:
+    if parameter_types & DC:  # branch: ndu.decomposition-checked
         check_decomposition(w, context, dimensions, (rank, g_rows), is_block=payload_type == NNR_PT_BLOCK)
-    if payload_type == NNR_PT_BLOCK:
+    if payload_type == NNR_PT_BLOCK:  # branch: ndu.block
         check_block(w, parameter_types, ids, dimensions)
-        if parameter_types & DC and codebook_present:
+        if parameter_types & DC and codebook_present:  # branch: ndu.codebook-of-h (decomposed, codebook)
             codebook_h = codebook(w, "codebook_dc")
 
     header = DataUnitHeader(
@@ -168,10 +168,10 @@ def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUn
     )  # fmt: skip
     scan_order = 0
     entry_points: tuple[CodedEntryPoint, ...] = ()
-    if dimensions_flag and len(dimensions) > 1:
+    if dimensions_flag and len(dimensions) > 1:  # branch: ndu.scan-order (dimensions coded, several dimensions)
         scan_order = w.u("scan_order", 4)
         w.require("scan-order", scan_order <= HIGHEST_SCAN_ORDER, f"scan_order is {scan_order}")
-        if scan_order > 0:
+        if scan_order > 0:  # branch: ndu.block-scan
             entry_points = entry_point_list(w, header, scan_order)
     w.byte_alignment()
     return replace(header, scan_order=scan_order, entry_points=entry_points)
@@ -193,7 +193,7 @@ def check_decomposition(
     rank, g_rows = rank_and_rows
     w.require("rank", rank > 0, "decomposition_rank is 0", "decomposition_rank")
     w.require("rank", g_rows > 0, "g_number_of_rows is 0", "g_number_of_rows")
-    if is_block and g_rows > 0:
+    if is_block and g_rows > 0:  # branch: decomposition.of-block (block, rows)
         columns, rest = divmod(prod(dimensions), g_rows)
         w.require("rank", rest == 0, f"g_number_of_rows {g_rows} does not divide {prod(dimensions)} elements", "g_number_of_rows")
         elements = rank * max(g_rows, columns)
@@ -218,13 +218,13 @@ def codebook(w: Walker, name: str) -> Codebook:
         w.require("codebook-size", 0 <= zero_offset < size, f"CbZeroOffset is {zero_offset} in a codebook of {size}")
         zero = w.ie("codebook_zero_value", 7)
         left, right = [zero], [zero]
-        for j in range(zero_offset):
+        for j in range(zero_offset):  # branch: codebook.left
             left.append(left[-1] - w.ue("codebook_delta_left", egk, j) - 1)
-        for j in range(size - zero_offset - 1):
+        for j in range(size - zero_offset - 1):  # branch: codebook.right
             right.append(right[-1] + w.ue("codebook_delta_right", egk, j) + 1)
         in_range = left[-1] >= INT32_MIN and right[-1] <= INT32_MAX
         w.require("codebook-range", in_range, f"codebook values from {left[-1]} to {right[-1]}")
-        values = left[:0:-1] + right if in_range else [0] * size
+        values = left[:0:-1] + right if in_range else [0] * size  # branch: codebook.in-range
     return Codebook(np.array(values, dtype=np.int32), zero_offset)
 
 
@@ -232,12 +232,12 @@ def topology_tensor_dimension_mapping(w: Walker, tensors: int) -> DimensionMappi
     """topology_tensor_dimension_mapping() [I]."""
     with w.structure("topology_tensor_dimension_mapping"):
         axis = w.u("concatentation_axis_index", 8)
-        splits = tuple(w.ue("split_index", 7, i) for i in range(tensors - 1))
+        splits = tuple(w.ue("split_index", 7, i) for i in range(tensors - 1))  # branch: mapping.splits
         shifts = []
-        for i in range(tensors):
+        for i in range(tensors):  # branch: mapping.tensors
             with w.structure("tensor", i):
                 count = w.ue("number_of_shifts", 1)
-                shifts.append(tuple((w.ue("shift_index", 7, k), w.ue("shift_value", 1, k)) for k in range(count)))
+                shifts.append(tuple((w.ue("shift_index", 7, k), w.ue("shift_value", 1, k)) for k in range(count)))  # branch: mapping.shifts
     return DimensionMapping(axis, splits, tuple(shifts))
 
 
@@ -245,28 +245,30 @@ def check_mapping(w: Walker, mapping: DimensionMapping, dimensions: tuple[int, .
     """The splits cut the axis into tensors of at least one entry; axes exist."""
     rank = len(dimensions)
     w.require("mapping", mapping.axis < rank, f"axis {mapping.axis} of {rank} dimensions", "concatentation_axis_index")
-    ends = (-1, *mapping.split_indexes, dimensions[mapping.axis] - 1) if mapping.axis < rank else ()
-    rises = all(a < b for a, b in pairwise(ends))
+    ends = (-1, *mapping.split_indexes, dimensions[mapping.axis] - 1) if mapping.axis < rank else ()  # branch: mapping-check.axis-exists
+    rises = all(a < b for a, b in pairwise(ends))  # branch: mapping-check.ends
     w.require("mapping", rises, f"split indexes {mapping.split_indexes} of an axis of {dimensions}", "split_index")
+    # branch: mapping-check.tensors (shifts)
     reach = all(axis < rank and places <= axis for shifts in mapping.shifts for axis, places in shifts)
     w.require("mapping", reach, f"a shift beyond {rank} dimensions", "shift_index")
 
 
 def entry_point_list(w: Walker, header: DataUnitHeader, scan_order: int) -> tuple[CodedEntryPoint, ...]:
     """The entries of every block row but the first, of the weight or of G, then H."""
+    # branch: entry-points.matrices (rows)
     count = sum(block_rows(dimensions, scan_order) - 1 for dimensions in header.matrices if dimensions[0])
     entries = []
-    for j in range(count):
+    for j in range(count):  # branch: entry-points.entries
         offset = w.u("cabac_offset_list", 8, j)
-        state = w.u("dq_state_list", 3, j) if header.dq_flag else 0
-        delta = w.ie("bit_offset_delta2", 7, j - 1) if j else w.ue("bit_offset_delta1", 11)
+        state = w.u("dq_state_list", 3, j) if header.dq_flag else 0  # branch: entry-points.dq-state
+        delta = w.ie("bit_offset_delta2", 7, j - 1) if j else w.ue("bit_offset_delta1", 11)  # branch: entry-points.later
         entries.append(CodedEntryPoint(offset, state, delta))
     return tuple(entries)
 
 
 def nnr_compressed_data_unit_payload(w: Walker, header: DataUnitHeader) -> None:
     """Payload of an NNR_NDU: binary32 numbers, or one arithmetic codeword that the entropy decoder reads."""
-    if header.payload_type == NNR_PT_RAW_FLOAT:
+    if header.payload_type == NNR_PT_RAW_FLOAT:  # branch: ndu-payload.raw
         data = w.bs("raw_float32_parameter")
         size = 4 * prod(header.dimensions)
         w.require("raw-size", len(data) >= size, f"{len(data)} bytes for {prod(header.dimensions)} elements")

@@ -34,7 +34,7 @@ def nnr_model_parameter_set(w: Walker, context: StreamContext) -> None:
     context.indexed_references = bool(w.u("mps_topology_indexed_reference_flag", 1))
     w.reserved(7)
     context.mps_quantization = None
-    if methods & (NNR_QSU | NNR_QCB):
+    if methods & (NNR_QSU | NNR_QCB):  # branch: mps.quantization
         density = w.u("mps_qp_density", 3)
         context.mps_quantization = Quantization(density, w.i("mps_quantization_parameter", 13))
     performance_maps(w, sparsification, pruning, unification, decomposition)
@@ -52,7 +52,7 @@ def nnr_layer_parameter_set(w: Walker, context: StreamContext) -> None:
     methods = w.u("lps_quantization_method_flags", 3)
     w.reserved(1, 1)
     context.lps_quantization = None
-    if methods & (NNR_QSU | NNR_QCB):
+    if methods & (NNR_QSU | NNR_QCB):  # branch: lps.quantization
         density = w.u("lps_qp_density", 3)
         context.lps_quantization = Quantization(density, w.i("lps_quantization_parameter", 13))
     performance_maps(w, sparsification, pruning, unification, 0)
@@ -62,19 +62,19 @@ def nnr_layer_parameter_set(w: Walker, context: StreamContext) -> None:
 
 def performance_maps(w: Walker, sparsification: int, pruning: int, unification: int, decomposition: int) -> None:
     """The maps whose flag is set, in this order."""
-    if sparsification:
+    if sparsification:  # branch: maps.sparsification
         sparsification_performance_map(w)
-    if pruning:
+    if pruning:  # branch: maps.pruning
         pruning_performance_map(w)
-    if unification:
+    if unification:  # branch: maps.unification
         unification_performance_map(w)
-    if decomposition:
+    if decomposition:  # branch: maps.decomposition
         decomposition_performance_map(w)
 
 
 def map_entries(w: Walker, count: int) -> range:
     """The outer loop of every map: ``count`` entries, or one fewer (disputed point ``map_entries``)."""
-    if w.interpretation.map_entries is MapEntries.COUNT:
+    if w.interpretation.map_entries is MapEntries.COUNT:  # branch: map.entries-as-counted
         return range(count)
     w.require("map-entries", count > 0, "a map of 0 entries")
     return range(count - 1)
@@ -83,58 +83,58 @@ def map_entries(w: Walker, count: int) -> range:
 def sparsification_performance_map(w: Walker) -> None:
     """sparsification_performance_map()."""
     with w.structure("sparsification_performance_map", overrun_rule="map-count"):
-        for i in map_entries(w, w.u("spm_count_thresholds", 8)):
+        for i in map_entries(w, w.u("spm_count_thresholds", 8)):  # branch: map.sparsification.entries
             with w.structure("entry", i):
                 w.flt("sparsification_threshold")
                 w.flt("non_zero_ratio")
                 w.flt("spm_nn_accuracy")
                 classes = w.u("spm_count_classes", 8)
                 w.ue("spm_class_bitmask", 7)
-                for j in range(classes):
+                for j in range(classes):  # branch: map.sparsification.classes
                     w.flt("spm_nn_class_accuracy", j)
 
 
 def pruning_performance_map(w: Walker) -> None:
     """pruning_performance_map()."""
     with w.structure("pruning_performance_map", overrun_rule="map-count"):
-        for i in map_entries(w, w.u("ppm_count_pruning_ratios", 8)):
+        for i in map_entries(w, w.u("ppm_count_pruning_ratios", 8)):  # branch: map.pruning.entries
             with w.structure("entry", i):
                 w.flt("pruning_ratio")
                 w.flt("ppm_nn_accuracy")
                 classes = w.u("ppm_count_classes", 8)
                 w.ue("ppm_class_bitmask", 7)
-                for j in range(classes):
+                for j in range(classes):  # branch: map.pruning.classes
                     w.flt("ppm_nn_class_accuracy", j)
 
 
 def unification_performance_map(w: Walker) -> None:
     """unification_performance_map(); its class loop is a disputed point."""
     with w.structure("unification_performance_map", overrun_rule="map-count"):
-        for i in map_entries(w, w.u("upm_count_thresholds", 8)):
+        for i in map_entries(w, w.u("upm_count_thresholds", 8)):  # branch: map.unification.entries
             with w.structure("entry", i):
-                for j in range(w.ue("count_reshaped_tensor_dimension", 1) - 1):
+                for j in range(w.ue("count_reshaped_tensor_dimension", 1) - 1):  # branch: map.unification.reshaped-dimensions
                     w.ue("reshaped_tensor_dimensions", 7, j)
                 w.byte_alignment()
-                for j in range(w.u("count_super_block_dimension", 8) - 1):
+                for j in range(w.u("count_super_block_dimension", 8) - 1):  # branch: map.unification.super-block-dimensions
                     w.u("super_block_dimensions", 8, j)
-                for j in range(w.u("count_block_dimension", 8) - 1):
+                for j in range(w.u("count_block_dimension", 8) - 1):  # branch: map.unification.block-dimensions
                     w.u("block_dimensions", 8, j)
                 w.flt("unification_threshold")
                 w.flt("upm_nn_accuracy")
                 classes = w.u("upm_count_classes", 8)
                 bitmask = w.ue("upm_class_bitmask", 7)
                 by_count = w.interpretation.unification_class_loop is UnificationClassLoop.COUNT_CLASSES
-                for j in range(classes if by_count else bitmask):
+                for j in range(classes if by_count else bitmask):  # branch: map.unification.classes, map.unification.classes-by-count
                     w.flt("upm_nn_class_accuracy", j)
 
 
 def decomposition_performance_map(w: Walker) -> None:
     """decomposition_performance_map()."""
     with w.structure("decomposition_performance_map", overrun_rule="map-count"):
-        for i in map_entries(w, w.u("dpm_count_thresholds", 8)):
+        for i in map_entries(w, w.u("dpm_count_thresholds", 8)):  # branch: map.decomposition.entries
             with w.structure("entry", i):
                 w.flt("mse_threshold")
                 w.flt("dpm_nn_accuracy")
                 w.flt("nn_reduction_ratio")
-                for j in range(w.u("dpm_count_classes", 16)):
+                for j in range(w.u("dpm_count_classes", 16)):  # branch: map.decomposition.classes
                     w.flt("dpm_nn_class_accuracy", j)

@@ -43,9 +43,9 @@ def nnr_quantization_unit_header(w: Walker) -> None:
 def nnr_topology_unit_payload(w: Walker, context: StreamContext, header: Values) -> None:
     """Payload of an NNR_TPL: the pruning container, the reference list, or the topology's bytes."""
     storage = header["topology_storage_format"]
-    if storage == NNR_TPL_PRUN:
+    if storage == NNR_TPL_PRUN:  # branch: topology.pruning-container
         nnr_pruning_topology_container(w, context)
-    elif storage == NNR_TPL_REFLIST:
+    elif storage == NNR_TPL_REFLIST:  # branch: topology.reference-list
         context.reference_list = topology_elements_ids_list(w, context, indexed=False)
     else:
         data = data_string(w, "topology_data")
@@ -72,7 +72,7 @@ def payload_rules(w: Walker) -> Iterator[None]:
 def data_string(w: Walker, name: str) -> bytes:
     """topology_data and quantization_data: to the unit's end, or ended by a zero byte (disputed point ``data_string``)."""
     data = w.bs(name)
-    if w.interpretation.data_string is DataString.BS:
+    if w.interpretation.data_string is DataString.BS:  # branch: data-string.to-the-end
         return data
     text, zero, rest = data.partition(b"\0")
     w.require("string-end", bool(zero), f"no zero byte ends {name}")
@@ -84,12 +84,12 @@ def topology_elements_ids_list(w: Walker, context: StreamContext, *, indexed: bo
     """topology_elements_ids_list(): two ids or more, as strings, or as indexes into the reference list."""
     with w.structure("topology_elements_ids_list"):
         count = w.ue("count_topology_elements_minus2", 7) + 2
-        if indexed:
-            ids = tuple(referenced(w, context, w.ue("topology_elem_id_index_list", 7, j)) for j in range(count))
+        if indexed:  # branch: ids.as-indexes
+            ids = tuple(referenced(w, context, w.ue("topology_elem_id_index_list", 7, j)) for j in range(count))  # branch: ids.indexes
             w.byte_alignment()
         else:
             w.byte_alignment()
-            ids = tuple(w.st("topology_elem_id_list", j) for j in range(count))
+            ids = tuple(w.st("topology_elem_id_list", j) for j in range(count))  # branch: ids.strings
     return ids
 
 
@@ -98,7 +98,7 @@ def referenced(w: Walker, context: StreamContext, index: int) -> str:
     w.require("index-list", context.reference_list is not None, "an indexed reference without an NNR_TPL_REFLIST before it")
     names = context.reference_list or ()
     w.require("index-range", index < len(names), f"index {index} into a list of {len(names)}")
-    return names[index] if index < len(names) else ""
+    return names[index] if index < len(names) else ""  # branch: reference.in-range
 
 
 def nnr_pruning_topology_container(w: Walker, context: StreamContext) -> None:
@@ -110,25 +110,25 @@ def nnr_pruning_topology_container(w: Walker, context: StreamContext) -> None:
         w.u("order_flag", 1)
         sparse = w.u("sparse_flag", 1)
         w.reserved(3)
-        if prune and rep_type == NNR_TPL_BMSK:
+        if prune and rep_type == NNR_TPL_BMSK:  # branch: pruning.by-mask (asked, mask)
             bit_mask(w, "prune_bit_mask")
-        if prune and rep_type == NNR_TPL_DICT:
-            pruned = dict(pruned_element(w, context, i) for i in range(w.u("count_ids", 8)))
+        if prune and rep_type == NNR_TPL_DICT:  # branch: pruning.by-dictionary (asked, dictionary)
+            pruned = dict(pruned_element(w, context, i) for i in range(w.u("count_ids", 8)))  # branch: pruning.dictionary-entries
             context.shapes = {**context.shapes, **pruned}
-        if sparse:
+        if sparse:  # branch: pruning.sparse
             bit_mask(w, "sparse_bit_mask")
 
 
 def pruned_element(w: Walker, context: StreamContext, i: int) -> tuple[str, tuple[int, ...]]:
     """One element of the dictionary: its id and its new dimensions [I]."""
     with w.structure("pruned_element", i):
-        if context.indexed_references:
+        if context.indexed_references:  # branch: pruned-element.by-index
             name = referenced(w, context, w.ue("element_id_index", 7))
         else:
             name = w.st("element_id")
         count = w.ue("count_dims", 1)
         w.byte_alignment()
-        dimensions = tuple(w.ue("dim", 7, k) for k in range(count))
+        dimensions = tuple(w.ue("dim", 7, k) for k in range(count))  # branch: pruned-element.dimensions
         w.byte_alignment()
     return name, dimensions
 

@@ -31,7 +31,7 @@ UNIT_TYPE_NAMES: Final = ("NNR_STR", "NNR_MPS", "NNR_LPS", "NNR_TPL", "NNR_QNT",
 
 def unit_type_name(unit_type: int) -> str:
     """The name of an nnr_unit_type."""
-    return UNIT_TYPE_NAMES[unit_type] if unit_type < len(UNIT_TYPE_NAMES) else f"reserved {unit_type}"
+    return UNIT_TYPE_NAMES[unit_type] if unit_type < len(UNIT_TYPE_NAMES) else f"reserved {unit_type}"  # branch: unit-type.known
 
 
 def nnr_unit(w: Walker, context: StreamContext, index: int) -> Unit:
@@ -41,7 +41,7 @@ def nnr_unit(w: Walker, context: StreamContext, index: int) -> Unit:
     w.unit, w.unit_type = number, "unknown"
     with w.structure("nnr_unit", index, "unit-size-end"):
         size_flag = w.u("nnr_unit_size_flag", 1)
-        size = w.u("nnr_unit_size", 31 if size_flag else 15)
+        size = w.u("nnr_unit_size", 31 if size_flag else 15)  # branch: unit-size.31-bits
         w.require("limits", number < context.limits.units, f"more than {context.limits.units} units")
         with w.unit_bounds(size, start):
             with w.structure("nnr_unit_header", overrun_rule="header-in-unit") as header:
@@ -62,22 +62,22 @@ def nnr_unit_header(w: Walker, context: StreamContext, header: Values) -> tuple[
     w.require("unit-type", unit_type < len(UNIT_TYPE_NAMES), f"nnr_unit_type is {unit_type}")
     check_order(w, context, unit_type)
     w.u("independently_decodable_flag", 1)
-    if w.u("partial_data_counter_present_flag", 1):
+    if w.u("partial_data_counter_present_flag", 1):  # branch: unit-header.partial-data
         check_counter(w, context, unit_type, w.u("partial_data_counter", 8))
     else:
         w.require("partial-order", context.partial is None, "a unit within an unfinished set of partial data")
     facts: Any = None
-    if unit_type == NNR_STR:
+    if unit_type == NNR_STR:  # branch: unit-header.NNR_STR
         nnr_start_unit_header(w)
-    elif unit_type == NNR_LPS:
+    elif unit_type == NNR_LPS:  # branch: unit-header.NNR_LPS
         nnr_layer_parameter_set_unit_header(w, context)
-    elif unit_type == NNR_TPL:
+    elif unit_type == NNR_TPL:  # branch: unit-header.NNR_TPL
         nnr_topology_unit_header(w)
-    elif unit_type == NNR_QNT:
+    elif unit_type == NNR_QNT:  # branch: unit-header.NNR_QNT
         nnr_quantization_unit_header(w)
-    elif unit_type == NNR_NDU:
+    elif unit_type == NNR_NDU:  # branch: unit-header.NNR_NDU
         facts = nnr_compressed_data_unit_header(w, context)
-    elif unit_type == NNR_AGG:
+    elif unit_type == NNR_AGG:  # branch: unit-header.NNR_AGG
         facts = nnr_aggregate_unit_header(w, context)
     return unit_type, facts
 
@@ -86,9 +86,9 @@ def check_order(w: Walker, context: StreamContext, unit_type: int) -> None:
     """NNR_STR comes first and once, NNR_MPS once; an aggregate holds no aggregate and no NNR_STR."""
     first = context.str_seen or unit_type == NNR_STR
     w.require("first-unit", first, f"the first unit is {unit_type_name(unit_type)}")
-    if context.depth:
+    if context.depth:  # branch: unit-order.in-aggregate
         w.require("aggregate-nest", unit_type not in (NNR_STR, NNR_AGG), f"an aggregate holds {unit_type_name(unit_type)}")
-    elif unit_type == NNR_STR:
+    elif unit_type == NNR_STR:  # branch: unit-order.NNR_STR
         w.require("str-once", not context.str_seen, "a second NNR_STR")
     context.str_seen = True
     again = unit_type == NNR_MPS and context.mps_seen and context.partial is None
@@ -98,7 +98,7 @@ def check_order(w: Walker, context: StreamContext, unit_type: int) -> None:
 
 def check_counter(w: Walker, context: StreamContext, unit_type: int, counter: int) -> None:
     """partial_data_counter falls by one to 0 within a set of units of one type; opens a set where none is open."""
-    if context.partial is None:
+    if context.partial is None:  # branch: partial-data.begins
         context.partial = PartialSet(unit_type, {}, counter)
     partial = context.partial
     w.require("partial-order", unit_type == partial.unit_type, f"a set of {unit_type_name(partial.unit_type)} goes on with another type")
@@ -110,20 +110,21 @@ def nnr_unit_payload(
 ) -> tuple[tuple[Unit, ...], bool, tuple[tuple[int, int], ...]]:
     """nnr_unit_payload(): the units of an aggregate, whether data is complete, and where a joined payload's pieces stand."""
     partial = context.partial
-    if partial is None:
+    if partial is None:  # branch: partial-data.none
         return typed_payload(w, context, unit_type, header, facts), True, ()
+    # branch: partial-data.header (compared)
     same = {name: value for name, value in header.items() if name != "partial_data_counter"}
     partial.header = partial.header or same
     w.require("partial-order", partial.header == same, "a header differs from that of the set's first unit", "partial_data_counter")
     start = w.position
     partial.pieces.append((w.bs("partial_data"), start))
     partial.next_counter -= 1
-    if partial.next_counter >= 0:
+    if partial.next_counter >= 0:  # branch: partial-data.continues
         return (), False, ()
     context.partial = None
-    joined, places = b"".join(data for data, _ in partial.pieces), []
+    joined, places = b"".join(data for data, _ in partial.pieces), []  # branch: partial-data.joined
     first = 0
-    for data, bit in partial.pieces:
+    for data, bit in partial.pieces:  # branch: partial-data.located
         places.append((first, bit))
         first += len(data)
     with w.joined(joined, tuple(places)) as inner:
@@ -135,19 +136,19 @@ def nnr_unit_payload(
 
 def typed_payload(w: Walker, context: StreamContext, unit_type: int, header: Values, facts: Any) -> tuple[Unit, ...]:
     """The payload of a unit by its type."""
-    if unit_type == NNR_MPS:
+    if unit_type == NNR_MPS:  # branch: unit-payload.NNR_MPS
         nnr_model_parameter_set(w, context)
-    elif unit_type == NNR_LPS:
+    elif unit_type == NNR_LPS:  # branch: unit-payload.NNR_LPS
         nnr_layer_parameter_set(w, context)
-    elif unit_type == NNR_TPL:
+    elif unit_type == NNR_TPL:  # branch: unit-payload.NNR_TPL
         nnr_topology_unit_payload(w, context, header)
-    elif unit_type == NNR_QNT:
+    elif unit_type == NNR_QNT:  # branch: unit-payload.NNR_QNT
         nnr_quantization_unit_payload(w, context, header)
-    elif unit_type == NNR_NDU:
+    elif unit_type == NNR_NDU:  # branch: unit-payload.NNR_NDU
         nnr_compressed_data_unit_payload(w, facts)
-    elif unit_type == NNR_AGG:
+    elif unit_type == NNR_AGG:  # branch: unit-payload.NNR_AGG
         return nnr_aggregate_unit_payload(w, context, facts)
-    elif unit_type != NNR_STR:
+    elif unit_type != NNR_STR:  # branch: unit-payload.reserved-type
         w.bs("skipped_unit_data")
     return ()
 
@@ -157,12 +158,12 @@ def nnr_aggregate_unit_payload(w: Walker, context: StreamContext, facts: Aggrega
     origin, number, unit_type = w.position, w.unit, w.unit_type
     context.depth += 1
     units, starts = [], []
-    for i in range(facts.units):
+    for i in range(facts.units):  # branch: aggregate-payload.units
         starts.append((w.position - origin) >> 3)
         units.append(nnr_unit(w, context, i))
     context.depth -= 1
     w.unit, w.unit_type = number, unit_type
-    found = tuple(zip((unit.unit_type for unit in units), starts, strict=True))
+    found = tuple(zip((unit.unit_type for unit in units), starts, strict=True))  # branch: aggregate-payload.unit-types
     agree = facts.entry_points in (None, found)
     w.require("aggregate-entry", agree, f"entry points {facts.entry_points} but the units are {found}", "nnr_unit_entry_point")
     return tuple(units)
