@@ -2,9 +2,7 @@
 
 import io
 import math
-import struct
 import zipfile
-import zlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.zip_bounds import opened_zip, read_member
 from nnc_conformance.storage import tensor_types
-from nnc_conformance.storage.tensor_types import DEFAULT_MAX_BYTES, DTYPES, MAX_RANK, MAX_TENSORS, Tensors
+from nnc_conformance.storage.tensor_types import DEFAULT_MAX_BYTES, DTYPES, MAX_RANK, Tensors
 
 _NAME_BYTES: Final = 60_000
-_BAD_ARCHIVE: Final = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, OSError, EOFError, RuntimeError, NotImplementedError)
 
 
 def dump_npz(tensors: Mapping[str, NDArray[Any]]) -> bytes:
@@ -59,20 +57,15 @@ def _npy_array(name: str, data: bytes) -> NDArray[Any]:
 
 
 def load_npz(data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Tensors:
-    """Returns the tensors of an ``.npz`` of at most ``max_bytes`` unpacked; pickles are never opened; raises `ModelError`."""
+    """Return the tensors of an ``.npz``; raise `ModelError` for a damaged one, or one beyond the bounds of `opened_zip`.
+
+    Pickles are never opened. ``max_bytes`` bounds the unpacked size.
+    """
     tensors: Tensors = {}
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            if len(members) > MAX_TENSORS or sum(member.file_size for member in members) > max_bytes:
-                raise ModelError(f"the .npz has more than {MAX_TENSORS} members or {max_bytes} bytes")
-            for member in members:
-                name = member.filename.removesuffix(".npy")
-                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    raise ModelError(f"tensor {name!r}: only stored and deflated members are read")
-                if name in tensors:
-                    raise ModelError(f"the .npz has {name!r} twice")
-                tensors[name] = _npy_array(name, archive.read(member))
-    except _BAD_ARCHIVE as error:
-        raise ModelError(f"the .npz cannot be read: {error}") from None
+    with opened_zip(data, "the .npz", max_bytes=max_bytes) as archive:
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            if name in tensors:
+                raise ModelError(f"the .npz has {name!r} twice")
+            tensors[name] = _npy_array(name, read_member(archive, member))
     return tensors
