@@ -16,6 +16,7 @@ from onnx import ModelProto, TensorProto
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology import tensors
 from nnc_conformance.reference.topology.classes import Array, as_declared
+from nnc_conformance.reference.topology.external_data import ExternalData
 from nnc_conformance.reference.topology.graphs import TensorEntry, exact_paths, tensor_entries, values_to_tensors
 from nnc_conformance.reference.topology.paths import tensor_ids
 
@@ -35,11 +36,13 @@ class OnnxModel:
             integers).
         topology: the model without these values, serialised deterministically.
         unchanged: ids of the tensors that stay in the topology with their data.
+        files: files of external data that were read.
     """
 
     parameters: dict[str, Array]
     topology: bytes
     unchanged: tuple[str, ...]
+    files: tuple[Path, ...] = ()
 
 
 def extract(model: bytes | ModelProto, *, base_dir: Path | None = None) -> OnnxModel:
@@ -50,22 +53,24 @@ def extract(model: bytes | ModelProto, *, base_dir: Path | None = None) -> OnnxM
 
     Raises:
         ModelError: for a model that cannot be parsed, nests too deeply, has two tensors with
-            the same name in one graph, or data that do not fit their dimensions.
+            the same name in one graph, data that do not fit their dimensions, or external data
+            outside the folder or beyond the bounds of `ExternalData`.
     """
     proto = _copy(model)
+    reader = None if base_dir is None else ExternalData(base_dir)
     values_to_tensors(proto)
     parameters: dict[str, Array] = {}
     unchanged = []
     for name, entry in tensors_by_id(proto):
         for tensor in _all_tensors(entry):
-            tensors.load_external(tensor, base_dir, name)
+            tensors.load_external(tensor, reader, name)
         values = tensors.codable_values(entry.dense, name) if entry.dense is not None else None
         if entry.dense is None or values is None or not _is_string(name):
             unchanged.append(name)
             continue
         parameters[name] = values
         tensors.strip(entry.dense)
-    return OnnxModel(parameters, serialise(proto), tuple(unchanged))
+    return OnnxModel(parameters, serialise(proto), tuple(unchanged), tuple(reader.files) if reader is not None else ())
 
 
 def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:

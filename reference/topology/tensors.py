@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 from typing import Any, Final
 
 import ml_dtypes
 import numpy as np
 from onnx import TensorProto
-from onnx.checker import ValidationError
-from onnx.external_data_helper import load_external_data_for_tensor
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.classes import Array, Coding, coding
+from nnc_conformance.reference.topology.external_data import ExternalData
 
 MAX_DIMENSIONS: Final = 64
 """Dimensions that NumPy supports."""
@@ -89,20 +87,19 @@ def is_external(tensor: TensorProto) -> bool:
     return bool(tensor.data_location == TensorProto.EXTERNAL)
 
 
-def load_external(tensor: TensorProto, base_dir: Path | None, name: str) -> None:
-    """Load values from a file in ``base_dir`` into the message.
+def load_external(tensor: TensorProto, reader: ExternalData | None, name: str) -> None:
+    """Load values from a file into the message.
 
     Raises:
-        ModelError: naming ``name``, if they cannot be read.
+        ModelError: naming ``name``, if they cannot be read, or there is no reader.
     """
     if not is_external(tensor):
         return
-    if base_dir is None:
+    if reader is None:
         raise ModelError(f"tensor {name!r} has its data in a file, but no folder to read it from was given")
-    try:
-        load_external_data_for_tensor(tensor, str(base_dir))
-    except (OSError, ValueError, ValidationError) as error:
-        raise ModelError(f"the external data of tensor {name!r} cannot be read: {error}") from error
+    element = ELEMENT_TYPES.get(tensor.data_type)
+    expected = None if element is None else -(-prod(shape(tensor, name)) * element.bits // 8)
+    tensor.raw_data = reader.values(tensor, expected, name)
     for field in _PLACE_FIELDS:
         tensor.ClearField(field)
 

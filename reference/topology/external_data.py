@@ -1,0 +1,91 @@
+"""Values of ONNX tensors that lie in files beside the model, read within bounds whatever the model says.
+
+Only regular files in the model's own folder are read, at any depth, also through links that stay
+inside. Hugging Face's cache is the only layout beyond it: a link from ``.../snapshots/REVISION/...``
+to a file in the folder ``blobs`` of the same repository.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from onnx import TensorProto
+
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.topology.graphs import checked_name
+
+MOST_BYTES: Final = 1 << 34
+"""Bytes of external data that one model may have."""
+MOST_SHARING: Final = 16
+"""Times the size of its files that a model's tensors may take together; tied weights share bytes."""
+_BLOBS: Final = "blobs"
+_NUMBER: Final = re.compile(r"[0-9]{1,19}")
+
+
+class ExternalData:
+    """Reader for the external data of one model; ``files`` are those that it has read.
+
+    Args:
+        folder: the model's folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.files: dict[Path, int] = {}
+        self._folder = folder
+        self._read = 0
+
+    def values(self, tensor: TensorProto, expected: int | None, name: str) -> bytes:
+        """Read the values of a tensor; raise `ModelError` naming it.
+
+        Args:
+            tensor: the tensor, whose ``external_data`` states location, offset and length.
+            expected: bytes that its shape and type take, if known.
+            name: its id, for errors.
+        """
+        try:
+            return self._values({checked_name(entry.key): checked_name(entry.value) for entry in tensor.external_data}, expected)
+        except (ModelError, OSError, RuntimeError) as error:  # a RuntimeError where links go in a circle
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ModelError(f"the external data of tensor {name!r} cannot be read: {reason}") from None
+
+    def _values(self, entries: Mapping[str, str], expected: int | None) -> bytes:
+        location = entries.get("location", "")
+        offset, stated = _number(entries, "offset") or 0, _number(entries, "length")
+        path = self._path(location)
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ModelError(f"{location!r} is not a regular file")
+            length = status.st_size - offset if stated is None else stated
+            if not 0 <= length <= status.st_size - offset:
+                raise ModelError(f"{location!r} has {status.st_size} bytes, {length} from byte {offset} on are asked for")
+            if expected is not None and length != expected:
+                raise ModelError(f"it has {length} bytes, not {expected}")
+            self.files[path] = status.st_size
+            self._read += length
+            if self._read > min(MOST_BYTES, MOST_SHARING * sum(self.files.values())):
+                raise ModelError(f"the model's tensors ask for more than {MOST_BYTES} bytes, or for the same bytes too often")
+            file.seek(offset)
+            return file.read(length)
+
+    def _path(self, location: str) -> Path:
+        """Return the file that a location leads to, resolved; raise `ModelError` if it lies outside the model's folder."""
+        parts = PurePosixPath(location)
+        if not location or "\0" in location or parts.is_absolute() or ".." in parts.parts:
+            raise ModelError(f"{location!r} is not a path inside the model's folder")
+        folder = self._folder.resolve()
+        path = (folder / location).resolve()
+        blob = path.parent.name == _BLOBS and folder.is_relative_to(path.parent.parent)
+        if not blob and not path.is_relative_to(folder):
+            raise ModelError(f"{location!r} leads out of the model's folder, to {path}; copy the file into it")
+        return path
+
+
+def _number(entries: Mapping[str, str], key: str) -> int | None:
+    value = entries.get(key)
+    if value is not None and not _NUMBER.fullmatch(value):
+        raise ModelError(f"its {key} {value[:80]!r} is not a number")
+    return None if value is None else int(value)
