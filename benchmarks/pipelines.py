@@ -20,7 +20,7 @@ import numpy as np
 from pipelines_page import PEER, Curve, Point, page, plot
 from sklearn.datasets import load_digits
 
-from nnc_conformance.generator.networks import catalogue
+from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.reference import EncoderOptions, decode
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.model import Topology
@@ -216,9 +216,9 @@ def main() -> None:
     torch.set_num_threads(1)
     found: dict[str, tuple[Network, float, list[Curve]]] = {}
     for name in NETWORKS:
-        parts = extract(catalogue.model_bytes(name))
+        parts = extract(packaged_networks.model_bytes(name))
         network = Network(parts.parameters, Topology(NNR_TPL_ONNX, parts.topology))
-        held = Samples(*catalogue.held_data(name))
+        held = Samples(*packaged_networks.held_data(name))
         training = images_to_train(held)
         before = accuracy(network.topology, network.parameters, held).overall
         curves = []

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from size_page import CODECS, Curves, Point, Row, at_error, page, plot
 
-from nnc_conformance.generator.networks import catalogue
+from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.quantization.reconstruction import step_size
 from nnc_conformance.reference.topology.onnx import extract
@@ -93,8 +93,10 @@ def rows(peer: Peer, weights: int) -> Iterator[Row]:
             curve = {qp: ours(small, qp, dq=dq, rdo=0.0).bits for qp in QPS}
             for qp in dict.fromkeys(min(curve, key=lambda qp: abs(curve[qp] - rate)) for rate in RATES):
                 yield row(peer, source, parameters, qp, dq)
-    for name in catalogue.names():
-        parameters = {key: value for key, value in extract(catalogue.model_bytes(name)).parameters.items() if value.dtype == np.float32}
+    for name in packaged_networks.names():
+        parameters = {
+            key: value for key, value in extract(packaged_networks.model_bytes(name)).parameters.items() if value.dtype == np.float32
+        }
         for dq in (False, True):
             yield row(peer, name, parameters, NETWORK_QP, dq, nonweight_qp=NETWORK_VECTOR_QP)
 

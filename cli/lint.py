@@ -22,8 +22,8 @@ def command(
 
     Example: nnc-conformance lint vectors
     """
-    from nnc_conformance.generator.formatting import format_suite
     from nnc_conformance.generator.lint import lint
+    from nnc_conformance.generator.vector_json import format_suite
     from nnc_conformance.storage.suite_folder import load_suite
 
     for path in format_suite(vectors) if reformat else ():

@@ -1,11 +1,37 @@
-"""Changes of written streams where the writer never writes what is wanted: single elements, found by what the reader met."""
+"""Changes to units and written streams that the writer itself would never make."""
 
+from collections.abc import Callable
+from typing import Any, Final
+
+from nnc_conformance.generator.composition import opening
 from nnc_conformance.generator.facts import met_in
-from nnc_conformance.reference.syntax.walker import Element
+from nnc_conformance.generator.recipe import write
+from nnc_conformance.reference.syntax.walker import Element, Values
+
+StreamEdit = Callable[[bytes], bytes]
+"""A function from a stream's bytes to changed bytes."""
+
+_LONG_SIZE: Final = 0x80
+"""The bit of a unit's first byte that announces a 31-bit nnr_unit_size."""
+
+
+def header_of(unit: Values, **changes: Any) -> Values:
+    """Return a unit with changed values in its header."""
+    return {**unit, "nnr_unit_header": unit["nnr_unit_header"] | changes}
+
+
+def payload_of(unit: Values, **changes: Any) -> Values:
+    """Return a unit with changed values in its payload."""
+    return {**unit, "nnr_unit_payload": unit["nnr_unit_payload"] | changes}
+
+
+def unit_bytes(unit: Values) -> bytes:
+    """Return the bytes of a unit written after an `opening`."""
+    return write([*opening(), unit])[len(write(opening())) :]
 
 
 def with_bits(stream: bytes, first: int, count: int, value: int) -> bytes:
-    """The stream with ``count`` bits from bit ``first`` on replaced."""
+    """Replace ``count`` bits of a stream, starting at bit ``first``."""
     shift = 8 * len(stream) - first - count
     whole = int.from_bytes(stream)
     whole &= ~(((1 << count) - 1) << shift)
@@ -13,21 +39,103 @@ def with_bits(stream: bytes, first: int, count: int, value: int) -> bytes:
 
 
 def elements_named(stream: bytes, name: str) -> list[Element]:
-    """Where an element stands in a good stream, in order; raises `LookupError` where it does not."""
-    found = [element for element in met_in(stream).elements if element.name == name]
-    if not found:
-        raise LookupError(f"no {name} in the stream")
-    return found
+    """Find every element of this name in a good stream, in order; raise LookupError if there is none."""
+    elements = [element for element in met_in(stream).elements if element.name == name]
+    if not elements:
+        raise LookupError(f"the stream has no {name}")
+    return elements
 
 
-def with_element(stream: bytes, name: str, value: int, number: int = 0) -> bytes:
-    """The stream with the ``number``-th element of a name set to another value of as many bits."""
-    element = elements_named(stream, name)[number]
-    return with_bits(stream, element.bit, element.end_bit - element.bit, value)
+def last_unit(stream: bytes) -> int:
+    """Return the first byte of a good stream's last unit."""
+    return met_in(stream).units[-1].offset
+
+
+def with_last_size(stream: bytes, start: int, size: int) -> bytes:
+    """Change nnr_unit_size of the unit at byte ``start``; keep the length of the field."""
+    wide = bool(stream[start] & _LONG_SIZE)
+    return with_bits(stream, 8 * start + 1, 31 if wide else 15, size)
+
+
+def cut(size: int) -> StreamEdit:
+    """Return an edit that shortens the last unit and corrects its nnr_unit_size.
+
+    Args:
+        size: the unit's new size in bytes; if negative, the number of bytes to remove.
+    """
+
+    def edit(stream: bytes) -> bytes:
+        start = last_unit(stream)
+        kept = stream[: start + size] if size > 0 else stream[:size]
+        return with_last_size(kept, start, len(kept) - start)
+
+    return edit
+
+
+def cut_within(element: str, number: int = 0) -> StreamEdit:
+    """Return an edit that ends the last unit within or just before an element.
+
+    Everything before the element stays whole.
+
+    Args:
+        element: the element's name.
+        number: which of the last unit's elements of that name, counted from 0.
+    """
+
+    def edit(stream: bytes) -> bytes:
+        start = last_unit(stream)
+        cut_at = [place for place in elements_named(stream, element) if place.bit >= 8 * start][number]
+        return cut(((cut_at.end_bit - 1) >> 3) - start)(stream)
+
+    return edit
+
+
+def extended(data: bytes) -> StreamEdit:
+    """Return an edit that adds bytes to the last unit and to its nnr_unit_size."""
+
+    def edit(stream: bytes) -> bytes:
+        start = last_unit(stream)
+        return with_last_size(stream + data, start, len(stream) + len(data) - start)
+
+    return edit
+
+
+def with_unit_before_last(unit: Values) -> StreamEdit:
+    """Return an edit that inserts a unit before the last one."""
+    data = unit_bytes(unit)
+    return lambda stream: stream[: last_unit(stream)] + data + stream[last_unit(stream) :]
+
+
+def set_to(element: str, value: int, number: int = 0) -> StreamEdit:
+    """Return an edit that gives an element another value of the same length.
+
+    Args:
+        element: the element's name.
+        value: the bits to write.
+        number: which of the stream's elements of that name, counted from 0.
+    """
+
+    def edit(stream: bytes) -> bytes:
+        place = elements_named(stream, element)[number]
+        return with_bits(stream, place.bit, place.end_bit - place.bit, value)
+
+    return edit
+
+
+def flipped(bit: int) -> StreamEdit:
+    """Return an edit that flips one bit, counted from the stream's last if negative."""
+
+    def edit(stream: bytes) -> bytes:
+        at = bit % (8 * len(stream))
+        changed = bytearray(stream)
+        changed[at >> 3] ^= 0x80 >> (at & 7)
+        return bytes(changed)
+
+    return edit
 
 
 def dirty_alignment(stream: bytes) -> bytes:
-    """The stream with a 1 at the end of each byte_alignment() that has bits after its first."""
+    """Set the last bit of each byte_alignment() that is longer than one bit."""
     for element in elements_named(stream, "byte_alignment"):
         if element.end_bit - element.bit > 1:
             stream = with_bits(stream, element.end_bit - 1, 1, 1)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from nnc_conformance.generator.networks import catalogue
+from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.generator.recipe import Description
 from nnc_conformance.reference.encoder import Block, EncoderOptions, encode
 from nnc_conformance.reference.model import Topology
@@ -23,7 +23,7 @@ class ModelRecipe(Description):
 
     def stream(self) -> bytes:
         """The network, encoded."""
-        model = extract(catalogue.model_bytes(str(self.network)))
+        model = extract(packaged_networks.model_bytes(str(self.network)))
         return encode(model.parameters, topology=Topology(NNR_TPL_ONNX, model.topology), options=self.options)
 
 

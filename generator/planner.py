@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import TypeVar
 
-Goal = TypeVar("Goal", bound=Hashable)
+GoalT = TypeVar("GoalT", bound=Hashable)
 
 
-def plan(wanted: Collection[Goal], candidates: Mapping[str, Collection[Goal]], cost: Callable[[str], int] = lambda name: 1) -> list[str]:
+def plan(wanted: Collection[GoalT], candidates: Mapping[str, Collection[GoalT]], cost: Callable[[str], int] = lambda name: 1) -> list[str]:
     """Names of candidates that together meet all of ``wanted`` that any candidate meets, few and cheap; in the candidates' order.
 
     Greedy: the next is the one that meets the most missing goals for its cost, the first among equals. Then, the dearest first, those
@@ -26,18 +26,18 @@ def plan(wanted: Collection[Goal], candidates: Mapping[str, Collection[Goal]], c
     return _reduced(chosen, offers, costs, list(candidates))
 
 
-def needless(offers: Mapping[str, Collection[Goal]]) -> list[str]:
+def needless(offers: Mapping[str, Collection[GoalT]]) -> list[str]:
     """Names each of which could go by itself: every goal that it meets is met by another."""
     times = _times(offers.values())
     return [name for name, goals in offers.items() if all(times[goal] > 1 for goal in goals)]
 
 
-def _times(offers: Iterable[Collection[Goal]]) -> Counter[Goal]:
+def _times(offers: Iterable[Collection[GoalT]]) -> Counter[GoalT]:
     """How many of the offers have each goal."""
     return Counter(goal for goals in offers for goal in set(goals))
 
 
-def _best(offers: Mapping[str, set[Goal]], gains: dict[str, int], costs: Mapping[str, int], missing: set[Goal]) -> str:
+def _best(offers: Mapping[str, set[GoalT]], gains: dict[str, int], costs: Mapping[str, int], missing: set[GoalT]) -> str:
     """The best offer; ``gains`` are upper bounds from before, made exact only where they could matter."""
     best, best_rate = "", 0.0
     for name in sorted(gains, key=lambda name: -gains[name] / costs[name]):
@@ -49,7 +49,7 @@ def _best(offers: Mapping[str, set[Goal]], gains: dict[str, int], costs: Mapping
     return best
 
 
-def _reduced(chosen: list[str], offers: Mapping[str, set[Goal]], costs: Mapping[str, int], order: list[str]) -> list[str]:
+def _reduced(chosen: list[str], offers: Mapping[str, set[GoalT]], costs: Mapping[str, int], order: list[str]) -> list[str]:
     """The chosen without those that the others make superfluous."""
     times = _times(offers[name] for name in chosen)
     kept = set(chosen)

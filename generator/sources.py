@@ -10,7 +10,7 @@ from nnc_conformance.generator import stress
 from nnc_conformance.generator.making import Made, made_of, make
 from nnc_conformance.generator.models import MODELS
 from nnc_conformance.generator.recipe import Recipe
-from nnc_conformance.generator.recipes.catalogue import recipes
+from nnc_conformance.generator.recipes.topics import recipes
 from nnc_conformance.storage.vector import Level
 
 REPRODUCIBLE: Final = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)

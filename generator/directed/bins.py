@@ -14,16 +14,16 @@ from nnc_conformance.reference.entropy.contexts import ContextLayout, update_sta
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT
 from nnc_conformance.reference.entropy.tables import CONTEXT_PARAMETER_SETS
 
-Bins = tuple[tuple[int, int], ...]
+ContextBins = tuple[tuple[int, int], ...]
 """(context, bin) of each bin coded with a context."""
-State = tuple[int, int]
+ContextState = tuple[int, int]
 """S0 and S1."""
 
 MOST_BINS: Final = 1024
 
 
 @cache
-def bins_of(layout: ContextLayout, state_id: int, previous: int, quant: int) -> Bins:
+def bins_of(layout: ContextLayout, state_id: int, previous: int, quant: int) -> ContextBins:
     """The context-coded bins of one coded index, given the trellis state and the class of the index before it."""
     registers = np.zeros(plain.REGISTERS, np.int64)
     registers[plain.MODE], registers[plain.RANGE] = plain.ENCODE, plain.INITIAL_RANGE
@@ -39,20 +39,20 @@ def previous_class(quant: int) -> int:
     return 0 if quant == 0 else 1 if quant < 0 else 2
 
 
-def initial_state(parameter_set: int) -> State:
+def initial_state(parameter_set: int) -> ContextState:
     """The states that a context of a set starts with."""
     _, _, s, s0 = CONTEXT_PARAMETER_SETS[parameter_set]
     return s0, s - 16 * s0
 
 
 @cache
-def after(parameter_set: int, state: State, bin_value: int, count: int) -> State:
+def after(parameter_set: int, state: ContextState, bin_value: int, count: int) -> ContextState:
     """The state after ``count`` equal bins."""
     return orbit(parameter_set, state, bin_value)[min(count, len(orbit(parameter_set, state, bin_value)) - 1)]
 
 
 @cache
-def orbit(parameter_set: int, state: State, bin_value: int) -> tuple[State, ...]:
+def orbit(parameter_set: int, state: ContextState, bin_value: int) -> tuple[ContextState, ...]:
     """The states that equal bins lead through, the given one first, up to the one that another such bin leaves as it is."""
     states, moving = [state], np.array(state, np.int64)
     while True:
@@ -63,6 +63,6 @@ def orbit(parameter_set: int, state: State, bin_value: int) -> tuple[State, ...]
         states.append(moved)
 
 
-def bins_to_extreme(parameter_set: int, state: State, bin_value: int) -> int:
+def bins_to_extreme(parameter_set: int, state: ContextState, bin_value: int) -> int:
     """How many equal bins take a context to its extreme, and are met there: the last two at the same state."""
     return len(orbit(parameter_set, state, bin_value)) + 1

@@ -9,12 +9,20 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.generator.directed.bins import Bins, State, after, bins_of, bins_to_extreme, initial_state, previous_class
+from nnc_conformance.generator.directed.bins import (
+    ContextBins,
+    ContextState,
+    after,
+    bins_of,
+    bins_to_extreme,
+    initial_state,
+    previous_class,
+)
 from nnc_conformance.reference.entropy.contexts import ContextLayout
 from nnc_conformance.reference.entropy.kernel_tables import STATES
 from nnc_conformance.reference.entropy.tables import STATE_TRANS_TAB
 
-Target = tuple[int, int]
+Extreme = tuple[int, int]
 """A context, and the bin that drives it: 0 to its low extreme, 1 to its high one."""
 Node = tuple[int, int]
 """stateId and the class of the index before."""
@@ -79,7 +87,7 @@ def cycles(layout: ContextLayout, patterns: Iterable[tuple[int, ...]]) -> list[C
         for state_id in range(STATES if layout.dq_flag else 1):
             node = first = (state_id, previous_class(word[-1]))
             taken: list[int] = []
-            bins: list[Bins] = []
+            bins: list[ContextBins] = []
             while not taken or node != first:
                 for quant in word:
                     bins.append(bins_of(layout, *node, quant))
@@ -89,7 +97,7 @@ def cycles(layout: ContextLayout, patterns: Iterable[tuple[int, ...]]) -> list[C
     return list(found.values())
 
 
-def _cycle(node: Node, quants: tuple[int, ...], bins: Iterable[Bins]) -> Cycle:
+def _cycle(node: Node, quants: tuple[int, ...], bins: Iterable[ContextBins]) -> Cycle:
     counts = Counter(met for of_index in bins for met in of_index)
     mixed = frozenset(context for context, bin_value in counts if (context, 1 - bin_value) in counts)
     pure = tuple((context, bin_value, count) for (context, bin_value), count in counts.items() if context not in mixed)
@@ -99,13 +107,13 @@ def _cycle(node: Node, quants: tuple[int, ...], bins: Iterable[Bins]) -> Cycle:
 class Drive:
     """The indexes so far, and where they have left the contexts."""
 
-    def __init__(self, layout: ContextLayout, sets: npt.NDArray[np.int64], quants: Sequence[int], targets: Collection[Target]) -> None:
+    def __init__(self, layout: ContextLayout, sets: npt.NDArray[np.int64], quants: Sequence[int], targets: Collection[Extreme]) -> None:
         self.layout = layout
         self.sets = [int(number) for number in sets]
         self.phases = [cycles(layout, patterns) for patterns in words(layout, quants)]
         self.targets = set(targets)
         self.worth = self._worth()
-        self.states: list[State] = [initial_state(number) for number in self.sets]
+        self.states: list[ContextState] = [initial_state(number) for number in self.sets]
         self.node = START
         self.pieces: list[npt.NDArray[np.int64]] = []
 
@@ -140,9 +148,9 @@ class Drive:
         ]
         return sum((count * worth for count, worth in wanted), Fraction(0)) / len(cycle.quants)
 
-    def _worth(self) -> dict[Target, Fraction]:
+    def _worth(self) -> dict[Extreme, Fraction]:
         """What a target's bin is worth: the fewest indexes that it costs in the last phase."""
-        rates: dict[Target, Fraction] = {}
+        rates: dict[Extreme, Fraction] = {}
         for cycle in self.phases[-1]:
             for context, bin_value, count in cycle.bins:
                 rates[context, bin_value] = max(rates.get((context, bin_value), Fraction(0)), Fraction(count, len(cycle.quants)))
@@ -197,7 +205,7 @@ class Drive:
             node = step(self.layout, node, quant)
 
 
-def drive(layout: ContextLayout, sets: npt.NDArray[np.int64], quants: Sequence[int], targets: Collection[Target]) -> npt.NDArray[np.int64]:
+def drive(layout: ContextLayout, sets: npt.NDArray[np.int64], quants: Sequence[int], targets: Collection[Extreme]) -> npt.NDArray[np.int64]:
     """Indexes that take contexts to extremes.
 
     ``sets``: the set of each context; ``quants``: positive magnitudes to use beside 0; ``targets``: (context, bin). Returns indexes in

@@ -11,22 +11,22 @@ from nnc_conformance.generator.directed.live import LiveTensor
 from nnc_conformance.reference.entropy.coding import TensorCoding
 from nnc_conformance.reference.entropy.kernel_tables import IntArray
 
-Cell = tuple[int, int, int]
+TableEntry = tuple[int, int, int]
 """A row and a column of lps_range_table, and 1 where the least probable bin is met, else 0."""
 
-CELLS: Final = frozenset(product(range(8), range(32), range(2)))
+TABLE_ENTRIES: Final = frozenset(product(range(8), range(32), range(2)))
 LONGEST_APPROACH: Final = 12
 MOST_STEPS: Final = 20000
 
 
-def cells(events: IntArray) -> set[Cell]:
+def entries_used(events: IntArray) -> set[TableEntry]:
     """The entries of lps_range_table that context-coded bins use, each with its path."""
     coded = events[events[:, 0] == 0]
     lps = (coded[:, 2] == 1) != (coded[:, 5] >= 0)
     return set(zip(((coded[:, 3] & 0xE0) >> 5).tolist(), np.abs(coded[:, 5] >> 7).tolist(), lps.astype(int).tolist(), strict=True))
 
 
-def meet_cells(coding: TensorCoding, sets: npt.NDArray[np.int64], wanted: set[Cell]) -> list[int]:
+def meet_entries(coding: TensorCoding, sets: npt.NDArray[np.int64], wanted: set[TableEntry]) -> list[int]:
     """Indexes of a tensor of any length whose bins use the wanted entries, found one after the other.
 
     Each step takes the continuation that meets most new entries for each index; where none meets any, states are driven on: zeros for
@@ -41,7 +41,7 @@ def meet_cells(coding: TensorCoding, sets: npt.NDArray[np.int64], wanted: set[Ce
         best, found = _best(live, approaches, left)
         if not found:
             best = _DRIVES[step % len(_DRIVES)]
-        left -= cells(live.take(best))
+        left -= entries_used(live.take(best))
         taken += best
     raise ValueError(f"not met: {sorted(left)}")
 
@@ -54,8 +54,8 @@ def _approaches() -> list[list[int]]:
     return [run + end for run in runs for end in ([0], [1], [-1], [2])]
 
 
-def _best(live: LiveTensor, approaches: Sequence[list[int]], left: set[Cell]) -> tuple[list[int], int]:
-    scored = [(len(cells(live.fork().take(quants)) & left), quants) for quants in approaches]
+def _best(live: LiveTensor, approaches: Sequence[list[int]], left: set[TableEntry]) -> tuple[list[int], int]:
+    scored = [(len(entries_used(live.fork().take(quants)) & left), quants) for quants in approaches]
     found, best = max(scored, key=lambda pair: (pair[0] / len(pair[1]), -len(pair[1])))
     return best, found
 

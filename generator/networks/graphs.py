@@ -8,7 +8,7 @@ import numpy.typing as npt
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.checker import check_model
 
-Tensors = Mapping[str, npt.NDArray[Any]]
+NetworkTensors = Mapping[str, npt.NDArray[Any]]
 
 IMAGE: Final = "image"
 LOGITS: Final = "logits"
@@ -17,7 +17,7 @@ _CLASSES: Final = 10
 _EPSILON: Final = 1e-5
 
 
-def cnn(state: Tensors) -> ModelProto:
+def cnn(state: NetworkTensors) -> ModelProto:
     """Three 3x3 convolutions, each with BatchNormalization (kept as a node) and ReLU; two poolings; two dense layers.
 
     ``state``: ``convI.weight``, ``bnI.{weight,bias,running_mean,running_var}`` for I = 1..3, ``fcI.{weight,bias}``, float32.
@@ -42,7 +42,7 @@ def cnn(state: Tensors) -> ModelProto:
     return finished("digits-cnn", nodes, {name: state[name] for name in state if not name.endswith("num_batches_tracked")})
 
 
-def mlp(state: Tensors) -> ModelProto:
+def mlp(state: NetworkTensors) -> ModelProto:
     """Three dense layers after a Reshape, whose target shape is an int64 initializer; ``state``: ``fcI.{weight,bias}``, I = 1..3."""
     nodes = [
         helper.make_node("Reshape", [IMAGE, "flat_shape"], ["flat"]),
@@ -55,7 +55,7 @@ def mlp(state: Tensors) -> ModelProto:
     return finished("digits-mlp", nodes, {"flat_shape": np.array([-1, 64], np.int64), **state})
 
 
-def depthwise(state: Tensors, strides: Mapping[str, int]) -> ModelProto:
+def depthwise(state: NetworkTensors, strides: Mapping[str, int]) -> ModelProto:
     """A stem and depthwise-separable blocks with batch norm folded and ReLU6 (Clip, its bounds in Constant nodes).
 
     ``state``: ``stem.*``, ``depthI.*``, ``pointI.*`` with weight and batch norm, ``fc.{weight,bias}``; ``strides``: of each
@@ -101,14 +101,14 @@ def dense(source: str, name: str, target: str) -> NodeProto:
     return helper.make_node("Gemm", [source, f"{name}.weight", f"{name}.bias"], [target], transB=1)
 
 
-def _folded(state: Tensors, name: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _folded(state: NetworkTensors, name: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     norm = {part: state[f"{name}.bn.{part}"].astype(np.float64) for part in ("weight", "bias", "running_mean", "running_var")}
     scale = norm["weight"] / np.sqrt(norm["running_var"] + _EPSILON)
     weight = state[f"{name}.weight"].astype(np.float64) * scale[:, None, None, None]
     return weight.astype(np.float32), (norm["bias"] - norm["running_mean"] * scale).astype(np.float32)
 
 
-def finished(name: str, nodes: list[NodeProto], tensors: Tensors) -> ModelProto:
+def finished(name: str, nodes: list[NodeProto], tensors: NetworkTensors) -> ModelProto:
     """The checked model of a graph from `IMAGE` to `LOGITS`."""
     graph: GraphProto = helper.make_graph(
         nodes,

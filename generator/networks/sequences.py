@@ -6,14 +6,14 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, NodeProto, helper
 
-from nnc_conformance.generator.networks.graphs import IMAGE, LOGITS, Tensors, dense, finished
+from nnc_conformance.generator.networks.graphs import IMAGE, LOGITS, NetworkTensors, dense, finished
 
 _ROWS: Final = 8
 HEADS: Final = 4
 BLOCKS: Final = 2
 
 
-def gru(state: Tensors) -> ModelProto:
+def gru(state: NetworkTensors) -> ModelProto:
     """A GRU over the eight rows of an image, both ways, and a dense layer on its last states.
 
     ``state``: ``gru.{weight_ih,weight_hh,bias_ih,bias_hh}_l0`` and the same with ``_reverse``, gates in the order r, z, n as torch has
@@ -52,7 +52,7 @@ def gru(state: Tensors) -> ModelProto:
     return finished("digits-gru", nodes, tensors)
 
 
-def transformer(state: Tensors) -> ModelProto:
+def transformer(state: NetworkTensors) -> ModelProto:
     """A transformer over the eight rows: `BLOCKS` blocks of `HEADS` heads, norms before; shapes and the scale in Constant nodes.
 
     ``state``: ``embed.{weight,bias}``, ``place`` [8, width]; for I = 0.. ``blockI.{norm1,qkv,out,norm2,fc1,fc2}.{weight,bias}``;

@@ -1,6 +1,6 @@
 """Trains the small networks on scikit-learn's digits and writes them beside this file: `python train.py [NAME]...`.
 
-Runs in an environment of its own: torch 2.13.0 (CPU), scikit-learn, onnx, onnxruntime, safetensors, and this project.
+Runs in an environment of its own: torch 2.13.0 (CPU), scikit-learn, onnx, onnxruntime and this project.
 Its results are committed and are data from then on; other versions or machines may train other weights.
 """
 # mypy: disable-error-code="import-not-found,import-untyped,misc"
@@ -22,7 +22,6 @@ import onnx
 import onnxruntime
 import torch
 from onnx import ModelProto
-from safetensors.numpy import save
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
@@ -31,6 +30,7 @@ from nnc_conformance.generator.networks import graphs, quantized, sequences
 from nnc_conformance.reference.topology.onnx import extract
 from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.outputs import write_bytes, write_text
+from nnc_conformance.storage.safetensors_format import dump_safetensors
 
 HERE: Final = Path(__file__).resolve().parent
 HELD_FILE: Final = "digits-held.safetensors"
@@ -101,7 +101,7 @@ def depthwise_module() -> Any:
     return nn.Sequential(layers)
 
 
-def depthwise_model(state: graphs.Tensors) -> ModelProto:
+def depthwise_model(state: graphs.NetworkTensors) -> ModelProto:
     """`graphs.depthwise` from the state of `depthwise_module`."""
     strides = {name: stride for name, (_, _, _, stride) in DEPTHWISE_CONVOLUTIONS.items()}
     return graphs.depthwise({name.replace("_bn.", ".bn."): array for name, array in state.items()}, strides)
@@ -161,30 +161,30 @@ class Transformer(nn.Module):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingPlan:
     """One network: its seed, how many pixels training images move at most, its torch module, its graph from the state."""
 
     seed: int
     shift: int
     module: Callable[[], Any]
-    graph: Callable[[graphs.Tensors], ModelProto]
+    graph: Callable[[graphs.NetworkTensors], ModelProto]
 
 
 NETWORKS: Final = {
-    "digits-cnn": Recipe(1, 1, cnn_module, graphs.cnn),
-    "digits-mlp": Recipe(2, 0, mlp_module, graphs.mlp),
-    "digits-depthwise": Recipe(3, 1, depthwise_module, depthwise_model),
-    "digits-gru": Recipe(4, 1, Gru, sequences.gru),
-    "digits-transformer": Recipe(5, 1, Transformer, sequences.transformer),
+    "digits-cnn": TrainingPlan(seed=1, shift=1, module=cnn_module, graph=graphs.cnn),
+    "digits-mlp": TrainingPlan(seed=2, shift=0, module=mlp_module, graph=graphs.mlp),
+    "digits-depthwise": TrainingPlan(seed=3, shift=1, module=depthwise_module, graph=depthwise_model),
+    "digits-gru": TrainingPlan(seed=4, shift=1, module=Gru, graph=sequences.gru),
+    "digits-transformer": TrainingPlan(seed=5, shift=1, module=Transformer, graph=sequences.transformer),
 }
 """The dense network trains unshifted: 4-fold cross-validation within the training images gave 98.1 %, against 96.6 % shifted."""
 
 
-def train(recipe: Recipe, images: Images, labels: Labels) -> graphs.Tensors:
-    """The state after `EPOCHS` of AdamW with a cosine rate on shifted images; all randomness from the recipe's seed."""
-    torch.manual_seed(recipe.seed)
-    module = recipe.module()
-    generator = torch.Generator().manual_seed(recipe.seed)
+def train(plan: TrainingPlan, images: Images, labels: Labels) -> graphs.NetworkTensors:
+    """The state after `EPOCHS` of AdamW with a cosine rate on shifted images; all randomness from the plan's seed."""
+    torch.manual_seed(plan.seed)
+    module = plan.module()
+    generator = torch.Generator().manual_seed(plan.seed)
     x, y = torch.from_numpy(images), torch.from_numpy(labels)
     steps = EPOCHS * -(-len(x) // BATCH)
     optimizer = torch.optim.AdamW(module.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
@@ -193,7 +193,7 @@ def train(recipe: Recipe, images: Images, labels: Labels) -> graphs.Tensors:
     for _ in range(EPOCHS):
         for chosen in torch.randperm(len(x), generator=generator).split(BATCH):
             optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(module(shifted(x[chosen], recipe.shift, generator)), y[chosen], label_smoothing=0.05)
+            loss = nn.functional.cross_entropy(module(shifted(x[chosen], plan.shift, generator)), y[chosen], label_smoothing=0.05)
             loss.backward()
             optimizer.step()
             schedule.step()
@@ -233,15 +233,15 @@ def main(names: list[str]) -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     train_x, train_y, held_x, held_y = split()
-    held = save({"images": held_x, "labels": held_y})
+    held = dump_safetensors({"images": held_x, "labels": held_y})
     write_bytes(HERE / HELD_FILE, held)
     listed = HERE / "networks.json"
     entries: dict[str, Any] = json.loads(listed.read_text(encoding="utf-8"))["networks"] if names else {}
     for name in names or (*NETWORKS, *QUANTIZED):
         if name in NETWORKS:
-            recipe = NETWORKS[name]
-            data = recipe.graph(train(recipe, train_x, train_y)).SerializeToString(deterministic=True)
-            made: dict[str, int | str] = {"seed": recipe.seed, "shift": recipe.shift}
+            plan = NETWORKS[name]
+            data = plan.graph(train(plan, train_x, train_y)).SerializeToString(deterministic=True)
+            made: dict[str, int | str] = {"seed": plan.seed, "shift": plan.shift}
         else:
             data = in_eight_bits((HERE / f"{QUANTIZED[name]}.onnx").read_bytes(), train_x)
             made = {"source": QUANTIZED[name]}

@@ -1,8 +1,9 @@
 """Values and places at which a decoder with one small fault differs from one without, and nothing else shows it (clauses 6 and 10)."""
 
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
+from nnc_conformance.generator.editing import cut_within, header_of, payload_of, unit_bytes
 from nnc_conformance.generator.facts import INT32_FORMAT
-from nnc_conformance.generator.negative import broken, cut_within, header_of, payload_of, unit_bytes
+from nnc_conformance.generator.negative import broken
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.blocks import block_header, variant
 from nnc_conformance.generator.recipes.broken_units import pieces

@@ -3,11 +3,8 @@
 from collections.abc import Callable
 
 from nnc_conformance.generator.composition import SIXTEENTHS, header, opening
-from nnc_conformance.generator.negative import (
-    broken,
-    cut_within,
-    set_to,
-)
+from nnc_conformance.generator.editing import cut_within, set_to
+from nnc_conformance.generator.negative import broken
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.aggregates import with_entry_points

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from nnc_conformance.generator.composition import Coded, book, header, ndu, opening
-from nnc_conformance.generator.negative import broken, header_of, set_to
+from nnc_conformance.generator.editing import header_of, set_to
+from nnc_conformance.generator.negative import broken
 from nnc_conformance.generator.onnx_bytes import onnx_topology
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.blocks import block_header

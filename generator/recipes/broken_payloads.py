@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from nnc_conformance.generator.composition import Coded, bits32, book, header, ndu, opening
+from nnc_conformance.generator.editing import cut, extended, flipped, header_of, payload_of
 from nnc_conformance.generator.facts import met_in
-from nnc_conformance.generator.negative import broken, codeword, cut, extended, flipped, header_of, payload_of
+from nnc_conformance.generator.negative import broken, codeword
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.blocks import block_header

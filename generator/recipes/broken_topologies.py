@@ -1,7 +1,8 @@
 """Streams that break a rule of topologies, quantization data and aggregates (clause 6)."""
 
 from nnc_conformance.generator.composition import opening
-from nnc_conformance.generator.negative import broken, extended, header_of, set_to, unit_bytes
+from nnc_conformance.generator.editing import extended, header_of, set_to, unit_bytes
+from nnc_conformance.generator.negative import broken
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.aggregates import with_entry_points
 from nnc_conformance.generator.recipes.inferred import container, mask

@@ -1,9 +1,8 @@
 """Streams that break a rule of units, their order and their sizes (clause 6)."""
 
 from nnc_conformance.generator.composition import SIXTEENTHS, Coded, header, ndu, opening
-from nnc_conformance.generator.negative import (
-    Edit,
-    broken,
+from nnc_conformance.generator.editing import (
+    StreamEdit,
     cut_within,
     extended,
     header_of,
@@ -13,6 +12,7 @@ from nnc_conformance.generator.negative import (
     with_last_size,
     with_unit_before_last,
 )
+from nnc_conformance.generator.negative import broken
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.blocks import block_header
 from nnc_conformance.generator.recipes.partial_data import split
@@ -34,7 +34,7 @@ from nnc_conformance.reference.syntax.walker import Values
 _LARGEST_31_BIT = (1 << 31) - 1
 
 
-def resized(size: int) -> Edit:
+def resized(size: int) -> StreamEdit:
     """Sets the last unit's nnr_unit_size and nothing else."""
     return lambda stream: with_last_size(stream, last_unit(stream), size)
 
@@ -85,7 +85,7 @@ def of_type(unit_type: int) -> Recipe:
     )
 
 
-def unfinished(name: str, *, title: str, catches: str, units: list[Values], edit: Edit | None = None) -> Recipe:
+def unfinished(name: str, *, title: str, catches: str, units: list[Values], edit: StreamEdit | None = None) -> Recipe:
     """A set of partial data that is not as it should be."""
     return broken(
         "partial-order",

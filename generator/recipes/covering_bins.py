@@ -6,7 +6,7 @@ import numpy as np
 
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.coverage.wanted import wanted_values
-from nnc_conformance.generator.directed.engine import CELLS, end_at, meet_cells
+from nnc_conformance.generator.directed.engine import TABLE_ENTRIES, end_at, meet_entries
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.reference.composer import layer_parameter_set
 from nnc_conformance.reference.entropy.coding import INT32_MAX, INT32_MIN, TensorCoding
@@ -33,7 +33,7 @@ def table_units() -> list[Values]:
     """One tensor that meets every entry of lps_range_table with both bins."""
     coding = TensorCoding(1, 1, 0, False, DEFAULT_UNARY_LENGTH, 0)
     sets = one_set(coding, WIDEST_SET)
-    quants = meet_cells(coding, sets, set(CELLS))
+    quants = meet_entries(coding, sets, set(TABLE_ENTRIES))
     return [*opening(), ndu(header(NNR_PT_INT, "w", (len(quants),)), Coded(quants, 0, sets))]
 
 

@@ -28,10 +28,10 @@ class HeldOutData:
 
 def held_out_data(network: str) -> HeldOutData:
     """Returns the network of that name in the package; raises `ModelError` for an unknown one."""
-    from nnc_conformance.generator.networks import catalogue
+    from nnc_conformance.generator.networks import packaged_networks
 
-    inputs, labels = catalogue.held_data(network)
-    return HeldOutData(network, catalogue.model_bytes(network), inputs, labels)
+    inputs, labels = packaged_networks.held_data(network)
+    return HeldOutData(network, packaged_networks.model_bytes(network), inputs, labels)
 
 
 def answers(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from helpers.samples import DATA
 
-from nnc_conformance.generator.networks import catalogue
+from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.storage.tensors import read_tensors, write_tensors
 
 SAMPLE = DATA / "agreed-samples" / "basic-so1-dq0.nnr"
@@ -23,7 +23,7 @@ def nnc(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_network_goes_to_a_stream_and_back(tmp_path: Path) -> None:
     source, stream, back = tmp_path / "net work.onnx", tmp_path / "é.nnr", tmp_path / "back.onnx"
-    source.write_bytes(catalogue.model_bytes("digits-mlp"))
+    source.write_bytes(packaged_networks.model_bytes("digits-mlp"))
     done = nnc("encode", source, stream, "--dq", "--qp", "-20", "--nonweight-qp", "-44")
     assert (done.returncode, done.stderr) == (0, "")
     assert stream.stat().st_size < source.stat().st_size / 5

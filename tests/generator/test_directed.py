@@ -10,7 +10,7 @@ from nnc_conformance.generator.coverage.contexts import EXTREMES, context_names,
 from nnc_conformance.generator.coverage.events import event
 from nnc_conformance.generator.coverage.measure import Measured, measure
 from nnc_conformance.generator.directed.contexts import drive
-from nnc_conformance.generator.directed.engine import end_at, meet_cells
+from nnc_conformance.generator.directed.engine import end_at, meet_entries
 from nnc_conformance.generator.directed.rows import block_rows, columns_for, lengths_with_changes
 from nnc_conformance.generator.facts import met_in
 from nnc_conformance.generator.recipe import write
@@ -57,7 +57,7 @@ def test_a_codeword_terminates_with_so_many_bits_left(left: int) -> None:
 def test_entries_of_the_range_table_are_met_by_the_path_asked_for() -> None:
     coding = TensorCoding(1, 1, 0, False, UNARY, 0)
     sets = np.full(coding.layout.flag, 1, np.int64)
-    counts = one_tensor(meet_cells(coding, sets, {(0, 20, 0), (7, 3, 1)}), sets).counts
+    counts = one_tensor(meet_entries(coding, sets, {(0, 20, 0), (7, 3, 1)}), sets).counts
     assert counts[event("lps_range_table row 0", "column 20, MPS")]
     assert counts[event("lps_range_table row 7", "column 3, LPS")]
 

@@ -19,8 +19,7 @@ from onnx import load_model_from_string
 
 from nnc_conformance.generator import sources, stress
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
-from nnc_conformance.generator.editing import with_bits, with_element
-from nnc_conformance.generator.formatting import format_suite
+from nnc_conformance.generator.editing import set_to, with_bits
 from nnc_conformance.generator.generate import GenerateError, generate
 from nnc_conformance.generator.lint import lint
 from nnc_conformance.generator.making import RecipeError, decoded_or_none, make
@@ -28,9 +27,10 @@ from nnc_conformance.generator.onnx_bytes import onnx_topology
 from nnc_conformance.generator.randomness import DEFAULT_SEED, Numbers
 from nnc_conformance.generator.recipe import Recipe, write
 from nnc_conformance.generator.recipes import disputed_class_loop
-from nnc_conformance.generator.recipes.catalogue import recipes
+from nnc_conformance.generator.recipes.topics import recipes
 from nnc_conformance.generator.sources import REPRODUCIBLE
 from nnc_conformance.generator.stored_blocks import deflate_bomb, deflate_stored
+from nnc_conformance.generator.vector_json import format_suite
 from nnc_conformance.reference import decode
 from nnc_conformance.reference.interpretation import Interpretation, MapEntries, UnificationClassLoop
 from nnc_conformance.reference.syntax.rules import Provenance
@@ -352,11 +352,11 @@ def test_bits_are_replaced_where_asked(data: bytes, draw: st.DataObject) -> None
 
 def test_an_element_is_changed_by_its_name() -> None:
     stream = small_recipe("a", [1]).stream(DEFAULT_SEED)
-    changed = with_element(stream, "independently_decodable_flag", 1, 2)
+    changed = set_to("independently_decodable_flag", 1, 2)(stream)
     assert decode(changed).parameters["w"].tolist() == [1]
     assert [byte for byte, (a, b) in enumerate(zip(stream, changed, strict=True)) if a != b] == [14]
     with pytest.raises(LookupError, match="no codebook_egk"):
-        with_element(stream, "codebook_egk", 1)
+        set_to("codebook_egk", 1)(stream)
 
 
 def test_coded_indexes_are_doubled_along_the_trellis() -> None:

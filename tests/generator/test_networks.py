@@ -11,7 +11,7 @@ import pytest
 from onnx import numpy_helper
 from sklearn.datasets import load_digits
 
-from nnc_conformance.generator.networks.catalogue import held_data, model_bytes, names
+from nnc_conformance.generator.networks.packaged_networks import held_data, model_bytes, names
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.model import Topology

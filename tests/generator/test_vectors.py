@@ -11,7 +11,7 @@ from plain_decoder import PlainError
 
 from nnc_conformance.generator.facts import met_in
 from nnc_conformance.generator.lint import lint
-from nnc_conformance.generator.schema import vector_schema
+from nnc_conformance.generator.vector_json import vector_schema
 from nnc_conformance.reference.entropy.codeword import decode_codeword
 from nnc_conformance.reference.entropy.contexts import element_name
 from nnc_conformance.reference.interpretation import Interpretation

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnc_conformance.generator.models import MODELS, ModelRecipe
-from nnc_conformance.generator.networks import catalogue
+from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.reference import decode
 from nnc_conformance.reference.quantization.reconstruction import step_size
 from nnc_conformance.reference.topology.onnx import extract, restore
@@ -25,7 +25,11 @@ def decoded(stored: StoredVector) -> dict[str, np.ndarray]:
 
 def test_every_network_is_there_plainly_with_dependent_quantization_and_in_blocks() -> None:
     assert set(ALL) == {model.id for model in MODELS}
-    assert {stored.vector.network for stored in ALL.values()} == {"digits-cnn", "digits-depthwise", "digits-mlp"} < set(catalogue.names())
+    assert (
+        {stored.vector.network for stored in ALL.values()}
+        == {"digits-cnn", "digits-depthwise", "digits-mlp"}
+        < set(packaged_networks.names())
+    )
     flags = [set(stored.vector.flags) for stored in ALL.values()]
     assert all("topology" in found for found in flags)
     assert any({"dq", "block"} <= found for found in flags)
@@ -49,7 +53,7 @@ def test_the_network_still_answers(name: str) -> None:
 def test_parameters_are_near_the_networks_own(model: ModelRecipe) -> None:
     stored = ALL[model.id]
     options = model.options
-    own = extract(catalogue.model_bytes(str(stored.vector.network))).parameters
+    own = extract(packaged_networks.model_bytes(str(stored.vector.network))).parameters
     found = decoded(stored)
     assert set(found) == set(own)
     step = float(step_size(options.qp_density, options.qp))
@@ -62,9 +66,9 @@ def test_the_model_without_loss_is_the_model() -> None:
     stored = ALL["model-digits-mlp-exact"]
     assert stored.vector.topology is not None
     model = restore(stored.read(stored.vector.topology), decoded(stored))
-    inputs, _ = catalogue.held_data("digits-mlp")
-    assert (answers(model, inputs) == answers(catalogue.model_bytes("digits-mlp"), inputs)).all()
-    own = extract(catalogue.model_bytes("digits-mlp")).parameters
+    inputs, _ = packaged_networks.held_data("digits-mlp")
+    assert (answers(model, inputs) == answers(packaged_networks.model_bytes("digits-mlp"), inputs)).all()
+    own = extract(packaged_networks.model_bytes("digits-mlp")).parameters
     assert {name: values.tobytes() for name, values in decoded(stored).items() if values.dtype == np.float32} == {
         name: values.tobytes() for name, values in own.items() if values.dtype == np.float32
     }

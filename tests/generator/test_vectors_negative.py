@@ -14,7 +14,7 @@ from nnc_conformance.generator.composition import opening
 from nnc_conformance.generator.making import RecipeError, make
 from nnc_conformance.generator.randomness import DEFAULT_SEED, Numbers
 from nnc_conformance.generator.recipe import write
-from nnc_conformance.generator.recipes.catalogue import recipes
+from nnc_conformance.generator.recipes.topics import recipes
 from nnc_conformance.generator.recipes.units import small
 from nnc_conformance.reference import decode
 from nnc_conformance.reference.composer import start_unit

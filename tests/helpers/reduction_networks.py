@@ -4,7 +4,7 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.checker import check_model
 
-from nnc_conformance.generator.networks import catalogue
+from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.reduction.network import Network, runnable
 from nnc_conformance.reference.reduction.scoring import Samples, answers
@@ -20,11 +20,11 @@ def network_of(model: bytes | ModelProto) -> Network:
 
 
 def packaged(name: str) -> Network:
-    return network_of(catalogue.model_bytes(name))
+    return network_of(packaged_networks.model_bytes(name))
 
 
 def held(name: str, count: int = 450) -> Samples:
-    inputs, labels = catalogue.held_data(name)
+    inputs, labels = packaged_networks.held_data(name)
     return Samples({key: array[:count] for key, array in inputs.items()}, labels[:count])
 
 

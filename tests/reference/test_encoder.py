@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnc_conformance.generator.networks import catalogue
+from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.encoder import Block
 from nnc_conformance.reference.errors import EncodeError
@@ -77,9 +77,9 @@ def test_a_block_keeps_its_parts_together() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize("name", packaged_networks.names())
 def test_networks_come_back_runnable(name: str, threads: int) -> None:
-    model = extract(catalogue.model_bytes(name))
+    model = extract(packaged_networks.model_bytes(name))
     options = EncoderOptions(qp=-20, nonweight_qp=-44, dq=True, exact=exact_parameters(model.topology))
     stream = encode(model.parameters, topology=Topology(2, model.topology), options=options, threads=threads)
     assert stream == encode(model.parameters, topology=Topology(2, model.topology), options=options)

@@ -7,7 +7,7 @@ import pytest
 from helpers.reduction_networks import NAMES, held, made, network_of, node, normal, outputs, packaged
 from onnx import ModelProto
 
-from nnc_conformance.generator.networks import catalogue
+from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.reference.encoder import EncoderOptions
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.reduction.batch_norm import BatchNormFolding, fold
@@ -254,4 +254,4 @@ def test_low_rank_recombines_to_what_it_says(name):
     for key, array in runnable(reduced).items():
         assert array.shape == network.parameters[key].shape
         assert np.mean((array.astype(np.float64) - network.parameters[key]) ** 2) <= 1e-3 * (key in reduced.decomposed) + 1e-12
-    assert extract(catalogue.model_bytes(name)).topology == reduced.topology.data
+    assert extract(packaged_networks.model_bytes(name)).topology == reduced.topology.data

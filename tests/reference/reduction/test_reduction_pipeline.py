@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from nnc_conformance.cli.main import build_app
-from nnc_conformance.generator.networks import catalogue
+from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.interpretation import Interpretation
@@ -352,7 +352,7 @@ def test_encode_with_a_pipeline_and_decode_to_a_model_that_runs(tmp_path: Path):
     from safetensors.numpy import save_file
 
     samples = held("digits-cnn", 100)
-    (tmp_path / "digits.onnx").write_bytes(catalogue.model_bytes("digits-cnn"))
+    (tmp_path / "digits.onnx").write_bytes(packaged_networks.model_bytes("digits-cnn"))
     (tmp_path / "pipeline").mkdir()
     save_file({"image": samples.inputs["image"], "labels": samples.labels}, tmp_path / "pipeline" / "held.safetensors")
     (tmp_path / "pipeline" / "p.yaml").write_text(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnc_conformance.generator.networks import catalogue
+from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.onnx import extract
 from nnc_conformance.storage.vector import Level
@@ -26,7 +26,7 @@ TRAINED = json.loads(files("nnc_conformance.generator.networks").joinpath("netwo
 
 @pytest.mark.parametrize("network", sorted(TRAINED))
 def test_the_original_parameters_give_the_accuracy_of_the_training(network: str) -> None:
-    model = extract(catalogue.model_bytes(network))
+    model = extract(packaged_networks.model_bytes(network))
     original, reference, decoded = accuracy(network, model.topology, model.parameters, model.parameters)
     for row in (original, reference, decoded):
         assert row.top1 == pytest.approx(TRAINED[network]["held_accuracy"], abs=1e-6)
@@ -34,7 +34,7 @@ def test_the_original_parameters_give_the_accuracy_of_the_training(network: str)
 
 
 def test_wrong_parameters_show() -> None:
-    model = extract(catalogue.model_bytes("digits-mlp"))
+    model = extract(packaged_networks.model_bytes("digits-mlp"))
     swapped = {name: np.flip(array) if array.ndim == 2 else array for name, array in model.parameters.items()}
     _, reference, decoded = accuracy("digits-mlp", model.topology, model.parameters, swapped)
     assert reference.top1 > 0.95
@@ -45,7 +45,7 @@ def test_wrong_parameters_show() -> None:
 
 
 def test_parameters_that_are_no_numbers_or_do_not_fit() -> None:
-    model = extract(catalogue.model_bytes("digits-mlp"))
+    model = extract(packaged_networks.model_bytes("digits-mlp"))
     nan = {name: np.full_like(array, np.nan) if array.dtype.kind == "f" else array for name, array in model.parameters.items()}
     decoded = accuracy("digits-mlp", model.topology, model.parameters, nan)[-1]
     assert (decoded.parameters, decoded.max_error, decoded.mean_error) == ("decoded", None, None)
@@ -68,7 +68,7 @@ def test_the_distances_are_those_of_the_arithmetic() -> None:
 
 
 def test_layers_drift_from_the_first_node_that_reads_what_was_changed() -> None:
-    model = extract(catalogue.model_bytes("digits-mlp"))
+    model = extract(packaged_networks.model_bytes("digits-mlp"))
     scaled = {name: array * np.float32(2) if name == "fc2.bias" else array for name, array in model.parameters.items()}
     original, reference, decoded = accuracy("digits-mlp", model.topology, model.parameters, scaled)
     assert original.layers == ()

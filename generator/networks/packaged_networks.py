@@ -1,4 +1,4 @@
-"""The small real networks that come with the package, and the images held out from their training."""
+"""The trained networks that come with the package, and the images held out from their training."""
 
 import json
 from functools import cache
@@ -7,30 +7,31 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load
 
 from nnc_conformance.reference.errors import ModelError, unknown
+from nnc_conformance.storage.safetensors_format import load_safetensors
 
 _PACKAGE = files("nnc_conformance.generator.networks")
 
 
 def names() -> tuple[str, ...]:
-    """The networks' names, sorted."""
+    """Return the networks' names, sorted."""
     return tuple(sorted(_summary()["networks"]))
 
 
 def model_bytes(name: str) -> bytes:
-    """The network as a serialised ONNX ModelProto; raises `ModelError` for an unknown name."""
+    """Return a network as a serialised ONNX ModelProto; raise ModelError for an unknown name."""
     return _PACKAGE.joinpath(_entry(name)["file"]).read_bytes()
 
 
 def held_data(name: str) -> tuple[dict[str, npt.NDArray[np.float32]], npt.NDArray[np.int64]]:
-    """Inputs by graph input name, and labels, of the held-out images: [N, 1, 8, 8] float32 in 0..1, and [N] int64 in 0..9.
+    """Return the held-out images and their labels.
 
-    The index of the greatest of the network's 10 logits is its answer. Raises `ModelError` for an unknown name.
+    The images are keyed by graph input name: float32 [N, 1, 8, 8] in 0..1. The labels are int64 [N] in
+    0..9. The index of the largest of a network's 10 logits is its answer. Raises `ModelError` for an unknown name.
     """
     _entry(name)
-    tensors = load(_PACKAGE.joinpath(_summary()["data"]["held_file"]).read_bytes())
+    tensors = load_safetensors(_PACKAGE.joinpath(_summary()["data"]["held_file"]).read_bytes())
     return {_summary()["input"]: tensors["images"]}, tensors["labels"]
 
 
