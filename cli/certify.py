@@ -1,4 +1,4 @@
-"""``certify``: certificates that say what a decoder has shown, and that anyone can check offline."""
+"""``certify``: issue, verify and withdraw certificates; anyone can check one offline."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnc_conformance.cli.options import SuiteOption
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
@@ -13,13 +14,16 @@ if TYPE_CHECKING:
 
     from nnc_conformance.reports.certification.withdrawals import Withdrawals
 
-group = typer.Typer(no_args_is_help=True, help="Issue, verify and withdraw certificates.")
+group = typer.Typer(no_args_is_help=True, help="Issue, verify and withdraw certificates of decoders.")
 
-SuiteOption = Annotated[
-    Path | None, typer.Option("--suite", metavar="SUITE", help="The suite's folder or package, where it is not the built-in one.")
-]
 WithdrawalsOption = Annotated[
-    Path | None, typer.Option("--withdrawals", metavar="LIST", help="A signed withdrawal list: what it withdraws does not count.")
+    Path | None,
+    typer.Option(
+        "--withdrawals",
+        metavar="LIST",
+        help="Signed withdrawal list; withdrawn vectors and certificates do not count.",
+        show_default="none",
+    ),
 ]
 
 
@@ -37,25 +41,43 @@ def _withdrawals(path: Path | None) -> "Withdrawals | None":
 def issue(
     results: Annotated[Path, typer.Argument(metavar="RESULTS", help="A results.json, or a folder that holds one.")],
     key: Annotated[
-        Path | None, typer.Option("--key", metavar="PEM", help="An ed25519 private key; without one the certificate is unsigned.")
+        Path | None, typer.Option("--key", metavar="PEM", help="Ed25519 private key to sign with.", show_default="unsigned")
     ] = None,
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where it goes, as JSON and HTML.")] = Path("nnc-certificate"),
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the certificate, as JSON and HTML.")] = Path(
+        "nnc-certificate"
+    ),
     policy: Annotated[
-        Path | None, typer.Option("--policy", metavar="TOML", help="Other rules than the built-in ones, and waivers.")
+        Path | None,
+        typer.Option("--policy", metavar="TOML", help="Policy file: what must pass, and waivers.", show_default="the built-in policy"),
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Which decoder, where the results have several.")] = None,
-    decoder: Annotated[str | None, typer.Option("--decoder", metavar="D", help="How it is started, where run.json does not say.")] = None,
-    suite: SuiteOption = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Name of the decoder to certify.", show_default="the only one in the results"),
+    ] = None,
+    decoder: Annotated[
+        str | None, typer.Option("--decoder", metavar="D", help="How the decoder is started.", show_default="as run.json says")
+    ] = None,
+    suite: Annotated[
+        Path | None,
+        typer.Option("--suite", metavar="SUITE", help="Folder or package of the suite.", show_default="the suite of the results"),
+    ] = None,
     nonce: Annotated[
         str | None,
-        typer.Option("--nonce", metavar="TEXT", help="What the fresh streams are drawn from, given by whoever wants the certificate."),
+        typer.Option(
+            "--nonce",
+            metavar="TEXT",
+            help="Seed of the fresh streams, chosen by whoever asks for the certificate.",
+            show_default="drawn at random",
+        ),
     ] = None,
-    issuer: Annotated[str, typer.Option("--issuer", metavar="TEXT", help="Who issues it.")] = "",
+    issuer: Annotated[str, typer.Option("--issuer", metavar="TEXT", help="Name of the issuer.", show_default="empty")] = "",
     withdrawals: WithdrawalsOption = None,
 ) -> int:
-    """Certify a decoder by its results, and by fresh streams that it decodes here and now.
+    """Certify a decoder by its results and by fresh streams that it decodes during this command.
 
-    Where anything speaks against it, every reason is printed and nothing is written. Exit code: 0 certified, 1 refused.
+    If anything speaks against it, every reason is printed and nothing is written.
+
+    Exit code: 0 certified, 1 refused, 2 usage or bad input.
 
     Example: nnc-conformance certify issue nnc-results --key issuer.pem --nonce "$(openssl rand -hex 16)"
     """
@@ -83,18 +105,22 @@ def issue(
 
 @group.command()
 def verify(
-    certificate: Annotated[Path, typer.Argument(metavar="FILE", help="A certificate, as JSON or as its page.")],
-    key: Annotated[Path | None, typer.Option("--key", metavar="PEM", help="The ed25519 public key that must have signed it.")] = None,
+    certificate: Annotated[Path, typer.Argument(metavar="FILE", help="The certificate, as JSON or HTML page.")],
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="PEM", help="Ed25519 public key that must have signed it.", show_default="any signer")
+    ] = None,
     withdrawals: WithdrawalsOption = None,
     suite: SuiteOption = None,
-    results: Annotated[Path | None, typer.Option("--results", metavar="RESULTS", help="The results that it should rest on.")] = None,
+    results: Annotated[
+        Path | None, typer.Option("--results", metavar="RESULTS", help="Results to compare with.", show_default="not compared")
+    ] = None,
     decoder: Annotated[
-        str | None, typer.Option("--decoder", metavar="D", help="The decoder that it should certify: its files are compared.")
+        str | None, typer.Option("--decoder", metavar="D", help="Decoder whose files to compare with.", show_default="not compared")
     ] = None,
 ) -> int:
-    """Verify a certificate offline: its seal, its signature, and the verdict, judged again from what it holds.
+    """Verify a certificate offline: seal, signature, and the verdict, judged again from its evidence.
 
-    Exit code: 0 it holds, 1 it does not, 2 it is not what was issued.
+    Exit code: 0 the certificate holds, 1 it does not, 2 it was changed or cannot be read.
 
     Example: nnc-conformance certify verify certificate.json --key issuer.pub --withdrawals withdrawals.json
     """
@@ -122,14 +148,14 @@ def verify(
 
 @group.command()
 def withdraw(
-    listed: Annotated[Path, typer.Argument(metavar="LIST", help="The list to start, or to add to.")],
-    key: Annotated[Path, typer.Option("--key", metavar="PEM", help="The ed25519 private key to sign it with.")],
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")],
+    listed: Annotated[Path, typer.Argument(metavar="LIST", help="The list to create or extend.")],
+    key: Annotated[Path, typer.Option("--key", metavar="PEM", help="Ed25519 private key to sign the list with.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason for the withdrawal.")],
     vector: Annotated[
-        list[str] | None, typer.Option("--vector", metavar="ID@REVISION", help="A vector that was found wrong. Repeatable.")
+        list[str] | None, typer.Option("--vector", metavar="ID@REVISION", help="Vector to withdraw. Repeatable.", show_default="none")
     ] = None,
     certificate: Annotated[
-        list[Path] | None, typer.Option("--certificate", metavar="FILE", help="A certificate that shall hold no more. Repeatable.")
+        list[Path] | None, typer.Option("--certificate", metavar="FILE", help="Certificate to withdraw. Repeatable.", show_default="none")
     ] = None,
 ) -> None:
     """Withdraw vectors and certificates: write the next edition of a signed list.

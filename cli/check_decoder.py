@@ -1,4 +1,4 @@
-"""``check-decoder``: what is wrong with a decoder, for the one who makes it."""
+"""``check-decoder``: explain to a decoder's author what to fix."""
 
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -10,45 +10,53 @@ if TYPE_CHECKING:
     from nnc_conformance.suites.checking.check import CheckReport, DecoderFinding
 
 VECTORS_SHOWN: Final = 8
+"""Vectors listed at a finding before the rest is only counted."""
 
 
 def command(
-    decoder: Annotated[str, typer.Argument(metavar="D", help="in-tree, command:TEMPLATE, or the path of a decoder.toml.")],
+    decoder: Annotated[
+        str,
+        typer.Argument(
+            metavar="D", help="The decoder: in-tree, command:TEMPLATE with {stream} and {output}, or the path of a decoder.toml."
+        ),
+    ],
     time_limit: Annotated[
-        float | None, typer.Option("--time-limit", metavar="S", min=0.001, help="Seconds for each probe.", show_default=False)
+        float | None, typer.Option("--time-limit", metavar="S", min=0.001, help="Seconds per probe.", show_default="20")
     ] = None,
     memory_limit: Annotated[
-        int | None, typer.Option("--memory-limit", metavar="MIB", min=1, help="Memory for each probe, in MiB.", show_default=False)
+        int | None, typer.Option("--memory-limit", metavar="MIB", min=1, help="Memory per probe, in MiB.", show_default="4096")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> int:
-    """CheckReport a decoder's description, its protocol and its claims with a few small streams, and say how to mend what is wrong.
+    """Check a decoder's description, protocol and claims with small probe streams; explain how to fix problems.
 
-    Each probe is run twice. Exit code: 0 no errors (warnings are told), 1 errors, 2 usage, 4 internal error.
+    Each probe is run twice.
+
+    Exit code: 0 no errors (perhaps warnings), 1 errors, 2 usage or bad input, 4 internal error.
 
     Example: nnc-conformance check-decoder my/decoder.toml
     """
     from nnc_conformance.suites.checking.check import LIMITS, check_decoder
     from nnc_conformance.suites.running.invocation import limits_of
 
-    found = check_decoder(decoder, limits=limits_of(time_limit, memory_limit, LIMITS))
+    report = check_decoder(decoder, limits=limits_of(time_limit, memory_limit, LIMITS))
     if as_json:
         from nnc_conformance.storage.documents import canonical_json
 
-        typer.echo(canonical_json(_document(found)), nl=False)
+        typer.echo(canonical_json(_document(report)), nl=False)
     else:
-        _print(found)
-    return ExitCode.FAILED if found.errors else ExitCode.AS_EXPECTED
+        _print(report)
+    return ExitCode.FAILED if report.errors else ExitCode.AS_EXPECTED
 
 
-def _document(found: "CheckReport") -> dict[str, object]:
-    """The check as a JSON value."""
+def _document(report: "CheckReport") -> dict[str, object]:
+    """Convert the report to a JSON value."""
     return {
         "format": "nnc-check/1",
-        "decoder": found.decoder,
-        "errors": found.errors,
-        "probes": found.probes,
-        "run": found.run,
+        "decoder": report.decoder,
+        "errors": report.errors,
+        "probes": report.probes,
+        "run": report.run,
         "findings": [
             {
                 "code": finding.fault.value,
@@ -59,29 +67,29 @@ def _document(found: "CheckReport") -> dict[str, object]:
                 "stderr": finding.stderr,
                 "reproduce": finding.reproduce,
             }
-            for finding in found.findings
+            for finding in report.findings
         ],
         "capabilities": {
-            name: {"declared": row.declared, "passed": row.passed, "probes": row.probes} for name, row in found.capabilities.items()
+            name: {"declared": row.declared, "passed": row.passed, "probes": row.probes} for name, row in report.capabilities.items()
         },
     }
 
 
-def _print(found: "CheckReport") -> None:
-    from nnc_conformance.cli.output import print_table
+def _print(report: "CheckReport") -> None:
+    from nnc_conformance.cli.printing import print_table
     from nnc_conformance.reports.text import one_line
 
-    for finding in found.findings:
+    for finding in report.findings:
         _print_finding(finding)
-    if found.probes:
+    if report.probes:
         rows = [
             (name, "declared" if row.declared else "not declared", f"{row.passed} of {row.probes} probes decoded")
-            for name, row in found.capabilities.items()
+            for name, row in report.capabilities.items()
         ]
         print_table(("capability", "", "shown"), rows)
-    warnings = len(found.findings) - found.errors
-    left = f", {found.probes - found.run} probes not run" if found.run < found.probes else ""
-    print(f"{one_line(found.decoder)}: {found.errors} errors, {warnings} warnings; {found.run} probes{left}")
+    warnings = len(report.findings) - report.errors
+    left = f", {report.probes - report.run} probes not run" if report.run < report.probes else ""
+    print(f"{one_line(report.decoder)}: {report.errors} errors, {warnings} warnings; {report.run} probes{left}")
 
 
 def _print_finding(finding: "DecoderFinding") -> None:

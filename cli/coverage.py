@@ -1,4 +1,4 @@
-"""``coverage``: what of the standard any streams exercise, as the reference decoder meets it."""
+"""``coverage``: measure which parts of the standard given streams exercise."""
 
 import json
 import os
@@ -7,20 +7,27 @@ from typing import Annotated
 
 import typer
 
+from nnc_conformance.cli.options import NOT_WRITTEN
+
 
 def command(
-    streams: Annotated[list[Path], typer.Argument(metavar="STREAMS...", help="Streams, folders of streams, or suites.")],
-    as_json: Annotated[Path | None, typer.Option("--json", metavar="F", help="Write every goal to this file.", show_default=False)] = None,
-    html: Annotated[Path | None, typer.Option("--html", metavar="DIR", help="Write pages to browse.", show_default=False)] = None,
-    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Streams at once.")] = os.cpu_count() or 1,
+    streams: Annotated[list[Path], typer.Argument(metavar="STREAMS", help="Streams, folders of streams, or suites.")],
+    as_json: Annotated[
+        Path | None, typer.Option("--json", metavar="F", help="Write every goal to this JSON file.", show_default=NOT_WRITTEN)
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="DIR", help="Write HTML pages to this folder.", show_default=NOT_WRITTEN)
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Streams to decode in parallel.")] = os.cpu_count() or 1,
 ) -> None:
-    """Measure which goals streams reach: elements, value classes, branches, contexts, events of the coder, pairs and triples of tools.
+    """Measure which coverage goals streams reach.
 
-    Broken streams count up to their error.
+    Goals are syntax elements and classes of their values, branches of the syntax, contexts, events of the arithmetic coder, and pairs
+    and triples of tools. A broken stream counts up to its error.
 
     Example: nnc-conformance coverage my-streams/ --json coverage.json --html coverage
     """
-    from nnc_conformance.cli.output import print_table
+    from nnc_conformance.cli.printing import print_table
     from nnc_conformance.generator.coverage.document import document
     from nnc_conformance.generator.coverage.goals import Kind, Standing
     from nnc_conformance.generator.coverage.streams import cover, find_streams

@@ -1,29 +1,30 @@
-"""``decode``: a stream to a tensor file, or to a runnable model."""
+"""``decode``: decode a stream to a tensor file or a runnable model."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nnc_conformance.cli.bar import bar
-from nnc_conformance.cli.parsing import interpretation_of
+from nnc_conformance.cli.options import InterpretationOption, LenientOption, read_interpretation
+from nnc_conformance.cli.progress import bar
 
 
 def command(
-    stream: Annotated[Path, typer.Argument(help="The stream, or a container of data units: .onnx, .safetensors, or an NNEF folder.")],
+    stream: Annotated[
+        Path, typer.Argument(metavar="STREAM", help="The stream, or a container of data units: .onnx, .safetensors or an NNEF folder.")
+    ],
     out: Annotated[
         Path,
         typer.Argument(
-            help="What to write: .safetensors, .npz or .pt; .onnx, .nnef, .pt2 or .keras where the stream carries such a graph."
+            metavar="OUT",
+            help="The file to write: .safetensors, .npz or .pt; .onnx, .nnef, .pt2 or .keras if the stream carries such a graph.",
         ),
     ],
-    lenient: Annotated[bool, typer.Option("--lenient", help="Enforce only what no decoder can forgive; report the rest.")] = False,
-    interpretation: Annotated[
-        list[str] | None, typer.Option("--interpretation", metavar="NAME=CHOICE", help="A disputed point's choice; may be repeated.")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads to decode with.")] = 1,
+    lenient: LenientOption = False,
+    interpretation: InterpretationOption = None,
+    threads: Annotated[int, typer.Option("--threads", metavar="N", min=1, help="Threads to decode with.")] = 1,
 ) -> None:
-    """Decode STREAM to OUT.
+    """Decode a stream to a tensor file or a runnable model.
 
     Example: nnc-conformance decode model.nnr model.onnx
     """
@@ -35,7 +36,7 @@ def command(
     with bar("decoding") as progress:
         decoded = decode(
             carried.stream,
-            interpretation=interpretation_of(interpretation),
+            interpretation=read_interpretation(interpretation),
             lenient=lenient,
             recombine=runnable,
             threads=threads,

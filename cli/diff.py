@@ -1,4 +1,4 @@
-"""``diff``: what became of each case from one run to another."""
+"""``diff``: compare two runs case by case."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,18 +11,19 @@ if TYPE_CHECKING:
 
 
 def command(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="The earlier results.json, or the folder that holds it.")],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="The later one.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The earlier results.json, or a folder that holds one.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The later results.json, or a folder that holds one.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> int:
-    """Compare two results: which cases are broken, unstable, fixed, changed, new and gone.
+    """Compare two runs: which cases are broken, unstable, fixed, changed, new or gone.
 
-    A decoder that is alone in both is taken as one, whatever its versions are called. Exit code: 0 nothing is broken, 1 something is,
-    2 usage or bad input, 3 the later run did not end, so that more may be broken.
+    If both runs have one decoder, it counts as the same decoder even if its name differs.
+
+    Exit code: 0 nothing broken, 1 something broken, 2 usage or bad input, 3 the later run is incomplete, so more may be broken.
 
     Example: nnc-conformance diff nightly/ nnc-results/ --json
     """
-    from nnc_conformance.cli.output import print_table
+    from nnc_conformance.cli.printing import print_table
     from nnc_conformance.reports.changes import ChangeKind, since
     from nnc_conformance.reports.results import load
     from nnc_conformance.suites.results.outcomes import ExitCode
@@ -50,7 +51,7 @@ def command(
 
 
 def _incomplete(given: "Loaded") -> list[str]:
-    """What is missing of a run, if anything."""
+    """Say why a run is incomplete; return an empty list if it is complete."""
     why = given.results.incomplete_because() if given.results is not None else ""
     return [f"{given.source}: {why}"] if why else []
 

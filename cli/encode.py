@@ -1,4 +1,4 @@
-"""``encode``: a model to a stream."""
+"""``encode``: encode a model as a stream."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.cli.bar import bar
+from nnc_conformance.cli.progress import bar
 
 if TYPE_CHECKING:
     from nnc_conformance.reference import EncoderOptions
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Steps(StrEnum):
-    """How tensors get their steps."""
+    """How the quantization steps of tensors are chosen."""
 
     KIND = "kind"
     DEVIATION = "deviation"
@@ -26,25 +26,56 @@ def command(
         Path, typer.Argument(metavar="IN", help="The model: .safetensors, .npz, .onnx, .pt, .pt2, .keras or an NNEF folder.")
     ],
     out: Annotated[
-        Path, typer.Argument(help="The stream to write; as .onnx, .safetensors or .nnef, a container whose tensors hold its data units.")
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="The stream to write; with the suffix .onnx, .safetensors or .nnef, a container whose tensors hold the data units.",
+        ),
     ],
-    qp: Annotated[int, typer.Option(help="Quantization parameter of weights: a step of 2^(qp / 2^density).")] = -38,
-    nonweight_qp: Annotated[int, typer.Option(help="Quantization parameter of vectors.")] = -75,
-    qp_density: Annotated[int, typer.Option(min=0, max=7, help="Steps of qp to a doubling, as a power of 2.")] = 2,
-    dq: Annotated[bool, typer.Option("--dq/--no-dq", help="Dependent quantization.")] = False,
-    scan_order: Annotated[int, typer.Option(min=0, max=4, help="0 row by row, 1 to 4 blocks of 8 to 64.")] = 0,
-    codebook: Annotated[str, typer.Option(help="none, kmeans or integer; kept where it helps.")] = "none",
-    unary_length: Annotated[int, typer.Option(min=1, max=256, help="Greater-than flags before the exp-Golomb part.")] = 10,
-    rdo: Annotated[float, typer.Option(min=0.0, help="Weight of rate against distortion; 0 rounds to the nearest.")] = 1.0,
+    qp: Annotated[
+        int, typer.Option("--qp", metavar="QP", help="Quantization parameter of weights; the step is about 2^(QP / 2^DENSITY).")
+    ] = -38,
+    nonweight_qp: Annotated[
+        int, typer.Option("--nonweight-qp", metavar="QP", help="Quantization parameter of biases and other vectors.")
+    ] = -75,
+    qp_density: Annotated[
+        int, typer.Option("--qp-density", metavar="DENSITY", min=0, max=7, help="The step doubles every 2^DENSITY values of QP.")
+    ] = 2,
+    dq: Annotated[bool, typer.Option("--dq/--no-dq", help="Use dependent quantization.")] = False,
+    scan_order: Annotated[
+        int,
+        typer.Option("--scan-order", metavar="N", min=0, max=4, help="0: row by row; 1 to 4: blocks of 8, 16, 32 or 64 rows and columns."),
+    ] = 0,
+    codebook: Annotated[
+        str, typer.Option("--codebook", metavar="METHOD", help="Codebooks: none, kmeans or integer; each is kept only where it saves bits.")
+    ] = "none",
+    unary_length: Annotated[
+        int, typer.Option("--unary-length", metavar="N", min=1, max=256, help="Greater-than flags before the exp-Golomb part of a value.")
+    ] = 10,
+    rdo: Annotated[
+        float, typer.Option("--rdo", metavar="WEIGHT", min=0.0, help="Weight of rate against distortion; 0 rounds to the nearest value.")
+    ] = 1.0,
     steps: Annotated[
-        Steps, typer.Option(help="By kind (qp, nonweight_qp), or finer by each tensor's deviation and size; qp is then the largest's.")
+        Steps,
+        typer.Option(
+            "--steps",
+            help="kind: QP by kind of tensor. deviation: QP by each tensor's standard deviation and size; --qp is that of the largest.",
+        ),
     ] = Steps.KIND,
     pipeline: Annotated[
-        Path | None, typer.Option(metavar="F", help="A YAML list of tools (clause 8) that change the model before it is encoded.")
+        Path | None,
+        typer.Option(
+            "--pipeline",
+            metavar="F",
+            help="YAML list of parameter reduction tools (clause 8) to apply before encoding.",
+            show_default="none",
+        ),
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads to encode with.")] = 1,
+    threads: Annotated[int, typer.Option("--threads", metavar="N", min=1, help="Threads to encode with.")] = 1,
 ) -> None:
-    """Encode the model IN to the stream OUT.
+    """Encode a model as a stream, or as a container of data units.
+
+    Size and ratio are printed, and on standard error the tensors that are not coded.
 
     Example: nnc-conformance encode model.onnx model.nnr --dq --qp -32
     """
@@ -54,7 +85,7 @@ def command(
     from nnc_conformance.storage.outputs import write_bytes
 
     if steps is Steps.DEVIATION and pipeline is not None:
-        raise typer.BadParameter("a pipeline gives tensors steps of their own by tensor_qp", param_hint="--steps")
+        raise typer.BadParameter("a pipeline sets the steps of tensors with tensor_qp; leave --steps out", param_hint="--steps")
     model = for_container(read_model(source)) if is_container(out) else read_model(source)
     lossy = {name: array for name, array in model.parameters.items() if name not in model.exact}
     options = EncoderOptions(
@@ -81,7 +112,7 @@ def command(
 
 
 def _reduced(model: "Model", path: Path, options: "EncoderOptions", threads: int) -> bytes:
-    """The stream that a pipeline makes of a model; says what each tool left, and the accuracy where there are held samples."""
+    """Apply a pipeline and encode the result; print what each tool leaves, and the accuracy on held samples, if any."""
     from nnc_conformance.reference.reduction.document import parse
     from nnc_conformance.reference.reduction.network import Network
     from nnc_conformance.reference.reduction.pipeline import run
@@ -98,7 +129,7 @@ def _reduced(model: "Model", path: Path, options: "EncoderOptions", threads: int
 
 
 def _samples(model: "Model", pipeline: Path, name: str | None) -> "Samples | None":
-    """The samples in a tensor file that a pipeline names, relative to its own folder."""
+    """Read the tensor file of samples that a pipeline names relative to its own folder."""
     from nnc_conformance.reference.reduction.scoring import samples_for
     from nnc_conformance.storage.tensors import read_tensors
 

@@ -1,4 +1,4 @@
-"""``explain``: from a failing case to the line of the standard that the decoder gets wrong."""
+"""``explain``: find the syntax element and the likely bug behind a failing case."""
 
 import os
 import sys
@@ -18,32 +18,39 @@ BETWEEN = 50
 
 
 def command(
-    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="A results.json, or the folder that holds it.")],
-    case: Annotated[str, typer.Argument(metavar="CASE", help="The failing case: VECTOR, or VECTOR@DECODER where several were judged.")],
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="A results.json, or a folder that holds one.")],
+    case: Annotated[
+        str, typer.Argument(metavar="CASE", help="The failing case: VECTOR, or VECTOR@DECODER if several decoders were judged.")
+    ],
     decoder: Annotated[
         str | None,
-        typer.Option("--decoder", metavar="D", help="Ask this decoder for its output; else what the run has kept.", show_default=False),
+        typer.Option("--decoder", metavar="D", help="Run this decoder to get its output.", show_default="the output that the run kept"),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", metavar="F", help="The decoder's output for the case, .safetensors or .npz.", show_default=False),
+        typer.Option(
+            "--output",
+            metavar="F",
+            help="The decoder's output for the case, .safetensors or .npz.",
+            show_default="the output that the run kept",
+        ),
     ] = None,
     suite: Annotated[
-        Path | None, typer.Option("--suite", metavar="SUITE", help="The suite of the run, where that is not the built-in one.")
+        Path | None, typer.Option("--suite", metavar="SUITE", help="Folder or package of the suite.", show_default="the suite of the run")
     ] = None,
-    budget: Annotated[float, typer.Option("--budget", metavar="S", min=0, help="Seconds in which causes are tried.")] = 60.0,
+    budget: Annotated[float, typer.Option("--budget", metavar="S", min=0, help="Seconds for trying causes.")] = 60.0,
     cache: Annotated[
-        Path | None, typer.Option("--cache", metavar="F", help="Keep here what causes do, and start from it.", show_default=False)
+        Path | None, typer.Option("--cache", metavar="F", help="File that keeps the effects of causes between runs.", show_default="none")
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Causes at once.")] = os.cpu_count() or 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Causes to try in parallel.")] = os.cpu_count() or 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> int:
-    """Explain a failing case: the first symbol that is wrong, the bins around it, the element and clause, and the likeliest causes.
+    """Explain a failing case: first wrong symbol, syntax element, clause, and likely causes.
 
-    Causes are seeded bugs of the reference decoder and named faults: each is tried on the case, on others that failed and on some that
-    passed, and ranked by how well it does what the decoder did. Only the decoder's output is needed, never its source.
+    Causes are seeded bugs and mutants of the reference decoder. Each is tried on this case, on other failing cases and on some passing
+    ones, and ranked by how closely it reproduces the decoder's results. Only the decoder's output is needed, not its source.
 
-    Exit code: 0 explained, 2 usage or bad input, 3 nothing that was tried is like it.
+    Exit code: 0 explained, 2 usage or bad input, 3 no candidate matches.
 
     Example: nnc-conformance explain nnc-results/ scan-2-entry-points@mydecoder
     """
@@ -129,7 +136,7 @@ def _tell(done: int, of: int) -> None:
 
 
 def _print(explained: "Explanation") -> None:
-    from nnc_conformance.cli.output import print_table
+    from nnc_conformance.cli.printing import print_table
     from nnc_conformance.reports.text import one_line
 
     case = explained.case

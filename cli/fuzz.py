@@ -1,4 +1,4 @@
-"""``fuzz``: streams that nobody wrote, made by syntax, against a decoder or two."""
+"""``fuzz``: test one decoder, or compare two, on generated streams."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,34 +12,37 @@ if TYPE_CHECKING:
     from nnc_conformance.faults.diagnosis.fuzz import Fuzzer
 
 SMALL = 400
+"""Bytes of the longest built-in stream to start from."""
 BETWEEN = 100
+"""Executions between two progress lines."""
 
 
 def command(
     decoder: Annotated[
-        list[str], typer.Option("--decoder", metavar="D", help="The decoder, as for run; two of them are held against each other.")
+        list[str], typer.Option("--decoder", metavar="D", help="The decoder, as for run. Given twice, the two decoders are compared.")
     ],
     streams: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="[STREAMS]...", help="Streams or folders to begin with; without them small built-in vectors.", show_default=False
-        ),
+        typer.Argument(metavar="STREAMS", help="Streams, or folders of streams, to start from.", show_default="small built-in vectors"),
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", metavar="DIR", help="Where corpus, findings and state go; goes on with a run there.")
+        Path, typer.Option("--output", metavar="DIR", help="Folder for corpus, findings and state; a run found there is continued.")
     ] = Path("nnc-fuzz"),
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed gives the same run.")] = 1,
-    executions: Annotated[int, typer.Option("--executions", metavar="N", min=1, help="Streams in all.")] = 10_000,
-    seconds: Annotated[float, typer.Option("--seconds", metavar="S", min=0, help="Seconds at most, this time.")] = 3600.0,
-    time_limit: Annotated[float, typer.Option("--time-limit", metavar="S", min=0.001, help="Seconds for each stream.")] = 10.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of all random choices.")] = 1,
+    executions: Annotated[
+        int, typer.Option("--executions", metavar="N", min=1, help="Streams to try, earlier runs in DIR included.")
+    ] = 10_000,
+    seconds: Annotated[float, typer.Option("--seconds", metavar="S", min=0, help="Seconds this run may take.")] = 3600.0,
+    time_limit: Annotated[float, typer.Option("--time-limit", metavar="S", min=0.001, help="Seconds per stream.")] = 10.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text at the end.")] = False,
 ) -> int:
-    """Try a decoder with streams made from streams by their syntax, and keep what it fails, made small, as vectors.
+    """Fuzz a decoder with streams changed by their syntax; keep failures, shrunk, as vectors.
 
-    One element, unit, tool, dimension or index of a stream is changed at a time; a stream in which the reference decoder meets a new goal
-    of coverage is gone on from. With two decoders a finding is what they do differently. DIR/findings is a suite.
+    Each new stream changes one element, unit, tool, dimension or index of an earlier one. Streams that reach a new coverage goal in the
+    reference decoder are kept and changed further. A finding is a failure, or with two decoders a difference between them.
+    DIR/findings is a suite.
 
-    Exit code: 0 no finding, 1 findings, 2 usage or bad input.
+    Exit code: 0 no findings, 1 findings, 2 usage or bad input.
 
     Example: nnc-conformance fuzz --decoder decoder.toml --seed 7 --seconds 600
     """
@@ -54,7 +57,7 @@ def command(
 
     specs = load_decoders(decoder)
     if len(specs) > 2:
-        raise typer.BadParameter("one decoder or two", param_hint="--decoder")
+        raise typer.BadParameter("give one decoder or two", param_hint="--decoder")
     found = find_streams(streams or [built_in_root() / "core"])
     seeds = [data for _, path in sorted(found.items()) if len(data := path.read_bytes()) <= SMALL or streams]
     with ExitStack() as stack:

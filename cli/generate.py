@@ -1,4 +1,4 @@
-"""``generate``: make the vectors from their recipes."""
+"""``generate``: build vectors from their recipes."""
 
 import os
 from pathlib import Path
@@ -6,18 +6,20 @@ from typing import Annotated
 
 import typer
 
-from nnc_conformance.cli.selection import LevelOption, read_levels
+from nnc_conformance.cli.options import level_option, read_levels
 
 
 def command(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The suite's folder; vectors already there keep their revisions.")],
-    level: LevelOption = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of all random numbers.", show_default=False)] = None,
-    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Vectors at once; the bytes are the same.")] = os.cpu_count() or 1,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the suite; vectors already there keep their revisions.")],
+    level: Annotated[list[str] | None, level_option("all but stress and models")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of all random numbers.", show_default="15938")] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", metavar="N", min=1, help="Vectors to build in parallel; the bytes do not depend on it.")
+    ] = os.cpu_count() or 1,
 ) -> None:
-    """Make the vectors of a suite (all levels but stress and models unless --level is given).
+    """Build the vectors of a suite from their recipes.
 
-    Bytes are the same on every machine, but for models, which an optimising encoder makes.
+    The bytes are the same on every machine, except for level models, which comes from an optimizing encoder.
 
     Example: nnc-conformance generate --level core my-vectors
     """

@@ -1,4 +1,4 @@
-"""``inspect``: the units of a stream as a table."""
+"""``inspect``: show the units of a stream as a table."""
 
 import json
 from pathlib import Path
@@ -6,18 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from nnc_conformance.cli.parsing import interpretation_of
+from nnc_conformance.cli.options import InterpretationOption, LenientOption, read_interpretation
 
 
 def command(
-    stream: Annotated[Path, typer.Argument(help="The stream to look at.")],
-    lenient: Annotated[bool, typer.Option("--lenient", help="Forgive what a decoder may forgive.")] = False,
-    interpretation: Annotated[
-        list[str] | None, typer.Option("--interpretation", metavar="NAME=CHOICE", help="A disputed point's choice; may be repeated.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    stream: Annotated[Path, typer.Argument(metavar="STREAM", help="The stream to show.")],
+    lenient: LenientOption = False,
+    interpretation: InterpretationOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list instead of text.")] = False,
 ) -> None:
-    """Show the units of STREAM: place, size, type and what each says.
+    """Show the units of a stream: position, size, type and content.
 
     Example: nnc-conformance inspect model.nnr
     """
@@ -25,7 +23,7 @@ def command(
 
     rows: list[dict[str, Any]] = []
     try:
-        for row in unit_rows(stream.read_bytes(), interpretation=interpretation_of(interpretation), lenient=lenient):
+        for row in unit_rows(stream.read_bytes(), interpretation=read_interpretation(interpretation), lenient=lenient):
             rows.append(row)
     finally:
         if as_json:
@@ -35,7 +33,7 @@ def command(
 
 
 def _table(rows: list[dict[str, Any]]) -> None:
-    """Draws the rows with rich on a terminal; plain lines otherwise."""
+    """Print the rows as a table on a terminal, as plain lines elsewhere."""
     from rich.console import Console
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""``lint``: hold a suite to its promises."""
+"""``lint``: check a suite against the rules for published vectors."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,16 +9,21 @@ from nnc_conformance.suites.results.outcomes import ExitCode
 
 
 def command(
-    vectors: Annotated[Path, typer.Argument(metavar="VECTORS", help="The suite's folder.")],
+    vectors: Annotated[Path, typer.Argument(metavar="VECTORS", help="Folder of the suite.")],
     against: Annotated[
         Path | None,
-        typer.Option("--against", metavar="DIR", help="An earlier state of the suite, whose revisions must have risen where it changed."),
+        typer.Option(
+            "--against",
+            metavar="DIR",
+            help="An earlier copy of the suite: a vector that changed since must have a higher revision.",
+            show_default="no comparison",
+        ),
     ] = None,
-    reformat: Annotated[bool, typer.Option("--format", help="First bring vector.json and manifest.json into canonical form.")] = False,
+    reformat: Annotated[bool, typer.Option("--format", help="Rewrite vector.json and manifest.json in canonical form first.")] = False,
 ) -> int:
-    """Check a suite: form, hashes, revisions, levels, and that every expected output is what the reference decodes today.
+    """Check a suite: file form, hashes, revisions, levels, and expected outputs against the reference decoder.
 
-    Exit code: 0 nothing found, 1 findings, 2 a folder that is no whole suite.
+    Exit code: 0 no findings, 1 findings, 2 usage or an incomplete suite.
 
     Example: nnc-conformance lint vectors
     """

@@ -1,23 +1,23 @@
-"""``list``: the vectors of a suite."""
+"""``list``: list the vectors of a suite."""
 
 from typing import Annotated
 
 import typer
 
-from nnc_conformance.cli.selection import FilterOption, LevelOption, SuiteArgument, read_levels
+from nnc_conformance.cli.options import FilterOption, SuiteArgument, level_option, read_levels
 
 
 def command(
     suite: SuiteArgument = None,
-    level: LevelOption = None,
+    level: Annotated[list[str] | None, level_option("all levels")] = None,
     filters: FilterOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of the vectors' descriptions.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list with the whole description of each vector.")] = False,
 ) -> None:
-    """List the vectors of a suite (all levels unless --level is given).
+    """List the vectors of a suite: id, level, clauses and title.
 
     Example: nnc-conformance list --level core --filter 'element=scan_order'
     """
-    from nnc_conformance.cli.output import print_table
+    from nnc_conformance.cli.printing import print_table
     from nnc_conformance.storage.documents import canonical_json
     from nnc_conformance.storage.vector import Level
     from nnc_conformance.suites.running.selection import parse_filter, select

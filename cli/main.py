@@ -1,17 +1,20 @@
-"""The command ``nnc-conformance``: the table of its commands, and what an error becomes.
+"""The command ``nnc-conformance``: the table of its commands, and how errors are printed.
 
-Exit codes: 0 all as expected, 1 a decoder failed, 2 usage or bad input, 3 incomplete, 4 internal error, 130 interrupted.
+Exit codes: 0 all as expected, 1 a decoder failed or something was found, 2 usage or bad input, 3 incomplete, 4 internal error,
+130 interrupted (`ExitCode`).
 """
 
+import inspect
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from io import TextIOWrapper
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reports.text import one_line
@@ -20,48 +23,103 @@ from nnc_conformance.suites.results.outcomes import ExitCode
 PROGRAM: Final = "nnc-conformance"
 DEBUG: Final = "--debug"
 
-COMMANDS: Final[dict[str, str]] = {
-    "run": "run",
-    "check-decoder": "check_decoder",
-    "generate": "generate",
-    "list": "list_vectors",
-    "lint": "lint",
-    "report": "report",
-    "diff": "diff",
-    "explain": "explain",
-    "shrink": "shrink",
-    "fuzz": "fuzz",
-    "coverage": "coverage",
-    "mutation": "mutation",
-    "certify": "certify",
-    "package": "package",
-    "encode": "encode",
-    "decode": "decode",
-    "inspect": "inspect_stream",
-    "trace": "trace",
+
+class CommandEntry(NamedTuple):
+    """A command's module in `nnc_conformance.cli`, and its group in the help."""
+
+    module: str
+    group: str
+
+
+COMMANDS: Final[dict[str, CommandEntry]] = {
+    "run": CommandEntry("run", "Judge"),
+    "check-decoder": CommandEntry("check_decoder", "Judge"),
+    "report": CommandEntry("report", "Judge"),
+    "diff": CommandEntry("diff", "Judge"),
+    "explain": CommandEntry("explain", "Diagnose"),
+    "shrink": CommandEntry("shrink", "Diagnose"),
+    "fuzz": CommandEntry("fuzz", "Diagnose"),
+    "encode": CommandEntry("encode", "Codec"),
+    "decode": CommandEntry("decode", "Codec"),
+    "inspect": CommandEntry("inspect_stream", "Inspect"),
+    "trace": CommandEntry("trace", "Inspect"),
+    "coverage": CommandEntry("coverage", "Inspect"),
+    "list": CommandEntry("list_vectors", "Inspect"),
+    "generate": CommandEntry("generate", "Publish"),
+    "lint": CommandEntry("lint", "Publish"),
+    "mutation": CommandEntry("mutation", "Publish"),
+    "package": CommandEntry("package", "Publish"),
+    "certify": CommandEntry("certify", "Publish"),
 }
-"""Each command's name with its module in `nnc_conformance.cli`, in the order of the help.
+"""All commands by name, in the order of the help.
 
 A module offers ``command`` (a function of typer parameters) or, for a command with sub-commands, ``group`` (a
-`typer.Typer`); it imports what is heavy inside its functions only, so that the help stays fast.
+`typer.Typer`). It imports heavy modules inside its functions only, so that the help stays fast.
 """
 
 
+def _usage_pieces(command: TyperCommand | TyperGroup, context: Any) -> list[str]:
+    """Return the words of a usage line: ``IN`` for a required argument, ``[SUITE]`` for an optional one."""
+    pieces = [command.options_metavar] if command.options_metavar else []
+    for parameter in command.get_params(context):
+        if isinstance(parameter, TyperArgument):
+            name = parameter.metavar or parameter.name.upper()
+            pieces.append((name if parameter.required else f"[{name}]") + ("" if parameter.nargs == 1 else "..."))
+    return pieces
+
+
+def _hide_flag_types(parameters: list[Any]) -> list[Any]:
+    """Give flags an empty metavar: their help would show ``<bool>``, as if they took a value."""
+    for parameter in parameters:
+        if isinstance(parameter, TyperOption) and parameter.is_flag:
+            parameter.metavar = ""
+    return parameters
+
+
+class PlainCommand(TyperCommand):
+    """A command with a conventional usage line and no types at flags."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words of the usage line after the command's name."""
+        return _usage_pieces(self, ctx)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, ``--help`` included."""
+        return _hide_flag_types(super().get_params(ctx))
+
+
+class PlainGroup(TyperGroup):
+    """A command with sub-commands and no types at flags."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, ``--help`` included."""
+        return _hide_flag_types(super().get_params(ctx))
+
+
+def _help_of(function: Callable[..., Any] | None) -> str:
+    """Return the docstring with one line per paragraph, so that the help wraps it at the terminal's width."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+
+
 def build_app() -> typer.Typer:
-    """The typer application with every command of the table."""
+    """Build the typer application with all `COMMANDS`."""
     app = typer.Typer(
         name=PROGRAM,
+        cls=PlainGroup,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for name, module_name in COMMANDS.items():
-        module = import_module(f"nnc_conformance.cli.{module_name}")
+    for name, entry in COMMANDS.items():
+        module = import_module(f"nnc_conformance.cli.{entry.module}")
         if hasattr(module, "group"):
-            app.add_typer(module.group, name=name)
+            for inner in module.group.registered_commands:
+                inner.cls, inner.help = PlainCommand, _help_of(inner.callback)
+            app.add_typer(module.group, name=name, cls=PlainGroup, rich_help_panel=entry.group)
         else:
-            app.command(name)(module.command)
+            app.command(name, cls=PlainCommand, help=_help_of(module.command), rich_help_panel=entry.group)(module.command)
     return app
 
 
@@ -74,23 +132,23 @@ def _print_version(wanted: bool) -> None:
 
 
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)] = False,
     debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an internal error.")] = False,
 ) -> None:
-    """Judge decoders of neural network bitstreams (NNC, ISO/IEC 15938-17:2022), and read, write and inspect such streams."""
+    """Judge decoders of compressed neural networks (NNC, ISO/IEC 15938-17), and encode, decode and inspect such streams."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command line (default: the process's) and leaves with its exit code; never with a traceback unless ``--debug``."""
+    """Run one command line (default: that of the process) and exit with its code; show tracebacks only with ``--debug``."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = given[: given.index("--")] if "--" in given else given
     debug = DEBUG in words
-    _print_anything()
+    _escape_unencodable()
     sys.exit(_run([word for word in words if word != DEBUG] + given[len(words) :], debug))
 
 
-def _print_anything() -> None:
-    """Lets standard output and error escape what their encoding does not have, such as a path's characters, instead of failing."""
+def _escape_unencodable() -> None:
+    """Make standard output and error escape characters that their encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")

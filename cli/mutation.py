@@ -1,4 +1,4 @@
-"""``mutation``: how many seeded bugs the built-in suite catches."""
+"""``mutation``: measure how many seeded bugs the built-in vectors catch."""
 
 import os
 from pathlib import Path
@@ -11,32 +11,36 @@ from nnc_conformance.suites.results.outcomes import ExitCode
 if TYPE_CHECKING:
     from nnc_conformance.faults.score.trying import Verdict
 
-JOBS = os.cpu_count() or 1
 _BETWEEN_LINES = 100
+"""Mutants between two progress lines."""
 
 
 def command(
-    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Mutants at once.")] = JOBS,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Mutants to test in parallel.")] = os.cpu_count() or 1,
     matrix: Annotated[
-        bool, typer.Option("--matrix", help="Try every vector that reaches a mutant, not only up to the first that kills it.")
+        bool, typer.Option("--matrix", help="Run every vector that reaches a mutant, instead of stopping at the first that kills it.")
     ] = False,
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the journal and mutation.md go.")] = Path("nnc-mutation"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run in DIR stopped.")] = False,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the journal and mutation.md.")] = Path("nnc-mutation"),
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run in DIR.")] = False,
     filters: Annotated[
         list[str] | None,
-        typer.Option("--filter", metavar="GLOB", help="Only the mutants whose id matches. Repeatable: one is enough.", show_default=False),
+        typer.Option(
+            "--filter", metavar="GLOB", help="Only mutants whose id matches. Repeatable; one match is enough.", show_default="all mutants"
+        ),
     ] = None,
     page: Annotated[
-        Path | None, typer.Option("--page", metavar="F", help="Write the page to this file instead.", show_default=False)
+        Path | None, typer.Option("--page", metavar="F", help="Write the page to this file.", show_default="mutation.md in DIR")
     ] = None,
 ) -> int:
-    """Seed the reference decoder with bugs, one at a time, and see which the vectors of core and negative catch.
+    """Mutation-test the vectors: inject one bug at a time into the reference decoder.
 
-    Exit code: 0 at least 99 % of the mutants that are not equivalent are killed, 1 fewer, or one said to be equivalent is, 2 usage.
+    A mutant is killed if a vector of level core or negative fails on it. Equivalent mutants, which no stream can reveal, do not count.
+
+    Exit code: 0 at least 99 % of the mutants killed, 1 fewer, or one listed as equivalent was killed, 2 usage.
 
     Example: nnc-conformance mutation --jobs 4 --filter 'entropy.plain.*'
     """
-    from nnc_conformance.cli.output import print_table
+    from nnc_conformance.cli.printing import print_table
     from nnc_conformance.faults.mutants.catalogue import mutants
     from nnc_conformance.faults.score.run import run
     from nnc_conformance.faults.score.score import PASS_MARK
@@ -51,7 +55,7 @@ def command(
     for mutant in score.survivors:
         typer.echo(f"survived: {mutant.id}: {mutant.before}  =>  {mutant.after}")
     for mutant in score.disproved:
-        typer.echo(f"said to be equivalent, but killed: {mutant.id} by {score.verdicts[mutant.id].kills[0][0]}")
+        typer.echo(f"listed as equivalent, but killed: {mutant.id} by {score.verdicts[mutant.id].kills[0][0]}")
     print_table(("bug", *HEADINGS), rows_by_operator(score))
     typer.echo(written)
     whole = score.tally(list(score.mutants.values()))
@@ -59,15 +63,15 @@ def command(
 
 
 def _matching(names: list[str], globs: list[str] | None) -> list[str]:
-    """The ids that a glob takes, all without globs; raises `typer.BadParameter` where none is left."""
+    """Return the ids that match any of ``globs``, or all without globs; raise `typer.BadParameter` if none does."""
     from fnmatch import fnmatchcase
 
     if not globs:
         return names
-    found = [name for name in names if any(fnmatchcase(name, glob) for glob in globs)]
-    if not found:
+    matching = [name for name in names if any(fnmatchcase(name, glob) for glob in globs)]
+    if not matching:
         raise typer.BadParameter(f"no mutant's id matches {' or '.join(map(repr, globs))}", param_hint="--filter")
-    return found
+    return matching
 
 
 def _tell(done: int, planned: int, verdict: "Verdict | None") -> None:

@@ -1,4 +1,4 @@
-"""``package``: vectors as one file that can be checked to its last byte."""
+"""``package``: put the vectors of a suite into one verifiable file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,21 +7,24 @@ import typer
 
 group = typer.Typer(no_args_is_help=True, help="Build, verify and compare packages of vectors.")
 
-PackageArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A package.")]
+PackageArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The package.")]
 
 
 @group.command()
 def build(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="A suite's folder.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The package to write; its signature goes beside it, as OUT.sig.")],
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of the suite.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The package to write; a signature is written to OUT.sig.")],
     previous: Annotated[
-        Path | None, typer.Option("--previous", metavar="FILE", help="The package before: unchanged vectors are taken from it.")
+        Path | None,
+        typer.Option("--previous", metavar="FILE", help="Previous package; unchanged vectors are copied from it.", show_default="none"),
     ] = None,
-    key: Annotated[Path | None, typer.Option("--key", metavar="PEM", help="An ed25519 private key to sign with.")] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="PEM", help="Ed25519 private key to sign with.", show_default="unsigned")
+    ] = None,
 ) -> None:
-    """Build the package of a suite folder; the same vectors give the same bytes anywhere.
+    """Build the package of a suite folder; the same vectors give the same bytes on every machine.
 
-    With --previous the version follows: minor when vectors come or go, patch when some change, none when nothing does.
+    With --previous the version rises: minor if vectors were added or removed, patch if some changed; else it stays.
 
     Example: nnc-conformance package build vectors/ nnc-vectors.tar --previous nnc-vectors-1.0.0.tar --key key.pem
     """
@@ -38,9 +41,11 @@ def build(
 @group.command()
 def verify(
     package: PackageArgument,
-    key: Annotated[Path | None, typer.Option("--key", metavar="PEM", help="The ed25519 public key that must have signed it.")] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="PEM", help="Ed25519 public key that must have signed it.", show_default="any signer")
+    ] = None,
 ) -> None:
-    """Verify a package to its last byte, and its signature.
+    """Verify every byte of a package, and its signature.
 
     Example: nnc-conformance package verify nnc-vectors.tar --key publisher.pub
     """
@@ -50,17 +55,19 @@ def verify(
     trusted = load_public_key(key) if key is not None else None
     found = verify_package(package, trusted=trusted)
     signer = "unsigned" if found.signed_by is None else f"signed by {found.signed_by}"
-    note = "" if found.signed_by is None or trusted is not None else " (a key that was not checked: give --key)"
+    note = "" if found.signed_by is None or trusted is not None else " (key not checked; give --key)"
     typer.echo(f"whole: {found.manifest.name} {found.manifest.version}, {found.vectors} vectors, {signer}{note}, SHA-256 {found.sha256}")
 
 
 @group.command()
 def diff(
-    old: Annotated[Path, typer.Argument(metavar="A", help="A package.")],
-    new: Annotated[Path, typer.Argument(metavar="B", help="A later one.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The earlier package.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The later package.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> int:
-    """Tell what became of the vectors from package A to B. Exit code: 0 nothing, 1 something.
+    """Compare two packages: which vectors were added, removed or changed.
+
+    Exit code: 0 no difference, 1 differences, 2 usage or bad input.
 
     Example: nnc-conformance package diff nnc-vectors-1.0.0.tar nnc-vectors-1.1.0.tar
     """
@@ -71,8 +78,8 @@ def diff(
 
     before, after, what = compare(old, new)
     if as_json:
-        told = {"old": before.version, "new": after.version, **asdict(what)}
-        typer.echo(canonical_json(told), nl=False)
+        document = {"old": before.version, "new": after.version, **asdict(what)}
+        typer.echo(canonical_json(document), nl=False)
         return int(bool(what))
     typer.echo(f"{before.version} -> {after.version}")
     for word, names in (("added", what.added), ("removed", what.removed)):

@@ -1,56 +1,78 @@
-"""How a run shows that it goes on: a bar on a terminal, a line now and then elsewhere; failures at once in both."""
+"""Progress of long commands: a bar on a terminal, an occasional line elsewhere; a run's failures are printed at once."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
-from nnc_conformance.cli.output import console, on_terminal
+from nnc_conformance.cli.printing import console, on_terminal
 from nnc_conformance.reports.text import one_line
-from nnc_conformance.suites.results.outcomes import OUTCOMES
-from nnc_conformance.suites.running.invocation import Invocation
-from nnc_conformance.suites.running.runner import Progress
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from nnc_conformance.suites.running.invocation import Invocation
+    from nnc_conformance.suites.running.runner import Progress
+
 _SECONDS_BETWEEN_LINES: Final = 10.0
+"""Seconds between two progress lines where there is no terminal."""
 
 
-class View(Protocol):
-    """What a run is shown through."""
+@contextmanager
+def bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on a terminal; give the progress callback: (done, total)."""
+    if not on_terminal():
+        yield lambda done, total: None
+        return
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (TextColumn(label, markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with RichProgress(*columns, console=console(), transient=True) as display:
+        task = display.add_task("")
+        yield lambda done, total: display.update(task, completed=done, total=total)
+
+
+class RunDisplay(Protocol):
+    """Display of a run's progress, used as a context manager."""
 
     def __enter__(self) -> Self:
-        """Begins to show."""
+        """Start the display."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        """Ends it."""
+        """End the display."""
 
-    def step(self, progress: Progress) -> None:
-        """Shows one step."""
+    def step(self, progress: "Progress") -> None:
+        """Show one finished case."""
 
 
-def view(invocation: Invocation) -> View:
-    """The view that fits standard output; ``invocation`` tells how a failing case is run alone."""
-    return _Bar(invocation) if on_terminal() else _Lines(invocation)
+def run_display(invocation: "Invocation") -> RunDisplay:
+    """Make the display that fits standard output; ``invocation`` gives the command that repeats a failing case."""
+    return _BarDisplay(invocation) if on_terminal() else _LineDisplay(invocation)
 
 
 class _Failures:
-    def __init__(self, invocation: Invocation) -> None:
+    """Counts failing cases and formats them."""
+
+    def __init__(self, invocation: "Invocation") -> None:
         self._invocation = invocation
         self.count = 0
 
-    def lines(self, progress: Progress) -> list[str]:
-        """The lines that a failure is told in; none for any other case."""
+    def lines(self, progress: "Progress") -> list[str]:
+        """Return the two lines that describe a failing case, or none for any other case."""
+        from nnc_conformance.suites.results.outcomes import OUTCOMES
+
         case = progress.case
         if case is None or not OUTCOMES[case.outcome].fails:
             return []
         self.count += 1
-        told = f"{case.outcome.value}: {case.vector} on {case.decoder}: {case.message}"
-        return [one_line(told), f"    {one_line(self._invocation.command(case))}"]
+        failure = f"{case.outcome.value}: {case.vector} on {case.decoder}: {case.message}"
+        return [one_line(failure), f"    {one_line(self._invocation.command(case))}"]
 
 
-class _Lines:
-    def __init__(self, invocation: Invocation) -> None:
+class _LineDisplay:
+    def __init__(self, invocation: "Invocation") -> None:
         self._failures = _Failures(invocation)
         self._next = _SECONDS_BETWEEN_LINES
 
@@ -60,7 +82,7 @@ class _Lines:
     def __exit__(self, *_: object) -> None:
         return
 
-    def step(self, progress: Progress) -> None:
+    def step(self, progress: "Progress") -> None:
         for line in self._failures.lines(progress):
             print(line, flush=True)
         if progress.seconds >= self._next:
@@ -70,8 +92,8 @@ class _Lines:
             )
 
 
-class _Bar:
-    def __init__(self, invocation: Invocation) -> None:
+class _BarDisplay:
+    def __init__(self, invocation: "Invocation") -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
@@ -94,7 +116,7 @@ class _Bar:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def step(self, progress: Progress) -> None:
+    def step(self, progress: "Progress") -> None:
         if self._task is None:
             self._task = self._progress.add_task("", total=progress.planned, completed=progress.done, failures=0)
         for line in self._failures.lines(progress):

@@ -1,6 +1,6 @@
 """The pytest plugin: ``pytest --nnc-decoder D`` judges a decoder, one test for each vector.
 
-Pytest loads this module in every run of an environment that has the package, so it imports what is heavy only when asked for a decoder.
+Pytest loads this module in every run of an environment with this package, so heavy modules are imported only for ``--nnc-decoder``.
 """
 
 import tempfile
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options, named as those of ``nnc-conformance run``."""
+    """Add the options, named like those of ``nnc-conformance run``."""
     group = parser.getgroup("nnc", "NNC conformance (ISO/IEC 15938-17)")
     group.addoption(
         "--nnc-decoder",
@@ -27,32 +27,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="D",
         help="judge a decoder: in-tree, command:TEMPLATE with {stream} and {output}, or the path of a decoder.toml; repeatable",
     )
-    group.addoption("--nnc-suite", metavar="SUITE", help="a suite's folder or package; default: the built-in vectors")
-    group.addoption("--nnc-level", action="append", metavar="LEVEL", help="a level to take; default: core and negative; repeatable")
+    group.addoption("--nnc-suite", metavar="SUITE", help="folder or package of the suite; default: the built-in vectors")
+    group.addoption("--nnc-level", action="append", metavar="LEVEL", help="only this level; default: core and negative; repeatable")
     group.addoption(
-        "--nnc-filter", action="append", default=[], metavar="KEY=GLOB", help="only vectors whose KEY matches, or !KEY=GLOB; repeatable"
+        "--nnc-filter",
+        action="append",
+        default=[],
+        metavar="KEY=GLOB",
+        help="only vectors whose KEY (id, clause, flag, level or element) matches; !KEY=GLOB excludes them; repeatable",
     )
-    group.addoption("--nnc-time-limit", type=float, metavar="S", help="seconds for each vector")
-    group.addoption("--nnc-memory-limit", type=int, metavar="MIB", help="memory for each vector, in MiB")
-    group.addoption("--nnc-repeat", type=int, default=1, metavar="N", help="times each vector is run; outputs must agree")
+    group.addoption("--nnc-time-limit", type=float, metavar="S", help="seconds per vector; default: 60")
+    group.addoption("--nnc-memory-limit", type=int, metavar="MIB", help="memory per vector, in MiB; default: 4096")
+    group.addoption("--nnc-repeat", type=int, default=1, metavar="N", help="runs of each vector; their outputs must agree; default: 1")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Adds one test for each vector and decoder, before other plugins choose among the tests."""
+    """Add one test for each vector and decoder, before other plugins select tests."""
     if config.getoption("nnc_decoder"):
         collector: Decoders = Decoders.from_parent(session, name="nnc", nodeid="nnc")
         items.extend(collector.collect())
 
 
 class Decoders(pytest.Collector):
-    """The cases of a suite on the decoders of the command line; owns the process that executes them."""
+    """Collector of the cases of a suite on the given decoders; owns the worker process that executes them."""
 
     slot: "RestartingProcess"
     invocation: "Invocation"
 
     def collect(self) -> Iterator["CaseItem"]:
-        """Yields the cases; raises `pytest.UsageError` for a decoder, suite or filter that cannot be used, or when no vector is left."""
+        """Yield the cases; raise `pytest.UsageError` for an unusable decoder, suite or filter, or if no vector is left."""
         from nnc_conformance.reference.errors import NNCError
 
         try:
@@ -89,7 +93,7 @@ class Decoders(pytest.Collector):
 
 
 class FailedCaseError(Exception):
-    """A case that fails; carries what is reported of it."""
+    """A case fails; the message is the text of the report."""
 
 
 class CaseItem(pytest.Item):
@@ -100,7 +104,7 @@ class CaseItem(pytest.Item):
         self._case = case
 
     def runtest(self) -> None:
-        """Runs the case in the sandbox; skips what is unsupported, raises `FailedCaseError` for what fails."""
+        """Run the case in the sandbox; skip unsupported ones, raise `FailedCaseError` for failing ones."""
         from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
         from nnc_conformance.suites.running.runner import lost
 
@@ -115,19 +119,19 @@ class CaseItem(pytest.Item):
         if OUTCOMES[result.outcome].fails:
             if finished is not None and finished.log.stderr:
                 self.add_report_section("call", "decoder's stderr", finished.log.stderr)
-            raise FailedCaseError(told(result, decoders.invocation))
+            raise FailedCaseError(failure_text(result, decoders.invocation))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """What the report shows: the case's own lines, or the traceback of a fault of the harness."""
+        """Return the text of a failing case, or the traceback of an error in the harness."""
         return str(excinfo.value) if isinstance(excinfo.value, FailedCaseError) else super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where the test comes from: the vector."""
+        """Return the location of the test: the vector's folder."""
         return self._case.stored.folder, None, self.name
 
 
-def told(result: "CaseResult", invocation: "Invocation") -> str:
-    """The lines on a failing case: what was seen, what the vector is there for, what to do, and how to run it alone."""
+def failure_text(result: "CaseResult", invocation: "Invocation") -> str:
+    """Describe a failing case: what happened, what the vector tests, what to do, and how to repeat it alone."""
     from nnc_conformance.reports.text import visible
     from nnc_conformance.suites.results.fault_table import FAULTS
 

@@ -1,4 +1,4 @@
-"""``report``: pages from one or several results files."""
+"""``report``: write the pages of one or several results files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,20 +7,27 @@ import typer
 
 
 def command(
-    results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Files results.json, or folders that hold one.")],
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the pages go.")] = Path("nnc-report"),
+    results: Annotated[list[Path], typer.Argument(metavar="RESULTS", help="results.json files, or folders that hold one.")],
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the pages.")] = Path("nnc-report"),
     baseline: Annotated[
-        Path | None, typer.Option("--baseline", metavar="RESULTS", help="An earlier run: what is fixed, broken, new and gone since.")
+        Path | None,
+        typer.Option(
+            "--baseline",
+            metavar="RESULTS",
+            help="An earlier run to compare with: the report lists what is fixed, broken, new and gone.",
+            show_default="no comparison",
+        ),
     ] = None,
 ) -> int:
-    """Write the pages of a report: HTML, Markdown, JUnit XML, CSV and badges. Several results stand side by side.
+    """Write a report as HTML, Markdown, JUnit XML, CSV and badges.
 
-    On GitHub Actions the step's summary gets the Markdown too. The exit code is that of the verdict: 0 all as expected, 1 a decoder
-    failed, 3 incomplete.
+    Several results are shown side by side. On GitHub Actions the Markdown is also appended to the step's summary.
+
+    Exit code, as the verdict: 0 all as expected, 1 a decoder failed, 2 usage or bad input, 3 incomplete.
 
     Example: nnc-conformance report ours/ theirs/results.json --output compared
     """
-    from nnc_conformance.cli.verdict import print_verdict
+    from nnc_conformance.cli.printing import print_verdict
     from nnc_conformance.reports.pages import write_pages
     from nnc_conformance.reports.results import load
     from nnc_conformance.reports.summary import build_report

@@ -1,4 +1,4 @@
-"""``run``: judge decoders with a suite's vectors."""
+"""``run``: judge decoders with the vectors of a suite."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nnc_conformance.cli.selection import FilterOption, LevelOption, SuiteArgument, read_levels
+from nnc_conformance.cli.options import FilterOption, SuiteArgument, level_option, read_levels
 
 
 def command(
@@ -16,36 +16,38 @@ def command(
         typer.Option(
             "--decoder",
             metavar="D",
-            help="in-tree, command:TEMPLATE with {stream} and {output}, or the path of a decoder.toml. Repeatable; default in-tree.",
-            show_default=False,
+            help="The decoder: in-tree, command:TEMPLATE with {stream} and {output}, or the path of a decoder.toml. Repeatable.",
+            show_default="in-tree",
         ),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where results and report go.")] = Path("nnc-results"),
-    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Cases at once.")] = os.cpu_count() or 1,
-    level: LevelOption = None,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for results and report.")] = Path("nnc-results"),
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Cases to run in parallel.")] = os.cpu_count() or 1,
+    level: Annotated[list[str] | None, level_option("core and negative")] = None,
     filters: FilterOption = None,
     time_limit: Annotated[
-        float | None, typer.Option("--time-limit", metavar="S", min=0.001, help="Seconds for each case.", show_default=False)
+        float | None, typer.Option("--time-limit", metavar="S", min=0.001, help="Seconds per case.", show_default="60")
     ] = None,
     memory_limit: Annotated[
-        int | None, typer.Option("--memory-limit", metavar="MIB", min=1, help="Memory for each case, in MiB.", show_default=False)
+        int | None, typer.Option("--memory-limit", metavar="MIB", min=1, help="Memory per case, in MiB.", show_default="4096")
     ] = None,
-    repeat: Annotated[int, typer.Option("--repeat", metavar="N", min=1, help="Times each case is run; outputs must agree.")] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run in DIR stopped.")] = False,
+    repeat: Annotated[int, typer.Option("--repeat", metavar="N", min=1, help="Runs of each case; their outputs must agree.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run in DIR.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
     scheduler: Annotated[
-        str, typer.Option("--scheduler", metavar="ADDRESS", help="Run the cases on the Dask cluster of this scheduler.", show_default=False)
+        str,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Run the cases on the Dask cluster of this scheduler.", show_default="local"),
     ] = "",
 ) -> int:
-    """Judge decoders with the vectors of a suite and write results and report.
+    """Judge decoders with the vectors of a suite; write results and a report.
 
-    The levels are core and negative unless --level is given. DIR gets results.json, run.json, report.html, report.md and junit.xml.
+    DIR gets results.json, run.json, report.html, report.md and junit.xml.
+
     Exit code: 0 all as expected, 1 a decoder failed, 2 usage or bad input, 3 incomplete, 4 internal error.
 
     Example: nnc-conformance run --decoder in-tree --decoder 'command:mydecoder {stream} {output}' --filter 'clause=10*'
     """
-    from nnc_conformance.cli.progress import view
-    from nnc_conformance.cli.verdict import print_verdict
+    from nnc_conformance.cli.printing import print_verdict
+    from nnc_conformance.cli.progress import run_display
     from nnc_conformance.reports.pages import RUN_PAGES, write_pages
     from nnc_conformance.reports.results import load
     from nnc_conformance.reports.summary import build_report
@@ -56,15 +58,24 @@ def command(
     from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, parse_filter, select
 
     levels = read_levels(level, DEFAULT_LEVELS)
-    wanted = [parse_filter(text) for text in filters or ()]
+    chosen_filters = [parse_filter(text) for text in filters or ()]
     decoders = load_decoders(decoder or [IN_TREE])
-    chosen = select(suite, levels, wanted)
+    chosen = select(suite, levels, chosen_filters)
     limits = limits_of(time_limit, memory_limit)
     options = RunOptions(jobs, limits, repeat=repeat, fail_fast=fail_fast, resume=resume, scheduler=scheduler)
     try:
-        with view(invocation_of(chosen, decoders, options)) as shown:
-            run_suite(chosen, decoders, output, levels=levels, filters=wanted, options=options, progress=shown.step, outdated=RUN_PAGES)
+        with run_display(invocation_of(chosen, decoders, options)) as display:
+            run_suite(
+                chosen,
+                decoders,
+                output,
+                levels=levels,
+                filters=chosen_filters,
+                options=options,
+                progress=display.step,
+                outdated=RUN_PAGES,
+            )
     except KeyboardInterrupt:
-        typer.echo("interrupted; --resume goes on from here", err=True)
+        typer.echo("interrupted; continue with --resume", err=True)
     report = build_report([load(output)])
     return print_verdict(report, write_pages(report, output, RUN_PAGES))

@@ -1,4 +1,4 @@
-"""``shrink``: the smallest stream that a decoder still fails in the same way."""
+"""``shrink``: reduce a stream as far as the decoder still fails in the same way."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,26 +9,24 @@ from nnc_conformance.suites.results.outcomes import ExitCode
 
 
 def command(
-    stream: Annotated[
-        Path, typer.Argument(metavar="STREAM", help="A stream on which the decoder fails, or a vector's folder, which holds one.")
-    ],
+    stream: Annotated[Path, typer.Argument(metavar="STREAM", help="A stream that the decoder fails, or the folder of a vector.")],
     decoder: Annotated[str, typer.Option("--decoder", metavar="D", help="The decoder, as for run.")],
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="The suite folder that gets the vector.")] = Path("nnc-shrunk"),
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Suite folder for the new vector.")] = Path("nnc-shrunk"),
     name: Annotated[
         str | None,
-        typer.Option("--name", metavar="ID", help="The vector's id; without it, shrunk- and the stream's name.", show_default=False),
+        typer.Option("--name", metavar="ID", help="Id of the new vector.", show_default="shrunk- and the name of STREAM"),
     ] = None,
-    budget: Annotated[float, typer.Option("--budget", metavar="S", min=0, help="Seconds at most.")] = 60.0,
-    tries: Annotated[int, typer.Option("--tries", metavar="N", min=1, help="Streams that are tried at most.")] = 5000,
-    time_limit: Annotated[float, typer.Option("--time-limit", metavar="S", min=0.001, help="Seconds for each stream.")] = 10.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    budget: Annotated[float, typer.Option("--budget", metavar="S", min=0, help="Seconds to spend.")] = 60.0,
+    tries: Annotated[int, typer.Option("--tries", metavar="N", min=1, help="Streams to try at most.")] = 5000,
+    time_limit: Annotated[float, typer.Option("--time-limit", metavar="S", min=0.001, help="Seconds per stream.")] = 10.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> int:
-    """Make a failing stream as small as it goes, by its structure, and keep it as a vector ready to file.
+    """Shrink a failing stream by its structure, and store the result as a vector.
 
-    Units, tensors, dimensions, tools and values are left out one after another as long as the decoder fails in the same way: wrong output
-    of the same kind, a good stream refused, a bad one accepted, a crash. DIR is a suite: nnc-conformance run DIR --level full.
+    Units, tensors, dimensions, tools and values are removed one at a time, as long as the decoder fails in the same way: wrong output of
+    the same kind, a valid stream refused, an invalid one accepted, or a crash. DIR is a suite: nnc-conformance run DIR --level full.
 
-    Exit code: 0 done, 2 usage or bad input, also where the decoder does not fail.
+    Exit code: 0 done, 2 usage, bad input, or the decoder does not fail.
 
     Example: nnc-conformance shrink vectors/full/scan-1-block-rows --decoder decoder.toml
     """

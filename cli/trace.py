@@ -1,4 +1,4 @@
-"""``trace``: every element of a stream, down to the bins on request."""
+"""``trace``: print every syntax element of a stream, with its bins on request."""
 
 import json
 from dataclasses import asdict
@@ -7,26 +7,33 @@ from typing import Annotated, Any
 
 import typer
 
-from nnc_conformance.cli.parsing import interpretation_of
+from nnc_conformance.cli.options import NOT_WRITTEN, InterpretationOption, LenientOption, read_interpretation
 
 LONGEST_VALUE = 48
+"""Characters of a value before it is cut."""
 
 
 def command(
-    stream: Annotated[Path, typer.Argument(help="The stream to trace.")],
-    bins: Annotated[bool, typer.Option("--bins", help="Every bin of the arithmetic coder, with context, range, offset and state.")] = False,
-    lenient: Annotated[bool, typer.Option("--lenient", help="Forgive what a decoder may forgive.")] = False,
-    interpretation: Annotated[
-        list[str] | None, typer.Option("--interpretation", metavar="NAME=CHOICE", help="A disputed point's choice; may be repeated.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    stream: Annotated[Path, typer.Argument(metavar="STREAM", help="The stream to trace.")],
+    bins: Annotated[
+        bool, typer.Option("--bins", help="Also print every bin of the arithmetic decoder, with context, range, offset and state.")
+    ] = False,
+    lenient: LenientOption = False,
+    interpretation: InterpretationOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of text.")] = False,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="F", help="Write a page to look at instead, bins and all.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="F",
+            help="Write an HTML page with everything, bins included, and print nothing else.",
+            show_default=NOT_WRITTEN,
+        ),
     ] = None,
 ) -> None:
-    """Print every element of STREAM: unit, byte.bit, element, descriptor, value, clause.
+    """Print every syntax element of a stream: unit, byte.bit, element, descriptor, value, clause.
 
-    The page shows bytes and elements side by side, marks the bits of each, and draws the arithmetic coder over time.
+    The HTML page shows bytes and elements side by side, marks the bits of each, and plots the arithmetic decoder's state.
 
     Example: nnc-conformance trace model.nnr --bins
     """
@@ -36,12 +43,12 @@ def command(
         from nnc_conformance.reports.trace import build_trace, render_trace
         from nnc_conformance.storage import outputs
 
-        page = build_trace(stream.name, stream.read_bytes(), interpretation=interpretation_of(interpretation), lenient=lenient)
+        page = build_trace(stream.name, stream.read_bytes(), interpretation=read_interpretation(interpretation), lenient=lenient)
         outputs.write_text(html, render_trace(page))
         typer.echo(str(html))
         return
 
-    for line in trace(stream.read_bytes(), bins=bins, interpretation=interpretation_of(interpretation), lenient=lenient):
+    for line in trace(stream.read_bytes(), bins=bins, interpretation=read_interpretation(interpretation), lenient=lenient):
         if as_json:
             typer.echo(json.dumps(asdict(line), default=_plain, ensure_ascii=False))
             continue
@@ -57,7 +64,7 @@ def command(
 
 
 def _shown(value: Any) -> str:
-    """A value in few characters."""
+    """Format a value in at most `LONGEST_VALUE` characters."""
     if isinstance(value, bytes):
         head = value[:12].hex(" ")
         return head if len(value) <= 12 else f"{head} ... {len(value)} bytes"
@@ -66,5 +73,5 @@ def _shown(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has no form for: bytes as hexadecimal digits, NumPy values as Python's."""
+    """Convert a value that JSON cannot hold: bytes to hexadecimal digits, NumPy values to Python values."""
     return value.hex() if isinstance(value, bytes) else value.tolist()

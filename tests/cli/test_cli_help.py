@@ -1,5 +1,6 @@
-"""Every command says in its help what an example is, and the example is one that the command takes; shells complete them."""
+"""The help of every command: its group, first sentence, example, defaults and metavars; completion in shells."""
 
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -9,6 +10,9 @@ import typer
 from typer.testing import CliRunner
 
 from nnc_conformance.cli.main import COMMANDS, PROGRAM, build_app
+from nnc_conformance.generator.randomness import DEFAULT_SEED
+from nnc_conformance.suites.checking.check import LIMITS
+from nnc_conformance.suites.sandbox.limits import Limits
 
 APP = build_app()
 ROOT = typer.main.get_command(APP)
@@ -55,6 +59,77 @@ def test_the_help_is_printed(path: tuple[str, ...]) -> None:
     done = CliRunner().invoke(APP, [*path, "--help"])
     assert done.exit_code == 0, done.output
     assert "Example" in done.output
+
+
+def help_of(path: tuple[str, ...]) -> str:
+    """The help as printed on a very wide terminal, every run of white space as one blank."""
+    done = CliRunner().invoke(APP, [*path, "--help"], env={"COLUMNS": "2000", "TERMINAL_WIDTH": "2000", "NO_COLOR": "1"})
+    assert done.exit_code == 0, done.output
+    return "\n".join(" ".join(line.split()) for line in done.output.splitlines())
+
+
+def test_commands_stand_in_groups() -> None:
+    groups = re.findall(r"^╭─ (\w+) ─", help_of(()), re.M)
+    assert groups == ["Options", "Judge", "Diagnose", "Codec", "Inspect", "Publish"]
+    for name, command in ROOT.commands.items():
+        assert command.rich_help_panel == COMMANDS[name].group
+
+
+IMPERATIVES = {
+    "Build",
+    "Certify",
+    "Check",
+    "Compare",
+    "Decode",
+    "Encode",
+    "Explain",
+    "Fuzz",
+    "Issue",
+    "Judge",
+    "List",
+    "Measure",
+    "Mutation-test",
+    "Print",
+    "Show",
+    "Shrink",
+    "Verify",
+    "Withdraw",
+    "Write",
+}
+
+
+@pytest.mark.parametrize("path", [(), *LEAVES, ("certify",), ("package",)], ids=" ".join)
+def test_the_first_paragraph_is_a_short_imperative_sentence(path: tuple[str, ...]) -> None:
+    command: click.Command = ROOT
+    for word in path:
+        command = command.commands[word]
+    first = (command.help or "").split("\n\n")[0]
+    assert first.split()[0].rstrip(",") in IMPERATIVES
+    assert first.endswith(".")
+    assert len(first.split()) <= 20
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_the_help_shows_every_default_and_plain_metavars(path: tuple[str, ...]) -> None:
+    text = help_of(path)
+    usage = next(line for line in text.splitlines() if line.startswith("Usage: "))
+    assert re.fullmatch(rf"Usage: {PROGRAM}( [a-z-]+)+ \[OPTIONS\](( [A-Z]+| \[[A-Z]+\])(\.\.\.)?)*", usage)
+    assert "[[" not in text
+    assert "{IN}" not in text
+    for parameter in LEAVES[path].params:
+        name = parameter.metavar if parameter.param_type_name == "argument" else parameter.opts[0]
+        row = next(line for line in text.splitlines() if re.match(rf"│ (\* )?{re.escape(name)} ", line))
+        assert "<bool>" not in row
+        if parameter.param_type_name == "argument" or not parameter.is_flag:
+            assert "[required]" in row or re.search(r"\[default: [^\]]+\]", row), row
+
+
+def test_defaults_that_the_help_spells_out_are_those_of_the_code() -> None:
+    rows = {path: help_of(path) for path in [("run",), ("check-decoder",), ("generate",)]}
+    for path, limits in [(("run",), Limits()), (("check-decoder",), LIMITS)]:
+        assert re.search(rf"--time-limit .*default: \({limits.wall_seconds:g}\)", rows[path])
+        assert re.search(rf"--memory-limit .*default: \({limits.memory_bytes >> 20}\)", rows[path])
+    assert re.search(rf"--seed .*default: \({DEFAULT_SEED}\)", rows["generate",])
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -9,7 +9,7 @@ from helpers.report_documents import ACCURACY, HOSTILE, case, document, every_ou
 from markdown_it import MarkdownIt
 from test_reports_html import Page
 
-from nnc_conformance.cli.verdict import print_verdict
+from nnc_conformance.cli.printing import print_verdict
 from nnc_conformance.reports.changes import ChangeKind, since
 from nnc_conformance.reports.html import render_html
 from nnc_conformance.reports.markdown import render_markdown

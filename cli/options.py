@@ -1,0 +1,84 @@
+"""Arguments and options that several commands share."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nnc_conformance.reference.interpretation import Interpretation
+    from nnc_conformance.storage.vector import Level
+
+NOT_WRITTEN = "not written"
+"""Shown as the default of an option that names a file to write."""
+
+SuiteArgument = Annotated[
+    Path | None, typer.Argument(metavar="SUITE", help="Folder or package of the suite.", show_default="the built-in vectors")
+]
+SuiteOption = Annotated[
+    Path | None, typer.Option("--suite", metavar="SUITE", help="Folder or package of the suite.", show_default="the built-in vectors")
+]
+FilterOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter",
+        metavar="KEY=GLOB",
+        help="Only vectors whose KEY (id, clause, flag, level or element) matches; !KEY=GLOB excludes them. "
+        "Repeatable; all filters must hold.",
+        show_default="all vectors",
+    ),
+]
+_LEVEL_HELP = "Only this level: core, full, negative, stress, models, disputed or inferred. Repeatable."
+LenientOption = Annotated[
+    bool, typer.Option("--lenient", help="Forgive the rule violations that a decoder may accept, and report them on standard error.")
+]
+InterpretationOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--interpretation",
+        metavar="NAME=CHOICE",
+        help="How to read a disputed point of the standard (docs/disputed.md). Repeatable.",
+        show_default="the default reading of each point",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+
+
+def level_option(default: str) -> typer.models.OptionInfo:
+    """Make the option ``--level``; ``default`` names the levels used without it."""
+    option: typer.models.OptionInfo = typer.Option(
+        "--level", metavar="LEVEL", help=_LEVEL_HELP, show_default=default, autocompletion=lambda: [level.value for level in _levels()]
+    )
+    return option
+
+
+def read_levels(names: Sequence[str] | None, default: "Sequence[Level]") -> "tuple[Level, ...]":
+    """Convert the values of ``--level``; return ``default`` if there are none.
+
+    Raises `typer.BadParameter` for an unknown level.
+    """
+    from nnc_conformance.reference.errors import unknown
+
+    known = {level.value: level for level in _levels()}
+    for name in names or ():
+        if name not in known:
+            raise typer.BadParameter(unknown("level", name, known), param_hint="--level")
+    return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(default)
+
+
+def read_interpretation(settings: list[str] | None) -> "Interpretation":
+    """Convert the values ``NAME=CHOICE`` of ``--interpretation``; raise `typer.BadParameter` for an unknown name or choice."""
+    from nnc_conformance.reference.interpretation import Interpretation
+
+    pairs = [setting.partition("=") for setting in settings or []]
+    try:
+        return Interpretation.parse({name: choice for name, _, choice in pairs})
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--interpretation") from None
+
+
+def _levels() -> "tuple[Level, ...]":
+    from nnc_conformance.storage.vector import Level
+
+    return tuple(Level)

@@ -1,0 +1,69 @@
+"""What commands print: tables, and the verdict of a report.
+
+A terminal gets rich tables, anything else gets plain lines. Text from files or decoders is made visible first.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnc_conformance.reports.text import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from nnc_conformance.reports.report import Report
+
+
+def on_terminal() -> bool:
+    """Return whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
+def console() -> "Console":
+    """Make a rich console on standard output, without markup, emoji codes or highlighting: the text is not ours."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, highlight=False)
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table: drawn on a terminal, tab-separated lines without headings elsewhere."""
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    if not on_terminal():
+        for row in cells:
+            print("\t".join(row))
+        return
+    from rich import box
+    from rich.table import Table
+
+    table = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in cells:
+        table.add_row(*row)
+    console().print(table)
+
+
+def print_verdict(report: "Report", page: Path) -> int:
+    """Print one line per decoder, then the verdict and the path of the report; return the exit code.
+
+    On GitHub Actions the report is also appended to the step's summary. Raises `OSError` if that fails.
+    """
+    from nnc_conformance.reports.pages import STEP_SUMMARY, write_step_summary
+    from nnc_conformance.reports.report import HEADLINES
+    from nnc_conformance.reports.tally import TONES
+
+    if summary := os.environ.get(STEP_SUMMARY):
+        write_step_summary(report, Path(summary))
+    for problem in report.problems:
+        print(one_line(problem))
+    for decoder in report.decoders:
+        figures = decoder.conformance
+        counts = ", ".join(f"{count} {word}" for tone, (word, _) in TONES.items() if (count := decoder.total.of_tone(tone)))
+        share = f"conformance {figures.passed} of {figures.judged} ({figures.percent})"
+        print(f"{one_line(decoder.info.name)}: {counts or 'no case'}; {share}")
+        for claim in decoder.false_claims:
+            print(f"false claim: {one_line(claim)}")
+    print(f"{HEADLINES[report.verdict][0]}: {one_line(report.headline)} {page}")
+    return int(report.verdict.exit_code)
