@@ -5,7 +5,7 @@ the other, every element stands under the name that the standard gives it, and N
 """
 
 from plain_decoder.errors import PlainError
-from plain_decoder.stream import Decoded, decode
-from plain_decoder.switches import CHOICES
+from plain_decoder.stream import Decoded, Session, StepResult, decode, decode_session
+from plain_decoder.switches import CHOICES, SECOND_EDITION_CHOICES
 
-__all__ = ["CHOICES", "Decoded", "PlainError", "decode"]
+__all__ = ["CHOICES", "SECOND_EDITION_CHOICES", "Decoded", "PlainError", "Session", "StepResult", "decode", "decode_session"]

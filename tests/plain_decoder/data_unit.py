@@ -11,6 +11,7 @@ from plain_decoder.topology import referred, topology_elements_ids_list
 
 NNR_PT_INT, NNR_PT_FLOAT, NNR_PT_RAW_FLOAT, NNR_PT_BLOCK = range(4)
 NNR_CPT_DC, NNR_CPT_LS, NNR_CPT_BN, NNR_CPT_BI = 1, 2, 4, 8
+ICNN_NDU_ID, ICNN_NDU_PL_SHA256, ICNN_NDU_PL_SHA512 = range(3)
 LAST_DATA_FORMAT = 9
 LAST_SCAN_ORDER = 4
 ELEMENT_LIMIT = 1 << 31
@@ -36,12 +37,44 @@ class DimensionMapping:
 
 
 @dataclass
+class NodeId:
+    """Which node of the parameter update tree a data unit is; None for what it does not say."""
+
+    device_id: int | None = None
+    parameter_id: int | None = None
+    put_node_depth: int | None = None
+
+    def is_as(self, wanted: "NodeId") -> bool:
+        """Whether it agrees with all that ``wanted`` says."""
+        return all(
+            want is None or have == want
+            for have, want in (
+                (self.device_id, wanted.device_id),
+                (self.parameter_id, wanted.parameter_id),
+                (self.put_node_depth, wanted.put_node_depth),
+            )
+        )
+
+
+@dataclass
+class ParentId:
+    """Which node a data unit is a difference to: by ``device_id`` in type 0, by the ``digest`` of its payload in types 1 and 2."""
+
+    node_id_type: int
+    device_id: int | None = None
+    digest: bytes | None = None
+
+
+@dataclass
 class DataUnitHeader:
     """What a header says; absent elements have the value that the sheet gives them."""
 
     payload_type: int = NNR_PT_INT
     ids: list[str] = field(default_factory=list)
     multiple_topology_elements: int = 0
+    node: NodeId = field(default_factory=NodeId)
+    parent: ParentId | None = None
+    temporal_context_modeling_flag: int = 0
     codebook: Codebook | None = None
     codebook_dc: Codebook | None = None
     dq_flag: int = 0
@@ -52,6 +85,7 @@ class DataUnitHeader:
     dimensions: tuple[int, ...] = ()
     mapping: DimensionMapping | None = None
     unary_length: int = 10
+    first_tensor_dimension_shift: int = 0
     scan_order: int = 0
     entry_points: list[EntryPoint] = field(default_factory=list)
 
@@ -71,11 +105,36 @@ class DataUnitHeader:
         """The shape of H."""
         return self.decomposition_rank, math.prod(self.dimensions) // self.g_number_of_rows
 
+    def key(self) -> tuple[str, ...]:
+        """The names of what ``dimensions`` are the dimensions of: one tensor, the G and H of one, or several tensors coded as one."""
+        if self.decomposed_block():
+            return tuple(self.ids[:2])
+        return (self.ids[0],) if self.mapping is None else tuple(self.ids)
 
-def data_unit_header(
-    bits: Bits, indexed: int, reference_list: list[str] | None, topology_dimensions: dict[str, tuple[int, ...]]
-) -> DataUnitHeader:
-    """Reads the header to its byte_alignment(); ``topology_dimensions`` serve where the header gives none."""
+
+@dataclass
+class Surroundings:
+    """What a header is read with.
+
+    Args:
+        profile: general_profile_idc.
+        indexed: mps_topology_indexed_reference_flag.
+        parent_signalling: mps_parent_signalling_enabled_flag.
+        reference_list: the element ids that indexes refer to.
+        topology_dimensions: dimensions by element, which serve where the header gives none.
+        base_dimensions: dimensions by the `DataUnitHeader.key` of a data unit of the base model; in an update they serve first.
+    """
+
+    profile: int
+    indexed: int
+    parent_signalling: int
+    reference_list: list[str] | None
+    topology_dimensions: dict[str, tuple[int, ...]]
+    base_dimensions: dict[tuple[str, ...], tuple[int, ...]]
+
+
+def data_unit_header(bits: Bits, around: Surroundings) -> DataUnitHeader:
+    """Reads the header to its byte_alignment()."""
     header = DataUnitHeader()
     header.payload_type = bits.u(5)
     if header.payload_type > NNR_PT_BLOCK:
@@ -86,13 +145,16 @@ def data_unit_header(
     input_parameters_present_flag = bits.u(1)
 
     if header.multiple_topology_elements:
-        header.ids = topology_elements_ids_list(bits, indexed, reference_list)
-    elif indexed:
-        header.ids = [referred(bits.ue(7), reference_list)]
+        header.ids = topology_elements_ids_list(bits, around.indexed, around.reference_list)
+    elif around.indexed:
+        header.ids = [referred(bits.ue(7), around.reference_list)]
     else:
         header.ids = [bits.st()]
     if len(set(header.ids)) < len(header.ids):
         raise PlainError("reference", f"an element is listed twice in {header.ids}")
+
+    if around.profile > 0:
+        node_and_parent(bits, header, around.parent_signalling)
 
     codebook_present_flag = 0
     if header.payload_type in (NNR_PT_FLOAT, NNR_PT_BLOCK):
@@ -101,6 +163,8 @@ def data_unit_header(
             header.codebook = codebook(bits)
     if header.payload_type != NNR_PT_RAW_FLOAT:
         header.dq_flag = bits.u(1)
+    if around.profile > 0 and header.codebook and header.dq_flag and bits.switches["codebook_dq"] == "refused":
+        raise PlainError("value", "dq_flag with a codebook")
     if nnr_decompressed_data_format_present_flag:
         header.decompressed_data_format = bits.u(7)
         if header.decompressed_data_format > LAST_DATA_FORMAT:
@@ -130,18 +194,53 @@ def data_unit_header(
         _check_block_ids(header)
     elif header.multiple_topology_elements and header.mapping is None:
         raise PlainError("reference", f"{len(header.ids)} elements in one tensor without a dimension mapping")
-    if tensor_dimensions_flag:
-        _check_dimensions(header)
-        if len(header.dimensions) > 1:
+    if not tensor_dimensions_flag:
+        header.dimensions = _dimensions_known(header, around)
+    _check_dimensions(header)
+    if len(header.dimensions) > 1:
+        if around.profile > 0:
+            header.first_tensor_dimension_shift = bits.ue(1)
+            moves = bits.switches["dimension_shift"] == "moves"
+            if moves and header.first_tensor_dimension_shift >= len(header.dimensions):
+                raise PlainError(
+                    "dimension", f"first_tensor_dimension_shift {header.first_tensor_dimension_shift} of dimensions {header.dimensions}"
+                )
+        if around.profile > 0 or tensor_dimensions_flag:
             header.scan_order = bits.u(4)
             if header.scan_order > LAST_SCAN_ORDER:
                 raise PlainError("reserved", f"scan_order {header.scan_order}")
             header.entry_points = entry_point_list(bits, header)
-    else:
-        header.dimensions = _dimensions_from_topology(header, topology_dimensions)
-        _check_dimensions(header)
     bits.byte_alignment()
     return header
+
+
+def node_and_parent(bits: Bits, header: DataUnitHeader, parent_signalling: int) -> None:
+    """Reads which node of the parameter update tree the data unit is, and which is its parent."""
+    node_id_present_flag = bits.u(1)
+    if node_id_present_flag:
+        header.node = NodeId(device_id=bits.ue(1), parameter_id=bits.ue(5), put_node_depth=bits.ue(4))
+    parent_node_id_present_flag = bits.u(1) if parent_signalling else 0
+    if not parent_node_id_present_flag:
+        return
+    parent_node_id_type = bits.u(2)
+    if parent_node_id_type > ICNN_NDU_PL_SHA512:
+        raise PlainError("reserved", f"parent_node_id_type {parent_node_id_type}")
+    header.parent = ParentId(parent_node_id_type)
+    temporal_context_modeling_flag = bits.u(1)
+    if header.payload_type != NNR_PT_RAW_FLOAT:
+        header.temporal_context_modeling_flag = temporal_context_modeling_flag
+    elif temporal_context_modeling_flag and bits.switches["raw_float_tca"] == "refused":
+        raise PlainError("value", "temporal_context_modeling_flag 1 in an NNR_PT_RAW_FLOAT")
+    if parent_node_id_type == ICNN_NDU_ID:
+        header.parent.device_id = bits.ue(1)
+        if not node_id_present_flag:
+            if bits.switches["parent_without_node_id"] == "refused":
+                raise PlainError("value", "a parent id of type 0 without a node id")
+            header.node = NodeId(parameter_id=bits.ue(5), put_node_depth=bits.ue(4))
+    elif parent_node_id_type == ICNN_NDU_PL_SHA256:
+        header.parent.digest = bits.u(256).to_bytes(32, "big")
+    else:
+        header.parent.digest = bits.u(512).to_bytes(64, "big")
 
 
 def _check_block_ids(header: DataUnitHeader) -> None:
@@ -167,12 +266,17 @@ def _check_dimensions(header: DataUnitHeader) -> None:
                 raise PlainError("limit", f"G of {header.g_shape()}, H of {header.h_shape()}")
 
 
-def _dimensions_from_topology(header: DataUnitHeader, known: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
-    """The dimensions of the one element, or of a block's weight; W of a decomposed one has the name of G without its ``_G``."""
+def _dimensions_known(header: DataUnitHeader, around: Surroundings) -> tuple[int, ...]:
+    """The dimensions that the base model or a topology gives to the one element, or to a block's weight.
+
+    In a topology the W of a decomposed weight has the name of G without its ``_G``.
+    """
+    if around.parent_signalling and header.key() in around.base_dimensions:
+        return around.base_dimensions[header.key()]
     name = header.ids[0].removesuffix("_G") if header.decomposed_block() else header.ids[0]
-    if header.mapping is not None or name not in known:
-        raise PlainError("dimension", f"neither the header nor a topology gives the dimensions of {name!r}")
-    return known[name]
+    if header.mapping is not None or name not in around.topology_dimensions:
+        raise PlainError("dimension", f"neither the header, the base model nor a topology gives the dimensions of {name!r}")
+    return around.topology_dimensions[name]
 
 
 def topology_tensor_dimension_mapping(bits: Bits, count: int) -> DimensionMapping:

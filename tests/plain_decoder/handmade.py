@@ -3,6 +3,7 @@
 The encoder keeps the whole codeword as one integer, so that carries need no thought; it is for small tensors.
 """
 
+import itertools
 import struct
 from dataclasses import dataclass
 from typing import Any
@@ -224,14 +225,14 @@ def encode_tensor(
     rows = shape[0] if shape else 1
     marks = [Mark(encoder.low, encoder.shifts, 0)]
     state = 0
-    for number, places in enumerate(scan(rows, len(indexes) // rows, scan_order)):
+    for number, stretches in enumerate(scan(rows, len(indexes) // rows, scan_order)):
         if block_rows(rows, scan_order) > 1:
             encoder.IvlCurrRange = 256
         if number > 0:
             contexts.reset()
             marks.append(Mark(encoder.low, encoder.shifts, state))
         previous = 0
-        for place in places:
+        for place in itertools.chain.from_iterable(stretches):
             previous = _encode_index(encoder, contexts, unary_length, state, previous, indexes[place])
             if dq:
                 state = TRELLIS_NEXT_STATE[state][previous & 1]

@@ -1,6 +1,6 @@
 """NNR_MPS and NNR_LPS: model and layer parameter sets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from plain_decoder import maps
 from plain_decoder.bits import Bits
@@ -18,6 +18,15 @@ class Quantization:
 
 
 @dataclass
+class Identification:
+    """What an MPS of the second edition says of its model; None where it says nothing."""
+
+    base_model_id: str | None = None
+    performance_metric_type: str | None = None
+    validation_set_performance: float | None = None
+
+
+@dataclass
 class ParameterSet:
     """What an MPS or LPS leaves for the units after it; ``quantization`` is None where it sends no qp."""
 
@@ -25,6 +34,9 @@ class ParameterSet:
     topology_indexed_reference_flag: int
     quantization: Quantization | None
     maps: maps.PerformanceMaps
+    parent_signalling_enabled_flag: int = 0
+    pre_flag: int = 0
+    identification: Identification = field(default_factory=Identification)
 
 
 def _quantization(bits: Bits, quantization_method_flags: int) -> Quantization | None:
@@ -33,7 +45,7 @@ def _quantization(bits: Bits, quantization_method_flags: int) -> Quantization | 
     return Quantization(qp_density=bits.u(3), quantization_parameter=bits.i(13))
 
 
-def model_parameter_set(bits: Bits) -> ParameterSet:
+def model_parameter_set(bits: Bits, profile: int) -> ParameterSet:
     """Reads an MPS payload to its byte_alignment()."""
     bits.u(1)  # topology_carriage_flag: an NNR_TPL unit is in the stream; decoding does not change
     mps_sparsification_flag = bits.u(1)
@@ -42,7 +54,24 @@ def model_parameter_set(bits: Bits) -> ParameterSet:
     mps_decomposition_performance_map_flag = bits.u(1)
     mps_quantization_method_flags = bits.u(3)
     mps_topology_indexed_reference_flag = bits.u(1)
-    bits.reserved_zero(7)
+    identification = Identification()
+    validation_set_performance_present_flag = mps_parent_signalling_enabled_flag = nnr_pre_flag = 0
+    if profile == 0:
+        bits.reserved_zero(7)
+    else:
+        base_model_id_present_flag = bits.u(1)
+        validation_set_performance_present_flag = bits.u(1)
+        metric_type_performance_map_valid_flag = bits.u(1)
+        mps_parent_signalling_enabled_flag = bits.u(1)
+        if mps_parent_signalling_enabled_flag:
+            nnr_pre_flag = bits.u(1)
+        else:
+            bits.reserved_zero(1)
+        bits.reserved_zero(2)
+        if base_model_id_present_flag:
+            identification.base_model_id = bits.st()
+        if validation_set_performance_present_flag or metric_type_performance_map_valid_flag:
+            identification.performance_metric_type = bits.st()
     quantization = _quantization(bits, mps_quantization_method_flags)
     performance = maps.PerformanceMaps()
     if mps_sparsification_flag:
@@ -53,8 +82,18 @@ def model_parameter_set(bits: Bits) -> ParameterSet:
         performance.unification = maps.unification_performance_map(bits)
     if mps_decomposition_performance_map_flag:
         performance.decomposition = maps.decomposition_performance_map(bits)
+    if validation_set_performance_present_flag:
+        identification.validation_set_performance = bits.flt()
     bits.byte_alignment()
-    return ParameterSet(mps_unification_flag, mps_topology_indexed_reference_flag, quantization, performance)
+    return ParameterSet(
+        mps_unification_flag,
+        mps_topology_indexed_reference_flag,
+        quantization,
+        performance,
+        mps_parent_signalling_enabled_flag,
+        nnr_pre_flag,
+        identification,
+    )
 
 
 def layer_parameter_set(bits: Bits) -> ParameterSet:

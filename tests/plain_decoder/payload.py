@@ -11,7 +11,7 @@ from plain_decoder.codebook import Codebook
 from plain_decoder.data_unit import NNR_PT_BLOCK, NNR_PT_INT, NNR_PT_RAW_FLOAT, DataUnitHeader, DimensionMapping
 from plain_decoder.errors import PlainError
 from plain_decoder.parameter_sets import Quantization
-from plain_decoder.tensor import QuantTensor, RowEntry
+from plain_decoder.tensor import QuantTensor, RowEntry, SecondEdition
 from plain_decoder.values import Array
 
 
@@ -25,42 +25,82 @@ class EntryPoints:
 
 @dataclass
 class Part:
-    """A tensor of the codeword; only a weight (or G, H) has a block scan and may have a codebook."""
+    """A tensor of the payload; only a weight (or G, H) has a block scan and may have a codebook.
 
-    name: str
+    ``key`` holds its name, or the names of all elements that are coded as this one tensor.
+    """
+
+    key: tuple[str, ...]
     shape: tuple[int, ...]
     scan_order: int = 0
     codebook: Codebook | None = None
 
+    @property
+    def name(self) -> str:
+        """The name of the tensor, or of the first of its elements."""
+        return self.key[0]
+
 
 @dataclass
 class DataUnit:
-    """What one data unit decodes to."""
+    """What one data unit decodes to.
+
+    ``parameters`` have the type of the decompressed data format, ``values`` that of the payload: int32 or binary32. ``indexes`` holds the
+    indexes of each part by its key, doubled with dependent quantization; a RAW_FLOAT has none. ``not_zero`` holds 1 for each index or raw
+    float that is not 0.
+    """
 
     parameters: dict[str, Array]
+    values: dict[str, Array]
+    indexes: dict[tuple[str, ...], list[int]]
+    not_zero: dict[tuple[str, ...], list[int]]
     entry_points: dict[str, EntryPoints]
 
 
-def decode_payload(header: DataUnitHeader, payload: bytes, quantization: Quantization | None, switches: dict[str, str]) -> DataUnit:
-    """Decodes one payload; ``quantization`` is the one in force."""
+def parts(header: DataUnitHeader) -> list[Part]:
+    """The tensors of a payload in **coded** order; the ids of a block are listed as weight (or G, H), LS, BN, BI."""
+    if header.payload_type != NNR_PT_BLOCK:
+        return [Part(header.key(), header.dimensions, header.scan_order, header.codebook)]
+    keys = ((name,) for name in header.ids)
+    if header.decomposed_block():
+        weights = [
+            Part(next(keys), header.g_shape(), header.scan_order, header.codebook),
+            Part(next(keys), header.h_shape(), header.scan_order, header.codebook_dc),
+        ]
+    else:
+        weights = [Part(next(keys), header.dimensions, header.scan_order, header.codebook)]
+    vector = header.dimensions[:1]
+    local_scaling = [Part(next(keys), vector)] if header.has(data_unit.NNR_CPT_LS) else []
+    batch_norm = [Part(next(keys), vector) for _ in range(4)] if header.has(data_unit.NNR_CPT_BN) else []
+    bias = [Part(next(keys), vector)] if header.has(data_unit.NNR_CPT_BI) else []
+    return local_scaling + bias + batch_norm + weights
+
+
+def decode_payload(
+    header: DataUnitHeader,
+    payload: bytes,
+    quantization: Quantization | None,
+    switches: dict[str, str],
+    second: dict[tuple[str, ...], SecondEdition],
+) -> DataUnit:
+    """Decodes one payload; ``quantization`` is the one in force, ``second`` has what profile 1 needs for each part, by its key."""
     data_format = header.decompressed_data_format if switches["data_format"] == "converts" else None
     if header.payload_type == NNR_PT_RAW_FLOAT:
-        array = _raw_float(payload, header.dimensions, data_format)
-        return DataUnit(_mapped(array, header), {})
-    if header.payload_type == NNR_PT_BLOCK:
-        parts = _block_parts(header)
-    else:
-        parts = [Part(header.ids[0], header.dimensions, header.scan_order, header.codebook)]
+        raw = [{header.ids[0]: _raw_float(payload, header.dimensions, wanted)} for wanted in (data_format, None)]
+        not_zero = {header.key(): [int(value != 0) for value in raw[1][header.ids[0]].ravel().tolist()]}
+        return DataUnit(_by_id(raw[0], header, switches), _by_id(raw[1], header, switches), {}, not_zero, {})
 
     is_int = header.payload_type == NNR_PT_INT
     trellis = bool(header.dq_flag) and not (is_int and switches["int_dq_flag"] == "ignored")
     if not is_int and quantization is None:
         raise PlainError("reference", f"no quantization parameter is in force for {header.ids}")
     engine = ArithmeticDecoder(payload)
-    arrays: dict[str, Array] = {}
+    converted: dict[str, Array] = {}
+    own_type: dict[str, Array] = {}
+    indexes: dict[tuple[str, ...], list[int]] = {}
     entry_points: dict[str, EntryPoints] = {}
     chain = EntryChain(header)
-    for part in parts:
+    for part in parts(header):
         columns = math.prod(part.shape[1:])
         as_scan_0 = columns == 1 and switches["column_block_scan"] == "as-scan-0"
         coded = tensor.quant_tensor(
@@ -70,23 +110,36 @@ def decode_payload(header: DataUnitHeader, payload: bytes, quantization: Quantiz
             trellis=trellis,
             unary_length=header.unary_length,
             scan_order=0 if as_scan_0 else part.scan_order,
+            switches=switches,
+            second=second.get(part.key),
         )
+        indexes[part.key] = coded.indexes
         listed = chain.take(part, coded.first_bit)
         if listed:
             entry_points[part.name] = EntryPoints(listed, coded.entries)
             if not as_scan_0:
                 _check_entry_points(part.name, listed, coded, trellis)
-        if is_int or quantization is None:
-            flat = values.integer_values(coded.indexes, data_format)
-        else:
-            qp = coded.qp_delta + quantization.quantization_parameter
-            step = values.quantization_step(qp, quantization.qp_density)
-            flat = values.float_values(coded.indexes, step, part.codebook, data_format, switches)
-        arrays[part.name] = flat.reshape(part.shape)
+        for tensors, wanted in ((converted, data_format), (own_type, None)):
+            if is_int or quantization is None:
+                flat = values.integer_values(coded.indexes, wanted)
+            else:
+                qp = coded.qp_delta + quantization.quantization_parameter
+                step = values.quantization_step(qp, quantization.qp_density)
+                flat = values.float_values(coded.indexes, step, part.codebook, wanted, switches)
+            tensors[part.name] = flat.reshape(part.shape)
     engine.terminate()
-    if header.payload_type == NNR_PT_BLOCK:
-        return DataUnit({name: arrays[name] for name in header.ids}, entry_points)
-    return DataUnit(_mapped(arrays[header.ids[0]], header), entry_points)
+    not_zero = {key: [int(index != 0) for index in found] for key, found in indexes.items()}
+    return DataUnit(_by_id(converted, header, switches), _by_id(own_type, header, switches), indexes, not_zero, entry_points)
+
+
+def _by_id(tensors: dict[str, Array], header: DataUnitHeader, switches: dict[str, str]) -> dict[str, Array]:
+    """The decoded parts in the order of the header's ids; several elements coded as one tensor are cut apart."""
+    weight = tensors[header.ids[0]]
+    if switches["dimension_shift"] == "moves" and weight.ndim > 1 and not header.decomposed_block():
+        weight = np.ascontiguousarray(np.moveaxis(weight, 0, header.first_tensor_dimension_shift))
+    if header.mapping is not None:
+        return _mapped(weight, header.ids, header.mapping)
+    return {name: weight if name == header.ids[0] else tensors[name] for name in header.ids}
 
 
 def _raw_float(payload: bytes, shape: tuple[int, ...], data_format: int | None) -> Array:
@@ -96,23 +149,6 @@ def _raw_float(payload: bytes, shape: tuple[int, ...], data_format: int | None) 
     if len(payload) > size:
         raise PlainError("size", f"{len(payload) - size} bytes after the raw floats")
     return values.raw_values(payload, data_format).reshape(shape)
-
-
-def _block_parts(header: DataUnitHeader) -> list[Part]:
-    """The parts of a block in **coded** order; the ids are listed as weight (or G, H), LS, BN, BI."""
-    ids = iter(header.ids)
-    if header.decomposed_block():
-        weights = [
-            Part(next(ids), header.g_shape(), header.scan_order, header.codebook),
-            Part(next(ids), header.h_shape(), header.scan_order, header.codebook_dc),
-        ]
-    else:
-        weights = [Part(next(ids), header.dimensions, header.scan_order, header.codebook)]
-    vector = header.dimensions[:1]
-    local_scaling = [Part(next(ids), vector)] if header.has(data_unit.NNR_CPT_LS) else []
-    batch_norm = [Part(next(ids), vector) for _ in range(4)] if header.has(data_unit.NNR_CPT_BN) else []
-    bias = [Part(next(ids), vector)] if header.has(data_unit.NNR_CPT_BI) else []
-    return local_scaling + bias + batch_norm + weights
 
 
 class EntryChain:
@@ -142,14 +178,11 @@ def _check_entry_points(name: str, listed: list[RowEntry], coded: QuantTensor, t
             raise PlainError("entropy", f"block row {number} of {name!r}: the header enters at {given}, decoding at {met}")
 
 
-def _mapped(array: Array, header: DataUnitHeader) -> dict[str, Array]:
-    """The tensor under its name, or cut into its elements and their axes moved."""
-    if header.mapping is None:
-        return {header.ids[0]: array}
-    mapping = header.mapping
+def _mapped(array: Array, ids: list[str], mapping: DimensionMapping) -> dict[str, Array]:
+    """The tensor cut into its elements and their axes moved."""
     pieces = _split(array, mapping)
     parameters = {}
-    for name, piece, shifts in zip(header.ids, pieces, mapping.shifts, strict=True):
+    for name, piece, shifts in zip(ids, pieces, mapping.shifts, strict=True):
         for shift_index, shift_value in shifts:
             if shift_index >= piece.ndim or shift_value > shift_index:
                 raise PlainError("dimension", f"axis {shift_index} of {piece.shape} cannot move left by {shift_value}")

@@ -6,10 +6,11 @@ from typing import Any
 
 from plain_decoder import parameter_sets
 from plain_decoder.bits import Bits
-from plain_decoder.data_unit import DataUnitHeader, data_unit_header
+from plain_decoder.data_unit import DataUnitHeader, Surroundings, data_unit_header
 from plain_decoder.errors import PlainError
 from plain_decoder.maps import PerformanceMaps
-from plain_decoder.parameter_sets import ParameterSet
+from plain_decoder.model import Model, Update
+from plain_decoder.parameter_sets import Identification, ParameterSet
 from plain_decoder.payload import EntryPoints, decode_payload
 from plain_decoder.switches import complete
 from plain_decoder.topology import (
@@ -25,6 +26,7 @@ from plain_decoder.topology import (
 from plain_decoder.values import Array
 
 NNR_STR, NNR_MPS, NNR_LPS, NNR_TPL, NNR_QNT, NNR_NDU, NNR_AGG = range(7)
+LAST_PROFILE = 1
 UNIT_NAMES = ("NNR_STR", "NNR_MPS", "NNR_LPS", "NNR_TPL", "NNR_QNT", "NNR_NDU", "NNR_AGG")
 
 
@@ -34,7 +36,8 @@ class Decoded:
 
     ``parameters`` in stream order, a block's in the order of its ids; ``topology`` the last topology of storage format 0 to 4, inflated;
     ``entry_points`` by tensor name, for each tensor whose header lists any. The rest is what the other units say: ``maps`` of each
-    parameter set in stream order, the ``reference_list``, the last ``pruning`` container, the last ``quantization`` data.
+    parameter set in stream order, the ``reference_list``, the last ``pruning`` container, the last ``quantization`` data, and in the
+    second edition the ``identification`` of the model and the names of the parameters that are ``differences`` to a parent.
     """
 
     parameters: dict[str, Array] = field(default_factory=dict)
@@ -44,6 +47,29 @@ class Decoded:
     reference_list: list[str] | None = None
     pruning: Pruning | None = None
     quantization: bytes | None = None
+    identification: Identification | None = None
+    differences: list[str] = field(default_factory=list)
+
+
+@dataclass
+class StepResult:
+    """What a stream of a session codes, and the model after it.
+
+    The ``model`` holds int32 and binary32 by name: it is not converted to a decompressed data format, and blocks are not put together.
+    """
+
+    decoded: Decoded
+    model: dict[str, Array]
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """What the stream codes."""
+        return self.decoded.parameters
+
+    @property
+    def differences(self) -> list[str]:
+        """The names of those parameters that are differences."""
+        return self.decoded.differences
 
 
 @dataclass
@@ -66,30 +92,65 @@ class AggregateHeader:
 
 
 def decode(stream: bytes, switches: dict[str, str] | None = None) -> Decoded:
-    """Decodes a stream, strictly; raises `PlainError` where it breaks a rule, `ValueError` for an unknown switch."""
-    decoder = _StreamDecoder(complete(switches))
-    if not stream:
-        raise PlainError("order", "the stream is empty: no NNR_STR")
-    decoder.units(stream, in_aggregate=False)
-    return decoder.decoded
+    """Decodes a stream, strictly; raises `PlainError` where it breaks a rule, `ValueError` for an unknown switch.
+
+    An update is decoded on its own: it gives its differences, and what needs its base model is refused.
+    """
+    return _StreamDecoder(complete(switches), None).decode(stream)
+
+
+def decode_session(streams: list[bytes], switches: dict[str, str] | None = None) -> list[StepResult]:
+    """Decodes a base model and its updates in order, as `Session.decode` does."""
+    session = Session(switches)
+    return [session.decode(stream) for stream in streams]
+
+
+class Session:
+    """Decodes one stream after another; a stream that is refused leaves the model as it was."""
+
+    def __init__(self, switches: dict[str, str] | None = None) -> None:
+        self.switches = complete(switches)
+        self.model = Model()
+
+    def decode(self, stream: bytes) -> StepResult:
+        """Decodes the next stream; raises `PlainError` where it breaks a rule."""
+        decoder = _StreamDecoder(self.switches, self.model)
+        decoded = decoder.decode(stream)
+        self.model = decoder.model
+        return StepResult(decoded, dict(self.model.parameters))
 
 
 class _StreamDecoder:
-    """The state that units leave for the units after them."""
+    """The state that units leave for the units after them; ``base`` is the model before the stream, if there is one."""
 
-    def __init__(self, switches: dict[str, str]) -> None:
+    def __init__(self, switches: dict[str, str], base: Model | None) -> None:
         self.switches = switches
+        self.base = base
+        self.model = Model() if base is None else base.copy()
         self.decoded = Decoded()
         self.str_seen = False
+        self.profile = 0
         self.mps: ParameterSet | None = None
         self.lps: ParameterSet | None = None
         self.lps_self_contained = False
         self.topology_dimensions: dict[str, tuple[int, ...]] = {}
 
+    def decode(self, stream: bytes) -> Decoded:
+        """Decodes the stream."""
+        if not stream:
+            raise PlainError("order", "the stream is empty: no NNR_STR")
+        self.units(stream, in_aggregate=False)
+        return self.decoded
+
     @property
     def indexed(self) -> int:
         """mps_topology_indexed_reference_flag, 0 without an MPS."""
         return self.mps.topology_indexed_reference_flag if self.mps else 0
+
+    @property
+    def parent_signalling(self) -> int:
+        """mps_parent_signalling_enabled_flag, 0 without an MPS."""
+        return self.mps.parent_signalling_enabled_flag if self.mps else 0
 
     def units(self, data: bytes, in_aggregate: bool) -> list[tuple[int, int]]:
         """Decodes the units that fill ``data``; gives type and first byte of each."""
@@ -149,7 +210,11 @@ class _StreamDecoder:
         if unit_type == NNR_NDU:
             if self.mps is None and not self.lps_self_contained:
                 raise PlainError("order", "an NNR_NDU comes before any NNR_MPS")
-            return data_unit_header(bits, self.indexed, self.decoded.reference_list, self.topology_dimensions)
+            base_dimensions = {} if self.base is None else self.base.dimensions
+            around = Surroundings(
+                self.profile, self.indexed, self.parent_signalling, self.decoded.reference_list, self.topology_dimensions, base_dimensions
+            )
+            return data_unit_header(bits, around)
         if unit_type == NNR_AGG:
             return self.aggregate_header(bits)
         return None
@@ -191,14 +256,16 @@ class _StreamDecoder:
         if self.str_seen:
             raise PlainError("order", "a second NNR_STR")
         self.str_seen = True
-        if general_profile_idc != 0:
+        if general_profile_idc > LAST_PROFILE:
             raise PlainError("unsupported", f"general_profile_idc {general_profile_idc}")
+        self.profile = general_profile_idc
 
     def model_parameter_set_unit(self, header: None, bits: Bits) -> None:
         """NNR_MPS."""
         if self.mps is not None:
             raise PlainError("order", "a second NNR_MPS")
-        self.mps = parameter_sets.model_parameter_set(bits)
+        self.mps = parameter_sets.model_parameter_set(bits, self.profile)
+        self.decoded.identification = self.mps.identification if self.profile > 0 else None
         self.decoded.maps.append(self.mps.maps)
 
     def layer_parameter_set_unit(self, lps_self_contained: bool, bits: Bits) -> None:
@@ -229,12 +296,19 @@ class _StreamDecoder:
     def data_unit(self, header: DataUnitHeader, bits: Bits) -> None:
         """NNR_NDU."""
         in_force = [parameter_set.quantization for parameter_set in (self.lps, self.mps) if parameter_set and parameter_set.quantization]
-        unit = decode_payload(header, bits.bs(), in_force[0] if in_force else None, self.switches)
+        update = Update(header, self.base, self.parent_signalling, self.mps.pre_flag if self.mps else 0, self.switches)
+        second = update.second_edition() if self.profile > 0 else {}
+        payload = bits.bs()
+        unit = decode_payload(header, payload, in_force[0] if in_force else None, self.switches, second)
         for name, array in unit.parameters.items():
             if name in self.decoded.parameters:
                 raise PlainError("reference", f"{name!r} is coded twice")
             self.decoded.parameters[name] = array
         self.decoded.entry_points.update(unit.entry_points)
+        if header.parent is not None:
+            self.decoded.differences += header.ids
+        if self.base is not None:
+            update.apply(self.model, unit, payload)
 
     def aggregate_unit(self, header: AggregateHeader, bits: Bits) -> None:
         """NNR_AGG: whole units, one after the other."""
