@@ -104,7 +104,7 @@ BROKEN: list[tuple[str, bytes]] = [
     ("unit-type", STR + unit(63, "")),
     ("first-unit", MPS),
     ("first-unit", b""),
-    ("profile", unit(NNR_STR, u(8, 1))),
+    ("profile", unit(NNR_STR, u(8, 2))),
     ("mps-first", STR + RAW),
     ("mps-first", STR + LPS + RAW),
     ("mps-once", START + MPS),

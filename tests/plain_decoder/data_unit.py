@@ -38,14 +38,14 @@ class DimensionMapping:
 
 @dataclass
 class NodeId:
-    """Which node of the parameter update tree a data unit is; None for what it does not say."""
+    """The place of a data unit in the parameter update tree; None for an id that is not sent."""
 
     device_id: int | None = None
     parameter_id: int | None = None
     put_node_depth: int | None = None
 
     def is_as(self, wanted: "NodeId") -> bool:
-        """Whether it agrees with all that ``wanted`` says."""
+        """Tell whether each value in ``wanted`` that is not None is the same here."""
         return all(
             want is None or have == want
             for have, want in (
@@ -58,7 +58,10 @@ class NodeId:
 
 @dataclass
 class ParentId:
-    """Which node a data unit is a difference to: by ``device_id`` in type 0, by the ``digest`` of its payload in types 1 and 2."""
+    """The node that a data unit is a difference to.
+
+    Type 0 names it by ``device_id``, types 1 and 2 by the ``digest`` of its payload.
+    """
 
     node_id_type: int
     device_id: int | None = None
@@ -106,7 +109,7 @@ class DataUnitHeader:
         return self.decomposition_rank, math.prod(self.dimensions) // self.g_number_of_rows
 
     def key(self) -> tuple[str, ...]:
-        """The names of what ``dimensions`` are the dimensions of: one tensor, the G and H of one, or several tensors coded as one."""
+        """Name what has these ``dimensions``: a tensor, the G and H of one, or tensors coded as one."""
         if self.decomposed_block():
             return tuple(self.ids[:2])
         return (self.ids[0],) if self.mapping is None else tuple(self.ids)
@@ -121,8 +124,9 @@ class Surroundings:
         indexed: mps_topology_indexed_reference_flag.
         parent_signalling: mps_parent_signalling_enabled_flag.
         reference_list: the element ids that indexes refer to.
-        topology_dimensions: dimensions by element, which serve where the header gives none.
-        base_dimensions: dimensions by the `DataUnitHeader.key` of a data unit of the base model; in an update they serve first.
+        topology_dimensions: dimensions by element, used where the header gives none.
+        base_dimensions: dimensions in the base model by `DataUnitHeader.key`; in an update they come
+            before those of a topology.
     """
 
     profile: int
@@ -134,7 +138,7 @@ class Surroundings:
 
 
 def data_unit_header(bits: Bits, around: Surroundings) -> DataUnitHeader:
-    """Reads the header to its byte_alignment()."""
+    """Read the header to its byte_alignment()."""
     header = DataUnitHeader()
     header.payload_type = bits.u(5)
     if header.payload_type > NNR_PT_BLOCK:
@@ -202,9 +206,8 @@ def data_unit_header(bits: Bits, around: Surroundings) -> DataUnitHeader:
             header.first_tensor_dimension_shift = bits.ue(1)
             moves = bits.switches["dimension_shift"] == "moves"
             if moves and header.first_tensor_dimension_shift >= len(header.dimensions):
-                raise PlainError(
-                    "dimension", f"first_tensor_dimension_shift {header.first_tensor_dimension_shift} of dimensions {header.dimensions}"
-                )
+                shift = header.first_tensor_dimension_shift
+                raise PlainError("dimension", f"first_tensor_dimension_shift {shift} of dimensions {header.dimensions}")
         if around.profile > 0 or tensor_dimensions_flag:
             header.scan_order = bits.u(4)
             if header.scan_order > LAST_SCAN_ORDER:
@@ -215,7 +218,7 @@ def data_unit_header(bits: Bits, around: Surroundings) -> DataUnitHeader:
 
 
 def node_and_parent(bits: Bits, header: DataUnitHeader, parent_signalling: int) -> None:
-    """Reads which node of the parameter update tree the data unit is, and which is its parent."""
+    """Read the node id and the parent id, which place the data unit in the parameter update tree."""
     node_id_present_flag = bits.u(1)
     if node_id_present_flag:
         header.node = NodeId(device_id=bits.ue(1), parameter_id=bits.ue(5), put_node_depth=bits.ue(4))
@@ -267,7 +270,7 @@ def _check_dimensions(header: DataUnitHeader) -> None:
 
 
 def _dimensions_known(header: DataUnitHeader, around: Surroundings) -> tuple[int, ...]:
-    """The dimensions that the base model or a topology gives to the one element, or to a block's weight.
+    """Find the dimensions of an element, or of a block's weight, in the base model or a topology.
 
     In a topology the W of a decomposed weight has the name of G without its ``_G``.
     """

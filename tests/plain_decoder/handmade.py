@@ -3,7 +3,6 @@
 The encoder keeps the whole codeword as one integer, so that carries need no thought; it is for small tensors.
 """
 
-import itertools
 import struct
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 from plain_decoder.arithmetic import Context
 from plain_decoder.data_unit import NNR_PT_INT, NNR_PT_RAW_FLOAT
 from plain_decoder.stream import NNR_NDU
+from plain_decoder.switches import complete
 from plain_decoder.tables import LPS_RANGE_TABLE, TRELLIS_NEXT_STATE
-from plain_decoder.tensor import Contexts, block_rows, scan
+from plain_decoder.tensor import Contexts, Limits, SecondEdition, block_rows, scan
 
 
 def u(n: int, value: int) -> str:
@@ -74,17 +74,30 @@ def unit(unit_type: int, bits: str, *, counter: int | None = None, wide: bool = 
     return packed("1" + u(31, 4 + len(body)) if wide else "0" + u(15, 2 + len(body))) + body
 
 
-def start_unit() -> bytes:
+def start_unit(profile: int = 0) -> bytes:
     """An NNR_STR."""
-    return unit(0, u(8, 0))
+    return unit(0, u(8, profile))
 
 
 def model_parameter_set(
-    *, method_flags: int = 1, qp_density: int = 2, qp: int = -8, indexed: int = 0, map_flags: str = "0000", maps: str = ""
+    *,
+    method_flags: int = 1,
+    qp_density: int = 2,
+    qp: int = -8,
+    indexed: int = 0,
+    map_flags: str = "0000",
+    maps: str = "",
+    flags: str = "0000000",
+    strings: str = "",
 ) -> bytes:
-    """An NNR_MPS; ``map_flags`` in the order sparsification, pruning, unification, decomposition."""
+    """An NNR_MPS; ``map_flags`` in the order sparsification, pruning, unification, decomposition.
+
+    In profile 1 ``flags`` says which of the later elements there are, and ``strings`` are those
+    before the quantization.
+    """
     quantization = u(3, qp_density) + i(13, qp) if method_flags & 3 else ""
-    return unit(1, aligned("0" + map_flags + u(3, method_flags) + u(1, indexed) + u(7, 0) + quantization + maps))
+    head = "0" + map_flags + u(3, method_flags) + u(1, indexed) + flags + strings
+    return unit(1, aligned(head + quantization + maps))
 
 
 def layer_parameter_set(
@@ -111,8 +124,14 @@ def data_unit_header(
     scan_order: int = 0,
     entry_points: str = "",
     input_parameters: bool = True,
+    node: str = "",
+    after_dimensions: str | None = None,
 ) -> str:
-    """The header of an NNR_NDU, from nnr_compressed_data_unit_payload_type to byte_alignment(); integers in ``ids`` are indexes."""
+    """Write the header of an NNR_NDU to its byte_alignment(); integers in ``ids`` are indexes.
+
+    ``node`` is what profile 1 adds after the ids. ``after_dimensions`` are the bits between the
+    dimensions and the end where they are not scan_order and entry points alone.
+    """
     multiple = isinstance(ids, list)
     bits = u(5, payload_type) + u(1, multiple) + u(1, data_format is not None) + u(1, input_parameters)
     if isinstance(ids, list):
@@ -124,6 +143,7 @@ def data_unit_header(
             bits = aligned(bits + "".join(ue(7, index) for index in ids if isinstance(index, int)))
     else:
         bits += ue(7, ids) if isinstance(ids, int) else st(ids)
+    bits += node
     if payload_type in (1, 3):
         bits += "0" if codebook is None else "1" + codebook
     if payload_type != 2:
@@ -140,7 +160,9 @@ def data_unit_header(
         if unary_length is not None:
             bits += u(8, unary_length - 1)
     bits += codebook_dc
-    if dims is not None and len(dims) > 1:
+    if after_dimensions is not None:
+        bits += after_dimensions
+    elif dims is not None and len(dims) > 1:
         bits += u(4, scan_order) + entry_points
     return aligned(bits)
 
@@ -207,61 +229,108 @@ def encode_tensor(
     unary_length: int = 10,
     scan_order: int = 0,
     parameter_sets: dict[int, int] | None = None,
+    second: SecondEdition | None = None,
+    hdsp: bool = False,
+    skipped: frozenset[int] | None = None,
 ) -> list[Mark]:
-    """Writes row-major indexes; gives a mark for the first index and for each later block row.
+    """Write row-major indexes; give a mark for the first index and for each later block row.
 
-    With ``dq`` the indexes are those before the doubling. ``parameter_sets`` holds the set of each context that has not set 0.
+    With ``dq`` the indexes are those before the doubling. ``parameter_sets`` holds the sets other
+    than 0 by the number of the flag. ``second`` is what profile 1 codes the tensor with, ``hdsp`` is
+    its flag, ``skipped`` holds the rows of row_skip_list; None sends no list.
     """
+    rows = shape[0] if shape else 1
+    columns = len(indexes) // rows
     encoder.bypass_bins(qp_delta_bits, qp_delta)
-    contexts = Contexts(dq, unary_length)
+    limits, base, seen = None, None, None
+    if second is not None:
+        base = second.base
+        limits = Limits.of(second.codebook)
+        if columns > 1 and rows > 1 and not (limits is not None and limits.one_value):
+            if second.has_parent:
+                encoder.bypass_bins(1, int(hdsp))
+                seen = second.seen if hdsp else None
+            encoder.bypass_bins(1, int(skipped is not None))
+            if skipped is not None:
+                row_skip = Context()
+                for row in range(rows):
+                    encoder.context_bin(row_skip, int(row in skipped))
+    contexts = Contexts(dq, unary_length, tca=base is not None, hdsp=seen is not None, limits=limits)
     flag = Context()
-    for number, context in enumerate(contexts.all):
+    for number, context in enumerate(contexts.signalled(complete(None))):
         context.parameter_set = (parameter_sets or {}).get(number, 0)
         encoder.context_bin(flag, int(context.parameter_set > 0))
         if context.parameter_set > 0:
             encoder.bypass_bins(3, context.parameter_set - 1)
     contexts.reset()
 
-    rows = shape[0] if shape else 1
     marks = [Mark(encoder.low, encoder.shifts, 0)]
     state = 0
-    for number, stretches in enumerate(scan(rows, len(indexes) // rows, scan_order)):
+    for number, stretches in enumerate(scan(rows, columns, scan_order)):
         if block_rows(rows, scan_order) > 1:
             encoder.IvlCurrRange = 256
         if number > 0:
             contexts.reset()
             marks.append(Mark(encoder.low, encoder.shifts, state))
         previous = 0
-        for place in itertools.chain.from_iterable(stretches):
-            previous = _encode_index(encoder, contexts, unary_length, state, previous, indexes[place])
-            if dq:
-                state = TRELLIS_NEXT_STATE[state][previous & 1]
+        for stretch in stretches:
+            if skipped is not None and stretch.start // columns in skipped:
+                for _ in range(columns if dq else 0):
+                    state = TRELLIS_NEXT_STATE[state][0]
+                continue
+            for place in stretch:
+                at = (base[place] if base else 0, seen[place] if seen else 0)
+                _encode_index(encoder, contexts, state, previous, at, indexes[place])
+                previous = indexes[place]
+                if dq:
+                    state = TRELLIS_NEXT_STATE[state][previous & 1]
     return marks
 
 
-def _encode_index(encoder: ArithmeticEncoder, contexts: Contexts, unary_length: int, state: int, previous: int, k: int) -> int:
+def _encode_index(
+    encoder: ArithmeticEncoder, contexts: Contexts, state: int, previous: int, at: tuple[int, int], k: int
+) -> None:  # fmt: skip
+    """Write one index; ``at`` has the parent's index at its place and whether HDSP has seen it."""
+    base, seen = at
+    limits = contexts.limits
+    if limits is not None and limits.one_value:
+        return
     neighbour = 0 if previous == 0 else 1 if previous < 0 else 2
-    encoder.context_bin(contexts.sig_flag[3 * state + neighbour], int(k != 0))
+    significance = contexts.sig_flag[3 * state + neighbour]
+    if base:
+        significance = contexts.sig_flag_tca[2 * state + int(abs(base) > 1)]
+    if seen:
+        significance = contexts.sig_flag_hdsp[state]
+    encoder.context_bin(significance, int(k != 0))
     if k == 0:
-        return k
+        return
     negative = int(k < 0)
-    encoder.context_bin(contexts.sign_flag[neighbour], negative)
-    rest = abs(k) - 1
-    for j in range(unary_length):
-        more = int(rest > j)
-        encoder.context_bin(contexts.abs_level_greater_x[2 * j + negative], more)
-        if not more:
-            return k
-    rest -= unary_length
+    if limits is None or not limits.one_sign:
+        sign = contexts.sign_flag_tca[int(base > 0)] if base else contexts.sign_flag[neighbour]
+        encoder.context_bin(sign, negative)
+    limit = None if limits is None else limits.negative if negative else limits.positive
+    magnitude = 1
+    for j in range(contexts.unary_length):
+        if magnitude == limit:
+            return
+        greater = contexts.abs_level_greater_x[2 * j + negative]
+        if base:
+            greater = contexts.abs_level_greater_x_tca[2 * j + int(abs(base) < j)]
+        encoder.context_bin(greater, int(abs(k) > magnitude))
+        if abs(k) == magnitude:
+            return
+        magnitude += 1
+    if magnitude == limit:
+        return
     ones = 0
-    while ones < 31 and rest >= 1 << ones:
+    while abs(k) >= magnitude + (1 << ones) and ones < 31:
         encoder.context_bin(contexts.abs_level_greater_x2[ones], 1)
-        rest -= 1 << ones
+        magnitude += 1 << ones
         ones += 1
-    if ones < 31:
+    stops_by_itself = limit is not None and ones > 0 and magnitude + (1 << ones) > limit
+    if ones < 31 and not stops_by_itself:
         encoder.context_bin(contexts.abs_level_greater_x2[ones], 0)
-    encoder.bypass_bins(ones, rest)
-    return k
+    encoder.bypass_bins(ones, abs(k) - magnitude)
 
 
 START = start_unit() + model_parameter_set()

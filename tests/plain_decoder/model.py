@@ -1,4 +1,4 @@
-"""Updates of the second edition: what a decoder keeps from one stream of a session to the next, and what a difference does to it."""
+"""Updates of the second edition: what a session keeps between its streams, and how a difference is applied."""
 
 import hashlib
 import math
@@ -14,7 +14,7 @@ from plain_decoder.tensor import SecondEdition
 from plain_decoder.values import Array
 
 DIFFERENCES, RESIDUALS = range(2)
-"""What the data units of an update hold; they have histories of their own where ``pre`` is ``residual``."""
+"""Kinds of updates: with the choice ``residual`` of ``pre`` each has a history of its own."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Node:
     """A data unit in the history of a tensor.
 
     Args:
-        node_id: its place in the parameter update tree; the depth of a base model is 0 where it is not sent.
+        node_id: its place in the parameter update tree; in a base model without ids the depth is 0.
         kinds: the histories that it belongs to.
-        indexes: its indexes in row-major order, doubled with dependent quantization; None of a RAW_FLOAT.
+        indexes: its indexes, row-major, doubled with dependent quantization; a RAW_FLOAT has none.
         digests: SHA-256 and SHA-512 of its payload.
-        values: what its elements were after it, by name.
+        values: the tensors after it, by name.
     """
 
     node_id: NodeId
@@ -38,17 +38,22 @@ class Node:
 
 @dataclass
 class History:
-    """The past of a tensor: its nodes, oldest first, and for each kind 1 at each place where an update was not 0."""
+    """The past of a coded tensor.
+
+    Args:
+        nodes: its data units, oldest first.
+        seen: by kind, 1 at each place where an update was not 0, row-major.
+    """
 
     nodes: list[Node] = field(default_factory=list)
     seen: dict[int, list[int]] = field(default_factory=dict)
 
     def last(self) -> Node | None:
-        """The last node, if there is any."""
+        """Give the last node, None before the first."""
         return self.nodes[-1] if self.nodes else None
 
     def places_seen(self, kind: int, elements: int) -> list[int]:
-        """1 at each place that HDSP looks at."""
+        """Give 1 for each place where an update of this kind was not 0."""
         seen = self.seen.get(kind, [])
         return seen if len(seen) == elements else [0] * elements
 
@@ -72,7 +77,7 @@ class Model:
     differences: dict[str, Array] = field(default_factory=dict)
 
     def copy(self) -> "Model":
-        """A model whose entries may be replaced."""
+        """Copy the model so that its entries can be replaced."""
         return replace(
             self,
             parameters=dict(self.parameters),
@@ -85,7 +90,7 @@ class Model:
 
 @dataclass
 class Update:
-    """How a data unit of profile 1 meets the model.
+    """A data unit, and the model that it is applied to.
 
     Args:
         header: the header of the data unit.
@@ -103,15 +108,15 @@ class Update:
 
     @property
     def kind(self) -> int:
-        """What the data unit holds if it has a parent."""
+        """The kind of its values if it has a parent."""
         return RESIDUALS if self.pre_flag and self.switches["pre"] == "residual" else DIFFERENCES
 
     def history(self, key: tuple[str, ...]) -> History:
-        """The past of a part."""
+        """Find the past of a part."""
         return History() if self.base is None else self.base.histories.get(key, History())
 
     def second_edition(self) -> dict[tuple[str, ...], SecondEdition]:
-        """What each part is read with, by its key."""
+        """Find what each part is read with, by its key; raise `PlainError` if the parent is not as it must be."""
         read_with = {}
         for part in parts(self.header):
             if self.header.parent is not None and self.base is not None:
@@ -124,7 +129,7 @@ class Update:
         return read_with
 
     def _named(self, part: Part) -> Node | None:
-        """The node that the parent id names, if it is known; only the last may be, unless a switch says that all are looked at."""
+        """Find the parent's node; it can be other than the last only if a switch says so."""
         assert self.header.parent is not None
         nodes = self.history(part.key).nodes
         identifies = self.switches["parent_id"] == "identifies"
@@ -144,7 +149,7 @@ class Update:
         return None
 
     def _check_parent(self, part: Part) -> None:
-        """An update follows the one before it, and the base model has the tensors."""
+        """Check that the base model has the tensors, and that no update is missing in between."""
         assert self.base is not None
         missing = [name for name in part.key if name not in self.base.parameters]
         if missing:
@@ -161,7 +166,7 @@ class Update:
             raise PlainError("order", f"{part.key} has put_node_depth {depth} after {last.node_id.put_node_depth}")
 
     def _tca_base(self, part: Part, elements: int) -> list[int] | None:
-        """The parent's index at each place; None for no TCA."""
+        """Find the parent's index at each place; None turns TCA off."""
         node = self._named(part)
         if node is not None and self.switches["tca_base"] == "last":
             of_this_kind = [n for n in self.history(part.key).nodes if self.kind in n.kinds and n.indexes is not None]
@@ -173,7 +178,7 @@ class Update:
         raise PlainError("reference", f"temporal_context_modeling_flag 1, but {part.key} has no parent of {elements} elements")
 
     def apply(self, model: Model, unit: DataUnit, payload: bytes) -> None:
-        """Brings a decoded data unit into the model after the stream."""
+        """Apply the decoded data unit to ``model``, the one after the stream."""
         for part in parts(self.header):
             values = {name: self._after(model, part, name, unit.values[name]) for name in part.key}
             model.parameters.update(values)
@@ -182,7 +187,7 @@ class Update:
         model.dimensions[self.header.key()] = self.header.dimensions
 
     def _after(self, model: Model, part: Part, name: str, decoded: Array) -> Array:
-        """A parameter after the data unit, its difference noted."""
+        """Compute a parameter after the data unit; keep its difference in ``model``."""
         moves = self.switches["dimension_shift"] == "moves" and name in self.header.key()
         shift = self.header.first_tensor_dimension_shift if moves else 0
         if self.header.parent is None or self.base is None:
@@ -228,7 +233,7 @@ class Update:
 
 
 def _sum(parent: Array, difference: Array, name: str) -> Array:
-    """Element by element in the type of the tensor."""
+    """Add element by element in the type of the tensor."""
     if parent.dtype == np.int32:
         exact = parent.astype(np.int64) + difference
         if np.any(exact < INT32_MIN) or np.any(exact > INT32_MAX):

@@ -19,7 +19,7 @@ class Quantization:
 
 @dataclass
 class Identification:
-    """What an MPS of the second edition says of its model; None where it says nothing."""
+    """How an MPS of the second edition identifies its model; None for what is not sent."""
 
     base_model_id: str | None = None
     performance_metric_type: str | None = None

@@ -27,7 +27,7 @@ class EntryPoints:
 class Part:
     """A tensor of the payload; only a weight (or G, H) has a block scan and may have a codebook.
 
-    ``key`` holds its name, or the names of all elements that are coded as this one tensor.
+    ``key`` holds its name, or the names of all elements that are coded as one tensor.
     """
 
     key: tuple[str, ...]
@@ -45,9 +45,13 @@ class Part:
 class DataUnit:
     """What one data unit decodes to.
 
-    ``parameters`` have the type of the decompressed data format, ``values`` that of the payload: int32 or binary32. ``indexes`` holds the
-    indexes of each part by its key, doubled with dependent quantization; a RAW_FLOAT has none. ``not_zero`` holds 1 for each index or raw
-    float that is not 0.
+    Args:
+        parameters: tensors by name, in the decompressed data format.
+        values: the same in the payload's own type, int32 or binary32.
+        indexes: by a part's key its indexes, row-major, doubled with dependent quantization; a
+            RAW_FLOAT has none.
+        not_zero: by a part's key 1 for each index or raw float that is not 0.
+        entry_points: by name, of each tensor whose header lists any.
     """
 
     parameters: dict[str, Array]
@@ -58,7 +62,10 @@ class DataUnit:
 
 
 def parts(header: DataUnitHeader) -> list[Part]:
-    """The tensors of a payload in **coded** order; the ids of a block are listed as weight (or G, H), LS, BN, BI."""
+    """List the tensors of a payload in **coded** order.
+
+    The ids of a block come in another order: weight (or G, H), LS, BN, BI.
+    """
     if header.payload_type != NNR_PT_BLOCK:
         return [Part(header.key(), header.dimensions, header.scan_order, header.codebook)]
     keys = ((name,) for name in header.ids)
@@ -83,7 +90,15 @@ def decode_payload(
     switches: dict[str, str],
     second: dict[tuple[str, ...], SecondEdition],
 ) -> DataUnit:
-    """Decodes one payload; ``quantization`` is the one in force, ``second`` has what profile 1 needs for each part, by its key."""
+    """Decode one payload.
+
+    Args:
+        header: the header of the data unit.
+        payload: what comes after the header.
+        quantization: the quantization parameter in force.
+        switches: the setting of every disputed point.
+        second: in profile 1, what each part is read with, by its key.
+    """
     data_format = header.decompressed_data_format if switches["data_format"] == "converts" else None
     if header.payload_type == NNR_PT_RAW_FLOAT:
         raw = [{header.ids[0]: _raw_float(payload, header.dimensions, wanted)} for wanted in (data_format, None)]
@@ -133,7 +148,7 @@ def decode_payload(
 
 
 def _by_id(tensors: dict[str, Array], header: DataUnitHeader, switches: dict[str, str]) -> dict[str, Array]:
-    """The decoded parts in the order of the header's ids; several elements coded as one tensor are cut apart."""
+    """Put the decoded parts in the order of the header's ids; cut apart what is coded as one tensor."""
     weight = tensors[header.ids[0]]
     if switches["dimension_shift"] == "moves" and weight.ndim > 1 and not header.decomposed_block():
         weight = np.ascontiguousarray(np.moveaxis(weight, 0, header.first_tensor_dimension_shift))
@@ -179,7 +194,7 @@ def _check_entry_points(name: str, listed: list[RowEntry], coded: QuantTensor, t
 
 
 def _mapped(array: Array, ids: list[str], mapping: DimensionMapping) -> dict[str, Array]:
-    """The tensor cut into its elements and their axes moved."""
+    """Cut the tensor into its elements and move their axes."""
     pieces = _split(array, mapping)
     parameters = {}
     for name, piece, shifts in zip(ids, pieces, mapping.shifts, strict=True):

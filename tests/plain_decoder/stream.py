@@ -36,8 +36,9 @@ class Decoded:
 
     ``parameters`` in stream order, a block's in the order of its ids; ``topology`` the last topology of storage format 0 to 4, inflated;
     ``entry_points`` by tensor name, for each tensor whose header lists any. The rest is what the other units say: ``maps`` of each
-    parameter set in stream order, the ``reference_list``, the last ``pruning`` container, the last ``quantization`` data, and in the
-    second edition the ``identification`` of the model and the names of the parameters that are ``differences`` to a parent.
+    parameter set in stream order, the ``reference_list``, the last ``pruning`` container, the last
+    ``quantization`` data, and in the second edition the ``identification`` of the model and the names
+    of the parameters that are ``differences`` to a parent.
     """
 
     parameters: dict[str, Array] = field(default_factory=dict)
@@ -55,7 +56,8 @@ class Decoded:
 class StepResult:
     """What a stream of a session codes, and the model after it.
 
-    The ``model`` holds int32 and binary32 by name: it is not converted to a decompressed data format, and blocks are not put together.
+    The ``model`` holds int32 and binary32 tensors by name: decompressed data formats do not apply to
+    it, and the parts of a block stay apart.
     """
 
     decoded: Decoded
@@ -92,28 +94,28 @@ class AggregateHeader:
 
 
 def decode(stream: bytes, switches: dict[str, str] | None = None) -> Decoded:
-    """Decodes a stream, strictly; raises `PlainError` where it breaks a rule, `ValueError` for an unknown switch.
+    """Decode a stream, strictly; raise `PlainError` for a broken rule, `ValueError` for a switch.
 
-    An update is decoded on its own: it gives its differences, and what needs its base model is refused.
+    An update decoded on its own gives its differences; whatever needs its base model is refused.
     """
     return _StreamDecoder(complete(switches), None).decode(stream)
 
 
 def decode_session(streams: list[bytes], switches: dict[str, str] | None = None) -> list[StepResult]:
-    """Decodes a base model and its updates in order, as `Session.decode` does."""
+    """Decode a base model and its updates in order, each as `Session.decode` does."""
     session = Session(switches)
     return [session.decode(stream) for stream in streams]
 
 
 class Session:
-    """Decodes one stream after another; a stream that is refused leaves the model as it was."""
+    """A base model and its updates; a stream that is refused leaves the model as it was."""
 
     def __init__(self, switches: dict[str, str] | None = None) -> None:
         self.switches = complete(switches)
         self.model = Model()
 
     def decode(self, stream: bytes) -> StepResult:
-        """Decodes the next stream; raises `PlainError` where it breaks a rule."""
+        """Decode the next stream; raise `PlainError` where it breaks a rule."""
         decoder = _StreamDecoder(self.switches, self.model)
         decoded = decoder.decode(stream)
         self.model = decoder.model
@@ -121,7 +123,10 @@ class Session:
 
 
 class _StreamDecoder:
-    """The state that units leave for the units after them; ``base`` is the model before the stream, if there is one."""
+    """The state that units leave for the units after them.
+
+    ``base`` is the model before the stream, None for a stream that is decoded on its own.
+    """
 
     def __init__(self, switches: dict[str, str], base: Model | None) -> None:
         self.switches = switches
@@ -136,7 +141,7 @@ class _StreamDecoder:
         self.topology_dimensions: dict[str, tuple[int, ...]] = {}
 
     def decode(self, stream: bytes) -> Decoded:
-        """Decodes the stream."""
+        """Decode the stream."""
         if not stream:
             raise PlainError("order", "the stream is empty: no NNR_STR")
         self.units(stream, in_aggregate=False)

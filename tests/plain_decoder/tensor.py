@@ -34,12 +34,13 @@ class QuantTensor:
 
 @dataclass(frozen=True)
 class SecondEdition:
-    """What a tensor of general_profile_idc 1 is read with.
+    """The surroundings that a tensor of general_profile_idc 1 is read with.
 
     Args:
         has_parent: parent_node_id_present_flag.
-        base: the parent's index at each place, None without temporal_context_modeling_flag.
-        seen: 1 at each place where an earlier update was not 0; None where the updates before are not known.
+        base: the parent's index at each place, row-major; None without TCA.
+        seen: 1 at each place where an earlier update was not 0, row-major; None if the earlier
+            updates are not known.
         codebook: the codebook of the tensor, if it has one.
     """
 
@@ -56,6 +57,13 @@ class Limits:
     negative: int
     positive: int
 
+    @classmethod
+    def of(cls, codebook: Codebook | None) -> "Limits | None":
+        """Give the limits of a codebook, None without one."""
+        if codebook is None:
+            return None
+        return cls(codebook.zero_offset, len(codebook.values) - 1 - codebook.zero_offset)
+
     @property
     def one_value(self) -> bool:
         """Whether every index is 0."""
@@ -63,7 +71,7 @@ class Limits:
 
     @property
     def one_sign(self) -> bool:
-        """Whether sign_flag says nothing."""
+        """Whether all indexes but 0 have the same sign."""
         return self.negative == 0 or self.positive == 0
 
     @property
@@ -75,7 +83,8 @@ class Limits:
 class Contexts:
     """The contexts of one tensor, in the order in which their parameter sets are sent.
 
-    ``tca`` and ``hdsp`` say whether the tensor has the contexts of these tools; ``limits`` are those of a codebook in profile 1.
+    ``tca`` and ``hdsp`` say whether the tensor has the contexts of these tools; ``limits`` are those
+    of its codebook in profile 1.
     """
 
     def __init__(self, trellis: bool, unary_length: int, *, tca: bool = False, hdsp: bool = False, limits: Limits | None = None) -> None:
@@ -95,7 +104,7 @@ class Contexts:
         self.all += self.abs_level_greater_x + self.abs_level_greater_x_tca + self.abs_level_greater_x2
 
     def signalled(self, switches: dict[str, str]) -> list[Context]:
-        """The contexts whose parameter set is sent: without a codebook all of them, with one those that it can need."""
+        """List the contexts whose parameter set is sent: all, or those that a codebook leaves."""
         if self.limits is None:
             return self.all
         contexts = []
@@ -109,11 +118,13 @@ class Contexts:
         contexts += self.abs_level_greater_x[: ordinary[switches["codebook_greater_sets"]]]
         contexts += self.abs_level_greater_x_tca[:possible]
         one_more = 1 if switches["codebook_prefix_sets"] == "one-more" else 0
-        contexts += [self.abs_level_greater_x2[a] for a in range(PREFIX_CONTEXTS) if self.unary_length + 2 ** (a + 1) - 1 - one_more < largest]
+        contexts += [
+            self.abs_level_greater_x2[a] for a in range(PREFIX_CONTEXTS) if self.unary_length + 2 ** (a + 1) - 1 - one_more < largest
+        ]
         return contexts
 
     def shift_parameter_ids(self, engine: ArithmeticDecoder, switches: dict[str, str]) -> None:
-        """Reads the parameter set of each context; one that is not sent is set 0."""
+        """Read the parameter set of each context; one that is not sent is set 0."""
         flag = Context()
         for context in self.signalled(switches):
             context.parameter_set = 1 + engine.uae_v(3) if engine.context_bin(flag) else 0
@@ -136,7 +147,10 @@ def block_rows(rows: int, scan_order: int) -> int:
 
 
 def scan(rows: int, columns: int, scan_order: int) -> Iterator[list[range]]:
-    """For each block row its stretches in coded order; a stretch holds the places, row-major, of a row's part in a block."""
+    """Give for each block row its stretches in coded order.
+
+    A stretch holds the row-major places of a row's part in a block; without blocks of a whole row.
+    """
     if scan_order == 0:
         yield [range(row * columns, (row + 1) * columns) for row in range(rows)]
         return
@@ -148,7 +162,16 @@ def scan(rows: int, columns: int, scan_order: int) -> Iterator[list[range]]:
 
 
 def quant_param(engine: ArithmeticDecoder, contexts: Contexts, state: int, previous: int, base: int = 0, seen: int = 0) -> int:
-    """Reads one index; ``previous`` is the index coded before it, ``base`` and ``seen`` are what TCA and HDSP know of its place."""
+    """Read one index.
+
+    Args:
+        engine: the arithmetic decoder.
+        contexts: the contexts of the tensor.
+        state: the state of the trellis, 0 without dependent quantization.
+        previous: the index coded before it, 0 at the start of a block row.
+        base: the parent's index at the same place, 0 without TCA.
+        seen: 1 where HDSP has seen an earlier update that was not 0.
+    """
     limits = contexts.limits
     if limits is not None and limits.one_value:
         return 0
@@ -173,7 +196,7 @@ def quant_param(engine: ArithmeticDecoder, contexts: Contexts, state: int, previ
 
 
 def _magnitude(engine: ArithmeticDecoder, contexts: Contexts, base: int, negative: int, limit: int | None) -> int:
-    """The magnitude of an index that is not 0; ``limit`` is the largest that a codebook leaves."""
+    """Read the magnitude of an index that is not 0; ``limit`` is the largest of its codebook."""
     magnitude = 1
     for j in range(contexts.unary_length):
         if magnitude == limit:
@@ -212,7 +235,7 @@ def quant_tensor(
     switches: dict[str, str],
     second: SecondEdition | None = None,
 ) -> QuantTensor:
-    """Reads one tensor; ``qp_delta_bits`` is 0 where no qp_delta is sent, ``second`` is None in profile 0."""
+    """Read one tensor; ``qp_delta_bits`` is 0 without a qp_delta, ``second`` None in profile 0."""
     rows = shape[0] if shape else 1
     columns = math.prod(shape[1:])
     qp_delta = engine.iae_v(qp_delta_bits) if qp_delta_bits else 0
@@ -220,9 +243,7 @@ def quant_tensor(
     row_skip_list = [0] * rows
     if second is not None:
         base = second.base
-        if second.codebook is not None:
-            zero_offset = second.codebook.zero_offset
-            limits = Limits(zero_offset, len(second.codebook.values) - 1 - zero_offset)
+        limits = Limits.of(second.codebook)
         if columns > 1 and rows > 1 and not (limits is not None and limits.one_value):
             hist_dep_sig_prob_enabled_flag = engine.uae_v(1) if second.has_parent else 0
             if hist_dep_sig_prob_enabled_flag:
