@@ -1,4 +1,4 @@
-"""One arithmetic codeword: the tensors of a unit's payload, from their heads to the terminate bin (clause 10)."""
+"""Arithmetic codewords: the tensors of a payload, from their first bits to the terminate bin."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -46,15 +46,24 @@ _FAILURES: Final = {
     plain.PREFIX: ("prefix", "the index does not fit int32"),
     plain.TERMINATE: ("terminate", "the terminate bin is 0"),
 }
+"""Rule and description of each status of a kernel."""
 
 
 KernelName = Literal["fast", "plain"]
-"""What codes a tensor's indexes: ``fast``, or ``plain``, the readable one."""
+"""Names of kernels; all give the same results.
+
+``plain`` is the readable one, ``fast`` the default.
+"""
 KERNELS: Final[tuple[str, ...]] = get_args(KernelName)
+"""The names as a tuple."""
 
 
 def quant_tensor_of(kernel: str) -> Callable[..., None]:
-    """Return a kernel, with the signature of `plain.quant_tensor`; raise `ValueError` for an unknown name."""
+    """Return a kernel, with the signature of `plain.quant_tensor`.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
     if kernel not in KERNELS:
         raise ValueError(unknown("kernel", kernel, KERNELS))
     if kernel == "plain":
@@ -65,7 +74,7 @@ def quant_tensor_of(kernel: str) -> Callable[..., None]:
 
 
 def _check(registers: IntArray, layout: ContextLayout, tensor: int) -> None:
-    """Raises the `CodewordError` that a kernel left in the registers, if any."""
+    """Raise the `CodewordError` that a kernel left in the registers, if any."""
     if registers[plain.STATUS] == plain.OK:
         return
     rule, found = _FAILURES[int(registers[plain.STATUS])]
@@ -95,9 +104,9 @@ def decode_codeword(
     m = 2), and every index has such a bin. n of them narrow a range of 510 at most to one of 256 at least, which takes n * c - 1 bits.
     """
     if threads < 1:
-        raise ValueError(f"{threads} threads; there must be one at least")
+        raise ValueError(f"threads must be at least 1, not {threads}")
     if not tensors:
-        raise ValueError("a codeword holds one tensor at least")
+        raise ValueError("a codeword needs at least one tensor")
     data = np.frombuffer(payload, np.uint8).copy()
     if trace is None:
         quant_tensor = quant_tensor_of(kernel)
@@ -136,6 +145,7 @@ def _decode(
     registers: IntArray,
     trace: BinTrace,
 ) -> DecodedCodeword:
+    """Decode the tensors of a payload with a kernel."""
     decoded: list[CodedTensor] = []
     for number, coding in enumerate(codings):
         layout = coding.layout
@@ -170,7 +180,10 @@ def _decode(
 
 
 def _check_room(count: int, payload_bits: int, first_bit: int, tables: Tables, tensor: int) -> None:
-    """Raises `CodewordError` when the payload cannot hold that many indexes (see `decode_codeword`)."""
+    """Raise `CodewordError` if the payload is too short for so many indexes.
+
+    See `decode_codeword` for the bound.
+    """
     least = int(tables.lps_range.min())
     indexes_a_bit = math.ceil(1 / math.log2(plain.INITIAL_RANGE / (plain.INITIAL_RANGE - least)))
     if count > (payload_bits - first_bit + 1) * indexes_a_bit:
@@ -187,15 +200,25 @@ def decode_block_row(
     *,
     tables: Tables = DEFAULT,
 ) -> tuple[npt.NDArray[np.int32], int]:
-    """Decodes one block row of a tensor that has several, from its entry point alone.
+    """Decode one block row from its entry point, in a tensor with several.
 
-    ``row``: 0-based number of the block row. Returns its indexes, int32, row-major (min(side, rows left) * columns), and the payload bit
-    to be read next. Raises `CodewordError` (its tensor number is 0), and `ValueError` where there is no such block row or state.
+    Args:
+        parameter_sets: the set of each context in signalling order.
+        entry: state of the decoder at the start of the block row.
+        row: number of the block row, from 0.
+
+    Returns:
+        The indexes, int32 (rows in the block row * columns,), row-major; and the next payload
+            bit.
+
+    Raises:
+        CodewordError: for a payload that breaks a rule; its tensor number is 0.
+        ValueError: for a block row that does not exist or an impossible entry point.
     """
     if not 0 <= row < coding.block_rows or coding.block_rows < 2:
-        raise ValueError(f"no block row {row} to enter among {coding.block_rows}")
+        raise ValueError(f"cannot enter block row {row} of {coding.block_rows}")
     if entry.cabac_offset < 0 or not 0 <= entry.dq_state < STATES or entry.bit_position < 0:
-        raise ValueError(f"no decoder can be in the state of {entry}")
+        raise ValueError(f"impossible entry point: {entry}")
     layout, side = coding.layout, coding.area.side
     registers = np.zeros(plain.REGISTERS, np.int64)
     registers[plain.OFFSET] = entry.cabac_offset
@@ -215,13 +238,19 @@ def decode_block_row(
 
 
 def encode_codeword(tensors: Sequence[TensorToCode], *, tables: Tables = DEFAULT, kernel: str = "fast") -> bytes:
-    """Encodes tensors, one at least, and the terminate bin; the last byte is filled up with zeros.
+    """Encode tensors and the terminate bin; the last byte is padded with zeros.
 
-    Raises `EncodeError` for values or counts that cannot be coded as asked, and `ValueError` for an unknown kernel.
+    Args:
+        tensors: at least one tensor.
+        kernel: ``fast`` or ``plain``; both give the same result.
+
+    Raises:
+        EncodeError: for values or counts that cannot be coded like this.
+        ValueError: for an unknown kernel.
     """
     quant_tensor = quant_tensor_of(kernel)
     if not tensors:
-        raise EncodeError("a codeword holds one tensor at least")
+        raise EncodeError("a codeword needs at least one tensor")
     prepared = [_prepared(tensor, tables, number, quant_tensor) for number, tensor in enumerate(tensors)]
     room = 64 + sum(64 + 2 * indexes.size for indexes, _ in prepared)
     while True:
@@ -235,10 +264,10 @@ def encode_codeword(tensors: Sequence[TensorToCode], *, tables: Tables = DEFAULT
 def _prepared(
     tensor: TensorToCode, tables: Tables, number: int, quant_tensor: Callable[..., None]
 ) -> tuple[npt.NDArray[np.int32], IntArray]:
-    """The values and parameter sets of a tensor, checked."""
+    """Check a tensor; return its indexes and parameter sets."""
     coding, values = tensor.coding, np.asarray(tensor.indexes)
     if values.size != coding.count:
-        raise EncodeError(f"tensor {number}: {values.size} indexes for {coding.rows} x {coding.columns}")
+        raise EncodeError(f"tensor {number} has {values.size} indexes; {coding.rows} x {coding.columns} are needed")
     if values.dtype.kind not in "iu" or (values.size and (values.min() < INT32_MIN or values.max() > INT32_MAX)):
         raise EncodeError(f"tensor {number}: the indexes do not fit int32")
     half = 1 << coding.qp_delta_bits >> 1
@@ -253,7 +282,7 @@ def _prepared(
         return indexes, cheapest_sets(tables, costs)
     sets = np.asarray(tensor.parameter_sets)
     if sets.shape != (contexts,) or sets.dtype.kind not in "iu" or sets.min() < 0 or sets.max() >= SETS:
-        raise EncodeError(f"tensor {number}: the parameter sets are not {contexts} numbers in 0..{SETS - 1}")
+        raise EncodeError(f"tensor {number}: parameter_sets must be {contexts} numbers in 0..{SETS - 1}")
     return indexes, sets.astype(np.int64)
 
 
@@ -264,7 +293,7 @@ def _encode(
     payload: npt.NDArray[np.uint8],
     quant_tensor: Callable[..., None],
 ) -> int:
-    """Writes as much as there is room for; returns the bytes that the codeword takes."""
+    """Write as much of a codeword as there is room for; return its size in bytes."""
     registers = np.zeros(plain.REGISTERS, np.int64)
     for number, (tensor, (indexes, sets)) in enumerate(zip(tensors, prepared, strict=True)):
         coding, layout = tensor.coding, tensor.coding.layout
@@ -280,6 +309,6 @@ def _encode(
             quant_tensor(coder, layout, coding.area, indexes, entry_points)
         if registers[plain.STATUS] == plain.UNREACHABLE:
             at = int(registers[plain.INDEX])
-            raise EncodeError(f"tensor {number}: the value at index {at} in coded order cannot be had in the trellis state it meets")
+            raise EncodeError(f"tensor {number}: dependent quantization cannot represent the value at index {at} in coded order")
     plain.code_terminate(coder)
     return (int(registers[plain.POSITION]) + 7) // 8

@@ -1,9 +1,11 @@
 """Compiles kernels at their first call, and decides where their machine code is kept.
 
-Numba is imported only when a kernel is first compiled: what reads streams without decoding values never loads it.
+Numba is imported only when a kernel is first compiled: code that reads streams without decoding
+values never loads it.
 
-Numba's own cache looks only at the file of a function, so an edited callee or table would go on running old machine code. The cache
-folder is therefore named by a hash of all sources in the packages with kernels and of everything else the machine code depends on.
+Numba's own cache checks only the file of a function, so an edited callee or table would keep
+running old machine code. The cache folder is therefore named by a hash of all sources in the
+packages with kernels and of everything else that the machine code depends on.
 """
 
 import hashlib
@@ -26,11 +28,16 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _KERNEL_PACKAGES: Final = ("entropy", "quantization")
 """Folders of `reference` whose functions are compiled."""
 _CAN_LOCK: Final = importlib.util.find_spec("fcntl") is not None
+"""Whether the platform can lock the cache against other processes."""
 _INTERPRETED: Final = ContextVar("_INTERPRETED", default=False)
+"""Whether kernels run in Python instead of being compiled."""
 
 
 def source_key() -> str:
-    """Return 16 hexadecimal digits for the sources of all kernels, the versions of Python, NumPy and Numba, and its bounds checks."""
+    """Return 16 hexadecimal digits that identify the machine code of all kernels.
+
+    They depend on the sources, the versions of Python, NumPy and Numba, and Numba's bounds checks.
+    """
     import numba
 
     config: Any = numba.config
@@ -44,7 +51,11 @@ def source_key() -> str:
 
 
 def _cache_root() -> Path:
-    """Return $NNC_CACHE_DIR, else nnc-conformance in the user's cache folder; raise `RuntimeError` without a home folder."""
+    """Return $NNC_CACHE_DIR, else nnc-conformance in the user's cache folder.
+
+    Raises:
+        RuntimeError: if there is no home folder.
+    """
     if chosen := os.environ.get("NNC_CACHE_DIR"):
         return Path(chosen)
     user = os.environ.get("XDG_CACHE_HOME")
@@ -53,7 +64,10 @@ def _cache_root() -> Path:
 
 @cache
 def _cache_folder() -> Path | None:
-    """Create the folder for the current sources; if that fails, print one line on stderr and return None."""
+    """Create the folder for the current sources.
+
+    On failure, print one line on stderr and return None.
+    """
     try:
         if not _CAN_LOCK:
             raise OSError("this platform has no fcntl to lock the cache with")
@@ -62,14 +76,14 @@ def _cache_folder() -> Path | None:
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except (OSError, RuntimeError) as error:
-        print(f"nnc-conformance: compiled code is not kept, every start compiles anew: {error}", file=sys.stderr)
+        print(f"nnc-conformance: compiled code is not kept, so every start compiles again: {error}", file=sys.stderr)
         return None
 
 
 def _locked(folder: Path, function: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap ``function`` so that one process runs it at a time.
 
-    An overload's index and data are two files: processes that compile at the same time would mix them up.
+    An overload has two files, index and data; processes that compile at once would mix them up.
     """
     import fcntl
 
@@ -96,8 +110,8 @@ class Kernel:
     def compiled(self) -> Callable[..., Any]:
         """The compiled function, free of the interpreter lock and cached on disk.
 
-        Kernels allocate no arrays, so Numba's reference counting is off: it would cost twenty times the work of a kernel, at every
-        access to an array in a tuple.
+        Kernels allocate no arrays, so Numba's reference counting is off. It would cost twenty times
+        the work of a kernel, at every access to an array in a tuple.
         """
         import numba
 
@@ -134,7 +148,10 @@ def kernel(function: Function) -> Function:
 
 @contextmanager
 def interpreted() -> Iterator[None]:
-    """Run kernels in Python within this context: slower by a factor of a hundred, but nothing is imported or compiled."""
+    """Run kernels in Python within this context, without importing or compiling anything.
+
+    They are about a hundred times slower.
+    """
     token = _INTERPRETED.set(True)
     try:
         yield

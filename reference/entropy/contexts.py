@@ -1,4 +1,4 @@
-"""The contexts of one tensor: how they are laid out, what each is called, how its probability states start and move (clause 10)."""
+"""The contexts of a tensor: their layout, names, and probability states (clause 10)."""
 
 from typing import Final, NamedTuple
 
@@ -6,16 +6,18 @@ from nnc_conformance.reference.entropy.compiled import kernel
 from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray, Tables
 
 NEIGHBOURS: Final = 3
-"""Classes of the previous coded index: 0 zero, 1 negative, 2 positive."""
+"""Number of classes of the previous coded index: 0 zero, 1 negative, 2 positive."""
 MAX_PREFIX: Final = 31
-"""Most bins of an exp-Golomb prefix, each with a context of its own."""
+"""Most bins of an exp-Golomb prefix; each has a context."""
 MAX_UNARY_LENGTH: Final = 256
+"""Greatest value of cabac_unary_length."""
 SET_BITS: Final = 3
-"""Bypass bits that choose one of the sets 1..8."""
+"""Bypass bits that code one of the parameter sets 1 to 8."""
 SHIFT_0, SHIFT_1, INITIAL_S, INITIAL_S0 = range(4)
 """Columns of the table of parameter sets."""
 
 QP_DELTA: Final = -1
+"""Numbers of elements without contexts; all are negative."""
 SHIFT_BITS: Final = -2
 ABS_REMAINDER: Final = -3
 END_TERMINATE: Final = -4
@@ -32,9 +34,10 @@ _WITHOUT_CONTEXT: Final = {
 
 
 class ContextLayout(NamedTuple):
-    """First context of each group, in signalling order; the parameter-set flag's context, ``flag``, comes after all that are signalled.
+    """First context of each group, in signalling order; significance contexts start at 0.
 
-    So ``flag`` is also the number of signalled contexts, and the significance contexts start at 0.
+    The context of the parameter-set flag, ``flag``, follows all contexts whose sets are signalled,
+    so it is also their number.
     """
 
     sign: int
@@ -46,9 +49,13 @@ class ContextLayout(NamedTuple):
 
 
 def context_layout(dq_flag: bool, unary_length: int) -> ContextLayout:
-    """Contexts of a tensor: significance 3, or 24 with dq_flag; sign 3; greater-than 2 * unary_length; prefix 31; flag 1.
+    """Lay out the contexts of a tensor.
 
-    Raises `ValueError` unless 1 <= unary_length <= 256.
+    There are 3 significance contexts (24 with dq_flag), 3 for the sign, 2 * unary_length for
+    greater-than flags, 31 for the prefix and 1 for the parameter-set flag.
+
+    Raises:
+        ValueError: unless 1 <= unary_length <= 256.
     """
     if not 1 <= unary_length <= MAX_UNARY_LENGTH:
         raise ValueError(f"cabac_unary_length {unary_length} is not in 1..{MAX_UNARY_LENGTH}")
@@ -59,7 +66,11 @@ def context_layout(dq_flag: bool, unary_length: int) -> ContextLayout:
 
 
 def element_name(layout: ContextLayout, element: int) -> str:
-    """The published syntax element that a context (0..layout.flag) or an element without context (negative) belongs to."""
+    """Return the syntax element of a context, or of an element without contexts.
+
+    Args:
+        element: a context (0 to layout.flag), or a negative number such as `QP_DELTA`.
+    """
     if element < 0:
         return _WITHOUT_CONTEXT[element]
     if element < layout.sign:
@@ -74,7 +85,7 @@ def element_name(layout: ContextLayout, element: int) -> str:
 
 
 def context_name(layout: ContextLayout, context: int) -> str:
-    """A context's full name: its element and what chose it among the element's contexts."""
+    """Return the full name of a context: its element, and what selects it there."""
     name = element_name(layout, context)
     if 0 <= context < layout.sign:
         return f"{name}, stateId {context // NEIGHBOURS}, previous {_PREVIOUS[context % NEIGHBOURS]}"
@@ -86,14 +97,16 @@ def context_name(layout: ContextLayout, context: int) -> str:
 
 
 _PREVIOUS: Final = ("zero", "negative", "positive")
+"""Names of the classes of the previous index."""
 
 
 @kernel
 def reset_contexts(tables: Tables, parameter_sets: IntArray, states: IntArray) -> None:
-    """Puts every context at the initial states of its set.
+    """Set all contexts to the initial states of their parameter sets.
 
-    ``parameter_sets`` (lanes, contexts) holds a set's number 0..8 for each, ``states`` (lanes, contexts, 2) becomes S0 and S1. One lane
-    codes; nine lanes estimate all sets at once.
+    Args:
+        parameter_sets: int64 (lanes, contexts), numbers 0 to 8.
+        states: int64 (lanes, contexts, 2), filled with S0 and S1.
     """
     for lane in range(states.shape[0]):
         for context in range(states.shape[1]):
@@ -104,7 +117,11 @@ def reset_contexts(tables: Tables, parameter_sets: IntArray, states: IntArray) -
 
 @kernel
 def update_state(tables: Tables, set_id: int, state: IntArray, bin_value: int) -> None:
-    """Moves both probability states of a context, S0 and S1 in ``state`` int64 (2,), towards the bin that was coded."""
+    """Move both probability states of a context towards the coded bin.
+
+    Args:
+        state: int64 (2,), S0 and S1.
+    """
     s0, s1 = state[0], state[1]
     t = 1 if bin_value else -1
     state[0] = s0 + t * (tables.state_step[16 + ((t * s0) >> 3)] >> (tables.parameter_sets[set_id, SHIFT_0] + 4))
@@ -113,7 +130,12 @@ def update_state(tables: Tables, set_id: int, state: IntArray, bin_value: int) -
 
 @kernel
 def bin_cost(bit_costs: IntArray, state: IntArray, bin_value: int) -> int:
-    """What a bin is estimated to cost in a context's probability states int64 (2,), by ``bit_costs`` (see `parameter_search.bit_costs`)."""
+    """Estimate the cost of a bin, in units of `parameter_search.BIT`.
+
+    Args:
+        bit_costs: costs from `parameter_search.bit_costs`.
+        state: int64 (2,), the probability states of the context.
+    """
     s = 16 * state[0] + state[1]
     least_probable = 1 if (s >= 0) != (bin_value == 1) else 0
     cost: int = bit_costs[abs(s >> 7), least_probable]

@@ -1,4 +1,4 @@
-"""The fast kernel of a tensor's indexes: what it cannot do, or meets a broken rule in, it leaves to the plain one."""
+"""The fast kernel; it leaves special cases and broken codewords to the plain one."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,53 +8,53 @@ from nnc_conformance.reference.entropy.coding import ScanArea
 from nnc_conformance.reference.entropy.contexts import ContextLayout
 from nnc_conformance.reference.entropy.fast_engine import SCRATCH
 from nnc_conformance.reference.entropy.kernel_tables import SETS, IntArray
-from nnc_conformance.reference.entropy.machine import Machine, machine
+from nnc_conformance.reference.entropy.machine import Machine, build_machine
 
 
 def quant_tensor(coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray) -> None:
-    """`plain.quant_tensor`, with the same outcome in all but speed; nothing is recorded."""
-    made = machine(coder.tables, layout)
+    """Do the same as `plain.quant_tensor`, but faster and without recording."""
+    machine = build_machine(coder.tables, layout)
     mode = coder.registers[plain.MODE]
-    if made is None or (mode == plain.ESTIMATE and coder.parameter_sets.shape[0] != SETS):
+    if machine is None or (mode == plain.ESTIMATE and coder.parameter_sets.shape[0] != SETS):
         plain.quant_tensor(coder, layout, area, indexes, entry_points)
     elif mode != plain.DECODE:
-        _code(coder, layout, area, indexes, entry_points, made)
-    elif not _decode(coder, layout, area, indexes, entry_points, made):
+        _encode(coder, layout, area, indexes, entry_points, machine)
+    elif not _decode(coder, layout, area, indexes, entry_points, machine):
         plain.quant_tensor(coder, layout, area, indexes, entry_points)
 
 
 def _decode(
-    coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, made: Machine
+    coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, machine: Machine
 ) -> bool:
-    """False to leave it to the plain kernel."""
+    """Decode a tensor; False to leave it to the plain kernel."""
     several = 0 < area.side < area.rows
     coding = coder.registers, coder.payload, coder.parameter_sets[0]
-    return decode_block_rows(made, coding, layout, area, (indexes, entry_points), (0, several)) >= 0
+    return decode_block_rows(machine, coding, layout, area, (indexes, entry_points), (0, several)) >= 0
 
 
 def decode_block_rows(
-    made: Machine,
+    machine: Machine,
     coding: tuple[IntArray, npt.NDArray[np.uint8], IntArray],
     layout: ContextLayout,
     area: ScanArea,
     results: tuple[npt.NDArray[np.int32], IntArray],
     entered: tuple[int, bool],
 ) -> int:
-    """`fast_decoder.decode_block_rows` with buffers of its own."""
+    """Call `fast_decoder.decode_block_rows` with new buffers."""
     buffers = (*results, np.empty(SCRATCH, np.int32), np.empty(fast_decoder.ENGINE, np.uint64))
-    return int(fast_decoder.decode_block_rows(made, coding, layout, area, buffers, entered))
+    return int(fast_decoder.decode_block_rows(machine, coding, layout, area, buffers, entered))
 
 
-def _code(
-    coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, made: Machine
+def _encode(
+    coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, machine: Machine
 ) -> None:
-    """Encodes or estimates."""
+    """Encode or estimate a tensor."""
     estimating = coder.registers[plain.MODE] == plain.ESTIMATE
     order = list(fast_encoder.LANES) if estimating else [0]
     lanes = coder.costs.size
     costs = np.zeros(lanes, np.int64)
     fast_encoder.encode_tensor(
-        made.words,
+        machine.words,
         (coder.registers, coder.payload, coder.parameter_sets[order]),
         layout,
         area,

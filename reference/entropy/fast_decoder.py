@@ -1,8 +1,9 @@
-"""The fast decoder of a tensor's indexes: the meaning of `plain.quant_tensor` in decode mode, as a machine of nodes (see `machine`).
+"""The fast decoder: `plain.quant_tensor` in decode mode, as a state machine (see `machine`).
 
-IvlCurrRange stands in bits 55..63 of a word, IvlOffset in the same bits of another, with payload bits below it. A step decodes one bin: it
-fetches what follows either bin, runs the engine, and selects. It branches only to an exp-Golomb code and to a run of zeros, where one
-context follows itself. Whatever breaks a rule makes the decoder give up: the plain kernel then finds out what and where.
+IvlCurrRange is in bits 55..63 of a word, IvlOffset in the same bits of another, with payload bits
+below it. A step decodes one bin: it loads what follows either bin, runs the coding engine, and
+selects. It branches only to an exp-Golomb code and to a run of zeros, where a context follows
+itself. If the codeword breaks a rule, the decoder gives up, and the plain kernel finds the error.
 """
 
 from typing import Any, Final
@@ -14,16 +15,16 @@ from nnc_conformance.reference.entropy.compiled import kernel
 from nnc_conformance.reference.entropy.contexts import MAX_PREFIX, NEIGHBOURS, ContextLayout
 from nnc_conformance.reference.entropy.fast_engine import (
     ONES,
-    TOP,
+    RANGE_SHIFT,
     Indexes,
     Octets,
-    columns_at_once,
-    count_bin,
-    least_probable,
-    moved,
-    put_in_place,
+    columns_per_pass,
+    lps_part,
     reset_contexts,
     row_of,
+    scatter_blocks,
+    update_context,
+    updated_states,
 )
 from nnc_conformance.reference.entropy.intrinsics import (
     address_of,
@@ -62,8 +63,13 @@ from nnc_conformance.reference.entropy.machine import (
 from nnc_conformance.reference.entropy.plain import FORCED_RANGE, INDEX, OFFSET, POSITION, RANGE
 
 ENGINE_RANGE, ENGINE_OFFSET, ENGINE_COUNT, ENGINE_BYTE, ENGINE_LINK = range(5)
-"""The engine between runs: IvlCurrRange's and IvlOffset's words, the valid bits in the latter, the next payload byte, the last link."""
+"""State of the engine between runs, by place in an array.
+
+The words of IvlCurrRange and IvlOffset, the number of valid bits in the latter, the next payload
+byte, and the last link.
+"""
 ENGINE: Final = 5
+"""Size of that array."""
 
 _U64: Final = np.uint64
 _0, _1, _2, _3, _4, _8 = (_U64(number) for number in (0, 1, 2, 3, 4, 8))
@@ -74,50 +80,66 @@ _ESCAPE, _STAY, _FLAGS, _EMIT = _U64(ESCAPE), _U64(STAY), _U64(ESCAPE | STAY), _
 _NEXT_0, _NEXT_1, _CONTEXT_0, _CONTEXT_1, _CONTEXT, _VALUE, _EMITTED = (
     _U64(place) for place in (NEXT_0, NEXT_1, CONTEXT_0, CONTEXT_1, CONTEXT, VALUE, EMITTED)
 )
-_FULL: Final = _U64(56)
-"""Bits of IvlOffset's word that are valid after a refill, at least."""
-_PACK: Final = _U64(6)
-"""Bins a refill: each uses up 7 bits at most, and 9 must be left."""
-_SCANT: Final = _U64(9 + 7)
-_LINGER: Final = _U64(16)
-"""Bytes that may be fetched beyond the payload, as zeros, before the decoder gives up."""
+_REFILLED_BITS: Final = _U64(56)
+"""Valid bits in the word of IvlOffset after a refill, at least."""
+_BINS_PER_REFILL: Final = _U64(6)
+"""Bins between two refills: each consumes at most 7 bits, and 9 must remain."""
+_LEAST_BITS: Final = _U64(9 + 7)
+"""Valid bits below which a single bin needs a refill."""
+_OVERREAD: Final = _U64(16)
+"""Bytes that may be read beyond the payload, as zeros, before the decoder gives up."""
 _INT32_MAX: Final = _U64(2**31 - 1)
 
 
 @kernel
-def refilled_by_bytes(payload: Octets, offset: Any, count: Any, byte: Any) -> tuple[Any, Any, Any]:
-    """`refilled` where fewer than eight bytes are left."""
-    while count < _FULL:
+def refill_by_bytes(payload: Octets, offset: Any, count: Any, byte: Any) -> tuple[Any, Any, Any]:
+    """Do the same as `refill` where fewer than eight bytes are left."""
+    while count < _REFILLED_BITS:
         if byte < _U64(payload.shape[0]):
-            offset |= _U64(payload[byte]) << (_FULL - count)
+            offset |= _U64(payload[byte]) << (_REFILLED_BITS - count)
         byte += _1
         count += _8
     return offset, count, byte
 
 
 @kernel
-def refilled(payload: Octets, offset: Any, count: Any, byte: Any) -> tuple[Any, Any, Any]:
-    """IvlOffset's word with `_FULL` valid bits at least and zeros below, their count, the next byte; beyond the payload there are zeros."""
+def refill(payload: Octets, offset: Any, count: Any, byte: Any) -> tuple[Any, Any, Any]:
+    """Refill the word of IvlOffset to at least `_REFILLED_BITS` valid bits, with zeros below them.
+
+    Beyond the payload there are zeros.
+
+    Returns:
+        The word, its number of valid bits, and the next byte.
+    """
     if byte + _8 > _U64(payload.shape[0]):
-        return refilled_by_bytes(payload, offset, count, byte)
-    valid = count | _FULL
+        return refill_by_bytes(payload, offset, count, byte)
+    valid = count | _REFILLED_BITS
     fresh = (big_endian(payload, address_of(payload) + byte) >> count) & (ONES << (_U64(64) - valid))
     return offset | fresh, valid, byte + ((_LAST - count) >> _3)
 
 
 @kernel
-def step(words: Words, base: Any, indexes: Indexes, at: Any, ivl_range: Any, offset: Any, row: Any, link: Any) -> tuple[Any, ...]:
-    """One bin of the node that ``link`` leads to, whose context has the row; returns where to store next, range, offset, row and link."""
-    lps = least_probable(row, ivl_range)
+def decode_step(words: Words, base: Any, indexes: Indexes, at: Any, ivl_range: Any, offset: Any, row: Any, link: Any) -> tuple[Any, ...]:
+    """Decode one bin at the node that ``link`` leads to.
+
+    Args:
+        base: address of ``words``.
+        at: address where the next index is stored.
+        row: row of lps_range of the node's context.
+
+    Returns:
+        ``at``, ``ivl_range``, ``offset``, ``row`` and ``link`` for the next bin.
+    """
+    lps = lps_part(row, ivl_range)
     mps_range = ivl_range - lps
     above, is_mps = subtract(offset, mps_range)
-    falls = opaque(spread(is_mps)) ^ row
+    zero_mask = opaque(spread(is_mps)) ^ row
     row_0 = opaque(load(words, base + load_16(words, link + _CONTEXT_0)))
     row_1 = opaque(load(words, base + load_16(words, link + _CONTEXT_1)))
     link_0, link_1 = opaque(load(words, link + _NEXT_0)), opaque(load(words, link + _NEXT_1))
-    count_bin(words, base, load_16(words, link + _CONTEXT), falls)
-    row = choose_signed(falls, row_0, row_1)
-    link = choose_signed(falls, link_0, link_1)
+    update_context(words, base, load_16(words, link + _CONTEXT), zero_mask)
+    row = choose_signed(zero_mask, row_0, row_1)
+    link = choose_signed(zero_mask, link_0, link_1)
     store_32(indexes, at, load_signed_16(words, link + _VALUE))
     ivl_range = choose(is_mps, mps_range, lps)
     offset = choose(is_mps, offset, above)
@@ -127,8 +149,12 @@ def step(words: Words, base: Any, indexes: Indexes, at: Any, ivl_range: Any, off
 
 @kernel
 def decode_bin(ivl_range: Any, offset: Any, count: Any, row: Any) -> tuple[Any, Any, Any, Any]:
-    """One bin by branches; returns it after range, offset and count."""
-    lps = least_probable(row, ivl_range)
+    """Decode one bin with branches.
+
+    Returns:
+        Range, offset, valid bits, and the bin.
+    """
+    lps = lps_part(row, ivl_range)
     ivl_range -= lps
     bin_value = row >> _LAST
     if offset >= ivl_range:
@@ -140,30 +166,34 @@ def decode_bin(ivl_range: Any, offset: Any, count: Any, row: Any) -> tuple[Any, 
 
 
 @kernel
-def zeros(
+def decode_zeros(
     words: Words, payload: Octets, indexes: Indexes, at: Any, end: Any, engine: tuple[Any, Any, Any, Any, Any]
 ) -> tuple[Any, Any, Any, Any, Any, Any]:
-    """Zeros after a zero, in one context, up to an index that is not or to the end.
+    """Decode a run of zeros in one context, up to another index or the end.
 
-    ``engine``: range, offset, count, byte and link; returns where to store next, and these.
+    Args:
+        engine: range, offset, valid bits, next byte and link.
+
+    Returns:
+        The address where the next index is stored, and the engine.
     """
     ivl_range, offset, count, byte, link = engine
-    base, limit = address_of(words), _U64(payload.shape[0]) + _LINGER
+    base, limit = address_of(words), _U64(payload.shape[0]) + _OVERREAD
     context = base + load_16(words, link + _CONTEXT)
     row, states = load(words, context), load(words, context + _8)
     bin_value = _0
     while at < end:
-        if count < _SCANT:
-            offset, count, byte = refilled(payload, offset, count, byte)
+        if count < _LEAST_BITS:
+            offset, count, byte = refill(payload, offset, count, byte)
             if byte > limit:
                 break
         ivl_range, offset, count, bin_value = decode_bin(ivl_range, offset, count, row)
         if bin_value:
-            states = moved(words, base, states, _0)
+            states = updated_states(words, base, states, _0)
             row = row_of(words, base, states)
             link = load(words, link + _NEXT_1)
             break
-        states = moved(words, base, states, ONES)
+        states = updated_states(words, base, states, ONES)
         row = row_of(words, base, states)
         store_32(indexes, at, _0)
         at += _EMIT
@@ -173,26 +203,35 @@ def zeros(
 
 
 @kernel
-def escape(words: Words, payload: Octets, layout: ContextLayout, engine: tuple[Any, Any, Any, Any]) -> tuple[Any, Any, Any, Any, Any]:
-    """abs_level_greater_x2 and abs_remainder. ``engine``: range, offset, count and byte; returns them and the index's magnitude."""
+def decode_escape(
+    words: Words, payload: Octets, layout: ContextLayout, engine: tuple[Any, Any, Any, Any]
+) -> tuple[Any, Any, Any, Any, Any]:
+    """Decode abs_level_greater_x2 and abs_remainder.
+
+    Args:
+        engine: range, offset, valid bits and next byte.
+
+    Returns:
+        The engine, and the magnitude of the index.
+    """
     ivl_range, offset, count, byte = engine
     base = address_of(words)
     magnitude = _U64(layout.unary_length) + _1
     rem_bits, bin_value = _0, _1
     while rem_bits < _U64(MAX_PREFIX):
-        if count < _SCANT:
-            offset, count, byte = refilled(payload, offset, count, byte)
+        if count < _LEAST_BITS:
+            offset, count, byte = refill(payload, offset, count, byte)
         context = (_U64(layout.prefix) + rem_bits) << _4
         ivl_range, offset, count, bin_value = decode_bin(ivl_range, offset, count, load(words, base + context))
-        count_bin(words, base, context, _0 if bin_value else ONES)
+        update_context(words, base, context, _0 if bin_value else ONES)
         if not bin_value:
             break
         magnitude += _1 << rem_bits
         rem_bits += _1
     remainder = _0
     for _ in range(rem_bits):
-        if count < _SCANT:
-            offset, count, byte = refilled(payload, offset, count, byte)
+        if count < _LEAST_BITS:
+            offset, count, byte = refill(payload, offset, count, byte)
         half = ivl_range >> _1
         remainder <<= _1
         if offset >= half:
@@ -204,30 +243,33 @@ def escape(words: Words, payload: Octets, layout: ContextLayout, engine: tuple[A
 
 
 @kernel
-def run(words: Words, payload: Octets, layout: ContextLayout, engine: Words, indexes: Indexes, size: int) -> bool:
-    """Decodes a number of indexes in coded order to the start of an array; False to give up."""
+def decode_run(words: Words, payload: Octets, layout: ContextLayout, engine: Words, indexes: Indexes, size: int) -> bool:
+    """Decode ``size`` indexes in coded order to the start of an array; False to give up."""
     at = address_of(indexes)
     end = at + (_U64(size) << _2)
     ivl_range, offset, count, byte = engine[ENGINE_RANGE], engine[ENGINE_OFFSET], engine[ENGINE_COUNT], engine[ENGINE_BYTE]
     link = engine[ENGINE_LINK]
-    base, limit = address_of(words), _U64(payload.shape[0]) + _LINGER
+    base, limit = address_of(words), _U64(payload.shape[0]) + _OVERREAD
     row = load(words, base + load_16(words, link + _CONTEXT))
     while at < end:
-        offset, count, byte = refilled(payload, offset, count, byte)
+        offset, count, byte = refill(payload, offset, count, byte)
         if byte > limit:
             return False
-        offset |= _1 << (_LAST - count)  # a mark behind the last valid bit: it keeps count
-        for _ in range(min(_PACK, (end - at) >> _2)):
-            at, ivl_range, offset, row, link = step(words, base, indexes, at, ivl_range, offset, row, link)
+        # a set bit behind the last valid bit marks how many are left
+        offset |= _1 << (_LAST - count)
+        for _ in range(min(_BINS_PER_REFILL, (end - at) >> _2)):
+            at, ivl_range, offset, row, link = decode_step(words, base, indexes, at, ivl_range, offset, row, link)
             if link & _FLAGS:
                 break
         count = _LAST - trailing_zeros(offset)
         offset &= offset - _1
         if link & _STAY:
-            at, ivl_range, offset, count, byte, link = zeros(words, payload, indexes, at, end, (ivl_range, offset, count, byte, link))
+            at, ivl_range, offset, count, byte, link = decode_zeros(
+                words, payload, indexes, at, end, (ivl_range, offset, count, byte, link)
+            )
             row = load(words, base + load_16(words, link + _CONTEXT))
         elif link & _ESCAPE:
-            ivl_range, offset, count, byte, magnitude = escape(words, payload, layout, (ivl_range, offset, count, byte))
+            ivl_range, offset, count, byte, magnitude = decode_escape(words, payload, layout, (ivl_range, offset, count, byte))
             sign_and_parity = load_16(words, link + _VALUE)
             is_negative, parity = sign_and_parity & _1, sign_and_parity >> _1
             value = (magnitude << _1) - parity if layout.dq_flag else magnitude
@@ -244,18 +286,18 @@ def run(words: Words, payload: Octets, layout: ContextLayout, engine: Words, ind
 
 @kernel
 def open_engine(engine: Words, registers: IntArray, payload: Octets) -> None:
-    """From the registers: IvlOffset, and what is left of the byte at POSITION."""
+    """Start from the registers: IvlOffset, and the rest of the payload byte at POSITION."""
     byte, bit = _U64(registers[POSITION]) >> _3, _U64(registers[POSITION]) & _U64(7)
     left = _U64(payload[byte]) & (_BYTE >> bit) if byte < _U64(payload.shape[0]) else _0
-    engine[ENGINE_RANGE] = _U64(registers[RANGE]) << TOP
-    engine[ENGINE_OFFSET] = _U64(registers[OFFSET]) << TOP | left << (_U64(47) + bit)
+    engine[ENGINE_RANGE] = _U64(registers[RANGE]) << RANGE_SHIFT
+    engine[ENGINE_OFFSET] = _U64(registers[OFFSET]) << RANGE_SHIFT | left << (_U64(47) + bit)
     engine[ENGINE_COUNT] = _U64(17) - bit
     engine[ENGINE_BYTE] = byte + _1
 
 
 @kernel
 def position_of(engine: Words) -> Any:
-    """POSITION: the payload bits that came into IvlOffset so far."""
+    """Compute POSITION: the payload bits that IvlOffset has consumed."""
     return np.int64(_8 * engine[ENGINE_BYTE] - engine[ENGINE_COUNT]) + 9
 
 
@@ -263,21 +305,21 @@ def position_of(engine: Words) -> Any:
 def decode_block_row(
     words: Words, payload: Octets, layout: ContextLayout, engine: Words, area: ScanArea, indexes: Indexes, scratch: Indexes
 ) -> bool:
-    """The indexes of one block row, see `plain.quant_block_row`; False to give up."""
+    """Decode the indexes of one block row, as `plain.quant_block_row` does; False to give up."""
     if area.side == 0:
-        return run(words, payload, layout, engine, indexes, indexes.shape[0])
-    width = columns_at_once(area)
+        return decode_run(words, payload, layout, engine, indexes, indexes.shape[0])
+    width = columns_per_pass(area)
     for left in range(0, area.columns, width):
         right = min(left + width, area.columns)
-        if not run(words, payload, layout, engine, scratch, area.rows * (right - left)):
+        if not decode_run(words, payload, layout, engine, scratch, area.rows * (right - left)):
             return False
-        put_in_place(scratch, indexes, area, left, right)
+        scatter_blocks(scratch, indexes, area, left, right)
     return True
 
 
 @kernel
-def settle(machine: Machine) -> None:
-    """Turns the links' offsets into addresses."""
+def relocate_links(machine: Machine) -> None:
+    """Turn the offsets in links into addresses."""
     words, base = machine.words, address_of(machine.words)
     for place in machine.links:
         link = base + _U64(place)
@@ -292,21 +334,29 @@ def decode_block_rows(
     layout: ContextLayout,
     area: ScanArea,
     buffers: tuple[Indexes, IntArray, Indexes, Words],
-    entered: tuple[int, bool],
+    start: tuple[int, bool],
 ) -> int:
-    """The indexes of a tensor that has any, or of some block rows of one; returns the stateId after them.
+    """Decode a tensor that has indexes, or some of its block rows.
 
-    -1 to give up: then the registers are as they were, indexes and entry points spoilt. ``machine``: of the layout, for this call alone;
-    ``coder``: registers, payload, parameter sets; ``area``: of these block rows; ``buffers``: indexes and entry points as in
-    `plain.quant_tensor`, int32 (SCRATCH,), uint64 (ENGINE,); ``entered``: stateId before, and whether the tensor has several block rows.
+    Args:
+        machine: tables of the layout; this call overwrites them.
+        coder: registers, payload and parameter sets.
+        area: rows and columns of these block rows.
+        buffers: indexes and entry points as in `plain.quant_tensor`, int32 (SCRATCH,), and
+            uint64 (ENGINE,).
+        entered: stateId at the start, and whether the tensor has several block rows.
+
+    Returns:
+        The stateId at the end, or -1 to give up; then registers are unchanged, and the buffers
+            invalid.
     """
     words = machine.words
     registers, payload, parameter_sets = coder
     indexes, entry_points, scratch, engine = buffers
-    settle(machine)
+    relocate_links(machine)
     open_engine(engine, registers, payload)
     height = area.side if area.side > 0 else area.rows
-    state_id, several = entered
+    state_id, several = start
     for first in range(0, area.rows, height):
         after = min(first + height, area.rows)
         reset_contexts(words, layout, parameter_sets)
@@ -316,7 +366,7 @@ def decode_block_rows(
                 return -1
         if first > 0:
             entry_point = entry_points[first // height - 1]
-            entry_point[0] = np.int64(engine[ENGINE_OFFSET] >> TOP)
+            entry_point[0] = np.int64(engine[ENGINE_OFFSET] >> RANGE_SHIFT)
             entry_point[1] = state_id
             entry_point[2] = position_of(engine)
         engine[ENGINE_LINK] = address_of(words) + _U64(machine.starts[state_id])
@@ -326,8 +376,8 @@ def decode_block_rows(
         state_id = state_after(words, engine[ENGINE_LINK])
     if position_of(engine) > 8 * payload.shape[0]:
         return -1
-    registers[RANGE] = np.int64(engine[ENGINE_RANGE] >> TOP)
-    registers[OFFSET] = np.int64(engine[ENGINE_OFFSET] >> TOP)
+    registers[RANGE] = np.int64(engine[ENGINE_RANGE] >> RANGE_SHIFT)
+    registers[OFFSET] = np.int64(engine[ENGINE_OFFSET] >> RANGE_SHIFT)
     registers[POSITION] = position_of(engine)
     registers[INDEX] = indexes.shape[0]
     return state_id
@@ -335,6 +385,9 @@ def decode_block_rows(
 
 @kernel
 def state_after(words: Words, link: Any) -> Any:
-    """stateId at a link to a significance node: these nodes come first, and a node's first link has no flag but `STAY`."""
+    """Compute the stateId at a link to a significance node.
+
+    These nodes come first, and the first link of a node has no flag except `STAY`.
+    """
     node = (load(words, link + _NEXT_0) - address_of(words) - _U64(8 * LINKS)) // _U64(2 * LINK_BYTES)
     return np.int64(node) // NEIGHBOURS

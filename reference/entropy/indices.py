@@ -1,4 +1,4 @@
-"""A tensor of indexes alone in its codeword: parameter sets, indexes, terminate bin; no qp_delta."""
+"""Payloads that hold one tensor of indexes: parameter sets, indexes, terminate bin; no qp_delta."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from nnc_conformance.reference.entropy.coding import TensorCoding, TensorToCode
 
 
 def _coding(shape: Sequence[int], dq: bool, scan_order: int, unary_length: int) -> TensorCoding:
-    """Rows are dim 0, columns the product of the others; a vector or scalar has scan order 0."""
+    """Make the coding of a tensor; a vector or scalar has scan order 0."""
     rows = shape[0] if shape else 1
     return TensorCoding(rows, math.prod(shape[1:]), scan_order if len(shape) > 1 else 0, dq, unary_length, 0)
 
@@ -26,7 +26,21 @@ def decode_indices(
     unary_length: int,
     kernel: str = "fast",
 ) -> npt.NDArray[np.int32]:
-    """The indexes of a payload that holds one tensor, int32 of the given shape, doubled values with dq; raises `CodewordError`."""
+    """Decode a payload that holds one tensor.
+
+    Args:
+        shape: shape of the tensor; dim 0 gives the rows, the others the columns.
+        dq: dq_flag; the indexes are then doubled values.
+        scan_order: 0 to 4; ignored for fewer than two dimensions.
+        unary_length: cabac_unary_length, 1 to 256.
+        kernel: ``fast`` or ``plain``; both give the same result.
+
+    Returns:
+        The indexes, int32 of the given shape.
+
+    Raises:
+        CodewordError: for a payload that breaks a rule.
+    """
     coding = _coding(tuple(shape), bool(dq), scan_order, unary_length)
     return decode_codeword(payload, [coding], kernel=kernel).tensors[0].indexes.reshape(tuple(shape))
 
@@ -39,6 +53,18 @@ def encode_indices(
     unary_length: int,
     parameter_sets: npt.NDArray[Any] | Literal["default", "search"] = "search",
 ) -> bytes:
-    """The payload of one tensor of indexes, integers within int32, doubled values with dq; raises `EncodeError`."""
+    """Encode one tensor of indexes to a payload.
+
+    Args:
+        indices: integers within int32, doubled values with dq.
+        dq: dq_flag.
+        scan_order: 0 to 4; ignored for fewer than two dimensions.
+        unary_length: cabac_unary_length, 1 to 256.
+        parameter_sets: the set of each context, ``default`` for set 0, or ``search`` for the
+            cheapest sets.
+
+    Raises:
+        EncodeError: for values that cannot be coded like this.
+    """
     coding = _coding(indices.shape, bool(dq), scan_order, unary_length)
     return encode_codeword([TensorToCode(coding, indices, 0, parameter_sets)])

@@ -1,7 +1,7 @@
-"""Machine instructions that Python has no word for, each with a twin that runs where the compiler is disabled.
+"""Machine instructions that Python lacks, each with an equivalent in Python (its twin).
 
-Numbers are unsigned, 64 bits wide. The compiled side says to LLVM what the twin says in Python, and nothing else stands in this module.
-Addresses are counted in bytes from `address_of` the array, which is 0 for a twin; what they lead to must lie within the array.
+Twins run if the compiler is disabled. Numbers are unsigned and have 64 bits. Addresses are in bytes
+from `address_of` the array, which is 0 for a twin; what they refer to must be inside the array.
 """
 
 from collections.abc import Callable
@@ -22,28 +22,29 @@ _MASK: Final = (1 << 64) - 1
 
 
 def _either(compiled: Callable[..., Any], twin: Callable[..., Any]) -> Callable[..., Any]:
-    """The intrinsic, or its twin under NUMBA_DISABLE_JIT=1."""
+    """Return the intrinsic, or its twin under NUMBA_DISABLE_JIT=1."""
     return twin if _CONFIG.DISABLE_JIT else intrinsic(compiled)
 
 
 def _data(context: Any, builder: Any, kind: Any, array: Any) -> Any:
-    """Address of an array's first byte."""
+    """Compute the address of an array's first byte."""
     return builder.ptrtoint(_STRUCT(kind)(context, builder, array).data, _WORD)
 
 
 def _pointer(builder: Any, address: Any, bits: int) -> Any:
+    """Convert an address to a pointer to a number."""
     return builder.inttoptr(address, ir.IntType(bits).as_pointer())
 
 
 def _part(array: Any, address: Any, size: int) -> bytes:
-    """Bytes of an array."""
+    """Return bytes of an array."""
     assert 0 <= int(address) <= array.nbytes - size
     octets: bytes = array.reshape(-1).view(np.uint8)[int(address) : int(address) + size].tobytes()
     return octets
 
 
 def _address_of(typing: Any, array: Any) -> Any:
-    """Where an array starts; 0 for the twin."""
+    """Return the address of an array; 0 for the twin."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _data(context, builder, signature.args[0], arguments[0])
@@ -52,11 +53,12 @@ def _address_of(typing: Any, array: Any) -> Any:
 
 
 def _address_of_twin(array: Any) -> Any:
+    """Do in Python what the instruction of `_address_of` does."""
     return np.uint64(0)
 
 
 def _loader(bits: int, *, signed: bool = False) -> Callable[..., Any]:
-    """Loads a number of some bits; the array's name is for the twin."""
+    """Make a function that loads a number of some bits; only the twin uses its array argument."""
 
     def load(typing: Any, array: Any, address: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -72,7 +74,7 @@ def _loader(bits: int, *, signed: bool = False) -> Callable[..., Any]:
 
 
 def _storer(bits: int) -> Callable[..., Any]:
-    """Stores the low bits of a word."""
+    """Make a function that stores the low bits of a word."""
 
     def store(typing: Any, array: Any, address: Any, word: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -91,7 +93,7 @@ def _storer(bits: int) -> Callable[..., Any]:
 
 
 def _big_endian(typing: Any, octets: Any, address: Any) -> Any:
-    """Eight bytes, the first the most significant."""
+    """Load eight bytes, most significant first."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bswap(builder.load(_pointer(builder, arguments[1], 64), align=1))
@@ -100,11 +102,12 @@ def _big_endian(typing: Any, octets: Any, address: Any) -> Any:
 
 
 def _big_endian_twin(octets: Any, address: Any) -> Any:
+    """Do in Python what the instruction of `_big_endian` does."""
     return np.uint64(int.from_bytes(_part(octets, address, 8), "big"))
 
 
 def _leading_zeros(typing: Any, word: Any) -> Any:
-    """Leading zeros of a word that is not 0."""
+    """Count the leading zeros of a word other than 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
@@ -113,11 +116,12 @@ def _leading_zeros(typing: Any, word: Any) -> Any:
 
 
 def _leading_zeros_twin(word: Any) -> Any:
+    """Do in Python what the instruction of `_leading_zeros` does."""
     return np.uint64(64 - int(word).bit_length())
 
 
 def _trailing_zeros(typing: Any, word: Any) -> Any:
-    """Trailing zeros of a word that is not 0."""
+    """Count the trailing zeros of a word other than 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
@@ -126,11 +130,12 @@ def _trailing_zeros(typing: Any, word: Any) -> Any:
 
 
 def _trailing_zeros_twin(word: Any) -> Any:
+    """Do in Python what the instruction of `_trailing_zeros` does."""
     return np.uint64((int(word) & -int(word)).bit_length() - 1)
 
 
 def _add(typing: Any, one: Any, other: Any) -> Any:
-    """The sum modulo 2^64."""
+    """Add modulo 2^64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.add(*arguments)
@@ -139,11 +144,12 @@ def _add(typing: Any, one: Any, other: Any) -> Any:
 
 
 def _add_twin(one: Any, other: Any) -> Any:
+    """Do in Python what the instruction of `_add` does."""
     return np.uint64((int(one) + int(other)) & _MASK)
 
 
 def _subtract(typing: Any, minuend: Any, subtrahend: Any) -> Any:
-    """The difference modulo 2^64, and whether it borrowed."""
+    """Subtract modulo 2^64; also return whether it borrowed."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pair = builder.usub_with_overflow(*arguments)
@@ -154,11 +160,12 @@ def _subtract(typing: Any, minuend: Any, subtrahend: Any) -> Any:
 
 
 def _subtract_twin(minuend: Any, subtrahend: Any) -> Any:
+    """Do in Python what the instruction of `_subtract` does."""
     return np.uint64((int(minuend) - int(subtrahend)) & _MASK), minuend < subtrahend
 
 
 def _spread(typing: Any, condition: Any) -> Any:
-    """All bits ones where the condition holds, else 0."""
+    """Set all bits if the condition holds, else none."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.sext(arguments[0], _WORD)
@@ -167,11 +174,15 @@ def _spread(typing: Any, condition: Any) -> Any:
 
 
 def _spread_twin(condition: Any) -> Any:
+    """Do in Python what the instruction of `_spread` does."""
     return np.uint64(_MASK if condition else 0)
 
 
 def _choose(typing: Any, condition: Any, this: Any, other: Any) -> Any:
-    """``this`` where the condition holds, else ``other``: by selection, never by a branch, as the processor could not foresee it."""
+    """Select ``this`` if the condition holds, else ``other``, without a branch.
+
+    The processor could not predict a branch here.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         chosen = builder.select(*arguments)
@@ -182,11 +193,12 @@ def _choose(typing: Any, condition: Any, this: Any, other: Any) -> Any:
 
 
 def _choose_twin(condition: Any, this: Any, other: Any) -> Any:
+    """Do in Python what the instruction of `_choose` does."""
     return this if condition else other
 
 
 def _choose_signed(typing: Any, word: Any, this: Any, other: Any) -> Any:
-    """``this`` where the word's bit 63 is set, else ``other``; as `choose`."""
+    """Select ``this`` if bit 63 of the word is set, else ``other``, as `choose` does."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         chosen = builder.select(builder.icmp_signed("<", arguments[0], ir.Constant(_WORD, 0)), arguments[1], arguments[2])
@@ -197,11 +209,15 @@ def _choose_signed(typing: Any, word: Any, this: Any, other: Any) -> Any:
 
 
 def _choose_signed_twin(word: Any, this: Any, other: Any) -> Any:
+    """Do in Python what the instruction of `_choose_signed` does."""
     return this if int(word) >> 63 else other
 
 
 def _opaque(typing: Any, word: Any) -> Any:
-    """The word, through a barrier: LLVM knows nothing of how it was made, so it does not put two loads into one of a selected address."""
+    """Return the word through a barrier that LLVM cannot look behind.
+
+    LLVM would otherwise merge two loads into one from a selected address.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.asm(ir.FunctionType(_WORD, [_WORD]), "", "=r,0", arguments, False)
@@ -210,6 +226,7 @@ def _opaque(typing: Any, word: Any) -> Any:
 
 
 def _opaque_twin(word: Any) -> Any:
+    """Do in Python what the instruction of `_opaque` does."""
     return word
 
 

@@ -1,13 +1,17 @@
-"""The tables of the fast kernels: contexts, engine and parse in one array of words, made from `Tables` (pure, cached).
+"""Tables of the fast kernels: contexts, coder and parse in one array of words, made from `Tables`.
 
-A context is two words. The second holds its probability states: s + 4096 in bits 51..63, S0 + 128 in bits 21..28, S1 + 2048 in bits 1..12,
-and the numbers of its set's two shifts in bits 30..31 and 14..15; bits 29 and 13 are 0. One added to them turns bits 24..31 and 8..15 into
-the places of what a bin 1 adds to the word; `UNIT` taken off gives the places of what a bin 0 adds.
-The first is the row of lps_range that s chooses: a byte for each value of IvlCurrRange bits 7..5, such that the row << (8 * these bits)
-has rLPS in bits 55..62; bit 63 is the most probable bin.
+A context takes two words.
 
-The parse is a machine of nodes: a node waits for one bin with one context. A link is what a bin leads to; each node has two, of
-`LINK_BYTES` each. The flags of a link are the low bits of its address.
+The second word holds its probability states: s + 4096 in bits 51..63, S0 + 128 in bits 21..28, S1 +
+2048 in bits 1..12. Bits 30..31 and 14..15 hold the numbers of its set's two shifts; bits 29 and 13
+are 0. Adding `OFFSET_1` turns bits 24..31 and 8..15 into the table positions of the change that a
+bin 1 makes to the word; subtracting `OFFSET_0` gives those for a bin 0.
+
+The first word is the row of lps_range that s selects: one byte for each value of IvlCurrRange bits
+7..5, such that row << (8 * these bits) has rLPS in bits 55..62. Bit 63 is the most probable bin.
+
+The parse is a state machine. A node waits for one bin with one context. A link is what a bin leads
+to; each node has two, of `LINK_BYTES` each. The low bits of a link's address are its flags.
 """
 
 from functools import lru_cache
@@ -20,27 +24,35 @@ from nnc_conformance.reference.entropy.contexts import INITIAL_S, INITIAL_S0, NE
 from nnc_conformance.reference.entropy.kernel_tables import SETS, STATES, IntArray, Tables
 
 Words = npt.NDArray[np.uint64]
+"""An array of 64-bit words."""
 
 LPS_ROWS: Final = 1280
-"""First word of the rows; the contexts stand before it."""
+"""First word of the rows of lps_range; the contexts are before it."""
 STEPS_1: Final = LPS_ROWS + 64
-"""What a bin adds to a context's word for S1, by its bits 8..15 (see above)."""
+"""First word of the changes to S1, by bits 8..15 of a context's word (see above)."""
 STEPS_0: Final = STEPS_1 + 256
-"""The same for S0, by bits 24..31."""
+"""First word of the changes to S0, by bits 24..31."""
 INITIAL: Final = STEPS_0 + 256
-"""A context's word at the start, by its set."""
+"""First word of the initial context words, by parameter set."""
 LINKS: Final = INITIAL + 16
+"""First word of the links."""
 
-UNIT: Final = 1 << 1 | 1 << 21
-ONE: Final = 1 << 13 | 1 << 29
+OFFSET_0: Final = 1 << 1 | 1 << 21
+"""Number to subtract from a context's word to look up the changes of a bin 0."""
+OFFSET_1: Final = 1 << 13 | 1 << 29
+"""Number to add to a context's word to look up the changes of a bin 1."""
 
 ESCAPE: Final = 1
-"""The bin leads to the exp-Golomb prefix."""
+"""Flag of a link: the bin leads to the exp-Golomb prefix."""
 STAY: Final = 2
-"""The bin leads to a node with the same context: its row and word are not to be fetched before the bin is counted."""
+"""Flag of a link: the bin leads to a node with the same context.
+
+The context must be updated before it is read again.
+"""
 EMIT: Final = 4
-"""The bin completes an index."""
+"""Bytes by which the output advances if a bin completes an index."""
 LINK_BYTES: Final = 32
+"""Bytes of a link."""
 LINK: Final = np.dtype(
     {
         "names": ["next_0", "next_1", "context_0", "context_1", "context", "value", "emit"],
@@ -48,15 +60,24 @@ LINK: Final = np.dtype(
         "offsets": [0, 8, 16, 18, 20, 22, 24],
     }
 )
-"""The links of the next node's bins; the contexts (in bytes) of the nodes that these lead to, and of the next node; the value of the index
-(of an escape: bit 0 says negative, bit 1 is the stateId's parity); `EMIT` or 0."""
+"""Layout of a link to a node.
+
+next_0 and next_1 are the links of that node; context_0 and context_1 the contexts, as byte offsets,
+of the nodes to which these lead; context that of the node itself. value is the index that the bin
+completes; for an escape, bit 0 is the sign and bit 1 the parity of the stateId. emit is `EMIT` or
+0.
+"""
 NEXT_0, NEXT_1, CONTEXT_0, CONTEXT_1, CONTEXT, VALUE, EMITTED = (LINK.fields[name][1] for name in LINK.names or ())  # type: ignore[index]
+"""Byte offsets of the fields of a link."""
 
 
 class Machine(NamedTuple):
-    """``words``: uint64, all tables, the contexts not yet set; its links lead to offsets from its start (see `links`).
+    """The tables for one tensor.
 
-    ``links``: int64, where each link stands, two a node, in bytes; ``starts``: where a link to the first node of each stateId stands.
+    Args:
+        words: uint64, all tables; contexts are not set, and links hold offsets from the start.
+        links: int64, byte offset of each link, two for each node.
+        starts: int64, byte offset of a link to the first node of each stateId.
     """
 
     words: Words
@@ -64,18 +85,21 @@ class Machine(NamedTuple):
     starts: IntArray
 
 
-def machine(tables: Tables, layout: ContextLayout) -> Machine | None:
-    """The machine of a tensor's layout, its words for the caller; None where the tables have values that the words cannot hold."""
-    engine = _engine(tuple(table.tobytes() for table in tables[:3]))
+def build_machine(tables: Tables, layout: ContextLayout) -> Machine | None:
+    """Make the tables for a tensor's layout; the caller may overwrite the words.
+
+    The result is None if the tables have values that do not fit the words.
+    """
+    engine = _coder_words(tuple(table.tobytes() for table in tables[:3]))
     if engine is None:
         return None
-    parse, links, starts = _parse(tables.state_trans.tobytes(), layout)
+    parse, links, starts = _parse_words(tables.state_trans.tobytes(), layout)
     return Machine(np.concatenate([engine, parse]), links, starts)
 
 
 @lru_cache(maxsize=8)
-def _engine(tables: tuple[bytes, ...]) -> Words | None:
-    """The words before the links."""
+def _coder_words(tables: tuple[bytes, ...]) -> Words | None:
+    """Make the words before the links."""
     lps_range, state_step, parameter_sets = (np.frombuffer(table, np.int64) for table in tables)
     ranges, sets = lps_range.reshape(8, 32), parameter_sets.reshape(SETS, 4)
     shifts_0, shifts_1 = np.unique(sets[:, SHIFT_0]), np.unique(sets[:, SHIFT_1])
@@ -101,11 +125,13 @@ def _engine(tables: tuple[bytes, ...]) -> Words | None:
 
 
 @lru_cache(maxsize=32)
-def _parse(state_trans: bytes, layout: ContextLayout) -> tuple[Words, IntArray, IntArray]:
-    """The links and where they stand, and where those to each stateId's first node stand, in bytes from the array's start.
+def _parse_words(state_trans: bytes, layout: ContextLayout) -> tuple[Words, IntArray, IntArray]:
+    """Make the links, their byte offsets, and those of links to each stateId's first node.
 
-    Nodes: significance by stateId and class of the previous index, sign likewise, greater-than by stateId, sign and number, the escape by
-    stateId and sign (its links say where to go on after an even and an odd index), and one whose links lead to the start of a stateId.
+    Offsets count from the start of the array. The nodes are: significance by stateId and class of
+    the previous index; sign likewise; greater-than by stateId, sign and number; the escape by
+    stateId and sign, whose links continue after an even and an odd index; and one with links to the
+    first node of each stateId.
     """
     states = STATES if layout.dq_flag else 1
     transitions = np.frombuffer(state_trans, np.int64).reshape(STATES, 2) if layout.dq_flag else np.zeros((1, 2), np.int64)

@@ -14,7 +14,7 @@ from nnc_conformance.reference.entropy.coding import EntryPoint, PromisedEntryPo
 from nnc_conformance.reference.entropy.contexts import ContextLayout
 from nnc_conformance.reference.entropy.fast import decode_block_rows
 from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray
-from nnc_conformance.reference.entropy.machine import machine
+from nnc_conformance.reference.entropy.machine import build_machine
 
 WORTHWHILE: Final = 100_000
 """Indexes below which a thread costs more than it saves."""
@@ -106,12 +106,12 @@ def _decode(
     coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, part: Stretch
 ) -> int:
     """Decodes a stretch; the stateId after it, or -1."""
-    made, start = machine(coder.tables, layout), part.start
+    machine, start = build_machine(coder.tables, layout), part.start
     states = STATES if layout.dq_flag else 1
     possible = 0 <= start.cabac_offset <= plain.INITIAL_RANGE and 0 <= start.dq_state < states and start.bit_position >= 0
-    if made is None or not possible:
+    if machine is None or not possible:
         return -1
     first, after = part.first * area.side, min(part.after * area.side, area.rows)
     results = indexes[first * area.columns : after * area.columns], entry_points[part.first : part.after - 1]
     coding = coder.registers, coder.payload, coder.parameter_sets[0]
-    return decode_block_rows(made, coding, layout, ScanArea(after - first, area.columns, area.side), results, (start.dq_state, True))
+    return decode_block_rows(machine, coding, layout, ScanArea(after - first, area.columns, area.side), results, (start.dq_state, True))

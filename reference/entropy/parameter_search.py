@@ -1,4 +1,4 @@
-"""The encoder's choice of parameter sets: the cheapest of the nine for each context, signalling counted."""
+"""The encoder's choice of parameter sets: the cheapest for each context, including signalling."""
 
 from collections.abc import Callable
 from typing import Final
@@ -12,13 +12,14 @@ from nnc_conformance.reference.entropy.contexts import SET_BITS, ContextLayout, 
 from nnc_conformance.reference.entropy.kernel_tables import SETS, IntArray, Tables
 
 BIT: Final = 1 << 15
-"""The unit of estimated costs is 2^-15 bit."""
+"""Units of estimated costs per bit."""
 
 
 def bit_costs(tables: Tables) -> IntArray:
-    """Costs int64 (32, 2), in 2^-15 bit, of a most and a least probable bin by ``abs(s >> 7)``.
+    """Compute the costs of most and least probable bins, int64 (32, 2), by ``abs(s >> 7)``.
 
-    They are means over the ranges 256..510, each as frequent as its inverse: the logarithm of an arithmetic coder's range is uniform.
+    They are averages over the ranges 256 to 510, each weighted by its inverse: the logarithm of an
+    arithmetic coder's range is uniform. Their unit is 1 / `BIT` bits.
     """
     ranges = np.arange(256, plain.INITIAL_RANGE + 1)
     lps = tables.lps_range[np.arange(32)[:, None] + (ranges & 0xE0)]
@@ -34,9 +35,15 @@ def estimated_costs(
     indexes: npt.NDArray[np.int32],
     quant_tensor: Callable[..., None],
 ) -> IntArray:
-    """Estimate in one pass the cost of each context's bins under each set, int64 (9, contexts), in 2^-15 bit.
+    """Estimate the cost of each context's bins under each set, in a single pass.
 
-    ``quant_tensor``: a kernel. The costs mean nothing if dependent quantization cannot reach a value.
+    Args:
+        indexes: int32 (rows * columns,), row-major, doubled with dq_flag.
+        quant_tensor: the kernel to use.
+
+    Returns:
+        int64 (9, contexts), in units of 1 / `BIT` bits; meaningless if dependent quantization
+            cannot represent a value.
     """
     registers = np.zeros(plain.REGISTERS, np.int64)
     registers[plain.MODE] = plain.ESTIMATE
@@ -48,20 +55,21 @@ def estimated_costs(
 
 
 def cheapest_sets(tables: Tables, costs: IntArray) -> IntArray:
-    """The set of each context, int64 (contexts,), from `estimated_costs`.
+    """Choose the set of each context, int64 (contexts,), from `estimated_costs`.
 
-    Contexts cost nothing to each other but for the flag, whose probability adapts: they are decided in signalling order, each with the flag
-    at the state that the choices before it left.
+    The choice of one context affects others only through the flag, whose probability adapts.
+    Contexts are therefore decided in signalling order, each with the flag in the state after the
+    earlier choices.
     """
     bins = bit_costs(tables)
     flag_set, flag_states = np.zeros((1, 1), np.int64), np.zeros((1, 1, 2), np.int64)
     reset_contexts(tables, flag_set, flag_states)
-    chosen = np.zeros(costs.shape[1], np.int64)
+    sets = np.zeros(costs.shape[1], np.int64)
     for context in range(costs.shape[1]):
         s = 16 * flag_states[0, 0, 0] + flag_states[0, 0, 1]
         no_flag, flag = bins[abs(s >> 7), ::-1] if s >= 0 else bins[abs(s >> 7)]
         totals = costs[:, context] + flag + SET_BITS * BIT
         totals[0] = costs[0, context] + no_flag
-        chosen[context] = totals.argmin()
-        update_state(tables, 0, flag_states[0, 0], 1 if chosen[context] else 0)
-    return chosen
+        sets[context] = totals.argmin()
+        update_state(tables, 0, flag_states[0, 0], 1 if sets[context] else 0)
+    return sets

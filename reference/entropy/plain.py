@@ -1,11 +1,12 @@
-"""The readable kernel: the arithmetic coding engine and the structures of clause 10, each written once for both directions.
+"""The plain kernel: coding engine and structures of clause 10, once for all directions.
 
-Every ``code_`` function is given the value to be coded and returns the coded value. When decoding, what is given is ignored and what was
-read is returned; when encoding, what is given is written and returned; when estimating, its cost is added up for each parameter set and
-nothing is written. The direction is the register MODE.
+Every ``code_`` function takes the value to code and returns the coded value. When decoding, it
+ignores its argument and returns what it read. When encoding, it writes its argument and returns it.
+When estimating, it adds the cost of its argument for each parameter set and writes nothing. The
+register MODE holds the direction.
 
-An error sets the register STATUS, with FAILED_ELEMENT and FAILED_BIT; from then on all that is coded means nothing, and the loops over
-indexes end.
+An error sets the registers STATUS, FAILED_ELEMENT and FAILED_BIT. Whatever is coded after that has
+no meaning, and the loops over indexes end.
 """
 
 from typing import NamedTuple
@@ -32,32 +33,54 @@ from nnc_conformance.reference.entropy.contexts import (
 from nnc_conformance.reference.entropy.kernel_tables import IntArray, Tables
 
 DECODE, ENCODE, ESTIMATE = range(3)
-"""Values of MODE."""
+"""Directions: values of the register MODE."""
 OK, CABAC_END, INTERVAL, PREFIX, TERMINATE, UNREACHABLE = range(6)
-"""Values of STATUS."""
-MODE, RANGE, OFFSET, POSITION, ELEMENT, INDEX, STATUS, FAILED_ELEMENT, FAILED_BIT, EVENTS = range(10)
-"""Registers.
+"""Outcomes: values of the register STATUS.
 
-RANGE: IvlCurrRange. OFFSET: IvlOffset, or when encoding the low end of the interval, a window of 9 bits over the bits already written.
-POSITION: payload bits read, or written. ELEMENT: the context being coded, or the negative number of an element without one. INDEX: how
-many indexes of the tensor were coded, -1 in its head. EVENTS: bins met since recording began.
+UNREACHABLE: an encoder met a value that dependent quantization cannot represent in its state.
+"""
+MODE, RANGE, OFFSET, POSITION, ELEMENT, INDEX, STATUS, FAILED_ELEMENT, FAILED_BIT, EVENTS = range(10)
+"""Numbers of the registers.
+
+MODE: the direction.
+RANGE: IvlCurrRange.
+OFFSET: IvlOffset; when encoding, the low end of the interval in a window of 9 bits, which moves
+    over the bits already written.
+POSITION: payload bits read or written.
+ELEMENT: the context being coded, or the negative number of an element without contexts.
+INDEX: indexes of the tensor coded so far; -1 before its first index.
+STATUS: OK, or the first error; FAILED_ELEMENT and FAILED_BIT: ELEMENT and POSITION at that error.
+EVENTS: bins since recording began.
 """
 REGISTERS = 10
+"""Number of registers."""
 CONTEXT_BIN, BYPASS_BIN, TERMINATE_BIN = range(3)
-"""Kinds of a recorded event."""
+"""Kinds of bins in a recorded event."""
 INITIAL_RANGE = 510
+"""IvlCurrRange at the start of a codeword."""
 FORCED_RANGE = 256
+"""IvlCurrRange at the start of a block row, in tensors with several."""
 WINDOW_BITS = 9
+"""Bits of IvlOffset."""
 WINDOW_MASK = (1 << WINDOW_BITS) - 1
+"""The bits of IvlOffset, all set."""
 
 
 class Coder(NamedTuple):
-    """All that a kernel works on.
+    """Everything that a kernel works on.
 
-    registers int64 (REGISTERS,); payload uint8 (bytes,): read from, or written to as far as it reaches; parameter_sets int64 (lanes,
-    contexts) and states int64 (lanes, contexts, 2): see `contexts`; bit_costs int64 (32, 2) and costs int64 (lanes, contexts): the cost of
-    a most and least probable bin by ``abs(s >> 7)`` and the sums, empty unless estimating; events int64 (capacity, 9): a row of
-    EVENT_FIELDS for each bin, empty when nothing is recorded.
+    A lane is one set of contexts: coding needs one lane, estimating has one for each parameter set.
+
+    Args:
+        registers: int64 (REGISTERS,).
+        payload: uint8 (bytes,), read from, or written to up to its size.
+        parameter_sets: int64 (lanes, contexts), the number of each context's set.
+        states: int64 (lanes, contexts, 2), the probability states S0 and S1.
+        bit_costs: int64 (32, 2), the cost of a most and a least probable bin by ``abs(s >>
+            7)``; empty unless estimating.
+        costs: int64 (lanes, contexts), the sums of costs; empty unless estimating.
+        events: int64 (capacity, 9), a row of EVENT_FIELDS for each bin; empty unless recording.
+        tables: the tables of the coder.
     """
 
     registers: IntArray
@@ -75,7 +98,7 @@ class Coder(NamedTuple):
 
 @kernel
 def fail(coder: Coder, status: int) -> None:
-    """Keeps the first error, with its place."""
+    """Record the first error with its place."""
     r = coder.registers
     if r[STATUS] == OK:
         r[STATUS] = status
@@ -85,7 +108,11 @@ def fail(coder: Coder, status: int) -> None:
 
 @kernel
 def record(coder: Coder, kind: int, bin_value: int, before: tuple[int, int, int, int]) -> None:
-    """Notes one bin, with range, offset, state sum and position before it; only counts it where the room for events is used up."""
+    """Record a bin; if there is no room, only count it.
+
+    Args:
+        before: range, offset, state sum and position before the bin.
+    """
     r = coder.registers
     if r[EVENTS] < coder.events.shape[0]:
         event = coder.events[r[EVENTS]]
@@ -100,7 +127,7 @@ def record(coder: Coder, kind: int, bin_value: int, before: tuple[int, int, int,
 
 @kernel
 def shift_bit(coder: Coder) -> None:
-    """Doubles IvlOffset: the next payload bit comes in, or the window's leading bit goes out."""
+    """Double IvlOffset: read the next payload bit, or write the leading bit of the window."""
     r = coder.registers
     byte = r[POSITION] >> 3
     place = 7 - (r[POSITION] & 7)
@@ -121,7 +148,7 @@ def shift_bit(coder: Coder) -> None:
 
 @kernel
 def carry(coder: Coder) -> None:
-    """Adds one to the last bit written."""
+    """Add one to the last bit written."""
     last = coder.registers[POSITION] - 1
     byte = last >> 3
     one = 1 << (7 - (last & 7))
@@ -136,7 +163,10 @@ def carry(coder: Coder) -> None:
 
 @kernel
 def take_upper_part(coder: Coder, lower_part: int) -> None:
-    """Moves the interval's low end up: IvlOffset falls, or the window rises, by the width of the part left below."""
+    """Move the low end of the interval up by the width of its lower part.
+
+    A decoder subtracts it from IvlOffset; an encoder adds it to the window.
+    """
     r = coder.registers
     if r[MODE] == DECODE:
         r[OFFSET] -= lower_part
@@ -149,7 +179,7 @@ def take_upper_part(coder: Coder, lower_part: int) -> None:
 
 @kernel
 def renormalise(coder: Coder) -> None:
-    """Doubles range and offset until the range is 256 at least."""
+    """Double range and offset until the range is at least 256."""
     r = coder.registers
     while r[RANGE] < 256:
         r[RANGE] *= 2
@@ -158,7 +188,7 @@ def renormalise(coder: Coder) -> None:
 
 @kernel
 def initialise(coder: Coder, mode: int) -> None:
-    """Starts the codeword: a decoder reads the first 9 bits."""
+    """Start the codeword: reset the registers, and read the first 9 bits when decoding."""
     r = coder.registers
     r[:] = 0
     r[MODE] = mode
@@ -174,7 +204,7 @@ def initialise(coder: Coder, mode: int) -> None:
 
 @kernel
 def code_bin(coder: Coder, context: int, bin_value: int) -> int:
-    """One bin coded with a context."""
+    """Code one bin with a context."""
     r = coder.registers
     r[ELEMENT] = context
     if r[MODE] == ESTIMATE:
@@ -202,7 +232,7 @@ def code_bin(coder: Coder, context: int, bin_value: int) -> int:
 
 @kernel
 def estimate_bin(coder: Coder, context: int, bin_value: int) -> None:
-    """Adds the bin's cost under each lane's parameter set."""
+    """Add the cost of a bin in every lane."""
     for lane in range(coder.states.shape[0]):
         state = coder.states[lane, context]
         coder.costs[lane, context] += bin_cost(coder.bit_costs, state, bin_value)
@@ -211,7 +241,7 @@ def estimate_bin(coder: Coder, context: int, bin_value: int) -> None:
 
 @kernel
 def code_bypass(coder: Coder, bin_value: int) -> int:
-    """One bin without a context, both values equally probable; costs one bit."""
+    """Code one bin without a context; it takes exactly one bit."""
     r = coder.registers
     if r[MODE] == ESTIMATE:
         return bin_value
@@ -228,9 +258,9 @@ def code_bypass(coder: Coder, bin_value: int) -> int:
 
 @kernel
 def code_terminate(coder: Coder) -> int:
-    """The terminate bin at the end of the codeword, 1; a decoder fails on a 0.
+    """Code the terminate bin 1 at the end of the codeword; a decoder fails on a 0.
 
-    An encoder writes the whole window; its last bit is the stop bit.
+    An encoder writes the whole window, whose last bit is the stop bit.
     """
     r = coder.registers
     r[ELEMENT] = END_TERMINATE
@@ -255,7 +285,7 @@ def code_terminate(coder: Coder) -> int:
 
 @kernel
 def uae_v(coder: Coder, element: int, bits: int, value: int) -> int:
-    """uae_v(bits): an unsigned number in bypass bins, most significant first."""
+    """Code uae_v(bits): an unsigned number in bypass bins, most significant bit first."""
     coder.registers[ELEMENT] = element
     coded = 0
     for place in range(bits - 1, -1, -1):
@@ -265,7 +295,7 @@ def uae_v(coder: Coder, element: int, bits: int, value: int) -> int:
 
 @kernel
 def iae_v(coder: Coder, element: int, bits: int, value: int) -> int:
-    """iae_v(bits): a number in two's complement."""
+    """Code iae_v(bits): a number in two's complement."""
     coded = uae_v(coder, element, bits, value)
     return coded - ((coded >> (bits - 1)) << bits)
 
@@ -275,7 +305,10 @@ def iae_v(coder: Coder, element: int, bits: int, value: int) -> int:
 
 @kernel
 def shift_parameter_ids(coder: Coder, layout: ContextLayout) -> None:
-    """The parameter set of each context; the flag's own context always starts from set 0, as all do before."""
+    """Code the parameter set of each context.
+
+    The contexts have their initial states here; the context of the flag itself uses set 0.
+    """
     sets = coder.parameter_sets[0]
     for context in range(layout.flag):
         if code_bin(coder, layout.flag, 1 if sets[context] > 0 else 0):
@@ -286,7 +319,11 @@ def shift_parameter_ids(coder: Coder, layout: ContextLayout) -> None:
 
 @kernel
 def quant_param(coder: Coder, layout: ContextLayout, state_id: int, previous: int, quant: int) -> int:
-    """QuantParam: one index, before the doubling of dependent quantization; ``previous`` is the class of the index coded before it."""
+    """Code one index (QuantParam), before the doubling of dependent quantization.
+
+    Args:
+        previous: class of the index coded before it: 0 zero, 1 negative, 2 positive.
+    """
     if not code_bin(coder, NEIGHBOURS * state_id + previous, 1 if quant != 0 else 0):
         return 0
     sign_flag = code_bin(coder, layout.sign + previous, 1 if quant < 0 else 0)
@@ -307,7 +344,7 @@ def quant_param(coder: Coder, layout: ContextLayout, state_id: int, previous: in
 
 @kernel
 def doubled(quant: int, state_id: int) -> int:
-    """The value of a coded index under dependent quantization."""
+    """Compute the value of a coded index under dependent quantization."""
     if quant == 0:
         return 0
     return 2 * quant - (state_id & 1 if quant > 0 else -(state_id & 1))
@@ -315,16 +352,27 @@ def doubled(quant: int, state_id: int) -> int:
 
 @kernel
 def undoubled(value: int, state_id: int) -> int:
-    """The coded index whose value in this state is the given one, or the nearest below it in magnitude."""
+    """Compute the coded index of a value in this state; the inverse of `doubled`.
+
+    If dependent quantization cannot represent the value in this state, it is that of the nearest
+    value below in magnitude.
+    """
     magnitude = (abs(value) + (state_id & 1)) >> 1
     return -magnitude if value < 0 else magnitude
 
 
 @kernel
 def quant_block_row(coder: Coder, layout: ContextLayout, area: ScanArea, state_id: int, indexes: npt.NDArray[np.int32]) -> int:
-    """The indexes of one block row (all of the tensor for scan 0), block after block, row-major within each.
+    """Code the indexes of one block row, block after block, row-major in each block.
 
-    ``indexes`` int32 (rows * columns,) holds the block row row-major; returns the stateId after it.
+    Scan order 0 has a single block row, the whole tensor.
+
+    Args:
+        state_id: stateId at the start.
+        indexes: int32 (rows * columns,), the block row in row-major order.
+
+    Returns:
+        The stateId after the block row.
     """
     r = coder.registers
     decoding = r[MODE] == DECODE
@@ -355,7 +403,7 @@ def quant_block_row(coder: Coder, layout: ContextLayout, area: ScanArea, state_i
 
 @kernel
 def enter_block_row(coder: Coder) -> None:
-    """Narrows the interval at the start of a block row, where the tensor has more than one."""
+    """Narrow the interval at the start of a block row, in tensors with several."""
     r = coder.registers
     r[ELEMENT] = BLOCK_ROW_START
     r[RANGE] = FORCED_RANGE
@@ -365,10 +413,12 @@ def enter_block_row(coder: Coder) -> None:
 
 @kernel
 def quant_tensor(coder: Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray) -> None:
-    """All indexes of a tensor that has any; its parameter sets are known.
+    """Code all indexes of a tensor that has any; its parameter sets are known.
 
-    ``indexes`` int32 (rows * columns,) row-major, doubled with dq_flag; ``entry_points`` int64 (block rows - 1, 3) takes IvlOffset, stateId
-    and position at the start of each later block row.
+    Args:
+        indexes: int32 (rows * columns,), row-major, doubled with dq_flag.
+        entry_points: int64 (block rows - 1, 3), filled with IvlOffset, stateId and position at
+            the start of each block row after the first.
     """
     r = coder.registers
     r[INDEX] = 0
@@ -401,7 +451,15 @@ def new_coder(
     lane_sets: tuple[int, ...] = (0,),
     bit_costs: IntArray | None = None,
 ) -> Coder:
-    """A coder for one tensor, each lane's contexts at the start of its set; registers and payload go on from the tensor before."""
+    """Make a coder for one tensor, with all contexts in their initial states.
+
+    Registers and payload continue from the tensor before.
+
+    Args:
+        lane_sets: parameter set of each lane.
+        bit_costs: costs of bins, if the coder estimates.
+        events: room for recorded bins, if the coder records.
+    """
     contexts = layout.flag + 1
     parameter_sets = np.repeat(np.array(lane_sets, np.int64)[:, None], contexts, axis=1)
     states = np.zeros((len(lane_sets), contexts, 2), np.int64)

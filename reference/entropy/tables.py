@@ -1,4 +1,4 @@
-"""The tables of the arithmetic coder and of dependent quantization (clauses 9 and 10), each written once.
+"""The tables of the arithmetic coder and of dependent quantization (clauses 9 and 10).
 
 Provenance V: an independent decoder reads and writes streams made with exactly these numbers.
 """
@@ -17,7 +17,10 @@ LPS_RANGE_TABLE: Final = (
     228, 200, 174, 150, 132, 116, 102, 90, 80, 70, 62, 54, 48, 42, 36, 32, 28, 26, 22, 20, 18, 16, 14, 14, 10, 10, 8, 8, 6, 6, 4, 4,
 )
 # fmt: on
-"""rLPS by ``abs(s >> 7) + (ivlCurrRange & 0xE0)``: 8 rows of 32, the row being bits 7..5 of the range."""
+"""Range of the least probable bin, by ``abs(s >> 7) + (ivlCurrRange & 0xE0)``.
+
+There are 8 rows of 32; bits 7 to 5 of the range select the row.
+"""
 
 # fmt: off
 STATE_STEP_TABLE: Final = (
@@ -25,7 +28,7 @@ STATE_STEP_TABLE: Final = (
     64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 0,
 )
 # fmt: on
-"""Step of a probability state by ``16 + (the state scaled to 5 signed bits)``."""
+"""Step of a probability state, by 16 + the state scaled to 5 signed bits."""
 
 CONTEXT_PARAMETER_SETS: Final = (
     (1, 4, 0, 0),
@@ -38,7 +41,11 @@ CONTEXT_PARAMETER_SETS: Final = (
     (3, 5, 0, 0),
     (3, 5, 962, 30),
 )
-"""The nine sets: rate shift of state 0 (4 is added), rate shift of state 1, initial s = 16 * S0 + S1, initial S0."""
+"""The nine parameter sets.
+
+Columns: rate shift of state 0 (4 is added), rate shift of state 1, initial s = 16 * S0 + S1,
+initial S0.
+"""
 
 STATE_TRANS_TAB: Final = (
     (0, 2),
@@ -50,4 +57,4 @@ STATE_TRANS_TAB: Final = (
     (3, 1),
     (4, 6),
 )
-"""Next stateId of dependent quantization, by stateId and the parity of the coded index."""
+"""Next stateId of dependent quantization, by stateId and parity of the coded index."""

@@ -47,9 +47,9 @@ BECAUSE: Final[dict[str, tuple[str, ...]]] = {
         "topology/pruned.py:with_new_dimensions",
     ),
     "Takes a turn that only tensors reach which are too long for a kernel without the compiler; with it they are coded in other tests.": (
-        "entropy/fast_decoder.py:zeros",
+        "entropy/fast_decoder.py:decode_zeros",
         "entropy/fast_encoder.py:add_costs",
-        "entropy/fast_encoder.py:merge",
+        "entropy/fast_encoder.py:pair_lanes",
     ),
     "Its loop always ends within: by the prefix's last bin, by a match of all kinds of rows.": (
         "entropy/fast_encoder.py:list_large",

@@ -67,5 +67,5 @@ def test_an_unknown_kernel_codes_nothing() -> None:
     coding = TensorCoding(1, 1, 0, False, 1, 8)
     with pytest.raises(ValueError, match="unknown kernel 'quick'"):
         encode_codeword([TensorToCode(coding, np.array([1]))], kernel="quick")
-    with pytest.raises(EncodeError, match="one tensor at least"):
+    with pytest.raises(EncodeError, match="at least one tensor"):
         encode_codeword([])
