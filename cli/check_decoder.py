@@ -60,7 +60,7 @@ def _document(report: "CheckReport") -> dict[str, object]:
         "findings": [
             {
                 "code": finding.fault.value,
-                "weight": finding.weight.value,
+                "weight": finding.severity.value,
                 "cause": finding.cause,
                 "hint": finding.hint,
                 "vectors": list(finding.vectors),
@@ -95,7 +95,7 @@ def _print(report: "CheckReport") -> None:
 def _print_finding(finding: "DecoderFinding") -> None:
     from nnc_conformance.reports.text import one_line, visible
 
-    print(f"{finding.weight} {finding.fault}: {one_line(finding.cause)}")
+    print(f"{finding.severity} {finding.fault}: {one_line(finding.cause)}")
     if finding.vectors:
         more = len(finding.vectors) - VECTORS_SHOWN
         print(f"    seen in: {', '.join(finding.vectors[:VECTORS_SHOWN])}" + (f" and {more} more" if more > 0 else ""))

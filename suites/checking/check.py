@@ -45,9 +45,9 @@ class DecoderFinding:
     reproduce: str = ""
 
     @property
-    def weight(self) -> Severity:
+    def severity(self) -> Severity:
         """Whether it is an error."""
-        return FAULTS[self.fault].weight
+        return FAULTS[self.fault].severity
 
     @property
     def hint(self) -> str:
@@ -77,7 +77,7 @@ class CheckReport:
     @property
     def errors(self) -> int:
         """How many findings are errors."""
-        return sum(finding.weight is Severity.ERROR for finding in self.findings)
+        return sum(finding.severity is Severity.ERROR for finding in self.findings)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def run_model(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> ModelRun:
         names = [value.name for value in session.get_outputs()]
         found = dict(zip(names, session.run(names, dict(inputs)), strict=True))
     except Exception as error:  # ONNX Runtime's and protobuf's exceptions share no base but this
-        raise ModelError(f"ONNX Runtime does not run_model the model: {_first_line(error)}") from None
+        raise ModelError(f"ONNX Runtime cannot run the model: {_first_line(error)}") from None
     arrays = {name: found[name] for name in operators if isinstance(found[name], np.ndarray) and found[name].dtype.kind == "f"}
     return ModelRun(np.asarray(found[first], dtype=np.float64), arrays, operators)
 

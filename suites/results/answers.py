@@ -1,4 +1,4 @@
-"""What a network answers with decoded parameters, and how far that is from its other answers, as results tell it."""
+"""Answers of a network with decoded parameters, and their distance to its other answers."""
 
 from typing import Literal
 
@@ -8,8 +8,15 @@ from nnc_conformance.storage.documents import Frozen
 
 
 class Distance(Frozen):
-    """How far one set of values is from another: largest and mean absolute difference, norm of the difference over the other's norm,
-    and the cosine of both as vectors. Rounded to 6 significant digits; None where a figure is not finite.
+    """Distance between two sets of values, rounded to 6 significant digits.
+
+    Attributes:
+        max_error: Largest absolute difference.
+        mean_error: Mean absolute difference.
+        relative_error: Norm of the difference over the norm of the reference values.
+        cosine: Cosine between both as vectors.
+
+    Each is None if it is not finite.
     """
 
     max_error: float | None
@@ -19,33 +26,32 @@ class Distance(Frozen):
 
 
 class LayerDrift(Frozen):
-    """How far the output of one node of the main graph is from another run's: the output's name, the node's operator, the distance."""
+    """Distance of one node's output to the same output of another run."""
 
-    output: str
-    operator: str
+    output: str = Field(description="name of the output")
+    operator: str = Field(description="operator of the node")
     distance: Distance
 
 
 class AccuracyRow(Frozen):
-    """What a network answers on held data with one set of parameters.
+    """Answers of a network on held-out data with one set of parameters.
 
-    ``parameters``: ``original`` (before coding), ``reference`` (the reference decoder's) or ``decoded`` (the decoder's under test);
-    ``top1``: part of the samples with the right label; ``agreement``: part with the original's answer; ``max_error`` and
-    ``mean_error``: largest and mean absolute distance of the outputs to the original's. Rounded to 6 significant digits; None where
-    the outputs are not finite.
+    Figures are rounded to 6 significant digits and None if not finite.
     """
 
     network: str
-    parameters: Literal["original", "reference", "decoded"]
+    parameters: Literal["original", "reference", "decoded"] = Field(
+        description="before coding, as the reference decodes them, or as the decoder under test does"
+    )
     samples: int = Field(ge=1)
-    top1: float
-    agreement: float
-    max_error: float | None
-    mean_error: float | None
+    top1: float = Field(description="fraction of the samples with the right label")
+    agreement: float = Field(description="fraction of the samples with the original's answer")
+    max_error: float | None = Field(description="largest absolute difference of the outputs to the original's")
+    mean_error: float | None = Field(description="mean absolute difference of the outputs to the original's")
     relative_error: float | None = Field(default=None, description="of the outputs, to the original's")
     cosine: float | None = Field(default=None, description="of the outputs, to the original's")
-    to_reference: Distance | None = Field(default=None, description="of decoded parameters: the outputs' distance to the reference's")
-    layers: tuple[LayerDrift, ...] = Field(default=(), description="of reference and decoded: each node's distance to the original's")
+    to_reference: Distance | None = Field(default=None, description="decoded only: distance of the outputs to the reference's")
+    layers: tuple[LayerDrift, ...] = Field(default=(), description="reference and decoded: each node's distance to the original's")
     first_drift: str | None = Field(
-        default=None, description="of decoded parameters: the first node's output that is not the reference's; None where all are"
+        default=None, description="decoded only: first node output that differs from the reference's; None if none does"
     )

@@ -1,4 +1,4 @@
-"""How a decoded tensor departs from the expected one, as results tell it."""
+"""Differences between decoded and expected tensors, as results report them."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ from nnc_conformance.storage.documents import Frozen
 
 
 class DifferenceKind(StrEnum):
-    """How a decoded tensor departs from the expected one."""
+    """In what respect a decoded tensor differs from the expected one."""
 
     MISSING = "missing"
     EXTRA = "extra"
@@ -18,11 +18,15 @@ class DifferenceKind(StrEnum):
 
 
 class DifferencePicture(Frozen):
-    """Where in a tensor, and how far, elements differ.
+    """Where in a tensor elements differ, and by how much.
 
-    ``grid`` lies over the tensor as a matrix (dim 0 by the product of the others; a vector as one row): a digit for each cell, 0 where
-    none of its elements differs, else how many of them do in ninths, rounded up. ``distances[b]`` counts the differing elements that
-    are b bits apart, which is from 2^(b-1) to 2^b - 1 units in the last place; ``without_distance`` those that are NaN in either.
+    Attributes:
+        grid: The tensor as a matrix (dimension 0 by the product of the others; a vector as one
+            row), divided into cells. Each digit is the share of differing elements in a cell,
+            in ninths and rounded up; 0 if none differs.
+        distances: ``distances[b]`` counts the elements whose distance has b bits: from 2^(b-1)
+            to 2^b - 1 units in the last place.
+        without_distance: Differing elements that are NaN in either tensor.
     """
 
     grid: tuple[str, ...]
@@ -33,9 +37,16 @@ class DifferencePicture(Frozen):
 class TensorDifference(Frozen):
     """One tensor that differs.
 
-    For ``dtype``, ``shape``, ``missing`` and ``extra``, ``expected`` and ``actual`` hold type and shape. For ``value``: ``index`` is
-    the first differing element's (in C order), ``expected`` and ``actual`` its values with their bits, ``count`` how many of
-    ``elements`` differ, ``max_ulp`` the largest distance in units in the last place among those that are no NaN (None where all are).
+    Attributes:
+        tensor: Name of the tensor.
+        kind: In what respect it differs; the other fields depend on it.
+        index: Index of the first differing element in C order (only kind ``value``).
+        expected: Type and shape; for kind ``value`` the element's value with its bits.
+        actual: The same of the decoded tensor.
+        count: Elements that differ.
+        elements: Elements of the tensor.
+        max_ulp: Largest distance in units in the last place; None if every differing element is
+            NaN in either tensor.
     """
 
     tensor: str
@@ -46,4 +57,4 @@ class TensorDifference(Frozen):
     count: int = Field(default=0, ge=0)
     elements: int = Field(default=0, ge=0)
     max_ulp: int | None = None
-    picture: DifferencePicture | None = Field(default=None, description="of a difference in values")
+    picture: DifferencePicture | None = Field(default=None, description="kind value only")

@@ -1,4 +1,4 @@
-"""The closed table of outcomes: what each says of a decoder, and what it does to a run."""
+"""Outcomes of cases and exit codes of commands."""
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -6,7 +6,7 @@ from typing import Final
 
 
 class Outcome(StrEnum):
-    """What became of one case (one vector on one decoder)."""
+    """Outcome of one case: one vector on one decoder. `OUTCOMES` has the meanings."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -23,7 +23,11 @@ class Outcome(StrEnum):
 
 
 class ExitCode(IntEnum):
-    """Every code that a command ends with; ``FAILED`` is what it looked for and found: a wrong decoder, a finding, a reason to refuse."""
+    """Exit codes of all commands.
+
+    ``FAILED`` means that the command found what it looks for: a wrong decoder, a problem, a reason
+    to refuse.
+    """
 
     AS_EXPECTED = 0
     FAILED = 1
@@ -35,7 +39,14 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True)
 class OutcomeMeaning:
-    """One row: when it is given, whether it fails the run, whether it makes it incomplete, and its JUnit element."""
+    """Meaning of an outcome.
+
+    Attributes:
+        when: When it is given.
+        fails: Whether it fails the run.
+        incomplete: Whether it makes the run incomplete.
+        junit: JUnit element that reports it; "" for none.
+    """
 
     when: str
     fails: bool
@@ -44,16 +55,17 @@ class OutcomeMeaning:
 
 
 OUTCOMES: Final[dict[Outcome, OutcomeMeaning]] = {
-    Outcome.PASS: OutcomeMeaning("output as expected, or a negative vector treated as its policy allows", False, False, ""),
-    Outcome.FAIL: OutcomeMeaning("output differs, or unsupported although all that the vector needs is declared", True, False, "failure"),
+    Outcome.PASS: OutcomeMeaning("output as expected, or a negative vector handled as its policy allows", False, False, ""),
+    Outcome.FAIL: OutcomeMeaning("output differs, or unsupported although every needed capability is declared", True, False, "failure"),
     Outcome.REFUSED: OutcomeMeaning("a good stream refused", True, False, "failure"),
     Outcome.WRONGLY_ACCEPTED: OutcomeMeaning("tensors from a stream that must be refused", True, False, "failure"),
     Outcome.NONDETERMINISTIC: OutcomeMeaning("repeats differ", True, False, "failure"),
     Outcome.CRASH: OutcomeMeaning("the decoder died", True, False, "error"),
     Outcome.TIMEOUT: OutcomeMeaning("it took too long", True, False, "error"),
-    Outcome.LIMIT: OutcomeMeaning("memory, output or process limit passed", True, False, "error"),
-    Outcome.PROTOCOL: OutcomeMeaning("unreadable or missing output, or breach of the worker protocol", True, False, "error"),
-    Outcome.UNSUPPORTED: OutcomeMeaning("declared so, or exit 69", False, False, "skipped"),
-    Outcome.CHOICE: OutcomeMeaning("a disputed vector: which choice it made", False, False, "property"),
+    Outcome.LIMIT: OutcomeMeaning("memory, output or process limit exceeded", True, False, "error"),
+    Outcome.PROTOCOL: OutcomeMeaning("unreadable or missing output, or the worker protocol broken", True, False, "error"),
+    Outcome.UNSUPPORTED: OutcomeMeaning("capability not declared, or the decoder says unsupported", False, False, "skipped"),
+    Outcome.CHOICE: OutcomeMeaning("a disputed vector: the choice that the decoder made", False, False, "property"),
     Outcome.NOT_RUN: OutcomeMeaning("planned, not executed", False, True, "error"),
 }
+"""The closed table of outcomes."""

@@ -1,4 +1,4 @@
-"""``results.json``: what a run found, the same bytes wherever it runs."""
+"""``results.json``: what a run found; the same bytes on every machine and for every schedule."""
 
 import hashlib
 from collections import Counter
@@ -18,14 +18,15 @@ from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.outcomes import OUTCOMES, ExitCode, Outcome
 
 MESSAGE_LENGTH: Final = 500
+"""Characters that the message of a case may have."""
 
 
 class ResultsError(NNCError):
-    """A results or run file cannot be read, or contradicts itself."""
+    """A results or run file that cannot be read or contradicts itself."""
 
 
 class Verdict(StrEnum):
-    """What a whole run says."""
+    """Verdict of a whole run."""
 
     AS_EXPECTED = "as_expected"
     FAILED = "failed"
@@ -33,19 +34,19 @@ class Verdict(StrEnum):
 
     @property
     def exit_code(self) -> ExitCode:
-        """The command's exit code."""
+        """Exit code of the command that ran it."""
         return ExitCode[self.name]
 
 
 class ChoiceMade(Frozen):
-    """A choice of a disputed switch whose output the decoder gave."""
+    """The choice of a disputed switch that the decoder's output shows."""
 
     switch: str
     choice: str
 
 
 class CaseResult(Frozen):
-    """What became of one vector on one decoder; nothing in it depends on when, where or how fast it ran."""
+    """Result of one vector on one decoder; does not depend on when, where or how fast it ran."""
 
     vector: VectorId
     revision: int
@@ -57,40 +58,43 @@ class CaseResult(Frozen):
     elements: tuple[str, ...]
     provenance: Provenance
     title: str = Field(default="", description="the vector's title")
-    catches: str = Field(default="", description="the decoder bug that the vector is there to catch")
+    catches: str = Field(default="", description="the decoder bug that the vector is meant to catch")
     message: str = Field(default="", max_length=MESSAGE_LENGTH)
-    fault: Fault | None = Field(default=None, description="what kind of fault the harness found, of the closed table")
-    rule: str | None = Field(default=None, description="of a negative vector: the rule that it breaks")
+    fault: Fault | None = Field(default=None, description="kind of fault that the harness found, from the closed table")
+    rule: str | None = Field(default=None, description="negative vectors: the rule that the stream breaks")
     policy: Policy | None = None
     category_expected: Category | None = None
-    category_seen: Category | None = Field(default=None, description="what the decoder, or its map of messages, said of its refusal")
-    unit: int | None = Field(default=None, description="where the decoder says that it refused: the unit's number")
-    byte: int | None = Field(default=None, description="the byte offset in the stream")
-    differences: tuple[TensorDifference, ...] = Field(default=(), description="the first of them; names in order")
+    category_seen: Category | None = Field(default=None, description="category of the refusal, from the decoder or its map of messages")
+    unit: int | None = Field(default=None, description="where the decoder says that it refused: number of the unit")
+    byte: int | None = Field(default=None, description="byte offset in the stream")
+    differences: tuple[TensorDifference, ...] = Field(default=(), description="the first few, in order of names")
     tensors_differing: int = 0
     choices: tuple[ChoiceMade, ...] = ()
     accuracy: tuple[AccuracyRow, ...] = ()
-    output_sha256: Sha256 | None = Field(default=None, description="of the decoded tensors, as `storage` writes them")
+    output_sha256: Sha256 | None = Field(default=None, description="of the decoded tensors as a canonical .safetensors file")
     topology_sha256: Sha256 | None = None
 
     @property
     def id(self) -> str:
-        """The case's id, VECTOR@DECODER."""
+        """Id of the case: VECTOR@DECODER."""
         return case_id(self.vector, self.decoder)
 
     @property
     def first_difference(self) -> TensorDifference | None:
-        """The first of `differences`."""
+        """The first of `differences`, or None."""
         return self.differences[0] if self.differences else None
 
 
 def case_id(vector: str, decoder: str) -> str:
-    """Returns the id of a vector's case on a decoder."""
+    """Return the id of a vector's case on a decoder."""
     return f"{vector}@{decoder}"
 
 
 class DecoderIdentity(Frozen):
-    """Who was judged: name, version, kind and capabilities (sorted; all, where ``declared`` says that it declares none)."""
+    """The decoder that was judged.
+
+    ``capabilities`` are sorted; a decoder that declares none (``declared`` is false) has all.
+    """
 
     name: str
     version: str
@@ -100,7 +104,14 @@ class DecoderIdentity(Frozen):
 
 
 class SuiteIdentity(Frozen):
-    """What it was judged by: the SHA-256 of ``manifest.json``, the levels and filters that chose the cases, and the repeats of each."""
+    """The vectors that decoders were judged with.
+
+    Attributes:
+        manifest_sha256: SHA-256 of the suite's ``manifest.json``.
+        levels: Levels that were selected.
+        filters: Filters that were applied, as text.
+        repeat: Times that each case was run.
+    """
 
     manifest_sha256: Sha256
     levels: tuple[Level, ...]
@@ -109,7 +120,7 @@ class SuiteIdentity(Frozen):
 
 
 class Closing(Frozen):
-    """The closing record: a file without it is not whole."""
+    """Closing record of results; without it the run did not end."""
 
     planned: int
     executed: int
@@ -122,7 +133,7 @@ def _cases_sha256(cases: tuple[CaseResult, ...]) -> str:
 
 
 def close(planned: tuple[str, ...], cases: tuple[CaseResult, ...]) -> Closing:
-    """Returns the closing record of ``cases``; every outcome is counted, those that did not occur as 0."""
+    """Return the closing record of ``cases``, which counts every outcome, even 0 times."""
     counts = Counter(case.outcome for case in cases)
     executed = sum(not OUTCOMES[case.outcome].incomplete for case in cases)
     return Closing(
@@ -134,38 +145,43 @@ def close(planned: tuple[str, ...], cases: tuple[CaseResult, ...]) -> Closing:
 
 
 class Results(Frozen):
-    """``results.json``: cases sorted by decoder and vector; ``closing`` is None where the run did not end."""
+    """Content of ``results.json``.
+
+    Cases are sorted by decoder, level and vector. ``closing`` is None if the run did not end.
+    """
 
     format: Literal["nnc-results/1"] = "nnc-results/1"
     suite: SuiteIdentity
     decoders: tuple[DecoderIdentity, ...]
     planned: tuple[str, ...]
     cases: tuple[CaseResult, ...]
-    located: tuple[FaultLocation, ...] = Field(default=(), description="of each decoder that fails some good streams and decodes others")
+    located: tuple[FaultLocation, ...] = Field(
+        default=(), description="one for each decoder that fails some good streams and decodes others"
+    )
     closing: Closing | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Results":
         ids = [case.id for case in self.cases]
         if len(set(ids)) != len(ids) or len(set(self.planned)) != len(self.planned) or not set(ids) <= set(self.planned):
-            raise ValueError("a case is there twice, or was never planned")
+            raise ValueError("a case occurs twice or was not planned")
         if self.closing is not None and self.closing != close(self.planned, self.cases):
-            raise ValueError("the closing record does not fit the cases")
+            raise ValueError("the closing record does not match the cases")
         return self
 
     @property
     def counts(self) -> dict[Outcome, int]:
-        """How many cases had each outcome."""
+        """Number of cases by outcome."""
         return close(self.planned, self.cases).counts
 
     def unjudged(self) -> tuple[str, ...]:
-        """Returns the names of the decoders that have no judged case at all: everything unsupported or not run."""
+        """Return the names of decoders whose cases were all unsupported or not run."""
         silent = {Outcome.UNSUPPORTED, Outcome.NOT_RUN}
         judged = {case.decoder for case in self.cases if case.outcome not in silent}
         return tuple(decoder.name for decoder in self.decoders if decoder.name not in judged)
 
     def incomplete_because(self) -> str:
-        """Returns why the run is not complete, or "" when it is."""
+        """Return why the run is incomplete; "" if it is complete."""
         if self.closing is None:
             return "the results have no closing record"
         missing = len(self.planned) - len(self.cases) + sum(OUTCOMES[case.outcome].incomplete for case in self.cases)
@@ -173,10 +189,13 @@ class Results(Frozen):
             return f"{missing} of {len(self.planned)} planned cases were not run"
         if not self.planned:
             return "no case was planned"
-        return f"no case could be judged of {', '.join(self.unjudged())}" if self.unjudged() else ""
+        return f"no case could be judged for {', '.join(self.unjudged())}" if self.unjudged() else ""
 
     def verdict(self) -> Verdict:
-        """Returns the verdict: without a closing record never more than `INCOMPLETE`; a failed case outweighs cases not run."""
+        """Return the verdict; a failed case outweighs cases that were not run.
+
+        Without a closing record it is always `INCOMPLETE`.
+        """
         if self.closing is not None and any(OUTCOMES[case.outcome].fails for case in self.cases):
             return Verdict.FAILED
         return Verdict.INCOMPLETE if self.incomplete_because() else Verdict.AS_EXPECTED

@@ -1,4 +1,4 @@
-"""Reads and writes ``results.json`` and ``run.json``."""
+"""Reading and writing of ``results.json`` and ``run.json``."""
 
 import hashlib
 from pathlib import Path
@@ -17,37 +17,37 @@ from nnc_conformance.suites.results.run_document import RunDocument
 RESULTS_FILE: Final = "results.json"
 RUN_FILE: Final = "run.json"
 RESULTS_BYTES: Final = 1 << 30
-"""A larger file is not read."""
+"""Largest results or run file that is read, in bytes."""
 
 _Document = TypeVar("_Document", Results, RunDocument)
 
 
 def results_text(results: Results) -> str:
-    """Returns the canonical text of ``results.json``."""
+    """Return the canonical text of ``results.json``."""
     value: Any = results.model_dump(mode="json")
     return canonical_json(value)
 
 
 def write_results(folder: Path, results: Results) -> str:
-    """Writes ``results.json`` whole or not at all; returns its SHA-256. Raises `OSError`."""
+    """Write ``results.json`` atomically and return its SHA-256; raise `OSError`."""
     text = results_text(results)
     outputs.write_text(folder / RESULTS_FILE, text)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_run(folder: Path, document: RunDocument) -> None:
-    """Writes ``run.json`` whole or not at all. Raises `OSError`."""
+    """Write ``run.json`` atomically; raise `OSError`."""
     value: Any = document.model_dump(mode="json")
     outputs.write_text(folder / RUN_FILE, canonical_json(value))
 
 
 def load_results(path: Path) -> Results:
-    """Reads a ``results.json``, or the one in a folder; raises `ResultsError` for what is no results file or contradicts itself."""
+    """Read a ``results.json``, or the one in a folder; raise `ResultsError` if it is not valid."""
     return _load(path / RESULTS_FILE if path.is_dir() else path, Results)
 
 
 def load_run(path: Path) -> RunDocument:
-    """Reads a ``run.json``, or the one in a folder; raises `ResultsError`."""
+    """Read a ``run.json``, or the one in a folder; raise `ResultsError` if it is not valid."""
     return _load(path / RUN_FILE if path.is_dir() else path, RunDocument)
 
 

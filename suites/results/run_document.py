@@ -1,4 +1,4 @@
-"""``run.json``: how a run went, which may differ from run to run."""
+"""``run.json``: how a run went; everything that may differ from run to run."""
 
 import base64
 import zlib
@@ -11,14 +11,20 @@ from nnc_conformance.suites.results.result import ResultsError
 from nnc_conformance.suites.sandbox.limits import Limits
 
 KEPT_BYTES: Final = 1 << 14
-"""The output of a failing case is kept up to so many bytes, deflated, for `explain`."""
+"""Largest output of a failing case, in bytes, that is kept for `explain`."""
 
 
 class CaseLog(Frozen):
-    """How one case went: seconds of wall and CPU time, the process tree's peak resident bytes, what the decoder said.
+    """How one case went.
 
-    ``detail`` is the decoder's own message, ``stderr`` the end of its standard error, ``left_behind`` how many processes it left,
-    ``output`` the tensors that a failing case gave, where they are small: see `kept_output`.
+    Attributes:
+        seconds: Wall time.
+        cpu_seconds: CPU time of the process tree.
+        peak_bytes: Largest resident size of the process tree, as sampled.
+        detail: The decoder's own message.
+        stderr: End of its standard error.
+        left_behind: Processes that it left running.
+        output: Tensors of a failing case if they are small; read them with `kept_output`.
     """
 
     seconds: float
@@ -31,27 +37,27 @@ class CaseLog(Frozen):
 
     @property
     def kept_output(self) -> bytes | None:
-        """The tensors of a failing case as a ``.safetensors`` file; None where none are kept. Raises `ResultsError`."""
+        """Tensors of a failing case as a ``.safetensors`` file, or None; raise `ResultsError`."""
         if not self.output:
             return None
         try:
             return zlib.decompressobj().decompress(base64.b64decode(self.output), KEPT_BYTES)
         except (ValueError, zlib.error) as error:
-            raise ResultsError(f"the output that is kept of a case cannot be read: {error}") from None
+            raise ResultsError(f"the kept output of a case cannot be read: {error}") from None
 
     def keeping(self, output: bytes) -> "CaseLog":
-        """This log with the tensors of a failing case (a ``.safetensors`` file), unless they take more than `KEPT_BYTES`."""
+        """Return this log with the tensors of a failing case, unless they exceed `KEPT_BYTES`."""
         if len(output) > KEPT_BYTES:
             return self
         return self.model_copy(update={"output": base64.b64encode(zlib.compress(output, 9)).decode()})
 
 
 NO_LOG: Final = CaseLog(seconds=0.0, cpu_seconds=0.0, peak_bytes=0)
-"""The log of a case whose decoder was not started."""
+"""Log of a case whose decoder was not started."""
 
 
 class DecoderRun(Frozen):
-    """How a decoder was run: its name, and the ``--decoder`` argument and command as given."""
+    """How a decoder was run: its name, its ``--decoder`` argument and its command."""
 
     name: str
     argument: str
@@ -59,7 +65,7 @@ class DecoderRun(Frozen):
 
 
 class RunDocument(Frozen):
-    """``run.json``: all that may differ from run to run."""
+    """Content of ``run.json``."""
 
     format: Literal["nnc-run/1"] = "nnc-run/1"
     results_sha256: Sha256
@@ -74,7 +80,7 @@ class RunDocument(Frozen):
     jobs: int
     scheduler: str = ""
     limits: Limits
-    network: str = Field(description='"none" where the decoders had no network, else why they had')
-    processes: str = Field(default="", description="what holds a decoder's processes together, so that none outlives the run")
+    network: str = Field(description='"none" if the decoders had no network, else why they had')
+    processes: str = Field(default="", description="what contains the decoders' processes, so that none outlives the run")
     logs: dict[str, CaseLog]
     reproduce: dict[str, str] = Field(default_factory=dict, description="for each failing case the command that runs it alone")

@@ -98,7 +98,7 @@ class DaskPool:
                 future = next(ended)
                 task = running.pop(future)
                 finished, isolation = self._result(future)
-                self.isolation = self.isolation.beside(isolation)
+                self.isolation = self.isolation.combined(isolation)
                 submit()
                 yield task, None if finished is None else Finished.model_validate_json(finished)
         finally:

@@ -1,4 +1,4 @@
-"""One decoder's process, its whole tree watched and bounded: wall and CPU time, memory, output, files, processes, talk."""
+"""Process of one decoder, watched with its process tree and ended at the first limit exceeded."""
 
 import os
 import resource
@@ -13,22 +13,34 @@ from typing import Final
 from nnc_conformance.suites.sandbox import linux, process_tree
 from nnc_conformance.suites.sandbox.limits import LimitExceededError, Limits, ResourceUse
 
-_POLLS: Final = (0.005, 0.01, 0.02)
-_CHUNK: Final = 1 << 16
 KEPT_BYTES: Final = 1 << 16
-"""So much of the end of standard error is kept."""
+"""Bytes of standard error that are kept, from its end."""
+_POLL_SECONDS: Final = (0.005, 0.01, 0.02)
+"""Seconds before the first, second and every later check of a case."""
+_CHUNK: Final = 1 << 16
+_MIB: Final = 1 << 20
 
 
 class AbandonedError(Exception):
-    """Whoever asked for the case is gone."""
+    """The run that asked for the case has ended."""
 
 
 class BoundedProcess:
-    """A running decoder: own session, no terminal, standard error kept at its end, standard output read by lines or dropped.
+    """A running decoder in a session of its own, without terminal.
 
-    ``folder`` is its working folder and holds its temporary files; everything below it counts as output. When the file descriptor
-    ``watched`` becomes readable, nobody wants the result any more. All descendants of this process count as its tree, so only one
-    `BoundedProcess` may exist at a time.
+    The end of its standard error is kept; its standard output is read by lines (``talks``) or
+    dropped. All descendants of this process count as its tree, so only one `BoundedProcess` may
+    exist at a time.
+
+    Args:
+        command: Program and arguments.
+        folder: Working folder, also for temporary files; everything below it counts as output.
+        limits: Limits of each case.
+        talks: Whether to connect standard input, and to keep standard output for `receive`.
+        watched: File descriptor that becomes readable when nobody wants the result any more.
+        wall_seconds: Wall time of the first case, in place of that of ``limits``.
+
+    Raises `OSError` if the command cannot be started.
     """
 
     def __init__(
@@ -43,8 +55,8 @@ class BoundedProcess:
     ) -> None:
         self._folder, self._limits, self._watched = folder, limits, watched
         self._stderr = bytearray()
-        self._talked = bytearray()
-        self._silent = False
+        self._unread = bytearray()
+        self._output_ended = False
         self.closed = False
         self._parent = os.getpid()
         self._process = subprocess.Popen(
@@ -56,11 +68,11 @@ class BoundedProcess:
             stderr=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
-            preexec_fn=self._bind,  # noqa: PLW1509 (the harness's process has one thread)
+            preexec_fn=self._prepare_child,  # noqa: PLW1509 (the harness's process has one thread)
         )
         self._talks = talks
         self._selector = selectors.DefaultSelector()
-        for stream, keep in ((self._process.stdout, self._take_output), (self._process.stderr, self._take_error)):
+        for stream, keep in ((self._process.stdout, self._keep_output), (self._process.stderr, self._keep_error)):
             assert stream is not None
             os.set_blocking(stream.fileno(), False)
             self._selector.register(stream, selectors.EVENT_READ, keep)
@@ -71,49 +83,56 @@ class BoundedProcess:
             self._selector.register(watched, selectors.EVENT_READ, None)
         self.begin(wall_seconds)
 
-    def _bind(self) -> None:
-        """In the child, before it becomes the decoder: dies with us, writes no file past the limit, dumps no core."""
-        linux.die_with_parent(self._parent)
+    def _prepare_child(self) -> None:
+        """Bound the child before it becomes the decoder: end with the harness, small files, no core."""
+        linux.die_with_parent(self._parent, signal.SIGKILL)
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        most = self._limits.output_bytes + 1
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+        largest = self._limits.output_bytes + 1
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest if hard == resource.RLIM_INFINITY else min(largest, hard), hard))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     def begin(self, wall_seconds: float | None = None) -> None:
-        """Starts a case: clocks and printed bytes count from here; ``wall_seconds`` stands in for the limits' own."""
+        """Begin a case: reset clocks and the count of printed bytes.
+
+        Args:
+            wall_seconds: Wall time of this case, in place of that of the limits.
+        """
         self.use = ResourceUse()
         self._wall_seconds = self._limits.wall_seconds if wall_seconds is None else wall_seconds
         self._printed = 0
         self._began = time.monotonic()
         self._cpu_before = process_tree.cpu_seconds(process_tree.descendants())
-        self._polls = 0
-        self._next_poll = self._began + _POLLS[0]
+        self._checks = 0
+        self._next_check = self._began + _POLL_SECONDS[0]
 
     @property
     def stderr(self) -> str:
-        """The end of its standard error; bytes that are no UTF-8 are replaced."""
+        """End of the standard error, with replacement characters for invalid UTF-8."""
         return self._stderr.decode(errors="replace")
 
     def forget_stderr(self) -> None:
-        """Drops the standard error kept so far."""
+        """Drop the standard error kept so far."""
         self._stderr.clear()
 
-    def _take_error(self, data: bytes) -> None:
+    def _keep_error(self, data: bytes) -> None:
         self._stderr += data
         del self._stderr[:-KEPT_BYTES]
 
-    def _take_output(self, data: bytes) -> None:
+    def _keep_output(self, data: bytes) -> None:
         if self._talks:
-            self._talked += data
+            self._unread += data
 
     def _pump(self) -> None:
-        """Waits for output, an end or the time of the next check; takes what came; raises `LimitExceededError`."""
-        for key, _ in self._selector.select(max(0.0, self._next_poll - time.monotonic())):
+        """Wait for output, an end, or the time of the next check.
+
+        Raises `LimitExceededError` or `AbandonedError`.
+        """
+        for key, _ in self._selector.select(max(0.0, self._next_check - time.monotonic())):
             if key.fd == self._watched:
                 raise AbandonedError
             if key.data is not None:
                 self._read(key.fd, key.fileobj, key.data)
-        if time.monotonic() >= self._next_poll:
+        if time.monotonic() >= self._next_check:
             self.check()
 
     def _read(self, handle: int, stream: object, keep: Callable[[bytes], None]) -> None:
@@ -123,50 +142,53 @@ class BoundedProcess:
             return
         if not data:
             self._selector.unregister(stream)  # type: ignore[arg-type]
-            self._silent |= stream is self._process.stdout
+            self._output_ended |= stream is self._process.stdout
         self._printed += len(data)
         keep(data)
 
     def check(self) -> None:
-        """Measures the tree and the folder once; raises `LimitExceededError` for the first bound passed."""
+        """Measure process tree and folder once.
+
+        Raises `LimitExceededError` for the first limit exceeded.
+        """
         limits, now = self._limits, time.monotonic()
         tree = process_tree.descendants()
         self.use.seconds = now - self._began
         self.use.peak_bytes = max(self.use.peak_bytes, process_tree.resident_bytes(tree, limits.memory_bytes))
         self.use.cpu_seconds = max(self.use.cpu_seconds, process_tree.cpu_seconds(tree) - self._cpu_before)
-        self._polls += 1
-        self._next_poll = now + _POLLS[min(self._polls, len(_POLLS) - 1)]
+        self._checks += 1
+        self._next_check = now + _POLL_SECONDS[min(self._checks, len(_POLL_SECONDS) - 1)]
         written, files = folder_use(self._folder, limits.files)
         process_tree.reap(keep=self._process.pid)
-        mib = 1 << 20
         if self.use.peak_bytes > limits.memory_bytes:
-            raise LimitExceededError("limit", f"resident memory passed {limits.memory_bytes / mib:g} MiB")
+            raise LimitExceededError("limit", f"resident memory passed {limits.memory_bytes / _MIB:g} MiB")
         if len(tree) > limits.processes:
             raise LimitExceededError("limit", f"more than {limits.processes} processes")
         if files > limits.files:
             raise LimitExceededError("limit", f"more than {limits.files} files written")
         if written + self._printed > limits.output_bytes:
-            raise LimitExceededError("limit", f"more than {limits.output_bytes / mib:g} MiB written")
+            raise LimitExceededError("limit", f"more than {limits.output_bytes / _MIB:g} MiB written")
         if self.use.seconds > self._wall_seconds:
             raise LimitExceededError("timeout", f"longer than {self._wall_seconds:g} s")
         if self.use.cpu_seconds > limits.cpu_seconds:
             raise LimitExceededError("timeout", f"more than {limits.cpu_seconds:g} s of CPU time")
 
     def wait(self) -> int:
-        """Waits for the end of the process itself, whoever else holds its pipes, and returns its exit code, -N for signal N.
+        """Wait for the process itself, whoever else holds its pipes; return its exit code.
 
-        Raises `LimitExceededError`.
+        The exit code is -N for signal N.
+        Raises `LimitExceededError`, and `AbandonedError` when nobody wants the result any more.
         """
         while self._process.poll() is None:
             self._pump()
         self._drain()
         self.check()
         if self._process.returncode == -signal.SIGXFSZ:
-            raise LimitExceededError("limit", f"more than {self._limits.output_bytes / (1 << 20):g} MiB written")
+            raise LimitExceededError("limit", f"more than {self._limits.output_bytes / _MIB:g} MiB written")
         return self._process.returncode
 
     def _drain(self) -> None:
-        """Takes what already lies in the pipes."""
+        """Read what is already in the pipes."""
         for key in list(self._selector.get_map().values()):
             if key.data is not None:
                 for _ in range(KEPT_BYTES // _CHUNK + 1):
@@ -174,7 +196,7 @@ class BoundedProcess:
                         self._read(key.fd, key.fileobj, key.data)
 
     def send(self, line: bytes) -> bool:
-        """Writes a line to its standard input; False where nobody reads any more."""
+        """Write a line to its standard input; return False if nobody reads it."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(line)
@@ -183,45 +205,54 @@ class BoundedProcess:
         return True
 
     def receive(self, longest: int) -> bytes | None:
-        """Waits for a whole line of its standard output, without the newline; raises `LimitExceededError`.
+        """Wait for a line of its standard output; return it without the newline.
 
-        Returns None where it ends or closes its output before; the unfinished line is then in `unread`. A line of more than
-        ``longest`` bytes is cut there.
+        A longer line is cut after ``longest`` bytes. Returns None if the output ends before;
+        `unread` then has the unfinished line. Raises `LimitExceededError` and `AbandonedError`.
         """
         while True:
-            end = self._talked.find(b"\n")
-            if end >= 0 or len(self._talked) > longest:
-                line = bytes(self._talked[: end if end >= 0 else longest])
-                del self._talked[: len(line) + 1]
+            end = self._unread.find(b"\n")
+            if end >= 0 or len(self._unread) > longest:
+                line = bytes(self._unread[: end if end >= 0 else longest])
+                del self._unread[: len(line) + 1]
                 return line
-            if self._silent:
+            if self._output_ended:
                 return None
-            self._silent = self._process.poll() is not None
-            self._drain() if self._silent else self._pump()
+            self._output_ended = self._process.poll() is not None
+            self._drain() if self._output_ended else self._pump()
 
     def unread(self, patience: float = 0.0) -> bytes:
-        """Returns what it printed beyond the lines received, after a look into the pipes; waits ``patience`` seconds for some to come."""
+        """Return what it printed after the lines received.
+
+        Wait up to ``patience`` seconds for the first byte.
+        """
         deadline = time.monotonic() + patience
-        while not self._talked and self._process.poll() is None and (left := deadline - time.monotonic()) > 0:
+        while not self._unread and self._process.poll() is None and (left := deadline - time.monotonic()) > 0:
             for key, _ in self._selector.select(left):
                 if key.data is not None:
                     self._read(key.fd, key.fileobj, key.data)
         self._drain()
-        return bytes(self._talked)
+        return bytes(self._unread)
 
     def ended(self, patience: float) -> int | None:
-        """Waits up to ``patience`` seconds for its end; returns the exit code, or None while it lives on."""
+        """Wait up to ``patience`` seconds for its end.
+
+        Return the exit code, or None if it is still running.
+        """
         try:
             return self._process.wait(timeout=patience)
         except subprocess.TimeoutExpired:
             return None
 
     def close(self) -> int:
-        """Ends the whole tree; returns how many processes beside the decoder's own were still there."""
+        """End the whole tree.
+
+        Return how many other processes than the decoder itself were still running.
+        """
         self.closed = True
         own_living = self._process.poll() is None
         self.use.seconds = max(self.use.seconds, time.monotonic() - self._began)
-        met = process_tree.kill_descendants(keep=self._process.pid)
+        ended = process_tree.kill_descendants(keep=self._process.pid)
         self._process.wait()
         self._drain()
         self._selector.close()
@@ -230,11 +261,14 @@ class BoundedProcess:
                 stream.close()
         if self._exit_handle is not None:
             os.close(self._exit_handle)
-        return met - own_living
+        return ended - own_living
 
 
 def folder_use(folder: Path, most_files: int) -> tuple[int, int]:
-    """Returns the bytes and the number of files below ``folder``, links not followed; stops counting past ``most_files``."""
+    """Return bytes and number of files below ``folder``, without following links.
+
+    Stop counting above ``most_files``.
+    """
     total, files, pending = 0, 0, [os.fspath(folder)]
     while pending and files <= most_files:
         try:

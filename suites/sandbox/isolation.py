@@ -1,11 +1,17 @@
-"""Where a slot of a run lives: without network, and in a process namespace of its own, so that nothing it starts can outlive it.
+"""Isolation of a pool process: no network, and a namespace that nothing it starts can outlive.
 
-Three processes: the *guard* stays outside, ends with the slot, and ends the slot when whoever asked for it is gone; the *first* process of
-the namespace takes all others with it when it ends, since the kernel then kills whatever is in the namespace, in whatever session; the
-*slot* does the work. The slot is not the first process itself: a decoder whose parent has the id 1 may take itself for an orphan.
+A pool process consists of three processes:
 
-Where the kernel allows no namespace there are guard and slot only. Both adopt orphans, so what a killed slot leaves is ended by the guard;
-a slot whose guard is gone ends what it started; only what the two leave when both are killed at once lives on.
+- The *guard* stays outside the namespace. It ends when the others end, and ends them when the run
+  is gone.
+- The *first process* of the namespace starts the serving process. When it ends, the kernel kills
+  all that is left in the namespace.
+- The *serving process* runs the cases. It is not the first process itself: a decoder whose parent
+  has id 1 may believe it is orphaned.
+
+If the kernel refuses a process namespace, there are only guard and serving process. Both adopt
+orphans: the guard ends what a killed serving process leaves, and a serving process without guard
+ends what it started. Only if both are killed at once may a process survive.
 """
 
 import os
@@ -20,79 +26,81 @@ from typing import Final
 from nnc_conformance.suites.sandbox import linux, process_tree
 
 GRACE_SECONDS: Final = 2.0
-"""So long a slot has to end, and to remove its files, after whoever asked for it is gone."""
+"""Seconds that a pool process has to end and to remove its files after the run is gone."""
 _POLL_SECONDS: Final = 0.1
-_BY_SIGNAL: Final = 128
-"""The first process of a namespace cannot be ended by a signal of its own: it ends with this much more than the slot's."""
+_SIGNAL_OFFSET: Final = 128
+"""Added to the number of the signal that ended the serving process.
+
+The first process of a namespace cannot die by a signal of its own.
+"""
 
 
 @dataclass(frozen=True)
 class Isolation:
-    """What the kernel granted: for each, "" or why not."""
+    """What the kernel granted: "" for what is isolated, else the reason why it is not."""
 
     network: str = ""
     processes: str = ""
 
-    def beside(self, other: "Isolation") -> "Isolation":
-        """Returns what is granted here and there."""
+    def combined(self, other: "Isolation") -> "Isolation":
+        """Return the isolation that holds for both."""
         return Isolation(other.network or self.network, other.processes or self.processes)
 
     @property
     def network_text(self) -> str:
-        """What a report says of the network."""
+        """Network access of the decoders, in words for reports."""
         return self.network or "none"
 
     @property
     def processes_text(self) -> str:
-        """What a report says of what holds a decoder's processes together."""
-        return f"orphans adopted; no namespace: {self.processes}" if self.processes else "a namespace for each slot"
+        """Containment of the decoders' processes, in words for reports."""
+        if self.processes:
+            return f"orphans adopted; no namespace: {self.processes}"
+        return "a namespace for each pool process"
 
 
 def isolated(serve: Callable[[Isolation], None]) -> int:
-    """Calls ``serve`` in a child, as isolated as the kernel allows; returns what is to be this process's exit code.
+    """Call ``serve`` in a child, as isolated as the kernel allows; return the exit code.
 
-    To be called while the process has one thread and no children.
+    Call it while the process has one thread and no children.
     """
-    if not linux.AVAILABLE:
-        why = f"{sys.platform} has no namespaces"
-        serve(Isolation(why, why))
-        return 0
-    asker = os.getppid()
+    run = os.getppid()
     linux.become_subreaper()
     namespaces, isolation = _granted()
-    outside = linux.process_namespace()
+    outer = linux.process_namespace()
     linux.enter(namespaces)
-    living, ours = os.pipe()
+    alive, ours = os.pipe()
     child = os.fork()
     if child:
-        os.close(living)
-        _let_go_of_streams()
-        code = _guard(child, asker)
+        os.close(alive)
+        _release_standard_streams()
+        code = _guard(child, run)
         if isolation.processes:
             process_tree.kill_descendants(keep=0)
-        return _ended_alike(code)
+        return _end_like(code)
     os.close(ours)
     if isolation.processes:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-        _die_without(living, signal.SIGTERM)
+        _die_with_guard(alive, signal.SIGTERM)
         linux.become_subreaper()
-        return _served(serve, isolation)
-    _die_without(living, signal.SIGKILL)
-    return _first_of_namespace(serve, isolation, outside)
+        serve(isolation)
+        return 0
+    _die_with_guard(alive, signal.SIGKILL)
+    return _first_of_namespace(serve, isolation, outer)
 
 
 def _granted() -> tuple[int, Isolation]:
-    """Returns the namespaces that the kernel grants, both where it can be, tried out in a child each time; and what follows from them."""
-    refusal = _refusal(linux.NEW_NETWORK | linux.NEW_PROCESSES)
-    if not refusal:
+    """Return the namespaces that the kernel grants and what they isolate; try each in a child."""
+    error = _error_of(linux.NEW_NETWORK | linux.NEW_PROCESSES)
+    if not error:
         return linux.NEW_NETWORK | linux.NEW_PROCESSES, Isolation()
-    granted = next((part for part in (linux.NEW_NETWORK, linux.NEW_PROCESSES) if not _refusal(part)), 0)
-    why = f"the kernel does not allow it: {os.strerror(refusal)}"
+    granted = next((part for part in (linux.NEW_NETWORK, linux.NEW_PROCESSES) if not _error_of(part)), 0)
+    why = f"the kernel does not allow it: {os.strerror(error)}"
     return granted, Isolation("" if granted == linux.NEW_NETWORK else why, "" if granted == linux.NEW_PROCESSES else why)
 
 
-def _refusal(namespaces: int) -> int:
-    """Returns the number of the error that a child meets on its way into ``namespaces``, or 0."""
+def _error_of(namespaces: int) -> int:
+    """Return the error number that a child meets on entering ``namespaces``; 0 if it succeeds."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -108,39 +116,45 @@ def _refusal(namespaces: int) -> int:
     os._exit(0)
 
 
-def _let_go_of_streams() -> None:
-    """Leaves standard input and output to the slot alone, whose end is then theirs."""
-    nothing = os.open(os.devnull, os.O_RDWR)
+def _release_standard_streams() -> None:
+    """Leave standard input and output to the serving process alone, so that they end with it."""
+    null = os.open(os.devnull, os.O_RDWR)
     for handle in (0, 1):
-        os.dup2(nothing, handle)
-    os.close(nothing)
+        os.dup2(null, handle)
+    os.close(null)
 
 
-def _die_without(living: int, by: signal.Signals) -> None:
-    """Ends this process by a signal with its parent, of which it has a pipe's reading end, even where that has ended already."""
+def _die_with_guard(alive: int, by: signal.Signals) -> None:
+    """End this process by a signal when its parent ends.
+
+    At once if the pipe ``alive`` shows that it has.
+    """
     linux.die_with_parent(os.getppid(), by)
-    if select.select([living], [], [], 0)[0]:
+    if select.select([alive], [], [], 0)[0]:
         os._exit(1)
 
 
-def _guard(child: int, asker: int) -> int:
-    """Waits for the end of ``child`` and returns its exit code; ends it `GRACE_SECONDS` after the end of ``asker``, this one's parent."""
+def _guard(child: int, run: int) -> int:
+    """Wait for the end of ``child`` and return its exit code.
+
+    Kill it `GRACE_SECONDS` after the parent ``run`` ended.
+    """
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     deadline = None
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             return os.waitstatus_to_exitcode(status)
-        if deadline is None and os.getppid() != asker:
+        if deadline is None and os.getppid() != run:
             deadline = time.monotonic() + GRACE_SECONDS
         if deadline is not None and time.monotonic() > deadline:
             os.kill(child, signal.SIGKILL)
         signal.sigtimedwait([signal.SIGCHLD], _POLL_SECONDS)
 
 
-def _ended_alike(code: int) -> int:
-    """Returns the exit code of the slot, or ends as it did, by a signal."""
-    number = -code if code < 0 else max(code - _BY_SIGNAL, 0)
+def _end_like(code: int) -> int:
+    """Return the exit code of the serving process, or end by the signal that ended it."""
+    number = -code if code < 0 else max(code - _SIGNAL_OFFSET, 0)
     if number:
         if number != signal.SIGKILL:
             signal.signal(number, signal.SIG_DFL)
@@ -148,22 +162,21 @@ def _ended_alike(code: int) -> int:
     return code
 
 
-def _first_of_namespace(serve: Callable[[Isolation], None], isolation: Isolation, outside: int) -> int:
-    """As the first process of the namespace: starts the slot, waits for its end and for that of all orphans until then."""
+def _first_of_namespace(serve: Callable[[Isolation], None], isolation: Isolation, outer: int) -> int:
+    """Start the serving process as the first process of the namespace.
+
+    Reap all orphans until it ends.
+    """
     linux.mount_proc()
-    slot = os.fork()
-    if not slot:
+    serving = os.fork()
+    if not serving:
         linux.become_subreaper()
-        process_tree.own_namespace(outside)
-        return _served(serve, isolation)
-    _let_go_of_streams()
+        process_tree.own_namespace(outer)
+        serve(isolation)
+        return 0
+    _release_standard_streams()
     while True:
         done, status = os.wait()
-        if done == slot:
+        if done == serving:
             code = os.waitstatus_to_exitcode(status)
-            os._exit(code if code >= 0 else _BY_SIGNAL - code)
-
-
-def _served(serve: Callable[[Isolation], None], isolation: Isolation) -> int:
-    serve(isolation)
-    return 0
+            os._exit(code if code >= 0 else _SIGNAL_OFFSET - code)

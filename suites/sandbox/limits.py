@@ -6,7 +6,16 @@ from nnc_conformance.storage.documents import Frozen
 
 
 class Limits(Frozen):
-    """What one case may use: seconds of wall and CPU time, resident bytes of the process tree, bytes and files written, processes."""
+    """Limits of one case.
+
+    Attributes:
+        wall_seconds: Seconds from the start of the case to its end.
+        cpu_seconds: Seconds of user and system time of the process tree.
+        memory_bytes: Resident bytes of the process tree.
+        output_bytes: Bytes written to files and printed.
+        files: Files and folders written.
+        processes: Processes alive at the same time.
+    """
 
     wall_seconds: float = 60.0
     cpu_seconds: float = 240.0
@@ -17,7 +26,10 @@ class Limits(Frozen):
 
 
 class LimitExceededError(Exception):
-    """A bound was passed: ``timeout`` or ``limit``, and which."""
+    """A case exceeded a limit.
+
+    ``kind`` is ``timeout`` or ``limit``, the message names the limit.
+    """
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -26,7 +38,7 @@ class LimitExceededError(Exception):
 
 @dataclass
 class ResourceUse:
-    """What the process tree has used, as far as it was seen."""
+    """What the process tree has used, as sampled: seconds, CPU seconds, peak resident bytes."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0

@@ -1,4 +1,4 @@
-"""The tree of processes under this one: who is in it, what it uses, and its certain end."""
+"""Process tree below this process: its members, what they use, and how to end them all."""
 
 import os
 import signal
@@ -9,23 +9,29 @@ import psutil
 
 from nnc_conformance.suites.sandbox import linux
 
-_outside: int | None = None
-"""The process namespace that this process came from, where it is in one of its own."""
+_outer_namespace: int | None = None
+"""Process namespace that this process was started in, if it has since got one of its own."""
 
 
-def own_namespace(outside: int) -> None:
-    """Declares that all processes of this namespace but its first are this one's descendants; ``outside`` is the one it came from.
+def own_namespace(outer: int) -> None:
+    """Declare all processes of this namespace but the first to be descendants of this one.
 
-    Raises `RuntimeError` where this process is still there.
+    Args:
+        outer: Number of the namespace that this process was started in.
+
+    Raises `RuntimeError` if this process is still in it.
     """
-    global _outside  # noqa: PLW0603 (one process is in one namespace)
-    if linux.process_namespace() in (0, outside):
-        raise RuntimeError("this process is in no process namespace of its own")
-    _outside = outside
+    global _outer_namespace  # noqa: PLW0603 (one process is in one namespace)
+    if linux.process_namespace() in (0, outer):
+        raise RuntimeError("this process has no process namespace of its own")
+    _outer_namespace = outer
 
 
 def _children(pid: int) -> list[int]:
-    """Returns the children's ids from /proc; empty for a process that has gone."""
+    """Return the ids of a process's children as /proc lists them.
+
+    Empty if the process has ended.
+    """
     try:
         files = [Path(entry.path, "children") for entry in os.scandir(f"/proc/{pid}/task")]
         return [int(child) for file in files for child in file.read_bytes().split()]
@@ -34,7 +40,7 @@ def _children(pid: int) -> list[int]:
 
 
 def descendants() -> list[psutil.Process]:
-    """Returns all living processes below this one (no zombies), parents before children."""
+    """Return all living processes below this one (no zombies), parents before children."""
     if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
         found = psutil.Process().children(recursive=True)
     else:
@@ -56,10 +62,11 @@ def _alive(process: psutil.Process) -> bool:
         return False
 
 
-def resident_bytes(processes: list[psutil.Process], enough: int) -> int:
-    """Returns the resident bytes of ``processes``.
+def resident_bytes(processes: list[psutil.Process], limit: int) -> int:
+    """Return the resident bytes of ``processes``.
 
-    The plain sum counts shared pages in each process; only when it passes ``enough`` are they counted by share.
+    The plain sum counts shared pages once for each process; only a sum above ``limit`` is measured
+    again with shared pages split.
     """
     plain = 0
     for process in processes:
@@ -67,20 +74,20 @@ def resident_bytes(processes: list[psutil.Process], enough: int) -> int:
             plain += process.memory_info().rss
         except psutil.Error:
             continue
-    if plain <= enough or len(processes) == 1:
+    if plain <= limit or len(processes) == 1:
         return plain
-    shared = 0
+    proportional = 0
     for process in processes:
         try:
             full = process.memory_full_info()
-            shared += getattr(full, "pss", full.rss)
+            proportional += getattr(full, "pss", full.rss)
         except psutil.Error:
             continue
-    return shared
+    return proportional
 
 
 def cpu_seconds(processes: list[psutil.Process]) -> float:
-    """Returns the user and system time of ``processes``, of the children they have waited for, and of those this process has."""
+    """Return user and system seconds of ``processes`` and of all children waited for."""
     ended = os.times()
     total = ended.children_user + ended.children_system
     for process in processes:
@@ -93,28 +100,32 @@ def cpu_seconds(processes: list[psutil.Process]) -> float:
 
 
 def kill_descendants(*, keep: int, patience: float = 5.0) -> int:
-    """Ends every process below this one by SIGKILL and reaps all but ``keep``; returns how many were met.
+    """Kill every process below this one and reap all but ``keep``; return how many there were.
 
-    In a namespace of its own one signal goes to all at once; elsewhere all are stopped first, so that none can fork on.
-    Gives up after ``patience`` seconds on processes that the kernel does not let go.
+    In a process namespace of its own one signal reaches all at once; elsewhere all are stopped
+    first, so that none can fork meanwhile.
+
+    Args:
+        keep: Id of the child that the caller waits for itself; 0 for none.
+        patience: Seconds to wait for processes that the kernel does not release.
     """
-    met: set[int] = set()
+    seen: set[int] = set()
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         living = descendants()
-        _end(living)
-        met.update(process.pid for process in living)
-        if not reap(keep=keep) and not living:  # what is reaped may have left orphans, who come to this process unseen
+        _kill(living)
+        seen.update(process.pid for process in living)
+        if not reap(keep=keep) and not living:  # reaped processes may have left orphans that become children of this process only now
             break
         time.sleep(0.001)
-    return len(met)
+    return len(seen)
 
 
-def _end(living: list[psutil.Process]) -> None:
+def _kill(living: list[psutil.Process]) -> None:
     if not living:
         return
-    if _outside is not None and linux.process_namespace() not in (0, _outside):
-        os.kill(-1, signal.SIGKILL)  # all but this process and the namespace's first
+    if _outer_namespace is not None and linux.process_namespace() not in (0, _outer_namespace):
+        os.kill(-1, signal.SIGKILL)  # all but this process and the first of the namespace
         return
     for act in (psutil.Process.suspend, psutil.Process.kill):
         for process in living:
@@ -125,7 +136,7 @@ def _end(living: list[psutil.Process]) -> None:
 
 
 def reap(*, keep: int) -> list[int]:
-    """Waits for all ended children but ``keep`` without blocking, and returns their ids."""
+    """Wait, without blocking, for all children that have ended but ``keep``; return their ids."""
     reaped = []
     for pid in _children(os.getpid()):
         if pid != keep:

@@ -92,7 +92,7 @@ def test_what_is_wrong_is_told(
 ) -> None:
     check = checked(tmp_path, table, probes, capabilities, **behaviour)
     assert codes(check) == faults
-    assert check.errors == sum(FAULTS[fault].weight is Severity.ERROR for fault in [finding.fault for finding in check.findings])
+    assert check.errors == sum(FAULTS[fault].severity is Severity.ERROR for fault in [finding.fault for finding in check.findings])
     assert all(finding.cause and finding.hint for finding in check.findings)
 
 

@@ -49,7 +49,7 @@ TABLES = {
         ]
     ),
     "outcomes": table((f"`{outcome}`", meaning.when, "yes" if meaning.fails else "no") for outcome, meaning in OUTCOMES.items()),
-    "faults": table((f"`{fault}`", str(meaning.weight), meaning.what, meaning.hint) for fault, meaning in FAULTS.items()),
+    "faults": table((f"`{fault}`", str(meaning.severity), meaning.what, meaning.hint) for fault, meaning in FAULTS.items()),
     "start": f"it has {worker.START_SECONDS:g} s",
     "longest line": f"{protocol.LONGEST_LINE} bytes at most",
     "standard error": f"the last {KEPT_BYTES >> 10} KiB are kept",

@@ -121,7 +121,7 @@ def test_in_a_namespace_nothing_lives_on_even_when_all_of_the_harness_is_killed_
         assert until(lambda: not running(mark))
 
 
-OURS, ADOPTED = "a namespace for each slot", "orphans adopted; no namespace: the kernel does not allow it: "
+OURS, ADOPTED = "a namespace for each pool process", "orphans adopted; no namespace: the kernel does not allow it: "
 UNPRIVILEGED = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 MASKED_PROC = (
     *("unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c"),
