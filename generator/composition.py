@@ -1,4 +1,7 @@
-"""Short forms for recipes: units from coded indexes in coded order, before the doubling of dependent quantization."""
+"""Short forms for recipes: units built from coded indexes.
+
+A recipe gives indexes in coded order, before the doubling of dependent quantization.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,26 +22,26 @@ from nnc_conformance.reference.syntax.structures.data_unit import Codebook, Data
 from nnc_conformance.reference.syntax.walker import Values
 
 SIXTEENTHS: Final = Quantization(0, -4)
-"""A step of 1/16: with it, values of small indexes are exact in any arithmetic."""
+"""A step of 1/16: products with small indexes are exact in any arithmetic."""
 
 
 @dataclass(frozen=True)
 class Coded:
-    """One coded tensor: its indexes in coded order before any doubling, qp_delta, and parameter sets."""
+    """A coded tensor: indexes in coded order before any doubling, qp_delta, and parameter sets."""
 
     quants: Sequence[int] | npt.NDArray[Any]
     qp_delta: int = 0
     parameter_sets: npt.NDArray[Any] | Literal["default", "search"] = "default"
 
     def content(self, coding: TensorCoding) -> TensorContent:
-        """The tensor as a decoder gives it: row-major, doubled with dq_flag."""
+        """Return the tensor as a decoder gives it: row-major, doubled with dq_flag."""
         coded = np.asarray(self.quants, dtype=np.int64)
         values = on_trellis(coded) if coding.dq_flag else coded
         return TensorContent(in_row_order(values, coding.area), self.qp_delta, self.parameter_sets)
 
 
 def on_trellis(quants: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The doubled values of coded indexes, which start at stateId 0."""
+    """Return the doubled values of coded indexes; the trellis starts at stateId 0."""
     values, state_id = np.zeros_like(quants), 0
     for place, quant in enumerate(quants.tolist()):
         values[place] = doubled(quant, state_id)
@@ -47,14 +50,14 @@ def on_trellis(quants: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def opening(quantization: Quantization | None = SIXTEENTHS, **arguments: Any) -> list[Values]:
-    """An NNR_STR and an NNR_MPS; further arguments are those of `model_parameter_set`."""
+    """Build an NNR_STR and an NNR_MPS; pass ``arguments`` to `model_parameter_set`."""
     return [start_unit(), model_parameter_set(quantization, **arguments)]
 
 
 def header(
     payload_type: int, ids: str | tuple[str, ...], dimensions: tuple[int, ...], quantization: Quantization | None = SIXTEENTHS, **more: Any
 ) -> DataUnitHeader:
-    """The header of an NDU; further arguments are fields of `DataUnitHeader`."""
+    """Build the header of an NDU; ``more`` sets further fields of `DataUnitHeader`."""
     names = (ids,) if isinstance(ids, str) else ids
     return replace(simple_header(payload_type, names[0], dimensions, quantization), ids=names, **more)
 
@@ -67,7 +70,7 @@ def ndu(
     interpretation: Interpretation | None = None,
     **common: Any,
 ) -> Values:
-    """An NNR_NDU; a single `Coded` is the tensor of the first id."""
+    """Build an NNR_NDU; a single `Coded` is the tensor of the first id."""
     if isinstance(tensors, np.ndarray):
         return data_unit(head, tensors, form=form, **common)
     interpretation = interpretation or Interpretation()
@@ -77,10 +80,10 @@ def ndu(
 
 
 def bits32(*patterns: int) -> npt.NDArray[np.float32]:
-    """binary32 numbers by their bits."""
+    """Return binary32 numbers from their bit patterns."""
     return np.array(patterns, dtype=np.uint32).view(np.float32)
 
 
 def book(zero_offset: int, *values: int) -> Codebook:
-    """A codebook of rising values; index 0 stands for the value at ``zero_offset``."""
+    """Build a codebook of rising values; index 0 stands for the value at ``zero_offset``."""
     return Codebook(np.array(values, dtype=np.int32), zero_offset)

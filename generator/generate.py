@@ -1,4 +1,4 @@
-"""Makes a suite folder, and keeps its manifest's promises: revisions rise with any change, ids are never used again."""
+"""Writing suite folders: revisions rise with any change, and ids are never used again."""
 
 import fcntl
 import os
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nnc_conformance.generator.making import Made
+from nnc_conformance.generator.building import BuiltVector
 from nnc_conformance.generator.randomness import DEFAULT_SEED
 from nnc_conformance.generator.sources import ids_of, make_all
 from nnc_conformance.reference.errors import NNCError
@@ -16,18 +16,18 @@ from nnc_conformance.storage.vector import MANIFEST_FILE, Level, Manifest, Manif
 
 
 class GenerateError(NNCError):
-    """A suite cannot be generated as asked."""
+    """The suite cannot be generated as requested."""
 
 
 def generate(levels: Collection[Level], seed: int = DEFAULT_SEED, jobs: int = 1, *, out: Path) -> Manifest:
-    """Writes the vectors of ``levels`` into the suite folder ``out`` and returns its new manifest.
+    """Write the vectors of ``levels`` into the suite folder ``out``; return its new manifest.
 
-    The manifest already there counts: a vector whose bytes or level change has its revision bumped, an id that is made no more is
-    retired for good, and the other levels stay as they are. Raises `GenerateError` for an id that is retired or in use at another level;
-    `RecipeError`; `SuiteError` for a suite that is not whole; `OSError`.
+    An existing manifest is respected: a vector whose bytes or level change gets the next revision, an id
+    that is no longer made is retired for good, and other levels stay as they are. The manifest is written
+    last. If the process is killed before that, generating again completes the suite to the same bytes.
 
-    The manifest is written last. Where a process was killed before, it does not fit the folder, or is not there; generating once more
-    completes the suite to the bytes that it would have had.
+    Raises `GenerateError` for an id that is retired or in use at another level, `RecipeError` for a recipe
+    that the reference decoder disagrees with, `SuiteError` for a damaged suite, and `OSError`.
     """
     with _taken(out):
         return _generate(levels, seed, jobs, out)
@@ -35,7 +35,7 @@ def generate(levels: Collection[Level], seed: int = DEFAULT_SEED, jobs: int = 1,
 
 @contextmanager
 def _taken(out: Path) -> Iterator[None]:
-    """The suite's folder, made if need be, for this process alone; raises `GenerateError` where another has it."""
+    """Create and lock the suite's folder; raise GenerateError if another process has locked it."""
     out.mkdir(parents=True, exist_ok=True)
     handle = os.open(out, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -69,27 +69,27 @@ def _generate(levels: Collection[Level], seed: int, jobs: int, out: Path) -> Man
 
 
 def known_manifest(out: Path) -> Manifest:
-    """The manifest of a suite folder; an empty one where there is none. Raises `SuiteError`."""
+    """Return a suite folder's manifest, or an empty one; raise SuiteError if it is damaged."""
     if not (out / MANIFEST_FILE).exists():
         return Manifest(vectors=())
     return load_suite(out, levels=(), verify=False).manifest
 
 
 def check_ids(ids: Collection[str], known: Manifest, kept: Collection[ManifestEntry]) -> None:
-    """No id is retired or stands at a level that is kept; raises `GenerateError`."""
+    """Raise GenerateError if an id is retired or belongs to a level that is kept."""
     reused = sorted(set(ids) & set(known.retired))
     if reused:
-        raise GenerateError(f"retired ids are never used again: {', '.join(reused)}")
+        raise GenerateError(f"retired ids cannot be used again: {', '.join(reused)}")
     moved = sorted(set(ids) & {entry.id for entry in kept})
     if moved:
         raise GenerateError(f"ids are in use at another level: {', '.join(moved)}")
 
 
-def revised(made: Made, known: ManifestEntry | None) -> Made:
-    """The vector at its right revision: the known one where nothing changed, else the next."""
+def revised(made: BuiltVector, known: ManifestEntry | None) -> BuiltVector:
+    """Set the vector's revision: the known one if nothing changed, else the next."""
     if known is None:
         return made
     same = made.vector.model_copy(update={"revision": known.revision})
     if manifest_entry(same).sha256 == known.sha256:
-        return Made(same, made.files)
-    return Made(made.vector.model_copy(update={"revision": known.revision + 1}), made.files)
+        return BuiltVector(same, made.files)
+    return BuiltVector(made.vector.model_copy(update={"revision": known.revision + 1}), made.files)

@@ -1,6 +1,7 @@
-"""The ledger: every revision that a published vector ever had, so that no state of the folder, made anew or not, can take one back.
+"""The ledger: every revision that a published vector ever had, so that none can be taken back.
 
-``python -m nnc_conformance.generator.ledger`` enters the revisions of vectors/ that docs/vector.ledger.json lacks; what stands in it stays.
+``python -m nnc_conformance.generator.ledger`` adds the new revisions of vectors/ to
+docs/vector.ledger.json; existing entries stay.
 """
 
 import json
@@ -18,34 +19,38 @@ ROOT: Final = Path(__file__).parents[1]
 FILE: Final = ROOT / "docs" / "vector.ledger.json"
 
 Ledger = Mapping[str, tuple[str, ...]]
-"""The SHA-256 of vector.json at each revision of an id, from the first on."""
+"""The SHA-256 of vector.json for each revision of an id, from the first."""
 
 
 class LedgerError(NNCError):
-    """A suite contradicts what has been published."""
+    """A suite contradicts what was published."""
 
 
 def read(file: Path = FILE) -> Ledger:
-    """The ledger that stands in a file; raises `OSError` or `ValueError`."""
+    """Read a ledger; raise OSError or ValueError."""
     return {name: tuple(hashes) for name, hashes in json.loads(file.read_text(encoding="utf-8")).items()}
 
 
 def contradictions(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
-    """What of a suite cannot be entered: a revision with other bytes, one taken back or left out, an id gone unretired or come back."""
+    """List what contradicts the ledger.
+
+    A contradiction is a published revision with other bytes, a revision that is missing or taken back, an id
+    that vanished without being retired, or a retired id that is in use again.
+    """
     now = {entry.id: entry for entry in manifest.vectors}
     for name in ledger:
         if (name in now) == (name in manifest.retired):
-            yield f"{name} is here and retired" if name in now else f"{name} was published and is neither here nor retired"
+            yield f"{name} is in the suite but retired" if name in now else f"{name} was published but is neither in the suite nor retired"
     for entry in now.values():
         hashes = ledger.get(entry.id, ())
         if entry.revision < len(hashes) or entry.revision > len(hashes) + 1:
-            yield f"{entry.id} has revision {entry.revision}, the ledger {len(hashes)}"
+            yield f"{entry.id} has revision {entry.revision}, but the ledger ends at {len(hashes)}"
         elif entry.revision == len(hashes) and entry.sha256 != hashes[-1]:
-            yield f"{entry.id} has other bytes than its revision {entry.revision} had"
+            yield f"{entry.id} differs from its published revision {entry.revision}"
 
 
 def entered(ledger: Ledger, manifest: Manifest) -> Ledger:
-    """The ledger with a suite's new revisions; raises `LedgerError` where the suite contradicts it."""
+    """Return the ledger with a suite's new revisions; raise LedgerError if the suite contradicts it."""
     found = list(contradictions(ledger, manifest))
     if found:
         raise LedgerError("; ".join(found))
@@ -54,7 +59,7 @@ def entered(ledger: Ledger, manifest: Manifest) -> Ledger:
 
 
 def main() -> None:
-    """Enters the revisions of vectors/."""
+    """Add the revisions of vectors/ to the ledger."""
     manifest = load_suite(ROOT / "vectors", levels=(), verify=False).manifest
     outputs.write_text(FILE, canonical_json(entered(read(), manifest)))
 

@@ -1,12 +1,12 @@
-"""Holds a suite folder to its promises: form, hashes, revisions, and what the reference says of every stream today."""
+"""Checks of a suite folder: form, hashes, revisions, and agreement with the reference decoder."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from nnc_conformance.generator.building import RecipeError, decoded_or_none, lenient_output, outputs_by_choice, provenance_of
 from nnc_conformance.generator.facts import Facts, met_in
-from nnc_conformance.generator.making import RecipeError, decoded_or_none, lenient_output, outputs_by_choice, provenance_of
 from nnc_conformance.reference.decoder import Decoded
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.rules import RULES, Provenance
@@ -18,12 +18,14 @@ from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Level, Ma
 CERTIFIED: Final = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.STRESS)
 """The levels that rest on verified and published facts alone."""
 CORE_BYTES: Final = 8 << 20
+"""Size limit of core, in bytes."""
 CORE_VECTORS: Final = 400
+"""Number of vectors that core may have."""
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Something that is not as promised: the vector's id, or the file's name, and what was found."""
+class LintFinding:
+    """A violation: the vector's id or the file's name, and a message."""
 
     where: str
     message: str
@@ -33,8 +35,8 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Case:
-    """A vector with its stream, and what the reference makes of it."""
+class CheckedVector:
+    """A vector with its stream, and the reference decoder's results on it."""
 
     stored: StoredVector
     stream: bytes
@@ -43,29 +45,33 @@ class Case:
 
     @property
     def vector(self) -> Vector:
-        """The vector."""
+        """The vector's description."""
         return self.stored.vector
 
 
-def lint(root: Path, against: Manifest | None = None) -> list[Finding]:
-    """Returns all findings on a suite folder; ``against`` is the manifest of an earlier state of it.
+def lint(root: Path, against: Manifest | None = None) -> list[LintFinding]:
+    """Check a suite folder; return all findings.
 
-    Raises `SuiteError` for a folder that is not whole: a wrong hash, a missing file, an id twice or retired.
+    Raises `SuiteError` for a damaged folder: a wrong hash, a missing file, an id that occurs twice or is retired.
+
+    Args:
+        root: the suite folder.
+        against: the manifest of an earlier state of the folder, to check revisions against.
     """
     suite = load_suite(root)
-    findings = [Finding(where, message) for where, message in folder_findings(suite)]
+    findings = [LintFinding(where, message) for where, message in folder_findings(suite)]
     if against is not None:
-        findings += [Finding(where, message) for where, message in revision_findings(suite.manifest, against)]
+        findings += [LintFinding(where, message) for where, message in revision_findings(suite.manifest, against)]
     for stored in suite.vectors:
         stream = stored.read(stored.vector.stream)
         facts = met_in(stream, lenient=stored.vector.negative is not None)
-        case = Case(stored, stream, decoded_or_none(stream, Interpretation()), facts)
-        findings += [Finding(stored.vector.id, message) for check in CHECKS for message in check(case)]
+        checked = CheckedVector(stored, stream, decoded_or_none(stream, Interpretation()), facts)
+        findings += [LintFinding(stored.vector.id, message) for check in CHECKS for message in check(checked)]
     return findings
 
 
 def folder_findings(suite: Suite) -> Iterator[tuple[str, str]]:
-    """Canonical JSON, no stray files, and core within its bounds."""
+    """Check for canonical JSON, stray files, and the size limits of core."""
     yield from ((MANIFEST_FILE, text) for text in canonical(suite.root / MANIFEST_FILE, suite.manifest))
     wanted = {Path(MANIFEST_FILE), Path("__init__.py")}
     for stored in suite.vectors:
@@ -77,17 +83,17 @@ def folder_findings(suite: Suite) -> Iterator[tuple[str, str]]:
     core = [stored.vector for stored in suite.vectors if stored.vector.level is Level.CORE]
     size = sum(file.size for vector in core for file in files_of(vector))
     if len(core) > CORE_VECTORS or size > CORE_BYTES:
-        yield MANIFEST_FILE, f"core has {len(core)} vectors and {size} bytes, at most {CORE_VECTORS} and {CORE_BYTES} are allowed"
+        yield MANIFEST_FILE, f"core has {len(core)} vectors and {size} bytes, the limits are {CORE_VECTORS} and {CORE_BYTES}"
 
 
 def canonical(path: Path, model: Frozen) -> Iterator[str]:
-    """A file that holds exactly the canonical JSON of a model."""
+    """Check that a file holds exactly the canonical JSON of a model."""
     if path.read_bytes() != canonical_json(model.model_dump(mode="json")).encode():
         yield f"{path.name} is not canonical JSON"
 
 
 def revision_findings(now: Manifest, before: Manifest) -> Iterator[tuple[str, str]]:
-    """Any change has a higher revision, an id that is gone is retired, and what was retired stays so."""
+    """Check that every change raised a revision, and that ids which are gone are retired."""
     entries = {entry.id: entry for entry in now.vectors}
     for old in before.vectors:
         new = entries.get(old.id)
@@ -96,34 +102,34 @@ def revision_findings(now: Manifest, before: Manifest) -> Iterator[tuple[str, st
                 yield old.id, "is gone but not retired"
         elif new.sha256 != old.sha256 and new.revision <= old.revision:
             yield old.id, f"changed, but its revision went from {old.revision} to {new.revision}"
-    yield from ((name, "was retired and is no more") for name in sorted(set(before.retired) - set(now.retired)))
+    yield from ((name, "was retired, but the manifest no longer says so") for name in sorted(set(before.retired) - set(now.retired)))
 
 
-def outputs_hold(case: Case) -> Iterator[str]:
-    """Expected tensors, topology and choices are what the reference gives."""
-    vector = case.vector
+def outputs_hold(checked: CheckedVector) -> Iterator[str]:
+    """Check expected tensors, topology and choices against the reference decoder."""
+    vector = checked.vector
     if vector.negative is not None:
         return
-    parameters = case.decoded.parameters if case.decoded is not None else None
+    parameters = checked.decoded.parameters if checked.decoded is not None else None
     if not same_file(vector.expected, None if parameters is None else dump_safetensors(parameters)):
-        yield "the expected tensors are not those that the reference decodes"
-    topology = case.decoded.topology.data if case.decoded is not None and case.decoded.topology is not None else None
+        yield "the expected tensors differ from the reference decoder's"
+    topology = checked.decoded.topology.data if checked.decoded is not None and checked.decoded.topology is not None else None
     if not same_file(vector.topology, topology):
-        yield "the topology is not the one that the reference finds"
+        yield "the topology differs from the reference decoder's"
     for choice in vector.choices:
-        tensors = outputs_by_choice(case.stream, choice.switch)[choice.choice]
+        tensors = outputs_by_choice(checked.stream, choice.switch)[choice.choice]
         if not same_file(choice.expected, None if tensors is None else dump_safetensors(tensors)):
-            yield f"{choice.switch} = {choice.choice} does not give its expected tensors"
+            yield f"{choice.switch} = {choice.choice} gives tensors that differ from the expected ones"
 
 
 def same_file(file: StoredFile | None, data: bytes | None) -> bool:
-    """Whether a described file is there exactly when there is data, with these bytes."""
+    """Return whether a described file exists exactly when there is data, with the same bytes."""
     return file == (None if data is None else stored_file(file.name if file else "none", data))
 
 
-def refusals_hold(case: Case) -> Iterator[str]:
-    """A negative vector breaks its rule and no other; what a lenient decoder gives is as stated."""
-    vector = case.vector
+def refusals_hold(checked: CheckedVector) -> Iterator[str]:
+    """Check that a negative vector breaks only its rule, and its lenient output."""
+    vector = checked.vector
     if vector.negative is None:
         return
     rule = RULES.get(vector.negative.rule)
@@ -131,59 +137,59 @@ def refusals_hold(case: Case) -> Iterator[str]:
         yield f"the registry has no rule {vector.negative.rule} of this policy and category"
         return
     try:
-        decoded = lenient_output(vector.id, case.stream, rule.id)
+        decoded = lenient_output(vector.id, checked.stream, rule.id)
     except RecipeError as error:
         yield str(error)
         return
     if not same_file(vector.expected, None if decoded is None else dump_safetensors(decoded.parameters)):
-        yield "the lenient output is not the one stated"
+        yield "the expected tensors differ from the lenient output"
 
 
-def facts_hold(case: Case) -> Iterator[str]:
-    """Flags, elements and provenance are what the reference meets."""
-    vector = case.vector
+def facts_hold(checked: CheckedVector) -> Iterator[str]:
+    """Check flags, elements and provenance against what the reference decoder finds."""
+    vector = checked.vector
     stated = {"flags": vector.flags, "elements": vector.elements, "provenance": vector.provenance}
-    provenance = provenance_of(case.facts, vector.negative)
-    met = {"flags": case.facts.flags, "elements": case.facts.names, "provenance": provenance}
+    provenance = provenance_of(checked.facts, vector.negative)
+    met = {"flags": checked.facts.flags, "elements": checked.facts.names, "provenance": provenance}
     for name, value in stated.items():
         if value != met[name]:
-            yield f"{name} say {value}, the reference meets {met[name]}"
+            yield f"{name}: stated {value}, the reference decoder finds {met[name]}"
 
 
-def level_holds(case: Case) -> Iterator[str]:
-    """A level's vectors are of the kind that the level is for."""
-    vector = case.vector
+def level_holds(checked: CheckedVector) -> Iterator[str]:
+    """Check that a vector belongs to its level."""
+    vector = checked.vector
     inferred = vector.provenance is Provenance.INFERRED
     if vector.level in CERTIFIED and inferred:
-        yield f"{vector.level} holds nothing inferred: {', '.join(case.facts.inferred) or 'an element of provenance I'}"
+        yield f"level {vector.level} must hold nothing inferred: {', '.join(checked.facts.inferred) or 'an element of provenance I'}"
     if (vector.level is Level.NEGATIVE) and vector.negative is None:
-        yield "it names no rule"
+        yield "a negative vector must name its rule"
     if vector.negative is not None and vector.level not in (Level.NEGATIVE, Level.INFERRED):
-        yield f"it is negative, which {vector.level} is not"
+        yield f"level {vector.level} must hold no negative vector"
     if vector.level is Level.INFERRED and not inferred:
-        yield "nothing in it is inferred"
+        yield "level inferred must hold something inferred"
     if vector.level is Level.DISPUTED and len({choice.expected and choice.expected.sha256 for choice in vector.choices}) < 2:
-        yield "its choices do not differ"
+        yield "its choices give the same output"
 
 
-def undisputed(case: Case) -> Iterator[str]:
-    """What is expected of a vector that counts is the same under every choice of every disputed point."""
-    vector = case.vector
+def undisputed(checked: CheckedVector) -> Iterator[str]:
+    """Check that no disputed point changes the expected outcome of a vector that counts."""
+    vector = checked.vector
     if vector.level not in CERTIFIED:
         return
     for switch, choices in Interpretation.switches().items():
         for choice in choices:
             interpretation = Interpretation.parse({switch: choice.value})
-            other = decoded_or_none(case.stream, interpretation)
+            other = decoded_or_none(checked.stream, interpretation)
             if vector.negative is not None and other is not None:
                 yield f"{switch} = {choice.value} accepts the stream: this belongs to level disputed"
-            if vector.negative is None and not same_output(case.decoded, other):
+            if vector.negative is None and not same_output(checked.decoded, other):
                 yield f"{switch} = {choice.value} changes the output: this belongs to level disputed"
 
 
 def same_output(a: Decoded | None, b: Decoded | None) -> bool:
-    """Whether two decodes give the same parameters and the same topology, bit for bit; neither may be a refusal."""
+    """Return whether two decodes succeeded with the same parameters and topology, bit for bit."""
     return a is not None and b is not None and a.topology == b.topology and dump_safetensors(a.parameters) == dump_safetensors(b.parameters)
 
 
-CHECKS: Final[tuple[Callable[[Case], Iterator[str]], ...]] = (outputs_hold, refusals_hold, facts_hold, level_holds, undisputed)
+CHECKS: Final[tuple[Callable[[CheckedVector], Iterator[str]], ...]] = (outputs_hold, refusals_hold, facts_hold, level_holds, undisputed)

@@ -1,4 +1,4 @@
-"""Vectors of real networks: encoded once by the optimising encoder with their ONNX topology, and data from then on."""
+"""Vectors of real networks: encoded once with their ONNX topology, and kept as data."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -17,18 +17,18 @@ _CATCHES: Final = "A decoder whose fault shows only in tensors of real size, or 
 
 @dataclass(frozen=True)
 class ModelRecipe(Description):
-    """A network to be encoded with these options."""
+    """A trained network to encode with the given options."""
 
     options: EncoderOptions
 
     def stream(self) -> bytes:
-        """The network, encoded."""
+        """Encode the network."""
         model = extract(packaged_networks.model_bytes(str(self.network)))
         return encode(model.parameters, topology=Topology(NNR_TPL_ONNX, model.topology), options=self.options)
 
 
 def model_recipe(network: str, name: str, *, title: str, options: EncoderOptions) -> ModelRecipe:
-    """The recipe of a network's vector."""
+    """Build the recipe of a network's vector."""
     tests = f"The network {network} decodes to the parameters that the reference decodes, and answers as they do."
     return ModelRecipe(
         id=f"model-{network}-{name}",
@@ -43,13 +43,13 @@ def model_recipe(network: str, name: str, *, title: str, options: EncoderOptions
 
 
 def convolution(number: int) -> Block:
-    """A convolution of the CNN with its batch norm."""
+    """Return the block of one of the CNN's convolutions with its batch norm."""
     norm = {"bn.beta": "bias", "bn.gamma": "weight", "bn.mean": "running_mean", "bn.var": "running_var"}
     return Block({"weight": f"conv{number}.weight"} | {part: f"bn{number}.{name}" for part, name in norm.items()})
 
 
 def biased(layer: str) -> Block:
-    """A layer with its bias."""
+    """Return the block of a layer with its bias."""
     return Block({"weight": f"{layer}.weight", "bias": f"{layer}.bias"})
 
 

@@ -1,4 +1,4 @@
-"""A minimal ONNX topology byte by byte, so that no version of a library changes it."""
+"""A minimal ONNX topology built byte by byte, independent of any library version."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,7 +9,7 @@ FLOAT: Final = 1
 
 
 def varint(value: int) -> bytes:
-    """A protocol buffer's variable-length number."""
+    """Encode a number as a protocol buffer varint."""
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -18,18 +18,21 @@ def varint(value: int) -> bytes:
 
 
 def number(field: int, value: int) -> bytes:
-    """A field that holds a number."""
+    """Encode a field that holds a number."""
     return varint(field << 3 | _VARINT) + varint(value)
 
 
 def text(field: int, value: bytes | str) -> bytes:
-    """A field that holds bytes, a string or a message."""
+    """Encode a field that holds bytes, a string or a message."""
     data = value.encode() if isinstance(value, str) else value
     return varint(field << 3 | _BYTES) + varint(len(data)) + data
 
 
 def onnx_topology(shapes: Mapping[str, tuple[int, ...]]) -> bytes:
-    """A ModelProto (IR version 8, opset 17) whose graph has an initializer without data for each shape, and no node."""
+    """Build a ModelProto with an initializer without data for each shape, and no node.
+
+    IR version 8, opset 17.
+    """
     initializers = b"".join(
         text(5, b"".join(number(1, size) for size in dimensions) + number(2, FLOAT) + text(8, name)) for name, dimensions in shapes.items()
     )

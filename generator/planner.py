@@ -1,4 +1,4 @@
-"""Few that cover all: a greedy set cover, then whatever it made superfluous taken out again."""
+"""Covering goals with few candidates: a greedy set cover, then removal of redundant choices."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
@@ -8,10 +8,16 @@ GoalT = TypeVar("GoalT", bound=Hashable)
 
 
 def plan(wanted: Collection[GoalT], candidates: Mapping[str, Collection[GoalT]], cost: Callable[[str], int] = lambda name: 1) -> list[str]:
-    """Names of candidates that together meet all of ``wanted`` that any candidate meets, few and cheap; in the candidates' order.
+    """Choose few and cheap candidates that meet every goal any candidate meets.
 
-    Greedy: the next is the one that meets the most missing goals for its cost, the first among equals. Then, the dearest first, those
-    are dropped whose goals the others meet.
+    Greedy: each step takes the candidate with the most missing goals for its cost, the first among equals.
+    Then, most expensive first, candidates are dropped if the others meet their goals. The result keeps the
+    candidates' order.
+
+    Args:
+        wanted: the goals to meet.
+        candidates: the goals that each candidate meets, by name.
+        cost: a candidate's cost by its name; at least 1 is counted.
     """
     missing = set(wanted)
     offers = {name: missing.intersection(goals) for name, goals in candidates.items()}
@@ -27,18 +33,21 @@ def plan(wanted: Collection[GoalT], candidates: Mapping[str, Collection[GoalT]],
 
 
 def needless(offers: Mapping[str, Collection[GoalT]]) -> list[str]:
-    """Names each of which could go by itself: every goal that it meets is met by another."""
+    """Return the names that could each be dropped alone: the others meet all its goals."""
     times = _times(offers.values())
     return [name for name, goals in offers.items() if all(times[goal] > 1 for goal in goals)]
 
 
 def _times(offers: Iterable[Collection[GoalT]]) -> Counter[GoalT]:
-    """How many of the offers have each goal."""
+    """Count the offers that contain each goal."""
     return Counter(goal for goals in offers for goal in set(goals))
 
 
 def _best(offers: Mapping[str, set[GoalT]], gains: dict[str, int], costs: Mapping[str, int], missing: set[GoalT]) -> str:
-    """The best offer; ``gains`` are upper bounds from before, made exact only where they could matter."""
+    """Return the best offer.
+
+    ``gains`` are upper bounds from earlier steps; they are updated only where they could matter.
+    """
     best, best_rate = "", 0.0
     for name in sorted(gains, key=lambda name: -gains[name] / costs[name]):
         if gains[name] / costs[name] <= best_rate:
@@ -50,7 +59,7 @@ def _best(offers: Mapping[str, set[GoalT]], gains: dict[str, int], costs: Mappin
 
 
 def _reduced(chosen: list[str], offers: Mapping[str, set[GoalT]], costs: Mapping[str, int], order: list[str]) -> list[str]:
-    """The chosen without those that the others make superfluous."""
+    """Drop the chosen that the others make redundant."""
     times = _times(offers[name] for name in chosen)
     kept = set(chosen)
     for name in sorted(chosen, key=lambda name: -costs[name]):

@@ -1,4 +1,4 @@
-"""Random integers that are the same on every machine: SHAKE-256 of the seed, the recipe's id and what the numbers are for."""
+"""Random integers that are the same on every machine: SHAKE-256 of seed, recipe id and label."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,27 +13,31 @@ _WORD: Final = 1 << 32
 
 @dataclass(frozen=True)
 class Numbers:
-    """Draws that depend on ``seed``, ``recipe`` and their own label only; nothing is kept between them."""
+    """A source of draws that depend only on ``seed``, ``recipe`` and their own label; it has no state."""
 
     seed: int
     recipe: str
 
     def data(self, label: str, size: int) -> bytes:
-        """``size`` random bytes."""
+        """Return ``size`` random bytes."""
         return hashlib.shake_256(f"{self.seed}/{self.recipe}/{label}".encode()).digest(size)
 
     def words(self, label: str, count: int) -> npt.NDArray[np.uint32]:
-        """``count`` numbers below 2 ** 32, uint32 of shape (count,)."""
+        """Return ``count`` numbers below 2 ** 32: uint32 of shape (count,)."""
         return np.frombuffer(self.data(label, 4 * count), dtype="<u4").astype(np.uint32)
 
     def integers(self, label: str, count: int, low: int, high: int) -> npt.NDArray[np.int64]:
-        """``count`` numbers from ``low`` to ``high``, both included and less than 2 ** 32 apart; int64 of shape (count,)."""
+        """Return ``count`` numbers from ``low`` to ``high``, both included: int64 of shape (count,).
+
+        ``high - low`` must be below 2 ** 32.
+        """
         return low + (self.words(label, count).astype(np.uint64) * np.uint64(high - low + 1) >> np.uint64(32)).astype(np.int64)
 
     def quants(self, label: str, count: int, persistence: int) -> npt.NDArray[np.int64]:
-        """``count`` indexes with a two-sided geometric distribution; int64 of shape (count,).
+        """Return ``count`` indexes with a two-sided geometric distribution: int64 of shape (count,).
 
-        ``persistence`` of 256 is the probability that a magnitude goes on by one: 128 gives half zeros, 250 magnitudes of about 40.
+        ``persistence`` / 256 is the probability that a magnitude grows by one more: 128 gives half zeros,
+        250 gives magnitudes of about 40.
         """
         thresholds = [_WORD]
         while thresholds[-1] * persistence >> 8:

@@ -1,4 +1,4 @@
-"""A recipe: what a vector is for, and the pure function that makes its stream."""
+"""A recipe: the hand-written description of a vector, and the pure function that makes its stream."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,10 +16,18 @@ from nnc_conformance.storage.vector import Level
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What is said of a vector by hand; all else follows from its stream.
+    """The hand-written part of a vector; everything else follows from its stream.
 
-    ``switch`` names the disputed point whose choices the vector tells apart, ``rule`` the rule of `syntax.rules` that it breaks,
-    ``network`` the network in `networks` that it carries.
+    Args:
+        id: the vector's id, never given again.
+        title: the vector's title.
+        tests: what a decoder must do to pass.
+        catches: the faults that the vector detects.
+        clauses: the clauses of the standard that it exercises.
+        level: the vector's level.
+        switch: the disputed point that distinguishes the vector's expected outputs.
+        rule: the rule that the stream breaks.
+        network: the network of `networks` that the stream carries.
     """
 
     id: str
@@ -35,10 +43,12 @@ class Description:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Description):
-    """One vector to be.
+    """A vector to be built.
 
-    ``units`` gives the values of its nnr_unit() structures; ``interpretation`` is the one its author has in mind, and ``edit`` changes
-    the written bytes, where the writer never writes what is wanted.
+    Args:
+        units: makes the values of the stream's nnr_unit() structures.
+        interpretation: the choices under which the writer writes the stream.
+        edit: changes the written bytes where the writer cannot write the wanted stream.
     """
 
     units: Callable[[Numbers], list[Values]]
@@ -46,17 +56,23 @@ class Recipe(Description):
     edit: Callable[[bytes], bytes] | None = None
 
     def stream(self, seed: int) -> bytes:
-        """The bitstream."""
+        """Return the bitstream."""
         written = write(self.units(Numbers(seed, self.id)), self.interpretation, enforce=self.rule is None)
         return self.edit(written) if self.edit else written
 
 
 def write(units: list[Values], interpretation: Interpretation | None = None, *, enforce: bool = True) -> bytes:
-    """Writes units with the dimensions that a topology among them tells; with ``enforce`` False whatever rules they break."""
-    context = StreamContext(open_topology=told_shapes)
+    """Write units, taking dimensions from topologies among them.
+
+    Args:
+        units: the values of nnr_unit() structures.
+        interpretation: the choices to write by.
+        enforce: whether to refuse units that break a rule.
+    """
+    context = StreamContext(open_topology=topology_shapes)
     return write_units(units, context=context, interpretation=interpretation, enforce=enforce)
 
 
-def told_shapes(storage_format: int, compression_format: int, data: bytes) -> Shapes:
-    """The tensor dimensions that a topology tells; raises `PayloadError` for one that does not inflate."""
+def topology_shapes(storage_format: int, compression_format: int, data: bytes) -> Shapes:
+    """Return the tensor dimensions in a topology; raise PayloadError if it does not inflate."""
     return shapes_in(storage_format, inflate(data, DecodeLimits()) if compression_format == DEFLATE else data)

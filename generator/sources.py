@@ -1,4 +1,4 @@
-"""Where the vectors of each level come from: recipes, the stress grammar, or the optimising encoder."""
+"""Where the vectors of each level come from: recipes, the stress grammar, or trained networks."""
 
 from collections.abc import Collection, Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -7,41 +7,47 @@ from multiprocessing import get_context
 from typing import Final
 
 from nnc_conformance.generator import stress
-from nnc_conformance.generator.making import Made, made_of, make
+from nnc_conformance.generator.building import BuiltVector, build, build_from
 from nnc_conformance.generator.models import MODELS
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.topics import recipes
 from nnc_conformance.storage.vector import Level
 
 REPRODUCIBLE: Final = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
-"""The published levels that come from recipes alone and are the same wherever they are made."""
+"""The published levels whose bytes are the same wherever they are made.
+
+Vectors of level models come from the optimising encoder; their bytes may depend on the machine.
+"""
 STRESS_VECTORS: Final = 200
 
 
 def ids_of(levels: Collection[Level]) -> list[str]:
-    """The ids of the vectors of these levels; those of models are encoded anew, and their bytes may differ with the machine."""
+    """Return the ids of the vectors of these levels."""
     ids = [recipe.id for recipe in (*recipes().values(), *MODELS) if recipe.level in levels]
     return ids + (list(stress_recipes()) if Level.STRESS in levels else [])
 
 
 def stress_recipes() -> dict[str, Recipe]:
-    """Those of level stress by id: many small streams, and a few large ones."""
+    """Return the recipes of level stress by id: many small streams and a few large ones."""
     drawn = [*map(stress.stress_recipe, range(STRESS_VECTORS)), *map(stress.large_stress_recipe, range(len(stress.LARGE)))]
     return {recipe.id: recipe for recipe in drawn}
 
 
-def make_one(vector_id: str, seed: int) -> Made:
-    """Makes one vector by its id; raises `RecipeError`."""
+def make_one(vector_id: str, seed: int) -> BuiltVector:
+    """Build one vector by its id; raise RecipeError if the reference decoder disagrees."""
     models = {model.id: model for model in MODELS}
     if vector_id in models:
-        return made_of(models[vector_id], models[vector_id].stream())
+        return build_from(models[vector_id], models[vector_id].stream())
     if vector_id in recipes():
-        return make(recipes()[vector_id], seed)
-    return make(stress_recipes()[vector_id], seed)
+        return build(recipes()[vector_id], seed)
+    return build(stress_recipes()[vector_id], seed)
 
 
-def make_all(ids: Iterable[str], seed: int, jobs: int) -> list[Made]:
-    """Makes vectors in the order of their ids, the same whatever the number of workers; raises `RecipeError`."""
+def make_all(ids: Iterable[str], seed: int, jobs: int) -> list[BuiltVector]:
+    """Build vectors in the order of their ids, with the same result for any number of ``jobs``.
+
+    Raises `RecipeError` if the reference decoder disagrees with a recipe.
+    """
     work = partial(make_one, seed=seed)
     if jobs == 1:
         return list(map(work, ids))

@@ -1,4 +1,4 @@
-"""RFC 1950 data without a deflater, whose output may change with its version: stored blocks, and a bomb."""
+"""RFC 1950 data built without a deflater, whose output could change with its version."""
 
 import zlib
 from typing import Final
@@ -7,12 +7,12 @@ _LARGEST_BLOCK: Final = 65535
 _HEADER: Final = b"\x78\x01"
 _LONGEST_MATCH: Final = 258
 _RUN_OF_ZEROS: Final = 18
-"""The symbol for 11 to 138 codes that are not used."""
+"""The symbol for 11 to 138 unused codes."""
 _ADLER_MODULUS: Final = 65521
 
 
 def deflate_stored(data: bytes, block: int = _LARGEST_BLOCK) -> bytes:
-    """Wraps ``data`` in stored blocks of ``block`` bytes at most, one at least."""
+    """Wrap ``data`` in one or more stored blocks of at most ``block`` bytes."""
     pieces = [data[start : start + block] for start in range(0, len(data), block)] or [b""]
     blocks = [
         bytes([number == len(pieces) - 1]) + len(piece).to_bytes(2, "little") + (0xFFFF ^ len(piece)).to_bytes(2, "little") + piece
@@ -22,9 +22,10 @@ def deflate_stored(data: bytes, block: int = _LARGEST_BLOCK) -> bytes:
 
 
 def deflate_bomb(size: int) -> bytes:
-    """RFC 1950 data that inflates to about ``size`` times the letter a: two bits for each 258 of them, the most that deflate can do.
+    """Build RFC 1950 data that inflates to about ``size`` letters a.
 
-    One block with code lengths of its own: a literal and the end in two bits, the longest match and the nearest distance in one each.
+    It spends two bits on each 258 letters, the highest ratio that deflate allows: one block with its own code
+    lengths, two bits for a literal or the end, one bit for the longest match and one for the nearest distance.
     """
     matches = (size - 1) // _LONGEST_MATCH
     lengths = [(_RUN_OF_ZEROS, 86), (2, 0), (_RUN_OF_ZEROS, 127), (_RUN_OF_ZEROS, 9), (2, 0), (_RUN_OF_ZEROS, 17), (1, 0), (1, 0)]
@@ -44,5 +45,5 @@ def deflate_bomb(size: int) -> bytes:
 
 
 def _number(value: int, bits: int) -> str:
-    """A number's bits, the least significant first."""
+    """Return a number's bits, least significant first."""
     return f"{value:0{bits}b}"[::-1]

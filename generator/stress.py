@@ -1,16 +1,10 @@
-"""Stress vectors: streams drawn from a seeded grammar, legal by construction.
-
-A stream is an NNR_STR, an NNR_MPS, perhaps a list of references, then layer parameter sets and data units of every payload type and tool,
-each with its form drawn too. They rest on verified and published facts only, and no choice of a disputed point changes what they decode
-to: so no dependent quantization in an NNR_PT_INT, no block scan of a single column, no product beyond 24 bits, no topology, no map, and
-no conversion.
-"""
+"""The stress grammar: streams drawn at random from a seed, within given capabilities."""
 
 from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from nnc_conformance.generator.making import Made, make
+from nnc_conformance.generator.building import BuiltVector, build
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import Recipe, write
 from nnc_conformance.generator.stress_units import MOST_IDS, Dice, Drawing, common, data_unit, quantization
@@ -22,35 +16,38 @@ from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.storage.vector import CAPABILITIES, Level
 
 GRAMMAR: Final = "nnc-stress/1"
-"""The name of this grammar: under one name the same seed gives the same streams for ever."""
+"""The version of the grammar: under one name, a seed always gives the same streams."""
 
 PAYLOADS: Final = {"block": NNR_PT_BLOCK, "float": NNR_PT_FLOAT, "int": NNR_PT_INT, "raw-float": NNR_PT_RAW_FLOAT}
-"""Payload types by the capability that each needs."""
+"""Payload types by the capability that each requires."""
 
 LARGE: Final = (1 << 20, 3 << 20, 10 << 20)
-"""Sizes of the large streams, in bytes at most."""
+"""Size limits of the large streams, in bytes."""
 
 _ALL: Final = frozenset(CAPABILITIES)
 _MOST_UNITS: Final = 5
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCXYZ0123456789._-éλ漢"
 _APART: Final = "/"
-"""In no word."""
+"""A separator that occurs in no word."""
 _LONGEST_ID: Final = 20
 _LARGE_ELEMENTS: Final = 1 << 16
 
 
 class StressError(NNCError):
-    """No stream can be drawn within the capabilities given."""
+    """No stream can be drawn within the given capabilities."""
 
 
-def vectors(seed: int, count: int, capabilities: frozenset[str] = _ALL) -> Iterator[Made]:
-    """Yields ``count`` vectors of level stress that need no other capability; raises `StressError` where none allows a payload."""
+def vectors(seed: int, count: int, capabilities: frozenset[str] = _ALL) -> Iterator[BuiltVector]:
+    """Yield ``count`` vectors of level stress that need no other capabilities.
+
+    Raises `StressError` if none of the capabilities allows a payload.
+    """
     for number in range(count):
-        yield make(stress_recipe(number, capabilities), seed)
+        yield build(stress_recipe(number, capabilities), seed)
 
 
 def stress_recipe(number: int, capabilities: frozenset[str] = _ALL) -> Recipe:
-    """The recipe of the stress vector of that number; raises `StressError`."""
+    """Build the recipe of a stress vector by its number; raise StressError if no payload is allowed."""
     if not capabilities & PAYLOADS.keys():
         raise StressError(f"a stream needs one of the capabilities {', '.join(PAYLOADS)}")
     return Recipe(
@@ -65,7 +62,7 @@ def stress_recipe(number: int, capabilities: frozenset[str] = _ALL) -> Recipe:
 
 
 def large_stress_recipe(number: int) -> Recipe:
-    """The recipe of a stream of as many bytes as `LARGE` tells, or somewhat fewer."""
+    """Build the recipe of a stream of almost `LARGE` ``[number]`` bytes."""
     mebibytes = LARGE[number] >> 20
     return Recipe(
         id=f"stress-large-{number:05}",
@@ -79,7 +76,7 @@ def large_stress_recipe(number: int) -> Recipe:
 
 
 def draw_large(numbers: Numbers, size: int) -> list[Values]:
-    """Draws units as long as the stream keeps within ``size`` bytes."""
+    """Draw units while the stream stays within ``size`` bytes."""
     dice = Dice(numbers)
     drawing = Drawing(dice, _ALL, quantization(dice), [f"t{number}" for number in range(size >> 6)], most=_LARGE_ELEMENTS)
     first = [start_unit(**common(dice)), model_parameter_set(drawing.quantization, method_flags=dice.integer(1, 3), **common(dice))]
@@ -93,7 +90,7 @@ def draw_large(numbers: Numbers, size: int) -> list[Values]:
 
 
 def draw(numbers: Numbers, capabilities: frozenset[str]) -> list[Values]:
-    """Draws the units of a stream."""
+    """Draw the units of a stream."""
     dice = Dice(numbers)
     kinds = [dice.pick(sorted(capabilities & PAYLOADS.keys())) for _ in range(dice.integer(1, _MOST_UNITS))]
     drawing = Drawing(dice, capabilities, quantization(dice), ids(dice, MOST_IDS * len(kinds)))
@@ -115,7 +112,10 @@ def draw(numbers: Numbers, capabilities: frozenset[str]) -> list[Values]:
 
 
 def ids(dice: Dice, count: int) -> list[str]:
-    """Ids of many lengths and characters, each once: a drawn word and its number, apart where that stands already."""
+    """Draw distinct ids of many lengths and characters.
+
+    Each is a random word and its number, with a separator if that id is already taken.
+    """
     words = ["".join(_LETTERS[place] for place in dice.integers(dice.integer(0, _LONGEST_ID), 0, len(_LETTERS) - 1)) for _ in range(count)]
     found: list[str] = []
     for number, word in enumerate(words):

@@ -1,4 +1,4 @@
-"""Data units of the stress grammar: each draws its tools and its form, within what the grammar allows."""
+"""Data units of the stress grammar: each draws its tools and its form."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
 from nnc_conformance.reference.syntax.walker import Values
 
 PARTS: Final = {DC: 1, LS: 1, BN: 4, BI: 1}
-"""Ids that each bit of compressed_parameter_types adds to a BLOCK's list."""
+"""Number of ids that each bit of compressed_parameter_types adds to a BLOCK's list."""
 MOST_IDS: Final = 1 + sum(PARTS.values())
 
 MOST_ELEMENTS: Final = 1200
@@ -41,47 +41,53 @@ _MOST_ROWS: Final = 150
 _LARGE_RAW: Final = 8500
 """Elements of a unit that needs a 31-bit size."""
 _EXACT_BITS: Final = 22
-"""Indexes stay below 2 ** 22, doubled below 2 ** 24: every arithmetic of the product gives the same."""
+"""Bits of an index: doubled, it stays below 2 ** 24, so every arithmetic gives the same product."""
 _INT_BITS: Final = 31
 _IDENTITY_FORMATS: Final = {NNR_PT_INT: INT32_FORMAT}
-"""The decompressed data format that leaves a payload type as it is; FLOAT32 for the others."""
+"""The decompressed data format that leaves a payload type as it is; FLOAT32 for those not listed."""
 T = TypeVar("T")
 
 
 @dataclass
 class Dice:
-    """Draws, one after the other, from a recipe's numbers."""
+    """Successive draws from a recipe's numbers."""
 
     numbers: Numbers
     drawn: int = 0
 
     def label(self) -> str:
-        """A label that no draw had before."""
+        """Return a label that no earlier draw had."""
         self.drawn += 1
         return f"draw {self.drawn}"
 
     def integer(self, low: int, high: int) -> int:
-        """A number from ``low`` to ``high``, both included."""
+        """Draw a number from ``low`` to ``high``, both included."""
         return int(self.integers(1, low, high)[0])
 
     def integers(self, count: int, low: int, high: int) -> npt.NDArray[np.int64]:
-        """Several of them."""
+        """Draw ``count`` numbers from ``low`` to ``high``, both included."""
         return self.numbers.integers(self.label(), count, low, high)
 
     def pick(self, values: Sequence[T]) -> T:
-        """One of ``values``."""
+        """Draw one of ``values``."""
         return values[self.integer(0, len(values) - 1)]
 
     def one_in(self, n: int) -> bool:
-        """True once in ``n``."""
+        """Draw True with probability 1 / ``n``."""
         return self.integer(1, n) == 1
 
 
 @dataclass
 class Drawing:
-    """A stream being drawn: what it may use, the qp in force, the ids not yet used, the reference list where ids travel as indexes.
+    """The state of a stream that is being drawn.
 
-    ``most``: elements of a tensor.
+    Args:
+        dice: the source of draws.
+        capabilities: the capabilities that the stream may need.
+        quantization: the qp in force.
+        ids: the ids not yet used.
+        references: the reference list, if ids travel as indexes.
+        most: the largest number of elements of a tensor.
     """
 
     dice: Dice
@@ -92,29 +98,29 @@ class Drawing:
     most: int = MOST_ELEMENTS
 
     def may(self, capability: str, one_in: int = 2) -> bool:
-        """Draws whether to use a capability, where it may be."""
+        """Draw whether to use a capability; always False if it is not allowed."""
         return self.dice.one_in(one_in) and capability in self.capabilities
 
     def take(self, count: int) -> tuple[str, ...]:
-        """Takes ids that no other tensor has."""
+        """Take ids that no other tensor has."""
         taken, self.ids = self.ids[:count], self.ids[count:]
         return tuple(taken)
 
 
 def common(dice: Dice) -> dict[str, Any]:
-    """What any unit's size and header leave open."""
+    """Draw the parts of a unit's size and header that any unit may choose."""
     chosen: dict[str, Any] = {"independently_decodable_flag": dice.integer(0, 1)}
     return chosen | ({"nnr_unit_size_flag": 1} if dice.one_in(3) else {})
 
 
 def quantization(dice: Dice) -> Quantization:
-    """A qp whose step, with any qp_delta, stays far within binary32."""
+    """Draw a qp whose step stays far within binary32 under any qp_delta."""
     density = dice.integer(0, 7)
     return Quantization(density, max(-4096, min(4095, dice.integer(-40 << density, (20 << density) - 1))))
 
 
 def data_unit(drawing: Drawing, payload_type: int) -> Values:
-    """An NNR_NDU of that payload type."""
+    """Draw an NNR_NDU of the given payload type."""
     if payload_type == NNR_PT_RAW_FLOAT:
         return _raw(drawing)
     head = _block_header(drawing) if payload_type == NNR_PT_BLOCK else _header(drawing, payload_type, drawing.take(1), _dimensions(drawing))
@@ -149,7 +155,7 @@ def _dimensions(drawing: Drawing) -> tuple[int, ...]:
 
 
 def _header(drawing: Drawing, payload_type: int, ids: tuple[str, ...], dimensions: tuple[int, ...], **more: Any) -> DataUnitHeader:
-    """A header whose scan order and dependent quantization no disputed point touches."""
+    """Draw a header whose scan order and dependent quantization no disputed point affects."""
     dice = drawing.dice
     head = header(
         payload_type,
@@ -183,7 +189,7 @@ def _block_header(drawing: Drawing) -> DataUnitHeader:
 
 
 def _coded(drawing: Drawing, head: DataUnitHeader, dimensions: tuple[int, ...], *, is_weight: bool) -> tuple[Coded, Codebook | None]:
-    """The indexes of one tensor, and a codebook that holds them where one was drawn."""
+    """Draw the indexes of one tensor, and sometimes a codebook that holds them."""
     dice, count = drawing.dice, prod(dimensions)
     with_codebook = is_weight and head.payload_type != NNR_PT_INT and not head.parameter_types & DC and drawing.may("codebook", 3)
     persistence = dice.pick((0, 30, 128, 220)) if with_codebook else dice.pick((0, 10, 60, 128, 200, 240, 252))
@@ -199,7 +205,7 @@ def _coded(drawing: Drawing, head: DataUnitHeader, dimensions: tuple[int, ...], 
 
 
 def _spikes(dice: Dice, quants: npt.NDArray[np.int64], bits: int) -> None:
-    """Puts a few values of any length among the indexes."""
+    """Replace a few indexes by values of any length."""
     for _ in range(dice.integer(0, 3)):
         magnitude = dice.integer(0, (1 << dice.integer(1, bits)) - 1)
         quants[dice.integer(0, quants.size - 1)] = magnitude * dice.pick((1, -1))
@@ -214,7 +220,7 @@ def _parameter_sets(dice: Dice, head: DataUnitHeader, dimensions: tuple[int, ...
 
 
 def _codebook(dice: Dice, indexes: npt.NDArray[np.int64]) -> Codebook:
-    """A codebook whose range holds ``indexes``, with some values that none of them takes."""
+    """Draw a codebook whose range holds ``indexes``, with some unused values."""
     low, high = min(0, int(indexes.min())) - dice.integer(0, 2), max(0, int(indexes.max())) + dice.integer(0, 2)
     steps = 1 + dice.integers(high - low + 1, 0, dice.pick((0, 1, 5, 300)))
     values = np.cumsum(steps)
@@ -231,5 +237,5 @@ def _raw(drawing: Drawing) -> Values:
 
 
 def _sized(chosen: dict[str, Any], elements: int) -> dict[str, Any]:
-    """A unit that may be too long for a 15-bit size says so."""
+    """Set nnr_unit_size_flag if the unit may be too long for a 15-bit size."""
     return chosen | ({"nnr_unit_size_flag": 1} if elements > MOST_ELEMENTS else {})

@@ -12,10 +12,10 @@ from nnc_conformance.faults.diagnosis.asking import Ask
 from nnc_conformance.faults.diagnosis.filing import file_vector, vector_of
 from nnc_conformance.faults.diagnosis.mutations import Draws, mutated
 from nnc_conformance.faults.diagnosis.shrink import Failure, Judge, shrink
+from nnc_conformance.generator.building import RecipeError
 from nnc_conformance.generator.coverage.goals import Key
 from nnc_conformance.generator.coverage.measure import measure
 from nnc_conformance.generator.facts import met_in
-from nnc_conformance.generator.making import RecipeError
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.limits import DecodeLimits

@@ -9,7 +9,7 @@ import numpy as np
 from nnc_conformance.faults.diagnosis.pieces import Data, Piece, pieces_of, values_of_piece, written
 from nnc_conformance.faults.diagnosis.reductions import reductions
 from nnc_conformance.generator.randomness import Numbers
-from nnc_conformance.generator.recipe import told_shapes
+from nnc_conformance.generator.recipe import topology_shapes
 from nnc_conformance.reference.entropy.coding import INT32_MAX, INT32_MIN
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.interpretation import Interpretation
@@ -86,7 +86,7 @@ def _written(units: list[Values], target: int, draws: Draws) -> Mutator:
     mutator = Mutator(
         {"nnr_unit": units}, interpretation=Interpretation(), target=target, change=lambda _, kind, value: _other(kind, value, draws)
     )
-    context = StreamContext(open_topology=told_shapes)
+    context = StreamContext(open_topology=topology_shapes)
     for index in range(len(units)):
         nnr_unit(mutator, context, index)
     return mutator

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nnc_conformance.generator.recipe import told_shapes, write
+from nnc_conformance.generator.recipe import topology_shapes, write
 from nnc_conformance.reference.composer import HeaderForm, TensorContent, data_unit
 from nnc_conformance.reference.entropy.codeword import decode_codeword
 from nnc_conformance.reference.entropy.coding import TensorCoding
@@ -54,7 +54,7 @@ Piece = Plain | Data
 
 def pieces_of(stream: bytes) -> tuple[Piece, ...] | None:
     """The pieces of a stream; None where the reference does not read it to its end."""
-    context = StreamContext(open_topology=told_shapes)
+    context = StreamContext(open_topology=topology_shapes)
     pieces: list[Piece] = []
     try:
         for unit in read_units(stream, context, interpretation=Interpretation(), lenient=True, reports=[]):

@@ -1,6 +1,6 @@
-"""What an index is as bins, and what a run of equal bins does to a context: the model that directed encoding searches with.
+"""The model that directed encoding searches with: the bins of an index, and how bins move a context.
 
-Both come from the kernel itself: binarisation by recording it, adaptation by its own update.
+Both come from the kernel: binarisation by recording it, adaptation by calling its update.
 """
 
 from functools import cache
@@ -15,16 +15,24 @@ from nnc_conformance.reference.entropy.kernel_tables import DEFAULT
 from nnc_conformance.reference.entropy.tables import CONTEXT_PARAMETER_SETS
 
 ContextBins = tuple[tuple[int, int], ...]
-"""(context, bin) of each bin coded with a context."""
+"""(context, bin) of each context-coded bin."""
 ContextState = tuple[int, int]
 """S0 and S1."""
 
 MOST_BINS: Final = 1024
+"""Room for the bins of one index."""
 
 
 @cache
 def bins_of(layout: ContextLayout, state_id: int, previous: int, quant: int) -> ContextBins:
-    """The context-coded bins of one coded index, given the trellis state and the class of the index before it."""
+    """Return the context-coded bins of one coded index.
+
+    Args:
+        layout: the tensor's contexts.
+        state_id: the state of the trellis.
+        previous: the class of the index before (`previous_class`).
+        quant: the index.
+    """
     registers = np.zeros(plain.REGISTERS, np.int64)
     registers[plain.MODE], registers[plain.RANGE] = plain.ENCODE, plain.INITIAL_RANGE
     events = np.zeros((MOST_BINS, len(EVENT_FIELDS)), np.int64)
@@ -35,25 +43,25 @@ def bins_of(layout: ContextLayout, state_id: int, previous: int, quant: int) -> 
 
 
 def previous_class(quant: int) -> int:
-    """The class of an index as the neighbour of the next."""
+    """Return the class that an index has as the neighbour of the next one."""
     return 0 if quant == 0 else 1 if quant < 0 else 2
 
 
 def initial_state(parameter_set: int) -> ContextState:
-    """The states that a context of a set starts with."""
+    """Return the state that a context starts with under a parameter set."""
     _, _, s, s0 = CONTEXT_PARAMETER_SETS[parameter_set]
     return s0, s - 16 * s0
 
 
 @cache
 def after(parameter_set: int, state: ContextState, bin_value: int, count: int) -> ContextState:
-    """The state after ``count`` equal bins."""
+    """Return the state after ``count`` equal bins."""
     return orbit(parameter_set, state, bin_value)[min(count, len(orbit(parameter_set, state, bin_value)) - 1)]
 
 
 @cache
 def orbit(parameter_set: int, state: ContextState, bin_value: int) -> tuple[ContextState, ...]:
-    """The states that equal bins lead through, the given one first, up to the one that another such bin leaves as it is."""
+    """Return the states visited when the same bin repeats, from ``state`` to the fixed point."""
     states, moving = [state], np.array(state, np.int64)
     while True:
         update_state(DEFAULT, parameter_set, moving, bin_value)
@@ -64,5 +72,5 @@ def orbit(parameter_set: int, state: ContextState, bin_value: int) -> tuple[Cont
 
 
 def bins_to_extreme(parameter_set: int, state: ContextState, bin_value: int) -> int:
-    """How many equal bins take a context to its extreme, and are met there: the last two at the same state."""
+    """Return how many equal bins it takes to reach the fixed point and to meet it twice."""
     return len(orbit(parameter_set, state, bin_value)) + 1

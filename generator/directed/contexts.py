@@ -1,4 +1,7 @@
-"""Drives contexts to the extremes of their adaptation: indexes chosen cycle by cycle, with the contexts' states in the loop."""
+"""Driving contexts to the extremes of their adaptation.
+
+Indexes are chosen cycle by cycle; the search follows the contexts' states.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -23,16 +26,23 @@ from nnc_conformance.reference.entropy.kernel_tables import STATES
 from nnc_conformance.reference.entropy.tables import STATE_TRANS_TAB
 
 Extreme = tuple[int, int]
-"""A context, and the bin that drives it: 0 to its low extreme, 1 to its high one."""
+"""A context, and the bin that drives it: 0 to its low extreme, 1 to its high extreme."""
 Node = tuple[int, int]
-"""stateId and the class of the index before."""
+"""stateId and the class of the previous index."""
 
 START: Final[Node] = (0, 0)
 
 
 @dataclass(frozen=True)
 class Cycle:
-    """Indexes that lead from a node back to it, and the bins that each context meets on the way, where they are all equal."""
+    """Indexes that lead from a node back to it.
+
+    Args:
+        node: where the cycle starts and ends.
+        quants: the indexes.
+        bins: (context, bin, count) of each context that meets equal bins only.
+        mixed: the contexts that meet both bins.
+    """
 
     node: Node
     quants: tuple[int, ...]
@@ -41,36 +51,37 @@ class Cycle:
 
 
 def step(layout: ContextLayout, node: Node, quant: int) -> Node:
-    """The node after an index."""
+    """Return the node after an index."""
     state_id = STATE_TRANS_TAB[node[0]][quant & 1] if layout.dq_flag else 0
     return state_id, previous_class(quant)
 
 
 def after_zero(quant: int) -> tuple[int, ...]:
-    """An index and a zero in turn."""
+    """Return an index and a zero."""
     return quant, 0
 
 
 def zeros(_: int) -> tuple[int, ...]:
-    """Zeros alone."""
+    """Return a zero."""
     return (0,)
 
 
 def steady(quant: int) -> tuple[int, ...]:
-    """The same index."""
+    """Return the index itself."""
     return (quant,)
 
 
 def alternating(quant: int) -> tuple[int, ...]:
-    """An index and its opposite in turn."""
+    """Return an index and its opposite."""
     return quant, -quant
 
 
 def words(layout: ContextLayout, quants: Sequence[int]) -> list[set[tuple[int, ...]]]:
-    """The patterns that are repeated, phase by phase.
+    """Return the patterns to repeat, phase by phase.
 
-    With dependent quantization the first phases are for the significance contexts: odd indexes and zeros in turn take eight contexts
-    low and eight high in one cycle, zeros alone walk all states, and so do even indexes. The last phase has every pattern.
+    With dependent quantization the first phases serve the significance contexts: odd indexes alternating
+    with zeros take eight contexts low and eight high in one cycle; zeros alone walk all states, and so do
+    even indexes. The last phase has every pattern.
     """
     signed = [sign * quant for quant in quants for sign in (1, -1)]
     every = {shape(quant) for quant in signed for shape in (after_zero, zeros, steady, alternating)}
@@ -81,7 +92,7 @@ def words(layout: ContextLayout, quants: Sequence[int]) -> list[set[tuple[int, .
 
 
 def cycles(layout: ContextLayout, patterns: Iterable[tuple[int, ...]]) -> list[Cycle]:
-    """Every cycle that repeating one of the patterns makes in the trellis."""
+    """Return every cycle in the trellis that repeats one of the patterns."""
     found: dict[tuple[Node, tuple[int, ...]], Cycle] = {}
     for word in sorted(patterns):
         for state_id in range(STATES if layout.dq_flag else 1):
@@ -105,7 +116,7 @@ def _cycle(node: Node, quants: tuple[int, ...], bins: Iterable[ContextBins]) -> 
 
 
 class Drive:
-    """The indexes so far, and where they have left the contexts."""
+    """The search: the indexes chosen, and the contexts' states after them."""
 
     def __init__(self, layout: ContextLayout, sets: npt.NDArray[np.int64], quants: Sequence[int], targets: Collection[Extreme]) -> None:
         self.layout = layout
@@ -118,7 +129,7 @@ class Drive:
         self.pieces: list[npt.NDArray[np.int64]] = []
 
     def run(self) -> npt.NDArray[np.int64]:
-        """Indexes in coded order, before any doubling, that take every target's context to its extreme; int64 of one dimension.
+        """Return indexes in coded order, before any doubling, that reach every target: int64 of one dimension.
 
         Raises `ValueError` for a target that no cycle serves.
         """
@@ -128,28 +139,28 @@ class Drive:
         while self.targets:
             best = max(self.phases[-1], key=self._gain)
             if not self._wanted(best):
-                raise ValueError(f"no cycle drives {sorted(self.targets)}")
+                raise ValueError(f"no cycle reaches {sorted(self.targets)}")
             self._repeat(best)
         return np.concatenate(self.pieces)
 
     def _serves_significance(self, cycle: Cycle) -> bool:
-        """Whether a cycle takes a significance context where it is wanted."""
+        """Return whether a cycle moves a significance context towards a target."""
         return any(context < self.layout.sign and (context, bin_value) in self.targets for context, bin_value, _ in cycle.bins)
 
     def _wanted(self, cycle: Cycle) -> Fraction:
-        """Wanted bins for each index."""
+        """Return the number of useful bins per index."""
         wanted = sum(count for context, bin_value, count in cycle.bins if (context, bin_value) in self.targets)
         return Fraction(wanted, len(cycle.quants))
 
     def _gain(self, cycle: Cycle) -> Fraction:
-        """What the wanted bins are worth, for each index."""
+        """Return the worth of the useful bins per index."""
         wanted = [
             (count, self.worth[context, bin_value]) for context, bin_value, count in cycle.bins if (context, bin_value) in self.targets
         ]
         return sum((count * worth for count, worth in wanted), Fraction(0)) / len(cycle.quants)
 
     def _worth(self) -> dict[Extreme, Fraction]:
-        """What a target's bin is worth: the fewest indexes that it costs in the last phase."""
+        """Return each target's worth of a bin: the fewest indexes that it costs in the last phase."""
         rates: dict[Extreme, Fraction] = {}
         for cycle in self.phases[-1]:
             for context, bin_value, count in cycle.bins:
@@ -157,7 +168,7 @@ class Drive:
         return {target: 1 / rate for target, rate in rates.items()}
 
     def _repeat(self, cycle: Cycle) -> None:
-        """Repeats a cycle until the first of its targets is reached."""
+        """Repeat a cycle until it reaches the first of its targets."""
         self._go_to(cycle.node)
         wanted = [(context, bin_value, count) for context, bin_value, count in cycle.bins if (context, bin_value) in self.targets]
         times = min(-(-self._missing(context, bin_value) // count) for context, bin_value, count in wanted)
@@ -173,7 +184,7 @@ class Drive:
         return bins_to_extreme(self.sets[context], self.states[context], bin_value)
 
     def _go_to(self, node: Node) -> None:
-        """Takes the shortest way to a node, by indexes of magnitude 1 and 2 and zeros."""
+        """Take the shortest way to a node, using zeros and magnitudes 1 and 2."""
         came: dict[Node, tuple[Node, int] | None] = {self.node: None}
         front = [self.node]
         while node not in came:
@@ -196,7 +207,7 @@ class Drive:
         self.node = node
 
     def _walk(self, quants: tuple[int, ...], only: frozenset[int] | None = None) -> None:
-        """Follows indexes one by one."""
+        """Follow indexes one by one."""
         node = self.node
         for quant in quants:
             for context, bin_value in bins_of(self.layout, *node, quant):
@@ -206,9 +217,15 @@ class Drive:
 
 
 def drive(layout: ContextLayout, sets: npt.NDArray[np.int64], quants: Sequence[int], targets: Collection[Extreme]) -> npt.NDArray[np.int64]:
-    """Indexes that take contexts to extremes.
+    """Return indexes that take contexts to extremes: coded order before any doubling, int64 of one dimension.
 
-    ``sets``: the set of each context; ``quants``: positive magnitudes to use beside 0; ``targets``: (context, bin). Returns indexes in
-    coded order before any doubling, int64 of one dimension. Raises `ValueError` for a target that none of the magnitudes serves.
+    Args:
+        layout: the tensor's contexts.
+        sets: the parameter set of each context.
+        quants: positive magnitudes to use besides 0.
+        targets: the extremes to reach.
+
+    Raises:
+        ValueError: none of the magnitudes serves a target.
     """
     return Drive(layout, sets, quants, targets).run()

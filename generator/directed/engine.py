@@ -1,4 +1,4 @@
-"""Takes the arithmetic decoder where it is wanted: each entry of the range table by either path, the stop bit at each place of a byte."""
+"""Steering the arithmetic decoder: every entry of the range table, and every position of the stop bit."""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -12,25 +12,28 @@ from nnc_conformance.reference.entropy.coding import TensorCoding
 from nnc_conformance.reference.entropy.kernel_tables import IntArray
 
 TableEntry = tuple[int, int, int]
-"""A row and a column of lps_range_table, and 1 where the least probable bin is met, else 0."""
+"""A row and a column of lps_range_table, and 1 for the least probable bin, else 0."""
 
 TABLE_ENTRIES: Final = frozenset(product(range(8), range(32), range(2)))
+"""Every entry, with both bins."""
 LONGEST_APPROACH: Final = 12
+"""Length limit of a run that a continuation starts with."""
 MOST_STEPS: Final = 20000
+"""Steps after which the search gives up."""
 
 
 def entries_used(events: IntArray) -> set[TableEntry]:
-    """The entries of lps_range_table that context-coded bins use, each with its path."""
+    """Return the entries of lps_range_table that context-coded bins use."""
     coded = events[events[:, 0] == 0]
     lps = (coded[:, 2] == 1) != (coded[:, 5] >= 0)
     return set(zip(((coded[:, 3] & 0xE0) >> 5).tolist(), np.abs(coded[:, 5] >> 7).tolist(), lps.astype(int).tolist(), strict=True))
 
 
 def meet_entries(coding: TensorCoding, sets: npt.NDArray[np.int64], wanted: set[TableEntry]) -> list[int]:
-    """Indexes of a tensor of any length whose bins use the wanted entries, found one after the other.
+    """Search for the indexes of one tensor whose bins use all wanted entries.
 
-    Each step takes the continuation that meets most new entries for each index; where none meets any, states are driven on: zeros for
-    long, then ones. Raises `ValueError` for what is not found within `MOST_STEPS` steps.
+    Each step takes the continuation that uses most new entries per index. If none uses any, a fixed run of
+    zeros or ones moves the states on. Raises `ValueError` if entries are left after `MOST_STEPS` steps.
     """
     live, left = LiveTensor(coding, sets), set(wanted)
     taken: list[int] = []
@@ -43,10 +46,11 @@ def meet_entries(coding: TensorCoding, sets: npt.NDArray[np.int64], wanted: set[
             best = _DRIVES[step % len(_DRIVES)]
         left -= entries_used(live.take(best))
         taken += best
-    raise ValueError(f"not met: {sorted(left)}")
+    raise ValueError(f"{MOST_STEPS} steps do not reach {sorted(left)}")
 
 
 _DRIVES: Final = ([0] * 40, [0] * 90, [1] * 30, [0] * 300, [1] * 90, [-1] * 40, [0, 1] * 30)
+"""Runs that move the states on where no continuation uses a new entry."""
 
 
 def _approaches() -> list[list[int]]:
@@ -61,7 +65,10 @@ def _best(live: LiveTensor, approaches: Sequence[list[int]], left: set[TableEntr
 
 
 def end_at(coding: TensorCoding, sets: npt.NDArray[np.int64], place: int) -> Iterator[list[int]]:
-    """Tensors of ``coding.count`` indexes after which the last bit read is bit ``place`` of its byte (0 is the first), shortest first."""
+    """Yield tensors whose last bit read is bit ``place`` of its byte, where 0 is the first bit.
+
+    Each has ``coding.count`` indexes.
+    """
     for quants in product((1, -1, 2, 0, -2, 3, -3, 5), repeat=coding.count):
         live = LiveTensor(coding, sets)
         live.take(quants)

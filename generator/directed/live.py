@@ -1,4 +1,4 @@
-"""A tensor being coded, index by index, with the kernel's own state: what directed searches look ahead with."""
+"""A tensor being coded index by index with the kernel's own state, for searches that look ahead."""
 
 from collections.abc import Sequence
 from typing import Final, Self
@@ -14,11 +14,11 @@ from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, IntArray
 from nnc_conformance.reference.entropy.tables import STATE_TRANS_TAB
 
 WINDOW: Final = plain.WINDOW_BITS
-"""Bits that a decoder has read before the first bin; an encoder has written none by then."""
+"""Bits that a decoder has read before the first bin, when an encoder has written none."""
 
 
 class LiveTensor:
-    """The first tensor of a codeword, its head coded; it can be forked, so that continuations are tried out."""
+    """The first tensor of a codeword, coded up to its first index; fork it to try continuations."""
 
     def __init__(self, coding: TensorCoding, sets: npt.NDArray[np.int64], qp_delta: int = 0) -> None:
         self.coding = coding
@@ -36,7 +36,7 @@ class LiveTensor:
 
     @property
     def position(self) -> int:
-        """Payload bits that a decoder has read by now."""
+        """Number of payload bits that a decoder has read."""
         return int(self._registers[plain.POSITION]) + WINDOW
 
     @property
@@ -45,7 +45,7 @@ class LiveTensor:
         return int(self._registers[plain.RANGE])
 
     def fork(self) -> Self:
-        """A copy that goes on by itself."""
+        """Return an independent copy."""
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._registers, twin._events = self._registers.copy(), self._events.copy()
@@ -56,7 +56,10 @@ class LiveTensor:
         return twin
 
     def take(self, quants: Sequence[int]) -> IntArray:
-        """Codes indexes, given before any doubling; returns their events, int64 (bins, 9), with offsets and positions of the encoder."""
+        """Encode indexes, given before any doubling, and return their events.
+
+        The events are int64 (bins, 9), with the encoder's offsets and positions.
+        """
         met = []
         layout = self.coding.layout
         for quant in quants:
@@ -69,7 +72,7 @@ class LiveTensor:
         return np.concatenate(met)
 
     def enter_block_row(self) -> None:
-        """What happens before the first index of each block row, where there are several."""
+        """Prepare for the first index of a block row, if there are several."""
         reset_contexts(DEFAULT, self._coder.parameter_sets, self._coder.states)
         plain.enter_block_row(self._coder)
         self.previous = 0

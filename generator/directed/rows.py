@@ -1,4 +1,4 @@
-"""Block rows of exactly so many bits: what entry points count, chosen with the coder's own state."""
+"""Block rows of an exact number of bits, which entry points count; found with the coder's own state."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -11,17 +11,22 @@ from nnc_conformance.generator.directed.live import LiveTensor
 from nnc_conformance.reference.entropy.coding import TensorCoding
 
 LONGEST_PREFIX: Final = 29
-"""Prefix bins of 1 of the indexes that fill a row: as many bypass bits follow."""
+"""Number of prefix bins of 1, and of bypass bits, in the indexes that fill a row."""
 SPARE: Final = (2, 3)
-"""Numbers of indexes at a row's end that make it exact: a third one where two do not."""
+"""Number of indexes at a row's end that make its length exact: two, or three if two do not suffice."""
 TRIES: Final = 4
-"""Numbers of filling indexes that are tried, from the most that leave a bit on."""
+"""Number of different amounts of filling that are tried, from the largest."""
 
 
 def block_rows(coding: TensorCoding, lengths: Sequence[int]) -> list[int]:
-    """Indexes in coded order whose block rows take these numbers of bits, the last row whatever it takes.
+    """Return indexes in coded order whose block rows take the given numbers of bits.
 
-    ``coding``: block rows as many as lengths and one more, all sets 0. Raises `ValueError` for a length that cannot be had.
+    Args:
+        coding: a tensor with one block row more than ``lengths``; all parameter sets are 0.
+        lengths: bits of each block row but the last, whose length is free.
+
+    Raises:
+        ValueError: a length is impossible.
     """
     live = LiveTensor(coding, np.zeros(coding.layout.flag, np.int64))
     size = coding.area.side * coding.columns
@@ -35,7 +40,7 @@ def block_rows(coding: TensorCoding, lengths: Sequence[int]) -> list[int]:
 
 
 def _row(live: LiveTensor, coding: TensorCoding, size: int, length: int) -> list[int]:
-    """Filling indexes, zeros, and an end that makes the row exact."""
+    """Return filling indexes, zeros, and an end that makes the row's length exact."""
     stop = live.position + length
     ends = [coding.unary_length + (1 << ones) for ones in range(LONGEST_PREFIX + 1)]
 
@@ -49,11 +54,11 @@ def _row(live: LiveTensor, coding: TensorCoding, size: int, length: int) -> list
             for tail in product((0, 1, 2, *ends), repeat=spare):
                 if _taking(trial, tail).position == stop:
                     return [*body(fillers, spare), *tail]
-    raise ValueError(f"no row of {size} indexes takes {length} bits")
+    raise ValueError(f"a row of {size} indexes cannot take exactly {length} bits")
 
 
 def _taking(live: LiveTensor, quants: Sequence[int]) -> LiveTensor:
-    """A fork that has taken some indexes."""
+    """Return a fork that has encoded some indexes."""
     fork = live.fork()
     if quants:
         fork.take(quants)
@@ -61,18 +66,20 @@ def _taking(live: LiveTensor, quants: Sequence[int]) -> LiveTensor:
 
 
 def columns_for(length: int, side: int) -> int:
-    """Columns that let a block row of this side take so many bits."""
+    """Return the number of columns that lets a block row of this side take ``length`` bits."""
     return -(-length // (side * (LONGEST_PREFIX - 1))) + 1
 
 
 def lengths_with_changes(changes: Sequence[int], base: int) -> list[int]:
-    """Lengths of rows whose differences are all the changes, up and down in turn, from a base on."""
+    """Return lengths of rows whose differences are the given changes, alternating up and down.
+
+    Raises `ValueError` if the changes are impossible from ``base``.
+    """
     up, down = sorted(change for change in changes if change >= 0), sorted(-change for change in changes if change < 0)
     lengths = [base + (sum(down) - sum(up) if sum(down) > sum(up) else 0)]
     for place in range(max(len(up), len(down))):
         lengths += [lengths[-1] + up[place]] if place < len(up) else []
         lengths += [lengths[-1] - down[place]] if place < len(down) else []
-    found = sorted(b - a for a, b in pairwise(lengths))
-    if found != sorted(changes):
-        raise ValueError(f"{changes} cannot be had from {base}")
+    if sorted(b - a for a, b in pairwise(lengths)) != sorted(changes):
+        raise ValueError(f"no row lengths from {base} on differ by {changes}")
     return lengths

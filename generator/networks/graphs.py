@@ -1,4 +1,4 @@
-"""The three networks as ONNX graphs, built by hand from trained tensors: opset 17, IR version 8, a dynamic batch."""
+"""Three networks as ONNX graphs, built by hand from trained tensors: opset 17, IR version 8, dynamic batch."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -18,9 +18,11 @@ _EPSILON: Final = 1e-5
 
 
 def cnn(state: NetworkTensors) -> ModelProto:
-    """Three 3x3 convolutions, each with BatchNormalization (kept as a node) and ReLU; two poolings; two dense layers.
+    """Build three 3x3 convolutions with BatchNormalization and ReLU, two poolings, two dense layers.
 
-    ``state``: ``convI.weight``, ``bnI.{weight,bias,running_mean,running_var}`` for I = 1..3, ``fcI.{weight,bias}``, float32.
+    Args:
+        state: ``convI.weight``, ``bnI.{weight,bias,running_mean,running_var}`` for I = 1..3, and
+            ``fcI.{weight,bias}``; float32.
     """
     nodes, flow = [], IMAGE
     for index, pooled in ((1, False), (2, True), (3, True)):
@@ -43,7 +45,11 @@ def cnn(state: NetworkTensors) -> ModelProto:
 
 
 def mlp(state: NetworkTensors) -> ModelProto:
-    """Three dense layers after a Reshape, whose target shape is an int64 initializer; ``state``: ``fcI.{weight,bias}``, I = 1..3."""
+    """Build three dense layers after a Reshape to a shape given by an int64 initializer.
+
+    Args:
+        state: ``fcI.{weight,bias}`` for I = 1..3.
+    """
     nodes = [
         helper.make_node("Reshape", [IMAGE, "flat_shape"], ["flat"]),
         dense("flat", "fc1", "fc1"),
@@ -56,10 +62,13 @@ def mlp(state: NetworkTensors) -> ModelProto:
 
 
 def depthwise(state: NetworkTensors, strides: Mapping[str, int]) -> ModelProto:
-    """A stem and depthwise-separable blocks with batch norm folded and ReLU6 (Clip, its bounds in Constant nodes).
+    """Build a stem and depthwise-separable blocks with folded batch norm and ReLU6.
 
-    ``state``: ``stem.*``, ``depthI.*``, ``pointI.*`` with weight and batch norm, ``fc.{weight,bias}``; ``strides``: of each
-    convolution, in order.
+    ReLU6 is a Clip with its bounds in Constant nodes.
+
+    Args:
+        state: ``stem.*``, ``depthI.*``, ``pointI.*`` with weight and batch norm, ``fc.{weight,bias}``.
+        strides: the stride of each convolution, in order.
     """
     nodes = [
         helper.make_node("Constant", [], ["low"], value_float=0.0),
@@ -97,7 +106,7 @@ def _norm(index: int) -> list[str]:
 
 
 def dense(source: str, name: str, target: str) -> NodeProto:
-    """A dense layer of the tensors ``name.weight`` [outputs, inputs] and ``name.bias``."""
+    """Build a dense layer of the tensors ``name.weight`` [outputs, inputs] and ``name.bias``."""
     return helper.make_node("Gemm", [source, f"{name}.weight", f"{name}.bias"], [target], transB=1)
 
 
@@ -109,7 +118,7 @@ def _folded(state: NetworkTensors, name: str) -> tuple[npt.NDArray[np.float32], 
 
 
 def finished(name: str, nodes: list[NodeProto], tensors: NetworkTensors) -> ModelProto:
-    """The checked model of a graph from `IMAGE` to `LOGITS`."""
+    """Build and check the model of a graph from `IMAGE` to `LOGITS`."""
     graph: GraphProto = helper.make_graph(
         nodes,
         name,

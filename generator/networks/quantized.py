@@ -1,4 +1,4 @@
-"""A network in eight bits: the dense network with int8 weights and uint8 activations, by QuantizeLinear and DequantizeLinear."""
+"""The dense network in eight bits: int8 weights and uint8 activations, by QuantizeLinear and DequantizeLinear."""
 
 from typing import Any, Final
 
@@ -14,11 +14,14 @@ _LEAST_SCALE: Final = 1e-8
 
 
 def qdq(model: bytes, activations: dict[str, npt.NDArray[np.float32]]) -> ModelProto:
-    """The dense network ``model`` (`graphs.mlp`) in eight bits.
+    """Quantize the dense network ``model`` (`graphs.mlp`) to eight bits.
 
-    ``activations``: what enters each of `LAYERS` for images to calibrate on, float32, none negative. A weight has a scale for each output,
-    so that its largest magnitude is 127; an activation one scale, so that its largest value is 255; a bias is int32 in the product of
-    both scales.
+    A weight has a scale for each output that maps its largest magnitude to 127. An activation has one scale
+    that maps its largest value to 255. A bias is int32 in the product of both scales.
+
+    Args:
+        model: the network as a serialised ModelProto.
+        activations: the inputs of each of `LAYERS` on calibration images; float32, not negative.
     """
     trained = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load_from_string(model).graph.initializer}
     tensors: dict[str, npt.NDArray[Any]] = {"flat_shape": trained["flat_shape"]}

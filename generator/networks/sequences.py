@@ -1,4 +1,4 @@
-"""Two networks that read a digit row by row, as ONNX graphs built by hand from trained tensors: a GRU and a small transformer."""
+"""Two networks that read a digit row by row, as ONNX graphs: a GRU and a small transformer."""
 
 from typing import Any, Final
 
@@ -14,10 +14,13 @@ BLOCKS: Final = 2
 
 
 def gru(state: NetworkTensors) -> ModelProto:
-    """A GRU over the eight rows of an image, both ways, and a dense layer on its last states.
+    """Build a bidirectional GRU over the eight rows of an image, and a dense layer on its last states.
 
-    ``state``: ``gru.{weight_ih,weight_hh,bias_ih,bias_hh}_l0`` and the same with ``_reverse``, gates in the order r, z, n as torch has
-    them; ``fc.{weight,bias}``. In the graph the gates come in the order z, r, h, and both directions in one tensor, [2, ...].
+    The graph orders the gates z, r, h and holds both directions in one tensor, [2, ...].
+
+    Args:
+        state: ``gru.{weight_ih,weight_hh,bias_ih,bias_hh}_l0`` and the same with ``_reverse``, gates in
+            torch's order r, z, n; ``fc.{weight,bias}``.
     """
     ways = ("l0", "l0_reverse")
 
@@ -53,10 +56,14 @@ def gru(state: NetworkTensors) -> ModelProto:
 
 
 def transformer(state: NetworkTensors) -> ModelProto:
-    """A transformer over the eight rows: `BLOCKS` blocks of `HEADS` heads, norms before; shapes and the scale in Constant nodes.
+    """Build a pre-norm transformer over the eight rows: `BLOCKS` blocks of `HEADS` heads.
 
-    ``state``: ``embed.{weight,bias}``, ``place`` [8, width]; for I = 0.. ``blockI.{norm1,qkv,out,norm2,fc1,fc2}.{weight,bias}``;
-    ``norm.{weight,bias}``, ``fc.{weight,bias}``. Linear weights are transposed in the graph, which multiplies from the right.
+    Shapes and the scale stand in Constant nodes. Linear weights are transposed, because the graph multiplies
+    from the right.
+
+    Args:
+        state: ``embed.{weight,bias}``, ``place`` [8, width]; for I = 0..
+            ``blockI.{norm1,qkv,out,norm2,fc1,fc2}.{weight,bias}``; ``norm.{weight,bias}``, ``fc.{weight,bias}``.
     """
     width = state["place"].shape[1]
     tensors = {

@@ -1,7 +1,7 @@
-"""Trains the small networks on scikit-learn's digits and writes them beside this file: `python train.py [NAME]...`.
+"""Training of the small networks on scikit-learn's digits: `python train.py [NAME]...` writes them here.
 
-Runs in an environment of its own: torch 2.13.0 (CPU), scikit-learn, onnx, onnxruntime and this project.
-Its results are committed and are data from then on; other versions or machines may train other weights.
+Run it in an environment of its own: torch 2.13.0 (CPU), scikit-learn, onnx, onnxruntime and this project.
+The results are committed and kept as data; other versions or machines may train other weights.
 """
 # mypy: disable-error-code="import-not-found,import-untyped,misc"
 
@@ -45,7 +45,10 @@ Labels = npt.NDArray[np.int64]
 
 
 def split() -> tuple[Images, Labels, Images, Labels]:
-    """Training images and labels, held-out images and labels: [N, 1, 8, 8] float32 in 0..1, [N] int64, classes in proportion."""
+    """Return training images and labels, then held-out images and labels.
+
+    Images are float32 [N, 1, 8, 8] in 0..1, labels int64 [N]. Both parts have the classes in proportion.
+    """
     digits = load_digits()
     images = (digits.images / 16).astype(np.float32)[:, None]
     train_x, held_x, train_y, held_y = train_test_split(
@@ -55,7 +58,7 @@ def split() -> tuple[Images, Labels, Images, Labels]:
 
 
 def cnn_module() -> Any:
-    """The torch module whose state `graphs.cnn` takes."""
+    """Build the torch module whose state `graphs.cnn` takes."""
     layers: OrderedDict[str, Any] = OrderedDict()
     channels = 1
     for index, (width, pooled) in enumerate(((16, False), (32, True), (64, True)), start=1):
@@ -70,7 +73,7 @@ def cnn_module() -> Any:
 
 
 def mlp_module() -> Any:
-    """The torch module whose state `graphs.mlp` takes."""
+    """Build the torch module whose state `graphs.mlp` takes."""
     layers: OrderedDict[str, Any] = OrderedDict(flat=nn.Flatten())
     layers |= {"fc1": nn.Linear(64, 128), "relu1": nn.ReLU(), "drop1": nn.Dropout(0.2)}
     layers |= {"fc2": nn.Linear(128, 64), "relu2": nn.ReLU(), "drop2": nn.Dropout(0.2), "fc3": nn.Linear(64, 10)}
@@ -90,7 +93,7 @@ DEPTHWISE_CONVOLUTIONS: Final = {
 
 
 def depthwise_module() -> Any:
-    """The torch module whose state `graphs.depthwise` takes, up to the names of its parts (`depthwise_state`)."""
+    """Build the torch module whose state `depthwise_model` takes."""
     layers: OrderedDict[str, Any] = OrderedDict()
     for name, (source, target, size, stride) in DEPTHWISE_CONVOLUTIONS.items():
         groups = source if name.startswith("depth") else 1
@@ -102,7 +105,7 @@ def depthwise_module() -> Any:
 
 
 def depthwise_model(state: graphs.NetworkTensors) -> ModelProto:
-    """`graphs.depthwise` from the state of `depthwise_module`."""
+    """Build `graphs.depthwise` from the state of `depthwise_module`."""
     strides = {name: stride for name, (_, _, _, stride) in DEPTHWISE_CONVOLUTIONS.items()}
     return graphs.depthwise({name.replace("_bn.", ".bn."): array for name, array in state.items()}, strides)
 
@@ -117,7 +120,7 @@ class Gru(nn.Module):
         self.fc = nn.Linear(80, 10)
 
     def forward(self, images: Any) -> Any:
-        """Logits [N, 10] of images [N, 1, 8, 8]."""
+        """Return logits [N, 10] of images [N, 1, 8, 8]."""
         last = self.gru(images.reshape(-1, 8, 8))[1]
         return self.fc(self.drop(last.transpose(0, 1).flatten(1)))
 
@@ -133,7 +136,7 @@ class Attention(nn.Module):
         self.drop = nn.Dropout(0.1)
 
     def forward(self, x: Any) -> Any:
-        """Tokens [N, 8, width] to tokens."""
+        """Map tokens [N, 8, width] to tokens."""
         count, rows, width = x.shape
         heads = self.qkv(self.norm1(x)).reshape(count, rows, 3, sequences.HEADS, width // sequences.HEADS).permute(2, 0, 3, 1, 4)
         mixed = nn.functional.scaled_dot_product_attention(*heads)
@@ -153,7 +156,7 @@ class Transformer(nn.Module):
         self.norm, self.fc = nn.LayerNorm(width), nn.Linear(width, 10)
 
     def forward(self, images: Any) -> Any:
-        """Logits [N, 10] of images [N, 1, 8, 8]."""
+        """Return logits [N, 10] of images [N, 1, 8, 8]."""
         x = self.embed(images.reshape(-1, 8, 8)) + self.place
         for number in range(sequences.BLOCKS):
             x = self.get_submodule(f"block{number}")(x)
@@ -162,7 +165,14 @@ class Transformer(nn.Module):
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """One network: its seed, how many pixels training images move at most, its torch module, its graph from the state."""
+    """The plan of one network.
+
+    Args:
+        seed: the seed of all randomness.
+        shift: largest shift of a training image, in pixels.
+        module: builds the torch module.
+        graph: builds the ONNX graph from the module's state.
+    """
 
     seed: int
     shift: int
@@ -177,11 +187,15 @@ NETWORKS: Final = {
     "digits-gru": TrainingPlan(seed=4, shift=1, module=Gru, graph=sequences.gru),
     "digits-transformer": TrainingPlan(seed=5, shift=1, module=Transformer, graph=sequences.transformer),
 }
-"""The dense network trains unshifted: 4-fold cross-validation within the training images gave 98.1 %, against 96.6 % shifted."""
+"""The networks by name.
+
+The dense network trains without shifts: 4-fold cross-validation within the training images gave 98.1 %
+without and 96.6 % with them.
+"""
 
 
 def train(plan: TrainingPlan, images: Images, labels: Labels) -> graphs.NetworkTensors:
-    """The state after `EPOCHS` of AdamW with a cosine rate on shifted images; all randomness from the plan's seed."""
+    """Train on shifted images with AdamW and a cosine rate for `EPOCHS`; return the module's state."""
     torch.manual_seed(plan.seed)
     module = plan.module()
     generator = torch.Generator().manual_seed(plan.seed)
@@ -201,25 +215,25 @@ def train(plan: TrainingPlan, images: Images, labels: Labels) -> graphs.NetworkT
 
 
 def shifted(images: Any, reach: int, generator: Any) -> Any:
-    """Each image of [N, 1, 8, 8] moved by its own offset, at most ``reach`` rows and columns, zeros moving in."""
+    """Shift each image of [N, 1, 8, 8] by its own offset, at most ``reach`` pixels, filling with zeros."""
     padded = nn.functional.pad(images, (reach, reach, reach, reach))
     rows, columns = torch.randint(0, 2 * reach + 1, (2, len(images)), generator=generator).tolist()
     return torch.stack([padded[index, :, r : r + 8, c : c + 8] for index, (r, c) in enumerate(zip(rows, columns, strict=True))])
 
 
 def correct(model: bytes, images: Images, labels: Labels) -> int:
-    """How many images ONNX Runtime classifies as labelled."""
+    """Return the number of images that ONNX Runtime classifies as labelled."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     (logits,) = session.run([graphs.LOGITS], {graphs.IMAGE: images})
     return int((logits.argmax(axis=1) == labels).sum())
 
 
 QUANTIZED: Final = {"digits-qdq": "digits-mlp"}
-"""Networks that are made from trained ones."""
+"""Quantized networks and the trained networks that they are made from."""
 
 
 def in_eight_bits(source: bytes, images: Images) -> bytes:
-    """A dense network in eight bits, calibrated on images."""
+    """Quantize a dense network to eight bits, calibrated on images."""
     inner = onnx.load_from_string(source)
     inner.graph.output.extend(onnx.ValueInfoProto(name=name) for name in ("flat", "relu1", "relu2"))
     session = onnxruntime.InferenceSession(inner.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -229,7 +243,11 @@ def in_eight_bits(source: bytes, images: Images) -> bytes:
 
 
 def main(names: list[str]) -> None:
-    """Writes the networks of ``names`` (none: all), the held-out split and `networks.json`, which keeps the entries of the others."""
+    """Write networks, the held-out images and `networks.json`.
+
+    Args:
+        names: the networks to train; if empty, all. `networks.json` keeps the entries of the others.
+    """
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     train_x, train_y, held_x, held_y = split()

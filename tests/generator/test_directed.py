@@ -42,7 +42,7 @@ def test_context_17_is_driven_to_its_most_skewed_state(number: int, bin_value: i
 
 def test_a_context_that_no_index_can_drive_is_an_error() -> None:
     layout = context_layout(False, UNARY)
-    with pytest.raises(ValueError, match="no cycle drives"):
+    with pytest.raises(ValueError, match="no cycle reaches"):
         drive(layout, np.zeros(layout.flag, np.int64), [1], {(layout.prefix, 1)})
 
 

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from onnx import load_model_from_string
 
 from nnc_conformance.generator import sources, stress
+from nnc_conformance.generator.building import RecipeError, build, decoded_or_none
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.editing import set_to, with_bits
 from nnc_conformance.generator.generate import GenerateError, generate
 from nnc_conformance.generator.lint import lint
-from nnc_conformance.generator.making import RecipeError, decoded_or_none, make
 from nnc_conformance.generator.onnx_bytes import onnx_topology
 from nnc_conformance.generator.randomness import DEFAULT_SEED, Numbers
 from nnc_conformance.generator.recipe import Recipe, write
@@ -78,7 +78,7 @@ def test_bytes_do_not_depend_on_the_surroundings(tmp_path: Path, jobs: str, envi
 
 def test_another_seed_gives_other_streams(tmp_path: Path) -> None:
     recipe = recipes()["cabac-random-dense"]
-    assert make(recipe, DEFAULT_SEED).files != make(recipe, DEFAULT_SEED + 1).files
+    assert build(recipe, DEFAULT_SEED).files != build(recipe, DEFAULT_SEED + 1).files
 
 
 Use = Callable[..., None]
@@ -122,7 +122,7 @@ def test_a_revision_rises_with_a_change_and_an_id_is_never_used_again(tmp_path: 
     assert manifest.retired == ("b",)
     assert not (tmp_path / "core" / "b").exists()
     use(small_recipe("b", [2]))
-    with pytest.raises(GenerateError, match="retired ids are never used again: b"):
+    with pytest.raises(GenerateError, match="retired ids cannot be used again: b"):
         generate(levels, out=tmp_path)
 
 
@@ -174,16 +174,16 @@ def test_a_large_stream_fills_ten_mebibytes_and_decodes() -> None:
 def test_a_recipe_whose_stream_is_refused_is_an_error() -> None:
     broken = replace(small_recipe("a", [1]), edit=lambda stream: stream[:-1])
     with pytest.raises(RecipeError, match="a: truncated"):
-        make(broken, DEFAULT_SEED)
+        build(broken, DEFAULT_SEED)
 
 
 def test_what_is_not_listed_by_hand_follows_from_the_stream() -> None:
-    vector = make(small_recipe("a", [1]), DEFAULT_SEED).vector
+    vector = build(small_recipe("a", [1]), DEFAULT_SEED).vector
     assert vector.flags == ("int",)
     assert vector.provenance is Provenance.VERIFIED
     assert {"sig_flag", "sign_flag", "tensor_dimensions"} < set(vector.elements)
     assert "abs_remainder" not in vector.elements
-    assert "abs_remainder" in make(small_recipe("a", [99]), DEFAULT_SEED).vector.elements
+    assert "abs_remainder" in build(small_recipe("a", [99]), DEFAULT_SEED).vector.elements
 
 
 # The lint, each finding provoked
@@ -201,38 +201,38 @@ def messages(root: Path) -> str:
 
 
 def test_lint_finds_a_core_vector_that_a_disputed_point_changes(tmp_path: Path) -> None:
-    made = make(replace(small_recipe("a", [1]), units=recipes()["value-plain-product"].units), DEFAULT_SEED)
+    made = build(replace(small_recipe("a", [1]), units=recipes()["value-plain-product"].units), DEFAULT_SEED)
     assert "plain_product = binary64 changes the output" in messages(suite_of(tmp_path, made.vector, files=dict(made.files)))
 
 
 def test_lint_finds_a_core_vector_whose_topology_is_disputed(tmp_path: Path) -> None:
-    made = make(replace(small_recipe("a", [1]), units=recipes()["tpl-nnef-raw"].units), DEFAULT_SEED)
+    made = build(replace(small_recipe("a", [1]), units=recipes()["tpl-nnef-raw"].units), DEFAULT_SEED)
     assert "data_string = st changes the output" in messages(suite_of(tmp_path, made.vector, files=dict(made.files)))
 
 
 def test_lint_finds_inferred_content_in_core_and_none_in_inferred(tmp_path: Path) -> None:
-    made = make(replace(small_recipe("a", [1]), units=recipes()["agg-two-units"].units), DEFAULT_SEED)
-    assert "core holds nothing inferred" in messages(suite_of(tmp_path / "core", made.vector, files=dict(made.files)))
-    made = make(small_recipe("a", [1], Level.INFERRED), DEFAULT_SEED)
-    assert "nothing in it is inferred" in messages(suite_of(tmp_path / "inferred", made.vector, files=dict(made.files)))
+    made = build(replace(small_recipe("a", [1]), units=recipes()["agg-two-units"].units), DEFAULT_SEED)
+    assert "level core must hold nothing inferred" in messages(suite_of(tmp_path / "core", made.vector, files=dict(made.files)))
+    made = build(small_recipe("a", [1], Level.INFERRED), DEFAULT_SEED)
+    assert "level inferred must hold something inferred" in messages(suite_of(tmp_path / "inferred", made.vector, files=dict(made.files)))
 
 
 def test_lint_finds_wrong_outputs_and_facts(tmp_path: Path) -> None:
-    good, other = make(small_recipe("a", [1]), DEFAULT_SEED), make(small_recipe("a", [2]), DEFAULT_SEED)
+    good, other = build(small_recipe("a", [1]), DEFAULT_SEED), build(small_recipe("a", [2]), DEFAULT_SEED)
     name = "expected.safetensors"
     wrong = good.vector.model_copy(update={"expected": other.vector.expected, "flags": ("float",)})
     found = messages(suite_of(tmp_path, wrong, files=dict(good.files) | {name: other.files[name]}))
-    assert "the expected tensors are not those that the reference decodes" in found
-    assert "flags say ('float',), the reference meets ('int',)" in found
+    assert "the expected tensors differ from the reference decoder's" in found
+    assert "flags: stated ('float',), the reference decoder finds ('int',)" in found
 
 
 def test_lint_finds_disputed_choices_that_do_not_differ(tmp_path: Path) -> None:
-    made = make(replace(small_recipe("a", [1], Level.DISPUTED), switch="plain_product"), DEFAULT_SEED)
-    assert "its choices do not differ" in messages(suite_of(tmp_path, made.vector, files=dict(made.files)))
+    made = build(replace(small_recipe("a", [1], Level.DISPUTED), switch="plain_product"), DEFAULT_SEED)
+    assert "its choices give the same output" in messages(suite_of(tmp_path, made.vector, files=dict(made.files)))
 
 
 def test_lint_finds_stray_files_and_text_that_is_not_canonical(tmp_path: Path) -> None:
-    made = make(small_recipe("a", [1]), DEFAULT_SEED)
+    made = build(small_recipe("a", [1]), DEFAULT_SEED)
     root = suite_of(tmp_path, made.vector, files=dict(made.files))
     (root / "core" / "a" / "notes.txt").write_text("stray")
     manifest = json.loads((root / MANIFEST_FILE).read_text())
@@ -241,7 +241,7 @@ def test_lint_finds_stray_files_and_text_that_is_not_canonical(tmp_path: Path) -
 
 
 def test_what_is_not_canonical_is_formatted_and_keeps_what_it_says(tmp_path: Path) -> None:
-    made = make(small_recipe("a", [1]), DEFAULT_SEED)
+    made = build(small_recipe("a", [1]), DEFAULT_SEED)
     root = suite_of(tmp_path, made.vector, files=dict(made.files))
     good = contents(root)
     assert format_suite(root) == []
@@ -255,7 +255,7 @@ def test_what_is_not_canonical_is_formatted_and_keeps_what_it_says(tmp_path: Pat
 def test_what_is_no_vector_is_not_formatted(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="has no manifest"):
         format_suite(tmp_path)
-    made = make(small_recipe("a", [1]), DEFAULT_SEED)
+    made = build(small_recipe("a", [1]), DEFAULT_SEED)
     root = suite_of(tmp_path, made.vector, files=dict(made.files))
     (root / "core" / "a" / "vector.json").write_text("{}")
     with pytest.raises(SuiteError, match=r"core/a/vector\.json"):
@@ -263,20 +263,20 @@ def test_what_is_no_vector_is_not_formatted(tmp_path: Path) -> None:
 
 
 def test_lint_finds_a_change_without_a_new_revision(tmp_path: Path) -> None:
-    before = write_manifest(tmp_path, [make(small_recipe(name, [1]), DEFAULT_SEED).vector for name in "abc"], retired=("old",))
-    made = [make(small_recipe(name, [number]), DEFAULT_SEED) for number, name in enumerate("ab", 1)]
+    before = write_manifest(tmp_path, [build(small_recipe(name, [1]), DEFAULT_SEED).vector for name in "abc"], retired=("old",))
+    made = [build(small_recipe(name, [number]), DEFAULT_SEED) for number, name in enumerate("ab", 1)]
     for each in made:
         write_vector(tmp_path, each.vector, each.files)
     write_manifest(tmp_path, [each.vector for each in made])
     assert [str(finding) for finding in lint(tmp_path, before)] == [
         "b: changed, but its revision went from 1 to 1",
         "c: is gone but not retired",
-        "old: was retired and is no more",
+        "old: was retired, but the manifest no longer says so",
     ]
 
 
 def test_the_lint_command_says_what_it_found(tmp_path: Path) -> None:
-    made = make(small_recipe("a", [1]), DEFAULT_SEED)
+    made = build(small_recipe("a", [1]), DEFAULT_SEED)
     root = suite_of(tmp_path, made.vector, files=dict(made.files))
     code = "from nnc_conformance.cli.main import main; main()"
     good = subprocess.run([sys.executable, "-c", code, "lint", str(root)], capture_output=True, text=True, check=False)

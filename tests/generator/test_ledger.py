@@ -31,12 +31,12 @@ def test_new_ids_and_revisions_are_entered() -> None:
 @pytest.mark.parametrize(
     ("suite", "message"),
     [
-        (manifest(("a", 1, "4"), ("b", 2, "3")), "a has other bytes than its revision 1 had"),
-        (manifest(("a", 1, "1"), ("b", 1, "2")), "b has revision 1, the ledger 2"),
-        (manifest(("a", 3, "4"), ("b", 2, "3")), "a has revision 3, the ledger 1"),
-        (manifest(("b", 2, "3")), "a was published and is neither here nor retired"),
-        (manifest(("a", 1, "1"), ("b", 2, "3"), retired=("a",)), "a is here and retired"),
-        (manifest(("a", 1, "1"), ("b", 2, "3"), ("c", 2, "5")), "c has revision 2, the ledger 0"),
+        (manifest(("a", 1, "4"), ("b", 2, "3")), "a differs from its published revision 1"),
+        (manifest(("a", 1, "1"), ("b", 1, "2")), "b has revision 1, but the ledger ends at 2"),
+        (manifest(("a", 3, "4"), ("b", 2, "3")), "a has revision 3, but the ledger ends at 1"),
+        (manifest(("b", 2, "3")), "a was published but is neither in the suite nor retired"),
+        (manifest(("a", 1, "1"), ("b", 2, "3"), retired=("a",)), "a is in the suite but retired"),
+        (manifest(("a", 1, "1"), ("b", 2, "3"), ("c", 2, "5")), "c has revision 2, but the ledger ends at 0"),
     ],
 )
 def test_what_contradicts_the_ledger_is_refused(suite: Manifest, message: str) -> None:

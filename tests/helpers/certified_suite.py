@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nnc_conformance.generator.making import make
+from nnc_conformance.generator.building import build
 from nnc_conformance.generator.randomness import DEFAULT_SEED
 from nnc_conformance.generator.stress import stress_recipe
 from nnc_conformance.reference.errors import Category
@@ -20,7 +20,7 @@ def write_suite(root: Path) -> Suite:
     """Eight good vectors of level core, a stream that must be refused, and one that rests on an inferred fact and nobody passes."""
     vectors: list[Vector] = []
     for number in range(GOOD):
-        made = make(stress_recipe(number, frozenset({"float", "int", "dq"})), DEFAULT_SEED)
+        made = build(stress_recipe(number, frozenset({"float", "int", "dq"})), DEFAULT_SEED)
         vector = made.vector.model_copy(update={"id": f"good-{number}", "level": Level.CORE})
         write_vector(root, vector, made.files)
         vectors.append(vector)

@@ -1,4 +1,4 @@
-"""From a recipe to a vector and its files; pure, so that any number of workers makes the same."""
+"""Building vectors from recipes: a pure function, so any number of workers gives the same bytes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,37 +20,37 @@ FIRST_REVISION: Final = 1
 
 
 class RecipeError(NNCError):
-    """A recipe does not give the vector that it promises."""
+    """The reference decoder disagrees with a recipe."""
 
 
 @dataclass(frozen=True)
-class Made:
-    """A vector, at its first revision, and its files by name."""
+class BuiltVector:
+    """A vector at its first revision, with its files by name."""
 
     vector: Vector
     files: Mapping[str, bytes]
 
 
 def choice_file(switch: str, choice: str) -> str:
-    """Name of the file with the tensors of one choice."""
+    """Return the name of the file with the tensors of one choice."""
     return f"choice-{switch.replace('_', '-')}-{choice.replace('_', '-')}.safetensors"
 
 
 def decoded_or_none(stream: bytes, interpretation: Interpretation) -> Decoded | None:
-    """What a stream decodes to; None where it is refused."""
+    """Decode a stream; return None if it is refused."""
     try:
         return decode(stream, interpretation=interpretation)
     except StreamError:
         return None
 
 
-def make(recipe: Recipe, seed: int) -> Made:
-    """Makes a vector; raises `RecipeError` where the reference does not treat its stream as the recipe promises."""
-    return made_of(recipe, recipe.stream(seed))
+def build(recipe: Recipe, seed: int) -> BuiltVector:
+    """Build a recipe's vector; raise RecipeError if the reference decoder disagrees with the recipe."""
+    return build_from(recipe, recipe.stream(seed))
 
 
-def made_of(recipe: Description, stream: bytes) -> Made:
-    """Makes a vector of a stream; raises `RecipeError` as `make`."""
+def build_from(recipe: Description, stream: bytes) -> BuiltVector:
+    """Build the vector of a stream; raise RecipeError if the reference decoder disagrees."""
     files = {STREAM_FILE: stream}
     negative: NegativeSpec | None = None
     choices: tuple[DisputedChoice, ...] = ()
@@ -89,11 +89,11 @@ def made_of(recipe: Description, stream: bytes) -> Made:
         negative=negative,
         network=recipe.network,
     )
-    return Made(vector, files)
+    return BuiltVector(vector, files)
 
 
 def good_output(recipe_id: str, stream: bytes) -> Decoded:
-    """What a good stream decodes to; raises `RecipeError`."""
+    """Decode a good stream; raise RecipeError if it is refused."""
     try:
         return decode(stream)
     except StreamError as error:
@@ -101,7 +101,10 @@ def good_output(recipe_id: str, stream: bytes) -> Decoded:
 
 
 def lenient_output(recipe_id: str, stream: bytes, rule: str) -> Decoded | None:
-    """What a lenient decoder gives for a stream that breaks ``rule``, None for a ``must``; raises `RecipeError` where another is broken."""
+    """Decode a stream that breaks ``rule`` leniently; return None if the rule is a ``must``.
+
+    Raises `RecipeError` if the rule is not broken, or if another rule is.
+    """
     must = RULES[rule].policy is Policy.MUST
     for lenient in (False, True):
         try:
@@ -111,14 +114,19 @@ def lenient_output(recipe_id: str, stream: bytes, rule: str) -> Decoded | None:
                 raise RecipeError(f"{recipe_id}: {error}") from None
         else:
             others = sorted({report.rule for report in decoded.reports} - {rule})
-            if not lenient or must or others:
-                raise RecipeError(f"{recipe_id}: {rule} is not broken, or not alone: {', '.join(others) or 'decoded'}")
+            if others:
+                raise RecipeError(f"{recipe_id}: the stream also breaks {', '.join(others)}")
+            if not lenient or must:
+                raise RecipeError(f"{recipe_id}: the stream does not break {rule}")
             return decoded
     return None
 
 
 def provenance_of(facts: Facts, negative: NegativeSpec | None) -> Provenance:
-    """The weakest source of what was met; to refuse a stream one need not know what is only inferred of its meaning."""
+    """Return the weakest source that a decoder depends on to handle the stream.
+
+    To refuse a stream, a decoder need not know meanings of elements that are only inferred.
+    """
     if negative is None:
         return facts.provenance
     source = RULES[negative.rule].provenance
@@ -126,7 +134,11 @@ def provenance_of(facts: Facts, negative: NegativeSpec | None) -> Provenance:
 
 
 def outputs_by_choice(stream: bytes, switch: str) -> dict[str, dict[str, np.ndarray] | None]:
-    """The tensors under each choice of a switch by the choice's name, all other switches at their defaults; None where refused."""
+    """Decode a stream under each choice of one disputed point.
+
+    Returns tensors by the choice's name, or None if the choice refuses the stream. All other disputed
+    points keep their defaults.
+    """
     outputs = {}
     for choice in Interpretation.switches()[switch]:
         decoded = decoded_or_none(stream, Interpretation.parse({switch: choice.value}))
