@@ -310,10 +310,9 @@ def quantized(name: str, values: np.ndarray, how: TensorCoding, qp_delta: int, o
     """Quantizes float32 values to what a codeword holds, or takes the indexes that the options have for the tensor."""
     if name in options.indexes:
         return TensorContent(options.indexes[name], qp_delta, options.parameter_sets)
-    from nnc_conformance.reference.quantization import dependent, uniform
+    from nnc_conformance.reference.quantization.quantizer import quantize
 
     step = float(step_size(options.qp_density, options.qp + qp_delta))
-    quantize = dependent.quantize if how.dq_flag else uniform.quantize
     return TensorContent(quantize(values, step, how, rdo=options.rdo), qp_delta, options.parameter_sets)
 
 

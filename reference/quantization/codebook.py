@@ -1,4 +1,4 @@
-"""Codebooks (clause 9): an index chooses one of a few int32 multiples of the step size."""
+"""Codebooks (clause 9): an index selects one of a few int32 multiples of the step size."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -7,45 +7,59 @@ import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference.errors import EncodeError, unknown
-from nnc_conformance.reference.quantization.rate_distortion import LAGRANGIAN, checked
+from nnc_conformance.reference.quantization.quantizer import LAGRANGIAN, checked
 from nnc_conformance.reference.syntax.structures.data_unit import Codebook
 
 IntVector = npt.NDArray[np.int64]
+"""A vector of int64."""
 
 MAX_CELLS: Final = 4096
-"""Half steps that may hold values if their clusters are to be found; the search takes the square of it."""
+"""Half steps with values up to which clusters are searched; the search takes the square of them."""
 ENTRY_BITS: Final = 6
-"""About what a codebook's entry takes in the unit's header."""
+"""Approximate bits of a codebook entry in the header of the unit."""
 
 
 def design(values: npt.NDArray[Any], step: float, *, method: str, rdo: float = 1.0) -> tuple[Codebook, npt.NDArray[np.int32]]:
-    """A codebook for float32 ``values`` (any shape, one at least), and the indexes int32 (values.size,), row-major.
+    """Design a codebook for float32 values, and the indexes into it.
 
-    The codebook holds each multiple of ``step`` that is used, and the most frequent one has index 0. ``method`` ``integer``: the
-    multiples nearest to the values. ``kmeans``: the multiples nearest to the means of clusters; the clusters are those of least squared
-    error + rdo * `LAGRANGIAN` * step^2 * bits, the entropy of the indexes and the codebook's entries counted.
-    Raises `EncodeError` for values or steps that cannot be quantized, and for no values; `ValueError` for another method.
+    The codebook contains each multiple of ``step`` that is used; the most frequent one has index 0.
+
+    Args:
+        values: at least one value, any shape.
+        method: ``integer`` for the multiples nearest to the values; ``kmeans`` for the
+            multiples nearest to the means of clusters.
+        rdo: weight of bits against squared errors in clusters: they have the least squared
+            error + rdo * `LAGRANGIAN` * step^2 * bits, where bits are the entropy of the indexes
+            and the codebook entries.
+
+    Returns:
+        The codebook; and the indexes, int32 (values.size,), row-major.
+
+    Raises:
+        EncodeError: for values or steps that cannot be quantized, and for no values.
+        ValueError: for an unknown method.
     """
     if method not in _METHODS:
         raise ValueError(unknown("codebook method", method, _METHODS))
     scaled = checked(values, step) / np.float64(step)
     if scaled.size == 0:
-        raise EncodeError("a codebook for no values")
+        raise EncodeError("cannot design a codebook without values")
     used, places, counts = np.unique(_METHODS[method](scaled, rdo * LAGRANGIAN), return_inverse=True, return_counts=True)
     zero_offset = int(counts.argmax())
     return Codebook(used.astype(np.int32), zero_offset), (places - zero_offset).astype(np.int32)
 
 
 def nearest_integers(scaled: npt.NDArray[np.float64], lagrangian: float) -> IntVector:
-    """The nearest integer of each value, ties to the even one; takes no heed of rates."""
+    """Round each value to the nearest integer, ties to even; rates are ignored."""
     return np.rint(scaled).astype(np.int64)
 
 
 def cluster_centres(scaled: npt.NDArray[np.float64], lagrangian: float) -> IntVector:
-    """The integer nearest to the mean of each value's cluster; the nearest to the value where `MAX_CELLS` do not suffice.
+    """Replace each value by the integer nearest to the mean of its cluster.
 
-    In one dimension clusters are runs of neighbouring cells of half a step, and a dynamic program finds the best cut of all: where
-    k-means iterates towards an optimum, this is one.
+    If there are more than `MAX_CELLS` cells, each value is rounded instead. In one dimension
+    clusters are runs of neighbouring cells of half a step, so a dynamic program finds the optimal
+    cut, which k-means only approaches.
     """
     cells, places = np.unique(np.floor(2 * scaled), return_inverse=True)
     if cells.size > MAX_CELLS:
@@ -76,3 +90,4 @@ _METHODS: Final[dict[str, Callable[[npt.NDArray[np.float64], float], IntVector]]
     "kmeans": cluster_centres,
     "integer": nearest_integers,
 }
+"""Functions that choose multiples of the step, by method."""

@@ -1,4 +1,4 @@
-"""From indexes to values: the step size, the product and the decompressed data formats (clauses 7.3 and 9)."""
+"""From indexes to values: step size, product, and decompressed data formats (clauses 7.3 and 9)."""
 
 from typing import Final
 
@@ -20,23 +20,41 @@ DATA_FORMATS: Final[tuple[tuple[str, type[np.generic], int], ...]] = (
     ("FLOAT16", np.float16, 0),
     ("FLOAT64", np.float64, 0),
 )
-"""By nnr_decompressed_data_format: name, dtype given out, bits of an integer's range (0 for floating point)."""
+"""Data formats, by nnr_decompressed_data_format.
+
+Columns: name, dtype of the output, bits of an integer's range (0 for floating point).
+"""
 
 FLOAT64_FORMAT: Final = 9
+"""nnr_decompressed_data_format of FLOAT64."""
 
 INVALID_PRODUCT: Final = np.uint32(0xFFC00000).view(np.float32)
-"""What 0 times an infinite step gives: the quiet NaN with its sign set, as the independent decoder does."""
+"""Result of 0 times an infinite step: the quiet NaN with its sign set.
+
+The independent decoder does the same.
+"""
 
 
 def step_size(qp_density: int, qp: int) -> np.float64:
-    """(2^d + (qp mod 2^d)) * 2^((qp >> d) - d), exact in binary64; infinite or 0 beyond its range (clause 9)."""
+    """Compute the step size of a qp (clause 9).
+
+    It is (2^d + (qp mod 2^d)) * 2^((qp >> d) - d), exact in binary64, and infinite or 0 outside its
+    range.
+
+    Args:
+        qp_density: d.
+    """
     mantissa = (1 << qp_density) + qp % (1 << qp_density)
     with np.errstate(over="ignore", under="ignore"):
         return np.ldexp(np.float64(mantissa), (qp >> qp_density) - qp_density)  # type: ignore[no-any-return]
 
 
 def codebook_values(indexes: np.ndarray, codebook: Codebook) -> np.ndarray:
-    """codebook[k + CbZeroOffset] for int32 ``indexes`` k, same shape; raises `PayloadError` (``codebook-index``)."""
+    """Look up codebook[k + CbZeroOffset] for int32 ``indexes`` k; same shape.
+
+    Raises:
+        PayloadError: rule ``codebook-index``.
+    """
     places = indexes.astype(np.int64) + codebook.zero_offset
     outside = (places < 0) | (places >= len(codebook.values))
     if outside.any():
@@ -48,11 +66,11 @@ def codebook_values(indexes: np.ndarray, codebook: Codebook) -> np.ndarray:
 
 
 def products(numbers: np.ndarray, step: np.float64, *, with_codebook: bool, interpretation: Interpretation) -> np.ndarray:
-    """int32 ``numbers`` (indexes, or codebook values) times the step, as float32 of the same shape.
+    """Multiply int32 ``numbers`` (indexes or codebook values) by the step; float32, same shape.
 
-    0 gives +0, and with a step beyond the range of binary32 (infinite) the NaN `INVALID_PRODUCT` whatever the machine.
-
-    The arithmetic is a disputed point: ``plain_product`` without a codebook, ``codebook_product`` with one.
+    0 gives +0; but with a step beyond binary32, which is infinite, it gives the NaN
+    `INVALID_PRODUCT` on every machine. The arithmetic is a disputed point: ``plain_product``
+    without a codebook, ``codebook_product`` with one.
     """
     single = (
         interpretation.codebook_product is CodebookProduct.BINARY32
@@ -69,7 +87,7 @@ def products(numbers: np.ndarray, step: np.float64, *, with_codebook: bool, inte
 
 
 def exact_products(numbers: np.ndarray, step: np.float64) -> np.ndarray:
-    """The same as float64, exact within its range: what FLOAT64 gives out."""
+    """Multiply int32 ``numbers`` by the step in binary64, for the FLOAT64 format."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         values: np.ndarray = numbers.astype(np.float64) * step
     values[np.isnan(values)] = np.float64(INVALID_PRODUCT)
@@ -77,9 +95,12 @@ def exact_products(numbers: np.ndarray, step: np.float64) -> np.ndarray:
 
 
 def convert(values: np.ndarray, data_format: int) -> np.ndarray:
-    """Converts decoded values to an nnr_decompressed_data_format [I]; raises `PayloadError` (``format-range``).
+    """Convert decoded values to an nnr_decompressed_data_format [I].
 
-    To integers by rounding half to even; FLOAT16 by IEEE rounding; what does not fit is refused.
+    Integers are rounded half to even, FLOAT16 as IEEE 754 says; values that do not fit are refused.
+
+    Raises:
+        PayloadError: rule ``format-range``.
     """
     name, dtype, bits = DATA_FORMATS[data_format]
     if bits:
@@ -93,7 +114,7 @@ def convert(values: np.ndarray, data_format: int) -> np.ndarray:
 
 
 def to_integers(values: np.ndarray, name: str, dtype: type[np.generic], bits: int) -> np.ndarray:
-    """Rounds half to even and checks the range [-2^(bits-1), 2^(bits-1))."""
+    """Round half to even, and check the range [-2^(bits-1), 2^(bits-1))."""
     rounded = np.rint(values) if values.dtype.kind == "f" else values.astype(np.int64)
     bound = 1 << (bits - 1)
     outside = ~((rounded >= -bound) & (rounded < bound))
@@ -103,6 +124,6 @@ def to_integers(values: np.ndarray, name: str, dtype: type[np.generic], bits: in
 
 
 def out_of_range(values: np.ndarray, outside: np.ndarray, name: str) -> PayloadError:
-    """The error for the first value that does not fit."""
+    """Make the error for the first value that does not fit."""
     first = int(np.flatnonzero(outside)[0])
     return PayloadError("format-range", f"value {values.flat[first]} of element {first} does not fit {name}")

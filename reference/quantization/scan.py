@@ -1,4 +1,4 @@
-"""The order in which a tensor's elements are coded (clause 10): block scans laid out and undone."""
+"""The order in which a tensor's elements are coded (clause 10): block scans and their inverse."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,10 @@ from nnc_conformance.reference.entropy.coding import ScanArea
 
 
 def in_scan_order(values: npt.NDArray[Any], area: ScanArea) -> npt.NDArray[Any]:
-    """Values (rows * columns,), given row-major, as they are coded; the same array where a scan is row-major too."""
+    """Reorder row-major values (rows * columns,) as they are coded.
+
+    The result is the same array if the scan is row-major too.
+    """
     if area.side == 0 or area.columns <= area.side:
         return values
     ordered = np.empty_like(values)
@@ -20,7 +23,7 @@ def in_scan_order(values: npt.NDArray[Any], area: ScanArea) -> npt.NDArray[Any]:
 
 
 def in_row_order(ordered: npt.NDArray[Any], area: ScanArea) -> npt.NDArray[Any]:
-    """Undoes `in_scan_order`."""
+    """Undo `in_scan_order`."""
     if area.side == 0 or area.columns <= area.side:
         return ordered
     values = np.empty_like(ordered)
@@ -30,7 +33,10 @@ def in_row_order(ordered: npt.NDArray[Any], area: ScanArea) -> npt.NDArray[Any]:
 
 
 def _block_rows(area: ScanArea) -> Iterator[tuple[slice, npt.NDArray[np.intp]]]:
-    """The whole block rows, then the one that is cut, where there are any: their elements, and the order within each block row."""
+    """Iterate over slices of block rows, with the order of elements in each of them.
+
+    There are up to two: all whole block rows, and the one that is cut off at the last row.
+    """
     whole = area.rows // area.side * area.side
     for rows, part in ((area.side, slice(0, whole * area.columns)), (area.rows - whole, slice(whole * area.columns, None))):
         if part.start != area.rows * area.columns and part.stop != 0:

@@ -1,4 +1,4 @@
-"""Which step each tensor gets (clause 9 leaves it to the encoder)."""
+"""The choice of each tensor's step size, which clause 9 leaves to the encoder."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,22 +12,32 @@ Array = npt.NDArray[Any]
 
 
 def by_deviation(parameters: Mapping[str, Array], qp: int, qp_density: int = 2) -> dict[str, int]:
-    """A qp for every tensor that is quantized, for ``EncoderOptions.tensor_qp``; ``qp`` is that of the largest one, no other is coarser.
+    """Choose a qp for every quantized tensor from the spread of its values.
 
-    A step is in proportion to the deviation of the tensor's values and to the square root of their number. Where the squared errors of
-    all tensors count alike, each in proportion to its deviation, that is the least error for the bits: a value costs log2(1 / step), so
-    sum n log2(1 / step) + c sum (step / deviation)^2 is least at step^2 ~ n deviation^2. ``parameters``: name to ndarray; those that are
-    coded without loss (`Role.OTHER`) get none. A tensor of equal values counts with their magnitude.
+    A step is proportional to the standard deviation of the tensor's values and to the square root
+    of their number. This is the least error for the bits if the squared errors of all tensors count
+    alike, each relative to its deviation: a value costs log2(1 / step) bits, so sum n log2(1 /
+    step) + c sum (step / deviation)^2 is least at step^2 ~ n deviation^2. For tensors of equal
+    values their magnitude takes the place of the deviation.
+
+    Args:
+        parameters: ndarrays by name; those coded without loss (`Role.OTHER`) get no qp.
+        qp: qp of the largest tensor; no other tensor gets a greater one.
+        qp_density: qp per doubling of the step, as a power of 2.
+
+    Returns:
+        qp by name, for ``EncoderOptions.tensor_qp``.
     """
     quantized = {name: array for name, array in parameters.items() if role(array) is not Role.OTHER}
     if not quantized:
         return {}
-    wanted = {name: np.log2(_deviation(array)) + np.log2(array.size) / 2 for name, array in quantized.items()}
-    largest = wanted[max(quantized, key=lambda name: quantized[name].size)]
+    log_steps = {name: np.log2(_deviation(array)) + np.log2(array.size) / 2 for name, array in quantized.items()}
+    largest = log_steps[max(quantized, key=lambda name: quantized[name].size)]
     finest = qp - (1 << (5 + qp_density))
-    return {name: max(qp + min(round((spread - largest) * (1 << qp_density)), 0), finest) for name, spread in wanted.items()}
+    return {name: max(qp + min(round((spread - largest) * (1 << qp_density)), 0), finest) for name, spread in log_steps.items()}
 
 
 def _deviation(array: Array) -> float:
+    """Compute the standard deviation of an array, or the magnitude of its equal values."""
     values = array.astype(np.float64)
     return float(values.std() or abs(values.flat[0]) or 1.0)

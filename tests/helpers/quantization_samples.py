@@ -6,9 +6,6 @@ import numpy as np
 
 from nnc_conformance.reference.entropy.codeword import encode_codeword
 from nnc_conformance.reference.entropy.coding import TensorCoding, TensorToCode
-from nnc_conformance.reference.quantization import dependent, uniform
-
-QUANTIZE = {False: uniform.quantize, True: dependent.quantize}
 
 
 def vector(count, *, dq=False, unary_length=10):

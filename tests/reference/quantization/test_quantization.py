@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from helpers.quantization_samples import QUANTIZE, gaussian, lagrangian_cost, laplacian, vector
+from helpers.quantization_samples import gaussian, lagrangian_cost, laplacian, vector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,8 +18,8 @@ from nnc_conformance.reference.entropy.fast import quant_tensor
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT
 from nnc_conformance.reference.entropy.parameter_search import BIT, bit_costs, estimated_costs
 from nnc_conformance.reference.errors import EncodeError
-from nnc_conformance.reference.quantization import dependent, rate_distortion, trellis, uniform
-from nnc_conformance.reference.quantization.rate_distortion import optimised
+from nnc_conformance.reference.quantization import quantizer, trellis
+from nnc_conformance.reference.quantization.quantizer import optimised, quantize
 from nnc_conformance.reference.quantization.scan import in_row_order, in_scan_order
 
 TRELLIS = ((0, 2), (7, 5), (1, 3), (6, 4), (2, 0), (5, 7), (3, 1), (4, 6))
@@ -31,7 +31,7 @@ TRELLIS = ((0, 2), (7, 5), (1, 3), (6, 4), (2, 0), (5, 7), (3, 1), (4, 6))
 
 def test_nearest_takes_the_even_one_of_two():
     values = np.array([[-2.5, -1.5, -0.5, 0.5], [1.5, 2.5, 0.49, 0.51]], np.float32)
-    assert uniform.quantize(values, 1.0, TensorCoding(2, 4, 0, False, 10, 8), rdo=0).tolist() == [-2, -2, 0, 0, 2, 2, 0, 1]
+    assert quantize(values, 1.0, TensorCoding(2, 4, 0, False, 10, 8), rdo=0).tolist() == [-2, -2, 0, 0, 2, 2, 0, 1]
 
 
 @given(
@@ -40,7 +40,7 @@ def test_nearest_takes_the_even_one_of_two():
 )
 def test_nearest_is_within_half_a_step(values, step):
     array = np.array(values, np.float32)
-    indexes = uniform.quantize(array, step, vector(array.size), rdo=0)
+    indexes = quantize(array, step, vector(array.size), rdo=0)
     assert indexes.dtype == np.int32
     assert (np.abs(array.astype(np.float64) - indexes * step) <= step / 2 * (1 + 1e-12)).all()
 
@@ -74,7 +74,7 @@ def least_trellis_error(values):
 @settings(max_examples=50, deadline=None)
 def test_without_rate_dependent_quantization_is_the_best_on_the_trellis(values):
     array = np.array(values, np.float32)
-    indexes = dependent.quantize(array, 1.0, vector(array.size, dq=True), rdo=0)
+    indexes = quantize(array, 1.0, vector(array.size, dq=True), rdo=0)
     assert on_trellis(indexes)
     assert np.sum((array.astype(np.float64) - indexes) ** 2) == pytest.approx(least_trellis_error(values), abs=1e-9)
 
@@ -149,7 +149,7 @@ def test_a_path_moves_its_contexts_as_coding_does(quants, dq, unary_length, set_
     registers = np.zeros(plain.REGISTERS, np.int64)
     registers[plain.MODE] = plain.ESTIMATE
     coder = plain.new_coder(DEFAULT, layout, registers, np.zeros(0, np.uint8), lane_sets=(set_id,), bit_costs=bit_costs(DEFAULT))
-    how = trellis.Weighing(1.0, 0.0, layout, DEFAULT, coder.parameter_sets, coder.bit_costs, 1)
+    how = trellis.CostModel(1.0, 0.0, layout, DEFAULT, coder.parameter_sets, coder.bit_costs, 1)
     states = coder.states[0].copy()
     state, previous = 0, 0
     for quant in quants:
@@ -195,8 +195,8 @@ def test_parameter_sets_are_fitted_to_a_sample(monkeypatch):
         values = gaussian(6, coding.count, 1.0)
         fitted_to_all = optimised(values, 1.0, coding, 0.1)
         with monkeypatch.context() as patch:
-            patch.setattr(rate_distortion, "SAMPLE", 400)
-            taken, area = rate_distortion.sample(in_scan_order(values, coding.area), coding)
+            patch.setattr(quantizer, "SAMPLE", 400)
+            taken, area = quantizer.sample(in_scan_order(values, coding.area), coding)
             fitted_to_some = optimised(values, 1.0, coding, 0.1)
         assert 300 <= taken.size <= 400
         assert taken.size == area.rows * area.columns
@@ -222,7 +222,7 @@ def test_parameter_sets_are_fitted_to_a_sample(monkeypatch):
 def test_what_is_quantized_can_be_coded(rows, columns, scan_order, dq, unary_length, rdo, deviation, seed):
     coding = TensorCoding(rows, columns, scan_order, dq, unary_length, 8)
     values = laplacian(seed, coding.count, deviation).reshape(rows, columns)
-    indexes = QUANTIZE[dq](values, 1.0, coding, rdo=rdo)
+    indexes = quantize(values, 1.0, coding, rdo=rdo)
     assert indexes.shape == (coding.count,)
     assert indexes.dtype == np.int32
     decoded = decode_codeword(encode_codeword([TensorToCode(coding, indexes, 0, "search")]), [coding])
@@ -248,7 +248,7 @@ def test_the_greatest_magnitudes_of_int32_can_be_quantized(dq, rdo):
     greatest = np.nextafter(np.float32(2**31), np.float32(0))
     values = np.array([greatest, -greatest, 0, greatest, 1, -1], np.float32)
     coding = vector(values.size, dq=dq, unary_length=1)
-    indexes = QUANTIZE[dq](values, 1.0, coding, rdo=rdo)
+    indexes = quantize(values, 1.0, coding, rdo=rdo)
     assert (np.abs(indexes.astype(np.float64) - values) <= 3).all()
     decoded = decode_codeword(encode_codeword([TensorToCode(coding, indexes)]), [coding])
     assert (decoded.tensors[0].indexes == indexes).all()
@@ -258,7 +258,7 @@ def test_the_greatest_magnitudes_of_int32_can_be_quantized(dq, rdo):
 def test_no_candidate_goes_beyond_int32(dq):
     """2^31 would be the next candidate: in all states without dependent quantization, with it in half of them."""
     values, coding = np.array([1, -1] * 4, np.float32), vector(8, dq=dq)
-    indexes = QUANTIZE[dq](values, 1 / (2**31 - 1.2), coding, rdo=1.0)
+    indexes = quantize(values, 1 / (2**31 - 1.2), coding, rdo=1.0)
     assert (np.abs(np.abs(indexes.astype(np.int64)) - (2**31 - 1.2)) < 2).all()
     assert (np.sign(indexes) == np.sign(values)).all()
 
@@ -266,7 +266,7 @@ def test_no_candidate_goes_beyond_int32(dq):
 @pytest.mark.parametrize("dq", [False, True])
 @pytest.mark.parametrize("rdo", [0.0, 1.0])
 def test_no_values_give_no_indexes(dq, rdo):
-    assert QUANTIZE[dq](np.zeros((0, 3), np.float32), 1.0, TensorCoding(0, 3, 0, dq, 10, 8), rdo=rdo).shape == (0,)
+    assert quantize(np.zeros((0, 3), np.float32), 1.0, TensorCoding(0, 3, 0, dq, 10, 8), rdo=rdo).shape == (0,)
 
 
 @pytest.mark.parametrize("dq", [False, True])
@@ -278,24 +278,25 @@ def test_no_values_give_no_indexes(dq, rdo):
         ([0.0, -math.inf], 1.0, "inf"),
         ([0.0, -(2.0**31)], 1.0, "int32"),
         ([0.0, 1.0], 1e-10, "int32"),
-        ([0.0, 1.0], 0.0, "step size of 0"),
-        ([0.0, 1.0], math.inf, "step size of inf"),
-        ([0.0, 1.0, 2.0], 1.0, "3 values for 1 x 2"),
+        ([0.0, 1.0], 0.0, "positive and finite, not 0"),
+        ([0.0, 1.0], math.inf, "positive and finite, not inf"),
+        ([0.0, 1.0, 2.0], 1.0, "3 values; 1 x 2 are needed"),
     ],
 )
 def test_what_cannot_be_quantized_is_refused(dq, rdo, values, step, told):
     with pytest.raises(EncodeError, match=told):
-        QUANTIZE[dq](np.array(values, np.float32), step, vector(2, dq=dq), rdo=rdo)
+        quantize(np.array(values, np.float32), step, vector(2, dq=dq), rdo=rdo)
 
 
 AGREE = """
 import numpy as np
 from nnc_conformance.reference.entropy.coding import TensorCoding
-from nnc_conformance.reference.quantization import dependent, trellis, uniform
+from nnc_conformance.reference.quantization import trellis
+from nnc_conformance.reference.quantization.quantizer import quantize
 assert hasattr(trellis.search, "py_func") is COMPILED
 for scan_order, unary_length, step, rdo in ((0, 10, 0.1, 1.0), (1, 1, 0.013, 3.0), (1, 10, 0.0007, 0.0)):
     values = np.random.default_rng(7).random((20, 13), np.float32) ** 3 - np.float32(0.3)
-    for dq, quantize in ((False, uniform.quantize), (True, dependent.quantize)):
+    for dq in (False, True):
         print(quantize(values, step, TensorCoding(20, 13, scan_order, dq, unary_length, 8), rdo=rdo).tolist())
 """
 

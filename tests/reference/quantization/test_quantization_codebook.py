@@ -12,7 +12,7 @@ from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.encoder import EncoderOptions, encode
 from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.quantization import codebook
-from nnc_conformance.reference.quantization.rate_distortion import LAGRANGIAN
+from nnc_conformance.reference.quantization.quantizer import LAGRANGIAN
 from nnc_conformance.reference.quantization.reconstruction import codebook_values
 
 METHODS = ("integer", "kmeans")

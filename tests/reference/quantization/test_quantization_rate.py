@@ -4,21 +4,20 @@ import math
 
 import numpy as np
 import pytest
-from helpers.quantization_samples import QUANTIZE, SOURCES, coded_bytes, gaussian, lagrangian_cost, squared_error, vector
+from helpers.quantization_samples import SOURCES, coded_bytes, gaussian, lagrangian_cost, squared_error, vector
 
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.encoder import EncoderOptions, encode
 from nnc_conformance.reference.entropy.coding import TensorCoding
-from nnc_conformance.reference.quantization import dependent, uniform
-from nnc_conformance.reference.quantization.rate_distortion import LAGRANGIAN
+from nnc_conformance.reference.quantization.quantizer import LAGRANGIAN, quantize
 from nnc_conformance.reference.quantization.reconstruction import step_size
 
 
 def test_dependent_quantization_gains_more_than_1_decibel_at_high_rate():
     """At the same rate the error falls by most of what the best vector quantizer could give, 10 log10(2 pi e / 12) = 1.53 dB."""
     values, step, count = gaussian(5, 50000, 1.0), 1 / 32, 50000
-    doubled = dependent.quantize(values, step, vector(count, dq=True), rdo=0)
-    coarse = uniform.quantize(values, 2 * step, vector(count), rdo=0)
+    doubled = quantize(values, step, vector(count, dq=True), rdo=0)
+    coarse = quantize(values, 2 * step, vector(count), rdo=0)
     gain = 10 * math.log10(4 * squared_error(values, coarse, 2 * step) / squared_error(values, doubled, step))
     rate = 8 / count * (coded_bytes(doubled, vector(count, dq=True)) - coded_bytes(coarse, vector(count)))
     gain -= 20 * math.log10(2) * rate
@@ -32,7 +31,7 @@ def test_optimised_costs_less_than_nearest(source, dq, step, rdo):
     values = SOURCES[source](3, 20000, 0.05)
     coding = TensorCoding(100, 200, 1, dq, 10, 8)
     lagrangian = rdo * LAGRANGIAN * (4 if dq else 1)
-    nearest, chosen = (QUANTIZE[dq](values, step, coding, rdo=weight) for weight in (0, rdo))
+    nearest, chosen = (quantize(values, step, coding, rdo=weight) for weight in (0, rdo))
     assert coded_bytes(chosen, coding) < coded_bytes(nearest, coding)
     assert lagrangian_cost(values, chosen, coding, step, lagrangian) < lagrangian_cost(values, nearest, coding, step, lagrangian)
 
