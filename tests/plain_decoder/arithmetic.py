@@ -17,7 +17,7 @@ class Context:
         self.S1 = s - 16 * self.S0
 
     def update(self, binary: int) -> None:
-        """Adapts to a decoded bin."""
+        """Adapt to a decoded bin."""
         t = 1 if binary == 1 else -1
         self.S0 += t * (STATE_STEP_TABLE[16 + ((t * self.S0) >> 3)] >> (self.shift0 + 4))
         self.S1 += t * (STATE_STEP_TABLE[16 + ((t * self.S1) >> 7)] >> self.shift1)
@@ -85,7 +85,7 @@ class ArithmeticDecoder:
         return value - (1 << n) if value >= 1 << (n - 1) else value
 
     def start_block_row(self) -> None:
-        """Forces the range before the first index of a block row."""
+        """Force the range before the first index of a block row."""
         self.IvlCurrRange = 256
         self._check_interval()
 

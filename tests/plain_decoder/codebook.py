@@ -24,7 +24,7 @@ class Codebook:
 
 
 def codebook(bits: Bits) -> Codebook:
-    """Reads a codebook."""
+    """Read a codebook."""
     codebook_egk = bits.u(4)
     codebook_size = bits.ue(2)
     codebook_centre_offset = bits.ie(2)

@@ -283,7 +283,7 @@ def _dimensions_known(header: DataUnitHeader, around: Surroundings) -> tuple[int
 
 
 def topology_tensor_dimension_mapping(bits: Bits, count: int) -> DimensionMapping:
-    """Reads how one tensor is cut into ``count``."""
+    """Read how one tensor is cut into ``count``."""
     concatenation_axis_index = bits.u(8)
     split_index = [bits.ue(7) for _ in range(count - 1)]
     shifts = []
@@ -294,7 +294,7 @@ def topology_tensor_dimension_mapping(bits: Bits, count: int) -> DimensionMappin
 
 
 def entry_point_list(bits: Bits, header: DataUnitHeader) -> list[EntryPoint]:
-    """Reads an entry for each block row but the first of each tensor; G's come before H's."""
+    """Read an entry for each block row but the first of each tensor; G's come before H's."""
     if header.decomposed_block():
         rows = [header.g_shape()[0], header.h_shape()[0]]
     else:

@@ -28,7 +28,7 @@ def _entries(bits: Bits, count: int) -> range:
 
 
 def sparsification_performance_map(bits: Bits) -> list[Row]:
-    """Reads the map of the sparsification tools."""
+    """Read the map of the sparsification tools."""
     rows: list[Row] = []
     for _ in _entries(bits, bits.u(8)):
         row: Row = {}
@@ -43,7 +43,7 @@ def sparsification_performance_map(bits: Bits) -> list[Row]:
 
 
 def pruning_performance_map(bits: Bits) -> list[Row]:
-    """Reads the map of the pruning tools."""
+    """Read the map of the pruning tools."""
     rows: list[Row] = []
     for _ in _entries(bits, bits.u(8)):
         row: Row = {}
@@ -57,7 +57,7 @@ def pruning_performance_map(bits: Bits) -> list[Row]:
 
 
 def unification_performance_map(bits: Bits) -> list[Row]:
-    """Reads the map of parameter unification; the sheet gives its three lists of dimensions count - 1 entries."""
+    """Read the map of parameter unification; the sheet gives its three lists of dimensions count - 1 entries."""
     rows: list[Row] = []
     for _ in _entries(bits, bits.u(8)):
         row: Row = {}
@@ -80,7 +80,7 @@ def unification_performance_map(bits: Bits) -> list[Row]:
 
 
 def decomposition_performance_map(bits: Bits) -> list[Row]:
-    """Reads the map of low-rank decomposition."""
+    """Read the map of low-rank decomposition."""
     rows: list[Row] = []
     for _ in _entries(bits, bits.u(8)):
         row: Row = {}

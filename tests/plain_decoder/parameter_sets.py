@@ -46,7 +46,7 @@ def _quantization(bits: Bits, quantization_method_flags: int) -> Quantization | 
 
 
 def model_parameter_set(bits: Bits, profile: int) -> ParameterSet:
-    """Reads an MPS payload to its byte_alignment()."""
+    """Read an MPS payload to its byte_alignment()."""
     bits.u(1)  # topology_carriage_flag: an NNR_TPL unit is in the stream; decoding does not change
     mps_sparsification_flag = bits.u(1)
     mps_pruning_flag = bits.u(1)
@@ -97,7 +97,7 @@ def model_parameter_set(bits: Bits, profile: int) -> ParameterSet:
 
 
 def layer_parameter_set(bits: Bits) -> ParameterSet:
-    """Reads an LPS payload to its byte_alignment(); how elements are referred to is the MPS's matter."""
+    """Read an LPS payload to its byte_alignment(); how elements are referred to is the MPS's matter."""
     bits.reserved_zero(1)
     lps_sparsification_flag = bits.u(1)
     lps_pruning_flag = bits.u(1)

@@ -158,7 +158,7 @@ class _StreamDecoder:
         return self.mps.parent_signalling_enabled_flag if self.mps else 0
 
     def units(self, data: bytes, in_aggregate: bool) -> list[tuple[int, int]]:
-        """Decodes the units that fill ``data``; gives type and first byte of each."""
+        """Decode the units that fill ``data``; give type and first byte of each."""
         starts: list[tuple[int, int]] = []
         partial: Unit | None = None
         start = 0
@@ -225,7 +225,7 @@ class _StreamDecoder:
         return None
 
     def aggregate_header(self, bits: Bits) -> AggregateHeader:
-        """Reads nnr_aggregate_unit_header()."""
+        """Read nnr_aggregate_unit_header()."""
         nnr_aggregate_unit_type = bits.u(8)
         if nnr_aggregate_unit_type != 0:
             raise PlainError("reserved", f"nnr_aggregate_unit_type {nnr_aggregate_unit_type}")
@@ -242,7 +242,7 @@ class _StreamDecoder:
         return AggregateHeader(count, entry_points)
 
     def apply(self, unit: Unit) -> None:
-        """Decodes a whole unit."""
+        """Decode a whole unit."""
         handlers: dict[int, Callable[[Any, Bits], None]] = {
             NNR_STR: self.start_unit,
             NNR_MPS: self.model_parameter_set_unit,

@@ -83,7 +83,7 @@ def referred(index: int, reference_list: list[str] | None) -> str:
 
 
 def nnr_pruning_topology_container(bits: Bits, indexed: int, reference_list: list[str] | None) -> Pruning:
-    """Reads the pruning container."""
+    """Read the pruning container."""
     nnr_rep_type = bits.u(2)
     if nnr_rep_type > NNR_TPL_DICT:
         raise PlainError("reserved", f"nnr_rep_type {nnr_rep_type}")
@@ -108,7 +108,7 @@ def nnr_pruning_topology_container(bits: Bits, indexed: int, reference_list: lis
 
 
 def bit_mask(bits: Bits) -> list[int]:
-    """Reads a bit mask."""
+    """Read a bit mask."""
     count_bits = bits.u(32)
     mask = [bits.u(1) for _ in range(count_bits)]
     bits.byte_alignment()
