@@ -1,4 +1,4 @@
-"""NNR_AGG [I] (clause 6)."""
+"""NNR_AGG; its structure is inferred (clause 6)."""
 
 from itertools import pairwise
 from typing import Any
@@ -17,31 +17,31 @@ _UNIFICATION = {"unification": {"upm_count_thresholds": 0, "entry": []}}
 
 
 def with_entry_points(before: list[Values], units: list[Values], **common: Any) -> list[Values]:
-    """An aggregate with the places of its units."""
+    """Build an aggregate with an entry point for each of its units."""
     ends = [len(write(before + units[:count])) for count in range(len(units) + 1)]
     sizes = [end - start for start, end in pairwise(ends)]
     return [*before, aggregate_unit(units, sizes, **common)]
 
 
 def parameter_sets_inside(_: Numbers) -> list[Values]:
-    """All but the NNR_STR in an aggregate."""
+    """Build an aggregate of everything but the NNR_STR."""
     return [start_unit(), aggregate_unit(all_units()[1:])]
 
 
 def unification(_: Numbers) -> list[Values]:
-    """Unification on in the parameter set in force."""
+    """Build an aggregate under a parameter set with unification."""
     before = [start_unit(), model_parameter_set(SIXTEENTHS, maps=_UNIFICATION)]
     return [*before, aggregate_unit([small("a"), small("b")], unification=True, quant_bitdepth=31)]
 
 
 def unification_by_lps(_: Numbers) -> list[Values]:
-    """An LPS turns unification off again."""
+    """Build an aggregate under an LPS that turns the MPS's unification off."""
     before = [start_unit(), model_parameter_set(SIXTEENTHS, maps=_UNIFICATION), layer_parameter_set(Quantization(1, -8))]
     return [*before, aggregate_unit([small("a"), small("b")], quant_bitdepth=8)]
 
 
 def aggregate(name: str, *, title: str, tests: str, catches: str, units: list[Values]) -> Recipe:
-    """A recipe of fixed units."""
+    """Build the recipe of fixed units."""
     return Recipe(
         id=f"agg-{name}",
         title=title,

@@ -16,18 +16,18 @@ _LETTERS = {DC: "dc", LS: "ls", BN: "bn", BI: "bi"}
 
 
 def block_ids(parameter_types: int) -> tuple[str, ...]:
-    """The ids of a BLOCK in the order of its list."""
+    """Return the ids of a BLOCK in the order of its list."""
     weights = ("w_G", "w_H") if parameter_types & DC else ("w",)
     return weights + tuple(name for kind in (LS, BN, BI) if parameter_types & kind for name in _NAMES[kind])
 
 
 def block_header(parameter_types: int, dimensions: tuple[int, ...], **more: object) -> DataUnitHeader:
-    """The header of a BLOCK with the ids that its parameter types ask for."""
+    """Build the header of a BLOCK with the ids that its parameter types require."""
     return header(NNR_PT_BLOCK, block_ids(parameter_types), dimensions, SIXTEENTHS, parameter_types=parameter_types, **more)
 
 
 def block_stream(head: DataUnitHeader, numbers: Numbers) -> list[Values]:
-    """A BLOCK of random parts, each with a qp_delta of its own."""
+    """Build a BLOCK of random parts, each with its own qp_delta."""
     tensors = {
         part.id: Coded(numbers.quants(part.id, prod(part.dimensions), 190), number - 3) for number, part in enumerate(coded_parts(head))
     }
@@ -35,7 +35,7 @@ def block_stream(head: DataUnitHeader, numbers: Numbers) -> list[Values]:
 
 
 def parts_recipe(parameter_types: int, level: Level = Level.CORE) -> Recipe:
-    """A BLOCK of one combination of parts."""
+    """Build the recipe of a BLOCK with one combination of parts."""
     letters = [letter for kind, letter in _LETTERS.items() if parameter_types & kind]
     decomposed = {"decomposition_rank": 2, "g_number_of_rows": 4} if parameter_types & DC else {}
     head = block_header(parameter_types, (4, 3, 2), **decomposed)
@@ -53,13 +53,13 @@ def parts_recipe(parameter_types: int, level: Level = Level.CORE) -> Recipe:
 
 
 def typed_single(parameter_types: int) -> Values:
-    """A FLOAT that says it is a part of a layer."""
+    """Build a FLOAT that claims to be a part of a layer."""
     head = header(NNR_PT_FLOAT, f"part{parameter_types}", (3,), parameter_types=parameter_types)
     return ndu(head, Coded([parameter_types, 0, -1]))
 
 
 def variant(name: str, head: DataUnitHeader, *, title: str, tests: str, catches: str) -> Recipe:
-    """A BLOCK with another tool."""
+    """Build the recipe of a BLOCK with another tool."""
     return Recipe(
         id=f"block-{name}",
         title=title,

@@ -1,4 +1,4 @@
-"""Values and places at which a decoder with one small fault differs from one without, and nothing else shows it (clauses 6 and 10)."""
+"""Values at which one small fault shows that nothing else shows (clauses 6 and 10)."""
 
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.editing import cut_within, header_of, payload_of, unit_bytes
@@ -25,7 +25,7 @@ _STEP = 40
 
 
 def lists_last_id() -> Recipe:
-    """The zero byte that a list lacks stands in the next unit."""
+    """Build the recipe of a list whose missing zero byte stands in the next unit."""
     cut = cut_within("topology_elem_id_list", 1)
     return broken(
         "string-end",
@@ -39,26 +39,26 @@ def lists_last_id() -> Recipe:
 
 
 def large_integers() -> list[Values]:
-    """A FLOAT of whole numbers up to 2 ** 62 and -2 ** 63, given out as INT64."""
+    """Build a FLOAT of integers up to 2 ** 62 and down to -2 ** 63, converted to INT64."""
     quantization = Quantization(0, _STEP)
     head = header(NNR_PT_FLOAT, "w", (4,), quantization, data_format=_INT64_FORMAT)
     return [*opening(quantization), ndu(head, Coded([1 << 62 - _STEP, -(1 << 62 - _STEP) - 1, -(1 << 63 - _STEP), 1]))]
 
 
 def small_step() -> list[Values]:
-    """A FLOAT with a step below the range of binary32 and an index beyond its precision, given out as FLOAT64."""
+    """Build a FLOAT with a step and an index that binary32 does not hold, converted to FLOAT64."""
     quantization = Quantization(0, -200)
     head = header(NNR_PT_FLOAT, "w", (4,), quantization, data_format=FLOAT64_FORMAT)
     return [*opening(quantization), ndu(head, Coded([1, (1 << 24) + 1, -3, 0]))]
 
 
 def empty_set() -> list[Values]:
-    """A set of partial data of an NDU without a byte of payload."""
+    """Build a set of partial data whose NDU has no byte of payload."""
     return split(opening(), payload_of(small(), cabac_codeword=b""), [0])
 
 
 def other_ids() -> list[Values]:
-    """A BLOCK in two pieces, the second of which names its bias otherwise."""
+    """Build a BLOCK in two pieces that disagree about the name of the bias."""
     *before, whole = block_named("w", "b")
     *rest, last = split(before, whole, [3])
     ids = last["nnr_unit_header"]["topology_elements_ids_list"]

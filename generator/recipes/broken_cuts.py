@@ -32,7 +32,7 @@ Units = list[Values] | Callable[[Numbers], list[Values]]
 
 
 def cuts(name: str, units: Units, *elements: str, rule: str = "header-in-unit", level: Level | None = None) -> list[Recipe]:
-    """A last unit that ends within each of these elements."""
+    """Build the recipes of a last unit that ends within each of ``elements``."""
     return [
         broken(
             rule,
@@ -49,7 +49,7 @@ def cuts(name: str, units: Units, *elements: str, rule: str = "header-in-unit", 
 
 
 def map_counts(kind: str, element: str, value: int) -> Recipe:
-    """A count in a performance map that its unit cannot hold."""
+    """Build the recipe of a performance map whose count its unit cannot hold."""
     return broken(
         "map-count",
         element.replace("_", "-"),

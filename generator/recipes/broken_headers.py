@@ -32,17 +32,17 @@ _DIMENSIONS = "tensor_dimensions"
 
 
 def changed(**changes: Any) -> list[Values]:
-    """A small integer tensor with other values in its header."""
+    """Build a small integer tensor with other values in its header."""
     return [*opening(), header_of(small(), **changes)]
 
 
 def dimensions(*sizes: int) -> list[Values]:
-    """A small codeword whose header claims these dimensions."""
+    """Build a small codeword whose header claims these dimensions."""
     return changed(count_tensor_dimensions=len(sizes), tensor_dimensions=list(sizes), scan_order=0)
 
 
 def too_many(name: str, *sizes: int) -> Recipe:
-    """Dimensions whose product is beyond any memory, or beyond 32 or 64 bits."""
+    """Build the recipe of dimensions whose product exceeds any memory, or 32 or 64 bits."""
     product = " x ".join(map(str, sizes))
     return broken(
         "dims-product",
@@ -55,14 +55,14 @@ def too_many(name: str, *sizes: int) -> Recipe:
 
 
 def codebook(**changes: Any) -> list[Values]:
-    """A tensor whose codebook() has other values."""
+    """Build a tensor whose codebook() has other values."""
     head = header(NNR_PT_FLOAT, "w", (3,), codebook=book(1, -5, 0, 6))
     unit = ndu(head, Coded([0, 1, -1]))
     return [*opening(), header_of(unit, codebook=unit["nnr_unit_header"]["codebook"] | changes)]
 
 
 def block(parameter_types: int, **changes: Any) -> list[Values]:
-    """A BLOCK whose header has other values."""
+    """Build a BLOCK whose header has other values."""
     decomposed = {"decomposition_rank": 2, "g_number_of_rows": 4} if parameter_types & DC else {}
     head = block_header(parameter_types, (4, 3), **decomposed)
     counts = {"w": 12, "w_G": 8, "w_H": 6}
@@ -71,30 +71,30 @@ def block(parameter_types: int, **changes: Any) -> list[Values]:
 
 
 def ids(*names: str) -> dict[str, Any]:
-    """A list of ids."""
+    """Build a list of ids."""
     return {"topology_elements_ids_list": {"count_topology_elements_minus2": len(names) - 2, "topology_elem_id_list": list(names)}}
 
 
 def without_dimensions(*before: Values, input_parameters: bool) -> list[Values]:
-    """A tensor that leaves its dimensions to a topology."""
+    """Build a tensor that leaves its dimensions to a topology."""
     form = HeaderForm(dimensions_present=False, input_parameters=input_parameters)
     return [*opening(), *before, ndu(header(NNR_PT_INT, "w", (2, 3)), Coded([1, 2, 3, 0, 0, 1]), form=form)]
 
 
 def topology(**shapes: tuple[int, ...]) -> Values:
-    """An ONNX topology."""
+    """Build an ONNX topology."""
     return topology_unit(NNR_TPL_ONNX, RAW, {"topology_data": onnx_topology(shapes)})
 
 
 def scalar_block() -> list[Values]:
-    """A BLOCK whose weight has no dimension by the topology."""
+    """Build a BLOCK whose weight is a scalar according to the topology."""
     form = HeaderForm(dimensions_present=False)
     unit = ndu(block_header(BI, (1,)), {"w": Coded([1]), "bias": Coded([2])}, form=form)
     return [*opening(), topology(w=()), unit]
 
 
 def mapping(name: str, *, title: str, catches: str, element: str, how: DimensionMapping) -> Recipe:
-    """A dimension mapping that does not fit a [5, 4]."""
+    """Build the recipe of a dimension mapping that does not fit a [5, 4]."""
     return broken(
         "mapping",
         name,
@@ -106,7 +106,7 @@ def mapping(name: str, *, title: str, catches: str, element: str, how: Dimension
 
 
 def zero(name: str, payload_type: int, *sizes: int) -> Recipe:
-    """A dimension of 0."""
+    """Build the recipe of a tensor with a dimension of 0."""
     head = header(payload_type, "w", sizes)
     tensor = np.zeros(0, dtype=np.float32) if payload_type == NNR_PT_RAW_FLOAT else Coded([])
     return broken(
@@ -120,7 +120,7 @@ def zero(name: str, payload_type: int, *sizes: int) -> Recipe:
 
 
 def mapping_absent() -> list[Values]:
-    """Two ids for one tensor, its dimensions known from a topology, and nothing that says who gets what."""
+    """Build a tensor with two ids and dimensions from a topology, but no mapping."""
     head = header(NNR_PT_INT, ("a", "b"), (2, 3))
     form = HeaderForm(input_parameters=False)
     return [*opening(), topology(a=(2, 3)), ndu(head, Coded([1, 2, 3, 0, 0, 1]), form=form)]

@@ -24,7 +24,7 @@ _LAST_PREFIX = 11 + (1 << 31) - 1
 
 
 def with_codeword(data: bytes, dimensions: tuple[int, ...] = (2, 3), unary_length: int = 10) -> list[Values]:
-    """An INT whose payload is this."""
+    """Build an INT with the given payload."""
     count = 1
     for size in dimensions:
         count *= size
@@ -33,7 +33,7 @@ def with_codeword(data: bytes, dimensions: tuple[int, ...] = (2, 3), unary_lengt
 
 
 def too_large(name: str, quants: list[int], unary_length: int = 10) -> Recipe:
-    """Indexes beyond int32."""
+    """Build the recipe of indexes beyond int32."""
     return broken(
         "prefix",
         name,
@@ -45,12 +45,12 @@ def too_large(name: str, quants: list[int], unary_length: int = 10) -> Recipe:
 
 
 def block_rows(*, dq_flag: bool = False) -> Callable[[Numbers], list[Values]]:
-    """A tensor of three block rows."""
+    """Return a function that builds a tensor of three block rows."""
     return lambda numbers: [*opening(), scanned(1, (20, 9), numbers, dq_flag=dq_flag)]
 
 
 def entries(name: str, *, title: str, catches: str, element: str, change: Callable[[Any], Any], dq_flag: bool = False) -> Recipe:
-    """An entry point list with something wrong."""
+    """Build the recipe of a list of entry points with a wrong element."""
 
     def units(numbers: Numbers) -> list[Values]:
         before, unit = [], block_rows(dq_flag=dq_flag)(numbers)
@@ -68,7 +68,10 @@ def entries(name: str, *, title: str, catches: str, element: str, change: Callab
 
 
 def interval_errors(stream: bytes) -> Iterator[bytes]:
-    """The stream with one bit of the last unit's codeword flipped, such that IvlOffset is not below 256 at a block row."""
+    """Yield the stream with a bit of the last codeword flipped so that a block row breaks rule interval.
+
+    IvlOffset is then not below 256 where the block row forces the range to 256.
+    """
     start = 8 * (met_in(stream).units[-1].payload_pieces[0][1] >> 3)
     for bit in range(start, 8 * len(stream)):
         changed = flipped(bit)(stream)
@@ -78,18 +81,18 @@ def interval_errors(stream: bytes) -> Iterator[bytes]:
 
 
 def first_interval_error(stream: bytes) -> bytes:
-    """The first of these."""
+    """Return the first of `interval_errors`."""
     return next(interval_errors(stream))
 
 
 def last_interval_error(stream: bytes) -> bytes:
-    """The last of these: most of the codeword is as it was, and ends where it should."""
+    """Return the last of `interval_errors`: most of the codeword is unchanged, and so is its end."""
     *_, last = interval_errors(stream)
     return last
 
 
 def converted(name: str, payload_type: int, data_format: int, tensor: Any, *, title: str) -> Recipe:
-    """A value that its decompressed data format cannot hold."""
+    """Build the recipe of a value that its decompressed data format cannot hold."""
     count = tensor.size if not isinstance(tensor, Coded) else len(tensor.quants)
     head = header(payload_type, "w", (count,), Quantization(0, 0), data_format=data_format)
     return broken(
@@ -103,7 +106,7 @@ def converted(name: str, payload_type: int, data_format: int, tensor: Any, *, ti
 
 
 def outside(name: str, *, title: str, quants: list[int]) -> Recipe:
-    """An index that a codebook of five does not have."""
+    """Build the recipe of an index that a codebook of five values does not have."""
     head = header(NNR_PT_FLOAT, "w", (len(quants),), codebook=book(2, -9, -4, 0, 3, 11))
     return broken(
         "codebook-index",
@@ -116,7 +119,7 @@ def outside(name: str, *, title: str, quants: list[int]) -> Recipe:
 
 
 def padded(numbers: Numbers) -> list[Values]:
-    """A codeword that leaves bits in its last byte."""
+    """Build a tensor whose codeword leaves bits in its last byte."""
     for count in range(6, 40):
         units = [*opening(), ndu(header(NNR_PT_INT, "w", (count,)), Coded(numbers.quants("w", count, 200)))]
         if units[-1]["nnr_unit_payload"][_CODEWORD][-1] & 3 == 0:

@@ -1,4 +1,4 @@
-"""Streams that break a rule of topologies, quantization data and aggregates (clause 6)."""
+"""Streams that break a rule of topologies, quantization data or aggregates (clause 6)."""
 
 from nnc_conformance.generator.composition import opening
 from nnc_conformance.generator.editing import extended, header_of, set_to, unit_bytes
@@ -27,12 +27,12 @@ _TPL, _QNT = "topology_data", "quantization_data"
 
 
 def topology(data: bytes, storage: int = NNR_TPL_NNEF, compression: int = RAW) -> list[Values]:
-    """A stream with a topology and a tensor."""
+    """Build a stream with a topology and a tensor."""
     return [*opening(), topology_unit(storage, compression, {"topology_data": data}), small()]
 
 
 def deflated(name: str, *, title: str, catches: str, data: bytes) -> Recipe:
-    """A deflated topology that does not inflate."""
+    """Build the recipe of a deflated topology that does not inflate."""
     return broken(
         "deflate",
         name,
@@ -44,7 +44,7 @@ def deflated(name: str, *, title: str, catches: str, data: bytes) -> Recipe:
 
 
 def aggregate(name: str, rule: str, *, title: str, catches: str, element: str, units: list[Values]) -> Recipe:
-    """An aggregate that breaks a rule."""
+    """Build the recipe of an aggregate that breaks a rule."""
     return broken(
         rule,
         name,
@@ -57,7 +57,7 @@ def aggregate(name: str, rule: str, *, title: str, catches: str, element: str, u
 
 
 def entry_points(change: int, unit_type_change: int = 0) -> list[Values]:
-    """An aggregate whose second entry is wrong."""
+    """Build an aggregate whose second entry is wrong."""
     units = with_entry_points(opening(), [small("a"), small("b"), small("c")])
     entries = [dict(entry) for entry in units[-1]["nnr_unit_header"]["nnr_unit_entry"]]
     entries[1]["nnr_unit_entry_point"] += change
@@ -66,7 +66,10 @@ def entry_points(change: int, unit_type_change: int = 0) -> list[Values]:
 
 
 def one_more(stream: bytes) -> bytes:
-    """Counts a third unit in an aggregate of two: its quant_bitdepth comes from the bits of byte_alignment(), which moves behind it."""
+    """Make an aggregate of two units count a third one.
+
+    The third quant_bitdepth takes the bits of byte_alignment(), which moves behind it.
+    """
     return set_to("num_of_nnr_units_minus2", 1)(set_to("byte_alignment", 0b100001, 1)(stream))
 
 

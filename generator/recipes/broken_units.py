@@ -35,12 +35,12 @@ _LARGEST_31_BIT = (1 << 31) - 1
 
 
 def resized(size: int) -> StreamEdit:
-    """Sets the last unit's nnr_unit_size and nothing else."""
+    """Return an edit that changes the last unit's nnr_unit_size and nothing else."""
     return lambda stream: with_last_size(stream, last_unit(stream), size)
 
 
 def sized(rule: str, name: str, size: int, *, title: str, catches: str, wide: bool = False) -> Recipe:
-    """A last unit with another size."""
+    """Build the recipe of a last unit with another size."""
     units = [*opening(), small("w", **({"nnr_unit_size_flag": 1} if wide else {}))]
     return broken(
         rule,
@@ -54,12 +54,12 @@ def sized(rule: str, name: str, size: int, *, title: str, catches: str, wide: bo
 
 
 def named(text: bytes) -> list[Values]:
-    """A tensor whose id is not text."""
+    """Build a tensor with these bytes as its id."""
     return [*opening(), header_of(small(), topology_elem_id=text)]
 
 
 def utf8(name: str, text: bytes, *, title: str) -> Recipe:
-    """An id that is not UTF-8."""
+    """Build the recipe of an id that is not UTF-8."""
     catches = "A decoder that passes bytes through unseen, or dies in its conversion of text."
     return broken(
         "string-utf8",
@@ -72,7 +72,7 @@ def utf8(name: str, text: bytes, *, title: str) -> Recipe:
 
 
 def of_type(unit_type: int) -> Recipe:
-    """A unit of a type that has no meaning yet."""
+    """Build the recipe of a unit with a reserved or unspecified type."""
     kind = "reserved" if unit_type < 32 else "unspecified"
     units = [*opening(), small("a"), unit(unit_type, None, {"skipped_unit_data": b"\x01\x02\x03"}), small("b")]
     return broken(
@@ -86,7 +86,7 @@ def of_type(unit_type: int) -> Recipe:
 
 
 def unfinished(name: str, *, title: str, catches: str, units: list[Values], edit: StreamEdit | None = None) -> Recipe:
-    """A set of partial data that is not as it should be."""
+    """Build the recipe of a faulty set of partial data."""
     return broken(
         "partial-order",
         name,
@@ -99,7 +99,7 @@ def unfinished(name: str, *, title: str, catches: str, units: list[Values], edit
 
 
 def pieces(count: int) -> list[Values]:
-    """A FLOAT in so many pieces, after an opening."""
+    """Build a FLOAT in ``count`` pieces, after an opening."""
     whole = ndu(header(NNR_PT_FLOAT, "w", (6,)), Coded([1, -2, 300, 0, 5, 77]))
     return split(opening(), whole, list(range(1, count)))
 

@@ -18,14 +18,14 @@ _INT32_MIN, _INT32_MAX = -(1 << 31), (1 << 31) - 1
 
 
 def every_index(codebook: Codebook) -> list[int]:
-    """Each index of a codebook once, the zero first."""
+    """Return each index of a codebook once, starting with 0."""
     return sorted((place - codebook.zero_offset for place in range(len(codebook.values))), key=lambda index: (abs(index), index))
 
 
 def with_codebook(
     codebook: Codebook, egk: int | None = None, quantization: Quantization = SIXTEENTHS, quants: Sequence[int] | None = None
 ) -> list[Values]:
-    """A vector that uses every entry of a codebook."""
+    """Build a vector that uses every entry of a codebook, or the given indexes."""
     chosen = every_index(codebook) if quants is None else quants
     head = header(NNR_PT_FLOAT, "w", (len(chosen),), quantization, codebook=codebook)
     return [*opening(quantization, method_flags=NNR_QCB), ndu(head, Coded(chosen), form=HeaderForm(codebook_egk=egk))]
@@ -34,7 +34,7 @@ def with_codebook(
 def whole_codebook(
     name: str, codebook: Codebook, *, title: str, tests: str, catches: str, egk: int | None = None, level: Level = Level.CORE
 ) -> Recipe:
-    """A recipe of one codebook, used whole."""
+    """Build the recipe of one codebook whose every entry is used."""
     return Recipe(
         id=f"codebook-{name}",
         title=title,
@@ -47,7 +47,7 @@ def whole_codebook(
 
 
 def random_book(numbers: Numbers, size: int, largest: int, zero_offset: int) -> Codebook:
-    """A codebook with random gaps."""
+    """Build a codebook with random gaps."""
     values, value = [], -50
     for gap in numbers.integers("gaps", size, 1, largest).tolist():
         value += gap
@@ -56,33 +56,33 @@ def random_book(numbers: Numbers, size: int, largest: int, zero_offset: int) -> 
 
 
 def large(numbers: Numbers) -> list[Values]:
-    """A codebook of 300 values and random indexes into it."""
+    """Build a codebook of 300 values and random indexes into it."""
     codebook = random_book(numbers, 300, 40, 140)
     quants = numbers.integers("w", 400, -140, 159).tolist()
     return with_codebook(codebook, None, SIXTEENTHS, quants)
 
 
 def matrix(head: DataUnitHeader, count: int, numbers: Numbers) -> list[Values]:
-    """A matrix whose indexes run over a codebook of seven."""
+    """Build a matrix with random indexes into a codebook of seven values."""
     head = replace(head, codebook=book(3, -90, -31, -7, 0, 5, 33, 120))
     return [*opening(), ndu(head, Coded(numbers.integers("w", count, -3, 3)))]
 
 
 def doubled_indexes(_: Numbers) -> list[Values]:
-    """dq_flag with a codebook: the doubled values index it."""
+    """Build a tensor with dq_flag whose doubled values index the codebook."""
     codebook = book(4, -70, -30, -11, -4, 0, 3, 12, 29, 71)
     head = header(NNR_PT_FLOAT, "w", (9,), codebook=codebook, dq_flag=True)
     return [*opening(), ndu(head, Coded([0, 1, 2, 0, -1, -2, 1, 1, 0]))]
 
 
 def block(_: Numbers) -> list[Values]:
-    """A BLOCK: the codebook is the weight's only."""
+    """Build a BLOCK whose codebook applies to the weight only."""
     head = header(NNR_PT_BLOCK, ("w", "b"), (2, 3), parameter_types=BI, codebook=book(1, -9, 2, 40))
     return [*opening(), ndu(head, {"w": Coded([0, 1, -1, 1, 0, -1]), "b": Coded([100, -100])})]
 
 
 def two_tensors(_: Numbers) -> list[Values]:
-    """Two tensors with a codebook each, and one without."""
+    """Build two tensors with a codebook each, and one without."""
     first = header(NNR_PT_FLOAT, "a", (3,), codebook=book(1, -3, 0, 3))
     second = header(NNR_PT_FLOAT, "b", (3,), codebook=book(1, -50, 1, 70))
     return [*opening(), ndu(first, Coded([1, 0, -1])), ndu(second, Coded([1, 0, -1])), ndu(header(NNR_PT_FLOAT, "c", (1,)), Coded([77]))]

@@ -1,4 +1,4 @@
-"""What the arithmetic decoder and the binarisation can meet, each on purpose (clause 10)."""
+"""Everything that the arithmetic decoder and the binarisation can meet (clause 10)."""
 
 from functools import cache
 
@@ -20,17 +20,17 @@ from nnc_conformance.storage.vector import Level
 _TENSOR = ("10 quant_tensor",)
 _PARAM = ("10 quant_param",)
 WIDEST_SET = 1
-"""A set whose states go furthest: with it every column of lps_range_table is met."""
+"""The parameter set whose states reach every column of lps_range_table."""
 
 
 def one_set(coding: TensorCoding, number: int) -> IntArray:
-    """The same set for every context."""
+    """Return the same parameter set for every context."""
     return np.full(coding.layout.flag, number, dtype=np.int64)
 
 
 @cache
 def table_units() -> list[Values]:
-    """One tensor that meets every entry of lps_range_table with both bins."""
+    """Build a tensor that uses every entry of lps_range_table with both bins."""
     coding = TensorCoding(1, 1, 0, False, DEFAULT_UNARY_LENGTH, 0)
     sets = one_set(coding, WIDEST_SET)
     quants = meet_entries(coding, sets, set(TABLE_ENTRIES))
@@ -38,14 +38,14 @@ def table_units() -> list[Values]:
 
 
 def end_units() -> list[Values]:
-    """Eight tensors of two indexes, whose codewords end at each bit of a byte."""
+    """Build eight tensors of two indexes, whose codewords end at each bit of a byte."""
     coding = TensorCoding(2, 1, 0, False, DEFAULT_UNARY_LENGTH, 0)
     ends = [next(end_at(coding, one_set(coding, 0), place)) for place in range(8)]
     return opening() + [ndu(header(NNR_PT_INT, f"bit{place}", (2,)), Coded(quants)) for place, quants in enumerate(ends)]
 
 
 def remainder_units() -> list[Values]:
-    """The least and the greatest abs_remainder of each length, for a short and the default unary length."""
+    """Build tensors with the least and the greatest abs_remainder of each length, at two unary lengths."""
     units = opening()
     for unary_length in (1, DEFAULT_UNARY_LENGTH):
         magnitudes = [
@@ -58,7 +58,10 @@ def remainder_units() -> list[Values]:
 
 
 def qp_delta_units() -> list[Values]:
-    """Each size of qp_delta with its ends; with 13 bits also those that leave the first 9 bits of the codeword at 0, 1 and 509."""
+    """Build tensors with each size of qp_delta, at the ends of its range.
+
+    With 13 bits, some also leave the first 9 bits of the codeword at 0, 1 and 509.
+    """
     units = opening()
     for density in range(8):
         quantization = Quantization(density, 0)

@@ -1,4 +1,4 @@
-"""Every pair and triple of tool choices, from the covering arrays: small data units, a handful to a stream."""
+"""Every pair and triple of tool choices, from the covering arrays, as small data units."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -51,15 +51,15 @@ from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.storage.vector import Level
 
 ROWS_TOGETHER = 8
-"""Data units in a stream, at most: few enough to see which one fails."""
+"""Largest number of data units in a stream: few enough to see which one fails."""
 CODEBOOK = book(6, -20, -9, -5, -3, -2, -1, 0, 1, 2, 4, 7, 11, 30)
 QUANTS = (0, 1, -1, 2, -3, 3)
-"""Coded indexes: doubled they still lie in the codebook."""
+"""Coded indexes that stay in the codebook when doubled."""
 NARROW_QUANTS = (0, -1, -1, 0, -1)
-"""Coded indexes whose values, doubled or not, fit two bits."""
+"""Coded indexes whose values fit two bits, doubled or not."""
 NARROW_FORMATS = ("INT2", "INT3", "INT4")
 SWITCHES = ("data_string", "int_dq_flag", "data_format")
-"""The switches that choices can touch; a vector tells the first of them apart that its rows touch."""
+"""Disputed points that choices can touch; a vector distinguishes the first one that its rows touch."""
 LEVELS = {
     (2, Standing.CERTIFIED): Level.CORE,
     (3, Standing.CERTIFIED): Level.FULL,
@@ -72,7 +72,7 @@ CLAUSES = ("6 nnr_compressed_data_unit_header", "9", "10 quant_tensor")
 
 
 def switch_of(choice: Choice) -> str | None:
-    """The disputed point that a choice touches, the first of `SWITCHES`; None where there is none."""
+    """Return the disputed point that a choice touches, the first of `SWITCHES`, or None."""
     broken = {
         constraint.reason
         for constraint in CONSTRAINTS
@@ -82,12 +82,12 @@ def switch_of(choice: Choice) -> str | None:
 
 
 def is_indexed(choice: Choice) -> bool:
-    """Whether ids travel as indexes."""
+    """Return whether ids travel as indexes."""
     return choice["id form"] in (INDEX, INDEXES)
 
 
 def unary_length(choice: Choice) -> int:
-    """A cabac_unary_length of the choice's class."""
+    """Return a cabac_unary_length of the choice's class."""
     if choice["unary length"] == DEFAULT_UNARY:
         return DEFAULT_UNARY_LENGTH
     low, _, high = choice["unary length"].partition("..")
@@ -95,7 +95,7 @@ def unary_length(choice: Choice) -> int:
 
 
 def quantization_of(choice: Choice) -> Quantization | None:
-    """A step of 1/32 in the choice's density: all values fit the narrowest format."""
+    """Return a step of 1/32 in the choice's density, so that all values fit the narrowest format."""
     if choice["qp_density"] == NONE:
         return None
     density = int(choice["qp_density"])
@@ -103,13 +103,13 @@ def quantization_of(choice: Choice) -> Quantization | None:
 
 
 def dimensions_of(choice: Choice) -> tuple[int, ...]:
-    """Two block rows of two columns, or a small tensor of three dimensions."""
+    """Return dimensions of two block rows of two columns, or of a small tensor of three dimensions."""
     scan_order = int(choice["scan_order"])
     return ((4 << scan_order) + 1, 2) if scan_order else (3, 1, 2)
 
 
 def header_of(choice: Choice, name: str) -> DataUnitHeader:
-    """The header that a choice asks for."""
+    """Build the header that a choice requires."""
     types = sum(flag for factor, flag in PARAMETER_TYPES.items() if choice[factor] == YES)
     dimensions = dimensions_of(choice)
     kind, several = choice["payload type"], choice["id form"] in (STRINGS, INDEXES)
@@ -139,7 +139,7 @@ def header_of(choice: Choice, name: str) -> DataUnitHeader:
 
 
 def data_unit_of(choice: Choice, name: str, names: Sequence[str]) -> Values:
-    """The data unit of a choice."""
+    """Build the data unit of a choice."""
     head = header_of(choice, name)
     form = HeaderForm(unary_length_present=choice["unary length"] != DEFAULT_UNARY, reference_list=names if is_indexed(choice) else None)
     common: dict[str, Any] = {"nnr_unit_size_flag": 1} if choice["size flag"] == YES else {}
@@ -156,12 +156,12 @@ def data_unit_of(choice: Choice, name: str, names: Sequence[str]) -> Values:
 
 
 def raw_values(count: int) -> npt.NDArray[np.float32]:
-    """Numbers that fit every decompressed data format."""
+    """Return numbers that fit every decompressed data format."""
     return np.resize(np.array([0.0, 1.0, -2.0, -1.0, -0.0], dtype=np.float32), count)
 
 
 def topology_units(choice: Choice, names: list[str]) -> Iterator[Values]:
-    """The reference list where it is needed, and the topology."""
+    """Yield the reference list if it is needed, and the topology."""
     if is_indexed(choice) or choice["topology"] == "REFLIST":
         yield reference_list(names)
     if choice["topology"] == "PRUN":
@@ -174,7 +174,10 @@ def topology_units(choice: Choice, names: list[str]) -> Iterator[Values]:
 
 
 def units_of(chosen: Sequence[Choice]) -> list[Values]:
-    """A stream of choices that share id form, topology and compression; those without a qp in force come first."""
+    """Build a stream of choices that share id form, topology and compression.
+
+    Data units without a qp in force come first.
+    """
     ordered = sorted(chosen, key=lambda choice: FACTORS["qp_density"].index(choice["qp_density"]))
     first = ordered[0]
     named = [(choice, f"t{number}") for number, choice in enumerate(ordered)]
@@ -191,19 +194,19 @@ def units_of(chosen: Sequence[Choice]) -> list[Values]:
 
 
 def _shared(choice: Choice) -> tuple[str, ...]:
-    """What the choices of one stream have in common."""
+    """Return what the choices of one stream have in common."""
     return (switch_of(choice) or "", str(is_indexed(choice)), choice["topology"], choice["compression"])
 
 
 def streams_of(strength: int, standing: Standing) -> Iterator[list[Choice]]:
-    """The rows of an array, a stream's at a time."""
+    """Yield the rows of a covering array, one stream's at a time."""
     for _, members in groupby(sorted(rows(strength, standing), key=_shared), key=_shared):
         group: list[Choice] = list(members)
         yield from (group[first : first + ROWS_TOGETHER] for first in range(0, len(group), ROWS_TOGETHER))
 
 
 def recipes_of(strength: int, standing: Standing) -> Iterator[Recipe]:
-    """The vectors of an array."""
+    """Yield the recipes of a covering array."""
     name, level = STRENGTHS[strength], LEVELS[strength, standing]
     for number, chosen in enumerate(streams_of(strength, standing), start=1):
         tools = f"{'indexed ids' if is_indexed(chosen[0]) else 'named'}, topology {chosen[0]['topology']}"

@@ -1,4 +1,4 @@
-"""Codebooks whose elements lie on both sides of each code length (clause 6)."""
+"""Codebooks whose elements stand on both sides of each code length (clause 6)."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,13 +17,13 @@ ORDERS_TOGETHER = 4
 
 
 def coded(name: str, values: Sequence[int], zero_offset: int, egk: int) -> Values:
-    """A single 0 with a codebook: it decodes to the codebook's middle value."""
+    """Build a tensor of one 0 with a codebook: it decodes to the codebook's middle value."""
     head = header(NNR_PT_FLOAT, name, (1,), codebook=Codebook(np.array(values, dtype=np.int64).astype(np.int32), zero_offset))
     return ndu(head, Coded([0]), form=HeaderForm(codebook_egk=egk))
 
 
 def packed(deltas: Sequence[int]) -> list[list[int]]:
-    """The deltas in groups whose values, from one end of int32 on, stay within it; the largest first."""
+    """Group deltas, largest first, so that the values of each group stay within int32."""
     groups: list[list[int]] = []
     for delta in sorted(deltas, reverse=True):
         for group in groups:
@@ -36,7 +36,7 @@ def packed(deltas: Sequence[int]) -> list[list[int]]:
 
 
 def delta_units(egk: int) -> list[Values]:
-    """Codebooks whose deltas, to the left of the middle and to the right of it, are all those that are wanted."""
+    """Build codebooks with all wanted deltas to the left and to the right of the middle."""
     units = []
     for number, group in enumerate(packed(wanted_values("codebook_delta_left", f"ue({egk})"))):
         steps = np.cumsum([delta + 1 for delta in group])
@@ -48,7 +48,7 @@ def delta_units(egk: int) -> list[Values]:
 
 
 def deltas(first: int) -> Recipe:
-    """Deltas of a few orders of codebook_egk."""
+    """Build the recipe of deltas for a few orders of codebook_egk."""
     last = first + ORDERS_TOGETHER - 1
     return Recipe(
         id=f"codebook-deltas-egk-{first}-to-{last}",
@@ -61,12 +61,12 @@ def deltas(first: int) -> Recipe:
 
 
 def sizes() -> list[Values]:
-    """Codebooks of each size that is wanted."""
+    """Build codebooks of each wanted size."""
     return [coded(f"size{size}", range(size), size >> 1, 0) for size in wanted_values("codebook_size", "ue(2)")]
 
 
 def centres() -> list[Values]:
-    """Codebooks with each offset that is wanted of the middle, no larger than need be."""
+    """Build codebooks with each wanted offset from the middle, no larger than necessary."""
     units = []
     for offset in wanted_values("codebook_centre_offset", "ie(2)"):
         size = 2 * offset + 1 if offset >= 0 else -2 * offset
@@ -75,12 +75,12 @@ def centres() -> list[Values]:
 
 
 def zero_values() -> list[Values]:
-    """Codebooks of one value, each that is wanted."""
+    """Build codebooks of one value, one for each wanted value."""
     return [coded(f"zero{value}", [value], 0, 0) for value in wanted_values("codebook_zero_value", "ie(7)")]
 
 
 def many_codebooks(name: str, *, title: str, tests: str, units: Callable[[], list[Values]]) -> Recipe:
-    """Many small codebooks."""
+    """Build the recipe of many small codebooks."""
     return Recipe(
         id=f"codebook-{name}",
         title=title,

@@ -1,4 +1,4 @@
-"""Inferred structures whose elements meet every value class [I] (clause 6)."""
+"""Inferred structures whose elements meet every value class (clause 6)."""
 
 from collections.abc import Callable
 
@@ -29,14 +29,14 @@ ELEMENT_IDS = ("", "a", "n" * 128, "ß", "重", "𝛼")
 
 
 def pruned(count: int, number: int) -> Values:
-    """A pruned element of so many dimensions; its sizes are those wanted, from the ``number``-th on."""
+    """Build a pruned element of ``count`` dimensions, taking wanted sizes from the ``number``-th on."""
     sizes = wanted_values("dim", "ue(7)")
     dimensions = [sizes[(number + place) % len(sizes)] for place in range(count)]
     return {"element_id": ELEMENT_IDS[number % len(ELEMENT_IDS)], "count_dims": count, "dim": dimensions}
 
 
 def dictionaries() -> list[Values]:
-    """Dictionaries of each number of elements; in one, elements of each number of dimensions."""
+    """Build dictionaries of each wanted number of elements, and of dimensions."""
     counts = wanted_values("count_dims", "ue(1)")
     units = opening()
     for elements in wanted_values("count_ids", "u(8)"):
@@ -47,7 +47,7 @@ def dictionaries() -> list[Values]:
 
 
 def indexed_dictionary() -> list[Values]:
-    """A dictionary that refers by indexes of each code length."""
+    """Build a dictionary that refers by indexes of each code length."""
     indexes = wanted_values("element_id_index", "ue(7)")
     listed = names(indexes[-1] + 1)
     content = [{"element_id_index": index, "count_dims": 1, "dim": [3]} for index in indexes]
@@ -56,7 +56,7 @@ def indexed_dictionary() -> list[Values]:
 
 
 def splits() -> list[Values]:
-    """One tensor split at each index that is wanted."""
+    """Build one tensor split at each wanted index."""
     indexes = wanted_values("split_index", "ue(7)")
     ids = tuple(f"part{number}" for number in range(len(indexes) + 1))
     mapping = DimensionMapping(0, tuple(indexes), ((),) * len(ids))
@@ -65,7 +65,7 @@ def splits() -> list[Values]:
 
 
 def shifts() -> list[Values]:
-    """Tensors whose axes move by each number of places, and tensors with each number of shifts."""
+    """Build tensors whose axes move by each wanted number of places, with each wanted number of shifts."""
     units, axes = opening(), most_dimensions()
     for number, places in enumerate(wanted_values("shift_value", "ue(1)")):
         mapping = DimensionMapping(0, (0,), (((axes - 1, places), (0, 0)), ()))
@@ -80,7 +80,7 @@ def shifts() -> list[Values]:
 
 
 def aggregates() -> list[Values]:
-    """Aggregates of few and of many units, with each quant_bitdepth and both values of ctu_scan_order."""
+    """Build aggregates of few and many units, with each quant_bitdepth and both values of ctu_scan_order."""
     units: list[Values] = [start_unit(), model_parameter_set(SIXTEENTHS), layer_with_unification()]
     for bitdepth in wanted_values("quant_bitdepth", "u(5)"):
         unit = aggregate_unit([layer_with_unification(), layer_with_unification()], unification=True, quant_bitdepth=bitdepth)
@@ -93,18 +93,18 @@ def aggregates() -> list[Values]:
 
 
 def layer_with_unification() -> Values:
-    """An LPS with an empty unification map."""
+    """Build an LPS with an empty unification map."""
     return layer_parameter_set(SIXTEENTHS, maps={"unification": {"upm_count_thresholds": 0}})
 
 
 def layers_without_qp() -> list[Values]:
-    """LPS with each combination of methods that has no qp."""
+    """Build an LPS for each combination of methods that has no qp."""
     flags = [value for value in range(8) if not value & (NNR_QSU | 2)]
     return [*opening(), *(layer_parameter_set(None, method_flags=value) for value in flags), small()]
 
 
 def inferred(name: str, *, title: str, tests: str, catches: str, clauses: tuple[str, ...], units: Callable[[], list[Values]]) -> Recipe:
-    """A recipe of fixed units."""
+    """Build the recipe of fixed units."""
     return Recipe(
         id=name,
         title=title,

@@ -1,4 +1,7 @@
-"""Performance maps whose elements meet every value class, and topologies at their ends: both touch disputed points (clause 6)."""
+"""Performance maps whose elements meet every value class, and the shortest topologies (clause 6).
+
+Both touch disputed points.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -37,17 +40,17 @@ ARRAYS = {
     "upm_nn_class_accuracy": ("upm_count_classes", 0),
     "dpm_nn_class_accuracy": ("dpm_count_classes", 0),
 }
-"""Arrays with the element that counts them, and what they have fewer than it says."""
+"""For each array, the element that counts it and how many values fewer than that count it has."""
 
 
 def elements_of(kind: str) -> list[ElementRow]:
-    """The elements of an entry of a map, in order."""
+    """Return the elements of a map's entry, in order."""
     rows = [row for row in ELEMENTS.values() if row.structure == f"{kind}_performance_map"]
     return [row for row in rows if row.name != MAP_COUNTS[kind]]
 
 
 def class_values(row: ElementRow) -> Sequence[Any]:
-    """A value of each class of an element of a map."""
+    """Return a value of each class of a map's element."""
     (descriptor,) = variants(row)
     if descriptor == "flt(32)":
         return list(FLOATS[: len(classes_of(row.name, descriptor).labels)])
@@ -55,7 +58,10 @@ def class_values(row: ElementRow) -> Sequence[Any]:
 
 
 def entry(kind: str, number: int) -> Values:
-    """An entry whose elements take their classes in turn; counts are 0, 1 or 2 once all have been met."""
+    """Build an entry whose elements take their classes in turn.
+
+    Once all its classes have been used, a count is 0, 1 or 2.
+    """
     values: Values = {}
     for row in elements_of(kind):
         classes = class_values(row)
@@ -71,32 +77,35 @@ def entry(kind: str, number: int) -> Values:
 
 
 def map_of(kind: str, count: int) -> Values:
-    """A map of so many entries."""
+    """Build a map of ``count`` entries."""
     return {MAP_COUNTS[kind]: count, "entry": [entry(kind, number) for number in range(count)]}
 
 
 def model_maps(counts: Sequence[int]) -> list[Values]:
-    """An MPS with the four maps, of so many entries each."""
+    """Build an MPS with the four maps; ``counts`` are their numbers of entries."""
     maps = {kind: map_of(kind, count) for kind, count in zip(MAP_COUNTS, counts, strict=True)}
     return [start_unit(), model_parameter_set(SIXTEENTHS, maps=maps), small()]
 
 
 def layer_maps() -> list[Values]:
-    """LPS with one, none and several entries in each map."""
+    """Build LPS with one, no and several entries in each map."""
     kinds = [kind for kind in MAP_COUNTS if kind != "decomposition"]
     sets = [layer_parameter_set(SIXTEENTHS, maps={kind: map_of(kind, count) for kind in kinds}) for count in (1, 0, 3)]
     return [*opening(), *sets, small()]
 
 
 def decomposed_from_topology() -> list[Values]:
-    """A decomposed BLOCK whose dimensions stand in a topology, by the name of G without its suffix."""
+    """Build a decomposed BLOCK with dimensions from a topology.
+
+    The topology names the tensor by the name of G without its suffix.
+    """
     head = block_header(DC, (2, 3), decomposition_rank=1, g_number_of_rows=2)
     unit = ndu(head, {"w_G": Coded([1, -2]), "w_H": Coded([3, 0, 4])}, form=HeaderForm(dimensions_present=False))
     return [*opening(), topology_unit(NNR_TPL_ONNX, RAW, {"topology_data": onnx_topology({"w": (2, 3)})}), unit]
 
 
 def map_recipe(name: str, *, title: str, units: Callable[[], list[Values]]) -> Recipe:
-    """A stream with maps."""
+    """Build the recipe of a stream with maps."""
     return Recipe(
         id=name,
         title=title,

@@ -1,4 +1,4 @@
-"""Block scans and entry points: every border, every number of block rows, lengths of each code length (clauses 6 and 10)."""
+"""Block scans and entry points: borders, numbers of block rows, row lengths of each code length (clauses 6 and 10)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,12 +19,12 @@ from nnc_conformance.reference.syntax.walker import Values
 _SCAN = ("6 nnr_compressed_data_unit_header", "10 quant_tensor")
 SIDE = 8
 SHORTEST_ROW = 100
-"""Bits: a row of a few indexes can take as many, exactly."""
+"""Bits of a row of a few indexes; a search can reach this length exactly."""
 PERSISTENCE = 120
 
 
 def exact(name: str, lengths: list[int]) -> Values:
-    """A tensor whose block rows but the last take these numbers of bits."""
+    """Build a tensor whose block rows but the last take the given numbers of bits."""
     columns = columns_for(max(lengths), SIDE)
     rows = SIDE * len(lengths) + 1
     coding = TensorCoding(rows, columns, 1, False, DEFAULT_UNARY_LENGTH, 0)
@@ -34,13 +34,16 @@ def exact(name: str, lengths: list[int]) -> Values:
 
 @cache
 def first_lengths() -> list[Values]:
-    """First block rows of each length that is wanted."""
+    """Build tensors with a first block row of each wanted length."""
     return opening() + [exact(f"row{length}", [length]) for length in wanted_values("bit_offset_delta1", "ue(11)")]
 
 
 @cache
 def changes() -> list[Values]:
-    """Block rows longer and shorter than the one before by each number of bits that is wanted, one tensor for each code length."""
+    """Build block rows that differ in length by each wanted number of bits.
+
+    There is one tensor for each code length.
+    """
     groups: dict[int, list[int]] = {}
     for change in wanted_values("bit_offset_delta2", "ie(7)"):
         groups.setdefault((2 * abs(change) >> 7).bit_length(), []).append(change)
@@ -48,7 +51,10 @@ def changes() -> list[Values]:
 
 
 def borders(scan_order: int) -> Iterator[tuple[int, int]]:
-    """Rows and columns: less than a block, one, two, one and a part; of large blocks those with whole blocks, or with two parts."""
+    """Yield matrix sizes: less than a block, one, two, and one and a part, in rows and in columns.
+
+    Of large blocks, only sizes with two whole blocks or with two parts.
+    """
     side = 4 << scan_order
     for rows, columns in product((2, side, 2 * side, side + 1), repeat=2):
         if scan_order <= 2 or 2 * side in (rows, columns) or rows == columns == side + 1:
@@ -56,7 +62,7 @@ def borders(scan_order: int) -> Iterator[tuple[int, int]]:
 
 
 def border_units(scan_order: int, numbers: Numbers) -> list[Values]:
-    """Matrices of each border; those of one block row with dependent quantization."""
+    """Build matrices of each size; those of one block row have dependent quantization."""
     units = opening()
     for rows, columns in borders(scan_order):
         dq_flag = rows <= 4 << scan_order
@@ -67,7 +73,7 @@ def border_units(scan_order: int, numbers: Numbers) -> list[Values]:
 
 
 def border_recipe(scan_order: int) -> Recipe:
-    """One scan order."""
+    """Build the recipe of one scan order."""
     side = 4 << scan_order
     return Recipe(
         id=f"scan-{scan_order}-whole-and-cut-blocks",
@@ -80,7 +86,7 @@ def border_recipe(scan_order: int) -> Recipe:
 
 
 def decomposed(numbers: Numbers) -> list[Values]:
-    """Decomposed weights whose G and H have none, one or several entry points."""
+    """Build decomposed weights whose G and H have no, one or several entry points."""
     units = opening()
     sizes = (SIDE, SIDE + 1, 2 * SIDE + 1)
     for number, (rows, rank) in enumerate(product(sizes, repeat=2)):

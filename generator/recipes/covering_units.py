@@ -29,13 +29,13 @@ _HEADER = ("6 nnr_compressed_data_unit_header",)
 
 
 def method_units(flags: int) -> list[Values]:
-    """An MPS with each combination of quantization methods; without NNR_QSU and NNR_QCB it has no qp."""
+    """Build an MPS with the given quantization methods; without NNR_QSU and NNR_QCB it has no qp."""
     quantization = Quantization(flags, flags - 4) if flags & (NNR_QSU | NNR_QCB) else None
     return [start_unit(), model_parameter_set(quantization, method_flags=flags), small()]
 
 
 def methods(flags: int, level: Level = Level.CORE) -> Recipe:
-    """One MPS."""
+    """Build the recipe of one MPS."""
     return Recipe(
         id=f"mps-methods-{flags}",
         title=f"mps_quantization_method_flags {flags}",
@@ -48,7 +48,10 @@ def methods(flags: int, level: Level = Level.CORE) -> Recipe:
 
 
 def layer_sets() -> list[Values]:
-    """LPS after LPS: all methods that have a qp, all densities, the qp at its ends; a tensor after each where its step is mild."""
+    """Build a sequence of LPS with all methods that have a qp, all densities, and the ends of the qp.
+
+    A tensor follows each LPS whose step is moderate.
+    """
     units = opening()
     flags = [value for value in wanted_values("lps_quantization_method_flags", "u(3)") if value & (NNR_QSU | NNR_QCB)]
     densities = wanted_values("lps_qp_density", "u(3)")
@@ -63,7 +66,10 @@ def layer_sets() -> list[Values]:
 
 
 def quantization_units() -> list[Values]:
-    """Quantization data of each storage format, ended by a zero byte, so that it reads the same as a string."""
+    """Build quantization data of each storage format, ended by a zero byte.
+
+    With the zero byte it reads the same as a string.
+    """
     texts = [f"{name} data".encode() for name in STORAGE_FORMAT_NAMES]
     texts[0] = b""
     units = [quantization_unit(storage, RAW, text + b"\0") for storage, text in enumerate(texts)]
@@ -71,31 +77,31 @@ def quantization_units() -> list[Values]:
 
 
 def partial_byte() -> list[Values]:
-    """A set of one unit whose payload is one byte."""
+    """Build a set of one unit whose payload is one byte."""
     whole = quantization_unit(0, RAW, b"\0")
     return [*opening(), *split_unit(whole, b"\0", []), small()]
 
 
 def names(count: int) -> list[str]:
-    """Short names, all different."""
+    """Return ``count`` distinct short names."""
     digits = "abcdefghijklmnopqrstuvwxyz0123456789"
     return [digits[n % 36] + (digits[n // 36 % 36] + digits[n // 1296] if n >= 36 else "") for n in range(count)]
 
 
 def longest_list() -> list[str]:
-    """The ids of the longest reference list that is wanted."""
+    """Return the ids of the longest wanted reference list."""
     return names(wanted_values("count_topology_elements_minus2", "ue(7)")[-1] + 2)
 
 
 def long_lists() -> list[Values]:
-    """Reference lists of each length that is wanted, then tensors that refer to the longest."""
+    """Build reference lists of each wanted length, and tensors that refer to the longest."""
     longest = longest_list()
     lists = [reference_list(longest[: count + 2]) for count in wanted_values("count_topology_elements_minus2", "ue(7)")]
     return [*opening(indexed_references=True), *lists, *singles(longest, wanted_values("topology_elem_id_index", "ue(7)"))]
 
 
 def listed_indexes() -> list[Values]:
-    """BLOCKs one of whose parts has an index that is wanted."""
+    """Build BLOCKs in which one part has a wanted index."""
     longest = longest_list()
     form = HeaderForm(reference_list=longest)
     indexes = wanted_values("topology_elem_id_index_list", "ue(7)")
@@ -104,23 +110,23 @@ def listed_indexes() -> list[Values]:
 
 
 def two_parts(parts: tuple[str, str], form: HeaderForm | None = None) -> Values:
-    """A BLOCK of a weight and its bias."""
+    """Build a BLOCK of a weight and its bias."""
     head = header(NNR_PT_BLOCK, parts, (2, 2), parameter_types=BI)
     return ndu(head, {parts[0]: Coded([1, -2, 0, 3]), parts[1]: Coded([4, -5])}, form=form)
 
 
 def nameless(*, listed: bool) -> list[Values]:
-    """A tensor whose name is empty, alone or in the list of a BLOCK."""
+    """Build a tensor with an empty name, alone or in the list of a BLOCK."""
     return [*opening(), two_parts(("w", "")) if listed else ndu(header(NNR_PT_INT, "", (2,)), Coded([1, -1]))]
 
 
 def of_dimensions(count: int) -> Values:
-    """A tensor of so many dimensions."""
+    """Build a tensor of ``count`` dimensions."""
     return ndu(header(NNR_PT_INT, f"count{count}", (1,) * (count - 1) + (2,)), Coded([count, -1]))
 
 
 def dimension_units() -> list[Values]:
-    """Vectors of each length that is wanted, nearly all zeros, and tensors of each number of dimensions."""
+    """Build nearly zero vectors of each wanted length, and tensors of each wanted number of dimensions."""
     units = opening()
     for size in wanted_values("tensor_dimensions", "ue(7)"):
         units.append(ndu(header(NNR_PT_INT, f"size{size}", (size,)), Coded([*([0] * (size - 1)), 1])))
@@ -128,7 +134,7 @@ def dimension_units() -> list[Values]:
 
 
 def decomposed_units() -> list[Values]:
-    """Decomposed weights of each rank and each number of rows that is wanted; the names differ by a number."""
+    """Build decomposed weights of each wanted rank and number of rows, named by number."""
     units = opening()
     shapes = [(rank, 1) for rank in wanted_values("decomposition_rank", "ue(3)")]
     shapes += [(1, rows) for rows in wanted_values("g_number_of_rows", "ue(3)")]
@@ -141,7 +147,7 @@ def decomposed_units() -> list[Values]:
 
 
 def topology_carried() -> list[Values]:
-    """An MPS that says a topology travels with it, and a reference list."""
+    """Build an MPS that announces a topology, and a reference list."""
     listed = ["first", "second"]
     return [*opening(indexed_references=True, topology_carriage=True), reference_list(listed), *singles(listed, [1, 0])]
 

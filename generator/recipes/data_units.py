@@ -47,7 +47,7 @@ SPECIAL = bits32(
 
 
 def shapes(payload_type: int, numbers: Numbers) -> list[Values]:
-    """A tensor of each of `DIMENSIONS`."""
+    """Build a tensor of each of `DIMENSIONS`."""
     units = []
     for number, dimensions in enumerate(DIMENSIONS):
         head = header(payload_type, f"t{number}", dimensions)
@@ -59,7 +59,7 @@ def shapes(payload_type: int, numbers: Numbers) -> list[Values]:
 
 
 def shape_recipe(kind: str, payload_type: int) -> Recipe:
-    """All dimensions for one payload type."""
+    """Build the recipe of all dimensions for one payload type."""
     return Recipe(
         id=f"ndu-{kind}-dimensions",
         title=f"{kind.upper()} tensors of one to eight dimensions",
@@ -71,13 +71,13 @@ def shape_recipe(kind: str, payload_type: int) -> Recipe:
 
 
 def long_dimensions(numbers: Numbers) -> list[Values]:
-    """Dimensions at the code lengths of ue(7), small products."""
+    """Build vectors whose lengths stand at the code lengths of ue(7)."""
     sizes = (127, 128, 129, 383, 384, 895, 896)
     return opening() + [ndu(header(NNR_PT_INT, f"d{n}", (n,)), Coded(numbers.quants(f"d{n}", n, 60))) for n in sizes]
 
 
 def many_dimensions(numbers: Numbers) -> list[Values]:
-    """As many dimensions as NumPy has at most."""
+    """Build a tensor with the largest number of dimensions that NumPy 1 allows."""
     dimensions = (2, *(1,) * 29, 3, 1)
     return [*opening(), ndu(header(NNR_PT_INT, "w", dimensions), Coded(numbers.quants("w", 6, 200)))]
 

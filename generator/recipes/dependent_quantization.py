@@ -13,12 +13,12 @@ _DQ = ("9", "10 quant_param")
 
 
 def dependent(name: str, count: int, quantization: Quantization | None = None) -> DataUnitHeader:
-    """The header of a vector with dq_flag."""
+    """Build the header of a vector with dq_flag."""
     return header(NNR_PT_FLOAT, name, (count,), quantization or Quantization(0, -4), dq_flag=True)
 
 
 def every_transition() -> list[int]:
-    """Indexes that take each of the 16 transitions, each more than once and with both signs."""
+    """Return indexes that take each of the 16 transitions more than once and with both signs."""
     state = 0
     quants: list[int] = []
     left = {(state_id, parity): 3 for state_id in range(8) for parity in (0, 1)}
@@ -32,7 +32,7 @@ def every_transition() -> list[int]:
 
 
 def one_vector(name: str, quants: list[int], *, title: str, tests: str, catches: str, level: Level = Level.CORE) -> Recipe:
-    """A recipe of one vector."""
+    """Build the recipe of one vector."""
     return Recipe(
         id=f"dq-{name}",
         title=title,
@@ -45,16 +45,17 @@ def one_vector(name: str, quants: list[int], *, title: str, tests: str, catches:
 
 
 def largest(_: Numbers) -> list[Values]:
-    """Doubled values near both ends of int32, in even and odd states: 2 ** 31 - 2, 1 - 2 ** 31, -2 ** 31.
+    """Build doubled values near both ends of int32, in even and odd states.
 
-    2 ** 31 - 1 is left out, though it fits: twice its index does not, and the independent codec wraps there.
+    They are 2 ** 31 - 2, 1 - 2 ** 31 and -2 ** 31. 2 ** 31 - 1 is left out although it fits: twice its index does
+    not, and the independent codec wraps there.
     """
     quants = [1 << 29, (1 << 30) - 1, -(1 << 30) + 1, -(1 << 30), -(1 << 30), 1, 1, (1 << 30) - 2, 1]
     return [*opening(), ndu(dependent("w", len(quants)), Coded(quants))]
 
 
 def several(numbers: Numbers) -> list[Values]:
-    """Several tensors, so that a state carried over would show."""
+    """Build several tensors, so that a state carried over would show."""
     names = ("first", "second", "third")
     return opening() + [ndu(dependent(name, 31), Coded(numbers.quants(name, 31, 180))) for name in names]
 

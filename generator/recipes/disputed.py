@@ -1,4 +1,4 @@
-"""One vector or more for each disputed point, telling its choices apart."""
+"""At least one vector for each disputed point, which distinguishes its choices."""
 
 import numpy as np
 
@@ -69,12 +69,12 @@ _CLAUSE = {kind: (f"6 {kind}_performance_map",) for kind in MAP_COUNTS}
 
 
 def performance_map(kind: str, count: int, entries: int) -> dict[str, Values]:
-    """A map with so many entries that says so many."""
+    """Build a map that counts ``count`` entries and holds ``entries``."""
     return {kind: {MAP_COUNTS[kind]: count, "entry": [ENTRIES[kind]] * entries}}
 
 
 def map_entries(kind: str, spare: int) -> Recipe:
-    """A map of two entries, as read by either choice."""
+    """Build the recipe of a map of two entries, as written by either choice."""
     minus_1 = bool(spare)
     return Recipe(
         id=f"map-{kind}-count{'-minus-1' if minus_1 else ''}",
@@ -90,7 +90,7 @@ def map_entries(kind: str, spare: int) -> Recipe:
 
 
 def no_entries(kind: str) -> Recipe:
-    """A map whose count is 0."""
+    """Build the recipe of a map whose count is 0."""
     return Recipe(
         id=f"map-{kind}-count-0",
         title=f"The {kind} map with a count of 0",
@@ -104,13 +104,13 @@ def no_entries(kind: str) -> Recipe:
 
 
 def lps_maps(_: Numbers) -> list[Values]:
-    """Three maps in an LPS."""
+    """Build an LPS with three maps."""
     maps = {kind: values for kind in ("sparsification", "pruning", "unification") for kind, values in performance_map(kind, 1, 1).items()}
     return [*opening(), layer_parameter_set(Quantization(2, -9), maps=maps), small()]
 
 
 def class_loop(choice: UnificationClassLoop) -> Recipe:
-    """A unification map whose count of classes and bitmask differ."""
+    """Build the recipe of a unification map whose count of classes and bitmask differ."""
     entry = ENTRIES["unification"] | {"upm_count_classes": 2, "upm_class_bitmask": 3, "upm_nn_class_accuracy": [HALF, TENTH, HALF]}
     maps: dict[str, Values] = {"unification": {MAP_COUNTS["unification"]: 1, "entry": [entry]}}
     return Recipe(
@@ -127,7 +127,7 @@ def class_loop(choice: UnificationClassLoop) -> Recipe:
 
 
 def int_dq(choice: IntDqFlag) -> Recipe:
-    """An INT with dq_flag, as written by either choice."""
+    """Build the recipe of an INT with dq_flag, as written by either choice."""
     interpretation = Interpretation(int_dq_flag=choice)
     head = header(NNR_PT_INT, "w", (3, 4), dq_flag=True)
     return Recipe(
@@ -144,13 +144,13 @@ def int_dq(choice: IntDqFlag) -> Recipe:
 
 
 def column(dq_flag: bool) -> list[Values]:
-    """A column of three block rows."""
+    """Build a column of three block rows."""
     head = header(NNR_PT_FLOAT, "w", (20, 1), scan_order=1, dq_flag=dq_flag)
     return [*opening(), ndu(head, Coded([number % 4 - 1 for number in range(20)]))]
 
 
 def column_as_scan_0(_: Numbers) -> list[Values]:
-    """The same, written like scan 0, with entry points of zeros."""
+    """Build the same column, written like scan 0, with entry points of zeros."""
     interpretation = Interpretation(column_block_scan=ColumnBlockScan.AS_SCAN_0)
     head = header(NNR_PT_FLOAT, "w", (20, 1), scan_order=1)
     unit = ndu(head, Coded([number % 4 - 1 for number in range(20)]), interpretation=interpretation)
@@ -159,7 +159,7 @@ def column_as_scan_0(_: Numbers) -> list[Values]:
 
 
 def column_recipe(name: str, units: list[Values], interpretation: Interpretation | None = None) -> Recipe:
-    """A column in block scan."""
+    """Build the recipe of a column in block scan."""
     return Recipe(
         id=f"scan-1-column-{name}",
         title="A block scan of one column, three block rows",
@@ -174,7 +174,7 @@ def column_recipe(name: str, units: list[Values], interpretation: Interpretation
 
 
 def data_format(kind: str, payload_type: int, number: int) -> Recipe:
-    """A format other than the payload's own."""
+    """Build the recipe of a format other than the payload's own."""
     return Recipe(
         id=f"ndu-format-{kind}-to-{number}",
         title=f"nnr_decompressed_data_format {number} of a {kind.upper()}",
@@ -188,14 +188,14 @@ def data_format(kind: str, payload_type: int, number: int) -> Recipe:
 
 
 def plain_products(_: Numbers) -> list[Values]:
-    """Indexes of more than 24 bits times a step with a fraction."""
+    """Build indexes of more than 24 bits times a step with a fraction."""
     quantization = Quantization(3, -19)
     quants = [(1 << 24) + 1, (1 << 25) + 3, -((1 << 26) + 7), (1 << 31) - 1, 3]
     return [*opening(quantization), ndu(header(NNR_PT_FLOAT, "w", (len(quants),), quantization), Coded(quants))]
 
 
 def codebook_products(_: Numbers) -> list[Values]:
-    """The same numbers in a codebook."""
+    """Build a codebook of the same numbers."""
     quantization = Quantization(3, -19)
     values = book(1, -((1 << 26) + 7), 0, 3, (1 << 24) + 1, (1 << 25) + 3, (1 << 31) - 1)
     head = header(NNR_PT_FLOAT, "w", (6,), quantization, codebook=values)

@@ -1,6 +1,7 @@
-"""The class loop of the unification map, told apart whichever way the number of a map's entries is read (clause 6).
+"""The class loop of the unification map, distinguished under both readings of a map's count (clause 6).
 
-The entry that one reading takes for the map's second is the other's decomposition map: as a whole both end at the same bit.
+The bits that one reading takes for the map's second entry are the other's decomposition map. Both readings
+end at the same bit.
 """
 
 from functools import partial
@@ -19,13 +20,13 @@ from nnc_conformance.storage.vector import Level
 
 ZERO, HALF = np.float32(0), np.float32(0.5)
 LOOPED, OTHER = 1, 2
-"""Accuracies that the loop runs over, and what the number says that does not bound it."""
+"""Number of accuracies that the loop runs over, and the value of the field that does not bound it."""
 FILLING: Final = 103
-"""Classes of a decomposition entry that make up for the difference: 33 entries of 14 bytes end where the two do."""
+"""Classes of a decomposition entry that fills the difference: 33 entries of 14 bytes end where the two do."""
 
 
 def unification(choice: UnificationClassLoop, dimensions: list[int]) -> Values:
-    """An entry with one accuracy."""
+    """Build an entry with one accuracy."""
     counted = choice is UnificationClassLoop.COUNT_CLASSES
     return {
         "count_reshaped_tensor_dimension": len(dimensions) + 1,
@@ -41,13 +42,17 @@ def unification(choice: UnificationClassLoop, dimensions: list[int]) -> Values:
 
 
 def decomposition(classes: int) -> Values:
-    """An entry of zeros."""
+    """Build an entry of zeros."""
     accuracies = {"dpm_count_classes": classes, "dpm_nn_class_accuracy": [ZERO] * classes}
     return {"mse_threshold": ZERO, "dpm_nn_accuracy": ZERO, "nn_reduction_ratio": ZERO, **accuracies}
 
 
 def units(choice: UnificationClassLoop, _: Numbers) -> list[Values]:
-    """Two entries of unification and two of decomposition; or one, and 33 of which the count of 34 is the second entry's first byte."""
+    """Build maps that read whole under both counts.
+
+    One reading finds two entries of unification and two of decomposition; the other finds one, and 33 of
+    decomposition, whose count of 34 is the second entry's first byte.
+    """
     second = unification(choice, [1, 2, 3, 4, 5])
     maps: dict[str, Values] = {
         "unification": {"upm_count_thresholds": 2, "entry": [unification(choice, [16]), second]},
@@ -57,7 +62,7 @@ def units(choice: UnificationClassLoop, _: Numbers) -> list[Values]:
 
 
 def class_loop(choice: UnificationClassLoop) -> Recipe:
-    """The stream of one choice."""
+    """Build the recipe of one choice."""
     return Recipe(
         id=f"map-unification-any-count-classes-by-{'count' if choice is UnificationClassLoop.COUNT_CLASSES else 'bitmask'}",
         title=f"The class loop of the unification map runs to {choice.value}, whichever way its entries are counted",

@@ -39,7 +39,7 @@ TOPOLOGIES = {
 
 
 def carried(name: str, compression: int) -> Recipe:
-    """A topology in each storage format, raw or deflated."""
+    """Build the recipe of a topology in one storage format, raw or deflated."""
     storage, data = TOPOLOGIES[name]
     content = deflate_stored(data) if compression == DEFLATE else data
     how = "deflate" if compression == DEFLATE else "raw"
@@ -51,7 +51,7 @@ def carried(name: str, compression: int) -> Recipe:
 
 
 def topology_recipe(name: str, *, title: str, units: object, interpretation: Interpretation | None = None) -> Recipe:
-    """A vector for the descriptor of topology_data or quantization_data."""
+    """Build the recipe of a vector for the descriptor of topology_data or quantization_data."""
     return Recipe(
         id=name,
         title=title,
@@ -66,7 +66,7 @@ def topology_recipe(name: str, *, title: str, units: object, interpretation: Int
 
 
 def dimensions_from_topology(storage: int, data: bytes) -> list[Values]:
-    """Tensors whose dimensions a topology tells: with input parameters and without."""
+    """Build tensors with dimensions from a topology: with input parameters and without."""
     head = header(NNR_PT_INT, "w", (2, 3))
     tensor = Coded([5, 0, -1, 2, 2, 0])
     return [

@@ -20,19 +20,19 @@ _TENSOR = ("10 quant_tensor",)
 
 
 def integers(quants: list[int], name: str = "w", unary_length: int = 10) -> Values:
-    """A vector of integers."""
+    """Build a vector of integers."""
     return ndu(header(NNR_PT_INT, name, (len(quants),), unary_length=unary_length), Coded(quants))
 
 
 def around(unary_length: int) -> list[int]:
-    """Magnitudes on both sides of each step of the binarisation, of both signs."""
+    """Return magnitudes on both sides of each step of the binarisation, with both signs."""
     magnitudes = {0, 1, 2, unary_length - 1, unary_length, unary_length + 1}
     magnitudes |= {unary_length + (1 << k) + d for k in range(5) for d in (-1, 0, 1)}
     return [sign * magnitude for magnitude in sorted(magnitudes) for sign in (1, -1)]
 
 
 def unary(unary_length: int, level: Level = Level.CORE) -> Recipe:
-    """A unary length with all magnitudes around it."""
+    """Build the recipe of a unary length with all magnitudes around it."""
     return Recipe(
         id=f"cabac-unary-length-{unary_length}",
         title=f"cabac_unary_length {unary_length}",
@@ -45,7 +45,7 @@ def unary(unary_length: int, level: Level = Level.CORE) -> Recipe:
 
 
 def set_recipe(number: int) -> Recipe:
-    """One parameter set on all contexts, both quantizers."""
+    """Build the recipe of one parameter set on all contexts, with both quantizers."""
 
     def units(numbers: Numbers) -> list[Values]:
         plain = header(NNR_PT_FLOAT, "plain", (300,))
@@ -67,17 +67,17 @@ def set_recipe(number: int) -> Recipe:
 
 
 def layout_of(dq_flag: bool, unary_length: int = 10) -> ContextLayout:
-    """The contexts of a tensor."""
+    """Return the contexts of a tensor."""
     return context_layout(dq_flag, unary_length)
 
 
 def all_sets(layout: ContextLayout, number: int) -> np.ndarray:
-    """The same set for every context."""
+    """Return the same parameter set for every context."""
     return np.full(layout.flag, number, dtype=np.int64)
 
 
 def mixed_sets(numbers: Numbers, dq_flag: bool) -> list[Values]:
-    """Random sets for the contexts, so that each group meets all nine."""
+    """Build tensors with random parameter sets, so that each group of contexts meets all nine."""
     units = []
     for number in range(4):
         head = header(NNR_PT_INT if not dq_flag else NNR_PT_FLOAT, f"w{number}", (20, 20), dq_flag=dq_flag)
@@ -87,7 +87,7 @@ def mixed_sets(numbers: Numbers, dq_flag: bool) -> list[Values]:
 
 
 def one_group(group: str, numbers: Numbers) -> list[Values]:
-    """Sets other than 0 in one group of contexts only, each of the nine in one tensor."""
+    """Build a tensor for each parameter set, which only one group of contexts uses."""
     layout = layout_of(False)
     bounds = {
         "significance": (0, layout.sign),
@@ -106,7 +106,7 @@ def one_group(group: str, numbers: Numbers) -> list[Values]:
 
 
 def group_recipe(group: str) -> Recipe:
-    """The sets of one group."""
+    """Build the recipe of one group's parameter sets."""
     return Recipe(
         id=f"cabac-parameter-sets-{group}",
         title=f"All nine sets on the {group} contexts",
@@ -118,7 +118,7 @@ def group_recipe(group: str) -> Recipe:
 
 
 def patterns(_: Numbers) -> list[Values]:
-    """Regular signs and zeros: every neighbour class before every kind of index."""
+    """Build tensors with every class of neighbour before every kind of index."""
     runs = {
         "alternating-signs": [1, -1] * 60,
         "alternating-zeros": [0, 1, 0, -1] * 30,
@@ -131,7 +131,7 @@ def patterns(_: Numbers) -> list[Values]:
 
 
 def skewed(_: Numbers) -> list[Values]:
-    """Contexts driven to one extreme, then surprised."""
+    """Build tensors that drive contexts to one extreme and then surprise them."""
     return [
         *opening(),
         integers([0] * 500 + [1] * 3 + [0] * 20, "zeros-then-ones"),
@@ -142,24 +142,24 @@ def skewed(_: Numbers) -> list[Values]:
 
 
 def lengths(numbers: Numbers) -> list[Values]:
-    """Tensors of 1 to 60 indexes: the codeword ends at every bit of a byte."""
+    """Build tensors of 1 to 60 indexes, whose codewords end at every bit of a byte."""
     return opening() + [integers(numbers.quants(f"w{n}", n, 200).tolist(), f"w{n}") for n in range(1, 61)]
 
 
 def large_magnitudes(_: Numbers) -> list[Values]:
-    """Powers of two and their neighbours up to the end of int32."""
+    """Build powers of two and their neighbours up to the end of int32."""
     magnitudes = sorted({(1 << k) + d for k in range(31) for d in (-1, 0, 1)} | {INT32_MAX - 1, INT32_MAX})
     return [*opening(), integers([sign * magnitude for magnitude in magnitudes for sign in (1, -1)])]
 
 
 def dense(numbers: Numbers, dimensions: tuple[int, ...], persistence: int) -> list[Values]:
-    """One tensor of random indexes, sets searched for."""
+    """Build a tensor of random indexes with searched parameter sets."""
     quants = numbers.quants("w", prod(dimensions), persistence)
     return [*opening(), ndu(header(NNR_PT_INT, "w", dimensions), Coded(quants, 0, "search"))]
 
 
 def random_recipe(name: str, persistence: int, dimensions: tuple[int, ...]) -> Recipe:
-    """Random indexes of one density."""
+    """Build the recipe of random indexes of one density."""
     return Recipe(
         id=f"cabac-random-{name}",
         title=f"Random indexes, {name}",

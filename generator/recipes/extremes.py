@@ -15,23 +15,26 @@ from nnc_conformance.reference.syntax.walker import Values
 
 _CLAUSES = ("10 quant_param", "10 shift_parameter_ids")
 EXACT_PREFIX = 23
-"""Prefix contexts that a FLOAT meets: with fewer bins of 1 its doubled values stay within 2 ** 24, exact in any arithmetic."""
+"""Prefix contexts that a FLOAT uses: its doubled values stay within 2 ** 24, exact in any arithmetic."""
 LONGEST_GROUP = GREATER_GROUPS[-1][0]
 
 
 def both(contexts: Iterable[int]) -> set[tuple[int, int]]:
-    """Both extremes of contexts."""
+    """Return both extremes of each context."""
     return {(context, bin_value) for context in contexts for bin_value in (0, 1)}
 
 
 def magnitudes(unary_length: int, most_prefix: int) -> list[int]:
-    """Magnitudes that end at each greater-than bin, then odd and even ones that end at each prefix bin up to ``most_prefix``."""
+    """Return magnitudes that end at each greater-than bin and at each prefix bin up to ``most_prefix``.
+
+    Those of the prefix bins are odd and even.
+    """
     ends = [unary_length + (1 << ones) + more for ones in range(1, most_prefix + 1) for more in (0, 1)]
     return [*range(1, unary_length + 2), *ends]
 
 
 def data_unit(name: str, layout: ContextLayout, number: int, targets: set[tuple[int, int]], quants: list[int]) -> Values:
-    """One tensor that takes contexts to extremes, all of one set."""
+    """Build a tensor that takes contexts of one parameter set to extremes."""
     sets = np.full(layout.flag, number, dtype=np.int64)
     coded = drive(layout, sets, quants, targets)
     kind = NNR_PT_FLOAT if layout.dq_flag else NNR_PT_INT
@@ -40,7 +43,10 @@ def data_unit(name: str, layout: ContextLayout, number: int, targets: set[tuple[
 
 
 def units(number: int) -> list[Values]:
-    """All contexts of a set: those of dependent quantization, those without, and those of long unary lengths."""
+    """Build tensors for all contexts of a parameter set.
+
+    They cover the contexts of dependent quantization, those without it, and those of long unary lengths.
+    """
     dependent, plain = context_layout(True, DEFAULT_UNARY_LENGTH), context_layout(False, DEFAULT_UNARY_LENGTH)
     longer = context_layout(False, LONGEST_GROUP + 1)
     last = plain.prefix + MAX_PREFIX - 1
@@ -66,7 +72,7 @@ def units(number: int) -> list[Values]:
 
 
 def extremes(number: int) -> Recipe:
-    """Every context of one set at both extremes."""
+    """Build the recipe of every context of one parameter set at both extremes."""
     return Recipe(
         id=f"cabac-extremes-set-{number}",
         title=f"Every context at both extremes, parameter set {number}",
@@ -78,7 +84,7 @@ def extremes(number: int) -> Recipe:
 
 
 def flag_units() -> list[Values]:
-    """The parameter-set flag's own context: 570 flags of 1, and 570 of 0."""
+    """Build tensors for the parameter-set flag's own context: 570 flags of 1, and 570 of 0."""
     layout = context_layout(True, MAX_UNARY_LENGTH)
     head = [header(NNR_PT_FLOAT, name, (1,), dq_flag=True, unary_length=MAX_UNARY_LENGTH) for name in ("ones", "zeros")]
     ones = 1 + np.arange(layout.flag, dtype=np.int64) % (SETS - 1)

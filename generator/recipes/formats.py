@@ -1,4 +1,7 @@
-"""nnr_decompressed_data_format where it says what the payload gives anyway (clause 6); conversions are in ``inferred``."""
+"""nnr_decompressed_data_format where it names the payload's own format (clause 6).
+
+Conversions are in `inferred`.
+"""
 
 from nnc_conformance.generator.composition import Coded, bits32, header, ndu, opening
 from nnc_conformance.generator.facts import FLOAT32_FORMAT, INT32_FORMAT
@@ -11,7 +14,7 @@ _TENSOR = Coded([4, 0, -3, 9])
 
 
 def default_format(kind: str, payload_type: int, data_format: int, level: Level = Level.CORE) -> Recipe:
-    """The default format, sent."""
+    """Build the recipe of a payload type's own format, sent explicitly."""
     head = header(payload_type, "w", (2, 2), data_format=data_format)
     tensor = bits32(0x3F800000, 0x40490FDB, 0x80000000, 0) if payload_type == NNR_PT_RAW_FLOAT else _TENSOR
     return Recipe(

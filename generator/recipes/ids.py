@@ -11,12 +11,12 @@ _LIST = ("6 topology_elements_ids_list",)
 
 
 def named(*names: str) -> list[Values]:
-    """A small tensor by each name."""
+    """Build a small tensor for each name."""
     return opening() + [ndu(header(NNR_PT_INT, name, (2,)), Coded([number, -1])) for number, name in enumerate(names)]
 
 
 def block_named(weight: str, bias: str) -> list[Values]:
-    """A BLOCK of two parts by these names."""
+    """Build a BLOCK whose two parts have these names."""
     head = header(NNR_PT_BLOCK, (weight, bias), (2, 2), parameter_types=BI)
     return [*opening(), ndu(head, {weight: Coded([1, -2, 3, 0]), bias: Coded([9, -9])})]
 

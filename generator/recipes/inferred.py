@@ -1,4 +1,4 @@
-"""Structures and meanings that are inferred: pruning containers, dimension mapping, conversions and the like [I]."""
+"""Inferred structures and meanings: pruning containers, dimension mapping, conversions and the like."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ _NDU = ("6 nnr_compressed_data_unit_header",)
 
 
 def inferred(name: str, *, title: str, tests: str, catches: str, clauses: tuple[str, ...], units: list[Values]) -> Recipe:
-    """A recipe of fixed units."""
+    """Build the recipe of fixed units."""
     return Recipe(
         id=name,
         title=title,
@@ -44,18 +44,18 @@ def inferred(name: str, *, title: str, tests: str, catches: str, clauses: tuple[
 
 
 def mask(*values: int) -> Values:
-    """The values of a bit_mask()."""
+    """Return the values of a bit_mask()."""
     return {"count_bits": len(values), "bit_mask_value": np.array(values, dtype=np.uint8)}
 
 
 def container(rep_type: int, *, prune: int = 0, order: int = 0, sparse: int = 0, **content: object) -> Values:
-    """An NNR_TPL_PRUN."""
+    """Build an NNR_TPL_PRUN."""
     flags = {"nnr_rep_type": rep_type, "prune_flag": prune, "order_flag": order, "sparse_flag": sparse}
     return topology_unit(NNR_TPL_PRUN, RAW, {"nnr_pruning_topology_container": flags | content})
 
 
 def pruned(container_unit: Values) -> list[Values]:
-    """A stream with a pruning container and a tensor."""
+    """Build a stream with a pruning container and a tensor."""
     return [*opening(), container_unit, small()]
 
 
@@ -64,13 +64,13 @@ _INDEXED = [{"element_id_index": 1, "count_dims": 2, "dim": [2, 3]}]
 
 
 def mapped(dimensions: tuple[int, ...], count: int, mapping: DimensionMapping, ids: tuple[str, ...]) -> list[Values]:
-    """Tensors that travel as one."""
+    """Build tensors that travel as one."""
     head = header(NNR_PT_INT, ids, dimensions, mapping=mapping)
     return [*opening(), ndu(head, Coded(list(range(1, count + 1))))]
 
 
 def converted(kind: str, payload_type: int, data_format: int, tensor: Coded | np.ndarray) -> Recipe:
-    """A conversion to one format, with ties and the ends of the range."""
+    """Build the recipe of a conversion, with ties and the ends of the range."""
     name = DATA_FORMATS[data_format][0].lower()
     count = tensor.size if isinstance(tensor, np.ndarray) else len(tensor.quants)
     head = header(payload_type, "w", (count,), Quantization(0, -1), data_format=data_format)
@@ -85,13 +85,13 @@ def converted(kind: str, payload_type: int, data_format: int, tensor: Coded | np
 
 
 def integer_ends(data_format: int) -> Coded:
-    """Halves around 0 and both ends of an integer format, in steps of 1/2."""
+    """Return halves around 0 and both ends of an integer format, in steps of 1/2."""
     bound = 1 << min(DATA_FORMATS[data_format][2] - 1, 23)
     return Coded([0, 1, -1, *([3, -3, 5] if bound > 2 else []), 2 * bound - 2, -2 * bound, -2 * bound + 1, -2 * bound - 1])
 
 
 def whole_ends(data_format: int) -> Coded:
-    """Integers around 0 and both ends of an integer format."""
+    """Return integers around 0 and at both ends of an integer format."""
     bound = min(1 << (DATA_FORMATS[data_format][2] - 1), 1 << 31)
     return Coded([0, 1, -1, bound - 1, -bound + 1])
 
@@ -102,7 +102,7 @@ _OTHER_FLOAT_FORMATS = [number for number in _FLOAT_FORMATS if number != FLOAT32
 
 
 def decomposed_books(head: DataUnitHeader) -> list[Values]:
-    """A decomposed BLOCK with a codebook for each of G and H."""
+    """Build a decomposed BLOCK with a codebook for each of G and H."""
     head = replace(head, codebook=book(1, -5, 1, 9), codebook_dc=book(2, -700, -30, 0, 41))
     return [*opening(), ndu(head, {"w_G": Coded([0, 1, -1, 1, 0, 0, -1, 1]), "w_H": Coded([1, -2, 0, 0, -1, 1])})]
 

@@ -16,17 +16,17 @@ LOUD = Coded([1, -1, 2, -3, 5, -100])
 
 
 def number(name: str, quantization: Quantization, tensor: Coded = RAMP) -> Values:
-    """A vector of a FLOAT under a given quantization."""
+    """Build a vector of a FLOAT under a given quantization."""
     return ndu(header(NNR_PT_FLOAT, name, (len(tensor.quants),), quantization), tensor)
 
 
 def under(quantization: Quantization, tensor: Coded = RAMP, **arguments: int) -> list[Values]:
-    """One tensor under an MPS."""
+    """Build one tensor under an MPS."""
     return [*opening(quantization, **arguments), number("w", quantization, tensor)]
 
 
 def density(qp_density: int, level: Level = Level.CORE) -> Recipe:
-    """A step with the largest fraction that a density has."""
+    """Build the recipe of a step with the largest fraction of a density."""
     quantization = Quantization(qp_density, -(5 << qp_density) + (1 << qp_density) - 1)
     return Recipe(
         id=f"mps-density-{qp_density}",
@@ -40,7 +40,7 @@ def density(qp_density: int, level: Level = Level.CORE) -> Recipe:
 
 
 def qp_at_end(name: str, qp_density: int, qp: int, *, tests: str, catches: str, level: Level = Level.CORE) -> Recipe:
-    """A quantization parameter at an end of its range."""
+    """Build the recipe of a quantization parameter at an end of its range."""
     quantization = Quantization(qp_density, qp)
     return Recipe(
         id=f"mps-qp-{name}",
@@ -54,7 +54,7 @@ def qp_at_end(name: str, qp_density: int, qp: int, *, tests: str, catches: str, 
 
 
 def lps_sequence(_: object) -> list[Values]:
-    """Two LPS one after the other, tensors before, between and after."""
+    """Build two LPS, with tensors before, between and after them."""
     mps, first, second = Quantization(2, -13), Quantization(0, -3), Quantization(7, -1000)
     return [
         *opening(mps),

@@ -1,4 +1,4 @@
-"""partial_data_counter: sets of one unit, and sets whose payloads are joined [I] (clause 6)."""
+"""partial_data_counter: sets of one unit, and sets whose payloads are joined, which is inferred (clause 6)."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,55 +20,55 @@ from nnc_conformance.storage.vector import Level
 _HEADER = ("6 nnr_unit_header",)
 
 
-def payload_of(units: list[Values]) -> bytes:
-    """The payload bytes of the last unit."""
+def payload_bytes(units: list[Values]) -> bytes:
+    """Return the payload bytes of the last unit."""
     stream = write(units)
     last = met_in(stream).units[-1]
     return stream[last.payload_pieces[0][1] >> 3 : last.offset + last.size]
 
 
 def split(before: list[Values], whole: Values, pieces: list[int]) -> list[Values]:
-    """A unit as partial data, cut after these bytes of its payload."""
-    return [*before, *split_unit(whole, payload_of([*before, whole]), pieces)]
+    """Split a unit into partial data, cut after these numbers of payload bytes."""
+    return [*before, *split_unit(whole, payload_bytes([*before, whole]), pieces)]
 
 
 def sets_of_one(units: list[Values]) -> list[Values]:
-    """Every unit as a set of its own."""
+    """Make every unit a set of its own."""
     return [split(units[:number], unit, [])[-1] for number, unit in enumerate(units)]
 
 
 def float_units(numbers: Numbers, cuts: int) -> list[Values]:
-    """A FLOAT in many pieces of one byte, then one that is whole."""
+    """Build a FLOAT in many pieces of one byte, then one that is whole."""
     whole = ndu(header(NNR_PT_FLOAT, "w", (30, 20)), Coded(numbers.quants("w", 600, 200)))
     return [*split(opening(), whole, list(range(1, cuts + 1))), small("after")]
 
 
 def raw_units(numbers: Numbers) -> list[Values]:
-    """A RAW_FLOAT cut within its numbers."""
+    """Build a RAW_FLOAT cut within its numbers."""
     whole = ndu(header(NNR_PT_RAW_FLOAT, "w", (3, 4)), numbers.words("w", 12).view(np.float32))
     return [*split(opening(), whole, [1, 7, 30]), small("after")]
 
 
 def empty_pieces(numbers: Numbers) -> list[Values]:
-    """A set some of whose pieces are empty."""
+    """Build a set with some empty pieces."""
     whole = ndu(header(NNR_PT_FLOAT, "w", (40,)), Coded(numbers.quants("w", 40, 200)))
     return [*split(opening(), whole, [0, 5, 5, 9]), small("after")]
 
 
 def block_units(numbers: Numbers) -> list[Values]:
-    """A BLOCK in three pieces."""
+    """Build a BLOCK in three pieces."""
     *before, whole = block_stream(block_header(LS | BI, (6, 8), dq_flag=True), numbers)
     return [*split(before, whole, [4, 11]), small("after")]
 
 
 def list_units(_: Numbers) -> list[Values]:
-    """A reference list in two pieces."""
+    """Build a reference list in two pieces."""
     names = ["first", "second", "third"]
     return [*split(opening(indexed_references=True), reference_list(names), [7]), *singles(names, [1, 2])]
 
 
 def joined(name: str, *, title: str, tests: str, catches: str, units: Callable[[Numbers], list[Values]]) -> Recipe:
-    """A recipe at level inferred."""
+    """Build the recipe of a vector at level inferred."""
     return Recipe(
         id=f"partial-{name}",
         title=title,

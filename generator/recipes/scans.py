@@ -13,7 +13,7 @@ _SCAN = ("6 nnr_compressed_data_unit_header", "10 quant_tensor")
 
 
 def scanned(scan_order: int, dimensions: tuple[int, ...], numbers: Numbers, *, dq_flag: bool = False, persistence: int = 170) -> Values:
-    """One tensor in block scan."""
+    """Build one tensor in block scan."""
     name = "x".join(map(str, dimensions))
     kind = NNR_PT_FLOAT if dq_flag else NNR_PT_INT
     head = header(kind, name, dimensions, scan_order=scan_order, dq_flag=dq_flag)
@@ -21,17 +21,17 @@ def scanned(scan_order: int, dimensions: tuple[int, ...], numbers: Numbers, *, d
 
 
 def border_dimensions(side: int) -> tuple[tuple[int, ...], ...]:
-    """Matrices around one block: smaller, as large, one more, in rows and in columns."""
+    """Return matrix sizes one below, at and one above a block, in rows and in columns."""
     return tuple((rows, columns) for rows in (side - 1, side) for columns in (side - 1, side, side + 1))
 
 
 def row_dimensions(side: int) -> tuple[tuple[int, ...], ...]:
-    """Matrices of two and three block rows, whole and cut."""
+    """Return matrix sizes of two and three block rows, whole and cut."""
     return (side + 1, 2), (2 * side, side + 1), (2 * side + 1, side)
 
 
 def borders(scan_order: int) -> Recipe:
-    """One block row."""
+    """Build the recipe of matrices with one block row."""
     side = 4 << scan_order
     return Recipe(
         id=f"scan-{scan_order}-borders",
@@ -44,7 +44,7 @@ def borders(scan_order: int) -> Recipe:
 
 
 def block_rows_recipe(scan_order: int, *, dq_flag: bool, level: Level = Level.CORE) -> Recipe:
-    """Several block rows."""
+    """Build the recipe of matrices with several block rows."""
     side = 4 << scan_order
     return Recipe(
         id=f"scan-{scan_order}-block-rows{'-dq' if dq_flag else ''}",
@@ -60,19 +60,22 @@ def block_rows_recipe(scan_order: int, *, dq_flag: bool, level: Level = Level.CO
 
 
 def higher_ranks(numbers: Numbers) -> list[Values]:
-    """Tensors of three to five dimensions: rows are dimension 0, columns all others."""
+    """Build tensors of three to five dimensions.
+
+    Rows are dimension 0, columns the product of all others.
+    """
     shapes = (9, 3, 3), (17, 2, 2, 2), (2, 3, 5, 2, 1), (10, 1, 1, 3)
     return opening() + [scanned(1, dimensions, numbers) for dimensions in shapes]
 
 
 def many_rows(numbers: Numbers) -> list[Values]:
-    """Forty block rows of two columns, growing and shrinking in length."""
+    """Build forty block rows of two columns, whose lengths grow and shrink."""
     quants = [quant * (place // 16 % 7) for place, quant in enumerate(numbers.quants("w", 640, 200).tolist())]
     return [*opening(), ndu(header(NNR_PT_INT, "w", (320, 2), scan_order=1), Coded(quants))]
 
 
 def long_rows(numbers: Numbers) -> list[Values]:
-    """Block rows of more than 2048 bits: bit_offset_delta1 beyond its first code length."""
+    """Build block rows of more than 2048 bits, so that bit_offset_delta1 exceeds its first code length."""
     return [*opening(), scanned(1, (17, 120), numbers, persistence=240)]
 
 

@@ -40,7 +40,7 @@ TOPICS: Final = (
     "broken_topologies",
     "boundaries",
 )
-"""The modules beside this one; each has its ``RECIPES``."""
+"""The modules of this package; each has its ``RECIPES``."""
 
 
 @cache

@@ -1,4 +1,7 @@
-"""NNR_TPL_REFLIST: references by index (clause 6). Topologies that carry data touch a disputed point: see ``disputed``."""
+"""NNR_TPL_REFLIST: references by index (clause 6).
+
+Topologies that carry data touch a disputed point: see `disputed_topologies`.
+"""
 
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.randomness import Numbers
@@ -13,23 +16,23 @@ _LIST = ("6 topology_elements_ids_list", "6 nnr_topology_unit_payload")
 
 
 def reference_list(names: list[str]) -> Values:
-    """An NNR_TPL_REFLIST."""
+    """Build an NNR_TPL_REFLIST."""
     return topology_unit(NNR_TPL_REFLIST, RAW, {"topology_elements_ids_list": ids_list(names)})
 
 
 def singles(names: list[str], chosen: list[int]) -> list[Values]:
-    """Small tensors, each referring by one index."""
+    """Build small tensors, each referring by one index."""
     form = HeaderForm(reference_list=names)
     return [ndu(header(NNR_PT_INT, names[index], (3,)), Coded([index, -1, 0]), form=form) for index in chosen]
 
 
 def indexed(names: list[str], chosen: list[int]) -> list[Values]:
-    """A stream whose tensors refer by index."""
+    """Build a stream whose tensors refer by index."""
     return [*opening(indexed_references=True), reference_list(names), *singles(names, chosen)]
 
 
 def block(_: Numbers) -> list[Values]:
-    """A BLOCK whose list of ids is one of indexes, not in order."""
+    """Build a BLOCK whose ids are a list of indexes, not in order."""
     names = ["bias", "other", "weight"]
     head = header(NNR_PT_BLOCK, ("weight", "bias"), (2, 3), parameter_types=BI)
     tensors = {"weight": Coded([1, 2, -3, 0, 0, 4]), "bias": Coded([7, -7])}

@@ -18,18 +18,18 @@ from nnc_conformance.storage.vector import Level
 _UNIT = ("6 nnr_unit",)
 _HEADER = ("6 nnr_unit_header",)
 _LONGEST_HEADER = 40
-"""More bytes than the size and header of a unit made by `raw_of_size` have."""
+"""More bytes than the size and header of a unit made by `raw_of_size`."""
 
 SMALL = Coded([3, -1, 0, 2, -5, 1])
 
 
 def small(name: str = "w", **common: Any) -> Values:
-    """A small NNR_PT_INT."""
+    """Build a small NNR_PT_INT."""
     return ndu(header(NNR_PT_INT, name, (2, 3)), SMALL, **common)
 
 
 def raw_of_size(size: int, numbers: Numbers, **common: Any) -> Values:
-    """An NNR_NDU of exactly ``size`` bytes: its name takes what its elements leave."""
+    """Build an NNR_NDU of exactly ``size`` bytes, whose name takes what its elements leave."""
     count = (size - _LONGEST_HEADER) // 4
     values = numbers.words("values", count).view(np.float32)
     shortest = ndu(header(NNR_PT_RAW_FLOAT, "n", (count,)), values, **common)
@@ -38,7 +38,7 @@ def raw_of_size(size: int, numbers: Numbers, **common: Any) -> Values:
 
 
 def all_units(**common: Any) -> list[Values]:
-    """One unit of each type that no inferred structure is part of."""
+    """Build one unit of each type that contains no inferred structure."""
     names = topology_unit(NNR_TPL_REFLIST, RAW, {"topology_elements_ids_list": ids_list(["a", "b"])}, **common)
     layer = layer_parameter_set(Quantization(1, -9), **common)
     number = ndu(header(NNR_PT_FLOAT, "b", (2, 3), Quantization(1, -9)), SMALL, **common)
@@ -46,19 +46,19 @@ def all_units(**common: Any) -> list[Values]:
 
 
 def alternating(_: Numbers) -> list[Values]:
-    """Units whose size fields take turns."""
+    """Build units whose size fields alternate between both lengths."""
     units = all_units()
     return [unit | ({"nnr_unit_size_flag": 1} if number % 2 else {}) for number, unit in enumerate(units)]
 
 
 def many(numbers: Numbers) -> list[Values]:
-    """A hundred data units."""
+    """Build a hundred data units."""
     tensors = [numbers.quants(f"w{n}", n + 1, 180) for n in range(100)]
     return opening() + [ndu(header(NNR_PT_INT, f"w{n}", (n + 1,)), Coded(quants)) for n, quants in enumerate(tensors)]
 
 
 def mixed_payloads(_: Numbers) -> list[Values]:
-    """All payload types but a BLOCK, a raw one in the middle."""
+    """Build all payload types but a BLOCK, with a raw one in the middle."""
     return [
         *opening(),
         ndu(header(NNR_PT_FLOAT, "first", (2, 3)), SMALL),

@@ -13,13 +13,13 @@ LOUD = [1, -1, 3, -7, 100]
 
 
 def with_deltas(quantization: Quantization, deltas: tuple[int, ...]) -> list[Values]:
-    """A vector for each qp_delta."""
+    """Build a vector for each qp_delta."""
     heads = [header(NNR_PT_FLOAT, f"delta{number}", (len(LOUD),), quantization) for number in range(len(deltas))]
     return opening(quantization) + [ndu(head, Coded(LOUD, delta)) for head, delta in zip(heads, deltas, strict=True)]
 
 
 def delta_recipe(density: int) -> Recipe:
-    """qp_delta at the ends of its range."""
+    """Build the recipe of qp_delta at the ends of its range."""
     bound = 1 << (5 + density)
     return Recipe(
         id=f"value-qp-delta-density-{density}",
@@ -32,18 +32,21 @@ def delta_recipe(density: int) -> Recipe:
 
 
 def fractions(_: object) -> list[Values]:
-    """All fractions of density 3, by qp_delta."""
+    """Build vectors with all fractions of density 3, by qp_delta."""
     return with_deltas(Quantization(3, -20), tuple(range(-9, 9)))
 
 
 def large_products(_: object) -> list[Values]:
-    """Indexes of more than 24 bits with a step that is a power of two: rounded to binary32 once, however computed."""
+    """Build indexes of more than 24 bits with a step that is a power of two.
+
+    Any arithmetic rounds them to binary32 once.
+    """
     quants = [(1 << 24) - 1, 1 << 24, (1 << 24) + 1, (1 << 24) + 2, (1 << 24) + 3, (1 << 31) - 1, -((1 << 25) + 1), -((1 << 25) + 3)]
     return [*opening(Quantization(0, -10)), ndu(header(NNR_PT_FLOAT, "w", (len(quants),), Quantization(0, -10)), Coded(quants))]
 
 
 def subnormal_products(_: object) -> list[Values]:
-    """Small indexes times the smallest steps."""
+    """Build small indexes times the smallest steps."""
     quantization = Quantization(0, -149)
     return with_deltas(quantization, (0, 1, 5, 10, 22, 23, 24))
 
