@@ -4,17 +4,18 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import replace
 from functools import cache
 from types import CodeType, FunctionType
 from typing import Any, Final
 
-from nnc_conformance.faults.mutants.about import elements_of
+from nnc_conformance.faults.mutants.concerned import elements_of, read_variables
+from nnc_conformance.faults.mutants.ids import BLOCK, change_digest
 from nnc_conformance.faults.mutants.mutant import Kind, Mutant
 from nnc_conformance.faults.mutants.operators import Edit, edited, edits, node_at
 from nnc_conformance.faults.mutants.places import FUNCTIONS, functions_of, module_of
 from nnc_conformance.reference.syntax.elements import clause_of
 
-_BLOCK: Final = "\n    ..."
 _WRAPPERS: Final = ("fget", "func", "py_func", "__wrapped__", "__func__")
 
 
@@ -24,26 +25,27 @@ def edits_by_id() -> dict[str, tuple[Mutant, ast.FunctionDef, Edit]]:
     made = {}
     for module in FUNCTIONS:
         for name, tree in functions_of(module):
-            for mutant, edit in _of_function(module, name, tree):
+            for mutant, edit in of_function(module, name, tree):
                 made[mutant.id] = (mutant, tree, edit)
     return made
 
 
-def _of_function(module: str, name: str, tree: ast.FunctionDef) -> Iterator[tuple[Mutant, Edit]]:
+def of_function(module: str, name: str, tree: ast.FunctionDef) -> Iterator[tuple[Mutant, Edit]]:
+    """Make every mutant of a function, with its edit; of several edits that give the same code only the first."""
     seen = {ast.dump(tree)}
-    counts: Counter[str] = Counter()
+    alike: Counter[str] = Counter()
     for edit in edits(tree):
-        counts[edit.operator] += 1
         changed = edited(tree, edit)
         text = ast.dump(changed)
         if text in seen:
             continue
         seen.add(text)
-        mutant_id = f"{module}.{name}:{edit.operator}-{counts[edit.operator]}"
-        yield _described(mutant_id, module, name, (tree, changed), edit), edit
+        mutant = _described(module, name, (tree, changed), edit)
+        alike[mutant.id] += 1
+        yield mutant if alike[mutant.id] == 1 else replace(mutant, id=f"{mutant.id}-{alike[mutant.id]}"), edit
 
 
-def _described(mutant_id: str, module: str, name: str, trees: tuple[ast.FunctionDef, ast.FunctionDef], edit: Edit) -> Mutant:
+def _described(module: str, name: str, trees: tuple[ast.FunctionDef, ast.FunctionDef], edit: Edit) -> Mutant:
     tree, changed = trees
     path = _statement_path(tree, edit)
     before, after = node_at(tree, path), node_at(changed, path)
@@ -51,9 +53,10 @@ def _described(mutant_id: str, module: str, name: str, trees: tuple[ast.Function
     header = without_blocks(before)
     elements = elements_of(module, name, tree, header)
     lines = ((module, before.lineno, last_line(before)),)
-    was, becomes = (ast.unparse(without_blocks(node)).removesuffix(_BLOCK) for node in (before, after))
+    was, becomes = (ast.unparse(without_blocks(node)).removesuffix(BLOCK) for node in (before, after))
     if len(edit.places) > 1:
-        becomes = f"{becomes}, and {was} after it"
+        was, becomes = f"{was}; {becomes}", f"{becomes}; {was}"
+    mutant_id = f"{module}.{name}:{edit.operator}-{change_digest(module, was, becomes, read_variables(tree))}"
     return Mutant(mutant_id, Kind.CODE, module, name, edit.operator, lines, was, becomes, elements, clause_of(elements[0]))
 
 

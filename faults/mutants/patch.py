@@ -11,12 +11,12 @@ from typing import Final
 from nnc_conformance.faults.mutants.code import live_function
 from nnc_conformance.faults.mutants.fault import Edit, NamedFault
 
-_LABELS: Final = re.compile(r"[ ]+# branch: .*$", re.MULTILINE)
+_COMMENT: Final = re.compile(r"  # .*$", re.MULTILINE)
 
 
 def text_of(module: str, function: str) -> str:
-    """Return the source of a function, without the labels of its branches: quotes need not repeat these."""
-    return _LABELS.sub("", inspect.getsource(live_function(module, function)))
+    """Return the source of a function without the comments at the ends of its lines: quotes need not repeat these."""
+    return _COMMENT.sub("", inspect.getsource(live_function(module, function)))
 
 
 def once(edit: Edit, source: str) -> str:

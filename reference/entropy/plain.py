@@ -334,10 +334,10 @@ def quant_param(coder: Coder, layout: ContextLayout, state_id: int, previous: in
         magnitude += 1
         j += 1
     if j == layout.unary_length:
-        rem_bits = 0
+        rem_bits = 0  # abs_remainder
         while rem_bits < MAX_PREFIX and code_bin(coder, layout.prefix + rem_bits, 1 if wanted - magnitude >= 1 << rem_bits else 0):
-            magnitude += 1 << rem_bits
-            rem_bits += 1
+            magnitude += 1 << rem_bits  # abs_remainder
+            rem_bits += 1  # abs_remainder
         magnitude += uae_v(coder, ABS_REMAINDER, rem_bits, wanted - magnitude)
     return -magnitude if sign_flag else magnitude
 
@@ -377,7 +377,7 @@ def quant_block_row(coder: Coder, layout: ContextLayout, area: ScanArea, state_i
     r = coder.registers
     decoding = r[MODE] == DECODE
     width = area.side if area.side > 0 else area.columns
-    previous = 0
+    previous = 0  # sig_flag
     for left in range(0, area.columns, width):
         right = min(left + width, area.columns)
         for row in range(area.rows):
@@ -394,7 +394,7 @@ def quant_block_row(coder: Coder, layout: ContextLayout, area: ScanArea, state_i
                     fail(coder, UNREACHABLE)
                 if r[STATUS] != OK:
                     return state_id
-                previous = 0 if quant == 0 else 1 if quant < 0 else 2
+                previous = 0 if quant == 0 else 1 if quant < 0 else 2  # sig_flag
                 if layout.dq_flag:
                     state_id = coder.tables.state_trans[state_id, quant & 1]
                 r[INDEX] += 1
@@ -423,7 +423,7 @@ def quant_tensor(coder: Coder, layout: ContextLayout, area: ScanArea, indexes: n
     r = coder.registers
     r[INDEX] = 0
     height = area.side if area.side > 0 else area.rows
-    state_id = 0
+    state_id = 0  # dq_flag
     for first in range(0, area.rows, height):
         after = min(first + height, area.rows)
         reset_contexts(coder.tables, coder.parameter_sets, coder.states)
@@ -432,11 +432,11 @@ def quant_tensor(coder: Coder, layout: ContextLayout, area: ScanArea, indexes: n
         if first > 0:
             entry_point = entry_points[first // height - 1]
             entry_point[0] = r[OFFSET]
-            entry_point[1] = state_id
+            entry_point[1] = state_id  # dq_state_list
             entry_point[2] = r[POSITION]
         if r[STATUS] == OK:
             block_row = indexes[first * area.columns : after * area.columns]
-            state_id = quant_block_row(coder, layout, ScanArea(after - first, area.columns, area.side), state_id, block_row)
+            state_id = quant_block_row(coder, layout, ScanArea(after - first, area.columns, area.side), state_id, block_row)  # dq_flag
         if r[STATUS] != OK:
             return
 

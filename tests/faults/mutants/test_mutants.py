@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import json
 import random
 import subprocess
 import sys
@@ -11,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from nnc_conformance.cli.main import main
-from nnc_conformance.faults.mutants import places
+from nnc_conformance.faults.mutants import concerned, equivalents, places
 from nnc_conformance.faults.mutants.catalogue import all_mutants, mutants
-from nnc_conformance.faults.mutants.code import live_function
-from nnc_conformance.faults.mutants.equivalents import arguments
-from nnc_conformance.faults.mutants.mutant import Kind, Operator
+from nnc_conformance.faults.mutants.code import live_function, of_function
+from nnc_conformance.faults.mutants.equivalents import StaleArgumentError, arguments, mutants_named
+from nnc_conformance.faults.mutants.mutant import Kind, Mutant, Operator
 from nnc_conformance.faults.mutants.operators import edited, edits
 from nnc_conformance.faults.mutants.reach import Reach, reaches
 from nnc_conformance.faults.mutants.running import Ending, MutantOutcome, decode_mutated
@@ -25,12 +26,31 @@ from nnc_conformance.faults.score.journal import JOURNAL_FILE, MutationJournalEr
 from nnc_conformance.faults.score.trying import Measured, Verdict, try_all
 from nnc_conformance.reference import decode
 from nnc_conformance.reference.errors import Category
+from nnc_conformance.reference.syntax.elements import ELEMENTS
 from nnc_conformance.reference.syntax.structures import unit
 
 ROOT = Path(__file__).parents[3]
 WORD = bytes.fromhex("0004000000080401001ffc80000e1409610020e0a002340080fe")
 """An NNR_STR, an NNR_MPS and a FLOAT of two indexes."""
 BLOCK = (ROOT / "vectors/core/block-bi/stream.nnr").read_bytes()
+
+
+def named(change: str) -> Mutant:
+    """The mutant of code that a change names, as equivalents.toml does."""
+    (mutant_id,) = mutants_named(change)
+    return all_mutants()[mutant_id]
+
+
+DOUBLED_FROM_0 = (
+    "entropy.plain.doubled: return 2 * quant - (state_id & 1 if quant > 0 else -(state_id & 1))"
+    " => return 2 * quant - (state_id & 1 if quant >= 0 else -(state_id & 1))"
+)
+"""The same output: 0 has been given back before."""
+_MANTISSA = "quantization.reconstruction.step_size: mantissa = (1 << qp_density) + qp % (1 << qp_density) => mantissa = "
+STEP_TOO_LARGE = f"{_MANTISSA}(2 << qp_density) + qp % (1 << qp_density)"
+MODULO_0 = f"{_MANTISSA}(1 << qp_density) + qp % (1 << qp_density >> 1)"
+NEVER_LARGER = "entropy.plain.renormalise: r[RANGE] *= 2 => pass"
+SHIFTED_RIGHT = "payload.mapped: piece = np.moveaxis(piece, axis, axis - places) => piece = np.moveaxis(piece, axis, axis + places)"
 
 
 def digest() -> str:
@@ -120,12 +140,12 @@ def test_what_no_output_depends_on_is_left_alone(body: str) -> None:
 
 def test_each_ending_is_told() -> None:
     made = all_mutants()
-    decoded = decode_mutated(made["entropy.plain.doubled:comparison-2"], WORD)
+    decoded = decode_mutated(named(DOUBLED_FROM_0), WORD)
     assert decoded.ending is Ending.DECODED and decoded.parameters is not None
     assert decoded.parameters["a"].tobytes() == decode(WORD).parameters["a"].tobytes()
-    crashed = decode_mutated(made["quantization.reconstruction.step_size:shift-6"], BLOCK)
+    crashed = decode_mutated(named(MODULO_0), BLOCK)
     assert crashed.ending is Ending.CRASHED and "Error" in crashed.detail
-    hung = decode_mutated(made["entropy.plain.renormalise:dropped-statement-1"], WORD, seconds=0.3)
+    hung = decode_mutated(named(NEVER_LARGER), WORD, seconds=0.3)
     assert hung.ending is Ending.HUNG
     refused = decode_mutated(made["syntax.structures.unit.NNR_STR:constant-plus"], WORD)
     assert (refused.ending, refused.rule, refused.category, refused.unit) == (Ending.REFUSED, "first-unit", Category.ORDER, 0)
@@ -133,7 +153,7 @@ def test_each_ending_is_told() -> None:
 
 def test_nothing_of_a_mutant_is_left_in_this_process() -> None:
     before = {name: array.tobytes() for name, array in decode(BLOCK).parameters.items()}
-    code = all_mutants()["quantization.reconstruction.step_size:off-by-one-1"]
+    code = named(STEP_TOO_LARGE)
     constant = all_mutants()["syntax.structures.unit.NNR_MPS:constant-plus"]
     table = all_mutants()["entropy.tables.LPS_RANGE_TABLE:table-0-plus"]
     function = live_function(code.module, code.function)
@@ -150,8 +170,8 @@ def test_reach_is_the_lines_that_ran() -> None:
     (reach,) = reaches([(WORD, False)])
     made = all_mutants()
     assert reach.cost > 100
-    assert reach.meets(made["entropy.plain.renormalise:dropped-statement-1"])
-    assert not reach.meets(made["payload.mapped:arithmetic-1"])
+    assert reach.meets(named(NEVER_LARGER))
+    assert not reach.meets(named(SHIFTED_RIGHT))
     assert reach.meets(made["syntax.structures.unit.NNR_STR:constant-plus"])
 
 
@@ -199,9 +219,65 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_score(cases: tuple[Case, ...
 
 
 def test_every_argued_mutant_exists_and_is_argued() -> None:
-    known = mutants()
+    known = all_mutants()
     assert [name for reasons in (arguments().equivalent, arguments().uncertified) for name in reasons if name not in known] == []
     assert all(len(reason) > 20 for reasons in (arguments().equivalent, arguments().uncertified) for reason in reasons.values())
+
+
+def test_every_argument_that_fits_no_mutant_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = ["entropy.plain.renormalise: r[RANGE] *= 2 => r[RANGE] *= 9", "no-such-fault", NEVER_LARGER, NEVER_LARGER]
+    (tmp_path / equivalents.FILE).write_text(f"[[because]]\nreason = 'none'\nequivalent = {json.dumps(entries)}\n")
+    monkeypatch.setattr(equivalents.resources, "files", lambda package: tmp_path)
+    with pytest.raises(StaleArgumentError) as error:
+        arguments.__wrapped__()
+    text = str(error.value)
+    assert "0 mutants fit 'entropy.plain.renormalise: r[RANGE] *= 2 => r[RANGE] *= 9'" in text
+    assert "0 mutants fit 'no-such-fault'" in text and f"{NEVER_LARGER!r} is there twice" in text
+
+
+STRUCTURE = """
+def structure(w, context):
+    count = w.u("count_ids", 8) + 1
+    w.require("rank", count > 1, f"count is {count}")
+    return [w.ue("dim", 7, j) for j in range(count - 1)]
+"""
+
+
+def made_from(source: str) -> list[Mutant]:
+    (function,) = ast.parse(source).body
+    assert isinstance(function, ast.FunctionDef)
+    return [mutant for mutant, _ in of_function("syntax.structures.topology", "structure", function)]
+
+
+def ids_of(source: str) -> set[str]:
+    return {mutant.id for mutant in made_from(source)}
+
+
+def test_ids_outlast_other_names_of_variables_other_messages_and_other_statements() -> None:
+    ids = ids_of(STRUCTURE)
+    assert len(ids) > 10
+    assert ids_of(STRUCTURE.replace("count_ids", "COUNT").replace("count", "number").replace("COUNT", "count_ids")) == ids
+    assert ids_of(STRUCTURE.replace("count is", "found")) == ids
+    assert ids < ids_of(STRUCTURE.replace("    return", "    context.rank = 7\n    return"))
+
+
+def test_ids_change_with_their_statement() -> None:
+    changed = ids_of(STRUCTURE) - ids_of(STRUCTURE.replace("count > 1", "count > 2"))
+    assert changed == {mutant.id for mutant in made_from(STRUCTURE) if "count > 1" in mutant.before} != set()
+
+
+def test_the_tables_of_elements_name_what_exists() -> None:
+    functions = {name for names in places.FUNCTIONS.values() for name in names}
+    trees = [tree for module in places.FUNCTIONS for _, tree in places.functions_of(module)]
+    parts = [part for tree in trees for part in ast.walk(tree)]
+    identifiers = {part.attr for part in parts if isinstance(part, ast.Attribute)} | {
+        part.id for part in parts if isinstance(part, ast.Name)
+    }
+    assert sorted(set(concerned.FUNCTIONS) - functions) == []
+    assert sorted(set(concerned.NAMES) - identifiers) == []
+    assert [prefix for prefix in concerned.MODULES if not any(module.startswith(prefix) for module in places.FUNCTIONS)] == []
+    elements = (*concerned.FUNCTIONS.values(), *concerned.NAMES.values(), *concerned.MODULES.values())
+    assert set(elements) <= set(ELEMENTS)
 
 
 def exit_code(*words: str) -> int:
@@ -225,20 +301,16 @@ def test_the_command_writes_the_page_and_judges_the_score(
 
 @pytest.mark.parametrize(
     ("mutant", "kill"),
-    [
-        ("syntax.structures.unit.NNR_STR:constant-plus", Kill.REFUSED),
-        ("quantization.reconstruction.step_size:off-by-one-1", Kill.OUTPUT),
-        ("quantization.reconstruction.step_size:shift-6", Kill.CRASH),
-    ],
+    [("syntax.structures.unit.NNR_STR:constant-plus", Kill.REFUSED), (STEP_TOO_LARGE, Kill.OUTPUT), (MODULO_0, Kill.CRASH)],
 )
 def test_kinds_of_kills_of_a_good_vector(cases: tuple[Case, ...], mutant: str, kill: Kill) -> None:
     (good,) = (case for case in cases if case.vector.id == "block-bi")
-    assert kill_of(good, decode_mutated(all_mutants()[mutant], good.stream)) is kill
+    assert kill_of(good, decode_mutated(named(mutant), good.stream)) is kill
 
 
 def test_kinds_of_kills_of_a_bad_vector(cases: tuple[Case, ...]) -> None:
     (bad, _) = (case for case in cases if case.vector.id == "bad-terminate-more-indexes")
-    good = decode_mutated(all_mutants()["entropy.plain.doubled:comparison-2"], WORD)
+    good = decode_mutated(named(DOUBLED_FROM_0), WORD)
     assert kill_of(bad, good) is Kill.ACCEPTED
     refused = MutantOutcome(Ending.REFUSED, category=Category.ENTROPY)
     assert kill_of(bad, refused) is None

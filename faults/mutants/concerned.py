@@ -1,34 +1,43 @@
-"""Which syntax elements a mutant concerns: read from the statement that it changes, else from what its function does."""
+"""The syntax elements that a mutant concerns, from the statement that it changes and from what its function does.
+
+Most statements name elements themselves, use variables that were read from one, or use names of the decoder's data model. Where none of
+this says enough, as in the coder, a comment at the end of the line names the element: ``rem_bits += 1  # abs_remainder``.
+"""
 
 import ast
+import re
 from typing import Final
 
+from nnc_conformance.faults.mutants.places import source_of
 from nnc_conformance.reference.syntax.elements import ELEMENTS
 
-_WORDS: Final = {
-    "layout.sign": "sign_flag",
-    "sign_flag": "sign_flag",
-    "layout.greater": "abs_level_greater_x",
+NAMES: Final = {
+    "sign": "sign_flag",
+    "greater": "abs_level_greater_x",
     "unary_length": "abs_level_greater_x",
-    "layout.prefix": "abs_level_greater_x2",
-    "rem_bits": "abs_remainder",
+    "prefix": "abs_level_greater_x2",
     "ABS_REMAINDER": "abs_remainder",
     "NEIGHBOURS": "sig_flag",
-    "previous": "sig_flag",
     "SHIFT_BITS": "shift_parameter_ids",
     "parameter_sets": "shift_parameter_ids",
     "QP_DELTA": "qp_delta",
-    "qp_delta": "qp_delta",
-    "state_id": "dq_flag",
     "state_trans": "dq_flag",
-    "dq_flag": "dq_flag",
     "END_TERMINATE": "end_of_codeword",
     "cabac_offset": "cabac_offset_list",
     "dq_state": "dq_state_list",
-    "entry_point": "bit_offset_delta2",
-    "scan_order": "scan_order",
+    "entry_points": "bit_offset_delta2",
+    "lps_quantization": "lps_quantization_parameter",
+    "mps_quantization": "mps_quantization_parameter",
+    "open_quantization": "quantization_data",
+    "sparsification_performance_map": "mps_sparsification_flag",
+    "pruning_performance_map": "mps_pruning_flag",
+    "unification_performance_map": "mps_unification_flag",
+    "decomposition_performance_map": "mps_decomposition_performance_map_flag",
+    "nnr_pruning_topology_container": "prune_flag",
+    "topology_elements_ids_list": "topology_elem_id",
+    "expected_entry_points": "bit_offset_delta2",
+    "_check_entry_points": "bit_offset_delta2",
     "side": "scan_order",
-    "height": "scan_order",
     "codebook": "codebook_present_flag",
     "data_format": "nnr_decompressed_data_format",
     "quantization": "mps_quantization_parameter",
@@ -40,15 +49,13 @@ _WORDS: Final = {
     "mps_seen": "nnr_unit_type",
     "indexed_references": "mps_topology_indexed_reference_flag",
 }
-"""Names in a statement, with the element that they are about; the first that is found counts."""
+"""Fields and constants of the decoder with the element that they hold or serve, in the order of their say."""
 
-_FUNCTIONS: Final = {
+FUNCTIONS: Final = {
     "BitReader.bits": "nnr_unit_size",
     "BitReader.signed": "mps_quantization_parameter",
     "BitReader.golomb": "tensor_dimensions",
     "BitReader.signed_golomb": "codebook_zero_value",
-    "BitReader.binary32": "sparsification_threshold",
-    "BitReader.flags": "bit_mask_value",
     "BitReader.string": "topology_elem_id",
     "BitReader.rest": "topology_data",
     "Walker.reserved": "nnr_reserved_zero_7bits",
@@ -61,6 +68,7 @@ _FUNCTIONS: Final = {
     "check_mapping": "split_index",
     "check_block": "compressed_parameter_types",
     "check_decomposition": "g_number_of_rows",
+    "codebook": "codebook_present_flag",
     "DataUnitHeader.matrices": "g_number_of_rows",
     "block_rows": "scan_order",
     "map_entries": "spm_count_thresholds",
@@ -74,9 +82,6 @@ _FUNCTIONS: Final = {
     "expected_entry_points": "bit_offset_delta2",
     "coded_parts": "compressed_parameter_types",
     "DataUnitDecoder._check_end": "end_of_codeword",
-    "DataUnitDecoder._check_entry_points": "cabac_offset_list",
-    "in_row_order": "scan_order",
-    "_block_rows": "scan_order",
     "quant_tensor": "scan_order",
     "quant_block_row": "scan_order",
     "enter_block_row": "IvlCurrRange",
@@ -91,12 +96,11 @@ _FUNCTIONS: Final = {
     "inflate": "topology_compression_format",
     "Decoding._inflated": "topology_compression_format",
 }
-"""What a function without an element in the statement is about."""
+"""Functions that are about one element, whatever their statements name."""
 
-_MODULES: Final = {
+MODULES: Final = {
     "entropy": "sig_flag",
     "quantization": "mps_quantization_parameter",
-    "topology": "topology_data",
     "payload": "cabac_codeword",
     "decoder": "nnr_unit_type",
     "syntax.structures.data_unit": "nnr_compressed_data_unit_payload_type",
@@ -105,26 +109,60 @@ _MODULES: Final = {
     "syntax.structures.aggregate": "nnr_aggregate_unit_type",
     "syntax": "nnr_unit_size",
 }
+"""What a statement is about if nothing else tells, by how its module's name begins."""
+
+_COMMENT: Final = re.compile(r"  # (\w+)")
 
 
 def elements_of(module: str, function: str, tree: ast.FunctionDef, header: ast.stmt) -> tuple[str, ...]:
-    """The elements: those that the statement names, those that its variables were read from, then by words, function and module.
+    """Return the elements that a statement concerns, the one it concerns most first.
 
-    A function outside the coder that is about an element goes before the words. The first is what the statement concerns most.
+    They come from its comment, from what it names, from the variables that it reads, from `NAMES` and from `FUNCTIONS`, in this order;
+    outside the coder a function that is about an element goes before names. ``header``: the statement without its blocks.
     """
+    own = [FUNCTIONS[function]] if function in FUNCTIONS else []
+    held = _held(header, {})
+    inherited = _held(header, _inheriting(tree))
+    found = [*_commented(module, header), *_named(header), *_read(tree, header)]
+    found += [*held, *inherited, *own] if module.startswith("entropy") else [*own, *held, *inherited]
+    return tuple(dict.fromkeys(found)) or (next(element for prefix, element in MODULES.items() if module.startswith(prefix)),)
+
+
+def _commented(module: str, header: ast.stmt) -> list[str]:
+    comment = _COMMENT.search(source_of(module).splitlines()[header.lineno - 1])
+    return [comment[1]] if comment is not None and comment[1] in ELEMENTS else []
+
+
+def _named(header: ast.stmt) -> list[str]:
     named = [str(part.value) for part in ast.walk(header) if isinstance(part, ast.Constant) and part.value in ELEMENTS]
+    return list(reversed(named)) if _requires(header) else named
+
+
+def _read(tree: ast.FunctionDef, header: ast.stmt) -> list[str]:
     sources = read_variables(tree)
-    read = [sources[part.id] for part in ast.walk(header) if isinstance(part, ast.Name) and part.id in sources]
-    text = ast.unparse(header)
-    words = [element for word, element in _WORDS.items() if word in text]
-    own = [_FUNCTIONS[function]] if function in _FUNCTIONS else []
-    found = [*(reversed(named) if _requires(header) else named), *read]
-    found += [*words, *own] if module.startswith("entropy") else [*own, *words]
-    return tuple(dict.fromkeys(found)) or (next(element for prefix, element in _MODULES.items() if module.startswith(prefix)),)
+    return [sources[part.id] for part in ast.walk(header) if isinstance(part, ast.Name) and part.id in sources]
+
+
+def _held(node: ast.AST, variables: dict[str, list[str]]) -> list[str]:
+    """The elements that a node's identifiers hold: their own names, those of `NAMES` in its order, and those of variables."""
+    parts = [part for part in ast.walk(node) if isinstance(part, ast.Attribute | ast.Name)]
+    names = list(dict.fromkeys(part.attr if isinstance(part, ast.Attribute) else part.id for part in parts))
+    found = [name for name in names if name in ELEMENTS]
+    found += [element for name, element in NAMES.items() if name in names]
+    return [*found, *(element for name in names for element in variables.get(name, ()))]
+
+
+def _inheriting(tree: ast.FunctionDef) -> dict[str, list[str]]:
+    """The variables of a function with the elements that the first value assigned to them holds."""
+    found: dict[str, list[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found.setdefault(node.targets[0].id, _held(node.value, {}))
+    return found
 
 
 def read_variables(tree: ast.FunctionDef) -> dict[str, str]:
-    """The variables of a function that hold an element's value, with the element."""
+    """Return the variables of a function that hold an element's value, with the element."""
     sources: dict[str, str] = {}
     for statement in ast.walk(tree):
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
