@@ -1,10 +1,9 @@
-"""Runs the ratios of speed.py again and holds them to the committed baseline, with the noise of both shown.
+"""Measure the speed ratios of speed.py again and compare them with the committed baseline.
 
-    python benchmarks/compare.py --peer-python PATH [--pairs 9] [--baseline benchmarks/baseline.json] [--write]
+    python benchmarks/compare.py --peer-python PATH [--pairs 9] [--baseline FILE] [--write]
 
-A ratio has fallen where even its upper quartile is below `ALLOWED` of the baseline's lower quartile: that is more than noise. Exit code 1
-if any has.
-``--write`` makes what was measured the baseline.
+A ratio has dropped if its upper quartile is below `ALLOWED` times the baseline's lower quartile:
+noise does not explain that. The exit code is 1 if any has.
 """
 
 import argparse
@@ -13,53 +12,57 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from ratios import grid, spread, told
+from ratios import grid, spread, summary
 
 BASELINE: Final = Path(__file__).parent / "baseline.json"
+"""File with the ratios to compare with."""
 ALLOWED: Final = 0.95
+"""Share of the baseline below which a ratio has dropped."""
 
 
-def measured(python: str, pairs: int) -> dict[str, list[float]]:
-    """Median, lower and upper quartile by point and direction."""
-    found = {}
+def measure(python: str, pairs: int) -> dict[str, list[float]]:
+    """Measure median, lower and upper quartile, by point and direction."""
+    figures_by_point = {}
     for point, ratios in grid(python, pairs=pairs):
         for direction in ("decode", "encode"):
-            found[f"{point.name}, {direction}"] = [round(figure, 3) for figure in spread(getattr(ratios, direction))]
-    return found
+            figures_by_point[f"{point.name}, {direction}"] = [round(figure, 3) for figure in spread(getattr(ratios, direction))]
+    return figures_by_point
 
 
-def fallen(before: list[float], now: list[float]) -> bool:
-    """Whether noise cannot explain the difference."""
+def dropped(before: list[float], now: list[float]) -> bool:
+    """Whether the second measurement is lower than noise explains."""
     return now[2] < ALLOWED * before[1]
 
 
 def line(name: str, before: list[float] | None, now: list[float]) -> str:
-    """A row of the comparison."""
-    cells = [told(figures) if figures else "-" for figures in (before, now)]
-    verdict = "" if before is None else "fallen" if fallen(before, now) else "risen" if fallen(now, before) else "same"
+    """Write a row of the comparison."""
+    cells = [summary(figures) if figures else "-" for figures in (before, now)]
+    verdict = "" if before is None else "lower" if dropped(before, now) else "higher" if dropped(now, before) else "same"
     return f"{name:32} {cells[0]:>24} {cells[1]:>24}  {verdict}"
 
 
 def main() -> int:
-    """Measures, prints, and says whether a ratio has fallen."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peer-python", required=True, help="Python of the independent codec's environment (tests/peer/setup)")
-    parser.add_argument("--pairs", type=int, default=9)
-    parser.add_argument("--baseline", type=Path, default=BASELINE)
-    parser.add_argument("--write", action="store_true")
+    """Measure, print, and return 1 if a ratio has dropped."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--peer-python", required=True, metavar="PATH", help="Python of the independent codec's environment (tests/peer/setup)"
+    )
+    parser.add_argument("--pairs", type=int, default=9, help="pairs of measurements at each point (default %(default)s)")
+    parser.add_argument("--baseline", type=Path, default=BASELINE, help="file to compare with (default %(default)s)")
+    parser.add_argument("--write", action="store_true", help="make these measurements the baseline")
     arguments = parser.parse_args()
     before: dict[str, list[float]] = json.loads(arguments.baseline.read_text(encoding="utf-8")) if arguments.baseline.exists() else {}
-    now = measured(arguments.peer_python, arguments.pairs)
+    now = measure(arguments.peer_python, arguments.pairs)
     print(f"{'times as fast as the peer':32} {'baseline':>24} {'now':>24}")
     for name, figures in now.items():
         print(line(name, before.get(name), figures))
     missing = sorted(set(before) - set(now))
     if missing:
-        sys.exit(f"the baseline has points that were not measured: {', '.join(missing)}")
+        sys.exit(f"the baseline has points that are not measured any more: {', '.join(missing)}")
     if arguments.write:
         arguments.baseline.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
         return 0
-    return int(any(fallen(before[name], figures) for name, figures in now.items() if name in before))
+    return int(any(dropped(before[name], figures) for name, figures in now.items() if name in before))
 
 
 if __name__ == "__main__":

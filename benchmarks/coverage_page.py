@@ -1,8 +1,8 @@
-"""Writes docs/coverage.md: what the levels of our suite reach, and the independent codec's streams beside them.
+"""Measure the coverage of each level and of the peer's streams; writes docs/coverage.md.
 
     python benchmarks/coverage_page.py [--jobs N] [--output docs/coverage.md]
 
-Each set is measured by the reference decoder (the plain kernel records).
+Streams are decoded by the reference decoder, whose plain kernel records what it meets.
 """
 
 import argparse
@@ -17,11 +17,13 @@ from nnc_conformance.storage.suite_folder import files_of, load_suite
 from nnc_conformance.storage.vector import Level
 
 ROOT = Path(__file__).parents[1]
+"""Root of the repository."""
 PEER = ROOT / "tests" / "data" / "peer-samples"
+"""Streams of the independent codec."""
 
 
 def row(kind: Kind, standing: Standing, sets: list[Coverage]) -> str:
-    """One line of the table: reached of reachable in each set."""
+    """Write the goals reached and reachable, by set, for one kind of goal."""
     cells = []
     for coverage in sets:
         tally = coverage.tally(kind, standing)
@@ -30,23 +32,23 @@ def row(kind: Kind, standing: Standing, sets: list[Coverage]) -> str:
 
 
 def core_needs(core: Coverage, root: Path, jobs: int) -> list[str]:
-    """What each of core's vectors is needed for."""
+    """Write what core's vectors are needed for."""
     suite = load_suite(root, levels={Level.CORE}, verify=False)
     sizes = {stored.vector.id: sum(file.size for file in files_of(stored.vector)) for stored in suite.vectors}
     needs = needs_of(sizes, core, root, jobs)
     rows = [
-        ("which alone meet a goal (of the first table, triples included)", needs.goals),
-        ("of the others, those which alone catch a named fault", needs.bugs),
-        ("of the others, those without which fewer elements are named", needs.names),
-        ("of which others do all this", needs.nothing),
+        ("needed to meet a goal (of the first table, including triples)", needs.goals),
+        ("of the others, needed to catch a named fault", needs.bugs),
+        ("of the others, needed to name an element", needs.names),
+        ("not needed", needs.nothing),
     ]
     return [
         "## What core's vectors are needed for",
         "",
-        "Without any one of core's vectors one of the figures above would be lower, or a named fault (`faults/mutants/named`) that it",
-        "states, and that no vector of level negative catches, would live; or a report on core's small vectors would name the element of",
-        "fewer of the faults that published decoders had. What none of these needs is of level full (`level=Level.FULL` in its recipe).",
-        "`nox -s smallest` tries this on twenty vectors drawn at random.",
+        "Without any one of these vectors a figure above would be lower; or a named fault (`faults/mutants/named`) that the vector states",
+        "would not be caught by any vector of core or negative; or a report on core's small vectors would name the wrong element for more",
+        "of the faults that published decoders had. Vectors that none of this needs have level full (`level=Level.FULL` in their recipe).",
+        "`nox -s smallest` checks this for twenty vectors drawn at random.",
         "",
         "| vectors of core | number | bytes |",
         "|---|---|---|",
@@ -57,13 +59,13 @@ def core_needs(core: Coverage, root: Path, jobs: int) -> list[str]:
 
 
 def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[Standing, Coverage], needs: list[str]) -> str:
-    """The whole page."""
+    """Write the page in Markdown."""
     lines = [
         "# Coverage",
         "",
-        "Made by `python benchmarks/coverage_page.py`. A goal counts as reached when the reference decoder met it, whatever a vector was",
-        "meant to do. Goals are derived from the registry of elements, the structures' branches and the coder's tables; those that touch a",
-        "disputed point or an inferred fact have denominators of their own and never count with core's.",
+        "Made by `python benchmarks/coverage_page.py`. A goal counts as reached if the reference decoder met it, whatever the vector",
+        "was meant to test. Goals are derived from the registry of elements, the branches of the structures and the coder's tables. Goals",
+        "that depend on a disputed point or an inferred fact are counted separately from core's.",
         "",
         f"Core: {len(core.streams)} vectors. Core and full: {len(full.streams)}. The independent codec's streams: {len(peer.streams)}.",
         "",
@@ -75,17 +77,17 @@ def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[Standing, 
             line
             for standing, coverage in others.items()
             for line in (
-                f"| goals ({standing.value}) | level {standing.value} beside core |",
+                f"| goals ({standing.value}) | level {standing.value} and core |",
                 "|---|---|",
                 *(row(kind, standing, [coverage]) for kind in Kind),
                 "",
             )
         ),
         *needs,
-        "## Goals that no good stream meets",
+        "## Goals that no valid stream meets",
         "",
-        "Each has a reason that is proved again whenever the catalogue is built: from the tables, the structures' source or the decoder",
-        "(`generator/coverage/proofs.py`), or from what the value costs of core's bytes and minute (`generator/coverage/costs.py`).",
+        "Each has a reason that is proved again whenever the catalogue is built: from the tables, the source of the structures or the",
+        "decoder (`generator/coverage/proofs.py`), or from the bytes and time that the value would take (`generator/coverage/costs.py`).",
         "",
         "| kind | reason | goals |",
         "|---|---|---|",
@@ -100,10 +102,10 @@ def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[Standing, 
 
 
 def main() -> None:
-    """Measures and writes."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "coverage.md")
+    """Measure, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=2, help="processes to use (default %(default)s)")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "coverage.md", help="page to write (default %(default)s)")
     arguments = parser.parse_args()
     vectors = ROOT / "vectors"
 

@@ -1,15 +1,17 @@
-"""Measures what the harness itself adds to each case, for the in-tree decoder, a worker and a command, and prints it.
+"""Measure what the harness adds to each case, for the in-tree decoder, a worker and a command.
 
     python benchmarks/harness_overhead.py [--rounds N] [--limit MS]
 
-The built-in core vectors (for the worker, which decodes RAW_FLOAT only, copies of one) are run one at a time, and the milliseconds from
-one case's end to the next's are compared with those of a bare loop on the same streams: for workers a loop that writes requests and reads
-answers, for the command one that starts it and waits. What is left is the sandbox's watch over the process tree, the folder of the case,
-reading and comparing the tensors, the journal and the progress.
+The built-in core vectors are run one at a time (for the worker, which decodes RAW_FLOAT only,
+copies of one vector). The milliseconds from the end of one case to the end of the next are compared
+with those of a bare loop over the same streams: for workers, a loop that writes requests and reads
+answers; for the command, one that starts it and waits. The difference is the cost of the sandbox,
+the folder of the case, reading and comparing the tensors, the journal and the progress.
 
-A round is the median over the cases; rounds of both loops alternate, and the median and the best round are printed. On a machine that does
-other things the best round says more. What a case takes in the harness, the decoding included, bounds the overhead from above, however
-slow the bare loop was. Exit code 1 where the median overhead of in-tree or worker passes the limit.
+A round is the median over the cases. Rounds of both loops alternate; the median and the best round
+are printed. On a busy machine the best round is more meaningful. The time of a case in the harness,
+including decoding, is an upper bound of the overhead, however slow the bare loop was. The exit code
+is 1 if the median overhead of in-tree or worker exceeds the limit.
 """
 
 import argparse
@@ -35,14 +37,17 @@ from nnc_conformance.suites.running.runner import RunOptions, run
 from nnc_conformance.suites.running.selection import select
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "python_worker" / "decoder.toml"
+"""The worker that is measured."""
 COPIES = 150
+"""Copies of the worker's vector."""
 COMMAND_CASES = 20
-"""A command is started anew for each case, which takes long enough to be measured on a few."""
+"""Cases of the command, which is started for each of them."""
 LIMIT_MS = 2.0
+"""Milliseconds of overhead per case that are accepted."""
 
 
 def in_harness(suite: Suite, decoder: DecoderSpec) -> float:
-    """Milliseconds a case in a run, the start of slot and decoder left out."""
+    """Measure milliseconds per case in a run, without the start of processes."""
     ends: list[float] = []
     with tempfile.TemporaryDirectory() as output:
         results = run(
@@ -58,12 +63,12 @@ def in_harness(suite: Suite, decoder: DecoderSpec) -> float:
 
 
 def median_ms(ends: Sequence[float]) -> float:
-    """The median of the milliseconds between one end and the next."""
+    """Compute the median of the milliseconds between consecutive ends."""
     return statistics.median(later - earlier for earlier, later in pairwise(ends)) * 1e3
 
 
 def bare(suite: Suite, decoder: DecoderSpec) -> float:
-    """Milliseconds a case in a bare loop, the start of a worker left out."""
+    """Measure milliseconds per case in a bare loop, without the start of a worker."""
     streams = [stored.folder / stored.vector.stream.name for stored in suite.vectors]
     with tempfile.TemporaryDirectory() as folder:
         return (
@@ -74,7 +79,7 @@ def bare(suite: Suite, decoder: DecoderSpec) -> float:
 
 
 def worker_loop(decoder: DecoderSpec, streams: Sequence[Path], folder: Path) -> float:
-    """Asks a worker to decode each stream; the first is not measured."""
+    """Let a worker decode each stream; the first one is not measured."""
     process = subprocess.Popen(decoder.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -95,7 +100,7 @@ def worker_loop(decoder: DecoderSpec, streams: Sequence[Path], folder: Path) -> 
 
 
 def command_loop(decoder: DecoderSpec, streams: Sequence[Path], folder: Path) -> float:
-    """Starts a command for each stream and waits for its end."""
+    """Start a command for each stream and wait for its end."""
     ends = [time.perf_counter()]
     for stream in streams:
         shutil.copy(stream, folder / "stream.nnr")
@@ -105,7 +110,7 @@ def command_loop(decoder: DecoderSpec, streams: Sequence[Path], folder: Path) ->
 
 
 def copies_of(stored: StoredVector, folder: Path) -> Suite:
-    """A suite of `COPIES` vectors that differ in their ids only."""
+    """Write a suite of `COPIES` vectors that differ only in their ids."""
     vectors = [stored.vector.model_copy(update={"id": f"copy-{number}"}) for number in range(COPIES)]
     files = {file.name: stored.read(file) for file in files_of(stored.vector)}
     for vector in vectors:
@@ -115,38 +120,38 @@ def copies_of(stored: StoredVector, folder: Path) -> Suite:
 
 
 def summary(pairs: Sequence[tuple[float, float]]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """The round of the median overhead and that of the least: overhead, in the harness, bare."""
+    """Return the rounds with the median and the least overhead: overhead, in the harness, bare."""
     ordered = sorted((harness - loop, harness, loop) for harness, loop in pairs)
     return ordered[len(ordered) // 2], ordered[0]
 
 
 def main() -> int:
-    """Measures, prints a line for each kind, and returns the exit code."""
+    """Measure, print a line for each kind of decoder, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9, help="rounds of each loop (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=9, metavar="N", help="rounds of each loop (default %(default)s)")
     parser.add_argument(
-        "--limit", type=float, default=LIMIT_MS, metavar="MS", help="most that a worker's case may cost (default %(default)s)"
+        "--limit", type=float, default=LIMIT_MS, metavar="MS", help="overhead per case above which the exit code is 1 (default %(default)s)"
     )
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     core = select(None, (Level.CORE,))
     scratch = tempfile.TemporaryDirectory()
     copies = copies_of(next(stored for stored in core.vectors if stored.vector.flags == ("raw-float",)), Path(scratch.name))
     copier = f"command:{sys.executable} -S -c 'import sys, shutil; shutil.copy(*sys.argv[1:])' {{stream}} {{output}}"
-    measured = {
+    decoders = {
         "in-tree": (load_decoder("in-tree"), core),
         "worker": (load_decoder(str(EXAMPLE)), copies),
         "command": (load_decoder(copier), Suite(core.root, core.manifest, core.manifest_sha256, core.vectors[:COMMAND_CASES])),
     }
     worst = 0.0
-    for name, (decoder, suite) in measured.items():
-        pairs = [(in_harness(suite, decoder), bare(suite, decoder)) for _ in range(given.rounds)]
+    for name, (decoder, suite) in decoders.items():
+        pairs = [(in_harness(suite, decoder), bare(suite, decoder)) for _ in range(arguments.rounds)]
         (median, whole, own), (best, *_) = summary(pairs)
-        told = f"{whole:.2f} ms in the harness, {own:.2f} ms bare; {len(suite.vectors)} cases"
-        print(f"{name}: {median:.2f} ms overhead a case, in the best round {best:.2f} ms ({told})")
+        details = f"{whole:.2f} ms in the harness, {own:.2f} ms bare; {len(suite.vectors)} cases"
+        print(f"{name}: {median:.2f} ms overhead per case, {best:.2f} ms in the best round ({details})")
         if decoder.kind is not DecoderKind.COMMAND:
             worst = max(worst, median)
-    print(f"{'below' if worst < given.limit else 'NOT below'} {given.limit:g} ms for in-tree and worker")
-    return 0 if worst < given.limit else 1
+    print(f"{'below' if worst < arguments.limit else 'NOT below'} {arguments.limit:g} ms for in-tree and worker")
+    return 0 if worst < arguments.limit else 1
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Measures networks from the wild: bytes of their parameters against agreement with the original's answers; writes docs/models.md.
+"""Measure real networks: bytes of parameters against agreement of answers; writes docs/models.md.
 
     python benchmarks/models.py [--peer PYTHON] [--output DIR]
 
-Needs the extra ``models`` (magika, silero-vad) and espeak-ng. ``--peer``: the Python of an environment with the independent codec
-(tests/peer/setup), whose streams are measured beside at the same steps.
+It needs the extra ``models`` (magika, silero-vad) and espeak-ng. With ``--peer``, the independent
+codec's streams are measured at the same step sizes.
 """
 
 import argparse
@@ -30,22 +30,33 @@ sys.path.insert(0, str(ROOT / "tests"))
 from wild.networks import EACH_SUFFIX, NETWORKS, WildNetwork  # noqa: E402
 
 STEPS = range(-26, -3, 2)
-"""qp of weights, at density 2: steps from 1/91 to 1/2."""
+"""qp of weights, at density 2: step sizes from 1/91 to 1/2."""
 FINER = 12
-"""How much lower the qp of vectors is: an eighth of the step."""
+"""How much lower the qp of vectors is: an eighth of the step size."""
 RDO = (0.0, 1.0)
+"""Weights of rate in our encoder."""
 PEER_LAMBDA_SCALES = (0.0, 0.1)
+"""Weights of rate in the peer's encoder."""
 LEAST_AGREEMENT = 0.98
+"""Share of the original's answers that a good stream keeps."""
 HOPELESS = 0.93
 """Agreement below which a curve ends."""
 BINARY32 = 4
+"""Bytes of a parameter in binary32."""
 PEER = "independent codec"
+"""Name of the peer's curves."""
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Point:
-    """One stream: bytes without the graph, and the share of the original's answers that it keeps."""
+    """A stream.
+
+    Args:
+        rate_weight: rdo or lambda_scale.
+        size: bytes without the graph.
+        agreement: share of the original's answers that it keeps.
+    """
 
     qp: int
     rate_weight: float
@@ -55,21 +66,27 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """What one way of encoding gives."""
+    """All streams of one way to encode."""
 
     name: str
     points: tuple[Point, ...]
 
     @property
     def best(self) -> Point | None:
-        """The smallest that agrees as it should."""
+        """The smallest stream that agrees well enough."""
         return min((point for point in self.points if point.agreement > LEAST_AGREEMENT), key=lambda point: point.size, default=None)
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A network's figures: floating point parameters, bytes of the units of all others, samples of held data, the share of the original's
-    answers after a stream without loss, curves.
+class NetworkFigures:
+    """Measurements of a network.
+
+    Args:
+        parameters: number of floating point parameters.
+        integers: bytes of the units of all others.
+        samples: number of answers.
+        restored: share of the original's answers after a lossless stream.
+        curves: the ways to encode.
     """
 
     parameters: int
@@ -80,18 +97,21 @@ class Measured:
 
 
 def equal_steps(parameters: Mapping[str, Array], qp: int) -> dict[str, int]:
-    """The qp of every floating point tensor: of vectors, whatever their dimensions, `FINER`, else ``qp``."""
+    """Choose ``qp`` for every floating point tensor, and a finer one for vectors.
+
+    A vector may have several dimensions.
+    """
     return {name: qp if max(array.shape, default=1) < array.size else qp - FINER for name, array in parameters.items()}
 
 
 def parameter_bytes(stream: bytes) -> int:
-    """All of a stream but the graph."""
+    """Count the bytes of a stream without the graph."""
     carriage, _ = split_stream(stream)
     return len(carriage.parameter_sets) + sum(map(len, carriage.units.values()))
 
 
-def falling(weights: Sequence[float], measure: Callable[[int, float], Point]) -> Iterator[Point]:
-    """Points at rising steps until agreement is hopeless, for each weight of rate."""
+def points_until_hopeless(weights: Sequence[float], measure: Callable[[int, float], Point]) -> Iterator[Point]:
+    """Measure points at rising step sizes until agreement is hopeless, for each weight of rate."""
     for weight in weights:
         for qp in STEPS:
             point = measure(qp, weight)
@@ -100,8 +120,8 @@ def falling(weights: Sequence[float], measure: Callable[[int, float], Point]) ->
                 break
 
 
-def measured(network: WildNetwork, peer_python: str | None) -> Measured:
-    """All curves of a network."""
+def measure_network(network: WildNetwork, peer_python: str | None) -> NetworkFigures:
+    """Measure all curves of a network."""
     parts = extract(network.model)
     exact, topology = exact_parameters(parts.topology), Topology(NNR_TPL_ONNX, parts.topology)
     quantized = {name: array for name, array in parts.parameters.items() if name not in exact and role(array) is not Role.OTHER}
@@ -122,14 +142,14 @@ def measured(network: WildNetwork, peer_python: str | None) -> Measured:
         return measure
 
     curves = [
-        Curve("equal steps: dq, rdo", tuple(falling(RDO, ours(equal_steps)))),
-        Curve("steps by deviation and size: dq, rdo", tuple(falling(RDO, ours(by_deviation)))),
+        Curve("equal steps: dq, rdo", tuple(points_until_hopeless(RDO, ours(equal_steps)))),
+        Curve("steps by deviation and size: dq, rdo", tuple(points_until_hopeless(RDO, ours(by_deviation)))),
     ]
     if peer_python is not None:
         curves.append(
             Curve(
                 f"{PEER}: use_dq, lambda_scale, nonweight_qp = qp - {FINER}",
-                tuple(peers(network, peer_python, parts.parameters, agreement)),
+                tuple(peer_points(network, peer_python, parts.parameters, agreement)),
             )
         )
     count = sum(array.size for array in parts.parameters.values() if array.dtype.kind == "f")
@@ -137,13 +157,16 @@ def measured(network: WildNetwork, peer_python: str | None) -> Measured:
     lossless = encode(parts.parameters, topology=topology, options=EncoderOptions(exact=floats))
     units = split_stream(lossless)[0].units
     integers = sum(len(unit) for name, unit in units.items() if name not in floats)
-    return Measured(count, integers, network.samples, agreement(decode(lossless).parameters), tuple(curves))
+    return NetworkFigures(count, integers, network.samples, agreement(decode(lossless).parameters), tuple(curves))
 
 
-def peers(
+def peer_points(
     network: WildNetwork, python: str, parameters: Mapping[str, Array], agreement: Callable[[Mapping[str, Array]], float]
 ) -> Iterator[Point]:
-    """The independent codec's streams, which hold the floating point tensors; the others stay as they are, and count nothing."""
+    """Measure the independent codec's streams.
+
+    They contain the floating point tensors only; the others keep their values and count nothing.
+    """
     from helpers.peer_driver import Peer
 
     floats = {name: array for name, array in parameters.items() if array.dtype.kind == "f" and array.ndim}
@@ -155,55 +178,56 @@ def peers(
             print(network.name, "independent codec", point, flush=True)
             return point
 
-        yield from falling(PEER_LAMBDA_SCALES, measure)
+        yield from points_until_hopeless(PEER_LAMBDA_SCALES, measure)
 
 
 HEAD = f"""# Networks from the wild
 
-Two networks that their makers ship on PyPI, encoded, decoded and put back into their graphs; ONNX Runtime answers data that nobody
-trained them on, and the original's answers are the truth. magika tells the content type of a file: of every file of this repository
-(without the streams that its generator wrote) and of Python's standard library with its tests; an answer is what the package says, text
-or unknown where the network is in doubt. Most of them are Python, so it is asked again of up to {EACH_SUFFIX} files of each suffix.
-silero-vad tells whether somebody speaks: sentences by espeak-ng in six voices with pauses, at 30, 12 and 3 dB over noise, at both of the
-model's sampling rates; an answer for each chunk of 32 ms.
+Two networks that their makers publish on PyPI are encoded, decoded and restored to their graphs. ONNX Runtime runs them on data
+that they were not trained on, and the original's answers are the truth. magika classifies the content of files: every file of this
+repository (without generated streams) and of Python's standard library with its tests. An answer is the label of the package, which
+is text or unknown if the network is uncertain. Most files are Python, so it also classifies up to {EACH_SUFFIX} files of each suffix
+separately. silero-vad detects speech: sentences by espeak-ng in six voices with pauses, at 30, 12 and 3 dB above noise, at both
+sampling rates of the model, with an answer for each chunk of 32 ms.
 
-Written by `benchmarks/models.py`; run it to make this page anew.
+Written by `benchmarks/models.py`; run it to update this page.
 
-*Bytes* are those of the whole stream but the graph: parameter set, every unit's header with its id, integers and shapes too. The share
-is of binary32: 4 bytes for each floating point parameter. Bold is the smallest stream that agrees with more than 98 % of the original's
-answers. Of the independent codec's streams only the floating point tensors count, since it was given no others.
+*Bytes* are those of the whole stream without the graph: the parameter set, each unit's header with its id, integers and shapes. The
+share is relative to binary32, 4 bytes for each floating point parameter. Bold marks the smallest stream that keeps more than 98 % of the
+original's answers. The independent codec's streams contain the floating point tensors only.
 
-*Steps by deviation and size*: the quantization step of a tensor in proportion to the deviation of its values and to the square root of
-their number (`encode --steps deviation`); no data is needed for it. *qp* is that of the largest tensor.
+*Steps by deviation and size*: the step size of a tensor is proportional to the standard deviation of its values and to the square root
+of their number (`encode --steps deviation`), which needs no data. *qp* is that of the largest tensor.
 """
 
 
-def page(figures: Mapping[str, Measured]) -> str:
-    """The page in Markdown."""
+def page(figures: Mapping[str, NetworkFigures]) -> str:
+    """Write the page in Markdown."""
     lines = [HEAD]
-    for name, found in figures.items():
-        whole = BINARY32 * found.parameters
+    for name, measured in figures.items():
+        whole = BINARY32 * measured.parameters
         lines += [
             f"## {name}",
             "",
-            f"{found.parameters} parameters, {whole} bytes in binary32; {found.samples} answers, of which a stream without loss keeps "
-            f"{found.restored:.2%}. Integers, shapes and truth values take {found.integers} bytes of each stream of ours.",
+            f"{measured.parameters} parameters, {whole} bytes in binary32; {measured.samples} answers, of which a lossless stream keeps "
+            f"{measured.restored:.2%}. Integers, shapes and bools take {measured.integers} bytes of each of our streams.",
             "",
-            "| encoding | qp | rdo or lambda_scale | bytes | of binary32 | without integers | agreement |",
+            "| encoding | qp | rdo or lambda_scale | bytes | share of binary32 | without integers | agreement |",
             "|---|---:|---:|---:|---:|---:|---:|",
-            *(_row(curve, curve.best, whole, found.integers) for curve in found.curves),
+            *(_row(curve, curve.best, whole, measured.integers) for curve in measured.curves),
             "",
-            "### Rate against agreement",
+            "### Size and agreement",
             "",
-            "| encoding | of binary32: agreement |",
+            "| encoding | share of binary32: agreement |",
             "|---|---|",
-            *(f"| {curve.name} | {_curve(curve, whole)} |" for curve in found.curves),
+            *(f"| {curve.name} | {_curve(curve, whole)} |" for curve in measured.curves),
             "",
         ]
     return "\n".join(lines)
 
 
 def _row(curve: Curve, best: Point | None, whole: int, integers: int) -> str:
+    """Write the best point of a curve."""
     if best is None:
         return f"| {curve.name} | - | - | none above 98 % | - | - | {max(point.agreement for point in curve.points):.2%} |"
     share, floats = best.size / whole, (best.size - (0 if curve.name.startswith(PEER) else integers)) / whole
@@ -212,7 +236,7 @@ def _row(curve: Curve, best: Point | None, whole: int, integers: int) -> str:
 
 
 def _curve(curve: Curve, whole: int) -> str:
-    """The points that no other one beats in both bytes and agreement, smallest first."""
+    """Write the points that no other one beats in bytes and agreement, smallest first."""
     front: list[Point] = []
     for point in sorted(curve.points, key=lambda point: (point.size, -point.agreement)):
         if not front or point.agreement > front[-1].agreement:
@@ -221,11 +245,12 @@ def _curve(curve: Curve, whole: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--peer", metavar="PYTHON", help="Python of an environment with the independent codec")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs")
+    """Measure, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer", metavar="PYTHON", help="Python of the independent codec's environment (tests/peer/setup)")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs", help="folder to write to (default %(default)s)")
     arguments = parser.parse_args()
-    figures = {name: measured(make(), arguments.peer) for name, make in NETWORKS.items()}
+    figures = {name: measure_network(make(), arguments.peer) for name, make in NETWORKS.items()}
     arguments.output.joinpath("models.md").write_text(page(figures), encoding="utf-8")
 
 

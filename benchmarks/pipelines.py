@@ -1,12 +1,12 @@
-"""Measures pipelines of clause 8 on the digit networks and writes docs/pipelines.md with docs/pipelines.svg.
+"""Measure pipelines of clause 8 on the digit networks; writes docs/pipelines.md and .svg.
 
     python benchmarks/pipelines.py [--peer PYTHON] [--output DIR]
 
-Needs the extras ``dev`` (scikit-learn, for the images to train on) and ``train`` (PyTorch). ``--peer``: the Python of an environment with
-the independent codec (tests/peer/setup), whose streams are measured beside.
+It needs the extras ``dev`` (scikit-learn, for the training images) and ``train`` (PyTorch). With
+``--peer``, the independent codec's streams are measured too.
 
-For each pipeline the qp rises from fine to coarse at several weights of rate against distortion; the row is the smallest stream whose
-accuracy is within a point of the original's.
+For each pipeline the qp rises from fine to coarse at several weights of rate. The row in the table
+is the smallest stream whose accuracy is within a point of the original's.
 """
 
 import argparse
@@ -37,23 +37,34 @@ from nnc_conformance.reference.topology.onnx import extract
 
 ROOT = Path(__file__).parents[1]
 FINEST_QP = {"digits-cnn": -21, "digits-depthwise": -22, "digits-mlp": -17}
+"""Lowest qp of weights, by network."""
 NORM_VECTORS_QP = -40
-"""Of the vectors of a network whose batch norms stay: variances need fine steps."""
+"""qp of vectors if batch norms stay: variances need small steps."""
 FOLDED_VECTORS_QP = {"digits-cnn": -16, "digits-depthwise": -20, "digits-mlp": -16}
-"""Of the vectors of a network without batch norms: biases and local scaling."""
+"""qp of vectors without batch norms: biases and local scaling."""
 RDO = (0.0, 1.0, 3.0)
+"""Weights of rate in our encoder."""
 PEER_LAMBDA_SCALES = (0.0, 0.1, 0.3, 1.0)
+"""Weights of rate in the peer's encoder."""
 POINT = 0.01
+"""Loss of accuracy that is accepted."""
 HOPELESS = 0.08
 """Loss of accuracy at which a curve ends."""
 
 
 NETWORKS = ("digits-cnn", "digits-depthwise", "digits-mlp")
+"""Networks that are measured."""
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A reduction of a pipeline: the name of its swept parameter, and its setting for each of `NETWORKS`."""
+    """A reduction in a pipeline.
+
+    Args:
+        parameter: name of its strength parameter.
+        settings: the strength for each of `NETWORKS`.
+        more: its other parameters.
+    """
 
     name: str
     parameter: str
@@ -61,15 +72,24 @@ class Tool:
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def setting(self, network: str) -> float:
+        """Return the strength for a network."""
         return self.settings[NETWORKS.index(network)]
 
     def entry(self, network: str) -> dict[str, Any]:
+        """Return the entry of a pipeline document."""
         return {"tool": self.name, self.parameter: [self.setting(network)], **self.more}
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A row of the table: reductions, whether batch norms are folded and local scaling follows (its parameters), fixed quantization."""
+    """A row of the table.
+
+    Args:
+        trained: whether tools train.
+        fold: whether batch norms are folded.
+        scaling: parameters of local scaling, if it follows.
+        quantization: fixed parameters of the quantization.
+    """
 
     name: str
     trained: bool
@@ -79,18 +99,19 @@ class Pipeline:
     quantization: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self, network: str) -> list[Any]:
-        """The reductions."""
+        """Return the reductions as a pipeline document."""
         return [tool.entry(network) for tool in self.reductions]
 
     def rest(self, qp: int, rdo: float, network: str) -> list[Any]:
-        """What follows them."""
+        """Return the steps that follow the reductions."""
         vectors = FOLDED_VECTORS_QP[network] if self.fold else NORM_VECTORS_QP
         quantization = {"tool": "quantization", "qp": qp, "nonweight_qp": vectors, "dq": True, "rdo": rdo, **self.quantization}
         scaling = [] if self.scaling is None else [{"tool": "local_scaling", **self.scaling}]
         return [*(["batch_norm_folding"] if self.fold else []), quantization, *scaling]
 
 
-def fit(epochs: int = 20) -> dict[str, Any]:
+def training_parameters(epochs: int = 20) -> dict[str, Any]:
+    """Return training parameters."""
     return {"train": {"epochs": epochs, "learning_rate": 1e-3}}
 
 
@@ -102,30 +123,34 @@ REDUCTIONS = (
     ("low rank", "low_rank", "mse_thresholds", (5e-4, 2e-3, 3e-3), (8e-4, 3e-3, 4e-3)),
     ("low displacement rank", "low_displacement_rank", "mse_thresholds", (2e-4, 5e-4, 5e-4), (2e-4, 1e-3, 5e-4)),
 )
-"""Of each tool: name in the table, in a pipeline, swept parameter, settings of the data-free and of the trained form."""
+"""Tools: title, name in a pipeline, strength parameter, data-free and trained strengths."""
 
 PIPELINES = (
     Pipeline("uniform quantization, nearest", False, fold=False, quantization={"dq": False}),
     Pipeline("quantization (dq, RDO)", False, fold=False),
     Pipeline("folding, quantization", False),
     Pipeline("folding, quantization, local scaling", False, scaling={}),
-    Pipeline("folding, quantization, local scaling", True, scaling=fit(10)),
+    Pipeline("folding, quantization, local scaling", True, scaling=training_parameters(10)),
     *(
-        Pipeline(f"{title} + the above", trained, (Tool(name, parameter, settings, fit() if trained else {}),), scaling={})
+        Pipeline(f"{title} + the above", trained, (Tool(name, parameter, settings, training_parameters() if trained else {}),), scaling={})
         for title, name, parameter, *both in REDUCTIONS
         for trained, settings in zip((False, True), both, strict=True)
     ),
     Pipeline(
         "pruning, sparsification + the above",
         True,
-        (Tool("pruning", "ratios", (0.4, 0.2, 0.4), fit()), Tool("sparsification", "zeros", (0.6, 0.5, 0.6), fit())),
-        scaling=fit(10),
+        (
+            Tool("pruning", "ratios", (0.4, 0.2, 0.4), training_parameters()),
+            Tool("sparsification", "zeros", (0.6, 0.5, 0.6), training_parameters()),
+        ),
+        scaling=training_parameters(10),
     ),
 )
+"""All rows of the table."""
 
 
 def images_to_train(held: Samples) -> Samples:
-    """The digits that are not held out."""
+    """Return the digits that are not held out."""
     digits = load_digits()
     images = (digits.images / 16).astype(np.float32)[:, None]
     unseen = {image.tobytes() for array in held.inputs.values() for image in array}
@@ -134,13 +159,13 @@ def images_to_train(held: Samples) -> Samples:
 
 
 def parameter_bytes(stream: bytes) -> int:
-    """All of a stream but the graph."""
+    """Count the bytes of a stream without the graph."""
     units = read_units(stream, StreamContext(), interpretation=Interpretation())
     return len(stream) - next(unit.size for unit in units if unit.header.get("topology_storage_format") == NNR_TPL_ONNX)
 
 
-def rising(finest: int, rdos: Iterable[float], before: float, measure: Callable[[int, float], Point]) -> Iterator[Point]:
-    """Points of rising qp until the accuracy is hopeless, at each weight of rate."""
+def points_until_hopeless(finest: int, rdos: Iterable[float], before: float, measure: Callable[[int, float], Point]) -> Iterator[Point]:
+    """Measure points of rising qp until the accuracy is hopeless, for each weight of rate."""
     for rdo in rdos:
         for qp in range(finest, finest + 30):
             point = measure(qp, rdo)
@@ -149,8 +174,12 @@ def rising(finest: int, rdos: Iterable[float], before: float, measure: Callable[
                 break
 
 
-def measured(name: str, network: Network, pipeline: Pipeline, before: float, held: Samples, training: Samples) -> Curve:
-    """One pipeline on one network: its reductions once, the rest at each qp; the chosen stream in full, with its maps."""
+def measure_pipeline(name: str, network: Network, pipeline: Pipeline, before: float, held: Samples, training: Samples) -> Curve:
+    """Measure a pipeline on a network.
+
+    The reductions run once, the other steps at each qp. The best stream is made again from the
+    whole pipeline, with its maps.
+    """
     samples = training if pipeline.trained else None
     reduced = run(network, validate(pipeline.document(name)), EncoderOptions(), training=samples).network
 
@@ -159,7 +188,7 @@ def measured(name: str, network: Network, pipeline: Pipeline, before: float, hel
         return point_of(qp, rdo, run(reduced, rest, EncoderOptions(), training=samples).stream, held)
 
     rdos = RDO if pipeline.quantization.get("dq", True) else (0.0,)
-    points = tuple(rising(FINEST_QP[name], rdos, before, measure))
+    points = tuple(points_until_hopeless(FINEST_QP[name], rdos, before, measure))
     best = smallest(points, before)
     form = "trained" if pipeline.trained else "data-free"
     setting = ", ".join(f"{tool.setting(name):g}" for tool in pipeline.reductions)
@@ -171,6 +200,7 @@ def measured(name: str, network: Network, pipeline: Pipeline, before: float, hel
 
 
 def point_of(qp: int, rdo: float, stream: bytes, held: Samples) -> Point:
+    """Decode a stream and measure it."""
     decoded = decode(stream, recombine=True)
     found = accuracy(decoded.topology, decoded.parameters, held).overall
     count = sum(array.size for array in decode(stream).parameters.values() if array.dtype.kind == "f")
@@ -178,13 +208,16 @@ def point_of(qp: int, rdo: float, stream: bytes, held: Samples) -> Point:
 
 
 def smallest(points: tuple[Point, ...], before: float) -> Point | None:
-    """The smallest within a point of the original's accuracy."""
+    """Return the smallest stream within `POINT` of the original's accuracy."""
     good = [point for point in points if point.accuracy >= before - POINT - 1e-9]
     return min(good, key=lambda point: point.parameter_bytes, default=None)
 
 
 def peer_curves(python: str, network_name: str, network: Network, before: float, held: Samples) -> Iterator[Curve]:
-    """The independent codec on the same parameters, and on those with the batch norms folded by us; the graph does not travel."""
+    """Measure the independent codec on the same parameters.
+
+    It also gets those with the batch norms folded by us. Its streams do not contain the graph.
+    """
     sys.path.insert(0, str(ROOT / "tests"))
     from helpers.peer_driver import Peer
 
@@ -202,14 +235,15 @@ def peer_curves(python: str, network_name: str, network: Network, before: float,
                 count = sum(array.size for array in floats.values())
                 return Point(qp, rdo, len(stream), len(stream), count, accuracy(source.topology, values, held).overall)
 
-            points = tuple(rising(FINEST_QP[network_name], PEER_LAMBDA_SCALES, before, measure))
+            points = tuple(points_until_hopeless(FINEST_QP[network_name], PEER_LAMBDA_SCALES, before, measure))
             yield Curve(name, "data-free", f"nonweight_qp {vectors}", points, smallest(points, before))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--peer", metavar="PYTHON", help="Python of an environment with the independent codec")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs")
+    """Measure, and write page and plot."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer", metavar="PYTHON", help="Python of the independent codec's environment (tests/peer/setup)")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs", help="folder to write to (default %(default)s)")
     arguments = parser.parse_args()
     import torch
 
@@ -223,7 +257,7 @@ def main() -> None:
         before = accuracy(network.topology, network.parameters, held).overall
         curves = []
         for pipeline in PIPELINES:
-            curves.append(measured(name, network, pipeline, before, held, training))
+            curves.append(measure_pipeline(name, network, pipeline, before, held, training))
             print(name, curves[-1].pipeline, curves[-1].form, curves[-1].best, flush=True)
         if arguments.peer:
             curves += peer_curves(arguments.peer, name, network, before, held)

@@ -1,12 +1,13 @@
-"""The page and the plot that `pipelines.py` writes, from what it measured."""
+"""The page and the plot of pipelines.py."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 BINARY32 = 4
+"""Bytes of a parameter in binary32."""
 PEER = "independent codec: use_dq, qp_density 2, lambda_scale"
-"""What the rows of the independent codec are named: its options by its own names."""
+"""Name of the independent codec's rows: its options by its own names."""
 PLOTTED = {
     ("quantization (dq, RDO)", "data-free"): "#6b7280",
     ("folding, quantization, local scaling", "data-free"): "#1d4ed8",
@@ -15,18 +16,26 @@ PLOTTED = {
     ("pruning, sparsification + the above", "trained"): "#be185d",
     (PEER, "data-free"): "#111827",
 }
-"""The curves of the plot with their colours."""
+"""Colours of the curves in the plot."""
 WIDTH, PANEL, LEFT, TOP, LEGEND = 760, 250, 60, 30, 90
+"""Pixels of the plot."""
 MOST, LEAST_LOSS, MOST_LOSS = 12.0, -1.0, 8.0
-"""The plot's range: per cent of binary32, points of accuracy lost."""
+"""Range of the plot: per cent of binary32, points of accuracy lost."""
 
 Figures = Mapping[str, tuple[int, float, Sequence["Curve"]]]
-"""By network: the number of parameters, the accuracy before, the curves."""
+"""By network: number of parameters, accuracy before, curves."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One stream: bytes without and with the graph, coded parameters, accuracy of what it decodes to."""
+    """A stream.
+
+    Args:
+        parameter_bytes: bytes without the graph.
+        stream_bytes: all bytes.
+        parameters: coded floating point values.
+        accuracy: accuracy of the decoded network.
+    """
 
     qp: int
     rdo: float
@@ -38,7 +47,14 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """One pipeline on one network: what it gives at rising qp, and the smallest stream within a point (None: there is none)."""
+    """Measurements of a pipeline on a network.
+
+    Args:
+        form: data-free or trained.
+        setting: strengths of the tools.
+        points: streams at rising qp.
+        best: the smallest stream within a point of the original's accuracy, if any.
+    """
 
     pipeline: str
     form: str
@@ -52,10 +68,10 @@ HEAD = """# Pipelines of clause 8
 A pipeline is a YAML list of tools with their parameters, in the order of clause 5.3:
 
 ```yaml
-held: held.safetensors        # beside this file: a tensor for each input of the graph, and "labels"; for maps and choices
+held: held.safetensors        # relative to this file: a tensor for each graph input, and "labels"; for maps and choices
 training: train.safetensors   # the same, for tools with "train"
 tools:
-- {tool: pruning, ratios: [0.2, 0.4], train: {epochs: 20}}   # of several settings the strongest within accuracy_loss (0.01)
+- {tool: pruning, ratios: [0.2, 0.4], train: {epochs: 20}}   # the strongest of these within accuracy_loss (0.01)
 - {tool: sparsification, zeros: [0.6], tensors: ["conv*"]}
 - batch_norm_folding
 - {tool: quantization, qp: -13, nonweight_qp: -16, dq: true}
@@ -65,7 +81,7 @@ tools:
     nnc-conformance encode model.onnx model.nnr --pipeline pipeline.yaml
     nnc-conformance decode model.nnr smaller.onnx
 
-| tool | clause | parameters (default) | left in the stream |
+| tool | clause | parameters (default) | effect on the stream |
 |---|---|---|---|
 | `pruning` | 8.2.3 | ratios, criterion (l1, l2, diffusion), zeros (0) | smaller tensors and graph, NNR_TPL_PRUN, pruning map |
 | `sparsification` | 8.2.1 | thresholds or zeros; train: compressibility (0.001) | zeros, sparsification map |
@@ -73,29 +89,29 @@ tools:
 | `unification` | 8.2.4 | thresholds, super_block (64, 64), block (2, 2) | equal magnitudes, unification map |
 | `low_rank` | 8.2.5 | mse_thresholds, row_dimensions (1) | G and H in blocks with the bit DC, decomposition map |
 | `low_displacement_rank` | 8.2.5 | mse_thresholds | G and H as parameters of the graph, decomposition map |
-| `batch_norm_folding` | 8.2.6 | into (weight, scaling) | batch norms gone, biases, LS |
+| `batch_norm_folding` | 8.2.6 | into (weight, scaling) | batch norms become biases and LS |
 | `quantization` | 9 | qp, nonweight_qp, qp_density, dq, codebook, scan_order, unary_length, rdo, tensor_qp (as on the command line) | |
-| `local_scaling` | 8.2.7 | biases (false): train them too | LS in blocks |
+| `local_scaling` | 8.2.7 | biases (false): also train them | LS in blocks |
 
-All but `quantization` take `tensors` (shell patterns of weights) and `train` (epochs, learning_rate, batch, seed; needs the extra
-`train`); those with a map take `accuracy_loss`. A map's rows are measured: each setting goes through folding, quantization, local scaling,
-encoder and decoder, and ONNX Runtime answers the held samples.
+All except `quantization` accept `tensors` (shell patterns of weights) and `train` (epochs, learning_rate, batch, seed; needs the extra
+`train`); those with a map accept `accuracy_loss`. The rows of a map are measured: each setting passes through folding, quantization,
+local scaling, encoder and decoder, and ONNX Runtime classifies the held-out samples.
 
 ## Measured on real networks
 
-Written by `benchmarks/pipelines.py`; run it to make this page anew.
+Written by `benchmarks/pipelines.py`; run it to update this page.
 
-A row is the smallest stream of the pipeline whose top-1 accuracy on the 450 held images is within one point of the original's, of qp
-steps of a quarter octave from fine to where accuracy breaks down, each at rdo 0, 1 and 3. They were chosen on the same images, so the
-figures say how well parameters compress, not how well a network generalises; 450 images tell accuracies apart by about a point. *Bytes*
-are those of the parameters with their parameter set and maps; *stream* has the deflated graph too. The ratio is to binary32, 4 bytes for
-each of the original's parameters. Accuracy is that of ONNX Runtime with what the reference decoder gives; rows of the independent codec
-are its own streams, decoded by itself, at the same qp steps; its options stand in the row by its own names, lambda_scale (0, 0.1, 0.3
-and 1) in the column of rdo.
+A row is the smallest stream of the pipeline whose top-1 accuracy on the 450 held-out images is within one point of the original's,
+among step sizes a quarter octave apart, from fine to where accuracy breaks down, each at rdo 0, 1 and 3. They were chosen on the same
+images, so the figures show how well parameters compress, not how well a network generalises; 450 images resolve about one point. *Bytes*
+are those of the parameters with their parameter set and maps; *stream* includes the deflated graph. The ratio is to binary32, 4 bytes for
+each of the original's parameters. Accuracy is that of ONNX Runtime with the reference decoder's output; rows of the independent codec
+are its own streams, decoded by itself, at the same step sizes; rows state its options by their own names, and lambda_scale (0, 0.1, 0.3
+and 1) in the column rdo.
 
-"The above" is folding, quantization and local scaling; folding changes nothing in networks without batch norms. *Setting* is the tool's
-ratio, share of zeros or threshold. Weights of these networks are far from a low displacement rank, and errors of quantized generators
-add up along diagonals: that tool pays on matrices near Toeplitz ones only.
+"The above" means folding, quantization and local scaling; folding changes nothing in networks without batch norms. *Setting* is the tool's
+ratio, share of zeros or threshold. The weights of these networks have no low displacement rank, and errors of quantized generators
+accumulate along diagonals: that tool is useful only for matrices close to Toeplitz ones.
 Data-free forms need NumPy only; trained forms need the extra `train`, and used the 1347 images that are not held out.
 
 ![Accuracy lost against bytes](pipelines.svg)
@@ -103,7 +119,7 @@ Data-free forms need NumPy only; trained forms need the extra `train`, and used 
 
 
 def page(figures: Figures) -> str:
-    """The page in Markdown."""
+    """Write the page in Markdown."""
     lines = [HEAD]
     for name, (count, before, curves) in figures.items():
         lines += [
@@ -111,7 +127,7 @@ def page(figures: Figures) -> str:
             "",
             f"{count} parameters, {BINARY32 * count} bytes in binary32, top-1 {before:.2%}.",
             "",
-            "| pipeline | form | setting | qp | rdo | coded parameters | bytes | of binary32 | stream | accuracy before | after |",
+            "| pipeline | form | setting | qp | rdo | coded parameters | bytes | share of binary32 | stream | accuracy before | after |",
             "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
             *(_row(curve, count, before) for curve in curves),
             "",
@@ -120,6 +136,7 @@ def page(figures: Figures) -> str:
 
 
 def _row(curve: Curve, count: int, before: float) -> str:
+    """Write a row of the table."""
     best, head = curve.best, f"{curve.pipeline} | {curve.form} | {curve.setting}"
     if best is None:
         top = max(point.accuracy for point in curve.points)
@@ -139,7 +156,7 @@ def _row(curve: Curve, count: int, before: float) -> str:
 
 
 def plot(figures: Figures) -> str:
-    """The plot in SVG: a panel for each network, accuracy lost against bytes."""
+    """Plot accuracy lost against bytes in SVG, one panel for each network."""
     height = TOP + len(figures) * PANEL + LEGEND
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" '
@@ -157,6 +174,7 @@ def plot(figures: Figures) -> str:
 
 
 def _panel(name: str, top: int, count: int, before: float, curves: Sequence[Curve]) -> list[str]:
+    """Draw a panel."""
     right, bottom = WIDTH - 20, top + PANEL - 70
 
     def x_of(share: float) -> float:

@@ -1,7 +1,8 @@
-"""Measures our entropy coder beside the independent codec's bare compiled core, in turns, on the same indexes.
+"""Measures our entropy coder against the independent codec's bare compiled core.
 
-Each pair is one process of tests/peer/peer.py, which times some rounds, between as many rounds of ours; what counts is the ratio of the
-two medians, so that what slows the machine down slows both.
+Each pair is one process of tests/peer/peer.py that times some rounds, between equally many rounds
+of ours on the same indexes. The result is the ratio of the two medians, so whatever slows the
+machine down slows both.
 """
 
 import json
@@ -23,18 +24,22 @@ from nnc_conformance.reference import decode_indices, encode_indices
 
 PEER_DRIVER: Final = Path(__file__).parents[1] / "tests" / "peer" / "peer.py"
 WEIGHTS: Final = 1_000_000
+"""Weights of the tensor at each point."""
 UNARY_LENGTH: Final = 10
+"""cabac_unary_length of both codecs."""
 ROUNDS: Final = 3
+"""Rounds that one median is taken of."""
 STEP: Final = 2.0**-6
+"""Quantization step size."""
 QP: Final = -24
-"""The quantization parameter of STEP at the driver's density, 2."""
+"""Quantization parameter of `STEP` at the peer's density, 2."""
 SCALES: Final = {(0.3, 0): 0.1567, (2.0, 0): 0.6861, (4.0, 0): 2.8648, (0.3, 1): 0.1704, (2.0, 1): 1.0727, (4.0, 1): 5.3378}
-"""Scale of a Laplacian, in steps, that takes so many bits a weight, by (bits, dq)."""
+"""Scale of a Laplacian in steps, by (bits per weight that it takes, dq)."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One point of the grid."""
+    """A point of the grid of measurements."""
 
     bits: float
     dq: int
@@ -42,15 +47,24 @@ class Point:
 
     @property
     def name(self) -> str:
+        """The point in words."""
         return f"{self.bits:g} bit, dq {self.dq}, scan {self.scan}"
 
 
 GRID: Final = tuple(Point(bits, dq, scan) for dq in (0, 1) for scan in (0, 2) for bits in (0.3, 2.0, 4.0))
+"""All points."""
 
 
 @dataclass
 class Ratios:
-    """Of one point: how many times as fast as the peer, each pair; median seconds of both; bytes of both."""
+    """The measurements at one point.
+
+    Args:
+        decode: how many times as fast as the peer we decode, one ratio per pair.
+        encode: the same for encoding.
+        seconds: seconds of each round, by codec and direction.
+        bytes: bytes of our codeword and of the peer's.
+    """
 
     decode: list[float] = field(default_factory=list)
     encode: list[float] = field(default_factory=list)
@@ -58,19 +72,20 @@ class Ratios:
     bytes: tuple[int, int] = (0, 0)
 
     def add(self, direction: str, ours: list[float], theirs: list[float]) -> None:
+        """Add a pair."""
         getattr(self, direction).append(statistics.median(theirs) / statistics.median(ours))
         self.seconds.setdefault(f"our {direction}", []).extend(ours)
         self.seconds.setdefault(f"peer {direction}", []).extend(theirs)
 
 
 def laplacian(point: Point, weights: int) -> npt.NDArray[np.float32]:
-    """A matrix of a thousand columns."""
+    """Make a matrix of a thousand columns."""
     values = np.random.default_rng(15938).laplace(scale=SCALES[point.bits, point.dq] * STEP, size=(weights // 1000, 1000))
     return values.astype(np.float32)
 
 
-def timed(work: Callable[[], Any], rounds: int = ROUNDS) -> list[float]:
-    """Seconds of each round."""
+def time_rounds(work: Callable[[], Any], rounds: int = ROUNDS) -> list[float]:
+    """Return the seconds of each round."""
     seconds = []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -80,7 +95,7 @@ def timed(work: Callable[[], Any], rounds: int = ROUNDS) -> list[float]:
 
 
 class PeerCore:
-    """The peer's bare core on one tensor: its indexes and payload, and its times."""
+    """The peer's core on one tensor: its indexes, payload and times."""
 
     def __init__(self, python: str, folder: Path, point: Point, weights: int) -> None:
         self._source, self._target = folder / "x.safetensors", folder / "core.safetensors"
@@ -92,16 +107,16 @@ class PeerCore:
         self.indexes, self.payload = tensors["q"], tensors["payload"].tobytes()
 
     def seconds(self, rounds: int = ROUNDS) -> dict[str, list[float]]:
-        """By direction."""
-        done = subprocess.run([*self._command, f"rounds={rounds}"], capture_output=True, text=True, check=False)
-        if done.returncode:
-            sys.exit(f"the peer's core does not run: {done.stderr.strip()}")
-        times: dict[str, list[float]] = json.loads(done.stdout)
+        """Return the seconds of each round by direction."""
+        process = subprocess.run([*self._command, f"rounds={rounds}"], capture_output=True, text=True, check=False)
+        if process.returncode:
+            sys.exit(f"the peer's core failed: {process.stderr.strip()}")
+        times: dict[str, list[float]] = json.loads(process.stdout)
         return times
 
 
-def measured(python: str, point: Point, *, pairs: int, weights: int = WEIGHTS) -> Ratios:
-    """The ratios of one point; what is coded comes back exactly, or `AssertionError` is raised."""
+def measure(python: str, point: Point, *, pairs: int, weights: int = WEIGHTS) -> Ratios:
+    """Measure the ratios at one point; raise `AssertionError` if decoded indexes differ."""
     options: dict[str, Any] = {"dq": bool(point.dq), "scan_order": point.scan, "unary_length": UNARY_LENGTH}
     with tempfile.TemporaryDirectory(prefix="nnc-speed-") as folder:
         core = PeerCore(python, Path(folder), point, weights)
@@ -118,32 +133,32 @@ def measured(python: str, point: Point, *, pairs: int, weights: int = WEIGHTS) -
         assert np.array_equal(decode_indices(ours, shape, **options), core.indexes)
         ratios = Ratios(bytes=(len(ours), len(core.payload)))
         for _ in range(pairs):
-            before = {"decode": timed(read), "encode": timed(write)}
+            before = {"decode": time_rounds(read), "encode": time_rounds(write)}
             theirs = core.seconds()
-            after = {"decode": timed(read), "encode": timed(write)}
+            after = {"decode": time_rounds(read), "encode": time_rounds(write)}
             for direction in ("decode", "encode"):
                 ratios.add(direction, before[direction] + after[direction], theirs[direction])
     return ratios
 
 
 def grid(python: str, *, pairs: int) -> Iterator[tuple[Point, Ratios]]:
-    """All points, each as it is done."""
+    """Measure all points; yield each when it is done."""
     for point in GRID:
-        yield point, measured(python, point, pairs=pairs)
+        yield point, measure(python, point, pairs=pairs)
 
 
 def spread(values: list[float]) -> tuple[float, float, float]:
-    """Median, lower and upper quartile."""
+    """Return median, lower and upper quartile."""
     lower, middle, upper = np.quantile(values, (0.25, 0.5, 0.75))
     return float(middle), float(lower), float(upper)
 
 
-def told(figures: Sequence[float]) -> str:
-    """Median and quartiles in words."""
+def summary(figures: Sequence[float]) -> str:
+    """Write median and quartiles."""
     middle, lower, upper = figures
     return f"{middle:.2f} ({lower:.2f} to {upper:.2f})"
 
 
 def cell(values: list[float]) -> str:
-    """Median and quartiles of values, as a table shows them."""
-    return told(spread(values))
+    """Write the median and quartiles of values for a table."""
+    return summary(spread(values))

@@ -1,9 +1,10 @@
-"""Writes docs/scale.md and docs/scale.svg: seconds and memory from 1e4 to 1e8 weights, and what a second thread gives.
+"""Measure seconds and memory from 1e4 to 1e8 weights, and two threads; writes docs/scale.md.
 
     python benchmarks/scale.py [--most 1e8] [--output docs]
 
-A point is a process of its own that has compiled and decoded before it is measured. Memory is the peak of what is resident above that
-(VmHWM, its high-water mark set back), with every large array in pages of its own, so that what is freed is given back. Some minutes.
+It also writes docs/scale.svg, and takes some minutes. Each point is measured in a new process that
+has compiled and decoded before. Memory is the peak of resident memory above that (VmHWM, after
+resetting it); every large array has its own pages, so that freed memory is returned.
 """
 
 import argparse
@@ -26,18 +27,35 @@ from nnc_conformance.reference import EncoderOptions, decode, encode
 ROOT: Final = Path(__file__).parents[1]
 MIB: Final = 1 << 20
 SIZES: Final = tuple(10**exponent for exponent in range(4, 9))
+"""Weights of the models."""
 LARGEST_TENSOR: Final = 4_000_000
-"""Weights of a tensor of the larger models."""
+"""Weights of each tensor in larger models."""
 QP: Final = -20
+"""Quantization parameter of all tensors."""
 DEVIATION: Final = 0.02
+"""Scale of the Laplacian weights."""
 ENVIRONMENT: Final = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+"""Settings of malloc that return freed memory."""
 THREAD_SIZES: Final = (10_000, 100_000, 1_000_000, 8_000_000, 32_000_000)
+"""Weights of the models for two threads."""
 PAIRS: Final = 9
+"""Pairs of measurements with one and two threads."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One model: weights, weights of its largest tensor, dq; seconds, peak MiB above the process, and the stream's MiB."""
+    """Measurements of one model.
+
+    Args:
+        weights: weights of the model.
+        largest: weights of its largest tensor.
+        dq: whether dependent quantization is on.
+        encode_seconds: seconds to encode.
+        decode_seconds: seconds to decode.
+        encode_peak: MiB above the process with its input.
+        decode_peak: MiB above the process with the stream.
+        stream: MiB of the stream.
+    """
 
     weights: int
     largest: int
@@ -50,22 +68,22 @@ class Point:
 
     @property
     def output(self) -> float:
-        """MiB of the decoded parameters, which are those of the input."""
+        """MiB of the decoded parameters."""
         return 4 * self.weights / MIB
 
     @property
     def encode_bytes(self) -> float:
-        """Bytes for each weight of the largest tensor beyond stream + 32 MiB; the input was there before."""
+        """Bytes per weight of the largest tensor needed to encode, beyond stream + 32 MiB."""
         return max(0.0, (self.encode_peak - self.stream - 32) * MIB / self.largest)
 
     @property
     def decode_left(self) -> float:
-        """MiB of output + stream + 32 MiB that were not needed."""
+        """MiB of output + stream + 32 MiB that decoding did not need."""
         return self.output + self.stream + 32 - self.decode_peak
 
 
 def model(weights: int, largest: int) -> dict[str, np.ndarray]:
-    """Laplacian tensors of a thousand columns, or fewer."""
+    """Make Laplacian tensors of at most a thousand columns."""
     draw = np.random.default_rng(weights)
     columns = min(1000, largest // 10)
     shapes = [(min(largest, weights - first) // columns, columns) for first in range(0, weights, largest)]
@@ -73,7 +91,7 @@ def model(weights: int, largest: int) -> dict[str, np.ndarray]:
 
 
 def laplacian(draw: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """float32, made in pieces, so that making it leaves no peak."""
+    """Make a float32 tensor in pieces, so that this leaves no memory peak."""
     values = np.empty(shape, np.float32)
     for row in range(0, shape[0], 256):
         values[row : row + 256] = draw.laplace(scale=DEVIATION, size=values[row : row + 256].shape)
@@ -81,13 +99,13 @@ def laplacian(draw: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
 
 
 def resident(field: str) -> float:
-    """MiB of a field of /proc/self/status."""
+    """Return MiB of a field of /proc/self/status."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.split(f"{field}:")[1].split()[0]) / 1024
 
 
 def peak_of(work: Callable[[], Any]) -> tuple[Any, float, float]:
-    """What it gives, its seconds, and its peak above what was resident before."""
+    """Return the result of ``work``, its seconds, and its memory peak in MiB."""
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     before, start = resident("VmRSS"), time.perf_counter()
     result = work()
@@ -95,7 +113,7 @@ def peak_of(work: Callable[[], Any]) -> tuple[Any, float, float]:
 
 
 def measure(weights: int, dq: bool) -> Point:
-    """In this process."""
+    """Measure one model in this process."""
     options = EncoderOptions(qp=QP, dq=dq)
     decode(encode(model(10_000, 10_000), options=options))
     largest = min(weights, LARGEST_TENSOR)
@@ -108,18 +126,18 @@ def measure(weights: int, dq: bool) -> Point:
     return Point(weights, largest, dq, encode_seconds, decode_seconds, encode_peak, decode_peak, len(stream) / MIB)
 
 
-def measured(most: int) -> Iterator[Point]:
-    """All points, each in a process of its own."""
+def measure_all(most: int) -> Iterator[Point]:
+    """Measure all models, each in a new process."""
     for dq in (False, True):
         for weights in SIZES:
             if weights <= most:
                 command = [sys.executable, __file__, "--point", str(weights), str(int(dq))]
-                done = subprocess.run(command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, check=True)
-                yield Point(**json.loads(done.stdout))
+                process = subprocess.run(command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, check=True)
+                yield Point(**json.loads(process.stdout))
 
 
 def threads(weights: int, tensors: int, scan_order: int) -> tuple[str, list[float], list[float]]:
-    """Ratios of one thread's seconds to two threads', decode and encode, in turns."""
+    """Measure how many times as fast two threads are as one, in turns."""
     options = EncoderOptions(qp=QP, scan_order=scan_order)
     parameters = model(weights, weights // tensors)
     stream = encode(parameters, options=options) if scan_order == 0 or tensors > 1 else scanned(weights, scan_order)
@@ -135,27 +153,27 @@ def threads(weights: int, tensors: int, scan_order: int) -> tuple[str, list[floa
                 work(number)
                 seconds[number] = time.perf_counter() - start
             ratios[direction].append(seconds[1] / seconds[2])
-    what = f"{tensors} tensors" if tensors > 1 else f"one tensor, entry points of scan {scan_order}"
-    return what, ratios["decode"], ratios["encode"]
+    name = f"{tensors} tensors" if tensors > 1 else f"one tensor, entry points of scan {scan_order}"
+    return name, ratios["decode"], ratios["encode"]
 
 
 def scanned(weights: int, scan_order: int) -> bytes:
-    """A stream of one tensor with block rows and their entry points."""
+    """Write a stream of one tensor with block rows and their entry points."""
     indexes = np.rint(np.random.default_rng(weights).laplace(scale=0.7, size=(weights // 100, 100))).astype(np.int32)
     return of_one_tensor(indexes, QP, scan_order=scan_order)
 
 
 def page(points: list[Point], rows: list[str]) -> str:
-    """The page in Markdown."""
+    """Write the page in Markdown."""
     lines = [
         "# Scale",
         "",
         "Written by `benchmarks/scale.py`. Models of Laplacian tensors, of at most four million weights each, at qp -20; one thread.",
-        "Peaks are what is resident above a warm process that holds the input (encode) or the stream (decode).",
-        "*Left* is what a decode did not need of output + stream + 32 MiB; *bytes a weight* what an encode needed beyond stream + 32 MiB",
-        "for each weight of the largest tensor.",
+        "Peaks are resident memory above that of a warm process with the input (encode) or the stream (decode).",
+        "*Left* is the part of output + stream + 32 MiB that decoding did not need; *bytes per weight* is what encoding needed beyond",
+        "stream + 32 MiB, per weight of the largest tensor.",
         "",
-        "| weights | dq | encode, s | ns a weight | decode, s | ns a weight | stream, MiB | encode peak, MiB | bytes a weight "
+        "| weights | dq | encode, s | ns per weight | decode, s | ns per weight | stream, MiB | encode peak, MiB | bytes per weight "
         "| decode peak, MiB | left, MiB |",
         "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
         *(
@@ -170,8 +188,8 @@ def page(points: list[Point], rows: list[str]) -> str:
         "",
         "## Two threads",
         "",
-        f"How many times as fast as one thread two are, {PAIRS} pairs in turns: median and quartiles. Units smaller than a thread is",
-        "worth, and a tensor without entry points, stay on one.",
+        f"How many times as fast two threads are as one: median and quartiles of {PAIRS} pairs, measured in turns. Units too small for a",
+        "thread, and tensors without entry points, use one thread.",
         "",
         "| weights | model | decode | encode |",
         "|---:|---|---|---|",
@@ -182,7 +200,7 @@ def page(points: list[Point], rows: list[str]) -> str:
 
 
 def plot(points: list[Point]) -> str:
-    """Seconds against weights, both logarithmic; a line of slope 1 is linear cost."""
+    """Plot seconds against weights, both logarithmic; slope 1 is linear cost."""
     width, height, left, bottom = 640, 400, 60, 40
 
     def at(weights: float, seconds: float) -> tuple[float, float]:
@@ -216,24 +234,24 @@ def plot(points: list[Point]) -> str:
 
 
 def main() -> None:
-    """Measures and writes."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--most", type=float, default=1e8, help="weights of the largest model")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs")
+    """Measure, and write page and plot."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--most", type=float, default=1e8, help="weights of the largest model (default %(default)s)")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs", help="folder to write to (default %(default)s)")
     parser.add_argument("--point", nargs=2, type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.point:
         print(json.dumps(measure(arguments.point[0], bool(arguments.point[1])).__dict__))
         return
     points = []
-    for point in measured(int(arguments.most)):
+    for point in measure_all(int(arguments.most)):
         print(point, flush=True)
         points.append(point)
     rows = []
     for weights in THREAD_SIZES:
         for tensors, scan_order in ((8, 0), (1, 3)):
-            what, decoding, encoding = threads(weights, tensors, scan_order)
-            rows.append(f"| {weights} | {what} | {cell(decoding)} | {cell(encoding) if encoding else '-'} |")
+            name, decoding, encoding = threads(weights, tensors, scan_order)
+            rows.append(f"| {weights} | {name} | {cell(decoding)} | {cell(encoding) if encoding else '-'} |")
             print(rows[-1], flush=True)
     arguments.output.joinpath("scale.md").write_text(page(points, rows), encoding="utf-8")
     arguments.output.joinpath("scale.svg").write_text(plot(points), encoding="utf-8")

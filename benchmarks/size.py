@@ -1,9 +1,9 @@
-"""Measures sizes and errors beside the independent codec's and writes docs/size.md with docs/size.svg.
+"""Compare sizes and errors with those of the independent codec; writes docs/size.md.
 
     python benchmarks/size.py --peer PYTHON [--weights N] [--output DIR]
 
-``--peer``: the Python of an environment with the independent codec (tests/peer/setup). It encodes with its rate-distortion optimisation on
-(lambda_scale 0.1), both with unary length 10 and the search of parameter sets. Takes some minutes.
+It also writes docs/size.svg, and takes some minutes. The peer encodes with its rate-distortion
+optimisation on (lambda_scale 0.1); both have unary length 10 and search for parameter sets.
 """
 
 import argparse
@@ -32,48 +32,59 @@ Array = npt.NDArray[Any]
 Parameters = Mapping[str, Array]
 
 DEVIATION = 0.05
+"""Standard deviation of the weights."""
 RATES = (0.3, 2.0, 4.0)
-"""Bits a weight of the tables' rows; the qp is the one that comes nearest without optimisation."""
+"""Bits per weight of the rows; the qp is the one closest to each without optimisation."""
 QPS = range(-42, -5)
+"""qp of the curves."""
 DENSITY = 2
+"""qp_density of both codecs."""
 PEER_OPTIONS = {"qp_density": DENSITY, "lambda_scale": 0.1, "cabac_unary_length_minus1": 9, "codebook_mode": 0}
+"""Options of the peer by its own names."""
 NETWORK_QP = -22
+"""qp of the weights of networks."""
 NETWORK_VECTOR_QP = -40
+"""qp of the vectors of networks."""
 CURVE_WEIGHTS = 1 << 18
+"""Weights of the tensors of the curves."""
 BISECTIONS = 9
+"""Steps of the search for the same error."""
 
 
 def tensor(source: str, weights: int) -> Parameters:
-    """A matrix of about as many weights."""
+    """Make a matrix of about this many weights."""
     rows = int(weights**0.5)
     return {"x": SOURCES[source](15938, rows * (weights // rows), DEVIATION).reshape(rows, -1)}
 
 
 def squared_error(parameters: Parameters, decoded: Parameters) -> float:
-    """Sum over all parameters."""
+    """Sum the squared errors of all parameters."""
     return sum(float(np.sum((values.astype(np.float64) - decoded[name]) ** 2)) for name, values in parameters.items())
 
 
 def count(parameters: Parameters) -> int:
+    """Count the values of all parameters."""
     return sum(values.size for values in parameters.values())
 
 
 def point(parameters: Parameters, stream: bytes, qp: int) -> Point:
-    """Of a stream that we decode: total bits a weight, mean squared error in squared steps."""
+    """Decode a stream and measure it."""
     error = squared_error(parameters, decode(stream).parameters)
     return Point(qp, len(stream), count(parameters), error / count(parameters) / float(step_size(DENSITY, qp)) ** 2)
 
 
 def ours(parameters: Parameters, qp: int, **options: Any) -> Point:
+    """Encode with our encoder."""
     return point(parameters, encode(parameters, options=EncoderOptions(qp=qp, qp_density=DENSITY, unary_length=10, **options)), qp)
 
 
 def theirs(peer: Peer, parameters: Parameters, qp: int, **options: Any) -> Point:
+    """Encode with the peer."""
     return point(parameters, peer.encode(parameters, qp=qp, **(PEER_OPTIONS | options)), qp)
 
 
-def at_the_same_error(encoded: Callable[[float], Point], error: float) -> Point:
-    """Our stream whose error is the given one, or just below: rdo by bisection."""
+def at_same_error(encoded: Callable[[float], Point], error: float) -> Point:
+    """Search for the rdo that gives at most this error, by bisection."""
     low, high, found = 0.0, 8.0, encoded(0.0)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
@@ -86,7 +97,7 @@ def at_the_same_error(encoded: Callable[[float], Point], error: float) -> Point:
 
 
 def rows(peer: Peer, weights: int) -> Iterator[Row]:
-    """The tensors of each source at each rate, then the networks."""
+    """Measure the tensors of each source at each rate, then the networks."""
     for source in SOURCES:
         parameters, small = tensor(source, weights), tensor(source, 1 << 16)
         for dq in (False, True):
@@ -102,32 +113,34 @@ def rows(peer: Peer, weights: int) -> Iterator[Row]:
 
 
 def row(peer: Peer, name: str, parameters: Parameters, qp: int, dq: bool, **options: Any) -> Row:
+    """Measure a tensor or network."""
     their = theirs(peer, parameters, qp, use_dq=dq, **options)
 
     def encoded(rdo: float) -> Point:
         return ours(parameters, qp, dq=dq, rdo=rdo, **options)
 
-    found = Row(name, dq, their, encoded(1.0), at_the_same_error(encoded, their.error))
+    found = Row(name, dq, their, encoded(1.0), at_same_error(encoded, their.error))
     print(found, flush=True)
     return found
 
 
 def curves(peer: Peer, source: str) -> Curves:
-    """Rate and distortion of each codec (see `size_page.CODECS`) over every second qp."""
+    """Measure rate and distortion of each codec (see `size_page.CODECS`) over every second qp."""
     parameters = tensor(source, CURVE_WEIGHTS)
     found = {}
     for name, options in CODECS.items():
         encoder = ours if "rdo" in options else partial(theirs, peer)
         found[name] = tuple(encoder(parameters, qp, **options) for qp in QPS[::2])
-        print(source, name, f"{at_error(found[name], 3e-4):.4f} bits a weight at 3e-4", flush=True)
+        print(source, name, f"{at_error(found[name], 3e-4):.4f} bits per weight at 3e-4", flush=True)
     return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--peer", metavar="PYTHON", required=True, help="Python of an environment with the independent codec")
-    parser.add_argument("--weights", type=int, default=1_000_000, help="of each tensor of the table")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs")
+    """Measure, and write page and plot."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer", metavar="PYTHON", required=True, help="Python of the independent codec's environment (tests/peer/setup)")
+    parser.add_argument("--weights", type=int, default=1_000_000, help="weights of each tensor of the table (default %(default)s)")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs", help="folder to write to (default %(default)s)")
     arguments = parser.parse_args()
     with Peer(arguments.peer, seconds=60.0) as peer:
         table = tuple(rows(peer, arguments.weights))

@@ -1,4 +1,4 @@
-"""The page and the plot that `size.py` writes, from what it measured."""
+"""The page and the plot of size.py."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,10 @@ CODECS: Mapping[str, Mapping[str, Any]] = {
     OUR_DEPENDENT: {"dq": True, "rdo": 1.0},
     "dq, RDO, rdo 5": {"dq": True, "rdo": 5.0},
 }
-"""What the curves compare, with the options of either encoder; parameter sets are searched for unless it says otherwise."""
+"""The codecs that the curves compare, with the options of their encoder.
+
+Parameter sets are searched for unless the options say otherwise.
+"""
 STEPS = (
     ("search of parameter sets", "nearest, parameter sets 0", "nearest"),
     ("RDO, rdo 1", "nearest", OUR_UNIFORM),
@@ -29,17 +32,26 @@ STEPS = (
     ("8-state Viterbi with RDO, rdo 1", "nearest", OUR_DEPENDENT),
     ("8-state Viterbi with RDO, rdo 5", "nearest", "dq, RDO, rdo 5"),
 )
-"""Rows of the table of savings: what is added, without it, with it."""
+"""Rows of the table of savings: what is added, the codec without it, the codec with it."""
 SAVINGS_AT = (0.5, 1.0, 2.0, 4.0)
-"""Bits a weight of nearest indexes with a search, whose error is taken."""
+"""Bits per weight of nearest indexes with searched parameter sets; savings are at their error."""
 COLOURS = {"laplacian": "#1d4ed8", "gaussian": "#b45309", "sparse": "#047857"}
+"""Colours of the sources."""
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 640, 60, 20, 40, 50
+"""Pixels of the plot."""
 MOST_BITS, LEAST_SHARE = 5.0, 85.0
+"""Range of the plot: bits per weight, per cent of their bytes."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One stream: its qp, all its bytes, the weights in it, mean squared error in squared steps."""
+    """A stream.
+
+    Args:
+        size: bytes of the whole stream.
+        weights: weights in it.
+        error: mean squared error in squared steps.
+    """
 
     qp: int
     size: int
@@ -48,7 +60,7 @@ class Point:
 
     @property
     def bits(self) -> float:
-        """A weight."""
+        """Bits per weight."""
         return 8 * self.size / self.weights
 
     @property
@@ -62,7 +74,13 @@ Curves = Mapping[str, Sequence[Point]]
 
 @dataclass(frozen=True)
 class Row:
-    """A tensor or network: theirs, ours with rdo 1, and ours with the rdo that gives their error."""
+    """A tensor or network.
+
+    Args:
+        theirs: the peer's stream.
+        ours: our stream with rdo 1.
+        matched: our stream with the rdo that gives their error.
+    """
 
     name: str
     dq: bool
@@ -72,35 +90,37 @@ class Row:
 
 
 def at_error(curve: Sequence[Point], error: float) -> float:
-    """Bits a weight at a mean squared error, interpolated between logarithms."""
+    """Interpolate the bits per weight at a mean squared error, between logarithms."""
     points = sorted((point.absolute_error, point.bits) for point in curve)
     errors, bits = zip(*points, strict=True)
     return float(np.exp(np.interp(np.log(error), np.log(errors), np.log(bits))))
 
 
 def change(ours: float, theirs: float) -> str:
+    """Write how much larger ours is."""
     return f"{100 * (ours / theirs - 1):+.2f} %"
 
 
 def page(table: Sequence[Row], figures: Mapping[str, Curves], weights: int) -> str:
-    """The page in Markdown."""
+    """Write the page in Markdown."""
     lines = [
         "# Size",
         "",
-        "Written by `benchmarks/size.py`. Total bytes of streams beside the independent codec's, with its rate-distortion optimisation",
-        "on (lambda_scale 0.1), at the same step; unary length 10 and a search of parameter sets for both. Ours has rdo 1. Errors are mean",
-        f"squares in squared steps; tensors have {weights} weights. *Same error*: ours with the rdo that gives their error, or just below.",
+        "Written by `benchmarks/size.py`. Total bytes of our streams and the independent codec's, with its rate-distortion optimisation on",
+        "(lambda_scale 0.1), at the same step size. Both have unary length 10 and search for parameter sets; ours has rdo 1. Errors are",
+        f"mean squared errors in squared steps; tensors have {weights} weights. *At the same error*: ours with the rdo that gives their",
+        "error or slightly less.",
         "",
-        "| tensor or network | dq | qp | bits a weight | their bytes | ours | | their error | ours | | ours at the same error | |",
+        "| tensor or network | dq | qp | bits per weight | their bytes | ours | | their error | ours | | ours at the same error | |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
         *(_row(row) for row in table),
         "",
         "## What each step saves",
         "",
-        "Bytes at the same mean squared error (the step differs) against the nearest indexes, which have the search of parameter sets;",
-        "the search against parameter sets 0. The error is that of nearest indexes at the given bits a weight.",
+        "Bytes at the same mean squared error (step sizes differ) compared with nearest indexes and searched parameter sets;",
+        "the search itself is compared with parameter sets 0. The error is that of nearest indexes at these bits per weight.",
         "",
-        f"| source | step | {' | '.join(f'{bits:g} bits' for bits in SAVINGS_AT)} |",
+        f"| source | added | {' | '.join(f'{bits:g} bits' for bits in SAVINGS_AT)} |",
         f"|---|---|{'---:|' * len(SAVINGS_AT)}",
         *(_saving(source, curves, *step) for source, curves in figures.items() for step in STEPS),
         "",
@@ -111,6 +131,7 @@ def page(table: Sequence[Row], figures: Mapping[str, Curves], weights: int) -> s
 
 
 def _row(row: Row) -> str:
+    """Write a row of the first table."""
     cells = (
         row.name,
         "on" if row.dq else "off",
@@ -129,6 +150,7 @@ def _row(row: Row) -> str:
 
 
 def _saving(source: str, curves: Curves, step: str, without: str, added: str) -> str:
+    """Write a row of the table of savings."""
     nearest = sorted((point.bits, point.absolute_error) for point in curves["nearest"])
     bits, errors = zip(*nearest, strict=True)
     cells = []
@@ -140,7 +162,7 @@ def _saving(source: str, curves: Curves, step: str, without: str, added: str) ->
 
 
 def plot(figures: Mapping[str, Curves]) -> str:
-    """The plot in SVG: distortion against rate, and our rate over theirs at the same distortion."""
+    """Plot distortion against rate, and our rate over theirs at the same distortion, in SVG."""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
         'font-family="sans-serif" font-size="12" fill="#111827">',
@@ -168,19 +190,23 @@ def plot(figures: Mapping[str, Curves]) -> str:
 
 
 def _stroke(start: str, source: str, dq: int) -> str:
+    """Complete an SVG element with its stroke."""
     dash = ' stroke-dasharray="5 3"' if dq else ""
     return f'{start} fill="none" stroke="{COLOURS[source]}" stroke-width="2"{dash}/>'
 
 
 def _x(bits: float) -> float:
+    """Convert bits per weight to a pixel."""
     return LEFT + (WIDTH - LEFT - RIGHT) * bits / MOST_BITS
 
 
 def _y(value: float, top: int, bottom: int, span: tuple[float, float]) -> float:
+    """Convert a value to a pixel."""
     return bottom - (bottom - top) * (value - span[0]) / (span[1] - span[0])
 
 
 def _line(points: Sequence[tuple[float, float]], top: int, bottom: int, span: tuple[float, float], source: str, dq: int) -> list[str]:
+    """Draw a curve."""
     shown = sorted((bits, value) for bits, value in points if bits <= MOST_BITS and span[0] <= value <= span[1])
     return [
         _stroke(
@@ -191,6 +217,7 @@ def _line(points: Sequence[tuple[float, float]], top: int, bottom: int, span: tu
 
 
 def _panel(title: str, top: int, bottom: int, span: tuple[float, float], spacing: int) -> list[str]:
+    """Draw a panel with its grid."""
     parts = [f'<text x="{LEFT}" y="{top - 10}" font-weight="bold">{title}</text>']
     for bits in range(int(MOST_BITS) + 1):
         x = _x(bits)
@@ -200,5 +227,5 @@ def _panel(title: str, top: int, bottom: int, span: tuple[float, float], spacing
         y = _y(value, top, bottom, span)
         parts.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}" stroke="#e5e7eb"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value}</text>')
-    parts.append(f'<text x="{WIDTH - RIGHT}" y="{top - 10}" text-anchor="end">bits a weight</text>')
+    parts.append(f'<text x="{WIDTH - RIGHT}" y="{top - 10}" text-anchor="end">bits per weight</text>')
     return parts

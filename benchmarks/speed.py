@@ -1,8 +1,9 @@
-"""Writes docs/performance.md: our entropy coder and a whole-stream decode beside the independent codec's bare compiled core.
+"""Compare the speed of our decoder with the independent codec's core; writes docs/performance.md.
 
     python benchmarks/speed.py --peer-python PATH [--pairs 9] [--output docs/performance.md]
 
-Every ratio is of medians measured in turns in one run; above 1 is faster than the independent codec. One thread.
+It measures our entropy coder and a whole-stream decode against the bare compiled core. Every ratio
+is of medians measured in turns in one run, on one thread; above 1 is faster than the peer.
 """
 
 import argparse
@@ -13,20 +14,23 @@ import time
 from pathlib import Path
 
 import numpy as np
-from ratios import GRID, QP, STEP, WEIGHTS, PeerCore, Point, Ratios, cell, grid, timed
+from ratios import GRID, QP, STEP, WEIGHTS, PeerCore, Point, Ratios, cell, grid, time_rounds
 from streams import ID, of_one_tensor
 
 from nnc_conformance import reference
 
 ROOT = Path(__file__).parents[1]
 HARNESS = "## The harness"
-"""Heads the section that another benchmark's figures stand in: kept as it is."""
+"""Heading of the section written by harness_overhead.py, which is kept."""
 WHOLE = (Point(2.0, 0, 0), Point(2.0, 1, 0))
-"""The points at which a whole stream goes through the public decoder."""
+"""Points at which a whole stream is decoded."""
 
 
 def whole_model(python: str, point: Point, pairs: int) -> list[float]:
-    """Ratios of the peer's bare core to our `decode` of a whole stream (units, entropy decoding, products) on the same indexes."""
+    """Measure ratios of the peer's bare core to our `decode` of a whole stream.
+
+    Both decode the same indexes; a stream also takes units and products.
+    """
     with tempfile.TemporaryDirectory(prefix="nnc-speed-") as folder:
         core = PeerCore(python, Path(folder), point, WEIGHTS)
         stream = of_one_tensor(core.indexes, QP, dq_flag=bool(point.dq))
@@ -34,25 +38,27 @@ def whole_model(python: str, point: Point, pairs: int) -> list[float]:
         assert np.array_equal(decoded, core.indexes.astype(np.float32) * np.float32(STEP))
         ratios = []
         for _ in range(pairs):
-            before = timed(lambda: reference.decode(stream))
+            before = time_rounds(lambda: reference.decode(stream))
             theirs = core.seconds()["decode"]
-            after = timed(lambda: reference.decode(stream))
+            after = time_rounds(lambda: reference.decode(stream))
             ratios.append(statistics.median(theirs) / statistics.median(before + after))
     return ratios
 
 
 def row(point: Point, ratios: Ratios) -> str:
-    """One point of the grid."""
+    """Write one point of the grid."""
     ours, theirs = ratios.bytes
     return f"| {point.name} | {cell(ratios.decode)} | {cell(ratios.encode)} | {ours} | {theirs} |"
 
 
 def main() -> None:
-    """Measures and writes."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peer-python", required=True, help="Python of the independent codec's environment (tests/peer/setup)")
-    parser.add_argument("--pairs", type=int, default=9)
-    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "performance.md")
+    """Measure, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--peer-python", required=True, metavar="PATH", help="Python of the independent codec's environment (tests/peer/setup)"
+    )
+    parser.add_argument("--pairs", type=int, default=9, help="pairs of measurements at each point (default %(default)s)")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "performance.md", help="page to write (default %(default)s)")
     arguments = parser.parse_args()
     start = time.monotonic()
     rows = [row(point, ratios) for point, ratios in grid(arguments.peer_python, pairs=arguments.pairs)]
@@ -63,9 +69,9 @@ def main() -> None:
         "",
         f"Made by `python benchmarks/speed.py --peer-python PATH --pairs {arguments.pairs}` in {minutes:.0f} minutes",
         f"on {platform.machine()}, Python {platform.python_version()}; {WEIGHTS} Laplacian weights, {len(GRID)} points, one thread.",
-        "A figure is how many times as fast as the independent codec's bare compiled core ours is, both measured in turns:",
-        "the median of the pairs, and their quartiles, which show the noise.",
-        "Encoding includes the search of parameter sets on both sides; bytes are those of the codeword on the same indexes.",
+        "A figure says how many times as fast as the independent codec's bare compiled core ours is, both measured in turns:",
+        "the median of the pairs and, in brackets, their quartiles, which show the noise.",
+        "Encoding includes the search for parameter sets in both codecs; bytes are those of the codeword for the same indexes.",
         "",
         "| point | decode | encode | our bytes | their bytes |",
         "|---|---|---|---|---|",

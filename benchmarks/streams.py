@@ -12,10 +12,16 @@ from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT
 
 ID = "w"
+"""Name of the tensor."""
 
 
 def of_one_tensor(indexes: npt.NDArray[np.int32], qp: int, **fields: Any) -> bytes:
-    """A stream of the tensor `ID` at qp (density 2), its parameter sets searched; ``fields`` are those of its `DataUnitHeader`."""
+    """Write a stream of the tensor `ID` at a qp, with searched parameter sets.
+
+    Args:
+        qp: quantization parameter at density 2.
+        fields: fields of its `DataUnitHeader`.
+    """
     quantization = Quantization(2, qp)
     head = header(NNR_PT_FLOAT, ID, indexes.shape, quantization, **fields)
     return write_units([*opening(quantization), data_unit(head, {ID: TensorContent(indexes, 0, "search")})])

@@ -1,9 +1,11 @@
-"""Writes docs/techniques.md: cycles a bin of the fast decoder, and what each of its techniques is worth.
+"""Measure what each technique of the fast decoder is worth; writes docs/techniques.md.
 
     python benchmarks/techniques.py [--pairs 9] [--output docs/techniques.md]
 
-A technique's worth is measured by leaving it out: a copy of reference/ with a few lines changed is compiled beside the whole one, and both
-decode the same codewords in turns. Every variant decodes exactly. A cycle is the time of one of a chain of dependent additions.
+A technique is measured by leaving it out: a copy of reference/ with a few lines changed is compiled
+along with the unchanged one, and both decode the same codewords in turns. Every variant decodes
+exactly. The page also states cycles per bin; a cycle is the time of one of a chain of dependent
+additions.
 """
 
 import argparse
@@ -25,14 +27,24 @@ from ratios import WEIGHTS, cell
 
 ROOT: Final = Path(__file__).parents[1]
 COUNTED: Final = 100_000
+"""Weights whose bins are counted."""
 SCALES: Final = {f"{bits:g} bit": scale for (bits, dq), scale in SCALES_OF_POINTS.items() if not dq}
+"""Scales of Laplacians in steps, by name of the point."""
 ROUNDS: Final = 5
+"""Rounds that one median is taken of."""
 CHAIN: Final = 20_000_000
+"""Additions in the chain that measures a cycle."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What is left out, why it is there, and the lines that leave it out: (file below entropy/, old, new)."""
+    """A decoder without one technique.
+
+    Args:
+        name: the technique.
+        why: what it is for.
+        changes: source lines that remove it: (file in entropy/, old text, new text).
+    """
 
     name: str
     why: str
@@ -40,30 +52,31 @@ class Variant:
 
 
 WHOLE: Final = Variant("whole", "", ())
+"""The unchanged decoder."""
 VARIANTS: Final = (
     Variant(
         "selection marked unpredictable",
-        "what a bin leads to is selected; without the mark LLVM makes branches of it, which a processor foresees badly",
+        "the next state is selected, not branched to; without the mark LLVM makes branches that the processor predicts badly",
         (("intrinsics.py", '        chosen.set_metadata("unpredictable", builder.module.add_metadata([]))\n', ""),),
     ),
     Variant(
         "barrier behind the loads",
-        "both ways' loads begin before the bin is known; without the barrier LLVM selects the address first",
+        "the loads for both values begin before the bin is known; without the barrier LLVM first selects the address",
         (("intrinsics.py", 'return builder.asm(ir.FunctionType(_WORD, [_WORD]), "", "=r,0", arguments, False)', "return arguments[0]"),),
     ),
     Variant(
-        "six bins a refill",
-        "bins use up 7 bits at most, and a refill leaves 56",
-        (("fast_decoder.py", "_PACK: Final = _U64(6)", "_PACK: Final = _U64(1)"),),
+        "six bins per refill",
+        "a bin consumes at most 7 bits, and a refill provides 56",
+        (("fast_decoder.py", "_BINS_PER_REFILL: Final = _U64(6)", "_BINS_PER_REFILL: Final = _U64(1)"),),
     ),
     Variant(
-        "eight bytes a refill",
-        "one load and one shift; without it byte after byte",
+        "eight bytes per refill",
+        "one load and one shift; without it one byte at a time",
         (("fast_decoder.py", "    if byte + _8 > _U64(payload.shape[0]):\n", "    if byte >= _0:\n"),),
     ),
     Variant(
-        "runs of zeros by themselves",
-        "a context that follows itself is kept in registers; without it every bin of a run starts and ends one",
+        "a separate loop for runs of zeros",
+        "a context that follows itself stays in registers; without it each run has one bin",
         (
             (
                 "fast_decoder.py",
@@ -74,7 +87,7 @@ VARIANTS: Final = (
     ),
     Variant(
         "count of leading zeros",
-        "renormalisation by one instruction; without it bit after bit",
+        "renormalisation in one instruction; without it one bit at a time",
         (
             (
                 "fast_decoder.py",
@@ -85,7 +98,7 @@ VARIANTS: Final = (
     ),
     Variant(
         "the borrow of the subtraction",
-        "IvlOffset minus the range tells the bin and is its new value; without it a comparison comes first",
+        "IvlOffset minus the range gives both the bin and its own new value; without it a comparison comes first",
         (
             (
                 "fast_decoder.py",
@@ -95,10 +108,11 @@ VARIANTS: Final = (
         ),
     ),
 )
+"""All variants."""
 
 
 class Timer:
-    """A process that decodes on request, with a variant of the reference that it compiled."""
+    """A process that decodes on request with its own copy of the reference."""
 
     def __init__(self, variant: Variant, folder: Path, codewords: Path) -> None:
         package = folder / variant.name.replace(" ", "-") / "nnc_conformance"
@@ -114,7 +128,7 @@ class Timer:
         self.ask()
 
     def ask(self) -> dict[str, float]:
-        """Seconds by codeword."""
+        """Return the seconds by codeword."""
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write("\n")
         self.process.stdin.flush()
@@ -123,7 +137,7 @@ class Timer:
 
 
 def serve(codewords: Path) -> None:
-    """Answers each line with the median seconds of some rounds, by codeword; what is decoded is checked once."""
+    """Answer each line of stdin with median seconds by codeword; check decoded indexes once."""
     from nnc_conformance.reference import decode_indices
 
     arrays = np.load(codewords)
@@ -145,7 +159,7 @@ def serve(codewords: Path) -> None:
 
 
 def write_codewords(path: Path) -> dict[str, float]:
-    """The codewords of all points; returns the bins a weight of each."""
+    """Write the codewords of all points; return the bins per weight of each."""
     from nnc_conformance.reference import encode_indices
     from nnc_conformance.reference.entropy.codeword import decode_codeword
     from nnc_conformance.reference.entropy.coding import BinTrace, TensorCoding
@@ -167,7 +181,7 @@ def write_codewords(path: Path) -> dict[str, float]:
 
 
 def cycle() -> float:
-    """Seconds of one of a chain of dependent additions."""
+    """Measure the seconds of one of a chain of dependent additions."""
     from nnc_conformance.reference.entropy.compiled import kernel
     from nnc_conformance.reference.entropy.intrinsics import opaque
 
@@ -188,33 +202,34 @@ def cycle() -> float:
 
 
 def page(rows: list[str], cycles: list[str], pairs: int) -> str:
-    """The page in Markdown."""
+    """Write the page in Markdown."""
     lines = [
         "# What makes the decoder fast, and what limits it",
         "",
         f"Written by `benchmarks/techniques.py`: {WEIGHTS} Laplacian weights, dq off, scan 0, one thread.",
         "",
-        "## Cycles a bin",
+        "## Cycles per bin",
         "",
-        "A cycle is the time of one of a chain of dependent additions on this machine.",
+        "A cycle is the time of one addition in a chain of dependent ones on this machine.",
         "",
-        "| point | bins a weight | ns a weight | cycles a bin |",
+        "| point | bins per weight | ns per weight | cycles per bin |",
         "|---|---:|---:|---:|",
         *cycles,
         "",
-        "A bin cannot begin before the one before it has chosen the range and the context. That chain is, in the order of `step` in",
-        "`reference/entropy/fast_decoder.py`: shift of the range's top bits into a place of the row (2 cycles), the row's shift and mask",
-        "(2), subtraction from the range (1), subtraction from IvlOffset (1), spreading its borrow over the most probable bin (2),",
-        "selection of range, IvlOffset, row and link (1), leading zeros of the range (3), shift (1): 13 cycles that no other work can",
-        "shorten. The loads of both ways' rows and links (5 cycles each) and the contexts' update lie beside it, as their addresses were",
-        "known a bin earlier, unless a bin has the context of the bin before: then its row waits for the update (two table loads, two",
-        "additions, a load and a store that is read at once: about 20 cycles), which is why runs of one context are decoded apart.",
+        "A bin cannot begin before the previous one has set the range and the context. This chain is, in the order of `decode_step` in",
+        "`reference/entropy/fast_decoder.py`: the range's top bits to a shift count (2 cycles), the row's shift and mask",
+        "(2), subtraction from the range (1), subtraction from IvlOffset (1), combining its borrow with the most probable bin (2),",
+        "selection of range, IvlOffset, row and link (1), leading zeros of the range (3), shift (1): 13 cycles that nothing can",
+        "shorten. The loads of rows and links for both values (5 cycles each) and the contexts' update run in parallel, because their",
+        "addresses were known a bin earlier. But if a bin has the context of the previous bin, its row waits for the update (two table",
+        "loads, two additions, a load, and a store that is read at once: about 20 cycles). This is why runs in one context have a separate",
+        "loop.",
         "",
         "## What each technique is worth",
         "",
-        f"How many times as slow the decoder is without it: medians of {pairs} ratios in turns, quartiles in brackets.",
+        f"How many times as slow the decoder is without the technique: medians of {pairs} ratios measured in turns, quartiles in brackets.",
         "",
-        f"| technique | what for | {' | '.join(SCALES)} |",
+        f"| technique | purpose | {' | '.join(SCALES)} |",
         f"|---|---|{'---|' * len(SCALES)}",
         *rows,
         "",
@@ -223,10 +238,10 @@ def page(rows: list[str], cycles: list[str], pairs: int) -> str:
 
 
 def main() -> None:
-    """Measures and writes."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=9)
-    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "techniques.md")
+    """Measure, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=9, help="pairs of measurements of each technique (default %(default)s)")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "techniques.md", help="page to write (default %(default)s)")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
