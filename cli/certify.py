@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.cli.options import SuiteOption
+from nnc_conformance.cli.options import SuiteOption, input_file
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
@@ -81,12 +81,17 @@ def issue(
 
     Example: nnc-conformance certify issue nnc-results --key issuer.pem --nonce "$(openssl rand -hex 16)"
     """
-    from nnc_conformance.reports.certification.issue import gather, write_certificate
+    from nnc_conformance.reports.certification.issue import CERTIFICATE_FILE, PAGE_FILE, gather, write_certificate
     from nnc_conformance.reports.certification.issue import issue as issue_certificate
     from nnc_conformance.reports.certification.policy import load_policy
+    from nnc_conformance.reports.results import file_of
     from nnc_conformance.reports.text import one_line
+    from nnc_conformance.storage.outputs import refuse_inputs
     from nnc_conformance.storage.signing import load_private_key
 
+    read = [file_of(results), *(path for path in (key, policy, suite, withdrawals) if path is not None)]
+    for file in (CERTIFICATE_FILE, PAGE_FILE):
+        refuse_inputs(output / file, read)
     rules = load_policy(policy)
     private = load_private_key(key) if key is not None else None
     listed = _withdrawals(withdrawals)
@@ -105,7 +110,9 @@ def issue(
 
 @group.command()
 def verify(
-    certificate: Annotated[Path, typer.Argument(metavar="FILE", help="The certificate, as JSON or HTML page.")],
+    certificate: Annotated[
+        Path, typer.Argument(metavar="FILE", parser=input_file, help="The certificate, as JSON or HTML page; - for standard input.")
+    ],
     key: Annotated[
         Path | None, typer.Option("--key", metavar="PEM", help="Ed25519 public key that must have signed it.", show_default="any signer")
     ] = None,

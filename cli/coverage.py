@@ -2,18 +2,27 @@
 
 import json
 import os
+import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.cli.options import NOT_WRITTEN
+from nnc_conformance.cli.options import NOT_WRITTEN, input_file, output_file
+from nnc_conformance.storage.inputs import STANDARD_INPUT, read_bytes
+
+if TYPE_CHECKING:
+    from nnc_conformance.generator.coverage.measure import Coverage
 
 
 def command(
-    streams: Annotated[list[Path], typer.Argument(metavar="STREAMS", help="Streams, folders of streams, or suites.")],
+    streams: Annotated[
+        list[Path],
+        typer.Argument(metavar="STREAMS", parser=input_file, help="Streams, or folders of streams; - for standard input."),
+    ],
     as_json: Annotated[
-        Path | None, typer.Option("--json", metavar="F", help="Write every goal to this JSON file.", show_default=NOT_WRITTEN)
+        Path | None,
+        typer.Option("--json", metavar="F", parser=output_file, help="Write every goal to this JSON file.", show_default=NOT_WRITTEN),
     ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="DIR", help="Write HTML pages to this folder.", show_default=NOT_WRITTEN)
@@ -27,19 +36,42 @@ def command(
 
     Example: nnc-conformance coverage my-streams/ --json coverage.json --html coverage
     """
-    from nnc_conformance.cli.printing import print_table
+    from nnc_conformance.cli.printing import apart_from
     from nnc_conformance.generator.coverage.document import document
-    from nnc_conformance.generator.coverage.goals import Kind, Standing
     from nnc_conformance.generator.coverage.streams import cover, find_streams
-    from nnc_conformance.storage import outputs
+    from nnc_conformance.reports.coverage import HTML_FILE, write_coverage
+    from nnc_conformance.storage.outputs import refuse_inputs, write_text
 
-    coverage = cover(find_streams(streams), jobs=jobs)
+    with tempfile.TemporaryDirectory() as scratch:
+        found = find_streams([_on_disk(path, Path(scratch)) for path in streams])
+        if as_json is not None:
+            refuse_inputs(as_json, found.values())
+        if html is not None:
+            refuse_inputs(html / HTML_FILE, found.values())
+        coverage = cover(found, jobs=jobs)
     if as_json is not None:
-        outputs.write_text(as_json, json.dumps(document(coverage), ensure_ascii=False, indent=1) + "\n")
-    if html is not None:
-        from nnc_conformance.reports.coverage import write_coverage
+        write_text(as_json, json.dumps(document(coverage), ensure_ascii=False, indent=1) + "\n")
+    with apart_from(as_json):
+        page = write_coverage(coverage, html) if html is not None else None
+        _print(coverage)
+        if page is not None:
+            typer.echo(page)
 
-        page = write_coverage(coverage, html)
+
+def _on_disk(path: Path, scratch: Path) -> Path:
+    """Return the path, or that of a copy of standard input, which worker processes do not have."""
+    if path != STANDARD_INPUT:
+        return path
+    copy = scratch / "standard-input.nnr"
+    copy.write_bytes(read_bytes(path))
+    return copy
+
+
+def _print(coverage: "Coverage") -> None:
+    """Print the broken streams and the shares of goals that were met."""
+    from nnc_conformance.cli.printing import print_table
+    from nnc_conformance.generator.coverage.goals import Kind, Standing
+
     broken = [name for name, measured in coverage.streams.items() if measured.error]
     for name in broken:
         typer.echo(f"broken: {name}: {coverage.streams[name].error}")
@@ -50,5 +82,3 @@ def command(
         rows.append([kind.value, f"{tallies[0].share:.2%}", *cells])
     print_table(["goals", "share", *(standing.value for standing in Standing)], rows)
     typer.echo(f"{len(coverage.streams)} streams, {len(broken)} of them broken")
-    if html is not None:
-        typer.echo(page)

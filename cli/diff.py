@@ -5,14 +5,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnc_conformance.cli.options import input_file
+
 if TYPE_CHECKING:
     from nnc_conformance.reports.changes import Since
     from nnc_conformance.reports.results import Loaded
 
 
 def command(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="The earlier results.json, or a folder that holds one.")],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="The later results.json, or a folder that holds one.")],
+    old: Annotated[
+        Path,
+        typer.Argument(metavar="OLD", parser=input_file, help="The earlier results.json, or its folder; - for standard input."),
+    ],
+    new: Annotated[
+        Path,
+        typer.Argument(metavar="NEW", parser=input_file, help="The later results.json, or its folder; - for standard input."),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> int:
     """Compare two runs: which cases are broken, unstable, fixed, changed, new or gone.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnc_conformance.cli.options import input_file
+
 if TYPE_CHECKING:
     from nnc_conformance.faults.diagnosis.explain import Explanation
     from nnc_conformance.faults.diagnosis.onset import Onset
@@ -18,7 +20,9 @@ BETWEEN = 50
 
 
 def command(
-    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="A results.json, or a folder that holds one.")],
+    results: Annotated[
+        Path, typer.Argument(metavar="RESULTS", parser=input_file, help="A results.json, or a folder that holds one; - for standard input.")
+    ],
     case: Annotated[
         str, typer.Argument(metavar="CASE", help="The failing case: VECTOR, or VECTOR@DECODER if several decoders were judged.")
     ],
@@ -31,6 +35,7 @@ def command(
         typer.Option(
             "--output",
             metavar="F",
+            parser=input_file,
             help="The decoder's output for the case, .safetensors or .npz.",
             show_default="the output that the run kept",
         ),
@@ -57,12 +62,15 @@ def command(
     from nnc_conformance.faults.diagnosis.cause import all_causes
     from nnc_conformance.faults.diagnosis.explain import explain
     from nnc_conformance.faults.diagnosis.trying import Memory
-    from nnc_conformance.reports.results import load
+    from nnc_conformance.reports.results import file_of, load
+    from nnc_conformance.storage.outputs import refuse_inputs
     from nnc_conformance.storage.vector import Level
     from nnc_conformance.suites.results.outcomes import ExitCode
     from nnc_conformance.suites.results.result import ResultsError
     from nnc_conformance.suites.running.selection import select
 
+    if cache is not None:
+        refuse_inputs(cache, [file_of(results), *(path for path in (output, suite) if path is not None)])
     given = load(results)
     if given.results is None:
         raise ResultsError(f"{given.source}: {given.problems[0]}")
@@ -115,10 +123,11 @@ def _suite_of(run: "RunDocument | None") -> Path | None:
 
 def _output(case: "CaseResult", decoder: str | None, output: Path | None, run: "RunDocument | None", stream: bytes) -> "Tensors | None":
     """The decoder's tensors for the case: from the file, from the decoder, or as the run has kept them; None where none has them."""
+    from nnc_conformance.storage.inputs import read_bytes
     from nnc_conformance.storage.tensors import load_tensors
 
     if output is not None:
-        return load_tensors(output.read_bytes())
+        return load_tensors(read_bytes(output))
     if decoder is not None:
         from nnc_conformance.faults.diagnosis.asking import asking
         from nnc_conformance.suites.decoders.load import load_decoder

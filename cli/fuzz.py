@@ -51,6 +51,7 @@ def command(
     from nnc_conformance.faults.diagnosis.shrink import judge_of
     from nnc_conformance.generator.coverage.streams import find_streams
     from nnc_conformance.storage.documents import canonical_json
+    from nnc_conformance.storage.inputs import read_bytes
     from nnc_conformance.storage.suite_folder import built_in_root
     from nnc_conformance.suites.decoders.load import load_decoders
     from nnc_conformance.suites.running.invocation import limits_of
@@ -59,7 +60,9 @@ def command(
     if len(specs) > 2:
         raise typer.BadParameter("give one decoder or two", param_hint="--decoder")
     found = find_streams(streams or [built_in_root() / "core"])
-    seeds = [data for _, path in sorted(found.items()) if len(data := path.read_bytes()) <= SMALL or streams]
+    if any(path.resolve().is_relative_to(output.resolve()) for path in found.values()):
+        raise typer.BadParameter(f"the streams are in {output}, which is written to; copy them elsewhere", param_hint="STREAMS")
+    seeds = [data for _, path in sorted(found.items()) if len(data := read_bytes(path)) <= SMALL or streams]
     with ExitStack() as stack:
         asks = [stack.enter_context(asking(spec, limits_of(time_limit, None))) for spec in specs]
         judge = judge_of(asks[0]) if len(asks) == 1 else differing(*asks)

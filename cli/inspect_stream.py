@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from nnc_conformance.cli.options import InterpretationOption, LenientOption, read_interpretation
+from nnc_conformance.cli.options import InterpretationOption, LenientOption, input_file, read_interpretation
 
 
 def command(
-    stream: Annotated[Path, typer.Argument(metavar="STREAM", help="The stream to show.")],
+    stream: Annotated[Path, typer.Argument(metavar="STREAM", parser=input_file, help="The stream to show; - for standard input.")],
     lenient: LenientOption = False,
     interpretation: InterpretationOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list instead of text.")] = False,
@@ -20,10 +20,11 @@ def command(
     Example: nnc-conformance inspect model.nnr
     """
     from nnc_conformance.reference.inspection import unit_rows
+    from nnc_conformance.storage.inputs import read_bytes
 
     rows: list[dict[str, Any]] = []
     try:
-        for row in unit_rows(stream.read_bytes(), interpretation=read_interpretation(interpretation), lenient=lenient):
+        for row in unit_rows(read_bytes(stream), interpretation=read_interpretation(interpretation), lenient=lenient):
             rows.append(row)
     finally:
         if as_json:

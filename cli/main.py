@@ -5,23 +5,23 @@ Exit codes: 0 all as expected, 1 a decoder failed or something was found, 2 usag
 """
 
 import inspect
-import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from io import TextIOWrapper
 from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from nnc_conformance.cli.process import PROGRAM, Interrupts, leave, open_standard_streams, say
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reports.text import one_line
 from nnc_conformance.suites.results.outcomes import ExitCode
 
-PROGRAM: Final = "nnc-conformance"
 DEBUG: Final = "--debug"
+PRINTERS: Final = frozenset({"list", "inspect", "trace"})
+"""Commands that are done when nobody reads on."""
 
 
 class CommandEntry(NamedTuple):
@@ -143,44 +143,42 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = given[: given.index("--")] if "--" in given else given
     debug = DEBUG in words
-    _escape_unencodable()
-    sys.exit(_run([word for word in words if word != DEBUG] + given[len(words) :], debug))
+    open_standard_streams()
+    interrupts = Interrupts()
+    with interrupts.answered():
+        code = _run([word for word in words if word != DEBUG] + given[len(words) :], debug, interrupts)
+    leave(code)
 
 
-def _escape_unencodable() -> None:
-    """Make standard output and error escape characters that their encoding lacks, instead of failing."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _run(arguments: list[str], debug: bool) -> int:
+def _run(arguments: list[str], debug: bool, interrupts: Interrupts) -> int:
     try:
         returned = build_app()(args=arguments, prog_name=PROGRAM, standalone_mode=False)
-        sys.stdout.flush()
     except typer.TyperException as error:
         return _say_usage(error)
     except NNCError as error:
         return _say("error", str(error), ExitCode.USAGE)
     except (typer.Abort, KeyboardInterrupt):
         return _say("error", "interrupted", ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.AS_EXPECTED
     except Exception as error:
+        if interrupts.came:
+            return _say("error", "interrupted", ExitCode.INTERRUPTED)
+        if isinstance(error, BrokenPipeError) and error.filename is None:
+            return ExitCode.AS_EXPECTED if PRINTERS & {*arguments[:1]} else ExitCode.INCOMPLETE
         if debug:
             traceback.print_exc()
             return ExitCode.INTERNAL
         if isinstance(error, OSError) and error.errno is not None:
             place = "" if error.filename is None else f"{error.filename}: "
             return _say("error", f"{place}{error.strerror}", ExitCode.USAGE)
+        if isinstance(error, MemoryError):
+            return _say("error", "not enough memory for this input", ExitCode.USAGE)
         last = str(error).strip().rpartition("\n")[2]
         return _say("internal error", f"{type(error).__name__}: {last} (use {DEBUG} for the traceback)", ExitCode.INTERNAL)
     return returned if isinstance(returned, int) else ExitCode.AS_EXPECTED
 
 
 def _say(kind: str, message: str, exit_code: int) -> int:
-    print(f"{PROGRAM}: {kind}: {one_line(message)}", file=sys.stderr)
+    say(kind, one_line(message))
     return exit_code
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnc_conformance.cli.options import output_file
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def command(
         ),
     ] = None,
     page: Annotated[
-        Path | None, typer.Option("--page", metavar="F", help="Write the page to this file.", show_default="mutation.md in DIR")
+        Path | None,
+        typer.Option("--page", metavar="F", parser=output_file, help="Write the page to this file.", show_default="mutation.md in DIR"),
     ] = None,
 ) -> int:
     """Mutation-test the vectors: inject one bug at a time into the reference decoder.
@@ -40,7 +42,7 @@ def command(
 
     Example: nnc-conformance mutation --jobs 4 --filter 'entropy.plain.*'
     """
-    from nnc_conformance.cli.printing import print_table
+    from nnc_conformance.cli.printing import apart_from, print_table
     from nnc_conformance.faults.mutants.catalogue import mutants
     from nnc_conformance.faults.score.run import run
     from nnc_conformance.faults.score.score import PASS_MARK
@@ -52,12 +54,13 @@ def command(
     score = run(output, [mutants()[name] for name in chosen], jobs=jobs, matrix=matrix, resume=resume, told=_tell)
     written = page or output / "mutation.md"
     outputs.write_text(written, page_of(score, matrix=matrix))
-    for mutant in score.survivors:
-        typer.echo(f"survived: {mutant.id}: {mutant.before}  =>  {mutant.after}")
-    for mutant in score.disproved:
-        typer.echo(f"listed as equivalent, but killed: {mutant.id} by {score.verdicts[mutant.id].kills[0][0]}")
-    print_table(("bug", *HEADINGS), rows_by_operator(score))
-    typer.echo(written)
+    with apart_from(written):
+        for mutant in score.survivors:
+            typer.echo(f"survived: {mutant.id}: {mutant.before}  =>  {mutant.after}")
+        for mutant in score.disproved:
+            typer.echo(f"listed as equivalent, but killed: {mutant.id} by {score.verdicts[mutant.id].kills[0][0]}")
+        print_table(("bug", *HEADINGS), rows_by_operator(score))
+        typer.echo(written)
     whole = score.tally(list(score.mutants.values()))
     return ExitCode.AS_EXPECTED if whole.score >= PASS_MARK and not score.disproved else ExitCode.FAILED
 

@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnc_conformance.storage.inputs import STANDARD_INPUT
+from nnc_conformance.storage.outputs import STANDARD_OUTPUT
+
 if TYPE_CHECKING:
     from nnc_conformance.reference.interpretation import Interpretation
     from nnc_conformance.storage.vector import Level
 
+STANDARD = "-"
+"""Stands for standard input or output wherever one file is read or written; ``./-`` is a file with this name."""
 NOT_WRITTEN = "not written"
 """Shown as the default of an option that names a file to write."""
 
@@ -76,6 +81,31 @@ def read_interpretation(settings: list[str] | None) -> "Interpretation":
         return Interpretation.parse({name: choice for name, _, choice in pairs})
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--interpretation") from None
+
+
+def input_file(text: str) -> Path:
+    """Return the path of an input; ``-`` is standard input."""
+    return STANDARD_INPUT if text == STANDARD else Path(text)
+
+
+def output_file(text: str) -> Path:
+    """Return the path of an output; ``-`` is standard output."""
+    return STANDARD_OUTPUT if text == STANDARD else Path(text)
+
+
+def read_format(name: str | None, suffixes: Sequence[str], option: str) -> str | None:
+    """Return the suffix of a format's name, such as ``.onnx`` for ``onnx``.
+
+    Raises `typer.BadParameter` for a name that is not one of ``suffixes``.
+    """
+    from nnc_conformance.reference.errors import unknown
+
+    if name is None:
+        return None
+    names = [suffix.removeprefix(".") for suffix in suffixes]
+    if name.lower() not in names:
+        raise typer.BadParameter(unknown("format", name, names), param_hint=option)
+    return f".{name.lower()}"
 
 
 def _levels() -> "tuple[Level, ...]":

@@ -5,15 +5,22 @@ from typing import Annotated
 
 import typer
 
+from nnc_conformance.cli.options import input_file, output_file
+
 group = typer.Typer(no_args_is_help=True, help="Build, verify and compare packages of vectors.")
 
-PackageArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The package.")]
+PackageArgument = Annotated[Path, typer.Argument(metavar="FILE", parser=input_file, help="The package; - for standard input.")]
 
 
 @group.command()
 def build(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of the suite.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The package to write; a signature is written to OUT.sig.")],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT", parser=output_file, help="The package to write; a signature is written to OUT.sig. - for standard output."
+        ),
+    ],
     previous: Annotated[
         Path | None,
         typer.Option("--previous", metavar="FILE", help="Previous package; unchanged vectors are copied from it.", show_default="none"),
@@ -28,14 +35,21 @@ def build(
 
     Example: nnc-conformance package build vectors/ nnc-vectors.tar --previous nnc-vectors-1.0.0.tar --key key.pem
     """
+    from nnc_conformance.storage.outputs import is_standard_output, refuse_inputs
+    from nnc_conformance.storage.package import signature_path
     from nnc_conformance.storage.package_build import build as build_package
     from nnc_conformance.storage.signing import load_private_key
 
+    piped = is_standard_output(out)
+    if piped and key is not None:
+        raise typer.BadParameter("standard output has no place for the signature; name a file", param_hint="OUT")
+    for written in (out, signature_path(out)):
+        refuse_inputs(written, [source, *(path for path in (previous, key) if path is not None)])
     built = build_package(source, out, previous=previous, key=load_private_key(key) if key is not None else None)
     what = built.changes
-    typer.echo(f"{built.vectors} vectors, {built.reused} of them reused; {len(what.added)} added, {len(what.changed)} changed, ", nl=False)
-    typer.echo(f"{len(what.removed)} retired")
-    typer.echo(f"version {built.version}, {'unsigned' if key is None else 'signed'}, SHA-256 {built.sha256} {out}")
+    changed = f"{len(what.added)} added, {len(what.changed)} changed, {len(what.removed)} retired"
+    typer.echo(f"{built.vectors} vectors, {built.reused} of them reused; {changed}", err=piped)
+    typer.echo(f"version {built.version}, {'unsigned' if key is None else 'signed'}, SHA-256 {built.sha256} {out}", err=piped)
 
 
 @group.command()
@@ -61,8 +75,8 @@ def verify(
 
 @group.command()
 def diff(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="The earlier package.")],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="The later package.")],
+    old: Annotated[Path, typer.Argument(metavar="OLD", parser=input_file, help="The earlier package.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", parser=input_file, help="The later package.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> int:
     """Compare two packages: which vectors were added, removed or changed.

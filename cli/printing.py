@@ -5,16 +5,28 @@ A terminal gets rich tables, anything else gets plain lines. Text from files or 
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnc_conformance.reports.text import one_line
+from nnc_conformance.storage.outputs import is_standard_output
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from nnc_conformance.reports.report import Report
+
+
+@contextmanager
+def apart_from(output: Path | None) -> Iterator[None]:
+    """Print to standard error instead if standard output carries ``output``."""
+    if output is not None and is_standard_output(output):
+        with redirect_stdout(sys.stderr):
+            yield
+    else:
+        yield
 
 
 def on_terminal() -> bool:

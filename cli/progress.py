@@ -21,15 +21,16 @@ _SECONDS_BETWEEN_LINES: Final = 10.0
 
 @contextmanager
 def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar on a terminal; give the progress callback: (done, total)."""
-    if not on_terminal():
+    """Show a progress bar on standard error if that is a terminal; give the progress callback: (done, total)."""
+    if not sys.stderr.isatty():
         yield lambda done, total: None
         return
+    from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress
 
     columns = (TextColumn(label, markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with RichProgress(*columns, console=console(), transient=True) as display:
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as display:
         task = display.add_task("")
         yield lambda done, total: display.update(task, completed=done, total=total)
 

@@ -5,15 +5,21 @@ from typing import Annotated
 
 import typer
 
+from nnc_conformance.cli.options import input_file
+
 
 def command(
-    results: Annotated[list[Path], typer.Argument(metavar="RESULTS", help="results.json files, or folders that hold one.")],
+    results: Annotated[
+        list[Path],
+        typer.Argument(metavar="RESULTS", parser=input_file, help="results.json files, or folders that hold one; - for standard input."),
+    ],
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the pages.")] = Path("nnc-report"),
     baseline: Annotated[
         Path | None,
         typer.Option(
             "--baseline",
             metavar="RESULTS",
+            parser=input_file,
             help="An earlier run to compare with: the report lists what is fixed, broken, new and gone.",
             show_default="no comparison",
         ),
@@ -28,9 +34,13 @@ def command(
     Example: nnc-conformance report ours/ theirs/results.json --output compared
     """
     from nnc_conformance.cli.printing import print_verdict
-    from nnc_conformance.reports.pages import write_pages
-    from nnc_conformance.reports.results import load
+    from nnc_conformance.reports.pages import PAGES, write_pages
+    from nnc_conformance.reports.results import file_of, load
     from nnc_conformance.reports.summary import build_report
+    from nnc_conformance.storage.outputs import refuse_inputs
 
+    read = [file_of(path) for path in (*results, *([baseline] if baseline is not None else []))]
+    for name in PAGES:
+        refuse_inputs(output / name, read)
     report = build_report([load(path) for path in results], load(baseline) if baseline is not None else None)
     return print_verdict(report, write_pages(report, output))

@@ -5,11 +5,17 @@ from typing import Annotated
 
 import typer
 
+from nnc_conformance.cli.options import input_file
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 
 def command(
-    stream: Annotated[Path, typer.Argument(metavar="STREAM", help="A stream that the decoder fails, or the folder of a vector.")],
+    stream: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STREAM", parser=input_file, help="A stream that the decoder fails, or the folder of a vector; - for standard input."
+        ),
+    ],
     decoder: Annotated[str, typer.Option("--decoder", metavar="D", help="The decoder, as for run.")],
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Suite folder for the new vector.")] = Path("nnc-shrunk"),
     name: Annotated[
@@ -35,16 +41,20 @@ def command(
     from nnc_conformance.faults.diagnosis.naming import id_of
     from nnc_conformance.faults.diagnosis.shrink import judge_of, shrink
     from nnc_conformance.storage.documents import canonical_json
-    from nnc_conformance.storage.vector import STREAM_FILE
+    from nnc_conformance.storage.inputs import read_bytes
+    from nnc_conformance.storage.outputs import refuse_inputs
+    from nnc_conformance.storage.vector import STREAM_FILE, Level
     from nnc_conformance.suites.decoders.load import load_decoder
     from nnc_conformance.suites.running.invocation import limits_of
 
     file = stream / STREAM_FILE if stream.is_dir() else stream
-    data = file.read_bytes()
+    data = read_bytes(file)
+    own = id_of(name or f"shrunk-{stream.stem}")
+    for level in Level:
+        refuse_inputs(output / level / own / STREAM_FILE, [file])
     spec = load_decoder(decoder)
     with asking(spec, limits_of(time_limit, None)) as ask:
         found = shrink(data, judge_of(ask), seconds=budget, tries=tries)
-    own = id_of(name or f"shrunk-{stream.stem}")
     vector = file_vector(output, vector_of(found.stream, own, found.failure, spec.name))
     folder = output / vector.level / vector.id
     if as_json:

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from nnc_conformance.cli.options import NOT_WRITTEN, InterpretationOption, LenientOption, read_interpretation
+from nnc_conformance.cli.options import NOT_WRITTEN, InterpretationOption, LenientOption, input_file, output_file, read_interpretation
 
 LONGEST_VALUE = 48
 """Characters of a value before it is cut."""
 
 
 def command(
-    stream: Annotated[Path, typer.Argument(metavar="STREAM", help="The stream to trace.")],
+    stream: Annotated[Path, typer.Argument(metavar="STREAM", parser=input_file, help="The stream to trace; - for standard input.")],
     bins: Annotated[
         bool, typer.Option("--bins", help="Also print every bin of the arithmetic decoder, with context, range, offset and state.")
     ] = False,
@@ -26,6 +26,7 @@ def command(
         typer.Option(
             "--html",
             metavar="F",
+            parser=output_file,
             help="Write an HTML page with everything, bins included, and print nothing else.",
             show_default=NOT_WRITTEN,
         ),
@@ -38,17 +39,19 @@ def command(
     Example: nnc-conformance trace model.nnr --bins
     """
     from nnc_conformance.reference import trace
+    from nnc_conformance.storage import outputs
+    from nnc_conformance.storage.inputs import read_bytes
 
     if html is not None:
         from nnc_conformance.reports.trace import build_trace, render_trace
-        from nnc_conformance.storage import outputs
 
-        page = build_trace(stream.name, stream.read_bytes(), interpretation=read_interpretation(interpretation), lenient=lenient)
+        outputs.refuse_inputs(html, [stream])
+        page = build_trace(stream.name, read_bytes(stream), interpretation=read_interpretation(interpretation), lenient=lenient)
         outputs.write_text(html, render_trace(page))
-        typer.echo(str(html))
+        typer.echo(str(html), err=outputs.is_standard_output(html))
         return
 
-    for line in trace(stream.read_bytes(), bins=bins, interpretation=read_interpretation(interpretation), lenient=lenient):
+    for line in trace(read_bytes(stream), bins=bins, interpretation=read_interpretation(interpretation), lenient=lenient):
         if as_json:
             typer.echo(json.dumps(asdict(line), default=_plain, ensure_ascii=False))
             continue

@@ -50,7 +50,7 @@ def read_regular(path: Path, *, max_bytes: int) -> bytes:
     Raises `ModelError` for a link, a FIFO, a device, a missing file, or more than ``max_bytes``.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | open_flags("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"))
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
@@ -61,3 +61,8 @@ def read_regular(path: Path, *, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
         raise ModelError(f"{path.name} has more than {max_bytes} bytes")
     return data
+
+
+def open_flags(*names: str) -> int:
+    """Return flags of `os.open` combined, without those that the platform lacks."""
+    return sum(getattr(os, name, 0) for name in names)

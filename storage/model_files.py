@@ -12,14 +12,18 @@ from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF, NNR_TPL_ONNX, NNR_TPL_PYT, NNR_TPL_TEF
 from nnc_conformance.reference.topology.classes import Coding, coding
 from nnc_conformance.storage.carriage_files import Carried, is_packed, pack_safetensors, unpack_safetensors
-from nnc_conformance.storage.outputs import write_bytes, write_folder
-from nnc_conformance.storage.tensors import load_tensors, write_tensors
+from nnc_conformance.storage.inputs import MOST_BYTES, STANDARD_INPUT, read_bytes, read_regular
+from nnc_conformance.storage.outputs import STANDARD_OUTPUT, write_bytes, write_folder
+from nnc_conformance.storage.tensors import is_npz, load_tensors, write_tensors
 
 TENSOR_SUFFIXES: Final = (".safetensors", ".npz")
 NNEF_SUFFIX: Final = ".nnef"
 CONTAINER_SUFFIXES: Final = (".onnx", NNEF_SUFFIX, ".safetensors")
 """What can hold data units (Annex E); an NNEF model is a folder."""
 READ_SUFFIXES: Final = (*TENSOR_SUFFIXES, ".onnx", ".pt", ".pth", ".pt2", ".keras", NNEF_SUFFIX)
+STREAM_SUFFIX: Final = ".nnr"
+"""A bitstream as it is."""
+CARRIED_SUFFIXES: Final = (STREAM_SUFFIX, *CONTAINER_SUFFIXES)
 _CARRIED: Final = "its tensors hold NNR data units (Annex E), no plain values; decode it first"
 _FILES: Final = 1 << 16
 
@@ -29,7 +33,7 @@ class Model:
     """A model as read.
 
     ``parameters`` by name; the topology where the file has one; ``exact``: names to be coded without loss; ``unchanged``: names that travel
-    in the topology; ``plain``: tensors that a container of data units holds as they are.
+    in the topology; ``plain``: tensors that a container of data units holds as they are; ``files``: what was read.
     """
 
     parameters: Mapping[str, np.ndarray]
@@ -37,24 +41,39 @@ class Model:
     exact: frozenset[str] = frozenset()
     unchanged: tuple[str, ...] = ()
     plain: Mapping[str, np.ndarray] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
 
 
-def read_model(path: Path) -> Model:
-    """Reads a model by its suffix, an NNEF folder by its graph.nnef.
+def read_model(path: Path, *, suffix: str | None = None) -> Model:
+    """Read a model by its suffix, an NNEF folder by its graph.nnef, standard input as a tensor file.
+
+    Args:
+        path: the file or folder.
+        suffix: of `READ_SUFFIXES`; the format of a file whose name does not say it.
 
     Raises `ModelError` for a suffix that is not known, a container of data units, an extra that is not installed, and damaged files.
     """
-    suffix = NNEF_SUFFIX if path.is_dir() else path.suffix.lower()
+    suffix = suffix or _suffix(path, TENSOR_SUFFIXES[0])
     if suffix not in _READERS:
         raise ModelError(f"{path}: {unknown('model file suffix', suffix, READ_SUFFIXES)}")
-    return _READERS[suffix](path)
+    model = _READERS[suffix](path)
+    return replace(model, files=(path, *model.files))
 
 
-def write_model(path: Path, parameters: Mapping[str, np.ndarray], topology: Topology | None) -> None:
-    """Writes parameters by the path's suffix; a format with a graph needs a topology of that format. Raises `ModelError`."""
-    suffix = path.suffix.lower()
+def write_model(path: Path, parameters: Mapping[str, np.ndarray], topology: Topology | None, *, suffix: str | None = None) -> None:
+    """Write parameters by the path's suffix, to standard output as .safetensors.
+
+    Args:
+        path: the file, or the folder of an NNEF model.
+        parameters: arrays by name.
+        topology: what a format with a graph needs, in that format.
+        suffix: of `READ_SUFFIXES`; the format of a file whose name does not say it.
+
+    Raises `ModelError`.
+    """
+    suffix = suffix or _suffix(path, TENSOR_SUFFIXES[0])
     if suffix in TENSOR_SUFFIXES:
-        write_tensors(path, parameters)
+        write_tensors(path, parameters, suffix=suffix)
     elif suffix in (".pt", ".pth"):
         from nnc_conformance.reference.topology.pytorch import dump_state_dict
 
@@ -68,9 +87,16 @@ def write_model(path: Path, parameters: Mapping[str, np.ndarray], topology: Topo
         raise ModelError(f"{path}: {unknown('model file suffix', suffix, READ_SUFFIXES)}")
 
 
-def is_container(path: Path) -> bool:
+def _suffix(path: Path, standard: str) -> str:
+    """Return the suffix that decides a path's format; ``standard`` is that of standard input and output."""
+    if path in (STANDARD_INPUT, STANDARD_OUTPUT):
+        return standard
+    return NNEF_SUFFIX if path.is_dir() else path.suffix.lower()
+
+
+def is_container(path: Path, *, suffix: str | None = None) -> bool:
     """Whether a path to be written names a format that holds data units (Annex E)."""
-    return path.suffix.lower() in CONTAINER_SUFFIXES
+    return (suffix or _suffix(path, STREAM_SUFFIX)) in CONTAINER_SUFFIXES
 
 
 def for_container(model: Model) -> Model:
@@ -79,26 +105,33 @@ def for_container(model: Model) -> Model:
     return replace(model, parameters={name: array for name, array in model.parameters.items() if name not in plain}, plain=plain)
 
 
-def read_stream(path: Path) -> Carried:
-    """A bitstream, or that of a container of data units, which is told by its suffix; raises `ModelError` for a container without any."""
-    if path.is_dir():
-        from nnc_conformance.reference.topology.carriage_nnef import unpack as unpack_nnef
+def read_stream(path: Path, *, suffix: str | None = None) -> Carried:
+    """Read a bitstream, or that of a container of data units, which its suffix tells; standard input is a bitstream.
 
-        return Carried(unpack_nnef(_folder(path)))
-    match path.suffix.lower():
+    Args:
+        path: the file, or the folder of an NNEF model.
+        suffix: of `CARRIED_SUFFIXES`; the format of a file whose name does not say it.
+
+    Raises `ModelError` for a container without data units.
+    """
+    match suffix or _suffix(path, STREAM_SUFFIX):
+        case ".nnef":
+            from nnc_conformance.reference.topology.carriage_nnef import unpack as unpack_nnef
+
+            return Carried(unpack_nnef(_folder(path)))
         case ".onnx":
             from nnc_conformance.reference.topology.carriage_onnx import unpack
 
-            return Carried(unpack(path.read_bytes()))
+            return Carried(unpack(read_bytes(path)))
         case ".safetensors":
-            return unpack_safetensors(path.read_bytes())
+            return unpack_safetensors(read_bytes(path))
         case _:
-            return Carried(path.read_bytes())
+            return Carried(read_bytes(path))
 
 
-def write_container(path: Path, stream: bytes, model: Model) -> None:
-    """Writes a model's stream as a container of data units, by the path's suffix; raises `EncodeError` and `ModelError`."""
-    match path.suffix.lower():
+def write_container(path: Path, stream: bytes, model: Model, *, suffix: str | None = None) -> None:
+    """Write a model's stream as a container of data units, by the path's suffix; raise `EncodeError` and `ModelError`."""
+    match suffix or _suffix(path, STREAM_SUFFIX):
         case ".onnx":
             from nnc_conformance.reference.topology.carriage_onnx import pack
 
@@ -113,8 +146,8 @@ def write_container(path: Path, stream: bytes, model: Model) -> None:
 
 
 def _tensors(path: Path) -> Model:
-    data = path.read_bytes()
-    if path.suffix.lower() == ".safetensors" and is_packed(data):
+    data = read_bytes(path)
+    if not is_npz(data) and is_packed(data):
         raise ModelError(f"{path}: {_CARRIED}")
     return Model(load_tensors(data))
 
@@ -122,8 +155,9 @@ def _tensors(path: Path) -> Model:
 def _onnx(path: Path) -> Model:
     from nnc_conformance.reference.topology.onnx import exact_parameters, extract
 
-    model = extract(path.read_bytes(), base_dir=path.parent)
-    return Model(model.parameters, Topology(NNR_TPL_ONNX, model.topology), exact_parameters(model.topology), model.unchanged)
+    model = extract(read_bytes(path), base_dir=None if path == STANDARD_INPUT else path.parent)
+    exact = exact_parameters(model.topology)
+    return Model(model.parameters, Topology(NNR_TPL_ONNX, model.topology), exact, model.unchanged, files=model.files)
 
 
 def _nnef(path: Path) -> Model:
@@ -140,20 +174,20 @@ def _nnef(path: Path) -> Model:
 def _state_dict(path: Path) -> Model:
     from nnc_conformance.reference.topology.pytorch import load_state_dict
 
-    return Model(load_state_dict(path.read_bytes()))
+    return Model(load_state_dict(read_bytes(path)))
 
 
 def _program(path: Path) -> Model:
     from nnc_conformance.reference.topology.pytorch import extract
 
-    model = extract(path.read_bytes())
+    model = extract(read_bytes(path))
     return Model(model.parameters, Topology(NNR_TPL_PYT, model.topology), unchanged=model.unchanged)
 
 
 def _keras(path: Path) -> Model:
     from nnc_conformance.reference.topology.tensorflow import extract
 
-    model = extract(path.read_bytes())
+    model = extract(read_bytes(path))
     return Model(model.parameters, Topology(NNR_TPL_TEF, model.topology))
 
 
@@ -211,10 +245,13 @@ GRAPH_FORMATS: Final = {
 def _folder(path: Path) -> dict[str, bytes]:
     """The regular files in a folder by their paths in it; links are passed over."""
     files: dict[str, bytes] = {}
+    left = MOST_BYTES
     for found in sorted(path.rglob("*")):
         if found.is_symlink() or not found.is_file():
             continue
-        files[found.relative_to(path).as_posix()] = found.read_bytes()
+        data = read_regular(found, max_bytes=left)
+        files[found.relative_to(path).as_posix()] = data
+        left -= len(data)
         if len(files) > _FILES:
             raise ModelError(f"{path} has more than {_FILES} files")
     return files

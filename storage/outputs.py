@@ -7,20 +7,22 @@
 """
 
 import errno
-import fcntl
 import hashlib
+import io
 import os
 import re
 import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.storage.inputs import open_flags
 
 STANDARD_OUTPUT: Final = Path("/dev/stdout")
 """The path that stands for standard output, whatever the platform."""
@@ -40,22 +42,28 @@ class OutputError(NNCError):
 def write_bytes(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path``; raise `OSError` naming it and leave a regular file as it was.
 
-    The new content is written to ``.NAME.new`` in the same folder, synced and renamed. A temporary file that a killed writer left is
-    replaced by the next one; two writers take turns.
+    The new content is written to ``.NAME.new`` in the same folder, synced and renamed. A temporary
+    file that a killed writer left is replaced by the next one; two writers take turns.
     """
-    try:
-        target = _followed(path)
-        if isinstance(target, int):
-            _write_to_descriptor(target, data)
-            return
-        old = _status(path)
-        if old is None or stat.S_ISREG(old.st_mode):
-            _write_atomically(target, data, old)
-        else:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), "wb", buffering=0) as file:
-                _write_all(file, data)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+    with staged(path, data) as put_in_place:
+        put_in_place()
+
+
+@contextmanager
+def staged(path: Path, data: bytes) -> Iterator[Callable[[], None]]:
+    """Write ``data`` to the disk as `write_bytes` does, and put it in place when the given function is called.
+
+    Outputs that belong together are staged first, so that a full disk leaves all of them as they were.
+    """
+    with _named(path):
+        target, old = _followed(path), _status(path)
+    if isinstance(target, int):
+        yield partial(_write_to_descriptor, path, target, data)
+    elif old is not None and not stat.S_ISREG(old.st_mode):
+        yield partial(_write_in_place, path, data)
+    else:
+        with _temporary(path, target, data, old) as put_in_place:
+            yield put_in_place
 
 
 def write_text(path: Path, text: str) -> None:
@@ -69,23 +77,29 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     The folder appears whole or not at all. Raises `OutputError` for a path that is taken, and `OSError`.
     """
     target = _followed(path)
-    if isinstance(target, int) or (path.exists() and (not path.is_dir() or any(path.iterdir()))):
+    if isinstance(target, int):
+        raise OutputError(f"{path} cannot become a folder; name a new one")
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise OutputError(f"{path} exists and is not an empty folder; name a new one")
     old = _status(path)
     scratch = target.parent / _temporary_name(target.name)
     shutil.rmtree(scratch, ignore_errors=True)
     try:
-        scratch.mkdir(parents=True)
-        for name, data in files.items():
-            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(scratch / name, data)
-        if old is not None:
-            scratch.chmod(stat.S_IMODE(old.st_mode))
-        scratch.replace(target)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+        with _named(path):
+            scratch.mkdir(parents=True)
+            for name, data in files.items():
+                (scratch / name).parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(scratch / name, data)
+            if old is not None:
+                scratch.chmod(stat.S_IMODE(old.st_mode))
+            scratch.replace(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def is_standard_output(path: Path) -> bool:
+    """Whether a path leads to this process's standard output."""
+    return _followed(path) == _STANDARD[os.fspath(STANDARD_OUTPUT)]
 
 
 def refuse_inputs(output: Path, inputs: Iterable[Path]) -> None:
@@ -133,46 +147,74 @@ def _descriptor(text: str) -> int | None:
     return int(match[2]) if match and match[1] in (None, str(os.getpid())) else None
 
 
-def _write_to_descriptor(number: int, data: bytes) -> None:
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Let an `OSError` name the path that the user gave."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+
+
+def _write_to_descriptor(path: Path, number: int, data: bytes) -> None:
     """Write to an open descriptor; standard output gets the data after what was printed before."""
-    if number != _STANDARD["/dev/stdout"]:
-        with os.fdopen(os.dup(number), "wb", buffering=0) as file:
+    if number != _STANDARD[os.fspath(STANDARD_OUTPUT)]:
+        with _named(path), os.fdopen(os.dup(number), "wb", buffering=0) as file:
             _write_all(file, data)
     elif sys.__stdout__ is None:
-        raise OSError(errno.EBADF, "standard output is closed")
+        raise OSError(errno.EBADF, "standard output is closed", os.fspath(path))
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 
 
-def _write_all(file: BinaryIO, data: bytes) -> None:
+def _write_in_place(path: Path, data: bytes) -> None:
+    """Write to a device or a FIFO."""
+    with _named(path), os.fdopen(os.open(path, os.O_WRONLY | open_flags("O_CLOEXEC", "O_NOCTTY")), "wb", buffering=0) as file:
+        _write_all(file, data)
+
+
+def _write_all(file: io.FileIO, data: bytes) -> None:
     """Write to an unbuffered file, which may take less at a time."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
 
 
-def _write_atomically(path: Path, data: bytes, old: os.stat_result | None) -> None:
-    """Replace a regular file, or make it."""
-    if old is not None and not os.access(path, os.W_OK):
-        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-    temporary, handle = _opened_alone(path, 0o666 if old is None else 0o600)
+@contextmanager
+def _temporary(path: Path, target: Path, data: bytes, old: os.stat_result | None) -> Iterator[Callable[[], None]]:
+    """Write a temporary file next to ``target`` and give the function that renames it; it is gone in the end."""
+    with _named(path):
+        if old is not None and not os.access(target, os.W_OK):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        temporary, handle = _opened_alone(target, 0o666 if old is None else 0o600)
+    placed = False
+
+    def put_in_place() -> None:
+        nonlocal placed
+        with _named(path):
+            temporary.replace(target)
+        placed = True
+
     with os.fdopen(handle, "wb") as file:
         try:
-            if old is not None:
-                _keep_owner_and_mode(handle, old)
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+            with _named(path):
+                if old is not None:
+                    _keep_owner_and_mode(handle, old)
+                file.write(data)
+                file.flush()
+                os.fsync(handle)
+            yield put_in_place
+        finally:
+            if not placed:
+                temporary.unlink(missing_ok=True)
 
 
 def _keep_owner_and_mode(handle: int, old: os.stat_result) -> None:
     """Give a new file the owner and the mode of the old one, and nobody more rights where the owner cannot be kept."""
+    if not hasattr(os, "fchown"):
+        return
     mode = stat.S_IMODE(old.st_mode)
     with suppress(PermissionError):
         os.fchown(handle, -1, old.st_gid)
@@ -197,7 +239,7 @@ def _opened_alone(path: Path, mode: int) -> tuple[Path, int]:
     If somebody else's file, or anything but a regular file, has its name, the temporary file gets an unpredictable name.
     """
     temporary = path.parent / _temporary_name(path.name)
-    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    flags = os.O_RDWR | open_flags("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
     while True:
         try:
             handle = os.open(temporary, flags | os.O_CREAT | os.O_EXCL, mode)
@@ -206,7 +248,7 @@ def _opened_alone(path: Path, mode: int) -> tuple[Path, int]:
                 temporary = path.parent / f".{secrets.token_hex(16)}.new"
             continue
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            _lock(handle)
             if os.path.samestat(os.fstat(handle), temporary.lstat()):
                 return temporary, handle
         except FileNotFoundError:
@@ -215,6 +257,19 @@ def _opened_alone(path: Path, mode: int) -> tuple[Path, int]:
             os.close(handle)
             raise
         os.close(handle)
+
+
+def _own_user() -> int:
+    return os.geteuid() if hasattr(os, "geteuid") else 0
+
+
+def _lock(handle: int) -> None:
+    """Wait until no other writer holds an open file; do nothing on a platform without such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    fcntl.flock(handle, fcntl.LOCK_EX)
 
 
 def _take_over(temporary: Path, flags: int) -> bool:
@@ -227,9 +282,9 @@ def _take_over(temporary: Path, flags: int) -> bool:
         return False
     try:
         status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != _own_user() or status.st_nlink > 1:
             return False
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        _lock(handle)
         if os.path.samestat(status, temporary.lstat()):
             temporary.unlink()
     except FileNotFoundError:

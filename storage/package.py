@@ -6,6 +6,7 @@ is derived again to check it.
 """
 
 import hashlib
+import io
 import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import BinaryIO, Final
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage import signing
 from nnc_conformance.storage.documents import sha256
-from nnc_conformance.storage.inputs import read_regular
+from nnc_conformance.storage.inputs import STANDARD_INPUT, read_bytes, read_regular
 from nnc_conformance.storage.package_model import (
     CHANGELOG_FILE,
     INDEX_FILE,
@@ -168,10 +169,15 @@ class Package:
 
 
 def _opened(path: Path) -> BinaryIO:
+    """Open a package, or a copy of the one on standard input, which cannot be read twice."""
     try:
+        if path == STANDARD_INPUT:
+            return io.BytesIO(read_bytes(path, max_bytes=PACKAGE_BYTES))
         if path.is_symlink() or not path.is_file() or path.stat().st_size > PACKAGE_BYTES:
             raise PackageError(f"{path}: no regular file of at most {PACKAGE_BYTES} bytes")
         return path.open("rb")
+    except ModelError as error:
+        raise PackageError(str(error)) from None
     except OSError as error:
         raise PackageError(f"{path}: {error.strerror or error}") from None
 

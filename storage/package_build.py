@@ -1,5 +1,6 @@
 """Building packages: from a suite folder, and the package before it, to one file."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -75,11 +76,14 @@ def build(source: Path, out: Path, *, previous: Path | None = None, key: Ed25519
     order = [INDEX_FILE, *sorted(whole.keys() - {INDEX_FILE})]
     data = b"".join(archive_pieces([(PACKAGE_FILE, canonical(manifest)), *((name, whole[name]) for name in order)]))
     digest = sha256(data)
-    signature_path(out).unlink(missing_ok=True)
-    outputs.write_bytes(out, data)
-    if key is not None:
-        signed = DetachedSignature(sha256=digest, signature=signing.sign(signing.Purpose.PACKAGE, digest, key))
-        outputs.write_bytes(signature_path(out), canonical(signed))
+    with ExitStack() as stack:
+        puts = [stack.enter_context(outputs.staged(out, data))]
+        if key is not None:
+            signed = DetachedSignature(sha256=digest, signature=signing.sign(signing.Purpose.PACKAGE, digest, key))
+            puts.append(stack.enter_context(outputs.staged(signature_path(out), canonical(signed))))
+        signature_path(out).unlink(missing_ok=True)
+        for put_in_place in puts:
+            put_in_place()
     return Built(version, digest, what, len(vectors), len(before.kept))
 
 

@@ -17,9 +17,14 @@ _WRITERS: Final = {".safetensors": dump_safetensors, ".npz": dump_npz}
 _ZIP_MAGICS: Final = (b"PK\x03\x04", b"PK\x05\x06")
 
 
+def is_npz(data: bytes) -> bool:
+    """Whether the first bytes are those of a zip archive, which an ``.npz`` is."""
+    return data[:4] in _ZIP_MAGICS
+
+
 def load_tensors(data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Tensors:
-    """Returns the tensors of either format, told apart by the first bytes; raises `ModelError`."""
-    return load_npz(data, max_bytes=max_bytes) if data[:4] in _ZIP_MAGICS else load_safetensors(data)
+    """Return the tensors of either format, told apart by the first bytes; raise `ModelError`."""
+    return load_npz(data, max_bytes=max_bytes) if is_npz(data) else load_safetensors(data)
 
 
 def read_tensors(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Tensors:
@@ -27,12 +32,17 @@ def read_tensors(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Tensors:
     return load_tensors(read_regular(path, max_bytes=max_bytes), max_bytes=max_bytes)
 
 
-def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]]) -> None:
-    """Writes ``tensors`` in the format of the suffix, whole or not at all.
+def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], *, suffix: str | None = None) -> None:
+    """Write ``tensors`` in the format of the suffix, whole or not at all.
+
+    Args:
+        path: the file.
+        tensors: arrays by name.
+        suffix: ``.safetensors`` or ``.npz`` for a path that does not say it.
 
     Raises `ModelError` for another suffix, or a name or a type that the format cannot hold; `OSError`.
     """
-    suffix = path.suffix.lower()
+    suffix = suffix or path.suffix.lower()
     if suffix not in _WRITERS:
         raise ModelError(f"{path.name}: tensors are written as .safetensors or .npz")
     outputs.write_bytes(path, _WRITERS[suffix](tensors))

@@ -15,7 +15,7 @@ from nnc_conformance.reports.certification.judgement import Weight, reasons, wei
 from nnc_conformance.reports.certification.page import certificate_text_in, is_page, render_certificate
 from nnc_conformance.reports.certification.policy import load_policy
 from nnc_conformance.reports.certification.withdrawals import Withdrawals
-from nnc_conformance.storage.inputs import read_regular
+from nnc_conformance.storage.inputs import STANDARD_INPUT, read_bytes, read_regular
 from nnc_conformance.storage.sealed import SealError, open_sealed
 from nnc_conformance.storage.signing import Purpose
 from nnc_conformance.storage.suite_folder import SuiteError, built_in_root
@@ -54,7 +54,8 @@ class Verification:
 def read_certificate(path: Path) -> Certificate:
     """Reads a certificate, as JSON or as its page; raises `SealError` for whatever is not exactly what was issued, `SignatureError`."""
     try:
-        data = read_regular(path, max_bytes=CERTIFICATE_BYTES)
+        read = read_bytes if path == STANDARD_INPUT else read_regular
+        data = read(path, max_bytes=CERTIFICATE_BYTES)
     except ModelError as error:
         raise SealError(str(error)) from None
     if not is_page(data):

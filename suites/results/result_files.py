@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage import outputs
 from nnc_conformance.storage.documents import canonical_json
-from nnc_conformance.storage.inputs import read_regular
+from nnc_conformance.storage.inputs import STANDARD_INPUT, read_bytes, read_regular
 from nnc_conformance.storage.validation import first_problem
 from nnc_conformance.suites.results.result import Results, ResultsError
 from nnc_conformance.suites.results.run_document import RunDocument
@@ -43,18 +43,31 @@ def write_run(folder: Path, document: RunDocument) -> None:
 
 def load_results(path: Path) -> Results:
     """Read a ``results.json``, or the one in a folder; raise `ResultsError` if it is not valid."""
-    return _load(path / RESULTS_FILE if path.is_dir() else path, Results)
+    file = path / RESULTS_FILE if path.is_dir() else path
+    return parse_results(read_results(file), str(file))
+
+
+def read_results(file: Path) -> bytes:
+    """Read the bytes of a results file, or of standard input; raise `ResultsError` for a larger one than `RESULTS_BYTES`."""
+    try:
+        return read_bytes(file, max_bytes=RESULTS_BYTES) if file == STANDARD_INPUT else read_regular(file, max_bytes=RESULTS_BYTES)
+    except ModelError as error:
+        raise ResultsError(f"{file}: {error}") from None
+
+
+def parse_results(data: bytes, what: str) -> Results:
+    """Parse a results file named ``what`` in errors; raise `ResultsError` if it is not valid."""
+    return _parsed(data, what, Results)
 
 
 def load_run(path: Path) -> RunDocument:
     """Read a ``run.json``, or the one in a folder; raise `ResultsError` if it is not valid."""
-    return _load(path / RUN_FILE if path.is_dir() else path, RunDocument)
+    file = path / RUN_FILE if path.is_dir() else path
+    return _parsed(read_results(file), str(file), RunDocument)
 
 
-def _load(path: Path, model: type[_Document]) -> _Document:
+def _parsed(data: bytes, what: str, model: type[_Document]) -> _Document:
     try:
-        return model.model_validate_json(read_regular(path, max_bytes=RESULTS_BYTES))
+        return model.model_validate_json(data)
     except ValidationError as error:
-        raise ResultsError(f"{path}: {first_problem(error)}") from None
-    except ModelError as error:
-        raise ResultsError(f"{path}: {error}") from None
+        raise ResultsError(f"{what}: {first_problem(error)}") from None

@@ -1,0 +1,145 @@
+"""The process of a command line: its standard streams, Ctrl-C at any moment, and its end.
+
+Only the standard library is imported, and little of it, so that Ctrl-C is answered almost from the start.
+"""
+
+import gc
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
+from types import FrameType
+from typing import Final, NoReturn
+
+PROGRAM: Final = "nnc-conformance"
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C."""
+PATIENCE: Final = 1.0
+"""Seconds that compiled code may hold the main thread after Ctrl-C before the process ends without it."""
+
+
+def run() -> None:
+    """Run the command line of this process: the console script."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, leave_interrupted)
+    from nnc_conformance.cli.main import main
+
+    main()
+
+
+def say(kind: str, message: str) -> None:
+    """Print one line to standard error, if that can be written."""
+    with suppress(OSError):
+        print(f"{PROGRAM}: {kind}: {message}", file=sys.stderr, flush=True)
+
+
+def leave_interrupted(*_: object) -> NoReturn:
+    """End the process at once with one line, and nothing cleaned up; a handler of SIGINT."""
+    with suppress(OSError):
+        os.write(2, f"{PROGRAM}: error: interrupted\n".encode())
+    os._exit(INTERRUPTED)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with an exit code after what is printed is written; threads that still compute are not awaited after Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            _discard(stream)
+            if not isinstance(error, BrokenPipeError) and code == 0:
+                say("error", f"{stream.name}: {error.strerror}")
+                code = 2
+    if code == INTERRUPTED:
+        gc.collect()  # temporary folders go with the objects that own them
+        os._exit(code)
+    sys.exit(code)
+
+
+def _discard(stream: TextIOWrapper) -> None:
+    """Lead a stream that cannot be written to the null device, since Python flushes it once more at the end."""
+    with suppress(OSError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
+def open_standard_streams() -> None:
+    """Give a standard stream that was closed at the start the null device, and let the others escape what they cannot encode.
+
+    A closed descriptor would be given to the next file that is opened, and messages would go into that.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, open(number, mode, encoding="utf-8", errors="backslashreplace"))  # noqa: PTH123, SIM115
+        elif mode == "w" and isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+class Interrupts:
+    """Ctrl-C within a context: a `KeyboardInterrupt`, and the end of the process at the second, or if the first is not taken note of.
+
+    ``came`` says whether Ctrl-C was pressed: libraries turn a `KeyboardInterrupt` into other errors.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        self._noted = threading.Event()
+
+    @contextmanager
+    def answered(self) -> Iterator[None]:
+        """Answer Ctrl-C within the context, unless it is ignored or somebody else answers it."""
+        before = signal.getsignal(signal.SIGINT)
+        if before not in (signal.default_int_handler, leave_interrupted) or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        threading.Thread(target=self._watch, args=[reader], daemon=True).start()
+        os.register_at_fork(after_in_child=_forget_signals)
+        hook, sys.unraisablehook = sys.unraisablehook, self._unraisable
+        signal.signal(signal.SIGINT, self._interrupt)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            signal.set_wakeup_fd(-1)
+            sys.unraisablehook = hook
+            os.close(writer)
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> NoReturn:
+        self._noted.set()
+        if self.came:
+            leave_interrupted()
+        self.came = True
+        raise KeyboardInterrupt
+
+    def _watch(self, reader: int) -> None:
+        """Wait for signals; at SIGINT give the main thread `PATIENCE` to note it, which compiled code may keep it from."""
+        while signals := os.read(reader, 1):
+            if signals[0] == signal.SIGINT and not self._noted.wait(PATIENCE):
+                leave_interrupted()
+        os.close(reader)
+
+    def _unraisable(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        """Raise a `KeyboardInterrupt` once more that came where Python can only print it, such as in a finalizer."""
+        if unraisable.exc_type is KeyboardInterrupt:
+            self.came = False
+            signal.raise_signal(signal.SIGINT)
+        else:
+            sys.__unraisablehook__(unraisable)
+
+
+def _forget_signals() -> None:
+    """Keep a forked child from reporting its signals to the thread that watches those of its parent."""
+    with suppress(ValueError):
+        signal.set_wakeup_fd(-1)
