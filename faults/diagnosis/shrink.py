@@ -14,7 +14,7 @@ from nnc_conformance.reference.errors import NNCError, StreamError
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
 from nnc_conformance.suites.judging.compare import compare
-from nnc_conformance.suites.judging.judge import BROKEN
+from nnc_conformance.suites.judging.judge import ENDED_BADLY
 from nnc_conformance.suites.results.outcomes import Outcome
 
 LIMITS: Final = DecodeLimits(seconds=10.0)
@@ -60,8 +60,8 @@ def failure_of(stream: bytes, execution: Execution) -> Failure | None:
 
     Of a bad stream only a broken ``must`` rule counts.
     """
-    if execution.ending in BROKEN:
-        return Failure(BROKEN[execution.ending])
+    if execution.ending in ENDED_BADLY:
+        return Failure(ENDED_BADLY[execution.ending])
     truth = reference(stream)
     if isinstance(truth, StreamError):
         if execution.ending is not DecoderEnding.DECODED or accepted_leniently(stream):

@@ -1,4 +1,4 @@
-"""A decoder that is started for each stream: words with {stream}, {output} and {topology}, no shell."""
+"""Decoders of kind command: a program started anew for each stream, without a shell."""
 
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,7 @@ EXIT_UNSUPPORTED: Final = 69
 
 
 def fill(words: tuple[str, ...], folder: Path) -> list[str]:
-    """Returns the command with its placeholders replaced by the files of the case's folder."""
+    """Return the command with {stream}, {output} and {topology} replaced by files in ``folder``."""
     files = {"{stream}": STREAM_NAME, "{output}": OUTPUT_NAME, "{topology}": TOPOLOGY_NAME}
     filled = []
     for word in words:
@@ -37,31 +37,38 @@ def fill(words: tuple[str, ...], folder: Path) -> list[str]:
     return filled
 
 
-def run_command(spec: DecoderSpec, stream: bytes, folder: Path, limits: Limits, watched: int | None) -> Execution:
-    """Decodes ``stream`` in ``folder`` (empty, absolute, no link in its path) and returns what happened.
+def run_command(decoder: DecoderSpec, stream: bytes, folder: Path, limits: Limits, watched: int | None) -> Execution:
+    """Decode ``stream`` with a decoder of kind command; leave no process of it running.
 
-    Raises `AbandonedError` when the file descriptor ``watched`` becomes readable; the process tree is gone then, as in every other case.
+    Args:
+        decoder: The decoder; its command has placeholders.
+        stream: Bytes of the stream.
+        folder: Empty folder for the case, by its absolute path without links.
+        limits: Limits of the case.
+        watched: File descriptor that becomes readable when nobody wants the result any more.
+
+    Raises `AbandonedError` when ``watched`` becomes readable.
     """
     (folder / STREAM_NAME).write_bytes(stream)
     try:
-        child = BoundedProcess(fill(spec.command, folder), folder, limits, watched=watched)
+        process = BoundedProcess(fill(decoder.command, folder), folder, limits, watched=watched)
     except OSError as error:
         return Execution(DecoderEnding.CRASH, f"it could not be started: {error.strerror}", Fault.NOT_STARTED)
-    breach: LimitExceededError | None = None
+    exceeded: LimitExceededError | None = None
     code, left_behind = 0, 0
     try:
-        code = child.wait()
+        code = process.wait()
     except LimitExceededError as error:
-        breach = error
+        exceeded = error
     finally:
-        left_behind = child.close()
-    if breach is not None:
-        return Execution(DecoderEnding(breach.kind), str(breach), Fault(breach.kind), log=log_of(child))
-    log = log_of(child, left_behind=left_behind)
+        left_behind = process.close()
+    if exceeded is not None:
+        return Execution(DecoderEnding(exceeded.kind), str(exceeded), Fault(exceeded.kind), log=log_of(process))
+    log = log_of(process, left_behind=left_behind)
     if code == EXIT_DECODED:
         return read_output(folder, limits.output_bytes, log)
     if code == EXIT_REFUSED:
-        return refusal(spec, last_record(child.stderr), child.stderr, log)
+        return refusal(decoder, last_record(process.stderr), process.stderr, log)
     if code == EXIT_UNSUPPORTED:
         return Execution(DecoderEnding.UNSUPPORTED, "it says that it does not support this", log=log)
     return Execution(DecoderEnding.CRASH, ending_text(code), ending_fault(code), log=log)

@@ -1,4 +1,4 @@
-"""A decoder under test: its name, command and capabilities."""
+"""Description of a decoder under test: name, command, capabilities."""
 
 from enum import StrEnum
 from typing import Final
@@ -8,11 +8,14 @@ from nnc_conformance.storage.documents import Frozen
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.results.fault_table import Fault
 
+IN_TREE: Final = "in-tree"
+"""``--decoder`` argument and name of the reference decoder."""
+
 
 class DecoderError(NNCError):
-    """What was given as a decoder cannot be one: a bad decoder.toml, an unknown capability, a command that does not exist.
+    """A ``--decoder`` argument that does not describe a decoder.
 
-    ``problems``: each thing that is wrong, with its fault; empty where the argument names no decoder at all.
+    ``problems`` has each problem with its fault; it is empty if the argument names nothing known.
     """
 
     def __init__(self, message: str, *problems: tuple[Fault, str]) -> None:
@@ -21,7 +24,7 @@ class DecoderError(NNCError):
 
 
 class DecoderKind(StrEnum):
-    """How a decoder is spoken to."""
+    """How the harness talks to a decoder."""
 
     IN_TREE = "in-tree"
     COMMAND = "command"
@@ -30,15 +33,21 @@ class DecoderKind(StrEnum):
 
 
 ALL_CAPABILITIES: Final = tuple(sorted(CAPABILITIES))
-"""As a decoder declares all that there are."""
+"""Capabilities of a decoder that declares all there are."""
 
 
 class DecoderSpec(Frozen):
     """A decoder under test.
 
-    ``argument`` is the ``--decoder`` argument as given, ``command`` the words to start it with (of kind ``command`` with placeholders),
-    ``capabilities`` what it declares, sorted (all, where ``declared`` says that it declares nothing), ``errors`` pairs of a regular
-    expression on its messages and the category that it stands for.
+    Attributes:
+        name: Name in results; unique in a run.
+        version: Version as the decoder's makers give it, or "".
+        kind: How the harness talks to it.
+        argument: The ``--decoder`` argument as given.
+        command: Program and arguments; of kind ``command`` with placeholders.
+        capabilities: What it declares, sorted; all if ``declared`` is false.
+        declared: Whether it declares its capabilities.
+        errors: Regular expressions on messages of refusals, each with its category.
     """
 
     name: str
@@ -49,3 +58,10 @@ class DecoderSpec(Frozen):
     capabilities: tuple[str, ...]
     declared: bool = True
     errors: tuple[tuple[str, Category], ...] = ()
+
+    @property
+    def gives_topology(self) -> bool:
+        """Whether it is asked for the topology; a command asks by its placeholder {topology}."""
+        if self.kind in (DecoderKind.COMMAND, DecoderKind.PYTHON):
+            return any("{topology}" in word for word in self.command)
+        return True

@@ -1,4 +1,4 @@
-"""What a decoder under test is, and what it did with one stream."""
+"""Execution: what a decoder did with one stream, read from its output, answers and exit code."""
 
 import json
 import os
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 STREAM_NAME: Final = "stream.nnr"
 OUTPUT_NAME: Final = "output.safetensors"
 OUTPUT_NAMES: Final = (OUTPUT_NAME, "output.npz", "output.safetensors.npz")
-"""Where a decoder's tensors are looked for; the last two are what `numpy.savez` makes of the first."""
+"""Files in which tensors are looked for; `numpy.savez` makes the last of the first."""
 TOPOLOGY_NAME: Final = "topology.bin"
 DETAIL_LENGTH: Final = 2000
+"""Characters of the decoder's own message that a log keeps."""
 
 
 class DecoderEnding(StrEnum):
@@ -44,9 +45,16 @@ class DecoderEnding(StrEnum):
 class Execution:
     """What a decoder did with one stream.
 
-    ``message`` is the harness's own finding (the same at every run), ``fault`` its kind where the decoder is at fault; ``tensors`` and
-    ``topology`` are what was decoded (None: none given, or an empty topology); ``category``, ``unit`` and ``byte`` are what the decoder
-    said of its refusal.
+    Attributes:
+        ending: How its work ended.
+        message: What the harness saw; the same in every run.
+        fault: Kind of fault, if the decoder broke the protocol or ended.
+        tensors: Decoded tensors, or None.
+        topology: Decoded topology; None if there is none or it is empty.
+        category: Category of a refusal, if the decoder gives one.
+        unit: Number of the unit where it refused, if given.
+        byte: Byte offset where it refused, if given.
+        log: Time, memory and messages.
     """
 
     ending: DecoderEnding
@@ -60,21 +68,21 @@ class Execution:
     log: CaseLog = NO_LOG
 
 
-def log_of(child: "BoundedProcess", detail: str = "", left_behind: int = 0) -> CaseLog:
-    """Returns the log of the case that ``child`` has just run."""
-    use = child.use
+def log_of(process: "BoundedProcess", detail: str = "", left_behind: int = 0) -> CaseLog:
+    """Return the log of the case that ``process`` has just run."""
+    use = process.use
     return CaseLog(
         seconds=use.seconds,
         cpu_seconds=use.cpu_seconds,
         peak_bytes=use.peak_bytes,
         detail=detail[:DETAIL_LENGTH],
-        stderr=child.stderr,
+        stderr=process.stderr,
         left_behind=left_behind,
     )
 
 
 def ending_text(code: int) -> str:
-    """Returns an exit code in words; -N is signal N."""
+    """Describe an exit code; -N is signal N."""
     if code >= 0:
         return f"exit code {code}"
     try:
@@ -84,12 +92,12 @@ def ending_text(code: int) -> str:
 
 
 def ending_fault(code: int) -> Fault:
-    """Returns the fault of ending with an exit code, or by a signal."""
+    """Return the fault of ending with an exit code, or by a signal."""
     return Fault.EXIT_CODE if code >= 0 else Fault.KILLED
 
 
 def last_record(stderr: str) -> dict[str, Any]:
-    """Returns the JSON object in the last line of standard error, or an empty one."""
+    """Parse the last line of standard error as a JSON object; return {} if it is not one."""
     lines = stderr.rstrip().rsplit("\n", 1)
     try:
         record = json.loads(lines[-1])
@@ -98,30 +106,39 @@ def last_record(stderr: str) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
+def refusal(decoder: DecoderSpec, record: dict[str, Any], text: str, log: CaseLog) -> Execution:
+    """Return the execution of a refusal.
+
+    Args:
+        decoder: The decoder that refused; maps its messages to categories.
+        record: What it said: ``category``, ``unit``, ``byte``, each optional and unchecked.
+        text: Its message, searched for the map's patterns if ``record`` has no valid category.
+        log: The case's log.
+    """
+    named = record.get("category")
+    category = Category(named) if isinstance(named, str) and named in set(Category) else None
+    if category is None:
+        category = next((mapped for pattern, mapped in decoder.errors if re.search(pattern, text)), None)
+    unit, byte = _natural(record.get("unit")), _natural(record.get("byte"))
+    return Execution(DecoderEnding.REFUSED, category=category, unit=unit, byte=byte, log=log)
+
+
 def _natural(value: object) -> int | None:
     return value if type(value) is int and 0 <= value < 1 << 63 else None
 
 
-def refusal(spec: DecoderSpec, record: dict[str, Any], text: str, log: CaseLog) -> Execution:
-    """Returns the execution of a refusal: the category that ``record`` names, else the first of the decoder's map that ``text`` matches."""
-    named = record.get("category")
-    category = Category(named) if isinstance(named, str) and named in set(Category) else None
-    if category is None:
-        category = next((mapped for pattern, mapped in spec.errors if re.search(pattern, text)), None)
-    return Execution(
-        DecoderEnding.REFUSED, category=category, unit=_natural(record.get("unit")), byte=_natural(record.get("byte")), log=log
-    )
-
-
 def read_output(folder: Path, max_bytes: int, log: CaseLog) -> Execution:
-    """Reads what a decoder left in its case folder: tensors, and the topology when there is one; anything unreadable is ``protocol``."""
+    """Read what a decoder left in its case folder: tensors, and the topology if there is one.
+
+    Anything unreadable ends as ``protocol``.
+    """
     if os.path.realpath(folder) != os.fspath(folder):
         return Execution(DecoderEnding.PROTOCOL, "the case's folder was replaced", Fault.FOLDER_REPLACED, log=log)
     present = [name for name in OUTPUT_NAMES if os.path.lexists(folder / name)]
     if not present:
         return Execution(DecoderEnding.PROTOCOL, "no output was written", Fault.OUTPUT_MISSING, log=log)
     if len(present) > 1:
-        return Execution(DecoderEnding.PROTOCOL, f"the outputs {', '.join(present)}, not one", Fault.OUTPUT_TWICE, log=log)
+        return Execution(DecoderEnding.PROTOCOL, f"several outputs: {', '.join(present)}", Fault.OUTPUT_TWICE, log=log)
     try:
         tensors = load_tensors(read_regular(folder / present[0], max_bytes=max_bytes), max_bytes=max_bytes)
         topology = folder / TOPOLOGY_NAME

@@ -1,4 +1,4 @@
-"""Messages of the worker protocol: one JSON object per line, requests on standard input, answers on standard output."""
+"""Messages of the worker protocol: one JSON object per line on standard input and output."""
 
 import json
 from typing import Annotated, Any, Final, Literal
@@ -69,7 +69,7 @@ class RefusedAnswer(_Answer):
 
 
 class UnsupportedAnswer(_Answer):
-    """Answer to `decode`: the stream needs a part of the standard that the worker does not implement."""
+    """Answer to `decode`: the stream needs a part of the standard that the worker lacks."""
 
     type: Literal["unsupported"]
     id: str

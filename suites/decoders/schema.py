@@ -1,4 +1,7 @@
-"""JSON Schema of the worker protocol; print it with ``python -m nnc_conformance.suites.decoders.schema``."""
+"""JSON Schema of the worker protocol.
+
+Print it with ``python -m nnc_conformance.suites.decoders.schema``.
+"""
 
 from typing import Any, Final
 
@@ -22,7 +25,7 @@ ANSWERS: Final[tuple[type[BaseModel], ...]] = (StartedAnswer, DecodedAnswer, Ref
 
 
 def schema() -> dict[str, Any]:
-    """Return the schema of one line: a request or an answer, each with its own entry in ``$defs``."""
+    """Return the schema of one line, which is a request or an answer."""
     _, generated = models_json_schema([(model, "validation") for model in (*REQUESTS, *ANSWERS)])
     messages = {_name(model): {**generated["$defs"][model.__name__], "title": _name(model)} for model in (*REQUESTS, *ANSWERS)}
     for model in REQUESTS:

@@ -1,4 +1,4 @@
-"""A decoder that stays: a process that is asked, one stream at a time, over its standard input and output."""
+"""Decoders of kind worker: a process that stays and decodes one stream after another."""
 
 from pathlib import Path
 from typing import Final
@@ -23,37 +23,55 @@ from nnc_conformance.suites.sandbox.bounded_process import BoundedProcess
 from nnc_conformance.suites.sandbox.limits import LimitExceededError, Limits
 
 START_SECONDS: Final = 120.0
-"""So long a worker may take to be ready, whatever a case may take."""
-_LAST_WORDS_SECONDS: Final = 1.0
+"""Seconds a worker may take to start, if the per-case limit is not longer."""
+_END_SECONDS: Final = 1.0
+"""Seconds to wait for the end of a worker that was asked to stop or closed its output."""
 _SECOND_ANSWER_SECONDS: Final = 0.05
-"""So long a second answer to a worker's first request is waited for: one that answers twice is found at its first case."""
+"""Seconds to wait, at a worker's first case only, for a second answer to one request."""
 
 
 class WorkerError(Exception):
-    """The worker cannot be asked any more: how it ended, and what was found."""
+    """A worker that cannot be asked any more.
 
-    def __init__(self, ending: DecoderEnding, fault: Fault, message: str) -> None:
+    Attributes:
+        ending: How its work on the stream ended.
+        fault: What was wrong with it.
+        log: Log of the case, or of the start at which it failed.
+    """
+
+    def __init__(self, ending: DecoderEnding, fault: Fault, message: str, log: CaseLog = NO_LOG) -> None:
         super().__init__(message)
-        self.ending, self.fault = ending, fault
+        self.ending, self.fault, self.log = ending, fault, log
 
-    def execution(self, log: CaseLog = NO_LOG) -> Execution:
-        """Returns the execution that ended so."""
+    def execution(self) -> Execution:
+        """Return the execution of the case at which it ended."""
+        return Execution(self.ending, str(self), self.fault, log=self.log)
+
+    def again(self) -> Execution:
+        """Return the execution of a later case, for which the worker was not started again."""
+        log = NO_LOG.model_copy(update={"stderr": self.log.stderr})
         return Execution(self.ending, str(self), self.fault, log=log)
 
 
 class Worker:
-    """A running worker, started and greeted; after `WorkerError` or `close` there is none any more.
+    """A running worker that has answered ``start``; unusable after `WorkerError` and `close`.
 
-    ``folder`` is empty, absolute, and no link is in its path. Raises `WorkerError`, and `AbandonedError` when ``watched`` becomes readable.
+    Args:
+        decoder: The decoder to start.
+        folder: Empty folder for the worker, by its absolute path without links.
+        limits: Limits of each case.
+        watched: File descriptor that becomes readable when nobody wants the result any more.
+
+    Raises `WorkerError`, and `AbandonedError` when ``watched`` becomes readable.
     """
 
-    def __init__(self, spec: DecoderSpec, folder: Path, limits: Limits, watched: int | None) -> None:
+    def __init__(self, decoder: DecoderSpec, folder: Path, limits: Limits, watched: int | None) -> None:
         self.folder = folder
-        self._spec, self._limits = spec, limits
-        self._asked = 0
+        self._decoder, self._limits = decoder, limits
+        self._cases = 0
         try:
-            self._child = BoundedProcess(
-                spec.command,
+            self._process = BoundedProcess(
+                decoder.command,
                 folder,
                 limits,
                 talks=True,
@@ -68,86 +86,88 @@ class Worker:
                 raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_ORDER, f"start was answered with {answer.type}")
         except WorkerError as error:
             self.close()
-            raise WorkerError(error.ending, error.fault, f"at its start: {error}") from None
+            raise WorkerError(error.ending, error.fault, f"at its start: {error}", log_of(self._process)) from None
         except BaseException:
             self.close()
             raise
 
     def _ask(self, request: protocol.Request) -> protocol.Answer:
-        """Sends a request and returns the one answer; raises `WorkerError`."""
+        """Send a request and return the one answer; raise `WorkerError`."""
         try:
-            self._child.send(protocol.request_line(request))
-            line = self._child.receive(protocol.LONGEST_LINE)
+            self._process.send(protocol.request_line(request))
+            line = self._process.receive(protocol.LONGEST_LINE)
             if line is None:
-                raise self._fallen_silent()
+                raise self._output_ended()
             return protocol.parse_answer(line)
-        except LimitExceededError as breach:
-            raise WorkerError(DecoderEnding(breach.kind), Fault(breach.kind), str(breach)) from None
+        except LimitExceededError as error:
+            raise WorkerError(DecoderEnding(error.kind), Fault(error.kind), str(error)) from None
         except protocol.AnswerError as error:
             raise WorkerError(DecoderEnding.PROTOCOL, error.fault, str(error)) from None
 
-    def _fallen_silent(self) -> WorkerError:
-        code = self._child.ended(_LAST_WORDS_SECONDS)
+    def _output_ended(self) -> WorkerError:
+        code = self._process.ended(_END_SECONDS)
         if code is None:
             return WorkerError(DecoderEnding.PROTOCOL, Fault.STDOUT_CLOSED, "it closed its standard output")
         return WorkerError(DecoderEnding.CRASH, ending_fault(code), f"{ending_text(code)} in place of an answer")
 
     def decode(self, stream: bytes, folder: Path) -> Execution:
-        """Decodes ``stream`` in ``folder`` (below the worker's own) and returns what happened.
+        """Decode ``stream`` in ``folder``, which is below the worker's own.
 
-        After its death, a limit passed or a breach of the protocol's talk the worker is closed: `alive` tells.
+        A worker that dies, exceeds a limit or breaks the protocol is closed; check `alive`.
         """
         (folder / STREAM_NAME).write_bytes(stream)
-        self._asked += 1
+        self._cases += 1
         request = protocol.DecodeRequest(
-            id=str(self._asked),
+            id=str(self._cases),
             stream=str(folder / STREAM_NAME),
             output=str(folder / OUTPUT_NAME),
             topology=str(folder / TOPOLOGY_NAME),
         )
-        self._child.forget_stderr()
-        self._child.begin()
+        self._process.forget_stderr()
+        self._process.begin()
         try:
-            return self._judged(request, folder)
+            return self._decode(request, folder)
         except WorkerError as error:
             self.close()
-            return error.execution(log_of(self._child))
+            error.log = log_of(self._process)
+            return error.execution()
 
-    def _judged(self, request: protocol.DecodeRequest, folder: Path) -> Execution:
+    def _decode(self, request: protocol.DecodeRequest, folder: Path) -> Execution:
+        """Send the request and read answer and output; raise `WorkerError`."""
         answer = self._ask(request)
         if isinstance(answer, protocol.StartedAnswer):
             raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_ORDER, "decode was answered with started")
         if answer.id != request.id:
             raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_ID, "an answer carries the id of another request")
         try:
-            self._child.check()
-        except LimitExceededError as breach:
-            raise WorkerError(DecoderEnding(breach.kind), Fault(breach.kind), str(breach)) from None
+            self._process.check()
+        except LimitExceededError as error:
+            raise WorkerError(DecoderEnding(error.kind), Fault(error.kind), str(error)) from None
         if isinstance(answer, protocol.DecodedAnswer):
-            execution = read_output(folder, self._limits.output_bytes, log_of(self._child))
+            execution = read_output(folder, self._limits.output_bytes, log_of(self._process))
         elif isinstance(answer, protocol.RefusedAnswer):
-            execution = refusal(self._spec, answer.model_dump(), answer.message, log_of(self._child, answer.message))
+            log = log_of(self._process, answer.message)
+            execution = refusal(self._decoder, answer.model_dump(), answer.message, log)
         else:
-            execution = Execution(
-                DecoderEnding.UNSUPPORTED, "it says that it does not support this", log=log_of(self._child, answer.message)
-            )
-        if self._child.unread(_SECOND_ANSWER_SECONDS if self._asked == 1 else 0.0):
+            log = log_of(self._process, answer.message)
+            execution = Execution(DecoderEnding.UNSUPPORTED, "it says that it does not support this", log=log)
+        if self._process.unread(_SECOND_ANSWER_SECONDS if self._cases == 1 else 0.0):
             raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_TWICE, "it wrote more than one answer to a request")
         return execution
 
     @property
     def alive(self) -> bool:
-        """Whether it can still be asked."""
-        return not self._child.closed
+        """Whether it can be asked again."""
+        return not self._process.closed
 
     def stop(self) -> None:
-        """Asks it to end, and ends it where it does not."""
+        """Ask it to stop, and end it if it does not."""
         if self.alive:
-            self._child.send(protocol.request_line(protocol.StopRequest()))
-            self._child.ended(_LAST_WORDS_SECONDS)
+            self._process.send(protocol.request_line(protocol.StopRequest()))
+            self._process.ended(_END_SECONDS)
             self.close()
 
     def close(self) -> None:
-        """Ends its whole tree."""
+        """End its whole process tree."""
         if self.alive:
-            self._child.close()
+            self._process.close()

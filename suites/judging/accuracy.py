@@ -1,4 +1,4 @@
-"""Is the model still right? Decoded parameters go back into their network, and ONNX Runtime runs it on held data."""
+"""Accuracy of a network with decoded parameters, run by ONNX Runtime on held-out data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +13,17 @@ from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.suites.judging.layers import ModelRun, distance, drift, rounded, run_model
 from nnc_conformance.suites.results.answers import AccuracyRow
 
-Parameters = Literal["original", "reference", "decoded"]
-
 
 @dataclass(frozen=True)
 class HeldOutData:
-    """A network with its held data: the original model (ONNX), inputs by graph input name with N samples each, and N labels."""
+    """A network with data that it was not trained on.
+
+    Attributes:
+        name: Name of the network in the package.
+        model: The original model, ONNX.
+        inputs: Inputs by name of the graph input, of shape [N, ...].
+        labels: Right answers, of shape (N,).
+    """
 
     name: str
     model: bytes
@@ -27,7 +32,7 @@ class HeldOutData:
 
 
 def held_out_data(network: str) -> HeldOutData:
-    """Returns the network of that name in the package; raises `ModelError` for an unknown one."""
+    """Load a network of the package with its held-out data; raise `ModelError` if unknown."""
     from nnc_conformance.generator.networks import packaged_networks
 
     inputs, labels = packaged_networks.held_data(network)
@@ -35,61 +40,79 @@ def held_out_data(network: str) -> HeldOutData:
 
 
 def answers(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
-    """Runs a model and returns its first output, [N, ...] as binary64; raises `ModelError` where it does not run_model."""
+    """Run an ONNX model and return its first output, of shape [N, ...]; raise `ModelError`."""
     return run_model(model, inputs).output
 
 
 def row(
-    measure: HeldOutData, parameters: Parameters, original: ModelRun, found: ModelRun, reference: ModelRun | None = None
+    data: HeldOutData,
+    parameters: Literal["original", "reference", "decoded"],
+    original: ModelRun,
+    run: ModelRun,
+    reference: ModelRun | None = None,
 ) -> AccuracyRow:
-    """Returns what a run_model is worth: its answers against the labels and the original's, and its distances.
+    """Return the accuracy of one run; raise `ModelError` if its output has another shape.
 
-    The answer is the place of the greatest value along the last axis. ``reference``: of decoded parameters, what the reference's give.
-    Raises `ModelError` where the output has not the original's shape.
+    The answer to a sample is the index of the largest value along the last axis.
+
+    Args:
+        data: The network and its labels.
+        parameters: Which parameters ``run`` was made with.
+        original: Run of the original model.
+        run: The run to describe.
+        reference: Run with the reference's parameters, to compare decoded ones with.
     """
-    if found.output.shape != original.output.shape:
-        raise ModelError(f"the first output has the shape {found.output.shape}, not {original.output.shape}")
-    answer = found.output.argmax(axis=-1)
-    to_original = distance(found.output, original.output)
-    apart = () if reference is None else drift(found, reference)
+    if run.output.shape != original.output.shape:
+        raise ModelError(f"the first output has shape {run.output.shape} in place of {original.output.shape}")
+    answer = run.output.argmax(axis=-1)
+    to_original = distance(run.output, original.output)
+    differing = () if reference is None else drift(run, reference)
     return AccuracyRow(
-        network=measure.name,
+        network=data.name,
         parameters=parameters,
-        samples=len(measure.labels),
-        top1=rounded(float(np.mean(answer == measure.labels))),
+        samples=len(data.labels),
+        top1=rounded(float(np.mean(answer == data.labels))),
         agreement=rounded(float(np.mean(answer == original.output.argmax(axis=-1)))),
         max_error=to_original.max_error,
         mean_error=to_original.mean_error,
         relative_error=to_original.relative_error,
         cosine=to_original.cosine,
-        to_reference=None if reference is None else distance(found.output, reference.output),
-        layers=() if parameters == "original" else drift(found, original),
-        first_drift=next((layer.output for layer in apart if layer.distance.max_error != 0), None),
+        to_reference=None if reference is None else distance(run.output, reference.output),
+        layers=() if parameters == "original" else drift(run, original),
+        first_drift=next((layer.output for layer in differing if layer.distance.max_error != 0), None),
     )
 
 
 @cache
 def _original(network: str) -> tuple[HeldOutData, ModelRun]:
-    measure = held_out_data(network)
-    return measure, run_model(measure.model, measure.inputs)
+    data = held_out_data(network)
+    return data, run_model(data.model, data.inputs)
 
 
 def accuracy(
     network: str, topology: bytes, reference: Tensors, decoded: Tensors, *, decoded_topology: bytes | None = None
 ) -> tuple[AccuracyRow, ...]:
-    """Returns the rows of the original, of the reference's parameters and of the decoded ones, each put into ``topology``.
+    """Return the rows of the original, of the reference's and of the decoded parameters.
 
-    ``decoded_topology``: the graph that the decoder gave out, into which its own parameters go. Decoded parameters that do not fit the
-    model have no row. Raises `ModelError` where the network is not known, or the reference's own parameters do not fit.
+    Decoded parameters that do not fit the model have no row.
+
+    Args:
+        network: Name of the network in the package.
+        topology: ONNX graph that the parameters belong to, as the stream carries it.
+        reference: Parameters as the reference decodes them.
+        decoded: Parameters as the decoder under test decodes them.
+        decoded_topology: Graph as the decoder gives it, for its own parameters.
+
+    Raises `ModelError` if the network is unknown or the reference's parameters do not fit.
     """
     from nnc_conformance.reference.topology.onnx import restore
 
-    measure, original = _original(network)
-    expected = run_model(restore(topology, reference), measure.inputs)
-    rows = [row(measure, "original", original, original), row(measure, "reference", original, expected)]
+    data, original = _original(network)
+    expected = run_model(restore(topology, reference), data.inputs)
+    rows = [row(data, "original", original, original), row(data, "reference", original, expected)]
     try:
-        found = run_model(restore(topology if decoded_topology is None else decoded_topology, decoded), measure.inputs)
-        rows.append(row(measure, "decoded", original, found, expected))
+        own = run_model(restore(topology if decoded_topology is None else decoded_topology, decoded), data.inputs)
+        rows.append(row(data, "decoded", original, own, expected))
     except ModelError:
         return tuple(rows)
     return tuple(rows)

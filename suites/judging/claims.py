@@ -1,4 +1,4 @@
-"""Which declared capabilities the outcomes contradict."""
+"""False claims: declared capabilities that a decoder's outcomes contradict."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from nnc_conformance.suites.results.result import Results
 
 @dataclass(frozen=True)
 class FalseClaim:
-    """A capability that a decoder declares while it passes none of the vectors that need it; ``vectors`` are their ids."""
+    """A capability that a decoder declares although it passes none of the vectors that need it."""
 
     decoder: str
     capability: str
@@ -19,12 +19,14 @@ class FalseClaim:
 
     def __str__(self) -> str:
         what = f"{self.capability} ({CAPABILITIES[self.capability]})"
-        return f"{self.decoder} declares {what}, and decodes none of the {len(self.vectors)} vectors rightly that need it and were run"
+        count = len(self.vectors)
+        none = f"none of the {count} vectors that need it" if count > 1 else "not the one vector that needs it"
+        return f"{self.decoder} declares {what}, but decodes {none} correctly"
 
 
 @dataclass(frozen=True)
 class GoodCase:
-    """What one good vector showed: the capabilities that it needs, all of them declared, and whether it passed."""
+    """A good vector that needs only declared capabilities (``flags``), and whether it passed."""
 
     vector: str
     flags: tuple[str, ...]
@@ -32,9 +34,10 @@ class GoodCase:
 
 
 def false_claims(decoder: str, declared: Collection[str], shown: Iterable[GoodCase]) -> tuple[FalseClaim, ...]:
-    """Returns the declared capabilities whose vectors all fail, in order, but for those that fail only where another false one is needed.
+    """Return the declared capabilities that no vector confirms, in order.
 
-    So a decoder that gets FLOAT payloads wrong is not also said to have no codebooks, which only FLOAT payloads show.
+    A capability whose vectors all need another false one as well is left out: a decoder that gets
+    FLOAT payloads wrong is not also said to lack codebooks, which only FLOAT payloads have.
     """
     by_capability: dict[str, list[GoodCase]] = {capability: [] for capability in sorted(declared)}
     for one in shown:
@@ -50,13 +53,13 @@ def false_claims(decoder: str, declared: Collection[str], shown: Iterable[GoodCa
 
 
 RIGHT: Final = {Outcome.PASS, Outcome.CHOICE}
-"""The outcomes of a good vector that was decoded as it must be, or as it may be."""
+"""Outcomes of a good vector that was decoded correctly, or as one disputed choice has it."""
 
-_SILENT: Final = {Outcome.UNSUPPORTED, Outcome.NOT_RUN}
+_NOT_JUDGED: Final = {Outcome.UNSUPPORTED, Outcome.NOT_RUN}
 
 
 def contradicted(results: Results) -> tuple[FalseClaim, ...]:
-    """Returns the false claims of every decoder of a run that declares its capabilities; none where a part of the vectors was run."""
+    """Return the false claims of all decoders of a run; none if only part of the suite was run."""
     if results.suite.filters or results.counts[Outcome.NOT_RUN]:
         return ()
     return tuple(
@@ -69,7 +72,7 @@ def contradicted(results: Results) -> tuple[FalseClaim, ...]:
             [
                 GoodCase(case.vector, case.flags, case.outcome in RIGHT)
                 for case in results.cases
-                if case.decoder == decoder.name and case.policy is None and case.outcome not in _SILENT
+                if case.decoder == decoder.name and case.policy is None and case.outcome not in _NOT_JUDGED
             ],
         )
     )

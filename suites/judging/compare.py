@@ -1,4 +1,4 @@
-"""Bit exact comparison of decoded tensors: NaN payloads and the sign of zero count."""
+"""Bit-exact comparison of decoded tensors; NaN payloads and the sign of zero count."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,12 +12,12 @@ from nnc_conformance.suites.results.differences import DifferenceKind, Differenc
 _UNSIGNED: Final[dict[int, np.dtype[Any]]] = {1: np.dtype("u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4"), 8: np.dtype("<u8")}
 
 GRID: Final = (24, 48)
-"""A difference's picture has at most so many rows and columns."""
+"""Most rows and columns of a picture of differences."""
 _POWERS: Final = np.uint64(1) << np.arange(64, dtype=np.uint64)
 
 
 def _bits(array: NDArray[Any]) -> NDArray[Any]:
-    """Returns the elements' bits as unsigned integers, flat."""
+    """Return the elements' bits as unsigned integers of shape (n,)."""
     return np.ascontiguousarray(array).reshape(-1).view(_UNSIGNED[array.dtype.itemsize])
 
 
@@ -26,7 +26,7 @@ def _is_float(dtype: np.dtype[Any]) -> bool:
 
 
 def _ordered(bits: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Maps bits to unsigned integers in the order of the values, neighbours to neighbours; bfloat16 as a float."""
+    """Map bits to unsigned integers in the order of the values; neighbouring values differ by 1."""
     sign = bits.dtype.type(1 << (8 * bits.dtype.itemsize - 1))
     if _is_float(dtype):
         return np.where(bits & sign != 0, ~bits, bits | sign)
@@ -34,9 +34,10 @@ def _ordered(bits: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def distances(expected: NDArray[Any], actual: NDArray[Any]) -> NDArray[np.uint64]:
-    """Returns the distances in units in the last place between elements of two arrays of one type and shape, as uint64 of shape (n,).
+    """Return the distances between elements in units in the last place, as uint64 of shape (n,).
 
-    -0.0 and 0.0 are one apart; for integers it is the difference. Elements that are NaN in either have none.
+    Both arrays have the same type and shape. -0.0 and 0.0 are 1 apart; integers by their
+    difference. Elements that are NaN in either array are left out, so n may be smaller.
     """
     left, right = _ordered(_bits(expected), expected.dtype), _ordered(_bits(actual), actual.dtype)
     if _is_float(expected.dtype):
@@ -47,13 +48,18 @@ def distances(expected: NDArray[Any], actual: NDArray[Any]) -> NDArray[np.uint64
 
 
 def max_ulp(expected: NDArray[Any], actual: NDArray[Any]) -> int | None:
-    """Returns the largest of `distances`, or None where there is none."""
+    """Return the largest of `distances`, or None if there are none."""
     apart = distances(expected, actual)
     return int(apart.max()) if apart.size else None
 
 
 def picture(differs: NDArray[np.bool_], apart: NDArray[np.uint64]) -> DifferencePicture:
-    """Draws which elements differ (bool, the tensor's shape, one dimension at least), and the distances of those that have one."""
+    """Draw where elements differ.
+
+    Args:
+        differs: Whether each element differs, in the tensor's shape with at least one dimension.
+        apart: Distances of the differing elements that are not NaN, of shape (n,).
+    """
     matrix = differs.reshape(differs.shape[0], -1) if differs.ndim > 1 else differs.reshape(1, -1)
     counts, sizes = matrix.astype(np.int64), np.ones(matrix.shape, np.int64)
     for axis, most in enumerate(GRID):
@@ -69,7 +75,7 @@ def picture(differs: NDArray[np.bool_], apart: NDArray[np.uint64]) -> Difference
 
 
 def value_text(array: NDArray[Any], flat_index: int) -> str:
-    """Returns an element as text: shortest decimal form, for floats with the bits in hex."""
+    """Return an element as text: shortest decimal form, for floats followed by the bits in hex."""
     element = array.reshape(-1)[flat_index]
     if not _is_float(array.dtype):
         return str(element.item())
@@ -81,7 +87,10 @@ def _kind_text(array: NDArray[Any]) -> str:
 
 
 def compare_tensor(name: str, expected: NDArray[Any], actual: NDArray[Any]) -> TensorDifference | None:
-    """Returns how ``actual`` differs from ``expected``, or None: type first, then shape, then the bits."""
+    """Return how ``actual`` differs from ``expected``: in type, shape or bits.
+
+    None if it does not.
+    """
     if expected.dtype != actual.dtype or expected.shape != actual.shape:
         kind = DifferenceKind.DTYPE if expected.dtype != actual.dtype else DifferenceKind.SHAPE
         return TensorDifference(tensor=name, kind=kind, expected=_kind_text(expected), actual=_kind_text(actual), elements=expected.size)
@@ -105,7 +114,7 @@ def compare_tensor(name: str, expected: NDArray[Any], actual: NDArray[Any]) -> T
 
 
 def compare(expected: Mapping[str, NDArray[Any]], actual: Mapping[str, NDArray[Any]]) -> tuple[TensorDifference, ...]:
-    """Returns every tensor that differs, by name; empty when names, types, shapes and all bits agree.
+    """Return every tensor that differs, in the order of names.
 
     Raises `ModelError` for an array of a type that tensor files cannot hold.
     """

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from nnc_conformance.storage.suite_folder import StoredVector
 from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.storage.tensors import load_tensors
-from nnc_conformance.storage.vector import StoredFile, Vector
+from nnc_conformance.storage.vector import StoredFile
 from nnc_conformance.suites.results.result import ChoiceMade
 
 
 @dataclass(frozen=True)
 class ExpectedOutput:
-    """A vector's expected outputs: tensors (None: none are stated), topology bytes (None: none, or empty), and the tensors of each choice.
+    """Expected output of a vector.
 
-    A choice with None for its tensors refuses the stream.
+    Attributes:
+        tensors: Tensors by parameter name; None if the stream must be refused.
+        topology: Bytes of the topology as carried; None if there is none or it is empty.
+        choices: Disputed vectors: tensors under each choice, None if the choice refuses the stream.
     """
 
     tensors: Tensors | None
@@ -22,8 +25,8 @@ class ExpectedOutput:
 
 
 def read_expected_output(stored: StoredVector) -> ExpectedOutput:
-    """Returns what the vector's files say that it decodes to; raises `SuiteError` or `ModelError` where they cannot be read."""
-    vector: Vector = stored.vector
+    """Read what a vector must decode to; raise `SuiteError` or `ModelError`."""
+    vector = stored.vector
 
     def tensors(file: StoredFile | None) -> Tensors | None:
         return None if file is None else load_tensors(stored.read(file))

@@ -1,4 +1,4 @@
-"""What a network computes on the way: the outputs of its nodes, run_model by ONNX Runtime, and how far two runs are apart."""
+"""Outputs of all nodes of a network, run by ONNX Runtime, and their distance between two runs."""
 
 import math
 from collections.abc import Mapping
@@ -16,9 +16,12 @@ _DIGITS: Final = 6
 
 @dataclass(frozen=True)
 class ModelRun:
-    """What a model gave: its first output, [N, ...] as binary64, and by name the floating point outputs of the nodes of its main graph.
+    """Outputs of one run of a model.
 
-    ``operators``: the operator of the node that gives each of ``layers``, which come in the order of the graph.
+    Attributes:
+        output: First output of the model, binary64 of shape [N, ...].
+        layers: Floating-point outputs of the nodes of the main graph by name, in graph order.
+        operators: Operator of the node behind each of ``layers``.
     """
 
     output: NDArray[np.float64]
@@ -27,7 +30,7 @@ class ModelRun:
 
 
 def run_model(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> ModelRun:
-    """Runs a model on one thread with the outputs of all its nodes given out; raises `ModelError` where it does not run_model."""
+    """Run an ONNX model on one thread and return the outputs of all nodes; raise `ModelError`."""
     import onnx
     import onnxruntime
 
@@ -42,24 +45,23 @@ def run_model(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> ModelRun:
         opened.graph.output.extend(onnx.ValueInfoProto(name=name) for name in operators if name not in known)
         session = onnxruntime.InferenceSession(opened.SerializeToString(), options, providers=["CPUExecutionProvider"])
         names = [value.name for value in session.get_outputs()]
-        found = dict(zip(names, session.run(names, dict(inputs)), strict=True))
+        outputs = dict(zip(names, session.run(names, dict(inputs)), strict=True))
     except Exception as error:  # ONNX Runtime's and protobuf's exceptions share no base but this
         raise ModelError(f"ONNX Runtime cannot run the model: {_first_line(error)}") from None
-    arrays = {name: found[name] for name in operators if isinstance(found[name], np.ndarray) and found[name].dtype.kind == "f"}
-    return ModelRun(np.asarray(found[first], dtype=np.float64), arrays, operators)
+    layers = {name: outputs[name] for name in operators if isinstance(outputs[name], np.ndarray) and outputs[name].dtype.kind == "f"}
+    return ModelRun(np.asarray(outputs[first], dtype=np.float64), layers, operators)
 
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
-def distance(found: NDArray[Any], origin: NDArray[Any]) -> Distance:
-    """Returns how far ``found`` is from ``origin``, of equal shape.
+def distance(values: NDArray[Any], origin: NDArray[Any]) -> Distance:
+    """Return the distance of ``values`` to ``origin``, which has the same shape.
 
-    Largest and mean absolute difference; norm of the difference over that of ``origin``; cosine of the two as vectors. Each is None where
-    it is no finite number.
+    Figures that are not finite are None.
     """
-    left, right = found.astype(np.float64).reshape(-1), origin.astype(np.float64).reshape(-1)
+    left, right = values.astype(np.float64).reshape(-1), origin.astype(np.float64).reshape(-1)
     with np.errstate(all="ignore"):
         apart = np.abs(left - right)
         scale, own = np.linalg.norm(right), np.linalg.norm(left)
@@ -72,20 +74,20 @@ def distance(found: NDArray[Any], origin: NDArray[Any]) -> Distance:
     )
 
 
-def drift(found: ModelRun, origin: ModelRun) -> tuple[LayerDrift, ...]:
-    """Returns the distance of each node's output that both runs have in the same shape, in the order of the graph."""
+def drift(run: ModelRun, origin: ModelRun) -> tuple[LayerDrift, ...]:
+    """Return the distance of each output that both runs have in the same shape, in graph order."""
     return tuple(
-        LayerDrift(output=name, operator=found.operators[name], distance=distance(array, origin.layers[name]))
-        for name, array in found.layers.items()
+        LayerDrift(output=name, operator=run.operators[name], distance=distance(array, origin.layers[name]))
+        for name, array in run.layers.items()
         if name in origin.layers and origin.layers[name].shape == array.shape
     )
 
 
 def rounded(value: float) -> float:
-    """Returns ``value`` to six significant digits, so that results are the same bytes on every machine."""
+    """Return ``value`` to 6 significant digits, so that results are the same on every machine."""
     return float(f"{value:.{_DIGITS}g}")
 
 
 def finite(value: float) -> float | None:
-    """Returns ``value`` rounded, or None where it is not finite."""
+    """Return ``value`` rounded, or None if it is not finite."""
     return rounded(value) if math.isfinite(value) else None

@@ -14,9 +14,9 @@ from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.decoders.worker import Worker, WorkerError
 from nnc_conformance.suites.judging.accuracy import accuracy
 from nnc_conformance.suites.judging.expected_output import ExpectedOutput, read_expected_output
-from nnc_conformance.suites.judging.judge import judge, missing_capabilities, not_executed, unsupported_message
+from nnc_conformance.suites.judging.judge import judge, unsupported_without_execution
 from nnc_conformance.suites.results.answers import AccuracyRow
-from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
+from nnc_conformance.suites.results.outcomes import OUTCOMES
 from nnc_conformance.suites.results.result import CaseResult
 from nnc_conformance.suites.results.run_document import KEPT_BYTES, NO_LOG, CaseLog
 from nnc_conformance.suites.running.task import Setup, Task
@@ -47,10 +47,8 @@ class Executor:
         folder = Path(self._setup.suite) / task.level / task.vector
         stored = StoredVector(read_vector(folder, expected_sha256=task.sha256), folder)
         vector, decoder = stored.vector, self._setup.decoders[task.decoder]
-        missing = missing_capabilities(vector, decoder)
-        if missing and vector.negative is None:
-            result = not_executed(vector, decoder, Outcome.UNSUPPORTED, unsupported_message(missing))
-            return result, NO_LOG
+        if unsupported := unsupported_without_execution(vector, decoder):
+            return unsupported, NO_LOG
         stream = stored.read(vector.stream)
         executions = [self.decode(decoder, stream) for _ in range(self._setup.repeat)]
         expectation = read_expected_output(stored)

@@ -10,7 +10,7 @@ def main(bug: str) -> None:
     from nnc_conformance.faults.mutants.changes import changed_functions
     from nnc_conformance.faults.mutants.named_mutants import named_mutants
     from nnc_conformance.reference.decoder import decode
-    from nnc_conformance.suites.decoders.serve import Output, serve
+    from nnc_conformance.suites.decoders.python_worker import Output, serve
 
     for function, code in changed_functions(named_mutants()[bug]) if bug != "none" else ():
         function.__code__ = code

@@ -12,9 +12,9 @@ from helpers.samples import SAMPLES
 
 from nnc_conformance import reference
 from nnc_conformance.storage.safetensors_format import load_safetensors
-from nnc_conformance.suites.decoders.in_tree import WARM_UP
+from nnc_conformance.suites.decoders.python_worker import WARM_UP
 
-WORKER = [sys.executable, "-m", "nnc_conformance.suites.decoders.in_tree"]
+WORKER = [sys.executable, "-m", "nnc_conformance.suites.decoders.python_worker", "in-tree"]
 
 
 def ask(worker: "subprocess.Popen[str]", **request: str) -> Any:

@@ -107,7 +107,7 @@ def test_unsupported_is_believed_of_a_decoder_that_declares_nothing() -> None:
     assert judge(GOOD, silent, ExpectedOutput(EXPECTED, None), [said]).outcome is Outcome.UNSUPPORTED
     result = judge(GOOD, ABLE, ExpectedOutput(EXPECTED, None), [said])
     assert (result.outcome, result.fault) == (Outcome.FAIL, Fault.FALSE_UNSUPPORTED)
-    assert result.message == "it says that it does not support this, though it declares all that this needs: float"
+    assert result.message == "it says that it does not support this, but it declares everything that the stream needs: float"
 
 
 @pytest.mark.parametrize(
