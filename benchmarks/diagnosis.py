@@ -1,9 +1,11 @@
-"""How well `explain` finds the fault of decoders with seeded bugs that it has never seen: docs/diagnosis.md.
+"""Measure how well `explain` finds the faults of unknown decoders; writes docs/diagnosis.md.
 
-    python benchmarks/diagnosis.py [--journal F] [--page F]
+    python benchmarks/diagnosis.py [--journal FILE] [--page FILE]
 
-Three measures: bugs written without sight of the catalogue (`seeded_bugs`), explained with all of it; mutants of a third that is held
-out, by the hash of their ids, explained with a catalogue that has none of that third; and entries of the coder's tables with another value.
+There are three measurements, each of seeded bugs in the reference decoder. Bugs written without
+knowledge of the catalogue (`seeded_bugs`) are explained with the whole catalogue. Mutants of a held
+out third, by the hash of their ids, are explained with a catalogue without that third. And entries
+of the coder's tables get another value. The exit code is 1 if too few bugs are explained.
 """
 
 import argparse
@@ -41,39 +43,62 @@ from nnc_conformance.suites.results.outcomes import OUTCOMES
 from nnc_conformance.suites.results.result import CaseResult
 
 LEVELS = (Level.CORE, Level.FULL, Level.NEGATIVE)
+"""Levels of the vectors that are used."""
 PARTS = 3
+"""Parts that the mutants are divided into."""
 HELD_OUT = 0
-"""Which part of the mutants is held out."""
+"""The part that is held out."""
 BUGS_IN_ALL = 40
+"""Bugs of each of the first two measurements."""
 ENTRIES_IN_ALL = 20
+"""Entries of the tables that are measured."""
 FARTHEST = 20
-"""How far off a wrong entry is at most."""
+"""Greatest difference of a wrong entry."""
 ELEMENT_MARK, CAUSE_MARK = 34, 28
+"""Bugs whose element must be right, and whose cause must be right."""
 FEWEST_FAILING = 1
+"""Cases that a bug must fail to be measured."""
 SECONDS = 3600.0
+"""Seconds that one explanation may take."""
 SHRUNK, SMALL_ENOUGH, LARGEST_SHRUNK, LOOKED_AT = 10, 200, 1000, 25
+"""Failures to shrink; bytes above which a stream is shrunk, and of the largest; vectors to try."""
 SHRINK_SECONDS = 60.0
+"""Seconds that shrinking one stream may take."""
 
 
 def digest(text: str) -> int:
+    """Hash a text to a number."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
 
 
 def part_of(name: str) -> int:
+    """Return the part of a mutant, by its id."""
     return digest(name) % PARTS
 
 
 @dataclass(frozen=True)
-class Bug:
-    """A seeded bug: as a cause, and the elements one of which is right to name."""
+class SeededBug:
+    """A seeded bug as a cause, and the elements that are right to name."""
 
     cause: Cause
     elements: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Line:
-    """What came of one bug; ``element_place`` and ``cause_place``: which of those named is the first right one (0: none), ``why`` it is."""
+class BugResult:
+    """The result for one bug.
+
+    Args:
+        failing: number of cases that it fails.
+        named: the elements that `explain` named.
+        causes: the causes that it named, by id.
+        fits: their fits.
+        element_place: position of the first right element, from 1; 0 if there is none.
+        cause_place: position of the first right cause, from 1; 0 if there is none.
+        why: why that cause is right.
+        exact: whether the first cause did the same as the bug in everything that was tried.
+        tried: number of causes that were tried.
+    """
 
     bug: str
     sentence: str
@@ -90,7 +115,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Small:
+class ShrunkFailure:
     """A failure that was shrunk, with sizes in bytes."""
 
     bug: str
@@ -101,7 +126,7 @@ class Small:
 
 
 def small_probes(vectors: Mapping[str, StoredVector]) -> list[Probe]:
-    """The vectors on which a faulty decoder is run: small ones, for it is not compiled."""
+    """Select small vectors; faulty decoders run on them uncompiled."""
     cases = []
     for stored in vectors.values():
         vector = stored.vector
@@ -112,23 +137,31 @@ def small_probes(vectors: Mapping[str, StoredVector]) -> list[Probe]:
 
 
 def same_cause(bug: Cause, cause: Cause) -> bool:
-    """Whether a cause is the right one: for a bug or a cause told by hand lines in common, else function and class of bug."""
+    """Whether a cause is the right one.
+
+    If the bug or the cause is written by hand, they must change a line in common; else function and
+    class of bug must be equal.
+    """
     if bug.named or cause.named:
         return bool(set(changed_lines(bug)) & set(changed_lines(cause)))
     return bug.function == cause.function and bug.mutant.operator == cause.mutant.operator
 
 
 def changed_lines(cause: Cause) -> Iterator[tuple[str, int]]:
-    """The lines that a cause changes, but for what many faults need in common."""
+    """Iterate over the lines that a cause changes, without edits that many seeded bugs share."""
     edits = cause.mutant.fault.edits if cause.mutant.fault is not None else ()
     spans = [(edit.module, *lines_of(edit)) for edit in edits if edit != UNCHECKED] if edits else cause.mutant.lines
     for module, first, last in spans:
         yield from ((module, line) for line in range(first, last + 1))
 
 
-def shown(bugs: Iterable[Bug], count: int, probes: Sequence[Probe]) -> Iterator[tuple[Bug, list[CaseResult]]]:
-    """The first ``count`` bugs that some of the vectors catch and some not, each with its results; of the catalogue's mutants one a
-    function.
+def detected(bugs: Iterable[SeededBug], count: int, probes: Sequence[Probe]) -> Iterator[tuple[SeededBug, list[CaseResult]]]:
+    """Iterate over bugs that some, but not all vectors detect, with their results.
+
+    Only one mutant of the catalogue is used for each function.
+
+    Args:
+        count: bugs after which to stop.
     """
     found = 0
     functions: set[str] = set()
@@ -144,36 +177,42 @@ def shown(bugs: Iterable[Bug], count: int, probes: Sequence[Probe]) -> Iterator[
             return
 
 
-def written_blind() -> list[Bug]:
-    """The bugs of `seeded_bugs`, in their order."""
-    return [Bug(Cause(mutant_of(fault)), fault.elements) for fault in BUGS]
+def independent_bugs() -> list[SeededBug]:
+    """Return the bugs of `seeded_bugs` in their order."""
+    return [SeededBug(Cause(mutant_of(fault)), fault.elements) for fault in BUGS]
 
 
-def mutants_of(parts: Sequence[int]) -> list[Bug]:
-    """Mutants of some parts by the hashes of their ids, of undisputed facts, in code about an element in particular."""
+def mutants_of(parts: Sequence[int]) -> list[SeededBug]:
+    """Return the mutants of some parts, by the hash of their ids.
+
+    They concern undisputed facts, and code of a single element.
+    """
     own = (cause for cause in all_causes().values() if not cause.named and cause.mutant.certified and not cause.vague)
-    return [Bug(cause, (cause.element,)) for cause in sorted(own, key=lambda one: digest(one.id)) if part_of(cause.id) in parts]
+    return [SeededBug(cause, (cause.element,)) for cause in sorted(own, key=lambda one: digest(one.id)) if part_of(cause.id) in parts]
 
 
-def entries_drawn() -> Iterator[Bug]:
-    """Single entries of the coder's tables, of each table in turn, drawn with their values by hashes."""
+def entries_drawn() -> Iterator[SeededBug]:
+    """Draw entries of the coder's tables, and their values, by hashes."""
     of_table = {name: sorted((place for own, place in places() if own == name), key=lambda at: digest(f"{name} {at}")) for name in TABLES}
     for drawn in zip_longest(*of_table.values()):
         for name, place in zip(of_table, drawn, strict=True):
             made = drawn_entry(name, place) if place is not None else None
             if made is not None:
-                yield Bug(Cause(made.mutant), (made.mutant.element,))
+                yield SeededBug(Cause(made.mutant), (made.mutant.element,))
 
 
 def drawn_entry(name: str, place: int) -> Value | None:
-    """An entry with a value drawn by a hash: of stateId any, else up to `FARTHEST` off; None where it is the right one or cannot be run."""
+    """Draw the value of an entry by a hash; None if it is the right one or cannot run.
+
+    A stateId can have any value, other entries differ by up to `FARTHEST`.
+    """
     usual, number = usual_value(name, place), digest(f"{name} {place} value")
     value = number % STATES if name == "STATE_TRANS_TAB" else usual + number % (2 * FARTHEST + 1) - FARTHEST
     return entry(name, place, value) if value != usual else None
 
 
-def right_because(bug: Cause, cause: Cause, results: Sequence[CaseResult], probes: Sequence[Probe]) -> str:
-    """Why a cause is the right one, empty where it is not."""
+def why_right(bug: Cause, cause: Cause, results: Sequence[CaseResult], probes: Sequence[Probe]) -> str:
+    """Return why a cause is the right one; empty if it is not."""
     if is_entry(bug.id):
         same = cause.mutant.before == bug.mutant.before
         return "" if not same else "the entry and its value" if cause.mutant.after == bug.mutant.after else "the entry"
@@ -186,21 +225,22 @@ def right_because(bug: Cause, cause: Cause, results: Sequence[CaseResult], probe
     return "same output everywhere" if theirs == ours else ""
 
 
-def tried(
-    bug: Bug,
+def explain_bug(
+    bug: SeededBug,
     results: list[CaseResult],
     catalogue: Sequence[Cause],
     vectors: Mapping[str, StoredVector],
     memory: Memory,
     probes: Sequence[Probe],
-) -> Line:
+) -> BugResult:
+    """Explain a bug by its smallest failing case."""
     failing = [case for case in results if OUTCOMES[case.outcome].fails]
     asked = min(failing, key=lambda case: (vectors[case.vector].vector.stream.size, case.vector))
     explained = explain(results, vectors, asked, causes=catalogue, memory=memory, seconds=SECONDS)
-    reasons = [right_because(bug.cause, one.cause, results, probes) for one in explained.causes]
+    reasons = [why_right(bug.cause, one.cause, results, probes) for one in explained.causes]
     place = next((number for number, reason in enumerate(reasons, 1) if reason), 0)
     named = tuple(one.element for one in explained.named)
-    return Line(
+    return BugResult(
         bug.cause.id,
         bug.cause.sentence if bug.cause.named else bug.cause.sentence.partition(": ")[2],
         bug.elements,
@@ -216,8 +256,12 @@ def tried(
     )
 
 
-def shrunk(bugs: Sequence[Bug], vectors: Mapping[str, StoredVector], count: int) -> Iterator[Small]:
-    """Of each bug in turn the first failure on a stream of more than `SMALL_ENOUGH` bytes, shrunk; ``count`` of them."""
+def shrunk(bugs: Sequence[SeededBug], vectors: Mapping[str, StoredVector], count: int) -> Iterator[ShrunkFailure]:
+    """Shrink the first failure of each bug on a stream larger than `SMALL_ENOUGH` bytes.
+
+    Args:
+        count: failures after which to stop.
+    """
     large = [one for one in vectors.values() if one.vector.level is Level.CORE and SMALL_ENOUGH < one.vector.stream.size < LARGEST_SHRUNK]
     large.sort(key=lambda stored: digest(stored.vector.id))
     found = 0
@@ -229,7 +273,7 @@ def shrunk(bugs: Sequence[Bug], vectors: Mapping[str, StoredVector], count: int)
                 small = shrink(stream, judge_of(ask), seconds=SHRINK_SECONDS)
             except (ShrinkError, ModelError):
                 continue
-            yield Small(bug.cause.id, stored.vector.id, str(small.failure), len(stream), len(small.stream))
+            yield ShrunkFailure(bug.cause.id, stored.vector.id, str(small.failure), len(stream), len(small.stream))
             found += 1
             break
         if found == count:
@@ -238,40 +282,40 @@ def shrunk(bugs: Sequence[Bug], vectors: Mapping[str, StoredVector], count: int)
 
 PAGE = """# Diagnosis
 
-`nnc-conformance explain RESULTS CASE` goes from a failing case to the first symbol that the decoder must have got wrong, the bins around
-it, the element and clause, and likely causes. It needs the decoder's output only: `results.json` holds the hash of each output and the
-first differences, `run.json` the small outputs of failing cases, `--decoder` asks the decoder, `--output` takes a file.
+`nnc-conformance explain RESULTS CASE` finds the first symbol that the decoder must have got wrong in a failing case, the bins
+around it, its element and clause, and likely causes. It needs only the decoder's output: `results.json` has the hash of each output
+and the first differences, `run.json` the small outputs of failing cases, `--decoder` runs the decoder, `--output` reads a file.
 
-A cause is a seeded bug of the reference decoder, made by a tool (`faults/mutants`) or told by hand (`faults/mutants/named`). Those
-whose code every failing case runs are tried on two small failing cases; the {finalists} that are most alike, on up to {failing} failing and
-{passing} passing ones; the {last} best of these, on up to {further} more of each kind. The fit of a cause is the share of these cases in
-which it does as the decoder did, each weighed by how much that tells: little where most of the last causes do the same. 1 means: the same
-output, or the same refusal, in each failing case, and every passing case passes.
+A cause is a bug in the reference decoder: a mutant made by a tool (`faults/mutants`) or a seeded bug written by hand
+(`faults/mutants/named`). Causes whose code every failing case runs are tried on two small failing cases. The {finalists} most
+similar ones are tried on up to {failing} failing and {passing} passing cases, and the {last} best of these on up to {further}
+more of each kind. The fit of a cause is the share of these cases in which it does the same as the decoder. Cases have weights: a
+case counts little if most of the last causes do the same in it. A fit of 1 means the same output or the same refusal in each failing case, while every passing case passes.
 
-This page is made by `python benchmarks/diagnosis.py`.
+This page is written by `python benchmarks/diagnosis.py`.
 
 ## {bugs} seeded bugs that were not used to build it
 
-| | right | of | asked for |
+| | right | of | required |
 |---|---|---|---|
 | an element among the three that are named | **{elements}** | {bugs} | {element_mark} |
 | the element named first | {first_element} | {bugs} | - |
 | a cause among the first three | **{causes}** | {bugs} | {cause_mark} |
 | the first cause | {first} | {bugs} | - |
 
-The bugs (`benchmarks/seeded_bugs.py`) were written from the standard's facts and the decoder's text by an author who had seen neither the
-catalogue of causes nor how it is ranked, as what implementers plausibly get wrong; {several} of them change several places or lines.
-They are the first {bugs} of his that some of the {vectors} smaller vectors of core, full and negative show, and not all of them.
-`explain` has its whole catalogue, in which nothing was changed for them. The bugs of another such author, on which it was measured before,
-showed what to mend (29 of 40 causes, 32 of 40 elements); they are in the catalogue since (`faults/mutants/named/implementers.py`).
+The bugs (`benchmarks/seeded_bugs.py`) are plausible mistakes of implementers. Their author wrote them from the facts of the
+standard and the source of the decoder, without knowledge of the catalogue of causes or its ranking; {several} of them change several
+places or lines. These are the first {bugs} that some, but not all, of the {vectors} smaller vectors of core, full and negative
+detect. `explain` uses its whole catalogue, in which nothing was changed for them. The bugs of an earlier such author showed what to
+improve (29 of 40 causes, 32 of 40 elements were right); they are part of the catalogue (`faults/mutants/named/implementers.py`).
 
-An element is right where the bug's author lists it. A cause is right where it changes a line that the bug changes, or gives the same
-outputs as the bug on every one of the {vectors} vectors, so that nobody who sees outputs can tell them apart.
+An element is right if the author of the bug lists it. A cause is right if it changes a line that the bug changes, or gives the same
+outputs as the bug on all {vectors} vectors, so that outputs cannot distinguish them.
 
 Of the right causes {statement} change the same statement and {output} give the same output everywhere. In {exact} cases the first
-cause did in all that was tried exactly what the decoder did.
+cause did exactly the same as the decoder in everything that was tried.
 
-| bug | what it does | cases failed | element | right, of those named | right cause | first cause named | fit |
+| bug | what it does | cases failed | element | right one of those named | right cause | first cause named | fit |
 |---|---|---|---|---|---|---|---|
 {rows}
 
@@ -284,15 +328,14 @@ cause did in all that was tried exactly what the decoder did.
 | a cause among the first three | **{held_causes}** | {held_bugs} |
 | the first cause | {held_first} | {held_bugs} |
 
-A harder question: these are mutants of the third whose ids' hashes are {held_out} modulo {parts}, in the order of the hashes, one a
-function, and **none of that third is in the catalogue** here, so that `explain` cannot find the bug itself, and is right where it names a
-relative: a cause that changes the same statement, or is of the same class (off by one, another comparison, ...) in the same function, or
-gives the same outputs everywhere. Left out are those in inferred or disputed facts or in code that is about no element in particular. An
-element is right where it is the one that the catalogue has for the bug's statement; a statement often concerns several, so that its
-neighbour counts as wrong. Development used the other two thirds; the ranking was changed by what these showed between one measurement of
-this third and the next.
+This is harder: these mutants are from the third whose ids have hashes of {held_out} modulo {parts}, one for each function in the order
+of the hashes, and **none of that third is in the catalogue** here. `explain` cannot find the bug itself; it is right if it names a
+related cause: one that changes the same statement, has the same class (off by one, another comparison, ...) in the same function, or
+gives the same outputs everywhere. Mutants of inferred or disputed facts, and of code that does not belong to a single element, are
+left out. An element is right if the catalogue has it for the statement of the bug; statements often concern several elements, of which
+the others count as wrong. Development used the other two thirds; what they showed changed the ranking between measurements of this one.
 
-| bug | what it does | cases failed | element | right, of those named | right cause | first cause named | fit |
+| bug | what it does | cases failed | element | right one of those named | right cause | first cause named | fit |
 |---|---|---|---|---|---|---|---|
 {held_rows}
 
@@ -301,22 +344,23 @@ this third and the next.
 | | right | of |
 |---|---|---|
 | the element named first | {entry_first_element} | {entry_bugs} |
-| the entry, as a cause among the first three | **{entry_causes}** | {entry_bugs} |
-| the entry, as the first cause | {entry_first} | {entry_bugs} |
-| and with the value that it has | {entry_values} | {entry_bugs} |
+| the entry among the first three causes | **{entry_causes}** | {entry_bugs} |
+| the entry as the first cause | {entry_first} | {entry_bugs} |
+| the entry and its value as the first cause | {entry_values} | {entry_bugs} |
 
-The first {entry_bugs} that smaller vectors show of entries drawn by hashes, from each table in turn, with values drawn up to {farthest}
-off. A cause is right where it is the same entry. The catalogue has few entries; `explain` changes each on its own, to values as far off
-and a few more (`faults/diagnosis/wrong_entries.py`); where several do the same in all that is tried, it names the one that is least off.
+Entries are drawn by hashes, from each table in turn, with values that differ by up to {farthest}; these are the first {entry_bugs} that
+the smaller vectors detect. A cause is right if it is the same entry. The catalogue has few entries; `explain` itself changes each
+entry, to the same range of values and a few more (`faults/diagnosis/wrong_entries.py`). If several do the same in everything that is
+tried, it names the one closest to the right value.
 
-| bug | what it does | cases failed | element | right, of those named | right cause | first cause named | fit |
+| bug | what it does | cases failed | element | right one of those named | right cause | first cause named | fit |
 |---|---|---|---|---|---|---|---|
 {entry_rows}
 
 ## Ten seeded failures, shrunk
 
-`nnc-conformance shrink STREAM --decoder D` leaves out units, tensors, dimensions, tools and values as long as the decoder fails in the same
-way. Of the bugs above, in their order, the first ten that fail one of {looked_at} core vectors of {small} to {largest} bytes:
+`nnc-conformance shrink STREAM --decoder D` removes units, tensors, dimensions, tools and values as long as the decoder fails in
+the same way. Of the bugs above, these are the first ten that fail one of {looked_at} core vectors of {small} to {largest} bytes:
 
 | bug | vector | failure | bytes | shrunk |
 |---|---|---|---|---|
@@ -326,21 +370,23 @@ way. Of the bugs above, in their order, the first ten that fail one of {looked_a
 
 ## The other commands
 
-- `nnc-conformance diff OLD NEW` compares two results: broken, unstable, fixed, changed, new and gone cases; it ends with 1 where
-  something is broken, and with 3 where the later run did not end.
-- `nnc-conformance fuzz --decoder D` makes streams from streams by their syntax, goes on from those in which the reference decoder meets a
-  new goal of coverage, and files what the decoder fails, made small, as vectors. Two decoders are held against each other. A seed gives
-  the same run, however often it is stopped.
-- `nnc-conformance trace STREAM --html F` writes a page: bytes beside units and elements, the bits of each marked, and the arithmetic
-  coder's interval and contexts over time.
+- `nnc-conformance diff OLD NEW` compares two results: broken, unstable, fixed, changed, new and removed cases. The exit code is 1 if
+  something is broken, and 3 if the later run is incomplete.
+- `nnc-conformance fuzz --decoder D` mutates streams by their syntax, continues from those in which the reference decoder meets a new
+  coverage goal, and saves streams that the decoder fails, shrunk, as vectors. Two decoders can be compared with each other. A seed
+  gives the same run, however often it is interrupted.
+- `nnc-conformance trace STREAM --html F` writes a page with bytes, units and elements next to each other, the bits of each marked, and
+  the arithmetic coder's interval and contexts over time.
 """
 
 
 def cell(text: str) -> str:
+    """Escape a text for a table."""
     return " ".join(text.replace("|", "\\|").replace("`", "'").split())
 
 
-def rows(lines: Sequence[Line]) -> str:
+def rows(lines: Sequence[BugResult]) -> str:
+    """Write the rows of a table of bugs."""
     return "\n".join(
         f"| `{line.bug}` | {cell(line.sentence)} | {line.failing} | {', '.join(line.elements)} | "
         f"{line.element_place or '**no**'}: {', '.join(line.named)} | "
@@ -349,8 +395,8 @@ def rows(lines: Sequence[Line]) -> str:
     )
 
 
-def tally(lines: Sequence[Line]) -> dict[str, int]:
-    """How many bugs there are, and of how many the element and the cause are right, among those named and as the first."""
+def tally(lines: Sequence[BugResult]) -> dict[str, int]:
+    """Count the bugs, and those with right elements and causes."""
     return {
         "bugs": len(lines),
         "elements": sum(line.element_place > 0 for line in lines),
@@ -360,7 +406,10 @@ def tally(lines: Sequence[Line]) -> dict[str, int]:
     }
 
 
-def page(lines: Sequence[Line], held: Sequence[Line], entry_lines: Sequence[Line], small: Sequence[Small], vectors: int) -> str:
+def page(
+    lines: Sequence[BugResult], held: Sequence[BugResult], entry_lines: Sequence[BugResult], small: Sequence[ShrunkFailure], vectors: int
+) -> str:
+    """Write the page in Markdown."""
     why = [line.why for line in lines if line.cause_place]
     edits = {fault.name: fault.edits for fault in BUGS}
     return PAGE.format(
@@ -377,17 +426,17 @@ def page(lines: Sequence[Line], held: Sequence[Line], entry_lines: Sequence[Line
     )  # fmt: skip
 
 
-def measured(
-    bugs: Iterable[tuple[Bug, list[CaseResult]]],
+def measure(
+    bugs: Iterable[tuple[SeededBug, list[CaseResult]]],
     causes: Sequence[Cause],
     vectors: Mapping[str, StoredVector],
     memory: Memory,
     probes: Sequence[Probe],
-) -> tuple[list[Bug], list[Line]]:
-    """What comes of some bugs, each told as it is done."""
+) -> tuple[list[SeededBug], list[BugResult]]:
+    """Explain bugs; print each result."""
     tried_bugs, lines = [], []
     for bug, results in bugs:
-        line = tried(bug, results, [cause for cause in causes if cause.id != bug.cause.id], vectors, memory, probes)
+        line = explain_bug(bug, results, [cause for cause in causes if cause.id != bug.cause.id], vectors, memory, probes)
         print(json.dumps(asdict(line)), flush=True)
         tried_bugs.append(bug)
         lines.append(line)
@@ -396,11 +445,15 @@ def measured(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--journal", type=Path, help="keep what is known here, and go on from it")
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--page", type=Path, default=Path(__file__).parents[1] / "docs" / "diagnosis.md")
-    parser.add_argument("--develop", type=int, default=0, help="try so many bugs of the parts that are not held out, and write no page")
+    """Measure, write the page, and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--journal", type=Path, metavar="FILE", help="file with finished simulations, to resume from")
+    parser.add_argument("--jobs", type=int, default=2, help="processes to use (default %(default)s)")
+    default_page = Path(__file__).parents[1] / "docs" / "diagnosis.md"
+    parser.add_argument("--page", type=Path, metavar="FILE", default=default_page, help="page to write (default %(default)s)")
+    parser.add_argument(
+        "--develop", type=int, default=0, metavar="N", help="only measure N bugs of the parts that are not held out; write no page"
+    )
     options = parser.parse_args()
     memory = Memory(options.journal, jobs=options.jobs)
     suite = load_suite(built_in_root(), levels=LEVELS, verify=False)
@@ -411,11 +464,11 @@ def main() -> int:
     without = [cause for cause in causes if cause.named or part_of(cause.id) != HELD_OUT]
     if options.develop:
         parts = [part for part in range(PARTS) if part != HELD_OUT]
-        measured(shown(mutants_of(parts), options.develop, probes), without, vectors, memory, probes)
+        measure(detected(mutants_of(parts), options.develop, probes), without, vectors, memory, probes)
         return 0
-    bugs, lines = measured(shown(written_blind(), BUGS_IN_ALL, probes), causes, vectors, memory, probes)
-    _, held = measured(shown(mutants_of([HELD_OUT]), BUGS_IN_ALL, probes), without, vectors, memory, probes)
-    _, entry_lines = measured(shown(entries_drawn(), ENTRIES_IN_ALL, probes), causes, vectors, memory, probes)
+    bugs, lines = measure(detected(independent_bugs(), BUGS_IN_ALL, probes), causes, vectors, memory, probes)
+    _, held = measure(detected(mutants_of([HELD_OUT]), BUGS_IN_ALL, probes), without, vectors, memory, probes)
+    _, entry_lines = measure(detected(entries_drawn(), ENTRIES_IN_ALL, probes), causes, vectors, memory, probes)
     small = list(shrunk(bugs, vectors, SHRUNK))
     options.page.write_text(page(lines, held, entry_lines, small, len(probes)))
     kept = len(small) == SHRUNK and all(one.after < SMALL_ENOUGH for one in small)
