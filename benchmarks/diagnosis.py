@@ -290,7 +290,8 @@ A cause is a bug in the reference decoder: a mutant made by a tool (`faults/muta
 (`faults/mutants/named`). Causes whose code every failing case runs are tried on two small failing cases. The {finalists} most
 similar ones are tried on up to {failing} failing and {passing} passing cases, and the {last} best of these on up to {further}
 more of each kind. The fit of a cause is the share of these cases in which it does the same as the decoder. Cases have weights: a
-case counts little if most of the last causes do the same in it. A fit of 1 means the same output or the same refusal in each failing case, while every passing case passes.
+case counts little if most of the last causes do the same in it. A fit of 1 means the same output or the same refusal in each
+failing case, while every passing case passes.
 
 This page is written by `python benchmarks/diagnosis.py`.
 
