@@ -53,9 +53,9 @@ class History:
         return self.nodes[-1] if self.nodes else None
 
     def places_seen(self, kind: int, elements: int) -> list[int]:
-        """Give 1 for each place where an update of this kind was not 0."""
+        """Give 1 for each place where an update of this kind was not 0; nothing if none was."""
         seen = self.seen.get(kind, [])
-        return seen if len(seen) == elements else [0] * elements
+        return seen if len(seen) == elements else []
 
 
 @dataclass
@@ -228,7 +228,7 @@ class Update:
             not_zero = unit.not_zero[part.key]
             for kind in kinds:
                 before = history.places_seen(kind, len(not_zero))
-                seen[kind] = [old | new for old, new in zip(before, not_zero, strict=True)]
+                seen[kind] = [old | new for old, new in zip(before or not_zero, not_zero, strict=True)]
         return History(nodes, seen)
 
 

@@ -39,8 +39,8 @@ class SecondEdition:
     Args:
         has_parent: parent_node_id_present_flag.
         base: the parent's index at each place, row-major; None without TCA.
-        seen: 1 at each place where an earlier update was not 0, row-major; None if the earlier
-            updates are not known.
+        seen: 1 at each place where an earlier update was not 0, row-major; empty if none was,
+            None if the earlier updates are not known.
         codebook: the codebook of the tensor, if it has one.
     """
 
@@ -146,19 +146,23 @@ def block_rows(rows: int, scan_order: int) -> int:
     return 1 if scan_order == 0 else -(-rows // block_size(scan_order))
 
 
-def scan(rows: int, columns: int, scan_order: int) -> Iterator[list[range]]:
+def scan(rows: int, columns: int, scan_order: int) -> Iterator[Iterator[range]]:
     """Give for each block row its stretches in coded order.
 
     A stretch holds the row-major places of a row's part in a block; without blocks of a whole row.
     """
     if scan_order == 0:
-        yield [range(row * columns, (row + 1) * columns) for row in range(rows)]
+        yield (range(row * columns, (row + 1) * columns) for row in range(rows))
         return
     size = block_size(scan_order)
     for top in range(0, rows, size):
-        block_row = range(top, min(top + size, rows))
-        lefts = range(0, columns, size)
-        yield [range(row * columns + left, row * columns + min(left + size, columns)) for left in lefts for row in block_row]
+        yield _block_row(range(top, min(top + size, rows)), columns, size)
+
+
+def _block_row(rows: range, columns: int, size: int) -> Iterator[range]:
+    for left in range(0, columns, size):
+        for row in rows:
+            yield range(row * columns + left, row * columns + min(left + size, columns))
 
 
 def quant_param(engine: ArithmeticDecoder, contexts: Contexts, state: int, previous: int, base: int = 0, seen: int = 0) -> int:
@@ -240,7 +244,7 @@ def quant_tensor(
     columns = math.prod(shape[1:])
     qp_delta = engine.iae_v(qp_delta_bits) if qp_delta_bits else 0
     limits, base, seen = None, None, None
-    row_skip_list = [0] * rows
+    row_skip_list: list[int] = []
     if second is not None:
         base = second.base
         limits = Limits.of(second.codebook)
@@ -259,7 +263,7 @@ def quant_tensor(
     first_bit = engine.position
 
     several_block_rows = block_rows(rows, scan_order) > 1
-    indexes = [0] * (rows * columns)
+    coded: list[tuple[int, int]] = []
     entries: list[RowEntry] = []
     state = 0
     for number, stretches in enumerate(scan(rows, columns, scan_order)):
@@ -270,7 +274,8 @@ def quant_tensor(
             entries.append(RowEntry(engine.IvlOffset, state, engine.position))
         previous = 0
         for stretch in stretches:
-            if row_skip_list[stretch.start // columns]:
+            if row_skip_list and row_skip_list[stretch.start // columns]:
+                coded += [(place, 0) for place in stretch]
                 if trellis:
                     steps = columns if switches["skipped_stretch"] == "row-width" else len(stretch)
                     for _ in range(steps):
@@ -281,11 +286,11 @@ def quant_tensor(
                 previous = k
                 if trellis:
                     sign = (k > 0) - (k < 0)
-                    indexes[place] = _index(2 * k - sign * (state & 1))
+                    coded.append((place, _index(2 * k - sign * (state & 1))))
                     state = TRELLIS_NEXT_STATE[state][k & 1]
                 else:
-                    indexes[place] = k
-    return QuantTensor(qp_delta, indexes, first_bit, entries)
+                    coded.append((place, k))
+    return QuantTensor(qp_delta, [index for _, index in sorted(coded)], first_bit, entries)
 
 
 def _index(value: int) -> int:
