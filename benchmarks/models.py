@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference import EncoderOptions, decode, encode
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.quantization.steps import by_deviation
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
 from nnc_conformance.reference.topology.carriage import split_stream
 from nnc_conformance.reference.topology.classes import Role, role
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import exact_parameters, extract, restore
 
 ROOT = Path(__file__).parents[1]

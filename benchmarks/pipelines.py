@@ -23,7 +23,6 @@ from sklearn.datasets import load_digits
 from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.reference import EncoderOptions, decode
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.reduction.batch_norm import BatchNormFolding, fold
 from nnc_conformance.reference.reduction.document import validate
 from nnc_conformance.reference.reduction.network import Network
@@ -33,6 +32,7 @@ from nnc_conformance.reference.reduction.tool import Resources
 from nnc_conformance.reference.syntax.bitstream import read_units
 from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import extract
 
 ROOT = Path(__file__).parents[1]

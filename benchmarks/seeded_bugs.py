@@ -82,7 +82,7 @@ BUGS: Final = (
         "raw-deflate",
         "Inflates a topology as bare RFC 1951 data, without the header and checksum of RFC 1950.",
         ("topology_compression_format", "topology_data"),
-        (Edit("decoder", "inflate", "machine = zlib.decompressobj()", "machine = zlib.decompressobj(-15)"),),
+        (Edit("topology.content", "inflate", "machine = zlib.decompressobj()", "machine = zlib.decompressobj(-15)"),),
     ),
     NamedFault(
         "indexes-aligned-before",
@@ -238,7 +238,7 @@ BUGS: Final = (
         ("compressed_parameter_types", "count_topology_elements_minus2", "topology_elem_id_list"),
         (
             Edit("syntax.structures.data_unit", "check_block", "len(ids) == parts", "len(ids) >= parts"),
-            Edit("decoder", "Decoding.keep", "for name in header.ids}", "for name in header.ids if name in tensors}"),
+            Edit("driver", "_tensors", "for name in header.ids}", "for name in header.ids if name in tensors}"),
         ),
     ),
     NamedFault(
@@ -374,7 +374,7 @@ BUGS: Final = (
         "cut-deflate-taken",
         "Keeps what a cut deflated topology gave, and does not ask whether its end was reached.",
         ("topology_data", "topology_compression_format"),
-        (Edit("decoder", "inflate", "if not machine.eof:", "if not machine.eof and len(inflated) >= most:"),),
+        (Edit("topology.content", "inflate", "if not machine.eof:", "if not machine.eof and len(inflated) >= most:"),),
     ),
     NamedFault(
         "indexes-from-one",
@@ -549,7 +549,7 @@ BUGS: Final = (
         "dimensions-from-onnx-only",
         "Takes dimensions that a unit leaves out from an ONNX topology only, not from NNEF.",
         ("topology_storage_format", "tensor_dimensions_flag", "topology_data"),
-        (Edit("decoder", "shapes_in", "storage_format in (NNR_TPL_ONNX, NNR_TPL_NNEF)", "storage_format == NNR_TPL_ONNX"),),
+        (Edit("topology.content", "shapes_in", "storage_format in (NNR_TPL_ONNX, NNR_TPL_NNEF)", "storage_format == NNR_TPL_ONNX"),),
     ),
     NamedFault(
         "ids-in-latin-1",

@@ -54,23 +54,23 @@ def build_from(recipe: Description, stream: bytes) -> BuiltVector:
     files = {STREAM_FILE: stream}
     negative: NegativeSpec | None = None
     choices: tuple[DisputedChoice, ...] = ()
+    facts = met_in(stream, lenient=recipe.rule is not None)
     if recipe.rule is not None:
-        decoded = lenient_output(recipe.id, stream, recipe.rule)
+        require_broken(recipe.id, stream, recipe.rule, facts)
         negative = NegativeSpec(rule=recipe.rule, policy=RULES[recipe.rule].policy, category=RULES[recipe.rule].category)
     elif recipe.switch is not None:
-        decoded = decoded_or_none(stream, Interpretation())
         choices = tuple(
             DisputedChoice(switch=recipe.switch, choice=name, expected=_keep(files, choice_file(recipe.switch, name), tensors))
             for name, tensors in outputs_by_choice(stream, recipe.switch).items()
         )
-    else:
-        decoded = good_output(recipe.id, stream)
+    elif facts.error is not None:
+        raise RecipeError(f"{recipe.id}: {facts.error}")
+    decoded = facts.decoded
     expected = _keep(files, EXPECTED_FILE, None if decoded is None else decoded.parameters)
     topology = None
     if decoded is not None and decoded.topology is not None:
         files[TOPOLOGY_FILE] = decoded.topology.data
         topology = stored_file(TOPOLOGY_FILE, decoded.topology.data)
-    facts = met_in(stream, lenient=recipe.rule is not None)
     vector = Vector(
         id=recipe.id,
         revision=FIRST_REVISION,
@@ -92,33 +92,26 @@ def build_from(recipe: Description, stream: bytes) -> BuiltVector:
     return BuiltVector(vector, files)
 
 
-def good_output(recipe_id: str, stream: bytes) -> Decoded:
-    """Decode a good stream; raise RecipeError if it is refused."""
-    try:
-        return decode(stream)
-    except StreamError as error:
-        raise RecipeError(f"{recipe_id}: {error}") from None
-
-
-def lenient_output(recipe_id: str, stream: bytes, rule: str) -> Decoded | None:
-    """Decode a stream that breaks ``rule`` leniently; return None if the rule is a ``must``.
-
-    Raises `RecipeError` if the rule is not broken, or if another rule is.
-    """
+def require_broken(recipe_id: str, stream: bytes, rule: str, lenient: Facts) -> None:
+    """Raise RecipeError unless a stream breaks ``rule`` and no other; ``lenient``: the facts of a lenient decode."""
     must = RULES[rule].policy is Policy.MUST
-    for lenient in (False, True):
-        try:
-            decoded = decode(stream, lenient=lenient)
-        except StreamError as error:
-            if error.rule != rule or (lenient and not must):
-                raise RecipeError(f"{recipe_id}: {error}") from None
-        else:
-            others = sorted({report.rule for report in decoded.reports} - {rule})
-            if others:
-                raise RecipeError(f"{recipe_id}: the stream also breaks {', '.join(others)}")
-            if not lenient or must:
-                raise RecipeError(f"{recipe_id}: the stream does not break {rule}")
-            return decoded
+    errors = [error for error in (error_of(stream), lenient.error) if error is not None]
+    for error in errors:
+        if error.rule != rule or (error is lenient.error and not must):
+            raise RecipeError(f"{recipe_id}: {error}")
+    forgiven = set() if lenient.decoded is None else {report.rule for report in lenient.decoded.reports}
+    if others := sorted(forgiven - {rule}):
+        raise RecipeError(f"{recipe_id}: the stream also breaks {', '.join(others)}")
+    if not errors or (must and lenient.decoded is not None):
+        raise RecipeError(f"{recipe_id}: the stream does not break {rule}")
+
+
+def error_of(stream: bytes) -> StreamError | None:
+    """Return the error that ends a strict decode, if any."""
+    try:
+        decode(stream)
+    except StreamError as error:
+        return error
     return None
 
 

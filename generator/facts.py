@@ -1,26 +1,28 @@
 """What the reference decoder met in a stream: the elements, and what follows from them for a vector's description."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
-from nnc_conformance.reference.decoder import Decoding
+from nnc_conformance.reference.decoder import Collector, Decoded
+from nnc_conformance.reference.driver import Driver, RecordedCodeword
 from nnc_conformance.reference.entropy.coding import BinTrace
 from nnc_conformance.reference.entropy.contexts import element_name
 from nnc_conformance.reference.errors import StreamError
-from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.limits import DecodeLimits
-from nnc_conformance.reference.payload import DataUnitDecoder
-from nnc_conformance.reference.syntax.bitstream import read_units
-from nnc_conformance.reference.syntax.context import Unit
+from nnc_conformance.reference.options import DecoderOptions
 from nnc_conformance.reference.syntax.elements import ELEMENTS
-from nnc_conformance.reference.syntax.recorder import data_units
 from nnc_conformance.reference.syntax.rules import Provenance
-from nnc_conformance.reference.syntax.structures.data_unit import DC, NNR_PT_BLOCK, NNR_PT_FLOAT, NNR_PT_INT, NNR_PT_RAW_FLOAT
+from nnc_conformance.reference.syntax.structures.data_unit import (
+    DC,
+    NNR_PT_BLOCK,
+    NNR_PT_FLOAT,
+    NNR_PT_INT,
+    NNR_PT_RAW_FLOAT,
+    DataUnitHeader,
+)
 from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_PRUN, NNR_TPL_REFLIST, NNR_TPL_TEF
-from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_QNT
+from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_QNT, Unit
 from nnc_conformance.reference.syntax.walker import Element
 
 Met = Mapping[str, list[Any]]
@@ -95,20 +97,41 @@ def weakest(*sources: Provenance) -> Provenance:
     return max(sources, key=_WEIGHT.__getitem__)
 
 
-@dataclass
-class Facts:
-    """Elements met, those of each unit by its number, the units that were whole, and the error that ended it, if any."""
+class Facts(Collector):
+    """A watcher that collects what a vector's description needs of its stream.
 
-    elements: list[Element] = field(default_factory=list)
-    by_unit: dict[int, dict[str, list[Any]]] = field(default_factory=dict)
-    units: list[Unit] = field(default_factory=list)
-    entropy_elements: set[str] = field(default_factory=set)
-    error: StreamError | None = None
+    Attributes:
+        elements: Elements of the high-level syntax in order.
+        by_unit: Values by element name, for each unit by its number.
+        units: Units read whole, an aggregate without those in it.
+        entropy_elements: Names of the entropy coder's elements in the codewords that were decoded.
+        decoded: What the stream decodes to; None if an error ends it.
+        error: The error that ends the decode, if any.
+    """
 
-    def note(self, element: Element) -> None:
-        """Takes in one element."""
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[Element] = []
+        self.by_unit: dict[int, dict[str, list[Any]]] = {}
+        self.units: list[Unit] = []
+        self.entropy_elements: set[str] = set()
+        self.decoded: Decoded | None = None
+        self.error: StreamError | None = None
+
+    def element(self, element: Element) -> None:
+        """Keep an element."""
         self.elements.append(element)
         self.by_unit.setdefault(element.unit, {}).setdefault(element.name, []).append(element.value)
+
+    def unit(self, unit: Unit, depth: int) -> None:
+        """Keep a unit of the stream itself."""
+        if depth == 0:
+            self.units.append(unit)
+
+    def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
+        """Keep the names of the elements in a codeword that was decoded."""
+        if codeword is not None and codeword.decoded:
+            self.entropy_elements |= elements_in(codeword.trace)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -138,20 +161,12 @@ class Facts:
 
 
 def met_in(stream: bytes, *, lenient: bool = False) -> Facts:
-    """Decodes a stream with every element and bin observed, up to its end or its first error."""
+    """Decode a stream once and return all that it meets, up to its end or its first error."""
     facts = Facts()
-    payloads = DataUnitDecoder(Interpretation(), lenient, 1, [], "plain")
-    decoding = Decoding(DecodeLimits(), payloads)
-    units = read_units(
-        stream, decoding.context(), interpretation=Interpretation(), lenient=lenient, observer=facts.note, reports=payloads.reports
-    )  # fmt: skip
+    driver = Driver(stream, facts, DecoderOptions(lenient=lenient, kernel="plain"))
     try:
-        for unit in units:
-            facts.units.append(unit)
-            for data_unit in data_units(unit):
-                trace = BinTrace()
-                decoding.take_data(data_unit, data_unit.facts, trace)
-                facts.entropy_elements |= elements_in(trace)
+        driver.run()
+        facts.decoded = facts.content(driver)
     except StreamError as error:
         facts.error = error
     return facts

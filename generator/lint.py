@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nnc_conformance.generator.building import RecipeError, decoded_or_none, lenient_output, outputs_by_choice, provenance_of
+from nnc_conformance.generator.building import RecipeError, decoded_or_none, outputs_by_choice, provenance_of, require_broken
 from nnc_conformance.generator.facts import Facts, met_in
 from nnc_conformance.reference.decoder import Decoded
 from nnc_conformance.reference.interpretation import Interpretation
@@ -137,10 +137,11 @@ def refusals_hold(checked: CheckedVector) -> Iterator[str]:
         yield f"the registry has no rule {vector.negative.rule} of this policy and category"
         return
     try:
-        decoded = lenient_output(vector.id, checked.stream, rule.id)
+        require_broken(vector.id, checked.stream, rule.id, checked.facts)
     except RecipeError as error:
         yield str(error)
         return
+    decoded = checked.facts.decoded
     if not same_file(vector.expected, None if decoded is None else dump_safetensors(decoded.parameters)):
         yield "the expected tensors differ from the lenient output"
 

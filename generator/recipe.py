@@ -4,13 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from nnc_conformance.generator.randomness import Numbers
-from nnc_conformance.reference.decoder import inflate, shapes_in
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.syntax.bitstream import write_units
-from nnc_conformance.reference.syntax.context import Shapes, StreamContext
-from nnc_conformance.reference.syntax.structures.topology import DEFLATE
+from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.reference.topology.content import topology_shapes
 from nnc_conformance.storage.vector import Level
 
 
@@ -71,8 +69,3 @@ def write(units: list[Values], interpretation: Interpretation | None = None, *, 
     """
     context = StreamContext(open_topology=topology_shapes)
     return write_units(units, context=context, interpretation=interpretation, enforce=enforce)
-
-
-def topology_shapes(storage_format: int, compression_format: int, data: bytes) -> Shapes:
-    """Return the tensor dimensions in a topology; raise PayloadError if it does not inflate."""
-    return shapes_in(storage_format, inflate(data, DecodeLimits()) if compression_format == DEFLATE else data)

@@ -22,7 +22,7 @@ from nnc_conformance.reference.composer import (
 from nnc_conformance.reference.entropy.coding import TensorCoding
 from nnc_conformance.reference.errors import EncodeError, unknown
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.model import Progress, Topology, unheard
+from nnc_conformance.reference.options import ProgressCallback, no_progress
 from nnc_conformance.reference.payload import coded_parts, coding_of
 from nnc_conformance.reference.quantization.reconstruction import DATA_FORMATS, step_size
 from nnc_conformance.reference.syntax.bitstream import write_units
@@ -41,6 +41,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
 from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_DICT, NNR_TPL_PRUN, RAW
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.reference.topology.classes import Coding, Role, coded, coding, role
+from nnc_conformance.reference.topology.content import Topology, shapes_in
 
 
 class CodebookMethod(StrEnum):
@@ -181,7 +182,7 @@ def encode(
     topology: Topology | None = None,
     options: EncoderOptions | None = None,
     threads: int = 1,
-    progress: Progress = unheard,
+    progress: ProgressCallback = no_progress,
 ) -> bytes:
     """Encodes parameters (clauses 6, 9 and 10) and returns the bitstream: NNR_STR, NNR_MPS, NNR_TPL where given, the NDUs.
 
@@ -193,7 +194,7 @@ def encode(
     Raises `EncodeError` for what cannot be coded.
     """
     options = options or EncoderOptions()
-    shapes: Shapes = topology_shapes(topology)
+    shapes: Shapes = {} if topology is None else shapes_in(topology.storage_format, topology.data)
     jobs = plan(parameters, options)
     work: Callable[[_Job], Values] = lambda job: encode_job(job, parameters, options, shapes)  # noqa: E731
     done, total = 0, sum(array.size for array in parameters.values())
@@ -211,13 +212,6 @@ def encode(
         units.append(pruned_values(options.pruned))
     context = StreamContext(open_topology=lambda *_: shapes)
     return write_units([*units, *data_units], context=context)
-
-
-def topology_shapes(topology: Topology | None) -> Shapes:
-    """Tensor dimensions that a decoder finds in the topology."""
-    from nnc_conformance.reference.decoder import shapes_in
-
-    return {} if topology is None else shapes_in(topology.storage_format, topology.data)
 
 
 def topology_values(topology: Topology) -> Values:

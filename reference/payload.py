@@ -1,19 +1,19 @@
-"""The payload of a complete NNR_NDU: from its bytes to named tensors (clauses 6, 9 and 10)."""
+"""The payload of a complete NNR_NDU, from its bytes to named tensors (clauses 6, 9 and 10)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from math import prod
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from nnc_conformance.reference.entropy.codeword import decode_codeword
 from nnc_conformance.reference.entropy.coding import BinTrace, CodedTensor, CodewordError, EntryPoint, TensorCoding
-from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables
 from nnc_conformance.reference.errors import Place, StreamError
 from nnc_conformance.reference.interpretation import ColumnBlockScan, DataFormat, IntDqFlag, Interpretation
+from nnc_conformance.reference.options import DecoderOptions
 from nnc_conformance.reference.quantization.reconstruction import (
     FLOAT64_FORMAT,
     codebook_values,
@@ -22,9 +22,9 @@ from nnc_conformance.reference.quantization.reconstruction import (
     products,
     step_size,
 )
-from nnc_conformance.reference.syntax.context import PayloadError, Unit
+from nnc_conformance.reference.syntax.context import PayloadError
 from nnc_conformance.reference.syntax.elements import clause_of
-from nnc_conformance.reference.syntax.rules import RULES, Policy
+from nnc_conformance.reference.syntax.rules import Enforcement, stream_error
 from nnc_conformance.reference.syntax.structures.data_unit import (
     BI,
     BN,
@@ -38,12 +38,12 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     DataUnitHeader,
     DimensionMapping,
 )
-from nnc_conformance.reference.syntax.structures.unit import unit_type_name
+from nnc_conformance.reference.syntax.structures.unit import Unit, unit_type_name
 
 
 @dataclass(frozen=True)
 class Part:
-    """One tensor of a payload: its id, dimensions, codebook, and whether it is the weight (or G, H) with the unit's scan order."""
+    """One tensor of a payload; ``is_weight``: the weight, or G or H, which follows the unit's scan order."""
 
     id: str
     dimensions: tuple[int, ...]
@@ -52,7 +52,7 @@ class Part:
 
 
 def coded_parts(header: DataUnitHeader) -> tuple[Part, ...]:
-    """The tensors of the payload in coded order: LS, BI, BN (beta, gamma, mean, variance), then the weight or G, H.
+    """Return the tensors of a payload in coded order: LS, BI, BN (beta, gamma, mean, variance), then the weight or G, H.
 
     The list of ids has another order: the weight (or G, H), LS, BN, BI.
     """
@@ -67,7 +67,7 @@ def coded_parts(header: DataUnitHeader) -> tuple[Part, ...]:
 
 
 def coding_of(part: Part, header: DataUnitHeader, interpretation: Interpretation) -> TensorCoding:
-    """How the entropy coder sees a part: a matrix of rows (dimension 0) and columns (the product of the others)."""
+    """Return the coding of a part: a matrix of rows (dimension 0) and columns (the product of the other dimensions)."""
     integer = header.payload_type == NNR_PT_INT
     rows = part.dimensions[0] if part.dimensions else 1
     columns = prod(part.dimensions[1:])
@@ -80,9 +80,9 @@ def coding_of(part: Part, header: DataUnitHeader, interpretation: Interpretation
 
 
 def expected_entry_points(header: DataUnitHeader, codings: Sequence[TensorCoding], number: int, first_bit: int) -> tuple[EntryPoint, ...]:
-    """What the unit's list says of the block rows of tensor ``number``, as absolute positions; fewer where the list ends.
+    """Return the listed entry points of the block rows of tensor ``number``, as absolute positions; fewer if the list ends early.
 
-    Each length is the one before it plus bit_offset_delta2, through all tensors that have entries (clause 10).
+    Each length is the length before it plus bit_offset_delta2, through all tensors that have entries (clause 10).
     """
     *before, count = (max(coding.block_rows - 1, 0) for coding in codings[: number + 1])
     own = slice(sum(before), sum(before) + count)
@@ -94,18 +94,16 @@ def expected_entry_points(header: DataUnitHeader, codings: Sequence[TensorCoding
 
 @dataclass(frozen=True)
 class DataUnitDecoder:
-    """Decodes complete NDUs under one set of options; ``reports`` collects what a lenient decoder forgives."""
+    """Decodes the payloads of complete NDUs under one set of options; ``rules`` decides what becomes of broken rules."""
 
-    interpretation: Interpretation
-    lenient: bool
-    threads: int
-    reports: list[StreamError]
-    kernel: str = "fast"
-    tables: Tables = DEFAULT
+    options: DecoderOptions
+    rules: Enforcement
 
-    def tensors(self, unit: Unit, trace: BinTrace | None = None) -> Iterator[tuple[str, np.ndarray]]:
-        """Yields (id, values) of the unit's tensors in coded order, in their decompressed data format; raises `StreamError`."""
-        header: DataUnitHeader = unit.facts
+    def tensors(self, unit: Unit, header: DataUnitHeader, trace: BinTrace | None = None) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield (id, values) of a unit's tensors in coded order, in their decompressed data format; raise `StreamError`.
+
+        ``trace`` records every bin of the codeword; the plain kernel then decodes.
+        """
         try:
             for part, values in self._parts(unit, header, trace):
                 if header.mapping is None:
@@ -117,7 +115,7 @@ class DataUnitDecoder:
             raise self._error(unit, error.rule, 0, element, str(error)) from None
 
     def _parts(self, unit: Unit, header: DataUnitHeader, trace: BinTrace | None) -> Iterator[tuple[Part, np.ndarray]]:
-        data_format = None if self.interpretation.data_format is DataFormat.IGNORED else header.data_format
+        data_format = None if self.options.interpretation.data_format is DataFormat.IGNORED else header.data_format
         parts = coded_parts(header)
         if header.payload_type == NNR_PT_RAW_FLOAT:
             count = prod(header.dimensions)
@@ -128,25 +126,32 @@ class DataUnitDecoder:
             yield part, self._values(header, part, tensor, data_format)
 
     def _values(self, header: DataUnitHeader, part: Part, tensor: CodedTensor, data_format: int | None) -> np.ndarray:
-        """Dequantization and conversion of one tensor."""
+        """Dequantize and convert one tensor."""
         if header.payload_type == NNR_PT_INT or header.quantization is None:
             return tensor.indexes if data_format is None else convert(tensor.indexes, data_format)
         numbers = tensor.indexes if part.codebook is None else codebook_values(tensor.indexes, part.codebook)
         step = step_size(header.quantization.qp_density, header.quantization.quantization_parameter + tensor.qp_delta)
         if data_format == FLOAT64_FORMAT:
             return exact_products(numbers, step)
-        dequantized = partial(products, step=step, with_codebook=part.codebook is not None, interpretation=self.interpretation)
+        dequantized = partial(products, step=step, with_codebook=part.codebook is not None, interpretation=self.options.interpretation)
         values = in_place(numbers, dequantized)
         return values if data_format is None else convert(values, data_format)
 
     def _codeword(self, unit: Unit, header: DataUnitHeader, parts: tuple[Part, ...], trace: BinTrace | None) -> tuple[CodedTensor, ...]:
-        """Decodes the codeword and checks what stands after it and the entry points."""
+        """Decode the codeword; check the bytes after it and the entry points."""
         payload = unit.payload["cabac_codeword"]
-        codings = [coding_of(part, header, self.interpretation) for part in parts]
+        codings = [coding_of(part, header, self.options.interpretation) for part in parts]
         listed = partial(expected_entry_points, header, codings)
-        how: dict[str, Any] = {"tables": self.tables, "trace": trace, "kernel": self.kernel, "threads": self.threads, "promised": listed}
         try:
-            decoded = decode_codeword(payload, codings, **how)
+            decoded = decode_codeword(
+                payload,
+                codings,
+                tables=self.options.tables,
+                trace=trace,
+                kernel=self.options.kernel,
+                threads=self.options.threads,
+                promised=listed,
+            )
         except CodewordError as error:
             detail = f"{error.detail}, in tensor {parts[error.index].id!r}"
             raise self._error(unit, error.rule, error.bit, error.element, detail) from None
@@ -155,7 +160,7 @@ class DataUnitDecoder:
         return decoded.tensors
 
     def _check_end(self, unit: Unit, payload: bytes, bits_read: int) -> None:
-        """The last bit read is the stop bit 1, zeros follow to the byte's end, and nothing after them."""
+        """Check that the last bit read is the stop bit 1, followed by zeros to the byte's end and by nothing else."""
         size = (bits_read + 7) >> 3
         tail = payload[size - 1] & ((1 << (((-bits_read) & 7) + 1)) - 1)
         if tail != 1 << ((-bits_read) & 7):
@@ -166,7 +171,7 @@ class DataUnitDecoder:
     def _check_entry_points(
         self, unit: Unit, header: DataUnitHeader, codings: Sequence[TensorCoding], tensors: tuple[CodedTensor, ...]
     ) -> None:
-        """The entry point list says what sequential decoding finds."""
+        """Check the entry point list against the entry points that sequential decoding finds."""
         found = [point for tensor in tensors for point in tensor.entry_points]
         if len(found) != len(header.entry_points):
             return
@@ -180,24 +185,20 @@ class DataUnitDecoder:
                 return
 
     def _report(self, unit: Unit, rule: str, bit: int, detail: str, element: str = "end_of_codeword") -> None:
-        error = self._error(unit, rule, bit, element, detail)
-        if RULES[rule].policy is Policy.MUST or not self.lenient:
-            raise error
-        self.reports.append(error)
+        self.rules.enforce(self._error(unit, rule, bit, element, detail))
 
     def _error(self, unit: Unit, rule: str, bit: int, element: str, detail: str) -> StreamError:
-        """A `StreamError` at a bit of the unit's payload, placed in the stream."""
+        """Return the error for a rule broken at a bit of the unit's payload."""
         at = unit.stream_bit(bit)
-        place = Place(unit.number, unit_type_name(unit.unit_type), at >> 3, at & 7, element, clause_of(element))
-        return StreamError(rule, RULES[rule].category, place, detail)
+        return stream_error(rule, Place(unit.number, unit_type_name(unit.unit_type), at >> 3, at & 7, element, clause_of(element)), detail)
 
 
 CHUNK: Final = 1 << 16
-"""Numbers that are dequantized at once: so many stay in a processor's cache."""
+"""Numbers to dequantize at a time, so that they stay in a processor's cache."""
 
 
 def in_place(numbers: np.ndarray, dequantized: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """float32 of int32 (or of float64, which keep their memory): a large tensor does not take room twice."""
+    """Dequantize to float32 in chunks, in the memory of ``numbers`` if these have 32 bits: a large tensor is never held twice."""
     values = numbers.view(np.float32) if numbers.itemsize == np.dtype(np.float32).itemsize else np.empty(numbers.shape, np.float32)
     for first in range(0, numbers.size, CHUNK):
         np.copyto(values[first : first + CHUNK], dequantized(numbers[first : first + CHUNK]), casting="no")
@@ -205,7 +206,7 @@ def in_place(numbers: np.ndarray, dequantized: Callable[[np.ndarray], np.ndarray
 
 
 def mapped(values: np.ndarray, ids: tuple[str, ...], mapping: DimensionMapping) -> Iterator[tuple[str, np.ndarray]]:
-    """Splits a concatenated tensor along its axis and moves axes to the left, as the mapping says [I]."""
+    """Split a concatenated tensor along its axis and move axes to the left by its dimension mapping [I]."""
     pieces = np.split(values, [index + 1 for index in mapping.split_indexes], axis=mapping.axis)
     for name, piece, shifts in zip(ids, pieces, mapping.shifts, strict=True):
         for axis, places in shifts:
@@ -214,7 +215,10 @@ def mapped(values: np.ndarray, ids: tuple[str, ...], mapping: DimensionMapping) 
 
 
 def recombined(header: DataUnitHeader, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """A BLOCK's tensors for a model to run: W = G x H by the name of G without ``_G``, rows times their LS; BN and BI as they are."""
+    """Return a BLOCK's tensors for a model to run: W = G x H, its rows scaled by LS; BN and BI unchanged.
+
+    W takes the name of G without ``_G``.
+    """
     kept = dict(tensors)
     name = header.ids[0]
     weight = kept.pop(name)

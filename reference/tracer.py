@@ -1,26 +1,34 @@
-"""The trace: every element of a stream with its place, descriptor, value and clause, down to the coder's bins on request."""
+"""The trace: every element of a stream with its place, descriptor, value and clause; on request every bin of the coder."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from nnc_conformance.reference.decoder import Decoding
+from nnc_conformance.reference.driver import Driver, RecordedCodeword, Watcher
 from nnc_conformance.reference.entropy.coding import EVENT_FIELDS, BinTrace
 from nnc_conformance.reference.entropy.contexts import context_name, element_name
 from nnc_conformance.reference.entropy.plain import BYPASS_BIN, CONTEXT_BIN
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.limits import DecodeLimits
-from nnc_conformance.reference.payload import DataUnitDecoder
-from nnc_conformance.reference.syntax.bitstream import read_units
-from nnc_conformance.reference.syntax.context import Unit
+from nnc_conformance.reference.options import DecodeLimits, DecoderOptions
 from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
-from nnc_conformance.reference.syntax.structures.unit import NNR_NDU, unit_type_name
+from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
+from nnc_conformance.reference.syntax.structures.unit import Unit, unit_type_name
 from nnc_conformance.reference.syntax.walker import Element
 
 
 @dataclass(frozen=True)
 class BinState:
-    """One bin of the arithmetic coder: how it was coded, its context (a name, empty for none), and the coder before it."""
+    """One bin of the arithmetic coder, with the coder's state before it.
+
+    Attributes:
+        kind: ``ae(v)``, ``bypass`` or ``terminate``.
+        context: Name of its context; empty for a bin without one.
+        ivl_curr_range: IvlCurrRange.
+        ivl_offset: IvlOffset.
+        state: Probability state sum of the context, 16 * S0 + S1; 0 without a context.
+        renormalisation: Bits shifted in after it.
+        index: Number of the index in coded order; -1 in the tensor's head.
+    """
 
     kind: str
     context: str
@@ -33,7 +41,22 @@ class BinState:
 
 @dataclass(frozen=True)
 class TraceLine:
-    """One element as met: number and type of its unit, byte and bit offset in the stream, the structures around it, its length in bits."""
+    """One element as read.
+
+    Attributes:
+        unit: Number of its unit in the stream.
+        unit_type: Name of the unit's type.
+        byte: First byte in the stream.
+        bit: First bit in that byte, 0 the most significant.
+        path: Names of the structures around it.
+        element: Name, with its index if it is an array element.
+        descriptor: Descriptor, such as ``u(8)``; ``ae(v)``, ``bypass`` or ``terminate`` for a bin.
+        value: Value as read.
+        length: Length in bits.
+        clause: Clause and structure.
+        provenance: V verified, P published, I inferred.
+        bin: The coder's state, for a bin of an arithmetic codeword.
+    """
 
     unit: int
     unit_type: str
@@ -57,57 +80,48 @@ def trace(
     interpretation: Interpretation | None = None,
     lenient: bool = False,
 ) -> Iterator[TraceLine]:
-    """Yields the elements of a stream in order, those of an arithmetic codeword after their unit.
+    """Yield the elements of a stream in order, those of an arithmetic codeword after their unit.
 
-    With ``bins`` each bin of the codewords is a line too. Raises `StreamError` where decoding would, after the lines before that place.
+    Args:
+        stream: The bitstream.
+        bins: Yield a line for each bin of the codewords too.
+        limits: Bounds on the decode; the defaults of `DecodeLimits` if None.
+        interpretation: One choice for each disputed point; the defaults of `Interpretation` if None.
+        lenient: Forgive broken rules of policy ``may``.
+
+    Raises:
+        StreamError: The stream breaks a rule; the lines before that place have been yielded.
     """
-    interpretation = interpretation or Interpretation()
-    payloads = DataUnitDecoder(interpretation, lenient, 1, [], "plain")
-    decoding = Decoding(limits or DecodeLimits(), payloads)
-    lines: list[TraceLine] = []
-    units = read_units(
-        stream,
-        decoding.context(),
-        interpretation=interpretation,
-        lenient=lenient,
-        observer=lambda element: lines.append(_line(element)),
-        reports=payloads.reports,
-    )
-    while True:
-        try:
-            unit = next(units, None)
-        finally:
-            yield from lines
-            lines.clear()
-        if unit is None:
-            return
-        yield from _codewords(unit, decoding, bins=bins)
+    options = DecoderOptions(interpretation or Interpretation(), lenient, limits or DecodeLimits(), kernel="plain")
+    watcher = _Lines(bins=bins)
+    for lines in Driver(stream, watcher, options).noted(watcher.lines):
+        yield from lines
 
 
-def _line(element: Element) -> TraceLine:
-    """The line of a high-level element."""
-    row = ELEMENTS[element.name]
-    return TraceLine(
-        element.unit, element.unit_type, element.bit >> 3, element.bit & 7, element.path, element.label, element.descriptor,
-        element.value, element.end_bit - element.bit, clause_of(element.name), row.provenance.value,
-    )  # fmt: skip
+class _Lines(Watcher):
+    """Keeps lines until they are yielded; those of a codeword are made one at a time."""
 
+    def __init__(self, *, bins: bool) -> None:
+        self.bins = bins
+        self.lines: list[Iterable[TraceLine]] = []
 
-def _codewords(unit: Unit, decoding: Decoding, *, bins: bool) -> Iterator[TraceLine]:
-    """The lines of the arithmetic codeword of an NDU, or of those in an aggregate."""
-    for inner in unit.units:
-        yield from _codewords(inner, decoding, bins=bins)
-    if unit.unit_type != NNR_NDU or not unit.complete:
-        return
-    record = BinTrace()
-    try:
-        decoding.take_data(unit, unit.facts, record)
-    finally:
-        yield from _bin_lines(unit, record, bins=bins)
+    def element(self, element: Element) -> None:
+        """Keep the line of an element of the high-level syntax."""
+        row = ELEMENTS[element.name]
+        line = TraceLine(
+            element.unit, element.unit_type, element.bit >> 3, element.bit & 7, element.path, element.label, element.descriptor,
+            element.value, element.end_bit - element.bit, clause_of(element.name), row.provenance.value,
+        )  # fmt: skip
+        self.lines.append((line,))
+
+    def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
+        """Keep the lines of a codeword."""
+        if codeword is not None:
+            self.lines.append(_bin_lines(unit, codeword.trace, bins=self.bins))
 
 
 def _bin_lines(unit: Unit, record: BinTrace, *, bins: bool) -> Iterator[TraceLine]:
-    """Each bin as a line, or each run of bins of a tensor's head and the count of its indexes."""
+    """Yield a line for each bin of a codeword; without ``bins``, only for those in the heads of tensors."""
     starts = [*record.first_events, len(record.events)]
     for tensor, layout in enumerate(record.layouts):
         for number in range(starts[tensor], starts[tensor + 1]):

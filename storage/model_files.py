@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 
 from nnc_conformance.reference.errors import ModelError, unknown
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF, NNR_TPL_ONNX, NNR_TPL_PYT, NNR_TPL_TEF
 from nnc_conformance.reference.topology.classes import Coding, coding
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.storage.carriage_files import Carried, is_packed, pack_safetensors, unpack_safetensors
 from nnc_conformance.storage.inputs import MOST_BYTES, STANDARD_INPUT, read_bytes, read_regular
 from nnc_conformance.storage.outputs import STANDARD_OUTPUT, write_bytes, write_folder

@@ -6,7 +6,7 @@ from typing import Final
 from nnc_conformance.faults.mutants.catalogue import all_mutants
 from nnc_conformance.faults.mutants.mutant import MEANINGS, Kind, Mutant
 
-VAGUE: Final = (("decoder", "nnr_unit_type"), ("payload", "cabac_codeword"), ("syntax.", "nnr_unit_size"))
+VAGUE: Final = (("decoder", "nnr_unit_type"), ("driver", "nnr_unit_type"), ("payload", "cabac_codeword"), ("syntax.", "nnr_unit_size"))
 """Modules (by how they begin) with the element that the catalogue of mutants gives code in them that is about none in particular."""
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from nnc_conformance.faults.diagnosis.pieces import Data, Piece, pieces_of, values_of_piece, written
 from nnc_conformance.faults.diagnosis.reductions import reductions
 from nnc_conformance.generator.randomness import Numbers
-from nnc_conformance.generator.recipe import topology_shapes
 from nnc_conformance.reference.entropy.coding import INT32_MAX, INT32_MIN
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.interpretation import Interpretation
@@ -18,6 +17,7 @@ from nnc_conformance.reference.syntax.descriptors import value_range
 from nnc_conformance.reference.syntax.mutator import Mutator
 from nnc_conformance.reference.syntax.structures.unit import nnr_unit
 from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.reference.topology.content import topology_shapes
 
 BOUNDS: Final = (0, 1, 2, 3, 7, 8, 127, 128, 255, 256, 1 << 12, 1 << 16)
 """Values at which codes change their length, beside the least and greatest of a descriptor."""

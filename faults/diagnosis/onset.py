@@ -12,15 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnc_conformance.reference.decoder import decode
+from nnc_conformance.reference.driver import RecordedCodeword, Watcher, record
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.quantization.scan import in_scan_order
-from nnc_conformance.reference.syntax.branches import Branch
-from nnc_conformance.reference.syntax.context import Unit
 from nnc_conformance.reference.syntax.elements import clause_of
-from nnc_conformance.reference.syntax.recorder import RecordedCodeword, record
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_RAW_FLOAT, DataUnitHeader
-from nnc_conformance.reference.syntax.structures.unit import unit_type_name
-from nnc_conformance.reference.syntax.walker import Element
+from nnc_conformance.reference.syntax.structures.unit import Unit, unit_type_name
 from nnc_conformance.reference.tracer import TraceLine, trace
 from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.suites.judging.compare import compare_tensor
@@ -74,22 +71,16 @@ class _Coded:
         return in_scan_order(values, self.codeword.codings[self.number].area)
 
 
-class _DataUnits:
-    """A `recorder.Watcher` that keeps the data units."""
+class _DataUnits(Watcher):
+    """Keeps the tensors of all data units."""
 
     def __init__(self) -> None:
-        self.tensors: list[_Coded] = []
-
-    def element(self, element: Element) -> None:
-        """Elements are traced where they are wanted."""
-
-    def branch(self, branch: Branch, side: str) -> None:
-        """Branches say nothing of values."""
+        self.coded: list[_Coded] = []
 
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
         """Keeps the unit's tensors in coded order."""
         ids = [part.id for part in codeword.parts] if codeword is not None and header.mapping is None else list(header.ids)
-        self.tensors += [_Coded(unit, header, number, name, codeword) for number, name in enumerate(ids)]
+        self.coded += [_Coded(unit, header, number, name, codeword) for number, name in enumerate(ids)]
 
 
 def onset(case: CaseResult, stream: bytes, expected: Tensors | None, actual: Mapping[str, NDArray[Any]] | None) -> Onset | None:
@@ -110,7 +101,7 @@ def onset(case: CaseResult, stream: bytes, expected: Tensors | None, actual: Map
         differences = {one.tensor: one for one in case.differences}
     units = _DataUnits()
     record(stream, units)
-    for coded in units.tensors:
+    for coded in units.coded:
         if actual is not None and coded.id in expected and coded.id not in actual:
             return _at_unit(coded, "topology_elem_id", f"tensor {coded.id!r} is not given out")
         if coded.id in differences:

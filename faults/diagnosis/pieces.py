@@ -6,19 +6,20 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nnc_conformance.generator.recipe import topology_shapes, write
+from nnc_conformance.generator.recipe import write
 from nnc_conformance.reference.composer import HeaderForm, TensorContent, data_unit
+from nnc_conformance.reference.driver import Driver
 from nnc_conformance.reference.entropy.codeword import decode_codeword
 from nnc_conformance.reference.entropy.coding import TensorCoding
 from nnc_conformance.reference.entropy.tables import STATE_TRANS_TAB
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.options import DecoderOptions
 from nnc_conformance.reference.payload import coded_parts, coding_of
 from nnc_conformance.reference.quantization.scan import in_row_order, in_scan_order
-from nnc_conformance.reference.syntax.bitstream import read_units
-from nnc_conformance.reference.syntax.context import StreamContext, Unit
+from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_RAW_FLOAT, DataUnitHeader
-from nnc_conformance.reference.syntax.structures.unit import NNR_NDU
+from nnc_conformance.reference.syntax.structures.unit import NNR_NDU, Unit
 from nnc_conformance.reference.syntax.walker import Values
 
 
@@ -54,11 +55,11 @@ Piece = Plain | Data
 
 def pieces_of(stream: bytes) -> tuple[Piece, ...] | None:
     """The pieces of a stream; None where the reference does not read it to its end."""
-    context = StreamContext(open_topology=topology_shapes)
+    driver = Driver(stream, options=DecoderOptions(lenient=True), values=False)
     pieces: list[Piece] = []
     try:
-        for unit in read_units(stream, context, interpretation=Interpretation(), lenient=True, reports=[]):
-            pieces.append(_piece(unit, context, stream))
+        for unit in driver.units():
+            pieces.append(_piece(unit, driver.context, stream))
     except (NNCError, ValueError):
         return None
     return tuple(pieces)
@@ -75,12 +76,12 @@ def _size_flag(unit: Unit, stream: bytes) -> dict[str, int]:
 
 
 def _piece(unit: Unit, context: StreamContext, stream: bytes) -> Piece:
-    if unit.unit_type != NNR_NDU or not unit.complete or "partial_data_counter" in unit.header:
+    header = unit.data_unit_header
+    if header is None or "partial_data_counter" in unit.header:
         return Plain(values_of(unit, stream))
     common = _size_flag(unit, stream)
     if unit.header["independently_decodable_flag"]:
         common["independently_decodable_flag"] = 1
-    header: DataUnitHeader = unit.facts
     form = HeaderForm(
         dimensions_present=bool(unit.header.get("tensor_dimensions_flag", 0)),
         input_parameters=bool(unit.header["input_parameters_present_flag"]),

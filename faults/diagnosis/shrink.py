@@ -11,7 +11,7 @@ from nnc_conformance.faults.diagnosis.pieces import Piece, pieces_of, written
 from nnc_conformance.faults.diagnosis.reductions import reductions
 from nnc_conformance.reference.decoder import Decoded, decode
 from nnc_conformance.reference.errors import NNCError, StreamError
-from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.reference.options import DecodeLimits
 from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
 from nnc_conformance.suites.judging.compare import compare
 from nnc_conformance.suites.judging.judge import ENDED_BADLY

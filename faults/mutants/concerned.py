@@ -94,7 +94,7 @@ FUNCTIONS: Final = {
     "reset_contexts": "shift_parameter_ids",
     "doubled": "dq_flag",
     "inflate": "topology_compression_format",
-    "Decoding._inflated": "topology_compression_format",
+    "Driver._inflated": "topology_compression_format",
 }
 """Functions that are about one element, whatever their statements name."""
 
@@ -103,6 +103,7 @@ MODULES: Final = {
     "quantization": "mps_quantization_parameter",
     "payload": "cabac_codeword",
     "decoder": "nnr_unit_type",
+    "driver": "nnr_unit_type",
     "syntax.structures.data_unit": "nnr_compressed_data_unit_payload_type",
     "syntax.structures.parameter_sets": "mps_quantization_method_flags",
     "syntax.structures.topology": "topology_storage_format",

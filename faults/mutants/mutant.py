@@ -68,7 +68,7 @@ UNCERTIFIED_FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "the descriptor of topology_data and quantization_data is disputed": (
         "nnr_topology_unit_header", "nnr_quantization_unit_header", "nnr_topology_unit_payload", "nnr_quantization_unit_payload",
-        "payload_rules", "inflate", "Decoding.open_quantization", "Decoding._inflated", "Decoding.take",
+        "payload_rules", "inflate", "Driver._open_quantization", "Driver._inflated", "Driver._take",
     ),
 }  # fmt: skip
 """Functions and tables on whose facts no certified vector may rest, with what those are."""

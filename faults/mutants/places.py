@@ -56,10 +56,9 @@ FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
         "coded_parts", "coding_of", "expected_entry_points", "DataUnitDecoder.tensors", "DataUnitDecoder._parts",
         "DataUnitDecoder._values", "DataUnitDecoder._codeword", "DataUnitDecoder._check_end", "mapped",
     ),
-    "decoder": (
-        "inflate", "Decoding.open_quantization", "Decoding._inflated", "Decoding.take", "Decoding.take_data", "Decoding.admit",
-        "Decoding.keep", "decode",
-    ),
+    "driver": ("Driver._open_quantization", "Driver._inflated", "Driver._take", "Driver._admit"),
+    "decoder": ("Collector.tensors",),
+    "topology.content": ("inflate",),
 }  # fmt: skip
 """The functions that a decode runs, by module.
 
@@ -182,7 +181,7 @@ def is_heard(node: ast.AST) -> bool:
     if isinstance(node, ast.Expr):
         text = ast.unparse(node)
         return not any(text.startswith(start) for start in _UNHEARD_STARTS) and not any(rule in text for rule in _OWN_RULES)
-    return not isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef)
+    return not isinstance(node, ast.Assert | ast.Import | ast.ImportFrom | ast.FunctionDef)
 
 
 _UNHEARD_STARTS: Final = ("trace.", "record(", "super()", "coder.events", "places.append", "reader.values.clear")

@@ -187,7 +187,8 @@ WARM_UP: Final = bytes.fromhex("0004000000080401001ffc80000e1409610020e0a0023400
 
 def decoder(mutant: Mutant | None) -> Decode:
     """The decoder with a mutant in force (None: as it is); for a process of its own, in which there is no other from then on."""
-    from nnc_conformance.reference.decoder import decode
+    from nnc_conformance.reference.decoder import decode_with
+    from nnc_conformance.reference.options import DecoderOptions
 
     own = DEFAULT
     if mutant is not None and mutant.kind is Kind.TABLE:
@@ -202,7 +203,7 @@ def decoder(mutant: Mutant | None) -> Decode:
     def run(stream: bytes, lenient: bool, seconds: float, tables: Tables | None = None) -> MutantOutcome:
         signal.setitimer(signal.ITIMER_PROF, seconds)
         try:
-            decoded = decode(stream, kernel="plain", lenient=lenient, tables=tables or own)
+            decoded = decode_with(stream, DecoderOptions(lenient=lenient, kernel="plain", tables=tables or own))
             return MutantOutcome(Ending.DECODED, decoded.parameters, None if decoded.topology is None else decoded.topology.data)
         except OutOfTimeError:
             return MutantOutcome(Ending.HUNG, detail=f"more than {seconds:.1f} s")

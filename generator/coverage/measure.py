@@ -13,18 +13,18 @@ from nnc_conformance.generator.coverage.choices import Surroundings, choice_of, 
 from nnc_conformance.generator.coverage.classes import classes_of, float_classes
 from nnc_conformance.generator.coverage.contexts import saturated
 from nnc_conformance.generator.coverage.goals import Key, Kind, Standing
+from nnc_conformance.reference.driver import RecordedCodeword, Watcher, record
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.reference.options import DecodeLimits
 from nnc_conformance.reference.syntax.branches import Branch, indexed_elements
-from nnc_conformance.reference.syntax.context import Unit
-from nnc_conformance.reference.syntax.recorder import RecordedCodeword, record
 from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
 from nnc_conformance.reference.syntax.structures.topology import DEFLATE
+from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.syntax.walker import Element
 
 
-class Hits:
-    """A `recorder.Watcher` that counts the goals met in one stream."""
+class Hits(Watcher):
+    """A `driver.Watcher` that counts the goals met in one stream."""
 
     def __init__(self) -> None:
         self.counts: Counter[Key] = Counter()

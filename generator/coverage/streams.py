@@ -9,7 +9,7 @@ from typing import Final
 
 from nnc_conformance.generator.coverage.measure import Coverage, Measured, measure
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.reference.options import DecodeLimits
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.vector import STREAM_FILE
 

@@ -179,6 +179,38 @@ def _decode(
     return DecodedCodeword(tuple(decoded), int(registers[plain.POSITION]))
 
 
+def read_qp_deltas(
+    payload: bytes | npt.NDArray[np.uint8], tensors: Sequence[TensorCoding], *, most: int | None = None, kernel: str = "fast"
+) -> list[int]:
+    """Read qp_delta of the tensors of a payload, as far as that is possible.
+
+    Ends early before a tensor with more than ``most`` indexes ahead of it, and where the codeword is damaged.
+    """
+    data, registers = np.frombuffer(payload, np.uint8).copy(), np.zeros(plain.REGISTERS, np.int64)
+    deltas: list[int] = []
+    ahead = 0
+    for number, coding in enumerate(tensors):
+        coder = plain.new_coder(DEFAULT, coding.layout, registers, data)
+        if number == 0:
+            plain.initialise(coder, plain.DECODE)
+        delta = plain.iae_v(coder, QP_DELTA, coding.qp_delta_bits, 0) if coding.qp_delta_bits else 0
+        if registers[plain.STATUS] != plain.OK:
+            break
+        deltas.append(int(delta))
+        ahead += coding.count
+        if number + 1 == len(tensors) or (most is not None and ahead > most):
+            break
+        plain.shift_parameter_ids(coder, coding.layout)
+        try:
+            _check_room(coding.count, 8 * data.size, int(registers[plain.POSITION]), DEFAULT, number)
+        except CodewordError:
+            break
+        indexes, entry_points = np.zeros(coding.count, np.int32), np.zeros((max(coding.block_rows - 1, 0), 3), np.int64)
+        if coding.count:
+            quant_tensor_of(kernel)(coder, coding.layout, coding.area, indexes, entry_points)
+    return deltas
+
+
 def _check_room(count: int, payload_bits: int, first_bit: int, tables: Tables, tensor: int) -> None:
     """Raise `CodewordError` if the payload is too short for so many indexes.
 

@@ -12,6 +12,8 @@ from nnc_conformance.reference.entropy.kernel_tables import IntArray
 from nnc_conformance.reference.errors import NNCError
 
 HIGHEST_SCAN_ORDER: Final = 4
+MIN_INDEXES_PER_THREAD: Final = 100_000
+"""Indexes below which a thread costs more than it saves."""
 INT32_MAX: Final = 2**31 - 1
 INT32_MIN: Final = -(2**31)
 EVENT_FIELDS: Final = ("kind", "element", "bin", "range", "offset", "state", "position", "renormalisation", "index")

@@ -4,20 +4,23 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference.entropy import plain
-from nnc_conformance.reference.entropy.coding import EntryPoint, PromisedEntryPoints, ScanArea, TensorCoding
+from nnc_conformance.reference.entropy.coding import (
+    MIN_INDEXES_PER_THREAD,
+    EntryPoint,
+    PromisedEntryPoints,
+    ScanArea,
+    TensorCoding,
+)
 from nnc_conformance.reference.entropy.contexts import ContextLayout
 from nnc_conformance.reference.entropy.fast import decode_block_rows
 from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray
 from nnc_conformance.reference.entropy.machine import build_machine
-
-WORTHWHILE: Final = 100_000
-"""Indexes below which a thread costs more than it saves."""
 
 
 class Stretch(NamedTuple):
@@ -46,7 +49,7 @@ def side_by_side(
         coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray
     ) -> None:
         number = next(numbers)
-        told = promised(number, int(coder.registers[plain.POSITION])) if indexes.size >= 2 * WORTHWHILE else ()
+        told = promised(number, int(coder.registers[plain.POSITION])) if indexes.size >= 2 * MIN_INDEXES_PER_THREAD else ()
         if not decode_side_by_side(coder, layout, area, indexes, entry_points, told, threads):
             in_sequence(coder, layout, area, indexes, entry_points)
 
@@ -68,7 +71,7 @@ def decode_side_by_side(
     decoding in sequence has it; everything else is left to that, which knows what to report. So is a list whose positions fall, or lie
     outside the payload: no decoding in sequence meets it.
     """
-    number = min(threads, indexes.size // WORTHWHILE)
+    number = min(threads, indexes.size // MIN_INDEXES_PER_THREAD)
     if number < 2 or len(promised) != len(entry_points) or not promised:
         return False
     start = EntryPoint(int(coder.registers[plain.OFFSET]), 0, int(coder.registers[plain.POSITION]))

@@ -14,10 +14,10 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from nnc_conformance.reference.encoder import Block, EncoderOptions
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.reduction.graph import Graph, output_axis
 from nnc_conformance.reference.reduction.network import Array, Decomposition, DecompositionForm, Network
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
+from nnc_conformance.reference.topology.content import Topology
 
 LEAST_OPSET: Final = 13
 """First ONNX operator version in which CumSum, Pad, Slice and Reshape all take these inputs."""

@@ -7,8 +7,8 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
+from nnc_conformance.reference.topology.content import Topology
 
 
 @dataclass(frozen=True)

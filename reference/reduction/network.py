@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.data_unit import G_SUFFIX
 from nnc_conformance.reference.topology.classes import Role, role
+from nnc_conformance.reference.topology.content import Topology
 
 Array = npt.NDArray[Any]
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.reduction.network import Accuracy, Array
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import restore
 
 

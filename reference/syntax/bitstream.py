@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.syntax.context import StreamContext, Unit
+from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.reader import Reader
-from nnc_conformance.reference.syntax.structures.unit import nnr_unit
+from nnc_conformance.reference.syntax.rules import Enforcement
+from nnc_conformance.reference.syntax.structures.unit import Unit, nnr_unit
 from nnc_conformance.reference.syntax.walker import Observer, Values
 from nnc_conformance.reference.syntax.writer import Writer
 
@@ -16,16 +16,19 @@ def read_units(
     context: StreamContext,
     *,
     interpretation: Interpretation,
-    lenient: bool = False,
+    rules: Enforcement | None = None,
     observer: Observer | None = None,
-    reports: list[StreamError] | None = None,
 ) -> Iterator[Unit]:
-    """Yields the units of ``stream`` in order, aggregates with what they hold; raises `StreamError`.
+    """Yield the units of a stream in order, an aggregate with the units in it; raise `StreamError`.
 
-    ``context`` is what the units leave behind; it is up to date with each unit when that is yielded. With ``lenient`` the
-    broken ``may`` rules are added to ``reports``.
+    Args:
+        stream: The bitstream.
+        context: The state that units leave behind, up to date with each unit when it is yielded.
+        interpretation: One choice for each disputed point.
+        rules: Decides what becomes of broken rules; strict if None.
+        observer: Called with each element.
     """
-    reader = Reader(stream, interpretation=interpretation, lenient=lenient, observer=observer, reports=reports)
+    reader = Reader(stream, interpretation=interpretation, rules=rules, observer=observer)
     reader.require("first-unit", len(stream) > 0, "an empty stream")
     index = 0
     while reader.bytes_left():

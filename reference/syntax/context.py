@@ -1,15 +1,33 @@
-"""What a stream has said so far that later units depend on."""
+"""The state of a stream that later units depend on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.reference.options import DecodeLimits
 from nnc_conformance.reference.syntax.walker import Values
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Tensor dimensions by topology_elem_id."""
+
+
+class ChangedShapes(Mapping[str, tuple[int, ...]]):
+    """Shapes with some tensors changed; the others are looked up, and so parsed, only when asked for."""
+
+    def __init__(self, shapes: Shapes, changes: Shapes) -> None:
+        self._shapes: Shapes = shapes
+        self._changes: Shapes = changes
+        if isinstance(shapes, ChangedShapes):
+            self._shapes, self._changes = shapes._shapes, {**shapes._changes, **changes}
+
+    def __getitem__(self, name: str) -> tuple[int, ...]:
+        return self._changes[name] if name in self._changes else self._shapes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._shapes, **self._changes})
+
+    def __len__(self) -> int:
+        return len({**self._shapes, **self._changes})
 
 
 @dataclass(frozen=True)
@@ -22,9 +40,13 @@ class Quantization:
 
 @dataclass
 class PartialSet:
-    """An unfinished set of partial data units: type and header of the first, the counter due next, the pieces so far.
+    """An unfinished set of partial data units.
 
-    A piece is its payload with the bit of the stream at which it starts.
+    Args:
+        unit_type: nnr_unit_type of all units in the set.
+        header: Header of the first unit.
+        next_counter: partial_data_counter due in the next unit.
+        pieces: The payloads so far, each with the bit of the stream at which it starts.
     """
 
     unit_type: int
@@ -34,7 +56,7 @@ class PartialSet:
 
 
 class PayloadError(NNCError):
-    """The content of a payload breaks ``rule``; the walker that met it says where."""
+    """The content of a payload breaks ``rule``; the walker that meets it adds the place."""
 
     def __init__(self, rule: str, detail: str) -> None:
         super().__init__(detail)
@@ -43,10 +65,16 @@ class PayloadError(NNCError):
 
 @dataclass
 class StreamContext:
-    """The state that units leave behind; readers and writers keep the same one.
+    """The state that units leave behind for later units; readers and writers keep the same one.
 
-    ``open_topology`` takes a topology (storage format, compression format, topology_data) and gives the tensor dimensions in it;
-    ``open_quantization`` takes quantization data the same way. Both raise `PayloadError` for data that cannot be used.
+    Args:
+        limits: Bounds that the structures enforce.
+        open_topology: Called with the storage format, compression format and bytes of each topology; returns the tensor dimensions
+            in it, and raises `PayloadError` for data that cannot be used.
+        open_quantization: Called in the same way with quantization data.
+        units: Units met so far, those in aggregates included.
+        depth: Number of aggregates around the current unit.
+        partial: The unfinished set of partial data units, if any.
     """
 
     limits: DecodeLimits = field(default_factory=DecodeLimits)
@@ -67,30 +95,5 @@ class StreamContext:
 
     @property
     def quantization(self) -> Quantization | None:
-        """What is in force: an LPS replaces the MPS's, an LPS without a qp leaves it."""
+        """The quantization in force: an LPS with a qp replaces the MPS's; an LPS without one leaves it."""
         return self.lps_quantization or self.mps_quantization
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One unit as read: its number in the stream (aggregates first, then what they hold), type, byte offset, size and values.
-
-    ``facts`` is the `DataUnitHeader` of a complete NNR_NDU; ``units`` are those of an aggregate. ``payload_pieces`` tells where in
-    the stream the payload's bytes stand: (first byte in the payload, bit in the stream) of each piece, one unless data was partial.
-    """
-
-    number: int
-    unit_type: int
-    offset: int
-    size: int
-    header: Values
-    payload: Values
-    complete: bool
-    payload_pieces: tuple[tuple[int, int], ...]
-    facts: Any = None
-    units: tuple["Unit", ...] = ()
-
-    def stream_bit(self, bit: int) -> int:
-        """Where in the stream a bit of the payload stands."""
-        first, start = next(piece for piece in reversed(self.payload_pieces) if 8 * piece[0] <= bit)
-        return start + bit - 8 * first

@@ -8,14 +8,14 @@ from nnc_conformance.reference.errors import Place, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.descriptors import BitReader, LongGolombError, NoZeroByteError, OutOfBitsError
 from nnc_conformance.reference.syntax.elements import clause_of
-from nnc_conformance.reference.syntax.rules import RULES, Policy
+from nnc_conformance.reference.syntax.rules import Enforcement, stream_error
 from nnc_conformance.reference.syntax.walker import Observer, Values, Walker
 
 
 class Reader(Walker):
     """Reads the elements that structures ask for from ``data``, from ``position`` to ``end`` (in bits; to the end when None).
 
-    Strict: a rule that is not kept raises `StreamError`. With ``lenient`` a broken ``may`` rule is added to ``reports``.
+    ``rules`` decides what becomes of a broken rule; a reader without it is strict.
     """
 
     def __init__(
@@ -23,17 +23,15 @@ class Reader(Walker):
         data: bytes,
         *,
         interpretation: Interpretation,
-        lenient: bool = False,
+        rules: Enforcement | None = None,
         observer: Observer | None = None,
-        reports: list[StreamError] | None = None,
         position: int = 0,
         end: int | None = None,
     ) -> None:
         super().__init__(interpretation, observer)
         self.bits = BitReader(data, position, end)
-        self.lenient = lenient
+        self.rules = rules or Enforcement()
         self.pieces: tuple[tuple[int, int], ...] = ((0, 0),)
-        self.reports: list[StreamError] = [] if reports is None else reports
 
     @property
     def position(self) -> int:
@@ -43,8 +41,7 @@ class Reader(Walker):
     def error(self, rule: str, detail: str, element: str | None = None, position: int | None = None) -> StreamError:
         """The error of a rule broken at a position (here, when None)."""
         element, at = element or self.element, self.stream_bit(self.position if position is None else position)
-        place = Place(self.unit, self.unit_type, at >> 3, at & 7, element, clause_of(element))
-        return StreamError(rule, RULES[rule].category, place, detail)
+        return stream_error(rule, Place(self.unit, self.unit_type, at >> 3, at & 7, element, clause_of(element)), detail)
 
     def stream_bit(self, position: int) -> int:
         """Where in the stream a position of this reader stands; not the same for a joined payload."""
@@ -52,12 +49,9 @@ class Reader(Walker):
         return bit + position - 8 * first
 
     def require(self, rule: str, kept: bool, detail: str, element: str | None = None) -> None:
-        """Raises `StreamError` where the rule is not kept; a lenient reader only reports a ``may`` rule."""
+        """Enforce a rule if it is broken."""
         if not kept:
-            error = self.error(rule, detail, element)
-            if RULES[rule].policy is Policy.MUST or not self.lenient:
-                raise error
-            self.reports.append(error)
+            self.rules.enforce(self.error(rule, detail, element))
 
     def _enter(self, name: str, index: int | None) -> Values:
         values: Values = {}
@@ -118,9 +112,7 @@ class Reader(Walker):
     @contextmanager
     def joined(self, data: bytes, pieces: tuple[tuple[int, int], ...]) -> Iterator[Walker]:
         """A reader of ``data`` that stores into the same values and tells positions in the stream."""
-        inner = Reader(
-            data, interpretation=self.interpretation, lenient=self.lenient, observer=self.observer, reports=self.reports
-        )  # fmt: skip
+        inner = Reader(data, interpretation=self.interpretation, rules=self.rules, observer=self.observer)
         inner.values, inner.path, inner.unit, inner.unit_type = self.values, self.path, self.unit, self.unit_type
         inner.pieces = pieces
         yield inner

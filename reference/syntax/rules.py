@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from nnc_conformance.reference.errors import Category
+from nnc_conformance.reference.errors import Category, Place, StreamError
 
 
 class Provenance(StrEnum):
@@ -104,3 +104,40 @@ limits | - | units, depth, bytes and wall time stay within the decoder's limits 
 
 RULES: Final[dict[str, Rule]] = {rule.id: rule for rule in map(_rule, _ROWS.strip().splitlines())}
 """Every rule by id, in the order of the sheet."""
+
+
+def stream_error(rule: str, place: Place, detail: str) -> StreamError:
+    """Return the error for a broken rule of the registry."""
+    return StreamError(rule, RULES[rule].category, place, detail)
+
+
+class Enforcement:
+    """Decides what becomes of broken rules in one decode, and owns the reports of those it forgives.
+
+    A strict decoder raises the error of every broken rule. A lenient one raises it if the rule's policy is ``must``; otherwise it keeps
+    the error as a report.
+    """
+
+    def __init__(self, *, lenient: bool = False) -> None:
+        self.lenient = lenient
+        self._reports: list[StreamError | Enforcement] = []
+
+    def enforce(self, error: StreamError) -> None:
+        """Raise the error of a broken rule, or keep it as a report."""
+        if RULES[error.rule].policy is Policy.MUST or not self.lenient:
+            raise error
+        self._reports.append(error)
+
+    def section(self) -> "Enforcement":
+        """Return an enforcement for later work whose reports stand here in the order of the stream."""
+        section = Enforcement(lenient=self.lenient)
+        self._reports.append(section)
+        return section
+
+    @property
+    def reports(self) -> tuple[StreamError, ...]:
+        """The forgiven errors in the order of the stream."""
+        forgiven: list[StreamError] = []
+        for report in self._reports:
+            forgiven.extend((report,) if isinstance(report, StreamError) else report.reports)
+        return tuple(forgiven)

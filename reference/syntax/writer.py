@@ -8,6 +8,7 @@ from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.descriptors import BitWriter, value_range
 from nnc_conformance.reference.syntax.reader import Reader
+from nnc_conformance.reference.syntax.rules import Enforcement
 from nnc_conformance.reference.syntax.walker import Observer, Values, Walker
 
 _MEASURED: Final = ("nnr_unit_size_flag", "nnr_unit_size")
@@ -112,7 +113,7 @@ class Writer(Walker):
     @contextmanager
     def joined(self, data: bytes, pieces: tuple[tuple[int, int], ...]) -> Iterator[Walker]:
         """A reader of ``data``: what was split over units is checked, and leaves behind for later units what it says."""
-        inner = Reader(data, interpretation=self.interpretation, lenient=not self.enforce)
+        inner = Reader(data, interpretation=self.interpretation, rules=Enforcement(lenient=not self.enforce))
         inner.unit, inner.unit_type = self.unit, self.unit_type
         yield inner
 

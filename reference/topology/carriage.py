@@ -16,18 +16,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from nnc_conformance.reference.decoder import Decoding
+from nnc_conformance.reference.driver import Driver
 from nnc_conformance.reference.encoder import topology_values
 from nnc_conformance.reference.errors import EncodeError, ModelError
-from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.limits import DecodeLimits
-from nnc_conformance.reference.model import Topology
-from nnc_conformance.reference.payload import DataUnitDecoder
-from nnc_conformance.reference.syntax.bitstream import read_units, write_units
-from nnc_conformance.reference.syntax.context import StreamContext, Unit
+from nnc_conformance.reference.syntax.bitstream import write_units
+from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.structures.data_unit import DC, G_SUFFIX, LS, NNR_PT_BLOCK, DataUnitHeader
-from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_MPS, NNR_NDU, unit_type_name
+from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_MPS, NNR_NDU, Unit, unit_type_name
 from nnc_conformance.reference.syntax.writer import LARGEST_15_BIT_SIZE, LONG_SIZE
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY
 
 EDITION: Final = 2022
@@ -57,10 +54,10 @@ def split_stream(stream: bytes) -> tuple[Carriage, Topology | None]:
         StreamError: for a broken stream.
         EncodeError: for an NNR_LPS, or a unit other than data after the data.
     """
-    decoding = Decoding(DecodeLimits(), DataUnitDecoder(Interpretation(), lenient=False, threads=1, reports=[]))
+    driver = Driver(stream, values=False)
     sets, units, holders = bytearray(), dict[str, bytes](), dict[str, str]()
-    begun, before = b"", decoding.topology
-    for unit in read_units(stream, decoding.context(), interpretation=Interpretation()):
+    begun, before = b"", driver.topology
+    for unit in driver.units():
         begun += stream[unit.offset : unit.offset + unit.size]
         if not unit.complete:
             continue
@@ -70,10 +67,10 @@ def split_stream(stream: bytes) -> tuple[Carriage, Topology | None]:
             holders |= dict.fromkeys(names, names[0])
         elif unit.unit_type == NNR_LPS or units:
             raise EncodeError(f"unit {unit.number}: a container has no order, so only data units can follow the parameter sets")
-        elif decoding.topology is before:
+        elif driver.topology is before:
             sets += begun
-        begun, before = b"", decoding.topology
-    return Carriage(bytes(sets), units, holders), decoding.topology
+        begun, before = b"", driver.topology
+    return Carriage(bytes(sets), units, holders), driver.topology
 
 
 def join_stream(carriage: Carriage, topology: Topology | None) -> bytes:
@@ -169,8 +166,8 @@ def _names(unit: Unit) -> Iterator[str]:
             raise EncodeError(
                 f"unit {unit.number}: an aggregate with an {unit_type_name(inner.unit_type)} cannot be carried in a container"
             )
-    if unit.unit_type == NNR_NDU:
-        yield from model_names(unit.facts)
+    if unit.data_unit_header is not None:
+        yield from model_names(unit.data_unit_header)
 
 
 def model_names(header: DataUnitHeader) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ import numpy as np
 
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF
 from nnc_conformance.reference.topology.carriage import Carriage, join_stream, metadata_document, parse_metadata, split_stream
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.nnef import (
     GRAPH_FILE,
     data_path,

@@ -11,7 +11,6 @@ from math import prod
 from onnx import ModelProto
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
 from nnc_conformance.reference.topology import tensors
 from nnc_conformance.reference.topology.carriage import (
@@ -22,6 +21,7 @@ from nnc_conformance.reference.topology.carriage import (
     split_stream,
     with_other_length,
 )
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY, parse, serialise, tensors_by_id
 
 

@@ -13,10 +13,10 @@ import numpy as np
 from onnx import ModelProto
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_DICT, NNR_TPL_NNEF, NNR_TPL_ONNX
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.reference.topology.classes import Array
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import parse, serialise, tensors_by_id
 
 _ORDERS: Final = {1: "C", 0: "F"}

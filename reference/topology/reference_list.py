@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from nnc_conformance.reference.composer import ids_list, topology_unit
-from nnc_conformance.reference.decoder import Decoding
+from nnc_conformance.reference.driver import Driver
 from nnc_conformance.reference.errors import EncodeError
-from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.limits import DecodeLimits
-from nnc_conformance.reference.payload import DataUnitDecoder
-from nnc_conformance.reference.syntax.bitstream import read_units, write_units
-from nnc_conformance.reference.syntax.context import StreamContext, Unit
+from nnc_conformance.reference.syntax.bitstream import write_units
+from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_PRUN, NNR_TPL_REFLIST, RAW
-from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_MPS, NNR_NDU, NNR_TPL
+from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_MPS, NNR_TPL, Unit
 from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.reference.topology.content import topology_shapes
 
 LEAST_IDS: Final = 2
 """Fewest ids that a list can hold."""
@@ -29,7 +27,7 @@ def with_reference_list(stream: bytes) -> bytes:
         EncodeError: if the stream has a list already, fewer than two ids, aggregates or partial
             units.
     """
-    units, _ = _read(stream)
+    units = list(Driver(stream, values=False).units())
     if any(unit.unit_type == NNR_AGG or not unit.complete or len(unit.payload_pieces) > 1 for unit in units):
         raise EncodeError("ids in aggregates and partial units cannot be replaced by indexes")
     if any(unit.header.get("topology_storage_format") == NNR_TPL_REFLIST for unit in units):
@@ -42,13 +40,13 @@ def with_reference_list(stream: bytes) -> bytes:
         written.append(_with_indexes(unit, names))
         if unit.unit_type == NNR_MPS:
             written.append(topology_unit(NNR_TPL_REFLIST, RAW, {"topology_elements_ids_list": ids_list(names)}))
-    return write_units(written, context=_context())
+    return write_units(written, context=StreamContext(open_topology=topology_shapes))
 
 
 def _ids(unit: Unit) -> Sequence[str]:
     """Return the tensor ids in a unit."""
-    if unit.unit_type == NNR_NDU:
-        return tuple(unit.facts.ids)
+    if unit.data_unit_header is not None:
+        return unit.data_unit_header.ids
     if _is_pruning(unit):
         return tuple(element["element_id"] for element in unit.payload["nnr_pruning_topology_container"].get("pruned_element", ()))
     return ()
@@ -64,9 +62,9 @@ def _with_indexes(unit: Unit, names: list[str]) -> Values:
     header, payload = dict(unit.header), dict(unit.payload)
     if unit.unit_type == NNR_MPS:
         payload["mps_topology_indexed_reference_flag"] = 1
-    elif unit.unit_type == NNR_NDU and "topology_elements_ids_list" in header:
-        header["topology_elements_ids_list"] = ids_list(unit.facts.ids, names)
-    elif unit.unit_type == NNR_NDU:
+    elif unit.data_unit_header is not None and "topology_elements_ids_list" in header:
+        header["topology_elements_ids_list"] = ids_list(unit.data_unit_header.ids, names)
+    elif unit.data_unit_header is not None:
         header["topology_elem_id_index"] = names.index(header.pop("topology_elem_id"))
     elif _is_pruning(unit):
         container = dict(payload["nnr_pruning_topology_container"])
@@ -88,15 +86,6 @@ def reference_list(stream: bytes) -> tuple[str, ...]:
     Raises:
         StreamError: for a broken stream.
     """
-    return _read(stream)[1].reference_list or ()
-
-
-def _read(stream: bytes) -> tuple[list[Unit], StreamContext]:
-    """Read all units, and return the context after them."""
-    context = _context()
-    return list(read_units(stream, context, interpretation=Interpretation())), context
-
-
-def _context() -> StreamContext:
-    """Make the context for a new stream, which learns shapes from topologies."""
-    return Decoding(DecodeLimits(), DataUnitDecoder(Interpretation(), lenient=False, threads=1, reports=[])).context()
+    driver = Driver(stream, values=False)
+    driver.run()
+    return driver.context.reference_list or ()

@@ -8,10 +8,9 @@ import numpy as np
 from nnc_conformance.generator.coverage.choices import PARAMETER_TYPES
 from nnc_conformance.generator.coverage.classes import classes_of, float_classes
 from nnc_conformance.generator.coverage.events import engine_events, entropy_values
-from nnc_conformance.reference.syntax.branches import Branch
-from nnc_conformance.reference.syntax.context import Unit
-from nnc_conformance.reference.syntax.recorder import RecordedCodeword, record
+from nnc_conformance.reference.driver import RecordedCodeword, Watcher, record
 from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
+from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.syntax.walker import Element
 
 MASKS = {"compressed_parameter_types": {f"with {name}": bit for name, bit in PARAMETER_TYPES.items()}}
@@ -40,8 +39,8 @@ Spectrum = Mapping[str, Extent]
 """By element."""
 
 
-class _Meter:
-    """A `recorder.Watcher` that keeps the extents."""
+class _Meter(Watcher):
+    """Keeps the extents."""
 
     def __init__(self) -> None:
         self.extents: dict[str, Extent] = {}
@@ -66,9 +65,6 @@ class _Meter:
         extent = self.extents.setdefault(name, Extent())
         extent.classes.update(classes)
         return extent
-
-    def branch(self, branch: Branch, side: str) -> None:
-        """Elements say what is needed of branches."""
 
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
         """Takes the elements of a codeword."""

@@ -5,9 +5,9 @@ from helpers import topology_models
 from helpers.exact_streams import exact_stream
 
 from nnc_conformance.reference.encoder import encode
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF
 from nnc_conformance.reference.topology import carriage_nnef, carriage_onnx, nnef
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.storage.carriage_files import Carried, pack_safetensors
 
 GRAPH = b"w = variable<scalar>(shape = [2, 3], label = 'w');\nb = variable<integer>(shape = [2], label = 'b');\n"

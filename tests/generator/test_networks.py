@@ -14,9 +14,9 @@ from sklearn.datasets import load_digits
 from nnc_conformance.generator.networks.packaged_networks import held_data, model_bytes, names
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
 from nnc_conformance.reference.topology.classes import Coding, Role, coding, role
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import exact_parameters, extract, restore
 
 FOLDER = files("nnc_conformance.generator.networks")

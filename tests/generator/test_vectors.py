@@ -12,12 +12,12 @@ from plain_decoder import PlainError
 from nnc_conformance.generator.facts import met_in
 from nnc_conformance.generator.lint import lint
 from nnc_conformance.generator.vector_json import vector_schema
+from nnc_conformance.reference.driver import flattened
 from nnc_conformance.reference.entropy.codeword import decode_codeword
 from nnc_conformance.reference.entropy.contexts import element_name
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.payload import coded_parts, coding_of
 from nnc_conformance.reference.syntax.elements import ELEMENTS
-from nnc_conformance.reference.syntax.recorder import data_units
 from nnc_conformance.storage.suite_folder import StoredVector, load_suite
 from nnc_conformance.storage.tensors import load_tensors
 from nnc_conformance.storage.vector import CAPABILITIES, VECTOR_FILE, Level
@@ -104,8 +104,11 @@ def test_core_starts_contexts_of_every_group_in_all_nine_sets() -> None:
     signalled: dict[str, set[int]] = {}
     for stored in CORE:
         units = met_in(stored.read(stored.vector.stream)).units
-        for unit in (found for whole in units for found in data_units(whole) if "cabac_codeword" in found.payload):
-            codings = [coding_of(part, unit.facts, Interpretation()) for part in coded_parts(unit.facts)]
+        for unit, _ in (found for whole in units for found in flattened(whole)):
+            header = unit.data_unit_header
+            if header is None or "cabac_codeword" not in unit.payload:
+                continue
+            codings = [coding_of(part, header, Interpretation()) for part in coded_parts(header)]
             for coding, tensor in zip(codings, decode_codeword(unit.payload["cabac_codeword"], codings).tensors, strict=True):
                 for context, number in enumerate(tensor.parameter_sets.tolist()):
                     signalled.setdefault(element_name(coding.layout, context).partition("[")[0], set()).add(number)

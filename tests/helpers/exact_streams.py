@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 
 from nnc_conformance.reference import EncoderOptions, encode
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
 from nnc_conformance.reference.topology.classes import Coding, coding
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import extract
 
 

@@ -5,9 +5,9 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.checker import check_model
 
 from nnc_conformance.generator.networks import packaged_networks
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.reduction.network import Network, runnable
 from nnc_conformance.reference.reduction.scoring import Samples, answers
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import extract, restore
 
 NAMES = ("digits-cnn", "digits-depthwise", "digits-mlp")

@@ -9,8 +9,7 @@ from nnc_conformance.reference.composer import ids_list, start_unit, topology_un
 from nnc_conformance.reference.encoder import Block, CodebookMethod
 from nnc_conformance.reference.errors import EncodeError, ModelError, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.limits import DecodeLimits
-from nnc_conformance.reference.model import Topology
+from nnc_conformance.reference.options import DecodeLimits
 from nnc_conformance.reference.reduction.graph import Graph
 from nnc_conformance.reference.reduction.scoring import Samples, accuracy
 from nnc_conformance.reference.syntax.bitstream import write_units
@@ -18,6 +17,7 @@ from nnc_conformance.reference.syntax.descriptors import BitReader, NoZeroByteEr
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX, NNR_TPL_REFLIST, NNR_TPL_UNREC, RAW
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.reference.topology import nnef
+from nnc_conformance.reference.topology.content import Topology
 
 NAMES = topology_unit(NNR_TPL_REFLIST, RAW, {"topology_elements_ids_list": ids_list(["a", "b"])})
 LONG = topology_unit(NNR_TPL_UNREC, RAW, {"topology_data": bytes(40000)})

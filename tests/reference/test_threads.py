@@ -26,8 +26,8 @@ FOLDER = Path(__file__).parents[2] / "vectors"
 @pytest.fixture(autouse=True)
 def worthwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every unit goes to a thread, whatever its size."""
-    monkeypatch.setattr(side_by_side, "WORTHWHILE", 0)
-    monkeypatch.setattr(parallel, "WORTHWHILE", 1)
+    monkeypatch.setattr(side_by_side, "MIN_INDEXES_PER_THREAD", 0)
+    monkeypatch.setattr(parallel, "MIN_INDEXES_PER_THREAD", 1)
 
 
 def outcome(stream: bytes, **options: Any) -> object:
@@ -48,7 +48,7 @@ def test_samples(path: Path) -> None:
 @pytest.mark.parametrize("least", [0, 40])
 @pytest.mark.parametrize(("level", "lenient"), [("core", False), ("negative", True), ("negative", False)])
 def test_vectors(level: str, lenient: bool, least: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(side_by_side, "WORTHWHILE", least)
+    monkeypatch.setattr(side_by_side, "MIN_INDEXES_PER_THREAD", least)
     for path in sorted((FOLDER / level).glob("*/stream.nnr")):
         stream = path.read_bytes()
         assert outcome(stream, lenient=lenient, threads=2) == outcome(stream, lenient=lenient), path.parent.name

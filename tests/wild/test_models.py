@@ -5,12 +5,12 @@ import onnx
 import pytest
 
 from nnc_conformance.reference import EncoderOptions, decode, encode
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.quantization.steps import by_deviation
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
 from nnc_conformance.reference.topology.carriage import taken_apart
 from nnc_conformance.reference.topology.carriage_onnx import pack, unpack
 from nnc_conformance.reference.topology.classes import Role, role
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import exact_parameters, extract, restore
 from wild.networks import WildNetwork, magika, session, shipped, silero_vad
 

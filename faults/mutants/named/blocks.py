@@ -118,8 +118,8 @@ FAULTS: Final = (
             Edit(
                 "payload",
                 "DataUnitDecoder._codeword",
-                "[coding_of(part, header, self.interpretation) for part in parts]",
-                "[coding_of(part, header, self.interpretation) for part in parts]\n"
+                "[coding_of(part, header, self.options.interpretation) for part in parts]",
+                "[coding_of(part, header, self.options.interpretation) for part in parts]\n"
                 "        if len(parts) > 5 and not parts[5].is_weight:\n"
                 "            sixth = codings[5]\n"
                 "            codings[5] = TensorCoding(sixth.rows, sixth.columns, 0, False, sixth.unary_length, sixth.qp_delta_bits)",

@@ -124,8 +124,8 @@ FAULTS: Final = (
         "Two ids that differ in their case are taken for the same.",
         ("topology_elem_id",),
         (
-            Edit("decoder", "Decoding.admit", "known = name in self.names", "known = name.lower() in self.names"),
-            Edit("decoder", "Decoding.admit", "self.names.update(header.ids)", "self.names.update(name.lower() for name in header.ids)"),
+            Edit("driver", "Driver._admit", "known = name in self._names", "known = name.lower() in self._names"),
+            Edit("driver", "Driver._admit", "self._names.update(header.ids)", "self._names.update(name.lower() for name in header.ids)"),
         ),
         vectors=("ndu-id-case-and-prefix",),
     ),

@@ -238,7 +238,7 @@ FAULTS: Final = (
         "deflate-without-its-header",
         "Inflates topology data as a bare RFC 1951 stream, without the header and checksum of RFC 1950.",
         ("topology_data", "topology_compression_format", "quantization_data", "quantization_compression_format"),
-        (Edit("decoder", "inflate", "zlib.decompressobj()", "zlib.decompressobj(-zlib.MAX_WBITS)"),),
+        (Edit("topology.content", "inflate", "zlib.decompressobj()", "zlib.decompressobj(-zlib.MAX_WBITS)"),),
         level=Level.DISPUTED,
     ),
     NamedFault(
@@ -442,7 +442,7 @@ FAULTS: Final = (
         "cut-deflate-accepted",
         "Accepts deflated topology data that ends before its stream does.",
         ("topology_data", "quantization_data"),
-        (Edit("decoder", "inflate", "if not machine.eof:", "if not machine.eof and len(inflated) >= most:"),),
+        (Edit("topology.content", "inflate", "if not machine.eof:", "if not machine.eof and len(inflated) >= most:"),),
     ),
     NamedFault(
         "last-piece-is-number-one",

@@ -160,7 +160,7 @@ FAULTS: Final = (
         "G x H is given out in place of G and H.",
         ("decomposition_rank", "g_number_of_rows", "compressed_parameter_types"),
         (
-            Edit("decoder", "Decoding.keep", "self.recombine and", ""),
+            Edit("decoder", "Collector.tensors", "self.recombine and", ""),
             Edit("payload", "recombined", "if header.parameter_types & LS:", "if False:"),
         ),
     ),
@@ -169,7 +169,7 @@ FAULTS: Final = (
         "The weight of a BLOCK is given out scaled by its LS, for which the model scales it once more.",
         ("compressed_parameter_types",),
         (
-            Edit("decoder", "Decoding.keep", "self.recombine and", ""),
+            Edit("decoder", "Collector.tensors", "self.recombine and", ""),
             Edit("payload", "recombined", "if header.parameter_types & DC:", "if False:"),
             Edit("payload", "recombined", "scale = kept.pop(", "scale = kept.get("),
         ),
@@ -308,9 +308,9 @@ FAULTS: Final = (
         (
             Edit(
                 "decoder",
-                "decode",
-                "            decoding.take(unit)",
-                "            if unit.unit_type == 4:\n                break\n            decoding.take(unit)",
+                "decode_with",
+                "            progress(",
+                "            if unit.unit_type == 4:\n                break\n            progress(",
             ),
         ),
     ),
@@ -318,14 +318,14 @@ FAULTS: Final = (
         "deflate-ignored",
         "A deflated topology is given out as carried.",
         ("topology_compression_format",),
-        (Edit("decoder", "Decoding._inflated", "inflate(data, self.limits) if compression_format == DEFLATE else data", "data"),),
+        (Edit("driver", "Driver._inflated", "inflate(data, self.options.limits) if compression_format == DEFLATE else data", "data"),),
         level=Level.DISPUTED,
     ),
     NamedFault(
         "first-of-an-aggregate",
         "Of an aggregate only the first unit is decoded.",
         ("nnr_aggregate_unit_type", "num_of_nnr_units_minus2", "entry_points_present_flag", "quant_bitdepth"),
-        (Edit("decoder", "Decoding.take", "for inner in unit.units:", "for inner in unit.units[:1]:"),),
+        (Edit("driver", "flattened", "for inner in unit.units:", "for inner in unit.units[:1]:"),),
         level=Level.INFERRED,
     ),
 )

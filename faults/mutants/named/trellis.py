@@ -61,9 +61,9 @@ FAULTS: Final = (
         (
             Edit(
                 "decoder",
-                "new_decoding",
-                "    from nnc",
-                "    import nnc_conformance.reference.entropy.plain as engine\n\n    engine.KEPT = [None, 0, None]\n    from nnc",
+                "decode_with",
+                "    collector = ",
+                "    import nnc_conformance.reference.entropy.plain as engine\n\n    engine.KEPT = [None, 0, None]\n    collector = ",
             ),
             Edit(
                 "entropy.plain",

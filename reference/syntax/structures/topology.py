@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from nnc_conformance.reference.interpretation import DataString
-from nnc_conformance.reference.syntax.context import PayloadError, StreamContext
+from nnc_conformance.reference.syntax.context import ChangedShapes, PayloadError, StreamContext
 from nnc_conformance.reference.syntax.walker import Values, Walker
 
 NNR_TPL_UNREC: Final = 0
@@ -114,7 +114,7 @@ def nnr_pruning_topology_container(w: Walker, context: StreamContext) -> None:
             bit_mask(w, "prune_bit_mask")
         if prune and rep_type == NNR_TPL_DICT:  # branch: pruning.by-dictionary (asked, dictionary)
             pruned = dict(pruned_element(w, context, i) for i in range(w.u("count_ids", 8)))  # branch: pruning.dictionary-entries
-            context.shapes = {**context.shapes, **pruned}
+            context.shapes = ChangedShapes(context.shapes, pruned)
         if sparse:  # branch: pruning.sparse
             bit_mask(w, "sparse_bit_mask")
 

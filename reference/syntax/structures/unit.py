@@ -1,10 +1,15 @@
 """nnr_unit(): size, header and payload of a unit, and what it leaves behind for later ones (clause 6)."""
 
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
-from nnc_conformance.reference.syntax.context import PartialSet, StreamContext, Unit
+from nnc_conformance.reference.syntax.context import PartialSet, StreamContext
 from nnc_conformance.reference.syntax.structures.aggregate import AggregateHeader, nnr_aggregate_unit_header
-from nnc_conformance.reference.syntax.structures.data_unit import nnr_compressed_data_unit_header, nnr_compressed_data_unit_payload
+from nnc_conformance.reference.syntax.structures.data_unit import (
+    DataUnitHeader,
+    nnr_compressed_data_unit_header,
+    nnr_compressed_data_unit_payload,
+)
 from nnc_conformance.reference.syntax.structures.parameter_sets import (
     nnr_layer_parameter_set,
     nnr_layer_parameter_set_unit_header,
@@ -34,6 +39,49 @@ def unit_type_name(unit_type: int) -> str:
     return UNIT_TYPE_NAMES[unit_type] if unit_type < len(UNIT_TYPE_NAMES) else f"reserved {unit_type}"  # branch: unit-type.known
 
 
+Facts = DataUnitHeader | AggregateHeader | None
+"""The header of a data unit or an aggregate, resolved against the stream so far; None for units of other types."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit as read.
+
+    Args:
+        number: Number in the stream from 0; an aggregate comes before the units in it.
+        unit_type: nnr_unit_type.
+        offset: First byte in the stream.
+        size: Size in bytes.
+        header: Values of the nnr_unit_header().
+        payload: Values of the nnr_unit_payload().
+        complete: False for partial data with more to come.
+        payload_pieces: (first byte in the payload, bit in the stream) of each piece; one piece unless data was partial.
+        facts: The resolved header of an NNR_NDU or NNR_AGG.
+        units: The units in an aggregate.
+    """
+
+    number: int
+    unit_type: int
+    offset: int
+    size: int
+    header: Values
+    payload: Values
+    complete: bool
+    payload_pieces: tuple[tuple[int, int], ...]
+    facts: Facts = None
+    units: tuple["Unit", ...] = ()
+
+    @property
+    def data_unit_header(self) -> DataUnitHeader | None:
+        """The header of a complete NNR_NDU; None for any other unit."""
+        return self.facts if self.complete and isinstance(self.facts, DataUnitHeader) else None
+
+    def stream_bit(self, bit: int) -> int:
+        """Return the bit of the stream at which a bit of the payload stands."""
+        first, start = next(piece for piece in reversed(self.payload_pieces) if 8 * piece[0] <= bit)
+        return start + bit - 8 * first
+
+
 def nnr_unit(w: Walker, context: StreamContext, index: int) -> Unit:
     """nnr_unit(); ``index`` counts the units of the bitstream, or of the aggregate that holds it."""
     number, start = context.units, w.position
@@ -55,7 +103,7 @@ def nnr_unit(w: Walker, context: StreamContext, index: int) -> Unit:
     return Unit(number, unit_type, start >> 3, size, header, payload, complete, pieces or ((0, payload_start),), facts, units)
 
 
-def nnr_unit_header(w: Walker, context: StreamContext, header: Values) -> tuple[int, Any]:
+def nnr_unit_header(w: Walker, context: StreamContext, header: Values) -> tuple[int, Facts]:
     """nnr_unit_header(): the unit's type, and what a typed header found out."""
     unit_type = w.u("nnr_unit_type", 6)
     w.unit_type = unit_type_name(unit_type)
@@ -66,7 +114,7 @@ def nnr_unit_header(w: Walker, context: StreamContext, header: Values) -> tuple[
         check_counter(w, context, unit_type, w.u("partial_data_counter", 8))
     else:
         w.require("partial-order", context.partial is None, "a unit within an unfinished set of partial data")
-    facts: Any = None
+    facts: Facts = None
     if unit_type == NNR_STR:  # branch: unit-header.NNR_STR
         nnr_start_unit_header(w)
     elif unit_type == NNR_LPS:  # branch: unit-header.NNR_LPS
@@ -106,7 +154,7 @@ def check_counter(w: Walker, context: StreamContext, unit_type: int, counter: in
 
 
 def nnr_unit_payload(
-    w: Walker, context: StreamContext, unit_type: int, header: Values, facts: Any
+    w: Walker, context: StreamContext, unit_type: int, header: Values, facts: Facts
 ) -> tuple[tuple[Unit, ...], bool, tuple[tuple[int, int], ...]]:
     """nnr_unit_payload(): the units of an aggregate, whether data is complete, and where a joined payload's pieces stand."""
     partial = context.partial
@@ -134,7 +182,7 @@ def nnr_unit_payload(
     return units, True, tuple(places)
 
 
-def typed_payload(w: Walker, context: StreamContext, unit_type: int, header: Values, facts: Any) -> tuple[Unit, ...]:
+def typed_payload(w: Walker, context: StreamContext, unit_type: int, header: Values, facts: Facts) -> tuple[Unit, ...]:
     """The payload of a unit by its type."""
     if unit_type == NNR_MPS:  # branch: unit-payload.NNR_MPS
         nnr_model_parameter_set(w, context)
@@ -145,8 +193,10 @@ def typed_payload(w: Walker, context: StreamContext, unit_type: int, header: Val
     elif unit_type == NNR_QNT:  # branch: unit-payload.NNR_QNT
         nnr_quantization_unit_payload(w, context, header)
     elif unit_type == NNR_NDU:  # branch: unit-payload.NNR_NDU
+        assert isinstance(facts, DataUnitHeader)
         nnr_compressed_data_unit_payload(w, facts)
     elif unit_type == NNR_AGG:  # branch: unit-payload.NNR_AGG
+        assert isinstance(facts, AggregateHeader)
         return nnr_aggregate_unit_payload(w, context, facts)
     elif unit_type != NNR_STR:  # branch: unit-payload.reserved-type
         w.bs("skipped_unit_data")

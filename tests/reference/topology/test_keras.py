@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from nnc_conformance.cli.main import build_app
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_TEF
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.tensorflow import extract, restore
 
 IMAGES = np.random.default_rng(0).normal(0, 1, (3, 8, 8, 1)).astype(np.float32)

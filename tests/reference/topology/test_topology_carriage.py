@@ -24,7 +24,6 @@ from nnc_conformance.generator.models import MODELS
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.composer import layer_parameter_set, model_parameter_set, start_unit
 from nnc_conformance.reference.errors import EncodeError, ModelError, NNCError
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.reduction.document import validate
 from nnc_conformance.reference.reduction.pipeline import run as run_pipeline
 from nnc_conformance.reference.syntax.bitstream import write_units
@@ -33,6 +32,7 @@ from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF, N
 from nnc_conformance.reference.topology import carriage_nnef, carriage_onnx
 from nnc_conformance.reference.topology.carriage import metadata_document, parse_metadata, split_stream, with_other_length
 from nnc_conformance.reference.topology.classes import Coding, coding
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.nnef import parse_header
 from nnc_conformance.reference.topology.onnx import extract, restore
 from nnc_conformance.storage.carriage_files import Carried, is_packed, pack_safetensors, unpack_safetensors

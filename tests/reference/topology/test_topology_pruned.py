@@ -12,12 +12,12 @@ from nnc_conformance.generator.models import MODELS
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.composer import ids_list, model_parameter_set, start_unit, topology_unit
 from nnc_conformance.reference.errors import EncodeError, ModelError
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.reduction.pruning import Pruning, prune
 from nnc_conformance.reference.reduction.scoring import answers
 from nnc_conformance.reference.reduction.tool import Resources
 from nnc_conformance.reference.syntax.bitstream import write_units
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX, NNR_TPL_PRUN, NNR_TPL_PYT, NNR_TPL_UNREC, RAW
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import restore
 from nnc_conformance.reference.topology.pruned import bit_mask, masks, new_dimensions, parameter_shapes, with_new_dimensions
 from nnc_conformance.reference.topology.reference_list import reference_list, with_reference_list

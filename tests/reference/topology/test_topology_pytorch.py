@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from nnc_conformance.cli.main import build_app
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.model import Topology
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_PYT
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.pytorch import dump_state_dict, extract, load_state_dict, parameter_shapes, restore
 
 

@@ -1,0 +1,75 @@
+"""The content of an NNR_TPL or NNR_QNT: inflating it, and the tensor dimensions in it.
+
+A topology is parsed only when a data unit lacks dimensions; ONNX is not imported before.
+"""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.options import DecodeLimits
+from nnc_conformance.reference.syntax.context import PayloadError, Shapes
+from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_NNEF, NNR_TPL_ONNX
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The content of an NNR_TPL or NNR_QNT: its storage format (Annexes A to D) and its data, inflated."""
+
+    storage_format: int
+    data: bytes
+
+
+class TopologyShapes(Mapping[str, tuple[int, ...]]):
+    """Tensor dimensions by name in a topology, parsed at the first lookup; empty if it cannot be parsed."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+
+    @cached_property
+    def _shapes(self) -> Shapes:
+        if self._topology.storage_format == NNR_TPL_ONNX:
+            from nnc_conformance.reference.topology.onnx import parameter_shapes
+        else:
+            from nnc_conformance.reference.topology.nnef import parameter_shapes
+        try:
+            return parameter_shapes(self._topology.data)
+        except ModelError:
+            return {}
+
+    def __getitem__(self, name: str) -> tuple[int, ...]:
+        return self._shapes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shapes)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+
+def shapes_in(storage_format: int, data: bytes) -> Shapes:
+    """Return the tensor dimensions in an inflated topology; empty for a format without a parser."""
+    return TopologyShapes(Topology(storage_format, data)) if storage_format in (NNR_TPL_ONNX, NNR_TPL_NNEF) else {}
+
+
+def inflate(data: bytes, limits: DecodeLimits) -> bytes:
+    """Inflate RFC 1950 data; raise `PayloadError` (``deflate``) if it is damaged, cut or too large."""
+    most = min(limits.total_bytes, max(limits.inflate_floor, limits.inflate_ratio * len(data)))
+    machine = zlib.decompressobj()
+    try:
+        inflated = machine.decompress(data, most)
+    except zlib.error as error:
+        raise PayloadError("deflate", f"not inflatable: {error}") from None
+    if not machine.eof:
+        fault = f"inflates to more than {most} bytes" if len(inflated) >= most else "the deflated data is cut"
+        raise PayloadError("deflate", fault)
+    if machine.unused_data:
+        raise PayloadError("deflate", f"{len(machine.unused_data)} bytes after the deflated data")
+    return inflated
+
+
+def topology_shapes(storage_format: int, compression_format: int, data: bytes) -> Shapes:
+    """Return the tensor dimensions in topology_data; raise `PayloadError` if it does not inflate."""
+    return shapes_in(storage_format, inflate(data, DecodeLimits()) if compression_format == DEFLATE else data)
