@@ -99,7 +99,10 @@ def build_machine(tables: Tables, layout: ContextLayout) -> Machine | None:
 
 @lru_cache(maxsize=8)
 def _coder_words(tables: tuple[bytes, ...]) -> Words | None:
-    """Make the words before the links."""
+    """Make the words before the links: range rows, state changes and initial states.
+
+    The result is None if a value does not fit.
+    """
     lps_range, state_step, parameter_sets = (np.frombuffer(table, np.int64) for table in tables)
     ranges, sets = lps_range.reshape(8, 32), parameter_sets.reshape(SETS, 4)
     shifts_0, shifts_1 = np.unique(sets[:, SHIFT_0]), np.unique(sets[:, SHIFT_1])

@@ -147,7 +147,7 @@ class _Finish:
         return scale_locally(quantized, settings, resources, originals=originals).network
 
     def stream(self, network: Network, maps: Mapping[str, Any] | None = None) -> bytes:
-        """Encode the network."""
+        """Encode the network, with performance maps if given."""
         parameters, topology, options = encoder_input(network, replace(self.options, maps=maps or {}))
         return encode(parameters, topology=topology, options=options, threads=self.threads)
 
