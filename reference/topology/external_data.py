@@ -1,8 +1,8 @@
-"""Values of ONNX tensors that lie in files beside the model, read within bounds whatever the model says.
+"""Values of ONNX tensors in files next to the model, read within bounds whatever the model says.
 
 Only regular files in the model's own folder are read, at any depth, also through links that stay
-inside. Hugging Face's cache is the only layout beyond it: a link from ``.../snapshots/REVISION/...``
-to a file in the folder ``blobs`` of the same repository.
+inside. Hugging Face's cache is the only layout beyond it: a link from
+``.../snapshots/REVISION/...`` to a file in the folder ``blobs`` of the same repository.
 """
 
 import os
@@ -20,8 +20,9 @@ from nnc_conformance.reference.topology.graphs import checked_name
 MOST_BYTES: Final = 1 << 34
 """Bytes of external data that one model may have."""
 MOST_SHARING: Final = 16
-"""Times the size of its files that a model's tensors may take together; tied weights share bytes."""
+"""Times the size of its files that a model's tensors may take; tied weights share bytes."""
 _BLOBS: Final = "blobs"
+"""Folder of the files in Hugging Face's cache."""
 _NUMBER: Final = re.compile(r"[0-9]{1,19}")
 
 
@@ -47,11 +48,12 @@ class ExternalData:
         """
         try:
             return self._values({checked_name(entry.key): checked_name(entry.value) for entry in tensor.external_data}, expected)
-        except (ModelError, OSError, RuntimeError) as error:  # a RuntimeError where links go in a circle
+        except (ModelError, OSError, RuntimeError) as error:  # a RuntimeError for links in a circle
             reason = error.strerror if isinstance(error, OSError) else error
             raise ModelError(f"the external data of tensor {name!r} cannot be read: {reason}") from None
 
     def _values(self, entries: Mapping[str, str], expected: int | None) -> bytes:
+        """Read the bytes that the entries state."""
         location = entries.get("location", "")
         offset, stated = _number(entries, "offset") or 0, _number(entries, "length")
         path = self._path(location)
@@ -72,7 +74,7 @@ class ExternalData:
             return file.read(length)
 
     def _path(self, location: str) -> Path:
-        """Return the file that a location leads to, resolved; raise `ModelError` if it lies outside the model's folder."""
+        """Resolve a location; raise `ModelError` if it lies outside the model's folder."""
         parts = PurePosixPath(location)
         if not location or "\0" in location or parts.is_absolute() or ".." in parts.parts:
             raise ModelError(f"{location!r} is not a path inside the model's folder")
@@ -85,6 +87,7 @@ class ExternalData:
 
 
 def _number(entries: Mapping[str, str], key: str) -> int | None:
+    """Parse a number of an entry."""
     value = entries.get(key)
     if value is not None and not _NUMBER.fullmatch(value):
         raise ModelError(f"its {key} {value[:80]!r} is not a number")
