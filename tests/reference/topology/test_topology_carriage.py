@@ -339,7 +339,7 @@ def test_nnef_at_the_command_line(tmp_path: Path) -> None:
         assert np.abs(array - VALUES[name]).max() < 2e-3
         assert np.abs(back.parameters[name] - array).max() < 2e-3
     taken = run(app, ["decode", str(stream), str(tmp_path / "plain.nnef")])
-    assert "is there already" in str(taken.exception)
+    assert "exists and is not an empty folder" in str(taken.exception)
 
 
 def test_a_reduced_network_is_carried_whole() -> None:
