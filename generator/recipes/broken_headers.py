@@ -1,5 +1,6 @@
 """Streams that break a rule of a data unit's header (clause 6)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,10 +55,10 @@ def too_many(name: str, *sizes: int) -> Recipe:
     )
 
 
-def codebook(**changes: Any) -> list[Values]:
+def codebook(indexes: Sequence[int] = (0, 1, -1), **changes: Any) -> list[Values]:
     """Build a tensor whose codebook() has other values."""
     head = header(NNR_PT_FLOAT, "w", (3,), codebook=book(1, -5, 0, 6))
-    unit = ndu(head, Coded([0, 1, -1]))
+    unit = ndu(head, Coded(list(indexes)))
     return [*opening(), header_of(unit, codebook=unit["nnr_unit_header"]["codebook"] | changes)]
 
 
@@ -350,6 +351,14 @@ RECIPES = (
         catches="A decoder that reads past the codebook.",
         element="codebook_centre_offset",
         units=codebook(codebook_centre_offset=2, codebook_delta_left=[0, 0, 0]),
+    ),
+    broken(
+        "codebook-size",
+        "offset-high-unused",
+        title="CbZeroOffset as large as the codebook, and indexes that find values all the same",
+        catches="A decoder that checks each index but not CbZeroOffset.",
+        element="codebook_centre_offset",
+        units=codebook((0, -1, 0), codebook_centre_offset=2, codebook_delta_left=[0, 0, 0]),
     ),
     broken(
         "codebook-range",

@@ -44,6 +44,13 @@ def too_large(name: str, quants: list[int], unary_length: int = 10) -> Recipe:
     )
 
 
+def without_end(quants: list[int]) -> bytes:
+    """Encode one tensor; its last interval holds the least offset at which the terminate bin is 0 and the next one is not."""
+    data = codeword(quants)
+    last_bit = int.from_bytes(data) & -int.from_bytes(data)
+    return (int.from_bytes(data) - 2 * last_bit).to_bytes(len(data))
+
+
 def block_rows(*, dq_flag: bool = False) -> Callable[[Numbers], list[Values]]:
     """Return a function that builds a tensor of three block rows."""
     return lambda numbers: [*opening(), scanned(1, (20, 9), numbers, dq_flag=dq_flag)]
@@ -201,6 +208,14 @@ RECIPES = (
         catches="A decoder that does not read the terminate bin.",
         element="end_of_codeword",
         units=with_codeword(codeword(_SEVEN * 20)),
+    ),
+    broken(
+        "terminate",
+        "one-below",
+        title="An offset one below those that end the codeword",
+        catches="A decoder that takes three values of the interval for the terminate bin, not two.",
+        element="end_of_codeword",
+        units=with_codeword(without_end(_SEVEN[:6])),
     ),
     broken(
         "cabac-end",
