@@ -131,20 +131,20 @@ def verify(
 
     Example: nnc-conformance certify verify certificate.json --key issuer.pub --withdrawals withdrawals.json
     """
-    from nnc_conformance.reports.certification.verify import Beside
+    from nnc_conformance.reports.certification.verify import VerificationInputs
     from nnc_conformance.reports.certification.verify import verify as verify_certificate
     from nnc_conformance.reports.text import one_line
     from nnc_conformance.storage.signing import load_public_key
     from nnc_conformance.suites.decoders.load import load_decoder
 
-    beside = Beside(
+    inputs = VerificationInputs(
         trusted=load_public_key(key) if key is not None else None,
         withdrawals=_withdrawals(withdrawals),
         suite=suite,
         results=results,
         decoder=load_decoder(decoder) if decoder is not None else None,
     )
-    found = verify_certificate(certificate, beside, _today())
+    found = verify_certificate(certificate, inputs, _today())
     for note in found.notes:
         typer.echo(one_line(note))
     for problem in found.problems:

@@ -12,7 +12,7 @@ from typing import Any
 
 from nnc_conformance.reference.syntax.elements import ELEMENTS, ElementRow
 from nnc_conformance.reference.tracer import TraceLine, trace
-from nnc_conformance.reports.trace_plot import HEIGHT, WIDTH, plot_of
+from nnc_conformance.reports.drawings.coder import CoderPlot, coder_plot
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
 from nnc_conformance.storage.vector import Level
 
@@ -74,13 +74,16 @@ def _first_codeword(vector_id: str) -> list[TraceLine]:
 
 def _svg(lines: list[tuple[str, str]], title: str) -> str:
     """Polylines with a name each."""
-    height = HEIGHT + LINE * (len(lines) + 1)
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">']
-    parts += [f"<title>{escape(title)}</title>", f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fafafa" stroke="#cccccc"/>']
+    height = CoderPlot.HEIGHT + LINE * (len(lines) + 1)
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {CoderPlot.WIDTH} {height}" font-family="sans-serif" font-size="12">']
+    parts += [
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{CoderPlot.WIDTH}" height="{CoderPlot.HEIGHT}" fill="#fafafa" stroke="#cccccc"/>',
+    ]
     for number, (name, points) in enumerate(lines):
         colour = COLOURS[number]
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1"/>')
-        parts.append(f'<text x="4" y="{HEIGHT + LINE * (number + 1)}" fill="{colour}">{escape(name)}</text>')
+        parts.append(f'<text x="4" y="{CoderPlot.HEIGHT + LINE * (number + 1)}" fill="{colour}">{escape(name)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -89,7 +92,7 @@ def pictures() -> dict[str, str]:
     made = {}
     for name, vector_id in DRAWN.items():
         bins = _first_codeword(vector_id)
-        states, interval = plot_of(bins[:STATE_BINS]), plot_of(bins[:INTERVAL_BINS])
+        states, interval = coder_plot(bins[:STATE_BINS]), coder_plot(bins[:INTERVAL_BINS])
         contexts = [(f"{one.name}: {one.bins} bins", one.points) for one in states.contexts]
         coder = [("IvlCurrRange", interval.range_points), ("IvlOffset", interval.offset_points)]
         of = f"bins of the indexes of {vector_id}, the first"

@@ -1,4 +1,4 @@
-"""Badges: what a report says in a few letters, for a README."""
+"""Badges for a README: the verdict in a few words."""
 
 from typing import Final
 from xml.sax.saxutils import escape
@@ -9,15 +9,16 @@ from nnc_conformance.suites.results.result import Verdict
 
 LABEL: Final = "NNC conformance"
 COLOURS: Final[dict[Verdict, str]] = {Verdict.AS_EXPECTED: "2e7a67", Verdict.FAILED: "b23a22", Verdict.INCOMPLETE: "59626b"}
-"""The colour of a badge's right half, by verdict; white text on each has a contrast of 5 or more."""
+"""Colour of the right half, by verdict; white text on it has a contrast of at least 5."""
 
 _HEIGHT: Final = 20
 _LETTER: Final = 6.6
+"""Width of a letter in pixels."""
 _PADDING: Final = 12
 
 
 def badge_message(report: Report) -> str:
-    """The right half of the badge: figures of conformance where there is a verdict, ``incomplete`` otherwise."""
+    """Return the text of the right half: conformance figures, or ``incomplete``."""
     if report.verdict is Verdict.INCOMPLETE:
         return "incomplete"
     if len(report.decoders) > 1:
@@ -29,12 +30,12 @@ def badge_message(report: Report) -> str:
 
 
 def render_badge_endpoint(report: Report) -> str:
-    """The JSON that a Shields endpoint badge reads."""
+    """Render the JSON document of a Shields endpoint badge."""
     return canonical_json({"schemaVersion": 1, "label": LABEL, "message": badge_message(report), "color": COLOURS[report.verdict]})
 
 
 def render_badge_svg(report: Report) -> str:
-    """The badge as an SVG picture of its own."""
+    """Render the badge as an SVG file."""
     message = escape(badge_message(report))
     left, right = (round(len(text) * _LETTER) + _PADDING for text in (LABEL, message))
     texts = "".join(

@@ -1,4 +1,4 @@
-"""What became of each case since an earlier run."""
+"""Comparing the cases of two runs."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from nnc_conformance.suites.results.result import CaseResult, Results
 
 
 class ChangeKind(StrEnum):
-    """How a case changed, the worst first."""
+    """How a case changed; the worst kind first."""
 
     BROKEN = "broken"
     UNSTABLE = "unstable"
@@ -22,19 +22,19 @@ class ChangeKind(StrEnum):
 
 
 CHANGE_KINDS: Final[dict[ChangeKind, str]] = {
-    ChangeKind.BROKEN: "it did not fail, and fails now",
-    ChangeKind.UNSTABLE: "it fails as before, and its repeats differ, now or then",
-    ChangeKind.FIXED: "it failed, and does not any more",
-    ChangeKind.CHANGED: "its outcome or its output is another",
-    ChangeKind.NEW: "it has no earlier result",
-    ChangeKind.GONE: "it has no result now",
+    ChangeKind.BROKEN: "it did not fail before, and fails now",
+    ChangeKind.UNSTABLE: "it fails as before, and its repeated runs differ in one of the two runs",
+    ChangeKind.FIXED: "it failed before, and does not fail now",
+    ChangeKind.CHANGED: "its outcome or its output is different",
+    ChangeKind.NEW: "it has no result in the earlier run",
+    ChangeKind.GONE: "it has no result in this run",
 }
-"""Each kind with what it says of a case."""
+"""The meaning of each kind."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A case that is not as it was; an outcome is None where there is no result."""
+    """A case that changed; an outcome is None if there is no result."""
 
     kind: ChangeKind
     vector: str
@@ -45,7 +45,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Since:
-    """What changed since an earlier run: the changes, the worst first, and how many cases are as they were."""
+    """The changes since an earlier run, the worst first, and the number of unchanged cases."""
 
     source: str
     changes: tuple[Change, ...]
@@ -53,25 +53,25 @@ class Since:
 
     @property
     def counts(self) -> dict[ChangeKind, int]:
-        """How many changes are of each kind."""
-        found = Counter(change.kind for change in self.changes)
-        return {kind: found[kind] for kind in ChangeKind if found[kind]}
+        """The number of changes of each kind."""
+        counted = Counter(change.kind for change in self.changes)
+        return {kind: counted[kind] for kind in ChangeKind if counted[kind]}
 
 
 def since(source: str, old: Results, cases: Iterable[CaseResult], decoders: Sequence[str]) -> Since:
-    """Compares the ``cases`` of ``decoders`` with an earlier run's, for the decoders that it judged too.
+    """Compare the ``cases`` of ``decoders`` with those of an earlier run, for decoders that both runs judged.
 
-    A decoder that is alone in both is taken as one whatever its names.
+    If each run has a single decoder, the two count as the same one whatever their names.
     """
     alone = len(old.decoders) == len(decoders) == 1
     known = set(decoders) if alone else {decoder.name for decoder in old.decoders} & set(decoders)
     before = {(case.vector, decoders[0] if alone else case.decoder): case for case in old.cases}
     after = {(case.vector, case.decoder): case for case in cases}
     places = [(vector, decoder) for vector, decoder in before | after if decoder in known]
-    found = [_change(vector, decoder, before.get((vector, decoder)), after.get((vector, decoder))) for vector, decoder in places]
+    compared = [_change(vector, decoder, before.get((vector, decoder)), after.get((vector, decoder))) for vector, decoder in places]
     order = list(ChangeKind)
-    changes = sorted((change for change in found if change is not None), key=lambda c: (order.index(c.kind), c.decoder, c.vector))
-    return Since(source, tuple(changes), len(found) - len(changes))
+    changes = sorted((change for change in compared if change is not None), key=lambda c: (order.index(c.kind), c.decoder, c.vector))
+    return Since(source, tuple(changes), len(compared) - len(changes))
 
 
 def _change(vector: str, decoder: str, old: CaseResult | None, new: CaseResult | None) -> Change | None:

@@ -1,4 +1,4 @@
-"""The coverage report: one self-contained page to browse, by clause, element and value class."""
+"""The coverage report: one self-contained HTML page by clause, element and value class."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from itertools import combinations, groupby
 from pathlib import Path
 from typing import Final
 
-from markupsafe import Markup
-
 from nnc_conformance.generator.coverage.catalogue import catalogue
 from nnc_conformance.generator.coverage.choices import FACTORS
 from nnc_conformance.generator.coverage.goals import Goal, Key, Kind, Standing
 from nnc_conformance.generator.coverage.measure import Coverage, Tally
 from nnc_conformance.reference.syntax.branches import branch_of
 from nnc_conformance.reports.heat import WARMEST, context_place, event_place, grids
-from nnc_conformance.reports.html import environment, resource, style_digest
+from nnc_conformance.reports.html import render_page, resource
 from nnc_conformance.storage import outputs
 
 HTML_FILE: Final = "index.html"
 MOST_NAMES: Final = 12
+"""Streams named at a goal before the rest is only counted."""
 MOST_MISSING: Final = 400
+"""Missing triples listed before the rest is only counted."""
 KIND_TITLES: Final = {
     Kind.ELEMENT: "Syntax elements",
     Kind.VALUE: "Value classes",
@@ -34,7 +34,7 @@ KIND_TITLES: Final = {
 
 @dataclass(frozen=True)
 class GoalRow:
-    """One goal as the page shows it: met, missing, or unreachable; ``names`` are the first streams that meet it."""
+    """One goal: times met, streams that meet it, and the names of the first of them."""
 
     goal: Goal
     hits: int
@@ -49,20 +49,20 @@ class GoalRow:
 
 @dataclass(frozen=True)
 class Subject:
-    """The goals of one subject, and how many of the reachable ones are met."""
+    """The goals of one element or structure."""
 
     name: str
     rows: tuple[GoalRow, ...]
 
     @property
     def tally(self) -> Tally:
-        """Goals met of those reachable, whatever they rest on."""
+        """Goals met of those reachable, certified or not."""
         reachable = [row for row in self.rows if not row.goal.unreachable]
         return Tally(sum(row.hits > 0 for row in reachable), len(reachable))
 
 
 def sections(coverage: Coverage, kinds: Iterable[Kind]) -> Iterator[tuple[str, list[Subject]]]:
-    """Clauses with their subjects: elements with all their value classes, or structures with their branches."""
+    """Yield each clause with its subjects: elements with their value classes, or structures with their branches."""
     wanted = set(kinds)
     goals = [goal for goal in catalogue().values() if goal.key.kind in wanted]
     order = {clause: place for place, clause in enumerate(dict.fromkeys(goal.clause for goal in goals))}
@@ -86,7 +86,7 @@ def _row(goal: Goal, coverage: Coverage) -> GoalRow:
 
 @dataclass(frozen=True)
 class PairCell:
-    """The certified pairs of two factors."""
+    """Certified pairs of choices of two factors: how many are met, and which are missing."""
 
     first: str
     second: str
@@ -95,7 +95,7 @@ class PairCell:
 
 
 def pair_matrix(coverage: Coverage) -> dict[tuple[str, str], PairCell]:
-    """Every two factors with their certified pairs."""
+    """Tally the certified pairs of every two factors."""
     cells = {}
     goals = [goal for goal in _certified(Kind.PAIR) if not goal.unreachable]
     by_subject: dict[str, list[Goal]] = {}
@@ -113,13 +113,13 @@ def _certified(kind: Kind) -> list[Goal]:
 
 
 def missing_triples(coverage: Coverage) -> list[Key]:
-    """Certified triples that no stream meets."""
+    """Return the certified triples that no stream meets."""
     return [goal.key for goal in _certified(Kind.TRIPLE) if not goal.unreachable and goal.key not in coverage.totals]
 
 
 @cache
 def unreachable() -> dict[str, list[Key]]:
-    """Goals that cannot be met by their reason."""
+    """Group the unreachable goals by reason, pairs and triples excepted."""
     found: dict[str, list[Key]] = {}
     for key, goal in catalogue().items():
         if goal.unreachable and key.kind not in (Kind.PAIR, Kind.TRIPLE):
@@ -128,13 +128,11 @@ def unreachable() -> dict[str, list[Key]]:
 
 
 def render_coverage(coverage: Coverage) -> str:
-    """The page as one HTML document without a reference to anything outside it."""
-    style = resource("report.css") + resource("coverage.css")
-    template = environment().get_template("coverage.html.jinja")
-    return template.render(
+    """Render the page as one HTML document that refers to nothing outside itself."""
+    return render_page(
+        "coverage.html.jinja",
+        style=resource("report.css") + resource("coverage.css"),
         coverage=coverage,
-        style=Markup(style),
-        policy=f"default-src 'none'; style-src '{style_digest(style)}'; img-src data:; base-uri 'none'; form-action 'none'",
         Kind=Kind,
         kinds=KIND_TITLES,
         standings=list(Standing),
@@ -153,7 +151,7 @@ def render_coverage(coverage: Coverage) -> str:
 
 
 def write_coverage(coverage: Coverage, folder: Path) -> Path:
-    """Writes the page into ``folder``, made if needed, and returns its path. Raises `OSError`."""
+    """Write the page into ``folder``, created if needed; return its path. Raises `OSError`."""
     folder.mkdir(parents=True, exist_ok=True)
     outputs.write_text(folder / HTML_FILE, render_coverage(coverage))
     return folder / HTML_FILE

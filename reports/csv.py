@@ -1,10 +1,10 @@
-"""CSV: one line a case, for spreadsheets."""
+"""The report as CSV: one line per case, for spreadsheets."""
 
 import csv
 import io
 from typing import Final
 
-from nnc_conformance.reports.report import Case, Report
+from nnc_conformance.reports.report import Report, ReportedCase
 from nnc_conformance.reports.text import one_line
 
 COLUMNS: Final = (
@@ -31,7 +31,7 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@")
 
 
 def render_csv(report: Report) -> str:
-    """All cases under one line of headings; a cell that a spreadsheet would take for a formula begins with an apostrophe."""
+    """Render all cases below a heading line; an apostrophe precedes cells that a spreadsheet would read as formulas."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -39,7 +39,7 @@ def render_csv(report: Report) -> str:
     return text.getvalue()
 
 
-def _row(case: Case) -> tuple[str, ...]:
+def _row(case: ReportedCase) -> tuple[str, ...]:
     result = case.result
     return (
         result.decoder,

@@ -1,4 +1,4 @@
-"""Heat maps of coverage: contexts of DeepCABAC and events of its engine, as grids of goals."""
+"""Heat maps of coverage: contexts and events of the arithmetic decoder, as grids of goals."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -10,15 +10,15 @@ from nnc_conformance.generator.coverage.goals import Goal, Key, Kind
 from nnc_conformance.generator.coverage.measure import Coverage
 
 WARMEST: Final = 6
-"""The classes of a cell run from 0, never met, over 1, met less than 10 times, in powers of ten up to this."""
+"""Highest class of a cell: class 0 is never met, class n is met fewer than 10^n times, this one 10^5 times or more."""
 
 Place = tuple[str, str, str]
-"""The grid, row and column of a goal."""
+"""Title of the grid, row and column of a goal."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One goal of a grid: how often it was met, by how many streams, its warmth, and why it cannot be met."""
+    """One goal of a grid: times met, streams that meet it, class, and why it is unreachable (empty: it is not)."""
 
     hits: int
     streams: int
@@ -28,7 +28,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """A heat map; a cell is None where there is no goal."""
+    """A heat map; a cell without a goal is None."""
 
     title: str
     columns: tuple[str, ...]
@@ -36,12 +36,12 @@ class Grid:
 
 
 def context_place(key: Key) -> Place:
-    """Contexts by row, parameter sets and extremes by column."""
+    """Place a context goal: contexts by row, parameter sets and extremes by column."""
     return "Contexts at their extremes, by parameter set", key.subject, key.case.removeprefix("set ")
 
 
 def event_place(key: Key) -> Place:
-    """Events by what they are of."""
+    """Place an event goal in the grid of its kind of event."""
     subject, case = key.subject, key.case
     if subject.startswith("lps_range_table"):
         column, path = case.removeprefix("column ").split(", ")
@@ -72,7 +72,7 @@ def event_place(key: Key) -> Place:
 
 
 def grids(coverage: Coverage, kind: Kind, place: Callable[[Key], Place]) -> list[Grid]:
-    """The grids of all goals of a kind."""
+    """Arrange all goals of a kind in grids."""
     goals: dict[str, dict[tuple[str, str], Goal]] = {}
     for key, goal in catalogue().items():
         if key.kind is kind:

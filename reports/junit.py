@@ -1,9 +1,9 @@
-"""JUnit XML: one suite for each decoder, outcomes mapped after the closed table of outcomes."""
+"""The report as JUnit XML: one suite per decoder, outcomes mapped by the table `OUTCOMES`."""
 
 from typing import Final
 from xml.etree import ElementTree
 
-from nnc_conformance.reports.report import Case, DecoderSummary, Report
+from nnc_conformance.reports.report import DecoderSummary, Report, ReportedCase
 from nnc_conformance.reports.text import visible
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 
@@ -12,15 +12,15 @@ _PROPERTY: Final = "property"
 
 
 def render_junit(report: Report) -> str:
-    """The report as one JUnit XML document; characters that XML 1.0 forbids are written out as ``\\u{hex}``.
+    """Render one JUnit XML document; characters that XML 1.0 forbids are escaped as ``\\u{hex}``.
 
-    What makes the results incomplete as a whole stands in a suite of its own, as errors.
+    Problems that make the whole results incomplete are errors of a separate suite ``results``.
     """
     root = ElementTree.Element("testsuites", name="nnc-conformance")
     if report.problems:
         suite = ElementTree.SubElement(root, "testsuite", name="results")
         for problem in report.problems:
-            _mark(_testcase(suite, "results are whole", "nnc.results"), Outcome.NOT_RUN, problem, "")
+            _mark(_testcase(suite, "results are complete", "nnc.results"), Outcome.NOT_RUN, problem, "")
         _count(suite)
     for decoder in report.decoders:
         _suite(root, report, decoder)
@@ -47,11 +47,11 @@ def _suite(root: ElementTree.Element, report: Report, decoder: DecoderSummary) -
     for case in report.of(decoder.info.name):
         _case(suite, case)
     for name in decoder.absent:
-        _mark(_testcase(suite, name.partition("@")[0], "nnc.absent"), Outcome.NOT_RUN, "planned, and without a result", "")
+        _mark(_testcase(suite, name.partition("@")[0], "nnc.absent"), Outcome.NOT_RUN, "planned, but without a result", "")
     _count(suite)
 
 
-def _case(suite: ElementTree.Element, case: Case) -> None:
+def _case(suite: ElementTree.Element, case: ReportedCase) -> None:
     result = case.result
     element = _testcase(suite, result.vector, f"nnc.{result.level.value}")
     details = [result.message, *(f"{d.tensor}: {d.kind.value}, expected {d.expected}, given {d.actual}" for d in result.differences)]

@@ -1,25 +1,26 @@
-"""The Markdown report: for pull requests and step summaries, short enough to be read there."""
+"""The report as Markdown: short enough for pull requests and step summaries."""
 
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from nnc_conformance.reports.drift import first_drift, relative, worst_layer
-from nnc_conformance.reports.report import HEADLINES, Case, Group, Report
-from nnc_conformance.reports.tally import TONES, Tally
+from nnc_conformance.reports.drift import first_drift_text, relative_error_text, worst_layer
+from nnc_conformance.reports.report import HEADLINES, MatrixGroup, Report, ReportedCase
+from nnc_conformance.reports.tally import TONES, OutcomeTally
 from nnc_conformance.reports.text import one_line
 
 SHOWN_FAILURES: Final = 100
-"""How many failures are listed before the rest is only counted."""
+"""Failures listed before the rest is only counted."""
 
 SHOWN_CHANGES: Final = 50
-"""How many changes since an earlier run are listed."""
+"""Changes since an earlier run listed before the rest is only counted."""
 
 _LONGEST_MESSAGE: Final = 160
+"""Characters of a message before it is cut."""
 
 
 def render_markdown(report: Report) -> str:
-    """The report in GitHub's Markdown; everything that came from a decoder stands in code spans."""
+    """Render GitHub Markdown; all text from a decoder is in code spans or escaped."""
     parts = [f"# NNC conformance: {HEADLINES[report.verdict][0]}", _plain(report.headline)]
     parts += ["\n".join(f"- {_plain(problem)}" for problem in report.problems)] if report.problems else []
     parts += _decoders(report)
@@ -28,14 +29,16 @@ def render_markdown(report: Report) -> str:
     parts += _failures(report)
     parts += _folded("Clauses, features and broken rules", [part for group in report.groups for part in _group(report, group, group.title)])
     parts += _networks(report)
-    parts += _group(report, report.standings, "By what the cases rest on")
+    parts += _group(report, report.standings, "By standing")
     parts += _choices(report)
-    parts.append("Figures are cases passed of cases judged. Inferred facts, disputed points and own policies never count as conformance.")
+    parts.append(
+        "Figures are cases passed of cases judged. Inferred facts, disputed points and policies of this project never count as conformance."
+    )
     return "\n\n".join(parts) + "\n"
 
 
 def code(text: str) -> str:
-    """``text`` as one code span that also holds inside a table: nothing in it is markup, link or mention."""
+    """Format text as one code span, also inside a table: nothing in it acts as markup, link or mention."""
     line = one_line(text).replace("|", "\\|")
     fence = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
     space = " " if line.startswith("`") or line.endswith("`") or not line else ""
@@ -47,12 +50,12 @@ def _plain(text: str) -> str:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of cells that are Markdown already."""
+    """Format a table; the cells are Markdown already."""
     lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
-def _figure(tally: Tally) -> str:
+def _figure(tally: OutcomeTally) -> str:
     if not tally.total:
         return ""
     left = [f"{tally.passed} of {tally.judged} ({tally.percent})"] if tally.judged else []
@@ -83,8 +86,8 @@ def _decoders(report: Report) -> list[str]:
 def _since(report: Report) -> list[str]:
     if report.since is None:
         return []
-    told = [f"{count} {kind.value}" for kind, count in report.since.counts.items()]
-    parts = [f"## Since {code(report.since.source)}", f"{', '.join(told) or 'nothing changed'}; {report.since.unchanged} as before."]
+    counts = [f"{count} {kind.value}" for kind, count in report.since.counts.items()]
+    parts = [f"## Since {code(report.since.source)}", f"{', '.join(counts) or 'nothing changed'}; {report.since.unchanged} as before."]
     shown = report.since.changes[:SHOWN_CHANGES]
     rows = [
         [c.kind.value, code(c.vector), code(c.decoder), *(outcome.value if outcome is not None else "" for outcome in (c.old, c.new))]
@@ -93,11 +96,11 @@ def _since(report: Report) -> list[str]:
     if rows:
         parts.append(table(["", "vector", "decoder", "before", "now"], rows))
     if len(report.since.changes) > len(shown):
-        parts.append(f"{len(report.since.changes) - len(shown)} more changes stand in the HTML report.")
+        parts.append(f"{len(report.since.changes) - len(shown)} more changes are in the HTML report.")
     return parts
 
 
-def _group(report: Report, group: Group, title: str) -> list[str]:
+def _group(report: Report, group: MatrixGroup, title: str) -> list[str]:
     if not group.rows:
         return []
     headings = [group.title.lower(), *(code(decoder.info.name) for decoder in report.decoders)]
@@ -109,14 +112,14 @@ def _failures(report: Report) -> list[str]:
     if not failures:
         return []
     shown = failures[:SHOWN_FAILURES]
-    rows = [[code(case.result.vector), code(case.result.decoder), case.result.outcome.value, code(_seen(case))] for case in shown]
-    parts = [f"## Failures: {len(failures)}", table(["vector", "decoder", "outcome", "what was seen"], rows)]
+    rows = [[code(case.result.vector), code(case.result.decoder), case.result.outcome.value, code(_what_happened(case))] for case in shown]
+    parts = [f"## Failures: {len(failures)}", table(["vector", "decoder", "outcome", "what happened"], rows)]
     if len(failures) > len(shown):
-        parts.append(f"The other {len(failures) - len(shown)} stand in the HTML report.")
-    return parts + _folded("The commands that repeat them", ["\n".join(f"- {code(case.reproduce)}" for case in shown)])
+        parts.append(f"The other {len(failures) - len(shown)} are in the HTML report.")
+    return parts + _folded("Commands that repeat them", ["\n".join(f"- {code(case.reproduce)}" for case in shown)])
 
 
-def _seen(case: Case) -> str:
+def _what_happened(case: ReportedCase) -> str:
     first = case.result.first_difference
     where = f"; {first.tensor}: {first.kind.value}, expected {first.expected}, given {first.actual}" if first is not None else ""
     text = one_line(case.result.message + where)
@@ -128,30 +131,30 @@ def _networks(report: Report) -> list[str]:
         return []
     headings = ["network", "original", "reference", *(code(decoder.info.name) for decoder in report.decoders)]
     rows = [
-        [code(row.network), *(f"{own.top1:.2%}" if own is not None else "" for own in (row.original, row.reference, *row.decoded))]
+        [code(row.network), *(f"{answer.top1:.2%}" if answer is not None else "" for answer in (row.original, row.reference, *row.decoded))]
         for row in report.measured
     ]
     return ["## Networks: top-1 accuracy on held data", table(headings, rows), *_drift(report)]
 
 
 def _drift(report: Report) -> list[str]:
-    """Of each network vector and decoder: relative errors of the outputs, and the first layer that is not the reference's."""
+    """Tabulate relative output errors and the first differing layer, for each network vector and decoder."""
     headings = [
         "network vector",
         "decoder",
-        "to the original's",
-        "to the reference's",
+        "from the original",
+        "from the reference",
         "largest of a layer",
-        "first layer off the reference's",
+        "first layer that differs from the reference",
     ]
     rows = [
         [
             code(measured.vector),
             code(report.decoders[number].info.name),
-            relative(own),
-            relative(own.to_reference),
-            f"{relative(worst.distance)} {code(worst.output)}" if (worst := worst_layer(own)) is not None else "",
-            code(drift) if (drift := first_drift(own)) else "none" if own.to_reference is not None else "",
+            relative_error_text(own),
+            relative_error_text(own.to_reference),
+            f"{relative_error_text(worst.distance)} {code(worst.output)}" if (worst := worst_layer(own)) is not None else "",
+            code(drift) if (drift := first_drift_text(own)) else "none" if own.to_reference is not None else "",
         ]
         for measured in report.measured
         for number, own in measured.answered
@@ -165,13 +168,13 @@ def _choices(report: Report) -> list[str]:
     headings = ["disputed vector", *(code(decoder.info.name) for decoder in report.decoders)]
     rows = [
         [
-            code(beside.id),
+            code(vector.id),
             *(
                 ", ".join(f"{made.switch} = {made.choice}" for made in case.result.choices) if case is not None else ""
-                for case in beside.cases
+                for case in vector.cases
             ),
         ]
-        for beside in report.choices
+        for vector in report.choices
     ]
     return _folded("Choices at disputed points", [table(headings, rows)])
 

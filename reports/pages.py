@@ -1,4 +1,4 @@
-"""The files of a report, and writing them."""
+"""Writing the files of a report."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -22,21 +22,21 @@ PAGES: Final[dict[str, Callable[[Report], str]]] = {
     "badge.json": render_badge_endpoint,
     "badge.svg": render_badge_svg,
 }
-"""Each file of a report with what renders it."""
+"""Each file of a report with its renderer."""
 
 RUN_PAGES: Final = (HTML_FILE, "report.md", "junit.xml")
-"""The files that a run writes beside its results."""
+"""The files that a run writes next to its results."""
 
 
 STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 """The environment variable that names the file of a GitHub Actions step's summary."""
 
 _SUMMARY_BYTES: Final = 1 << 20
-"""What GitHub takes of one step."""
+"""Bytes that GitHub accepts from one step."""
 
 
 def write_step_summary(report: Report, file: Path) -> None:
-    """Appends the Markdown report to a step's summary, cut at a line where there is no more room. Raises `OSError`."""
+    """Append the Markdown report to a step's summary, cut at the end of a line if it does not fit; raise `OSError`."""
     room = _SUMMARY_BYTES - (file.stat().st_size if file.exists() else 0)
     text = (render_markdown(report) + "\n").encode()
     if len(text) > room:
@@ -46,7 +46,10 @@ def write_step_summary(report: Report, file: Path) -> None:
 
 
 def write_pages(report: Report, folder: Path, names: Iterable[str] = tuple(PAGES)) -> Path:
-    """Writes the named files into ``folder``, made if needed; returns the HTML report's path. Raises `OSError`."""
+    """Write the named files into ``folder``, created if needed; return the path of the HTML report.
+
+    Raises `OSError`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         outputs.write_text(folder / name, PAGES[name](report))

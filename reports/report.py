@@ -1,10 +1,10 @@
-"""What a report holds, whatever it is rendered as."""
+"""The content of a report, independent of its format: what every renderer gets."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from nnc_conformance.reports.changes import Since
-from nnc_conformance.reports.tally import Standing, Tally, Tone
+from nnc_conformance.reports.tally import CaseStanding, OutcomeTally, Tone
 from nnc_conformance.suites.results.answers import AccuracyRow, Distance
 from nnc_conformance.suites.results.fault_location import FaultLocation
 from nnc_conformance.suites.results.result import CaseResult, DecoderIdentity, SuiteIdentity, Verdict
@@ -14,73 +14,73 @@ HEADLINES: Final[dict[Verdict, tuple[str, Tone]]] = {
     Verdict.FAILED: ("Fail", Tone.FAIL),
     Verdict.INCOMPLETE: ("Incomplete", Tone.MISSING),
 }
-"""The word over a report and its tone, by verdict."""
+"""The title of a report and its tone, by verdict."""
 
 
 @dataclass(frozen=True)
-class Case:
-    """One case as a report shows it: the result, its standing, whether it fails the run, and the command that repeats it alone."""
+class ReportedCase:
+    """One case: its result, its standing, whether it fails the run, and the command that repeats it alone."""
 
     result: CaseResult
-    standing: Standing
+    standing: CaseStanding
     failing: bool
     reproduce: str
 
 
 @dataclass(frozen=True)
 class DecoderSummary:
-    """One decoder's figures: over everything, and by standing.
+    """The figures of one decoder, in total and by standing.
 
-    ``absent`` are the ids of planned cases that have no result, ``false_claims`` sentences on declared capabilities that no case bears out,
-    ``located`` where its fault most likely lies.
+    ``absent``: ids of planned cases without a result. ``false_claims``: sentences on declared capabilities that the cases contradict.
+    ``located``: where the decoder's fault most likely is.
     """
 
     info: DecoderIdentity
     verdict: Verdict
-    total: Tally
-    standings: dict[Standing, Tally]
+    total: OutcomeTally
+    standings: dict[CaseStanding, OutcomeTally]
     absent: tuple[str, ...]
     false_claims: tuple[str, ...] = ()
     located: FaultLocation | None = None
 
     @property
-    def conformance(self) -> Tally:
-        """The figures that count: facts verified or published."""
-        return self.standings[Standing.CONFORMANCE]
+    def conformance(self) -> OutcomeTally:
+        """The figures that count: cases on verified or published facts."""
+        return self.standings[CaseStanding.CONFORMANCE]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of a matrix: a key, what it means, and one tally for each decoder."""
+class MatrixRow:
+    """One row of a matrix: a key, its meaning, and one tally per decoder."""
 
     key: str
     title: str
-    cells: tuple[Tally, ...]
+    cells: tuple[OutcomeTally, ...]
 
 
 @dataclass(frozen=True)
-class Group:
-    """Rows of one kind; ``field`` names the column of the cases that the keys stand in."""
+class MatrixGroup:
+    """Rows of one kind; ``field`` names the attribute of cases that holds the keys."""
 
     field: str
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[MatrixRow, ...]
 
 
 @dataclass(frozen=True)
-class Beside:
-    """One vector's cases side by side: one for each decoder, None where that decoder has none."""
+class VectorRow:
+    """The cases of one vector, one per decoder; None for a decoder without one."""
 
     id: str
     title: str
-    cases: tuple[Case | None, ...]
+    cases: tuple[ReportedCase | None, ...]
 
 
 @dataclass(frozen=True)
-class Layer:
-    """How far one node's output is from what it is with the original parameters: with the reference's, and with each decoder's.
+class LayerErrors:
+    """Distances of one node's output from its output with the original parameters: for the reference and for each decoder.
 
-    A distance is None where a run has no such node, or was not measured.
+    A distance is None if a run lacks the node or did not measure it.
     """
 
     output: str
@@ -90,8 +90,8 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one network answers: with its original parameters, the reference's, and each decoder's (None where it gave none).
+class MeasuredNetwork:
+    """Answers of one network with the original parameters, the reference's, and each decoder's (None if it gave none).
 
     ``layers`` are its nodes in the order of the graph.
     """
@@ -101,38 +101,38 @@ class Measured:
     original: AccuracyRow | None
     reference: AccuracyRow | None
     decoded: tuple[AccuracyRow | None, ...]
-    layers: tuple[Layer, ...]
+    layers: tuple[LayerErrors, ...]
 
     @property
     def answered(self) -> tuple[tuple[int, AccuracyRow], ...]:
-        """The decoders' rows that there are, each with its decoder's place."""
-        return tuple((place, row) for place, row in enumerate(self.decoded) if row is not None)
+        """The decoders that gave an answer: (number of the decoder, its row)."""
+        return tuple((number, row) for number, row in enumerate(self.decoded) if row is not None)
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that a report shows of one or several results files."""
+    """The whole content of a report on one or several results files."""
 
     verdict: Verdict
     headline: str
     problems: tuple[str, ...]
     suites: tuple[SuiteIdentity, ...]
     decoders: tuple[DecoderSummary, ...]
-    cases: tuple[Case, ...]
-    levels: Group
-    groups: tuple[Group, ...]
-    elements: Group
-    standings: Group
-    choices: tuple[Beside, ...]
-    measured: tuple[Measured, ...]
+    cases: tuple[ReportedCase, ...]
+    levels: MatrixGroup
+    groups: tuple[MatrixGroup, ...]
+    elements: MatrixGroup
+    standings: MatrixGroup
+    choices: tuple[VectorRow, ...]
+    measured: tuple[MeasuredNetwork, ...]
     environment: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     since: Since | None = None
 
     @property
-    def failures(self) -> tuple[Case, ...]:
+    def failures(self) -> tuple[ReportedCase, ...]:
         """The cases that fail the run."""
         return tuple(case for case in self.cases if case.failing)
 
-    def of(self, decoder: str) -> tuple[Case, ...]:
-        """The cases of one decoder."""
+    def of(self, decoder: str) -> tuple[ReportedCase, ...]:
+        """Return the cases of one decoder."""
         return tuple(case for case in self.cases if case.result.decoder == decoder)

@@ -1,4 +1,4 @@
-"""Results files: read with suspicion. One that breaks off in the middle is incomplete, never a pass."""
+"""Reading results files for a report; a truncated one is incomplete, never a pass."""
 
 import hashlib
 import json
@@ -10,13 +10,13 @@ from nnc_conformance.suites.results.result import Results, ResultsError
 from nnc_conformance.suites.results.result_files import RESULTS_FILE, RUN_FILE, load_run, parse_results, read_results
 from nnc_conformance.suites.results.run_document import RunDocument
 
-CUT_OFF = "the results file breaks off: the run did not end"
-NO_CLOSING = "the results have no closing record: the run did not end"
+TRUNCATED = "the results file is truncated: the run did not finish"
+NO_CLOSING = "the results have no closing record: the run did not finish"
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """One results file: its content (None where it breaks off), what is wrong with it, and the run.json that belongs to it."""
+    """One results file: its content (None if it is truncated), its problems, and the run.json that belongs to it."""
 
     source: str
     results: Results | None
@@ -25,7 +25,7 @@ class Loaded:
 
 
 def loaded(source: str, results: Results, run: RunDocument | None = None) -> Loaded:
-    """Wraps results that are in memory; without a closing record they have a problem."""
+    """Wrap results that are in memory; a missing closing record is a problem."""
     return Loaded(source, results, () if results.closing is not None else (NO_CLOSING,), run)
 
 
@@ -35,23 +35,23 @@ def file_of(path: Path) -> Path:
 
 
 def load(path: Path) -> Loaded:
-    """Reads a results.json, or the one in a folder, and the run.json beside it where that was written with it.
+    """Read a results.json, or the one in a folder, and the run.json of the same run next to it.
 
-    Raises `ResultsError` for what is no results file or contradicts itself, `OSError` where the file cannot be read.
+    Raises `ResultsError` for another kind of file or contradictory results, `OSError` for an unreadable file.
     """
     file = file_of(path)
     data = read_results(file)
     try:
         results = parse_results(data, str(file))
     except ResultsError:
-        if _breaks_off(data):
-            return Loaded(str(file), None, (CUT_OFF,))
+        if _is_truncated(data):
+            return Loaded(str(file), None, (TRUNCATED,))
         raise
     return loaded(str(file), results, _run_of(file, hashlib.sha256(data).hexdigest()))
 
 
-def _breaks_off(data: bytes) -> bool:
-    """Whether a file is empty or begins as a JSON object that does not end."""
+def _is_truncated(data: bytes) -> bool:
+    """Return whether a file is empty, or a JSON object without its end."""
     if data.lstrip()[:1] not in (b"{", b""):
         return False
     try:

@@ -8,7 +8,7 @@ from nnc_conformance.suites.results.result import Results
 
 
 def results_schema() -> str:
-    """The schema (draft 2020-12) as canonical JSON."""
+    """Return the schema (draft 2020-12) as canonical JSON."""
     schema: dict[str, Any] = Results.model_json_schema(mode="serialization")
     return canonical_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
 

@@ -1,13 +1,22 @@
-"""What a report says, derived once from the results files: every renderer shows a `Report` and counts nothing itself."""
+"""Building a `Report` from results files; renderers only show it and count nothing themselves."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from nnc_conformance.reports.changes import since
-from nnc_conformance.reports.report import Beside, Case, DecoderSummary, Group, Layer, Measured, Report, Row
+from nnc_conformance.reports.report import (
+    DecoderSummary,
+    LayerErrors,
+    MatrixGroup,
+    MatrixRow,
+    MeasuredNetwork,
+    Report,
+    ReportedCase,
+    VectorRow,
+)
 from nnc_conformance.reports.results import Loaded
-from nnc_conformance.reports.tally import STANDINGS, Standing, standing, tally
+from nnc_conformance.reports.tally import STANDINGS, CaseStanding, standing, tally
 from nnc_conformance.storage.vector import CAPABILITIES, Level
 from nnc_conformance.suites.judging.claims import contradicted
 from nnc_conformance.suites.results.answers import AccuracyRow
@@ -24,19 +33,19 @@ CLAUSE_TITLES: Final[dict[str, str]] = {
     "9": "Parameter quantization",
     "10": "Entropy coding",
 }
-"""Titles of the clauses, as the fact sheets name them; a deeper clause takes its nearest parent's."""
+"""Titles of clauses; a deeper clause has the title of its nearest ancestor."""
 
 
 def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> Report:
-    """Derives the report of one or several results files, their decoders side by side; ``baseline`` is an earlier run to compare with.
+    """Build the report of one or several results files; ``baseline`` is an earlier run to compare with.
 
-    Raises `ResultsError` where there is no file, where two files have a decoder of one name, or where the baseline breaks off.
+    Raises `ResultsError` without a file, if two files have a decoder of the same name, or if the baseline is truncated.
     """
     if not sources:
-        raise ResultsError("no results file was given")
+        raise ResultsError("no results file given")
     if baseline is not None and baseline.results is None:
         raise ResultsError(f"{baseline.source}: {', '.join(baseline.problems)}")
-    cases: list[Case] = []
+    cases: list[ReportedCase] = []
     decoders: list[DecoderSummary] = []
     for source in sources:
         if source.results is None:
@@ -46,14 +55,14 @@ def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> R
         for part in _by_decoder(source.results):
             info = part.decoders[0]
             if any(info.name == other.info.name for other in decoders):
-                raise ResultsError(f"{source.source}: decoder {info.name!r} stands in another of the results files as well")
+                raise ResultsError(f"{source.source}: another results file has a decoder named {info.name!r} too")
             own = [_case(result, invocation) for result in part.cases]
             cases.extend(own)
             decoders.append(_summarise(part, own))
     order = {level: place for place, level in enumerate(Level)}
     cases.sort(key=lambda case: (order[case.result.level], case.result.vector))
     names = [decoder.info.name for decoder in decoders]
-    counted = [case for case in cases if case.standing is Standing.CONFORMANCE]
+    counted = [case for case in cases if case.standing is CaseStanding.CONFORMANCE]
     verdict = _overall([source.results.verdict() if source.results is not None else Verdict.INCOMPLETE for source in sources])
     problems = tuple(f"{source.source}: {problem}" if len(sources) > 1 else problem for source in sources for problem in source.problems)
     return Report(
@@ -69,27 +78,33 @@ def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> R
             _group(
                 "flag", "Feature", counted, names, lambda case: case.result.flags, list(CAPABILITIES), lambda key: CAPABILITIES.get(key, "")
             ),
-            _group("rule", "Rule of a good stream that the vector breaks", counted, names, _rule_of, ()),
+            _group("rule", "Broken rule", counted, names, _rule_of, ()),
         ),
         elements=_group("element", "Syntax element", counted, names, lambda case: case.result.elements, ()),
         standings=_group(
-            "standing", "Standing", cases, names, lambda case: (case.standing,), list(Standing), lambda key: STANDINGS[Standing(key)]
+            "standing",
+            "Standing",
+            cases,
+            names,
+            lambda case: (case.standing,),
+            list(CaseStanding),
+            lambda key: STANDINGS[CaseStanding(key)],
         ),
-        choices=_beside([case for case in cases if case.result.choices], names),
-        measured=tuple(map(_measured, _beside([case for case in cases if case.result.accuracy], names))),
+        choices=_vector_rows([case for case in cases if case.result.choices], names),
+        measured=tuple(map(_measured, _vector_rows([case for case in cases if case.result.accuracy], names))),
         environment=tuple((source.source, _environment(source.run)) for source in sources if source.run is not None),
         since=since(baseline.source, baseline.results, [case.result for case in cases], names) if baseline and baseline.results else None,
     )
 
 
 def clause_title(clause: str) -> str:
-    """The title of a clause, or of the nearest parent that has one; empty where none has."""
+    """Return the title of a clause or of its nearest ancestor that has one, else ""."""
     parts = clause.split(".")
     return next((CLAUSE_TITLES[key] for n in range(len(parts), 0, -1) if (key := ".".join(parts[:n])) in CLAUSE_TITLES), "")
 
 
 def flatten(value: Any, prefix: str = "") -> tuple[tuple[str, str], ...]:
-    """A nested document as rows of dotted key and text, in the document's order."""
+    """Flatten a nested document to rows of dotted key and text, in the order of the document."""
     if isinstance(value, dict):
         return tuple(row for key, inner in value.items() for row in flatten(inner, f"{prefix}.{key}" if prefix else str(key)))
     if isinstance(value, list):
@@ -103,28 +118,28 @@ def _environment(run: RunDocument) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _case(result: CaseResult, invocation: Invocation) -> Case:
-    return Case(result, standing(result.level, result.provenance), OUTCOMES[result.outcome].fails, invocation.command(result))
+def _case(result: CaseResult, invocation: Invocation) -> ReportedCase:
+    return ReportedCase(result, standing(result.level, result.provenance), OUTCOMES[result.outcome].fails, invocation.command(result))
 
 
 def _by_decoder(results: Results) -> Iterable[Results]:
-    """The same results, one decoder at a time, each closed where the whole is."""
+    """Split results by decoder; each part has a closing record if the whole has one."""
     planned = set(results.planned)
     vectors = {name.partition("@")[0] for name in planned}
     for decoder in results.decoders:
         own = tuple(sorted(planned & {case_id(vector, decoder.name) for vector in vectors}))
         cases = tuple(case for case in results.cases if case.decoder == decoder.name)
-        located = tuple(one for one in results.located if one.decoder == decoder.name)
+        located = tuple(location for location in results.located if location.decoder == decoder.name)
         closing = close(own, cases) if results.closing is not None else None
         yield Results(suite=results.suite, decoders=(decoder,), planned=own, cases=cases, located=located, closing=closing)
 
 
-def _summarise(part: Results, cases: Sequence[Case]) -> DecoderSummary:
-    """The figures of one decoder; planned cases without a result count as not run, and against conformance."""
+def _summarise(part: Results, cases: Sequence[ReportedCase]) -> DecoderSummary:
+    """Summarize one decoder; planned cases without a result count as not run, and against conformance."""
     given = {case.result.id for case in cases}
     absent = tuple(name for name in part.planned if name not in given)
-    standings = {kind: tally(case.result for case in cases if case.standing is kind) for kind in Standing}
-    standings[Standing.CONFORMANCE] = standings[Standing.CONFORMANCE].plus(Outcome.NOT_RUN, len(absent))
+    standings = {kind: tally(case.result for case in cases if case.standing is kind) for kind in CaseStanding}
+    standings[CaseStanding.CONFORMANCE] = standings[CaseStanding.CONFORMANCE].plus(Outcome.NOT_RUN, len(absent))
     total = tally(case.result for case in cases).plus(Outcome.NOT_RUN, len(absent))
     claims = tuple(map(str, contradicted(part)))
     return DecoderSummary(part.decoders[0], part.verdict(), total, standings, absent, claims, part.located[0] if part.located else None)
@@ -136,55 +151,58 @@ def _overall(verdicts: Sequence[Verdict]) -> Verdict:
     return Verdict.FAILED if Verdict.FAILED in verdicts else Verdict.INCOMPLETE
 
 
-def _rule_of(case: Case) -> tuple[str, ...]:
+def _rule_of(case: ReportedCase) -> tuple[str, ...]:
     return (case.result.rule,) if case.result.rule else ()
 
 
 def _group(
     field: str,
     title: str,
-    cases: Sequence[Case],
+    cases: Sequence[ReportedCase],
     decoders: Sequence[str],
-    keys_of: Callable[[Case], Iterable[str]],
+    keys_of: Callable[[ReportedCase], Iterable[str]],
     order: Sequence[str],
     title_of: Callable[[str], str] = lambda key: "",
-) -> Group:
+) -> MatrixGroup:
     members: dict[str, dict[str, list[CaseResult]]] = defaultdict(lambda: defaultdict(list))
     for case in cases:
         for key in keys_of(case):
             members[str(key)][case.result.decoder].append(case.result)
     known = {str(key): place for place, key in enumerate(order)}
     keys = sorted(members, key=lambda key: (known.get(key, len(known)), _natural(key)))
-    return Group(field, title, tuple(Row(key, title_of(key), tuple(tally(members[key][name]) for name in decoders)) for key in keys))
-
-
-def _beside(cases: Sequence[Case], decoders: Sequence[str]) -> tuple[Beside, ...]:
-    vectors: dict[str, dict[str, Case]] = defaultdict(dict)
-    for case in cases:
-        vectors[case.result.vector][case.result.decoder] = case
-    return tuple(
-        Beside(vector, next(iter(by.values())).result.title, tuple(by.get(name) for name in decoders)) for vector, by in vectors.items()
+    return MatrixGroup(
+        field, title, tuple(MatrixRow(key, title_of(key), tuple(tally(members[key][name]) for name in decoders)) for key in keys)
     )
 
 
-def _measured(beside: Beside) -> Measured:
+def _vector_rows(cases: Sequence[ReportedCase], decoders: Sequence[str]) -> tuple[VectorRow, ...]:
+    vectors: dict[str, dict[str, ReportedCase]] = defaultdict(dict)
+    for case in cases:
+        vectors[case.result.vector][case.result.decoder] = case
+    return tuple(
+        VectorRow(vector, next(iter(own.values())).result.title, tuple(own.get(name) for name in decoders))
+        for vector, own in vectors.items()
+    )
+
+
+def _measured(vector: VectorRow) -> MeasuredNetwork:
     rows: list[dict[str, AccuracyRow]] = [
-        {row.parameters: row for row in case.result.accuracy} if case is not None else {} for case in beside.cases
+        {row.parameters: row for row in case.result.accuracy} if case is not None else {} for case in vector.cases
     ]
     first = {parameters: row for own in reversed(rows) for parameters, row in own.items()}
     original, reference = first.get("original"), first.get("reference")
     network = next(iter(first.values())).network
     decoded = tuple(own.get("decoded") for own in rows)
-    return Measured(beside.id, network, original, reference, decoded, _layers(reference, decoded))
+    return MeasuredNetwork(vector.id, network, original, reference, decoded, _layers(reference, decoded))
 
 
-def _layers(reference: AccuracyRow | None, decoded: Sequence[AccuracyRow | None]) -> tuple[Layer, ...]:
-    """The nodes that any of the runs has, each with its distance in all of them."""
+def _layers(reference: AccuracyRow | None, decoded: Sequence[AccuracyRow | None]) -> tuple[LayerErrors, ...]:
+    """Collect the nodes of all runs, each with its distance in every run."""
     runs = [{layer.output: layer for layer in row.layers} if row is not None else {} for row in (reference, *decoded)]
     operators = {name: layer.operator for run in reversed(runs) for name, layer in run.items()}
     names = dict.fromkeys(name for run in runs for name in run)
-    found = {name: [run[name].distance if name in run else None for run in runs] for name in names}
-    return tuple(Layer(name, operators[name], first, tuple(others)) for name, (first, *others) in found.items())
+    distances = {name: [run[name].distance if name in run else None for run in runs] for name in names}
+    return tuple(LayerErrors(name, operators[name], first, tuple(others)) for name, (first, *others) in distances.items())
 
 
 def _natural(key: str) -> tuple[tuple[int, int | str], ...]:
@@ -193,10 +211,10 @@ def _natural(key: str) -> tuple[tuple[int, int | str], ...]:
 
 def _headline(decoders: Sequence[DecoderSummary], problems: Sequence[str]) -> str:
     if problems or not decoders:
-        return "The results are not whole, so they are no pass."
+        return "The results are incomplete, so they are not a pass."
     sentences = [_sentence(decoder) for decoder in decoders] if len(decoders) <= 3 else [_count_sentence(decoders)]
     if left := sum(decoder.total.missing for decoder in decoders):
-        sentences.append(f"{_cases(left)} {'was' if left == 1 else 'were'} planned and not executed.")
+        sentences.append(f"{_cases(left)} {'was' if left == 1 else 'were'} planned but not executed.")
     return " ".join(sentences)
 
 
@@ -206,7 +224,7 @@ def _sentence(decoder: DecoderSummary) -> str:
     if total.failed:
         return f"{name} fails {total.failed} of {_cases(tried)}."
     if not tried:
-        return f"{name} was judged on no case."
+        return f"{name} was not judged on any case."
     return f"{name} passes its only case." if tried == 1 else f"{name} passes all {_cases(tried)}."
 
 

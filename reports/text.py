@@ -1,16 +1,17 @@
-"""Text from decoders is hostile: what is done to it before it is shown outside HTML."""
+"""Making hostile text from decoders and files harmless before it is shown outside HTML."""
 
 import unicodedata
 from typing import Final
 
 _HIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories of control, format, surrogate, private, unassigned and separator characters."""
 _KEPT: Final = frozenset("\n\t")
 
 
 def visible(text: str) -> str:
-    r"""``text`` with control, format, surrogate and unassigned characters written as ``\u{hex}``; newline and tab stay.
+    r"""Escape control, format, surrogate and unassigned characters as ``\u{hex}``; keep newline and tab.
 
-    So no terminal escape, right-to-left override or zero-width character reaches the reader.
+    No terminal escape, right-to-left override or zero-width character gets through.
     """
     if text.isprintable():
         return text
@@ -18,5 +19,5 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`visible` with every run of white space as one blank."""
+    """Apply `visible` and replace every run of white space by one blank."""
     return " ".join(visible(text).split())

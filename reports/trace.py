@@ -1,29 +1,29 @@
-"""The trace of one stream as a page: bytes beside units and elements, and the arithmetic coder over time. One self-contained file."""
+"""The trace of one stream as a self-contained HTML page: bytes next to elements, and the arithmetic decoder over time."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
-from markupsafe import Markup
-
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.tracer import TraceLine, trace
-from nnc_conformance.reports.html import environment, resource, style_digest
-from nnc_conformance.reports.trace_plot import BIN_PITCH, HEIGHT, MOST_BINS, WIDTH, CodewordPlot, plot_of
+from nnc_conformance.reports.drawings.coder import CoderPlot, coder_plot
+from nnc_conformance.reports.html import render_page, resource
 
-TEMPLATE: Final = "trace.html.jinja"
 BYTES_SHOWN: Final = 1 << 14
+"""Bytes of the stream that a page shows; it says how many it leaves out."""
 LINES_SHOWN: Final = 6000
-"""A page holds the first so many bytes, and elements and bins; it says what it leaves out."""
+"""Elements and bins that a page shows; it says how many it leaves out."""
 ROW: Final = 16
+"""Bytes per row."""
 LONGEST_VALUE: Final = 60
+"""Characters of a value before it is cut."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """An element or bin as the page shows it: where its bits are (``first`` to ``last``, in the stream; none where ``last`` is less)."""
+class TraceRow:
+    """An element or bin as shown; its bits in the stream are ``first`` to ``last`` (none if ``last`` is less)."""
 
     name: str
     value: str
@@ -36,19 +36,19 @@ class Row:
 
 @dataclass(frozen=True)
 class UnitRows:
-    """The rows of one unit, with those of its codeword apart, and the plot of its coder (None without a codeword)."""
+    """The rows of one unit, the bins of its codeword apart, and the plot of its arithmetic decoder (None without a codeword)."""
 
     number: int
     unit_type: str
     first: int
-    elements: tuple[Row, ...]
-    bins: tuple[Row, ...]
-    plot: CodewordPlot | None
+    elements: tuple[TraceRow, ...]
+    bins: tuple[TraceRow, ...]
+    plot: CoderPlot | None
 
 
 @dataclass(frozen=True)
 class TracePage:
-    """All that the page shows; ``error`` is what the stream ends with, empty for a good one."""
+    """The content of the page; ``error`` is the error that ends the stream, empty for a valid one."""
 
     name: str
     size: int
@@ -60,12 +60,12 @@ class TracePage:
 
     @property
     def rows(self) -> Iterator[tuple[int, bytes]]:
-        """The bytes shown, in rows of `ROW` with the offset of each."""
+        """The bytes shown, in rows of `ROW`, each with its offset."""
         return ((start, self.data[start : start + ROW]) for start in range(0, len(self.data), ROW))
 
 
 def build_trace(name: str, stream: bytes, *, interpretation: Interpretation | None = None, lenient: bool = False) -> TracePage:
-    """Traces a stream, bins and all, up to its end or its first error."""
+    """Trace a stream with all its bins, up to its end or its first error."""
     lines: list[TraceLine] = []
     error = ""
     try:
@@ -79,18 +79,13 @@ def build_trace(name: str, stream: bytes, *, interpretation: Interpretation | No
 
 
 def render_trace(page: TracePage) -> str:
-    """The page as one HTML document without a single reference to anything outside it."""
-    style, script = resource("report.css") + resource("trace.css"), resource("trace.js")
-    policy = (
-        f"default-src 'none'; style-src '{style_digest(style)}'; script-src '{style_digest(script)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    drawing = {"plot_width": WIDTH, "plot_height": HEIGHT, "most_bins": MOST_BINS, "bin_pitch": BIN_PITCH}
-    return environment().get_template(TEMPLATE).render(page=page, style=Markup(style), script=Markup(script), policy=policy, **drawing)
+    """Render the page as one HTML document that refers to nothing outside itself."""
+    style = resource("report.css") + resource("trace.css")
+    return render_page("trace.html.jinja", style=style, script=resource("trace.js"), page=page)
 
 
 def _by_unit(lines: Iterable[TraceLine]) -> Sequence[TraceLine]:
-    """The lines with those of each unit together, units in the order in which they begin."""
+    """Bring the lines of each unit together; units keep their order."""
     return sorted(lines, key=lambda line: line.unit)
 
 
@@ -104,11 +99,11 @@ def _unit(number: int, lines: list[TraceLine]) -> UnitRows:
         8 * lines[0].byte + lines[0].bit,
         tuple(map(_row, elements)),
         tuple(map(_row, bins)),
-        plot_of(bins) if bins else None,
+        coder_plot(bins) if bins else None,
     )
 
 
-def _row(line: TraceLine) -> Row:
+def _row(line: TraceLine) -> TraceRow:
     first = 8 * line.byte + line.bit
     name = "/".join((*line.path[1:], line.element)) if line.bin is None else line.element
     state = ""
@@ -117,7 +112,7 @@ def _row(line: TraceLine) -> Row:
         state = f"{symbol}, range {line.bin.ivl_curr_range}, offset {line.bin.ivl_offset}"
         if line.bin.context:
             state += f", {line.bin.context}, s {line.bin.state}"
-    return Row(name, _shown(line.value), line.descriptor, line.clause, state, first, first + line.length - 1)
+    return TraceRow(name, _shown(line.value), line.descriptor, line.clause, state, first, first + line.length - 1)
 
 
 def _shown(value: Any) -> str:

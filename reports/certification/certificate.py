@@ -1,4 +1,4 @@
-"""What a certificate holds: enough to judge again, offline, whether it was rightly given."""
+"""The certificate: a file format that holds enough evidence to judge the decoder again, offline."""
 
 import datetime
 import hashlib
@@ -7,9 +7,8 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from nnc_conformance.reference.syntax.rules import Policy as NegativePolicy
-from nnc_conformance.reference.syntax.rules import Provenance
-from nnc_conformance.reports.certification.policy import Policy
+from nnc_conformance.reference.syntax.rules import Policy, Provenance
+from nnc_conformance.reports.certification.policy import CertificationPolicy
 from nnc_conformance.storage.documents import Frozen, Sha256
 from nnc_conformance.storage.sealed import Sealed
 from nnc_conformance.storage.vector import Level, Vector, VectorId
@@ -22,7 +21,7 @@ UNSIGNED: Final = "unsigned"
 
 
 class CertifiedFile(Frozen):
-    """A file of the decoder: its name without folders, size in bytes, SHA-256."""
+    """A file of the decoder: name without folders, size in bytes, SHA-256."""
 
     name: str
     size: int = Field(ge=0)
@@ -30,7 +29,7 @@ class CertifiedFile(Frozen):
 
 
 class CertifiedDecoder(Frozen):
-    """Who is certified: identity as in the results, and the files that it was started from."""
+    """The certified decoder: identity as in the results, and the files that it is started from."""
 
     name: str
     version: str
@@ -40,28 +39,28 @@ class CertifiedDecoder(Frozen):
 
 
 class CertifiedSuite(Frozen):
-    """By what: the SHA-256 of the suite's manifest.json, and how many vectors of the policy's levels it has."""
+    """The suite: SHA-256 of its manifest.json, and its number of vectors of the policy's levels."""
 
     manifest_sha256: Sha256
     vectors: int = Field(ge=0)
 
 
 class Expectation(Frozen):
-    """One vector, and what it must give: the hashes of its expected tensors and topology; ``negative`` is its policy where it is one."""
+    """One vector and what it must decode to, as hashes of tensors and topology; ``negative``: policy of a negative vector."""
 
     vector: VectorId
     revision: int
     level: Level
     provenance: Provenance
     flags: tuple[str, ...]
-    negative: NegativePolicy | None
+    negative: Policy | None
     stream_sha256: Sha256
     expected_sha256: Sha256 | None
     expected_topology_sha256: Sha256 | None
 
 
 def expectation_of(vector: Vector) -> Expectation:
-    """Returns what a vector must give."""
+    """Return the expectation of a vector."""
     return Expectation(
         vector=vector.id,
         revision=vector.revision,
@@ -76,7 +75,7 @@ def expectation_of(vector: Vector) -> Expectation:
 
 
 class CertifiedCase(Expectation):
-    """A vector with what the decoder gave: the outcome, and the hashes of its tensors (as `storage` writes them) and topology."""
+    """A vector with the decoder's result: outcome, and hashes of its tensors (as `storage` writes them) and topology."""
 
     outcome: Outcome
     output_sha256: Sha256 | None
@@ -84,11 +83,11 @@ class CertifiedCase(Expectation):
 
     @property
     def expectation(self) -> Expectation:
-        """What the vector must give."""
+        """The expectation without the result."""
         return Expectation.model_validate(self.model_dump(include=set(Expectation.model_fields)))
 
     def shows_a_pass(self) -> bool:
-        """Whether outcome and hashes agree that the decoder did what it must: refused, or gave exactly what is expected."""
+        """Return whether outcome and hashes agree on a pass: a refusal as required, or exactly the expected output."""
         if self.outcome is not Outcome.PASS:
             return False
         if self.output_sha256 is None:
@@ -98,7 +97,7 @@ class CertifiedCase(Expectation):
 
 
 def certified_case(vector: Vector, result: CaseResult) -> CertifiedCase:
-    """Puts together what a vector must give and what came of it."""
+    """Combine a vector's expectation with a decoder's result."""
     return CertifiedCase(
         **expectation_of(vector).model_dump(),
         outcome=result.outcome,
@@ -108,7 +107,7 @@ def certified_case(vector: Vector, result: CaseResult) -> CertifiedCase:
 
 
 class Challenge(Frozen):
-    """The fresh streams: how they were drawn, and what came of them."""
+    """The fresh streams: how they were drawn, and their results."""
 
     grammar: str
     nonce: str = Field(min_length=1, max_length=200, description="drawn at random, or given by whoever wants the certificate")
@@ -116,7 +115,7 @@ class Challenge(Frozen):
 
 
 class WithdrawnVector(Frozen):
-    """A revision of a vector that is found wrong, and why; it counts no more."""
+    """A revision of a vector that was found wrong and no longer counts, with the reason."""
 
     vector: VectorId
     revision: int = Field(ge=1)
@@ -124,14 +123,14 @@ class WithdrawnVector(Frozen):
 
 
 class CertificateBody(Frozen):
-    """All that is certified. ``cases`` are those of the policy's levels, by level and id; ``withdrawn`` were not counted."""
+    """All that is certified. ``cases``: those of the policy's levels, by level and id; ``withdrawn``: vectors not counted."""
 
     format: Literal["nnc-certificate/1"] = "nnc-certificate/1"
     headline: str
     issued: datetime.date
     issuer: str = Field(max_length=200)
     tool: str = Field(description="what issued it, with its version")
-    policy: Policy
+    policy: CertificationPolicy
     suite: CertifiedSuite
     decoder: CertifiedDecoder
     results_sha256: Sha256
@@ -144,13 +143,13 @@ class Certificate(Sealed[CertificateBody]):
     """A certificate with its seal."""
 
 
-def headline(policy: Policy, decoder: CertifiedDecoder, *, signed: bool) -> str:
-    """Returns the one headline of a certificate; one without a signature says so first."""
+def headline(policy: CertificationPolicy, decoder: CertifiedDecoder, *, signed: bool) -> str:
+    """Return the headline of a certificate; an unsigned one says so first."""
     who = f"{decoder.name} {decoder.version}".strip()
     return f"{'' if signed else f'{UNSIGNED}: '}{who}: {policy.name}"
 
 
 def challenge_seed(nonce: str, results_sha256: str, files: Iterable[CertifiedFile]) -> int:
-    """Returns the seed of the fresh streams: it follows from nonce, results and decoder, so that none is chosen for another."""
-    told = "\n".join(["nnc-challenge/1", nonce, results_sha256, *(file.sha256 for file in files)])
-    return int.from_bytes(hashlib.sha256(told.encode()).digest())
+    """Derive the seed of the fresh streams from nonce, results and decoder files, so that nobody can choose it."""
+    text = "\n".join(["nnc-challenge/1", nonce, results_sha256, *(file.sha256 for file in files)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest())

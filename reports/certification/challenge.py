@@ -1,4 +1,4 @@
-"""The fresh challenge: streams that nobody has seen before, drawn, decoded and compared on the spot."""
+"""The challenge: fresh random streams that the decoder must decode while the certificate is issued."""
 
 import tempfile
 from pathlib import Path
@@ -13,9 +13,9 @@ from nnc_conformance.suites.running.runner import RunOptions, run
 
 
 def challenge(spec: DecoderSpec, results_sha256: str, nonce: str, count: int, options: RunOptions | None = None) -> Challenge:
-    """Draws ``count`` streams within what the decoder declares, lets it decode them, and compares.
+    """Draw ``count`` streams within the declared capabilities, run the decoder on them, and compare.
 
-    Raises `StressError` where it declares no payload type, and what `run` raises.
+    Raises `StressError` if the decoder declares no payload type, and what `run` raises.
     """
     seed = challenge_seed(nonce, results_sha256, decoder_files(spec))
     with tempfile.TemporaryDirectory(prefix="nnc-conformance-challenge-") as scratch:
@@ -31,6 +31,6 @@ def challenge(spec: DecoderSpec, results_sha256: str, nonce: str, count: int, op
 
 
 def is_drawn_so(drawn: Challenge, seed: int, capabilities: frozenset[str]) -> bool:
-    """Draws the streams of a challenge again, and says whether they are the same, in the same order, and must give the same."""
+    """Draw the streams of a challenge again; return whether streams, order and expectations are the same."""
     fresh = [expectation_of(made.vector) for made in stress.vectors(seed, len(drawn.cases), capabilities)]
     return [case.expectation for case in drawn.cases] == fresh

@@ -1,4 +1,4 @@
-"""The files that a decoder is started from, and their hashes: what a certificate knows the decoder by."""
+"""The files that a decoder is started from, with their hashes; they identify it in a certificate."""
 
 import hashlib
 from collections.abc import Iterator
@@ -14,9 +14,10 @@ _CHUNK: Final = 1 << 20
 
 
 def decoder_files(spec: DecoderSpec) -> tuple[CertifiedFile, ...]:
-    """Returns the files that the command names, in its order, its decoder.toml last; for the in-tree decoder its sources as one.
+    """Describe the files named by the decoder's command, in order, its decoder.toml last.
 
-    What a program loads when it runs (libraries, modules) is not among them. Raises `OSError` where a file cannot be read.
+    The sources of the in-tree decoder count as one file. Libraries and modules that a program loads are not included.
+    Raises `OSError` if a file cannot be read.
     """
     if spec.kind is DecoderKind.IN_TREE:
         return (_sources(Path(str(files(REFERENCE)))),)
@@ -35,7 +36,7 @@ def _named(spec: DecoderSpec) -> Iterator[Path]:
 
 
 def certified_file(path: Path) -> CertifiedFile:
-    """Describes a file by its name and content; raises `OSError`."""
+    """Describe a file by name, size and hash; raise `OSError` if it cannot be read."""
     digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -45,7 +46,7 @@ def certified_file(path: Path) -> CertifiedFile:
 
 
 def _sources(folder: Path) -> CertifiedFile:
-    """The Python sources below a folder as one: the hash is that of lines ``HASH  PATH``, by path."""
+    """Describe the Python sources below a folder as one file: the hash is that of lines ``HASH  PATH``, sorted by path."""
     described = {path.relative_to(folder).as_posix(): certified_file(path) for path in folder.rglob("*.py")}
     lines = "".join(f"{described[name].sha256}  {name}\n" for name in sorted(described))
     total = sum(file.size for file in described.values())

@@ -1,4 +1,4 @@
-"""Issuing certificates: from a results file, the suite that it was judged by, and the decoder at hand."""
+"""Issuing certificates from results, the suite that they were judged by, and the decoder itself."""
 
 import datetime
 import hashlib
@@ -27,9 +27,9 @@ from nnc_conformance.reports.certification.challenge import challenge
 from nnc_conformance.reports.certification.decoder_files import decoder_files
 from nnc_conformance.reports.certification.judgement import reasons
 from nnc_conformance.reports.certification.page import render_certificate
-from nnc_conformance.reports.certification.policy import Policy
+from nnc_conformance.reports.certification.policy import CertificationPolicy
 from nnc_conformance.reports.certification.withdrawals import Withdrawals
-from nnc_conformance.storage import outputs
+from nnc_conformance.storage import DISTRIBUTION, outputs
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.sealed import canonical_text, seal
 from nnc_conformance.storage.signing import Purpose
@@ -41,17 +41,17 @@ from nnc_conformance.suites.results.result_files import RESULTS_BYTES, RESULTS_F
 from nnc_conformance.suites.running.runner import RunOptions, identity
 from nnc_conformance.suites.running.selection import SelectionError, select
 
-DISTRIBUTION: Final = "nnc-conformance"
 NONCE_BYTES: Final = 16
+"""Random bytes of a nonce that nobody gave."""
 
 
 class IssueError(NNCError):
-    """What a certificate needs is not there, or does not belong together."""
+    """Evidence for a certificate is missing or inconsistent."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is to be certified: results with their hash, the suite that they name, and the decoder that is there to be challenged."""
+    """Evidence for a certificate: results with their hash, their suite, and the decoder to challenge."""
 
     results: Results
     results_sha256: str
@@ -59,23 +59,25 @@ class Evidence:
     decoder: DecoderSpec
 
 
-def gather(path: Path, policy: Policy, *, decoder: str | None = None, argument: str | None = None, suite: Path | None = None) -> Evidence:
-    """Reads a results file or folder, and finds what it was made with.
+def gather(
+    path: Path, policy: CertificationPolicy, *, decoder: str | None = None, argument: str | None = None, suite: Path | None = None
+) -> Evidence:
+    """Read a results file or folder, and find its suite and decoder.
 
-    ``decoder`` names one of several; ``argument`` and ``suite`` stand in for what run.json says of decoder and suite. Raises `IssueError`
-    where one is missing or is not the one in the results, `ResultsError`, `SuiteError`, `DecoderError`.
+    ``decoder`` chooses one of several by name; ``argument`` (of ``--decoder``) and ``suite`` replace those of run.json.
+    Raises `IssueError` if one is missing or differs from the results, `ResultsError`, `SuiteError`, `DecoderError`.
     """
     results = load_results(path)
-    names = [one.name for one in results.decoders]
+    names = [judged.name for judged in results.decoders]
     if decoder is None and len(names) != 1:
         raise IssueError(f"{path} has several decoders; choose one with --name: {', '.join(names)}")
     name = decoder if decoder is not None else names[0]
     if name not in names:
         raise IssueError(f"{path}: {unknown('decoder', name, names)}")
     spec = load_decoder(argument or _argument(path, name)).model_copy(update={"name": name})
-    judged = next(one for one in results.decoders if one.name == name)
+    judged = next(judged for judged in results.decoders if judged.name == name)
     if identity(spec) != judged:
-        raise IssueError(f"the decoder {spec.argument!r} is {spec.name} {spec.version} with other claims than {name!r} in the results")
+        raise IssueError(f"the decoder {spec.argument!r} differs from {name!r} in the results in version, kind or declared capabilities")
     return Evidence(results, _sha256(path), _suite(path, results, policy, suite), spec)
 
 
@@ -90,13 +92,13 @@ def _sha256(path: Path) -> str:
 def _argument(path: Path, name: str) -> str:
     folder = path if path.is_dir() else path.parent
     try:
-        return next(one.argument for one in load_run(folder).decoders if one.name == name)
+        return next(decoder.argument for decoder in load_run(folder).decoders if decoder.name == name)
     except (ResultsError, StopIteration):
-        raise IssueError(f"no run.json beside the results says how {name!r} is started: give --decoder") from None
+        raise IssueError(f"no run.json of these results says how {name!r} is started; give --decoder") from None
 
 
-def _suite(path: Path, results: Results, policy: Policy, given: Path | None) -> Suite:
-    """The suite that the results name by its hash, with the vectors of the policy's levels."""
+def _suite(path: Path, results: Results, policy: CertificationPolicy, given: Path | None) -> Suite:
+    """Load the suite whose manifest hash the results state, with the vectors of the policy's levels."""
     for place in [given] if given is not None else _likely_suites(path):
         try:
             suite = select(place, policy.levels)
@@ -106,11 +108,11 @@ def _suite(path: Path, results: Results, policy: Policy, given: Path | None) -> 
             continue
         if suite.manifest_sha256 == results.suite.manifest_sha256:
             return suite
-    raise IssueError(f"no suite with the manifest {results.suite.manifest_sha256} that the results name is at hand: give --suite")
+    raise IssueError(f"no suite with the manifest {results.suite.manifest_sha256} of the results was found; give --suite")
 
 
 def _likely_suites(path: Path) -> list[Path]:
-    """What run.json says, and the built-in suite."""
+    """Return the suite that run.json names, and the built-in one."""
     try:
         said = load_run(path if path.is_dir() else path.parent).suite
     except ResultsError:
@@ -120,7 +122,7 @@ def _likely_suites(path: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Issued:
-    """What came of it: the body, why it may not be certified (empty: it may), and the certificate where it may."""
+    """The body, the reasons not to certify it, and the certificate if there are none."""
 
     body: CertificateBody
     reasons: tuple[str, ...]
@@ -129,7 +131,7 @@ class Issued:
 
 def issue(
     evidence: Evidence,
-    policy: Policy,
+    policy: CertificationPolicy,
     *,
     today: datetime.date,
     key: Ed25519PrivateKey | None = None,

@@ -1,4 +1,7 @@
-"""Whether a decoder may be certified: the rules applied to what a certificate holds, the same when it is issued and when it is verified."""
+"""Deciding whether a decoder may be certified, from the content of the certificate alone.
+
+The same rules apply when a certificate is issued and when it is verified.
+"""
 
 import datetime
 from collections.abc import Collection, Iterable, Iterator
@@ -7,12 +10,12 @@ from enum import StrEnum
 
 from nnc_conformance.reports.certification.certificate import CertificateBody, CertifiedCase, headline
 from nnc_conformance.reports.certification.policy import Waiver
-from nnc_conformance.reports.tally import Standing, standing
+from nnc_conformance.reports.tally import CaseStanding, standing
 from nnc_conformance.suites.results.outcomes import Outcome
 
 
 class Weight(StrEnum):
-    """What a case weighs in a certificate."""
+    """How a case counts in a certificate."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -30,12 +33,12 @@ WEIGHTS: dict[Weight, str] = {
     Weight.UNCOUNTED: "rests on an inferred fact or a policy of this project: no certificate counts it",
     Weight.WITHDRAWN: "was found wrong after it was published",
 }
-"""Each weight with what it says of a case."""
+"""The meaning of each weight, as the page of a certificate shows it (see `page.render_certificate` before a change)."""
 
 
 @dataclass(frozen=True)
 class Weighed:
-    """A case with its weight, and the waiver that it rests on."""
+    """A case with its weight, and the waiver that applies, if any."""
 
     case: CertifiedCase
     weight: Weight
@@ -43,7 +46,10 @@ class Weighed:
 
 
 def weigh(body: CertificateBody, today: datetime.date, withdrawn: Collection[tuple[str, int]] = ()) -> tuple[Weighed, ...]:
-    """Weighs each case of a certificate on a day; ``withdrawn`` are vectors (id, revision) withdrawn besides those that it names."""
+    """Weigh each case of a certificate on the day ``today``.
+
+    ``withdrawn``: vectors (id, revision) withdrawn in addition to those that the certificate lists.
+    """
     gone = {(one.vector, one.revision) for one in body.withdrawn} | set(withdrawn)
     return tuple(_weigh(body, case, today, gone) for case in body.cases)
 
@@ -51,7 +57,7 @@ def weigh(body: CertificateBody, today: datetime.date, withdrawn: Collection[tup
 def _weigh(body: CertificateBody, case: CertifiedCase, today: datetime.date, withdrawn: Collection[tuple[str, int]]) -> Weighed:
     if (case.vector, case.revision) in withdrawn:
         return Weighed(case, Weight.WITHDRAWN)
-    if standing(case.level, case.provenance) is not Standing.CONFORMANCE:
+    if standing(case.level, case.provenance) is not CaseStanding.CONFORMANCE:
         return Weighed(case, Weight.UNCOUNTED)
     if case.shows_a_pass():
         return Weighed(case, Weight.PASSED)
@@ -62,7 +68,7 @@ def _weigh(body: CertificateBody, case: CertifiedCase, today: datetime.date, wit
 
 
 def reasons(body: CertificateBody, today: datetime.date, *, signed: bool, withdrawn: Collection[tuple[str, int]] = ()) -> tuple[str, ...]:
-    """Returns every reason not to certify, in words; empty where the certificate is rightly given."""
+    """Return every reason not to certify, in words; none if the certificate is justified."""
     weighed = weigh(body, today, withdrawn)
     return (
         *_of_form(body, signed=signed),
@@ -75,26 +81,26 @@ def reasons(body: CertificateBody, today: datetime.date, *, signed: bool, withdr
 def _of_form(body: CertificateBody, *, signed: bool) -> Iterator[str]:
     policy, decoder = body.policy, body.decoder
     if body.headline != headline(policy, decoder, signed=signed):
-        yield "the headline is not that of this decoder, policy and signature"
+        yield "the headline does not match decoder, policy and signature"
     if missing := sorted(set(policy.capabilities) - set(decoder.capabilities)):
-        yield f"the policy asks for capabilities that the decoder does not declare: {', '.join(missing)}"
+        yield f"the policy requires capabilities that the decoder does not declare: {', '.join(missing)}"
     if len({case.vector for case in body.cases}) != len(body.cases):
-        yield "a vector is there twice"
+        yield "a vector occurs twice"
     if stray := sorted({case.level.value for case in body.cases} - {level.value for level in policy.levels}):
-        yield f"cases of other levels than the policy's: {', '.join(stray)}"
+        yield f"cases of levels that the policy does not list: {', '.join(stray)}"
     if len(body.cases) != body.suite.vectors:
-        yield f"{len(body.cases)} of the suite's {body.suite.vectors} vectors of level {', '.join(policy.levels)} have a result"
+        yield f"only {len(body.cases)} of the suite's {body.suite.vectors} vectors of level {', '.join(policy.levels)} have a result"
 
 
 def _of_nothing(weighed: Iterable[Weighed]) -> Iterator[str]:
     if not any(one.weight is Weight.PASSED for one in weighed):
-        yield "no counted vector was passed"
+        yield "no vector that counts was passed"
 
 
 def _of_challenge(body: CertificateBody) -> Iterator[str]:
     cases = body.challenge.cases
     if len(cases) < body.policy.challenge:
-        yield f"{len(cases)} fresh streams were decoded, the policy asks for {body.policy.challenge}"
+        yield f"{len(cases)} fresh streams were decoded; the policy requires {body.policy.challenge}"
     for case in cases:
         if not case.shows_a_pass():
             yield _failure(case, "fresh stream ")
@@ -102,9 +108,8 @@ def _of_challenge(body: CertificateBody) -> Iterator[str]:
 
 def _failure(case: CertifiedCase, what: str) -> str:
     if case.outcome is Outcome.UNSUPPORTED:
-        return (
-            f"{what}{case.vector} ({case.level}): unsupported, though all that it needs is declared: {', '.join(case.flags) or 'nothing'}"
-        )
+        needs = ", ".join(case.flags) or "none"
+        return f"{what}{case.vector} ({case.level}): unsupported, although all capabilities it needs are declared: {needs}"
     if case.outcome is Outcome.PASS:
-        return f"{what}{case.vector} ({case.level}): said to pass, and the hash of its output is not the one expected"
+        return f"{what}{case.vector} ({case.level}): listed as passed, but the hash of its output is not the expected one"
     return f"{what}{case.vector} ({case.level}): {case.outcome.value.replace('_', ' ')}"

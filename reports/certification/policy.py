@@ -20,12 +20,12 @@ UNCOUNTED: Final = (Level.DISPUTED, Level.INFERRED)
 
 
 class PolicyError(NNCError):
-    """A policy file cannot be read, or asks for what a certificate must not count."""
+    """A policy file cannot be read, or counts what a certificate must not count."""
 
 
 def _levels(levels: tuple[Level, ...]) -> tuple[Level, ...]:
     if not levels or set(levels) & set(UNCOUNTED) or len(set(levels)) != len(levels):
-        raise ValueError(f"levels are one or more, each once, and none of {', '.join(UNCOUNTED)}")
+        raise ValueError(f"give one or more levels, each once, and none of {', '.join(UNCOUNTED)}")
     return levels
 
 
@@ -36,15 +36,15 @@ def _known(capabilities: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Waiver(Frozen):
-    """Lets a vector fail, for a reason, up to and with a day."""
+    """Permission for one vector to fail, with a reason, up to and including a day."""
 
     vector: VectorId
     reason: str = Field(min_length=1)
     expires: datetime.date
 
 
-class Policy(Frozen):
-    """What must be shown: levels that must pass, capabilities that must be declared, fresh streams; and what is waived."""
+class CertificationPolicy(Frozen):
+    """Requirements: levels that must pass, capabilities that must be declared, number of fresh streams; and waivers."""
 
     format: Literal["nnc-policy/1"] = "nnc-policy/1"
     name: str = Field(min_length=1, max_length=200)
@@ -54,15 +54,15 @@ class Policy(Frozen):
     waivers: tuple[Waiver, ...] = ()
 
     def waiver(self, vector: str, today: datetime.date) -> Waiver | None:
-        """Returns the waiver of a vector that still holds."""
+        """Return the waiver of a vector that is valid on ``today``, or None."""
         return next((waiver for waiver in self.waivers if waiver.vector == vector and today <= waiver.expires), None)
 
 
-def load_policy(path: Path | None) -> Policy:
-    """Reads a policy file, or (None) the built-in one; raises `PolicyError`."""
+def load_policy(path: Path | None) -> CertificationPolicy:
+    """Read a policy file (None: the built-in one); raise `PolicyError`."""
     try:
         data = _built_in() if path is None else read_regular(path, max_bytes=POLICY_BYTES)
-        return Policy.model_validate(tomllib.loads(data.decode()))
+        return CertificationPolicy.model_validate(tomllib.loads(data.decode()))
     except ValidationError as error:
         raise PolicyError(f"{path}: {first_problem(error)}") from None
     except (ModelError, ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""The withdrawal list: vectors that were found wrong, and certificates that no longer hold; always signed."""
+"""The withdrawal list, always signed: vectors that were found wrong, and certificates that no longer hold."""
 
 import datetime
 from collections.abc import Iterable
@@ -20,14 +20,14 @@ LIST_BYTES: Final = 1 << 26
 
 
 class WithdrawnCertificate(Frozen):
-    """A certificate that no longer holds, by the hash in its seal, and why."""
+    """A certificate that no longer holds, by the hash in its seal, with the reason."""
 
     sha256: Sha256
     reason: str = Field(min_length=1)
 
 
 class WithdrawalsBody(Frozen):
-    """The list; ``serial`` rises with each edition, so that the later of two is known."""
+    """The list; ``serial`` rises with each edition, so that the later of two can be recognized."""
 
     format: Literal["nnc-withdrawals/1"] = "nnc-withdrawals/1"
     serial: int = Field(ge=1)
@@ -49,11 +49,11 @@ class Withdrawals(Sealed[WithdrawalsBody]):
     @property
     def vectors(self) -> frozenset[tuple[str, int]]:
         """The withdrawn vectors, as (id, revision)."""
-        return frozenset((one.vector, one.revision) for one in self.body.vectors)
+        return frozenset((entry.vector, entry.revision) for entry in self.body.vectors)
 
 
 def load_withdrawals(path: Path) -> Withdrawals:
-    """Reads a signed list; raises `SealError` where it is unsigned, or not what was signed, `SignatureError`."""
+    """Read a signed list; raise `SealError` if it is unsigned or was changed, `SignatureError` for a wrong signature."""
     try:
         data = read_regular(path, max_bytes=LIST_BYTES)
     except ModelError as error:
@@ -61,7 +61,7 @@ def load_withdrawals(path: Path) -> Withdrawals:
     sealed = open_sealed(data, Withdrawals, Purpose.WITHDRAWALS, str(path))
     found = Withdrawals(body=sealed.body, seal=sealed.seal)
     if found.seal.signature is None:
-        raise SealError(f"{path} is unsigned: a withdrawal list must be signed")
+        raise SealError(f"{path} is unsigned; a withdrawal list must be signed")
     return found
 
 
@@ -72,7 +72,10 @@ def extend_withdrawals(
     key: Ed25519PrivateKey,
     today: datetime.date,
 ) -> WithdrawalsBody:
-    """Writes the list's next edition to ``path``, with what it held (if it is there) and what is given; raises as `load_withdrawals`."""
+    """Write the next edition of the list at ``path``: its old entries, if it exists, and the given ones.
+
+    Raises as `load_withdrawals`, and `OSError`.
+    """
     old = load_withdrawals(path).body if path.exists() else None
     body = WithdrawalsBody(
         serial=old.serial + 1 if old is not None else 1,

@@ -13,7 +13,7 @@ from nnc_conformance.reports.certification.certificate import (
     WithdrawnVector,
     headline,
 )
-from nnc_conformance.reports.certification.policy import Policy, Waiver
+from nnc_conformance.reports.certification.policy import CertificationPolicy, Waiver
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.results.outcomes import Outcome
 
@@ -41,7 +41,7 @@ def case_of(vector: str, outcome: Outcome = Outcome.PASS, level: Level = Level.C
 def body_of() -> CertificateBody:
     """Passed, waived, unclaimed and withdrawn vectors."""
     waiver = Waiver(vector="core-3", reason="known, and mended in the next version", expires=DAY)
-    policy = Policy(name="by hand", levels=(Level.CORE,), challenge=2, waivers=(waiver,))
+    policy = CertificationPolicy(name="by hand", levels=(Level.CORE,), challenge=2, waivers=(waiver,))
     decoder = CertifiedDecoder(
         name="alpha",
         version="1.0",

@@ -16,8 +16,8 @@ from nnc_conformance.reports.certification.certificate import Certificate, Certi
 from nnc_conformance.reports.certification.issue import Evidence, Issued, IssueError, gather, issue, write_certificate
 from nnc_conformance.reports.certification.judgement import Weight, reasons, weigh
 from nnc_conformance.reports.certification.page import render_certificate
-from nnc_conformance.reports.certification.policy import Policy, PolicyError, Waiver, load_policy
-from nnc_conformance.reports.certification.verify import Beside, read_certificate, verify
+from nnc_conformance.reports.certification.policy import CertificationPolicy, PolicyError, Waiver, load_policy
+from nnc_conformance.reports.certification.verify import VerificationInputs, read_certificate, verify
 from nnc_conformance.reports.certification.withdrawals import WithdrawnCertificate, extend_withdrawals, load_withdrawals
 from nnc_conformance.storage.sealed import SealError, canonical_text, seal
 from nnc_conformance.storage.signing import Purpose, SignatureError, load_private_key, load_public_key, sign
@@ -30,7 +30,7 @@ from nnc_conformance.suites.running.selection import parse_filter, select
 
 START = "from nnc_conformance.cli.main import main; main()"
 DAY = datetime.date(2026, 11, 24)
-POLICY = Policy(name="test", levels=(Level.CORE, Level.NEGATIVE), challenge=4)
+POLICY = CertificationPolicy(name="test", levels=(Level.CORE, Level.NEGATIVE), challenge=4)
 ONE_JOB = RunOptions(jobs=1)
 
 
@@ -56,17 +56,17 @@ def evidence(work: Path) -> Evidence:
     return gather(work / "in-tree", POLICY)
 
 
-def everything(work: Path) -> Beside:
-    return Beside(load_public_key(work / "key1.pub"), None, work / "suite", work / "in-tree", load_decoder("in-tree"))
+def everything(work: Path) -> VerificationInputs:
+    return VerificationInputs(load_public_key(work / "key1.pub"), None, work / "suite", work / "in-tree", load_decoder("in-tree"))
 
 
 @pytest.mark.parametrize("name", ["certificate.json", "certificate.html"])
 def test_a_certificate_holds_offline(work: Path, name: str) -> None:
     found = verify(work / "signed" / name, everything(work), DAY)
     assert found.problems == []
-    assert "compared with the suite that it names" in found.notes
-    assert "compared with the results that it names" in found.notes
-    assert "compared with the files of the decoder" in found.notes
+    assert "compared with its suite" in found.notes
+    assert "compared with its results" in found.notes
+    assert "compared with the files of its decoder" in found.notes
     body = found.certificate.body
     weights = {one.case.vector: one.weight for one in weigh(body, DAY)}
     assert weights == {**{f"good-{n}": Weight.PASSED for n in range(GOOD)}, "bad-type": Weight.PASSED, "inferred": Weight.UNCOUNTED}
@@ -141,13 +141,13 @@ def forged(work: Path, tmp_path: Path, *, key: Path | None = None, **changes: ob
     return write_certificate(Certificate(body=sealed.body, seal=sealed.seal), tmp_path)
 
 
-def problems(path: Path, beside: Beside) -> str:
+def problems(path: Path, beside: VerificationInputs) -> str:
     return "\n".join(verify(path, beside, DAY).problems)
 
 
 def test_what_is_forged_and_sealed_anew_is_judged_again(work: Path, tmp_path: Path) -> None:
     body = read_certificate(work / "unsigned/certificate.json").body
-    with_suite = Beside(suite=work / "suite")
+    with_suite = VerificationInputs(suite=work / "suite")
     first, *rest = body.cases
 
     def case(**changes: object) -> tuple:
@@ -158,13 +158,13 @@ def test_what_is_forged_and_sealed_anew_is_judged_again(work: Path, tmp_path: Pa
 
     assert told() == ""
     assert "crash" in told(cases=case(outcome=Outcome.CRASH))
-    assert "is not the one expected" in told(cases=case(output_sha256="0" * 64))
-    assert "is not the one expected" in told(cases=case(output_sha256=None))
+    assert "is not the expected one" in told(cases=case(output_sha256="0" * 64))
+    assert "is not the expected one" in told(cases=case(output_sha256=None))
     both = case(output_sha256="0" * 64, expected_sha256="0" * 64)
-    assert "not the vectors of the suite" in told(cases=both)
+    assert "not the vectors of its suite" in told(cases=both)
     assert "9 of the suite's 10 vectors" in told(cases=tuple(rest))
-    assert "not the vectors of the suite" in told(cases=tuple(rest), suite=body.suite.model_copy(update={"vectors": 9}))
-    assert "is there twice" in told(cases=(first, *rest[:-1], first))
+    assert "not the vectors of its suite" in told(cases=tuple(rest), suite=body.suite.model_copy(update={"vectors": 9}))
+    assert "occurs twice" in told(cases=(first, *rest[:-1], first))
     assert "nonce, results and decoder" in told(challenge=body.challenge.model_copy(update={"nonce": "chosen"}))
     assert "nonce, results and decoder" in told(results_sha256="0" * 64)
     file = body.decoder.files[0].model_copy(update={"sha256": "0" * 64})
@@ -172,27 +172,27 @@ def test_what_is_forged_and_sealed_anew_is_judged_again(work: Path, tmp_path: Pa
     easy = body.challenge.cases[:1] * 4
     assert "nonce, results and decoder" in told(challenge=body.challenge.model_copy(update={"cases": easy}))
     few = body.challenge.model_copy(update={"cases": body.challenge.cases[:3]})
-    assert "3 fresh streams were decoded, the policy asks for 4" in told(challenge=few)
+    assert "3 fresh streams were decoded; the policy requires 4" in told(challenge=few)
     assert "headline" in told(headline=body.headline.removeprefix("unsigned: "))
     assert "headline" in told(decoder=body.decoder.model_copy(update={"version": "9"}))
-    assert "not yet" in told(issued=DAY + datetime.timedelta(days=1))
-    assert "other levels" in told(cases=case(level=Level.FULL))
+    assert "in the future" in told(issued=DAY + datetime.timedelta(days=1))
+    assert "levels that the policy does not list" in told(cases=case(level=Level.FULL))
     other = forged(work, tmp_path, suite=body.suite.model_copy(update={"manifest_sha256": "0" * 64}))
     assert "is not the suite" in problems(other, with_suite)
-    assert any("not at hand" in note for note in verify(other, Beside(), DAY).notes)
+    assert any("was not found" in note for note in verify(other, VerificationInputs(), DAY).notes)
 
 
 def test_other_results_and_decoders_are_found(work: Path, tmp_path: Path) -> None:
     certificate = work / "signed/certificate.json"
-    assert "not the results file" in problems(certificate, Beside(results=work / "broken"))
-    assert "files of" in problems(certificate, Beside(decoder=load_decoder(str(BROKEN))))
+    assert "not the results file" in problems(certificate, VerificationInputs(results=work / "broken"))
+    assert "files of" in problems(certificate, VerificationInputs(decoder=load_decoder(str(BROKEN))))
 
 
 def test_keys(work: Path, tmp_path: Path) -> None:
     public, stranger = load_public_key(work / "key1.pub"), load_public_key(work / "key2.pub")
-    assert problems(work / "signed/certificate.json", Beside(trusted=public)) == ""
-    assert "not signed by the key" in problems(work / "signed/certificate.json", Beside(trusted=stranger))
-    assert "not signed by the key" in problems(work / "unsigned/certificate.json", Beside(trusted=public))
+    assert problems(work / "signed/certificate.json", VerificationInputs(trusted=public)) == ""
+    assert "not signed by the given key" in problems(work / "signed/certificate.json", VerificationInputs(trusted=stranger))
+    assert "not signed by the given key" in problems(work / "unsigned/certificate.json", VerificationInputs(trusted=public))
     document = json.loads((work / "signed/certificate.json").read_text())
     moved = sign(Purpose.PACKAGE, document["seal"]["sha256"], load_private_key(work / "key1.pem"))
     document["seal"]["signature"] = moved.model_dump(mode="json")
@@ -225,7 +225,7 @@ def test_unsigned_says_so_in_its_headlines(work: Path, tmp_path: Path) -> None:
     assert "a &lt;laboratory&gt;" in (work / "signed/certificate.html").read_text()
     told = cli("certify", "verify", work / "unsigned/certificate.json", "--suite", work / "suite", cwd=tmp_path)
     assert told.returncode == 0, told.stderr
-    assert told.stdout.splitlines()[0] == "it is unsigned: anyone could have made it"
+    assert told.stdout.splitlines()[0] == "it is unsigned; anyone could have made it"
     assert told.stdout.splitlines()[-1] == "Holds: unsigned: in-tree 0.1.0: test"
 
 
@@ -235,7 +235,7 @@ def test_a_part_of_the_suite_is_not_enough(work: Path, tmp_path: Path) -> None:
     run(suite, [load_decoder("in-tree")], tmp_path, levels=POLICY.levels, filters=chosen, options=ONE_JOB)
     issued = issue(gather(tmp_path, POLICY, suite=work / "suite"), POLICY, today=DAY, options=ONE_JOB)
     assert issued.certificate is None
-    assert issued.reasons == ("1 of the suite's 10 vectors of level core, negative have a result",)
+    assert issued.reasons == ("only 1 of the suite's 10 vectors of level core, negative have a result",)
 
 
 def judged(work: Path, **changes: object) -> CertificateBody:
@@ -271,7 +271,7 @@ def test_waivers_hold_to_their_last_day(work: Path) -> None:
 def test_capabilities_are_claims(work: Path) -> None:
     body = with_outcome(work, "good-0", Outcome.UNSUPPORTED)
     assert weight_of(body, "good-0") is Weight.FAILED
-    assert "unsupported, though all that it needs is declared" in reasons(body, DAY, signed=False)[0]
+    assert "unsupported, although all capabilities it needs are declared" in reasons(body, DAY, signed=False)[0]
     needed = next(case.flags for case in body.cases if case.vector == "good-0")
     poorer = body.decoder.model_copy(update={"capabilities": tuple(sorted(set(body.decoder.capabilities) - set(needed[:1])))})
     assert weight_of(body.model_copy(update={"decoder": poorer}), "good-0") is Weight.UNCLAIMED
@@ -283,7 +283,7 @@ def test_nothing_passed_is_no_certificate(work: Path) -> None:
     body = judged(work)
     poor = body.decoder.model_copy(update={"capabilities": ()})
     cases = tuple(case.model_copy(update={"outcome": Outcome.UNSUPPORTED, "output_sha256": None, "flags": ("lps",)}) for case in body.cases)
-    assert "no counted vector was passed" in reasons(judged(work, decoder=poor, cases=cases), DAY, signed=False)
+    assert "no vector that counts was passed" in reasons(judged(work, decoder=poor, cases=cases), DAY, signed=False)
 
 
 def test_withdrawals(work: Path, tmp_path: Path) -> None:
@@ -299,22 +299,22 @@ def test_withdrawals(work: Path, tmp_path: Path) -> None:
     assert issued.body.withdrawn == (wrong,)
     path = write_certificate(issued.certificate, tmp_path / "issued")
     assert "its shape was &lt;wrong&gt;" in path.with_suffix(".html").read_text()
-    assert problems(path, Beside(withdrawals=withdrawals)) == ""
-    assert any("by no list that was given" in note for note in verify(path, Beside(), DAY).notes)
+    assert problems(path, VerificationInputs(withdrawals=withdrawals)) == ""
+    assert any("which no given list confirms" in note for note in verify(path, VerificationInputs(), DAY).notes)
 
-    earlier = verify(work / "signed/certificate.json", Beside(withdrawals=withdrawals), DAY)
+    earlier = verify(work / "signed/certificate.json", VerificationInputs(withdrawals=withdrawals), DAY)
     assert earlier.holds
-    assert "withdrawn since, and not counted: good-0@1" in earlier.notes
+    assert "withdrawn since then, and not counted: good-0@1" in earlier.notes
     other = tmp_path / "other.json"
     extend_withdrawals(other, [wrong.model_copy(update={"vector": "good-1"})], [], key, DAY)
-    assert "not withdrawn: good-0@1" in problems(path, Beside(withdrawals=load_withdrawals(other)))
+    assert "not withdrawn: good-0@1" in problems(path, VerificationInputs(withdrawals=load_withdrawals(other)))
 
     digest = read_certificate(path).seal.sha256
     body = extend_withdrawals(listed, [], [WithdrawnCertificate(sha256=digest, reason="the decoder was another")], key, DAY)
     assert (body.serial, len(body.vectors)) == (2, 1)
-    assert "it was withdrawn: the decoder was another" in problems(path, Beside(withdrawals=load_withdrawals(listed)))
-    stranger = Beside(trusted=load_public_key(work / "key2.pub"), withdrawals=load_withdrawals(listed))
-    assert "list is not signed by the key given" in problems(work / "signed/certificate.json", stranger)
+    assert "it was withdrawn: the decoder was another" in problems(path, VerificationInputs(withdrawals=load_withdrawals(listed)))
+    stranger = VerificationInputs(trusted=load_public_key(work / "key2.pub"), withdrawals=load_withdrawals(listed))
+    assert "list is not signed by the given key" in problems(work / "signed/certificate.json", stranger)
 
 
 def test_a_withdrawal_list_is_signed_and_whole(work: Path, tmp_path: Path) -> None:
@@ -343,9 +343,9 @@ def test_what_is_needed_is_asked_for(work: Path, tmp_path: Path) -> None:
         gather(tmp_path, POLICY)
     with pytest.raises(IssueError, match="give --suite"):
         gather(tmp_path, POLICY, argument="in-tree")
-    with pytest.raises(IssueError, match="no decoder 'nobody'"):
+    with pytest.raises(IssueError, match="unknown decoder 'nobody'"):
         gather(tmp_path, POLICY, decoder="nobody")
-    with pytest.raises(IssueError, match="other claims"):
+    with pytest.raises(IssueError, match="differs from"):
         gather(tmp_path, POLICY, argument=str(BROKEN), suite=work / "suite")
     with pytest.raises(SuiteError):
         gather(tmp_path, POLICY, argument="in-tree", suite=tmp_path)

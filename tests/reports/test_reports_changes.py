@@ -11,10 +11,10 @@ from test_reports_html import Page
 
 from nnc_conformance.cli.printing import print_verdict
 from nnc_conformance.reports.changes import ChangeKind, since
+from nnc_conformance.reports.drawings import accuracy_plot, heat_map, histogram
 from nnc_conformance.reports.html import render_html
 from nnc_conformance.reports.markdown import render_markdown
 from nnc_conformance.reports.pages import write_step_summary
-from nnc_conformance.reports.pictures import accuracy_plot, heat, histogram
 from nnc_conformance.reports.results import Loaded, loaded
 from nnc_conformance.reports.schema import results_schema
 from nnc_conformance.reports.summary import build_report
@@ -134,7 +134,7 @@ def test_levels_can_be_chosen_where_there_are_several() -> None:
 
 def test_heat_and_histogram_draw_what_is_counted() -> None:
     picture = DifferencePicture(grid=("0099", "5000"), distances=(0, 4, 0, 2), without_distance=3)
-    drawn = heat(picture)
+    drawn = heat_map(picture)
     assert (drawn.width, drawn.height) == (32, 16)
     assert drawn.paths == ((5, "M0 8h8v8h-8z"), (9, "M16 0h16v8h-16z"))
     bars = histogram(picture)

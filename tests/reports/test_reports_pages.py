@@ -126,7 +126,7 @@ def test_markdown_tells_relative_errors_and_the_first_layer_that_drifts(full):
 def test_markdown_counts_what_it_does_not_list():
     text = render_markdown(report_of(*(case(f"case-{n}", outcome=Outcome.FAIL, message="m" * 400) for n in range(250))))
     assert "## Failures: 250" in text
-    assert "The other 150 stand in the HTML report." in text
+    assert "The other 150 are in the HTML report." in text
     assert len(text) < 60_000
 
 

@@ -7,7 +7,7 @@ from helpers.report_documents import ACCURACY, answer, case, document, layers
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nnc_conformance.reports.drift import DRIFT_BOTTOM, DRIFT_LEFT, DRIFT_TOP, DRIFT_WIDTH, DRIFT_ZERO, drift_plot
+from nnc_conformance.reports.drawings.networks import DriftPlot, drift_plot
 from nnc_conformance.reports.results import loaded
 from nnc_conformance.reports.summary import build_report
 from nnc_conformance.suites.judging.compare import GRID, compare_tensor
@@ -69,22 +69,22 @@ def plot_of(**rows):
     return drift_plot(measured)
 
 
-MIDDLE = (DRIFT_TOP + DRIFT_BOTTOM) / 2
-RIGHT_END = DRIFT_LEFT + DRIFT_WIDTH
+MIDDLE = (DriftPlot.TOP + DriftPlot.BOTTOM) / 2
+RIGHT_END = DriftPlot.LEFT + DriftPlot.WIDTH
 
 
 def test_layers_stand_on_a_logarithmic_scale_from_left_to_right() -> None:
     """The errors drawn go from 0.01 to 1, two powers of ten, so that 0.1 stands in the middle; 0 stands below."""
     plot = plot_of(alpha=ACCURACY)
-    across = (DRIFT_LEFT, (DRIFT_LEFT + RIGHT_END) / 2, RIGHT_END)
-    assert plot.reference.points == tuple(zip(across, (DRIFT_ZERO, DRIFT_BOTTOM, MIDDLE), strict=True))
+    across = (DriftPlot.LEFT, (DriftPlot.LEFT + RIGHT_END) / 2, RIGHT_END)
+    assert plot.reference.points == tuple(zip(across, (DriftPlot.ZERO, DriftPlot.BOTTOM, MIDDLE), strict=True))
     (line,) = plot.decoded
     assert [x for x, _ in line.points] == list(across)
-    assert [y for _, y in line.points[:2]] == [DRIFT_ZERO, DRIFT_TOP]
+    assert [y for _, y in line.points[:2]] == [DriftPlot.ZERO, DriftPlot.TOP]
     # log10(0.5) is -0.30103
-    assert abs(line.points[2][1] - (DRIFT_TOP + (DRIFT_BOTTOM - DRIFT_TOP) * 0.30103 / 2)) < 0.06
+    assert abs(line.points[2][1] - (DriftPlot.TOP + (DriftPlot.BOTTOM - DriftPlot.TOP) * 0.30103 / 2)) < 0.06
     assert line.first == across[1]
-    assert plot.ticks == ((DRIFT_BOTTOM, "0.01"), (MIDDLE, "0.1"), (DRIFT_TOP, "1"), (DRIFT_ZERO, "0"))
+    assert plot.ticks == ((DriftPlot.BOTTOM, "0.01"), (MIDDLE, "0.1"), (DriftPlot.TOP, "1"), (DriftPlot.ZERO, "0"))
 
 
 def test_only_what_drifts_has_a_line_of_its_own() -> None:
@@ -97,15 +97,15 @@ def test_errors_that_are_not_finite_stand_above_all_others() -> None:
     broken = (*ACCURACY[:2], answer("decoded", layers=layers(flatten=0.0, gemm=None, relu=None), first_drift="gemm"))
     plot = plot_of(alpha=broken)
     height = next(y for y, label in plot.ticks if label == "not finite")
-    assert height < DRIFT_TOP
-    assert [y for _, y in plot.decoded[0].points] == [DRIFT_ZERO, height, height]
+    assert height < DriftPlot.TOP
+    assert [y for _, y in plot.decoded[0].points] == [DriftPlot.ZERO, height, height]
 
 
 def test_a_node_that_a_decoder_does_not_have_leaves_a_gap() -> None:
     """A decoder's own graph may lack a node; the line goes on behind it."""
     shorter = (*ACCURACY[:2], answer("decoded", layers=layers(flatten=0.0, relu=1.0), first_drift="relu"))
     plot = plot_of(alpha=shorter)
-    assert [x for x, _ in plot.decoded[0].points] == [DRIFT_LEFT, RIGHT_END]
+    assert [x for x, _ in plot.decoded[0].points] == [DriftPlot.LEFT, RIGHT_END]
     assert plot.decoded[0].path.count("M") == 2
     assert "L" not in plot.decoded[0].path
 
@@ -117,7 +117,7 @@ def test_any_errors_have_a_place_in_their_order(errors) -> None:
     plot = plot_of(alpha=(answer("reference", layers=named), answer("decoded", layers=named, first_drift="n0")))
     heights = [y for _, y in plot.decoded[0].points]
     size = [float("inf") if error is None else error for error in errors]
-    assert all(0 <= y <= DRIFT_ZERO for y in heights)
+    assert all(0 <= y <= DriftPlot.ZERO for y in heights)
     assert all((a <= b) or (y <= z) for a, y in zip(size, heights, strict=True) for b, z in zip(size, heights, strict=True))
     assert len(plot.ticks) <= 8
 

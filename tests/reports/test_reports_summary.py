@@ -6,7 +6,7 @@ from helpers.report_documents import case, document, every_outcome
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.reports.results import Loaded, loaded
 from nnc_conformance.reports.summary import build_report, clause_title
-from nnc_conformance.reports.tally import Standing, Tally, standing
+from nnc_conformance.reports.tally import CaseStanding, OutcomeTally, standing
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import ResultsError, Verdict
@@ -23,9 +23,9 @@ def test_figures_of_every_outcome():
     # 12 outcomes but choice: 1 pass, 8 failing, 1 unsupported, 1 not run; then the network passes and broken-size fails.
     assert (alpha.conformance.passed, alpha.conformance.failed, alpha.conformance.missing) == (2, 9, 1)
     assert alpha.conformance.judged == 12
-    assert alpha.standings[Standing.INFERRED].counts == {Outcome.FAIL: 1}
-    assert alpha.standings[Standing.DISPUTED].counts == {Outcome.CHOICE: 1}
-    assert alpha.standings[Standing.OWN].counts == {Outcome.PASS: 1}
+    assert alpha.standings[CaseStanding.INFERRED].counts == {Outcome.FAIL: 1}
+    assert alpha.standings[CaseStanding.DISPUTED].counts == {Outcome.CHOICE: 1}
+    assert alpha.standings[CaseStanding.OWN].counts == {Outcome.PASS: 1}
     assert sum(figures.total for figures in alpha.standings.values()) == alpha.total.total == len(report.cases)
     assert {one.result.vector for one in report.failures} >= {"inferred", "broken-size", "case-crash"}
     assert len(report.failures) == 10
@@ -55,12 +55,12 @@ def test_groups_count_conformance_only():
 @pytest.mark.parametrize(
     ("level", "provenance", "expected"),
     [
-        (Level.CORE, Provenance.VERIFIED, Standing.CONFORMANCE),
-        (Level.NEGATIVE, Provenance.PUBLISHED, Standing.CONFORMANCE),
-        (Level.NEGATIVE, Provenance.INFERRED, Standing.INFERRED),
-        (Level.INFERRED, Provenance.PUBLISHED, Standing.INFERRED),
-        (Level.DISPUTED, Provenance.VERIFIED, Standing.DISPUTED),
-        (Level.STRESS, Provenance.OWN, Standing.OWN),
+        (Level.CORE, Provenance.VERIFIED, CaseStanding.CONFORMANCE),
+        (Level.NEGATIVE, Provenance.PUBLISHED, CaseStanding.CONFORMANCE),
+        (Level.NEGATIVE, Provenance.INFERRED, CaseStanding.INFERRED),
+        (Level.INFERRED, Provenance.PUBLISHED, CaseStanding.INFERRED),
+        (Level.DISPUTED, Provenance.VERIFIED, CaseStanding.DISPUTED),
+        (Level.STRESS, Provenance.OWN, CaseStanding.OWN),
     ],
 )
 def test_standing(level, provenance, expected):
@@ -71,7 +71,7 @@ def test_standing(level, provenance, expected):
     ("passed", "failed", "told"), [(0, 0, "–"), (2999, 1, "99.9 %"), (3000, 0, "100 %"), (2, 1, "66.6 %"), (0, 5, "0.0 %")]
 )
 def test_percent_is_rounded_down(passed, failed, told):
-    assert Tally({Outcome.PASS: passed, Outcome.FAIL: failed}).percent == told
+    assert OutcomeTally({Outcome.PASS: passed, Outcome.FAIL: failed}).percent == told
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))

@@ -1,0 +1,84 @@
+"""The glossary, once for the HTML report and for ``docs/glossary.md``.
+
+The page is made by ``python -m nnc_conformance.reports.glossary > docs/glossary.md``.
+"""
+
+import sys
+from typing import Final
+
+GLOSSARY: Final[dict[str, str]] = {
+    "Base model": ("The model that an update stream changes, which a decoder must remember. Updates belong to the second edition."),
+    "Bin": "One binary decision, as coded by the arithmetic coder DeepCABAC.",
+    "Capability": (
+        "A feature that a decoder may lack, such as dq or topology. A decoder.toml declares which ones the decoder has; a vector that "
+        "needs another one is unsupported and counts neither for the decoder nor against it."
+    ),
+    "Case": "One vector on one decoder.",
+    "Cause": "A candidate explanation of a failure: a bug that explain puts into the reference decoder to see whether it fails alike.",
+    "Certificate": (
+        "A signed file that states what a decoder has passed, with the evidence to judge it again offline. See docs/trust.md for what "
+        "it does not prove."
+    ),
+    "Coverage goal": (
+        "Something that streams can exercise: a syntax element, a class of its values, a branch of the syntax, a context at an extreme, "
+        "an event of the arithmetic decoder, or a pair or triple of coding tools."
+    ),
+    "Disputed point": (
+        "A point on which published codecs differ from each other or from the text of the standard. Vectors of level disputed show which "
+        "choice a decoder makes; no choice is wrong, and none counts."
+    ),
+    "Edition": "A version of the standard: the first edition is ISO/IEC 15938-17:2022, the second is of 2024.",
+    "Equivalent mutant": "A mutant that no stream can tell from the original, with an argument. It does not count in the mutation score.",
+    "Fresh stream": "A stream drawn at random when a certificate is issued, so that no decoder can have been fitted to it.",
+    "Interpretation": "One choice for every disputed point. The reference decoder takes it as an option; --interpretation sets it.",
+    "Lenient": (
+        "A mode of the reference decoder in which violations of rules of policy may are forgiven and reported. Strict, the "
+        "default, refuses them."
+    ),
+    "Level": (
+        "A part of the suite with a purpose of its own. core: everything a conforming decoder must decode. full: more of the same, for "
+        "thoroughness. negative: broken streams. stress: random streams. models: whole networks, judged by their accuracy too. disputed: "
+        "disputed points. inferred: facts of provenance I. A run takes core and negative unless told otherwise."
+    ),
+    "Mutant": "The reference decoder with one small change that makes it wrong, made to see whether a vector fails on it.",
+    "Mutation score": "The share of mutants that at least one vector kills, which means fails on; equivalent mutants are left out.",
+    "Outcome": "The result of a case, such as pass, fail, refused, crash or unsupported. The report lists all outcomes with their meaning.",
+    "Peer": "The independent codec: an implementation of the standard by others, used to check that our reading of it is not ours alone.",
+    "Policy": (
+        "Of a rule: must means that every decoder has to refuse a stream that breaks it, may means that a decoder may also decode it. "
+        "Of a certificate: the file that says which levels have to pass."
+    ),
+    "Provenance": (
+        "Where a fact about the standard comes from. V: verified, an independent decoder does so on real streams. P: published by others. "
+        "I: inferred by this project. Facts of provenance I never count. A dash marks a policy of this project, such as a limit."
+    ),
+    "Reference": "The encoder and decoder of this project, written to be read as an executable form of the standard.",
+    "Rule": "A condition that a valid stream meets, with its clause, policy and error category. Every refusal names a rule.",
+    "Seeded bug": "A mutant written by hand after a plausible or historical mistake.",
+    "Standing": (
+        "Whether a case counts. conformance: it rests on verified or published facts and counts. inferred, disputed and own (a policy of "
+        "this project): shown, never counted."
+    ),
+    "Stream": "A compressed neural network as a sequence of bytes, made of units such as headers, parameter sets and coded tensors.",
+    "Suite": "A folder or package of vectors with a manifest of their hashes.",
+    "Syntax element": "A named field of a stream, as in the syntax tables of the standard.",
+    "Target": "A named set of capabilities and values that somebody outside this project requires of decoders, with its source and date.",
+    "Update": "A stream that codes differences to a base model instead of a whole model. Updates belong to the second edition.",
+    "Vector": (
+        "A stream with what a decoder must make of it: the exact tensors, or for a negative vector the refusal. It also says which clauses "
+        "it tests and which bug it is there to catch."
+    ),
+    "Worker": "A decoder that is started once and answers many requests over the worker protocol (docs/decoder-protocol.md).",
+    "Worker process": "A process of the harness that runs cases, one at a time; the decoder runs below it, under limits.",
+}
+"""Every term with its definition, in plain text and in alphabetical order."""
+
+
+def glossary_page() -> str:
+    """Return the page in Markdown."""
+    entries = [f"## {term}\n\n{definition}\n" for term, definition in GLOSSARY.items()]
+    return "\n".join(["# Glossary\n\nThe words of the reports, the commands and these pages.\n", *entries])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(glossary_page())
