@@ -1,7 +1,7 @@
-"""MkDocs' hooks: the pages that are made when the site is built, and links that lead out of docs/.
+"""Hooks of MkDocs: pages made when the site is built, and links to files outside docs/.
 
-``syntax.md`` lists the registry of elements with the vectors that have each, as the reference decoder met them; the pictures of
-``deepcabac.md`` are drawn from traces of vectors.
+``syntax.md`` lists the registry of syntax elements with the number of vectors that contain each; the pictures of ``deepcabac.md`` are
+drawn from traces of vectors.
 """
 
 import re
@@ -20,7 +20,7 @@ EDITIONS = {2022: "ISO/IEC 15938-17:2022, the first edition"}
 COVERING = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
 DRAWN = {"sparse": "cabac-random-sparse", "busy": "cabac-random-medium"}
 STATE_BINS, INTERVAL_BINS = 3000, 200
-"""So many bins of a tensor's indexes are drawn."""
+"""Bins drawn in the pictures of states and of the interval."""
 COLOURS = ("#0b6e99", "#c4421a", "#4d7c0f", "#7c3aed", "#a16207", "#be185d")
 LINE = 16
 OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+((?!how-to/)[^)#]+)\)")
@@ -28,13 +28,13 @@ OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+((?!how-to/)[^)#]+)\)")
 SUBSCRIPTS = re.compile(r"(\w)\[(\d+)\]\[(\d+)\]")
 
 
-def counted(vectors: Iterable[StoredVector]) -> dict[Level, Counter[str]]:
-    """How many vectors of each level have each element."""
-    found = {level: Counter[str]() for level in COVERING}
+def count_elements(vectors: Iterable[StoredVector]) -> dict[Level, Counter[str]]:
+    """Count the vectors of each level that contain each element."""
+    counts = {level: Counter[str]() for level in COVERING}
     for stored in vectors:
-        if stored.vector.level in found:
-            found[stored.vector.level].update({element.partition("[")[0] for element in stored.vector.elements})
-    return found
+        if stored.vector.level in counts:
+            counts[stored.vector.level].update({element.partition("[")[0] for element in stored.vector.elements})
+    return counts
 
 
 def _row(row: ElementRow, counts: dict[Level, Counter[str]]) -> str:
@@ -43,15 +43,14 @@ def _row(row: ElementRow, counts: dict[Level, Counter[str]]) -> str:
 
 
 def syntax_page() -> str:
-    """The registry of syntax elements as a page."""
-    counts = counted(load_suite(built_in_root(), levels=set(COVERING), verify=False).vectors)
+    """Make the page of all syntax elements."""
+    counts = count_elements(load_suite(built_in_root(), levels=set(COVERING), verify=False).vectors)
     lines = [
         "# Syntax elements",
         "",
-        "Made from the registry (`reference/syntax/elements.py`) when this site is built. *Values* are those that a good stream may have.",
-        "Provenance: V an independent decoder does so on real streams, P published, I inferred (never counted in a certificate). The",
-        "numbers are the vectors of each level in which the reference decoder met the element; IvlOffset and IvlCurrRange are the coder's",
-        "state, which no vector lists.",
+        "Made from the registry (`reference/syntax/elements.py`) when this site is built. *Values* are those that a valid stream may have;",
+        "*provenance* is explained in the [glossary](glossary.md#provenance). The numbers count the vectors of each level that contain the",
+        "element. IvlOffset and IvlCurrRange are the state of the arithmetic decoder and not counted.",
         "",
     ]
     for edition in sorted({row.edition for row in ELEMENTS.values()}):
@@ -73,7 +72,7 @@ def _first_codeword(vector_id: str) -> list[TraceLine]:
 
 
 def _svg(lines: list[tuple[str, str]], title: str) -> str:
-    """Polylines with a name each."""
+    """Draw named polylines."""
     height = CoderPlot.HEIGHT + LINE * (len(lines) + 1)
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {CoderPlot.WIDTH} {height}" font-family="sans-serif" font-size="12">']
     parts += [
@@ -88,26 +87,26 @@ def _svg(lines: list[tuple[str, str]], title: str) -> str:
 
 
 def pictures() -> dict[str, str]:
-    """The pictures of deepcabac.md by file name."""
+    """Draw the pictures of deepcabac.md; return them by file name."""
     made = {}
     for name, vector_id in DRAWN.items():
         bins = _first_codeword(vector_id)
         states, interval = coder_plot(bins[:STATE_BINS]), coder_plot(bins[:INTERVAL_BINS])
-        contexts = [(f"{one.name}: {one.bins} bins", one.points) for one in states.contexts]
+        contexts = [(f"{context.name}: {context.bins} bins", context.points) for context in states.contexts]
         coder = [("IvlCurrRange", interval.range_points), ("IvlOffset", interval.offset_points)]
         of = f"bins of the indexes of {vector_id}, the first"
-        made[f"deepcabac-{name}-states.svg"] = _svg(contexts, f"State sums of the busiest contexts over the {of} {states.bins}")
+        made[f"deepcabac-{name}-states.svg"] = _svg(contexts, f"State sums of the most used contexts over the {of} {states.bins}")
         made[f"deepcabac-{name}-interval.svg"] = _svg(coder, f"Range and offset over the {of} {interval.bins}")
     return made
 
 
 def without_outside_links(markdown: str) -> str:
-    """Links that lead out of docs/ become the names of the files in the repository."""
+    """Replace links to files outside docs/ by the names of the files."""
     return OUTSIDE.sub(lambda link: f"{link[1]} (`{link[2]}`)", markdown)
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Adds what is made."""
+    """Add the made pages and pictures to the site."""
     from mkdocs.structure.files import File
 
     files.append(File.generated(config, "syntax.md", content=syntax_page()))
@@ -117,6 +116,6 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Mends a page's links (those of a page in a folder of docs/ stay inside), and keeps subscripts from being taken for links."""
+    """Adapt the links of a page, and escape subscripts that would be read as links."""
     markdown = SUBSCRIPTS.sub(r"\1\[\2\]\[\3\]", markdown)
     return markdown if "/" in page.file.src_uri else without_outside_links(markdown)

@@ -1,7 +1,7 @@
 "use strict";
 (() => {
-  const NAMED = 4; // so many elements of a byte are named below the panes
-  const DIGITS = 16; // of so many bytes of an element the bits are written there
+  const NAMED = 4; // elements of a byte that the status line names
+  const DIGITS = 16; // bytes of an element whose bits the status line shows
   const hex = document.getElementById("hex");
   const lines = [...hex.children];
   const bytes = [...hex.querySelectorAll(".b")];
@@ -35,11 +35,11 @@
     return node;
   };
 
-  const told = (row, selector) => row.querySelector(selector).textContent;
-  const named = (row) => [part("", told(row, ".e-name")), ` = ${told(row, ".e-value")}`];
+  const textOf = (row, selector) => row.querySelector(selector).textContent;
+  const named = (row) => [part("", textOf(row, ".e-name")), ` = ${textOf(row, ".e-value")}`];
   const bits = (at) => parseInt(bytes[at].textContent, 16).toString(2).padStart(8, "0");
 
-  // The bytes of a row: none where it has no bit of its own, or where its bytes are not shown.
+  // The bytes of a row; empty if it has no bits of its own, or if its bytes are not shown.
   const bytesOf = (row) => {
     const [first, last] = ranges.get(row);
     return last < first ? [] : bytes.slice(first >> 3, (last >> 3) + 1);
@@ -92,7 +92,7 @@
 
   const open = (row) => !row.closest("details:not([open])");
 
-  // Scrolls the pane of a node, and never the page, from which the pointer would slip.
+  // Scroll the pane of a node, never the page: the pointer would then be elsewhere.
   const reveal = (node) => {
     const pane = node.closest(".pane");
     const [own, around] = [node.getBoundingClientRect(), pane.getBoundingClientRect()];
@@ -110,7 +110,7 @@
     if (first) reveal(first);
   };
 
-  // The one element, and the one byte, that Tab leads to.
+  // The one element and the one byte that Tab stops at.
   const stops = { row: rows[0], byte: bytes[0] };
   const go = (node) => {
     const kind = ranges.has(node) ? "row" : "byte";
@@ -160,7 +160,7 @@
 
   const target = (event) => event.target.closest(".e, .b");
 
-  // Where the pointer is: what scrolls below it while it rests is not pointed at.
+  // Last position of the pointer: a node that scrolls below a resting pointer is not marked.
   let place = "";
   const placeOf = (event) => `${event.screenX} ${event.screenY}`;
   document.addEventListener("pointermove", (event) => {

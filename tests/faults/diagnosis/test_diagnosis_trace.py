@@ -76,7 +76,7 @@ def test_a_broken_stream_is_shown_up_to_its_error() -> None:
     page = build_trace("cut.nnr", STREAM[:20])
     assert "unit of 14 bytes" in page.error
     assert [unit.unit_type for unit in page.units[:2]] == ["NNR_STR", "NNR_MPS"]
-    assert "The stream breaks off" in render_trace(page)
+    assert "The stream is invalid" in render_trace(page)
 
 
 def test_a_long_stream_is_shown_in_part_and_says_so() -> None:
