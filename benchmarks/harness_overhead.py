@@ -33,7 +33,8 @@ from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpe
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.decoders.protocol import DecodeRequest, StartRequest, StopRequest, request_line
 from nnc_conformance.suites.results.outcomes import Outcome
-from nnc_conformance.suites.running.runner import RunOptions, run
+from nnc_conformance.suites.running.decoder_run import run
+from nnc_conformance.suites.running.runner import RunOptions
 from nnc_conformance.suites.running.selection import select
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "python_worker" / "decoder.toml"

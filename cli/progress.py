@@ -12,11 +12,14 @@ from nnc_conformance.reports.text import one_line
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from nnc_conformance.suites.results.result import CaseResult
     from nnc_conformance.suites.running.invocation import Invocation
     from nnc_conformance.suites.running.runner import Progress
 
 _SECONDS_BETWEEN_LINES: Final = 10.0
 """Seconds between two progress lines where there is no terminal."""
+_STDERR_LINES: Final = 5
+"""Lines of a failing decoder's standard error that are shown, from its end."""
 
 
 @contextmanager
@@ -44,7 +47,7 @@ class RunDisplay(Protocol):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """End the display."""
 
-    def step(self, progress: "Progress") -> None:
+    def step(self, progress: "Progress[CaseResult]") -> None:
         """Show one finished case."""
 
 
@@ -58,18 +61,28 @@ class _Failures:
 
     def __init__(self, invocation: "Invocation") -> None:
         self._invocation = invocation
+        self._shown_stderr: dict[str, list[str]] = {}
         self.count = 0
 
-    def lines(self, progress: "Progress") -> list[str]:
-        """Return the two lines that describe a failing case, or none for any other case."""
+    def lines(self, progress: "Progress[CaseResult]") -> list[str]:
+        """Return the lines that describe a failing case, or none for any other case."""
         from nnc_conformance.suites.results.outcomes import OUTCOMES
 
-        case = progress.case
-        if case is None or not OUTCOMES[case.outcome].fails:
+        finished = progress.finished
+        if finished is None or not OUTCOMES[finished.case.outcome].fails:
             return []
         self.count += 1
+        case = finished.case
         failure = f"{case.outcome.value}: {case.vector} on {case.decoder}: {case.message}"
-        return [one_line(failure), f"    {one_line(self._invocation.command(case))}"]
+        return [one_line(failure), *self._stderr(case.decoder, finished.log.stderr), f"    {one_line(self._invocation.command(case))}"]
+
+    def _stderr(self, decoder: str, text: str) -> list[str]:
+        """Return the last lines of standard error, unless they are those of the decoder's last failure."""
+        lines = [f"    stderr: {one_line(line)}" for line in text.strip().splitlines()[-_STDERR_LINES:]]
+        if lines == self._shown_stderr.get(decoder):
+            return []
+        self._shown_stderr[decoder] = lines
+        return lines
 
 
 class _LineDisplay:
@@ -83,7 +96,7 @@ class _LineDisplay:
     def __exit__(self, *_: object) -> None:
         return
 
-    def step(self, progress: "Progress") -> None:
+    def step(self, progress: "Progress[CaseResult]") -> None:
         for line in self._failures.lines(progress):
             print(line, flush=True)
         if progress.seconds >= self._next:
@@ -117,10 +130,10 @@ class _BarDisplay:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def step(self, progress: "Progress") -> None:
+    def step(self, progress: "Progress[CaseResult]") -> None:
         if self._task is None:
             self._task = self._progress.add_task("", total=progress.planned, completed=progress.done, failures=0)
         for line in self._failures.lines(progress):
             self._progress.console.print(line, soft_wrap=True)
-        label = one_line(progress.case.id) if progress.case is not None else ""
+        label = one_line(progress.finished.case.id) if progress.finished is not None else ""
         self._progress.update(self._task, completed=progress.done, failures=self._failures.count, description=label)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from nnc_conformance.storage.suite_folder import Suite
+    from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
     from nnc_conformance.suites.results.result import CaseResult
     from nnc_conformance.suites.running.invocation import Invocation
     from nnc_conformance.suites.running.pool_process import RestartingProcess
-    from nnc_conformance.suites.running.runner import Planned
+    from nnc_conformance.suites.running.task_kind import PlannedCase
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,8 +54,9 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 class Decoders(pytest.Collector):
     """Collector of the cases of a suite on the given decoders; owns the worker process that executes them."""
 
-    slot: "RestartingProcess"
+    process: "RestartingProcess[DecoderSpec, CaseResult]"
     invocation: "Invocation"
+    suite: "Suite"
 
     def collect(self) -> Iterator["CaseItem"]:
         """Yield the cases; raise `pytest.UsageError` for an unusable decoder, suite or filter, or if no vector is left."""
@@ -66,14 +69,15 @@ class Decoders(pytest.Collector):
         for name, case in planned.items():
             yield CaseItem.from_parent(self, name=name, case=case)
 
-    def _plan(self) -> "dict[str, Planned]":
+    def _plan(self) -> "dict[str, PlannedCase[CaseResult]]":
         from nnc_conformance.storage.vector import Level
         from nnc_conformance.suites.decoders.load import load_decoders
+        from nnc_conformance.suites.running.decoder_run import invocation_of
+        from nnc_conformance.suites.running.decoding import DECODING, decoding_setup, plan
         from nnc_conformance.suites.running.invocation import limits_of
         from nnc_conformance.suites.running.pool_process import RestartingProcess
-        from nnc_conformance.suites.running.runner import RunOptions, invocation_of, plan
+        from nnc_conformance.suites.running.runner import RunOptions
         from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, parse_filter, select
-        from nnc_conformance.suites.running.task import Setup
 
         option = self.config.getoption
         root = option("nnc_suite")
@@ -84,11 +88,10 @@ class Decoders(pytest.Collector):
         options = RunOptions(1, limits, repeat=option("nnc_repeat"))
         self.invocation = invocation_of(suite, decoders, options)
         scratch = tempfile.TemporaryDirectory(prefix="nnc-conformance-")
-        setup = Setup(suite=str(suite.root.resolve()), decoders=decoders, limits=limits, repeat=options.repeat, scratch=scratch.name)
-        self.slot = RestartingProcess(setup)
+        self.process = RestartingProcess(DECODING, decoding_setup(suite, decoders, limits, options.repeat, scratch.name))
         self.config.add_cleanup(scratch.cleanup)
-        self.config.add_cleanup(self.slot.close)
-        self._suite = suite  # a package's unpacked folder lives as long as its suite
+        self.config.add_cleanup(self.process.close)
+        self.suite = suite  # a package's unpacked folder lives as long as its suite
         return plan(suite, decoders)
 
 
@@ -99,25 +102,24 @@ class FailedCaseError(Exception):
 class CaseItem(pytest.Item):
     """One vector on one decoder."""
 
-    def __init__(self, *, case: "Planned", **more: Any) -> None:
+    def __init__(self, *, case: "PlannedCase[CaseResult]", **more: Any) -> None:
         super().__init__(**more)
         self._case = case
 
     def runtest(self) -> None:
         """Run the case in the sandbox; skip unsupported ones, raise `FailedCaseError` for failing ones."""
         from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
-        from nnc_conformance.suites.running.runner import lost
 
         decoders = self.getparent(Decoders)
         assert decoders is not None
-        finished = decoders.slot.execute(self._case.task)
-        result = lost(self._case) if finished is None else finished.case
+        finished = decoders.process.run_task(self._case.task) or self._case.ended_harness()
+        result = finished.case
         self.user_properties.append(("outcome", result.outcome.value))
         self.user_properties.extend((f"choice.{made.switch}", made.choice) for made in result.choices)
         if result.outcome is Outcome.UNSUPPORTED:
             pytest.skip(f"unsupported: {result.message}")
         if OUTCOMES[result.outcome].fails:
-            if finished is not None and finished.log.stderr:
+            if finished.log.stderr:
                 self.add_report_section("call", "decoder's stderr", finished.log.stderr)
             raise FailedCaseError(failure_text(result, decoders.invocation))
 
@@ -127,7 +129,9 @@ class CaseItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return the location of the test: the vector's folder."""
-        return self._case.stored.folder, None, self.name
+        decoders = self.getparent(Decoders)
+        assert decoders is not None
+        return decoders.suite.root / self._case.task.folder, None, self.name
 
 
 def failure_text(result: "CaseResult", invocation: "Invocation") -> str:

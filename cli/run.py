@@ -48,13 +48,15 @@ def command(
     """
     from nnc_conformance.cli.printing import print_verdict
     from nnc_conformance.cli.progress import run_display
-    from nnc_conformance.reports.pages import RUN_PAGES, write_pages
+    from nnc_conformance.reports.pages import RUN_PAGES, remove_run_pages, write_pages
     from nnc_conformance.reports.results import load
     from nnc_conformance.reports.summary import build_report
-    from nnc_conformance.suites.decoders.load import IN_TREE, load_decoders
+    from nnc_conformance.suites.decoders.decoder_spec import IN_TREE
+    from nnc_conformance.suites.decoders.load import load_decoders
+    from nnc_conformance.suites.running.decoder_run import invocation_of
+    from nnc_conformance.suites.running.decoder_run import run as run_suite
     from nnc_conformance.suites.running.invocation import limits_of
-    from nnc_conformance.suites.running.runner import RunOptions, invocation_of
-    from nnc_conformance.suites.running.runner import run as run_suite
+    from nnc_conformance.suites.running.runner import RunOptions
     from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, parse_filter, select
 
     levels = read_levels(level, DEFAULT_LEVELS)
@@ -73,7 +75,7 @@ def command(
                 filters=chosen_filters,
                 options=options,
                 progress=display.step,
-                outdated=RUN_PAGES,
+                on_start=lambda: remove_run_pages(output),
             )
     except KeyboardInterrupt:
         typer.echo("interrupted; continue with --resume", err=True)

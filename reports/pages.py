@@ -45,6 +45,12 @@ def write_step_summary(report: Report, file: Path) -> None:
         summary.write(text)
 
 
+def remove_run_pages(folder: Path) -> None:
+    """Remove the pages that an earlier run wrote into ``folder``. Raises `OSError`."""
+    for name in RUN_PAGES:
+        (folder / name).unlink(missing_ok=True)
+
+
 def write_pages(report: Report, folder: Path, names: Iterable[str] = tuple(PAGES)) -> Path:
     """Write the named files into ``folder``, created if needed; return the path of the HTML report.
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.decoders.execution import Execution
-from nnc_conformance.suites.running.executor import Executor
-from nnc_conformance.suites.running.task import Setup
+from nnc_conformance.suites.decoders.host import DecoderHost
 from nnc_conformance.suites.sandbox.limits import Limits
 
 Ask = Callable[[bytes], Execution]
@@ -18,10 +17,5 @@ Ask = Callable[[bytes], Execution]
 @contextmanager
 def asking(decoder: DecoderSpec, limits: Limits) -> Iterator[Ask]:
     """A decoder that can be asked, each time under ``limits``; a worker is kept alive from one stream to the next."""
-    with tempfile.TemporaryDirectory(prefix="nnc-conformance-") as scratch:
-        setup = Setup(suite="", decoders=(decoder,), limits=limits, repeat=1, scratch=scratch)
-        executor = Executor(setup, Path(scratch))
-        try:
-            yield lambda stream: executor.decode(decoder, stream)
-        finally:
-            executor.close()
+    with tempfile.TemporaryDirectory(prefix="nnc-conformance-") as scratch, DecoderHost(limits, Path(scratch)) as host:
+        yield lambda stream: host.decode(decoder, stream)

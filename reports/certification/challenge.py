@@ -9,7 +9,8 @@ from nnc_conformance.reports.certification.decoder_files import decoder_files
 from nnc_conformance.storage.suite_folder import load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import Level, Vector
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
-from nnc_conformance.suites.running.runner import RunOptions, run
+from nnc_conformance.suites.running.decoder_run import run
+from nnc_conformance.suites.running.runner import RunOptions
 
 
 def challenge(spec: DecoderSpec, results_sha256: str, nonce: str, count: int, options: RunOptions | None = None) -> Challenge:

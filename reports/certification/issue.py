@@ -38,7 +38,7 @@ from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.results.result import Results, ResultsError
 from nnc_conformance.suites.results.result_files import RESULTS_BYTES, RESULTS_FILE, load_results, load_run
-from nnc_conformance.suites.running.runner import RunOptions, identity
+from nnc_conformance.suites.running.runner import RunOptions
 from nnc_conformance.suites.running.selection import SelectionError, select
 
 NONCE_BYTES: Final = 16
@@ -76,7 +76,7 @@ def gather(
         raise IssueError(f"{path}: {unknown('decoder', name, names)}")
     spec = load_decoder(argument or _argument(path, name)).model_copy(update={"name": name})
     judged = next(judged for judged in results.decoders if judged.name == name)
-    if identity(spec) != judged:
+    if spec.identity != judged:
         raise IssueError(f"the decoder {spec.argument!r} differs from {name!r} in the results in version, kind or declared capabilities")
     return Evidence(results, _sha256(path), _suite(path, results, policy, suite), spec)
 

@@ -17,11 +17,10 @@ from nnc_conformance.suites.judging.claims import RIGHT, GoodCase, false_claims
 from nnc_conformance.suites.results.fault_table import FAULTS, Fault, Severity
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
-from nnc_conformance.suites.results.run_document import NO_LOG, CaseLog
+from nnc_conformance.suites.results.run_document import CaseLog
+from nnc_conformance.suites.running.decoding import DECODING, decoding_setup, plan
 from nnc_conformance.suites.running.invocation import Invocation
 from nnc_conformance.suites.running.process_pool import ProcessPool
-from nnc_conformance.suites.running.runner import lost, plan
-from nnc_conformance.suites.running.task import Setup
 from nnc_conformance.suites.sandbox.limits import Limits
 
 LIMITS: Final = Limits(wall_seconds=20.0, cpu_seconds=80.0)
@@ -127,13 +126,13 @@ def run_probes(
     """Gives every probe to the decoder, whatever it declares; stops after `PATIENCE` time-outs."""
     scratch.mkdir()
     able = decoder.model_copy(update={"capabilities": ALL_CAPABILITIES, "declared": False})
-    planned = {case.task: case for case in plan(probes, [able]).values()}
-    setup = Setup(suite=str(probes.root.resolve()), decoders=(able,), limits=limits, repeat=REPEAT, scratch=str(scratch))
+    planned = list(plan(probes, [able]).values())
+    setup = decoding_setup(probes, [able], limits, REPEAT, str(scratch))
     probed: list[ProbeResult] = []
-    with ProcessPool(setup, 1) as pool:
-        for task, finished in pool.run(planned):
-            case, log = (finished.case, finished.log) if finished is not None else (lost(planned[task]), NO_LOG)
-            probed.append(ProbeResult(case, log, tuple(sorted(set(case.flags) - set(decoder.capabilities)))))
+    with ProcessPool(DECODING, setup, 1) as pool:
+        for _, finished in pool.run(planned):
+            case = finished.case
+            probed.append(ProbeResult(case, finished.log, tuple(sorted(set(case.flags) - set(decoder.capabilities)))))
             progress(len(probed), len(planned))
             if sum(one.case.outcome is Outcome.TIMEOUT for one in probed) == PATIENCE:
                 break

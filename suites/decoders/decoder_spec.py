@@ -7,6 +7,7 @@ from nnc_conformance.reference.errors import Category, NNCError
 from nnc_conformance.storage.documents import Frozen
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.results.fault_table import Fault
+from nnc_conformance.suites.results.result import DecoderIdentity
 
 IN_TREE: Final = "in-tree"
 """``--decoder`` argument and name of the reference decoder."""
@@ -65,3 +66,8 @@ class DecoderSpec(Frozen):
         if self.kind in (DecoderKind.COMMAND, DecoderKind.PYTHON):
             return any("{topology}" in word for word in self.command)
         return True
+
+    @property
+    def identity(self) -> DecoderIdentity:
+        """The decoder as results name it."""
+        return DecoderIdentity(name=self.name, version=self.version, kind=self.kind, capabilities=self.capabilities, declared=self.declared)

@@ -1,6 +1,7 @@
 """``results.json``: what a run found; the same bytes on every machine and for every schedule."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections import Counter
 from enum import StrEnum
 from typing import Final, Literal
@@ -45,14 +46,24 @@ class ChoiceMade(Frozen):
     choice: str
 
 
-class CaseResult(Frozen):
+class JudgedCase(Frozen, ABC):
+    """Base class of results of one case."""
+
+    outcome: Outcome
+
+    @property
+    @abstractmethod
+    def id(self) -> str:
+        """Id of the case, unique in a run."""
+
+
+class CaseResult(JudgedCase):
     """Result of one vector on one decoder; does not depend on when, where or how fast it ran."""
 
     vector: VectorId
     revision: int
     level: Level
     decoder: str
-    outcome: Outcome
     clauses: tuple[str, ...]
     flags: tuple[str, ...]
     elements: tuple[str, ...]

@@ -48,7 +48,10 @@ def load_results(path: Path) -> Results:
 
 
 def read_results(file: Path) -> bytes:
-    """Read the bytes of a results file, or of standard input; raise `ResultsError` for a larger one than `RESULTS_BYTES`."""
+    """Read the bytes of a results file, or of standard input.
+
+    Raises `ResultsError` for a larger one than `RESULTS_BYTES`.
+    """
     try:
         return read_bytes(file, max_bytes=RESULTS_BYTES) if file == STANDARD_INPUT else read_regular(file, max_bytes=RESULTS_BYTES)
     except ModelError as error:

@@ -1,52 +1,50 @@
-"""The slots of a run on a Dask cluster: the same tasks, each executed by a slot beside a Dask worker (extra ``dask``).
+"""Pool on a Dask cluster: the same cases, executed by pool processes next to the Dask workers.
 
-A task travels with its vector's files, so the machines share no file system; what a decoder's command names must be on each.
-A Dask worker that dies loses nothing: the scheduler gives its tasks to another.
+A case travels with its files, so the machines share no file system; each needs this package and
+the implementations at the paths that their commands name. A Dask worker that dies loses nothing:
+the scheduler gives its cases to another. Needs the extra ``dask``.
 """
 
 import contextlib
 import hashlib
 import shutil
-import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic
 
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage import DISTRIBUTION
-from nnc_conformance.storage.inputs import read_regular
-from nnc_conformance.storage.suite_folder import VECTOR_BYTES, StoredVector, Suite, files_of
-from nnc_conformance.storage.vector import VECTOR_FILE
-from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
+from nnc_conformance.suites.running.messages import FinishedCase, ResultT, Setup, SpecT, Task
 from nnc_conformance.suites.running.pool_process import HarnessError, RestartingProcess
-from nnc_conformance.suites.running.task import Finished, Setup, Task
+from nnc_conformance.suites.running.task_kind import PlannedCase, TaskKind, read_setup
 from nnc_conformance.suites.sandbox.isolation import Isolation
 
 CONNECT_SECONDS: Final = 30.0
-WAITING: Final = 32
-"""So many tasks lie ready beyond those that can run at once."""
+"""Seconds to wait for the scheduler, and for its first worker."""
+QUEUED: Final = 32
+"""Cases submitted to the scheduler beyond those that can run at once."""
 
 
 class SchedulerError(NNCError):
-    """A Dask cluster cannot be used: it is not there, has no workers, or these have another version of this package."""
+    """A Dask cluster that cannot be used: unreachable, without workers, or of another version."""
 
 
-class DaskPool:
-    """The cluster of a scheduler's address, as `Pool` is this machine; ``isolation`` as there.
+class DaskPool(Generic[SpecT, ResultT]):
+    """The cluster of a Dask scheduler; used like a `ProcessPool`.
 
-    Raises `SchedulerError` where it cannot be used.
+    Raises `SchedulerError`.
     """
 
-    def __init__(self, setup: Setup, suite: Suite, address: str) -> None:
+    def __init__(self, kind: TaskKind[SpecT, ResultT], setup: Setup[SpecT], address: str) -> None:
         try:
             from distributed import Client
         except ImportError:
             raise SchedulerError(f"--scheduler needs Dask: pip install '{DISTRIBUTION}[dask]'") from None
-        self._setup, self._vectors = setup, {stored.vector.id: stored for stored in suite.vectors}
+        self._kind, self._setup = kind, setup
         self.isolation = Isolation()
         try:
             self._client: Any = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
@@ -59,48 +57,43 @@ class DaskPool:
             raise SchedulerError(f"the Dask scheduler at {address} has no workers") from None
         self.jobs = sum(self._client.nthreads().values())
 
-    def __enter__(self) -> "DaskPool":
+    def __enter__(self) -> "DaskPool[SpecT, ResultT]":
         return self
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(Exception):  # a worker that is gone has nothing left to close
-            self._client.run(close_station, _key(self._setup))
+            self._client.run(close_run, _key(self._setup.model_dump_json()))
         self._client.close()
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Finished | None]]:
-        """Yields each task as it ends, with its result, or None where it ended its slot at every try.
+    def run(self, cases: Iterable[PlannedCase[ResultT]]) -> Generator[tuple[PlannedCase[ResultT], FinishedCase[ResultT]], None, None]:
+        """Execute ``cases`` and yield each as it ends.
 
-        Raises `SchedulerError`, and what `RestartingProcess.execute` raises.
+        Raises `SchedulerError`, and what `PoolProcess` raises.
         """
         from distributed import as_completed
 
-        waiting = deque(tasks)
-        running: dict[Any, Task] = {}
+        waiting = deque(cases)
+        running: dict[Any, PlannedCase[ResultT]] = {}
         ended = as_completed(loop=self._client.loop)
+        setup = self._setup.model_dump_json()
 
         def submit() -> None:
-            while waiting and len(running) < self.jobs + WAITING:
-                task = waiting.popleft()
-                future = self._client.submit(
-                    execute_remotely,
-                    self._setup.model_dump_json(),
-                    task.model_dump_json(),
-                    _files(self._vectors[task.vector]),
-                    version(DISTRIBUTION),
-                    pure=False,
-                )
-                running[future] = task
+            while waiting and len(running) < self.jobs + QUEUED:
+                case = waiting.popleft()
+                task = case.task.model_dump_json()
+                future = self._client.submit(run_on_worker, setup, task, case.files(), version(DISTRIBUTION), pure=False)
+                running[future] = case
                 ended.add(future)
 
         submit()
         try:
             while running:
                 future = next(ended)
-                task = running.pop(future)
+                case = running.pop(future)
                 finished, isolation = self._result(future)
                 self.isolation = self.isolation.combined(isolation)
                 submit()
-                yield task, None if finished is None else Finished.model_validate_json(finished)
+                yield case, case.ended_harness() if finished is None else self._kind.finished_type.model_validate_json(finished)
         finally:
             self._client.cancel(list(running))
 
@@ -114,108 +107,104 @@ class DaskPool:
         return result
 
 
-def _files(stored: StoredVector) -> dict[str, bytes]:
-    """Returns the files of a vector's folder by name; raises `SuiteError` or `ModelError` where one is not what is stated."""
-    return {
-        VECTOR_FILE: read_regular(stored.folder / VECTOR_FILE, max_bytes=VECTOR_BYTES),
-        **{file.name: stored.read(file) for file in files_of(stored.vector)},
-    }
+def _key(setup: str) -> str:
+    """Return the key by which a Dask worker knows a run."""
+    return hashlib.sha256(setup.encode()).hexdigest()
 
 
-def _key(setup: Setup) -> str:
-    return hashlib.sha256(setup.model_dump_json().encode()).hexdigest()
+class _RunOnWorker:
+    """What a Dask worker keeps of a run: idle pool processes, each with a folder of its own."""
 
-
-class _Station:
-    """What a Dask worker keeps of a run: slots that wait for a task, each with a folder of its own."""
-
-    def __init__(self, setup: Setup) -> None:
-        self._setup = setup
+    def __init__(self, setup: str) -> None:
+        self._kind, self._setup = read_setup(setup)
         self._lock = threading.Lock()
-        self._idle: list[tuple[RestartingProcess, Path]] = []
+        self._idle: list[tuple[RestartingProcess[Any, Any], Path]] = []
         self._closed = False
 
-    def take(self, decoder: int) -> tuple[RestartingProcess, Path]:
-        """Takes a slot, one that ran the decoder last if there is any, or makes one."""
+    def take(self, implementation: int) -> tuple[RestartingProcess[Any, Any], Path]:
+        """Take an idle process, preferably one that ran the implementation last, or make one."""
         with self._lock:
-            self._idle.sort(key=lambda place: place[0].last_decoder == decoder)
+            self._idle.sort(key=lambda idle: idle[0].last_implementation == implementation)
             if self._idle:
                 return self._idle.pop()
         folder = Path(tempfile.mkdtemp(prefix="nnc-conformance-", dir=_worker_folder()))
-        for name in ("suite", "scratch"):
+        for name in ("root", "scratch"):
             (folder / name).mkdir()
-        decoders = tuple(map(at_home, self._setup.decoders))
-        places = {"suite": str(folder / "suite"), "scratch": str(folder / "scratch"), "decoders": decoders}
-        return RestartingProcess(self._setup.model_copy(update=places)), folder
+        here = {
+            "root": str(folder / "root"),
+            "scratch": str(folder / "scratch"),
+            "implementations": tuple(map(self._kind.on_this_machine, self._setup.implementations)),
+        }
+        return RestartingProcess(self._kind, self._setup.model_copy(update=here)), folder
 
-    def give_back(self, slot: RestartingProcess, folder: Path) -> None:
-        """Keeps the slot for the next task, or closes it when the run is over."""
+    def give_back(self, process: RestartingProcess[Any, Any], folder: Path) -> None:
+        """Keep the process for the next case, or end it if the run is over."""
         with self._lock:
             if not self._closed:
-                self._idle.append((slot, folder))
+                self._idle.append((process, folder))
                 return
-        discard(slot, folder)
+        _discard(process, folder)
 
     def close(self) -> None:
-        """Closes the slots that wait, and lets the others be closed when they come back."""
+        """End the idle processes, and the others when they come back."""
         with self._lock:
             idle, self._idle, self._closed = self._idle, [], True
-        for slot, folder in idle:
-            discard(slot, folder)
+        for process, folder in idle:
+            _discard(process, folder)
 
 
-def discard(slot: RestartingProcess, folder: Path) -> None:
-    """Ends a slot and removes its folder."""
-    slot.close()
+def _discard(process: RestartingProcess[Any, Any], folder: Path) -> None:
+    process.close()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _worker_folder() -> str:
-    """Returns the Dask worker's folder, which its nanny removes even where the worker was killed."""
+    """Return the Dask worker's folder, which its nanny removes even if the worker is killed."""
     from distributed import get_worker
 
     return str(get_worker().local_directory)
 
 
-def at_home(decoder: DecoderSpec) -> DecoderSpec:
-    """Returns a decoder for this machine: those that run in this package's interpreter run in the one that is here."""
-    if decoder.kind not in (DecoderKind.IN_TREE, DecoderKind.PYTHON):
-        return decoder
-    return decoder.model_copy(update={"command": (sys.executable, *decoder.command[1:])})
+_RUNS: Final[dict[str, _RunOnWorker]] = {}
+_RUNS_LOCK: Final = threading.Lock()
 
 
-_STATIONS: Final[dict[str, _Station]] = {}
-_STATIONS_LOCK: Final = threading.Lock()
+def run_on_worker(setup: str, task_line: str, files: Mapping[str, bytes], expected_version: str) -> tuple[str | None, Isolation]:
+    """Execute a case in a Dask worker.
 
+    Args:
+        setup: The run's `Setup` as JSON.
+        task_line: The `Task` as JSON.
+        files: Files of the case's folder by name.
+        expected_version: Version of this package that the run has.
 
-def execute_remotely(setup_text: str, task_text: str, files: Mapping[str, bytes], expected_version: str) -> tuple[str | None, Isolation]:
-    """In a Dask worker: executes a task on its vector's ``files``; returns the `Finished` (None: the slot ended) and `Pool.isolation`.
-
-    Raises `SchedulerError` where this machine has another version of the package, and what `RestartingProcess.execute` raises.
+    Returns the `FinishedCase` as JSON, None if the case ended its pool process at every attempt,
+    and the isolation of that process. Raises `SchedulerError` if this machine has another version,
+    and what `PoolProcess` raises.
     """
     if version(DISTRIBUTION) != expected_version:
-        raise SchedulerError(f"a Dask worker has {DISTRIBUTION} {version(DISTRIBUTION)}, the run is of {expected_version}")
-    setup, task = Setup.model_validate_json(setup_text), Task.model_validate_json(task_text)
-    with _STATIONS_LOCK:
-        station = _STATIONS.setdefault(_key(setup), _Station(setup))
-    slot, folder = station.take(task.decoder)
-    vector = folder / "suite" / task.level / task.vector
+        raise SchedulerError(f"a Dask worker has {DISTRIBUTION} {version(DISTRIBUTION)}, but the run has {expected_version}")
+    task = Task.model_validate_json(task_line)
+    with _RUNS_LOCK:
+        run = _RUNS.get(_key(setup)) or _RUNS.setdefault(_key(setup), _RunOnWorker(setup))
+    process, folder = run.take(task.implementation)
+    case_folder = folder / "root" / task.folder
     try:
-        vector.mkdir(parents=True)
+        case_folder.mkdir(parents=True)
         for name, data in files.items():
-            (vector / name).write_bytes(data)
-        finished = slot.execute(task)
+            (case_folder / name).write_bytes(data)
+        finished = process.run_task(task)
     except BaseException:
-        discard(slot, folder)
+        _discard(process, folder)
         raise
-    shutil.rmtree(vector)
-    station.give_back(slot, folder)
-    return (None if finished is None else finished.model_dump_json()), slot.isolation
+    shutil.rmtree(case_folder)
+    run.give_back(process, folder)
+    return (None if finished is None else finished.model_dump_json()), process.isolation
 
 
-def close_station(key: str) -> None:
-    """In a Dask worker: ends what it keeps of a run."""
-    with _STATIONS_LOCK:
-        station: Any = _STATIONS.get(key)
-    if station is not None:
-        station.close()
+def close_run(key: str) -> None:
+    """In a Dask worker: end what it keeps of a run."""
+    with _RUNS_LOCK:
+        run = _RUNS.get(key)
+    if run is not None:
+        run.close()

@@ -1,4 +1,4 @@
-"""What a run was asked, in the command line's words: the options that are limits, and the one command that runs a case alone."""
+"""A run in the words of the command line: its limits, and the command that repeats one case."""
 
 import shlex
 from collections.abc import Mapping
@@ -13,7 +13,13 @@ _MIB = 1 << 20
 
 
 def limits_of(time_limit: float | None, memory_limit: int | None, default: Limits | None = None) -> Limits:
-    """Returns ``default`` with the seconds and MiB that were given; processor time keeps its ratio to wall time."""
+    """Return the limits that command line options ask for.
+
+    Args:
+        time_limit: Seconds of wall time, or None; CPU time changes in the same ratio.
+        memory_limit: MiB of memory, or None.
+        default: Limits for what is not given.
+    """
     default = default or Limits()
     given: dict[str, float | int] = {}
     if time_limit is not None:
@@ -25,7 +31,14 @@ def limits_of(time_limit: float | None, memory_limit: int | None, default: Limit
 
 @dataclass(frozen=True)
 class Invocation:
-    """The suite's argument ("" for the built-in one), the ``--decoder`` arguments by the decoders' names, limits and repeats."""
+    """What a run was asked.
+
+    Attributes:
+        suite: Argument that names the suite; "" for the built-in one.
+        decoders: ``--decoder`` arguments by the decoders' names.
+        limits: Limits of each case.
+        repeat: Times that each case is run.
+    """
 
     suite: str
     decoders: Mapping[str, str]
@@ -34,12 +47,12 @@ class Invocation:
 
     @classmethod
     def of(cls, run: RunDocument, repeat: int) -> "Invocation":
-        """Returns what the run of a ``run.json`` was asked."""
+        """Return what the run of a ``run.json`` was asked."""
         decoders = {decoder.name: decoder.argument for decoder in run.decoders}
         return cls(run.suite, decoders, run.limits, repeat)
 
     def command(self, case: CaseResult) -> str:
-        """Returns the shell command that runs ``case`` alone, under the same limits, as often."""
+        """Return the shell command that runs ``case`` alone, with the same limits and repeats."""
         words = ["nnc-conformance", "run", *([self.suite] if self.suite else [])]
         words += ["--decoder", self.decoders.get(case.decoder, case.decoder)]
         if case.level not in DEFAULT_LEVELS:

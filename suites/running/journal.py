@@ -1,109 +1,105 @@
-"""The journal of a run: an append-only file of finished cases, from which a run that was killed goes on.
+"""Journal: an append-only file of finished work, from which a run that was killed is resumed.
 
-The first line says which run it is. A line is written at once and whole; it is forced to the disk at least every
-`SYNC_SECONDS`, so that a killed process loses nothing and a power cut at most that. What follows the last whole
-line is cut off, and its cases run again.
+The first line is a header that identifies the run. Each further line is one entry, written whole
+and forced to disk at least every `SYNC_SECONDS`: a killed process loses nothing, a power cut at
+most that. What follows the last whole line is cut off when the journal is resumed.
 """
 
-import fcntl
-import hashlib
 import os
 import time
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Generic, Self, TypeVar
 
 from pydantic import ValidationError
 
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json
-from nnc_conformance.suites.results.result import CaseResult, DecoderIdentity, SuiteIdentity
-from nnc_conformance.suites.results.run_document import CaseLog
-from nnc_conformance.suites.sandbox.limits import Limits
+from nnc_conformance.storage.documents import Frozen
 
-JOURNAL_FILE: Final = "journal.jsonl"
 SYNC_SECONDS: Final = 0.5
+"""Longest time, in seconds, between an entry and the next one that forces it to disk."""
 
 
 class JournalError(NNCError):
-    """A journal belongs to another run, is in use, or cannot be read."""
+    """A journal that belongs to another run, is in use, or cannot be read."""
 
 
-class PlanIdentity(Frozen):
-    """Everything that makes two runs the same run."""
+class JournalHeader(Frozen):
+    """Base class of a journal's first line; a subclass has the fields of its format."""
 
-    suite: SuiteIdentity
-    decoders: tuple[DecoderIdentity, ...]
-    commands: tuple[tuple[str, ...], ...]
-    limits: Limits
-    planned: tuple[str, ...]
-
-    def sha256(self) -> str:
-        """Returns the hash by which a journal knows its run."""
-        return hashlib.sha256(canonical_json(self.model_dump(mode="json")).encode()).hexdigest()
+    def same_run(self, other: Self) -> bool:
+        """Return whether ``other`` is the header of the same run."""
+        return self == other
 
 
-class _Header(Frozen):
-    format: Literal["nnc-journal/1"] = "nnc-journal/1"
-    plan_sha256: Sha256
-    started: str
+EntryT = TypeVar("EntryT", bound=Frozen)
 
 
-class Entry(Frozen):
-    """A finished case."""
+class Journal(Generic[EntryT]):
+    """An open journal, locked against a second run that would write to it.
 
-    case: CaseResult
-    log: CaseLog
+    Args:
+        path: File of the journal; its folder exists.
+        header: First line of the journal.
+        entry_type: Type of the entries.
+        resume: Whether to keep the entries of an earlier part of the same run.
 
+    ``entries`` are those kept. Raises `JournalError` and `OSError`.
+    """
 
-class Journal:
-    """An open journal, locked against a second run in the same folder; ``entries`` are the cases that it already holds, by id."""
-
-    def __init__(self, folder: Path, plan: PlanIdentity, started: str, *, resume: bool) -> None:
-        self._path = folder / JOURNAL_FILE
-        self.entries: dict[str, Entry] = {}
-        self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    def __init__(self, path: Path, header: JournalHeader, entry_type: type[EntryT], *, resume: bool) -> None:
+        self.entries: list[EntryT] = []
+        self._path, self._entry_type = path, entry_type
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._handle)
-            raise JournalError(f"another run is writing to {folder}") from None
-        try:
-            whole = self._read(plan) if resume else 0
+            self._lock()
+            whole = self._read(header) if resume else 0
             os.ftruncate(self._handle, whole)
             os.lseek(self._handle, 0, os.SEEK_END)
             if not whole:
-                self._write(_Header(plan_sha256=plan.sha256(), started=started))
+                self._write(header)
             self._sync()
         except BaseException:
             os.close(self._handle)
             raise
 
-    def _read(self, plan: PlanIdentity) -> int:
-        """Takes the entries of the whole lines and returns where these end; raises `JournalError`."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _lock(self) -> None:
+        import fcntl
+
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise JournalError(f"another run is writing to {self._path.parent}") from None
+
+    def _read(self, header: JournalHeader) -> int:
+        """Take the entries of the whole lines; return the offset where these end."""
         with os.fdopen(os.dup(self._handle), "rb") as file:
-            data = file.read()
-        lines = data.split(b"\n")[:-1]
+            lines = file.read().split(b"\n")[:-1]
         if not lines:
             return 0
         try:
-            header = _Header.model_validate_json(lines[0])
+            old = type(header).model_validate_json(lines[0])
         except ValidationError:
-            raise JournalError(f"{self._path} is no journal of a run") from None
-        if header.plan_sha256 != plan.sha256():
+            raise JournalError(f"{self._path} is not a journal of this kind of run") from None
+        if not header.same_run(old):
             raise JournalError(
-                f"{self._path} is of another run (suite, decoders, limits or filters differ): leave out --resume to begin anew"
+                f"{self._path} belongs to another run (other inputs, options or versions): leave out --resume to start again"
             )
         whole = len(lines[0]) + 1
         for line in lines[1:]:
             try:
-                entry = Entry.model_validate_json(line)
+                self.entries.append(self._entry_type.model_validate_json(line))
             except ValidationError:
                 break
-            self.entries[entry.case.id] = entry
             whole += len(line) + 1
         return whole
 
-    def _write(self, line: _Header | Entry) -> None:
+    def _write(self, line: Frozen) -> None:
         data = line.model_dump_json().encode() + b"\n"
         while data:
             data = data[os.write(self._handle, data) :]
@@ -112,13 +108,13 @@ class Journal:
         os.fsync(self._handle)
         self._synced = time.monotonic()
 
-    def add(self, case: CaseResult, log: CaseLog) -> None:
-        """Appends a finished case."""
-        self._write(Entry(case=case, log=log))
+    def add(self, entry: EntryT) -> None:
+        """Append an entry."""
+        self._write(entry)
         if time.monotonic() - self._synced > SYNC_SECONDS:
             self._sync()
 
     def close(self) -> None:
-        """Forces all to the disk and lets the folder go."""
+        """Force everything to disk and release the journal."""
         self._sync()
         os.close(self._handle)

@@ -1,34 +1,41 @@
-"""A slot's process as its owner sees it: started, given one task at a time, closed."""
+"""Pool process as its owner sees it: started, given one task at a time, closed."""
 
 import contextlib
 import subprocess
 import sys
-from typing import Final
-
-from pydantic import TypeAdapter
+from typing import Final, Generic
 
 from nnc_conformance.storage.suite_folder import SuiteError
-from nnc_conformance.suites.running.task import Broken, Finished, Ready, Setup, Task
+from nnc_conformance.suites.running.messages import Answer, FinishedCase, ResultT, Setup, SpecT, Task
+from nnc_conformance.suites.running.task_kind import TaskKind
 from nnc_conformance.suites.sandbox.isolation import Isolation
+from nnc_conformance.suites.sandbox.linux import require_linux
 
 ATTEMPTS: Final = 2
-"""So often a task is given to a slot that ends at it; then the decoder has ended it."""
-
-_MESSAGES: Final[TypeAdapter[Ready | Finished | Broken]] = TypeAdapter(Ready | Finished | Broken)
+"""Attempts per task before the end of its pool process is blamed on the implementation."""
 _END_SECONDS: Final = 10.0
+"""Seconds that a pool process may take to end before it is killed."""
 
 
 class HarnessError(Exception):
-    """The harness itself failed; nothing follows about a decoder. The message says what is known, at best a traceback."""
+    """The harness itself failed, which says nothing about a decoder.
+
+    Has a traceback if possible.
+    """
 
 
-class PoolProcess:
-    """A slot's process; it has at most one task, so at most one line of it is under way."""
+class PoolProcess(Generic[SpecT, ResultT]):
+    """A pool process, which works on one task at most.
 
-    def __init__(self, setup: Setup) -> None:
-        self.task: Task | None = None
-        self.ready = False
-        self.last_decoder: int | None = None
+    ``busy`` tells whether it owes an answer: the first one when it is ready, then one to each task.
+    Raises `LinuxRequiredError` on another system.
+    """
+
+    def __init__(self, kind: TaskKind[SpecT, ResultT], setup: Setup[SpecT]) -> None:
+        require_linux()
+        self.busy = True
+        self.last_implementation: int | None = None
+        self._answer_type = kind.answer_type
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "nnc_conformance.suites.running.pool_process_main"],
             stdin=subprocess.PIPE,
@@ -40,80 +47,85 @@ class PoolProcess:
         self._requests, self.answers = self._process.stdin, self._process.stdout
         self._send(setup)
 
-    def _send(self, message: Setup | Task) -> None:
-        try:
+    def _send(self, message: Setup[SpecT] | Task) -> None:
+        with contextlib.suppress(BrokenPipeError):  # its end is noticed when its answer is read
             self._requests.write(message.model_dump_json().encode() + b"\n")
             self._requests.flush()
-        except BrokenPipeError:
-            return  # its end is met when its answer is awaited
 
     def give(self, task: Task) -> None:
-        """Gives it a task."""
-        self.task, self.last_decoder = task, task.decoder
+        """Have it execute a task."""
+        self.busy, self.last_implementation = True, task.implementation
         self._send(task)
 
-    def receive(self) -> Ready | Finished | None:
-        """Returns the message that is there, or comes; None when the process has ended without.
+    def receive(self) -> Answer[ResultT] | None:
+        """Wait for its next answer; return None if the process ended.
 
-        Raises `SuiteError` where a vector cannot be read, and `HarnessError` where the harness is at fault.
+        Raises `SuiteError` if a case's files cannot be read, `HarnessError` if the harness failed.
         """
         line = self.answers.readline()
-        message = _MESSAGES.validate_json(line) if line.endswith(b"\n") else None
-        if isinstance(message, Broken):
-            raise SuiteError(message.error) if message.suite_fault else HarnessError(message.error)
-        return message
+        answer = self._answer_type.model_validate_json(line) if line.endswith(b"\n") else None
+        if answer is not None and answer.broken is not None:
+            raise SuiteError(answer.broken.error) if answer.broken.bad_input else HarnessError(answer.broken.error)
+        self.busy = False
+        return answer
 
     def hang_up(self) -> None:
-        """Tells it to end, with its decoder, without waiting for that."""
+        """Have it end, with what it started, without waiting for that."""
         with contextlib.suppress(BrokenPipeError):
             self._requests.close()
 
-    def close(self) -> int:
-        """Ends the process and returns its exit code."""
+    def close(self) -> None:
+        """End the process."""
         self.hang_up()
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
         self.answers.close()
-        return self._process.wait()
+        self._process.wait()
 
 
-class RestartingProcess:
-    """A slot for one task after the other, in the caller's thread; started when first needed, and anew after one that ended."""
+class RestartingProcess(Generic[SpecT, ResultT]):
+    """A pool process for one task after another in the caller's thread.
 
-    def __init__(self, setup: Setup) -> None:
-        self._setup = setup
-        self._slot: PoolProcess | None = None
+    It is started when first needed, and again after it ended.
+    """
+
+    def __init__(self, kind: TaskKind[SpecT, ResultT], setup: Setup[SpecT]) -> None:
+        self._kind, self._setup = kind, setup
+        self._process: PoolProcess[SpecT, ResultT] | None = None
         self.isolation = Isolation()
 
     @property
-    def last_decoder(self) -> int | None:
-        """The index of the decoder that it executed last."""
-        return self._slot.last_decoder if self._slot is not None else None
+    def last_implementation(self) -> int | None:
+        """Index of the implementation of its last case."""
+        return self._process.last_implementation if self._process is not None else None
 
-    def execute(self, task: Task) -> Finished | None:
-        """Executes a task; None where it ended the slot at every try. Raises what `PoolProcess.receive` raises."""
+    def run_task(self, task: Task) -> FinishedCase[ResultT] | None:
+        """Execute a task; return None if it ended the process at every attempt.
+
+        Raises what `PoolProcess` raises.
+        """
         for _ in range(ATTEMPTS):
-            slot = self._started()
-            slot.give(task)
-            message = slot.receive()
-            if isinstance(message, Finished):
-                return message
+            process = self._started()
+            process.give(task)
+            answer = process.receive()
+            if answer is not None and answer.finished is not None:
+                return answer.finished
             self.close()
         return None
 
-    def _started(self) -> PoolProcess:
-        if self._slot is None:
-            self._slot = PoolProcess(self._setup)
-            ready = self._slot.receive()
-            if not isinstance(ready, Ready):
-                raise HarnessError("a process of the harness ended by itself")
-            self.isolation = Isolation(ready.network, ready.processes)
-        return self._slot
+    def _started(self) -> PoolProcess[SpecT, ResultT]:
+        if self._process is None:
+            self._process = PoolProcess(self._kind, self._setup)
+            answer = self._process.receive()
+            if answer is None or answer.ready is None:
+                raise HarnessError("a pool process ended before it was ready")
+            self.isolation = answer.ready
+        return self._process
 
     def close(self) -> None:
-        """Ends the process, if there is one."""
-        if self._slot is not None:
-            self._slot.close()
-            self._slot = None
+        """End the process, if there is one."""
+        if self._process is not None:
+            self._process.close()
+            self._process = None

@@ -1,8 +1,9 @@
-"""Process of a pool that runs one case after another; start it with ``python -m`` and this module.
+"""Main program of a pool process: it executes and judges one case after another.
 
-It reads a `Setup` and then `Task` lines on standard input, and answers `Ready`, then `Finished` or `Broken`, on standard
-output. It is isolated before it loads anything, adopts what its decoders leave behind, and ends, with all of them, when its standard
-input does.
+Start it with ``python -m`` and this module. It reads a `Setup` line and then `Task` lines on
+standard input, and writes an `Answer` line when it is ready and after each task. It isolates itself
+before it loads anything, adopts what its implementations leave behind, and ends with all of them
+when its standard input ends.
 """
 
 import contextlib
@@ -17,13 +18,13 @@ from nnc_conformance.suites.sandbox.isolation import Isolation, isolated
 
 
 class _Lines:
-    """Lines of a file descriptor, read without a look ahead that would hide its end from others who watch it."""
+    """Lines of a file descriptor, read without buffering ahead: others watch for its end."""
 
     def __init__(self, handle: int) -> None:
         self._handle, self._rest = handle, b""
 
     def next(self) -> bytes | None:
-        """Returns the next line, or None at the end."""
+        """Return the next line, or None at the end."""
         while b"\n" not in self._rest:
             data = os.read(self._handle, 1 << 16)
             if not data:
@@ -34,34 +35,33 @@ class _Lines:
 
 
 def serve(isolation: Isolation) -> None:
-    """Serves until standard input ends."""
+    """Execute the tasks on standard input until it ends."""
     from nnc_conformance.reference.errors import NNCError
-    from nnc_conformance.suites.running.executor import Executor
-    from nnc_conformance.suites.running.task import Broken, Finished, Ready, Setup, Task
+    from nnc_conformance.suites.running.messages import Broken, Task
+    from nnc_conformance.suites.running.task_kind import read_setup
     from nnc_conformance.suites.sandbox.bounded_process import AbandonedError
 
     lines = _Lines(sys.stdin.fileno())
     first = lines.next()
     if first is None:
         return
-    setup = Setup.model_validate_json(first)
+    kind, setup = read_setup(first)
     try:
         scratch = Path(tempfile.mkdtemp(dir=setup.scratch))
-    except FileNotFoundError:  # the run was killed, and another slot has cleared up after it
+    except FileNotFoundError:  # the run was killed, and another pool process has removed its folder
         return
-    executor = Executor(setup, scratch, watched=sys.stdin.fileno())
+    executor = kind.executor(setup, scratch, sys.stdin.fileno())
     try:
-        print(Ready(network=isolation.network, processes=isolation.processes).model_dump_json(), flush=True)
+        print(kind.answer_type(ready=isolation).model_dump_json(), flush=True)
         while (line := lines.next()) is not None:
             try:
-                case, log = executor.execute(Task.model_validate_json(line))
-                answer: Finished | Broken = Finished(case=case, log=log)
+                answer = kind.answer_type(finished=executor.run_task(Task.model_validate_json(line)))
             except AbandonedError:
                 return
             except NNCError as error:
-                answer = Broken(error=str(error), suite_fault=True)
+                answer = kind.answer_type(broken=Broken(error=str(error), bad_input=True))
             except Exception:
-                answer = Broken(error=traceback.format_exc(), suite_fault=False)
+                answer = kind.answer_type(broken=Broken(error=traceback.format_exc(), bad_input=False))
             print(answer.model_dump_json(), flush=True)
     except BrokenPipeError:
         return
@@ -69,7 +69,7 @@ def serve(isolation: Isolation) -> None:
         executor.close()
         shutil.rmtree(scratch, ignore_errors=True)
         with contextlib.suppress(OSError):
-            scratch.parent.rmdir()  # the last slot of a run that was killed
+            scratch.parent.rmdir()  # succeeds only for the last pool process of a run that was killed
 
 
 if __name__ == "__main__":

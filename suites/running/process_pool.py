@@ -1,78 +1,83 @@
-"""The slots of a run: processes that each execute one case at a time, watched from here."""
+"""Pool of processes on this machine, each executing one case at a time."""
 
 import selectors
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
+from typing import Generic
 
+from nnc_conformance.suites.running.messages import FinishedCase, ResultT, Setup, SpecT
 from nnc_conformance.suites.running.pool_process import ATTEMPTS, HarnessError, PoolProcess
-from nnc_conformance.suites.running.task import Finished, Ready, Setup, Task
+from nnc_conformance.suites.running.task_kind import PlannedCase, TaskKind
 from nnc_conformance.suites.sandbox.isolation import Isolation
 
 
-class ProcessPool:
-    """Up to ``jobs`` slots; closes them, and with them every decoder, when left. ``isolation`` is what the slots say of theirs."""
+class ProcessPool(Generic[SpecT, ResultT]):
+    """Up to ``jobs`` pool processes; leaving the context ends them with all that they started.
 
-    def __init__(self, setup: Setup, jobs: int) -> None:
-        self._setup, self.jobs = setup, jobs
-        self._slots: list[PoolProcess] = []
+    ``isolation`` is what isolates them, known after the first case.
+    """
+
+    def __init__(self, kind: TaskKind[SpecT, ResultT], setup: Setup[SpecT], jobs: int) -> None:
+        self._kind, self._setup, self.jobs = kind, setup, jobs
+        self._processes: list[PoolProcess[SpecT, ResultT]] = []
         self._selector = selectors.DefaultSelector()
         self.isolation = Isolation()
 
-    def __enter__(self) -> "ProcessPool":
+    def __enter__(self) -> "ProcessPool[SpecT, ResultT]":
         return self
 
     def __exit__(self, *_: object) -> None:
-        for slot in self._slots:
-            slot.hang_up()
-        for slot in list(self._slots):
-            self._remove(slot)
+        for process in self._processes:
+            process.hang_up()
+        for process in list(self._processes):
+            self._remove(process)
         self._selector.close()
 
     def _add(self) -> None:
-        slot = PoolProcess(self._setup)
-        self._slots.append(slot)
-        self._selector.register(slot.answers, selectors.EVENT_READ, slot)
+        process = PoolProcess(self._kind, self._setup)
+        self._processes.append(process)
+        self._selector.register(process.answers, selectors.EVENT_READ, process)
 
-    def _remove(self, slot: PoolProcess) -> int:
-        self._selector.unregister(slot.answers)
-        self._slots.remove(slot)
-        return slot.close()
+    def _remove(self, process: PoolProcess[SpecT, ResultT]) -> None:
+        self._selector.unregister(process.answers)
+        self._processes.remove(process)
+        process.close()
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Finished | None]]:
-        """Yields each task as it ends, with its result, or None where it ended its slot at every try.
-
-        Raises what `PoolProcess.receive` raises.
-        """
-        waiting = deque(tasks)
-        lost: Counter[Task] = Counter()
+    def run(self, cases: Iterable[PlannedCase[ResultT]]) -> Generator[tuple[PlannedCase[ResultT], FinishedCase[ResultT]], None, None]:
+        """Execute ``cases`` and yield each as it ends; raise what `PoolProcess` raises."""
+        waiting = deque(cases)
+        running: dict[PoolProcess[SpecT, ResultT], PlannedCase[ResultT]] = {}
+        attempts: Counter[str] = Counter()
         for _ in range(min(self.jobs, len(waiting))):
             self._add()
-        while any(slot.task is not None or not slot.ready for slot in self._slots):
+        while any(process.busy for process in self._processes):
             for key, _ in self._selector.select():
-                slot: PoolProcess = key.data
-                message, task, slot.task = slot.receive(), slot.task, None
-                if isinstance(message, Ready):
-                    slot.ready, self.isolation = True, Isolation(message.network, message.processes)
-                elif task is None or (message is None and self._remove(slot) >= 0):
-                    raise HarnessError("a process of the harness ended by itself")
-                elif message is None:
-                    self._add()
-                    lost[task] += 1
-                    if lost[task] < ATTEMPTS:
-                        waiting.appendleft(task)
-                    else:
-                        yield task, None
-                    continue
+                process: PoolProcess[SpecT, ResultT] = key.data
+                answer, case = process.receive(), running.pop(process, None)
+                if answer is not None and answer.ready is not None:
+                    self.isolation = answer.ready
+                elif case is None:
+                    raise HarnessError("a pool process ended before it was ready")
+                elif answer is not None and answer.finished is not None:
+                    yield case, answer.finished
                 else:
-                    yield task, message
+                    self._remove(process)
+                    self._add()
+                    attempts[case.id] += 1
+                    if attempts[case.id] < ATTEMPTS:
+                        waiting.appendleft(case)
+                    else:
+                        yield case, case.ended_harness()
+                    continue
                 if waiting:
-                    slot.give(_next(waiting, slot.last_decoder))
+                    running[process] = _next(waiting, process.last_implementation)
+                    process.give(running[process].task)
 
 
-def _next(waiting: deque[Task], decoder: int | None) -> Task:
-    """Takes the next task, one of ``decoder`` if there is any: a worker need not be started anew."""
-    for index, task in enumerate(waiting):
-        if task.decoder == decoder:
+def _next(waiting: deque[PlannedCase[ResultT]], implementation: int | None) -> PlannedCase[ResultT]:
+    """Take the next case, preferably of ``implementation``, whose worker is already running."""
+    for index, case in enumerate(waiting):
+        if case.task.implementation == implementation:
             del waiting[index]
-            return task
+            return case
     return waiting.popleft()

@@ -1,47 +1,36 @@
-"""A run: every vector of a selection on every decoder, to ``results.json`` and ``run.json``."""
+"""Runner of planned cases of any kind of task: journal, resume, progress, fail-fast."""
 
+import contextlib
 import os
-import platform
-import socket
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Generic
 
-from nnc_conformance.storage import DISTRIBUTION
-from nnc_conformance.storage.suite_folder import StoredVector, Suite, SuiteError, built_in_root
-from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
-from nnc_conformance.suites.judging.judge import not_executed
-from nnc_conformance.suites.locating.locate import locate_faults
-from nnc_conformance.suites.results.fault_table import FAULTS, Fault
-from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
-from nnc_conformance.suites.results.result import CaseResult, DecoderIdentity, Results, SuiteIdentity, case_id, close
-from nnc_conformance.suites.results.result_files import RESULTS_FILE, RUN_FILE, write_results, write_run
-from nnc_conformance.suites.results.run_document import NO_LOG, DecoderRun, RunDocument
-from nnc_conformance.suites.running.invocation import Invocation
-from nnc_conformance.suites.running.journal import Entry, Journal, PlanIdentity
+from nnc_conformance.suites.results.outcomes import OUTCOMES
+from nnc_conformance.suites.running.journal import Journal
+from nnc_conformance.suites.running.messages import FinishedCase, ResultT, Setup, SpecT
 from nnc_conformance.suites.running.process_pool import ProcessPool
-from nnc_conformance.suites.running.selection import Filter
-from nnc_conformance.suites.running.task import Setup, Task
+from nnc_conformance.suites.running.task_kind import PlannedCase, TaskKind
 from nnc_conformance.suites.sandbox.isolation import Isolation
 from nnc_conformance.suites.sandbox.limits import Limits
 
 if TYPE_CHECKING:
     from nnc_conformance.suites.running.dask_pool import DaskPool
 
-_VERSIONS: Final = (DISTRIBUTION, "numpy", "numba", "onnx", "onnxruntime", "safetensors", "pydantic")
-
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run: cases at once, bounds on each, repeats of each, whether to stop at the first failure, whether to go on from a journal.
+    """How to run cases.
 
-    ``scheduler``: the address of a Dask scheduler whose cluster runs the cases ("": this machine does, ``jobs`` at once).
+    Attributes:
+        jobs: Cases to run in parallel on this machine.
+        limits: Limits of each case.
+        repeat: Times to run each case; outputs must agree.
+        fail_fast: Whether to stop at the first failure.
+        resume: Whether to continue from the journal of an earlier part of the run.
+        scheduler: Address of a Dask scheduler whose cluster runs the cases; "" for this machine.
     """
 
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -53,216 +42,84 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """A step of a run: cases done of planned, seconds so far, the case that just ended (None at the start), how many a journal gave."""
+class Progress(Generic[ResultT]):
+    """State of a run after a case, or at its start.
+
+    Attributes:
+        done: Cases finished so far.
+        planned: Cases of the run.
+        seconds: Seconds since the run was started or resumed.
+        finished: The case that has just ended; None at the start.
+        resumed: Cases that the journal had.
+    """
 
     done: int
     planned: int
     seconds: float
-    case: CaseResult | None
+    finished: FinishedCase[ResultT] | None
     resumed: int
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A case to be executed: its task, vector and decoder."""
-
-    task: Task
-    stored: StoredVector
-    decoder: DecoderSpec
-
-    @property
-    def id(self) -> str:
-        """The case's id."""
-        return case_id(self.stored.vector.id, self.decoder.name)
+def has_failed(finished: FinishedCase[Any]) -> bool:
+    """Return whether a case fails the run."""
+    return OUTCOMES[finished.case.outcome].fails
 
 
-def plan(suite: Suite, decoders: Sequence[DecoderSpec]) -> dict[str, Planned]:
-    """Returns every case by id, decoder by decoder."""
-    hashes = {entry.id: entry.sha256 for entry in suite.manifest.vectors}
-    cases = [
-        Planned(Task(level=s.vector.level, vector=s.vector.id, sha256=hashes[s.vector.id], decoder=index), s, decoder)
-        for index, decoder in enumerate(decoders)
-        for s in suite.vectors
-    ]
-    return {case.id: case for case in cases}
+class CaseRun(Generic[SpecT, ResultT]):
+    """One run of planned cases.
 
+    Args:
+        kind: How the cases are executed and judged.
+        setup: What the cases have in common; its ``scratch`` is made by the run.
+        cases: The planned cases by id.
+        journal: Journal of the run; its entries are not executed again.
+        options: How to run.
+        progress: Called at the start and after each case.
 
-def lost(case: Planned) -> CaseResult:
-    """Returns the result of a case that took the process of the harness with it."""
-    fault = Fault.HARNESS_ENDED
-    return not_executed(case.stored.vector, case.decoder, Outcome.CRASH, FAULTS[fault].what, fault)
-
-
-def identity(decoder: DecoderSpec) -> DecoderIdentity:
-    """Returns what results say of a decoder."""
-    return DecoderIdentity(
-        name=decoder.name, version=decoder.version, kind=decoder.kind, capabilities=decoder.capabilities, declared=decoder.declared
-    )
-
-
-def invocation_of(suite: Suite, decoders: Sequence[DecoderSpec], options: RunOptions) -> Invocation:
-    """Returns what a run is asked, in the command line's words."""
-    source = "" if suite.source == built_in_root() else str(suite.source)
-    return Invocation(source, {decoder.name: decoder.argument for decoder in decoders}, options.limits, options.repeat)
-
-
-def run(
-    suite: Suite,
-    decoders: Sequence[DecoderSpec],
-    output: Path,
-    *,
-    levels: Sequence[Level],
-    filters: Sequence[Filter] = (),
-    options: RunOptions | None = None,
-    progress: Callable[[Progress], None] = lambda _: None,
-    outdated: Collection[str] = (),
-) -> Results:
-    """Runs the vectors of ``suite`` on ``decoders`` and writes ``results.json`` and ``run.json`` to the folder ``output``.
-
-    ``levels`` and ``filters`` are those that chose the vectors, to be told in the results; ``outdated`` names files in ``output``, made of
-    results there, which go with these. On Ctrl-C the results written have no closing record, and `KeyboardInterrupt` goes on.
-    Raises `JournalError`, `SuiteError`, `HarnessError`, `SchedulerError`, and `OSError` where ``output`` cannot be written.
+    Attributes:
+        finished: The cases finished so far by id.
+        isolation: What isolated the implementations.
+        jobs: Cases that ran in parallel.
     """
-    options = options or RunOptions()
-    _check_names([str(suite.root.resolve()), *(word for decoder in decoders for word in decoder.command)])
-    output.mkdir(parents=True, exist_ok=True)
-    cases = plan(suite, decoders)
-    run_identity = PlanIdentity(
-        suite=SuiteIdentity(
-            manifest_sha256=suite.manifest_sha256,
-            levels=tuple(sorted(set(levels))),
-            filters=tuple(sorted(map(str, filters))),
-            repeat=options.repeat,
-        ),
-        decoders=tuple(map(identity, decoders)),
-        commands=tuple(decoder.command for decoder in decoders),
-        limits=options.limits,
-        planned=tuple(cases),
-    )
-    started = _now()
-    journal = Journal(output, run_identity, started, resume=options.resume)
-    try:
-        for name in (*outdated, RESULTS_FILE, RUN_FILE):
-            (output / name).unlink(missing_ok=True)
-        return _Run(suite, decoders, output, options, cases, run_identity, journal, started, progress).go()
-    finally:
-        journal.close()
 
+    def __init__(
+        self,
+        kind: TaskKind[SpecT, ResultT],
+        setup: Setup[SpecT],
+        cases: Mapping[str, PlannedCase[ResultT]],
+        journal: Journal[FinishedCase[ResultT]],
+        options: RunOptions,
+        progress: Callable[[Progress[ResultT]], None],
+    ) -> None:
+        self._kind, self._setup, self._cases = kind, setup, cases
+        self._journal, self._options, self._progress = journal, options, progress
+        self.finished = {entry.case.id: entry for entry in journal.entries}
+        self.isolation = Isolation()
+        self.jobs = 0
 
-def _check_names(names: Iterable[str]) -> None:
-    """Files are named in messages to the processes that decode, and in run.json; raises `SuiteError` for what JSON cannot hold."""
-    for name in names:
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            raise SuiteError(f"{name}: a name that is not in UTF-8") from None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-@dataclass
-class _Run:
-    suite: Suite
-    decoders: Sequence[DecoderSpec]
-    output: Path
-    options: RunOptions
-    cases: dict[str, Planned]
-    plan: PlanIdentity
-    journal: Journal
-    started: str
-    progress: Callable[[Progress], None]
-    isolation: Isolation = field(default_factory=Isolation)
-    jobs: int = 0
-
-    def go(self) -> Results:
-        entries = dict(self.journal.entries)
-        try:
-            self._execute(entries)
-        except KeyboardInterrupt:
-            self._write(entries, whole=False)
-            raise
-        return self._write(entries, whole=True)
-
-    def _execute(self, entries: dict[str, Entry]) -> None:
-        """Runs the cases that ``entries`` lacks and adds them there."""
-        began, resumed = time.monotonic(), len(entries)
-        self.progress(Progress(resumed, len(self.cases), 0.0, None, resumed))
-        if self.options.fail_fast and any(map(_failed, entries.values())):
+    def execute(self) -> None:
+        """Execute the cases that are not finished; raise what the pool raises."""
+        began, resumed = time.monotonic(), len(self.finished)
+        self._progress(Progress(resumed, len(self._cases), 0.0, None, resumed))
+        if self._options.fail_fast and any(map(has_failed, self.finished.values())):
             return
-        open_tasks = [case.task for name, case in self.cases.items() if name not in entries]
+        waiting = [case for name, case in self._cases.items() if name not in self.finished]
         with tempfile.TemporaryDirectory(prefix="nnc-conformance-") as scratch:
-            setup = Setup(
-                suite=os.fspath(self.suite.root.resolve()),
-                decoders=tuple(self.decoders),
-                limits=self.options.limits,
-                repeat=self.options.repeat,
-                scratch=scratch,
-            )
-            with self._pool(setup) as pool:
+            setup = self._setup.model_copy(update={"scratch": scratch})
+            with self._pool(setup) as pool, contextlib.closing(pool.run(waiting)) as running:
                 self.jobs = pool.jobs
-                for task, finished in pool.run(open_tasks):
-                    name = case_id(task.vector, self.decoders[task.decoder].name)
-                    case, log = (finished.case, finished.log) if finished is not None else (lost(self.cases[name]), NO_LOG)
-                    entry = Entry(case=case, log=log)
-                    entries[name] = entry
-                    self.journal.add(entry.case, entry.log)
+                for case, finished in running:
+                    self.finished[case.id] = finished
+                    self._journal.add(finished)
                     self.isolation = pool.isolation
-                    self.progress(Progress(len(entries), len(self.cases), time.monotonic() - began, entry.case, resumed))
-                    if self.options.fail_fast and _failed(entry):
+                    self._progress(Progress(len(self.finished), len(self._cases), time.monotonic() - began, finished, resumed))
+                    if self._options.fail_fast and has_failed(finished):
                         return
 
-    def _pool(self, setup: Setup) -> "ProcessPool | DaskPool":
-        """Returns what executes the cases."""
-        if not self.options.scheduler:
-            return ProcessPool(setup, self.options.jobs)
+    def _pool(self, setup: Setup[SpecT]) -> "ProcessPool[SpecT, ResultT] | DaskPool[SpecT, ResultT]":
+        """Return what executes the cases: a pool on this machine, or a Dask cluster."""
+        if not self._options.scheduler:
+            return ProcessPool(self._kind, setup, self._options.jobs)
         from nnc_conformance.suites.running.dask_pool import DaskPool
 
-        return DaskPool(setup, self.suite, self.options.scheduler)
-
-    def _write(self, entries: dict[str, Entry], *, whole: bool) -> Results:
-        """Writes both files; cases that were planned and not executed are `not_run`."""
-        done = [
-            entries[name].case if name in entries else not_executed(case.stored.vector, case.decoder, Outcome.NOT_RUN, "not executed")
-            for name, case in self.cases.items()
-        ]
-        results = Results(
-            suite=self.plan.suite,
-            decoders=self.plan.decoders,
-            planned=tuple(sorted(self.plan.planned)),
-            cases=tuple(sorted(done, key=lambda case: (case.decoder, case.level, case.vector))),
-        )
-        if whole:
-            vectors = {stored.vector.id: stored for stored in self.suite.vectors}
-            update = {"located": locate_faults(results.cases, vectors), "closing": close(results.planned, results.cases)}
-            results = results.model_copy(update=update)
-        digest = write_results(self.output, results)
-        write_run(self.output, self._document(digest, entries))
-        return results
-
-    def _document(self, results_sha256: str, entries: dict[str, Entry]) -> RunDocument:
-        invocation = invocation_of(self.suite, self.decoders, self.options)
-        return RunDocument(
-            results_sha256=results_sha256,
-            suite=invocation.suite,
-            decoders=tuple(DecoderRun(name=d.name, argument=d.argument, command=" ".join(d.command)) for d in self.decoders),
-            started=self.started,
-            finished=_now(),
-            host=socket.gethostname(),
-            platform=platform.platform(),
-            python=platform.python_version(),
-            versions={name: version(name) for name in _VERSIONS},
-            jobs=self.jobs,
-            scheduler=self.options.scheduler,
-            limits=self.options.limits,
-            network=self.isolation.network_text,
-            processes=self.isolation.processes_text,
-            logs={name: entry.log for name, entry in entries.items()},
-            reproduce={name: invocation.command(entry.case) for name, entry in entries.items() if _failed(entry)},
-        )
-
-
-def _failed(entry: Entry) -> bool:
-    return OUTCOMES[entry.case.outcome].fails
+        return DaskPool(self._kind, setup, self._options.scheduler)

@@ -1,4 +1,4 @@
-"""Which vectors a run takes: levels and filters."""
+"""Selection of the vectors of a run by levels and filters."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ DEFAULT_LEVELS: Final = (Level.CORE, Level.NEGATIVE)
 
 
 class SelectionError(NNCError):
-    """A filter cannot be read, or nothing is left to run."""
+    """A filter that is not valid, or a selection without vectors."""
 
 
 FILTER_KEYS: Final[dict[str, Callable[[Vector], tuple[str, ...]]]] = {
@@ -25,12 +25,12 @@ FILTER_KEYS: Final[dict[str, Callable[[Vector], tuple[str, ...]]]] = {
     "level": lambda vector: (vector.level,),
     "element": lambda vector: vector.elements,
 }
-"""What a filter can look at; of several values one that matches is enough."""
+"""Values of a vector that a filter can match; one match is enough."""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """``KEY=GLOB``, or ``!KEY=GLOB`` for the vectors without."""
+    """``KEY=GLOB``, or ``!KEY=GLOB`` for the vectors that do not match."""
 
     key: str
     glob: str
@@ -40,22 +40,29 @@ class Filter:
         return f"{'!' * self.negated}{self.key}={self.glob}"
 
     def takes(self, vector: Vector) -> bool:
-        """Says whether ``vector`` stays."""
+        """Return whether ``vector`` is selected."""
         return any(fnmatchcase(value, self.glob) for value in FILTER_KEYS[self.key](vector)) is not self.negated
 
 
 def parse_filter(text: str) -> Filter:
-    """Reads a filter; raises `SelectionError`."""
+    """Parse a filter; raise `SelectionError`."""
     key, equals, glob = text.removeprefix("!").partition("=")
     if not equals or key not in FILTER_KEYS:
-        raise SelectionError(f"the filter {text!r} is not KEY=GLOB or !KEY=GLOB with a KEY of {', '.join(FILTER_KEYS)}")
+        raise SelectionError(f"invalid filter {text!r}; write KEY=GLOB or !KEY=GLOB with KEY one of {', '.join(FILTER_KEYS)}")
     return Filter(key, glob, text.startswith("!"))
 
 
 def select(root: Path | None, levels: Sequence[Level] = DEFAULT_LEVELS, filters: Sequence[Filter] = (), *, verify: bool = True) -> Suite:
-    """Loads the vectors of ``levels`` that every filter takes, from a suite folder, a package or (None) the built-in suite.
+    """Load the vectors of ``levels`` that every filter takes.
 
-    Raises `SuiteError` where the suite is not whole, and `SelectionError` where no vector is left: a run of nothing shows nothing.
+    Args:
+        root: Suite folder or package; None for the built-in suite.
+        levels: Levels to take.
+        filters: Filters that must all take a vector.
+        verify: Whether to check the hashes of the files.
+
+    Raises `SuiteError` if the suite is damaged, and `SelectionError` if no vector is selected: a
+    run without vectors would show nothing.
     """
 
     def takes(vector: Vector) -> bool:
@@ -68,5 +75,5 @@ def select(root: Path | None, levels: Sequence[Level] = DEFAULT_LEVELS, filters:
         suite = replace(suite, vectors=tuple(stored for stored in suite.vectors if takes(stored.vector)))
     if not suite.vectors:
         chosen = "".join(f" and {chosen}" for chosen in filters)
-        raise SelectionError(f"no vector of level {', '.join(levels)}{chosen} is in the suite")
+        raise SelectionError(f"the suite has no vector of level {', '.join(levels)}{chosen}")
     return suite

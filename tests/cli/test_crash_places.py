@@ -13,7 +13,7 @@ from hostile import support
 from nnc_conformance.storage import outputs
 from nnc_conformance.storage.suite_folder import built_in_root
 from nnc_conformance.storage.tensors import write_tensors
-from nnc_conformance.suites.running.journal import JOURNAL_FILE
+from nnc_conformance.suites.running.decoder_run import JOURNAL_FILE
 
 PROGRAM = (sys.executable, "-c", "from nnc_conformance.cli.main import main; main()")
 MOUNTED = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")

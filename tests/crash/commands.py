@@ -22,7 +22,7 @@ from nnc_conformance.storage.package_build import build
 from nnc_conformance.storage.suite_folder import files_of, load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.results.result_files import RESULTS_FILE
-from nnc_conformance.suites.running.journal import JOURNAL_FILE
+from nnc_conformance.suites.running.decoder_run import JOURNAL_FILE
 
 PACE = 24
 """One vector of so many of level negative is generated."""

@@ -13,7 +13,8 @@ from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.judging.claims import contradicted
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult, Verdict
-from nnc_conformance.suites.running.runner import RunOptions, run
+from nnc_conformance.suites.running.decoder_run import run
+from nnc_conformance.suites.running.runner import RunOptions
 from nnc_conformance.suites.running.selection import select
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

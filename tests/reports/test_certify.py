@@ -25,7 +25,8 @@ from nnc_conformance.storage.suite_folder import SuiteError
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.results.outcomes import Outcome
-from nnc_conformance.suites.running.runner import RunOptions, run
+from nnc_conformance.suites.running.decoder_run import run
+from nnc_conformance.suites.running.runner import RunOptions
 from nnc_conformance.suites.running.selection import parse_filter, select
 
 START = "from nnc_conformance.cli.main import main; main()"

@@ -34,7 +34,6 @@ from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import CaseResult, Results, ResultsError, SuiteIdentity, close
 from nnc_conformance.suites.results.result_files import write_results
 from nnc_conformance.suites.results.run_document import CaseLog
-from nnc_conformance.suites.running.runner import identity
 
 MOST_BYTES = 230
 
@@ -245,7 +244,7 @@ def written(folder: Path, results: list[CaseResult]) -> Path:
     planned = tuple(sorted(one.id for one in ordered))
     document = Results(
         suite=SuiteIdentity(manifest_sha256="0" * 64, levels=(Level.CORE,)),
-        decoders=(identity(DECODER),),
+        decoders=(DECODER.identity,),
         planned=planned,
         cases=ordered,
         closing=close(planned, ordered),

@@ -19,7 +19,8 @@ from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import Results
 from nnc_conformance.suites.results.result_files import load_results
-from nnc_conformance.suites.running.runner import RunOptions, run
+from nnc_conformance.suites.running.decoder_run import run
+from nnc_conformance.suites.running.runner import RunOptions
 
 HERE = Path(__file__).parents[2] / "historical_bugs"
 BUGS = {fault.name: fault for fault in FAULTS}

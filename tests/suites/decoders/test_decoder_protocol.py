@@ -12,11 +12,10 @@ from jsonschema import Draft202012Validator
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.vector import CAPABILITIES
-from nnc_conformance.suites.decoders import command, load, protocol, worker
+from nnc_conformance.suites.decoders import command, host, load, protocol, worker
 from nnc_conformance.suites.decoders.schema import schema
 from nnc_conformance.suites.results.fault_table import FAULTS, Fault
 from nnc_conformance.suites.results.outcomes import OUTCOMES
-from nnc_conformance.suites.running import executor
 from nnc_conformance.suites.sandbox.bounded_process import KEPT_BYTES
 from nnc_conformance.suites.sandbox.limits import Limits
 
@@ -53,7 +52,7 @@ TABLES = {
     "start": f"it has {worker.START_SECONDS:g} s",
     "longest line": f"{protocol.LONGEST_LINE} bytes at most",
     "standard error": f"the last {KEPT_BYTES >> 10} KiB are kept",
-    "fruitless starts": f"fails to start {executor.FRUITLESS_STARTS} times in a row",
+    "fruitless starts": f"fails to start {host.FAILED_STARTS} times in a row",
 }
 
 

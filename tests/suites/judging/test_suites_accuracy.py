@@ -18,7 +18,8 @@ from nnc_conformance.suites.judging.layers import distance
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
 from nnc_conformance.suites.results.result_files import load_results
-from nnc_conformance.suites.running.runner import RunOptions, run
+from nnc_conformance.suites.running.decoder_run import run
+from nnc_conformance.suites.running.runner import RunOptions
 from nnc_conformance.suites.running.selection import parse_filter, select
 
 TRAINED = json.loads(files("nnc_conformance.generator.networks").joinpath("networks.json").read_text())["networks"]

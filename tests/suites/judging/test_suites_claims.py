@@ -11,7 +11,8 @@ from nnc_conformance.reports.summary import build_report
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.judging.claims import FalseClaim, GoodCase, contradicted, false_claims
 from nnc_conformance.suites.results.outcomes import Outcome
-from nnc_conformance.suites.running.runner import RunOptions, run
+from nnc_conformance.suites.running.decoder_run import run
+from nnc_conformance.suites.running.runner import RunOptions
 
 DECLARED = ("block", "dq", "float", "int")
 

@@ -16,7 +16,8 @@ from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result_files import load_run
 from nnc_conformance.suites.running import dask_pool
 from nnc_conformance.suites.running.dask_pool import SchedulerError
-from nnc_conformance.suites.running.runner import Progress, RunOptions, run
+from nnc_conformance.suites.running.decoder_run import run
+from nnc_conformance.suites.running.runner import Progress, RunOptions
 from nnc_conformance.suites.running.selection import select
 
 LEVELS = [Level.CORE, Level.NEGATIVE]

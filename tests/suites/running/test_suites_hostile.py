@@ -13,7 +13,8 @@ from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
 from nnc_conformance.suites.results.result_files import load_run
-from nnc_conformance.suites.running.runner import RunOptions, run
+from nnc_conformance.suites.running.decoder_run import run
+from nnc_conformance.suites.running.runner import RunOptions
 from nnc_conformance.suites.running.selection import parse_filter, select
 from nnc_conformance.suites.sandbox.limits import Limits
 

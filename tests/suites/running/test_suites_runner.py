@@ -17,8 +17,9 @@ from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.results.outcomes import ExitCode, Outcome
 from nnc_conformance.suites.results.result import Results, ResultsError, Verdict
 from nnc_conformance.suites.results.result_files import load_results, load_run
-from nnc_conformance.suites.running.journal import JOURNAL_FILE, JournalError
-from nnc_conformance.suites.running.runner import Progress, RunOptions, run
+from nnc_conformance.suites.running.decoder_run import JOURNAL_FILE, run
+from nnc_conformance.suites.running.journal import JournalError
+from nnc_conformance.suites.running.runner import Progress, RunOptions
 from nnc_conformance.suites.running.selection import SelectionError, parse_filter, select
 
 LEVELS = [Level.CORE, Level.NEGATIVE]
@@ -165,7 +166,7 @@ def test_a_journal_belongs_to_one_run(root: Path, tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="another run"):
         judged(root, tmp_path, support.command("wrong_value.py"), options=RunOptions(jobs=1, resume=True))
     (tmp_path / JOURNAL_FILE).write_text("garbage\n")
-    with pytest.raises(JournalError, match="no journal"):
+    with pytest.raises(JournalError, match="is not a journal"):
         judged(root, tmp_path, support.command("toy.py"), options=RunOptions(jobs=1, resume=True))
     assert judged(root, tmp_path, support.command("toy.py")).verdict() is Verdict.AS_EXPECTED
 

@@ -1,0 +1,105 @@
+"""Host of decoders: gives streams to decoders of every kind, one at a time."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final, Self
+
+from nnc_conformance.suites.decoders import command
+from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
+from nnc_conformance.suites.decoders.execution import Execution
+from nnc_conformance.suites.decoders.worker import Worker, WorkerError
+from nnc_conformance.suites.sandbox.limits import Limits
+
+FAILED_STARTS: Final = 3
+"""Failed starts in a row after which a worker is not started again; its other cases end alike."""
+
+
+class DecoderHost:
+    """Runs decoders on streams with at most one decoder alive; a worker stays between streams.
+
+    Args:
+        limits: Limits of each stream.
+        scratch: Existing folder for its own temporary files.
+        watched: File descriptor that becomes readable when nobody wants results any more.
+    """
+
+    def __init__(self, limits: Limits, scratch: Path, watched: int | None = None) -> None:
+        self._limits, self._watched = limits, watched
+        self._scratch = scratch.resolve()
+        self._worker: Worker | None = None
+        self._worker_of: DecoderSpec | None = None
+        self._failed_starts: dict[str, list[WorkerError]] = {}
+        self._folders = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def decode(self, decoder: DecoderSpec, stream: bytes) -> Execution:
+        """Give one stream to a decoder; raise `AbandonedError` when nobody wants the result."""
+        if decoder.kind is DecoderKind.COMMAND:
+            self.close()
+            folder = self._fresh_folder()
+            execution = command.run_command(decoder, stream, folder, self._limits, self._watched)
+            shutil.rmtree(folder, ignore_errors=True)
+            return execution
+        failed = self._failed_starts.setdefault(decoder.name, [])
+        if len(failed) == FAILED_STARTS:
+            return failed[-1].again()
+        try:
+            worker = self._worker_for(decoder)
+        except WorkerError as error:
+            failed.append(error)
+            return error.execution()
+        failed.clear()
+        try:
+            return worker.decode(stream, emptied(worker.folder / "case"))
+        finally:
+            if not worker.alive:
+                self.close()
+
+    def _fresh_folder(self) -> Path:
+        self._folders += 1
+        folder = self._scratch / str(self._folders)
+        folder.mkdir()
+        return folder
+
+    def _worker_for(self, decoder: DecoderSpec) -> Worker:
+        """Return the decoder's running worker, or start one; raise `WorkerError`."""
+        if self._worker is not None and self._worker_of == decoder:
+            return self._worker
+        self.close()
+        folder = self._fresh_folder()
+        try:
+            self._worker, self._worker_of = Worker(decoder, folder, self._limits, self._watched), decoder
+        except WorkerError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return self._worker
+
+    def close(self) -> None:
+        """Stop the worker, if one is running, and remove its folder."""
+        if self._worker is not None:
+            self._worker.stop()
+            shutil.rmtree(self._worker.folder, ignore_errors=True)
+        self._worker, self._worker_of = None, None
+
+
+def emptied(folder: Path) -> Path:
+    """Make ``folder`` an empty folder, whatever was there, and return it.
+
+    Emptying a folder costs less than making a new one.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        folder.unlink()
+    folder.mkdir(exist_ok=True)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path)
+            else:
+                Path(entry.path).unlink()
+    return folder

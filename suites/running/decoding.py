@@ -1,0 +1,129 @@
+"""Decoding as a kind of task: cases that are one vector on one decoder."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from nnc_conformance.storage.inputs import read_regular
+from nnc_conformance.storage.safetensors_format import dump_safetensors
+from nnc_conformance.storage.suite_folder import VECTOR_BYTES, StoredVector, Suite, files_of, read_vector
+from nnc_conformance.storage.vector import VECTOR_FILE, Vector
+from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
+from nnc_conformance.suites.decoders.execution import Execution
+from nnc_conformance.suites.decoders.host import DecoderHost
+from nnc_conformance.suites.judging.accuracy import accuracy
+from nnc_conformance.suites.judging.expected_output import ExpectedOutput, read_expected_output
+from nnc_conformance.suites.judging.judge import judge, not_executed, unsupported_without_execution
+from nnc_conformance.suites.results.answers import AccuracyRow
+from nnc_conformance.suites.results.outcomes import OUTCOMES
+from nnc_conformance.suites.results.result import CaseResult, case_id
+from nnc_conformance.suites.results.run_document import KEPT_BYTES, NO_LOG, CaseLog
+from nnc_conformance.suites.running.messages import Answer, FinishedCase, Setup, Task
+from nnc_conformance.suites.running.task_kind import PlannedCase, TaskKind
+from nnc_conformance.suites.sandbox.limits import Limits
+
+
+class DecodingExecutor:
+    """Executes cases of a suite on decoders and judges them; see `CaseExecutor`."""
+
+    def __init__(self, setup: Setup[DecoderSpec], scratch: Path, watched: int | None) -> None:
+        self._setup = setup
+        self._host = DecoderHost(setup.limits, scratch, watched)
+
+    def run_task(self, task: Task) -> FinishedCase[CaseResult]:
+        """Execute and judge one case.
+
+        Raises `SuiteError` or `ModelError` if the vector cannot be read, and `AbandonedError`.
+        """
+        folder = Path(self._setup.root) / task.folder
+        stored = StoredVector(read_vector(folder, expected_sha256=task.sha256), folder)
+        vector, decoder = stored.vector, self._setup.implementations[task.implementation]
+        if unsupported := unsupported_without_execution(vector, decoder):
+            return FinishedCase(case=unsupported, log=NO_LOG)
+        stream = stored.read(vector.stream)
+        executions = [self._host.decode(decoder, stream) for _ in range(self._setup.repeat)]
+        expected = read_expected_output(stored)
+        result = judge(vector, decoder, expected, executions)
+        rows = _accuracy(vector, decoder, expected, executions[0])
+        return FinishedCase(case=result.model_copy(update={"accuracy": rows}), log=_log(result, executions[0]))
+
+    def close(self) -> None:
+        """End the decoder that is still running."""
+        self._host.close()
+
+
+def _log(result: CaseResult, execution: Execution) -> CaseLog:
+    """Return the case's log, with the output of a failing case if it is small."""
+    tensors = execution.tensors
+    if not OUTCOMES[result.outcome].fails or result.output_sha256 is None or tensors is None:
+        return execution.log
+    if sum(array.nbytes for array in tensors.values()) > KEPT_BYTES:
+        return execution.log
+    return execution.log.keeping(dump_safetensors(tensors))
+
+
+def _accuracy(vector: Vector, decoder: DecoderSpec, expected: ExpectedOutput, execution: Execution) -> tuple[AccuracyRow, ...]:
+    """Return the accuracy of the vector's network with the decoded parameters, if it has one.
+
+    The parameters of a decoder that declares ``topology`` go into the graph that it gave.
+    """
+    if vector.network is None or expected.tensors is None or expected.topology is None or execution.tensors is None:
+        return ()
+    given = execution.topology if "topology" in decoder.capabilities else None
+    return accuracy(vector.network, expected.topology, expected.tensors, execution.tensors, decoded_topology=given)
+
+
+class _Decoding(TaskKind[DecoderSpec, CaseResult]):
+    reference = f"{__name__}:DECODING"
+    setup_type = Setup[DecoderSpec]
+    finished_type = FinishedCase[CaseResult]
+    answer_type = Answer[CaseResult]
+
+    def executor(self, setup: Setup[DecoderSpec], scratch: Path, watched: int | None) -> DecodingExecutor:
+        """Return an executor for the decoders of ``setup``."""
+        return DecodingExecutor(setup, scratch, watched)
+
+    def on_this_machine(self, implementation: DecoderSpec) -> DecoderSpec:
+        """Return a decoder with this machine's interpreter, if it runs in this package's."""
+        if implementation.kind not in (DecoderKind.IN_TREE, DecoderKind.PYTHON):
+            return implementation
+        return implementation.model_copy(update={"command": (sys.executable, *implementation.command[1:])})
+
+
+DECODING: Final = _Decoding()
+"""The kind of task: decode a vector's stream and judge what comes of it."""
+
+
+def decoding_setup(suite: Suite, decoders: Sequence[DecoderSpec], limits: Limits, repeat: int, scratch: str = "") -> Setup[DecoderSpec]:
+    """Return what all cases of ``suite`` on ``decoders`` have in common."""
+    return Setup[DecoderSpec](
+        kind=DECODING.reference,
+        root=str(suite.root.resolve()),
+        implementations=tuple(decoders),
+        limits=limits,
+        repeat=repeat,
+        scratch=scratch,
+    )
+
+
+def plan(suite: Suite, decoders: Sequence[DecoderSpec]) -> dict[str, PlannedCase[CaseResult]]:
+    """Return every case of ``suite`` on ``decoders`` by id, decoder by decoder."""
+    hashes = {entry.id: entry.sha256 for entry in suite.manifest.vectors}
+    cases = {}
+    for index, decoder in enumerate(decoders):
+        for stored in suite.vectors:
+            vector = stored.vector
+            name = case_id(vector.id, decoder.name)
+            task = Task(folder=f"{vector.level}/{vector.id}", sha256=hashes[vector.id], implementation=index)
+            cases[name] = PlannedCase(name, task, partial(_files, stored), partial(not_executed, vector, decoder))
+    return cases
+
+
+def _files(stored: StoredVector) -> Mapping[str, bytes]:
+    """Read the files of a vector's folder by name; raise `SuiteError` or `ModelError`."""
+    return {
+        VECTOR_FILE: read_regular(stored.folder / VECTOR_FILE, max_bytes=VECTOR_BYTES),
+        **{file.name: stored.read(file) for file in files_of(stored.vector)},
+    }
