@@ -40,7 +40,7 @@ def worker_pids(cluster: LocalCluster) -> list[int]:
     return [worker.process.process.pid for worker in cluster.workers.values()]
 
 
-def slots() -> list[psutil.Process]:
+def pool_processes() -> list[psutil.Process]:
     """The harness's processes below this one, those of Dask's workers included."""
     return [
         process
@@ -87,14 +87,14 @@ def test_a_dask_worker_that_is_killed_in_mid_run_changes_nothing(cluster: LocalC
     assert killed
     assert not psutil.pid_exists(killed[0]) or psutil.Process(killed[0]).status() == psutil.STATUS_ZOMBIE
     deadline = time.monotonic() + 20
-    while slots() and time.monotonic() < deadline:
+    while pool_processes() and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert slots() == []
+    assert pool_processes() == []
 
 
 def test_nothing_is_left_on_the_workers(cluster: LocalCluster, root: Path, tmp_path: Path) -> None:
     judged(root, tmp_path, support.worker(tmp_path, "toy_worker.py"), scheduler=cluster.scheduler_address)
-    assert slots() == []
+    assert pool_processes() == []
 
 
 def test_the_first_failure_stops_the_cluster_too(cluster: LocalCluster, root: Path, tmp_path: Path) -> None:
@@ -133,5 +133,5 @@ def test_a_cluster_that_cannot_be_used_is_said_so(root: Path, tmp_path: Path, mo
 
 def test_another_version_is_refused(cluster: LocalCluster, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_pool, "version", lambda name: "0.0.0")
-    with pytest.raises(SchedulerError, match=r"the run is of 0\.0\.0"):
+    with pytest.raises(SchedulerError, match=r"the run has 0\.0\.0"):
         judged(root, tmp_path, support.command("toy.py"), scheduler=cluster.scheduler_address)
