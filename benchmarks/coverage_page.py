@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nnc_conformance.faults.score.needs import needs_of
 from nnc_conformance.generator.coverage.catalogue import catalogue
-from nnc_conformance.generator.coverage.goals import Kind, Standing
+from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding
 from nnc_conformance.generator.coverage.measure import Coverage
 from nnc_conformance.generator.coverage.streams import cover, find_streams
 from nnc_conformance.storage.suite_folder import files_of, load_suite
@@ -22,7 +22,7 @@ PEER = ROOT / "tests" / "data" / "peer-samples"
 """Streams of the independent codec."""
 
 
-def row(kind: Kind, standing: Standing, sets: list[Coverage]) -> str:
+def row(kind: GoalKind, standing: GoalStanding, sets: list[Coverage]) -> str:
     """Write the goals reached and reachable, by set, for one kind of goal."""
     cells = []
     for coverage in sets:
@@ -58,7 +58,7 @@ def core_needs(core: Coverage, root: Path, jobs: int) -> list[str]:
     ]
 
 
-def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[Standing, Coverage], needs: list[str]) -> str:
+def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[GoalStanding, Coverage], needs: list[str]) -> str:
     """Write the page in Markdown."""
     lines = [
         "# Coverage",
@@ -71,7 +71,7 @@ def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[Standing, 
         "",
         "| goals (certified) | core | core and full | the independent codec's streams |",
         "|---|---|---|---|",
-        *(row(kind, Standing.CERTIFIED, [core, full, peer]) for kind in Kind),
+        *(row(kind, GoalStanding.CERTIFIED, [core, full, peer]) for kind in GoalKind),
         "",
         *(
             line
@@ -79,7 +79,7 @@ def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[Standing, 
             for line in (
                 f"| goals ({standing.value}) | level {standing.value} and core |",
                 "|---|---|",
-                *(row(kind, standing, [coverage]) for kind in Kind),
+                *(row(kind, standing, [coverage]) for kind in GoalKind),
                 "",
             )
         ),
@@ -115,8 +115,8 @@ def main() -> None:
     core = covered(vectors / "core")
     full = Coverage({**core.streams, **covered(vectors / "full").streams})
     others = {
-        Standing.DISPUTED: Coverage({**core.streams, **covered(vectors / "disputed").streams}),
-        Standing.INFERRED: Coverage({**core.streams, **covered(vectors / "inferred").streams}),
+        GoalStanding.DISPUTED: Coverage({**core.streams, **covered(vectors / "disputed").streams}),
+        GoalStanding.INFERRED: Coverage({**core.streams, **covered(vectors / "inferred").streams}),
     }
     arguments.output.write_text(page(core, full, covered(PEER), others, core_needs(core, vectors, arguments.jobs)), encoding="utf-8")
 

@@ -20,20 +20,20 @@ from pathlib import Path
 from seeded_bugs import BUGS
 
 from nnc_conformance.faults.diagnosis.cause import Cause, all_causes
+from nnc_conformance.faults.diagnosis.evidence import FAILING, FURTHER, MOST_BYTES, MOST_LINES, MOST_OUTPUT, PASSING
 from nnc_conformance.faults.diagnosis.explain import explain
-from nnc_conformance.faults.diagnosis.panel import FAILING, FURTHER, MOST_BYTES, MOST_LINES, MOST_OUTPUT, PASSING
 from nnc_conformance.faults.diagnosis.ranking import FINALISTS, LAST
 from nnc_conformance.faults.diagnosis.shrink import ShrinkError, judge_of, shrink
+from nnc_conformance.faults.diagnosis.simulation import Probe, SymptomCache, faulty_decoder, simulated, symptoms
 from nnc_conformance.faults.diagnosis.symptom import symptom_of
-from nnc_conformance.faults.diagnosis.trying import Memory, Probe, faulty, simulated, symptoms
 from nnc_conformance.faults.mutants.entries import TABLES, entry, is_entry, places, usual_value
+from nnc_conformance.faults.mutants.executed_lines import executed_lines_of
+from nnc_conformance.faults.mutants.mutated_decoder import prepare
 from nnc_conformance.faults.mutants.named.common import UNCHECKED
 from nnc_conformance.faults.mutants.named_mutants import mutant_of
 from nnc_conformance.faults.mutants.patch import lines_of
-from nnc_conformance.faults.mutants.reach import reaches
-from nnc_conformance.faults.mutants.running import prepare
 from nnc_conformance.faults.mutants.values import Value
-from nnc_conformance.faults.score.cases import Case
+from nnc_conformance.faults.score.cases import TrialVector
 from nnc_conformance.reference.entropy.kernel_tables import STATES
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
@@ -131,8 +131,8 @@ def small_probes(vectors: Mapping[str, StoredVector]) -> list[Probe]:
     for stored in vectors.values():
         vector = stored.vector
         if vector.stream.size <= MOST_BYTES and (vector.expected is None or vector.expected.size <= MOST_OUTPUT):
-            cases.append(Case(vector, stored.read(vector.stream), read_expected_output(stored), False))
-    found = reaches([(case.stream, False) for case in cases])
+            cases.append(TrialVector(vector, stored.read(vector.stream), read_expected_output(stored), False))
+    found = executed_lines_of([(case.stream, False) for case in cases])
     return [probe for probe in map(Probe, cases, found) if probe.reach.cost <= MOST_LINES]
 
 
@@ -230,7 +230,7 @@ def explain_bug(
     results: list[CaseResult],
     catalogue: Sequence[Cause],
     vectors: Mapping[str, StoredVector],
-    memory: Memory,
+    memory: SymptomCache,
     probes: Sequence[Probe],
 ) -> BugResult:
     """Explain a bug by its smallest failing case."""
@@ -266,7 +266,7 @@ def shrunk(bugs: Sequence[SeededBug], vectors: Mapping[str, StoredVector], count
     large.sort(key=lambda stored: digest(stored.vector.id))
     found = 0
     for bug in bugs:
-        ask = faulty(bug.cause)
+        ask = faulty_decoder(bug.cause)
         for stored in large[:LOOKED_AT]:
             stream = stored.read(stored.vector.stream)
             try:
@@ -431,7 +431,7 @@ def measure(
     bugs: Iterable[tuple[SeededBug, list[CaseResult]]],
     causes: Sequence[Cause],
     vectors: Mapping[str, StoredVector],
-    memory: Memory,
+    memory: SymptomCache,
     probes: Sequence[Probe],
 ) -> tuple[list[SeededBug], list[BugResult]]:
     """Explain bugs; print each result."""
@@ -456,7 +456,7 @@ def main() -> int:
         "--develop", type=int, default=0, metavar="N", help="only measure N bugs of the parts that are not held out; write no page"
     )
     options = parser.parse_args()
-    memory = Memory(options.journal, jobs=options.jobs)
+    memory = SymptomCache(options.journal, jobs=options.jobs)
     suite = load_suite(built_in_root(), levels=LEVELS, verify=False)
     vectors = {stored.vector.id: stored for stored in suite.vectors}
     prepare()

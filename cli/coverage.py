@@ -70,15 +70,15 @@ def _on_disk(path: Path, scratch: Path) -> Path:
 def _print(coverage: "Coverage") -> None:
     """Print the broken streams and the shares of goals that were met."""
     from nnc_conformance.cli.printing import print_table
-    from nnc_conformance.generator.coverage.goals import Kind, Standing
+    from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding
 
     broken = [name for name, measured in coverage.streams.items() if measured.error]
     for name in broken:
         typer.echo(f"broken: {name}: {coverage.streams[name].error}")
     rows = []
-    for kind in Kind:
-        tallies = [coverage.tally(kind, standing) for standing in Standing]
+    for kind in GoalKind:
+        tallies = [coverage.tally(kind, standing) for standing in GoalStanding]
         cells = [f"{tally.reached} of {tally.reachable}" if tally.reachable else "-" for tally in tallies]
         rows.append([kind.value, f"{tallies[0].share:.2%}", *cells])
-    print_table(["goals", "share", *(standing.value for standing in Standing)], rows)
+    print_table(["goals", "share", *(standing.value for standing in GoalStanding)], rows)
     typer.echo(f"{len(coverage.streams)} streams, {len(broken)} of them broken")

@@ -61,7 +61,7 @@ def command(
     """
     from nnc_conformance.faults.diagnosis.cause import all_causes
     from nnc_conformance.faults.diagnosis.explain import explain
-    from nnc_conformance.faults.diagnosis.trying import Memory
+    from nnc_conformance.faults.diagnosis.simulation import SymptomCache
     from nnc_conformance.reports.results import file_of, load
     from nnc_conformance.storage.outputs import refuse_inputs
     from nnc_conformance.storage.vector import Level
@@ -87,12 +87,12 @@ def command(
         found,
         output=tensors,
         causes=list(all_causes().values()),
-        memory=Memory(cache, jobs=jobs),
+        memory=SymptomCache(cache, jobs=jobs),
         seconds=budget,
         told=_tell,
     )
     if as_json:
-        from nnc_conformance.faults.diagnosis.document import document
+        from nnc_conformance.faults.diagnosis.explanation_json import document
         from nnc_conformance.storage.documents import canonical_json
 
         typer.echo(canonical_json(document(explained)), nl=False)

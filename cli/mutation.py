@@ -10,7 +10,8 @@ from nnc_conformance.cli.options import output_file
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
-    from nnc_conformance.faults.score.trying import Verdict
+    from nnc_conformance.faults.score.trials import MutantResult
+
 
 _BETWEEN_LINES = 100
 """Mutants between two progress lines."""
@@ -77,6 +78,6 @@ def _matching(names: list[str], globs: list[str] | None) -> list[str]:
     return matching
 
 
-def _tell(done: int, planned: int, verdict: "Verdict | None") -> None:
+def _tell(done: int, planned: int, verdict: "MutantResult | None") -> None:
     if verdict is None or done % _BETWEEN_LINES == 0 or done == planned:
         typer.echo(f"{done} of {planned} mutants", err=True)

@@ -37,7 +37,7 @@ def command(
     Example: nnc-conformance shrink vectors/full/scan-1-block-rows --decoder decoder.toml
     """
     from nnc_conformance.faults.diagnosis.asking import asking
-    from nnc_conformance.faults.diagnosis.filing import file_vector, vector_of
+    from nnc_conformance.faults.diagnosis.filed_vectors import file_vector, vector_of
     from nnc_conformance.faults.diagnosis.naming import id_of
     from nnc_conformance.faults.diagnosis.shrink import judge_of, shrink
     from nnc_conformance.storage.documents import canonical_json

@@ -9,8 +9,8 @@ from typing import Final
 
 from nnc_conformance.generator.coverage.catalogue import catalogue
 from nnc_conformance.generator.coverage.choices import FACTORS
-from nnc_conformance.generator.coverage.goals import Goal, Key, Kind, Standing
-from nnc_conformance.generator.coverage.measure import Coverage, Tally
+from nnc_conformance.generator.coverage.goals import Goal, GoalKind, GoalStanding, Key
+from nnc_conformance.generator.coverage.measure import Coverage, GoalTally
 from nnc_conformance.reference.syntax.branches import branch_of
 from nnc_conformance.reports.heat import WARMEST, context_place, event_place, grids
 from nnc_conformance.reports.html import render_page, resource
@@ -22,13 +22,13 @@ MOST_NAMES: Final = 12
 MOST_MISSING: Final = 400
 """Missing triples listed before the rest is only counted."""
 KIND_TITLES: Final = {
-    Kind.ELEMENT: "Syntax elements",
-    Kind.VALUE: "Value classes",
-    Kind.BRANCH: "Branches",
-    Kind.CONTEXT: "Contexts at extremes",
-    Kind.EVENT: "Events of the coder",
-    Kind.PAIR: "Pairs of tool choices",
-    Kind.TRIPLE: "Triples of tool choices",
+    GoalKind.ELEMENT: "Syntax elements",
+    GoalKind.VALUE: "Value classes",
+    GoalKind.BRANCH: "Branches",
+    GoalKind.CONTEXT: "Contexts at extremes",
+    GoalKind.EVENT: "Events of the coder",
+    GoalKind.PAIR: "Pairs of tool choices",
+    GoalKind.TRIPLE: "Triples of tool choices",
 }
 
 
@@ -55,13 +55,13 @@ class Subject:
     rows: tuple[GoalRow, ...]
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> GoalTally:
         """Goals met of those reachable, certified or not."""
         reachable = [row for row in self.rows if not row.goal.unreachable]
-        return Tally(sum(row.hits > 0 for row in reachable), len(reachable))
+        return GoalTally(sum(row.hits > 0 for row in reachable), len(reachable))
 
 
-def sections(coverage: Coverage, kinds: Iterable[Kind]) -> Iterator[tuple[str, list[Subject]]]:
+def sections(coverage: Coverage, kinds: Iterable[GoalKind]) -> Iterator[tuple[str, list[Subject]]]:
     """Yield each clause with its subjects: elements with their value classes, or structures with their branches."""
     wanted = set(kinds)
     goals = [goal for goal in catalogue().values() if goal.key.kind in wanted]
@@ -76,7 +76,7 @@ def sections(coverage: Coverage, kinds: Iterable[Kind]) -> Iterator[tuple[str, l
 
 def _subject(key: Key) -> str:
     """Return an element's name without its descriptor, or the structure that a branch is in."""
-    return branch_of(key.subject).function if key.kind is Kind.BRANCH else key.subject.partition(" ")[0]
+    return branch_of(key.subject).function if key.kind is GoalKind.BRANCH else key.subject.partition(" ")[0]
 
 
 def _row(goal: Goal, coverage: Coverage) -> GoalRow:
@@ -90,31 +90,31 @@ class PairCell:
 
     first: str
     second: str
-    tally: Tally
+    tally: GoalTally
     missing: tuple[str, ...]
 
 
 def pair_matrix(coverage: Coverage) -> dict[tuple[str, str], PairCell]:
     """Tally the certified pairs of every two factors."""
     cells = {}
-    goals = [goal for goal in _certified(Kind.PAIR) if not goal.unreachable]
+    goals = [goal for goal in _certified(GoalKind.PAIR) if not goal.unreachable]
     by_subject: dict[str, list[Goal]] = {}
     for goal in goals:
         by_subject.setdefault(goal.key.subject, []).append(goal)
     for first, second in combinations(FACTORS, 2):
         members = by_subject.get(f"{first} x {second}", [])
         missing = tuple(goal.key.case for goal in members if goal.key not in coverage.totals)
-        cells[first, second] = PairCell(first, second, Tally(len(members) - len(missing), len(members)), missing)
+        cells[first, second] = PairCell(first, second, GoalTally(len(members) - len(missing), len(members)), missing)
     return cells
 
 
-def _certified(kind: Kind) -> list[Goal]:
-    return [goal for goal in catalogue().values() if goal.key.kind is kind and goal.standing is Standing.CERTIFIED]
+def _certified(kind: GoalKind) -> list[Goal]:
+    return [goal for goal in catalogue().values() if goal.key.kind is kind and goal.standing is GoalStanding.CERTIFIED]
 
 
 def missing_triples(coverage: Coverage) -> list[Key]:
     """Return the certified triples that no stream meets."""
-    return [goal.key for goal in _certified(Kind.TRIPLE) if not goal.unreachable and goal.key not in coverage.totals]
+    return [goal.key for goal in _certified(GoalKind.TRIPLE) if not goal.unreachable and goal.key not in coverage.totals]
 
 
 @cache
@@ -122,7 +122,7 @@ def unreachable() -> dict[str, list[Key]]:
     """Group the unreachable goals by reason, pairs and triples excepted."""
     found: dict[str, list[Key]] = {}
     for key, goal in catalogue().items():
-        if goal.unreachable and key.kind not in (Kind.PAIR, Kind.TRIPLE):
+        if goal.unreachable and key.kind not in (GoalKind.PAIR, GoalKind.TRIPLE):
             found.setdefault(goal.unreachable, []).append(key)
     return found
 
@@ -133,14 +133,14 @@ def render_coverage(coverage: Coverage) -> str:
         "coverage.html.jinja",
         style=resource("report.css") + resource("coverage.css"),
         coverage=coverage,
-        Kind=Kind,
+        Kind=GoalKind,
         kinds=KIND_TITLES,
-        standings=list(Standing),
+        standings=list(GoalStanding),
         broken={name: measured.error for name, measured in coverage.streams.items() if measured.error},
-        elements=list(sections(coverage, (Kind.ELEMENT, Kind.VALUE))),
-        branches=list(sections(coverage, (Kind.BRANCH,))),
-        contexts=grids(coverage, Kind.CONTEXT, context_place),
-        events=grids(coverage, Kind.EVENT, event_place),
+        elements=list(sections(coverage, (GoalKind.ELEMENT, GoalKind.VALUE))),
+        branches=list(sections(coverage, (GoalKind.BRANCH,))),
+        contexts=grids(coverage, GoalKind.CONTEXT, context_place),
+        events=grids(coverage, GoalKind.EVENT, event_place),
         factors=list(FACTORS),
         pairs=pair_matrix(coverage),
         triples=missing_triples(coverage),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nnc_conformance.generator.coverage.catalogue import catalogue
-from nnc_conformance.generator.coverage.goals import Goal, Key, Kind
+from nnc_conformance.generator.coverage.goals import Goal, GoalKind, Key
 from nnc_conformance.generator.coverage.measure import Coverage
 
 WARMEST: Final = 6
@@ -71,7 +71,7 @@ def event_place(key: Key) -> Place:
     return title, subject.partition(", ")[2] or subject, case.removeprefix("length ")
 
 
-def grids(coverage: Coverage, kind: Kind, place: Callable[[Key], Place]) -> list[Grid]:
+def grids(coverage: Coverage, kind: GoalKind, place: Callable[[Key], Place]) -> list[Grid]:
     """Arrange all goals of a kind in grids."""
     goals: dict[str, dict[tuple[str, str], Goal]] = {}
     for key, goal in catalogue().items():

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from nnc_conformance.faults.mutants.executed_lines import MOST_UNCOMPILED_LINES
 from nnc_conformance.faults.mutants.mutant import MEANINGS, UNCERTIFIED_ELEMENTS, UNCERTIFIED_FUNCTIONS, Mutant, Operator
-from nnc_conformance.faults.mutants.reach import COSTLY
 from nnc_conformance.faults.score.cases import KILLS, Kill
-from nnc_conformance.faults.score.score import PASS_MARK, Score, Tally
+from nnc_conformance.faults.score.score import PASS_MARK, MutantTally, Score
 from nnc_conformance.reports.markdown import code, table
 
 HEADINGS: Final = ("made", "killed", "of them by category alone", "equivalent", "survived", "score")
@@ -26,7 +26,7 @@ counts as killed by a vector of level disputed or inferred too. At least {PASS_M
 be killed."""
 
 
-def cells(tally: Tally) -> tuple[str, ...]:
+def cells(tally: MutantTally) -> tuple[str, ...]:
     """A tally's figures, in the order of `HEADINGS`."""
     figures = (tally.made, tally.killed, tally.by_category, tally.equivalent, tally.survived)
     return (*map(str, figures), f"{tally.score:.2%}")
@@ -119,8 +119,8 @@ def _by_vector(score: Score, *, matrix: bool) -> str:
         for case, _ in verdict.kills:
             killed[case.removesuffix(" (lenient)")].append(mutant_id)
     tried = (
-        f"Every vector was tried on every mutant whose statement it runs, but for those that run more than {COSTLY:,} lines of the "
-        "uncompiled decoder, which were tried on mutants of tables alone."
+        f"Every vector was tried on every mutant whose statement it runs, but for those that run more than "
+        f"{MOST_UNCOMPILED_LINES:,} lines of the uncompiled decoder, which were tried on mutants of tables alone."
         if matrix
         else "Each mutant was tried up to its first kill that is none by category, the cheapest vectors first."
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nnc_conformance.faults.mutants.catalogue import all_mutants
-from nnc_conformance.faults.mutants.mutant import MEANINGS, Kind, Mutant
+from nnc_conformance.faults.mutants.mutant import MEANINGS, Mutant, MutantKind
 
 VAGUE: Final = (("decoder", "nnr_unit_type"), ("driver", "nnr_unit_type"), ("payload", "cabac_codeword"), ("syntax.", "nnr_unit_size"))
 """Modules (by how they begin) with the element that the catalogue of mutants gives code in them that is about none in particular."""
@@ -60,14 +60,14 @@ class Cause:
         return not self.named and any(self.mutant.module.startswith(begin) and self.element == name for begin, name in VAGUE)
 
     @property
-    def turn(self) -> Kind | None:
+    def turn(self) -> MutantKind | None:
         """With which others it can take turns in one process: code, which is put in force and taken back, or tables; None for alone."""
-        return {Kind.TEXT: Kind.CODE, Kind.CONSTANT: None}.get(self.mutant.kind, self.mutant.kind)
+        return {MutantKind.TEXT: MutantKind.CODE, MutantKind.CONSTANT: None}.get(self.mutant.kind, self.mutant.kind)
 
     @property
     def from_start(self) -> Mutant | None:
         """What the process that it is tried in starts with: code is put in force there, later."""
-        return None if self.turn is Kind.CODE else self.mutant
+        return None if self.turn is MutantKind.CODE else self.mutant
 
 
 def all_causes() -> dict[str, Cause]:

@@ -9,10 +9,10 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from nnc_conformance.faults.diagnosis.cause import Cause
+from nnc_conformance.faults.diagnosis.evidence import evidence_of, longer
 from nnc_conformance.faults.diagnosis.onset import Onset, onset
-from nnc_conformance.faults.diagnosis.panel import longer, panel
 from nnc_conformance.faults.diagnosis.ranking import Ranked, Ranking, candidates, rank
-from nnc_conformance.faults.diagnosis.trying import Memory
+from nnc_conformance.faults.diagnosis.simulation import SymptomCache
 from nnc_conformance.faults.diagnosis.wrong_entries import wrong_entries
 from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
 from nnc_conformance.storage.suite_folder import StoredVector
@@ -78,7 +78,7 @@ def explain(
     *,
     output: Mapping[str, NDArray[Any]] | None = None,
     causes: Sequence[Cause],
-    memory: Memory,
+    memory: SymptomCache,
     seconds: float,
     told: Callable[[int, int], None] = lambda done, of: None,
 ) -> Explanation:
@@ -88,7 +88,7 @@ def explain(
     `SuiteError` or `ModelError` where a vector cannot be read.
     """
     own = [case for case in cases if case.decoder == asked.decoder and case.vector in vectors]
-    chosen = panel(own, vectors, asked.vector)
+    chosen = evidence_of(own, vectors, asked.vector)
     entries = wrong_entries(chosen, (*chosen.further, *longer(own, vectors)), memory)
     ranking = rank(candidates([*causes, *entries], chosen), chosen, memory, seconds=seconds, told=told)
     suspects = next(iter(locate_faults(own, vectors)), None)

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from nnc_conformance.faults.diagnosis.asking import Ask
-from nnc_conformance.faults.diagnosis.filing import file_vector, vector_of
+from nnc_conformance.faults.diagnosis.filed_vectors import file_vector, vector_of
 from nnc_conformance.faults.diagnosis.mutations import Draws, mutated
 from nnc_conformance.faults.diagnosis.shrink import Failure, Judge, shrink
 from nnc_conformance.generator.building import RecipeError

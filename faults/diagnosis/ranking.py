@@ -14,10 +14,10 @@ from time import monotonic
 from typing import Final
 
 from nnc_conformance.faults.diagnosis.cause import Cause
-from nnc_conformance.faults.diagnosis.panel import Panel, Seen
+from nnc_conformance.faults.diagnosis.evidence import Evidence, Seen
+from nnc_conformance.faults.diagnosis.simulation import SymptomCache
 from nnc_conformance.faults.diagnosis.symptom import SAME_REFUSAL, likeness
-from nnc_conformance.faults.diagnosis.trying import Memory
-from nnc_conformance.faults.mutants.mutant import Kind
+from nnc_conformance.faults.mutants.mutant import MutantKind
 
 FIRST: Final = 2
 """Every cause is tried on so many failing cases,"""
@@ -71,17 +71,23 @@ class Ranking:
         return list(found.values())[:count]
 
 
-def candidates(causes: Iterable[Cause], panel: Panel) -> list[Cause]:
+def candidates(causes: Iterable[Cause], panel: Evidence) -> list[Cause]:
     """The causes that may show in every failing case: tables, which run compiled; named faults; those first that few passing cases meet."""
     possible = [cause for cause in causes if all(probe.reach.meets(cause.mutant) for probe in panel.all_failing)]
     meeting = {cause.id: sum(probe.reach.meets(cause.mutant) for probe in panel.all_passing) for cause in possible}
     return sorted(
-        possible, key=lambda cause: (cause.turn is not Kind.TABLE, not cause.named, not cause.mutant.lines, meeting[cause.id], cause.id)
+        possible,
+        key=lambda cause: (cause.turn is not MutantKind.TABLE, not cause.named, not cause.mutant.lines, meeting[cause.id], cause.id),
     )
 
 
 def rank(
-    causes: Sequence[Cause], panel: Panel, memory: Memory, *, seconds: float, told: Callable[[int, int], None] = lambda done, of: None
+    causes: Sequence[Cause],
+    panel: Evidence,
+    memory: SymptomCache,
+    *,
+    seconds: float,
+    told: Callable[[int, int], None] = lambda done, of: None,
 ) -> Ranking:
     """Tries causes in order until ``seconds`` are over (what ``memory`` knows costs nothing), the best on the whole panel; ranks these."""
     start = monotonic()
@@ -114,13 +120,13 @@ def rank(
     )
 
 
-def likes(cause: Cause, cases: Sequence[Seen], memory: Memory) -> list[float]:
+def likes(cause: Cause, cases: Sequence[Seen], memory: SymptomCache) -> list[float]:
     """How alike a cause and the decoder are in each case."""
     made = memory.of(cause, [probe for probe, _ in cases])
     return [likeness(seen, own) for (_, seen), own in zip(cases, made, strict=True)]
 
 
-def _weighed(causes: Sequence[Cause], cases: Sequence[Seen], memory: Memory) -> list[Ranked]:
+def _weighed(causes: Sequence[Cause], cases: Sequence[Seen], memory: SymptomCache) -> list[Ranked]:
     """The causes with their shares of cases in which they do as the decoder did, each weighed by how few of them do."""
     alike = {cause: likes(cause, cases, memory) for cause in causes}
     doing = [sum(own[case] >= SAME_REFUSAL for own in alike.values()) for case in range(len(cases))]
@@ -159,7 +165,7 @@ def _batches(causes: Sequence[Cause]) -> Iterator[Sequence[Cause]]:
     return (causes[start : start + TOGETHER] for start in range(0, len(causes), TOGETHER))
 
 
-def _fit(cause: Cause, cases: Sequence[Seen], memory: Memory) -> Ranked:
+def _fit(cause: Cause, cases: Sequence[Seen], memory: SymptomCache) -> Ranked:
     made = memory.of(cause, [probe for probe, _ in cases])
     likes = [likeness(seen, own) for (_, seen), own in zip(cases, made, strict=True) if seen.wrong]
     passing = [own for (_, seen), own in zip(cases, made, strict=True) if not seen.wrong]

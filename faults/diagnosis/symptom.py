@@ -24,7 +24,7 @@ OTHER_OUTPUT: Final = 0.3
 SHARES: Final = {"place": 0.2, "value": 0.2, "tensors": 0.1, "count": 0.1}
 """The first wrong element's place, its value, the tensors that are wrong, and how many of their elements are."""
 
-BROKEN: Final = frozenset({Outcome.CRASH, Outcome.PROTOCOL, Outcome.LIMIT, Outcome.TIMEOUT})
+ABNORMAL_ENDINGS: Final = frozenset({Outcome.CRASH, Outcome.PROTOCOL, Outcome.LIMIT, Outcome.TIMEOUT})
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def likeness(seen: Symptom, made: Symptom) -> float:
     if not seen.wrong:
         return 1.0
     if seen.outcome is not made.outcome:
-        return SAME_ENDING if {seen.outcome, made.outcome} <= BROKEN else OTHER_ENDING
+        return SAME_ENDING if {seen.outcome, made.outcome} <= ABNORMAL_ENDINGS else OTHER_ENDING
     if seen.outcome is Outcome.REFUSED:
         told = seen.category and made.category
         if told and seen.category != made.category:
@@ -94,7 +94,7 @@ def likeness(seen: Symptom, made: Symptom) -> float:
         if not told or None in (seen.byte, made.byte):
             return SAME_REFUSAL
         return SAME_OUTPUT if (seen.unit, seen.byte) == (made.unit, made.byte) else OTHER_PLACE
-    if seen.outcome in BROKEN:
+    if seen.outcome in ABNORMAL_ENDINGS:
         return SAME_REFUSAL
     if seen.output == made.output and (seen.topology == made.topology or not seen.topology):
         return SAME_OUTPUT

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Final
 
 from nnc_conformance.faults.diagnosis.cause import Cause
-from nnc_conformance.faults.diagnosis.panel import Panel, Seen
+from nnc_conformance.faults.diagnosis.evidence import Evidence, Seen
 from nnc_conformance.faults.diagnosis.ranking import FIRST, likes
+from nnc_conformance.faults.diagnosis.simulation import SymptomCache
 from nnc_conformance.faults.diagnosis.symptom import SAME_REFUSAL
-from nnc_conformance.faults.diagnosis.trying import Memory
 from nnc_conformance.faults.mutants.entries import entries, farthest, places
 
 SIFTED: Final = 200
@@ -16,7 +16,7 @@ SIFTED: Final = 200
 KEPT: Final = 24
 
 
-def wrong_entries(panel: Panel, further: Sequence[Seen], memory: Memory) -> list[Cause]:
+def wrong_entries(panel: Evidence, further: Sequence[Seen], memory: SymptomCache) -> list[Cause]:
     """Up to `KEPT` causes that are one entry with another value, which do the same in the first failing cases, the most alike first.
 
     The catalogue has some entries only, each with one value; these go before its own. ``further``: more cases, on which tables, being
@@ -35,7 +35,7 @@ def wrong_entries(panel: Panel, further: Sequence[Seen], memory: Memory) -> list
     return [replace(cause, farfetched=number) for number, cause in enumerate(found, -len(found))]
 
 
-def _alike(causes: Sequence[Cause], cases: Sequence[Seen], memory: Memory, *, least: float) -> list[Cause]:
+def _alike(causes: Sequence[Cause], cases: Sequence[Seen], memory: SymptomCache, *, least: float) -> list[Cause]:
     """The causes that in each case are so much like the decoder at least, the most alike first."""
     memory.learn(causes, [probe for probe, _ in cases])
     found = [(cause, likes(cause, cases, memory)) for cause in causes]

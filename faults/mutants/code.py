@@ -9,18 +9,18 @@ from functools import cache
 from types import CodeType, FunctionType
 from typing import Any, Final
 
-from nnc_conformance.faults.mutants.concerned import elements_of, read_variables
 from nnc_conformance.faults.mutants.ids import BLOCK, change_digest
-from nnc_conformance.faults.mutants.mutant import Kind, Mutant
-from nnc_conformance.faults.mutants.operators import Edit, edited, edits, node_at
-from nnc_conformance.faults.mutants.places import FUNCTIONS, functions_of, module_of
+from nnc_conformance.faults.mutants.mutable_code import FUNCTIONS, functions_of, module_of
+from nnc_conformance.faults.mutants.mutant import Mutant, MutantKind
+from nnc_conformance.faults.mutants.mutant_elements import elements_of, read_variables
+from nnc_conformance.faults.mutants.operators import TreeEdit, edited, edits, node_at
 from nnc_conformance.reference.syntax.elements import clause_of
 
 _WRAPPERS: Final = ("fget", "func", "py_func", "__wrapped__", "__func__")
 
 
 @cache
-def edits_by_id() -> dict[str, tuple[Mutant, ast.FunctionDef, Edit]]:
+def edits_by_id() -> dict[str, tuple[Mutant, ast.FunctionDef, TreeEdit]]:
     """Every mutant of code that can be made, by id: the mutant, the function's tree as it is, and the edit."""
     made = {}
     for module in FUNCTIONS:
@@ -30,7 +30,7 @@ def edits_by_id() -> dict[str, tuple[Mutant, ast.FunctionDef, Edit]]:
     return made
 
 
-def of_function(module: str, name: str, tree: ast.FunctionDef) -> Iterator[tuple[Mutant, Edit]]:
+def of_function(module: str, name: str, tree: ast.FunctionDef) -> Iterator[tuple[Mutant, TreeEdit]]:
     """Make every mutant of a function, with its edit; of several edits that give the same code only the first."""
     seen = {ast.dump(tree)}
     alike: Counter[str] = Counter()
@@ -45,7 +45,7 @@ def of_function(module: str, name: str, tree: ast.FunctionDef) -> Iterator[tuple
         yield mutant if alike[mutant.id] == 1 else replace(mutant, id=f"{mutant.id}-{alike[mutant.id]}"), edit
 
 
-def _described(module: str, name: str, trees: tuple[ast.FunctionDef, ast.FunctionDef], edit: Edit) -> Mutant:
+def _described(module: str, name: str, trees: tuple[ast.FunctionDef, ast.FunctionDef], edit: TreeEdit) -> Mutant:
     tree, changed = trees
     path = _statement_path(tree, edit)
     before, after = node_at(tree, path), node_at(changed, path)
@@ -57,10 +57,10 @@ def _described(module: str, name: str, trees: tuple[ast.FunctionDef, ast.Functio
     if len(edit.places) > 1:
         was, becomes = f"{was}; {becomes}", f"{becomes}; {was}"
     mutant_id = f"{module}.{name}:{edit.operator}-{change_digest(module, was, becomes, read_variables(tree))}"
-    return Mutant(mutant_id, Kind.CODE, module, name, edit.operator, lines, was, becomes, elements, clause_of(elements[0]))
+    return Mutant(mutant_id, MutantKind.CODE, module, name, edit.operator, lines, was, becomes, elements, clause_of(elements[0]))
 
 
-def _statement_path(tree: ast.FunctionDef, edit: Edit) -> tuple[tuple[str, int | None], ...]:
+def _statement_path(tree: ast.FunctionDef, edit: TreeEdit) -> tuple[tuple[str, int | None], ...]:
     """The path of the innermost statement around an edit."""
     path = edit.path
     while not isinstance(node_at(tree, path), ast.stmt):

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from nnc_conformance.faults.mutants.mutant import Kind
+from nnc_conformance.faults.mutants.mutant import MutantKind
 from nnc_conformance.faults.mutants.values import TABLES, Value, entry_mutant, values_by_id
 from nnc_conformance.reference.entropy import tables as published
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, STATES, IntArray, Tables, make_tables
@@ -61,7 +61,7 @@ def tables_of(mutant_id: str) -> Tables:
     made = values_by_id().get(mutant_id)
     if made is None and (told := _ID.fullmatch(mutant_id)):
         made = entry(told[1], int(told[2]), int(told[3]))
-    return make_tables(**made.value) if made is not None and made.mutant.kind is Kind.TABLE else DEFAULT
+    return make_tables(**made.value) if made is not None and made.mutant.kind is MutantKind.TABLE else DEFAULT
 
 
 @cache

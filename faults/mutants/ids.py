@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
-from nnc_conformance.faults.mutants.places import module_of
+from nnc_conformance.faults.mutants.mutable_code import module_of
 
 DIGITS: Final = 6
 """Hex digits of a change's hash in an id: few enough to read, enough to tell a function's mutants apart."""

@@ -83,7 +83,7 @@ UNCERTIFIED_ELEMENTS: Final = frozenset(
 """Elements of which only the certified levels' streams know that they are there: what they do is disputed or inferred."""
 
 
-class Kind(StrEnum):
+class MutantKind(StrEnum):
     """How a mutant is put in force: by a function's code, by text of functions, by a module's constant, or by the tables given."""
 
     CODE = "code"
@@ -104,7 +104,7 @@ class Mutant:
     """
 
     id: str
-    kind: Kind
+    kind: MutantKind
     module: str
     function: str
     operator: Operator

@@ -3,7 +3,7 @@
 from functools import cache
 
 from nnc_conformance.faults.mutants.fault import NamedFault
-from nnc_conformance.faults.mutants.mutant import Kind, Mutant, Operator
+from nnc_conformance.faults.mutants.mutant import Mutant, MutantKind, Operator
 from nnc_conformance.faults.mutants.named.catalogue import faults
 from nnc_conformance.faults.mutants.patch import lines_that_show
 from nnc_conformance.reference.syntax.elements import clause_of
@@ -15,7 +15,9 @@ def mutant_of(fault: NamedFault) -> Mutant:
     before = "; ".join(edit.old.strip() for edit in fault.edits)
     after = "; ".join(edit.new.strip() for edit in fault.edits)
     last, clause = fault.edits[-1], clause_of(fault.elements[0])
-    return Mutant(fault.name, Kind.TEXT, last.module, last.function, Operator.NAMED, lines, before, after, fault.elements, clause, fault)
+    return Mutant(
+        fault.name, MutantKind.TEXT, last.module, last.function, Operator.NAMED, lines, before, after, fault.elements, clause, fault
+    )
 
 
 @cache

@@ -6,8 +6,8 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nnc_conformance.faults.mutants.mutable_code import UNHEARD_CALLS, ends_default, is_heard, live_blocks
 from nnc_conformance.faults.mutants.mutant import Operator
-from nnc_conformance.faults.mutants.places import UNHEARD_CALLS, ends_default, is_heard, live_blocks
 from nnc_conformance.reference.syntax.rules import RULES, Policy
 
 Step = tuple[str, int | None]
@@ -15,7 +15,7 @@ Path = tuple[Step, ...]
 
 
 @dataclass(frozen=True)
-class Edit:
+class TreeEdit:
     """A change of a function's tree: at each path another node stands (None: the node is taken out of its list)."""
 
     operator: Operator
@@ -24,7 +24,7 @@ class Edit:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class NodeContext:
     """What is around a node: the call and the statement that it stands in, and whether a loop bound or a subscript is being looked at."""
 
     statement: ast.stmt
@@ -72,12 +72,12 @@ _READS: Final = frozenset({"u", "i", "ue", "ie", "flt", "st", "bs", "reserved", 
 _TERMS: Final = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.BitOr, ast.BitAnd, ast.LShift, ast.RShift)
 
 
-def edits(function: ast.FunctionDef) -> Iterator[Edit]:
+def edits(function: ast.FunctionDef) -> Iterator[TreeEdit]:
     """Every edit of a function, in the order of its source."""
     yield from _block(function.body, (), "body")
 
 
-def edited(function: ast.FunctionDef, edit: Edit) -> ast.FunctionDef:
+def edited(function: ast.FunctionDef, edit: TreeEdit) -> ast.FunctionDef:
     """The function with an edit made; the one given stays as it is."""
     copy = deepcopy(function)
     for path, node in edit.places:
@@ -99,7 +99,7 @@ def node_at(root: ast.AST, path: Path) -> ast.AST:
     return node
 
 
-def _block(statements: list[ast.stmt], path: Path, field: str) -> Iterator[Edit]:
+def _block(statements: list[ast.stmt], path: Path, field: str) -> Iterator[TreeEdit]:
     for number, statement in enumerate(statements):
         here = (*path, (field, number))
         if is_heard(statement):
@@ -107,7 +107,7 @@ def _block(statements: list[ast.stmt], path: Path, field: str) -> Iterator[Edit]
             following = statements[number + 1] if number + 1 < len(statements) else None
             if following is not None and _reads(statement) and _reads(following) and _differ(statement, following):
                 after = (*path, (field, number + 1))
-                yield Edit(Operator.ORDER, here, ((here, deepcopy(following)), (after, deepcopy(statement))))
+                yield TreeEdit(Operator.ORDER, here, ((here, deepcopy(following)), (after, deepcopy(statement))))
         for block in sorted(live_blocks(statement)):
             if block == "handlers":
                 for place, handler in enumerate(getattr(statement, block)):
@@ -134,10 +134,10 @@ def _differ(statement: ast.stmt, following: ast.stmt) -> bool:
     return len(calls) < 2 or len({(ast.dump(call.func), *map(ast.dump, call.args[1:])) for call in calls}) > 1
 
 
-def _statement(statement: ast.stmt, path: Path) -> Iterator[Edit]:
-    around = Surroundings(statement)
+def _statement(statement: ast.stmt, path: Path) -> Iterator[TreeEdit]:
+    around = NodeContext(statement)
     for operator, node in _whole(statement):
-        yield Edit(operator, path, ((path, node),))
+        yield TreeEdit(operator, path, ((path, node),))
     if isinstance(statement, ast.Raise):
         return
     for field, value in ast.iter_fields(statement):
@@ -177,7 +177,7 @@ def _may_be_broken(call: ast.Call) -> bool:
     return any(name in RULES and RULES[name].policy is Policy.MAY for name in named)
 
 
-def _expressions(value: Any, path: Path, field: str, around: Surroundings) -> Iterator[Edit]:
+def _expressions(value: Any, path: Path, field: str, around: NodeContext) -> Iterator[TreeEdit]:
     if isinstance(value, list):
         for number, item in enumerate(value):
             if isinstance(item, ast.AST):
@@ -186,16 +186,16 @@ def _expressions(value: Any, path: Path, field: str, around: Surroundings) -> It
         yield from _node(value, (*path, (field, None)), around)
 
 
-def _node(node: ast.AST, path: Path, around: Surroundings) -> Iterator[Edit]:
+def _node(node: ast.AST, path: Path, around: NodeContext) -> Iterator[TreeEdit]:
     if isinstance(node, ast.JoinedStr | ast.Lambda):
         return
     for replace in REPLACEMENTS:
         for operator, other in replace(node, around):
-            yield Edit(operator, path, ((path, other),))
+            yield TreeEdit(operator, path, ((path, other),))
     if isinstance(node, ast.Call):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         heard = UNHEARD_CALLS.get(name)
-        inside = Surroundings(around.statement, name, name == "code_bin")
+        inside = NodeContext(around.statement, name, name == "code_bin")
         if isinstance(node.func, ast.Attribute):
             yield from _node(node.func, (*path, ("func", None)), inside)
         for number, argument in enumerate(node.args):
@@ -210,7 +210,7 @@ def _node(node: ast.AST, path: Path, around: Surroundings) -> Iterator[Edit]:
             yield from _expressions(value, path, field, around)
 
 
-def _comparison(node: ast.AST, around: Surroundings) -> Found:
+def _comparison(node: ast.AST, around: NodeContext) -> Found:
     if isinstance(node, ast.Compare):
         for number, op in enumerate(node.ops):
             for other in _COMPARISONS[type(op)]:
@@ -218,7 +218,7 @@ def _comparison(node: ast.AST, around: Surroundings) -> Found:
                 yield Operator.COMPARISON, ast.Compare(node.left, ops, node.comparators)
 
 
-def _condition(node: ast.AST, around: Surroundings) -> Found:
+def _condition(node: ast.AST, around: NodeContext) -> Found:
     if isinstance(node, ast.BoolOp):
         other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
         yield Operator.CONDITION, ast.BoolOp(other, node.values)
@@ -234,7 +234,7 @@ def _condition(node: ast.AST, around: Surroundings) -> Found:
         yield Operator.CONDITION, ast.UnaryOp(ast.Not(), node)
 
 
-def _arithmetic(node: ast.AST, around: Surroundings) -> Found:
+def _arithmetic(node: ast.AST, around: NodeContext) -> Found:
     if isinstance(node, ast.BinOp):
         if _is_text(node):
             return
@@ -257,14 +257,14 @@ def _is_text(node: ast.BinOp) -> bool:
     return any(isinstance(part, ast.Constant) and not isinstance(part.value, int) for part in ast.walk(node))
 
 
-def _sign(node: ast.AST, around: Surroundings) -> Found:
+def _sign(node: ast.AST, around: NodeContext) -> Found:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield Operator.SIGN, node.operand
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "abs":
         yield Operator.SIGN, node.args[0]
 
 
-def _number(node: ast.AST, around: Surroundings) -> Found:
+def _number(node: ast.AST, around: NodeContext) -> Found:
     if isinstance(node, ast.Constant) and type(node.value) is int:
         for change in (1, -1):
             if node.value + change >= 0 or around.call == "":
@@ -279,7 +279,7 @@ def _number(node: ast.AST, around: Surroundings) -> Found:
             yield Operator.OFF_BY_ONE, ast.Call(node.func, [*node.args[:-1], bound], [])
 
 
-def _class_of_number(around: Surroundings) -> Operator:
+def _class_of_number(around: NodeContext) -> Operator:
     if around.is_context:
         return Operator.CONTEXT
     if around.call in _DESCRIPTORS:
@@ -289,7 +289,7 @@ def _class_of_number(around: Surroundings) -> Operator:
     return Operator.DEFAULT if simple else Operator.OFF_BY_ONE
 
 
-def _named(node: ast.AST, around: Surroundings) -> Found:
+def _named(node: ast.AST, around: NodeContext) -> Found:
     name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
     if name in _NAMES:
         operator, others = _NAMES[name]
@@ -306,7 +306,7 @@ def _is_walker(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id == "w"
 
 
-def _is_same_read(node: ast.Attribute, around: Surroundings) -> bool:
+def _is_same_read(node: ast.Attribute, around: NodeContext) -> bool:
     """Whether u(n) and i(n) take the same bits to the same end: a single bit, or a value that goes nowhere."""
     if node.attr not in ("u", "i"):
         return False
@@ -315,7 +315,7 @@ def _is_same_read(node: ast.Attribute, around: Surroundings) -> bool:
     return single or (isinstance(around.statement, ast.Expr) and around.statement.value in calls)
 
 
-def _order(node: ast.AST, around: Surroundings) -> Found:
+def _order(node: ast.AST, around: NodeContext) -> Found:
     if isinstance(node, ast.Tuple) and len(node.elts) > 1 and isinstance(node.ctx, ast.Load) and not _is_set(node, around):
         for number in range(len(node.elts) - 1):
             elements = list(node.elts)
@@ -332,13 +332,13 @@ def _order(node: ast.AST, around: Surroundings) -> Found:
         yield Operator.ORDER, ast.Slice(node.lower, node.upper, None)
 
 
-def _is_set(node: ast.Tuple, around: Surroundings) -> bool:
+def _is_set(node: ast.Tuple, around: NodeContext) -> bool:
     """Whether a tuple is only asked for what it holds, in whatever order."""
     compared = (part for part in ast.walk(around.statement) if isinstance(part, ast.Compare))
     return any(node in compare.comparators and isinstance(compare.ops[0], ast.In | ast.NotIn) for compare in compared)
 
 
-REPLACEMENTS: Final[tuple[Callable[[ast.AST, Surroundings], Found], ...]] = (
+REPLACEMENTS: Final[tuple[Callable[[ast.AST, NodeContext], Found], ...]] = (
     _comparison, _condition, _arithmetic, _sign, _number, _named, _order,
 )  # fmt: skip
 """Each gives what may stand in the place of a node."""

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from nnc_conformance.faults.mutants.mutant import Kind, Mutant, Operator
-from nnc_conformance.faults.mutants.places import PACKAGE, module_of
+from nnc_conformance.faults.mutants.mutable_code import PACKAGE, module_of
+from nnc_conformance.faults.mutants.mutant import Mutant, MutantKind, Operator
 from nnc_conformance.reference.entropy import tables as published
 from nnc_conformance.reference.entropy.kernel_tables import make_tables
 from nnc_conformance.reference.quantization.reconstruction import DATA_FORMATS
@@ -48,7 +48,7 @@ def values_by_id() -> dict[str, Value]:
     return {made.mutant.id: made for make in (_tables, _constants, _formats) for made in make()}
 
 
-def _value(kind: Kind, operator: Operator, place: tuple[str, str, str], texts: tuple[str, str], element: str, value: Any) -> Value:
+def _value(kind: MutantKind, operator: Operator, place: tuple[str, str, str], texts: tuple[str, str], element: str, value: Any) -> Value:
     module, name, suffix = place
     mutant_id = f"{module}.{name}:{operator}-{suffix}"
     return Value(Mutant(mutant_id, kind, module, name, operator, (), *texts, (element,), clause_of(element)), value)
@@ -115,7 +115,9 @@ def _table(name: str, suffix: str, texts: tuple[str, str], entries: Sequence[Any
     except ValueError:
         return None
     before, after = texts
-    return _value(Kind.TABLE, Operator.TABLE, ("entropy.tables", name, suffix), (f"{name}{before}", after), element, {argument: entries})
+    return _value(
+        MutantKind.TABLE, Operator.TABLE, ("entropy.tables", name, suffix), (f"{name}{before}", after), element, {argument: entries}
+    )
 
 
 # The constants
@@ -170,7 +172,7 @@ def _constants() -> Iterator[Value]:
         value = vars(module_of(module))[name]
         for suffix, other in (("plus", value + 1), ("minus", value - 1)):
             texts = (f"{name} = {value}", f"{name} = {other}")
-            yield _value(Kind.CONSTANT, Operator.CONSTANT, (module, name, suffix), texts, element, other)
+            yield _value(MutantKind.CONSTANT, Operator.CONSTANT, (module, name, suffix), texts, element, other)
 
 
 def _formats() -> Iterator[Value]:
@@ -181,12 +183,12 @@ def _formats() -> Iterator[Value]:
         rows = list(DATA_FORMATS)
         rows[number], rows[after] = rows[after], rows[number]
         texts = (f"{row[0]} is {number}, {rows[number][0]} is {after}", "the other way round")
-        yield _value(Kind.CONSTANT, Operator.TABLE, (*place, f"{number}-swapped"), texts, element, tuple(rows))
+        yield _value(MutantKind.CONSTANT, Operator.TABLE, (*place, f"{number}-swapped"), texts, element, tuple(rows))
         for bits in (row[2] - 1, row[2] + 1) if row[2] else ():
             rows = list(DATA_FORMATS)
             rows[number] = (row[0], row[1], bits)
             texts = (f"{row[0]} has {row[2]} bits", f"{bits} bits")
-            yield _value(Kind.CONSTANT, Operator.TABLE, (*place, f"{number}-bits-{bits}"), texts, element, tuple(rows))
+            yield _value(MutantKind.CONSTANT, Operator.TABLE, (*place, f"{number}-bits-{bits}"), texts, element, tuple(rows))
 
 
 def set_constant(mutant: Mutant) -> None:

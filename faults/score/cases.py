@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from nnc_conformance.faults.mutants.running import Ending, MutantOutcome
+from nnc_conformance.faults.mutants.mutated_decoder import Ending, MutantOutcome
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.suite_folder import built_in_root, load_suite
 from nnc_conformance.storage.vector import Level, Vector
@@ -19,7 +19,7 @@ from nnc_conformance.suites.results.result import CaseResult
 
 LEVELS: Final = (Level.CORE, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
 """What mutants are tried on unless told otherwise."""
-CERTIFIED: Final = frozenset({Level.CORE, Level.NEGATIVE})
+SCORED_LEVELS: Final = frozenset({Level.CORE, Level.NEGATIVE})
 """The levels that the score is about."""
 
 
@@ -62,7 +62,7 @@ DECODER: Final = DecoderSpec(name="mutant", kind=DecoderKind.IN_TREE, argument="
 
 
 @dataclass(frozen=True)
-class Case:
+class TrialVector:
     """A vector, and whether the mutant decodes it leniently: bad streams are given to a strict decoder and to a lenient one."""
 
     vector: Vector
@@ -76,14 +76,14 @@ class Case:
         return f"{self.vector.id} (lenient)" if self.lenient else self.vector.id
 
 
-def load_cases(levels: Collection[Level] = LEVELS, root: Path | None = None) -> tuple[Case, ...]:
+def load_trial_vectors(levels: Collection[Level] = LEVELS, root: Path | None = None) -> tuple[TrialVector, ...]:
     """The cases of a suite folder (the built-in one, when None); raises `SuiteError` where it is not whole."""
     suite = load_suite(built_in_root() if root is None else root, levels=set(levels), verify=False)
     cases = []
     for stored in suite.vectors:
         expectation, stream = read_expected_output(stored), stored.read(stored.vector.stream)
         for lenient in (False, True) if stored.vector.negative else (False,):
-            cases.append(Case(stored.vector, stream, expectation, lenient))
+            cases.append(TrialVector(stored.vector, stream, expectation, lenient))
     return tuple(cases)
 
 
@@ -99,7 +99,7 @@ def execution_of(outcome: MutantOutcome) -> Execution:
     )
 
 
-def judged(case: Case, outcome: MutantOutcome) -> CaseResult | None:
+def judged(case: TrialVector, outcome: MutantOutcome) -> CaseResult | None:
     """What a run says of a decoder that does this with the vector; None where it gives arrays that no tensor file holds."""
     try:
         return judge(case.vector, DECODER, case.expectation, (execution_of(outcome),))
@@ -107,7 +107,7 @@ def judged(case: Case, outcome: MutantOutcome) -> CaseResult | None:
         return None
 
 
-def kill_of(case: Case, outcome: MutantOutcome) -> Kill | None:
+def kill_of(case: TrialVector, outcome: MutantOutcome) -> Kill | None:
     """How the vector catches a decoder that does this; None where it passes."""
     result = judged(case, outcome)
     if result is None:

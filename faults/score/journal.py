@@ -9,8 +9,8 @@ from typing import Final, Literal, Self
 from pydantic import ValidationError
 
 from nnc_conformance.faults.mutants.mutant import Mutant
-from nnc_conformance.faults.score.cases import Case, Kill
-from nnc_conformance.faults.score.trying import Verdict
+from nnc_conformance.faults.score.cases import Kill, TrialVector
+from nnc_conformance.faults.score.trials import MutantResult
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json
 
@@ -32,7 +32,7 @@ class _Line(Frozen):
     tried: int
 
 
-def run_sha256(mutants: Sequence[Mutant], cases: Sequence[Case], *, matrix: bool) -> str:
+def run_sha256(mutants: Sequence[Mutant], cases: Sequence[TrialVector], *, matrix: bool) -> str:
     """The hash by which a journal knows its run: the mutants as they read today, the streams, and how far each is tried."""
     vectors = [(case.id, case.vector.revision, case.vector.stream.sha256) for case in cases]
     told = {"mutants": [[mutant.id, mutant.before, mutant.after] for mutant in mutants], "vectors": vectors, "matrix": matrix}
@@ -45,7 +45,7 @@ class MutationJournal:
     def __init__(self, folder: Path, run: str, *, resume: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / JOURNAL_FILE
-        self.verdicts: dict[str, Verdict] = {}
+        self.verdicts: dict[str, MutantResult] = {}
         whole = self._read(path, run) if resume and path.exists() else 0
         self._file = path.open("r+b" if whole else "wb")
         self._file.truncate(whole)
@@ -61,7 +61,7 @@ class MutationJournal:
         os.fsync(self._file.fileno())
         self._file.close()
 
-    def add(self, verdict: Verdict) -> None:
+    def add(self, verdict: MutantResult) -> None:
         """Appends a mutant that is done."""
         self.verdicts[verdict.mutant] = verdict
         self._write(_Line(mutant=verdict.mutant, kills=verdict.kills, tried=verdict.tried))
@@ -79,7 +79,7 @@ class MutationJournal:
                     raise MutationJournalError(f"{path} is of other mutants, vectors or options: leave out --resume to begin anew")
                 if number:
                     read = _Line.model_validate_json(line)
-                    self.verdicts[read.mutant] = Verdict(read.mutant, read.kills, read.tried)
+                    self.verdicts[read.mutant] = MutantResult(read.mutant, read.kills, read.tried)
             except ValidationError:
                 if number == 0:
                     raise MutationJournalError(f"{path} is no journal of mutants") from None

@@ -4,11 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnc_conformance.faults.diagnosis import told
+from nnc_conformance.faults.diagnosis import named_elements
 from nnc_conformance.faults.mutants.mutant import Mutant
 from nnc_conformance.faults.mutants.named_mutants import named_mutants
-from nnc_conformance.faults.score.cases import CERTIFIED, Kill, load_cases
-from nnc_conformance.faults.score.trying import Measured, Verdict, measured, try_all
+from nnc_conformance.faults.score.cases import SCORED_LEVELS, Kill, load_trial_vectors
+from nnc_conformance.faults.score.trials import MutantResult, TracedVector, traced, try_all
 from nnc_conformance.generator.coverage.measure import Coverage
 from nnc_conformance.generator.coverage.selection import core_goals
 from nnc_conformance.generator.planner import needless
@@ -42,13 +42,13 @@ def needs_of(ids: Collection[str], core: Coverage, root: Path, jobs: int) -> Nee
 def _alone_catching(ids: frozenset[str], root: Path, jobs: int) -> frozenset[str]:
     """Those which alone catch one of the named faults that they state."""
     stating = {name: mutant.fault.vectors for name, mutant in named_mutants().items() if mutant.fault and ids & set(mutant.fault.vectors)}
-    catching = _catching([named_mutants()[name] for name in stating], measured(load_cases(CERTIFIED, root), jobs), jobs)
+    catching = _catching([named_mutants()[name] for name in stating], traced(load_trial_vectors(SCORED_LEVELS, root), jobs), jobs)
     return frozenset(vector for name, vectors in stating.items() for vector in ids.intersection(vectors) if catching[name] == {vector})
 
 
-def _catching(mutants: Sequence[Mutant], cases: Sequence[Measured], jobs: int) -> dict[str, set[str]]:
+def _catching(mutants: Sequence[Mutant], cases: Sequence[TracedVector], jobs: int) -> dict[str, set[str]]:
     """The vectors that catch each mutant, whatever a decoder says of why it refuses."""
-    verdicts: list[Verdict] = []
+    verdicts: list[MutantResult] = []
     try_all(mutants, cases, jobs=jobs, matrix=True, done=verdicts.append)
     vectors = {item.case.id: item.case.vector.id for item in cases}
     return {one.mutant: {vectors[case] for case, kill in one.kills if kill is not Kill.CATEGORY} for one in verdicts}
@@ -59,6 +59,6 @@ def _telling(ids: frozenset[str], root: Path) -> frozenset[str]:
     if not ids:
         return ids
     vectors = {stored.vector.id: stored for stored in load_suite(root, levels={Level.CORE}, verify=False).vectors}
-    made = told.runs(vectors)
-    names = told.named(made, vectors)
-    return frozenset(name for name in ids if told.named(made, vectors, without=name) < names)
+    made = named_elements.runs(vectors)
+    names = named_elements.named(made, vectors)
+    return frozenset(name for name in ids if named_elements.named(made, vectors, without=name) < names)

@@ -8,14 +8,14 @@ from typing import Final
 from nnc_conformance.faults.mutants.equivalents import Arguments
 from nnc_conformance.faults.mutants.mutant import Mutant
 from nnc_conformance.faults.score.cases import Kill
-from nnc_conformance.faults.score.trying import Verdict
+from nnc_conformance.faults.score.trials import MutantResult
 
 PASS_MARK: Final = 0.99
 """The share of the mutants that are not equivalent, at least, that has to be caught."""
 
 
 @dataclass(frozen=True)
-class Tally:
+class MutantTally:
     """Mutants made, caught (``by_category``: only by the category of a refusal), equivalent and surviving."""
 
     made: int
@@ -40,7 +40,7 @@ class Score:
     """A finished run: the mutants and verdicts by id, what is argued of mutants, and the ids of the cases of certified levels."""
 
     mutants: Mapping[str, Mutant]
-    verdicts: Mapping[str, Verdict]
+    verdicts: Mapping[str, MutantResult]
     arguments: Arguments
     certified: Collection[str]
 
@@ -61,12 +61,12 @@ class Score:
         kills = self.verdicts[mutant.id].kills
         return tuple(kill for kill in kills if kill[0] in self.certified) if self.certified_fact(mutant) else kills
 
-    def tally(self, mutants: Collection[Mutant]) -> Tally:
+    def tally(self, mutants: Collection[Mutant]) -> MutantTally:
         """The tally of some of the mutants."""
         killed = [mutant for mutant in mutants if self.counts(mutant)]
         only = sum(all(kill is Kill.CATEGORY for _, kill in self.counting(mutant)) for mutant in killed)
         equivalent = sum(self.equivalent(mutant) and not self.counts(mutant) for mutant in mutants)
-        return Tally(len(mutants), len(killed), only, equivalent)
+        return MutantTally(len(mutants), len(killed), only, equivalent)
 
     @property
     def survivors(self) -> list[Mutant]:

@@ -23,7 +23,7 @@ from nnc_conformance.generator.coverage.choices import (
     tuple_key,
     tuple_keys,
 )
-from nnc_conformance.generator.coverage.goals import Key, Standing
+from nnc_conformance.generator.coverage.goals import GoalStanding, Key
 from nnc_conformance.generator.planner import plan
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage import outputs
@@ -46,7 +46,7 @@ def _document() -> dict[str, Any]:
     return document
 
 
-def rows(strength: int, standing: Standing) -> list[dict[str, str]]:
+def rows(strength: int, standing: GoalStanding) -> list[dict[str, str]]:
     """Whole choices that together hold every pair (2) or triple (3) of values of a standing; raises `ArraysError`."""
     coded = _document()[STRENGTHS[strength]][standing.value]
     return [{factor: values[_DIGITS.index(digit)] for digit, (factor, values) in zip(row, FACTORS.items(), strict=True)} for row in coded]
@@ -55,13 +55,13 @@ def rows(strength: int, standing: Standing) -> list[dict[str, str]]:
 def document(maker: str) -> dict[str, Any]:
     """Makes all arrays, as the file holds them; ``maker`` is the release of covertable."""
     made = {
-        name: {standing.value: [_coded(row) for row in build(strength, standing)] for standing in Standing}
+        name: {standing.value: [_coded(row) for row in build(strength, standing)] for standing in GoalStanding}
         for strength, name in STRENGTHS.items()
     }
     return {"covertable": maker, "factors": {factor: list(values) for factor, values in FACTORS.items()}, **made}
 
 
-def build(strength: int, standing: Standing) -> list[dict[str, str]]:
+def build(strength: int, standing: GoalStanding) -> list[dict[str, str]]:
     """Makes an array with covertable, without the rows that hold no tuple of this standing; raises `ArraysError` where it misses one."""
     import covertable
 
@@ -70,9 +70,9 @@ def build(strength: int, standing: Standing) -> list[dict[str, str]]:
         for constraint in CONSTRAINTS
         if constraint.standing in ALLOWED_BY[standing]
     ]
-    order = list(Standing)
+    order = list(GoalStanding)
     levels = {
-        factor: [value for value in values if order.index(standing_of({factor: value}) or Standing.INFERRED) <= order.index(standing)]
+        factor: [value for value in values if order.index(standing_of({factor: value}) or GoalStanding.INFERRED) <= order.index(standing)]
         for factor, values in FACTORS.items()
     }
     made = [dict(row) for row in covertable.make(levels, strength=strength, constraints=conditions)]

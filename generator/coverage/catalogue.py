@@ -8,7 +8,7 @@ from nnc_conformance.generator.coverage.choices import reason_of, standing_of, t
 from nnc_conformance.generator.coverage.classes import classes_of, variants
 from nnc_conformance.generator.coverage.contexts import context_keys
 from nnc_conformance.generator.coverage.events import event_keys
-from nnc_conformance.generator.coverage.goals import Goal, Key, Kind, Standing
+from nnc_conformance.generator.coverage.goals import Goal, GoalKind, GoalStanding, Key
 from nnc_conformance.generator.coverage.standings import standing_row
 from nnc_conformance.generator.coverage.unreachable import reason_for
 from nnc_conformance.reference.syntax.branches import all_branches, indexed_elements
@@ -21,15 +21,15 @@ PLACES: Final = ("index 0", "index 1 or more", "one entry", "several entries")
 
 def value_key(element: str, descriptor: str, label: str) -> Key:
     """The goal of a value class."""
-    return Key(Kind.VALUE, f"{element} {descriptor}", label)
+    return Key(GoalKind.VALUE, f"{element} {descriptor}", label)
 
 
 def _element_goals(row: ElementRow) -> Iterator[Goal]:
     clause = clause_of(row.name)
-    keys = [Key(Kind.ELEMENT, row.name, MET)]
+    keys = [Key(GoalKind.ELEMENT, row.name, MET)]
     keys += [value_key(row.name, descriptor, label) for descriptor in variants(row) for label in classes_of(row.name, descriptor).labels]
     if row.name in indexed_elements():
-        keys += [Key(Kind.VALUE, f"{row.name} array", place) for place in PLACES]
+        keys += [Key(GoalKind.VALUE, f"{row.name} array", place) for place in PLACES]
     yield from (_goal(key, clause, row.provenance) for key in keys)
 
 
@@ -38,23 +38,23 @@ def _goal(key: Key, clause: str, provenance: Provenance) -> Goal:
     if row is not None:
         standing, why = row.standing, row.why
     elif provenance is Provenance.INFERRED:
-        standing, why = Standing.INFERRED, "provenance I"
+        standing, why = GoalStanding.INFERRED, "provenance I"
     else:
-        standing, why = Standing.CERTIFIED, ""
+        standing, why = GoalStanding.CERTIFIED, ""
     return Goal(key, clause, provenance, standing, why, reason_for(key))
 
 
 def _branch_goals() -> Iterator[Goal]:
     for branch in all_branches():
         provenance = Provenance.INFERRED if branch.inferred else Provenance.VERIFIED
-        yield from (_goal(Key(Kind.BRANCH, branch.label, side), "6", provenance) for side in branch.sides)
+        yield from (_goal(Key(GoalKind.BRANCH, branch.label, side), "6", provenance) for side in branch.sides)
 
 
 def _tuple_goals(strength: int) -> Iterator[Goal]:
     for key, chosen in tuple_keys(strength):
         standing = standing_of(chosen)
-        provenance = Provenance.INFERRED if standing is Standing.INFERRED else Provenance.PUBLISHED
-        why = "" if standing is Standing.CERTIFIED else reason_of(chosen)
+        provenance = Provenance.INFERRED if standing is GoalStanding.INFERRED else Provenance.PUBLISHED
+        why = "" if standing is GoalStanding.CERTIFIED else reason_of(chosen)
         if standing is None:
             yield Goal(key, "6", provenance, unreachable=why)
         else:
@@ -68,5 +68,5 @@ def catalogue() -> dict[Key, Goal]:
     goals += _branch_goals()
     goals += [_goal(key, "10", Provenance.VERIFIED) for key in (*context_keys(), *event_keys())]
     goals += [*_tuple_goals(2), *_tuple_goals(3)]
-    order = list(Kind)
+    order = list(GoalKind)
     return {goal.key: goal for goal in sorted(goals, key=lambda goal: order.index(goal.key.kind))}

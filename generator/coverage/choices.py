@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from nnc_conformance.generator.coverage.events import UNARY_CLASSES, unary_class
-from nnc_conformance.generator.coverage.goals import Key, Kind, Standing
+from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding, Key
 from nnc_conformance.reference.entropy.coding import HIGHEST_SCAN_ORDER
 from nnc_conformance.reference.quantization.reconstruction import DATA_FORMATS
 from nnc_conformance.reference.syntax.structures.data_unit import BI, BN, DC, DEFAULT_UNARY_LENGTH, LS, PAYLOAD_TYPE_NAMES, DataUnitHeader
@@ -56,7 +56,7 @@ class Constraint:
     factors: tuple[str, ...]
     holds: Callable[..., bool]
     reason: str
-    standing: Standing | None = None
+    standing: GoalStanding | None = None
 
 
 CONSTRAINTS: Final = (
@@ -81,37 +81,39 @@ CONSTRAINTS: Final = (
     ),
     Constraint(
         ("payload type", "id form"), lambda kind, form: kind == BLOCK or form in (STRING, INDEX),
-        "a dimension mapping", Standing.INFERRED,
+        "a dimension mapping", GoalStanding.INFERRED,
     ),
     Constraint(
         ("payload type", "codebook", "DC"), lambda kind, book, dc: kind != BLOCK or NO in (book, dc),
-        "which of the two codebooks belongs to G", Standing.INFERRED,
+        "which of the two codebooks belongs to G", GoalStanding.INFERRED,
     ),
-    Constraint(("payload type", "DC"), lambda kind, dc: kind == BLOCK or dc == NO, "dimensions of a G or H sent singly", Standing.INFERRED),
-    Constraint(("topology",), lambda tpl: tpl != "PRUN", "the pruning container", Standing.INFERRED),
-    Constraint(("payload type", "dq_flag"), lambda kind, dq: kind != INT or dq == NO, "int_dq_flag", Standing.DISPUTED),
+    Constraint(
+        ("payload type", "DC"), lambda kind, dc: kind == BLOCK or dc == NO, "dimensions of a G or H sent singly", GoalStanding.INFERRED
+    ),
+    Constraint(("topology",), lambda tpl: tpl != "PRUN", "the pruning container", GoalStanding.INFERRED),
+    Constraint(("payload type", "dq_flag"), lambda kind, dq: kind != INT or dq == NO, "int_dq_flag", GoalStanding.DISPUTED),
     Constraint(
         ("payload type", "data format"), lambda kind, form: form in (NONE, "INT32" if kind == INT else "FLOAT32"),
-        "data_format", Standing.DISPUTED,
+        "data_format", GoalStanding.DISPUTED,
     ),
-    Constraint(("topology",), lambda tpl: tpl in (NONE, "PRUN", "REFLIST"), "data_string", Standing.DISPUTED),
+    Constraint(("topology",), lambda tpl: tpl in (NONE, "PRUN", "REFLIST"), "data_string", GoalStanding.DISPUTED),
 )  # fmt: skip
 """First what no stream can have, then what makes a choice inferred, then disputed (the reason names the switch)."""
 
 ALLOWED_BY: Final = {
-    Standing.CERTIFIED: (None, Standing.INFERRED, Standing.DISPUTED),
-    Standing.DISPUTED: (None, Standing.INFERRED),
-    Standing.INFERRED: (None,),
+    GoalStanding.CERTIFIED: (None, GoalStanding.INFERRED, GoalStanding.DISPUTED),
+    GoalStanding.DISPUTED: (None, GoalStanding.INFERRED),
+    GoalStanding.INFERRED: (None,),
 }
 """The constraints that a choice of each standing keeps, by their ``standing``."""
 
 
-def keeps(choice: Choice, standing: Standing) -> bool:
+def keeps(choice: Choice, standing: GoalStanding) -> bool:
     """Whether a whole or partial choice breaks no constraint, as far as it goes."""
     return _broken(choice, standing) is None
 
 
-def _broken(choice: Choice, standing: Standing) -> Constraint | None:
+def _broken(choice: Choice, standing: GoalStanding) -> Constraint | None:
     for constraint in CONSTRAINTS:
         bound = constraint.standing in ALLOWED_BY[standing] and all(factor in choice for factor in constraint.factors)
         if bound and not constraint.holds(*(choice[factor] for factor in constraint.factors)):
@@ -120,7 +122,7 @@ def _broken(choice: Choice, standing: Standing) -> Constraint | None:
 
 
 @cache
-def _tables(standing: Standing) -> tuple[tuple[tuple[str, ...], np.ndarray], ...]:
+def _tables(standing: GoalStanding) -> tuple[tuple[tuple[str, ...], np.ndarray], ...]:
     """The constraints kept, as truth tables over their factors; those over the same factors are one."""
     tables: dict[tuple[str, ...], np.ndarray] = {}
     for constraint in CONSTRAINTS:
@@ -133,7 +135,7 @@ def _tables(standing: Standing) -> tuple[tuple[tuple[str, ...], np.ndarray], ...
 
 
 @cache
-def completions(factors: tuple[str, ...], standing: Standing) -> np.ndarray:
+def completions(factors: tuple[str, ...], standing: GoalStanding) -> np.ndarray:
     """For each combination of values of the factors, the number of whole choices of a standing that have it: an exhaustive count."""
     letters = dict(zip(FACTORS, ascii_letters, strict=False))
     tables = [(("".join(letters[factor] for factor in bound)), table) for bound, table in _tables(standing)]
@@ -143,17 +145,19 @@ def completions(factors: tuple[str, ...], standing: Standing) -> np.ndarray:
     return counts
 
 
-def standing_of(fixed: Choice) -> Standing | None:
+def standing_of(fixed: Choice) -> GoalStanding | None:
     """The best standing of the whole choices that have these values; None where there is no such choice."""
     factors = tuple(factor for factor in FACTORS if factor in fixed)
     place = tuple(FACTORS[factor].index(fixed[factor]) for factor in factors)
-    return next((standing for standing in Standing if completions(factors, standing)[place]), None)
+    return next((standing for standing in GoalStanding if completions(factors, standing)[place]), None)
 
 
 def reason_of(fixed: Choice) -> str:
     """Why the values make a choice disputed, inferred or impossible: the reasons of the constraints that every completion breaks."""
     standing = standing_of(fixed)
-    wanted = {None: (None,), Standing.DISPUTED: (Standing.DISPUTED,), Standing.INFERRED: (Standing.INFERRED,)}.get(standing, ())
+    wanted = {None: (None,), GoalStanding.DISPUTED: (GoalStanding.DISPUTED,), GoalStanding.INFERRED: (GoalStanding.INFERRED,)}.get(
+        standing, ()
+    )
     broken = [c for c in CONSTRAINTS if c.standing in wanted and _clash(c, fixed)]
     return "; ".join(dict.fromkeys(c.reason for c in broken)) or "the constraints taken together"
 
@@ -166,7 +170,7 @@ def _clash(constraint: Constraint, fixed: Choice) -> bool:
 
 def tuple_key(choice: Choice, factors: tuple[str, ...]) -> Key:
     """The goal of a pair or triple of values."""
-    kind = Kind.PAIR if len(factors) == 2 else Kind.TRIPLE
+    kind = GoalKind.PAIR if len(factors) == 2 else GoalKind.TRIPLE
     return Key(kind, " x ".join(factors), ", ".join(choice[factor] for factor in factors))
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from nnc_conformance.generator.coverage.goals import Key, Kind
+from nnc_conformance.generator.coverage.goals import GoalKind, Key
 from nnc_conformance.reference.entropy.coding import EVENT_FIELDS, TensorCoding
 from nnc_conformance.reference.entropy.contexts import SET_BITS, SHIFT_BITS, ContextLayout, context_layout, context_name
 from nnc_conformance.reference.entropy.kernel_tables import SETS, IntArray
@@ -50,7 +50,7 @@ def context_keys() -> list[Key]:
 
 def key(name: str, parameter_set: int, extreme: str) -> Key:
     """The goal of a context at an extreme under one of the nine sets."""
-    return Key(Kind.CONTEXT, name, f"set {parameter_set}, {extreme}")
+    return Key(GoalKind.CONTEXT, name, f"set {parameter_set}, {extreme}")
 
 
 def signalled_sets(head: IntArray, layout: ContextLayout) -> IntArray:

@@ -3,20 +3,20 @@
 from typing import Any, Final
 
 from nnc_conformance.generator.coverage.catalogue import catalogue
-from nnc_conformance.generator.coverage.goals import Kind, Standing
+from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding
 from nnc_conformance.generator.coverage.measure import Coverage
 
 COVERAGE_FORMAT: Final = "nnc-coverage/1"
-TUPLES: Final = (Kind.PAIR, Kind.TRIPLE)
+TUPLES: Final = (GoalKind.PAIR, GoalKind.TRIPLE)
 
 
 def summary(coverage: Coverage) -> dict[str, Any]:
     """Goals reached and reachable by kind: the certified ones, and beside them those disputed and inferred, each on its own."""
     found: dict[str, Any] = {}
-    for kind in Kind:
-        tallies = {standing: coverage.tally(kind, standing) for standing in Standing}
+    for kind in GoalKind:
+        tallies = {standing: coverage.tally(kind, standing) for standing in GoalStanding}
         counts = {standing.value: {"reached": tally.reached, "reachable": tally.reachable} for standing, tally in tallies.items()}
-        found[kind.value] = counts.pop(Standing.CERTIFIED.value) | counts
+        found[kind.value] = counts.pop(GoalStanding.CERTIFIED.value) | counts
     return found
 
 

@@ -18,7 +18,7 @@ from nnc_conformance.generator.coverage.contexts import (
     STATE,
     signalled_sets,
 )
-from nnc_conformance.generator.coverage.goals import Key, Kind
+from nnc_conformance.generator.coverage.goals import GoalKind, Key
 from nnc_conformance.reference.entropy.coding import TensorCoding
 from nnc_conformance.reference.entropy.contexts import ABS_REMAINDER, MAX_PREFIX, NEIGHBOURS, QP_DELTA, ContextLayout
 from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray
@@ -38,7 +38,7 @@ ENTRY_COUNTS: Final = ("0", "1", "several")
 
 def event(subject: str, case: str) -> Key:
     """The key of an event."""
-    return Key(Kind.EVENT, subject, case)
+    return Key(GoalKind.EVENT, subject, case)
 
 
 def bits(count: int) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from nnc_conformance.reference.syntax.rules import Provenance
 
 
-class Kind(StrEnum):
+class GoalKind(StrEnum):
     """The kinds of goals, in the order of reports."""
 
     ELEMENT = "element"
@@ -19,7 +19,7 @@ class Kind(StrEnum):
     TRIPLE = "triple"
 
 
-class Standing(StrEnum):
+class GoalStanding(StrEnum):
     """What a goal rests on; each has a denominator of its own. ``certified``: facts of provenance V and P that nobody disputes."""
 
     CERTIFIED = "certified"
@@ -30,7 +30,7 @@ class Standing(StrEnum):
 class Key(NamedTuple):
     """A goal's identity: ``value / scan_order u(4) / 3``."""
 
-    kind: Kind
+    kind: GoalKind
     subject: str
     case: str
 
@@ -45,6 +45,6 @@ class Goal:
     key: Key
     clause: str
     provenance: Provenance
-    standing: Standing = Standing.CERTIFIED
+    standing: GoalStanding = GoalStanding.CERTIFIED
     why: str = ""
     unreachable: str = ""

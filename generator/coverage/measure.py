@@ -12,7 +12,7 @@ from nnc_conformance.generator.coverage.catalogue import MET, PLACES, catalogue,
 from nnc_conformance.generator.coverage.choices import Surroundings, choice_of, keys_of
 from nnc_conformance.generator.coverage.classes import classes_of, float_classes
 from nnc_conformance.generator.coverage.contexts import saturated
-from nnc_conformance.generator.coverage.goals import Key, Kind, Standing
+from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding, Key
 from nnc_conformance.reference.driver import RecordedCodeword, Watcher, record
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.options import DecodeLimits
@@ -23,7 +23,7 @@ from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.syntax.walker import Element
 
 
-class Hits(Watcher):
+class GoalCounter(Watcher):
     """A `driver.Watcher` that counts the goals met in one stream."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Hits(Watcher):
     def element(self, element: Element) -> None:
         """Counts an element, its value class and its place in an array."""
         name, value = element.name, element.value
-        self.counts[Key(Kind.ELEMENT, name, MET)] += 1
+        self.counts[Key(GoalKind.ELEMENT, name, MET)] += 1
         if name == "raw_float32_parameter":
             size = len(value) & ~3
             self._values(name, "flt(32)", float_classes(np.frombuffer(value[:size], dtype="<f4")))
@@ -44,7 +44,7 @@ class Hits(Watcher):
             descriptor = "u(1)" if element.descriptor == "u(1)[]" else element.descriptor
             self._values(name, descriptor, classes_of(name, descriptor).of(value))
         if name in indexed_elements():
-            self.counts[Key(Kind.VALUE, f"{name} array", PLACES[1 if element.index else 0])] += 1
+            self.counts[Key(GoalKind.VALUE, f"{name} array", PLACES[1 if element.index else 0])] += 1
             self._lengths[element.unit, element.path, name] += 1
         self._notice(element)
 
@@ -66,7 +66,7 @@ class Hits(Watcher):
 
     def branch(self, branch: Branch, side: str) -> None:
         """Counts the side of a branch."""
-        self.counts[Key(Kind.BRANCH, branch.label, side)] += 1
+        self.counts[Key(GoalKind.BRANCH, branch.label, side)] += 1
 
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
         """Counts tool choices, and what the arithmetic decoder met."""
@@ -90,35 +90,35 @@ class Hits(Watcher):
             self.counts.update(saturated(own, coding))
             self.counts.update(events.index_events(own, coding))
             for name, descriptor, value, times in events.entropy_values(own, coding, first=number == 0):
-                self.counts[Key(Kind.ELEMENT, name, MET)] += times
+                self.counts[Key(GoalKind.ELEMENT, name, MET)] += times
                 for label in classes_of(name, descriptor).of(value):
                     self.counts[value_key(name, descriptor, label)] += times
 
     def finish(self) -> Counter[Key]:
         """The goals met, those on the lengths of arrays included."""
         for (_, _, name), length in self._lengths.items():
-            self.counts[Key(Kind.VALUE, f"{name} array", PLACES[2 if length == 1 else 3])] += 1
+            self.counts[Key(GoalKind.VALUE, f"{name} array", PLACES[2 if length == 1 else 3])] += 1
         self._lengths.clear()
         return self.counts
 
 
 @dataclass(frozen=True)
-class Measured:
+class StreamCoverage:
     """One stream: the error that it ends with, empty for a good one, and how often each goal was met, up to there."""
 
     error: str
     counts: Mapping[Key, int]
 
 
-def measure(stream: bytes, *, limits: DecodeLimits | None = None, interpretation: Interpretation | None = None) -> Measured:
+def measure(stream: bytes, *, limits: DecodeLimits | None = None, interpretation: Interpretation | None = None) -> StreamCoverage:
     """Runs the reference decoder over a stream and counts the goals that it meets."""
-    hits = Hits()
+    hits = GoalCounter()
     error = record(stream, hits, limits=limits, interpretation=interpretation)
-    return Measured("" if error is None else str(error), hits.finish())
+    return StreamCoverage("" if error is None else str(error), hits.finish())
 
 
 @dataclass(frozen=True)
-class Tally:
+class GoalTally:
     """Goals reached of those reachable."""
 
     reached: int
@@ -134,7 +134,7 @@ class Tally:
 class Coverage:
     """The coverage of a set of streams, by name."""
 
-    streams: Mapping[str, Measured]
+    streams: Mapping[str, StreamCoverage]
 
     @cached_property
     def totals(self) -> Counter[Key]:
@@ -153,7 +153,7 @@ class Coverage:
                 found.setdefault(key, []).append(name)
         return found
 
-    def tally(self, kind: Kind, standing: Standing) -> Tally:
+    def tally(self, kind: GoalKind, standing: GoalStanding) -> GoalTally:
         """Goals of a kind and standing reached, of those reachable."""
         goals = [goal for goal in catalogue().values() if goal.key.kind is kind and goal.standing is standing and not goal.unreachable]
-        return Tally(sum(goal.key in self.totals for goal in goals), len(goals))
+        return GoalTally(sum(goal.key in self.totals for goal in goals), len(goals))

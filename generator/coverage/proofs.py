@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from nnc_conformance.generator.coverage.goals import Key, Kind
+from nnc_conformance.generator.coverage.goals import GoalKind, Key
 from nnc_conformance.reference import interpretation
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.entropy.codeword import decode_codeword
@@ -127,7 +127,7 @@ def size_too_small(key: Key) -> bool:
 
 def size_of_one(_: Key) -> bool:
     """No unit has one byte, so that the next cannot start there."""
-    return size_too_small(Key(Kind.VALUE, "nnr_unit_size u(15)", "1"))
+    return size_too_small(Key(GoalKind.VALUE, "nnr_unit_size u(15)", "1"))
 
 
 def unit_type_refused(_: Key) -> bool:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from nnc_conformance.generator.coverage.goals import Key, Kind, Standing
+from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding, Key
 from nnc_conformance.reference.syntax.elements import ELEMENTS
 
-CERTIFIED, DISPUTED, INFERRED = Standing
+CERTIFIED, DISPUTED, INFERRED = GoalStanding
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class StandingRow:
         sides: the sides of these branches; if empty, all of them.
     """
 
-    standing: Standing
+    standing: GoalStanding
     why: str
     elements: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
@@ -36,12 +36,12 @@ class StandingRow:
 
     def has(self, key: Key) -> bool:
         """Tell whether a goal is one of these."""
-        if key.kind is Kind.BRANCH:
+        if key.kind is GoalKind.BRANCH:
             named = key.subject in self.branches or any(key.subject.startswith(name) for name in self.branches if name.endswith("."))
             return named and (not self.sides or key.case in self.sides)
-        if key.kind not in (Kind.ELEMENT, Kind.VALUE) or key.subject.partition(" ")[0] not in self.elements:
+        if key.kind not in (GoalKind.ELEMENT, GoalKind.VALUE) or key.subject.partition(" ")[0] not in self.elements:
             return False
-        return not self.values or (key.kind is Kind.VALUE and key.case in self.values)
+        return not self.values or (key.kind is GoalKind.VALUE and key.case in self.values)
 
 
 _IN_MAPS: Final = tuple(row.name for row in ELEMENTS.values() if row.structure.endswith("_performance_map"))

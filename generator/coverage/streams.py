@@ -7,7 +7,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
-from nnc_conformance.generator.coverage.measure import Coverage, Measured, measure
+from nnc_conformance.generator.coverage.measure import Coverage, StreamCoverage, measure
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.options import DecodeLimits
 from nnc_conformance.storage.inputs import read_regular
@@ -43,7 +43,7 @@ def cover(
 ) -> Coverage:
     """Measures streams, by name; ``step`` is told each when it is done. Raises `ModelError` for a file that cannot be read."""
     work = partial(_measure_file, limits=limits)
-    measured: dict[str, Measured] = {}
+    measured: dict[str, StreamCoverage] = {}
     if jobs == 1:
         results = map(work, streams.values())
         for name, one in zip(streams, results, strict=True):
@@ -57,5 +57,5 @@ def cover(
     return Coverage(measured)
 
 
-def _measure_file(path: Path, limits: DecodeLimits | None) -> Measured:
+def _measure_file(path: Path, limits: DecodeLimits | None) -> StreamCoverage:
     return measure(read_regular(path, max_bytes=LARGEST_STREAM), limits=limits)

@@ -7,17 +7,17 @@ from typing import Final
 
 from nnc_conformance.generator.coverage import proofs
 from nnc_conformance.generator.coverage.costs import beyond_budget
-from nnc_conformance.generator.coverage.goals import Key, Kind
+from nnc_conformance.generator.coverage.goals import GoalKind, Key
 from nnc_conformance.generator.coverage.proofs import Proof
 
-ELEMENT, VALUE, CONTEXT, EVENT = Kind.ELEMENT, Kind.VALUE, Kind.CONTEXT, Kind.EVENT
+ELEMENT, VALUE, CONTEXT, EVENT = GoalKind.ELEMENT, GoalKind.VALUE, GoalKind.CONTEXT, GoalKind.EVENT
 
 
 @dataclass(frozen=True)
 class Unreachable:
     """Goals of elements and of the coder: regular expressions of their subjects and cases, why none can be met, and the proof for one."""
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[GoalKind, ...]
     subject: str
     case: str
     reason: str
@@ -39,7 +39,7 @@ class UnreachableSides:
 
     def has(self, key: Key) -> bool:
         """Tell whether a goal is one of these."""
-        return key.kind is Kind.BRANCH and key.subject in self.branches and key.case in self.sides
+        return key.kind is GoalKind.BRANCH and key.subject in self.branches and key.case in self.sides
 
 
 def beyond_means(key: Key) -> str:

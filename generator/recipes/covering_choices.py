@@ -28,7 +28,7 @@ from nnc_conformance.generator.coverage.choices import (
     YES,
     Choice,
 )
-from nnc_conformance.generator.coverage.goals import Standing
+from nnc_conformance.generator.coverage.goals import GoalStanding
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.blocks import block_ids
 from nnc_conformance.generator.recipes.disputed_topologies import TOPOLOGIES
@@ -61,12 +61,12 @@ NARROW_FORMATS = ("INT2", "INT3", "INT4")
 SWITCHES = ("data_string", "int_dq_flag", "data_format")
 """Disputed points that choices can touch; a vector distinguishes the first one that its rows touch."""
 LEVELS = {
-    (2, Standing.CERTIFIED): Level.CORE,
-    (3, Standing.CERTIFIED): Level.FULL,
-    (2, Standing.DISPUTED): Level.DISPUTED,
-    (3, Standing.DISPUTED): Level.DISPUTED,
-    (2, Standing.INFERRED): Level.INFERRED,
-    (3, Standing.INFERRED): Level.INFERRED,
+    (2, GoalStanding.CERTIFIED): Level.CORE,
+    (3, GoalStanding.CERTIFIED): Level.FULL,
+    (2, GoalStanding.DISPUTED): Level.DISPUTED,
+    (3, GoalStanding.DISPUTED): Level.DISPUTED,
+    (2, GoalStanding.INFERRED): Level.INFERRED,
+    (3, GoalStanding.INFERRED): Level.INFERRED,
 }
 CLAUSES = ("6 nnr_compressed_data_unit_header", "9", "10 quant_tensor")
 
@@ -76,7 +76,7 @@ def switch_of(choice: Choice) -> str | None:
     broken = {
         constraint.reason
         for constraint in CONSTRAINTS
-        if constraint.standing is Standing.DISPUTED and not constraint.holds(*(choice[factor] for factor in constraint.factors))
+        if constraint.standing is GoalStanding.DISPUTED and not constraint.holds(*(choice[factor] for factor in constraint.factors))
     }
     return next((switch for switch in SWITCHES if switch in broken), None)
 
@@ -198,14 +198,14 @@ def _shared(choice: Choice) -> tuple[str, ...]:
     return (switch_of(choice) or "", str(is_indexed(choice)), choice["topology"], choice["compression"])
 
 
-def streams_of(strength: int, standing: Standing) -> Iterator[list[Choice]]:
+def streams_of(strength: int, standing: GoalStanding) -> Iterator[list[Choice]]:
     """Yield the rows of a covering array, one stream's at a time."""
     for _, members in groupby(sorted(rows(strength, standing), key=_shared), key=_shared):
         group: list[Choice] = list(members)
         yield from (group[first : first + ROWS_TOGETHER] for first in range(0, len(group), ROWS_TOGETHER))
 
 
-def recipes_of(strength: int, standing: Standing) -> Iterator[Recipe]:
+def recipes_of(strength: int, standing: GoalStanding) -> Iterator[Recipe]:
     """Yield the recipes of a covering array."""
     name, level = STRENGTHS[strength], LEVELS[strength, standing]
     for number, chosen in enumerate(streams_of(strength, standing), start=1):
@@ -215,12 +215,12 @@ def recipes_of(strength: int, standing: Standing) -> Iterator[Recipe]:
             title=f"{name.capitalize()} of tool choices, {standing.value}, stream {number}: {tools}",
             tests=f"Each of its {len(chosen)} data units combines payload type, scan, quantizer, parts, density, format and ids anew.",
             catches="Not a bug by itself: published codecs differ."
-            if standing is Standing.DISPUTED
+            if standing is GoalStanding.DISPUTED
             else "A decoder in which two or three tools, each right alone, go wrong together.",
             clauses=CLAUSES,
             units=partial(_units, chosen),
             level=level,
-            switch=switch_of(chosen[0]) if standing is Standing.DISPUTED else None,
+            switch=switch_of(chosen[0]) if standing is GoalStanding.DISPUTED else None,
         )
 
 

@@ -14,7 +14,7 @@ from nnc_conformance.cli.main import build_app
 from nnc_conformance.generator.coverage import standings, unreachable
 from nnc_conformance.generator.coverage.catalogue import catalogue
 from nnc_conformance.generator.coverage.costs import BYTES_FOR_ONE, COSTS, ELEMENTS_FOR_ONE, PART_FOR_SIZES, most_dimensions
-from nnc_conformance.generator.coverage.goals import Key, Kind, Standing
+from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding, Key
 from nnc_conformance.generator.coverage.measure import Coverage, measure
 from nnc_conformance.generator.coverage.selection import core_goals
 from nnc_conformance.generator.coverage.streams import cover, find_streams
@@ -27,30 +27,30 @@ from nnc_conformance.storage.vector import VECTOR_FILE
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "vectors"
 START = bytes.fromhex("00040000")
-CERTIFIED = [kind for kind in Kind if kind is not Kind.TRIPLE]
+CERTIFIED = [kind for kind in GoalKind if kind is not GoalKind.TRIPLE]
 
 
-def met(stream: bytes, kind: Kind) -> set[str]:
+def met(stream: bytes, kind: GoalKind) -> set[str]:
     return {key.subject for key in measure(stream).counts if key.kind is kind}
 
 
 def test_a_start_unit_meets_its_six_elements() -> None:
-    assert met(START, Kind.ELEMENT) == {
+    assert met(START, GoalKind.ELEMENT) == {
         "nnr_unit_size_flag", "nnr_unit_size", "nnr_unit_type", "independently_decodable_flag",
         "partial_data_counter_present_flag", "general_profile_idc",
     }  # fmt: skip
-    for kind in (Kind.CONTEXT, Kind.EVENT, Kind.PAIR, Kind.TRIPLE):
+    for kind in (GoalKind.CONTEXT, GoalKind.EVENT, GoalKind.PAIR, GoalKind.TRIPLE):
         assert met(START, kind) == set()
 
 
 def test_a_broken_stream_counts_up_to_its_error() -> None:
     cut = measure(START + bytes.fromhex("000804"))
     assert "unit-size-end" in cut.error
-    assert {key for key in measure(START).counts if key.kind is Kind.ELEMENT} <= set(cut.counts)
+    assert {key for key in measure(START).counts if key.kind is GoalKind.ELEMENT} <= set(cut.counts)
 
 
 def test_every_registered_element_is_a_goal() -> None:
-    assert {goal.key.subject for goal in catalogue().values() if goal.key.kind is Kind.ELEMENT} == set(ELEMENTS)
+    assert {goal.key.subject for goal in catalogue().values() if goal.key.kind is GoalKind.ELEMENT} == set(ELEMENTS)
 
 
 def test_what_is_unreachable_says_why() -> None:
@@ -66,7 +66,7 @@ def test_every_row_of_the_tables_of_goals_has_one() -> None:
 
 
 PAGE = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
-LEVELS = {"core": Standing.CERTIFIED, "disputed": Standing.DISPUTED, "inferred": Standing.INFERRED}
+LEVELS = {"core": GoalStanding.CERTIFIED, "disputed": GoalStanding.DISPUTED, "inferred": GoalStanding.INFERRED}
 
 
 @cache
@@ -81,8 +81,8 @@ def core() -> Coverage:
 
 
 @pytest.mark.parametrize("kind", CERTIFIED)
-def test_core_meets_every_certified_goal(core: Coverage, kind: Kind) -> None:
-    tally = core.tally(kind, Standing.CERTIFIED)
+def test_core_meets_every_certified_goal(core: Coverage, kind: GoalKind) -> None:
+    tally = core.tally(kind, GoalStanding.CERTIFIED)
     assert tally.reached == tally.reachable > 0
 
 
@@ -102,14 +102,14 @@ def test_the_page_tells_what_each_vector_of_core_is_needed_for(core: Coverage) -
 
 def test_the_page_has_the_figures_of_core(core: Coverage) -> None:
     for kind in CERTIFIED:
-        tally = core.tally(kind, Standing.CERTIFIED)
+        tally = core.tally(kind, GoalStanding.CERTIFIED)
         assert f"\n| {kind} | {tally.reached} of {tally.reachable} ({tally.share:.2%}) |" in PAGE
 
 
 @pytest.mark.parametrize("level", ["disputed", "inferred"])
 def test_the_other_levels_meet_their_own_goals(level: str) -> None:
     own = Coverage({name: one for which in ("core", level) for name, one in covered(which).streams.items() if not one.error})
-    for kind in Kind:
+    for kind in GoalKind:
         tally = own.tally(kind, LEVELS[level])
         assert tally.reached == tally.reachable
 
@@ -132,10 +132,10 @@ def test_every_vector_has_the_bytes_and_elements_that_its_values_need(level: str
     for name, measured in ((name, measured) for name, measured in covered(level).streams.items() if not measured.error):
         files = [path for path in (VECTORS / level / name).iterdir() if path.name != VECTOR_FILE]
         size = sum(path.stat().st_size for path in files)
-        elements = sum(times for key, times in measured.counts.items() if key.kind is Kind.ELEMENT)
+        elements = sum(times for key, times in measured.counts.items() if key.kind is GoalKind.ELEMENT)
         for key in measured.counts:
             cost = COSTS.get(key.subject.partition(" ")[0])
-            if key.kind is Kind.VALUE and cost is not None and least_magnitude(key):
+            if key.kind is GoalKind.VALUE and cost is not None and least_magnitude(key):
                 held += 1
                 assert cost.size(least_magnitude(key)) <= size, (name, key)
                 assert cost.elements(least_magnitude(key)) <= elements, (name, key)
@@ -144,7 +144,7 @@ def test_every_vector_has_the_bytes_and_elements_that_its_values_need(level: str
 
 def together(share: int) -> int:
     """Bytes that the certified classes need at least whose least value takes no more than this."""
-    classes = [goal.key for goal in catalogue().values() if goal.key.kind is Kind.VALUE and goal.standing is Standing.CERTIFIED]
+    classes = [goal.key for goal in catalogue().values() if goal.key.kind is GoalKind.VALUE and goal.standing is GoalStanding.CERTIFIED]
     priced = [(COSTS[name], least_magnitude(key)) for key in classes if (name := key.subject.partition(" ")[0]) in COSTS]
     sizes = [cost.size(least) for cost, least in priced if cost.elements(least) <= ELEMENTS_FOR_ONE]
     return sum(size for size in sizes if size <= share)
@@ -167,6 +167,6 @@ def test_the_command_writes_a_summary(tmp_path: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     summary = json.loads((tmp_path / "c.json").read_text())["summary"]
-    assert set(summary) == {kind.value for kind in Kind}
+    assert set(summary) == {kind.value for kind in GoalKind}
     assert 0 < summary["element"]["reached"] < summary["element"]["reachable"]
     assert list(tmp_path.glob("*.html"))

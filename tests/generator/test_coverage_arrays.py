@@ -10,13 +10,13 @@ import pytest
 
 from nnc_conformance.generator.coverage.arrays import FILE, STRENGTHS, build, document, held, rows
 from nnc_conformance.generator.coverage.choices import CONSTRAINTS, FACTORS, standing_of, tuple_keys
-from nnc_conformance.generator.coverage.goals import Key, Standing
+from nnc_conformance.generator.coverage.goals import GoalStanding, Key
 
-ARRAYS = [(strength, standing) for strength in STRENGTHS for standing in Standing]
+ARRAYS = [(strength, standing) for strength in STRENGTHS for standing in GoalStanding]
 STORED = json.loads(files("nnc_conformance.generator.coverage").joinpath(FILE).read_text(encoding="utf-8"))
 
 
-def gaps_and_idle_rows(array: list[dict[str, str]], strength: int, standing: Standing) -> tuple[set[Key], list[dict[str, str]]]:
+def gaps_and_idle_rows(array: list[dict[str, str]], strength: int, standing: GoalStanding) -> tuple[set[Key], list[dict[str, str]]]:
     """The tuples of a standing that no row holds, and the rows whose tuples the others hold."""
     wanted = {key for key, chosen in tuple_keys(strength) if standing_of(chosen) is standing}
     offers = [wanted.intersection(held(row, strength)) for row in array]
@@ -25,12 +25,12 @@ def gaps_and_idle_rows(array: list[dict[str, str]], strength: int, standing: Sta
 
 
 @pytest.mark.parametrize(("strength", "standing"), ARRAYS)
-def test_an_array_holds_every_tuple_and_has_no_idle_row(strength: int, standing: Standing) -> None:
+def test_an_array_holds_every_tuple_and_has_no_idle_row(strength: int, standing: GoalStanding) -> None:
     assert gaps_and_idle_rows(rows(strength, standing), strength, standing) == (set(), [])
 
 
 @pytest.mark.parametrize(("strength", "standing"), ARRAYS)
-def test_every_row_is_a_choice_that_a_stream_can_have(strength: int, standing: Standing) -> None:
+def test_every_row_is_a_choice_that_a_stream_can_have(strength: int, standing: GoalStanding) -> None:
     for row in rows(strength, standing):
         assert list(row) == list(FACTORS)
         for constraint in CONSTRAINTS:
@@ -38,15 +38,15 @@ def test_every_row_is_a_choice_that_a_stream_can_have(strength: int, standing: S
                 assert constraint.holds(*(row[factor] for factor in constraint.factors)), constraint.reason
 
 
-@pytest.mark.parametrize("standing", Standing)
-def test_pairs_are_built_whole_by_whatever_release_is_installed(standing: Standing) -> None:
+@pytest.mark.parametrize("standing", GoalStanding)
+def test_pairs_are_built_whole_by_whatever_release_is_installed(standing: GoalStanding) -> None:
     assert gaps_and_idle_rows(build(2, standing), 2, standing) == (set(), [])
 
 
 def test_a_missing_row_is_found() -> None:
-    array = rows(2, Standing.CERTIFIED)
-    assert gaps_and_idle_rows(array[1:], 2, Standing.CERTIFIED)[0]
-    assert gaps_and_idle_rows([*array, array[0]], 2, Standing.CERTIFIED)[1] == [array[0], array[0]]
+    array = rows(2, GoalStanding.CERTIFIED)
+    assert gaps_and_idle_rows(array[1:], 2, GoalStanding.CERTIFIED)[0]
+    assert gaps_and_idle_rows([*array, array[0]], 2, GoalStanding.CERTIFIED)[1] == [array[0], array[0]]
 
 
 if os.environ.get("NNC_ARRAYS"):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.coverage.contexts import EXTREMES, context_names, key
 from nnc_conformance.generator.coverage.events import event
-from nnc_conformance.generator.coverage.measure import Measured, measure
+from nnc_conformance.generator.coverage.measure import StreamCoverage, measure
 from nnc_conformance.generator.directed.contexts import drive
 from nnc_conformance.generator.directed.engine import end_at, meet_entries
 from nnc_conformance.generator.directed.rows import block_rows, columns_for, lengths_with_changes
@@ -21,7 +21,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, 
 UNARY = 10
 
 
-def one_tensor(quants: list[int], sets: np.ndarray, *, dq_flag: bool = False) -> Measured:
+def one_tensor(quants: list[int], sets: np.ndarray, *, dq_flag: bool = False) -> StreamCoverage:
     head = header(NNR_PT_FLOAT if dq_flag else NNR_PT_INT, "w", (len(quants),), dq_flag=dq_flag)
     found = measure(write([*opening(), ndu(head, Coded(quants, 0, sets))]))
     assert not found.error

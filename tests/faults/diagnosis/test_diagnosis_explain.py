@@ -12,19 +12,19 @@ from helpers.report_documents import DIFFERENCE, case
 from nnc_conformance.cli import main
 from nnc_conformance.faults.diagnosis import cause as catalogue
 from nnc_conformance.faults.diagnosis.cause import Cause, all_causes
+from nnc_conformance.faults.diagnosis.evidence import LONGER, evidence_of, longer
+from nnc_conformance.faults.diagnosis.evidence import MOST_BYTES as MOST_BYTES_OF_PANEL
 from nnc_conformance.faults.diagnosis.explain import Explanation, blamed, explain
 from nnc_conformance.faults.diagnosis.onset import onset
-from nnc_conformance.faults.diagnosis.panel import LONGER, longer, panel
-from nnc_conformance.faults.diagnosis.panel import MOST_BYTES as MOST_BYTES_OF_PANEL
 from nnc_conformance.faults.diagnosis.ranking import Ranked
+from nnc_conformance.faults.diagnosis.simulation import Probe, SymptomCache, simulated
 from nnc_conformance.faults.diagnosis.symptom import Difference, Symptom, likeness, symptom_of
-from nnc_conformance.faults.diagnosis.trying import Memory, Probe, simulated
 from nnc_conformance.faults.mutants.entries import entry
+from nnc_conformance.faults.mutants.executed_lines import ExecutedLines
 from nnc_conformance.faults.mutants.fault import Edit, NamedFault
 from nnc_conformance.faults.mutants.named.catalogue import faults
 from nnc_conformance.faults.mutants.named_mutants import mutant_of
-from nnc_conformance.faults.mutants.reach import Reach
-from nnc_conformance.faults.score.cases import DECODER, Case
+from nnc_conformance.faults.score.cases import DECODER, TrialVector
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.reference.syntax.rules import Policy
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
@@ -56,7 +56,7 @@ def named_causes() -> dict[str, Cause]:
 def results_of(cause: Cause) -> list[CaseResult]:
     """What a run says of a decoder with a fault."""
     probes = [
-        Probe(Case(stored.vector, stored.read(stored.vector.stream), read_expected_output(stored), False), Reach({}, 10_000))
+        Probe(TrialVector(stored.vector, stored.read(stored.vector.stream), read_expected_output(stored), False), ExecutedLines({}, 10_000))
         for stored in vectors().values()
     ]
     return simulated(cause, probes)
@@ -68,7 +68,7 @@ def failing(results: Sequence[CaseResult]) -> list[CaseResult]:
 
 
 def explained(results: list[CaseResult], causes: Sequence[Cause]) -> Explanation:
-    return explain(results, vectors(), failing(results)[0], causes=causes, memory=Memory(), seconds=30.0)
+    return explain(results, vectors(), failing(results)[0], causes=causes, memory=SymptomCache(), seconds=30.0)
 
 
 # The first wrong symbol
@@ -224,12 +224,12 @@ def test_passing_cases_tell_causes_apart(run_of_a_faulty_decoder: list[CaseResul
 
 
 def test_causes_are_tried_together_as_alone(tmp_path: Path, run_of_a_faulty_decoder: list[CaseResult]) -> None:
-    chosen = panel(run_of_a_faulty_decoder, vectors(), failing(run_of_a_faulty_decoder)[0].vector)
+    chosen = evidence_of(run_of_a_faulty_decoder, vectors(), failing(run_of_a_faulty_decoder)[0].vector)
     probes = [probe for probe, _ in (*chosen.failing, *chosen.passing)][:4]
     causes = [named_causes()[name] for name in ("one-window", "tensors-flat", "no-neighbour")]
-    together = Memory(tmp_path / "kept", jobs=2)
+    together = SymptomCache(tmp_path / "kept", jobs=2)
     together.learn(causes, probes)
-    again = Memory(tmp_path / "kept")
+    again = SymptomCache(tmp_path / "kept")
     for cause in causes:
         alone = [symptom_of(one) for one in simulated(cause, probes)]
         assert together.of(cause, probes) == again.of(cause, probes) == alone

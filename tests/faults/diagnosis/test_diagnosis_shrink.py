@@ -10,11 +10,11 @@ import pytest
 
 from nnc_conformance.cli import main
 from nnc_conformance.faults.diagnosis.cause import all_causes
-from nnc_conformance.faults.diagnosis.filing import file_vector, vector_of
+from nnc_conformance.faults.diagnosis.filed_vectors import file_vector, vector_of
 from nnc_conformance.faults.diagnosis.fuzz import Fuzzer, FuzzError, differing
 from nnc_conformance.faults.diagnosis.pieces import pieces_of, written
 from nnc_conformance.faults.diagnosis.shrink import Failure, ShrinkError, failure_of, judge_of, shrink
-from nnc_conformance.faults.diagnosis.trying import faulty
+from nnc_conformance.faults.diagnosis.simulation import faulty_decoder
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.storage.suite_folder import built_in_root, load_suite
@@ -46,7 +46,7 @@ def stream_of(vector: str) -> bytes:
 def test_seeded_failures_become_small(fault: str) -> None:
     stream = stream_of(SEEDED[fault])
     assert len(stream) > MOST
-    ask = faulty(all_causes()[fault])
+    ask = faulty_decoder(all_causes()[fault])
     found = shrink(stream, judge_of(ask), seconds=30.0)
     assert len(found.stream) < MOST
     assert failure_of(found.stream, ask(found.stream)) == found.failure == failure_of(stream, ask(stream))

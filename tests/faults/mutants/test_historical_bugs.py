@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hostile import support
 
-from nnc_conformance.faults.diagnosis.told import small
+from nnc_conformance.faults.diagnosis.named_elements import small
 from nnc_conformance.faults.mutants.named.published import FAULTS
 from nnc_conformance.reports.pages import RUN_PAGES, write_pages
 from nnc_conformance.reports.results import load

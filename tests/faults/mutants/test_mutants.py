@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 
 from nnc_conformance.cli.main import main
-from nnc_conformance.faults.mutants import concerned, equivalents, places
+from nnc_conformance.faults.mutants import equivalents, mutable_code, mutant_elements
 from nnc_conformance.faults.mutants.catalogue import all_mutants, mutants
 from nnc_conformance.faults.mutants.code import live_function, of_function
 from nnc_conformance.faults.mutants.equivalents import StaleArgumentError, arguments, mutants_named
-from nnc_conformance.faults.mutants.mutant import Kind, Mutant, Operator
+from nnc_conformance.faults.mutants.executed_lines import ExecutedLines, executed_lines_of
+from nnc_conformance.faults.mutants.mutant import Mutant, MutantKind, Operator
+from nnc_conformance.faults.mutants.mutated_decoder import Ending, MutantOutcome, decode_mutated
 from nnc_conformance.faults.mutants.operators import edited, edits
-from nnc_conformance.faults.mutants.reach import Reach, reaches
-from nnc_conformance.faults.mutants.running import Ending, MutantOutcome, decode_mutated
 from nnc_conformance.faults.score import run as runs
-from nnc_conformance.faults.score.cases import CERTIFIED, Case, Kill, kill_of, load_cases
+from nnc_conformance.faults.score.cases import SCORED_LEVELS, Kill, TrialVector, kill_of, load_trial_vectors
 from nnc_conformance.faults.score.journal import JOURNAL_FILE, MutationJournalError
-from nnc_conformance.faults.score.trying import Measured, Verdict, try_all
+from nnc_conformance.faults.score.trials import MutantResult, TracedVector, try_all
 from nnc_conformance.reference import decode
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.reference.syntax.elements import ELEMENTS
@@ -70,8 +70,8 @@ def test_there_are_enough_mutants_of_every_class_in_every_function() -> None:
     made = mutants()
     assert len(made) >= 400
     assert {mutant.operator for mutant in made.values()} == set(Operator)
-    functions = {(module, function) for module, names in places.FUNCTIONS.items() for function in names}
-    assert functions == {(mutant.module, mutant.function) for mutant in made.values() if mutant.kind is Kind.CODE}
+    functions = {(module, function) for module, names in mutable_code.FUNCTIONS.items() for function in names}
+    assert functions == {(mutant.module, mutant.function) for mutant in made.values() if mutant.kind is MutantKind.CODE}
     assert all(mutant.before != mutant.after for mutant in made.values())
 
 
@@ -163,11 +163,11 @@ def test_nothing_of_a_mutant_is_left_in_this_process() -> None:
         assert outcome.parameters is None or {name: array.tobytes() for name, array in outcome.parameters.items()} != before
         assert {name: array.tobytes() for name, array in decode(BLOCK).parameters.items()} == before
     assert function.__code__ is kept and unit.NNR_MPS == 1
-    assert hasattr(places.module_of("entropy.plain").code_bin, "py_func")
+    assert hasattr(mutable_code.module_of("entropy.plain").code_bin, "py_func")
 
 
 def test_reach_is_the_lines_that_ran() -> None:
-    (reach,) = reaches([(WORD, False)])
+    (reach,) = executed_lines_of([(WORD, False)])
     made = all_mutants()
     assert reach.cost > 100
     assert reach.meets(named(NEVER_LARGER))
@@ -176,20 +176,20 @@ def test_reach_is_the_lines_that_ran() -> None:
 
 
 @pytest.fixture(scope="module")
-def cases() -> tuple[Case, ...]:
-    return load_cases(CERTIFIED)
+def cases() -> tuple[TrialVector, ...]:
+    return load_trial_vectors(SCORED_LEVELS)
 
 
-def everywhere(case: Case) -> Measured:
+def everywhere(case: TrialVector) -> TracedVector:
     """A case as if it met every line: what a mutant needs when nothing was measured."""
-    return Measured(case, Reach({module: frozenset(range(1, 2000)) for module in places.FUNCTIONS}, len(case.stream)))
+    return TracedVector(case, ExecutedLines({module: frozenset(range(1, 2000)) for module in mutable_code.FUNCTIONS}, len(case.stream)))
 
 
-def test_a_sample_is_killed_by_core_and_negative(cases: tuple[Case, ...]) -> None:
+def test_a_sample_is_killed_by_core_and_negative(cases: tuple[TrialVector, ...]) -> None:
     argued = arguments().equivalent.keys() | arguments().uncertified.keys()
     counted = [mutant for name, mutant in mutants().items() if name not in argued and mutant.certified]
     sample = random.Random(20221125).sample(counted, 40)
-    verdicts: list[Verdict] = []
+    verdicts: list[MutantResult] = []
     small = [case for case in cases if len(case.stream) <= 20_000]
     measured = sorted(map(everywhere, small), key=lambda item: item.reach.cost)
     try_all(sample, measured, jobs=2, matrix=False, done=verdicts.append)
@@ -197,12 +197,12 @@ def test_a_sample_is_killed_by_core_and_negative(cases: tuple[Case, ...]) -> Non
     assert len(verdicts) == 40
 
 
-def few(cases: tuple[Case, ...]) -> list[Case]:
+def few(cases: tuple[TrialVector, ...]) -> list[TrialVector]:
     """Some that are quick, good and bad ones."""
     return [case for case in cases if case.vector.id in ("block-bi", "ndu-one-element", "bad-terminate-more-indexes", "bad-profile-255")]
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_score(cases: tuple[Case, ...], tmp_path: Path) -> None:
+def test_a_run_that_was_stopped_goes_on_to_the_same_score(cases: tuple[TrialVector, ...], tmp_path: Path) -> None:
     chosen = random.Random(3).sample(list(mutants().values()), 12)
     whole = runs.run(tmp_path / "a", chosen, cases=few(cases), jobs=2, matrix=True)
     lines = (tmp_path / "a" / JOURNAL_FILE).read_bytes().splitlines(keepends=True)
@@ -267,16 +267,16 @@ def test_ids_change_with_their_statement() -> None:
 
 
 def test_the_tables_of_elements_name_what_exists() -> None:
-    functions = {name for names in places.FUNCTIONS.values() for name in names}
-    trees = [tree for module in places.FUNCTIONS for _, tree in places.functions_of(module)]
+    functions = {name for names in mutable_code.FUNCTIONS.values() for name in names}
+    trees = [tree for module in mutable_code.FUNCTIONS for _, tree in mutable_code.functions_of(module)]
     parts = [part for tree in trees for part in ast.walk(tree)]
     identifiers = {part.attr for part in parts if isinstance(part, ast.Attribute)} | {
         part.id for part in parts if isinstance(part, ast.Name)
     }
-    assert sorted(set(concerned.FUNCTIONS) - functions) == []
-    assert sorted(set(concerned.NAMES) - identifiers) == []
-    assert [prefix for prefix in concerned.MODULES if not any(module.startswith(prefix) for module in places.FUNCTIONS)] == []
-    elements = (*concerned.FUNCTIONS.values(), *concerned.NAMES.values(), *concerned.MODULES.values())
+    assert sorted(set(mutant_elements.FUNCTIONS) - functions) == []
+    assert sorted(set(mutant_elements.NAMES) - identifiers) == []
+    assert [prefix for prefix in mutant_elements.MODULES if not any(module.startswith(prefix) for module in mutable_code.FUNCTIONS)] == []
+    elements = (*mutant_elements.FUNCTIONS.values(), *mutant_elements.NAMES.values(), *mutant_elements.MODULES.values())
     assert set(elements) <= set(ELEMENTS)
 
 
@@ -287,7 +287,7 @@ def exit_code(*words: str) -> int:
 
 
 def test_the_command_writes_the_page_and_judges_the_score(
-    cases: tuple[Case, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cases: tuple[TrialVector, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(runs, "load_cases", lambda: few(cases))
     output = ("--output", str(tmp_path), "--filter")
@@ -303,12 +303,12 @@ def test_the_command_writes_the_page_and_judges_the_score(
     ("mutant", "kill"),
     [("syntax.structures.unit.NNR_STR:constant-plus", Kill.REFUSED), (STEP_TOO_LARGE, Kill.OUTPUT), (MODULO_0, Kill.CRASH)],
 )
-def test_kinds_of_kills_of_a_good_vector(cases: tuple[Case, ...], mutant: str, kill: Kill) -> None:
+def test_kinds_of_kills_of_a_good_vector(cases: tuple[TrialVector, ...], mutant: str, kill: Kill) -> None:
     (good,) = (case for case in cases if case.vector.id == "block-bi")
     assert kill_of(good, decode_mutated(named(mutant), good.stream)) is kill
 
 
-def test_kinds_of_kills_of_a_bad_vector(cases: tuple[Case, ...]) -> None:
+def test_kinds_of_kills_of_a_bad_vector(cases: tuple[TrialVector, ...]) -> None:
     (bad, _) = (case for case in cases if case.vector.id == "bad-terminate-more-indexes")
     good = decode_mutated(named(DOUBLED_FROM_0), WORD)
     assert kill_of(bad, good) is Kill.ACCEPTED

@@ -5,7 +5,7 @@ import pytest
 
 from nnc_conformance.faults.mutants.catalogue import all_mutants
 from nnc_conformance.faults.mutants.entries import TABLES, entries, entry, farthest, is_entry, places, tables_of
-from nnc_conformance.faults.mutants.running import Ending, decode_mutated
+from nnc_conformance.faults.mutants.mutated_decoder import Ending, decode_mutated
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables
 

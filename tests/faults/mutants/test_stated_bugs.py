@@ -2,20 +2,22 @@
 
 import pytest
 
+from nnc_conformance.faults.mutants.executed_lines import MOST_UNCOMPILED_LINES, ExecutedLines
 from nnc_conformance.faults.mutants.mutant import Mutant
 from nnc_conformance.faults.mutants.named_mutants import named_mutants
-from nnc_conformance.faults.mutants.reach import COSTLY, Reach
-from nnc_conformance.faults.score.cases import load_cases
-from nnc_conformance.faults.score.trying import Measured, Verdict, try_all
+from nnc_conformance.faults.score.cases import load_trial_vectors
+from nnc_conformance.faults.score.trials import MutantResult, TracedVector, try_all
 from nnc_conformance.storage.vector import Level
 
-CASES = {case.id: case for case in load_cases([Level.CORE, Level.FULL])}
+CASES = {case.id: case for case in load_trial_vectors([Level.CORE, Level.FULL])}
 STATED = [(mutant, vector) for mutant in named_mutants().values() if mutant.fault is not None for vector in mutant.fault.vectors]
 
 
 @pytest.mark.parametrize(("mutant", "vector"), STATED, ids=[f"{mutant.id}-{vector}" for mutant, vector in STATED])
 def test_a_vector_catches_the_bug_that_it_states(mutant: Mutant, vector: str) -> None:
     everywhere = {module: frozenset(range(first, last + 1)) for module, first, last in mutant.lines}
-    verdicts: list[Verdict] = []
-    try_all([mutant], [Measured(CASES[vector], Reach(everywhere, COSTLY))], jobs=1, matrix=True, done=verdicts.append)
+    verdicts: list[MutantResult] = []
+    try_all(
+        [mutant], [TracedVector(CASES[vector], ExecutedLines(everywhere, MOST_UNCOMPILED_LINES))], jobs=1, matrix=True, done=verdicts.append
+    )
     assert [vector for vector, _ in verdicts[0].kills] == [vector]

@@ -8,7 +8,7 @@ import ast
 import re
 from typing import Final
 
-from nnc_conformance.faults.mutants.places import source_of
+from nnc_conformance.faults.mutants.mutable_code import source_of
 from nnc_conformance.reference.syntax.elements import ELEMENTS
 
 NAMES: Final = {

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from nnc_conformance.faults.diagnosis.cause import Cause
-from nnc_conformance.faults.diagnosis.trying import Probe, simulated
+from nnc_conformance.faults.diagnosis.simulation import Probe, simulated
+from nnc_conformance.faults.mutants.executed_lines import MOST_UNCOMPILED_LINES, ExecutedLines
 from nnc_conformance.faults.mutants.named import published
 from nnc_conformance.faults.mutants.named_mutants import named_mutants
-from nnc_conformance.faults.mutants.reach import COSTLY, Reach
-from nnc_conformance.faults.score.cases import Case
+from nnc_conformance.faults.score.cases import TrialVector
 from nnc_conformance.storage.suite_folder import StoredVector
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.judging.expected_output import read_expected_output
@@ -33,7 +33,10 @@ def runs(vectors: Mapping[str, StoredVector]) -> Runs:
     """Decoders with the faults, run on the small ones of some vectors."""
     chosen = [stored for stored in vectors.values() if small(stored)]
     probes = [
-        Probe(Case(stored.vector, stored.read(stored.vector.stream), read_expected_output(stored), False), Reach({}, COSTLY))
+        Probe(
+            TrialVector(stored.vector, stored.read(stored.vector.stream), read_expected_output(stored), False),
+            ExecutedLines({}, MOST_UNCOMPILED_LINES),
+        )
         for stored in chosen
     ]
     return {fault.name: simulated(Cause(named_mutants()[fault.name]), probes) for fault in FAULTS}

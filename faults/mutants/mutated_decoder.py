@@ -19,8 +19,8 @@ import numpy as np
 
 from nnc_conformance.faults.mutants.changes import changed_functions
 from nnc_conformance.faults.mutants.entries import tables_of
-from nnc_conformance.faults.mutants.mutant import Kind, Mutant
-from nnc_conformance.faults.mutants.places import FUNCTIONS, PACKAGE, module_of
+from nnc_conformance.faults.mutants.mutable_code import FUNCTIONS, PACKAGE, module_of
+from nnc_conformance.faults.mutants.mutant import Mutant, MutantKind
 from nnc_conformance.faults.mutants.values import set_constant
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables
 from nnc_conformance.reference.errors import Category, StreamError
@@ -191,13 +191,13 @@ def decoder(mutant: Mutant | None) -> Decode:
     from nnc_conformance.reference.options import DecoderOptions
 
     own = DEFAULT
-    if mutant is not None and mutant.kind is Kind.TABLE:
+    if mutant is not None and mutant.kind is MutantKind.TABLE:
         own = tables_of(mutant.id)
     else:
         interpret()
     for function, code in changed_functions(mutant) if mutant is not None else ():
         function.__code__ = code
-    if mutant is not None and mutant.kind is Kind.CONSTANT:
+    if mutant is not None and mutant.kind is MutantKind.CONSTANT:
         set_constant(mutant)
 
     def run(stream: bytes, lenient: bool, seconds: float, tables: Tables | None = None) -> MutantOutcome:

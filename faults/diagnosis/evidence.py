@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from nnc_conformance.faults.diagnosis.simulation import Probe
 from nnc_conformance.faults.diagnosis.symptom import Symptom, symptom_of
-from nnc_conformance.faults.diagnosis.trying import Probe
-from nnc_conformance.faults.mutants.reach import Reach, reaches
-from nnc_conformance.faults.score.cases import Case
+from nnc_conformance.faults.mutants.executed_lines import ExecutedLines, executed_lines_of
+from nnc_conformance.faults.score.cases import TrialVector
 from nnc_conformance.storage.suite_folder import StoredVector
 from nnc_conformance.suites.judging.expected_output import read_expected_output
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
@@ -36,7 +36,7 @@ Seen = tuple[Probe, Symptom]
 
 
 @dataclass(frozen=True)
-class Panel:
+class Evidence:
     """The cases of one decoder with what was seen of it: ``failing`` and ``passing`` ones to try causes on, and all of them.
 
     ``further``: more of both kinds, for the causes that are left at the end.
@@ -73,14 +73,14 @@ def looked_at(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector], 
     return wanted
 
 
-def panel(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector], asked: str) -> Panel:
+def evidence_of(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector], asked: str) -> Evidence:
     """Chooses the panel from the cases of one decoder; the case that is asked for is of it unless it is too costly."""
     wanted = looked_at(cases, vectors, asked)
     made = [
-        Case(vectors[case.vector].vector, _stream(vectors[case.vector]), read_expected_output(vectors[case.vector]), False)
+        TrialVector(vectors[case.vector].vector, _stream(vectors[case.vector]), read_expected_output(vectors[case.vector]), False)
         for case in wanted
     ]
-    found = reaches([(case.stream, False) for case in made])
+    found = executed_lines_of([(case.stream, False) for case in made])
     probes = [(Probe(case, reach), symptom_of(result)) for case, reach, result in zip(made, found, wanted, strict=True)]
     probes.sort(key=lambda pair: (pair[0].reach.cost, pair[0].case.id))
     failing = [pair for pair in probes if pair[1].wrong]
@@ -91,7 +91,7 @@ def panel(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector], aske
     chosen = (*first, *_telling([pair for pair in cheap if pair not in first], FAILING - len(first)))
     kept = tuple(_covering(passing, shared))
     others = [_spread([pair for pair in pairs if pair not in (*chosen, *kept)]) for pairs in (cheap, passing)]
-    return Panel(chosen, kept, (*others[0], *others[1]), tuple(probe for probe, _ in failing), tuple(probe for probe, _ in passing))
+    return Evidence(chosen, kept, (*others[0], *others[1]), tuple(probe for probe, _ in failing), tuple(probe for probe, _ in passing))
 
 
 def longer(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector]) -> list[Seen]:
@@ -102,7 +102,12 @@ def longer(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector]) -> 
         sized = sorted(((vectors[case.vector].vector.stream.size, case.vector, case) for case in own), key=lambda one: one[:2])
         for _, name, case in [one for one in sized if MOST_BYTES < one[0] <= MOST_LONGER_BYTES][:LONGER]:
             stored = vectors[name]
-            found.append((Probe(Case(stored.vector, _stream(stored), read_expected_output(stored), False), Reach({}, 0)), symptom_of(case)))
+            found.append(
+                (
+                    Probe(TrialVector(stored.vector, _stream(stored), read_expected_output(stored), False), ExecutedLines({}, 0)),
+                    symptom_of(case),
+                )
+            )
     return found
 
 

@@ -7,21 +7,21 @@ from multiprocessing.connection import wait
 from types import FrameType
 from typing import Any, Final
 
+from nnc_conformance.faults.mutants.mutable_code import FUNCTIONS, module_of
 from nnc_conformance.faults.mutants.mutant import Mutant
-from nnc_conformance.faults.mutants.places import FUNCTIONS, module_of
-from nnc_conformance.faults.mutants.running import Decode, MutatedChild, OutOfTimeError
+from nnc_conformance.faults.mutants.mutated_decoder import Decode, MutatedChild, OutOfTimeError
 
 SECONDS: Final = 600.0
 """What one stream may take while its lines are noted."""
-COSTLY: Final = 3_000_000
+MOST_UNCOMPILED_LINES: Final = 3_000_000
 """Lines that a decode may run if a mutant of the code, which is not compiled, is to be tried on it; no more are counted."""
 
 
 @dataclass(frozen=True)
-class Reach:
+class ExecutedLines:
     """What a decode met: the lines by module, and how many times a line was entered, the cost of the decode, the same everywhere.
 
-    A decode of more than `COSTLY` is stopped there: its lines are those up to then.
+    A decode of more than `MOST_UNCOMPILED_LINES` is stopped there: its lines are those up to then.
     """
 
     lines: dict[str, frozenset[int]]
@@ -34,9 +34,9 @@ class Reach:
         return not mutant.lines or any(not met.isdisjoint(lines) for met, lines in spans)
 
 
-def reaches(streams: Sequence[tuple[bytes, bool]], jobs: int = 1) -> list[Reach]:
+def executed_lines_of(streams: Sequence[tuple[bytes, bool]], jobs: int = 1) -> list[ExecutedLines]:
     """What each stream (with whether it is decoded leniently) meets, in order, found in so many child processes."""
-    found: list[list[Reach]] = [[] for _ in range(jobs)]
+    found: list[list[ExecutedLines]] = [[] for _ in range(jobs)]
     running = {number: MutatedChild(None, _tracer(streams[number::jobs]), seconds=SECONDS) for number in range(jobs)}
     try:
         while running:
@@ -54,17 +54,17 @@ def reaches(streams: Sequence[tuple[bytes, bool]], jobs: int = 1) -> list[Reach]
     return [found[number % jobs][number // jobs] for number in range(len(streams))]
 
 
-def _tracer(streams: Sequence[tuple[bytes, bool]]) -> Callable[[Decode], Iterator[Reach]]:
+def _tracer(streams: Sequence[tuple[bytes, bool]]) -> Callable[[Decode], Iterator[ExecutedLines]]:
     """The work of one child."""
 
-    def work(decode: Decode) -> Iterator[Reach]:
+    def work(decode: Decode) -> Iterator[ExecutedLines]:
         for stream, lenient in streams:
             yield _traced(lambda stream=stream, lenient=lenient: decode(stream, lenient, SECONDS))  # type: ignore[misc]
 
     return work
 
 
-def _traced(run: Callable[[], Any]) -> Reach:
+def _traced(run: Callable[[], Any]) -> ExecutedLines:
     names = {module_of(module).__file__: module for module in FUNCTIONS}
     lines: dict[str, set[int]] = {module: set() for module in FUNCTIONS}
     cost = 0
@@ -79,7 +79,7 @@ def _traced(run: Callable[[], Any]) -> Reach:
             nonlocal cost
             cost += 1
             met.add(frame.f_lineno)
-            if cost > COSTLY:
+            if cost > MOST_UNCOMPILED_LINES:
                 raise OutOfTimeError
             return line
 
@@ -90,4 +90,4 @@ def _traced(run: Callable[[], Any]) -> Reach:
         run()
     finally:
         sys.settrace(None)
-    return Reach({module: frozenset(met) for module, met in lines.items() if met}, cost)
+    return ExecutedLines({module: frozenset(met) for module, met in lines.items() if met}, cost)

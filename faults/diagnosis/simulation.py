@@ -16,12 +16,12 @@ from nnc_conformance.faults.diagnosis.cause import Cause
 from nnc_conformance.faults.diagnosis.symptom import UNREADABLE, Difference, Symptom, symptom_of
 from nnc_conformance.faults.mutants.changes import changed_functions
 from nnc_conformance.faults.mutants.entries import tables_of
-from nnc_conformance.faults.mutants.mutant import Kind
+from nnc_conformance.faults.mutants.executed_lines import ExecutedLines
+from nnc_conformance.faults.mutants.mutable_code import FUNCTIONS, source_of
+from nnc_conformance.faults.mutants.mutant import MutantKind
+from nnc_conformance.faults.mutants.mutated_decoder import Decode, Ending, MutantOutcome, MutatedChild
 from nnc_conformance.faults.mutants.patch import in_force
-from nnc_conformance.faults.mutants.places import FUNCTIONS, source_of
-from nnc_conformance.faults.mutants.reach import Reach
-from nnc_conformance.faults.mutants.running import Decode, Ending, MutantOutcome, MutatedChild
-from nnc_conformance.faults.score.cases import Case, execution_of, judged
+from nnc_conformance.faults.score.cases import TrialVector, execution_of, judged
 from nnc_conformance.reference.entropy.kernel_tables import Tables
 from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.results.outcomes import Outcome
@@ -36,8 +36,8 @@ SECONDS_PER_LINE: Final = 4e-6
 class Probe:
     """A case with what the decoder without a fault meets in it."""
 
-    case: Case
-    reach: Reach
+    case: TrialVector
+    reach: ExecutedLines
 
     @property
     def seconds(self) -> float:
@@ -84,13 +84,13 @@ def _turns(decode: Decode, jobs: Sequence[Job]) -> Iterator[Symptom]:
     for _, own in groupby(jobs, key=lambda job: job[0].id):
         first, *rest = own
         mutant = first[0].mutant
-        tables = tables_of(mutant.id) if mutant.kind is Kind.TABLE else None
+        tables = tables_of(mutant.id) if mutant.kind is MutantKind.TABLE else None
         with in_force(changed_functions(mutant)):
             for _, probe in (first, *rest):
                 yield _seen(decode, probe, tables)
 
 
-def faulty(cause: Cause, seconds: float = 2.0) -> Ask:
+def faulty_decoder(cause: Cause, seconds: float = 2.0) -> Ask:
     """A decoder with ``cause`` that can be asked; each stream is decoded in a process of its own, in ``seconds`` of CPU time at most."""
 
     def ask(stream: bytes) -> Execution:
@@ -116,7 +116,7 @@ def simulated(cause: Cause, probes: Sequence[Probe]) -> list[CaseResult]:
         return [result for result in child.results() if result is not None]
 
 
-class Memory:
+class SymptomCache:
     """What causes did with streams: asked once of each, ``jobs`` at once, and, with a file, kept there for later questions."""
 
     def __init__(self, file: Path | None = None, *, jobs: int = 1) -> None:

@@ -7,10 +7,10 @@ from multiprocessing.connection import wait
 from typing import Final
 
 from nnc_conformance.faults.mutants.equivalents import arguments
-from nnc_conformance.faults.mutants.mutant import Kind, Mutant
-from nnc_conformance.faults.mutants.reach import COSTLY, Reach, reaches
-from nnc_conformance.faults.mutants.running import Decode, Ending, MutatedChild
-from nnc_conformance.faults.score.cases import CERTIFIED, Case, Kill, kill_of
+from nnc_conformance.faults.mutants.executed_lines import MOST_UNCOMPILED_LINES, ExecutedLines, executed_lines_of
+from nnc_conformance.faults.mutants.mutant import Mutant, MutantKind
+from nnc_conformance.faults.mutants.mutated_decoder import Decode, Ending, MutatedChild
+from nnc_conformance.faults.score.cases import SCORED_LEVELS, Kill, TrialVector, kill_of
 
 SECONDS: Final = 1.0
 """CPU time that a mutant has for any case, beside what the decoder without a bug needs a few times over."""
@@ -19,7 +19,7 @@ SECONDS_PER_LINE: Final = 2e-6
 
 
 @dataclass(frozen=True)
-class Verdict:
+class MutantResult:
     """What became of a mutant: the cases that caught it with the kind, in the order tried, and how many were tried."""
 
     mutant: str
@@ -28,11 +28,11 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Measured:
+class TracedVector:
     """A case with what the decoder without a bug meets in it."""
 
-    case: Case
-    reach: Reach
+    case: TrialVector
+    reach: ExecutedLines
 
     @property
     def seconds(self) -> float:
@@ -40,21 +40,21 @@ class Measured:
         return SECONDS + SECONDS_PER_LINE * self.reach.cost
 
 
-def measured(cases: Sequence[Case], jobs: int) -> list[Measured]:
+def traced(cases: Sequence[TrialVector], jobs: int) -> list[TracedVector]:
     """Each case with its reach, ``jobs`` of them measured at once; those of the certified levels first, the cheapest first of each."""
-    met = reaches([(case.stream, case.lenient) for case in cases], jobs)
-    found = [Measured(case, reach) for case, reach in zip(cases, met, strict=True)]
-    return sorted(found, key=lambda item: (item.case.vector.level not in CERTIFIED, item.reach.cost, item.case.id))
+    met = executed_lines_of([(case.stream, case.lenient) for case in cases], jobs)
+    found = [TracedVector(case, reach) for case, reach in zip(cases, met, strict=True)]
+    return sorted(found, key=lambda item: (item.case.vector.level not in SCORED_LEVELS, item.reach.cost, item.case.id))
 
 
-def cases_for(mutant: Mutant, cases: Sequence[Measured], *, matrix: bool) -> list[Measured]:
+def vectors_for(mutant: Mutant, cases: Sequence[TracedVector], *, matrix: bool) -> list[TracedVector]:
     """The cases that can catch a mutant: they run its lines, and are not too costly for a decoder that is not compiled.
 
     Without ``matrix`` only those that count: of a certified level, unless the fault is in disputed or inferred facts.
     """
-    compiled, every = mutant.kind is Kind.TABLE, matrix or not mutant.certified or mutant.id in arguments().uncertified
-    found = [item for item in cases if item.reach.meets(mutant) and (compiled or item.reach.cost <= COSTLY)]
-    return [item for item in found if every or item.case.vector.level in CERTIFIED]
+    compiled, every = mutant.kind is MutantKind.TABLE, matrix or not mutant.certified or mutant.id in arguments().uncertified
+    found = [item for item in cases if item.reach.meets(mutant) and (compiled or item.reach.cost <= MOST_UNCOMPILED_LINES)]
+    return [item for item in found if every or item.case.vector.level in SCORED_LEVELS]
 
 
 def decides(kill: Kill | None) -> bool:
@@ -67,7 +67,7 @@ class _Trial:
     """A mutant at work."""
 
     mutant: Mutant
-    todo: list[Measured]
+    todo: list[TracedVector]
     matrix: bool
     kills: list[tuple[str, Kill]] = field(default_factory=list)
     tried: int = 0
@@ -112,16 +112,18 @@ class _Trial:
         self.tried += 1
 
     @property
-    def verdict(self) -> Verdict:
-        return Verdict(self.mutant.id, tuple(self.kills), self.tried)
+    def verdict(self) -> MutantResult:
+        return MutantResult(self.mutant.id, tuple(self.kills), self.tried)
 
 
-def try_all(mutants: Sequence[Mutant], cases: Sequence[Measured], *, jobs: int, matrix: bool, done: Callable[[Verdict], None]) -> None:
+def try_all(
+    mutants: Sequence[Mutant], cases: Sequence[TracedVector], *, jobs: int, matrix: bool, done: Callable[[MutantResult], None]
+) -> None:
     """Tries each mutant on its cases, ``jobs`` at once, and tells ``done`` as each is finished.
 
     Stops at a mutant's first kill that decides unless ``matrix``.
     """
-    waiting = deque(_Trial(mutant, cases_for(mutant, cases, matrix=matrix), matrix) for mutant in mutants)
+    waiting = deque(_Trial(mutant, vectors_for(mutant, cases, matrix=matrix), matrix) for mutant in mutants)
     running: list[_Trial] = []
     try:
         while waiting or running:
