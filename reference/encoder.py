@@ -164,8 +164,8 @@ class EncoderOptions:
 
 
 MOST_PRUNED: Final = 255
-WORTHWHILE: Final = 20_000
-"""Weights for each thread, below which it costs more than it saves."""
+MIN_VALUES_PER_THREAD: Final = 20_000
+"""Values to encode per thread, below which a thread costs more time than it saves."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def encode(
     jobs = plan(parameters, options)
     work: Callable[[_Job], Values] = lambda job: encode_job(job, parameters, options, shapes)  # noqa: E731
     done, total = 0, sum(array.size for array in parameters.values())
-    at_once = min(threads, len(jobs), total // WORTHWHILE)
+    at_once = min(threads, len(jobs), total // MIN_VALUES_PER_THREAD)
     data_units: list[Values] = []
     with ThreadPoolExecutor(max(at_once, 1)) as pool:
         for job, unit in zip(jobs, pool.map(work, jobs) if at_once > 1 else map(work, jobs), strict=True):

@@ -150,7 +150,7 @@ class DataUnitDecoder:
                 trace=trace,
                 kernel=self.options.kernel,
                 threads=self.options.threads,
-                promised=listed,
+                listed_entry_points=listed,
             )
         except CodewordError as error:
             detail = f"{error.detail}, in tensor {parts[error.index].id!r}"

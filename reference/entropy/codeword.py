@@ -17,7 +17,7 @@ from nnc_conformance.reference.entropy.coding import (
     CodewordError,
     DecodedCodeword,
     EntryPoint,
-    PromisedEntryPoints,
+    ListedEntryPoints,
     ScanArea,
     TensorCoding,
     TensorToCode,
@@ -91,17 +91,28 @@ def decode_codeword(
     trace: BinTrace | None = None,
     kernel: str = "fast",
     threads: int = 1,
-    promised: PromisedEntryPoints | None = None,
+    listed_entry_points: ListedEntryPoints | None = None,
 ) -> DecodedCodeword:
-    """Decodes the tensors of a payload, one at least, and the terminate bin; stop bit and bytes after it are not looked at.
+    """Decode the tensors of a payload and the terminate bin.
 
-    ``trace`` is filled with every bin; the plain kernel then decodes, whatever ``kernel`` says. ``promised``: what a list of entry points
-    says of a tensor, by its number and first bit; the fast kernel then decodes its block rows on so many ``threads``, and in sequence if
-    the list is wrong. Raises `CodewordError`, and `ValueError` for an unknown kernel or no tensor.
+    The bytes after the terminate bin are not examined.
 
-    No memory is taken for more indexes than the payload can hold. A bin coded with a context leaves at most (510 - m) / 510 of the
-    interval, where m is the least entry of lps_range, so it costs c = log2(510 / (510 - m)) bits at least (1 / 177 for the published
-    m = 2), and every index has such a bin. n of them narrow a range of 510 at most to one of 256 at least, which takes n * c - 1 bits.
+    No memory is allocated for more indexes than the payload can hold. A bin coded with a context
+    leaves at most (510 - m) / 510 of the interval, where m is the least entry of lps_range. So it
+    costs at least c = log2(510 / (510 - m)) bits (1 / 177 for the published m = 2), and every index
+    has such a bin. n of them narrow a range of at most 510 to one of at least 256, which takes n *
+    c - 1 bits.
+
+    Args:
+        tensors: at least one coding.
+        trace: filled with every bin; the plain kernel then decodes, whatever ``kernel`` is.
+        kernel: ``fast`` or ``plain``; both give the same result.
+        threads: threads of the fast kernel, for block rows of tensors with listed entry points.
+        listed_entry_points: entry points in the stream; if they are wrong, one thread decodes.
+
+    Raises:
+        CodewordError: for a payload that breaks a rule.
+        ValueError: for an unknown kernel or no tensor.
     """
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
@@ -110,10 +121,10 @@ def decode_codeword(
     data = np.frombuffer(payload, np.uint8).copy()
     if trace is None:
         quant_tensor = quant_tensor_of(kernel)
-        if promised is not None and kernel == "fast" and threads > 1:
-            from nnc_conformance.reference.entropy.parallel import side_by_side
+        if listed_entry_points is not None and kernel == "fast" and threads > 1:
+            from nnc_conformance.reference.entropy.parallel import parallel_kernel
 
-            quant_tensor = side_by_side(tensors, promised, threads, quant_tensor)
+            quant_tensor = parallel_kernel(tensors, listed_entry_points, threads, quant_tensor)
         return _decode(data, tensors, tables, quant_tensor, registers=np.zeros(plain.REGISTERS, np.int64), trace=BinTrace())
     room = 16 * data.size + 1024
     while True:
@@ -126,11 +137,11 @@ def decode_codeword(
             outcome = _decode(data, tensors, tables, plain.quant_tensor, registers=registers, trace=trace)
         except CodewordError as error:
             outcome = error
-        met = int(registers[plain.EVENTS])
-        if met <= room:
+        events = int(registers[plain.EVENTS])
+        if events <= room:
             break
-        room = met
-    trace.events = trace.events[:met]
+        room = events
+    trace.events = trace.events[:events]
     if isinstance(outcome, CodewordError):
         raise outcome
     return outcome
@@ -182,9 +193,9 @@ def _decode(
 def read_qp_deltas(
     payload: bytes | npt.NDArray[np.uint8], tensors: Sequence[TensorCoding], *, most: int | None = None, kernel: str = "fast"
 ) -> list[int]:
-    """Read qp_delta of the tensors of a payload, as far as that is possible.
+    """Read the qp_delta of each tensor in a payload, as far as possible.
 
-    Ends early before a tensor with more than ``most`` indexes ahead of it, and where the codeword is damaged.
+    It stops at damage, and before a tensor with more than ``most`` indexes ahead of it.
     """
     data, registers = np.frombuffer(payload, np.uint8).copy(), np.zeros(plain.REGISTERS, np.int64)
     deltas: list[int] = []

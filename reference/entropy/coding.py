@@ -1,4 +1,4 @@
-"""What goes into a codeword and comes out of it: codings, decoded tensors, entry points, recorded bins and errors."""
+"""Inputs and outputs of a codeword: codings, tensors, entry points, recorded bins, errors."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,17 +12,30 @@ from nnc_conformance.reference.entropy.kernel_tables import IntArray
 from nnc_conformance.reference.errors import NNCError
 
 HIGHEST_SCAN_ORDER: Final = 4
+"""Greatest value of scan_order."""
 MIN_INDEXES_PER_THREAD: Final = 100_000
-"""Indexes below which a thread costs more than it saves."""
+"""Indexes below which a thread costs more time than it saves."""
 INT32_MAX: Final = 2**31 - 1
+"""Greatest index, and greatest value of a codebook."""
 INT32_MIN: Final = -(2**31)
+"""Least index, and least value of a codebook."""
 EVENT_FIELDS: Final = ("kind", "element", "bin", "range", "offset", "state", "position", "renormalisation", "index")
-"""Columns of a recorded bin: range, offset, state sum s (0 without context) and position as they were before the bin; the bits shifted
-after it; the number of the index in coded order, -1 in the tensor's head."""
+"""Columns of a recorded bin.
+
+Range, offset, state sum s (0 without context) and position are those before the bin;
+renormalisation is the number of bits shifted after it; index is the number of the index in coded
+order, -1 before the first one.
+"""
 
 
 class ScanArea(NamedTuple):
-    """What is scanned: rows and columns of indexes, and the side of the square blocks, 0 for scan order 0, which has none."""
+    """The area that a scan covers.
+
+    Args:
+        rows: rows of indexes.
+        columns: columns of indexes.
+        side: side of the square blocks; 0 for scan order 0, which has no blocks.
+    """
 
     rows: int
     columns: int
@@ -30,11 +43,14 @@ class ScanArea(NamedTuple):
 
 
 class CodewordError(NNCError):
-    """A codeword breaks a rule of the registry.
+    """A codeword breaks a rule.
 
-    ``rule``: ``cabac-end``, ``interval``, ``prefix`` or ``terminate``; ``bit``: offset in the payload of the next bit to be read, for
-    ``cabac-end`` that of the first missing one; ``element``: the syntax element being decoded; ``index``: number of the tensor, that of
-    the last for the terminate bin; ``detail``: what was found.
+    Args:
+        rule: ``cabac-end``, ``interval``, ``prefix`` or ``terminate``.
+        bit: bit of the payload to be read next; for ``cabac-end`` the first missing bit.
+        element: the syntax element being decoded.
+        index: number of the tensor; for the terminate bin that of the last tensor.
+        detail: description of the fault.
     """
 
     def __init__(self, rule: str, bit: int, element: str, index: int, detail: str) -> None:
@@ -48,10 +64,18 @@ class CodewordError(NNCError):
 
 @dataclass(frozen=True)
 class TensorCoding:
-    """How a tensor's indexes are coded.
+    """How the indexes of a tensor are coded.
 
-    ``rows``: dim 0; ``columns``: product of the other dims; ``scan_order``: 0..4; ``unary_length``: cabac_unary_length, 1..256;
-    ``qp_delta_bits``: 0 for no qp_delta (INT), else 6 + qp_density. Raises `ValueError` for other values.
+    Args:
+        rows: dimension 0.
+        columns: product of the other dimensions.
+        scan_order: 0 to 4.
+        dq_flag: whether indexes are doubled values of dependent quantization.
+        unary_length: cabac_unary_length, 1 to 256.
+        qp_delta_bits: 0 without qp_delta (INT), else 6 + qp_density.
+
+    Raises:
+        ValueError: for other values.
     """
 
     rows: int
@@ -63,7 +87,7 @@ class TensorCoding:
 
     def __post_init__(self) -> None:
         if self.rows < 0 or self.columns < 0 or not 0 <= self.scan_order <= HIGHEST_SCAN_ORDER or not 0 <= self.qp_delta_bits < 32:
-            raise ValueError(f"no such coding: {self}")
+            raise ValueError(f"invalid coding: {self}")
         context_layout(self.dq_flag, self.unary_length)
 
     @property
@@ -73,28 +97,30 @@ class TensorCoding:
 
     @property
     def area(self) -> ScanArea:
-        """What is scanned, with the side of the scan's blocks."""
+        """The area of the scan."""
         return ScanArea(self.rows, self.columns, 4 << self.scan_order if self.scan_order else 0)
 
     @property
     def block_rows(self) -> int:
-        """Number of block rows that hold indexes."""
+        """Number of block rows with indexes."""
         if self.count == 0:
             return 0
         return -(-self.rows // self.area.side) if self.scan_order else 1
 
     @property
     def layout(self) -> ContextLayout:
-        """The tensor's contexts."""
+        """The contexts of the tensor."""
         return context_layout(self.dq_flag, self.unary_length)
 
 
 @dataclass(frozen=True)
 class EntryPoint:
-    """The decoder's state at the start of a block row.
+    """State of the decoder at the start of a block row.
 
-    ``cabac_offset``: cabac_offset_list[j]; ``dq_state``: dq_state_list[j], 0 without dq_flag; ``bit_position``: the absolute payload bit
-    P_j that is read next.
+    Args:
+        cabac_offset: cabac_offset_list[j].
+        dq_state: dq_state_list[j]; 0 without dq_flag.
+        bit_position: P_j, the bit of the payload to be read next.
     """
 
     cabac_offset: int
@@ -102,17 +128,23 @@ class EntryPoint:
     bit_position: int
 
 
-PromisedEntryPoints = Callable[[int, int], Sequence[EntryPoint]]
-"""Number of a tensor and its first bit, to the entry points that a list has for its block rows but the first."""
+ListedEntryPoints = Callable[[int, int], Sequence[EntryPoint]]
+"""Function of a tensor's number and first bit that returns the entry points listed in the stream.
+
+They are those of all block rows except the first.
+"""
 
 
 @dataclass(frozen=True)
 class CodedTensor:
     """A decoded tensor.
 
-    ``indexes``: int32 (rows * columns,), row-major, the scan undone, doubled values with dq_flag; ``qp_delta``: 0 where none is coded;
-    ``parameter_sets``: uint8, the set 0..8 of each context in signalling order; ``first_bit``: P0, payload bits read before the first
-    index; ``entry_points``: observed at the start of each block row but the first.
+    Args:
+        indexes: int32 (rows * columns,), row-major, doubled values with dq_flag.
+        qp_delta: 0 if none is coded.
+        parameter_sets: uint8, the set (0 to 8) of each context in signalling order.
+        first_bit: P0, payload bits read before the first index.
+        entry_points: states of the decoder at the start of each block row except the first.
     """
 
     indexes: npt.NDArray[np.int32]
@@ -124,7 +156,12 @@ class CodedTensor:
 
 @dataclass(frozen=True)
 class DecodedCodeword:
-    """``tensors`` in coded order; ``bits_read``: payload bits read when the terminate bin was met, the last of them the stop bit."""
+    """A decoded codeword.
+
+    Args:
+        tensors: the tensors in coded order.
+        bits_read: payload bits up to and including the stop bit.
+    """
 
     tensors: tuple[CodedTensor, ...]
     bits_read: int
@@ -132,9 +169,14 @@ class DecodedCodeword:
 
 @dataclass(frozen=True)
 class TensorToCode:
-    """What the encoder takes: int32 values row-major (rows * columns of them, any shape), doubled with dq_flag.
+    """A tensor for the encoder.
 
-    ``parameter_sets``: the set of each context in signalling order, ``default`` for set 0 throughout, or ``search`` for the cheapest.
+    Args:
+        indexes: rows * columns integers within int32, any shape, row-major, doubled with
+            dq_flag.
+        qp_delta: coded if the coding has bits for it.
+        parameter_sets: the set of each context in signalling order, ``default`` for set 0, or
+            ``search`` for the cheapest sets.
     """
 
     coding: TensorCoding
@@ -145,10 +187,12 @@ class TensorToCode:
 
 @dataclass
 class BinTrace:
-    """Filled by a decode, also by one that fails.
+    """The bins of a decode; also filled by one that fails.
 
-    ``events``: int64 (bins, 9), a row of `EVENT_FIELDS` for each bin; ``first_events``: number of each tensor's first event;
-    ``layouts``: the contexts of each tensor, for `contexts.element_name`.
+    Args:
+        events: int64 (bins, 9), a row of `EVENT_FIELDS` for each bin.
+        first_events: number of each tensor's first event.
+        layouts: contexts of each tensor, for `contexts.element_name`.
     """
 
     events: IntArray = field(default_factory=lambda: np.zeros((0, len(EVENT_FIELDS)), np.int64))

@@ -1,4 +1,4 @@
-"""Block rows side by side: where a decoder knows the entry points of a tensor, threads decode parts of it at once (clause 10)."""
+"""Decodes block rows of a tensor in parallel threads, from the entry points that a stream lists."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from nnc_conformance.reference.entropy import plain
 from nnc_conformance.reference.entropy.coding import (
     MIN_INDEXES_PER_THREAD,
     EntryPoint,
-    PromisedEntryPoints,
+    ListedEntryPoints,
     ScanArea,
     TensorCoding,
 )
@@ -23,72 +23,94 @@ from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray
 from nnc_conformance.reference.entropy.machine import build_machine
 
 
-class Stretch(NamedTuple):
-    """Block rows for one thread: the number of the first, that after the last, and the state at their start."""
+class BlockRows(NamedTuple):
+    """Consecutive block rows for one thread.
+
+    Args:
+        first: number of the first one.
+        after: number of the last one + 1.
+        start: state of the decoder at their start.
+    """
 
     first: int
     after: int
     start: EntryPoint
 
 
-def stretches(starts: Sequence[EntryPoint], end: int, number: int) -> list[Stretch]:
-    """At most ``number`` stretches of about equal length, from the rising starts of all block rows and the payload's end, a bit."""
+def split_block_rows(starts: Sequence[EntryPoint], end: int, number: int) -> list[BlockRows]:
+    """Split block rows into parts of similar length.
+
+    Args:
+        starts: entry points of all block rows, at rising positions.
+        end: bit at the end of the payload.
+        number: most parts.
+    """
     positions = [start.bit_position for start in starts]
-    wanted = [positions[0] + (end - positions[0]) * part // number for part in range(number)]
-    firsts = sorted({min(bisect_left(positions, place), len(starts) - 1) for place in wanted})
-    return [Stretch(first, after, starts[first]) for first, after in pairwise([*firsts, len(starts)])]
+    targets = [positions[0] + (end - positions[0]) * part // number for part in range(number)]
+    firsts = sorted({min(bisect_left(positions, place), len(starts) - 1) for place in targets})
+    return [BlockRows(first, after, starts[first]) for first, after in pairwise([*firsts, len(starts)])]
 
 
-def side_by_side(
-    tensors: Sequence[TensorCoding], promised: PromisedEntryPoints, threads: int, in_sequence: Callable[..., None]
+def parallel_kernel(
+    tensors: Sequence[TensorCoding], listed_entry_points: ListedEntryPoints, threads: int, in_sequence: Callable[..., None]
 ) -> Callable[..., None]:
-    """A `plain.quant_tensor` for the tensors of one payload in their order: on threads where the promise holds, else in sequence."""
+    """Make a kernel that decodes the tensors of a payload in their order.
+
+    It decodes in parallel where listed entry points are right, else with the sequential kernel.
+
+    Args:
+        in_sequence: the sequential kernel.
+
+    Returns:
+        A function with the signature of `plain.quant_tensor`.
+    """
     numbers = iter([number for number, coding in enumerate(tensors) if coding.count])
 
     def quant_tensor(
         coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray
     ) -> None:
         number = next(numbers)
-        told = promised(number, int(coder.registers[plain.POSITION])) if indexes.size >= 2 * MIN_INDEXES_PER_THREAD else ()
-        if not decode_side_by_side(coder, layout, area, indexes, entry_points, told, threads):
+        listed = listed_entry_points(number, int(coder.registers[plain.POSITION])) if indexes.size >= 2 * MIN_INDEXES_PER_THREAD else ()
+        if not decode_in_parallel(coder, layout, area, indexes, entry_points, listed, threads):
             in_sequence(coder, layout, area, indexes, entry_points)
 
     return quant_tensor
 
 
-def decode_side_by_side(
+def decode_in_parallel(
     coder: plain.Coder,
     layout: ContextLayout,
     area: ScanArea,
     indexes: npt.NDArray[np.int32],
     entry_points: IntArray,
-    promised: Sequence[EntryPoint],
+    listed_entry_points: Sequence[EntryPoint],
     threads: int,
 ) -> bool:
-    """`plain.quant_tensor` for a decoder that was told all entry points; False, with the registers as they were, to leave it undone.
+    """Decode a tensor in parallel; False if it must be decoded in sequence.
 
-    A stretch of block rows is decoded from the state that the list promises. Where each ends in the state promised for the next, all is as
-    decoding in sequence has it; everything else is left to that, which knows what to report. So is a list whose positions fall, or lie
-    outside the payload: no decoding in sequence meets it.
+    In that case the registers are unchanged. Each part is decoded from its listed entry point. If
+    each ends in the entry point listed for the next part, the result is the same as in sequence.
+    Everything else is left to sequential decoding, which reports the right error; so are lists
+    whose positions fall or exceed the payload.
     """
     number = min(threads, indexes.size // MIN_INDEXES_PER_THREAD)
-    if number < 2 or len(promised) != len(entry_points) or not promised:
+    if number < 2 or len(listed_entry_points) != len(entry_points) or not listed_entry_points:
         return False
     start = EntryPoint(int(coder.registers[plain.OFFSET]), 0, int(coder.registers[plain.POSITION]))
     end = 8 * coder.payload.size
-    positions = [start.bit_position, *(point.bit_position for point in promised), end]
+    positions = [start.bit_position, *(point.bit_position for point in listed_entry_points), end]
     if any(before > after for before, after in pairwise(positions)):
         return False
-    parts = stretches([start, *promised], end, number)
+    parts = split_block_rows([start, *listed_entry_points], end, number)
     coders = [_entered(coder, layout, part) for part in parts]
     with ThreadPoolExecutor(len(parts)) as pool:
-        states = list(pool.map(lambda one, part: _decode(one, layout, area, indexes, entry_points, part), coders, parts))
-    for part, one, state_id in zip(parts, coders, states, strict=True):
+        states = list(pool.map(lambda part_coder, part: _decode(part_coder, layout, area, indexes, entry_points, part), coders, parts))
+    for part, part_coder, state_id in zip(parts, coders, states, strict=True):
         if state_id < 0:
             return False
-        if part.after <= len(promised):
-            found = EntryPoint(int(one.registers[plain.OFFSET]), state_id, int(one.registers[plain.POSITION]))
-            if found != promised[part.after - 1]:
+        if part.after <= len(listed_entry_points):
+            found = EntryPoint(int(part_coder.registers[plain.OFFSET]), state_id, int(part_coder.registers[plain.POSITION]))
+            if found != listed_entry_points[part.after - 1]:
                 return False
             entry_points[part.after - 1] = found.cabac_offset, found.dq_state, found.bit_position
     coder.registers[:] = coders[-1].registers
@@ -96,8 +118,8 @@ def decode_side_by_side(
     return True
 
 
-def _entered(coder: plain.Coder, layout: ContextLayout, part: Stretch) -> plain.Coder:
-    """A coder of its own for a stretch, in the state at its start."""
+def _entered(coder: plain.Coder, layout: ContextLayout, part: BlockRows) -> plain.Coder:
+    """Make a coder for a part, in the state at its start."""
     registers = coder.registers.copy()
     registers[plain.OFFSET], registers[plain.POSITION] = part.start.cabac_offset, part.start.bit_position
     entered = plain.new_coder(coder.tables, layout, registers, coder.payload)
@@ -106,9 +128,9 @@ def _entered(coder: plain.Coder, layout: ContextLayout, part: Stretch) -> plain.
 
 
 def _decode(
-    coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, part: Stretch
+    coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, part: BlockRows
 ) -> int:
-    """Decodes a stretch; the stateId after it, or -1."""
+    """Decode a part; return the stateId after it, or -1."""
     machine, start = build_machine(coder.tables, layout), part.start
     states = STATES if layout.dq_flag else 1
     possible = 0 <= start.cabac_offset <= plain.INITIAL_RANGE and 0 <= start.dq_state < states and start.bit_position >= 0

@@ -68,15 +68,15 @@ def scanned(dq: bool, quants: np.ndarray, **changed: int) -> bytes:
 
 @pytest.fixture
 def side_by_side_outcomes(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """What each call of `decode_side_by_side` said."""
+    """What each call of `decode_in_parallel` said."""
     said: list[bool] = []
-    inner: Callable[..., bool] = parallel.decode_side_by_side
+    inner: Callable[..., bool] = parallel.decode_in_parallel
 
     def listening(*arguments: Any) -> bool:
         said.append(inner(*arguments))
         return said[-1]
 
-    monkeypatch.setattr("nnc_conformance.reference.entropy.parallel.decode_side_by_side", listening)
+    monkeypatch.setattr("nnc_conformance.reference.entropy.parallel.decode_in_parallel", listening)
     return said
 
 
@@ -125,8 +125,8 @@ def test_an_entry_point_beyond_int64_changes_nothing() -> None:
 
 def test_stretches_are_of_equal_length() -> None:
     starts = [EntryPoint(0, 0, place) for place in (0, 100, 110, 120, 390, 400, 600)]
-    assert [(part.first, part.after) for part in parallel.stretches(starts, 800, 2)] == [(0, 5), (5, 7)]
-    assert [(part.first, part.after) for part in parallel.stretches(starts, 800, 100)][-1] == (6, 7)
+    assert [(part.first, part.after) for part in parallel.split_block_rows(starts, 800, 2)] == [(0, 5), (5, 7)]
+    assert [(part.first, part.after) for part in parallel.split_block_rows(starts, 800, 100)][-1] == (6, 7)
 
 
 def test_the_first_error_of_the_stream_is_told() -> None:
