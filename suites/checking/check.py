@@ -1,4 +1,4 @@
-"""Tells the maker of a decoder what is wrong with it: its description, its talk, its output, and what it says of itself."""
+"""Check of a decoder: its description, its protocol, its output and its claims."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -25,17 +25,27 @@ from nnc_conformance.suites.sandbox.limits import Limits
 
 LIMITS: Final = Limits(wall_seconds=20.0, cpu_seconds=80.0)
 REPEAT: Final = 2
+"""Times that each probe is run."""
 PATIENCE: Final = 3
-"""After so many time-outs no further probe is run."""
+"""Timeouts after which no further probe is run."""
 _STDERR_LENGTH: Final = 1000
-_UNKNOWN: Final = {Category.RESERVED, Category.UNSUPPORTED}
-"""What a stream is broken by that a decoder may take for something which it does not support."""
+"""Characters of standard error that a finding has, from its end."""
+_LOOKS_UNSUPPORTED: Final = {Category.RESERVED, Category.UNSUPPORTED}
+"""Categories of broken streams that a decoder may believe to be good but unsupported."""
 _NO_ANSWER: Final = {Outcome.CRASH, Outcome.TIMEOUT, Outcome.LIMIT, Outcome.PROTOCOL}
 
 
 @dataclass(frozen=True)
 class DecoderFinding:
-    """One fault: what was seen, the probes that showed it, the end of standard error there, and a command that shows it again."""
+    """One fault of a decoder.
+
+    Attributes:
+        fault: Its code.
+        cause: What was seen.
+        vectors: Probes that showed it.
+        stderr: End of the standard error at the first of them.
+        reproduce: Command that shows it again, or "".
+    """
 
     fault: Fault
     cause: str
@@ -45,18 +55,24 @@ class DecoderFinding:
 
     @property
     def severity(self) -> Severity:
-        """Whether it is an error."""
+        """Whether it is an error or a warning."""
         return FAULTS[self.fault].severity
 
     @property
     def hint(self) -> str:
-        """What to do about it."""
+        """How to fix it."""
         return FAULTS[self.fault].hint
 
 
 @dataclass(frozen=True)
 class CapabilityProbes:
-    """What the probes showed of a capability: whether it is declared, and how many of the good streams that need it were decoded."""
+    """What the probes showed about a capability.
+
+    Attributes:
+        declared: Whether the decoder declares it.
+        passed: Good probes that need it and were decoded correctly.
+        probes: Good probes that need it.
+    """
 
     declared: bool
     passed: int
@@ -65,7 +81,15 @@ class CapabilityProbes:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found; ``run`` of the ``probes`` were given to the decoder. Without probes its description was at fault."""
+    """What a check found.
+
+    Attributes:
+        decoder: Name of the decoder, or its argument if its description is at fault.
+        findings: The faults.
+        probes: Probes that there are; 0 if the description is at fault.
+        run: Probes that the decoder was given.
+        capabilities: What the probes showed about each capability.
+    """
 
     decoder: str
     findings: tuple[DecoderFinding, ...]
@@ -75,13 +99,19 @@ class CheckReport:
 
     @property
     def errors(self) -> int:
-        """How many findings are errors."""
+        """Number of findings that are errors."""
         return sum(finding.severity is Severity.ERROR for finding in self.findings)
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """One probe's result, judged as if all were declared, its log, and what it needs that is not declared."""
+    """Result of one probe, judged as if the decoder declared everything.
+
+    Attributes:
+        case: The result.
+        log: How it went.
+        missing: Capabilities that the probe needs and the decoder does not declare.
+    """
 
     case: CaseResult
     log: CaseLog
@@ -89,21 +119,30 @@ class ProbeResult:
 
     @property
     def good(self) -> bool:
-        """Whether the stream is a good one."""
+        """Whether the stream is good."""
         return self.case.policy is None
 
     @property
     def decoded(self) -> bool:
-        """Whether it is a good one and was decoded rightly; where that is disputed, any choice will do of what is declared."""
+        """Whether the stream is good and was decoded correctly.
+
+        A disputed one may be decoded by any choice, if everything that it needs is declared.
+        """
         return self.good and (self.case.outcome is Outcome.PASS or (self.case.outcome in RIGHT and not self.missing))
 
 
 def check_decoder(
     argument: str, *, limits: Limits = LIMITS, suite: Suite | None = None, progress: Callable[[int, int], None] = lambda done, planned: None
 ) -> CheckReport:
-    """Checks the decoder of a ``--decoder`` argument with probe vectors (of ``suite``, where it is given) under ``limits``.
+    """Check a decoder with probes.
 
-    Raises `DecoderError` where the argument names no decoder, and what `ProcessPool.run` raises.
+    Args:
+        argument: The ``--decoder`` argument.
+        limits: Limits of each probe.
+        suite: Vectors to use as probes, in place of those of the built-in suite.
+        progress: Progress callback: (done, total).
+
+    Raises `DecoderError` if the argument names no decoder, and what `PoolProcess` raises.
     """
     try:
         decoder = load_decoder(argument)
@@ -116,14 +155,14 @@ def check_decoder(
         probes = suite or built_in or composed_probes(Path(scratch, "probes"))
         probed = run_probes(decoder, probes, limits, Path(scratch, "cases"), progress)
     invocation = Invocation("", {decoder.name: argument}, limits, REPEAT) if built_in is not None else None
-    findings = (*described(decoder), *talked(decoder), *judged(decoder, probed, invocation))
-    return CheckReport(decoder.name, findings, len(probes.vectors), len(probed), shown(decoder, probed))
+    findings = (*description_faults(decoder), *stop_faults(decoder), *probe_faults(decoder, probed, invocation))
+    return CheckReport(decoder.name, findings, len(probes.vectors), len(probed), capability_probes(decoder, probed))
 
 
 def run_probes(
     decoder: DecoderSpec, probes: Suite, limits: Limits, scratch: Path, progress: Callable[[int, int], None]
 ) -> tuple[ProbeResult, ...]:
-    """Gives every probe to the decoder, whatever it declares; stops after `PATIENCE` time-outs."""
+    """Give every probe to the decoder, whatever it declares; stop after `PATIENCE` timeouts."""
     scratch.mkdir()
     able = decoder.model_copy(update={"capabilities": ALL_CAPABILITIES, "declared": False})
     planned = list(plan(probes, [able]).values())
@@ -139,21 +178,21 @@ def run_probes(
     return tuple(probed)
 
 
-def described(decoder: DecoderSpec) -> Iterable[DecoderFinding]:
-    """Yields what is at fault in the description alone."""
-    asked = decoder.kind is not DecoderKind.COMMAND or any("{topology}" in word for word in decoder.command)
-    if not asked and decoder.declared and "topology" in decoder.capabilities:
+def description_faults(decoder: DecoderSpec) -> Iterable[DecoderFinding]:
+    """Yield the faults of the description."""
+    lacks_placeholder = decoder.kind is DecoderKind.COMMAND and not decoder.gives_topology
+    if lacks_placeholder and decoder.declared and "topology" in decoder.capabilities:
         yield DecoderFinding(Fault.NO_TOPOLOGY_PLACEHOLDER, FAULTS[Fault.NO_TOPOLOGY_PLACEHOLDER].what)
 
 
-def talked(decoder: DecoderSpec) -> Iterable[DecoderFinding]:
-    """Yields what is at fault in how a worker ends."""
+def stop_faults(decoder: DecoderSpec) -> Iterable[DecoderFinding]:
+    """Yield the faults in how a worker ends."""
     if decoder.kind is DecoderKind.WORKER and (found := stop_fault(decoder.command)) is not None:
         yield DecoderFinding(*found)
 
 
-def judged(decoder: DecoderSpec, probed: Iterable[ProbeResult], invocation: Invocation | None) -> Iterable[DecoderFinding]:
-    """Yields what the probes found: one finding for each fault, after the first probe that showed it."""
+def probe_faults(decoder: DecoderSpec, probed: Iterable[ProbeResult], invocation: Invocation | None) -> Iterable[DecoderFinding]:
+    """Yield the faults that the probes showed, each once."""
     faults: dict[Fault, list[ProbeResult]] = {}
     for one in probed:
         fault = fault_of(decoder, one)
@@ -177,7 +216,7 @@ def judged(decoder: DecoderSpec, probed: Iterable[ProbeResult], invocation: Invo
 
 
 def fault_of(decoder: DecoderSpec, one: ProbeResult) -> Fault | None:
-    """Returns what a probe's outcome is at fault in, given what the decoder declares."""
+    """Return the fault that a probe's outcome shows, given what the decoder declares."""
     outcome = one.case.outcome
     if one.missing:
         if one.decoded:
@@ -185,7 +224,7 @@ def fault_of(decoder: DecoderSpec, one: ProbeResult) -> Fault | None:
         fine = outcome in (Outcome.UNSUPPORTED, Outcome.CHOICE) or (not one.good and outcome not in _NO_ANSWER)
         return None if fine else Fault.NOT_UNSUPPORTED
     if outcome is Outcome.UNSUPPORTED and not one.good:
-        return Fault.FALSE_UNSUPPORTED if decoder.declared and one.case.category_expected not in _UNKNOWN else None
+        return Fault.FALSE_UNSUPPORTED if decoder.declared and one.case.category_expected not in _LOOKS_UNSUPPORTED else None
     if outcome is Outcome.UNSUPPORTED:
         return Fault.FALSE_UNSUPPORTED if decoder.declared else Fault.NOTHING_DECLARED
     if outcome is Outcome.PASS and not one.good and one.case.category_seen is None:
@@ -194,22 +233,25 @@ def fault_of(decoder: DecoderSpec, one: ProbeResult) -> Fault | None:
 
 
 def cause_of(fault: Fault, some: list[ProbeResult]) -> str:
-    """Returns in a sentence what was seen of a fault."""
+    """Describe how ``some`` probes showed a fault."""
     first = some[0]
     if fault in (Fault.UNDECLARED, Fault.NOT_UNSUPPORTED):
         missing = ", ".join(sorted({name for one in some for name in one.missing}))
-        how = "decoded rightly" if fault is Fault.UNDECLARED else f"{first.case.outcome}: {first.case.message}"
+        how = "decoded correctly" if fault is Fault.UNDECLARED else f"{first.case.outcome}: {first.case.message}"
         return f"streams that need {missing}, not declared: {how}"
     if fault in (Fault.FALSE_UNSUPPORTED, Fault.NOTHING_DECLARED):
         needed = ", ".join(sorted({name for one in some for name in one.case.flags}))
-        return f"it says unsupported to streams that need {needed}"
+        return f"it answers unsupported to streams that need {needed}"
     if fault is Fault.NO_CATEGORY:
         return f"{len(some)} refusals without a category"
     return f"{first.case.message}: {first.log.detail}" if first.log.detail else first.case.message
 
 
-def shown(decoder: DecoderSpec, probed: Iterable[ProbeResult]) -> dict[str, CapabilityProbes]:
-    """Returns for each capability of the closed list what the probes showed; one that needs undeclared ones shows of these alone."""
+def capability_probes(decoder: DecoderSpec, probed: Iterable[ProbeResult]) -> dict[str, CapabilityProbes]:
+    """Return what the probes showed about each capability of the closed list.
+
+    A probe that needs undeclared capabilities counts for these only.
+    """
     table = {name: CapabilityProbes(decoder.declared and name in decoder.capabilities, 0, 0) for name in CAPABILITIES}
     for one in probed:
         for name in (one.missing or one.case.flags) if one.good else ():

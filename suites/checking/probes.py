@@ -1,6 +1,7 @@
-"""Probe vectors: few and small, so that each capability is needed by a good stream and by one that must be refused.
+"""Probes: a few small vectors, so that each capability has a good stream and one to be refused.
 
-They are chosen from the built-in suite. Where that has none, streams are composed and the reference says what they decode to.
+They are chosen from the built-in suite. If it has no vectors, streams are composed and decoded by
+the reference.
 """
 
 import zlib
@@ -64,13 +65,16 @@ from nnc_conformance.storage.suite_folder import (
 from nnc_conformance.storage.vector import EXPECTED_FILE, STREAM_FILE, TOPOLOGY_FILE, Level, NegativeSpec, Vector
 
 LEVELS: Final = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.INFERRED, Level.DISPUTED)
-"""Where probes are taken from; a disputed vector only where no other needs the capability."""
+"""Levels of the probes; a disputed vector is used only if no other needs the capability."""
 PROBES_FOR_EACH: Final = 2
-"""So many vectors at most are chosen for a capability, and for a category of broken streams; one broken stream for a capability."""
+"""Most good vectors for a capability, and most broken streams for a category of refusals.
+
+For each capability there is also one broken stream.
+"""
 
 
 def built_in_probes() -> Suite | None:
-    """Returns the probes of the built-in suite, or None where it has no vectors."""
+    """Return the probes of the built-in suite; None if it has no vectors."""
     try:
         suite = load_suite(built_in_root(), levels=LEVELS, verify=False)
     except SuiteError:
@@ -79,9 +83,9 @@ def built_in_probes() -> Suite | None:
 
 
 def chosen(vectors: Iterable[StoredVector]) -> tuple[StoredVector, ...]:
-    """Returns the simplest of ``vectors`` for each capability, and of those to be refused for each category and each capability.
+    """Choose the simplest good vectors for each capability, and the simplest broken ones.
 
-    Good and bad come in turn.
+    Broken ones are chosen for each category and for each capability. Good and broken alternate.
     """
     good: dict[str, StoredVector] = {}
     bad: dict[str, StoredVector] = {}
@@ -105,7 +109,7 @@ def _simplicity(stored: StoredVector) -> tuple[bool, int, int, str]:
 
 
 def in_turn(first: Sequence[StoredVector], second: Sequence[StoredVector]) -> Iterable[StoredVector]:
-    """Yields one of the first, one of the second, and so on; then what is left."""
+    """Yield one of the first, one of the second, and so on; then the rest."""
     for number in range(max(len(first), len(second))):
         yield from first[number : number + 1]
         yield from second[number : number + 1]
@@ -122,7 +126,7 @@ def _header(payload_type: int, name: str = "w", dimensions: tuple[int, ...] = (2
 
 
 def _coded(header: DataUnitHeader, form: HeaderForm | None = None, indexes: np.ndarray = _INDEXES) -> Values:
-    """A data unit whose first tensor has these indexes, and each further one the indexes 2, -2."""
+    """Return a data unit whose first tensor has ``indexes`` and whose others have 2, -2."""
     further = dict.fromkeys(header.ids[1:], TensorContent(np.array([2, -2])))
     return data_unit(header, {header.ids[0]: TensorContent(indexes), **further}, form=form)
 
@@ -147,7 +151,7 @@ def _partial() -> list[Values]:
 
 
 def composed_units() -> dict[tuple[str, ...], list[Values]]:
-    """The units of each composed stream, by the capabilities that it needs."""
+    """Return the units of each composed stream by the capabilities that it needs."""
     first = (data_unit(_header(NNR_PT_RAW_FLOAT), np.array([0.5, -0.0, np.nan, np.inf, 1e-45, 3], np.float32)),)
     return {
         ("raw-float",): [*_opening(), *first],
@@ -192,7 +196,10 @@ def _decomposed() -> Values:
 
 
 def composed_probes(folder: Path) -> Suite:
-    """Writes the composed probes as a suite into ``folder``: one for each capability, and each of them cut short, to be refused."""
+    """Write the composed probes as a suite into ``folder``.
+
+    For each capability there is a good stream, and the same cut short, to be refused.
+    """
     made = []
     for flags, units in composed_units().items():
         stream = write_units(units)
@@ -219,7 +226,7 @@ def _cut(flags: tuple[str, ...], stream: bytes) -> tuple[Vector, dict[str, bytes
         broken = NegativeSpec(rule=error.rule, policy=RULES[error.rule].policy, category=error.category)
         files = {STREAM_FILE: stream}
         return _vector(f"{'-'.join(flags)}-cut", Level.NEGATIVE, flags, files, broken), files
-    raise AssertionError("a stream that is cut was decoded")
+    raise AssertionError("the reference decoded a stream that was cut short")
 
 
 def _vector(name: str, level: Level, flags: tuple[str, ...], files: dict[str, bytes], negative: NegativeSpec | None = None) -> Vector:
@@ -229,8 +236,8 @@ def _vector(name: str, level: Level, flags: tuple[str, ...], files: dict[str, by
         revision=1,
         level=level,
         title=f"A stream with {', '.join(flags)}" + (", cut short" if negative else ""),
-        tests="Whether the capabilities that are declared are there.",
-        catches="A decoder that declares what it does not do.",
+        tests="Whether declared capabilities exist.",
+        catches="A decoder that declares what it cannot do.",
         clauses=("6",),
         flags=flags,
         elements=(),

@@ -1,4 +1,4 @@
-"""How a worker takes ``stop``: asked for that alone, by a process of its own, as isolated as a slot (``python -m`` this module)."""
+"""How a worker handles ``stop``, tried by an isolated process (``python -m`` this module)."""
 
 import os
 import select
@@ -16,17 +16,25 @@ from nnc_conformance.suites.sandbox import process_tree
 from nnc_conformance.suites.sandbox.isolation import isolated
 
 STOP_SECONDS: Final = 5.0
+"""Seconds that a worker may take to end after ``stop``."""
 
 
 def stop_fault(command: Sequence[str]) -> tuple[Fault, str] | None:
-    """Starts a worker and asks it to stop; returns the fault in that, or None. One that does not start well has other faults."""
+    """Start a worker and ask it to stop; return the fault and what happened, or None.
+
+    A worker that does not start has other faults, and none here.
+    """
     words = [sys.executable, "-P", "-m", "nnc_conformance.suites.checking.stopping", str(STOP_SECONDS), *command]
-    fault, _, told = subprocess.run(words, capture_output=True, text=True, check=False, start_new_session=True).stdout.partition(" ")
-    return (Fault(fault), told) if fault else None
+    done = subprocess.run(words, capture_output=True, text=True, check=False, start_new_session=True)
+    fault, _, cause = done.stdout.partition(" ")
+    return (Fault(fault), cause) if fault else None
 
 
-def asked(command: Sequence[str], patience: float) -> str:
-    """Returns the code of the fault and what was seen, with a blank between, or ""; nothing that the worker started is left."""
+def try_stop(command: Sequence[str], patience: float) -> str:
+    """Start a worker, ask it to stop, and leave no process of it running.
+
+    Returns the code of the fault and what happened, separated by a blank, or "".
+    """
     with tempfile.TemporaryDirectory(prefix="nnc-conformance-") as folder:
         try:
             process = subprocess.Popen(
@@ -41,17 +49,17 @@ def asked(command: Sequence[str], patience: float) -> str:
         except OSError:
             return ""
         try:
-            return _stopped(process, patience)
+            return _start_and_stop(process, patience)
         except BrokenPipeError:
             return ""
         except subprocess.TimeoutExpired:
-            return f"{Fault.STOP_IGNORED} it lives on {patience:g} s after stop"
+            return f"{Fault.STOP_IGNORED} it is still running {patience:g} s after stop"
         finally:
             process_tree.kill_descendants(keep=process.pid)
             process.wait()
 
 
-def _stopped(process: "subprocess.Popen[bytes]", patience: float) -> str:
+def _start_and_stop(process: "subprocess.Popen[bytes]", patience: float) -> str:
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(protocol.request_line(protocol.StartRequest()))
@@ -68,4 +76,4 @@ def _stopped(process: "subprocess.Popen[bytes]", patience: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(isolated(lambda _: print(asked(sys.argv[2:], float(sys.argv[1])), end="", flush=True)))
+    sys.exit(isolated(lambda _: print(try_stop(sys.argv[2:], float(sys.argv[1])), end="", flush=True)))

@@ -10,6 +10,7 @@ from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpe
 from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.decoders.worker import Worker, WorkerError
 from nnc_conformance.suites.sandbox.limits import Limits
+from nnc_conformance.suites.sandbox.linux import require_linux
 
 FAILED_STARTS: Final = 3
 """Failed starts in a row after which a worker is not started again; its other cases end alike."""
@@ -22,9 +23,12 @@ class DecoderHost:
         limits: Limits of each stream.
         scratch: Existing folder for its own temporary files.
         watched: File descriptor that becomes readable when nobody wants results any more.
+
+    Raises `LinuxRequiredError` on another system.
     """
 
     def __init__(self, limits: Limits, scratch: Path, watched: int | None = None) -> None:
+        require_linux()
         self._limits, self._watched = limits, watched
         self._scratch = scratch.resolve()
         self._worker: Worker | None = None

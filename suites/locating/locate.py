@@ -1,4 +1,4 @@
-"""Where the fault of each decoder of a run most likely lies."""
+"""Locate the most likely fault of each decoder of a run."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -11,22 +11,29 @@ from nnc_conformance.suites.results.outcomes import OUTCOMES
 from nnc_conformance.suites.results.result import CaseResult
 
 LARGEST_STREAM: Final = 1 << 10
-"""Longer streams are looked at only where no shorter one fails: they take long, and hold too much to tell its parts apart."""
+"""Bytes of the streams looked at; longer ones only count if no shorter one fails.
+
+Long streams take long to decode and have too many traits to distinguish.
+"""
 
 
 def locate_faults(cases: Iterable[CaseResult], vectors: Mapping[str, StoredVector]) -> tuple[FaultLocation, ...]:
-    """Returns the suspects of each decoder that fails good streams and decodes others, from all cases of a run.
+    """Locate the fault of each decoder that fails some good streams and decodes others.
 
-    ``vectors`` by id. Raises `SuiteError` or `ModelError` where a stream cannot be read.
+    Args:
+        cases: All cases of a run.
+        vectors: The vectors by id.
+
+    Raises `SuiteError` or `ModelError` if a stream cannot be read.
     """
-    of_decoder: dict[str, list[CaseResult]] = {}
+    by_decoder: dict[str, list[CaseResult]] = {}
     for case in cases:
         if case.policy is None and (case.outcome in RIGHT or OUTCOMES[case.outcome].fails):
-            of_decoder.setdefault(case.decoder, []).append(case)
-    failing = {name: own for name, own in of_decoder.items() if any(OUTCOMES[case.outcome].fails for case in own)}
+            by_decoder.setdefault(case.decoder, []).append(case)
+    failing = {name: own for name, own in by_decoder.items() if any(OUTCOMES[case.outcome].fails for case in own)}
     if not failing:
         return ()
-    from nnc_conformance.suites.locating.spectrum import Spectrum, spectrum_of  # compiles kernels, which a run without failure needs not
+    from nnc_conformance.suites.locating.spectrum import Spectrum, spectrum_of  # compiles kernels, needed for a failing run only
     from nnc_conformance.suites.locating.suspects import locate_fault
 
     @cache
@@ -34,11 +41,12 @@ def locate_faults(cases: Iterable[CaseResult], vectors: Mapping[str, StoredVecto
         stored = vectors[vector]
         return spectrum_of(stored.read(stored.vector.stream))
 
-    found = []
+    locations = []
     for name, own in failing.items():
         short = [case for case in own if vectors[case.vector].vector.stream.size <= LARGEST_STREAM]
-        seen = short if any(OUTCOMES[case.outcome].fails for case in short) else own
-        one = locate_fault(name, [spectrum(case.vector) for case in seen], [OUTCOMES[case.outcome].fails for case in seen])
-        if one is not None:
-            found.append(one)
-    return tuple(found)
+        compared = short if any(OUTCOMES[case.outcome].fails for case in short) else own
+        spectra = [spectrum(case.vector) for case in compared]
+        location = locate_fault(name, spectra, [OUTCOMES[case.outcome].fails for case in compared])
+        if location is not None:
+            locations.append(location)
+    return tuple(locations)

@@ -1,4 +1,4 @@
-"""What a vector's stream holds of each syntax element, measured by the reference decoder: the ground on which faults are located."""
+"""Spectrum of a stream: the values of each syntax element in it, as the reference decodes it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,39 +14,42 @@ from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.syntax.walker import Element
 
 MASKS = {"compressed_parameter_types": {f"with {name}": bit for name, bit in PARAMETER_TYPES.items()}}
-"""Elements whose bits mean something each."""
+"""Elements whose bits have a meaning of their own, with labels for these."""
 CONSEQUENCES = {"nnr_unit_size", "IvlOffset", "cabac_offset_list", "bit_offset_delta1", "bit_offset_delta2"}
-"""Elements whose amount follows from all that stands in the stream, and so tells nothing."""
+"""Elements whose values only follow from the rest of the stream, so that they say nothing."""
 LPS_RANGE_TABLE = "lps_range_table"
-"""Stands among the elements: a coder may be at fault in an entry of its table."""
+"""Treated like an element: a decoder may have a wrong entry in this table of the coder."""
 
 
 @dataclass
 class Extent:
-    """What was met of an element: classes of its values, the least and the greatest (of strings: characters)."""
+    """Values of an element in a stream: their classes, the least and the greatest.
+
+    For strings, least and greatest are their lengths in characters.
+    """
 
     classes: set[str] = field(default_factory=set)
     least: int | None = None
     greatest: int | None = None
 
     def take(self, value: int) -> None:
-        """Widens the extent to hold ``value``."""
+        """Widen the extent to ``value``."""
         self.least = value if self.least is None else min(self.least, value)
         self.greatest = value if self.greatest is None else max(self.greatest, value)
 
 
 Spectrum = Mapping[str, Extent]
-"""By element."""
+"""Extent of each element of a stream, by the element's name."""
 
 
 class _Meter(Watcher):
-    """Keeps the extents."""
+    """Watcher that collects the extents."""
 
     def __init__(self) -> None:
         self.extents: dict[str, Extent] = {}
 
     def element(self, element: Element) -> None:
-        """Takes an element of the high-level syntax."""
+        """Take an element of the high-level syntax."""
         name, value = element.name, element.value
         if name == "raw_float32_parameter":
             self._take(name, float_classes(np.frombuffer(value[: len(value) & ~3], dtype="<f4")))
@@ -67,7 +70,7 @@ class _Meter(Watcher):
         return extent
 
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
-        """Takes the elements of a codeword."""
+        """Take the elements of a codeword."""
         if codeword is None:
             return
         bins = codeword.trace.events
@@ -86,7 +89,7 @@ class _Meter(Watcher):
 
 
 def spectrum_of(stream: bytes) -> Spectrum:
-    """Returns the extents of the elements that a strict decode of ``stream`` meets."""
+    """Return the extents of the elements that a strict decode of ``stream`` meets."""
     meter = _Meter()
     record(stream, meter)
     return meter.extents

@@ -1,9 +1,12 @@
-"""Where a fault most likely lies: what of the syntax the failing vectors share and the passing ones lack (spectrum-based localisation).
+"""Spectrum-based fault localisation: traits that failing vectors have and passing ones lack.
 
-A trait is an element met, a class of its values, or a bound that they pass. Ochiai's coefficient of a trait is the number of failing
-vectors that have it over the geometric mean of the numbers of failing vectors and of vectors that have it: 1 where exactly those fail.
-Where a vector that has both of two traits, or any of two, fits better by `GAIN_BOTH` or `GAIN_EITHER` than any trait alone, the two are
-named: a fault may need them to meet, or be in what they have in common, such as a descriptor.
+A trait of a vector is that an element occurs, a class of its values, or a bound on them. Each trait
+gets Ochiai's coefficient: failing vectors that have it, divided by the geometric mean of failing
+vectors and vectors that have it. It is 1 if exactly the failing vectors have the trait.
+
+A fault may need two traits together, or lie in what two elements have in common, such as a
+descriptor. So pairs are tried as well: vectors with both traits, and vectors with either. A pair is
+named in place of a single trait if its coefficient is better by `GAIN_BOTH` or `GAIN_EITHER`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,20 +23,24 @@ from nnc_conformance.suites.results.fault_location import FaultLocation, Suspect
 Flags = npt.NDArray[np.bool_]
 
 TABLE_CLAUSE: Final = "10"
+"""Clause of the coder's tables."""
 NAMED: Final = 5
-"""So many suspects are named at least, where there are so many, and all that fit as well as the first."""
+"""Suspects that are named at least; all that fit as well as the first are, however many."""
 FEW: Final = 16
-"""Of elements with so many classes at most, also those vectors are told apart that have any other than one."""
+"""Most classes of an element for which "other than CLASS" is a trait, too."""
 GAIN_BOTH: Final = 0.05
+"""Gain in the coefficient that justifies naming two traits that must meet."""
 GAIN_EITHER: Final = 0.1
+"""Gain in the coefficient that justifies naming two traits of which one is enough."""
 TRIED_TOGETHER: Final = 3
-"""So many traits of each element are tried together with those of others."""
+"""Best traits of each element that are tried in pairs with those of others."""
 MET: Final = "met"
+"""Trait of vectors in which an element occurs at all."""
 
 
 @dataclass(frozen=True)
 class Trait:
-    """Something of an element; ``vectors`` flags those that have it."""
+    """A trait of an element; ``vectors`` says which vectors have it, bool of shape (n,)."""
 
     element: str
     what: str
@@ -41,7 +48,7 @@ class Trait:
 
 
 def traits(spectra: Sequence[Spectrum]) -> Iterator[Trait]:
-    """Yields the traits by which the vectors can be told apart, the plainest of an element first, the elements in the registry's order."""
+    """Yield the traits of all elements, in the registry's order, the simplest trait first."""
     for element in (*ELEMENTS, LPS_RANGE_TABLE):
         extents = [spectrum.get(element) for spectrum in spectra]
         if any(extents):
@@ -68,23 +75,26 @@ def _traits_of(element: str, extents: Sequence[Extent | None]) -> Iterator[Trait
 
 
 def ochiai(having: Flags, failing: Flags) -> float:
-    """Returns the coefficient of a trait, 0..1."""
+    """Return Ochiai's coefficient of a trait, 0 to 1."""
     both = int((having & failing).sum())
     return both / float(np.sqrt(int(having.sum()) * int(failing.sum()))) if both else 0.0
 
 
 def locate_fault(decoder: str, spectra: Sequence[Spectrum], failing: Sequence[bool]) -> FaultLocation | None:
-    """Returns where a decoder's fault most likely lies, from the spectra of vectors and which of them fail.
+    """Locate a decoder's fault; return None if all vectors or none fail, or no trait fits.
 
-    None where no vector fails, none passes, or nothing tells them apart.
+    Args:
+        decoder: Name of the decoder.
+        spectra: Spectrum of each vector.
+        failing: Whether the decoder fails it.
     """
     fails = np.array(failing, np.bool_)
     if not fails.any() or fails.all():
         return None
     scored = sorted(((ochiai(trait.vectors, fails), trait) for trait in traits(spectra)), key=lambda pair: -pair[0])
     by_element: dict[str, list[tuple[float, Trait]]] = {}
-    for one in scored:
-        by_element.setdefault(one[1].element, []).append(one)
+    for scored_trait in scored:
+        by_element.setdefault(scored_trait[1].element, []).append(scored_trait)
     if not by_element or scored[0][0] == 0:
         return None
     ranked = sorted((own[0] for own in by_element.values()), key=lambda one: (-one[0], -len(by_element[one[1].element])))
@@ -110,7 +120,7 @@ def locate_fault(decoder: str, spectra: Sequence[Spectrum], failing: Sequence[bo
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two traits of different elements, of which a vector has both or (not ``both``) any, and how well that fits."""
+    """Two traits of different elements, of which a vector must have both, or either, and the fit."""
 
     score: float
     traits: tuple[Trait, Trait]
@@ -118,7 +128,7 @@ class _Pair:
 
 
 def _better_pair(candidates: Sequence[Trait], failing: Flags, alone: float) -> _Pair | None:
-    """Returns the pair that fits best, the first of equals; None where none beats the best trait alone by what it must."""
+    """Return the pair that fits best; None if none gains enough over the best trait ``alone``."""
     having = np.array([trait.vectors for trait in candidates], np.float64)
     having_failing = having * failing
     both, both_failing = having @ having.T, having_failing @ having.T

@@ -1,7 +1,6 @@
 """Process of one decoder, watched with its process tree and ended at the first limit exceeded."""
 
 import os
-import resource
 import selectors
 import signal
 import subprocess
@@ -85,6 +84,8 @@ class BoundedProcess:
 
     def _prepare_child(self) -> None:
         """Bound the child before it becomes the decoder: end with the harness, small files, no core."""
+        import resource
+
         linux.die_with_parent(self._parent, signal.SIGKILL)
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         largest = self._limits.output_bytes + 1
