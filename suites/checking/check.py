@@ -55,7 +55,7 @@ class DecoderFinding:
 
     @property
     def severity(self) -> Severity:
-        """Whether it is an error or a warning."""
+        """Error or warning."""
         return FAULTS[self.fault].severity
 
     @property
@@ -66,7 +66,7 @@ class DecoderFinding:
 
 @dataclass(frozen=True)
 class CapabilityProbes:
-    """What the probes showed about a capability.
+    """Probe results for one capability.
 
     Attributes:
         declared: Whether the decoder declares it.
@@ -81,7 +81,7 @@ class CapabilityProbes:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found.
+    """Report of a check.
 
     Attributes:
         decoder: Name of the decoder, or its argument if its description is at fault.

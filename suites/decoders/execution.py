@@ -1,4 +1,4 @@
-"""Execution: what a decoder did with one stream, read from its output, answers and exit code."""
+"""Work of a decoder on one stream, read from its output, answers and exit code."""
 
 import json
 import os
@@ -43,7 +43,7 @@ class DecoderEnding(StrEnum):
 
 @dataclass(frozen=True)
 class Execution:
-    """What a decoder did with one stream.
+    """Work of a decoder on one stream.
 
     Attributes:
         ending: How its work ended.

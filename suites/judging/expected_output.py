@@ -1,4 +1,4 @@
-"""What a vector must decode to, read from its files."""
+"""Expected output of a vector, read from its files."""
 
 from dataclasses import dataclass
 

@@ -120,7 +120,7 @@ def locate_fault(decoder: str, spectra: Sequence[Spectrum], failing: Sequence[bo
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two traits of different elements, of which a vector must have both, or either, and the fit."""
+    """Two traits of different elements, both or either needed, with their coefficient."""
 
     score: float
     traits: tuple[Trait, Trait]

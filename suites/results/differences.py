@@ -18,7 +18,7 @@ class DifferenceKind(StrEnum):
 
 
 class DifferencePicture(Frozen):
-    """Where in a tensor elements differ, and by how much.
+    """Picture of where in a tensor elements differ, and by how much.
 
     Attributes:
         grid: The tensor as a matrix (dimension 0 by the product of the others; a vector as one

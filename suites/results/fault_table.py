@@ -63,7 +63,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True)
 class FaultMeaning:
-    """What is wrong, how to fix it, and how severe it is."""
+    """Meaning of a fault: what is wrong, how to fix it, how severe it is."""
 
     what: str
     hint: str

@@ -113,7 +113,7 @@ def _key(setup: str) -> str:
 
 
 class _RunOnWorker:
-    """What a Dask worker keeps of a run: idle pool processes, each with a folder of its own."""
+    """State of a run on a Dask worker: idle pool processes, each with a folder of its own."""
 
     def __init__(self, setup: str) -> None:
         self._kind, self._setup = read_setup(setup)

@@ -144,7 +144,7 @@ def _now() -> str:
 
 @dataclass(frozen=True)
 class _Record:
-    """Writes what a run leaves."""
+    """Writer of the files that a run leaves."""
 
     suite: Suite
     decoders: Sequence[DecoderSpec]

@@ -31,7 +31,7 @@ def limits_of(time_limit: float | None, memory_limit: int | None, default: Limit
 
 @dataclass(frozen=True)
 class Invocation:
-    """What a run was asked.
+    """Arguments and options of a run.
 
     Attributes:
         suite: Argument that names the suite; "" for the built-in one.

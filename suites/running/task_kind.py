@@ -1,4 +1,4 @@
-"""What the runner must know of a kind of implementation: how its cases are executed and judged."""
+"""Kinds of task: how the runner has the cases of an implementation executed and judged."""
 
 import json
 from abc import ABC, abstractmethod

@@ -37,7 +37,7 @@ The first process of a namespace cannot die by a signal of its own.
 
 @dataclass(frozen=True)
 class Isolation:
-    """What the kernel granted: "" for what is isolated, else the reason why it is not."""
+    """Isolation that the kernel granted: "" for what is isolated, else the reason why not."""
 
     network: str = ""
     processes: str = ""

@@ -38,7 +38,7 @@ class LimitExceededError(Exception):
 
 @dataclass
 class ResourceUse:
-    """What the process tree has used, as sampled: seconds, CPU seconds, peak resident bytes."""
+    """Resources that the process tree has used, as sampled: seconds, CPU seconds, peak bytes."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
