@@ -213,7 +213,7 @@ def command() -> None:
     raise KeyError("first line\\nsecond line")
 module.command = command
 sys.modules["nnc_conformance.cli.boom"] = module
-m.COMMANDS["boom"] = "boom"
+m.COMMANDS["boom"] = m.CommandEntry("boom", "Judge")
 """
 
 
