@@ -55,6 +55,8 @@ def _case(suite: ElementTree.Element, case: ReportedCase) -> None:
     result = case.result
     element = _testcase(suite, result.vector, f"nnc.{result.level.value}")
     details = [result.message, *(f"{d.tensor}: {d.kind.value}, expected {d.expected}, given {d.actual}" for d in result.differences)]
+    if case.stderr:
+        details.append(f"standard error:\n{case.stderr}")
     notes = {f"choice.{made.switch}": made.choice for made in result.choices}
     if OUTCOMES[result.outcome].junit == _PROPERTY:
         notes["outcome"] = result.outcome.value

@@ -19,12 +19,16 @@ HEADLINES: Final[dict[Verdict, tuple[str, Tone]]] = {
 
 @dataclass(frozen=True)
 class ReportedCase:
-    """One case: its result, its standing, whether it fails the run, and the command that repeats it alone."""
+    """One case: its result, its standing, whether it fails the run, and the command that repeats it alone.
+
+    ``stderr``: the last lines of the decoder's standard error, of a case in error.
+    """
 
     result: CaseResult
     standing: CaseStanding
     failing: bool
     reproduce: str
+    stderr: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from nnc_conformance.reports.report import (
     VectorRow,
 )
 from nnc_conformance.reports.results import Loaded
-from nnc_conformance.reports.tally import STANDINGS, CaseStanding, standing, tally
+from nnc_conformance.reports.tally import STANDINGS, CaseStanding, Tone, standing, tally, tone
 from nnc_conformance.storage.vector import CAPABILITIES, Level
 from nnc_conformance.suites.judging.claims import contradicted
 from nnc_conformance.suites.results.answers import AccuracyRow
@@ -25,6 +25,8 @@ from nnc_conformance.suites.results.result import CaseResult, Results, ResultsEr
 from nnc_conformance.suites.results.run_document import RunDocument
 from nnc_conformance.suites.running.invocation import Invocation
 
+_STDERR_LINES: Final = 5
+_STDERR_CHARACTERS: Final = 1000
 CLAUSE_TITLES: Final[dict[str, str]] = {
     "6": "High-level syntax",
     "7": "Decoding process",
@@ -56,7 +58,7 @@ def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> R
             info = part.decoders[0]
             if any(info.name == other.info.name for other in decoders):
                 raise ResultsError(f"{source.source}: another results file has a decoder named {info.name!r} too")
-            own = [_case(result, invocation) for result in part.cases]
+            own = [_case(result, invocation, source.run) for result in part.cases]
             cases.extend(own)
             decoders.append(_summarise(part, own))
     order = {level: place for place, level in enumerate(Level)}
@@ -118,8 +120,16 @@ def _environment(run: RunDocument) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _case(result: CaseResult, invocation: Invocation) -> ReportedCase:
-    return ReportedCase(result, standing(result.level, result.provenance), OUTCOMES[result.outcome].fails, invocation.command(result))
+def _case(result: CaseResult, invocation: Invocation, run: RunDocument | None) -> ReportedCase:
+    log = run.logs.get(result.id) if run is not None else None
+    stderr = _last_lines(log.stderr) if log is not None and tone(result.outcome) is Tone.ERROR else ""
+    own = standing(result.level, result.provenance)
+    return ReportedCase(result, own, OUTCOMES[result.outcome].fails, invocation.command(result), stderr)
+
+
+def _last_lines(text: str) -> str:
+    """Return the last lines of a decoder's standard error, for a page."""
+    return "\n".join(text.strip()[-_STDERR_CHARACTERS:].splitlines()[-_STDERR_LINES:])
 
 
 def _by_decoder(results: Results) -> Iterable[Results]:

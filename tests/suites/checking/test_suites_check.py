@@ -110,6 +110,14 @@ def test_a_crash_is_told_with_its_standard_error(tmp_path: Path, table: Path, pr
     assert set(finding.vectors) == {"probe-int-qnt", "probe-int-qnt-cut"}
 
 
+def test_a_worker_that_dies_at_its_start_is_told_with_its_standard_error(tmp_path: Path, probes: Suite) -> None:
+    (tmp_path / "dies.py").write_text("import sys\nsys.exit('libexample.so.3: cannot open shared object file')\n")
+    words = f"{sys.executable} -S {tmp_path / 'dies.py'}"
+    findings = check_decoder(support.decoder_toml(tmp_path, "dies", "worker", words), suite=probes).findings
+    (finding,) = [finding for finding in findings if finding.fault is Fault.EXIT_CODE]
+    assert finding.stderr == "libexample.so.3: cannot open shared object file"
+
+
 def test_tensors_from_broken_streams_are_told(tmp_path: Path, table: Path, probes: Suite) -> None:
     known = json.loads(table.read_text())
     any_tensors = next(row["expected"] for row in known.values() if "expected" in row)

@@ -8,13 +8,20 @@ import psutil
 import pytest
 from hostile import support
 
+from nnc_conformance.cli.progress import run_display
+from nnc_conformance.reports.pages import RUN_PAGES, write_pages
+from nnc_conformance.reports.results import load
+from nnc_conformance.reports.summary import build_report
 from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.decoders.host import FAILED_STARTS
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
 from nnc_conformance.suites.results.result_files import load_run
 from nnc_conformance.suites.running.decoder_run import run
-from nnc_conformance.suites.running.runner import RunOptions
+from nnc_conformance.suites.running.invocation import Invocation
+from nnc_conformance.suites.running.messages import FinishedCase
+from nnc_conformance.suites.running.runner import Progress, RunOptions
 from nnc_conformance.suites.running.selection import parse_filter, select
 from nnc_conformance.suites.sandbox.limits import Limits
 
@@ -173,6 +180,25 @@ def test_a_hostile_worker(root: Path, tmp_path: Path, fault: str, outcome: Outco
         assert case.outcome is outcome, case.message
         assert case.message.startswith(message)
         assert case.fault is kind
+
+
+def test_a_worker_that_dies_at_its_start_is_heard(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = "libexample.so.3: cannot open shared object file"
+    (tmp_path / "dies.py").write_text(f"import sys\nsys.exit({message!r})\n")
+    words = f"{sys.executable} -S {tmp_path / 'dies.py'}"
+    cases = judged(root, tmp_path / "out", support.decoder_toml(tmp_path, "dies", "worker", words))
+    assert len(cases) > FAILED_STARTS
+    logs = load_run(tmp_path / "out").logs
+    for case in cases:
+        assert case.message == "at its start: exit code 1 in place of an answer"
+        assert logs[case.id].stderr == f"{message}\n"
+    display = run_display(Invocation("", {}))
+    for case in cases:
+        display.step(Progress(1, 1, 0.0, FinishedCase[CaseResult](case=case, log=logs[case.id]), 0))
+    assert capsys.readouterr().out.count(f"    stderr: {message}\n") == 1, "shown once, not again for each case"
+    write_pages(build_report([load(tmp_path / "out")]), tmp_path / "out", RUN_PAGES)
+    for page in ("report.html", "junit.xml"):
+        assert message in (tmp_path / "out" / page).read_text(), page
 
 
 def test_folders_left_by_a_worker_do_not_meet_the_next_case(root: Path, tmp_path: Path) -> None:
