@@ -7,6 +7,9 @@ register MODE holds the direction.
 
 An error sets the registers STATUS, FAILED_ELEMENT and FAILED_BIT. Whatever is coded after that has
 no meaning, and the loops over indexes end.
+
+Where a line does not show it, a comment names the syntax element that the line computes, for
+diagnosis (`faults.mutants.concerned`).
 """
 
 from typing import NamedTuple

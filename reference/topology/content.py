@@ -1,4 +1,4 @@
-"""The content of an NNR_TPL or NNR_QNT: inflating it, and the tensor dimensions in it.
+"""Contents of an NNR_TPL or NNR_QNT: inflating them, and the tensor dimensions in them.
 
 A topology is parsed only when a data unit lacks dimensions; ONNX is not imported before.
 """
@@ -16,14 +16,22 @@ from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TP
 
 @dataclass(frozen=True)
 class Topology:
-    """The content of an NNR_TPL or NNR_QNT: its storage format (Annexes A to D) and its data, inflated."""
+    """The content of an NNR_TPL or NNR_QNT.
+
+    Args:
+        storage_format: topology_storage_format (Annexes A to D).
+        data: inflated data.
+    """
 
     storage_format: int
     data: bytes
 
 
 class TopologyShapes(Mapping[str, tuple[int, ...]]):
-    """Tensor dimensions by name in a topology, parsed at the first lookup; empty if it cannot be parsed."""
+    """Tensor dimensions by name in a topology, parsed at the first lookup.
+
+    They are empty if the topology cannot be parsed.
+    """
 
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
@@ -55,7 +63,11 @@ def shapes_in(storage_format: int, data: bytes) -> Shapes:
 
 
 def inflate(data: bytes, limits: DecodeLimits) -> bytes:
-    """Inflate RFC 1950 data; raise `PayloadError` (``deflate``) if it is damaged, cut or too large."""
+    """Inflate RFC 1950 data.
+
+    Raises:
+        PayloadError: rule ``deflate``, for damaged, incomplete or too large data.
+    """
     most = min(limits.total_bytes, max(limits.inflate_floor, limits.inflate_ratio * len(data)))
     machine = zlib.decompressobj()
     try:
@@ -71,5 +83,9 @@ def inflate(data: bytes, limits: DecodeLimits) -> bytes:
 
 
 def topology_shapes(storage_format: int, compression_format: int, data: bytes) -> Shapes:
-    """Return the tensor dimensions in topology_data; raise `PayloadError` if it does not inflate."""
+    """Return the tensor dimensions in topology_data.
+
+    Raises:
+        PayloadError: rule ``deflate``, if it does not inflate.
+    """
     return shapes_in(storage_format, inflate(data, DecodeLimits()) if compression_format == DEFLATE else data)
