@@ -50,7 +50,7 @@ class IssueError(NNCError):
 
 
 @dataclass(frozen=True)
-class Evidence:
+class CertificateEvidence:
     """Evidence for a certificate: results with their hash, their suite, and the decoder to challenge."""
 
     results: Results
@@ -61,7 +61,7 @@ class Evidence:
 
 def gather(
     path: Path, policy: CertificationPolicy, *, decoder: str | None = None, argument: str | None = None, suite: Path | None = None
-) -> Evidence:
+) -> CertificateEvidence:
     """Read a results file or folder, and find its suite and decoder.
 
     ``decoder`` chooses one of several by name; ``argument`` (of ``--decoder``) and ``suite`` replace those of run.json.
@@ -78,7 +78,7 @@ def gather(
     judged = next(judged for judged in results.decoders if judged.name == name)
     if spec.identity != judged:
         raise IssueError(f"the decoder {spec.argument!r} differs from {name!r} in the results in version, kind or declared capabilities")
-    return Evidence(results, _sha256(path), _suite(path, results, policy, suite), spec)
+    return CertificateEvidence(results, _sha256(path), _suite(path, results, policy, suite), spec)
 
 
 def _sha256(path: Path) -> str:
@@ -130,7 +130,7 @@ class Issued:
 
 
 def issue(
-    evidence: Evidence,
+    evidence: CertificateEvidence,
     policy: CertificationPolicy,
     *,
     today: datetime.date,
@@ -169,7 +169,7 @@ def issue(
     return Issued(body, (), Certificate(body=sealed.body, seal=sealed.seal))
 
 
-def _cases(evidence: Evidence) -> tuple[CertifiedCase, ...]:
+def _cases(evidence: CertificateEvidence) -> tuple[CertifiedCase, ...]:
     given = {case.vector: case for case in evidence.results.cases if case.decoder == evidence.decoder.name}
     return tuple(
         certified_case(stored.vector, given[stored.vector.id])

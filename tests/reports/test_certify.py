@@ -13,7 +13,7 @@ from helpers.certified_suite import BROKEN, GOOD, write_suite
 from helpers.keys import key_files
 
 from nnc_conformance.reports.certification.certificate import Certificate, CertificateBody, WithdrawnVector
-from nnc_conformance.reports.certification.issue import Evidence, Issued, IssueError, gather, issue, write_certificate
+from nnc_conformance.reports.certification.issue import CertificateEvidence, Issued, IssueError, gather, issue, write_certificate
 from nnc_conformance.reports.certification.judgement import Weight, reasons, weigh
 from nnc_conformance.reports.certification.page import render_certificate
 from nnc_conformance.reports.certification.policy import CertificationPolicy, PolicyError, Waiver, load_policy
@@ -53,7 +53,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def evidence(work: Path) -> Evidence:
+def evidence(work: Path) -> CertificateEvidence:
     return gather(work / "in-tree", POLICY)
 
 
@@ -75,7 +75,7 @@ def test_a_certificate_holds_offline(work: Path, name: str) -> None:
     assert body.decoder.files[0].name == "nnc_conformance.reference"
 
 
-def test_the_same_evidence_gives_the_same_bytes(work: Path, evidence: Evidence) -> None:
+def test_the_same_evidence_gives_the_same_bytes(work: Path, evidence: CertificateEvidence) -> None:
     key = load_private_key(work / "key1.pem")
     issued = issue(evidence, POLICY, today=DAY, key=key, nonce="given", issuer="a <laboratory>", options=ONE_JOB)
     assert canonical_text(issued.certificate) == (work / "signed/certificate.json").read_text()
