@@ -249,14 +249,19 @@ BUGS: Final = (
             Edit(
                 "entropy.plain",
                 "quant_block_row",
-                (
-                    "        for row in range(area.rows):\n"
-                    "            for place in range(row * area.columns + left, row * area.columns + right):\n"
-                ),
+                "        for row in range(area.rows):\n",
                 (
                     "        across = right - left\n"
                     "        deep = area.rows if area.side > 0 else 1\n"
-                    "        for first in range(0, area.rows * across, deep * across):\n"
+                    "        for row in range(0, area.rows, deep):\n"
+                ),
+            ),
+            Edit(
+                "entropy.plain",
+                "quant_block_row",
+                "            for place in range(row * area.columns + left, row * area.columns + right):\n",
+                (
+                    "            first = row * across\n"
                     "            for step in range(deep * across):\n"
                     "                place = (first // across + step % deep) * area.columns + left + step // deep\n"
                 ),
@@ -291,7 +296,7 @@ BUGS: Final = (
                 "entropy.plain",
                 "shift_parameter_ids",
                 (
-                    "        if code_bin(coder, layout.flag, 1 if sets[context] > 0 else 0):\n"
+                    "        if signalled and code_bin(coder, layout.flag, 1 if sets[context] > 0 else 0):\n"
                     "            sets[context] = 1 + uae_v(coder, SHIFT_BITS, SET_BITS, sets[context] - 1)\n"
                     "        else:\n"
                     "            sets[context] = 0\n"
@@ -430,7 +435,7 @@ BUGS: Final = (
             Edit(
                 "syntax.structures.data_unit",
                 "nnr_compressed_data_unit_header",
-                "if dimensions_flag and len(dimensions) > 1:",
+                "if dimensions_known and len(dimensions) > 1:",
                 "if len(dimensions) > 1:",
             ),
         ),
@@ -691,13 +696,17 @@ BUGS: Final = (
         "significance-states-as-in-video",
         ("Chooses the significance context by max(0, stateId - 1), as a video coder with dependent quantization does, and not by stateId."),
         ("sig_flag", "dq_flag"),
-        (Edit("entropy.plain", "quant_param", "NEIGHBOURS * state_id + previous", "NEIGHBOURS * max(0, state_id - 1) + previous"),),
+        (
+            Edit(
+                "entropy.plain", "significance_context", "NEIGHBOURS * state_id + previous", "NEIGHBOURS * max(0, state_id - 1) + previous"
+            ),
+        ),
     ),
     NamedFault(
         "ten-greater-contexts",
         ("Has contexts for ten greater-than bins, the default length, and codes the bins beyond with those of the tenth."),
         ("abs_level_greater_x", "cabac_unary_length_minus1"),
-        (Edit("entropy.plain", "quant_param", "layout.greater + 2 * j + sign_flag", "layout.greater + 2 * min(j, 9) + sign_flag"),),
+        (Edit("entropy.plain", "greater_context", "layout.greater + 2 * j + sign_flag", "layout.greater + 2 * min(j, 9) + sign_flag"),),
     ),
     NamedFault(
         "trellis-restarts-with-a-block-row",

@@ -69,7 +69,7 @@ def codeword(quants: list[int], unary_length: int = 10, *, qp_delta_bits: int = 
     plain.shift_parameter_ids(coder, layout)
     previous = 0
     for quant in quants:
-        plain.quant_param(coder, layout, 0, previous, quant)
+        plain.quant_param(coder, layout, 0, previous, 0, quant)
         previous = 0 if quant == 0 else 1 if quant < 0 else 2
     plain.code_terminate(coder)
     return payload[: (int(registers[plain.POSITION]) + 7) // 8].tobytes()

@@ -14,6 +14,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_BLOCK, 
 from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.reference.topology.content import Topology
+from nnc_conformance.reference.updates.base_model import BaseModel
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Decoded:
         quantization_data: Content of the last NNR_QNT, inflated.
         pruning: Values of the last pruning container.
         reports: Errors of policy ``may`` that a lenient decoder forgave.
+        differences: Names of the parameters that are differences to the base model (second edition).
+        model: The model after the stream, base of the next; None without ``base``.
     """
 
     parameters: dict[str, np.ndarray]
@@ -33,6 +36,8 @@ class Decoded:
     quantization_data: Topology | None = None
     pruning: Values | None = None
     reports: tuple[StreamError, ...] = ()
+    differences: tuple[str, ...] = ()
+    model: BaseModel | None = None
 
 
 class Collector(Watcher):
@@ -49,7 +54,15 @@ class Collector(Watcher):
 
     def content(self, driver: Driver) -> Decoded:
         """Return the content of the stream that a driver has walked."""
-        return Decoded(self.parameters, driver.topology, driver.quantization_data, driver.pruning, driver.rules.reports)
+        return Decoded(
+            self.parameters,
+            driver.topology,
+            driver.quantization_data,
+            driver.pruning,
+            driver.rules.reports,
+            driver.differences,
+            driver.model,
+        )
 
 
 def decode(
@@ -62,6 +75,7 @@ def decode(
     threads: int = 1,
     kernel: str = "fast",
     progress: ProgressCallback = no_progress,
+    base: BaseModel | None = None,
 ) -> Decoded:
     """Decode a bitstream (clauses 6, 9 and 10).
 
@@ -77,11 +91,13 @@ def decode(
         threads: Data units, or stretches of block rows with entry points, to decode at the same time; small ones are decoded in sequence.
         kernel: The kernel for codewords: ``fast``, or ``plain``, the readable one.
         progress: Called with the bytes taken in and the bytes of the stream.
+        base: The model before the stream (second edition): `BaseModel()` for the first stream of a session, then the ``model`` of
+            the step before. With None an update gives its differences, and nothing is kept for later streams.
 
     Raises:
         StreamError: The stream breaks a rule of the registry; with ``lenient``, a rule of policy ``must``.
     """
-    options = DecoderOptions(interpretation or Interpretation(), lenient, limits or DecodeLimits(), kernel, threads)
+    options = DecoderOptions(interpretation or Interpretation(), lenient, limits or DecodeLimits(), kernel, threads, base=base)
     return decode_with(stream, options, recombine=recombine, progress=progress)
 
 

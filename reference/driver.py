@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
-from nnc_conformance.reference.entropy.coding import BinTrace, TensorCoding
+from nnc_conformance.reference.entropy.coding import BinTrace, TensorCoding, TensorHistory
 from nnc_conformance.reference.errors import Place, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.options import DecodeLimits, DecoderOptions
-from nnc_conformance.reference.payload import DataUnitDecoder, Part, coded_parts, coding_of
+from nnc_conformance.reference.payload import DataUnitDecoder, Part, coded_parts, coding_of, shifted
 from nnc_conformance.reference.side_by_side import SideBySide
 from nnc_conformance.reference.syntax.bitstream import read_units
 from nnc_conformance.reference.syntax.context import PayloadError, Shapes, StreamContext
@@ -27,6 +27,8 @@ from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TP
 from nnc_conformance.reference.syntax.structures.unit import NNR_TPL, Unit, unit_type_name
 from nnc_conformance.reference.syntax.walker import Element, Values
 from nnc_conformance.reference.topology.content import Topology, inflate, shapes_in
+from nnc_conformance.reference.updates.applying import BrokenRuleError, CodedPart, ModelBuilder, check_parent, tensor_history
+from nnc_conformance.reference.updates.base_model import BaseModel
 
 if TYPE_CHECKING:
     from nnc_conformance.reference.syntax.branches import Branch
@@ -107,6 +109,11 @@ class Driver:
         self._records_bins = self._overrides("data_unit")
         self._jobs = SideBySide[Tensors](1 if self._records_bins else self.options.threads)
         self._names: set[str] = set()
+        self._differences: list[str] = []
+        base = self.options.base
+        self._model = None if base is None else ModelBuilder(base, self.options.interpretation)
+        if base is not None:
+            self.context.base_shapes = base.shapes
         self.spent = 0
         self._start = time.monotonic()
 
@@ -189,12 +196,46 @@ class Driver:
         try:
             self._admit(unit, header)
             rules = self.rules if self._jobs.threads == 1 else self.rules.section()
-            work = partial(_tensors, DataUnitDecoder(self.options, rules), unit, header, trace)
-            self._jobs.add(work, partial(self.watcher.tensors, unit, header), prod(header.dimensions))
+            coded: list[CodedPart] | None = None if self._model is None else []
+            histories = self._histories(unit, header)
+            work = partial(_tensors, DataUnitDecoder(self.options, rules, histories, coded), unit, header, trace)
+            self._jobs.add(work, partial(self._keep, unit, header, coded), prod(header.dimensions))
             decoded = True
         finally:
             if trace is not None:
                 self.watcher.data_unit(unit, header, self._recorded(header, trace, decoded=decoded))
+
+    def _histories(self, unit: Unit, header: DataUnitHeader) -> tuple[TensorHistory, ...] | None:
+        """Return what each part of a data unit needs of earlier streams; enforce the rules of updates."""
+        if header.parent_id is None:
+            return None
+        base, interpretation = self.options.base, self.options.interpretation
+        parts = [(part.id, part.dimensions) for part in coded_parts(header)]
+        try:
+            check_parent(header, parts, base)
+            return tuple(tensor_history(name, dimensions, header, base, interpretation) for name, dimensions in parts)
+        except BrokenRuleError as error:
+            self._require(unit, error.rule, False, str(error), error.element)
+            raise
+
+    def _keep(self, unit: Unit, header: DataUnitHeader, coded: "list[CodedPart] | None", tensors: Tensors) -> None:
+        """Give a decoded data unit to the watcher, and to the model after the stream."""
+        if self._model is not None and coded is not None:
+            try:
+                self._model.take(header, payload_bytes(unit), coded)
+            except BrokenRuleError as error:
+                self._require(unit, error.rule, False, str(error), error.element)
+        self.watcher.tensors(unit, header, tensors)
+
+    @property
+    def model(self) -> BaseModel | None:
+        """The model after the stream; None unless the options name a base model."""
+        return None if self._model is None else self._model.model(self.topology, self.quantization_data)
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """Names of the parameters that are differences to the base model, in the order of the stream."""
+        return tuple(self._differences)
 
     def _recorded(self, header: DataUnitHeader, trace: BinTrace, *, decoded: bool) -> RecordedCodeword | None:
         if header.payload_type == NNR_PT_RAW_FLOAT:
@@ -216,12 +257,20 @@ class Driver:
             known = name in self._names or name in header.ids[:place]
             self._require(unit, "id-unique", not known, f"{name!r} is coded twice", "topology_elem_id")
         self._names.update(header.ids)
+        if header.parent_id is not None:
+            self._differences.extend(header.ids)
 
     def _require(self, unit: Unit, rule: str, kept: bool, detail: str, element: str) -> None:
         """Enforce a rule if a unit breaks it."""
         if not kept:
             place = Place(unit.number, unit_type_name(unit.unit_type), unit.offset, 0, element, clause_of(element))
             self.rules.enforce(stream_error(rule, place, detail))
+
+
+def payload_bytes(unit: Unit) -> bytes:
+    """Return the payload of a data unit."""
+    payload: bytes = unit.payload["cabac_codeword" if "cabac_codeword" in unit.payload else "raw_float32_parameter"]
+    return payload
 
 
 def flattened(unit: Unit, depth: int = 0) -> Iterator[tuple[Unit, int]]:
@@ -233,7 +282,7 @@ def flattened(unit: Unit, depth: int = 0) -> Iterator[tuple[Unit, int]]:
 
 def _tensors(decoder: DataUnitDecoder, unit: Unit, header: DataUnitHeader, trace: BinTrace | None) -> Tensors:
     """Decode a data unit's tensors, in the order of its ids."""
-    tensors = dict(decoder.tensors(unit, header, trace))
+    tensors = shifted(header, dict(decoder.tensors(unit, header, trace)), decoder.options.interpretation)
     return {name: tensors[name] for name in header.ids}
 
 

@@ -4,9 +4,9 @@ The first choice of each switch is the default. Nothing else in the package gues
 point asks the `Interpretation` it was given.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from nnc_conformance.reference.errors import unknown
 
@@ -78,6 +78,101 @@ class AlignmentBits(Choice):
     CHECKED = "checked"
 
 
+_2024: Final = {"edition": 2024}
+"""Metadata of a switch that only streams of the second edition depend on."""
+
+
+class PreFlag(Choice):
+    """What nnr_pre_flag does."""
+
+    SUM = "sum"
+    RESIDUAL = "residual"
+
+
+class DimensionShift(Choice):
+    """What first_tensor_dimension_shift does."""
+
+    AS_CODED = "as-coded"
+    MOVES = "moves"
+
+
+class ParentId(Choice):
+    """What parent_device_id and the digests of a parent do."""
+
+    IGNORED = "ignored"
+    IDENTIFIES = "identifies"
+
+
+class SkippedStretch(Choice):
+    """How far the trellis steps over the part of a skipped row in a block."""
+
+    ROW_WIDTH = "row-width"
+    SKIPPED_INDEXES = "skipped-indexes"
+
+
+class CodebookGreaterSets(Choice):
+    """How many parameter-set flags a codebook leaves to abs_level_greater_x."""
+
+    ONE_MORE = "one-more"
+    POSSIBLE_BINS = "possible-bins"
+
+
+class CodebookPrefixSets(Choice):
+    """How many parameter-set flags a codebook leaves to abs_level_greater_x2."""
+
+    ONE_MORE = "one-more"
+    POSSIBLE_BINS = "possible-bins"
+
+
+class CodebookDq(Choice):
+    """What a codebook and dq_flag mean together."""
+
+    LIMIT_BEFORE_DOUBLING = "limit-before-doubling"
+    REFUSED = "refused"
+
+
+class HdspHistory(Choice):
+    """Which data units the history of HDSP counts."""
+
+    UPDATE_STREAMS = "update-streams"
+    CHAIN_OF_PARENTS = "chain-of-parents"
+
+
+class TcaBase(Choice):
+    """Which indexes are the base of TCA."""
+
+    LAST = "last"
+    NAMED = "named"
+
+
+class TcaWithoutParent(Choice):
+    """What a decoder does with TCA that has no known parent."""
+
+    REFUSED = "refused"
+    OFF = "off"
+
+
+class RawFloatTca(Choice):
+    """What temporal_context_modeling_flag 1 does in a RAW_FLOAT."""
+
+    REFUSED = "refused"
+    IGNORED = "ignored"
+
+
+class RawFloatNode(Choice):
+    """Whether a RAW_FLOAT becomes the tensor's last node."""
+
+    KEEPS_THE_NODE = "keeps-the-node"
+    IS_A_NODE = "is-a-node"
+
+
+class ParentWithoutNodeId(Choice):
+    """Whether a parent id of type 0 may stand in a unit without a node id."""
+
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+
+
 @dataclass(frozen=True)
 class Interpretation:
     """One choice for each disputed point; every field is a switch, its default the sheet's."""
@@ -91,16 +186,33 @@ class Interpretation:
     codebook_product: CodebookProduct = CodebookProduct.BINARY64
     data_string: DataString = DataString.BS
     alignment_bits: AlignmentBits = AlignmentBits.ANY
+    pre: PreFlag = field(default=PreFlag.SUM, metadata=_2024)
+    dimension_shift: DimensionShift = field(default=DimensionShift.AS_CODED, metadata=_2024)
+    parent_id: ParentId = field(default=ParentId.IGNORED, metadata=_2024)
+    skipped_stretch: SkippedStretch = field(default=SkippedStretch.ROW_WIDTH, metadata=_2024)
+    codebook_greater_sets: CodebookGreaterSets = field(default=CodebookGreaterSets.ONE_MORE, metadata=_2024)
+    codebook_prefix_sets: CodebookPrefixSets = field(default=CodebookPrefixSets.ONE_MORE, metadata=_2024)
+    codebook_dq: CodebookDq = field(default=CodebookDq.LIMIT_BEFORE_DOUBLING, metadata=_2024)
+    hdsp_history: HdspHistory = field(default=HdspHistory.UPDATE_STREAMS, metadata=_2024)
+    tca_base: TcaBase = field(default=TcaBase.LAST, metadata=_2024)
+    tca_without_parent: TcaWithoutParent = field(default=TcaWithoutParent.REFUSED, metadata=_2024)
+    raw_float_tca: RawFloatTca = field(default=RawFloatTca.REFUSED, metadata=_2024)
+    raw_float_node: RawFloatNode = field(default=RawFloatNode.KEEPS_THE_NODE, metadata=_2024)
+    parent_without_node_id: ParentWithoutNodeId = field(default=ParentWithoutNodeId.ALLOWED, metadata=_2024)
 
     @classmethod
-    def switches(cls) -> dict[str, type[Choice]]:
-        """Each switch's name with the enumeration of its choices, in the order of the sheet."""
-        return {field.name: type(field.default) for field in fields(cls)}  # type: ignore[misc]
+    def switches(cls, edition: int = 2022) -> dict[str, type[Choice]]:
+        """Return the choices of each switch that streams of an edition can depend on.
+
+        Args:
+            edition: 2022 for the points of the first edition, 2024 for all.
+        """
+        return {field.name: type(field.default) for field in fields(cls) if field.metadata.get("edition", 2022) <= edition}
 
     @classmethod
     def parse(cls, settings: dict[str, str]) -> "Interpretation":
         """Builds from names, as commands give them; raises `ValueError` for an unknown switch or choice."""
-        switches, chosen = cls.switches(), {}
+        switches, chosen = cls.switches(2024), {}
         for name, choice in settings.items():
             if name not in switches:
                 raise ValueError(unknown("disputed point", name, switches))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables
 from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.updates.base_model import BaseModel
 
 ProgressCallback = Callable[[int, int], None]
 """Progress callback: (done, total)."""
@@ -50,6 +51,7 @@ class DecoderOptions:
         kernel: The kernel for codewords, ``fast`` or ``plain``.
         threads: Data units, or block rows with entry points, to decode at the same time.
         tables: Tables of the arithmetic coder; others than the standard's make a mutant.
+        base: The model before the stream, whose history is used and kept up; None keeps none.
     """
 
     interpretation: Interpretation = field(default_factory=Interpretation)
@@ -58,3 +60,4 @@ class DecoderOptions:
     kernel: str = "fast"
     threads: int = 1
     tables: Tables = DEFAULT
+    base: BaseModel | None = None

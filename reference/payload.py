@@ -1,7 +1,7 @@
 """The payload of a complete NNR_NDU, from its bytes to named tensors (clauses 6, 9 and 10)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
 from math import prod
@@ -10,9 +10,19 @@ from typing import Final
 import numpy as np
 
 from nnc_conformance.reference.entropy.codeword import decode_codeword
-from nnc_conformance.reference.entropy.coding import BinTrace, CodedTensor, CodewordError, EntryPoint, TensorCoding
+from nnc_conformance.reference.entropy.coding import BinTrace, CodedTensor, CodewordError, EntryPoint, TensorCoding, TensorHistory
+from nnc_conformance.reference.entropy.contexts import LayoutChoices
 from nnc_conformance.reference.errors import Place, StreamError
-from nnc_conformance.reference.interpretation import ColumnBlockScan, DataFormat, IntDqFlag, Interpretation
+from nnc_conformance.reference.interpretation import (
+    CodebookGreaterSets,
+    CodebookPrefixSets,
+    ColumnBlockScan,
+    DataFormat,
+    DimensionShift,
+    IntDqFlag,
+    Interpretation,
+    SkippedStretch,
+)
 from nnc_conformance.reference.options import DecoderOptions
 from nnc_conformance.reference.quantization.reconstruction import (
     FLOAT64_FORMAT,
@@ -37,8 +47,10 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     Codebook,
     DataUnitHeader,
     DimensionMapping,
+    UpdateSignalling,
 )
 from nnc_conformance.reference.syntax.structures.unit import Unit, unit_type_name
+from nnc_conformance.reference.updates.applying import CodedPart, clamped
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,30 @@ def coding_of(part: Part, header: DataUnitHeader, interpretation: Interpretation
         scan_order = 0
     dq_flag = header.dq_flag and not (integer and interpretation.int_dq_flag is IntDqFlag.IGNORED)
     density = header.quantization.qp_density if header.quantization else 0
-    return TensorCoding(rows, columns, scan_order, dq_flag, header.unary_length, 0 if integer else 6 + density)
+    coding = TensorCoding(rows, columns, scan_order, dq_flag, header.unary_length, 0 if integer else 6 + density)
+    return coding if header.update is None else coding_of_update(coding, part, header.update, interpretation)
+
+
+def coding_of_update(coding: TensorCoding, part: Part, update: UpdateSignalling, interpretation: Interpretation) -> TensorCoding:
+    """Return the coding of a part with the tools of the second edition."""
+    book = part.codebook
+    return replace(
+        coding,
+        second_edition=True,
+        has_parent=update.parent_id is not None,
+        tca=update.tca,
+        codebook=None if book is None else (book.values.size, book.zero_offset),
+        choices=layout_choices(interpretation),
+    )
+
+
+def layout_choices(interpretation: Interpretation) -> LayoutChoices:
+    """Return the disputed points of the second edition that the arithmetic coder depends on."""
+    return LayoutChoices(
+        skip_by_index=interpretation.skipped_stretch is SkippedStretch.SKIPPED_INDEXES,
+        exact_greater_flags=interpretation.codebook_greater_sets is CodebookGreaterSets.POSSIBLE_BINS,
+        exact_prefix_flags=interpretation.codebook_prefix_sets is CodebookPrefixSets.POSSIBLE_BINS,
+    )
 
 
 def expected_entry_points(header: DataUnitHeader, codings: Sequence[TensorCoding], number: int, first_bit: int) -> tuple[EntryPoint, ...]:
@@ -94,10 +129,15 @@ def expected_entry_points(header: DataUnitHeader, codings: Sequence[TensorCoding
 
 @dataclass(frozen=True)
 class DataUnitDecoder:
-    """Decodes the payloads of complete NDUs under one set of options; ``rules`` decides what becomes of broken rules."""
+    """Decodes the payloads of complete NDUs under one set of options; ``rules`` decides what becomes of broken rules.
+
+    ``histories``: the history of each part in coded order (second edition); ``coded``: takes each part before conversion, if asked for.
+    """
 
     options: DecoderOptions
     rules: Enforcement
+    histories: tuple[TensorHistory, ...] | None = None
+    coded: list[CodedPart] | None = None
 
     def tensors(self, unit: Unit, header: DataUnitHeader, trace: BinTrace | None = None) -> Iterator[tuple[str, np.ndarray]]:
         """Yield (id, values) of a unit's tensors in coded order, in their decompressed data format; raise `StreamError`.
@@ -120,10 +160,26 @@ class DataUnitDecoder:
         if header.payload_type == NNR_PT_RAW_FLOAT:
             count = prod(header.dimensions)
             values = np.frombuffer(unit.payload["raw_float32_parameter"], dtype="<f4", count=count).astype(np.float32)
+            if self.coded is not None:
+                self.coded.append(self._coded_part(header, parts[0], values, None, values != 0))
             yield parts[0], values if data_format is None else convert(values, data_format)
             return
         for part, tensor in zip(parts, self._codeword(unit, header, parts, trace), strict=True):
-            yield part, self._values(header, part, tensor, data_format)
+            if self.coded is None:
+                yield part, self._values(header, part, tensor, data_format)
+            else:
+                base, nonzero = clamped(tensor.indexes), tensor.indexes != 0
+                again = None if data_format is None else replace(tensor, indexes=tensor.indexes.copy())
+                values = self._values(header, part, tensor, None)
+                self.coded.append(self._coded_part(header, part, values, base, nonzero))
+                yield part, values if again is None else self._values(header, part, again, data_format)
+
+    def _coded_part(
+        self, header: DataUnitHeader, part: Part, values: np.ndarray, base: np.ndarray | None, nonzero: np.ndarray
+    ) -> CodedPart:
+        shaped = values.reshape(part.dimensions)
+        by_name = {part.id: shaped} if header.mapping is None else dict(mapped(shaped, header.ids, header.mapping))
+        return CodedPart(part.id, part.dimensions, shifted(header, by_name, self.options.interpretation), base, nonzero)
 
     def _values(self, header: DataUnitHeader, part: Part, tensor: CodedTensor, data_format: int | None) -> np.ndarray:
         """Dequantize and convert one tensor."""
@@ -151,6 +207,7 @@ class DataUnitDecoder:
                 kernel=self.options.kernel,
                 threads=self.options.threads,
                 listed_entry_points=listed,
+                histories=self.histories,
             )
         except CodewordError as error:
             detail = f"{error.detail}, in tensor {parts[error.index].id!r}"
@@ -191,6 +248,15 @@ class DataUnitDecoder:
         """Return the error for a rule broken at a bit of the unit's payload."""
         at = unit.stream_bit(bit)
         return stream_error(rule, Place(unit.number, unit_type_name(unit.unit_type), at >> 3, at & 7, element, clause_of(element)), detail)
+
+
+def shifted(header: DataUnitHeader, tensors: dict[str, np.ndarray], interpretation: Interpretation) -> dict[str, np.ndarray]:
+    """Return tensors with their first dimension moved by first_tensor_dimension_shift, if the disputed point says so [I]."""
+    if header.dimension_shift == 0 or interpretation.dimension_shift is DimensionShift.AS_CODED:
+        return tensors
+    weights = header.ids[: len(header.matrices)]
+    moved = {name: np.ascontiguousarray(np.moveaxis(tensors[name], 0, header.dimension_shift)) for name in weights if name in tensors}
+    return tensors | moved
 
 
 CHUNK: Final = 1 << 16

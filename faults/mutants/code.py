@@ -12,9 +12,9 @@ from typing import Any, Final
 from nnc_conformance.faults.mutants.ids import BLOCK, change_digest
 from nnc_conformance.faults.mutants.mutable_code import FUNCTIONS, functions_of, module_of
 from nnc_conformance.faults.mutants.mutant import Mutant, MutantKind
-from nnc_conformance.faults.mutants.mutant_elements import elements_of, read_variables
+from nnc_conformance.faults.mutants.mutant_elements import elements_of, is_of_second_edition, read_variables
 from nnc_conformance.faults.mutants.operators import TreeEdit, edited, edits, node_at
-from nnc_conformance.reference.syntax.elements import clause_of
+from nnc_conformance.reference.syntax.elements import ELEMENTS, FIRST_EDITION, clause_of
 
 _WRAPPERS: Final = ("fget", "func", "py_func", "__wrapped__", "__func__")
 
@@ -31,7 +31,10 @@ def edits_by_id() -> dict[str, tuple[Mutant, ast.FunctionDef, TreeEdit]]:
 
 
 def of_function(module: str, name: str, tree: ast.FunctionDef) -> Iterator[tuple[Mutant, TreeEdit]]:
-    """Make every mutant of a function, with its edit; of several edits that give the same code only the first."""
+    """Make every mutant of a function, with its edit; of several edits that give the same code only the first.
+
+    Statements about elements of the second edition are left out: the vectors have no streams of it.
+    """
     seen = {ast.dump(tree)}
     alike: Counter[str] = Counter()
     for edit in edits(tree):
@@ -41,17 +44,22 @@ def of_function(module: str, name: str, tree: ast.FunctionDef) -> Iterator[tuple
             continue
         seen.add(text)
         mutant = _described(module, name, (tree, changed), edit)
+        if mutant is None:
+            continue
         alike[mutant.id] += 1
         yield mutant if alike[mutant.id] == 1 else replace(mutant, id=f"{mutant.id}-{alike[mutant.id]}"), edit
 
 
-def _described(module: str, name: str, trees: tuple[ast.FunctionDef, ast.FunctionDef], edit: TreeEdit) -> Mutant:
+def _described(module: str, name: str, trees: tuple[ast.FunctionDef, ast.FunctionDef], edit: TreeEdit) -> Mutant | None:
+    """Describe a mutant; None if its statement is about the second edition."""
     tree, changed = trees
     path = _statement_path(tree, edit)
     before, after = node_at(tree, path), node_at(changed, path)
     assert isinstance(before, ast.stmt) and isinstance(after, ast.stmt)
     header = without_blocks(before)
     elements = elements_of(module, name, tree, header)
+    if is_of_second_edition(module, header) or any(ELEMENTS[element].edition != FIRST_EDITION for element in elements):
+        return None
     lines = ((module, before.lineno, last_line(before)),)
     was, becomes = (ast.unparse(without_blocks(node)).removesuffix(BLOCK) for node in (before, after))
     if len(edit.places) > 1:

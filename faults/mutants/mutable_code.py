@@ -46,7 +46,8 @@ FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "entropy.plain": (
         "fail", "shift_bit", "take_upper_part", "renormalise", "initialise", "code_bin", "code_bypass", "code_terminate", "uae_v", "iae_v",
-        "shift_parameter_ids", "quant_param", "doubled", "quant_block_row", "enter_block_row", "quant_tensor",
+        "shift_parameter_ids", "significance_context", "code_sign", "greater_context", "quant_param", "doubled",
+        "quant_block_row", "enter_block_row", "quant_tensor",
     ),
     "entropy.contexts": ("context_layout", "reset_contexts", "update_state"),
     "entropy.coding": ("TensorCoding.count", "TensorCoding.area", "TensorCoding.block_rows", "TensorCoding.layout"),
@@ -71,6 +72,7 @@ of masks); that these are read, and how many, is mutated where it is said.
 UNHEARD_CALLS: Final[dict[str, frozenset[int]]] = {
     "require": frozenset({1, 2}),
     "code_bin": frozenset({1}),
+    "code_possible_bin": frozenset({2}),
     "uae_v": frozenset({2}),
     "iae_v": frozenset({2}),
     "quant_param": frozenset({2, 3}),

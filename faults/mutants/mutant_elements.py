@@ -113,6 +113,7 @@ MODULES: Final = {
 """What a statement is about if nothing else tells, by how its module's name begins."""
 
 _COMMENT: Final = re.compile(r"  # (\w+)")
+_SECOND_EDITION: Final = re.compile(r"  # second edition$")
 
 
 def elements_of(module: str, function: str, tree: ast.FunctionDef, header: ast.stmt) -> tuple[str, ...]:
@@ -127,6 +128,11 @@ def elements_of(module: str, function: str, tree: ast.FunctionDef, header: ast.s
     found = [*_commented(module, header), *_named(header), *_read(tree, header)]
     found += [*held, *inherited, *own] if module.startswith("entropy") else [*own, *held, *inherited]
     return tuple(dict.fromkeys(found)) or (next(element for prefix, element in MODULES.items() if module.startswith(prefix)),)
+
+
+def is_of_second_edition(module: str, header: ast.stmt) -> bool:
+    """Return whether a comment says that only streams of the second edition run a statement with an effect."""
+    return _SECOND_EDITION.search(source_of(module).splitlines()[header.lineno - 1]) is not None
 
 
 def _commented(module: str, header: ast.stmt) -> list[str]:

@@ -12,7 +12,7 @@ from nnc_conformance.generator.coverage.goals import Goal, GoalKind, GoalStandin
 from nnc_conformance.generator.coverage.standings import standing_row
 from nnc_conformance.generator.coverage.unreachable import reason_for
 from nnc_conformance.reference.syntax.branches import all_branches, indexed_elements
-from nnc_conformance.reference.syntax.elements import ELEMENTS, ElementRow, clause_of
+from nnc_conformance.reference.syntax.elements import ELEMENTS, FIRST_EDITION, ElementRow, clause_of
 from nnc_conformance.reference.syntax.rules import Provenance
 
 MET: Final = "met"
@@ -46,6 +46,8 @@ def _goal(key: Key, clause: str, provenance: Provenance) -> Goal:
 
 def _branch_goals() -> Iterator[Goal]:
     for branch in all_branches():
+        if branch.edition != FIRST_EDITION:
+            continue
         provenance = Provenance.INFERRED if branch.inferred else Provenance.VERIFIED
         yield from (_goal(Key(GoalKind.BRANCH, branch.label, side), "6", provenance) for side in branch.sides)
 
@@ -64,7 +66,7 @@ def _tuple_goals(strength: int) -> Iterator[Goal]:
 @cache
 def catalogue() -> dict[Key, Goal]:
     """Every goal by its key, in the order of reports."""
-    goals = [goal for row in ELEMENTS.values() for goal in _element_goals(row)]
+    goals = [goal for row in ELEMENTS.values() if row.edition == FIRST_EDITION for goal in _element_goals(row)]
     goals += _branch_goals()
     goals += [_goal(key, "10", Provenance.VERIFIED) for key in (*context_keys(), *event_keys())]
     goals += [*_tuple_goals(2), *_tuple_goals(3)]

@@ -61,7 +61,7 @@ def allowed(row: ElementRow) -> tuple[int, int]:
         return 0, INITIAL_RANGE - 1
     if match := re.match(r"(\d+)\.\.(\d+)$", row.constraint):
         return int(match[1]), int(match[2])
-    if match := re.match(r"(\d+)$", row.constraint):
+    if match := re.match(r"(\d+)(;|$)", row.constraint):
         return int(match[1]), int(match[1])
     if match := re.match(r"at least (\d+)", row.constraint):
         return int(match[1]), LARGEST

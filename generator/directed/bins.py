@@ -37,7 +37,7 @@ def bins_of(layout: ContextLayout, state_id: int, previous: int, quant: int) -> 
     registers[plain.MODE], registers[plain.RANGE] = plain.ENCODE, plain.INITIAL_RANGE
     events = np.zeros((MOST_BINS, len(EVENT_FIELDS)), np.int64)
     coder = plain.new_coder(DEFAULT, layout, registers, np.zeros(0, np.uint8), events=events)
-    plain.quant_param(coder, layout, state_id, previous, quant)
+    plain.quant_param(coder, layout, state_id, previous, 0, quant)
     met = events[: registers[plain.EVENTS]]
     return tuple((element, bin_value) for kind, element, bin_value in met[:, :3].tolist() if kind == plain.CONTEXT_BIN)
 

@@ -64,7 +64,7 @@ class LiveTensor:
         layout = self.coding.layout
         for quant in quants:
             self._registers[plain.EVENTS] = 0
-            plain.quant_param(self._coder, layout, self.state_id, self.previous, int(quant))
+            plain.quant_param(self._coder, layout, self.state_id, self.previous, 0, int(quant))
             met.append(self._events[: self._registers[plain.EVENTS]].copy())
             self.previous = previous_class(quant)
             if layout.dq_flag:

@@ -20,6 +20,7 @@ from nnc_conformance.reference.entropy.coding import (
     ListedEntryPoints,
     ScanArea,
     TensorCoding,
+    TensorHistory,
     TensorToCode,
 )
 from nnc_conformance.reference.entropy.contexts import QP_DELTA, ContextLayout, element_name, reset_contexts
@@ -44,6 +45,7 @@ _FAILURES: Final = {
     plain.CABAC_END: ("cabac-end", "the codeword reads past the payload's end"),
     plain.INTERVAL: ("interval", "IvlOffset is not below IvlCurrRange"),
     plain.PREFIX: ("prefix", "the index does not fit int32"),
+    plain.CODEBOOK_LIMIT: ("cb-limit", "the index lies outside the codebook"),
     plain.TERMINATE: ("terminate", "the terminate bin is 0"),
 }
 """Rule and description of each status of a kernel."""
@@ -92,6 +94,7 @@ def decode_codeword(
     kernel: str = "fast",
     threads: int = 1,
     listed_entry_points: ListedEntryPoints | None = None,
+    histories: Sequence[TensorHistory] | None = None,
 ) -> DecodedCodeword:
     """Decode the tensors of a payload and the terminate bin.
 
@@ -119,13 +122,15 @@ def decode_codeword(
     if not tensors:
         raise ValueError("a codeword needs at least one tensor")
     data = np.frombuffer(payload, np.uint8).copy()
+    histories = histories or (TensorHistory(),) * len(tensors)
     if trace is None:
         quant_tensor = quant_tensor_of(kernel)
         if listed_entry_points is not None and kernel == "fast" and threads > 1:
             from nnc_conformance.reference.entropy.parallel import parallel_kernel
 
             quant_tensor = parallel_kernel(tensors, listed_entry_points, threads, quant_tensor)
-        return _decode(data, tensors, tables, quant_tensor, registers=np.zeros(plain.REGISTERS, np.int64), trace=BinTrace())
+        registers = np.zeros(plain.REGISTERS, np.int64)
+        return _decode(data, tensors, histories, tables, quant_tensor, registers=registers, trace=BinTrace())
     room = 16 * data.size + 1024
     while True:
         trace.first_events.clear()
@@ -134,7 +139,7 @@ def decode_codeword(
         registers = np.zeros(plain.REGISTERS, np.int64)
         outcome: DecodedCodeword | CodewordError
         try:
-            outcome = _decode(data, tensors, tables, plain.quant_tensor, registers=registers, trace=trace)
+            outcome = _decode(data, tensors, histories, tables, plain.quant_tensor, registers=registers, trace=trace)
         except CodewordError as error:
             outcome = error
         events = int(registers[plain.EVENTS])
@@ -147,9 +152,15 @@ def decode_codeword(
     return outcome
 
 
+def second_edition_flags(coder: plain.Coder) -> tuple[bool, npt.NDArray[np.bool_] | None]:
+    """Return hist_dep_sig_prob_enabled_flag and row_skip_list of a decoded tensor; None without a list."""
+    return bool(coder.registers[plain.HDSP]), coder.skipped.astype(np.bool_) if coder.skipped.size else None
+
+
 def _decode(
     data: npt.NDArray[np.uint8],
     codings: Sequence[TensorCoding],
+    histories: Sequence[TensorHistory],
     tables: Tables,
     quant_tensor: Callable[..., None],
     *,
@@ -158,19 +169,34 @@ def _decode(
 ) -> DecodedCodeword:
     """Decode the tensors of a payload with a kernel."""
     decoded: list[CodedTensor] = []
-    for number, coding in enumerate(codings):
+    for number, (coding, history) in enumerate(zip(codings, histories, strict=True)):
         layout = coding.layout
-        coder = plain.new_coder(tables, layout, registers, data, events=trace.events)
+        coder = plain.new_coder(tables, layout, registers, data, events=trace.events, history=history)
         if number == 0:
             plain.initialise(coder, plain.DECODE)
         trace.first_events.append(int(registers[plain.EVENTS]))
         trace.layouts.append(layout)
         registers[plain.INDEX] = -1
+        registers[plain.HDSP] = 0  # second edition
         qp_delta = plain.iae_v(coder, QP_DELTA, coding.qp_delta_bits, 0) if coding.qp_delta_bits else 0
+        if coding.has_hdsp_flag:  # second edition
+            plain.hist_dep_sig_prob_enabled_flag(coder, 0)  # second edition
+        if registers[plain.HDSP] and not history.known:  # second edition
+            bit = int(registers[plain.POSITION]) - 1  # second edition
+            raise CodewordError(
+                "hdsp-history", bit, "hist_dep_sig_prob_enabled_flag", number, "the updates before are not known"
+            )  # second edition
+        skips_rows = coding.has_row_skip_flag and plain.row_skip_enabled_flag(coder, 0)  # second edition
+        if skips_rows:  # second edition
+            _check_room(coding.rows, 8 * data.size, int(registers[plain.POSITION]), tables, number)  # second edition
+            coder = coder._replace(skipped=np.zeros(coding.rows, np.uint8))  # second edition
+            plain.row_skip_list(coder, layout)  # second edition
         plain.shift_parameter_ids(coder, layout)
         _check(registers, layout, number)
         first_bit = int(registers[plain.POSITION])
-        _check_room(coding.count, 8 * data.size, first_bit, tables, number)
+        coded_rows = coding.rows - int(coder.skipped.sum())  # second edition
+        if coding.limits != (0, 0):  # second edition
+            _check_room(coded_rows * coding.columns, 8 * data.size, first_bit, tables, number)
         indexes = np.zeros(coding.count, np.int32)
         entry_points = np.zeros((max(coding.block_rows - 1, 0), 3), np.int64)
         if coding.count:
@@ -183,6 +209,7 @@ def _decode(
                 coder.parameter_sets[0, : layout.flag].astype(np.uint8),
                 first_bit,
                 tuple(EntryPoint(*row) for row in entry_points.tolist()),
+                *second_edition_flags(coder),
             )
         )
     plain.code_terminate(coder)
@@ -242,6 +269,9 @@ def decode_block_row(
     row: int,
     *,
     tables: Tables = DEFAULT,
+    history: TensorHistory | None = None,
+    hdsp: bool = False,
+    skipped: npt.NDArray[Any] | None = None,
 ) -> tuple[npt.NDArray[np.int32], int]:
     """Decode one block row from its entry point, in a tensor with several.
 
@@ -266,7 +296,9 @@ def decode_block_row(
     registers = np.zeros(plain.REGISTERS, np.int64)
     registers[plain.OFFSET] = entry.cabac_offset
     registers[plain.POSITION] = entry.bit_position
-    coder = plain.new_coder(tables, layout, registers, np.frombuffer(payload, np.uint8).copy())
+    registers[plain.HDSP] = hdsp
+    rows = None if skipped is None else np.asarray(skipped, np.uint8)
+    coder = plain.new_coder(tables, layout, registers, np.frombuffer(payload, np.uint8).copy(), history=history, skipped=rows)
     coder.parameter_sets[0, : layout.flag] = parameter_sets
     reset_contexts(tables, coder.parameter_sets, coder.states)
     plain.enter_block_row(coder)
@@ -275,7 +307,7 @@ def decode_block_row(
     area = ScanArea(height, coding.columns, side)
     _check_room(height * coding.columns, 8 * coder.payload.size, entry.bit_position, tables, 0)
     indexes = np.zeros(height * coding.columns, np.int32)
-    plain.quant_block_row(coder, layout, area, entry.dq_state, indexes)
+    plain.quant_block_row(coder, layout, area, entry.dq_state, indexes, row * side)
     _check(registers, layout, 0)
     return indexes, int(registers[plain.POSITION])
 
@@ -321,8 +353,8 @@ def _prepared(
     if isinstance(tensor.parameter_sets, str):
         if tensor.parameter_sets == "default" or not coding.count:
             return indexes, np.zeros(contexts, np.int64)
-        costs = estimated_costs(tables, coding.layout, coding.area, indexes, quant_tensor)
-        return indexes, cheapest_sets(tables, costs)
+        costs = estimated_costs(tables, coding.layout, coding.area, indexes, quant_tensor, tensor)
+        return indexes, cheapest_sets(tables, costs, coding.layout, hdsp=tensor.hdsp)
     sets = np.asarray(tensor.parameter_sets)
     if sets.shape != (contexts,) or sets.dtype.kind not in "iu" or sets.min() < 0 or sets.max() >= SETS:
         raise EncodeError(f"tensor {number}: parameter_sets must be {contexts} numbers in 0..{SETS - 1}")
@@ -340,11 +372,18 @@ def _encode(
     registers = np.zeros(plain.REGISTERS, np.int64)
     for number, (tensor, (indexes, sets)) in enumerate(zip(tensors, prepared, strict=True)):
         coding, layout = tensor.coding, tensor.coding.layout
-        coder = plain.new_coder(tables, layout, registers, payload)
+        skipped = None if tensor.skipped is None else np.array(tensor.skipped, np.uint8)
+        coder = plain.new_coder(tables, layout, registers, payload, history=tensor.history, skipped=skipped)
         if number == 0:
             plain.initialise(coder, plain.ENCODE)
+        registers[plain.HDSP] = 0
         if coding.qp_delta_bits:
             plain.iae_v(coder, QP_DELTA, coding.qp_delta_bits, tensor.qp_delta)
+        if coding.has_hdsp_flag:
+            plain.hist_dep_sig_prob_enabled_flag(coder, int(tensor.hdsp))
+        if coding.has_row_skip_flag:
+            plain.row_skip_enabled_flag(coder, int(skipped is not None))
+            plain.row_skip_list(coder, layout)
         coder.parameter_sets[0, : layout.flag] = sets
         plain.shift_parameter_ids(coder, layout)
         entry_points = np.zeros((max(coding.block_rows - 1, 0), 3), np.int64)

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.reference.entropy.contexts import ContextLayout, context_layout
+from nnc_conformance.reference.entropy.contexts import DEFAULT_CHOICES, NO_LIMIT, ContextLayout, LayoutChoices, context_layout
 from nnc_conformance.reference.entropy.kernel_tables import IntArray
 from nnc_conformance.reference.errors import NNCError
 
@@ -42,11 +42,28 @@ class ScanArea(NamedTuple):
     side: int
 
 
+class TensorHistory(NamedTuple):
+    """What earlier streams of a session left for one tensor's contexts (second edition); empty arrays where there is none.
+
+    ``base`` int16 (rows * columns,): the tensor's last indexes, doubled if their unit had dq_flag, clamped to -256..256;
+    ``seen`` uint8 (rows * columns,): 1 where the index of an earlier update was not 0;
+    ``known``: False if there were earlier updates that the decoder has not decoded.
+    """
+
+    base: npt.NDArray[np.int16] = np.zeros(0, np.int16)
+    seen: npt.NDArray[np.uint8] = np.zeros(0, np.uint8)
+    known: bool = True
+
+
+NO_HISTORY: Final = TensorHistory()
+"""History of a tensor in a stream without a base model."""
+
+
 class CodewordError(NNCError):
     """A codeword breaks a rule.
 
     Args:
-        rule: ``cabac-end``, ``interval``, ``prefix`` or ``terminate``.
+        rule: ``cabac-end``, ``interval``, ``prefix``, ``cb-limit``, ``hdsp-history`` or ``terminate``.
         bit: bit of the payload to be read next; for ``cabac-end`` the first missing bit.
         element: the syntax element being decoded.
         index: number of the tensor; for the terminate bin that of the last tensor.
@@ -73,6 +90,11 @@ class TensorCoding:
         dq_flag: whether indexes are doubled values of dependent quantization.
         unary_length: cabac_unary_length, 1 to 256.
         qp_delta_bits: 0 without qp_delta (INT), else 6 + qp_density.
+        second_edition: whether general_profile_idc is 1; the fields below need it.
+        has_parent: parent_node_id_present_flag.
+        tca: temporal_context_modeling_flag.
+        codebook: (codebook_size, CbZeroOffset) of the tensor's codebook.
+        choices: the disputed points in force.
 
     Raises:
         ValueError: for other values.
@@ -84,6 +106,11 @@ class TensorCoding:
     dq_flag: bool
     unary_length: int
     qp_delta_bits: int
+    second_edition: bool = field(default=False, kw_only=True)
+    has_parent: bool = field(default=False, kw_only=True)
+    tca: bool = field(default=False, kw_only=True)
+    codebook: tuple[int, int] | None = field(default=None, kw_only=True)
+    choices: LayoutChoices = field(default=DEFAULT_CHOICES, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.rows < 0 or self.columns < 0 or not 0 <= self.scan_order <= HIGHEST_SCAN_ORDER or not 0 <= self.qp_delta_bits < 32:
@@ -110,7 +137,27 @@ class TensorCoding:
     @property
     def layout(self) -> ContextLayout:
         """The contexts of the tensor."""
-        return context_layout(self.dq_flag, self.unary_length)
+        return context_layout(
+            self.dq_flag, self.unary_length, tca=self.tca, hdsp=self.has_hdsp_flag, limits=self.limits, choices=self.choices
+        )
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Largest magnitude of a negative and of a positive index before doubling, set by a codebook of the second edition."""
+        if not self.second_edition or self.codebook is None:
+            return NO_LIMIT, NO_LIMIT
+        size, zero_offset = self.codebook
+        return zero_offset, size - 1 - zero_offset
+
+    @property
+    def has_row_skip_flag(self) -> bool:
+        """Whether row_skip_enabled_flag is coded: in a matrix, unless its codebook has one value."""
+        return self.second_edition and self.rows > 1 and self.columns > 1 and self.limits != (0, 0)
+
+    @property
+    def has_hdsp_flag(self) -> bool:
+        """Whether hist_dep_sig_prob_enabled_flag is coded: with row_skip_enabled_flag, in a unit that has a parent."""
+        return self.has_row_skip_flag and self.has_parent
 
 
 @dataclass(frozen=True)
@@ -145,6 +192,8 @@ class CodedTensor:
         parameter_sets: uint8, the set (0 to 8) of each context in signalling order.
         first_bit: P0, payload bits read before the first index.
         entry_points: states of the decoder at the start of each block row except the first.
+        hdsp: hist_dep_sig_prob_enabled_flag.
+        skipped: row_skip_list, bool (rows,); None without row_skip_enabled_flag.
     """
 
     indexes: npt.NDArray[np.int32]
@@ -152,6 +201,8 @@ class CodedTensor:
     parameter_sets: npt.NDArray[np.uint8]
     first_bit: int
     entry_points: tuple[EntryPoint, ...]
+    hdsp: bool = False
+    skipped: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -177,12 +228,19 @@ class TensorToCode:
         qp_delta: coded if the coding has bits for it.
         parameter_sets: the set of each context in signalling order, ``default`` for set 0, or
             ``search`` for the cheapest sets.
+        history: what the decoder will know of earlier streams.
+        hdsp: hist_dep_sig_prob_enabled_flag.
+        skipped: row_skip_list, bool (rows,), True only for rows of zeros; None for
+            row_skip_enabled_flag 0.
     """
 
     coding: TensorCoding
     indexes: npt.NDArray[Any]
     qp_delta: int = 0
     parameter_sets: npt.NDArray[Any] | Literal["default", "search"] = "default"
+    history: TensorHistory = NO_HISTORY
+    hdsp: bool = False
+    skipped: npt.NDArray[Any] | None = None
 
 
 @dataclass

@@ -23,6 +23,8 @@ ABS_REMAINDER: Final = -3
 END_TERMINATE: Final = -4
 INITIALISATION: Final = -5
 BLOCK_ROW_START: Final = -6
+HDSP_FLAG: Final = -7
+ROW_SKIP_FLAG: Final = -8
 _WITHOUT_CONTEXT: Final = {
     QP_DELTA: "qp_delta",
     SHIFT_BITS: "shift_parameter_ids",
@@ -30,14 +32,24 @@ _WITHOUT_CONTEXT: Final = {
     END_TERMINATE: "end_of_codeword",
     INITIALISATION: "IvlOffset",
     BLOCK_ROW_START: "IvlCurrRange",
+    HDSP_FLAG: "hist_dep_sig_prob_enabled_flag",
+    ROW_SKIP_FLAG: "row_skip_enabled_flag",
 }
+
+NO_LIMIT: Final = 1 << 40
+"""Magnitude limit of a tensor without a codebook: above every index."""
+TCA_NEIGHBOURS: Final = 2
+"""Significance and sign contexts that temporal context adaptation adds for each stateId, and for the sign."""
 
 
 class ContextLayout(NamedTuple):
-    """First context of each group, in signalling order; significance contexts start at 0.
+    """Contexts of a tensor: the first context of each group, and what decides which context codes a bin.
 
-    The context of the parameter-set flag, ``flag``, follows all contexts whose sets are signalled,
-    so it is also their number.
+    Groups stand in signalling order: significance (at 0), the same by the base index (``sig_tca``) and by history (``sig_hdsp``);
+    ``sign``, ``sign_tca``; ``greater``, ``greater_tca``; ``prefix``. A group of a tool that is off is empty. ``flag`` is the context of
+    the parameter-set flags and the number of the contexts that can have one; ``row_skip`` codes row_skip_list.
+    ``negative_limit`` and ``positive_limit`` are the largest magnitudes that a codebook has an entry for, else `NO_LIMIT`.
+    The last three fields are disputed points (see `interpretation`).
     """
 
     sign: int
@@ -46,23 +58,84 @@ class ContextLayout(NamedTuple):
     flag: int
     unary_length: int
     dq_flag: bool
+    sig_tca: int
+    sig_hdsp: int
+    sign_tca: int
+    greater_tca: int
+    row_skip: int
+    tca: bool
+    negative_limit: int
+    positive_limit: int
+    skip_by_index: bool
+    exact_greater_flags: bool
+    exact_prefix_flags: bool
 
 
-def context_layout(dq_flag: bool, unary_length: int) -> ContextLayout:
-    """Lay out the contexts of a tensor.
+class LayoutChoices(NamedTuple):
+    """Disputed points of the second edition that change contexts or the walk over indexes; each False is the default."""
 
-    There are 3 significance contexts (24 with dq_flag), 3 for the sign, 2 * unary_length for
-    greater-than flags, 31 for the prefix and 1 for the parameter-set flag.
+    skip_by_index: bool = False
+    exact_greater_flags: bool = False
+    exact_prefix_flags: bool = False
 
-    Raises:
-        ValueError: unless 1 <= unary_length <= 256.
+
+DEFAULT_CHOICES: Final = LayoutChoices()
+
+
+def context_layout(
+    dq_flag: bool,
+    unary_length: int,
+    *,
+    tca: bool = False,
+    hdsp: bool = False,
+    limits: tuple[int, int] = (NO_LIMIT, NO_LIMIT),
+    choices: LayoutChoices = DEFAULT_CHOICES,
+) -> ContextLayout:
+    """Lay out the contexts of a tensor (clause 10); raise `ValueError` unless 1 <= unary_length <= 256.
+
+    Args:
+        dq_flag: dependent quantization; significance contexts then exist for each of 8 stateIds.
+        unary_length: cabac_unary_length, the number of greater-than bins.
+        tca: temporal context adaptation; adds contexts chosen by the base index.
+        hdsp: the tensor may use history dependent significance; adds contexts for places seen before.
+        limits: largest magnitude of a negative and of a positive index (second edition, with a codebook).
+        choices: the disputed points in force.
     """
     if not 1 <= unary_length <= MAX_UNARY_LENGTH:
         raise ValueError(f"cabac_unary_length {unary_length} is not in 1..{MAX_UNARY_LENGTH}")
-    sign = NEIGHBOURS * (STATES if dq_flag else 1)
-    greater = sign + NEIGHBOURS
-    prefix = greater + 2 * unary_length
-    return ContextLayout(sign, greater, prefix, prefix + MAX_PREFIX, unary_length, dq_flag)
+    states = STATES if dq_flag else 1
+    sig_tca = NEIGHBOURS * states
+    sig_hdsp = sig_tca + (TCA_NEIGHBOURS * states if tca else 0)
+    sign = sig_hdsp + (states if hdsp else 0)
+    sign_tca = sign + NEIGHBOURS
+    greater = sign_tca + (TCA_NEIGHBOURS if tca else 0)
+    greater_tca = greater + 2 * unary_length
+    prefix = greater_tca + (2 * unary_length if tca else 0)
+    flag = prefix + MAX_PREFIX
+    return ContextLayout(
+        sign, greater, prefix, flag, unary_length, dq_flag, sig_tca, sig_hdsp, sign_tca, greater_tca, flag + 1, tca, *limits, *choices
+    )
+
+
+@kernel
+def set_is_signalled(layout: ContextLayout, context: int, hdsp_enabled: bool) -> bool:
+    """Return whether a parameter-set flag is coded for a context; without one it takes set 0.
+
+    Flags of contexts that the codebook makes impossible are not coded; their number is disputed (see `LayoutChoices`).
+    """
+    largest = max(layout.negative_limit, layout.positive_limit)
+    if largest == 0:
+        return False
+    if context < layout.sign:
+        return context < layout.sig_hdsp or hdsp_enabled
+    if context < layout.greater:
+        return layout.negative_limit > 0 and layout.positive_limit > 0
+    if context < layout.greater_tca:
+        return context - layout.greater < 2 * (largest - (1 if layout.exact_greater_flags else 0))
+    if context < layout.prefix:
+        return context - layout.greater_tca < 2 * (largest - 1)
+    most = layout.unary_length + (1 << (context - layout.prefix + 1))
+    return most <= largest if layout.exact_prefix_flags else most - 2 < largest
 
 
 def element_name(layout: ContextLayout, element: int) -> str:
@@ -78,21 +151,31 @@ def element_name(layout: ContextLayout, element: int) -> str:
     if element < layout.greater:
         return "sign_flag"
     if element < layout.prefix:
-        return f"abs_level_greater_x[{(element - layout.greater) // 2}]"
+        first = layout.greater if element < layout.greater_tca else layout.greater_tca
+        return f"abs_level_greater_x[{(element - first) // 2}]"
     if element < layout.flag:
         return f"abs_level_greater_x2[{element - layout.prefix}]"
-    return "shift_parameter_ids"
+    return "shift_parameter_ids" if element == layout.flag else "row_skip_list"
 
 
 def context_name(layout: ContextLayout, context: int) -> str:
     """Return the full name of a context: its element, and what selects it there."""
     name = element_name(layout, context)
-    if 0 <= context < layout.sign:
+    if 0 <= context < layout.sig_tca:
         return f"{name}, stateId {context // NEIGHBOURS}, previous {_PREVIOUS[context % NEIGHBOURS]}"
-    if layout.sign <= context < layout.greater:
+    if layout.sig_tca <= context < layout.sig_hdsp:
+        state_id, large = divmod(context - layout.sig_tca, TCA_NEIGHBOURS)
+        return f"{name}, stateId {state_id}, base index {'above' if large else 'of magnitude'} 1"
+    if layout.sig_hdsp <= context < layout.sign:
+        return f"{name}, stateId {context - layout.sig_hdsp}, place seen before"
+    if layout.sign <= context < layout.sign_tca:
         return f"{name}, previous {_PREVIOUS[context - layout.sign]}"
-    if layout.greater <= context < layout.prefix:
+    if layout.sign_tca <= context < layout.greater:
+        return f"{name}, base index {_PREVIOUS[1 + context - layout.sign_tca]}"
+    if layout.greater <= context < layout.greater_tca:
         return f"{name}, {_PREVIOUS[2 - (context - layout.greater) % 2]}"
+    if layout.greater_tca <= context < layout.prefix:
+        return f"{name}, base index {'below' if (context - layout.greater_tca) % 2 else 'reaches'} it"
     return name
 
 

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from nnc_conformance.reference.entropy import fast_decoder, fast_encoder, plain
 from nnc_conformance.reference.entropy.coding import ScanArea
-from nnc_conformance.reference.entropy.contexts import ContextLayout
+from nnc_conformance.reference.entropy.contexts import NO_LIMIT, ContextLayout
 from nnc_conformance.reference.entropy.fast_engine import SCRATCH
 from nnc_conformance.reference.entropy.kernel_tables import SETS, IntArray
 from nnc_conformance.reference.entropy.machine import Machine, build_machine
@@ -13,6 +13,9 @@ from nnc_conformance.reference.entropy.machine import Machine, build_machine
 
 def quant_tensor(coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray) -> None:
     """Do the same as `plain.quant_tensor`, but faster and without recording."""
+    if uses_second_edition_tools(coder, layout):
+        plain.quant_tensor(coder, layout, area, indexes, entry_points)
+        return
     machine = build_machine(coder.tables, layout)
     mode = coder.registers[plain.MODE]
     if machine is None or (mode == plain.ESTIMATE and coder.parameter_sets.shape[0] != SETS):
@@ -21,6 +24,12 @@ def quant_tensor(coder: plain.Coder, layout: ContextLayout, area: ScanArea, inde
         _encode(coder, layout, area, indexes, entry_points, machine)
     elif not _decode(coder, layout, area, indexes, entry_points, machine):
         plain.quant_tensor(coder, layout, area, indexes, entry_points)
+
+
+def uses_second_edition_tools(coder: plain.Coder, layout: ContextLayout) -> bool:
+    """Return whether the tensor needs a tool that the machine of nodes does not have: TCA, HDSP, row skipping or codebook limits."""
+    limited = min(layout.negative_limit, layout.positive_limit) < NO_LIMIT
+    return limited or layout.tca or coder.registers[plain.HDSP] != 0 or coder.skipped.shape[0] > 0
 
 
 def _decode(

@@ -18,7 +18,7 @@ from nnc_conformance.reference.entropy.coding import (
     TensorCoding,
 )
 from nnc_conformance.reference.entropy.contexts import ContextLayout
-from nnc_conformance.reference.entropy.fast import decode_block_rows
+from nnc_conformance.reference.entropy.fast import decode_block_rows, uses_second_edition_tools
 from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray
 from nnc_conformance.reference.entropy.machine import build_machine
 
@@ -94,6 +94,8 @@ def decode_in_parallel(
     whose positions fall or exceed the payload.
     """
     number = min(threads, indexes.size // MIN_INDEXES_PER_THREAD)
+    if uses_second_edition_tools(coder, layout):
+        return False
     if number < 2 or len(listed_entry_points) != len(entry_points) or not listed_entry_points:
         return False
     start = EntryPoint(int(coder.registers[plain.OFFSET]), 0, int(coder.registers[plain.POSITION]))

@@ -17,32 +17,37 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.reference.entropy.coding import INT32_MAX, INT32_MIN, ScanArea
+from nnc_conformance.reference.entropy.coding import INT32_MAX, INT32_MIN, NO_HISTORY, ScanArea, TensorHistory
 from nnc_conformance.reference.entropy.compiled import kernel
 from nnc_conformance.reference.entropy.contexts import (
     ABS_REMAINDER,
     BLOCK_ROW_START,
     END_TERMINATE,
+    HDSP_FLAG,
     INITIALISATION,
     MAX_PREFIX,
     NEIGHBOURS,
+    ROW_SKIP_FLAG,
     SET_BITS,
     SHIFT_BITS,
+    TCA_NEIGHBOURS,
     ContextLayout,
     bin_cost,
     reset_contexts,
+    set_is_signalled,
     update_state,
 )
 from nnc_conformance.reference.entropy.kernel_tables import IntArray, Tables
 
 DECODE, ENCODE, ESTIMATE = range(3)
 """Directions: values of the register MODE."""
-OK, CABAC_END, INTERVAL, PREFIX, TERMINATE, UNREACHABLE = range(6)
+OK, CABAC_END, INTERVAL, PREFIX, TERMINATE, UNREACHABLE, CODEBOOK_LIMIT = range(7)
 """Outcomes: values of the register STATUS.
 
-UNREACHABLE: an encoder met a value that dependent quantization cannot represent in its state.
+UNREACHABLE: an encoder met a value that it cannot represent: by dependent quantization in its state,
+    in a skipped row, or outside the codebook. CODEBOOK_LIMIT: a decoder met an index outside the codebook.
 """
-MODE, RANGE, OFFSET, POSITION, ELEMENT, INDEX, STATUS, FAILED_ELEMENT, FAILED_BIT, EVENTS = range(10)
+MODE, RANGE, OFFSET, POSITION, ELEMENT, INDEX, STATUS, FAILED_ELEMENT, FAILED_BIT, EVENTS, HDSP = range(11)
 """Numbers of the registers.
 
 MODE: the direction.
@@ -54,8 +59,9 @@ ELEMENT: the context being coded, or the negative number of an element without c
 INDEX: indexes of the tensor coded so far; -1 before its first index.
 STATUS: OK, or the first error; FAILED_ELEMENT and FAILED_BIT: ELEMENT and POSITION at that error.
 EVENTS: bins since recording began.
+HDSP: hist_dep_sig_prob_enabled_flag of the tensor.
 """
-REGISTERS = 10
+REGISTERS = 11
 """Number of registers."""
 CONTEXT_BIN, BYPASS_BIN, TERMINATE_BIN = range(3)
 """Kinds of bins in a recorded event."""
@@ -84,6 +90,9 @@ class Coder(NamedTuple):
         costs: int64 (lanes, contexts), the sums of costs; empty unless estimating.
         events: int64 (capacity, 9), a row of EVENT_FIELDS for each bin; empty unless recording.
         tables: the tables of the coder.
+        base: int16 (indexes,), the base index at each place (see `TensorHistory`); empty without history.
+        seen: uint8 (indexes,), 1 where an earlier update was not zero; empty without history.
+        skipped: uint8 (rows,), row_skip_list; empty without row skipping.
     """
 
     registers: IntArray
@@ -94,6 +103,9 @@ class Coder(NamedTuple):
     costs: IntArray
     events: IntArray
     tables: Tables
+    base: npt.NDArray[np.int16]
+    seen: npt.NDArray[np.uint8]
+    skipped: npt.NDArray[np.uint8]
 
 
 # The engine
@@ -307,6 +319,26 @@ def iae_v(coder: Coder, element: int, bits: int, value: int) -> int:
 
 
 @kernel
+def hist_dep_sig_prob_enabled_flag(coder: Coder, value: int) -> int:
+    """Code whether the significance contexts of places seen before are in use."""
+    coder.registers[HDSP] = uae_v(coder, HDSP_FLAG, 1, value)
+    return int(coder.registers[HDSP])
+
+
+@kernel
+def row_skip_enabled_flag(coder: Coder, value: int) -> int:
+    """Code whether a list of skipped rows follows."""
+    return uae_v(coder, ROW_SKIP_FLAG, 1, value)
+
+
+@kernel
+def row_skip_list(coder: Coder, layout: ContextLayout) -> None:
+    """Code a bin for each row: 1 where the row is zero and none of its indexes is coded."""
+    for row in range(coder.skipped.shape[0]):
+        coder.skipped[row] = code_bin(coder, layout.row_skip, int(coder.skipped[row]))
+
+
+@kernel
 def shift_parameter_ids(coder: Coder, layout: ContextLayout) -> None:
     """Code the parameter set of each context.
 
@@ -314,34 +346,90 @@ def shift_parameter_ids(coder: Coder, layout: ContextLayout) -> None:
     """
     sets = coder.parameter_sets[0]
     for context in range(layout.flag):
-        if code_bin(coder, layout.flag, 1 if sets[context] > 0 else 0):
+        signalled = set_is_signalled(layout, context, coder.registers[HDSP] != 0)  # second edition
+        if signalled and code_bin(coder, layout.flag, 1 if sets[context] > 0 else 0):
             sets[context] = 1 + uae_v(coder, SHIFT_BITS, SET_BITS, sets[context] - 1)
         else:
             sets[context] = 0
 
 
 @kernel
-def quant_param(coder: Coder, layout: ContextLayout, state_id: int, previous: int, quant: int) -> int:
+def significance_context(coder: Coder, layout: ContextLayout, state_id: int, previous: int, place: int) -> int:
+    """Choose the significance context: by history, then by the base index, then by the index coded before."""
+    if coder.registers[HDSP] != 0 and coder.seen.shape[0] > 0 and coder.seen[place] != 0:  # second edition
+        return layout.sig_hdsp + state_id  # second edition
+    base = base_index(coder, layout, place)  # second edition
+    if base != 0:  # second edition
+        return layout.sig_tca + TCA_NEIGHBOURS * state_id + (1 if abs(base) > 1 else 0)  # second edition
+    return NEIGHBOURS * state_id + previous
+
+
+@kernel
+def base_index(coder: Coder, layout: ContextLayout, place: int) -> int:
+    """Return the index of the base model at a place; 0 without temporal context adaptation."""
+    return int(coder.base[place]) if layout.tca and coder.base.shape[0] > 0 else 0
+
+
+@kernel
+def code_sign(coder: Coder, layout: ContextLayout, previous: int, base: int, quant: int) -> int:
+    """Code sign_flag, unless the codebook has entries on one side of index 0 only."""
+    if layout.negative_limit == 0 or layout.positive_limit == 0:  # second edition
+        return 0 if layout.negative_limit == 0 else 1  # second edition
+    if base != 0:  # second edition
+        return code_bin(coder, layout.sign_tca + (1 if base > 0 else 0), 1 if quant < 0 else 0)  # second edition
+    return code_bin(coder, layout.sign + previous, 1 if quant < 0 else 0)
+
+
+@kernel
+def greater_context(layout: ContextLayout, base: int, j: int, sign_flag: int) -> int:
+    """Choose the context of greater-than bin ``j``."""
+    if base != 0:  # second edition
+        return layout.greater_tca + 2 * j + (1 if abs(base) < j else 0)  # second edition
+    return layout.greater + 2 * j + sign_flag
+
+
+@kernel
+def code_possible_bin(coder: Coder, possible: bool, context: int, bin_value: int) -> int:
+    """Code a bin; without coding return 0 if the codebook makes a 1 impossible."""
+    return code_bin(coder, context, bin_value) if possible else 0
+
+
+@kernel
+def quant_param(coder: Coder, layout: ContextLayout, state_id: int, previous: int, place: int, quant: int) -> int:
     """Code one index (QuantParam), before the doubling of dependent quantization.
 
     Args:
         previous: class of the index coded before it: 0 zero, 1 negative, 2 positive.
+        place: the index's place in the tensor, row-major.
     """
-    if not code_bin(coder, NEIGHBOURS * state_id + previous, 1 if quant != 0 else 0):
+    if layout.negative_limit == 0 and layout.positive_limit == 0:  # second edition
+        return 0  # second edition
+    if not code_bin(coder, significance_context(coder, layout, state_id, previous, place), 1 if quant != 0 else 0):
         return 0
-    sign_flag = code_bin(coder, layout.sign + previous, 1 if quant < 0 else 0)
+    base = base_index(coder, layout, place)  # second edition
+    sign_flag = code_sign(coder, layout, previous, base, quant)
+    limit = layout.negative_limit if sign_flag else layout.positive_limit  # second edition
     wanted = abs(quant)
     magnitude = 1
     j = 0
-    while j < layout.unary_length and code_bin(coder, layout.greater + 2 * j + sign_flag, 1 if wanted > magnitude else 0):
+    while j < layout.unary_length and code_possible_bin(
+        coder, magnitude < limit, greater_context(layout, base, j, sign_flag), 1 if wanted > magnitude else 0
+    ):
         magnitude += 1
         j += 1
     if j == layout.unary_length:
         rem_bits = 0  # abs_remainder
-        while rem_bits < MAX_PREFIX and code_bin(coder, layout.prefix + rem_bits, 1 if wanted - magnitude >= 1 << rem_bits else 0):
+        while rem_bits < MAX_PREFIX and code_possible_bin(
+            coder,
+            magnitude + (1 << rem_bits) <= limit,
+            layout.prefix + rem_bits,
+            1 if wanted - magnitude >= 1 << rem_bits else 0,
+        ):
             magnitude += 1 << rem_bits  # abs_remainder
             rem_bits += 1  # abs_remainder
         magnitude += uae_v(coder, ABS_REMAINDER, rem_bits, wanted - magnitude)
+        if magnitude > limit:  # second edition
+            fail(coder, CODEBOOK_LIMIT)  # second edition
     return -magnitude if sign_flag else magnitude
 
 
@@ -365,14 +453,28 @@ def undoubled(value: int, state_id: int) -> int:
 
 
 @kernel
-def quant_block_row(coder: Coder, layout: ContextLayout, area: ScanArea, state_id: int, indexes: npt.NDArray[np.int32]) -> int:
+def state_after_skipped(coder: Coder, layout: ContextLayout, state_id: int, columns: int, width: int) -> int:
+    """Step the trellis over the ``width`` indexes of a skipped row in a block, each taken as 0.
+
+    Whether it takes a step for each of them or for each of the row's ``columns`` is disputed (skipped_stretch).
+    """
+    for _ in range(width if layout.skip_by_index else columns):
+        state_id = coder.tables.state_trans[state_id, 0]
+    return state_id
+
+
+@kernel
+def quant_block_row(
+    coder: Coder, layout: ContextLayout, area: ScanArea, state_id: int, indexes: npt.NDArray[np.int32], first_row: int
+) -> int:
     """Code the indexes of one block row, block after block, row-major in each block.
 
-    Scan order 0 has a single block row, the whole tensor.
+    Scan order 0 has a single block row, the whole tensor. Indexes of a skipped row are not coded.
 
     Args:
         state_id: stateId at the start.
         indexes: int32 (rows * columns,), the block row in row-major order.
+        first_row: the tensor's row with which the block row begins.
 
     Returns:
         The stateId after the block row.
@@ -384,10 +486,16 @@ def quant_block_row(coder: Coder, layout: ContextLayout, area: ScanArea, state_i
     for left in range(0, area.columns, width):
         right = min(left + width, area.columns)
         for row in range(area.rows):
+            skipped = coder.skipped.shape[0] > 0 and coder.skipped[first_row + row] != 0  # second edition
+            if skipped and layout.dq_flag:  # second edition
+                state_id = state_after_skipped(coder, layout, state_id, area.columns, right - left)  # second edition
             for place in range(row * area.columns + left, row * area.columns + right):
                 given = 0 if decoding else int(indexes[place])
-                quant = quant_param(coder, layout, state_id, previous, undoubled(given, state_id) if layout.dq_flag else given)
-                value = doubled(quant, state_id) if layout.dq_flag else quant
+                quant, value = 0, 0  # second edition
+                if not skipped:  # second edition
+                    wanted = undoubled(given, state_id) if layout.dq_flag else given
+                    quant = quant_param(coder, layout, state_id, previous, first_row * area.columns + place, wanted)
+                    value = doubled(quant, state_id) if layout.dq_flag else quant
                 if decoding:
                     if INT32_MIN <= value <= INT32_MAX:
                         indexes[place] = value
@@ -397,6 +505,8 @@ def quant_block_row(coder: Coder, layout: ContextLayout, area: ScanArea, state_i
                     fail(coder, UNREACHABLE)
                 if r[STATUS] != OK:
                     return state_id
+                if skipped:  # second edition
+                    continue  # second edition
                 previous = 0 if quant == 0 else 1 if quant < 0 else 2  # sig_flag
                 if layout.dq_flag:
                     state_id = coder.tables.state_trans[state_id, quant & 1]
@@ -439,7 +549,8 @@ def quant_tensor(coder: Coder, layout: ContextLayout, area: ScanArea, indexes: n
             entry_point[2] = r[POSITION]
         if r[STATUS] == OK:
             block_row = indexes[first * area.columns : after * area.columns]
-            state_id = quant_block_row(coder, layout, ScanArea(after - first, area.columns, area.side), state_id, block_row)  # dq_flag
+            part = ScanArea(after - first, area.columns, area.side)
+            state_id = quant_block_row(coder, layout, part, state_id, block_row, first)  # dq_flag
         if r[STATUS] != OK:
             return
 
@@ -453,6 +564,8 @@ def new_coder(
     events: IntArray | None = None,
     lane_sets: tuple[int, ...] = (0,),
     bit_costs: IntArray | None = None,
+    history: TensorHistory | None = None,
+    skipped: npt.NDArray[np.uint8] | None = None,
 ) -> Coder:
     """Make a coder for one tensor, with all contexts in their initial states.
 
@@ -462,8 +575,11 @@ def new_coder(
         lane_sets: parameter set of each lane.
         bit_costs: costs of bins, if the coder estimates.
         events: room for recorded bins, if the coder records.
+        history: what earlier streams left (second edition).
+        skipped: row_skip_list, uint8 (rows,), if rows are skipped.
     """
-    contexts = layout.flag + 1
+    contexts = layout.row_skip + 1
+    history = history or NO_HISTORY
     parameter_sets = np.repeat(np.array(lane_sets, np.int64)[:, None], contexts, axis=1)
     states = np.zeros((len(lane_sets), contexts, 2), np.int64)
     reset_contexts(tables, parameter_sets, states)
@@ -477,4 +593,7 @@ def new_coder(
         none if bit_costs is None else np.zeros((len(lane_sets), contexts), np.int64),
         none if events is None else events,
         tables,
+        history.base,
+        history.seen,
+        np.zeros(0, np.uint8) if skipped is None else skipped,
     )

@@ -25,6 +25,7 @@ from typing import Any, Final
 
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.syntax import bitstream
+from nnc_conformance.reference.syntax.elements import FIRST_EDITION, SECOND_EDITION
 
 STRUCTURES: Final = "nnc_conformance.reference.syntax.structures"
 MODULES: Final = ("unit", "parameter_sets", "topology", "data_unit", "aggregate")
@@ -62,6 +63,11 @@ class Branch:
     test: str
     sides: tuple[str, ...]
     inferred: bool
+
+    @property
+    def edition(self) -> int:
+        """The edition whose streams can go both ways, by its label: those of the second edition begin with ``2024.``."""
+        return SECOND_EDITION if self.label.startswith(f"{SECOND_EDITION}.") else FIRST_EDITION
 
 
 def labels_of(comment: str) -> list[str] | None:

@@ -2,10 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.options import DecodeLimits
 from nnc_conformance.reference.syntax.walker import Values
+
+FIRST_EDITION_PROFILE: Final = 0
+SECOND_EDITION_PROFILE: Final = 1
+"""Values of general_profile_idc."""
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Tensor dimensions by topology_elem_id."""
@@ -72,6 +77,10 @@ class StreamContext:
         open_topology: Called with the storage format, compression format and bytes of each topology; returns the tensor dimensions
             in it, and raises `PayloadError` for data that cannot be used.
         open_quantization: Called in the same way with quantization data.
+        base_shapes: Dimensions of the base model's tensors, in force where an update codes none (second edition).
+        profile: general_profile_idc: 0 first edition, 1 second edition.
+        parent_signalling: mps_parent_signalling_enabled_flag.
+        pre: nnr_pre_flag.
         units: Units met so far, those in aggregates included.
         depth: Number of aggregates around the current unit.
         partial: The unfinished set of partial data units, if any.
@@ -80,6 +89,10 @@ class StreamContext:
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     open_topology: Callable[[int, int, bytes], Shapes] = lambda *_: {}
     open_quantization: Callable[[int, int, bytes], None] = lambda *_: None
+    base_shapes: Shapes = field(default_factory=dict)
+    profile: int = 0
+    parent_signalling: bool = False
+    pre: bool = False
     units: int = 0
     depth: int = 0
     str_seen: bool = False
@@ -92,6 +105,11 @@ class StreamContext:
     reference_list: tuple[str, ...] | None = None
     shapes: Shapes = field(default_factory=dict)
     partial: PartialSet | None = None
+
+    @property
+    def second_edition(self) -> bool:
+        """Whether the stream has the elements of the second edition."""
+        return self.profile == SECOND_EDITION_PROFILE
 
     @property
     def quantization(self) -> Quantization | None:

@@ -3,14 +3,17 @@
 Structures name the elements and say when they are present; what is true of an element wherever it stands is said here.
 Rows are in the order of the sheet. Descriptors with several lengths name them with a bar: ``u(15|31)``.
 
-Every row is of the first edition (2022). Our sources name no element of the second, so none is listed, and nothing of it is enabled: its
-streams have another general_profile_idc, which rule ``profile`` refuses. A row of it will say so in ``edition``.
+``edition`` is 2024 for elements that only streams with general_profile_idc 1 have.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 from nnc_conformance.reference.syntax.rules import Provenance
+
+FIRST_EDITION: Final = 2022
+SECOND_EDITION: Final = 2024
+"""Years of the editions of ISO/IEC 15938-17."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class ElementRow:
     descriptor: str
     constraint: str
     provenance: Provenance
-    edition: int = 2022
+    edition: int = FIRST_EDITION
 
 
 _ROWS: Final = """
@@ -34,7 +37,7 @@ nnr_unit_header | independently_decodable_flag | u(1) | | V
 nnr_unit_header | partial_data_counter_present_flag | u(1) | | V
 nnr_unit_header | partial_data_counter | u(8) | falls by one to 0 within a set | P
 nnr_unit_header | skipped_unit_data | bs(v) | | P
-nnr_start_unit_header | general_profile_idc | u(8) | 0 | V
+nnr_start_unit_header | general_profile_idc | u(8) | 0; 1 in the second edition | V
 nnr_layer_parameter_set_unit_header | lps_self_contained_flag | u(1) | | V
 nnr_topology_unit_header | topology_storage_format | u(8) | 0..6 | V
 nnr_topology_unit_header | topology_compression_format | u(8) | 0..1 | V
@@ -150,6 +153,35 @@ any | nnr_reserved_zero_7bits | u(7) | 0 | V
 any | byte_alignment | u(1..8) | one bit 1, then zeros | V
 """
 
+_ROWS_2024: Final = """
+nnr_model_parameter_set | base_model_id_present_flag | u(1) | | V
+nnr_model_parameter_set | validation_set_performance_present_flag | u(1) | | V
+nnr_model_parameter_set | metric_type_performance_map_valid_flag | u(1) | | V
+nnr_model_parameter_set | mps_parent_signalling_enabled_flag | u(1) | | V
+nnr_model_parameter_set | nnr_pre_flag | u(1) | | V
+nnr_model_parameter_set | base_model_id | st(v) | UTF-8 | V
+nnr_model_parameter_set | performance_metric_type | st(v) | UTF-8 | V
+nnr_model_parameter_set | validation_set_performance | flt(32) | | V
+nnr_compressed_data_unit_header | node_id_present_flag | u(1) | | V
+nnr_compressed_data_unit_header | device_id | ue(1) | | V
+nnr_compressed_data_unit_header | parameter_id | ue(5) | | V
+nnr_compressed_data_unit_header | put_node_depth | ue(4) | one more than the parent's | V
+nnr_compressed_data_unit_header | parent_node_id_present_flag | u(1) | | V
+nnr_compressed_data_unit_header | parent_node_id_type | u(2) | 0..2 | V
+nnr_compressed_data_unit_header | temporal_context_modeling_flag | u(1) | 0 in a RAW_FLOAT | V
+nnr_compressed_data_unit_header | parent_device_id | ue(1) | | V
+nnr_compressed_data_unit_header | parent_node_payload_sha256 | u(256) | | I
+nnr_compressed_data_unit_header | parent_node_payload_sha512 | u(512) | | I
+nnr_compressed_data_unit_header | first_tensor_dimension_shift | ue(1) | below count_tensor_dimensions | V
+any | nnr_reserved_zero_2bits | u(2) | 0 | V
+"""
+
+_ENTROPY_ROWS_2024: Final = """
+quant_tensor | hist_dep_sig_prob_enabled_flag | uae_v(1..1) | | V
+quant_tensor | row_skip_enabled_flag | uae_v(1..1) | | V
+quant_tensor | row_skip_list | ae(v) | | V
+"""
+
 _ENTROPY_ROWS: Final = """
 quant_tensor | qp_delta | iae_v(6..13) | | V
 shift_parameter_ids | shift_parameter_ids | ae(v) | 0..8 | V
@@ -164,15 +196,23 @@ quant_tensor | IvlCurrRange | 256 at a block row | above IvlOffset | V
 """
 
 
-def _rows(text: str, clause: str) -> list[ElementRow]:
+def _rows(text: str, clause: str, edition: int = FIRST_EDITION) -> list[ElementRow]:
     rows = []
     for line in text.strip().splitlines():
         structure, name, descriptor, constraint, source = (cell.strip() for cell in line.replace(" | |", " |  |").split(" | "))
-        rows.append(ElementRow(name, clause, structure, descriptor, constraint, Provenance(source)))
+        rows.append(ElementRow(name, clause, structure, descriptor, constraint, Provenance(source), edition))
     return rows
 
 
-ELEMENTS: Final[dict[str, ElementRow]] = {row.name: row for row in (*_rows(_ROWS, "6"), *_rows(_ENTROPY_ROWS, "10"))}
+ELEMENTS: Final[dict[str, ElementRow]] = {
+    row.name: row
+    for row in (
+        *_rows(_ROWS, "6"),
+        *_rows(_ROWS_2024, "6", SECOND_EDITION),
+        *_rows(_ENTROPY_ROWS, "10"),
+        *_rows(_ENTROPY_ROWS_2024, "10", SECOND_EDITION),
+    )
+}
 """Every element by name: those of the high-level syntax (clause 6), then those of the entropy coder (clause 10)."""
 
 

@@ -4,7 +4,7 @@ The standard defines the output of conforming streams only; the policy is this p
 output that could be meant, a decoder refuses it. ``may``: refusing, and giving exactly the lenient output, both pass.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -53,7 +53,7 @@ string-end | 6 | st(v) has its zero byte within the unit | must | truncated | V
 string-utf8 | 6 | st(v) is UTF-8 | must | text | V
 unit-type | 6 | nnr_unit_type is 0..6; else skipped whole when lenient | may | reserved | P
 first-unit | 6 | the first unit is NNR_STR | may | order | P
-profile | 6 | general_profile_idc is 0 | may | unsupported | P
+profile | 6 | general_profile_idc is 0 or 1; read as 0 when lenient | may | unsupported | P
 mps-first | 6 | an NNR_MPS comes before the first NNR_NDU | must | order | V
 mps-once | 6 | one NNR_MPS (a later one replaces it when lenient) | may | order | V
 str-once | 6 | one NNR_STR | may | order | V
@@ -102,7 +102,26 @@ map-entries | 6 | under the disputed reading of count - 1 entries a map's count 
 limits | - | units, depth, bytes and wall time stay within the decoder's limits | must | limit | -
 """
 
-RULES: Final[dict[str, Rule]] = {rule.id: rule for rule in map(_rule, _ROWS.strip().splitlines())}
+_ROWS_2024: Final = """
+mps-reserved | 6 | the reserved bits behind nnr_pre_flag are zero; ignored when lenient | may | reserved | V
+parent-type | 6 | parent_node_id_type is 0..2 | must | reserved | V
+parent-node | 6 | a parent id of type 0 stands in a unit with a node id, where the switch parent_without_node_id says so | must | value | P
+parent-id | 6 | the parent id names a known node, where the switch parent_id says so | must | reference | I
+tca-parent | 6 | TCA has a known parent: same tensor, device_id, parameter_id and size, put_node_depth one less | must | reference | V
+tca-raw | 6 | temporal_context_modeling_flag is 0 in a RAW_FLOAT; ignored when lenient | may | value | I
+update-base | 6 | a unit with a parent finds a tensor of the same name, shape and type in the base model | must | reference | I
+update-order | 6 | put_node_depth rises by 1 along a chain of updates | must | order | I
+update-sum | 6 | the sum of an integer tensor and its update fits int32 | must | value | -
+hdsp-history | 10 | HDSP is on only where all earlier updates of the tensor are known | must | reference | I
+cb-limit | 10 | an index before doubling lies within its codebook | must | value | V
+codebook-dq | 6 | no codebook together with dq_flag, where the switch codebook_dq says so | must | value | I
+shift | 6 | first_tensor_dimension_shift is below count_tensor_dimensions, where the switch dimension_shift says so | must | dimension | I
+"""
+
+RULES: Final[dict[str, Rule]] = {
+    **{rule.id: rule for rule in map(_rule, _ROWS.strip().splitlines())},
+    **{rule.id: replace(rule, edition=2024) for rule in map(_rule, _ROWS_2024.strip().splitlines())},
+}
 """Every rule by id, in the order of the sheet."""
 
 

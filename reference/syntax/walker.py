@@ -142,11 +142,11 @@ class Walker(ABC):
         """bs(v)."""
         return bytes(self._element(name, "bs(v)", None))
 
-    def reserved(self, n: int, index: int | None = None) -> None:
+    def reserved(self, n: int, index: int | None = None, rule: str = "reserved-bits") -> None:
         """nnr_reserved_zero_nbits."""
         name = f"nnr_reserved_zero_{n}bit{'s' if n > 1 else ''}"
         value = self.u(name, n, index)
-        self.require("reserved-bits", value == 0, f"{name} is {value}")
+        self.require(rule, value == 0, f"{name} is {value}")
 
     def byte_alignment(self) -> None:
         """byte_alignment(): one bit 1, then zeros to the end of the byte; at an aligned position a whole byte."""

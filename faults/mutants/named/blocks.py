@@ -104,8 +104,8 @@ FAULTS: Final = (
             Edit(
                 "entropy.plain",
                 "quant_tensor",
-                "area.side), state_id, block_row)",
-                "area.side), state_id, block_row)\n            r[EVENTS] = state_id if area.columns > 1 else r[EVENTS]",
+                "layout, part, state_id, block_row, first)",
+                "layout, part, state_id, block_row, first)\n            r[EVENTS] = state_id if area.columns > 1 else r[EVENTS]",
             ),
         ),
         vectors=("block-dc-dq",),
@@ -249,7 +249,7 @@ FAULTS: Final = (
             Edit(
                 "syntax.structures.data_unit",
                 "nnr_compressed_data_unit_header",
-                "if dimensions_flag and len(dimensions) > 1:",
+                "if dimensions_known and len(dimensions) > 1:",
                 "if dimensions_flag and (len(dimensions) > 1 or payload_type == NNR_PT_BLOCK):",
             ),
         ),

@@ -78,7 +78,11 @@ FAULTS: Final = (
         "significance-context-of-vvc",
         "Lets stateId 0 and 1 share their significance contexts, as if chosen by max(stateId - 1, 0).",
         ("sig_flag", "dq_flag"),
-        (Edit("entropy.plain", "quant_param", "NEIGHBOURS * state_id + previous", "NEIGHBOURS * max(state_id - 1, 0) + previous"),),
+        (
+            Edit(
+                "entropy.plain", "significance_context", "NEIGHBOURS * state_id + previous", "NEIGHBOURS * max(state_id - 1, 0) + previous"
+            ),
+        ),
     ),
     NamedFault(
         "flush-after-terminate",
@@ -205,7 +209,10 @@ FAULTS: Final = (
         ("abs_level_greater_x", "shift_parameter_ids"),
         (
             Edit(
-                "entropy.plain", "quant_param", "layout.greater + 2 * j + sign_flag", "layout.greater + layout.unary_length * sign_flag + j"
+                "entropy.plain",
+                "greater_context",
+                "layout.greater + 2 * j + sign_flag",
+                "layout.greater + layout.unary_length * sign_flag + j",
             ),
         ),
     ),
@@ -309,8 +316,8 @@ FAULTS: Final = (
             Edit(
                 "entropy.contexts",
                 "context_layout",
-                "prefix + MAX_PREFIX, unary_length, dq_flag)",
-                "prefix + MAX_PREFIX, max(unary_length - 1, 1), dq_flag)",
+                "prefix, flag, unary_length, dq_flag,",
+                "prefix, flag, max(unary_length - 1, 1), dq_flag,",
             ),
         ),
     ),
@@ -488,10 +495,13 @@ FAULTS: Final = (
             Edit(
                 "entropy.codeword",
                 "_decode",
-                (
-                    "        qp_delta = plain.iae_v(coder, QP_DELTA, coding.qp_delta_bits, 0) if coding.qp_delta_bits else 0\n"
-                    "        plain.shift_parameter_ids(coder, layout)\n"
-                ),
+                ("        qp_delta = plain.iae_v(coder, QP_DELTA, coding.qp_delta_bits, 0) if coding.qp_delta_bits else 0\n"),
+                "",
+            ),
+            Edit(
+                "entropy.codeword",
+                "_decode",
+                "        plain.shift_parameter_ids(coder, layout)\n",
                 (
                     "        plain.shift_parameter_ids(coder, layout)\n"
                     "        qp_delta = plain.iae_v(coder, QP_DELTA, coding.qp_delta_bits, 0) if coding.qp_delta_bits else 0\n"

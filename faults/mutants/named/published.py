@@ -25,7 +25,10 @@ FAULTS: Final = (
         "entry-state-ignored",
         "Block rows are entered at their entry points with stateId 0, whatever dq_state_list says.",
         ("dq_state_list",),
-        (UNCHECKED, Edit("entropy.plain", "quant_tensor", "area.side), state_id, block_row)", "area.side), 0, block_row)")),
+        (
+            UNCHECKED,
+            Edit("entropy.plain", "quant_tensor", "layout, part, state_id, block_row, first)", "layout, part, 0, block_row, first)"),
+        ),
     ),
     NamedFault(
         "blocks-from-the-right",
@@ -255,7 +258,7 @@ FAULTS: Final = (
         "first-state-only",
         "The contexts of sig_flag are not told apart by stateId.",
         ("dq_flag",),
-        (Edit("entropy.plain", "quant_param", "NEIGHBOURS * state_id + previous", "previous"),),
+        (Edit("entropy.plain", "significance_context", "NEIGHBOURS * state_id + previous", "previous"),),
     ),
     NamedFault(
         "indexes-of-16-bits",

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from nnc_conformance.reference.entropy.coding import HIGHEST_SCAN_ORDER, INT32_MAX, INT32_MIN
+from nnc_conformance.reference.interpretation import CodebookDq, DimensionShift, ParentWithoutNodeId, RawFloatTca
 from nnc_conformance.reference.syntax.context import Quantization, StreamContext
 from nnc_conformance.reference.syntax.structures.topology import referenced, topology_elements_ids_list
 from nnc_conformance.reference.syntax.walker import Walker
@@ -17,6 +18,11 @@ NNR_PT_FLOAT: Final = 1
 NNR_PT_RAW_FLOAT: Final = 2
 NNR_PT_BLOCK: Final = 3
 PAYLOAD_TYPE_NAMES: Final = ("NNR_PT_INT", "NNR_PT_FLOAT", "NNR_PT_RAW_FLOAT", "NNR_PT_BLOCK")
+
+ICNN_NDU_ID: Final = 0
+ICNN_NDU_PL_SHA256: Final = 1
+ICNN_NDU_PL_SHA512: Final = 2
+"""Values of parent_node_id_type."""
 
 DC: Final = 1
 LS: Final = 2
@@ -56,6 +62,49 @@ class DimensionMapping:
 
 
 @dataclass(frozen=True)
+class NodeId:
+    """Identifies a data unit in the tree of updates (second edition): who made it, which tensor it is, and how many updates deep."""
+
+    device_id: int
+    parameter_id: int
+    put_node_depth: int
+
+
+@dataclass(frozen=True)
+class ParentId:
+    """Identifies the node to which a data unit is a difference (second edition).
+
+    Args:
+        id_type: parent_node_id_type: `ICNN_NDU_ID` or a digest.
+        device_id: parent_device_id, for `ICNN_NDU_ID`.
+        digest: the parent's payload digest, 32 or 64 bytes; None for `ICNN_NDU_ID`.
+    """
+
+    id_type: int
+    device_id: int | None
+    digest: bytes | None
+
+
+@dataclass(frozen=True)
+class UpdateSignalling:
+    """What a data unit of the second edition says of updates.
+
+    Args:
+        parent_signalling: mps_parent_signalling_enabled_flag of the stream.
+        pre: nnr_pre_flag of the stream.
+        node_id: The unit's node; None without one.
+        parent_id: The node to which the unit is a difference; None for a unit that stands alone.
+        tca: temporal_context_modeling_flag.
+    """
+
+    parent_signalling: bool
+    pre: bool
+    node_id: NodeId | None
+    parent_id: ParentId | None
+    tca: bool
+
+
+@dataclass(frozen=True)
 class DataUnitHeader:
     """What an NDU header says, ids and dimensions resolved against the stream so far.
 
@@ -77,6 +126,29 @@ class DataUnitHeader:
     entry_points: tuple[CodedEntryPoint, ...]
     mapping: DimensionMapping | None
     quantization: Quantization | None
+    update: UpdateSignalling | None = None
+    dimension_shift: int = 0
+
+    @property
+    def node_id(self) -> NodeId | None:
+        """The unit's node id, if it has one."""
+        return self.update.node_id if self.update is not None else None
+
+    @property
+    def parent_id(self) -> ParentId | None:
+        """The id of the node to which the unit is a difference, if it has one."""
+        return self.update.parent_id if self.update is not None else None
+
+    @property
+    def tca(self) -> bool:
+        """Whether contexts are chosen by the parent's indexes."""
+        return self.update is not None and self.update.tca
+
+    @property
+    def whole_id(self) -> str:
+        """The id of the tensor that the dimensions describe: that of a decomposed BLOCK without the suffix of G."""
+        decomposed = self.payload_type == NNR_PT_BLOCK and self.parameter_types & DC
+        return self.ids[0].removesuffix(G_SUFFIX) if decomposed else self.ids[0]
 
     @property
     def matrices(self) -> tuple[tuple[int, ...], ...]:
@@ -109,6 +181,8 @@ def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUn
     else:
         ids = (w.st("topology_elem_id"),)
 
+    update = update_signalling(w, context, payload_type) if context.second_edition else None  # branch: 2024.ndu
+
     quantization = context.quantization
     codebook_present = 0
     codebook_g, codebook_h = None, None
@@ -124,6 +198,8 @@ def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUn
     if format_present:  # branch: ndu.data-format
         data_format = w.u("nnr_decompressed_data_format", 7)
         w.require("data-format", data_format <= HIGHEST_DATA_FORMAT, f"nnr_decompressed_data_format is {data_format}")
+
+    check_codebook_with_dq(w, context, bool(codebook_present and dq_flag))
 
     dimensions_flag, unary_length, parameter_types, rank, g_rows = 0, DEFAULT_UNARY_LENGTH, 0, 0, 0
     dimensions: tuple[int, ...] = ()
@@ -148,9 +224,10 @@ def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUn
     if not dimensions_flag:  # branch: ndu.dimensions-from-topology
         decomposed = payload_type == NNR_PT_BLOCK and parameter_types & DC
         whole = ids[0].removesuffix(G_SUFFIX) if decomposed else ids[0]  # branch: ndu.dimensions-of-decomposed
-        known = mapping is None and whole in context.shapes
-        w.require("dims-absent", known, f"no dimensions for {whole!r} in the unit or in a topology")
-        dimensions = context.shapes.get(whole, ())
+        shapes = context.base_shapes if whole in context.base_shapes else context.shapes  # branch: 2024.dimensions-of-base
+        known = mapping is None and whole in shapes
+        w.require("dims-absent", known, f"no dimensions for {whole!r} in the unit, in the base model or in a topology")
+        dimensions = shapes.get(whole, ())
 
     check_dimensions(w, context, dimensions)
     if mapping is not None:  # branch: ndu.mapping
@@ -164,17 +241,63 @@ def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUn
 
     header = DataUnitHeader(
         payload_type, ids, dimensions, bool(dq_flag), codebook_g, codebook_h, data_format, unary_length,
-        parameter_types, rank, g_rows, 0, (), mapping, quantization,
+        parameter_types, rank, g_rows, 0, (), mapping, quantization, update,
     )  # fmt: skip
     scan_order = 0
     entry_points: tuple[CodedEntryPoint, ...] = ()
-    if dimensions_flag and len(dimensions) > 1:  # branch: ndu.scan-order (dimensions coded, several dimensions)
+    dimensions_known = bool(dimensions_flag) or context.second_edition  # first_tensor_dimension_shift
+    if dimensions_known and len(dimensions) > 1:  # branch: ndu.scan-order (dimensions coded, several dimensions)
+        if context.second_edition:  # branch: 2024.dimension-shift
+            header = replace(header, dimension_shift=first_tensor_dimension_shift(w, dimensions))
         scan_order = w.u("scan_order", 4)
         w.require("scan-order", scan_order <= HIGHEST_SCAN_ORDER, f"scan_order is {scan_order}")
         if scan_order > 0:  # branch: ndu.block-scan
             entry_points = entry_point_list(w, header, scan_order)
     w.byte_alignment()
     return replace(header, scan_order=scan_order, entry_points=entry_points)
+
+
+def update_signalling(w: Walker, context: StreamContext, payload_type: int) -> UpdateSignalling:
+    """Node id, parent id and temporal_context_modeling_flag of a data unit (second edition)."""
+    node_id, parent_id, tca = None, None, 0
+    if w.u("node_id_present_flag", 1):  # branch: 2024.node-id
+        node_id = NodeId(w.ue("device_id", 1), w.ue("parameter_id", 5), w.ue("put_node_depth", 4))
+    if context.parent_signalling and w.u("parent_node_id_present_flag", 1):  # branch: 2024.parent-id (signalled, present)
+        id_type = w.u("parent_node_id_type", 2)
+        w.require("parent-type", id_type <= ICNN_NDU_PL_SHA512, f"parent_node_id_type is {id_type}")
+        tca = w.u("temporal_context_modeling_flag", 1)
+        check_tca_of_raw_float(w, payload_type, tca)
+        if id_type == ICNN_NDU_ID:  # branch: 2024.parent-by-node
+            parent_id = ParentId(id_type, w.ue("parent_device_id", 1), None)
+            if node_id is None:  # branch: 2024.parent-without-node
+                allowed = w.interpretation.parent_without_node_id is ParentWithoutNodeId.ALLOWED
+                w.require("parent-node", allowed, "a parent id of type 0 in a unit without a node id")
+                node_id = NodeId(parent_id.device_id or 0, w.ue("parameter_id", 5), w.ue("put_node_depth", 4))
+        elif id_type == ICNN_NDU_PL_SHA256:  # branch: 2024.parent-by-sha256
+            parent_id = ParentId(id_type, None, w.u("parent_node_payload_sha256", 256).to_bytes(32, "big"))
+        else:
+            parent_id = ParentId(id_type, None, w.u("parent_node_payload_sha512", 512).to_bytes(64, "big"))
+    return UpdateSignalling(context.parent_signalling, context.pre, node_id, parent_id, bool(tca) and payload_type != NNR_PT_RAW_FLOAT)
+
+
+def check_tca_of_raw_float(w: Walker, payload_type: int, tca: int) -> None:
+    """A RAW_FLOAT has no contexts, so no temporal_context_modeling_flag, unless the disputed point ignores it."""
+    wrong = tca and payload_type == NNR_PT_RAW_FLOAT and w.interpretation.raw_float_tca is RawFloatTca.REFUSED
+    w.require("tca-raw", not wrong, "temporal_context_modeling_flag is 1 in a RAW_FLOAT")
+
+
+def check_codebook_with_dq(w: Walker, context: StreamContext, both: bool) -> None:
+    """A codebook together with dq_flag is refused in the second edition, if the disputed point says so."""
+    refused = both and context.second_edition and w.interpretation.codebook_dq is CodebookDq.REFUSED
+    w.require("codebook-dq", not refused, "a codebook together with dq_flag")
+
+
+def first_tensor_dimension_shift(w: Walker, dimensions: tuple[int, ...]) -> int:
+    """The place to which the first dimension moves after decoding [I]."""
+    shift = w.ue("first_tensor_dimension_shift", 1)
+    within = shift < len(dimensions) or w.interpretation.dimension_shift is DimensionShift.AS_CODED
+    w.require("shift", within, f"first_tensor_dimension_shift is {shift} for {len(dimensions)} dimensions")
+    return shift
 
 
 def check_dimensions(w: Walker, context: StreamContext, dimensions: tuple[int, ...]) -> None:

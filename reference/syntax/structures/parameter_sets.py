@@ -3,18 +3,19 @@
 from typing import Final
 
 from nnc_conformance.reference.interpretation import MapEntries, UnificationClassLoop
-from nnc_conformance.reference.syntax.context import Quantization, StreamContext
+from nnc_conformance.reference.syntax.context import FIRST_EDITION_PROFILE, SECOND_EDITION_PROFILE, Quantization, StreamContext
 from nnc_conformance.reference.syntax.walker import Walker
 
 NNR_QSU: Final = 1
 NNR_QCB: Final = 2
-FIRST_EDITION_PROFILE: Final = 0
 
 
-def nnr_start_unit_header(w: Walker) -> None:
+def nnr_start_unit_header(w: Walker, context: StreamContext) -> None:
     """Header of an NNR_STR; its payload is empty."""
     profile = w.u("general_profile_idc", 8)
-    w.require("profile", profile == FIRST_EDITION_PROFILE, f"general_profile_idc is {profile}")
+    known = profile in (FIRST_EDITION_PROFILE, SECOND_EDITION_PROFILE)
+    w.require("profile", known, f"general_profile_idc is {profile}")
+    context.profile = profile if known else FIRST_EDITION_PROFILE  # branch: 2024.profile-known
 
 
 def nnr_layer_parameter_set_unit_header(w: Walker, context: StreamContext) -> None:
@@ -32,15 +33,38 @@ def nnr_model_parameter_set(w: Walker, context: StreamContext) -> None:
     decomposition = w.u("mps_decomposition_performance_map_flag", 1)
     methods = w.u("mps_quantization_method_flags", 3)
     context.indexed_references = bool(w.u("mps_topology_indexed_reference_flag", 1))
-    w.reserved(7)
+    if context.second_edition:  # branch: 2024.mps
+        model_and_updates(w, context)
+    else:
+        w.reserved(7)
     context.mps_quantization = None
     if methods & (NNR_QSU | NNR_QCB):  # branch: mps.quantization
         density = w.u("mps_qp_density", 3)
         context.mps_quantization = Quantization(density, w.i("mps_quantization_parameter", 13))
     performance_maps(w, sparsification, pruning, unification, decomposition)
+    if w.values.get("validation_set_performance_present_flag"):  # branch: 2024.validation-set-performance
+        w.flt("validation_set_performance")
     w.byte_alignment()
     context.mps_seen = True
     context.unification = bool(unification)
+
+
+def model_and_updates(w: Walker, context: StreamContext) -> None:
+    """Elements that the second edition has in an NNR_MPS, in place of reserved bits: updates, and what is known of the model."""
+    model_id_present = w.u("base_model_id_present_flag", 1)
+    performance_present = w.u("validation_set_performance_present_flag", 1)
+    metric_valid = w.u("metric_type_performance_map_valid_flag", 1)
+    context.parent_signalling = bool(w.u("mps_parent_signalling_enabled_flag", 1))
+    context.pre = False
+    if context.parent_signalling:  # branch: 2024.pre-flag
+        context.pre = bool(w.u("nnr_pre_flag", 1))
+    else:
+        w.reserved(1, rule="mps-reserved")
+    w.reserved(2, rule="mps-reserved")
+    if model_id_present:  # branch: 2024.base-model-id
+        w.st("base_model_id")
+    if performance_present or metric_valid:  # branch: 2024.performance-metric-type (performance, maps)
+        w.st("performance_metric_type")
 
 
 def nnr_layer_parameter_set(w: Walker, context: StreamContext) -> None:

@@ -116,7 +116,7 @@ def nnr_unit_header(w: Walker, context: StreamContext, header: Values) -> tuple[
         w.require("partial-order", context.partial is None, "a unit within an unfinished set of partial data")
     facts: Facts = None
     if unit_type == NNR_STR:  # branch: unit-header.NNR_STR
-        nnr_start_unit_header(w)
+        nnr_start_unit_header(w, context)
     elif unit_type == NNR_LPS:  # branch: unit-header.NNR_LPS
         nnr_layer_parameter_set_unit_header(w, context)
     elif unit_type == NNR_TPL:  # branch: unit-header.NNR_TPL

@@ -133,7 +133,7 @@ def forced_codeword(quants, *, unary_length, dq_flag=False):
     plain.shift_parameter_ids(coder, layout)
     reset_contexts(DEFAULT, coder.parameter_sets, coder.states)
     for quant in quants:
-        plain.quant_param(coder, layout, 0, 0, quant)
+        plain.quant_param(coder, layout, 0, 0, 0, quant)
     plain.code_terminate(coder)
     return payload[: (registers[plain.POSITION] + 7) // 8].tobytes()
 

@@ -95,8 +95,8 @@ def test_trace_grows_and_survives_an_error():
 
 
 def test_context_counts_are_the_sheets():
-    assert context_layout(False, 10) == (3, 6, 26, 57, 10, False)
-    assert context_layout(True, 256) == (24, 27, 539, 570, 256, True)
+    assert context_layout(False, 10)[:6] == (3, 6, 26, 57, 10, False)
+    assert context_layout(True, 256)[:6] == (24, 27, 539, 570, 256, True)
     assert context_name(context_layout(True, 1), 7) == "sig_flag, stateId 2, previous negative"
     assert context_name(context_layout(True, 1), 28) == "abs_level_greater_x[0], negative"
     assert context_name(context_layout(True, 1), 29) == "abs_level_greater_x2[0]"

@@ -153,7 +153,7 @@ def test_a_path_moves_its_contexts_as_coding_does(quants, dq, unary_length, set_
     states = coder.states[0].copy()
     state, previous = 0, 0
     for quant in quants:
-        plain.quant_param(coder, layout, state, previous, quant)
+        plain.quant_param(coder, layout, state, previous, 0, quant)
         trellis.code_index(how, states, state, previous, quant)
         previous = 0 if quant == 0 else 1 if quant < 0 else 2
         state = TRELLIS[state][quant & 1] if dq else 0
