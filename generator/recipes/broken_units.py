@@ -298,7 +298,7 @@ RECIPES = (
             element="general_profile_idc",
             units=[start_unit(profile), *opening()[1:], small()],
         )
-        for profile in (1, 255)
+        for profile in (2, 255)
     ),
     broken(
         "mps-first",

@@ -206,9 +206,11 @@ def test_a_broken_rule_is_refused_with_its_category(rule: str, stream: bytes) ->
 
 
 def test_every_rule_is_broken_once() -> None:
-    assert {rule for rule, _ in BROKEN} == set(RULES) - {"alignment-zero", "map-entries", "limits"}, (
-        "two are of switches, one not of the stream"
-    )
+    assert {rule for rule, _ in BROKEN} == {rule for rule, row in RULES.items() if row.edition == 2022} - {
+        "alignment-zero",
+        "map-entries",
+        "limits",
+    }, "two are of switches, one not of the stream"
 
 
 def test_data_strings_that_do_not_end_or_go_on() -> None:

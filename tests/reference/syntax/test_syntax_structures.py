@@ -42,7 +42,7 @@ def test_every_element_of_a_structure_is_registered_with_its_descriptor() -> Non
 
 def test_every_registered_element_stands_in_a_structure() -> None:
     named = {name for _, name, _ in walker_calls()} | {"byte_alignment", "topology_data", "quantization_data"}
-    named |= {f"nnr_reserved_zero_{n}bit{'s' if n > 1 else ''}" for n in (1, 3, 7)}
+    named |= {f"nnr_reserved_zero_{n}bit{'s' if n > 1 else ''}" for n in (1, 2, 3, 7)}
     registered = {name for name, row in elements.ELEMENTS.items() if row.clause == "6"}
     assert registered == named
 
@@ -62,8 +62,8 @@ def test_every_rule_that_code_names_is_registered() -> None:
 def test_a_change_of_a_structure_changes_reader_writer_and_tracer(monkeypatch: pytest.MonkeyPatch) -> None:
     original = unit_structures.nnr_start_unit_header
 
-    def changed(w: Walker) -> None:
-        original(w)
+    def changed(w: Walker, context: StreamContext) -> None:
+        original(w, context)
         w.u("an_element_of_the_test", 16)
 
     row = elements.ElementRow("an_element_of_the_test", "6", "nnr_start_unit_header", "u(16)", "", Provenance.INFERRED)
