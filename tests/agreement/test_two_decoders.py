@@ -7,11 +7,11 @@ from math import prod
 import numpy as np
 import plain_decoder
 import pytest
+from helpers.broken_streams import BROKEN, BROKEN_IDS
 from helpers.samples import SAMPLES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plain_decoder import PlainError
-from test_plain_decoder_rules import BROKEN
 
 from nnc_conformance.reference import decode
 from nnc_conformance.reference.composer import TensorContent, data_unit, model_parameter_set, simple_header, start_unit
@@ -125,7 +125,7 @@ def test_damaged_streams_are_accepted_by_both_or_by_none(path: object, bits: lis
         assert reference == plainly(plain_decoder.decode(bytes(stream)).parameters)
 
 
-@pytest.mark.parametrize(("rule", "stream"), BROKEN, ids=[f"{rule}-{number}" for number, (rule, _) in enumerate(BROKEN)])
+@pytest.mark.parametrize(("rule", "stream"), BROKEN, ids=BROKEN_IDS)
 def test_a_broken_rule_is_named(rule: str, stream: bytes) -> None:
     with pytest.raises(StreamError) as refusal:
         decode(stream)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from helpers.html_page import Page
 from helpers.report_documents import ACCURACY, HOSTILE, case, document, every_outcome
 from markdown_it import MarkdownIt
-from test_reports_html import Page
 
 from nnc_conformance.cli.printing import print_verdict
 from nnc_conformance.reports.changes import ChangeKind, since

@@ -3,9 +3,9 @@
 import base64
 import hashlib
 import re
-from html.parser import HTMLParser
 
 import pytest
+from helpers.html_page import Page
 from helpers.report_documents import ACCURACY, HOSTILE, answer, case, distance, document, every_outcome, layers
 
 from nnc_conformance.reports.html import render_html
@@ -14,39 +14,7 @@ from nnc_conformance.reports.summary import build_report
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.results.outcomes import Outcome
 
-VOID = {"meta", "link", "input", "img", "br", "hr", "col", "path", "rect"}
 ADDRESSES = {"src", "href", "srcset", "action", "formaction", "data", "poster", "background", "xlink:href", "ping"}
-
-
-class Page(HTMLParser):
-    """All start tags with their attributes and the path of open tags, and the text inside each kind of tag."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.open, self.texts = [], [], {}
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        assert len(dict(attrs)) == len(attrs), f"{tag} has an attribute twice"
-        self.tags.append((tag, dict(attrs), tuple(self.open)))
-        if tag not in VOID:
-            self.open.append(tag)
-            self.texts.setdefault(tag, []).append("")
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs), tuple(self.open)))
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        for tag in dict.fromkeys(self.open):
-            self.texts[tag][-1] += data
-
-    def all(self, name):
-        return [attributes for tag, attributes, _ in self.tags if tag == name]
 
 
 def page_of(*cases, **more):
