@@ -221,9 +221,9 @@ def agreement(session: nox.Session) -> None:
 def smallest(session: nox.Session) -> None:
     """Twenty vectors of core drawn at random, each without which a goal of coverage is lost or a seeded bug lives.
 
-    In the tests' own environment.
+    In the tests' own environment. It prints a seed; NNC_SMALLEST_SEED repeats its draw.
     """
-    session.run(sys.executable, "-m", "pytest", "tests/smallest", *session.posargs, env={"NNC_SMALLEST": "1"})
+    session.run(sys.executable, "-m", "pytest", "-s", "tests/smallest", *session.posargs, env={"NNC_SMALLEST": "1"})
 
 
 @nox.session

@@ -3,6 +3,11 @@
 import os
 from importlib.util import find_spec
 
+from hypothesis import settings
+
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
+
 collect_ignore = [
     *([] if os.environ.get("NNC_PEER_PYTHON") else ["interop"]),
     *([] if os.environ.get("NNC_NODE_MODULES") else ["browser"]),

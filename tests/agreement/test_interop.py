@@ -11,6 +11,7 @@ import numpy as np
 import plain_decoder
 import pytest
 from helpers.peer_driver import PeerError
+from interop import pages
 from interop.cases import COMPOSER, ENCODER, PEER, Case
 from interop.codec import Tensors, difference
 from interop.judging import Outcome, Row, judged
@@ -137,7 +138,9 @@ def test_a_selection_has_every_pair_that_can_meet_and_none_that_cannot() -> None
     assert select(factors, possible, 16, 3) == rows
 
 
-def test_the_page_counts_rows_and_shows_what_is_unexplained() -> None:
+def test_the_page_counts_rows_and_shows_what_is_unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = {name: (getattr(FLOAT, name),) for name in MATRIX[0].levels} | {"dq": (False, True)}
+    monkeypatch.setattr(pages, "MATRIX", (replace(MATRIX[0], levels=levels),))
     part = MATRIX[0].name
     rows = [
         Row(part, FLOAT, 30, Outcome.AGREE, "", "", "reference, peer, plain"),
@@ -145,7 +148,7 @@ def test_the_page_counts_rows_and_shows_what_is_unexplained() -> None:
         Row(part, replace(FLOAT, number=9), 32, Outcome.UNEXPLAINED, "", "w has other values", "reference, plain"),
     ]
     page = interop_page(rows, Versions("codec 1", "0.1", "3.11"))
-    assert f"| {part} | the peer's encoder | 3 | 1 | 0 | 1 | 1 |" in page
+    assert f"| {part} | the peer's encoder | 3 | 1 | 0 | 1 | 1 | 91 of 104 |" in page
     assert "| FLOAT | 3 | 1 | 0 | 1 | 1 |" in page
     assert "| a limit | 1 | #8 | `Error: a \\| b` |" in page
     assert "| #9 | w has other values |" in page

@@ -493,7 +493,7 @@ def sessions(draw: st.DrawFn) -> tuple[list[bytes], list[list[int]]]:
     return streams, coded
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sessions())
 def test_the_model_of_a_made_session_is_the_sum(made: tuple[list[bytes], list[list[int]]]) -> None:
     streams, coded = made
@@ -503,7 +503,7 @@ def test_the_model_of_a_made_session_is_the_sum(made: tuple[list[bytes], list[li
 SMALL = [name for name, sequence in SEQUENCES.items() if max(map(len, sequence.streams)) < 300]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(SMALL), st.data())
 def test_a_damaged_session_decodes_or_is_refused(name: str, data: st.DataObject) -> None:
     streams = [bytearray(one) for one in SEQUENCES[name].streams]

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 from plain_decoder import PlainError, decode
 from plain_decoder import handmade as hand
@@ -111,7 +111,6 @@ def doubled(indexes: list[int]) -> list[int]:
     return values
 
 
-@settings(deadline=None)
 @given(
     indexes=some.lists(some.one_of(some.integers(-3, 3), some.integers(-(2**30) + 1, 2**30 - 1)), min_size=1, max_size=40),
     columns=some.integers(1, 7),

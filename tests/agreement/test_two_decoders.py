@@ -100,7 +100,7 @@ def streams(draw: st.DrawFn) -> bytes:
     return write_units(units)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(streams())
 def test_made_tensors(stream: bytes) -> None:
     assert plainly(decode(stream).parameters) == plainly(plain_decoder.decode(stream).parameters)
@@ -109,7 +109,7 @@ def test_made_tensors(stream: bytes) -> None:
 SMALL = [path for path in SAMPLES if path.stat().st_size < 300]
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(st.sampled_from(SMALL), st.lists(st.integers(0, 8 * 70), min_size=1, max_size=3))
 def test_damaged_streams_are_accepted_by_both_or_by_none(path: object, bits: list[int]) -> None:
     stream = bytearray(path.read_bytes())  # type: ignore[attr-defined]

@@ -62,7 +62,7 @@ def test_entries_of_the_range_table_are_met_by_the_path_asked_for() -> None:
     assert counts[event("lps_range_table row 7", "column 3, LPS")]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.integers(60, 900), min_size=1, max_size=3))
 def test_block_rows_take_exactly_so_many_bits(lengths: list[int]) -> None:
     rows, columns = 8 * len(lengths) + 1, columns_for(max(lengths), 8)

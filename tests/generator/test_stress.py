@@ -85,7 +85,7 @@ def test_ids_are_each_once_where_a_word_ends_in_digits(seed: int) -> None:
     assert sorted(Counter(name.replace("/", "") for name in drawn).values())[-2:] == [1, 2]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.frozensets(st.sampled_from(sorted(CAPABILITIES))), st.integers(0, 1 << 128))
 def test_nothing_beyond_the_capabilities_is_needed(capabilities, seed) -> None:
     if not capabilities & PAYLOADS.keys():

@@ -36,7 +36,7 @@ def test_options_change_size_but_not_truth(dq: bool, scan_order: int, codebook: 
     assert np.sqrt(np.mean((decoded["w"] - WEIGHT) ** 2)) < 0.03
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(["int8", "int16", "int32", "int64", "uint8", "bool", "float16", "float32", "float64"]),
     st.lists(st.integers(1, 5), max_size=4),

@@ -64,7 +64,7 @@ def tensors(draw):
     return TensorToCode(coding, values, draw(st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)), chosen)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(st.lists(tensors(), min_size=1, max_size=3))
 def test_both_kernels_decode_what_both_encoded(given_tensors):
     payload = encode_codeword(given_tensors, kernel="fast")
@@ -89,7 +89,7 @@ def test_both_kernels_decode_what_both_encoded(given_tensors):
             np.testing.assert_array_equal(alone, tensor.indexes.reshape(coding.rows, -1)[row * side : (row + 1) * side].reshape(-1))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=60), st.integers(0, 70), st.integers(0, 70), st.integers(0, 4), st.booleans(), st.sampled_from([1, 10, 256]))
 def test_any_bytes_decode_or_raise(payload, rows, columns, scan_order, dq, unary_length):
     coding = TensorCoding(rows, columns, scan_order, dq, unary_length, 7)

@@ -71,7 +71,7 @@ def least_trellis_error(values):
 
 
 @given(st.lists(st.floats(-8, 8, width=32), min_size=1, max_size=25))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_without_rate_dependent_quantization_is_the_best_on_the_trellis(values):
     array = np.array(values, np.float32)
     indexes = quantize(array, 1.0, vector(array.size, dq=True), rdo=0)
@@ -126,7 +126,7 @@ def assert_cheapest(values, coding, sets, lagrangian):
 
 
 @given(st.floats(-3000, 3000, width=32), st.sampled_from([1, 2, 10]), st.booleans(), st.floats(0, 2), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_single_weight_takes_its_cheapest_candidate(value, unary_length, dq, lagrangian, data):
     coding = vector(1, dq=dq, unary_length=unary_length)
     sets = np.array(data.draw(st.lists(st.integers(0, 8), min_size=coding.layout.flag, max_size=coding.layout.flag)))
@@ -134,7 +134,7 @@ def test_a_single_weight_takes_its_cheapest_candidate(value, unary_length, dq, l
 
 
 @given(st.lists(st.floats(-0.75, 0.75, width=32), min_size=2, max_size=3), st.booleans(), st.floats(0, 0.5), st.integers(0, 8))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_paths_that_never_met_are_compared_exactly(values, dq, lagrangian, set_id):
     """Two weights below 1 lead to a node each by one path only without dependent quantization, three with it."""
     values = values if dq else values[:2]
@@ -143,7 +143,7 @@ def test_paths_that_never_met_are_compared_exactly(values, dq, lagrangian, set_i
 
 
 @given(st.lists(st.integers(-40, 40), max_size=60), st.booleans(), st.sampled_from([1, 3, 10]), st.integers(0, 8))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_path_moves_its_contexts_as_coding_does(quants, dq, unary_length, set_id):
     layout = vector(1, dq=dq, unary_length=unary_length).layout
     registers = np.zeros(plain.REGISTERS, np.int64)
@@ -218,7 +218,7 @@ def test_parameter_sets_are_fitted_to_a_sample(monkeypatch):
     st.floats(0.05, 500),
     st.integers(0, 1000),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_quantized_can_be_coded(rows, columns, scan_order, dq, unary_length, rdo, deviation, seed):
     coding = TensorCoding(rows, columns, scan_order, dq, unary_length, 8)
     values = laplacian(seed, coding.count, deviation).reshape(rows, columns)

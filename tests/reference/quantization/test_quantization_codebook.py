@@ -65,7 +65,7 @@ def least_cost(values, lagrangian):
 
 
 @given(st.lists(st.integers(-30, 30), min_size=1, max_size=10, unique=True), st.floats(0, 50))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_clusters_are_the_best_of_all(halves, rdo):
     """Of values in the middle of a cell each; those cells are where clusters may be cut."""
     values = [half / 2 + 0.2 for half in halves]

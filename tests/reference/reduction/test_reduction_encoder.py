@@ -15,7 +15,7 @@ def normal(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.integers(1, 20), st.integers(1, 6), st.integers(1, 40), st.integers(0, 2), st.booleans(), st.booleans(), st.booleans()
 )  # fmt: skip

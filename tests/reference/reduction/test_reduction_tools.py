@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -160,7 +160,6 @@ def test_blocks_up_to_the_threshold_are_unified_and_zeros_do_not_count():
 # 8.2.5
 
 
-@settings(deadline=None)
 @given(MATRICES, st.floats(0, 4))
 def test_the_rank_is_the_least_within_the_threshold_and_the_error_that_of_eckart_and_young(weight, threshold):
     singular = np.linalg.svd(weight.astype(np.float64), compute_uv=False)

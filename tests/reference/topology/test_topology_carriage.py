@@ -294,7 +294,7 @@ def unpacked_nnef(name: str, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", PACKED)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_damaged_containers_give_typed_errors(name: str, data: st.DataObject) -> None:
     good, read = PACKED[name]

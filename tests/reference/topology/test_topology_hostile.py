@@ -162,7 +162,7 @@ def test_what_is_no_model_is_refused(data: bytes) -> None:
 GOOD = extract(made.nested())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_a_damaged_topology_gives_a_model_or_a_model_error(data: st.DataObject) -> None:
     damaged = bytearray(GOOD.topology)

@@ -35,7 +35,7 @@ def test_a_shape_that_is_none(shape: str) -> None:
         parameter_shapes(f"a = variable(shape = [{shape}], label = 'a');".encode())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text("vari able<sc>([]0123456789,='\"#\n\x1e\u0663)", max_size=60))
 def test_any_text_gives_shapes_or_a_typed_error(text: str) -> None:
     try:

@@ -9,20 +9,19 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers.toy_runs import LEVELS, judged
 from hostile import support
 
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage.suite_folder import SuiteError
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.results.outcomes import ExitCode, Outcome
-from nnc_conformance.suites.results.result import Results, ResultsError, Verdict
+from nnc_conformance.suites.results.result import ResultsError, Verdict
 from nnc_conformance.suites.results.result_files import load_results, load_run
 from nnc_conformance.suites.running.decoder_run import JOURNAL_FILE, run
 from nnc_conformance.suites.running.journal import JournalError
 from nnc_conformance.suites.running.runner import Progress, RunOptions
 from nnc_conformance.suites.running.selection import SelectionError, parse_filter, select
-
-LEVELS = [Level.CORE, Level.NEGATIVE]
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +29,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("suite")
     support.write_suite(root, support.good_vectors(6) + support.bad_vectors())
     return root
-
-
-def judged(root: Path, output: Path, *arguments: str, options: RunOptions | None = None, filters: tuple[str, ...] = ()) -> Results:
-    chosen = [parse_filter(text) for text in filters]
-    suite = select(root, LEVELS, chosen)
-    return run(suite, support.decoders(*arguments), output, levels=LEVELS, filters=chosen, options=options or RunOptions(jobs=1))
 
 
 def test_all_that_a_run_leaves(root: Path, tmp_path: Path) -> None:
@@ -135,9 +128,9 @@ def test_a_run_that_was_killed_goes_on_to_the_same_results(root: Path, tmp_path:
     (tmp_path / "temporary").mkdir()
     program = tmp_path / "program.py"
     program.write_text(
-        f"import sys; sys.path[:0] = {[str(support.HERE.parent), str(Path(__file__).parent)]!r}\n"
-        "from pathlib import Path\nimport test_suites_runner as t\n"
-        f"t.judged(Path({str(root)!r}), Path({str(tmp_path / 'killed')!r}), {argument!r})\n"
+        f"import sys; sys.path.insert(0, {str(support.HERE.parent)!r})\n"
+        "from pathlib import Path\nfrom helpers.toy_runs import judged\n"
+        f"judged(Path({str(root)!r}), Path({str(tmp_path / 'killed')!r}), {argument!r})\n"
     )
     journal = tmp_path / "killed" / JOURNAL_FILE
     process = subprocess.Popen([sys.executable, program], env={**os.environ, "TMPDIR": str(tmp_path / "temporary")})
