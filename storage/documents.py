@@ -1,13 +1,16 @@
-"""What all stored documents share: the immutable base class, SHA-256, and the canonical JSON text."""
+"""Common parts of all stored documents: the base class, SHA-256, canonical JSON, and the wording of validation errors."""
 
 import hashlib
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 as 64 lower-case hexadecimal digits."""
+_MESSAGES: Final = {"missing": "required field is missing", "extra_forbidden": "unknown field"}
+"""Our words for pydantic's error types, where its own speak of inputs."""
 
 
 class Frozen(BaseModel):
@@ -28,3 +31,19 @@ def canonical_json(value: Any) -> str:
     Raises `ValueError` for NaN and infinities, `TypeError` for values that JSON cannot hold.
     """
     return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def first_problem(error: ValidationError) -> str:
+    """Describe the first problem of a document, such as ``tensors.0.shape: ...``."""
+    return problem_text(error.errors(include_url=False)[0])
+
+
+def problem_text(problem: ErrorDetails) -> str:
+    """Describe one problem as ``PLACE: MESSAGE``, without a place if it concerns the whole document."""
+    kind, message = problem["type"], problem["msg"].removeprefix("Value error, ")
+    if kind == "json_invalid":
+        reason, _, place = str(problem["ctx"]["error"]).rpartition(" at line ")
+        return f"not valid JSON at line {place}: {reason}"
+    place = ".".join(map(str, problem["loc"]))
+    message = _MESSAGES.get(kind, message)
+    return f"{place}: {message}" if place else message

@@ -1,4 +1,4 @@
-"""Inputs: bytes of files that users name, and of files that strangers may have laid out, never more than a limit."""
+"""Reading input files, up to a size limit: files that users name, and untrusted files in folders of strangers."""
 
 import errno
 import os
@@ -12,15 +12,15 @@ from nnc_conformance.reference.errors import ModelError
 STANDARD_INPUT: Final = Path("/dev/stdin")
 """The path that stands for standard input, whatever the platform."""
 MOST_BYTES: Final = 1 << 34
-"""Bytes that an input may have unless its reader allows fewer."""
+"""Bytes of the largest input, unless its reader sets a lower limit."""
 _PIECE: Final = 1 << 20
-"""Bytes that are read at a time where the size is unknown."""
+"""Bytes read at a time from a file of unknown size."""
 
 
 def read_bytes(path: Path, *, max_bytes: int = MOST_BYTES) -> bytes:
-    """Read what a user names: a file, through links, a FIFO, a device or standard input.
+    """Read a file that a user named: also through links, from a FIFO, a device or standard input.
 
-    Raises `ModelError` for more than ``max_bytes``, before memory is taken where the size is known; and `OSError`.
+    Raises `ModelError` for more than ``max_bytes``, before reading if the size is known; and `OSError`.
     """
     if path == STANDARD_INPUT:
         if sys.__stdin__ is None:
@@ -45,7 +45,7 @@ def _up_to(file: BinaryIO, max_bytes: int, path: Path) -> bytes:
 
 
 def read_regular(path: Path, *, max_bytes: int) -> bytes:
-    """Read a regular file that a stranger may have laid out.
+    """Read an untrusted regular file, without following links.
 
     Raises `ModelError` for a link, a FIFO, a device, a missing file, or more than ``max_bytes``.
     """

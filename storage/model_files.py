@@ -1,4 +1,4 @@
-"""Models as files: parameters and topology in the formats of Annexes A to D and in tensor files, and containers of Annex E."""
+"""Reading and writing models: the graph formats of Annexes A to D, tensor files, and containers of Annex E."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,21 +19,22 @@ from nnc_conformance.storage.tensors import is_npz, load_tensors, write_tensors
 TENSOR_SUFFIXES: Final = (".safetensors", ".npz")
 NNEF_SUFFIX: Final = ".nnef"
 CONTAINER_SUFFIXES: Final = (".onnx", NNEF_SUFFIX, ".safetensors")
-"""What can hold data units (Annex E); an NNEF model is a folder."""
+"""Formats that can hold data units (Annex E); an NNEF model is a folder."""
 READ_SUFFIXES: Final = (*TENSOR_SUFFIXES, ".onnx", ".pt", ".pth", ".pt2", ".keras", NNEF_SUFFIX)
 STREAM_SUFFIX: Final = ".nnr"
-"""A bitstream as it is."""
+"""A plain bitstream."""
 CARRIED_SUFFIXES: Final = (STREAM_SUFFIX, *CONTAINER_SUFFIXES)
-_CARRIED: Final = "its tensors hold NNR data units (Annex E), no plain values; decode it first"
+_CARRIED: Final = "its tensors hold NNR data units (Annex E) instead of plain values; decode it first"
 _FILES: Final = 1 << 16
+"""Files that the folder of a model may hold."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model as read.
+    """A model as read from files.
 
-    ``parameters`` by name; the topology where the file has one; ``exact``: names to be coded without loss; ``unchanged``: names that travel
-    in the topology; ``plain``: tensors that a container of data units holds as they are; ``files``: what was read.
+    ``topology``: None for a format without a graph. ``exact``: names of parameters to code without loss. ``unchanged``: names of tensors
+    that stay in the topology. ``plain``: tensors that a container of data units holds unchanged. ``files``: the files read.
     """
 
     parameters: Mapping[str, np.ndarray]
@@ -49,9 +50,9 @@ def read_model(path: Path, *, suffix: str | None = None) -> Model:
 
     Args:
         path: the file or folder.
-        suffix: of `READ_SUFFIXES`; the format of a file whose name does not say it.
+        suffix: one of `READ_SUFFIXES`, for a path without a known suffix.
 
-    Raises `ModelError` for a suffix that is not known, a container of data units, an extra that is not installed, and damaged files.
+    Raises `ModelError` for an unknown suffix, a container of data units, a missing optional package, or a damaged file.
     """
     suffix = suffix or _suffix(path, TENSOR_SUFFIXES[0])
     if suffix not in _READERS:
@@ -66,8 +67,8 @@ def write_model(path: Path, parameters: Mapping[str, np.ndarray], topology: Topo
     Args:
         path: the file, or the folder of an NNEF model.
         parameters: arrays by name.
-        topology: what a format with a graph needs, in that format.
-        suffix: of `READ_SUFFIXES`; the format of a file whose name does not say it.
+        topology: required by formats with a graph, and in that format.
+        suffix: one of `READ_SUFFIXES`, for a path without a known suffix.
 
     Raises `ModelError`.
     """
@@ -88,29 +89,29 @@ def write_model(path: Path, parameters: Mapping[str, np.ndarray], topology: Topo
 
 
 def _suffix(path: Path, standard: str) -> str:
-    """Return the suffix that decides a path's format; ``standard`` is that of standard input and output."""
+    """Return the suffix that decides the format of a path; ``standard`` is that of standard input and output."""
     if path in (STANDARD_INPUT, STANDARD_OUTPUT):
         return standard
     return NNEF_SUFFIX if path.is_dir() else path.suffix.lower()
 
 
 def is_container(path: Path, *, suffix: str | None = None) -> bool:
-    """Whether a path to be written names a format that holds data units (Annex E)."""
+    """Return whether a path to write names a container of data units (Annex E)."""
     return (suffix or _suffix(path, STREAM_SUFFIX)) in CONTAINER_SUFFIXES
 
 
 def for_container(model: Model) -> Model:
-    """The model with the tensors that cannot be coded without loss of their type or values moved to ``plain``."""
+    """Move the tensors whose type or values coding would change to ``plain``."""
     plain = {name: array for name, array in model.parameters.items() if coding(array) is Coding.UNCHANGED}
     return replace(model, parameters={name: array for name, array in model.parameters.items() if name not in plain}, plain=plain)
 
 
 def read_stream(path: Path, *, suffix: str | None = None) -> Carried:
-    """Read a bitstream, or that of a container of data units, which its suffix tells; standard input is a bitstream.
+    """Read a bitstream, or the stream of a container of data units, by the suffix; standard input is a bitstream.
 
     Args:
         path: the file, or the folder of an NNEF model.
-        suffix: of `CARRIED_SUFFIXES`; the format of a file whose name does not say it.
+        suffix: one of `CARRIED_SUFFIXES`, for a path without a known suffix.
 
     Raises `ModelError` for a container without data units.
     """
@@ -130,7 +131,7 @@ def read_stream(path: Path, *, suffix: str | None = None) -> Carried:
 
 
 def write_container(path: Path, stream: bytes, model: Model, *, suffix: str | None = None) -> None:
-    """Write a model's stream as a container of data units, by the path's suffix; raise `EncodeError` and `ModelError`."""
+    """Write a model's stream as a container of data units, by the suffix; raise `EncodeError` and `ModelError`."""
     match suffix or _suffix(path, STREAM_SUFFIX):
         case ".onnx":
             from nnc_conformance.reference.topology.carriage_onnx import pack
@@ -239,18 +240,18 @@ GRAPH_FORMATS: Final = {
     ".pt2": (NNR_TPL_PYT, "PyTorch"),
     ".keras": (NNR_TPL_TEF, "TensorFlow"),
 }
-"""topology_storage_format by suffix, and what it is called."""
+"""topology_storage_format and name of each format, by suffix."""
 
 
 def _folder(path: Path) -> dict[str, bytes]:
-    """The regular files in a folder by their paths in it; links are passed over."""
+    """Read the regular files in a folder by their relative paths; skip links."""
     files: dict[str, bytes] = {}
     left = MOST_BYTES
-    for found in sorted(path.rglob("*")):
-        if found.is_symlink() or not found.is_file():
+    for file in sorted(path.rglob("*")):
+        if file.is_symlink() or not file.is_file():
             continue
-        data = read_regular(found, max_bytes=left)
-        files[found.relative_to(path).as_posix()] = data
+        data = read_regular(file, max_bytes=left)
+        files[file.relative_to(path).as_posix()] = data
         left -= len(data)
         if len(files) > _FILES:
             raise ModelError(f"{path} has more than {_FILES} files")

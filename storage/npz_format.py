@@ -1,4 +1,4 @@
-"""The ``.npz`` format, by parameter name: a member ``NAME.npy`` for each tensor, as `numpy.savez` writes it."""
+"""The ``.npz`` format: a zip archive with a member ``NAME.npy`` per tensor, as `numpy.savez` writes it."""
 
 import io
 import math
@@ -15,13 +15,14 @@ from nnc_conformance.storage import tensor_types
 from nnc_conformance.storage.tensor_types import DEFAULT_MAX_BYTES, DTYPES, MAX_RANK, Tensors
 
 _NAME_BYTES: Final = 60_000
+"""Bytes of a name that a zip member can have, with some room."""
 
 
 def dump_npz(tensors: Mapping[str, NDArray[Any]]) -> bytes:
-    """Returns an uncompressed ``.npz`` of ``tensors``, by name, with fixed dates; equal tensors give equal bytes.
+    """Return an uncompressed ``.npz`` file; equal tensors give equal bytes.
 
-    bfloat16, for which NumPy has no type, is written as NumPy writes it: two-byte voids. Raises `ModelError` for a name or
-    a type that it cannot hold.
+    Members are sorted by name and have a fixed date. bfloat16, which the format lacks, is written as two-byte voids, as NumPy does.
+    Raises `ModelError` for a name or a type that the format cannot hold.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
@@ -36,22 +37,22 @@ def dump_npz(tensors: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def _npy_array(name: str, data: bytes) -> NDArray[Any]:
-    """Returns the array of an ``.npy`` member, whose header is believed only as far as its bytes go."""
+    """Read the array of an ``.npy`` member; trust its header only as far as the bytes bear it out."""
     stream = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(stream)
         if version not in ((1, 0), (2, 0)):
-            raise ModelError(f"tensor {name!r}: .npy version {version} is not read")
+            raise ModelError(f"tensor {name!r}: .npy version {version} is not supported; versions 1.0 and 2.0 are")
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read_header(stream)
     except (ValueError, RecursionError, MemoryError) as error:
         raise ModelError(f"tensor {name!r}: {error}") from None
     if dtype.hasobject or len(shape) > MAX_RANK or not all(map(tensor_types.is_size, shape)):
-        raise ModelError(f"tensor {name!r}: the type {dtype} or the shape {shape} is not read")
+        raise ModelError(f"tensor {name!r}: the type {dtype} or the shape {shape} is not supported")
     dtype = DTYPES["BF16"] if dtype == np.dtype("V2") else dtype
     rest = len(data) - stream.tell()
     if math.prod(shape) * dtype.itemsize != rest:
-        raise ModelError(f"tensor {name!r}: {dtype} {list(shape)} does not take the {rest} bytes that follow its header")
+        raise ModelError(f"tensor {name!r}: {dtype} {list(shape)} does not fit the {rest} bytes after its header")
     array = tensor_types.array_from(data, dtype, shape[::-1] if fortran else shape, stream.tell())
     return tensor_types.normalized(name, array.T if fortran else array)
 

@@ -1,4 +1,4 @@
-"""Building packages: from a suite folder, and the package before it, to one file."""
+"""Building a package from a suite folder and the previous package."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from nnc_conformance.storage import DISTRIBUTION, outputs, signing
 from nnc_conformance.storage.documents import sha256
-from nnc_conformance.storage.package import Package, PackageError, described, signature_path
+from nnc_conformance.storage.package import Package, PackageError, complete_package, signature_path
 from nnc_conformance.storage.package_model import (
     CHANGELOG_FILE,
     INDEX_FILE,
@@ -20,9 +20,9 @@ from nnc_conformance.storage.package_model import (
     SuiteChanges,
     canonical,
     changelog_section,
-    changes,
     folder_of,
     next_version,
+    suite_changes,
     suite_manifest_path,
     vector_path,
 )
@@ -34,8 +34,8 @@ _TITLE: Final = "# Changelog\n\n"
 
 
 @dataclass(frozen=True)
-class Built:
-    """What was built: version, SHA-256, what changed since the previous package, how many vectors came unread from that."""
+class BuiltPackage:
+    """A package just built: version, SHA-256, changes since the previous one, and vectors copied unread from that."""
 
     version: str
     sha256: str
@@ -45,8 +45,8 @@ class Built:
 
 
 @dataclass(frozen=True)
-class _Before:
-    """What a package takes over: vectors, version and changelog of the one before, and the files of the vectors that stay."""
+class _Previous:
+    """The previous package: vectors, version, changelog, and ids and files of the vectors to copy."""
 
     vectors: tuple[Vector, ...] = ()
     version: str | None = None
@@ -55,24 +55,24 @@ class _Before:
     files: tuple[tuple[str, bytes], ...] = ()
 
 
-def build(source: Path, out: Path, *, previous: Path | None = None, key: Ed25519PrivateKey | None = None) -> Built:
-    """Builds the package of the suite folder ``source`` at ``out``, with its signature beside it where there is a key.
+def build(source: Path, out: Path, *, previous: Path | None = None, key: Ed25519PrivateKey | None = None) -> BuiltPackage:
+    """Build the package of the suite folder ``source`` at ``out``, and its signature if there is a key.
 
-    Vectors that ``previous`` holds unchanged are taken from there; changed ones need a higher revision, those that are gone must be
-    retired, retired ids stay so. Raises `SuiteError`, and `OSError` where ``out`` cannot be written.
+    Vectors that ``previous`` holds unchanged are copied from it. Changed vectors need a higher revision, removed ones must be retired,
+    and retired ids stay retired. Raises `SuiteError`, and `OSError` if ``out`` cannot be written.
     """
     suite = load_suite(source, verify=False)
-    before = _before(previous, suite.manifest) if previous is not None else _Before()
+    earlier = _read_previous(previous, suite.manifest) if previous is not None else _Previous()
     vectors = tuple(stored.vector for stored in suite.vectors)
-    what = changes(before.vectors, vectors)
-    version = next_version(before.version, what)
-    changelog = before.changelog
-    if version != before.version:
-        changelog = _TITLE + changelog_section(version, what, suite.manifest) + changelog.removeprefix(_TITLE)
+    differences = suite_changes(earlier.vectors, vectors)
+    version = next_version(earlier.version, differences)
+    changelog = earlier.changelog
+    if version != earlier.version:
+        changelog = _TITLE + changelog_section(version, differences, suite.manifest) + changelog.removeprefix(_TITLE)
     license_id, license_text = license_of_distribution()
-    files = dict(before.files) | _fresh_files(suite, before.kept)
+    files = dict(earlier.files) | _fresh_files(suite, earlier.kept)
     files |= {LICENSE_FILE: license_text, CHANGELOG_FILE: changelog.encode(), suite_manifest_path(): canonical(suite.manifest)}
-    manifest, whole = described(files, vectors, version, license_id)
+    manifest, whole = complete_package(files, vectors, version, license_id)
     order = [INDEX_FILE, *sorted(whole.keys() - {INDEX_FILE})]
     data = b"".join(archive_pieces([(PACKAGE_FILE, canonical(manifest)), *((name, whole[name]) for name in order)]))
     digest = sha256(data)
@@ -84,24 +84,24 @@ def build(source: Path, out: Path, *, previous: Path | None = None, key: Ed25519
         signature_path(out).unlink(missing_ok=True)
         for put_in_place in puts:
             put_in_place()
-    return Built(version, digest, what, len(vectors), len(before.kept))
+    return BuiltPackage(version, digest, differences, len(vectors), len(earlier.kept))
 
 
 def license_of_distribution() -> tuple[str, bytes]:
-    """Returns the SPDX expression and the text of this project's licence."""
-    found = metadata.distribution(DISTRIBUTION)
-    file = next(path for path in found.files or () if path.name == LICENSE_FILE)
-    return found.metadata["License-Expression"], Path(str(file.locate())).read_bytes()
+    """Return the SPDX expression and the text of this project's licence."""
+    distribution = metadata.distribution(DISTRIBUTION)
+    file = next(path for path in distribution.files or () if path.name == LICENSE_FILE)
+    return distribution.metadata["License-Expression"], Path(str(file.locate())).read_bytes()
 
 
-def _before(previous: Path, manifest: Manifest) -> _Before:
+def _read_previous(previous: Path, manifest: Manifest) -> _Previous:
     with Package(previous) as package:
         package.check()
         _check_succession(package.suite_manifest, manifest)
         kept = frozenset(entry.id for entry in {*package.suite_manifest.vectors} & {*manifest.vectors})
         vectors = package.index.vectors
         files = tuple(file for vector in vectors if vector.id in kept for file in package.files_of(vector).items())
-        return _Before(vectors, package.manifest.version, package.read(CHANGELOG_FILE).decode(), kept, files)
+        return _Previous(vectors, package.manifest.version, package.read(CHANGELOG_FILE).decode(), kept, files)
 
 
 def _fresh_files(suite: Suite, kept: frozenset[str]) -> dict[str, bytes]:
@@ -114,13 +114,13 @@ def _fresh_files(suite: Suite, kept: frozenset[str]) -> dict[str, bytes]:
 
 
 def _check_succession(old: Manifest, new: Manifest) -> None:
-    """Ids are never reused or dropped, and a vector that changes has a higher revision; raises `PackageError`."""
+    """Raise `PackageError` if an id is reused or dropped, or a vector changed without a higher revision."""
     now = {entry.id: entry for entry in new.vectors}
     if lost := sorted(set(old.retired) - set(new.retired)):
-        raise PackageError(f"{lost[0]} was retired, and is not any more")
+        raise PackageError(f"{lost[0]} was retired and must stay retired")
     for entry in old.vectors:
         after = now.get(entry.id)
         if after is None and entry.id not in new.retired:
-            raise PackageError(f"{entry.id} is gone, and not retired")
+            raise PackageError(f"{entry.id} was removed, but is not retired")
         if after is not None and after.sha256 != entry.sha256 and after.revision <= entry.revision:
-            raise PackageError(f"{entry.id} has changed, and its revision {after.revision} is not above {entry.revision}")
+            raise PackageError(f"{entry.id} has changed, but its revision {after.revision} is not above {entry.revision}")

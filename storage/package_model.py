@@ -1,4 +1,4 @@
-"""What a package says of itself: its manifest, its index, its tree of hashes, and how its version follows from what changed."""
+"""The documents of a package: manifest, index, signature, changelog; and its tree of hashes and version."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ SUITE_FOLDER: Final = "suite"
 SIGNATURE_SUFFIX: Final = ".sig"
 PACKAGE_NAME: Final = "nnc-conformance-vectors"
 FORMAT_NUMBER: Final = int(VECTOR_FORMAT.rpartition("/")[2])
-"""The major version of a package: that of the format of its vectors."""
+"""The major version of packages: the number of the vector format."""
 
 Version = Annotated[str, Field(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$")]
 
@@ -37,26 +37,26 @@ class PackedFile(Frozen):
 
 
 class PackageManifest(Frozen):
-    """``package.json``: every other file of the package, sorted by path, and the hash of their tree."""
+    """``package.json``: all other files of the package, sorted by path, and the hash of their tree."""
 
     format: Literal["nnc-package/1"] = "nnc-package/1"
     name: str = PACKAGE_NAME
     version: Version
     license: str = Field(description="SPDX expression")
-    suite_sha256: Sha256 = Field(description="of the suite's manifest.json: what results and certificates name the suite by")
+    suite_sha256: Sha256 = Field(description="of the suite's manifest.json, by which results and certificates name the suite")
     tree_sha256: Sha256
     files: tuple[PackedFile, ...]
 
 
 class PackageIndex(Frozen):
-    """``index.json``: the description of every vector, in the manifest's order, so that they are chosen without being unpacked."""
+    """``index.json``: the description of every vector in the order of the manifest, to choose vectors before unpacking."""
 
     format: Literal["nnc-index/1"] = "nnc-index/1"
     vectors: tuple[Vector, ...]
 
 
 class DetachedSignature(Frozen):
-    """The file beside a package that signs it."""
+    """The signature file next to a package."""
 
     format: Literal["nnc-signature/1"] = "nnc-signature/1"
     purpose: Literal[Purpose.PACKAGE] = Purpose.PACKAGE
@@ -65,27 +65,30 @@ class DetachedSignature(Frozen):
 
 
 def folder_of(entry: ManifestEntry | Vector) -> str:
-    """Returns the folder of a vector in a package."""
+    """Return the folder of a vector in a package."""
     return f"{SUITE_FOLDER}/{entry.level}/{entry.id}"
 
 
 def suite_manifest_path() -> str:
-    """Returns where the suite's manifest stands in a package."""
+    """Return the path of the suite's manifest in a package."""
     return f"{SUITE_FOLDER}/{MANIFEST_FILE}"
 
 
 def vector_path(entry: ManifestEntry | Vector) -> str:
-    """Returns where a vector's vector.json stands in a package."""
+    """Return the path of a vector's vector.json in a package."""
     return f"{folder_of(entry)}/{VECTOR_FILE}"
 
 
 def packed_files(files: Mapping[str, bytes]) -> tuple[PackedFile, ...]:
-    """Describes files, sorted by path."""
+    """Describe files, sorted by path."""
     return tuple(PackedFile(path=path, size=len(files[path]), sha256=sha256(files[path])) for path in sorted(files))
 
 
 def tree_sha256(files: Iterable[PackedFile]) -> str:
-    """Returns the root of the tree of hashes: a folder's hash is that of its sorted lines ``HASH  NAME``, folders' names with a slash."""
+    """Return the root of the tree of hashes.
+
+    The hash of a folder is that of its sorted lines ``HASH  NAME``; names of folders end with a slash.
+    """
     folders: dict[PurePosixPath, dict[str, str]] = {}
     for file in files:
         path = PurePosixPath(file.path)
@@ -103,13 +106,13 @@ def _folder_sha256(children: Mapping[str, str]) -> str:
 
 
 def canonical(model: Frozen) -> bytes:
-    """Returns the bytes of a model's file."""
+    """Return a model as canonical JSON."""
     return canonical_text(model).encode()
 
 
 @dataclass(frozen=True)
 class VectorChange:
-    """A vector that is in both of two suites with other bytes: its revisions, and the files that differ, by name."""
+    """A vector that differs between two suites: its revisions and the names of the files that differ."""
 
     id: str
     old_revision: int
@@ -119,7 +122,7 @@ class VectorChange:
 
 @dataclass(frozen=True)
 class SuiteChanges:
-    """What became of the vectors from one suite to the next; ids sorted."""
+    """The differences between the vectors of two suites; ids are sorted."""
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
@@ -129,8 +132,8 @@ class SuiteChanges:
         return bool(self.added or self.removed or self.changed)
 
 
-def changes(old: Iterable[Vector], new: Iterable[Vector]) -> SuiteChanges:
-    """Compares two suites' vectors by id."""
+def suite_changes(old: Iterable[Vector], new: Iterable[Vector]) -> SuiteChanges:
+    """Compare the vectors of two suites by id."""
     before, after = ({vector.id: vector for vector in vectors} for vectors in (old, new))
     both = sorted(before.keys() & after.keys())
     return SuiteChanges(
@@ -151,7 +154,10 @@ def _differing(old: Vector, new: Vector) -> tuple[str, ...]:
 
 
 def next_version(previous: str | None, what: SuiteChanges) -> str:
-    """Returns the version after ``previous``: major is the format, minor the coverage (vectors come or go), patch a fix of vectors."""
+    """Return the version after ``previous``.
+
+    Major is the vector format, minor rises if vectors were added or removed, patch if some changed.
+    """
     major, minor, patch = map(int, previous.split(".")) if previous is not None else (0, 0, 0)
     if major != FORMAT_NUMBER:
         return f"{FORMAT_NUMBER}.0.0"
@@ -161,17 +167,17 @@ def next_version(previous: str | None, what: SuiteChanges) -> str:
 
 
 def changelog_section(version: str, what: SuiteChanges, manifest: Manifest) -> str:
-    """Returns the changelog's section of a version, with an empty line after it."""
+    """Return the section of a version in the changelog, followed by an empty line."""
     levels = Counter(entry.level.value for entry in manifest.vectors)
-    held = ", ".join(f"{count} {level}" for level, count in sorted(levels.items()))
-    told = [f"- added `{name}`" for name in what.added]
-    told += [f"- retired `{name}`" for name in what.removed]
-    told += [f"- changed `{c.id}`: revision {c.old_revision} to {c.new_revision} ({', '.join(c.files)})" for c in what.changed]
-    return "\n".join([f"## {version}", "", f"{len(manifest.vectors)} vectors: {held or 'none'}.", "", *told, "", ""])
+    counts = ", ".join(f"{count} {level}" for level, count in sorted(levels.items()))
+    entries = [f"- added `{name}`" for name in what.added]
+    entries += [f"- retired `{name}`" for name in what.removed]
+    entries += [f"- changed `{c.id}`: revision {c.old_revision} to {c.new_revision} ({', '.join(c.files)})" for c in what.changed]
+    return "\n".join([f"## {version}", "", f"{len(manifest.vectors)} vectors: {counts or 'none'}.", "", *entries, "", ""])
 
 
 def manifest_of(version: str, license_id: str, suite_manifest: bytes, files: Mapping[str, bytes]) -> PackageManifest:
-    """Describes the files of a package."""
+    """Build the manifest of a package with these files."""
     packed = packed_files(files)
     return PackageManifest(
         version=version, license=license_id, suite_sha256=sha256(suite_manifest), tree_sha256=tree_sha256(packed), files=packed

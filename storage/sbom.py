@@ -1,4 +1,7 @@
-"""The software bill of materials of a package, in CycloneDX 1.6: made of the vectors alone, so without serial number or time."""
+"""The software bill of materials of a package, in CycloneDX 1.6.
+
+It follows from the vectors alone, so it has no serial number and no time.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,13 +13,13 @@ from nnc_conformance.storage.vector import Vector
 
 
 def render_sbom(version: str, license_id: str, vectors: Sequence[Vector]) -> str:
-    """Returns the JSON text: the package, its vectors with the hashes of their files, and the networks that they rest on."""
+    """Return the JSON text: the package, its vectors with the hashes of their files, and the networks that they use."""
     reference = f"{PACKAGE_NAME}@{version}"
     licenses = [{"license": {"id": license_id}}]
     networks = sorted({vector.network for vector in vectors if vector.network is not None})
     components = [_vector(vector, licenses) for vector in vectors]
     components += [{"type": "machine-learning-model", "bom-ref": _network(name), "name": name, "licenses": licenses} for name in networks]
-    resting = [
+    dependencies = [
         {"ref": folder_of(vector), "dependsOn": [_network(vector.network)] if vector.network is not None else []} for vector in vectors
     ]
     document: dict[str, Any] = {
@@ -30,7 +33,7 @@ def render_sbom(version: str, license_id: str, vectors: Sequence[Vector]) -> str
         "components": components,
         "dependencies": [
             {"ref": reference, "dependsOn": [folder_of(vector) for vector in vectors]},
-            *resting,
+            *dependencies,
             *({"ref": _network(name), "dependsOn": []} for name in networks),
         ],
     }

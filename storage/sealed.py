@@ -1,7 +1,7 @@
-"""Sealed documents: canonical JSON of a body and its seal, so that a changed byte anywhere is found.
+"""Sealed documents: canonical JSON of a body and its seal, in which any changed byte is detected.
 
-Only the canonical text is read: the same body and seal in any other spelling are refused. The seal holds the SHA-256 of the
-body's canonical text and, where there was a key, a signature on it.
+The seal holds the SHA-256 of the body's canonical text and, if there was a key, a signature on it. Only the canonical text is accepted:
+the same body and seal in any other spelling are refused.
 """
 
 from typing import Any, Generic, TypeVar
@@ -11,14 +11,13 @@ from pydantic import BaseModel, ValidationError
 
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage import signing
-from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json, sha256
-from nnc_conformance.storage.validation import first_problem
+from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json, first_problem, sha256
 
 Body = TypeVar("Body", bound=BaseModel)
 
 
 class SealError(NNCError):
-    """A document is not what was sealed."""
+    """A document was changed after it was sealed, or cannot be read."""
 
 
 class Seal(Frozen):
@@ -36,29 +35,29 @@ class Sealed(Frozen, Generic[Body]):
 
 
 def canonical_text(model: BaseModel) -> str:
-    """Returns the one text of a model."""
+    """Return the canonical JSON text of a model."""
     value: Any = model.model_dump(mode="json")
     return canonical_json(value)
 
 
 def seal(body: Body, purpose: signing.Purpose, key: Ed25519PrivateKey | None) -> Sealed[Body]:
-    """Seals ``body``, signed where there is a key."""
+    """Seal ``body``; sign it if there is a key."""
     digest = sha256(canonical_text(body).encode())
     signature = signing.sign(purpose, digest, key) if key is not None else None
     return Sealed(body=body, seal=Seal(sha256=digest, signature=signature))
 
 
 def open_sealed(data: bytes, model: type[Sealed[Body]], purpose: signing.Purpose, what: str) -> Sealed[Body]:
-    """Reads a sealed document named ``what`` in errors.
+    """Read a sealed document; errors call it ``what``.
 
-    Raises `SealError` where it is unreadable, not canonical, or not what was sealed, `SignatureError` where the signature does not fit.
+    Raises `SealError` if it is unreadable, not canonical, or changed, `SignatureError` for a wrong signature.
     """
     try:
         document = model.model_validate_json(data)
     except ValidationError as error:
         raise SealError(f"{what}: {first_problem(error)}") from None
     if canonical_text(document).encode() != data:
-        raise SealError(f"{what} is not in its canonical form: it was changed, or written by something else")
+        raise SealError(f"{what} is not in canonical form: it was changed, or written by another program")
     if sha256(canonical_text(document.body).encode()) != document.seal.sha256:
         raise SealError(f"{what} is not what was sealed: the hash of its body differs")
     if document.seal.signature is not None:

@@ -1,4 +1,4 @@
-"""Ed25519 signatures. What is signed is always a statement: what kind of thing it is, and its SHA-256.
+"""Ed25519 signatures on statements: the kind of document (`Purpose`) and its SHA-256.
 
 Keys are OpenSSL's PEM files: ``openssl genpkey -algorithm ed25519 -out key.pem``, ``openssl pkey -in key.pem -pubout -out key.pub``.
 """
@@ -17,10 +17,11 @@ from nnc_conformance.storage.documents import Frozen
 from nnc_conformance.storage.inputs import read_regular
 
 KEY_BYTES: Final = 1 << 16
+"""Bytes of the largest key file that is read."""
 _PRIME: Final = (1 << 255) - 19
-"""Of the field of Curve25519."""
+"""The prime of the field of Curve25519."""
 _D: Final = -121665 * pow(121666, -1, _PRIME) % _PRIME
-"""Of the curve -x^2 + y^2 = 1 + d x^2 y^2, edwards25519."""
+"""The constant d of edwards25519: -x^2 + y^2 = 1 + d x^2 y^2."""
 _ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 """The y of two of the four points of order 8 on edwards25519; the other two have its negative."""
 _SMALL_ORDER: Final = frozenset({0, 1, _PRIME - 1, _ORDER_8, _PRIME - _ORDER_8})
@@ -31,11 +32,11 @@ Under such a key anybody can make signatures: "Taming the many EdDSAs" (Chalkias
 
 
 class SignatureError(NNCError):
-    """A key cannot be used, or a signature is not that of the statement and the key."""
+    """A key cannot be used, or a signature does not fit statement and key."""
 
 
 class Purpose(StrEnum):
-    """What a statement is about, so that no signature can be moved from one kind of thing to another."""
+    """The kind of document signed, so that no signature can be moved to another kind."""
 
     PACKAGE = "nnc-package/1"
     CERTIFICATE = "nnc-certificate/1"
@@ -46,7 +47,7 @@ PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="the 32 
 
 
 class Signature(Frozen):
-    """A signature with the public key that it is to be checked with; whether that key is to be trusted it cannot say."""
+    """A signature with the public key to check it with; whether to trust that key is for the caller to decide."""
 
     algorithm: Literal["ed25519"] = "ed25519"
     public_key: PublicKey
@@ -54,29 +55,29 @@ class Signature(Frozen):
 
 
 def statement(purpose: Purpose, sha256: str) -> bytes:
-    """Returns the bytes that are signed: purpose, a blank, the hash in hex digits, a newline."""
+    """Return the bytes to sign: purpose, a blank, the hash in hex digits, a newline."""
     return f"{purpose.value} {sha256}\n".encode()
 
 
 def load_private_key(path: Path) -> Ed25519PrivateKey:
-    """Reads an unencrypted PEM private key; raises `SignatureError`."""
+    """Read an unencrypted private key in PEM form; raise `SignatureError`."""
     try:
         key = serialization.load_pem_private_key(_read(path), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise SignatureError(f"{path}: no unencrypted private key in PEM form: {error}") from None
+        raise SignatureError(f"{path}: not an unencrypted private key in PEM form: {error}") from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise SignatureError(f"{path}: the key is none of ed25519")
+        raise SignatureError(f"{path}: not an ed25519 key")
     return key
 
 
 def load_public_key(path: Path) -> str:
-    """Read a PEM public key as hex digits; raise `SignatureError`, also for a key for which anybody can sign."""
+    """Read a public key in PEM form as hex digits; raise `SignatureError`, also for a key for which anybody can sign."""
     try:
         key = serialization.load_pem_public_key(_read(path))
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise SignatureError(f"{path}: no public key in PEM form: {error}") from None
+        raise SignatureError(f"{path}: not a public key in PEM form: {error}") from None
     if not isinstance(key, Ed25519PublicKey):
-        raise SignatureError(f"{path}: the key is none of ed25519")
+        raise SignatureError(f"{path}: not an ed25519 key")
     digits = key.public_bytes_raw().hex()
     _check_public_key(digits)
     return digits
@@ -90,7 +91,7 @@ def _check_public_key(digits: str) -> None:
         raise SignatureError(f"the ed25519 public key {digits} is not in its canonical encoding; ask its owner for the key")
     x_squared = (y * y - 1) * pow(_D * y * y + 1, -1, _PRIME) % _PRIME
     if pow(x_squared, (_PRIME - 1) // 2, _PRIME) not in (0, 1):
-        raise SignatureError(f"the ed25519 public key {digits} is no point of the curve")
+        raise SignatureError(f"the ed25519 public key {digits} is not a point of the curve")
     if y in _SMALL_ORDER:
         raise SignatureError(f"the ed25519 public key {digits} is a point of small order: anybody can sign for it")
 
@@ -103,15 +104,15 @@ def _read(path: Path) -> bytes:
 
 
 def sign(purpose: Purpose, sha256: str, key: Ed25519PrivateKey) -> Signature:
-    """Signs the statement of ``purpose`` and ``sha256``."""
+    """Sign the statement of ``purpose`` and ``sha256``."""
     return Signature(public_key=key.public_key().public_bytes_raw().hex(), value=key.sign(statement(purpose, sha256)).hex())
 
 
 def check(purpose: Purpose, sha256: str, signature: Signature) -> None:
-    """Raise `SignatureError` unless ``signature`` is its key's on that statement, and the key a sound one."""
+    """Raise `SignatureError` unless the signature fits the statement and its own key, and that key is sound."""
     _check_public_key(signature.public_key)
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signature.public_key))
         key.verify(bytes.fromhex(signature.value), statement(purpose, sha256))
     except (InvalidSignature, ValueError):
-        raise SignatureError(f"the signature is not that of key {signature.public_key} on this {purpose.value}") from None
+        raise SignatureError(f"the signature does not fit the key {signature.public_key} and this {purpose.value}") from None

@@ -1,4 +1,4 @@
-"""A suite on disk: ``manifest.json`` and ``LEVEL/ID/``, read with every hash checked, written in canonical form."""
+"""A suite on disk: ``manifest.json`` and folders ``LEVEL/ID/``; hashes are checked when reading, and files written in canonical form."""
 
 import shutil
 import tempfile
@@ -12,21 +12,22 @@ from pydantic import BaseModel, ValidationError
 
 from nnc_conformance.reference.errors import ModelError, NNCError
 from nnc_conformance.storage import outputs
-from nnc_conformance.storage.documents import canonical_json, sha256
+from nnc_conformance.storage.documents import canonical_json, first_problem, sha256
 from nnc_conformance.storage.inputs import read_regular
-from nnc_conformance.storage.validation import first_problem
 from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Level, Manifest, ManifestEntry, StoredFile, Vector
 
 MANIFEST_BYTES: Final = 1 << 26
+"""Bytes of the largest manifest.json that is read."""
 VECTOR_BYTES: Final = 1 << 20
+"""Bytes of the largest vector.json that is read."""
 BUILT_IN: Final = "nnc_conformance.vectors"
-"""The resource package of the built-in suite."""
+"""The Python package that holds the built-in suite."""
 
 M = TypeVar("M", bound=BaseModel)
 
 
 class SuiteError(NNCError):
-    """A suite folder is not whole: a missing, changed or unreadable file, or a manifest that does not fit."""
+    """A suite folder is incomplete or inconsistent: a missing, changed or unreadable file, or a wrong manifest."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,18 @@ class StoredVector:
     folder: Path
 
     def read(self, file: StoredFile) -> bytes:
-        """Returns the bytes of one of the vector's files; raises `SuiteError` where size or SHA-256 differ from what is stated."""
+        """Read one of the vector's files; raise `SuiteError` if its size or SHA-256 is not the stated one."""
         data = _read(self.folder / file.name, file.size)
         if len(data) != file.size or sha256(data) != file.sha256:
-            raise SuiteError(f"{self.vector.level}/{self.vector.id}/{file.name} is not the file that {VECTOR_FILE} describes")
+            raise SuiteError(f"{self.vector.level}/{self.vector.id}/{file.name} differs from the file that {VECTOR_FILE} describes")
         return data
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A loaded suite: its folder, its manifest with the SHA-256 of ``manifest.json``, and the vectors of the levels asked for.
+    """A loaded suite: its folder, its manifest with the SHA-256 of ``manifest.json``, and the selected vectors.
 
-    ``package`` is the file that the folder was unpacked from, if it was; the folder is then ``scratch``, and goes with it.
+    ``package`` is the package that the folder was unpacked from, if any. The folder is then ``scratch`` and is deleted with it.
     """
 
     root: Path
@@ -60,17 +61,17 @@ class Suite:
 
     @property
     def source(self) -> Path:
-        """What the suite was loaded from."""
+        """The package or folder that the suite was loaded from."""
         return self.package or self.root
 
 
 def stored_file(name: str, data: bytes) -> StoredFile:
-    """Describes a file of a vector's folder."""
+    """Describe a file of a vector's folder."""
     return StoredFile(name=name, size=len(data), sha256=sha256(data))
 
 
 def files_of(vector: Vector) -> tuple[StoredFile, ...]:
-    """Returns every file that the vector's folder holds beside ``vector.json``."""
+    """Return all files of the vector's folder except ``vector.json``."""
     files = [vector.stream, vector.expected, vector.topology, *(choice.expected for choice in vector.choices)]
     return tuple({file.name: file for file in files if file is not None}.values())
 
@@ -83,7 +84,7 @@ def _read(path: Path, max_bytes: int) -> bytes:
 
 
 def parse(model: type[M], data: bytes, what: str) -> M:
-    """Returns the model that canonical JSON holds; raises `SuiteError` naming ``what`` and the first fault."""
+    """Parse a JSON document; raise `SuiteError` that names ``what`` and the first problem."""
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
@@ -91,11 +92,11 @@ def parse(model: type[M], data: bytes, what: str) -> M:
 
 
 def read_vector(folder: Path, *, expected_sha256: str | None = None) -> Vector:
-    """Reads ``vector.json`` of a folder LEVEL/ID; raises `SuiteError` when it is unreadable, changed, or not at home there."""
+    """Read ``vector.json`` of a folder LEVEL/ID; raise `SuiteError` if it is unreadable, changed, or of another level or id."""
     name = f"{folder.parent.name}/{folder.name}/{VECTOR_FILE}"
     data = _read(folder / VECTOR_FILE, VECTOR_BYTES)
     if expected_sha256 is not None and sha256(data) != expected_sha256:
-        raise SuiteError(f"{name} is not the file that the manifest describes")
+        raise SuiteError(f"{name} differs from the file that the manifest describes")
     vector = parse(Vector, data, name)
     if (vector.level, vector.id) != (folder.parent.name, folder.name):
         raise SuiteError(f"{name} describes {vector.level}/{vector.id}")
@@ -103,15 +104,15 @@ def read_vector(folder: Path, *, expected_sha256: str | None = None) -> Vector:
 
 
 def load_suite(root: Path, *, levels: Collection[Level] | None = None, verify: bool = True) -> Suite:
-    """Loads the vectors of ``levels`` (all, when None) of a suite folder, in the manifest's order.
+    """Load the vectors of ``levels`` (None: all) of a suite folder, in the order of the manifest.
 
-    ``verify`` reads every file once and checks its hash. Raises `SuiteError` for anything missing, changed, doubled or out of place.
+    ``verify`` reads every file once and checks its hash. Raises `SuiteError` for anything missing, changed, duplicate or misplaced.
     """
     data = _read(root / MANIFEST_FILE, MANIFEST_BYTES)
     manifest = parse(Manifest, data, MANIFEST_FILE)
     ids = [entry.id for entry in manifest.vectors]
     if len(set(ids)) != len(ids) or set(ids) & set(manifest.retired):
-        raise SuiteError(f"{MANIFEST_FILE} has an id twice, or one that is retired")
+        raise SuiteError(f"{MANIFEST_FILE} lists an id twice, or one that is retired")
     vectors = []
     for entry in manifest.vectors:
         if levels is not None and entry.level not in levels:
@@ -119,7 +120,7 @@ def load_suite(root: Path, *, levels: Collection[Level] | None = None, verify: b
         folder = root / entry.level / entry.id
         stored = StoredVector(read_vector(folder, expected_sha256=entry.sha256), folder)
         if stored.vector.revision != entry.revision:
-            raise SuiteError(f"{entry.id} has revision {stored.vector.revision}, the manifest says {entry.revision}")
+            raise SuiteError(f"{entry.id} has revision {stored.vector.revision}; the manifest says {entry.revision}")
         if verify:
             for file in files_of(stored.vector):
                 stored.read(file)
@@ -128,10 +129,10 @@ def load_suite(root: Path, *, levels: Collection[Level] | None = None, verify: b
 
 
 def built_in_root() -> Path:
-    """Returns the folder of the suite that is installed with the package; raises `SuiteError` where it is not a real folder."""
+    """Return the folder of the built-in suite; raise `SuiteError` if the package is installed in an archive."""
     root = resources.files(BUILT_IN)
     if not isinstance(root, Path):
-        raise SuiteError("the built-in suite lies in an archive: install the package unpacked")
+        raise SuiteError("the built-in suite is in an archive; install the package unpacked")
     return root
 
 
@@ -141,14 +142,14 @@ def _canonical(model: BaseModel) -> bytes:
 
 
 def write_vector(root: Path, vector: Vector, files: Mapping[str, bytes]) -> Path:
-    """Writes the folder LEVEL/ID of ``vector`` with its ``files`` by name, replacing an older one whole, and returns it.
+    """Write the folder LEVEL/ID of ``vector`` with its ``files`` by name; return the folder.
 
-    It is made as ``.ID.new`` beside its place; what a killed writer left there goes. Raises `SuiteError` where ``files`` are not exactly
-    what the vector describes, `OSError` where the folder cannot be written.
+    It replaces an older one as a whole: it is built as ``.ID.new`` in the same folder, where remains of a killed writer are deleted.
+    Raises `SuiteError` if ``files`` are not exactly those that the vector describes, and `OSError`.
     """
     described = {file.name: file for file in files_of(vector)}
     if {name: stored_file(name, data) for name, data in files.items()} != described:
-        raise SuiteError(f"{vector.id}: the files given are not those that the vector describes")
+        raise SuiteError(f"{vector.id}: the given files are not those that the vector describes")
     level = root / vector.level
     level.mkdir(parents=True, exist_ok=True)
     folder = level / vector.id
@@ -168,12 +169,15 @@ def write_vector(root: Path, vector: Vector, files: Mapping[str, bytes]) -> Path
 
 
 def manifest_entry(vector: Vector) -> ManifestEntry:
-    """Returns the vector's line of the manifest."""
+    """Return the entry of a vector in the manifest."""
     return ManifestEntry(id=vector.id, level=vector.level, revision=vector.revision, sha256=sha256(_canonical(vector)))
 
 
 def write_manifest(root: Path, vectors: Iterable[Vector], *, retired: Collection[str] = ()) -> Manifest:
-    """Writes ``manifest.json`` for ``vectors``, by level and id, and returns it; raises `SuiteError` for an id used twice or retired."""
+    """Write ``manifest.json`` for ``vectors``, sorted by level and id; return it.
+
+    Raises `SuiteError` for an id that is used twice or retired.
+    """
     entries = sorted(map(manifest_entry, vectors), key=lambda entry: (entry.level, entry.id))
     ids = [entry.id for entry in entries]
     if len(set(ids)) != len(ids) or set(ids) & set(retired):

@@ -17,7 +17,7 @@ BLOCK: Final = tarfile.BLOCKSIZE
 END: Final = bytes(2 * BLOCK)
 MAX_MEMBERS: Final = 1 << 18
 LEADING: Final = 2
-"""So many members come first whatever their names: what is read before all else."""
+"""Members that come first, whatever their names, because they are read first."""
 _WORD: Final = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _NAME: Final = re.compile(rf"{_WORD}(/{_WORD})*")
 _SIZE_FIELD: Final = slice(124, 136)
@@ -37,12 +37,12 @@ _KINDS: Final = {
 
 
 class ArchiveError(NNCError):
-    """An archive is not in the one form that is written and read."""
+    """An archive is not in the one form that is accepted."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """A file in an archive: its name, the offset of its first byte, its size."""
+    """A file in an archive: name, offset of its first byte, size in bytes."""
 
     name: str
     offset: int
@@ -50,9 +50,9 @@ class Member:
 
 
 def header(name: str, size: int) -> bytes:
-    """Returns the one header of a file; raises `ArchiveError` for a name that is no plain relative path in ASCII."""
+    """Return the header of a file; raise `ArchiveError` for a name that is not a plain relative path in ASCII."""
     if not _NAME.fullmatch(name):
-        raise ArchiveError(f"the name {name!r} is no plain relative path of letters, digits and . _ -")
+        raise ArchiveError(f"the name {name!r} is not a plain relative path of letters, digits and . _ -")
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, 0o644
     try:
@@ -62,7 +62,7 @@ def header(name: str, size: int) -> bytes:
 
 
 def archive_pieces(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
-    """Yields the archive of ``files`` in the order given."""
+    """Yield the archive of ``files`` piece by piece, in the given order."""
     for name, data in files:
         yield header(name, len(data))
         yield data
@@ -71,7 +71,7 @@ def archive_pieces(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
 
 
 def members(file: BinaryIO) -> Iterator[Member]:
-    """Yields what the archive in ``file`` holds, reading no content but the padding; raises `ArchiveError`."""
+    """Yield the members of the archive in ``file``, reading only headers and padding; raise `ArchiveError`."""
     total = file.seek(0, os.SEEK_END)
     position, last = 0, ""
     for number in range(MAX_MEMBERS + 1):
@@ -81,7 +81,7 @@ def members(file: BinaryIO) -> Iterator[Member]:
             break
         member = _member(block, position)
         if number > LEADING and member.name <= last:
-            raise ArchiveError(f"{member.name!r} comes after {last!r}: names are in order, each once")
+            raise ArchiveError(f"{member.name!r} comes after {last!r}; names must be sorted and unique")
         end = member.offset + member.size
         position = end + -end % BLOCK
         if number == MAX_MEMBERS or position + len(END) > total:
@@ -98,25 +98,29 @@ def members(file: BinaryIO) -> Iterator[Member]:
 
 def _member(block: bytes, position: int) -> Member:
     if len(block) != BLOCK or block[257:262] != b"ustar":
-        kind = "compressed: a package is stored" if block[:2] in (b"\x1f\x8b", b"BZ", b"PK", b"\xfd7") else "no file's header"
-        raise ArchiveError(f"at byte {position} stands {kind}")
+        kind = (
+            "compressed data, but packages are uncompressed"
+            if block[:2] in (b"\x1f\x8b", b"BZ", b"PK", b"\xfd7")
+            else "something that is not a file header"
+        )
+        raise ArchiveError(f"at byte {position}: {kind}")
     prefix, last = (part.split(b"\0", 1)[0].decode("ascii", "replace") for part in (block[345:500], block[:100]))
     name = f"{prefix}/{last}" if prefix else last
     if (typeflag := block[156:157]) in _KINDS:
         raise ArchiveError(f"{name!r} is {_KINDS[typeflag]}, not a regular file")
     text = block[_SIZE_FIELD].rstrip(b"\0")
     if not re.fullmatch(rb"[0-7]{11}", text):
-        raise ArchiveError(f"{name!r} has no readable size")
+        raise ArchiveError(f"{name!r} has an unreadable size")
     size = int(text, 8)
     if header(name, size) != block:
-        raise ArchiveError(f"the header of {name!r} is not in its one form: mode, owner, time or another field was changed")
+        raise ArchiveError(f"the header of {name!r} is not canonical: mode, owner, time or another field was changed")
     return Member(name, position + BLOCK, size)
 
 
 def read_member(file: BinaryIO, member: Member) -> bytes:
-    """Returns the bytes of a member; raises `ArchiveError` where the file has become shorter."""
+    """Read a member; raise `ArchiveError` if the archive has become shorter."""
     file.seek(member.offset)
     data = file.read(member.size)
     if len(data) != member.size:
-        raise ArchiveError(f"{member.name!r} is cut")
+        raise ArchiveError(f"{member.name!r} is truncated")
     return data

@@ -1,4 +1,4 @@
-"""What a tensor file can hold: element types, names, and arrays built from bytes that nobody vouches for."""
+"""Element types and names that tensor files can hold, and arrays built from untrusted bytes."""
 
 import math
 from typing import Any, Final
@@ -27,18 +27,20 @@ DTYPES: Final[dict[str, np.dtype[Any]]] = {
     "I64": np.dtype("<i8"),
     "F64": np.dtype("<f8"),
 }
-"""The element types of a tensor file: the safetensors name, and the array's type."""
+"""NumPy dtypes by their names in safetensors files."""
 
 DTYPE_NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
-"""`DTYPES`, the other way."""
+"""Names in safetensors files by NumPy dtype."""
 MAX_RANK: Final = 64
+"""Dimensions that a tensor may have."""
 MAX_TENSORS: Final = 1 << 20
+"""Tensors that a file may hold."""
 DEFAULT_MAX_BYTES: Final = 1 << 34
-"""A tensor file, unpacked, is read up to this size."""
+"""Bytes of the largest tensor file that is read, unpacked."""
 
 
 def normalized(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Returns ``array`` as a C-ordered little-endian array of a type in `DTYPES`; raises `ModelError` for any other type."""
+    """Convert to a C-ordered little-endian array of a type in `DTYPES`; raise `ModelError` for another type."""
     dtype = array.dtype if array.dtype in DTYPE_NAMES else array.dtype.newbyteorder("<")
     if dtype not in DTYPE_NAMES:
         raise ModelError(f"tensor {name!r} has the type {array.dtype}, which a tensor file cannot hold")
@@ -46,26 +48,26 @@ def normalized(name: str, array: NDArray[Any]) -> NDArray[Any]:
 
 
 def check_name(name: str) -> None:
-    """Raises `ModelError` for a name that is no Unicode text (a lone surrogate)."""
+    """Raise `ModelError` for a name that is not valid Unicode (a lone surrogate)."""
     try:
         name.encode()
     except UnicodeEncodeError as error:
-        raise ModelError(f"the tensor name {name!r} is no Unicode text: {error.reason}") from None
+        raise ModelError(f"the tensor name {name!r} is not valid Unicode: {error.reason}") from None
 
 
 def is_size(value: object) -> bool:
-    """Says whether ``value`` is an integer from 0 to 2^63 - 1, and no bool."""
+    """Return whether ``value`` is an int from 0 to 2^63 - 1, not a bool."""
     return type(value) is int and 0 <= value < 1 << 63
 
 
 def array_from(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], offset: int) -> NDArray[Any]:
-    """Returns the array that lies in ``data`` at byte ``offset``: a read-only view where it lies aligned, else a copy.
+    """Return the array at byte ``offset`` of ``data``: a read-only view if aligned, else a copy.
 
-    Raises `ModelError` for a shape that NumPy cannot hold.
+    Raises `ModelError` for a shape that NumPy cannot represent.
     """
     count = math.prod(shape)
     try:
         array = np.frombuffer(data, dtype, count, offset).reshape(shape) if count else np.empty(shape, dtype)
     except ValueError as error:
-        raise ModelError(f"a tensor of shape {list(shape)} cannot be held: {error}") from None
+        raise ModelError(f"a tensor of shape {list(shape)} is not possible: {error}") from None
     return array if array.flags.aligned else array.copy()

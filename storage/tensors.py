@@ -1,4 +1,4 @@
-"""Tensor files of either format, from and to disk; reading takes what anybody wrote, and gives tensors or a typed error."""
+"""Reading and writing tensor files, .safetensors or .npz; untrusted files give tensors or a typed error."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,17 +18,20 @@ _ZIP_MAGICS: Final = (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def is_npz(data: bytes) -> bool:
-    """Whether the first bytes are those of a zip archive, which an ``.npz`` is."""
+    """Return whether ``data`` begins like a zip archive, as an ``.npz`` file does."""
     return data[:4] in _ZIP_MAGICS
 
 
 def load_tensors(data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Tensors:
-    """Return the tensors of either format, told apart by the first bytes; raise `ModelError`."""
+    """Read the tensors of a file of either format, recognized by its first bytes; raise `ModelError`."""
     return load_npz(data, max_bytes=max_bytes) if is_npz(data) else load_safetensors(data)
 
 
 def read_tensors(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Tensors:
-    """Reads either format from a regular file of at most ``max_bytes``; raises `ModelError` for garbage, a link, a device, or no file."""
+    """Read the tensors of a regular file of at most ``max_bytes``.
+
+    Raises `ModelError` for a damaged file, a link, a device, or a missing file.
+    """
     return load_tensors(read_regular(path, max_bytes=max_bytes), max_bytes=max_bytes)
 
 
@@ -44,5 +47,5 @@ def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], *, suffix: st
     """
     suffix = suffix or path.suffix.lower()
     if suffix not in _WRITERS:
-        raise ModelError(f"{path.name}: tensors are written as .safetensors or .npz")
+        raise ModelError(f"{path.name}: unknown tensor file suffix {suffix!r}; choose from {', '.join(_WRITERS)}")
     outputs.write_bytes(path, _WRITERS[suffix](tensors))

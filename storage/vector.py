@@ -1,8 +1,7 @@
-"""The vector: one stream, what it must decode to, and what it is there to show (``vectors/LEVEL/ID/vector.json``).
+"""The vector: one stream, its expected output, and its purpose (``vectors/LEVEL/ID/vector.json``).
 
-A vector's folder holds ``stream.nnr``, ``expected.safetensors`` (none for a negative vector of policy ``must``),
-``topology.bin`` when the stream carries a topology, and for a disputed vector one ``choice-SWITCH-CHOICE.safetensors``
-for each choice.
+The folder of a vector holds ``stream.nnr``, ``expected.safetensors`` (except for a negative vector of policy ``must``),
+``topology.bin`` if the stream carries a topology, and for a disputed vector one ``choice-SWITCH-CHOICE.safetensors`` per choice.
 """
 
 from enum import StrEnum
@@ -24,7 +23,7 @@ MANIFEST_FILE: Final = "manifest.json"
 
 
 class Level(StrEnum):
-    """The suite's levels; a certificate never counts ``disputed`` and ``inferred``."""
+    """Levels of the suite; ``disputed`` and ``inferred`` never count in a certificate."""
 
     CORE = "core"
     FULL = "full"
@@ -39,7 +38,7 @@ VectorId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=
 
 
 class StoredFile(Frozen):
-    """A file of the vector's folder: name, size in bytes, SHA-256."""
+    """A file in the folder of a vector: name, size in bytes, SHA-256."""
 
     name: str
     size: int = Field(ge=0)
@@ -53,7 +52,7 @@ class StoredFile(Frozen):
 
 
 class NegativeSpec(Frozen):
-    """The rule (``syntax.rules``) that a negative vector breaks; ``expected`` then holds the lenient output of a ``may`` vector."""
+    """The rule (``syntax.rules``) that a negative vector breaks; for policy ``may``, ``expected`` is the lenient output."""
 
     rule: str
     policy: Policy
@@ -61,9 +60,9 @@ class NegativeSpec(Frozen):
 
 
 class DisputedChoice(Frozen):
-    """What a disputed vector decodes to under one choice of one switch of `Interpretation`.
+    """The output of a disputed vector under one choice of one switch of `Interpretation`.
 
-    ``expected`` is None where that choice refuses the stream.
+    ``expected`` is None if that choice refuses the stream.
     """
 
     switch: str
@@ -72,7 +71,7 @@ class DisputedChoice(Frozen):
 
 
 class Vector(Frozen):
-    """Everything that is known of one vector but its bytes."""
+    """The description of one vector, without the bytes of its files."""
 
     format: Literal["nnc-vector/1"] = VECTOR_FORMAT
     id: VectorId
@@ -80,10 +79,10 @@ class Vector(Frozen):
     level: Level
     title: str = Field(min_length=1)
     tests: str = Field(min_length=1, description="what it tests, in one sentence")
-    catches: str = Field(min_length=1, description="the decoder bug it is there to catch")
+    catches: str = Field(min_length=1, description="the decoder bug that it is meant to catch")
     clauses: tuple[str, ...] = Field(min_length=1)
-    flags: tuple[str, ...] = Field(description="capabilities a decoder needs for it, from the closed list CAPABILITIES, sorted")
-    elements: tuple[str, ...] = Field(description="syntax elements the reference decoder met in it, sorted")
+    flags: tuple[str, ...] = Field(description="capabilities that a decoder needs for it, from the closed list CAPABILITIES, sorted")
+    elements: tuple[str, ...] = Field(description="syntax elements that the reference decoder found in it, sorted")
     goals: tuple[str, ...] = ()
     tolerance: Literal["bit-exact"] = "bit-exact"
     provenance: Provenance
@@ -105,7 +104,7 @@ class ManifestEntry(Frozen):
 
 
 class Manifest(Frozen):
-    """``manifest.json`` of a suite folder: its vectors, sorted by level and id, and the ids that were once used and never are again."""
+    """``manifest.json`` of a suite folder: its vectors, sorted by level and id, and retired ids, which are never reused."""
 
     format: Literal["nnc-suite/1"] = "nnc-suite/1"
     vectors: tuple[ManifestEntry, ...]
@@ -131,6 +130,6 @@ CAPABILITIES: Final[dict[str, str]] = {
     "performance-map": "performance maps in parameter sets",
     "data-format": "nnr_decompressed_data_format converts the output",
     "partial-data": "tensors split over units by partial_data_counter",
-    "multiple-elements": "several topology elements in a unit that is no BLOCK",
+    "multiple-elements": "several topology elements in a unit other than a BLOCK",
 }
-"""The closed list of what a decoder may declare, each with its meaning."""
+"""The closed list of capabilities that a decoder may declare, each with its meaning."""

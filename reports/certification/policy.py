@@ -9,9 +9,8 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from nnc_conformance.reference.errors import ModelError, NNCError, unknown
-from nnc_conformance.storage.documents import Frozen
+from nnc_conformance.storage.documents import Frozen, first_problem
 from nnc_conformance.storage.inputs import read_regular
-from nnc_conformance.storage.validation import first_problem
 from nnc_conformance.storage.vector import CAPABILITIES, Level, VectorId
 
 POLICY_BYTES: Final = 1 << 20

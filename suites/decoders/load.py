@@ -17,8 +17,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from nnc_conformance.reference.errors import Category, unknown
 from nnc_conformance.storage import DISTRIBUTION
-from nnc_conformance.storage.documents import Frozen
-from nnc_conformance.storage.validation import problem_text
+from nnc_conformance.storage.documents import Frozen, problem_text
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, IN_TREE, DecoderError, DecoderKind, DecoderSpec
 from nnc_conformance.suites.results.fault_table import Fault

@@ -5,8 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from nnc_conformance.storage.documents import Frozen
-from nnc_conformance.storage.validation import first_problem
+from nnc_conformance.storage.documents import Frozen, first_problem
 from nnc_conformance.suites.results.fault_table import Fault
 
 PROTOCOL: Final = "nnc-worker/1"

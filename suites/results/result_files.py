@@ -8,9 +8,8 @@ from pydantic import ValidationError
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage import outputs
-from nnc_conformance.storage.documents import canonical_json
+from nnc_conformance.storage.documents import canonical_json, first_problem
 from nnc_conformance.storage.inputs import STANDARD_INPUT, read_bytes, read_regular
-from nnc_conformance.storage.validation import first_problem
 from nnc_conformance.suites.results.result import Results, ResultsError
 from nnc_conformance.suites.results.run_document import RunDocument
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from nnc_conformance.storage.validation import first_problem
+from nnc_conformance.storage.documents import first_problem
 from nnc_conformance.storage.vector import StoredFile
 
 SHA = "0" * 64
