@@ -1,6 +1,7 @@
 """``inspect``: show the units of a stream as a table."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ def command(
     stream: Annotated[Path, typer.Argument(metavar="STREAM", parser=input_file, help="The stream to show; - for standard input.")],
     lenient: LenientOption = False,
     interpretation: InterpretationOption = None,
+    values: Annotated[bool, typer.Option("--values", help="Decode the tensors too: show every qp, ranges and shares of zeros.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list instead of text.")] = False,
 ) -> None:
     """Show the units of a stream: position, size, type and content.
@@ -24,7 +26,8 @@ def command(
 
     rows: list[dict[str, Any]] = []
     try:
-        for row in unit_rows(read_bytes(stream), interpretation=read_interpretation(interpretation), lenient=lenient):
+        switches = read_interpretation(interpretation)
+        for row in unit_rows(read_bytes(stream), interpretation=switches, lenient=lenient, values=values):
             rows.append(row)
     finally:
         if as_json:
@@ -35,17 +38,16 @@ def command(
 
 def _table(rows: list[dict[str, Any]]) -> None:
     """Print the rows as a table on a terminal, as plain lines elsewhere."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    if not console.is_terminal:
+    if not sys.stdout.isatty():
         for row in rows:
             typer.echo(
                 f"{row['number']:>4}  byte {row['offset']:>9}  {row['size']:>9} bytes  {'  ' * row['depth']}{row['type']}  {row['says']}"
             )
         return
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table("unit", "byte", "size", "type", "says")
     for row in rows:
         table.add_row(str(row["number"]), str(row["offset"]), str(row["size"]), "  " * row["depth"] + row["type"], row["says"])
-    console.print(table)
+    Console().print(table)

@@ -2,11 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from nnc_conformance.reference.entropy.coding import MIN_INDEXES_PER_THREAD
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Result = TypeVar("Result")
 
@@ -17,7 +19,7 @@ class _Job(Generic[Result]):
 
     work: Callable[[], Result]
     keep: Callable[[Result], None]
-    future: Future[Result] | None = None
+    future: "Future[Result] | None" = None
 
 
 class SideBySide(Generic[Result]):
@@ -41,6 +43,8 @@ class SideBySide(Generic[Result]):
             return
         job = _Job(work, keep)
         if self._jobs and not small:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._pool = self._pool or ThreadPoolExecutor(self.threads)
             for waiting in (*self._jobs, job):
                 waiting.future = waiting.future or self._pool.submit(waiting.work)
