@@ -22,7 +22,7 @@ def command(
     matrix: Annotated[
         bool, typer.Option("--matrix", help="Run every vector that reaches a mutant, instead of stopping at the first that kills it.")
     ] = False,
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the journal and mutation.md.")] = Path("nnc-mutation"),
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the journal and the pages.")] = Path("nnc-mutation"),
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run in DIR.")] = False,
     filters: Annotated[
         list[str] | None,
@@ -32,7 +32,13 @@ def command(
     ] = None,
     page: Annotated[
         Path | None,
-        typer.Option("--page", metavar="F", parser=output_file, help="Write the page to this file.", show_default="mutation.md in DIR"),
+        typer.Option(
+            "--page",
+            metavar="F",
+            parser=output_file,
+            help="Write the page to this file, and its tables next to it.",
+            show_default="mutation.md in DIR",
+        ),
     ] = None,
 ) -> int:
     """Mutation-test the vectors: inject one bug at a time into the reference decoder.
@@ -47,20 +53,21 @@ def command(
     from nnc_conformance.faults.mutants.catalogue import mutants
     from nnc_conformance.faults.score.run import run
     from nnc_conformance.faults.score.score import PASS_MARK
-    from nnc_conformance.reports.mutation import HEADINGS, rows_by_operator
-    from nnc_conformance.reports.mutation import page as page_of
+    from nnc_conformance.reports.mutation import HEADINGS, mutation_page, mutation_tables, rows_by_operator
     from nnc_conformance.storage import outputs
 
     chosen = _matching(list(mutants()), filters)
     score = run(output, [mutants()[name] for name in chosen], jobs=jobs, matrix=matrix, resume=resume, told=_tell)
     written = page or output / "mutation.md"
-    outputs.write_text(written, page_of(score, matrix=matrix))
+    tables = written.with_name(f"{written.stem}-tables.md")
+    outputs.write_text(written, mutation_page(score, tables.name))
+    outputs.write_text(written if outputs.is_standard_output(written) else tables, mutation_tables(score, matrix=matrix))
     with apart_from(written):
         for mutant in score.survivors:
             typer.echo(f"survived: {mutant.id}: {mutant.before}  =>  {mutant.after}")
         for mutant in score.disproved:
             typer.echo(f"listed as equivalent, but killed: {mutant.id} by {score.verdicts[mutant.id].kills[0][0]}")
-        print_table(("bug", *HEADINGS), rows_by_operator(score))
+        print_table(("kind of bug", *HEADINGS), rows_by_operator(score))
         typer.echo(written)
     whole = score.tally(list(score.mutants.values()))
     return ExitCode.AS_EXPECTED if whole.score >= PASS_MARK and not score.disproved else ExitCode.FAILED

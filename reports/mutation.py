@@ -1,4 +1,4 @@
-"""docs/mutation.md: which seeded bugs the suite catches, and which vector catches what."""
+"""The pages of the mutation score: which mutants the suite kills, and which vector kills which."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -10,64 +10,80 @@ from nnc_conformance.faults.score.cases import KILLS, Kill
 from nnc_conformance.faults.score.score import PASS_MARK, MutantTally, Score
 from nnc_conformance.reports.markdown import code, table
 
-HEADINGS: Final = ("made", "killed", "of them by category alone", "equivalent", "survived", "score")
+HEADINGS: Final = ("made", "killed", "of these by category alone", "equivalent", "survived", "score")
+"""Headings of the columns of `cells`."""
+_SHOWN_PLACES: Final = 5
+"""Functions, constants and tables named per vector."""
 
 _INTRODUCTION: Final = f"""\
-Made by `nnc-conformance mutation` (with `--matrix`, each mutant is tried on every vector). A mutant is the reference decoder with one
-seeded bug. It is tried on the vectors whose decoding runs the changed statement, in a child process, with the readable kernel uncompiled
-(mutants of the coder's tables: compiled, the tables being arguments). A good vector kills it by any bit, type, shape or name that
-differs, by a refusal, a crash or a hang. A bad vector is given to the strict mutant and to the lenient one; it kills as the suite fails a
-decoder (tensors from a `must` stream, other tensors than the stated ones from a `may` stream, a crash, a hang), and, since the mutant
-says why it refuses, by a refusal of another category. Kills of the last kind alone are counted by themselves: a decoder without
-categories would not be caught by them.
+Made by `nnc-conformance mutation` (with `--matrix`, every mutant runs on every vector). A mutant is the reference
+decoder with one small bug. It runs on the vectors that execute the changed statement, in a child process, with
+uncompiled code; mutants of the tables of the arithmetic decoder run compiled, because compiled code takes the tables as
+arguments.
 
-The score is of vectors of core and negative. A mutant of what is disputed or inferred, on which no vector of these levels may rest,
-counts as killed by a vector of level disputed or inferred too. At least {PASS_MARK:.0%} of the mutants that are not equivalent have to
-be killed."""
+A valid vector kills a mutant that decodes any bit, type, shape or name differently, refuses the stream, crashes or
+hangs. A negative vector is given to the strict and to the lenient mutant and kills it as the suite fails a decoder:
+tensors from a `must` stream, wrong tensors from a `may` stream, a crash or a hang. It also kills a mutant that refuses
+with another category; such kills are counted apart, since a decoder without categories would not be caught by them.
+
+The score counts the vectors of levels core and negative. Mutants of disputed points and inferred facts, which no vector
+of these levels may rest on, also count as killed by a vector of level disputed or inferred. At least {PASS_MARK:.0%} of the
+mutants that are not equivalent must be killed. The words are explained in the [glossary](glossary.md)."""
 
 
 def cells(tally: MutantTally) -> tuple[str, ...]:
-    """A tally's figures, in the order of `HEADINGS`."""
+    """Format the figures of a tally, in the order of `HEADINGS`."""
     figures = (tally.made, tally.killed, tally.by_category, tally.equivalent, tally.survived)
     return (*map(str, figures), f"{tally.score:.2%}")
 
 
 def rows_by_operator(score: Score) -> list[tuple[str, ...]]:
-    """A row for each operator that has mutants, and one of all."""
-    rows = [(operator, *cells(score.tally(found))) for operator, found in _grouped(score, lambda mutant: mutant.operator).items()]
+    """Return one row per operator that has mutants, and one row for all."""
+    rows = [(operator, *cells(score.tally(mutants))) for operator, mutants in _grouped(score, lambda mutant: mutant.operator).items()]
     return [*rows, ("all", *cells(score.tally(list(score.mutants.values()))))]
 
 
-def page(score: Score, *, matrix: bool) -> str:
-    """The page, in Markdown."""
+def mutation_page(score: Score, tables: str) -> str:
+    """Make the summary page in Markdown; it links to the page of `mutation_tables` as ``tables``."""
     everything = list(score.mutants.values())
-    standings = [("what nobody disputes", True), ("what is disputed or inferred", False)]
+    standings = [("verified or published", True), ("disputed or inferred", False)]
     groups = [(title, [mutant for mutant in everything if score.certified_fact(mutant) is fact]) for title, fact in standings]
-    by_standing = [(title, *cells(score.tally(found))) for title, found in groups]
-    modules = [(code(name), *cells(score.tally(found))) for name, found in _grouped(score, lambda mutant: mutant.module).items()]
+    by_standing = [(title, *cells(score.tally(mutants))) for title, mutants in groups]
+    modules = [(code(name), *cells(score.tally(mutants))) for name, mutants in _grouped(score, lambda mutant: mutant.module).items()]
     parts = [
         "# Mutation score",
         _INTRODUCTION,
-        "## By operator",
+        f"The equivalent mutants with their reasons, and the mutants that each vector kills: [tables]({tables}).",
+        "## By kind of bug",
         table(("bug", *HEADINGS), rows_by_operator(score)),
         _without_categories(score),
         "\n".join(f"- {operator}: {MEANINGS[operator]}" for operator in Operator),
-        "## By what the mutant is about",
+        "## By facts that the mutant changes",
         table(("facts", *HEADINGS), by_standing),
         "## By module of the reference",
         table(("module", *HEADINGS), modules),
         "## How they are killed",
-        table(("kill", "what it is", "mutants"), _ways(score)),
+        table(("kill", "meaning", "mutants"), _ways(score)),
         "## Survivors",
         _survivors(score),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def mutation_tables(score: Score, *, matrix: bool) -> str:
+    """Make the page of long tables in Markdown: equivalent mutants, and the kills of each vector."""
+    parts = [
+        "# Mutants and the vectors that kill them",
+        "Made by `nnc-conformance mutation`; the summary is the [mutation score](mutation.md).",
         "## Equivalent mutants",
         _argued(score, score.arguments.equivalent),
-        "## Mutants that show in disputed or inferred content alone",
-        "Beside those of these functions and elements as a whole:",
+        "## Mutants of disputed or inferred facts",
+        "Only streams with disputed or inferred content show these mutants. First, whole functions and elements:",
         "\n".join(f"- {why}: {', '.join(map(code, names))}" for why, names in UNCERTIFIED_FUNCTIONS.items()),
         f"- elements: {', '.join(map(code, sorted(UNCERTIFIED_ELEMENTS)))}",
+        "Then single mutants:",
         _argued(score, score.arguments.uncertified),
-        "## Which vector kills what",
+        "## Kills of each vector",
         _by_vector(score, matrix=matrix),
     ]
     return "\n\n".join(parts) + "\n"
@@ -87,8 +103,8 @@ def _grouped(score: Score, key: Callable[[Mutant], str]) -> dict[str, list[Mutan
 
 
 def _ways(score: Score) -> list[tuple[str, ...]]:
-    found = [{kill for _, kill in verdict.kills} for verdict in score.verdicts.values()]
-    return [(kill.value, KILLS[kill], str(sum(kill in kinds for kinds in found))) for kill in Kill]
+    kinds_of = [{kill for _, kill in verdict.kills} for verdict in score.verdicts.values()]
+    return [(kill.value, KILLS[kill], str(sum(kill in kinds for kinds in kinds_of))) for kill in Kill]
 
 
 def _survivors(score: Score) -> str:
@@ -109,7 +125,8 @@ def _argued(score: Score, reasons: Mapping[str, str]) -> str:
     if not by_reason:
         return "None."
     return "\n\n".join(
-        f"{reason}\n\n{table(('mutant', 'before', 'after'), [_change(mutant) for mutant in found])}" for reason, found in by_reason.items()
+        f"{reason}\n\n{table(('mutant', 'before', 'after'), [_change(mutant) for mutant in mutants])}"
+        for reason, mutants in by_reason.items()
     )
 
 
@@ -118,23 +135,20 @@ def _by_vector(score: Score, *, matrix: bool) -> str:
     for mutant_id, verdict in score.verdicts.items():
         for case, _ in verdict.kills:
             killed[case.removesuffix(" (lenient)")].append(mutant_id)
-    tried = (
-        f"Every vector was tried on every mutant whose statement it runs, but for those that run more than "
-        f"{MOST_UNCOMPILED_LINES:,} lines of the uncompiled decoder, which were tried on mutants of tables alone."
+    extent = (
+        "Every mutant ran on every vector that executes its statement. Vectors that execute more than "
+        f"{MOST_UNCOMPILED_LINES:,} lines of the uncompiled decoder ran on mutants of tables only."
         if matrix
-        else "Each mutant was tried up to its first kill that is none by category, the cheapest vectors first."
+        else "Each mutant ran on its vectors, the cheapest first, until one killed it other than by category."
     )
     rows = []
     for vector, ids in sorted(killed.items()):
-        found = sorted(set(ids))
+        mutants = sorted(set(ids))
         places: dict[str, int] = defaultdict(int)
-        for mutant_id in found:
+        for mutant_id in mutants:
             places[mutant_id.partition(":")[0]] += 1
         most = sorted(places.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN_PLACES]
-        rows.append((code(vector), str(len(found)), ", ".join(f"{code(place)} {count}" for place, count in most)))
-    return f"{tried} The last column names the functions, constants and tables with most of its kills.\n\n" + table(
+        rows.append((code(vector), str(len(mutants)), ", ".join(f"{code(place)} {count}" for place, count in most)))
+    return f"{extent} The last column names the functions, constants and tables in which it kills most mutants.\n\n" + table(
         ("vector", "kills", "most of them in"), rows
     )
-
-
-_SHOWN_PLACES: Final = 5

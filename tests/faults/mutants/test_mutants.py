@@ -292,7 +292,7 @@ def test_the_command_writes_the_page_and_judges_the_score(
     monkeypatch.setattr(runs, "load_cases", lambda: few(cases))
     output = ("--output", str(tmp_path), "--filter")
     assert exit_code(*output, "entropy.plain.renormalise:*") == 0
-    page = (tmp_path / "mutation.md").read_text()
+    page = (tmp_path / "mutation.md").read_text() + (tmp_path / "mutation-tables.md").read_text()
     assert "| all | " in page and "`block-bi`" in page
     assert exit_code(*output, "nothing.*") == 2
     assert exit_code(*output, "syntax.structures.topology.nnr_quantization_unit_header:*") == 1
