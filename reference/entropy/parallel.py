@@ -111,10 +111,10 @@ def decode_in_parallel(
         if state_id < 0:
             return False
         if part.after <= len(listed_entry_points):
-            found = EntryPoint(int(part_coder.registers[plain.OFFSET]), state_id, int(part_coder.registers[plain.POSITION]))
-            if found != listed_entry_points[part.after - 1]:
+            reached = EntryPoint(int(part_coder.registers[plain.OFFSET]), state_id, int(part_coder.registers[plain.POSITION]))
+            if reached != listed_entry_points[part.after - 1]:
                 return False
-            entry_points[part.after - 1] = found.cabac_offset, found.dq_state, found.bit_position
+            entry_points[part.after - 1] = reached.cabac_offset, reached.dq_state, reached.bit_position
     coder.registers[:] = coders[-1].registers
     coder.registers[plain.INDEX] = indexes.size
     return True

@@ -110,9 +110,9 @@ def sample(ordered: npt.NDArray[np.float32], coding: TensorCoding) -> tuple[npt.
     if coding.count <= SAMPLE:
         return ordered, coding.area
     unit = coding.area.side * coding.columns if coding.block_rows > 1 else 1
-    units, wanted = coding.count // unit, max(SAMPLE // unit, 1)
-    pieces = min(PIECES, wanted)
-    length = wanted // pieces
+    units, sampled_units = coding.count // unit, max(SAMPLE // unit, 1)
+    pieces = min(PIECES, sampled_units)
+    length = sampled_units // pieces
     starts = [(units - length) * piece // max(pieces - 1, 1) for piece in range(pieces)]
     taken = np.concatenate([ordered[start * unit : (start + length) * unit] for start in starts])
     if unit == 1:

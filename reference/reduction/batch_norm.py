@@ -72,7 +72,7 @@ def foldable(graph: Graph, network: Network, names: tuple[str, ...]) -> tuple[Fo
     Each follows a Conv or Gemm whose output nothing else reads, and shares no tensor with other
     nodes.
     """
-    found = []
+    norms = []
     for node in graph.nodes:
         if node.op_type != "BatchNormalization" or any(entry.name == "training_mode" and entry.i for entry in node.attribute):
             continue
@@ -91,8 +91,8 @@ def foldable(graph: Graph, network: Network, names: tuple[str, ...]) -> tuple[Fo
         vectors = [network.parameters.get(name, _ABSENT).size for name in parts[1:]]
         same = len(set(vectors)) == 1 and vectors[0] > 0
         if norm.weight in names and same and scalable and all(graph.owned(name) for name in parts):
-            found.append(norm)
-    return tuple(found)
+            norms.append(norm)
+    return tuple(norms)
 
 
 def affine(gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float, bias: Array | float = 0.0) -> tuple[Array, Array]:

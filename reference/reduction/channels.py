@@ -82,20 +82,20 @@ def prunable(graph: Graph, parameters: Parameters, layers: Collection[str], *, c
         ModelError: if channels reach something that is not followed, or a chosen layer cannot
             be pruned.
     """
-    found = {}
+    channels_by_layer = {}
     for node in graph.nodes:
         name = node.input[1] if output_axis(node) is not None and len(node.input) > 1 else ""
         if name not in layers or (node.op_type == "Conv" and attribute(node, "group", 1) != 1):
             continue
         try:
-            found[name] = _follow(graph, node, parameters)
+            channels_by_layer[name] = _follow(graph, node, parameters)
         except _ReachesOutputError:
             if chosen:
                 raise
-    missing = [name for name in layers if name not in found]
+    missing = [name for name in layers if name not in channels_by_layer]
     if chosen and missing:
         raise ModelError(f"{missing[0]!r} cannot be pruned: it is not the weight of a Conv, Gemm or MatMul with output channels")
-    return found
+    return channels_by_layer
 
 
 def _follow(graph: Graph, layer: NodeProto, parameters: Parameters) -> Channels:

@@ -69,15 +69,15 @@ def fit_to(weight: Array, mse_threshold: float) -> tuple[Array, Array] | None:
     """
     rows, columns = weight.shape
     most = (rows * columns - 1) // (rows + columns)
-    found, low, high = None, 1, most
+    generators, low, high = None, 1, most
     while low <= high:
         rank = (low + high) // 2
         g, h = (part.astype(np.float32) for part in fit_generators(weight, rank))
         if mean_square_error(weight, g, h) <= mse_threshold:
-            found, high = (g, h), rank - 1
+            generators, high = (g, h), rank - 1
         else:
             low = rank + 1
-    return found
+    return generators
 
 
 def mean_square_error(weight: Array, g: Array, h: Array) -> float:
@@ -97,10 +97,10 @@ def reduce_displacement_rank(network: Network, settings: LowDisplacementRank, re
         result, changed = network, list[str]()
         for name in names:
             whole = matrix(network.parameters[name])
-            found = fit_to(whole, mse_threshold) if min(whole.shape) > 1 else None
-            if found is not None:
+            generators = fit_to(whole, mse_threshold) if min(whole.shape) > 1 else None
+            if generators is not None:
                 decomposition = Decomposition(DecompositionForm.DISPLACEMENT, network.parameters[name].shape, len(whole))
-                result = with_generators(result, name, decomposition, found)
+                result = with_generators(result, name, decomposition, generators)
                 changed += decomposition.names(name)
         return trained_generators(result, changed, settings, resources)
 

@@ -79,15 +79,15 @@ def _biases(network: Network) -> dict[str, str]:
     if network.topology is None or network.topology.storage_format != NNR_TPL_ONNX:
         return {}
     graph = Graph.of(network.topology)
-    found = {}
+    bias_by_weight = {}
     for node in graph.nodes:
         if output_axis(node) != 0 or len(node.input) < 3 or not all(graph.owned(name) for name in node.input[1:3]):
             continue
         weight, bias = node.input[1:3]
         dimensions = tuple(graph.tensors[weight].dims)
         if bias in network.parameters and bias not in network.exact and network.parameters[bias].shape == dimensions[:1]:
-            found[weight] = bias
-    return found
+            bias_by_weight[weight] = bias
+    return bias_by_weight
 
 
 def _generators(network: Network, name: str, decomposition: Decomposition) -> list[TensorProto]:

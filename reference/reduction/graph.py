@@ -145,10 +145,10 @@ def described(node: NodeProto) -> str:
 def _inner_inputs(attribute_: AttributeProto) -> set[str]:
     """Collect the names that subgraphs in an attribute read or output."""
     graphs: list[GraphProto] = [*([attribute_.g] if attribute_.HasField("g") else []), *attribute_.graphs]
-    found = {value.name for graph in graphs for value in graph.output}
+    names = {value.name for graph in graphs for value in graph.output}
     for graph in graphs:
         for node in graph.node:
-            found.update(node.input)
+            names.update(node.input)
             for inner in node.attribute:
-                found |= _inner_inputs(inner)
-    return found
+                names |= _inner_inputs(inner)
+    return names

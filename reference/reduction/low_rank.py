@@ -67,10 +67,10 @@ def reduce_rank(network: Network, settings: LowRank, resources: Resources) -> Re
         for name in names:
             dimensions = network.parameters[name].shape
             rows = prod(dimensions[: settings.row_dimensions])
-            found = truncated(network.parameters[name].reshape(rows, -1), mse_threshold)
-            if found is not None:
+            generators = truncated(network.parameters[name].reshape(rows, -1), mse_threshold)
+            if generators is not None:
                 decomposition = Decomposition(DecompositionForm.PRODUCT, dimensions, rows)
-                result = with_generators(result, name, decomposition, found)
+                result = with_generators(result, name, decomposition, generators)
                 changed += decomposition.names(name)
         return trained_generators(result, changed, settings, resources)
 

@@ -121,19 +121,21 @@ def weights(network: Network, patterns: Sequence[str] | None = None, *, decompos
     Raises:
         ModelError: if a pattern matches no weight.
     """
-    parts = {part for name, how in network.decomposed.items() for part in how.names(name)}
-    found = [
+    parts = {part for name, decomposition in network.decomposed.items() for part in decomposition.names(name)}
+    names = [
         name for name, array in network.parameters.items() if role(array) is Role.WEIGHT and name not in network.exact and name not in parts
     ] + list(network.decomposed if decomposed else ())
     for pattern in patterns or ():
-        if not any(fnmatchcase(name, pattern) for name in found):
-            raise ModelError(f"no weight matches {pattern!r}; choose from {', '.join(found)}")
-    return tuple(name for name in found if patterns is None or any(fnmatchcase(name, pattern) for pattern in patterns))
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ModelError(f"no weight matches {pattern!r}; choose from {', '.join(names)}")
+    return tuple(name for name in names if patterns is None or any(fnmatchcase(name, pattern) for pattern in patterns))
 
 
 def runnable(network: Network) -> dict[str, Array]:
     """Return the parameters by their names in the graph, multiplied out and scaled."""
-    consumed = {part for name, how in network.decomposed.items() for part in how.names(name)} | set(network.scaled.values())
+    consumed = {part for name, decomposition in network.decomposed.items() for part in decomposition.names(name)} | set(
+        network.scaled.values()
+    )
     names = [name for name in network.parameters if name not in consumed] + list(network.decomposed)
     return {name: scaled_rows(network.whole(name), network.parameters.get(network.scaled.get(name, ""))) for name in names}
 

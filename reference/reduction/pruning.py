@@ -82,7 +82,7 @@ def kept_channels(weight: Array, axis: int, ratio: float, criterion: Criterion) 
     return np.sort(np.argsort(scores, kind="stable")[int(ratio * scores.size) :])
 
 
-def without_channels(network: Network, found: dict[str, Channels], kept: dict[str, npt.NDArray[np.intp]]) -> Network:
+def without_channels(network: Network, channels_by_layer: dict[str, Channels], kept: dict[str, npt.NDArray[np.intp]]) -> Network:
     """Remove all but the ``kept`` channels of each layer, also in the graph.
 
     Raises:
@@ -91,7 +91,7 @@ def without_channels(network: Network, found: dict[str, Channels], kept: dict[st
     graph = Graph.of(network.topology)
     changed: dict[str, Array] = {}
     groups: dict[str, int] = {}
-    for layer, channels in found.items():
+    for layer, channels in channels_by_layer.items():
         groups |= dict.fromkeys(channels.depthwise, kept[layer].size)
         for part in channels.parts:
             array = changed.get(part.tensor, network.parameters[part.tensor])
@@ -123,14 +123,14 @@ def prune(network: Network, settings: Pruning, resources: Resources) -> Reductio
     The map states the share of parameters removed and the accuracy.
     """
     names = weights(network, settings.tensors)
-    found = prunable(Graph.of(network.topology), network.parameters, names, chosen=settings.tensors is not None)
+    channels_by_layer = prunable(Graph.of(network.topology), network.parameters, names, chosen=settings.tensors is not None)
 
     def reduce(ratio: float) -> Network:
         kept = {
             name: kept_channels(network.parameters[name], channels.parts[0].axis, ratio, settings.criterion)
-            for name, channels in found.items()
+            for name, channels in channels_by_layer.items()
         }
-        smaller = without_channels(network, found, kept)
+        smaller = without_channels(network, channels_by_layer, kept)
         if settings.zeros:
             arrays = {name: smaller.parameters[name] for name in names}
             limits = thresholds(arrays, settings.zeros)

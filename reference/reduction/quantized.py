@@ -24,11 +24,11 @@ def with_quantized_weights(network: Network, names: Collection[str], options: En
     """
     parameters: dict[str, Array] = {}
     indexes: dict[str, Array] = {}
-    wanted = {part for name in names for part in (network.decomposed[name].names(name) if name in network.decomposed else (name,))}
+    part_names = {part for name in names for part in (network.decomposed[name].names(name) if name in network.decomposed else (name,))}
     for block in blocks_of(network):
         header = block_header(block, network.parameters[block.ids[0]].shape, options)
         for part in coded_parts(header):
-            if part.id not in wanted:
+            if part.id not in part_names:
                 continue
             delta = options.qp_delta(part.id, weight=True)
             coding = coding_of(part, header, Interpretation())

@@ -85,10 +85,10 @@ def samples_for(topology: Topology | None, tensors: Mapping[str, Array], *, labe
 
     if labels not in tensors:
         raise ModelError(f"the sample file has no tensor {labels!r}")
-    wanted = Graph.of(topology).inputs
+    graph_inputs = Graph.of(topology).inputs
     inputs = {name: array for name, array in tensors.items() if name != labels}
-    if len(wanted) == 1 and len(inputs) == 1:
-        inputs = dict(zip(wanted, inputs.values(), strict=True))
-    if set(inputs) != set(wanted):
-        raise ModelError(f"the sample file has the inputs {sorted(inputs)}; the graph needs {sorted(wanted)}")
+    if len(graph_inputs) == 1 and len(inputs) == 1:
+        inputs = dict(zip(graph_inputs, inputs.values(), strict=True))
+    if set(inputs) != set(graph_inputs):
+        raise ModelError(f"the sample file has the inputs {sorted(inputs)}; the graph needs {sorted(graph_inputs)}")
     return Samples(inputs, tensors[labels])

@@ -75,7 +75,7 @@ def below_to_zero(array: Array, threshold: float) -> Array:
 def non_zero_ratio(arrays: Iterable[Array]) -> float:
     """Compute the share of entries that are not 0."""
     counts = [(int(np.count_nonzero(array)), array.size) for array in arrays]
-    return sum(found for found, _ in counts) / max(sum(size for _, size in counts), 1)
+    return sum(non_zero for non_zero, _ in counts) / max(sum(size for _, size in counts), 1)
 
 
 def sparsify(network: Network, settings: Sparsification, resources: Resources) -> Reduction:

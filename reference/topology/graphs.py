@@ -121,13 +121,13 @@ def exact_paths(model: ModelProto) -> frozenset[TensorPath]:
     own: dict[tuple[str, ...], set[str]] = {}
     for entry in tensor_entries(model):
         own.setdefault(entry.path.scope, set()).add(entry.path.name)
-    found = set()
+    paths = set()
     for body in bodies(model):
         for node in body.nodes:
             for index in EXACT_INPUTS.get(checked_name(node.op_type), ()):
                 if index < len(node.input) and (path := _resolve(checked_name(node.input[index]), body, own)) is not None:
-                    found.add(path)
-    return frozenset(found)
+                    paths.add(path)
+    return frozenset(paths)
 
 
 def _resolve(name: str, body: Body, own: dict[tuple[str, ...], set[str]]) -> TensorPath | None:

@@ -96,7 +96,7 @@ def variables(topology: bytes) -> tuple[Variable, ...]:
         text = _COMMENT.sub("", topology.decode())
     except UnicodeDecodeError as error:
         raise ModelError(f"the NNEF topology is not UTF-8: {error.reason} at byte {error.start}") from None
-    found = {}
+    variables_by_label = {}
     for variable in _VARIABLE.finditer(text):
         shape, label = _SHAPE.search(variable[2]), _LABEL.search(variable[2])
         if shape and label:
@@ -104,8 +104,8 @@ def variables(topology: bytes) -> tuple[Variable, ...]:
             extents = [_EXTENT.fullmatch(extent) for extent in shape[1].split(",") if extent.strip()]
             if not all(extents):
                 raise ModelError(f"the shape [{shape[1][:80]}] of variable {name!r} must be a list of integers")
-            found[name] = Variable(name, tuple(int(extent[1]) for extent in extents if extent), variable[1] or "scalar")
-    return tuple(found.values())
+            variables_by_label[name] = Variable(name, tuple(int(extent[1]) for extent in extents if extent), variable[1] or "scalar")
+    return tuple(variables_by_label.values())
 
 
 def parameter_shapes(topology: bytes) -> dict[str, tuple[int, ...]]:
