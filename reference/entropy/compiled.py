@@ -9,7 +9,6 @@ packages with kernels and of everything else that the machine code depends on.
 """
 
 import hashlib
-import importlib.util
 import os
 import platform
 import sys
@@ -27,8 +26,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _KERNEL_PACKAGES: Final = ("entropy", "quantization")
 """Folders of `reference` whose functions are compiled."""
-_CAN_LOCK: Final = importlib.util.find_spec("fcntl") is not None
-"""Whether the platform can lock the cache against other processes."""
 _INTERPRETED: Final = ContextVar("_INTERPRETED", default=False)
 """Whether kernels run in Python instead of being compiled."""
 
@@ -69,13 +66,13 @@ def _cache_folder() -> Path | None:
     On failure, print one line on stderr and return None.
     """
     try:
-        if not _CAN_LOCK:
-            raise OSError("this platform has no fcntl to lock the cache with")
+        import fcntl  # noqa: F401
+
         folder = _cache_root() / f"kernels-{source_key()}"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return folder
-    except (OSError, RuntimeError) as error:
+    except (ImportError, OSError, RuntimeError) as error:
         print(f"nnc-conformance: compiled code is not kept, so every start compiles again: {error}", file=sys.stderr)
         return None
 
