@@ -1,4 +1,4 @@
-// Reading bits, most significant first: u(n), i(n), ue(k), st(v), byte_alignment().
+// Reader of bits, most significant first: u(n), i(n), ue(k), st(v), byte_alignment().
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 class BitReader {
 public:
-    // Reads `data` from byte `first` up to byte `end`; `end` may be moved closer, as a unit's size becomes known.
+    // Reads `data` from byte `first` up to byte `end`, which moves closer once the unit's size is known.
     BitReader(const std::uint8_t* data, std::size_t first, std::size_t end) : data_(data), position_(8 * first), end_(8 * end) {}
 
     std::size_t byte() const { return position_ / 8; }

@@ -70,7 +70,7 @@ public:
         return value - ((value >> (bits - 1)) << bits);
     }
 
-    // The terminate bin, the stop bit after it, and nothing more.
+    // Reads the terminate bin and the stop bit, and checks that nothing follows.
     void terminate() {
         range_ -= 2;
         if (offset_ < range_) refuse("entropy", "the terminate bin is 0");
@@ -116,7 +116,7 @@ struct Contexts {
     }
 };
 
-// One index; `previous` is 0 where the index before it was 0, 1 where negative, 2 where positive.
+// Decodes one index; `previous` is 0 if the index before it was 0, 1 if negative, 2 if positive.
 std::int32_t index(ArithmeticDecoder& decoder, Contexts& contexts, int previous) {
     if (!decoder.bin(contexts.significance[previous])) return 0;
     const int negative = decoder.bin(contexts.sign[previous]);
@@ -144,7 +144,7 @@ CodedTensor decode_codeword(const std::uint8_t* payload, std::size_t size, std::
     Contexts contexts(unary_length);
     contexts.read_sets(decoder);
     int previous = 0;
-    for (std::uint64_t k = 0; k < count; ++k) {  // grows as it decodes: dimensions that the payload cannot fill take no memory
+    for (std::uint64_t k = 0; k < count; ++k) {  // grows as it decodes: dimensions beyond the payload take no memory
         tensor.indexes.push_back(index(decoder, contexts, previous));
         previous = tensor.indexes.back() == 0 ? 0 : tensor.indexes.back() < 0 ? 1 : 2;
     }

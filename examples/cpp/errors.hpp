@@ -1,17 +1,17 @@
-// The two ways in which a stream is not decoded.
+// Two reasons not to decode a stream.
 #pragma once
 
 #include <cstddef>
 #include <string>
 
-// The stream breaks a rule; `category` is one of the closed list, `byte` where it was met.
+// The stream breaks a rule: its category, and the byte where it was noticed.
 struct Refusal {
     std::string category;
     std::string message;
     std::size_t byte;
 };
 
-// The stream needs a part of the standard that is not implemented here.
+// The stream needs a part of the standard that this decoder does not implement.
 struct Unsupported {
     std::string what;
 };

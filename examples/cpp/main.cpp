@@ -1,4 +1,5 @@
-// A worker of the decoder protocol: JSON lines on standard input and output (docs/decoder-protocol.md).
+// Worker of the decoder protocol: JSON lines on standard input and output
+// (docs/decoder-protocol.md).
 #include <cstdint>
 #include <exception>
 #include <fstream>
@@ -23,7 +24,7 @@ std::vector<std::uint8_t> read_file(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-// The safetensors format: header length, JSON header, data. The format keeps the name __metadata__ to itself.
+// The safetensors format: header length, JSON header, data. It reserves the name __metadata__.
 std::string stored_name(const std::string& name) {
     const std::size_t first = name.find_first_not_of('\\');
     return first != std::string::npos && name.compare(first, std::string::npos, "__metadata__") == 0 ? "\\" + name : name;

@@ -18,7 +18,7 @@ enum PayloadType { kInt = 0, kFloat = 1, kRawFloat = 2, kBlock = 3 };
 enum CompressedParameterTypes { kDc = 1 };
 
 constexpr std::uint64_t kMostElements = std::uint64_t{1} << 31;
-constexpr std::uint32_t kInvalidProduct = 0xFFC00000;  // what 0 times an infinite step gives
+constexpr std::uint32_t kInvalidProduct = 0xFFC00000;  // 0 times an infinite step
 
 struct State {
     bool str_seen = false, mps_seen = false, has_qp = false;

@@ -1,4 +1,4 @@
-// From a bitstream to tensors: NNR_STR, NNR_MPS and NNR_NDU with NNR_PT_INT, NNR_PT_FLOAT and NNR_PT_RAW_FLOAT (clause 6).
+// Decoder of NNR_STR, NNR_MPS and NNR_NDU with NNR_PT_INT, NNR_PT_FLOAT and NNR_PT_RAW_FLOAT (clause 6).
 #pragma once
 
 #include <cstddef>
@@ -13,5 +13,5 @@ struct Tensor {
     std::vector<std::uint8_t> data;  // little endian
 };
 
-// Decodes `stream`. Throws Refusal or Unsupported; `unit` is the number of the unit that was met last.
+// Decodes `stream`. Throws Refusal or Unsupported; `unit` is the number of the last unit read.
 std::vector<Tensor> decode_stream(const std::vector<std::uint8_t>& stream, int& unit);

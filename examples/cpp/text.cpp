@@ -47,7 +47,7 @@ private:
     }
 
     void expect(char wanted) {
-        if (next() != wanted) throw std::runtime_error("a request is no flat JSON object of strings");
+        if (next() != wanted) throw std::runtime_error("a request is not a flat JSON object of strings");
         ++at_;
     }
 
@@ -70,13 +70,13 @@ private:
         at_ += 2;
         if (c != 'u') {
             const std::size_t place = plain.find(c);
-            if (c == '\0' || place == std::string::npos) throw std::runtime_error("a request holds an unknown escape");
+            if (c == '\0' || place == std::string::npos) throw std::runtime_error("a request has an unknown escape");
             out += meant[place];
             return;
         }
         unsigned long code = hex();
         if (code >= 0xD800 && code < 0xDC00) {
-            at_ += 2;  // the second half of a pair follows as \uXXXX
+            at_ += 2;  // skips the backslash and u of the second half of a surrogate pair
             code = 0x10000 + ((code - 0xD800) << 10) + (hex() - 0xDC00);
         }
         append_utf8(out, code);

@@ -1,11 +1,11 @@
-// JSON strings, as far as the worker protocol and the safetensors header need them.
+// JSON as far as the worker protocol and the safetensors header need it.
 #pragma once
 
 #include <map>
 #include <string>
 
-// `text` in quotes.
+// Returns `text` as a JSON string.
 std::string quoted(const std::string& text);
 
-// A flat JSON object of strings, as every request is one. Throws std::runtime_error.
+// Parses a flat JSON object of strings, such as a request. Throws std::runtime_error.
 std::map<std::string, std::string> parse_object(const std::string& line);

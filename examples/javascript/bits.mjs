@@ -1,11 +1,12 @@
-// Reading bits, most significant first: u(n), i(n), ue(k), st(v), byte_alignment().
+// Reader of bits, most significant first: u(n), i(n), ue(k), st(v), byte_alignment().
 
 import { Refusal } from "./errors.mjs";
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export class BitReader {
-  // Reads `data` (a Uint8Array) from byte `first` up to byte `end`; `end` may be moved closer, as a unit's size becomes known.
+  // Reads `data` (a Uint8Array) from byte `first` up to byte `end`, which moves closer once the unit's
+  // size is known.
   constructor(data, first, end) {
     Object.assign(this, { data, position: 8 * first, end });
   }

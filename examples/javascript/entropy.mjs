@@ -1,4 +1,5 @@
-// The arithmetic decoder and the indexes of one tensor (clause 10), without dependent quantization, in scan order 0.
+// Arithmetic decoder and indexes of one tensor (clause 10), without dependent quantization, in scan
+// order 0.
 
 import { Refusal } from "./errors.mjs";
 import { LPS_RANGE, PARAMETER_SETS, STATE_STEP } from "./tables.mjs";
@@ -75,7 +76,7 @@ class ArithmeticDecoder {
     return value < 2 ** (bits - 1) ? value : value - 2 ** bits;
   }
 
-  // The terminate bin, the stop bit after it, and nothing more.
+  // Reads the terminate bin and the stop bit, and checks that nothing follows.
   terminate() {
     this.range -= 2;
     if (this.offset < this.range) this.refuse("entropy", "the terminate bin is 0");
@@ -88,7 +89,7 @@ class ArithmeticDecoder {
 
 const contexts = (count) => Array.from({ length: count }, () => new Context());
 
-// One index; `previous` is 0 where the index before it was 0, 1 where negative, 2 where positive.
+// Decodes one index; `previous` is 0 if the index before it was 0, 1 if negative, 2 if positive.
 function index(decoder, { significance, sign, greater, prefix }, previous) {
   if (!decoder.bin(significance[previous])) return 0;
   const negative = decoder.bin(sign[previous]);
@@ -106,8 +107,8 @@ function index(decoder, { significance, sign, greater, prefix }, previous) {
   return value;
 }
 
-// Decodes the payload of a unit that holds one tensor of `count` indexes; `qpDeltaBits` is 0 where none is coded (NNR_PT_INT).
-// Throws Refusal, its `byte` counted from the payload's first.
+// Decodes the payload of a unit with one tensor of `count` indexes. `qpDeltaBits` is 0 if no qp_delta is
+// coded (NNR_PT_INT). Throws Refusal with `byte` counted from the start of the payload.
 export function decodeCodeword(payload, count, qpDeltaBits, unaryLength) {
   const decoder = new ArithmeticDecoder(payload);
   const qpDelta = qpDeltaBits ? decoder.iae(qpDeltaBits) : 0;

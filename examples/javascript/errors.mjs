@@ -1,6 +1,6 @@
-// The two ways in which a stream is not decoded.
+// Two reasons not to decode a stream.
 
-// The stream breaks a rule; `category` is one of the closed list, `byte` where it was met.
+// The stream breaks a rule: its category, and the byte where it was noticed.
 export class Refusal extends Error {
   constructor(category, message, byte) {
     super(message);
@@ -8,5 +8,5 @@ export class Refusal extends Error {
   }
 }
 
-// The stream needs a part of the standard that is not implemented here.
+// The stream needs a part of the standard that this decoder does not implement.
 export class Unsupported extends Error {}

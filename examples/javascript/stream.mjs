@@ -1,4 +1,4 @@
-// From a bitstream to tensors: NNR_STR, NNR_MPS and NNR_NDU with NNR_PT_INT, NNR_PT_FLOAT and NNR_PT_RAW_FLOAT (clause 6).
+// Decoder of NNR_STR, NNR_MPS and NNR_NDU with NNR_PT_INT, NNR_PT_FLOAT and NNR_PT_RAW_FLOAT (clause 6).
 
 import { BitReader } from "./bits.mjs";
 import { decodeCodeword } from "./entropy.mjs";
@@ -15,7 +15,7 @@ const BLOCK = 3;
 const DC = 1;
 const DEFAULT_UNARY_LENGTH = 10;
 const MOST_ELEMENTS = 2 ** 31;
-const INVALID_PRODUCT = 0xffc00000; // what 0 times an infinite step gives
+const INVALID_PRODUCT = 0xffc00000; // 0 times an infinite step
 
 function modelParameterSet(bits, state) {
   if (state.mpsSeen) bits.refuse("order", "a second NNR_MPS");
@@ -137,7 +137,8 @@ function decodeUnit(bits, state) {
   if (bits.bytesLeft > 0) bits.refuse("size", "bytes after the payload");
 }
 
-// Decodes a Uint8Array to a Map of name to {dtype, shape, data}. Throws Unsupported, or Refusal with the unit's number in `unit`.
+// Decodes a Uint8Array to a Map of name to {dtype, shape, data}. Throws Unsupported, or Refusal with
+// the number of the unit.
 export function decodeStream(stream) {
   const state = { strSeen: false, mpsSeen: false, quantization: null, tensors: new Map() };
   if (stream.length === 0) throw new Refusal("order", "an empty stream", 0);

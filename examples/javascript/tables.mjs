@@ -1,6 +1,6 @@
-// The tables of clause 10.
+// Tables of clause 10.
 
-// rLPS by the state's magnitude and the range's bits 7 to 5.
+// Range of the LPS by the magnitude of the state and bits 7 to 5 of the range.
 export const LPS_RANGE = [
   128, 112, 97, 84, 74, 65, 57, 50, 45, 39, 34, 30, 27, 23, 20, 18, 15, 14, 12, 11, 10, 9, 7, 7, 5, 5, 4, 4,
   3, 3, 2, 2, 142, 125, 108, 93, 82, 72, 63, 56, 50, 43, 38, 33, 30, 26, 22, 20, 17, 16, 13, 12, 11, 10, 8, 8,
@@ -14,13 +14,14 @@ export const LPS_RANGE = [
   10, 10, 8, 8, 6, 6, 4, 4,
 ];
 
-// Steps of a state, by the state scaled to five signed bits, plus 16.
+// Step of a state by the state scaled to five signed bits, plus 16.
 export const STATE_STEP = [
   2512, 2288, 2064, 1840, 1616, 1392, 1168, 944, 720, 560, 464, 368, 272, 208, 144, 80, 64, 64, 64, 64, 64,
   64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 0,
 ];
 
-// Context parameter sets: rate shift of state 0 (less 4), rate shift of state 1, initial 16 * S0 + S1, initial S0.
+// Context parameter sets: rate shift of state 0 minus 4, rate shift of state 1, initial 16 * S0 + S1,
+// initial S0.
 export const PARAMETER_SETS = [
   [1, 4, 0, 0],
   [1, 4, -1310, -41],

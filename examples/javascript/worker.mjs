@@ -1,4 +1,5 @@
-// A worker of the decoder protocol: JSON lines on standard input and output (docs/decoder-protocol.md).
+// Worker of the decoder protocol: JSON lines on standard input and output
+// (docs/decoder-protocol.md).
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -8,7 +9,7 @@ import { decodeStream } from "./stream.mjs";
 
 const PROTOCOL = "nnc-worker/1";
 
-// The safetensors format: header length, JSON header, data. The format keeps the name __metadata__ to itself.
+// The safetensors format: header length, JSON header, data. It reserves the name __metadata__.
 function safetensors(tensors) {
   const entries = [];
   let offset = 0;

@@ -1,7 +1,8 @@
-"""The independent codec as a worker of the decoder protocol, in its own environment (docs/decoder-protocol.md).
+"""The independent codec as a worker of the decoder protocol (docs/decoder-protocol.md).
 
-It shows how a codec is judged that knows nothing of the protocol and whose dependencies clash with those of nnc-conformance:
-the driver runs in the codec's environment, and the two meet at standard input and output only.
+An example for a codec that does not implement the protocol and whose dependencies conflict with
+those of nnc-conformance: the driver runs in the codec's own environment and is connected to the
+harness by standard input and output only.
 """
 
 import importlib.util
@@ -19,7 +20,7 @@ PEER = Path(__file__).parents[2] / "tests" / "peer" / "peer.py"
 
 
 def load_peer() -> Any:
-    """The script that drives the codec, as a module."""
+    """Load the script that drives the codec as a module."""
     spec = importlib.util.spec_from_file_location("peer", PEER)
     assert spec is not None
     assert spec.loader is not None
@@ -29,12 +30,15 @@ def load_peer() -> Any:
 
 
 def answer(peer: Any, request: dict[str, str]) -> dict[str, str]:
-    """Decodes what a request names. The codec gives tensors with a codebook as binary64: they are rounded once to binary32."""
+    """Decode the stream of a request and return the answer.
+
+    The codec returns tensors with a codebook as binary64; they are rounded once to binary32.
+    """
     try:
         peer.decode(request["stream"], request["output"])
     except NotImplementedError as error:
         return {"type": "unsupported", "id": request["id"], "message": str(error)}
-    except (Exception, SystemExit) as error:  # it refuses by whatever its code meets, and also leaves by SystemExit
+    except (Exception, SystemExit) as error:  # it refuses by any exception, and by SystemExit
         return {"type": "refused", "id": request["id"], "message": f"{type(error).__name__}: {error}"}
     tensors = load_file(request["output"])
     rounded = {name: array.astype(np.float32) if array.dtype == np.float64 else array for name, array in tensors.items()}
@@ -43,7 +47,7 @@ def answer(peer: Any, request: dict[str, str]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Answers one request after the other; what the codec prints goes to standard error."""
+    """Answer requests; what the codec prints goes to standard error."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     peer = load_peer()

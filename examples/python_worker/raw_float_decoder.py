@@ -1,4 +1,4 @@
-"""A decoder of NNR_PT_RAW_FLOAT payloads that needs nothing but the standard library: NNR_STR, NNR_MPS and NNR_NDU (clause 6)."""
+"""Decoder of NNR_STR, NNR_MPS and NNR_NDU with NNR_PT_RAW_FLOAT (clause 6), in plain Python."""
 
 from dataclasses import dataclass, field
 from math import prod
@@ -9,8 +9,8 @@ DC = 1
 MOST_ELEMENTS = 1 << 31
 
 
-class Refusal(Exception):  # noqa: N818 (a refusal is an answer, no error of the decoder)
-    """The stream breaks a rule; ``category`` is one of the closed list, ``byte`` where it was met, ``unit`` in which unit."""
+class Refusal(Exception):  # noqa: N818 (a refusal is an answer, not an error of the decoder)
+    """The stream breaks a rule: its category, and the unit and byte where it was noticed."""
 
     def __init__(self, category: str, message: str, byte: int) -> None:
         super().__init__(message)
@@ -18,12 +18,12 @@ class Refusal(Exception):  # noqa: N818 (a refusal is an answer, no error of the
 
 
 class Unsupported(Exception):  # noqa: N818
-    """The stream needs a part of the standard that is not implemented here."""
+    """The stream needs a part of the standard that this decoder does not implement."""
 
 
 @dataclass
 class Bits:
-    """Reads bits, most significant first, up to byte ``end``."""
+    """Reader of bits, most significant first, up to byte ``end``."""
 
     data: bytes
     position: int
@@ -69,12 +69,12 @@ class Bits:
 
     def byte_alignment(self) -> None:
         if self.u(1) != 1 or self.u(-self.position & 7) != 0:
-            raise self.refuse("alignment", "byte_alignment() is not 1 and zeros")
+            raise self.refuse("alignment", "byte_alignment() is not a 1 followed by zeros")
 
 
 @dataclass
 class Stream:
-    """What is known after some units; ``tensors``: dimensions and little-endian binary32 data by name."""
+    """State after some units; ``tensors`` has dimensions and little-endian binary32 data by name."""
 
     str_seen: bool = False
     mps_seen: bool = False
@@ -82,7 +82,7 @@ class Stream:
 
 
 def decode(data: bytes) -> dict[str, tuple[tuple[int, ...], bytes]]:
-    """Decodes a stream; raises `Refusal` or `Unsupported`."""
+    """Decode a stream; raise `Refusal` or `Unsupported`."""
     stream, start, unit = Stream(), 0, 0
     try:
         if not data:
@@ -97,7 +97,7 @@ def decode(data: bytes) -> dict[str, tuple[tuple[int, ...], bytes]]:
 
 
 def decode_unit(stream: Stream, bits: Bits) -> int:
-    """Decodes one unit and returns the byte after it."""
+    """Decode one unit and return the offset of the byte after it."""
     start = bits.byte
     size = bits.u(31 if bits.u(1) else 15)
     if start + size <= bits.byte:
@@ -131,7 +131,7 @@ def decode_unit(stream: Stream, bits: Bits) -> int:
 
 
 def model_parameter_set(stream: Stream, bits: Bits) -> None:
-    """NNR_MPS."""
+    """Read an NNR_MPS."""
     if stream.mps_seen:
         raise bits.refuse("order", "a second NNR_MPS")
     bits.u(1)  # topology_carriage_flag
@@ -149,14 +149,14 @@ def model_parameter_set(stream: Stream, bits: Bits) -> None:
 
 
 def data_unit(stream: Stream, bits: Bits) -> None:
-    """NNR_NDU."""
+    """Read an NNR_NDU."""
     if not stream.mps_seen:
         raise bits.refuse("order", "an NNR_NDU before any NNR_MPS")
     payload_type = bits.u(5)
     if payload_type > BLOCK:
         raise bits.refuse("reserved", "nnr_compressed_data_unit_payload_type is above 3")
     if payload_type != RAW_FLOAT:
-        raise Unsupported("payloads that are coded")
+        raise Unsupported("coded payloads")
     multiple, format_present, input_present = bits.u(1), bits.u(1), bits.u(1)
     if multiple:
         raise Unsupported("several topology elements")
@@ -165,7 +165,7 @@ def data_unit(stream: Stream, bits: Bits) -> None:
         raise Unsupported("decompressed data formats")
     shape = dimensions(bits) if input_present else None
     if shape is None:
-        raise bits.refuse("dimension", "no dimensions, and no topology that could tell them")
+        raise bits.refuse("dimension", "no dimensions, and no topology to take them from")
     if len(shape) > 1 and (scan_order := bits.u(4)):
         if scan_order > 4:
             raise bits.refuse("reserved", "scan_order is above 4")
@@ -175,13 +175,13 @@ def data_unit(stream: Stream, bits: Bits) -> None:
         raise bits.refuse("reference", "a parameter is coded twice")
     size = 4 * prod(shape)
     if bits.bytes_left < size:
-        raise bits.refuse("truncated", "fewer than 4 bytes an element")
+        raise bits.refuse("truncated", "fewer than 4 bytes per element")
     stream.tensors[name] = shape, bits.data[bits.byte : bits.byte + size]
     bits.position += 8 * size
 
 
 def dimensions(bits: Bits) -> tuple[int, ...] | None:
-    """The input parameters of an NNR_NDU; None where it gives no dimensions."""
+    """Read the dimensions of an NNR_NDU; return None if it has none."""
     present, unary_length_present, parameter_types = bits.u(1), bits.u(1), bits.u(4)
     if parameter_types & DC:
         raise Unsupported("decomposed weights")
@@ -197,7 +197,7 @@ def dimensions(bits: Bits) -> tuple[int, ...] | None:
             if elements == 0:
                 raise bits.refuse("dimension", "a dimension is 0")
             if elements > MOST_ELEMENTS:
-                raise bits.refuse("limit", "more elements than are taken")
+                raise bits.refuse("limit", "more elements than this decoder accepts")
     if unary_length_present:
         bits.u(8)
     return tuple(shape) if present else None

@@ -1,4 +1,7 @@
-"""A worker of the decoder protocol: JSON lines on standard input and output (docs/decoder-protocol.md)."""
+"""Worker of the decoder protocol: JSON lines on standard input and output.
+
+See docs/decoder-protocol.md.
+"""
 
 import json
 import re
@@ -12,7 +15,10 @@ PROTOCOL = "nnc-worker/1"
 
 
 def safetensors(tensors: dict[str, tuple[tuple[int, ...], bytes]]) -> bytes:
-    """The safetensors format: header length, JSON header, data. The format keeps the name __metadata__ to itself."""
+    """Write a safetensors file: header length, JSON header, data.
+
+    The format reserves the name __metadata__.
+    """
     header, offset = {}, 0
     for name, (shape, data) in tensors.items():
         stored = re.sub(r"^\\*__metadata__$", lambda match: "\\" + match[0], name)
@@ -24,7 +30,7 @@ def safetensors(tensors: dict[str, tuple[tuple[int, ...], bytes]]) -> bytes:
 
 
 def answer(request: dict[str, str]) -> dict[str, object]:
-    """Decodes what a request names, and says how that went."""
+    """Decode the stream of a request and return the answer."""
     try:
         tensors = decode(Path(request["stream"]).read_bytes())
     except Refusal as refusal:
@@ -37,7 +43,7 @@ def answer(request: dict[str, str]) -> dict[str, object]:
 
 
 def main() -> None:
-    """Answers one request after the other, until ``stop`` or the end of the input."""
+    """Answer requests until ``stop`` or the end of the input."""
     for line in sys.stdin:
         request = json.loads(line)
         if request["type"] == "stop":
