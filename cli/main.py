@@ -159,10 +159,11 @@ def _run(arguments: list[str], debug: bool, interrupts: Interrupts) -> int:
         return _say("error", str(error), ExitCode.USAGE)
     except (typer.Abort, KeyboardInterrupt):
         return _say("error", "interrupted", ExitCode.INTERRUPTED)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if interrupts.came:
             return _say("error", "interrupted", ExitCode.INTERRUPTED)
-        if isinstance(error, BrokenPipeError) and error.filename is None:
+        reason = error.__context__ if isinstance(error, SystemExit) else error  # typer leaves at a broken pipe
+        if isinstance(reason, BrokenPipeError) and reason.filename is None:
             return ExitCode.AS_EXPECTED if PRINTERS & {*arguments[:1]} else ExitCode.INCOMPLETE
         if debug:
             traceback.print_exc()
@@ -174,6 +175,8 @@ def _run(arguments: list[str], debug: bool, interrupts: Interrupts) -> int:
             return _say("error", "not enough memory for this input", ExitCode.USAGE)
         last = str(error).strip().rpartition("\n")[2]
         return _say("internal error", f"{type(error).__name__}: {last} (use {DEBUG} for the traceback)", ExitCode.INTERNAL)
+    if returned == ExitCode.INTERRUPTED:  # what typer makes of Ctrl-C
+        return _say("error", "interrupted", ExitCode.INTERRUPTED)
     return returned if isinstance(returned, int) else ExitCode.AS_EXPECTED
 
 

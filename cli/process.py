@@ -3,6 +3,7 @@
 Only the standard library is imported, and little of it, so that Ctrl-C is answered almost from the start.
 """
 
+import atexit
 import gc
 import os
 import signal
@@ -19,6 +20,9 @@ INTERRUPTED: Final = 130
 """The exit code after Ctrl-C."""
 PATIENCE: Final = 1.0
 """Seconds that compiled code may hold the main thread after Ctrl-C before the process ends without it."""
+
+_AGAIN: Final = 0.05
+"""Seconds after which a lost `KeyboardInterrupt` is raised once more."""
 
 
 def run() -> None:
@@ -54,7 +58,8 @@ def leave(code: int) -> NoReturn:
                 say("error", f"{stream.name}: {error.strerror}")
                 code = 2
     if code == INTERRUPTED:
-        gc.collect()  # temporary folders go with the objects that own them
+        gc.collect()
+        atexit._run_exitfuncs()  # temporary folders and semaphores go; threads are not joined here
         os._exit(code)
     sys.exit(code)
 
@@ -134,7 +139,7 @@ class Interrupts:
         """Raise a `KeyboardInterrupt` once more that came where Python can only print it, such as in a finalizer."""
         if unraisable.exc_type is KeyboardInterrupt:
             self.came = False
-            signal.raise_signal(signal.SIGINT)
+            threading.Timer(_AGAIN, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT]).start()
         else:
             sys.__unraisablehook__(unraisable)
 

@@ -53,6 +53,7 @@ def command(
     from nnc_conformance.reports.summary import build_report
     from nnc_conformance.suites.decoders.decoder_spec import IN_TREE
     from nnc_conformance.suites.decoders.load import load_decoders
+    from nnc_conformance.suites.decoders.python_worker import compile_first
     from nnc_conformance.suites.running.decoder_run import invocation_of
     from nnc_conformance.suites.running.decoder_run import run as run_suite
     from nnc_conformance.suites.running.invocation import limits_of
@@ -63,6 +64,7 @@ def command(
     chosen_filters = [parse_filter(text) for text in filters or ()]
     decoders = load_decoders(decoder or [IN_TREE])
     chosen = select(suite, levels, chosen_filters)
+    compile_first(decoders)
     limits = limits_of(time_limit, memory_limit)
     options = RunOptions(jobs, limits, repeat=repeat, fail_fast=fail_fast, resume=resume, scheduler=scheduler)
     try:

@@ -1,9 +1,7 @@
 """Where the vectors of each level come from: recipes, the stress grammar, or trained networks."""
 
 from collections.abc import Collection, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from typing import Final
 
 from nnc_conformance.generator import stress
@@ -11,6 +9,7 @@ from nnc_conformance.generator.building import BuiltVector, build, build_from
 from nnc_conformance.generator.models import MODELS
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.topics import recipes
+from nnc_conformance.generator.worker_pool import map_in_processes
 from nnc_conformance.storage.vector import Level
 
 REPRODUCIBLE: Final = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
@@ -51,5 +50,4 @@ def make_all(ids: Iterable[str], seed: int, jobs: int) -> list[BuiltVector]:
     work = partial(make_one, seed=seed)
     if jobs == 1:
         return list(map(work, ids))
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(work, ids, chunksize=8))
+    return list(map_in_processes(work, ids, jobs, chunk=8))

@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import prod
@@ -40,6 +39,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
 )
 from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_DICT, NNR_TPL_PRUN, RAW
 from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.reference.threads import thread_pool
 from nnc_conformance.reference.topology.classes import Coding, Role, coded, coding, role
 from nnc_conformance.reference.topology.content import Topology, shapes_in
 
@@ -200,7 +200,7 @@ def encode(
     done, total = 0, sum(array.size for array in parameters.values())
     at_once = min(threads, len(jobs), total // MIN_VALUES_PER_THREAD)
     data_units: list[Values] = []
-    with ThreadPoolExecutor(max(at_once, 1)) as pool:
+    with thread_pool(max(at_once, 1)) as pool:
         for job, unit in zip(jobs, pool.map(work, jobs) if at_once > 1 else map(work, jobs), strict=True):
             data_units.append(unit)
             done += sum(parameters[name].size for name in job.ids)

@@ -56,11 +56,6 @@ class StreamError(NNCError):
         self.detail = detail
 
 
-def first_line(error: BaseException) -> str:
-    """Return the first line of a foreign library's error, at most 200 characters; else its type."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
-
-
 def unknown(what: str, name: object, choices: Iterable[str]) -> str:
     """Return the message for a name that is not a valid choice: ``unknown level 'cor'; choose from core, full``."""
     return f"unknown {what} {name!r}; choose from {', '.join(choices)}"

@@ -1,5 +1,6 @@
 """Data units side by side: threads decode payloads while the stream is read on (clause 6: no payload depends on another)."""
 
+import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,10 +59,11 @@ class SideBySide(Generic[Result]):
             self._keep_first()
 
     def close(self) -> None:
-        """Drop the jobs that have not begun, and end the threads."""
+        """Drop the jobs that have not begun, and end the threads; do not wait for them after Ctrl-C."""
         self._jobs.clear()
         if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+            interrupted = isinstance(sys.exception(), KeyboardInterrupt | GeneratorExit)
+            self._pool.shutdown(wait=not interrupted, cancel_futures=True)
 
     def _keep_first(self) -> None:
         job = self._jobs.popleft()

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from itertools import groupby, takewhile
@@ -23,6 +22,9 @@ from nnc_conformance.faults.mutants.mutated_decoder import Decode, Ending, Mutan
 from nnc_conformance.faults.mutants.patch import in_force
 from nnc_conformance.faults.score.cases import TrialVector, execution_of, judged
 from nnc_conformance.reference.entropy.kernel_tables import Tables
+from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.reference.threads import thread_pool
+from nnc_conformance.storage.inputs import read_bytes
 from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
@@ -116,6 +118,10 @@ def simulated(cause: Cause, probes: Sequence[Probe]) -> list[CaseResult]:
         return [result for result in child.results() if result is not None]
 
 
+class CacheError(NNCError):
+    """A file is not a cache of what causes do."""
+
+
 class SymptomCache:
     """What causes did with streams: asked once of each, ``jobs`` at once, and, with a file, kept there for later questions."""
 
@@ -137,7 +143,7 @@ class SymptomCache:
             [(cause, probe) for cause in causes[share :: self._jobs] for probe in probes if not self.knows(cause, probe)]
             for share in range(self._jobs)
         ]
-        with ThreadPoolExecutor(self._jobs) as pool:
+        with thread_pool(self._jobs) as pool:
             found = [seen for done in pool.map(lambda share: list(symptoms(share)), shares) for seen in done]
         new = {(_key(cause), _digest(probe.case.stream)): symptom for cause, probe, symptom in found}
         self._known.update(new)
@@ -150,12 +156,13 @@ class SymptomCache:
     def _read(self, file: Path) -> None:
         if not file.exists():
             return
-        for line in file.read_text(encoding="utf-8").splitlines():
+        for number, line in enumerate(read_bytes(file).splitlines()):
             try:
                 cause, digest, told = json.loads(line)
                 self._known[cause, digest] = _symptom(told)
-            except (ValueError, KeyError, TypeError):
-                continue
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                if number == 0:
+                    raise CacheError(f"{file} is not a cache of explain; name a new file") from None
 
     def _write(self, new: dict[tuple[str, str], Symptom]) -> None:
         if self._file is None:

@@ -1,13 +1,12 @@
 """Streams on disk: finding them, and measuring them with several workers."""
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
 from nnc_conformance.generator.coverage.measure import Coverage, StreamCoverage, measure
+from nnc_conformance.generator.worker_pool import map_in_processes
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.options import DecodeLimits
 from nnc_conformance.storage.inputs import read_regular
@@ -44,16 +43,11 @@ def cover(
     """Measures streams, by name; ``step`` is told each when it is done. Raises `ModelError` for a file that cannot be read."""
     work = partial(_measure_file, limits=limits)
     measured: dict[str, StreamCoverage] = {}
-    if jobs == 1:
-        results = map(work, streams.values())
-        for name, one in zip(streams, results, strict=True):
-            measured[name] = one
-            step(name)
-        return Coverage(measured)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for name, one in zip(streams, pool.map(work, streams.values(), chunksize=4), strict=True):
-            measured[name] = one
-            step(name)
+    paths = streams.values()
+    results = map(work, paths) if jobs == 1 else map_in_processes(work, paths, jobs, chunk=4)
+    for name, result in zip(streams, results, strict=True):
+        measured[name] = result
+        step(name)
     return Coverage(measured)
 
 

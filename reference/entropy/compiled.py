@@ -13,6 +13,7 @@ import os
 import platform
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,6 +27,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _KERNEL_PACKAGES: Final = ("entropy", "quantization")
 """Folders of `reference` whose functions are compiled."""
+_ONE_NOTICE_SECONDS: Final = 120
+"""Seconds in which the line about compiling is printed once."""
 _INTERPRETED: Final = ContextVar("_INTERPRETED", default=False)
 """Whether kernels run in Python instead of being compiled."""
 
@@ -70,11 +73,37 @@ def _cache_folder() -> Path | None:
 
         folder = _cache_root() / f"kernels-{source_key()}"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            raise OSError(f"others can write to {folder}, and machine code is loaded from there")
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except (ImportError, OSError, RuntimeError) as error:
         print(f"nnc-conformance: compiled code is not kept, so every start compiles again: {error}", file=sys.stderr)
         return None
+
+
+def kernels_kept() -> bool:
+    """Whether compiled kernels of these sources are on disk already, or cannot be kept there."""
+    folder = _cache_folder()
+    return folder is None or any(folder.rglob("*.nbi"))
+
+
+def _announced(folder: Path, load: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the function that loads a kernel from the cache: print one line if it must be compiled.
+
+    Of the kernels and processes that compile at about the same time, only one prints the line.
+    """
+    marker = folder / "compiling"
+
+    def loaded(*arguments: Any) -> Any:
+        found = load(*arguments)
+        if found is None and not (marker.exists() and time.time() - marker.stat().st_mtime < _ONE_NOTICE_SECONDS):
+            marker.touch()
+            print(f"nnc-conformance: compiling for the first time, for some 20 seconds; kept in {folder}", file=sys.stderr, flush=True)
+        return found
+
+    return loaded
 
 
 def _locked(folder: Path, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -124,7 +153,7 @@ class Kernel:
             finally:
                 config.CACHE_DIR = elsewhere
             cache_files = compiled._cache
-            cache_files.load_overload = _locked(folder, cache_files.load_overload)
+            cache_files.load_overload = _announced(folder, _locked(folder, cache_files.load_overload))
             cache_files.save_overload = _locked(folder, cache_files.save_overload)
         return cast(Callable[..., Any], compiled)
 

@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from nnc_conformance.reference.entropy.contexts import ContextLayout
 from nnc_conformance.reference.entropy.fast import decode_block_rows, uses_second_edition_tools
 from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray
 from nnc_conformance.reference.entropy.machine import build_machine
+from nnc_conformance.reference.threads import thread_pool
 
 
 class BlockRows(NamedTuple):
@@ -105,7 +105,7 @@ def decode_in_parallel(
         return False
     parts = split_block_rows([start, *listed_entry_points], end, number)
     coders = [_entered(coder, layout, part) for part in parts]
-    with ThreadPoolExecutor(len(parts)) as pool:
+    with thread_pool(len(parts)) as pool:
         states = list(pool.map(lambda part_coder, part: _decode(part_coder, layout, area, indexes, entry_points, part), coders, parts))
     for part, part_coder, state_id in zip(parts, coders, states, strict=True):
         if state_id < 0:

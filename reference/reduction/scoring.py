@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.reference.errors import ModelError, first_line
+from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.reduction.network import Accuracy, Array
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
 from nnc_conformance.reference.topology.content import Topology
@@ -53,7 +53,7 @@ def answers(model: bytes, inputs: Mapping[str, Array]) -> npt.NDArray[np.float64
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         return np.asarray(session.run(None, dict(inputs))[0], dtype=np.float64)
     except Exception as error:  # the only base class that ONNX Runtime's exceptions share
-        raise ModelError(f"ONNX Runtime cannot run the model: {first_line(error)}") from None
+        raise ModelError(f"ONNX Runtime cannot run the model: {str(error).splitlines()[0][:200]}") from None
 
 
 def accuracy(topology: Topology | None, parameters: Mapping[str, Array], held: Samples) -> Accuracy:

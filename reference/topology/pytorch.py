@@ -17,7 +17,7 @@ from typing import Any, Final
 import ml_dtypes
 import numpy as np
 
-from nnc_conformance.reference.errors import ModelError, first_line
+from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.classes import Array, Coding, as_declared, coding
 
 EXTRA: Final = "pip install 'nnc-conformance[torch]'"
@@ -142,7 +142,7 @@ def load_state_dict(data: bytes) -> dict[str, Array]:
         loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         return {str(name): _array(tensor) for name, tensor in loaded.items()}
     except Exception as error:  # a damaged pickle can raise any exception
-        raise ModelError(f"not a state_dict: {first_line(error)}") from None
+        raise ModelError(f"not a state_dict: {str(error).splitlines()[0][:200] if str(error) else type(error).__name__}") from None
 
 
 def dump_state_dict(parameters: Mapping[str, Array]) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from nnc_conformance.reference.errors import ModelError, first_line
+from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.classes import Array, as_declared
 
 EXTRA: Final = "pip install 'nnc-conformance[tensorflow]'"
@@ -91,4 +91,4 @@ def _or_model_error(what: str, make: Callable[[], Any]) -> Any:
     try:
         return make()
     except Exception as error:  # the code of a layer can raise any exception
-        raise ModelError(f"{what}: {first_line(error)}") from None
+        raise ModelError(f"{what}: {(str(error).splitlines() or [type(error).__name__])[0][:200]}") from None

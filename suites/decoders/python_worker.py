@@ -10,7 +10,7 @@ it does not support. Any other exception is a crash.
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from nnc_conformance.reference.errors import NNCError, StreamError
 from nnc_conformance.storage.safetensors_format import safetensors_pieces
 from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.suites.decoders import protocol
-from nnc_conformance.suites.decoders.decoder_spec import IN_TREE
+from nnc_conformance.suites.decoders.decoder_spec import IN_TREE, DecoderKind, DecoderSpec
 
 WARM_UP: Final = bytes.fromhex(
     "0004000000080401001ffc80000e1409610020e0a002340080fe000e1409620060e0a002340032db00111401630061c17fc08d0000002d7580"
@@ -86,6 +86,17 @@ def decode_with_reference(stream: bytes) -> Output:
 
     decoded = reference.decode(stream)
     return Output(dict(decoded.parameters), decoded.topology.data if decoded.topology is not None else None)
+
+
+def compile_first(decoders: Iterable[DecoderSpec]) -> None:
+    """Compile the reference's kernels in this process if a decoder needs them and they never were.
+
+    A worker's standard error is kept: the user would not see there why the start takes long.
+    """
+    from nnc_conformance.reference.entropy.compiled import kernels_kept
+
+    if any(decoder.kind is DecoderKind.IN_TREE for decoder in decoders) and not kernels_kept():
+        decode_with_reference(WARM_UP)
 
 
 def load_function(target: str) -> Callable[[bytes], Any]:

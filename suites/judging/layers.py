@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from nnc_conformance.reference.errors import ModelError, first_line
+from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.suites.results.answers import Distance, LayerDrift
 
 _DIGITS: Final = 6
@@ -47,9 +47,13 @@ def run_model(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> ModelRun:
         names = [value.name for value in session.get_outputs()]
         outputs = dict(zip(names, session.run(names, dict(inputs)), strict=True))
     except Exception as error:  # ONNX Runtime's and protobuf's exceptions share no base but this
-        raise ModelError(f"ONNX Runtime cannot run the model: {first_line(error)}") from None
+        raise ModelError(f"ONNX Runtime cannot run the model: {_first_line(error)}") from None
     layers = {name: outputs[name] for name in operators if isinstance(outputs[name], np.ndarray) and outputs[name].dtype.kind == "f"}
     return ModelRun(np.asarray(outputs[first], dtype=np.float64), layers, operators)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def distance(values: NDArray[Any], origin: NDArray[Any]) -> Distance:

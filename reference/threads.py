@@ -1,0 +1,22 @@
+"""Threads for large tensors; Ctrl-C does not wait for those that still compute."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+
+@contextmanager
+def thread_pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Run tasks on threads within a context, which ends when all that are begun are done.
+
+    A `KeyboardInterrupt` waits for none: they end on their own, or with the process.
+    """
+    pool = ThreadPoolExecutor(threads)
+    wait = True
+    try:
+        yield pool
+    except KeyboardInterrupt:
+        wait = False
+        raise
+    finally:
+        pool.shutdown(wait=wait, cancel_futures=True)
