@@ -108,3 +108,34 @@ def test_an_unwritable_cache_folder_is_one_line_on_stderr(tmp_path):
     done = run(CODE, "", "", NNC_CACHE_DIR=str(blocked))
     assert done.stderr.count("\n") == 1
     assert "compiled code is not kept" in done.stderr
+
+
+KERNELS = """
+from nnc_conformance.reference.entropy.compiled import kernel
+@kernel
+def one(x):
+    return x + 1
+@kernel
+def two(x):
+    return x + 2
+print(one(1), two(1))
+"""
+
+
+def test_the_first_compilation_is_one_line_on_stderr(tmp_path):
+    (tmp_path / "kernels.py").write_text(KERNELS)
+    said = [run("import kernels", NNC_CACHE_DIR=str(tmp_path / "cache"), PYTHONPATH=str(tmp_path)) for _ in range(2)]
+    assert [done.stdout for done in said] == ["2 3\n"] * 2
+    assert said[0].stderr.startswith("nnc-conformance: compiling for the first time")
+    assert [done.stderr.count("\n") for done in said] == [1, 0]
+
+
+def test_code_is_not_loaded_from_a_folder_that_others_can_write_to(tmp_path):
+    (tmp_path / "kernels.py").write_text(KERNELS)
+    cache = tmp_path / "cache"
+    run("import kernels", NNC_CACHE_DIR=str(cache), PYTHONPATH=str(tmp_path))
+    (folder,) = cache.iterdir()
+    folder.chmod(0o777)
+    done = run("import kernels", NNC_CACHE_DIR=str(cache), PYTHONPATH=str(tmp_path))
+    assert done.stdout == "2 3\n"
+    assert "others can write to" in done.stderr
