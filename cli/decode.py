@@ -1,32 +1,40 @@
 """``decode``: decode a stream to a tensor file or a runnable model."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nnc_conformance.cli.options import InterpretationOption, LenientOption, input_file, output_file, read_format, read_interpretation
 from nnc_conformance.cli.progress import bar
 
+if TYPE_CHECKING:
+    from nnc_conformance.reference.interpretation import Interpretation
+
 
 def command(
-    stream: Annotated[
-        Path,
+    paths: Annotated[
+        list[str],
         typer.Argument(
-            metavar="STREAM",
-            parser=input_file,
-            help="The stream, or a container of data units: .onnx, .safetensors or an NNEF folder. - for standard input.",
+            metavar="STREAM... OUT",
+            help="Streams of one session in order, each a stream or a container of data units (.onnx, .safetensors or an NNEF folder), "
+            "then the file to write: .safetensors, .npz or .pt; .onnx, .nnef, .pt2 or .keras if the stream carries such a graph. "
+            "- for standard input and output.",
         ),
     ],
-    out: Annotated[
-        Path,
-        typer.Argument(
-            metavar="OUT",
-            parser=output_file,
-            help="The file to write: .safetensors, .npz or .pt; .onnx, .nnef, .pt2 or .keras if the stream carries such a graph. "
-            "- for standard output.",
+    difference: Annotated[bool, typer.Option("--difference", help="Write what the last stream codes, not the model after it.")] = False,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            "--state",
+            metavar="FILE",
+            help="Begin with the model in this .nncstate file, if it exists, and keep the model after the last stream there.",
+            show_default="none is kept",
         ),
-    ],
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin a new session, whatever --state holds.")] = False,
     lenient: LenientOption = False,
     interpretation: InterpretationOption = None,
     threads: Annotated[int, typer.Option("--threads", metavar="N", min=1, help="Threads to decode with.")] = 1,
@@ -37,32 +45,98 @@ def command(
         str | None, typer.Option("--output-format", metavar="FORMAT", help="Format of OUT, such as npz.", show_default="by its suffix")
     ] = None,
 ) -> None:
-    """Decode a stream to a tensor file or a runnable model.
+    """Decode a stream, or a session of streams, to a tensor file or a runnable model.
 
-    Standard input is a plain stream unless --input-format says otherwise; standard output gets .safetensors unless --output-format
-    says otherwise.
+    Of several streams each updates the model after the stream before (second edition). Standard input is a plain stream unless
+    --input-format says otherwise; standard output gets .safetensors unless --output-format says otherwise.
 
     Example: nnc-conformance decode model.nnr model.onnx
-    """
-    from nnc_conformance.reference import decode
-    from nnc_conformance.storage.model_files import CARRIED_SUFFIXES, GRAPH_FORMATS, READ_SUFFIXES, read_stream, write_model
-    from nnc_conformance.storage.outputs import is_standard_output, refuse_inputs
 
-    suffix = read_format(output_format, READ_SUFFIXES, "--output-format")
-    refuse_inputs(out, [stream])
-    carried = read_stream(stream, suffix=read_format(input_format, CARRIED_SUFFIXES, "--input-format"))
-    runnable = (suffix or out.suffix.lower()) in GRAPH_FORMATS
+    Example: nnc-conformance decode base.nnr update.nnr model.safetensors
+    """
+    if len(paths) < 2:
+        raise typer.BadParameter("name at least one STREAM, and OUT last", param_hint="STREAM... OUT")
+    if restart and state is None:
+        raise typer.BadParameter("it needs --state FILE", param_hint="--restart")
+    from nnc_conformance.storage.model_files import CARRIED_SUFFIXES, READ_SUFFIXES
+    from nnc_conformance.storage.outputs import refuse_inputs
+    from nnc_conformance.storage.sessions import refuse_streams_and_states
+
+    streams, out = [input_file(text) for text in paths[:-1]], output_file(paths[-1])
+    options = _Options(
+        out,
+        read_interpretation(interpretation),
+        lenient,
+        threads,
+        read_format(input_format, CARRIED_SUFFIXES, "--input-format"),
+        read_format(output_format, READ_SUFFIXES, "--output-format"),
+    )
+    refuse_inputs(out, [*streams, *([state] if state is not None else [])])
+    refuse_streams_and_states(out)
+    if len(streams) == 1 and state is None:
+        _decode_one(streams[0], options)
+    else:
+        _decode_session(streams, options, state, difference=difference, restart=restart)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """How to decode, and where to."""
+
+    out: Path
+    interpretation: "Interpretation"
+    lenient: bool
+    threads: int
+    input_suffix: str | None
+    output_suffix: str | None
+
+    @property
+    def runnable(self) -> bool:
+        """Whether OUT is a network, whose blocks are put together."""
+        from nnc_conformance.storage.model_files import GRAPH_FORMATS
+
+        return (self.output_suffix or self.out.suffix.lower()) in GRAPH_FORMATS
+
+
+def _decode_one(stream: Path, options: _Options) -> None:
+    """Decode a single stream."""
+    from nnc_conformance.reference import decode
+    from nnc_conformance.storage.model_files import read_stream, write_model
+    from nnc_conformance.storage.outputs import is_standard_output
+
+    carried = read_stream(stream, suffix=options.input_suffix)
     with bar("decoding") as progress:
         decoded = decode(
             carried.stream,
-            interpretation=read_interpretation(interpretation),
-            lenient=lenient,
-            recombine=runnable,
-            threads=threads,
+            interpretation=options.interpretation,
+            lenient=options.lenient,
+            recombine=options.runnable,
+            threads=options.threads,
             progress=progress,
         )
     parameters = carried.finished(decoded.parameters)
-    write_model(out, parameters, decoded.topology, suffix=suffix)
+    write_model(options.out, parameters, decoded.topology, suffix=options.output_suffix)
     for report in decoded.reports:
         typer.echo(f"forgiven: {report}", err=True)
-    typer.echo(f"{len(parameters)} parameters -> {out}", err=is_standard_output(out))
+    typer.echo(f"{len(parameters)} parameters -> {options.out}", err=is_standard_output(options.out))
+
+
+def _decode_session(streams: Sequence[Path], options: _Options, state: Path | None, *, difference: bool, restart: bool) -> None:
+    """Decode streams in order, from the model that a state file holds; write OUT, then the state."""
+    from nnc_conformance.storage.model_files import read_stream, write_model
+    from nnc_conformance.storage.outputs import is_standard_output
+    from nnc_conformance.storage.sessions import Session
+
+    session = Session.begin(state, options.interpretation, lenient=options.lenient, restart=restart)
+    with bar("decoding") as progress:
+        for number, path in enumerate(streams):
+            carried = read_stream(path, suffix=options.input_suffix)
+            decoded = session.apply(carried.stream, str(path), threads=options.threads)
+            for report in decoded.reports:
+                typer.echo(f"{path}: forgiven: {report}", err=True)
+            progress(number + 1, len(streams))
+    parameters = decoded.parameters if difference else session.final_parameters(recombine=options.runnable)
+    with session.kept():
+        write_model(options.out, carried.finished(parameters), session.model.topology, suffix=options.output_suffix)
+    what = f"{len(parameters)} parameters" + (f", {len(decoded.differences)} of them differences" if difference else "")
+    typer.echo(f"{what} -> {options.out}", err=is_standard_output(options.out))

@@ -1,6 +1,7 @@
-"""The executable standard: decoder, encoder and trace of NNC streams (ISO/IEC 15938-17:2022).
+"""The executable standard: decoder, encoder and trace of NNC streams (ISO/IEC 15938-17, editions 2022 and 2024).
 
-The names are loaded when first used, so that what needs only the tables does not wait for the compiler.
+Read `syntax.structures` and `entropy.plain` first: they are the text of the standard. `__all__` is the public interface; names are
+loaded when first used, so that reading tables or syntax does not wait for a compiler.
 """
 
 from importlib import import_module
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from nnc_conformance.reference.interpretation import Interpretation
     from nnc_conformance.reference.options import DecodeLimits
     from nnc_conformance.reference.tracer import trace
+    from nnc_conformance.reference.updates.base_model import BaseModel
 
 _HOMES = {
     "Decoded": "decoder",
@@ -22,11 +24,13 @@ _HOMES = {
     "decode_indices": "entropy.indices",
     "encode_indices": "entropy.indices",
     "Interpretation": "interpretation",
-    "DecodeLimits": "limits",
+    "DecodeLimits": "options",
     "trace": "tracer",
+    "BaseModel": "updates.base_model",
 }
 
 __all__ = [
+    "BaseModel",
     "DecodeLimits",
     "Decoded",
     "EncoderOptions",
@@ -40,7 +44,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Loads a public name from the module that owns it."""
+    """Load a public name from the module that owns it."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

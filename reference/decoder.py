@@ -29,6 +29,7 @@ class Decoded:
         reports: Errors of policy ``may`` that a lenient decoder forgave.
         differences: Names of the parameters that are differences to the base model (second edition).
         model: The model after the stream, base of the next; None without ``base``.
+        updates: mps_parent_signalling_enabled_flag: the stream updates a base model.
     """
 
     parameters: dict[str, np.ndarray]
@@ -38,6 +39,7 @@ class Decoded:
     reports: tuple[StreamError, ...] = ()
     differences: tuple[str, ...] = ()
     model: BaseModel | None = None
+    updates: bool = False
 
 
 class Collector(Watcher):
@@ -62,6 +64,7 @@ class Collector(Watcher):
             driver.rules.reports,
             driver.differences,
             driver.model,
+            driver.context.parent_signalling,
         )
 
 

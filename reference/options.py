@@ -28,6 +28,8 @@ class DecodeLimits:
         inflate_ratio: Inflated bytes per deflated byte past the first ``inflate_floor`` bytes; deflate can reach 1032.
         inflate_floor: Bytes to which any topology may inflate.
         seconds: Wall time in seconds, checked between tensors.
+        session_streams: Streams of a session.
+        session_bytes: Bytes of all streams of a session that one command reads.
     """
 
     elements: int = 1 << 31
@@ -38,6 +40,8 @@ class DecodeLimits:
     inflate_ratio: int = 512
     inflate_floor: int = 1 << 20
     seconds: float = 3600.0
+    session_streams: int = 1 << 16
+    session_bytes: int = 1 << 36
 
 
 @dataclass(frozen=True)

@@ -50,10 +50,11 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def staged(path: Path, data: bytes) -> Iterator[Callable[[], None]]:
+def staged(path: Path, data: bytes, *, private: bool = False) -> Iterator[Callable[[], None]]:
     """Write ``data`` to the disk as `write_bytes` does, and put it in place when the given function is called.
 
-    Outputs that belong together are staged first, so that a full disk leaves all of them as they were.
+    Outputs that belong together are staged first, so that a full disk leaves all of them as they were. A ``private`` file has mode
+    0600, whatever the umask and the old file's mode.
     """
     with _named(path):
         target, old = _followed(path), _status(path)
@@ -62,7 +63,7 @@ def staged(path: Path, data: bytes) -> Iterator[Callable[[], None]]:
     elif old is not None and not stat.S_ISREG(old.st_mode):
         yield partial(_write_in_place, path, data)
     else:
-        with _temporary(path, target, data, old) as put_in_place:
+        with _temporary(path, target, data, old, private=private) as put_in_place:
             yield put_in_place
 
 
@@ -183,12 +184,12 @@ def _write_all(file: io.FileIO, data: bytes) -> None:
 
 
 @contextmanager
-def _temporary(path: Path, target: Path, data: bytes, old: os.stat_result | None) -> Iterator[Callable[[], None]]:
+def _temporary(path: Path, target: Path, data: bytes, old: os.stat_result | None, *, private: bool) -> Iterator[Callable[[], None]]:
     """Write a temporary file next to ``target`` and give the function that renames it; it is gone in the end."""
     with _named(path):
         if old is not None and not os.access(target, os.W_OK):
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-        temporary, handle = _opened_alone(target, 0o666 if old is None else 0o600)
+        temporary, handle = _opened_alone(target, 0o600 if private or old is not None else 0o666)
     placed = False
 
     def put_in_place() -> None:
@@ -202,6 +203,8 @@ def _temporary(path: Path, target: Path, data: bytes, old: os.stat_result | None
             with _named(path):
                 if old is not None:
                     _keep_owner_and_mode(handle, old)
+                if private and hasattr(os, "fchmod"):
+                    os.fchmod(handle, 0o600)
                 file.write(data)
                 file.flush()
                 os.fsync(handle)

@@ -1,0 +1,159 @@
+"""A session on disk: streams applied in order to a model that a state file keeps (second edition)."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from nnc_conformance.reference import Decoded, DecodeLimits, Interpretation, decode
+from nnc_conformance.reference.errors import NNCError, StreamError
+from nnc_conformance.reference.syntax.bitstream import read_units
+from nnc_conformance.reference.syntax.context import StreamContext
+from nnc_conformance.reference.syntax.rules import Enforcement
+from nnc_conformance.reference.syntax.structures.unit import NNR_STR
+from nnc_conformance.reference.updates.base_model import BaseModel
+from nnc_conformance.reference.updates.finishing import final_parameters
+from nnc_conformance.storage.inputs import read_bytes
+from nnc_conformance.storage.state_files import SessionState, StateError, is_state, parse_state, staged_state
+
+_HEAD_BYTES: Final = 64
+"""Bytes of an existing output that show what it is."""
+
+
+class SessionError(NNCError):
+    """A stream of a session that cannot be applied; the message names it and the streams before it."""
+
+
+class Session:
+    """Applies streams to a model and keeps its state."""
+
+    def __init__(self, state: SessionState, path: Path | None, loaded: bytes | None, limits: DecodeLimits) -> None:
+        self._state = state
+        self._path = path
+        self._loaded = None if loaded is None else hashlib.sha256(loaded).digest()
+        self._limits = limits
+        self._names: list[str] = []
+        self._bytes = 0
+
+    @classmethod
+    def begin(
+        cls,
+        path: Path | None,
+        interpretation: Interpretation,
+        *,
+        lenient: bool = False,
+        restart: bool = False,
+        limits: DecodeLimits | None = None,
+    ) -> "Session":
+        """Begin with the model in a state file, or with none.
+
+        Args:
+            path: The state file; None keeps no state.
+            interpretation: One choice for each disputed point, the same in all steps.
+            lenient: Forgive broken rules of policy ``may``, in all steps.
+            restart: Begin anew, whatever the file holds.
+            limits: Bounds on the session and on each decode.
+
+        Raises:
+            StateError: The file cannot be used, or was made with other choices.
+        """
+        bounds = limits or DecodeLimits()
+        new = SessionState(interpretation=interpretation, lenient=lenient)
+        if path is None or not path.exists():
+            return cls(new, path, None, bounds)
+        loaded = read_bytes(path)
+        if restart:
+            return cls(new, path, loaded, bounds)
+        state = parse_state(loaded, str(path))
+        if state.interpretation != interpretation or state.lenient != lenient:
+            names = [name for name in Interpretation.switches(2024) if getattr(state.interpretation, name) != getattr(interpretation, name)]
+            differing = [*names, *(["lenient"] if state.lenient != lenient else [])]
+            raise StateError(f"{path} was made with other choices of {', '.join(differing)}; use the same, or --restart")
+        return cls(state, path, loaded, bounds)
+
+    @property
+    def model(self) -> BaseModel:
+        """The model after the streams so far."""
+        return self._state.model
+
+    def apply(self, stream: bytes, name: str, *, threads: int = 1) -> Decoded:
+        """Decode the next stream onto the model; raise `SessionError` or `StateError`, and leave the model as it was.
+
+        Args:
+            stream: The bitstream.
+            name: Its name in messages.
+            threads: Threads to decode with.
+        """
+        self._state.refuse_again(stream, name)
+        self._bytes += len(stream)
+        if len(self._state.streams) >= self._limits.session_streams or self._bytes > self._limits.session_bytes:
+            most = f"{self._limits.session_streams} streams and {self._limits.session_bytes} bytes"
+            raise SessionError(f"{name}: a session has at most {most}; begin a new one with a whole model")
+        try:
+            decoded = decode(
+                stream,
+                base=self.model,
+                interpretation=self._state.interpretation,
+                lenient=self._state.lenient,
+                limits=self._limits,
+                threads=threads,
+            )
+        except StreamError as error:
+            raise SessionError(f"{name}: {error}{self._order(name)}") from None
+        if decoded.model is None:
+            raise SessionError(f"{name}: no model came out of the decoder")
+        if self._state.streams and not self._names and not decoded.updates:
+            raise SessionError(f"{name} is a base stream, and {self._path} holds a session already; use --restart to begin a new one")
+        self._names.append(name)
+        self._state = self._state.after(stream, decoded.model)
+        return decoded
+
+    def _order(self, name: str) -> str:
+        """Return the order in which streams were applied, for errors that depend on it."""
+        before = len(self._state.streams) - len(self._names)
+        kept = [f"{before} streams of {self._path}"] if before else []
+        order = [*kept, *self._names, name]
+        return f" (applied in the order {', '.join(order)})" if len(order) > 1 else ""
+
+    def final_parameters(self, *, recombine: bool = False) -> dict[str, np.ndarray]:
+        """Return the model's parameters, converted, and with ``recombine`` its blocks put together."""
+        return final_parameters(self.model, recombine=recombine)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Replace the state file after the body has written what belongs to it.
+
+        Raises `StateError` before the body if another process has changed the file meanwhile; then nothing is replaced.
+        """
+        if self._path is None:
+            yield
+            return
+        with staged_state(self._state, self._path) as put_in_place:
+            now = hashlib.sha256(read_bytes(self._path)).digest() if self._path.exists() else None
+            if now != self._loaded:
+                raise StateError(f"{self._path} was changed meanwhile; run the command again")
+            yield
+            put_in_place()
+
+
+def refuse_streams_and_states(out: Path) -> None:
+    """Raise `SessionError` if an output exists and holds a stream or a state, as when the name of OUT was forgotten."""
+    if not out.is_file():
+        return
+    with out.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if is_state(head) or _begins_a_stream(head):
+        kind = "a state file" if is_state(head) else "a stream"
+        raise SessionError(f"{out} is {kind} and would be overwritten; name the file to write last")
+
+
+def _begins_a_stream(head: bytes) -> bool:
+    """Return whether bytes begin with an NNR_STR."""
+    try:
+        unit = next(read_units(head, StreamContext(), interpretation=Interpretation(), rules=Enforcement(lenient=True)), None)
+    except StreamError:
+        return False
+    return unit is not None and unit.unit_type == NNR_STR

@@ -1,0 +1,118 @@
+"""Sessions of updates from the command line: order, state files, and what must never be overwritten."""
+
+import os
+import stat
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.samples import DATA
+from safetensors.numpy import load_file
+from typer.testing import CliRunner
+
+from nnc_conformance.cli.main import build_app
+from nnc_conformance.storage.state_files import StateError, load_session, load_state, parse_state, save_state
+
+ARCHIVE = DATA / "second-edition" / "samples.zip"
+
+
+def longest_sequence() -> list[str]:
+    """Names in the archive of the streams of the longest sequence with models, in order."""
+    names = zipfile.ZipFile(ARCHIVE).namelist()
+    sequences: dict[str, list[str]] = {}
+    for name in names:
+        if name.endswith(".nnr") and name.removesuffix(".nnr").rpartition(".")[2].isdigit():
+            sequences.setdefault(name.removesuffix(".nnr").rpartition(".")[0], []).append(name)
+    with_models = {name: steps for name, steps in sequences.items() if f"{name}.1.model.safetensors" in names and "tca" not in name}
+    return sorted(max(with_models.values(), key=lambda steps: (len(steps), steps)))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    before = Path.cwd()
+    with zipfile.ZipFile(ARCHIVE) as archive:
+        for number, name in enumerate(longest_sequence()):
+            (tmp_path / f"{number}.nnr").write_bytes(archive.read(name))
+            model = name.removesuffix(".nnr") + ".model.safetensors"
+            if model in archive.namelist():
+                (tmp_path / f"{number}.model.safetensors").write_bytes(archive.read(model))
+            (tmp_path / f"{number}.coded.safetensors").write_bytes(archive.read(name.removesuffix(".nnr") + ".safetensors"))
+    os.chdir(tmp_path)
+    yield tmp_path
+    os.chdir(before)
+
+
+def nnc(*words: str, code: int = 0) -> str:
+    done = CliRunner().invoke(build_app(), ["decode", *words])
+    text = done.output + (str(done.exception) if done.exception is not None else "")
+    assert (done.exit_code == 0) == (code == 0), text
+    return text
+
+
+def equal(found: str, expected: str) -> bool:
+    left, right = load_file(found), load_file(expected)
+    return left.keys() == right.keys() and all(np.array_equal(left[name], right[name].astype(left[name].dtype)) for name in left)
+
+
+def test_streams_in_order_give_the_model_after_the_last(folder: Path) -> None:
+    nnc("0.nnr", "1.nnr", "2.nnr", "out.safetensors")
+    assert equal("out.safetensors", "2.model.safetensors")
+    nnc("0.nnr", "1.nnr", "2.nnr", "out.safetensors", "--difference")
+    assert equal("out.safetensors", "2.coded.safetensors")
+
+
+def test_a_state_carries_the_session_from_command_to_command(folder: Path) -> None:
+    os.umask(0o022)
+    for number in range(3):
+        nnc(f"{number}.nnr", "out.safetensors", "--state", "s.nncstate")
+        assert stat.S_IMODE((folder / "s.nncstate").stat().st_mode) == 0o600
+    assert equal("out.safetensors", "2.model.safetensors")
+    assert len(load_session(folder / "s.nncstate").streams) == 3
+
+
+def test_errors_leave_state_and_output_untouched(folder: Path) -> None:
+    nnc("0.nnr", "out.safetensors", "--state", "s.nncstate")
+    kept = [(folder / name).read_bytes() for name in ("out.safetensors", "s.nncstate")]
+    assert "applied before" in nnc("0.nnr", "out.safetensors", "--state", "s.nncstate", code=1)
+    (folder / "cut.nnr").write_bytes((folder / "1.nnr").read_bytes()[:-3])
+    assert "cut.nnr" in nnc("cut.nnr", "out.safetensors", "--state", "s.nncstate", code=1)
+    assert "data_string" in nnc("1.nnr", "out.safetensors", "--state", "s.nncstate", "--interpretation", "data_string=st", code=1)
+    assert [(folder / name).read_bytes() for name in ("out.safetensors", "s.nncstate")] == kept
+
+
+def test_a_lost_update_names_the_order(folder: Path) -> None:
+    assert "0.nnr, 2.nnr" in nnc("0.nnr", "2.nnr", "out.safetensors", code=1)
+
+
+def test_a_base_on_an_existing_session_needs_restart(folder: Path) -> None:
+    nnc("0.nnr", "1.nnr", "out.safetensors", "--state", "s.nncstate")
+    (folder / "again.nnr").write_bytes((folder / "0.nnr").read_bytes())
+    assert "applied before" in nnc("again.nnr", "out.safetensors", "--state", "s.nncstate", code=1)
+    nnc("0.nnr", "out.safetensors", "--state", "s.nncstate", "--restart")
+    assert len(load_session(folder / "s.nncstate").streams) == 1
+
+
+def test_a_forgotten_output_does_not_cost_a_stream(folder: Path) -> None:
+    before = (folder / "1.nnr").read_bytes()
+    assert "would be overwritten" in nnc("0.nnr", "1.nnr", code=1)
+    assert (folder / "1.nnr").read_bytes() == before
+    nnc("0.nnr", "out.safetensors", "--state", "s.nncstate")
+    assert "same file" in nnc("1.nnr", "s.nncstate", "--state", "s.nncstate", code=1)
+    assert "would be overwritten" in nnc("1.nnr", "s.nncstate", code=1)
+
+
+def test_states_come_back_whole_and_damage_is_named(folder: Path) -> None:
+    nnc("0.nnr", "1.nnr", "out.safetensors", "--state", "s.nncstate")
+    data = (folder / "s.nncstate").read_bytes()
+    save_state(load_state(folder / "s.nncstate"), folder / "copy.nncstate")
+    first, second = load_state(folder / "s.nncstate"), load_state(folder / "copy.nncstate")
+    assert all(np.array_equal(first.parameters[name], second.parameters[name]) for name in first.parameters)
+    for place in range(0, len(data), 97):
+        with pytest.raises(StateError, match=r"^x: "):
+            parse_state(data[:place], "x")
+        changed = bytearray(data)
+        changed[place] ^= 0x55
+        with pytest.raises(StateError, match=r"^x: "):
+            parse_state(bytes(changed), "x")
