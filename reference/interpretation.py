@@ -207,7 +207,7 @@ class Interpretation:
         Args:
             edition: 2022 for the points of the first edition, 2024 for all.
         """
-        return {field.name: type(field.default) for field in fields(cls) if field.metadata.get("edition", 2022) <= edition}
+        return {field.name: type(field.default) for field in fields(cls) if field.metadata.get("edition", 2022) <= edition}  # type: ignore[misc]
 
     @classmethod
     def parse(cls, settings: dict[str, str]) -> "Interpretation":

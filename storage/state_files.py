@@ -23,10 +23,9 @@ from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.structures.data_unit import NodeId
 from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.updates.base_model import BaseModel, Block, IndexHistory, ParameterHistory
-from nnc_conformance.storage.documents import Frozen, Sha256
+from nnc_conformance.storage.documents import Frozen, Sha256, first_problem
 from nnc_conformance.storage.inputs import read_bytes
 from nnc_conformance.storage.outputs import staged
-from nnc_conformance.storage.validation import first_problem
 
 STATE_SUFFIX: Final = ".nncstate"
 MAGIC: Final = b"nnc-state/1\n"
@@ -197,7 +196,7 @@ def dump_state(session: SessionState) -> bytes:
         interpretation={name: str(getattr(session.interpretation, name).value) for name in Interpretation.switches(2024)},
         lenient=session.lenient,
         streams=session.streams,
-        arrays=tuple(ArrayEntry(dtype=array.dtype.name, shape=array.shape) for array in arrays.arrays),
+        arrays=tuple(ArrayEntry.model_validate({"dtype": array.dtype.name, "shape": array.shape}) for array in arrays.arrays),
         shapes=dict(model.shapes),
         blocks={
             name: BlockEntry(ids=block.ids, parameter_types=block.parameter_types, dimensions=block.dimensions)

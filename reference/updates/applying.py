@@ -68,7 +68,8 @@ class CodedPart:
 
 def clamped(indexes: np.ndarray) -> np.ndarray:
     """Return indexes, int32, as remembered for later contexts, int16."""
-    return np.clip(indexes, -BASE_LIMIT, BASE_LIMIT).astype(np.int16)
+    kept: np.ndarray = np.clip(indexes, -BASE_LIMIT, BASE_LIMIT).astype(np.int16)
+    return kept
 
 
 def uses_residuals(header: DataUnitHeader, interpretation: Interpretation) -> bool:
@@ -258,7 +259,8 @@ class ModelBuilder:
         wide = parent.astype(np.int64) + values
         if wide.size and (wide.min() < INT32_MIN or wide.max() > INT32_MAX):
             raise BrokenRuleError("update-sum", "cabac_codeword", f"the sum of {name!r} and its update does not fit int32")
-        return wide.astype(np.int32)
+        total = wide.astype(np.int32)
+        return total
 
     def _history(self, part: CodedPart, header: DataUnitHeader, payload: bytes, difference: np.ndarray | None) -> ParameterHistory:
         """Return a part's history after a unit."""
