@@ -255,11 +255,11 @@ class ModelBuilder:
         if values.dtype.kind == "f":
             with np.errstate(all="ignore"):
                 total: np.ndarray = parent + values
-            return total
-        wide = parent.astype(np.int64) + values
-        if wide.size and (wide.min() < INT32_MIN or wide.max() > INT32_MAX):
-            raise BrokenRuleError("update-sum", "cabac_codeword", f"the sum of {name!r} and its update does not fit int32")
-        total = wide.astype(np.int32)
+        else:
+            wide = parent.astype(np.int64) + values
+            if wide.size and (wide.min() < INT32_MIN or wide.max() > INT32_MAX):
+                raise BrokenRuleError("update-sum", "cabac_codeword", f"the sum of {name!r} and its update does not fit int32")
+            total = wide.astype(np.int32)
         return total
 
     def _history(self, part: CodedPart, header: DataUnitHeader, payload: bytes, difference: np.ndarray | None) -> ParameterHistory:
