@@ -1,10 +1,16 @@
-"""Reading results files for a report; a truncated one is incomplete, never a pass."""
+"""Reading results files for a report; a truncated one is incomplete, never a pass.
+
+``python -m nnc_conformance.reports.results > docs/results.schema.json`` writes their JSON Schema.
+"""
 
 import hashlib
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.inputs import STANDARD_INPUT
 from nnc_conformance.suites.results.result import Results, ResultsError
 from nnc_conformance.suites.results.result_files import RESULTS_FILE, RUN_FILE, load_run, parse_results, read_results
@@ -71,3 +77,13 @@ def _run_of(file: Path, results_sha256: str) -> RunDocument | None:
     except (ResultsError, OSError):
         return None
     return run if run.results_sha256 == results_sha256 else None
+
+
+def results_schema() -> str:
+    """Return the JSON Schema (draft 2020-12) of results.json."""
+    schema: dict[str, Any] = Results.model_json_schema(mode="serialization")
+    return canonical_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+
+
+if __name__ == "__main__":
+    sys.stdout.write(results_schema())

@@ -150,6 +150,6 @@ def headline(policy: CertificationPolicy, decoder: CertifiedDecoder, *, signed: 
 
 
 def challenge_seed(nonce: str, results_sha256: str, files: Iterable[CertifiedFile]) -> int:
-    """Derive the seed of the fresh streams from nonce, results and decoder files, so that nobody can choose it."""
+    """Derive the seed of the fresh streams from nonce, results and decoder files: it cannot be chosen."""
     text = "\n".join(["nnc-challenge/1", nonce, results_sha256, *(file.sha256 for file in files)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest())

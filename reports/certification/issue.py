@@ -42,7 +42,7 @@ from nnc_conformance.suites.running.runner import RunOptions
 from nnc_conformance.suites.running.selection import SelectionError, select
 
 NONCE_BYTES: Final = 16
-"""Random bytes of a nonce that nobody gave."""
+"""Random bytes of a drawn nonce."""
 
 
 class IssueError(NNCError):
@@ -140,7 +140,18 @@ def issue(
     withdrawals: Withdrawals | None = None,
     options: RunOptions | None = None,
 ) -> Issued:
-    """Challenges the decoder with fresh streams, judges all that is there, and seals a certificate where nothing speaks against it."""
+    """Challenge the decoder with fresh streams, judge all evidence, and seal a certificate if nothing is against it.
+
+    Args:
+        evidence: results, suite and decoder.
+        policy: what must pass.
+        today: the day of issue.
+        key: to sign with; None leaves the certificate unsigned.
+        nonce: seed of the fresh streams; None draws one.
+        issuer: name of the issuer.
+        withdrawals: vectors and certificates that do not count.
+        options: of the run of the challenge.
+    """
     drawn = challenge(evidence.decoder, evidence.results_sha256, nonce or secrets.token_hex(NONCE_BYTES), policy.challenge, options)
     spec = evidence.decoder
     decoder = CertifiedDecoder(
@@ -160,31 +171,34 @@ def issue(
         challenge=drawn,
         withdrawn=_withdrawn(cases, withdrawals),
     )
-    found = [*reasons(body, today, signed=key is not None)]
+    against = [*reasons(body, today, signed=key is not None)]
     if evidence.results.closing is None:
-        found.insert(0, "the results have no closing record: the run did not end")
-    if found:
-        return Issued(body, tuple(found), None)
+        against.insert(0, "the results have no closing record: the run did not finish")
+    if against:
+        return Issued(body, tuple(against), None)
     sealed = seal(body, Purpose.CERTIFICATE, key)
     return Issued(body, (), Certificate(body=sealed.body, seal=sealed.seal))
 
 
 def _cases(evidence: CertificateEvidence) -> tuple[CertifiedCase, ...]:
-    given = {case.vector: case for case in evidence.results.cases if case.decoder == evidence.decoder.name}
+    results = {case.vector: case for case in evidence.results.cases if case.decoder == evidence.decoder.name}
     return tuple(
-        certified_case(stored.vector, given[stored.vector.id])
+        certified_case(stored.vector, results[stored.vector.id])
         for stored in evidence.suite.vectors
-        if stored.vector.id in given and given[stored.vector.id].revision == stored.vector.revision
+        if stored.vector.id in results and results[stored.vector.id].revision == stored.vector.revision
     )
 
 
 def _withdrawn(cases: tuple[CertifiedCase, ...], withdrawals: Withdrawals | None) -> tuple[WithdrawnVector, ...]:
-    there = {(case.vector, case.revision) for case in cases}
-    return tuple(one for one in withdrawals.body.vectors if (one.vector, one.revision) in there) if withdrawals is not None else ()
+    judged = {(case.vector, case.revision) for case in cases}
+    return tuple(entry for entry in withdrawals.body.vectors if (entry.vector, entry.revision) in judged) if withdrawals is not None else ()
 
 
 def write_certificate(certificate: Certificate, folder: Path) -> Path:
-    """Writes certificate.json and certificate.html into ``folder``, made if needed; returns the first. Raises `OSError`."""
+    """Write certificate.json and certificate.html into ``folder``, created if needed; return the path of the first.
+
+    Raises `OSError`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     outputs.write_text(folder / CERTIFICATE_FILE, canonical_text(certificate))
     outputs.write_text(folder / PAGE_FILE, render_certificate(certificate))

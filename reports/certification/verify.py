@@ -1,4 +1,4 @@
-"""Verifying certificates offline: canonical form, judgement from their content, comparison with files at hand."""
+"""Verifying certificates offline: canonical form, judgement from their content, comparison with given files."""
 
 import datetime
 import hashlib

@@ -19,7 +19,7 @@ ROOT = typer.main.get_command(APP)
 
 
 def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Commands without commands of their own, with the words that name them."""
+    """Yield all commands without sub-commands, with the words that name them."""
     inner = getattr(command, "commands", None)
     if inner is None:
         yield path, command
@@ -32,7 +32,7 @@ LEAVES = dict(leaves(ROOT))
 
 
 def examples(command: click.Command) -> list[str]:
-    """The lines of a command's help that begin with the program's name."""
+    """Return the lines of a command's help that begin with the program's name."""
     lines = [line.strip().removeprefix("Example:").strip() for line in (command.help or "").splitlines()]
     return [line for line in lines if line.startswith(f"{PROGRAM} ")]
 
@@ -62,7 +62,7 @@ def test_the_help_is_printed(path: tuple[str, ...]) -> None:
 
 
 def help_of(path: tuple[str, ...]) -> str:
-    """The help as printed on a very wide terminal, every run of white space as one blank."""
+    """Print the help as on a very wide terminal; replace every run of white space by one blank."""
     done = CliRunner().invoke(APP, [*path, "--help"], env={"COLUMNS": "2000", "TERMINAL_WIDTH": "2000", "NO_COLOR": "1"})
     assert done.exit_code == 0, done.output
     return "\n".join(" ".join(line.split()) for line in done.output.splitlines())

@@ -33,7 +33,7 @@ shutil.copy(sys.argv[1], sys.argv[2])
 
 
 def nnc(*arguments, cwd, code=None):
-    """Runs the command line in ``cwd``; ``code`` is Python that runs first in its process."""
+    """Run the command line in ``cwd``; ``code`` is Python that runs first in its process."""
     command = [sys.executable, "-c", f"{code or ''}\n{START}", *map(str, arguments)]
     return subprocess.run(command, check=False, cwd=cwd, capture_output=True, text=True, timeout=120)
 
@@ -60,7 +60,7 @@ def vector(name, level, stream, expected, negative=None):
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """A folder with a suite (3 core vectors, 1 negative one) and a decoder that gives the stream itself for its tensors."""
+    """Make a suite (3 core vectors, 1 negative one) and a decoder that returns the stream instead of tensors."""
     folder = tmp_path_factory.mktemp("work")
     made = []
     for name in STREAMS:
@@ -78,7 +78,7 @@ def work(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def both(work):
-    """One run of the in-tree decoder and the broken one, side by side."""
+    """Run the in-tree decoder and the broken one together."""
     broken = f"command:{sys.executable} {work / 'silent.py'} {{stream}} {{output}}"
     return nnc("run", "suite", "--decoder", "in-tree", "--decoder", broken, "--output", "both", "--jobs", 2, cwd=work)
 

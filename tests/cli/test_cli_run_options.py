@@ -18,7 +18,7 @@ START = "from nnc_conformance.cli.main import main; main()"
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the toy suite: six good vectors, two bad ones."""
+    """Make the toy suite: six valid vectors, two negative ones."""
     folder = tmp_path_factory.mktemp("work")
     support.write_suite(folder / "suite", support.good_vectors(6) + support.bad_vectors())
     return folder

@@ -1,4 +1,4 @@
-"""Disks that are full, folders that cannot be written, names that are long or not ASCII: it works, or one line says what is wrong."""
+"""Full disks, read-only folders, long and non-ASCII names: commands succeed, or one line says what is wrong."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A suite, a package, and a stream of many bytes."""
+    """Make a suite, a package, and a long stream."""
     work = tmp_path_factory.mktemp("work")
     support.write_suite(work / "suite", support.good_vectors(30))
     stream = max(built_in_root().glob("core/*/stream.nnr"), key=lambda path: (path.parent / "expected.safetensors").stat().st_size)
@@ -43,7 +43,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def words_of(command: str, place: str) -> list[str]:
-    """A command line that writes to a place."""
+    """Return a command line that writes to a path."""
     return [word.replace("PLACE", place) for word in COMMANDS[command]]
 
 

@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
-from nnc_conformance.reference import decode
+from nnc_conformance.reference.decoder import decode_with
 from nnc_conformance.reference.entropy import tables
 from nnc_conformance.reference.entropy.kernel_tables import make_tables
 from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.reference.options import DecoderOptions
 from nnc_conformance.storage.tensors import write_tensors
 
 WRONG = {
@@ -17,7 +18,7 @@ WRONG = {
 
 def main(table: str, place: str, stream: str, output: str) -> int:
     try:
-        decoded = decode(Path(stream).read_bytes(), tables=make_tables(**WRONG[table](int(place))))
+        decoded = decode_with(Path(stream).read_bytes(), DecoderOptions(tables=make_tables(**WRONG[table](int(place)))))
     except NNCError:
         return 65
     write_tensors(Path(output), decoded.parameters)

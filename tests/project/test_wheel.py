@@ -14,7 +14,7 @@ from nnc_conformance.suites.results.result_files import load_results
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Not built where the sources are: a build writes there, and another of the tests' processes may be building too."""
+    """Build a copy of the sources: a build writes into its folder, and another test process may be building too."""
     built = tmp_path_factory.mktemp("wheel")
     copy_to(built / "sources")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(built), str(built / "sources")]

@@ -37,7 +37,7 @@ ONE_JOB = RunOptions(jobs=1)
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A suite, the results of two decoders, keys, and a certificate of the in-tree decoder, signed and unsigned."""
+    """Make a suite, results of two decoders, keys, and a certificate of the in-tree decoder, signed and unsigned."""
     folder = tmp_path_factory.mktemp("certify")
     suite = write_suite(folder / "suite")
     for name, argument in (("in-tree", "in-tree"), ("broken", str(BROKEN))):
@@ -136,7 +136,7 @@ def test_only_the_canonical_spelling_is_read(work: Path, tmp_path: Path) -> None
 
 
 def forged(work: Path, tmp_path: Path, *, key: Path | None = None, **changes: object) -> Path:
-    """The certificate with other contents, sealed anew by somebody who can."""
+    """Change the contents of the certificate and seal it again, as anybody can."""
     body = read_certificate(work / "unsigned/certificate.json").body.model_copy(update=changes)
     sealed = seal(body, Purpose.CERTIFICATE, load_private_key(key) if key is not None else None)
     return write_certificate(Certificate(body=sealed.body, seal=sealed.seal), tmp_path)

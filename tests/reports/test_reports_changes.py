@@ -15,8 +15,7 @@ from nnc_conformance.reports.drawings import accuracy_plot, heat_map, histogram
 from nnc_conformance.reports.html import render_html
 from nnc_conformance.reports.markdown import render_markdown
 from nnc_conformance.reports.pages import write_step_summary
-from nnc_conformance.reports.results import Loaded, loaded
-from nnc_conformance.reports.schema import results_schema
+from nnc_conformance.reports.results import Loaded, loaded, results_schema
 from nnc_conformance.reports.summary import build_report
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.results.differences import DifferencePicture
@@ -83,7 +82,7 @@ def test_a_baseline_that_breaks_off_is_none() -> None:
 
 
 def test_the_published_schema_is_that_of_the_results() -> None:
-    """Refreshed by ``python -m nnc_conformance.reports.schema > docs/results.schema.json``."""
+    """Refreshed by ``python -m nnc_conformance.reports.results > docs/results.schema.json``."""
     assert SCHEMA.read_text() == results_schema()
 
 

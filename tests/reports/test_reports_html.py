@@ -136,7 +136,7 @@ def test_networks_and_choices_are_shown(full):
 
 
 def networks_of(*rows, decoders=("alpha",)):
-    """The accuracy section's text, in which each table row is a line of cells, of a network that each decoder answers by its rows."""
+    """Render the networks section for decoders with these rows; return it, the page, and its text with one line per table row."""
     cases = [case("net", name, level=Level.MODELS, accuracy=own) for name, own in zip(decoders, rows, strict=True)]
     page, text = page_of(*cases)
     section = next(one for one in page.texts["section"] if "Top-1" in one)
@@ -144,7 +144,7 @@ def networks_of(*rows, decoders=("alpha",)):
 
 
 def cells_of(page, caption):
-    """The rows of the table with that caption, as lists of cells with single blanks."""
+    """Return the rows of the table with that caption as lists of cells."""
     (table,) = [text for text in re.findall(r"<table.*?</table>", page, re.DOTALL) if caption in text]
     rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)]
     return [[" ".join(re.sub(r"<[^>]*>", "", cell).split()) for cell in row] for row in rows]

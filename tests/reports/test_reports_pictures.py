@@ -1,4 +1,4 @@
-"""Pictures: what a difference's grid and histogram count, against counting one by one; where the errors of layers stand."""
+"""Drawings: grid and histogram of a difference against counting element by element; positions of layer errors."""
 
 import sys
 
@@ -63,7 +63,7 @@ def test_distances_are_binned_by_their_length_in_bits() -> None:
 
 
 def plot_of(**rows):
-    """The plot of one network, decoders in the order of their names."""
+    """Draw one network; decoders are sorted by name."""
     cases = [case("net", name, accuracy=own) for name, own in rows.items()]
     (measured,) = build_report([loaded("r", document(*cases))]).measured
     return drift_plot(measured)
@@ -74,7 +74,7 @@ RIGHT_END = DriftPlot.LEFT + DriftPlot.WIDTH
 
 
 def test_layers_stand_on_a_logarithmic_scale_from_left_to_right() -> None:
-    """The errors drawn go from 0.01 to 1, two powers of ten, so that 0.1 stands in the middle; 0 stands below."""
+    """The errors range from 0.01 to 1, two powers of ten, so that 0.1 is in the middle and 0 below the scale."""
     plot = plot_of(alpha=ACCURACY)
     across = (DriftPlot.LEFT, (DriftPlot.LEFT + RIGHT_END) / 2, RIGHT_END)
     assert plot.reference.points == tuple(zip(across, (DriftPlot.ZERO, DriftPlot.BOTTOM, MIDDLE), strict=True))

@@ -1,4 +1,4 @@
-"""Reading results files: whatever is not whole is incomplete or refused."""
+"""Reading results files: truncated ones are incomplete, others refused."""
 
 import json
 

@@ -115,7 +115,7 @@ def test_every_changed_byte_is_found(package: Path, tmp_path: Path) -> None:
 
 
 def rebuilt(package: Path, out: Path, edit) -> Path:
-    """The archive written anew by tarfile, with ``edit`` on the list of (TarInfo, bytes)."""
+    """Write the archive again with tarfile, after ``edit`` changed the list of (TarInfo, bytes)."""
     with tarfile.open(package) as archive:
         members = [(member, archive.extractfile(member).read()) for member in archive]
     with tarfile.open(out, "w", format=tarfile.USTAR_FORMAT) as archive:

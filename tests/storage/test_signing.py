@@ -41,7 +41,7 @@ def pem(digits: str) -> bytes:
 
 
 def added(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
-    """The sum of two points, RFC 8032, 5.1.4 in affine coordinates."""
+    """Add two points: RFC 8032, 5.1.4, in affine coordinates."""
     (x1, y1), (x2, y2) = a, b
     cross = D * x1 * x2 * y1 * y2
     x = (x1 * y2 + x2 * y1) * pow(1 + cross, -1, PRIME)
@@ -50,7 +50,7 @@ def added(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
 
 
 def decoded(digits: str) -> tuple[int, int]:
-    """The point of an encoding, RFC 8032, 5.1.3."""
+    """Decode a point: RFC 8032, 5.1.3."""
     number = int.from_bytes(bytes.fromhex(digits), "little")
     y, sign = number % 2**255, number >> 255
     square = (y * y - 1) * pow(D * y * y + 1, -1, PRIME) % PRIME
