@@ -1,4 +1,4 @@
-"""From what a unit is to say to the values of its structure: the writer's side of `payload` and of the structures (clause 6).
+"""Makes the values of units for the writer, from their contents: the counterpart of `payload` (clause 6).
 
 Nothing is decided here: indexes, parameter sets, qp and every flag are given. What follows from them (codebook deltas,
 entry points, the codeword) is derived.
@@ -32,12 +32,12 @@ MAP_COUNTS: Final = {
     "unification": "upm_count_thresholds",
     "decomposition": "dpm_count_thresholds",
 }
-"""Of each kind of performance map, the element that counts its entries."""
+"""The element that counts the entries of a performance map, by the kind of map."""
 
 
 @dataclass(frozen=True)
 class TensorContent:
-    """What one coded tensor holds: its indexes as a decoder gives them (doubled with dq_flag), any shape; qp_delta; parameter sets."""
+    """The content of one coded tensor: indexes of any shape, doubled with dq_flag; qp_delta; parameter sets."""
 
     indexes: np.ndarray
     qp_delta: int = 0
@@ -46,7 +46,7 @@ class TensorContent:
 
 @dataclass(frozen=True)
 class HeaderForm:
-    """The choices of form that leave the meaning of an NDU as it is.
+    """The choices in writing an NDU that do not change its meaning.
 
     ``codebook_egk`` None: the order that makes the codebook shortest. ``unary_length_present`` None: where the length is not the default.
     ``input_parameters`` False: no dimensions, no parameter types, the default length. ``reference_list``: ids travel as indexes into it.
@@ -60,7 +60,7 @@ class HeaderForm:
 
 
 def unit(unit_type: int, header: Values | None = None, payload: Values | None = None, **common: int) -> Values:
-    """The values of an nnr_unit(); ``common``: nnr_unit_size_flag, nnr_unit_size, independently_decodable_flag, partial_data_counter."""
+    """Return the values of an nnr_unit(); ``common``: its size, size flag, independently_decodable_flag and partial_data_counter."""
     size = {name: value for name, value in common.items() if name.startswith("nnr_unit_size")}
     counter = {"partial_data_counter": common["partial_data_counter"]} if "partial_data_counter" in common else {}
     return {
@@ -77,7 +77,7 @@ def unit(unit_type: int, header: Values | None = None, payload: Values | None = 
 
 
 def start_unit(general_profile_idc: int = 0, **common: int) -> Values:
-    """An NNR_STR."""
+    """Return an NNR_STR."""
     return unit(NNR_STR, {"general_profile_idc": general_profile_idc}, None, **common)
 
 
@@ -116,7 +116,7 @@ def layer_parameter_set(
     maps: Mapping[str, Values] | None = None,
     **common: int,
 ) -> Values:
-    """An NNR_LPS; arguments as for `model_parameter_set`."""
+    """Return an NNR_LPS; arguments as for `model_parameter_set`."""
     maps = maps or {}
     flags = (NNR_QSU if quantization else 0) if method_flags is None else method_flags
     payload: Values = {
@@ -132,19 +132,19 @@ def layer_parameter_set(
 
 
 def topology_unit(storage_format: int, compression_format: int, payload: Values, **common: int) -> Values:
-    """An NNR_TPL; the payload holds topology_data, a topology_elements_ids_list or an nnr_pruning_topology_container."""
+    """Return an NNR_TPL; the payload holds topology_data, a topology_elements_ids_list or an nnr_pruning_topology_container."""
     header = {"topology_storage_format": storage_format, "topology_compression_format": compression_format}
     return unit(NNR_TPL, header, payload, **common)
 
 
 def quantization_unit(storage_format: int, compression_format: int, data: bytes, **common: int) -> Values:
-    """An NNR_QNT."""
+    """Return an NNR_QNT."""
     header = {"quantization_storage_format": storage_format, "quantization_compression_format": compression_format}
     return unit(NNR_QNT, header, {"quantization_data": data}, **common)
 
 
 def ids_list(ids: Sequence[str], reference_list: Sequence[str] | None = None) -> Values:
-    """The values of a topology_elements_ids_list()."""
+    """Return the values of a topology_elements_ids_list()."""
     listed: Values = (
         {"topology_elem_id_list": list(ids)}
         if reference_list is None
@@ -154,12 +154,12 @@ def ids_list(ids: Sequence[str], reference_list: Sequence[str] | None = None) ->
 
 
 def golomb_length(value: int, k: int) -> int:
-    """Bits of ue(k)."""
+    """Return the number of bits of ue(k)."""
     return 2 * ((value >> k) + 1).bit_length() - 1 + k
 
 
 def codebook_structure(codebook: Codebook, egk: int | None = None) -> Values:
-    """The values of codebook(); ``egk`` None takes the shortest order."""
+    """Return the values of codebook(); ``egk`` None: the order that makes it shortest."""
     values = [int(value) for value in codebook.values]
     zero = codebook.zero_offset
     left = [values[j] - values[j - 1] - 1 for j in range(zero, 0, -1)]
@@ -177,7 +177,7 @@ def codebook_structure(codebook: Codebook, egk: int | None = None) -> Values:
 
 
 def mapping_structure(mapping: DimensionMapping) -> Values:
-    """The values of topology_tensor_dimension_mapping()."""
+    """Return the values of topology_tensor_dimension_mapping()."""
     return {
         "concatentation_axis_index": mapping.axis,
         "split_index": list(mapping.split_indexes),
@@ -189,7 +189,7 @@ def mapping_structure(mapping: DimensionMapping) -> Values:
 
 
 def entry_point_values(tensors: Sequence[CodedTensor], *, dq_flag: bool) -> Values:
-    """The entry point list of the weight, or of G and H: lengths of block rows as a first value and changes (clause 10)."""
+    """Return the entry point list of the weight, or of G and H: the first block row's length, then changes (clause 10)."""
     lengths = []
     for tensor in tensors:
         positions = [tensor.first_bit, *(point.bit_position for point in tensor.entry_points)]
@@ -205,7 +205,7 @@ def entry_point_values(tensors: Sequence[CodedTensor], *, dq_flag: bool) -> Valu
 
 
 def coded_payload(header: DataUnitHeader, tensors: Mapping[str, TensorContent], interpretation: Interpretation) -> tuple[bytes, Values]:
-    """The codeword of a unit's tensors, and the values of its entry point list."""
+    """Encode a unit's tensors; return the codeword and the values of its entry point list."""
     parts = coded_parts(header)
     jobs = []
     for part in parts:
@@ -243,7 +243,7 @@ def data_unit(
 
 
 def header_values(header: DataUnitHeader, form: HeaderForm) -> Values:
-    """The values of an NDU header but for its entry points; names that the structure does not ask for do no harm."""
+    """Return the values of an NDU header without its entry points; the writer ignores values that the structure does not need."""
     multiple = len(header.ids) > 1
     values: Values = {
         "nnr_compressed_data_unit_payload_type": header.payload_type,
@@ -283,7 +283,7 @@ def header_values(header: DataUnitHeader, form: HeaderForm) -> Values:
 def aggregate_unit(
     units: Sequence[Values], sizes: Sequence[int] | None = None, *, unification: bool = False, quant_bitdepth: int = 0, **common: int
 ) -> Values:
-    """An NNR_AGG [I]; ``sizes`` in bytes of the units: their entry points are present."""
+    """Return an NNR_AGG [I]; ``sizes``: of the units in bytes, to add their entry points."""
     coding: Values = {"quant_bitdepth": quant_bitdepth} | ({"ctu_scan_order": 0} if unification else {})
     header: Values = {
         "nnr_aggregate_unit_type": 0,
@@ -301,7 +301,7 @@ def aggregate_unit(
 
 
 def split_unit(whole: Values, payload: bytes, pieces: Sequence[int]) -> list[Values]:
-    """A unit sent as partial data: its payload bytes cut after ``pieces`` (byte positions), the counters falling to 0."""
+    """Split a unit into partial data; ``pieces``: byte positions at which to cut its payload."""
     cuts = [0, *pieces, len(payload)]
     units = []
     for number, (start, stop) in enumerate(pairwise(cuts)):
@@ -313,7 +313,7 @@ def split_unit(whole: Values, payload: bytes, pieces: Sequence[int]) -> list[Val
 def simple_header(
     payload_type: int, name: str, dimensions: tuple[int, ...], quantization: Quantization | None, *, dq_flag: bool = False
 ) -> DataUnitHeader:
-    """The header of an NDU with one tensor and no further tool."""
+    """Return the header of an NDU with one tensor and no further tool."""
     return DataUnitHeader(
         payload_type, (name,), dimensions, dq_flag, None, None, None, DEFAULT_UNARY_LENGTH, 0, 0, 0, 0, (), None, quantization
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The encoder: parameters by name in, a bitstream out. What the standard leaves open is decided here, by `EncoderOptions`."""
+"""The encoder: parameters by name in, a bitstream out. `EncoderOptions` decides what the standard leaves open."""
 
 import zlib
 from collections.abc import Callable, Mapping
@@ -45,7 +45,7 @@ from nnc_conformance.reference.topology.content import Topology, shapes_in
 
 
 class CodebookMethod(StrEnum):
-    """How a codebook is designed; it is kept only where it makes a tensor's unit smaller."""
+    """How to design a codebook; a codebook is kept only if it makes the tensor's unit smaller."""
 
     NONE = "none"
     KMEANS = "kmeans"
@@ -53,7 +53,7 @@ class CodebookMethod(StrEnum):
 
     @classmethod
     def of(cls, choice: "CodebookMethod | str | bool") -> "CodebookMethod":
-        """The method of a name, or of a plain yes (`INTEGER`) or no; raises `EncodeError`."""
+        """Return the method for a name, or for True (`INTEGER`) or False; raise `EncodeError`."""
         if isinstance(choice, bool):
             return cls.INTEGER if choice else cls.NONE
         try:
@@ -63,14 +63,14 @@ class CodebookMethod(StrEnum):
 
 
 WEIGHT_TYPES: Final = (("weight",), ("weight.g", "weight.h"))
-"""The weight of a block: whole, or decomposed."""
+"""Types of a block's weight: whole, or decomposed."""
 BLOCK_TYPES: Final = (*WEIGHT_TYPES[0], *WEIGHT_TYPES[1], "weight.ls", "bn.beta", "bn.gamma", "bn.mean", "bn.var", "bias")
 """The parts of an NNR_PT_BLOCK in the order of its list of ids."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """The names of one block's parts by their type (`BLOCK_TYPES`): the weight or its G and H, batch norm with all four or none.
+    """The parameter names of one block by their type in `BLOCK_TYPES`: the weight, or G and H; batch norm with all four parts or none.
 
     ``dimensions``: of the tensor that G [g_number_of_rows, decomposition_rank] and H stand for; () for a whole weight.
     """
@@ -99,7 +99,7 @@ class Block:
 
 
 def blocks_of(block_identifier: Mapping[str, Any], parameter_type: Mapping[str, str]) -> tuple[Block, ...]:
-    """Blocks from two tables by parameter name: which block it belongs to (None: to none), and what it is in it (`BLOCK_TYPES`)."""
+    """Make blocks from two tables by parameter name: the block it belongs to (None: no block), and its type in `BLOCK_TYPES`."""
     parts: dict[Any, dict[str, str]] = {}
     for name, block in block_identifier.items():
         if block is not None:
@@ -151,11 +151,11 @@ class EncoderOptions:
 
     @property
     def quantization(self) -> Quantization:
-        """What the parameter set says."""
+        """The quantization in the parameter set."""
         return Quantization(self.qp_density, self.qp)
 
     def qp_delta(self, name: str, *, weight: bool) -> int:
-        """qp_delta of a tensor; raises `EncodeError` where it does not fit iae_v(6 + qp_density)."""
+        """Return qp_delta of a tensor; raise `EncodeError` if it does not fit iae_v(6 + qp_density)."""
         qp = self.tensor_qp.get(name, self.qp if weight else self.nonweight_qp)
         bound = 1 << (5 + self.qp_density)
         if not -bound <= qp - self.qp < bound:
@@ -165,12 +165,12 @@ class EncoderOptions:
 
 MOST_PRUNED: Final = 255
 MIN_VALUES_PER_THREAD: Final = 20_000
-"""Values to encode per thread, below which a thread costs more time than it saves."""
+"""Values per thread below which a thread costs more time than it saves."""
 
 
 @dataclass(frozen=True)
 class _Job:
-    """One NDU to make: its ids, and whether its first tensor is a block's weight."""
+    """One NDU to make: its ids, and its block if it is an NNR_PT_BLOCK."""
 
     ids: tuple[str, ...]
     block: Block | None
@@ -184,7 +184,7 @@ def encode(
     threads: int = 1,
     progress: ProgressCallback = no_progress,
 ) -> bytes:
-    """Encodes parameters (clauses 6, 9 and 10) and returns the bitstream: NNR_STR, NNR_MPS, NNR_TPL where given, the NDUs.
+    """Encode parameters (clauses 6, 9 and 10); return the bitstream: NNR_STR, NNR_MPS, NNR_TPL if given, the NDUs.
 
     ``parameters``: name to ndarray. Floating point of 2 dimensions or more and vectors are quantized to NNR_PT_FLOAT; scalars, single
     values, what is not finite and the names in ``options.exact`` go to NNR_PT_RAW_FLOAT; integers within int32 go to NNR_PT_INT
@@ -215,14 +215,14 @@ def encode(
 
 
 def topology_values(topology: Topology) -> Values:
-    """The NNR_TPL, deflated where that makes it shorter."""
+    """Return the NNR_TPL, deflated if that makes it shorter."""
     deflated = zlib.compress(topology.data, 9)
     compression, data = (DEFLATE, deflated) if len(deflated) < len(topology.data) else (RAW, topology.data)
     return topology_unit(topology.storage_format, compression, {"topology_data": data})
 
 
 def pruned_values(pruned: Mapping[str, tuple[int, ...]]) -> Values:
-    """The NNR_TPL with a dictionary of new dimensions [I]; raises `EncodeError` for more tensors than count_ids can say."""
+    """Return the NNR_TPL with a dictionary of new dimensions [I]; raise `EncodeError` for more tensors than count_ids can hold."""
     if len(pruned) > MOST_PRUNED:
         raise EncodeError(f"{len(pruned)} pruned tensors, a dictionary holds {MOST_PRUNED}")
     elements = [{"element_id": name, "count_dims": len(dims), "dim": list(dims)} for name, dims in pruned.items()]
@@ -232,7 +232,7 @@ def pruned_values(pruned: Mapping[str, tuple[int, ...]]) -> Values:
 
 
 def plan(parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> list[_Job]:
-    """The NDUs in the order of the parameters; a block stands where its weight does."""
+    """Plan the NDUs in the order of the parameters; a block takes the place of its weight."""
     blocks = tuple(options.blocks) if not isinstance(options.blocks, Mapping) else ()
     by_weight = {block.ids[0]: block for block in blocks}
     inside = {name for block in blocks for name in block.ids}
@@ -247,7 +247,7 @@ def plan(parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> list[
 
 
 def encode_job(job: _Job, parameters: Mapping[str, np.ndarray], options: EncoderOptions, shapes: Shapes) -> Values:
-    """Makes one NDU."""
+    """Make one NDU; raise `EncodeError` for values that cannot be coded."""
     name, array = job.ids[0], parameters[job.ids[0]]
     if job.block is not None:
         return encode_block(job.block, parameters, options)
@@ -271,7 +271,7 @@ def encode_job(job: _Job, parameters: Mapping[str, np.ndarray], options: Encoder
 
 
 def given_back(dtype: np.dtype[Any]) -> int | None:
-    """The nnr_decompressed_data_format that gives ``dtype`` out, None where the payload's own or no format does."""
+    """Return the nnr_decompressed_data_format for ``dtype``; None if the payload has that type anyway, or no format has it."""
     if dtype in (np.dtype(np.float32), np.dtype(np.int32)):
         return None
     formats = {np.dtype(kind): number for number, (_, kind, bits) in enumerate(DATA_FORMATS) if bits in (0, np.dtype(kind).itemsize * 8)}
@@ -279,7 +279,7 @@ def given_back(dtype: np.dtype[Any]) -> int | None:
 
 
 def encode_float(name: str, values: np.ndarray, dimensions: tuple[int, ...], options: EncoderOptions, data_format: int | None) -> Values:
-    """One quantized tensor: with a codebook where one was asked for and helps, else as the options say."""
+    """Quantize and encode one tensor; use a codebook if the options ask for one and it makes the unit smaller."""
     weight = len(dimensions) > 1
     header = replace(
         simple_header(NNR_PT_FLOAT, name, dimensions, options.quantization, dq_flag=options.dq),
@@ -296,12 +296,12 @@ def encode_float(name: str, values: np.ndarray, dimensions: tuple[int, ...], opt
 
 
 def coding_of_first(header: DataUnitHeader) -> TensorCoding:
-    """The coding of a unit's only tensor."""
+    """Return the coding of a unit's only tensor."""
     return coding_of(coded_parts(header)[0], header, Interpretation())
 
 
 def quantized(name: str, values: np.ndarray, how: TensorCoding, qp_delta: int, options: EncoderOptions) -> TensorContent:
-    """Quantizes float32 values to what a codeword holds, or takes the indexes that the options have for the tensor."""
+    """Quantize float32 values to indexes, unless the options hold indexes for the tensor."""
     if name in options.indexes:
         return TensorContent(options.indexes[name], qp_delta, options.parameter_sets)
     from nnc_conformance.reference.quantization.quantizer import quantize
@@ -311,7 +311,7 @@ def quantized(name: str, values: np.ndarray, how: TensorCoding, qp_delta: int, o
 
 
 def encode_with_codebook(values: np.ndarray, header: DataUnitHeader, qp_delta: int, options: EncoderOptions) -> Values:
-    """One tensor whose indexes stand for the values of a codebook; never with dependent quantization."""
+    """Encode one tensor with a codebook, never with dependent quantization."""
     from nnc_conformance.reference.quantization import codebook
 
     step = float(step_size(options.qp_density, options.qp + qp_delta))
@@ -321,13 +321,13 @@ def encode_with_codebook(values: np.ndarray, header: DataUnitHeader, qp_delta: i
 
 
 def write_ndu(unit: Values, options: EncoderOptions) -> bytes:
-    """The bytes of one NDU."""
+    """Write one NDU."""
     context = StreamContext(str_seen=True, mps_seen=True, mps_quantization=options.quantization)
     return write_units([unit], context=context)
 
 
 def encode_block(block: Block, parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> Values:
-    """One NNR_PT_BLOCK: the weight, whole or as G and H, with its local scaling, batch norm and bias."""
+    """Encode one NNR_PT_BLOCK: the weight, whole or as G and H, with its local scaling, batch norm and bias."""
     header = block_header(block, parameters[block.ids[0]].shape, options)
     tensors = {}
     for part in coded_parts(header):
@@ -342,7 +342,7 @@ def encode_block(block: Block, parameters: Mapping[str, np.ndarray], options: En
 
 
 def block_header(block: Block, shape: tuple[int, ...], options: EncoderOptions) -> DataUnitHeader:
-    """The header of an NNR_PT_BLOCK; ``shape``: of its weight, or of G. Raises `EncodeError` where that G stands for no such tensor."""
+    """Return the header of an NNR_PT_BLOCK; ``shape``: of its weight, or of G. Raise `EncodeError` if G does not fit the block."""
     name, dimensions = block.ids[0], block.dimensions or shape
     header = replace(
         simple_header(NNR_PT_BLOCK, name, dimensions, options.quantization, dq_flag=options.dq),

@@ -1,4 +1,4 @@
-"""The typed errors: every error that leaves the package is an `NNCError` that says where and against which rule."""
+"""The errors of the package: all derive from `NNCError`; those about streams give the place and the rule."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Category(StrEnum):
-    """What kind of fault a refused stream has; the list is closed."""
+    """The kind of fault in a refused stream; the list is closed."""
 
     TRUNCATED = "truncated"
     SIZE = "size"
@@ -24,12 +24,12 @@ class Category(StrEnum):
 
 
 class NNCError(Exception):
-    """The root of all errors raised on purpose by this package."""
+    """The base class of all errors that this package raises on purpose."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a stream: number and type of the unit (0 is the first), byte and bit from the stream's first, element, clause."""
+    """A place in a stream: number of the unit from 0 and its type, byte and bit in the stream from 0, element, clause."""
 
     unit: int
     unit_type: str
@@ -62,7 +62,7 @@ def unknown(what: str, name: object, choices: Iterable[str]) -> str:
 
 
 class EncodeError(NNCError):
-    """What was asked of the encoder cannot be written as a good stream."""
+    """The encoder cannot write a valid stream for this input."""
 
 
 class ModelError(NNCError):

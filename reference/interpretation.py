@@ -1,4 +1,4 @@
-"""The disputed points: where published codecs and the text's facts differ, one named switch each.
+"""The disputed points, on which published codecs and the standard's text differ: a named switch for each.
 
 The first choice of each switch is the default. Nothing else in the package guesses: code that depends on a disputed
 point asks the `Interpretation` it was given.
@@ -23,28 +23,28 @@ class MapEntries(Choice):
 
 
 class UnificationClassLoop(Choice):
-    """What bounds the class loop of the unification map."""
+    """The bound of the class loop in the unification map."""
 
     COUNT_CLASSES = "upm_count_classes"
     CLASS_BITMASK = "upm_class_bitmask"
 
 
 class IntDqFlag(Choice):
-    """What dq_flag does in an NNR_PT_INT payload."""
+    """The effect of dq_flag in an NNR_PT_INT payload."""
 
     APPLIES = "applies"
     IGNORED = "ignored"
 
 
 class ColumnBlockScan(Choice):
-    """How a block scan goes over an N x 1 tensor with several block rows."""
+    """The block scan of an N x 1 tensor with several block rows."""
 
     AS_MATRIX = "as-any-matrix"
     AS_SCAN_0 = "as-scan-0"
 
 
 class DataFormat(Choice):
-    """What nnr_decompressed_data_format does."""
+    """The effect of nnr_decompressed_data_format."""
 
     CONVERTS = "converts"
     IGNORED = "ignored"
@@ -83,21 +83,21 @@ _2024: Final = {"edition": 2024}
 
 
 class PreFlag(Choice):
-    """What nnr_pre_flag does."""
+    """The effect of nnr_pre_flag."""
 
     SUM = "sum"
     RESIDUAL = "residual"
 
 
 class DimensionShift(Choice):
-    """What first_tensor_dimension_shift does."""
+    """The effect of first_tensor_dimension_shift."""
 
     AS_CODED = "as-coded"
     MOVES = "moves"
 
 
 class ParentId(Choice):
-    """What parent_device_id and the digests of a parent do."""
+    """The effect of parent_device_id and of the digests of a parent."""
 
     IGNORED = "ignored"
     IDENTIFIES = "identifies"
@@ -111,21 +111,21 @@ class SkippedStretch(Choice):
 
 
 class CodebookGreaterSets(Choice):
-    """How many parameter-set flags a codebook leaves to abs_level_greater_x."""
+    """The number of parameter-set flags that a codebook leaves to abs_level_greater_x."""
 
     ONE_MORE = "one-more"
     POSSIBLE_BINS = "possible-bins"
 
 
 class CodebookPrefixSets(Choice):
-    """How many parameter-set flags a codebook leaves to abs_level_greater_x2."""
+    """The number of parameter-set flags that a codebook leaves to abs_level_greater_x2."""
 
     ONE_MORE = "one-more"
     POSSIBLE_BINS = "possible-bins"
 
 
 class CodebookDq(Choice):
-    """What a codebook and dq_flag mean together."""
+    """The meaning of a codebook together with dq_flag."""
 
     LIMIT_BEFORE_DOUBLING = "limit-before-doubling"
     REFUSED = "refused"
@@ -175,7 +175,7 @@ class ParentWithoutNodeId(Choice):
 
 @dataclass(frozen=True)
 class Interpretation:
-    """One choice for each disputed point; every field is a switch, its default the sheet's."""
+    """One choice for each disputed point; every field is a switch, with the first choice as its default."""
 
     map_entries: MapEntries = MapEntries.COUNT
     unification_class_loop: UnificationClassLoop = UnificationClassLoop.COUNT_CLASSES
@@ -211,7 +211,7 @@ class Interpretation:
 
     @classmethod
     def parse(cls, settings: dict[str, str]) -> "Interpretation":
-        """Builds from names, as commands give them; raises `ValueError` for an unknown switch or choice."""
+        """Build from names, as commands give them; raise `ValueError` for an unknown switch or choice."""
         switches, chosen = cls.switches(2024), {}
         for name, choice in settings.items():
             if name not in switches:

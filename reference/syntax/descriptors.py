@@ -1,4 +1,4 @@
-"""The descriptors of clause 6: how each maps a value to bits, most significant bit first, and back.
+"""The descriptors of clause 6: from values to bits, most significant bit first, and back.
 
 A `BitReader` works within bounds and never reads past them: `OutOfBitsError` tells how far it got. A `BitWriter` appends.
 """
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from nnc_conformance.reference.errors import NNCError
 
 MAXIMUM_GOLOMB_BITS: Final = 63
-"""Longest suffix of an exp-Golomb code that is read: values stay below 2 ** 64, whatever a damaged stream says."""
+"""Bits of the longest suffix of an exp-Golomb code that is read, so that values stay below 2 ** 64."""
 
 
 class OutOfBitsError(NNCError):
@@ -40,7 +40,7 @@ class BitReader:
         self.end = 8 * len(data) if end is None else end
 
     def bits(self, n: int) -> int:
-        """u(n): ``n`` bits as an unsigned number; raises `OutOfBitsError`."""
+        """Read u(n): ``n`` bits as an unsigned number; raise `OutOfBitsError`."""
         start, stop = self.position, self.position + n
         if stop > self.end:
             raise OutOfBitsError(start)
@@ -49,12 +49,12 @@ class BitReader:
         return (chunk >> (-stop & 7)) & ((1 << n) - 1)
 
     def signed(self, n: int) -> int:
-        """i(n): two's complement; raises `OutOfBitsError`."""
+        """Read i(n), in two's complement; raise `OutOfBitsError`."""
         value = self.bits(n)
         return value - (1 << n) if value >> (n - 1) else value
 
     def golomb(self, k: int) -> int:
-        """ue(k): exp-Golomb of order ``k``; raises `OutOfBitsError` and `LongGolombError`."""
+        """Read ue(k), exp-Golomb of order ``k``; raise `OutOfBitsError` or `LongGolombError`."""
         start, value = self.position, 0
         while not self.bits(1):
             value += 1 << k
@@ -65,17 +65,17 @@ class BitReader:
         return value + self.bits(k)
 
     def signed_golomb(self, k: int) -> int:
-        """ie(k): odd codes are positive, even ones zero or negative; raises as `golomb`."""
+        """Read ie(k): odd codes are positive, even codes zero or negative; raise the errors of `golomb`."""
         code = self.golomb(k)
         return (code + 1) // 2 if code & 1 else -(code // 2)
 
     def binary32(self) -> np.float32:
-        """flt(32): four bytes, least significant first, at any bit position; NaN payloads survive; raises `OutOfBitsError`."""
+        """Read flt(32): four bytes, least significant first, at any bit position; keep NaN payloads; raise `OutOfBitsError`."""
         raw = self.bits(32).to_bytes(4)
         return np.frombuffer(raw, dtype="<f4")[0].astype(np.float32)  # type: ignore[no-any-return]
 
     def flags(self, count: int) -> np.ndarray:
-        """``count`` times u(1), as uint8 of shape (count,); raises `OutOfBitsError`."""
+        """Read ``count`` times u(1), as uint8 of shape (count,); raise `OutOfBitsError`."""
         start, stop = self.position, self.position + count
         if stop > self.end:
             raise OutOfBitsError(start)
@@ -84,7 +84,7 @@ class BitReader:
         return np.unpackbits(raw)[start & 7 : (start & 7) + count]
 
     def string(self) -> bytes:
-        """st(v): the bytes before the next zero byte, which is read too; raises `NoZeroByteError`."""
+        """Read st(v): the bytes before the next zero byte, and that byte; raise `NoZeroByteError`."""
         start = self.position
         if start & 7 == 0:
             stop = self.data.find(b"\0", start >> 3, self.end >> 3)
@@ -101,7 +101,7 @@ class BitReader:
         raise NoZeroByteError("no zero byte ends the string")
 
     def rest(self) -> bytes:
-        """bs(v): all whole bytes up to the bound, from a byte-aligned position."""
+        """Read bs(v): all whole bytes up to the bound, from a byte-aligned position."""
         start = self.position
         self.position = self.end
         return self.data[start >> 3 : self.end >> 3]
@@ -115,7 +115,7 @@ class BitWriter:
         self.position = 0
 
     def bits(self, value: int, n: int) -> None:
-        """u(n): appends ``n`` bits of ``value``, which must be in [0, 2 ** n)."""
+        """Append u(n): ``n`` bits of ``value``, which must be in [0, 2 ** n)."""
         free = -self.position & 7
         if free:
             taken = min(free, n)
@@ -129,11 +129,11 @@ class BitWriter:
         self.position += n
 
     def signed(self, value: int, n: int) -> None:
-        """i(n): two's complement."""
+        """Append i(n), in two's complement."""
         self.bits(value & ((1 << n) - 1), n)
 
     def golomb(self, value: int, k: int) -> None:
-        """ue(k)."""
+        """Append ue(k)."""
         while value >= 1 << k:
             self.bits(0, 1)
             value -= 1 << k
@@ -141,24 +141,24 @@ class BitWriter:
         self.bits((1 << k) | value, k + 1)
 
     def signed_golomb(self, value: int, k: int) -> None:
-        """ie(k)."""
+        """Append ie(k)."""
         self.golomb(2 * value - 1 if value > 0 else -2 * value, k)
 
     def binary32(self, value: np.float32) -> None:
-        """flt(32)."""
+        """Append flt(32)."""
         self.bits(int.from_bytes(np.asarray(value, dtype="<f4").tobytes()), 32)
 
     def flags(self, values: npt.ArrayLike) -> None:
-        """u(1) for each value, of one dimension."""
+        """Append u(1) for each value of a one-dimensional array."""
         ones = np.asarray(values, np.uint8)
         self.bits(int.from_bytes(np.packbits(ones)) >> (-len(ones) & 7), len(ones))
 
     def string(self, value: bytes) -> None:
-        """st(v): ``value`` and a zero byte."""
+        """Append st(v): ``value`` and a zero byte."""
         self.data(value + b"\0")
 
     def data(self, value: bytes) -> None:
-        """Appends whole bytes at any bit position."""
+        """Append whole bytes at any bit position."""
         if self.position & 7:
             self.bits(int.from_bytes(value), 8 * len(value))
         else:
@@ -166,13 +166,13 @@ class BitWriter:
             self.position += 8 * len(value)
 
     def replace(self, first: int, count: int, value: bytes) -> None:
-        """Puts ``value`` in the place of ``count`` bytes from byte ``first`` on; the writer stands at a byte boundary."""
+        """Replace ``count`` bytes from byte ``first`` on by ``value``; the writer must be at a byte boundary."""
         self.buffer[first : first + count] = value
         self.position = 8 * len(self.buffer)
 
 
 def value_range(descriptor: str) -> tuple[int, int] | None:
-    """The smallest and largest value that an integer descriptor such as ``u(8)`` or ``i(13)`` codes; None for the unbounded."""
+    """Return the least and greatest value of an integer descriptor such as ``u(8)`` or ``i(13)``; None if it is unbounded."""
     match = re.fullmatch(r"([ui])\((\d+)\)", descriptor)
     if not match:
         return None

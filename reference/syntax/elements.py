@@ -1,4 +1,4 @@
-"""The registry of syntax elements: one row for each, with clause, structure, descriptor, constraint and provenance.
+"""The registry of syntax elements: a row for each, with clause, structure, descriptor, constraint and provenance.
 
 Structures name the elements and say when they are present; what is true of an element wherever it stands is said here.
 Rows are in the order of the sheet. Descriptors with several lengths name them with a bar: ``u(15|31)``.
@@ -18,7 +18,7 @@ SECOND_EDITION: Final = 2024
 
 @dataclass(frozen=True)
 class ElementRow:
-    """A syntax element; ``constraint`` is the set of values a good stream may have, in words, empty when all are good."""
+    """A syntax element; ``constraint``: the values allowed in a valid stream, in words; empty if all are."""
 
     name: str
     clause: str
@@ -213,10 +213,10 @@ ELEMENTS: Final[dict[str, ElementRow]] = {
         *_rows(_ENTROPY_ROWS_2024, "10", SECOND_EDITION),
     )
 }
-"""Every element by name: those of the high-level syntax (clause 6), then those of the entropy coder (clause 10)."""
+"""All elements by name: those of the high-level syntax (clause 6), then those of the entropy coder (clause 10)."""
 
 
 def clause_of(element: str) -> str:
-    """The clause and structure of an element, with or without an index, as errors and reports cite it: ``6 codebook``."""
+    """Return the clause and structure of an element, with or without an index, such as ``6 codebook``."""
     row = ELEMENTS[element.partition("[")[0]]
     return row.clause if row.structure == "any" else f"{row.clause} {row.structure}"

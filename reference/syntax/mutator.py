@@ -1,4 +1,4 @@
-"""The walker that writes a stream with one thing changed: by the same structures, so that what follows the change is still syntax."""
+"""The walker that writes a stream with one element changed, by the same structures, so that the rest follows the syntax."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -11,14 +11,14 @@ from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.reference.syntax.writer import Writer
 
 MOST_ELEMENTS: Final = 20_000
-"""A change that makes the stream longer than this is not written."""
+"""Elements to write at most; a change that needs more is not written."""
 
 Change = Callable[[str, str, Any], Any]
-"""From an element's name, descriptor and value to another value."""
+"""Callback: an element's name, descriptor and value to another value."""
 
 
 class Mutator(Writer):
-    """Writes the values it was given, the ``target``-th element changed (from 0, in the order in which they are written).
+    """Writes given values with the ``target``-th element changed, counted from 0 in the order of writing.
 
     What the change makes the syntax ask for, and the values do not have, is 0 or empty. No rule is enforced. Raises `EncodeError` where
     the changed value does not fit its descriptor, and where the stream becomes too long.

@@ -1,4 +1,4 @@
-"""The walker that reads: from bits to values, every rule enforced, every error placed."""
+"""The walker that reads: from bits to values, with rules enforced and places in errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from nnc_conformance.reference.syntax.walker import Observer, Values, Walker
 
 
 class Reader(Walker):
-    """Reads the elements that structures ask for from ``data``, from ``position`` to ``end`` (in bits; to the end when None).
+    """Reads elements for structures from ``data``, from ``position`` to ``end`` in bits; None: to its end.
 
     ``rules`` decides what becomes of a broken rule; a reader without it is strict.
     """
@@ -39,12 +39,12 @@ class Reader(Walker):
         return self.bits.position
 
     def error(self, rule: str, detail: str, element: str | None = None, position: int | None = None) -> StreamError:
-        """The error of a rule broken at a position (here, when None)."""
+        """Return the error for a rule broken at a position; None: the current one."""
         element, at = element or self.element, self.stream_bit(self.position if position is None else position)
         return stream_error(rule, Place(self.unit, self.unit_type, at >> 3, at & 7, element, clause_of(element)), detail)
 
     def stream_bit(self, position: int) -> int:
-        """Where in the stream a position of this reader stands; not the same for a joined payload."""
+        """Return the bit of the stream at a position of this reader; they differ in a joined payload."""
         first, bit = next(piece for piece in reversed(self.pieces) if 8 * piece[0] <= position)
         return bit + position - 8 * first
 
@@ -101,7 +101,7 @@ class Reader(Walker):
 
     @contextmanager
     def unit_bounds(self, nnr_unit_size: int, start: int) -> Iterator[None]:
-        """Bounds a unit; ``unit-size-min`` and ``unit-size-end`` are enforced here."""
+        """Bound a unit; enforce ``unit-size-min`` and ``unit-size-end``."""
         outer, end = self.bits.end, start + 8 * nnr_unit_size
         self.require("unit-size-min", end > self.position, f"nnr_unit_size {nnr_unit_size} is smaller than its own field and header")
         self.require("unit-size-end", end <= outer, f"a unit of {nnr_unit_size} bytes with {(outer - start) >> 3} left")
@@ -111,12 +111,12 @@ class Reader(Walker):
 
     @contextmanager
     def joined(self, data: bytes, pieces: tuple[tuple[int, int], ...]) -> Iterator[Walker]:
-        """A reader of ``data`` that stores into the same values and tells positions in the stream."""
+        """Open a reader of ``data`` that stores into the same values and gives positions in the stream."""
         inner = Reader(data, interpretation=self.interpretation, rules=self.rules, observer=self.observer)
         inner.values, inner.path, inner.unit, inner.unit_type = self.values, self.path, self.unit, self.unit_type
         inner.pieces = pieces
         yield inner
 
     def bytes_left(self) -> int:
-        """Whole bytes from here to the bound."""
+        """Return the number of whole bytes before the bound."""
         return (self.bits.end - self.position) >> 3

@@ -1,4 +1,4 @@
-"""The rules that a good stream keeps, and what a decoder does with a stream that breaks one.
+"""The rules for valid streams, and what a decoder does with a stream that breaks one.
 
 The standard defines the output of conforming streams only; the policy is this project's. ``must``: the stream has no
 output that could be meant, a decoder refuses it. ``may``: refusing, and giving exactly the lenient output, both pass.
@@ -12,7 +12,7 @@ from nnc_conformance.reference.errors import Category, Place, StreamError
 
 
 class Provenance(StrEnum):
-    """Where a fact comes from. V: an independent decoder does so on real streams; P: published; I: inferred, never certified."""
+    """The source of a fact. V: an independent decoder does so on real streams; P: published; I: inferred, never certified."""
 
     VERIFIED = "V"
     PUBLISHED = "P"
@@ -21,7 +21,7 @@ class Provenance(StrEnum):
 
 
 class Policy(StrEnum):
-    """What a decoder does with a stream that breaks the rule."""
+    """The required reaction of a decoder to a stream that breaks the rule."""
 
     MUST = "must"
     MAY = "may"
@@ -29,7 +29,7 @@ class Policy(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One row: the condition that a good stream keeps."""
+    """One row of the registry; ``condition``: what holds in a valid stream."""
 
     id: str
     clause: str
@@ -122,7 +122,7 @@ RULES: Final[dict[str, Rule]] = {
     **{rule.id: rule for rule in map(_rule, _ROWS.strip().splitlines())},
     **{rule.id: replace(rule, edition=2024) for rule in map(_rule, _ROWS_2024.strip().splitlines())},
 }
-"""Every rule by id, in the order of the sheet."""
+"""All rules by id."""
 
 
 def stream_error(rule: str, place: Place, detail: str) -> StreamError:

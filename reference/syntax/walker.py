@@ -1,4 +1,4 @@
-"""What a syntax structure sees: one interface for the reader, the writer and all that watches them.
+"""The interface between syntax structures and what walks them: reader, writer and mutator.
 
 A structure is a plain function over a `Walker` and reads like the standard's table. Each call names one syntax element
 with its descriptor and returns its value: the reader takes it from the stream, the writer from the values it was given.
@@ -20,7 +20,7 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Element:
-    """One element as met in a stream: the path of structures around it, its own name, the index of an array element, and its bits."""
+    """One element in a stream: the structures around it, its name, the index of an array element, its value and bits."""
 
     path: tuple[str, ...]
     name: str
@@ -42,7 +42,7 @@ Observer = Callable[[Element], None]
 
 
 class Walker(ABC):
-    """The base of reader and writer: keeps the path, the values of the structure in hand and the unit; tells the observer."""
+    """The base of reader and writer: keeps the path, the current structure's values and the unit; calls the observer."""
 
     def __init__(self, interpretation: Interpretation, observer: Observer | None) -> None:
         self.interpretation = interpretation
@@ -61,30 +61,30 @@ class Walker(ABC):
 
     @abstractmethod
     def _code(self, name: str, descriptor: str, index: int | None, *arguments: int) -> Any:
-        """Reads or writes one element of the given descriptor and returns its value."""
+        """Read or write one element of the given descriptor and return its value."""
 
     @abstractmethod
     def require(self, rule: str, kept: bool, detail: str, element: str | None = None) -> None:
-        """States a rule of the registry; the reader raises or reports where it is not kept, the writer refuses to write."""
+        """State a rule of the registry; a reader raises or reports if it is broken, a writer refuses to write."""
 
     @abstractmethod
     def _enter(self, name: str, index: int | None) -> Values:
-        """Makes the values of a nested structure current and returns them."""
+        """Make the values of a nested structure current and return them."""
 
     @abstractmethod
     def unit_bounds(self, nnr_unit_size: int, start: int) -> AbstractContextManager[None]:
-        """Bounds a unit by its size in bytes, counted from bit ``start``; after it the walker stands at the unit's end."""
+        """Bound a unit by its size in bytes from bit ``start``; on leaving, move to the unit's end."""
 
     @abstractmethod
     def joined(self, data: bytes, pieces: tuple[tuple[int, int], ...]) -> AbstractContextManager["Walker"]:
-        """A reader over a payload joined from partial data; ``pieces``: (first byte in ``data``, bit in the stream) of each."""
+        """Open a reader of a payload joined from partial data; ``pieces``: (first byte in ``data``, bit in the stream) of each."""
 
     @abstractmethod
     def bytes_left(self) -> int:
-        """Whole bytes from here to the unit's end; 0 when writing."""
+        """Return the number of whole bytes before the unit's end; 0 when writing."""
 
     def stream_bit(self, position: int) -> int:
-        """Where in the stream a position of this walker stands, in bits."""
+        """Return the bit of the stream at a position of this walker."""
         return position
 
     def _element(self, name: str, descriptor: str, index: int | None, *arguments: int) -> Any:
@@ -98,7 +98,7 @@ class Walker(ABC):
 
     @contextmanager
     def structure(self, name: str, index: int | None = None, overrun_rule: str | None = None) -> Iterator[Values]:
-        """A structure within a structure: its elements are values of their own; ``overrun_rule`` names the rule broken by a cut in it."""
+        """Enter a nested structure with values of its own; ``overrun_rule``: the rule that a cut in it breaks."""
         outer = self.path, self.values, self.overrun_rule
         self.values = self._enter(name, index)
         self.path = (*self.path, name if index is None else f"{name}[{index}]")
@@ -109,47 +109,47 @@ class Walker(ABC):
             self.path, self.values, self.overrun_rule = outer
 
     def u(self, name: str, n: int, index: int | None = None) -> int:
-        """u(n)."""
+        """Code u(n)."""
         return int(self._element(name, f"u({n})", index, n))
 
     def i(self, name: str, n: int, index: int | None = None) -> int:
-        """i(n)."""
+        """Code i(n)."""
         return int(self._element(name, f"i({n})", index, n))
 
     def ue(self, name: str, k: int, index: int | None = None) -> int:
-        """ue(k)."""
+        """Code ue(k)."""
         return int(self._element(name, f"ue({k})", index, k))
 
     def ie(self, name: str, k: int, index: int | None = None) -> int:
-        """ie(k)."""
+        """Code ie(k)."""
         return int(self._element(name, f"ie({k})", index, k))
 
     def flt(self, name: str, index: int | None = None) -> np.float32:
-        """flt(32)."""
+        """Code flt(32)."""
         value: np.float32 = self._element(name, "flt(32)", index)
         return value
 
     def flags(self, name: str, count: int) -> np.ndarray:
-        """``count`` elements u(1) in a row, as uint8 of shape (count,); the observer sees one element whose value is the array."""
+        """Code ``count`` elements u(1) as uint8 of shape (count,); the observer sees one element with the array as its value."""
         array: np.ndarray = self._element(name, "u(1)[]", None, count)
         return array
 
     def st(self, name: str, index: int | None = None) -> str:
-        """st(v)."""
+        """Code st(v)."""
         return str(self._element(name, "st(v)", index))
 
     def bs(self, name: str) -> bytes:
-        """bs(v)."""
+        """Code bs(v)."""
         return bytes(self._element(name, "bs(v)", None))
 
     def reserved(self, n: int, index: int | None = None, rule: str = "reserved-bits") -> None:
-        """nnr_reserved_zero_nbits."""
+        """Code nnr_reserved_zero_nbits."""
         name = f"nnr_reserved_zero_{n}bit{'s' if n > 1 else ''}"
         value = self.u(name, n, index)
         self.require(rule, value == 0, f"{name} is {value}")
 
     def byte_alignment(self) -> None:
-        """byte_alignment(): one bit 1, then zeros to the end of the byte; at an aligned position a whole byte."""
+        """Code byte_alignment(): one bit 1, then zeros to the end of the byte; at an aligned position a whole byte."""
         n = 8 - (self.position & 7)
         value = self._element("byte_alignment", f"u({n})", None, n)
         self.require("alignment-one", value >> (n - 1) == 1, "the first bit of byte_alignment() is 0")

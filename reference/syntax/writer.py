@@ -18,7 +18,7 @@ LONG_SIZE: Final = 1 << 31
 
 
 class Writer(Walker):
-    """Writes the values it was given. Raises `EncodeError` for a value that is missing or does not fit its descriptor.
+    """Writes given values. Raises `EncodeError` for a value that is missing or does not fit its descriptor.
 
     A rule that would not be kept is an `EncodeError` too, unless ``enforce`` is False: so negative vectors are made.
     A unit whose ``nnr_unit_size`` is not given is measured, its flag 1 where that was given or the size needs it.
@@ -37,7 +37,7 @@ class Writer(Walker):
         return self.bits.position
 
     def require(self, rule: str, kept: bool, detail: str, element: str | None = None) -> None:
-        """Refuses to write a stream that breaks a rule."""
+        """Refuse to write a stream that breaks a rule, unless rules are not enforced."""
         if not kept and self.enforce:
             raise EncodeError(f"{detail} (rule {rule}, {element or self.element})")
 
@@ -60,7 +60,7 @@ class Writer(Walker):
         return value
 
     def _given(self, name: str, descriptor: str, index: int | None, *arguments: int) -> Any:
-        """What to write for an element. Raises `EncodeError` where neither the values nor the syntax say it."""
+        """Return the value to write for an element; raise `EncodeError` if neither the values nor the syntax give one."""
         if name == "byte_alignment":
             return 1 << (arguments[0] - 1)
         if name not in self.values and (name.startswith("nnr_reserved_zero_") or name in _MEASURED):
@@ -96,7 +96,7 @@ class Writer(Walker):
 
     @contextmanager
     def unit_bounds(self, nnr_unit_size: int, start: int) -> Iterator[None]:
-        """Writes the unit's measured size over its field once all of it stands, unless the values give one."""
+        """Write the measured size of a unit into its field after the unit, unless the values give one."""
         yield
         if "nnr_unit_size" in self.values:
             return
@@ -112,11 +112,11 @@ class Writer(Walker):
 
     @contextmanager
     def joined(self, data: bytes, pieces: tuple[tuple[int, int], ...]) -> Iterator[Walker]:
-        """A reader of ``data``: what was split over units is checked, and leaves behind for later units what it says."""
+        """Open a reader of ``data``, so that a payload split over units is checked and updates the context."""
         inner = Reader(data, interpretation=self.interpretation, rules=Enforcement(lenient=not self.enforce))
         inner.unit, inner.unit_type = self.unit, self.unit_type
         yield inner
 
     def bytes_left(self) -> int:
-        """None: what is to be written is all that there is."""
+        """Return 0: nothing is left over when writing."""
         return 0
