@@ -92,7 +92,7 @@ class _Options:
 
     @property
     def runnable(self) -> bool:
-        """Whether OUT is a network, whose blocks are put together."""
+        """Whether OUT has a graph format, for which blocks are recombined into whole tensors."""
         from nnc_conformance.storage.model_files import GRAPH_FORMATS
 
         return (self.output_suffix or self.out.suffix.lower()) in GRAPH_FORMATS

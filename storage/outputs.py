@@ -99,7 +99,7 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def is_standard_output(path: Path) -> bool:
-    """Whether a path leads to this process's standard output."""
+    """Return whether a path leads to standard output of this process."""
     return _followed(path) == _STANDARD[os.fspath(STANDARD_OUTPUT)]
 
 

@@ -278,7 +278,7 @@ class _Reader:
             first += size
 
     def at(self, place: int, what: str, *kinds: ArrayType) -> np.ndarray:
-        """Return an array of one of the types."""
+        """Return the array number ``place``; raise `ValueError` if it is missing or of none of the types ``kinds``."""
         if not 0 <= place < len(self._arrays):
             raise ValueError(f"{what}: the file has no array {place}")
         array = self._arrays[place]
@@ -287,7 +287,7 @@ class _Reader:
         return array
 
     def sized(self, place: int | None, what: str, kind: ArrayType, size: int) -> np.ndarray | None:
-        """Return an array of so many elements in one dimension; None for no place."""
+        """Return the one-dimensional array number ``place`` with ``size`` elements; return None if ``place`` is None."""
         if place is None:
             return None
         array = self.at(place, what, kind)
