@@ -109,15 +109,27 @@ def blocks_of(block_identifier: Mapping[str, Any], parameter_type: Mapping[str, 
 
 @dataclass(frozen=True)
 class EncoderOptions:
-    """What an encoder decides.
+    """The choices that the standard leaves to an encoder.
 
-    ``qp``: quantization parameter of weights (2 dimensions or more), in the parameter set; ``nonweight_qp``: of vectors;
-    ``tensor_qp``: of single tensors by name, such as `by_deviation` gives; ``qp_density``: 0..7; ``dq``: dependent quantization;
-    ``codebook``: a `CodebookMethod`; ``scan_order``: 0..4, of tensors with several columns; ``unary_length``: 1..256; ``rdo``: weight of
-    rate against distortion, 0 rounds to the nearest; ``parameter_sets``: ``default`` or ``search``; ``blocks``: what is sent as
-    NNR_PT_BLOCK; ``exact``: names of floating point tensors that are sent without loss; ``indexes``: of tensors that are quantized already,
-    as a decoder gives them (doubled with dq_flag), coded without a codebook; ``maps``: performance maps by kind (`composer.MAP_COUNTS`);
-    ``pruned``: new dimensions of pruned tensors, sent as an NNR_TPL_PRUN.
+    Args:
+        qp: quantization parameter of tensors with 2 dimensions or more, also that of the parameter set.
+        nonweight_qp: quantization parameter of vectors.
+        qp_density: 0 to 7; the step size doubles whenever qp grows by 2 ** qp_density.
+        dq: use dependent quantization.
+        codebook: method of designing codebooks.
+        scan_order: 0 to 4, for tensors with several columns.
+        unary_length: cabac_unary_length, 1 to 256.
+        rdo: weight of rate against distortion; 0 rounds to the nearest.
+        parameter_sets: ``default``, or ``search`` for the cheapest.
+        blocks: tensors to send together as NNR_PT_BLOCK.
+        tensor_qp: quantization parameters of single tensors by name, such as those of `by_deviation`.
+        exact: names of floating-point tensors to send without loss.
+        indexes: by name, indexes of tensors that are quantized already (doubled with ``dq``), coded without a codebook.
+        maps: values of performance maps by kind, see `composer.MAP_COUNTS`.
+        pruned: new dimensions of pruned tensors by name, sent as an NNR_TPL_PRUN.
+
+    Raises:
+        EncodeError: for a value out of its range.
     """
 
     qp: int = -38
@@ -186,12 +198,20 @@ def encode(
 ) -> bytes:
     """Encode parameters (clauses 6, 9 and 10); return the bitstream: NNR_STR, NNR_MPS, NNR_TPL if given, the NDUs.
 
-    ``parameters``: name to ndarray. Floating point of 2 dimensions or more and vectors are quantized to NNR_PT_FLOAT; scalars, single
-    values, what is not finite and the names in ``options.exact`` go to NNR_PT_RAW_FLOAT; integers within int32 go to NNR_PT_INT
-    without loss. float16, int8, int16 and int64 are given back as such through nnr_decompressed_data_format, other types as float32
-    or int32. A scalar keeps its shape () through an ONNX topology; without one it travels as a tensor of one dimension.
-    ``threads``: NDUs that are made at once, where these are large enough; ``progress`` hears of values coded, and of all.
-    Raises `EncodeError` for what cannot be coded.
+    Floating-point tensors of 2 dimensions or more and vectors are quantized to NNR_PT_FLOAT. Scalars, single values, tensors that are not
+    finite and those in ``options.exact`` become NNR_PT_RAW_FLOAT; integers within int32 become NNR_PT_INT, without loss. Through
+    nnr_decompressed_data_format a decoder returns float16, int8, int16 and int64 as such, other types as float32 or int32. A scalar keeps
+    its shape () through an ONNX topology; without one it becomes a tensor of one dimension.
+
+    Args:
+        parameters: name to ndarray, in the order of the stream.
+        topology: a topology to carry, inflated.
+        options: the encoder's choices; the defaults of `EncoderOptions` if None.
+        threads: data units to encode at the same time; small models are encoded in sequence.
+        progress: called with the values coded so far and the number of all values.
+
+    Raises:
+        EncodeError: for tensors that cannot be coded.
     """
     options = options or EncoderOptions()
     shapes: Shapes = {} if topology is None else shapes_in(topology.storage_format, topology.data)
@@ -238,7 +258,7 @@ def plan(parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> list[
     inside = {name for block in blocks for name in block.ids}
     missing = sorted(inside - set(parameters))
     if missing:
-        raise EncodeError(f"a block names {missing[0]!r}, which is no parameter")
+        raise EncodeError(f"a block names {missing[0]!r}, but there is no such parameter")
     return [
         _Job(by_weight[name].ids if name in by_weight else (name,), by_weight.get(name))
         for name in parameters
@@ -352,7 +372,7 @@ def block_header(block: Block, shape: tuple[int, ...], options: EncoderOptions) 
     )
     if block.dimensions:
         if len(shape) != 2 or 0 in shape or prod(dimensions) % shape[0]:
-            raise EncodeError(f"{name!r} of shape {shape} is no G of a tensor of dimensions {dimensions}")
+            raise EncodeError(f"{name!r} of shape {shape} cannot be the G of a tensor of dimensions {dimensions}")
         header = replace(header, g_number_of_rows=shape[0], decomposition_rank=shape[1])
     scanned = all(prod(matrix[1:]) > 1 for matrix in header.matrices)
     return replace(header, scan_order=options.scan_order) if scanned else header
