@@ -1,4 +1,4 @@
-"""Takes memory and touches it, up to 2 GiB."""
+"""Allocate memory and touch it, up to 2 GiB."""
 
 import time
 

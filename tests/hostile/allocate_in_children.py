@@ -1,4 +1,4 @@
-"""Takes memory in four children, each with less than the bound."""
+"""Allocate memory in four children, each below the limit."""
 
 import os
 import time

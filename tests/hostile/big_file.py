@@ -1,4 +1,4 @@
-"""Writes a file that does not end before 64 MiB."""
+"""Write a file of 64 MiB."""
 
 import pathlib
 import sys

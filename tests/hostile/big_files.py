@@ -1,4 +1,4 @@
-"""Writes several files that are too much together, then waits."""
+"""Write several files that are too large together, then wait."""
 
 import pathlib
 import time

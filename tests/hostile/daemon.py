@@ -1,6 +1,6 @@
-"""Leaves a child of a child in a session of its own and another beside itself, and hangs, all of them deaf to SIGTERM.
+"""Hang with a child and with an orphaned grandchild in another session; all ignore SIGTERM.
 
-When all of them stand it makes the file that its first argument names.
+Once all are running, create the file that the first argument names.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Prints without end on standard output and standard error."""
+"""Print without end to standard output and standard error."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Puts a link to another folder in the place of its own."""
+"""Replace the case's folder by a link to another folder."""
 
 import pathlib
 import sys

@@ -1,4 +1,4 @@
-"""Starts process after process, up to a number that the machine bears; each ends by itself in a minute, whatever becomes of the run."""
+"""Start many processes, as many as the machine can bear; each ends by itself after a minute."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Writes garbage for tensors."""
+"""Write garbage in place of tensors."""
 
 import pathlib
 import sys

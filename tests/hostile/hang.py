@@ -1,4 +1,4 @@
-"""Never ends."""
+"""Never end."""
 
 import time
 

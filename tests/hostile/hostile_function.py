@@ -1,4 +1,4 @@
-"""Functions as decoders, through `MODULE:FUNCTION`."""
+"""Functions used as decoders, by MODULE:FUNCTION."""
 
 import os
 import sys

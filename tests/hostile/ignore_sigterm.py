@@ -1,4 +1,4 @@
-"""Never ends, and ignores every signal that can be ignored."""
+"""Never end, and ignore every signal that can be ignored."""
 
 import signal
 import time

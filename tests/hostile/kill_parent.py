@@ -1,4 +1,4 @@
-"""Kills the process that started it."""
+"""Kill the parent process."""
 
 import os
 import signal

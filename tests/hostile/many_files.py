@@ -1,4 +1,4 @@
-"""Writes a great many files, then waits."""
+"""Write very many files, then wait."""
 
 import pathlib
 import time

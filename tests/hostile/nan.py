@@ -1,4 +1,4 @@
-"""Gives NaN for every float of the first tensor."""
+"""Return NaN for every float of the first tensor."""
 
 import pathlib
 import struct

@@ -1,4 +1,4 @@
-"""Decodes only when it sees a network other than the loopback."""
+"""Decode only if there is a network interface besides the loopback."""
 
 import pathlib
 import runpy

@@ -1,4 +1,4 @@
-"""A good worker that does not end when it is told to."""
+"""A good worker that ignores stop."""
 
 import pathlib
 import signal

@@ -1,4 +1,4 @@
-"""Decodes rightly, and leaves a child in a session of its own that holds all pipes open."""
+"""Decode correctly, but leave a child in another session that holds all pipes open."""
 
 import os
 import pathlib

@@ -1,1 +1,1 @@
-"""Says that it decoded, and did not."""
+"""Report success without any output."""

@@ -1,7 +1,7 @@
-"""A worker that knows the answers: `oracle.py TABLE.json BEHAVIOUR.json`.
+"""A worker that knows the answers: ``oracle.py TABLE.json BEHAVIOUR``.
 
-The table gives for each stream, by its SHA-256, the capabilities that it needs and the files to write (none: to be refused).
-The behaviour says in what the worker does badly: lists of capabilities, and switches.
+The table has for each stream, by its SHA-256, the capabilities that it needs and the files to write
+(none if it must be refused). The behaviour, a JSON object, says what the worker does wrong.
 """
 
 import hashlib

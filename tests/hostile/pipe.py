@@ -1,4 +1,4 @@
-"""Gives a pipe for its output, on which a reader would wait for ever."""
+"""Create a pipe as output, on which a reader would wait forever."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Gives other values at each run."""
+"""Return different values in each run."""
 
 import os
 import pathlib

@@ -1,4 +1,7 @@
-"""Changes the header of the right output: `rewrite.py OLD NEW STREAM OUTPUT` replaces OLD by NEW, of equal length."""
+"""Change the header of the right output.
+
+``rewrite.py OLD NEW STREAM OUTPUT`` replaces OLD by NEW, of the same length.
+"""
 
 import pathlib
 import sys

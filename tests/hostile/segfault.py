@@ -1,4 +1,4 @@
-"""Reads address 0."""
+"""Read address 0."""
 
 import ctypes
 

@@ -1,4 +1,4 @@
-"""Decodes the toy suite, slowly."""
+"""Decode the toy suite slowly."""
 
 import pathlib
 import runpy

@@ -1,4 +1,4 @@
-"""Burns CPU time for ever."""
+"""Use CPU time without end."""
 
 while True:
     pass

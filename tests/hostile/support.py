@@ -1,4 +1,8 @@
-"""A toy suite for the harness's own tests: a "stream" is GOOD and the file that it decodes to, or starts with BAD and must be refused."""
+"""A toy suite for the harness's own tests.
+
+Its streams are GOOD followed by the tensor file that they decode to, or start with BAD! and must be
+refused.
+"""
 
 import sys
 from pathlib import Path
@@ -24,7 +28,7 @@ def command(script: str, *, python: str = sys.executable) -> str:
 
 
 def worker(folder: Path, script: str, **more: str) -> str:
-    """Writes a decoder.toml for a worker script and returns its path."""
+    """Write a decoder.toml for a worker script and return its path."""
     return decoder_toml(folder, script, "worker", f"{sys.executable} -S {HERE / script}", **more)
 
 

@@ -1,4 +1,4 @@
-"""Gives a link to a file outside of its folder for its output."""
+"""Create a link to a file outside the case's folder as output."""
 
 import pathlib
 import sys

@@ -1,4 +1,4 @@
-"""Not hostile: decodes the toy suite, one stream a run."""
+"""Decode the toy suite, one stream per process; not hostile."""
 
 import pathlib
 import sys

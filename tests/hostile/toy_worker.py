@@ -1,4 +1,4 @@
-"""Not hostile: decodes the toy suite as a worker."""
+"""Decode the toy suite as a worker; not hostile."""
 
 import json
 import pathlib

@@ -1,3 +1,3 @@
-"""Ends with a traceback, exit code 1."""
+"""End with a traceback, exit code 1."""
 
 raise RuntimeError("a bug")

@@ -1,4 +1,4 @@
-"""Writes two outputs, of which one is right."""
+"""Write two outputs, one of them right."""
 
 import pathlib
 import runpy

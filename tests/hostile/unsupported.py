@@ -1,4 +1,4 @@
-"""Supports nothing."""
+"""Support nothing."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What the hostile workers share: a loop that hands each decode request to a function that answers it, well or badly."""
+"""Loop of the hostile workers: passes each decode request to a function that answers it."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""Workers that break the protocol or die, one fault each: `worker_faults.py FAULT`."""
+"""Workers that break the protocol or die, one fault each: ``worker_faults.py FAULT``."""
 
 import ctypes
 import json

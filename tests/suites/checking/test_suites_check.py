@@ -1,4 +1,4 @@
-"""check-decoder: each fault of a decoder is told by its code, with a cause and a hint, and nothing else is."""
+"""check-decoder reports each fault of a decoder by its code, with cause and hint, and no other."""
 
 import json
 import shlex
@@ -49,7 +49,7 @@ def table(probes: Suite, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def checked(folder: Path, table: Path, probes: Suite, capabilities: str | None, **behaviour: Any) -> CheckReport:
-    """Checks the oracle with a behaviour; ``capabilities`` None declares nothing."""
+    """Check the oracle with a behaviour; it declares nothing if ``capabilities`` is None."""
     words = shlex.join([sys.executable, "-S", str(support.HERE / "oracle.py"), str(table), json.dumps(behaviour)])
     more = {} if capabilities is None else {"capabilities": capabilities}
     path = folder / "oracle.toml"
@@ -87,7 +87,7 @@ BEHAVIOURS: dict[str, tuple[str | None, dict[str, Any], set[Fault]]] = {
 
 
 @pytest.mark.parametrize(("capabilities", "behaviour", "faults"), BEHAVIOURS.values(), ids=BEHAVIOURS)
-def test_what_is_wrong_is_told(
+def test_each_fault_is_reported(
     tmp_path: Path, table: Path, probes: Suite, capabilities: str | None, behaviour: dict[str, Any], faults: set[Fault]
 ) -> None:
     check = checked(tmp_path, table, probes, capabilities, **behaviour)
@@ -96,7 +96,7 @@ def test_what_is_wrong_is_told(
     assert all(finding.cause and finding.hint for finding in check.findings)
 
 
-def test_a_false_claim_is_laid_to_the_capability_that_is_false(tmp_path: Path, table: Path, probes: Suite) -> None:
+def test_a_false_claim_names_the_capability_that_is_false(tmp_path: Path, table: Path, probes: Suite) -> None:
     check = checked(tmp_path, table, probes, ALL, wrong=["float"])
     (claim,) = [finding for finding in check.findings if finding.fault is Fault.FALSE_CLAIM]
     assert claim.cause.startswith("oracle declares float (")
@@ -104,13 +104,13 @@ def test_a_false_claim_is_laid_to_the_capability_that_is_false(tmp_path: Path, t
     assert "probe-dq-float" in wrong.vectors
 
 
-def test_a_crash_is_told_with_its_standard_error(tmp_path: Path, table: Path, probes: Suite) -> None:
+def test_a_crash_is_reported_with_standard_error(tmp_path: Path, table: Path, probes: Suite) -> None:
     (finding, *_) = checked(tmp_path, table, probes, ALL, crash=["qnt"]).findings
     assert (finding.cause, finding.stderr) == ("exit code 9 in place of an answer", "cannot go on")
     assert set(finding.vectors) == {"probe-int-qnt", "probe-int-qnt-cut"}
 
 
-def test_a_worker_that_dies_at_its_start_is_told_with_its_standard_error(tmp_path: Path, probes: Suite) -> None:
+def test_a_worker_that_dies_at_its_start_is_reported_with_standard_error(tmp_path: Path, probes: Suite) -> None:
     (tmp_path / "dies.py").write_text("import sys\nsys.exit('libexample.so.3: cannot open shared object file')\n")
     words = f"{sys.executable} -S {tmp_path / 'dies.py'}"
     findings = check_decoder(support.decoder_toml(tmp_path, "dies", "worker", words), suite=probes).findings
@@ -118,7 +118,7 @@ def test_a_worker_that_dies_at_its_start_is_told_with_its_standard_error(tmp_pat
     assert finding.stderr == "libexample.so.3: cannot open shared object file"
 
 
-def test_tensors_from_broken_streams_are_told(tmp_path: Path, table: Path, probes: Suite) -> None:
+def test_tensors_from_broken_streams_are_reported(tmp_path: Path, table: Path, probes: Suite) -> None:
     known = json.loads(table.read_text())
     any_tensors = next(row["expected"] for row in known.values() if "expected" in row)
     assert codes(checked(tmp_path, table, probes, ALL, accepts=any_tensors)) == {Fault.ACCEPTED_BAD}
@@ -134,13 +134,13 @@ def test_a_claim_holds_for_broken_streams_too(tmp_path: Path, table: Path, probe
     assert (finding.fault, finding.vectors) == (Fault.ACCEPTED_BAD, ("probe-dq-float-cut",))
 
 
-def test_a_decoder_that_hangs_is_not_asked_for_ever(tmp_path: Path, table: Path, probes: Suite) -> None:
+def test_a_decoder_that_hangs_gets_few_probes(tmp_path: Path, table: Path, probes: Suite) -> None:
     check = checked(tmp_path, table, probes, ALL, hang=sorted(CAPABILITIES))
     assert codes(check) == {Fault.TIMEOUT, Fault.FALSE_CLAIM, Fault.NOTHING_DECODED}
     assert check.run < check.probes
 
 
-def test_a_worker_that_stays_is_told(tmp_path: Path, table: Path, probes: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_ignores_stop_is_reported(tmp_path: Path, table: Path, probes: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nnc_conformance.suites.checking.stopping.STOP_SECONDS", 0.3)
     assert codes(checked(tmp_path, table, probes, ALL, stays=True)) == {Fault.STOP_IGNORED}
 
@@ -160,7 +160,7 @@ def test_a_worker_that_stays_is_told(tmp_path: Path, table: Path, probes: Suite,
         ('name = "x"\nkind = "python"\ncommand = "function"', [Fault.FUNCTION_NAME]),
     ],
 )
-def test_everything_wrong_with_a_description_is_told(tmp_path: Path, text: str, faults: list[Fault]) -> None:
+def test_every_fault_of_a_description_is_reported(tmp_path: Path, text: str, faults: list[Fault]) -> None:
     path = tmp_path / "decoder.toml"
     path.write_text(text)
     check = check_decoder(str(path))
@@ -173,7 +173,7 @@ def test_what_names_no_decoder_is_an_error(tmp_path: Path) -> None:
         check_decoder(str(tmp_path / "decoder.toml"))
 
 
-def test_a_command_that_is_never_asked_for_its_topology_is_warned(tmp_path: Path, probes: Suite) -> None:
+def test_a_command_without_a_place_for_its_topology_is_warned(tmp_path: Path, probes: Suite) -> None:
     words = f"{sys.executable} -S {support.HERE / 'toy.py'} {{stream}} {{output}}"
     path = support.decoder_toml(tmp_path, "toy", "command", words, capabilities=ALL)
     assert codes(check_decoder(path, suite=probes)) >= {Fault.NO_TOPOLOGY_PLACEHOLDER, Fault.REFUSED_GOOD, Fault.NOTHING_DECODED}
@@ -209,7 +209,7 @@ def command_line(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_the_command_line_tells_what_to_do(tmp_path: Path) -> None:
+def test_the_command_line_says_how_to_fix_it(tmp_path: Path) -> None:
     path = support.decoder_toml(tmp_path, "dead", "worker", f'{sys.executable} -S {support.HERE / "worker_faults.py"} "dies at start"')
     done = command_line(path)
     assert done.returncode == 1

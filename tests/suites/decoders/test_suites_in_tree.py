@@ -1,4 +1,4 @@
-"""The in-tree worker: ready means ready, however cold the cache of compiled kernels is and whoever compiles beside it."""
+"""The in-tree worker is ready only when all kernels are compiled, whoever else compiles them."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Accuracy of decoded parameters in a real network, against figures that were measured when it was trained."""
+"""Accuracy of a real network with decoded parameters, compared with figures from its training."""
 
 import json
 import sys
@@ -113,7 +113,7 @@ Path(sys.argv[3]).write_bytes(decoded.topology.data.replace(b"Relu", b"Sign"))
 
 
 def judged(tmp_path: Path, name: str, source: str, kind: str, command: str) -> CaseResult:
-    """The case of one network's vector on a decoder, as results.json holds it."""
+    """Run one network's vector on a decoder and return its case."""
     (tmp_path / f"{name}.py").write_text(source)
     document = [f'name = "{name}"', 'version = "1"', f'kind = "{kind}"', f"command = '{command}'"]
     document.append('capabilities = ["float", "block", "dq", "int", "raw-float", "deflate", "topology", "block-scan"]')

@@ -1,4 +1,4 @@
-"""Claims of decoders against what a run showed."""
+"""False claims of decoders in the results of a run."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def shown(*rows: tuple[str, str, bool]) -> list[GoodCase]:
         ([], {}),
     ],
 )
-def test_what_no_vector_bears_out_is_false(rows: list[GoodCase], false: dict[str, tuple[str, ...]]) -> None:
+def test_a_claim_that_no_vector_confirms_is_false(rows: list[GoodCase], false: dict[str, tuple[str, ...]]) -> None:
     assert {claim.capability: claim.vectors for claim in false_claims("d", DECLARED, rows)} == false
 
 

@@ -1,4 +1,4 @@
-"""Bit exact comparison: what counts as a difference, and how far apart values are."""
+"""Bit-exact comparison: what counts as a difference, and the distance between values."""
 
 import math
 

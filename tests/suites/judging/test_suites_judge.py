@@ -1,4 +1,4 @@
-"""Judging: the outcome of each kind of vector for each thing that a decoder can do."""
+"""Outcome of each kind of vector for each thing that a decoder can do."""
 
 from dataclasses import replace
 
@@ -101,7 +101,7 @@ def test_what_is_not_declared_is_never_a_pass_and_still_a_safety_test() -> None:
         assert judge(vector, unable, expectation, [Execution(DecoderEnding.CRASH)]).outcome is Outcome.CRASH
 
 
-def test_unsupported_is_believed_of_a_decoder_that_declares_nothing() -> None:
+def test_unsupported_is_accepted_from_a_decoder_that_declares_nothing() -> None:
     silent = ABLE.model_copy(update={"declared": False})
     said = Execution(DecoderEnding.UNSUPPORTED, "it says that it does not support this")
     assert judge(GOOD, silent, ExpectedOutput(EXPECTED, None), [said]).outcome is Outcome.UNSUPPORTED

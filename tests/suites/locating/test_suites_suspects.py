@@ -1,4 +1,4 @@
-"""Locating a fault, on spectra made by hand: coefficients are those of the definition."""
+"""Locating a fault, on handmade spectra, with coefficients by definition."""
 
 import math
 
@@ -10,7 +10,7 @@ from nnc_conformance.suites.results.fault_location import FaultLocation
 
 
 def located(*vectors: tuple[str, bool]) -> FaultLocation | None:
-    """Vectors as ``element=value element`` and whether they fail."""
+    """Locate a fault from vectors, given as ``element=value element`` and whether they fail."""
     spectra = []
     for text, _ in vectors:
         spectrum = {}
@@ -30,7 +30,7 @@ def test_what_exactly_the_failing_have_fits_best() -> None:
     assert str(found) == "The fault is most likely in dq_flag (clause 6 nnr_compressed_data_unit_header; 1)."
 
 
-def test_the_score_is_ochiai_s() -> None:
+def test_the_score_is_ochiais_coefficient() -> None:
     found = located(("dq_flag", True), ("dq_flag", True), ("dq_flag", False), ("", True), ("scan_order", False))
     assert found is not None
     first = found.suspects[0]
@@ -38,7 +38,7 @@ def test_the_score_is_ochiai_s() -> None:
     assert first.score == pytest.approx(2 / math.sqrt(3 * 3), abs=1e-3)
 
 
-def test_what_nothing_tells_apart_is_named_together() -> None:
+def test_elements_that_always_occur_together_are_named_together() -> None:
     found = located(("decomposition_rank g_number_of_rows", True), ("qp_delta", False))
     assert found is not None
     assert {one.element for one in found.named} == {"decomposition_rank", "g_number_of_rows"}
@@ -63,7 +63,7 @@ def test_a_fault_may_be_in_either_of_two() -> None:
     assert found.named[0].score == 1.0
 
 
-def test_amounts_are_told_apart_by_powers_of_two() -> None:
+def test_amounts_are_compared_with_powers_of_two() -> None:
     few = [(f"count_tensor_dimensions={count}", False) for count in (1, 3, 7)]
     found = located(("count_tensor_dimensions=9", True), ("count_tensor_dimensions=32", True), *few)
     assert found is not None
@@ -76,11 +76,11 @@ def test_amounts_are_told_apart_by_powers_of_two() -> None:
 @pytest.mark.parametrize(
     "vectors", [(("dq_flag", True),), (("dq_flag", False),), (("", True), ("", False)), (("", True), ("dq_flag", False)), ()]
 )
-def test_nothing_is_said_where_nothing_can_be(vectors: tuple[tuple[str, bool], ...]) -> None:
+def test_nothing_is_located_if_nothing_differs(vectors: tuple[tuple[str, bool], ...]) -> None:
     assert located(*vectors) is None
 
 
-def test_a_stream_s_spectrum_holds_what_is_in_it() -> None:
+def test_a_spectrum_has_what_is_in_the_stream() -> None:
     stream = bytes.fromhex(
         "0004000000080401001ffc80000e1409610020e0a002340080fe000e1409620060e0a002340032db00111401630061c17fc08d0000002d7580"
     )

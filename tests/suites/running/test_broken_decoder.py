@@ -1,4 +1,4 @@
-"""A decoder with one wrong table entry fails vectors, the exit code is 1, and the results name the entropy coder's elements."""
+"""A decoder with one wrong table entry fails vectors, and the run ends with exit code 1."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A run on a Dask cluster: the same results.json, whatever becomes of the workers (nox -s dask)."""
+"""Runs on a Dask cluster give the same results.json, even if workers die (nox -s dask)."""
 
 import os
 import signal
@@ -41,7 +41,7 @@ def worker_pids(cluster: LocalCluster) -> list[int]:
 
 
 def pool_processes() -> list[psutil.Process]:
-    """The harness's processes below this one, those of Dask's workers included."""
+    """Return the pool processes below this process, including those of Dask workers."""
     return [
         process
         for process in psutil.Process().children(recursive=True)
@@ -122,7 +122,7 @@ def test_a_run_that_was_killed_goes_on_elsewhere(cluster: LocalCluster, root: Pa
     assert (output / "results.json").read_bytes() == whole
 
 
-def test_a_cluster_that_cannot_be_used_is_said_so(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_cannot_be_used_is_an_error(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_pool, "CONNECT_SECONDS", 1.0)
     for address in ("tcp://127.0.0.1:1", "nonsense://x"):
         with pytest.raises(SchedulerError):

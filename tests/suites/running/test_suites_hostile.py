@@ -1,4 +1,4 @@
-"""The hostile set: whatever a decoder does, the run goes on, the case gets its own outcome, and no process is left."""
+"""Whatever a decoder does, the run continues, the case gets its outcome, and no process is left."""
 
 import sys
 import time
@@ -27,7 +27,7 @@ from nnc_conformance.suites.sandbox.limits import Limits
 
 LIMITS = Limits(wall_seconds=30, cpu_seconds=60, memory_bytes=300 << 20, output_bytes=16 << 20, files=50, processes=32)
 IMPATIENT = LIMITS.model_copy(update={"wall_seconds": 1.5})
-"""For decoders that hang; the good one beside them has as little time, on a machine that others use too."""
+"""Limits for decoders that hang; the good decoder in the same run has no more time."""
 LEVELS = [Level.CORE, Level.NEGATIVE]
 
 
@@ -39,7 +39,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def judged(root: Path, output: Path, argument: str, *filters: str, limits: Limits = LIMITS) -> list[CaseResult]:
-    """Runs a decoder with a good one beside it, which must not notice."""
+    """Run a decoder together with a good one, which must not be affected."""
     suite = select(root, LEVELS, [parse_filter(text) for text in filters])
     decoders = support.decoders(argument, support.command("toy.py"))
     before = set(psutil.Process().children(recursive=True))

@@ -1,4 +1,4 @@
-"""Processes of the harness that are killed with a decoder under way: whichever it is, nothing that the decoder started lives on."""
+"""Whichever process of the harness is killed, nothing that a decoder started survives."""
 
 import shutil
 import signal
@@ -17,7 +17,7 @@ from nnc_conformance.suites.results.result_files import load_run
 
 SECONDS = 30
 DAEMONS = 3
-"""The decoder, its child, and the child of a child that ended, in a session of its own."""
+"""Processes: the decoder, its child, and a grandchild in another session whose parent ended."""
 WITHOUT_NAMESPACES = (
     shutil.which("unshare") or "unshare",
     "--user",
@@ -27,7 +27,7 @@ WITHOUT_NAMESPACES = (
     'echo 0 > /proc/sys/user/max_pid_namespaces && exec "$@"',
     "sh",
 )
-"""In front of a command: the kernel then refuses it a process namespace."""
+"""Prefix of a command to which the kernel then refuses a process namespace."""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def running(mark: str) -> set[int]:
-    """The ids of the decoder's processes, which have ``mark`` on their command line."""
+    """Return the ids of the decoder's processes, which have ``mark`` on their command line."""
     found = set()
     for process in psutil.process_iter(["cmdline", "status"]):
         words = process.info["cmdline"] or []
@@ -61,7 +61,7 @@ def command_line(root: Path, output: Path, decoder: str) -> list[str]:
 
 @contextmanager
 def a_run(root: Path, output: Path, prefix: tuple[str, ...]) -> Iterator[tuple[psutil.Process, set[int], str]]:
-    """A run whose decoder has started all that it starts: its process, the decoder's processes and their mark."""
+    """Start a run; give its process, the ids of all the decoder's processes, and their mark."""
     mark = str(output / "mark")
     decoder = f"command:{sys.executable} -S {support.HERE / 'daemon.py'} {mark} {{stream}} {{output}}"
     process = psutil.Popen([*prefix, *command_line(root, output, decoder)], stdout=subprocess.DEVNULL)
@@ -78,7 +78,7 @@ def a_run(root: Path, output: Path, prefix: tuple[str, ...]) -> Iterator[tuple[p
 
 
 def harness(process: psutil.Process) -> list[psutil.Process]:
-    """The run's process and the chain of the harness's own below it: guard, first of the namespace where there is one, slot."""
+    """Return the run's process, guard, first process of the namespace if any, serving process."""
     found = [process]
     while True:
         below = [child for child in found[-1].children() if "nnc_conformance.suites.running.pool_process_main" in child.cmdline()]
@@ -91,8 +91,8 @@ ENDS = {
     "the run": lambda chain: chain[:1],
     "the guard": lambda chain: chain[1:2],
     "the guard's child": lambda chain: chain[2:3],
-    "the slot": lambda chain: chain[-1:],
-    "run and slot": lambda chain: (chain[0], chain[-1]),
+    "the serving process": lambda chain: chain[-1:],
+    "run and serving process": lambda chain: (chain[0], chain[-1]),
 }
 
 
@@ -128,7 +128,7 @@ MASKED_PROC = (
     'mount -t tmpfs none /proc/irq && exec "$@"',
     "sh",
 )
-"""In front of a command: as in a container a part of /proc is hidden, so that no whole one may be mounted."""
+"""Prefix of a command with a partly hidden /proc, as in a container, which may mount no other."""
 GRANTED = {
     "with the rights of these tests": ((), OURS),
     "without any rights": (UNPRIVILEGED, OURS),

@@ -1,4 +1,4 @@
-"""Runs of the toy suite: outcomes, files, selection, resuming, the same results however it is run."""
+"""Runs of the toy suite: outcomes, files, selection, resuming, reproducible results."""
 
 import json
 import os

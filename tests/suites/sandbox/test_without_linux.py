@@ -14,7 +14,7 @@ from nnc_conformance.suites.running.runner import RunOptions
 from nnc_conformance.suites.running.selection import select
 
 HIDDEN = "import sys, psutil; sys.modules['fcntl'] = sys.modules['resource'] = None\n"
-"""Hides two modules of Unix, though not from psutil, which needs them on Linux and does without elsewhere."""
+"""Hides two modules of Unix, but not from psutil, which needs them on Linux only."""
 MAIN = "from nnc_conformance.cli.main import main; main()"
 IMPORT_ALL = """
 import pkgutil, importlib
@@ -28,7 +28,7 @@ WITHOUT_PROC = (
     'mount -t tmpfs none /proc && exec "$@"',
     "sh",
 )
-"""In front of a command: /proc is empty for it."""
+"""Prefix of a command that has an empty /proc."""
 
 
 @pytest.fixture(scope="module")
