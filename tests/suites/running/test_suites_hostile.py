@@ -64,7 +64,7 @@ COMMANDS: dict[str, tuple[str, Outcome, str, Fault]] = {
     "prints without end": ("flood.py", Outcome.LIMIT, "more than 16 MiB written", Fault.LIMIT),
     "writes garbage": ("garbage.py", Outcome.PROTOCOL, "the safetensors header claims", Fault.OUTPUT_UNREADABLE),
     "writes nothing": ("no_output.py", Outcome.PROTOCOL, "no output was written", Fault.OUTPUT_MISSING),
-    "writes two outputs": ("two_outputs.py", Outcome.PROTOCOL, "the outputs output.safetensors, output.npz, not", Fault.OUTPUT_TWICE),
+    "writes two outputs": ("two_outputs.py", Outcome.PROTOCOL, "several outputs: output.safetensors, output.npz", Fault.OUTPUT_TWICE),
     "gives NaN": ("nan.py", Outcome.FAIL, "tensor 'a/weight'[0, 0]: expected 0.0 (0x00000000), got nan (0x7fc00000)", Fault.WRONG_OUTPUT),
     "gives a wrong name": (
         "rewrite.py a/weight a/Weight",
