@@ -103,7 +103,7 @@ def test_variables_without_shape_or_label_tell_nothing() -> None:
 
 
 def test_graph_tools_want_an_onnx_graph() -> None:
-    with pytest.raises(ModelError, match="needs the graph of an ONNX model"):
+    with pytest.raises(ModelError, match="needs an ONNX model with its graph"):
         Graph.of(None)
     with pytest.raises(ModelError, match="not an ONNX model"):
         Graph.of(Topology(NNR_TPL_ONNX, b"\xff"))

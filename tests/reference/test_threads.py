@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnc_conformance.reference import decode, encode, side_by_side
-from nnc_conformance.reference.composer import TensorContent, data_unit, model_parameter_set, simple_header, start_unit
+from nnc_conformance.reference.composer import (
+    TensorContent,
+    aggregate_unit,
+    data_unit,
+    layer_parameter_set,
+    model_parameter_set,
+    simple_header,
+    start_unit,
+)
 from nnc_conformance.reference.entropy import parallel
 from nnc_conformance.reference.entropy.coding import EntryPoint
 from nnc_conformance.reference.errors import NNCError
@@ -121,6 +129,31 @@ def test_an_entry_point_beyond_int64_changes_nothing() -> None:
     stream = scanned(False, quants, bit_offset_delta1=1 << 63)
     for lenient in (False, True):
         assert outcome(stream, threads=3, lenient=lenient) == outcome(stream, lenient=lenient)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_empty_tensor_that_no_array_can_describe_is_refused(threads: int) -> None:
+    header = simple_header(NNR_PT_FLOAT, "w", (1 << 40, 1 << 40, 0), Quantization(2, -24))
+    unit = data_unit(header, {"w": TensorContent(np.zeros(0, np.int32))})
+    stream = write_units([start_unit(), model_parameter_set(Quantization(2, -24)), unit], enforce=False)
+    assert "rule limits" in str(outcome(stream, lenient=True, threads=threads))
+
+
+def test_reports_of_an_aggregate_come_in_the_same_order() -> None:
+    """Both units of the aggregate have bytes after their codeword, and the second a reserved bit that is set."""
+    quantization = Quantization(2, -24)
+    units = []
+    for name in "ab":
+        header = simple_header(NNR_PT_FLOAT, name, (4, 4), quantization)
+        unit = data_unit(header, {name: TensorContent(np.ones((4, 4), np.int32))})
+        unit["nnr_unit_payload"]["cabac_codeword"] += b"\0"
+        units.append(unit)
+    parameters = layer_parameter_set(quantization)
+    parameters["nnr_unit_header"]["nnr_reserved_zero_7bits"] = 1
+    stream = write_units([start_unit(), model_parameter_set(quantization), aggregate_unit([*units, parameters])], enforce=False)
+    reports = [report.rule for report in decode(stream, lenient=True).reports]
+    assert reports == ["reserved-bits", "payload-end", "payload-end"]
+    assert outcome(stream, lenient=True, threads=3) == outcome(stream, lenient=True)
 
 
 def test_stretches_are_of_equal_length() -> None:
