@@ -81,7 +81,8 @@ def issue(
 
     Example: nnc-conformance certify issue nnc-results --key issuer.pem --nonce "$(openssl rand -hex 16)"
     """
-    from nnc_conformance.reports.certification.issue import CERTIFICATE_FILE, PAGE_FILE, gather, write_certificate
+    from nnc_conformance.reports.certification.certificate import CERTIFICATE_FILE, PAGE_FILE
+    from nnc_conformance.reports.certification.issue import gather, write_certificate
     from nnc_conformance.reports.certification.issue import issue as issue_certificate
     from nnc_conformance.reports.certification.policy import load_policy
     from nnc_conformance.reports.results import file_of

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from types import FrameType
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TextIO
 
 PROGRAM: Final = "nnc-conformance"
 INTERRUPTED: Final = 130
@@ -64,7 +64,7 @@ def leave(code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _discard(stream: TextIOWrapper) -> None:
+def _discard(stream: TextIO) -> None:
     """Lead a stream that cannot be written to the null device, since Python flushes it once more at the end."""
     with suppress(OSError):
         null = os.open(os.devnull, os.O_WRONLY)
