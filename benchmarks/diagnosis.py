@@ -20,25 +20,23 @@ from pathlib import Path
 from seeded_bugs import BUGS
 
 from nnc_conformance.faults.diagnosis.cause import Cause, all_causes
-from nnc_conformance.faults.diagnosis.evidence import FAILING, FURTHER, MOST_BYTES, MOST_LINES, MOST_OUTPUT, PASSING
+from nnc_conformance.faults.diagnosis.evidence import is_small
 from nnc_conformance.faults.diagnosis.explain import explain
-from nnc_conformance.faults.diagnosis.ranking import FINALISTS, LAST
 from nnc_conformance.faults.diagnosis.shrink import ShrinkError, judge_of, shrink
-from nnc_conformance.faults.diagnosis.simulation import Probe, SymptomCache, faulty_decoder, simulated, symptoms
+from nnc_conformance.faults.diagnosis.simulation import SymptomCache, faulty_decoder, simulated, symptoms
 from nnc_conformance.faults.diagnosis.symptom import symptom_of
+from nnc_conformance.faults.diagnosis.weights import EFFORT
 from nnc_conformance.faults.mutants.entries import TABLES, entry, is_entry, places, usual_value
-from nnc_conformance.faults.mutants.executed_lines import executed_lines_of
+from nnc_conformance.faults.mutants.fault import UNCHECKED_ENTRY_POINTS
 from nnc_conformance.faults.mutants.mutated_decoder import prepare
-from nnc_conformance.faults.mutants.named.common import UNCHECKED
-from nnc_conformance.faults.mutants.named_mutants import mutant_of
+from nnc_conformance.faults.mutants.named.catalogue import mutant_of
 from nnc_conformance.faults.mutants.patch import lines_of
 from nnc_conformance.faults.mutants.values import Value
-from nnc_conformance.faults.score.cases import TrialVector
+from nnc_conformance.faults.score.trial_vectors import TracedVector, TrialVector, traced
 from nnc_conformance.reference.entropy.kernel_tables import STATES
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.judging.expected_output import read_expected_output
 from nnc_conformance.suites.results.outcomes import OUTCOMES
 from nnc_conformance.suites.results.result import CaseResult
 
@@ -125,15 +123,10 @@ class ShrunkFailure:
     after: int
 
 
-def small_probes(vectors: Mapping[str, StoredVector]) -> list[Probe]:
+def small_vectors(vectors: Mapping[str, StoredVector]) -> list[TracedVector]:
     """Select small vectors; faulty decoders run on them uncompiled."""
-    cases = []
-    for stored in vectors.values():
-        vector = stored.vector
-        if vector.stream.size <= MOST_BYTES and (vector.expected is None or vector.expected.size <= MOST_OUTPUT):
-            cases.append(TrialVector(vector, stored.read(vector.stream), read_expected_output(stored), False))
-    found = executed_lines_of([(case.stream, False) for case in cases])
-    return [probe for probe in map(Probe, cases, found) if probe.reach.cost <= MOST_LINES]
+    found = traced([TrialVector.of(stored) for stored in vectors.values() if is_small(stored)])
+    return [one for one in found if one.executed.count <= EFFORT.lines]
 
 
 def same_cause(bug: Cause, cause: Cause) -> bool:
@@ -150,12 +143,12 @@ def same_cause(bug: Cause, cause: Cause) -> bool:
 def changed_lines(cause: Cause) -> Iterator[tuple[str, int]]:
     """Iterate over the lines that a cause changes, without edits that many seeded bugs share."""
     edits = cause.mutant.fault.edits if cause.mutant.fault is not None else ()
-    spans = [(edit.module, *lines_of(edit)) for edit in edits if edit != UNCHECKED] if edits else cause.mutant.lines
+    spans = [(edit.module, *lines_of(edit)) for edit in edits if edit != UNCHECKED_ENTRY_POINTS] if edits else cause.mutant.lines
     for module, first, last in spans:
         yield from ((module, line) for line in range(first, last + 1))
 
 
-def detected(bugs: Iterable[SeededBug], count: int, probes: Sequence[Probe]) -> Iterator[tuple[SeededBug, list[CaseResult]]]:
+def detected(bugs: Iterable[SeededBug], count: int, trials: Sequence[TracedVector]) -> Iterator[tuple[SeededBug, list[CaseResult]]]:
     """Iterate over bugs that some, but not all vectors detect, with their results.
 
     Only one mutant of the catalogue is used for each function.
@@ -168,7 +161,7 @@ def detected(bugs: Iterable[SeededBug], count: int, probes: Sequence[Probe]) -> 
     for bug in bugs:
         if bug.cause.function in functions:
             continue
-        results = simulated(bug.cause, probes)
+        results = simulated(bug.cause, trials)
         if FEWEST_FAILING <= sum(OUTCOMES[case.outcome].fails for case in results) < len(results):
             found += 1
             functions |= set() if bug.cause.named or is_entry(bug.cause.id) else {bug.cause.function}
@@ -211,7 +204,7 @@ def drawn_entry(name: str, place: int) -> Value | None:
     return entry(name, place, value) if value != usual else None
 
 
-def why_right(bug: Cause, cause: Cause, results: Sequence[CaseResult], probes: Sequence[Probe]) -> str:
+def why_right(bug: Cause, cause: Cause, results: Sequence[CaseResult], trials: Sequence[TracedVector]) -> str:
     """Return why a cause is the right one; empty if it is not."""
     if is_entry(bug.id):
         same = cause.mutant.before == bug.mutant.before
@@ -221,7 +214,7 @@ def why_right(bug: Cause, cause: Cause, results: Sequence[CaseResult], probes: S
     if same_cause(bug, cause):
         return "same statement" if bug.named or cause.named else "same function and class"
     ours = {case.vector: symptom_of(case) for case in results}
-    theirs = {probe.case.id: symptom for _, probe, symptom in symptoms((cause, probe) for probe in probes)}
+    theirs = {trial.trial.id: symptom for _, trial, symptom in symptoms((cause, trial) for trial in trials)}
     return "same output everywhere" if theirs == ours else ""
 
 
@@ -231,13 +224,13 @@ def explain_bug(
     catalogue: Sequence[Cause],
     vectors: Mapping[str, StoredVector],
     memory: SymptomCache,
-    probes: Sequence[Probe],
+    trials: Sequence[TracedVector],
 ) -> BugResult:
     """Explain a bug by its smallest failing case."""
     failing = [case for case in results if OUTCOMES[case.outcome].fails]
     asked = min(failing, key=lambda case: (vectors[case.vector].vector.stream.size, case.vector))
-    explained = explain(results, vectors, asked, causes=catalogue, memory=memory, seconds=SECONDS)
-    reasons = [why_right(bug.cause, one.cause, results, probes) for one in explained.causes]
+    explained = explain(results, vectors, asked, causes=catalogue, symptoms=memory, seconds=SECONDS)
+    reasons = [why_right(bug.cause, one.cause, results, trials) for one in explained.causes]
     place = next((number for number, reason in enumerate(reasons, 1) if reason), 0)
     named = tuple(one.element for one in explained.named)
     return BugResult(
@@ -266,11 +259,11 @@ def shrunk(bugs: Sequence[SeededBug], vectors: Mapping[str, StoredVector], count
     large.sort(key=lambda stored: digest(stored.vector.id))
     found = 0
     for bug in bugs:
-        ask = faulty_decoder(bug.cause)
+        decode_stream = faulty_decoder(bug.cause)
         for stored in large[:LOOKED_AT]:
             stream = stored.read(stored.vector.stream)
             try:
-                small = shrink(stream, judge_of(ask), seconds=SHRINK_SECONDS)
+                small = shrink(stream, judge_of(decode_stream), seconds=SHRINK_SECONDS)
             except (ShrinkError, ModelError):
                 continue
             yield ShrunkFailure(bug.cause.id, stored.vector.id, str(small.failure), len(stream), len(small.stream))
@@ -334,7 +327,8 @@ of the hashes, and **none of that third is in the catalogue** here. `explain` ca
 related cause: one that changes the same statement, has the same class (off by one, another comparison, ...) in the same function, or
 gives the same outputs everywhere. Mutants of inferred or disputed facts, and of code that does not belong to a single element, are
 left out. An element is right if the catalogue has it for the statement of the bug; statements often concern several elements, of which
-the others count as wrong. Development used the other two thirds; what they showed changed the ranking between measurements of this one.
+the others count as wrong. The weights of the ranking were set by two thirds of the mutants, which an earlier form of the ids divided
+otherwise: mutants held out here may have been among them.
 
 | bug | what it does | cases failed | element | right one of those named | right cause | first cause named | fit |
 |---|---|---|---|---|---|---|---|
@@ -417,7 +411,8 @@ def page(
         **tally(lines), **{f"held_{name}": count for name, count in tally(held).items()},
         **{f"entry_{name}": count for name, count in tally(entry_lines).items()}, entry_rows=rows(entry_lines), farthest=FARTHEST,
         entry_values=sum(line.cause_place == 1 and line.why == "the entry and its value" for line in entry_lines),
-        last=LAST, further=FURTHER, finalists=FINALISTS, failing=FAILING, passing=PASSING, held_out=HELD_OUT, parts=PARTS,
+        last=EFFORT.last, further=EFFORT.further, finalists=EFFORT.finalists, failing=EFFORT.failing, passing=EFFORT.passing,
+        held_out=HELD_OUT, parts=PARTS,
         vectors=vectors, element_mark=ELEMENT_MARK, cause_mark=CAUSE_MARK,
         several=sum(len(edits[line.bug]) > 1 or "\n" in edits[line.bug][0].new for line in lines),
         statement=why.count("same statement"), output=why.count("same output everywhere"), exact=sum(line.exact for line in lines),
@@ -432,12 +427,12 @@ def measure(
     causes: Sequence[Cause],
     vectors: Mapping[str, StoredVector],
     memory: SymptomCache,
-    probes: Sequence[Probe],
+    trials: Sequence[TracedVector],
 ) -> tuple[list[SeededBug], list[BugResult]]:
     """Explain bugs; print each result."""
     tried_bugs, lines = [], []
     for bug, results in bugs:
-        line = explain_bug(bug, results, [cause for cause in causes if cause.id != bug.cause.id], vectors, memory, probes)
+        line = explain_bug(bug, results, [cause for cause in causes if cause.id != bug.cause.id], vectors, memory, trials)
         print(json.dumps(asdict(line)), flush=True)
         tried_bugs.append(bug)
         lines.append(line)
@@ -460,18 +455,18 @@ def main() -> int:
     suite = load_suite(built_in_root(), levels=LEVELS, verify=False)
     vectors = {stored.vector.id: stored for stored in suite.vectors}
     prepare()
-    probes = small_probes(vectors)
+    trials = small_vectors(vectors)
     causes = list(all_causes().values())
     without = [cause for cause in causes if cause.named or part_of(cause.id) != HELD_OUT]
     if options.develop:
         parts = [part for part in range(PARTS) if part != HELD_OUT]
-        measure(detected(mutants_of(parts), options.develop, probes), without, vectors, memory, probes)
+        measure(detected(mutants_of(parts), options.develop, trials), without, vectors, memory, trials)
         return 0
-    bugs, lines = measure(detected(independent_bugs(), BUGS_IN_ALL, probes), causes, vectors, memory, probes)
-    _, held = measure(detected(mutants_of([HELD_OUT]), BUGS_IN_ALL, probes), without, vectors, memory, probes)
-    _, entry_lines = measure(detected(entries_drawn(), ENTRIES_IN_ALL, probes), causes, vectors, memory, probes)
+    bugs, lines = measure(detected(independent_bugs(), BUGS_IN_ALL, trials), causes, vectors, memory, trials)
+    _, held = measure(detected(mutants_of([HELD_OUT]), BUGS_IN_ALL, trials), without, vectors, memory, trials)
+    _, entry_lines = measure(detected(entries_drawn(), ENTRIES_IN_ALL, trials), causes, vectors, memory, trials)
     small = list(shrunk(bugs, vectors, SHRUNK))
-    options.page.write_text(page(lines, held, entry_lines, small, len(probes)))
+    options.page.write_text(page(lines, held, entry_lines, small, len(trials)))
     kept = len(small) == SHRUNK and all(one.after < SMALL_ENOUGH for one in small)
     right = tally(lines)
     return 0 if right["elements"] >= ELEMENT_MARK and right["causes"] >= CAUSE_MARK and kept else 1

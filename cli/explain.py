@@ -12,11 +12,9 @@ from nnc_conformance.cli.options import input_file
 if TYPE_CHECKING:
     from nnc_conformance.faults.diagnosis.explain import Explanation
     from nnc_conformance.faults.diagnosis.onset import Onset
-    from nnc_conformance.storage.tensor_types import Tensors
-    from nnc_conformance.suites.results.result import CaseResult, Results
-    from nnc_conformance.suites.results.run_document import RunDocument
 
 BETWEEN = 50
+"""Causes between two updates of the progress line."""
 
 
 def command(
@@ -59,37 +57,27 @@ def command(
 
     Example: nnc-conformance explain nnc-results/ scan-2-entry-points@mydecoder
     """
-    from nnc_conformance.faults.diagnosis.cause import all_causes
-    from nnc_conformance.faults.diagnosis.explain import explain
+    from nnc_conformance.faults.diagnosis.explain import OutputSource, explain_run
     from nnc_conformance.faults.diagnosis.simulation import SymptomCache
     from nnc_conformance.reports.results import file_of, load
     from nnc_conformance.storage.outputs import refuse_inputs
-    from nnc_conformance.storage.vector import Level
     from nnc_conformance.suites.results.outcomes import ExitCode
     from nnc_conformance.suites.results.result import ResultsError
-    from nnc_conformance.suites.running.selection import select
 
     if cache is not None:
         refuse_inputs(cache, [file_of(results), *(path for path in (output, suite) if path is not None)])
     given = load(results)
     if given.results is None:
         raise ResultsError(f"{given.source}: {given.problems[0]}")
-    found = _case(given.results, case)
-    chosen = select(suite or _suite_of(given.run), tuple(Level), verify=False)
-    vectors = {stored.vector.id: stored for stored in chosen.vectors}
-    if found.vector not in vectors:
-        raise ResultsError(f"{found.vector} is not in the suite; give the suite of the run by --suite")
-    stored = vectors[found.vector]
-    tensors = _output(found, decoder, output, given.run, stored.read(stored.vector.stream))
-    explained = explain(
-        given.results.cases,
-        vectors,
-        found,
-        output=tensors,
-        causes=list(all_causes().values()),
-        memory=SymptomCache(cache, jobs=jobs),
+    explained = explain_run(
+        given.results,
+        given.run,
+        case,
+        suite=suite,
+        output=OutputSource(output, decoder),
+        symptoms=SymptomCache(cache, jobs=jobs),
         seconds=budget,
-        told=_tell,
+        progress=_show_progress,
     )
     if as_json:
         from nnc_conformance.faults.diagnosis.explanation_json import document
@@ -101,47 +89,9 @@ def command(
     return ExitCode.AS_EXPECTED if explained.causes or explained.onset is not None else ExitCode.INCOMPLETE
 
 
-def _case(results: "Results", asked: str) -> "CaseResult":
-    """The failing case that is meant; raises `typer.BadParameter`."""
-    from nnc_conformance.suites.results.outcomes import OUTCOMES
-
-    meant = [case for case in results.cases if asked in (case.id, case.vector)]
-    failing = [case for case in meant if OUTCOMES[case.outcome].fails]
-    if len(failing) == 1:
-        return failing[0]
-    if failing:
-        raise typer.BadParameter(f"several decoders fail it: {', '.join(case.id for case in failing)}", param_hint="CASE")
-    what = f"{asked} did not fail" if meant else f"there is no case {asked!r}"
-    others = [case.id for case in results.cases if OUTCOMES[case.outcome].fails]
-    more = f"; {len(others)} failed, first {others[0]}" if others else "; none failed"
-    raise typer.BadParameter(what + more, param_hint="CASE")
-
-
-def _suite_of(run: "RunDocument | None") -> Path | None:
-    return Path(run.suite) if run is not None and run.suite else None
-
-
-def _output(case: "CaseResult", decoder: str | None, output: Path | None, run: "RunDocument | None", stream: bytes) -> "Tensors | None":
-    """The decoder's tensors for the case: from the file, from the decoder, or as the run has kept them; None where none has them."""
-    from nnc_conformance.storage.inputs import read_bytes
-    from nnc_conformance.storage.tensors import load_tensors
-
-    if output is not None:
-        return load_tensors(read_bytes(output))
-    if decoder is not None:
-        from nnc_conformance.faults.diagnosis.asking import asking
-        from nnc_conformance.suites.decoders.load import load_decoder
-        from nnc_conformance.suites.sandbox.limits import Limits
-
-        with asking(load_decoder(decoder), Limits()) as ask:
-            return ask(stream).tensors
-    kept = run.logs[case.id].kept_output if run is not None and case.id in run.logs else None
-    return load_tensors(kept) if kept is not None else None
-
-
-def _tell(done: int, of: int) -> None:
-    if sys.stderr.isatty() and (done % BETWEEN == 0 or done == of):
-        typer.echo(f"\r{done} of {of} causes", err=True, nl=done == of)
+def _show_progress(done: int, total: int) -> None:
+    if sys.stderr.isatty() and (done % BETWEEN == 0 or done == total):
+        typer.echo(f"\r{done} of {total} causes", err=True, nl=done == total)
 
 
 def _print(explained: "Explanation") -> None:
@@ -157,21 +107,22 @@ def _print(explained: "Explanation") -> None:
         others = f", else in {' or '.join(named[1:])}" if named[1:] else ""
         typer.echo(f"The fault is most likely in {named[0]}{others}.")
     ranking = explained.ranking
-    typer.echo(f"Likely causes, of {ranking.tried} tried{f' ({ranking.left} not, for want of time)' if ranking.left else ''}:")
+    not_tried = f" ({ranking.left} not tried: the budget ran out)" if ranking.left else ""
+    typer.echo(f"Likely causes, of {ranking.tried} tried{not_tried}:")
     rows = []
     for number, one in enumerate(explained.causes, 1):
-        told = f"{one.same} of {one.failing} failures alike, {one.kept} of {one.passing} passes kept"
-        rows.append([str(number), f"{one.fit:.2f}", told, one.cause.element, one.cause.function, one_line(one.cause.sentence)])
+        agreement = f"{one.same} of {one.failing} failures alike, {one.kept} of {one.passing} passes kept"
+        rows.append([str(number), f"{one.fit:.2f}", agreement, one.cause.element, one.cause.function, one_line(one.cause.sentence)])
     print_table(["", "fit", "over the run", "element", "where in the reference", "what such a decoder does"], rows)
     if explained.causes and explained.causes[0].exact:
-        typer.echo(f"This output is what a decoder gives in which {one_line(explained.causes[0].cause.sentence)}")
+        typer.echo(f"A decoder with this bug gives the same output: {one_line(explained.causes[0].cause.sentence)}")
 
 
 def _print_onset(onset: "Onset") -> None:
     from nnc_conformance.reports.text import one_line
 
     where = f"unit {onset.unit} ({onset.unit_type}), byte {onset.byte}.{onset.bit}, {onset.element} (clause {onset.clause})"
-    typer.echo(f"First wrong{'' if onset.exact else ' (as far as is known without the output)'}: {where}")
+    typer.echo(f"First wrong{'' if onset.exact else ' (as far as known without the output)'}: {where}")
     if onset.tensor:
         place = f" symbol {onset.coded_index}, element {list(onset.index)}" if onset.coded_index is not None else ""
         values = f": expected {onset.expected}, got {onset.actual}" if onset.expected else ""

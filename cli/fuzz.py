@@ -46,9 +46,8 @@ def command(
 
     Example: nnc-conformance fuzz --decoder decoder.toml --seed 7 --seconds 600
     """
-    from nnc_conformance.faults.diagnosis.asking import asking
     from nnc_conformance.faults.diagnosis.fuzz import Fuzzer, differing
-    from nnc_conformance.faults.diagnosis.shrink import judge_of
+    from nnc_conformance.faults.diagnosis.shrink import judge_of, opened_decoder
     from nnc_conformance.generator.coverage.streams import find_streams
     from nnc_conformance.storage.documents import canonical_json
     from nnc_conformance.storage.inputs import read_bytes
@@ -64,8 +63,8 @@ def command(
         raise typer.BadParameter(f"the streams are in {output}, which is written to; copy them elsewhere", param_hint="STREAMS")
     seeds = [data for _, path in sorted(found.items()) if len(data := read_bytes(path)) <= SMALL or streams]
     with ExitStack() as stack:
-        asks = [stack.enter_context(asking(spec, limits_of(time_limit, None))) for spec in specs]
-        judge = judge_of(asks[0]) if len(asks) == 1 else differing(*asks)
+        decoders = [stack.enter_context(opened_decoder(spec, limits_of(time_limit, None))) for spec in specs]
+        judge = judge_of(decoders[0]) if len(decoders) == 1 else differing(*decoders)
         fuzzer = Fuzzer.open(output, judge, [spec.name for spec in specs], seed, seeds)
         _run(fuzzer, executions, seconds)
     state = fuzzer.state

@@ -57,7 +57,7 @@ def command(
     from nnc_conformance.storage import outputs
 
     chosen = _matching(list(mutants()), filters)
-    score = run(output, [mutants()[name] for name in chosen], jobs=jobs, matrix=matrix, resume=resume, told=_tell)
+    score = run(output, [mutants()[name] for name in chosen], jobs=jobs, matrix=matrix, resume=resume, progress=_show_progress)
     written = page or output / "mutation.md"
     tables = written.with_name(f"{written.stem}-tables.md")
     outputs.write_text(written, mutation_page(score, tables.name))
@@ -66,7 +66,7 @@ def command(
         for mutant in score.survivors:
             typer.echo(f"survived: {mutant.id}: {mutant.before}  =>  {mutant.after}")
         for mutant in score.disproved:
-            typer.echo(f"listed as equivalent, but killed: {mutant.id} by {score.verdicts[mutant.id].kills[0][0]}")
+            typer.echo(f"listed as equivalent, but killed: {mutant.id} by {score.results[mutant.id].kills[0][0]}")
         print_table(("kind of bug", *HEADINGS), rows_by_operator(score))
         typer.echo(written)
     whole = score.tally(list(score.mutants.values()))
@@ -85,6 +85,6 @@ def _matching(names: list[str], globs: list[str] | None) -> list[str]:
     return matching
 
 
-def _tell(done: int, planned: int, verdict: "MutantResult | None") -> None:
-    if verdict is None or done % _BETWEEN_LINES == 0 or done == planned:
-        typer.echo(f"{done} of {planned} mutants", err=True)
+def _show_progress(done: int, total: int, result: "MutantResult | None") -> None:
+    if result is None or done % _BETWEEN_LINES == 0 or done == total:
+        typer.echo(f"{done} of {total} mutants", err=True)

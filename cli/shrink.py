@@ -36,10 +36,8 @@ def command(
 
     Example: nnc-conformance shrink vectors/full/scan-1-block-rows --decoder decoder.toml
     """
-    from nnc_conformance.faults.diagnosis.asking import asking
-    from nnc_conformance.faults.diagnosis.filed_vectors import file_vector, vector_of
-    from nnc_conformance.faults.diagnosis.naming import id_of
-    from nnc_conformance.faults.diagnosis.shrink import judge_of, shrink
+    from nnc_conformance.faults.diagnosis.filed_vectors import file_vector, vector_id, vector_of
+    from nnc_conformance.faults.diagnosis.shrink import judge_of, opened_decoder, shrink
     from nnc_conformance.storage.documents import canonical_json
     from nnc_conformance.storage.inputs import read_bytes
     from nnc_conformance.storage.outputs import refuse_inputs
@@ -49,23 +47,23 @@ def command(
 
     file = stream / STREAM_FILE if stream.is_dir() else stream
     data = read_bytes(file)
-    own = id_of(name or f"shrunk-{stream.stem}")
+    own = vector_id(name or f"shrunk-{stream.stem}")
     for level in Level:
         refuse_inputs(output / level / own / STREAM_FILE, [file])
     spec = load_decoder(decoder)
-    with asking(spec, limits_of(time_limit, None)) as ask:
-        found = shrink(data, judge_of(ask), seconds=budget, tries=tries)
+    with opened_decoder(spec, limits_of(time_limit, None)) as decode_stream:
+        found = shrink(data, judge_of(decode_stream), seconds=budget, tries=tries)
     vector = file_vector(output, vector_of(found.stream, own, found.failure, spec.name))
     folder = output / vector.level / vector.id
     if as_json:
-        told = {
+        document = {
             "format": "nnc-shrunk/1",
             "failure": str(found.failure),
             "bytes": {"before": len(data), "after": len(found.stream)},
             "tries": found.tries,
             "vector": str(folder),
         }
-        typer.echo(canonical_json(told), nl=False)
+        typer.echo(canonical_json(document), nl=False)
     else:
         typer.echo(f"{found.failure}: {len(data)} bytes became {len(found.stream)}, {found.tries} streams tried")
         typer.echo(str(folder))

@@ -6,8 +6,8 @@ from typing import Final
 
 from nnc_conformance.faults.mutants.executed_lines import MOST_UNCOMPILED_LINES
 from nnc_conformance.faults.mutants.mutant import MEANINGS, UNCERTIFIED_ELEMENTS, UNCERTIFIED_FUNCTIONS, Mutant, Operator
-from nnc_conformance.faults.score.cases import KILLS, Kill
 from nnc_conformance.faults.score.score import PASS_MARK, MutantTally, Score
+from nnc_conformance.faults.score.trial_vectors import KILLS, Kill
 from nnc_conformance.reports.markdown import code, table
 
 HEADINGS: Final = ("made", "killed", "of these by category alone", "equivalent", "survived", "score")
@@ -103,7 +103,7 @@ def _grouped(score: Score, key: Callable[[Mutant], str]) -> dict[str, list[Mutan
 
 
 def _ways(score: Score) -> list[tuple[str, ...]]:
-    kinds_of = [{kill for _, kill in verdict.kills} for verdict in score.verdicts.values()]
+    kinds_of = [{kill for _, kill in verdict.kills} for verdict in score.results.values()]
     return [(kill.value, KILLS[kill], str(sum(kill in kinds for kinds in kinds_of))) for kill in Kill]
 
 
@@ -132,7 +132,7 @@ def _argued(score: Score, reasons: Mapping[str, str]) -> str:
 
 def _by_vector(score: Score, *, matrix: bool) -> str:
     killed: dict[str, list[str]] = defaultdict(list)
-    for mutant_id, verdict in score.verdicts.items():
+    for mutant_id, verdict in score.results.items():
         for case, _ in verdict.kills:
             killed[case.removesuffix(" (lenient)")].append(mutant_id)
     extent = (

@@ -1,49 +1,48 @@
 """From a failing case to what must be wrong: the causes that do what the decoder does, and the elements that they concern."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any, Final
+from pathlib import Path
+from typing import Any
 
 from numpy.typing import NDArray
 
-from nnc_conformance.faults.diagnosis.cause import Cause
-from nnc_conformance.faults.diagnosis.evidence import evidence_of, longer
+from nnc_conformance.faults.diagnosis.cause import Cause, all_causes
+from nnc_conformance.faults.diagnosis.evidence import evidence_of, long_cases
 from nnc_conformance.faults.diagnosis.onset import Onset, onset
 from nnc_conformance.faults.diagnosis.ranking import Ranked, Ranking, candidates, rank
+from nnc_conformance.faults.diagnosis.shrink import opened_decoder
 from nnc_conformance.faults.diagnosis.simulation import SymptomCache
+from nnc_conformance.faults.diagnosis.weights import EFFORT, WEIGHTS
 from nnc_conformance.faults.diagnosis.wrong_entries import wrong_entries
+from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.reference.options import ProgressCallback, no_progress
 from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
+from nnc_conformance.storage.inputs import read_bytes
 from nnc_conformance.storage.suite_folder import StoredVector
+from nnc_conformance.storage.tensor_types import Tensors
+from nnc_conformance.storage.tensors import load_tensors
+from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.judging.expected_output import read_expected_output
 from nnc_conformance.suites.locating.locate import locate_faults
 from nnc_conformance.suites.results.fault_location import FaultLocation
-from nnc_conformance.suites.results.result import CaseResult
+from nnc_conformance.suites.results.outcomes import OUTCOMES
+from nnc_conformance.suites.results.result import CaseResult, Results
+from nnc_conformance.suites.results.run_document import RunDocument
+from nnc_conformance.suites.running.selection import select
+from nnc_conformance.suites.sandbox.limits import Limits
 
-SHOWN: Final = 3
-"""So many causes and elements are named."""
-HEARD: Final = 8
-"""So many places in the decoder have a say in which element it is."""
-SHARP: Final = 20
-"""The power of its fit, over that of the best, with which a cause speaks for its element."""
-BY_HAND: Final = 3.0
-"""So many times the say of a mutant has a named fault, whose element is told by hand; a mutant's is told by the words of its code."""
-BESIDE: Final = 0.35
-"""The part of its say that a cause has for the second element that it concerns; for the third half of that, and so on."""
-SUSPECTED: Final = 0.3
-UNSURE: Final = 0.45
-"""What the suspects of the whole run have to say at least, the best cause counting its fit, and how much more the worse that fit is."""
-AT_ONSET: Final = 0.1
-UNSURE_AT_ONSET: Final = 0.3
-"""The same of the element at which the case that is asked about goes wrong."""
-VAGUELY: Final = 0.2
-"""The part of its say that a cause keeps for its own element where its code is about none in particular; the suspects get the rest."""
+
+class FailingCaseError(NNCError):
+    """The case that is to be explained does not exist, did not fail, or is ambiguous."""
 
 
 @dataclass(frozen=True)
 class Blamed:
-    """An element that is likely to be what the decoder gets wrong, with its weight among those named, 0..1."""
+    """An element that the decoder is likely to get wrong, with its weight among all, 0..1."""
 
     element: str
     clause: str
@@ -52,10 +51,15 @@ class Blamed:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What was found out of ``case``.
+    """What was found about a failing case.
 
-    ``onset``: where it goes wrong; ``causes``: the likeliest; ``elements`` to look at, the likeliest first; ``suspects`` by the whole
-    run; ``ranking``: all that was tried.
+    Args:
+        case: the case.
+        onset: where it goes wrong.
+        causes: the likeliest causes.
+        elements: the elements to look at, the likeliest first.
+        suspects: elements that the failing cases of the whole run have in common.
+        ranking: all causes that were tried.
     """
 
     case: CaseResult
@@ -67,8 +71,83 @@ class Explanation:
 
     @property
     def named(self) -> tuple[Blamed, ...]:
-        """The elements that are named: the first `SHOWN`."""
-        return self.elements[:SHOWN]
+        """The first elements, which are named."""
+        return self.elements[: EFFORT.shown]
+
+
+@dataclass(frozen=True)
+class OutputSource:
+    """Where the decoder's output for the case comes from, in this order; if neither is given, what the run kept.
+
+    Args:
+        file: a tensor file.
+        decoder: a decoder, as ``--decoder`` names one, which is run again.
+    """
+
+    file: Path | None = None
+    decoder: str | None = None
+
+    def tensors(self, case: CaseResult, run: RunDocument | None, stream: bytes) -> Tensors | None:
+        """Return the decoder's tensors for a case of a run on a stream; None if there are none."""
+        if self.file is not None:
+            return load_tensors(read_bytes(self.file))
+        if self.decoder is not None:
+            with opened_decoder(load_decoder(self.decoder), Limits()) as decode_stream:
+                return decode_stream(stream).tensors
+        kept = run.logs[case.id].kept_output if run is not None and case.id in run.logs else None
+        return load_tensors(kept) if kept is not None else None
+
+
+def failing_case(results: Results, name: str) -> CaseResult:
+    """Return the failing case with an id, or on a vector; raise `FailingCaseError` if that is not exactly one."""
+    meant = [case for case in results.cases if name in (case.id, case.vector)]
+    failing = [case for case in meant if OUTCOMES[case.outcome].fails]
+    if len(failing) == 1:
+        return failing[0]
+    if failing:
+        raise FailingCaseError(f"several decoders fail {name}; choose one of {', '.join(case.id for case in failing)}")
+    problem = f"{name} did not fail" if meant else f"there is no case {name!r}"
+    others = [case.id for case in results.cases if OUTCOMES[case.outcome].fails]
+    raise FailingCaseError(f"{problem}; {f'{len(others)} cases failed, first {others[0]}' if others else 'no case failed'}")
+
+
+def explain_run(
+    results: Results,
+    run: RunDocument | None,
+    name: str,
+    *,
+    suite: Path | None = None,
+    output: OutputSource | None = None,
+    symptoms: SymptomCache,
+    seconds: float,
+    progress: ProgressCallback = no_progress,
+) -> Explanation:
+    """Explain a failing case of a run.
+
+    Args:
+        results: the results of the run.
+        run: its run document, which names the suite and holds small outputs; None if there is none.
+        name: the failing case, by its id or its vector.
+        suite: the suite; that of the run if None.
+        output: where the decoder's output comes from; from the run if None.
+        symptoms: what causes are known to do.
+        seconds: the time to try causes in.
+        progress: the progress callback, over all causes.
+
+    Raises:
+        FailingCaseError: ``name`` is not exactly one failing case of a vector of the suite.
+        SuiteError: The suite cannot be read.
+        ModelError: A vector or the output cannot be read.
+    """
+    case = failing_case(results, name)
+    of_run = Path(run.suite) if run is not None and run.suite else None
+    vectors = {stored.vector.id: stored for stored in select(suite or of_run, tuple(Level), verify=False).vectors}
+    if case.vector not in vectors:
+        raise FailingCaseError(f"the suite does not have {case.vector}; name the suite of the run with --suite")
+    stored = vectors[case.vector]
+    tensors = (output or OutputSource()).tensors(case, run, stored.read(stored.vector.stream))
+    causes = list(all_causes().values())
+    return explain(results.cases, vectors, case, output=tensors, causes=causes, symptoms=symptoms, seconds=seconds, progress=progress)
 
 
 def explain(
@@ -78,41 +157,54 @@ def explain(
     *,
     output: Mapping[str, NDArray[Any]] | None = None,
     causes: Sequence[Cause],
-    memory: SymptomCache,
+    symptoms: SymptomCache,
     seconds: float,
-    told: Callable[[int, int], None] = lambda done, of: None,
+    progress: ProgressCallback = no_progress,
 ) -> Explanation:
-    """Explains the failing case ``asked`` from all ``cases`` of its decoder; ``vectors`` by id, ``seconds`` to try ``causes`` in.
+    """Explain a failing case by all cases of its decoder.
 
-    Single entries of the coder's tables are tried beside them. ``output``: what the decoder gave for it, where that is at hand. Raises
-    `SuiteError` or `ModelError` where a vector cannot be read.
+    Single entries of the coder's tables are tried in addition to the causes given.
+
+    Args:
+        cases: the cases of the run.
+        vectors: the vectors by id.
+        asked: the failing case.
+        output: the decoder's tensors for it by name; None if they are not known.
+        causes: the causes to try.
+        symptoms: what causes are known to do.
+        seconds: the time to try causes in.
+        progress: the progress callback, over all causes.
+
+    Raises:
+        SuiteError: A vector cannot be read.
+        ModelError: A vector's expected output cannot be read.
     """
     own = [case for case in cases if case.decoder == asked.decoder and case.vector in vectors]
-    chosen = evidence_of(own, vectors, asked.vector)
-    entries = wrong_entries(chosen, (*chosen.further, *longer(own, vectors)), memory)
-    ranking = rank(candidates([*causes, *entries], chosen), chosen, memory, seconds=seconds, told=told)
+    evidence = evidence_of(own, vectors, asked.vector)
+    entries = wrong_entries(evidence, (*evidence.further, *long_cases(own, vectors)), symptoms)
+    ranking = rank(candidates([*causes, *entries], evidence), evidence, symptoms, seconds=seconds, progress=progress)
     suspects = next(iter(locate_faults(own, vectors)), None)
-    best = tuple(ranking.places(SHOWN))
+    best = tuple(ranking.best_places(EFFORT.shown))
     stored = vectors[asked.vector]
     found = onset(asked, stored.read(stored.vector.stream), read_expected_output(stored).tensors, output)
-    return Explanation(asked, found, best, blamed(ranking.places(HEARD), suspects, found), suspects, ranking)
+    return Explanation(asked, found, best, blamed(ranking.best_places(EFFORT.places), suspects, found), suspects, ranking)
 
 
 def blamed(places: Sequence[Ranked], suspects: FaultLocation | None, found: Onset | None) -> tuple[Blamed, ...]:
-    """The elements that causes speak for, each by its fit, the suspects of the whole run, and that of the onset; the likeliest first."""
+    """Return the elements that causes, suspects and onset speak for, the likeliest first; `Weights` has the formula."""
     weights: dict[str, float] = defaultdict(float)
     best = max((one.fit for one in places), default=0.0)
-    for_suspects = SUSPECTED + UNSURE * (1.0 - best)
+    for_suspects = WEIGHTS.suspects + WEIGHTS.suspects_unsure * (1.0 - best)
     at_onset = found.element.partition("[")[0] if found is not None else ""
     if at_onset in ELEMENTS:
-        weights[at_onset] += AT_ONSET + UNSURE_AT_ONSET * (1.0 - best)
+        weights[at_onset] += WEIGHTS.onset + WEIGHTS.onset_unsure * (1.0 - best)
     named = [suspect for suspect in (suspects.named if suspects is not None else ()) if suspect.element in ELEMENTS]
     for one in places if best else ():
-        say = best * (one.fit / best) ** SHARP * (BY_HAND if one.cause.named else 1.0)
-        own = VAGUELY if one.cause.vague and named else 1.0
+        says = best * (one.fit / best) ** WEIGHTS.sharpness * (WEIGHTS.by_hand if one.cause.named else 1.0)
+        own = WEIGHTS.vague if one.cause.vague and named else 1.0
         for place, element in enumerate(one.cause.mutant.elements):
-            weights[element] += own * say * (BESIDE / place if place else 1.0)
-        for_suspects += (1.0 - own) * say
+            weights[element] += own * says * (WEIGHTS.further_element / place if place else 1.0)
+        for_suspects += (1.0 - own) * says
     for suspect in named:
         weights[suspect.element] += for_suspects * suspect.score / sqrt(len(named))
     total = sum(weights.values())

@@ -1,4 +1,4 @@
-"""An explanation as a JSON value."""
+"""Explanations as JSON documents."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from nnc_conformance.reference.tracer import TraceLine
 
 
 def document(explained: Explanation) -> dict[str, Any]:
-    """The explanation, its causes and the bins around the onset."""
+    """Return an explanation, with its causes and the bins around the onset, as a JSON value."""
     return {
         "format": "nnc-explanation/1",
         "case": explained.case.id,

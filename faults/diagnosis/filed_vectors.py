@@ -1,5 +1,6 @@
-"""A stream on which a decoder fails as a vector ready to file: a suite folder that a run takes."""
+"""Failing streams as vectors of a suite folder that a run takes."""
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -13,20 +14,31 @@ from nnc_conformance.reference.syntax.rules import RULES
 from nnc_conformance.storage.suite_folder import load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import MANIFEST_FILE, Level, Vector
 
-DESCRIPTION: Final = "found by its failure on a decoder, and made as small as it goes"
+DESCRIPTION: Final = "found by its failure on a decoder, and shrunk"
+LONGEST_ID: Final = 80
+"""Characters of a vector's id."""
 
 
 def vector_of(stream: bytes, name: str, failure: Failure, decoder: str) -> BuiltVector:
-    """The vector of a failing stream: expected is what the reference gives; raises `RecipeError` where that promises nothing clear.
+    """Build the vector of a failing stream, with the reference's output as the expected one.
 
-    A bad stream that breaks a rule of policy ``may`` and no other has the lenient output, as all such vectors have.
+    Of a bad stream that breaks only rules of policy ``may`` it is the lenient output, as in all such vectors.
+
+    Args:
+        stream: the stream.
+        name: the vector's id.
+        failure: how the decoder fails on it.
+        decoder: the decoder's name.
+
+    Raises:
+        RecipeError: The reference does not say clearly what the stream must give.
     """
     truth = reference(stream)
     rule = truth.rule if isinstance(truth, StreamError) else None
     found = met_in(stream, lenient=rule is not None)
     clauses = tuple(dict.fromkeys(clause_of(element).partition(" ")[0] for element in found.names)) or ("6",)
     description = Description(
-        id=name[:80],
+        id=name[:LONGEST_ID],
         title=f"{name}: {failure}",
         tests=f"{DESCRIPTION} ({decoder})",
         catches=f"{failure} of {decoder}",
@@ -38,8 +50,13 @@ def vector_of(stream: bytes, name: str, failure: Failure, decoder: str) -> Built
 
 
 def file_vector(root: Path, made: BuiltVector) -> Vector:
-    """Adds a vector to a suite folder, and to its manifest; one of the same id is replaced. Raises `SuiteError` and `OSError`."""
+    """Add a vector to a suite folder and its manifest, replacing one with the same id; raise `SuiteError` or `OSError`."""
     others = [stored.vector for stored in load_suite(root, verify=False).vectors] if (root / MANIFEST_FILE).exists() else []
     write_vector(root, made.vector, made.files)
     write_manifest(root, [*(other for other in others if other.id != made.vector.id), made.vector])
     return made.vector
+
+
+def vector_id(text: str) -> str:
+    """Turn any text into a vector's id: lower-case letters, digits and single hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:LONGEST_ID].strip("-") or "stream"

@@ -1,4 +1,4 @@
-"""Fuzzing by syntax: streams made from streams, those kept that show the reference decoder something new, findings made small and filed."""
+"""Fuzzing by syntax: streams are changed, those that reach new coverage goals are kept, and failures are shrunk and filed as vectors."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,10 +8,9 @@ from typing import Final, Literal
 
 from pydantic import ValidationError
 
-from nnc_conformance.faults.diagnosis.asking import Ask
 from nnc_conformance.faults.diagnosis.filed_vectors import file_vector, vector_of
 from nnc_conformance.faults.diagnosis.mutations import Draws, mutated
-from nnc_conformance.faults.diagnosis.shrink import Failure, Judge, shrink
+from nnc_conformance.faults.diagnosis.shrink import DecodeStream, Failure, Judge, shrink
 from nnc_conformance.generator.building import RecipeError
 from nnc_conformance.generator.coverage.goals import Key
 from nnc_conformance.generator.coverage.measure import measure
@@ -33,17 +32,25 @@ UNFILED: Final = "unfiled"
 MOST_BYTES: Final = 1 << 14
 STATE_BYTES: Final = 1 << 24
 LIMITS: Final = DecodeLimits(elements=1 << 16, total_bytes=1 << 22, seconds=2.0)
-"""Within which the reference looks for something new: a stream that asks for more shows nothing."""
+"""Limits of the reference decoder when it looks for new goals; a stream that exceeds them is not kept."""
 SHRINK_SECONDS: Final = 300.0
 SHRINK_TRIES: Final = 400
 
 
 class FuzzError(NNCError):
-    """The folder holds another run, or there is no stream to begin with."""
+    """The folder holds another run, or there is no stream to start from."""
 
 
 class Finding(Frozen):
-    """One failure: where the stream is filed, how the decoder fails, sizes in bytes as found and as filed, and by which execution."""
+    """One failure.
+
+    Args:
+        file: where the stream is filed, below the folder of the run.
+        failure: how the decoder fails.
+        found: bytes of the stream as found.
+        shrunk: bytes of the stream as filed.
+        execution: number of the execution that found it.
+    """
 
     file: str
     failure: str
@@ -53,7 +60,7 @@ class Finding(Frozen):
 
 
 class State(Frozen):
-    """Where a run stands; ``seeds`` is a hash of the streams that it began with."""
+    """State of a run; ``seeds`` is a hash of the streams that it started from."""
 
     format: Literal["nnc-fuzz/1"] = "nnc-fuzz/1"
     decoders: tuple[str, ...]
@@ -67,9 +74,14 @@ class State(Frozen):
 
 @dataclass
 class Fuzzer:
-    """A run in ``folder``; ``judge`` says how a stream fails.
+    """A fuzzing run; the same seed, streams and decoder give the same run, however often it is stopped.
 
-    The same seed, streams and decoder give the same run, however often it was stopped.
+    Args:
+        folder: the folder of the run.
+        judge: tells how the decoder fails on a stream.
+        state: the state of the run.
+        corpus: the streams that new ones are made from.
+        met: the coverage goals that these meet.
     """
 
     folder: Path
@@ -80,14 +92,14 @@ class Fuzzer:
 
     @classmethod
     def open(cls, folder: Path, judge: Judge, decoders: Sequence[str], seed: int, seeds: Iterable[bytes]) -> "Fuzzer":
-        """Begins a run, or goes on with the one in the folder; raises `FuzzError` where that is another."""
+        """Start a run, or resume the one in the folder; raise `FuzzError` if that is another run, or no seed is small enough."""
         begin = [stream for stream in seeds if 0 < len(stream) <= MOST_BYTES]
         if not begin:
-            raise FuzzError(f"no stream of at most {MOST_BYTES} bytes to begin with")
+            raise FuzzError(f"no stream of at most {MOST_BYTES} bytes to start from")
         fresh = State(decoders=tuple(decoders), seed=seed, seeds=sha256(b"".join(begin)))
         state = _read(folder / STATE_FILE) or fresh
         if (state.decoders, state.seed, state.seeds) != (fresh.decoders, fresh.seed, fresh.seeds):
-            raise FuzzError(f"{folder} holds a run of other decoders, streams or another seed")
+            raise FuzzError(f"{folder} holds a run with other decoders, streams or another seed; choose another folder")
         (folder / CORPUS).mkdir(parents=True, exist_ok=True)
         made = cls(folder, judge, state)
         kept = sorted((folder / CORPUS).glob("*.nnr")) if state.executions else []
@@ -97,7 +109,7 @@ class Fuzzer:
         return made
 
     def run(self, executions: int, seconds: float) -> Iterator[Finding | None]:
-        """Goes on until ``executions`` in all are done or ``seconds`` are over; yields after each what was found, mostly None."""
+        """Run until ``executions`` are done in all or ``seconds`` are over; yield the finding after each, or None."""
         end = monotonic() + seconds
         tried = {sha256(stream) for stream in self.corpus}
         while self.state.executions < executions and monotonic() < end:
@@ -118,11 +130,11 @@ class Fuzzer:
         self.save()
 
     def save(self) -> None:
-        """Writes where the run stands."""
+        """Write the state of the run."""
         outputs.write_text(self.folder / STATE_FILE, canonical_json(self.state.model_dump(mode="json")))
 
     def _keep(self, stream: bytes, number: int) -> None:
-        """Adds a stream to the corpus where the reference meets something new in it."""
+        """Add a stream to the corpus if it meets a new goal."""
         new = _goals(stream) - self.met
         if new:
             self.met |= new
@@ -130,7 +142,7 @@ class Fuzzer:
             outputs.write_bytes(self.folder / CORPUS / f"{number:08}.nnr", stream)
 
     def _look(self, stream: bytes, number: int) -> Finding | None:
-        """Files a failure of a class that was not seen before, made small."""
+        """Shrink and file a failure of a class that was not seen before."""
         failure = self.judge(stream)
         if failure is None or _class_of(stream, failure) in self.state.classes:
             return None
@@ -146,7 +158,7 @@ class Fuzzer:
         )
 
     def _file(self, stream: bytes, failure: Failure, number: int) -> str:
-        """Files a stream as a vector, or as it is where the reference promises nothing clear of it; returns where."""
+        """File a stream as a vector, or as it is if the reference does not say clearly what it must give; return where."""
         name = f"fuzz-{self.state.seed}-{number}"
         try:
             vector = file_vector(self.folder / FINDINGS, vector_of(stream, name, failure, " and ".join(self.state.decoders)))
@@ -162,7 +174,7 @@ def _goals(stream: bytes) -> set[Key]:
 
 
 def _class_of(stream: bytes, failure: Failure) -> str:
-    """What tells findings apart: how it fails, and the tools that the stream uses."""
+    """Return the class of a failure: how the decoder fails, and the tools that the stream uses."""
     facts = met_in(stream)
     error = facts.error.rule if facts.error is not None else ""
     return f"{failure}; {' '.join(facts.flags)}; {error}"
@@ -174,11 +186,11 @@ def _read(file: Path) -> State | None:
     try:
         return State.model_validate_json(read_regular(file, max_bytes=STATE_BYTES))
     except ValidationError:
-        raise FuzzError(f"{file} is not the state of a run") from None
+        raise FuzzError(f"{file} is not the state of a fuzzing run") from None
 
 
-def differing(first: Ask, second: Ask) -> Judge:
-    """The judge of two decoders against each other: they fail where they do not do the same."""
+def differing(first: DecodeStream, second: DecodeStream) -> Judge:
+    """Return the judge of two decoders against each other: any difference is a failure."""
 
     def judge(stream: bytes) -> Failure | None:
         one, other = first(stream), second(stream)

@@ -1,4 +1,4 @@
-"""Other streams from a stream, by its syntax: one element, unit, tool, dimension or index is another; now and then a bit."""
+"""Streams changed by their syntax: another element, unit, tool, dimension or index, and now and then another bit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,29 +20,29 @@ from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.reference.topology.content import topology_shapes
 
 BOUNDS: Final = (0, 1, 2, 3, 7, 8, 127, 128, 255, 256, 1 << 12, 1 << 16)
-"""Values at which codes change their length, beside the least and greatest of a descriptor."""
+"""Values at which codes change their length; in addition to the least and greatest value of a descriptor."""
 MOST_REDUCTIONS: Final = 200
 
 
 @dataclass
 class Draws:
-    """A row of random integers, the same for the same seed and label."""
+    """A sequence of random integers, the same for the same seed and label."""
 
     numbers: Numbers
     drawn: int = 0
 
     def below(self, count: int) -> int:
-        """A number from 0 to ``count`` - 1; ``count`` is 1 at least."""
+        """Draw a number from 0 to ``count`` - 1; ``count`` is at least 1."""
         self.drawn += 1
         return int(self.numbers.integers(str(self.drawn), 1, 0, count - 1)[0])
 
     def of(self, choices: Sequence[Any]) -> Any:
-        """One of several."""
+        """Draw one of several."""
         return choices[self.below(len(choices))]
 
 
 def mutated(stream: bytes, other: bytes, draws: Draws) -> bytes:
-    """``stream`` with one thing changed, or parts of ``other`` taken in; the same bytes where the change cannot be written."""
+    """Change one thing in ``stream``, or take parts of ``other`` into it; return the same bytes if the result cannot be written."""
     if not stream:
         return other
     pieces = pieces_of(stream)
@@ -64,7 +64,7 @@ def mutated(stream: bytes, other: bytes, draws: Draws) -> bytes:
 
 
 def _bits(stream: bytes, draws: Draws) -> bytes:
-    """One to three bits turned, at any place."""
+    """Flip one to three bits anywhere."""
     made = bytearray(stream)
     for _ in range(1 + draws.below(3)):
         place = draws.below(8 * len(stream))
@@ -73,7 +73,7 @@ def _bits(stream: bytes, draws: Draws) -> bytes:
 
 
 def _element(pieces: tuple[Piece, ...], draws: Draws) -> bytes | None:
-    """One element of the high-level syntax with another value."""
+    """Give one element of the high-level syntax another value."""
     try:
         units = [values_of_piece(piece) for piece in pieces]
         whole = _written(units, -1, draws)
@@ -93,7 +93,7 @@ def _written(units: list[Values], target: int, draws: Draws) -> Mutator:
 
 
 def _other(descriptor: str, value: Any, draws: Draws) -> Any:
-    """Another value of an element: a bound of its descriptor, a neighbour, or any."""
+    """Draw another value of an element: a bound of its descriptor, a close one, or any."""
     if isinstance(value, bytes):
         cut = value[: draws.below(len(value) + 1)]
         return draws.of((cut, value + b"\0", value + value[:8], b""))
@@ -112,7 +112,7 @@ def _other(descriptor: str, value: Any, draws: Draws) -> Any:
 
 
 def _indexes(pieces: tuple[Piece, ...], draws: Draws) -> bytes | None:
-    """Some indexes of a tensor with other values, coded again."""
+    """Give some indexes of a tensor other values."""
     places = [number for number, piece in enumerate(pieces) if isinstance(piece, Data) and not isinstance(piece.tensors, np.ndarray)]
     if not places:
         return None
@@ -131,7 +131,7 @@ def _indexes(pieces: tuple[Piece, ...], draws: Draws) -> bytes | None:
 
 
 def _tools(pieces: tuple[Piece, ...], draws: Draws) -> bytes | None:
-    """A data unit with another scan, unary length, quantization or parameter set; or anything smaller."""
+    """Give a data unit another scan, unary length, quantization or parameter sets; or reduce anything."""
     places = [number for number, piece in enumerate(pieces) if isinstance(piece, Data)]
     if not places or draws.below(3) == 0:
         smaller = [reduced for reduced, _ in zip(reductions(pieces), range(MOST_REDUCTIONS), strict=False)]
@@ -157,7 +157,7 @@ def _tools(pieces: tuple[Piece, ...], draws: Draws) -> bytes | None:
 
 
 def _units(pieces: tuple[Piece, ...], others: tuple[Piece, ...], draws: Draws) -> bytes | None:
-    """A unit left out, sent twice, or moved; or one of another stream taken in."""
+    """Leave out, repeat or move a unit, or take one from another stream."""
     number, place = draws.below(len(pieces)), draws.below(len(pieces) + 1)
     without = (*pieces[:number], *pieces[number + 1 :])
     made = [without, (*pieces[:place], pieces[number], *pieces[place:]), (*without[:place], pieces[number], *without[place:])]

@@ -1,4 +1,4 @@
-"""The onset of a failure: the first symbol of the stream at which the decoder must have gone wrong, and what stands around it."""
+"""The onset of a failure: the first symbol of the stream at which the decoder must have gone wrong, and what is around it."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -31,11 +31,23 @@ AROUND: Final = 2
 
 @dataclass(frozen=True)
 class Onset:
-    """Where it goes wrong: unit (number and type), byte and bit of the stream, element and clause, and in words what is seen there.
+    """Where a failing case goes wrong.
 
-    ``tensor``, ``index`` (C order) and ``coded_index`` (the number of the symbol in its tensor, the scan undone) where values differ, with
-    ``expected`` and ``actual``; ``lines`` are the bins around it, or the elements. ``exact``: no earlier symbol can be to blame; without
-    the decoder's output only the first difference in row order is known.
+    Args:
+        unit: number of the unit.
+        unit_type: its type.
+        byte: byte of the stream.
+        bit: bit in this byte.
+        element: the element.
+        clause: its clause and structure.
+        reading: what is seen there, in words.
+        tensor: id of the tensor, if values differ.
+        index: index of the first wrong element in it.
+        coded_index: number of its symbol in coded order.
+        expected: the value it must have.
+        actual: the value it has.
+        exact: whether no earlier symbol can be at fault; without the decoder's output only the first difference in row order is known.
+        lines: the bins, or the elements, around it.
     """
 
     unit: int
@@ -56,7 +68,7 @@ class Onset:
 
 @dataclass(frozen=True)
 class _Coded:
-    """One tensor as the stream codes it: its unit, header, number in the codeword, id and how its elements follow each other."""
+    """One tensor as coded: its unit and header, its number in the codeword, its id, and the codeword."""
 
     unit: Unit
     header: DataUnitHeader
@@ -65,7 +77,7 @@ class _Coded:
     codeword: RecordedCodeword | None
 
     def in_coded_order(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values (elements,), given row-major, in the order in which they are coded."""
+        """Sort values (elements,), given in row-major order, into the order in which they are coded."""
         if self.codeword is None or self.header.mapping is not None:
             return values
         return in_scan_order(values, self.codeword.codings[self.number].area)
@@ -84,9 +96,13 @@ class _DataUnits(Watcher):
 
 
 def onset(case: CaseResult, stream: bytes, expected: Tensors | None, actual: Mapping[str, NDArray[Any]] | None) -> Onset | None:
-    """Finds the onset of a failing case; None where nothing tells a place (a crash, a topology alone).
+    """Find the onset of a failing case; return None if nothing shows a place, as for a crash or a wrong topology.
 
-    ``expected``: the vector's tensors; ``actual``: the decoder's, None where they are not at hand.
+    Args:
+        case: the case.
+        stream: its stream.
+        expected: the vector's tensors.
+        actual: the decoder's tensors by name; None if they are not known.
     """
     if case.outcome is Outcome.WRONGLY_ACCEPTED:
         return _unenforced(stream)
@@ -103,7 +119,7 @@ def onset(case: CaseResult, stream: bytes, expected: Tensors | None, actual: Map
     record(stream, units)
     for coded in units.coded:
         if actual is not None and coded.id in expected and coded.id not in actual:
-            return _at_unit(coded, "topology_elem_id", f"tensor {coded.id!r} is not given out")
+            return _at_unit(coded, "topology_elem_id", f"tensor {coded.id!r} is missing from the output")
         if coded.id in differences:
             own = actual[coded.id] if actual is not None else None
             return _of_tensor(coded, differences[coded.id], stream, expected[coded.id], own)
@@ -111,7 +127,7 @@ def onset(case: CaseResult, stream: bytes, expected: Tensors | None, actual: Map
 
 
 def _unenforced(stream: bytes) -> Onset | None:
-    """Of a bad stream that was accepted: the place at which it had to be refused."""
+    """Return where a bad stream that was accepted had to be refused."""
     try:
         decode(stream)
     except StreamError as error:
@@ -123,7 +139,7 @@ def _unenforced(stream: bytes) -> Onset | None:
 
 
 def _before(stream: bytes, byte: int) -> tuple[TraceLine, ...]:
-    """The last elements and bins that the reference reads up to a byte."""
+    """Return the last elements and bins that the reference reads up to a byte."""
     lines: deque[TraceLine] = deque(maxlen=2 * AROUND + 1)
     with suppress(StreamError):
         lines.extend(line for line in takewhile(lambda line: line.byte <= byte, trace(stream, bins=True)))
@@ -131,14 +147,14 @@ def _before(stream: bytes, byte: int) -> tuple[TraceLine, ...]:
 
 
 def _refused(case: CaseResult, stream: bytes) -> Onset | None:
-    """Of a good stream that was refused: the element that stands where the decoder says that it refused."""
+    """Return the element at the place where the decoder reports to have refused a good stream."""
     if case.byte is None:
         return None
     lines = _before(stream, case.byte)
     if not lines:
         return None
     last = lines[-1]
-    reading = f"refused{f' as {case.category_seen}' if case.category_seen else ''} here, where a good stream goes on"
+    reading = f"refused{f' as {case.category_seen}' if case.category_seen else ''} here, although the stream is good and continues"
     return Onset(last.unit, last.unit_type, last.byte, last.bit, last.element, last.clause, reading, lines=lines)
 
 
@@ -150,7 +166,7 @@ def _at_unit(coded: _Coded, element: str, reading: str) -> Onset:
 
 def _of_tensor(coded: _Coded, difference: TensorDifference, stream: bytes, expected: NDArray[Any], actual: NDArray[Any] | None) -> Onset:
     if difference.kind is DifferenceKind.DTYPE:
-        reading = f"{difference.actual} is given out where {difference.expected} is due"
+        reading = f"the type is {difference.actual}, not {difference.expected}"
         return _at_unit(coded, "nnr_compressed_data_unit_payload_type", reading)
     if difference.kind is not DifferenceKind.VALUE or difference.index is None:
         return _at_unit(coded, "tensor_dimensions", f"the dimensions are {difference.actual}, not {difference.expected}")
@@ -182,7 +198,7 @@ def _of_tensor(coded: _Coded, difference: TensorDifference, stream: bytes, expec
 
 
 def _symbol(coded: _Coded, coded_index: int, stream: bytes) -> Onset:
-    """The place of a symbol, with the bins around it."""
+    """Return the place of a symbol, with the bins around it."""
     unit, name = coded.unit, unit_type_name(coded.unit.unit_type)
     if coded.header.payload_type == NNR_PT_RAW_FLOAT or coded.codeword is None:
         at = unit.stream_bit(32 * coded_index)
@@ -198,19 +214,19 @@ def _symbol(coded: _Coded, coded_index: int, stream: bytes) -> Onset:
 def _reading(
     coded: _Coded, found: Onset, expected: NDArray[Any], actual: NDArray[Any] | None, flat: int, coded_index: int
 ) -> tuple[str, str]:
-    """The element that is most likely read wrongly, and why."""
+    """Return the element that was most likely read wrongly, and why."""
     header = coded.header
     if header.payload_type == NNR_PT_RAW_FLOAT:
-        return "raw_float32_parameter", f"number {coded_index} of the payload is given out wrongly"
+        return "raw_float32_parameter", f"number {coded_index} of the payload is wrong"
     if actual is None:
-        return found.element, f"symbol {coded_index} of the tensor is the first that is known to be wrong"
+        return found.element, f"symbol {coded_index} of the tensor is the first one known to be wrong"
     ratio = _common_ratio(expected, actual)
     if ratio is not None:
         element = "mps_quantization_parameter" if header.quantization is not None else "nnr_compressed_data_unit_payload_type"
-        return element, f"every value is {ratio:g} times what it should be: the codeword is read well, the step size is wrong"
+        return element, f"every value is {ratio:g} times the right one: the codeword is read correctly, the step size is wrong"
     if expected.size > 1 and np.array_equal(np.sort(expected, axis=None), np.sort(actual, axis=None)):
         element = "scan_order" if header.scan_order else "tensor_dimensions"
-        return element, "the right values stand in other places: the codeword is read well, their order is wrong"
+        return element, "the values are right but at other places: the codeword is read correctly, their order is wrong"
     was, is_ = float(expected.reshape(-1)[flat]), float(actual.reshape(-1)[flat])
     if (was == 0) != (is_ == 0):
         element = "sig_flag"
@@ -219,11 +235,11 @@ def _reading(
     else:
         magnitude = [line for line in found.lines if line.bin is not None and line.bin.index == coded_index]
         element = magnitude[-1].element.partition("[")[0] if magnitude else found.element
-    return element, f"the first {coded_index} symbols of the tensor are right, this is the first wrong one"
+    return element, f"the first {coded_index} symbols of the tensor are right; this is the first wrong one"
 
 
 def _common_ratio(expected: NDArray[Any], actual: NDArray[Any]) -> float | None:
-    """By what every value was multiplied, where it is one number for all and there are two at least to tell."""
+    """Return the factor between all values, if it is the same for at least two."""
     if expected.dtype.kind not in "iuf" or actual.dtype.kind not in "iuf":
         return None
     was, is_ = expected.reshape(-1).astype(np.float64), actual.reshape(-1).astype(np.float64)

@@ -1,4 +1,4 @@
-"""A stream as pieces that can be made smaller and written again: its units, with the tensors of data units as indexes."""
+"""A stream as pieces that can be changed and written again: its units, with the tensors of data units as indexes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,21 +25,26 @@ from nnc_conformance.reference.syntax.walker import Values
 
 @dataclass(frozen=True)
 class Plain:
-    """A unit that is kept as its values; those of an aggregate hold those of its units."""
+    """A unit as its values; those of an aggregate hold the values of its units."""
 
     values: Values
 
     @property
     def unit_type(self) -> int:
-        """Its nnr_unit_type."""
+        """The unit's nnr_unit_type."""
         return int(self.values["nnr_unit_header"]["nnr_unit_type"])
 
 
 @dataclass(frozen=True)
 class Data:
-    """A data unit: its header, the choices of form, its tensors by id, float32 of an NNR_PT_RAW_FLOAT, and what else its unit says.
+    """A data unit.
 
-    Indexes are as they are coded, not doubled by dependent quantization, so that some can be left out.
+    Args:
+        header: its header.
+        form: choices between equivalent forms of the header.
+        tensors: float32 of an NNR_PT_RAW_FLOAT; else the tensors by id, whose indexes are as coded, not doubled by dependent
+            quantization, so that some can be left out.
+        common: other elements of its unit, by name.
     """
 
     header: DataUnitHeader
@@ -54,7 +59,7 @@ Piece = Plain | Data
 
 
 def pieces_of(stream: bytes) -> tuple[Piece, ...] | None:
-    """The pieces of a stream; None where the reference does not read it to its end."""
+    """Return the pieces of a stream; None if the reference does not read it to its end."""
     driver = Driver(stream, options=DecoderOptions(lenient=True), values=False)
     pieces: list[Piece] = []
     try:
@@ -66,12 +71,12 @@ def pieces_of(stream: bytes) -> tuple[Piece, ...] | None:
 
 
 def values_of(unit: Unit, stream: bytes) -> Values:
-    """The values of a unit that was read from ``stream``, for the writer, which measures its size."""
+    """Return the values of a unit that was read from ``stream``, for the writer, which computes the size."""
     return {**_size_flag(unit, stream), "nnr_unit_header": unit.header, "nnr_unit_payload": unit.payload}
 
 
 def _size_flag(unit: Unit, stream: bytes) -> dict[str, int]:
-    """nnr_unit_size_flag where it is 1."""
+    """Return nnr_unit_size_flag if it is 1."""
     return {"nnr_unit_size_flag": 1} if stream[unit.offset] >> 7 else {}
 
 
@@ -103,20 +108,20 @@ def _piece(unit: Unit, context: StreamContext, stream: bytes) -> Piece:
 
 
 def _halved(value: int, state: int) -> tuple[int, int]:
-    """The coded index of a doubled value, twice: as result and as what moves the state."""
+    """Return the coded index of a doubled value, as the result and as what moves the state."""
     magnitude = (abs(value) + (state & 1)) >> 1
     coded = -magnitude if value < 0 else magnitude
     return coded, coded
 
 
 def _doubled(coded: int, state: int) -> tuple[int, int]:
-    """The doubled value of a coded index, and the index, which moves the state."""
+    """Return the doubled value of a coded index, and the index, which moves the state."""
     odd = state & 1
     return (2 * coded - odd if coded > 0 else 2 * coded + odd if coded < 0 else 0), coded
 
 
 def _through_states(values: NDArray[np.int32], coding: TensorCoding, step: Callable[[int, int], tuple[int, int]]) -> NDArray[np.int32]:
-    """Values (elements,), row-major, each taken through ``step`` with the stateId at which it is coded."""
+    """Apply ``step`` to each value with the stateId at which it is coded; values are int32 (elements,), row-major."""
     ordered = in_scan_order(values.reshape(-1), coding.area)
     made = np.empty_like(ordered)
     state = 0
@@ -127,7 +132,7 @@ def _through_states(values: NDArray[np.int32], coding: TensorCoding, step: Calla
 
 
 def _values(piece: Data) -> Values:
-    """The values of a data unit, its indexes doubled where dependent quantization does."""
+    """Return the values of a data unit, its indexes doubled if it uses dependent quantization."""
     tensors = piece.tensors
     if isinstance(tensors, Mapping) and piece.header.dq_flag:
         codings = {part.id: coding_of(part, piece.header, Interpretation()) for part in coded_parts(piece.header)}
@@ -139,12 +144,12 @@ def _values(piece: Data) -> Values:
 
 
 def values_of_piece(piece: Piece) -> Values:
-    """The values of its nnr_unit(); raises `EncodeError`, or `ValueError` or `IndexError` for tensors that do not fit the header."""
+    """Return the values of a piece's nnr_unit(); raise `EncodeError`, `ValueError` or `IndexError` if tensors do not fit the header."""
     return piece.values if isinstance(piece, Plain) else _values(piece)
 
 
 def written(pieces: tuple[Piece, ...], *, enforce: bool = True) -> bytes | None:
-    """The stream of the pieces; None where they cannot be written (as a good stream, with ``enforce``)."""
+    """Write the pieces as a stream; None if that is not possible, with ``enforce`` as a good stream."""
     try:
         return write([values_of_piece(piece) for piece in pieces], enforce=enforce)
     except (NNCError, ValueError, KeyError, IndexError, TypeError, OverflowError):

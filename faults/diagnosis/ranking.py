@@ -1,45 +1,35 @@
-"""Causes ranked by how well what they do fits what was seen of a decoder, over failing and passing cases together.
+"""Causes ranked by how closely what they do fits what the decoder under test did, over failing and passing cases together.
 
-Causes are sifted by Ochiai's coefficient with degrees: the sum of a cause's likeness to the decoder over failing cases, over the geometric
-mean of the number of these and the number of cases that the cause fails, passing ones counted double. The fit of those that are left is
-the share of all cases in which they do as the decoder did, each case weighed by how much that tells: little where most of them do.
-It is 1 where a cause does exactly what the decoder did in each failing case and passes every passing one.
+All causes are sifted on a few cases, the finalists ranked on more, and the last of these weighed against each other; `Weights` has the
+formulas. A fit of 1 means: the same output or refusal in each failing case, and every passing case passes.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import log, sqrt
 from time import monotonic
-from typing import Final
 
 from nnc_conformance.faults.diagnosis.cause import Cause
 from nnc_conformance.faults.diagnosis.evidence import Evidence, Seen
 from nnc_conformance.faults.diagnosis.simulation import SymptomCache
-from nnc_conformance.faults.diagnosis.symptom import SAME_REFUSAL, likeness
+from nnc_conformance.faults.diagnosis.symptom import likeness
+from nnc_conformance.faults.diagnosis.weights import EFFORT, WEIGHTS
 from nnc_conformance.faults.mutants.mutant import MutantKind
-
-FIRST: Final = 2
-"""Every cause is tried on so many failing cases,"""
-FINALISTS: Final = 160
-"""and so many, those that are most like the decoder there, on the whole panel."""
-PASSING_WEIGHT: Final = 2.0
-"""What a passing case counts that a cause fails, a failing one counting 1: a run has many more of these than are tried."""
-TOGETHER: Final = 40
-"""So many causes are tried before the clock is looked at."""
-LAST: Final = 40
-"""So many are at the end tried on further cases, and held against each other."""
-LEAST_WEIGHT: Final = 0.5
-"""What a case weighs in which all of them do as the decoder did; it gains the logarithm of one over the part of them that do."""
-SHARE: Final = 0.6
-"""The part of the time in which all causes are tried first."""
+from nnc_conformance.reference.options import ProgressCallback, no_progress
 
 
 @dataclass(frozen=True)
 class Ranked:
     """A cause that was tried.
 
-    ``fit`` 0..1; ``same``: in how many of ``failing`` cases it does the same; ``kept``: how many of ``passing`` cases it passes too.
+    Args:
+        cause: the cause.
+        fit: 0..1.
+        same: number of failing cases in which it does the same.
+        failing: number of failing cases.
+        kept: number of passing cases that it passes too.
+        passing: number of passing cases.
     """
 
     cause: Cause
@@ -51,97 +41,109 @@ class Ranked:
 
     @property
     def exact(self) -> bool:
-        """Whether nothing that was tried tells it from the decoder."""
+        """Whether nothing that was tried distinguishes it from the decoder."""
         return self.same == self.failing and self.kept == self.passing
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The causes that were tried, the best first; ``left`` could not be tried within the budget."""
+    """The causes that were tried, the best first; ``left``: the number that could not be tried within the budget."""
 
     causes: tuple[Ranked, ...]
     tried: int
     left: int
 
-    def places(self, count: int) -> list[Ranked]:
-        """The best cause of each of the ``count`` best places in the decoder."""
+    def best_places(self, count: int) -> list[Ranked]:
+        """Return the best cause of each of the ``count`` best places in the decoder."""
         found: dict[tuple[object, ...], Ranked] = {}
         for one in self.causes:
             found.setdefault(one.cause.place, one)
         return list(found.values())[:count]
 
 
-def candidates(causes: Iterable[Cause], panel: Evidence) -> list[Cause]:
-    """The causes that may show in every failing case: tables, which run compiled; named faults; those first that few passing cases meet."""
-    possible = [cause for cause in causes if all(probe.reach.meets(cause.mutant) for probe in panel.all_failing)]
-    meeting = {cause.id: sum(probe.reach.meets(cause.mutant) for probe in panel.all_passing) for cause in possible}
-    return sorted(
-        possible,
-        key=lambda cause: (cause.turn is not MutantKind.TABLE, not cause.named, not cause.mutant.lines, meeting[cause.id], cause.id),
-    )
+def candidates(causes: Iterable[Cause], evidence: Evidence) -> list[Cause]:
+    """Return the causes that can show in every failing case, in the order to try them.
+
+    First tables, which run compiled, then named faults, then the causes whose lines the fewest passing cases execute.
+    """
+    possible = [cause for cause in causes if all(trial.executed.include(cause.mutant) for trial in evidence.all_failing)]
+    meeting = {cause.id: sum(trial.executed.include(cause.mutant) for trial in evidence.all_passing) for cause in possible}
+
+    def order(cause: Cause) -> tuple[bool, bool, bool, int, str]:
+        return cause.turn is not MutantKind.TABLE, not cause.named, not cause.mutant.lines, meeting[cause.id], cause.id
+
+    return sorted(possible, key=order)
 
 
 def rank(
     causes: Sequence[Cause],
-    panel: Evidence,
-    memory: SymptomCache,
+    evidence: Evidence,
+    symptoms: SymptomCache,
     *,
     seconds: float,
-    told: Callable[[int, int], None] = lambda done, of: None,
+    progress: ProgressCallback = no_progress,
 ) -> Ranking:
-    """Tries causes in order until ``seconds`` are over (what ``memory`` knows costs nothing), the best on the whole panel; ranks these."""
+    """Try causes on the evidence and rank them.
+
+    Args:
+        causes: the causes, in the order to try them.
+        evidence: the cases.
+        symptoms: what causes are known to do, which costs no time.
+        seconds: the time to try causes in.
+        progress: the progress callback, over all causes.
+    """
     start = monotonic()
-    first = panel.failing[:FIRST]
-    probes = [probe for probe, _ in first]
-    whole = [probe for probe, _ in (*panel.failing, *panel.passing)]
+    first = evidence.failing[: EFFORT.first_cases]
+    trials = [trial for trial, _ in first]
+    whole = [trial for trial, _ in (*evidence.failing, *evidence.passing)]
     alike: list[tuple[float, Cause]] = []
     left = 0
-    for some in _batches(causes):
-        if monotonic() >= start + SHARE * seconds and not all(memory.knows(cause, probe) for cause in some for probe in probes):
-            left += len(some)
+    for batch in _batches(causes):
+        late = monotonic() >= start + EFFORT.first_share * seconds
+        if late and not all(symptoms.knows(cause, trial) for cause in batch for trial in trials):
+            left += len(batch)
             continue
-        memory.learn(some, probes)
-        alike += [(sum(likes(cause, first, memory)), cause) for cause in some]
-        told(len(alike), len(causes))
-    finalists = [cause for fit, cause in sorted(alike, key=lambda one: -one[0])[:FINALISTS] if fit > 0]
+        symptoms.learn(batch, trials)
+        alike += [(sum(likenesses(cause, first, symptoms)), cause) for cause in batch]
+        progress(len(alike), len(causes))
+    finalists = [cause for fit, cause in sorted(alike, key=lambda one: -one[0])[: EFFORT.finalists] if fit > 0]
     ranked: list[Ranked] = []
-    for some in _batches(finalists):
+    for batch in _batches(finalists):
         if ranked and monotonic() >= start + seconds:
-            left += len(some)
+            left += len(batch)
             continue
-        memory.learn(some, whole)
-        ranked += [_fit(cause, (*panel.failing, *panel.passing), memory) for cause in some]
+        symptoms.learn(batch, whole)
+        ranked += [_sifted(cause, (*evidence.failing, *evidence.passing), symptoms) for cause in batch]
     ordered = _ordered(ranked)
-    last = [one.cause for one in ordered[:LAST]]
-    further = panel.further if monotonic() < start + seconds else ()
-    memory.learn(last, [probe for probe, _ in further])
-    return Ranking(
-        (*_ordered(_weighed(last, (*panel.failing, *panel.passing, *further), memory)), *ordered[LAST:]), len(causes) - left, left
-    )
+    last = [one.cause for one in ordered[: EFFORT.last]]
+    further = evidence.further if monotonic() < start + seconds else ()
+    symptoms.learn(last, [trial for trial, _ in further])
+    best = _ordered(_fitted(last, (*evidence.failing, *evidence.passing, *further), symptoms))
+    return Ranking((*best, *ordered[EFFORT.last :]), len(causes) - left, left)
 
 
-def likes(cause: Cause, cases: Sequence[Seen], memory: SymptomCache) -> list[float]:
-    """How alike a cause and the decoder are in each case."""
-    made = memory.of(cause, [probe for probe, _ in cases])
+def likenesses(cause: Cause, cases: Sequence[Seen], symptoms: SymptomCache) -> list[float]:
+    """Return how alike a cause and the decoder are in each case."""
+    made = symptoms.of(cause, [trial for trial, _ in cases])
     return [likeness(seen, own) for (_, seen), own in zip(cases, made, strict=True)]
 
 
-def _weighed(causes: Sequence[Cause], cases: Sequence[Seen], memory: SymptomCache) -> list[Ranked]:
-    """The causes with their shares of cases in which they do as the decoder did, each weighed by how few of them do."""
-    alike = {cause: likes(cause, cases, memory) for cause in causes}
-    doing = [sum(own[case] >= SAME_REFUSAL for own in alike.values()) for case in range(len(cases))]
-    weights = [LEAST_WEIGHT - log((count + 1) / (len(causes) + 2)) for count in doing]
+def _fitted(causes: Sequence[Cause], cases: Sequence[Seen], symptoms: SymptomCache) -> list[Ranked]:
+    """Fit causes to the decoder, each case weighed by how few of them do the same in it."""
+    alike = {cause: likenesses(cause, cases, symptoms) for cause in causes}
+    doing = [sum(own[case] >= WEIGHTS.same_refusal for own in alike.values()) for case in range(len(cases))]
+    weights = [WEIGHTS.least_case - log((count + 1) / (len(causes) + 2)) for count in doing]
     found = []
     for cause, own in alike.items():
         share = sum(weight * like for weight, like in zip(weights, own, strict=True)) / sum(weights)
-        found.append(replace(_fit(cause, cases, memory), fit=share))
+        found.append(replace(_sifted(cause, cases, symptoms), fit=share))
     return found
 
 
 def _ordered(ranked: Sequence[Ranked]) -> list[Ranked]:
-    """By fit; of equals named faults first, and then those of functions, and of places in them, that have the most as good as they are.
+    """Sort by fit; on a tie named faults first, then by how many causes of the same function, and of the same place, fit as well.
 
-    Where seeded bugs are all as likely, so likely is a function to have the one. Of those that are still equal the least far-fetched.
+    If bugs are equally likely everywhere, a function with more of the causes that fit is more likely to have the bug.
     """
     functions, places = (Counter((key(one), round(one.fit, 2)) for one in ranked) for key in (_function, _place))
 
@@ -162,14 +164,15 @@ def _place(one: Ranked) -> object:
 
 
 def _batches(causes: Sequence[Cause]) -> Iterator[Sequence[Cause]]:
-    return (causes[start : start + TOGETHER] for start in range(0, len(causes), TOGETHER))
+    return (causes[start : start + EFFORT.batch] for start in range(0, len(causes), EFFORT.batch))
 
 
-def _fit(cause: Cause, cases: Sequence[Seen], memory: SymptomCache) -> Ranked:
-    made = memory.of(cause, [probe for probe, _ in cases])
+def _sifted(cause: Cause, cases: Sequence[Seen], symptoms: SymptomCache) -> Ranked:
+    """Rank a cause by Ochiai's coefficient with degrees."""
+    made = symptoms.of(cause, [trial for trial, _ in cases])
     likes = [likeness(seen, own) for (_, seen), own in zip(cases, made, strict=True) if seen.wrong]
     passing = [own for (_, seen), own in zip(cases, made, strict=True) if not seen.wrong]
     kept = sum(not own.wrong for own in passing)
-    failed = sum(own.wrong for own in made) + (PASSING_WEIGHT - 1) * (len(passing) - kept)
+    failed = sum(own.wrong for own in made) + (WEIGHTS.passing_case - 1) * (len(passing) - kept)
     fit = sum(likes) / sqrt(len(likes) * failed) if failed else 0.0
-    return Ranked(cause, fit, sum(like >= SAME_REFUSAL for like in likes), len(likes), kept, len(passing))
+    return Ranked(cause, fit, sum(like >= WEIGHTS.same_refusal for like in likes), len(likes), kept, len(passing))

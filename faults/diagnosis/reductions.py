@@ -1,4 +1,4 @@
-"""What can be smaller or simpler in a stream: each reduction gives the stream's pieces with one thing less."""
+"""Reductions of a stream: each gives its pieces with one thing fewer or simpler."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -15,13 +15,13 @@ from nnc_conformance.reference.syntax.structures.data_unit import BI, BN, DEFAUL
 from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_MPS
 
 GROUPS: Final = ((LS, 1), (BN, 4), (BI, 1))
-"""The vectors of a BLOCK in the order of its ids, with how many of them there are."""
+"""The vectors of a BLOCK in the order of its ids, with the number of each."""
 
 Pieces = tuple[Piece, ...]
 
 
 def reductions(pieces: Pieces) -> Iterator[Pieces]:
-    """Every stream that has one thing less, the largest things first."""
+    """Yield every reduction of a stream, those of the largest things first."""
     for number in range(len(pieces) - 1, 0, -1):
         yield (*pieces[:number], *pieces[number + 1 :])
     for number, piece in enumerate(pieces):
@@ -81,7 +81,7 @@ def _smaller_data(piece: Data) -> Iterator[Data]:
 
 
 def _cropped(piece: Data, header: DataUnitHeader) -> Data | None:
-    """The unit with another header, each tensor cut to its new dimensions; None where one has no such part."""
+    """Return the unit with another header, its tensors cut to their new dimensions; None if a part is not in the unit."""
     if not isinstance(piece.tensors, Mapping):
         return replace(piece, header=header, tensors=_cut(piece.tensors, header.dimensions))
     old = {part.id: part.dimensions for part in coded_parts(piece.header)}
@@ -95,14 +95,14 @@ def _cropped(piece: Data, header: DataUnitHeader) -> Data | None:
 
 
 def _cut(values: NDArray[Any], dimensions: tuple[int, ...]) -> NDArray[Any]:
-    """The first elements along each axis; where the number of axes differs or one grows, the first elements of all, over again."""
+    """Cut an array to dimensions: its first elements along each axis, or, if the axes do not fit, its elements repeated."""
     if values.ndim == len(dimensions) and all(new <= old for new, old in zip(dimensions, values.shape, strict=True)):
         return np.ascontiguousarray(values[tuple(slice(size) for size in dimensions)])
     return np.resize(values, dimensions)
 
 
 def _fewer_parts(piece: Data) -> Iterator[Data]:
-    """A BLOCK without its LS, its batch norm or its bias."""
+    """Yield a BLOCK without its LS, its batch norm or its bias."""
     header = piece.header
     weights = len(header.matrices)
     first = weights
@@ -117,7 +117,7 @@ def _fewer_parts(piece: Data) -> Iterator[Data]:
 
 
 def _fewer_elements(piece: Data) -> Iterator[Data]:
-    """Smaller dimensions, fewer of them, and a smaller rank of decomposition."""
+    """Yield a unit with smaller or fewer dimensions, or a smaller rank of decomposition."""
     header = piece.header
     for axis, size in enumerate(header.dimensions):
         for smaller in dict.fromkeys((1, size // 4, size // 2, size - 1)):
@@ -148,7 +148,7 @@ def _of_dimensions(piece: Data, dimensions: tuple[int, ...]) -> Iterator[Data]:
 
 
 def _fewer_tools(piece: Data) -> Iterator[Data]:
-    """Without a tool of coding, or with a plainer choice of it; the indexes stay where they can."""
+    """Yield a unit without a coding tool, or with a simpler choice of it; the indexes stay if possible."""
     header = piece.header
     if piece.common:
         yield replace(piece, common={})
@@ -183,7 +183,7 @@ def _plain_sets(piece: Data) -> Data:
 
 
 def _shorter_ids(piece: Data) -> Iterator[Data]:
-    """Ids of one character, all at once; then a half of each."""
+    """Yield a unit with ids of one character, then with half of one id."""
     if piece.form.reference_list is not None:
         return
     ids = piece.header.ids
@@ -206,7 +206,7 @@ def _renamed(piece: Data, ids: tuple[str, ...]) -> Data:
 
 
 def _simpler_values(piece: Data) -> Iterator[Data]:
-    """Zeros: everywhere, in halves, at single places; then smaller numbers."""
+    """Yield a unit with zeros everywhere, in half, or at single places, then with smaller numbers."""
     if not isinstance(piece.tensors, Mapping):
         for values in _simpler(piece.tensors):
             yield replace(piece, tensors=values)
@@ -217,7 +217,7 @@ def _simpler_values(piece: Data) -> Iterator[Data]:
 
 
 MOST_PLACES: Final = 64
-"""Single elements are looked at in tensors of so many that are not zero, at most."""
+"""Number of non-zero elements up to which single ones are set to zero."""
 
 
 def _simpler(values: NDArray[Any]) -> Iterator[NDArray[Any]]:

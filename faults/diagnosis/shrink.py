@@ -1,23 +1,39 @@
-"""The smallest stream that a decoder still fails in the same way: by structure first, byte by byte only where there is none."""
+"""Shrinking: the smallest stream that a decoder still fails in the same way, by its structure if it has one, else by its bytes."""
 
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from nnc_conformance.faults.diagnosis.asking import Ask
 from nnc_conformance.faults.diagnosis.pieces import Piece, pieces_of, written
 from nnc_conformance.faults.diagnosis.reductions import reductions
 from nnc_conformance.reference.decoder import Decoded, decode
 from nnc_conformance.reference.errors import NNCError, StreamError
-from nnc_conformance.reference.options import DecodeLimits
+from nnc_conformance.reference.options import DecodeLimits, ProgressCallback, no_progress
+from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
+from nnc_conformance.suites.decoders.host import DecoderHost
 from nnc_conformance.suites.judging.compare import compare
 from nnc_conformance.suites.judging.judge import ENDED_BADLY
 from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.sandbox.limits import Limits
 
 LIMITS: Final = DecodeLimits(seconds=10.0)
+"""Limits of the reference decoder for each stream that is tried."""
+
+DecodeStream = Callable[[bytes], Execution]
+"""A decoder under test: what it does with a stream."""
+
+
+@contextmanager
+def opened_decoder(decoder: DecoderSpec, limits: Limits) -> Iterator[DecodeStream]:
+    """Open a decoder to give it streams outside a run, each under ``limits``; a worker process stays alive between streams."""
+    with tempfile.TemporaryDirectory(prefix="nnc-conformance-") as scratch, DecoderHost(limits, Path(scratch)) as host:
+        yield lambda stream: host.decode(decoder, stream)
 
 
 class ShrinkError(NNCError):
@@ -26,7 +42,13 @@ class ShrinkError(NNCError):
 
 @dataclass(frozen=True)
 class Failure:
-    """How a decoder fails: the outcome; for wrong output the kind of the first difference; the rule that a bad stream breaks."""
+    """How a decoder fails.
+
+    Args:
+        outcome: the outcome.
+        kind: the kind of the first difference of a wrong output.
+        rule: the rule that an accepted bad stream breaks.
+    """
 
     outcome: Outcome
     kind: str = ""
@@ -39,7 +61,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Shrunk:
-    """The smallest stream found, how the decoder fails on it, and how many streams were tried."""
+    """The smallest stream found, how the decoder fails on it, the number of streams tried, and the seconds that took."""
 
     stream: bytes
     failure: Failure
@@ -48,7 +70,7 @@ class Shrunk:
 
 
 def reference(stream: bytes) -> Decoded | StreamError:
-    """What the reference makes of a stream: what it decodes to, or why it is refused."""
+    """Decode a stream with the reference; return what it decodes to, or the error that refuses it."""
     try:
         return decode(stream, limits=LIMITS, kernel="plain")
     except StreamError as error:
@@ -56,9 +78,9 @@ def reference(stream: bytes) -> Decoded | StreamError:
 
 
 def failure_of(stream: bytes, execution: Execution) -> Failure | None:
-    """How a decoder that did this with ``stream`` fails; None where it does not, or where the standard leaves room.
+    """Return how a decoder that did this with ``stream`` fails; None if it does not.
 
-    Of a bad stream only a broken ``must`` rule counts.
+    Accepting a bad stream is a failure only if a lenient decoder has to refuse it too.
     """
     if execution.ending in ENDED_BADLY:
         return Failure(ENDED_BADLY[execution.ending])
@@ -79,7 +101,7 @@ def failure_of(stream: bytes, execution: Execution) -> Failure | None:
 
 
 def accepted_leniently(stream: bytes) -> bool:
-    """Whether a lenient decoder may decode a bad stream."""
+    """Return whether a lenient decoder decodes a bad stream."""
     try:
         decode(stream, limits=LIMITS, lenient=True, kernel="plain")
     except StreamError:
@@ -88,37 +110,44 @@ def accepted_leniently(stream: bytes) -> bool:
 
 
 Judge = Callable[[bytes], Failure | None]
-"""How a decoder fails on a stream; None where it does not."""
+"""How a decoder fails on a stream; None if it does not."""
 
 
-def judge_of(ask: Ask) -> Judge:
-    """The judge of a decoder against the reference."""
-    return lambda stream: failure_of(stream, ask(stream))
+def judge_of(decode_stream: DecodeStream) -> Judge:
+    """Return the judge of a decoder against the reference."""
+    return lambda stream: failure_of(stream, decode_stream(stream))
 
 
-def shrink(
-    stream: bytes, judge: Judge, *, seconds: float = 60.0, tries: int = 5000, told: Callable[[int, int], None] = lambda size, tries: None
-) -> Shrunk:
-    """Shrinks ``stream`` until nothing smaller fails in the same way, or ``seconds`` or ``tries`` are used up.
+def shrink(stream: bytes, judge: Judge, *, seconds: float = 60.0, tries: int = 5000, progress: ProgressCallback = no_progress) -> Shrunk:
+    """Shrink a stream until nothing smaller fails in the same way, or the time or the tries are used up.
 
-    Raises `ShrinkError` where the decoder does not fail on it, and `ModelError` where its output cannot be compared.
+    Args:
+        stream: a stream on which the decoder fails.
+        judge: tells how it fails.
+        seconds: the time to spend.
+        tries: the number of streams to try.
+        progress: called with the bytes and tries of each smaller stream found.
+
+    Raises:
+        ShrinkError: The decoder does not fail on the stream.
+        ModelError: The decoder's output cannot be compared.
     """
     began = monotonic()
     failure = judge(stream)
     if failure is None:
         raise ShrinkError("the decoder does not fail on this stream")
-    search = _Search(stream, failure, judge, began + seconds, tries, told)
+    search = _Search(stream, failure, judge, began + seconds, tries, progress)
     search.run()
     return Shrunk(search.best, failure, search.tried, monotonic() - began)
 
 
 class _Search:
-    """A greedy search: the first smaller stream that fails in the same way is gone on from."""
+    """A greedy search, which continues from the first smaller stream that fails in the same way."""
 
-    def __init__(self, stream: bytes, failure: Failure, judge: Judge, end: float, tries: int, told: Callable[[int, int], None]) -> None:
+    def __init__(self, stream: bytes, failure: Failure, judge: Judge, end: float, tries: int, progress: ProgressCallback) -> None:
         self.best = stream
         self.tried = 0
-        self._failure, self._judge, self._end, self._most, self._told = failure, judge, end, tries, told
+        self._failure, self._judge, self._end, self._most, self._progress = failure, judge, end, tries, progress
         self._seen = {stream}
 
     @property
@@ -126,7 +155,7 @@ class _Search:
         return monotonic() >= self._end or self.tried >= self._most
 
     def run(self) -> None:
-        """Goes on until nothing helps any more."""
+        """Search until nothing smaller is found."""
         while self._once() and not self._over:
             pass
 
@@ -143,7 +172,7 @@ class _Search:
         return self.best != before
 
     def _by_structure(self, pieces: tuple[Piece, ...]) -> None:
-        """Takes reductions as long as any helps, each kind again while it does."""
+        """Apply reductions as long as one helps."""
         helped = True
         while helped and not self._over:
             helped = False
@@ -165,7 +194,7 @@ class _Search:
                 size //= 2
 
     def _take(self, stream: bytes) -> bool:
-        """Whether a stream is smaller, or of the same size and before the best in order, and fails in the same way; it is the best then."""
+        """Take a stream as the best if it fails in the same way and is smaller, or of the same size and less in order."""
         if stream in self._seen or (len(stream), stream) >= (len(self.best), self.best):
             return False
         self._seen.add(stream)
@@ -173,12 +202,12 @@ class _Search:
         if self._judge(stream) != self._failure:
             return False
         self.best = stream
-        self._told(len(stream), self.tried)
+        self._progress(len(stream), self.tried)
         return True
 
 
 def without_units(stream: bytes) -> Iterator[bytes]:
-    """The stream without each of its units but the first, from the last on, as their size fields frame them."""
+    """Yield the stream without one of its units, from the last to the second; only the size fields are read."""
     starts = [0]
     while starts[-1] + 2 <= len(stream):
         at = starts[-1]

@@ -1,26 +1,24 @@
-"""Causes tried on cases: what a decoder with a seeded fault does, kept from one question to the next."""
+"""Causes tried on vectors: what a decoder with a bug does, kept from one question to the next."""
 
 import hashlib
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import cache, cached_property
+from dataclasses import asdict
+from functools import cache
 from itertools import groupby, takewhile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from nnc_conformance.faults.diagnosis.asking import Ask
 from nnc_conformance.faults.diagnosis.cause import Cause
+from nnc_conformance.faults.diagnosis.shrink import DecodeStream
 from nnc_conformance.faults.diagnosis.symptom import UNREADABLE, Difference, Symptom, symptom_of
-from nnc_conformance.faults.mutants.changes import changed_functions
 from nnc_conformance.faults.mutants.entries import tables_of
-from nnc_conformance.faults.mutants.executed_lines import ExecutedLines
 from nnc_conformance.faults.mutants.mutable_code import FUNCTIONS, source_of
 from nnc_conformance.faults.mutants.mutant import MutantKind
 from nnc_conformance.faults.mutants.mutated_decoder import Decode, Ending, MutantOutcome, MutatedChild
-from nnc_conformance.faults.mutants.patch import in_force
-from nnc_conformance.faults.score.cases import TrialVector, execution_of, judged
+from nnc_conformance.faults.mutants.patch import changed_functions, in_force
+from nnc_conformance.faults.score.trial_vectors import TracedVector, execution_of, judged
 from nnc_conformance.reference.entropy.kernel_tables import Tables
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.threads import thread_pool
@@ -29,42 +27,20 @@ from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
 
-SECONDS: Final = 1.0
-SECONDS_PER_LINE: Final = 4e-6
-"""CPU time that a faulty decoder has for a case: some, and more for each line that the decoder without a fault runs."""
 
-
-@dataclass(frozen=True, eq=False)
-class Probe:
-    """A case with what the decoder without a fault meets in it."""
-
-    case: TrialVector
-    reach: ExecutedLines
-
-    @property
-    def seconds(self) -> float:
-        """CPU time that a faulty decoder has for it."""
-        return SECONDS + SECONDS_PER_LINE * self.reach.cost
-
-    @cached_property
-    def lines(self) -> frozenset[tuple[str, int]]:
-        """The lines of the decoder that are run, each with its module."""
-        return frozenset((module, line) for module, lines in self.reach.lines.items() for line in lines)
-
-
-def _seen(decode: Decode, probe: Probe, tables: Tables | None) -> Symptom:
-    """What the decoder of this process does with a case."""
-    result = judged(probe.case, decode(probe.case.stream, False, probe.seconds, tables))
+def _symptom(decode: Decode, vector: TracedVector, tables: Tables | None) -> Symptom:
+    """Return what the decoder of this process does with a vector."""
+    result = judged(vector.trial, decode(vector.trial.stream, False, vector.seconds, tables))
     return UNREADABLE if result is None else symptom_of(result)
 
 
-Job = tuple[Cause, Probe]
+Job = tuple[Cause, TracedVector]
 
 
-def symptoms(jobs: Iterable[Job]) -> Iterator[tuple[Cause, Probe, Symptom]]:
-    """What a decoder with each cause does with each case, in order; what breaks its process is a crash or a timeout of that case.
+def symptoms(jobs: Iterable[Job]) -> Iterator[tuple[Cause, TracedVector, Symptom]]:
+    """Yield what a decoder with each cause does with each vector, in order; if its process breaks, a crash or a timeout.
 
-    Causes that are code take turns in one child, and so do tables.
+    Causes that are code take turns in one child process, and so do tables.
     """
     left = deque(jobs)
     while left:
@@ -82,20 +58,20 @@ def symptoms(jobs: Iterable[Job]) -> Iterator[tuple[Cause, Probe, Symptom]]:
 
 
 def _turns(decode: Decode, jobs: Sequence[Job]) -> Iterator[Symptom]:
-    """In the child: each cause put in force for its cases."""
+    """Put each cause in force for its vectors; for the child process."""
     for _, own in groupby(jobs, key=lambda job: job[0].id):
         first, *rest = own
         mutant = first[0].mutant
         tables = tables_of(mutant.id) if mutant.kind is MutantKind.TABLE else None
         with in_force(changed_functions(mutant)):
-            for _, probe in (first, *rest):
-                yield _seen(decode, probe, tables)
+            for _, vector in (first, *rest):
+                yield _symptom(decode, vector, tables)
 
 
-def faulty_decoder(cause: Cause, seconds: float = 2.0) -> Ask:
-    """A decoder with ``cause`` that can be asked; each stream is decoded in a process of its own, in ``seconds`` of CPU time at most."""
+def faulty_decoder(cause: Cause, seconds: float = 2.0) -> DecodeStream:
+    """Return a decoder with ``cause``; it decodes each stream in a process of its own, in ``seconds`` of CPU time at most."""
 
-    def ask(stream: bytes) -> Execution:
+    def decode_stream(stream: bytes) -> Execution:
         def work(decode: Decode) -> Iterator[MutantOutcome]:
             with in_force(changed_functions(cause.mutant)):
                 yield decode(stream, False, seconds)
@@ -103,27 +79,32 @@ def faulty_decoder(cause: Cause, seconds: float = 2.0) -> Ask:
         with MutatedChild(cause.from_start, work, seconds=seconds) as child:
             return execution_of(next(child.results(), child.ended))
 
-    return ask
+    return decode_stream
 
 
-def simulated(cause: Cause, probes: Sequence[Probe]) -> list[CaseResult]:
-    """What a run would say of a decoder with ``cause`` on each case that it gets through."""
+def simulated(cause: Cause, vectors: Sequence[TracedVector]) -> list[CaseResult]:
+    """Return the results of a run of a decoder with ``cause``, for the vectors that it gets through."""
 
     def work(decode: Decode) -> Iterator[CaseResult | None]:
         with in_force(changed_functions(cause.mutant)):
-            for probe in probes:
-                yield judged(probe.case, decode(probe.case.stream, False, probe.seconds))
+            for vector in vectors:
+                yield judged(vector.trial, decode(vector.trial.stream, False, vector.seconds))
 
-    with MutatedChild(cause.from_start, work, seconds=max(one.seconds for one in probes)) as child:
+    with MutatedChild(cause.from_start, work, seconds=max(vector.seconds for vector in vectors)) as child:
         return [result for result in child.results() if result is not None]
 
 
 class CacheError(NNCError):
-    """A file is not a cache of what causes do."""
+    """A file that is not a cache of symptoms."""
 
 
 class SymptomCache:
-    """What causes did with streams: asked once of each, ``jobs`` at once, and, with a file, kept there for later questions."""
+    """What causes do with streams: found once, and kept in a file for later questions.
+
+    Args:
+        file: the file; None to keep nothing.
+        jobs: causes to try in parallel.
+    """
 
     def __init__(self, file: Path | None = None, *, jobs: int = 1) -> None:
         self._known: dict[tuple[str, str], Symptom] = {}
@@ -132,34 +113,34 @@ class SymptomCache:
         if file is not None:
             self._read(file)
 
-    def of(self, cause: Cause, probes: Sequence[Probe]) -> list[Symptom]:
-        """What a decoder with ``cause`` does with each case."""
-        self.learn([cause], probes)
-        return [self._known[_key(cause), _digest(probe.case.stream)] for probe in probes]
+    def of(self, cause: Cause, vectors: Sequence[TracedVector]) -> list[Symptom]:
+        """Return what a decoder with ``cause`` does with each vector."""
+        self.learn([cause], vectors)
+        return [self._known[_key(cause), _digest(vector.trial.stream)] for vector in vectors]
 
-    def learn(self, causes: Sequence[Cause], probes: Sequence[Probe]) -> None:
-        """Tries what is not known yet of some causes, together, which is quicker than one by one."""
+    def learn(self, causes: Sequence[Cause], vectors: Sequence[TracedVector]) -> None:
+        """Try the causes whose symptoms are not known yet; together, which is quicker than one by one."""
         shares = [
-            [(cause, probe) for cause in causes[share :: self._jobs] for probe in probes if not self.knows(cause, probe)]
+            [(cause, vector) for cause in causes[share :: self._jobs] for vector in vectors if not self.knows(cause, vector)]
             for share in range(self._jobs)
         ]
         with thread_pool(self._jobs) as pool:
-            found = [seen for done in pool.map(lambda share: list(symptoms(share)), shares) for seen in done]
-        new = {(_key(cause), _digest(probe.case.stream)): symptom for cause, probe, symptom in found}
+            found = [one for done in pool.map(lambda share: list(symptoms(share)), shares) for one in done]
+        new = {(_key(cause), _digest(vector.trial.stream)): symptom for cause, vector, symptom in found}
         self._known.update(new)
         self._write(new)
 
-    def knows(self, cause: Cause, probe: Probe) -> bool:
-        """Whether it need not be tried."""
-        return (_key(cause), _digest(probe.case.stream)) in self._known
+    def knows(self, cause: Cause, vector: TracedVector) -> bool:
+        """Return whether the symptom of a cause on a vector is known."""
+        return (_key(cause), _digest(vector.trial.stream)) in self._known
 
     def _read(self, file: Path) -> None:
         if not file.exists():
             return
         for number, line in enumerate(read_bytes(file).splitlines()):
             try:
-                cause, digest, told = json.loads(line)
-                self._known[cause, digest] = _symptom(told)
+                cause, digest, content = json.loads(line)
+                self._known[cause, digest] = _symptom_of(content)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 if number == 0:
                     raise CacheError(f"{file} is not a cache of explain; name a new file") from None
@@ -169,21 +150,21 @@ class SymptomCache:
             return
         with self._file.open("a", encoding="utf-8") as file:
             for (cause, digest), symptom in new.items():
-                told = {name: value for name, value in asdict(symptom).items() if value not in ("", None, 0, ())}
-                file.write(json.dumps([cause, digest, told]) + "\n")
+                content = {name: value for name, value in asdict(symptom).items() if value not in ("", None, 0, ())}
+                file.write(json.dumps([cause, digest, content]) + "\n")
 
 
-def _symptom(told: dict[str, Any]) -> Symptom:
+def _symptom_of(content: dict[str, Any]) -> Symptom:
     differences = tuple(
         Difference(one["tensor"], one["kind"], None if one["index"] is None else tuple(one["index"]), one["actual"], one["count"])
-        for one in told.pop("differences", ())
+        for one in content.pop("differences", ())
     )
-    return Symptom(**{**told, "outcome": Outcome(told["outcome"]), "differences": differences})
+    return Symptom(**{**content, "outcome": Outcome(content["outcome"]), "differences": differences})
 
 
 @cache
 def _sources() -> str:
-    """A hash of the decoder's sources: what is kept of another decoder is of no use."""
+    """Return a hash of the decoder's sources: symptoms of another decoder are of no use."""
     whole = hashlib.sha256()
     for module in (*FUNCTIONS, "entropy.tables", "entropy.kernel_tables"):
         whole.update(source_of(module).encode())
@@ -192,8 +173,8 @@ def _sources() -> str:
 
 @cache
 def _key(cause: Cause) -> str:
-    told = f"{cause.mutant.before}=>{cause.mutant.after}"
-    return f"{cause.id} {_sources()} {hashlib.sha256(told.encode()).hexdigest()[:8]}"
+    change = f"{cause.mutant.before}=>{cause.mutant.after}"
+    return f"{cause.id} {_sources()} {hashlib.sha256(change.encode()).hexdigest()[:8]}"
 
 
 @cache

@@ -1,35 +1,23 @@
-"""What shows of a fault in one case, and how alike the symptoms of two decoders are."""
+"""Symptoms: what a run shows of a fault in one case, and how alike the symptoms of two decoders are."""
 
 from dataclasses import dataclass
 from typing import Final
 
+from nnc_conformance.faults.diagnosis.weights import WEIGHTS
 from nnc_conformance.suites.results.differences import TensorDifference
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import CaseResult
 
 DIGITS: Final = 16
-"""Hex digits of an output's SHA-256 that are kept."""
-
-SAME_OUTPUT: Final = 1.0
-SAME_REFUSAL: Final = 0.9
-"""Of two refusals of one good stream whose reason or place one decoder does not tell."""
-OTHER_PLACE: Final = 0.75
-"""Of two refusals for a reason of one category at different places."""
-SAME_ENDING: Final = 0.6
-"""Of two decoders that both refuse, die or take too long, for different reasons; or both accept what must be refused, differently."""
-OTHER_ENDING: Final = 0.25
-"""Of two decoders that fail in different ways."""
-OTHER_OUTPUT: Final = 0.3
-"""Of two wrong outputs that have nothing in common; what they have in common adds to it, by `SHARES`."""
-SHARES: Final = {"place": 0.2, "value": 0.2, "tensors": 0.1, "count": 0.1}
-"""The first wrong element's place, its value, the tensors that are wrong, and how many of their elements are."""
+"""Hex digits kept of an output's SHA-256."""
 
 ABNORMAL_ENDINGS: Final = frozenset({Outcome.CRASH, Outcome.PROTOCOL, Outcome.LIMIT, Outcome.TIMEOUT})
+"""Outcomes of a decoder that dies, hangs or says nothing that can be read."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How one tensor differs: see `result.TensorDifference`; ``index`` is the first differing element's in C order."""
+    """How one tensor differs, as `TensorDifference` has it; ``index`` is that of the first differing element in C order."""
 
     tensor: str
     kind: str
@@ -40,7 +28,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Symptom:
-    """What is seen of a decoder in one case; ``output`` and ``topology`` are the first digits of SHA-256s, empty for none."""
+    """What a run shows of a decoder in one case; ``output`` and ``topology`` are the first digits of SHA-256s, or empty."""
 
     outcome: Outcome
     output: str = ""
@@ -58,11 +46,11 @@ class Symptom:
 
 
 UNREADABLE: Final = Symptom(Outcome.PROTOCOL)
-"""Of a decoder whose output no tensor file can hold."""
+"""Symptom of a decoder whose output fits in no tensor file."""
 
 
 def symptom_of(case: CaseResult) -> Symptom:
-    """The symptom that a result tells."""
+    """Return the symptom in a result."""
     return Symptom(
         case.outcome,
         (case.output_sha256 or "")[:DIGITS],
@@ -80,31 +68,31 @@ def _difference(one: TensorDifference) -> Difference:
 
 
 def likeness(seen: Symptom, made: Symptom) -> float:
-    """How alike two symptoms of one stream are: 0 where one decoder fails and the other does not, 1 where they do the same."""
+    """Return how alike two symptoms of one stream are, 0..1; see `Weights`."""
     if seen.wrong != made.wrong:
         return 0.0
     if not seen.wrong:
         return 1.0
     if seen.outcome is not made.outcome:
-        return SAME_ENDING if {seen.outcome, made.outcome} <= ABNORMAL_ENDINGS else OTHER_ENDING
+        return WEIGHTS.same_ending if {seen.outcome, made.outcome} <= ABNORMAL_ENDINGS else WEIGHTS.other_ending
     if seen.outcome is Outcome.REFUSED:
-        told = seen.category and made.category
-        if told and seen.category != made.category:
-            return SAME_ENDING
-        if not told or None in (seen.byte, made.byte):
-            return SAME_REFUSAL
-        return SAME_OUTPUT if (seen.unit, seen.byte) == (made.unit, made.byte) else OTHER_PLACE
+        both_report = seen.category and made.category
+        if both_report and seen.category != made.category:
+            return WEIGHTS.same_ending
+        if not both_report or None in (seen.byte, made.byte):
+            return WEIGHTS.same_refusal
+        return WEIGHTS.same_output if (seen.unit, seen.byte) == (made.unit, made.byte) else WEIGHTS.other_place
     if seen.outcome in ABNORMAL_ENDINGS:
-        return SAME_REFUSAL
+        return WEIGHTS.same_refusal
     if seen.output == made.output and (seen.topology == made.topology or not seen.topology):
-        return SAME_OUTPUT
+        return WEIGHTS.same_output
     if seen.outcome is Outcome.WRONGLY_ACCEPTED:
-        return SAME_ENDING
-    return OTHER_OUTPUT + _shared(seen, made)
+        return WEIGHTS.same_ending
+    return WEIGHTS.other_output + _shared(seen, made)
 
 
 def _shared(seen: Symptom, made: Symptom) -> float:
-    """What two wrong outputs have in common."""
+    """Return the weight of what two wrong outputs have in common."""
     ours, theirs = ({one.tensor: one for one in symptom.differences} for symptom in (seen, made))
     both = ours.keys() & theirs.keys()
     if not both:
@@ -115,8 +103,8 @@ def _shared(seen: Symptom, made: Symptom) -> float:
     counts = [min(one.count, other.count) / max(one.count, other.count, 1) for one, other in pairs]
     union = len(ours.keys() | theirs.keys())
     return (
-        SHARES["place"] * sum(places) / union
-        + SHARES["value"] * sum(values) / union
-        + SHARES["tensors"] * (len(both) / union if seen.tensors_differing == made.tensors_differing else 0.0)
-        + SHARES["count"] * sum(counts) / union
+        WEIGHTS.shared_place * sum(places) / union
+        + WEIGHTS.shared_value * sum(values) / union
+        + WEIGHTS.shared_tensors * (len(both) / union if seen.tensors_differing == made.tensors_differing else 0.0)
+        + WEIGHTS.shared_count * sum(counts) / union
     )

@@ -1,43 +1,42 @@
-"""Entries of the coder's tables as causes: those on which every failing case depends, with the values that do as the decoder does."""
+"""Wrong entries of the coder's tables as causes: entries that every failing case depends on, with values that do as the decoder does."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 from nnc_conformance.faults.diagnosis.cause import Cause
 from nnc_conformance.faults.diagnosis.evidence import Evidence, Seen
-from nnc_conformance.faults.diagnosis.ranking import FIRST, likes
+from nnc_conformance.faults.diagnosis.ranking import likenesses
 from nnc_conformance.faults.diagnosis.simulation import SymptomCache
-from nnc_conformance.faults.diagnosis.symptom import SAME_REFUSAL
+from nnc_conformance.faults.diagnosis.weights import EFFORT, WEIGHTS
 from nnc_conformance.faults.mutants.entries import entries, farthest, places
 
-SIFTED: Final = 200
-"""So many, the most alike, are tried on the whole panel and on longer cases."""
-KEPT: Final = 24
 
+def wrong_entries(evidence: Evidence, further: Sequence[Seen], symptoms: SymptomCache) -> list[Cause]:
+    """Find wrong entries that do the same as the decoder in the first failing cases, the most alike first.
 
-def wrong_entries(panel: Evidence, further: Sequence[Seen], memory: SymptomCache) -> list[Cause]:
-    """Up to `KEPT` causes that are one entry with another value, which do the same in the first failing cases, the most alike first.
+    The catalogue has few entries, with one value each; the causes found here go before these.
 
-    The catalogue has some entries only, each with one value; these go before its own. ``further``: more cases, on which tables, being
-    compiled, can be tried too.
+    Args:
+        evidence: the cases.
+        further: longer cases; tables run compiled and can be tried on these too.
+        symptoms: what causes are known to do.
     """
-    first = panel.failing[:FIRST]
+    first = evidence.failing[: EFFORT.first_cases]
     one_of_each = {where: Cause(made.mutant) for where in places() if (made := farthest(*where)) is not None}
-    probes = [probe for probe, _ in first]
-    memory.learn(list(one_of_each.values()), probes)
-    met = [where for where, cause in one_of_each.items() if all(own.wrong for own in memory.of(cause, probes))]
-    likely = [Cause(made.mutant, number) for where in met for number, made in enumerate(entries(*where))]
-    same = _alike(likely, first, memory, least=SAME_REFUSAL)
-    whole = (*panel.failing, *panel.passing)
-    best = _alike(same, whole, memory, least=0.0)[:SIFTED]
-    found = _alike(best, (*whole, *further), memory, least=0.0)[:KEPT]
+    trials = [trial for trial, _ in first]
+    symptoms.learn(list(one_of_each.values()), trials)
+    used = [where for where, cause in one_of_each.items() if all(own.wrong for own in symptoms.of(cause, trials))]
+    likely = [Cause(made.mutant, number) for where in used for number, made in enumerate(entries(*where))]
+    same = _alike(likely, first, symptoms, least=WEIGHTS.same_refusal)
+    whole = (*evidence.failing, *evidence.passing)
+    best = _alike(same, whole, symptoms, least=0.0)[: EFFORT.entries]
+    found = _alike(best, (*whole, *further), symptoms, least=0.0)[: EFFORT.kept_entries]
     return [replace(cause, farfetched=number) for number, cause in enumerate(found, -len(found))]
 
 
-def _alike(causes: Sequence[Cause], cases: Sequence[Seen], memory: SymptomCache, *, least: float) -> list[Cause]:
-    """The causes that in each case are so much like the decoder at least, the most alike first."""
-    memory.learn(causes, [probe for probe, _ in cases])
-    found = [(cause, likes(cause, cases, memory)) for cause in causes]
+def _alike(causes: Sequence[Cause], cases: Sequence[Seen], symptoms: SymptomCache, *, least: float) -> list[Cause]:
+    """Return the causes whose likeness to the decoder is at least ``least`` in each case, the most alike first."""
+    symptoms.learn(causes, [trial for trial, _ in cases])
+    found = [(cause, likenesses(cause, cases, symptoms)) for cause in causes]
     ordered = sorted(found, key=lambda one: (-sum(one[1]), one[0].farfetched))
     return [cause for cause, own in ordered if min(own, default=0.0) >= least]

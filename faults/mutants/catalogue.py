@@ -1,4 +1,4 @@
-"""All mutants by id: those that the score counts, and every other that can be made."""
+"""All mutants by id, and those that the score counts."""
 
 import hashlib
 from collections import defaultdict
@@ -7,26 +7,29 @@ from typing import Final
 
 from nnc_conformance.faults.mutants.code import edits_by_id
 from nnc_conformance.faults.mutants.mutant import Mutant, Operator
-from nnc_conformance.faults.mutants.named_mutants import named_mutants
+from nnc_conformance.faults.mutants.named.catalogue import named_mutants
 from nnc_conformance.faults.mutants.values import values_by_id
 
 PER_CLASS: Final = 1
-"""Mutants of each operator in each function that the score counts, but for `PER_RARE_CLASS`."""
+"""Number of mutants of each operator in each function that the score counts, except for `PER_RARE_CLASS`."""
 PER_RARE_CLASS: Final[dict[str, int]] = {Operator.ROUNDING: 3, Operator.SHIFT: 3, Operator.SIGN: 3, Operator.CONTEXT: 20}
-"""Operators that find a place in few functions, and there in several."""
+"""The same number for operators that apply to few functions, but there to several places."""
 
 
 @cache
 def all_mutants() -> dict[str, Mutant]:
-    """Every mutant that can be made, by id, in the order of the modules and their sources, then the named faults; the same everywhere."""
+    """Return every mutant by id: those of code in the order of its source, of numbers, then the named faults; the same on every machine."""
     code = {mutant_id: mutant for mutant_id, (mutant, _, _) in edits_by_id().items()}
     return code | {mutant_id: made.mutant for mutant_id, made in values_by_id().items()} | named_mutants()
 
 
 @cache
 def mutants() -> dict[str, Mutant]:
-    """The mutants that the score counts: of the code, for each operator in each function, the `PER_CLASS` (of a rare operator,
-    those of `PER_RARE_CLASS`) whose ids have the least hashes; of tables, constants and named faults, all.
+    """Return the mutants that the score counts.
+
+    These are all mutants of tables and constants, all named faults, and a sample of the mutants of code: of each operator in each
+    function the `PER_CLASS` (or `PER_RARE_CLASS`) whose ids have the least SHA-256. A change of one statement therefore leaves the
+    rest of the sample as it is.
     """
     classes: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for mutant_id, (mutant, _, _) in edits_by_id().items():

@@ -1,4 +1,4 @@
-"""Mutants of code: every edit of every function of the decoder, and its code object."""
+"""Mutants of code: every edit of every mutable function of the decoder, and the code object that it gives."""
 
 import ast
 from collections import Counter
@@ -21,7 +21,7 @@ _WRAPPERS: Final = ("fget", "func", "py_func", "__wrapped__", "__func__")
 
 @cache
 def edits_by_id() -> dict[str, tuple[Mutant, ast.FunctionDef, TreeEdit]]:
-    """Every mutant of code that can be made, by id: the mutant, the function's tree as it is, and the edit."""
+    """Return every mutant of code by id: the mutant, the syntax tree of the function as it is, and the edit."""
     made = {}
     for module in FUNCTIONS:
         for name, tree in functions_of(module):
@@ -69,7 +69,7 @@ def _described(module: str, name: str, trees: tuple[ast.FunctionDef, ast.Functio
 
 
 def _statement_path(tree: ast.FunctionDef, edit: TreeEdit) -> tuple[tuple[str, int | None], ...]:
-    """The path of the innermost statement around an edit."""
+    """Return the path of the innermost statement around an edit."""
     path = edit.path
     while not isinstance(node_at(tree, path), ast.stmt):
         path = path[:-1]
@@ -77,7 +77,7 @@ def _statement_path(tree: ast.FunctionDef, edit: TreeEdit) -> tuple[tuple[str, i
 
 
 def without_blocks(statement: ast.stmt) -> ast.stmt:
-    """A statement's first line alone: its blocks left out."""
+    """Return the head of a statement, without its blocks."""
     if not hasattr(statement, "body"):
         return statement
     header = copy(statement)
@@ -88,7 +88,7 @@ def without_blocks(statement: ast.stmt) -> ast.stmt:
 
 
 def last_line(statement: ast.stmt) -> int:
-    """The last line of a statement before its first block."""
+    """Return the last line of a statement before its first block."""
     body = getattr(statement, "body", None)
     if not body:
         return statement.end_lineno or statement.lineno
@@ -99,7 +99,7 @@ def last_line(statement: ast.stmt) -> int:
 
 
 def mutated_code(mutant_id: str) -> CodeType:
-    """The code object of a function with the mutant's bug."""
+    """Compile a function with the mutant's bug."""
     mutant, tree, edit = edits_by_id()[mutant_id]
     function = edited(tree, edit)
     function.decorator_list = []
@@ -116,7 +116,7 @@ def mutated_code(mutant_id: str) -> CodeType:
 
 
 def live_function(module: str, function: str) -> FunctionType:
-    """The function of a module below the reference, by its qualified name, as the decoder calls it when nothing is compiled."""
+    """Return a function by its module below the reference and its qualified name, uncompiled and without wrappers."""
     found: Any = module_of(module)
     for step in function.split("."):
         found = vars(found)[step]

@@ -1,4 +1,4 @@
-"""Mutants of single entries of the coder's tables: any entry with any value that the coder can run on, made when it is asked for."""
+"""Mutants of single entries of the coder's tables: any entry with any value that the coder can run on, made on demand."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -13,40 +13,40 @@ from nnc_conformance.reference.entropy import tables as published
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, STATES, IntArray, Tables, make_tables
 
 NEAR: Final = (*range(1, 21), 32, 64, 100)
-"""How far off a wrong entry may be to either side: by a little, by a bit, by a digit."""
+"""Distances of a wrong entry from the right one, to either side: a slip, a bit, a digit."""
 RANGE_ROWS: Final = (8, 32)
 _ID: Final = re.compile(r"entropy\.tables\.(\w+):table-(\d+)-as-(-?\d+)")
 
 
 def places() -> Iterator[tuple[str, int]]:
-    """Every entry: the table, and the place in it, row by row."""
+    """Yield every entry: its table, and its place there in row-major order."""
     for name in TABLES:
         yield from ((name, place) for place in range(_array(name).size))
 
 
 @cache
 def entry(name: str, place: int, value: int) -> Value | None:
-    """The mutant of an entry with another value; None where the coder could not run on it."""
+    """Return the mutant of an entry with another value; None if the coder could not run on it."""
     return entry_mutant(name, place, value, f"{place}-as-{value}")
 
 
 def usual_value(name: str, place: int) -> int:
-    """The value of an entry in the standard."""
+    """Return the value of an entry in the standard."""
     return int(_array(name).flat[place])
 
 
 def is_entry(mutant_id: str) -> bool:
-    """Whether a mutant is one of `entry`."""
+    """Return whether a mutant was made by `entry`."""
     return _ID.fullmatch(mutant_id) is not None
 
 
 def entries(name: str, place: int) -> Iterator[Value]:
-    """The mutants of an entry, the likeliest value first."""
+    """Yield the mutants of an entry, the likeliest value first."""
     return _runnable(name, place, _others(name, place))
 
 
 def farthest(name: str, place: int) -> Value | None:
-    """The mutant of an entry whose value is farthest off, which shows wherever the entry counts; None where none can be run."""
+    """Return the mutant of an entry with the most distant value, which shows wherever the entry is used; None if none can run."""
     values = sorted(_others(name, place), key=lambda value: -abs(value - usual_value(name, place)))
     return next(_runnable(name, place, values), None)
 
@@ -57,10 +57,10 @@ def _runnable(name: str, place: int, values: Iterable[int]) -> Iterator[Value]:
 
 
 def tables_of(mutant_id: str) -> Tables:
-    """The tables that a mutant decodes with; the published ones where it is no mutant of a table."""
+    """Return the tables that a mutant decodes with; the published ones if it is not a mutant of a table."""
     made = values_by_id().get(mutant_id)
-    if made is None and (told := _ID.fullmatch(mutant_id)):
-        made = entry(told[1], int(told[2]), int(told[3]))
+    if made is None and (parts := _ID.fullmatch(mutant_id)):
+        made = entry(parts[1], int(parts[2]), int(parts[3]))
     return make_tables(**made.value) if made is not None and made.mutant.kind is MutantKind.TABLE else DEFAULT
 
 
@@ -71,7 +71,7 @@ def _array(name: str) -> IntArray:
 
 
 def _others(name: str, place: int) -> list[int]:
-    """The values that an entry may have wrongly: near it, its neighbours', with its digits in another order, without its sign."""
+    """Return plausible wrong values of an entry: close ones, those of its neighbours, with digits swapped, with another sign."""
     array, value = _array(name), usual_value(name, place)
     if name == "STATE_TRANS_TAB":
         return [other for other in range(STATES) if other != value]
@@ -79,10 +79,10 @@ def _others(name: str, place: int) -> list[int]:
     at = np.unravel_index(place, array.shape)
     for axis in range(array.ndim):
         for step in (1, -1):
-            beside = [int(number) for number in at]
-            beside[axis] += step
-            if 0 <= beside[axis] < array.shape[axis]:
-                around.append(int(array[tuple(beside)]))
+            neighbour = [int(number) for number in at]
+            neighbour[axis] += step
+            if 0 <= neighbour[axis] < array.shape[axis]:
+                around.append(int(array[tuple(neighbour)]))
     digits = str(abs(value))
     swapped = [int(digits[:n] + digits[n + 1] + digits[n] + digits[n + 2 :]) for n in range(len(digits) - 1)]
     return [other for other in dict.fromkeys([*around, *swapped, -value, 0, 2 * value, value // 2]) if other != value]

@@ -1,4 +1,4 @@
-"""Which lines of the decoder a stream makes run: a mutant is tried only on streams that run one of its lines."""
+"""The lines of the decoder that a stream executes: a mutant is tried only on streams that execute one of its lines."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,30 +12,32 @@ from nnc_conformance.faults.mutants.mutant import Mutant
 from nnc_conformance.faults.mutants.mutated_decoder import Decode, MutatedChild, OutOfTimeError
 
 SECONDS: Final = 600.0
-"""What one stream may take while its lines are noted."""
+"""Seconds that tracing one stream may take."""
 MOST_UNCOMPILED_LINES: Final = 3_000_000
-"""Lines that a decode may run if a mutant of the code, which is not compiled, is to be tried on it; no more are counted."""
+"""Lines that a decode may execute if mutants of code, which are not compiled, are tried on it; tracing stops there."""
 
 
 @dataclass(frozen=True)
 class ExecutedLines:
-    """What a decode met: the lines by module, and how many times a line was entered, the cost of the decode, the same everywhere.
+    """The lines that a decode executed.
 
-    A decode of more than `MOST_UNCOMPILED_LINES` is stopped there: its lines are those up to then.
+    Args:
+        lines: line numbers by module.
+        count: how many lines were executed, repetitions included: the cost of the decode, the same on every machine.
     """
 
     lines: dict[str, frozenset[int]]
-    cost: int
+    count: int
 
-    def meets(self, mutant: Mutant) -> bool:
-        """Whether one of the mutant's lines was met; one without lines (a table, a constant) counts as met by every decode."""
+    def include(self, mutant: Mutant) -> bool:
+        """Return whether a line of the mutant was executed; every decode includes mutants of tables and constants."""
         nothing: frozenset[int] = frozenset()
         spans = ((self.lines.get(module, nothing), range(first, last + 1)) for module, first, last in mutant.lines)
-        return not mutant.lines or any(not met.isdisjoint(lines) for met, lines in spans)
+        return not mutant.lines or any(not executed.isdisjoint(lines) for executed, lines in spans)
 
 
 def executed_lines_of(streams: Sequence[tuple[bytes, bool]], jobs: int = 1) -> list[ExecutedLines]:
-    """What each stream (with whether it is decoded leniently) meets, in order, found in so many child processes."""
+    """Trace the decoder on streams, each with whether it is lenient, in ``jobs`` child processes; keep the order."""
     found: list[list[ExecutedLines]] = [[] for _ in range(jobs)]
     running = {number: MutatedChild(None, _tracer(streams[number::jobs]), seconds=SECONDS) for number in range(jobs)}
     try:
@@ -55,7 +57,7 @@ def executed_lines_of(streams: Sequence[tuple[bytes, bool]], jobs: int = 1) -> l
 
 
 def _tracer(streams: Sequence[tuple[bytes, bool]]) -> Callable[[Decode], Iterator[ExecutedLines]]:
-    """The work of one child."""
+    """Return the work of one child process."""
 
     def work(decode: Decode) -> Iterator[ExecutedLines]:
         for stream, lenient in streams:
@@ -67,7 +69,7 @@ def _tracer(streams: Sequence[tuple[bytes, bool]]) -> Callable[[Decode], Iterato
 def _traced(run: Callable[[], Any]) -> ExecutedLines:
     names = {module_of(module).__file__: module for module in FUNCTIONS}
     lines: dict[str, set[int]] = {module: set() for module in FUNCTIONS}
-    cost = 0
+    count = 0
 
     def enter(frame: FrameType, event: str, argument: Any) -> Any:
         module = names.get(frame.f_code.co_filename)
@@ -76,10 +78,10 @@ def _traced(run: Callable[[], Any]) -> ExecutedLines:
         met = lines[module]
 
         def line(frame: FrameType, event: str, argument: Any) -> Any:
-            nonlocal cost
-            cost += 1
+            nonlocal count
+            count += 1
             met.add(frame.f_lineno)
-            if cost > MOST_UNCOMPILED_LINES:
+            if count > MOST_UNCOMPILED_LINES:
                 raise OutOfTimeError
             return line
 
@@ -90,4 +92,4 @@ def _traced(run: Callable[[], Any]) -> ExecutedLines:
         run()
     finally:
         sys.settrace(None)
-    return ExecutedLines({module: frozenset(met) for module, met in lines.items() if met}, cost)
+    return ExecutedLines({module: frozenset(met) for module, met in lines.items() if met}, count)

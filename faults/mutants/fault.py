@@ -1,13 +1,21 @@
-"""A fault that is told by hand: what a decoder does wrong, and the change of the reference's source that makes it do so."""
+"""Seeded bugs written by hand: what a decoder does wrong, and the edit of the reference's source that makes it do so."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from nnc_conformance.storage.vector import Level
 
 
 @dataclass(frozen=True)
 class Edit:
-    """A function (its module below the reference, its qualified name), text that stands in it once, and what stands there instead."""
+    """A change of a function's source.
+
+    Args:
+        module: the module, below the reference.
+        function: the function's qualified name.
+        old: text that stands in the function exactly once; comments at the ends of lines are left out.
+        new: the text that replaces it.
+    """
 
     module: str
     function: str
@@ -17,11 +25,15 @@ class Edit:
 
 @dataclass(frozen=True)
 class NamedFault:
-    """What decoders get wrong in more than one place of their code, or in a way that no operator of `operators` makes.
+    """A seeded bug written by hand: one in several places of the code, or one that no operator of `operators` makes.
 
-    ``name``; ``sentence``: what a decoder with it does; ``elements``: the syntax elements one of which a report must name for it, the one
-    that it concerns most first; ``edits`` make it; ``level``: that of the vectors which show it; ``vectors``: ids of those whose stated
-    bug it is, which therefore have to catch it.
+    Args:
+        name: the fault's name, which is its id as a mutant.
+        sentence: what a decoder with the fault does.
+        elements: the syntax elements one of which a report must name for it, the one it concerns most first.
+        edits: the edits that make it.
+        level: the level of the vectors that show it.
+        vectors: ids of the vectors that state this fault, and therefore have to catch it.
     """
 
     name: str
@@ -30,3 +42,9 @@ class NamedFault:
     edits: tuple[Edit, ...]
     level: Level = field(default=Level.CORE, kw_only=True)
     vectors: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+UNCHECKED_ENTRY_POINTS: Final = Edit(
+    "payload", "DataUnitDecoder._check_entry_points", "        found = ", "        return\n        found = "
+)
+"""A decoder that reads block rows in order does not look at the entry points; part of several faults."""

@@ -1,4 +1,7 @@
-"""Which code of the reference can be mutated: the decoder's functions, and what in them takes part in decoding."""
+"""The code of the reference that is mutated: the decoder's functions, and in them what the output depends on.
+
+Some tables here name variables and conditions of these functions. A test names the rows that no longer fit.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -61,15 +64,15 @@ FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     "decoder": ("Collector.tensors",),
     "topology.content": ("inflate",),
 }  # fmt: skip
-"""The functions that a decode runs, by module.
+"""The functions that a decode executes, by module.
 
-Left out: what names a place for a message, what records or traces, what only an encoder runs, how a broken rule is told (that it is
-looked for is mutated where it is), what a topology tells of dimensions (only disputed vectors rest on it, and a decoder that fails in it
-refuses them, as one of their choices does), and what makes values that no output depends on (the numbers of performance maps, the bits
-of masks); that these are read, and how many, is mutated where it is said.
+Left out is code that no output depends on: code that describes a place for a message, that records or traces, that only an encoder
+executes, that reports a broken rule (the check itself is mutated where it is made), and that decodes numbers of performance maps and
+bits of masks (their presence and number are mutated where they are read). Left out too is code that takes dimensions from a topology:
+only disputed vectors need it, and a decoder that fails there refuses them, which one of their choices allows.
 """
 
-UNHEARD_CALLS: Final[dict[str, frozenset[int]]] = {
+MUTATED_ARGUMENTS: Final[dict[str, frozenset[int]]] = {
     "require": frozenset({1, 2}),
     "code_bin": frozenset({1}),
     "code_possible_bin": frozenset({2}),
@@ -93,31 +96,31 @@ UNHEARD_CALLS: Final[dict[str, frozenset[int]]] = {
     "ModelError": frozenset(),
     "Unit": frozenset({1, 4, 5, 6, 8, 9}),
 }
-"""Of these calls only the named positional arguments are mutated: the others say where and what, or are given to an encoder."""
+"""Calls of which only these positional arguments are mutated; the others say where and what, or serve an encoder."""
 
-_UNHEARD_NAMES: Final = frozenset(
+VARIABLES_WITHOUT_OUTPUT: Final = frozenset(
     {
         "ELEMENT", "INDEX", "FAILED_ELEMENT", "FAILED_BIT", "EVENTS", "trace", "before", "observer", "detail", "path", "pieces", "element",
         "unit", "unit_type", "r", "w", "self", "inner", "start", "spent", "most", "elements", "in_time", "within", "fault", "wanted",
         "given", "units", "context", "index", "reports", "coder", "registers", "plain",
     }
 )  # fmt: skip
-"""A statement that assigns to nothing but these is not mutated: messages, traces and places rest on them, no output."""
+"""Variables for messages, traces and places: a statement that assigns only to these is not mutated."""
 
 
 def module_of(name: str) -> ModuleType:
-    """A module of the reference, by its name below it."""
+    """Import a module by its name below the reference."""
     return import_module(f"{PACKAGE}.{name}")
 
 
 @cache
 def source_of(module: str) -> str:
-    """Its source."""
+    """Return the source of a module below the reference."""
     return Path(str(module_of(module).__file__)).read_text(encoding="utf-8")
 
 
 def functions_of(module: str) -> Iterator[tuple[str, ast.FunctionDef]]:
-    """The mutable functions of a module with their qualified names, in the order of the source."""
+    """Yield the mutated functions of a module with their qualified names, in the order of the source."""
     wanted = set(FUNCTIONS[module])
     for statement in ast.parse(source_of(module)).body:
         if isinstance(statement, ast.FunctionDef) and statement.name in wanted:
@@ -134,7 +137,7 @@ def _default_choices() -> frozenset[str]:
 
 
 def live_blocks(statement: ast.stmt) -> frozenset[str]:
-    """The blocks of a statement that a decoder with the default choices runs, by field; an encoder's branch is none of them."""
+    """Return the blocks, by field, that a decoder with the default choices executes; blocks of an encoder are left out."""
     blocks = {field for field in ("body", "orelse", "finalbody", "handlers") if hasattr(statement, field)}
     if isinstance(statement, ast.If):
         test = ast.unparse(statement.test)
@@ -148,44 +151,44 @@ def live_blocks(statement: ast.stmt) -> frozenset[str]:
 
 
 def ends_default(statement: ast.stmt) -> bool:
-    """Whether nothing after this statement runs under the default choices: its default branch returns."""
+    """Return whether nothing after this statement is executed under the default choices, because its default branch returns."""
     return isinstance(statement, ast.If) and "interpretation" in ast.unparse(statement.test) and isinstance(statement.body[-1], ast.Return)
 
 
-_WHOLE_SIZE: Final = "size = w.position - start >> 3"
-_UNHEARD_TESTS: Final = ("interpretation", "r[MODE]", "mode == DECODE", "decoding", "events", "spent", "machine.eof")
+SIZE_FOR_MESSAGES: Final = "size = w.position - start >> 3"
+"""A statement whose value is only reported."""
+TESTS_WITHOUT_OUTPUT: Final = ("interpretation", "r[MODE]", "mode == DECODE", "decoding", "events", "spent", "machine.eof")
+"""Parts of conditions that are not mutated: on the direction of coding, on disputed points, on limits and traces."""
 
 
 def _is_misuse(node: ast.AST) -> bool:
-    """Whether a test only refuses what no stream can ask for."""
+    """Return whether a statement only refuses wrong use by a program."""
     return isinstance(node, ast.If) and isinstance(node.body[-1], ast.Raise) and "ValueError" in ast.unparse(node.body[-1])
 
 
-def is_heard(node: ast.AST) -> bool:
-    """Whether a statement's own expression can change what a decode gives out.
-
-    A test of the direction, or of a disputed point, is not a bug's place.
-    """
+def affects_output(node: ast.AST) -> bool:
+    """Return whether the head of a statement can affect what a decode gives."""
     if isinstance(node, ast.If | ast.While | ast.For):
         text = ast.unparse(node.test if isinstance(node, ast.If | ast.While) else node.iter)
-        return not any(word in text for word in _UNHEARD_TESTS) and not _is_misuse(node)
+        return not any(word in text for word in TESTS_WITHOUT_OUTPUT) and not _is_misuse(node)
     if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target
         names = {part.id for part in ast.walk(target) if isinstance(part, ast.Name)}
         names |= {part.attr for part in ast.walk(target) if isinstance(part, ast.Attribute)}
-        if names <= _UNHEARD_NAMES:
+        if names <= VARIABLES_WITHOUT_OUTPUT:
             return False
         text = ast.unparse(node)
         is_call = isinstance(node.value, ast.Call)
-        return "flatnonzero" not in text and text != _WHOLE_SIZE and (is_call or "interpretation" not in text)
+        return "flatnonzero" not in text and text != SIZE_FOR_MESSAGES and (is_call or "interpretation" not in text)
     if isinstance(node, ast.Raise):
         return "ValueError" not in ast.unparse(node)
     if isinstance(node, ast.Expr):
         text = ast.unparse(node)
-        return not any(text.startswith(start) for start in _UNHEARD_STARTS) and not any(rule in text for rule in _OWN_RULES)
+        return not any(text.startswith(start) for start in CALLS_WITHOUT_OUTPUT) and not any(rule in text for rule in _OWN_RULES)
     return not isinstance(node, ast.Assert | ast.Import | ast.ImportFrom | ast.FunctionDef)
 
 
-_UNHEARD_STARTS: Final = ("trace.", "record(", "super()", "coder.events", "places.append", "reader.values.clear")
+CALLS_WITHOUT_OUTPUT: Final = ("trace.", "record(", "super()", "coder.events", "places.append", "reader.values.clear")
+"""Beginnings of statements that are not mutated: they record, or clean up."""
 _OWN_RULES: Final = tuple(repr(rule.id) for rule in RULES.values() if rule.provenance is Provenance.OWN)
-"""Limits of our own, of which the standard knows nothing."""
+"""Rules for limits of our own, which are not in the standard."""

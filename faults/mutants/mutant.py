@@ -10,11 +10,11 @@ from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.storage.vector import Level
 
 Span = tuple[str, int, int]
-"""A module below the reference, with the first and last of some lines of its source."""
+"""A module below the reference, with the first and last line of a part of its source."""
 
 
 class Operator(StrEnum):
-    """The class of a seeded bug."""
+    """Class of a mutant: how its code differs from the decoder's."""
 
     COMPARISON = "comparison"
     CONDITION = "condition"
@@ -36,25 +36,25 @@ class Operator(StrEnum):
 
 
 MEANINGS: Final[dict[Operator, str]] = {
-    Operator.COMPARISON: "a comparison takes in its bound, leaves it out, or is turned round",
-    Operator.CONDITION: "a condition of the syntax is turned round, or one of its parts is missing",
+    Operator.COMPARISON: "a comparison includes its bound, excludes it, or is reversed",
+    Operator.CONDITION: "a condition of the syntax is negated, or one of its parts is missing",
     Operator.RULE: "a rule of the registry is not checked",
-    Operator.ARITHMETIC: "another operation: plus for minus, and for or",
-    Operator.SHIFT: "a shift to the other side, or by one bit more or less",
+    Operator.ARITHMETIC: "another operation: plus for minus, or for and",
+    Operator.SHIFT: "a shift in the other direction, or by one bit more or less",
     Operator.SIGN: "a sign is lost",
     Operator.OFF_BY_ONE: "a number is one more or one less",
     Operator.DROPPED_TERM: "a term or factor is missing",
     Operator.CONTEXT: "another context is chosen for a bin",
-    Operator.DEFAULT: "an element that is absent, or a variable at its start, has another value",
-    Operator.ORDER: "two things that follow each other change places",
+    Operator.DEFAULT: "an absent element, or a variable at first, has another value",
+    Operator.ORDER: "two consecutive things change places",
     Operator.ROUNDING: "another rounding, precision or byte order",
     Operator.DESCRIPTOR: "an element is read with another descriptor",
-    Operator.DROPPED_STATEMENT: "something is not done",
+    Operator.DROPPED_STATEMENT: "a statement is missing",
     Operator.CONSTANT: "a constant of the standard has another value",
-    Operator.TABLE: "an entry of a table has another value, or two have changed places",
-    Operator.NAMED: "what decoders get wrong in several places at once, or in their own way: told by hand, one by one",
+    Operator.TABLE: "an entry of a table has another value, or two change places",
+    Operator.NAMED: "a fault in several places at once, or of its own kind, written by hand",
 }
-"""What a mutant of each class does wrong."""
+"""Description of each class."""
 
 UNCERTIFIED_FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     "an aggregate is inferred": ("nnr_aggregate_unit_header", "nnr_aggregate_unit_payload"),
@@ -71,7 +71,7 @@ UNCERTIFIED_FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
         "payload_rules", "inflate", "Driver._open_quantization", "Driver._inflated", "Driver._take",
     ),
 }  # fmt: skip
-"""Functions and tables on whose facts no certified vector may rest, with what those are."""
+"""Functions and tables that implement facts which no certified vector may rest on, by these facts."""
 
 UNCERTIFIED_ELEMENTS: Final = frozenset(
     {
@@ -80,11 +80,11 @@ UNCERTIFIED_ELEMENTS: Final = frozenset(
         "partial_data", "partial_data_counter",
     }
 )  # fmt: skip
-"""Elements of which only the certified levels' streams know that they are there: what they do is disputed or inferred."""
+"""Elements that certified streams may hold although what they mean is disputed or inferred."""
 
 
 class MutantKind(StrEnum):
-    """How a mutant is put in force: by a function's code, by text of functions, by a module's constant, or by the tables given."""
+    """How a mutant is put in force: by a function's code, by edited source, by a module's constant, or by tables."""
 
     CODE = "code"
     TEXT = "text"
@@ -94,13 +94,20 @@ class MutantKind(StrEnum):
 
 @dataclass(frozen=True)
 class Mutant:
-    """One seeded bug.
+    """The reference decoder with one bug.
 
-    ``id``: MODULE.FUNCTION:OPERATOR-N (or MODULE.NAME:OPERATOR-N), N counting those of the operator in it, or a named fault's name;
-    ``module``: below ``nnc_conformance.reference``; ``function``: its qualified name, or the constant's or table's; ``lines``: those one
-    of which runs when the bug matters, empty where every decode meets it; ``before`` and ``after``: the statement, or the text;
-    ``elements``: the syntax elements that it concerns, the one that it concerns most first; ``clause``: the clause and structure of that;
-    ``fault``: the named fault, if it is one.
+    Args:
+        id: ``MODULE.FUNCTION:OPERATOR-HASH`` for code (see `ids`), ``MODULE.NAME:OPERATOR-...`` for a number, or a named fault's name.
+        kind: how it is put in force.
+        module: the module below ``nnc_conformance.reference``.
+        function: qualified name of the function, or name of the constant or table.
+        operator: its class.
+        lines: lines one of which is executed if the bug matters; empty if every decode meets it.
+        before: the statement or text as it is.
+        after: the statement or text with the bug.
+        elements: the syntax elements that it concerns, the one it concerns most first.
+        clause: clause and structure of the first element.
+        fault: the named fault, if it is one.
     """
 
     id: str
@@ -117,12 +124,12 @@ class Mutant:
 
     @property
     def element(self) -> str:
-        """The syntax element that it concerns most."""
+        """The syntax element that the mutant concerns most."""
         return self.elements[0]
 
     @property
     def certified(self) -> bool:
-        """Whether the bug is in facts that a certified vector may rest on: neither disputed nor inferred."""
+        """Whether the bug is in facts that a certified vector may rest on, neither disputed nor inferred."""
         if self.fault is not None:
             return self.fault.level is Level.CORE
         if self.element in UNCERTIFIED_ELEMENTS or ELEMENTS[self.element].provenance is Provenance.INFERRED:

@@ -1,4 +1,4 @@
-"""A mutated decoder at work: in a forked child of its own, so that nothing of it is left in this process."""
+"""A decoder with a mutant in force, in a forked child process, so that this process keeps its own decoder."""
 
 import gc
 import os
@@ -17,19 +17,19 @@ from typing import Any, Final, Protocol, Self
 
 import numpy as np
 
-from nnc_conformance.faults.mutants.changes import changed_functions
 from nnc_conformance.faults.mutants.entries import tables_of
 from nnc_conformance.faults.mutants.mutable_code import FUNCTIONS, PACKAGE, module_of
 from nnc_conformance.faults.mutants.mutant import Mutant, MutantKind
+from nnc_conformance.faults.mutants.patch import changed_functions
 from nnc_conformance.faults.mutants.values import set_constant
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables
 from nnc_conformance.reference.errors import Category, StreamError
 
 SECONDS: Final = 10.0
 MEMORY: Final = 1 << 30
-"""What a mutated decode may take beside what the process has already, in bytes."""
+"""Bytes of memory that a mutated decode may take in addition to what the process has."""
 _GRACE: Final = 5.0
-"""Seconds after which a child that does not keep its own time is ended."""
+"""Seconds after its time limit at which a child that did not stop by itself is killed."""
 
 
 class Ending(StrEnum):
@@ -45,8 +45,17 @@ class Ending(StrEnum):
 class MutantOutcome:
     """What a mutated decoder did with a stream.
 
-    ``parameters`` (name to ndarray, in stream order) and ``topology`` (bytes, inflated; None without one) of a decode; ``rule``,
-    ``category``, ``unit`` (its number), ``byte``, ``bit`` and ``element`` of a refusal; ``detail``: the message, or how it crashed.
+    Args:
+        ending: how the decode ended.
+        parameters: name to ndarray in stream order, of a decode.
+        topology: inflated bytes of a decode's topology, if it has one.
+        rule: the broken rule of a refusal.
+        category: its category.
+        unit: number of the unit of a refusal.
+        byte: byte of a refusal.
+        bit: bit of a refusal.
+        element: element of a refusal.
+        detail: the message of a refusal, or how the decoder crashed.
     """
 
     ending: Ending
@@ -62,16 +71,16 @@ class MutantOutcome:
 
 
 class OutOfTimeError(BaseException):
-    """The time limit of one decode; no handler of the decoder's own catches it."""
+    """The time limit of one decode, which no handler of the decoder catches."""
 
 
 def decode_mutated(
     mutant: Mutant, stream: bytes, *, seconds: float = SECONDS, memory: int = MEMORY, lenient: bool = False
 ) -> MutantOutcome:
-    """Decodes a stream with a mutant in a forked child; ``seconds`` of CPU time and ``memory`` bytes at most.
+    """Decode a stream with a mutant in a forked child, in ``seconds`` of CPU time and ``memory`` bytes at most.
 
-    The mutant runs in the plain kernel, uncompiled (but for mutants of tables); this process keeps the decoder as it is. Always returns:
-    what the mutated decoder raises, leaks or breaks is its outcome.
+    The mutant runs in the plain kernel, uncompiled unless it is one of tables. Never raises: whatever the mutated decoder raises,
+    leaks or breaks is its outcome.
     """
     with MutatedChild(mutant, lambda decode: iter([decode(stream, lenient, seconds)]), seconds=seconds, memory=memory) as child:
         return next(child.results(), child.ended)
@@ -81,13 +90,17 @@ class Decode(Protocol):
     """A mutated decoder."""
 
     def __call__(self, stream: bytes, lenient: bool, seconds: float, tables: Tables | None = None) -> MutantOutcome:
-        """Decodes in ``seconds`` of CPU time at most; by other ``tables`` than its own, where they are given."""
+        """Decode in ``seconds`` of CPU time at most; with ``tables`` in place of its own, if given."""
 
 
 class MutatedChild:
-    """A forked child with a mutant in force; ``work`` runs in it, and what it yields comes back (pickled) from `results`.
+    """A forked child process with a mutant in force.
 
-    ``seconds`` bounds the time from one result to the next, with some grace; past it the child is ended.
+    Args:
+        mutant: the mutant; None for the decoder as it is.
+        work: runs in the child; what it yields comes back, pickled, from `results`.
+        seconds: time from one result to the next after which, with some grace, the child is killed.
+        memory: bytes that the child may take in addition to what this process has.
     """
 
     def __init__(
@@ -113,7 +126,7 @@ class MutatedChild:
         self.close()
 
     def close(self) -> None:
-        """Ends the child, whatever it is doing."""
+        """Kill the child, whatever it is doing."""
         if self._pid:
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
@@ -122,9 +135,11 @@ class MutatedChild:
         self.connection.close()
 
     def receive(self, timeout: float | None = None) -> Any:
-        """The next result; raises `EOFError` after the last, or where the child died or hung (`ended` then says which).
+        """Return the next result.
 
-        Raises `TimeoutError` where there is none within ``timeout`` seconds and the child may go on.
+        Raises:
+            EOFError: There are no more, or the child died or hung; `ended` then says which.
+            TimeoutError: There is none within ``timeout`` seconds, and the child may go on.
         """
         left = max(0.0, self.deadline - monotonic())
         if not self.connection.poll(left if timeout is None else min(left, timeout)):
@@ -137,14 +152,14 @@ class MutatedChild:
         return result
 
     def results(self) -> Iterator[Any]:
-        """All results."""
+        """Yield all results."""
         with suppress(EOFError):
             while True:
                 yield self.receive()
 
 
 def _be_child(writer: Connection, mutant: Mutant | None, work: Callable[[Decode], Iterator[Any]], memory: int) -> None:
-    """The child's whole life; never returns."""
+    """Run the child's work and end the process; never return."""
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -173,7 +188,7 @@ def _bound_memory(memory: int) -> None:
 
 @cache
 def prepare() -> None:
-    """Loads in this process what every child needs: all modules, and the compiled plain kernel for mutants of tables."""
+    """Load what every child needs into this process: all modules, and the compiled plain kernel for mutants of tables."""
     from nnc_conformance.reference.decoder import decode
 
     for module in FUNCTIONS:
@@ -182,11 +197,11 @@ def prepare() -> None:
 
 
 WARM_UP: Final = bytes.fromhex("0004000000080401001ffc80000e1409610020e0a002340080fe")
-"""A stream of one data unit with an index, which meets every compiled function of the plain kernel that decodes."""
+"""A stream of one small data unit, which calls every compiled function of the plain kernel."""
 
 
 def decoder(mutant: Mutant | None) -> Decode:
-    """The decoder with a mutant in force (None: as it is); for a process of its own, in which there is no other from then on."""
+    """Return the decoder with a mutant in force (None: as it is); for a process of its own, which has no other from then on."""
     from nnc_conformance.reference.decoder import decode_with
     from nnc_conformance.reference.options import DecoderOptions
 
@@ -221,7 +236,7 @@ def decoder(mutant: Mutant | None) -> Decode:
 
 
 def interpret() -> None:
-    """Puts every compiled function of the reference back to its Python function; for a process of its own."""
+    """Replace every compiled function of the reference by its Python function; for a process of its own."""
     for name, module in list(sys.modules.items()):
         if name.startswith(PACKAGE):
             for key, value in list(vars(module).items()):

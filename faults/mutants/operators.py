@@ -1,4 +1,4 @@
-"""The operators: from a node of a function's syntax tree to what a careless author might have written in its place."""
+"""The operators: from a node of a function's syntax tree to what might be there by mistake."""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nnc_conformance.faults.mutants.mutable_code import UNHEARD_CALLS, ends_default, is_heard, live_blocks
+from nnc_conformance.faults.mutants.mutable_code import MUTATED_ARGUMENTS, affects_output, ends_default, live_blocks
 from nnc_conformance.faults.mutants.mutant import Operator
 from nnc_conformance.reference.syntax.rules import RULES, Policy
 
@@ -16,7 +16,7 @@ Path = tuple[Step, ...]
 
 @dataclass(frozen=True)
 class TreeEdit:
-    """A change of a function's tree: at each path another node stands (None: the node is taken out of its list)."""
+    """A change of a function's syntax tree: its operator, its path, and the new node for each path that changes."""
 
     operator: Operator
     path: Path
@@ -25,7 +25,7 @@ class TreeEdit:
 
 @dataclass(frozen=True)
 class NodeContext:
-    """What is around a node: the call and the statement that it stands in, and whether a loop bound or a subscript is being looked at."""
+    """Where a node stands: its statement, the name of the innermost call around it, and whether it is part of a context index."""
 
     statement: ast.stmt
     call: str = ""
@@ -67,18 +67,18 @@ _NAMES: Final[dict[str, tuple[Operator, tuple[str, ...]]]] = {
 _DESCRIPTORS: Final = {"u": "i", "i": "u", "ue": "ie", "ie": "ue"}
 _CONVERSIONS: Final = ("astype", "reshape", "removesuffix", "partition", "decode")
 _FORGIVING: Final = ("_check_end", "_check_entry_points")
-"""What checks rules of policy ``may`` alone."""
+"""Functions that check rules of policy ``may`` only."""
 _READS: Final = frozenset({"u", "i", "ue", "ie", "flt", "st", "bs", "reserved", "byte_alignment", "flags"})
 _TERMS: Final = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.BitOr, ast.BitAnd, ast.LShift, ast.RShift)
 
 
 def edits(function: ast.FunctionDef) -> Iterator[TreeEdit]:
-    """Every edit of a function, in the order of its source."""
+    """Yield every edit of a function, in the order of its source."""
     yield from _block(function.body, (), "body")
 
 
 def edited(function: ast.FunctionDef, edit: TreeEdit) -> ast.FunctionDef:
-    """The function with an edit made; the one given stays as it is."""
+    """Return a copy of the function with an edit made."""
     copy = deepcopy(function)
     for path, node in edit.places:
         parent = node_at(copy, path[:-1])
@@ -91,7 +91,7 @@ def edited(function: ast.FunctionDef, edit: TreeEdit) -> ast.FunctionDef:
 
 
 def node_at(root: ast.AST, path: Path) -> ast.AST:
-    """The node at the end of a path."""
+    """Return the node at a path."""
     node: Any = root
     for field, index in path:
         node = getattr(node, field) if index is None else getattr(node, field)[index]
@@ -102,7 +102,7 @@ def node_at(root: ast.AST, path: Path) -> ast.AST:
 def _block(statements: list[ast.stmt], path: Path, field: str) -> Iterator[TreeEdit]:
     for number, statement in enumerate(statements):
         here = (*path, (field, number))
-        if is_heard(statement):
+        if affects_output(statement):
             yield from _statement(statement, here)
             following = statements[number + 1] if number + 1 < len(statements) else None
             if following is not None and _reads(statement) and _reads(following) and _differ(statement, following):
@@ -119,7 +119,7 @@ def _block(statements: list[ast.stmt], path: Path, field: str) -> Iterator[TreeE
 
 
 def _reads(statement: ast.stmt) -> bool:
-    """Whether a simple statement reads an element."""
+    """Return whether a simple statement reads an element."""
     if not isinstance(statement, ast.Assign | ast.Expr):
         return False
     calls = (node for node in ast.walk(statement) if isinstance(node, ast.Call))
@@ -127,8 +127,8 @@ def _reads(statement: ast.stmt) -> bool:
 
 
 def _differ(statement: ast.stmt, following: ast.stmt) -> bool:
-    """Whether it shows that two reads change places: not where both values go nowhere and their descriptors are the same."""
-    if not is_heard(following):
+    """Return whether swapping two reads has an effect: not if both discard their values and have the same descriptor."""
+    if not affects_output(following):
         return False
     calls = [node.value for node in (statement, following) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
     return len(calls) < 2 or len({(ast.dump(call.func), *map(ast.dump, call.args[1:])) for call in calls}) > 1
@@ -147,7 +147,7 @@ def _statement(statement: ast.stmt, path: Path) -> Iterator[TreeEdit]:
 
 
 def _whole(statement: ast.stmt) -> Found:
-    """What becomes of a whole statement."""
+    """Yield replacements of a whole statement."""
     match statement:
         case ast.Expr(ast.Call(func) as call):
             name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
@@ -172,7 +172,7 @@ def _whole(statement: ast.stmt) -> Found:
 
 
 def _may_be_broken(call: ast.Call) -> bool:
-    """Whether a call checks a rule of policy ``may``: a decoder that does not check it is a lenient one, and has no bug."""
+    """Return whether a call checks a rule of policy ``may``; a decoder without the check is lenient and has no bug."""
     named = (argument.value for argument in call.args[:2] if isinstance(argument, ast.Constant))
     return any(name in RULES and RULES[name].policy is Policy.MAY for name in named)
 
@@ -194,15 +194,15 @@ def _node(node: ast.AST, path: Path, around: NodeContext) -> Iterator[TreeEdit]:
             yield TreeEdit(operator, path, ((path, other),))
     if isinstance(node, ast.Call):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        heard = UNHEARD_CALLS.get(name)
+        mutated = MUTATED_ARGUMENTS.get(name)
         inside = NodeContext(around.statement, name, name == "code_bin")
         if isinstance(node.func, ast.Attribute):
             yield from _node(node.func, (*path, ("func", None)), inside)
         for number, argument in enumerate(node.args):
-            if heard is None or number in heard:
+            if mutated is None or number in mutated:
                 yield from _node(argument, (*path, ("args", number)), inside)
         for number, keyword in enumerate(node.keywords):
-            if heard is None and keyword.arg not in ("overrun_rule", "strict"):
+            if mutated is None and keyword.arg not in ("overrun_rule", "strict"):
                 yield from _node(keyword.value, (*path, ("keywords", number), ("value", None)), inside)
         return
     for field, value in ast.iter_fields(node):
@@ -307,7 +307,7 @@ def _is_walker(node: ast.AST) -> bool:
 
 
 def _is_same_read(node: ast.Attribute, around: NodeContext) -> bool:
-    """Whether u(n) and i(n) take the same bits to the same end: a single bit, or a value that goes nowhere."""
+    """Return whether u(n) and i(n) have the same effect: for a single bit, or a value that is discarded."""
     if node.attr not in ("u", "i"):
         return False
     calls = [part for part in ast.walk(around.statement) if isinstance(part, ast.Call) and part.func is node]
@@ -324,7 +324,7 @@ def _order(node: ast.AST, around: NodeContext) -> Found:
     elif isinstance(node, ast.Call) and len(node.args) > 1:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         simple = all(isinstance(argument, ast.Name | ast.Attribute | ast.Subscript) for argument in node.args[-2:])
-        if simple and name not in UNHEARD_CALLS and name not in ("isinstance", "zip"):
+        if simple and name not in MUTATED_ARGUMENTS and name not in ("isinstance", "zip"):
             yield Operator.ORDER, ast.Call(node.func, [*node.args[:-2], node.args[-1], node.args[-2]], node.keywords)
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "reversed":
         yield Operator.ORDER, node.args[0]
@@ -333,7 +333,7 @@ def _order(node: ast.AST, around: NodeContext) -> Found:
 
 
 def _is_set(node: ast.Tuple, around: NodeContext) -> bool:
-    """Whether a tuple is only asked for what it holds, in whatever order."""
+    """Return whether the order of a tuple has no effect, because it is only searched."""
     compared = (part for part in ast.walk(around.statement) if isinstance(part, ast.Compare))
     return any(node in compare.comparators and isinstance(compare.ops[0], ast.In | ast.NotIn) for compare in compared)
 
@@ -341,4 +341,4 @@ def _is_set(node: ast.Tuple, around: NodeContext) -> bool:
 REPLACEMENTS: Final[tuple[Callable[[ast.AST, NodeContext], Found], ...]] = (
     _comparison, _condition, _arithmetic, _sign, _number, _named, _order,
 )  # fmt: skip
-"""Each gives what may stand in the place of a node."""
+"""Functions that yield replacements of a node, each with its operator."""

@@ -1,4 +1,4 @@
-"""Faults told by hand put in force: text of functions of the reference replaced, in a process of its own."""
+"""Mutants of code put in force: functions of the reference get other code, in a process of its own."""
 
 import inspect
 import re
@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from types import CodeType, FunctionType
 from typing import Final
 
-from nnc_conformance.faults.mutants.code import live_function
+from nnc_conformance.faults.mutants.code import live_function, mutated_code
 from nnc_conformance.faults.mutants.fault import Edit, NamedFault
+from nnc_conformance.faults.mutants.mutant import Mutant, MutantKind
 
 _COMMENT: Final = re.compile(r"  # .*$", re.MULTILINE)
 
@@ -80,9 +81,18 @@ def patched_code(edits: tuple[Edit, ...]) -> list[tuple[FunctionType, CodeType]]
     return changed
 
 
+def changed_functions(mutant: Mutant) -> list[tuple[FunctionType, CodeType]]:
+    """Return the functions that a mutant changes, each with its changed code; none for a mutant of a table or constant."""
+    if mutant.fault is not None:
+        return patched_code(mutant.fault.edits)
+    if mutant.kind is MutantKind.CODE:
+        return [(live_function(mutant.module, mutant.function), mutated_code(mutant.id))]
+    return []
+
+
 @contextmanager
 def in_force(changed: list[tuple[FunctionType, CodeType]]) -> Iterator[None]:
-    """The functions have other code for a time; for a process of its own, in which nothing of the decoder is compiled."""
+    """Give functions other code for a while; for a process of its own, in which nothing of the decoder is compiled."""
     before = [(function, function.__code__) for function, _ in changed]
     try:
         for function, code in changed:

@@ -1,4 +1,4 @@
-"""Mutants of numbers: the coder's tables, given to the decoder as arguments, and the constants of the standard."""
+"""Mutants of numbers: the coder's tables, which the decoder takes as arguments, and the constants of the standard."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from nnc_conformance.reference.quantization.reconstruction import DATA_FORMATS
 from nnc_conformance.reference.syntax.elements import clause_of
 
 RANGE_COLUMNS: Final = (0, 1, 3, 7, 13, 19, 24, 28, 31)
-"""The columns of the table of ranges in which each row has a mutant: from even odds to the surest bin."""
+"""Columns of the table of ranges that have a mutant in each row, from even odds to the surest bin."""
 
 
 class _Table(NamedTuple):
-    """A table's argument of `make_tables`, and the element that its entries concern."""
+    """Name of a table's argument of `make_tables`, and the element that its entries concern."""
 
     argument: str
     element: str
@@ -36,7 +36,7 @@ TABLES: Final = {
 
 @dataclass(frozen=True)
 class Value:
-    """Another value: of a table of the coder (by the argument of `make_tables`), or of a module's constant."""
+    """A mutant with its value: that of a module's constant, or arguments of `make_tables`."""
 
     mutant: Mutant
     value: Any
@@ -44,7 +44,7 @@ class Value:
 
 @cache
 def values_by_id() -> dict[str, Value]:
-    """Every mutant of a table or constant, by id."""
+    """Return every mutant of a table or constant, by id."""
     return {made.mutant.id: made for make in (_tables, _constants, _formats) for made in make()}
 
 
@@ -99,7 +99,7 @@ def _transitions() -> Iterator[Value | None]:
 
 
 def entry_mutant(name: str, place: int, value: int, suffix: str) -> Value | None:
-    """The mutant of a table whose entry at ``place``, row by row, has another value; None where the coder could not run on it."""
+    """Return the mutant of a table with another entry at ``place`` (row-major); None if the coder could not run on it."""
     usual: Any = np.array(vars(published)[name], np.int64)
     changed = usual.copy()
     changed.flat[place] = value
@@ -108,7 +108,7 @@ def entry_mutant(name: str, place: int, value: int, suffix: str) -> Value | None
 
 
 def _table(name: str, suffix: str, texts: tuple[str, str], entries: Sequence[Any]) -> Value | None:
-    """The mutant with other entries; None where the coder could not run on them."""
+    """Return the mutant with other entries; None if the coder could not run on them."""
     argument, element = TABLES[name]
     try:
         make_tables(**{argument: entries})
@@ -176,13 +176,13 @@ def _constants() -> Iterator[Value]:
 
 
 def _formats() -> Iterator[Value]:
-    """Each decompressed data format under the number of the one after it, and integers of one bit more or less."""
+    """Make mutants that swap two decompressed data formats, or give integers one bit more or less."""
     place, element = ("quantization.reconstruction", "DATA_FORMATS"), "nnr_decompressed_data_format"
     for number, row in enumerate(DATA_FORMATS):
         after = (number + 1) % len(DATA_FORMATS)
         rows = list(DATA_FORMATS)
         rows[number], rows[after] = rows[after], rows[number]
-        texts = (f"{row[0]} is {number}, {rows[number][0]} is {after}", "the other way round")
+        texts = (f"{row[0]} is {number}, {rows[number][0]} is {after}", "swapped")
         yield _value(MutantKind.CONSTANT, Operator.TABLE, (*place, f"{number}-swapped"), texts, element, tuple(rows))
         for bits in (row[2] - 1, row[2] + 1) if row[2] else ():
             rows = list(DATA_FORMATS)
@@ -192,7 +192,7 @@ def _formats() -> Iterator[Value]:
 
 
 def set_constant(mutant: Mutant) -> None:
-    """Gives a constant its other value wherever the reference has it by name; for a process of its own."""
+    """Give a constant its other value in every module of the reference that has it; for a process of its own."""
     old = vars(module_of(mutant.module))[mutant.function]
     value = values_by_id()[mutant.id].value
     for name, module in list(modules.items()):

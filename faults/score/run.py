@@ -1,44 +1,81 @@
-"""A mutation run: from mutants and a suite to the score."""
+"""A mutation run: from mutants and a suite to the score, with a journal from which a stopped run is resumed."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final, Literal
 
 from nnc_conformance.faults.mutants.catalogue import mutants
 from nnc_conformance.faults.mutants.equivalents import arguments
 from nnc_conformance.faults.mutants.mutant import Mutant
-from nnc_conformance.faults.score.cases import SCORED_LEVELS, TrialVector, load_trial_vectors
-from nnc_conformance.faults.score.journal import MutationJournal, run_sha256
 from nnc_conformance.faults.score.score import Score
-from nnc_conformance.faults.score.trials import MutantResult, traced, try_all
+from nnc_conformance.faults.score.trial_vectors import SCORED_LEVELS, TrialVector, load_trial_vectors, traced
+from nnc_conformance.faults.score.trials import MutantResult, in_trial_order, try_all
+from nnc_conformance.storage.documents import Sha256, canonical_json
+from nnc_conformance.suites.running.journal import Journal, JournalHeader
+
+JOURNAL_FILE: Final = "mutation.jsonl"
+
+MutantProgress = Callable[[int, int, MutantResult | None], None]
+"""Progress callback: (mutants done, of how many, the latest result; None at the start)."""
+
+
+class _Header(JournalHeader):
+    format: Literal["nnc-mutation/1"] = "nnc-mutation/1"
+    run: Sha256
+
+
+def run_sha256(chosen: Sequence[Mutant], trials: Sequence[TrialVector], *, matrix: bool) -> str:
+    """Return the hash that identifies a run: its mutants, the streams, and how far each mutant is tried."""
+    vectors = [(trial.id, trial.vector.revision, trial.vector.stream.sha256) for trial in trials]
+    content = {"mutants": [[mutant.id, mutant.before, mutant.after] for mutant in chosen], "vectors": vectors, "matrix": matrix}
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def no_mutant_progress(done: int, total: int, result: MutantResult | None) -> None:
+    """Ignore progress."""
 
 
 def run(
     output: Path,
     chosen: Sequence[Mutant] | None = None,
     *,
-    cases: Sequence[TrialVector] | None = None,
+    trials: Sequence[TrialVector] | None = None,
     jobs: int = 1,
     matrix: bool = False,
     resume: bool = False,
-    told: Callable[[int, int, MutantResult | None], None] = lambda done, planned, verdict: None,
+    progress: MutantProgress = no_mutant_progress,
 ) -> Score:
-    """Tries mutants (all that the score counts, when None) on cases (those of the built-in suite, when None) and returns the score.
+    """Try mutants on vectors and return the score.
 
-    ``output`` is the folder of the journal, ``matrix`` tries every case that reaches a mutant and not only up to the first kill, ``told``
-    hears of each mutant that is done. Raises `MutationJournalError` and `SuiteError`.
+    Args:
+        output: the folder of the journal; made if missing.
+        chosen: the mutants; all that the score counts if None.
+        trials: the vectors; those of the built-in suite if None.
+        jobs: mutants to try in parallel.
+        matrix: whether to try every vector that executes a mutant, and not stop at the first kill.
+        resume: whether to keep the results of an earlier part of the same run.
+        progress: the progress callback.
+
+    Raises:
+        JournalError: The journal in ``output`` belongs to another run, or is in use.
+        SuiteError: The suite is incomplete.
     """
     wanted = list(mutants().values()) if chosen is None else list(chosen)
-    tried_on = load_trial_vectors() if cases is None else cases
-    certified = frozenset(case.id for case in tried_on if case.vector.level in SCORED_LEVELS)
-    with MutationJournal(output, run_sha256(wanted, tried_on, matrix=matrix), resume=resume) as journal:
-        left = [mutant for mutant in wanted if mutant.id not in journal.verdicts]
+    tried_on = load_trial_vectors() if trials is None else trials
+    scored = frozenset(trial.id for trial in tried_on if trial.vector.level in SCORED_LEVELS)
+    output.mkdir(parents=True, exist_ok=True)
+    header = _Header(run=run_sha256(wanted, tried_on, matrix=matrix))
+    with Journal(output / JOURNAL_FILE, header, MutantResult, resume=resume) as journal:
+        results = {result.mutant: result for result in journal.entries}
+        left = [mutant for mutant in wanted if mutant.id not in results]
 
-        def done(verdict: MutantResult) -> None:
-            journal.add(verdict)
-            told(len(journal.verdicts), len(wanted), verdict)
+        def done(result: MutantResult) -> None:
+            journal.add(result)
+            results[result.mutant] = result
+            progress(len(results), len(wanted), result)
 
-        told(len(journal.verdicts), len(wanted), None)
+        progress(len(results), len(wanted), None)
         if left:
-            try_all(left, traced(tried_on, jobs), jobs=jobs, matrix=matrix, done=done)
-        verdicts = dict(journal.verdicts)
-    return Score({mutant.id: mutant for mutant in wanted}, verdicts, arguments(), certified)
+            try_all(left, in_trial_order(traced(tried_on, jobs)), jobs=jobs, matrix=matrix, done=done)
+    return Score({mutant.id: mutant for mutant in wanted}, results, arguments(), scored)

@@ -1,22 +1,21 @@
-"""The mutation score: how many of the mutants that are not equivalent are caught, and by what."""
+"""The mutation score: the share of the mutants that are not equivalent which vectors catch."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from nnc_conformance.faults.mutants.equivalents import Arguments
 from nnc_conformance.faults.mutants.mutant import Mutant
-from nnc_conformance.faults.score.cases import Kill
+from nnc_conformance.faults.score.trial_vectors import Kill
 from nnc_conformance.faults.score.trials import MutantResult
 
 PASS_MARK: Final = 0.99
-"""The share of the mutants that are not equivalent, at least, that has to be caught."""
+"""Least share of the mutants that are not equivalent which must be caught."""
 
 
 @dataclass(frozen=True)
 class MutantTally:
-    """Mutants made, caught (``by_category``: only by the category of a refusal), equivalent and surviving."""
+    """Numbers of mutants: made, caught, caught only by the category of a refusal, and equivalent."""
 
     made: int
     killed: int
@@ -25,44 +24,44 @@ class MutantTally:
 
     @property
     def survived(self) -> int:
-        """Neither caught nor equivalent."""
+        """Number of mutants neither caught nor equivalent."""
         return self.made - self.killed - self.equivalent
 
     @property
     def score(self) -> float:
-        """The share of those not equivalent that is caught; 1 of none."""
+        """Share of the mutants that are not equivalent which is caught; 1 if there are none."""
         counted = self.made - self.equivalent
         return self.killed / counted if counted else 1.0
 
 
 @dataclass(frozen=True)
 class Score:
-    """A finished run: the mutants and verdicts by id, what is argued of mutants, and the ids of the cases of certified levels."""
+    """A finished run: mutants and results by id, the arguments about mutants, and the ids of the trial vectors that count."""
 
     mutants: Mapping[str, Mutant]
-    verdicts: Mapping[str, MutantResult]
+    results: Mapping[str, MutantResult]
     arguments: Arguments
-    certified: Collection[str]
+    scored: Collection[str]
 
     def certified_fact(self, mutant: Mutant) -> bool:
-        """Whether a vector of a certified level can show the fault."""
+        """Return whether a vector of a scored level can show the fault."""
         return mutant.certified and mutant.id not in self.arguments.uncertified
 
     def equivalent(self, mutant: Mutant) -> bool:
-        """Whether a mutant is argued to be equivalent."""
+        """Return whether a mutant is argued to be equivalent."""
         return mutant.id in self.arguments.equivalent
 
     def counts(self, mutant: Mutant) -> bool:
-        """Whether a mutant has been caught by a vector that counts for it: a certified one, or any where its fault is in others' facts."""
+        """Return whether a vector that counts for a mutant has caught it."""
         return bool(self.counting(mutant))
 
     def counting(self, mutant: Mutant) -> tuple[tuple[str, Kill], ...]:
-        """The kills that count for a mutant."""
-        kills = self.verdicts[mutant.id].kills
-        return tuple(kill for kill in kills if kill[0] in self.certified) if self.certified_fact(mutant) else kills
+        """Return the kills that count: by scored levels, or by any if the fault is in disputed or inferred facts."""
+        kills = self.results[mutant.id].kills
+        return tuple(kill for kill in kills if kill[0] in self.scored) if self.certified_fact(mutant) else kills
 
     def tally(self, mutants: Collection[Mutant]) -> MutantTally:
-        """The tally of some of the mutants."""
+        """Tally some of the mutants."""
         killed = [mutant for mutant in mutants if self.counts(mutant)]
         only = sum(all(kill is Kill.CATEGORY for _, kill in self.counting(mutant)) for mutant in killed)
         equivalent = sum(self.equivalent(mutant) and not self.counts(mutant) for mutant in mutants)
@@ -75,9 +74,6 @@ class Score:
 
     @property
     def disproved(self) -> list[Mutant]:
-        """The mutants that are said to be equivalent and were caught."""
-        return [mutant for mutant in self.mutants.values() if self.equivalent(mutant) and self.verdicts[mutant.id].kills]
-
-    def kills_by_case(self) -> Counter[str]:
-        """How many mutants each case caught."""
-        return Counter(case for verdict in self.verdicts.values() for case, _ in verdict.kills)
+        """The mutants that are argued to be equivalent and were caught, by more than being slow."""
+        argued = [mutant for mutant in self.mutants.values() if self.equivalent(mutant)]
+        return [mutant for mutant in argued if any(kill is not Kill.HANG for _, kill in self.results[mutant.id].kills)]

@@ -72,3 +72,13 @@ def catalogue() -> dict[Key, Goal]:
     goals += [*_tuple_goals(2), *_tuple_goals(3)]
     order = list(GoalKind)
     return {goal.key: goal for goal in sorted(goals, key=lambda goal: order.index(goal.key.kind))}
+
+
+def wanted_values(element: str, descriptor: str) -> list[int]:
+    """Return one value of each reachable class of an integer element, ascending; of a class that is a range, the second."""
+    found = []
+    for label in classes_of(element, descriptor).labels:
+        if not reason_for(value_key(element, descriptor, label)):
+            low, _, high = label.partition("..")
+            found.append(min(int(low) + 1, int(high)) if high else int(low))
+    return sorted(found)

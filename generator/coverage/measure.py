@@ -157,3 +157,8 @@ class Coverage:
         """Goals of a kind and standing reached, of those reachable."""
         goals = [goal for goal in catalogue().values() if goal.key.kind is kind and goal.standing is standing and not goal.unreachable]
         return GoalTally(sum(goal.key in self.totals for goal in goals), len(goals))
+
+    def core_goals(self) -> dict[str, set[Key]]:
+        """Return the goals of each stream that count for core: certified and reachable, triples of choices included."""
+        wanted = {key for key, goal in catalogue().items() if goal.standing is GoalStanding.CERTIFIED and not goal.unreachable}
+        return {name: wanted.intersection(measured.counts) for name, measured in self.streams.items()}

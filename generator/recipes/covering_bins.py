@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
-from nnc_conformance.generator.coverage.wanted import wanted_values
+from nnc_conformance.generator.coverage.catalogue import wanted_values
 from nnc_conformance.generator.directed.engine import TABLE_ENTRIES, end_at, meet_entries
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.reference.composer import layer_parameter_set

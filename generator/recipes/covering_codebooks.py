@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
-from nnc_conformance.generator.coverage.wanted import wanted_values
+from nnc_conformance.generator.coverage.catalogue import wanted_values
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.reference.composer import HeaderForm
 from nnc_conformance.reference.entropy.coding import INT32_MAX, INT32_MIN

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from nnc_conformance.generator.composition import SIXTEENTHS, Coded, header, ndu, opening
+from nnc_conformance.generator.coverage.catalogue import wanted_values
 from nnc_conformance.generator.coverage.costs import most_dimensions
-from nnc_conformance.generator.coverage.wanted import wanted_values
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.covering_units import names
 from nnc_conformance.generator.recipes.inferred import container

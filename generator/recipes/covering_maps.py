@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from nnc_conformance.generator.composition import SIXTEENTHS, Coded, bits32, ndu, opening
+from nnc_conformance.generator.coverage.catalogue import wanted_values
 from nnc_conformance.generator.coverage.classes import classes_of, variants
-from nnc_conformance.generator.coverage.wanted import wanted_values
 from nnc_conformance.generator.onnx_bytes import onnx_topology
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.blocks import block_header

@@ -7,7 +7,7 @@ from itertools import product
 from math import prod
 
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
-from nnc_conformance.generator.coverage.wanted import wanted_values
+from nnc_conformance.generator.coverage.catalogue import wanted_values
 from nnc_conformance.generator.directed.rows import block_rows, columns_for, lengths_with_changes
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import Recipe

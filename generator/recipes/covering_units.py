@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
-from nnc_conformance.generator.coverage.wanted import wanted_values
+from nnc_conformance.generator.coverage.catalogue import wanted_values
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.blocks import block_header
 from nnc_conformance.generator.recipes.topology import reference_list, singles

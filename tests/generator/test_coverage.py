@@ -16,7 +16,6 @@ from nnc_conformance.generator.coverage.catalogue import catalogue
 from nnc_conformance.generator.coverage.costs import BYTES_FOR_ONE, COSTS, ELEMENTS_FOR_ONE, PART_FOR_SIZES, most_dimensions
 from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding, Key
 from nnc_conformance.generator.coverage.measure import Coverage, measure
-from nnc_conformance.generator.coverage.selection import core_goals
 from nnc_conformance.generator.coverage.streams import cover, find_streams
 from nnc_conformance.generator.lint import CORE_BYTES
 from nnc_conformance.generator.planner import needless
@@ -94,7 +93,7 @@ def test_core_is_small(core: Coverage) -> None:
 
 
 def test_the_page_tells_what_each_vector_of_core_is_needed_for(core: Coverage) -> None:
-    goals = core_goals(core)
+    goals = core.core_goals()
     rows = re.findall(r"^\| (?:needed to|of the others, needed|not needed).* \| (\d+) \| [\d,]+ \|$", PAGE, re.MULTILINE)
     with_goals, with_bugs, with_names, needless_ones = map(int, rows)
     assert with_goals == len(goals) - len(needless(goals))

@@ -7,8 +7,8 @@ os.environ["NUMBA_DISABLE_JIT"] = "1"  # before anything is imported that compil
 
 
 def main(bug: str) -> None:
-    from nnc_conformance.faults.mutants.changes import changed_functions
-    from nnc_conformance.faults.mutants.named_mutants import named_mutants
+    from nnc_conformance.faults.mutants.named.catalogue import named_mutants
+    from nnc_conformance.faults.mutants.patch import changed_functions
     from nnc_conformance.reference.decoder import decode
     from nnc_conformance.suites.decoders.python_worker import Output, serve
 

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from nnc_conformance.faults.mutants.fault import Edit, NamedFault
-from nnc_conformance.faults.mutants.named.common import UNCHECKED
+from nnc_conformance.faults.mutants.fault import UNCHECKED_ENTRY_POINTS, Edit, NamedFault
 
 _COLUMNS = "prod(part.dimensions[1:])"
 _COLUMNS_OF_H = "prod(self.dimensions) // self.g_number_of_rows"
@@ -216,7 +215,7 @@ FAULTS: Final = (
         "The vectors of an undecomposed BLOCK with a batch norm and a bias are scanned in blocks as its weight is.",
         ("scan_order", "IvlCurrRange", "compressed_parameter_types"),
         (
-            UNCHECKED,
+            UNCHECKED_ENTRY_POINTS,
             Edit(
                 "payload",
                 "coding_of",

@@ -2,22 +2,21 @@
 
 from typing import Final
 
-from nnc_conformance.faults.mutants.fault import Edit, NamedFault
-from nnc_conformance.faults.mutants.named.common import UNCHECKED
+from nnc_conformance.faults.mutants.fault import UNCHECKED_ENTRY_POINTS, Edit, NamedFault
 
 FAULTS: Final = (
     NamedFault(
         "interval-kept-over-block-rows",
         "The interval is not narrowed to 256 at the start of a block row.",
         ("IvlCurrRange",),
-        (UNCHECKED, Edit("entropy.plain", "quant_tensor", "if area.rows > height:", "if False:")),
+        (UNCHECKED_ENTRY_POINTS, Edit("entropy.plain", "quant_tensor", "if area.rows > height:", "if False:")),
     ),
     NamedFault(
         "previous-kept-over-block-rows",
         "The neighbour of a block row's first index is the last of the row before, not zero.",
         ("sig_flag",),
         (
-            UNCHECKED,
+            UNCHECKED_ENTRY_POINTS,
             Edit("entropy.plain", "quant_block_row", "    previous = 0\n", "    previous = max(r[RANGE] * 0, 0) if r[INDEX] == 0 else 2\n"),
         ),
     ),
@@ -44,7 +43,7 @@ FAULTS: Final = (
         "The indexes are taken row by row, whatever scan_order says.",
         ("scan_order",),
         (
-            UNCHECKED,
+            UNCHECKED_ENTRY_POINTS,
             Edit("entropy.plain", "quant_block_row", "width = area.side if area.side > 0 else area.columns", "width = area.columns"),
         ),
     ),

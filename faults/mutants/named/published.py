@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from nnc_conformance.faults.mutants.fault import Edit, NamedFault
-from nnc_conformance.faults.mutants.named.common import UNCHECKED
+from nnc_conformance.faults.mutants.fault import UNCHECKED_ENTRY_POINTS, Edit, NamedFault
 from nnc_conformance.storage.vector import Level
 
 FAULTS: Final = (
@@ -12,7 +11,7 @@ FAULTS: Final = (
         "Block rows are decoded in order and the contexts are not initialised anew at the start of each.",
         ("cabac_offset_list", "bit_offset_delta1", "scan_order"),
         (
-            UNCHECKED,
+            UNCHECKED_ENTRY_POINTS,
             Edit(
                 "entropy.plain",
                 "quant_tensor",
@@ -26,7 +25,7 @@ FAULTS: Final = (
         "Block rows are entered at their entry points with stateId 0, whatever dq_state_list says.",
         ("dq_state_list",),
         (
-            UNCHECKED,
+            UNCHECKED_ENTRY_POINTS,
             Edit("entropy.plain", "quant_tensor", "layout, part, state_id, block_row, first)", "layout, part, 0, block_row, first)"),
         ),
     ),
@@ -35,7 +34,7 @@ FAULTS: Final = (
         "The blocks of a block row are taken from right to left.",
         ("scan_order",),
         (
-            UNCHECKED,
+            UNCHECKED_ENTRY_POINTS,
             Edit(
                 "entropy.plain",
                 "quant_block_row",

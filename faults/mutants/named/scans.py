@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from nnc_conformance.faults.mutants.fault import Edit, NamedFault
-from nnc_conformance.faults.mutants.named.common import UNCHECKED
+from nnc_conformance.faults.mutants.fault import UNCHECKED_ENTRY_POINTS, Edit, NamedFault
 
 _DIMENSIONS: Final = "-(-dimensions[0] // (4 << scan_order))"
 
@@ -12,7 +11,7 @@ FAULTS: Final = (
         "first-block-row-not-narrowed",
         "The interval is narrowed to 256 at the entry points, not at the start of the first block row.",
         ("IvlCurrRange",),
-        (UNCHECKED, Edit("entropy.plain", "quant_tensor", "if area.rows > height:", "if first > 0:")),
+        (UNCHECKED_ENTRY_POINTS, Edit("entropy.plain", "quant_tensor", "if area.rows > height:", "if first > 0:")),
         vectors=("scan-1-block-rows",),
     ),
     NamedFault(
@@ -105,7 +104,7 @@ FAULTS: Final = (
         "At an entry point IvlOffset is read anew from the payload, 9 bits up to the one that is read next.",
         ("cabac_offset_list",),
         (
-            UNCHECKED,
+            UNCHECKED_ENTRY_POINTS,
             Edit(
                 "entropy.plain",
                 "quant_tensor",

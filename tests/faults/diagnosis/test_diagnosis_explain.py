@@ -12,19 +12,18 @@ from helpers.report_documents import DIFFERENCE, case
 from nnc_conformance.cli import main
 from nnc_conformance.faults.diagnosis import cause as catalogue
 from nnc_conformance.faults.diagnosis.cause import Cause, all_causes
-from nnc_conformance.faults.diagnosis.evidence import LONGER, evidence_of, longer
-from nnc_conformance.faults.diagnosis.evidence import MOST_BYTES as MOST_BYTES_OF_PANEL
+from nnc_conformance.faults.diagnosis.evidence import evidence_of, long_cases
 from nnc_conformance.faults.diagnosis.explain import Explanation, blamed, explain
 from nnc_conformance.faults.diagnosis.onset import onset
 from nnc_conformance.faults.diagnosis.ranking import Ranked
-from nnc_conformance.faults.diagnosis.simulation import Probe, SymptomCache, simulated
+from nnc_conformance.faults.diagnosis.simulation import SymptomCache, simulated
 from nnc_conformance.faults.diagnosis.symptom import Difference, Symptom, likeness, symptom_of
+from nnc_conformance.faults.diagnosis.weights import EFFORT
 from nnc_conformance.faults.mutants.entries import entry
 from nnc_conformance.faults.mutants.executed_lines import ExecutedLines
 from nnc_conformance.faults.mutants.fault import Edit, NamedFault
-from nnc_conformance.faults.mutants.named.catalogue import faults
-from nnc_conformance.faults.mutants.named_mutants import mutant_of
-from nnc_conformance.faults.score.cases import DECODER, TrialVector
+from nnc_conformance.faults.mutants.named.catalogue import faults, mutant_of
+from nnc_conformance.faults.score.trial_vectors import DECODER, TracedVector, TrialVector
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.reference.syntax.rules import Policy
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
@@ -55,11 +54,8 @@ def named_causes() -> dict[str, Cause]:
 
 def results_of(cause: Cause) -> list[CaseResult]:
     """What a run says of a decoder with a fault."""
-    probes = [
-        Probe(TrialVector(stored.vector, stored.read(stored.vector.stream), read_expected_output(stored), False), ExecutedLines({}, 10_000))
-        for stored in vectors().values()
-    ]
-    return simulated(cause, probes)
+    trials = [TracedVector(TrialVector.of(stored), ExecutedLines({}, 10_000)) for stored in vectors().values()]
+    return simulated(cause, trials)
 
 
 def failing(results: Sequence[CaseResult]) -> list[CaseResult]:
@@ -68,7 +64,7 @@ def failing(results: Sequence[CaseResult]) -> list[CaseResult]:
 
 
 def explained(results: list[CaseResult], causes: Sequence[Cause]) -> Explanation:
-    return explain(results, vectors(), failing(results)[0], causes=causes, memory=SymptomCache(), seconds=30.0)
+    return explain(results, vectors(), failing(results)[0], causes=causes, symptoms=SymptomCache(), seconds=30.0)
 
 
 # The first wrong symbol
@@ -210,9 +206,9 @@ def test_longer_cases_are_as_many_that_fail_as_pass() -> None:
     stored = {one.vector.id: one for one in suite.vectors}
     lengths = {name: one.vector.stream.size for name, one in stored.items()}
     results = [case(vector=name, outcome=Outcome.FAIL if number % 2 else Outcome.PASS) for number, name in enumerate(sorted(stored))]
-    found = longer(results, stored)
-    assert [seen.wrong for _, seen in found] == [True] * LONGER + [False] * LONGER
-    assert all(lengths[probe.case.vector.id] > MOST_BYTES_OF_PANEL for probe, _ in found)
+    found = long_cases(results, stored)
+    assert [seen.wrong for _, seen in found] == [True] * EFFORT.long_cases + [False] * EFFORT.long_cases
+    assert all(lengths[trial.trial.vector.id] > EFFORT.stream_bytes for trial, _ in found)
 
 
 def test_passing_cases_tell_causes_apart(run_of_a_faulty_decoder: list[CaseResult]) -> None:
@@ -225,15 +221,15 @@ def test_passing_cases_tell_causes_apart(run_of_a_faulty_decoder: list[CaseResul
 
 def test_causes_are_tried_together_as_alone(tmp_path: Path, run_of_a_faulty_decoder: list[CaseResult]) -> None:
     chosen = evidence_of(run_of_a_faulty_decoder, vectors(), failing(run_of_a_faulty_decoder)[0].vector)
-    probes = [probe for probe, _ in (*chosen.failing, *chosen.passing)][:4]
+    trials = [trial for trial, _ in (*chosen.failing, *chosen.passing)][:4]
     causes = [named_causes()[name] for name in ("one-window", "tensors-flat", "no-neighbour")]
     together = SymptomCache(tmp_path / "kept", jobs=2)
-    together.learn(causes, probes)
+    together.learn(causes, trials)
     again = SymptomCache(tmp_path / "kept")
     for cause in causes:
-        alone = [symptom_of(one) for one in simulated(cause, probes)]
-        assert together.of(cause, probes) == again.of(cause, probes) == alone
-        assert all(again.knows(cause, probe) for probe in probes)
+        alone = [symptom_of(one) for one in simulated(cause, trials)]
+        assert together.of(cause, trials) == again.of(cause, trials) == alone
+        assert all(again.knows(cause, trial) for trial in trials)
 
 
 # The command, and what a run keeps for it

@@ -30,9 +30,9 @@ def test_the_wrong_entries_found_are_counted_from_their_table() -> None:
     text = PAGE.split("wrong entries of the coder's tables\n", 1)[1]
     right = [row[5] for row in rows("bug | what it does", text)]
     assert len(right) == 20
-    assert f"| the entry, as a cause among the first three | **{sum(cell != '**no**' for cell in right)}** | 20 |" in text
-    assert f"| the entry, as the first cause | {sum(cell.startswith('1:') for cell in right)} | 20 |" in text
-    assert f"| and with the value that it has | {right.count('1: the entry and its value')} | 20 |" in text
+    assert f"| the entry among the first three causes | **{sum(cell != '**no**' for cell in right)}** | 20 |" in text
+    assert f"| the entry as the first cause | {sum(cell.startswith('1:') for cell in right)} | 20 |" in text
+    assert f"| the entry and its value as the first cause | {right.count('1: the entry and its value')} | 20 |" in text
 
 
 def test_ten_failures_are_below_200_bytes() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hostile import support
 
-from nnc_conformance.faults.diagnosis.named_elements import small
+from nnc_conformance.faults.diagnosis.named_elements import is_quick
 from nnc_conformance.faults.mutants.named.published import FAULTS
 from nnc_conformance.reports.pages import RUN_PAGES, write_pages
 from nnc_conformance.reports.results import load
@@ -34,7 +34,7 @@ def suite_of(level: Level) -> Suite:
     suite = load_suite(built_in_root(), levels=[level], verify=False)
     families: dict[str, list[StoredVector]] = {}
     for stored in suite.vectors:
-        if small(stored):
+        if is_quick(stored):
             families.setdefault(re.sub(r"\d+", "N", stored.vector.id), []).append(stored)
     return replace(suite, vectors=tuple(stored for family in families.values() for stored in family[:2]))
 

@@ -21,13 +21,14 @@ from nnc_conformance.faults.mutants.mutant import Mutant, MutantKind, Operator
 from nnc_conformance.faults.mutants.mutated_decoder import Ending, MutantOutcome, decode_mutated
 from nnc_conformance.faults.mutants.operators import edited, edits
 from nnc_conformance.faults.score import run as runs
-from nnc_conformance.faults.score.cases import SCORED_LEVELS, Kill, TrialVector, kill_of, load_trial_vectors
-from nnc_conformance.faults.score.journal import JOURNAL_FILE, MutationJournalError
-from nnc_conformance.faults.score.trials import MutantResult, TracedVector, try_all
+from nnc_conformance.faults.score.run import JOURNAL_FILE
+from nnc_conformance.faults.score.trial_vectors import SCORED_LEVELS, Kill, TracedVector, TrialVector, kill_of, load_trial_vectors
+from nnc_conformance.faults.score.trials import MutantResult, try_all
 from nnc_conformance.reference import decode
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.reference.syntax.elements import ELEMENTS
 from nnc_conformance.reference.syntax.structures import unit
+from nnc_conformance.suites.running.journal import JournalError
 
 ROOT = Path(__file__).parents[3]
 WORD = bytes.fromhex("0004000000080401001ffc80000e1409610020e0a002340080fe")
@@ -54,8 +55,8 @@ SHIFTED_RIGHT = "payload.mapped: piece = np.moveaxis(piece, axis, axis - places)
 
 
 def digest() -> str:
-    told = [(m.id, m.before, m.after, m.element, m.clause, m.lines) for m in mutants().values()]
-    return hashlib.sha256(repr(told).encode()).hexdigest()
+    content = [(m.id, m.before, m.after, m.element, m.clause, m.lines) for m in mutants().values()]
+    return hashlib.sha256(repr(content).encode()).hexdigest()
 
 
 def test_the_same_mutants_are_made_everywhere() -> None:
@@ -138,7 +139,7 @@ def test_what_no_output_depends_on_is_left_alone(body: str) -> None:
     assert {text for operator, text in made_of(body)} <= {body.replace(", a,", ", not a,")}
 
 
-def test_each_ending_is_told() -> None:
+def test_each_ending_is_reported() -> None:
     made = all_mutants()
     decoded = decode_mutated(named(DOUBLED_FROM_0), WORD)
     assert decoded.ending is Ending.DECODED and decoded.parameters is not None
@@ -166,13 +167,13 @@ def test_nothing_of_a_mutant_is_left_in_this_process() -> None:
     assert hasattr(mutable_code.module_of("entropy.plain").code_bin, "py_func")
 
 
-def test_reach_is_the_lines_that_ran() -> None:
-    (reach,) = executed_lines_of([(WORD, False)])
+def test_executed_lines_are_those_that_ran() -> None:
+    (executed,) = executed_lines_of([(WORD, False)])
     made = all_mutants()
-    assert reach.cost > 100
-    assert reach.meets(named(NEVER_LARGER))
-    assert not reach.meets(named(SHIFTED_RIGHT))
-    assert reach.meets(made["syntax.structures.unit.NNR_STR:constant-plus"])
+    assert executed.count > 100
+    assert executed.include(named(NEVER_LARGER))
+    assert not executed.include(named(SHIFTED_RIGHT))
+    assert executed.include(made["syntax.structures.unit.NNR_STR:constant-plus"])
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +192,7 @@ def test_a_sample_is_killed_by_core_and_negative(cases: tuple[TrialVector, ...])
     sample = random.Random(20221125).sample(counted, 40)
     verdicts: list[MutantResult] = []
     small = [case for case in cases if len(case.stream) <= 20_000]
-    measured = sorted(map(everywhere, small), key=lambda item: item.reach.cost)
+    measured = sorted(map(everywhere, small), key=lambda item: item.executed.count)
     try_all(sample, measured, jobs=2, matrix=False, done=verdicts.append)
     assert {verdict.mutant for verdict in verdicts if not verdict.kills} == set()
     assert len(verdicts) == 40
@@ -204,18 +205,24 @@ def few(cases: tuple[TrialVector, ...]) -> list[TrialVector]:
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_score(cases: tuple[TrialVector, ...], tmp_path: Path) -> None:
     chosen = random.Random(3).sample(list(mutants().values()), 12)
-    whole = runs.run(tmp_path / "a", chosen, cases=few(cases), jobs=2, matrix=True)
+    whole = runs.run(tmp_path / "a", chosen, trials=few(cases), jobs=2, matrix=True)
     lines = (tmp_path / "a" / JOURNAL_FILE).read_bytes().splitlines(keepends=True)
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / JOURNAL_FILE).write_bytes(b"".join(lines[:5]) + lines[5][:7])
-    told: list[int] = []
+    progress: list[int] = []
     again = runs.run(
-        tmp_path / "b", chosen, cases=few(cases), jobs=1, matrix=True, resume=True, told=lambda done, planned, verdict: told.append(done)
+        tmp_path / "b",
+        chosen,
+        trials=few(cases),
+        jobs=1,
+        matrix=True,
+        resume=True,
+        progress=lambda done, total, result: progress.append(done),
     )
-    assert again.verdicts == whole.verdicts
-    assert told == [4, *range(5, 13)]
-    with pytest.raises(MutationJournalError):
-        runs.run(tmp_path / "b", chosen[1:], cases=few(cases), matrix=True, resume=True)
+    assert again.results == whole.results
+    assert progress == [4, *range(5, 13)]
+    with pytest.raises(JournalError):
+        runs.run(tmp_path / "b", chosen[1:], trials=few(cases), matrix=True, resume=True)
 
 
 def test_every_argued_mutant_exists_and_is_argued() -> None:

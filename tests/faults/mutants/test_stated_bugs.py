@@ -4,9 +4,9 @@ import pytest
 
 from nnc_conformance.faults.mutants.executed_lines import MOST_UNCOMPILED_LINES, ExecutedLines
 from nnc_conformance.faults.mutants.mutant import Mutant
-from nnc_conformance.faults.mutants.named_mutants import named_mutants
-from nnc_conformance.faults.score.cases import load_trial_vectors
-from nnc_conformance.faults.score.trials import MutantResult, TracedVector, try_all
+from nnc_conformance.faults.mutants.named.catalogue import named_mutants
+from nnc_conformance.faults.score.trial_vectors import TracedVector, load_trial_vectors
+from nnc_conformance.faults.score.trials import MutantResult, try_all
 from nnc_conformance.storage.vector import Level
 
 CASES = {case.id: case for case in load_trial_vectors([Level.CORE, Level.FULL])}

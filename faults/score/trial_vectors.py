@@ -1,0 +1,158 @@
+"""The vectors that mutants are tried on, and how each catches a mutant."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from nnc_conformance.faults.mutants.executed_lines import ExecutedLines, executed_lines_of
+from nnc_conformance.faults.mutants.mutated_decoder import Ending, MutantOutcome
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
+from nnc_conformance.storage.vector import Level, Vector
+from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, DecoderKind, DecoderSpec
+from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
+from nnc_conformance.suites.judging.expected_output import ExpectedOutput, read_expected_output
+from nnc_conformance.suites.judging.judge import judge
+from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
+from nnc_conformance.suites.results.result import CaseResult
+
+LEVELS: Final = (Level.CORE, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
+"""Levels whose vectors mutants are tried on by default."""
+SCORED_LEVELS: Final = frozenset({Level.CORE, Level.NEGATIVE})
+"""Levels whose vectors count for the score."""
+SECONDS: Final = 1.0
+"""CPU seconds that a mutated decoder has for any vector, in addition to `SECONDS_PER_LINE`."""
+SECONDS_PER_LINE: Final = 4e-6
+"""CPU seconds for each line that the decoder without a bug executes: about twenty times what it takes."""
+
+
+class Kill(StrEnum):
+    """How a vector catches a mutant."""
+
+    OUTPUT = "output"
+    REFUSED = "refused"
+    ACCEPTED = "accepted"
+    CRASH = "crash"
+    HANG = "hang"
+    CATEGORY = "category"
+
+
+KILLS: Final[dict[Kill, str]] = {
+    Kill.OUTPUT: "tensors or topology differ in a bit, a shape, a type or a name",
+    Kill.REFUSED: "a good stream is refused",
+    Kill.ACCEPTED: "a stream that must be refused is decoded, or one that may be refused decodes to other than its stated output",
+    Kill.CRASH: "an error that is not a refusal, or the process dies",
+    Kill.HANG: "no end within the time limit",
+    Kill.CATEGORY: "a bad stream is refused for a reason of another category",
+}
+"""The kinds of kill. All but the last fail any decoder; the last needs a decoder that reports why it refuses."""
+
+_ENDINGS: Final = {
+    Ending.DECODED: DecoderEnding.DECODED,
+    Ending.REFUSED: DecoderEnding.REFUSED,
+    Ending.CRASHED: DecoderEnding.CRASH,
+    Ending.HUNG: DecoderEnding.TIMEOUT,
+}
+_KILL_OF: Final = {
+    Outcome.CRASH: Kill.CRASH,
+    Outcome.TIMEOUT: Kill.HANG,
+    Outcome.REFUSED: Kill.REFUSED,
+    Outcome.WRONGLY_ACCEPTED: Kill.ACCEPTED,
+}
+
+DECODER: Final = DecoderSpec(name="mutant", kind=DecoderKind.IN_TREE, argument="mutant", command=(), capabilities=ALL_CAPABILITIES)
+"""A mutant as the judge sees it: a decoder that declares every capability."""
+
+
+@dataclass(frozen=True)
+class TrialVector:
+    """A vector with its stream and expected output; ``lenient``: whether the mutant decodes it leniently."""
+
+    vector: Vector
+    stream: bytes
+    expectation: ExpectedOutput
+    lenient: bool = False
+
+    @classmethod
+    def of(cls, stored: StoredVector, *, lenient: bool = False) -> "TrialVector":
+        """Read a stored vector; raise `SuiteError` or `ModelError` if a file is damaged."""
+        return cls(stored.vector, stored.read(stored.vector.stream), read_expected_output(stored), lenient)
+
+    @property
+    def id(self) -> str:
+        """The vector's id, marked if the mutant is lenient."""
+        return f"{self.vector.id} (lenient)" if self.lenient else self.vector.id
+
+
+@dataclass(frozen=True, eq=False)
+class TracedVector:
+    """A trial vector with the lines that the decoder without a bug executes for it."""
+
+    trial: TrialVector
+    executed: ExecutedLines
+
+    @property
+    def seconds(self) -> float:
+        """CPU seconds that a mutated decoder has for the vector."""
+        return SECONDS + SECONDS_PER_LINE * self.executed.count
+
+    @cached_property
+    def lines(self) -> frozenset[tuple[str, int]]:
+        """The executed lines, each with its module."""
+        return frozenset((module, line) for module, lines in self.executed.lines.items() for line in lines)
+
+
+def load_trial_vectors(levels: Collection[Level] = LEVELS, root: Path | None = None) -> tuple[TrialVector, ...]:
+    """Load the vectors of a suite folder; each negative one twice, for a strict and for a lenient decoder.
+
+    Args:
+        levels: the levels to load.
+        root: the suite folder; the built-in suite if None.
+
+    Raises:
+        SuiteError: The suite is incomplete.
+    """
+    suite = load_suite(built_in_root() if root is None else root, levels=set(levels), verify=False)
+    pairs = ((stored, lenient) for stored in suite.vectors for lenient in ((False, True) if stored.vector.negative else (False,)))
+    return tuple(TrialVector.of(stored, lenient=lenient) for stored, lenient in pairs)
+
+
+def traced(trials: Sequence[TrialVector], jobs: int = 1) -> list[TracedVector]:
+    """Trace the decoder without a bug on each vector, ``jobs`` in parallel; keep the order."""
+    executed = executed_lines_of([(trial.stream, trial.lenient) for trial in trials], jobs)
+    return [TracedVector(trial, lines) for trial, lines in zip(trials, executed, strict=True)]
+
+
+def execution_of(outcome: MutantOutcome) -> Execution:
+    """Return a mutant's outcome as that of a decoder under test."""
+    return Execution(
+        _ENDINGS[outcome.ending],
+        tensors=outcome.parameters,
+        topology=outcome.topology or None,
+        category=outcome.category,
+        unit=outcome.unit,
+        byte=outcome.byte,
+    )
+
+
+def judged(trial: TrialVector, outcome: MutantOutcome) -> CaseResult | None:
+    """Judge a decoder with this outcome, as a run does; return None if its arrays fit in no tensor file."""
+    try:
+        return judge(trial.vector, DECODER, trial.expectation, (execution_of(outcome),))
+    except (ModelError, ValueError, TypeError):
+        return None
+
+
+def kill_of(trial: TrialVector, outcome: MutantOutcome) -> Kill | None:
+    """Return how the vector catches a decoder with this outcome; None if it passes."""
+    result = judged(trial, outcome)
+    if result is None:
+        return Kill.OUTPUT
+    if OUTCOMES[result.outcome].fails:
+        return _KILL_OF.get(result.outcome, Kill.ACCEPTED if trial.vector.negative else Kill.OUTPUT)
+    negative = trial.vector.negative
+    other = negative is not None and outcome.ending is Ending.REFUSED and outcome.category is not negative.category
+    return Kill.CATEGORY if other else None
