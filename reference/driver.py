@@ -212,11 +212,12 @@ class Driver:
         base, interpretation = self.options.base, self.options.interpretation
         parts = [(part.id, part.dimensions) for part in coded_parts(header)]
         try:
+            histories = tuple(tensor_history(name, dimensions, header, base, interpretation) for name, dimensions in parts)
             check_parent(header, parts, base)
-            return tuple(tensor_history(name, dimensions, header, base, interpretation) for name, dimensions in parts)
         except BrokenRuleError as error:
             self._require(unit, error.rule, False, str(error), error.element)
             raise
+        return histories
 
     def _keep(self, unit: Unit, header: DataUnitHeader, coded: "list[CodedPart] | None", tensors: Tensors) -> None:
         """Give a decoded data unit to the watcher, and to the model after the stream."""

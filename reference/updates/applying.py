@@ -152,7 +152,8 @@ def _named_base(header: DataUnitHeader, indexes: IndexHistory, interpretation: I
     node, parent = header.node_id, header.parent_id
     if interpretation.tca_base is TcaBase.LAST or node is None or parent is None or parent.device_id is None:
         return indexes.base
-    return indexes.named.get(NodeId(parent.device_id, node.parameter_id, node.put_node_depth - 1))
+    device_id = parent.device_id if interpretation.parent_id is ParentIdSwitch.IDENTIFIES else node.device_id
+    return indexes.named.get(NodeId(device_id, node.parameter_id, node.put_node_depth - 1))
 
 
 def _why_no_parent(
@@ -274,6 +275,8 @@ class ModelBuilder:
         digests = before.digests if keeps_node else self._digests(payload)
         changed = replace(before, dimensions=part.dimensions, node_id=node_id, digests=digests)
         changed = replace(changed, residual_indexes=indexes) if residual else replace(changed, indexes=indexes)
+        if header.parent_id is None and switches.pre is PreFlag.RESIDUAL:
+            changed = replace(changed, residual_indexes=indexes, indexes=indexes)
         kept = difference if switches.pre is PreFlag.RESIDUAL and header.parent_id is not None else None
         return replace(changed, last_difference=kept)
 

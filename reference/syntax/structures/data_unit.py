@@ -224,7 +224,8 @@ def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUn
     if not dimensions_flag:  # branch: ndu.dimensions-from-topology
         decomposed = payload_type == NNR_PT_BLOCK and parameter_types & DC
         whole = ids[0].removesuffix(G_SUFFIX) if decomposed else ids[0]  # branch: ndu.dimensions-of-decomposed
-        shapes = context.base_shapes if whole in context.base_shapes else context.shapes  # branch: 2024.dimensions-of-base
+        of_base = context.parent_signalling and whole in context.base_shapes  # first_tensor_dimension_shift
+        shapes = context.base_shapes if of_base else context.shapes  # branch: 2024.dimensions-of-base
         known = mapping is None and whole in shapes
         w.require("dims-absent", known, f"no dimensions for {whole!r} in the unit, in the base model or in a topology")
         dimensions = shapes.get(whole, ())
