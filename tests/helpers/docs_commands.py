@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from nnc_conformance.storage.suite_folder import built_in_root, files_of, load_s
 from nnc_conformance.storage.vector import Level
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
+SESSION = "by-the-peer/k-all-thrp-dq1-scan1"
+"""A sequence of the samples, with three streams and every tool."""
 START = "from nnc_conformance.cli.main import main; main()"
 
 
@@ -64,6 +67,13 @@ def _checkout(folder: Path) -> None:
         (namespace / package).symlink_to(folder / package)
 
 
+def _session(folder: Path) -> None:
+    """Put the streams of a session in a folder."""
+    with zipfile.ZipFile(ROOT / "tests" / "data" / "second-edition" / "samples.zip") as archive:
+        for step, name in enumerate(("base", "update-1", "update-2")):
+            (folder / f"{name}.nnr").write_bytes(archive.read(f"{SESSION}.{step}.nnr"))
+
+
 QUICK: dict[str, Callable[[Path], None]] = {
     "docs/tutorial.md": _examples,
     "docs/how-to/find-a-fault.md": lambda folder: None,
@@ -71,6 +81,7 @@ QUICK: dict[str, Callable[[Path], None]] = {
     "docs/how-to/code-a-model.md": _model,
     "docs/how-to/measure-a-suite.md": _stream,
     "docs/how-to/publish-vectors.md": _suite,
+    "docs/updates.md": _session,
 }
 """Pages whose commands every run of the tests runs, each with what its folder holds before."""
 LONG: dict[str, Callable[[Path], None]] = {"docs/trust.md": _decoder, "docs/ci.md": _decoder, "CONTRIBUTING.md": _checkout}
