@@ -51,7 +51,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
 )
 from nnc_conformance.reference.syntax.structures.unit import Unit, unit_type_name
 from nnc_conformance.reference.updates.applying import CodedPart, clamped
-from nnc_conformance.reference.updates.base_model import Block
+from nnc_conformance.reference.updates.base_model import BlockRecord
 
 
 @dataclass(frozen=True)
@@ -281,7 +281,7 @@ def mapped(values: np.ndarray, ids: tuple[str, ...], mapping: DimensionMapping) 
         yield name, np.ascontiguousarray(piece)
 
 
-def recombined(header: DataUnitHeader | Block, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def recombined(header: DataUnitHeader | BlockRecord, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return a BLOCK's tensors for a model to run: W = G x H, its rows scaled by LS; BN and BI unchanged.
 
     W takes the name of G without ``_G``.

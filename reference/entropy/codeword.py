@@ -153,7 +153,10 @@ def decode_codeword(
 
 
 def second_edition_flags(coder: plain.Coder) -> tuple[bool, npt.NDArray[np.bool_] | None]:
-    """Return hist_dep_sig_prob_enabled_flag and row_skip_list of a decoded tensor; None without a list."""
+    """Return hist_dep_sig_prob_enabled_flag and row_skip_list of a decoded tensor.
+
+    Without a list it is None.
+    """
     return bool(coder.registers[plain.HDSP]), coder.skipped.astype(np.bool_) if coder.skipped.size else None
 
 

@@ -43,11 +43,15 @@ class ScanArea(NamedTuple):
 
 
 class TensorHistory(NamedTuple):
-    """What earlier streams of a session left for one tensor's contexts (second edition); empty arrays where there is none.
+    """Knowledge from earlier streams of a session about one tensor (second edition).
 
-    ``base`` int16 (rows * columns,): the tensor's last indexes, doubled if their unit had dq_flag, clamped to -256..256;
-    ``seen`` uint8 (rows * columns,): 1 where the index of an earlier update was not 0;
-    ``known``: False if there were earlier updates that the decoder has not decoded.
+    Arrays are empty if there is none.
+
+    Args:
+        base: int16 (rows * columns,), the tensor's last indexes, doubled if their unit had
+            dq_flag, clamped to -256..256.
+        seen: uint8 (rows * columns,), 1 where the index of an earlier update was not 0.
+        known: False if there were earlier updates that the decoder has not decoded.
     """
 
     base: npt.NDArray[np.int16] = np.zeros(0, np.int16)
@@ -63,7 +67,8 @@ class CodewordError(NNCError):
     """A codeword breaks a rule.
 
     Args:
-        rule: ``cabac-end``, ``interval``, ``prefix``, ``cb-limit``, ``hdsp-history`` or ``terminate``.
+        rule: ``cabac-end``, ``interval``, ``prefix``, ``cb-limit``, ``hdsp-history`` or
+            ``terminate``.
         bit: bit of the payload to be read next; for ``cabac-end`` the first missing bit.
         element: the syntax element being decoded.
         index: number of the tensor; for the terminate bin that of the last tensor.
@@ -143,7 +148,10 @@ class TensorCoding:
 
     @property
     def limits(self) -> tuple[int, int]:
-        """Largest magnitude of a negative and of a positive index before doubling, set by a codebook of the second edition."""
+        """Largest magnitudes of a negative and a positive index, before doubling.
+
+        A codebook of the second edition sets them.
+        """
         if not self.second_edition or self.codebook is None:
             return NO_LIMIT, NO_LIMIT
         size, zero_offset = self.codebook
@@ -151,12 +159,18 @@ class TensorCoding:
 
     @property
     def has_row_skip_flag(self) -> bool:
-        """Whether row_skip_enabled_flag is coded: in a matrix, unless its codebook has one value."""
+        """Whether row_skip_enabled_flag is coded.
+
+        It is in a matrix, unless its codebook has one value.
+        """
         return self.second_edition and self.rows > 1 and self.columns > 1 and self.limits != (0, 0)
 
     @property
     def has_hdsp_flag(self) -> bool:
-        """Whether hist_dep_sig_prob_enabled_flag is coded: with row_skip_enabled_flag, in a unit that has a parent."""
+        """Whether hist_dep_sig_prob_enabled_flag is coded.
+
+        It is together with row_skip_enabled_flag, in a unit with a parent.
+        """
         return self.has_row_skip_flag and self.has_parent
 
 

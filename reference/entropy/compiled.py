@@ -90,9 +90,10 @@ def kernels_kept() -> bool:
 
 
 def _announced(folder: Path, load: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the function that loads a kernel from the cache: print one line if it must be compiled.
+    """Wrap the function that loads a kernel from the cache to announce compilation.
 
-    Of the kernels and processes that compile at about the same time, only one prints the line.
+    It prints one line if a kernel must be compiled. Of the kernels and processes that compile at
+    about the same time, only one does.
     """
     marker = folder / "compiling"
 

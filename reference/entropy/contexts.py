@@ -39,17 +39,18 @@ _WITHOUT_CONTEXT: Final = {
 NO_LIMIT: Final = 1 << 40
 """Magnitude limit of a tensor without a codebook: above every index."""
 TCA_NEIGHBOURS: Final = 2
-"""Significance and sign contexts that temporal context adaptation adds for each stateId, and for the sign."""
+"""Contexts that temporal context adaptation adds, for each stateId and for the sign."""
 
 
 class ContextLayout(NamedTuple):
-    """Contexts of a tensor: the first context of each group, and what decides which context codes a bin.
+    """Contexts of a tensor: first context of each group, and what selects a bin's context.
 
-    Groups stand in signalling order: significance (at 0), the same by the base index (``sig_tca``) and by history (``sig_hdsp``);
-    ``sign``, ``sign_tca``; ``greater``, ``greater_tca``; ``prefix``. A group of a tool that is off is empty. ``flag`` is the context of
-    the parameter-set flags and the number of the contexts that can have one; ``row_skip`` codes row_skip_list.
-    ``negative_limit`` and ``positive_limit`` are the largest magnitudes that a codebook has an entry for, else `NO_LIMIT`.
-    The last three fields are disputed points (see `interpretation`).
+    The groups are in signalling order: significance (from 0), by base index (``sig_tca``) and by
+    history (``sig_hdsp``); ``sign``, ``sign_tca``; ``greater``, ``greater_tca``; ``prefix``. The
+    group of a tool that is off is empty. ``flag`` is the context of the parameter-set flags, and
+    the number of contexts that can have such a flag. ``row_skip`` codes row_skip_list.
+    ``negative_limit`` and ``positive_limit`` are the largest magnitudes for which a codebook has an
+    entry, else `NO_LIMIT`. The last three fields are disputed points (see `interpretation`).
     """
 
     sign: int
@@ -72,7 +73,10 @@ class ContextLayout(NamedTuple):
 
 
 class LayoutChoices(NamedTuple):
-    """Disputed points of the second edition that change contexts or the walk over indexes; each False is the default."""
+    """Disputed points of the second edition that change contexts or the order of indexes.
+
+    False is the default of each.
+    """
 
     skip_by_index: bool = False
     exact_greater_flags: bool = False
@@ -91,15 +95,20 @@ def context_layout(
     limits: tuple[int, int] = (NO_LIMIT, NO_LIMIT),
     choices: LayoutChoices = DEFAULT_CHOICES,
 ) -> ContextLayout:
-    """Lay out the contexts of a tensor (clause 10); raise `ValueError` unless 1 <= unary_length <= 256.
+    """Lay out the contexts of a tensor (clause 10).
 
     Args:
-        dq_flag: dependent quantization; significance contexts then exist for each of 8 stateIds.
+        dq_flag: dependent quantization; there are significance contexts for each of 8 stateIds.
         unary_length: cabac_unary_length, the number of greater-than bins.
-        tca: temporal context adaptation; adds contexts chosen by the base index.
-        hdsp: the tensor may use history dependent significance; adds contexts for places seen before.
-        limits: largest magnitude of a negative and of a positive index (second edition, with a codebook).
-        choices: the disputed points in force.
+        tca: temporal context adaptation; adds contexts selected by the base index.
+        hdsp: the tensor may use history dependent significance; adds contexts for places seen
+            before.
+        limits: largest magnitudes of a negative and a positive index (second edition, with a
+            codebook).
+        choices: choices at disputed points.
+
+    Raises:
+        ValueError: unless 1 <= unary_length <= 256.
     """
     if not 1 <= unary_length <= MAX_UNARY_LENGTH:
         raise ValueError(f"cabac_unary_length {unary_length} is not in 1..{MAX_UNARY_LENGTH}")
@@ -119,9 +128,10 @@ def context_layout(
 
 @kernel
 def set_is_signalled(layout: ContextLayout, context: int, hdsp_enabled: bool) -> bool:
-    """Return whether a parameter-set flag is coded for a context; without one it takes set 0.
+    """Whether a parameter-set flag is coded for a context; otherwise it uses set 0.
 
-    Flags of contexts that the codebook makes impossible are not coded; their number is disputed (see `LayoutChoices`).
+    Flags of contexts that the codebook makes impossible are not coded; their number is disputed
+    (see `LayoutChoices`).
     """
     largest = max(layout.negative_limit, layout.positive_limit)
     if largest == 0:

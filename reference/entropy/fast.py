@@ -27,7 +27,10 @@ def quant_tensor(coder: plain.Coder, layout: ContextLayout, area: ScanArea, inde
 
 
 def uses_second_edition_tools(coder: plain.Coder, layout: ContextLayout) -> bool:
-    """Return whether the tensor needs a tool that the machine of nodes does not have: TCA, HDSP, row skipping or codebook limits."""
+    """Whether the tensor needs tools that only the plain kernel has.
+
+    They are TCA, HDSP, row skipping and codebook limits.
+    """
     limited = min(layout.negative_limit, layout.positive_limit) < NO_LIMIT
     return limited or layout.tca or coder.registers[plain.HDSP] != 0 or coder.skipped.shape[0] > 0
 

@@ -16,7 +16,7 @@ BIT: Final = 1 << 15
 
 
 def bit_costs(tables: Tables) -> IntArray:
-    """Compute the costs of most and least probable bins, int64 (32, 2), by ``abs(s >> 7)``.
+    """Compute costs of most and least probable bins, int64 (32, 2), by ``abs(s >> 7)``.
 
     They are averages over the ranges 256 to 510, each weighted by its inverse: the logarithm of an
     arithmetic coder's range is uniform. Their unit is 1 / `BIT` bits.
@@ -61,11 +61,15 @@ def estimated_costs(
 
 
 def cheapest_sets(tables: Tables, costs: IntArray, layout: ContextLayout | None = None, *, hdsp: bool = False) -> IntArray:
-    """Choose the set of each context, int64 (contexts,), from `estimated_costs`; 0 where no flag is coded.
+    """Choose the set of each context, int64 (contexts,), from `estimated_costs`.
 
-    The choice of one context affects others only through the flag, whose probability adapts.
-    Contexts are therefore decided in signalling order, each with the flag in the state after the
-    earlier choices.
+    It is 0 where no flag is coded. The choice of one context affects others only through the flag,
+    whose probability adapts. Contexts are therefore decided in signalling order, each with the flag
+    in the state after the earlier choices.
+
+    Args:
+        layout: the tensor's contexts, if some may have no flag.
+        hdsp: hist_dep_sig_prob_enabled_flag.
     """
     bins = bit_costs(tables)
     flag_set, flag_states = np.zeros((1, 1), np.int64), np.zeros((1, 1, 2), np.int64)

@@ -44,8 +44,9 @@ DECODE, ENCODE, ESTIMATE = range(3)
 OK, CABAC_END, INTERVAL, PREFIX, TERMINATE, UNREACHABLE, CODEBOOK_LIMIT = range(7)
 """Outcomes: values of the register STATUS.
 
-UNREACHABLE: an encoder met a value that it cannot represent: by dependent quantization in its state,
-    in a skipped row, or outside the codebook. CODEBOOK_LIMIT: a decoder met an index outside the codebook.
+UNREACHABLE: an encoder met a value that it cannot represent: by dependent quantization in its
+    state, in a skipped row, or outside the codebook.
+CODEBOOK_LIMIT: a decoder met an index outside the codebook.
 """
 MODE, RANGE, OFFSET, POSITION, ELEMENT, INDEX, STATUS, FAILED_ELEMENT, FAILED_BIT, EVENTS, HDSP = range(11)
 """Numbers of the registers.
@@ -90,7 +91,8 @@ class Coder(NamedTuple):
         costs: int64 (lanes, contexts), the sums of costs; empty unless estimating.
         events: int64 (capacity, 9), a row of EVENT_FIELDS for each bin; empty unless recording.
         tables: the tables of the coder.
-        base: int16 (indexes,), the base index at each place (see `TensorHistory`); empty without history.
+        base: int16 (indexes,), the base index at each place (see `TensorHistory`); empty
+            without history.
         seen: uint8 (indexes,), 1 where an earlier update was not zero; empty without history.
         skipped: uint8 (rows,), row_skip_list; empty without row skipping.
     """
@@ -333,7 +335,7 @@ def row_skip_enabled_flag(coder: Coder, value: int) -> int:
 
 @kernel
 def row_skip_list(coder: Coder, layout: ContextLayout) -> None:
-    """Code a bin for each row: 1 where the row is zero and none of its indexes is coded."""
+    """Code a bin for each row: 1 if no index of the row is coded."""
     for row in range(coder.skipped.shape[0]):
         coder.skipped[row] = code_bin(coder, layout.row_skip, int(coder.skipped[row]))
 
@@ -355,7 +357,7 @@ def shift_parameter_ids(coder: Coder, layout: ContextLayout) -> None:
 
 @kernel
 def significance_context(coder: Coder, layout: ContextLayout, state_id: int, previous: int, place: int) -> int:
-    """Choose the significance context: by history, then by the base index, then by the index coded before."""
+    """Select the significance context: by history, base index, or previous index, in this order."""
     if coder.registers[HDSP] != 0 and coder.seen.shape[0] > 0 and coder.seen[place] != 0:  # second edition
         return layout.sig_hdsp + state_id  # second edition
     base = base_index(coder, layout, place)  # second edition
@@ -372,7 +374,7 @@ def base_index(coder: Coder, layout: ContextLayout, place: int) -> int:
 
 @kernel
 def code_sign(coder: Coder, layout: ContextLayout, previous: int, base: int, quant: int) -> int:
-    """Code sign_flag, unless the codebook has entries on one side of index 0 only."""
+    """Code sign_flag, unless the codebook has entries only on one side of index 0."""
     if layout.negative_limit == 0 or layout.positive_limit == 0:  # second edition
         return 0 if layout.negative_limit == 0 else 1  # second edition
     if base != 0:  # second edition
@@ -382,7 +384,7 @@ def code_sign(coder: Coder, layout: ContextLayout, previous: int, base: int, qua
 
 @kernel
 def greater_context(layout: ContextLayout, base: int, j: int, sign_flag: int) -> int:
-    """Choose the context of greater-than bin ``j``."""
+    """Select the context of greater-than bin ``j``."""
     if base != 0:  # second edition
         return layout.greater_tca + 2 * j + (1 if abs(base) < j else 0)  # second edition
     return layout.greater + 2 * j + sign_flag
@@ -390,7 +392,7 @@ def greater_context(layout: ContextLayout, base: int, j: int, sign_flag: int) ->
 
 @kernel
 def code_possible_bin(coder: Coder, possible: bool, context: int, bin_value: int) -> int:
-    """Code a bin; without coding return 0 if the codebook makes a 1 impossible."""
+    """Code a bin; if the codebook makes a 1 impossible, code nothing and return 0."""
     return code_bin(coder, context, bin_value) if possible else 0
 
 
@@ -454,9 +456,10 @@ def undoubled(value: int, state_id: int) -> int:
 
 @kernel
 def state_after_skipped(coder: Coder, layout: ContextLayout, state_id: int, columns: int, width: int) -> int:
-    """Step the trellis over the ``width`` indexes of a skipped row in a block, each taken as 0.
+    """Step the trellis over ``width`` indexes of a skipped row, each taken as 0.
 
-    Whether it takes a step for each of them or for each of the row's ``columns`` is disputed (skipped_stretch).
+    Whether it takes a step for each of them or for each of the row's ``columns`` is disputed
+    (skipped_stretch).
     """
     for _ in range(width if layout.skip_by_index else columns):
         state_id = coder.tables.state_trans[state_id, 0]

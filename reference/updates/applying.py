@@ -15,13 +15,11 @@ from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.interpretation import (
     HdspHistory,
     Interpretation,
+    ParentId,
     PreFlag,
     RawFloatNode,
     TcaBase,
     TcaWithoutParent,
-)
-from nnc_conformance.reference.interpretation import (
-    ParentId as ParentIdSwitch,
 )
 from nnc_conformance.reference.syntax.structures.data_unit import (
     ICNN_NDU_ID,
@@ -32,7 +30,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     DataUnitHeader,
     NodeId,
 )
-from nnc_conformance.reference.updates.base_model import BASE_LIMIT, BaseModel, Block, IndexHistory, ParameterHistory
+from nnc_conformance.reference.updates.base_model import BASE_LIMIT, BaseModel, BlockRecord, IndexHistory, ParameterHistory
 
 ROOT_DEPTH = 0
 """put_node_depth of a data unit without a node id: that of a base model."""
@@ -117,7 +115,7 @@ def check_depth(name: str, header: DataUnitHeader, history: ParameterHistory) ->
 def check_identity(header: DataUnitHeader, history: ParameterHistory | None, interpretation: Interpretation) -> None:
     """Check that the parent id names the tensor's last node, if the disputed point parent_id says so; raise `BrokenRuleError`."""
     parent = header.parent_id
-    if parent is None or interpretation.parent_id is not ParentIdSwitch.IDENTIFIES:
+    if parent is None or interpretation.parent_id is not ParentId.IDENTIFIES:
         return
     if parent.id_type == ICNN_NDU_ID:
         named = history is not None and history.node_id is not None and history.node_id.device_id == parent.device_id
@@ -219,7 +217,7 @@ class ModelBuilder:
             self._histories[part.id] = self._history(part, header, payload, difference.get(part.id))
         self._shapes[header.whole_id] = header.dimensions
         if header.payload_type == NNR_PT_BLOCK:
-            self._blocks[header.ids[0]] = Block(header.ids, header.parameter_types, header.dimensions)
+            self._blocks[header.ids[0]] = BlockRecord(header.ids, header.parameter_types, header.dimensions)
         else:
             self._blocks.pop(header.ids[0], None)
 
@@ -281,7 +279,7 @@ class ModelBuilder:
         return replace(changed, last_difference=kept)
 
     def _digests(self, payload: bytes) -> tuple[bytes, ...]:
-        if self._interpretation.parent_id is not ParentIdSwitch.IDENTIFIES:
+        if self._interpretation.parent_id is not ParentId.IDENTIFIES:
             return ()
         return sha256(payload).digest(), sha512(payload).digest()
 

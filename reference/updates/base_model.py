@@ -52,7 +52,7 @@ class ParameterHistory:
 
 
 @dataclass(frozen=True)
-class Block:
+class BlockRecord:
     """The parts of a BLOCK, which are put together only after the last step of a session.
 
     Args:
@@ -85,5 +85,5 @@ class BaseModel:
     quantization_data: "Topology | None" = None
     histories: Mapping[str, ParameterHistory] = field(default_factory=dict)
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    blocks: Mapping[str, Block] = field(default_factory=dict)
+    blocks: Mapping[str, BlockRecord] = field(default_factory=dict)
     data_formats: Mapping[str, int] = field(default_factory=dict)

@@ -71,7 +71,7 @@ class NodeId:
 
 
 @dataclass(frozen=True)
-class ParentId:
+class ParentNode:
     """Identifies the node to which a data unit is a difference (second edition).
 
     Args:
@@ -100,7 +100,7 @@ class UpdateSignalling:
     parent_signalling: bool
     pre: bool
     node_id: NodeId | None
-    parent_id: ParentId | None
+    parent_id: ParentNode | None
     tca: bool
 
 
@@ -135,7 +135,7 @@ class DataUnitHeader:
         return self.update.node_id if self.update is not None else None
 
     @property
-    def parent_id(self) -> ParentId | None:
+    def parent_id(self) -> ParentNode | None:
         """The id of the node to which the unit is a difference, if it has one."""
         return self.update.parent_id if self.update is not None else None
 
@@ -269,15 +269,15 @@ def update_signalling(w: Walker, context: StreamContext, payload_type: int) -> U
         tca = w.u("temporal_context_modeling_flag", 1)
         check_tca_of_raw_float(w, payload_type, tca)
         if id_type == ICNN_NDU_ID:  # branch: 2024.parent-by-node
-            parent_id = ParentId(id_type, w.ue("parent_device_id", 1), None)
+            parent_id = ParentNode(id_type, w.ue("parent_device_id", 1), None)
             if node_id is None:  # branch: 2024.parent-without-node
                 allowed = w.interpretation.parent_without_node_id is ParentWithoutNodeId.ALLOWED
                 w.require("parent-node", allowed, "a parent id of type 0 in a unit without a node id")
                 node_id = NodeId(parent_id.device_id or 0, w.ue("parameter_id", 5), w.ue("put_node_depth", 4))
         elif id_type == ICNN_NDU_PL_SHA256:  # branch: 2024.parent-by-sha256
-            parent_id = ParentId(id_type, None, w.u("parent_node_payload_sha256", 256).to_bytes(32, "big"))
+            parent_id = ParentNode(id_type, None, w.u("parent_node_payload_sha256", 256).to_bytes(32, "big"))
         else:
-            parent_id = ParentId(id_type, None, w.u("parent_node_payload_sha512", 512).to_bytes(64, "big"))
+            parent_id = ParentNode(id_type, None, w.u("parent_node_payload_sha512", 512).to_bytes(64, "big"))
     return UpdateSignalling(context.parent_signalling, context.pre, node_id, parent_id, bool(tca) and payload_type != NNR_PT_RAW_FLOAT)
 
 
