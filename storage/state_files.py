@@ -22,7 +22,7 @@ from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.structures.data_unit import NodeId
 from nnc_conformance.reference.topology.content import Topology
-from nnc_conformance.reference.updates.base_model import BaseModel, Block, IndexHistory, ParameterHistory
+from nnc_conformance.reference.updates.base_model import BaseModel, BlockRecord, IndexHistory, ParameterHistory
 from nnc_conformance.storage.documents import Frozen, Sha256, first_problem
 from nnc_conformance.storage.inputs import read_bytes
 from nnc_conformance.storage.outputs import staged
@@ -78,7 +78,7 @@ class HistoryEntry(Frozen):
 
 
 class BlockEntry(Frozen):
-    """A `Block`."""
+    """A `BlockRecord`."""
 
     ids: tuple[str, ...]
     parameter_types: Annotated[int, Field(ge=0, lt=16)]
@@ -304,7 +304,7 @@ def _session(header: Header, arrays: _Reader) -> SessionState:
         quantization_data=_topology(header.quantization_data, arrays),
         histories={name: _history(name, entry, arrays, parameters) for name, entry in header.histories.items()},
         shapes=dict(header.shapes),
-        blocks={name: Block(block.ids, block.parameter_types, block.dimensions) for name, block in header.blocks.items()},
+        blocks={name: BlockRecord(block.ids, block.parameter_types, block.dimensions) for name, block in header.blocks.items()},
         data_formats=dict(header.data_formats),
     )
     return SessionState(model, Interpretation.parse(header.interpretation), header.lenient, header.streams)
