@@ -150,7 +150,7 @@ def _named_base(header: DataUnitHeader, indexes: IndexHistory, interpretation: I
     node, parent = header.node_id, header.parent_id
     if interpretation.tca_base is TcaBase.LAST or node is None or parent is None or parent.device_id is None:
         return indexes.base
-    device_id = parent.device_id if interpretation.parent_id is ParentIdSwitch.IDENTIFIES else node.device_id
+    device_id = parent.device_id if interpretation.parent_id is ParentId.IDENTIFIES else node.device_id
     return indexes.named.get(NodeId(device_id, node.parameter_id, node.put_node_depth - 1))
 
 
