@@ -9,6 +9,7 @@ import typer
 
 from nnc_conformance.cli.options import InterpretationOption, LenientOption, input_file, output_file, read_format, read_interpretation
 from nnc_conformance.cli.progress import bar
+from nnc_conformance.reports.text import one_line
 
 if TYPE_CHECKING:
     from nnc_conformance.reference.interpretation import Interpretation
@@ -115,10 +116,16 @@ def _decode_one(stream: Path, options: _Options) -> None:
             progress=progress,
         )
     parameters = carried.finished(decoded.parameters)
-    write_model(options.out, parameters, decoded.topology, suffix=options.output_suffix)
+    left_out = write_model(options.out, parameters, decoded.topology, suffix=options.output_suffix)
     for report in decoded.reports:
-        typer.echo(f"forgiven: {report}", err=True)
+        typer.echo(f"forgiven: {one_line(str(report))}", err=True)
+    _say_left_out(left_out)
     typer.echo(f"{len(parameters)} parameters -> {options.out}", err=is_standard_output(options.out))
+
+
+def _say_left_out(names: Sequence[str]) -> None:
+    for name in names:
+        typer.echo(f"left out, since loading the model would run it: {one_line(name)}", err=True)
 
 
 def _decode_session(streams: Sequence[Path], options: _Options, state: Path | None, *, difference: bool, restart: bool) -> None:
@@ -133,10 +140,11 @@ def _decode_session(streams: Sequence[Path], options: _Options, state: Path | No
             carried = read_stream(path, suffix=options.input_suffix)
             decoded = session.apply(carried.stream, str(path), threads=options.threads)
             for report in decoded.reports:
-                typer.echo(f"{path}: forgiven: {report}", err=True)
+                typer.echo(f"{path}: forgiven: {one_line(str(report))}", err=True)
             progress(number + 1, len(streams))
     parameters = decoded.parameters if difference else session.final_parameters(recombine=options.runnable)
     with session.kept():
-        write_model(options.out, carried.finished(parameters), session.model.topology, suffix=options.output_suffix)
+        left_out = write_model(options.out, carried.finished(parameters), session.model.topology, suffix=options.output_suffix)
+    _say_left_out(left_out)
     what = f"{len(parameters)} parameters" + (f", {len(decoded.differences)} of them differences" if difference else "")
     typer.echo(f"{what} -> {options.out}", err=is_standard_output(options.out))

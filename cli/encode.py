@@ -8,6 +8,7 @@ import typer
 
 from nnc_conformance.cli.options import input_file, output_file, read_format
 from nnc_conformance.cli.progress import bar
+from nnc_conformance.reports.text import one_line
 
 if TYPE_CHECKING:
     from nnc_conformance.reference import EncoderOptions
@@ -138,9 +139,11 @@ def command(
     else:
         write_bytes(out, stream)
     for name in model.unchanged:
-        typer.echo(f"not coded, travels in the topology: {name}", err=True)
+        typer.echo(f"not coded, travels in the topology: {one_line(name)}", err=True)
     for name in model.plain:
-        typer.echo(f"not coded, travels as it is: {name}", err=True)
+        typer.echo(f"not coded, travels as it is: {one_line(name)}", err=True)
+    for name in model.left_out:
+        typer.echo(f"left out, since loading the model would run it: {one_line(name)}", err=True)
     size = sum(array.nbytes for array in model.parameters.values())
     ratio = f", {len(stream) / size:.1%} of {size} bytes" if size else ""
     summary = f"{len(model.parameters)} parameters -> {out}: a stream of {len(stream)} bytes{ratio}"

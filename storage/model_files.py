@@ -35,6 +35,7 @@ class Model:
 
     ``topology``: None for a format without a graph. ``exact``: names of parameters to code without loss. ``unchanged``: names of tensors
     that stay in the topology. ``plain``: tensors that a container of data units holds unchanged. ``files``: the files read.
+    ``left_out``: parts of the model that hold code, and do not travel.
     """
 
     parameters: Mapping[str, np.ndarray]
@@ -43,6 +44,7 @@ class Model:
     unchanged: tuple[str, ...] = ()
     plain: Mapping[str, np.ndarray] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def read_model(path: Path, *, suffix: str | None = None) -> Model:
@@ -61,8 +63,12 @@ def read_model(path: Path, *, suffix: str | None = None) -> Model:
     return replace(model, files=(path, *model.files))
 
 
-def write_model(path: Path, parameters: Mapping[str, np.ndarray], topology: Topology | None, *, suffix: str | None = None) -> None:
+def write_model(
+    path: Path, parameters: Mapping[str, np.ndarray], topology: Topology | None, *, suffix: str | None = None
+) -> tuple[str, ...]:
     """Write parameters by the path's suffix, to standard output as .safetensors.
+
+    Return the names of the parts of the topology that hold code and were left out.
 
     Args:
         path: the file, or the folder of an NNEF model.
@@ -83,9 +89,10 @@ def write_model(path: Path, parameters: Mapping[str, np.ndarray], topology: Topo
         number, name = GRAPH_FORMATS[suffix]
         if topology is None or topology.storage_format != number:
             raise ModelError(f"{path}: the stream carries no {name} topology")
-        _RESTORERS[suffix](path, topology.data, parameters)
+        return _RESTORERS[suffix](path, topology.data, parameters)
     else:
         raise ModelError(f"{path}: {unknown('model file suffix', suffix, READ_SUFFIXES)}")
+    return ()
 
 
 def _suffix(path: Path, standard: str) -> str:
@@ -182,7 +189,8 @@ def _program(path: Path) -> Model:
     from nnc_conformance.reference.topology.pytorch import extract
 
     model = extract(read_bytes(path))
-    return Model(model.parameters, Topology(NNR_TPL_PYT, model.topology), unchanged=model.unchanged)
+    topology = Topology(NNR_TPL_PYT, model.topology)
+    return Model(model.parameters, topology, unchanged=model.unchanged, left_out=model.left_out)
 
 
 def _keras(path: Path) -> Model:
@@ -204,31 +212,35 @@ _READERS: Final[Mapping[str, Callable[[Path], Model]]] = {
 }
 
 
-def _to_onnx(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> None:
+def _to_onnx(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     from nnc_conformance.reference.topology.onnx import restore
 
     write_bytes(path, restore(topology, parameters))
+    return ()
 
 
-def _to_nnef(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> None:
+def _to_nnef(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     from nnc_conformance.reference.topology.nnef import restore
 
     write_folder(path, restore(topology, parameters))
+    return ()
 
 
-def _to_program(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> None:
-    from nnc_conformance.reference.topology.pytorch import restore
+def _to_program(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    from nnc_conformance.reference.topology.pytorch import left_out, restore
 
     write_bytes(path, restore(topology, parameters))
+    return left_out(topology)
 
 
-def _to_keras(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> None:
+def _to_keras(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     from nnc_conformance.reference.topology.tensorflow import restore
 
     write_bytes(path, restore(topology, parameters))
+    return ()
 
 
-_RESTORERS: Final[Mapping[str, Callable[[Path, bytes, Mapping[str, np.ndarray]], None]]] = {
+_RESTORERS: Final[Mapping[str, Callable[[Path, bytes, Mapping[str, np.ndarray]], tuple[str, ...]]]] = {
     ".onnx": _to_onnx,
     NNEF_SUFFIX: _to_nnef,
     ".pt2": _to_program,

@@ -19,6 +19,8 @@ import numpy as np
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.classes import Array, Coding, as_declared, coding
+from nnc_conformance.reference.topology.program_safety import without_code
+from nnc_conformance.reference.zip_bounds import FREE_BYTES, MOST_RATIO, opened_zip, read_member
 
 EXTRA: Final = "pip install 'nnc-conformance[torch]'"
 """Command that installs PyTorch."""
@@ -30,8 +32,8 @@ _MODEL: Final = "models/model.json"
 """Path of the program's graph."""
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 """Date of all files in a written archive, so that equal programs have equal bytes."""
-_BYTES: Final = 1 << 34
-"""Bytes that an archive may contain."""
+_BYTEARRAY: Final = b"bytearray"
+"""Name of the one function in reach of a state_dict's pickle that takes any memory it is asked for."""
 _CONTIGUOUS: Final = 7
 """Number of the layout of strided tensors."""
 TYPES: Final[dict[int, np.dtype[Any]]] = {
@@ -57,11 +59,13 @@ class TorchProgram:
         parameters: values by state_dict key.
         topology: the archive without these values.
         unchanged: keys whose values stay in the archive.
+        left_out: files that torch.export.load would run or does not need.
     """
 
     parameters: dict[str, Array]
     topology: bytes
     unchanged: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,10 +82,10 @@ def extract(program: bytes) -> TorchProgram:
     """Split a program, as torch.export.save writes it, into parameters and topology.
 
     Raises:
-        ModelError: for anything else, or if its table and files contradict each other.
+        ModelError: for anything else, if its table and files contradict each other, or if it holds
+            code (see `program_safety`).
     """
-    files = _unzipped(program)
-    root = _root(files)
+    files, root, left_out = _program(program)
     parameters: dict[str, Array] = {}
     weights = list(_weights(files, root))
     for weight in weights:
@@ -97,7 +101,7 @@ def extract(program: bytes) -> TorchProgram:
             parameters[weight.key] = values
             del files[weight.file]
     kept = tuple(key for key, entry in _table(files, root).items() if root + _FOLDER + str(entry["path_name"]) in files)
-    return TorchProgram(parameters, _zipped(files), kept)
+    return TorchProgram(parameters, _zipped(files), kept, left_out)
 
 
 def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
@@ -106,10 +110,11 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
     Arrays are converted by `classes.as_declared`; a scalar may have shape (1,).
 
     Raises:
-        ModelError: for a bad topology, or a parameter that is missing or does not fit.
+        ModelError: for a bad topology, one that holds code (see `program_safety`), or a parameter
+            that is missing or does not fit.
     """
-    files = _unzipped(topology)
-    for weight in _missing(files):
+    files, root, _ = _program(topology)
+    for weight in _missing(files, root):
         if weight.key not in parameters:
             raise ModelError(f"the parameter {weight.key!r} of the program is missing")
         values = parameters[weight.key]
@@ -120,13 +125,19 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
     return _zipped(files)
 
 
+def left_out(topology: bytes) -> tuple[str, ...]:
+    """Return the names of the files of a topology that `restore` leaves out; raise `ModelError`."""
+    return _program(topology)[2]
+
+
 def parameter_shapes(topology: bytes) -> dict[str, tuple[int, ...]]:
     """Return the declared shape of each parameter that the archive lacks.
 
     Raises:
         ModelError: for a bad topology.
     """
-    return {weight.key: weight.shape for weight in _missing(_unzipped(topology))}
+    files = _unzipped(topology)
+    return {weight.key: weight.shape for weight in _missing(files, _root(files))}
 
 
 def load_state_dict(data: bytes) -> dict[str, Array]:
@@ -135,14 +146,29 @@ def load_state_dict(data: bytes) -> dict[str, Array]:
     bfloat16, which NumPy lacks, becomes float32.
 
     Raises:
-        ModelError: for anything but a state_dict, or if torch is not installed.
+        ModelError: for anything but a state_dict, for one that takes far more memory than its file,
+            or if torch is not installed.
     """
     torch = _torch("reading .pt files")
+    _check_pickles(data)
     try:
         loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        unpacked = sum(tensor.numel() * tensor.element_size() for tensor in loaded.values())
+        if unpacked > max(FREE_BYTES, MOST_RATIO * len(data)):
+            raise ModelError(f"it has {len(data)} bytes and unpacks to {unpacked}")
         return {str(name): _array(tensor) for name, tensor in loaded.items()}
     except Exception as error:  # a damaged pickle can raise any exception
         raise ModelError(f"not a state_dict: {str(error).splitlines()[0][:200] if str(error) else type(error).__name__}") from None
+
+
+def _check_pickles(data: bytes) -> None:
+    """Raise `ModelError` for an archive or a pickle that unpacks to far more than its size."""
+    pickles = [data]
+    if data.startswith(b"PK"):
+        with opened_zip(data, "not a state_dict: the .pt file") as opened:
+            pickles = [read_member(opened, entry) for entry in opened.infolist() if entry.filename.endswith(".pkl")]
+    if any(_BYTEARRAY in pickle for pickle in pickles):
+        raise ModelError("not a state_dict: it asks for a bytearray")
 
 
 def dump_state_dict(parameters: Mapping[str, Array]) -> bytes:
@@ -176,19 +202,23 @@ def _array(tensor: Any) -> Array:
     return array
 
 
+def _program(archive: bytes) -> tuple[dict[str, bytes], str, tuple[str, ...]]:
+    """Return the files of a program without code, its top-level folder, and the files left out."""
+    files = _unzipped(archive)
+    root = _root(files)
+    for _ in _weights(files, root):
+        pass  # a damaged table is named first
+    plain, left_out = without_code(files, root)
+    return plain, root, left_out
+
+
 def _unzipped(archive: bytes) -> dict[str, bytes]:
     """Read an archive of uncompressed files."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            entries = opened.infolist()
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries) or sum(entry.file_size for entry in entries) > _BYTES:
-                raise ModelError("not a torch.export program: its archive is compressed or too large")
-            files = {entry.filename: opened.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OverflowError, RuntimeError) as error:
-        raise ModelError(f"not a torch.export program: {error}") from None
-    if len(files) != len(entries):
-        raise ModelError("not a torch.export program: its archive has two files with the same name")
-    return files
+    with opened_zip(archive, "the torch.export program") as opened:
+        entries = opened.infolist()
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            raise ModelError("the torch.export program cannot be read: its archive is compressed")
+        return {entry.filename: read_member(opened, entry) for entry in entries}
 
 
 def _zipped(files: Mapping[str, bytes]) -> bytes:
@@ -248,9 +278,9 @@ def _weights(files: Mapping[str, bytes], root: str) -> Iterator[_Weight]:
             yield _Weight(key, file, shape, dtype)
 
 
-def _missing(files: Mapping[str, bytes]) -> Iterator[_Weight]:
+def _missing(files: Mapping[str, bytes], root: str) -> Iterator[_Weight]:
     """Iterate over the weights whose files are missing."""
-    return (weight for weight in _weights(files, _root(files)) if weight.file not in files)
+    return (weight for weight in _weights(files, root) if weight.file not in files)
 
 
 def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:

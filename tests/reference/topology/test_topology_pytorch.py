@@ -1,7 +1,9 @@
 """Annex C: torch.export programs and state_dicts to a stream and back to a model that runs. In a session of its own (torch)."""
 
 import io
+import re
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +151,7 @@ def test_a_damaged_program_is_refused(program: bytes, name: str, data: bytes | N
 
 def test_what_is_no_program_or_state_dict_is_refused(program: bytes) -> None:
     for data in (b"", b"PK\x03\x04", program[:-40]):
-        with pytest.raises(ModelError, match=r"not a torch\.export program"):
+        with pytest.raises(ModelError, match=r"torch\.export program"):
             extract(data)
         with pytest.raises(ModelError, match="not a state_dict"):
             load_state_dict(data)
@@ -161,3 +163,81 @@ def test_parameters_that_do_not_fit_are_named(program: bytes) -> None:
         restore(parts.topology, {name: array for name, array in parts.parameters.items() if name != "conv.weight"})
     with pytest.raises(ModelError, match=r"'conv.bias' has shape \(2,\)"):
         restore(parts.topology, {**parts.parameters, "conv.bias": np.zeros(2, np.float32)})
+
+
+class Runs:
+    """Unpickling it leaves a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+def test_torch_runs_no_pickle_of_what_is_decoded(program: bytes, images: torch.Tensor, tmp_path: Path) -> None:
+    """Another encoder's topology has sample inputs that are code: torch would run them, and in our file it finds none."""
+    parts, trap, pickle = extract(program), tmp_path / "ran", io.BytesIO()
+    torch.save((Runs(trap),), pickle)
+    hostile = damaged(program, "sample_inputs/model.pt", pickle.getvalue())
+    with suppress(Exception):
+        torch.export.load(io.BytesIO(hostile))
+    assert trap.exists(), "so that the test shows something"
+    trap.unlink()
+    topology = damaged(parts.topology, "sample_inputs/model.pt", pickle.getvalue())
+    stream = encode(parts.parameters, topology=Topology(NNR_TPL_PYT, topology), options=exact_options(parts.parameters))
+    (tmp_path / "s.nnr").write_bytes(stream)
+    done = CliRunner().invoke(build_app(), ["decode", str(tmp_path / "s.nnr"), str(tmp_path / "out.pt2")])
+    assert "left out, since loading the model would run it: archive/data/sample_inputs/model.pt" in done.output
+    np.testing.assert_array_equal(answered((tmp_path / "out.pt2").read_bytes(), images), answered(program, images))
+    assert not trap.exists()
+
+
+def test_torch_evaluates_no_expression_that_is_code(program: bytes, tmp_path: Path) -> None:
+    trap = tmp_path / "ran"
+    with zipfile.ZipFile(io.BytesIO(program)) as archive:
+        graph = archive.read(next(name for name in archive.namelist() if name.endswith("models/model.json"))).decode()
+    hostile = damaged(program, "models/model.json", re.sub(r"Symbol\('s\d+'[^)]*\)", f"open('{trap}', 'w')", graph).encode())
+    with suppress(Exception):
+        torch.export.load(io.BytesIO(hostile))
+    assert trap.exists(), "so that the test shows something"
+    with pytest.raises(ModelError, match=r"which torch\.export\.load would run"):
+        extract(hostile)
+
+
+def test_graphs_with_sizes_of_all_kinds_go_through(tmp_path: Path) -> None:
+    class Sizes(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            k = x.shape[0]
+            n = (x > 0).sum().item()
+            torch._check(n >= 0)
+            torch._check(n < 100)
+            pooled = nn.functional.avg_pool1d(x.t()[None], 3, stride=2, ceil_mode=True).reshape(-1)
+            return torch.cat([torch.zeros(n + 1), torch.full((k // 2 + k * k,), 1.0), pooled, torch.full((max(k, 7),), k**0.5)])
+
+    out = io.BytesIO()
+    given = torch.from_numpy(np.random.default_rng(1).normal(size=(9, 4)).astype(np.float32))
+    torch.export.save(torch.export.export(Sizes(), (given,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)), out)
+    parts = extract(out.getvalue())
+    np.testing.assert_array_equal(answered(restore(parts.topology, {}), given), answered(out.getvalue(), given))
+
+
+def saved(value: object) -> bytes:
+    out = io.BytesIO()
+    torch.save(value, out)
+    return out.getvalue()
+
+
+def test_a_small_state_dict_takes_no_large_memory() -> None:
+    """A view whose strides are 0 has as many elements as it says, and one in its file."""
+    wide = torch.zeros(1).expand(1 << 28, 4)
+    with pytest.raises(ModelError, match="unpacks to 4294967296"):
+        load_state_dict(saved({"w": wide}))
+    with pytest.raises(ModelError, match="asks for a bytearray"):
+        load_state_dict(b"\x80\x02c__builtin__\nbytearray\nI9999999999\n\x85R.")
+    deflated = io.BytesIO()
+    with zipfile.ZipFile(deflated, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in (("a/data.pkl", b"\x80\x02}."), ("a/data/0", bytes(300_000_000))):
+            archive.writestr(name, data)
+    with pytest.raises(ModelError, match="unpacks to 300000"):
+        load_state_dict(deflated.getvalue())

@@ -1,0 +1,124 @@
+"""Keeps what torch.export.load would run out of the programs that are passed on.
+
+An archive of torch.export may hold pickles, compiled libraries, expressions that are evaluated, and
+names of functions that are looked up. Only what a plain program needs goes through.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from nnc_conformance.reference.errors import ModelError
+
+SAMPLE_INPUTS: Final = "data/sample_inputs/model.pt"
+"""Path of the pickled sample inputs; torch takes an empty file for none."""
+_CONSTANTS_TABLE: Final = "data/constants/model_constants_config.json"
+"""Path of the table of constants."""
+_TABLES: Final = ("data/weights/model_weights_config.json", _CONSTANTS_TABLE)
+_PLAIN: Final = re.compile(
+    r"archive_format|archive_version|byteorder|\.format_version|\.storage_alignment|\.data/(serialization_id|version)"
+    r"|models/model\.json|data/weights/(model_weights_config\.json|weight_[0-9]+)"
+    r"|data/constants/(model_constants_config\.json|tensor_[0-9]+)|extra/.*"
+)
+"""Paths of the files that hold no code."""
+_FUNCTIONS: Final = frozenset(
+    """
+    Abs Add And BitwiseFn_bitwise_and BitwiseFn_bitwise_or BitwiseFn_bitwise_xor CeilDiv CeilToInt CleanDiv Eq Equality ExprCondPair Float
+    FloatPow FloatTrueDiv FloorDiv FloorToInt Ge GreaterThan Gt Identity IntTrueDiv Integer IsNonOverlappingAndDenseIndicator LShift Le
+    LessThan Lt Max Min Mod ModularIndexing Mul Ne Not OpaqueUnaryFn_acos OpaqueUnaryFn_asin OpaqueUnaryFn_atan OpaqueUnaryFn_cos
+    OpaqueUnaryFn_cosh OpaqueUnaryFn_exp OpaqueUnaryFn_log OpaqueUnaryFn_log2 OpaqueUnaryFn_sin OpaqueUnaryFn_sinh OpaqueUnaryFn_sqrt
+    OpaqueUnaryFn_tan OpaqueUnaryFn_tanh Or Piecewise Pow PowByNatural PythonMod RShift Rational RoundDecimal RoundToInt StrictGreaterThan
+    StrictLessThan Symbol ToFloat TruncToFloat TruncToInt Tuple Unequality Where ceiling floor
+    """.split()  # noqa: SIM905
+)
+"""Functions of sizes: those of torch.utils._sympy.functions, and those of SymPy."""
+_TOKEN: Final = re.compile(
+    r"\s*(?:(?P<name>[A-Za-z_]\w*)(?P<call>\s*\()?|(?P<number>[0-9]+(?:\.[0-9]*)?(?:e[-+]?[0-9]+)?)"
+    r"|(?P<text>'(?:[A-Za-z_]\w*|[-+.0-9e]+)')|(?P<open>\()|(?P<close>\))|!=|[-+*/%,<>=&|~])\s*",
+    re.ASCII,
+)
+"""A name, perhaps called, a number, the text of a name or number, a parenthesis, or an operator."""
+_MOST_CHARACTERS: Final = 10_000
+"""Characters of an expression."""
+_OPERATOR: Final = re.compile(
+    r"torch\.ops\.\w+\.\w+(\.\w+)*|torch\._?sym_\w+|math\.(trunc|ceil|floor|sqrt)|#\w+:[\w.]+"
+    r"|_operator\.(add|and_|eq|floordiv|ge|getitem|gt|le|lshift|lt|mod|mul|ne|neg|or_|pos|pow|rshift|sub|truediv)",
+    re.ASCII,
+)
+"""Names of functions that a graph may call: operators registered with torch, and arithmetic."""
+
+
+def without_code(files: Mapping[str, bytes], root: str) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """Return the files of a program that hold no code, and the names of those that were left out.
+
+    Sample inputs become an empty file.
+
+    Raises:
+        ModelError: if weights or constants are pickled, or the graph names anything but operators
+            and arithmetic.
+    """
+    for table in _TABLES:
+        for key, row in _rows(files, root + table):
+            if row.get("use_pickle") is not False or not _PLAIN.fullmatch(f"{table.rpartition('/')[0]}/{row.get('path_name')}"):
+                raise ModelError(f"{key!r} of the program is pickled, and torch.export.load would run it; use plain tensors in its place")
+    _check_graph(files[root + "models/model.json"])
+    kept = {name: data for name, data in files.items() if _PLAIN.fullmatch(name.removeprefix(root))}
+    sample_inputs = root + SAMPLE_INPUTS
+    left_out = tuple(name for name in files if name not in kept and not (name == sample_inputs and not files[name]))
+    kept[sample_inputs] = b""
+    return kept, left_out
+
+
+def _rows(files: Mapping[str, bytes], table: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Iterate over the rows of a table, which may be missing."""
+    if table not in files:
+        return
+    try:
+        rows = json.loads(files[table])["config"].items()
+        if not all(isinstance(row, dict) for _, row in rows):
+            raise TypeError("a row is not an object")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(f"the program's {table.rpartition('/')[2]} cannot be read: {error}") from None
+    yield from rows
+
+
+def _check_graph(data: bytes) -> None:
+    """Raise `ModelError` for a graph with other expressions than of sizes, or other functions than operators."""
+    try:
+        waiting = [json.loads(data)]
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"the program's graph cannot be read: {error}") from None
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting.extend(value)
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+            for key in ("expr_str", "target", "as_operator"):
+                if key in value and (key != "target" or "inputs" in value):
+                    _check_text(key, value[key])
+
+
+def _check_text(key: str, text: Any) -> None:
+    if key == "expr_str" and not (isinstance(text, str) and is_arithmetic(text)):
+        raise ModelError(f"the program has the expression {str(text)[:80]!r}, which torch.export.load would run; decode to .safetensors")
+    if key != "expr_str" and not (isinstance(text, str) and _OPERATOR.fullmatch(text)):
+        raise ModelError(f"the program calls {str(text)[:80]!r}, which is not an operator; decode to .safetensors")
+
+
+def is_arithmetic(text: str) -> bool:
+    """Whether an expression of sizes calls nothing but functions of sizes."""
+    place, before = 0, ""
+    while place < len(text):
+        match = _TOKEN.match(text, place)
+        if match is None or len(text) > _MOST_CHARACTERS:
+            return False
+        name = match["name"]
+        if name is not None and ("__" in name or (match["call"] and name not in _FUNCTIONS)):
+            return False
+        kind = match.lastgroup or ""
+        if kind == "open" and before in ("close", "number", "text"):  # a call of what is in parentheses
+            return False
+        place, before = match.end(), kind
+    return bool(text)

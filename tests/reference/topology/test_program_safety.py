@@ -1,0 +1,215 @@
+"""torch.export programs that would run code when they are loaded: no such thing gets through encode or decode. Without torch."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from nnc_conformance.cli.main import build_app
+from nnc_conformance.reference import encode
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_PYT
+from nnc_conformance.reference.topology.content import Topology
+from nnc_conformance.reference.topology.program_safety import is_arithmetic
+from nnc_conformance.reference.topology.pytorch import extract, left_out, restore
+
+PICKLE = b"cos\nsystem\n(S'touch /tmp/owned'\ntR."
+WEIGHTS = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+def row(path: str = "weight_0", *, pickled: bool = False) -> dict[str, Any]:
+    meta = {
+        "dtype": 7,
+        "sizes": [{"as_int": 2}, {"as_int": 3}],
+        "strides": [{"as_int": 3}, {"as_int": 1}],
+        "storage_offset": {"as_int": 0},
+        "layout": 7,
+    }
+    return {"path_name": path, "is_param": True, "use_pickle": pickled, "tensor_meta": meta}
+
+
+def node(target: str, **arguments: Any) -> dict[str, Any]:
+    return {"target": target, "inputs": [{"name": "x", "arg": arguments}], "outputs": [], "metadata": {}}
+
+
+def program(
+    *,
+    weights: dict[str, Any] | None = None,
+    constants: dict[str, Any] | None = None,
+    nodes: Any = (),
+    files: dict[str, bytes] | None = None,
+) -> bytes:
+    """An archive as torch.export.save lays it out."""
+    whole = {
+        "archive_format": b"pt2",
+        "archive_version": b"0",
+        "byteorder": b"little",
+        ".data/version": b"3\n",
+        "models/model.json": json.dumps({"graph_module": {"graph": {"nodes": list(nodes)}}}).encode(),
+        "data/weights/model_weights_config.json": json.dumps({"config": weights or {"w": row()}}).encode(),
+        "data/weights/weight_0": WEIGHTS.tobytes(),
+        "data/constants/model_constants_config.json": json.dumps({"config": constants or {}}).encode(),
+        "data/sample_inputs/model.pt": b"",
+        **(files or {}),
+    }
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in whole.items():
+            archive.writestr(f"archive/{name}", data)
+    return out.getvalue()
+
+
+def unzipped(archive: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        return {entry.filename: opened.read(entry) for entry in opened.infolist()}
+
+
+def stripped(archive: bytes) -> bytes:
+    """The archive as another encoder's topology: without weights, and with all else."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as kept:
+        for name, data in unzipped(archive).items():
+            if not name.endswith("weight_0"):
+                kept.writestr(name, data)
+    return out.getvalue()
+
+
+def test_a_plain_program_goes_through() -> None:
+    parts = extract(
+        program(nodes=[node("torch.ops.aten.linear.default", as_tensor={"name": "x"}), node("_operator.add"), node("torch.sym_max")])
+    )
+    assert (list(parts.parameters), parts.left_out) == (["w"], ())
+    assert restore(parts.topology, {"w": WEIGHTS}) == restore(parts.topology, parts.parameters)
+
+
+HOSTILE_FILES = {
+    "sample inputs": "data/sample_inputs/model.pt",
+    "weights in the legacy form": "data/weights/model.pt",
+    "constants in the legacy form": "data/constants/model.pt",
+    "a compiled library": "data/aotinductor/model/model.so",
+    "a second model": "models/other.json",
+    "sample inputs of another model": "data/sample_inputs/other.pt",
+    "a path that is not in its plain form": "models/../data/weights/model.pt",
+    "a name in other letters": "Data/weights/model.pt",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_FILES.values(), ids=HOSTILE_FILES)
+def test_files_that_hold_code_are_left_out_and_named(tmp_path: Path, name: str) -> None:
+    hostile = program(files={name: PICKLE})
+    topology = stripped(hostile)
+    for archive in (extract(hostile).topology, restore(topology, {"w": WEIGHTS})):
+        assert all(PICKLE not in data for data in unzipped(archive).values())
+        assert unzipped(archive)["archive/data/sample_inputs/model.pt"] == b""
+    assert extract(hostile).left_out == left_out(topology) == (f"archive/{name}",)
+    (tmp_path / "in.pt2").write_bytes(hostile)
+    (tmp_path / "s.nnr").write_bytes(encode({"w": WEIGHTS}, topology=Topology(NNR_TPL_PYT, topology)))
+    for words in (["encode", "in.pt2", "out.nnr"], ["decode", "s.nnr", "out.pt2"]):
+        done = CliRunner().invoke(build_app(), [words[0], *(str(tmp_path / word) for word in words[1:])])
+        assert done.exit_code == 0
+        assert f"left out, since loading the model would run it: archive/{name}" in done.output
+
+
+REFUSED = {
+    "a pickled weight": {"weights": {"w": row(), "bad": row("weight_1", pickled=True)}, "files": {"data/weights/weight_1": PICKLE}},
+    "a weight whose bytes become the legacy file": {
+        "weights": {"w": row("model.pt")},
+        "files": {"data/weights/model.pt": WEIGHTS.tobytes()},
+    },
+    "a weight outside its folder": {"weights": {"w": row("../../models/other.json")}, "files": {"models/other.json": WEIGHTS.tobytes()}},
+    "a weight that does not say whether it is pickled": {"weights": {"w": {**row(), "use_pickle": None}}},
+    "a pickled constant": {"constants": {"c": row("tensor_0", pickled=True)}},
+    "a custom object": {"constants": {"c": row("custom_obj_0")}},
+    "an opaque object": {"constants": {"c": row("opaque_obj_0")}},
+    "an expression": {"nodes": [node("torch.ops.aten.full.default", as_sym_int={"as_expr": {"expr_str": "exec('1')", "hint": None}})]},
+    "a function of torch": {"nodes": [node("torch.hub.load")]},
+    "a function of a module in torch": {"nodes": [node("torch.os.system")]},
+    "a function of the operators' folder": {"nodes": [node("torch.ops.load_library")]},
+    "a function as an argument": {"nodes": [node("torch.ops.higher_order.map_impl", as_operator="torch.os.system")]},
+    "a call by an operator": {"nodes": [node("torch.ops.higher_order.map_impl", as_operator="_operator.methodcaller")]},
+    "a target that is not text": {"nodes": [{"target": ["torch.os.system"], "inputs": []}]},
+    "a table of lists": {"constants": {"c": []}},
+}
+
+
+@pytest.mark.parametrize("given", REFUSED.values(), ids=REFUSED)
+def test_a_program_that_runs_code_is_refused(given: dict[str, Any]) -> None:
+    hostile = program(**given)
+    with pytest.raises(ModelError, match=r"pickled|which torch\.export\.load would run|not an operator|cannot be read"):
+        extract(hostile)
+    with pytest.raises(ModelError, match=r"pickled|which torch\.export\.load would run|not an operator|cannot be read"):
+        restore(stripped(hostile), {"w": WEIGHTS})
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "Symbol('s77', positive=True, integer=True)",
+        "Mul(Integer(4), Max(Integer(1), FloorDiv(Symbol('s77', positive=True, integer=True), Integer(2))))",
+        "FloatPow(ToFloat(Symbol('s77', positive=True, integer=True)), Float('0.5', precision=53))",
+        "Add(Symbol('u0', integer=True), Integer(-1))",
+        "StrictLessThan(Symbol('u0', integer=True), Integer(100))",
+        "2*s0 + 1",
+        "(s0 + 1)*(s1 - 1)",
+        "Max(1, s0//2)**2",
+        "s0 != 3",
+    ],
+)
+def test_sizes_are_arithmetic(expression: str) -> None:
+    assert is_arithmetic(expression)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "",
+        "__import__('os').system('id')",
+        "exec(chr(105)+chr(100))",
+        "exec (chr(105))",
+        "(exec)(1)",
+        "exec\n(1)",
+        "Max(exec, 1)(1)",
+        "s0(1)",
+        "'abc'(1)",
+        "1(1)",
+        "Symbol('exec(1)')",
+        "Abs('__import__(os)')",
+        "().__class__",
+        "s0.__class__",
+        "1 .real",
+        "[exec for s0 in s1]",
+        "(lambda: 1)()",
+        "lambda: 1",
+        "s0 if s1 else (exec)(1)",
+        '"text"',
+        "f'{exec}'",
+        "{exec}",
+        "exec`1`",
+        "a@b",
+        "s0 := 1",
+        "é(1)",
+        "５(1)",
+        "99!",
+        "s0" + "+s0" * 10_000,
+    ],
+)
+def test_what_could_be_a_call_is_not(expression: str) -> None:
+    assert not is_arithmetic(expression)
+
+
+def test_overlapping_members_take_no_memory() -> None:
+    """A small archive whose directory names one large file many times."""
+    data = program(files={"extra/a": bytes(1 << 20)})
+    start, end = data.rindex(b"PK\x01\x02"), data.rindex(b"PK\x05\x06")
+    entry, ending = data[start:end], bytearray(data[end:])
+    entries = b"".join(entry.replace(b"extra/a", b"extra/%c" % letter) for letter in range(97, 123))
+    count = int.from_bytes(ending[8:10], "little") + 25
+    ending[8:12] = count.to_bytes(2, "little") * 2
+    ending[12:16] = (int.from_bytes(ending[12:16], "little") + len(entries) - len(entry)).to_bytes(4, "little")
+    with pytest.raises(ModelError, match="overlap"):
+        extract(data[:start] + entries + bytes(ending))
