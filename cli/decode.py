@@ -73,6 +73,8 @@ def command(
         read_format(output_format, READ_SUFFIXES, "--output-format"),
     )
     refuse_inputs(out, [*streams, *([state] if state is not None else [])])
+    if state is not None:
+        refuse_inputs(state, streams)
     refuse_streams_and_states(out)
     if len(streams) == 1 and state is None:
         _decode_one(streams[0], options)

@@ -81,6 +81,7 @@ SLIPS = [
     "encode m.npz pipeline.yaml --pipeline pipeline.yaml",
     "encode m.npz held.npz --pipeline pipeline.yaml",
     "decode m.nnr m.nnr --output-format npz",
+    "decode m.nnr back.npz --state m.nnr --restart",
     "trace m.nnr --html m.nnr",
     "coverage m.nnr --json m.nnr --jobs 1",
     "package build suite suite/manifest.json",
