@@ -46,6 +46,9 @@ def command(
 
     Example: nnc-conformance run --decoder in-tree --decoder 'command:mydecoder {stream} {output}' --filter 'clause=10*'
     """
+    from nnc_conformance.suites.sandbox.linux import require_linux
+
+    require_linux()  # before the modules below say what compiled kernels lack elsewhere
     from nnc_conformance.cli.printing import print_verdict
     from nnc_conformance.cli.progress import run_display
     from nnc_conformance.reports.pages import RUN_PAGES, remove_run_pages, write_pages
