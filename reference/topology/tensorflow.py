@@ -15,6 +15,8 @@ import numpy as np
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.classes import Array, as_declared
+from nnc_conformance.reference.topology.keras_safety import checked_configuration
+from nnc_conformance.reference.zip_bounds import opened_zip, read_member
 
 EXTRA: Final = "pip install 'nnc-conformance[tensorflow]'"
 """Command that installs TensorFlow."""
@@ -40,6 +42,11 @@ def extract(model: bytes) -> KerasModel:
         ModelError: for anything else, a model with code, or if Keras is not installed.
     """
     keras = _keras()
+    with opened_zip(model, "not a Keras model: the .keras file") as archive:
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        if "config.json" not in entries:
+            raise ModelError("not a Keras model: it has no config.json")
+        checked_configuration(read_member(archive, entries["config.json"]))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         path.write_bytes(model)
@@ -61,20 +68,33 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
             Keras is not installed.
     """
     keras = _keras()
-    made = _or_model_error("the topology is not a Keras model", lambda: keras.models.model_from_json(topology.decode()))
+    configuration = checked_configuration(topology)
+    with keras.StatelessScope(initialize_variables=False):  # builds the layers without memory for their variables
+        planned = _or_model_error("the topology is not a Keras model", lambda: keras.models.model_from_json(configuration))
+    if isinstance(planned, keras.Model):
+        for variable in planned.weights:
+            _fitting(parameters, variable.path, tuple(variable.shape))
+    made = _or_model_error("the topology is not a Keras model", lambda: keras.models.model_from_json(configuration))
     if not isinstance(made, keras.Model):
         raise ModelError("the topology is not a Keras model")
     for variable in made.weights:
-        if variable.path not in parameters:
-            raise ModelError(f"the parameter {variable.path!r} of the topology is missing")
-        values, shape = parameters[variable.path], tuple(variable.shape)
-        if values.shape != shape and (values.shape, shape) != ((1,), ()):
-            raise ModelError(f"parameter {variable.path!r} has shape {values.shape}; the topology declares {shape}")
+        shape = tuple(variable.shape)
+        values = _fitting(parameters, variable.path, shape)
         variable.assign(as_declared(values, np.dtype(str(variable.dtype)), variable.path).reshape(shape))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         made.save(path)
         return path.read_bytes()
+
+
+def _fitting(parameters: Mapping[str, Array], path: str, shape: tuple[int, ...]) -> Array:
+    """Return the parameter of a variable; raise `ModelError` if it is missing or has another shape."""
+    if path not in parameters:
+        raise ModelError(f"the parameter {path!r} of the topology is missing")
+    values = parameters[path]
+    if values.shape != shape and (values.shape, shape) != ((1,), ()):
+        raise ModelError(f"parameter {path!r} has shape {values.shape}; the topology declares {shape}")
+    return values
 
 
 def _keras() -> Any:

@@ -1,6 +1,8 @@
 """Annex D: Keras models to a stream and back to a model that runs. In a session of its own (tensorflow)."""
 
 import io
+import json
+import resource
 from pathlib import Path
 
 import keras
@@ -79,3 +81,30 @@ def test_what_is_no_model_or_does_not_fit_is_refused(model: bytes) -> None:
         restore(parts.topology, {key: array for key, array in parts.parameters.items() if key != name})
     with pytest.raises(ModelError, match="has shape"):
         restore(parts.topology, {**parts.parameters, name: np.zeros(1, np.float32)})
+
+
+def test_a_small_topology_takes_no_large_memory() -> None:
+    """An input of 800 million values before a dense layer: its kernel would take 9.6 GB, the stream's has one row."""
+    made = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="d")])
+    configuration = json.loads(made.to_json())
+    configuration["config"].pop("build_input_shape", None)
+    configuration.pop("build_config", None)
+    for layer in configuration["config"]["layers"]:
+        layer.pop("build_config", None)
+    configuration["config"]["layers"][0]["config"]["batch_shape"] = [None, 800_000_000]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for scope in ("", "sequential/"):
+        with pytest.raises(ModelError, match=r"is missing|has shape"):
+            restore(
+                json.dumps(configuration).encode(),
+                {f"{scope}d/kernel": np.zeros((1, 3), np.float32), f"{scope}d/bias": np.zeros(3, np.float32)},
+            )
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
+
+
+def test_a_vocabulary_is_refused_with_the_layer_and_a_remedy(folder: Path) -> None:
+    text = keras.layers.TextVectorization(max_tokens=50, output_sequence_length=4, name="words")
+    text.adapt(["hello world", "good morning"])
+    keras.Sequential([keras.Input((1,), dtype="string"), text, keras.layers.Embedding(50, 4)]).save(folder / "text.keras")
+    with pytest.raises(ModelError, match=r"'words'.*TextVectorization.*code the weights"):
+        extract((folder / "text.keras").read_bytes())
