@@ -1,24 +1,18 @@
-"""encode, decode, inspect and trace, run as a user runs them."""
+"""encode, decode, inspect and trace: what they write, print and refuse."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from helpers.command_line import nnc
 from helpers.samples import DATA
 
 from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.storage.tensors import read_tensors, write_tensors
 
 SAMPLE = DATA / "agreed-samples" / "basic-so1-dq0.nnr"
-
-
-def nnc(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from nnc_conformance.cli.main import main; main()", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_a_network_goes_to_a_stream_and_back(tmp_path: Path) -> None:
