@@ -1,4 +1,4 @@
-"""The command line as a user meets it: a process, its exit code, what it prints and what it leaves behind."""
+"""The command line as a user meets it: its exit code, what it prints and what it leaves behind."""
 
 import json
 import shlex
@@ -8,12 +8,15 @@ import sys
 import time
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from helpers.command_line import nnc
 from helpers.report_documents import HOSTILE, case, document
 from helpers.samples import DATA
 from junitparser import JUnitXml
 
+from nnc_conformance.cli.main import COMMANDS, CommandEntry
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.reference.syntax.rules import Policy, Provenance
 from nnc_conformance.storage.suite_folder import stored_file, write_manifest, write_vector
@@ -32,9 +35,9 @@ shutil.copy(sys.argv[1], sys.argv[2])
 """
 
 
-def nnc(*arguments, cwd, code=None):
-    """Run the command line in ``cwd``; ``code`` is Python that runs first in its process."""
-    command = [sys.executable, "-c", f"{code or ''}\n{START}", *map(str, arguments)]
+def started(*arguments, cwd, code=""):
+    """Run the command line in a process of its own, after ``code`` in Python."""
+    command = [sys.executable, "-c", f"{code}\n{START}", *map(str, arguments)]
     return subprocess.run(command, check=False, cwd=cwd, capture_output=True, text=True, timeout=120)
 
 
@@ -85,19 +88,19 @@ def both(work):
 
 def test_help_is_light(work):
     listed = "import sys, atexit; atexit.register(lambda: print(*sorted(sys.modules), file=sys.stderr))"
-    done = nnc("--help", cwd=work, code=listed)
+    done = started("--help", cwd=work, code=listed)
     assert done.returncode == 0
     assert all(name in done.stdout for name in ("run", "list", "report"))
     assert HEAVY.isdisjoint(done.stderr.split())
 
 
 def test_version(work):
-    done = nnc("--version", cwd=work)
+    done = started("--version", cwd=work)
     assert (done.returncode, done.stdout.split()[0]) == (0, "nnc-conformance")
 
 
 def test_run_that_passes(work):
-    done = nnc("run", "suite", "--output", "passing", "--jobs", 1, cwd=work)
+    done = started("run", "suite", "--output", "passing", "--jobs", 1, cwd=work)
     assert (done.returncode, done.stderr) == (0, "")
     last = done.stdout.splitlines()[-1]
     assert last.startswith("Pass: ")
@@ -205,28 +208,29 @@ def test_bad_input_is_one_line_and_exit_code_2(work, both, arguments):
     assert done.stdout == ""
 
 
-BOOM = """
-import sys, types
-from nnc_conformance.cli import main as m
-module = types.ModuleType("nnc_conformance.cli.boom")
-def command() -> None:
-    raise KeyError("first line\\nsecond line")
-module.command = command
-sys.modules["nnc_conformance.cli.boom"] = module
-m.COMMANDS["boom"] = m.CommandEntry("boom", "Judge")
-"""
+@pytest.fixture
+def boom(monkeypatch):
+    """A command that fails with an error nobody foresaw."""
+
+    def command() -> None:
+        raise KeyError("first line\nsecond line")
+
+    monkeypatch.setitem(sys.modules, "nnc_conformance.cli.boom", SimpleNamespace(command=command))
+    monkeypatch.setitem(COMMANDS, "boom", CommandEntry("boom", "Judge"))
 
 
+@pytest.mark.usefixtures("boom")
 def test_an_internal_error_is_one_line_and_exit_code_4(work):
-    done = nnc("boom", cwd=work, code=BOOM)
+    done = nnc("boom", cwd=work)
     assert done.returncode == 4
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("nnc-conformance: internal error: KeyError")
 
 
+@pytest.mark.usefixtures("boom")
 @pytest.mark.parametrize("arguments", [("--debug", "boom"), ("boom", "--debug")])
 def test_debug_shows_the_traceback(work, arguments):
-    done = nnc(*arguments, cwd=work, code=BOOM)
+    done = nnc(*arguments, cwd=work)
     assert done.returncode == 4
     assert "Traceback" in done.stderr
 

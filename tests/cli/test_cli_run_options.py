@@ -1,4 +1,4 @@
-"""The options of ``run``, each tried by a process of its own as its user tries it."""
+"""The options of ``run``, each tried as its user tries it."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.command_line import nnc
 from hostile import support
 
 START = "from nnc_conformance.cli.main import main; main()"
@@ -24,13 +25,13 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def command(work: Path, script: str, output: str, *options: str) -> list[str]:
-    return [sys.executable, "-c", START, "run", "suite", "--decoder", support.command(script), "--output", output, *options]
+def words(script: str, output: str, *options: str) -> list[str]:
+    return ["run", "suite", "--decoder", support.command(script), "--output", output, *options]
 
 
 def nnc_run(work: Path, script: str, output: str, *options: str) -> tuple[int, list[str], dict[str, Any]]:
     """Exit code, lines of standard output, results.json."""
-    done = subprocess.run(command(work, script, output, *options), cwd=work, capture_output=True, text=True, check=False, timeout=120)
+    done = nnc(*words(script, output, *options), cwd=work)
     assert done.stderr == ""
     return done.returncode, done.stdout.splitlines(), json.loads((work / output / "results.json").read_text())
 
@@ -80,7 +81,9 @@ def test_limits(work: Path) -> None:
 
 def test_resume_after_a_kill(work: Path) -> None:
     nnc_run(work, "slow.py", "whole", "--jobs", "1")
-    process = subprocess.Popen(command(work, "slow.py", "killed", "--jobs", "1"), cwd=work, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", START, *words("slow.py", "killed", "--jobs", "1")], cwd=work, stdout=subprocess.DEVNULL
+    )
     journal = work / "killed" / "journal.jsonl"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (journal.exists() and journal.read_bytes().count(b"\n") >= 3):
@@ -103,8 +106,7 @@ def test_every_failure_has_a_command_that_shows_it_again(work: Path) -> None:
     assert [kept[name] for name in failing] == printed
     for page in ("report.md", "report.html", "junit.xml"):
         assert f"--filter id={failing[0].partition('@')[0]}" in (work / "wrong" / page).read_text()
-    again = [sys.executable, "-c", START, *shlex.split(printed[0])[1:], "--output", "again"]
-    done = subprocess.run(again, cwd=work, capture_output=True, text=True, check=False, timeout=60)
+    done = nnc(*shlex.split(printed[0])[1:], "--output", "again", cwd=work)
     assert done.returncode == 1
     assert printed[0] in done.stdout
     (case,) = json.loads((work / "again/results.json").read_text())["cases"]
@@ -112,8 +114,7 @@ def test_every_failure_has_a_command_that_shows_it_again(work: Path) -> None:
 
 
 def test_a_scheduler_that_is_not_there_is_a_usage_error(work: Path) -> None:
-    words = command(work, "toy.py", "nowhere", "--scheduler", "nonsense://x")
-    done = subprocess.run(words, cwd=work, capture_output=True, text=True, check=False, timeout=120)
+    done = nnc(*words("toy.py", "nowhere", "--scheduler", "nonsense://x"), cwd=work)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("nnc-conformance: error: ")
     assert len(done.stderr.splitlines()) == 1
