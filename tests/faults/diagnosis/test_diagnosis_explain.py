@@ -63,8 +63,19 @@ def failing(results: Sequence[CaseResult]) -> list[CaseResult]:
     return sorted(found, key=lambda one: vectors()[one.vector].vector.stream.size)
 
 
-def explained(results: list[CaseResult], causes: Sequence[Cause]) -> Explanation:
-    return explain(results, vectors(), failing(results)[0], causes=causes, symptoms=SymptomCache(), seconds=30.0)
+@pytest.fixture(scope="module")
+def symptom_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that keeps what causes do with vectors from one test to the next."""
+    return tmp_path_factory.mktemp("symptoms") / "cache"
+
+
+@pytest.fixture(scope="module")
+def symptoms(symptom_file: Path) -> SymptomCache:
+    return SymptomCache(symptom_file)
+
+
+def explained(results: list[CaseResult], causes: Sequence[Cause], symptoms: SymptomCache) -> Explanation:
+    return explain(results, vectors(), failing(results)[0], causes=causes, symptoms=symptoms, seconds=30.0)
 
 
 # The first wrong symbol
@@ -167,8 +178,8 @@ def run_of_a_faulty_decoder() -> list[CaseResult]:
     return results_of(named_causes()["contexts-run-on"])
 
 
-def test_a_fault_is_named_by_its_output_alone(run_of_a_faulty_decoder: list[CaseResult]) -> None:
-    found = explained(run_of_a_faulty_decoder, list(named_causes().values()))
+def test_a_fault_is_named_by_its_output_alone(run_of_a_faulty_decoder: list[CaseResult], symptoms: SymptomCache) -> None:
+    found = explained(run_of_a_faulty_decoder, list(named_causes().values()), symptoms)
     assert found.causes[0].cause.id == "contexts-run-on"
     assert found.causes[0].exact
     assert found.causes[0].fit == pytest.approx(1, abs=0.05)
@@ -177,24 +188,26 @@ def test_a_fault_is_named_by_its_output_alone(run_of_a_faulty_decoder: list[Case
     assert found.elements[0].element == "cabac_offset_list"
 
 
-def test_without_the_fault_in_the_catalogue_nothing_is_said_to_be_exact(run_of_a_faulty_decoder: list[CaseResult]) -> None:
+def test_no_cause_is_exact_without_the_fault_in_the_catalogue(run_of_a_faulty_decoder: list[CaseResult], symptoms: SymptomCache) -> None:
     others = [cause for name, cause in named_causes().items() if name != "contexts-run-on"]
-    found = explained(run_of_a_faulty_decoder, others)
+    found = explained(run_of_a_faulty_decoder, others, symptoms)
     assert not any(one.exact for one in found.causes)
 
 
 @pytest.mark.parametrize(
     ("table", "place", "value", "element"),
     [
-        ("LPS_RANGE_TABLE", 37, 79, "sig_flag"),
-        ("STATE_TRANS_TAB", 3, 6, "dq_flag"),
+        pytest.param("LPS_RANGE_TABLE", 37, 79, "sig_flag", marks=pytest.mark.exhaustive),
+        pytest.param("STATE_TRANS_TAB", 3, 6, "dq_flag", marks=pytest.mark.exhaustive),
         ("CONTEXT_PARAMETER_SETS", 1, 3, "shift_parameter_ids"),
     ],
 )
-def test_a_wrong_entry_of_a_table_is_found_though_the_catalogue_lacks_it(table: str, place: int, value: int, element: str) -> None:
+def test_a_wrong_table_entry_that_the_catalogue_lacks_is_found(
+    table: str, place: int, value: int, element: str, symptoms: SymptomCache
+) -> None:
     wrong = entry(table, place, value)
     assert wrong is not None
-    found = explained(results_of(Cause(wrong.mutant)), list(named_causes().values()))
+    found = explained(results_of(Cause(wrong.mutant)), list(named_causes().values()), symptoms)
     best = found.causes[0]
     assert best.exact
     assert (best.cause.mutant.before, best.cause.mutant.after) == (wrong.mutant.before, str(value))
@@ -211,10 +224,10 @@ def test_longer_cases_are_as_many_that_fail_as_pass() -> None:
     assert all(lengths[trial.trial.vector.id] > EFFORT.stream_bytes for trial, _ in found)
 
 
-def test_passing_cases_tell_causes_apart(run_of_a_faulty_decoder: list[CaseResult]) -> None:
+def test_passing_cases_tell_causes_apart(run_of_a_faulty_decoder: list[CaseResult], symptoms: SymptomCache) -> None:
     """A cause that fails everything is like the decoder in what fails, and worse than the one that leaves the rest alone."""
     wide = named_causes()["one-window"]
-    found = explained(run_of_a_faulty_decoder, [wide, named_causes()["contexts-run-on"]])
+    found = explained(run_of_a_faulty_decoder, [wide, named_causes()["contexts-run-on"]], symptoms)
     assert [one.cause.id for one in found.causes] == ["contexts-run-on", "one-window"]
     assert found.causes[1].kept < found.causes[1].passing
 
@@ -249,14 +262,19 @@ def written(folder: Path, results: list[CaseResult]) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("symptoms")
 def test_the_command_explains(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], run_of_a_faulty_decoder: list[CaseResult]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    run_of_a_faulty_decoder: list[CaseResult],
+    symptom_file: Path,
 ) -> None:
     monkeypatch.setattr(catalogue, "all_causes", named_causes)
     folder = written(tmp_path, run_of_a_faulty_decoder)
     asked = failing(run_of_a_faulty_decoder)[0]
     with pytest.raises(SystemExit) as ended:
-        main.main(["explain", str(folder), asked.vector, "--json", "--jobs", "1"])
+        main.main(["explain", str(folder), asked.vector, "--json", "--jobs", "1", "--cache", str(symptom_file)])
     said = json.loads(capsys.readouterr().out)
     assert ended.value.code == 0
     assert said["case"] == asked.id
