@@ -122,6 +122,39 @@ def _locked(folder: Path, function: Callable[..., Any]) -> Callable[..., Any]:
     return locked
 
 
+def _cache_files(folder: Path, function: Callable[..., Any]) -> Any:
+    """Create Numba's cache of a function, with file names that do not depend on where its source is.
+
+    Every copy of the same sources shares them: another checkout, or the installed package.
+    """
+    from numba.core import caching
+
+    class Locator(caching._CacheLocator):
+        def __init__(self, source: Path) -> None:
+            self._source = source
+
+        @classmethod
+        def from_function(cls, _: Callable[..., Any], source: str) -> "Locator":
+            return cls(Path(source))
+
+        def get_cache_path(self) -> str:
+            return str(folder / self._source.parent.name)
+
+        def get_source_stamp(self) -> str:
+            return _digest(self._source)
+
+        def get_disambiguator(self) -> str:
+            return str(function.__code__.co_firstlineno)
+
+    reduction = type("Reduction", (caching.CompileResultCacheImpl,), {"_locator_classes": [Locator]})
+    return type("FunctionCache", (caching.FunctionCache,), {"_impl_class": reduction})(function)
+
+
+@cache
+def _digest(source: Path) -> str:
+    return hashlib.sha256(source.read_bytes()).hexdigest()
+
+
 class Kernel:
     """A function that Numba compiles at its first call; the same in Python is ``py_func``."""
 
@@ -147,15 +180,10 @@ class Kernel:
         compiled = njit(nogil=True, error_model="numpy", _nrt=False)(self.py_func)
         folder = None if config.DISABLE_JIT else _cache_folder()
         if folder is not None:
-            elsewhere = config.CACHE_DIR
-            config.CACHE_DIR = str(folder)
-            try:
-                compiled.enable_caching()
-            finally:
-                config.CACHE_DIR = elsewhere
-            cache_files = compiled._cache
+            cache_files = _cache_files(folder, self.py_func)
             cache_files.load_overload = _announced(folder, _locked(folder, cache_files.load_overload))
             cache_files.save_overload = _locked(folder, cache_files.save_overload)
+            compiled._cache = cache_files
         return cast(Callable[..., Any], compiled)
 
 

@@ -130,6 +130,17 @@ def test_the_first_compilation_is_one_line_on_stderr(tmp_path):
     assert [done.stderr.count("\n") for done in said] == [1, 0]
 
 
+def test_a_copy_of_the_sources_is_not_compiled_again(tmp_path):
+    kept = []
+    for name in ("first", "second"):
+        sources = tmp_path / name / "sources"
+        sources.mkdir(parents=True)
+        (sources / "kernels.py").write_text(KERNELS)
+        assert run("import kernels", NNC_CACHE_DIR=str(tmp_path / "cache"), PYTHONPATH=str(sources)).stdout == "2 3\n"
+        kept.append({path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.nb?")})
+    assert kept[0] == kept[1] != {}
+
+
 def test_code_is_not_loaded_from_a_folder_that_others_can_write_to(tmp_path):
     (tmp_path / "kernels.py").write_text(KERNELS)
     cache = tmp_path / "cache"
