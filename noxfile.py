@@ -218,6 +218,12 @@ def agreement(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def exhaustive(session: nox.Session) -> None:
+    """All of what the tests sample: those marked `exhaustive`. In the tests' own environment."""
+    session.run(sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", "exhaustive", *session.posargs)
+
+
+@nox.session(python=False)
 def smallest(session: nox.Session) -> None:
     """Twenty vectors of core drawn at random, each without which a goal of coverage is lost or a seeded bug lives.
 
