@@ -112,6 +112,13 @@ def picture(session: nox.Session) -> None:
 
 
 @nox.session
+def isolated(session: nox.Session) -> None:
+    """Check that every negative vector isolates its rule: a decoder without only this rule decodes it."""
+    session.install("-e", ".[dev]")
+    session.run("pytest", "tests/isolated", *session.posargs, env={"NNC_ISOLATED": "all"})
+
+
+@nox.session
 def examples(session: nox.Session) -> None:
     """The worked examples that need the system's C++ compiler and node."""
     session.install("-e", ".[dev]")

@@ -140,3 +140,36 @@ def dirty_alignment(stream: bytes) -> bytes:
         if element.end_bit - element.bit > 1:
             stream = with_bits(stream, element.end_bit - 1, 1, 1)
     return stream
+
+
+def exp_golomb(value: int, k: int) -> str:
+    """Return the bits of ue(k)."""
+    suffix = k
+    while value >= 1 << suffix:
+        value -= 1 << suffix
+        suffix += 1
+    return "0" * (suffix - k) + "1" + (f"{value:0{suffix}b}" if suffix else "")
+
+
+def recoded(element: str, bits: str, number: int = 0) -> StreamEdit:
+    """Return an edit that gives an element of the last unit a code of another length.
+
+    Everything up to the next byte_alignment() moves; what follows it stays whole.
+
+    Args:
+        element: the element's name.
+        bits: its new bits.
+        number: which of the last unit's elements of that name, counted from 0.
+    """
+
+    def edit(stream: bytes) -> bytes:
+        start = last_unit(stream)
+        place = [found for found in elements_named(stream, element) if found.bit >= 8 * start][number]
+        alignment = next(found for found in elements_named(stream, "byte_alignment") if found.bit >= place.end_bit)
+        text = "".join(f"{byte:08b}" for byte in stream[start : (alignment.end_bit + 7) >> 3])
+        moved = text[: place.bit - 8 * start] + bits + text[place.end_bit - 8 * start : alignment.bit - 8 * start] + "1"
+        moved += "0" * (-len(moved) % 8)
+        unit = int(moved, 2).to_bytes(len(moved) // 8) + stream[alignment.end_bit >> 3 :]
+        return with_last_size(stream[:start] + unit, start, len(unit))
+
+    return edit

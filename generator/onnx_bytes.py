@@ -28,12 +28,14 @@ def text(field: int, value: bytes | str) -> bytes:
     return varint(field << 3 | _BYTES) + varint(len(data)) + data
 
 
-def onnx_topology(shapes: Mapping[str, tuple[int, ...]]) -> bytes:
+def onnx_topology(shapes: Mapping[str, tuple[int, ...]], *, packed: bool = False) -> bytes:
     """Build a ModelProto with an initializer without data for each shape, and no node.
 
-    IR version 8, opset 17.
+    IR version 8, opset 17. With ``packed``, the dimensions of a tensor are one field, else a field each.
     """
-    initializers = b"".join(
-        text(5, b"".join(number(1, size) for size in dimensions) + number(2, FLOAT) + text(8, name)) for name, dimensions in shapes.items()
-    )
+
+    def sizes(dimensions: tuple[int, ...]) -> bytes:
+        return text(1, b"".join(map(varint, dimensions))) if packed else b"".join(number(1, size) for size in dimensions)
+
+    initializers = b"".join(text(5, sizes(dimensions) + number(2, FLOAT) + text(8, name)) for name, dimensions in shapes.items())
     return number(1, 8) + text(7, text(2, "g") + initializers) + text(8, number(2, 17))

@@ -1,6 +1,8 @@
 """Streams whose last unit ends within an element, or counts more than it holds (clause 6)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
 
 from nnc_conformance.generator.composition import SIXTEENTHS, header, opening
 from nnc_conformance.generator.editing import cut_within, set_to
@@ -31,21 +33,39 @@ from nnc_conformance.storage.vector import Level
 Units = list[Values] | Callable[[Numbers], list[Values]]
 
 
-def cuts(name: str, units: Units, *elements: str, rule: str = "header-in-unit", level: Level | None = None) -> list[Recipe]:
-    """Build the recipes of a last unit that ends within each of ``elements``."""
-    return [
-        broken(
-            rule,
-            f"{name}-{element.replace('_', '-').lower()}",
-            title=f"The unit ends within {element}",
-            catches="A decoder that reads on into the next unit, or past the end of its buffer.",
-            element=element,
-            units=units,
-            edit=cut_within(element),
-            level=level,
-        )
-        for element in elements
-    ]
+@dataclass(frozen=True)
+class Cut:
+    """A last unit that ends within an element.
+
+    Args:
+        name: the middle of the vectors' ids.
+        units: the units up to the one to cut, or a function that makes them.
+        elements: the elements to cut the last unit within, a vector for each.
+        rule: the rule that the cut breaks.
+        level: the vectors' level; by default that of the rule.
+    """
+
+    name: str
+    units: Units
+    elements: tuple[str, ...]
+    rule: str = "header-in-unit"
+    level: Level | None = None
+
+    def recipes(self) -> list[Recipe]:
+        """Build a recipe for each element."""
+        return [
+            broken(
+                self.rule,
+                f"{self.name}-{element.replace('_', '-').lower()}",
+                title=f"The unit ends within {element}",
+                catches="A decoder that reads on into the next unit, or past the end of its buffer.",
+                element=element,
+                units=self.units,
+                edit=cut_within(element),
+                level=self.level,
+            )
+            for element in self.elements
+        ]
 
 
 def map_counts(kind: str, element: str, value: int) -> Recipe:
@@ -82,69 +102,137 @@ _DICTIONARY = [
     container(NNR_TPL_DICT, prune=1, count_ids=1, pruned_element=[{"element_id": "w", "count_dims": 2, "dim": [2, 300]}]),
 ]
 
-RECIPES = (
-    *cuts("str", [start_unit()], "general_profile_idc"),
-    *cuts(
-        "mps", opening(), "topology_carriage_flag", "mps_topology_indexed_reference_flag", "mps_quantization_parameter", "byte_alignment"
+START_CUTS = (
+    Cut("str", [start_unit()], ("general_profile_idc",)),
+    Cut(
+        "mps",
+        opening(),
+        (
+            "topology_carriage_flag",
+            "mps_topology_indexed_reference_flag",
+            "mps_quantization_parameter",
+            "byte_alignment",
+        ),
     ),
-    *cuts("lps", [*opening(), _LAYER], "lps_self_contained_flag", "nnr_reserved_zero_1bit", "lps_quantization_parameter"),
-    *cuts("tpl", [*opening(), _TOPOLOGY], "topology_storage_format", "topology_compression_format"),
-    *cuts("qnt", [*opening(), _QUANTIZATION], "quantization_storage_format", "quantization_compression_format"),
-    *cuts("reflist", [*opening(), reference_list([f"n{n}" for n in range(150)])], "count_topology_elements_minus2"),
-    *cuts("ndu", [*opening(), small()], "nnr_compressed_data_unit_payload_type", "tensor_dimensions"),
-    *cuts(
+)
+"""Cuts of units that no data can come before."""
+MAP_CUTS = tuple(
+    Cut(kind, [start_unit(), model_parameter_set(SIXTEENTHS, maps=performance_map(kind, 1, 1))], elements, "map-count")
+    for kind, elements in MAP_ELEMENTS.items()
+)
+"""Cuts of an NNR_MPS within its performance maps."""
+CUTS = (
+    Cut(
+        "lps",
+        [*opening(), _LAYER],
+        (
+            "lps_self_contained_flag",
+            "nnr_reserved_zero_1bit",
+            "lps_quantization_parameter",
+        ),
+    ),
+    Cut(
+        "tpl",
+        [*opening(), _TOPOLOGY],
+        (
+            "topology_storage_format",
+            "topology_compression_format",
+        ),
+    ),
+    Cut(
+        "qnt",
+        [*opening(), _QUANTIZATION],
+        (
+            "quantization_storage_format",
+            "quantization_compression_format",
+        ),
+    ),
+    Cut("reflist", [*opening(), reference_list([f"n{n}" for n in range(150)])], ("count_topology_elements_minus2",)),
+    Cut(
+        "ndu",
+        [*opening(), small()],
+        (
+            "nnr_compressed_data_unit_payload_type",
+            "tensor_dimensions",
+        ),
+    ),
+    Cut(
         "block",
         lambda numbers: block_stream(
             block_header(DC | LS | BI, (40, 70), scan_order=1, dq_flag=True, decomposition_rank=20, g_number_of_rows=40, unary_length=7),
             numbers,
         ),
-        "count_topology_elements_minus2",
-        "decomposition_rank",
-        "g_number_of_rows",
-        "tensor_dimensions",
-        "cabac_unary_length_minus1",
-        "cabac_offset_list",
-        "dq_state_list",
-        "bit_offset_delta1",
-        "bit_offset_delta2",
+        (
+            "count_topology_elements_minus2",
+            "decomposition_rank",
+            "g_number_of_rows",
+            "tensor_dimensions",
+            "cabac_unary_length_minus1",
+            "cabac_offset_list",
+            "dq_state_list",
+            "bit_offset_delta1",
+            "bit_offset_delta2",
+        ),
     ),
-    *cuts(
+    Cut(
         "codebook",
         lambda numbers: matrix(header(NNR_PT_FLOAT, "w", (4, 4)), 16, numbers),
-        "codebook_egk",
-        "codebook_size",
-        "codebook_zero_value",
-        "codebook_delta_left",
-        "codebook_delta_right",
+        (
+            "codebook_egk",
+            "codebook_size",
+            "codebook_zero_value",
+            "codebook_delta_left",
+            "codebook_delta_right",
+        ),
     ),
-    *cuts("indexed", indexed([f"n{n}" for n in range(600)], [599]), "topology_elem_id_index"),
-    *cuts("partial", pieces(3), "partial_data_counter"),
-    *cuts(
+    Cut("indexed", indexed([f"n{n}" for n in range(600)], [599]), ("topology_elem_id_index",)),
+    Cut("partial", pieces(3), ("partial_data_counter",)),
+    Cut(
         "aggregate",
         with_entry_points(opening(), [small("a"), small("b")]),
-        "nnr_aggregate_unit_type",
-        "num_of_nnr_units_minus2",
-        "nnr_unit_entry_point",
-        "quant_bitdepth",
+        (
+            "nnr_aggregate_unit_type",
+            "num_of_nnr_units_minus2",
+            "nnr_unit_entry_point",
+            "quant_bitdepth",
+        ),
         level=Level.INFERRED,
     ),
-    *cuts("pruning", _PRUNING, "order_flag", "count_bits", "bit_mask_value", level=Level.INFERRED),
-    *cuts("dictionary", _DICTIONARY, "count_ids", "count_dims", "dim", level=Level.INFERRED),
-    *cuts(
+    Cut(
+        "pruning",
+        _PRUNING,
+        (
+            "order_flag",
+            "count_bits",
+            "bit_mask_value",
+        ),
+        level=Level.INFERRED,
+    ),
+    Cut(
+        "dictionary",
+        _DICTIONARY,
+        (
+            "count_ids",
+            "count_dims",
+            "dim",
+        ),
+        level=Level.INFERRED,
+    ),
+    Cut(
         "mapping",
         mapped((300, 4), 1200, DimensionMapping(0, (200,), ((), ((1, 1),))), ("a", "b")),
-        "concatentation_axis_index",
-        "split_index",
-        "shift_index",
+        (
+            "concatentation_axis_index",
+            "split_index",
+            "shift_index",
+        ),
         level=Level.INFERRED,
     ),
-    *(
-        found
-        for kind, elements in MAP_ELEMENTS.items()
-        for found in cuts(
-            kind, [start_unit(), model_parameter_set(SIXTEENTHS, maps=performance_map(kind, 1, 1))], *elements, rule="map-count"
-        )
-    ),
+)
+"""Cuts of other units."""
+
+RECIPES = (
+    *chain.from_iterable(cut.recipes() for cut in (*START_CUTS, *CUTS, *MAP_CUTS)),
     map_counts("sparsification", "spm_count_thresholds", 255),
     map_counts("sparsification", "spm_count_classes", 255),
     map_counts("pruning", "ppm_count_pruning_ratios", 3),

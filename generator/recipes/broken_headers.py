@@ -76,10 +76,10 @@ def ids(*names: str) -> dict[str, Any]:
     return {"topology_elements_ids_list": {"count_topology_elements_minus2": len(names) - 2, "topology_elem_id_list": list(names)}}
 
 
-def without_dimensions(*before: Values, input_parameters: bool) -> list[Values]:
+def without_dimensions(*before: Values, input_parameters: bool, indexes: Sequence[int] = (1, 2, 3, 0, 0, 1)) -> list[Values]:
     """Build a tensor that leaves its dimensions to a topology."""
     form = HeaderForm(dimensions_present=False, input_parameters=input_parameters)
-    return [*opening(), *before, ndu(header(NNR_PT_INT, "w", (2, 3)), Coded([1, 2, 3, 0, 0, 1]), form=form)]
+    return [*opening(), *before, ndu(header(NNR_PT_INT, "w", (len(indexes),)), Coded(indexes), form=form)]
 
 
 def topology(**shapes: tuple[int, ...]) -> Values:
@@ -87,10 +87,10 @@ def topology(**shapes: tuple[int, ...]) -> Values:
     return topology_unit(NNR_TPL_ONNX, RAW, {"topology_data": onnx_topology(shapes)})
 
 
-def scalar_block() -> list[Values]:
+def scalar_block(parameter_types: int) -> list[Values]:
     """Build a BLOCK whose weight is a scalar according to the topology."""
-    form = HeaderForm(dimensions_present=False)
-    unit = ndu(block_header(BI, (1,)), {"w": Coded([1]), "bias": Coded([2])}, form=form)
+    head = block_header(parameter_types, (1,))
+    unit = ndu(head, {name: Coded([number]) for number, name in enumerate(head.ids, start=1)}, form=HeaderForm(dimensions_present=False))
     return [*opening(), topology(w=()), unit]
 
 
@@ -238,7 +238,7 @@ RECIPES = (
         title="A BLOCK whose weight has no dimension",
         catches="A decoder that reads dimension 0 unchecked.",
         element=_DIMENSIONS,
-        units=scalar_block(),
+        units=scalar_block(BI),
     ),
     broken(
         "block-ids",

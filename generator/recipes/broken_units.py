@@ -258,6 +258,30 @@ RECIPES = (
         b"w\xe9\x87",
         title="An id that ends within a character",
     ),
+    *(
+        utf8(name, data, title=title)
+        for name, data, title in (
+            ("overlong-nul", b"w\xc0\x80", "An id with an overlong form of the character 0"),
+            ("overlong-last-of-two", b"\xc1\xbf", "An id with an overlong form of U+007F"),
+            ("overlong-three-bytes", b"\xe0\x80\xaf", "An id with an overlong form of three bytes"),
+            ("overlong-last-of-three", b"\xe0\x9f\xbf", "An id with an overlong form of U+07FF"),
+            ("overlong-four-bytes", b"\xf0\x80\x80\xaf", "An id with an overlong form of four bytes"),
+            ("overlong-last-of-four", b"\xf0\x8f\xbf\xbf", "An id with an overlong form of U+FFFF"),
+            ("last-surrogate", b"\xed\xbf\xbf", "An id with the last surrogate"),
+            ("surrogate-pair", b"\xed\xa0\xb5\xed\xb0\x80", "An id with a pair of surrogates in place of a character"),
+            ("lone-continuation", b"w\x80w", "An id with a continuation byte alone"),
+            ("lone-last-continuation", b"\xbf", "An id of one continuation byte"),
+            ("missing-continuation-of-two", b"\xc3w", "An id that lacks the continuation byte of a character of two bytes"),
+            ("missing-continuation-of-three", b"\xe9\x87w", "An id that lacks the last byte of a character of three bytes"),
+            ("missing-continuation-of-four", b"\xf0\x9d\x9bw", "An id that lacks the last byte of a character of four bytes"),
+            ("lead-after-lead", b"\xe9\xc3\xa9", "An id with the first byte of a character within another"),
+            ("cut-after-lead", b"w\xc3", "An id that ends after the first byte of a character"),
+            ("f5", b"\xf5\x80\x80\x80", "An id with the byte F5"),
+            ("f8", b"\xf8\x88\x80\x80\x80", "An id with a form of five bytes"),
+            ("fc", b"\xfc\x84\x80\x80\x80\x80", "An id with a form of six bytes"),
+            ("fe", b"\xfew", "An id with the byte FE"),
+        )
+    ),
     broken(
         "string-utf8",
         "list",

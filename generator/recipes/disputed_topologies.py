@@ -6,7 +6,7 @@ from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.onnx_bytes import onnx_topology
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.units import small
-from nnc_conformance.generator.stored_blocks import deflate_stored
+from nnc_conformance.generator.stored_blocks import deflate_bomb, deflate_stored
 from nnc_conformance.reference.composer import (
     HeaderForm,
     quantization_unit,
@@ -16,7 +16,7 @@ from nnc_conformance.reference.interpretation import (
     DataString,
     Interpretation,
 )
-from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_INT
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
 from nnc_conformance.reference.syntax.structures.topology import (
     DEFLATE,
     NNR_TPL_NNEF,
@@ -77,6 +77,19 @@ def dimensions_from_topology(storage: int, data: bytes) -> list[Values]:
     ]
 
 
+def scalars() -> list[Values]:
+    """Build an INT and a FLOAT without dimensions, by a topology."""
+    topology = topology_unit(NNR_TPL_ONNX, RAW, {"topology_data": onnx_topology({"w": (), "v": ()})})
+    units = [
+        ndu(header(kind, name, (1,)), Coded([-7]), form=form)
+        for kind, name, form in (
+            (NNR_PT_INT, "w", HeaderForm(input_parameters=False)),
+            (NNR_PT_FLOAT, "v", HeaderForm(dimensions_present=False)),
+        )
+    ]
+    return [*opening(topology_carriage=True), topology, *units]
+
+
 _SHAPES = onnx_topology({"w": (2, 3), "v": (2, 3)})
 _GRAPH = b"""version 1.0;
 graph g(x) -> (y)
@@ -109,6 +122,25 @@ RECIPES = (
         "tpl-onnx-dimensions",
         title="Dimensions from an ONNX topology",
         units=lambda _: dimensions_from_topology(NNR_TPL_ONNX, _SHAPES),
+    ),
+    topology_recipe(
+        "tpl-onnx-dimensions-packed",
+        title="Dimensions from an ONNX topology, packed in one field",
+        units=lambda _: dimensions_from_topology(NNR_TPL_ONNX, onnx_topology({"w": (2, 3), "v": (2, 3)}, packed=True)),
+    ),
+    topology_recipe(
+        "tpl-onnx-scalars",
+        title="Scalars whose dimensions an ONNX topology gives",
+        units=lambda _: scalars(),
+    ),
+    topology_recipe(
+        "tpl-unrec-deflate-large",
+        title="A topology that inflates to more than 64 KiB",
+        units=lambda _: [
+            *opening(topology_carriage=True),
+            topology_unit(NNR_TPL_UNREC, DEFLATE, {"topology_data": deflate_bomb(100_000)}),
+            small(),
+        ],
     ),
     topology_recipe(
         "tpl-nnef-dimensions",

@@ -8,7 +8,7 @@ from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.reference.entropy.coding import INT32_MAX
-from nnc_conformance.reference.entropy.contexts import ContextLayout, context_layout
+from nnc_conformance.reference.entropy.contexts import MAX_UNARY_LENGTH, ContextLayout, context_layout
 from nnc_conformance.reference.entropy.kernel_tables import SETS
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
 from nnc_conformance.reference.syntax.walker import Values
@@ -146,6 +146,15 @@ def lengths(numbers: Numbers) -> list[Values]:
     return opening() + [integers(numbers.quants(f"w{n}", n, 200).tolist(), f"w{n}") for n in range(1, 61)]
 
 
+def most_contexts(numbers: Numbers) -> list[Values]:
+    """Build a FLOAT with as many contexts as a tensor can have, and indexes around the unary length."""
+    magnitudes = [0, 1, 2, 100, 254, 255, 256, 257, 258, 260, 300, 1000]
+    quants = [sign * magnitude for magnitude in magnitudes for sign in (1, -1)]
+    head = header(NNR_PT_FLOAT, "w", (len(quants),), dq_flag=True, unary_length=MAX_UNARY_LENGTH)
+    sets = numbers.integers("sets", layout_of(True, MAX_UNARY_LENGTH).flag, 0, SETS - 1)
+    return [*opening(), ndu(head, Coded(quants, 0, sets))]
+
+
 def large_magnitudes(_: Numbers) -> list[Values]:
     """Build powers of two and their neighbours up to the end of int32."""
     magnitudes = sorted({(1 << k) + d for k in range(31) for d in (-1, 0, 1)} | {INT32_MAX - 1, INT32_MAX})
@@ -235,6 +244,14 @@ RECIPES = (
         clauses=_PARAM,
         level=Level.FULL,
         units=lambda _: [*opening(), integers([INT32_MAX, -INT32_MAX, 1, INT32_MAX, 0, INT32_MAX], unary_length=1)],
+    ),
+    Recipe(
+        id="cabac-unary-length-256-dq",
+        title="Unary length 256 with dependent quantization",
+        tests="Each of the 570 contexts has a parameter set of its own, and indexes reach both ends of the unary part.",
+        catches="A decoder whose arrays hold the contexts of short unary lengths, or of the plain quantizer, only.",
+        clauses=_PARAM,
+        units=most_contexts,
     ),
     random_recipe("sparse", 20, (50, 100)),
     random_recipe("medium", 160, (40, 100)),

@@ -10,6 +10,9 @@ _ID = ("6 nnr_compressed_data_unit_header",)
 _LIST = ("6 topology_elements_ids_list",)
 
 
+_ENDS = ("\x80", "\u07ff", "\u0800", "\ud7ff", "\ue000", "\uffff", "\U00010000", "\U0010ffff")
+
+
 def named(*names: str) -> list[Values]:
     """Build a small tensor for each name."""
     return opening() + [ndu(header(NNR_PT_INT, name, (2,)), Coded([number, -1])) for number, name in enumerate(names)]
@@ -29,6 +32,14 @@ RECIPES = (
         catches="A decoder that takes names for Latin-1 or ASCII.",
         clauses=_ID,
         units=lambda _: named("ß", "重み", "𝛼", "e\u0301", "a"),
+    ),
+    Recipe(
+        id="ndu-id-utf8-ends",
+        title="The first and the last character of each length in UTF-8",
+        tests="Names hold the first and the last characters of two, three and four bytes, and those beside the surrogates.",
+        catches="A decoder that refuses or replaces characters at the ends of UTF-8, or U+FFFF, which no text has.",
+        clauses=_ID,
+        units=lambda _: named(*_ENDS) + block_named("".join(_ENDS), "w")[len(opening()) :],
     ),
     Recipe(
         id="ndu-id-characters",

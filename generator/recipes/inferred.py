@@ -107,6 +107,12 @@ def decomposed_books(head: DataUnitHeader) -> list[Values]:
     return [*opening(), ndu(head, {"w_G": Coded([0, 1, -1, 1, 0, 0, -1, 1]), "w_H": Coded([1, -2, 0, 0, -1, 1])})]
 
 
+_FLOAT16 = 8
+_HALVES = bits32(0x7FC00000, 0xFFC00000, 0x7FD54000, 0x33800000, 0x33800001, 0x33000000, 0x33000001, 0x33C00000)
+"""Quiet NaNs with payloads that FLOAT16 holds, subnormal halves, and what lies halfway between them."""
+_TIES = bits32(0x387FC000, 0x387FE000, 0x387FF000, 0x3F801000, 0x3F803000, 0xBF801001, 0x477FEFFF, 0xC77FEFFF)
+"""The largest subnormal half, ties of normal ones, and the largest numbers that do not overflow."""
+
 RECIPES = (
     inferred(
         "prun-empty",
@@ -264,4 +270,15 @@ RECIPES = (
         for number in _OTHER_FLOAT_FORMATS
     ),
     converted("raw", NNR_PT_RAW_FLOAT, 5, bits32(0x3F000000, 0xBF000000, 0x3FC00000, 0x42FE0000, 0xC3008000, 0x80000000)),
+    *(
+        inferred(
+            f"format-raw-to-float16-{name}",
+            title=f"RAW_FLOAT to FLOAT16: {what}",
+            tests="Numbers are rounded to the nearest half, ties to even; subnormal halves and NaN payloads are kept.",
+            catches="A decoder that flushes subnormal halves, rounds twice, or gives every NaN the same bits.",
+            clauses=_NDU,
+            units=[*opening(), ndu(header(NNR_PT_RAW_FLOAT, "w", (8,), data_format=_FLOAT16), tensor)],
+        )
+        for name, what, tensor in (("subnormal", "NaN payloads and subnormal halves", _HALVES), ("ties", "ties and the ends", _TIES))
+    ),
 )

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
+from nnc_conformance.generator.editing import header_of
 from nnc_conformance.generator.facts import met_in
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import Recipe, write
@@ -65,6 +66,14 @@ def list_units(_: Numbers) -> list[Values]:
     """Build a reference list in two pieces."""
     names = ["first", "second", "third"]
     return [*split(opening(indexed_references=True), reference_list(names), [7]), *singles(names, [1, 2])]
+
+
+def large_pieces(numbers: Numbers) -> list[Values]:
+    """Build a RAW_FLOAT in one short piece and two long ones, whose sizes and flags differ."""
+    whole = ndu(header(NNR_PT_RAW_FLOAT, "w", (17_000,)), numbers.words("w", 17_000).view(np.float32), nnr_unit_size_flag=1)
+    *before, first, second, third = split(opening(), whole, [1000, 34_500])
+    short = {name: value for name, value in first.items() if name != "nnr_unit_size_flag"}
+    return [*before, short, header_of(second, independently_decodable_flag=1), third, small("after")]
 
 
 def joined(name: str, *, title: str, tests: str, catches: str, units: Callable[[Numbers], list[Values]]) -> Recipe:
@@ -131,6 +140,13 @@ RECIPES = (
         tests="A BLOCK is joined like any data unit.",
         catches="A decoder that looks for a tensor in each unit.",
         units=block_units,
+    ),
+    joined(
+        "large-pieces",
+        title="A RAW_FLOAT in pieces of more than 32767 bytes",
+        tests="Pieces have sizes of 31 bits and of 15, and independently_decodable_flag of both values.",
+        catches="A decoder that expects the pieces of a set to look alike, or joins them in a buffer for small ones.",
+        units=large_pieces,
     ),
     joined(
         "reflist",

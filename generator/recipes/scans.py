@@ -68,6 +68,12 @@ def higher_ranks(numbers: Numbers) -> list[Values]:
     return opening() + [scanned(1, dimensions, numbers) for dimensions in shapes]
 
 
+def five_dimensions(numbers: Numbers) -> list[Values]:
+    """Build tensors of five dimensions, with two or three block rows in each scan order."""
+    shapes = (1, (17, 2, 1, 3, 2)), (2, (18, 1, 3, 2, 1)), (3, (33, 1, 2, 1, 2)), (4, (65, 2, 1, 1, 2))
+    return opening() + [scanned(scan_order, dimensions, numbers, dq_flag=scan_order % 2 == 0) for scan_order, dimensions in shapes]
+
+
 def many_rows(numbers: Numbers) -> list[Values]:
     """Build forty block rows of two columns, whose lengths grow and shrink."""
     quants = [quant * (place // 16 % 7) for place, quant in enumerate(numbers.quants("w", 640, 200).tolist())]
@@ -91,6 +97,15 @@ RECIPES = (
         catches="A decoder that scans the last two dimensions.",
         clauses=_SCAN,
         units=higher_ranks,
+    ),
+    Recipe(
+        id="scan-five-dimensions",
+        title="Block scans of five dimensions, several block rows",
+        tests="Rows of every scan order are dimension 0 of five; entry points and trellis follow its blocks.",
+        catches="A decoder that takes block rows from another dimension, or has room for four.",
+        clauses=_SCAN,
+        level=Level.FULL,
+        units=five_dimensions,
     ),
     Recipe(
         id="scan-1-many-block-rows",

@@ -35,9 +35,13 @@ TOPICS: Final = (
     "covering_inferred",
     "broken_units",
     "broken_cuts",
+    "broken_cuts_with_data",
     "broken_headers",
     "broken_payloads",
     "broken_topologies",
+    "broken_alone",
+    "reading_on",
+    "large_counts",
     "boundaries",
 )
 """The modules of this package; each has its ``RECIPES``."""

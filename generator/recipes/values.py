@@ -1,7 +1,8 @@
 """From indexes to values: qp_delta, steps and products (clauses 7.3 and 9)."""
 
-from nnc_conformance.generator.composition import Coded, header, ndu, opening
+from nnc_conformance.generator.composition import Coded, book, header, ndu, opening
 from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.reference.composer import layer_parameter_set
 from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT
 from nnc_conformance.reference.syntax.walker import Values
@@ -51,6 +52,17 @@ def subnormal_products(_: object) -> list[Values]:
     return with_deltas(quantization, (0, 1, 5, 10, 22, 23, 24))
 
 
+def codebook_underflow(_: object) -> list[Values]:
+    """Build tensors with a codebook, at steps from the subnormal range to below the smallest number."""
+    values = book(3, -100, -3, -1, 0, 1, 7, 1000)
+    units = opening()
+    for qp in (-149, -140, -127, -170, -1000):
+        quantization = Quantization(0, qp)
+        head = header(NNR_PT_FLOAT, f"qp{qp}", (7,), quantization, codebook=values)
+        units += [layer_parameter_set(quantization), ndu(head, Coded([0, -3, -2, -1, 1, 2, 3]))]
+    return units
+
+
 RECIPES = (
     *map(delta_recipe, range(8)),
     Recipe(
@@ -69,6 +81,27 @@ RECIPES = (
         catches="A decoder that truncates, or rounds ties away from zero.",
         clauses=_VALUES,
         units=large_products,
+    ),
+    Recipe(
+        id="value-codebook-underflow",
+        title="Codebook values that underflow",
+        tests="Products of codebook values below the normal range are exact, and those below any number are 0 with their sign.",
+        catches="A decoder that flushes subnormal numbers of a codebook to zero, or loses the sign of a zero.",
+        clauses=_VALUES,
+        units=codebook_underflow,
+    ),
+    Recipe(
+        id="value-zero-times-large-step",
+        title="Zeros with a step beyond binary32",
+        tests="Whether index and step are rounded to binary32 first: 0 times infinity is a NaN, 0 times 2 ** 200 is 0.",
+        catches="Not a bug by itself: published codecs differ.",
+        clauses=("9",),
+        level=Level.DISPUTED,
+        switch="plain_product",
+        units=lambda _: [
+            *opening(Quantization(0, 200)),
+            ndu(header(NNR_PT_FLOAT, "w", (3,), Quantization(0, 200)), Coded([0, 1, -1])),
+        ],
     ),
     Recipe(
         id="value-subnormal",

@@ -104,4 +104,18 @@ FAULTS: Final = (
         ),
         vectors=("cabac-unary-length-255",),
     ),
+    NamedFault(
+        "greater-contexts-of-dq-shared-from-255",
+        "With dependent quantization the greater-than contexts from the 255th on are one for each sign.",
+        ("abs_level_greater_x",),
+        (
+            Edit(
+                "entropy.plain",
+                "quant_param",
+                "layout.greater + 2 * j + sign_flag",
+                "layout.greater + 2 * (min(j, 254) if layout.dq_flag else j) + sign_flag",
+            ),
+        ),
+        vectors=("cabac-unary-length-256-dq",),
+    ),
 )

@@ -195,4 +195,18 @@ FAULTS: Final = (
         ),
         vectors=("unit-size-alternating",),
     ),
+    NamedFault(
+        "noncharacter-replaced",
+        "The character U+FFFF of a name, which no text has, is replaced by U+FFFD.",
+        ("topology_elem_id",),
+        (
+            Edit(
+                "syntax.reader",
+                "Reader._read",
+                "return self.bits.string().decode()",
+                'return self.bits.string().decode().replace("\\uffff", "\\ufffd")',
+            ),
+        ),
+        vectors=("ndu-id-utf8-ends",),
+    ),
 )

@@ -84,4 +84,20 @@ FAULTS: Final = (
         ),
         vectors=("value-subnormal",),
     ),
+    NamedFault(
+        "codebook-products-flushed",
+        "Products of codebook values below the normal range of binary32 are 0.",
+        ("codebook_zero_value", "codebook_delta_left", "codebook_delta_right"),
+        (
+            Edit(
+                _RECONSTRUCTION,
+                "products",
+                "    values[np.isnan(values)] = INVALID_PRODUCT\n",
+                "    values[np.isnan(values)] = INVALID_PRODUCT\n"
+                "    if with_codebook:\n"
+                "        values[np.abs(values) < np.finfo(np.float32).tiny] = 0\n",
+            ),
+        ),
+        vectors=("value-codebook-underflow",),
+    ),
 )

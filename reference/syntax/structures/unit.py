@@ -144,6 +144,10 @@ def check_order(w: Walker, context: StreamContext, unit_type: int) -> None:
     w.require("limits", context.depth <= context.limits.depth, f"aggregates deeper than {context.limits.depth}")
 
 
+OWN_TO_A_PIECE: Final = ("independently_decodable_flag", "partial_data_counter")
+"""Header elements in which the units of a set of partial data may differ."""
+
+
 def check_counter(w: Walker, context: StreamContext, unit_type: int, counter: int) -> None:
     """partial_data_counter falls by one to 0 within a set of units of one type; opens a set where none is open."""
     if context.partial is None:  # branch: partial-data.begins
@@ -161,7 +165,7 @@ def nnr_unit_payload(
     if partial is None:  # branch: partial-data.none
         return typed_payload(w, context, unit_type, header, facts), True, ()
     # branch: partial-data.header (compared)
-    same = {name: value for name, value in header.items() if name != "partial_data_counter"}
+    same = {name: value for name, value in header.items() if name not in OWN_TO_A_PIECE}
     partial.header = partial.header or same
     w.require("partial-order", partial.header == same, "a header differs from that of the set's first unit", "partial_data_counter")
     start = w.position
