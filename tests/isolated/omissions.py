@@ -24,14 +24,6 @@ TRUNCATED = ("header-in-unit", "string-end", "cabac-end", "raw-size", "map-count
 """Rules that a decoder lacks together when it does not look where data ends."""
 
 
-WITHOUT_COLUMNS: SourceEdit = (
-    "tensor",
-    "if row_skip_list[stretch.start // columns]:",
-    "if columns and row_skip_list[stretch.start // columns]:",
-)
-"""What a tensor without columns needs."""
-
-
 def ignored(rule: str, *checks: tuple[str, str], behaviour: str = "does not check") -> Omission:
     """Return a decoder without these errors; each is a module and the beginning of a line."""
     return Omission((rule,), behaviour, tuple((module, begin, "pass") for module, begin in checks))
@@ -203,7 +195,7 @@ OMISSIONS: tuple[Omission, ...] = (
     Omission(
         ("dims-zero",),
         "gives a tensor without elements",
-        (("data_unit", 'raise PlainError("dimension", f"dimensions', "pass"), WITHOUT_COLUMNS),
+        (("data_unit", 'raise PlainError("dimension", f"dimensions', "pass"),),
     ),
     *(
         Omission(
@@ -276,7 +268,6 @@ OMISSIONS: tuple[Omission, ...] = (
                 "if math.prod(header.dimensions) % header.g_number_of_rows != 0:",
                 "if header.g_number_of_rows and math.prod(header.dimensions) % header.g_number_of_rows != 0:",
             ),
-            WITHOUT_COLUMNS,
             (
                 "data_unit",
                 "return self.decomposition_rank, math.prod(self.dimensions)",
