@@ -130,8 +130,8 @@ OMISSIONS: tuple[Omission, ...] = (
     ),
     Omission(
         ("string-utf8",),
-        "takes names for Latin-1",
-        (("bits", 'return characters.decode("utf-8")', 'return characters.decode("latin-1")'),),
+        "replaces what is not UTF-8",
+        (("bits", 'return characters.decode("utf-8")', 'return characters.decode("utf-8", "replace")'),),
     ),
     Omission(
         ("unit-type",),
