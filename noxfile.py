@@ -111,11 +111,13 @@ def picture(session: nox.Session) -> None:
     session.run("node", "tests/browser/picture.mjs", *page, env=browser_environment(session), external=True)
 
 
-@nox.session
+@nox.session(python=False, default=False)
 def isolated(session: nox.Session) -> None:
-    """Check that every negative vector isolates its rule: a decoder without only this rule decodes it."""
-    session.install("-e", ".[dev]")
-    session.run("pytest", "tests/isolated", *session.posargs, env={"NNC_ISOLATED": "all"})
+    """Check that every negative vector isolates its rule: a decoder without only this rule decodes it.
+
+    In the tests' own environment.
+    """
+    session.run(sys.executable, "-m", "pytest", "tests/isolated", *session.posargs, env={"NNC_ISOLATED": "all"})
 
 
 @nox.session
@@ -215,13 +217,14 @@ def versions(session: nox.Session, version: str) -> None:
 
 @nox.session(python=False)
 def agreement(session: nox.Session) -> None:
-    """Ten thousand made and as many damaged streams through two decoders that share no code, and made tensors through both kernels.
+    """Ten thousand made and as many damaged streams, and a thousand sessions, through two decoders that share no code; both kernels.
 
     In the tests' own environment.
     """
     kernels = "tests/reference/entropy/test_entropy_codeword.py::test_both_kernels_decode_what_both_encoded"
-    arguments = ("-q", "-n", "2", "tests/agreement/test_two_decoders.py", kernels, *session.posargs)
-    session.run(sys.executable, "-m", "pytest", *arguments, env={"NNC_MADE_STREAMS": "10000"})
+    arguments = ("-q", "-n", "2", "tests/agreement/test_two_decoders.py", "tests/agreement/test_two_decoders_sessions.py", kernels)
+    made = {"NNC_MADE_STREAMS": "10000", "NNC_MADE_SESSIONS": "1000"}
+    session.run(sys.executable, "-m", "pytest", *arguments, *session.posargs, env=made)
 
 
 @nox.session(python=False)
