@@ -9,8 +9,9 @@ import plain_decoder
 import pytest
 from plain_decoder import PlainError
 
+from nnc_conformance.generator.building import decoded_or_none
 from nnc_conformance.generator.facts import met_in
-from nnc_conformance.generator.lint import lint
+from nnc_conformance.generator.lint import CHECKS, CheckedVector, folder_findings, lint
 from nnc_conformance.generator.vector_json import vector_schema
 from nnc_conformance.reference.driver import flattened
 from nnc_conformance.reference.entropy.codeword import decode_codeword
@@ -68,6 +69,19 @@ def test_the_plain_decoder_finds_the_topology(stored: StoredVector) -> None:
         assert plain_decoder.decode(stored.read(stored.vector.stream)).topology == stored.read(stored.vector.topology)
 
 
+@named(list(SUITE.vectors)[::12])
+def test_lint_finds_nothing_in_a_vector(stored: StoredVector) -> None:
+    stream = stored.read(stored.vector.stream)
+    facts = met_in(stream, lenient=stored.vector.negative is not None)
+    checked = CheckedVector(stored, stream, decoded_or_none(stream, Interpretation()), facts)
+    assert [message for check in CHECKS for message in check(checked)] == []
+
+
+def test_lint_finds_nothing_in_the_folder() -> None:
+    assert list(folder_findings(SUITE)) == []
+
+
+@pytest.mark.exhaustive
 def test_lint_finds_nothing() -> None:
     assert lint(VECTORS) == []
 

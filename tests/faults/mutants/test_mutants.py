@@ -186,16 +186,17 @@ def everywhere(case: TrialVector) -> TracedVector:
     return TracedVector(case, ExecutedLines({module: frozenset(range(1, 2000)) for module in mutable_code.FUNCTIONS}, len(case.stream)))
 
 
-def test_a_sample_is_killed_by_core_and_negative(cases: tuple[TrialVector, ...]) -> None:
+@pytest.mark.parametrize("size", [10, pytest.param(40, marks=pytest.mark.exhaustive)])
+def test_a_sample_is_killed_by_core_and_negative(cases: tuple[TrialVector, ...], size: int) -> None:
     argued = arguments().equivalent.keys() | arguments().uncertified.keys()
     counted = [mutant for name, mutant in mutants().items() if name not in argued and mutant.certified]
-    sample = random.Random(20221125).sample(counted, 40)
+    sample = random.Random(20221125).sample(counted, size)
     verdicts: list[MutantResult] = []
     small = [case for case in cases if len(case.stream) <= 20_000]
     measured = sorted(map(everywhere, small), key=lambda item: item.executed.count)
     try_all(sample, measured, jobs=2, matrix=False, done=verdicts.append)
     assert {verdict.mutant for verdict in verdicts if not verdict.kills} == set()
-    assert len(verdicts) == 40
+    assert len(verdicts) == size
 
 
 def few(cases: tuple[TrialVector, ...]) -> list[TrialVector]:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from nnc_conformance import reference
 
 FIXTURES = Path(__file__).parents[2] / "data" / "peer-codewords"
@@ -59,6 +61,7 @@ def test_uncompiled_source_gives_the_same_without_warnings():
     assert plain_source.stdout.count("\n") == 3
 
 
+@pytest.mark.exhaustive
 def test_edited_callees_and_tables_are_not_served_from_the_cache(tmp_path):
     import numpy as np
 
@@ -105,7 +108,9 @@ def test_edited_callees_and_tables_are_not_served_from_the_cache(tmp_path):
 def test_an_unwritable_cache_folder_is_one_line_on_stderr(tmp_path):
     blocked = tmp_path / "file"
     blocked.touch()
-    done = run(CODE, "", "", NNC_CACHE_DIR=str(blocked))
+    (tmp_path / "kernels.py").write_text(KERNELS)
+    done = run("import kernels", NNC_CACHE_DIR=str(blocked), PYTHONPATH=str(tmp_path))
+    assert done.stdout == "2 3\n"
     assert done.stderr.count("\n") == 1
     assert "compiled code is not kept" in done.stderr
 
