@@ -111,7 +111,7 @@ FAULTS: Final = (
         (
             Edit(
                 "entropy.plain",
-                "quant_param",
+                "greater_context",
                 "layout.greater + 2 * j + sign_flag",
                 "layout.greater + 2 * (min(j, 254) if layout.dq_flag else j) + sign_flag",
             ),
