@@ -96,10 +96,14 @@ def test_the_plain_decoder_refuses_in_the_same_category(stored: StoredVector) ->
     assert caught.value.category == category
 
 
+DATA_APPENDED = tuple(f"bad-payload-end-{unit}-and-data" for unit in ("lps", "mps", "reflist", "str"))
+"""Vectors whose edit adds a data unit, so that the lenient output is not that of the stream before."""
 REPAIRED = ("reserved-bits", "alignment-one", "stop-bits", "payload-end", "unit-size-end")
 
 
-@pytest.mark.parametrize("name", [name for name, recipe in recipes().items() if recipe.rule in REPAIRED and recipe.edit])
+@pytest.mark.parametrize(
+    "name", [name for name, recipe in recipes().items() if recipe.rule in REPAIRED and recipe.edit and name not in DATA_APPENDED]
+)
 def test_what_is_ignored_changes_nothing(name: str) -> None:
     """The lenient output is what another decoder gives for the stream before it was broken."""
     stored = next(stored for stored in NEGATIVE if stored.vector.id == name)
@@ -122,6 +126,7 @@ LENIENT = {
     "bad-id-unique-one-list": {"w": [[1 / 16, 2 / 16], [3 / 16, 4 / 16]]},
     "bad-dims-zero-float-columns": {"w": [[], [], []]},
     "bad-aggregate-nest-aggregate": {name: [[3, -1, 0], [2, -5, 1]] for name in "abc"},
+    **{name: {"w": [[3, -1, 0], [2, -5, 1]]} for name in DATA_APPENDED},
     "bad-aggregate-entry-offset": {name: [[3, -1, 0], [2, -5, 1]] for name in "abc"},
 }
 """Lenient outputs worked out by hand; (8 + 3) * 2 ** (-3 - 3) is the step of qp -21 at density 3."""
