@@ -74,7 +74,7 @@ def wrapping(name: str, bits: int, payload_type: int, *sizes: int) -> Recipe:
     )
 
 
-def decomposed(g: int, h: int, **changes: int) -> list[Values]:
+def decomposed(g: int, h: int, **changes: int | list[int]) -> list[Values]:
     """Build a decomposed [4, 3] with other values in its header, and a codeword of ``g`` and ``h`` indexes."""
     head = block_header(DC, (g, h), decomposition_rank=1, g_number_of_rows=g)
     unit = ndu(head, {"w_G": Coded([1] * g), "w_H": Coded([-1] * h)})
