@@ -181,8 +181,8 @@ def random_recipe(name: str, persistence: int, dimensions: tuple[int, ...]) -> R
 
 
 RECIPES = (
-    *map(unary, (2, 32, 98, 99, 255, 256)),
-    *(unary(length, Level.FULL) for length in (1, 3, 10)),
+    *map(unary, (2, 32, 98, 99, 255)),
+    *(unary(length, Level.FULL) for length in (1, 3, 10, 256)),
     *map(set_recipe, range(SETS)),
     *map(group_recipe, ("significance", "sign", "greater-than", "prefix")),
     Recipe(
@@ -217,6 +217,7 @@ RECIPES = (
         tests="Long runs drive contexts to their limit, then the improbable bin comes.",
         catches="A decoder whose states overflow, or whose smallest range is wrong.",
         clauses=_PARAM,
+        level=Level.FULL,
         units=skewed,
     ),
     Recipe(

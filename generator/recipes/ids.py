@@ -31,6 +31,7 @@ RECIPES = (
         tests="A name is UTF-8, one to four bytes a character.",
         catches="A decoder that takes names for Latin-1 or ASCII.",
         clauses=_ID,
+        level=Level.FULL,
         units=lambda _: named("ß", "重み", "𝛼", "e\u0301", "a"),
     ),
     Recipe(

@@ -79,6 +79,7 @@ RECIPES = (
         tests="A list holds UTF-8 of one to four bytes a character.",
         catches="A decoder that takes names for Latin-1, or counts characters for bytes.",
         clauses=_LIST,
+        level=Level.FULL,
         units=lambda _: indexed(["é", "層/重み", "𝛼𝛽", "plain"], [0, 1, 2, 3]),
     ),
     Recipe(

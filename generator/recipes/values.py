@@ -109,6 +109,7 @@ RECIPES = (
         tests="Products below the normal range are exact multiples of the smallest number.",
         catches="A decoder that flushes subnormal numbers to zero.",
         clauses=_VALUES,
+        level=Level.FULL,
         units=subnormal_products,
     ),
 )
