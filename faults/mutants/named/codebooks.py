@@ -56,8 +56,8 @@ FAULTS: Final = (
         ("codebook_present_flag", "codebook_size"),
         (
             of_lookup(
-                'last = vars(self).get("last")\n        if part.codebook is None and last is not None:\n'
-                '            codebook_values(tensor.indexes, last)\n        vars(self)["last"] = part.codebook or last\n        '
+                'last = vars(self.rules).get("last")\n        if part.codebook is None and last is not None:\n'
+                '            codebook_values(tensor.indexes, last)\n        vars(self.rules)["last"] = part.codebook or last\n        '
             ),
         ),
         vectors=("codebook-one-each",),
