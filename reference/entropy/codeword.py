@@ -12,6 +12,7 @@ from nnc_conformance.reference.entropy.coding import (
     EVENT_FIELDS,
     INT32_MAX,
     INT32_MIN,
+    NO_HISTORY,
     BinTrace,
     CodedTensor,
     CodewordError,
@@ -122,7 +123,7 @@ def decode_codeword(
     if not tensors:
         raise ValueError("a codeword needs at least one tensor")
     data = np.frombuffer(payload, np.uint8).copy()
-    histories = histories or (TensorHistory(),) * len(tensors)
+    histories = histories or (NO_HISTORY,) * len(tensors)
     if trace is None:
         quant_tensor = quant_tensor_of(kernel)
         if listed_entry_points is not None and kernel == "fast" and threads > 1:
@@ -150,6 +151,24 @@ def decode_codeword(
     if isinstance(outcome, CodewordError):
         raise outcome
     return outcome
+
+
+def _with_tool_flags(coder: plain.Coder, coding: TensorCoding, history: TensorHistory, tables: Tables, number: int) -> plain.Coder:
+    """Read the flags of HDSP and row skipping; return the coder with row_skip_list.
+
+    Raises:
+        CodewordError: for HDSP without the updates before, and for a list that the payload cannot hold.
+    """
+    registers, payload_bits = coder.registers, 8 * coder.payload.size
+    registers[plain.HDSP] = 0
+    if coding.has_hdsp_flag and plain.hist_dep_sig_prob_enabled_flag(coder, 0) and not history.known:
+        bit = int(registers[plain.POSITION]) - 1
+        raise CodewordError("hdsp-history", bit, "hist_dep_sig_prob_enabled_flag", number, "the updates before are not known")
+    if coding.has_row_skip_flag and plain.row_skip_enabled_flag(coder, 0):
+        _check_room(coding.rows, payload_bits, int(registers[plain.POSITION]), tables, number)
+        coder = coder._replace(skipped=np.zeros(coding.rows, np.uint8))
+        plain.row_skip_list(coder, coding.layout)
+    return coder
 
 
 def second_edition_flags(coder: plain.Coder) -> tuple[bool, npt.NDArray[np.bool_] | None]:
@@ -180,20 +199,8 @@ def _decode(
         trace.first_events.append(int(registers[plain.EVENTS]))
         trace.layouts.append(layout)
         registers[plain.INDEX] = -1
-        registers[plain.HDSP] = 0  # second edition
         qp_delta = plain.iae_v(coder, QP_DELTA, coding.qp_delta_bits, 0) if coding.qp_delta_bits else 0
-        if coding.has_hdsp_flag:  # second edition
-            plain.hist_dep_sig_prob_enabled_flag(coder, 0)  # second edition
-        if registers[plain.HDSP] and not history.known:  # second edition
-            bit = int(registers[plain.POSITION]) - 1  # second edition
-            raise CodewordError(
-                "hdsp-history", bit, "hist_dep_sig_prob_enabled_flag", number, "the updates before are not known"
-            )  # second edition
-        skips_rows = coding.has_row_skip_flag and plain.row_skip_enabled_flag(coder, 0)  # second edition
-        if skips_rows:  # second edition
-            _check_room(coding.rows, 8 * data.size, int(registers[plain.POSITION]), tables, number)  # second edition
-            coder = coder._replace(skipped=np.zeros(coding.rows, np.uint8))  # second edition
-            plain.row_skip_list(coder, layout)  # second edition
+        coder = _with_tool_flags(coder, coding, history, tables, number)  # second edition
         plain.shift_parameter_ids(coder, layout)
         _check(registers, layout, number)
         first_bit = int(registers[plain.POSITION])
@@ -225,7 +232,8 @@ def read_qp_deltas(
 ) -> list[int]:
     """Read the qp_delta of each tensor in a payload, as far as possible.
 
-    It stops at damage, and before a tensor with more than ``most`` indexes ahead of it.
+    It stops at damage, at a tensor whose indexes depend on earlier streams, and before a tensor
+    with more than ``most`` indexes ahead of it.
     """
     data, registers = np.frombuffer(payload, np.uint8).copy(), np.zeros(plain.REGISTERS, np.int64)
     deltas: list[int] = []
@@ -241,9 +249,13 @@ def read_qp_deltas(
         ahead += coding.count
         if number + 1 == len(tensors) or (most is not None and ahead > most):
             break
-        plain.shift_parameter_ids(coder, coding.layout)
         try:
-            _check_room(coding.count, 8 * data.size, int(registers[plain.POSITION]), DEFAULT, number)
+            coder = _with_tool_flags(coder, coding, NO_HISTORY, DEFAULT, number)
+            if coding.tca or registers[plain.HDSP]:
+                break
+            plain.shift_parameter_ids(coder, coding.layout)
+            coded = (coding.rows - int(coder.skipped.sum())) * coding.columns
+            _check_room(coded if coding.limits != (0, 0) else 0, 8 * data.size, int(registers[plain.POSITION]), DEFAULT, number)
         except CodewordError:
             break
         indexes, entry_points = np.zeros(coding.count, np.int32), np.zeros((max(coding.block_rows - 1, 0), 3), np.int64)

@@ -12,8 +12,13 @@ from helpers.samples import DATA
 from safetensors.numpy import load
 
 from nnc_conformance.reference.decoder import decode
+from nnc_conformance.reference.entropy.codeword import decode_codeword, read_qp_deltas
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.interpretation import IntDqFlag, Interpretation
+from nnc_conformance.reference.payload import coded_parts, coding_of
+from nnc_conformance.reference.syntax.bitstream import read_units
+from nnc_conformance.reference.syntax.context import StreamContext
+from nnc_conformance.reference.syntax.rules import Enforcement
 from nnc_conformance.reference.updates.base_model import BaseModel
 
 ARCHIVE = Path(os.environ.get("NNC_SECOND_EDITION_SAMPLES", DATA / "second-edition" / "samples.zip"))
@@ -75,3 +80,19 @@ def test_tca_in_a_raw_float_is_refused_by_a_strict_decoder(sequence: str) -> Non
         for step in steps_of(sequence):
             model = decode(content(f"{step}.nnr"), base=model).model or BaseModel()
     assert refused.value.rule == "tca-raw"
+
+
+@pytest.mark.parametrize("sequence", [sequence for sequence in SEQUENCES if sequence.startswith("n-dc")])
+def test_inspection_reads_the_qp_deltas_that_decoding_finds(sequence: str) -> None:
+    """Between the tensors of a decomposed block stand flags and lists of skipped rows."""
+    interpretation, compared = Interpretation(), 0
+    for unit in read_units(content(f"{steps_of(sequence)[0]}.nnr"), StreamContext(), interpretation=interpretation, rules=Enforcement()):
+        header = unit.data_unit_header
+        if header is None or "cabac_codeword" not in unit.payload:
+            continue
+        codings = [coding_of(part, header, interpretation) for part in coded_parts(header)]
+        payload = unit.payload["cabac_codeword"]
+        expected = [tensor.qp_delta for tensor in decode_codeword(payload, codings).tensors]
+        assert read_qp_deltas(payload, codings) == expected
+        compared += 1
+    assert compared
