@@ -71,9 +71,9 @@ def variant(name: str, head: DataUnitHeader, *, title: str, tests: str, catches:
 
 
 RECIPES = (
-    *map(parts_recipe, (LS, BN, LS | BN, BI, LS | BI, BN | BI, LS | BN | BI)),
+    *map(parts_recipe, (LS, LS | BN, BI, LS | BI, BN | BI, LS | BN | BI)),
     *map(parts_recipe, (DC, DC | LS | BN, DC | BI, DC | LS | BI, DC | LS | BN | BI)),
-    *(parts_recipe(types, Level.FULL) for types in (DC | LS, DC | BN, DC | BN | BI)),
+    *(parts_recipe(types, Level.FULL) for types in (BN, DC | LS, DC | BN, DC | BN | BI)),
     variant(
         "dq",
         block_header(LS | BN | BI, (5, 7), dq_flag=True),

@@ -31,9 +31,11 @@ TOGETHER, ALIKE = 5, {"no-whole-byte-of-alignment": 11}
 """So many elements at most are named for a fault; of these faults more, where no vector has one without the others."""
 
 
-def suite_of(level: Level) -> Suite:
-    """The small vectors of a level; of those whose ids differ in numbers alone the first two."""
+def suite_of(level: Level, *, whole: bool) -> Suite:
+    """The small vectors of a level; unless they are asked for whole, the first two of those whose ids differ in numbers alone."""
     suite = load_suite(built_in_root(), levels=[level], verify=False)
+    if whole:
+        return replace(suite, vectors=tuple(stored for stored in suite.vectors if is_quick(stored)))
     families: dict[str, list[StoredVector]] = {}
     for stored in suite.vectors:
         if is_quick(stored):
@@ -41,13 +43,13 @@ def suite_of(level: Level) -> Suite:
     return replace(suite, vectors=tuple(stored for family in families.values() for stored in family[:2]))
 
 
-def judged(names: Sequence[str], level: Level, output: Path) -> Results:
+def judged(names: Sequence[str], level: Level, output: Path, *, whole: bool = False) -> Results:
     output.mkdir()
     words = f"{sys.executable} {HERE / 'decoder.py'}"
     tomls = [support.decoder_toml(output, name, "worker", f"{words} {name}") for name in names]
     if "none" in names:
         tomls.append(str(HERE.with_name("one_wrong_entry") / "decoder.toml"))
-    return run(suite_of(level), support.decoders(*tomls), output, levels=[level], options=RunOptions(jobs=2))
+    return run(suite_of(level, whole=whole), support.decoders(*tomls), output, levels=[level], options=RunOptions(jobs=2))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def results(folder: Path) -> dict[str, Results]:
 def other_results(folder: Path) -> dict[str, Results]:
     """The results of the other bugs, by the level of their vectors."""
     levels = {level: [name for name in BUGS if name not in SAMPLE and BUGS[name].level == level] for level in sorted(LEVELS)}
-    return {level: judged(names, level, folder / f"other-{level}") for level, names in levels.items() if names}
+    return {level: judged(names, level, folder / f"other-{level}", whole=True) for level, names in levels.items() if names}
 
 
 def test_the_decoder_without_a_fault_passes(results: dict[str, Results]) -> None:
