@@ -31,7 +31,7 @@ from nnc_conformance.suites.sandbox.limits import Limits
 from nnc_conformance.suites.sandbox.linux import require_linux
 
 JOURNAL_FILE: Final = "journal.jsonl"
-_VERSIONS: Final = (DISTRIBUTION, "numpy", "numba", "onnx", "onnxruntime", "safetensors", "pydantic")
+RECORDED_DISTRIBUTIONS: Final = (DISTRIBUTION, "numpy", "numba", "onnx", "onnxruntime", "pydantic")
 """Distributions whose versions ``run.json`` records."""
 
 
@@ -189,7 +189,7 @@ class _Record:
             host=socket.gethostname(),
             platform=platform.platform(),
             python=platform.python_version(),
-            versions={name: version(name) for name in _VERSIONS},
+            versions={name: version(name) for name in RECORDED_DISTRIBUTIONS},
             jobs=execution.jobs,
             scheduler=self.options.scheduler,
             limits=self.options.limits,
