@@ -7,7 +7,7 @@ import pytest
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.quantization.steps import by_deviation
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
-from nnc_conformance.reference.topology.carriage import taken_apart
+from nnc_conformance.reference.topology.carriage import split_stream
 from nnc_conformance.reference.topology.carriage_onnx import pack, unpack
 from nnc_conformance.reference.topology.classes import Role, role
 from nnc_conformance.reference.topology.content import Topology
@@ -78,7 +78,7 @@ def test_the_answers_stay_at_a_seventh_of_the_size(network: WildNetwork) -> None
     qp = QP[network.name]
     options = EncoderOptions(qp=qp, dq=True, tensor_qp=by_deviation(lossy, qp), exact=exact)
     stream = encode(parts.parameters, topology=Topology(NNR_TPL_ONNX, parts.topology), options=options)
-    carriage, _ = taken_apart(stream)
+    carriage, _ = split_stream(stream)
     size = len(carriage.parameter_sets) + sum(map(len, carriage.units.values()))
     assert size < SHARE * 4 * PARAMETERS[network.name]
     found = network.answers(restore(parts.topology, decode(stream).parameters))
