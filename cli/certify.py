@@ -84,6 +84,7 @@ def issue(
     from nnc_conformance.reports.certification.certificate import CERTIFICATE_FILE, PAGE_FILE
     from nnc_conformance.reports.certification.issue import gather, write_certificate
     from nnc_conformance.reports.certification.issue import issue as issue_certificate
+    from nnc_conformance.reports.certification.judgement import UNPROVEN, evidence, unproven
     from nnc_conformance.reports.certification.policy import load_policy
     from nnc_conformance.reports.results import file_of
     from nnc_conformance.reports.text import one_line
@@ -96,15 +97,17 @@ def issue(
     rules = load_policy(policy)
     private = load_private_key(key) if key is not None else None
     listed = _withdrawals(withdrawals)
-    evidence = gather(results, rules, decoder=name, argument=decoder, suite=suite)
-    issued = issue_certificate(evidence, rules, today=_today(), key=private, nonce=nonce, issuer=issuer, withdrawals=listed)
+    gathered = gather(results, rules, decoder=name, argument=decoder, suite=suite)
+    issued = issue_certificate(gathered, rules, today=_today(), key=private, nonce=nonce, issuer=issuer, withdrawals=listed)
     if issued.certificate is None:
         for reason in issued.reasons:
             typer.echo(one_line(reason))
         count = len(issued.reasons)
-        typer.echo(f"Refused: {one_line(evidence.decoder.name)}: {count} {'reason' if count == 1 else 'reasons'}")
+        typer.echo(f"Refused: {one_line(gathered.decoder.name)}: {count} {'reason' if count == 1 else 'reasons'}")
         return ExitCode.FAILED
     written = write_certificate(issued.certificate, output)
+    if missing := unproven(evidence(issued.body, issued.body.issued)):
+        typer.echo(f"{UNPROVEN}: {', '.join(missing)}")
     typer.echo(f"Certificate: {one_line(issued.body.headline)} {written}")
     return ExitCode.AS_EXPECTED
 

@@ -73,7 +73,7 @@ def print_verdict(report: "Report", page: Path) -> int:
     for decoder in report.decoders:
         figures = decoder.conformance
         counts = ", ".join(f"{count} {word}" for tone, (word, _) in TONES.items() if (count := decoder.total.of_tone(tone)))
-        share = f"conformance {figures.passed} of {figures.judged} ({figures.percent})"
+        share = f"conformance {figures.passed} of {figures.judged} ({figures.percent_of_feature})"
         print(f"{one_line(decoder.info.name)}: {counts or 'no case'}; {share}")
         for claim in decoder.false_claims:
             print(f"false claim: {one_line(claim)}")

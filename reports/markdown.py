@@ -55,10 +55,10 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
-def _figure(tally: OutcomeTally) -> str:
+def _figure(group: MatrixGroup, tally: OutcomeTally) -> str:
     if not tally.total:
         return ""
-    left = [f"{tally.passed} of {tally.judged} ({tally.percent})"] if tally.judged else []
+    left = [f"{tally.passed} of {tally.judged} ({group.remark(tally) or group.percent(tally)})"] if tally.judged else []
     return ", ".join(
         left + [f"{count} {TONES[tone][0]}" for tone in TONES if tone.value in ("skipped", "choice") and (count := tally.of_tone(tone))]
     )
@@ -73,7 +73,7 @@ def _decoders(report: Report) -> list[str]:
             code(decoder.info.name),
             code(decoder.info.version),
             HEADLINES[decoder.verdict][0],
-            f"{decoder.conformance.passed} of {decoder.conformance.judged} ({decoder.conformance.percent})",
+            f"{decoder.conformance.passed} of {decoder.conformance.judged} ({decoder.conformance.percent_of_feature})",
             *(str(decoder.total.of_tone(tone)) for tone in TONES),
         ]
         for decoder in report.decoders
@@ -104,7 +104,7 @@ def _group(report: Report, group: MatrixGroup, title: str) -> list[str]:
     if not group.rows:
         return []
     headings = [group.title.lower(), *(code(decoder.info.name) for decoder in report.decoders)]
-    return [f"## {title}", table(headings, ([code(row.key), *map(_figure, row.cells)] for row in group.rows))]
+    return [f"## {title}", table(headings, ([code(row.key), *(_figure(group, cell) for cell in row.cells)] for row in group.rows))]
 
 
 def _failures(report: Report) -> list[str]:

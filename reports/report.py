@@ -17,6 +17,10 @@ HEADLINES: Final[dict[Verdict, tuple[str, Tone]]] = {
 """The title of a report and its tone, by verdict."""
 
 
+UNPROVEN: Final = "unproven: broken streams only"
+"""Remark on a feature of which no good stream was judged."""
+
+
 @dataclass(frozen=True)
 class ReportedCase:
     """One case: its result, its standing, whether it fails the run, and the command that repeats it alone.
@@ -64,11 +68,23 @@ class MatrixRow:
 
 @dataclass(frozen=True)
 class MatrixGroup:
-    """Rows of one kind; ``field`` names the attribute of cases that holds the keys."""
+    """Rows of one kind; ``field`` names the attribute of cases that holds the keys.
+
+    ``of_features``: whether a row is about a part of the standard that a decoder may lack, so that only good streams prove it.
+    """
 
     field: str
     title: str
     rows: tuple[MatrixRow, ...]
+    of_features: bool = False
+
+    def percent(self, tally: OutcomeTally) -> str:
+        """Return the percentage of a cell; a dash if nothing proves it."""
+        return tally.percent_of_feature if self.of_features else tally.percent
+
+    def remark(self, tally: OutcomeTally) -> str:
+        """Return why a cell has no percentage, or ""."""
+        return UNPROVEN if self.of_features and tally.refusals_only else ""
 
 
 @dataclass(frozen=True)

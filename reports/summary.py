@@ -25,6 +25,8 @@ from nnc_conformance.suites.results.result import CaseResult, Results, ResultsEr
 from nnc_conformance.suites.results.run_document import RunDocument
 from nnc_conformance.suites.running.invocation import Invocation
 
+FEATURE_FIELDS: Final = ("clause", "flag", "element")
+"""Attributes of cases whose values are parts of the standard that a decoder may lack."""
 _STDERR_LINES: Final = 5
 _STDERR_CHARACTERS: Final = 1000
 CLAUSE_TITLES: Final[dict[str, str]] = {
@@ -180,9 +182,8 @@ def _group(
             members[str(key)][case.result.decoder].append(case.result)
     known = {str(key): place for place, key in enumerate(order)}
     keys = sorted(members, key=lambda key: (known.get(key, len(known)), _natural(key)))
-    return MatrixGroup(
-        field, title, tuple(MatrixRow(key, title_of(key), tuple(tally(members[key][name]) for name in decoders)) for key in keys)
-    )
+    rows = tuple(MatrixRow(key, title_of(key), tuple(tally(members[key][name]) for name in decoders)) for key in keys)
+    return MatrixGroup(field, title, rows, field in FEATURE_FIELDS)
 
 
 def _vector_rows(cases: Sequence[ReportedCase], decoders: Sequence[str]) -> tuple[VectorRow, ...]:
@@ -235,7 +236,8 @@ def _sentence(decoder: DecoderSummary) -> str:
         return f"{name} fails {total.failed} of {_cases(tried)}."
     if not tried:
         return f"{name} was not judged on any case."
-    return f"{name} passes its only case." if tried == 1 else f"{name} passes all {_cases(tried)}."
+    passes = f"{name} passes its only case" if tried == 1 else f"{name} passes all {_cases(tried)}"
+    return f"{passes}, but decoded no good stream." if total.refusals_only else f"{passes}."
 
 
 def _count_sentence(decoders: Sequence[DecoderSummary]) -> str:

@@ -71,9 +71,10 @@ def tone(outcome: Outcome) -> Tone:
 
 @dataclass(frozen=True)
 class OutcomeTally:
-    """Numbers of cases by outcome."""
+    """Numbers of cases by outcome; ``broken`` is how many of the judged ones are on broken streams."""
 
     counts: Mapping[Outcome, int]
+    broken: int = 0
 
     @property
     def total(self) -> int:
@@ -108,9 +109,19 @@ class OutcomeTally:
         tenths = self.passed * 1000 // self.judged
         return "100 %" if tenths == 1000 else f"{tenths / 10:.1f} %"
 
+    @property
+    def refusals_only(self) -> bool:
+        """Whether cases were judged, all of them on broken streams."""
+        return 0 < self.judged == self.broken
+
+    @property
+    def percent_of_feature(self) -> str:
+        """`percent`, or a dash if no good stream was judged: whoever decodes nothing refuses broken streams, too."""
+        return "–" if self.refusals_only else self.percent
+
     def plus(self, outcome: Outcome, count: int) -> "OutcomeTally":
-        """Return this tally with ``count`` more cases of an outcome."""
-        return OutcomeTally({**self.counts, outcome: self.counts.get(outcome, 0) + count}) if count else self
+        """Return this tally with ``count`` more cases of an outcome, on good streams."""
+        return OutcomeTally({**self.counts, outcome: self.counts.get(outcome, 0) + count}, self.broken) if count else self
 
     def of_tone(self, wanted: Tone) -> int:
         """Return the number of cases whose outcome has this tone."""
@@ -119,5 +130,9 @@ class OutcomeTally:
 
 def tally(cases: Iterable[CaseResult]) -> OutcomeTally:
     """Count cases by outcome, in the order of the table `OUTCOMES`."""
-    counts = Counter(case.outcome for case in cases)
-    return OutcomeTally({outcome: counts[outcome] for outcome in OUTCOMES if counts[outcome]})
+    counts: Counter[Outcome] = Counter()
+    broken: Counter[Outcome] = Counter()
+    for case in cases:
+        counts[case.outcome] += 1
+        broken[case.outcome] += case.policy is not None
+    return OutcomeTally({outcome: counts[outcome] for outcome in OUTCOMES if counts[outcome]}, OutcomeTally(broken).judged)

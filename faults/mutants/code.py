@@ -52,20 +52,27 @@ def of_function(module: str, name: str, tree: ast.FunctionDef) -> Iterator[tuple
 
 def _described(module: str, name: str, trees: tuple[ast.FunctionDef, ast.FunctionDef], edit: TreeEdit) -> Mutant | None:
     """Describe a mutant; None if its statement is about the second edition."""
-    tree, changed = trees
-    path = _statement_path(tree, edit)
-    before, after = node_at(tree, path), node_at(changed, path)
-    assert isinstance(before, ast.stmt) and isinstance(after, ast.stmt)
+    tree, _ = trees
+    before, was, becomes = statement_change(trees, edit)
     header = without_blocks(before)
     elements = elements_of(module, name, tree, header)
     if is_of_second_edition(module, header) or any(ELEMENTS[element].edition != FIRST_EDITION for element in elements):
         return None
     lines = ((module, before.lineno, last_line(before)),)
+    mutant_id = f"{module}.{name}:{edit.operator}-{change_digest(module, was, becomes, read_variables(tree))}"
+    return Mutant(mutant_id, MutantKind.CODE, module, name, edit.operator, lines, was, becomes, elements, clause_of(elements[0]))
+
+
+def statement_change(trees: tuple[ast.FunctionDef, ast.FunctionDef], edit: TreeEdit) -> tuple[ast.stmt, str, str]:
+    """Return the statement that an edit changes, and as text its head before and after; ``trees``: the function before and after."""
+    tree, changed = trees
+    path = _statement_path(tree, edit)
+    before, after = node_at(tree, path), node_at(changed, path)
+    assert isinstance(before, ast.stmt) and isinstance(after, ast.stmt)
     was, becomes = (ast.unparse(without_blocks(node)).removesuffix(BLOCK) for node in (before, after))
     if len(edit.places) > 1:
         was, becomes = f"{was}; {becomes}", f"{becomes}; {was}"
-    mutant_id = f"{module}.{name}:{edit.operator}-{change_digest(module, was, becomes, read_variables(tree))}"
-    return Mutant(mutant_id, MutantKind.CODE, module, name, edit.operator, lines, was, becomes, elements, clause_of(elements[0]))
+    return before, was, becomes
 
 
 def _statement_path(tree: ast.FunctionDef, edit: TreeEdit) -> tuple[tuple[str, int | None], ...]:

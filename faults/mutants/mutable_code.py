@@ -4,8 +4,8 @@ Some tables here name variables and conditions of these functions. A test names 
 """
 
 import ast
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -192,3 +192,20 @@ CALLS_WITHOUT_OUTPUT: Final = ("trace.", "record(", "super()", "coder.events", "
 """Beginnings of statements that are not mutated: they record, or clean up."""
 _OWN_RULES: Final = tuple(repr(rule.id) for rule in RULES.values() if rule.provenance is Provenance.OWN)
 """Rules for limits of our own, which are not in the standard."""
+
+
+@dataclass(frozen=True)
+class MutableCode:
+    """Code that operators mutate.
+
+    Args:
+        affects_output: Whether the head of a statement can affect what a decode gives; others are not mutated.
+        arguments: Calls of which only these positional arguments are mutated.
+    """
+
+    affects_output: Callable[[ast.AST], bool]
+    arguments: Mapping[str, frozenset[int]]
+
+
+REFERENCE: Final = MutableCode(affects_output, MUTATED_ARGUMENTS)
+"""The code of the reference decoder."""

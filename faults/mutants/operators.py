@@ -6,7 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nnc_conformance.faults.mutants.mutable_code import MUTATED_ARGUMENTS, affects_output, ends_default, live_blocks
+from nnc_conformance.faults.mutants.mutable_code import REFERENCE, MutableCode, ends_default, live_blocks
 from nnc_conformance.faults.mutants.mutant import Operator
 from nnc_conformance.reference.syntax.rules import RULES, Policy
 
@@ -25,8 +25,9 @@ class TreeEdit:
 
 @dataclass(frozen=True)
 class NodeContext:
-    """Where a node stands: its statement, the name of the innermost call around it, and whether it is part of a context index."""
+    """Where a node stands: its code and statement, the name of the innermost call around it, and whether it is part of a context index."""
 
+    code: MutableCode
     statement: ast.stmt
     call: str = ""
     is_context: bool = False
@@ -72,9 +73,9 @@ _READS: Final = frozenset({"u", "i", "ue", "ie", "flt", "st", "bs", "reserved", 
 _TERMS: Final = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.BitOr, ast.BitAnd, ast.LShift, ast.RShift)
 
 
-def edits(function: ast.FunctionDef) -> Iterator[TreeEdit]:
-    """Yield every edit of a function, in the order of its source."""
-    yield from _block(function.body, (), "body")
+def edits(function: ast.FunctionDef, code: MutableCode = REFERENCE) -> Iterator[TreeEdit]:
+    """Yield every edit of a function of this code, in the order of its source."""
+    yield from _block(code, function.body, (), "body")
 
 
 def edited(function: ast.FunctionDef, edit: TreeEdit) -> ast.FunctionDef:
@@ -99,21 +100,21 @@ def node_at(root: ast.AST, path: Path) -> ast.AST:
     return node
 
 
-def _block(statements: list[ast.stmt], path: Path, field: str) -> Iterator[TreeEdit]:
+def _block(code: MutableCode, statements: list[ast.stmt], path: Path, field: str) -> Iterator[TreeEdit]:
     for number, statement in enumerate(statements):
         here = (*path, (field, number))
-        if affects_output(statement):
-            yield from _statement(statement, here)
+        if code.affects_output(statement):
+            yield from _statement(code, statement, here)
             following = statements[number + 1] if number + 1 < len(statements) else None
-            if following is not None and _reads(statement) and _reads(following) and _differ(statement, following):
+            if following is not None and _reads(statement) and _reads(following) and _differ(code, statement, following):
                 after = (*path, (field, number + 1))
                 yield TreeEdit(Operator.ORDER, here, ((here, deepcopy(following)), (after, deepcopy(statement))))
         for block in sorted(live_blocks(statement)):
             if block == "handlers":
                 for place, handler in enumerate(getattr(statement, block)):
-                    yield from _block(handler.body, (*here, (block, place)), "body")
+                    yield from _block(code, handler.body, (*here, (block, place)), "body")
             else:
-                yield from _block(getattr(statement, block), here, block)
+                yield from _block(code, getattr(statement, block), here, block)
         if ends_default(statement):
             return
 
@@ -126,16 +127,16 @@ def _reads(statement: ast.stmt) -> bool:
     return any(isinstance(call.func, ast.Attribute) and call.func.attr in _READS for call in calls)
 
 
-def _differ(statement: ast.stmt, following: ast.stmt) -> bool:
+def _differ(code: MutableCode, statement: ast.stmt, following: ast.stmt) -> bool:
     """Return whether swapping two reads has an effect: not if both discard their values and have the same descriptor."""
-    if not affects_output(following):
+    if not code.affects_output(following):
         return False
     calls = [node.value for node in (statement, following) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
     return len(calls) < 2 or len({(ast.dump(call.func), *map(ast.dump, call.args[1:])) for call in calls}) > 1
 
 
-def _statement(statement: ast.stmt, path: Path) -> Iterator[TreeEdit]:
-    around = NodeContext(statement)
+def _statement(code: MutableCode, statement: ast.stmt, path: Path) -> Iterator[TreeEdit]:
+    around = NodeContext(code, statement)
     for operator, node in _whole(statement):
         yield TreeEdit(operator, path, ((path, node),))
     if isinstance(statement, ast.Raise):
@@ -194,8 +195,8 @@ def _node(node: ast.AST, path: Path, around: NodeContext) -> Iterator[TreeEdit]:
             yield TreeEdit(operator, path, ((path, other),))
     if isinstance(node, ast.Call):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        mutated = MUTATED_ARGUMENTS.get(name)
-        inside = NodeContext(around.statement, name, name == "code_bin")
+        mutated = around.code.arguments.get(name)
+        inside = NodeContext(around.code, around.statement, name, name == "code_bin")
         if isinstance(node.func, ast.Attribute):
             yield from _node(node.func, (*path, ("func", None)), inside)
         for number, argument in enumerate(node.args):
@@ -324,7 +325,7 @@ def _order(node: ast.AST, around: NodeContext) -> Found:
     elif isinstance(node, ast.Call) and len(node.args) > 1:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         simple = all(isinstance(argument, ast.Name | ast.Attribute | ast.Subscript) for argument in node.args[-2:])
-        if simple and name not in MUTATED_ARGUMENTS and name not in ("isinstance", "zip"):
+        if simple and name not in around.code.arguments and name not in ("isinstance", "zip"):
             yield Operator.ORDER, ast.Call(node.func, [*node.args[:-2], node.args[-1], node.args[-2]], node.keywords)
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "reversed":
         yield Operator.ORDER, node.args[0]

@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from nnc_conformance.reports.certification.certificate import CertificateBody, CertifiedCase, headline
 from nnc_conformance.reports.certification.policy import Waiver
@@ -67,6 +68,46 @@ def _weigh(body: CertificateBody, case: CertifiedCase, today: datetime.date, wit
     return Weighed(case, Weight.FAILED if waiver is None or case.outcome is Outcome.NOT_RUN else Weight.WAIVED, waiver)
 
 
+UNPROVEN: Final = "declared but unproven, since no good vector that needs them counts"
+"""What is said of declared capabilities that no vector can prove."""
+
+
+@dataclass(frozen=True)
+class CapabilityEvidence:
+    """What the counted vectors that need a declared capability show of it.
+
+    Attributes:
+        capability: The capability.
+        good: Good vectors that count.
+        decoded: How many of them the decoder decoded correctly.
+        broken: Broken vectors that count.
+        refused: How many of them the decoder treated as it must.
+    """
+
+    capability: str
+    good: int
+    decoded: int
+    broken: int
+    refused: int
+
+    @property
+    def proven(self) -> bool:
+        """Whether the decoder decoded a good vector: whoever decodes nothing refuses broken ones, too."""
+        return self.decoded > 0
+
+
+def evidence(body: CertificateBody, today: datetime.date, withdrawn: Collection[tuple[str, int]] = ()) -> tuple[CapabilityEvidence, ...]:
+    """Return what the vectors of a certificate show of each declared capability; ``withdrawn`` as for `weigh`."""
+    counted = [one for one in weigh(body, today, withdrawn) if one.weight not in (Weight.UNCOUNTED, Weight.WITHDRAWN)]
+    found = []
+    for capability in body.decoder.capabilities:
+        needing = [one for one in counted if capability in one.case.flags]
+        good, broken = ([one for one in needing if (one.case.negative is None) is wanted] for wanted in (True, False))
+        passed = [sum(one.weight is Weight.PASSED for one in some) for some in (good, broken)]
+        found.append(CapabilityEvidence(capability, len(good), passed[0], len(broken), passed[1]))
+    return tuple(found)
+
+
 def reasons(body: CertificateBody, today: datetime.date, *, signed: bool, withdrawn: Collection[tuple[str, int]] = ()) -> tuple[str, ...]:
     """Return every reason not to certify, in words; none if the certificate is justified."""
     weighed = weigh(body, today, withdrawn)
@@ -74,6 +115,7 @@ def reasons(body: CertificateBody, today: datetime.date, *, signed: bool, withdr
         *_of_form(body, signed=signed),
         *(_failure(one.case, "") for one in weighed if one.weight is Weight.FAILED),
         *_of_nothing(weighed),
+        *_of_capabilities(evidence(body, today, withdrawn)),
         *_of_challenge(body),
     )
 
@@ -95,6 +137,17 @@ def _of_form(body: CertificateBody, *, signed: bool) -> Iterator[str]:
 def _of_nothing(weighed: Iterable[Weighed]) -> Iterator[str]:
     if not any(one.weight is Weight.PASSED for one in weighed):
         yield "no vector that counts was passed"
+
+
+def _of_capabilities(shown: Iterable[CapabilityEvidence]) -> Iterator[str]:
+    for one in shown:
+        if one.good and not one.decoded:
+            yield f"capability {one.capability}: declared, but none of the {one.good} good vectors that need it and count was passed"
+
+
+def unproven(shown: Iterable[CapabilityEvidence]) -> tuple[str, ...]:
+    """Return the declared capabilities that no good vector proves, because none that counts needs them."""
+    return tuple(one.capability for one in shown if not one.good)
 
 
 def _of_challenge(body: CertificateBody) -> Iterator[str]:

@@ -4,10 +4,11 @@ import base64
 import binascii
 import re
 from collections import Counter
+from enum import IntEnum
 from typing import Final
 
 from nnc_conformance.reports.certification.certificate import UNSIGNED, Certificate
-from nnc_conformance.reports.certification.judgement import WEIGHTS, Weight, weigh
+from nnc_conformance.reports.certification.judgement import WEIGHTS, Weight, evidence, weigh
 from nnc_conformance.reports.html import render_page, resource
 from nnc_conformance.storage.sealed import SealError, canonical_text
 
@@ -15,10 +16,19 @@ _DOCTYPE: Final = b"<!DOCTYPE html>"
 _HELD: Final = re.compile(rb'href="data:application/json;base64,([A-Za-z0-9+/=]+)"')
 
 
-def render_certificate(certificate: Certificate) -> str:
-    """Render the page of a certificate; the same certificate gives the same bytes.
+class PageForm(IntEnum):
+    """Forms of the page, each with what the one before it has, and more."""
 
-    Any change to the template, ``report.css`` or `WEIGHTS` invalidates pages already issued.
+    VECTORS = 1
+    """What each vector shows: the page of version 0.1.0."""
+    CAPABILITIES = 2
+    """What the vectors show of each capability, too."""
+
+
+def render_certificate(certificate: Certificate, form: PageForm = PageForm.CAPABILITIES) -> str:
+    """Render the page of a certificate; the same certificate and form give the same bytes.
+
+    Any change to the template, ``report.css`` or `WEIGHTS` invalidates pages already issued, unless it makes a new form.
     """
     body = certificate.body
     weighed = weigh(body, body.issued)
@@ -33,6 +43,7 @@ def render_certificate(certificate: Certificate) -> str:
         weights=WEIGHTS,
         weighed=weighed,
         levels=levels,
+        shown=evidence(body, body.issued) if form >= PageForm.CAPABILITIES else (),
         waived=[one for one in weighed if one.weight is Weight.WAIVED],
         undeclared=undeclared,
         held=base64.b64encode(canonical_text(certificate).encode()).decode(),

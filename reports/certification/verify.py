@@ -11,8 +11,8 @@ from nnc_conformance.reference.errors import ModelError, NNCError
 from nnc_conformance.reports.certification.certificate import Certificate, challenge_seed, expectation_of
 from nnc_conformance.reports.certification.challenge import is_drawn_so
 from nnc_conformance.reports.certification.decoder_files import decoder_files
-from nnc_conformance.reports.certification.judgement import Weight, reasons, weigh
-from nnc_conformance.reports.certification.page import certificate_text_in, is_page, render_certificate
+from nnc_conformance.reports.certification.judgement import UNPROVEN, Weight, evidence, reasons, unproven, weigh
+from nnc_conformance.reports.certification.page import PageForm, certificate_text_in, is_page, render_certificate
 from nnc_conformance.reports.certification.policy import load_policy
 from nnc_conformance.reports.certification.withdrawals import Withdrawals
 from nnc_conformance.storage.inputs import STANDARD_INPUT, read_bytes, read_regular
@@ -65,7 +65,7 @@ def read_certificate(path: Path) -> Certificate:
     if not is_page(data):
         return _opened(data, str(path))
     certificate = _opened(certificate_text_in(data, str(path)), str(path))
-    if render_certificate(certificate).encode() != data:
+    if data not in (render_certificate(certificate, form).encode() for form in PageForm):
         raise SealError(f"{path} differs from the page of the certificate in it: it was changed, or made by another version")
     return certificate
 
@@ -92,6 +92,8 @@ def verify(path: Path, inputs: VerificationInputs, today: datetime.date) -> Veri
     if body.policy.model_copy(update={"waivers": ()}) != load_policy(None):
         verification.notes.append(f"its policy {body.policy.name!r} is not the built-in one")
     waived = [weighed.case.vector for weighed in weigh(body, today, gone) if weighed.weight is Weight.WAIVED]
+    if missing := unproven(evidence(body, today, gone)):
+        verification.notes.append(f"{UNPROVEN}: {', '.join(missing)}")
     if waived:
         verification.notes.append(f"waived: {', '.join(waived)}")
     return verification

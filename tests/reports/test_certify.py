@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -9,12 +10,17 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from helpers.certificate_bodies import body_of, case_of
 from helpers.certified_suite import BROKEN, GOOD, write_suite
 from helpers.keys import key_files
+from helpers.samples import DATA
+from hostile import support
 
+from nnc_conformance.reference.syntax.rules import Policy as NegativePolicy
+from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.reports.certification.certificate import Certificate, CertificateBody, WithdrawnVector
 from nnc_conformance.reports.certification.issue import CertificateEvidence, Issued, IssueError, gather, issue, write_certificate
-from nnc_conformance.reports.certification.judgement import Weight, reasons, weigh
+from nnc_conformance.reports.certification.judgement import CapabilityEvidence, Weight, evidence, reasons, unproven, weigh
 from nnc_conformance.reports.certification.page import render_certificate
 from nnc_conformance.reports.certification.policy import CertificationPolicy, PolicyError, Waiver, load_policy
 from nnc_conformance.reports.certification.verify import VerificationInputs, read_certificate, verify
@@ -45,15 +51,16 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     private, _ = key_files(folder)
     key_files(folder, 2)
     for name, key in (("signed", load_private_key(private)), ("unsigned", None)):
-        evidence = gather(folder / "in-tree", POLICY)
-        issued = issue(evidence, POLICY, today=DAY, key=key, nonce="given", issuer="a <laboratory>", options=ONE_JOB)
+        issued = issue(
+            gather(folder / "in-tree", POLICY), POLICY, today=DAY, key=key, nonce="given", issuer="a <laboratory>", options=ONE_JOB
+        )
         assert issued.certificate is not None, issued.reasons
         write_certificate(issued.certificate, folder / name)
     return folder
 
 
 @pytest.fixture(scope="module")
-def evidence(work: Path) -> CertificateEvidence:
+def gathered(work: Path) -> CertificateEvidence:
     return gather(work / "in-tree", POLICY)
 
 
@@ -75,9 +82,9 @@ def test_a_certificate_holds_offline(work: Path, name: str) -> None:
     assert body.decoder.files[0].name == "nnc_conformance.reference"
 
 
-def test_the_same_evidence_gives_the_same_bytes(work: Path, evidence: CertificateEvidence) -> None:
+def test_the_same_evidence_gives_the_same_bytes(work: Path, gathered: CertificateEvidence) -> None:
     key = load_private_key(work / "key1.pem")
-    issued = issue(evidence, POLICY, today=DAY, key=key, nonce="given", issuer="a <laboratory>", options=ONE_JOB)
+    issued = issue(gathered, POLICY, today=DAY, key=key, nonce="given", issuer="a <laboratory>", options=ONE_JOB)
     assert canonical_text(issued.certificate) == (work / "signed/certificate.json").read_text()
 
 
@@ -95,6 +102,56 @@ def test_a_broken_decoder_is_refused_with_reasons(work: Path, tmp_path: Path) ->
     told = {line.split(" ")[0] for line in lines if not line.startswith(("fresh stream ", "Refused"))}
     assert told == failing - {"inferred"}
     assert sum(line.startswith("fresh stream stress-") for line in lines) >= 2
+
+
+def test_a_decoder_that_refuses_everything_gets_no_certificate(tmp_path: Path) -> None:
+    decoder = support.worker(tmp_path, "refuses.py")
+    ran = cli("run", "--decoder", decoder, "--output", "results", "--jobs", 2, cwd=tmp_path)
+    assert ran.returncode == 1, ran.stderr
+    refused = cli("certify", "issue", "results", cwd=tmp_path)
+    assert refused.returncode == 1, refused.stderr
+    assert not (tmp_path / "nnc-certificate").exists()
+    told = refused.stdout.splitlines()
+    assert any(line.startswith("capability dq: declared, but none of the ") for line in told)
+    assert told[-1].startswith("Refused: refuses.py: ")
+
+
+def test_a_capability_needs_a_good_vector_that_was_passed() -> None:
+    body = body_of()
+    decoder = body.decoder.model_copy(update={"capabilities": ("codebook", "dq", "float", "topology")})
+    must = body.cases[0].model_copy(update={"negative": NegativePolicy.MUST, "output_sha256": None, "expected_sha256": None})
+    more = (
+        case_of("with-block", Outcome.UNSUPPORTED, flags=("block", "codebook")),
+        case_of("good", flags=("dq", "float")),
+        case_of("inferred", Outcome.FAIL, flags=("topology",)).model_copy(update={"provenance": Provenance.INFERRED}),
+        *(must.model_copy(update={"vector": f"bad-{flag}", "flags": (flag,)}) for flag in ("topology", "codebook")),
+    )
+    shown = body.model_copy(
+        update={
+            "decoder": decoder,
+            "cases": body.cases + more,
+            "suite": body.suite.model_copy(update={"vectors": len(body.cases) + len(more)}),
+        }
+    )
+    assert evidence(shown, DAY) == (
+        CapabilityEvidence("codebook", good=1, decoded=0, broken=1, refused=1),
+        CapabilityEvidence("dq", good=1, decoded=1, broken=0, refused=0),
+        CapabilityEvidence("float", good=5, decoded=4, broken=0, refused=0),
+        CapabilityEvidence("topology", good=0, decoded=0, broken=1, refused=1),
+    )
+    against = "capability codebook: declared, but none of the 1 good vectors that need it and count was passed"
+    assert reasons(shown, DAY, signed=False) == (against,)
+    assert unproven(evidence(shown, DAY)) == ("topology",)
+    sealed = seal(shown, Purpose.CERTIFICATE, None)
+    page = " ".join(re.sub("<[^>]*>", " ", render_certificate(Certificate(body=sealed.body, seal=sealed.seal))).split())
+    assert "codebook 0 of 1 1 of 1 not passed" in page
+    assert "dq 1 of 1 0 of 0 proven" in page
+    assert "topology 0 of 0 1 of 1 unproven: cannot count" in page
+
+
+def test_what_version_0_1_0_made_is_still_read() -> None:
+    folder = DATA / "version-0.1.0"
+    assert read_certificate(folder / "certificate.html") == read_certificate(folder / "certificate.json")
 
 
 def cli(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -3,7 +3,10 @@
 import pytest
 from helpers.report_documents import case, document, every_outcome
 
-from nnc_conformance.reference.syntax.rules import Provenance
+from nnc_conformance.reference.syntax.rules import Policy, Provenance
+from nnc_conformance.reports.badge import badge_message
+from nnc_conformance.reports.html import render_html
+from nnc_conformance.reports.markdown import render_markdown
 from nnc_conformance.reports.results import Loaded, loaded
 from nnc_conformance.reports.summary import build_report, clause_title
 from nnc_conformance.reports.tally import CaseStanding, OutcomeTally, standing
@@ -163,3 +166,23 @@ def test_titles_of_deeper_clauses():
     assert clause_title("8.2.5") == "Parameter reduction"
     assert clause_title("7.3.1") == "Decoding of quantized parameters"
     assert clause_title("77") == ""
+
+
+def test_broken_streams_alone_give_no_percentage():
+    refused = [case(f"bad-{n}", level=Level.NEGATIVE, flags=("performance-map",), policy=Policy.MUST) for n in range(24)]
+    report = report_of(*refused, case("dq", flags=("dq",)))
+    features = next(group for group in report.groups if group.field == "flag")
+    assert {row.key: (features.percent(row.cells[0]), features.remark(row.cells[0])) for row in features.rows} == {
+        "performance-map": ("–", "unproven: broken streams only"),
+        "dq": ("100 %", ""),
+    }
+    assert "24 of 24 (unproven: broken streams only)" in render_markdown(report)
+    assert "unproven: broken streams only" in render_html(report)
+    assert report.levels.percent(next(row for row in report.levels.rows if row.key == "negative").cells[0]) == "100 %"
+
+
+def test_a_run_of_broken_streams_alone_shows_nothing_decoded():
+    report = report_of(case("bad-0", level=Level.NEGATIVE, policy=Policy.MUST), case("bad-1", level=Level.NEGATIVE, policy=Policy.MUST))
+    assert report.headline == "alpha passes all 2 cases, but decoded no good stream."
+    assert report.decoders[0].conformance.percent_of_feature == "–"
+    assert badge_message(report) == "pass, 2 of 2 refusals"
