@@ -104,6 +104,7 @@ class _Options:
 def _decode_one(stream: Path, options: _Options) -> None:
     """Decode a single stream."""
     from nnc_conformance.reference import decode
+    from nnc_conformance.storage.carriage_files import with_types
     from nnc_conformance.storage.model_files import read_stream, write_model
     from nnc_conformance.storage.outputs import is_standard_output
 
@@ -117,7 +118,7 @@ def _decode_one(stream: Path, options: _Options) -> None:
             threads=options.threads,
             progress=progress,
         )
-    parameters = carried.finished(decoded.parameters)
+    parameters = with_types(carried, decoded.topology).finished(decoded.parameters)
     left_out = write_model(options.out, parameters, decoded.topology, suffix=options.output_suffix)
     for report in decoded.reports:
         typer.echo(f"forgiven: {one_line(str(report))}", err=True)
@@ -132,6 +133,7 @@ def _say_left_out(names: Sequence[str]) -> None:
 
 def _decode_session(streams: Sequence[Path], options: _Options, state: Path | None, *, difference: bool, restart: bool) -> None:
     """Decode streams in order, from the model that a state file holds; write OUT, then the state."""
+    from nnc_conformance.storage.carriage_files import with_types
     from nnc_conformance.storage.model_files import read_stream, write_model
     from nnc_conformance.storage.outputs import is_standard_output
     from nnc_conformance.storage.sessions import Session
@@ -145,8 +147,9 @@ def _decode_session(streams: Sequence[Path], options: _Options, state: Path | No
                 typer.echo(f"{path}: forgiven: {one_line(str(report))}", err=True)
             progress(number + 1, len(streams))
     parameters = decoded.parameters if difference else session.final_parameters(recombine=options.runnable)
+    finished = with_types(carried, session.model.topology).finished(parameters)
     with session.kept():
-        left_out = write_model(options.out, carried.finished(parameters), session.model.topology, suffix=options.output_suffix)
+        left_out = write_model(options.out, finished, session.model.topology, suffix=options.output_suffix)
     _say_left_out(left_out)
     what = f"{len(parameters)} parameters" + (f", {len(decoded.differences)} of them differences" if difference else "")
     typer.echo(f"{what} -> {options.out}", err=is_standard_output(options.out))

@@ -1,14 +1,15 @@
 """``encode``: encode a model as a stream."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.cli.options import input_file, output_file, read_format
+from nnc_conformance.cli.options import NOT_WRITTEN, input_file, output_file, read_format
 from nnc_conformance.cli.progress import bar
-from nnc_conformance.reports.text import one_line
 
 if TYPE_CHECKING:
     from nnc_conformance.reference import EncoderOptions
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 PIPELINE_BYTES = 1 << 20
 """Bytes of the largest pipeline file that is read."""
+
+INPUT_REASON = "read by an operator as a scale, zero point, table, mask or size"
+"""Why tensors of an ONNX graph stay exact."""
 
 
 class Steps(StrEnum):
@@ -46,11 +50,23 @@ def command(
         ),
     ],
     qp: Annotated[
-        int, typer.Option("--qp", metavar="QP", help="Quantization parameter of weights; the step is about 2^(QP / 2^DENSITY).")
-    ] = -38,
+        int | None,
+        typer.Option(
+            "--qp",
+            metavar="QP",
+            help="Quantization parameter of weights; the step is about 2^(QP / 2^DENSITY).",
+            show_default="-38 at density 2; finer for tensors of small values",
+        ),
+    ] = None,
     nonweight_qp: Annotated[
-        int, typer.Option("--nonweight-qp", metavar="QP", help="Quantization parameter of biases and other vectors.")
-    ] = -75,
+        int | None,
+        typer.Option(
+            "--nonweight-qp",
+            metavar="QP",
+            help="Quantization parameter of biases and other vectors.",
+            show_default="-75 at density 2; finer for vectors with small values",
+        ),
+    ] = None,
     qp_density: Annotated[
         int, typer.Option("--qp-density", metavar="DENSITY", min=0, max=7, help="The step doubles every 2^DENSITY values of QP.")
     ] = 2,
@@ -75,6 +91,22 @@ def command(
             help="kind: QP by kind of tensor. deviation: QP by each tensor's standard deviation and size; --qp is that of the largest.",
         ),
     ] = Steps.KIND,
+    exact: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exact", metavar="PATTERN", help="Code tensors whose names match this glob without loss. Repeatable.", show_default="none"
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            parser=output_file,
+            help="Write a JSON report on what became of each tensor, and why.",
+            show_default=NOT_WRITTEN,
+        ),
+    ] = None,
     pipeline: Annotated[
         Path | None,
         typer.Option(
@@ -96,14 +128,20 @@ def command(
 ) -> None:
     """Encode a model as a stream, or as a container of data units.
 
-    Size and ratio are printed, and on standard error the tensors that are not coded.
+    Size and ratio are printed, and which tensors are not quantized, with the reason.
 
     Standard input is a .safetensors or .npz file unless --input-format says otherwise; standard output gets a plain stream (nnr).
 
     Example: nnc-conformance encode model.onnx model.nnr --dq --qp -32
+
+    Example: nnc-conformance encode model.onnx model.nnr --exact '*.embed*' --report report.json
     """
     from nnc_conformance.reference import EncoderOptions, encode
+    from nnc_conformance.reference.quantization.choosing import choose, options_for
     from nnc_conformance.reference.quantization.steps import by_deviation
+    from nnc_conformance.reference.topology.classes import Role
+    from nnc_conformance.reports.encoding import lines
+    from nnc_conformance.reports.encoding import report as report_of
     from nnc_conformance.storage.model_files import (
         CARRIED_SUFFIXES,
         READ_SUFFIXES,
@@ -112,42 +150,65 @@ def command(
         read_model,
         write_container,
     )
-    from nnc_conformance.storage.outputs import is_standard_output, refuse_inputs, write_bytes
+    from nnc_conformance.storage.outputs import is_standard_output, refuse_inputs, write_bytes, write_text
 
     if steps is Steps.DEVIATION and pipeline is not None:
         raise typer.BadParameter("a pipeline sets the steps of tensors with tensor_qp; leave --steps out", param_hint="--steps")
     suffix = read_format(output_format, CARRIED_SUFFIXES, "--output-format")
-    refuse_inputs(out, [source] if pipeline is None else [source, pipeline])
+    outputs = [out] if report is None else [out, report]
+    for output in outputs:
+        refuse_inputs(output, [source] if pipeline is None else [source, pipeline])
     model = read_model(source, suffix=read_format(input_format, READ_SUFFIXES, "--input-format"))
-    refuse_inputs(out, model.files)
+    for output in outputs:
+        refuse_inputs(output, model.files)
     container = is_container(out, suffix=suffix)
     if container:
         model = for_container(model)
-    lossy = {name: array for name, array in model.parameters.items() if name not in model.exact}
-    options = EncoderOptions(
-        qp=qp, nonweight_qp=nonweight_qp, qp_density=qp_density, dq=dq, scan_order=scan_order, codebook=codebook,
-        unary_length=unary_length, rdo=rdo, exact=model.exact,
-        tensor_qp=by_deviation(lossy, qp, qp_density) if steps is Steps.DEVIATION else {},
+    reasons = {**dict.fromkeys(model.exact, INPUT_REASON), **_asked(exact or [], model)}
+    weight_qp, vector_qp = options_for(qp, nonweight_qp, qp_density)
+    lossy = {name: array for name, array in model.parameters.items() if name not in reasons}
+    deviation = steps is Steps.DEVIATION
+    choice = choose(
+        model.parameters,
+        EncoderOptions(
+            qp=weight_qp, nonweight_qp=vector_qp, qp_density=qp_density, dq=dq, scan_order=scan_order, codebook=codebook,
+            unary_length=unary_length, rdo=rdo, tensor_qp=by_deviation(lossy, weight_qp, qp_density) if deviation else {},
+        ),
+        exact=reasons,
+        variances=model.variances,
+        asked=[each for each, value in ((Role.WEIGHT, qp), (Role.VECTOR, nonweight_qp)) if value is not None or deviation],
     )  # fmt: skip
+    model = model.settled(choice, container=container)
     if pipeline is None:
         with bar("encoding") as progress:
-            stream = encode(model.parameters, topology=model.topology, options=options, threads=threads, progress=progress)
+            stream = encode(model.parameters, topology=model.topology, options=choice.options, threads=threads, progress=progress)
     else:
-        stream = _reduced(model, pipeline, options, threads, out)
+        stream = _reduced(model, pipeline, replace(choice.options, tensor_qp={}), threads, out)
     if container:
         write_container(out, stream, model, suffix=suffix)
     else:
         write_bytes(out, stream)
-    for name in model.unchanged:
-        typer.echo(f"not coded, travels in the topology: {one_line(name)}", err=True)
-    for name in model.plain:
-        typer.echo(f"not coded, travels as it is: {one_line(name)}", err=True)
-    for name in model.left_out:
-        typer.echo(f"left out, since loading the model would run it: {one_line(name)}", err=True)
+    if report is not None:
+        write_text(report, report_of(choice, model, len(stream)))
+    piped = is_standard_output(out) or (report is not None and is_standard_output(report))
+    for line in lines(choice, model):
+        typer.echo(line, err=piped)
     size = sum(array.nbytes for array in model.parameters.values())
     ratio = f", {len(stream) / size:.1%} of {size} bytes" if size else ""
-    summary = f"{len(model.parameters)} parameters -> {out}: a stream of {len(stream)} bytes{ratio}"
-    typer.echo(summary, err=is_standard_output(out))
+    typer.echo(f"{len(model.parameters)} parameters -> {out}: a stream of {len(stream)} bytes{ratio}", err=piped)
+
+
+def _asked(patterns: Sequence[str], model: "Model") -> dict[str, str]:
+    """Return reasons for the tensors that patterns of --exact match; raise `typer.BadParameter` if one matches none."""
+    from fnmatch import fnmatchcase
+
+    reasons: dict[str, str] = {}
+    for pattern in patterns:
+        matched = [name for name in model.parameters if fnmatchcase(name, pattern)]
+        if not matched and not any(fnmatchcase(name, pattern) for name in (*model.plain, *model.unchanged)):
+            raise typer.BadParameter(f"no tensor matches {pattern!r}; inspect shows the names of a stream's tensors", param_hint="--exact")
+        reasons |= dict.fromkeys(matched, f"--exact {pattern}")
+    return reasons
 
 
 def _reduced(model: "Model", path: Path, options: "EncoderOptions", threads: int, out: Path) -> bytes:

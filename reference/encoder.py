@@ -37,7 +37,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     NNR_PT_RAW_FLOAT,
     DataUnitHeader,
 )
-from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_DICT, NNR_TPL_PRUN, RAW
+from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_DICT, NNR_TPL_PRUN, NNR_TPL_UNREC, RAW
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.reference.threads import thread_pool
 from nnc_conformance.reference.topology.classes import Coding, Role, coded, coding, role
@@ -112,8 +112,8 @@ class EncoderOptions:
     """The choices that the standard leaves to an encoder.
 
     Args:
-        qp: quantization parameter of tensors with 2 dimensions or more, also that of the parameter set.
-        nonweight_qp: quantization parameter of vectors.
+        qp: quantization parameter of tensors with two axes longer than 1, also that of the parameter set.
+        nonweight_qp: quantization parameter of vectors, whatever their rank.
         qp_density: 0 to 7; the step size doubles whenever qp grows by 2 ** qp_density.
         dq: use dependent quantization.
         codebook: method of designing codebooks.
@@ -198,22 +198,25 @@ def encode(
 ) -> bytes:
     """Encode parameters (clauses 6, 9 and 10); return the bitstream: NNR_STR, NNR_MPS, NNR_TPL if given, the NDUs.
 
-    Floating-point tensors of 2 dimensions or more and vectors are quantized to NNR_PT_FLOAT. Scalars, single values, tensors that are not
-    finite and those in ``options.exact`` become NNR_PT_RAW_FLOAT; integers within int32 become NNR_PT_INT, without loss. Through
+    Floating-point tensors are quantized to NNR_PT_FLOAT. Scalars, single values, tensors that are not finite and those in
+    ``options.exact`` become NNR_PT_RAW_FLOAT; integers within int32 become NNR_PT_INT, without loss. Through
     nnr_decompressed_data_format a decoder returns float16, int8, int16 and int64 as such, other types as float32 or int32. A scalar keeps
     its shape () through an ONNX topology; without one it becomes a tensor of one dimension.
 
     Args:
         parameters: name to ndarray, in the order of the stream.
         topology: a topology to carry, inflated.
-        options: the encoder's choices; the defaults of `EncoderOptions` if None.
+        options: the encoder's choices; None for the defaults of `EncoderOptions` with a step for each tensor by `choosing.choose`.
         threads: data units to encode at the same time; small models are encoded in sequence.
         progress: called with the values coded so far and the number of all values.
 
     Raises:
         EncodeError: for tensors that cannot be coded.
     """
-    options = options or EncoderOptions()
+    if options is None:
+        from nnc_conformance.reference.quantization.choosing import choose
+
+        options = choose(parameters, EncoderOptions()).options
     shapes: Shapes = {} if topology is None else shapes_in(topology.storage_format, topology.data)
     jobs = plan(parameters, options)
     work: Callable[[_Job], Values] = lambda job: encode_job(job, parameters, options, shapes)  # noqa: E731
@@ -235,8 +238,8 @@ def encode(
 
 
 def topology_values(topology: Topology) -> Values:
-    """Return the NNR_TPL, deflated if that makes it shorter."""
-    deflated = zlib.compress(topology.data, 9)
+    """Return the NNR_TPL, deflated if that makes it shorter; UNREC stays text."""
+    deflated = topology.data if topology.storage_format == NNR_TPL_UNREC else zlib.compress(topology.data, 9)
     compression, data = (DEFLATE, deflated) if len(deflated) < len(topology.data) else (RAW, topology.data)
     return topology_unit(topology.storage_format, compression, {"topology_data": data})
 
@@ -290,6 +293,11 @@ def encode_job(job: _Job, parameters: Mapping[str, np.ndarray], options: Encoder
     return encode_float(name, single, dimensions, options, data_format)
 
 
+def is_given_back(dtype: np.dtype[Any]) -> bool:
+    """Return whether a decoder gives back tensors of ``dtype`` as such, without a topology."""
+    return dtype in (np.float32, np.int32) or given_back(dtype) is not None
+
+
 def given_back(dtype: np.dtype[Any]) -> int | None:
     """Return the nnr_decompressed_data_format for ``dtype``; None if the payload has that type anyway, or no format has it."""
     if dtype in (np.dtype(np.float32), np.dtype(np.int32)):
@@ -300,16 +308,16 @@ def given_back(dtype: np.dtype[Any]) -> int | None:
 
 def encode_float(name: str, values: np.ndarray, dimensions: tuple[int, ...], options: EncoderOptions, data_format: int | None) -> Values:
     """Quantize and encode one tensor; use a codebook if the options ask for one and it makes the unit smaller."""
-    weight = len(dimensions) > 1
+    matrix = len(dimensions) > 1
     header = replace(
         simple_header(NNR_PT_FLOAT, name, dimensions, options.quantization, dq_flag=options.dq),
         unary_length=options.unary_length,
-        scan_order=options.scan_order if weight and prod(dimensions[1:]) > 1 else 0,
+        scan_order=options.scan_order if matrix and prod(dimensions[1:]) > 1 else 0,
         data_format=data_format,
     )
-    delta = options.qp_delta(name, weight=weight)
+    delta = options.qp_delta(name, weight=role(values) is Role.WEIGHT)
     plain = data_unit(header, {name: quantized(name, values, coding_of_first(header), delta, options)})
-    if options.codebook is CodebookMethod.NONE or not weight or name in options.indexes:
+    if options.codebook is CodebookMethod.NONE or not matrix or name in options.indexes:
         return plain
     with_codebook = encode_with_codebook(values, header, delta, options)
     return min((plain, with_codebook), key=lambda unit: len(write_ndu(unit, options)))
@@ -327,7 +335,12 @@ def quantized(name: str, values: np.ndarray, how: TensorCoding, qp_delta: int, o
     from nnc_conformance.reference.quantization.quantizer import quantize
 
     step = float(step_size(options.qp_density, options.qp + qp_delta))
-    return TensorContent(quantize(values, step, how, rdo=options.rdo), qp_delta, options.parameter_sets)
+    try:
+        indexes = quantize(values, step, how, rdo=options.rdo)
+    except EncodeError as error:
+        remedy = "give it a greater qp, or keep it exact"
+        raise EncodeError(f"{name!r} with qp {options.qp + qp_delta}: {error}; {remedy}") from None
+    return TensorContent(indexes, qp_delta, options.parameter_sets)
 
 
 def encode_with_codebook(values: np.ndarray, header: DataUnitHeader, qp_delta: int, options: EncoderOptions) -> Values:

@@ -1,10 +1,16 @@
-"""Streams carried in safetensors files, after the model of Annex E (inferred).
+"""Streams carried in safetensors files, after the model of Annex E (inferred), and types of tensors that no graph describes.
 
 Each data unit or aggregate is a one-dimensional U8 tensor with the name of its tensor. Of the file's ``__metadata__``, the entry ``nnr``
 holds the metadata of `reference.topology.carriage`, and ``nnr_tensors`` the element type and shape of each coded tensor. A topology is
 stored with the parameter sets, because a safetensors file has none of its own. Tensors without an entry hold plain values.
+
+A plain stream of a tensor file has no graph. Where its data units cannot state a type or a shape, as for truth values, or a tensor
+cannot be coded, it carries an NNR_TPL of the format UNREC: JSON in ASCII with the same entry ``nnr_tensors``, and the other tensors
+as a safetensors file in base64 under ``nnr_plain``. A zero byte ends it, for decoders that read topology_data as a string.
 """
 
+import base64
+import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,14 +19,18 @@ from typing import Any, Final
 
 import numpy as np
 
+from nnc_conformance.reference.encoder import is_given_back
 from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_UNREC
 from nnc_conformance.reference.topology.carriage import Carriage, join_stream, metadata_document, parse_metadata, split_stream
 from nnc_conformance.reference.topology.classes import as_declared
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY
 from nnc_conformance.storage.safetensors_format import dump_safetensors, load_safetensors, metadata_of
 from nnc_conformance.storage.tensor_types import DTYPE_NAMES, DTYPES, MAX_RANK, is_size
 
 TYPES_ENTRY: Final = f"{CARRIAGE_ENTRY}_tensors"
+PLAIN_ENTRY: Final = f"{CARRIAGE_ENTRY}_plain"
 TensorType = tuple[np.dtype[Any], tuple[int, ...]]
 """Element type and shape of a tensor."""
 
@@ -48,6 +58,44 @@ class Carried:
         return converted | dict(self.plain)
 
 
+def typed_topology(parameters: Mapping[str, np.ndarray], plain: Mapping[str, np.ndarray]) -> Topology | None:
+    """Return the topology that states what data units cannot: types and shapes, and tensors that are not coded; None if needless.
+
+    Raises `ModelError` for types that a tensor file cannot hold.
+    """
+    kinds = {name: (array.dtype, array.shape) for name, array in parameters.items() if not array.shape or not is_given_back(array.dtype)}
+    if not kinds and not plain:
+        return None
+    content: dict[str, Any] = {TYPES_ENTRY: _rows(kinds)}
+    if plain:
+        content[PLAIN_ENTRY] = base64.b64encode(dump_safetensors(plain)).decode()
+    return Topology(NNR_TPL_UNREC, json.dumps(content, sort_keys=True, separators=(",", ":")).encode() + b"\0")
+
+
+def with_types(carried: Carried, topology: Topology | None) -> Carried:
+    """Add the types and tensors that a decoded stream's `typed_topology` states; other topologies add none.
+
+    Raises `ModelError` for one that cannot be read.
+    """
+    if topology is None or topology.storage_format != NNR_TPL_UNREC or not topology.data.startswith(b'{"nnr_'):
+        return carried
+    try:
+        content = json.loads(topology.data.removesuffix(b"\0"))
+        plain = load_safetensors(base64.b64decode(content.get(PLAIN_ENTRY, ""), validate=True)) if PLAIN_ENTRY in content else {}
+        kinds = _kinds(json.dumps(content[TYPES_ENTRY]))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
+        raise ModelError(f"the types of tensors in the topology cannot be read: {error}") from None
+    return Carried(carried.stream, {**kinds, **carried.kinds}, {**plain, **carried.plain})
+
+
+def _rows(kinds: Mapping[str, TensorType]) -> dict[str, dict[str, Any]]:
+    """Return types and shapes as JSON; raise `ModelError` for a type that a tensor file cannot hold."""
+    for name, (dtype, _) in kinds.items():
+        if dtype not in DTYPE_NAMES:
+            raise ModelError(f"tensor {name!r} has the type {dtype}, which a tensor file cannot hold")
+    return {name: {"dtype": DTYPE_NAMES[dtype], "shape": list(shape)} for name, (dtype, shape) in kinds.items()}
+
+
 def pack_safetensors(carried: Carried) -> bytes:
     """Make the safetensors file of a stream.
 
@@ -60,11 +108,8 @@ def pack_safetensors(carried: Carried) -> bytes:
     both = sorted(set(carriage.units) & set(carried.plain))
     if both:
         raise ModelError(f"tensor {both[0]!r} is both coded and plain")
-    for name, (dtype, _) in carried.kinds.items():
-        if dtype not in DTYPE_NAMES:
-            raise ModelError(f"tensor {name!r} has the type {dtype}, which a tensor file cannot hold")
+    kinds = _rows(carried.kinds)
     units = {name: np.frombuffer(unit, np.uint8) for name, unit in carriage.units.items()}
-    kinds = {name: {"dtype": DTYPE_NAMES[dtype], "shape": list(shape)} for name, (dtype, shape) in carried.kinds.items()}
     entries = {CARRIAGE_ENTRY: metadata_document(carriage), TYPES_ENTRY: json.dumps(kinds, sort_keys=True, separators=(",", ":"))}
     return dump_safetensors({**units, **carried.plain}, metadata=entries)
 

@@ -1,5 +1,6 @@
 """Reading and writing models: the graph formats of Annexes A to D, tensor files, and containers of Annex E."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,11 +8,12 @@ from typing import Final
 
 import numpy as np
 
-from nnc_conformance.reference.errors import ModelError, unknown
+from nnc_conformance.reference.errors import EncodeError, ModelError, unknown
+from nnc_conformance.reference.quantization.choosing import Choice, Treatment
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF, NNR_TPL_ONNX, NNR_TPL_PYT, NNR_TPL_TEF
 from nnc_conformance.reference.topology.classes import Coding, coding
 from nnc_conformance.reference.topology.content import Topology
-from nnc_conformance.storage.carriage_files import Carried, is_packed, pack_safetensors, unpack_safetensors
+from nnc_conformance.storage.carriage_files import Carried, is_packed, pack_safetensors, typed_topology, unpack_safetensors
 from nnc_conformance.storage.inputs import MOST_BYTES, STANDARD_INPUT, read_bytes, read_regular
 from nnc_conformance.storage.outputs import STANDARD_OUTPUT, write_bytes, write_folder
 from nnc_conformance.storage.tensors import is_npz, load_tensors, write_tensors
@@ -24,6 +26,9 @@ READ_SUFFIXES: Final = (*TENSOR_SUFFIXES, ".onnx", ".pt", ".pth", ".pt2", ".kera
 STREAM_SUFFIX: Final = ".nnr"
 """A plain bitstream."""
 CARRIED_SUFFIXES: Final = (STREAM_SUFFIX, *CONTAINER_SUFFIXES)
+VARIANCE_NAMES: Final = ("running_var", "running_variance", "moving_variance")
+"""Last parts of the names that frameworks give to the variances of a batch normalization."""
+_RUNS: Final = "loading the model would run it"
 _CARRIED: Final = "its tensors hold NNR data units (Annex E) instead of plain values; decode it first"
 _FILES: Final = 1 << 16
 """Files that the folder of a model may hold."""
@@ -34,8 +39,8 @@ class Model:
     """A model as read from files.
 
     ``topology``: None for a format without a graph. ``exact``: names of parameters to code without loss. ``unchanged``: names of tensors
-    that stay in the topology. ``plain``: tensors that a container of data units holds unchanged. ``files``: the files read.
-    ``left_out``: parts of the model that hold code, and do not travel.
+    that stay in the topology. ``plain``: tensors that travel with the stream as they are. ``files``: the files read.
+    ``left_out``: parts of the model that do not travel, with the reason. ``variances``: names of parameters that are divided by.
     """
 
     parameters: Mapping[str, np.ndarray]
@@ -44,7 +49,24 @@ class Model:
     unchanged: tuple[str, ...] = ()
     plain: Mapping[str, np.ndarray] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
-    left_out: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    variances: frozenset[str] = frozenset()
+
+    def settled(self, choice: Choice, *, container: bool) -> "Model":
+        """Return the model with what the encoder's choice cannot code as ``plain``, and with its types as topology where needed.
+
+        Raises `EncodeError` for a tensor that neither a stream nor the graph can hold.
+        """
+        carried = {row.name: row.reason for row in choice.tensors if row.treatment is Treatment.CARRIED}
+        if self.topology is not None and carried:
+            name, reason = next(iter(carried.items()))
+            raise EncodeError(
+                f"{name!r} cannot be coded ({reason}), nor kept in the graph; convert it, or encode the tensors as .safetensors"
+            )
+        coded = {name: array for name, array in self.parameters.items() if name not in carried}
+        plain = {**self.plain, **{name: self.parameters[name] for name in carried}}
+        topology = self.topology if container or self.topology is not None else typed_topology(coded, plain)
+        return replace(self, parameters=coded, plain=plain, topology=topology)
 
 
 def read_model(path: Path, *, suffix: str | None = None) -> Model:
@@ -60,7 +82,8 @@ def read_model(path: Path, *, suffix: str | None = None) -> Model:
     if suffix not in _READERS:
         raise ModelError(f"{path}: {unknown('model file suffix', suffix, READ_SUFFIXES)}")
     model = _READERS[suffix](path)
-    return replace(model, files=(path, *model.files))
+    named = frozenset(name for name in model.parameters if re.split(r"[./]", name)[-1] in VARIANCE_NAMES)
+    return replace(model, files=(path, *model.files), variances=model.variances | named)
 
 
 def write_model(
@@ -161,11 +184,12 @@ def _tensors(path: Path) -> Model:
 
 
 def _onnx(path: Path) -> Model:
-    from nnc_conformance.reference.topology.onnx import exact_parameters, extract
+    from nnc_conformance.reference.topology.onnx import exact_parameters, extract, variance_parameters
 
     model = extract(read_bytes(path), base_dir=None if path == STANDARD_INPUT else path.parent)
-    exact = exact_parameters(model.topology)
-    return Model(model.parameters, Topology(NNR_TPL_ONNX, model.topology), exact, model.unchanged, files=model.files)
+    exact, variances = exact_parameters(model.topology), variance_parameters(model.topology)
+    topology = Topology(NNR_TPL_ONNX, model.topology)
+    return Model(model.parameters, topology, exact, model.unchanged, files=model.files, variances=variances)
 
 
 def _nnef(path: Path) -> Model:
@@ -190,7 +214,7 @@ def _program(path: Path) -> Model:
 
     model = extract(read_bytes(path))
     topology = Topology(NNR_TPL_PYT, model.topology)
-    return Model(model.parameters, topology, unchanged=model.unchanged, left_out=model.left_out)
+    return Model(model.parameters, topology, unchanged=model.unchanged, left_out=dict.fromkeys(model.left_out, _RUNS))
 
 
 def _keras(path: Path) -> Model:

@@ -30,8 +30,11 @@ def dump_npz(tensors: Mapping[str, NDArray[Any]]) -> bytes:
             tensor_types.check_name(name)
             if "\0" in name or len(name.encode()) > _NAME_BYTES:
                 raise ModelError(f"the tensor name {name[:80]!r} cannot be a member of an .npz")
+            array = tensor_types.normalized(name, tensors[name])
+            if array.dtype.isbuiltin != 1 and array.dtype != DTYPES["BF16"]:
+                raise ModelError(f"tensor {name!r} has the type {array.dtype}, which an .npz cannot hold; write .safetensors")
             member = io.BytesIO()
-            np.lib.format.write_array(member, tensor_types.normalized(name, tensors[name]), allow_pickle=False)
+            np.lib.format.write_array(member, array, allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(name + ".npy"), member.getvalue())
     return buffer.getvalue()
 

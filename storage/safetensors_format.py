@@ -23,11 +23,15 @@ from nnc_conformance.storage.tensor_types import (
     DTYPES,
     MAX_RANK,
     MAX_TENSORS,
+    PACKED_BITS,
     Tensors,
     array_from,
     check_name,
     is_size,
     normalized,
+    packed,
+    stored_bytes,
+    unpacked,
 )
 
 _RESERVED: Final = "__metadata__"
@@ -57,8 +61,10 @@ def safetensors_pieces(tensors: Mapping[str, NDArray[Any]], *, metadata: Mapping
     header: dict[str, Any] = {} if metadata is None else {_RESERVED: dict(metadata)}
     offset = 0
     for name in order:
-        array, end = arrays[name], offset + arrays[name].nbytes
-        header[_stored_name(name)] = {"dtype": DTYPE_NAMES[array.dtype], "shape": list(array.shape), "data_offsets": [offset, end]}
+        array = arrays[name]
+        kind = DTYPE_NAMES[array.dtype]
+        end = offset + stored_bytes(kind, array.size)
+        header[_stored_name(name)] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [offset, end]}
         check_name(name)
         offset = end
     text = json.dumps(header, separators=(",", ":")).encode()
@@ -67,7 +73,8 @@ def safetensors_pieces(tensors: Mapping[str, NDArray[Any]], *, metadata: Mapping
         raise ModelError(f"the names and shapes of {len(arrays)} tensors need more than {_HEADER_BYTES} bytes")
     yield struct.pack("<Q", len(text)) + text
     for name in order:
-        yield arrays[name].reshape(-1).view(np.uint8).data
+        bits = PACKED_BITS.get(DTYPE_NAMES[arrays[name].dtype])
+        yield (arrays[name].reshape(-1).view(np.uint8) if bits is None else packed(arrays[name], bits)).data
 
 
 def dump_safetensors(tensors: Mapping[str, NDArray[Any]], *, metadata: Mapping[str, str] | None = None) -> bytes:
@@ -119,7 +126,7 @@ def _entry(name: str, entry: Any) -> tuple[np.dtype[Any], tuple[int, ...], int, 
     if not isinstance(offsets, list) or len(offsets) != 2 or not all(map(is_size, offsets)):
         raise ModelError(f"tensor {name!r}: data_offsets is not a pair of offsets")
     begin, end = offsets
-    if end - begin != math.prod(shape) * DTYPES[kind].itemsize:
+    if end - begin != stored_bytes(kind, math.prod(shape)):
         raise ModelError(f"tensor {name!r}: {kind} {shape} does not fit the {end - begin} bytes between its data_offsets")
     return DTYPES[kind], tuple(shape), begin, end
 
@@ -150,4 +157,14 @@ def load_safetensors(data: bytes) -> Tensors:
         expected = end
     if base + expected != len(data):
         raise ModelError(f"the tensors need {expected} bytes, but the file has {len(data) - base}")
-    return {name: array_from(data, dtype, shape, base + begin) for name, (dtype, shape, begin, _) in entries.items()}
+    return {name: _array(data, dtype, shape, base + begin, base + end) for name, (dtype, shape, begin, end) in entries.items()}
+
+
+def _array(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], begin: int, end: int) -> NDArray[Any]:
+    """Return the array between two bytes of a file."""
+    bits = PACKED_BITS.get(DTYPE_NAMES[dtype])
+    return (
+        array_from(data, dtype, shape, begin)
+        if bits is None
+        else array_from(unpacked(data[begin:end], math.prod(shape), bits), dtype, shape, 0)
+    )

@@ -26,9 +26,20 @@ DTYPES: Final[dict[str, np.dtype[Any]]] = {
     "U64": np.dtype("<u8"),
     "I64": np.dtype("<i8"),
     "F64": np.dtype("<f8"),
+    "C64": np.dtype("<c8"),
+    "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),
+    "F8_E4M3FNUZ": np.dtype(ml_dtypes.float8_e4m3fnuz),
+    "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2),
+    "F8_E5M2FNUZ": np.dtype(ml_dtypes.float8_e5m2fnuz),
+    "F8_E8M0": np.dtype(ml_dtypes.float8_e8m0fnu),
+    "F6_E2M3": np.dtype(ml_dtypes.float6_e2m3fn),
+    "F6_E3M2": np.dtype(ml_dtypes.float6_e3m2fn),
+    "F4": np.dtype(ml_dtypes.float4_e2m1fn),
 }
 """NumPy dtypes by their names in safetensors files."""
 
+PACKED_BITS: Final = {"F6_E2M3": 6, "F6_E3M2": 6, "F4": 4}
+"""Bits of an element, by type, where a safetensors file packs them: the first element in the lowest bits."""
 DTYPE_NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
 """Names in safetensors files by NumPy dtype."""
 MAX_RANK: Final = 64
@@ -45,6 +56,26 @@ def normalized(name: str, array: NDArray[Any]) -> NDArray[Any]:
     if dtype not in DTYPE_NAMES:
         raise ModelError(f"tensor {name!r} has the type {array.dtype}, which a tensor file cannot hold")
     return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
+
+
+def stored_bytes(kind: str, count: int) -> int:
+    """Return the bytes that ``count`` elements of a type take in a safetensors file; raise `ModelError` for parts of a byte."""
+    bits = count * PACKED_BITS.get(kind, 8 * DTYPES[kind].itemsize)
+    if bits % 8:
+        raise ModelError(f"{count} elements of {kind} do not fill whole bytes")
+    return bits // 8
+
+
+def packed(array: NDArray[Any], bits: int) -> NDArray[np.uint8]:
+    """Pack elements of one byte that use the lowest ``bits`` bits."""
+    lanes = np.unpackbits(array.reshape(-1, 1).view(np.uint8), axis=1, count=bits, bitorder="little")
+    return np.packbits(lanes.reshape(-1), bitorder="little")
+
+
+def unpacked(data: bytes, count: int, bits: int) -> bytes:
+    """Unpack ``count`` elements of ``bits`` bits to a byte each; the inverse of `packed`."""
+    lanes = np.unpackbits(np.frombuffer(data, np.uint8), count=count * bits, bitorder="little").reshape(count, bits)
+    return np.packbits(lanes, axis=1, bitorder="little").tobytes()
 
 
 def check_name(name: str) -> None:

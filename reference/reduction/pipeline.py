@@ -12,6 +12,7 @@ import numpy as np
 
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.encoder import EncoderOptions, encode
+from nnc_conformance.reference.quantization.choosing import choose
 from nnc_conformance.reference.reduction.batch_norm import BatchNormFolding, fold, with_scaling
 from nnc_conformance.reference.reduction.displacement import LowDisplacementRank, reduce_displacement_rank
 from nnc_conformance.reference.reduction.document import Document, QuantizationSettings
@@ -27,6 +28,7 @@ from nnc_conformance.reference.reduction.scoring import Samples, accuracy
 from nnc_conformance.reference.reduction.sparsification import Sparsification, sparsify, sparsity
 from nnc_conformance.reference.reduction.tool import Reduction, Resources, Settings
 from nnc_conformance.reference.reduction.unification import Unification, unify
+from nnc_conformance.reference.topology.classes import Role
 
 REDUCTIONS: Final[Mapping[type[Settings], Callable[[Network, Any, Resources], Reduction]]] = {
     Pruning: prune,
@@ -149,6 +151,7 @@ class _Finish:
     def stream(self, network: Network, maps: Mapping[str, Any] | None = None) -> bytes:
         """Encode the network, with performance maps if given."""
         parameters, topology, options = encoder_input(network, replace(self.options, maps=maps or {}))
+        options = choose(parameters, options, asked=Role).options
         return encode(parameters, topology=topology, options=options, threads=self.threads)
 
     def measured(self, stream: bytes, held: Samples) -> Accuracy:

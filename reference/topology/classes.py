@@ -28,9 +28,9 @@ class Role(StrEnum):
     """How an encoder treats a tensor."""
 
     WEIGHT = "weight"
-    """Floating point with two dimensions or more."""
+    """Floating point with two axes longer than 1, or more."""
     VECTOR = "vector"
-    """Floating point with one dimension, such as a bias or batch-norm parameter."""
+    """Floating point with one axis longer than 1, such as a bias, also of shape (1, C, 1, 1)."""
     OTHER = "other"
     """Coded without loss: integers, single values, and arrays with an infinity or NaN."""
 
@@ -101,7 +101,7 @@ def role(array: Array) -> Role:
     """
     if CODINGS.get(array.dtype) is not Coding.QUANTIZED or array.size <= 1 or not np.isfinite(array).all():
         return Role.OTHER
-    return Role.WEIGHT if array.ndim > 1 else Role.VECTOR
+    return Role.WEIGHT if sum(extent > 1 for extent in array.shape) > 1 else Role.VECTOR
 
 
 def as_declared(array: Array, dtype: np.dtype[Any], name: str) -> Array:

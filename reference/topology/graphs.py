@@ -13,21 +13,6 @@ from nnc_conformance.reference.topology.paths import TensorPath, mark, step
 MAX_DEPTH: Final = 32
 """Levels of nested graphs that are accepted; a protobuf reader gives up at about the same depth."""
 
-EXACT_INPUTS: Final = {
-    "DequantizeLinear": (1,),
-    "MatMulNBits": (2,),
-    "OneHot": (2,),
-    "QLinearConv": (1, 4, 6),
-    "QLinearMatMul": (1, 4, 6),
-    "QuantizeLinear": (1,),
-    "Resize": (1, 2),
-    "Upsample": (1,),
-}
-"""Inputs by operator that must stay exact although they may be floating vectors or matrices.
-
-They are scales, sizes and code values, not weights.
-"""
-
 _VALUE_FIELDS: Final = {"value_float": "f", "value_floats": "floats", "value_int": "i", "value_ints": "ints"}
 """Protobuf fields of the attributes of a Constant that `values_to_tensors` converts."""
 _OTHER_VALUES: Final = ("sparse_value", "value_string", "value_strings")
@@ -41,6 +26,7 @@ class Body:
     Args:
         scope: steps from the main graph (see `paths`).
         outer: the body whose names are visible inside; None for a root.
+        owner: the graph, or the function, whose body it is.
     """
 
     scope: tuple[str, ...]
@@ -48,6 +34,7 @@ class Body:
     initializers: Sequence[TensorProto]
     sparse_initializers: Sequence[SparseTensorProto]
     nodes: Sequence[NodeProto]
+    owner: GraphProto | FunctionProto
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +71,7 @@ def bodies(model: ModelProto) -> Iterator[Body]:
     yield from _graph(model.graph, (), None)
     for function in model.functions:
         root = _function_root(function)
-        body = Body(root, None, (), (), function.node)
+        body = Body(root, None, (), (), function.node, function)
         yield body
         yield from _inner(function.attribute_proto, (*root, mark("default")), None)
         yield from _below(body)
@@ -111,33 +98,6 @@ def tensor_entries(model: ModelProto) -> Iterator[TensorEntry]:
                 yield from _attributes(node.attribute, (*body.scope, _node_step(node, number)))
     for function in model.functions:
         yield from _attributes(function.attribute_proto, (*_function_root(function), mark("default")))
-
-
-def exact_paths(model: ModelProto) -> frozenset[TensorPath]:
-    """Find the paths of tensors that nodes read as one of `EXACT_INPUTS`.
-
-    Names are resolved in the body of the node and in the bodies around it.
-    """
-    own: dict[tuple[str, ...], set[str]] = {}
-    for entry in tensor_entries(model):
-        own.setdefault(entry.path.scope, set()).add(entry.path.name)
-    paths = set()
-    for body in bodies(model):
-        for node in body.nodes:
-            for index in EXACT_INPUTS.get(checked_name(node.op_type), ()):
-                if index < len(node.input) and (path := _resolve(checked_name(node.input[index]), body, own)) is not None:
-                    paths.add(path)
-    return frozenset(paths)
-
-
-def _resolve(name: str, body: Body, own: dict[tuple[str, ...], set[str]]) -> TensorPath | None:
-    """Find the path of a name as seen from a body; None if it is not a tensor."""
-    seen: Body | None = body
-    while seen is not None:
-        if name in own.get(seen.scope, ()):
-            return TensorPath(seen.scope, name)
-        seen = seen.outer
-    return None
 
 
 def is_constant(node: NodeProto) -> bool:
@@ -186,7 +146,7 @@ def _graph(graph: GraphProto, scope: tuple[str, ...], outer: Body | None) -> Ite
     """Iterate over a graph and all graphs inside it."""
     if _depth(outer) >= MAX_DEPTH:
         raise ModelError(f"the model nests graphs beyond a depth of {MAX_DEPTH}")
-    body = Body(scope, outer, graph.initializer, graph.sparse_initializer, graph.node)
+    body = Body(scope, outer, graph.initializer, graph.sparse_initializer, graph.node, graph)
     yield body
     yield from _below(body)
 

@@ -5,7 +5,7 @@ have no data. ``value_float(s)`` and ``value_int(s)`` of a Constant are written 
 ``value``. Tensors that cannot be coded keep their data.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,8 +17,9 @@ from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology import tensors
 from nnc_conformance.reference.topology.classes import Array, as_declared
 from nnc_conformance.reference.topology.external_data import ExternalData
-from nnc_conformance.reference.topology.graphs import TensorEntry, exact_paths, tensor_entries, values_to_tensors
-from nnc_conformance.reference.topology.paths import tensor_ids
+from nnc_conformance.reference.topology.graphs import TensorEntry, tensor_entries, values_to_tensors
+from nnc_conformance.reference.topology.paths import TensorPath, tensor_ids
+from nnc_conformance.reference.topology.special_inputs import exact_paths, special_paths, variance_inputs
 
 CARRIAGE_ENTRY: Final = "nnr"
 """Key of the metadata_props entry in models whose tensors hold data units (Annex E)."""
@@ -107,16 +108,26 @@ def parameter_shapes(topology: bytes) -> dict[str, tuple[int, ...]]:
 
 
 def exact_parameters(topology: bytes) -> frozenset[str]:
-    """Return the ids of parameters that must stay exact: inputs in `graphs.EXACT_INPUTS`.
+    """Return the ids of parameters that must stay exact: those of `special_inputs.exact_paths`.
 
-    They are scales of quantized operators, sizes and bounds.
+    They are scales and zero points of quantized operators, tables, masks, sizes and bounds.
 
     Raises:
         ModelError: for a bad topology.
     """
+    return _ids(topology, exact_paths)
+
+
+def variance_parameters(topology: bytes) -> frozenset[str]:
+    """Return the ids of parameters that are variances of a batch normalization; raise `ModelError`."""
+    return _ids(topology, lambda proto: special_paths(proto, variance_inputs))
+
+
+def _ids(topology: bytes, find: Callable[[ModelProto], frozenset[TensorPath]]) -> frozenset[str]:
+    """Return the ids of the tensors whose paths ``find`` finds."""
     proto = _parse(topology)
-    exact = exact_paths(proto)
-    return frozenset(name for name, entry in tensors_by_id(proto) if entry.path in exact)
+    paths = find(proto)
+    return frozenset(name for name, entry in tensors_by_id(proto) if entry.path in paths)
 
 
 def _copy(model: bytes | ModelProto) -> ModelProto:

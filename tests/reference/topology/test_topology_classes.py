@@ -50,7 +50,9 @@ def test_how_an_array_is_coded(array: np.ndarray, expected: Coding) -> None:
     ("array", "expected"),
     [
         (np.ones((16, 3, 3, 3), np.float32), Role.WEIGHT),
-        (np.ones((2, 1), np.float16), Role.WEIGHT),
+        (np.ones((2, 1), np.float16), Role.VECTOR),
+        (np.ones((1, 8, 1, 1), np.float32), Role.VECTOR),
+        (np.ones((1, 8, 1, 2), np.float32), Role.WEIGHT),
         (np.ones(16, ml_dtypes.bfloat16), Role.VECTOR),
         (np.ones((), np.float32), Role.OTHER),
         (np.ones(1, np.float32), Role.OTHER),

@@ -1,0 +1,220 @@
+"""The encoder's choice for each tensor: quantized with which qp, exact, or not coded, and why.
+
+The first that holds is chosen: integers as INT; values that a step within reach represents as
+FLOAT, with a step that keeps the tensor's non-zero values; otherwise exact as RAW_FLOAT.
+"""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from nnc_conformance.reference.quantization.reconstruction import step_size
+from nnc_conformance.reference.topology.classes import Coding, Role, coding, role
+
+if TYPE_CHECKING:
+    from nnc_conformance.reference.encoder import EncoderOptions
+
+Array = npt.NDArray[Any]
+
+WEIGHT_SHARE: Final = 4
+"""Steps in the root mean square of a weight's non-zero values, at least, if no qp is asked for."""
+VECTOR_SHARE: Final = 16
+"""Steps in the smallest non-zero magnitude of a vector, at least, if no qp is asked for."""
+VARIANCE_SHARE: Final = 128
+"""Steps in the smallest non-zero magnitude of a vector of variances, at least, whatever is asked for."""
+MASK_MAGNITUDE: Final = 1000.0
+"""Magnitude from which the only value of a tensor other than 0 stands for minus infinity."""
+_QP: Final = -38
+_NONWEIGHT_QP: Final = -75
+_DENSITY: Final = 2
+"""The density that the two default qp are meant for."""
+
+
+class Treatment(StrEnum):
+    """What becomes of a tensor."""
+
+    QUANTIZED = "quantized"
+    INTEGER = "exact integers"
+    EXACT = "exact"
+    CARRIED = "not coded"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The choice for one tensor.
+
+    Args:
+        reason: why it is not quantized, or why its step is finer than asked for; empty otherwise.
+        qp: quantization parameter, if quantized.
+        zeros: non-zero values that are nearer to 0 than to another value of the step.
+        small: whether the tensor is a vector, whose small values count.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    treatment: Treatment
+    reason: str = ""
+    qp: int | None = None
+    zeros: int = 0
+    small: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The choices for all tensors, and the encoder's options that they make."""
+
+    options: "EncoderOptions"
+    tensors: tuple[Chosen, ...]
+
+
+def default_qps(qp_density: int) -> tuple[int, int]:
+    """Return the default qp of weights and of vectors: about the same steps at every density."""
+    scale = 2.0 ** (qp_density - _DENSITY)
+    return math.floor(_QP * scale), math.floor(_NONWEIGHT_QP * scale)
+
+
+def options_for(qp: int | None, nonweight_qp: int | None, qp_density: int) -> tuple[int, int]:
+    """Return the qp of weights and of vectors, by default those of `default_qps`, within reach of each other."""
+    weights, vectors = default_qps(qp_density)
+    chosen = weights if qp is None else qp
+    return chosen, max(vectors, chosen - (1 << (5 + qp_density))) if nonweight_qp is None else nonweight_qp
+
+
+def choose(
+    parameters: Mapping[str, Array],
+    options: "EncoderOptions",
+    *,
+    exact: Mapping[str, str] | None = None,
+    variances: Collection[str] = (),
+    asked: Collection[Role] = (),
+) -> Choice:
+    """Choose how each tensor is coded; tensors in blocks, or with indexes, stay as the options say.
+
+    Args:
+        parameters: ndarrays by name.
+        options: what is asked for; ``tensor_qp`` and ``exact`` included.
+        exact: reasons by the names of tensors that must stay exact.
+        variances: names of variances, which are divided by.
+        asked: roles for which the user asked for a qp, so that small values may become 0.
+    """
+    blocks = options.blocks if not isinstance(options.blocks, Mapping) else ()
+    fixed = {*options.indexes, *(name for block in blocks for name in block.ids)}
+    reasons = {**dict.fromkeys(options.exact, "asked for"), **(exact or {})}
+    chosen = tuple(
+        _chosen(name, array, options, reasons.get(name, ""), variance=name in variances, asked=_role(array) in asked)
+        for name, array in parameters.items()
+        if name not in fixed
+    )
+    qps = {each.name: each.qp for each in chosen if each.qp is not None}
+    kept = {each.name for each in chosen if each.treatment is Treatment.EXACT}
+    return Choice(replace(options, tensor_qp={**options.tensor_qp, **qps}, exact=options.exact | kept), chosen)
+
+
+def greatest_qp(step: float, qp_density: int) -> int:
+    """Return the greatest qp whose step is at most ``step`` (positive, finite); the inverse of `step_size`."""
+    mantissa, exponent = math.frexp(step)
+    return ((exponent - 1) << qp_density) + math.floor((2 * mantissa - 1) * (1 << qp_density))
+
+
+def _chosen(name: str, array: Array, options: "EncoderOptions", reason: str, *, variance: bool, asked: bool) -> Chosen:
+    """Choose for one tensor."""
+    row = Chosen(name, str(array.dtype), array.shape, Treatment.EXACT, reason)
+    kind = coding(array)
+    if kind is Coding.EXACT_INTEGER:
+        return replace(row, treatment=Treatment.INTEGER, reason="integers or truth values")
+    if array.dtype != np.float64 and kind is Coding.UNCHANGED:
+        return replace(row, treatment=Treatment.CARRIED, reason=_uncodable(array))
+    if reason or (reason := _exact_reason(array)):
+        return _exact(row, array, reason)
+    values = np.abs(array.astype(np.float64).reshape(-1))
+    values = values[values > 0]
+    if not values.size:
+        return replace(row, treatment=Treatment.QUANTIZED, qp=_asked_qp(name, array, options, variance=variance))
+    return _with_step(row, array, values, options, variance=variance, asked=asked)
+
+
+def _with_step(row: Chosen, array: Array, values: Array, options: "EncoderOptions", *, variance: bool, asked: bool) -> Chosen:
+    """Choose the step of a tensor whose magnitudes other than 0 are ``values``, or keep it exact."""
+    from nnc_conformance.reference.quantization.quantizer import DQ_STEPS
+
+    greatest = float(values.max())
+    if greatest > float(np.finfo(np.float32).max):
+        return _exact(row, array, "values beyond binary32")
+    wanted = _asked_qp(row.name, array, options, variance=variance)
+    coarsest = _coarsest(values, weight=_role(array) is Role.WEIGHT, variance=variance, asked=asked)
+    coarsest /= DQ_STEPS if options.dq and not asked else 1
+    qp = min(wanted, greatest_qp(coarsest, options.qp_density)) if coarsest > 0 else wanted
+    step = float(step_size(options.qp_density, qp))
+    out_of_reach = qp < options.qp - (1 << (5 + options.qp_density)) and qp != wanted
+    if out_of_reach or step < float(np.spacing(np.float32(greatest))):
+        return _exact(row, array, "its step would be finer than binary32" if qp == wanted else "no step keeps its small values")
+    reason = "" if qp == wanted else "a finer step than others, for its small values"
+    zeros = int(np.count_nonzero(values < step / 2))
+    return replace(row, treatment=Treatment.QUANTIZED, qp=qp, reason=reason, zeros=zeros, small=_role(array) is Role.VECTOR)
+
+
+def _coarsest(values: Array, *, weight: bool, variance: bool, asked: bool) -> float:
+    """Return the coarsest step that keeps magnitudes other than 0, or 0 if there is none in binary64.
+
+    Where a qp is asked for, it only keeps all of them from becoming 0.
+    """
+    greatest = float(values.max())
+    if variance:
+        return float(values.min()) / VARIANCE_SHARE
+    if asked:
+        return greatest
+    if weight:
+        return float(np.sqrt(np.mean(np.square(values / greatest)))) * greatest / WEIGHT_SHARE
+    return float(values.min()) / VECTOR_SHARE
+
+
+def _asked_qp(name: str, array: Array, options: "EncoderOptions", *, variance: bool) -> int:
+    """Return the qp that the options ask for; variances get at most the qp of vectors."""
+    qp = options.tensor_qp.get(name, options.qp if _role(array) is Role.WEIGHT else options.nonweight_qp)
+    return min(qp, options.nonweight_qp) if variance else qp
+
+
+def _role(array: Array) -> Role:
+    """Return the role of an array, that of binary64 as if it were binary32."""
+    with np.errstate(over="ignore"):
+        return role(array.astype(np.float32) if array.dtype == np.float64 else array)
+
+
+def _exact(row: Chosen, array: Array, reason: str) -> Chosen:
+    """Return the choice of a tensor that must be exact: not coded if binary32 cannot hold its values."""
+    if array.dtype == np.float64 and not survives_binary32(array):
+        return replace(row, treatment=Treatment.CARRIED, reason=f"{reason}; binary32 cannot hold its values")
+    return replace(row, treatment=Treatment.EXACT, reason=reason)
+
+
+def survives_binary32(array: Array) -> bool:
+    """Return whether converting an array to binary32 and back keeps every value."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.array_equal(array.astype(np.float32).astype(array.dtype), array, equal_nan=True))
+
+
+def _exact_reason(array: Array) -> str:
+    """Return why a floating-point array must be exact whatever the step; empty if it need not."""
+    if array.size <= 1:
+        return "a single value" if array.size else "empty"
+    if not np.isfinite(array).all():
+        return "an infinity or NaN among its values"
+    values = array[array != 0]
+    if values.size and abs(float(values[0])) >= MASK_MAGNITUDE and bool((values == values[0]).all()):
+        return "a mask: 0 and one great value"
+    return ""
+
+
+def _uncodable(array: Array) -> str:
+    """Return why a stream cannot hold an array."""
+    if array.size == 0:
+        return "empty"
+    if array.dtype.kind in "iub":
+        return "integers beyond 31 bits"
+    return f"{array.dtype} values that a stream cannot hold exactly"

@@ -1,0 +1,90 @@
+"""encode: which tensors are not quantized is said and reported, and every type and shape comes back."""
+
+import json
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+from helpers.command_line import nnc
+
+from nnc_conformance.storage.safetensors_format import dump_safetensors, load_safetensors
+
+WEIGHTS = np.random.default_rng(0).normal(size=(16, 16)).astype(np.float32)
+
+ODD = {
+    "bool": np.array([True, False]),
+    "scalar": np.array(7),
+    "float scalar": np.array(0.1, np.float32),
+    "uint8": np.array([0, 255], np.uint8),
+    "uint16": np.array([0, 65535], np.uint16),
+    "uint32": np.array([0, 2**31 - 1], np.uint32),
+    "uint64": np.array([1, 2**64 - 1], np.uint64),
+    "large int64": np.array([2**40]),
+    "empty": np.zeros((0, 3), np.float32),
+    "complex": np.array([1 - 2j], np.complex64),
+    "float8": np.array([1, -448], np.float32).astype(ml_dtypes.float8_e4m3fn),
+    "float4": np.array([1.5, -6], np.float32).astype(ml_dtypes.float4_e2m1fn),
+    "bfloat16": np.array([1, -3], ml_dtypes.bfloat16),
+    "double": np.array([1e300, 1 / 3]),
+    "one double": np.array([1 / 3]),
+    "NaN in half precision": np.array([np.nan, 1], np.float16),
+}
+
+
+@pytest.mark.parametrize("stream", ["m.nnr", "m.safetensors"])
+def test_every_type_and_shape_comes_back_next_to_weights(tmp_path: Path, stream: str) -> None:
+    (tmp_path / "in.safetensors").write_bytes(dump_safetensors({"w": WEIGHTS, **ODD}))
+    encoded = nnc("encode", tmp_path / "in.safetensors", tmp_path / stream, "--report", tmp_path / "report.json")
+    assert (encoded.returncode, encoded.stderr) == (0, "")
+    assert nnc("decode", tmp_path / stream, tmp_path / "out.safetensors").returncode == 0
+    back = load_safetensors((tmp_path / "out.safetensors").read_bytes())
+    assert {name: (array.dtype, array.shape) for name, array in back.items() if name != "w"} == {
+        name: (array.dtype, array.shape) for name, array in ODD.items()
+    }
+    lossy = {"bfloat16"}
+    assert all(back[name].tobytes() == array.tobytes() for name, array in ODD.items() if name not in lossy)
+    assert np.abs(back["w"] - WEIGHTS).max() < 0.002
+    for name in ("large int64", "empty", "complex", "float8"):
+        assert name in (tmp_path / "report.json").read_text()
+
+
+def test_a_pattern_keeps_tensors_exact_and_the_report_says_so(tmp_path: Path) -> None:
+    (tmp_path / "in.safetensors").write_bytes(dump_safetensors({"a.embed": WEIGHTS, "b.embed": WEIGHTS, "w": WEIGHTS, "n": np.arange(3)}))
+    words = ["encode", tmp_path / "in.safetensors", tmp_path / "s.nnr", "--exact", "a.*", "--exact", "*.embed"]
+    done = nnc(*words, "--report", tmp_path / "report.json")
+    assert "exact, --exact a.*: a.embed" not in done.stderr
+    assert "exact, --exact *.embed: a.embed, b.embed" in done.stdout
+    assert "exact integers" in done.stdout
+    document = json.loads((tmp_path / "report.json").read_text())
+    rows = {row["name"]: row for row in document["tensors"]}
+    assert {name: row["treatment"] for name, row in rows.items()} == {
+        "a.embed": "exact", "b.embed": "exact", "w": "quantized", "n": "exact integers"
+    }  # fmt: skip
+    assert (rows["w"]["qp"], rows["w"]["step"], rows["w"]["shape"], rows["w"]["type"]) == (-38, 1.5 * 2**-10, [16, 16], "float32")
+    assert document["stream_bytes"] == (tmp_path / "s.nnr").stat().st_size
+    assert nnc("decode", tmp_path / "s.nnr", tmp_path / "out.safetensors").returncode == 0
+    assert load_safetensors((tmp_path / "out.safetensors").read_bytes())["b.embed"].tobytes() == WEIGHTS.tobytes()
+
+
+def test_a_pattern_that_matches_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "in.safetensors").write_bytes(dump_safetensors({"w": WEIGHTS}))
+    done = nnc("encode", tmp_path / "in.safetensors", tmp_path / "s.nnr", "--exact", "embed*")
+    assert done.returncode == 2
+    assert "'embed*'" in done.stderr
+
+
+def test_a_report_does_not_overwrite_the_input(tmp_path: Path) -> None:
+    source = tmp_path / "in.safetensors"
+    source.write_bytes(before := dump_safetensors({"w": WEIGHTS}))
+    assert nnc("encode", source, tmp_path / "s.nnr", "--report", source).returncode == 2
+    assert source.read_bytes() == before
+
+
+def test_a_stream_of_odd_tensors_cannot_become_an_npz(tmp_path: Path) -> None:
+    (tmp_path / "in.safetensors").write_bytes(dump_safetensors({"w": WEIGHTS, "odd": ODD["float8"]}))
+    assert nnc("encode", tmp_path / "in.safetensors", tmp_path / "s.nnr").returncode == 0
+    refused = nnc("decode", tmp_path / "s.nnr", tmp_path / "out.npz")
+    assert refused.returncode == 2
+    assert "'odd'" in refused.stderr
+    assert ".safetensors" in refused.stderr
