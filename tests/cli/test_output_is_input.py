@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from helpers.command_line import nnc
 from helpers.keys import key_files
 from hostile import support
 from onnx import TensorProto, helper, numpy_helper
@@ -14,10 +15,6 @@ from onnx import TensorProto, helper, numpy_helper
 PROGRAM = (sys.executable, "-c", "from nnc_conformance.cli.process import run; run()")
 WEIGHTS = np.linspace(-1, 1, 256, dtype=np.float32).reshape(16, 16)
 PIPELINE = "held: held.npz\nclasses: true\ntools:\n  - {tool: sparsification, thresholds: [0.01]}\n"
-
-
-def nnc(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PROGRAM, *words], cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
 
 
 def onnx_with_data(folder: Path) -> None:

@@ -25,7 +25,9 @@ from nnc_conformance.suites.results.result_files import RESULTS_FILE
 from nnc_conformance.suites.running.decoder_run import JOURNAL_FILE
 
 PACE = 24
-"""One vector of so many of level negative is generated."""
+"""Of level negative, the n-th part is generated."""
+RUN_CASES = 12
+"""Cases of the run that is killed."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def generate(work: Path) -> Iterator[Command]:
 def run(work: Path) -> Iterator[Command]:
     """``run`` into the folder of an older run, completed by ``--resume``."""
     suite, before, out = work / "suite", work / "before", work / "results"
-    support.write_suite(suite, support.good_vectors(30))
+    support.write_suite(suite, support.good_vectors(RUN_CASES))
     words = ["run", str(suite), "--decoder", support.command("toy.py"), "--jobs", "2", "--output"]
     code, _ = moments.start([*words, str(before), "--filter", "id=*1"], before, moments.Moment())
     assert code == 0
@@ -98,7 +100,7 @@ def run(work: Path) -> Iterator[Command]:
             return False
         loaded = load(out)
         assert not loaded.problems
-        return loaded.results is not None and len(loaded.results.cases) == 30
+        return loaded.results is not None and len(loaded.results.cases) == RUN_CASES
 
     def finished() -> object:
         names = sorted(path.name for path in out.iterdir())
