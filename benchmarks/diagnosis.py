@@ -87,15 +87,15 @@ class BugResult:
     """The result for one bug.
 
     Args:
-        failing: number of cases that it fails.
-        named: the elements that `explain` named.
-        causes: the causes that it named, by id.
-        fits: their fits.
-        element_place: position of the first right element, from 1; 0 if there is none.
-        cause_place: position of the first right cause, from 1; 0 if there is none.
-        why: why that cause is right.
-        exact: whether the first cause did the same as the bug in everything that was tried.
-        tried: number of causes that were tried.
+        failing: Number of cases that it fails.
+        named: The elements that `explain` named.
+        causes: The causes that it named, by id.
+        fits: Their fits.
+        element_place: Position of the first right element, from 1; 0 if there is none.
+        cause_place: Position of the first right cause, from 1; 0 if there is none.
+        why: Why that cause is right.
+        exact: Whether the first cause did the same as the bug in everything that was tried.
+        tried: Number of causes that were tried.
     """
 
     bug: str
@@ -154,7 +154,7 @@ def detected(bugs: Iterable[SeededBug], count: int, trials: Sequence[TracedVecto
     Only one mutant of the catalogue is used for each function.
 
     Args:
-        count: bugs after which to stop.
+        count: Bugs after which to stop.
     """
     found = 0
     functions: set[str] = set()
@@ -253,7 +253,7 @@ def shrunk(bugs: Sequence[SeededBug], vectors: Mapping[str, StoredVector], count
     """Shrink the first failure of each bug on a stream larger than `SMALL_ENOUGH` bytes.
 
     Args:
-        count: failures after which to stop.
+        count: Failures after which to stop.
     """
     large = [one for one in vectors.values() if one.vector.level is Level.CORE and SMALL_ENOUGH < one.vector.stream.size < LARGEST_SHRUNK]
     large.sort(key=lambda stored: digest(stored.vector.id))

@@ -54,8 +54,8 @@ class Point:
 
     Args:
         rate_weight: rdo or lambda_scale.
-        size: bytes without the graph.
-        agreement: share of the original's answers that it keeps.
+        size: Bytes without the graph.
+        agreement: Share of the original's answers that it keeps.
     """
 
     qp: int
@@ -82,11 +82,11 @@ class NetworkFigures:
     """Measurements of a network.
 
     Args:
-        parameters: number of floating point parameters.
-        integers: bytes of the units of all others.
-        samples: number of answers.
-        restored: share of the original's answers after a lossless stream.
-        curves: the ways to encode.
+        parameters: Number of floating point parameters.
+        integers: Bytes of the units of all others.
+        samples: Number of answers.
+        restored: Share of the original's answers after a lossless stream.
+        curves: The ways to encode.
     """
 
     parameters: int

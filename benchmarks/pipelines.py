@@ -61,9 +61,9 @@ class Tool:
     """A reduction in a pipeline.
 
     Args:
-        parameter: name of its strength parameter.
-        settings: the strength for each of `NETWORKS`.
-        more: its other parameters.
+        parameter: Name of its strength parameter.
+        settings: The strength for each of `NETWORKS`.
+        more: Its other parameters.
     """
 
     name: str
@@ -85,10 +85,10 @@ class Pipeline:
     """A row of the table.
 
     Args:
-        trained: whether tools train.
-        fold: whether batch norms are folded.
-        scaling: parameters of local scaling, if it follows.
-        quantization: fixed parameters of the quantization.
+        trained: Whether tools train.
+        fold: Whether batch norms are folded.
+        scaling: Parameters of local scaling, if it follows.
+        quantization: Fixed parameters of the quantization.
     """
 
     name: str

@@ -31,10 +31,10 @@ class Point:
     """A stream.
 
     Args:
-        parameter_bytes: bytes without the graph.
-        stream_bytes: all bytes.
-        parameters: coded floating point values.
-        accuracy: accuracy of the decoded network.
+        parameter_bytes: Bytes without the graph.
+        stream_bytes: All bytes.
+        parameters: Coded floating point values.
+        accuracy: Accuracy of the decoded network.
     """
 
     qp: int
@@ -50,10 +50,10 @@ class Curve:
     """Measurements of a pipeline on a network.
 
     Args:
-        form: data-free or trained.
-        setting: strengths of the tools.
-        points: streams at rising qp.
-        best: the smallest stream within a point of the original's accuracy, if any.
+        form: Data-free or trained.
+        setting: Strengths of the tools.
+        points: Streams at rising qp.
+        best: The smallest stream within a point of the original's accuracy, if any.
     """
 
     pipeline: str

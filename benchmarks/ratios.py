@@ -60,10 +60,10 @@ class Ratios:
     """The measurements at one point.
 
     Args:
-        decode: how many times as fast as the peer we decode, one ratio per pair.
-        encode: the same for encoding.
-        seconds: seconds of each round, by codec and direction.
-        bytes: bytes of our codeword and of the peer's.
+        decode: How many times as fast as the peer we decode, one ratio per pair.
+        encode: The same for encoding.
+        seconds: Seconds of each round, by codec and direction.
+        bytes: Bytes of our codeword and of the peer's.
     """
 
     decode: list[float] = field(default_factory=list)

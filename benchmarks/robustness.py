@@ -34,7 +34,7 @@ def crash(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Kill each command at random moments and complete it.
 
     Raises:
-        AssertionError: if a promise was broken.
+        AssertionError: If a promise was broken.
     """
     from crash.commands import COMMANDS
 

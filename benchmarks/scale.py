@@ -47,11 +47,11 @@ class Point:
     """Measurements of one model.
 
     Args:
-        weights: weights of the model.
-        largest: weights of its largest tensor.
-        dq: whether dependent quantization is on.
-        encode_seconds: seconds to encode.
-        decode_seconds: seconds to decode.
+        weights: Weights of the model.
+        largest: Weights of its largest tensor.
+        dq: Whether dependent quantization is on.
+        encode_seconds: Seconds to encode.
+        decode_seconds: Seconds to decode.
         encode_peak: MiB above the process with its input.
         decode_peak: MiB above the process with the stream.
         stream: MiB of the stream.

@@ -1,6 +1,8 @@
-"""Bugs that implementers of a decoder plausibly make, to measure how well `explain` finds one that it never saw.
+"""Bugs that implementers of a decoder plausibly make, to measure how well `explain` finds one that
+it never saw.
 
-They were written from the standard's facts and the decoder's text, without sight of the catalogue of causes.
+They were written from the standard's facts and the decoder's text, without sight of the catalogue
+of causes.
 """
 
 from typing import Final

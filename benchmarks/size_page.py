@@ -48,9 +48,9 @@ class Point:
     """A stream.
 
     Args:
-        size: bytes of the whole stream.
-        weights: weights in it.
-        error: mean squared error in squared steps.
+        size: Bytes of the whole stream.
+        weights: Weights in it.
+        error: Mean squared error in squared steps.
     """
 
     qp: int
@@ -77,9 +77,9 @@ class Row:
     """A tensor or network.
 
     Args:
-        theirs: the peer's stream.
-        ours: our stream with rdo 1.
-        matched: our stream with the rdo that gives their error.
+        theirs: The peer's stream.
+        ours: Our stream with rdo 1.
+        matched: Our stream with the rdo that gives their error.
     """
 
     name: str

@@ -19,8 +19,8 @@ def of_one_tensor(indexes: npt.NDArray[np.int32], qp: int, **fields: Any) -> byt
     """Write a stream of the tensor `ID` at a qp, with searched parameter sets.
 
     Args:
-        qp: quantization parameter at density 2.
-        fields: fields of its `DataUnitHeader`.
+        qp: Quantization parameter at density 2.
+        fields: Fields of its `DataUnitHeader`.
     """
     quantization = Quantization(2, qp)
     head = header(NNR_PT_FLOAT, ID, indexes.shape, quantization, **fields)

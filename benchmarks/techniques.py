@@ -41,9 +41,9 @@ class Variant:
     """A decoder without one technique.
 
     Args:
-        name: the technique.
-        why: what it is for.
-        changes: source lines that remove it: (file in entropy/, old text, new text).
+        name: The technique.
+        why: What it is for.
+        changes: Source lines that remove it: (file in entropy/, old text, new text).
     """
 
     name: str

@@ -129,7 +129,8 @@ def verify(
         str | None, typer.Option("--decoder", metavar="D", help="Decoder whose files to compare with.", show_default="not compared")
     ] = None,
 ) -> int:
-    """Verify a certificate offline: seal, signature, and the verdict, judged again from its evidence.
+    """Verify a certificate offline: seal, signature, and the verdict, judged again from its
+    evidence.
 
     Exit code: 0 the certificate holds, 1 it does not, 2 it was changed or cannot be read.
 

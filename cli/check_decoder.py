@@ -28,7 +28,8 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> int:
-    """Check a decoder's description, protocol and claims with small probe streams; explain how to fix problems.
+    """Check a decoder's description, protocol and claims with small probe streams; explain how to
+    fix problems.
 
     Each probe is run twice.
 

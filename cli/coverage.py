@@ -31,8 +31,8 @@ def command(
 ) -> None:
     """Measure which coverage goals streams reach.
 
-    Goals are syntax elements and classes of their values, branches of the syntax, contexts, events of the arithmetic coder, and pairs
-    and triples of tools. A broken stream counts up to its error.
+    Goals are syntax elements and classes of their values, branches of the syntax, contexts, events
+    of the arithmetic coder, and pairs and triples of tools. A broken stream counts up to its error.
 
     Example: nnc-conformance coverage my-streams/ --json coverage.json --html coverage
     """

@@ -27,7 +27,8 @@ def command(
 
     If both runs have one decoder, it counts as the same decoder even if its name differs.
 
-    Exit code: 0 nothing broken, 1 something broken, 2 usage or bad input, 3 the later run is incomplete, so more may be broken.
+    Exit code: 0 nothing broken, 1 something broken, 2 usage or bad input, 3 the later run is
+    incomplete, so more may be broken.
 
     Example: nnc-conformance diff nightly/ nnc-results/ --json
     """

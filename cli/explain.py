@@ -50,8 +50,9 @@ def command(
 ) -> int:
     """Explain a failing case: first wrong symbol, syntax element, clause, and likely causes.
 
-    Causes are seeded bugs and mutants of the reference decoder. Each is tried on this case, on other failing cases and on some passing
-    ones, and ranked by how closely it reproduces the decoder's results. Only the decoder's output is needed, not its source.
+    Causes are seeded bugs and mutants of the reference decoder. Each is tried on this case, on
+    other failing cases and on some passing ones, and ranked by how closely it reproduces the
+    decoder's results. Only the decoder's output is needed, not its source.
 
     Exit code: 0 explained, 2 usage or bad input, 3 no candidate matches.
 

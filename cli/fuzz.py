@@ -38,9 +38,9 @@ def command(
 ) -> int:
     """Fuzz a decoder with streams changed by their syntax; keep failures, shrunk, as vectors.
 
-    Each new stream changes one element, unit, tool, dimension or index of an earlier one. Streams that reach a new coverage goal in the
-    reference decoder are kept and changed further. A finding is a failure, or with two decoders a difference between them.
-    DIR/findings is a suite.
+    Each new stream changes one element, unit, tool, dimension or index of an earlier one. Streams
+    that reach a new coverage goal in the reference decoder are kept and changed further. A finding
+    is a failure, or with two decoders a difference between them. DIR/findings is a suite.
 
     Exit code: 0 no findings, 1 findings, 2 usage or bad input.
 

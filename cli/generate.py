@@ -19,7 +19,8 @@ def command(
 ) -> None:
     """Build the vectors of a suite from their recipes.
 
-    The bytes are the same on every machine, except for level models, which comes from an optimizing encoder.
+    The bytes are the same on every machine, except for level models, which comes from an optimizing
+    encoder.
 
     Example: nnc-conformance generate --level core my-vectors
     """

@@ -21,7 +21,8 @@ def command(
     ] = None,
     reformat: Annotated[bool, typer.Option("--format", help="Rewrite vector.json and manifest.json in canonical form first.")] = False,
 ) -> int:
-    """Check a suite: file form, hashes, revisions, levels, and expected outputs against the reference decoder.
+    """Check a suite: file form, hashes, revisions, levels, and expected outputs against the
+    reference decoder.
 
     Exit code: 0 no findings, 1 findings, 2 usage or an incomplete suite.
 

@@ -1,7 +1,7 @@
 """The command ``nnc-conformance``: the table of its commands, and how errors are printed.
 
-Exit codes: 0 all as expected, 1 a decoder failed or something was found, 2 usage or bad input, 3 incomplete, 4 internal error,
-130 interrupted (`ExitCode`).
+Exit codes: 0 all as expected, 1 a decoder failed or something was found, 2 usage or bad input, 3
+incomplete, 4 internal error, 130 interrupted (`ExitCode`).
 """
 
 import inspect
@@ -53,13 +53,16 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
 }
 """All commands by name, in the order of the help.
 
-A module offers ``command`` (a function of typer parameters) or, for a command with sub-commands, ``group`` (a
-`typer.Typer`). It imports heavy modules inside its functions only, so that the help stays fast.
+A module offers ``command`` (a function of typer parameters) or, for a command with sub-commands,
+``group`` (a `typer.Typer`). It imports heavy modules inside its functions only, so that the help
+stays fast.
 """
 
 
 def _usage_pieces(command: TyperCommand | TyperGroup, context: Any) -> list[str]:
-    """Return the words of a usage line: ``IN`` for a required argument, ``[SUITE]`` for an optional one."""
+    """Return the words of a usage line: ``IN`` for a required argument, ``[SUITE]`` for an optional
+    one.
+    """
     pieces = [command.options_metavar] if command.options_metavar else []
     for parameter in command.get_params(context):
         if isinstance(parameter, TyperArgument):
@@ -97,7 +100,9 @@ class PlainGroup(TyperGroup):
 
 
 def _help_of(function: Callable[..., Any] | None) -> str:
-    """Return the docstring with one line per paragraph, so that the help wraps it at the terminal's width."""
+    """Return the docstring with one line per paragraph, so that the help wraps it at the terminal's
+    width.
+    """
     paragraphs = (inspect.getdoc(function) or "").split("\n\n")
     return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
 
@@ -135,11 +140,15 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)] = False,
     debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an internal error.")] = False,
 ) -> None:
-    """Judge decoders of compressed neural networks (NNC, ISO/IEC 15938-17), and encode, decode and inspect such streams."""
+    """Judge decoders of compressed neural networks (NNC, ISO/IEC 15938-17), and encode, decode and
+    inspect such streams.
+    """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command line (default: that of the process) and exit with its code; show tracebacks only with ``--debug``."""
+    """Run one command line (default: that of the process) and exit with its code; show tracebacks
+    only with ``--debug``.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = given[: given.index("--")] if "--" in given else given
     debug = DEBUG in words

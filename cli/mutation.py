@@ -43,9 +43,11 @@ def command(
 ) -> int:
     """Mutation-test the vectors: inject one bug at a time into the reference decoder.
 
-    A mutant is killed if a vector of level core or negative fails on it. Equivalent mutants, which no stream can reveal, do not count.
+    A mutant is killed if a vector of level core or negative fails on it. Equivalent mutants, which
+    no stream can reveal, do not count.
 
-    Exit code: 0 at least 99 % of the mutants killed, 1 fewer, or one listed as equivalent was killed, 2 usage.
+    Exit code: 0 at least 99 % of the mutants killed, 1 fewer, or one listed as equivalent was
+    killed, 2 usage.
 
     Example: nnc-conformance mutation --jobs 4 --filter 'entropy.plain.*'
     """
@@ -74,7 +76,9 @@ def command(
 
 
 def _matching(names: list[str], globs: list[str] | None) -> list[str]:
-    """Return the ids that match any of ``globs``, or all without globs; raise `typer.BadParameter` if none does."""
+    """Return the ids that match any of ``globs``, or all without globs; raise `typer.BadParameter`
+    if none does.
+    """
     from fnmatch import fnmatchcase
 
     if not globs:

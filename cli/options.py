@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from nnc_conformance.storage.vector import Level
 
 STANDARD = "-"
-"""Stands for standard input or output wherever one file is read or written; ``./-`` is a file with this name."""
+"""Stands for standard input or output wherever one file is read or written; ``./-`` is a file with
+this name.
+"""
 NOT_WRITTEN = "not written"
 """Shown as the default of an option that names a file to write."""
 
@@ -73,7 +75,9 @@ def read_levels(names: Sequence[str] | None, default: "Sequence[Level]") -> "tup
 
 
 def read_interpretation(settings: list[str] | None) -> "Interpretation":
-    """Convert the values ``NAME=CHOICE`` of ``--interpretation``; raise `typer.BadParameter` for an unknown name or choice."""
+    """Convert the values ``NAME=CHOICE`` of ``--interpretation``; raise `typer.BadParameter` for an
+    unknown name or choice.
+    """
     from nnc_conformance.reference.interpretation import Interpretation
 
     pairs = [setting.partition("=") for setting in settings or []]

@@ -31,7 +31,8 @@ def build(
 ) -> None:
     """Build the package of a suite folder; the same vectors give the same bytes on every machine.
 
-    With --previous the version rises: minor if vectors were added or removed, patch if some changed; else it stays.
+    With --previous the version rises: minor if vectors were added or removed, patch if some
+    changed; else it stays.
 
     Example: nnc-conformance package build vectors/ nnc-vectors.tar --previous nnc-vectors-1.0.0.tar --key key.pem
     """

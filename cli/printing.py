@@ -1,6 +1,7 @@
 """What commands print: tables, and the verdict of a report.
 
-A terminal gets rich tables, anything else gets plain lines. Text from files or decoders is made visible first.
+A terminal gets rich tables, anything else gets plain lines. Text from files or decoders is made
+visible first.
 """
 
 import os
@@ -35,7 +36,9 @@ def on_terminal() -> bool:
 
 
 def console() -> "Console":
-    """Make a rich console on standard output, without markup, emoji codes or highlighting: the text is not ours."""
+    """Make a rich console on standard output, without markup, emoji codes or highlighting: the text
+    is not ours.
+    """
     from rich.console import Console
 
     return Console(markup=False, emoji=False, highlight=False)
@@ -58,9 +61,11 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_verdict(report: "Report", page: Path) -> int:
-    """Print one line per decoder, then the verdict and the path of the report; return the exit code.
+    """Print one line per decoder, then the verdict and the path of the report; return the exit
+    code.
 
-    On GitHub Actions the report is also appended to the step's summary. Raises `OSError` if that fails.
+    On GitHub Actions the report is also appended to the step's summary. Raises `OSError` if that
+    fails.
     """
     from nnc_conformance.reports.pages import STEP_SUMMARY, write_step_summary
     from nnc_conformance.reports.report import HEADLINES

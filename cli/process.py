@@ -1,6 +1,7 @@
 """The process of a command line: its standard streams, Ctrl-C at any moment, and its end.
 
-Only the standard library is imported, and little of it, so that Ctrl-C is answered almost from the start.
+Only the standard library is imported, and little of it, so that Ctrl-C is answered almost from the
+start.
 """
 
 import atexit
@@ -19,7 +20,9 @@ PROGRAM: Final = "nnc-conformance"
 INTERRUPTED: Final = 130
 """The exit code after Ctrl-C."""
 PATIENCE: Final = 1.0
-"""Seconds that compiled code may hold the main thread after Ctrl-C before the process ends without it."""
+"""Seconds that compiled code may hold the main thread after Ctrl-C before the process ends without
+it.
+"""
 
 _AGAIN: Final = 0.05
 """Seconds after which a lost `KeyboardInterrupt` is raised once more."""
@@ -48,7 +51,9 @@ def leave_interrupted(*_: object) -> NoReturn:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process with an exit code after what is printed is written; threads that still compute are not awaited after Ctrl-C."""
+    """End the process with an exit code after what is printed is written; threads that still
+    compute are not awaited after Ctrl-C.
+    """
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -65,7 +70,9 @@ def leave(code: int) -> NoReturn:
 
 
 def _discard(stream: TextIO) -> None:
-    """Lead a stream that cannot be written to the null device, since Python flushes it once more at the end."""
+    """Lead a stream that cannot be written to the null device, since Python flushes it once more at
+    the end.
+    """
     with suppress(OSError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
@@ -73,9 +80,11 @@ def _discard(stream: TextIO) -> None:
 
 
 def open_standard_streams() -> None:
-    """Give a standard stream that was closed at the start the null device, and let the others escape what they cannot encode.
+    """Give a standard stream that was closed at the start the null device, and let the others
+    escape what they cannot encode.
 
-    A closed descriptor would be given to the next file that is opened, and messages would go into that.
+    A closed descriptor would be given to the next file that is opened, and messages would go into
+    that.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         stream = getattr(sys, name)
@@ -90,9 +99,11 @@ def open_standard_streams() -> None:
 
 
 class Interrupts:
-    """Ctrl-C within a context: a `KeyboardInterrupt`, and the end of the process at the second, or if the first is not taken note of.
+    """Ctrl-C within a context: a `KeyboardInterrupt`, and the end of the process at the second, or
+    if the first is not taken note of.
 
-    ``came`` says whether Ctrl-C was pressed: libraries turn a `KeyboardInterrupt` into other errors.
+    ``came`` says whether Ctrl-C was pressed: libraries turn a `KeyboardInterrupt` into other
+    errors.
     """
 
     def __init__(self) -> None:
@@ -129,14 +140,18 @@ class Interrupts:
         raise KeyboardInterrupt
 
     def _watch(self, reader: int) -> None:
-        """Wait for signals; at SIGINT give the main thread `PATIENCE` to note it, which compiled code may keep it from."""
+        """Wait for signals; at SIGINT give the main thread `PATIENCE` to note it, which compiled
+        code may keep it from.
+        """
         while signals := os.read(reader, 1):
             if signals[0] == signal.SIGINT and not self._noted.wait(PATIENCE):
                 leave_interrupted()
         os.close(reader)
 
     def _unraisable(self, unraisable: "sys.UnraisableHookArgs") -> None:
-        """Raise a `KeyboardInterrupt` once more that came where Python can only print it, such as in a finalizer."""
+        """Raise a `KeyboardInterrupt` once more that came where Python can only print it, such as
+        in a finalizer.
+        """
         if unraisable.exc_type is KeyboardInterrupt:
             self.came = False
             threading.Timer(_AGAIN, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT]).start()
@@ -145,6 +160,8 @@ class Interrupts:
 
 
 def _forget_signals() -> None:
-    """Keep a forked child from reporting its signals to the thread that watches those of its parent."""
+    """Keep a forked child from reporting its signals to the thread that watches those of its
+    parent.
+    """
     with suppress(ValueError):
         signal.set_wakeup_fd(-1)

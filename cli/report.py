@@ -27,9 +27,11 @@ def command(
 ) -> int:
     """Write a report as HTML, Markdown, JUnit XML, CSV and badges.
 
-    Several results are shown side by side. On GitHub Actions the Markdown is also appended to the step's summary.
+    Several results are shown side by side. On GitHub Actions the Markdown is also appended to the
+    step's summary.
 
-    Exit code, as the verdict: 0 all as expected, 1 a decoder failed, 2 usage or bad input, 3 incomplete.
+    Exit code, as the verdict: 0 all as expected, 1 a decoder failed, 2 usage or bad input, 3
+    incomplete.
 
     Example: nnc-conformance report ours/ theirs/results.json --output compared
     """

@@ -29,8 +29,9 @@ def command(
 ) -> int:
     """Shrink a failing stream by its structure, and store the result as a vector.
 
-    Units, tensors, dimensions, tools and values are removed one at a time, as long as the decoder fails in the same way: wrong output of
-    the same kind, a valid stream refused, an invalid one accepted, or a crash. DIR is a suite: nnc-conformance run DIR --level full.
+    Units, tensors, dimensions, tools and values are removed one at a time, as long as the decoder
+    fails in the same way: wrong output of the same kind, a valid stream refused, an invalid one
+    accepted, or a crash. DIR is a suite: nnc-conformance run DIR --level full.
 
     Exit code: 0 done, 2 usage, bad input, or the decoder does not fail.
 

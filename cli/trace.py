@@ -34,7 +34,8 @@ def command(
 ) -> None:
     """Print every syntax element of a stream: unit, byte.bit, element, descriptor, value, clause.
 
-    The HTML page shows bytes and elements side by side, marks the bits of each, and plots the arithmetic decoder's state.
+    The HTML page shows bytes and elements side by side, marks the bits of each, and plots the
+    arithmetic decoder's state.
 
     Example: nnc-conformance trace model.nnr --bins
     """
@@ -76,5 +77,7 @@ def _shown(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Convert a value that JSON cannot hold: bytes to hexadecimal digits, NumPy values to Python values."""
+    """Convert a value that JSON cannot hold: bytes to hexadecimal digits, NumPy values to Python
+    values.
+    """
     return value.hex() if isinstance(value, bytes) else value.tolist()

@@ -1,7 +1,7 @@
 """Hooks of MkDocs: pages made when the site is built, and links to files outside docs/.
 
-``syntax.md`` lists the registry of syntax elements with the number of vectors that contain each; the pictures of ``deepcabac.md`` are
-drawn from traces of vectors.
+``syntax.md`` lists the registry of syntax elements with the number of vectors that contain each;
+the pictures of ``deepcabac.md`` are drawn from traces of vectors.
 """
 
 import re

@@ -45,7 +45,10 @@ def decoded_or_none(stream: bytes, interpretation: Interpretation) -> Decoded | 
 
 
 def build(recipe: Recipe, seed: int) -> BuiltVector:
-    """Build a recipe's vector; raise RecipeError if the reference decoder disagrees with the recipe."""
+    """Build a recipe's vector.
+
+    Raise RecipeError if the reference decoder disagrees with the recipe.
+    """
     return build_from(recipe, recipe.stream(seed))
 
 
@@ -93,7 +96,10 @@ def build_from(recipe: Description, stream: bytes) -> BuiltVector:
 
 
 def require_broken(recipe_id: str, stream: bytes, rule: str, lenient: Facts) -> None:
-    """Raise RecipeError unless a stream breaks ``rule`` and no other; ``lenient``: the facts of a lenient decode."""
+    """Raise RecipeError unless a stream breaks ``rule`` and no other.
+
+    ``lenient``: the facts of a lenient decode.
+    """
     must = RULES[rule].policy is Policy.MUST
     errors = [error for error in (error_of(stream), lenient.error) if error is not None]
     for error in errors:
@@ -129,8 +135,8 @@ def provenance_of(facts: Facts, negative: NegativeSpec | None) -> Provenance:
 def outputs_by_choice(stream: bytes, switch: str) -> dict[str, dict[str, np.ndarray] | None]:
     """Decode a stream under each choice of one disputed point.
 
-    Returns tensors by the choice's name, or None if the choice refuses the stream. All other disputed
-    points keep their defaults.
+    Returns tensors by the choice's name, or None if the choice refuses the stream. All other
+    disputed points keep their defaults.
     """
     outputs = {}
     for choice in Interpretation.switches()[switch]:

@@ -39,7 +39,10 @@ def with_bits(stream: bytes, first: int, count: int, value: int) -> bytes:
 
 
 def elements_named(stream: bytes, name: str) -> list[Element]:
-    """Find every element of this name in a good stream, in order; raise LookupError if there is none."""
+    """Find every element of this name in a good stream, in order.
+
+    Raise LookupError if there is none.
+    """
     elements = [element for element in met_in(stream).elements if element.name == name]
     if not elements:
         raise LookupError(f"the stream has no {name}")
@@ -61,7 +64,7 @@ def cut(size: int) -> StreamEdit:
     """Return an edit that shortens the last unit and corrects its nnr_unit_size.
 
     Args:
-        size: the unit's new size in bytes; if negative, the number of bytes to remove.
+        size: The unit's new size in bytes; if negative, the number of bytes to remove.
     """
 
     def edit(stream: bytes) -> bytes:
@@ -78,8 +81,8 @@ def cut_within(element: str, number: int = 0) -> StreamEdit:
     Everything before the element stays whole.
 
     Args:
-        element: the element's name.
-        number: which of the last unit's elements of that name, counted from 0.
+        element: The element's name.
+        number: Which of the last unit's elements of that name, counted from 0.
     """
 
     def edit(stream: bytes) -> bytes:
@@ -110,9 +113,9 @@ def set_to(element: str, value: int, number: int = 0) -> StreamEdit:
     """Return an edit that gives an element another value of the same length.
 
     Args:
-        element: the element's name.
-        value: the bits to write.
-        number: which of the stream's elements of that name, counted from 0.
+        element: The element's name.
+        value: The bits to write.
+        number: Which of the stream's elements of that name, counted from 0.
     """
 
     def edit(stream: bytes) -> bytes:
@@ -157,9 +160,9 @@ def recoded(element: str, bits: str, number: int = 0) -> StreamEdit:
     Everything up to the next byte_alignment() moves; what follows it stays whole.
 
     Args:
-        element: the element's name.
-        bits: its new bits.
-        number: which of the last unit's elements of that name, counted from 0.
+        element: The element's name.
+        bits: Its new bits.
+        number: Which of the last unit's elements of that name, counted from 0.
     """
 
     def edit(stream: bytes) -> bytes:

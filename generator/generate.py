@@ -22,12 +22,14 @@ class GenerateError(NNCError):
 def generate(levels: Collection[Level], seed: int = DEFAULT_SEED, jobs: int = 1, *, out: Path) -> Manifest:
     """Write the vectors of ``levels`` into the suite folder ``out``; return its new manifest.
 
-    An existing manifest is respected: a vector whose bytes or level change gets the next revision, an id
-    that is no longer made is retired for good, and other levels stay as they are. The manifest is written
-    last. If the process is killed before that, generating again completes the suite to the same bytes.
+    An existing manifest is respected: a vector whose bytes or level change gets the next revision,
+    an id that is no longer made is retired for good, and other levels stay as they are. The
+    manifest is written last. If the process is killed before that, generating again completes the
+    suite to the same bytes.
 
-    Raises `GenerateError` for an id that is retired or in use at another level, `RecipeError` for a recipe
-    that the reference decoder disagrees with, `SuiteError` for a damaged suite, and `OSError`.
+    Raises `GenerateError` for an id that is retired or in use at another level, `RecipeError` for a
+    recipe that the reference decoder disagrees with, `SuiteError` for a damaged suite, and
+    `OSError`.
     """
     with _taken(out):
         return _generate(levels, seed, jobs, out)

@@ -34,8 +34,8 @@ def read(file: Path = FILE) -> Ledger:
 def contradictions(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
     """List what contradicts the ledger.
 
-    A contradiction is a published revision with other bytes, a revision that is missing or taken back, an id
-    that vanished without being retired, or a retired id that is in use again.
+    A contradiction is a published revision with other bytes, a revision that is missing or taken
+    back, an id that vanished without being retired, or a retired id that is in use again.
     """
     now = {entry.id: entry for entry in manifest.vectors}
     for name in ledger:
@@ -50,7 +50,10 @@ def contradictions(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
 
 
 def entered(ledger: Ledger, manifest: Manifest) -> Ledger:
-    """Return the ledger with a suite's new revisions; raise LedgerError if the suite contradicts it."""
+    """Return the ledger with a suite's new revisions.
+
+    Raise LedgerError if the suite contradicts it.
+    """
     found = list(contradictions(ledger, manifest))
     if found:
         raise LedgerError("; ".join(found))

@@ -52,11 +52,12 @@ class CheckedVector:
 def lint(root: Path, against: Manifest | None = None) -> list[LintFinding]:
     """Check a suite folder; return all findings.
 
-    Raises `SuiteError` for a damaged folder: a wrong hash, a missing file, an id that occurs twice or is retired.
+    Raises `SuiteError` for a damaged folder: a wrong hash, a missing file, an id that occurs twice
+    or is retired.
 
     Args:
-        root: the suite folder.
-        against: the manifest of an earlier state of the folder, to check revisions against.
+        root: The suite folder.
+        against: The manifest of an earlier state of the folder, to check revisions against.
     """
     suite = load_suite(root)
     findings = [LintFinding(where, message) for where, message in folder_findings(suite)]

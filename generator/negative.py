@@ -33,14 +33,14 @@ def broken(
     """Build the recipe of a vector that breaks ``rule``.
 
     Args:
-        rule: the rule's name in `RULES`.
-        name: the end of the vector's id, after ``bad-`` and the rule.
-        title: the vector's title.
-        catches: the faults that the vector detects.
-        element: the element at fault; its clause becomes the vector's.
-        units: the units or a function that makes them; None for a small good stream.
-        edit: a change to the written bytes.
-        level: the vector's level; by default negative, or inferred if the rule is inferred.
+        rule: The rule's name in `RULES`.
+        name: The end of the vector's id, after ``bad-`` and the rule.
+        title: The vector's title.
+        catches: The faults that the vector detects.
+        element: The element at fault; its clause becomes the vector's.
+        units: The units or a function that makes them; None for a small good stream.
+        edit: A change to the written bytes.
+        level: The vector's level; by default negative, or inferred if the rule is inferred.
     """
     row = RULES[rule]
     made = (lambda _: [*opening(), small()]) if units is None else units if callable(units) else lambda _: units

@@ -31,7 +31,8 @@ def text(field: int, value: bytes | str) -> bytes:
 def onnx_topology(shapes: Mapping[str, tuple[int, ...]], *, packed: bool = False) -> bytes:
     """Build a ModelProto with an initializer without data for each shape, and no node.
 
-    IR version 8, opset 17. With ``packed``, the dimensions of a tensor are one field, else a field each.
+    IR version 8, opset 17. With ``packed``, the dimensions of a tensor are one field, else a field
+    each.
     """
 
     def sizes(dimensions: tuple[int, ...]) -> bytes:

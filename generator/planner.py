@@ -10,14 +10,14 @@ GoalT = TypeVar("GoalT", bound=Hashable)
 def plan(wanted: Collection[GoalT], candidates: Mapping[str, Collection[GoalT]], cost: Callable[[str], int] = lambda name: 1) -> list[str]:
     """Choose few and cheap candidates that meet every goal any candidate meets.
 
-    Greedy: each step takes the candidate with the most missing goals for its cost, the first among equals.
-    Then, most expensive first, candidates are dropped if the others meet their goals. The result keeps the
-    candidates' order.
+    Greedy: each step takes the candidate with the most missing goals for its cost, the first among
+    equals. Then, most expensive first, candidates are dropped if the others meet their goals. The
+    result keeps the candidates' order.
 
     Args:
-        wanted: the goals to meet.
-        candidates: the goals that each candidate meets, by name.
-        cost: a candidate's cost by its name; at least 1 is counted.
+        wanted: The goals to meet.
+        candidates: The goals that each candidate meets, by name.
+        cost: A candidate's cost by its name; at least 1 is counted.
     """
     missing = set(wanted)
     offers = {name: missing.intersection(goals) for name, goals in candidates.items()}

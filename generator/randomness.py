@@ -13,7 +13,10 @@ _WORD: Final = 1 << 32
 
 @dataclass(frozen=True)
 class Numbers:
-    """A source of draws that depend only on ``seed``, ``recipe`` and their own label; it has no state."""
+    """A source of draws that depend only on ``seed``, ``recipe`` and their own label.
+
+    It has no state.
+    """
 
     seed: int
     recipe: str
@@ -27,17 +30,19 @@ class Numbers:
         return np.frombuffer(self.data(label, 4 * count), dtype="<u4").astype(np.uint32)
 
     def integers(self, label: str, count: int, low: int, high: int) -> npt.NDArray[np.int64]:
-        """Return ``count`` numbers from ``low`` to ``high``, both included: int64 of shape (count,).
+        """Return ``count`` numbers from ``low`` to ``high``, both included: int64 of shape
+        (count,).
 
         ``high - low`` must be below 2 ** 32.
         """
         return low + (self.words(label, count).astype(np.uint64) * np.uint64(high - low + 1) >> np.uint64(32)).astype(np.int64)
 
     def quants(self, label: str, count: int, persistence: int) -> npt.NDArray[np.int64]:
-        """Return ``count`` indexes with a two-sided geometric distribution: int64 of shape (count,).
+        """Return ``count`` indexes with a two-sided geometric distribution: int64 of shape
+        (count,).
 
-        ``persistence`` / 256 is the probability that a magnitude grows by one more: 128 gives half zeros,
-        250 gives magnitudes of about 40.
+        ``persistence`` / 256 is the probability that a magnitude grows by one more: 128 gives half
+        zeros, 250 gives magnitudes of about 40.
         """
         thresholds = [_WORD]
         while thresholds[-1] * persistence >> 8:

@@ -17,15 +17,15 @@ class Description:
     """The hand-written part of a vector; everything else follows from its stream.
 
     Args:
-        id: the vector's id, never given again.
-        title: the vector's title.
-        tests: what a decoder must do to pass.
-        catches: the faults that the vector detects.
-        clauses: the clauses of the standard that it exercises.
-        level: the vector's level.
-        switch: the disputed point that distinguishes the vector's expected outputs.
-        rule: the rule that the stream breaks.
-        network: the network of `networks` that the stream carries.
+        id: The vector's id, never given again.
+        title: The vector's title.
+        tests: What a decoder must do to pass.
+        catches: The faults that the vector detects.
+        clauses: The clauses of the standard that it exercises.
+        level: The vector's level.
+        switch: The disputed point that distinguishes the vector's expected outputs.
+        rule: The rule that the stream breaks.
+        network: The network of `networks` that the stream carries.
     """
 
     id: str
@@ -44,9 +44,9 @@ class Recipe(Description):
     """A vector to be built.
 
     Args:
-        units: makes the values of the stream's nnr_unit() structures.
-        interpretation: the choices under which the writer writes the stream.
-        edit: changes the written bytes where the writer cannot write the wanted stream.
+        units: Makes the values of the stream's nnr_unit() structures.
+        interpretation: The choices under which the writer writes the stream.
+        edit: Changes the written bytes where the writer cannot write the wanted stream.
     """
 
     units: Callable[[Numbers], list[Values]]
@@ -63,9 +63,9 @@ def write(units: list[Values], interpretation: Interpretation | None = None, *, 
     """Write units, taking dimensions from topologies among them.
 
     Args:
-        units: the values of nnr_unit() structures.
-        interpretation: the choices to write by.
-        enforce: whether to refuse units that break a rule.
+        units: The values of nnr_unit() structures.
+        interpretation: The choices to write by.
+        enforce: Whether to refuse units that break a rule.
     """
     context = StreamContext(open_topology=topology_shapes)
     return write_units(units, context=context, interpretation=interpretation, enforce=enforce)

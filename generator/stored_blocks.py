@@ -24,8 +24,9 @@ def deflate_stored(data: bytes, block: int = _LARGEST_BLOCK) -> bytes:
 def deflate_bomb(size: int) -> bytes:
     """Build RFC 1950 data that inflates to about ``size`` letters a.
 
-    It spends two bits on each 258 letters, the highest ratio that deflate allows: one block with its own code
-    lengths, two bits for a literal or the end, one bit for the longest match and one for the nearest distance.
+    It spends two bits on each 258 letters, the highest ratio that deflate allows: one block with
+    its own code lengths, two bits for a literal or the end, one bit for the longest match and one
+    for the nearest distance.
     """
     matches = (size - 1) // _LONGEST_MATCH
     lengths = [(_RUN_OF_ZEROS, 86), (2, 0), (_RUN_OF_ZEROS, 127), (_RUN_OF_ZEROS, 9), (2, 0), (_RUN_OF_ZEROS, 17), (1, 0), (1, 0)]

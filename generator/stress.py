@@ -47,7 +47,10 @@ def vectors(seed: int, count: int, capabilities: frozenset[str] = _ALL) -> Itera
 
 
 def stress_recipe(number: int, capabilities: frozenset[str] = _ALL) -> Recipe:
-    """Build the recipe of a stress vector by its number; raise StressError if no payload is allowed."""
+    """Build the recipe of a stress vector by its number.
+
+    Raise StressError if no payload is allowed.
+    """
     if not capabilities & PAYLOADS.keys():
         raise StressError(f"a stream needs one of the capabilities {', '.join(PAYLOADS)}")
     return Recipe(

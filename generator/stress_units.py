@@ -44,7 +44,8 @@ _EXACT_BITS: Final = 22
 """Bits of an index: doubled, it stays below 2 ** 24, so every arithmetic gives the same product."""
 _INT_BITS: Final = 31
 _IDENTITY_FORMATS: Final = {NNR_PT_INT: INT32_FORMAT}
-"""The decompressed data format that leaves a payload type as it is; FLOAT32 for those not listed."""
+"""The decompressed data format that leaves a payload type as it is; FLOAT32 for those not listed.
+"""
 T = TypeVar("T")
 
 
@@ -82,12 +83,12 @@ class Drawing:
     """The state of a stream that is being drawn.
 
     Args:
-        dice: the source of draws.
-        capabilities: the capabilities that the stream may need.
-        quantization: the qp in force.
-        ids: the ids not yet used.
-        references: the reference list, if ids travel as indexes.
-        most: the largest number of elements of a tensor.
+        dice: The source of draws.
+        capabilities: The capabilities that the stream may need.
+        quantization: The qp in force.
+        ids: The ids not yet used.
+        references: The reference list, if ids travel as indexes.
+        most: The largest number of elements of a tensor.
     """
 
     dice: Dice

@@ -1,6 +1,7 @@
 """The JSON of a suite: its canonical form, and the JSON Schema of vector.json.
 
-``python -m nnc_conformance.generator.vector_json OUT`` writes the schema, for readers without this package.
+``python -m nnc_conformance.generator.vector_json OUT`` writes the schema, for readers without this
+package.
 """
 
 import sys
@@ -29,7 +30,8 @@ def format_suite(root: Path) -> list[Path]:
     """Rewrite the JSON files that are not canonical and return their paths.
 
     Values stay as they are, right or wrong; `lint` judges them. Raises `SuiteError` for a folder
-    without a manifest or a file that does not match its model, and `ModelError` for an unreadable file.
+    without a manifest or a file that does not match its model, and `ModelError` for an unreadable
+    file.
     """
     if not (root / MANIFEST_FILE).is_file():
         raise SuiteError(f"{root} has no {MANIFEST_FILE}")

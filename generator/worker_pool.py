@@ -19,10 +19,10 @@ def map_in_processes(work: Callable[[Item], Result], items: Iterable[Item], jobs
     """Call ``work`` on items in worker processes; give the results in order.
 
     Args:
-        work: a function that can be pickled.
-        items: its arguments.
-        jobs: worker processes.
-        chunk: items that a worker process gets at a time.
+        work: A function that can be pickled.
+        items: Its arguments.
+        jobs: Worker processes.
+        chunk: Items that a worker process gets at a time.
     """
     others = {child.pid for child in multiprocessing.active_children()}
     pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
@@ -49,7 +49,10 @@ def _all_of(work: Callable[[Item], Result], items: tuple[Item, ...]) -> list[Res
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while processes are started; these never get it, since they inherit the mask."""
+    """Hold Ctrl-C back while processes are started.
+
+    These never get it, since they inherit the mask.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

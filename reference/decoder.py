@@ -27,7 +27,8 @@ class Decoded:
         quantization_data: Content of the last NNR_QNT, inflated.
         pruning: Values of the last pruning container.
         reports: Errors of policy ``may`` that a lenient decoder forgave.
-        differences: Names of the parameters that are differences to the base model (second edition).
+        differences: Names of the parameters that are differences to the base model (second
+            edition).
         model: The model after the stream, base of the next; None without ``base``.
         updates: mps_parent_signalling_enabled_flag: the stream updates a base model.
     """
@@ -43,7 +44,9 @@ class Decoded:
 
 
 class Collector(Watcher):
-    """Collects the decoded parameters; with ``recombine`` a BLOCK's weight as G x H, scaled by its LS, in place of these."""
+    """Collects the decoded parameters; with ``recombine`` a BLOCK's weight as G x H, scaled by its
+    LS, in place of these.
+    """
 
     def __init__(self, *, recombine: bool = False) -> None:
         self.recombine = recombine
@@ -82,23 +85,27 @@ def decode(
 ) -> Decoded:
     """Decode a bitstream (clauses 6, 9 and 10).
 
-    Parameters come by topology_elem_id in the order of the stream: int32 from NNR_PT_INT, float32 from the other payload types, or the
-    type that the unit's nnr_decompressed_data_format names.
+    Parameters come by topology_elem_id in the order of the stream: int32 from NNR_PT_INT, float32
+    from the other payload types, or the type that the unit's nnr_decompressed_data_format names.
 
     Args:
         stream: The bitstream.
         limits: Bounds on the decode; the defaults of `DecodeLimits` if None.
-        interpretation: One choice for each disputed point; the defaults of `Interpretation` if None.
+        interpretation: One choice for each disputed point; the defaults of `Interpretation` if
+            None.
         recombine: Give a BLOCK's weight as G x H, scaled by its LS, in place of these.
         lenient: Forgive broken rules of policy ``may``, and report them.
-        threads: Data units, or stretches of block rows with entry points, to decode at the same time; small ones are decoded in sequence.
+        threads: Data units, or stretches of block rows with entry points, to decode at the same
+            time; small ones are decoded in sequence.
         kernel: The kernel for codewords: ``fast``, or ``plain``, the readable one.
         progress: Called with the bytes taken in and the bytes of the stream.
-        base: The model before the stream (second edition): `BaseModel()` for the first stream of a session, then the ``model`` of
-            the step before. With None an update gives its differences, and nothing is kept for later streams.
+        base: The model before the stream (second edition): `BaseModel()` for the first stream of a
+            session, then the ``model`` of the step before. With None an update gives its
+            differences, and nothing is kept for later streams.
 
     Raises:
-        StreamError: The stream breaks a rule of the registry; with ``lenient``, a rule of policy ``must``.
+        StreamError: The stream breaks a rule of the registry; with ``lenient``, a rule of policy
+            ``must``.
     """
     options = DecoderOptions(interpretation or Interpretation(), lenient, limits or DecodeLimits(), kernel, threads, base=base)
     return decode_with(stream, options, recombine=recombine, progress=progress)

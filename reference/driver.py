@@ -1,4 +1,6 @@
-"""The driver: the one loop through a stream. It reads units, decodes their payloads, and calls a watcher on the way.
+"""The driver: the one loop through a stream.
+
+It reads units, decodes their payloads, and calls a watcher on the way.
 
 `decode`, `trace`, `record`, the inspection and the facts of vectors are watchers of it.
 """
@@ -39,7 +41,9 @@ Tensors = dict[str, np.ndarray]
 Note = TypeVar("Note")
 
 MOST_BYTES: Final = (1 << 63) - 1
-"""Bytes of the largest array that NumPy can describe, even if it is empty because one of its dimensions is 0."""
+"""Bytes of the largest array that NumPy can describe, even if it is empty because one of its
+dimensions is 0.
+"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class RecordedCodeword:
 class Watcher:
     """Called by the driver in the order of the stream; override what is of interest.
 
-    Elements, branches and bins are recorded only if their method is overridden; bins are then decoded by the plain kernel, in sequence.
+    Elements, branches and bins are recorded only if their method is overridden; bins are then
+    decoded by the plain kernel, in sequence.
     """
 
     def element(self, element: Element) -> None:
@@ -72,10 +77,16 @@ class Watcher:
         """Take a branch of a structure, and the side taken."""
 
     def unit(self, unit: Unit, depth: int) -> None:
-        """Take a unit that has been read whole; ``depth``: 1 in an aggregate, whose own unit comes first."""
+        """Take a unit that has been read whole.
+
+        ``depth``: 1 in an aggregate, whose own unit comes first.
+        """
 
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
-        """Take a complete NNR_NDU after its payload, also if decoding that fails; ``codeword``: None for NNR_PT_RAW_FLOAT."""
+        """Take a complete NNR_NDU after its payload, also if decoding that fails.
+
+        ``codeword``: None for NNR_PT_RAW_FLOAT.
+        """
 
     def tensors(self, unit: Unit, header: DataUnitHeader, tensors: Tensors) -> None:
         """Take the decoded tensors of a data unit, in the order of its ids."""
@@ -121,9 +132,12 @@ class Driver:
         return getattr(type(self.watcher), method) is not getattr(Watcher, method)
 
     def units(self) -> Generator[Unit, None, None]:
-        """Walk the stream; yield each unit after it has been read, decoded and watched. Raise `StreamError`.
+        """Walk the stream; yield each unit after it has been read, decoded and watched.
 
-        The error is that of the first broken rule in the order of the stream, whatever the number of threads.
+        Raise `StreamError`.
+
+        The error is that of the first broken rule in the order of the stream, whatever the number
+        of threads.
         """
         read: Callable[..., Iterator[Unit]] = read_units
         if self._overrides("branch"):
@@ -151,7 +165,9 @@ class Driver:
             pass
 
     def noted(self, notes: list[Note]) -> Iterator[Note]:
-        """Walk the stream and yield what the watcher adds to ``notes``, also what it added before an error; raise `StreamError`."""
+        """Walk the stream and yield what the watcher adds to ``notes``, also what it added before
+        an error; raise `StreamError`.
+        """
         units = self.units()
         unit: Unit | None
         while True:
@@ -188,7 +204,9 @@ class Driver:
             self.pruning = unit.payload["nnr_pruning_topology_container"]
 
     def _decode(self, unit: Unit, header: DataUnitHeader) -> None:
-        """Decode the payload of a data unit within the limits, or enqueue it, if values are asked for."""
+        """Decode the payload of a data unit within the limits, or enqueue it, if values are asked
+        for.
+        """
         if not self.values:
             return
         trace = BinTrace() if self._records_bins else None
@@ -206,7 +224,10 @@ class Driver:
                 self.watcher.data_unit(unit, header, self._recorded(header, trace, decoded=decoded))
 
     def _histories(self, unit: Unit, header: DataUnitHeader) -> tuple[TensorHistory, ...] | None:
-        """Return what each part of a data unit needs of earlier streams; enforce the rules of updates."""
+        """Return what each part of a data unit needs of earlier streams.
+
+        Enforce the rules of updates.
+        """
         if header.parent_id is None:
             return None
         base, interpretation = self.options.base, self.options.interpretation
@@ -235,7 +256,9 @@ class Driver:
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """Names of the parameters that are differences to the base model, in the order of the stream."""
+        """Names of the parameters that are differences to the base model, in the order of the
+        stream.
+        """
         return tuple(self._differences)
 
     def _recorded(self, header: DataUnitHeader, trace: BinTrace, *, decoded: bool) -> RecordedCodeword | None:

@@ -1,4 +1,7 @@
-"""The errors of the package: all derive from `NNCError`; those about streams give the place and the rule."""
+"""The errors of the package: all derive from `NNCError`.
+
+Those about streams give the place and the rule.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,7 +32,9 @@ class NNCError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a stream: number of the unit from 0 and its type, byte and bit in the stream from 0, element, clause."""
+    """A place in a stream: number of the unit from 0 and its type, byte and bit in the stream from
+    0, element, clause.
+    """
 
     unit: int
     unit_type: str
@@ -45,7 +50,8 @@ class Place:
 class StreamError(NNCError):
     """A stream breaks a rule of the registry (`syntax.rules`).
 
-    ``rule`` is the rule's id, ``category`` its category, ``place`` where it was met, ``detail`` what was found.
+    ``rule`` is the rule's id, ``category`` its category, ``place`` where it was met, ``detail``
+    what was found.
     """
 
     def __init__(self, rule: str, category: Category, place: Place, detail: str) -> None:
@@ -57,7 +63,9 @@ class StreamError(NNCError):
 
 
 def unknown(what: str, name: object, choices: Iterable[str]) -> str:
-    """Return the message for a name that is not a valid choice: ``unknown level 'cor'; choose from core, full``."""
+    """Return the message for a name that is not a valid choice: ``unknown level 'cor'; choose from
+    core, full``.
+    """
     return f"unknown {what} {name!r}; choose from {', '.join(choices)}"
 
 

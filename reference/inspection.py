@@ -19,7 +19,8 @@ from nnc_conformance.reference.syntax.walker import Values
 Row = dict[str, Any]
 
 MOST_INDEXES_BEFORE_QP: Final = 4096
-"""Indexes that the inspection decodes without the compiler to reach the qp of a tensor behind them."""
+"""Indexes that the inspection decodes without the compiler to reach the qp of a tensor behind them.
+"""
 _COMMON: Final = ("nnr_unit_type", "independently_decodable_flag", "partial_data_counter_present_flag", "partial_data_counter")
 
 
@@ -33,16 +34,18 @@ def unit_rows(
 ) -> Iterator[Row]:
     """Yield a row for each unit of a stream; raise `StreamError`, after the rows before that place.
 
-    A row has the unit's ``number``, ``offset`` and ``size`` in bytes, ``depth`` in aggregates, ``type``, and ``says``, its elements in
-    words; of a data unit also ``qp``: the quantization parameter by tensor. Nothing is compiled: the qp of a tensor behind more than
+    A row has the unit's ``number``, ``offset`` and ``size`` in bytes, ``depth`` in aggregates,
+    ``type``, and ``says``, its elements in words; of a data unit also ``qp``: the quantization
+    parameter by tensor. Nothing is compiled: the qp of a tensor behind more than
     `MOST_INDEXES_BEFORE_QP` indexes is left out.
 
     Args:
-        stream: the bitstream.
-        interpretation: one choice for each disputed point; the defaults if None.
-        lenient: forgive broken rules of policy ``may``.
-        limits: bounds on the decode; the defaults if None.
-        values: decode the payloads too; rows then have every qp, and ``tensors``, a `summary` by tensor.
+        stream: The bitstream.
+        interpretation: One choice for each disputed point; the defaults if None.
+        lenient: Forgive broken rules of policy ``may``.
+        limits: Bounds on the decode; the defaults if None.
+        values: Decode the payloads too; rows then have every qp, and ``tensors``, a `summary` by
+            tensor.
     """
     options = DecoderOptions(interpretation or Interpretation(), lenient, limits or DecodeLimits())
     rows = _Rows(options.interpretation, values=values)
@@ -94,7 +97,10 @@ class _Rows(Watcher):
 
 
 def says(unit: Unit, qps: Mapping[str, int] | None = None) -> str:
-    """Return the elements of a unit that matter to a reader, in one line; ``qps``: the known qp of its tensors."""
+    """Return the elements of a unit that matter to a reader, in one line.
+
+    ``qps``: the known qp of its tensors.
+    """
     partial = unit.header.get("partial_data_counter")
     prefix = "" if partial is None else f"partial data, {partial} to come; "
     if unit.data_unit_header is not None:
@@ -130,7 +136,9 @@ def data_unit_says(header: DataUnitHeader, qps: Mapping[str, int]) -> str:
 
 
 def _qp_words(header: DataUnitHeader, qps: Mapping[str, int]) -> str:
-    """Return the qp of a unit's tensors; of a tensor whose qp is not known that of the parameter set, plus qp_delta."""
+    """Return the qp of a unit's tensors; of a tensor whose qp is not known that of the parameter
+    set, plus qp_delta.
+    """
     assert header.quantization is not None
     unknown = f"{header.quantization.quantization_parameter} + qp_delta"
     words = [str(qps.get(part.id, unknown)) for part in coded_parts(header)]

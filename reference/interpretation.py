@@ -1,7 +1,8 @@
-"""The disputed points, on which published codecs and the standard's text differ: a named switch for each.
+"""The disputed points, on which published codecs and the standard's text differ: a named switch for
+each.
 
-The first choice of each switch is the default. Nothing else in the package guesses: code that depends on a disputed
-point asks the `Interpretation` it was given.
+The first choice of each switch is the default. Nothing else in the package guesses: code that
+depends on a disputed point asks the `Interpretation` it was given.
 """
 
 from dataclasses import dataclass, field, fields
@@ -175,7 +176,10 @@ class ParentWithoutNodeId(Choice):
 
 @dataclass(frozen=True)
 class Interpretation:
-    """One choice for each disputed point; every field is a switch, with the first choice as its default."""
+    """One choice for each disputed point.
+
+    Every field is a switch, with the first choice as its default.
+    """
 
     map_entries: MapEntries = MapEntries.COUNT
     unification_class_loop: UnificationClassLoop = UnificationClassLoop.COUNT_CLASSES
@@ -211,7 +215,10 @@ class Interpretation:
 
     @classmethod
     def parse(cls, settings: dict[str, str]) -> "Interpretation":
-        """Build from names, as commands give them; raise `ValueError` for an unknown switch or choice."""
+        """Build from names, as commands give them.
+
+        Raise `ValueError` for an unknown switch or choice.
+        """
         switches, chosen = cls.switches(2024), {}
         for name, choice in settings.items():
             if name not in switches:

@@ -1,4 +1,6 @@
-"""What a caller sets for a decode or an encode: limits, a decoder's options, and the progress callback."""
+"""What a caller sets for a decode or an encode: limits, a decoder's options, and the progress
+callback.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,7 +27,8 @@ class DecodeLimits:
         total_bytes: Bytes of all decoded tensors and inflated topologies.
         units: Units in the stream, those in aggregates included.
         depth: Depth of nested aggregates.
-        inflate_ratio: Inflated bytes per deflated byte past the first ``inflate_floor`` bytes; deflate can reach 1032.
+        inflate_ratio: Inflated bytes per deflated byte past the first ``inflate_floor`` bytes;
+            deflate can reach 1032.
         inflate_floor: Bytes to which any topology may inflate.
         seconds: Wall time in seconds, checked between tensors.
         session_streams: Streams of a session.

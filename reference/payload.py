@@ -56,7 +56,10 @@ from nnc_conformance.reference.updates.base_model import BlockRecord
 
 @dataclass(frozen=True)
 class Part:
-    """One tensor of a payload; ``is_weight``: the weight, or G or H, which follows the unit's scan order."""
+    """One tensor of a payload.
+
+    ``is_weight``: the weight, or G or H, which follows the unit's scan order.
+    """
 
     id: str
     dimensions: tuple[int, ...]
@@ -65,7 +68,8 @@ class Part:
 
 
 def coded_parts(header: DataUnitHeader) -> tuple[Part, ...]:
-    """Return the tensors of a payload in coded order: LS, BI, BN (beta, gamma, mean, variance), then the weight or G, H.
+    """Return the tensors of a payload in coded order: LS, BI, BN (beta, gamma, mean, variance),
+    then the weight or G, H.
 
     The list of ids has another order: the weight (or G, H), LS, BN, BI.
     """
@@ -80,7 +84,9 @@ def coded_parts(header: DataUnitHeader) -> tuple[Part, ...]:
 
 
 def coding_of(part: Part, header: DataUnitHeader, interpretation: Interpretation) -> TensorCoding:
-    """Return the coding of a part: a matrix of rows (dimension 0) and columns (the product of the other dimensions)."""
+    """Return the coding of a part: a matrix of rows (dimension 0) and columns (the product of the
+    other dimensions).
+    """
     integer = header.payload_type == NNR_PT_INT
     rows = part.dimensions[0] if part.dimensions else 1
     columns = prod(part.dimensions[1:])
@@ -116,9 +122,12 @@ def layout_choices(interpretation: Interpretation) -> LayoutChoices:
 
 
 def expected_entry_points(header: DataUnitHeader, codings: Sequence[TensorCoding], number: int, first_bit: int) -> tuple[EntryPoint, ...]:
-    """Return the listed entry points of the block rows of tensor ``number``, as absolute positions; fewer if the list ends early.
+    """Return the listed entry points of the block rows of tensor ``number``, as absolute positions.
 
-    Each length is the length before it plus bit_offset_delta2, through all tensors that have entries (clause 10).
+    Fewer if the list ends early.
+
+    Each length is the length before it plus bit_offset_delta2, through all tensors that have
+    entries (clause 10).
     """
     *before, count = (max(coding.block_rows - 1, 0) for coding in codings[: number + 1])
     own = slice(sum(before), sum(before) + count)
@@ -130,9 +139,12 @@ def expected_entry_points(header: DataUnitHeader, codings: Sequence[TensorCoding
 
 @dataclass(frozen=True)
 class DataUnitDecoder:
-    """Decodes the payloads of complete NDUs under one set of options; ``rules`` decides what becomes of broken rules.
+    """Decodes the payloads of complete NDUs under one set of options.
 
-    ``histories``: the history of each part in coded order (second edition); ``coded``: takes each part before conversion, if asked for.
+    ``rules`` decides what becomes of broken rules.
+
+    ``histories``: the history of each part in coded order (second edition); ``coded``: takes each
+    part before conversion, if asked for.
     """
 
     options: DecoderOptions
@@ -141,7 +153,9 @@ class DataUnitDecoder:
     coded: list[CodedPart] | None = None
 
     def tensors(self, unit: Unit, header: DataUnitHeader, trace: BinTrace | None = None) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield (id, values) of a unit's tensors in coded order, in their decompressed data format; raise `StreamError`.
+        """Yield (id, values) of a unit's tensors in coded order, in their decompressed data format.
+
+        Raise `StreamError`.
 
         ``trace`` records every bin of the codeword; the plain kernel then decodes.
         """
@@ -218,7 +232,9 @@ class DataUnitDecoder:
         return decoded.tensors
 
     def _check_end(self, unit: Unit, payload: bytes, bits_read: int) -> None:
-        """Check that the last bit read is the stop bit 1, followed by zeros to the byte's end and by nothing else."""
+        """Check that the last bit read is the stop bit 1, followed by zeros to the byte's end and
+        by nothing else.
+        """
         size = (bits_read + 7) >> 3
         tail = payload[size - 1] & ((1 << (((-bits_read) & 7) + 1)) - 1)
         if tail != 1 << ((-bits_read) & 7):
@@ -252,7 +268,9 @@ class DataUnitDecoder:
 
 
 def shifted(header: DataUnitHeader, tensors: dict[str, np.ndarray], interpretation: Interpretation) -> dict[str, np.ndarray]:
-    """Return tensors with their first dimension moved by first_tensor_dimension_shift, if the disputed point says so [I]."""
+    """Return tensors with their first dimension moved by first_tensor_dimension_shift, if the
+    disputed point says so [I].
+    """
     if header.dimension_shift == 0 or interpretation.dimension_shift is DimensionShift.AS_CODED:
         return tensors
     weights = header.ids[: len(header.matrices)]
@@ -265,7 +283,9 @@ CHUNK: Final = 1 << 16
 
 
 def in_place(numbers: np.ndarray, dequantized: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Dequantize to float32 in chunks, in the memory of ``numbers`` if these have 32 bits: a large tensor is never held twice."""
+    """Dequantize to float32 in chunks, in the memory of ``numbers`` if these have 32 bits: a large
+    tensor is never held twice.
+    """
     values = numbers.view(np.float32) if numbers.itemsize == np.dtype(np.float32).itemsize else np.empty(numbers.shape, np.float32)
     for first in range(0, numbers.size, CHUNK):
         np.copyto(values[first : first + CHUNK], dequantized(numbers[first : first + CHUNK]), casting="no")
@@ -273,7 +293,9 @@ def in_place(numbers: np.ndarray, dequantized: Callable[[np.ndarray], np.ndarray
 
 
 def mapped(values: np.ndarray, ids: tuple[str, ...], mapping: DimensionMapping) -> Iterator[tuple[str, np.ndarray]]:
-    """Split a concatenated tensor along its axis and move axes to the left by its dimension mapping [I]."""
+    """Split a concatenated tensor along its axis and move axes to the left by its dimension mapping
+    [I].
+    """
     pieces = np.split(values, [index + 1 for index in mapping.split_indexes], axis=mapping.axis)
     for name, piece, shifts in zip(ids, pieces, mapping.shifts, strict=True):
         for axis, places in shifts:
@@ -282,7 +304,9 @@ def mapped(values: np.ndarray, ids: tuple[str, ...], mapping: DimensionMapping) 
 
 
 def recombined(header: DataUnitHeader | BlockRecord, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return a BLOCK's tensors for a model to run: W = G x H, its rows scaled by LS; BN and BI unchanged.
+    """Return a BLOCK's tensors for a model to run: W = G x H, its rows scaled by LS.
+
+    BN and BI unchanged.
 
     W takes the name of G without ``_G``.
     """

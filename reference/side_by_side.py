@@ -1,4 +1,6 @@
-"""Data units side by side: threads decode payloads while the stream is read on (clause 6: no payload depends on another)."""
+"""Data units side by side: threads decode payloads while the stream is read on (clause 6: no
+payload depends on another).
+"""
 
 import sys
 from collections import deque
@@ -26,9 +28,10 @@ class _Job(Generic[Result]):
 class SideBySide(Generic[Result]):
     """Runs jobs on threads and hands on their results in the order in which the jobs came.
 
-    Jobs run at once, in the calling thread, if they are small or there is only one thread. A large job waits for a second one: alone, it
-    runs where its result is due, without a thread of its own. An error of a job is raised where its result is due, so `finish` has to be
-    called before any error of later work is raised.
+    Jobs run at once, in the calling thread, if they are small or there is only one thread. A large
+    job waits for a second one: alone, it runs where its result is due, without a thread of its own.
+    An error of a job is raised where its result is due, so `finish` has to be called before any
+    error of later work is raised.
     """
 
     def __init__(self, threads: int) -> None:
@@ -59,7 +62,10 @@ class SideBySide(Generic[Result]):
             self._keep_first()
 
     def close(self) -> None:
-        """Drop the jobs that have not begun, and end the threads; do not wait for them after Ctrl-C."""
+        """Drop the jobs that have not begun, and end the threads.
+
+        Do not wait for them after Ctrl-C.
+        """
         self._jobs.clear()
         if self._pool is not None:
             interrupted = isinstance(sys.exception(), KeyboardInterrupt | GeneratorExit)

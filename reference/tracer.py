@@ -1,4 +1,6 @@
-"""The trace: every element of a stream with its place, descriptor, value and clause; on request every bin of the coder."""
+"""The trace: every element of a stream with its place, descriptor, value and clause; on request
+every bin of the coder.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -86,7 +88,8 @@ def trace(
         stream: The bitstream.
         bins: Yield a line for each bin of the codewords too.
         limits: Bounds on the decode; the defaults of `DecodeLimits` if None.
-        interpretation: One choice for each disputed point; the defaults of `Interpretation` if None.
+        interpretation: One choice for each disputed point; the defaults of `Interpretation` if
+            None.
         lenient: Forgive broken rules of policy ``may``.
 
     Raises:
@@ -121,7 +124,9 @@ class _Lines(Watcher):
 
 
 def _bin_lines(unit: Unit, record: BinTrace, *, bins: bool) -> Iterator[TraceLine]:
-    """Yield a line for each bin of a codeword; without ``bins``, only for those in the heads of tensors."""
+    """Yield a line for each bin of a codeword; without ``bins``, only for those in the heads of
+    tensors.
+    """
     starts = [*record.first_events, len(record.events)]
     for tensor, layout in enumerate(record.layouts):
         for number in range(starts[tensor], starts[tensor + 1]):

@@ -23,15 +23,17 @@ _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, OSEr
 
 @contextmanager
 def opened_zip(data: bytes, what: str, *, max_bytes: int = MOST_BYTES) -> Iterator[zipfile.ZipFile]:
-    """Open an archive whose members unpack to a bounded size, and turn errors of reading it into `ModelError`.
+    """Open an archive whose members unpack to a bounded size, and turn errors of reading it into
+    `ModelError`.
 
-    Members may be stored or deflated. Refused are members that overlap, two of the same name, more than `MOST_MEMBERS`, and more
-    unpacked bytes than ``max_bytes``, or than `MOST_RATIO` times the size of the archive (`FREE_BYTES` in any case).
+    Members may be stored or deflated. Refused are members that overlap, two of the same name, more
+    than `MOST_MEMBERS`, and more unpacked bytes than ``max_bytes``, or than `MOST_RATIO` times the
+    size of the archive (`FREE_BYTES` in any case).
 
     Args:
-        data: the archive.
-        what: its name in errors, such as "the .npz".
-        max_bytes: the most bytes that all members may unpack to.
+        data: The archive.
+        what: Its name in errors, such as "the .npz".
+        max_bytes: The most bytes that all members may unpack to.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -42,7 +44,9 @@ def opened_zip(data: bytes, what: str, *, max_bytes: int = MOST_BYTES) -> Iterat
 
 
 def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Read a member without unpacking more than the size it states, as `ZipFile.read` would if the archive lies."""
+    """Read a member without unpacking more than the size it states, as `ZipFile.read` would if the
+    archive lies.
+    """
     with archive.open(member) as file:
         return file.read(member.file_size)
 

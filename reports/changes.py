@@ -59,7 +59,8 @@ class Since:
 
 
 def since(source: str, old: Results, cases: Iterable[CaseResult], decoders: Sequence[str]) -> Since:
-    """Compare the ``cases`` of ``decoders`` with those of an earlier run, for decoders that both runs judged.
+    """Compare the ``cases`` of ``decoders`` with those of an earlier run, for decoders that both
+    runs judged.
 
     If each run has a single decoder, the two count as the same one whatever their names.
     """

@@ -13,7 +13,9 @@ def relative_error_text(measured: Distance | AccuracyRow | None) -> str:
 
 
 def worst_layer(row: AccuracyRow) -> LayerDrift | None:
-    """Return the first layer with the largest relative error; errors that are not finite are the largest.
+    """Return the first layer with the largest relative error.
+
+    Errors that are not finite are the largest.
 
     Returns None without layers.
     """
@@ -25,6 +27,9 @@ def worst_layer(row: AccuracyRow) -> LayerDrift | None:
 
 
 def first_drift_text(row: AccuracyRow) -> str:
-    """Name the first layer that differs from the reference, with its operator if known; return "" if none differs."""
+    """Name the first layer that differs from the reference, with its operator if known.
+
+    Return "" if none differs.
+    """
     operator = next((layer.operator for layer in row.layers if layer.output == row.first_drift), "")
     return f"{row.first_drift or ''} ({operator})" if operator else row.first_drift or ""

@@ -1,4 +1,7 @@
-"""The HTML report: one self-contained file. Text from decoders is escaped, and a content security policy backs that up."""
+"""The HTML report: one self-contained file.
+
+Text from decoders is escaped, and a content security policy backs that up.
+"""
 
 import base64
 import hashlib

@@ -36,7 +36,10 @@ _SUMMARY_BYTES: Final = 1 << 20
 
 
 def write_step_summary(report: Report, file: Path) -> None:
-    """Append the Markdown report to a step's summary, cut at the end of a line if it does not fit; raise `OSError`."""
+    """Append the Markdown report to a step's summary, cut at the end of a line if it does not fit.
+
+    Raise `OSError`.
+    """
     room = _SUMMARY_BYTES - (file.stat().st_size if file.exists() else 0)
     text = (render_markdown(report) + "\n").encode()
     if len(text) > room:

@@ -4,12 +4,15 @@ import unicodedata
 from typing import Final
 
 _HIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories of control, format, surrogate, private, unassigned and separator characters."""
+"""Unicode categories of control, format, surrogate, private, unassigned and separator characters.
+"""
 _KEPT: Final = frozenset("\n\t")
 
 
 def visible(text: str) -> str:
-    r"""Escape control, format, surrogate and unassigned characters as ``\u{hex}``; keep newline and tab.
+    r"""Escape control, format, surrogate and unassigned characters as ``\u{hex}``.
+
+    Keep newline and tab.
 
     No terminal escape, right-to-left override or zero-width character gets through.
     """

@@ -1,4 +1,6 @@
-"""The trace of one stream as a self-contained HTML page: bytes next to elements, and the arithmetic decoder over time."""
+"""The trace of one stream as a self-contained HTML page: bytes next to elements, and the arithmetic
+decoder over time.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +25,10 @@ LONGEST_VALUE: Final = 60
 
 @dataclass(frozen=True)
 class TraceRow:
-    """An element or bin as shown; its bits in the stream are ``first`` to ``last`` (none if ``last`` is less)."""
+    """An element or bin as shown.
+
+    Its bits in the stream are ``first`` to ``last`` (none if ``last`` is less).
+    """
 
     name: str
     value: str
@@ -36,7 +41,9 @@ class TraceRow:
 
 @dataclass(frozen=True)
 class UnitRows:
-    """The rows of one unit, the bins of its codeword apart, and the plot of its arithmetic decoder (None without a codeword)."""
+    """The rows of one unit, the bins of its codeword apart, and the plot of its arithmetic decoder
+    (None without a codeword).
+    """
 
     number: int
     unit_type: str

@@ -1,8 +1,10 @@
-"""Everything that is read from or written to files: vectors, suites, packages, tensors, model files, signatures.
+"""Everything that is read from or written to files: vectors, suites, packages, tensors, model
+files, signatures.
 
-Read `vector` first (the format of ``vector.json``), then `suite_folder` (a suite on disk). All stored models derive from
-`documents.Frozen`; their fields are file formats, so a change to one needs a new format version. Code inside the readers and
-writers may change freely as long as the same bytes are written and bad files still end in the documented error.
+Read `vector` first (the format of ``vector.json``), then `suite_folder` (a suite on disk). All
+stored models derive from `documents.Frozen`; their fields are file formats, so a change to one
+needs a new format version. Code inside the readers and writers may change freely as long as the
+same bytes are written and bad files still end in the documented error.
 """
 
 from typing import Final

@@ -1,4 +1,6 @@
-"""Common parts of all stored documents: the base class, SHA-256, canonical JSON, and the wording of validation errors."""
+"""Common parts of all stored documents: the base class, SHA-256, canonical JSON, and the wording of
+validation errors.
+"""
 
 import hashlib
 import json
@@ -39,7 +41,9 @@ def first_problem(error: ValidationError) -> str:
 
 
 def problem_text(problem: ErrorDetails) -> str:
-    """Describe one problem as ``PLACE: MESSAGE``, without a place if it concerns the whole document."""
+    """Describe one problem as ``PLACE: MESSAGE``, without a place if it concerns the whole
+    document.
+    """
     kind, message = problem["type"], problem["msg"].removeprefix("Value error, ")
     if kind == "json_invalid":
         reason, _, place = str(problem["ctx"]["error"]).rpartition(" at line ")

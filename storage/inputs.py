@@ -1,4 +1,6 @@
-"""Reading input files, up to a size limit: files that users name, and untrusted files in folders of strangers."""
+"""Reading input files, up to a size limit: files that users name, and untrusted files in folders of
+strangers.
+"""
 
 import errno
 import os
@@ -20,7 +22,8 @@ _PIECE: Final = 1 << 20
 def read_bytes(path: Path, *, max_bytes: int = MOST_BYTES) -> bytes:
     """Read a file that a user named: also through links, from a FIFO, a device or standard input.
 
-    Raises `ModelError` for more than ``max_bytes``, before reading if the size is known; and `OSError`.
+    Raises `ModelError` for more than ``max_bytes``, before reading if the size is known; and
+    `OSError`.
     """
     if path == STANDARD_INPUT:
         if sys.__stdin__ is None:
@@ -34,7 +37,10 @@ def read_bytes(path: Path, *, max_bytes: int = MOST_BYTES) -> bytes:
 
 
 def _up_to(file: BinaryIO, max_bytes: int, path: Path) -> bytes:
-    """Read a file of unknown size to its end, piece by piece; raise `ModelError` at more than ``max_bytes``."""
+    """Read a file of unknown size to its end, piece by piece.
+
+    Raise `ModelError` at more than ``max_bytes``.
+    """
     pieces, size = [], 0
     while piece := file.read(_PIECE):
         pieces.append(piece)

@@ -1,8 +1,12 @@
-"""Outputs: the one place that decides how a file is written, so that no command destroys what is there.
+"""Outputs: the one place that decides how a file is written, so that no command destroys what is
+there.
 
-- A regular file appears whole or not at all. A new one gets its mode from the umask, an existing one keeps mode and owner.
-- Symbolic links are followed and stay: the file that they lead to is written, even if it does not exist yet.
-- Devices, FIFOs and this process's open descriptors (``/dev/stdout``, ``/dev/fd/N``) are written in place.
+- A regular file appears whole or not at all. A new one gets its mode from the umask, an existing
+  one keeps mode and owner.
+- Symbolic links are followed and stay: the file that they lead to is written, even if it does not
+  exist yet.
+- Devices, FIFOs and this process's open descriptors (``/dev/stdout``, ``/dev/fd/N``) are written in
+  place.
 - An output that is also an input is refused.
 """
 
@@ -28,7 +32,9 @@ STANDARD_OUTPUT: Final = Path("/dev/stdout")
 """The path that stands for standard output, whatever the platform."""
 
 _LONGEST: Final = 200
-"""Bytes of a file name that leave room for the prefix and suffix of a temporary name, where 255 are the most."""
+"""Bytes of a file name that leave room for the prefix and suffix of a temporary name, where 255 are
+the most.
+"""
 _MOST_LINKS: Final = 40
 """Symbolic links in a row, as Linux limits them."""
 _STANDARD: Final = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
@@ -51,10 +57,11 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 @contextmanager
 def staged(path: Path, data: bytes, *, private: bool = False) -> Iterator[Callable[[], None]]:
-    """Write ``data`` to the disk as `write_bytes` does, and put it in place when the given function is called.
+    """Write ``data`` to the disk as `write_bytes` does, and put it in place when the given function
+    is called.
 
-    Outputs that belong together are staged first, so that a full disk leaves all of them as they were. A ``private`` file has mode
-    0600, whatever the umask and the old file's mode.
+    Outputs that belong together are staged first, so that a full disk leaves all of them as they
+    were. A ``private`` file has mode 0600, whatever the umask and the old file's mode.
     """
     with _named(path):
         target, old = _followed(path), _status(path)
@@ -75,7 +82,8 @@ def write_text(path: Path, text: str) -> None:
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     """Write ``files`` by their relative paths into a folder, which must be missing or empty.
 
-    The folder appears whole or not at all. Raises `OutputError` for a path that is taken, and `OSError`.
+    The folder appears whole or not at all. Raises `OutputError` for a path that is taken, and
+    `OSError`.
     """
     target = _followed(path)
     if isinstance(target, int):
@@ -104,7 +112,8 @@ def is_standard_output(path: Path) -> bool:
 
 
 def refuse_inputs(output: Path, inputs: Iterable[Path]) -> None:
-    """Raise `OutputError` if writing ``output`` would overwrite one of ``inputs``, or a file inside an input folder.
+    """Raise `OutputError` if writing ``output`` would overwrite one of ``inputs``, or a file inside
+    an input folder.
 
     Files are compared, not names: links, hard links and other spellings of a path are seen through.
     """
@@ -129,7 +138,9 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _followed(path: Path) -> Path | int:
-    """Follow symbolic links to the path to write, or to the number of an open descriptor of this process."""
+    """Follow symbolic links to the path to write, or to the number of an open descriptor of this
+    process.
+    """
     for _ in range(_MOST_LINKS):
         if (number := _descriptor(os.fspath(path))) is not None:
             return number
@@ -185,7 +196,10 @@ def _write_all(file: io.FileIO, data: bytes) -> None:
 
 @contextmanager
 def _temporary(path: Path, target: Path, data: bytes, old: os.stat_result | None, *, private: bool) -> Iterator[Callable[[], None]]:
-    """Write a temporary file next to ``target`` and give the function that renames it; it is gone in the end."""
+    """Write a temporary file next to ``target`` and give the function that renames it.
+
+    It is gone in the end.
+    """
     with _named(path):
         if old is not None and not os.access(target, os.W_OK):
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
@@ -215,7 +229,9 @@ def _temporary(path: Path, target: Path, data: bytes, old: os.stat_result | None
 
 
 def _keep_owner_and_mode(handle: int, old: os.stat_result) -> None:
-    """Give a new file the owner and the mode of the old one, and nobody more rights where the owner cannot be kept."""
+    """Give a new file the owner and the mode of the old one, and nobody more rights where the owner
+    cannot be kept.
+    """
     if not hasattr(os, "fchown"):
         return
     mode = stat.S_IMODE(old.st_mode)
@@ -237,9 +253,12 @@ def _temporary_name(name: str) -> str:
 
 
 def _opened_alone(path: Path, mode: int) -> tuple[Path, int]:
-    """Make the temporary file of a path, locked against other writers; return it with its descriptor.
+    """Make the temporary file of a path, locked against other writers.
 
-    If somebody else's file, or anything but a regular file, has its name, the temporary file gets an unpredictable name.
+    Return it with its descriptor.
+
+    If somebody else's file, or anything but a regular file, has its name, the temporary file gets
+    an unpredictable name.
     """
     temporary = path.parent / _temporary_name(path.name)
     flags = os.O_RDWR | open_flags("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
@@ -276,7 +295,10 @@ def _lock(handle: int) -> None:
 
 
 def _take_over(temporary: Path, flags: int) -> bool:
-    """Wait for the writer of a temporary file and remove what it left; return False if it is not ours to remove."""
+    """Wait for the writer of a temporary file and remove what it left.
+
+    Return False if it is not ours to remove.
+    """
     try:
         handle = os.open(temporary, flags)
     except FileNotFoundError:

@@ -1,8 +1,10 @@
-"""Packages of vectors: a suite in one file, with the same bytes wherever it is built, and checked before use.
+"""Packages of vectors: a suite in one file, with the same bytes wherever it is built, and checked
+before use.
 
-``package.json`` comes first and lists every other file with its hash, then ``index.json`` describes each vector, then follow, sorted by
-path, changelog, licence, bill of materials, and the suite's folder. Everything except licence and changelog follows from the vectors
-and is derived again to check it.
+``package.json`` comes first and lists every other file with its hash, then ``index.json`` describes
+each vector, then follow, sorted by path, changelog, licence, bill of materials, and the suite's
+folder. Everything except licence and changelog follows from the vectors and is derived again to
+check it.
 """
 
 import hashlib
@@ -55,7 +57,9 @@ class PackageError(SuiteError):
 
 
 class Package:
-    """An open package, to be used as a context manager; its form is checked when opened, its files when read.
+    """An open package, to be used as a context manager.
+
+    Its form is checked when opened, its files when read.
 
     All methods raise `PackageError`.
     """
@@ -135,7 +139,10 @@ class Package:
         return {f"{folder}/{name}": self.read(f"{folder}/{name}") for name in names}
 
     def unpack(self, folder: Path, vectors: Collection[Vector] | None = None) -> None:
-        """Write the suite with these vectors (None: all) into ``folder``; every file is checked, and none is written outside."""
+        """Write the suite with these vectors (None: all) into ``folder``.
+
+        Every file is checked, and none is written outside.
+        """
         (folder / MANIFEST_FILE).write_bytes(self.read(suite_manifest_path()))
         for vector in self.index.vectors if vectors is None else vectors:
             for path, data in self.files_of(vector).items():
@@ -202,7 +209,10 @@ def signature_path(path: Path) -> Path:
 
 
 def unpacked_suite(path: Path, takes: Callable[[Vector], bool]) -> Suite:
-    """Unpack the vectors for which ``takes`` is true into a scratch folder, deleted with the suite; raise `PackageError`."""
+    """Unpack the vectors for which ``takes`` is true into a scratch folder, deleted with the suite.
+
+    Raise `PackageError`.
+    """
     with Package(path) as package:
         chosen = [vector for vector in package.index.vectors if takes(vector)]
         scratch = tempfile.TemporaryDirectory(prefix="nnc-conformance-suite-")
@@ -214,7 +224,9 @@ def unpacked_suite(path: Path, takes: Callable[[Vector], bool]) -> Suite:
 
 @dataclass(frozen=True)
 class VerifiedPackage:
-    """A verified package: manifest, SHA-256, number of vectors, and the public key that signed it (None: unsigned)."""
+    """A verified package: manifest, SHA-256, number of vectors, and the public key that signed it
+    (None: unsigned).
+    """
 
     manifest: PackageManifest
     sha256: str
@@ -225,8 +237,8 @@ class VerifiedPackage:
 def verify(path: Path, *, trusted: str | None = None) -> VerifiedPackage:
     """Check a package to its last byte, and its signature.
 
-    Raises `PackageError` for the first fault, `SignatureError` for a wrong signature, or if it is not signed by ``trusted`` (a public
-    key; None: any or no signature).
+    Raises `PackageError` for the first fault, `SignatureError` for a wrong signature, or if it is
+    not signed by ``trusted`` (a public key; None: any or no signature).
     """
     with Package(path) as package:
         package.check()
@@ -238,7 +250,9 @@ def verify(path: Path, *, trusted: str | None = None) -> VerifiedPackage:
 
 
 def signer_of(path: Path, digest: str) -> str | None:
-    """Check the signature file of a package; return the public key, or None if there is no such file.
+    """Check the signature file of a package.
+
+    Return the public key, or None if there is no such file.
 
     Raises `SignatureError` for a wrong signature, `PackageError` for an unreadable one.
     """
@@ -259,6 +273,9 @@ def signer_of(path: Path, digest: str) -> str | None:
 
 
 def compare(old: Path, new: Path) -> tuple[PackageManifest, PackageManifest, SuiteChanges]:
-    """Return the manifests of two packages and the differences of their vectors; raise `PackageError`."""
+    """Return the manifests of two packages and the differences of their vectors.
+
+    Raise `PackageError`.
+    """
     with Package(old) as before, Package(new) as after:
         return before.manifest, after.manifest, suite_changes(before.index.vectors, after.index.vectors)

@@ -35,7 +35,9 @@ _TITLE: Final = "# Changelog\n\n"
 
 @dataclass(frozen=True)
 class BuiltPackage:
-    """A package just built: version, SHA-256, changes since the previous one, and vectors copied unread from that."""
+    """A package just built: version, SHA-256, changes since the previous one, and vectors copied
+    unread from that.
+    """
 
     version: str
     sha256: str
@@ -56,10 +58,12 @@ class _Previous:
 
 
 def build(source: Path, out: Path, *, previous: Path | None = None, key: Ed25519PrivateKey | None = None) -> BuiltPackage:
-    """Build the package of the suite folder ``source`` at ``out``, and its signature if there is a key.
+    """Build the package of the suite folder ``source`` at ``out``, and its signature if there is a
+    key.
 
-    Vectors that ``previous`` holds unchanged are copied from it. Changed vectors need a higher revision, removed ones must be retired,
-    and retired ids stay retired. Raises `SuiteError`, and `OSError` if ``out`` cannot be written.
+    Vectors that ``previous`` holds unchanged are copied from it. Changed vectors need a higher
+    revision, removed ones must be retired, and retired ids stay retired. Raises `SuiteError`, and
+    `OSError` if ``out`` cannot be written.
     """
     suite = load_suite(source, verify=False)
     earlier = _read_previous(previous, suite.manifest) if previous is not None else _Previous()
@@ -114,7 +118,9 @@ def _fresh_files(suite: Suite, kept: frozenset[str]) -> dict[str, bytes]:
 
 
 def _check_succession(old: Manifest, new: Manifest) -> None:
-    """Raise `PackageError` if an id is reused or dropped, or a vector changed without a higher revision."""
+    """Raise `PackageError` if an id is reused or dropped, or a vector changed without a higher
+    revision.
+    """
     now = {entry.id: entry for entry in new.vectors}
     if lost := sorted(set(old.retired) - set(new.retired)):
         raise PackageError(f"{lost[0]} was retired and must stay retired")

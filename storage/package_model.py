@@ -1,4 +1,6 @@
-"""The documents of a package: manifest, index, signature, changelog; and its tree of hashes and version."""
+"""The documents of a package: manifest, index, signature, changelog; and its tree of hashes and
+version.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -49,7 +51,9 @@ class PackageManifest(Frozen):
 
 
 class PackageIndex(Frozen):
-    """``index.json``: the description of every vector in the order of the manifest, to choose vectors before unpacking."""
+    """``index.json``: the description of every vector in the order of the manifest, to choose
+    vectors before unpacking.
+    """
 
     format: Literal["nnc-index/1"] = "nnc-index/1"
     vectors: tuple[Vector, ...]
@@ -87,7 +91,8 @@ def packed_files(files: Mapping[str, bytes]) -> tuple[PackedFile, ...]:
 def tree_sha256(files: Iterable[PackedFile]) -> str:
     """Return the root of the tree of hashes.
 
-    The hash of a folder is that of its sorted lines ``HASH  NAME``; names of folders end with a slash.
+    The hash of a folder is that of its sorted lines ``HASH  NAME``; names of folders end with a
+    slash.
     """
     folders: dict[PurePosixPath, dict[str, str]] = {}
     for file in files:
@@ -112,7 +117,9 @@ def canonical(model: Frozen) -> bytes:
 
 @dataclass(frozen=True)
 class VectorChange:
-    """A vector that differs between two suites: its revisions and the names of the files that differ."""
+    """A vector that differs between two suites: its revisions and the names of the files that
+    differ.
+    """
 
     id: str
     old_revision: int

@@ -13,7 +13,9 @@ from nnc_conformance.storage.vector import Vector
 
 
 def render_sbom(version: str, license_id: str, vectors: Sequence[Vector]) -> str:
-    """Return the JSON text: the package, its vectors with the hashes of their files, and the networks that they use."""
+    """Return the JSON text: the package, its vectors with the hashes of their files, and the
+    networks that they use.
+    """
     reference = f"{PACKAGE_NAME}@{version}"
     licenses = [{"license": {"id": license_id}}]
     networks = sorted({vector.network for vector in vectors if vector.network is not None})

@@ -1,7 +1,7 @@
 """Sealed documents: canonical JSON of a body and its seal, in which any changed byte is detected.
 
-The seal holds the SHA-256 of the body's canonical text and, if there was a key, a signature on it. Only the canonical text is accepted:
-the same body and seal in any other spelling are refused.
+The seal holds the SHA-256 of the body's canonical text and, if there was a key, a signature on it.
+Only the canonical text is accepted: the same body and seal in any other spelling are refused.
 """
 
 from typing import Any, Generic, TypeVar
@@ -50,7 +50,8 @@ def seal(body: Body, purpose: signing.Purpose, key: Ed25519PrivateKey | None) ->
 def open_sealed(data: bytes, model: type[Sealed[Body]], purpose: signing.Purpose, what: str) -> Sealed[Body]:
     """Read a sealed document; errors call it ``what``.
 
-    Raises `SealError` if it is unreadable, not canonical, or changed, `SignatureError` for a wrong signature.
+    Raises `SealError` if it is unreadable, not canonical, or changed, `SignatureError` for a wrong
+    signature.
     """
     try:
         document = model.model_validate_json(data)

@@ -80,7 +80,9 @@ class Session:
         return self._state.model
 
     def apply(self, stream: bytes, name: str, *, threads: int = 1) -> Decoded:
-        """Decode the next stream onto the model; raise `SessionError` or `StateError`, and leave the model as it was.
+        """Decode the next stream onto the model.
+
+        Raise `SessionError` or `StateError`, and leave the model as it was.
 
         Args:
             stream: The bitstream.
@@ -126,7 +128,8 @@ class Session:
     def kept(self) -> Iterator[None]:
         """Replace the state file after the body has written what belongs to it.
 
-        Raises `StateError` before the body if another process has changed the file meanwhile; then nothing is replaced.
+        Raises `StateError` before the body if another process has changed the file meanwhile; then
+        nothing is replaced.
         """
         if self._path is None:
             yield
@@ -140,7 +143,9 @@ class Session:
 
 
 def refuse_streams_and_states(out: Path) -> None:
-    """Raise `SessionError` if an output exists and holds a stream or a state, as when the name of OUT was forgotten."""
+    """Raise `SessionError` if an output exists and holds a stream or a state, as when the name of
+    OUT was forgotten.
+    """
     if not out.is_file():
         return
     with out.open("rb") as file:

@@ -1,6 +1,7 @@
 """Ed25519 signatures on statements: the kind of document (`Purpose`) and its SHA-256.
 
-Keys are OpenSSL's PEM files: ``openssl genpkey -algorithm ed25519 -out key.pem``, ``openssl pkey -in key.pem -pubout -out key.pub``.
+Keys are OpenSSL's PEM files: ``openssl genpkey -algorithm ed25519 -out key.pem``, ``openssl pkey
+-in key.pem -pubout -out key.pub``.
 """
 
 from enum import StrEnum
@@ -27,7 +28,8 @@ _ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A
 _SMALL_ORDER: Final = frozenset({0, 1, _PRIME - 1, _ORDER_8, _PRIME - _ORDER_8})
 """The y of the eight points whose order divides the cofactor 8.
 
-Under such a key anybody can make signatures: "Taming the many EdDSAs" (Chalkias, Garillot and Nikolaenko, 2020), section 3.
+Under such a key anybody can make signatures: "Taming the many EdDSAs" (Chalkias, Garillot and
+Nikolaenko, 2020), section 3.
 """
 
 
@@ -47,7 +49,10 @@ PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="the 32 
 
 
 class Signature(Frozen):
-    """A signature with the public key to check it with; whether to trust that key is for the caller to decide."""
+    """A signature with the public key to check it with.
+
+    Whether to trust that key is for the caller to decide.
+    """
 
     algorithm: Literal["ed25519"] = "ed25519"
     public_key: PublicKey
@@ -71,7 +76,10 @@ def load_private_key(path: Path) -> Ed25519PrivateKey:
 
 
 def load_public_key(path: Path) -> str:
-    """Read a public key in PEM form as hex digits; raise `SignatureError`, also for a key for which anybody can sign."""
+    """Read a public key in PEM form as hex digits.
+
+    Raise `SignatureError`, also for a key for which anybody can sign.
+    """
     try:
         key = serialization.load_pem_public_key(_read(path))
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -84,7 +92,9 @@ def load_public_key(path: Path) -> str:
 
 
 def _check_public_key(digits: str) -> None:
-    """Raise `SignatureError` unless 32 bytes are the canonical encoding (RFC 8032, 5.1.3) of a point whose order is not small."""
+    """Raise `SignatureError` unless 32 bytes are the canonical encoding (RFC 8032, 5.1.3) of a
+    point whose order is not small.
+    """
     number = int.from_bytes(bytes.fromhex(digits), "little")
     y, sign = number & ((1 << 255) - 1), number >> 255
     if y >= _PRIME or (sign and y in (1, _PRIME - 1)):
@@ -109,7 +119,9 @@ def sign(purpose: Purpose, sha256: str, key: Ed25519PrivateKey) -> Signature:
 
 
 def check(purpose: Purpose, sha256: str, signature: Signature) -> None:
-    """Raise `SignatureError` unless the signature fits the statement and its own key, and that key is sound."""
+    """Raise `SignatureError` unless the signature fits the statement and its own key, and that key
+    is sound.
+    """
     _check_public_key(signature.public_key)
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signature.public_key))

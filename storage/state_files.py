@@ -1,8 +1,9 @@
 """State files (``.nncstate``): a base model between two runs of a command (second edition).
 
-A file is a line that names format and version, the length of the header as 8 bytes, the header as JSON, the arrays in the order in
-which the header lists them, and the SHA-256 of all that. Sizes are checked against the file before anything is allocated, types and
-shapes against the parameters; nothing is executed. The file is readable for its owner alone.
+A file is a line that names format and version, the length of the header as 8 bytes, the header as
+JSON, the arrays in the order in which the header lists them, and the SHA-256 of all that. Sizes are
+checked against the file before anything is allocated, types and shapes against the parameters;
+nothing is executed. The file is readable for its owner alone.
 """
 
 import hashlib
@@ -86,7 +87,9 @@ class BlockEntry(Frozen):
 
 
 class TopologyEntry(Frozen):
-    """A topology or quantization data: its storage format and the place of its bytes in the list of arrays."""
+    """A topology or quantization data: its storage format and the place of its bytes in the list of
+    arrays.
+    """
 
     storage_format: Annotated[int, Field(ge=0, lt=256)]
     data: int
@@ -148,7 +151,10 @@ def save_state(model: BaseModel, path: Path, *, session: SessionState | None = N
 
 
 def staged_state(session: SessionState, path: Path) -> AbstractContextManager[Any]:
-    """Write a state file to the disk; the function that this gives puts it in place (see `storage.outputs.staged`)."""
+    """Write a state file to the disk.
+
+    The function that this gives puts it in place (see `storage.outputs.staged`).
+    """
     return staged(path, dump_state(session), private=True)
 
 
@@ -238,7 +244,10 @@ def _node_entry(node: NodeId) -> NodeEntry:
 
 
 def parse_state(data: bytes, name: str) -> SessionState:
-    """Return the session in the bytes of a state file; raise `StateError` that begins with ``name``."""
+    """Return the session in the bytes of a state file.
+
+    Raise `StateError` that begins with ``name``.
+    """
     if not data.startswith(MAGIC):
         known = "a state file of another version" if is_state(data) else "no state file"
         raise StateError(f"{name}: {known}; this version reads {MAGIC.decode().strip()}")
@@ -278,7 +287,10 @@ class _Reader:
             first += size
 
     def at(self, place: int, what: str, *kinds: ArrayType) -> np.ndarray:
-        """Return the array number ``place``; raise `ValueError` if it is missing or of none of the types ``kinds``."""
+        """Return the array number ``place``.
+
+        Raise `ValueError` if it is missing or of none of the types ``kinds``.
+        """
         if not 0 <= place < len(self._arrays):
             raise ValueError(f"{what}: the file has no array {place}")
         array = self._arrays[place]
@@ -287,7 +299,10 @@ class _Reader:
         return array
 
     def sized(self, place: int | None, what: str, kind: ArrayType, size: int) -> np.ndarray | None:
-        """Return the one-dimensional array number ``place`` with ``size`` elements; return None if ``place`` is None."""
+        """Return the one-dimensional array number ``place`` with ``size`` elements.
+
+        Return None if ``place`` is None.
+        """
         if place is None:
             return None
         array = self.at(place, what, kind)

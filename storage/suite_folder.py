@@ -1,4 +1,7 @@
-"""A suite on disk: ``manifest.json`` and folders ``LEVEL/ID/``; hashes are checked when reading, and files written in canonical form."""
+"""A suite on disk: ``manifest.json`` and folders ``LEVEL/ID/``.
+
+Hashes are checked when reading, and files written in canonical form.
+"""
 
 import shutil
 import tempfile
@@ -27,7 +30,9 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class SuiteError(NNCError):
-    """A suite folder is incomplete or inconsistent: a missing, changed or unreadable file, or a wrong manifest."""
+    """A suite folder is incomplete or inconsistent: a missing, changed or unreadable file, or a
+    wrong manifest.
+    """
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,10 @@ class StoredVector:
     folder: Path
 
     def read(self, file: StoredFile) -> bytes:
-        """Read one of the vector's files; raise `SuiteError` if its size or SHA-256 is not the stated one."""
+        """Read one of the vector's files.
+
+        Raise `SuiteError` if its size or SHA-256 is not the stated one.
+        """
         data = _read(self.folder / file.name, file.size)
         if len(data) != file.size or sha256(data) != file.sha256:
             raise SuiteError(f"{self.vector.level}/{self.vector.id}/{file.name} differs from the file that {VECTOR_FILE} describes")
@@ -47,9 +55,11 @@ class StoredVector:
 
 @dataclass(frozen=True)
 class Suite:
-    """A loaded suite: its folder, its manifest with the SHA-256 of ``manifest.json``, and the selected vectors.
+    """A loaded suite: its folder, its manifest with the SHA-256 of ``manifest.json``, and the
+    selected vectors.
 
-    ``package`` is the package that the folder was unpacked from, if any. The folder is then ``scratch`` and is deleted with it.
+    ``package`` is the package that the folder was unpacked from, if any. The folder is then
+    ``scratch`` and is deleted with it.
     """
 
     root: Path
@@ -92,7 +102,10 @@ def parse(model: type[M], data: bytes, what: str) -> M:
 
 
 def read_vector(folder: Path, *, expected_sha256: str | None = None) -> Vector:
-    """Read ``vector.json`` of a folder LEVEL/ID; raise `SuiteError` if it is unreadable, changed, or of another level or id."""
+    """Read ``vector.json`` of a folder LEVEL/ID.
+
+    Raise `SuiteError` if it is unreadable, changed, or of another level or id.
+    """
     name = f"{folder.parent.name}/{folder.name}/{VECTOR_FILE}"
     data = _read(folder / VECTOR_FILE, VECTOR_BYTES)
     if expected_sha256 is not None and sha256(data) != expected_sha256:
@@ -106,7 +119,8 @@ def read_vector(folder: Path, *, expected_sha256: str | None = None) -> Vector:
 def load_suite(root: Path, *, levels: Collection[Level] | None = None, verify: bool = True) -> Suite:
     """Load the vectors of ``levels`` (None: all) of a suite folder, in the order of the manifest.
 
-    ``verify`` reads every file once and checks its hash. Raises `SuiteError` for anything missing, changed, duplicate or misplaced.
+    ``verify`` reads every file once and checks its hash. Raises `SuiteError` for anything missing,
+    changed, duplicate or misplaced.
     """
     data = _read(root / MANIFEST_FILE, MANIFEST_BYTES)
     manifest = parse(Manifest, data, MANIFEST_FILE)
@@ -129,7 +143,10 @@ def load_suite(root: Path, *, levels: Collection[Level] | None = None, verify: b
 
 
 def built_in_root() -> Path:
-    """Return the folder of the built-in suite; raise `SuiteError` if the package is installed in an archive."""
+    """Return the folder of the built-in suite.
+
+    Raise `SuiteError` if the package is installed in an archive.
+    """
     root = resources.files(BUILT_IN)
     if not isinstance(root, Path):
         raise SuiteError("the built-in suite is in an archive; install the package unpacked")
@@ -144,8 +161,9 @@ def _canonical(model: BaseModel) -> bytes:
 def write_vector(root: Path, vector: Vector, files: Mapping[str, bytes]) -> Path:
     """Write the folder LEVEL/ID of ``vector`` with its ``files`` by name; return the folder.
 
-    It replaces an older one as a whole: it is built as ``.ID.new`` in the same folder, where remains of a killed writer are deleted.
-    Raises `SuiteError` if ``files`` are not exactly those that the vector describes, and `OSError`.
+    It replaces an older one as a whole: it is built as ``.ID.new`` in the same folder, where
+    remains of a killed writer are deleted. Raises `SuiteError` if ``files`` are not exactly those
+    that the vector describes, and `OSError`.
     """
     described = {file.name: file for file in files_of(vector)}
     if {name: stored_file(name, data) for name, data in files.items()} != described:

@@ -1,7 +1,9 @@
-"""Archives of which each content has exactly one form: POSIX ustar, stored, regular files only, names ascending after the first two.
+"""Archives of which each content has exactly one form: POSIX ustar, stored, regular files only,
+names ascending after the first two.
 
-Reading takes nothing but that form, so every link, device, path that leads out, extension header, changed field and byte of
-padding is found. Nothing is compressed, so nothing can unpack to more than the file's own size.
+Reading takes nothing but that form, so every link, device, path that leads out, extension header,
+changed field and byte of padding is found. Nothing is compressed, so nothing can unpack to more
+than the file's own size.
 """
 
 import os
@@ -50,7 +52,10 @@ class Member:
 
 
 def header(name: str, size: int) -> bytes:
-    """Return the header of a file; raise `ArchiveError` for a name that is not a plain relative path in ASCII."""
+    """Return the header of a file.
+
+    Raise `ArchiveError` for a name that is not a plain relative path in ASCII.
+    """
     if not _NAME.fullmatch(name):
         raise ArchiveError(f"the name {name!r} is not a plain relative path of letters, digits and . _ -")
     info = tarfile.TarInfo(name)
@@ -71,7 +76,10 @@ def archive_pieces(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
 
 
 def members(file: BinaryIO) -> Iterator[Member]:
-    """Yield the members of the archive in ``file``, reading only headers and padding; raise `ArchiveError`."""
+    """Yield the members of the archive in ``file``, reading only headers and padding.
+
+    Raise `ArchiveError`.
+    """
     total = file.seek(0, os.SEEK_END)
     position, last = 0, ""
     for number in range(MAX_MEMBERS + 1):

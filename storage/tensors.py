@@ -1,4 +1,7 @@
-"""Reading and writing tensor files, .safetensors or .npz; untrusted files give tensors or a typed error."""
+"""Reading and writing tensor files, .safetensors or .npz.
+
+Untrusted files give tensors or a typed error.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +26,10 @@ def is_npz(data: bytes) -> bool:
 
 
 def load_tensors(data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Tensors:
-    """Read the tensors of a file of either format, recognized by its first bytes; raise `ModelError`."""
+    """Read the tensors of a file of either format, recognized by its first bytes.
+
+    Raise `ModelError`.
+    """
     return load_npz(data, max_bytes=max_bytes) if is_npz(data) else load_safetensors(data)
 
 
@@ -39,11 +45,12 @@ def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], *, suffix: st
     """Write ``tensors`` in the format of the suffix, whole or not at all.
 
     Args:
-        path: the file.
-        tensors: arrays by name.
+        path: The file.
+        tensors: Arrays by name.
         suffix: ``.safetensors`` or ``.npz`` for a path that does not say it.
 
-    Raises `ModelError` for another suffix, or a name or a type that the format cannot hold; `OSError`.
+    Raises `ModelError` for another suffix, or a name or a type that the format cannot hold;
+    `OSError`.
     """
     suffix = suffix or path.suffix.lower()
     if suffix not in _WRITERS:

@@ -1,7 +1,8 @@
 """The vector: one stream, its expected output, and its purpose (``vectors/LEVEL/ID/vector.json``).
 
-The folder of a vector holds ``stream.nnr``, ``expected.safetensors`` (except for a negative vector of policy ``must``),
-``topology.bin`` if the stream carries a topology, and for a disputed vector one ``choice-SWITCH-CHOICE.safetensors`` per choice.
+The folder of a vector holds ``stream.nnr``, ``expected.safetensors`` (except for a negative vector
+of policy ``must``), ``topology.bin`` if the stream carries a topology, and for a disputed vector
+one ``choice-SWITCH-CHOICE.safetensors`` per choice.
 """
 
 from enum import StrEnum
@@ -52,7 +53,9 @@ class StoredFile(Frozen):
 
 
 class NegativeSpec(Frozen):
-    """The rule (``syntax.rules``) that a negative vector breaks; for policy ``may``, ``expected`` is the lenient output."""
+    """The rule (``syntax.rules``) that a negative vector breaks; for policy ``may``, ``expected``
+    is the lenient output.
+    """
 
     rule: str
     policy: Policy
@@ -104,7 +107,9 @@ class ManifestEntry(Frozen):
 
 
 class Manifest(Frozen):
-    """``manifest.json`` of a suite folder: its vectors, sorted by level and id, and retired ids, which are never reused."""
+    """``manifest.json`` of a suite folder: its vectors, sorted by level and id, and retired ids,
+    which are never reused.
+    """
 
     format: Literal["nnc-suite/1"] = "nnc-suite/1"
     vectors: tuple[ManifestEntry, ...]

@@ -1,4 +1,6 @@
-"""What a plain run collects: some tests need an environment of their own (see noxfile.py), or an extra."""
+"""What a plain run collects: some tests need an environment of their own (see noxfile.py), or an
+extra.
+"""
 
 import os
 from importlib.util import find_spec

@@ -1,5 +1,8 @@
-"""Diagnosis: from a failing decoder to the syntax element and the likely bug; shrinking and fuzzing of streams.
+"""Diagnosis: from a failing decoder to the syntax element and the likely bug.
 
-Read `explain` first, then `weights`, which has the formulas, and `ranking`. `shrink` and `fuzz` stand on `pieces` (a stream as parts that
-can be changed). The weights may be changed freely as long as docs/diagnosis.md is measured again.
+Shrinking and fuzzing of streams.
+
+Read `explain` first, then `weights`, which has the formulas, and `ranking`. `shrink` and `fuzz`
+stand on `pieces` (a stream as parts that can be changed). The weights may be changed freely as long
+as docs/diagnosis.md is measured again.
 """

@@ -7,14 +7,16 @@ from nnc_conformance.faults.mutants.catalogue import all_mutants
 from nnc_conformance.faults.mutants.mutant import MEANINGS, Mutant, MutantKind
 
 VAGUE: Final = (("decoder", "nnr_unit_type"), ("driver", "nnr_unit_type"), ("payload", "cabac_codeword"), ("syntax.", "nnr_unit_size"))
-"""Modules, by how their names begin, with the element that mutants of them have if no other fits."""
+"""Modules, by how their names begin, with the element that mutants of them have if no other fits.
+"""
 
 
 @dataclass(frozen=True)
 class Cause:
     """A candidate explanation of a failure: the decoder under test has the bug of ``mutant``.
 
-    ``farfetched`` breaks ties: of causes with the same effects the one with the least value is the likeliest.
+    ``farfetched`` breaks ties: of causes with the same effects the one with the least value is the
+    likeliest.
     """
 
     mutant: Mutant
@@ -54,22 +56,33 @@ class Cause:
 
     @property
     def place(self) -> tuple[object, ...]:
-        """Key that causes in the same statement, constant or table share; that of a named fault is its own."""
+        """Key that causes in the same statement, constant or table share.
+
+        That of a named fault is its own.
+        """
         return (self.id,) if self.named else (self.function, *self.mutant.lines)
 
     @property
     def vague(self) -> bool:
-        """Whether the code is about no element in particular, so that what the failing streams have in common says more."""
+        """Whether the code is about no element in particular, so that what the failing streams have
+        in common says more.
+        """
         return not self.named and any(self.mutant.module.startswith(begin) and self.element == name for begin, name in VAGUE)
 
     @property
     def turn(self) -> MutantKind | None:
-        """Kind of causes that can take turns with this one in one process; None if it needs a process of its own."""
+        """Kind of causes that can take turns with this one in one process.
+
+        None if it needs a process of its own.
+        """
         return {MutantKind.TEXT: MutantKind.CODE, MutantKind.CONSTANT: None}.get(self.mutant.kind, self.mutant.kind)
 
     @property
     def from_start(self) -> Mutant | None:
-        """The mutant that the process starts with; None for code, which is put in force there later."""
+        """The mutant that the process starts with.
+
+        None for code, which is put in force there later.
+        """
         return None if self.turn is MutantKind.CODE else self.mutant
 
 

@@ -1,4 +1,6 @@
-"""Evidence: the cases that causes are tried on, chosen to be quick to decode and to distinguish causes."""
+"""Evidence: the cases that causes are tried on, chosen to be quick to decode and to distinguish
+causes.
+"""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -21,11 +23,11 @@ class Evidence:
     """The cases of one decoder, with what it did.
 
     Args:
-        failing: failing cases that causes are tried on.
-        passing: passing cases that causes are tried on.
-        further: more of both kinds, for the last causes.
-        all_failing: every failing case that was looked at.
-        all_passing: every passing case that was looked at.
+        failing: Failing cases that causes are tried on.
+        passing: Passing cases that causes are tried on.
+        further: More of both kinds, for the last causes.
+        all_failing: Every failing case that was looked at.
+        all_passing: Every passing case that was looked at.
     """
 
     failing: tuple[Seen, ...]
@@ -61,7 +63,10 @@ def cases_looked_at(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVec
 
 
 def evidence_of(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector], asked: str) -> Evidence:
-    """Choose the evidence from the cases of one decoder; it has the case on the vector ``asked`` unless that is too costly."""
+    """Choose the evidence from the cases of one decoder.
+
+    It has the case on the vector ``asked`` unless that is too costly.
+    """
     wanted = cases_looked_at(cases, vectors, asked)
     trials = traced([TrialVector.of(vectors[case.vector]) for case in wanted])
     pairs = [(trial, symptom_of(result)) for trial, result in zip(trials, wanted, strict=True)]
@@ -78,7 +83,9 @@ def evidence_of(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector]
 
 
 def long_cases(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector]) -> list[Seen]:
-    """Return cases too long for the evidence, as many failing as passing ones, the shortest first; for mutants of tables only."""
+    """Return cases too long for the evidence, as many failing as passing ones, the shortest first;
+    for mutants of tables only.
+    """
     found: list[Seen] = []
     for wrong in (True, False):
         own = [case for case in cases if (OUTCOMES[case.outcome].fails if wrong else case.outcome is Outcome.PASS)]
@@ -107,7 +114,9 @@ def _affordable(pairs: Sequence[Seen], least: int) -> list[Seen]:
 
 
 def _distinctive(pairs: Sequence[Seen], count: int) -> list[Seen]:
-    """Return the cheapest cases with a wrong output, which says more than a refusal, and those that share the fewest lines with them."""
+    """Return the cheapest cases with a wrong output, which says more than a refusal, and those that
+    share the fewest lines with them.
+    """
     chosen = [pair for pair in pairs if pair[1].outcome is Outcome.FAIL][: (count + 1) // 2]
     rest = [pair for pair in pairs if pair not in chosen]
     while rest and len(chosen) < count:
@@ -119,7 +128,9 @@ def _distinctive(pairs: Sequence[Seen], count: int) -> list[Seen]:
 
 
 def _covering(pairs: Sequence[Seen], wanted: Collection[tuple[str, int]]) -> list[Seen]:
-    """Return cases that together execute many of the lines ``wanted``, and others that execute many lines of any kind."""
+    """Return cases that together execute many of the lines ``wanted``, and others that execute many
+    lines of any kind.
+    """
     chosen = _greedy(pairs, set(wanted), EFFORT.passing // 2)
     everything = frozenset[tuple[str, int]]().union(*(trial.lines for trial, _ in pairs))
     others = _greedy(pairs, set(everything), EFFORT.passing)

@@ -1,4 +1,6 @@
-"""From a failing case to what must be wrong: the causes that do what the decoder does, and the elements that they concern."""
+"""From a failing case to what must be wrong: the causes that do what the decoder does, and the
+elements that they concern.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -54,12 +56,12 @@ class Explanation:
     """What was found about a failing case.
 
     Args:
-        case: the case.
-        onset: where it goes wrong.
-        causes: the likeliest causes.
-        elements: the elements to look at, the likeliest first.
-        suspects: elements that the failing cases of the whole run have in common.
-        ranking: all causes that were tried.
+        case: The case.
+        onset: Where it goes wrong.
+        causes: The likeliest causes.
+        elements: The elements to look at, the likeliest first.
+        suspects: Elements that the failing cases of the whole run have in common.
+        ranking: All causes that were tried.
     """
 
     case: CaseResult
@@ -77,11 +79,12 @@ class Explanation:
 
 @dataclass(frozen=True)
 class OutputSource:
-    """Where the decoder's output for the case comes from, in this order; if neither is given, what the run kept.
+    """Where the decoder's output for the case comes from, in this order; if neither is given, what
+    the run kept.
 
     Args:
-        file: a tensor file.
-        decoder: a decoder, as ``--decoder`` names one, which is run again.
+        file: A tensor file.
+        decoder: A decoder, as ``--decoder`` names one, which is run again.
     """
 
     file: Path | None = None
@@ -99,7 +102,10 @@ class OutputSource:
 
 
 def failing_case(results: Results, name: str) -> CaseResult:
-    """Return the failing case with an id, or on a vector; raise `FailingCaseError` if that is not exactly one."""
+    """Return the failing case with an id, or on a vector.
+
+    Raise `FailingCaseError` if that is not exactly one.
+    """
     meant = [case for case in results.cases if name in (case.id, case.vector)]
     failing = [case for case in meant if OUTCOMES[case.outcome].fails]
     if len(failing) == 1:
@@ -125,14 +131,14 @@ def explain_run(
     """Explain a failing case of a run.
 
     Args:
-        results: the results of the run.
-        run: its run document, which names the suite and holds small outputs; None if there is none.
-        name: the failing case, by its id or its vector.
-        suite: the suite; that of the run if None.
-        output: where the decoder's output comes from; from the run if None.
-        symptoms: what causes are known to do.
-        seconds: the time to try causes in.
-        progress: the progress callback, over all causes.
+        results: The results of the run.
+        run: Its run document, which names the suite and holds small outputs; None if there is none.
+        name: The failing case, by its id or its vector.
+        suite: The suite; that of the run if None.
+        output: Where the decoder's output comes from; from the run if None.
+        symptoms: What causes are known to do.
+        seconds: The time to try causes in.
+        progress: The progress callback, over all causes.
 
     Raises:
         FailingCaseError: ``name`` is not exactly one failing case of a vector of the suite.
@@ -166,14 +172,14 @@ def explain(
     Single entries of the coder's tables are tried in addition to the causes given.
 
     Args:
-        cases: the cases of the run.
-        vectors: the vectors by id.
-        asked: the failing case.
-        output: the decoder's tensors for it by name; None if they are not known.
-        causes: the causes to try.
-        symptoms: what causes are known to do.
-        seconds: the time to try causes in.
-        progress: the progress callback, over all causes.
+        cases: The cases of the run.
+        vectors: The vectors by id.
+        asked: The failing case.
+        output: The decoder's tensors for it by name; None if they are not known.
+        causes: The causes to try.
+        symptoms: What causes are known to do.
+        seconds: The time to try causes in.
+        progress: The progress callback, over all causes.
 
     Raises:
         SuiteError: A vector cannot be read.
@@ -191,7 +197,10 @@ def explain(
 
 
 def blamed(places: Sequence[Ranked], suspects: FaultLocation | None, found: Onset | None) -> tuple[Blamed, ...]:
-    """Return the elements that causes, suspects and onset speak for, the likeliest first; `Weights` has the formula."""
+    """Return the elements that causes, suspects and onset speak for, the likeliest first.
+
+    `Weights` has the formula.
+    """
     weights: dict[str, float] = defaultdict(float)
     best = max((one.fit for one in places), default=0.0)
     for_suspects = WEIGHTS.suspects + WEIGHTS.suspects_unsure * (1.0 - best)

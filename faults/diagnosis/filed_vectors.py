@@ -22,13 +22,14 @@ LONGEST_ID: Final = 80
 def vector_of(stream: bytes, name: str, failure: Failure, decoder: str) -> BuiltVector:
     """Build the vector of a failing stream, with the reference's output as the expected one.
 
-    Of a bad stream that breaks only rules of policy ``may`` it is the lenient output, as in all such vectors.
+    Of a bad stream that breaks only rules of policy ``may`` it is the lenient output, as in all
+    such vectors.
 
     Args:
-        stream: the stream.
-        name: the vector's id.
-        failure: how the decoder fails on it.
-        decoder: the decoder's name.
+        stream: The stream.
+        name: The vector's id.
+        failure: How the decoder fails on it.
+        decoder: The decoder's name.
 
     Raises:
         RecipeError: The reference does not say clearly what the stream must give.
@@ -50,7 +51,10 @@ def vector_of(stream: bytes, name: str, failure: Failure, decoder: str) -> Built
 
 
 def file_vector(root: Path, made: BuiltVector) -> Vector:
-    """Add a vector to a suite folder and its manifest, replacing one with the same id; raise `SuiteError` or `OSError`."""
+    """Add a vector to a suite folder and its manifest, replacing one with the same id.
+
+    Raise `SuiteError` or `OSError`.
+    """
     others = [stored.vector for stored in load_suite(root, verify=False).vectors] if (root / MANIFEST_FILE).exists() else []
     write_vector(root, made.vector, made.files)
     write_manifest(root, [*(other for other in others if other.id != made.vector.id), made.vector])

@@ -1,4 +1,6 @@
-"""Fuzzing by syntax: streams are changed, those that reach new coverage goals are kept, and failures are shrunk and filed as vectors."""
+"""Fuzzing by syntax: streams are changed, those that reach new coverage goals are kept, and
+failures are shrunk and filed as vectors.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +34,9 @@ UNFILED: Final = "unfiled"
 MOST_BYTES: Final = 1 << 14
 STATE_BYTES: Final = 1 << 24
 LIMITS: Final = DecodeLimits(elements=1 << 16, total_bytes=1 << 22, seconds=2.0)
-"""Limits of the reference decoder when it looks for new goals; a stream that exceeds them is not kept."""
+"""Limits of the reference decoder when it looks for new goals; a stream that exceeds them is not
+kept.
+"""
 SHRINK_SECONDS: Final = 300.0
 SHRINK_TRIES: Final = 400
 
@@ -45,11 +49,11 @@ class Finding(Frozen):
     """One failure.
 
     Args:
-        file: where the stream is filed, below the folder of the run.
-        failure: how the decoder fails.
-        found: bytes of the stream as found.
-        shrunk: bytes of the stream as filed.
-        execution: number of the execution that found it.
+        file: Where the stream is filed, below the folder of the run.
+        failure: How the decoder fails.
+        found: Bytes of the stream as found.
+        shrunk: Bytes of the stream as filed.
+        execution: Number of the execution that found it.
     """
 
     file: str
@@ -74,14 +78,16 @@ class State(Frozen):
 
 @dataclass
 class Fuzzer:
-    """A fuzzing run; the same seed, streams and decoder give the same run, however often it is stopped.
+    """A fuzzing run.
+
+    The same seed, streams and decoder give the same run, however often it is stopped.
 
     Args:
-        folder: the folder of the run.
-        judge: tells how the decoder fails on a stream.
-        state: the state of the run.
-        corpus: the streams that new ones are made from.
-        met: the coverage goals that these meet.
+        folder: The folder of the run.
+        judge: Tells how the decoder fails on a stream.
+        state: The state of the run.
+        corpus: The streams that new ones are made from.
+        met: The coverage goals that these meet.
     """
 
     folder: Path
@@ -92,7 +98,10 @@ class Fuzzer:
 
     @classmethod
     def open(cls, folder: Path, judge: Judge, decoders: Sequence[str], seed: int, seeds: Iterable[bytes]) -> "Fuzzer":
-        """Start a run, or resume the one in the folder; raise `FuzzError` if that is another run, or no seed is small enough."""
+        """Start a run, or resume the one in the folder.
+
+        Raise `FuzzError` if that is another run, or no seed is small enough.
+        """
         begin = [stream for stream in seeds if 0 < len(stream) <= MOST_BYTES]
         if not begin:
             raise FuzzError(f"no stream of at most {MOST_BYTES} bytes to start from")
@@ -109,7 +118,10 @@ class Fuzzer:
         return made
 
     def run(self, executions: int, seconds: float) -> Iterator[Finding | None]:
-        """Run until ``executions`` are done in all or ``seconds`` are over; yield the finding after each, or None."""
+        """Run until ``executions`` are done in all or ``seconds`` are over.
+
+        Yield the finding after each, or None.
+        """
         end = monotonic() + seconds
         tried = {sha256(stream) for stream in self.corpus}
         while self.state.executions < executions and monotonic() < end:
@@ -158,7 +170,9 @@ class Fuzzer:
         )
 
     def _file(self, stream: bytes, failure: Failure, number: int) -> str:
-        """File a stream as a vector, or as it is if the reference does not say clearly what it must give; return where."""
+        """File a stream as a vector, or as it is if the reference does not say clearly what it must
+        give; return where.
+        """
         name = f"fuzz-{self.state.seed}-{number}"
         try:
             vector = file_vector(self.folder / FINDINGS, vector_of(stream, name, failure, " and ".join(self.state.decoders)))

@@ -1,4 +1,6 @@
-"""Streams changed by their syntax: another element, unit, tool, dimension or index, and now and then another bit."""
+"""Streams changed by their syntax: another element, unit, tool, dimension or index, and now and
+then another bit.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +22,9 @@ from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.reference.topology.content import topology_shapes
 
 BOUNDS: Final = (0, 1, 2, 3, 7, 8, 127, 128, 255, 256, 1 << 12, 1 << 16)
-"""Values at which codes change their length; in addition to the least and greatest value of a descriptor."""
+"""Values at which codes change their length; in addition to the least and greatest value of a
+descriptor.
+"""
 MOST_REDUCTIONS: Final = 200
 
 
@@ -42,7 +46,10 @@ class Draws:
 
 
 def mutated(stream: bytes, other: bytes, draws: Draws) -> bytes:
-    """Change one thing in ``stream``, or take parts of ``other`` into it; return the same bytes if the result cannot be written."""
+    """Change one thing in ``stream``, or take parts of ``other`` into it.
+
+    Return the same bytes if the result cannot be written.
+    """
     if not stream:
         return other
     pieces = pieces_of(stream)
@@ -131,7 +138,9 @@ def _indexes(pieces: tuple[Piece, ...], draws: Draws) -> bytes | None:
 
 
 def _tools(pieces: tuple[Piece, ...], draws: Draws) -> bytes | None:
-    """Give a data unit another scan, unary length, quantization or parameter sets; or reduce anything."""
+    """Give a data unit another scan, unary length, quantization or parameter sets; or reduce
+    anything.
+    """
     places = [number for number, piece in enumerate(pieces) if isinstance(piece, Data)]
     if not places or draws.below(3) == 0:
         smaller = [reduced for reduced, _ in zip(reductions(pieces), range(MOST_REDUCTIONS), strict=False)]

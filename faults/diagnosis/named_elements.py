@@ -1,4 +1,6 @@
-"""The published faults whose element a report on core names: what small vectors of core are needed for."""
+"""The published faults whose element a report on core names: what small vectors of core are needed
+for.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -36,7 +38,9 @@ def run_faults(vectors: Mapping[str, StoredVector]) -> FaultResults:
 
 
 def faults_named(results: FaultResults, vectors: Mapping[str, StoredVector], without: str = "") -> set[str]:
-    """Return the faults one of whose elements a report on these results names, if the vector ``without`` is left out."""
+    """Return the faults one of whose elements a report on these results names, if the vector
+    ``without`` is left out.
+    """
     found = set()
     for fault in FAULTS:
         cases = [case for case in results[fault.name] if case.vector != without]

@@ -1,4 +1,6 @@
-"""The onset of a failure: the first symbol of the stream at which the decoder must have gone wrong, and what is around it."""
+"""The onset of a failure: the first symbol of the stream at which the decoder must have gone wrong,
+and what is around it.
+"""
 
 from collections import deque
 from collections.abc import Mapping
@@ -34,20 +36,21 @@ class Onset:
     """Where a failing case goes wrong.
 
     Args:
-        unit: number of the unit.
-        unit_type: its type.
-        byte: byte of the stream.
-        bit: bit in this byte.
-        element: the element.
-        clause: its clause and structure.
-        reading: what is seen there, in words.
-        tensor: id of the tensor, if values differ.
-        index: index of the first wrong element in it.
-        coded_index: number of its symbol in coded order.
-        expected: the value it must have.
-        actual: the value it has.
-        exact: whether no earlier symbol can be at fault; without the decoder's output only the first difference in row order is known.
-        lines: the bins, or the elements, around it.
+        unit: Number of the unit.
+        unit_type: Its type.
+        byte: Byte of the stream.
+        bit: Bit in this byte.
+        element: The element.
+        clause: Its clause and structure.
+        reading: What is seen there, in words.
+        tensor: Id of the tensor, if values differ.
+        index: Index of the first wrong element in it.
+        coded_index: Number of its symbol in coded order.
+        expected: The value it must have.
+        actual: The value it has.
+        exact: Whether no earlier symbol can be at fault; without the decoder's output only the
+            first difference in row order is known.
+        lines: The bins, or the elements, around it.
     """
 
     unit: int
@@ -68,7 +71,9 @@ class Onset:
 
 @dataclass(frozen=True)
 class _Coded:
-    """One tensor as coded: its unit and header, its number in the codeword, its id, and the codeword."""
+    """One tensor as coded: its unit and header, its number in the codeword, its id, and the
+    codeword.
+    """
 
     unit: Unit
     header: DataUnitHeader
@@ -77,7 +82,9 @@ class _Coded:
     codeword: RecordedCodeword | None
 
     def in_coded_order(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Sort values (elements,), given in row-major order, into the order in which they are coded."""
+        """Sort values (elements,), given in row-major order, into the order in which they are
+        coded.
+        """
         if self.codeword is None or self.header.mapping is not None:
             return values
         return in_scan_order(values, self.codeword.codings[self.number].area)
@@ -96,13 +103,15 @@ class _DataUnits(Watcher):
 
 
 def onset(case: CaseResult, stream: bytes, expected: Tensors | None, actual: Mapping[str, NDArray[Any]] | None) -> Onset | None:
-    """Find the onset of a failing case; return None if nothing shows a place, as for a crash or a wrong topology.
+    """Find the onset of a failing case.
+
+    Return None if nothing shows a place, as for a crash or a wrong topology.
 
     Args:
-        case: the case.
-        stream: its stream.
-        expected: the vector's tensors.
-        actual: the decoder's tensors by name; None if they are not known.
+        case: The case.
+        stream: Its stream.
+        expected: The vector's tensors.
+        actual: The decoder's tensors by name; None if they are not known.
     """
     if case.outcome is Outcome.WRONGLY_ACCEPTED:
         return _unenforced(stream)

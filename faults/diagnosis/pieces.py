@@ -1,4 +1,6 @@
-"""A stream as pieces that can be changed and written again: its units, with the tensors of data units as indexes."""
+"""A stream as pieces that can be changed and written again: its units, with the tensors of data
+units as indexes.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -40,11 +42,11 @@ class Data:
     """A data unit.
 
     Args:
-        header: its header.
-        form: choices between equivalent forms of the header.
-        tensors: float32 of an NNR_PT_RAW_FLOAT; else the tensors by id, whose indexes are as coded, not doubled by dependent
-            quantization, so that some can be left out.
-        common: other elements of its unit, by name.
+        header: Its header.
+        form: Choices between equivalent forms of the header.
+        tensors: float32 of an NNR_PT_RAW_FLOAT; else the tensors by id, whose indexes are as coded,
+            not doubled by dependent quantization, so that some can be left out.
+        common: Other elements of its unit, by name.
     """
 
     header: DataUnitHeader
@@ -71,7 +73,9 @@ def pieces_of(stream: bytes) -> tuple[Piece, ...] | None:
 
 
 def values_of(unit: Unit, stream: bytes) -> Values:
-    """Return the values of a unit that was read from ``stream``, for the writer, which computes the size."""
+    """Return the values of a unit that was read from ``stream``, for the writer, which computes the
+    size.
+    """
     return {**_size_flag(unit, stream), "nnr_unit_header": unit.header, "nnr_unit_payload": unit.payload}
 
 
@@ -121,7 +125,10 @@ def _doubled(coded: int, state: int) -> tuple[int, int]:
 
 
 def _through_states(values: NDArray[np.int32], coding: TensorCoding, step: Callable[[int, int], tuple[int, int]]) -> NDArray[np.int32]:
-    """Apply ``step`` to each value with the stateId at which it is coded; values are int32 (elements,), row-major."""
+    """Apply ``step`` to each value with the stateId at which it is coded.
+
+    Values are int32 (elements,), row-major.
+    """
     ordered = in_scan_order(values.reshape(-1), coding.area)
     made = np.empty_like(ordered)
     state = 0
@@ -144,12 +151,18 @@ def _values(piece: Data) -> Values:
 
 
 def values_of_piece(piece: Piece) -> Values:
-    """Return the values of a piece's nnr_unit(); raise `EncodeError`, `ValueError` or `IndexError` if tensors do not fit the header."""
+    """Return the values of a piece's nnr_unit().
+
+    Raise `EncodeError`, `ValueError` or `IndexError` if tensors do not fit the header.
+    """
     return piece.values if isinstance(piece, Plain) else _values(piece)
 
 
 def written(pieces: tuple[Piece, ...], *, enforce: bool = True) -> bytes | None:
-    """Write the pieces as a stream; None if that is not possible, with ``enforce`` as a good stream."""
+    """Write the pieces as a stream.
+
+    Return None if that is not possible, with ``enforce`` as a good stream.
+    """
     try:
         return write([values_of_piece(piece) for piece in pieces], enforce=enforce)
     except (NNCError, ValueError, KeyError, IndexError, TypeError, OverflowError):

@@ -1,7 +1,9 @@
-"""Causes ranked by how closely what they do fits what the decoder under test did, over failing and passing cases together.
+"""Causes ranked by how closely what they do fits what the decoder under test did, over failing and
+passing cases together.
 
-All causes are sifted on a few cases, the finalists ranked on more, and the last of these weighed against each other; `Weights` has the
-formulas. A fit of 1 means: the same output or refusal in each failing case, and every passing case passes.
+All causes are sifted on a few cases, the finalists ranked on more, and the last of these weighed
+against each other; `Weights` has the formulas. A fit of 1 means: the same output or refusal in each
+failing case, and every passing case passes.
 """
 
 from collections import Counter
@@ -24,12 +26,12 @@ class Ranked:
     """A cause that was tried.
 
     Args:
-        cause: the cause.
+        cause: The cause.
         fit: 0..1.
-        same: number of failing cases in which it does the same.
-        failing: number of failing cases.
-        kept: number of passing cases that it passes too.
-        passing: number of passing cases.
+        same: Number of failing cases in which it does the same.
+        failing: Number of failing cases.
+        kept: Number of passing cases that it passes too.
+        passing: Number of passing cases.
     """
 
     cause: Cause
@@ -47,7 +49,10 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The causes that were tried, the best first; ``left``: the number that could not be tried within the budget."""
+    """The causes that were tried, the best first.
+
+    ``left``: the number that could not be tried within the budget.
+    """
 
     causes: tuple[Ranked, ...]
     tried: int
@@ -64,7 +69,8 @@ class Ranking:
 def candidates(causes: Iterable[Cause], evidence: Evidence) -> list[Cause]:
     """Return the causes that can show in every failing case, in the order to try them.
 
-    First tables, which run compiled, then named faults, then the causes whose lines the fewest passing cases execute.
+    First tables, which run compiled, then named faults, then the causes whose lines the fewest
+    passing cases execute.
     """
     possible = [cause for cause in causes if all(trial.executed.include(cause.mutant) for trial in evidence.all_failing)]
     meeting = {cause.id: sum(trial.executed.include(cause.mutant) for trial in evidence.all_passing) for cause in possible}
@@ -86,11 +92,11 @@ def rank(
     """Try causes on the evidence and rank them.
 
     Args:
-        causes: the causes, in the order to try them.
-        evidence: the cases.
-        symptoms: what causes are known to do, which costs no time.
-        seconds: the time to try causes in.
-        progress: the progress callback, over all causes.
+        causes: The causes, in the order to try them.
+        evidence: The cases.
+        symptoms: What causes are known to do, which costs no time.
+        seconds: The time to try causes in.
+        progress: The progress callback, over all causes.
     """
     start = monotonic()
     first = evidence.failing[: EFFORT.first_cases]
@@ -141,9 +147,11 @@ def _fitted(causes: Sequence[Cause], cases: Sequence[Seen], symptoms: SymptomCac
 
 
 def _ordered(ranked: Sequence[Ranked]) -> list[Ranked]:
-    """Sort by fit; on a tie named faults first, then by how many causes of the same function, and of the same place, fit as well.
+    """Sort by fit; on a tie named faults first, then by how many causes of the same function, and
+    of the same place, fit as well.
 
-    If bugs are equally likely everywhere, a function with more of the causes that fit is more likely to have the bug.
+    If bugs are equally likely everywhere, a function with more of the causes that fit is more
+    likely to have the bug.
     """
     functions, places = (Counter((key(one), round(one.fit, 2)) for one in ranked) for key in (_function, _place))
 

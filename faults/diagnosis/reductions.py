@@ -81,7 +81,10 @@ def _smaller_data(piece: Data) -> Iterator[Data]:
 
 
 def _cropped(piece: Data, header: DataUnitHeader) -> Data | None:
-    """Return the unit with another header, its tensors cut to their new dimensions; None if a part is not in the unit."""
+    """Return the unit with another header, its tensors cut to their new dimensions.
+
+    Return None if a part is not in the unit.
+    """
     if not isinstance(piece.tensors, Mapping):
         return replace(piece, header=header, tensors=_cut(piece.tensors, header.dimensions))
     old = {part.id: part.dimensions for part in coded_parts(piece.header)}
@@ -95,7 +98,9 @@ def _cropped(piece: Data, header: DataUnitHeader) -> Data | None:
 
 
 def _cut(values: NDArray[Any], dimensions: tuple[int, ...]) -> NDArray[Any]:
-    """Cut an array to dimensions: its first elements along each axis, or, if the axes do not fit, its elements repeated."""
+    """Cut an array to dimensions: its first elements along each axis, or, if the axes do not fit,
+    its elements repeated.
+    """
     if values.ndim == len(dimensions) and all(new <= old for new, old in zip(dimensions, values.shape, strict=True)):
         return np.ascontiguousarray(values[tuple(slice(size) for size in dimensions)])
     return np.resize(values, dimensions)
@@ -148,7 +153,10 @@ def _of_dimensions(piece: Data, dimensions: tuple[int, ...]) -> Iterator[Data]:
 
 
 def _fewer_tools(piece: Data) -> Iterator[Data]:
-    """Yield a unit without a coding tool, or with a simpler choice of it; the indexes stay if possible."""
+    """Yield a unit without a coding tool, or with a simpler choice of it.
+
+    The indexes stay if possible.
+    """
     header = piece.header
     if piece.common:
         yield replace(piece, common={})

@@ -1,4 +1,6 @@
-"""Shrinking: the smallest stream that a decoder still fails in the same way, by its structure if it has one, else by its bytes."""
+"""Shrinking: the smallest stream that a decoder still fails in the same way, by its structure if it
+has one, else by its bytes.
+"""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -31,7 +33,10 @@ DecodeStream = Callable[[bytes], Execution]
 
 @contextmanager
 def opened_decoder(decoder: DecoderSpec, limits: Limits) -> Iterator[DecodeStream]:
-    """Open a decoder to give it streams outside a run, each under ``limits``; a worker process stays alive between streams."""
+    """Open a decoder to give it streams outside a run, each under ``limits``.
+
+    A worker process stays alive between streams.
+    """
     with tempfile.TemporaryDirectory(prefix="nnc-conformance-") as scratch, DecoderHost(limits, Path(scratch)) as host:
         yield lambda stream: host.decode(decoder, stream)
 
@@ -45,9 +50,9 @@ class Failure:
     """How a decoder fails.
 
     Args:
-        outcome: the outcome.
-        kind: the kind of the first difference of a wrong output.
-        rule: the rule that an accepted bad stream breaks.
+        outcome: The outcome.
+        kind: The kind of the first difference of a wrong output.
+        rule: The rule that an accepted bad stream breaks.
     """
 
     outcome: Outcome
@@ -61,7 +66,9 @@ class Failure:
 
 @dataclass(frozen=True)
 class Shrunk:
-    """The smallest stream found, how the decoder fails on it, the number of streams tried, and the seconds that took."""
+    """The smallest stream found, how the decoder fails on it, the number of streams tried, and the
+    seconds that took.
+    """
 
     stream: bytes
     failure: Failure
@@ -119,14 +126,15 @@ def judge_of(decode_stream: DecodeStream) -> Judge:
 
 
 def shrink(stream: bytes, judge: Judge, *, seconds: float = 60.0, tries: int = 5000, progress: ProgressCallback = no_progress) -> Shrunk:
-    """Shrink a stream until nothing smaller fails in the same way, or the time or the tries are used up.
+    """Shrink a stream until nothing smaller fails in the same way, or the time or the tries are
+    used up.
 
     Args:
-        stream: a stream on which the decoder fails.
-        judge: tells how it fails.
-        seconds: the time to spend.
-        tries: the number of streams to try.
-        progress: called with the bytes and tries of each smaller stream found.
+        stream: A stream on which the decoder fails.
+        judge: Tells how it fails.
+        seconds: The time to spend.
+        tries: The number of streams to try.
+        progress: Called with the bytes and tries of each smaller stream found.
 
     Raises:
         ShrinkError: The decoder does not fail on the stream.
@@ -194,7 +202,9 @@ class _Search:
                 size //= 2
 
     def _take(self, stream: bytes) -> bool:
-        """Take a stream as the best if it fails in the same way and is smaller, or of the same size and less in order."""
+        """Take a stream as the best if it fails in the same way and is smaller, or of the same size
+        and less in order.
+        """
         if stream in self._seen or (len(stream), stream) >= (len(self.best), self.best):
             return False
         self._seen.add(stream)
@@ -207,7 +217,10 @@ class _Search:
 
 
 def without_units(stream: bytes) -> Iterator[bytes]:
-    """Yield the stream without one of its units, from the last to the second; only the size fields are read."""
+    """Yield the stream without one of its units, from the last to the second.
+
+    Only the size fields are read.
+    """
     starts = [0]
     while starts[-1] + 2 <= len(stream):
         at = starts[-1]

@@ -38,7 +38,8 @@ Job = tuple[Cause, TracedVector]
 
 
 def symptoms(jobs: Iterable[Job]) -> Iterator[tuple[Cause, TracedVector, Symptom]]:
-    """Yield what a decoder with each cause does with each vector, in order; if its process breaks, a crash or a timeout.
+    """Yield what a decoder with each cause does with each vector, in order; if its process breaks,
+    a crash or a timeout.
 
     Causes that are code take turns in one child process, and so do tables.
     """
@@ -69,7 +70,10 @@ def _turns(decode: Decode, jobs: Sequence[Job]) -> Iterator[Symptom]:
 
 
 def faulty_decoder(cause: Cause, seconds: float = 2.0) -> DecodeStream:
-    """Return a decoder with ``cause``; it decodes each stream in a process of its own, in ``seconds`` of CPU time at most."""
+    """Return a decoder with ``cause``.
+
+    It decodes each stream in a process of its own, in ``seconds`` of CPU time at most.
+    """
 
     def decode_stream(stream: bytes) -> Execution:
         def work(decode: Decode) -> Iterator[MutantOutcome]:
@@ -83,7 +87,9 @@ def faulty_decoder(cause: Cause, seconds: float = 2.0) -> DecodeStream:
 
 
 def simulated(cause: Cause, vectors: Sequence[TracedVector]) -> list[CaseResult]:
-    """Return the results of a run of a decoder with ``cause``, for the vectors that it gets through."""
+    """Return the results of a run of a decoder with ``cause``, for the vectors that it gets
+    through.
+    """
 
     def work(decode: Decode) -> Iterator[CaseResult | None]:
         with in_force(changed_functions(cause.mutant)):
@@ -102,8 +108,8 @@ class SymptomCache:
     """What causes do with streams: found once, and kept in a file for later questions.
 
     Args:
-        file: the file; None to keep nothing.
-        jobs: causes to try in parallel.
+        file: The file; None to keep nothing.
+        jobs: Causes to try in parallel.
     """
 
     def __init__(self, file: Path | None = None, *, jobs: int = 1) -> None:
@@ -119,7 +125,9 @@ class SymptomCache:
         return [self._known[_key(cause), _digest(vector.trial.stream)] for vector in vectors]
 
     def learn(self, causes: Sequence[Cause], vectors: Sequence[TracedVector]) -> None:
-        """Try the causes whose symptoms are not known yet; together, which is quicker than one by one."""
+        """Try the causes whose symptoms are not known yet; together, which is quicker than one by
+        one.
+        """
         shares = [
             [(cause, vector) for cause in causes[share :: self._jobs] for vector in vectors if not self.knows(cause, vector)]
             for share in range(self._jobs)

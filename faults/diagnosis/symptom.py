@@ -1,4 +1,6 @@
-"""Symptoms: what a run shows of a fault in one case, and how alike the symptoms of two decoders are."""
+"""Symptoms: what a run shows of a fault in one case, and how alike the symptoms of two decoders
+are.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +19,10 @@ ABNORMAL_ENDINGS: Final = frozenset({Outcome.CRASH, Outcome.PROTOCOL, Outcome.LI
 
 @dataclass(frozen=True)
 class Difference:
-    """How one tensor differs, as `TensorDifference` has it; ``index`` is that of the first differing element in C order."""
+    """How one tensor differs, as `TensorDifference` has it.
+
+    ``index`` is that of the first differing element in C order.
+    """
 
     tensor: str
     kind: str
@@ -28,7 +33,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Symptom:
-    """What a run shows of a decoder in one case; ``output`` and ``topology`` are the first digits of SHA-256s, or empty."""
+    """What a run shows of a decoder in one case.
+
+    ``output`` and ``topology`` are the first digits of SHA-256s, or empty.
+    """
 
     outcome: Outcome
     output: str = ""

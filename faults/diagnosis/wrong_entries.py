@@ -1,4 +1,6 @@
-"""Wrong entries of the coder's tables as causes: entries that every failing case depends on, with values that do as the decoder does."""
+"""Wrong entries of the coder's tables as causes: entries that every failing case depends on, with
+values that do as the decoder does.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,14 +14,15 @@ from nnc_conformance.faults.mutants.entries import entries, farthest, places
 
 
 def wrong_entries(evidence: Evidence, further: Sequence[Seen], symptoms: SymptomCache) -> list[Cause]:
-    """Find wrong entries that do the same as the decoder in the first failing cases, the most alike first.
+    """Find wrong entries that do the same as the decoder in the first failing cases, the most alike
+    first.
 
     The catalogue has few entries, with one value each; the causes found here go before these.
 
     Args:
-        evidence: the cases.
-        further: longer cases; tables run compiled and can be tried on these too.
-        symptoms: what causes are known to do.
+        evidence: The cases.
+        further: Longer cases; tables run compiled and can be tried on these too.
+        symptoms: What causes are known to do.
     """
     first = evidence.failing[: EFFORT.first_cases]
     one_of_each = {where: Cause(made.mutant) for where in places() if (made := farthest(*where)) is not None}
@@ -35,7 +38,9 @@ def wrong_entries(evidence: Evidence, further: Sequence[Seen], symptoms: Symptom
 
 
 def _alike(causes: Sequence[Cause], cases: Sequence[Seen], symptoms: SymptomCache, *, least: float) -> list[Cause]:
-    """Return the causes whose likeness to the decoder is at least ``least`` in each case, the most alike first."""
+    """Return the causes whose likeness to the decoder is at least ``least`` in each case, the most
+    alike first.
+    """
     symptoms.learn(causes, [trial for trial, _ in cases])
     found = [(cause, likenesses(cause, cases, symptoms)) for cause in causes]
     ordered = sorted(found, key=lambda one: (-sum(one[1]), one[0].farfetched))

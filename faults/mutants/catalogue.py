@@ -11,14 +11,18 @@ from nnc_conformance.faults.mutants.named.catalogue import named_mutants
 from nnc_conformance.faults.mutants.values import values_by_id
 
 PER_CLASS: Final = 1
-"""Number of mutants of each operator in each function that the score counts, except for `PER_RARE_CLASS`."""
+"""Number of mutants of each operator in each function that the score counts, except for
+`PER_RARE_CLASS`.
+"""
 PER_RARE_CLASS: Final[dict[str, int]] = {Operator.ROUNDING: 3, Operator.SHIFT: 3, Operator.SIGN: 3, Operator.CONTEXT: 20}
 """The same number for operators that apply to few functions, but there to several places."""
 
 
 @cache
 def all_mutants() -> dict[str, Mutant]:
-    """Return every mutant by id: those of code in the order of its source, of numbers, then the named faults; the same on every machine."""
+    """Return every mutant by id: those of code in the order of its source, of numbers, then the
+    named faults; the same on every machine.
+    """
     code = {mutant_id: mutant for mutant_id, (mutant, _, _) in edits_by_id().items()}
     return code | {mutant_id: made.mutant for mutant_id, made in values_by_id().items()} | named_mutants()
 
@@ -27,9 +31,9 @@ def all_mutants() -> dict[str, Mutant]:
 def mutants() -> dict[str, Mutant]:
     """Return the mutants that the score counts.
 
-    These are all mutants of tables and constants, all named faults, and a sample of the mutants of code: of each operator in each
-    function the `PER_CLASS` (or `PER_RARE_CLASS`) whose ids have the least SHA-256. A change of one statement therefore leaves the
-    rest of the sample as it is.
+    These are all mutants of tables and constants, all named faults, and a sample of the mutants of
+    code: of each operator in each function the `PER_CLASS` (or `PER_RARE_CLASS`) whose ids have the
+    least SHA-256. A change of one statement therefore leaves the rest of the sample as it is.
     """
     classes: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for mutant_id, (mutant, _, _) in edits_by_id().items():

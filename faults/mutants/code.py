@@ -1,4 +1,6 @@
-"""Mutants of code: every edit of every mutable function of the decoder, and the code object that it gives."""
+"""Mutants of code: every edit of every mutable function of the decoder, and the code object that it
+gives.
+"""
 
 import ast
 from collections import Counter
@@ -21,7 +23,9 @@ _WRAPPERS: Final = ("fget", "func", "py_func", "__wrapped__", "__func__")
 
 @cache
 def edits_by_id() -> dict[str, tuple[Mutant, ast.FunctionDef, TreeEdit]]:
-    """Return every mutant of code by id: the mutant, the syntax tree of the function as it is, and the edit."""
+    """Return every mutant of code by id: the mutant, the syntax tree of the function as it is, and
+    the edit.
+    """
     made = {}
     for module in FUNCTIONS:
         for name, tree in functions_of(module):
@@ -31,7 +35,8 @@ def edits_by_id() -> dict[str, tuple[Mutant, ast.FunctionDef, TreeEdit]]:
 
 
 def of_function(module: str, name: str, tree: ast.FunctionDef) -> Iterator[tuple[Mutant, TreeEdit]]:
-    """Make every mutant of a function, with its edit; of several edits that give the same code only the first.
+    """Make every mutant of a function, with its edit; of several edits that give the same code only
+    the first.
 
     Statements about elements of the second edition are left out: the vectors have no streams of it.
     """
@@ -64,7 +69,10 @@ def _described(module: str, name: str, trees: tuple[ast.FunctionDef, ast.Functio
 
 
 def statement_change(trees: tuple[ast.FunctionDef, ast.FunctionDef], edit: TreeEdit) -> tuple[ast.stmt, str, str]:
-    """Return the statement that an edit changes, and as text its head before and after; ``trees``: the function before and after."""
+    """Return the statement that an edit changes, and as text its head before and after.
+
+    ``trees``: the function before and after.
+    """
     tree, changed = trees
     path = _statement_path(tree, edit)
     before, after = node_at(tree, path), node_at(changed, path)
@@ -123,7 +131,9 @@ def mutated_code(mutant_id: str) -> CodeType:
 
 
 def live_function(module: str, function: str) -> FunctionType:
-    """Return a function by its module below the reference and its qualified name, uncompiled and without wrappers."""
+    """Return a function by its module below the reference and its qualified name, uncompiled and
+    without wrappers.
+    """
     found: Any = module_of(module)
     for step in function.split("."):
         found = vars(found)[step]

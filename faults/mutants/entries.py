@@ -1,4 +1,6 @@
-"""Mutants of single entries of the coder's tables: any entry with any value that the coder can run on, made on demand."""
+"""Mutants of single entries of the coder's tables: any entry with any value that the coder can run
+on, made on demand.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -46,7 +48,9 @@ def entries(name: str, place: int) -> Iterator[Value]:
 
 
 def farthest(name: str, place: int) -> Value | None:
-    """Return the mutant of an entry with the most distant value, which shows wherever the entry is used; None if none can run."""
+    """Return the mutant of an entry with the most distant value, which shows wherever the entry is
+    used; None if none can run.
+    """
     values = sorted(_others(name, place), key=lambda value: -abs(value - usual_value(name, place)))
     return next(_runnable(name, place, values), None)
 
@@ -57,7 +61,10 @@ def _runnable(name: str, place: int, values: Iterable[int]) -> Iterator[Value]:
 
 
 def tables_of(mutant_id: str) -> Tables:
-    """Return the tables that a mutant decodes with; the published ones if it is not a mutant of a table."""
+    """Return the tables that a mutant decodes with.
+
+    The published ones if it is not a mutant of a table.
+    """
     made = values_by_id().get(mutant_id)
     if made is None and (parts := _ID.fullmatch(mutant_id)):
         made = entry(parts[1], int(parts[2]), int(parts[3]))
@@ -71,7 +78,9 @@ def _array(name: str) -> IntArray:
 
 
 def _others(name: str, place: int) -> list[int]:
-    """Return plausible wrong values of an entry: close ones, those of its neighbours, with digits swapped, with another sign."""
+    """Return plausible wrong values of an entry: close ones, those of its neighbours, with digits
+    swapped, with another sign.
+    """
     array, value = _array(name), usual_value(name, place)
     if name == "STATE_TRANS_TAB":
         return [other for other in range(STATES) if other != value]

@@ -1,4 +1,6 @@
-"""Arguments about mutants: which no stream can tell from the decoder, and which only disputed or inferred content can."""
+"""Arguments about mutants: which no stream can tell from the decoder, and which only disputed or
+inferred content can.
+"""
 
 import re
 import tomllib
@@ -25,8 +27,8 @@ class Arguments:
     """Reasons by mutant id.
 
     Args:
-        equivalent: why no stream can tell the mutant from the decoder.
-        uncertified: why only a stream of another level than core and negative can.
+        equivalent: Why no stream can tell the mutant from the decoder.
+        uncertified: Why only a stream of another level than core and negative can.
     """
 
     equivalent: dict[str, str]
@@ -35,7 +37,10 @@ class Arguments:
 
 @cache
 def arguments() -> Arguments:
-    """Return the arguments of `FILE`; raise `StaleArgumentError` that names every entry that fits no mutant, or is there twice."""
+    """Return the arguments of `FILE`.
+
+    Raise `StaleArgumentError` that names every entry that fits no mutant, or is there twice.
+    """
     text = resources.files("nnc_conformance.faults.mutants").joinpath(FILE).read_text(encoding="utf-8")
     found: dict[str, dict[str, str]] = {"equivalent": {}, "uncertified": {}}
     problems = []
@@ -55,7 +60,9 @@ def arguments() -> Arguments:
 
 
 def mutants_named(name: str) -> list[str]:
-    """Return the ids of the mutants that an entry names, by id or as ``MODULE.FUNCTION: BEFORE => AFTER``."""
+    """Return the ids of the mutants that an entry names, by id or as ``MODULE.FUNCTION: BEFORE =>
+    AFTER``.
+    """
     if CHANGE not in name:
         return [name] if name in all_mutants() else []
     number = _NUMBER.search(name)
@@ -71,7 +78,9 @@ def _normalized(module: str, change: str) -> str:
 
 @cache
 def _changes() -> dict[str, list[tuple[str, str, str]]]:
-    """The mutants of code by function: id, module, and the change in a form that does not depend on names of variables."""
+    """The mutants of code by function: id, module, and the change in a form that does not depend on
+    names of variables.
+    """
     found: dict[str, list[tuple[str, str, str]]] = {}
     for mutant_id, (mutant, _, _) in edits_by_id().items():
         change = normalized(mutant.module, mutant.before, mutant.after)

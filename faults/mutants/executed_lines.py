@@ -1,4 +1,6 @@
-"""The lines of the decoder that a stream executes: a mutant is tried only on streams that execute one of its lines."""
+"""The lines of the decoder that a stream executes: a mutant is tried only on streams that execute
+one of its lines.
+"""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +16,9 @@ from nnc_conformance.faults.mutants.mutated_decoder import Decode, MutatedChild,
 SECONDS: Final = 600.0
 """Seconds that tracing one stream may take."""
 MOST_UNCOMPILED_LINES: Final = 3_000_000
-"""Lines that a decode may execute if mutants of code, which are not compiled, are tried on it; tracing stops there."""
+"""Lines that a decode may execute if mutants of code, which are not compiled, are tried on it;
+tracing stops there.
+"""
 
 
 @dataclass(frozen=True)
@@ -22,22 +26,29 @@ class ExecutedLines:
     """The lines that a decode executed.
 
     Args:
-        lines: line numbers by module.
-        count: how many lines were executed, repetitions included: the cost of the decode, the same on every machine.
+        lines: Line numbers by module.
+        count: How many lines were executed, repetitions included: the cost of the decode, the same
+            on every machine.
     """
 
     lines: dict[str, frozenset[int]]
     count: int
 
     def include(self, mutant: Mutant) -> bool:
-        """Return whether a line of the mutant was executed; every decode includes mutants of tables and constants."""
+        """Return whether a line of the mutant was executed.
+
+        Every decode includes mutants of tables and constants.
+        """
         nothing: frozenset[int] = frozenset()
         spans = ((self.lines.get(module, nothing), range(first, last + 1)) for module, first, last in mutant.lines)
         return not mutant.lines or any(not executed.isdisjoint(lines) for executed, lines in spans)
 
 
 def executed_lines_of(streams: Sequence[tuple[bytes, bool]], jobs: int = 1) -> list[ExecutedLines]:
-    """Trace the decoder on streams, each with whether it is lenient, in ``jobs`` child processes; keep the order."""
+    """Trace the decoder on streams, each with whether it is lenient, in ``jobs`` child processes.
+
+    Keep the order.
+    """
     found: list[list[ExecutedLines]] = [[] for _ in range(jobs)]
     running = {number: MutatedChild(None, _tracer(streams[number::jobs]), seconds=SECONDS) for number in range(jobs)}
     try:

@@ -1,4 +1,6 @@
-"""Seeded bugs written by hand: what a decoder does wrong, and the edit of the reference's source that makes it do so."""
+"""Seeded bugs written by hand: what a decoder does wrong, and the edit of the reference's source
+that makes it do so.
+"""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,10 +13,11 @@ class Edit:
     """A change of a function's source.
 
     Args:
-        module: the module, below the reference.
-        function: the function's qualified name.
-        old: text that stands in the function exactly once; comments at the ends of lines are left out.
-        new: the text that replaces it.
+        module: The module, below the reference.
+        function: The function's qualified name.
+        old: Text that stands in the function exactly once; comments at the ends of lines are left
+            out.
+        new: The text that replaces it.
     """
 
     module: str
@@ -25,15 +28,17 @@ class Edit:
 
 @dataclass(frozen=True)
 class NamedFault:
-    """A seeded bug written by hand: one in several places of the code, or one that no operator of `operators` makes.
+    """A seeded bug written by hand: one in several places of the code, or one that no operator of
+    `operators` makes.
 
     Args:
-        name: the fault's name, which is its id as a mutant.
-        sentence: what a decoder with the fault does.
-        elements: the syntax elements one of which a report must name for it, the one it concerns most first.
-        edits: the edits that make it.
-        level: the level of the vectors that show it.
-        vectors: ids of the vectors that state this fault, and therefore have to catch it.
+        name: The fault's name, which is its id as a mutant.
+        sentence: What a decoder with the fault does.
+        elements: The syntax elements one of which a report must name for it, the one it concerns
+            most first.
+        edits: The edits that make it.
+        level: The level of the vectors that show it.
+        vectors: Ids of the vectors that state this fault, and therefore have to catch it.
     """
 
     name: str
@@ -47,4 +52,6 @@ class NamedFault:
 UNCHECKED_ENTRY_POINTS: Final = Edit(
     "payload", "DataUnitDecoder._check_entry_points", "        found = ", "        return\n        found = "
 )
-"""A decoder that reads block rows in order does not look at the entry points; part of several faults."""
+"""A decoder that reads block rows in order does not look at the entry points; part of several
+faults.
+"""

@@ -1,7 +1,9 @@
-"""Ids of mutants of code: from the statement and what becomes of it, so that they outlast changes around it.
+"""Ids of mutants of code: from the statement and what becomes of it, so that they outlast changes
+around it.
 
-The names of local variables and the words of messages do not count. An id therefore stays when a variable is renamed, an error is
-worded anew or another statement is added, and changes when the statement itself does.
+The names of local variables and the words of messages do not count. An id therefore stays when a
+variable is renamed, an error is worded anew or another statement is added, and changes when the
+statement itself does.
 """
 
 import ast
@@ -14,22 +16,29 @@ from typing import Final
 from nnc_conformance.faults.mutants.mutable_code import module_of
 
 DIGITS: Final = 6
-"""Hex digits of a change's hash in an id: few enough to read, enough to tell a function's mutants apart."""
+"""Hex digits of a change's hash in an id: few enough to read, enough to tell a function's mutants
+apart.
+"""
 BLOCK: Final = "\n    ..."
 """A block that stands for any other."""
 _MESSAGE: Final = "a message"
 
 
 def change_digest(module: str, before: str, after: str, elements: Mapping[str, str]) -> str:
-    """Return the hash of a change of a statement; ``elements``: syntax elements that local variables hold, by name."""
+    """Return the hash of a change of a statement.
+
+    ``elements``: syntax elements that local variables hold, by name.
+    """
     return hashlib.sha256(normalized(module, before, after, elements).encode()).hexdigest()[:DIGITS]
 
 
 def normalized(module: str, before: str, after: str, elements: Mapping[str, str] | None = None) -> str:
-    """Return a change as text that is the same whatever local variables are called and messages say.
+    """Return a change as text that is the same whatever local variables are called and messages
+    say.
 
-    A local variable becomes the element that it holds, if ``elements`` has it, else a number by first use; so does every name that
-    ``module`` does not know. Raises `SyntaxError` if a text is no statement.
+    A local variable becomes the element that it holds, if ``elements`` has it, else a number by
+    first use; so does every name that ``module`` does not know. Raises `SyntaxError` if a text is
+    no statement.
     """
     normalizer = _Normalizer(_global_names(module), elements or {})
     return " => ".join(ast.unparse(normalizer.visit(parsed(text))) for text in (before, after))

@@ -1,6 +1,8 @@
-"""The code of the reference that is mutated: the decoder's functions, and in them what the output depends on.
+"""The code of the reference that is mutated: the decoder's functions, and in them what the output
+depends on.
 
-Some tables here name variables and conditions of these functions. A test names the rows that no longer fit.
+Some tables here name variables and conditions of these functions. A test names the rows that no
+longer fit.
 """
 
 import ast
@@ -66,10 +68,12 @@ FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """The functions that a decode executes, by module.
 
-Left out is code that no output depends on: code that describes a place for a message, that records or traces, that only an encoder
-executes, that reports a broken rule (the check itself is mutated where it is made), and that decodes numbers of performance maps and
-bits of masks (their presence and number are mutated where they are read). Left out too is code that takes dimensions from a topology:
-only disputed vectors need it, and a decoder that fails there refuses them, which one of their choices allows.
+Left out is code that no output depends on: code that describes a place for a message, that records
+or traces, that only an encoder executes, that reports a broken rule (the check itself is mutated
+where it is made), and that decodes numbers of performance maps and bits of masks (their presence
+and number are mutated where they are read). Left out too is code that takes dimensions from a
+topology: only disputed vectors need it, and a decoder that fails there refuses them, which one of
+their choices allows.
 """
 
 MUTATED_ARGUMENTS: Final[dict[str, frozenset[int]]] = {
@@ -96,7 +100,9 @@ MUTATED_ARGUMENTS: Final[dict[str, frozenset[int]]] = {
     "ModelError": frozenset(),
     "Unit": frozenset({1, 4, 5, 6, 8, 9}),
 }
-"""Calls of which only these positional arguments are mutated; the others say where and what, or serve an encoder."""
+"""Calls of which only these positional arguments are mutated; the others say where and what, or
+serve an encoder.
+"""
 
 VARIABLES_WITHOUT_OUTPUT: Final = frozenset(
     {
@@ -105,7 +111,8 @@ VARIABLES_WITHOUT_OUTPUT: Final = frozenset(
         "given", "units", "context", "index", "reports", "coder", "registers", "plain",
     }
 )  # fmt: skip
-"""Variables for messages, traces and places: a statement that assigns only to these is not mutated."""
+"""Variables for messages, traces and places: a statement that assigns only to these is not mutated.
+"""
 
 
 def module_of(name: str) -> ModuleType:
@@ -120,7 +127,9 @@ def source_of(module: str) -> str:
 
 
 def functions_of(module: str) -> Iterator[tuple[str, ast.FunctionDef]]:
-    """Yield the mutated functions of a module with their qualified names, in the order of the source."""
+    """Yield the mutated functions of a module with their qualified names, in the order of the
+    source.
+    """
     wanted = set(FUNCTIONS[module])
     for statement in ast.parse(source_of(module)).body:
         if isinstance(statement, ast.FunctionDef) and statement.name in wanted:
@@ -137,7 +146,10 @@ def _default_choices() -> frozenset[str]:
 
 
 def live_blocks(statement: ast.stmt) -> frozenset[str]:
-    """Return the blocks, by field, that a decoder with the default choices executes; blocks of an encoder are left out."""
+    """Return the blocks, by field, that a decoder with the default choices executes.
+
+    Blocks of an encoder are left out.
+    """
     blocks = {field for field in ("body", "orelse", "finalbody", "handlers") if hasattr(statement, field)}
     if isinstance(statement, ast.If):
         test = ast.unparse(statement.test)
@@ -151,14 +163,18 @@ def live_blocks(statement: ast.stmt) -> frozenset[str]:
 
 
 def ends_default(statement: ast.stmt) -> bool:
-    """Return whether nothing after this statement is executed under the default choices, because its default branch returns."""
+    """Return whether nothing after this statement is executed under the default choices, because
+    its default branch returns.
+    """
     return isinstance(statement, ast.If) and "interpretation" in ast.unparse(statement.test) and isinstance(statement.body[-1], ast.Return)
 
 
 SIZE_FOR_MESSAGES: Final = "size = w.position - start >> 3"
 """A statement whose value is only reported."""
 TESTS_WITHOUT_OUTPUT: Final = ("interpretation", "r[MODE]", "mode == DECODE", "decoding", "events", "spent", "machine.eof")
-"""Parts of conditions that are not mutated: on the direction of coding, on disputed points, on limits and traces."""
+"""Parts of conditions that are not mutated: on the direction of coding, on disputed points, on
+limits and traces.
+"""
 
 
 def _is_misuse(node: ast.AST) -> bool:
@@ -199,7 +215,8 @@ class MutableCode:
     """Code that operators mutate.
 
     Args:
-        affects_output: Whether the head of a statement can affect what a decode gives; others are not mutated.
+        affects_output: Whether the head of a statement can affect what a decode gives; others are
+            not mutated.
         arguments: Calls of which only these positional arguments are mutated.
     """
 

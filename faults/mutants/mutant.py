@@ -71,7 +71,8 @@ UNCERTIFIED_FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
         "payload_rules", "inflate", "Driver._open_quantization", "Driver._inflated", "Driver._take",
     ),
 }  # fmt: skip
-"""Functions and tables that implement facts which no certified vector may rest on, by these facts."""
+"""Functions and tables that implement facts which no certified vector may rest on, by these facts.
+"""
 
 UNCERTIFIED_ELEMENTS: Final = frozenset(
     {
@@ -84,7 +85,9 @@ UNCERTIFIED_ELEMENTS: Final = frozenset(
 
 
 class MutantKind(StrEnum):
-    """How a mutant is put in force: by a function's code, by edited source, by a module's constant, or by tables."""
+    """How a mutant is put in force: by a function's code, by edited source, by a module's constant,
+    or by tables.
+    """
 
     CODE = "code"
     TEXT = "text"
@@ -97,17 +100,18 @@ class Mutant:
     """The reference decoder with one bug.
 
     Args:
-        id: ``MODULE.FUNCTION:OPERATOR-HASH`` for code (see `ids`), ``MODULE.NAME:OPERATOR-...`` for a number, or a named fault's name.
-        kind: how it is put in force.
-        module: the module below ``nnc_conformance.reference``.
-        function: qualified name of the function, or name of the constant or table.
-        operator: its class.
-        lines: lines one of which is executed if the bug matters; empty if every decode meets it.
-        before: the statement or text as it is.
-        after: the statement or text with the bug.
-        elements: the syntax elements that it concerns, the one it concerns most first.
-        clause: clause and structure of the first element.
-        fault: the named fault, if it is one.
+        id: ``MODULE.FUNCTION:OPERATOR-HASH`` for code (see `ids`), ``MODULE.NAME:OPERATOR-...`` for
+            a number, or a named fault's name.
+        kind: How it is put in force.
+        module: The module below ``nnc_conformance.reference``.
+        function: Qualified name of the function, or name of the constant or table.
+        operator: Its class.
+        lines: Lines one of which is executed if the bug matters; empty if every decode meets it.
+        before: The statement or text as it is.
+        after: The statement or text with the bug.
+        elements: The syntax elements that it concerns, the one it concerns most first.
+        clause: Clause and structure of the first element.
+        fault: The named fault, if it is one.
     """
 
     id: str
@@ -129,7 +133,9 @@ class Mutant:
 
     @property
     def certified(self) -> bool:
-        """Whether the bug is in facts that a certified vector may rest on, neither disputed nor inferred."""
+        """Whether the bug is in facts that a certified vector may rest on, neither disputed nor
+        inferred.
+        """
         if self.fault is not None:
             return self.fault.level is Level.CORE
         if self.element in UNCERTIFIED_ELEMENTS or ELEMENTS[self.element].provenance is Provenance.INFERRED:

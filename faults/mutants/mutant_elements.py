@@ -1,7 +1,9 @@
-"""The syntax elements that a mutant concerns, from the statement that it changes and from what its function does.
+"""The syntax elements that a mutant concerns, from the statement that it changes and from what its
+function does.
 
-Most statements name elements themselves, use variables that were read from one, or use names of the decoder's data model. Where none of
-this says enough, as in the coder, a comment at the end of the line names the element: ``rem_bits += 1  # abs_remainder``.
+Most statements name elements themselves, use variables that were read from one, or use names of the
+decoder's data model. Where none of this says enough, as in the coder, a comment at the end of the
+line names the element: ``rem_bits += 1  # abs_remainder``.
 """
 
 import ast
@@ -49,7 +51,9 @@ NAMES: Final = {
     "mps_seen": "nnr_unit_type",
     "indexed_references": "mps_topology_indexed_reference_flag",
 }
-"""Fields and constants of the decoder with the element that they hold or serve, in the order of their say."""
+"""Fields and constants of the decoder with the element that they hold or serve, in the order of
+their say.
+"""
 
 FUNCTIONS: Final = {
     "BitReader.bits": "nnr_unit_size",
@@ -119,8 +123,9 @@ _SECOND_EDITION: Final = re.compile(r"  # second edition$")
 def elements_of(module: str, function: str, tree: ast.FunctionDef, header: ast.stmt) -> tuple[str, ...]:
     """Return the elements that a statement concerns, the one it concerns most first.
 
-    They come from its comment, from what it names, from the variables that it reads, from `NAMES` and from `FUNCTIONS`, in this order;
-    outside the coder a function that is about an element goes before names. ``header``: the statement without its blocks.
+    They come from its comment, from what it names, from the variables that it reads, from `NAMES`
+    and from `FUNCTIONS`, in this order; outside the coder a function that is about an element goes
+    before names. ``header``: the statement without its blocks.
     """
     own = [FUNCTIONS[function]] if function in FUNCTIONS else []
     held = _held(header, {})
@@ -131,7 +136,9 @@ def elements_of(module: str, function: str, tree: ast.FunctionDef, header: ast.s
 
 
 def is_of_second_edition(module: str, header: ast.stmt) -> bool:
-    """Return whether a comment says that only streams of the second edition run a statement with an effect."""
+    """Return whether a comment says that only streams of the second edition run a statement with an
+    effect.
+    """
     return _SECOND_EDITION.search(source_of(module).splitlines()[header.lineno - 1]) is not None
 
 
@@ -151,7 +158,9 @@ def _read(tree: ast.FunctionDef, header: ast.stmt) -> list[str]:
 
 
 def _held(node: ast.AST, variables: dict[str, list[str]]) -> list[str]:
-    """The elements that a node's identifiers hold: their own names, those of `NAMES` in its order, and those of variables."""
+    """The elements that a node's identifiers hold: their own names, those of `NAMES` in its order,
+    and those of variables.
+    """
     parts = [part for part in ast.walk(node) if isinstance(part, ast.Attribute | ast.Name)]
     names = list(dict.fromkeys(part.attr if isinstance(part, ast.Attribute) else part.id for part in parts))
     found = [name for name in names if name in ELEMENTS]

@@ -1,4 +1,6 @@
-"""A decoder with a mutant in force, in a forked child process, so that this process keeps its own decoder."""
+"""A decoder with a mutant in force, in a forked child process, so that this process keeps its own
+decoder.
+"""
 
 import gc
 import os
@@ -46,16 +48,16 @@ class MutantOutcome:
     """What a mutated decoder did with a stream.
 
     Args:
-        ending: how the decode ended.
-        parameters: name to ndarray in stream order, of a decode.
-        topology: inflated bytes of a decode's topology, if it has one.
-        rule: the broken rule of a refusal.
-        category: its category.
-        unit: number of the unit of a refusal.
-        byte: byte of a refusal.
-        bit: bit of a refusal.
-        element: element of a refusal.
-        detail: the message of a refusal, or how the decoder crashed.
+        ending: How the decode ended.
+        parameters: Name to ndarray in stream order, of a decode.
+        topology: Inflated bytes of a decode's topology, if it has one.
+        rule: The broken rule of a refusal.
+        category: Its category.
+        unit: Number of the unit of a refusal.
+        byte: Byte of a refusal.
+        bit: Bit of a refusal.
+        element: Element of a refusal.
+        detail: The message of a refusal, or how the decoder crashed.
     """
 
     ending: Ending
@@ -77,10 +79,11 @@ class OutOfTimeError(BaseException):
 def decode_mutated(
     mutant: Mutant, stream: bytes, *, seconds: float = SECONDS, memory: int = MEMORY, lenient: bool = False
 ) -> MutantOutcome:
-    """Decode a stream with a mutant in a forked child, in ``seconds`` of CPU time and ``memory`` bytes at most.
+    """Decode a stream with a mutant in a forked child, in ``seconds`` of CPU time and ``memory``
+    bytes at most.
 
-    The mutant runs in the plain kernel, uncompiled unless it is one of tables. Never raises: whatever the mutated decoder raises,
-    leaks or breaks is its outcome.
+    The mutant runs in the plain kernel, uncompiled unless it is one of tables. Never raises:
+    whatever the mutated decoder raises, leaks or breaks is its outcome.
     """
     with MutatedChild(mutant, lambda decode: iter([decode(stream, lenient, seconds)]), seconds=seconds, memory=memory) as child:
         return next(child.results(), child.ended)
@@ -97,10 +100,10 @@ class MutatedChild:
     """A forked child process with a mutant in force.
 
     Args:
-        mutant: the mutant; None for the decoder as it is.
-        work: runs in the child; what it yields comes back, pickled, from `results`.
-        seconds: time from one result to the next after which, with some grace, the child is killed.
-        memory: bytes that the child may take in addition to what this process has.
+        mutant: The mutant; None for the decoder as it is.
+        work: Runs in the child; what it yields comes back, pickled, from `results`.
+        seconds: Time from one result to the next after which, with some grace, the child is killed.
+        memory: Bytes that the child may take in addition to what this process has.
     """
 
     def __init__(
@@ -188,7 +191,9 @@ def _bound_memory(memory: int) -> None:
 
 @cache
 def prepare() -> None:
-    """Load what every child needs into this process: all modules, and the compiled plain kernel for mutants of tables."""
+    """Load what every child needs into this process: all modules, and the compiled plain kernel for
+    mutants of tables.
+    """
     from nnc_conformance.reference.decoder import decode
 
     for module in FUNCTIONS:
@@ -201,7 +206,9 @@ WARM_UP: Final = bytes.fromhex("0004000000080401001ffc80000e1409610020e0a0023400
 
 
 def decoder(mutant: Mutant | None) -> Decode:
-    """Return the decoder with a mutant in force (None: as it is); for a process of its own, which has no other from then on."""
+    """Return the decoder with a mutant in force (None: as it is); for a process of its own, which
+    has no other from then on.
+    """
     from nnc_conformance.reference.decoder import decode_with
     from nnc_conformance.reference.options import DecoderOptions
 
@@ -236,7 +243,9 @@ def decoder(mutant: Mutant | None) -> Decode:
 
 
 def interpret() -> None:
-    """Replace every compiled function of the reference by its Python function; for a process of its own."""
+    """Replace every compiled function of the reference by its Python function; for a process of its
+    own.
+    """
     for name, module in list(sys.modules.items()):
         if name.startswith(PACKAGE):
             for key, value in list(vars(module).items()):

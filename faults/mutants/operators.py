@@ -16,7 +16,9 @@ Path = tuple[Step, ...]
 
 @dataclass(frozen=True)
 class TreeEdit:
-    """A change of a function's syntax tree: its operator, its path, and the new node for each path that changes."""
+    """A change of a function's syntax tree: its operator, its path, and the new node for each path
+    that changes.
+    """
 
     operator: Operator
     path: Path
@@ -25,7 +27,9 @@ class TreeEdit:
 
 @dataclass(frozen=True)
 class NodeContext:
-    """Where a node stands: its code and statement, the name of the innermost call around it, and whether it is part of a context index."""
+    """Where a node stands: its code and statement, the name of the innermost call around it, and
+    whether it is part of a context index.
+    """
 
     code: MutableCode
     statement: ast.stmt
@@ -128,7 +132,9 @@ def _reads(statement: ast.stmt) -> bool:
 
 
 def _differ(code: MutableCode, statement: ast.stmt, following: ast.stmt) -> bool:
-    """Return whether swapping two reads has an effect: not if both discard their values and have the same descriptor."""
+    """Return whether swapping two reads has an effect: not if both discard their values and have
+    the same descriptor.
+    """
     if not code.affects_output(following):
         return False
     calls = [node.value for node in (statement, following) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
@@ -173,7 +179,10 @@ def _whole(statement: ast.stmt) -> Found:
 
 
 def _may_be_broken(call: ast.Call) -> bool:
-    """Return whether a call checks a rule of policy ``may``; a decoder without the check is lenient and has no bug."""
+    """Return whether a call checks a rule of policy ``may``.
+
+    A decoder without the check is lenient and has no bug.
+    """
     named = (argument.value for argument in call.args[:2] if isinstance(argument, ast.Constant))
     return any(name in RULES and RULES[name].policy is Policy.MAY for name in named)
 
@@ -308,7 +317,9 @@ def _is_walker(node: ast.AST) -> bool:
 
 
 def _is_same_read(node: ast.Attribute, around: NodeContext) -> bool:
-    """Return whether u(n) and i(n) have the same effect: for a single bit, or a value that is discarded."""
+    """Return whether u(n) and i(n) have the same effect: for a single bit, or a value that is
+    discarded.
+    """
     if node.attr not in ("u", "i"):
         return False
     calls = [part for part in ast.walk(around.statement) if isinstance(part, ast.Call) and part.func is node]

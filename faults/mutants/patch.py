@@ -16,19 +16,26 @@ _COMMENT: Final = re.compile(r"  # .*$", re.MULTILINE)
 
 
 def text_of(module: str, function: str) -> str:
-    """Return the source of a function without the comments at the ends of its lines: quotes need not repeat these."""
+    """Return the source of a function without the comments at the ends of its lines: quotes need
+    not repeat these.
+    """
     return _COMMENT.sub("", inspect.getsource(live_function(module, function)))
 
 
 def once(edit: Edit, source: str) -> str:
-    """Return a function's source; raise `ValueError` if the edit's text does not stand in it exactly once."""
+    """Return a function's source.
+
+    Raise `ValueError` if the edit's text does not stand in it exactly once.
+    """
     if source.count(edit.old) != 1:
         raise ValueError(f"{edit.old!r} does not stand once in {edit.module}.{edit.function}")
     return source
 
 
 def stale_quotes(faults: Iterable[NamedFault]) -> list[str]:
-    """List every edit whose quoted text does not stand exactly once in its function: fault, module, function and text."""
+    """List every edit whose quoted text does not stand exactly once in its function: fault, module,
+    function and text.
+    """
     found = []
     for fault in faults:
         for edit in fault.edits:
@@ -43,7 +50,10 @@ def stale_quotes(faults: Iterable[NamedFault]) -> list[str]:
 
 
 def lines_of(edit: Edit) -> tuple[int, int]:
-    """Return the first and last line of the module that the edit changes; raise `ValueError` if its text does not stand there once."""
+    """Return the first and last line of the module that the edit changes.
+
+    Raise `ValueError` if its text does not stand there once.
+    """
     _, first = inspect.getsourcelines(live_function(edit.module, edit.function))
     source = once(edit, text_of(edit.module, edit.function))
     before = source.partition(edit.old)[0].count("\n")
@@ -53,7 +63,8 @@ def lines_of(edit: Edit) -> tuple[int, int]:
 
 
 def lines_that_show(edit: Edit) -> tuple[int, int]:
-    """Return the first and last of the lines one of which runs if the edit matters: those it changes, or the function's if it adds some.
+    """Return the first and last of the lines one of which runs if the edit matters: those it
+    changes, or the function's if it adds some.
 
     What it adds, a branch say, may run where none of the lines does that it replaces.
     """
@@ -82,7 +93,10 @@ def patched_code(edits: tuple[Edit, ...]) -> list[tuple[FunctionType, CodeType]]
 
 
 def changed_functions(mutant: Mutant) -> list[tuple[FunctionType, CodeType]]:
-    """Return the functions that a mutant changes, each with its changed code; none for a mutant of a table or constant."""
+    """Return the functions that a mutant changes, each with its changed code.
+
+    None for a mutant of a table or constant.
+    """
     if mutant.fault is not None:
         return patched_code(mutant.fault.edits)
     if mutant.kind is MutantKind.CODE:
@@ -92,7 +106,9 @@ def changed_functions(mutant: Mutant) -> list[tuple[FunctionType, CodeType]]:
 
 @contextmanager
 def in_force(changed: list[tuple[FunctionType, CodeType]]) -> Iterator[None]:
-    """Give functions other code for a while; for a process of its own, in which nothing of the decoder is compiled."""
+    """Give functions other code for a while; for a process of its own, in which nothing of the
+    decoder is compiled.
+    """
     before = [(function, function.__code__) for function, _ in changed]
     try:
         for function, code in changed:

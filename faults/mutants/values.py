@@ -1,4 +1,6 @@
-"""Mutants of numbers: the coder's tables, which the decoder takes as arguments, and the constants of the standard."""
+"""Mutants of numbers: the coder's tables, which the decoder takes as arguments, and the constants
+of the standard.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +18,8 @@ from nnc_conformance.reference.quantization.reconstruction import DATA_FORMATS
 from nnc_conformance.reference.syntax.elements import clause_of
 
 RANGE_COLUMNS: Final = (0, 1, 3, 7, 13, 19, 24, 28, 31)
-"""Columns of the table of ranges that have a mutant in each row, from even odds to the surest bin."""
+"""Columns of the table of ranges that have a mutant in each row, from even odds to the surest bin.
+"""
 
 
 class _Table(NamedTuple):
@@ -99,7 +102,10 @@ def _transitions() -> Iterator[Value | None]:
 
 
 def entry_mutant(name: str, place: int, value: int, suffix: str) -> Value | None:
-    """Return the mutant of a table with another entry at ``place`` (row-major); None if the coder could not run on it."""
+    """Return the mutant of a table with another entry at ``place`` (row-major).
+
+    Return None if the coder could not run on it.
+    """
     usual: Any = np.array(vars(published)[name], np.int64)
     changed = usual.copy()
     changed.flat[place] = value
@@ -192,7 +198,9 @@ def _formats() -> Iterator[Value]:
 
 
 def set_constant(mutant: Mutant) -> None:
-    """Give a constant its other value in every module of the reference that has it; for a process of its own."""
+    """Give a constant its other value in every module of the reference that has it; for a process
+    of its own.
+    """
     old = vars(module_of(mutant.module))[mutant.function]
     value = values_by_id()[mutant.id].value
     for name, module in list(modules.items()):

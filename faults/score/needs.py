@@ -20,10 +20,10 @@ class Needs:
     """Vectors by the first reason found for each.
 
     Args:
-        goals: it alone meets a goal.
-        bugs: it alone catches a named fault that it states, and no vector of level negative does.
-        names: without it a report names the element of fewer published faults.
-        nothing: others do all that it does.
+        goals: It alone meets a goal.
+        bugs: It alone catches a named fault that it states, and no vector of level negative does.
+        names: Without it a report names the element of fewer published faults.
+        nothing: Others do all that it does.
     """
 
     goals: frozenset[str]
@@ -36,10 +36,10 @@ def needs_of(ids: Collection[str], core: Coverage, root: Path, jobs: int) -> Nee
     """Find what vectors of core are needed for.
 
     Args:
-        ids: the vectors.
-        core: the coverage of all vectors of core.
-        root: the suite folder.
-        jobs: vectors or mutants to try in parallel.
+        ids: The vectors.
+        core: The coverage of all vectors of core.
+        root: The suite folder.
+        jobs: Vectors or mutants to try in parallel.
     """
     goals = frozenset(ids).difference(needless(core.core_goals()))
     others = frozenset(ids) - goals
@@ -57,7 +57,9 @@ def _alone_catching(ids: frozenset[str], root: Path, jobs: int) -> frozenset[str
 
 
 def _catching(mutants: Sequence[Mutant], vectors: Sequence[TracedVector], jobs: int) -> dict[str, set[str]]:
-    """Return the vectors that catch each mutant, even if the decoder does not report why it refuses."""
+    """Return the vectors that catch each mutant, even if the decoder does not report why it
+    refuses.
+    """
     results: list[MutantResult] = []
     try_all(mutants, vectors, jobs=jobs, matrix=True, done=results.append)
     ids = {one.trial.id: one.trial.vector.id for one in vectors}
@@ -65,7 +67,9 @@ def _catching(mutants: Sequence[Mutant], vectors: Sequence[TracedVector], jobs: 
 
 
 def _naming(ids: frozenset[str], root: Path) -> frozenset[str]:
-    """Return the vectors without which a report on core names the element of fewer published faults."""
+    """Return the vectors without which a report on core names the element of fewer published
+    faults.
+    """
     if not ids:
         return ids
     vectors = {stored.vector.id: stored for stored in load_suite(root, levels={Level.CORE}, verify=False).vectors}

@@ -1,4 +1,6 @@
-"""A mutation run: from mutants and a suite to the score, with a journal from which a stopped run is resumed."""
+"""A mutation run: from mutants and a suite to the score, with a journal from which a stopped run is
+resumed.
+"""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -26,7 +28,9 @@ class _Header(JournalHeader):
 
 
 def run_sha256(chosen: Sequence[Mutant], trials: Sequence[TrialVector], *, matrix: bool) -> str:
-    """Return the hash that identifies a run: its mutants, the streams, and how far each mutant is tried."""
+    """Return the hash that identifies a run: its mutants, the streams, and how far each mutant is
+    tried.
+    """
     vectors = [(trial.id, trial.vector.revision, trial.vector.stream.sha256) for trial in trials]
     content = {"mutants": [[mutant.id, mutant.before, mutant.after] for mutant in chosen], "vectors": vectors, "matrix": matrix}
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
@@ -49,13 +53,13 @@ def run(
     """Try mutants on vectors and return the score.
 
     Args:
-        output: the folder of the journal; made if missing.
-        chosen: the mutants; all that the score counts if None.
-        trials: the vectors; those of the built-in suite if None.
-        jobs: mutants to try in parallel.
-        matrix: whether to try every vector that executes a mutant, and not stop at the first kill.
-        resume: whether to keep the results of an earlier part of the same run.
-        progress: the progress callback.
+        output: The folder of the journal; made if missing.
+        chosen: The mutants; all that the score counts if None.
+        trials: The vectors; those of the built-in suite if None.
+        jobs: Mutants to try in parallel.
+        matrix: Whether to try every vector that executes a mutant, and not stop at the first kill.
+        resume: Whether to keep the results of an earlier part of the same run.
+        progress: The progress callback.
 
     Raises:
         JournalError: The journal in ``output`` belongs to another run, or is in use.

@@ -36,7 +36,9 @@ class MutantTally:
 
 @dataclass(frozen=True)
 class Score:
-    """A finished run: mutants and results by id, the arguments about mutants, and the ids of the trial vectors that count."""
+    """A finished run: mutants and results by id, the arguments about mutants, and the ids of the
+    trial vectors that count.
+    """
 
     mutants: Mapping[str, Mutant]
     results: Mapping[str, MutantResult]
@@ -56,7 +58,9 @@ class Score:
         return bool(self.counting(mutant))
 
     def counting(self, mutant: Mutant) -> tuple[tuple[str, Kill], ...]:
-        """Return the kills that count: by scored levels, or by any if the fault is in disputed or inferred facts."""
+        """Return the kills that count: by scored levels, or by any if the fault is in disputed or
+        inferred facts.
+        """
         kills = self.results[mutant.id].kills
         return tuple(kill for kill in kills if kill[0] in self.scored) if self.certified_fact(mutant) else kills
 

@@ -26,7 +26,9 @@ SCORED_LEVELS: Final = frozenset({Level.CORE, Level.NEGATIVE})
 SECONDS: Final = 1.0
 """CPU seconds that a mutated decoder has for any vector, in addition to `SECONDS_PER_LINE`."""
 SECONDS_PER_LINE: Final = 4e-6
-"""CPU seconds for each line that the decoder without a bug executes: about twenty times what it takes."""
+"""CPU seconds for each line that the decoder without a bug executes: about twenty times what it
+takes.
+"""
 
 
 class Kill(StrEnum):
@@ -48,7 +50,9 @@ KILLS: Final[dict[Kill, str]] = {
     Kill.HANG: "no end within the time limit",
     Kill.CATEGORY: "a bad stream is refused for a reason of another category",
 }
-"""The kinds of kill. All but the last fail any decoder; the last needs a decoder that reports why it refuses."""
+"""The kinds of kill. All but the last fail any decoder; the last needs a decoder that reports why
+it refuses.
+"""
 
 _ENDINGS: Final = {
     Ending.DECODED: DecoderEnding.DECODED,
@@ -69,7 +73,10 @@ DECODER: Final = DecoderSpec(name="mutant", kind=DecoderKind.IN_TREE, argument="
 
 @dataclass(frozen=True)
 class TrialVector:
-    """A vector with its stream and expected output; ``lenient``: whether the mutant decodes it leniently."""
+    """A vector with its stream and expected output.
+
+    ``lenient``: whether the mutant decodes it leniently.
+    """
 
     vector: Vector
     stream: bytes
@@ -106,11 +113,13 @@ class TracedVector:
 
 
 def load_trial_vectors(levels: Collection[Level] = LEVELS, root: Path | None = None) -> tuple[TrialVector, ...]:
-    """Load the vectors of a suite folder; each negative one twice, for a strict and for a lenient decoder.
+    """Load the vectors of a suite folder.
+
+    Each negative one twice, for a strict and for a lenient decoder.
 
     Args:
-        levels: the levels to load.
-        root: the suite folder; the built-in suite if None.
+        levels: The levels to load.
+        root: The suite folder; the built-in suite if None.
 
     Raises:
         SuiteError: The suite is incomplete.
@@ -139,7 +148,10 @@ def execution_of(outcome: MutantOutcome) -> Execution:
 
 
 def judged(trial: TrialVector, outcome: MutantOutcome) -> CaseResult | None:
-    """Judge a decoder with this outcome, as a run does; return None if its arrays fit in no tensor file."""
+    """Judge a decoder with this outcome, as a run does.
+
+    Return None if its arrays fit in no tensor file.
+    """
     try:
         return judge(trial.vector, DECODER, trial.expectation, (execution_of(outcome),))
     except (ModelError, ValueError, TypeError):

@@ -14,7 +14,9 @@ from nnc_conformance.storage.documents import Frozen
 
 
 class MutantResult(Frozen):
-    """Result of a mutant: the vectors that caught it and how, in the order tried, and the number of vectors tried."""
+    """Result of a mutant: the vectors that caught it and how, in the order tried, and the number of
+    vectors tried.
+    """
 
     mutant: str
     kills: tuple[tuple[str, Kill], ...]
@@ -27,9 +29,11 @@ def in_trial_order(vectors: Sequence[TracedVector]) -> list[TracedVector]:
 
 
 def vectors_for(mutant: Mutant, vectors: Sequence[TracedVector], *, matrix: bool) -> list[TracedVector]:
-    """Select the vectors that can catch a mutant: they execute its lines, and are not too costly for an uncompiled decoder.
+    """Select the vectors that can catch a mutant: they execute its lines, and are not too costly
+    for an uncompiled decoder.
 
-    Without ``matrix`` select only those that count: of `SCORED_LEVELS`, unless the fault is in disputed or inferred facts.
+    Without ``matrix`` select only those that count: of `SCORED_LEVELS`, unless the fault is in
+    disputed or inferred facts.
     """
     compiled, every = mutant.kind is MutantKind.TABLE, matrix or not mutant.certified or mutant.id in arguments().uncertified
     found = [one for one in vectors if one.executed.include(mutant) and (compiled or one.executed.count <= MOST_UNCOMPILED_LINES)]
@@ -37,7 +41,9 @@ def vectors_for(mutant: Mutant, vectors: Sequence[TracedVector], *, matrix: bool
 
 
 def decides(kill: Kill | None) -> bool:
-    """Return whether a kill ends the search: one by category does not, since not every decoder reports categories."""
+    """Return whether a kill ends the search: one by category does not, since not every decoder
+    reports categories.
+    """
     return kill is not None and kill is not Kill.CATEGORY
 
 
@@ -101,11 +107,11 @@ def try_all(
     """Try each mutant on its vectors.
 
     Args:
-        mutants: the mutants.
-        vectors: the vectors, in the order to try them.
-        jobs: mutants to try in parallel.
-        matrix: whether to try all vectors, and not stop at the first kill that decides.
-        done: called with each result.
+        mutants: The mutants.
+        vectors: The vectors, in the order to try them.
+        jobs: Mutants to try in parallel.
+        matrix: Whether to try all vectors, and not stop at the first kill that decides.
+        done: Called with each result.
     """
     waiting = deque(_Trial(mutant, vectors_for(mutant, vectors, matrix=matrix), matrix) for mutant in mutants)
     running: list[_Trial] = []

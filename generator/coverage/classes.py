@@ -1,7 +1,9 @@
-"""Value classes of a syntax element: what its descriptor makes special, within what its registry row allows.
+"""Value classes of a syntax element: what its descriptor makes special, within what its registry
+row allows.
 
-u(n), i(n): zero, one, the least and the greatest value, each sign. ue(k), ie(k): the first and the last value of each code length.
-flt(32): the kinds of binary32. st(v): lengths, and bytes a character. bs(v): lengths. Where a row allows few values each is a class.
+u(n), i(n): zero, one, the least and the greatest value, each sign. ue(k), ie(k): the first and the
+last value of each code length. flt(32): the kinds of binary32. st(v): lengths, and bytes a
+character. bs(v): lengths. Where a row allows few values each is a class.
 """
 
 import re
@@ -19,7 +21,8 @@ from nnc_conformance.reference.syntax.elements import ELEMENTS, ElementRow
 FEW: Final = 16
 """Where a row allows no more values than this, each is a class of its own."""
 LARGEST: Final = (1 << 32) - 1
-"""No class lies beyond what 32 bits hold, signed or unsigned: a decoder may keep an element there."""
+"""No class lies beyond what 32 bits hold, signed or unsigned: a decoder may keep an element there.
+"""
 LONG_STRING: Final = 128
 
 FLOAT_CLASSES: Final = ("+0", "-0", "subnormal", "positive", "negative", "+infinity", "-infinity", "quiet NaN", "signalling NaN")
@@ -31,14 +34,19 @@ BYTES_CLASSES: Final = ("empty", "one byte", "several bytes")
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes of one element under one descriptor: all labels in order, and which of them a value belongs to."""
+    """The classes of one element under one descriptor: all labels in order, and which of them a
+    value belongs to.
+    """
 
     labels: tuple[str, ...]
     of: Callable[[Any], tuple[str, ...]]
 
 
 def variants(row: ElementRow) -> tuple[str, ...]:
-    """The descriptors that a row stands for: ``u(15|31)`` is two, ``ue(0..15)`` sixteen; the bytes of raw_float32_parameter are flt(32)."""
+    """The descriptors that a row stands for: ``u(15|31)`` is two, ``ue(0..15)`` sixteen.
+
+    The bytes of raw_float32_parameter are flt(32).
+    """
     if row.name == "raw_float32_parameter":
         return ("flt(32)",)
     if row.name == "IvlCurrRange":
@@ -56,7 +64,9 @@ def variants(row: ElementRow) -> tuple[str, ...]:
 
 
 def allowed(row: ElementRow) -> tuple[int, int]:
-    """The least and the greatest value that a row's constraint leaves, where it is a plain range; else all that 32 bits hold."""
+    """The least and the greatest value that a row's constraint leaves, where it is a plain range;
+    else all that 32 bits hold.
+    """
     if row.name == "IvlOffset":
         return 0, INITIAL_RANGE - 1
     if match := re.match(r"(\d+)\.\.(\d+)$", row.constraint):

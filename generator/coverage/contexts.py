@@ -1,7 +1,8 @@
 """Contexts as coverage names them, and when one is at an extreme of its adaptation (clause 10).
 
-An extreme is a state that a further bin of the same value leaves as it is. The sum s = 16 * S0 + S1 moves with both states in one
-direction, so it stands still only where both do: two bins in a row that meet the same s, the first of them 0 (low) or 1 (high).
+An extreme is a state that a further bin of the same value leaves as it is. The sum s = 16 * S0 + S1
+moves with both states in one direction, so it stands still only where both do: two bins in a row
+that meet the same s, the first of them 0 (low) or 1 (high).
 """
 
 from collections import Counter
@@ -26,7 +27,9 @@ GREATER_GROUPS: Final = ((10, 15), (16, 31), (32, 63), (64, 127), (128, 255))
 
 @cache
 def context_names(layout: ContextLayout) -> tuple[str, ...]:
-    """The name of each context 0..layout.flag: those of the default length singly, greater-than contexts beyond it by group."""
+    """The name of each context 0..layout.flag: those of the default length singly, greater-than
+    contexts beyond it by group.
+    """
     names = []
     for context in range(layout.flag + 1):
         name = context_name(layout, context)
@@ -54,7 +57,9 @@ def key(name: str, parameter_set: int, extreme: str) -> Key:
 
 
 def signalled_sets(head: IntArray, layout: ContextLayout) -> IntArray:
-    """The sets of a tensor's contexts, int64 (layout.flag + 1,), from the events of its head; 0 where the head was cut short."""
+    """The sets of a tensor's contexts, int64 (layout.flag + 1,), from the events of its head; 0
+    where the head was cut short.
+    """
     sets = np.zeros(layout.flag + 1, np.int64)
     context, place = -1, 0
     for element, bin_value in head[:, (ELEMENT, BIN)].tolist():

@@ -1,8 +1,10 @@
-"""What values cost that stand for bytes or for elements to read: the budget of core is a constraint on its vectors like any other.
+"""What values cost that stand for bytes or for elements to read: the budget of core is a constraint
+on its vectors like any other.
 
-Core has 8 MiB, and a minute in which it is decoded and its coverage recorded. A value class is out of reach where its least value alone
-takes more than a `SHARES`-th of either. The costs are lower bounds that follow from how the standard codes what the value counts; tests
-hold them to every vector.
+Core has 8 MiB, and a minute in which it is decoded and its coverage recorded. A value class is out
+of reach where its least value alone takes more than a `SHARES`-th of either. The costs are lower
+bounds that follow from how the standard codes what the value counts; tests hold them to every
+vector.
 """
 
 from collections.abc import Callable
@@ -18,11 +20,17 @@ from nnc_conformance.reference.entropy.contexts import MAX_PREFIX, MAX_UNARY_LEN
 
 CORE_SECONDS: Final = 60
 ELEMENTS_PER_SECOND: Final = 50_000
-"""Syntax elements that the recorder of coverage takes in a second at its slowest: 59,000 to 186,000 were measured."""
+"""Syntax elements that the recorder of coverage takes in a second at its slowest: 59,000 to 186,000
+were measured.
+"""
 PART_FOR_SIZES: Final = 8
-"""An eighth of core is for the value classes that cost in proportion: the contexts' extremes alone need more than half."""
+"""An eighth of core is for the value classes that cost in proportion: the contexts' extremes alone
+need more than half.
+"""
 SHARES: Final = 256
-"""The fewest, a power of two, with which all those classes keep together to their part: a test adds them up."""
+"""The fewest, a power of two, with which all those classes keep together to their part: a test adds
+them up.
+"""
 BYTES_FOR_ONE: Final = CORE_BYTES // SHARES
 ELEMENTS_FOR_ONE: Final = CORE_SECONDS * ELEMENTS_PER_SECOND // SHARES
 NUMBER_BYTES: Final = 4
@@ -30,12 +38,16 @@ NUMBER_BYTES: Final = 4
 UNIT_BYTES: Final = 3
 """Of the smallest unit: its size, and a byte of its header."""
 INDEX_BITS: Final = MOST_SHIFTS * (2 + MAX_UNARY_LENGTH + MAX_PREFIX) + MAX_PREFIX
-"""Of the longest index: as many bits for each context-coded bin as a renormalisation can take, and the remainder."""
+"""Of the longest index: as many bits for each context-coded bin as a renormalisation can take, and
+the remainder.
+"""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a value of some magnitude needs at least: bytes of the vector's files, and elements to read; ``what`` it is spent on."""
+    """What a value of some magnitude needs at least: bytes of the vector's files, and elements to
+    read; ``what`` it is spent on.
+    """
 
     what: str
     size: Callable[[int], int]
@@ -56,12 +68,16 @@ def numbers(count: int) -> int:
 
 
 def row_size(length: int) -> int:
-    """Bytes of a block row of so many bits: of the codeword, and of the indexes that it takes to fill it."""
+    """Bytes of a block row of so many bits: of the codeword, and of the indexes that it takes to
+    fill it.
+    """
     return length // 8 + numbers(length // INDEX_BITS)
 
 
 def listed(what: str, more: int = 0, bits: int = 8) -> Cost:
-    """A list of as many entries as the value says and ``more``, each an element of ``bits`` bits at least."""
+    """A list of as many entries as the value says and ``more``, each an element of ``bits`` bits at
+    least.
+    """
     return Cost(what, lambda count: (count + more) * bits // 8, lambda count: count + more)
 
 
@@ -92,7 +108,9 @@ COSTS: Final[dict[str, Cost]] = {
     "num_of_nnr_units_minus2": Cost("an aggregate of so many units", lambda count: UNIT_BYTES * (count + 2)),
     "nnr_unit_entry_point": Cost("an aggregate that goes so far", lambda offset: offset),
 }
-"""Elements that stand for what a stream or its tensors must hold. An index, a shift and a delta cost by their magnitude."""
+"""Elements that stand for what a stream or its tensors must hold. An index, a shift and a delta
+cost by their magnitude.
+"""
 
 AXES: Final[dict[str, int]] = {
     "concatentation_axis_index": 1,
@@ -120,11 +138,16 @@ def _holds(dimensions: int) -> bool:
 
 
 PORTABLE_DIMENSIONS: Final = 32
-"""What NumPy holds before its release 2.0: a decoder that gives out its arrays is not to fail core for them."""
+"""What NumPy holds before its release 2.0: a decoder that gives out its arrays is not to fail core
+for them.
+"""
 
 
 def beyond_budget(element: str, magnitude: int) -> str:
-    """Why no vector of a committed level has an element of that magnitude or a greater one; empty where one may."""
+    """Why no vector of a committed level has an element of that magnitude or a greater one.
+
+    Empty where one may.
+    """
     if element == "count_tensor_dimensions" and magnitude > PORTABLE_DIMENSIONS:
         return "NumPy 1 does not hold so many dimensions"
     if element in AXES and magnitude + AXES[element] > most_dimensions():

@@ -11,7 +11,9 @@ TUPLES: Final = (GoalKind.PAIR, GoalKind.TRIPLE)
 
 
 def summary(coverage: Coverage) -> dict[str, Any]:
-    """Goals reached and reachable by kind: the certified ones, and beside them those disputed and inferred, each on its own."""
+    """Goals reached and reachable by kind: the certified ones, and beside them those disputed and
+    inferred, each on its own.
+    """
     found: dict[str, Any] = {}
     for kind in GoalKind:
         tallies = {standing: coverage.tally(kind, standing) for standing in GoalStanding}
@@ -21,7 +23,9 @@ def summary(coverage: Coverage) -> dict[str, Any]:
 
 
 def document(coverage: Coverage) -> dict[str, Any]:
-    """The whole document: summary, streams, every goal; of pairs and triples the streams are counted, not named."""
+    """The whole document: summary, streams, every goal; of pairs and triples the streams are
+    counted, not named.
+    """
     goals = []
     for key, goal in catalogue().items():
         row: dict[str, Any] = {

@@ -1,4 +1,6 @@
-"""What the arithmetic decoder, the binarisation, the trellis and the scan can meet: the goals, and those met in a recorded codeword."""
+"""What the arithmetic decoder, the binarisation, the trellis and the scan can meet: the goals, and
+those met in a recorded codeword.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -98,7 +100,10 @@ def side_class(size: int, side: int) -> str:
 
 
 def scan_events(codings: tuple[TensorCoding, ...], weights: tuple[bool, ...]) -> Counter[Key]:
-    """The scans of a unit's tensors; ``weights`` tells the weight (or G, H) from the vectors, which are never scanned in blocks."""
+    """The scans of a unit's tensors.
+
+    ``weights`` tells the weight (or G, H) from the vectors, which are never scanned in blocks.
+    """
     found: Counter[Key] = Counter()
     for coding in codings:
         side = coding.area.side
@@ -179,7 +184,10 @@ FLAGS: Final = ("sig_flag", "sign_flag", "abs_level_greater_x", "abs_level_great
 
 
 def entropy_values(events: IntArray, coding: TensorCoding, *, first: bool) -> Iterator[tuple[str, str, int, int]]:
-    """(element, descriptor, value, times) of clause 10's elements in one tensor's bins; ``first``: it begins the codeword."""
+    """(element, descriptor, value, times) of clause 10's elements in one tensor's bins.
+
+    ``first``: it begins the codeword.
+    """
     layout = coding.layout
     if first:
         yield "IvlOffset", "u(9)", int(events[0, OFFSET]), 1

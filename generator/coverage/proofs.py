@@ -1,4 +1,6 @@
-"""Proofs that a goal cannot be met: each is run again whenever asked, on the tables, the structures' source or the decoder itself."""
+"""Proofs that a goal cannot be met: each is run again whenever asked, on the tables, the
+structures' source or the decoder itself.
+"""
 
 import ast
 import inspect
@@ -30,7 +32,9 @@ LEAST_UNARY: Final = 1
 
 @cache
 def renormalisations() -> dict[str, frozenset[int]]:
-    """The numbers of bits that each path can renormalise by: every range with every entry of its row."""
+    """The numbers of bits that each path can renormalise by: every range with every entry of its
+    row.
+    """
     met: dict[str, set[int]] = {"MPS": set(), "LPS": set()}
     for ivl_curr_range, column in product(range(256, INITIAL_RANGE + 1), range(32)):
         lps_range = LPS_RANGE_TABLE[column + (ivl_curr_range & 0xE0)]
@@ -48,7 +52,9 @@ def never_renormalised(key: Key) -> bool:
 
 @cache
 def reachable_sums(parameter_set: int) -> frozenset[int]:
-    """Every s = 16 * S0 + S1 that a context of a set can come to, by whatever bins: all pairs of states are walked."""
+    """Every s = 16 * S0 + S1 that a context of a set can come to, by whatever bins: all pairs of
+    states are walked.
+    """
     shift0, shift1, s, s0 = CONTEXT_PARAMETER_SETS[parameter_set]
     steps = np.array(STATE_STEP_TABLE)
     seen = np.zeros((512, 8192), np.bool_)
@@ -69,13 +75,17 @@ def reachable_sums(parameter_set: int) -> frozenset[int]:
 
 
 def prefix_too_long(key: Key) -> bool:
-    """The least magnitude with that many prefix bins of 1 does not fit int32; with one bin fewer it does."""
+    """The least magnitude with that many prefix bins of 1 does not fit int32; with one bin fewer it
+    does.
+    """
     ones = next(int(word) for word in reversed(key.case.replace(")", "").replace("(", " ").split()) if word.isdigit())
     return _magnitude(ones) > -INT32_MIN >= _magnitude(ones - 1)
 
 
 def last_prefix_context(_: Key) -> bool:
-    """A bin 1 in the last prefix context is the 31st: its magnitude does not fit int32, so that no such bin is met."""
+    """A bin 1 in the last prefix context is the 31st: its magnitude does not fit int32, so that no
+    such bin is met.
+    """
     return _magnitude(31) > -INT32_MIN
 
 
@@ -90,7 +100,9 @@ def _magnitude(prefix_ones: int) -> int:
 
 
 def row_without_bits(_: Key) -> bool:
-    """From the range that a block row begins with, every bin of every state leaves less than 256: each row reads a bit at least."""
+    """From the range that a block row begins with, every bin of every state leaves less than 256:
+    each row reads a bit at least.
+    """
     row = [LPS_RANGE_TABLE[column + (FORCED_RANGE & 0xE0)] for column in range(32)]
     return all(max(lps_range, FORCED_RANGE - lps_range) < 256 for lps_range in row)
 
@@ -150,7 +162,10 @@ def _function(branch: Branch) -> ast.FunctionDef:
 
 
 def _value_of(name: str, branch: Branch) -> str:
-    """What a structure assigns to a variable, as source, if it does so once; anything else as it is."""
+    """What a structure assigns to a variable, as source, if it does so once.
+
+    Anything else as it is.
+    """
     assigned = [node for node in ast.walk(_function(branch)) if isinstance(node, ast.Assign)]
     values = [ast.unparse(node.value) for node in assigned if ast.unparse(node.targets[0]) == name]
     return values[0] if len(values) == 1 else name
@@ -171,7 +186,9 @@ def _required(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
 
 
 def required_before(key: Key) -> bool:
-    """The structure requires what is tested, in as many words, before it tests it: the false side comes after a refusal only."""
+    """The structure requires what is tested, in as many words, before it tests it: the false side
+    comes after a refusal only.
+    """
     branch = branch_of(key.subject)
     function = _function(branch)
     tests = [node.lineno for node in ast.walk(function) if isinstance(node, ast.IfExp | ast.If) and branch.test in ast.unparse(node.test)]
@@ -185,7 +202,9 @@ def times_required(key: Key) -> bool:
 
 
 def at_least_two(label: str) -> Proof:
-    """A proof that a loop runs as many times as an unsigned element says, plus 2, so that no such list has none or one."""
+    """A proof that a loop runs as many times as an unsigned element says, plus 2, so that no such
+    list has none or one.
+    """
 
     def proof(_: Key) -> bool:
         branch = branch_of(label)
@@ -223,7 +242,9 @@ def header_has_more(_: Key) -> bool:
 
 
 def always_a_matrix(_: Key) -> bool:
-    """Every header has one matrix or two, none without rows: all payload types and parameter types, with all small dimensions."""
+    """Every header has one matrix or two, none without rows: all payload types and parameter types,
+    with all small dimensions.
+    """
     sizes = range(1, 4)
     headers = [
         DataUnitHeader(kind, ("w",), (rows, columns), False, None, None, None, 10, types, rank, g_rows, 0, (), None, None)

@@ -21,7 +21,9 @@ class NoStreamsError(NNCError):
 
 
 def find_streams(paths: Iterable[Path]) -> dict[str, Path]:
-    """The streams under ``paths`` by name: files as given, and every ``*.nnr`` in folders; a suite's vector is LEVEL/ID.
+    """The streams under ``paths`` by name: files as given, and every ``*.nnr`` in folders.
+
+    A suite's vector is LEVEL/ID.
 
     Raises `NoStreamsError` for a path without streams.
     """
@@ -40,7 +42,10 @@ def find_streams(paths: Iterable[Path]) -> dict[str, Path]:
 def cover(
     streams: Mapping[str, Path], *, jobs: int = 1, limits: DecodeLimits | None = None, step: Callable[[str], None] = lambda name: None
 ) -> Coverage:
-    """Measures streams, by name; ``step`` is told each when it is done. Raises `ModelError` for a file that cannot be read."""
+    """Measures streams, by name; ``step`` is told each when it is done.
+
+    Raises `ModelError` for a file that cannot be read.
+    """
     work = partial(_measure_file, limits=limits)
     measured: dict[str, StreamCoverage] = {}
     paths = streams.values()

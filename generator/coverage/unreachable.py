@@ -1,4 +1,6 @@
-"""Goals that no good stream meets within core's budget: each with its reason, and the proof that `proofs` or `costs` runs again."""
+"""Goals that no good stream meets within core's budget: each with its reason, and the proof that
+`proofs` or `costs` runs again.
+"""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +17,9 @@ ELEMENT, VALUE, CONTEXT, EVENT = GoalKind.ELEMENT, GoalKind.VALUE, GoalKind.CONT
 
 @dataclass(frozen=True)
 class Unreachable:
-    """Goals of elements and of the coder: regular expressions of their subjects and cases, why none can be met, and the proof for one."""
+    """Goals of elements and of the coder: regular expressions of their subjects and cases, why none
+    can be met, and the proof for one.
+    """
 
     kinds: tuple[GoalKind, ...]
     subject: str
@@ -43,7 +47,10 @@ class UnreachableSides:
 
 
 def beyond_means(key: Key) -> str:
-    """Why the least value of an integer class, in magnitude, costs too much; empty where it does not."""
+    """Why the least value of an integer class, in magnitude, costs too much.
+
+    Empty where it does not.
+    """
     if key.kind is not VALUE or not re.fullmatch(r"-?\d+(\.\.-?\d+)?", key.case):
         return ""
     return beyond_budget(key.subject.partition(" ")[0], min(abs(int(end)) for end in key.case.split("..")))
@@ -90,7 +97,9 @@ TABLE: Final[tuple[Unreachable | UnreachableSides, ...]] = (
     UnreachableSides(("partial-data.header",), _NONE_OR_ONE, "a header has several elements", proofs.header_has_more),
     UnreachableSides(("partial-data.joined", "partial-data.located"), _NONE, "it has a piece", proofs.appended_before),
 )  # fmt: skip
-"""Goals that cannot be met. A row whose proof fails for a goal does not hold for it: the goal stays reachable."""
+"""Goals that cannot be met. A row whose proof fails for a goal does not hold for it: the goal stays
+reachable.
+"""
 
 
 @cache

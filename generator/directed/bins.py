@@ -1,4 +1,5 @@
-"""The model that directed encoding searches with: the bins of an index, and how bins move a context.
+"""The model that directed encoding searches with: the bins of an index, and how bins move a
+context.
 
 Both come from the kernel: binarisation by recording it, adaptation by calling its update.
 """
@@ -28,10 +29,10 @@ def bins_of(layout: ContextLayout, state_id: int, previous: int, quant: int) -> 
     """Return the context-coded bins of one coded index.
 
     Args:
-        layout: the tensor's contexts.
-        state_id: the state of the trellis.
-        previous: the class of the index before (`previous_class`).
-        quant: the index.
+        layout: The tensor's contexts.
+        state_id: The state of the trellis.
+        previous: The class of the index before (`previous_class`).
+        quant: The index.
     """
     registers = np.zeros(plain.REGISTERS, np.int64)
     registers[plain.MODE], registers[plain.RANGE] = plain.ENCODE, plain.INITIAL_RANGE

@@ -38,10 +38,10 @@ class Cycle:
     """Indexes that lead from a node back to it.
 
     Args:
-        node: where the cycle starts and ends.
-        quants: the indexes.
+        node: Where the cycle starts and ends.
+        quants: The indexes.
         bins: (context, bin, count) of each context that meets equal bins only.
-        mixed: the contexts that meet both bins.
+        mixed: The contexts that meet both bins.
     """
 
     node: Node
@@ -79,9 +79,9 @@ def alternating(quant: int) -> tuple[int, ...]:
 def words(layout: ContextLayout, quants: Sequence[int]) -> list[set[tuple[int, ...]]]:
     """Return the patterns to repeat, phase by phase.
 
-    With dependent quantization the first phases serve the significance contexts: odd indexes alternating
-    with zeros take eight contexts low and eight high in one cycle; zeros alone walk all states, and so do
-    even indexes. The last phase has every pattern.
+    With dependent quantization the first phases serve the significance contexts: odd indexes
+    alternating with zeros take eight contexts low and eight high in one cycle; zeros alone walk all
+    states, and so do even indexes. The last phase has every pattern.
     """
     signed = [sign * quant for quant in quants for sign in (1, -1)]
     every = {shape(quant) for quant in signed for shape in (after_zero, zeros, steady, alternating)}
@@ -129,7 +129,8 @@ class Drive:
         self.pieces: list[npt.NDArray[np.int64]] = []
 
     def run(self) -> npt.NDArray[np.int64]:
-        """Return indexes in coded order, before any doubling, that reach every target: int64 of one dimension.
+        """Return indexes in coded order, before any doubling, that reach every target: int64 of one
+        dimension.
 
         Raises `ValueError` for a target that no cycle serves.
         """
@@ -217,15 +218,16 @@ class Drive:
 
 
 def drive(layout: ContextLayout, sets: npt.NDArray[np.int64], quants: Sequence[int], targets: Collection[Extreme]) -> npt.NDArray[np.int64]:
-    """Return indexes that take contexts to extremes: coded order before any doubling, int64 of one dimension.
+    """Return indexes that take contexts to extremes: coded order before any doubling, int64 of one
+    dimension.
 
     Args:
-        layout: the tensor's contexts.
-        sets: the parameter set of each context.
-        quants: positive magnitudes to use besides 0.
-        targets: the extremes to reach.
+        layout: The tensor's contexts.
+        sets: The parameter set of each context.
+        quants: Positive magnitudes to use besides 0.
+        targets: The extremes to reach.
 
     Raises:
-        ValueError: none of the magnitudes serves a target.
+        ValueError: None of the magnitudes serves a target.
     """
     return Drive(layout, sets, quants, targets).run()

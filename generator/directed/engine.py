@@ -1,4 +1,6 @@
-"""Steering the arithmetic decoder: every entry of the range table, and every position of the stop bit."""
+"""Steering the arithmetic decoder: every entry of the range table, and every position of the stop
+bit.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -32,8 +34,9 @@ def entries_used(events: IntArray) -> set[TableEntry]:
 def meet_entries(coding: TensorCoding, sets: npt.NDArray[np.int64], wanted: set[TableEntry]) -> list[int]:
     """Search for the indexes of one tensor whose bins use all wanted entries.
 
-    Each step takes the continuation that uses most new entries per index. If none uses any, a fixed run of
-    zeros or ones moves the states on. Raises `ValueError` if entries are left after `MOST_STEPS` steps.
+    Each step takes the continuation that uses most new entries per index. If none uses any, a fixed
+    run of zeros or ones moves the states on. Raises `ValueError` if entries are left after
+    `MOST_STEPS` steps.
     """
     live, left = LiveTensor(coding, sets), set(wanted)
     taken: list[int] = []

@@ -1,4 +1,7 @@
-"""Block rows of an exact number of bits, which entry points count; found with the coder's own state."""
+"""Block rows of an exact number of bits, which entry points count.
+
+Found with the coder's own state.
+"""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -13,7 +16,8 @@ from nnc_conformance.reference.entropy.coding import TensorCoding
 LONGEST_PREFIX: Final = 29
 """Number of prefix bins of 1, and of bypass bits, in the indexes that fill a row."""
 SPARE: Final = (2, 3)
-"""Number of indexes at a row's end that make its length exact: two, or three if two do not suffice."""
+"""Number of indexes at a row's end that make its length exact: two, or three if two do not suffice.
+"""
 TRIES: Final = 4
 """Number of different amounts of filling that are tried, from the largest."""
 
@@ -22,11 +26,11 @@ def block_rows(coding: TensorCoding, lengths: Sequence[int]) -> list[int]:
     """Return indexes in coded order whose block rows take the given numbers of bits.
 
     Args:
-        coding: a tensor with one block row more than ``lengths``; all parameter sets are 0.
-        lengths: bits of each block row but the last, whose length is free.
+        coding: A tensor with one block row more than ``lengths``; all parameter sets are 0.
+        lengths: Bits of each block row but the last, whose length is free.
 
     Raises:
-        ValueError: a length is impossible.
+        ValueError: A length is impossible.
     """
     live = LiveTensor(coding, np.zeros(coding.layout.flag, np.int64))
     size = coding.area.side * coding.columns

@@ -1,4 +1,6 @@
-"""Three networks as ONNX graphs, built by hand from trained tensors: opset 17, IR version 8, dynamic batch."""
+"""Three networks as ONNX graphs, built by hand from trained tensors: opset 17, IR version 8,
+dynamic batch.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -18,7 +20,8 @@ _EPSILON: Final = 1e-5
 
 
 def cnn(state: NetworkTensors) -> ModelProto:
-    """Build three 3x3 convolutions with BatchNormalization and ReLU, two poolings, two dense layers.
+    """Build three 3x3 convolutions with BatchNormalization and ReLU, two poolings, two dense
+    layers.
 
     Args:
         state: ``convI.weight``, ``bnI.{weight,bias,running_mean,running_var}`` for I = 1..3, and
@@ -67,8 +70,9 @@ def depthwise(state: NetworkTensors, strides: Mapping[str, int]) -> ModelProto:
     ReLU6 is a Clip with its bounds in Constant nodes.
 
     Args:
-        state: ``stem.*``, ``depthI.*``, ``pointI.*`` with weight and batch norm, ``fc.{weight,bias}``.
-        strides: the stride of each convolution, in order.
+        state: ``stem.*``, ``depthI.*``, ``pointI.*`` with weight and batch norm,
+            ``fc.{weight,bias}``.
+        strides: The stride of each convolution, in order.
     """
     nodes = [
         helper.make_node("Constant", [], ["low"], value_float=0.0),

@@ -1,4 +1,6 @@
-"""The dense network in eight bits: int8 weights and uint8 activations, by QuantizeLinear and DequantizeLinear."""
+"""The dense network in eight bits: int8 weights and uint8 activations, by QuantizeLinear and
+DequantizeLinear.
+"""
 
 from typing import Any, Final
 
@@ -16,12 +18,12 @@ _LEAST_SCALE: Final = 1e-8
 def qdq(model: bytes, activations: dict[str, npt.NDArray[np.float32]]) -> ModelProto:
     """Quantize the dense network ``model`` (`graphs.mlp`) to eight bits.
 
-    A weight has a scale for each output that maps its largest magnitude to 127. An activation has one scale
-    that maps its largest value to 255. A bias is int32 in the product of both scales.
+    A weight has a scale for each output that maps its largest magnitude to 127. An activation has
+    one scale that maps its largest value to 255. A bias is int32 in the product of both scales.
 
     Args:
-        model: the network as a serialised ModelProto.
-        activations: the inputs of each of `LAYERS` on calibration images; float32, not negative.
+        model: The network as a serialised ModelProto.
+        activations: The inputs of each of `LAYERS` on calibration images; float32, not negative.
     """
     trained = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load_from_string(model).graph.initializer}
     tensors: dict[str, npt.NDArray[Any]] = {"flat_shape": trained["flat_shape"]}

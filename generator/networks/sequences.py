@@ -14,13 +14,14 @@ BLOCKS: Final = 2
 
 
 def gru(state: NetworkTensors) -> ModelProto:
-    """Build a bidirectional GRU over the eight rows of an image, and a dense layer on its last states.
+    """Build a bidirectional GRU over the eight rows of an image, and a dense layer on its last
+    states.
 
     The graph orders the gates z, r, h and holds both directions in one tensor, [2, ...].
 
     Args:
-        state: ``gru.{weight_ih,weight_hh,bias_ih,bias_hh}_l0`` and the same with ``_reverse``, gates in
-            torch's order r, z, n; ``fc.{weight,bias}``.
+        state: ``gru.{weight_ih,weight_hh,bias_ih,bias_hh}_l0`` and the same with ``_reverse``,
+            gates in torch's order r, z, n; ``fc.{weight,bias}``.
     """
     ways = ("l0", "l0_reverse")
 
@@ -58,12 +59,13 @@ def gru(state: NetworkTensors) -> ModelProto:
 def transformer(state: NetworkTensors) -> ModelProto:
     """Build a pre-norm transformer over the eight rows: `BLOCKS` blocks of `HEADS` heads.
 
-    Shapes and the scale stand in Constant nodes. Linear weights are transposed, because the graph multiplies
-    from the right.
+    Shapes and the scale stand in Constant nodes. Linear weights are transposed, because the graph
+    multiplies from the right.
 
     Args:
         state: ``embed.{weight,bias}``, ``place`` [8, width]; for I = 0..
-            ``blockI.{norm1,qkv,out,norm2,fc1,fc2}.{weight,bias}``; ``norm.{weight,bias}``, ``fc.{weight,bias}``.
+            ``blockI.{norm1,qkv,out,norm2,fc1,fc2}.{weight,bias}``; ``norm.{weight,bias}``,
+            ``fc.{weight,bias}``.
     """
     width = state["place"].shape[1]
     tensors = {

@@ -1,7 +1,9 @@
-"""Training of the small networks on scikit-learn's digits: `python train.py [NAME]...` writes them here.
+"""Training of the small networks on scikit-learn's digits: `python train.py [NAME]...` writes them
+here.
 
-Run it in an environment of its own: torch 2.13.0 (CPU), scikit-learn, onnx, onnxruntime and this project.
-The results are committed and kept as data; other versions or machines may train other weights.
+Run it in an environment of its own: torch 2.13.0 (CPU), scikit-learn, onnx, onnxruntime and this
+project. The results are committed and kept as data; other versions or machines may train other
+weights.
 """
 # mypy: disable-error-code="import-not-found,import-untyped,misc"
 
@@ -47,7 +49,8 @@ Labels = npt.NDArray[np.int64]
 def split() -> tuple[Images, Labels, Images, Labels]:
     """Return training images and labels, then held-out images and labels.
 
-    Images are float32 [N, 1, 8, 8] in 0..1, labels int64 [N]. Both parts have the classes in proportion.
+    Images are float32 [N, 1, 8, 8] in 0..1, labels int64 [N]. Both parts have the classes in
+    proportion.
     """
     digits = load_digits()
     images = (digits.images / 16).astype(np.float32)[:, None]
@@ -168,10 +171,10 @@ class TrainingPlan:
     """The plan of one network.
 
     Args:
-        seed: the seed of all randomness.
-        shift: largest shift of a training image, in pixels.
-        module: builds the torch module.
-        graph: builds the ONNX graph from the module's state.
+        seed: The seed of all randomness.
+        shift: Largest shift of a training image, in pixels.
+        module: Builds the torch module.
+        graph: Builds the ONNX graph from the module's state.
     """
 
     seed: int
@@ -189,8 +192,8 @@ NETWORKS: Final = {
 }
 """The networks by name.
 
-The dense network trains without shifts: 4-fold cross-validation within the training images gave 98.1 %
-without and 96.6 % with them.
+The dense network trains without shifts: 4-fold cross-validation within the training images gave
+98.1 % without and 96.6 % with them.
 """
 
 
@@ -215,7 +218,9 @@ def train(plan: TrainingPlan, images: Images, labels: Labels) -> graphs.NetworkT
 
 
 def shifted(images: Any, reach: int, generator: Any) -> Any:
-    """Shift each image of [N, 1, 8, 8] by its own offset, at most ``reach`` pixels, filling with zeros."""
+    """Shift each image of [N, 1, 8, 8] by its own offset, at most ``reach`` pixels, filling with
+    zeros.
+    """
     padded = nn.functional.pad(images, (reach, reach, reach, reach))
     rows, columns = torch.randint(0, 2 * reach + 1, (2, len(images)), generator=generator).tolist()
     return torch.stack([padded[index, :, r : r + 8, c : c + 8] for index, (r, c) in enumerate(zip(rows, columns, strict=True))])
@@ -246,7 +251,8 @@ def main(names: list[str]) -> None:
     """Write networks, the held-out images and `networks.json`.
 
     Args:
-        names: the networks to train; if empty, all. `networks.json` keeps the entries of the others.
+        names: The networks to train; if empty, all. `networks.json` keeps the entries of the
+            others.
     """
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)

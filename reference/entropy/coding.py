@@ -32,9 +32,9 @@ class ScanArea(NamedTuple):
     """The area that a scan covers.
 
     Args:
-        rows: rows of indexes.
-        columns: columns of indexes.
-        side: side of the square blocks; 0 for scan order 0, which has no blocks.
+        rows: Rows of indexes.
+        columns: Columns of indexes.
+        side: Side of the square blocks; 0 for scan order 0, which has no blocks.
     """
 
     rows: int
@@ -69,10 +69,10 @@ class CodewordError(NNCError):
     Args:
         rule: ``cabac-end``, ``interval``, ``prefix``, ``cb-limit``, ``hdsp-history`` or
             ``terminate``.
-        bit: bit of the payload to be read next; for ``cabac-end`` the first missing bit.
-        element: the syntax element being decoded.
-        index: number of the tensor; for the terminate bin that of the last tensor.
-        detail: description of the fault.
+        bit: Bit of the payload to be read next; for ``cabac-end`` the first missing bit.
+        element: The syntax element being decoded.
+        index: Number of the tensor; for the terminate bin that of the last tensor.
+        detail: Description of the fault.
     """
 
     def __init__(self, rule: str, bit: int, element: str, index: int, detail: str) -> None:
@@ -89,20 +89,20 @@ class TensorCoding:
     """How the indexes of a tensor are coded.
 
     Args:
-        rows: dimension 0.
-        columns: product of the other dimensions.
+        rows: Dimension 0.
+        columns: Product of the other dimensions.
         scan_order: 0 to 4.
-        dq_flag: whether indexes are doubled values of dependent quantization.
+        dq_flag: Whether indexes are doubled values of dependent quantization.
         unary_length: cabac_unary_length, 1 to 256.
         qp_delta_bits: 0 without qp_delta (INT), else 6 + qp_density.
-        second_edition: whether general_profile_idc is 1; the fields below need it.
+        second_edition: Whether general_profile_idc is 1; the fields below need it.
         has_parent: parent_node_id_present_flag.
         tca: temporal_context_modeling_flag.
         codebook: (codebook_size, CbZeroOffset) of the tensor's codebook.
-        choices: the disputed points in force.
+        choices: The disputed points in force.
 
     Raises:
-        ValueError: for other values.
+        ValueError: For other values.
     """
 
     rows: int
@@ -205,7 +205,7 @@ class CodedTensor:
         qp_delta: 0 if none is coded.
         parameter_sets: uint8, the set (0 to 8) of each context in signalling order.
         first_bit: P0, payload bits read before the first index.
-        entry_points: states of the decoder at the start of each block row except the first.
+        entry_points: States of the decoder at the start of each block row except the first.
         hdsp: hist_dep_sig_prob_enabled_flag.
         skipped: row_skip_list, bool (rows,); None without row_skip_enabled_flag.
     """
@@ -224,8 +224,8 @@ class DecodedCodeword:
     """A decoded codeword.
 
     Args:
-        tensors: the tensors in coded order.
-        bits_read: payload bits up to and including the stop bit.
+        tensors: The tensors in coded order.
+        bits_read: Payload bits up to and including the stop bit.
     """
 
     tensors: tuple[CodedTensor, ...]
@@ -237,12 +237,12 @@ class TensorToCode:
     """A tensor for the encoder.
 
     Args:
-        indexes: rows * columns integers within int32, any shape, row-major, doubled with
+        indexes: Rows * columns integers within int32, any shape, row-major, doubled with
             dq_flag.
-        qp_delta: coded if the coding has bits for it.
-        parameter_sets: the set of each context in signalling order, ``default`` for set 0, or
+        qp_delta: Coded if the coding has bits for it.
+        parameter_sets: The set of each context in signalling order, ``default`` for set 0, or
             ``search`` for the cheapest sets.
-        history: what the decoder will know of earlier streams.
+        history: What the decoder will know of earlier streams.
         hdsp: hist_dep_sig_prob_enabled_flag.
         skipped: row_skip_list, bool (rows,), True only for rows of zeros; None for
             row_skip_enabled_flag 0.
@@ -263,8 +263,8 @@ class BinTrace:
 
     Args:
         events: int64 (bins, 9), a row of `EVENT_FIELDS` for each bin.
-        first_events: number of each tensor's first event.
-        layouts: contexts of each tensor, for `contexts.element_name`.
+        first_events: Number of each tensor's first event.
+        layouts: Contexts of each tensor, for `contexts.element_name`.
     """
 
     events: IntArray = field(default_factory=lambda: np.zeros((0, len(EVENT_FIELDS)), np.int64))

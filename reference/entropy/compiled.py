@@ -54,7 +54,7 @@ def _cache_root() -> Path:
     """Return $NNC_CACHE_DIR, else nnc-conformance in the user's cache folder.
 
     Raises:
-        RuntimeError: if there is no home folder.
+        RuntimeError: If there is no home folder.
     """
     if chosen := os.environ.get("NNC_CACHE_DIR"):
         return Path(chosen)
@@ -123,7 +123,8 @@ def _locked(folder: Path, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _cache_files(folder: Path, function: Callable[..., Any]) -> Any:
-    """Create Numba's cache of a function, with file names that do not depend on where its source is.
+    """Create Numba's cache of a function, with file names that do not depend on where its source
+    is.
 
     Every copy of the same sources shares them: another checkout, or the installed package.
     """

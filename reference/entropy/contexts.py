@@ -98,17 +98,17 @@ def context_layout(
     """Lay out the contexts of a tensor (clause 10).
 
     Args:
-        dq_flag: dependent quantization; there are significance contexts for each of 8 stateIds.
+        dq_flag: Dependent quantization; there are significance contexts for each of 8 stateIds.
         unary_length: cabac_unary_length, the number of greater-than bins.
-        tca: temporal context adaptation; adds contexts selected by the base index.
-        hdsp: the tensor may use history dependent significance; adds contexts for places seen
+        tca: Temporal context adaptation; adds contexts selected by the base index.
+        hdsp: The tensor may use history dependent significance; adds contexts for places seen
             before.
-        limits: largest magnitudes of a negative and a positive index (second edition, with a
+        limits: Largest magnitudes of a negative and a positive index (second edition, with a
             codebook).
-        choices: choices at disputed points.
+        choices: Choices at disputed points.
 
     Raises:
-        ValueError: unless 1 <= unary_length <= 256.
+        ValueError: Unless 1 <= unary_length <= 256.
     """
     if not 1 <= unary_length <= MAX_UNARY_LENGTH:
         raise ValueError(f"cabac_unary_length {unary_length} is not in 1..{MAX_UNARY_LENGTH}")
@@ -152,7 +152,7 @@ def element_name(layout: ContextLayout, element: int) -> str:
     """Return the syntax element of a context, or of an element without contexts.
 
     Args:
-        element: a context (0 to layout.flag), or a negative number such as `QP_DELTA`.
+        element: A context (0 to layout.flag), or a negative number such as `QP_DELTA`.
     """
     if element < 0:
         return _WITHOUT_CONTEXT[element]
@@ -226,7 +226,7 @@ def bin_cost(bit_costs: IntArray, state: IntArray, bin_value: int) -> int:
     """Estimate the cost of a bin, in units of `parameter_search.BIT`.
 
     Args:
-        bit_costs: costs from `parameter_search.bit_costs`.
+        bit_costs: Costs from `parameter_search.bit_costs`.
         state: int64 (2,), the probability states of the context.
     """
     s = 16 * state[0] + state[1]

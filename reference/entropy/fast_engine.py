@@ -48,9 +48,9 @@ def updated_states(words: Words, base: Any, states: Any, zero_mask: Any) -> Any:
     """Return a context's word after a bin.
 
     Args:
-        base: address of ``words``.
-        states: the word before the bin.
-        zero_mask: bit 63 is set for a bin 0, clear for a bin 1.
+        base: Address of ``words``.
+        states: The word before the bin.
+        zero_mask: Bit 63 is set for a bin 0, clear for a bin 1.
     """
     place = choose_signed(zero_mask, states - _OFFSET_0, states + _OFFSET_1)
     step_1 = load(words, base + _STEPS_1 + (((place >> _8) & _BYTE) << _3))
@@ -68,7 +68,7 @@ def update_context(words: Words, base: Any, context: Any, zero_mask: Any) -> Non
     """Update a context for a bin; see `updated_states`.
 
     Args:
-        context: byte offset of the context.
+        context: Byte offset of the context.
     """
     states = updated_states(words, base, load(words, base + context + _8), zero_mask)
     store(words, base + context + _8, states)
@@ -99,7 +99,7 @@ def scatter_blocks(scratch: Indexes, indexes: Indexes, area: ScanArea, left: int
     """Copy blocks of a block row from coded order into a row-major array.
 
     Args:
-        scratch: the blocks from column ``left`` to ``right``, one after the other.
+        scratch: The blocks from column ``left`` to ``right``, one after the other.
     """
     position = 0
     for first in range(left, right, area.side):

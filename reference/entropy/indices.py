@@ -29,7 +29,7 @@ def decode_indices(
     """Decode a payload that holds one tensor.
 
     Args:
-        shape: shape of the tensor; dim 0 gives the rows, the others the columns.
+        shape: Shape of the tensor; dim 0 gives the rows, the others the columns.
         dq: dq_flag; the indexes are then doubled values.
         scan_order: 0 to 4; ignored for fewer than two dimensions.
         unary_length: cabac_unary_length, 1 to 256.
@@ -39,7 +39,7 @@ def decode_indices(
         The indexes, int32 of the given shape.
 
     Raises:
-        CodewordError: for a payload that breaks a rule.
+        CodewordError: For a payload that breaks a rule.
     """
     coding = _coding(tuple(shape), bool(dq), scan_order, unary_length)
     return decode_codeword(payload, [coding], kernel=kernel).tensors[0].indexes.reshape(tuple(shape))
@@ -56,15 +56,15 @@ def encode_indices(
     """Encode one tensor of indexes to a payload.
 
     Args:
-        indices: integers within int32, doubled values with dq.
+        indices: Integers within int32, doubled values with dq.
         dq: dq_flag.
         scan_order: 0 to 4; ignored for fewer than two dimensions.
         unary_length: cabac_unary_length, 1 to 256.
-        parameter_sets: the set of each context, ``default`` for set 0, or ``search`` for the
+        parameter_sets: The set of each context, ``default`` for set 0, or ``search`` for the
             cheapest sets.
 
     Raises:
-        EncodeError: for values that cannot be coded like this.
+        EncodeError: For values that cannot be coded like this.
     """
     coding = _coding(indices.shape, bool(dq), scan_order, unary_length)
     return encode_codeword([TensorToCode(coding, indices, 0, parameter_sets)])

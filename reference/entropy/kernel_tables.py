@@ -45,7 +45,7 @@ def make_tables(
     Shapes are (256,), (32,), (9, 4) and (8, 2).
 
     Raises:
-        ValueError: if the coder could not run on them: a wrong shape, an empty range after a
+        ValueError: If the coder could not run on them: a wrong shape, an empty range after a
             bin, a stateId outside 0 to 7, or a probability state that would leave the tables.
     """
     tables = Tables(*(np.array(values, np.int64) for values in (lps_range, state_step, parameter_sets, state_trans)))
@@ -75,7 +75,7 @@ def _state_bounds(steps: tuple[int, ...], start: int, scale: int, shift: int) ->
     """Return the least and greatest value that a probability state can reach from its start.
 
     Raises:
-        ValueError: if a step would be outside the table.
+        ValueError: If a step would be outside the table.
     """
     if not 0 <= shift < 64:
         raise ValueError(f"parameter_sets has an invalid shift of {shift} bits")

@@ -40,8 +40,8 @@ def estimated_costs(
 
     Args:
         indexes: int32 (rows * columns,), row-major, doubled with dq_flag.
-        quant_tensor: the kernel to use.
-        tools: the tensor whose history, hdsp flag and skipped rows are in force (second edition).
+        quant_tensor: The kernel to use.
+        tools: The tensor whose history, hdsp flag and skipped rows are in force (second edition).
 
     Returns:
         int64 (9, contexts), in units of 1 / `BIT` bits; meaningless if dependent quantization
@@ -68,7 +68,7 @@ def cheapest_sets(tables: Tables, costs: IntArray, layout: ContextLayout | None 
     in the state after the earlier choices.
 
     Args:
-        layout: the tensor's contexts, if some may have no flag.
+        layout: The tensor's contexts, if some may have no flag.
         hdsp: hist_dep_sig_prob_enabled_flag.
     """
     bins = bit_costs(tables)

@@ -90,7 +90,7 @@ class Coder(NamedTuple):
             7)``; empty unless estimating.
         costs: int64 (lanes, contexts), the sums of costs; empty unless estimating.
         events: int64 (capacity, 9), a row of EVENT_FIELDS for each bin; empty unless recording.
-        tables: the tables of the coder.
+        tables: The tables of the coder.
         base: int16 (indexes,), the base index at each place (see `TensorHistory`); empty
             without history.
         seen: uint8 (indexes,), 1 where an earlier update was not zero; empty without history.
@@ -128,7 +128,7 @@ def record(coder: Coder, kind: int, bin_value: int, before: tuple[int, int, int,
     """Record a bin; if there is no room, only count it.
 
     Args:
-        before: range, offset, state sum and position before the bin.
+        before: Range, offset, state sum and position before the bin.
     """
     r = coder.registers
     if r[EVENTS] < coder.events.shape[0]:
@@ -401,8 +401,8 @@ def quant_param(coder: Coder, layout: ContextLayout, state_id: int, previous: in
     """Code one index (QuantParam), before the doubling of dependent quantization.
 
     Args:
-        previous: class of the index coded before it: 0 zero, 1 negative, 2 positive.
-        place: the index's place in the tensor, row-major.
+        previous: Class of the index coded before it: 0 zero, 1 negative, 2 positive.
+        place: The index's place in the tensor, row-major.
     """
     if layout.negative_limit == 0 and layout.positive_limit == 0:  # second edition
         return 0  # second edition
@@ -477,7 +477,7 @@ def quant_block_row(
     Args:
         state_id: stateId at the start.
         indexes: int32 (rows * columns,), the block row in row-major order.
-        first_row: the tensor's row with which the block row begins.
+        first_row: The tensor's row with which the block row begins.
 
     Returns:
         The stateId after the block row.
@@ -575,10 +575,10 @@ def new_coder(
     Registers and payload continue from the tensor before.
 
     Args:
-        lane_sets: parameter set of each lane.
-        bit_costs: costs of bins, if the coder estimates.
-        events: room for recorded bins, if the coder records.
-        history: what earlier streams left (second edition).
+        lane_sets: Parameter set of each lane.
+        bit_costs: Costs of bins, if the coder estimates.
+        events: Room for recorded bins, if the coder records.
+        history: What earlier streams left (second edition).
         skipped: row_skip_list, uint8 (rows,), if rows are skipped.
     """
     contexts = layout.row_skip + 1

@@ -43,9 +43,9 @@ class FoldableNorm:
     """A BatchNormalization that can be folded, and the layer before it.
 
     Args:
-        weight: name of the layer's weight.
-        axis: axis of the weight's output channels.
-        bias: name of the layer's bias, if it has one.
+        weight: Name of the layer's weight.
+        axis: Axis of the weight's output channels.
+        bias: Name of the layer's bias, if it has one.
     """
 
     node: NodeProto

@@ -16,7 +16,7 @@ class BlockSizes:
     Both are cut off at the matrix border.
 
     Raises:
-        ModelError: if a super-block is not a whole number of blocks.
+        ModelError: If a super-block is not a whole number of blocks.
     """
 
     super_block: tuple[int, int]

@@ -53,9 +53,9 @@ class Channels:
     """The output channels of one layer and everything that depends on them.
 
     Args:
-        count: number of channels.
-        parts: the tensor entries of each channel, those of the layer's weight first.
-        depthwise: first outputs of Conv nodes whose attribute ``group`` is the number of
+        count: Number of channels.
+        parts: The tensor entries of each channel, those of the layer's weight first.
+        depthwise: First outputs of Conv nodes whose attribute ``group`` is the number of
             channels.
     """
 
@@ -74,12 +74,12 @@ def prunable(graph: Graph, parameters: Parameters, layers: Collection[str], *, c
     Layers that lead to an output of the graph are left out unless they were chosen by name.
 
     Args:
-        parameters: all coded tensors.
-        layers: names of the weights to examine.
-        chosen: whether the user named these layers.
+        parameters: All coded tensors.
+        layers: Names of the weights to examine.
+        chosen: Whether the user named these layers.
 
     Raises:
-        ModelError: if channels reach something that is not followed, or a chosen layer cannot
+        ModelError: If channels reach something that is not followed, or a chosen layer cannot
             be pruned.
     """
     channels_by_layer = {}
@@ -136,9 +136,9 @@ class _Step:
     """Effect of a node on the channels of its input.
 
     Args:
-        parts: tensor entries that depend on the channels.
-        layout: where the output of the node has the channels; None if it has them no more.
-        depthwise: whether the node is a depthwise convolution.
+        parts: Tensor entries that depend on the channels.
+        layout: Where the output of the node has the channels; None if it has them no more.
+        depthwise: Whether the node is a depthwise convolution.
     """
 
     parts: tuple[ChannelSlice, ...] = ()

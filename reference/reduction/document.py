@@ -62,11 +62,11 @@ class Document(Settings):
     """A validated pipeline.
 
     Args:
-        tools: the tools with their parameters, in the order of clause 5.3.
-        held: file of held-out samples to measure accuracy: a tensor for each graph input, and
+        tools: The tools with their parameters, in the order of clause 5.3.
+        held: File of held-out samples to measure accuracy: a tensor for each graph input, and
             ``labels``.
-        training: file of training samples, of the same form.
-        classes: whether performance maps state the accuracy of each class too.
+        training: File of training samples, of the same form.
+        classes: Whether performance maps state the accuracy of each class too.
     """
 
     tools: tuple[Annotated[AnySettings, Field(discriminator="tool")], ...]
@@ -79,7 +79,7 @@ def parse(text: str) -> Document:
     """Parse a pipeline from YAML.
 
     Raises:
-        ModelError: for the first mistake, with its place.
+        ModelError: For the first mistake, with its place.
     """
     try:
         content = yaml.safe_load(text)
@@ -96,11 +96,11 @@ def validate(content: Any) -> Document:
     """Validate a pipeline given as Python values.
 
     Args:
-        content: a list of tools, each a name or a mapping with ``tool`` and parameters; or a
+        content: A list of tools, each a name or a mapping with ``tool`` and parameters; or a
             mapping with this list under ``tools``.
 
     Raises:
-        ModelError: for the first mistake: an unknown tool or parameter, a bad value, or a wrong
+        ModelError: For the first mistake: an unknown tool or parameter, a bad value, or a wrong
             order.
     """
     document = content if isinstance(content, Mapping) else {"tools": content}

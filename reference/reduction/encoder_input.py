@@ -27,7 +27,7 @@ def encoder_input(network: Network, options: EncoderOptions) -> tuple[dict[str, 
     """Return the arguments of `encoder.encode`: parameters, topology and options.
 
     Raises:
-        ModelError: if the graph cannot hold the nodes that are needed.
+        ModelError: If the graph cannot hold the nodes that are needed.
     """
     blocks = tuple(blocks_of(network))
     options = replace(options, blocks=blocks, indexes=network.indexes, pruned=network.pruned, exact=options.exact | network.exact)

@@ -16,9 +16,9 @@ class Graph:
     """The main graph of a topology, open for changes.
 
     Args:
-        tensors: initializers and values of Constant nodes by name, with or without data.
-        makers: the node that produces a value.
-        readers: the nodes that read it, once for each input, including nodes with subgraphs
+        tensors: Initializers and values of Constant nodes by name, with or without data.
+        makers: The node that produces a value.
+        readers: The nodes that read it, once for each input, including nodes with subgraphs
             that do.
     """
 

@@ -19,7 +19,7 @@ class LocalScaling(ToolSettings):
     """Settings of the tool.
 
     Args:
-        biases: whether the trained form also trains the vectors of the network.
+        biases: Whether the trained form also trains the vectors of the network.
     """
 
     tool: Literal["local_scaling"] = "local_scaling"
@@ -49,10 +49,10 @@ def scale_locally(quantized: Network, settings: LocalScaling, resources: Resourc
     """Scale the rows of quantized weights; there is no performance map.
 
     Args:
-        originals: the whole weights before quantization, without LS.
+        originals: The whole weights before quantization, without LS.
 
     Raises:
-        ModelError: if a weight is not quantized.
+        ModelError: If a weight is not quantized.
     """
     names = scalable(quantized, settings)
     scaled = quantized

@@ -22,8 +22,8 @@ class LowRank(SweepSettings):
     """Settings of the tool.
 
     Args:
-        mse_thresholds: greatest mean square errors of a weight.
-        row_dimensions: number of leading dimensions that form the rows.
+        mse_thresholds: Greatest mean square errors of a weight.
+        row_dimensions: Number of leading dimensions that form the rows.
     """
 
     tool: Literal["low_rank"] = "low_rank"

@@ -20,8 +20,8 @@ class SparsificationRow:
     """MapRow of the sparsification map.
 
     Args:
-        threshold: weights of smaller magnitude are 0.
-        non_zero_ratio: share of weights that are not 0.
+        threshold: Weights of smaller magnitude are 0.
+        non_zero_ratio: Share of weights that are not 0.
     """
 
     threshold: float
@@ -42,10 +42,10 @@ class UnificationRow:
     """MapRow of the unification map.
 
     Args:
-        reshaped: dimensions of the tensors as matrices; () if they differ.
-        super_block: rows and columns of a super-block.
-        block: rows and columns of a block.
-        threshold: greatest mean deviation of magnitudes in a unified block.
+        reshaped: Dimensions of the tensors as matrices; () if they differ.
+        super_block: Rows and columns of a super-block.
+        block: Rows and columns of a block.
+        threshold: Greatest mean deviation of magnitudes in a unified block.
     """
 
     reshaped: tuple[int, ...]
@@ -60,8 +60,8 @@ class DecompositionRow:
     """MapRow of the decomposition map.
 
     Args:
-        mse_threshold: greatest mean square error of a tensor.
-        reduction_ratio: share of parameters left.
+        mse_threshold: Greatest mean square error of a tensor.
+        reduction_ratio: Share of parameters left.
     """
 
     mse_threshold: float
@@ -76,10 +76,10 @@ def performance_maps(rows: Iterable[MapRow], *, classes: bool = False) -> dict[s
     """Make the maps for `composer.model_parameter_set`, by kind.
 
     Args:
-        classes: whether to state the accuracy of each class too.
+        classes: Whether to state the accuracy of each class too.
 
     Raises:
-        ModelError: for more rows or classes than a map can hold.
+        ModelError: For more rows or classes than a map can hold.
     """
     entries: dict[str, list[Values]] = {}
     for row in rows:

@@ -20,9 +20,9 @@ class MicroStructured(SweepSettings):
     """Settings of the tool; the matrix of a weight is dimension 0 by the product of the others.
 
     Args:
-        ratios: shares of the blocks in each super-block that become 0.
-        super_block: rows and columns of a super-block.
-        block: rows and columns of a block.
+        ratios: Shares of the blocks in each super-block that become 0.
+        super_block: Rows and columns of a super-block.
+        block: Rows and columns of a block.
     """
 
     tool: Literal["micro_structured_pruning"] = "micro_structured_pruning"
@@ -35,7 +35,7 @@ def pruned_blocks(array: Array, sizes: BlockSizes, ratio: float) -> tuple[Array,
     """Zero the blocks of least loss in each super-block; also return the greatest loss among them.
 
     Args:
-        ratio: share of the blocks of each super-block, rounded down to whole blocks.
+        ratio: Share of the blocks of each super-block, rounded down to whole blocks.
     """
     result = array.copy()
     view, greatest = matrix(result), 0.0

@@ -44,8 +44,8 @@ class Decomposition:
     """How a tensor is decomposed into G and H.
 
     Args:
-        dimensions: shape of the tensor.
-        rows: rows of G (g_number_of_rows).
+        dimensions: Shape of the tensor.
+        rows: Rows of G (g_number_of_rows).
     """
 
     form: DecompositionForm
@@ -73,14 +73,14 @@ class Network:
     """A network to be encoded; it is immutable, and tools return changed copies.
 
     Args:
-        parameters: coded tensors by name, including G, H and LS.
-        topology: the graph, which refers to whole tensors.
-        exact: names of parameters to code without loss.
-        decomposed: tensors of the graph for which G and H are coded instead.
-        scaled: name of the LS vector of a tensor of the graph.
-        indexes: indexes of tensors that are already quantized, as a decoder returns them
+        parameters: Coded tensors by name, including G, H and LS.
+        topology: The graph, which refers to whole tensors.
+        exact: Names of parameters to code without loss.
+        decomposed: Tensors of the graph for which G and H are coded instead.
+        scaled: Name of the LS vector of a tensor of the graph.
+        indexes: Indexes of tensors that are already quantized, as a decoder returns them
             (int32, doubled with dq_flag).
-        pruned: new dimensions of tensors that lost channels.
+        pruned: New dimensions of tensors that lost channels.
     """
 
     parameters: Mapping[str, Array]
@@ -115,11 +115,11 @@ def weights(network: Network, patterns: Sequence[str] | None = None, *, decompos
     A weight is a floating point tensor with two dimensions or more that is not exact.
 
     Args:
-        patterns: shell patterns that select weights; all weights if absent.
-        decomposed: whether to include the graph's names of decomposed weights.
+        patterns: Shell patterns that select weights; all weights if absent.
+        decomposed: Whether to include the graph's names of decomposed weights.
 
     Raises:
-        ModelError: if a pattern matches no weight.
+        ModelError: If a pattern matches no weight.
     """
     parts = {part for name, decomposition in network.decomposed.items() for part in decomposition.names(name)}
     names = [

@@ -39,9 +39,9 @@ class Pruning(SweepSettings):
     """Settings of the tool.
 
     Args:
-        ratios: shares of each layer's channels to remove, rounded down to whole channels.
-        criterion: how channels are ranked.
-        zeros: share of the remaining weights that then becomes 0.
+        ratios: Shares of each layer's channels to remove, rounded down to whole channels.
+        criterion: How channels are ranked.
+        zeros: Share of the remaining weights that then becomes 0.
     """
 
     tool: Literal["pruning"] = "pruning"
@@ -76,7 +76,7 @@ def kept_channels(weight: Array, axis: int, ratio: float, criterion: Criterion) 
     """List the channels along ``axis`` to keep, in rising order.
 
     Args:
-        ratio: share of the channels to remove, rounded down to whole channels.
+        ratio: Share of the channels to remove, rounded down to whole channels.
     """
     scores = RANKINGS[criterion](matrix(np.moveaxis(weight, axis, 0)))
     return np.sort(np.argsort(scores, kind="stable")[int(ratio * scores.size) :])
@@ -86,7 +86,7 @@ def without_channels(network: Network, channels_by_layer: dict[str, Channels], k
     """Remove all but the ``kept`` channels of each layer, also in the graph.
 
     Raises:
-        ModelError: without an ONNX graph.
+        ModelError: Without an ONNX graph.
     """
     graph = Graph.of(network.topology)
     changed: dict[str, Array] = {}

@@ -17,10 +17,10 @@ def with_quantized_weights(network: Network, names: Collection[str], options: En
     """Replace weights by their decoded values, and keep their indexes for the encoder.
 
     Args:
-        names: tensors of the graph; all must have an LS vector or be decomposed.
+        names: Tensors of the graph; all must have an LS vector or be decomposed.
 
     Raises:
-        EncodeError: for values that cannot be quantized with these options.
+        EncodeError: For values that cannot be quantized with these options.
     """
     parameters: dict[str, Array] = {}
     indexes: dict[str, Array] = {}

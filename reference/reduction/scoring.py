@@ -22,11 +22,11 @@ class Samples:
     """Labelled data.
 
     Args:
-        inputs: arrays by graph input name, with N samples each along dimension 0.
+        inputs: Arrays by graph input name, with N samples each along dimension 0.
         labels: N class numbers, int64.
 
     Raises:
-        ModelError: if the labels are not a vector of integers or the numbers of samples differ.
+        ModelError: If the labels are not a vector of integers or the numbers of samples differ.
     """
 
     inputs: Mapping[str, Array]
@@ -42,7 +42,7 @@ def answers(model: bytes, inputs: Mapping[str, Array]) -> npt.NDArray[np.float64
     """Run an ONNX model on one thread; return its first output, [N, ...] in binary64.
 
     Raises:
-        ModelError: if the model does not run.
+        ModelError: If the model does not run.
     """
     import onnxruntime
 
@@ -60,7 +60,7 @@ def accuracy(topology: Topology | None, parameters: Mapping[str, Array], held: S
     """Measure the share of ``held`` that the network classifies correctly.
 
     Raises:
-        ModelError: without an ONNX topology, or if the output does not fit the labels.
+        ModelError: Without an ONNX topology, or if the output does not fit the labels.
     """
     if topology is None or topology.storage_format != NNR_TPL_ONNX:
         raise ModelError("accuracy can be measured on ONNX models only")
@@ -79,7 +79,7 @@ def samples_for(topology: Topology | None, tensors: Mapping[str, Array], *, labe
     graph input, its tensor may have any name.
 
     Raises:
-        ModelError: if graph inputs and tensors do not match.
+        ModelError: If graph inputs and tensors do not match.
     """
     from nnc_conformance.reference.reduction.graph import Graph
 

@@ -35,8 +35,8 @@ class Sparsification(SweepSettings):
     """Settings of the tool; exactly one of the two lists must be given.
 
     Args:
-        thresholds: magnitudes below which weights become 0.
-        zeros: shares of the weights that become 0; thresholds are derived from them.
+        thresholds: Magnitudes below which weights become 0.
+        zeros: Shares of the weights that become 0; thresholds are derived from them.
     """
 
     tool: Literal["sparsification"] = "sparsification"
@@ -82,7 +82,7 @@ def sparsify(network: Network, settings: Sparsification, resources: Resources) -
     """Zero small weights; the map states threshold, non-zero ratio of all weights and accuracy.
 
     Raises:
-        ModelError: if the network has no weights.
+        ModelError: If the network has no weights.
     """
     names = weights(network, settings.tensors)
     if not names:

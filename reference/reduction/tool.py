@@ -43,8 +43,8 @@ class ToolSettings(Settings):
     """Settings of every tool.
 
     Args:
-        tensors: shell patterns of the weights to work on; all suitable weights if absent.
-        train: how to train; the data-free form runs if absent.
+        tensors: Shell patterns of the weights to work on; all suitable weights if absent.
+        train: How to train; the data-free form runs if absent.
     """
 
     tensors: tuple[str, ...] | None = None
@@ -55,7 +55,7 @@ class SweepSettings(ToolSettings):
     """Settings of a tool that can try several strengths and has a performance map.
 
     Args:
-        accuracy_loss: greatest loss of accuracy at which a strength is still accepted.
+        accuracy_loss: Greatest loss of accuracy at which a strength is still accepted.
     """
 
     accuracy_loss: NotNegative = 0.01
@@ -66,8 +66,8 @@ class Resources:
     """What a tool may use besides the network.
 
     Args:
-        score: measures the accuracy of a network.
-        training: samples to train on.
+        score: Measures the accuracy of a network.
+        training: Samples to train on.
     """
 
     score: Score | None = None
@@ -104,12 +104,12 @@ def apply_strength(
     row.
 
     Args:
-        strengths: the strengths to try, in any order.
-        reduce: applies a strength to the network.
-        row: makes the row for a strength, the reduced network and its accuracy.
+        strengths: The strengths to try, in any order.
+        reduce: Applies a strength to the network.
+        row: Makes the row for a strength, the reduced network and its accuracy.
 
     Raises:
-        ModelError: for several strengths without a way to measure them.
+        ModelError: For several strengths without a way to measure them.
     """
     rising = sorted(set(strengths))
     if resources.score is None:

@@ -22,7 +22,7 @@ def run(graph: Graph, parameters: Mapping[str, Tensor], inputs: Mapping[str, Ten
     """Compute the graph's first output for a batch of inputs.
 
     Raises:
-        ModelError: for an operator that `OPERATORS` does not contain.
+        ModelError: For an operator that `OPERATORS` does not contain.
     """
     known = {name: numpy_helper.to_array(tensor) for name, tensor in graph.tensors.items() if has_data(tensor)}
     numbers = {name: torch.from_numpy(array.copy()) for name, array in known.items() if array.dtype.kind in "fib"}

@@ -67,14 +67,14 @@ def retrained(
     """Train the network on samples.
 
     Args:
-        only: the parameters to train; all trainable ones if absent.
-        kept_zero: weights whose zeros stay 0.
-        tied: group number of each element of a weight; the elements of a group keep one
+        only: The parameters to train; all trainable ones if absent.
+        kept_zero: Weights whose zeros stay 0.
+        tied: Group number of each element of a weight; the elements of a group keep one
             magnitude and their signs, -1 is free.
-        penalty: added to the loss; computed from the whole weights.
+        penalty: Added to the loss; computed from the whole weights.
 
     Raises:
-        ModelError: without PyTorch, for unsupported operators, or if values become infinite.
+        ModelError: Without PyTorch, for unsupported operators, or if values become infinite.
     """
     torch = torch_module()
     names = [name for name in (trainable(network) if only is None else only) if name in network.parameters]

@@ -21,9 +21,9 @@ class Unification(SweepSettings):
     """Settings of the tool; the matrix of a weight is dimension 0 by the product of the others.
 
     Args:
-        thresholds: greatest distortions of a block that is unified.
-        super_block: rows and columns of a super-block.
-        block: rows and columns of a block.
+        thresholds: Greatest distortions of a block that is unified.
+        super_block: Rows and columns of a super-block.
+        block: Rows and columns of a block.
     """
 
     tool: Literal["unification"] = "unification"

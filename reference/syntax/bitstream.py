@@ -46,7 +46,8 @@ def write_units(
     enforce: bool = True,
     observer: Observer | None = None,
 ) -> bytes:
-    """Writes units, each the `Values` of an nnr_unit() (``nnr_unit_header`` and ``nnr_unit_payload``); raises `EncodeError`.
+    """Writes units, each the `Values` of an nnr_unit() (``nnr_unit_header`` and
+    ``nnr_unit_payload``); raises `EncodeError`.
 
     With ``enforce`` False a stream that breaks rules is written all the same.
     """

@@ -1,13 +1,16 @@
-"""Where the structures decide: every ``if``, conditional and loop in their source, and an instrumented copy that reports the sides taken.
+"""Where the structures decide: every ``if``, conditional and loop in their source, and an
+instrumented copy that reports the sides taken.
 
-The structures stay plain functions. A comment names each branch, on the line of its statement or on the line above::
+The structures stay plain functions. A comment names each branch, on the line of its statement or on
+the line above::
 
     if codebook_present:  # branch: ndu.codebook
     if prune and rep_type == NNR_TPL_BMSK:  # branch: pruning.by-mask (asked, mask)
 
-A statement with several branches names them in the order of its source, separated by commas; in brackets stand the operands of an
-``and`` or ``or``, or the parts of a loop, which are labelled ``pruning.by-mask: asked``. Coverage goals use these labels alone, so that
-the code may be written anew as long as its branches keep them.
+A statement with several branches names them in the order of its source, separated by commas; in
+brackets stand the operands of an ``and`` or ``or``, or the parts of a loop, which are labelled
+``pruning.by-mask: asked``. Coverage goals use these labels alone, so that the code may be written
+anew as long as its branches keep them.
 """
 
 import ast
@@ -49,12 +52,12 @@ class Branch:
     """A decision, an operand of one, or a loop of a structure.
 
     Args:
-        label: unique among all branches.
-        module: the structure's module below `STRUCTURES`.
-        function: the structure.
-        test: source of the condition, or of what the loop runs over, as `ast.unparse` gives it.
-        sides: the ways it can go.
-        inferred: whether the structure is of provenance I.
+        label: Unique among all branches.
+        module: The structure's module below `STRUCTURES`.
+        function: The structure.
+        test: Source of the condition, or of what the loop runs over, as `ast.unparse` gives it.
+        sides: The ways it can go.
+        inferred: Whether the structure is of provenance I.
     """
 
     label: str
@@ -66,7 +69,9 @@ class Branch:
 
     @property
     def edition(self) -> int:
-        """The edition whose streams can go both ways, by its label: those of the second edition begin with ``2024.``."""
+        """The edition whose streams can go both ways, by its label: those of the second edition
+        begin with ``2024.``.
+        """
         return SECOND_EDITION if self.label.startswith(f"{SECOND_EDITION}.") else FIRST_EDITION
 
 
@@ -85,7 +90,10 @@ def labels_of(comment: str) -> list[str] | None:
 
 
 class LabelledSource:
-    """The structures of a module, with the labels of their branches by line; ``problems`` collects what is wrong with these."""
+    """The structures of a module, with the labels of their branches by line.
+
+    ``problems`` collects what is wrong with these.
+    """
 
     def __init__(self, name: str, source: str) -> None:
         self.name = name
@@ -199,7 +207,8 @@ def _functions(name: str) -> list[ast.FunctionDef]:
 def instrument(sources: Iterable[LabelledSource]) -> tuple[tuple[Branch, ...], dict[str, Any]]:
     """Return all branches of some modules, and their compiled instrumented functions by module.
 
-    Raises `LabelError` that names every branch without a label, every label without a branch, and every label given twice.
+    Raises `LabelError` that names every branch without a label, every label without a branch, and
+    every label given twice.
     """
     branches: list[Branch] = []
     problems: list[str] = []
@@ -224,7 +233,10 @@ def _instrumented() -> tuple[tuple[Branch, ...], dict[str, Any]]:
 
 
 def all_branches() -> tuple[Branch, ...]:
-    """Return every branch of the structures, in the order of their source; raise `LabelError` if one has no label of its own."""
+    """Return every branch of the structures, in the order of their source.
+
+    Raise `LabelError` if one has no label of its own.
+    """
     return _instrumented()[0]
 
 
@@ -235,7 +247,8 @@ def branch_of(label: str) -> Branch:
 
 
 def read_units_telling(report: Report) -> Callable[..., Iterator[Any]]:
-    """`bitstream.read_units` over an instrumented copy of the structures that tells ``report`` each branch met and the side it took.
+    """`bitstream.read_units` over an instrumented copy of the structures that tells ``report`` each
+    branch met and the side it took.
 
     A loop is told when it has ended by itself.
     """

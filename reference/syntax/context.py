@@ -17,7 +17,10 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class ChangedShapes(Mapping[str, tuple[int, ...]]):
-    """Shapes with some tensors changed; the others are looked up, and so parsed, only when asked for."""
+    """Shapes with some tensors changed.
+
+    The others are looked up, and so parsed, only when asked for.
+    """
 
     def __init__(self, shapes: Shapes, changes: Shapes) -> None:
         self._shapes: Shapes = shapes
@@ -37,7 +40,9 @@ class ChangedShapes(Mapping[str, tuple[int, ...]]):
 
 @dataclass(frozen=True)
 class Quantization:
-    """The qp density and quantization parameter of a parameter set whose method flags have NNR_QSU or NNR_QCB."""
+    """The qp density and quantization parameter of a parameter set whose method flags have NNR_QSU
+    or NNR_QCB.
+    """
 
     qp_density: int
     quantization_parameter: int
@@ -74,10 +79,12 @@ class StreamContext:
 
     Args:
         limits: Bounds that the structures enforce.
-        open_topology: Called with the storage format, compression format and bytes of each topology; returns the tensor dimensions
-            in it, and raises `PayloadError` for data that cannot be used.
+        open_topology: Called with the storage format, compression format and bytes of each
+            topology; returns the tensor dimensions in it, and raises `PayloadError` for data that
+            cannot be used.
         open_quantization: Called in the same way with quantization data.
-        base_shapes: Dimensions of the base model's tensors, in force where an update codes none (second edition).
+        base_shapes: Dimensions of the base model's tensors, in force where an update codes none
+            (second edition).
         profile: general_profile_idc: 0 first edition, 1 second edition.
         parent_signalling: mps_parent_signalling_enabled_flag.
         pre: nnr_pre_flag.
@@ -113,5 +120,8 @@ class StreamContext:
 
     @property
     def quantization(self) -> Quantization | None:
-        """The quantization in force: an LPS with a qp replaces the MPS's; an LPS without one leaves it."""
+        """The quantization in force: an LPS with a qp replaces the MPS's.
+
+        An LPS without one leaves it.
+        """
         return self.lps_quantization or self.mps_quantization

@@ -1,6 +1,7 @@
 """The descriptors of clause 6: from values to bits, most significant bit first, and back.
 
-A `BitReader` works within bounds and never reads past them: `OutOfBitsError` tells how far it got. A `BitWriter` appends.
+A `BitReader` works within bounds and never reads past them: `OutOfBitsError` tells how far it got.
+A `BitWriter` appends.
 """
 
 import re
@@ -12,7 +13,8 @@ import numpy.typing as npt
 from nnc_conformance.reference.errors import NNCError
 
 MAXIMUM_GOLOMB_BITS: Final = 63
-"""Bits of the longest suffix of an exp-Golomb code that is read, so that values stay below 2 ** 64."""
+"""Bits of the longest suffix of an exp-Golomb code that is read, so that values stay below 2 ** 64.
+"""
 
 
 class OutOfBitsError(NNCError):
@@ -65,12 +67,18 @@ class BitReader:
         return value + self.bits(k)
 
     def signed_golomb(self, k: int) -> int:
-        """Read ie(k): odd codes are positive, even codes zero or negative; raise the errors of `golomb`."""
+        """Read ie(k): odd codes are positive, even codes zero or negative.
+
+        Raise the errors of `golomb`.
+        """
         code = self.golomb(k)
         return (code + 1) // 2 if code & 1 else -(code // 2)
 
     def binary32(self) -> np.float32:
-        """Read flt(32): four bytes, least significant first, at any bit position; keep NaN payloads; raise `OutOfBitsError`."""
+        """Read flt(32): four bytes, least significant first, at any bit position.
+
+        Keep NaN payloads; raise `OutOfBitsError`.
+        """
         raw = self.bits(32).to_bytes(4)
         return np.frombuffer(raw, dtype="<f4")[0].astype(np.float32)  # type: ignore[no-any-return]
 
@@ -166,13 +174,19 @@ class BitWriter:
             self.position += 8 * len(value)
 
     def replace(self, first: int, count: int, value: bytes) -> None:
-        """Replace ``count`` bytes from byte ``first`` on by ``value``; the writer must be at a byte boundary."""
+        """Replace ``count`` bytes from byte ``first`` on by ``value``.
+
+        The writer must be at a byte boundary.
+        """
         self.buffer[first : first + count] = value
         self.position = 8 * len(self.buffer)
 
 
 def value_range(descriptor: str) -> tuple[int, int] | None:
-    """Return the least and greatest value of an integer descriptor such as ``u(8)`` or ``i(13)``; None if it is unbounded."""
+    """Return the least and greatest value of an integer descriptor such as ``u(8)`` or ``i(13)``.
+
+    Return None if it is unbounded.
+    """
     match = re.fullmatch(r"([ui])\((\d+)\)", descriptor)
     if not match:
         return None

@@ -1,7 +1,9 @@
-"""The registry of syntax elements: a row for each, with clause, structure, descriptor, constraint and provenance.
+"""The registry of syntax elements: a row for each, with clause, structure, descriptor, constraint
+and provenance.
 
-Structures name the elements and say when they are present; what is true of an element wherever it stands is said here.
-Rows are in the order of the sheet. Descriptors with several lengths name them with a bar: ``u(15|31)``.
+Structures name the elements and say when they are present; what is true of an element wherever it
+stands is said here. Rows are in the order of the sheet. Descriptors with several lengths name them
+with a bar: ``u(15|31)``.
 
 ``edition`` is 2024 for elements that only streams with general_profile_idc 1 have.
 """
@@ -18,7 +20,10 @@ SECOND_EDITION: Final = 2024
 
 @dataclass(frozen=True)
 class ElementRow:
-    """A syntax element; ``constraint``: the values allowed in a valid stream, in words; empty if all are."""
+    """A syntax element.
+
+    ``constraint``: the values allowed in a valid stream, in words; empty if all are.
+    """
 
     name: str
     clause: str
@@ -213,10 +218,14 @@ ELEMENTS: Final[dict[str, ElementRow]] = {
         *_rows(_ENTROPY_ROWS_2024, "10", SECOND_EDITION),
     )
 }
-"""All elements by name: those of the high-level syntax (clause 6), then those of the entropy coder (clause 10)."""
+"""All elements by name: those of the high-level syntax (clause 6), then those of the entropy coder
+(clause 10).
+"""
 
 
 def clause_of(element: str) -> str:
-    """Return the clause and structure of an element, with or without an index, such as ``6 codebook``."""
+    """Return the clause and structure of an element, with or without an index, such as ``6
+    codebook``.
+    """
     row = ELEMENTS[element.partition("[")[0]]
     return row.clause if row.structure == "any" else f"{row.clause} {row.structure}"

@@ -13,7 +13,9 @@ from nnc_conformance.reference.syntax.walker import Observer, Values, Walker
 
 
 class Reader(Walker):
-    """Reads elements for structures from ``data``, from ``position`` to ``end`` in bits; None: to its end.
+    """Reads elements for structures from ``data``, from ``position`` to ``end`` in bits.
+
+    None: to its end.
 
     ``rules`` decides what becomes of a broken rule; a reader without it is strict.
     """
@@ -44,7 +46,10 @@ class Reader(Walker):
         return stream_error(rule, Place(self.unit, self.unit_type, at >> 3, at & 7, element, clause_of(element)), detail)
 
     def stream_bit(self, position: int) -> int:
-        """Return the bit of the stream at a position of this reader; they differ in a joined payload."""
+        """Return the bit of the stream at a position of this reader.
+
+        They differ in a joined payload.
+        """
         first, bit = next(piece for piece in reversed(self.pieces) if 8 * piece[0] <= position)
         return bit + position - 8 * first
 
@@ -111,7 +116,9 @@ class Reader(Walker):
 
     @contextmanager
     def joined(self, data: bytes, pieces: tuple[tuple[int, int], ...]) -> Iterator[Walker]:
-        """Open a reader of ``data`` that stores into the same values and gives positions in the stream."""
+        """Open a reader of ``data`` that stores into the same values and gives positions in the
+        stream.
+        """
         inner = Reader(data, interpretation=self.interpretation, rules=self.rules, observer=self.observer)
         inner.values, inner.path, inner.unit, inner.unit_type = self.values, self.path, self.unit, self.unit_type
         inner.pieces = pieces

@@ -1,7 +1,8 @@
 """The rules for valid streams, and what a decoder does with a stream that breaks one.
 
-The standard defines the output of conforming streams only; the policy is this project's. ``must``: the stream has no
-output that could be meant, a decoder refuses it. ``may``: refusing, and giving exactly the lenient output, both pass.
+The standard defines the output of conforming streams only; the policy is this project's. ``must``:
+the stream has no output that could be meant, a decoder refuses it. ``may``: refusing, and giving
+exactly the lenient output, both pass.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +13,10 @@ from nnc_conformance.reference.errors import Category, Place, StreamError
 
 
 class Provenance(StrEnum):
-    """The source of a fact. V: an independent decoder does so on real streams; P: published; I: inferred, never certified."""
+    """The source of a fact.
+
+    V: an independent decoder does so on real streams; P: published; I: inferred, never certified.
+    """
 
     VERIFIED = "V"
     PUBLISHED = "P"
@@ -131,10 +135,11 @@ def stream_error(rule: str, place: Place, detail: str) -> StreamError:
 
 
 class Enforcement:
-    """Decides what becomes of broken rules in one decode, and owns the reports of those it forgives.
+    """Decides what becomes of broken rules in one decode, and owns the reports of those it
+    forgives.
 
-    A strict decoder raises the error of every broken rule. A lenient one raises it if the rule's policy is ``must``; otherwise it keeps
-    the error as a report.
+    A strict decoder raises the error of every broken rule. A lenient one raises it if the rule's
+    policy is ``must``; otherwise it keeps the error as a report.
     """
 
     def __init__(self, *, lenient: bool = False) -> None:

@@ -1,7 +1,8 @@
 """The interface between syntax structures and what walks them: reader, writer and mutator.
 
-A structure is a plain function over a `Walker` and reads like the standard's table. Each call names one syntax element
-with its descriptor and returns its value: the reader takes it from the stream, the writer from the values it was given.
+A structure is a plain function over a `Walker` and reads like the standard's table. Each call names
+one syntax element with its descriptor and returns its value: the reader takes it from the stream,
+the writer from the values it was given.
 """
 
 from abc import ABC, abstractmethod
@@ -15,12 +16,16 @@ import numpy as np
 from nnc_conformance.reference.interpretation import AlignmentBits, Interpretation
 
 Values = dict[str, Any]
-"""The values of one structure: element name to int, float32, str, bytes, list of these (indexed elements), or nested `Values`."""
+"""The values of one structure: element name to int, float32, str, bytes, list of these (indexed
+elements), or nested `Values`.
+"""
 
 
 @dataclass(frozen=True)
 class Element:
-    """One element in a stream: the structures around it, its name, the index of an array element, its value and bits."""
+    """One element in a stream: the structures around it, its name, the index of an array element,
+    its value and bits.
+    """
 
     path: tuple[str, ...]
     name: str
@@ -42,7 +47,10 @@ Observer = Callable[[Element], None]
 
 
 class Walker(ABC):
-    """The base of reader and writer: keeps the path, the current structure's values and the unit; calls the observer."""
+    """The base of reader and writer: keeps the path, the current structure's values and the unit.
+
+    Calls the observer.
+    """
 
     def __init__(self, interpretation: Interpretation, observer: Observer | None) -> None:
         self.interpretation = interpretation
@@ -65,7 +73,10 @@ class Walker(ABC):
 
     @abstractmethod
     def require(self, rule: str, kept: bool, detail: str, element: str | None = None) -> None:
-        """State a rule of the registry; a reader raises or reports if it is broken, a writer refuses to write."""
+        """State a rule of the registry.
+
+        A reader raises or reports if it is broken, a writer refuses to write.
+        """
 
     @abstractmethod
     def _enter(self, name: str, index: int | None) -> Values:
@@ -77,7 +88,10 @@ class Walker(ABC):
 
     @abstractmethod
     def joined(self, data: bytes, pieces: tuple[tuple[int, int], ...]) -> AbstractContextManager["Walker"]:
-        """Open a reader of a payload joined from partial data; ``pieces``: (first byte in ``data``, bit in the stream) of each."""
+        """Open a reader of a payload joined from partial data.
+
+        ``pieces``: (first byte in ``data``, bit in the stream) of each.
+        """
 
     @abstractmethod
     def bytes_left(self) -> int:
@@ -98,7 +112,10 @@ class Walker(ABC):
 
     @contextmanager
     def structure(self, name: str, index: int | None = None, overrun_rule: str | None = None) -> Iterator[Values]:
-        """Enter a nested structure with values of its own; ``overrun_rule``: the rule that a cut in it breaks."""
+        """Enter a nested structure with values of its own.
+
+        ``overrun_rule``: the rule that a cut in it breaks.
+        """
         outer = self.path, self.values, self.overrun_rule
         self.values = self._enter(name, index)
         self.path = (*self.path, name if index is None else f"{name}[{index}]")
@@ -130,7 +147,10 @@ class Walker(ABC):
         return value
 
     def flags(self, name: str, count: int) -> np.ndarray:
-        """Code ``count`` elements u(1) as uint8 of shape (count,); the observer sees one element with the array as its value."""
+        """Code ``count`` elements u(1) as uint8 of shape (count,).
+
+        The observer sees one element with the array as its value.
+        """
         array: np.ndarray = self._element(name, "u(1)[]", None, count)
         return array
 
@@ -149,7 +169,9 @@ class Walker(ABC):
         self.require(rule, value == 0, f"{name} is {value}")
 
     def byte_alignment(self) -> None:
-        """Code byte_alignment(): one bit 1, then zeros to the end of the byte; at an aligned position a whole byte."""
+        """Code byte_alignment(): one bit 1, then zeros to the end of the byte; at an aligned
+        position a whole byte.
+        """
         n = 8 - (self.position & 7)
         value = self._element("byte_alignment", f"u({n})", None, n)
         self.require("alignment-one", value >> (n - 1) == 1, "the first bit of byte_alignment() is 0")

@@ -18,11 +18,14 @@ LONG_SIZE: Final = 1 << 31
 
 
 class Writer(Walker):
-    """Writes given values. Raises `EncodeError` for a value that is missing or does not fit its descriptor.
+    """Writes given values.
 
-    A rule that would not be kept is an `EncodeError` too, unless ``enforce`` is False: so negative vectors are made.
-    A unit whose ``nnr_unit_size`` is not given is measured, its flag 1 where that was given or the size needs it.
-    Alignment bits are always written as a good stream has them, reserved bits unless the values name them.
+    Raises `EncodeError` for a value that is missing or does not fit its descriptor.
+
+    A rule that would not be kept is an `EncodeError` too, unless ``enforce`` is False: so negative
+    vectors are made. A unit whose ``nnr_unit_size`` is not given is measured, its flag 1 where that
+    was given or the size needs it. Alignment bits are always written as a good stream has them,
+    reserved bits unless the values name them.
     """
 
     def __init__(self, values: Values, *, interpretation: Interpretation, enforce: bool = True, observer: Observer | None = None) -> None:
@@ -60,7 +63,10 @@ class Writer(Walker):
         return value
 
     def _given(self, name: str, descriptor: str, index: int | None, *arguments: int) -> Any:
-        """Return the value to write for an element; raise `EncodeError` if neither the values nor the syntax give one."""
+        """Return the value to write for an element.
+
+        Raise `EncodeError` if neither the values nor the syntax give one.
+        """
         if name == "byte_alignment":
             return 1 << (arguments[0] - 1)
         if name not in self.values and (name.startswith("nnr_reserved_zero_") or name in _MEASURED):
@@ -96,7 +102,9 @@ class Writer(Walker):
 
     @contextmanager
     def unit_bounds(self, nnr_unit_size: int, start: int) -> Iterator[None]:
-        """Write the measured size of a unit into its field after the unit, unless the values give one."""
+        """Write the measured size of a unit into its field after the unit, unless the values give
+        one.
+        """
         yield
         if "nnr_unit_size" in self.values:
             return
@@ -112,7 +120,9 @@ class Writer(Walker):
 
     @contextmanager
     def joined(self, data: bytes, pieces: tuple[tuple[int, int], ...]) -> Iterator[Walker]:
-        """Open a reader of ``data``, so that a payload split over units is checked and updates the context."""
+        """Open a reader of ``data``, so that a payload split over units is checked and updates the
+        context.
+        """
         inner = Reader(data, interpretation=self.interpretation, rules=Enforcement(lenient=not self.enforce))
         inner.unit, inner.unit_type = self.unit, self.unit_type
         yield inner

@@ -36,10 +36,10 @@ class Carriage:
     """The parts of a stream that a container holds.
 
     Args:
-        parameter_sets: the units before the data, in order, without the topology.
-        units: bytes by the name of the tensor that holds them: a data unit, all parts of a
+        parameter_sets: The units before the data, in order, without the topology.
+        units: Bytes by the name of the tensor that holds them: a data unit, all parts of a
             partial one, or an aggregate.
-        holders: for each coded tensor the name of the tensor that holds its unit.
+        holders: For each coded tensor the name of the tensor that holds its unit.
     """
 
     parameter_sets: bytes
@@ -51,8 +51,8 @@ def split_stream(stream: bytes) -> tuple[Carriage, Topology | None]:
     """Split a valid stream into the parts that a container holds, and its topology.
 
     Raises:
-        StreamError: for a broken stream.
-        EncodeError: for an NNR_LPS, or a unit other than data after the data.
+        StreamError: For a broken stream.
+        EncodeError: For an NNR_LPS, or a unit other than data after the data.
     """
     driver = Driver(stream, values=False)
     sets, units, holders = bytearray(), dict[str, bytes](), dict[str, str]()
@@ -115,7 +115,7 @@ def parse_metadata(text: str | bytes) -> tuple[bytes, dict[str, str]]:
     """Parse a metadata entry into parameter sets and holders.
 
     Raises:
-        ModelError: for what `metadata_document` cannot have written, such as another edition or
+        ModelError: For what `metadata_document` cannot have written, such as another edition or
             unknown entries.
     """
     try:
@@ -140,10 +140,10 @@ def with_other_length(unit: bytes, plain: int) -> bytes:
     If its length is ``plain``, its size is written in the other of its two forms.
 
     Args:
-        plain: bytes of the tensor's plain values.
+        plain: Bytes of the tensor's plain values.
 
     Raises:
-        EncodeError: if the size does not fit the other form.
+        EncodeError: If the size does not fit the other form.
     """
     if len(unit) != plain:
         return unit

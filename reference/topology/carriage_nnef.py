@@ -36,8 +36,8 @@ def pack(stream: bytes) -> dict[str, bytes]:
     """Convert a stream with an NNEF topology to model files whose tensors hold its units.
 
     Raises:
-        EncodeError: for a stream that cannot be carried.
-        ModelError: without an NNEF topology, or if its variables and the stream's tensors
+        EncodeError: For a stream that cannot be carried.
+        ModelError: Without an NNEF topology, or if its variables and the stream's tensors
             differ.
     """
     carriage, topology = split_stream(stream)
@@ -60,7 +60,7 @@ def unpack(files: Mapping[str, bytes]) -> bytes:
     """Convert the files of a model whose tensors hold units back to the stream.
 
     Raises:
-        ModelError: without nnr.json, or if the files contradict it.
+        ModelError: Without nnr.json, or if the files contradict it.
     """
     if METADATA_FILE not in files or GRAPH_FILE not in files:
         raise ModelError(f"the NNEF model has no {METADATA_FILE}: its tensors hold plain values")

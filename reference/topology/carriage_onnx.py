@@ -29,8 +29,8 @@ def pack(stream: bytes) -> bytes:
     """Convert a stream with an ONNX topology to a model whose tensors hold its units.
 
     Raises:
-        EncodeError: for a stream that cannot be carried.
-        ModelError: without an ONNX topology, or if its tensors and the stream's differ.
+        EncodeError: For a stream that cannot be carried.
+        ModelError: Without an ONNX topology, or if its tensors and the stream's differ.
     """
     carriage, topology = split_stream(stream)
     if topology is None or topology.storage_format != NNR_TPL_ONNX:
@@ -63,7 +63,7 @@ def unpack(model: bytes) -> bytes:
     The model without the units becomes the topology.
 
     Raises:
-        ModelError: without a valid metadata entry, or if the model contradicts it.
+        ModelError: Without a valid metadata entry, or if the model contradicts it.
     """
     proto = parse(model)
     entry = _entry(proto)

@@ -20,7 +20,7 @@ class Topology:
 
     Args:
         storage_format: topology_storage_format (Annexes A to D).
-        data: inflated data.
+        data: Inflated data.
     """
 
     storage_format: int
@@ -66,7 +66,7 @@ def inflate(data: bytes, limits: DecodeLimits) -> bytes:
     """Inflate RFC 1950 data.
 
     Raises:
-        PayloadError: rule ``deflate``, for damaged, incomplete or too large data.
+        PayloadError: Rule ``deflate``, for damaged, incomplete or too large data.
     """
     most = min(limits.total_bytes, max(limits.inflate_floor, limits.inflate_ratio * len(data)))
     machine = zlib.decompressobj()
@@ -86,6 +86,6 @@ def topology_shapes(storage_format: int, compression_format: int, data: bytes) -
     """Return the tensor dimensions in topology_data.
 
     Raises:
-        PayloadError: rule ``deflate``, if it does not inflate.
+        PayloadError: Rule ``deflate``, if it does not inflate.
     """
     return shapes_in(storage_format, inflate(data, DecodeLimits()) if compression_format == DEFLATE else data)

@@ -30,7 +30,7 @@ class ExternalData:
     """Reader for the external data of one model; ``files`` are those that it has read.
 
     Args:
-        folder: the model's folder.
+        folder: The model's folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,9 +42,9 @@ class ExternalData:
         """Read the values of a tensor; raise `ModelError` naming it.
 
         Args:
-            tensor: the tensor, whose ``external_data`` states location, offset and length.
-            expected: bytes that its shape and type take, if known.
-            name: its id, for errors.
+            tensor: The tensor, whose ``external_data`` states location, offset and length.
+            expected: Bytes that its shape and type take, if known.
+            name: Its id, for errors.
         """
         try:
             return self._values({checked_name(entry.key): checked_name(entry.value) for entry in tensor.external_data}, expected)

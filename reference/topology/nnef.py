@@ -64,8 +64,8 @@ class Variable:
     """A ``variable`` operation of a graph.
 
     Args:
-        shape: the declared shape.
-        kind: the declared type: scalar, integer or logical.
+        shape: The declared shape.
+        kind: The declared type: scalar, integer or logical.
     """
 
     label: str
@@ -78,8 +78,8 @@ class NnefModel:
     """A model split for coding.
 
     Args:
-        parameters: values by label, in the order of the graph.
-        topology: the text of graph.nnef.
+        parameters: Values by label, in the order of the graph.
+        topology: The text of graph.nnef.
     """
 
     parameters: dict[str, Array]
@@ -90,7 +90,7 @@ def variables(topology: bytes) -> tuple[Variable, ...]:
     """List the variables of a graph that state label and shape.
 
     Raises:
-        ModelError: if the text is not UTF-8 or a shape is not a list of integers.
+        ModelError: If the text is not UTF-8 or a shape is not a list of integers.
     """
     try:
         text = _COMMENT.sub("", topology.decode())
@@ -112,7 +112,7 @@ def parameter_shapes(topology: bytes) -> dict[str, tuple[int, ...]]:
     """Return the dimensions of each variable by its label.
 
     Raises:
-        ModelError: if the text is not UTF-8 or a shape is not a list of integers.
+        ModelError: If the text is not UTF-8 or a shape is not a list of integers.
     """
     return {variable.label: variable.shape for variable in variables(topology)}
 
@@ -121,10 +121,10 @@ def extract(files: Mapping[str, bytes]) -> NnefModel:
     """Split a model into parameters and topology.
 
     Args:
-        files: contents by path inside the model folder.
+        files: Contents by path inside the model folder.
 
     Raises:
-        ModelError: for a missing file, a label outside the folder, another shape than the
+        ModelError: For a missing file, a label outside the folder, another shape than the
             graph's, or what `read_tensor` refuses.
     """
     if GRAPH_FILE not in files:
@@ -148,7 +148,7 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> dict[str, bytes
     bool.
 
     Raises:
-        ModelError: for a parameter that is missing or has another shape or kind.
+        ModelError: For a parameter that is missing or has another shape or kind.
     """
     files = {GRAPH_FILE: topology}
     for variable in variables(topology):
@@ -177,10 +177,10 @@ def parse_header(data: bytes, path: str) -> tuple[tuple[int, ...], int, int, tup
     """Parse a .dat file into shape, bits, item type, its parameters, and the data.
 
     Args:
-        path: path of the file, for errors.
+        path: Path of the file, for errors.
 
     Raises:
-        ModelError: for anything but a complete file of version 1.
+        ModelError: For anything but a complete file of version 1.
     """
     if len(data) < HEADER.size:
         raise ModelError(f"{path} has {len(data)} bytes; the header of an NNEF tensor alone takes {HEADER.size}")
@@ -198,14 +198,14 @@ def write_header(shape: tuple[int, ...], bits: int, item: int, parameters: tuple
     """Write the header of a .dat file.
 
     Args:
-        bits: bits per item.
-        item: item type.
-        parameters: parameters of the item type.
-        length: bytes of data.
-        name: name of the parameter, for errors.
+        bits: Bits per item.
+        item: Item type.
+        parameters: Parameters of the item type.
+        length: Bytes of data.
+        name: Name of the parameter, for errors.
 
     Raises:
-        ModelError: for a shape or length that the header cannot state.
+        ModelError: For a shape or length that the header cannot state.
     """
     if len(shape) > MAX_RANK or any(extent >> 32 for extent in shape) or length >> 32:
         raise ModelError(f"parameter {name!r} of shape {shape} cannot be written as an NNEF tensor")
@@ -217,10 +217,10 @@ def read_tensor(data: bytes, path: str) -> Array:
     """Read the values of a .dat file.
 
     Args:
-        path: path of the file, for errors.
+        path: Path of the file, for errors.
 
     Raises:
-        ModelError: for a bad file, or an item type that is not in `ITEMS`.
+        ModelError: For a bad file, or an item type that is not in `ITEMS`.
     """
     shape, bits, item, _, values = parse_header(data, path)
     dtype = ITEMS.get((item, bits))
@@ -238,7 +238,7 @@ def write_tensor(values: Array, name: str) -> bytes:
     """Write a .dat file.
 
     Raises:
-        ModelError: naming ``name``, if the element type is not in `ITEMS`.
+        ModelError: Naming ``name``, if the element type is not in `ITEMS`.
     """
     item, bits = item_type(values.dtype, name)
     data = np.packbits(values).tobytes() if bits == 1 else values.astype(values.dtype.newbyteorder("<")).tobytes()
@@ -249,7 +249,7 @@ def item_type(dtype: np.dtype[np.generic], name: str) -> tuple[int, int]:
     """Return item type and bits of an element type.
 
     Raises:
-        ModelError: naming ``name``, if NNEF cannot hold the type.
+        ModelError: Naming ``name``, if NNEF cannot hold the type.
     """
     if dtype not in _ITEM_OF:
         raise ModelError(f"parameter {name!r} is {dtype}, which an NNEF tensor cannot hold")

@@ -28,8 +28,8 @@ class TensorPath:
     """The position of a tensor in a model.
 
     Args:
-        scope: steps from the main graph down; empty for the main graph itself.
-        name: name of the tensor in its graph.
+        scope: Steps from the main graph down; empty for the main graph itself.
+        name: Name of the tensor in its graph.
     """
 
     scope: tuple[str, ...]
@@ -53,7 +53,7 @@ def tensor_ids(tensor_paths: Sequence[TensorPath]) -> list[str]:
     """Return the ids of all tensors of one model, in the same order; equal only for equal paths.
 
     Raises:
-        ModelError: if the ids have more than `MAX_TOTAL` characters together.
+        ModelError: If the ids have more than `MAX_TOTAL` characters together.
     """
     own = [path.name for path in tensor_paths if not path.scope]
     lead = _SEPARATOR * (1 + max((len(name) - len(name.lstrip(_SEPARATOR)) for name in own), default=0))

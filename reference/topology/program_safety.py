@@ -55,7 +55,7 @@ def without_code(files: Mapping[str, bytes], root: str) -> tuple[dict[str, bytes
     Sample inputs become an empty file.
 
     Raises:
-        ModelError: if weights or constants are pickled, or the graph names anything but operators
+        ModelError: If weights or constants are pickled, or the graph names anything but operators
             and arithmetic.
     """
     for table in _TABLES:
@@ -84,7 +84,9 @@ def _rows(files: Mapping[str, bytes], table: str) -> Iterator[tuple[str, dict[st
 
 
 def _check_graph(data: bytes) -> None:
-    """Raise `ModelError` for a graph with other expressions than of sizes, or other functions than operators."""
+    """Raise `ModelError` for a graph with other expressions than of sizes, or other functions than
+    operators.
+    """
     try:
         waiting = [json.loads(data)]
     except (ValueError, RecursionError) as error:

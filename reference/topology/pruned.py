@@ -38,7 +38,7 @@ def with_new_dimensions(topology: Topology, container: Values) -> Topology:
     operators must take their sizes from the tensors, as convolutions and dense layers do.
 
     Raises:
-        ModelError: for another format, an unknown tensor, or dimensions that would grow or
+        ModelError: For another format, an unknown tensor, or dimensions that would grow or
             change in number.
     """
     if topology.storage_format != NNR_TPL_ONNX:
@@ -77,10 +77,10 @@ def masks(container: Values, shapes: Mapping[str, tuple[int, ...]], name: str) -
 
     Args:
         name: prune_bit_mask or sparse_bit_mask.
-        shapes: shapes of the topology's parameters, in order.
+        shapes: Shapes of the topology's parameters, in order.
 
     Raises:
-        ModelError: if the mask is absent or has another number of bits.
+        ModelError: If the mask is absent or has another number of bits.
     """
     if name not in container:
         raise ModelError(f"the pruning container has no {name}")
@@ -94,8 +94,8 @@ def bit_mask(kept: Mapping[str, Array], *, row_major: bool = True) -> Values:
     """Make the values of a bit_mask() from arrays that are non-zero for elements to keep.
 
     Args:
-        kept: arrays in the order of the topology's parameters.
-        row_major: the order_flag of the container.
+        kept: Arrays in the order of the topology's parameters.
+        row_major: The order_flag of the container.
     """
     order: Any = _ORDERS[row_major]
     bits = [np.asarray(array, dtype=np.bool_).reshape(-1, order=order) for array in kept.values()]
@@ -107,7 +107,7 @@ def parameter_shapes(topology: Topology) -> dict[str, tuple[int, ...]]:
     """Return the shapes of a topology's parameters, in its order.
 
     Raises:
-        ModelError: for a format that does not state shapes.
+        ModelError: For a format that does not state shapes.
     """
     from nnc_conformance.reference.topology import nnef, onnx
 

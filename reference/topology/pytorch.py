@@ -33,7 +33,8 @@ _MODEL: Final = "models/model.json"
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 """Date of all files in a written archive, so that equal programs have equal bytes."""
 _BYTEARRAY: Final = b"bytearray"
-"""Name of the one function in reach of a state_dict's pickle that takes any memory it is asked for."""
+"""Name of the one function in reach of a state_dict's pickle that takes any memory it is asked for.
+"""
 _CONTIGUOUS: Final = 7
 """Number of the layout of strided tensors."""
 TYPES: Final[dict[int, np.dtype[Any]]] = {
@@ -56,10 +57,10 @@ class TorchProgram:
     """A program split for coding.
 
     Args:
-        parameters: values by state_dict key.
-        topology: the archive without these values.
-        unchanged: keys whose values stay in the archive.
-        left_out: files that torch.export.load would run or does not need.
+        parameters: Values by state_dict key.
+        topology: The archive without these values.
+        unchanged: Keys whose values stay in the archive.
+        left_out: Files that torch.export.load would run or does not need.
     """
 
     parameters: dict[str, Array]
@@ -82,7 +83,7 @@ def extract(program: bytes) -> TorchProgram:
     """Split a program, as torch.export.save writes it, into parameters and topology.
 
     Raises:
-        ModelError: for anything else, if its table and files contradict each other, or if it holds
+        ModelError: For anything else, if its table and files contradict each other, or if it holds
             code (see `program_safety`).
     """
     files, root, left_out = _program(program)
@@ -110,7 +111,7 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
     Arrays are converted by `classes.as_declared`; a scalar may have shape (1,).
 
     Raises:
-        ModelError: for a bad topology, one that holds code (see `program_safety`), or a parameter
+        ModelError: For a bad topology, one that holds code (see `program_safety`), or a parameter
             that is missing or does not fit.
     """
     files, root, _ = _program(topology)
@@ -134,7 +135,7 @@ def parameter_shapes(topology: bytes) -> dict[str, tuple[int, ...]]:
     """Return the declared shape of each parameter that the archive lacks.
 
     Raises:
-        ModelError: for a bad topology.
+        ModelError: For a bad topology.
     """
     files = _unzipped(topology)
     return {weight.key: weight.shape for weight in _missing(files, _root(files))}
@@ -146,7 +147,7 @@ def load_state_dict(data: bytes) -> dict[str, Array]:
     bfloat16, which NumPy lacks, becomes float32.
 
     Raises:
-        ModelError: for anything but a state_dict, for one that takes far more memory than its file,
+        ModelError: For anything but a state_dict, for one that takes far more memory than its file,
             or if torch is not installed.
     """
     torch = _torch("reading .pt files")
@@ -175,7 +176,7 @@ def dump_state_dict(parameters: Mapping[str, Array]) -> bytes:
     """Pickle arrays as a state_dict.
 
     Raises:
-        ModelError: for a type that torch lacks, or if torch is not installed.
+        ModelError: For a type that torch lacks, or if torch is not installed.
     """
     torch = _torch("writing .pt files")
     out = io.BytesIO()

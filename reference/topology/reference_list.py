@@ -23,8 +23,8 @@ def with_reference_list(stream: bytes) -> bytes:
     The result decodes to the same tensors.
 
     Raises:
-        StreamError: for a broken stream.
-        EncodeError: if the stream has a list already, fewer than two ids, aggregates or partial
+        StreamError: For a broken stream.
+        EncodeError: If the stream has a list already, fewer than two ids, aggregates or partial
             units.
     """
     units = list(Driver(stream, values=False).units())
@@ -84,7 +84,7 @@ def reference_list(stream: bytes) -> tuple[str, ...]:
     """Return the list of ids in a stream, or ().
 
     Raises:
-        StreamError: for a broken stream.
+        StreamError: For a broken stream.
     """
     driver = Driver(stream, values=False)
     driver.run()

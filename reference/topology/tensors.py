@@ -26,8 +26,8 @@ class ElementType:
     """An element type of ONNX that NumPy can hold.
 
     Args:
-        bits: bits per element in raw_data.
-        field: protobuf field of values that are not in raw_data.
+        bits: Bits per element in raw_data.
+        field: Protobuf field of values that are not in raw_data.
     """
 
     dtype: np.dtype[Any]
@@ -67,7 +67,7 @@ def shape(tensor: TensorProto, name: str) -> tuple[int, ...]:
     """Return the dimensions of a tensor.
 
     Raises:
-        ModelError: naming ``name``, for a negative dimension or more than NumPy supports.
+        ModelError: Naming ``name``, for a negative dimension or more than NumPy supports.
     """
     if len(tensor.dims) > MAX_DIMENSIONS:
         raise ModelError(f"tensor {name!r} has {len(tensor.dims)} dimensions; at most {MAX_DIMENSIONS} are supported")
@@ -91,7 +91,7 @@ def load_external(tensor: TensorProto, reader: ExternalData | None, name: str) -
     """Load values from a file into the message.
 
     Raises:
-        ModelError: naming ``name``, if they cannot be read, or there is no reader.
+        ModelError: Naming ``name``, if they cannot be read, or there is no reader.
     """
     if not is_external(tensor):
         return
@@ -108,7 +108,7 @@ def codable_values(tensor: TensorProto, name: str) -> Array | None:
     """Return the values if a coder can preserve each of their bits, else None.
 
     Raises:
-        ModelError: naming ``name``, if the data do not fit type and dimensions.
+        ModelError: Naming ``name``, if the data do not fit type and dimensions.
     """
     count, element = prod(shape(tensor, name)), ELEMENT_TYPES.get(tensor.data_type)
     if count and not has_data(tensor):

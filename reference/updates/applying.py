@@ -76,7 +76,8 @@ def uses_residuals(header: DataUnitHeader, interpretation: Interpretation) -> bo
 
 
 def check_parent(header: DataUnitHeader, ids: Sequence[tuple[str, tuple[int, ...]]], base: BaseModel | None) -> None:
-    """Check that the tensors of a unit with a parent stand in the base model with their shapes and types.
+    """Check that the tensors of a unit with a parent stand in the base model with their shapes and
+    types.
 
     Raise `BrokenRuleError` (update-base, update-order). Without a base model nothing is checked.
 
@@ -103,7 +104,10 @@ def check_parent(header: DataUnitHeader, ids: Sequence[tuple[str, tuple[int, ...
 
 
 def check_depth(name: str, header: DataUnitHeader, history: ParameterHistory) -> None:
-    """Check that put_node_depth is one more than the parent's; raise `BrokenRuleError` (update-order)."""
+    """Check that put_node_depth is one more than the parent's.
+
+    Raise `BrokenRuleError` (update-order).
+    """
     if header.node_id is None or header.tca:
         return
     before = history.node_id.put_node_depth if history.node_id is not None else ROOT_DEPTH
@@ -113,7 +117,9 @@ def check_depth(name: str, header: DataUnitHeader, history: ParameterHistory) ->
 
 
 def check_identity(header: DataUnitHeader, history: ParameterHistory | None, interpretation: Interpretation) -> None:
-    """Check that the parent id names the tensor's last node, if the disputed point parent_id says so; raise `BrokenRuleError`."""
+    """Check that the parent id names the tensor's last node, if the disputed point parent_id says
+    so; raise `BrokenRuleError`.
+    """
     parent = header.parent_id
     if parent is None or interpretation.parent_id is not ParentId.IDENTIFIES:
         return
@@ -131,10 +137,12 @@ def check_identity(header: DataUnitHeader, history: ParameterHistory | None, int
 def tca_base(
     name: str, dimensions: tuple[int, ...], header: DataUnitHeader, base: BaseModel | None, interpretation: Interpretation
 ) -> np.ndarray | None:
-    """Return the base of TCA for one part, int16 (elements,); None if it is decoded as if TCA were off.
+    """Return the base of TCA for one part, int16 (elements,).
 
-    Raise `BrokenRuleError` (tca-parent) without a known parent: same tensor, device_id and parameter_id, as many elements, and a
-    put_node_depth one below.
+    Return None if it is decoded as if TCA were off.
+
+    Raise `BrokenRuleError` (tca-parent) without a known parent: same tensor, device_id and
+    parameter_id, as many elements, and a put_node_depth one below.
     """
     history = base.histories.get(name) if base is not None else None
     wrong = _why_no_parent(dimensions, header, history, interpretation)
@@ -146,7 +154,9 @@ def tca_base(
 
 
 def _named_base(header: DataUnitHeader, indexes: IndexHistory, interpretation: Interpretation) -> np.ndarray | None:
-    """Return the base of the node that the parent id names, or of the last node, as the disputed point tca_base says."""
+    """Return the base of the node that the parent id names, or of the last node, as the disputed
+    point tca_base says.
+    """
     node, parent = header.node_id, header.parent_id
     if interpretation.tca_base is TcaBase.LAST or node is None or parent is None or parent.device_id is None:
         return indexes.base
@@ -180,7 +190,10 @@ def _indexes(header: DataUnitHeader, history: ParameterHistory, interpretation: 
 def tensor_history(
     name: str, dimensions: tuple[int, ...], header: DataUnitHeader, base: BaseModel | None, interpretation: Interpretation
 ) -> TensorHistory:
-    """Return what the arithmetic decoder needs of a part's earlier indexes; raise `BrokenRuleError` (tca-parent, parent-id)."""
+    """Return what the arithmetic decoder needs of a part's earlier indexes.
+
+    Raise `BrokenRuleError` (tca-parent, parent-id).
+    """
     if header.parent_id is None:
         return NO_HISTORY
     history = base.histories.get(name) if base is not None else None
@@ -222,7 +235,9 @@ class ModelBuilder:
             self._blocks.pop(header.ids[0], None)
 
     def model(self, topology: object, quantization_data: object) -> BaseModel:
-        """Return the model after the stream, with the stream's topology and quantization data, or else the base model's."""
+        """Return the model after the stream, with the stream's topology and quantization data, or
+        else the base model's.
+        """
         made = replace(
             self._base,
             parameters=self._parameters,
@@ -235,7 +250,9 @@ class ModelBuilder:
         return made if quantization_data is None else replace(made, quantization_data=quantization_data)  # type: ignore[arg-type]
 
     def _difference(self, name: str, values: np.ndarray, header: DataUnitHeader) -> np.ndarray:
-        """Return the difference that a unit codes: with residuals, the sum of the last difference and the residual."""
+        """Return the difference that a unit codes: with residuals, the sum of the last difference
+        and the residual.
+        """
         history = self._base.histories.get(name)
         if not uses_residuals(header, self._interpretation) or history is None or history.last_difference is None:
             return values

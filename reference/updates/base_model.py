@@ -1,4 +1,6 @@
-"""The base model: parameters between two streams of a session, and the history that later streams depend on."""
+"""The base model: parameters between two streams of a session, and the history that later streams
+depend on.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +14,9 @@ if TYPE_CHECKING:
     from nnc_conformance.reference.topology.content import Topology
 
 BASE_LIMIT: Final = 256
-"""Largest magnitude of a remembered index: no context asks for more (cabac_unary_length is at most 256)."""
+"""Largest magnitude of a remembered index: no context asks for more (cabac_unary_length is at most
+256).
+"""
 
 
 @dataclass(frozen=True)
@@ -20,8 +24,10 @@ class IndexHistory:
     """What TCA and HDSP need of a tensor's earlier indexes.
 
     Args:
-        base: int16 (elements,), row-major, the indexes of the last data unit, clamped to +-`BASE_LIMIT`; None before the first.
-        seen: uint8, bits packed by `numpy.packbits`, 1 where an update was not zero; None before the first update.
+        base: int16 (elements,), row-major, the indexes of the last data unit, clamped to
+            +-`BASE_LIMIT`; None before the first.
+        seen: uint8, bits packed by `numpy.packbits`, 1 where an update was not zero; None before
+            the first update.
         named: `base` of each earlier node; kept only if the disputed point tca_base says "named".
     """
 
@@ -37,10 +43,12 @@ class ParameterHistory:
     Args:
         dimensions: Dimensions as coded.
         node_id: Node of its last data unit; None if that had no node id.
-        digests: SHA-256 and SHA-512 of that unit's payload; kept only if the disputed point parent_id says "identifies".
+        digests: SHA-256 and SHA-512 of that unit's payload; kept only if the disputed point
+            parent_id says "identifies".
         indexes: Indexes of differences.
         residual_indexes: Indexes of residuals; used only if the disputed point pre says "residual".
-        last_difference: The last difference, float32 or int32; kept only if the disputed point pre says "residual".
+        last_difference: The last difference, float32 or int32; kept only if the disputed point pre
+            says "residual".
     """
 
     dimensions: tuple[int, ...]
@@ -71,7 +79,8 @@ class BaseModel:
     """A model between two streams of a session; ``BaseModel()`` begins one.
 
     Args:
-        parameters: Name to ndarray, float32 or int32, in the order in which they came; parts of blocks apart, no format converted.
+        parameters: Name to ndarray, float32 or int32, in the order in which they came; parts of
+            blocks apart, no format converted.
         topology: Content of the last NNR_TPL that carried a topology.
         quantization_data: Content of the last NNR_QNT.
         histories: What later streams depend on, by name.

@@ -1,4 +1,6 @@
-"""From the model after the last step of a session to parameters for a network: blocks put together, formats converted."""
+"""From the model after the last step of a session to parameters for a network: blocks put together,
+formats converted.
+"""
 
 import numpy as np
 

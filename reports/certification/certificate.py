@@ -46,7 +46,10 @@ class CertifiedSuite(Frozen):
 
 
 class Expectation(Frozen):
-    """One vector and what it must decode to, as hashes of tensors and topology; ``negative``: policy of a negative vector."""
+    """One vector and what it must decode to, as hashes of tensors and topology.
+
+    ``negative``: policy of a negative vector.
+    """
 
     vector: VectorId
     revision: int
@@ -75,7 +78,9 @@ def expectation_of(vector: Vector) -> Expectation:
 
 
 class CertifiedCase(Expectation):
-    """A vector with the decoder's result: outcome, and hashes of its tensors (as `storage` writes them) and topology."""
+    """A vector with the decoder's result: outcome, and hashes of its tensors (as `storage` writes
+    them) and topology.
+    """
 
     outcome: Outcome
     output_sha256: Sha256 | None
@@ -87,7 +92,9 @@ class CertifiedCase(Expectation):
         return Expectation.model_validate(self.model_dump(include=set(Expectation.model_fields)))
 
     def shows_a_pass(self) -> bool:
-        """Return whether outcome and hashes agree on a pass: a refusal as required, or exactly the expected output."""
+        """Return whether outcome and hashes agree on a pass: a refusal as required, or exactly the
+        expected output.
+        """
         if self.outcome is not Outcome.PASS:
             return False
         if self.output_sha256 is None:
@@ -123,7 +130,10 @@ class WithdrawnVector(Frozen):
 
 
 class CertificateBody(Frozen):
-    """All that is certified. ``cases``: those of the policy's levels, by level and id; ``withdrawn``: vectors not counted."""
+    """All that is certified.
+
+    ``cases``: those of the policy's levels, by level and id; ``withdrawn``: vectors not counted.
+    """
 
     format: Literal["nnc-certificate/1"] = "nnc-certificate/1"
     headline: str
@@ -150,6 +160,8 @@ def headline(policy: CertificationPolicy, decoder: CertifiedDecoder, *, signed: 
 
 
 def challenge_seed(nonce: str, results_sha256: str, files: Iterable[CertifiedFile]) -> int:
-    """Derive the seed of the fresh streams from nonce, results and decoder files: it cannot be chosen."""
+    """Derive the seed of the fresh streams from nonce, results and decoder files: it cannot be
+    chosen.
+    """
     text = "\n".join(["nnc-challenge/1", nonce, results_sha256, *(file.sha256 for file in files)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest())

@@ -14,7 +14,8 @@ from nnc_conformance.suites.running.runner import RunOptions
 
 
 def challenge(spec: DecoderSpec, results_sha256: str, nonce: str, count: int, options: RunOptions | None = None) -> Challenge:
-    """Draw ``count`` streams within the declared capabilities, run the decoder on them, and compare.
+    """Draw ``count`` streams within the declared capabilities, run the decoder on them, and
+    compare.
 
     Raises `StressError` if the decoder declares no payload type, and what `run` raises.
     """
@@ -32,6 +33,9 @@ def challenge(spec: DecoderSpec, results_sha256: str, nonce: str, count: int, op
 
 
 def is_drawn_so(drawn: Challenge, seed: int, capabilities: frozenset[str]) -> bool:
-    """Draw the streams of a challenge again; return whether streams, order and expectations are the same."""
+    """Draw the streams of a challenge again.
+
+    Return whether streams, order and expectations are the same.
+    """
     fresh = [expectation_of(made.vector) for made in stress.vectors(seed, len(drawn.cases), capabilities)]
     return [case.expectation for case in drawn.cases] == fresh

@@ -16,8 +16,8 @@ _CHUNK: Final = 1 << 20
 def decoder_files(spec: DecoderSpec) -> tuple[CertifiedFile, ...]:
     """Describe the files named by the decoder's command, in order, its decoder.toml last.
 
-    The sources of the in-tree decoder count as one file. Libraries and modules that a program loads are not included.
-    Raises `OSError` if a file cannot be read.
+    The sources of the in-tree decoder count as one file. Libraries and modules that a program loads
+    are not included. Raises `OSError` if a file cannot be read.
     """
     if spec.kind is DecoderKind.IN_TREE:
         return (_sources(Path(str(files(REFERENCE)))),)
@@ -46,7 +46,10 @@ def certified_file(path: Path) -> CertifiedFile:
 
 
 def _sources(folder: Path) -> CertifiedFile:
-    """Describe the Python sources below a folder as one file: the hash is that of lines ``HASH  PATH``, sorted by path."""
+    """Describe the Python sources below a folder as one file.
+
+    The hash is that of lines ``HASH  PATH``, sorted by path.
+    """
     described = {path.relative_to(folder).as_posix(): certified_file(path) for path in folder.rglob("*.py")}
     lines = "".join(f"{described[name].sha256}  {name}\n" for name in sorted(described))
     total = sum(file.size for file in described.values())

@@ -51,7 +51,9 @@ class IssueError(NNCError):
 
 @dataclass(frozen=True)
 class CertificateEvidence:
-    """Evidence for a certificate: results with their hash, their suite, and the decoder to challenge."""
+    """Evidence for a certificate: results with their hash, their suite, and the decoder to
+    challenge.
+    """
 
     results: Results
     results_sha256: str
@@ -64,8 +66,9 @@ def gather(
 ) -> CertificateEvidence:
     """Read a results file or folder, and find its suite and decoder.
 
-    ``decoder`` chooses one of several by name; ``argument`` (of ``--decoder``) and ``suite`` replace those of run.json.
-    Raises `IssueError` if one is missing or differs from the results, `ResultsError`, `SuiteError`, `DecoderError`.
+    ``decoder`` chooses one of several by name; ``argument`` (of ``--decoder``) and ``suite``
+    replace those of run.json. Raises `IssueError` if one is missing or differs from the results,
+    `ResultsError`, `SuiteError`, `DecoderError`.
     """
     results = load_results(path)
     names = [judged.name for judged in results.decoders]
@@ -98,7 +101,9 @@ def _argument(path: Path, name: str) -> str:
 
 
 def _suite(path: Path, results: Results, policy: CertificationPolicy, given: Path | None) -> Suite:
-    """Load the suite whose manifest hash the results state, with the vectors of the policy's levels."""
+    """Load the suite whose manifest hash the results state, with the vectors of the policy's
+    levels.
+    """
     for place in [given] if given is not None else _likely_suites(path):
         try:
             suite = select(place, policy.levels)
@@ -140,17 +145,18 @@ def issue(
     withdrawals: Withdrawals | None = None,
     options: RunOptions | None = None,
 ) -> Issued:
-    """Challenge the decoder with fresh streams, judge all evidence, and seal a certificate if nothing is against it.
+    """Challenge the decoder with fresh streams, judge all evidence, and seal a certificate if
+    nothing is against it.
 
     Args:
-        evidence: results, suite and decoder.
-        policy: what must pass.
-        today: the day of issue.
-        key: to sign with; None leaves the certificate unsigned.
-        nonce: seed of the fresh streams; None draws one.
-        issuer: name of the issuer.
-        withdrawals: vectors and certificates that do not count.
-        options: of the run of the challenge.
+        evidence: Results, suite and decoder.
+        policy: What must pass.
+        today: The day of issue.
+        key: To sign with; None leaves the certificate unsigned.
+        nonce: Seed of the fresh streams; None draws one.
+        issuer: Name of the issuer.
+        withdrawals: Vectors and certificates that do not count.
+        options: Of the run of the challenge.
     """
     drawn = challenge(evidence.decoder, evidence.results_sha256, nonce or secrets.token_hex(NONCE_BYTES), policy.challenge, options)
     spec = evidence.decoder
@@ -195,7 +201,9 @@ def _withdrawn(cases: tuple[CertifiedCase, ...], withdrawals: Withdrawals | None
 
 
 def write_certificate(certificate: Certificate, folder: Path) -> Path:
-    """Write certificate.json and certificate.html into ``folder``, created if needed; return the path of the first.
+    """Write certificate.json and certificate.html into ``folder``, created if needed.
+
+    Return the path of the first.
 
     Raises `OSError`.
     """

@@ -1,4 +1,6 @@
-"""The certificate as a self-contained HTML page, which embeds the certificate and is determined by it byte for byte."""
+"""The certificate as a self-contained HTML page, which embeds the certificate and is determined by
+it byte for byte.
+"""
 
 import base64
 import binascii
@@ -28,7 +30,8 @@ class PageForm(IntEnum):
 def render_certificate(certificate: Certificate, form: PageForm = PageForm.CAPABILITIES) -> str:
     """Render the page of a certificate; the same certificate and form give the same bytes.
 
-    Any change to the template, ``report.css`` or `WEIGHTS` invalidates pages already issued, unless it makes a new form.
+    Any change to the template, ``report.css`` or `WEIGHTS` invalidates pages already issued, unless
+    it makes a new form.
     """
     body = certificate.body
     weighed = weigh(body, body.issued)
@@ -56,7 +59,10 @@ def is_page(data: bytes) -> bool:
 
 
 def certificate_text_in(data: bytes, what: str) -> bytes:
-    """Extract the JSON of the certificate from a page; raise `SealError` if there is not exactly one."""
+    """Extract the JSON of the certificate from a page.
+
+    Raise `SealError` if there is not exactly one.
+    """
     found = _HELD.findall(data)
     if len(found) != 1:
         raise SealError(f"{what} holds {len(found)} certificates instead of one")

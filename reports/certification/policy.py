@@ -43,7 +43,9 @@ class Waiver(Frozen):
 
 
 class CertificationPolicy(Frozen):
-    """Requirements: levels that must pass, capabilities that must be declared, number of fresh streams; and waivers."""
+    """Requirements: levels that must pass, capabilities that must be declared, number of fresh
+    streams; and waivers.
+    """
 
     format: Literal["nnc-policy/1"] = "nnc-policy/1"
     name: str = Field(min_length=1, max_length=200)

@@ -1,4 +1,6 @@
-"""Verifying certificates offline: canonical form, judgement from their content, comparison with given files."""
+"""Verifying certificates offline: canonical form, judgement from their content, comparison with
+given files.
+"""
 
 import datetime
 import hashlib
@@ -29,7 +31,9 @@ CERTIFICATE_BYTES: Final = 1 << 28
 
 @dataclass(frozen=True)
 class VerificationInputs:
-    """Optional inputs of a verification: trusted public key, withdrawal list, suite, results, decoder."""
+    """Optional inputs of a verification: trusted public key, withdrawal list, suite, results,
+    decoder.
+    """
 
     trusted: str | None = None
     withdrawals: Withdrawals | None = None
@@ -40,7 +44,9 @@ class VerificationInputs:
 
 @dataclass
 class Verification:
-    """The findings: ``problems`` (none if the certificate holds), and ``notes`` on what was and was not checked."""
+    """The findings: ``problems`` (none if the certificate holds), and ``notes`` on what was and was
+    not checked.
+    """
 
     certificate: Certificate
     problems: list[str] = field(default_factory=list)
@@ -55,7 +61,8 @@ class Verification:
 def read_certificate(path: Path) -> Certificate:
     """Read a certificate, as JSON or HTML page.
 
-    Raises `SealError` for anything but exactly what was issued, `SignatureError` for a wrong signature.
+    Raises `SealError` for anything but exactly what was issued, `SignatureError` for a wrong
+    signature.
     """
     try:
         read = read_bytes if path == STANDARD_INPUT else read_regular

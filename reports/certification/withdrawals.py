@@ -1,4 +1,6 @@
-"""The withdrawal list, always signed: vectors that were found wrong, and certificates that no longer hold."""
+"""The withdrawal list, always signed: vectors that were found wrong, and certificates that no
+longer hold.
+"""
 
 import datetime
 from collections.abc import Iterable
@@ -53,7 +55,10 @@ class Withdrawals(Sealed[WithdrawalsBody]):
 
 
 def load_withdrawals(path: Path) -> Withdrawals:
-    """Read a signed list; raise `SealError` if it is unsigned or was changed, `SignatureError` for a wrong signature."""
+    """Read a signed list.
+
+    Raise `SealError` if it is unsigned or was changed, `SignatureError` for a wrong signature.
+    """
     try:
         data = read_regular(path, max_bytes=LIST_BYTES)
     except ModelError as error:
@@ -72,7 +77,8 @@ def extend_withdrawals(
     key: Ed25519PrivateKey,
     today: datetime.date,
 ) -> WithdrawalsBody:
-    """Write the next edition of the list at ``path``: its old entries, if it exists, and the given ones.
+    """Write the next edition of the list at ``path``: its old entries, if it exists, and the given
+    ones.
 
     Raises as `load_withdrawals`, and `OSError`.
     """

@@ -1,7 +1,8 @@
-"""Geometry of all drawings: plain numbers and SVG path data, which templates place and the style sheet colours.
+"""Geometry of all drawings: plain numbers and SVG path data, which templates place and the style
+sheet colours.
 
-Templates get this package as ``drawings`` and call its functions. Read `cases` first. Layout may change freely; the tests hold the
-drawings to the figures that they show.
+Templates get this package as ``drawings`` and call its functions. Read `cases` first. Layout may
+change freely; the tests hold the drawings to the figures that they show.
 """
 
 from nnc_conformance.reports.drawings.cases import case_marks, level_strips, mark_path, tally_bar

@@ -54,12 +54,16 @@ _SHAPES: Final[dict[Tone, tuple[Callable[[float, float, float], str], float]]] =
     Tone.SKIPPED: (_square, 0.2),
     Tone.MISSING: (_square, 0.36),
 }
-"""Each tone's shape and half its width as a share of the pitch: no tone is recognized by colour alone."""
+"""Each tone's shape and half its width as a share of the pitch: no tone is recognized by colour
+alone.
+"""
 
 
 @dataclass(frozen=True)
 class CaseMarks:
-    """Marks of cases, row by row: ``columns`` marks per row, ``pitch`` apart, and one SVG path per tone that occurs."""
+    """Marks of cases, row by row: ``columns`` marks per row, ``pitch`` apart, and one SVG path per
+    tone that occurs.
+    """
 
     WIDTH: ClassVar[int] = 960
 

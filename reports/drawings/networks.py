@@ -1,4 +1,6 @@
-"""Drawings of networks run with decoded parameters: top-1 accuracies, and the relative errors of layers."""
+"""Drawings of networks run with decoded parameters: top-1 accuracies, and the relative errors of
+layers.
+"""
 
 import math
 from collections import Counter
@@ -22,7 +24,8 @@ _LONGEST_POWER: Final = 4
 class AccuracyDot:
     """A point of the accuracy plot.
 
-    ``kind`` is original, reference or decoded; ``agrees`` says that the accuracy equals the reference's.
+    ``kind`` is original, reference or decoded; ``agrees`` says that the accuracy equals the
+    reference's.
     """
 
     label: str
@@ -35,7 +38,9 @@ class AccuracyDot:
 
 @dataclass(frozen=True)
 class NetworkRow:
-    """One network in the accuracy plot: its name (and its vector, if several carry it), the top of its rows, and the points."""
+    """One network in the accuracy plot: its name (and its vector, if several carry it), the top of
+    its rows, and the points.
+    """
 
     name: str
     y: float
@@ -56,7 +61,9 @@ class AccuracyPlot:
 
 
 def accuracy_plot(measured: Sequence[MeasuredNetwork], decoders: Sequence[str]) -> AccuracyPlot:
-    """Draw the accuracy of networks with the original parameters, the reference's and each decoder's."""
+    """Draw the accuracy of networks with the original parameters, the reference's and each
+    decoder's.
+    """
     values = [row.top1 for network in measured for row in (network.original, network.reference, *network.decoded) if row is not None]
     low, step = _accuracy_scale(min(values, default=1.0))
     times = Counter(network.network for network in measured)
@@ -82,7 +89,9 @@ def _accuracy_x(top1: float, low: float) -> float:
 
 
 def _accuracy_scale(lowest: float) -> tuple[float, float]:
-    """Choose the start and the step of a scale up to 1: round numbers, with some room below ``lowest``."""
+    """Choose the start and the step of a scale up to 1: round numbers, with some room below
+    ``lowest``.
+    """
     for step in _ACCURACY_STEPS:
         steps = int((1 - lowest) / step) + 1
         if steps <= _MOST_ACCURACY_TICKS:
@@ -94,7 +103,8 @@ def _accuracy_scale(lowest: float) -> tuple[float, float]:
 class DriftLine:
     """The layer errors of one set of parameters.
 
-    ``number`` chooses its colour, ``first`` is the x of the first layer that differs from the reference (or None).
+    ``number`` chooses its colour, ``first`` is the x of the first layer that differs from the
+    reference (or None).
     """
 
     number: int
@@ -107,7 +117,8 @@ class DriftLine:
 class DriftPlot:
     """Relative errors of a network's layers from left to right, on a logarithmic scale.
 
-    ``decoded`` holds None for a decoder whose line is the reference's. ``ticks`` are pairs of height and label.
+    ``decoded`` holds None for a decoder whose line is the reference's. ``ticks`` are pairs of
+    height and label.
     """
 
     LEFT: ClassVar[int] = 64
@@ -163,7 +174,9 @@ def _drift_line(
 
 
 def _error_scale(sizes: Sequence[float]) -> tuple[Callable[[float], float], tuple[tuple[float, str], ...]]:
-    """Choose the scale of errors: the height of an error, and the ticks (powers of ten, 0 and not finite)."""
+    """Choose the scale of errors: the height of an error, and the ticks (powers of ten, 0 and not
+    finite).
+    """
     inside = [math.log10(size) for size in sizes if 0 < size < math.inf]
     low = math.floor(min(inside, default=0))
     high = max(math.ceil(max(inside, default=0)), low + 1)

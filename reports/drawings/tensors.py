@@ -25,7 +25,10 @@ class HeatMap:
 
 
 def heat_map(picture: DifferencePicture) -> HeatMap:
-    """Draw the grid of a difference; adjacent cells of the same share in a row become one rectangle."""
+    """Draw the grid of a difference.
+
+    Adjacent cells of the same share in a row become one rectangle.
+    """
     paths: dict[int, list[str]] = {share: [] for share in range(1, _SHARES + 1)}
     for row, line in enumerate(picture.grid):
         column = 0
@@ -52,7 +55,8 @@ class HistogramBar:
 class Histogram:
     """Elements by bit length of their distance, from 1 ULP.
 
-    ``ticks`` are pairs of position and the power of two that begins there; ``most`` is the count of the highest bar.
+    ``ticks`` are pairs of position and the power of two that begins there; ``most`` is the count of
+    the highest bar.
     """
 
     BAR_HEIGHT: ClassVar[int] = 72

@@ -83,7 +83,9 @@ class BoundedProcess:
         self.begin(wall_seconds)
 
     def _prepare_child(self) -> None:
-        """Bound the child before it becomes the decoder: end with the harness, small files, no core."""
+        """Bound the child before it becomes the decoder: end with the harness, small files, no
+        core.
+        """
         import resource
 
         linux.die_with_parent(self._parent, signal.SIGKILL)

@@ -1,4 +1,6 @@
-"""Codewords that an independent encoder made (qp, unary length, scan and dependent quantization vary) decode to what it decodes them to."""
+"""Codewords that an independent encoder made (qp, unary length, scan and dependent quantization
+vary) decode to what it decodes them to.
+"""
 
 from pathlib import Path
 

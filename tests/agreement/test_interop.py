@@ -1,4 +1,6 @@
-"""The interoperability matrix without the peer: its selection, its judgement held against stand-ins, and the documents of its last run."""
+"""The interoperability matrix without the peer: its selection, its judgement held against
+stand-ins, and the documents of its last run.
+"""
 
 import csv
 from collections.abc import Mapping
@@ -46,7 +48,9 @@ FLOAT = replace(CASE, payload="FLOAT", dq=False)
 
 
 class StandIn:
-    """A codec that decodes as the plain decoder does under some switches, or refuses with some words."""
+    """A codec that decodes as the plain decoder does under some switches, or refuses with some
+    words.
+    """
 
     def __init__(self, switches: dict[str, str] | None = None, words: str = "", spoiled: bool = False) -> None:
         self.switches, self.words, self.spoiled = switches, words, spoiled

@@ -1,4 +1,6 @@
-"""The driver of the independent codec, held against stand-ins that refuse, hang, die and talk nonsense."""
+"""The driver of the independent codec, held against stand-ins that refuse, hang, die and talk
+nonsense.
+"""
 
 import os
 import sys

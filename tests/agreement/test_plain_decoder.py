@@ -1,4 +1,6 @@
-"""The plain decoder against the streams that two independent codecs agree on, and its descriptors against examples worked by hand."""
+"""The plain decoder against the streams that two independent codecs agree on, and its descriptors
+against examples worked by hand.
+"""
 
 import ast
 import math
@@ -132,7 +134,8 @@ def test_byte_alignment_is_always_at_least_one_bit(read: int, after: int) -> Non
 
 
 def test_codebook_worked_by_hand() -> None:
-    # egk 0, size 3, centre offset 0, zero value 5, one delta to the left of 1, one to the right of 0
+    # egk 0, size 3, centre offset 0, zero value 5, one delta to the left of 1, one to the right of
+    # 0
     bits = "0000" + "111" + "100" + "10001001" + "010" + "1"
     assert codebook(reader(bits)) == Codebook(values=[3, 5, 6], zero_offset=1)
 

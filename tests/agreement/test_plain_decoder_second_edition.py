@@ -1,4 +1,6 @@
-"""The plain decoder's second edition: the samples bit for bit, the rules of updates, and examples worked by hand."""
+"""The plain decoder's second edition: the samples bit for bit, the rules of updates, and examples
+worked by hand.
+"""
 
 import hashlib
 from zipfile import ZipFile

@@ -131,7 +131,9 @@ def test_what_the_coder_turned_round_writes_is_read(
 
 
 def entry_list(encoder: ArithmeticEncoder, tensors: list[list[hand.Mark]], dq: int) -> str:
-    """The entries of the marks of each tensor, the chain of lengths running on from one to the next."""
+    """The entries of the marks of each tensor, the chain of lengths running on from one to the
+    next.
+    """
     bits, length = "", None
     for marks in tensors:
         for before, mark in itertools.pairwise(marks):
@@ -145,7 +147,10 @@ def entry_list(encoder: ArithmeticEncoder, tensors: list[list[hand.Mark]], dq: i
 @pytest.mark.parametrize("dq", [0, 1])
 @pytest.mark.parametrize(("g_rows", "rank"), [(20, 9), (3, 20), (20, 3), (2, 2)])
 def test_decomposed_block_with_everything(dq: int, g_rows: int, rank: int) -> None:
-    """Coded LS, BI, BN, G, H; listed G, H, LS, BN, BI; the codebooks of G and H differ; one list of entry points for both."""
+    """Coded LS, BI, BN, G, H.
+
+    Listed G, H, LS, BN, BI; the codebooks of G and H differ; one list of entry points for both.
+    """
     encoder = ArithmeticEncoder()
     dims, columns = [g_rows, 2, 3], 6
     vectors = {name: [n + k for k in range(g_rows)] for n, name in enumerate(["ls", "bi", "beta", "gamma", "mean", "var"])}

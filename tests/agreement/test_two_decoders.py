@@ -1,4 +1,6 @@
-"""The reference and the plain decoder, which share no code, agree on vectors, on made tensors and on damaged streams."""
+"""The reference and the plain decoder, which share no code, agree on vectors, on made tensors and
+on damaged streams.
+"""
 
 import os
 from dataclasses import replace

@@ -8,7 +8,10 @@ from pathlib import Path
 
 
 def told_by(script: str, pages: Mapping[str, str], folder: Path, *, seconds: float) -> dict:
-    """What ``script`` prints of pages, by name; they are written into ``folder``, pictures of them to NNC_SCREENSHOTS or there."""
+    """What ``script`` prints of pages, by name.
+
+    They are written into ``folder``, pictures of them to NNC_SCREENSHOTS or there.
+    """
     shots = Path(os.environ.get("NNC_SCREENSHOTS", folder / "shots"))
     shots.mkdir(parents=True, exist_ok=True)
     for name, text in pages.items():

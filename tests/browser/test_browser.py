@@ -1,4 +1,6 @@
-"""The pages in a real Chromium: fast, silent, usable by keyboard, nothing serious for axe, no wider than the window."""
+"""The pages in a real Chromium: fast, silent, usable by keyboard, nothing serious for axe, no wider
+than the window.
+"""
 
 import numpy as np
 import pytest
@@ -70,7 +72,9 @@ def test_no_page_is_wider_than_the_window(told: dict, name: str) -> None:
 
 
 def test_two_thousand_cases_are_there_within_a_second(told: dict) -> None:
-    """The page's thread is busy for less than a second of its own time, which another process on the machine does not add to."""
+    """The page's thread is busy for less than a second of its own time, which another process on
+    the machine does not add to.
+    """
     print(f"busy for {told['many']['busy']:.0f} ms, loaded after {told['many']['loaded']:.0f} ms")
     assert 0 < told["many"]["busy"] < 1000
     assert told["many"]["used"]["all"] == CASES

@@ -1,4 +1,6 @@
-"""The page of a trace in a real Chromium: what the pointer marks, that the keyboard reaches it all, three widths, light and dark."""
+"""The page of a trace in a real Chromium: what the pointer marks, that the keyboard reaches it all,
+three widths, light and dark.
+"""
 
 import pytest
 from helpers.samples import SAMPLES
@@ -43,7 +45,9 @@ def test_no_page_is_wider_than_the_window(told: dict, name: str) -> None:
 @pytest.mark.parametrize("where", EVERYWHERE)
 @pytest.mark.parametrize("name", PAGES)
 def test_an_element_marks_its_bits(told: dict, name: str, where: str) -> None:
-    """Every stream begins with a start unit, whose second element, nnr_unit_size, is bits 1 to 15 and says 4."""
+    """Every stream begins with a start unit, whose second element, nnr_unit_size, is bits 1 to 15
+    and says 4.
+    """
     marks = told[name]["marks"][where]["row"]
     assert marks["bytes"] == [0, 1]
     assert marks["rows"] == [1]
@@ -55,7 +59,9 @@ def test_an_element_marks_its_bits(told: dict, name: str, where: str) -> None:
 @pytest.mark.parametrize("where", EVERYWHERE)
 @pytest.mark.parametrize("name", PAGES)
 def test_a_byte_marks_its_elements(told: dict, name: str, where: str) -> None:
-    """Byte 2 holds the six bits of nnr_unit_type (NNR_STR is 0) and two flags, which are the third to fifth elements."""
+    """Byte 2 holds the six bits of nnr_unit_type (NNR_STR is 0) and two flags, which are the third
+    to fifth elements.
+    """
     bits = f"{STREAMS[name][2]:08b}"
     marks = told[name]["marks"][where]["byte"]
     assert (marks["bytes"], marks["rows"], marks["around"]) == ([2], [2, 3, 4], [])

@@ -1,4 +1,6 @@
-"""Kernels are compiled before the first command: the line that says so would be one more on standard error."""
+"""Kernels are compiled before the first command: the line that says so would be one more on
+standard error.
+"""
 
 import numpy as np
 import pytest

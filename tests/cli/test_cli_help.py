@@ -1,4 +1,7 @@
-"""The help of every command: its group, first sentence, example, defaults and metavars; completion in shells."""
+"""The help of every command: its group, first sentence, example, defaults and metavars.
+
+Completion in shells.
+"""
 
 import re
 import shlex

@@ -35,7 +35,9 @@ for line in sys.stdin:
     except SystemExit as left:
         assert int(left.code or 0) == int(code), (line, left.code)
 """
-"""Runs the command lines of its standard input, each after its exit code, without two modules of Unix and without /proc for paths."""
+"""Runs the command lines of its standard input, each after its exit code, without two modules of
+Unix and without /proc for paths.
+"""
 
 
 def test_codec_and_inspection_need_no_linux(tmp_path: Path) -> None:

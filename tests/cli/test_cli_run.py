@@ -63,7 +63,9 @@ def vector(name, level, stream, expected, negative=None):
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """Make a suite (3 core vectors, 1 negative one) and a decoder that returns the stream instead of tensors."""
+    """Make a suite (3 core vectors, 1 negative one) and a decoder that returns the stream instead
+    of tensors.
+    """
     folder = tmp_path_factory.mktemp("work")
     made = []
     for name in STREAMS:

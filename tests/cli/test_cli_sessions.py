@@ -1,4 +1,6 @@
-"""Sessions of updates from the command line: order, state files, and what must never be overwritten."""
+"""Sessions of updates from the command line: order, state files, and what must never be
+overwritten.
+"""
 
 import os
 import stat

@@ -1,4 +1,6 @@
-"""Commands killed at random moments: nothing half-written passes for whole, and once more gives the bytes that they would have given."""
+"""Commands killed at random moments: nothing half-written passes for whole, and once more gives the
+bytes that they would have given.
+"""
 
 import fcntl
 import os

@@ -1,4 +1,6 @@
-"""Full disks, read-only folders, long and non-ASCII names: commands succeed, or one line says what is wrong."""
+"""Full disks, read-only folders, long and non-ASCII names: commands succeed, or one line says what
+is wrong.
+"""
 
 import os
 import shutil

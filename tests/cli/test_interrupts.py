@@ -1,4 +1,6 @@
-"""Ctrl-C: exit code 130 and one line, during imports, in compiled code, on threads, and with worker processes."""
+"""Ctrl-C: exit code 130 and one line, during imports, in compiled code, on threads, and with worker
+processes.
+"""
 
 import os
 import signal
@@ -34,7 +36,10 @@ module.{name} = pressed
 
 
 def ended(program: str, *words: str, cwd: Path) -> tuple[int, str, str, float]:
-    """Exit code, what was printed, and the seconds of a command that is interrupted; all its processes must be gone."""
+    """Exit code, what was printed, and the seconds of a command that is interrupted.
+
+    All its processes must be gone.
+    """
     began = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-c", HEARD + program, *words],
@@ -66,7 +71,9 @@ def test_during_imports(model: Path, module: str) -> None:
 
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_tensors_that_are_being_coded_are_not_waited_for(model: Path, threads: str) -> None:
-    """The coder of each tensor sleeps, as compiled code does from Python's point of view on another thread."""
+    """The coder of each tensor sleeps, as compiled code does from Python's point of view on another
+    thread.
+    """
     program = PRESSED_IN.format(module="reference.encoder", name="encode_job", body="time.sleep(30)")
     code, out, err, seconds = ended(program + RUN, "encode", "m.npz", "m.nnr", "--threads", threads, cwd=model)
     assert (code, out, err) == (130, "", "nnc-conformance: error: interrupted\n")
@@ -74,7 +81,9 @@ def test_tensors_that_are_being_coded_are_not_waited_for(model: Path, threads: s
 
 
 def test_compiled_code_in_the_main_thread_is_not_waited_for(model: Path) -> None:
-    """`time.sleep` of the C library, called without Python's checks for signals, stands for a kernel on a large tensor."""
+    """`time.sleep` of the C library, called without Python's checks for signals, stands for a
+    kernel on a large tensor.
+    """
     body = "import ctypes; end = time.monotonic() + 30; lib = ctypes.CDLL(None); [lib.sleep(5) for _ in ' ' * 1]; lib.poll(None, 0, 30000)"
     program = PRESSED_IN.format(module="reference.encoder", name="encode_job", body=body)
     code, out, err, seconds = ended(program + RUN, "encode", "m.npz", "m.nnr", cwd=model)

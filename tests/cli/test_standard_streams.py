@@ -1,4 +1,6 @@
-"""Standard input and output as ``-``, closed, full and broken streams: data or one line, never an internal error."""
+"""Standard input and output as ``-``, closed, full and broken streams: data or one line, never an
+internal error.
+"""
 
 import io
 import os
@@ -22,7 +24,10 @@ def nnc(*words: str, cwd: Path, stdin: bytes | None = b"", stdout: int = subproc
 
 
 def shell(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a shell line in which ``nnc`` is the command; the exit code is that of the first command of the pipe."""
+    """Run a shell line in which ``nnc`` is the command.
+
+    The exit code is that of the first command of the pipe.
+    """
     words = " ".join(f"'{word}'" for word in PROGRAM)
     script = f'set -o pipefail; nnc() {{ {words} "$@"; }}\n{line}; exit "${{PIPESTATUS[0]}}"'
     return subprocess.run(["bash", "-c", script], cwd=cwd, capture_output=True, text=True, check=False, timeout=120)

@@ -1,4 +1,6 @@
-"""The three commands that are killed: what each begins from, and what must be true of its output at every moment."""
+"""The three commands that are killed: what each begins from, and what must be true of its output at
+every moment.
+"""
 
 import shutil
 from collections.abc import Callable, Iterator

@@ -1,7 +1,8 @@
 """Commands killed with SIGKILL at moments drawn by a seed, and what stands then.
 
-A trial is a forked child that runs one command line. Every other one is killed by time, the others by themselves at the n-th change of the
-file system that they are about to make, where files are half-written if they ever are.
+A trial is a forked child that runs one command line. Every other one is killed by time, the others
+by themselves at the n-th change of the file system that they are about to make, where files are
+half-written if they ever are.
 """
 
 import os
@@ -22,7 +23,9 @@ EVENTS = frozenset({"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "o
 
 @dataclass(frozen=True)
 class Moment:
-    """When a command is killed: after so many seconds, or before its n-th change of the file system (counted from 1)."""
+    """When a command is killed: after so many seconds, or before its n-th change of the file system
+    (counted from 1).
+    """
 
     seconds: float | None = None
     change: int | None = None
@@ -43,7 +46,10 @@ def _changes(folder: Path, event: str, arguments: tuple[object, ...]) -> bool:
 
 
 def _child(words: list[str], folder: Path, change: int | None, told: int) -> None:
-    """The command, which ends by itself before a change; how many there were is written to a pipe at its end."""
+    """The command, which ends by itself before a change.
+
+    How many there were is written to a pipe at its end.
+    """
     count, own = 0, os.getpid()
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
@@ -109,7 +115,9 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 @dataclass(frozen=True)
 class Tally:
-    """What became of the trials of one command: those killed, those that had ended before, and those whose output was whole by then."""
+    """What became of the trials of one command: those killed, those that had ended before, and
+    those whose output was whole by then.
+    """
 
     trials: int
     killed: int
@@ -129,8 +137,9 @@ def try_out(
 ) -> Tally:
     """Kills ``words`` at ``count`` moments, then completes it by ``again`` (by itself, where None).
 
-    ``prepare`` makes the state before each; ``sound`` says after a kill whether the output passes for whole, and raises where it passes
-    without being so; ``finished`` gives what must be the same after each completion as after an undisturbed run.
+    ``prepare`` makes the state before each; ``sound`` says after a kill whether the output passes
+    for whole, and raises where it passes without being so; ``finished`` gives what must be the same
+    after each completion as after an undisturbed run.
     """
     prepare()
     undisturbed = whole(words, folder)

@@ -1,4 +1,6 @@
-"""examples/cpp, built by the system's compiler, and examples/javascript, run by the system's node (nox -s examples)."""
+"""examples/cpp, built by the system's compiler, and examples/javascript, run by the system's node
+(nox -s examples).
+"""
 
 import os
 import shutil

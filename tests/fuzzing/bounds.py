@@ -1,9 +1,11 @@
-"""Every vector decoded by three builds of the kernels: compiled, compiled with every index checked, and uncompiled, whose twins of machine
-instructions assert their bounds. None may leave its arrays, and all must agree to the bit, with the vectors and among themselves.
+"""Every vector decoded by three builds of the kernels: compiled, compiled with every index checked,
+and uncompiled, whose twins of machine instructions assert their bounds. None may leave its arrays,
+and all must agree to the bit, with the vectors and among themselves.
 
     python -m fuzzing.bounds [--level L]... [--most BYTES] [--json FILE]
 
-``--most`` leaves out, for the uncompiled build, streams that are longer: it is some thousand times slower.
+``--most`` leaves out, for the uncompiled build, streams that are longer: it is some thousand times
+slower.
 """
 
 import argparse
@@ -30,7 +32,10 @@ LEVELS = (Level.CORE, Level.FULL, Level.STRESS, Level.NEGATIVE)
 
 
 def outcome(stream: bytes, *, lenient: bool) -> str:
-    """A hash of the tensors, or the rule that is broken; anything else that a kernel raises is told as it is."""
+    """A hash of the tensors, or the rule that is broken.
+
+    Anything else that a kernel raises is told as it is.
+    """
     try:
         decoded = decode(stream, lenient=lenient)
     except NNCError as error:
@@ -64,7 +69,9 @@ def by_build(root: Path, level: Level, most: int) -> dict[str, tuple[dict[str, s
 
 
 def differing(found: dict[str, tuple[dict[str, str], float]]) -> list[str]:
-    """Vectors that left their arrays, or of which a build makes something else than the compiled one."""
+    """Vectors that left their arrays, or of which a build makes something else than the compiled
+    one.
+    """
     compiled = found["compiled"][0]
     wrong = {
         name
@@ -76,7 +83,9 @@ def differing(found: dict[str, tuple[dict[str, str], float]]) -> list[str]:
 
 
 def main() -> int:
-    """Decodes the levels by all builds, prints a line for each, and returns 1 where anything differs."""
+    """Decodes the levels by all builds, prints a line for each, and returns 1 where anything
+    differs.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--level", action="append", choices=list(Level), help="repeatable; default core, full, stress and negative")
     parser.add_argument("--most", type=int, default=20_000, metavar="BYTES", help="default %(default)s")

@@ -1,6 +1,8 @@
-"""Coverage-guided fuzzing with Atheris: the targets' sources instrumented, their kernels uncompiled.
+"""Coverage-guided fuzzing with Atheris: the targets' sources instrumented, their kernels
+uncompiled.
 
-    python -m fuzzing.guided [--executions N] [--seed N] [--target NAME]... [--json FILE] [--findings DIR]
+    python -m fuzzing.guided [--executions N] [--seed N] [--target NAME]...
+                             [--json FILE] [--findings DIR]
 
 A process for each target; the first finding ends it. N is of all targets together.
 """
@@ -23,7 +25,9 @@ MOST_SEEDS = 100
 LONGEST_TOKEN = 32
 MEMORY_MIB = 2048
 WALL_SECONDS = 30
-"""What libFuzzer waits for one input; uncompiled and instrumented, on a machine that does other things."""
+"""What libFuzzer waits for one input; uncompiled and instrumented, on a machine that does other
+things.
+"""
 DONE = re.compile(r"Done (\d+) runs in (\d+) second")
 STEPS = re.compile(r"^#(\d+)", re.M)
 COVERED = re.compile(r"cov: (\d+) ft: (\d+)")

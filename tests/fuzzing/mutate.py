@@ -1,4 +1,6 @@
-"""Inputs from good inputs: bytes changed, taken out, doubled, put in, exchanged; or by syntax, where the target has one."""
+"""Inputs from good inputs: bytes changed, taken out, doubled, put in, exchanged; or by syntax,
+where the target has one.
+"""
 
 import json
 import random
@@ -89,7 +91,10 @@ def by_json(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
 
 
 def _sealed_again(made: bytes, signature: Callable[[str], Any]) -> bytes:
-    """A sealed document whose seal is made good, so that what lies behind it is reached; ``signature`` of the body's digest."""
+    """A sealed document whose seal is made good, so that what lies behind it is reached.
+
+    ``signature`` of the body's digest.
+    """
     try:
         document = json.loads(made)
         digest = sha256(canonical_json(document["body"]).encode())

@@ -25,7 +25,9 @@ def write_record(path: Path | None, rows: list[dict[str, Any]]) -> None:
 
 
 def keep(folder: Path | None, name: str, data: bytes) -> None:
-    """Keeps an input that broke a promise, spaces of its name as hyphens, where the command line names a folder for it."""
+    """Keeps an input that broke a promise, spaces of its name as hyphens, where the command line
+    names a folder for it.
+    """
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name.replace(" ", "-")).write_bytes(data)

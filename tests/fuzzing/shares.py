@@ -1,10 +1,15 @@
-"""How the executions are shared out among the targets. Imports nothing, so that what is fuzzed can be instrumented after it."""
+"""How the executions are shared out among the targets.
+
+Imports nothing, so that what is fuzzed can be instrumented after it.
+"""
 
 from typing import NamedTuple
 
 
 class Share(NamedTuple):
-    """Of the executions of all targets together, in thousandths: of the compiled ones, and of those guided by coverage."""
+    """Of the executions of all targets together, in thousandths: of the compiled ones, and of those
+    guided by coverage.
+    """
 
     volume: int
     guided: int
@@ -26,4 +31,6 @@ SHARES = {
     "worker answers": Share(10, 50),
     "pipelines": Share(10, 20),
 }
-"""The names of the targets; guided executions of the coder and the reader are slow, their kernels being uncompiled."""
+"""The names of the targets; guided executions of the coder and the reader are slow, their kernels
+being uncompiled.
+"""

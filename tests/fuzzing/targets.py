@@ -45,7 +45,9 @@ def _file(data: bytes) -> Path:
 
 
 def reader(data: bytes) -> None:
-    """Units, headers, parameter sets, payloads and topologies of a whole stream, strictly and leniently."""
+    """Units, headers, parameter sets, payloads and topologies of a whole stream, strictly and
+    leniently.
+    """
     lenient = bool(data) and data[0] & 1 == 1
     decode(data[1:], limits=LIMITS, lenient=lenient)
 
@@ -78,7 +80,10 @@ def nnef_tensor(data: bytes) -> None:
 
 
 def carried(data: bytes) -> None:
-    """A model whose tensors hold data units; the first byte chooses its format. Of an NNEF model the file that names the units."""
+    """A model whose tensors hold data units; the first byte chooses its format.
+
+    Of an NNEF model the file that names the units.
+    """
     kind, rest = data[:1], data[1:]
     if kind == b"s":
         unpack_safetensors(rest)

@@ -1,6 +1,8 @@
-"""Many executions of a target in a process of its own: what it raises that is no `NNCError`, what kills it, hangs, or takes memory.
+"""Many executions of a target in a process of its own: what it raises that is no `NNCError`, what
+kills it, hangs, or takes memory.
 
-python -m fuzzing.volume [--executions N] [--seed N] [--target NAME]... [--json FILE] [--findings DIR]
+python -m fuzzing.volume [--executions N] [--seed N] [--target NAME]... [--json FILE] [--findings
+DIR]
 """
 
 import json
@@ -28,7 +30,9 @@ from nnc_conformance.reference.errors import NNCError
 MOST_MEMORY = 1 << 28
 """Bytes of address space that a target may take beyond those of its good inputs."""
 WATCH_SECONDS = 20.0
-"""Wall time without an execution after which a process is given up: an input that takes so long is a hang on any machine."""
+"""Wall time without an execution after which a process is given up: an input that takes so long is
+a hang on any machine.
+"""
 Function = Callable[[bytes], None]
 PLACE = struct.Struct("<QQ")
 MOST_INPUT = 1 << 20
@@ -79,7 +83,10 @@ def _limit_memory() -> None:
 
 
 def _worker(function: Function, inputs: Iterator[bytes], shared: mmap.mmap, told: int) -> None:
-    """Executes the inputs; before each, its number, length and bytes stand in ``shared``. Findings go to a pipe."""
+    """Executes the inputs; before each, its number, length and bytes stand in ``shared``.
+
+    Findings go to a pipe.
+    """
     with os.fdopen(told, "w") as pipe:
         known = set()
         for number, data in enumerate(inputs):
@@ -109,7 +116,10 @@ def _watched(pid: int, shared: mmap.mmap) -> tuple[bool, str]:
 
 
 def fuzz(target: str, executions: int, seed: int, function: Function | None = None) -> Record:
-    """Executes a target with ``executions`` inputs; ends at the first that takes its process with it."""
+    """Executes a target with ``executions`` inputs.
+
+    Ends at the first that takes its process with it.
+    """
     function = function or TARGETS[target]
     good = seeds(target)
     for data in good:

@@ -1,4 +1,6 @@
-"""Coverage: what a stream worked out by hand meets, that core meets every goal it must, and that what is unreachable says why."""
+"""Coverage: what a stream worked out by hand meets, that core meets every goal it must, and that
+what is unreachable says why.
+"""
 
 import json
 import re

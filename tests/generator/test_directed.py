@@ -1,4 +1,6 @@
-"""Directed encoding: bins are asked for, and the decoder, which knows nothing of the search, meets them."""
+"""Directed encoding: bins are asked for, and the decoder, which knows nothing of the search, meets
+them.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""The generator: the same bytes everywhere, revisions and retired ids, random numbers, and a lint that finds what is wrong."""
+"""The generator: the same bytes everywhere, revisions and retired ids, random numbers, and a lint
+that finds what is wrong.
+"""
 
 import hashlib
 import json
@@ -374,7 +376,8 @@ def test_an_element_is_changed_by_its_name() -> None:
 def test_coded_indexes_are_doubled_along_the_trellis() -> None:
     head = header(NNR_PT_FLOAT, "w", (6,), dq_flag=True)
     unit = ndu(head, Coded([1, 1, 0, -1, 2, -3]))
-    # states 0 2 3 6 1 7 by the table of transitions; an odd state moves the doubled value by one towards zero
+    # states 0 2 3 6 1 7 by the table of transitions; an odd state moves the doubled value by one
+    # towards zero
     assert (decode(write([*opening(), unit])).parameters["w"] * 16).tolist() == [2, 2, 0, -2, 3, -5]
 
 

@@ -1,4 +1,6 @@
-"""The ledger of revisions: the published vectors stand in it, and nothing that was published can be changed or taken back unseen."""
+"""The ledger of revisions: the published vectors stand in it, and nothing that was published can be
+changed or taken back unseen.
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""The committed networks: their accuracy, what they are made of, and the way through topology and parameters."""
+"""The committed networks: their accuracy, what they are made of, and the way through topology and
+parameters.
+"""
 
 import json
 from hashlib import sha256
@@ -54,7 +56,9 @@ def test_the_networks_are_those_of_the_summary() -> None:
 
 @pytest.mark.parametrize("name", LEAST)
 def test_a_network_comes_back_from_a_stream_and_answers(name: str) -> None:
-    """At fine steps: what must not change at all (integers, scales, shapes) is exact, the rest near."""
+    """At fine steps: what must not change at all (integers, scales, shapes) is exact, the rest
+    near.
+    """
     parts = extract(model_bytes(name))
     options = EncoderOptions(qp=-48, nonweight_qp=-64, exact=exact_parameters(parts.topology))
     decoded = decode(encode(parts.parameters, topology=Topology(NNR_TPL_ONNX, parts.topology), options=options))

@@ -1,4 +1,6 @@
-"""The stress grammar: the same streams from the same seed, legal, undisputed, within the capabilities asked for, and not all alike."""
+"""The stress grammar: the same streams from the same seed, legal, undisputed, within the
+capabilities asked for, and not all alike.
+"""
 
 import os
 import subprocess

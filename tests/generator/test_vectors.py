@@ -1,4 +1,6 @@
-"""The published vectors: they are what the recipes make, and two decoders that share no code agree on every one of them."""
+"""The published vectors: they are what the recipes make, and two decoders that share no code agree
+on every one of them.
+"""
 
 import json
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Vectors of real networks: data once made, they decode to parameters with which the networks still answer."""
+"""Vectors of real networks: data once made, they decode to parameters with which the networks still
+answer.
+"""
 
 from pathlib import Path
 

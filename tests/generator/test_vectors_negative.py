@@ -1,4 +1,6 @@
-"""Negative vectors: every rule is broken by one at least, each is refused as it says, and what lenient decoders give is what was meant."""
+"""Negative vectors: every rule is broken by one at least, each is refused as it says, and what
+lenient decoders give is what was meant.
+"""
 
 import time
 import tracemalloc
@@ -97,7 +99,8 @@ def test_the_plain_decoder_refuses_in_the_same_category(stored: StoredVector) ->
 
 
 DATA_APPENDED = tuple(f"bad-payload-end-{unit}-and-data" for unit in ("lps", "mps", "reflist", "str"))
-"""Vectors whose edit adds a data unit, so that the lenient output is not that of the stream before."""
+"""Vectors whose edit adds a data unit, so that the lenient output is not that of the stream before.
+"""
 REPAIRED = ("reserved-bits", "alignment-one", "stop-bits", "payload-end", "unit-size-end")
 
 
@@ -129,7 +132,8 @@ LENIENT = {
     **{name: {"w": [[3, -1, 0], [2, -5, 1]]} for name in DATA_APPENDED},
     "bad-aggregate-entry-offset": {name: [[3, -1, 0], [2, -5, 1]] for name in "abc"},
 }
-"""Lenient outputs worked out by hand; (8 + 3) * 2 ** (-3 - 3) is the step of qp -21 at density 3."""
+"""Lenient outputs worked out by hand; (8 + 3) * 2 ** (-3 - 3) is the step of qp -21 at density 3.
+"""
 
 
 @pytest.mark.parametrize("name", LENIENT)

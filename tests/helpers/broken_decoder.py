@@ -1,4 +1,7 @@
-"""A command decoder with one wrong table entry: `broken_decoder.py TABLE PLACE STREAM OUTPUT`; exit codes as the protocol asks."""
+"""A command decoder with one wrong table entry: `broken_decoder.py TABLE PLACE STREAM OUTPUT`.
+
+Exit codes as the protocol asks.
+"""
 
 import sys
 from pathlib import Path

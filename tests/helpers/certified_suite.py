@@ -1,4 +1,6 @@
-"""A small suite of real streams, a decoder that is right and one that is not, for the tests of certificates."""
+"""A small suite of real streams, a decoder that is right and one that is not, for the tests of
+certificates.
+"""
 
 from pathlib import Path
 
@@ -17,7 +19,9 @@ BROKEN = Path(__file__).parents[1] / "one_wrong_entry" / "decoder.toml"
 
 
 def write_suite(root: Path) -> Suite:
-    """Eight good vectors of level core, a stream that must be refused, and one that rests on an inferred fact and nobody passes."""
+    """Eight good vectors of level core, a stream that must be refused, and one that rests on an
+    inferred fact and nobody passes.
+    """
     vectors: list[Vector] = []
     for number in range(GOOD):
         made = build(stress_recipe(number, frozenset({"float", "int", "dq"})), DEFAULT_SEED)

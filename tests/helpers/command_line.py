@@ -1,4 +1,6 @@
-"""The command line in this process, for tests of what it does; a start of Python and its imports cost a second each.
+"""The command line in this process, for tests of what it does.
+
+A start of Python and its imports cost a second each.
 
 Signals, standard streams and the start itself are tested by processes of their own.
 """

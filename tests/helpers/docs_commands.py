@@ -1,4 +1,6 @@
-"""The commands of the documentation: fenced blocks of sh in README, CONTRIBUTING and docs/, and where each page's are run."""
+"""The commands of the documentation: fenced blocks of sh in README, CONTRIBUTING and docs/, and
+where each page's are run.
+"""
 
 import os
 import re
@@ -95,7 +97,9 @@ BY_CI = ("README.md",)
 
 
 def run(page: str, folder: Path) -> None:
-    """Runs a page's blocks in their order in a folder, each of which must succeed to its last command."""
+    """Runs a page's blocks in their order in a folder, each of which must succeed to its last
+    command.
+    """
     {**QUICK, **LONG}[page](folder)
     commands = folder / "bin"
     commands.mkdir()

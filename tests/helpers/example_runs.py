@@ -1,4 +1,6 @@
-"""How every worked example is tried: check-decoder, the built-in vectors, and the streams on which two independent codecs agree."""
+"""How every worked example is tried: check-decoder, the built-in vectors, and the streams on which
+two independent codecs agree.
+"""
 
 import re
 from collections.abc import Iterable
@@ -47,7 +49,10 @@ def _vector_id(path: Path) -> str:
 
 
 def agrees_with_other_codecs(decoder: Path, folder: Path, least: int, names: str = "*") -> None:
-    """What the decoder decodes of the samples of these names is what their codecs agree on; ``least``: of so many samples."""
+    """What the decoder decodes of the samples of these names is what their codecs agree on.
+
+    ``least``: of so many samples.
+    """
     spec = load_decoder(str(decoder)).model_copy(update={"declared": False})
     vectors = [
         support.make_vector(_vector_id(path), path.read_bytes(), path.with_suffix(".safetensors").read_bytes(), flags=())

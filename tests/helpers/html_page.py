@@ -6,7 +6,9 @@ VOID = {"meta", "link", "input", "img", "br", "hr", "col", "path", "rect"}
 
 
 class Page(HTMLParser):
-    """All start tags with their attributes and the path of open tags, and the text inside each kind of tag."""
+    """All start tags with their attributes and the path of open tags, and the text inside each kind
+    of tag.
+    """
 
     def __init__(self, text):
         super().__init__()

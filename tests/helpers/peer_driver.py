@@ -1,4 +1,6 @@
-"""The independent codec as a black box: a process of its own environment's Python, asked over JSON lines within a time limit."""
+"""The independent codec as a black box: a process of its own environment's Python, asked over JSON
+lines within a time limit.
+"""
 
 import contextlib
 import json
@@ -33,9 +35,12 @@ class PeerTimeoutError(PeerError):
 
 
 class Peer:
-    """Encodes and decodes with the codec of the environment whose Python is ``python``; a context manager.
+    """Encodes and decodes with the codec of the environment whose Python is ``python``.
 
-    ``seconds``: time limit of each call. A call that meets a dead process, or that hangs, leaves none behind; the next one starts anew.
+    A context manager.
+
+    ``seconds``: time limit of each call. A call that meets a dead process, or that hangs, leaves
+    none behind; the next one starts anew.
     """
 
     def __init__(self, python: str | os.PathLike[str], *, seconds: float = 20.0, program: Path = PROGRAM) -> None:
@@ -122,7 +127,10 @@ class Peer:
 
 
 def _line(process: subprocess.Popen[bytes], deadline: float) -> bytes:
-    """One line of the process; raises `TimeoutError` at the deadline and `EOFError` at the end of its output."""
+    """One line of the process.
+
+    Raises `TimeoutError` at the deadline and `EOFError` at the end of its output.
+    """
     assert process.stdout is not None
     line = b""
     while not line.endswith(b"\n"):

@@ -44,7 +44,9 @@ def node(operator: str, inputs: str, output: str, **attributes: object) -> NodeP
 
 
 def made(nodes: list[NodeProto], tensors: dict[str, np.ndarray], shape: list[int | str], outputs_: str = "y", opset: int = 17) -> Network:
-    """A network from ``x`` of a shape to ``y``, which has as many dimensions but where a Reshape gives it two."""
+    """A network from ``x`` of a shape to ``y``, which has as many dimensions but where a Reshape
+    gives it two.
+    """
     rank = 2 if any(each.op_type == "Reshape" for each in nodes) else len(shape)
     graph = helper.make_graph(
         nodes,

@@ -1,8 +1,10 @@
-"""Holds the line and branch coverage of reference/ to what must be reached, and writes docs/reference-coverage.md.
+"""Holds the line and branch coverage of reference/ to what must be reached, and writes
+docs/reference-coverage.md.
 
     python tests/helpers/reference_coverage.py COVERAGE_JSON
 
-Every function with a line or branch that no test reaches needs its reason in `REASONS`; a reason without such a function is refused too.
+Every function with a line or branch that no test reaches needs its reason in `REASONS`; a reason
+without such a function is refused too.
 """
 
 import ast

@@ -29,7 +29,9 @@ def distance(relative_error: float | None) -> Distance:
 
 
 def layers(**errors: float | None) -> tuple[LayerDrift, ...]:
-    """The nodes of a network with their relative errors, by the output's name, which is the operator's too."""
+    """The nodes of a network with their relative errors, by the output's name, which is the
+    operator's too.
+    """
     return tuple(LayerDrift(output=name, operator=name.capitalize(), distance=distance(error)) for name, error in errors.items())
 
 
@@ -55,7 +57,9 @@ ACCURACY = (
 
 
 def case(vector: str, decoder: str = "alpha", outcome: Outcome = Outcome.PASS, **more: object) -> CaseResult:
-    """A case of level core and clause 10 that rests on a verified fact, unless ``more`` says otherwise."""
+    """A case of level core and clause 10 that rests on a verified fact, unless ``more`` says
+    otherwise.
+    """
     fields: dict[str, object] = {
         "revision": 1,
         "level": Level.CORE,

@@ -1,4 +1,6 @@
-"""ONNX models made by hand for the tests of the topology: every element type, nested graphs, all forms of Constant."""
+"""ONNX models made by hand for the tests of the topology: every element type, nested graphs, all
+forms of Constant.
+"""
 
 from collections.abc import Sequence
 
@@ -29,7 +31,9 @@ def constant(name: str, **attribute: object) -> onnx.NodeProto:
 
 
 def typed_initializers() -> list[TensorProto]:
-    """Each codable type, once in raw_data and once in its own field, and those that are not codable."""
+    """Each codable type, once in raw_data and once in its own field, and those that are not
+    codable.
+    """
     arrays = {
         "float32": np.array([[1.5, -0.0, np.inf], [np.nan, 1e-45, -3e38]], np.float32),
         "float16": np.array([1.5, -0.0, 65504, 6e-8, np.nan, -np.inf], np.float16),
@@ -74,7 +78,9 @@ UNCHANGED_TYPES = {"float64", "int64_wide", "int32_least", "complex64", "empty",
 
 
 def all_types() -> onnx.ModelProto:
-    """All of `typed_initializers`, one also a graph input, and a running path through two of them (one used twice)."""
+    """All of `typed_initializers`, one also a graph input, and a running path through two of them
+    (one used twice).
+    """
     nodes = [
         helper.make_node("Mul", ["x", "scalar"], ["scaled"]),
         helper.make_node("Add", ["scaled", "scalar"], ["shifted"]),
@@ -91,9 +97,11 @@ def all_types() -> onnx.ModelProto:
 
 
 def branch(depth: int, side: str) -> onnx.GraphProto:
-    """A branch that adds an initializer and a constant of its own, and ``outer``, to what its inner If gives.
+    """A branch that adds an initializer and a constant of its own, and ``outer``, to what its inner
+    If gives.
 
-    Sibling branches use the same names; ONNX lets no name hide one of a graph around it, so names differ by depth.
+    Sibling branches use the same names; ONNX lets no name hide one of a graph around it, so names
+    differ by depth.
     """
     weight, bias, own, total, result = (f"{name}{depth}" for name in ("w", "c", "own", "total", "result"))
     value = float(10**depth + (side == "else"))
@@ -156,7 +164,10 @@ def constant_forms() -> onnx.ModelProto:
 
 
 def loop_and_scan() -> onnx.ModelProto:
-    """A Loop whose body has an initializer and a Scan whose body has a Constant; both bodies call theirs ``w``."""
+    """A Loop whose body has an initializer and a Scan whose body has a Constant.
+
+    Both bodies call theirs ``w``.
+    """
     loop_body = helper.make_graph(
         [
             helper.make_node("Add", ["carried", "w"], ["carried_out"]),

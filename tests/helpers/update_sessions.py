@@ -47,7 +47,10 @@ NEEDS = {
 
 @dataclass
 class Sequence:
-    """The streams of a session, what each codes, and the model after each; a single stream has none."""
+    """The streams of a session, what each codes, and the model after each.
+
+    A single stream has none.
+    """
 
     streams: list[bytes]
     tensors: list[dict[str, np.ndarray]]
@@ -196,7 +199,9 @@ BROKEN: list[tuple[str, str, list[bytes]]] = [
 
 @st.composite
 def sessions(draw: st.DrawFn) -> tuple[list[bytes], list[list[int]]]:
-    """A base model and up to three updates with any tools, and the indexes of each, doubled with dq_flag."""
+    """A base model and up to three updates with any tools, and the indexes of each, doubled with
+    dq_flag.
+    """
     rows, columns = draw(st.integers(1, 9)), draw(st.integers(1, 9))
     streams, coded, base, seen = [], [], [0] * (rows * columns), [0] * (rows * columns)
     for depth in range(draw(st.integers(1, 4))):

@@ -1,4 +1,7 @@
-"""The reference decoder with one fault, as a worker: `decoder.py BUG`, or `none`. The fault is in this process only."""
+"""The reference decoder with one fault, as a worker: `decoder.py BUG`, or `none`.
+
+The fault is in this process only.
+"""
 
 import os
 import sys

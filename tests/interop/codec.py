@@ -20,7 +20,10 @@ class Codec(Protocol):
 
 
 def difference(ours: Tensors, others: Tensors) -> str:
-    """Where tensors part, bit for bit; empty where they do not. The peer's binary64 (tensors with a codebook) is rounded to binary32."""
+    """Where tensors part, bit for bit; empty where they do not.
+
+    The peer's binary64 (tensors with a codebook) is rounded to binary32.
+    """
     if set(ours) != set(others):
         return f"other tensors: {', '.join(sorted(set(ours) ^ set(others)))}"
     for name, values in ours.items():

@@ -1,4 +1,6 @@
-"""A case's stream from our composer: indexes, parameter sets and headers given outright, and what stands around the tensor."""
+"""A case's stream from our composer: indexes, parameter sets and headers given outright, and what
+stands around the tensor.
+"""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -56,7 +58,9 @@ from nnc_conformance.reference.syntax.walker import Values
 PAYLOADS: Final = {"INT": NNR_PT_INT, "FLOAT": NNR_PT_FLOAT, "RAW_FLOAT": NNR_PT_RAW_FLOAT, "BLOCK": NNR_PT_BLOCK}
 PARTS: Final = {"DC": DC, "LS": LS, "BN": BN, "BI": BI}
 OTHER_FORMAT: Final = {"INT": 7, "FLOAT": 9, "RAW_FLOAT": 9, "BLOCK": 9}
-"""An nnr_decompressed_data_format that holds every value, and is not the payload's own: INT64, FLOAT64."""
+"""An nnr_decompressed_data_format that holds every value, and is not the payload's own: INT64,
+FLOAT64.
+"""
 REACHING: Final = "to 2^24"
 """The content that a codebook's values have in place of its indexes."""
 MOST_RANK: Final = 9
@@ -140,7 +144,10 @@ def zero_entry_points(count: int) -> Values:
 
 
 def book_for(indexes: np.ndarray, random: np.random.Generator, *, reaching: bool) -> Codebook:
-    """A codebook of rising values in which all indexes lie; ``reaching``: its values go up to about 2^24."""
+    """A codebook of rising values in which all indexes lie.
+
+    ``reaching``: its values go up to about 2^24.
+    """
     below, above = (int(random.integers(0, 3)) + max(0, int(end)) for end in (-indexes.min(), indexes.max()))
     gaps = random.integers(1, 2 * LARGEST // (below + above + 1) if reaching else 40, below + above + 1)
     return Codebook((np.cumsum(gaps) - gaps[: below + 1].sum() + random.integers(-5, 6)).astype(np.int32), below)

@@ -1,4 +1,6 @@
-"""Each disputed point measured: streams that tell its choices apart, and which choice the peer is seen to make on them."""
+"""Each disputed point measured: streams that tell its choices apart, and which choice the peer is
+seen to make on them.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -39,7 +41,10 @@ HALF: Final = np.float32(0.5)
 
 @dataclass(frozen=True)
 class Probe:
-    """The streams of a disputed point by what they hold; ``clauses``: where it belongs; ``base``: the other switches."""
+    """The streams of a disputed point by what they hold.
+
+    ``clauses``: where it belongs; ``base``: the other switches.
+    """
 
     switch: str
     clauses: tuple[str, ...]
@@ -49,7 +54,9 @@ class Probe:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the peer made of a stream: the choices of a switch that give the same, and whether it refused, with what words."""
+    """What the peer made of a stream: the choices of a switch that give the same, and whether it
+    refused, with what words.
+    """
 
     stream: str
     choices: tuple[str, ...]
@@ -94,7 +101,9 @@ def measured(probe: Probe, peer: Codec) -> list[Seen]:
 
 
 def measured_vector(stored: StoredVector, base: Interpretation, peer: Codec) -> Seen:
-    """What the peer makes of a published vector, by what each choice gives with the other switches as the peer reads."""
+    """What the peer makes of a published vector, by what each choice gives with the other switches
+    as the peer reads.
+    """
     switch, stream = stored.vector.choices[0].switch, stored.read(stored.vector.stream)
     ways = {choice.choice: turned(base, switch, Interpretation.switches()[switch](choice.choice)) for choice in stored.vector.choices}
     return seen(stored.vector.id, stream, {choice: ours_or_refused(stream, way) for choice, way in ways.items()}, peer)

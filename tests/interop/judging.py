@@ -1,4 +1,6 @@
-"""What became of each stream: our decoder, the peer and the plain decoder on the same bytes, and the reason where they part."""
+"""What became of each stream: our decoder, the peer and the plain decoder on the same bytes, and
+the reason where they part.
+"""
 
 import re
 from collections.abc import Iterator
@@ -38,8 +40,9 @@ class Outcome(StrEnum):
 class Row:
     """A stream of the matrix: its part, its size in bytes, and what became of it.
 
-    ``reason``: the switches with the choices that make us agree, or the peer's limit, or what else was found; ``symptom``: what was seen
-    of the peer; ``decoders``: those that give the same tensors bit for bit.
+    ``reason``: the switches with the choices that make us agree, or the peer's limit, or what else
+    was found; ``symptom``: what was seen of the peer; ``decoders``: those that give the same
+    tensors bit for bit.
     """
 
     part: str
@@ -67,7 +70,10 @@ def answer(peer: Codec, stream: bytes, ours: Tensors) -> str:
 
 
 def judged(part: str, case: Case, peer: Codec) -> Row:
-    """Makes the stream of a case and has all three decoders decode it; what an encoder was given is to be there again."""
+    """Makes the stream of a case and has all three decoders decode it.
+
+    What an encoder was given is to be there again.
+    """
     symptom, by_peer = "", True
     try:
         stream = stream_of(case, peer, Interpretation())
@@ -102,8 +108,9 @@ def limit_of(case: Case, symptom: str, *, encoding: bool = False) -> str:
 
 
 def explained(case: Case, peer: Codec, stream: bytes, symptom: str) -> tuple[Outcome, str]:
-    """Why the peer gives something else: a limit, or the choices under which the case, written anew, decodes alike here, at the peer and
-    plainly, or a limit that shows once the choices are as the peer's. A stream that is not ours is not written anew.
+    """Why the peer gives something else: a limit, or the choices under which the case, written
+    anew, decodes alike here, at the peer and plainly, or a limit that shows once the choices are as
+    the peer's. A stream that is not ours is not written anew.
     """
     limit = limit_of(case, symptom)
     if limit:
@@ -126,7 +133,9 @@ def explained(case: Case, peer: Codec, stream: bytes, symptom: str) -> tuple[Out
 
 
 def turned() -> Iterator[tuple[Interpretation, dict[str, str]]]:
-    """Interpretations with one switch, then more, away from the default, and their settings by name."""
+    """Interpretations with one switch, then more, away from the default, and their settings by
+    name.
+    """
     others = [(name, choice) for name, choices in Interpretation.switches().items() for choice in list(choices)[1:]]
     for count in range(1, MOST_FLIPS + 1):
         for chosen in combinations(others, count):

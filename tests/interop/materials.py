@@ -16,7 +16,9 @@ Array = npt.NDArray[Any]
 JITTER: Final = 0.4
 """How far the values to be quantized lie from the middle of a step at most."""
 NEAR: Final = {False: 0.5, True: 2.0}
-"""Steps between a value and what a decoder gives at most, where nothing weighs against nearness: without dq_flag and with it."""
+"""Steps between a value and what a decoder gives at most, where nothing weighs against nearness:
+without dq_flag and with it.
+"""
 ROUNDING: Final = 2.0**-23
 """What the product with the step may lose of a value."""
 
@@ -47,7 +49,9 @@ def integers(content: str, count: int, random: np.random.Generator, largest: int
 
 
 def vector_names(parts: tuple[str, ...]) -> dict[str, str]:
-    """The names of a block's vectors in the order of its list of ids, each with its type as the encoders call it."""
+    """The names of a block's vectors in the order of its list of ids, each with its type as the
+    encoders call it.
+    """
     names = {"w_scaling": "weight.ls"} if "LS" in parts else {}
     if "BN" in parts:
         names |= {"beta": "bn.beta", "gamma": "bn.gamma", "mean": "bn.mean", "variance": "bn.var"}
@@ -55,7 +59,9 @@ def vector_names(parts: tuple[str, ...]) -> dict[str, str]:
 
 
 def parameters(case: Case) -> dict[str, Array]:
-    """What an encoder is given: int32 or float32 tensors by name, their values near the wanted multiples of their step sizes."""
+    """What an encoder is given: int32 or float32 tensors by name, their values near the wanted
+    multiples of their step sizes.
+    """
     random = generator_of(case)
     if case.payload == "INT":
         return {"w": integers(case.content, prod(case.shape), random).astype(np.int32).reshape(case.shape)}
@@ -77,7 +83,10 @@ def quantized(case: Case) -> dict[str, tuple[Shape, float]]:
 
 
 def lost(case: Case, tensors: Mapping[str, Array]) -> str:
-    """What of a case an encoder has lost: integers, or nearness (`NEAR`) where it was to be kept; empty where nothing."""
+    """What of a case an encoder has lost: integers, or nearness (`NEAR`) where it was to be kept.
+
+    Empty where nothing.
+    """
     source = parameters(case)
     if case.payload == "INT":
         return "" if np.array_equal(source["w"], tensors["w"]) else "w has lost integers"

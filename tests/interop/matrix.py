@@ -1,8 +1,10 @@
-"""Runs the interoperability matrix against the independent codec and writes docs/interop.md, docs/interop-streams.csv, docs/disputed.md.
+"""Runs the interoperability matrix against the independent codec and writes docs/interop.md,
+docs/interop-streams.csv, docs/disputed.md.
 
     NNC_PEER_PYTHON=VENV/bin/python PYTHONPATH=tests python -m interop.matrix [--docs DIR]
 
-``nox -s interop`` makes the codec's environment and runs it. Exit code 1 where a stream is left unexplained.
+``nox -s interop`` makes the codec's environment and runs it. Exit code 1 where a stream is left
+unexplained.
 """
 
 import argparse

@@ -1,4 +1,6 @@
-"""The parts of the matrix: the factors with their levels, which combinations there are, and how many streams of each."""
+"""The parts of the matrix: the factors with their levels, which combinations there are, and how
+many streams of each.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +65,10 @@ SEED: Final = 15938
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the matrix: who makes the streams, the levels of each factor, and how many streams; ``keeps`` narrows what is possible."""
+    """A part of the matrix: who makes the streams, the levels of each factor, and how many streams.
+
+    ``keeps`` narrows what is possible.
+    """
 
     name: str
     maker: str
@@ -83,13 +88,17 @@ def one_row_or_column(row: Row) -> bool:
 
 
 def decomposed_alone(row: Row) -> bool:
-    """Of two features that the peer does not read, one: DC has no other carriage, and the others no DC."""
+    """Of two features that the peer does not read, one: DC has no other carriage, and the others no
+    DC.
+    """
     decomposed, alone = "DC" in row["parts"], row["carriage"] == "alone"
     return bool(decomposed == alone)
 
 
 def possible(row: Row, maker: str) -> bool:
-    """Whether a combination of levels, one of each factor, is one of its own: none of them without meaning beside the others."""
+    """Whether a combination of levels, one of each factor, is one of its own: none of them without
+    meaning beside the others.
+    """
     payload, shape, carriage = row["payload"], row["shape"], row["carriage"]
     quantized = payload in ("FLOAT", "BLOCK")
     with_codebook = row["codebook"] != "none"
@@ -108,7 +117,9 @@ def possible(row: Row, maker: str) -> bool:
 
 
 def _encodable(row: Row) -> bool:
-    """What our encoder can be asked for: block scans and codebooks of matrices with several columns, no codebook in blocks or with dq."""
+    """What our encoder can be asked for: block scans and codebooks of matrices with several
+    columns, no codebook in blocks or with dq.
+    """
     payload, shape = row["payload"], row["shape"]
     return all(
         (
@@ -177,7 +188,9 @@ def cases_of(part: Part, count: int, first: int) -> list[Case]:
 
 
 def matrix(streams: int | None = None) -> list[tuple[Part, Case]]:
-    """The cases of all parts: the whole matrix, or about so many streams, of each part in proportion."""
+    """The cases of all parts: the whole matrix, or about so many streams, of each part in
+    proportion.
+    """
     total = sum(part.count for part in MATRIX)
     cases: list[tuple[Part, Case]] = []
     for part in MATRIX:

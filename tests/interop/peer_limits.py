@@ -1,4 +1,6 @@
-"""What the peer cannot do, by itself and not by the standard: which cases meet it, and how it shows."""
+"""What the peer cannot do, by itself and not by the standard: which cases meet it, and how it
+shows.
+"""
 
 import re
 from collections.abc import Callable
@@ -10,7 +12,10 @@ from interop.cases import PEER, Case
 
 @dataclass(frozen=True)
 class Limit:
-    """``meets``: the cases it can befall; ``symptom``: a pattern of what is then seen; ``encoding``: its encoder fails."""
+    """``meets``: the cases it can befall.
+
+    ``symptom``: a pattern of what is then seen; ``encoding``: its encoder fails.
+    """
 
     name: str
     meets: Callable[[Case], bool]

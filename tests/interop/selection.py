@@ -1,4 +1,6 @@
-"""A covering selection: few rows in which every pair of levels that can meet does, and as many triples as the number of rows allows."""
+"""A covering selection: few rows in which every pair of levels that can meet does, and as many
+triples as the number of rows allows.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
@@ -10,7 +12,8 @@ Levels = tuple[tuple[str, Any], ...]
 
 CANDIDATES: Final = 12
 ATTEMPTS: Final = 4000
-"""Random rows to find one with a given pair; a pair that is in none counts as one that cannot meet."""
+"""Random rows to find one with a given pair; a pair that is in none counts as one that cannot meet.
+"""
 
 
 def combined(row: Row, strength: int) -> Iterator[Levels]:
@@ -19,7 +22,9 @@ def combined(row: Row, strength: int) -> Iterator[Levels]:
 
 
 def select(factors: Mapping[str, Sequence[Any]], possible: Callable[[Row], bool], count: int, seed: int) -> list[Row]:
-    """So many rows, the same for the same arguments: each the best of `CANDIDATES` by pairs, then by triples that are new."""
+    """So many rows, the same for the same arguments: each the best of `CANDIDATES` by pairs, then
+    by triples that are new.
+    """
     random = Random(seed)
     wanted = [pair for pair in _pairs(factors) if _completed(dict(pair), factors, possible, random)]
     missing, seen = dict.fromkeys(wanted), set[Levels]()

@@ -1,4 +1,6 @@
-"""Sixty streams of the matrix through one process of the peer: none is left unexplained, and most decode alike everywhere."""
+"""Sixty streams of the matrix through one process of the peer: none is left unexplained, and most
+decode alike everywhere.
+"""
 
 import pytest
 from helpers.peer_driver import Peer

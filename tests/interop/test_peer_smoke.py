@@ -1,4 +1,6 @@
-"""The independent codec runs as a black box, and the plain decoder decodes its streams to the tensors that it decodes them to."""
+"""The independent codec runs as a black box, and the plain decoder decodes its streams to the
+tensors that it decodes them to.
+"""
 
 from typing import Any
 

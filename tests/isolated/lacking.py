@@ -12,7 +12,9 @@ PLAIN = Path(__file__).parents[1] / "plain_decoder"
 NUMBERS = itertools.count()
 
 SourceEdit = tuple[str, str, str]
-"""A module of the plain decoder, the beginning of a line that it holds once, and the lines to put in its place."""
+"""A module of the plain decoder, the beginning of a line that it holds once, and the lines to put
+in its place.
+"""
 
 
 def edited(source: str, begin: str, new: str) -> str:

@@ -10,9 +10,9 @@ class Omission:
     """A decoder that lacks a rule.
 
     Args:
-        rules: the rule, or the rules that one check of a decoder serves together.
-        behaviour: what the decoder does with a stream that breaks the rule.
-        edits: the changes to the plain decoder.
+        rules: The rule, or the rules that one check of a decoder serves together.
+        behaviour: What the decoder does with a stream that breaks the rule.
+        edits: The changes to the plain decoder.
     """
 
     rules: tuple[str, ...]

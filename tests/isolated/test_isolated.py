@@ -1,6 +1,7 @@
 """Negative vectors isolate their rule: a decoder that lacks only this rule decodes them.
 
-By default on a sample; `nox -s isolated` takes every vector (NNC_ISOLATED=all). NNC_SEED repeats a sample.
+By default on a sample; `nox -s isolated` takes every vector (NNC_ISOLATED=all). NNC_SEED repeats a
+sample.
 """
 
 import os
@@ -81,7 +82,9 @@ SUCCESSORS = {
     "bad-unit-size-end-first-byte": "bad-unit-size-end-cut-15-bit-size",
     "bad-unit-size-end-one-byte": "bad-unit-size-end-one-byte-of-data",
 }
-"""Vectors whose streams such a decoder refuses for another reason, and the vectors that succeed them."""
+"""Vectors whose streams such a decoder refuses for another reason, and the vectors that succeed
+them.
+"""
 
 WITHOUT_TENSORS = {"bad-first-unit-empty"}
 """Vectors whose streams have no unit, so that a decoder that accepts them gives no tensor."""
@@ -109,7 +112,10 @@ def plainly(parameters: dict[str, np.ndarray]) -> dict[str, tuple[object, ...]]:
 
 
 def tensors(omission: Omission, stream: bytes) -> int | None:
-    """How many tensors the decoder of an omission gives for a stream; None if it does not decode it, or not soon."""
+    """How many tensors the decoder of an omission gives for a stream.
+
+    None if it does not decode it, or not soon.
+    """
     module = decoder(omission)
     signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
     try:

@@ -1,4 +1,6 @@
-"""The reference decoder with one entry of its table of LPS ranges off by one: it must never get a certificate."""
+"""The reference decoder with one entry of its table of LPS ranges off by one: it must never get a
+certificate.
+"""
 
 import numpy as np
 

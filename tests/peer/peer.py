@@ -1,22 +1,31 @@
-"""Drives the independent codec `nncodec` (PyPI) as a black box; run it with its own environment's Python.
+"""Drives the independent codec `nncodec` (PyPI) as a black box.
+
+Run it with its own environment's Python.
 
     peer.py version
     peer.py decode STREAM OUT.safetensors
     peer.py encode IN.safetensors OUT.nnr [KEY=VALUE ...]
-    peer.py serve         JSON lines on stdin, one JSON line each on stdout, {"ok": true} or {"ok": false, "error": "..."}:
-                          {"op": "load"} imports the codec, {"op": "decode", "stream": F, "output": F},
-                          {"op": "encode", "input": F, "output": F, "options": {...}}, {"op": "stop"}
-    peer.py time IN.safetensors OUT.safetensors [qp=N] [dq=0|1] [scan=N] [unary=N] [search=0|1] [rounds=N]
-                          times the bare compiled core on the float32 tensor "x" (2-D or more): prints {"encode": [seconds],
-                          "decode": [seconds]}; OUT gets "q" (int32: what a decoder gives, doubled for dq), "payload" (uint8: flags,
-                          indexes, terminate) and, with scan > 0, "entry_points"; density 2, no rate-distortion optimisation
+    peer.py serve
+        JSON lines on stdin, one JSON line each on stdout, {"ok": true} or
+        {"ok": false, "error": "..."}: {"op": "load"} imports the codec,
+        {"op": "decode", "stream": F, "output": F},
+        {"op": "encode", "input": F, "output": F, "options": {...}}, {"op": "stop"}
+    peer.py time IN.safetensors OUT.safetensors [qp=N] [dq=0|1] [scan=N] [unary=N]
+                 [search=0|1] [rounds=N]
+        times the bare compiled core on the float32 tensor "x" (2-D or more): prints
+        {"encode": [seconds], "decode": [seconds]}; OUT gets "q" (int32: what a decoder gives,
+        doubled for dq), "payload" (uint8: flags, indexes, terminate) and, with scan > 0,
+        "entry_points"; density 2, no rate-distortion optimisation
 
-Options of encode: qp, nonweight_qp, qp_density, use_dq, codebook_mode (0 none, 1, 2), scan_order, cabac_unary_length_minus1,
-lambda_scale (0: no rate-distortion optimisation), param_opt (search of parameter sets), profile (0, the default here, is the first
-edition), and blocks = {"block_identifier": {name: block}, "parameter_type": {name: type}} with the types weight, weight.ls, bias,
-bn.beta, bn.gamma, bn.mean, bn.var (the LS tensor of X is called X_scaling), which makes NNR_PT_BLOCK units.
+Options of encode: qp, nonweight_qp, qp_density, use_dq, codebook_mode (0 none, 1, 2), scan_order,
+cabac_unary_length_minus1, lambda_scale (0: no rate-distortion optimisation), param_opt (search of
+parameter sets), profile (0, the default here, is the first edition), and blocks =
+{"block_identifier": {name: block}, "parameter_type": {name: type}} with the types weight,
+weight.ls, bias, bn.beta, bn.gamma, bn.mean, bn.var (the LS tensor of X is called X_scaling), which
+makes NNR_PT_BLOCK units.
 
-Its published wheel imports data-set and web packages it does not need to code a tensor: absent ones are replaced by empty stand-ins.
+Its published wheel imports data-set and web packages it does not need to code a tensor: absent ones
+are replaced by empty stand-ins.
 """
 
 import ast

@@ -1,7 +1,8 @@
 """A deliberately plain decoder of whole NNC streams, written from the specification sheets alone.
 
-It is the independent oracle of the tests: it shares no code with `nnc_conformance` and is slow on purpose. Bits are read one after
-the other, every element stands under the name that the standard gives it, and NumPy is used only to hold and to round values.
+It is the independent oracle of the tests: it shares no code with `nnc_conformance` and is slow on
+purpose. Bits are read one after the other, every element stands under the name that the standard
+gives it, and NumPy is used only to hold and to round values.
 """
 
 from plain_decoder.errors import PlainError

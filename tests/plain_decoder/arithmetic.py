@@ -5,7 +5,9 @@ from plain_decoder.tables import CONTEXT_PARAMETER_SETS, LPS_RANGE_TABLE, STATE_
 
 
 class Context:
-    """An adaptive bin model: two states, S0 fast and S1 slow, and the rate shifts of its parameter set."""
+    """An adaptive bin model: two states, S0 fast and S1 slow, and the rate shifts of its parameter
+    set.
+    """
 
     def __init__(self) -> None:
         self.parameter_set = 0
@@ -24,7 +26,10 @@ class Context:
 
 
 class ArithmeticDecoder:
-    """Decodes bins from the payload's first bit on; ``position`` counts the bits read, the initial 9 included."""
+    """Decodes bins from the payload's first bit on.
+
+    ``position`` counts the bits read, the initial 9 included.
+    """
 
     def __init__(self, payload: bytes) -> None:
         self.payload = payload
@@ -90,7 +95,9 @@ class ArithmeticDecoder:
         self._check_interval()
 
     def terminate(self) -> None:
-        """The terminate bin 1, after which the codeword must end with its byte: stop bit 1, then zeros."""
+        """The terminate bin 1, after which the codeword must end with its byte: stop bit 1, then
+        zeros.
+        """
         self.IvlCurrRange -= 2
         if self.IvlOffset < self.IvlCurrRange:
             raise PlainError("entropy", f"the terminate bin at bit {self.position} is 0")

@@ -40,7 +40,10 @@ class Bits:
         return value - (1 << n) if value >= 1 << (n - 1) else value
 
     def ue(self, k: int) -> int:
-        """Exp-Golomb of order k: each leading 0 adds 2^k and raises k; after the ending 1 follow k bits."""
+        """Exp-Golomb of order k: each leading 0 adds 2^k and raises k.
+
+        After the ending 1 follow k bits.
+        """
         zeros = 0
         while self.u(1) == 0:
             zeros += 1

@@ -29,7 +29,10 @@ class EntryPoint:
 
 @dataclass
 class DimensionMapping:
-    """topology_tensor_dimension_mapping(); ``shifts`` holds shift_index and shift_value pairs of each tensor."""
+    """topology_tensor_dimension_mapping().
+
+    ``shifts`` holds shift_index and shift_value pairs of each tensor.
+    """
 
     concatenation_axis_index: int
     split_index: list[int]
@@ -109,7 +112,9 @@ class DataUnitHeader:
         return self.decomposition_rank, math.prod(self.dimensions) // self.g_number_of_rows
 
     def key(self) -> tuple[str, ...]:
-        """Name what has these ``dimensions``: a tensor, the G and H of one, or tensors coded as one."""
+        """Name what has these ``dimensions``: a tensor, the G and H of one, or tensors coded as
+        one.
+        """
         if self.decomposed_block():
             return tuple(self.ids[:2])
         return (self.ids[0],) if self.mapping is None else tuple(self.ids)
@@ -123,10 +128,10 @@ class Surroundings:
         profile: general_profile_idc.
         indexed: mps_topology_indexed_reference_flag.
         parent_signalling: mps_parent_signalling_enabled_flag.
-        reference_list: the element ids that indexes refer to.
-        topology_dimensions: dimensions by element, used where the header gives none.
-        base_dimensions: dimensions in the base model by `DataUnitHeader.key`; in an update they come
-            before those of a topology.
+        reference_list: The element ids that indexes refer to.
+        topology_dimensions: Dimensions by element, used where the header gives none.
+        base_dimensions: Dimensions in the base model by `DataUnitHeader.key`; in an update they
+            come before those of a topology.
     """
 
     profile: int

@@ -22,7 +22,10 @@ CATEGORIES: Final = frozenset(
 
 
 class PlainError(Exception):
-    """A stream breaks a rule; ``category`` is one of `CATEGORIES`, ``message`` says what was found where."""
+    """A stream breaks a rule.
+
+    ``category`` is one of `CATEGORIES`, ``message`` says what was found where.
+    """
 
     def __init__(self, category: str, message: str) -> None:
         assert category in CATEGORIES, category

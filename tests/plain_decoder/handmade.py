@@ -1,6 +1,8 @@
-"""Streams by hand: the descriptors written as strings of 0 and 1, and the arithmetic coder turned round.
+"""Streams by hand: the descriptors written as strings of 0 and 1, and the arithmetic coder turned
+round.
 
-The encoder keeps the whole codeword as one integer, so that carries need no thought; it is for small tensors.
+The encoder keeps the whole codeword as one integer, so that carries need no thought; it is for
+small tensors.
 """
 
 import struct
@@ -177,7 +179,10 @@ class Mark:
 
 
 class ArithmeticEncoder:
-    """Writes the bins that the arithmetic decoder reads; ``low`` is the codeword so far, ``shifts`` its bits after the first 9."""
+    """Writes the bins that the arithmetic decoder reads.
+
+    ``low`` is the codeword so far, ``shifts`` its bits after the first 9.
+    """
 
     def __init__(self) -> None:
         self.low = 0
@@ -214,7 +219,9 @@ class ArithmeticEncoder:
         return (self._codeword() >> (self.shifts - mark.shifts)) - mark.low
 
     def _codeword(self) -> int:
-        """Of the two values that the terminate bin 1 leaves, the odd one, which ends in the stop bit."""
+        """Of the two values that the terminate bin 1 leaves, the odd one, which ends in the stop
+        bit.
+        """
         return (self.low + self.IvlCurrRange - 2) | 1
 
 
@@ -236,8 +243,8 @@ def encode_tensor(
     """Write row-major indexes; give a mark for the first index and for each later block row.
 
     With ``dq`` the indexes are those before the doubling. ``parameter_sets`` holds the sets other
-    than 0 by the number of the flag. ``second`` is what profile 1 codes the tensor with, ``hdsp`` is
-    its flag, ``skipped`` holds the rows of row_skip_list; None sends no list.
+    than 0 by the number of the flag. ``second`` is what profile 1 codes the tensor with, ``hdsp``
+    is its flag, ``skipped`` holds the rows of row_skip_list; None sends no list.
     """
     rows = shape[0] if shape else 1
     columns = len(indexes) // rows

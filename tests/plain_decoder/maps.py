@@ -57,7 +57,10 @@ def pruning_performance_map(bits: Bits) -> list[Row]:
 
 
 def unification_performance_map(bits: Bits) -> list[Row]:
-    """Read the map of parameter unification; the sheet gives its three lists of dimensions count - 1 entries."""
+    """Read the map of parameter unification.
+
+    The sheet gives its three lists of dimensions count - 1 entries.
+    """
     rows: list[Row] = []
     for _ in _entries(bits, bits.u(8)):
         row: Row = {}

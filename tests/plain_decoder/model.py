@@ -1,4 +1,6 @@
-"""Updates of the second edition: what a session keeps between its streams, and how a difference is applied."""
+"""Updates of the second edition: what a session keeps between its streams, and how a difference is
+applied.
+"""
 
 import hashlib
 import math
@@ -22,11 +24,11 @@ class Node:
     """A data unit in the history of a tensor.
 
     Args:
-        node_id: its place in the parameter update tree; in a base model without ids the depth is 0.
-        kinds: the histories that it belongs to.
-        indexes: its indexes, row-major, doubled with dependent quantization; a RAW_FLOAT has none.
+        node_id: Its place in the parameter update tree; in a base model without ids the depth is 0.
+        kinds: The histories that it belongs to.
+        indexes: Its indexes, row-major, doubled with dependent quantization; a RAW_FLOAT has none.
         digests: SHA-256 and SHA-512 of its payload.
-        values: the tensors after it, by name.
+        values: The tensors after it, by name.
     """
 
     node_id: NodeId
@@ -41,8 +43,8 @@ class History:
     """The past of a coded tensor.
 
     Args:
-        nodes: its data units, oldest first.
-        seen: by kind, 1 at each place where an update was not 0, row-major.
+        nodes: Its data units, oldest first.
+        seen: By kind, 1 at each place where an update was not 0, row-major.
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -63,11 +65,11 @@ class Model:
     """The model after a stream; parameters have the type of their payload, int32 or binary32.
 
     Args:
-        parameters: the tensors by name.
-        shifts: the place that the first dimension of each parameter moved to.
-        dimensions: the dimensions that a later update may leave out, by `DataUnitHeader.key`.
-        histories: the past of each coded tensor, by the key of its part.
-        differences: the last difference of each parameter, by name.
+        parameters: The tensors by name.
+        shifts: The place that the first dimension of each parameter moved to.
+        dimensions: The dimensions that a later update may leave out, by `DataUnitHeader.key`.
+        histories: The past of each coded tensor, by the key of its part.
+        differences: The last difference of each parameter, by name.
     """
 
     parameters: dict[str, Array] = field(default_factory=dict)
@@ -93,11 +95,11 @@ class Update:
     """A data unit, and the model that it is applied to.
 
     Args:
-        header: the header of the data unit.
-        base: the model before the stream, None where the stream is decoded on its own.
+        header: The header of the data unit.
+        base: The model before the stream, None where the stream is decoded on its own.
         parent_signalling: mps_parent_signalling_enabled_flag: 0 in a base model.
         pre_flag: nnr_pre_flag.
-        switches: the setting of every disputed point.
+        switches: The setting of every disputed point.
     """
 
     header: DataUnitHeader
@@ -116,7 +118,10 @@ class Update:
         return History() if self.base is None else self.base.histories.get(key, History())
 
     def second_edition(self) -> dict[tuple[str, ...], SecondEdition]:
-        """Find what each part is read with, by its key; raise `PlainError` if the parent is not as it must be."""
+        """Find what each part is read with, by its key.
+
+        Raise `PlainError` if the parent is not as it must be.
+        """
         read_with = {}
         for part in parts(self.header):
             if self.header.parent is not None and self.base is not None:

@@ -28,7 +28,10 @@ class Identification:
 
 @dataclass
 class ParameterSet:
-    """What an MPS or LPS leaves for the units after it; ``quantization`` is None where it sends no qp."""
+    """What an MPS or LPS leaves for the units after it.
+
+    ``quantization`` is None where it sends no qp.
+    """
 
     unification_flag: int
     topology_indexed_reference_flag: int
@@ -97,7 +100,10 @@ def model_parameter_set(bits: Bits, profile: int) -> ParameterSet:
 
 
 def layer_parameter_set(bits: Bits) -> ParameterSet:
-    """Read an LPS payload to its byte_alignment(); how elements are referred to is the MPS's matter."""
+    """Read an LPS payload to its byte_alignment().
+
+    How elements are referred to is the MPS's matter.
+    """
     bits.reserved_zero(1)
     lps_sparsification_flag = bits.u(1)
     lps_pruning_flag = bits.u(1)

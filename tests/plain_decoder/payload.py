@@ -46,12 +46,12 @@ class DataUnit:
     """What one data unit decodes to.
 
     Args:
-        parameters: tensors by name, in the decompressed data format.
-        values: the same in the payload's own type, int32 or binary32.
-        indexes: by a part's key its indexes, row-major, doubled with dependent quantization; a
+        parameters: Tensors by name, in the decompressed data format.
+        values: The same in the payload's own type, int32 or binary32.
+        indexes: By a part's key its indexes, row-major, doubled with dependent quantization; a
             RAW_FLOAT has none.
-        not_zero: by a part's key 1 for each index or raw float that is not 0.
-        entry_points: by name, of each tensor whose header lists any.
+        not_zero: By a part's key 1 for each index or raw float that is not 0.
+        entry_points: By name, of each tensor whose header lists any.
     """
 
     parameters: dict[str, Array]
@@ -93,11 +93,11 @@ def decode_payload(
     """Decode one payload.
 
     Args:
-        header: the header of the data unit.
-        payload: what comes after the header.
-        quantization: the quantization parameter in force.
-        switches: the setting of every disputed point.
-        second: in profile 1, what each part is read with, by its key.
+        header: The header of the data unit.
+        payload: What comes after the header.
+        quantization: The quantization parameter in force.
+        switches: The setting of every disputed point.
+        second: In profile 1, what each part is read with, by its key.
     """
     data_format = header.decompressed_data_format if switches["data_format"] == "converts" else None
     if header.payload_type == NNR_PT_RAW_FLOAT:
@@ -148,7 +148,10 @@ def decode_payload(
 
 
 def _by_id(tensors: dict[str, Array], header: DataUnitHeader, switches: dict[str, str]) -> dict[str, Array]:
-    """Put the decoded parts in the order of the header's ids; cut apart what is coded as one tensor."""
+    """Put the decoded parts in the order of the header's ids.
+
+    Cut apart what is coded as one tensor.
+    """
     weight = tensors[header.ids[0]]
     if switches["dimension_shift"] == "moves" and weight.ndim > 1 and not header.decomposed_block():
         weight = np.ascontiguousarray(np.moveaxis(weight, 0, header.first_tensor_dimension_shift))
@@ -167,7 +170,9 @@ def _raw_float(payload: bytes, shape: tuple[int, ...], data_format: int | None) 
 
 
 class EntryChain:
-    """Turns a header's entry list into bit positions: each delta2 changes the length of a block row."""
+    """Turns a header's entry list into bit positions: each delta2 changes the length of a block
+    row.
+    """
 
     def __init__(self, header: DataUnitHeader) -> None:
         self.left = list(header.entry_points)

@@ -34,11 +34,12 @@ UNIT_NAMES = ("NNR_STR", "NNR_MPS", "NNR_LPS", "NNR_TPL", "NNR_QNT", "NNR_NDU", 
 class Decoded:
     """What a stream decodes to.
 
-    ``parameters`` in stream order, a block's in the order of its ids; ``topology`` the last topology of storage format 0 to 4, inflated;
-    ``entry_points`` by tensor name, for each tensor whose header lists any. The rest is what the other units say: ``maps`` of each
-    parameter set in stream order, the ``reference_list``, the last ``pruning`` container, the last
-    ``quantization`` data, and in the second edition the ``identification`` of the model and the names
-    of the parameters that are ``differences`` to a parent.
+    ``parameters`` in stream order, a block's in the order of its ids; ``topology`` the last
+    topology of storage format 0 to 4, inflated; ``entry_points`` by tensor name, for each tensor
+    whose header lists any. The rest is what the other units say: ``maps`` of each parameter set in
+    stream order, the ``reference_list``, the last ``pruning`` container, the last ``quantization``
+    data, and in the second edition the ``identification`` of the model and the names of the
+    parameters that are ``differences`` to a parent.
     """
 
     parameters: dict[str, Array] = field(default_factory=dict)
@@ -56,8 +57,8 @@ class Decoded:
 class StepResult:
     """What a stream of a session codes, and the model after it.
 
-    The ``model`` holds int32 and binary32 tensors by name: decompressed data formats do not apply to
-    it, and the parts of a block stay apart.
+    The ``model`` holds int32 and binary32 tensors by name: decompressed data formats do not apply
+    to it, and the parts of a block stay apart.
     """
 
     decoded: Decoded
@@ -76,7 +77,9 @@ class StepResult:
 
 @dataclass
 class Unit:
-    """One unit, or the joined units of a partial set: ``header`` is what the type-specific header gives, ``payload`` the rest."""
+    """One unit, or the joined units of a partial set: ``header`` is what the type-specific header
+    gives, ``payload`` the rest.
+    """
 
     unit_type: int
     counter: int | None
@@ -87,7 +90,10 @@ class Unit:
 
 @dataclass
 class AggregateHeader:
-    """nnr_aggregate_unit_header(); ``entry_points`` holds each unit's type and place in the payload, None where they are not sent."""
+    """nnr_aggregate_unit_header().
+
+    ``entry_points`` holds each unit's type and place in the payload, None where they are not sent.
+    """
 
     count: int
     entry_points: list[tuple[int, int]] | None
@@ -326,7 +332,9 @@ class _StreamDecoder:
 
 
 def _joined(first: Unit, second: Unit) -> Unit:
-    """Two neighbours of a partial set: type and header repeat, the counter falls by one, the payloads join."""
+    """Two neighbours of a partial set: type and header repeat, the counter falls by one, the
+    payloads join.
+    """
     if first.counter is None or second.counter != first.counter - 1:
         raise PlainError("order", f"partial_data_counter {second.counter} after {first.counter}")
     if (second.unit_type, second.header_bytes) != (first.unit_type, first.header_bytes):

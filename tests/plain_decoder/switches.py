@@ -35,24 +35,26 @@ SECOND_EDITION_CHOICES: Final[dict[str, tuple[str, ...]]] = {
 - ``pre``: nnr_pre_flag does nothing: the differences are added as they are; or each is the residual
   of the tensor's last difference, and TCA and HDSP have one history for differences and another for
   residuals.
-- ``dimension_shift``: first_tensor_dimension_shift does nothing; or the first dimension moves there.
+- ``dimension_shift``: first_tensor_dimension_shift does nothing; or the first dimension moves
+  there.
 - ``parent_id``: parent_device_id and the digests do nothing, the parent is the tensor's last node;
   or they identify the node that is the parent.
-- ``skipped_stretch``: over a skipped row's part in a block the trellis steps once for each column of
-  the whole row; or once for each index of the part.
+- ``skipped_stretch``: over a skipped row's part in a block the trellis steps once for each column
+  of the whole row; or once for each index of the part.
 - ``codebook_greater_sets``, ``codebook_prefix_sets``: with a codebook there are parameter-set flags
   for more bins of abs_level_greater_x and abs_level_greater_x2 than can occur; or for these alone.
 - ``codebook_dq``: with dq_flag a codebook limits the index before its doubling; or the two together
   are refused.
-- ``hdsp_history``: HDSP remembers all streams with mps_parent_signalling_enabled_flag 1; or the data
-  units with a parent since the tensor's last one without.
-- ``tca_base``: TCA looks at the indexes of the tensor's last data unit; or at those of the node that
-  the parent id names.
+- ``hdsp_history``: HDSP remembers all streams with mps_parent_signalling_enabled_flag 1; or the
+  data units with a parent since the tensor's last one without.
+- ``tca_base``: TCA looks at the indexes of the tensor's last data unit; or at those of the node
+  that the parent id names.
 - ``tca_without_parent``: TCA without a known parent is refused; or decoded as if it were off.
 - ``raw_float_tca``: a temporal_context_modeling_flag 1 in a RAW_FLOAT breaks rule tca-raw; or is
   ignored, as a lenient decoder does.
 - ``raw_float_node``: a RAW_FLOAT leaves the tensor's last node in place; or is a node itself.
-- ``parent_without_node_id``: a parent id of type 0 may stand where node_id_present_flag is 0; or not.
+- ``parent_without_node_id``: a parent id of type 0 may stand where node_id_present_flag is 0; or
+  not.
 """
 
 

@@ -32,7 +32,9 @@ CONTEXT_PARAMETER_SETS: Final = (
     (3, 5, 0, 0),
     (3, 5, 962, 30),
 )
-"""Nine sets: rate shift of state 0 (4 is added), rate shift of state 1, initial s = 16 * S0 + S1, initial S0."""
+"""Nine sets: rate shift of state 0 (4 is added), rate shift of state 1, initial s = 16 * S0 + S1,
+initial S0.
+"""
 
 TRELLIS_NEXT_STATE: Final = (
     (0, 2),

@@ -15,7 +15,9 @@ TRELLIS_STATES = 8
 
 @dataclass(frozen=True)
 class RowEntry:
-    """Where a block row but the first is entered: the decoder's offset, the trellis state, the next payload bit."""
+    """Where a block row but the first is entered: the decoder's offset, the trellis state, the next
+    payload bit.
+    """
 
     cabac_offset: int
     dq_state: int
@@ -24,7 +26,10 @@ class RowEntry:
 
 @dataclass
 class QuantTensor:
-    """``indexes`` in row-major order, doubled with dependent quantization; ``first_bit`` is P0 of the sheet."""
+    """``indexes`` in row-major order, doubled with dependent quantization.
+
+    ``first_bit`` is P0 of the sheet.
+    """
 
     qp_delta: int
     indexes: list[int]
@@ -38,10 +43,10 @@ class SecondEdition:
 
     Args:
         has_parent: parent_node_id_present_flag.
-        base: the parent's index at each place, row-major; None without TCA.
+        base: The parent's index at each place, row-major; None without TCA.
         seen: 1 at each place where an earlier update was not 0, row-major; empty if none was,
             None if the earlier updates are not known.
-        codebook: the codebook of the tensor, if it has one.
+        codebook: The codebook of the tensor, if it has one.
     """
 
     has_parent: int
@@ -83,8 +88,8 @@ class Limits:
 class Contexts:
     """The contexts of one tensor, in the order in which their parameter sets are sent.
 
-    ``tca`` and ``hdsp`` say whether the tensor has the contexts of these tools; ``limits`` are those
-    of its codebook in profile 1.
+    ``tca`` and ``hdsp`` say whether the tensor has the contexts of these tools; ``limits`` are
+    those of its codebook in profile 1.
     """
 
     def __init__(self, trellis: bool, unary_length: int, *, tca: bool = False, hdsp: bool = False, limits: Limits | None = None) -> None:
@@ -169,11 +174,11 @@ def quant_param(engine: ArithmeticDecoder, contexts: Contexts, state: int, previ
     """Read one index.
 
     Args:
-        engine: the arithmetic decoder.
-        contexts: the contexts of the tensor.
-        state: the state of the trellis, 0 without dependent quantization.
-        previous: the index coded before it, 0 at the start of a block row.
-        base: the parent's index at the same place, 0 without TCA.
+        engine: The arithmetic decoder.
+        contexts: The contexts of the tensor.
+        state: The state of the trellis, 0 without dependent quantization.
+        previous: The index coded before it, 0 at the start of a block row.
+        base: The parent's index at the same place, 0 without TCA.
         seen: 1 where HDSP has seen an earlier update that was not 0.
     """
     limits = contexts.limits

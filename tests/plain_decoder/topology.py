@@ -116,7 +116,10 @@ def bit_mask(bits: Bits) -> list[int]:
 
 
 def element_dimensions(storage_format: int, data: bytes) -> dict[str, tuple[int, ...]]:
-    """The dimensions of each element of an NNEF or ONNX topology by its id; other formats, and what cannot be read, give none."""
+    """The dimensions of each element of an NNEF or ONNX topology by its id.
+
+    Other formats, and what cannot be read, give none.
+    """
     try:
         if storage_format == NNR_TPL_NNEF:
             return _nnef_dimensions(data.decode("utf-8"))
@@ -141,7 +144,8 @@ def _nnef_dimensions(text: str) -> dict[str, tuple[int, ...]]:
 def _onnx_dimensions(data: bytes) -> dict[str, tuple[int, ...]]:
     """ModelProto.graph is field 7, GraphProto.node 1 and .initializer 5, TensorProto.name 8.
 
-    The value of a Constant node goes by the node's output: NodeProto.output is 2, .op_type 4 and .attribute 5, AttributeProto.t is 5.
+    The value of a Constant node goes by the node's output: NodeProto.output is 2, .op_type 4 and
+    .attribute 5, AttributeProto.t is 5.
     """
     found = {}
     for graph in _protobuf_bytes(data, 7):
@@ -197,7 +201,9 @@ def _protobuf_packed(packed: bytes) -> Iterator[int]:
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
-    """The number that starts at byte ``at``, seven bits a byte, lowest first, and the place after it."""
+    """The number that starts at byte ``at``, seven bits a byte, lowest first, and the place after
+    it.
+    """
     value, shift = 0, 0
     while message[at] >= 128:
         value |= (message[at] & 127) << shift

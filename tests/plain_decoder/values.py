@@ -1,4 +1,6 @@
-"""From indexes to values: the quantization step, the product's arithmetic, the decompressed data formats."""
+"""From indexes to values: the quantization step, the product's arithmetic, the decompressed data
+formats.
+"""
 
 import math
 from typing import Any, Final

@@ -1,4 +1,6 @@
-"""No two public classes have the same name, so that a name says which class is meant without its module."""
+"""No two public classes have the same name, so that a name says which class is meant without its
+module.
+"""
 
 import ast
 from collections import defaultdict

@@ -1,4 +1,6 @@
-"""The repository's own rules: lint, format, types, import order of the packages, and packages that the wheel does not forget."""
+"""The repository's own rules: lint, format, types, import order of the packages, and packages that
+the wheel does not forget.
+"""
 
 import subprocess
 import sys

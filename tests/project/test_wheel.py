@@ -1,4 +1,6 @@
-"""The wheel holds all that the main job needs: built from a copy, unpacked and run from elsewhere, with the vectors inside it."""
+"""The wheel holds all that the main job needs: built from a copy, unpacked and run from elsewhere,
+with the vectors inside it.
+"""
 
 import os
 import subprocess
@@ -14,7 +16,9 @@ from nnc_conformance.suites.results.result_files import load_results
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build a copy of the sources: a build writes into its folder, and another test process may be building too."""
+    """Build a copy of the sources: a build writes into its folder, and another test process may be
+    building too.
+    """
     built = tmp_path_factory.mktemp("wheel")
     copy_to(built / "sources")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(built), str(built / "sources")]

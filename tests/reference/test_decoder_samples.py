@@ -1,4 +1,6 @@
-"""The reference decodes every stream of two independent codecs bit for bit, and damaged ones give typed errors in place."""
+"""The reference decodes every stream of two independent codecs bit for bit, and damaged ones give
+typed errors in place.
+"""
 
 from pathlib import Path
 

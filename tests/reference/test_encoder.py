@@ -1,4 +1,6 @@
-"""The encoder: what is written is read, types and shapes come back, and what cannot be coded is refused."""
+"""The encoder: what is written is read, types and shapes come back, and what cannot be coded is
+refused.
+"""
 
 import numpy as np
 import pytest

@@ -46,7 +46,10 @@ REPORT = "\nimport sys\nprint(*sorted({'numba', 'onnx', 'onnxruntime'} & set(sys
 
 
 def loaded(home: Path, script: str, *arguments: object) -> str:
-    """The names of the compiler and of ONNX that are loaded after a script; its home folder must stay empty."""
+    """The names of the compiler and of ONNX that are loaded after a script.
+
+    Its home folder must stay empty.
+    """
     environment = {key: value for key, value in os.environ.items() if key not in ("NNC_CACHE_DIR", "XDG_CACHE_HOME")}
     done = subprocess.run(
         [sys.executable, "-c", script + REPORT, *map(str, arguments)],

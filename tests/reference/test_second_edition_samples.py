@@ -1,4 +1,6 @@
-"""The second edition on streams of and for the independent codec: each stream's tensors, and the model after it, bit for bit."""
+"""The second edition on streams of and for the independent codec: each stream's tensors, and the
+model after it, bit for bit.
+"""
 
 import json
 import os

@@ -1,4 +1,6 @@
-"""A decode on several threads gives what one thread gives: values, order, reports and the first error of the stream."""
+"""A decode on several threads gives what one thread gives: values, order, reports and the first
+error of the stream.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -66,7 +68,9 @@ ROWS, COLUMNS, SIDE = 60, 9, 8
 
 
 def scanned(dq: bool, quants: np.ndarray, **changed: int) -> bytes:
-    """A stream of one tensor with eight block rows and their entry points, elements of the unit's header changed."""
+    """A stream of one tensor with eight block rows and their entry points, elements of the unit's
+    header changed.
+    """
     quantization = Quantization(2, -24)
     header = replace(simple_header(NNR_PT_FLOAT, "w", quants.shape, quantization, dq_flag=dq), scan_order=1)
     unit = data_unit(header, {"w": TensorContent(quants, 0, "search")})
@@ -116,7 +120,9 @@ def flipped(stream: bytes, *bits: int) -> bytes:
 
 @pytest.mark.parametrize(("seed", "bit"), [(1130, 236)])
 def test_an_entry_point_before_the_first_block_row_changes_nothing(seed: int, bit: int) -> None:
-    """A promised position before the tensor's first bit was taken as the start of its first stretch: block rows were left out."""
+    """A promised position before the tensor's first bit was taken as the start of its first
+    stretch: block rows were left out.
+    """
     quants = np.random.default_rng(seed).integers(-3, 4, (ROWS, COLUMNS)).astype(np.int32)
     stream = flipped(scanned(False, quants), bit)
     for lenient in (False, True):
@@ -140,7 +146,9 @@ def test_an_empty_tensor_that_no_array_can_describe_is_refused(threads: int) -> 
 
 
 def test_reports_of_an_aggregate_come_in_the_same_order() -> None:
-    """Both units of the aggregate have bytes after their codeword, and the second a reserved bit that is set."""
+    """Both units of the aggregate have bytes after their codeword, and the second a reserved bit
+    that is set.
+    """
     quantization = Quantization(2, -24)
     units = []
     for name in "ab":

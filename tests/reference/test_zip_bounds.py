@@ -1,4 +1,6 @@
-"""Zip archives of strangers: bombs, lies about sizes, overlaps and doubles are refused before memory is taken."""
+"""Zip archives of strangers: bombs, lies about sizes, overlaps and doubles are refused before
+memory is taken.
+"""
 
 import io
 import struct
@@ -26,7 +28,9 @@ def unpacked(data: bytes) -> dict[str, bytes]:
 
 
 def claiming(data: bytes, size: int) -> bytes:
-    """An archive of one member that states another unpacked size, in its own header and in the directory."""
+    """An archive of one member that states another unpacked size, in its own header and in the
+    directory.
+    """
     changed = bytearray(data)
     struct.pack_into("<I", changed, 22, size)
     struct.pack_into("<I", changed, changed.rindex(b"PK\x01\x02") + 24, size)

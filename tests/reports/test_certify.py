@@ -1,4 +1,6 @@
-"""Certificates: given for what was shown, refused with reasons, and judged again from their own bytes."""
+"""Certificates: given for what was shown, refused with reasons, and judged again from their own
+bytes.
+"""
 
 import datetime
 import json
@@ -43,7 +45,9 @@ ONE_JOB = RunOptions(jobs=1)
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a suite, results of two decoders, keys, and a certificate of the in-tree decoder, signed and unsigned."""
+    """Make a suite, results of two decoders, keys, and a certificate of the in-tree decoder, signed
+    and unsigned.
+    """
     folder = tmp_path_factory.mktemp("certify")
     suite = write_suite(folder / "suite")
     for name, argument in (("in-tree", "in-tree"), ("broken", str(BROKEN))):

@@ -1,4 +1,6 @@
-"""What a report says since an earlier run, the published schema of results, and a GitHub step's summary."""
+"""What a report says since an earlier run, the published schema of results, and a GitHub step's
+summary.
+"""
 
 import json
 from pathlib import Path

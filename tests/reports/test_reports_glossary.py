@@ -1,4 +1,6 @@
-"""The glossary: one text for the page and the HTML report, which holds it itself and so explains its words offline."""
+"""The glossary: one text for the page and the HTML report, which holds it itself and so explains
+its words offline.
+"""
 
 from html import escape
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""The HTML report, read with an HTML parser: self-contained, accessible in structure, and deaf to what decoders say."""
+"""The HTML report, read with an HTML parser: self-contained, accessible in structure, and deaf to
+what decoders say.
+"""
 
 import base64
 import hashlib
@@ -136,7 +138,10 @@ def test_networks_and_choices_are_shown(full):
 
 
 def networks_of(*rows, decoders=("alpha",)):
-    """Render the networks section for decoders with these rows; return it, the page, and its text with one line per table row."""
+    """Render the networks section for decoders with these rows.
+
+    Return it, the page, and its text with one line per table row.
+    """
     cases = [case("net", name, level=Level.MODELS, accuracy=own) for name, own in zip(decoders, rows, strict=True)]
     page, text = page_of(*cases)
     section = next(one for one in page.texts["section"] if "Top-1" in one)

@@ -1,4 +1,7 @@
-"""Drawings: grid and histogram of a difference against counting element by element; positions of layer errors."""
+"""Drawings: grid and histogram of a difference against counting element by element.
+
+Positions of layer errors.
+"""
 
 import sys
 
@@ -74,7 +77,9 @@ RIGHT_END = DriftPlot.LEFT + DriftPlot.WIDTH
 
 
 def test_layers_stand_on_a_logarithmic_scale_from_left_to_right() -> None:
-    """The errors range from 0.01 to 1, two powers of ten, so that 0.1 is in the middle and 0 below the scale."""
+    """The errors range from 0.01 to 1, two powers of ten, so that 0.1 is in the middle and 0 below
+    the scale.
+    """
     plot = plot_of(alpha=ACCURACY)
     across = (DriftPlot.LEFT, (DriftPlot.LEFT + RIGHT_END) / 2, RIGHT_END)
     assert plot.reference.points == tuple(zip(across, (DriftPlot.ZERO, DriftPlot.BOTTOM, MIDDLE), strict=True))

@@ -1,4 +1,5 @@
-"""Core has no vector too many: without any of twenty drawn at random, a goal of coverage is lost, a fault lives, or one is not named.
+"""Core has no vector too many: without any of twenty drawn at random, a goal of coverage is lost, a
+fault lives, or one is not named.
 
 The draw is printed; the environment variable NNC_SMALLEST_SEED repeats it.
 """

@@ -1,4 +1,6 @@
-"""Outputs: modes, owners, links, devices, FIFOs, descriptors, full disks, and outputs that are inputs."""
+"""Outputs: modes, owners, links, devices, FIFOs, descriptors, full disks, and outputs that are
+inputs.
+"""
 
 import errno
 import os

@@ -1,4 +1,6 @@
-"""Packages: the same bytes anywhere, and nothing in them can be changed, added, lost or led astray unseen."""
+"""Packages: the same bytes anywhere, and nothing in them can be changed, added, lost or led astray
+unseen.
+"""
 
 import io
 import json

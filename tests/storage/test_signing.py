@@ -1,7 +1,9 @@
-"""Ed25519 public keys for which anybody can sign, or that have several spellings, are refused wherever keys come in.
+"""Ed25519 public keys for which anybody can sign, or that have several spellings, are refused
+wherever keys come in.
 
-The points of small order are those of "Taming the many EdDSAs" (Chalkias, Garillot and Nikolaenko, 2020, table 1: eight points, and the
-non-canonical encodings of them that exist); the tests derive them again from the curve of RFC 8032, section 5.1.
+The points of small order are those of "Taming the many EdDSAs" (Chalkias, Garillot and Nikolaenko,
+2020, table 1: eight points, and the non-canonical encodings of them that exist); the tests derive
+them again from the curve of RFC 8032, section 5.1.
 """
 
 import base64

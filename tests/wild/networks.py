@@ -1,7 +1,10 @@
-"""Networks that packages on PyPI ship, with data that nobody trained them on; the original's answers are the truth.
+"""Networks that packages on PyPI ship, with data that nobody trained them on.
 
-magika tells the content type of files: here all files of this repository and of the standard library. silero-vad tells whether somebody
-speaks: here sentences spoken by espeak-ng with pauses and noise, at both of its sampling rates.
+The original's answers are the truth.
+
+magika tells the content type of files: here all files of this repository and of the standard
+library. silero-vad tells whether somebody speaks: here sentences spoken by espeak-ng with pauses
+and noise, at both of its sampling rates.
 """
 
 import io
@@ -29,7 +32,9 @@ Answers = Callable[[bytes], npt.NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class WildNetwork:
-    """A network: its name, the model, how many samples its held data has, and what a model of its interface answers, an int64 each."""
+    """A network: its name, the model, how many samples its held data has, and what a model of its
+    interface answers, an int64 each.
+    """
 
     name: str
     model: bytes
@@ -55,7 +60,9 @@ def session(model: bytes) -> onnxruntime.InferenceSession:
 # magika
 
 FROM_EACH_SIDE, BLOCK, PADDING = 1024, 4096, 256
-"""What the model takes in, as config.min.json beside it says: so many bytes from either end, less white space, filled up with PADDING."""
+"""What the model takes in, as config.min.json beside it says: so many bytes from either end, less
+white space, filled up with PADDING.
+"""
 BATCH = 32
 SOURCES = (ROOT, Path(sysconfig.get_path("stdlib")))
 """The repository, and the standard library with its tests."""
@@ -96,7 +103,9 @@ def features(content: bytes) -> list[int]:
 
 
 class Labels:
-    """From the model's probabilities to what magika says of a file, as it does by default: a doubtful type becomes text or unknown."""
+    """From the model's probabilities to what magika says of a file, as it does by default: a
+    doubtful type becomes text or unknown.
+    """
 
     def __init__(self) -> None:
         model = json.loads(shipped("magika", "models", "standard_v3_3", "config.min.json"))
@@ -160,14 +169,19 @@ def spoken(text: str, voice: str) -> tuple[int, Array]:
 
 
 def resampled(samples: Array, rate: int, wanted: int) -> Array:
-    """At another rate, by linear interpolation behind a moving average over the samples that would fall together."""
+    """At another rate, by linear interpolation behind a moving average over the samples that would
+    fall together.
+    """
     width = max(round(rate / wanted), 1)
     smooth = np.convolve(samples, np.ones(width) / width, mode="same")
     return np.interp(np.arange(0, len(samples), rate / wanted), np.arange(len(samples)), smooth)
 
 
 def recordings(rate: int, *, voices: int = len(VOICES), sentences: int = len(SENTENCES)) -> npt.NDArray[np.float32]:
-    """[recordings, samples]: sentences with pauses between, each voice at each level of noise; whole chunks, the same every time."""
+    """[recordings, samples]: sentences with pauses between, each voice at each level of noise.
+
+    Whole chunks, the same every time.
+    """
     generator = np.random.default_rng(15938)
     lines = []
     for voice in VOICES[:voices]:
@@ -185,7 +199,10 @@ def recordings(rate: int, *, voices: int = len(VOICES), sentences: int = len(SEN
 
 
 def silero_vad(**size: int) -> WildNetwork:
-    """The detector on `recordings` of both rates; its answer says of each chunk whether somebody speaks, its memory carried along."""
+    """The detector on `recordings` of both rates.
+
+    Its answer says of each chunk whether somebody speaks, its memory carried along.
+    """
     held = {rate: recordings(rate, **size) for rate in RATES}
 
     def answers(model: bytes) -> npt.NDArray[np.int64]:

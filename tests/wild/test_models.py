@@ -1,4 +1,6 @@
-"""Networks that packages ship: taken apart and put together exactly, and what they answer after a stream. In the session ``models``."""
+"""Networks that packages ship: taken apart and put together exactly, and what they answer after a
+stream. In the session ``models``.
+"""
 
 import numpy as np
 import onnx

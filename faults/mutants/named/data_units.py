@@ -1,4 +1,6 @@
-"""What decoders get wrong in data units: dimensions, formats, names, raw numbers and sets of partial data."""
+"""What decoders get wrong in data units: dimensions, formats, names, raw numbers and sets of
+partial data.
+"""
 
 from typing import Final
 

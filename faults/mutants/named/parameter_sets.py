@@ -1,4 +1,6 @@
-"""What decoders get wrong in parameter sets: which is in force, and how its quantization parameter is kept."""
+"""What decoders get wrong in parameter sets: which is in force, and how its quantization parameter
+is kept.
+"""
 
 from typing import Final
 
@@ -23,13 +25,17 @@ def mps_kept(*statements: str) -> Edit:
 
 
 def lps_kept(*statements: str) -> Edit:
-    """The LPS's quantization parameter ``qp`` and density go through statements before they are kept."""
+    """The LPS's quantization parameter ``qp`` and density go through statements before they are
+    kept.
+    """
     lines = ('qp = w.i("lps_quantization_parameter", 13)', *statements, "context.lps_quantization = Quantization(density, qp)")
     return Edit(_SETS, _LPS, _LPS_QP, "\n        ".join(lines))
 
 
 def taken_if(condition: str) -> Edit:
-    """The LPS's quantization parameter ``qp`` is taken where a condition holds, and otherwise as if it were absent."""
+    """The LPS's quantization parameter ``qp`` is taken where a condition holds, and otherwise as if
+    it were absent.
+    """
     text = _LPS_QP.replace('w.i("lps_quantization_parameter", 13)', "qp")
     return Edit(_SETS, _LPS, _LPS_QP, f'qp = w.i("lps_quantization_parameter", 13)\n        {text} if {condition} else None')
 

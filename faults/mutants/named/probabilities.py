@@ -1,4 +1,6 @@
-"""Wrong probability states, parameter sets and ranges of the arithmetic decoder, as the vectors about them state it."""
+"""Wrong probability states, parameter sets and ranges of the arithmetic decoder, as the vectors
+about them state it.
+"""
 
 from typing import Final
 
@@ -6,7 +8,9 @@ from nnc_conformance.faults.mutants.fault import Edit, NamedFault
 
 
 def sets_forgotten(condition: str, group: str) -> tuple[Edit, ...]:
-    """Whether contexts have sets of their own is looked up among others: where those have none, the sets of a group are not used."""
+    """Whether contexts have sets of their own is looked up among others: where those have none, the
+    sets of a group are not used.
+    """
     lookup = f"    sets = coder.parameter_sets[0]\n    if not sets[{condition}].any():\n        sets[{group}] = 0\n"
     return (Edit("entropy.plain", "quant_tensor", "    r[INDEX] = 0\n", "    r[INDEX] = 0\n" + lookup),)
 

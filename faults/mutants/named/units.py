@@ -1,4 +1,6 @@
-"""What decoders get wrong in units and reference lists: sizes, sequences, and what a unit leaves behind."""
+"""What decoders get wrong in units and reference lists: sizes, sequences, and what a unit leaves
+behind.
+"""
 
 from typing import Final
 

@@ -10,7 +10,9 @@ _MANTISSA: Final = "    with np.errstate("
 
 
 def sum_kept(statement: str) -> Edit:
-    """The ``total`` of quantization parameter and qp_delta goes through a statement before the step is made of it."""
+    """The ``total`` of quantization parameter and qp_delta goes through a statement before the step
+    is made of it.
+    """
     lines = (
         "qp, density = header.quantization.quantization_parameter, header.quantization.qp_density",
         "total = qp + tensor.qp_delta",

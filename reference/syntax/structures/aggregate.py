@@ -11,7 +11,9 @@ NNR_AGG_GEN: Final = 0
 
 @dataclass(frozen=True)
 class AggregateHeader:
-    """Number of units in the aggregate, and their entry points in bytes from the payload's first, None when absent."""
+    """Number of units in the aggregate, and their entry points in bytes from the payload's first,
+    None when absent.
+    """
 
     units: int
     entry_points: tuple[tuple[int, int], ...] | None

@@ -37,7 +37,9 @@ G_SUFFIX: Final = "_G"
 
 @dataclass(frozen=True)
 class Codebook:
-    """A codebook: int32 values of shape (codebook_size,), and the place of index 0 in it (CbZeroOffset)."""
+    """A codebook: int32 values of shape (codebook_size,), and the place of index 0 in it
+    (CbZeroOffset).
+    """
 
     values: np.ndarray
     zero_offset: int
@@ -45,7 +47,10 @@ class Codebook:
 
 @dataclass(frozen=True)
 class CodedEntryPoint:
-    """One entry of the entry point list, as coded; ``dq_state`` is 0 where none is coded, ``delta`` is bit_offset_delta1 or 2."""
+    """One entry of the entry point list, as coded.
+
+    ``dq_state`` is 0 where none is coded, ``delta`` is bit_offset_delta1 or 2.
+    """
 
     cabac_offset: int
     dq_state: int
@@ -54,7 +59,10 @@ class CodedEntryPoint:
 
 @dataclass(frozen=True)
 class DimensionMapping:
-    """topology_tensor_dimension_mapping() [I]; ``shifts`` holds (axis, places moved left) for each tensor."""
+    """topology_tensor_dimension_mapping() [I].
+
+    ``shifts`` holds (axis, places moved left) for each tensor.
+    """
 
     axis: int
     split_indexes: tuple[int, ...]
@@ -63,7 +71,9 @@ class DimensionMapping:
 
 @dataclass(frozen=True)
 class NodeId:
-    """Identifies a data unit in the tree of updates (second edition): who made it, which tensor it is, and how many updates deep."""
+    """Identifies a data unit in the tree of updates (second edition): who made it, which tensor it
+    is, and how many updates deep.
+    """
 
     device_id: int
     parameter_id: int
@@ -77,7 +87,7 @@ class ParentNode:
     Args:
         id_type: parent_node_id_type: `ICNN_NDU_ID` or a digest.
         device_id: parent_device_id, for `ICNN_NDU_ID`.
-        digest: the parent's payload digest, 32 or 64 bytes; None for `ICNN_NDU_ID`.
+        digest: The parent's payload digest, 32 or 64 bytes; None for `ICNN_NDU_ID`.
     """
 
     id_type: int
@@ -108,7 +118,8 @@ class UpdateSignalling:
 class DataUnitHeader:
     """What an NDU header says, ids and dimensions resolved against the stream so far.
 
-    ``dimensions`` are those of the (undecomposed) tensor; ``quantization`` is that of the parameter set in force.
+    ``dimensions`` are those of the (undecomposed) tensor; ``quantization`` is that of the parameter
+    set in force.
     """
 
     payload_type: int
@@ -146,7 +157,9 @@ class DataUnitHeader:
 
     @property
     def whole_id(self) -> str:
-        """The id of the tensor that the dimensions describe: that of a decomposed BLOCK without the suffix of G."""
+        """The id of the tensor that the dimensions describe: that of a decomposed BLOCK without the
+        suffix of G.
+        """
         decomposed = self.payload_type == NNR_PT_BLOCK and self.parameter_types & DC
         return self.ids[0].removesuffix(G_SUFFIX) if decomposed else self.ids[0]
 
@@ -282,13 +295,17 @@ def update_signalling(w: Walker, context: StreamContext, payload_type: int) -> U
 
 
 def check_tca_of_raw_float(w: Walker, payload_type: int, tca: int) -> None:
-    """A RAW_FLOAT has no contexts, so no temporal_context_modeling_flag, unless the disputed point ignores it."""
+    """A RAW_FLOAT has no contexts, so no temporal_context_modeling_flag, unless the disputed point
+    ignores it.
+    """
     wrong = tca and payload_type == NNR_PT_RAW_FLOAT and w.interpretation.raw_float_tca is RawFloatTca.REFUSED
     w.require("tca-raw", not wrong, "temporal_context_modeling_flag is 1 in a RAW_FLOAT")
 
 
 def check_codebook_with_dq(w: Walker, context: StreamContext, both: bool) -> None:
-    """A codebook together with dq_flag is refused in the second edition, if the disputed point says so."""
+    """A codebook together with dq_flag is refused in the second edition, if the disputed point says
+    so.
+    """
     refused = both and context.second_edition and w.interpretation.codebook_dq is CodebookDq.REFUSED
     w.require("codebook-dq", not refused, "a codebook together with dq_flag")
 
@@ -313,7 +330,10 @@ def check_dimensions(w: Walker, context: StreamContext, dimensions: tuple[int, .
 def check_decomposition(
     w: Walker, context: StreamContext, dimensions: tuple[int, ...], rank_and_rows: tuple[int, int], *, is_block: bool
 ) -> None:
-    """In a BLOCK G is g_number_of_rows x rank, H rank x the other elements; a single G or H has dimensions of its own."""
+    """In a BLOCK G is g_number_of_rows x rank, H rank x the other elements.
+
+    A single G or H has dimensions of its own.
+    """
     rank, g_rows = rank_and_rows
     w.require("rank", rank > 0, "decomposition_rank is 0", "decomposition_rank")
     w.require("rank", g_rows > 0, "g_number_of_rows is 0", "g_number_of_rows")
@@ -391,7 +411,9 @@ def entry_point_list(w: Walker, header: DataUnitHeader, scan_order: int) -> tupl
 
 
 def nnr_compressed_data_unit_payload(w: Walker, header: DataUnitHeader) -> None:
-    """Payload of an NNR_NDU: binary32 numbers, or one arithmetic codeword that the entropy decoder reads."""
+    """Payload of an NNR_NDU: binary32 numbers, or one arithmetic codeword that the entropy decoder
+    reads.
+    """
     if header.payload_type == NNR_PT_RAW_FLOAT:  # branch: ndu-payload.raw
         data = w.bs("raw_float32_parameter")
         size = 4 * prod(header.dimensions)

@@ -1,4 +1,6 @@
-"""NNR_STR, NNR_MPS and NNR_LPS: the unit headers and payloads of parameter sets, and the performance maps (clause 6)."""
+"""NNR_STR, NNR_MPS and NNR_LPS: the unit headers and payloads of parameter sets, and the
+performance maps (clause 6).
+"""
 
 from typing import Final
 
@@ -50,7 +52,9 @@ def nnr_model_parameter_set(w: Walker, context: StreamContext) -> None:
 
 
 def model_and_updates(w: Walker, context: StreamContext) -> None:
-    """Elements that the second edition has in an NNR_MPS, in place of reserved bits: updates, and what is known of the model."""
+    """Elements that the second edition has in an NNR_MPS, in place of reserved bits: updates, and
+    what is known of the model.
+    """
     model_id_present = w.u("base_model_id_present_flag", 1)
     performance_present = w.u("validation_set_performance_present_flag", 1)
     metric_valid = w.u("metric_type_performance_map_valid_flag", 1)
@@ -97,7 +101,9 @@ def performance_maps(w: Walker, sparsification: int, pruning: int, unification: 
 
 
 def map_entries(w: Walker, count: int) -> range:
-    """The outer loop of every map: ``count`` entries, or one fewer (disputed point ``map_entries``)."""
+    """The outer loop of every map: ``count`` entries, or one fewer (disputed point
+    ``map_entries``).
+    """
     if w.interpretation.map_entries is MapEntries.COUNT:  # branch: map.entries-as-counted
         return range(count)
     w.require("map-entries", count > 0, "a map of 0 entries")

@@ -1,4 +1,6 @@
-"""NNR_TPL and NNR_QNT: unit headers, payloads, the lists of ids and the pruning container (clause 6)."""
+"""NNR_TPL and NNR_QNT: unit headers, payloads, the lists of ids and the pruning container (clause
+6).
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,7 +72,9 @@ def payload_rules(w: Walker) -> Iterator[None]:
 
 
 def data_string(w: Walker, name: str) -> bytes:
-    """topology_data and quantization_data: to the unit's end, or ended by a zero byte (disputed point ``data_string``)."""
+    """topology_data and quantization_data: to the unit's end, or ended by a zero byte (disputed
+    point ``data_string``).
+    """
     data = w.bs(name)
     if w.interpretation.data_string is DataString.BS:  # branch: data-string.to-the-end
         return data
@@ -81,7 +85,9 @@ def data_string(w: Walker, name: str) -> bytes:
 
 
 def topology_elements_ids_list(w: Walker, context: StreamContext, *, indexed: bool) -> tuple[str, ...]:
-    """topology_elements_ids_list(): two ids or more, as strings, or as indexes into the reference list."""
+    """topology_elements_ids_list(): two ids or more, as strings, or as indexes into the reference
+    list.
+    """
     with w.structure("topology_elements_ids_list"):
         count = w.ue("count_topology_elements_minus2", 7) + 2
         if indexed:  # branch: ids.as-indexes

@@ -1,4 +1,6 @@
-"""nnr_unit(): size, header and payload of a unit, and what it leaves behind for later ones (clause 6)."""
+"""nnr_unit(): size, header and payload of a unit, and what it leaves behind for later ones (clause
+6).
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -40,7 +42,9 @@ def unit_type_name(unit_type: int) -> str:
 
 
 Facts = DataUnitHeader | AggregateHeader | None
-"""The header of a data unit or an aggregate, resolved against the stream so far; None for units of other types."""
+"""The header of a data unit or an aggregate, resolved against the stream so far; None for units of
+other types.
+"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ class Unit:
         header: Values of the nnr_unit_header().
         payload: Values of the nnr_unit_payload().
         complete: False for partial data with more to come.
-        payload_pieces: (first byte in the payload, bit in the stream) of each piece; one piece unless data was partial.
+        payload_pieces: (first byte in the payload, bit in the stream) of each piece; one piece
+            unless data was partial.
         facts: The resolved header of an NNR_NDU or NNR_AGG.
         units: The units in an aggregate.
     """
@@ -149,7 +154,10 @@ OWN_TO_A_PIECE: Final = ("independently_decodable_flag", "partial_data_counter")
 
 
 def check_counter(w: Walker, context: StreamContext, unit_type: int, counter: int) -> None:
-    """partial_data_counter falls by one to 0 within a set of units of one type; opens a set where none is open."""
+    """partial_data_counter falls by one to 0 within a set of units of one type.
+
+    Opens a set where none is open.
+    """
     if context.partial is None:  # branch: partial-data.begins
         context.partial = PartialSet(unit_type, {}, counter)
     partial = context.partial
@@ -160,7 +168,9 @@ def check_counter(w: Walker, context: StreamContext, unit_type: int, counter: in
 def nnr_unit_payload(
     w: Walker, context: StreamContext, unit_type: int, header: Values, facts: Facts
 ) -> tuple[tuple[Unit, ...], bool, tuple[tuple[int, int], ...]]:
-    """nnr_unit_payload(): the units of an aggregate, whether data is complete, and where a joined payload's pieces stand."""
+    """nnr_unit_payload(): the units of an aggregate, whether data is complete, and where a joined
+    payload's pieces stand.
+    """
     partial = context.partial
     if partial is None:  # branch: partial-data.none
         return typed_payload(w, context, unit_type, header, facts), True, ()

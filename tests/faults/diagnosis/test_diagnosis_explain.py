@@ -82,7 +82,9 @@ def explained(results: list[CaseResult], causes: Sequence[Cause], symptoms: Symp
 
 
 def test_the_first_wrong_symbol_is_found_in_coded_order() -> None:
-    """Scan order 1 codes blocks of 8 x 8: a row of 16 x 9 goes on in the second block, after 64 elements of the first, one a row."""
+    """Scan order 1 codes blocks of 8 x 8: a row of 16 x 9 goes on in the second block, after 64
+    elements of the first, one a row.
+    """
     stored = vectors()["scan-1-block-rows-dq"]
     stream, expectation = stored.read(stored.vector.stream), read_expected_output(stored)
     assert expectation.tensors is not None
@@ -225,7 +227,9 @@ def test_longer_cases_are_as_many_that_fail_as_pass() -> None:
 
 
 def test_passing_cases_tell_causes_apart(run_of_a_faulty_decoder: list[CaseResult], symptoms: SymptomCache) -> None:
-    """A cause that fails everything is like the decoder in what fails, and worse than the one that leaves the rest alone."""
+    """A cause that fails everything is like the decoder in what fails, and worse than the one that
+    leaves the rest alone.
+    """
     wide = named_causes()["one-window"]
     found = explained(run_of_a_faulty_decoder, [wide, named_causes()["contexts-run-on"]], symptoms)
     assert [one.cause.id for one in found.causes] == ["contexts-run-on", "one-window"]

@@ -136,7 +136,9 @@ def test_the_command_files_what_it_shrank(tmp_path: Path, capsys: pytest.Capture
 
 
 def halved(stream: bytes) -> Execution:
-    """A decoder that is wrong on tensors of two dimensions with a codebook's worth of rows: four or more."""
+    """A decoder that is wrong on tensors of two dimensions with a codebook's worth of rows: four or
+    more.
+    """
     told = truth(stream)
     doubled = {n: v * 2 if v.ndim == 2 and v.shape[0] >= 4 and np.any(v) else v for n, v in (told.tensors or {}).items()}
     return replace(told, tensors=doubled) if told.tensors is not None else told

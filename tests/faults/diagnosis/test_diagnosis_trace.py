@@ -1,4 +1,6 @@
-"""``trace --html``: one file, every element with its bits, the coder's pictures, nothing from outside."""
+"""``trace --html``: one file, every element with its bits, the coder's pictures, nothing from
+outside.
+"""
 
 import base64
 import hashlib

@@ -30,7 +30,10 @@ def test_every_target_has_good_inputs_and_a_share_of_the_executions() -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_good_inputs_are_taken(target: str) -> None:
-    """The reader begins with broken streams, too: it takes those of good vectors; the others take all."""
+    """The reader begins with broken streams, too: it takes those of good vectors.
+
+    The others take all.
+    """
     vectors = [stored for stored in load_suite(built_in_root()).vectors if stored.vector.negative is None]
     good = {stored.read(stored.vector.stream) for stored in vectors if stored.vector.expected is not None}
     tried = [data for data in seeds(target) if target != "reader" or data[1:] in good]

@@ -1,4 +1,6 @@
-"""Decoders with one fault that published ones had, or plausibly have: each is caught, and the report names the element it lies in."""
+"""Decoders with one fault that published ones had, or plausibly have: each is caught, and the
+report names the element it lies in.
+"""
 
 import re
 import sys
@@ -28,11 +30,16 @@ LEVELS = {bug.level for bug in BUGS.values()}
 SAMPLE = [name for number, name in enumerate(BUGS) if number % 6 == 1]
 """Bugs that every run of the tests judges; the first of them is named in the reports."""
 TOGETHER, ALIKE = 5, {"no-whole-byte-of-alignment": 11}
-"""So many elements at most are named for a fault; of these faults more, where no vector has one without the others."""
+"""So many elements at most are named for a fault; of these faults more, where no vector has one
+without the others.
+"""
 
 
 def suite_of(level: Level, *, whole: bool) -> Suite:
-    """The small vectors of a level; unless they are asked for whole, the first two of those whose ids differ in numbers alone."""
+    """The small vectors of a level.
+
+    Unless they are asked for whole, the first two of those whose ids differ in numbers alone.
+    """
     suite = load_suite(built_in_root(), levels=[level], verify=False)
     if whole:
         return replace(suite, vectors=tuple(stored for stored in suite.vectors if is_quick(stored)))
@@ -59,7 +66,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def results(folder: Path) -> dict[str, Results]:
-    """The results of the sampled bugs and of the decoder without one, by the level of their vectors."""
+    """The results of the sampled bugs and of the decoder without one, by the level of their
+    vectors.
+    """
     levels = {level: [name for name in SAMPLE if BUGS[name].level == level] for level in sorted(LEVELS)}
     levels[Level.CORE].append("none")
     return {level: judged(names, level, folder / level) for level, names in levels.items() if names}

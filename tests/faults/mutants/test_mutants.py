@@ -1,4 +1,6 @@
-"""The mutation tool: what is mutated and how, that a mutant stays in its child, and that the suite catches a sample."""
+"""The mutation tool: what is mutated and how, that a mutant stays in its child, and that the suite
+catches a sample.
+"""
 
 import ast
 import hashlib

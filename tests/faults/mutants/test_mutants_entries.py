@@ -1,4 +1,6 @@
-"""Mutants of single entries of the coder's tables: one entry has another value, and all others are the standard's."""
+"""Mutants of single entries of the coder's tables: one entry has another value, and all others are
+the standard's.
+"""
 
 import numpy as np
 import pytest
@@ -53,7 +55,9 @@ def test_every_entry_has_other_values_and_the_farthest_is_one_of_them() -> None:
 
 
 def test_a_wrong_entry_changes_what_is_decoded() -> None:
-    """The first bin of a codeword uses the first entry of a row: its range differs, and so does what follows."""
+    """The first bin of a codeword uses the first entry of a row: its range differs, and so does
+    what follows.
+    """
     stream = encode({"x": np.arange(-40, 40, dtype=np.float32).reshape(8, 10)}, options=EncoderOptions(qp=0, rdo=0))
     wrong = entry("LPS_RANGE_TABLE", 7 * 32, 180)
     assert wrong is not None

@@ -1,4 +1,6 @@
-"""Seeded bugs quote the source lines that they change: after a change of `reference/` this names every quote to adapt, all at once."""
+"""Seeded bugs quote the source lines that they change: after a change of `reference/` this names
+every quote to adapt, all at once.
+"""
 
 import importlib.util
 from pathlib import Path

@@ -23,7 +23,9 @@ KIND, ELEMENT, BIN, RANGE, OFFSET, STATE, POSITION, RENORMALISATION, INDEX = ran
 
 
 def exact_codeword(events):
-    """The codeword of recorded bins, by an encoder that keeps the whole low end as one integer and so knows no carry."""
+    """The codeword of recorded bins, by an encoder that keeps the whole low end as one integer and
+    so knows no carry.
+    """
     low, width, bits = 0, 510, 9
     for kind, _, bin_value, _, _, state, *_ in events:
         if kind == plain.BYPASS_BIN:

@@ -1,4 +1,6 @@
-"""Rare turns of the fast kernels give what the readable one gives: lanes that merge, payloads that end in a run or in an escape."""
+"""Rare turns of the fast kernels give what the readable one gives: lanes that merge, payloads that
+end in a run or in an escape.
+"""
 
 import numpy as np
 import numpy.typing as npt

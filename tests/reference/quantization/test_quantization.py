@@ -1,4 +1,6 @@
-"""Quantization: what is exact, what is optimal, what a decoder takes, and what may not be quantized at all."""
+"""Quantization: what is exact, what is optimal, what a decoder takes, and what may not be quantized
+at all.
+"""
 
 import math
 import os
@@ -136,7 +138,9 @@ def test_a_single_weight_takes_its_cheapest_candidate(value, unary_length, dq, l
 @given(st.lists(st.floats(-0.75, 0.75, width=32), min_size=2, max_size=3), st.booleans(), st.floats(0, 0.5), st.integers(0, 8))
 @settings(max_examples=100)
 def test_paths_that_never_met_are_compared_exactly(values, dq, lagrangian, set_id):
-    """Two weights below 1 lead to a node each by one path only without dependent quantization, three with it."""
+    """Two weights below 1 lead to a node each by one path only without dependent quantization,
+    three with it.
+    """
     values = values if dq else values[:2]
     coding = vector(len(values), dq=dq)
     assert_cheapest(values, coding, np.full(coding.layout.flag, set_id), lagrangian)
@@ -162,7 +166,9 @@ def test_a_path_moves_its_contexts_as_coding_does(quants, dq, unary_length, set_
 
 @pytest.mark.parametrize("dq", [False, True])
 def test_each_block_row_starts_with_fresh_contexts(dq):
-    """Two equal block rows are quantized alike where no state goes on from one to the other; without a restart the second differs."""
+    """Two equal block rows are quantized alike where no state goes on from one to the other;
+    without a restart the second differs.
+    """
     half = laplacian(1, 800, 1.5) + np.float32(0.2)
     both = np.concatenate([half, half])
 
@@ -190,7 +196,9 @@ def test_a_full_window_settles_its_best_path_and_goes_on(dq, monkeypatch):
 
 
 def test_parameter_sets_are_fitted_to_a_sample(monkeypatch):
-    """A sample of whole block rows, or of stretches where there is but one, serves nearly as well as all weights."""
+    """A sample of whole block rows, or of stretches where there is but one, serves nearly as well
+    as all weights.
+    """
     for coding in (TensorCoding(100, 12, 1, True, 10, 8), vector(1200, dq=True), TensorCoding(8, 150, 4, True, 10, 8)):
         values = gaussian(6, coding.count, 1.0)
         fitted_to_all = optimised(values, 1.0, coding, 0.1)
@@ -256,7 +264,9 @@ def test_the_greatest_magnitudes_of_int32_can_be_quantized(dq, rdo):
 
 @pytest.mark.parametrize("dq", [False, True])
 def test_no_candidate_goes_beyond_int32(dq):
-    """2^31 would be the next candidate: in all states without dependent quantization, with it in half of them."""
+    """2^31 would be the next candidate: in all states without dependent quantization, with it in
+    half of them.
+    """
     values, coding = np.array([1, -1] * 4, np.float32), vector(8, dq=dq)
     indexes = quantize(values, 1 / (2**31 - 1.2), coding, rdo=1.0)
     assert (np.abs(np.abs(indexes.astype(np.int64)) - (2**31 - 1.2)) < 2).all()

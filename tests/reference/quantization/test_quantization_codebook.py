@@ -1,4 +1,6 @@
-"""Codebooks: what they hold, that they lose nothing they need not, and that clusters are the best there are."""
+"""Codebooks: what they hold, that they lose nothing they need not, and that clusters are the best
+there are.
+"""
 
 import itertools
 import math

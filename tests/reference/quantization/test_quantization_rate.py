@@ -1,4 +1,6 @@
-"""What quantization gains on many weights: less error with states, fewer bits with rates, smaller streams than the independent codec's."""
+"""What quantization gains on many weights: less error with states, fewer bits with rates, smaller
+streams than the independent codec's.
+"""
 
 import math
 
@@ -14,7 +16,9 @@ from nnc_conformance.reference.quantization.reconstruction import step_size
 
 
 def test_dependent_quantization_gains_more_than_1_decibel_at_high_rate():
-    """At the same rate the error falls by most of what the best vector quantizer could give, 10 log10(2 pi e / 12) = 1.53 dB."""
+    """At the same rate the error falls by most of what the best vector quantizer could give, 10
+    log10(2 pi e / 12) = 1.53 dB.
+    """
     values, step, count = gaussian(5, 50000, 1.0), 1 / 32, 50000
     doubled = quantize(values, step, vector(count, dq=True), rdo=0)
     coarse = quantize(values, 2 * step, vector(count), rdo=0)
@@ -56,8 +60,9 @@ PEER = (
     ("sparse", True, -18, 3959, 0.01439),
     ("sparse", True, -26, 8309, 0.02126),
 )
-"""Streams of the independent codec with lambda_scale 0.1 and unary length 10, of SOURCES[source](9, 100000, 0.05) as 250 x 400: source, dq,
-qp (density 2), bytes, mean squared error in squared steps."""
+"""Streams of the independent codec with lambda_scale 0.1 and unary length 10, of SOURCES[source](9,
+100000, 0.05) as 250 x 400: source, dq, qp (density 2), bytes, mean squared error in squared steps.
+"""
 
 
 @pytest.mark.parametrize(("source", "dq", "qp", "peer_bytes", "peer_error"), PEER)

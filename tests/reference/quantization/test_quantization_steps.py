@@ -1,4 +1,6 @@
-"""Steps by deviation: in proportion to the deviation and to the square root of the number, never coarser, never beyond qp_delta."""
+"""Steps by deviation: in proportion to the deviation and to the square root of the number, never
+coarser, never beyond qp_delta.
+"""
 
 import numpy as np
 import pytest
@@ -37,7 +39,9 @@ def test_none_is_coarser_and_what_is_not_quantized_has_no_step() -> None:
 
 @given(st.lists(st.tuples(st.floats(1e-38, 1e38), st.integers(2, 50)), min_size=1, max_size=6), st.integers(0, 7))
 def test_any_magnitudes_can_be_encoded(tensors: list[tuple[float, int]], density: int) -> None:
-    """Whatever the magnitudes: qp_delta holds every step, and the largest tensor has the one that was asked for."""
+    """Whatever the magnitudes: qp_delta holds every step, and the largest tensor has the one that
+    was asked for.
+    """
     magnitudes = [magnitude for magnitude, _ in tensors]
     parameters = {f"t{at}": np.linspace(-1, 1, size, dtype=np.float32) * np.float32(least) for at, (least, size) in enumerate(tensors)}
     found = by_deviation(parameters, 0, density)

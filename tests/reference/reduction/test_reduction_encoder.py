@@ -1,4 +1,6 @@
-"""What the tools leave in a stream: decomposed blocks, ready indexes, maps and pruning dictionaries come back as they were given."""
+"""What the tools leave in a stream: decomposed blocks, ready indexes, maps and pruning dictionaries
+come back as they were given.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""Tools that change graphs: ONNX Runtime runs the changed network, and its outputs are those that mathematics asks for."""
+"""Tools that change graphs: ONNX Runtime runs the changed network, and its outputs are those that
+mathematics asks for.
+"""
 
 from dataclasses import replace
 
@@ -24,11 +26,15 @@ READERS = {
     "digits-depthwise": {"stem": "point1", "point1": "point2", "point2": "point3", "point3": "fc"},
     "digits-mlp": {"fc1": "fc2", "fc2": "fc3"},
 }
-"""The layer that reads the channels of each layer, by the networks' own source; all have their inputs on axis 1."""
+"""The layer that reads the channels of each layer, by the networks' own source; all have their
+inputs on axis 1.
+"""
 
 
 def masked(network: Network, name: str, ratio: float) -> Network:
-    """The network of the same shape whose least channels, by norm 1, are not looked at by the layer behind them."""
+    """The network of the same shape whose least channels, by norm 1, are not looked at by the layer
+    behind them.
+    """
     changed = dict(network.parameters)
     for layer, reader in READERS[name].items():
         weight = network.parameters[f"{layer}.weight"]

@@ -1,4 +1,6 @@
-"""Pipelines: documents are checked before anything runs, maps hold what was measured, and streams decode to models that run."""
+"""Pipelines: documents are checked before anything runs, maps hold what was measured, and streams
+decode to models that run.
+"""
 
 import re
 from pathlib import Path

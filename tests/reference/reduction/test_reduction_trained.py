@@ -1,4 +1,6 @@
-"""The trained forms, where PyTorch is there: they keep what the tools have made, and bring accuracy back."""
+"""The trained forms, where PyTorch is there: they keep what the tools have made, and bring accuracy
+back.
+"""
 
 import numpy as np
 import pytest

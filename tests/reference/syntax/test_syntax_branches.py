@@ -1,4 +1,6 @@
-"""Labels of branches: each branch of the structures has its own, and what is missing, doubled or too much is named with its place."""
+"""Labels of branches: each branch of the structures has its own, and what is missing, doubled or
+too much is named with its place.
+"""
 
 import pytest
 

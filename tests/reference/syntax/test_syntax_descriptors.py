@@ -1,4 +1,6 @@
-"""Each descriptor against examples worked out by hand from the sheet's table, and against itself both ways."""
+"""Each descriptor against examples worked out by hand from the sheet's table, and against itself
+both ways.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""One structure, many walkers: the registry and the structures agree, and a change of a structure changes all walkers."""
+"""One structure, many walkers: the registry and the structures agree, and a change of a structure
+changes all walkers.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -22,7 +24,9 @@ STREAM = bytes.fromhex("00040000")
 
 
 def walker_calls() -> Iterator[tuple[str, str, list[ast.expr]]]:
-    """(method, element, further arguments) of every call of a walker's descriptor methods in the structures."""
+    """(method, element, further arguments) of every call of a walker's descriptor methods in the
+    structures.
+    """
     methods = ("u", "i", "ue", "ie", "flt", "st", "bs", "flags")
     nodes = [node for source in SOURCES for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.Call)]
     for node in nodes:

@@ -1,4 +1,6 @@
-"""External data of ONNX models: read where installers and caches lay it out, refused where it leads out or grows without bound."""
+"""External data of ONNX models: read where installers and caches lay it out, refused where it leads
+out or grows without bound.
+"""
 
 import os
 from pathlib import Path

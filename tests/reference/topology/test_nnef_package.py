@@ -1,4 +1,7 @@
-"""Annex A against Khronos's own package: what it writes is read, and what is written here it reads. In a session of its own (nnef)."""
+"""Annex A against Khronos's own package: what it writes is read, and what is written here it reads.
+
+In a session of its own (nnef).
+"""
 
 from pathlib import Path
 
@@ -55,7 +58,10 @@ def model(folder: Path) -> Path:
 
 
 def convolved(folder: Path, images: np.ndarray) -> np.ndarray:
-    """What the graph computes, from how the package reads the model; the package itself has no runtime for all platforms."""
+    """What the graph computes, from how the package reads the model.
+
+    The package itself has no runtime for all platforms.
+    """
     graph = nnef.load_graph(str(folder))
     operations = {operation.name: operation for operation in graph.operations}
     assert operations["conv"].inputs["filter"] == "filter"

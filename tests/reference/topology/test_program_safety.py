@@ -1,4 +1,6 @@
-"""torch.export programs that would run code when they are loaded: no such thing gets through encode or decode. Without torch."""
+"""torch.export programs that would run code when they are loaded: no such thing gets through encode
+or decode. Without torch.
+"""
 
 import io
 import json

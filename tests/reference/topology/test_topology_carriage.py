@@ -1,4 +1,6 @@
-"""Annex E: containers whose tensors hold data units come back exactly, and say clearly what they are to readers that do not know."""
+"""Annex E: containers whose tensors hold data units come back exactly, and say clearly what they
+are to readers that do not know.
+"""
 
 import json
 import re
@@ -343,7 +345,9 @@ def test_nnef_at_the_command_line(tmp_path: Path) -> None:
 
 
 def test_a_reduced_network_is_carried_whole() -> None:
-    """Decomposed weights, local scaling and the pruning container: G, H and LS stand in their weight's place."""
+    """Decomposed weights, local scaling and the pruning container: G, H and LS stand in their
+    weight's place.
+    """
     tools = [
         {"tool": "pruning", "ratios": [0.1]},
         {"tool": "low_rank", "mse_thresholds": [2e-4], "tensors": ["fc1.weight"]},

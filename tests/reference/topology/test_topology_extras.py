@@ -1,4 +1,6 @@
-"""Formats that need an extra: what is missing is said in one line; and readers of the small formats, without any extra."""
+"""Formats that need an extra: what is missing is said in one line; and readers of the small
+formats, without any extra.
+"""
 
 import sys
 from pathlib import Path

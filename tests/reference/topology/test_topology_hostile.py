@@ -135,7 +135,9 @@ def test_depth_is_bounded() -> None:
 
 
 def wire_bomb(levels: int) -> bytes:
-    """A model nested beyond what protobuf reads: field 5 graph, field 1 node, field 6 attribute g, written by hand."""
+    """A model nested beyond what protobuf reads: field 5 graph, field 1 node, field 6 attribute g,
+    written by hand.
+    """
 
     def field(tag: int, content: bytes) -> bytes:
         length, size = len(content), b""

@@ -32,7 +32,10 @@ def bits(tensor: TensorProto) -> tuple[object, ...]:
 
 
 def runnable(build) -> onnx.ModelProto:
-    """The model without the parts that ONNX Runtime has no kernel for; they are compared as tensors elsewhere."""
+    """The model without the parts that ONNX Runtime has no kernel for.
+
+    They are compared as tensors elsewhere.
+    """
     model = build()
     del model.graph.sparse_initializer[:]
     nodes = [node for node in model.graph.node if node.output[0] not in {"sparse", "no_floats"}]

@@ -1,4 +1,6 @@
-"""NNR_TPL_PRUN and NNR_TPL_REFLIST with networks that were pruned, and streams of the networks of the package."""
+"""NNR_TPL_PRUN and NNR_TPL_REFLIST with networks that were pruned, and streams of the networks of
+the package.
+"""
 
 import numpy as np
 import plain_decoder
@@ -26,7 +28,9 @@ OPTIONS = {"qp": -40, "nonweight_qp": -60}
 
 
 def pruned_stream(name: str, topology: Topology | None) -> tuple[bytes, np.ndarray]:
-    """A pruned network's stream with another topology than its own, and what the pruned network answers itself."""
+    """A pruned network's stream with another topology than its own, and what the pruned network
+    answers itself.
+    """
     small = prune(packaged(name), Pruning(ratios=(0.3,)), Resources()).network
     exact = frozenset(small.parameters)
     stream = encode(small.parameters, topology=topology, options=EncoderOptions(**OPTIONS, exact=exact, pruned=small.pruned))

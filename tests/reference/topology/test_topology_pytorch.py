@@ -1,4 +1,7 @@
-"""Annex C: torch.export programs and state_dicts to a stream and back to a model that runs. In a session of its own (torch)."""
+"""Annex C: torch.export programs and state_dicts to a stream and back to a model that runs.
+
+In a session of its own (torch).
+"""
 
 import io
 import re
@@ -176,7 +179,9 @@ class Runs:
 
 
 def test_torch_runs_no_pickle_of_what_is_decoded(program: bytes, images: torch.Tensor, tmp_path: Path) -> None:
-    """Another encoder's topology has sample inputs that are code: torch would run them, and in our file it finds none."""
+    """Another encoder's topology has sample inputs that are code: torch would run them, and in our
+    file it finds none.
+    """
     parts, trap, pickle = extract(program), tmp_path / "ran", io.BytesIO()
     torch.save((Runs(trap),), pickle)
     hostile = damaged(program, "sample_inputs/model.pt", pickle.getvalue())

@@ -1,4 +1,6 @@
-"""Every tensor type, in initializers and Constant nodes at any depth: from a model to a stream and back to a model that runs."""
+"""Every tensor type, in initializers and Constant nodes at any depth: from a model to a stream and
+back to a model that runs.
+"""
 
 import numpy as np
 import onnxruntime
@@ -17,7 +19,9 @@ CAST = (TensorProto.BFLOAT16, TensorProto.INT4, TensorProto.UINT4)
 
 
 def given_out(tensor: TensorProto, name: str, *, initializer: bool) -> tuple[list[TensorProto], list[NodeProto]]:
-    """A tensor as an initializer or the value of a Constant, and a node that gives it out as ``name``."""
+    """A tensor as an initializer or the value of a Constant, and a node that gives it out as
+    ``name``.
+    """
     own = TensorProto.FromString(tensor.SerializeToString())
     if tensor.data_type == TensorProto.STRING:
         own.string_data[:] = [b"a", "b\u00df".encode()]  # ONNX Runtime's Python takes UTF-8 only
@@ -50,7 +54,9 @@ def model(depth: int, *, initializer: bool) -> bytes:
 
 
 def outputs(data: bytes, choice: bool) -> list[tuple[object, ...]]:
-    """What ONNX Runtime gives, with its bits; without its optimizer, which has no kernels for constants of some types."""
+    """What ONNX Runtime gives, with its bits; without its optimizer, which has no kernels for
+    constants of some types.
+    """
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
