@@ -1,6 +1,7 @@
 """Checks the configuration of a Keras model before Keras sees it: known layers only, and bounded sizes."""
 
 import json
+import re
 from typing import Any, Final
 
 from nnc_conformance.reference.errors import ModelError
@@ -8,37 +9,113 @@ from nnc_conformance.reference.errors import ModelError
 MOST_BYTES: Final = 1 << 26
 """Bytes of a configuration."""
 MOST_SIZE: Final = 1 << 31
-"""The largest number in a configuration."""
+"""The largest number in a configuration that may be a size."""
+MOST_ENTRIES: Final = 1 << 22
+"""The largest number in the configuration of a layer or operation that makes a list as long as the number."""
+MOST_WORDS: Final = 100
+"""The longest phrases that a layer makes, whose number is that of its operations."""
+VOCABULARIES: Final = frozenset({"IntegerLookup", "StringLookup", "TextVectorization"})
+"""Layers with a vocabulary, which the configuration must hold."""
+_LISTING: Final = VOCABULARIES | {"ArraySplit", "Discretization", "Split"}
+"""Classes that make lists as long as a number of their configuration."""
+_NOT_SIZES: Final = frozenset({"salt", "seed", "shared_object_id", "vocabulary"})
+"""Keys under which numbers may have any size."""
+_ARRAY_TYPE: Final = re.compile(r"bool|bfloat16|(float|int|uint|complex)[0-9]{1,3}")
 _LAYERS: Final = frozenset(
     """
-    Activation ActivityRegularization Add AdditiveAttention AlphaDropout Attention Average AveragePooling1D AveragePooling2D
-    AveragePooling3D BatchNormalization Bidirectional Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D
-    Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Dot
-    Dropout ELU EinsumDense Embedding Flatten GRU GRUCell GaussianDropout GaussianNoise GlobalAveragePooling1D
-    GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization
-    GroupQueryAttention Identity InputLayer LSTM LSTMCell LayerNormalization LeakyReLU Masking MaxPooling1D MaxPooling2D
-    MaxPooling3D Maximum Minimum MultiHeadAttention Multiply PReLU Permute RMSNormalization ReLU RepeatVector Rescaling Reshape
-    SeparableConv1D SeparableConv2D SimpleRNN SimpleRNNCell Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D
-    StackedRNNCells Subtract TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D
-    ZeroPadding3D
+    Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
+    AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average
+    AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization Bidirectional CategoryEncoding CenterCrop Concatenate
+    ContrastLimitedAdaptiveHistogramEqualization Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D
+    ConvLSTM2D ConvLSTM3D Cropping1D Cropping2D Cropping3D CutMix Dense DepthwiseConv1D DepthwiseConv2D Discretization Dot Dropout ELU
+    EinsumDense Embedding Equalization Flatten GRU GRUCell GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D
+    GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization GroupQueryAttention
+    HashedCrossing Hashing Identity InputLayer IntegerLookup LSTM LSTMCell LayerNormalization LeakyReLU Masking MaxNumBoundingBoxes
+    MaxPooling1D MaxPooling2D MaxPooling3D Maximum MelSpectrogram Minimum MixUp MultiHeadAttention Multiply Normalization PReLU
+    Permute Pipeline RMSNormalization RNN RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast
+    RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert
+    RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom
+    ReLU RepeatVector Rescaling Reshape Resizing ReversibleEmbedding STFTSpectrogram SeparableConv1D SeparableConv2D SimpleRNN
+    SimpleRNNCell Softmax Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization StackedRNNCells
+    StringLookup Subtract TextVectorization TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D
+    ZeroPadding2D ZeroPadding3D
     """.split()  # noqa: SIM905
 )
-"""Layers whose state is their weights, and which run no code of the model."""
+"""Layers whose state is their weights and configuration, and which run no code of the model."""
+_NUMPY: Final = frozenset(
+    """
+    Abs Absolute Add All AllClose Amax Amin Angle Any Append Arccos Arccosh Arcsin Arcsinh Arctan Arctan2 Arctanh Argmax Argmin
+    Argpartition Argsort ArraySplit Average Bincount BitwiseAnd BitwiseInvert BitwiseLeftShift BitwiseNot BitwiseOr BitwiseRightShift
+    BitwiseXor BroadcastTo Cbrt Ceil Clip Concatenate Conj Conjugate Copy Corrcoef Correlate Cos Cosh CountNonzero Cross Cumprod
+    Cumsum Deg2rad Diag Diagflat Diagonal Diff Digitize Divide DivideNoNan Dot Dstack Einsum Equal Exp Exp2 ExpandDims Expm1 Fabs Flip
+    Fliplr Flipud Floor FloorDivide Fmax Fmin Fmod FullLike Gcd GetItem Greater GreaterEqual Heaviside Hstack Hypot Imag Inner IsIn
+    Isclose Isfinite Isinf Isnan Isneginf Isposinf Isreal Kron Lcm Ldexp LeftShift Less LessEqual Log Log10 Log1p Log2 Logaddexp
+    Logaddexp2 LogicalAnd LogicalNot LogicalOr LogicalXor Matmul Max Maximum Mean Median Min Minimum Mod Moveaxis Multiply NanToNum
+    Ndim Negative Nextafter Nonzero NotEqual OnesLike Outer Pad Percentile Power Prod Ptp Quantile Rad2deg Ravel Real Reciprocal
+    Repeat Reshape RightShift Roll Rot90 Round SearchSorted Select Sign Signbit Sin Sinc Sinh Size Slogdet Sort Split Sqrt Square
+    Squeeze Stack Std Subtract Sum Swapaxes Take TakeAlongAxis Tan Tanh Tensordot Tile Trace Transpose Trapezoid Tril Triu TrueDivide
+    Trunc Var Vdot Vstack Where ZerosLike
+    """.split()  # noqa: SIM905
+)
+"""Operations on tensors, such as ``x + y``, that make no list whose length a shape decides."""
+_NN: Final = frozenset(
+    """
+    AdaptiveAveragePool AdaptiveMaxPool AveragePool BatchNorm Celu Conv ConvTranspose DepthToSpace DepthwiseConv DotProductAttention
+    Elu Gelu Glu HardShrink HardSigmoid HardSilu HardTanh LayerNorm LeakyRelu LogSigmoid LogSoftmax MaxPool Moments MultiHot Normalize
+    OneHot RMSNorm Relu Relu6 Selu SeparableConv Sigmoid Silu SoftShrink Softmax Softplus Softsign SpaceToDepth SparsePlus
+    SparseSigmoid Sparsemax Squareplus TanhShrink Threshold
+    """.split()  # noqa: SIM905
+)
+"""Operations of `keras.ops.nn`."""
+_MATH: Final = frozenset(
+    """
+    CDist Erf Erfc Erfinv ExtractSequences FFT FFT2 IFFT2 IRFFT ISTFT InTopK Logdet Logsumexp RFFT Rsqrt STFT SegmentMax SegmentMin
+    SegmentProd SegmentSum TopK ViewAsComplex ViewAsReal
+    """.split()  # noqa: SIM905
+)
+"""Operations of `keras.ops` on sequences and spectra."""
 _OBJECTS: Final = {
     "keras.layers": _LAYERS,
-    "keras": frozenset({"Functional", "Sequential", "DTypePolicy"}),
+    "keras.src.ops.numpy": _NUMPY,
+    "keras.src.ops.nn": _NN,
+    "keras.src.ops.math": _MATH,
+    "keras.src.ops.image": frozenset(
+        {
+            "AffineTransform",
+            "CropImages",
+            "ExtractPatches",
+            "GaussianBlur",
+            "HSVToRGB",
+            "MapCoordinates",
+            "PadImages",
+            "PerspectiveTransform",
+            "RGBToGrayscale",
+            "RGBToHSV",
+            "Resize",
+        }
+    ),
+    "keras.src.ops.linalg": frozenset({"Cholesky", "Det", "Inv", "Norm", "Pinv", "Qr", "SVD", "Solve", "SolveTriangular"}),
+    "keras.src.ops.core": frozenset(
+        {"Cast", "ConvertToTensor", "SaturateCast", "Scatter", "ScatterUpdate", "Slice", "SliceUpdate", "StopGradient"}
+    ),
+    "keras.src.ops.einops": frozenset({"Rearrange"}),
+    "keras.src.activations.activations": frozenset({"Mish", "ReLU"}),
+    "keras.src.applications.convnext": frozenset({"LayerScale"}),
+    "keras.src.applications.inception_resnet_v2": frozenset({"CustomScaleLayer"}),
+    "keras": frozenset({"DTypePolicy", "Functional", "Sequential"}),
+    "keras.dtype_policies": frozenset({"DTypePolicy", "FloatDTypePolicy"}),
     "keras.models": frozenset({"Functional", "Sequential"}),
     "keras.src.models.functional": frozenset({"Functional"}),
     "keras.src.models.sequential": frozenset({"Sequential"}),
     "keras.initializers": frozenset(
         """
-        Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal OrthogonalInitializer
-        RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
+        Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer LecunNormal LecunUniform Ones Orthogonal
+        OrthogonalInitializer RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
         """.split()  # noqa: SIM905
     ),
-    "keras.regularizers": frozenset({"L1", "L1L2", "L2"}),
+    "keras.regularizers": frozenset({"L1", "L1L2", "L2", "OrthogonalRegularizer"}),
     "keras.constraints": frozenset({"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"}),
-    None: frozenset({"__keras_tensor__", "__tuple__"}),
+    None: frozenset({"__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__", "__tuple__"}),
 }
 """Classes by module; those without a module are Keras's own notation."""
 
@@ -57,28 +134,68 @@ def checked_configuration(data: bytes) -> str:
         raise ModelError(f"the topology is not a Keras model: {error}") from None
     if not isinstance(configuration, dict) or "class_name" not in configuration:
         raise ModelError("the topology is not a Keras model: it names no class")
-    waiting: list[Any] = [configuration]
+    waiting: list[tuple[Any, int, bool]] = [(configuration, MOST_SIZE, False)]
+    while waiting:
+        value, most, any_float = waiting.pop()
+        if isinstance(value, list):
+            waiting.extend((item, most, any_float) for item in value)
+        elif isinstance(value, dict):
+            value.pop("compile_config", None)
+            if "class_name" in value:
+                _check_object(value)
+                most = MOST_ENTRIES if value["class_name"] in _LISTING else most
+            for key, item in value.items():
+                if key == "vocabulary":
+                    _check_vocabulary(value, item)
+                if not (key in _NOT_SIZES and isinstance(item, int | list)):
+                    waiting.append((item, MOST_WORDS if key == "ngrams" else most, any_float or key == "inbound_nodes"))
+        elif (isinstance(value, int) or (isinstance(value, float) and not any_float)) and not -most <= value <= most:
+            raise ModelError(f"the Keras configuration has the number {str(value)[:80]}, beyond {most}")
+    return json.dumps(configuration)
+
+
+def _check_object(value: dict[str, Any]) -> None:
+    """Raise `ModelError` for an unknown class, and for a call without a tensor of the model, which would compute at once."""
+    module, name = value.get("module"), value["class_name"]
+    known = _OBJECTS.get(module) if module is None or isinstance(module, str) else None
+    if known is None or not isinstance(name, str) or name not in known:
+        raise ModelError(
+            f"the Keras model has {_label(value)}, a {str(module)[:80]}.{str(name)[:80]}, which is not among the layers that are known "
+            "to be safe; take it out of the model, or code the weights as .safetensors"
+        )
+    if name in ("__numpy__", "__tensor__"):
+        kind = value["config"].get("dtype") if isinstance(value.get("config"), dict) else None
+        if not (isinstance(kind, str) and _ARRAY_TYPE.fullmatch(kind)):
+            raise ModelError(f"the Keras model has a constant of type {str(kind)[:80]!r}; only numbers and truth values are read")
+    nodes = value.get("inbound_nodes")
+    for node in nodes if isinstance(nodes, list) else []:
+        if isinstance(node, dict) and not _has_tensor(node):
+            raise ModelError(f"the Keras model calls {_label(value)} without a tensor of the model; make it a constant")
+
+
+def _has_tensor(node: dict[str, Any]) -> bool:
+    """Return whether a call of a layer takes a tensor of the model."""
+    waiting: list[Any] = [node.get("args"), node.get("kwargs")]
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
             waiting.extend(value)
         elif isinstance(value, dict):
-            value.pop("compile_config", None)
-            if "class_name" in value:
-                _check_object(value)
-            waiting.extend(item for key, item in value.items() if key != "shared_object_id")  # an address, as large as it is
-        elif isinstance(value, int | float) and not -MOST_SIZE <= value <= MOST_SIZE:
-            raise ModelError(f"the Keras configuration has the number {value}, beyond {MOST_SIZE}")
-    return json.dumps(configuration)
+            if value.get("class_name") == "__keras_tensor__":
+                return True
+            if value.get("class_name", "__tuple__") == "__tuple__":
+                waiting.extend(value.values())
+    return False
 
 
-def _check_object(value: dict[str, Any]) -> None:
-    module, name = value.get("module"), value["class_name"]
-    known = _OBJECTS.get(module) if module is None or isinstance(module, str) else None
-    if known is None or not isinstance(name, str) or name not in known:
-        settings = value.get("config")
-        label = settings.get("name") if isinstance(settings, dict) else None
-        raise ModelError(
-            f"the Keras model has {str(label)[:80]!r}, a {str(module)[:80]}.{str(name)[:80]}, which is not among the layers that are known "
-            "to be safe; take it out of the model, or code the weights as .safetensors"
-        )
+def _check_vocabulary(settings: dict[str, Any], vocabulary: Any) -> None:
+    """Raise `ModelError` for a vocabulary that is not a list of words or numbers: Keras takes text for the path of a file."""
+    if vocabulary is None:
+        return
+    if not isinstance(vocabulary, list) or not all(isinstance(word, str | int) for word in vocabulary):
+        raise ModelError(f"the vocabulary of {str(settings.get('name'))[:80]!r} is not a list of words; save the model with its vocabulary")
+
+
+def _label(value: dict[str, Any]) -> str:
+    settings = value.get("config")
+    return repr(str(settings.get("name") if isinstance(settings, dict) else None)[:80])

@@ -1,12 +1,17 @@
 """Annex D: the JSON configuration of a Keras model as topology. Needs the extra ``tensorflow``.
 
 The id of a parameter is the path of its variable. Weights and configuration of a .keras file are
-kept; a stream cannot store the optimizer, random states and assets.
+kept, and the vocabularies of its layers are added to the configuration; a stream cannot store the
+optimizer and random states.
 """
 
 import json
+import math
+import re
 import tempfile
+import zipfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,11 +20,17 @@ import numpy as np
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.classes import Array, as_declared
-from nnc_conformance.reference.topology.keras_safety import checked_configuration
-from nnc_conformance.reference.zip_bounds import opened_zip, read_member
+from nnc_conformance.reference.topology.keras_safety import VOCABULARIES, checked_configuration
+from nnc_conformance.reference.topology.keras_weights import checked_weights
+from nnc_conformance.reference.zip_bounds import FREE_BYTES, opened_zip, read_member
 
 EXTRA: Final = "pip install 'nnc-conformance[tensorflow]'"
 """Command that installs TensorFlow."""
+_CONFIGURATION: Final = "config.json"
+_WEIGHTS: Final = "model.weights.h5"
+_VOCABULARY: Final = re.compile(r"assets(/\w+)+\.txt", re.ASCII)
+"""Members of a .keras file in which Keras keeps the vocabularies of layers."""
+_NOT_A_MODEL: Final = "the topology is not a Keras model"
 
 
 @dataclass(frozen=True)
@@ -44,18 +55,28 @@ def extract(model: bytes) -> KerasModel:
     keras = _keras()
     with opened_zip(model, "not a Keras model: the .keras file") as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
-        if "config.json" not in entries:
-            raise ModelError("not a Keras model: it has no config.json")
-        checked_configuration(read_member(archive, entries["config.json"]))
+        missing = {_CONFIGURATION, _WEIGHTS} - set(entries)
+        if missing:
+            raise ModelError(f"not a Keras model: it has no {' and no '.join(sorted(missing))}")
+        configuration = checked_configuration(read_member(archive, entries[_CONFIGURATION]))
+        weights = read_member(archive, entries[_WEIGHTS])
+        assets = {name: read_member(archive, entry) for name, entry in entries.items() if _VOCABULARY.fullmatch(name)}
+    most = checked_weights(weights) + FREE_BYTES
+    needed = sum(math.prod(shape) * _bytes_of(kind) for _, shape, kind in _planned(keras, configuration))
+    if needed > most:
+        raise ModelError(f"the Keras configuration has variables of {needed} bytes, more than its weights; save the model again with Keras")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
-        path.write_bytes(model)
+        with zipfile.ZipFile(path, "w") as checked:
+            for name, data in {_CONFIGURATION: configuration.encode(), "metadata.json": b"{}", _WEIGHTS: weights, **assets}.items():
+                checked.writestr(name, data)
         opened = _or_model_error("not a Keras model", lambda: keras.saving.load_model(path, compile=False, safe_mode=True))
     values = {variable.path: np.asarray(variable.numpy()) for variable in opened.weights}
     if len(values) != len(opened.weights):
         raise ModelError("the Keras model has two variables with the same path")
-    configuration = json.dumps(json.loads(opened.to_json()), sort_keys=True, separators=(",", ":"))
-    return KerasModel(values, configuration.encode())
+    described = json.loads(opened.to_json())
+    _fill_in_vocabularies(described, opened)
+    return KerasModel(values, json.dumps(described, sort_keys=True, separators=(",", ":")).encode())
 
 
 def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
@@ -69,14 +90,9 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
     """
     keras = _keras()
     configuration = checked_configuration(topology)
-    with keras.StatelessScope(initialize_variables=False):  # builds the layers without memory for their variables
-        planned = _or_model_error("the topology is not a Keras model", lambda: keras.models.model_from_json(configuration))
-    if isinstance(planned, keras.Model):
-        for variable in planned.weights:
-            _fitting(parameters, variable.path, tuple(variable.shape))
-    made = _or_model_error("the topology is not a Keras model", lambda: keras.models.model_from_json(configuration))
-    if not isinstance(made, keras.Model):
-        raise ModelError("the topology is not a Keras model")
+    for name, shape, _ in _planned(keras, configuration):
+        _fitting(parameters, name, shape)
+    made = _or_model_error(_NOT_A_MODEL, lambda: keras.models.model_from_json(configuration))
     for variable in made.weights:
         shape = tuple(variable.shape)
         values = _fitting(parameters, variable.path, shape)
@@ -85,6 +101,63 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
         path = Path(folder) / "model.keras"
         made.save(path)
         return path.read_bytes()
+
+
+def _planned(keras: Any, configuration: str) -> list[tuple[str, tuple[int, ...], str]]:
+    """Build a model without memory for its variables; return path, shape and type of each.
+
+    Keras keeps a list of such variables for each thread, and gives them memory later; the list ends with the thread.
+    """
+
+    def build() -> Any:
+        with keras.StatelessScope(initialize_variables=False):
+            return keras.models.model_from_json(configuration)
+
+    with ThreadPoolExecutor(1) as thread:
+        planned = _or_model_error(_NOT_A_MODEL, thread.submit(build).result)
+    if not isinstance(planned, keras.Model):
+        raise ModelError(_NOT_A_MODEL)
+    return [(variable.path, tuple(variable.shape), str(variable.dtype)) for variable in planned.weights]
+
+
+def _bytes_of(kind: str) -> int:
+    """Return the bytes of a value of a variable's type, or the most if numpy does not know the type."""
+    try:
+        return np.dtype(kind).itemsize
+    except TypeError:
+        return 16
+
+
+def _fill_in_vocabularies(described: dict[str, Any], model: Any) -> None:
+    """Write the vocabularies that a model's layers have learned into its configuration, which a stream stores."""
+    for entry in described["config"].get("layers", ()):
+        settings = entry["config"]
+        if entry["class_name"] in VOCABULARIES:
+            layer = model.get_layer(settings["name"])
+            words = layer.get_vocabulary(include_special_tokens=False) if layer.vocabulary_size() else []
+            settings["vocabulary"] = [word.item() if isinstance(word, np.generic) else word for word in words] or None
+        elif "layers" in settings:
+            _fill_in_vocabularies(entry, model.get_layer(settings["name"]))
+    waiting: list[Any] = [described]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if value.get("class_name") in VOCABULARIES:
+                _check_complete(value["class_name"], value["config"])
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+
+
+def _check_complete(kind: str, settings: dict[str, Any]) -> None:
+    """Raise `ModelError` for a layer whose learned state is neither in its configuration nor among the weights."""
+    needs = ["vocabulary", *(["idf_weights"] if settings.get("output_mode") == "tf_idf" else [])]
+    missing = [name for name in needs if not settings.get(name)]
+    if missing:
+        raise ModelError(
+            f"the Keras model has {settings.get('name')!r}, a {kind} without its {' and its '.join(missing)} in the configuration, "
+            "which is all that a stream stores of it; make the layer with these, or code the weights as .safetensors"
+        )
 
 
 def _fitting(parameters: Mapping[str, Array], path: str, shape: tuple[int, ...]) -> Array:

@@ -3,8 +3,12 @@
 import io
 import json
 import resource
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_TEF
 from nnc_conformance.reference.topology.content import Topology
+from nnc_conformance.reference.topology.keras_safety import checked_configuration
 from nnc_conformance.reference.topology.tensorflow import extract, restore
 
 IMAGES = np.random.default_rng(0).normal(0, 1, (3, 8, 8, 1)).astype(np.float32)
@@ -99,12 +104,128 @@ def test_a_small_topology_takes_no_large_memory() -> None:
                 json.dumps(configuration).encode(),
                 {f"{scope}d/kernel": np.zeros((1, 3), np.float32), f"{scope}d/bias": np.zeros(3, np.float32)},
             )
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])  # Keras gives memory to variables that wait for it
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
 
 
-def test_a_vocabulary_is_refused_with_the_layer_and_a_remedy(folder: Path) -> None:
-    text = keras.layers.TextVectorization(max_tokens=50, output_sequence_length=4, name="words")
+def kept(model: keras.Model, folder: Path, given: Any) -> None:
+    """Assert that a model answers alike after it was taken apart and put together."""
+    model.save(folder / "kept.keras")
+    parts = extract((folder / "kept.keras").read_bytes())
+    back = restore(parts.topology, parts.parameters)
+    (folder / "back.keras").write_bytes(back)
+    after = keras.saving.load_model(folder / "back.keras")
+    for mine, theirs in zip(keras.tree.flatten(after(given)), keras.tree.flatten(model(given)), strict=True):
+        np.testing.assert_array_equal(np.asarray(mine), np.asarray(theirs))
+    assert extract(back).topology == parts.topology
+
+
+WORDS = keras.ops.convert_to_tensor(np.array([["hello morning"]]))
+
+
+def test_vocabularies_travel_in_the_configuration(folder: Path) -> None:
+    text = keras.layers.TextVectorization(max_tokens=50, output_sequence_length=4)
     text.adapt(["hello world", "good morning"])
-    keras.Sequential([keras.Input((1,), dtype="string"), text, keras.layers.Embedding(50, 4)]).save(folder / "text.keras")
-    with pytest.raises(ModelError, match=r"'words'.*TextVectorization.*code the weights"):
+    inner = keras.Sequential([keras.Input((1,), dtype="string"), text, keras.layers.Embedding(50, 4)])
+    kept(inner, folder, WORDS)
+    outer = keras.Input((1,), dtype="string")
+    kept(keras.Model(outer, inner(outer)), folder, WORDS)
+    numbers = keras.layers.IntegerLookup()
+    numbers.adapt([7, 8, 10**12])
+    kept(keras.Sequential([keras.Input((1,), dtype="int64"), numbers, keras.layers.Embedding(9, 4)]), folder, np.array([[8]]))
+
+
+def test_operations_and_layers_with_learned_statistics_are_kept(folder: Path) -> None:
+    given = keras.Input((8, 8, 1))
+    scaled = keras.layers.Normalization(axis=None)
+    scaled.adapt(IMAGES)
+    x = scaled(keras.layers.RandomFlip()(given)) * 2.0 + np.ones(1, np.float32) - 1e30
+    left, right = keras.ops.split(keras.ops.concatenate([x, given], axis=-1), 2, axis=-1)
+    rows = keras.ops.reshape(keras.activations.relu(left + right)[:, 1:, ..., 0], (-1, 56))
+    kept(keras.Model(given, keras.ops.softmax(keras.layers.Dense(3)(rows))), folder, IMAGES)
+
+
+@pytest.mark.parametrize("name", ["MobileNetV3Small", "EfficientNetV2B0"])
+def test_networks_of_keras_applications_are_known(folder: Path, name: str) -> None:
+    keras.applications.__dict__[name](weights=None).save(folder / "known.keras")
+    assert extract((folder / "known.keras").read_bytes()).parameters
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", sorted(name for name, made in vars(keras.applications).items() if name[0].isupper() and callable(made)))
+def test_every_network_of_keras_applications_is_known(name: str) -> None:
+    """Only the configuration is checked: each network has hundreds of megabytes of weights."""
+    with keras.StatelessScope(initialize_variables=False):
+        made = keras.applications.__dict__[name](weights=None)
+    checked_configuration(made.to_json().encode())
+
+
+def test_learned_state_that_a_stream_cannot_store_is_refused_with_a_remedy(folder: Path) -> None:
+    text = keras.layers.TextVectorization(max_tokens=50, output_mode="tf_idf", name="words")
+    text.adapt(["hello world", "good morning"])
+    keras.Sequential([keras.Input((1,), dtype="string"), text, keras.layers.Dense(4)]).save(folder / "text.keras")
+    with pytest.raises(ModelError, match=r"'words'.*TextVectorization.*idf_weights.*code the weights"):
         extract((folder / "text.keras").read_bytes())
+
+
+def changed(model: bytes, folder: Path, *, weights: Callable[[h5py.File], None] = lambda _: None, configuration: Any = None) -> bytes:
+    """The .keras file with other weights, or another configuration."""
+    with zipfile.ZipFile(io.BytesIO(model)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    (folder / "w.h5").write_bytes(members["model.weights.h5"])
+    with h5py.File(folder / "w.h5", "r+") as file:
+        weights(file)
+    members["model.weights.h5"] = (folder / "w.h5").read_bytes()
+    if configuration is not None:
+        members["config.json"] = json.dumps(configuration).encode()
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return made.getvalue()
+
+
+def replaced(make: Callable[[h5py.Group], None]) -> Callable[[h5py.File], None]:
+    def change(file: h5py.File) -> None:
+        group = file["layers/dense/vars"]
+        del group["0"]
+        make(group)
+
+    return change
+
+
+HOSTILE_WEIGHTS = {
+    "a link": lambda group: group.__setitem__("0", h5py.ExternalLink("/etc/hostname", "/x")),
+    "soft link: a link": lambda group: group.__setitem__("0", h5py.SoftLink("/x")),
+    "not an array of numbers": lambda group: group.create_dataset("0", (4, 3), "f4", external=[("/etc/hostname", 0, 48)]),
+    "words: not an array of numbers": lambda group: group.create_dataset("0", data=["a", "b"], dtype=h5py.string_dtype()),
+    "under two names": lambda group: group.__setitem__("0", group["1"]),
+    "unpack to more": lambda group: group.create_dataset("0", (1 << 16, 1 << 16), "f4", chunks=(1 << 10, 1 << 10), compression="gzip"),
+    "chunk: unpack to more": lambda group: group.create_dataset("0", (1, 1), "f4", chunks=(1 << 14, 1 << 14), maxshape=(None, None)),
+}
+
+
+@pytest.mark.parametrize("fault", HOSTILE_WEIGHTS)
+def test_weights_that_lead_out_of_the_file_or_beyond_its_size_are_refused(folder: Path, fault: str) -> None:
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="dense")]).save(folder / "d.keras")
+    hostile = changed((folder / "d.keras").read_bytes(), folder, weights=replaced(HOSTILE_WEIGHTS[fault]))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ModelError, match=fault.rpartition(": ")[2]):
+        extract(hostile)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
+
+
+def test_a_configuration_larger_than_its_weights_is_refused_before_memory_is_taken(folder: Path) -> None:
+    """A dense layer of 800 million rows in the configuration, of 4 in the weights."""
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="dense")]).save(folder / "d.keras")
+    whole = (folder / "d.keras").read_bytes()
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        configuration = json.loads(archive.read("config.json"))
+    configuration["config"].pop("build_input_shape", None)
+    for entry in (configuration, *configuration["config"]["layers"]):
+        entry.pop("build_config", None)
+    configuration["config"]["layers"][0]["config"]["batch_shape"] = [None, 800_000_000]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ModelError, match=r"variables of 96\d+ bytes, more than its weights"):
+        extract(changed(whole, folder, configuration=configuration))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000

@@ -28,8 +28,14 @@ def test_a_plain_model_goes_through_without_what_compiles_it() -> None:
     [
         ("Lambda", "keras.layers"),
         ("TFSMLayer", "keras.layers"),
-        ("TextVectorization", "keras.layers"),
-        ("StringLookup", "keras.layers"),
+        ("TorchModuleWrapper", "keras.layers"),
+        ("JaxLayer", "keras.layers"),
+        ("FlaxLayer", "keras.layers"),
+        ("Layer", "keras.layers"),
+        ("WhileLoop", "keras.src.ops.core"),
+        ("Map", "keras.src.ops.core"),
+        ("Unstack", "keras.src.ops.core"),
+        ("np", "keras.src.ops.numpy"),
         ("system", "os"),
         ("Dense", "my_package"),
         ("__lambda__", None),
@@ -51,3 +57,59 @@ HUGE = (10**12, 1e300)
 def test_what_is_no_configuration_or_has_no_bound_is_refused(data: bytes) -> None:
     with pytest.raises(ModelError):
         checked_configuration(data)
+
+
+KERAS_TENSOR = {"class_name": "__keras_tensor__", "config": {"shape": [None, 4], "dtype": "float32", "keras_history": ["x", 0, 0]}}
+
+
+def called(*arguments: Any, name: str = "Add", **config: Any) -> bytes:
+    """A model that calls an operation of Keras."""
+    operation = layer(name, "keras.src.ops.numpy", **config)
+    return model({**operation, "inbound_nodes": [{"args": list(arguments), "kwargs": {}}]})
+
+
+@pytest.mark.parametrize("constant", [1.0, -3.4e38, {"class_name": "__numpy__", "config": {"value": [1e30, 2.0], "dtype": "float32"}}])
+def test_operations_on_tensors_and_constants_are_known(constant: Any) -> None:
+    assert "Add" in checked_configuration(called(KERAS_TENSOR, constant))
+    assert "Add" in checked_configuration(called([constant, {"class_name": "__tuple__", "config": {"value": [KERAS_TENSOR]}}]))
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), (1.0, 2.0), ([[1.0]],), ({"class_name": "__slice__", "config": {"start": KERAS_TENSOR, "stop": 1, "step": 1}},)]
+)
+def test_a_call_that_would_compute_at_once_is_refused(arguments: tuple[Any, ...]) -> None:
+    """Keras runs a call without a tensor of the model while it loads: `Tile` of 1.0 took 8 GB."""
+    with pytest.raises(ModelError, match="'my_Tile' without a tensor of the model"):
+        checked_configuration(called(*arguments, name="Tile", repeats=[1 << 31]))
+
+
+@pytest.mark.parametrize("kind", ["S2000000000", "object", "O", 7, None, "float64,float64"])
+def test_a_constant_is_of_numbers(kind: Any) -> None:
+    with pytest.raises(ModelError, match="a constant of type"):
+        checked_configuration(called(KERAS_TENSOR, {"class_name": "__numpy__", "config": {"value": [1], "dtype": kind}}))
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "config"),
+    [
+        ("StringLookup", "keras.layers", {"num_oov_indices": 1 << 30}),
+        ("TextVectorization", "keras.layers", {"max_tokens": 1 << 30}),
+        ("TextVectorization", "keras.layers", {"ngrams": 1 << 30}),
+        ("Split", "keras.src.ops.numpy", {"indices_or_sections": 1 << 30}),
+        ("Discretization", "keras.layers", {"num_bins": 1 << 30}),
+    ],
+)
+def test_a_number_that_becomes_the_length_of_a_list_is_bounded(name: str, module: str, config: dict[str, Any]) -> None:
+    with pytest.raises(ModelError, match="has the number 1073741824"):
+        checked_configuration(model(layer(name, module, **config)))
+
+
+@pytest.mark.parametrize("vocabulary", ["/etc/passwd", {"class_name": "__tensor__"}, [["a"]], 7])
+def test_a_vocabulary_is_words_and_not_the_path_of_a_file(vocabulary: Any) -> None:
+    with pytest.raises(ModelError, match=r"vocabulary of 'my_StringLookup' is not a list"):
+        checked_configuration(model(layer("StringLookup", vocabulary=vocabulary)))
+
+
+def test_vocabularies_seeds_and_salts_are_no_sizes() -> None:
+    settings = {"vocabulary": [10**12, "word"], "seed": 10**12, "salt": [10**12, 1]}
+    assert json.loads(checked_configuration(model(layer("IntegerLookup", **settings))))
