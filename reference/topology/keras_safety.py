@@ -100,7 +100,7 @@ _OBJECTS: Final = {
     ),
     "keras.src.ops.einops": frozenset({"Rearrange"}),
     "keras.src.activations.activations": frozenset({"Mish", "ReLU"}),
-    "keras.src.applications.convnext": frozenset({"LayerScale"}),
+    "keras.src.applications.convnext": frozenset({"LayerScale", "StochasticDepth"}),
     "keras.src.applications.inception_resnet_v2": frozenset({"CustomScaleLayer"}),
     "keras": frozenset({"DTypePolicy", "Functional", "Sequential"}),
     "keras.dtype_policies": frozenset({"DTypePolicy", "FloatDTypePolicy"}),
@@ -147,11 +147,16 @@ def checked_configuration(data: bytes) -> str:
             for key, item in value.items():
                 if key == "vocabulary":
                     _check_vocabulary(value, item)
-                if not (key in _NOT_SIZES and isinstance(item, int | list)):
+                if not (key in _NOT_SIZES and _plain(item)):
                     waiting.append((item, MOST_WORDS if key == "ngrams" else most, any_float or key == "inbound_nodes"))
         elif (isinstance(value, int) or (isinstance(value, float) and not any_float)) and not -most <= value <= most:
             raise ModelError(f"the Keras configuration has the number {str(value)[:80]}, beyond {most}")
     return json.dumps(configuration)
+
+
+def _plain(value: Any) -> bool:
+    """Return whether a value is a number or a list of numbers and words."""
+    return isinstance(value, int) or (isinstance(value, list) and all(isinstance(item, str | int) for item in value))
 
 
 def _check_object(value: dict[str, Any]) -> None:
@@ -192,7 +197,7 @@ def _check_vocabulary(settings: dict[str, Any], vocabulary: Any) -> None:
     """Raise `ModelError` for a vocabulary that is not a list of words or numbers: Keras takes text for the path of a file."""
     if vocabulary is None:
         return
-    if not isinstance(vocabulary, list) or not all(isinstance(word, str | int) for word in vocabulary):
+    if not isinstance(vocabulary, list) or not _plain(vocabulary):
         raise ModelError(f"the vocabulary of {str(settings.get('name'))[:80]!r} is not a list of words; save the model with its vocabulary")
 
 

@@ -45,7 +45,11 @@ def test_a_plain_model_goes_through_without_what_compiles_it() -> None:
     ],
 )
 def test_other_layers_are_refused_by_name_with_a_remedy(name: str, module: str | None) -> None:
-    for hostile in (model(layer(name, module)), model(layer("Bidirectional", layer=layer(name, module)))):
+    for hostile in (
+        model(layer(name, module)),
+        model(layer("Bidirectional", layer=layer(name, module))),
+        model(layer("Dropout", seed=[layer(name, module)])),
+    ):
         with pytest.raises(ModelError, match=rf"'my_{name}'.*{name}.*code the weights as \.safetensors"):
             checked_configuration(hostile)
 
