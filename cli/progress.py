@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
@@ -12,6 +13,7 @@ from nnc_conformance.reports.text import one_line
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from nnc_conformance.suites.results.expected_failures import ExpectedFailures
     from nnc_conformance.suites.results.result import CaseResult
     from nnc_conformance.suites.running.invocation import Invocation
     from nnc_conformance.suites.running.runner import Progress
@@ -51,16 +53,22 @@ class RunDisplay(Protocol):
         """Show one finished case."""
 
 
-def run_display(invocation: "Invocation") -> RunDisplay:
-    """Make the display that fits standard output; ``invocation`` gives the command that repeats a failing case."""
-    return _BarDisplay(invocation) if on_terminal() else _LineDisplay(invocation)
+def run_display(invocation: "Invocation", expected: "ExpectedFailures | None" = None) -> RunDisplay:
+    """Make the display that fits standard output.
+
+    Args:
+        invocation: Gives the command that repeats a failing case.
+        expected: Failures that are neither counted nor shown.
+    """
+    return _BarDisplay(invocation, expected) if on_terminal() else _LineDisplay(invocation, expected)
 
 
 class _Failures:
-    """Counts failing cases and formats them."""
+    """Counts failing cases, without those that are expected, and formats them."""
 
-    def __init__(self, invocation: "Invocation") -> None:
+    def __init__(self, invocation: "Invocation", expected: "ExpectedFailures | None") -> None:
         self._invocation = invocation
+        self._expected = expected
         self._shown_stderr: dict[str, list[str]] = {}
         self.count = 0
 
@@ -70,6 +78,8 @@ class _Failures:
 
         finished = progress.finished
         if finished is None or not OUTCOMES[finished.case.outcome].fails:
+            return []
+        if self._expected is not None and self._expected.compare([finished.case], datetime.now(UTC).date()).known:
             return []
         self.count += 1
         case = finished.case
@@ -86,8 +96,8 @@ class _Failures:
 
 
 class _LineDisplay:
-    def __init__(self, invocation: "Invocation") -> None:
-        self._failures = _Failures(invocation)
+    def __init__(self, invocation: "Invocation", expected: "ExpectedFailures | None") -> None:
+        self._failures = _Failures(invocation, expected)
         self._next = _SECONDS_BETWEEN_LINES
 
     def __enter__(self) -> Self:
@@ -107,11 +117,11 @@ class _LineDisplay:
 
 
 class _BarDisplay:
-    def __init__(self, invocation: "Invocation") -> None:
+    def __init__(self, invocation: "Invocation", expected: "ExpectedFailures | None") -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
-        self._failures = _Failures(invocation)
+        self._failures = _Failures(invocation, expected)
         self._progress = RichProgress(
             BarColumn(),
             MofNCompleteColumn(),

@@ -13,6 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from nnc_conformance.storage.suite_folder import Suite
     from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
+    from nnc_conformance.suites.results.expected_failures import ExpectedFailures
     from nnc_conformance.suites.results.result import CaseResult
     from nnc_conformance.suites.running.invocation import Invocation
     from nnc_conformance.suites.running.pool_process import RestartingProcess
@@ -40,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--nnc-time-limit", type=float, metavar="S", help="seconds per vector; default: 60")
     group.addoption("--nnc-memory-limit", type=int, metavar="MIB", help="memory per vector, in MiB; default: 4096")
+    group.addoption("--nnc-expect-failures", metavar="FILE", help="TOML list of known failures; a listed vector that passes fails the run")
     group.addoption("--nnc-repeat", type=int, default=1, metavar="N", help="runs of each vector; their outputs must agree; default: 1")
 
 
@@ -56,6 +58,7 @@ class Decoders(pytest.Collector):
 
     process: "RestartingProcess[DecoderSpec, CaseResult]"
     invocation: "Invocation"
+    expected: "ExpectedFailures | None"
     suite: "Suite"
 
     def collect(self) -> Iterator["CaseItem"]:
@@ -64,7 +67,7 @@ class Decoders(pytest.Collector):
 
         try:
             planned = self._plan()
-        except (NNCError, ValueError) as error:
+        except (NNCError, ValueError, OSError) as error:
             raise pytest.UsageError(str(error)) from None
         for name, case in planned.items():
             yield CaseItem.from_parent(self, name=name, case=case)
@@ -72,18 +75,24 @@ class Decoders(pytest.Collector):
     def _plan(self) -> "dict[str, PlannedCase[CaseResult]]":
         from nnc_conformance.storage.vector import Level
         from nnc_conformance.suites.decoders.load import load_decoders
+        from nnc_conformance.suites.results.expected_failures import load_expected_failures
         from nnc_conformance.suites.running.decoder_run import invocation_of
         from nnc_conformance.suites.running.decoding import DECODING, decoding_setup, plan
         from nnc_conformance.suites.running.invocation import limits_of
         from nnc_conformance.suites.running.pool_process import RestartingProcess
         from nnc_conformance.suites.running.runner import RunOptions
-        from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, parse_filter, select
+        from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, parse_filter, select, vector_ids
 
         option = self.config.getoption
         root = option("nnc_suite")
         levels = [Level(name) for name in option("nnc_level") or DEFAULT_LEVELS]
-        suite = select(None if root is None else Path(root), levels, [parse_filter(text) for text in option("nnc_filter")])
+        folder = None if root is None else Path(root)
+        suite = select(folder, levels, [parse_filter(text) for text in option("nnc_filter")])
         decoders = load_decoders(option("nnc_decoder"))
+        listed = option("nnc_expect_failures")
+        self.expected = None if listed is None else load_expected_failures(Path(listed))
+        if self.expected is not None:
+            self.expected.check_names(vector_ids(folder), [decoder.name for decoder in decoders])
         limits = limits_of(option("nnc_time_limit"), option("nnc_memory_limit"))
         options = RunOptions(1, limits, repeat=option("nnc_repeat"))
         self.invocation = invocation_of(suite, decoders, options)
@@ -107,7 +116,12 @@ class CaseItem(pytest.Item):
         self._case = case
 
     def runtest(self) -> None:
-        """Run the case in the sandbox; skip unsupported ones, raise `FailedCaseError` for failing ones."""
+        """Run the case in the sandbox; skip unsupported ones, raise `FailedCaseError` for failing ones.
+
+        A known failure is an expected failure of pytest; one that passes fails.
+        """
+        from datetime import UTC, datetime
+
         from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 
         decoders = self.getparent(Decoders)
@@ -116,6 +130,12 @@ class CaseItem(pytest.Item):
         result = finished.case
         self.user_properties.append(("outcome", result.outcome.value))
         self.user_properties.extend((f"choice.{made.switch}", made.choice) for made in result.choices)
+        if decoders.expected is not None:
+            comparison = decoders.expected.compare([result], datetime.now(UTC).date())
+            for reason in comparison.known.values():
+                pytest.xfail(f"{reason} ({result.outcome.value}: {result.message})")
+            for reason in comparison.stale.values():
+                raise FailedCaseError(f"{result.vector} passes although expected to fail ({reason}): remove it from the list")
         if result.outcome is Outcome.UNSUPPORTED:
             pytest.skip(f"unsupported: {result.message}")
         if OUTCOMES[result.outcome].fails:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nnc_conformance.cli.options import FilterOption, SuiteArgument, level_option, read_levels
+from nnc_conformance.cli.options import FilterOption, SuiteArgument, input_file, level_option, read_levels
 
 
 def command(
@@ -33,6 +33,25 @@ def command(
     repeat: Annotated[int, typer.Option("--repeat", metavar="N", min=1, help="Runs of each case; their outputs must agree.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run in DIR.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
+    expect_failures: Annotated[
+        Path | None,
+        typer.Option(
+            "--expect-failures",
+            metavar="FILE",
+            parser=input_file,
+            help="A TOML list of known failures, which do not fail the run; a listed case that passes does.",
+            show_default="none",
+        ),
+    ] = None,
+    write_expect_failures: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-expect-failures",
+            metavar="FILE",
+            help="Write the failures of this run as such a list; reasons of --expect-failures are kept.",
+            show_default="not written",
+        ),
+    ] = None,
     scheduler: Annotated[
         str,
         typer.Option("--scheduler", metavar="ADDRESS", help="Run the cases on the Dask cluster of this scheduler.", show_default="local"),
@@ -54,34 +73,44 @@ def command(
     from nnc_conformance.reports.pages import RUN_PAGES, remove_run_pages, write_pages
     from nnc_conformance.reports.results import load
     from nnc_conformance.reports.summary import build_report
+    from nnc_conformance.storage.outputs import refuse_inputs
     from nnc_conformance.suites.decoders.decoder_spec import IN_TREE
     from nnc_conformance.suites.decoders.load import load_decoders
     from nnc_conformance.suites.decoders.python_worker import compile_first
+    from nnc_conformance.suites.results.expected_failures import list_failures, load_expected_failures, write_expected_failures
     from nnc_conformance.suites.running.decoder_run import invocation_of
     from nnc_conformance.suites.running.decoder_run import run as run_suite
     from nnc_conformance.suites.running.invocation import limits_of
     from nnc_conformance.suites.running.runner import RunOptions
-    from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, parse_filter, select
+    from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, parse_filter, select, vector_ids
 
     levels = read_levels(level, DEFAULT_LEVELS)
     chosen_filters = [parse_filter(text) for text in filters or ()]
     decoders = load_decoders(decoder or [IN_TREE])
     chosen = select(suite, levels, chosen_filters)
+    expected = load_expected_failures(expect_failures) if expect_failures is not None else None
+    if expected is not None:
+        expected.check_names(vector_ids(suite), [one.name for one in decoders])
+    if write_expect_failures is not None and suite is not None:
+        refuse_inputs(write_expect_failures, [suite])
     compile_first(decoders)
     limits = limits_of(time_limit, memory_limit)
     options = RunOptions(jobs, limits, repeat=repeat, fail_fast=fail_fast, resume=resume, scheduler=scheduler)
     try:
-        with run_display(invocation_of(chosen, decoders, options)) as display:
-            run_suite(
+        with run_display(invocation_of(chosen, decoders, options), expected) as display:
+            results = run_suite(
                 chosen,
                 decoders,
                 output,
                 levels=levels,
                 filters=chosen_filters,
                 options=options,
+                expected_failures=expected,
                 progress=display.step,
                 on_start=lambda: remove_run_pages(output),
             )
+        if write_expect_failures is not None:
+            write_expected_failures(write_expect_failures, list_failures(results.cases, expected))
     except KeyboardInterrupt:
         typer.echo("interrupted; continue with --resume", err=True)
     report = build_report([load(output)])

@@ -26,7 +26,9 @@ def badge_message(report: Report) -> str:
         return f"{passing} of {len(report.decoders)} decoders pass"
     figures = report.decoders[0].conformance
     word = "pass" if report.verdict is Verdict.AS_EXPECTED else "fail"
-    return f"{word}, {figures.passed} of {figures.judged}{' refusals' if figures.refusals_only else ''}"
+    known = f", {report.decoders[0].known} known" if report.decoders[0].known else ""
+    kind = " refusals" if figures.refusals_only else ""
+    return f"{word}, {figures.passed} of {figures.judged}{kind}{known}"
 
 
 def render_badge_endpoint(report: Report) -> str:

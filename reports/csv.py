@@ -47,7 +47,7 @@ def _row(case: ReportedCase) -> tuple[str, ...]:
         str(result.revision),
         result.level.value,
         result.outcome.value,
-        "yes" if case.failing else "no",
+        "known" if case.known else "stale" if case.stale else "yes" if case.failing else "no",
         case.standing.value,
         result.provenance.value,
         " ".join(result.clauses),

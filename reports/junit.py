@@ -9,6 +9,10 @@ from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 
 _COUNTED: Final = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 _PROPERTY: Final = "property"
+_KNOWN: Final = "known"
+"""Type of the `skipped` element of a failure that is expected."""
+_STALE: Final = "stale"
+"""Type of the `failure` element of a case that passes although its failure is expected."""
 
 
 def render_junit(report: Report) -> str:
@@ -64,7 +68,13 @@ def _case(suite: ElementTree.Element, case: ReportedCase) -> None:
         properties = ElementTree.SubElement(element, "properties")
         for name, value in notes.items():
             ElementTree.SubElement(properties, "property", name=visible(name), value=visible(value))
-    _mark(element, result.outcome, result.message or result.title, "\n".join([*filter(None, details), case.reproduce]))
+    text = "\n".join([*filter(None, details), case.reproduce])
+    if case.known:
+        _add(element, "skipped", _KNOWN, f"known failure: {case.known}", text)
+    elif case.stale:
+        _add(element, "failure", _STALE, f"passes although expected to fail: {case.stale}; remove it from the list", "")
+    else:
+        _mark(element, result.outcome, result.message or result.title, text)
 
 
 def _testcase(suite: ElementTree.Element, name: str, group: str) -> ElementTree.Element:
@@ -74,7 +84,11 @@ def _testcase(suite: ElementTree.Element, name: str, group: str) -> ElementTree.
 def _mark(testcase: ElementTree.Element, outcome: Outcome, message: str, text: str) -> None:
     tag = OUTCOMES[outcome].junit
     if tag in _COUNTED:
-        ElementTree.SubElement(testcase, tag, type=outcome.value, message=visible(message)).text = visible(text) or None
+        _add(testcase, tag, outcome.value, message, text)
+
+
+def _add(testcase: ElementTree.Element, tag: str, kind: str, message: str, text: str) -> None:
+    ElementTree.SubElement(testcase, tag, type=kind, message=visible(message)).text = visible(text) or None
 
 
 def _count(suite: ElementTree.Element) -> None:

@@ -27,6 +27,7 @@ def render_markdown(report: Report) -> str:
     parts += _since(report)
     parts += _group(report, report.levels, "Conformance by level")
     parts += _failures(report)
+    parts += _expected(report)
     parts += _folded("Clauses, features and broken rules", [part for group in report.groups for part in _group(report, group, group.title)])
     parts += _networks(report)
     parts += _group(report, report.standings, "By standing")
@@ -117,6 +118,20 @@ def _failures(report: Report) -> list[str]:
     if len(failures) > len(shown):
         parts.append(f"The other {len(failures) - len(shown)} are in the HTML report.")
     return parts + _folded("Commands that repeat them", ["\n".join(f"- {code(case.reproduce)}" for case in shown)])
+
+
+def _expected(report: Report) -> list[str]:
+    """Tabulate failures that are known, and cases that pass although their failure is expected."""
+    parts = []
+    for title, cases in (("Known failures", report.known), ("Expected to fail, but pass", report.stale)):
+        if cases:
+            rows = (
+                [code(case.result.vector), code(case.result.decoder), _plain(case.known or case.stale)] for case in cases[:SHOWN_FAILURES]
+            )
+            parts += [f"## {title}: {len(cases)}", table(["vector", "decoder", "reason"], rows)]
+            if len(cases) > SHOWN_FAILURES:
+                parts.append(f"The other {len(cases) - SHOWN_FAILURES} are in the HTML report.")
+    return parts
 
 
 def _what_happened(case: ReportedCase) -> str:

@@ -25,7 +25,8 @@ UNPROVEN: Final = "unproven: broken streams only"
 class ReportedCase:
     """One case: its result, its standing, whether it fails the run, and the command that repeats it alone.
 
-    ``stderr``: the last lines of the decoder's standard error, of a case in error.
+    ``stderr``: the last lines of the decoder's standard error, of a case in error. ``known``: reason why its failure is expected, else "".
+    ``stale``: reason why its failure was expected, although it passes, else "".
     """
 
     result: CaseResult
@@ -33,6 +34,8 @@ class ReportedCase:
     failing: bool
     reproduce: str
     stderr: str = ""
+    known: str = ""
+    stale: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class DecoderSummary:
     """The figures of one decoder, in total and by standing.
 
     ``absent``: ids of planned cases without a result. ``false_claims``: sentences on declared capabilities that the cases contradict.
-    ``located``: where the decoder's fault most likely is.
+    ``located``: where the decoder's fault most likely is. ``known``: number of failures that are expected. ``stale``: number of cases that
+    pass although their failure is expected.
     """
 
     info: DecoderIdentity
@@ -50,6 +54,8 @@ class DecoderSummary:
     absent: tuple[str, ...]
     false_claims: tuple[str, ...] = ()
     located: FaultLocation | None = None
+    known: int = 0
+    stale: int = 0
 
     @property
     def conformance(self) -> OutcomeTally:
@@ -152,6 +158,16 @@ class Report:
     def failures(self) -> tuple[ReportedCase, ...]:
         """The cases that fail the run."""
         return tuple(case for case in self.cases if case.failing)
+
+    @property
+    def known(self) -> tuple[ReportedCase, ...]:
+        """The cases whose failure is expected."""
+        return tuple(case for case in self.cases if case.known)
+
+    @property
+    def stale(self) -> tuple[ReportedCase, ...]:
+        """The cases that pass although their failure is expected."""
+        return tuple(case for case in self.cases if case.stale)
 
     def of(self, decoder: str) -> tuple[ReportedCase, ...]:
         """Return the cases of one decoder."""

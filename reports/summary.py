@@ -20,6 +20,7 @@ from nnc_conformance.reports.tally import STANDINGS, CaseStanding, Tone, standin
 from nnc_conformance.storage.vector import CAPABILITIES, Level
 from nnc_conformance.suites.judging.claims import contradicted
 from nnc_conformance.suites.results.answers import AccuracyRow
+from nnc_conformance.suites.results.expected_failures import NONE_KNOWN, KnownFailures
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import CaseResult, Results, ResultsError, Verdict, case_id, close
 from nnc_conformance.suites.results.run_document import RunDocument
@@ -62,12 +63,12 @@ def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> R
                 raise ResultsError(f"{source.source}: another results file has a decoder named {info.name!r} too")
             own = [_case(result, invocation, source.run) for result in part.cases]
             cases.extend(own)
-            decoders.append(_summarise(part, own))
+            decoders.append(_summarise(part, own, source.run))
     order = {level: place for place, level in enumerate(Level)}
     cases.sort(key=lambda case: (order[case.result.level], case.result.vector))
     names = [decoder.info.name for decoder in decoders]
     counted = [case for case in cases if case.standing is CaseStanding.CONFORMANCE]
-    verdict = _overall([source.results.verdict() if source.results is not None else Verdict.INCOMPLETE for source in sources])
+    verdict = _overall([_verdict(source.results, source.run) if source.results is not None else Verdict.INCOMPLETE for source in sources])
     problems = tuple(f"{source.source}: {problem}" if len(sources) > 1 else problem for source in sources for problem in source.problems)
     return Report(
         verdict=verdict,
@@ -117,16 +118,27 @@ def flatten(value: Any, prefix: str = "") -> tuple[tuple[str, str], ...]:
 
 
 def _environment(run: RunDocument) -> tuple[tuple[str, str], ...]:
-    return flatten(run.model_dump(mode="json", exclude={"format", "results_sha256", "logs", "decoders", "reproduce"})) + tuple(
-        (f"decoder.{decoder.name}", decoder.argument) for decoder in run.decoders
-    )
+    return flatten(
+        run.model_dump(mode="json", exclude={"format", "results_sha256", "logs", "decoders", "reproduce", "expected_failures"})
+    ) + tuple((f"decoder.{decoder.name}", decoder.argument) for decoder in run.decoders)
 
 
 def _case(result: CaseResult, invocation: Invocation, run: RunDocument | None) -> ReportedCase:
     log = run.logs.get(result.id) if run is not None else None
     stderr = _last_lines(log.stderr) if log is not None and tone(result.outcome) is Tone.ERROR else ""
     own = standing(result.level, result.provenance)
-    return ReportedCase(result, own, OUTCOMES[result.outcome].fails, invocation.command(result), stderr)
+    expected = _expected(run)
+    known, stale = expected.known.get(result.id, ""), expected.stale.get(result.id, "")
+    return ReportedCase(result, own, OUTCOMES[result.outcome].fails and not known, invocation.command(result), stderr, known, stale)
+
+
+def _expected(run: RunDocument | None) -> KnownFailures:
+    return NONE_KNOWN if run is None else run.expected_failures
+
+
+def _verdict(results: Results, run: RunDocument | None) -> Verdict:
+    expected = _expected(run)
+    return results.verdict(expected.known, expected.stale)
 
 
 def _last_lines(text: str) -> str:
@@ -146,7 +158,7 @@ def _by_decoder(results: Results) -> Iterable[Results]:
         yield Results(suite=results.suite, decoders=(decoder,), planned=own, cases=cases, located=located, closing=closing)
 
 
-def _summarise(part: Results, cases: Sequence[ReportedCase]) -> DecoderSummary:
+def _summarise(part: Results, cases: Sequence[ReportedCase], run: RunDocument | None) -> DecoderSummary:
     """Summarize one decoder; planned cases without a result count as not run, and against conformance."""
     given = {case.result.id for case in cases}
     absent = tuple(name for name in part.planned if name not in given)
@@ -154,7 +166,17 @@ def _summarise(part: Results, cases: Sequence[ReportedCase]) -> DecoderSummary:
     standings[CaseStanding.CONFORMANCE] = standings[CaseStanding.CONFORMANCE].plus(Outcome.NOT_RUN, len(absent))
     total = tally(case.result for case in cases).plus(Outcome.NOT_RUN, len(absent))
     claims = tuple(map(str, contradicted(part)))
-    return DecoderSummary(part.decoders[0], part.verdict(), total, standings, absent, claims, part.located[0] if part.located else None)
+    return DecoderSummary(
+        part.decoders[0],
+        _verdict(part, run),
+        total,
+        standings,
+        absent,
+        claims,
+        part.located[0] if part.located else None,
+        known=sum(bool(case.known) for case in cases),
+        stale=sum(bool(case.stale) for case in cases),
+    )
 
 
 def _overall(verdicts: Sequence[Verdict]) -> Verdict:
@@ -226,14 +248,21 @@ def _headline(decoders: Sequence[DecoderSummary], problems: Sequence[str]) -> st
     sentences = [_sentence(decoder) for decoder in decoders] if len(decoders) <= 3 else [_count_sentence(decoders)]
     if left := sum(decoder.total.missing for decoder in decoders):
         sentences.append(f"{_cases(left)} {'was' if left == 1 else 'were'} planned but not executed.")
+    if stale := sum(decoder.stale for decoder in decoders):
+        verb, entries = ("passes", "it") if stale == 1 else ("pass", "them")
+        sentences.append(f"{_cases(stale)} {verb} although expected to fail: remove {entries} from the list.")
     return " ".join(sentences)
 
 
 def _sentence(decoder: DecoderSummary) -> str:
     name, total = decoder.info.name, decoder.total
     tried = total.passed + total.failed
-    if total.failed:
-        return f"{name} fails {total.failed} of {_cases(tried)}."
+    if unexpected := total.failed - decoder.known:
+        known = f", and {decoder.known} {'more' if decoder.known == 1 else 'others'} as expected" if decoder.known else ""
+        return f"{name} fails {unexpected} of {_cases(tried)}{known}."
+    if decoder.known:
+        verb = "is" if decoder.known == 1 else "are"
+        return f"{name} passes {total.passed} of {_cases(tried)}; the other {decoder.known} {verb} known to fail."
     if not tried:
         return f"{name} was not judged on any case."
     passes = f"{name} passes its only case" if tried == 1 else f"{name} passes all {_cases(tried)}"

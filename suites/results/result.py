@@ -3,6 +3,7 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -202,11 +203,16 @@ class Results(Frozen):
             return "no case was planned"
         return f"no case could be judged for {', '.join(self.unjudged())}" if self.unjudged() else ""
 
-    def verdict(self) -> Verdict:
+    def verdict(self, known: Collection[str] = (), stale: Collection[str] = ()) -> Verdict:
         """Return the verdict; a failed case outweighs cases that were not run.
 
         Without a closing record it is always `INCOMPLETE`.
+
+        Args:
+            known: Ids of cases whose failure is expected and does not count.
+            stale: Ids of cases that pass although their failure is expected; they count as failed.
         """
-        if self.closing is not None and any(OUTCOMES[case.outcome].fails for case in self.cases):
+        failed = (case.id for case in self.cases if (OUTCOMES[case.outcome].fails and case.id not in known) or case.id in stale)
+        if self.closing is not None and any(failed):
             return Verdict.FAILED
         return Verdict.INCOMPLETE if self.incomplete_because() else Verdict.AS_EXPECTED

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from nnc_conformance.storage.documents import Frozen, Sha256
+from nnc_conformance.suites.results.expected_failures import NONE_KNOWN, KnownFailures
 from nnc_conformance.suites.results.result import ResultsError
 from nnc_conformance.suites.sandbox.limits import Limits
 
@@ -84,3 +85,4 @@ class RunDocument(Frozen):
     processes: str = Field(default="", description="what contains the decoders' processes, so that none outlives the run")
     logs: dict[str, CaseLog]
     reproduce: dict[str, str] = Field(default_factory=dict, description="for each failing case the command that runs it alone")
+    expected_failures: KnownFailures = Field(default=NONE_KNOWN, description="what became of the failures that the user expected")

@@ -16,6 +16,7 @@ from nnc_conformance.storage.suite_folder import Suite, SuiteError, built_in_roo
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.locating.locate import locate_faults
+from nnc_conformance.suites.results.expected_failures import NONE_KNOWN, ExpectedFailures
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult, DecoderIdentity, Results, SuiteIdentity, close
 from nnc_conformance.suites.results.result_files import RESULTS_FILE, RUN_FILE, write_results, write_run
@@ -75,6 +76,7 @@ def run(
     levels: Sequence[Level],
     filters: Sequence[Filter] = (),
     options: RunOptions | None = None,
+    expected_failures: ExpectedFailures | None = None,
     progress: Callable[[Progress[CaseResult]], None] = lambda _: None,
     on_start: Callable[[], None] = lambda: None,
 ) -> Results:
@@ -89,6 +91,7 @@ def run(
         levels: Levels that selected the vectors, recorded in the results.
         filters: Filters that selected the vectors, recorded in the results.
         options: How to run.
+        expected_failures: Failures that do not fail the run; ``run.json`` records what became of them.
         progress: Called at the start and after each case.
         on_start: Called once ``output`` is locked for this run, before earlier results there are
             removed: the caller removes what it derived from these.
@@ -120,7 +123,7 @@ def run(
             (output / name).unlink(missing_ok=True)
         setup = decoding_setup(suite, decoders, options.limits, options.repeat)
         execution = CaseRun(DECODING, setup, cases, journal, options, progress)
-        record = _Record(suite, decoders, output, options, cases, run_plan, header.started)
+        record = _Record(suite, decoders, output, options, cases, run_plan, header.started, expected_failures)
         try:
             execution.execute()
         except KeyboardInterrupt:
@@ -153,6 +156,7 @@ class _Record:
     cases: Mapping[str, PlannedCase[CaseResult]]
     plan: RunPlan
     started: str
+    expected_failures: ExpectedFailures | None
 
     def write(self, execution: CaseRun[DecoderSpec, CaseResult], *, complete: bool) -> Results:
         """Write both files; cases that were planned but not executed are `not_run`."""
@@ -173,12 +177,17 @@ class _Record:
                 update={"located": locate_faults(results.cases, vectors), "closing": close(results.planned, results.cases)}
             )
         digest = write_results(self.output, results)
-        write_run(self.output, self._document(digest, execution, finished))
+        write_run(self.output, self._document(digest, execution, finished, results))
         return results
 
     def _document(
-        self, results_sha256: str, execution: CaseRun[DecoderSpec, CaseResult], finished: Mapping[str, FinishedCase[CaseResult]]
+        self,
+        results_sha256: str,
+        execution: CaseRun[DecoderSpec, CaseResult],
+        finished: Mapping[str, FinishedCase[CaseResult]],
+        results: Results,
     ) -> RunDocument:
+        expected = self.expected_failures
         invocation = invocation_of(self.suite, self.decoders, self.options)
         return RunDocument(
             results_sha256=results_sha256,
@@ -197,4 +206,5 @@ class _Record:
             processes=execution.isolation.processes_text,
             logs={name: one.log for name, one in finished.items()},
             reproduce={name: invocation.command(one.case) for name, one in finished.items() if has_failed(one)},
+            expected_failures=NONE_KNOWN if expected is None else expected.compare(results.cases, datetime.now(UTC).date()),
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.storage.package import unpacked_suite
+from nnc_conformance.storage.package import Package, unpacked_suite
 from nnc_conformance.storage.suite_folder import Suite, built_in_root, load_suite
 from nnc_conformance.storage.vector import Level, Vector
 
@@ -50,6 +50,18 @@ def parse_filter(text: str) -> Filter:
     if not equals or key not in FILTER_KEYS:
         raise SelectionError(f"invalid filter {text!r}; write KEY=GLOB or !KEY=GLOB with KEY one of {', '.join(FILTER_KEYS)}")
     return Filter(key, glob, text.startswith("!"))
+
+
+def vector_ids(root: Path | None) -> frozenset[str]:
+    """Return the ids of all vectors of a suite, whatever their level; raise `SuiteError`, `PackageError`.
+
+    Args:
+        root: Suite folder or package; None for the built-in suite.
+    """
+    if root is not None and root.is_file():
+        with Package(root) as package:
+            return frozenset(vector.id for vector in package.index.vectors)
+    return frozenset(stored.vector.id for stored in load_suite(root or built_in_root(), verify=False).vectors)
 
 
 def select(root: Path | None, levels: Sequence[Level] = DEFAULT_LEVELS, filters: Sequence[Filter] = (), *, verify: bool = True) -> Suite:

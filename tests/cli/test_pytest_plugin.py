@@ -93,3 +93,17 @@ def test_the_plugin_is_light_when_it_is_not_asked(tmp_path: Path) -> None:
     program = f"import sys; import {MODULE}; print(*sorted(name for name in sys.modules if name.startswith(('nnc_', 'numpy'))))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["nnc_conformance", "nnc_conformance.cli", MODULE]
+
+
+def test_known_failures_are_expected_and_stale_entries_fail(root: Path, tmp_path: Path) -> None:
+    known = tmp_path / "known.toml"
+    entries = "".join(f'[[failure]]\nvector = "good-00{number}"\nreason = "ticket 12"\n' for number in range(3))
+    known.write_text(f'format = "nnc-expected-failures/1"\n{entries}')
+    words = ("--nnc-suite", root, "--nnc-expect-failures", known, "-rx")
+    done = run_pytest(tmp_path, "--nnc-decoder", support.command("wrong_value.py"), *words)
+    assert done.returncode == 0, done.stdout
+    assert "2 passed, 3 xfailed" in done.stdout
+    assert "ticket 12" in done.stdout
+    done = run_pytest(tmp_path, "--nnc-decoder", support.command("toy.py"), *words)
+    assert "3 failed, 2 passed" in done.stdout
+    assert "remove it from the list" in done.stdout

@@ -39,10 +39,10 @@ MOST_BYTES = 230
 
 @cache
 def vectors() -> dict[str, StoredVector]:
-    """Small vectors, every second of them, and those with block scans."""
+    """Small vectors: every third of them, and those with block scans or dependent quantization."""
     suite = load_suite(built_in_root(), levels={Level.CORE, Level.FULL, Level.NEGATIVE}, verify=False)
     small = [stored for stored in suite.vectors if stored.vector.stream.size <= MOST_BYTES]
-    chosen = [stored for number, stored in enumerate(small) if number % 3 == 0 or "scan" in stored.vector.id]
+    chosen = [stored for number, stored in enumerate(small) if number % 3 == 0 or any(word in stored.vector.id for word in ("scan", "dq"))]
     return {stored.vector.id: stored for stored in chosen}
 
 
