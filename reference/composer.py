@@ -12,15 +12,20 @@ from typing import Final, Literal
 import numpy as np
 
 from nnc_conformance.reference.entropy.codeword import decode_codeword, encode_codeword
-from nnc_conformance.reference.entropy.coding import CodedTensor, TensorToCode
+from nnc_conformance.reference.entropy.coding import NO_HISTORY, CodedTensor, TensorCoding, TensorHistory, TensorToCode
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.payload import coded_parts, coding_of
 from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import (
     DEFAULT_UNARY_LENGTH,
+    ICNN_NDU_ID,
+    ICNN_NDU_PL_SHA256,
     Codebook,
     DataUnitHeader,
     DimensionMapping,
+    NodeId,
+    ParentNode,
+    UpdateSignalling,
 )
 from nnc_conformance.reference.syntax.structures.parameter_sets import NNR_QSU
 from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_MPS, NNR_NDU, NNR_QNT, NNR_STR, NNR_TPL
@@ -37,11 +42,17 @@ MAP_COUNTS: Final = {
 
 @dataclass(frozen=True)
 class TensorContent:
-    """The content of one coded tensor: indexes of any shape, doubled with dq_flag; qp_delta; parameter sets."""
+    """The content of one coded tensor: indexes of any shape, doubled with dq_flag; qp_delta; parameter sets.
+
+    ``history``, ``hdsp`` and ``skipped`` are those of `TensorToCode` (second edition).
+    """
 
     indexes: np.ndarray
     qp_delta: int = 0
     parameter_sets: np.ndarray | Literal["default", "search"] = "default"
+    history: TensorHistory = NO_HISTORY
+    hdsp: bool = False
+    skipped: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -88,9 +99,14 @@ def model_parameter_set(
     topology_carriage: bool = False,
     indexed_references: bool = False,
     maps: Mapping[str, Values] | None = None,
+    parent_signalling: bool = False,
+    pre: bool = False,
     **common: int,
 ) -> Values:
-    """An NNR_MPS; ``maps``: a performance map's values by its kind (`MAP_COUNTS`); ``method_flags`` None: NNR_QSU where there is a qp."""
+    """An NNR_MPS; ``maps``: a performance map's values by its kind (`MAP_COUNTS`); ``method_flags`` None: NNR_QSU where there is a qp.
+
+    ``parent_signalling`` and ``pre``: mps_parent_signalling_enabled_flag and nnr_pre_flag, which only the second edition has.
+    """
     maps = maps or {}
     flags = (NNR_QSU if quantization else 0) if method_flags is None else method_flags
     payload: Values = {
@@ -101,6 +117,11 @@ def model_parameter_set(
         "mps_decomposition_performance_map_flag": int("decomposition" in maps),
         "mps_quantization_method_flags": flags,
         "mps_topology_indexed_reference_flag": int(indexed_references),
+        "base_model_id_present_flag": 0,
+        "validation_set_performance_present_flag": 0,
+        "metric_type_performance_map_valid_flag": 0,
+        "mps_parent_signalling_enabled_flag": int(parent_signalling),
+        "nnr_pre_flag": int(pre),
         **{f"{kind}_performance_map": values for kind, values in maps.items()},
     }
     if quantization:
@@ -204,18 +225,22 @@ def entry_point_values(tensors: Sequence[CodedTensor], *, dq_flag: bool) -> Valu
     return values
 
 
+def to_code(content: TensorContent, coding: TensorCoding) -> TensorToCode:
+    """Return the encoder's input for the content of a tensor."""
+    indexes = content.indexes.reshape(-1)
+    return TensorToCode(coding, indexes, content.qp_delta, content.parameter_sets, content.history, content.hdsp, content.skipped)
+
+
 def coded_payload(header: DataUnitHeader, tensors: Mapping[str, TensorContent], interpretation: Interpretation) -> tuple[bytes, Values]:
     """Encode a unit's tensors; return the codeword and the values of its entry point list."""
     parts = coded_parts(header)
     jobs = []
     for part in parts:
-        content = tensors[part.id]
-        indexes = content.indexes.reshape(-1)
-        jobs.append(TensorToCode(coding_of(part, header, interpretation), indexes, content.qp_delta, content.parameter_sets))
+        jobs.append(to_code(tensors[part.id], coding_of(part, header, interpretation)))
     codeword = encode_codeword(jobs)
     if header.scan_order == 0:
         return codeword, {}
-    decoded = decode_codeword(codeword, [job.coding for job in jobs])
+    decoded = decode_codeword(codeword, [job.coding for job in jobs], histories=[job.history for job in jobs])
     weights = [tensor for part, tensor in zip(parts, decoded.tensors, strict=True) if part.is_weight]
     return codeword, entry_point_values(weights, dq_flag=header.dq_flag)
 
@@ -254,6 +279,7 @@ def header_values(header: DataUnitHeader, form: HeaderForm) -> Values:
         "dq_flag": int(header.dq_flag),
         "nnr_decompressed_data_format": header.data_format,
         "scan_order": header.scan_order,
+        "first_tensor_dimension_shift": header.dimension_shift,
     }
     if multiple:
         values["topology_elements_ids_list"] = ids_list(header.ids, form.reference_list)
@@ -267,6 +293,8 @@ def header_values(header: DataUnitHeader, form: HeaderForm) -> Values:
         values["codebook_dc"] = codebook_structure(header.codebook_dc, form.codebook_egk)
     if header.mapping is not None:
         values["topology_tensor_dimension_mapping"] = mapping_structure(header.mapping)
+    if header.update is not None:
+        values |= update_values(header.update)
     present = header.unary_length != DEFAULT_UNARY_LENGTH if form.unary_length_present is None else form.unary_length_present
     return values | {
         "tensor_dimensions_flag": int(form.dimensions_present),
@@ -278,6 +306,31 @@ def header_values(header: DataUnitHeader, form: HeaderForm) -> Values:
         "tensor_dimensions": list(header.dimensions),
         "cabac_unary_length_minus1": header.unary_length - 1,
     }
+
+
+def update_values(update: UpdateSignalling) -> Values:
+    """Return the values of node id, parent id and temporal_context_modeling_flag."""
+    values: Values = {
+        "node_id_present_flag": int(update.node_id is not None),
+        "parent_node_id_present_flag": int(update.parent_id is not None),
+        "temporal_context_modeling_flag": int(update.tca),
+    }
+    if update.node_id is not None:
+        values |= node_values(update.node_id)
+    return values if update.parent_id is None else values | parent_values(update.parent_id)
+
+
+def node_values(node: NodeId) -> Values:
+    """Return the values of a node id."""
+    return {"device_id": node.device_id, "parameter_id": node.parameter_id, "put_node_depth": node.put_node_depth}
+
+
+def parent_values(parent: ParentNode) -> Values:
+    """Return the values of a parent id."""
+    if parent.id_type == ICNN_NDU_ID:
+        return {"parent_node_id_type": parent.id_type, "parent_device_id": parent.device_id}
+    digest = "parent_node_payload_sha256" if parent.id_type == ICNN_NDU_PL_SHA256 else "parent_node_payload_sha512"
+    return {"parent_node_id_type": parent.id_type, digest: int.from_bytes(parent.digest or b"", "big")}
 
 
 def aggregate_unit(

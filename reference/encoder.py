@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from math import prod
 from typing import Any, Final, Literal
 
@@ -25,7 +26,14 @@ from nnc_conformance.reference.options import ProgressCallback, no_progress
 from nnc_conformance.reference.payload import coded_parts, coding_of
 from nnc_conformance.reference.quantization.reconstruction import DATA_FORMATS, step_size
 from nnc_conformance.reference.syntax.bitstream import write_units
-from nnc_conformance.reference.syntax.context import Quantization, Shapes, StreamContext
+from nnc_conformance.reference.syntax.context import (
+    FIRST_EDITION_PROFILE,
+    SECOND_EDITION_PROFILE,
+    ChangedShapes,
+    Quantization,
+    Shapes,
+    StreamContext,
+)
 from nnc_conformance.reference.syntax.structures.data_unit import (
     BI,
     BN,
@@ -42,6 +50,8 @@ from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.reference.threads import thread_pool
 from nnc_conformance.reference.topology.classes import Coding, Role, coded, coding, role
 from nnc_conformance.reference.topology.content import Topology, shapes_in
+from nnc_conformance.reference.updates.base_model import BaseModel
+from nnc_conformance.reference.updates.encoding import SessionStep, ToolChoice, Tools, nodes_of, parts_of_block, with_tools
 
 
 class CodebookMethod(StrEnum):
@@ -127,9 +137,14 @@ class EncoderOptions:
         indexes: by name, indexes of tensors that are quantized already (doubled with ``dq``), coded without a codebook.
         maps: values of performance maps by kind, see `composer.MAP_COUNTS`.
         pruned: new dimensions of pruned tensors by name, sent as an NNR_TPL_PRUN.
+        edition: 2022 or 2024; None for 2024 if there is a base model or a tool is on, else 2022.
+        row_skip: ``auto`` to skip rows of zeros where it saves bytes, ``on``, or ``off`` (2024, as the tools below).
+        tca: temporal context adaptation; a tool that is on is used in every unit that allows it.
+        hdsp: history dependent significance.
+        pre: predictive residual encoding, for all tensors of an update; its process is inferred.
 
     Raises:
-        EncodeError: for a value out of its range.
+        EncodeError: for a value out of its range, and a tool that is on in edition 2022.
     """
 
     qp: int = -38
@@ -147,6 +162,11 @@ class EncoderOptions:
     indexes: Mapping[str, np.ndarray] = field(default_factory=dict)
     maps: Mapping[str, Values] = field(default_factory=dict)
     pruned: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    edition: Literal[2022, 2024] | None = None
+    row_skip: ToolChoice | str | bool = ToolChoice.AUTO
+    tca: ToolChoice | str | bool = ToolChoice.AUTO
+    hdsp: ToolChoice | str | bool = ToolChoice.AUTO
+    pre: ToolChoice | str | bool = ToolChoice.AUTO
 
     def __post_init__(self) -> None:
         if isinstance(self.blocks, Mapping):
@@ -160,6 +180,23 @@ class EncoderOptions:
                 raise EncodeError(f"{name} {getattr(self, name)} is not in {low}..{high}")
         if not self.rdo >= 0:
             raise EncodeError(f"rdo {self.rdo} is negative")
+        for name in _TOOLS:
+            object.__setattr__(self, name, ToolChoice.of(getattr(self, name)))
+        if self.edition not in (None, 2022, 2024):
+            raise EncodeError(f"edition is 2022 or 2024, not {self.edition}")
+        if self.edition == 2022 and self.tools_on:
+            raise EncodeError(f"{self.tools_on[0]} is a tool of edition 2024; leave it out, or use edition 2024")
+
+    @property
+    def tools_on(self) -> tuple[str, ...]:
+        """Names of the tools that are on."""
+        return tuple(name for name in _TOOLS if getattr(self, name) is ToolChoice.ON)
+
+    def second_edition(self, base: BaseModel | None) -> bool:
+        """Return whether a stream is written in the second edition; raise `EncodeError` for an update in the first."""
+        if base is not None and self.edition == 2022:
+            raise EncodeError("an update of a base model needs edition 2024")
+        return base is not None or self.edition == 2024 or bool(self.tools_on)
 
     @property
     def quantization(self) -> Quantization:
@@ -175,6 +212,8 @@ class EncoderOptions:
         return qp - self.qp
 
 
+_TOOLS: Final = ("row_skip", "tca", "hdsp", "pre")
+"""Names of the options that are tools of the second edition."""
 MOST_PRUNED: Final = 255
 MIN_VALUES_PER_THREAD: Final = 20_000
 """Values per thread below which a thread costs more time than it saves."""
@@ -191,8 +230,10 @@ class _Job:
 def encode(
     parameters: Mapping[str, np.ndarray],
     *,
+    base: BaseModel | None = None,
     topology: Topology | None = None,
     options: EncoderOptions | None = None,
+    interpretation: Interpretation | None = None,
     threads: int = 1,
     progress: ProgressCallback = no_progress,
 ) -> bytes:
@@ -203,10 +244,15 @@ def encode(
     nnr_decompressed_data_format a decoder returns float16, int8, int16 and int64 as such, other types as float32 or int32. A scalar keeps
     its shape () through an ONNX topology; without one it becomes a tensor of one dimension.
 
+    With ``base`` the stream is an update of the second edition. A tensor that the base model has in the same shape and type is sent as the
+    difference, another one whole; one that does not change has no unit, and one that is not given stays as it is.
+
     Args:
         parameters: name to ndarray, in the order of the stream.
+        base: the model that the decoder has: ``decode(stream, base=...).model`` of the stream before.
         topology: a topology to carry, inflated.
         options: the encoder's choices; None for the defaults of `EncoderOptions` with a step for each tensor by `choosing.choose`.
+        interpretation: the decoder's choices at disputed points, as given to `decode`; the defaults of `Interpretation` if None.
         threads: data units to encode at the same time; small models are encoded in sequence.
         progress: called with the values coded so far and the number of all values.
 
@@ -217,23 +263,70 @@ def encode(
         from nnc_conformance.reference.quantization.choosing import choose
 
         options = choose(parameters, EncoderOptions()).options
+    work = partial(_encode, parameters, topology, threads=threads, progress=progress)
+    if not options.second_edition(base):
+        return work(options, None)
+    if base is not None and not options.blocks:
+        options = replace(options, blocks=blocks_of_base(base, parameters))
+    chosen = interpretation or Interpretation()
+    tools = Tools(ToolChoice.of(options.row_skip), ToolChoice.of(options.tca), ToolChoice.of(options.hdsp))
+    graph = topology or (None if base is None else base.topology)
+    shapes: Shapes = {} if graph is None else shapes_in(graph.storage_format, graph.data)
+    step = SessionStep(base, tools, shapes, nodes_of(base, [job.ids[0] for job in plan(parameters, options)]), interpretation=chosen)
+    residuals = base is not None and any(history.last_difference is not None for history in base.histories.values())
+    flags = ToolChoice.of(options.pre).tried(allowed=base is not None, useful=residuals)
+    return min((work(options, replace(step, pre=pre)) for pre in flags), key=len)
+
+
+def blocks_of_base(base: BaseModel, parameters: Mapping[str, np.ndarray]) -> tuple[Block, ...]:
+    """Return the blocks of a base model; raise `EncodeError` if a part of one is not among the parameters and others are."""
+    found = []
+    for record in base.blocks.values():
+        missing = [name for name in record.ids if name not in parameters]
+        if missing and len(missing) < len(record.ids):
+            raise EncodeError(f"{missing[0]!r} is missing; the base model has it in a block with {record.ids[0]!r}")
+        if not missing:
+            parts = parts_of_block(record)
+            found.append(Block(parts, record.dimensions if "weight.g" in parts else ()))
+    return tuple(found)
+
+
+def _encode(
+    parameters: Mapping[str, np.ndarray],
+    topology: Topology | None,
+    options: EncoderOptions,
+    step: SessionStep | None,
+    *,
+    threads: int,
+    progress: ProgressCallback,
+) -> bytes:
+    """Encode one stream; ``step``: its place in a session, None in the first edition."""
+    base = None if step is None else step.base
     shapes: Shapes = {} if topology is None else shapes_in(topology.storage_format, topology.data)
+    known = ChangedShapes(shapes, {} if base is None else base.shapes)
     jobs = plan(parameters, options)
-    work: Callable[[_Job], Values] = lambda job: encode_job(job, parameters, options, shapes)  # noqa: E731
+    work: Callable[[_Job], Values | None] = lambda job: encode_job(job, parameters, options, known, step)  # noqa: E731
     done, total = 0, sum(array.size for array in parameters.values())
     at_once = min(threads, len(jobs), total // MIN_VALUES_PER_THREAD)
     data_units: list[Values] = []
     with thread_pool(max(at_once, 1)) as pool:
         for job, unit in zip(jobs, pool.map(work, jobs) if at_once > 1 else map(work, jobs), strict=True):
-            data_units.append(unit)
+            data_units += [] if unit is None else [unit]
             done += sum(parameters[name].size for name in job.ids)
             progress(done, total)
-    units = [start_unit(), model_parameter_set(options.quantization, topology_carriage=topology is not None, maps=options.maps)]
+    carried = topology is not None
+    pre = step is not None and step.pre
+    units = [
+        start_unit(FIRST_EDITION_PROFILE if step is None else SECOND_EDITION_PROFILE),
+        model_parameter_set(
+            options.quantization, topology_carriage=carried, maps=options.maps, parent_signalling=base is not None, pre=pre
+        ),
+    ]
     if topology is not None:
         units.append(topology_values(topology))
     if options.pruned:
         units.append(pruned_values(options.pruned))
-    context = StreamContext(open_topology=lambda *_: shapes)
+    context = StreamContext(open_topology=lambda *_: shapes, base_shapes={} if base is None else base.shapes)
     return write_units([*units, *data_units], context=context)
 
 
@@ -269,11 +362,13 @@ def plan(parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> list[
     ]
 
 
-def encode_job(job: _Job, parameters: Mapping[str, np.ndarray], options: EncoderOptions, shapes: Shapes) -> Values:
-    """Make one NDU; raise `EncodeError` for values that cannot be coded."""
+def encode_job(
+    job: _Job, parameters: Mapping[str, np.ndarray], options: EncoderOptions, shapes: Shapes, step: SessionStep | None = None
+) -> Values | None:
+    """Make one NDU, None for one that would change nothing; raise `EncodeError` for values that cannot be coded."""
     name, array = job.ids[0], parameters[job.ids[0]]
     if job.block is not None:
-        return encode_block(job.block, parameters, options)
+        return encode_block(job.block, parameters, options, step)
     if array.dtype == np.float64:
         single = array.astype(np.float32)
     elif coding(array) is Coding.UNCHANGED:
@@ -281,16 +376,18 @@ def encode_job(job: _Job, parameters: Mapping[str, np.ndarray], options: Encoder
     else:
         single = coded(array)
     dimensions = array.shape or (() if name in shapes else (1,))
+    if step is not None and step.unchanged(name, single.reshape(dimensions)):
+        return None
     form = HeaderForm(dimensions_present=bool(dimensions), input_parameters=bool(dimensions))
-    data_format = None if name in shapes else given_back(array.dtype)
+    data_format = None if name in (shapes if step is None else step.graph) else given_back(array.dtype)
     if single.dtype == np.int32:
         header = simple_header(NNR_PT_INT, name, dimensions, None)
         header = replace(header, unary_length=options.unary_length if dimensions else header.unary_length, data_format=data_format)
-        return data_unit(header, {name: TensorContent(single, parameter_sets=options.parameter_sets)}, form=form)
+        return encode_integers(header, single.reshape(dimensions), form, options, step)
     if name in options.exact or role(single) is Role.OTHER:
         header = replace(simple_header(NNR_PT_RAW_FLOAT, name, dimensions, None), data_format=data_format)
-        return data_unit(header, single.reshape(-1), form=form)
-    return encode_float(name, single, dimensions, options, data_format)
+        return data_unit(header if step is None else step.alone(header), single.reshape(-1), form=form)
+    return encode_float(name, single, dimensions, options, data_format, step)
 
 
 def is_given_back(dtype: np.dtype[Any]) -> bool:
@@ -306,7 +403,43 @@ def given_back(dtype: np.dtype[Any]) -> int | None:
     return formats.get(dtype)
 
 
-def encode_float(name: str, values: np.ndarray, dimensions: tuple[int, ...], options: EncoderOptions, data_format: int | None) -> Values:
+def encode_integers(
+    header: DataUnitHeader, values: np.ndarray, form: HeaderForm, options: EncoderOptions, step: SessionStep | None
+) -> Values:
+    """Encode one int32 tensor without loss."""
+    name = header.ids[0]
+    if step is not None:
+        header, values = next_of(step.update_of(header, {name: values}), name)
+    header, contents = chosen_tools(header, {name: TensorContent(values, parameter_sets=options.parameter_sets)}, step)
+    return data_unit(header, contents, form=form, interpretation=interpretation_of(step))
+
+
+def next_of(update: tuple[DataUnitHeader, Mapping[str, np.ndarray]], name: str) -> tuple[DataUnitHeader, np.ndarray]:
+    """Return header and values of an update of one tensor."""
+    header, values = update
+    return header, values[name]
+
+
+def interpretation_of(step: SessionStep | None) -> Interpretation:
+    """Return the decoder's choices at disputed points."""
+    return Interpretation() if step is None else step.interpretation
+
+
+def chosen_tools(
+    header: DataUnitHeader, contents: dict[str, TensorContent], step: SessionStep | None
+) -> tuple[DataUnitHeader, dict[str, TensorContent]]:
+    """Choose the tools of the second edition for given indexes; in the first edition there are none."""
+    return (header, contents) if step is None else with_tools(header, contents, step)
+
+
+def encode_float(
+    name: str,
+    values: np.ndarray,
+    dimensions: tuple[int, ...],
+    options: EncoderOptions,
+    data_format: int | None,
+    step: SessionStep | None = None,
+) -> Values | None:
     """Quantize and encode one tensor; use a codebook if the options ask for one and it makes the unit smaller."""
     matrix = len(dimensions) > 1
     header = replace(
@@ -315,17 +448,36 @@ def encode_float(name: str, values: np.ndarray, dimensions: tuple[int, ...], opt
         scan_order=options.scan_order if matrix and prod(dimensions[1:]) > 1 else 0,
         data_format=data_format,
     )
+    if step is not None and name in options.indexes:
+        header = step.alone(header)
+    elif step is not None:
+        header, values = next_of(step.update_of(header, {name: values.reshape(dimensions)}), name)
     delta = options.qp_delta(name, weight=role(values) is Role.WEIGHT)
-    plain = data_unit(header, {name: quantized(name, values, coding_of_first(header), delta, options)})
+    content = quantized(name, values, coding_of_first(header, step), delta, options)
+    if step is not None and step.says_nothing(header, {name: content}):
+        return None
+    plain = quantized_unit(header, {name: values}, {name: content}, options, step)
     if options.codebook is CodebookMethod.NONE or not matrix or name in options.indexes:
         return plain
-    with_codebook = encode_with_codebook(values, header, delta, options)
-    return min((plain, with_codebook), key=lambda unit: len(write_ndu(unit, options)))
+    with_codebook = encode_with_codebook(values, header, delta, options, step)
+    return min((plain, with_codebook), key=lambda unit: len(write_ndu(unit, options, step)))
 
 
-def coding_of_first(header: DataUnitHeader) -> TensorCoding:
+def quantized_unit(
+    header: DataUnitHeader,
+    values: Mapping[str, np.ndarray],
+    contents: dict[str, TensorContent],
+    options: EncoderOptions,
+    step: SessionStep | None,
+) -> Values:
+    """Make the unit of quantized tensors with the tools that suit it; the tools' contexts then decide the indexes once more."""
+    header, contents = chosen_tools(header, contents, step)
+    return data_unit(header, contents, interpretation=interpretation_of(step))
+
+
+def coding_of_first(header: DataUnitHeader, step: SessionStep | None = None) -> TensorCoding:
     """Return the coding of a unit's only tensor."""
-    return coding_of(coded_parts(header)[0], header, Interpretation())
+    return coding_of(coded_parts(header)[0], header, interpretation_of(step))
 
 
 def quantized(name: str, values: np.ndarray, how: TensorCoding, qp_delta: int, options: EncoderOptions) -> TensorContent:
@@ -343,35 +495,52 @@ def quantized(name: str, values: np.ndarray, how: TensorCoding, qp_delta: int, o
     return TensorContent(indexes, qp_delta, options.parameter_sets)
 
 
-def encode_with_codebook(values: np.ndarray, header: DataUnitHeader, qp_delta: int, options: EncoderOptions) -> Values:
+def encode_with_codebook(
+    values: np.ndarray, header: DataUnitHeader, qp_delta: int, options: EncoderOptions, place: SessionStep | None = None
+) -> Values:
     """Encode one tensor with a codebook, never with dependent quantization."""
     from nnc_conformance.reference.quantization import codebook
 
     step = float(step_size(options.qp_density, options.qp + qp_delta))
     designed, indexes = codebook.design(values, step, method=str(options.codebook))
     header = replace(header, codebook=designed, dq_flag=False)
-    return data_unit(header, {header.ids[0]: TensorContent(indexes, qp_delta, options.parameter_sets)})
+    header, contents = chosen_tools(header, {header.ids[0]: TensorContent(indexes, qp_delta, options.parameter_sets)}, place)
+    return data_unit(header, contents, interpretation=interpretation_of(place))
 
 
-def write_ndu(unit: Values, options: EncoderOptions) -> bytes:
+def write_ndu(unit: Values, options: EncoderOptions, step: SessionStep | None = None) -> bytes:
     """Write one NDU."""
     context = StreamContext(str_seen=True, mps_seen=True, mps_quantization=options.quantization)
+    if step is not None:
+        context.profile, context.parent_signalling, context.pre = SECOND_EDITION_PROFILE, step.base is not None, step.pre
     return write_units([unit], context=context)
 
 
-def encode_block(block: Block, parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> Values:
+def encode_block(
+    block: Block, parameters: Mapping[str, np.ndarray], options: EncoderOptions, step: SessionStep | None = None
+) -> Values | None:
     """Encode one NNR_PT_BLOCK: the weight, whole or as G and H, with its local scaling, batch norm and bias."""
     header = block_header(block, parameters[block.ids[0]].shape, options)
-    tensors = {}
+    values = {}
     for part in coded_parts(header):
         array = np.ascontiguousarray(parameters[part.id], dtype=np.float32)
         if not np.isfinite(array).all() or array.size == 0:
             raise EncodeError(f"{part.id!r} in a block is empty or not finite")
         if array.size != prod(part.dimensions):
             raise EncodeError(f"{part.id!r} in a block has the shape {array.shape}, not {part.dimensions}")
+        values[part.id] = array.reshape(part.dimensions)
+    if step is not None:
+        if all(step.unchanged(name, array) for name, array in values.items()):
+            return None
+        whole = any(name in options.indexes for name in values)
+        header, values = (step.alone(header), values) if whole else step.update_of(header, values)
+    contents = {}
+    for part in coded_parts(header):
         delta = options.qp_delta(part.id, weight=part.is_weight)
-        tensors[part.id] = quantized(part.id, array, coding_of(part, header, Interpretation()), delta, options)
-    return data_unit(header, tensors)
+        contents[part.id] = quantized(part.id, values[part.id], coding_of(part, header, interpretation_of(step)), delta, options)
+    if step is not None and step.says_nothing(header, contents):
+        return None
+    return quantized_unit(header, values, contents, options, step)
 
 
 def block_header(block: Block, shape: tuple[int, ...], options: EncoderOptions) -> DataUnitHeader:

@@ -1,0 +1,262 @@
+"""What an encoder decides for a data unit of the second edition: its node, its parent, and the tools that make it smallest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+
+from nnc_conformance.reference.composer import TensorContent, coded_payload, to_code
+from nnc_conformance.reference.entropy.codeword import encode_codeword
+from nnc_conformance.reference.entropy.coding import INT32_MAX, INT32_MIN, NO_HISTORY, TensorCoding, TensorHistory
+from nnc_conformance.reference.errors import EncodeError, unknown
+from nnc_conformance.reference.interpretation import Interpretation, PreFlag
+from nnc_conformance.reference.payload import coded_parts, coding_of
+from nnc_conformance.reference.quantization.reconstruction import convert
+from nnc_conformance.reference.syntax.context import PayloadError, Shapes
+from nnc_conformance.reference.syntax.structures.data_unit import (
+    BI,
+    BN,
+    DC,
+    ICNN_NDU_ID,
+    LS,
+    DataUnitHeader,
+    NodeId,
+    ParentNode,
+    UpdateSignalling,
+)
+from nnc_conformance.reference.updates.applying import ROOT_DEPTH, BrokenRuleError, check_parent, tensor_history
+from nnc_conformance.reference.updates.base_model import BaseModel, BlockRecord
+
+STEPS_OF_A_CYCLE: Final = 4
+"""Steps after which the trellis is where it was, if every index has parity 0."""
+
+
+class ToolChoice(StrEnum):
+    """Whether an encoder uses a tool: where it saves bytes, wherever it may, or never."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+    @classmethod
+    def of(cls, choice: "ToolChoice | str | bool") -> "ToolChoice":
+        """Return the choice for a name, or for True (`ON`) or False (`OFF`); raise `EncodeError`."""
+        if isinstance(choice, bool):
+            return cls.ON if choice else cls.OFF
+        try:
+            return cls(choice)
+        except ValueError:
+            raise EncodeError(unknown("choice of a tool", choice, cls)) from None
+
+    def tried(self, *, allowed: bool, useful: bool = True) -> tuple[bool, ...]:
+        """Return the values of the tool's flag to try.
+
+        Args:
+            allowed: Whether the flag may be 1.
+            useful: Whether a 1 could save anything.
+        """
+        if self is ToolChoice.OFF or not allowed:
+            return (False,)
+        if self is ToolChoice.ON:
+            return (True,)
+        return (False, True) if useful else (False,)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The choices of the tools that a data unit can use.
+
+    Args:
+        row_skip: Row skipping.
+        tca: Temporal context adaptation.
+        hdsp: History dependent significance.
+    """
+
+    row_skip: ToolChoice
+    tca: ToolChoice
+    hdsp: ToolChoice
+
+
+@dataclass(frozen=True)
+class SessionStep:
+    """One stream of a session, as its encoder sees it.
+
+    Args:
+        base: The model that the decoder has before the stream; None if the stream is a base model itself.
+        tools: The choices of the tools.
+        graph: Dimensions of the tensors that a topology, of the stream or else of the base model, gives their type.
+        nodes: device_id and parameter_id of each data unit by its first id, with the depth of a unit without a parent.
+        pre: nnr_pre_flag.
+        interpretation: The choices of the disputed points that the decoder makes.
+    """
+
+    base: BaseModel | None
+    tools: Tools
+    graph: Shapes = field(default_factory=dict)
+    nodes: Mapping[str, NodeId] = field(default_factory=dict)
+    pre: bool = False
+    interpretation: Interpretation = field(default_factory=Interpretation)
+
+    def alone(self, header: DataUnitHeader) -> DataUnitHeader:
+        """Return the header of a unit without a parent."""
+        return replace(header, update=UpdateSignalling(self.base is not None, self.pre, self.nodes[header.ids[0]], None, False))
+
+    def child(self, header: DataUnitHeader) -> DataUnitHeader | None:
+        """Return the header of a difference to the base model; None if the rules of updates allow no difference."""
+        if self.base is None:
+            return None
+        node = self.nodes[header.ids[0]]
+        history = self.base.histories.get(header.ids[0])
+        depth = history.node_id.put_node_depth if history is not None and history.node_id is not None else ROOT_DEPTH
+        parent = ParentNode(ICNN_NDU_ID, node.device_id, None)
+        update = UpdateSignalling(True, self.pre, replace(node, put_node_depth=depth + 1), parent, False)
+        difference = replace(header, update=update)
+        try:
+            check_parent(difference, [(part.id, part.dimensions) for part in coded_parts(header)], self.base)
+            self.histories(difference)
+        except BrokenRuleError:
+            return None
+        return difference
+
+    def histories(self, header: DataUnitHeader) -> dict[str, TensorHistory]:
+        """Return what a decoder knows of each part's earlier indexes; raise `BrokenRuleError`."""
+        if header.parent_id is None:
+            return {part.id: NO_HISTORY for part in coded_parts(header)}
+        return {part.id: tensor_history(part.id, part.dimensions, header, self.base, self.interpretation) for part in coded_parts(header)}
+
+    def prediction(self, name: str) -> np.ndarray | None:
+        """Return the predicted difference of a parameter, which PRE subtracts; None without one."""
+        if self.base is None or not self.pre or self.interpretation.pre is not PreFlag.RESIDUAL or name not in self.base.histories:
+            return None
+        return self.base.histories[name].last_difference
+
+    def difference(self, name: str, values: np.ndarray) -> np.ndarray | None:
+        """Return what to code for a parameter in a unit with a parent; None if no difference leads to the values.
+
+        Args:
+            name: The parameter.
+            values: Its new values, float32 or int32.
+        """
+        known = self.base.parameters.get(name) if self.base is not None else None
+        if known is None or known.shape != values.shape or known.dtype != values.dtype:
+            return None
+        predicted = self.prediction(name)
+        if values.dtype == np.int32:
+            wide = values.astype(np.int64) - known - (0 if predicted is None else predicted.astype(np.int64))
+            fits = not wide.size or (wide.min() >= INT32_MIN and wide.max() <= INT32_MAX)
+            return wide.astype(np.int32) if fits else None
+        with np.errstate(all="ignore"):
+            difference: np.ndarray = values - known if predicted is None else values - known - predicted
+        return difference if np.isfinite(difference).all() else None
+
+    def update_of(self, header: DataUnitHeader, values: Mapping[str, np.ndarray]) -> tuple[DataUnitHeader, dict[str, np.ndarray]]:
+        """Return header and values of the difference that a unit is to code, or of the whole tensors if no difference can be coded.
+
+        Args:
+            header: The unit's header, without update signalling.
+            values: New values of each part by name, float32 or int32.
+        """
+        child = self.child(header)
+        differences = {name: self.difference(name, array) for name, array in values.items()}
+        found = {name: array for name, array in differences.items() if array is not None and has_format(array, header.data_format)}
+        if child is None or len(found) < len(values):
+            return self.alone(header), dict(values)
+        return child, found
+
+    def says_nothing(self, header: DataUnitHeader, contents: Mapping[str, TensorContent]) -> bool:
+        """Return whether a unit can be left out: a difference of zeros that is added to no prediction."""
+        if header.parent_id is None or any(self.prediction(name) is not None for name in contents):
+            return False
+        return not any(content.indexes.any() for content in contents.values())
+
+    def unchanged(self, name: str, values: np.ndarray) -> bool:
+        """Return whether the base model has exactly these values, in this shape and type."""
+        known = self.base.parameters.get(name) if self.base is not None else None
+        return known is not None and (known.dtype, known.shape) == (values.dtype, values.shape) and known.tobytes() == values.tobytes()
+
+
+def has_format(values: np.ndarray, data_format: int | None) -> bool:
+    """Return whether values fit an nnr_decompressed_data_format, which a decoder also gives to what an update codes."""
+    if data_format is None:
+        return True
+    try:
+        convert(values, data_format)
+    except PayloadError:
+        return False
+    return True
+
+
+def nodes_of(base: BaseModel | None, names: Sequence[str]) -> dict[str, NodeId]:
+    """Return the nodes of data units by their first ids: the ones that the base model knows, else new parameter_ids of device 0."""
+    known = {} if base is None else {name: history.node_id for name, history in base.histories.items() if history.node_id is not None}
+    following = max((node.parameter_id for node in known.values()), default=-1) + 1
+    nodes = {}
+    for name in names:
+        node = known.get(name)
+        if node is None:
+            node, following = NodeId(0, following, ROOT_DEPTH), following + 1
+        nodes[name] = replace(node, put_node_depth=ROOT_DEPTH)
+    return nodes
+
+
+def parts_of_block(record: BlockRecord) -> dict[str, str]:
+    """Return the names of a block's parts in a base model by their types, which are those of `encoder.BLOCK_TYPES`."""
+    groups = (
+        (DC, ("weight.g", "weight.h"), ("weight",)),
+        (LS, ("weight.ls",), ()),
+        (BN, ("bn.beta", "bn.gamma", "bn.mean", "bn.var"), ()),
+        (BI, ("bias",), ()),
+    )
+    kinds = [kind for bit, present, absent in groups for kind in (present if record.parameter_types & bit else absent)]
+    return dict(zip(kinds, record.ids, strict=True))
+
+
+def with_tools(
+    header: DataUnitHeader, contents: Mapping[str, TensorContent], step: SessionStep
+) -> tuple[DataUnitHeader, dict[str, TensorContent]]:
+    """Choose the tools with which given indexes take the fewest bytes; return header and contents with their flags."""
+    ways = []
+    for tca in step.tools.tca.tried(allowed=tca_allowed(header, step), useful=True):
+        assert header.update is not None
+        way = replace(header, update=replace(header.update, tca=tca))
+        histories = step.histories(way)
+        flagged = {
+            part.id: _with_flags(contents[part.id], coding_of(part, way, step.interpretation), histories[part.id], step.tools)
+            for part in coded_parts(way)
+        }
+        ways.append((way, flagged))
+    return ways[0] if len(ways) == 1 else min(ways, key=lambda way: len(coded_payload(*way, step.interpretation)[0]))
+
+
+def tca_allowed(header: DataUnitHeader, step: SessionStep) -> bool:
+    """Return whether every part of a unit has a parent whose indexes TCA can use."""
+    if header.parent_id is None or header.update is None:
+        return False
+    try:
+        histories = step.histories(replace(header, update=replace(header.update, tca=True)))
+    except BrokenRuleError:
+        return False
+    return all(history.base.size > 0 for history in histories.values())
+
+
+def _with_flags(content: TensorContent, coding: TensorCoding, history: TensorHistory, tools: Tools) -> TensorContent:
+    """Choose hist_dep_sig_prob_enabled_flag and row_skip_list of one tensor."""
+    rows = zero_rows(content.indexes, coding)
+    skips = tools.row_skip.tried(allowed=coding.has_row_skip_flag and not skips_differ(coding), useful=bool(rows.any()))
+    seen = tools.hdsp.tried(allowed=coding.has_hdsp_flag, useful=bool(history.seen.any()))
+    ways = [replace(content, history=history, hdsp=hdsp, skipped=rows if skip else None) for skip in skips for hdsp in seen]
+    return ways[0] if len(ways) == 1 else min(ways, key=lambda way: len(encode_codeword([to_code(way, coding)])))
+
+
+def zero_rows(indexes: np.ndarray, coding: TensorCoding) -> np.ndarray:
+    """Return which rows hold zeros only, bool (rows,)."""
+    found: np.ndarray = ~indexes.reshape(coding.rows, coding.columns).any(axis=1)
+    return found
+
+
+def skips_differ(coding: TensorCoding) -> bool:
+    """Return whether the readings of a skipped stretch (disputed point skipped_stretch) part: such a tensor skips no rows."""
+    side = coding.area.side
+    return coding.dq_flag and 0 < side < coding.columns and coding.columns % STEPS_OF_A_CYCLE != 0

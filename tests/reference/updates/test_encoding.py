@@ -1,0 +1,186 @@
+"""Updates by the encoder, decoded by the reference and by the plain decoder, which shares no code with it."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import plain_decoder
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nnc_conformance.reference import BaseModel, EncoderOptions, Interpretation, decode, encode
+from nnc_conformance.reference.encoder import Block
+from nnc_conformance.reference.errors import EncodeError
+from nnc_conformance.reference.interpretation import PreFlag
+from nnc_conformance.reference.quantization.reconstruction import step_size
+
+Tensors = dict[str, np.ndarray]
+QP = -24
+STEP = float(step_size(2, QP))
+TOOLS = ("row_skip", "tca", "hdsp", "pre")
+
+
+def first_model(rng: np.random.Generator) -> Tensors:
+    """A model with every type that an encoder takes."""
+    return {
+        "weight": rng.standard_normal((12, 10)).astype(np.float32),
+        "kernel": rng.standard_normal((9, 2, 3, 3)).astype(np.float32),
+        "bias": rng.standard_normal(12).astype(np.float32),
+        "half": rng.standard_normal((5, 4)).astype(np.float16),
+        "whole": rng.integers(-9, 9, (5, 6)).astype(np.int32),
+        "byte": rng.integers(-100, 100, (5, 6)).astype(np.int8),
+        "single": np.float32([rng.standard_normal()]),
+        "still": rng.standard_normal((4, 4)).astype(np.float32),
+    }
+
+
+def changed(model: Tensors, rng: np.random.Generator) -> Tensors:
+    """The model after some training: many rows, and many places of the others, stay as they were."""
+    after = {}
+    for name, array in model.items():
+        touched = rng.random(array.shape) < 0.3
+        if array.ndim > 1:
+            touched &= (rng.random(array.shape[0]) < 0.6).reshape(-1, *(1,) * (array.ndim - 1))
+        amount = rng.integers(-2, 3, array.shape) if array.dtype.kind == "i" else 0.05 * rng.standard_normal(array.shape)
+        after[name] = array if name == "still" else (array + touched * amount).astype(array.dtype)
+    return after
+
+
+def session(options: EncoderOptions, seed: int = 0, steps: int = 3, interpretation: Interpretation | None = None) -> list[bytes]:
+    """Encode a model and its updates, each onto what the decoder has; check what the decoder then has, and the plain decoder too."""
+    rng = np.random.default_rng(seed)
+    model, base, streams = first_model(rng), BaseModel(), []
+    for number in range(steps):
+        stream = encode(model, base=base if number else None, options=options, interpretation=interpretation)
+        streams.append(stream)
+        after = decode(stream, base=base, interpretation=interpretation).model
+        assert after is not None
+        base = after
+        for name, values in model.items():
+            decoded = base.parameters[name]
+            if values.dtype.kind == "i" or name == "single":
+                assert np.array_equal(decoded, values), name
+            else:
+                assert np.abs(decoded - values.astype(np.float32)).max() <= (4 if options.dq else 2) * STEP, name
+        model = changed(model, rng)
+    settings = {"pre": interpretation.pre.value} if interpretation else {}
+    plain = plain_decoder.decode_session(streams, settings)[-1].model
+    for name, values in base.parameters.items():
+        assert plain[name].astype(values.dtype).tobytes() == values.tobytes(), name
+    return streams
+
+
+@pytest.mark.parametrize(("dq", "scan_order", "codebook"), list(product((False, True), (0, 1), ("none", "kmeans"))))
+def test_sessions_with_each_tool_on_and_off(dq: bool, scan_order: int, codebook: str) -> None:
+    for choice, tools in (("auto", TOOLS), ("off", TOOLS), ("on", TOOLS), *(("on", (tool,)) for tool in TOOLS)):
+        chosen: dict[str, Any] = dict.fromkeys(tools, choice)
+        session(EncoderOptions(qp=QP, nonweight_qp=QP, dq=dq, scan_order=scan_order, codebook=codebook, edition=2024, **chosen))
+
+
+@settings(max_examples=20)
+@given(
+    seed=st.integers(0, 1 << 20),
+    dq=st.booleans(),
+    scan_order=st.integers(0, 2),
+    rdo=st.sampled_from([0.0, 1.0, 5.0]),
+    tools=st.fixed_dictionaries({tool: st.sampled_from(["auto", "on", "off"]) for tool in TOOLS}),
+    residual=st.booleans(),
+)
+def test_random_sessions(seed: int, dq: bool, scan_order: int, rdo: float, tools: dict[str, str], residual: bool) -> None:
+    chosen: dict[str, Any] = tools
+    options = EncoderOptions(qp=QP, nonweight_qp=QP, dq=dq, scan_order=scan_order, rdo=rdo, edition=2024, **chosen)
+    session(options, seed, interpretation=Interpretation(pre=PreFlag.RESIDUAL if residual else PreFlag.SUM))
+
+
+@pytest.mark.parametrize("parts", [("weight.ls",), ("bias",), ("bn.beta", "bn.gamma", "bn.mean", "bn.var"), ("weight.ls", "bias")])
+@pytest.mark.parametrize("decomposed", [False, True])
+def test_blocks_stay_blocks(parts: tuple[str, ...], decomposed: bool) -> None:
+    rng = np.random.default_rng(3)
+    shapes: dict[str, tuple[int, ...]] = {"weight.g": (6, 2), "weight.h": (2, 8)} if decomposed else {"weight": (6, 8)}
+    shapes |= dict.fromkeys(parts, (6,))
+    names = {kind: f"w_{kind[-1].upper()}" if kind.startswith("weight.") else kind for kind in shapes}
+    block = Block(names, (6, 8) if decomposed else ())
+    model = {names[kind]: rng.standard_normal(shape).astype(np.float32) for kind, shape in shapes.items()}
+    tools: dict[str, Any] = dict.fromkeys(("row_skip", "tca", "hdsp"), "on")
+    streams, base = [], BaseModel()
+    for number in range(3):
+        options = EncoderOptions(qp=QP, nonweight_qp=QP, edition=2024, blocks=() if number else (block,), **tools)
+        streams.append(encode(model, base=base if number else None, options=options))
+        decoded = decode(streams[-1], base=base)
+        assert decoded.model is not None
+        base = decoded.model
+        assert set(decoded.differences) == (set(names.values()) if number else set())
+        assert all(np.abs(base.parameters[name] - values).max() <= 2 * STEP for name, values in model.items())
+        model = {name: (values + 0.1 * rng.standard_normal(values.shape)).astype(np.float32) for name, values in model.items()}
+    plain = plain_decoder.decode_session(streams)[-1].model
+    assert all(plain[name].tobytes() == base.parameters[name].tobytes() for name in model)
+    assert len(base.blocks) == 1
+
+
+def begun(model: Tensors, **options: Any) -> BaseModel:
+    """The decoder's model after a base stream."""
+    after = decode(encode(model, options=EncoderOptions(qp=QP, nonweight_qp=QP, **options)), base=BaseModel()).model
+    assert after is not None
+    return after
+
+
+def test_without_a_base_the_first_edition_is_written() -> None:
+    model = first_model(np.random.default_rng(1))
+    stream = encode(model)
+    assert stream == encode(model, options=EncoderOptions(edition=2022)) == encode(model, options=EncoderOptions(row_skip="off", tca="off"))
+    assert stream != encode(model, options=EncoderOptions(edition=2024))
+
+
+@pytest.mark.parametrize("edition", [2022, 2024])
+def test_a_tensor_without_change_has_no_unit(edition: int) -> None:
+    base = begun(first_model(np.random.default_rng(1)), edition=edition)
+    assert decode(encode(base.parameters, base=base), base=base).parameters == {}
+
+
+def test_added_and_reshaped_tensors_are_sent_whole_and_others_stay() -> None:
+    model = {"a": np.ones((2, 3), np.float32), "b": np.arange(6, dtype=np.int32), "c": np.ones((2, 2), np.float32)}
+    base = begun(model)
+    new = {"a": np.ones((3, 2), np.float32), "b": np.arange(6, dtype=np.float32), "d": np.full((2, 2), 0.5, np.float32)}
+    decoded = decode(encode(new, base=base, options=EncoderOptions(qp=QP, nonweight_qp=QP)), base=base)
+    assert decoded.differences == ()
+    assert decoded.model is not None
+    assert set(decoded.parameters) == set(new)
+    assert {name: array.shape for name, array in decoded.model.parameters.items()} == {"a": (3, 2), "b": (6,), "c": (2, 2), "d": (2, 2)}
+    assert decoded.model.parameters["c"] is base.parameters["c"]
+
+
+def test_values_that_no_difference_reaches_are_sent_whole() -> None:
+    model = {
+        "large": np.array([-(2**31 - 1), 5], np.int32),
+        "byte": np.array([-100, 7], np.int8),
+        "float": np.array([[1, 2], [3, 4]], np.float32),
+    }
+    base = begun(model)
+    new = {
+        "large": np.array([2**31 - 1, 5], np.int32),
+        "byte": np.array([100, 7], np.int8),
+        "float": np.array([[1, np.inf], [3, 4]], np.float32),
+    }
+    decoded = decode(encode(new, base=base), base=base)
+    assert decoded.differences == ()
+    assert all(np.array_equal(decoded.parameters[name], values) for name, values in new.items())
+
+
+def test_errors_are_told_apart() -> None:
+    base = begun({"a": np.ones((2, 3), np.float32)})
+    with pytest.raises(EncodeError, match="tca is a tool of edition 2024"):
+        EncoderOptions(edition=2022, tca="on")
+    with pytest.raises(EncodeError, match="edition is 2022 or 2024, not 2023"):
+        EncoderOptions(edition=2023)  # type: ignore[arg-type]
+    with pytest.raises(EncodeError, match="unknown choice of a tool 'maybe'"):
+        EncoderOptions(hdsp="maybe")
+    with pytest.raises(EncodeError, match="needs edition 2024"):
+        encode({"a": np.ones((2, 3), np.float32)}, base=base, options=EncoderOptions(edition=2022))
+
+
+def test_part_of_a_block_is_refused() -> None:
+    model = {"w": np.ones((2, 3), np.float32), "s": np.ones(2, np.float32)}
+    base = begun(model, blocks=(Block({"weight": "w", "weight.ls": "s"}),))
+    with pytest.raises(EncodeError, match="'s' is missing; the base model has it in a block with 'w'"):
+        encode({"w": model["w"]}, base=base)
