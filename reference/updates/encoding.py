@@ -227,7 +227,7 @@ def with_tools(
             for part in coded_parts(way)
         }
         ways.append((way, flagged))
-    return ways[0] if len(ways) == 1 else min(ways, key=lambda way: len(coded_payload(*way, step.interpretation)[0]))
+    return ways[0] if len(ways) == 1 else min(ways, key=lambda way: len(coded_payload(way[0], way[1], step.interpretation)[0]))
 
 
 def tca_allowed(header: DataUnitHeader, step: SessionStep) -> bool:
@@ -252,8 +252,7 @@ def _with_flags(content: TensorContent, coding: TensorCoding, history: TensorHis
 
 def zero_rows(indexes: np.ndarray, coding: TensorCoding) -> np.ndarray:
     """Return which rows hold zeros only, bool (rows,)."""
-    found: np.ndarray = ~indexes.reshape(coding.rows, coding.columns).any(axis=1)
-    return found
+    return np.logical_not(indexes.reshape(coding.rows, coding.columns).any(axis=1))
 
 
 def skips_differ(coding: TensorCoding) -> bool:
