@@ -1,5 +1,6 @@
 """The report as JUnit XML: one suite per decoder, outcomes mapped by the table `OUTCOMES`."""
 
+from datetime import UTC, datetime
 from typing import Final
 from xml.etree import ElementTree
 
@@ -18,7 +19,8 @@ _STALE: Final = "stale"
 def render_junit(report: Report) -> str:
     """Render one JUnit XML document; characters that XML 1.0 forbids are escaped as ``\\u{hex}``.
 
-    Problems that make the whole results incomplete are errors of a separate suite ``results``.
+    Times are wall times in seconds, timestamps are UTC. Problems that make the whole results incomplete are
+    errors of a separate suite ``results``.
     """
     root = ElementTree.Element("testsuites", name="nnc-conformance")
     if report.problems:
@@ -30,12 +32,16 @@ def render_junit(report: Report) -> str:
         _suite(root, report, decoder)
     for total in ("tests", *_COUNTED.values()):
         root.set(total, str(sum(int(suite.get(total, "0")) for suite in root)))
+    root.set("time", _seconds(sum(case.seconds for case in report.cases)))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
 def _suite(root: ElementTree.Element, report: Report, decoder: DecoderSummary) -> None:
     suite = ElementTree.SubElement(root, "testsuite", name=visible(decoder.info.name))
+    suite.set("time", _seconds(sum(case.seconds for case in report.of(decoder.info.name))))
+    if decoder.started:
+        suite.set("timestamp", datetime.fromisoformat(decoder.started).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
     properties = ElementTree.SubElement(suite, "properties")
     named = {
         "decoder": decoder.info.name,
@@ -58,6 +64,7 @@ def _suite(root: ElementTree.Element, report: Report, decoder: DecoderSummary) -
 def _case(suite: ElementTree.Element, case: ReportedCase) -> None:
     result = case.result
     element = _testcase(suite, result.vector, f"nnc.{result.level.value}")
+    element.set("time", _seconds(case.seconds))
     details = [result.message, *(f"{d.tensor}: {d.kind.value}, expected {d.expected}, given {d.actual}" for d in result.differences)]
     if case.stderr:
         details.append(f"standard error:\n{case.stderr}")
@@ -75,6 +82,10 @@ def _case(suite: ElementTree.Element, case: ReportedCase) -> None:
         _add(element, "failure", _STALE, f"passes although expected to fail: {case.stale}; remove it from the list", "")
     else:
         _mark(element, result.outcome, result.message or result.title, text)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3f}"
 
 
 def _testcase(suite: ElementTree.Element, name: str, group: str) -> ElementTree.Element:

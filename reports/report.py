@@ -26,7 +26,7 @@ class ReportedCase:
     """One case: its result, its standing, whether it fails the run, and the command that repeats it alone.
 
     ``stderr``: the last lines of the decoder's standard error, of a case in error. ``known``: reason why its failure is expected, else "".
-    ``stale``: reason why its failure was expected, although it passes, else "".
+    ``stale``: reason why its failure was expected, although it passes, else "". ``seconds``: wall time, 0 if it is not known.
     """
 
     result: CaseResult
@@ -36,6 +36,7 @@ class ReportedCase:
     stderr: str = ""
     known: str = ""
     stale: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class DecoderSummary:
 
     ``absent``: ids of planned cases without a result. ``false_claims``: sentences on declared capabilities that the cases contradict.
     ``located``: where the decoder's fault most likely is. ``known``: number of failures that are expected. ``stale``: number of cases that
-    pass although their failure is expected.
+    pass although their failure is expected. ``started``: when the run began (ISO 8601), "" if it is not known.
     """
 
     info: DecoderIdentity
@@ -56,6 +57,7 @@ class DecoderSummary:
     located: FaultLocation | None = None
     known: int = 0
     stale: int = 0
+    started: str = ""
 
     @property
     def conformance(self) -> OutcomeTally:

@@ -129,7 +129,10 @@ def _case(result: CaseResult, invocation: Invocation, run: RunDocument | None) -
     own = standing(result.level, result.provenance)
     expected = _expected(run)
     known, stale = expected.known.get(result.id, ""), expected.stale.get(result.id, "")
-    return ReportedCase(result, own, OUTCOMES[result.outcome].fails and not known, invocation.command(result), stderr, known, stale)
+    seconds = log.seconds if log is not None else 0.0
+    return ReportedCase(
+        result, own, OUTCOMES[result.outcome].fails and not known, invocation.command(result), stderr, known, stale, seconds
+    )
 
 
 def _expected(run: RunDocument | None) -> KnownFailures:
@@ -176,6 +179,7 @@ def _summarise(part: Results, cases: Sequence[ReportedCase], run: RunDocument | 
         part.located[0] if part.located else None,
         known=sum(bool(case.known) for case in cases),
         stale=sum(bool(case.stale) for case in cases),
+        started=run.started if run is not None else "",
     )
 
 

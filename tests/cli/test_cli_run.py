@@ -122,6 +122,16 @@ def test_run_that_fails(work, both):
     assert sum(line.startswith("    nnc-conformance run suite --decoder ") for line in lines) == 4
 
 
+def test_junit_has_the_times_of_the_run(work, both):
+    run = json.loads((work / "both" / "run.json").read_text())
+    for suite in JUnitXml.fromstring((work / "both" / "junit.xml").read_bytes()):
+        seconds = {case.name: run["logs"][f"{case.name}@{suite.name}"]["seconds"] for case in suite}
+        assert {case.name: case.time for case in suite} == pytest.approx(seconds, abs=0.0006)
+        assert suite.time == pytest.approx(sum(seconds.values()), abs=0.01)
+        assert suite.time > 0
+        assert f"{suite.timestamp}+00:00" == run["started"]
+
+
 def test_the_command_that_is_printed_repeats_the_failure(work, both):
     command = next(line for line in both.stdout.splitlines() if line.startswith("    nnc-conformance run "))
     done = nnc(*shlex.split(command)[1:], "--output", "again", cwd=work)
