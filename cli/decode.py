@@ -59,7 +59,7 @@ def command(
         raise typer.BadParameter("name at least one STREAM, and OUT last", param_hint="STREAM... OUT")
     if restart and state is None:
         raise typer.BadParameter("it needs --state FILE", param_hint="--restart")
-    from nnc_conformance.storage.model_files import CARRIED_SUFFIXES, READ_SUFFIXES
+    from nnc_conformance.storage.model_files import CARRIED_SUFFIXES, WRITTEN_SUFFIXES
     from nnc_conformance.storage.outputs import refuse_inputs
     from nnc_conformance.storage.sessions import refuse_streams_and_states
 
@@ -70,7 +70,7 @@ def command(
         lenient,
         threads,
         read_format(input_format, CARRIED_SUFFIXES, "--input-format"),
-        read_format(output_format, READ_SUFFIXES, "--output-format"),
+        read_format(output_format, WRITTEN_SUFFIXES, "--output-format"),
     )
     refuse_inputs(out, [*streams, *([state] if state is not None else [])])
     if state is not None:
@@ -119,7 +119,7 @@ def _decode_one(stream: Path, options: _Options) -> None:
             progress=progress,
         )
     parameters = with_types(carried, decoded.topology).finished(decoded.parameters)
-    left_out = write_model(options.out, parameters, decoded.topology, suffix=options.output_suffix)
+    left_out = write_model(options.out, parameters, decoded.topology, quantization=decoded.quantization_data, suffix=options.output_suffix)
     for report in decoded.reports:
         typer.echo(f"forgiven: {one_line(str(report))}", err=True)
     _say_left_out(left_out)
@@ -149,7 +149,13 @@ def _decode_session(streams: Sequence[Path], options: _Options, state: Path | No
     parameters = decoded.parameters if difference else session.final_parameters(recombine=options.runnable)
     finished = with_types(carried, session.model.topology).finished(parameters)
     with session.kept():
-        left_out = write_model(options.out, finished, session.model.topology, suffix=options.output_suffix)
+        left_out = write_model(
+            options.out,
+            finished,
+            session.model.topology,
+            quantization=session.model.quantization_data,
+            suffix=options.output_suffix,
+        )
     _say_left_out(left_out)
     what = f"{len(parameters)} parameters" + (f", {len(decoded.differences)} of them differences" if difference else "")
     typer.echo(f"{what} -> {options.out}", err=is_standard_output(options.out))

@@ -37,7 +37,8 @@ def command(
         typer.Argument(
             metavar="IN",
             parser=input_file,
-            help="The model: .safetensors, .npz, .onnx, .pt, .pt2, .keras or an NNEF folder; - for standard input.",
+            help="The model: .safetensors, .npz, .npy, .onnx, .pt, .pt2, .keras, an NNEF folder or .nnef.tgz, or the .json index "
+            "of a split checkpoint; - for standard input.",
         ),
     ],
     out: Annotated[
@@ -181,7 +182,10 @@ def command(
     model = model.settled(choice, container=container)
     if pipeline is None:
         with bar("encoding") as progress:
-            stream = encode(model.parameters, topology=model.topology, options=choice.options, threads=threads, progress=progress)
+            stream = encode(
+                model.parameters, topology=model.topology, quantization_data=model.quantization, options=choice.options, threads=threads,
+                progress=progress,
+            )  # fmt: skip
     else:
         stream = _reduced(model, pipeline, replace(choice.options, tensor_qp={}), threads, out)
     if container:

@@ -15,6 +15,7 @@ from nnc_conformance.reference.composer import (
     TensorContent,
     data_unit,
     model_parameter_set,
+    quantization_unit,
     simple_header,
     start_unit,
     topology_unit,
@@ -232,6 +233,7 @@ def encode(
     *,
     base: BaseModel | None = None,
     topology: Topology | None = None,
+    quantization_data: Topology | None = None,
     options: EncoderOptions | None = None,
     interpretation: Interpretation | None = None,
     threads: int = 1,
@@ -251,6 +253,7 @@ def encode(
         parameters: name to ndarray, in the order of the stream.
         base: the model that the decoder has: ``decode(stream, base=...).model`` of the stream before.
         topology: a topology to carry, inflated.
+        quantization_data: the content of an NNR_QNT to carry, inflated.
         options: the encoder's choices; None for the defaults of `EncoderOptions` with a step for each tensor by `choosing.choose`.
         interpretation: the decoder's choices at disputed points, as given to `decode`; the defaults of `Interpretation` if None.
         threads: data units to encode at the same time; small models are encoded in sequence.
@@ -324,6 +327,8 @@ def _encode(
     ]
     if topology is not None:
         units.append(topology_values(topology))
+    if quantization_data is not None:
+        units.append(quantization_unit(quantization_data.storage_format, RAW, quantization_data.data))
     if options.pruned:
         units.append(pruned_values(options.pruned))
     context = StreamContext(open_topology=lambda *_: shapes, base_shapes={} if base is None else base.shapes)

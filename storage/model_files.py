@@ -14,15 +14,34 @@ from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF, N
 from nnc_conformance.reference.topology.classes import Coding, coding
 from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.storage.carriage_files import Carried, is_packed, pack_safetensors, typed_topology, unpack_safetensors
+from nnc_conformance.storage.compressed_tar import read_compressed_tar
 from nnc_conformance.storage.inputs import MOST_BYTES, STANDARD_INPUT, read_bytes, read_regular
+from nnc_conformance.storage.npz_format import load_npy, load_npz
+from nnc_conformance.storage.other_formats import refuse_other_formats
 from nnc_conformance.storage.outputs import STANDARD_OUTPUT, write_bytes, write_folder
-from nnc_conformance.storage.tensors import is_npz, load_tensors, write_tensors
+from nnc_conformance.storage.safetensors_format import load_safetensors
+from nnc_conformance.storage.shards import INDEX_SUFFIX, read_shards
+from nnc_conformance.storage.tensors import is_npz, write_tensors
 
 TENSOR_SUFFIXES: Final = (".safetensors", ".npz")
+STATE_DICT_SUFFIXES: Final = (".pt", ".pth", ".bin", ".ckpt")
+ARCHIVE_SUFFIX: Final = ".tgz"
+"""An NNEF model as a .nnef.tgz; tar.gz is read, too."""
 NNEF_SUFFIX: Final = ".nnef"
 CONTAINER_SUFFIXES: Final = (".onnx", NNEF_SUFFIX, ".safetensors")
 """Formats that can hold data units (Annex E); an NNEF model is a folder."""
-READ_SUFFIXES: Final = (*TENSOR_SUFFIXES, ".onnx", ".pt", ".pth", ".pt2", ".keras", NNEF_SUFFIX)
+READ_SUFFIXES: Final = (
+    *TENSOR_SUFFIXES,
+    ".npy",
+    INDEX_SUFFIX,
+    *STATE_DICT_SUFFIXES,
+    ".pt2",
+    ".onnx",
+    ".keras",
+    NNEF_SUFFIX,
+    ARCHIVE_SUFFIX,
+)
+WRITTEN_SUFFIXES: Final = (*TENSOR_SUFFIXES, *STATE_DICT_SUFFIXES, ".pt2", ".onnx", ".keras", NNEF_SUFFIX)
 STREAM_SUFFIX: Final = ".nnr"
 """A plain bitstream."""
 CARRIED_SUFFIXES: Final = (STREAM_SUFFIX, *CONTAINER_SUFFIXES)
@@ -41,6 +60,7 @@ class Model:
     ``topology``: None for a format without a graph. ``exact``: names of parameters to code without loss. ``unchanged``: names of tensors
     that stay in the topology. ``plain``: tensors that travel with the stream as they are. ``files``: the files read.
     ``left_out``: parts of the model that do not travel, with the reason. ``variances``: names of parameters that are divided by.
+    ``quantization``: the graph's quantization file, for an NNR_QNT.
     """
 
     parameters: Mapping[str, np.ndarray]
@@ -51,6 +71,7 @@ class Model:
     files: tuple[Path, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     variances: frozenset[str] = frozenset()
+    quantization: Topology | None = None
 
     def settled(self, choice: Choice, *, container: bool) -> "Model":
         """Return the model with what the encoder's choice cannot code as ``plain``, and with its types as topology where needed.
@@ -73,12 +94,14 @@ def read_model(path: Path, *, suffix: str | None = None) -> Model:
     """Read a model by its suffix, an NNEF folder by its graph.nnef, standard input as a tensor file.
 
     Args:
-        path: the file or folder.
-        suffix: one of `READ_SUFFIXES`, for a path without a known suffix.
+        path: The file or folder.
+        suffix: One of `READ_SUFFIXES`, for a path without a known suffix.
 
     Raises `ModelError` for an unknown suffix, a container of data units, a missing optional package, or a damaged file.
     """
     suffix = suffix or _suffix(path, TENSOR_SUFFIXES[0])
+    if suffix not in _READERS or (suffix == NNEF_SUFFIX and path.is_dir()):
+        refuse_other_formats(path, suffix)
     if suffix not in _READERS:
         raise ModelError(f"{path}: {unknown('model file suffix', suffix, READ_SUFFIXES)}")
     model = _READERS[suffix](path)
@@ -87,24 +110,30 @@ def read_model(path: Path, *, suffix: str | None = None) -> Model:
 
 
 def write_model(
-    path: Path, parameters: Mapping[str, np.ndarray], topology: Topology | None, *, suffix: str | None = None
+    path: Path,
+    parameters: Mapping[str, np.ndarray],
+    topology: Topology | None,
+    *,
+    quantization: Topology | None = None,
+    suffix: str | None = None,
 ) -> tuple[str, ...]:
     """Write parameters by the path's suffix, to standard output as .safetensors.
 
     Return the names of the parts of the topology that hold code and were left out.
 
     Args:
-        path: the file, or the folder of an NNEF model.
-        parameters: arrays by name.
-        topology: required by formats with a graph, and in that format.
-        suffix: one of `READ_SUFFIXES`, for a path without a known suffix.
+        path: The file, or the folder of an NNEF model.
+        parameters: Arrays by name.
+        topology: Required by formats with a graph, and in that format.
+        quantization: Content of an NNR_QNT, written with a graph of the same format.
+        suffix: One of `READ_SUFFIXES`, for a path without a known suffix.
 
     Raises `ModelError`.
     """
     suffix = suffix or _suffix(path, TENSOR_SUFFIXES[0])
     if suffix in TENSOR_SUFFIXES:
         write_tensors(path, parameters, suffix=suffix)
-    elif suffix in (".pt", ".pth"):
+    elif suffix in STATE_DICT_SUFFIXES:
         from nnc_conformance.reference.topology.pytorch import dump_state_dict
 
         write_bytes(path, dump_state_dict(parameters))
@@ -112,9 +141,11 @@ def write_model(
         number, name = GRAPH_FORMATS[suffix]
         if topology is None or topology.storage_format != number:
             raise ModelError(f"{path}: the stream carries no {name} topology")
+        if suffix == NNEF_SUFFIX:
+            return _to_nnef(path, topology.data, parameters, quantization)
         return _RESTORERS[suffix](path, topology.data, parameters)
     else:
-        raise ModelError(f"{path}: {unknown('model file suffix', suffix, READ_SUFFIXES)}")
+        raise ModelError(f"{path}: {unknown('model file suffix', suffix, WRITTEN_SUFFIXES)}")
     return ()
 
 
@@ -122,7 +153,9 @@ def _suffix(path: Path, standard: str) -> str:
     """Return the suffix that decides the format of a path; ``standard`` is that of standard input and output."""
     if path in (STANDARD_INPUT, STANDARD_OUTPUT):
         return standard
-    return NNEF_SUFFIX if path.is_dir() else path.suffix.lower()
+    if path.is_dir():
+        return NNEF_SUFFIX
+    return ARCHIVE_SUFFIX if path.name.lower().endswith(".tar.gz") else path.suffix.lower()
 
 
 def is_container(path: Path, *, suffix: str | None = None) -> bool:
@@ -140,8 +173,8 @@ def read_stream(path: Path, *, suffix: str | None = None) -> Carried:
     """Read a bitstream, or the stream of a container of data units, by the suffix; standard input is a bitstream.
 
     Args:
-        path: the file, or the folder of an NNEF model.
-        suffix: one of `CARRIED_SUFFIXES`, for a path without a known suffix.
+        path: The file, or the folder of an NNEF model.
+        suffix: One of `CARRIED_SUFFIXES`, for a path without a known suffix.
 
     Raises `ModelError` for a container without data units.
     """
@@ -180,7 +213,23 @@ def _tensors(path: Path) -> Model:
     data = read_bytes(path)
     if not is_npz(data) and is_packed(data):
         raise ModelError(f"{path}: {_CARRIED}")
-    return Model(load_tensors(data))
+    left_out: dict[str, str] = {}
+    return Model(load_npz(data, left_out=left_out) if is_npz(data) else load_safetensors(data), left_out=left_out)
+
+
+def _array(path: Path) -> Model:
+    return Model({path.stem: load_npy(path.stem, read_bytes(path))})
+
+
+def _shards(path: Path) -> Model:
+    def tensors(file: Path) -> Mapping[str, np.ndarray]:
+        suffix = file.suffix.lower()
+        if suffix not in (*TENSOR_SUFFIXES, *STATE_DICT_SUFFIXES):
+            raise ModelError(f"{path}: {file.name} is neither a tensor file nor a state_dict")
+        return _READERS[suffix](file).parameters
+
+    parameters, files = read_shards(path, tensors)
+    return Model(parameters, files=files)
 
 
 def _onnx(path: Path) -> Model:
@@ -193,20 +242,34 @@ def _onnx(path: Path) -> Model:
 
 
 def _nnef(path: Path) -> Model:
-    from nnc_conformance.reference.topology.carriage_nnef import METADATA_FILE
-    from nnc_conformance.reference.topology.nnef import extract
+    return _nnef_files(path, _folder(path))
 
-    files = _folder(path)
+
+def _nnef_archive(path: Path) -> Model:
+    return _nnef_files(path, read_compressed_tar(read_bytes(path), str(path)))
+
+
+def _nnef_files(path: Path, files: Mapping[str, bytes]) -> Model:
+    from nnc_conformance.reference.topology.carriage_nnef import METADATA_FILE
+    from nnc_conformance.reference.topology.nnef import extract, variances
+
     if METADATA_FILE in files:
         raise ModelError(f"{path}: {_CARRIED}")
     model = extract(files)
-    return Model(model.parameters, Topology(NNR_TPL_NNEF, model.topology))
+    return Model(
+        model.parameters,
+        Topology(NNR_TPL_NNEF, model.topology),
+        left_out=dict.fromkeys(model.left_out, "an NNEF stream carries graph, quantization and variables only"),
+        variances=variances(model.topology),
+        quantization=None if model.quantization is None else Topology(NNR_TPL_NNEF, model.quantization),
+    )
 
 
 def _state_dict(path: Path) -> Model:
     from nnc_conformance.reference.topology.pytorch import load_state_dict
 
-    return Model(load_state_dict(read_bytes(path)))
+    left_out: dict[str, str] = {}
+    return Model(load_state_dict(read_bytes(path), left_out=left_out), left_out=left_out)
 
 
 def _program(path: Path) -> Model:
@@ -227,12 +290,14 @@ def _keras(path: Path) -> Model:
 _READERS: Final[Mapping[str, Callable[[Path], Model]]] = {
     ".safetensors": _tensors,
     ".npz": _tensors,
+    ".npy": _array,
+    INDEX_SUFFIX: _shards,
+    **dict.fromkeys(STATE_DICT_SUFFIXES, _state_dict),
     ".onnx": _onnx,
-    ".pt": _state_dict,
-    ".pth": _state_dict,
     ".pt2": _program,
     ".keras": _keras,
     NNEF_SUFFIX: _nnef,
+    ARCHIVE_SUFFIX: _nnef_archive,
 }
 
 
@@ -243,10 +308,11 @@ def _to_onnx(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) 
     return ()
 
 
-def _to_nnef(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+def _to_nnef(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray], quantization: Topology | None) -> tuple[str, ...]:
     from nnc_conformance.reference.topology.nnef import restore
 
-    write_folder(path, restore(topology, parameters))
+    text = quantization.data if quantization is not None and quantization.storage_format == NNR_TPL_NNEF else None
+    write_folder(path, restore(topology, parameters, text))
     return ()
 
 
@@ -266,7 +332,6 @@ def _to_keras(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray])
 
 _RESTORERS: Final[Mapping[str, Callable[[Path, bytes, Mapping[str, np.ndarray]], tuple[str, ...]]]] = {
     ".onnx": _to_onnx,
-    NNEF_SUFFIX: _to_nnef,
     ".pt2": _to_program,
     ".keras": _to_keras,
 }

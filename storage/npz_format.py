@@ -39,8 +39,15 @@ def dump_npz(tensors: Mapping[str, NDArray[Any]]) -> bytes:
     return buffer.getvalue()
 
 
-def _npy_array(name: str, data: bytes) -> NDArray[Any]:
-    """Read the array of an ``.npy`` member; trust its header only as far as the bytes bear it out."""
+class ElementTypeError(ModelError):
+    """An array of a type that no tensor file can hold, such as text."""
+
+
+def load_npy(name: str, data: bytes) -> NDArray[Any]:
+    """Read the array of an ``.npy`` file or member; trust its header only as far as the bytes bear it out.
+
+    Raises `ElementTypeError` for objects and types that are not in `DTYPES`, `ModelError` for damage.
+    """
     stream = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(stream)
@@ -50,9 +57,11 @@ def _npy_array(name: str, data: bytes) -> NDArray[Any]:
         shape, fortran, dtype = read_header(stream)
     except (ValueError, RecursionError, MemoryError) as error:
         raise ModelError(f"tensor {name!r}: {error}") from None
-    if dtype.hasobject or len(shape) > MAX_RANK or not all(map(tensor_types.is_size, shape)):
-        raise ModelError(f"tensor {name!r}: the type {dtype} or the shape {shape} is not supported")
     dtype = DTYPES["BF16"] if dtype == np.dtype("V2") else dtype
+    if dtype.hasobject or not tensor_types.is_known(dtype):
+        raise ElementTypeError(f"tensor {name!r}: the type {dtype} is not supported")
+    if len(shape) > MAX_RANK or not all(map(tensor_types.is_size, shape)):
+        raise ModelError(f"tensor {name!r}: the shape {shape} is not supported")
     rest = len(data) - stream.tell()
     if math.prod(shape) * dtype.itemsize != rest:
         raise ModelError(f"tensor {name!r}: {dtype} {list(shape)} does not fit the {rest} bytes after its header")
@@ -60,10 +69,11 @@ def _npy_array(name: str, data: bytes) -> NDArray[Any]:
     return tensor_types.normalized(name, array.T if fortran else array)
 
 
-def load_npz(data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Tensors:
+def load_npz(data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES, left_out: dict[str, str] | None = None) -> Tensors:
     """Return the tensors of an ``.npz``; raise `ModelError` for a damaged one, or one beyond the bounds of `opened_zip`.
 
-    Pickles are never opened. ``max_bytes`` bounds the unpacked size.
+    Pickles are never opened. ``max_bytes`` bounds the unpacked size. With ``left_out``, members that are no arrays of known types are
+    added to it with the reason, instead of an error.
     """
     tensors: Tensors = {}
     with opened_zip(data, "the .npz", max_bytes=max_bytes) as archive:
@@ -71,5 +81,13 @@ def load_npz(data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Tensors:
             name = member.filename.removesuffix(".npy")
             if name in tensors:
                 raise ModelError(f"the .npz has {name!r} twice")
-            tensors[name] = _npy_array(name, read_member(archive, member))
+            if left_out is not None and not member.filename.endswith(".npy"):
+                left_out[member.filename] = "it is not an array"
+                continue
+            try:
+                tensors[name] = load_npy(name, read_member(archive, member))
+            except ElementTypeError as error:
+                if left_out is None:
+                    raise
+                left_out[name] = str(error)
     return tensors

@@ -50,6 +50,11 @@ DEFAULT_MAX_BYTES: Final = 1 << 34
 """Bytes of the largest tensor file that is read, unpacked."""
 
 
+def is_known(dtype: np.dtype[Any]) -> bool:
+    """Return whether a tensor file can hold a type, in either byte order."""
+    return dtype in DTYPE_NAMES or dtype.newbyteorder("<") in DTYPE_NAMES
+
+
 def normalized(name: str, array: NDArray[Any]) -> NDArray[Any]:
     """Convert to a C-ordered little-endian array of a type in `DTYPES`; raise `ModelError` for another type."""
     dtype = array.dtype if array.dtype in DTYPE_NAMES else array.dtype.newbyteorder("<")

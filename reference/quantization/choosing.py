@@ -49,10 +49,10 @@ class Chosen:
     """The choice for one tensor.
 
     Args:
-        reason: why it is not quantized, or why its step is finer than asked for; empty otherwise.
-        qp: quantization parameter, if quantized.
-        zeros: non-zero values that are nearer to 0 than to another value of the step.
-        small: whether the tensor is a vector, whose small values count.
+        reason: Why it is not quantized, or why its step is finer than asked for; empty otherwise.
+        qp: Quantization parameter, if quantized.
+        zeros: Non-zero values that are nearer to 0 than to another value of the step.
+        small: Whether the tensor is a vector, whose small values count.
     """
 
     name: str
@@ -97,11 +97,11 @@ def choose(
     """Choose how each tensor is coded; tensors in blocks, or with indexes, stay as the options say.
 
     Args:
-        parameters: ndarrays by name.
-        options: what is asked for; ``tensor_qp`` and ``exact`` included.
-        exact: reasons by the names of tensors that must stay exact.
-        variances: names of variances, which are divided by.
-        asked: roles for which the user asked for a qp, so that small values may become 0.
+        parameters: Ndarrays by name.
+        options: What is asked for; ``tensor_qp`` and ``exact`` included.
+        exact: Reasons by the names of tensors that must stay exact.
+        variances: Names of variances, which are divided by.
+        asked: Roles for which the user asked for a qp, so that small values may become 0.
     """
     blocks = options.blocks if not isinstance(options.blocks, Mapping) else ()
     fixed = {*options.indexes, *(name for block in blocks for name in block.ids)}

@@ -25,7 +25,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import DC, G_SUFFIX, 
 from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_MPS, NNR_NDU, Unit, unit_type_name
 from nnc_conformance.reference.syntax.writer import LARGEST_15_BIT_SIZE, LONG_SIZE
 from nnc_conformance.reference.topology.content import Topology
-from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY
+from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY, CARRIAGE_KEYS
 
 EDITION: Final = 2022
 """Year of the edition that the metadata states."""
@@ -120,7 +120,7 @@ def parse_metadata(text: str | bytes) -> tuple[bytes, dict[str, str]]:
     """
     try:
         content = json.loads(text)
-        if not isinstance(content, dict) or set(content) != {"edition", "parameter_sets", "coded"}:
+        if not isinstance(content, dict) or set(content) != CARRIAGE_KEYS:
             raise ValueError("its keys must be edition, parameter_sets and coded")
         if content["edition"] != EDITION:
             raise ValueError(f"its edition is {content['edition']!r}; only {EDITION} is supported")

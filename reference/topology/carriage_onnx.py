@@ -8,7 +8,7 @@ reports that raw_data has a wrong length.
 
 from math import prod
 
-from onnx import ModelProto
+from onnx import ModelProto, StringStringEntryProto
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
@@ -22,7 +22,7 @@ from nnc_conformance.reference.topology.carriage import (
     with_other_length,
 )
 from nnc_conformance.reference.topology.content import Topology
-from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY, parse, serialise, tensors_by_id
+from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY, is_carriage, parse, serialise, tensors_by_id
 
 
 def pack(stream: bytes) -> bytes:
@@ -70,7 +70,7 @@ def unpack(model: bytes) -> bytes:
     if entry is None:
         raise ModelError(f"the model has no metadata entry {CARRIAGE_ENTRY!r}: its tensors hold plain values")
     sets, holders = parse_metadata(entry)
-    kept = [each for each in proto.metadata_props if each.key != CARRIAGE_ENTRY]
+    kept = [each for each in proto.metadata_props if not _is_ours(each)]
     del proto.metadata_props[:]
     proto.metadata_props.extend(kept)
     units: dict[str, bytes] = {}
@@ -91,4 +91,9 @@ def unpack(model: bytes) -> bytes:
 
 def _entry(proto: ModelProto) -> str | None:
     """Return the metadata entry of Annex E, if any."""
-    return next((entry.value for entry in proto.metadata_props if entry.key == CARRIAGE_ENTRY), None)
+    return next((entry.value for entry in proto.metadata_props if _is_ours(entry)), None)
+
+
+def _is_ours(entry: StringStringEntryProto) -> bool:
+    """Return whether a metadata entry is that of Annex E; a user's own entry may have the same key."""
+    return bool(entry.key == CARRIAGE_ENTRY and is_carriage(entry.value))

@@ -86,7 +86,7 @@ def coded(array: Array) -> Array:
     """Convert ``array`` for a coder: float32 if quantized, int32 if an exact integer; same shape.
 
     Raises:
-        EncodeError: if `coding` says that it must stay unchanged.
+        EncodeError: If `coding` says that it must stay unchanged.
     """
     kind = coding(array)
     if kind is Coding.UNCHANGED:
@@ -111,10 +111,10 @@ def as_declared(array: Array, dtype: np.dtype[Any], name: str) -> Array:
     0 and 1.
 
     Args:
-        name: name of the parameter, for errors.
+        name: Name of the parameter, for errors.
 
     Raises:
-        ModelError: if a value is out of range, a finite value becomes infinite, or a type is
+        ModelError: If a value is out of range, a finite value becomes infinite, or a type is
             not numeric.
     """
     if array.dtype == dtype:

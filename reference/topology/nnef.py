@@ -4,9 +4,8 @@ The label is that of its ``variable`` operation. The values are in LABEL.dat nex
 header of 128 bytes, then the items, little endian and in row-major order.
 """
 
-import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import PurePosixPath
@@ -16,8 +15,10 @@ import numpy as np
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.classes import Array, as_declared
+from nnc_conformance.reference.topology.nnef_text import Call, calls
 
 GRAPH_FILE: Final = "graph.nnef"
+QUANTIZATION_FILE: Final = "graph.quant"
 DATA_SUFFIX: Final = ".dat"
 MAX_RANK: Final = 8
 """Dimensions that a .dat file can state."""
@@ -28,12 +29,6 @@ Magic number, version (major, minor), bytes of data, rank, extents, bits per ite
 parameters of the item type.
 """
 _MAGIC: Final = b"\x4e\xef"
-
-_COMMENT: Final = re.compile(r"#[^\n]*")
-_VARIABLE: Final = re.compile(r"\bvariable\s*(?:<\s*(\w+)\s*>\s*)?\(([^()]*)\)")
-_SHAPE: Final = re.compile(r"\bshape\s*=\s*\[([^\[\]]*)\]")
-_EXTENT: Final = re.compile(r"\s*([0-9]{1,10})\s*")
-_LABEL: Final = re.compile(r"\blabel\s*=\s*(?:'([^']*)'|\"([^\"]*)\")")
 
 FLOAT, UINT, INT, BOOL = 0, 1, 4, 5
 """Item types of a .dat file."""
@@ -55,6 +50,12 @@ ITEMS: Final[dict[tuple[int, int], np.dtype[np.generic]]] = {
 
 Quantized item types are missing: a stream cannot store their parameters.
 """
+_VARIABLE: Final = "variable"
+_NORMALIZATION: Final = "batch_normalization"
+_VARIANCE: Final = (2, "variance")
+"""Place and name of the variance among the arguments of a batch normalization."""
+_EXTENT_DIGITS: Final = 10
+"""Decimal digits of an extent, at most."""
 _ITEM_OF: Final = {dtype: item for item, dtype in ITEMS.items()}
 _KINDS: Final = {"scalar": "f", "integer": "iu", "logical": "b"}
 
@@ -80,32 +81,50 @@ class NnefModel:
     Args:
         parameters: Values by label, in the order of the graph.
         topology: The text of graph.nnef.
+        quantization: The text of graph.quant, if there is one.
+        left_out: Other files of the folder, which a stream cannot carry.
     """
 
     parameters: dict[str, Array]
     topology: bytes
+    quantization: bytes | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def variables(topology: bytes) -> tuple[Variable, ...]:
     """List the variables of a graph that state label and shape.
 
     Raises:
-        ModelError: If the text is not UTF-8 or a shape is not a list of integers.
+        ModelError: If the text is not UTF-8 or cannot be split into tokens, or a shape is not a
+            list of integers.
     """
-    try:
-        text = _COMMENT.sub("", topology.decode())
-    except UnicodeDecodeError as error:
-        raise ModelError(f"the NNEF topology is not UTF-8: {error.reason} at byte {error.start}") from None
-    variables_by_label = {}
-    for variable in _VARIABLE.finditer(text):
-        shape, label = _SHAPE.search(variable[2]), _LABEL.search(variable[2])
-        if shape and label:
-            name = label[1] if label[1] is not None else label[2]
-            extents = [_EXTENT.fullmatch(extent) for extent in shape[1].split(",") if extent.strip()]
-            if not all(extents):
-                raise ModelError(f"the shape [{shape[1][:80]}] of variable {name!r} must be a list of integers")
-            variables_by_label[name] = Variable(name, tuple(int(extent[1]) for extent in extents if extent), variable[1] or "scalar")
-    return tuple(variables_by_label.values())
+    return tuple(_variables(calls(topology)).values())
+
+
+def variances(topology: bytes) -> frozenset[str]:
+    """Return the labels of the variables that a batch normalization reads as its variance; raise `ModelError`."""
+    made = calls(topology)
+    labels = {call.result: variable.label for call, variable in _by_call(made)}
+    read = (call.argument(*_VARIANCE) for call in made if call.operation == _NORMALIZATION)
+    return frozenset(labels[tokens[0]] for tokens in read if len(tokens) == 1 and tokens[0] in labels)
+
+
+def _variables(made: Sequence[Call]) -> dict[str, Variable]:
+    """Return the variables by label."""
+    return {variable.label: variable for _, variable in _by_call(made)}
+
+
+def _by_call(made: Sequence[Call]) -> Iterator[tuple[Call, Variable]]:
+    """Iterate over the calls that state a variable with label and shape."""
+    for call in made:
+        shape, label = call.argument(0, "shape"), call.argument(1, "label")
+        if call.operation != _VARIABLE or not shape or len(label) != 1:
+            continue
+        extents, commas = shape[1:-1:2], shape[2:-1:2]
+        listed = shape[0] == "[" and shape[-1] == "]" and set(commas) <= {","}
+        if not listed or not all(token.isascii() and token.isdigit() and len(token) <= _EXTENT_DIGITS for token in extents):
+            raise ModelError(f"the shape {''.join(shape)[:80]} of variable {label[0]!r} must be a list of integers")
+        yield call, Variable(label[0], tuple(map(int, extents)), call.generic or "scalar")
 
 
 def parameter_shapes(topology: bytes) -> dict[str, tuple[int, ...]]:
@@ -129,7 +148,7 @@ def extract(files: Mapping[str, bytes]) -> NnefModel:
     """
     if GRAPH_FILE not in files:
         raise ModelError(f"the NNEF model has no file {GRAPH_FILE}")
-    graph, parameters = files[GRAPH_FILE], {}
+    graph, parameters, used = files[GRAPH_FILE], {}, {GRAPH_FILE, QUANTIZATION_FILE}
     for variable in variables(graph):
         path = data_path(variable.label)
         if path not in files:
@@ -138,11 +157,12 @@ def extract(files: Mapping[str, bytes]) -> NnefModel:
         if values.shape != variable.shape:
             raise ModelError(f"{path} has shape {values.shape}; the graph declares {variable.shape}")
         parameters[variable.label] = values
-    return NnefModel(parameters, graph)
+        used.add(path)
+    return NnefModel(parameters, graph, files.get(QUANTIZATION_FILE), tuple(name for name in files if name not in used))
 
 
-def restore(topology: bytes, parameters: Mapping[str, Array]) -> dict[str, bytes]:
-    """Return the files of the model with ``parameters`` filled in.
+def restore(topology: bytes, parameters: Mapping[str, Array], quantization: bytes | None = None) -> dict[str, bytes]:
+    """Return the files of the model with ``parameters`` filled in, and with graph.quant if given.
 
     Values keep their decoded element type if the variable's kind allows it; logical ones become
     bool.
@@ -150,7 +170,7 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> dict[str, bytes
     Raises:
         ModelError: For a parameter that is missing or has another shape or kind.
     """
-    files = {GRAPH_FILE: topology}
+    files = {GRAPH_FILE: topology} if quantization is None else {GRAPH_FILE: topology, QUANTIZATION_FILE: quantization}
     for variable in variables(topology):
         if variable.label not in parameters:
             raise ModelError(f"the parameter {variable.label!r} of the topology is missing")
@@ -161,14 +181,20 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> dict[str, bytes
             values = as_declared(values, np.dtype(np.bool_), variable.label)
         if values.dtype.kind not in _KINDS.get(variable.kind, ""):
             raise ModelError(f"parameter {variable.label!r} is {values.dtype}; the topology declares {variable.kind}")
-        files[data_path(variable.label)] = write_tensor(values.reshape(variable.shape), variable.label)
+        path, data = data_path(variable.label), write_tensor(values.reshape(variable.shape), variable.label)
+        if files.setdefault(path, data) != data:
+            raise ModelError(f"two variables have the file {path}, but other values; rename the label {variable.label!r}")
     return files
 
 
 def data_path(label: str) -> str:
-    """Return the path of a variable's values; raise `ModelError` if it is outside the folder."""
-    path = PurePosixPath(label + DATA_SUFFIX)
-    if not label or "\\" in label or "\0" in label or path.is_absolute() or ".." in path.parts:
+    """Return the path of a variable's values, inside the folder also for labels that begin with a slash.
+
+    Raises:
+        ModelError: If it is outside the folder.
+    """
+    path = PurePosixPath(label.lstrip("/") + DATA_SUFFIX)
+    if not label.strip("/") or "\\" in label or "\0" in label or path.is_absolute() or ".." in path.parts:
         raise ModelError(f"the label {label!r} is not a path inside the model's folder")
     return str(path)
 

@@ -5,24 +5,27 @@ have no data. ``value_float(s)`` and ``value_int(s)`` of a Constant are written 
 ``value``. Tensors that cannot be coded keep their data.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from google.protobuf.message import DecodeError, EncodeError
-from onnx import ModelProto, TensorProto
+from onnx import GraphProto, ModelProto, TensorProto
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology import tensors
 from nnc_conformance.reference.topology.classes import Array, as_declared
 from nnc_conformance.reference.topology.external_data import ExternalData
-from nnc_conformance.reference.topology.graphs import TensorEntry, tensor_entries, values_to_tensors
+from nnc_conformance.reference.topology.graphs import TensorEntry, bodies, tensor_entries, values_to_tensors
 from nnc_conformance.reference.topology.paths import TensorPath, tensor_ids
 from nnc_conformance.reference.topology.special_inputs import exact_paths, special_paths, variance_inputs
 
 CARRIAGE_ENTRY: Final = "nnr"
 """Key of the metadata_props entry in models whose tensors hold data units (Annex E)."""
+CARRIAGE_KEYS: Final = frozenset({"edition", "parameter_sets", "coded"})
+"""Keys of that entry."""
 _NAMED: Final = 10
 """Missing parameters that an error lists."""
 
@@ -32,12 +35,12 @@ class OnnxModel:
     """A model split for coding.
 
     Args:
-        parameters: values by id of all tensors that can be coded exactly (see
+        parameters: Values by id of all tensors that can be coded exactly (see
             `classes.coding`), in graph order, in their own dtype (ml_dtypes for bfloat16 and narrow
             integers).
-        topology: the model without these values, serialised deterministically.
-        unchanged: ids of the tensors that stay in the topology with their data.
-        files: files of external data that were read.
+        topology: The model without these values, serialised deterministically.
+        unchanged: Ids of the tensors that stay in the topology with their data.
+        files: Files of external data that were read.
     """
 
     parameters: dict[str, Array]
@@ -50,16 +53,17 @@ def extract(model: bytes | ModelProto, *, base_dir: Path | None = None) -> OnnxM
     """Split a model into parameters and topology; a given ModelProto is not changed.
 
     Args:
-        base_dir: folder of external data.
+        base_dir: Folder of external data.
 
     Raises:
-        ModelError: for a model that cannot be parsed, nests too deeply, has two tensors with
+        ModelError: For a model that cannot be parsed, nests too deeply, has two tensors with
             the same name in one graph, data that do not fit their dimensions, or external data
             outside the folder or beyond the bounds of `ExternalData`.
     """
     proto = _copy(model)
     reader = None if base_dir is None else ExternalData(base_dir)
     values_to_tensors(proto)
+    _drop_doubles(proto)
     parameters: dict[str, Array] = {}
     unchanged = []
     for name, entry in tensors_by_id(proto):
@@ -81,7 +85,7 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
     states at least one dimension. Parameters that the topology does not need are ignored.
 
     Raises:
-        ModelError: for a bad topology, missing parameters, or one with another shape or values
+        ModelError: For a bad topology, missing parameters, or one with another shape or values
             out of range.
     """
     proto = _parse(topology)
@@ -102,7 +106,7 @@ def parameter_shapes(topology: bytes) -> dict[str, tuple[int, ...]]:
     """Return the declared shape of each parameter that the topology needs.
 
     Raises:
-        ModelError: for a bad topology.
+        ModelError: For a bad topology.
     """
     return {name: tensors.shape(tensor, name) for name, tensor in _needed(_parse(topology))}
 
@@ -113,7 +117,7 @@ def exact_parameters(topology: bytes) -> frozenset[str]:
     They are scales and zero points of quantized operators, tables, masks, sizes and bounds.
 
     Raises:
-        ModelError: for a bad topology.
+        ModelError: For a bad topology.
     """
     return _ids(topology, exact_paths)
 
@@ -128,6 +132,22 @@ def _ids(topology: bytes, find: Callable[[ModelProto], frozenset[TensorPath]]) -
     proto = _parse(topology)
     paths = find(proto)
     return frozenset(name for name, entry in tensors_by_id(proto) if entry.path in paths)
+
+
+def _drop_doubles(proto: ModelProto) -> None:
+    """Remove initializers that are equal to an earlier one of their graph, in place."""
+    for body in bodies(proto):
+        if not isinstance(body.owner, GraphProto):
+            continue
+        first: dict[str, TensorProto] = {}
+        kept = []
+        for tensor in body.owner.initializer:
+            if first.setdefault(tensor.name, tensor) is tensor or first[tensor.name] != tensor:
+                kept.append(tensor)
+        if len(kept) < len(body.owner.initializer):
+            copies = [TensorProto.FromString(tensor.SerializeToString()) for tensor in kept]
+            del body.owner.initializer[:]
+            body.owner.initializer.extend(copies)
 
 
 def _copy(model: bytes | ModelProto) -> ModelProto:
@@ -154,9 +174,18 @@ def parse(data: bytes) -> ModelProto:
 def _parse(data: bytes) -> ModelProto:
     """Parse a serialised model; raise `ModelError` if its tensors hold data units."""
     proto = parse(data)
-    if any(entry.key == CARRIAGE_ENTRY for entry in proto.metadata_props):
+    if any(entry.key == CARRIAGE_ENTRY and is_carriage(entry.value) for entry in proto.metadata_props):
         raise ModelError("the model's tensors hold NNR data units (Annex E), not plain values; decode it first")
     return proto
+
+
+def is_carriage(text: str | bytes) -> bool:
+    """Return whether a metadata entry is that of a container of data units (Annex E), not a note of the user's."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and set(content) == CARRIAGE_KEYS
 
 
 def serialise(proto: ModelProto) -> bytes:

@@ -33,8 +33,20 @@ _MODEL: Final = "models/model.json"
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 """Date of all files in a written archive, so that equal programs have equal bytes."""
 _BYTEARRAY: Final = b"bytearray"
-"""Name of the one function in reach of a state_dict's pickle that takes any memory it is asked for.
-"""
+"""Name of the one function in reach of a state_dict's pickle that takes any memory it is asked for."""
+_SCRIPT: Final = "/constants.pkl"
+"""End of the path of a file that every TorchScript program has."""
+_INSTEAD: Final = "save its state_dict() as .pt, or export the model with torch.export as .pt2"
+_NESTED: Final = ("state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "weights", "params")
+"""Keys under which training scripts keep the state_dict, the likeliest first."""
+_DEPTH: Final = 3
+"""Mappings within a mapping that are searched for tensors."""
+_ONLY: Final = "tensor"
+"""Name of a tensor that was saved alone."""
+_SHOWN: Final = 10
+"""Keys that an error shows."""
+_MESSAGE: Final = 160
+"""Characters of another library's message that are shown."""
 _CONTIGUOUS: Final = 7
 """Number of the layout of strided tensors."""
 TYPES: Final[dict[int, np.dtype[Any]]] = {
@@ -50,6 +62,16 @@ TYPES: Final[dict[int, np.dtype[Any]]] = {
     13: np.dtype(ml_dtypes.bfloat16),
 }
 """Element types by their numbers in the schema of torch.export."""
+
+_VIEWED: Final[dict[str, tuple[str, np.dtype[Any]]]] = {
+    "bfloat16": ("int16", np.dtype(ml_dtypes.bfloat16)),
+    "float8_e4m3fn": ("uint8", np.dtype(ml_dtypes.float8_e4m3fn)),
+    "float8_e4m3fnuz": ("uint8", np.dtype(ml_dtypes.float8_e4m3fnuz)),
+    "float8_e5m2": ("uint8", np.dtype(ml_dtypes.float8_e5m2)),
+    "float8_e5m2fnuz": ("uint8", np.dtype(ml_dtypes.float8_e5m2fnuz)),
+    "float8_e8m0fnu": ("uint8", np.dtype(ml_dtypes.float8_e8m0fnu)),
+}
+"""Types of torch that NumPy lacks: the type of torch with as many bits, and the element type."""
 
 
 @dataclass(frozen=True)
@@ -141,10 +163,14 @@ def parameter_shapes(topology: bytes) -> dict[str, tuple[int, ...]]:
     return {weight.key: weight.shape for weight in _missing(files, _root(files))}
 
 
-def load_state_dict(data: bytes) -> dict[str, Array]:
+def load_state_dict(data: bytes, *, left_out: dict[str, str] | None = None) -> dict[str, Array]:
     """Load the tensors of a pickled state_dict by key; nothing but tensors is unpickled.
 
-    bfloat16, which NumPy lacks, becomes float32.
+    A training checkpoint holds its state_dict under a key such as ``state_dict`` or ``model``.
+
+    Args:
+        data: The file.
+        left_out: Is filled with the reasons by the names of what is not loaded.
 
     Raises:
         ModelError: For anything but a state_dict, for one that takes far more memory than its file,
@@ -152,14 +178,51 @@ def load_state_dict(data: bytes) -> dict[str, Array]:
     """
     torch = _torch("reading .pt files")
     _check_pickles(data)
+    skipped: dict[str, str] = {} if left_out is None else left_out
     try:
         loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        unpacked = sum(tensor.numel() * tensor.element_size() for tensor in loaded.values())
+        found = _state_dict(torch, loaded, skipped)
+        unpacked = sum(tensor.numel() * tensor.element_size() for tensor in found.values())
         if unpacked > max(FREE_BYTES, MOST_RATIO * len(data)):
             raise ModelError(f"it has {len(data)} bytes and unpacks to {unpacked}")
-        return {str(name): _array(tensor) for name, tensor in loaded.items()}
+        return {name: _array(torch, tensor, name) for name, tensor in found.items()}
     except Exception as error:  # a damaged pickle can raise any exception
-        raise ModelError(f"not a state_dict: {str(error).splitlines()[0][:200] if str(error) else type(error).__name__}") from None
+        reason = _first_sentence(str(error)) or type(error).__name__
+        raise ModelError(f"not a state_dict: {reason}; save one with torch.save(model.state_dict(), ...)") from None
+
+
+def _first_sentence(message: str) -> str:
+    """Return the first sentence of another library's message, without its advice."""
+    line = (message.splitlines() or [""])[0]
+    sentence = line.partition(". ")[0]
+    return sentence if len(sentence) <= _MESSAGE else f"{sentence[:_MESSAGE]}..."
+
+
+def _state_dict(torch: Any, loaded: Any, left_out: dict[str, str], prefix: str = "") -> dict[str, Any]:
+    """Find the tensors of a checkpoint: its own, else those of the state_dict that it holds."""
+    if torch.is_tensor(loaded):
+        return {prefix or _ONLY: loaded}
+    if not isinstance(loaded, Mapping):
+        raise ModelError(f"it holds a {type(loaded).__name__}")
+    tensors = {str(key): value for key, value in loaded.items() if torch.is_tensor(value)}
+    inside = {str(key): value for key, value in loaded.items() if isinstance(value, Mapping) and _has_tensors(torch, value, _DEPTH)}
+    if tensors or not loaded:
+        left_out |= {f"{prefix}{key}": "it is no tensor of the state_dict" for key in map(str, loaded) if key not in tensors}
+        return tensors
+    chosen = next((key for key in _NESTED if key in inside), next(iter(inside)) if len(inside) == 1 else None)
+    if chosen is None:
+        keys = ", ".join(list(map(repr, inside or map(str, loaded)))[:_SHOWN])
+        raise ModelError(f"it holds {'several state_dicts' if inside else 'no tensors'}, under the keys {keys}")
+    left_out |= {f"{prefix}{key}": "it is not the model's state_dict" for key in map(str, loaded) if key != chosen}
+    return _state_dict(torch, inside[chosen], left_out, f"{prefix}{chosen}.")
+
+
+def _has_tensors(torch: Any, value: Mapping[Any, Any], depth: int) -> bool:
+    """Whether a mapping holds tensors, at most ``depth`` mappings deep."""
+    return any(
+        torch.is_tensor(each) or (depth > 0 and isinstance(each, Mapping) and _has_tensors(torch, each, depth - 1))
+        for each in value.values()
+    )
 
 
 def _check_pickles(data: bytes) -> None:
@@ -167,6 +230,11 @@ def _check_pickles(data: bytes) -> None:
     pickles = [data]
     if data.startswith(b"PK"):
         with opened_zip(data, "not a state_dict: the .pt file") as opened:
+            names = [entry.filename for entry in opened.infolist()]
+            if any(name.endswith(_SCRIPT) for name in names):
+                raise ModelError(f"not a state_dict: it is a TorchScript program; {_INSTEAD}")
+            if any(name.endswith(_TABLE) for name in names):
+                raise ModelError("not a state_dict: it is a torch.export program; name it .pt2")
             pickles = [read_member(opened, entry) for entry in opened.infolist() if entry.filename.endswith(".pkl")]
     if any(_BYTEARRAY in pickle for pickle in pickles):
         raise ModelError("not a state_dict: it asks for a bytearray")
@@ -181,10 +249,18 @@ def dump_state_dict(parameters: Mapping[str, Array]) -> bytes:
     torch = _torch("writing .pt files")
     out = io.BytesIO()
     try:
-        torch.save({name: torch.from_numpy(np.array(array)) for name, array in parameters.items()}, out)
+        torch.save({name: _tensor(torch, np.array(array)) for name, array in parameters.items()}, out)
     except TypeError as error:
         raise ModelError(f"not a state_dict: {error}") from None
     return out.getvalue()
+
+
+def _tensor(torch: Any, array: Array) -> Any:
+    """Convert an array to torch; raise `TypeError` for a type that it lacks."""
+    for name, (viewed, dtype) in _VIEWED.items():
+        if array.dtype == dtype:
+            return torch.from_numpy(array.view(np.dtype(viewed))).view(getattr(torch, name))
+    return torch.from_numpy(array)
 
 
 def _torch(what: str) -> Any:
@@ -196,10 +272,15 @@ def _torch(what: str) -> Any:
     return torch
 
 
-def _array(tensor: Any) -> Array:
-    """Convert a torch tensor to NumPy."""
-    dense = tensor.detach().contiguous()
-    array: Array = (dense.float() if str(dense.dtype) == "torch.bfloat16" else dense).numpy()
+def _array(torch: Any, tensor: Any, name: str) -> Array:
+    """Convert a torch tensor to NumPy, also of a type that NumPy lacks."""
+    dense = tensor.detach().to_dense() if tensor.layout != torch.strided else tensor.detach()
+    dense = dense.resolve_conj().resolve_neg().contiguous()
+    viewed = _VIEWED.get(str(dense.dtype).removeprefix("torch."))
+    try:
+        array: Array = dense.numpy() if viewed is None else dense.view(getattr(torch, viewed[0])).numpy().view(viewed[1])
+    except TypeError:
+        raise ModelError(f"{name!r} has the type {dense.dtype}, which is not supported") from None
     return array
 
 

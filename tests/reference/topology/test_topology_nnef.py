@@ -1,11 +1,12 @@
 """NNEF: labels and shapes of the variables of a graph."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.topology.nnef import parameter_shapes
+from nnc_conformance.reference.topology.nnef import data_path, extract, parameter_shapes, restore, variances, write_tensor
 
 GRAPH = """
 version 1.0;
@@ -43,3 +44,63 @@ def test_any_text_gives_shapes_or_a_typed_error(text: str) -> None:
     except ModelError:
         return
     assert all(isinstance(extent, int) for shape in found.values() for extent in shape)
+
+
+@pytest.mark.parametrize(
+    ("written", "label", "file"),
+    [
+        ("'enc/w (1)'", "enc/w (1)", "enc/w (1).dat"),
+        ("'enc/#w'", "enc/#w", "enc/#w.dat"),
+        ('"it\'s"', "it's", "it's.dat"),
+        ("'say \"w\"'", 'say "w"', 'say "w".dat'),
+        ("'/enc/w'", "/enc/w", "enc/w.dat"),
+        ("'a=b,[c];d'", "a=b,[c];d", "a=b,[c];d.dat"),
+        ("'variable(shape = [1])'", "variable(shape = [1])", "variable(shape = [1]).dat"),
+        (r"'back\\slash'", "back\\\\slash", None),
+    ],
+)
+def test_labels_of_any_characters(written: str, label: str, file: str | None) -> None:
+    text = f"w = variable<scalar>(shape = [4], label = {written}); # variable(shape = [1], label = 'x')\n"
+    assert parameter_shapes(text.encode()) == {label: (4,)}
+    assert parameter_shapes(f"w = variable<scalar>([4], {written});".encode()) == {label: (4,)}
+    if file is not None:
+        assert data_path(label) == file
+
+
+@pytest.mark.parametrize("label", ["", "/", "../w", "a/../../w", "a\\b"])
+def test_a_label_out_of_the_folder_is_refused(label: str) -> None:
+    with pytest.raises(ModelError, match="not a path inside"):
+        data_path(label)
+
+
+def test_variances_are_found_by_name_and_by_place() -> None:
+    text = """
+    m = variable(shape = [1, 4], label = 'm'); v = variable(shape = [1, 4], label = 'v'); s = variable(shape = [1, 4], label = 's');
+    y = batch_normalization(x, m, v, offset = m, scale = s, epsilon = 1e-5);
+    z = batch_normalization(y, mean = m, variance = s, offset = m, scale = m, epsilon = 1e-5);
+    """
+    assert variances(text.encode()) == {"v", "s"}
+
+
+def test_the_quantization_file_is_kept_and_other_files_are_named() -> None:
+    files = {"graph.nnef": GRAPH.encode(), "graph.quant": b'"w": linear_quantize(0.0, 1.0, 8);', "README": b"x"}
+    files |= {
+        data_path(label): write_tensor(np.ones(shape, np.float32), label) for label, shape in parameter_shapes(files["graph.nnef"]).items()
+    }
+    model = extract(files)
+    assert (model.quantization, model.left_out) == (files["graph.quant"], ("README",))
+    assert restore(model.topology, model.parameters, model.quantization) == {name: data for name, data in files.items() if name != "README"}
+
+
+def test_two_labels_with_one_file_and_other_values_are_refused() -> None:
+    text = b"a = variable(shape = [2], label = '/w'); b = variable(shape = [2], label = 'w');"
+    same = restore(text, {"/w": np.ones(2, np.float32), "w": np.ones(2, np.float32)})
+    assert set(same) == {"graph.nnef", "w.dat"}
+    with pytest.raises(ModelError, match=r"w\.dat"):
+        restore(text, {"/w": np.ones(2, np.float32), "w": np.zeros(2, np.float32)})
+
+
+def test_a_string_without_an_end_and_deep_brackets_are_refused() -> None:
+    for text in ("w = variable(shape = [4], label = 'w);", "(" * 100):
+        with pytest.raises(ModelError, match="NNEF graph"):
+            parameter_shapes(text.encode())

@@ -1,0 +1,37 @@
+"""Reading compressed tar archives of models, within bounds: regular files by their names, and nothing else."""
+
+import io
+import tarfile
+import zlib
+from typing import Final
+
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.zip_bounds import FREE_BYTES, MOST_MEMBERS, MOST_RATIO
+
+_GZIP: Final = 31
+"""Window bits of zlib for the gzip format."""
+
+
+def read_compressed_tar(data: bytes, what: str) -> dict[str, bytes]:
+    """Read the regular files of a .tar.gz by their paths; skip links, devices and folders.
+
+    Raises `ModelError` for damage, for more unpacked bytes than `MOST_RATIO` times the archive's size (`FREE_BYTES` in any case), and
+    for a sparse file.
+    """
+    most = max(FREE_BYTES, MOST_RATIO * len(data))
+    machine = zlib.decompressobj(_GZIP)
+    files: dict[str, bytes] = {}
+    try:
+        unpacked = machine.decompress(data, most)
+        if not machine.eof:
+            reason = f"it unpacks to more than {most} bytes" if len(unpacked) >= most else "it is cut off"
+            raise ModelError(f"{what} cannot be read: {reason}")
+        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as archive:
+            for member in archive:
+                if member.issparse() or len(files) >= MOST_MEMBERS:
+                    raise ModelError(f"{what} cannot be read: it has a sparse file, or more than {MOST_MEMBERS} files")
+                if member.isreg() and (opened := archive.extractfile(member)) is not None:
+                    files[member.name.removeprefix("./")] = opened.read()
+    except (zlib.error, tarfile.TarError, ValueError, OSError, EOFError) as error:
+        raise ModelError(f"{what} cannot be read: {error}") from None
+    return files

@@ -1,0 +1,51 @@
+"""Checkpoints that are split over several files, with an index that names the file of each tensor."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import numpy as np
+
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.storage.inputs import read_bytes
+
+INDEX_SUFFIX: Final = ".json"
+"""Suffix of an index, such as model.safetensors.index.json."""
+_MAP: Final = "weight_map"
+_MOST_BYTES: Final = 1 << 28
+"""Bytes of an index."""
+
+
+def read_shards(path: Path, read: Callable[[Path], Mapping[str, np.ndarray]]) -> tuple[dict[str, np.ndarray], tuple[Path, ...]]:
+    """Read the tensors that an index names; return them in its order, and the files.
+
+    Args:
+        path: The index; its files lie in the same folder.
+        read: Reads the tensors of one file.
+
+    Raises `ModelError` for what is no index, a path out of the folder, or a tensor that its file lacks.
+    """
+    names = _weight_map(path)
+    files: dict[str, Mapping[str, np.ndarray]] = {}
+    for location in dict.fromkeys(names.values()):
+        parts = PurePosixPath(location)
+        if not location or "\0" in location or "\\" in location or parts.is_absolute() or ".." in parts.parts:
+            raise ModelError(f"{path}: {location!r} is not a path inside the folder of the index")
+        files[location] = read(path.parent / location)
+    for name, location in names.items():
+        if name not in files[location]:
+            raise ModelError(f"{path}: {location} has no tensor {name!r}, which the index names")
+    return {name: files[location][name] for name, location in names.items()}, tuple(path.parent / location for location in files)
+
+
+def _weight_map(path: Path) -> dict[str, str]:
+    """Return the file of each tensor."""
+    try:
+        document: Any = json.loads(read_bytes(path, max_bytes=_MOST_BYTES))
+        names = document[_MAP]
+        if not isinstance(names, dict) or not all(isinstance(location, str) for location in names.values()):
+            raise TypeError(f"its {_MAP} does not name a file for each tensor")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelError(f"{path} is not the index of a split checkpoint, a JSON object with {_MAP!r}: {error}") from None
+    return names

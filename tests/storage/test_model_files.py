@@ -1,0 +1,159 @@
+"""Model files as people keep them are read, and those of other formats are named."""
+
+import io
+import json
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.topology.nnef import write_tensor
+from nnc_conformance.storage.compressed_tar import read_compressed_tar
+from nnc_conformance.storage.model_files import READ_SUFFIXES, read_model, write_model
+from nnc_conformance.storage.tensors import write_tensors
+
+WEIGHTS = np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32)
+GRAPH = """version 1.0;
+graph net(x) -> (y)
+{
+    x = external<scalar>(shape = [1, 4]);
+    w = variable<scalar>(shape = [4, 4], label = 'w');
+    y = mul(x, w);
+}
+"""
+
+
+def test_a_single_array(tmp_path: Path) -> None:
+    np.save(tmp_path / "W.NPY", WEIGHTS.astype(">f4"))
+    (tmp_path / "W.NPY.npy").rename(tmp_path / "W.NPY")
+    parameters = read_model(tmp_path / "W.NPY").parameters
+    assert list(parameters) == ["W"]
+    np.testing.assert_array_equal(parameters["W"], WEIGHTS)
+
+
+def test_an_npz_with_text_and_objects(tmp_path: Path) -> None:
+    np.savez(tmp_path / "m.npz", w=WEIGHTS, names=np.array(["a", "b"]), objects=np.array([{}], object), long=np.ones(2, np.clongdouble))
+    with zipfile.ZipFile(tmp_path / "m.npz", "a") as archive:
+        archive.writestr("README.txt", "Trained on Monday.")
+    model = read_model(tmp_path / "m.npz")
+    assert list(model.parameters) == ["w"]
+    assert set(model.left_out) == {"names", "objects", "long", "README.txt"}
+    assert all(model.left_out.values())
+
+
+def shards(folder: Path, locations: dict[str, str]) -> Path:
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": locations}))
+    return index
+
+
+def test_a_split_checkpoint_in_the_order_of_its_index(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    write_tensors(tmp_path / "parts" / "1.safetensors", {"b": WEIGHTS, "other": WEIGHTS})
+    write_tensors(tmp_path / "2.npz", {"a": WEIGHTS[0]})
+    model = read_model(shards(tmp_path, {"b": "parts/1.safetensors", "a": "2.npz"}))
+    assert list(model.parameters) == ["b", "a"]
+    assert set(model.files) == {tmp_path / name for name in ("model.safetensors.index.json", "parts/1.safetensors", "2.npz")}
+
+
+@pytest.mark.parametrize(
+    ("locations", "reason"),
+    [
+        ({"w": "../1.safetensors"}, "not a path inside"),
+        ({"w": "/1.safetensors"}, "not a path inside"),
+        ({"w": ""}, "not a path inside"),
+        ({"missing": "1.safetensors"}, "no tensor 'missing'"),
+        ({"w": "1.txt"}, "neither a tensor file"),
+        ({"w": "model.safetensors.index.json"}, "neither a tensor file"),
+        ({"w": 1}, "name a file for each tensor"),
+        ([], "name a file for each tensor"),
+    ],
+)
+def test_an_index_that_is_wrong_is_refused(tmp_path: Path, locations: dict[str, str], reason: str) -> None:
+    write_tensors(tmp_path / "1.safetensors", {"w": WEIGHTS})
+    with pytest.raises(ModelError, match=reason):
+        read_model(shards(tmp_path, locations))
+
+
+def test_a_json_file_that_is_no_index(tmp_path: Path) -> None:
+    for text in ("{", "[]", "{}", '{"a": 1}', "\xff"):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(ModelError, match="not the index of a split checkpoint"):
+            read_model(tmp_path / "config.json")
+
+
+def archive(files: dict[str, bytes], folder: str = "") -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as opened:
+        for name, data in files.items():
+            info = tarfile.TarInfo(folder + name)
+            info.size = len(data)
+            opened.addfile(info, io.BytesIO(data))
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        opened.addfile(link)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("name", ["m.nnef.tgz", "m.tgz", "m.nnef.tar.gz"])
+@pytest.mark.parametrize("folder", ["", "./"])
+def test_an_nnef_archive(tmp_path: Path, name: str, folder: str) -> None:
+    (tmp_path / name).write_bytes(archive({"graph.nnef": GRAPH.encode(), "w.dat": write_tensor(WEIGHTS, "w"), "notes": b"x"}, folder))
+    model = read_model(tmp_path / name)
+    np.testing.assert_array_equal(model.parameters["w"], WEIGHTS)
+    assert set(model.left_out) == {"notes"}
+
+
+def test_a_damaged_archive_is_refused() -> None:
+    whole = archive({"graph.nnef": GRAPH.encode()})
+    for data in (b"", whole[:60], b"text", whole[:-20]):
+        with pytest.raises(ModelError, match="cannot be read"):
+            read_compressed_tar(data, "m.tgz")
+
+
+def test_an_archive_that_unpacks_to_far_more_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnc_conformance.storage.compressed_tar.FREE_BYTES", 1 << 16)
+    with pytest.raises(ModelError, match="unpacks to more"):
+        read_compressed_tar(archive({"w.dat": bytes(1 << 22)}), "m.tgz")
+
+
+def test_equal_initializers_are_one_and_others_are_refused(tmp_path: Path) -> None:
+    tensor = numpy_helper.from_array(WEIGHTS, "w")
+    for second, fits in ((tensor, True), (numpy_helper.from_array(WEIGHTS + 1, "w"), False)):
+        graph = helper.make_graph([helper.make_node("Neg", ["w"], ["y"])], "g", [], [], [tensor, second])
+        (tmp_path / "m.onnx").write_bytes(helper.make_model(graph).SerializeToString())
+        if not fits:
+            with pytest.raises(ModelError, match="two tensors named 'w'"):
+                read_model(tmp_path / "m.onnx")
+            continue
+        model = read_model(tmp_path / "m.onnx")
+        write_model(tmp_path / "back.onnx", model.parameters, model.topology)
+        assert [each.name for each in onnx.load(tmp_path / "back.onnx").graph.initializer] == ["w"]
+
+
+@pytest.mark.parametrize("suffix", ["h5", "pb", "tflite", "gguf", "pkl", "torchscript", "ort"])
+def test_other_formats_are_named_with_a_remedy(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"m.{suffix}").write_bytes(b"x")
+    with pytest.raises(ModelError, match=r" is an? .*, which is not read; \w+"):
+        read_model(tmp_path / f"m.{suffix}")
+
+
+def test_an_unknown_suffix_lists_those_that_are_read(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as refused:
+        read_model(tmp_path / "m.xyz")
+    assert all(suffix in str(refused.value) for suffix in READ_SUFFIXES)
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [("saved_model.pb", "TensorFlow SavedModel"), ("model.safetensors", "name its file model.safetensors"), ("x", "without graph.nnef")],
+)
+def test_a_folder_that_is_no_nnef_model_says_what_it_is(tmp_path: Path, file: str, reason: str) -> None:
+    (tmp_path / file).write_bytes(b"")
+    with pytest.raises(ModelError, match=reason):
+        read_model(tmp_path)
