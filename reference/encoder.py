@@ -123,29 +123,29 @@ class EncoderOptions:
     """The choices that the standard leaves to an encoder.
 
     Args:
-        qp: quantization parameter of tensors with two axes longer than 1, also that of the parameter set.
-        nonweight_qp: quantization parameter of vectors, whatever their rank.
+        qp: Quantization parameter of tensors with two axes longer than 1, also that of the parameter set.
+        nonweight_qp: Quantization parameter of vectors, whatever their rank.
         qp_density: 0 to 7; the step size doubles whenever qp grows by 2 ** qp_density.
-        dq: use dependent quantization.
-        codebook: method of designing codebooks.
+        dq: Use dependent quantization.
+        codebook: Method of designing codebooks.
         scan_order: 0 to 4, for tensors with several columns.
-        unary_length: cabac_unary_length, 1 to 256.
-        rdo: weight of rate against distortion; 0 rounds to the nearest.
+        unary_length: Cabac_unary_length, 1 to 256.
+        rdo: Weight of rate against distortion; 0 rounds to the nearest.
         parameter_sets: ``default``, or ``search`` for the cheapest.
-        blocks: tensors to send together as NNR_PT_BLOCK.
-        tensor_qp: quantization parameters of single tensors by name, such as those of `by_deviation`.
-        exact: names of floating-point tensors to send without loss.
-        indexes: by name, indexes of tensors that are quantized already (doubled with ``dq``), coded without a codebook.
-        maps: values of performance maps by kind, see `composer.MAP_COUNTS`.
-        pruned: new dimensions of pruned tensors by name, sent as an NNR_TPL_PRUN.
+        blocks: Tensors to send together as NNR_PT_BLOCK.
+        tensor_qp: Quantization parameters of single tensors by name, such as those of `by_deviation`.
+        exact: Names of floating-point tensors to send without loss.
+        indexes: By name, indexes of tensors that are quantized already (doubled with ``dq``), coded without a codebook.
+        maps: Values of performance maps by kind, see `composer.MAP_COUNTS`.
+        pruned: New dimensions of pruned tensors by name, sent as an NNR_TPL_PRUN.
         edition: 2022 or 2024; None for 2024 if there is a base model or a tool is on, else 2022.
         row_skip: ``auto`` to skip rows of zeros where it saves bytes, ``on``, or ``off`` (2024, as the tools below).
-        tca: temporal context adaptation; a tool that is on is used in every unit that allows it.
-        hdsp: history dependent significance.
-        pre: predictive residual encoding, for all tensors of an update; its process is inferred.
+        tca: Temporal context adaptation; a tool that is on is used in every unit that allows it.
+        hdsp: History dependent significance.
+        pre: Predictive residual encoding, for all tensors of an update; its process is inferred.
 
     Raises:
-        EncodeError: for a value out of its range, and a tool that is on in edition 2022.
+        EncodeError: For a value out of its range, and a tool that is on in edition 2022.
     """
 
     qp: int = -38
@@ -250,23 +250,23 @@ def encode(
     difference, another one whole; one that does not change has no unit, and one that is not given stays as it is.
 
     Args:
-        parameters: name to ndarray, in the order of the stream.
-        base: the model that the decoder has: ``decode(stream, base=...).model`` of the stream before.
-        topology: a topology to carry, inflated.
-        quantization_data: the content of an NNR_QNT to carry, inflated.
-        options: the encoder's choices; None for the defaults of `EncoderOptions` with a step for each tensor by `choosing.choose`.
-        interpretation: the decoder's choices at disputed points, as given to `decode`; the defaults of `Interpretation` if None.
-        threads: data units to encode at the same time; small models are encoded in sequence.
-        progress: called with the values coded so far and the number of all values.
+        parameters: Name to ndarray, in the order of the stream.
+        base: The model that the decoder has: ``decode(stream, base=...).model`` of the stream before.
+        topology: A topology to carry, inflated.
+        quantization_data: The content of an NNR_QNT to carry, inflated.
+        options: The encoder's choices; None for the defaults of `EncoderOptions` with a step for each tensor by `choosing.choose`.
+        interpretation: The decoder's choices at disputed points, as given to `decode`; the defaults of `Interpretation` if None.
+        threads: Data units to encode at the same time; small models are encoded in sequence.
+        progress: Called with the values coded so far and the number of all values.
 
     Raises:
-        EncodeError: for tensors that cannot be coded.
+        EncodeError: For tensors that cannot be coded.
     """
     if options is None:
         from nnc_conformance.reference.quantization.choosing import choose
 
         options = choose(parameters, EncoderOptions()).options
-    work = partial(_encode, parameters, topology, threads=threads, progress=progress)
+    work = partial(_encode, parameters, topology, quantization_data, threads=threads, progress=progress)
     if not options.second_edition(base):
         return work(options, None)
     if base is not None and not options.blocks:
@@ -297,6 +297,7 @@ def blocks_of_base(base: BaseModel, parameters: Mapping[str, np.ndarray]) -> tup
 def _encode(
     parameters: Mapping[str, np.ndarray],
     topology: Topology | None,
+    quantization_data: Topology | None,
     options: EncoderOptions,
     step: SessionStep | None,
     *,
