@@ -24,7 +24,7 @@ from nnc_conformance.reference.entropy.coding import (
     TensorHistory,
     TensorToCode,
 )
-from nnc_conformance.reference.entropy.contexts import QP_DELTA, ContextLayout, element_name, reset_contexts
+from nnc_conformance.reference.entropy.contexts import NO_LIMIT, QP_DELTA, ContextLayout, element_name, reset_contexts
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, SETS, STATES, IntArray, Tables
 from nnc_conformance.reference.entropy.parameter_search import cheapest_sets, estimated_costs
 from nnc_conformance.reference.errors import EncodeError, unknown
@@ -376,6 +376,14 @@ def _prepared(
     return indexes, sets.astype(np.int64)
 
 
+def _why_unreachable(tensor: TensorToCode) -> str:
+    """Name what may have kept the encoder from a value, as the beginning of a sentence."""
+    reasons = ["dependent quantization"] if tensor.coding.dq_flag else []
+    reasons += ["the codebook"] if tensor.coding.limits != (NO_LIMIT, NO_LIMIT) else []
+    reasons += ["row_skip_list"] if tensor.skipped is not None else []
+    return f"{' or '.join(reasons)} cannot represent"
+
+
 def _encode(
     tensors: Sequence[TensorToCode],
     prepared: Sequence[tuple[npt.NDArray[np.int32], IntArray]],
@@ -404,8 +412,8 @@ def _encode(
         entry_points = np.zeros((max(coding.block_rows - 1, 0), 3), np.int64)
         if coding.count:
             quant_tensor(coder, layout, coding.area, indexes, entry_points)
-        if registers[plain.STATUS] == plain.UNREACHABLE:
+        if registers[plain.STATUS] != plain.OK:
             at = int(registers[plain.INDEX])
-            raise EncodeError(f"tensor {number}: dependent quantization cannot represent the value at index {at} in coded order")
+            raise EncodeError(f"tensor {number}: {_why_unreachable(tensor)} the value at index {at} in coded order")
     plain.code_terminate(coder)
     return (int(registers[plain.POSITION]) + 7) // 8

@@ -1,38 +1,30 @@
-"""The fast kernel; it leaves special cases and broken codewords to the plain one."""
+"""The fast kernel; it leaves special cases and broken codewords to the plain one.
+
+A special case is a codebook with a single value, whose indexes have no bins.
+"""
 
 import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference.entropy import fast_decoder, fast_encoder, plain
 from nnc_conformance.reference.entropy.coding import ScanArea
-from nnc_conformance.reference.entropy.contexts import NO_LIMIT, ContextLayout
+from nnc_conformance.reference.entropy.contexts import ContextLayout
 from nnc_conformance.reference.entropy.fast_engine import SCRATCH
+from nnc_conformance.reference.entropy.fast_tools import Tools, has_bins, tools_of
 from nnc_conformance.reference.entropy.kernel_tables import SETS, IntArray
 from nnc_conformance.reference.entropy.machine import Machine, build_machine
 
 
 def quant_tensor(coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray) -> None:
     """Do the same as `plain.quant_tensor`, but faster and without recording."""
-    if uses_second_edition_tools(coder, layout):
-        plain.quant_tensor(coder, layout, area, indexes, entry_points)
-        return
     machine = build_machine(coder.tables, layout)
     mode = coder.registers[plain.MODE]
-    if machine is None or (mode == plain.ESTIMATE and coder.parameter_sets.shape[0] != SETS):
+    if machine is None or not has_bins(layout) or (mode == plain.ESTIMATE and coder.parameter_sets.shape[0] != SETS):
         plain.quant_tensor(coder, layout, area, indexes, entry_points)
     elif mode != plain.DECODE:
         _encode(coder, layout, area, indexes, entry_points, machine)
     elif not _decode(coder, layout, area, indexes, entry_points, machine):
         plain.quant_tensor(coder, layout, area, indexes, entry_points)
-
-
-def uses_second_edition_tools(coder: plain.Coder, layout: ContextLayout) -> bool:
-    """Whether the tensor needs tools that only the plain kernel has.
-
-    They are TCA, HDSP, row skipping and codebook limits.
-    """
-    limited = min(layout.negative_limit, layout.positive_limit) < NO_LIMIT
-    return limited or layout.tca or coder.registers[plain.HDSP] != 0 or coder.skipped.shape[0] > 0
 
 
 def _decode(
@@ -41,7 +33,8 @@ def _decode(
     """Decode a tensor; False to leave it to the plain kernel."""
     several = 0 < area.side < area.rows
     coding = coder.registers, coder.payload, coder.parameter_sets[0]
-    return decode_block_rows(machine, coding, layout, area, (indexes, entry_points), (0, several)) >= 0
+    tools = tools_of(coder, layout, area)
+    return decode_block_rows(machine, coding, layout, area, (indexes, entry_points), (0, several, 0), tools) >= 0
 
 
 def decode_block_rows(
@@ -50,11 +43,12 @@ def decode_block_rows(
     layout: ContextLayout,
     area: ScanArea,
     results: tuple[npt.NDArray[np.int32], IntArray],
-    entered: tuple[int, bool],
+    start: tuple[int, bool, int],
+    tools: Tools,
 ) -> int:
     """Call `fast_decoder.decode_block_rows` with new buffers."""
     buffers = (*results, np.empty(SCRATCH, np.int32), np.empty(fast_decoder.ENGINE, np.uint64))
-    return int(fast_decoder.decode_block_rows(machine, coding, layout, area, buffers, entered))
+    return int(fast_decoder.decode_block_rows(machine, coding, layout, area, buffers, start, tools))
 
 
 def _encode(
@@ -63,6 +57,8 @@ def _encode(
     """Encode or estimate a tensor."""
     estimating = coder.registers[plain.MODE] == plain.ESTIMATE
     order = list(fast_encoder.LANES) if estimating else [0]
+    tools = tools_of(coder, layout, area)
+    guides = (SCRATCH if area.side else indexes.size) if tools.on else 0
     lanes = coder.costs.size
     costs = np.zeros(lanes, np.int64)
     fast_encoder.encode_tensor(
@@ -78,8 +74,10 @@ def _encode(
             np.empty(fast_encoder.BINS, np.uint16),
             np.zeros(fast_encoder.CURSOR, np.int64),
             np.empty(fast_encoder.ENGINE, np.uint64),
+            np.empty(guides, np.int32),
         ),
         (np.empty(lanes, np.uint64), costs, np.full(lanes, -1, np.int64)),
+        tools,
     )
     if estimating:
         coder.costs[order] = costs.reshape(-1, SETS).T

@@ -12,7 +12,7 @@ import numpy as np
 
 from nnc_conformance.reference.entropy.coding import ScanArea
 from nnc_conformance.reference.entropy.compiled import kernel
-from nnc_conformance.reference.entropy.contexts import MAX_PREFIX, NEIGHBOURS, ContextLayout
+from nnc_conformance.reference.entropy.contexts import MAX_PREFIX, NEIGHBOURS, NO_LIMIT, ContextLayout
 from nnc_conformance.reference.entropy.fast_engine import (
     ONES,
     RANGE_SHIFT,
@@ -43,7 +43,8 @@ from nnc_conformance.reference.entropy.intrinsics import (
     subtract,
     trailing_zeros,
 )
-from nnc_conformance.reference.entropy.kernel_tables import IntArray
+from nnc_conformance.reference.entropy.fast_tools import Tools, kind_of_place, part_of
+from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray
 from nnc_conformance.reference.entropy.machine import (
     CONTEXT,
     CONTEXT_0,
@@ -89,6 +90,7 @@ _LEAST_BITS: Final = _U64(9 + 7)
 _OVERREAD: Final = _U64(16)
 """Bytes that may be read beyond the payload, as zeros, before the decoder gives up."""
 _INT32_MAX: Final = _U64(2**31 - 1)
+_NO_LIMIT: Final = _U64(NO_LIMIT)
 
 
 @kernel
@@ -204,12 +206,13 @@ def decode_zeros(
 
 @kernel
 def decode_escape(
-    words: Words, payload: Octets, layout: ContextLayout, engine: tuple[Any, Any, Any, Any]
+    words: Words, payload: Octets, layout: ContextLayout, engine: tuple[Any, Any, Any, Any], most: Any
 ) -> tuple[Any, Any, Any, Any, Any]:
     """Decode abs_level_greater_x2 and abs_remainder.
 
     Args:
         engine: range, offset, valid bits and next byte.
+        most: largest magnitude that the prefix bins may reach.
 
     Returns:
         The engine, and the magnitude of the index.
@@ -218,7 +221,7 @@ def decode_escape(
     base = address_of(words)
     magnitude = _U64(layout.unary_length) + _1
     rem_bits, bin_value = _0, _1
-    while rem_bits < _U64(MAX_PREFIX):
+    while rem_bits < _U64(MAX_PREFIX) and magnitude + (_1 << rem_bits) <= most:
         if count < _LEAST_BITS:
             offset, count, byte = refill(payload, offset, count, byte)
         context = (_U64(layout.prefix) + rem_bits) << _4
@@ -269,7 +272,9 @@ def decode_run(words: Words, payload: Octets, layout: ContextLayout, engine: Wor
             )
             row = load(words, base + load_16(words, link + _CONTEXT))
         elif link & _ESCAPE:
-            ivl_range, offset, count, byte, magnitude = decode_escape(words, payload, layout, (ivl_range, offset, count, byte))
+            ivl_range, offset, count, byte, magnitude = decode_escape(
+                words, payload, layout, (ivl_range, offset, count, byte), _NO_LIMIT
+            )
             sign_and_parity = load_16(words, link + _VALUE)
             is_negative, parity = sign_and_parity & _1, sign_and_parity >> _1
             value = (magnitude << _1) - parity if layout.dq_flag else magnitude
@@ -318,6 +323,105 @@ def decode_block_row(
 
 
 @kernel
+def decode_context_bin(words: Words, payload: Octets, context: Any, engine: tuple[Any, Any, Any, Any]) -> tuple[Any, Any, Any, Any, Any]:
+    """Decode one bin in a context without branches on its value.
+
+    Args:
+        context: byte offset of the context.
+        engine: range, offset, valid bits and next byte.
+
+    Returns:
+        The engine, and the bin.
+    """
+    ivl_range, offset, count, byte = engine
+    base = address_of(words)
+    if count < _LEAST_BITS:
+        offset, count, byte = refill(payload, offset, count, byte)
+    row = load(words, base + context)
+    lps = lps_part(row, ivl_range)
+    mps_range = ivl_range - lps
+    above, is_mps = subtract(offset, mps_range)
+    zero_mask = opaque(spread(is_mps)) ^ row
+    update_context(words, base, context, zero_mask)
+    ivl_range = choose(is_mps, mps_range, lps)
+    offset = choose(is_mps, offset, above)
+    shift = leading_zeros(ivl_range)
+    return ivl_range << shift, offset << shift, count - shift, byte, (zero_mask >> _LAST) ^ _1
+
+
+@kernel
+def decode_block_row_with_tools(
+    words: Words, payload: Octets, layout: ContextLayout, engine: Words, area: ScanArea, indexes: Indexes, tools: Tools, state_id: int
+) -> int:
+    """Decode a block row with tools of the second edition, as `plain.quant_block_row` does.
+
+    Args:
+        tools: those of this block row.
+        state_id: stateId at the start.
+
+    Returns:
+        The stateId after the block row, or -1 to give up.
+    """
+    ivl_range, offset, count, byte = engine[ENGINE_RANGE], engine[ENGINE_OFFSET], engine[ENGINE_COUNT], engine[ENGINE_BYTE]
+    limit = _U64(payload.shape[0]) + _OVERREAD
+    lowest, highest = _U64(layout.negative_limit), _U64(layout.positive_limit)
+    one_sided = lowest == _0 or highest == _0
+    width = area.side if area.side > 0 else area.columns
+    previous, state = _0, _U64(state_id)
+    for left in range(0, area.columns, width):
+        right = min(left + width, area.columns)
+        for row in range(area.rows):
+            if tools.skipped.shape[0] > 0 and tools.skipped[row]:
+                state = _U64(tools.states_after_skipped[0 if right - left == width else 1, state])
+                continue
+            for place in range(_U64(row * area.columns + left), _U64(row * area.columns + right)):
+                kind, base = kind_of_place(tools, place)
+                context = tools.significance[(kind * _U64(STATES) + state) * _U64(NEIGHBOURS) + previous]
+                ivl_range, offset, count, byte, bin_value = decode_context_bin(words, payload, context, (ivl_range, offset, count, byte))
+                if byte > limit:
+                    return -1
+                if not bin_value:
+                    indexes[place] = 0
+                    previous = _0
+                    if layout.dq_flag:
+                        state = _U64(tools.state_trans[state, 0])
+                    continue
+                sign_flag = _0 if lowest == _0 else _1
+                if not one_sided:
+                    context = _U64(layout.sign) + previous if base == 0 else _U64(layout.sign_tca) + _U64(base > 0)
+                    engine_before = (ivl_range, offset, count, byte)
+                    ivl_range, offset, count, byte, sign_flag = decode_context_bin(words, payload, context << _4, engine_before)
+                most = lowest if sign_flag else highest
+                first, reached = _U64(layout.greater) + sign_flag, _NO_LIMIT
+                if base != 0:
+                    first, reached = _U64(layout.greater_tca), _U64(abs(base))
+                bins = min(_U64(layout.unary_length), most - _1)
+                j = _0
+                while j < bins:
+                    context = first + (j << _1) + _U64(j > reached)
+                    engine_before = (ivl_range, offset, count, byte)
+                    ivl_range, offset, count, byte, bin_value = decode_context_bin(words, payload, context << _4, engine_before)
+                    if not bin_value:
+                        break
+                    j += _1
+                magnitude = j + _1
+                if j == _U64(layout.unary_length):
+                    engine_before = (ivl_range, offset, count, byte)
+                    ivl_range, offset, count, byte, magnitude = decode_escape(words, payload, layout, engine_before, most)
+                    if magnitude > most:
+                        return -1
+                value = (magnitude << _1) - (state & _1) if layout.dq_flag else magnitude
+                if value > _INT32_MAX + sign_flag:
+                    return -1
+                indexes[place] = np.int32(-np.int64(value) if sign_flag else np.int64(value))
+                previous = _2 - sign_flag
+                if layout.dq_flag:
+                    state = _U64(tools.state_trans[state, magnitude & _1])
+    engine[ENGINE_RANGE], engine[ENGINE_OFFSET], engine[ENGINE_COUNT], engine[ENGINE_BYTE] = ivl_range, offset, count, byte
+    return np.int64(state)
+
+
+@kernel
 def relocate_links(machine: Machine) -> None:
     """Turn the offsets in links into addresses."""
     words, base = machine.words, address_of(machine.words)
@@ -334,7 +438,8 @@ def decode_block_rows(
     layout: ContextLayout,
     area: ScanArea,
     buffers: tuple[Indexes, IntArray, Indexes, Words],
-    start: tuple[int, bool],
+    start: tuple[int, bool, int],
+    tools: Tools,
 ) -> int:
     """Decode a tensor that has indexes, or some of its block rows.
 
@@ -344,7 +449,9 @@ def decode_block_rows(
         area: rows and columns of these block rows.
         buffers: indexes and entry points as in `plain.quant_tensor`, int32 (SCRATCH,), and
             uint64 (ENGINE,).
-        entered: stateId at the start, and whether the tensor has several block rows.
+        start: stateId at the start, whether the tensor has several block rows, and the tensor's
+            row with which these begin.
+        tools: tools of the second edition for the tensor.
 
     Returns:
         The stateId at the end, or -1 to give up; then registers are unchanged, and the buffers
@@ -356,7 +463,7 @@ def decode_block_rows(
     relocate_links(machine)
     open_engine(engine, registers, payload)
     height = area.side if area.side > 0 else area.rows
-    state_id, several = start
+    state_id, several, first_row = start
     for first in range(0, area.rows, height):
         after = min(first + height, area.rows)
         reset_contexts(words, layout, parameter_sets)
@@ -369,9 +476,16 @@ def decode_block_rows(
             entry_point[0] = np.int64(engine[ENGINE_OFFSET] >> RANGE_SHIFT)
             entry_point[1] = state_id
             entry_point[2] = position_of(engine)
-        engine[ENGINE_LINK] = address_of(words) + _U64(machine.starts[state_id])
         block_row = indexes[first * area.columns : after * area.columns]
-        if not decode_block_row(words, payload, layout, engine, ScanArea(after - first, area.columns, area.side), block_row, scratch):
+        part = ScanArea(after - first, area.columns, area.side)
+        if tools.on:
+            row_tools = part_of(tools, first_row + first, first_row + after, area.columns)
+            state_id = decode_block_row_with_tools(words, payload, layout, engine, part, block_row, row_tools, state_id)
+            if state_id < 0:
+                return -1
+            continue
+        engine[ENGINE_LINK] = address_of(words) + _U64(machine.starts[state_id])
+        if not decode_block_row(words, payload, layout, engine, part, block_row, scratch):
             return -1
         state_id = state_after(words, engine[ENGINE_LINK])
     if position_of(engine) > 8 * payload.shape[0]:

@@ -27,8 +27,9 @@ from nnc_conformance.reference.entropy.fast_engine import (
     update_context,
     updated_states,
 )
+from nnc_conformance.reference.entropy.fast_tools import BASE_ABOVE_ONE, SEEN, SKIPPED, SKIPPED_FIRST, Tools, gather_guides, part_of
 from nnc_conformance.reference.entropy.intrinsics import address_of, choose, leading_zeros, load, opaque, store
-from nnc_conformance.reference.entropy.kernel_tables import SETS, IntArray
+from nnc_conformance.reference.entropy.kernel_tables import SETS, STATES, IntArray
 from nnc_conformance.reference.entropy.machine import INITIAL, Words
 from nnc_conformance.reference.entropy.plain import (
     ESTIMATE,
@@ -66,9 +67,12 @@ earlier lanes within some thousand bins.
 LEADERS: Final = 6
 """Number of lanes that must go on then."""
 
-STATE_ID, PREVIOUS, PLACE = range(3)
-"""Where listing bins was interrupted: stateId, class of the previous index, indexes done."""
-CURSOR: Final = 3
+STATE_ID, PREVIOUS, PLACE, IN_SKIPPED = range(4)
+"""Where listing bins was interrupted.
+
+StateId, class of the previous index, places done, and how many of all places were in skipped rows.
+"""
+CURSOR: Final = 4
 """Size of an array with these."""
 ENGINE_RANGE, ENGINE_LOW, ENGINE_PENDING, ENGINE_BYTE = range(4)
 """State of the engine between runs, by place in an array.
@@ -80,7 +84,7 @@ ENGINE: Final = 4
 """Size of that array."""
 
 _U64: Final = np.uint64
-_0, _1, _3, _8 = (_U64(number) for number in (0, 1, 3, 8))
+_0, _1, _3, _4, _8 = (_U64(number) for number in (0, 1, 3, 4, 8))
 _LAST: Final = _U64(63)
 _FLUSH: Final = _U64(32)
 """Pending bits at which whole bytes are written."""
@@ -99,11 +103,11 @@ def templates(layout: ContextLayout) -> Bins:
     table = np.zeros((2 * TEMPLATE_MAGNITUDE + 1, 2 * TEMPLATE_BINS), np.uint16)
     most = min(TEMPLATE_MAGNITUDE, layout.unary_length)
     for magnitude in range(1, most + 1):
-        for sign in (0, 1):
-            more = [2 * (layout.greater + 2 * j + sign) + (magnitude > j + 1) for j in range(magnitude)]
+        for sign, limit in enumerate((layout.positive_limit, layout.negative_limit)):
+            more = [2 * (layout.greater + 2 * j + sign) + (magnitude > j + 1) for j in range(min(magnitude, limit - 1))]
             row = table[TEMPLATE_MAGNITUDE - magnitude if sign else TEMPLATE_MAGNITUDE + magnitude]
-            row[2 : 2 + magnitude] = more
-            row[TEMPLATE_BINS] = 2 + magnitude
+            row[2 : 2 + len(more)] = more
+            row[TEMPLATE_BINS] = 2 + len(more)
     table[TEMPLATE_MAGNITUDE, TEMPLATE_BINS] = 1
     return table
 
@@ -116,14 +120,25 @@ def costs_by_row(bit_costs: IntArray) -> IntArray:
 
 
 @kernel
-def list_bins(indexes: Indexes, bins: Bins, small: Bins, layout: ContextLayout, state_trans: IntArray, cursor: IntArray) -> Any:
+def list_bins(
+    indexes: Indexes,
+    bins: Bins,
+    small: Bins,
+    layout: ContextLayout,
+    state_trans: IntArray,
+    cursor: IntArray,
+    tools: Tools,
+    guides: Indexes,
+) -> Any:
     """List the bins of indexes in coded order, from the cursor on.
 
-    It stops when there is no more room, and before a value that dependent quantization cannot
-    represent.
+    It stops when there is no more room, and before a value that cannot be coded: by dependent
+    quantization in its state, in a skipped row, or outside the codebook.
 
     Args:
         small: `templates`.
+        tools: tools of the second edition.
+        guides: guide of each index (see `gather_guides`); not read without tools.
 
     Returns:
         The number of bins.
@@ -135,12 +150,23 @@ def list_bins(indexes: Indexes, bins: Bins, small: Bins, layout: ContextLayout, 
         value: Any = np.int64(indexes[place])
         sign: Any = np.int64(value < 0)
         magnitude = abs(value)
+        limit = layout.negative_limit if sign else layout.positive_limit
+        if tools.on and guides[place] >= SKIPPED:
+            if magnitude:
+                break
+            if guides[place] >= SKIPPED_FIRST:
+                state_id = tools.states_after_skipped[guides[place] - SKIPPED_FIRST, state_id]
+            cursor[IN_SKIPPED] += 1
+            place += 1
+            continue
         if layout.dq_flag:
             parity = state_id & 1
             coded = (magnitude + parity) >> 1
             if 2 * coded - (parity if coded else 0) != magnitude:
                 break
             magnitude = coded
+        if magnitude > limit:
+            break
         if magnitude <= most:
             row = TEMPLATE_MAGNITUDE + (-magnitude if sign else magnitude)
             source, target = address_of(small) + (_U64(row) << _U64(6)), address_of(bins) + (_U64(size) << _1)
@@ -148,9 +174,11 @@ def list_bins(indexes: Indexes, bins: Bins, small: Bins, layout: ContextLayout, 
                 store(bins, target + (_U64(eight) << _3), load(small, source + (_U64(eight) << _3)))
             next_size: Any = size + np.int64(small[row, TEMPLATE_BINS])
         else:
-            next_size = list_large(bins, size + 2, layout, magnitude, sign)
+            next_size = list_large(bins, size + 2, layout, magnitude, sign, limit)
         bins[size] = 2 * (NEIGHBOURS * state_id + previous) + (magnitude > 0)
         bins[size + 1] = 2 * (layout.sign + previous) + sign
+        if tools.on:
+            next_size = apply_tools(bins, size, next_size, layout, tools, guides[place], NEIGHBOURS * state_id + previous)
         size = next_size
         previous = 2 - sign if magnitude else 0
         if layout.dq_flag:
@@ -161,17 +189,56 @@ def list_bins(indexes: Indexes, bins: Bins, small: Bins, layout: ContextLayout, 
 
 
 @kernel
-def list_large(bins: Bins, size: int, layout: ContextLayout, magnitude: int, sign: int) -> int:
-    """List the bins of a large magnitude after significance and sign; return the new size."""
+def apply_tools(bins: Bins, first: int, after: int, layout: ContextLayout, tools: Tools, guide: int, ordinary: int) -> int:
+    """Give the listed bins of one index the contexts of its place.
+
+    A sign that the codebook implies is removed.
+
+    Args:
+        first: number of the index's first bin.
+        after: number of its last bin + 1.
+        guide: guide of its place.
+        ordinary: its ordinary significance context.
+
+    Returns:
+        The new size of the list.
+    """
+    base = guide >> 1
+    reached = abs(base)
+    kind = SEEN if guide & 1 else min(reached, BASE_ABOVE_ONE)
+    bins[first] = 2 * np.int64(tools.significance[NEIGHBOURS * STATES * kind + ordinary] >> _4) + (bins[first] & 1)
+    if after == first + 1:
+        return after
+    if base != 0:
+        bins[first + 1] = 2 * (layout.sign_tca + (base > 0)) + (bins[first + 1] & 1)
+        for place in range(first + 2, min(after, first + 2 + layout.unary_length)):
+            j = place - first - 2
+            bins[place] = 2 * (layout.greater_tca + 2 * j + (j > reached)) + (bins[place] & 1)
+    if layout.negative_limit == 0 or layout.positive_limit == 0:
+        for place in range(first + 1, after - 1):
+            bins[place] = bins[place + 1]
+        return after - 1
+    return after
+
+
+@kernel
+def list_large(bins: Bins, size: int, layout: ContextLayout, magnitude: int, sign: int, limit: int) -> int:
+    """List the bins of a large magnitude after significance and sign; return the new size.
+
+    Args:
+        limit: largest magnitude of this sign.
+    """
     reached = 1
     for j in range(layout.unary_length):
+        if reached == limit:
+            return size
         bins[size] = 2 * (layout.greater + 2 * j + sign) + (magnitude > reached)
         size += 1
         if magnitude == reached:
             return size
         reached += 1
     rem_bits = 0
-    while rem_bits < MAX_PREFIX:
+    while rem_bits < MAX_PREFIX and reached + (1 << rem_bits) <= limit:
         more = magnitude - reached >= 1 << rem_bits
         bins[size] = 2 * (layout.prefix + rem_bits) + more
         size += 1
@@ -328,8 +395,9 @@ def encode_tensor(
     layout: ContextLayout,
     area: ScanArea,
     tables: tuple[IntArray, Bins, IntArray],
-    buffers: tuple[Indexes, IntArray, Indexes, Bins, IntArray, Words],
+    buffers: tuple[Indexes, IntArray, Indexes, Bins, IntArray, Words, Indexes],
     estimate: tuple[Words, IntArray, IntArray],
+    tools: Tools,
 ) -> None:
     """Encode or estimate the indexes of a tensor that has any.
 
@@ -338,13 +406,15 @@ def encode_tensor(
         coder: registers, payload, and parameter sets (lanes, contexts).
         tables: state_trans, `templates`, and costs by bin and row (128,).
         buffers: indexes and entry points as in `plain.quant_tensor`, int32 (SCRATCH,), uint16
-            (BINS,), int64 (CURSOR,), and uint64 (ENGINE,).
+            (BINS,), int64 (CURSOR,), uint64 (ENGINE,), and int32 for the guides of a block row's
+            part; empty without tools.
         estimate: arrays (contexts * SETS,): the context's word, the sum of costs, and the lane
             that each lane follows (-1 for none; see `pair_lanes`).
+        tools: tools of the second edition.
     """
     registers, payload, parameter_sets = coder
     state_trans, small, bin_costs = tables
-    indexes, entry_points, scratch, bins, cursor, engine = buffers
+    indexes, entry_points, scratch, bins, cursor, engine, guides = buffers
     lanes, costs, partners = estimate
     estimating = registers[MODE] == ESTIMATE
     height = area.side if area.side > 0 else area.rows
@@ -375,10 +445,12 @@ def encode_tensor(
             if area.side > 0:
                 coded = scratch[: block_row.rows * (right - left)]
                 gather_blocks(part, coded, block_row, left, right)
+            if tools.on:
+                gather_guides(part_of(tools, first, first + block_row.rows, area.columns), block_row, left, right, guides)
             cursor[PLACE] = 0
             while cursor[PLACE] < coded.shape[0]:
                 before = cursor[PLACE]
-                size = list_bins(coded, bins, small, layout, state_trans, cursor)
+                size = list_bins(coded, bins, small, layout, state_trans, cursor, tools, guides)
                 if estimating:
                     add_costs(words, bins, size, bin_costs, lanes, costs, partners)
                     pair_lanes(lanes, costs, partners)
@@ -386,9 +458,10 @@ def encode_tensor(
                     encode_bins(words, payload, bins, size, engine)
                 if cursor[PLACE] == before:
                     registers[STATUS] = UNREACHABLE
-                    registers[INDEX] += before
+                    registers[INDEX] += before - cursor[IN_SKIPPED]
                     return
             registers[INDEX] += coded.shape[0]
+    registers[INDEX] -= cursor[IN_SKIPPED]
     if estimating:
         unpair_lanes(costs, partners)
     else:

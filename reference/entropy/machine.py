@@ -26,8 +26,8 @@ from nnc_conformance.reference.entropy.kernel_tables import SETS, STATES, IntArr
 Words = npt.NDArray[np.uint64]
 """An array of 64-bit words."""
 
-LPS_ROWS: Final = 1280
-"""First word of the rows of lps_range; the contexts are before it."""
+LPS_ROWS: Final = 2240
+"""First word of the rows of lps_range; the contexts, at most 1110, are before it."""
 STEPS_1: Final = LPS_ROWS + 64
 """First word of the changes to S1, by bits 8..15 of a context's word (see above)."""
 STEPS_0: Final = STEPS_1 + 256

@@ -17,7 +17,8 @@ from nnc_conformance.reference.entropy.coding import (
     TensorCoding,
 )
 from nnc_conformance.reference.entropy.contexts import ContextLayout
-from nnc_conformance.reference.entropy.fast import decode_block_rows, uses_second_edition_tools
+from nnc_conformance.reference.entropy.fast import decode_block_rows
+from nnc_conformance.reference.entropy.fast_tools import has_bins, tools_of
 from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray
 from nnc_conformance.reference.entropy.machine import build_machine
 from nnc_conformance.reference.threads import thread_pool
@@ -94,9 +95,7 @@ def decode_in_parallel(
     whose positions fall or exceed the payload.
     """
     number = min(threads, indexes.size // MIN_INDEXES_PER_THREAD)
-    if uses_second_edition_tools(coder, layout):
-        return False
-    if number < 2 or len(listed_entry_points) != len(entry_points) or not listed_entry_points:
+    if number < 2 or not has_bins(layout) or len(listed_entry_points) != len(entry_points) or not listed_entry_points:
         return False
     start = EntryPoint(int(coder.registers[plain.OFFSET]), 0, int(coder.registers[plain.POSITION]))
     end = 8 * coder.payload.size
@@ -104,7 +103,7 @@ def decode_in_parallel(
     if any(before > after for before, after in pairwise(positions)):
         return False
     parts = split_block_rows([start, *listed_entry_points], end, number)
-    coders = [_entered(coder, layout, part) for part in parts]
+    coders = [_entered(coder, part) for part in parts]
     with thread_pool(len(parts)) as pool:
         states = list(pool.map(lambda part_coder, part: _decode(part_coder, layout, area, indexes, entry_points, part), coders, parts))
     for part, part_coder, state_id in zip(parts, coders, states, strict=True):
@@ -120,13 +119,11 @@ def decode_in_parallel(
     return True
 
 
-def _entered(coder: plain.Coder, layout: ContextLayout, part: BlockRows) -> plain.Coder:
+def _entered(coder: plain.Coder, part: BlockRows) -> plain.Coder:
     """Make a coder for a part, in the state at its start."""
     registers = coder.registers.copy()
     registers[plain.OFFSET], registers[plain.POSITION] = part.start.cabac_offset, part.start.bit_position
-    entered = plain.new_coder(coder.tables, layout, registers, coder.payload)
-    entered.parameter_sets[:] = coder.parameter_sets
-    return entered
+    return coder._replace(registers=registers)
 
 
 def _decode(
@@ -141,4 +138,5 @@ def _decode(
     first, after = part.first * area.side, min(part.after * area.side, area.rows)
     results = indexes[first * area.columns : after * area.columns], entry_points[part.first : part.after - 1]
     coding = coder.registers, coder.payload, coder.parameter_sets[0]
-    return decode_block_rows(machine, coding, layout, ScanArea(after - first, area.columns, area.side), results, (start.dq_state, True))
+    rows = ScanArea(after - first, area.columns, area.side)
+    return decode_block_rows(machine, coding, layout, rows, results, (start.dq_state, True, first), tools_of(coder, layout, area))
