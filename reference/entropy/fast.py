@@ -17,24 +17,26 @@ from nnc_conformance.reference.entropy.machine import Machine, build_machine
 
 def quant_tensor(coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray) -> None:
     """Do the same as `plain.quant_tensor`, but faster and without recording."""
-    machine = build_machine(coder.tables, layout)
+    tools = tools_of(coder, layout, area)
+    machine = build_machine(coder.tables, layout, by_place=tools.by_place)
     mode = coder.registers[plain.MODE]
     if machine is None or not has_bins(layout) or (mode == plain.ESTIMATE and coder.parameter_sets.shape[0] != SETS):
         plain.quant_tensor(coder, layout, area, indexes, entry_points)
     elif mode != plain.DECODE:
-        _encode(coder, layout, area, indexes, entry_points, machine)
-    elif not _decode(coder, layout, area, indexes, entry_points, machine):
+        _encode(coder, layout, area, (indexes, entry_points), machine, tools)
+    elif not _decode(coder, layout, area, (indexes, entry_points), machine, tools):
         plain.quant_tensor(coder, layout, area, indexes, entry_points)
 
 
-def _decode(
-    coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, machine: Machine
-) -> bool:
+Arrays = tuple[npt.NDArray[np.int32], IntArray]
+"""Indexes and entry points of a tensor."""
+
+
+def _decode(coder: plain.Coder, layout: ContextLayout, area: ScanArea, arrays: Arrays, machine: Machine, tools: Tools) -> bool:
     """Decode a tensor; False to leave it to the plain kernel."""
     several = 0 < area.side < area.rows
     coding = coder.registers, coder.payload, coder.parameter_sets[0]
-    tools = tools_of(coder, layout, area)
-    return decode_block_rows(machine, coding, layout, area, (indexes, entry_points), (0, several, 0), tools) >= 0
+    return decode_block_rows(machine, coding, layout, area, arrays, (0, several, 0), tools) >= 0
 
 
 def decode_block_rows(
@@ -42,23 +44,20 @@ def decode_block_rows(
     coding: tuple[IntArray, npt.NDArray[np.uint8], IntArray],
     layout: ContextLayout,
     area: ScanArea,
-    results: tuple[npt.NDArray[np.int32], IntArray],
+    results: Arrays,
     start: tuple[int, bool, int],
     tools: Tools,
 ) -> int:
     """Call `fast_decoder.decode_block_rows` with new buffers."""
-    buffers = (*results, np.empty(SCRATCH, np.int32), np.empty(fast_decoder.ENGINE, np.uint64))
+    buffers = (*results, np.empty(SCRATCH, np.int32), np.empty(fast_decoder.ENGINE, np.uint64), np.empty(SCRATCH + 1, np.int32))
     return int(fast_decoder.decode_block_rows(machine, coding, layout, area, buffers, start, tools))
 
 
-def _encode(
-    coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, machine: Machine
-) -> None:
+def _encode(coder: plain.Coder, layout: ContextLayout, area: ScanArea, arrays: Arrays, machine: Machine, tools: Tools) -> None:
     """Encode or estimate a tensor."""
     estimating = coder.registers[plain.MODE] == plain.ESTIMATE
     order = list(fast_encoder.LANES) if estimating else [0]
-    tools = tools_of(coder, layout, area)
-    guides = (SCRATCH if area.side else indexes.size) if tools.on else 0
+    guides = (SCRATCH if area.side else arrays[0].size) if fast_encoder.uses_guides(layout, tools) else 0
     lanes = coder.costs.size
     costs = np.zeros(lanes, np.int64)
     fast_encoder.encode_tensor(
@@ -68,8 +67,7 @@ def _encode(
         area,
         (coder.tables.state_trans, fast_encoder.templates(layout), fast_encoder.costs_by_row(coder.bit_costs) if estimating else costs),
         (
-            indexes,
-            entry_points,
+            *arrays,
             np.empty(SCRATCH, np.int32),
             np.empty(fast_encoder.BINS, np.uint16),
             np.zeros(fast_encoder.CURSOR, np.int64),

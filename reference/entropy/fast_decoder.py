@@ -9,13 +9,15 @@ itself. If the codeword breaks a rule, the decoder gives up, and the plain kerne
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from nnc_conformance.reference.entropy.coding import ScanArea
 from nnc_conformance.reference.entropy.compiled import kernel
-from nnc_conformance.reference.entropy.contexts import MAX_PREFIX, NEIGHBOURS, NO_LIMIT, ContextLayout
+from nnc_conformance.reference.entropy.contexts import MAX_PREFIX, NEIGHBOURS, ContextLayout
 from nnc_conformance.reference.entropy.fast_engine import (
     ONES,
     RANGE_SHIFT,
+    SCRATCH,
     Indexes,
     Octets,
     columns_per_pass,
@@ -26,6 +28,7 @@ from nnc_conformance.reference.entropy.fast_engine import (
     update_context,
     updated_states,
 )
+from nnc_conformance.reference.entropy.fast_tools import Tools, add_context_rows, kind_of_place, part_of
 from nnc_conformance.reference.entropy.intrinsics import (
     address_of,
     big_endian,
@@ -43,7 +46,6 @@ from nnc_conformance.reference.entropy.intrinsics import (
     subtract,
     trailing_zeros,
 )
-from nnc_conformance.reference.entropy.fast_tools import Tools, kind_of_place, part_of
 from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray
 from nnc_conformance.reference.entropy.machine import (
     CONTEXT,
@@ -72,6 +74,9 @@ byte, and the last link.
 ENGINE: Final = 5
 """Size of that array."""
 
+Offsets = npt.NDArray[np.uint16]
+"""Byte offsets of contexts."""
+
 _U64: Final = np.uint64
 _0, _1, _2, _3, _4, _8 = (_U64(number) for number in (0, 1, 2, 3, 4, 8))
 _BYTE: Final = _U64(255)
@@ -90,7 +95,6 @@ _LEAST_BITS: Final = _U64(9 + 7)
 _OVERREAD: Final = _U64(16)
 """Bytes that may be read beyond the payload, as zeros, before the decoder gives up."""
 _INT32_MAX: Final = _U64(2**31 - 1)
-_NO_LIMIT: Final = _U64(NO_LIMIT)
 
 
 @kernel
@@ -173,6 +177,8 @@ def decode_zeros(
 ) -> tuple[Any, Any, Any, Any, Any, Any]:
     """Decode a run of zeros in one context, up to another index or the end.
 
+    If the context is followed by another one after a zero, the run has a single index.
+
     Args:
         engine: range, offset, valid bits, next byte and link.
 
@@ -183,6 +189,7 @@ def decode_zeros(
     base, limit = address_of(words), _U64(payload.shape[0]) + _OVERREAD
     context = base + load_16(words, link + _CONTEXT)
     row, states = load(words, context), load(words, context + _8)
+    is_loop = load(words, link + _NEXT_0) == link
     bin_value = _0
     while at < end:
         if count < _LEAST_BITS:
@@ -194,11 +201,16 @@ def decode_zeros(
             states = updated_states(words, base, states, _0)
             row = row_of(words, base, states)
             link = load(words, link + _NEXT_1)
+            store_32(indexes, at, load_signed_16(words, link + _VALUE))
+            at += load_32(words, link + _EMITTED)
             break
         states = updated_states(words, base, states, ONES)
         row = row_of(words, base, states)
         store_32(indexes, at, _0)
         at += _EMIT
+        if not is_loop:
+            link = load(words, link + _NEXT_0)
+            break
     store(words, context, row)
     store(words, context + _8, states)
     return at, ivl_range, offset, count, byte, link
@@ -246,6 +258,29 @@ def decode_escape(
 
 
 @kernel
+def decode_large(
+    words: Words, payload: Octets, layout: ContextLayout, engine: tuple[Any, Any, Any, Any], link: Any
+) -> tuple[Any, Any, Any, Any, Any, Any]:
+    """Decode what an escape leads to.
+
+    Args:
+        engine: range, offset, valid bits and next byte.
+        link: the link with the escape.
+
+    Returns:
+        The engine, the magnitude of the index (0 to give up), and its value.
+    """
+    sign_and_parity = load_16(words, link + _VALUE)
+    is_negative, parity = sign_and_parity & _1, sign_and_parity >> _1
+    most = _U64(layout.negative_limit if is_negative else layout.positive_limit)
+    ivl_range, offset, count, byte, magnitude = decode_escape(words, payload, layout, engine, most)
+    value = (magnitude << _1) - parity if layout.dq_flag else magnitude
+    if magnitude > most or value > _INT32_MAX + is_negative:
+        magnitude = _0
+    return ivl_range, offset, count, byte, magnitude, subtract(_0, value)[0] if is_negative else value
+
+
+@kernel
 def decode_run(words: Words, payload: Octets, layout: ContextLayout, engine: Words, indexes: Indexes, size: int) -> bool:
     """Decode ``size`` indexes in coded order to the start of an array; False to give up."""
     at = address_of(indexes)
@@ -272,18 +307,156 @@ def decode_run(words: Words, payload: Octets, layout: ContextLayout, engine: Wor
             )
             row = load(words, base + load_16(words, link + _CONTEXT))
         elif link & _ESCAPE:
-            ivl_range, offset, count, byte, magnitude = decode_escape(
-                words, payload, layout, (ivl_range, offset, count, byte), _NO_LIMIT
-            )
-            sign_and_parity = load_16(words, link + _VALUE)
-            is_negative, parity = sign_and_parity & _1, sign_and_parity >> _1
-            value = (magnitude << _1) - parity if layout.dq_flag else magnitude
-            if value > _INT32_MAX + is_negative:
+            ivl_range, offset, count, byte, magnitude, value = decode_large(words, payload, layout, (ivl_range, offset, count, byte), link)
+            if not magnitude:
                 return False
-            store_32(indexes, at, subtract(_0, value)[0] if is_negative else value)
+            store_32(indexes, at, value)
             at += _EMIT
             link = load(words, link + (_NEXT_1 if magnitude & _1 else _NEXT_0))
             row = load(words, base + load_16(words, link + _CONTEXT))
+    engine[ENGINE_RANGE], engine[ENGINE_OFFSET], engine[ENGINE_COUNT], engine[ENGINE_BYTE] = ivl_range, offset, count, byte
+    engine[ENGINE_LINK] = link
+    return True
+
+
+@kernel
+def decode_step_by_place(
+    words: Words, contexts: Offsets, indexes: Indexes, rows: Indexes, bases: tuple[Any, Any, Any], step: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    """Do the same as `decode_step` where contexts depend on the place.
+
+    Args:
+        contexts: rows of contexts (see `contexts_by_place`).
+        rows: the row of each place, as a byte offset.
+        bases: addresses of ``words`` and ``contexts``, and the distance from an index to its row.
+        step: see the result.
+
+    Returns:
+        The same as `decode_step`, followed by the byte offset of the node's context, and the
+            address of the row of contexts at the place of the index.
+    """
+    base, contexts_base, to_row = bases
+    at, ivl_range, offset, row, link, context, here = step
+    lps = lps_part(row, ivl_range)
+    mps_range = ivl_range - lps
+    above, is_mps = subtract(offset, mps_range)
+    zero_mask = opaque(spread(is_mps)) ^ row
+    context_0 = opaque(load_16(contexts, here + load_16(words, link + _CONTEXT_0)))
+    context_1 = opaque(load_16(contexts, here + load_16(words, link + _CONTEXT_1)))
+    row_0, row_1 = opaque(load(words, base + context_0)), opaque(load(words, base + context_1))
+    link_0, link_1 = opaque(load(words, link + _NEXT_0)), opaque(load(words, link + _NEXT_1))
+    update_context(words, base, context, zero_mask)
+    row = choose_signed(zero_mask, row_0, row_1)
+    context = choose_signed(zero_mask, context_0, context_1)
+    link = choose_signed(zero_mask, link_0, link_1)
+    store_32(indexes, at, load_signed_16(words, link + _VALUE))
+    ivl_range = choose(is_mps, mps_range, lps)
+    offset = choose(is_mps, offset, above)
+    shift = leading_zeros(ivl_range)
+    at += load_32(words, link + _EMITTED)
+    here = contexts_base + load_32(rows, at + to_row)
+    return at, ivl_range << shift, offset << shift, row, link, context, here
+
+
+@kernel
+def decode_zeros_by_place(
+    words: Words,
+    payload: Octets,
+    tables: tuple[Offsets, Indexes, Indexes],
+    bases: tuple[Any, Any, Any],
+    at: Any,
+    end: Any,
+    state: tuple[Any, ...],
+) -> tuple[Any, ...]:
+    """Decode a run of zeros, up to another index or the end.
+
+    Args:
+        tables: contexts, indexes and rows of `decode_step_by_place`.
+        bases: those of `decode_step_by_place`.
+        state: range, offset, valid bits, next byte, link, context, and row of contexts.
+
+    Returns:
+        The address where the next index is stored, and the state.
+    """
+    contexts, indexes, rows = tables
+    base, contexts_base, to_row = bases
+    ivl_range, offset, count, byte, link, context, here = state
+    limit = _U64(payload.shape[0]) + _OVERREAD
+    bin_value = _0
+    while at < end:
+        if count < _LEAST_BITS:
+            offset, count, byte = refill(payload, offset, count, byte)
+            if byte > limit:
+                break
+        ivl_range, offset, count, bin_value = decode_bin(ivl_range, offset, count, load(words, base + context))
+        if bin_value:
+            update_context(words, base, context, _0)
+            context = load_16(contexts, here + load_16(words, link + _CONTEXT_1))
+            link = load(words, link + _NEXT_1)
+            store_32(indexes, at, load_signed_16(words, link + _VALUE))
+            at += load_32(words, link + _EMITTED)
+            here = contexts_base + load_32(rows, at + to_row)
+            break
+        update_context(words, base, context, ONES)
+        context = load_16(contexts, here + load_16(words, link + _CONTEXT_0))
+        link = load(words, link + _NEXT_0)
+        store_32(indexes, at, _0)
+        at += _EMIT
+        here = contexts_base + load_32(rows, at + to_row)
+    return at, ivl_range, offset, count, byte, link, context, here
+
+
+@kernel
+def decode_run_by_place(
+    words: Words, payload: Octets, layout: ContextLayout, engine: Words, indexes: Indexes, size: int, tools: Tools, rows: Indexes, kind: int
+) -> bool:
+    """Do the same as `decode_run` where contexts depend on the place.
+
+    Args:
+        rows: the row of contexts of each place, as a byte offset, and one more.
+        kind: kind of the first place.
+    """
+    contexts = tools.contexts
+    at = address_of(indexes)
+    end = at + (_U64(size) << _2)
+    ivl_range, offset, count, byte = engine[ENGINE_RANGE], engine[ENGINE_OFFSET], engine[ENGINE_COUNT], engine[ENGINE_BYTE]
+    link = engine[ENGINE_LINK]
+    bases = address_of(words), address_of(contexts), address_of(rows) - at
+    base, limit = address_of(words), _U64(payload.shape[0]) + _OVERREAD
+    context = tools.significance[kind * STATES * NEIGHBOURS + significance_node(words, link)]
+    here = bases[1] + load_32(rows, at + bases[2])
+    row = load(words, base + context)
+    while at < end:
+        offset, count, byte = refill(payload, offset, count, byte)
+        if byte > limit:
+            return False
+        offset |= _1 << (_LAST - count)
+        is_same = False
+        for _ in range(min(_BINS_PER_REFILL, (end - at) >> _2)):
+            before = context
+            at, ivl_range, offset, row, link, context, here = decode_step_by_place(
+                words, contexts, indexes, rows, bases, (at, ivl_range, offset, row, link, context, here)
+            )
+            is_same = context == before
+            if is_same or link & _ESCAPE:
+                break
+        count = _LAST - trailing_zeros(offset)
+        offset &= offset - _1
+        if is_same:
+            at, ivl_range, offset, count, byte, link, context, here = decode_zeros_by_place(
+                words, payload, (contexts, indexes, rows), bases, at, end, (ivl_range, offset, count, byte, link, context, here)
+            )
+            row = load(words, base + context)
+        elif link & _ESCAPE:
+            ivl_range, offset, count, byte, magnitude, value = decode_large(words, payload, layout, (ivl_range, offset, count, byte), link)
+            if not magnitude:
+                return False
+            store_32(indexes, at, value)
+            at += _EMIT
+            link = load(words, link + (_NEXT_1 if magnitude & _1 else _NEXT_0))
+            context = load_16(contexts, here + load_16(words, link + _CONTEXT))
+            here = bases[1] + load_32(rows, at + bases[2])
+            row = load(words, base + context)
     engine[ENGINE_RANGE], engine[ENGINE_OFFSET], engine[ENGINE_COUNT], engine[ENGINE_BYTE] = ivl_range, offset, count, byte
     engine[ENGINE_LINK] = link
     return True
@@ -323,102 +496,98 @@ def decode_block_row(
 
 
 @kernel
-def decode_context_bin(words: Words, payload: Octets, context: Any, engine: tuple[Any, Any, Any, Any]) -> tuple[Any, Any, Any, Any, Any]:
-    """Decode one bin in a context without branches on its value.
+def decode_rows_with_tools(
+    machine: Machine,
+    payload: Octets,
+    layout: ContextLayout,
+    engine: Words,
+    area: ScanArea,
+    buffers: tuple[Indexes, Indexes, Indexes],
+    tools: Tools,
+) -> bool:
+    """Decode a block row with tools of the second edition; False to give up.
 
     Args:
-        context: byte offset of the context.
-        engine: range, offset, valid bits and next byte.
-
-    Returns:
-        The engine, and the bin.
+        buffers: indexes of the block row, int32 (SCRATCH,), and int32 (SCRATCH + 1,).
+        tools: those of the block row.
     """
-    ivl_range, offset, count, byte = engine
-    base = address_of(words)
-    if count < _LEAST_BITS:
-        offset, count, byte = refill(payload, offset, count, byte)
-    row = load(words, base + context)
-    lps = lps_part(row, ivl_range)
-    mps_range = ivl_range - lps
-    above, is_mps = subtract(offset, mps_range)
-    zero_mask = opaque(spread(is_mps)) ^ row
-    update_context(words, base, context, zero_mask)
-    ivl_range = choose(is_mps, mps_range, lps)
-    offset = choose(is_mps, offset, above)
-    shift = leading_zeros(ivl_range)
-    return ivl_range << shift, offset << shift, count - shift, byte, (zero_mask >> _LAST) ^ _1
+    side = area.side if area.side > 0 else area.columns
+    width = columns_per_pass(area) if area.side > 0 and not has_skipped(tools) else side
+    for left in range(0, area.columns, width):
+        right = min(left + width, area.columns)
+        row = 0
+        while row < area.rows:
+            if has_skipped(tools) and tools.skipped[row]:
+                if layout.dq_flag:
+                    node = significance_node(machine.words, engine[ENGINE_LINK])
+                    state_id = tools.states_after_skipped[0 if right - left == side else 1, node // NEIGHBOURS]
+                    start = machine.starts[NEIGHBOURS * state_id + node % NEIGHBOURS]
+                    engine[ENGINE_LINK] = address_of(machine.words) + _U64(start)
+                row += 1
+                continue
+            after = row + 1
+            while after < area.rows and not (has_skipped(tools) and tools.skipped[after]):
+                after += 1
+            part = ScanArea(after - row, area.columns, area.side)
+            if not decode_rows_in_full(machine.words, payload, layout, engine, part, buffers, tools, (row, left, right)):
+                return False
+            row = after
+    return True
 
 
 @kernel
-def decode_block_row_with_tools(
-    words: Words, payload: Octets, layout: ContextLayout, engine: Words, area: ScanArea, indexes: Indexes, tools: Tools, state_id: int
-) -> int:
-    """Decode a block row with tools of the second edition, as `plain.quant_block_row` does.
+def has_skipped(tools: Tools) -> bool:
+    """Whether a row may be skipped."""
+    return tools.skipped.shape[0] > 0
+
+
+@kernel
+def decode_rows_in_full(
+    words: Words,
+    payload: Octets,
+    layout: ContextLayout,
+    engine: Words,
+    area: ScanArea,
+    buffers: tuple[Indexes, Indexes, Indexes],
+    tools: Tools,
+    part: tuple[int, int, int],
+) -> bool:
+    """Decode some rows of a block row, from a column to another, none of them skipped; False to give up.
 
     Args:
-        tools: those of this block row.
-        state_id: stateId at the start.
-
-    Returns:
-        The stateId after the block row, or -1 to give up.
+        area: these rows.
+        buffers: those of `decode_rows_with_tools`.
+        part: first row, first column, and last column + 1.
     """
-    ivl_range, offset, count, byte = engine[ENGINE_RANGE], engine[ENGINE_OFFSET], engine[ENGINE_COUNT], engine[ENGINE_BYTE]
-    limit = _U64(payload.shape[0]) + _OVERREAD
-    lowest, highest = _U64(layout.negative_limit), _U64(layout.positive_limit)
-    one_sided = lowest == _0 or highest == _0
-    width = area.side if area.side > 0 else area.columns
-    previous, state = _0, _U64(state_id)
-    for left in range(0, area.columns, width):
-        right = min(left + width, area.columns)
-        for row in range(area.rows):
-            if tools.skipped.shape[0] > 0 and tools.skipped[row]:
-                state = _U64(tools.states_after_skipped[0 if right - left == width else 1, state])
-                continue
-            for place in range(_U64(row * area.columns + left), _U64(row * area.columns + right)):
-                kind, base = kind_of_place(tools, place)
-                context = tools.significance[(kind * _U64(STATES) + state) * _U64(NEIGHBOURS) + previous]
-                ivl_range, offset, count, byte, bin_value = decode_context_bin(words, payload, context, (ivl_range, offset, count, byte))
-                if byte > limit:
-                    return -1
-                if not bin_value:
-                    indexes[place] = 0
-                    previous = _0
-                    if layout.dq_flag:
-                        state = _U64(tools.state_trans[state, 0])
-                    continue
-                sign_flag = _0 if lowest == _0 else _1
-                if not one_sided:
-                    context = _U64(layout.sign) + previous if base == 0 else _U64(layout.sign_tca) + _U64(base > 0)
-                    engine_before = (ivl_range, offset, count, byte)
-                    ivl_range, offset, count, byte, sign_flag = decode_context_bin(words, payload, context << _4, engine_before)
-                most = lowest if sign_flag else highest
-                first, reached = _U64(layout.greater) + sign_flag, _NO_LIMIT
-                if base != 0:
-                    first, reached = _U64(layout.greater_tca), _U64(abs(base))
-                bins = min(_U64(layout.unary_length), most - _1)
-                j = _0
-                while j < bins:
-                    context = first + (j << _1) + _U64(j > reached)
-                    engine_before = (ivl_range, offset, count, byte)
-                    ivl_range, offset, count, byte, bin_value = decode_context_bin(words, payload, context << _4, engine_before)
-                    if not bin_value:
-                        break
-                    j += _1
-                magnitude = j + _1
-                if j == _U64(layout.unary_length):
-                    engine_before = (ivl_range, offset, count, byte)
-                    ivl_range, offset, count, byte, magnitude = decode_escape(words, payload, layout, engine_before, most)
-                    if magnitude > most:
-                        return -1
-                value = (magnitude << _1) - (state & _1) if layout.dq_flag else magnitude
-                if value > _INT32_MAX + sign_flag:
-                    return -1
-                indexes[place] = np.int32(-np.int64(value) if sign_flag else np.int64(value))
-                previous = _2 - sign_flag
-                if layout.dq_flag:
-                    state = _U64(tools.state_trans[state, magnitude & _1])
-    engine[ENGINE_RANGE], engine[ENGINE_OFFSET], engine[ENGINE_COUNT], engine[ENGINE_BYTE] = ivl_range, offset, count, byte
-    return np.int64(state)
+    indexes, scratch, context_rows = buffers
+    row, left, right = part
+    begin, end = row * area.columns, (row + area.rows) * area.columns
+    if area.side == 0:
+        if not tools.by_place:
+            return decode_run(words, payload, layout, engine, indexes[begin:end], end - begin)
+        for first in range(begin, end, SCRATCH):
+            after = min(first + SCRATCH, end)
+            size = add_context_rows(tools, first, after, context_rows, 0)
+            context_rows[size] = 0
+            kind, _ = kind_of_place(tools, first)
+            if not decode_run_by_place(words, payload, layout, engine, indexes[first:after], size, tools, context_rows, kind):
+                return False
+        return True
+    size = area.rows * (right - left)
+    if tools.by_place:
+        position = 0
+        for first in range(left, right, area.side):
+            after = min(first + area.side, right)
+            for place in range(begin, end, area.columns):
+                position = add_context_rows(tools, place + first, place + after, context_rows, position)
+        context_rows[size] = 0
+        kind, _ = kind_of_place(tools, begin + left)
+        if not decode_run_by_place(words, payload, layout, engine, scratch, size, tools, context_rows, kind):
+            return False
+    elif not decode_run(words, payload, layout, engine, scratch, size):
+        return False
+    scatter_blocks(scratch, indexes[begin:end], area, left, right)
+    return True
 
 
 @kernel
@@ -437,7 +606,7 @@ def decode_block_rows(
     coder: tuple[IntArray, Octets, IntArray],
     layout: ContextLayout,
     area: ScanArea,
-    buffers: tuple[Indexes, IntArray, Indexes, Words],
+    buffers: tuple[Indexes, IntArray, Indexes, Words, Indexes],
     start: tuple[int, bool, int],
     tools: Tools,
 ) -> int:
@@ -447,8 +616,8 @@ def decode_block_rows(
         machine: tables of the layout; this call overwrites them.
         coder: registers, payload and parameter sets.
         area: rows and columns of these block rows.
-        buffers: indexes and entry points as in `plain.quant_tensor`, int32 (SCRATCH,), and
-            uint64 (ENGINE,).
+        buffers: indexes and entry points as in `plain.quant_tensor`, int32 (SCRATCH,), uint64
+            (ENGINE,), and int32 (SCRATCH + 1,).
         start: stateId at the start, whether the tensor has several block rows, and the tensor's
             row with which these begin.
         tools: tools of the second edition for the tensor.
@@ -459,7 +628,7 @@ def decode_block_rows(
     """
     words = machine.words
     registers, payload, parameter_sets = coder
-    indexes, entry_points, scratch, engine = buffers
+    indexes, entry_points, scratch, engine, context_rows = buffers
     relocate_links(machine)
     open_engine(engine, registers, payload)
     height = area.side if area.side > 0 else area.rows
@@ -478,16 +647,14 @@ def decode_block_rows(
             entry_point[2] = position_of(engine)
         block_row = indexes[first * area.columns : after * area.columns]
         part = ScanArea(after - first, area.columns, area.side)
+        engine[ENGINE_LINK] = address_of(words) + _U64(machine.starts[NEIGHBOURS * state_id])
         if tools.on:
             row_tools = part_of(tools, first_row + first, first_row + after, area.columns)
-            state_id = decode_block_row_with_tools(words, payload, layout, engine, part, block_row, row_tools, state_id)
-            if state_id < 0:
+            if not decode_rows_with_tools(machine, payload, layout, engine, part, (block_row, scratch, context_rows), row_tools):
                 return -1
-            continue
-        engine[ENGINE_LINK] = address_of(words) + _U64(machine.starts[state_id])
-        if not decode_block_row(words, payload, layout, engine, part, block_row, scratch):
+        elif not decode_block_row(words, payload, layout, engine, part, block_row, scratch):
             return -1
-        state_id = state_after(words, engine[ENGINE_LINK])
+        state_id = significance_node(words, engine[ENGINE_LINK]) // NEIGHBOURS
     if position_of(engine) > 8 * payload.shape[0]:
         return -1
     registers[RANGE] = np.int64(engine[ENGINE_RANGE] >> RANGE_SHIFT)
@@ -498,10 +665,9 @@ def decode_block_rows(
 
 
 @kernel
-def state_after(words: Words, link: Any) -> Any:
-    """Compute the stateId at a link to a significance node.
+def significance_node(words: Words, link: Any) -> Any:
+    """Compute NEIGHBOURS * stateId + class of the previous index at a link to a significance node.
 
     These nodes come first, and the first link of a node has no flag except `STAY`.
     """
-    node = (load(words, link + _NEXT_0) - address_of(words) - _U64(8 * LINKS)) // _U64(2 * LINK_BYTES)
-    return np.int64(node) // NEIGHBOURS
+    return np.int64((load(words, link + _NEXT_0) - address_of(words) - _U64(8 * LINKS)) // _U64(2 * LINK_BYTES))

@@ -119,6 +119,11 @@ def costs_by_row(bit_costs: IntArray) -> IntArray:
     return np.concatenate([np.where(most_probable_is_1 == (bin_value == 1), by_row[:, 0], by_row[:, 1]) for bin_value in (0, 1)])
 
 
+def uses_guides(layout: ContextLayout, tools: Tools) -> bool:
+    """Whether bins of an index may differ from those that it has in a tensor without tools."""
+    return tools.on or layout.negative_limit == 0 or layout.positive_limit == 0
+
+
 @kernel
 def list_bins(
     indexes: Indexes,
@@ -138,12 +143,13 @@ def list_bins(
     Args:
         small: `templates`.
         tools: tools of the second edition.
-        guides: guide of each index (see `gather_guides`); not read without tools.
+        guides: guide of each index (see `gather_guides`); empty unless `uses_guides`.
 
     Returns:
         The number of bins.
     """
     most = min(TEMPLATE_MAGNITUDE, layout.unary_length)
+    has_guides = guides.shape[0] > 0
     state_id, previous, place = cursor[STATE_ID], cursor[PREVIOUS], cursor[PLACE]
     size: Any = 0
     while place < indexes.shape[0] and size <= BINS - MOST_BINS:
@@ -151,7 +157,7 @@ def list_bins(
         sign: Any = np.int64(value < 0)
         magnitude = abs(value)
         limit = layout.negative_limit if sign else layout.positive_limit
-        if tools.on and guides[place] >= SKIPPED:
+        if has_guides and guides[place] >= SKIPPED:
             if magnitude:
                 break
             if guides[place] >= SKIPPED_FIRST:
@@ -177,7 +183,7 @@ def list_bins(
             next_size = list_large(bins, size + 2, layout, magnitude, sign, limit)
         bins[size] = 2 * (NEIGHBOURS * state_id + previous) + (magnitude > 0)
         bins[size + 1] = 2 * (layout.sign + previous) + sign
-        if tools.on:
+        if has_guides:
             next_size = apply_tools(bins, size, next_size, layout, tools, guides[place], NEIGHBOURS * state_id + previous)
         size = next_size
         previous = 2 - sign if magnitude else 0
@@ -407,7 +413,7 @@ def encode_tensor(
         tables: state_trans, `templates`, and costs by bin and row (128,).
         buffers: indexes and entry points as in `plain.quant_tensor`, int32 (SCRATCH,), uint16
             (BINS,), int64 (CURSOR,), uint64 (ENGINE,), and int32 for the guides of a block row's
-            part; empty without tools.
+            part, empty unless `uses_guides`.
         estimate: arrays (contexts * SETS,): the context's word, the sum of costs, and the lane
             that each lane follows (-1 for none; see `pair_lanes`).
         tools: tools of the second edition.
@@ -445,7 +451,7 @@ def encode_tensor(
             if area.side > 0:
                 coded = scratch[: block_row.rows * (right - left)]
                 gather_blocks(part, coded, block_row, left, right)
-            if tools.on:
+            if guides.shape[0] > 0:
                 gather_guides(part_of(tools, first, first + block_row.rows, area.columns), block_row, left, right, guides)
             cursor[PLACE] = 0
             while cursor[PLACE] < coded.shape[0]:

@@ -5,7 +5,7 @@ history.
 """
 
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,10 @@ import numpy.typing as npt
 from nnc_conformance.reference.entropy import plain
 from nnc_conformance.reference.entropy.coding import ScanArea
 from nnc_conformance.reference.entropy.compiled import kernel
-from nnc_conformance.reference.entropy.contexts import NEIGHBOURS, NO_LIMIT, TCA_NEIGHBOURS, ContextLayout
+from nnc_conformance.reference.entropy.contexts import NEIGHBOURS, TCA_NEIGHBOURS, ContextLayout
 from nnc_conformance.reference.entropy.fast_engine import Indexes
 from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray
+from nnc_conformance.reference.entropy.machine import slots
 
 ORDINARY, BASE_OF_ONE, BASE_ABOVE_ONE, SEEN = range(4)
 """Kinds of places."""
@@ -33,7 +34,8 @@ class Tools(NamedTuple):
     """Tools of the second edition for some rows of a tensor.
 
     Args:
-        on: whether any tool is in use; if not, the rest has no meaning.
+        on: whether any tool but a codebook is in use.
+        by_place: whether contexts depend on the place.
         base: int16 (indexes,), the base index at each place; empty without TCA.
         seen: uint8 (indexes,), 1 where an earlier update was not zero; empty without HDSP.
         skipped: uint8 (rows,), row_skip_list; empty without row skipping.
@@ -41,29 +43,62 @@ class Tools(NamedTuple):
             context by kind, stateId and class of the previous index.
         states_after_skipped: int64 (2, STATES), stateId after the part of a skipped row in a
             block, by stateId before it: in a full block, and in a narrower one.
-        state_trans: that of the tables.
+        classes: largest base index that is told from greater ones.
+        contexts: uint16, byte offsets of contexts; see `contexts_by_place`.
+        row_bytes: bytes of a row of ``contexts``.
     """
 
     on: bool
+    by_place: bool
     base: npt.NDArray[np.int16]
     seen: npt.NDArray[np.uint8]
     skipped: npt.NDArray[np.uint8]
     significance: npt.NDArray[np.uint64]
     states_after_skipped: IntArray
-    state_trans: IntArray
+    classes: int
+    contexts: npt.NDArray[np.uint16]
+    row_bytes: int
 
 
 def tools_of(coder: plain.Coder, layout: ContextLayout, area: ScanArea) -> Tools:
     """Return the tools in use for a tensor."""
     base = coder.base if layout.tca else coder.base[:0]
     seen = coder.seen if coder.registers[plain.HDSP] else coder.seen[:0]
-    limited = min(layout.negative_limit, layout.positive_limit) < NO_LIMIT
-    on = limited or base.size > 0 or seen.size > 0 or coder.skipped.size > 0
+    by_place = base.size > 0 or seen.size > 0
     width = area.side or area.columns
     widths = (width, area.columns % width) if layout.skip_by_index else (area.columns,) * 2
     zero = coder.tables.state_trans[:, 0] if layout.dq_flag else np.arange(STATES)
     after = np.stack([_repeated(zero, steps) for steps in widths])
-    return Tools(on, base, seen, coder.skipped, _significance(layout), after, coder.tables.state_trans)
+    contexts = contexts_by_place(layout) if by_place else np.zeros(0, np.uint16)
+    on = by_place or coder.skipped.size > 0
+    significance = _significance(layout)
+    return Tools(on, by_place, base, seen, coder.skipped, significance, after, _classes(layout), contexts, 2 * slots(layout)[-1])
+
+
+def _classes(layout: ContextLayout) -> int:
+    """Return the largest base index that greater-than bins tell from greater ones; 0 without TCA."""
+    return max(layout.unary_length - 1, 1) if layout.tca else 0
+
+
+@lru_cache(maxsize=8)
+def contexts_by_place(layout: ContextLayout) -> npt.NDArray[np.uint16]:
+    """Make the rows of contexts, byte offsets, by class of base index and kind of the next place.
+
+    A row gives the context of each slot (see `slots`) at a place: sign and greater-than bins have
+    those of the place; a significance bin belongs to the next place. The place's base index,
+    clamped to +-``classes``, and the next place's kind select the row.
+    """
+    classes = _classes(layout)
+    _, sign, greater, prefix, size = slots(layout)
+    rows = np.zeros((2 * classes + 1, KINDS, size), np.uint16)
+    rows[:, :, :sign] = _significance(layout).reshape(KINDS, -1)[:, :sign]
+    base = np.arange(-classes, classes + 1)[:, None, None]
+    rows[:, :, sign:greater] = 16 * np.where(base == 0, layout.sign + np.arange(NEIGHBOURS), layout.sign_tca + (base > 0))
+    place = np.arange(2 * layout.unary_length)
+    above = place // 2 > abs(base)
+    rows[:, :, greater:prefix] = 16 * np.where(base == 0, layout.greater + place, layout.greater_tca + place // 2 * 2 + above)
+    rows[:, :, prefix:] = 16 * layout.prefix
+    return rows.reshape(-1)
 
 
 def has_bins(layout: ContextLayout) -> bool:
@@ -96,30 +131,56 @@ def part_of(tools: Tools, first: int, after: int, columns: int) -> Tools:
     """Return the tools of the rows from ``first`` up to ``after``."""
     return Tools(
         tools.on,
+        tools.by_place,
         tools.base[first * columns : after * columns],
         tools.seen[first * columns : after * columns],
         tools.skipped[first:after],
         tools.significance,
         tools.states_after_skipped,
-        tools.state_trans,
+        tools.classes,
+        tools.contexts,
+        tools.row_bytes,
     )
 
 
 @kernel
-def kind_of_place(tools: Tools, place: Any) -> tuple[Any, Any]:
+def kind_of_place(tools: Tools, place: int) -> tuple[int, int]:
     """Return the kind of a place, and its base index (0 without)."""
     base = np.int64(tools.base[place]) if tools.base.shape[0] > 0 else np.int64(0)
-    kind = _U64(min(abs(base), BASE_ABOVE_ONE))
+    kind = min(abs(base), BASE_ABOVE_ONE)
     if tools.seen.shape[0] > 0 and tools.seen[place]:
-        kind = _U64(SEEN)
+        kind = SEEN
     return kind, base
+
+
+@kernel
+def add_context_rows(tools: Tools, first: int, after: int, rows: Indexes, position: int) -> int:
+    """Write the row of contexts, as a byte offset, of consecutive places in coded order.
+
+    Args:
+        first: the first place, row-major.
+        after: the last place + 1.
+        rows: int32, rows of the places so far; that of the last one lacks the next place's kind.
+        position: number of places so far.
+
+    Returns:
+        The number of places.
+    """
+    for place in range(first, after):
+        kind, base = kind_of_place(tools, place)
+        if position > 0:
+            rows[position - 1] += kind * tools.row_bytes
+        base = min(max(base, -tools.classes), tools.classes)
+        rows[position] = (base + tools.classes) * KINDS * tools.row_bytes
+        position += 1
+    return position
 
 
 @kernel
 def gather_guides(tools: Tools, area: ScanArea, left: int, right: int, guides: Indexes) -> None:
     """Write a guide for each place of a block row's columns, in coded order.
 
-    A guide is 2 * base index + (1 where an earlier update was not zero), or one of the skipped.
+    The encoder takes them. A guide is 2 * base index + (1 where an earlier update was not zero), or one of the skipped.
     """
     position = 0
     width = area.side if area.side > 0 else area.columns

@@ -77,7 +77,8 @@ class Machine(NamedTuple):
     Args:
         words: uint64, all tables; contexts are not set, and links hold offsets from the start.
         links: int64, byte offset of each link, two for each node.
-        starts: int64, byte offset of a link to the first node of each stateId.
+        starts: int64 (states * NEIGHBOURS,), byte offset of a link to the significance node of
+            each stateId and class of the previous index.
     """
 
     words: Words
@@ -85,16 +86,31 @@ class Machine(NamedTuple):
     starts: IntArray
 
 
-def build_machine(tables: Tables, layout: ContextLayout) -> Machine | None:
+def build_machine(tables: Tables, layout: ContextLayout, *, by_place: bool = False) -> Machine | None:
     """Make the tables for a tensor's layout; the caller may overwrite the words.
+
+    Args:
+        by_place: whether contexts depend on the place. The links then hold, instead of contexts,
+            their `slots` in rows of contexts.
 
     The result is None if the tables have values that do not fit the words.
     """
     engine = _coder_words(tuple(table.tobytes() for table in tables[:3]))
     if engine is None:
         return None
-    parse, links, starts = _parse_words(tables.state_trans.tobytes(), layout)
+    parse, links, starts = _parse_words(tables.state_trans.tobytes(), layout, by_place)
     return Machine(np.concatenate([engine, parse]), links, starts)
+
+
+def slots(layout: ContextLayout) -> tuple[int, int, int, int, int]:
+    """Return the first slots of significance, sign, greater-than and prefix, and the number of slots.
+
+    A slot stands for the contexts that one node may have at different places.
+    """
+    sign = NEIGHBOURS * (STATES if layout.dq_flag else 1)
+    greater = sign + NEIGHBOURS
+    prefix = greater + 2 * layout.unary_length
+    return 0, sign, greater, prefix, prefix + 1
 
 
 @lru_cache(maxsize=8)
@@ -128,13 +144,13 @@ def _coder_words(tables: tuple[bytes, ...]) -> Words | None:
 
 
 @lru_cache(maxsize=32)
-def _parse_words(state_trans: bytes, layout: ContextLayout) -> tuple[Words, IntArray, IntArray]:
+def _parse_words(state_trans: bytes, layout: ContextLayout, by_place: bool) -> tuple[Words, IntArray, IntArray]:
     """Make the links, their byte offsets, and those of links to each stateId's first node.
 
     Offsets count from the start of the array. The nodes are: significance by stateId and class of
     the previous index; sign likewise; greater-than by stateId, sign and number; the escape by
-    stateId and sign, whose links continue after an even and an odd index; and one with links to the
-    first node of each stateId.
+    stateId and sign, whose links continue after an even and an odd index; and one with a link to
+    each significance node. A codebook makes the last bins of an index, or its sign, unnecessary.
     """
     states = STATES if layout.dq_flag else 1
     transitions = np.frombuffer(state_trans, np.int64).reshape(STATES, 2) if layout.dq_flag else np.zeros((1, 2), np.int64)
@@ -145,37 +161,53 @@ def _parse_words(state_trans: bytes, layout: ContextLayout) -> tuple[Words, IntA
     greater = 2 * significance.size + np.arange(2 * states * length).reshape(states, 2, length)
     escapes = 2 * significance.size + greater.size + np.arange(2 * states).reshape(states, 2)
     first = int(escapes[-1, -1]) + 1
-    nodes = first + states
+    nodes = first + significance.size
 
     context = np.zeros(nodes, np.int64)
     after, value, emit, flags = (np.zeros((nodes, 2), np.int64) for _ in range(4))
+    group_starts = slots(layout) if by_place else (0, layout.sign, layout.greater, layout.prefix)
+    unit = 2 if by_place else 16
     context[significance] = NEIGHBOURS * state[..., 0, 0] + previous[..., 0, 0]
-    context[signs] = layout.sign + previous[..., 0, 0]
-    context[greater] = layout.greater + 2 * j[0] + sign[0]
-    context[escapes] = layout.prefix
+    context[signs] = group_starts[1] + previous[..., 0, 0]
+    context[greater] = group_starts[2] + 2 * j[0] + sign[0]
+    context[escapes] = group_starts[3]
 
     after[significance, 0] = significance[transitions[:, 0], 0][:, None]
     after[significance, 1] = signs
     emit[significance, 0] = EMIT
-    after[signs] = greater[:, None, :, 0]
-    magnitude = 1 + j[:, 0]
+    limits = np.array((layout.positive_limit, layout.negative_limit))
     parity = state[:, 0] & 1
-    value[greater, 0] = (1 - 2 * sign[:, 0]) * (2 * magnitude - parity if layout.dq_flag else magnitude)
-    after[greater, 0] = significance[transitions[state[:, 0], magnitude & 1], 2 - sign[:, 0]]
+    # by stateId, sign and magnitude - 1: what completes an index, and where it leads
+    magnitude = 1 + np.arange(length + 1)
+    completed = (1 - 2 * sign[:, 0]) * (2 * magnitude - parity if layout.dq_flag else magnitude)
+    onward = significance[transitions[state[:, 0], magnitude & 1], 2 - sign[:, 0]]
+    after[signs] = greater[:, None, :, 0]
+    value[greater, 0] = completed[..., :-1]
+    after[greater, 0] = onward[..., :-1]
     emit[greater, 0] = EMIT
     after[greater[..., :-1], 1] = greater[..., 1:]
     after[greater[..., -1], 1] = escapes
     flags[greater[..., -1], 1] = ESCAPE
     value[greater[..., -1], 1] = sign[:, 0, :, 0] | parity[..., 0] << 1
+    for side in (side for side in (0, 1) if 0 < limits[side] <= length + 1):
+        largest = int(limits[side])
+        before, which = (signs, side) if largest == 1 else (greater[:, side, largest - 2], 1)
+        places = (slice(None), None) if largest == 1 else slice(None)
+        after[before, which], value[before, which] = onward[:, side, largest - 1][places], completed[:, side, largest - 1][places]
+        emit[before, which], flags[before, which] = EMIT, 0
+    if 0 in limits:
+        only = 1 if limits[0] == 0 else 0
+        for table in (after, value, emit, flags):
+            table[significance, 1] = table[signs, only]
     after[escapes] = significance[transitions[:, None, :], 2 - sign[:, 0]]
-    after[first:] = significance[:, :1]
-    flags[significance] = np.where(context[after[significance]] == context[significance][..., None], STAY, 0)
+    after[first:] = significance.reshape(-1, 1)
+    flags[significance] |= np.where(context[after[significance]] == context[significance][..., None], STAY, 0)
 
     places = 8 * LINKS + LINK_BYTES * np.arange(2 * nodes).reshape(nodes, 2) + flags
     links = np.zeros((nodes, 2), LINK)
     links["next_0"], links["next_1"] = places[after, 0], places[after, 1]
-    links["context_0"], links["context_1"] = (16 * context[after[after, bin_value]] for bin_value in (0, 1))
-    links["context"], links["value"], links["emit"] = 16 * context[after], value, emit
+    links["context_0"], links["context_1"] = (unit * context[after[after, bin_value]] for bin_value in (0, 1))
+    links["context"], links["value"], links["emit"] = unit * context[after], value, emit
     octets = np.zeros((2 * nodes, LINK_BYTES), np.uint8)
     for flag in (0, ESCAPE, STAY):
         flagged = flags.reshape(-1) == flag

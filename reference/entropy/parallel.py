@@ -130,7 +130,8 @@ def _decode(
     coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, part: BlockRows
 ) -> int:
     """Decode a part; return the stateId after it, or -1."""
-    machine, start = build_machine(coder.tables, layout), part.start
+    tools, start = tools_of(coder, layout, area), part.start
+    machine = build_machine(coder.tables, layout, by_place=tools.by_place)
     states = STATES if layout.dq_flag else 1
     possible = 0 <= start.cabac_offset <= plain.INITIAL_RANGE and 0 <= start.dq_state < states and start.bit_position >= 0
     if machine is None or not possible:
@@ -139,4 +140,4 @@ def _decode(
     results = indexes[first * area.columns : after * area.columns], entry_points[part.first : part.after - 1]
     coding = coder.registers, coder.payload, coder.parameter_sets[0]
     rows = ScanArea(after - first, area.columns, area.side)
-    return decode_block_rows(machine, coding, layout, rows, results, (start.dq_state, True, first), tools_of(coder, layout, area))
+    return decode_block_rows(machine, coding, layout, rows, results, (start.dq_state, True, first), tools)
