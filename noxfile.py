@@ -249,11 +249,15 @@ def agreement(session: nox.Session) -> None:
     """Ten thousand made and as many damaged streams, and a thousand sessions, through two decoders
     that share no code; both kernels.
 
+    The kernels are also compared on a thousand tensors with histories.
+
     In the tests' own environment.
     """
     kernels = "tests/reference/entropy/test_entropy_codeword.py::test_both_kernels_decode_what_both_encoded"
-    arguments = ("-q", "-n", "2", "tests/agreement/test_two_decoders.py", "tests/agreement/test_two_decoders_sessions.py", kernels)
-    made = {"NNC_MADE_STREAMS": "10000", "NNC_MADE_SESSIONS": "1000"}
+    histories = "tests/reference/entropy/test_entropy_second_edition.py::test_both_kernels_agree_with_any_history"
+    two_decoders = ("tests/agreement/test_two_decoders.py", "tests/agreement/test_two_decoders_sessions.py")
+    arguments = ("-q", "-n", "2", *two_decoders, kernels, histories)
+    made = {"NNC_MADE_STREAMS": "10000", "NNC_MADE_SESSIONS": "1000", "NNC_MADE_HISTORIES": "1000"}
     session.run(sys.executable, "-m", "pytest", *arguments, *session.posargs, env=made)
 
 

@@ -65,7 +65,7 @@ def quant_tensor_of(kernel: str) -> Callable[..., None]:
     """Return a kernel, with the signature of `plain.quant_tensor`.
 
     Raises:
-        ValueError: for an unknown name.
+        ValueError: For an unknown name.
     """
     if kernel not in KERNELS:
         raise ValueError(unknown("kernel", kernel, KERNELS))
@@ -108,15 +108,15 @@ def decode_codeword(
     c - 1 bits.
 
     Args:
-        tensors: at least one coding.
-        trace: filled with every bin; the plain kernel then decodes, whatever ``kernel`` is.
+        tensors: At least one coding.
+        trace: Filled with every bin; the plain kernel then decodes, whatever ``kernel`` is.
         kernel: ``fast`` or ``plain``; both give the same result.
-        threads: threads of the fast kernel, for block rows of tensors with listed entry points.
-        listed_entry_points: entry points in the stream; if they are wrong, one thread decodes.
+        threads: Threads of the fast kernel, for block rows of tensors with listed entry points.
+        listed_entry_points: Entry points in the stream; if they are wrong, one thread decodes.
 
     Raises:
-        CodewordError: for a payload that breaks a rule.
-        ValueError: for an unknown kernel or no tensor.
+        CodewordError: For a payload that breaks a rule.
+        ValueError: For an unknown kernel or no tensor.
     """
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
@@ -157,7 +157,7 @@ def _with_tool_flags(coder: plain.Coder, coding: TensorCoding, history: TensorHi
     """Read the flags of HDSP and row skipping; return the coder with row_skip_list.
 
     Raises:
-        CodewordError: for HDSP without the updates before, and for a list that the payload cannot hold.
+        CodewordError: For HDSP without the updates before, and for a list that the payload cannot hold.
     """
     registers, payload_bits = coder.registers, 8 * coder.payload.size
     registers[plain.HDSP] = 0
@@ -291,17 +291,17 @@ def decode_block_row(
     """Decode one block row from its entry point, in a tensor with several.
 
     Args:
-        parameter_sets: the set of each context in signalling order.
-        entry: state of the decoder at the start of the block row.
-        row: number of the block row, from 0.
+        parameter_sets: The set of each context in signalling order.
+        entry: State of the decoder at the start of the block row.
+        row: Number of the block row, from 0.
 
     Returns:
         The indexes, int32 (rows in the block row * columns,), row-major; and the next payload
             bit.
 
     Raises:
-        CodewordError: for a payload that breaks a rule; its tensor number is 0.
-        ValueError: for a block row that does not exist or an impossible entry point.
+        CodewordError: For a payload that breaks a rule; its tensor number is 0.
+        ValueError: For a block row that does not exist or an impossible entry point.
     """
     if not 0 <= row < coding.block_rows or coding.block_rows < 2:
         raise ValueError(f"cannot enter block row {row} of {coding.block_rows}")
@@ -331,12 +331,12 @@ def encode_codeword(tensors: Sequence[TensorToCode], *, tables: Tables = DEFAULT
     """Encode tensors and the terminate bin; the last byte is padded with zeros.
 
     Args:
-        tensors: at least one tensor.
+        tensors: At least one tensor.
         kernel: ``fast`` or ``plain``; both give the same result.
 
     Raises:
-        EncodeError: for values or counts that cannot be coded like this.
-        ValueError: for an unknown kernel.
+        EncodeError: For values or counts that cannot be coded like this.
+        ValueError: For an unknown kernel.
     """
     quant_tensor = quant_tensor_of(kernel)
     if not tensors:

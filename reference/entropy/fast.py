@@ -57,7 +57,7 @@ def _encode(coder: plain.Coder, layout: ContextLayout, area: ScanArea, arrays: A
     """Encode or estimate a tensor."""
     estimating = coder.registers[plain.MODE] == plain.ESTIMATE
     order = list(fast_encoder.LANES) if estimating else [0]
-    guides = (SCRATCH if area.side else arrays[0].size) if fast_encoder.uses_guides(layout, tools) else 0
+    guides = np.empty(SCRATCH if area.side else arrays[0].size, np.int32) if fast_encoder.uses_guides(layout, tools) else None
     lanes = coder.costs.size
     costs = np.zeros(lanes, np.int64)
     fast_encoder.encode_tensor(
@@ -72,10 +72,10 @@ def _encode(coder: plain.Coder, layout: ContextLayout, area: ScanArea, arrays: A
             np.empty(fast_encoder.BINS, np.uint16),
             np.zeros(fast_encoder.CURSOR, np.int64),
             np.empty(fast_encoder.ENGINE, np.uint64),
-            np.empty(guides, np.int32),
         ),
         (np.empty(lanes, np.uint64), costs, np.full(lanes, -1, np.int64)),
         tools,
+        guides,
     )
     if estimating:
         coder.costs[order] = costs.reshape(-1, SETS).T

@@ -129,9 +129,9 @@ def decode_step(words: Words, base: Any, indexes: Indexes, at: Any, ivl_range: A
     """Decode one bin at the node that ``link`` leads to.
 
     Args:
-        base: address of ``words``.
-        at: address where the next index is stored.
-        row: row of lps_range of the node's context.
+        base: Address of ``words``.
+        at: Address where the next index is stored.
+        row: Row of lps_range of the node's context.
 
     Returns:
         ``at``, ``ivl_range``, ``offset``, ``row`` and ``link`` for the next bin.
@@ -180,7 +180,7 @@ def decode_zeros(
     If the context is followed by another one after a zero, the run has a single index.
 
     Args:
-        engine: range, offset, valid bits, next byte and link.
+        engine: Range, offset, valid bits, next byte and link.
 
     Returns:
         The address where the next index is stored, and the engine.
@@ -223,8 +223,8 @@ def decode_escape(
     """Decode abs_level_greater_x2 and abs_remainder.
 
     Args:
-        engine: range, offset, valid bits and next byte.
-        most: largest magnitude that the prefix bins may reach.
+        engine: Range, offset, valid bits and next byte.
+        most: Largest magnitude that the prefix bins may reach.
 
     Returns:
         The engine, and the magnitude of the index.
@@ -264,8 +264,8 @@ def decode_large(
     """Decode what an escape leads to.
 
     Args:
-        engine: range, offset, valid bits and next byte.
-        link: the link with the escape.
+        engine: Range, offset, valid bits and next byte.
+        link: The link with the escape.
 
     Returns:
         The engine, the magnitude of the index (0 to give up), and its value.
@@ -326,10 +326,10 @@ def decode_step_by_place(
     """Do the same as `decode_step` where contexts depend on the place.
 
     Args:
-        contexts: rows of contexts (see `contexts_by_place`).
-        rows: the row of each place, as a byte offset.
-        bases: addresses of ``words`` and ``contexts``, and the distance from an index to its row.
-        step: see the result.
+        contexts: Rows of contexts (see `contexts_by_place`).
+        rows: The row of each place, as a byte offset.
+        bases: Addresses of ``words`` and ``contexts``, and the distance from an index to its row.
+        step: See the result.
 
     Returns:
         The same as `decode_step`, followed by the byte offset of the node's context, and the
@@ -371,9 +371,9 @@ def decode_zeros_by_place(
     """Decode a run of zeros, up to another index or the end.
 
     Args:
-        tables: contexts, indexes and rows of `decode_step_by_place`.
-        bases: those of `decode_step_by_place`.
-        state: range, offset, valid bits, next byte, link, context, and row of contexts.
+        tables: Contexts, indexes and rows of `decode_step_by_place`.
+        bases: Those of `decode_step_by_place`.
+        state: Range, offset, valid bits, next byte, link, context, and row of contexts.
 
     Returns:
         The address where the next index is stored, and the state.
@@ -413,8 +413,8 @@ def decode_run_by_place(
     """Do the same as `decode_run` where contexts depend on the place.
 
     Args:
-        rows: the row of contexts of each place, as a byte offset, and one more.
-        kind: kind of the first place.
+        rows: The row of contexts of each place, as a byte offset, and one more.
+        kind: Kind of the first place.
     """
     contexts = tools.contexts
     at = address_of(indexes)
@@ -508,8 +508,8 @@ def decode_rows_with_tools(
     """Decode a block row with tools of the second edition; False to give up.
 
     Args:
-        buffers: indexes of the block row, int32 (SCRATCH,), and int32 (SCRATCH + 1,).
-        tools: those of the block row.
+        buffers: Indexes of the block row, int32 (SCRATCH,), and int32 (SCRATCH + 1,).
+        tools: Those of the block row.
     """
     side = area.side if area.side > 0 else area.columns
     width = columns_per_pass(area) if area.side > 0 and not has_skipped(tools) else side
@@ -555,9 +555,9 @@ def decode_rows_in_full(
     """Decode some rows of a block row, from a column to another, none of them skipped; False to give up.
 
     Args:
-        area: these rows.
-        buffers: those of `decode_rows_with_tools`.
-        part: first row, first column, and last column + 1.
+        area: These rows.
+        buffers: Those of `decode_rows_with_tools`.
+        part: First row, first column, and last column + 1.
     """
     indexes, scratch, context_rows = buffers
     row, left, right = part
@@ -613,14 +613,14 @@ def decode_block_rows(
     """Decode a tensor that has indexes, or some of its block rows.
 
     Args:
-        machine: tables of the layout; this call overwrites them.
-        coder: registers, payload and parameter sets.
-        area: rows and columns of these block rows.
-        buffers: indexes and entry points as in `plain.quant_tensor`, int32 (SCRATCH,), uint64
+        machine: Tables of the layout; this call overwrites them.
+        coder: Registers, payload and parameter sets.
+        area: Rows and columns of these block rows.
+        buffers: Indexes and entry points as in `plain.quant_tensor`, int32 (SCRATCH,), uint64
             (ENGINE,), and int32 (SCRATCH + 1,).
-        start: stateId at the start, whether the tensor has several block rows, and the tensor's
+        start: StateId at the start, whether the tensor has several block rows, and the tensor's
             row with which these begin.
-        tools: tools of the second edition for the tensor.
+        tools: Tools of the second edition for the tensor.
 
     Returns:
         The stateId at the end, or -1 to give up; then registers are unchanged, and the buffers

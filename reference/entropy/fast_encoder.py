@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from nnc_conformance.reference.entropy.coding import ScanArea
 from nnc_conformance.reference.entropy.compiled import kernel
-from nnc_conformance.reference.entropy.contexts import MAX_PREFIX, MAX_UNARY_LENGTH, NEIGHBOURS, ContextLayout
+from nnc_conformance.reference.entropy.contexts import MAX_PREFIX, MAX_UNARY_LENGTH, NEIGHBOURS, NO_LIMIT, ContextLayout
 from nnc_conformance.reference.entropy.fast_engine import (
     ONES,
     RANGE_SHIFT,
@@ -120,8 +120,11 @@ def costs_by_row(bit_costs: IntArray) -> IntArray:
 
 
 def uses_guides(layout: ContextLayout, tools: Tools) -> bool:
-    """Whether bins of an index may differ from those that it has in a tensor without tools."""
-    return tools.on or layout.negative_limit == 0 or layout.positive_limit == 0
+    """Whether bins of an index may differ from those that it has in a tensor without tools.
+
+    A kernel without guides is compiled on its own, without what they cost.
+    """
+    return tools.on or min(layout.negative_limit, layout.positive_limit) < NO_LIMIT
 
 
 @kernel
@@ -133,7 +136,7 @@ def list_bins(
     state_trans: IntArray,
     cursor: IntArray,
     tools: Tools,
-    guides: Indexes,
+    guides: Indexes | None,
 ) -> Any:
     """List the bins of indexes in coded order, from the cursor on.
 
@@ -142,36 +145,37 @@ def list_bins(
 
     Args:
         small: `templates`.
-        tools: tools of the second edition.
-        guides: guide of each index (see `gather_guides`); empty unless `uses_guides`.
+        tools: Tools of the second edition.
+        guides: Guide of each index (see `gather_guides`); None unless `uses_guides`.
 
     Returns:
         The number of bins.
     """
     most = min(TEMPLATE_MAGNITUDE, layout.unary_length)
-    has_guides = guides.shape[0] > 0
     state_id, previous, place = cursor[STATE_ID], cursor[PREVIOUS], cursor[PLACE]
     size: Any = 0
     while place < indexes.shape[0] and size <= BINS - MOST_BINS:
         value: Any = np.int64(indexes[place])
         sign: Any = np.int64(value < 0)
         magnitude = abs(value)
-        limit = layout.negative_limit if sign else layout.positive_limit
-        if has_guides and guides[place] >= SKIPPED:
-            if magnitude:
-                break
-            if guides[place] >= SKIPPED_FIRST:
-                state_id = tools.states_after_skipped[guides[place] - SKIPPED_FIRST, state_id]
-            cursor[IN_SKIPPED] += 1
-            place += 1
-            continue
+        limit: Any = np.int64(NO_LIMIT)
+        if guides is not None:
+            limit = np.int64(layout.negative_limit if sign else layout.positive_limit)
+            if guides[place] >= SKIPPED:
+                if magnitude:
+                    break
+                if guides[place] >= SKIPPED_FIRST:
+                    state_id = tools.states_after_skipped[guides[place] - SKIPPED_FIRST, state_id]
+                cursor[IN_SKIPPED] += 1
+                place += 1
+                continue
         if layout.dq_flag:
             parity = state_id & 1
             coded = (magnitude + parity) >> 1
             if 2 * coded - (parity if coded else 0) != magnitude:
                 break
             magnitude = coded
-        if magnitude > limit:
+        if guides is not None and magnitude > limit:
             break
         if magnitude <= most:
             row = TEMPLATE_MAGNITUDE + (-magnitude if sign else magnitude)
@@ -183,7 +187,7 @@ def list_bins(
             next_size = list_large(bins, size + 2, layout, magnitude, sign, limit)
         bins[size] = 2 * (NEIGHBOURS * state_id + previous) + (magnitude > 0)
         bins[size + 1] = 2 * (layout.sign + previous) + sign
-        if has_guides:
+        if guides is not None:
             next_size = apply_tools(bins, size, next_size, layout, tools, guides[place], NEIGHBOURS * state_id + previous)
         size = next_size
         previous = 2 - sign if magnitude else 0
@@ -201,10 +205,10 @@ def apply_tools(bins: Bins, first: int, after: int, layout: ContextLayout, tools
     A sign that the codebook implies is removed.
 
     Args:
-        first: number of the index's first bin.
-        after: number of its last bin + 1.
-        guide: guide of its place.
-        ordinary: its ordinary significance context.
+        first: Number of the index's first bin.
+        after: Number of its last bin + 1.
+        guide: Guide of its place.
+        ordinary: Its ordinary significance context.
 
     Returns:
         The new size of the list.
@@ -232,7 +236,7 @@ def list_large(bins: Bins, size: int, layout: ContextLayout, magnitude: int, sig
     """List the bins of a large magnitude after significance and sign; return the new size.
 
     Args:
-        limit: largest magnitude of this sign.
+        limit: Largest magnitude of this sign.
     """
     reached = 1
     for j in range(layout.unary_length):
@@ -317,9 +321,9 @@ def add_costs(words: Words, bins: Bins, size: int, bin_costs: IntArray, lanes: W
 
     Args:
         bin_costs: int64 (128,), costs by bin and row.
-        lanes: see `encode_tensor`.
-        costs: see `encode_tensor`.
-        partners: see `encode_tensor`.
+        lanes: See `encode_tensor`.
+        costs: See `encode_tensor`.
+        partners: See `encode_tensor`.
     """
     base = address_of(words)
     for place in range(_U64(size)):
@@ -401,26 +405,28 @@ def encode_tensor(
     layout: ContextLayout,
     area: ScanArea,
     tables: tuple[IntArray, Bins, IntArray],
-    buffers: tuple[Indexes, IntArray, Indexes, Bins, IntArray, Words, Indexes],
+    buffers: tuple[Indexes, IntArray, Indexes, Bins, IntArray, Words],
     estimate: tuple[Words, IntArray, IntArray],
     tools: Tools,
+    guides: Indexes | None,
 ) -> None:
     """Encode or estimate the indexes of a tensor that has any.
 
     Args:
-        words: tables of the layout; this call overwrites them.
-        coder: registers, payload, and parameter sets (lanes, contexts).
+        words: Tables of the layout; this call overwrites them.
+        coder: Registers, payload, and parameter sets (lanes, contexts).
         tables: state_trans, `templates`, and costs by bin and row (128,).
-        buffers: indexes and entry points as in `plain.quant_tensor`, int32 (SCRATCH,), uint16
-            (BINS,), int64 (CURSOR,), uint64 (ENGINE,), and int32 for the guides of a block row's
-            part, empty unless `uses_guides`.
-        estimate: arrays (contexts * SETS,): the context's word, the sum of costs, and the lane
+        buffers: Indexes and entry points as in `plain.quant_tensor`, int32 (SCRATCH,), uint16
+            (BINS,), int64 (CURSOR,), and uint64 (ENGINE,).
+        estimate: Arrays (contexts * SETS,): the context's word, the sum of costs, and the lane
             that each lane follows (-1 for none; see `pair_lanes`).
-        tools: tools of the second edition.
+        tools: Tools of the second edition.
+        guides: int32, room for the guides of all indexes coded at once (SCRATCH with blocks); None
+            unless `uses_guides`.
     """
     registers, payload, parameter_sets = coder
     state_trans, small, bin_costs = tables
-    indexes, entry_points, scratch, bins, cursor, engine, guides = buffers
+    indexes, entry_points, scratch, bins, cursor, engine = buffers
     lanes, costs, partners = estimate
     estimating = registers[MODE] == ESTIMATE
     height = area.side if area.side > 0 else area.rows
@@ -451,7 +457,7 @@ def encode_tensor(
             if area.side > 0:
                 coded = scratch[: block_row.rows * (right - left)]
                 gather_blocks(part, coded, block_row, left, right)
-            if guides.shape[0] > 0:
+            if guides is not None:
                 gather_guides(part_of(tools, first, first + block_row.rows, area.columns), block_row, left, right, guides)
             cursor[PLACE] = 0
             while cursor[PLACE] < coded.shape[0]:

@@ -5,7 +5,7 @@ history.
 """
 
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +34,8 @@ class Tools(NamedTuple):
     """Tools of the second edition for some rows of a tensor.
 
     Args:
-        on: whether any tool but a codebook is in use.
-        by_place: whether contexts depend on the place.
+        on: Whether any tool but a codebook is in use.
+        by_place: Whether contexts depend on the place.
         base: int16 (indexes,), the base index at each place; empty without TCA.
         seen: uint8 (indexes,), 1 where an earlier update was not zero; empty without HDSP.
         skipped: uint8 (rows,), row_skip_list; empty without row skipping.
@@ -43,9 +43,9 @@ class Tools(NamedTuple):
             context by kind, stateId and class of the previous index.
         states_after_skipped: int64 (2, STATES), stateId after the part of a skipped row in a
             block, by stateId before it: in a full block, and in a narrower one.
-        classes: largest base index that is told from greater ones.
+        classes: Largest base index that is told from greater ones.
         contexts: uint16, byte offsets of contexts; see `contexts_by_place`.
-        row_bytes: bytes of a row of ``contexts``.
+        row_bytes: Bytes of a row of ``contexts``.
     """
 
     on: bool
@@ -144,10 +144,10 @@ def part_of(tools: Tools, first: int, after: int, columns: int) -> Tools:
 
 
 @kernel
-def kind_of_place(tools: Tools, place: int) -> tuple[int, int]:
+def kind_of_place(tools: Tools, place: int) -> tuple[Any, Any]:
     """Return the kind of a place, and its base index (0 without)."""
-    base = np.int64(tools.base[place]) if tools.base.shape[0] > 0 else np.int64(0)
-    kind = min(abs(base), BASE_ABOVE_ONE)
+    base: Any = np.int64(tools.base[place]) if tools.base.shape[0] > 0 else np.int64(0)
+    kind: Any = min(abs(base), BASE_ABOVE_ONE)
     if tools.seen.shape[0] > 0 and tools.seen[place]:
         kind = SEEN
     return kind, base
@@ -158,10 +158,10 @@ def add_context_rows(tools: Tools, first: int, after: int, rows: Indexes, positi
     """Write the row of contexts, as a byte offset, of consecutive places in coded order.
 
     Args:
-        first: the first place, row-major.
-        after: the last place + 1.
+        first: The first place, row-major.
+        after: The last place + 1.
         rows: int32, rows of the places so far; that of the last one lacks the next place's kind.
-        position: number of places so far.
+        position: Number of places so far.
 
     Returns:
         The number of places.

@@ -90,7 +90,7 @@ def build_machine(tables: Tables, layout: ContextLayout, *, by_place: bool = Fal
     """Make the tables for a tensor's layout; the caller may overwrite the words.
 
     Args:
-        by_place: whether contexts depend on the place. The links then hold, instead of contexts,
+        by_place: Whether contexts depend on the place. The links then hold, instead of contexts,
             their `slots` in rows of contexts.
 
     The result is None if the tables have values that do not fit the words.
@@ -192,8 +192,9 @@ def _parse_words(state_trans: bytes, layout: ContextLayout, by_place: bool) -> t
     for side in (side for side in (0, 1) if 0 < limits[side] <= length + 1):
         largest = int(limits[side])
         before, which = (signs, side) if largest == 1 else (greater[:, side, largest - 2], 1)
-        places = (slice(None), None) if largest == 1 else slice(None)
-        after[before, which], value[before, which] = onward[:, side, largest - 1][places], completed[:, side, largest - 1][places]
+        shape = (states, 1) if largest == 1 else (states,)
+        after[before, which] = onward[:, side, largest - 1].reshape(shape)
+        value[before, which] = completed[:, side, largest - 1].reshape(shape)
         emit[before, which], flags[before, which] = EMIT, 0
     if 0 in limits:
         only = 1 if limits[0] == 0 else 0

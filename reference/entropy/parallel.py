@@ -28,9 +28,9 @@ class BlockRows(NamedTuple):
     """Consecutive block rows for one thread.
 
     Args:
-        first: number of the first one.
-        after: number of the last one + 1.
-        start: state of the decoder at their start.
+        first: Number of the first one.
+        after: Number of the last one + 1.
+        start: State of the decoder at their start.
     """
 
     first: int
@@ -42,9 +42,9 @@ def split_block_rows(starts: Sequence[EntryPoint], end: int, number: int) -> lis
     """Split block rows into parts of similar length.
 
     Args:
-        starts: entry points of all block rows, at rising positions.
-        end: bit at the end of the payload.
-        number: most parts.
+        starts: Entry points of all block rows, at rising positions.
+        end: Bit at the end of the payload.
+        number: Most parts.
     """
     positions = [start.bit_position for start in starts]
     targets = [positions[0] + (end - positions[0]) * part // number for part in range(number)]
@@ -60,7 +60,7 @@ def parallel_kernel(
     It decodes in parallel where listed entry points are right, else with the sequential kernel.
 
     Args:
-        in_sequence: the sequential kernel.
+        in_sequence: The sequential kernel.
 
     Returns:
         A function with the signature of `plain.quant_tensor`.
