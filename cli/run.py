@@ -31,6 +31,16 @@ def command(
         int | None, typer.Option("--memory-limit", metavar="MIB", min=1, help="Memory per case, in MiB.", show_default="4096")
     ] = None,
     repeat: Annotated[int, typer.Option("--repeat", metavar="N", min=1, help="Runs of each case; their outputs must agree.")] = 1,
+    fresh: Annotated[
+        int | None,
+        typer.Option(
+            "--fresh",
+            metavar="N",
+            min=0,
+            help="Fresh streams, drawn for each decoder in addition to the vectors.",
+            show_default="24 with the built-in vectors and no --level, else 0",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run in DIR.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
     expect_failures: Annotated[
@@ -74,26 +84,31 @@ def command(
     from nnc_conformance.reports.results import load
     from nnc_conformance.reports.summary import build_report
     from nnc_conformance.storage.outputs import refuse_inputs
+    from nnc_conformance.storage.vector import Level
     from nnc_conformance.suites.decoders.decoder_spec import IN_TREE
     from nnc_conformance.suites.decoders.load import load_decoders
     from nnc_conformance.suites.decoders.python_worker import compile_first
     from nnc_conformance.suites.results.expected_failures import list_failures, load_expected_failures, write_expected_failures
+    from nnc_conformance.suites.results.fresh_ids import is_fresh
     from nnc_conformance.suites.running.decoder_run import invocation_of
     from nnc_conformance.suites.running.decoder_run import run as run_suite
     from nnc_conformance.suites.running.invocation import limits_of
     from nnc_conformance.suites.running.runner import RunOptions
-    from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, parse_filter, select, vector_ids
+    from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, FRESH, parse_filter, select, vector_ids
 
     levels = read_levels(level, DEFAULT_LEVELS)
     chosen_filters = [parse_filter(text) for text in filters or ()]
     decoders = load_decoders(decoder or [IN_TREE])
-    chosen = select(suite, levels, chosen_filters)
+    drawn = fresh if fresh is not None else FRESH if suite is None and not level else 0
+    chosen = select(suite, levels, chosen_filters, fresh_for=[one.identity for one in decoders], fresh=drawn)
     expected = load_expected_failures(expect_failures) if expect_failures is not None else None
     if expected is not None:
         expected.check_names(vector_ids(suite), [one.name for one in decoders])
     if write_expect_failures is not None and suite is not None:
         refuse_inputs(write_expect_failures, [suite])
     compile_first(decoders)
+    if any(is_fresh(stored.vector.id) for stored in chosen.vectors):
+        levels = (*levels, Level.STRESS)
     limits = limits_of(time_limit, memory_limit)
     options = RunOptions(jobs, limits, repeat=repeat, fail_fast=fail_fast, resume=resume, scheduler=scheduler)
     try:

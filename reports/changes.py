@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from nnc_conformance.suites.results.fresh_ids import is_fresh
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import CaseResult, Results
 
@@ -62,6 +63,7 @@ def since(source: str, old: Results, cases: Iterable[CaseResult], decoders: Sequ
     """Compare the ``cases`` of ``decoders`` with those of an earlier run, for decoders that both
     runs judged.
 
+    Fresh streams that only one of them drew are a change only if they failed.
     If each run has a single decoder, the two count as the same one whatever their names.
     """
     alone = len(old.decoders) == len(decoders) == 1
@@ -83,10 +85,10 @@ def _change(vector: str, decoder: str, old: CaseResult | None, new: CaseResult |
 
 
 def _kind(old: CaseResult | None, new: CaseResult | None) -> ChangeKind | None:
-    if old is None:
-        return ChangeKind.NEW
-    if new is None:
-        return ChangeKind.GONE
+    if old is None or new is None:
+        only = old or new
+        passing_draw = only is not None and is_fresh(only.vector) and not OUTCOMES[only.outcome].fails
+        return None if passing_draw else ChangeKind.NEW if old is None else ChangeKind.GONE
     failed, fails = OUTCOMES[old.outcome].fails, OUTCOMES[new.outcome].fails
     if fails and not failed:
         return ChangeKind.BROKEN

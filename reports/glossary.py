@@ -29,7 +29,10 @@ GLOSSARY: Final[dict[str, str]] = {
     ),
     "Edition": "A version of the standard: the first edition is ISO/IEC 15938-17:2022, the second is of 2024.",
     "Equivalent mutant": "A mutant that no stream can tell from the original, with an argument. It does not count in the mutation score.",
-    "Fresh stream": "A stream drawn at random when a certificate is issued, so that no decoder can have been fitted to it.",
+    "Fresh stream": (
+        "A stream drawn at random when a certificate is issued, so that no decoder can have been fitted to it. A run draws some, too: "
+        "they follow from the suite and the decoder, so that the same run always has the same ones."
+    ),
     "Interpretation": "One choice for every disputed point. The reference decoder takes it as an option; --interpretation sets it.",
     "Lenient": (
         "A mode of the reference decoder in which violations of rules of policy may are forgiven and reported. Strict, the "
@@ -38,7 +41,7 @@ GLOSSARY: Final[dict[str, str]] = {
     "Level": (
         "A part of the suite with a purpose of its own. core: everything a conforming decoder must decode. full: more of the same, for "
         "thoroughness. negative: broken streams. stress: random streams. models: whole networks, judged by their accuracy too. disputed: "
-        "disputed points. inferred: facts of provenance I. A run takes core and negative unless told otherwise."
+        "disputed points. inferred: facts of provenance I. Without --level a run takes core, negative and some fresh streams of level stress."
     ),
     "Mutant": "The reference decoder with one small change that makes it wrong, made to see whether a vector fails on it.",
     "Mutation score": "The share of mutants that at least one vector kills, which means fails on; equivalent mutants are left out.",

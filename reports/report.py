@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from nnc_conformance.reports.changes import Since
-from nnc_conformance.reports.tally import CaseStanding, OutcomeTally, Tone
+from nnc_conformance.reports.tally import OutcomeTally, Tone
 from nnc_conformance.suites.results.answers import AccuracyRow, Distance
 from nnc_conformance.suites.results.fault_location import FaultLocation
 from nnc_conformance.suites.results.result import CaseResult, DecoderIdentity, SuiteIdentity, Verdict
+from nnc_conformance.suites.results.standing import CaseStanding
 
 HEADLINES: Final[dict[Verdict, tuple[str, Tone]]] = {
     Verdict.AS_EXPECTED: ("Pass", Tone.PASS),

@@ -16,7 +16,7 @@ from nnc_conformance.reports.report import (
     VectorRow,
 )
 from nnc_conformance.reports.results import Loaded
-from nnc_conformance.reports.tally import STANDINGS, CaseStanding, Tone, standing, tally, tone
+from nnc_conformance.reports.tally import Tone, tally, tone
 from nnc_conformance.storage.vector import CAPABILITIES, Level
 from nnc_conformance.suites.judging.claims import contradicted
 from nnc_conformance.suites.results.answers import AccuracyRow
@@ -24,6 +24,7 @@ from nnc_conformance.suites.results.expected_failures import NONE_KNOWN, KnownFa
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import CaseResult, Results, ResultsError, Verdict, case_id, close
 from nnc_conformance.suites.results.run_document import RunDocument
+from nnc_conformance.suites.results.standing import STANDINGS, CaseStanding, standing
 from nnc_conformance.suites.running.invocation import Invocation
 
 FEATURE_FIELDS: Final = ("clause", "flag", "element")

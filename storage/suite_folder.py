@@ -58,8 +58,8 @@ class Suite:
     """A loaded suite: its folder, its manifest with the SHA-256 of ``manifest.json``, and the
     selected vectors.
 
-    ``package`` is the package that the folder was unpacked from, if any. The folder is then
-    ``scratch`` and is deleted with it.
+    ``package`` is the package that the folder was unpacked from, ``origin`` the suite that it
+    extends, if any. The folder is then ``scratch`` and is deleted with it.
     """
 
     root: Path
@@ -67,12 +67,13 @@ class Suite:
     manifest_sha256: str
     vectors: tuple[StoredVector, ...]
     package: Path | None = None
+    origin: Path | None = None
     scratch: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def source(self) -> Path:
         """The package or folder that the suite was loaded from."""
-        return self.package or self.root
+        return self.origin or self.package or self.root
 
 
 def stored_file(name: str, data: bytes) -> StoredFile:

@@ -31,6 +31,7 @@ from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.judging.expected_output import read_expected_output
 from nnc_conformance.suites.locating.locate import locate_faults
 from nnc_conformance.suites.results.fault_location import FaultLocation
+from nnc_conformance.suites.results.fresh_ids import fresh_count
 from nnc_conformance.suites.results.outcomes import OUTCOMES
 from nnc_conformance.suites.results.result import CaseResult, Results
 from nnc_conformance.suites.results.run_document import RunDocument
@@ -147,7 +148,9 @@ def explain_run(
     """
     case = failing_case(results, name)
     of_run = Path(run.suite) if run is not None and run.suite else None
-    vectors = {stored.vector.id: stored for stored in select(suite or of_run, tuple(Level), verify=False).vectors}
+    drawn = fresh_count(one.vector for one in results.cases)
+    whole = select(suite or of_run, tuple(Level), verify=False, fresh_for=results.decoders, fresh=drawn)
+    vectors = {stored.vector.id: stored for stored in whole.vectors}
     if case.vector not in vectors:
         raise FailingCaseError(f"the suite does not have {case.vector}; name the suite of the run with --suite")
     stored = vectors[case.vector]

@@ -73,15 +73,20 @@ def signalled_sets(head: IntArray, layout: ContextLayout) -> IntArray:
     return sets
 
 
+def by_context(events: IntArray, coding: TensorCoding) -> tuple[IntArray, IntArray]:
+    """Sort a tensor's context bins by context, in each block row anew; return a number for each run of one context, and the bins."""
+    bins = events[events[:, KIND] == CONTEXT_BIN]
+    row_size = coding.columns * coding.area.side if coding.block_rows > 1 else max(coding.count, 1)
+    group = (bins[:, INDEX] // row_size) * (coding.layout.flag + 1) + bins[:, ELEMENT]
+    order = np.argsort(group, kind="stable")
+    return group[order], bins[order]
+
+
 def saturated(events: IntArray, coding: TensorCoding) -> Counter[Key]:
     """How often each context of a tensor met a bin at an extreme; ``events`` are the tensor's own."""
     layout = coding.layout
     sets = signalled_sets(events[events[:, INDEX] < 0], layout)
-    bins = events[events[:, KIND] == CONTEXT_BIN]
-    row_size = coding.columns * coding.area.side if coding.block_rows > 1 else max(coding.count, 1)
-    group = (bins[:, INDEX] // row_size) * (layout.flag + 1) + bins[:, ELEMENT]
-    order = np.argsort(group, kind="stable")
-    group, bins = group[order], bins[order]
+    group, bins = by_context(events, coding)
     still = (group[1:] == group[:-1]) & (bins[1:, STATE] == bins[:-1, STATE])
     met = 2 * bins[:-1][still][:, ELEMENT] + bins[:-1][still][:, BIN]
     names = context_names(layout)

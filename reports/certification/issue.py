@@ -36,6 +36,8 @@ from nnc_conformance.storage.signing import Purpose
 from nnc_conformance.storage.suite_folder import Suite, SuiteError, built_in_root
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.decoders.load import load_decoder
+from nnc_conformance.suites.results.fresh_ids import is_fresh
+from nnc_conformance.suites.results.outcomes import OUTCOMES
 from nnc_conformance.suites.results.result import Results, ResultsError
 from nnc_conformance.suites.results.result_files import RESULTS_BYTES, RESULTS_FILE, load_results, load_run
 from nnc_conformance.suites.running.runner import RunOptions
@@ -178,6 +180,8 @@ def issue(
         withdrawn=_withdrawn(cases, withdrawals),
     )
     against = [*reasons(body, today, signed=key is not None)]
+    drawn = [case for case in evidence.results.cases if case.decoder == spec.name and is_fresh(case.vector)]
+    against += [f"fresh stream {case.vector} of the run: {case.message}" for case in drawn if OUTCOMES[case.outcome].fails]
     if evidence.results.closing is None:
         against.insert(0, "the results have no closing record: the run did not finish")
     if against:

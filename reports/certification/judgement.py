@@ -11,8 +11,8 @@ from typing import Final
 
 from nnc_conformance.reports.certification.certificate import CertificateBody, CertifiedCase, headline
 from nnc_conformance.reports.certification.policy import Waiver
-from nnc_conformance.reports.tally import CaseStanding, standing
 from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.results.standing import CaseStanding, standing
 
 
 class Weight(StrEnum):

@@ -13,11 +13,12 @@ from nnc_conformance.suites.checking.probes import built_in_probes, composed_pro
 from nnc_conformance.suites.checking.stopping import stop_fault
 from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, DecoderError, DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.load import load_decoder
-from nnc_conformance.suites.judging.claims import RIGHT, GoodCase, false_claims
+from nnc_conformance.suites.judging.claims import GoodCase, false_claims, is_decoded
 from nnc_conformance.suites.results.fault_table import FAULTS, Fault, Severity
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
 from nnc_conformance.suites.results.run_document import CaseLog
+from nnc_conformance.suites.results.standing import CaseStanding, standing
 from nnc_conformance.suites.running.decoding import DECODING, decoding_setup, plan
 from nnc_conformance.suites.running.invocation import Invocation
 from nnc_conformance.suites.running.process_pool import ProcessPool
@@ -32,6 +33,8 @@ _STDERR_LENGTH: Final = 1000
 """Characters of standard error that a finding has, from its end."""
 _LOOKS_UNSUPPORTED: Final = {Category.RESERVED, Category.UNSUPPORTED}
 """Categories of broken streams that a decoder may believe to be good but unsupported."""
+_DISAGREES: Final = {Outcome.FAIL, Outcome.REFUSED, Outcome.WRONGLY_ACCEPTED, Outcome.UNSUPPORTED}
+"""Outcomes of a decoder that answers, but not as expected."""
 _NO_ANSWER: Final = {Outcome.CRASH, Outcome.TIMEOUT, Outcome.LIMIT, Outcome.PROTOCOL}
 
 
@@ -128,7 +131,13 @@ class ProbeResult:
 
         A disputed one may be decoded by any choice, if everything that it needs is declared.
         """
-        return self.good and (self.case.outcome is Outcome.PASS or (self.case.outcome in RIGHT and not self.missing))
+        passed = self.case.outcome is Outcome.PASS or not self.missing
+        return self.good and passed and is_decoded(self.case)
+
+    @property
+    def inferred(self) -> bool:
+        """Whether the expected output rests on an inferred fact."""
+        return standing(self.case.level, self.case.provenance) is CaseStanding.INFERRED
 
 
 def check_decoder(
@@ -207,17 +216,35 @@ def probe_faults(decoder: DecoderSpec, probed: Iterable[ProbeResult], invocation
             first.log.stderr[-_STDERR_LENGTH:].strip(),
             invocation.command(first.case) if invocation is not None else "",
         )
-    oblige = [one for one in probed if one.good and not one.missing]
-    passed = [GoodCase(one.case.vector, one.case.flags, one.decoded) for one in oblige]
-    for claim in false_claims(decoder.name, decoder.capabilities if decoder.declared else (), passed):
+    for claim in false_claims(decoder.name, decoder.capabilities if decoder.declared else (), claims_shown(probed)):
         yield DecoderFinding(Fault.FALSE_CLAIM, str(claim), claim.vectors)
     if not any(one.decoded for one in probed):
         yield DecoderFinding(Fault.NOTHING_DECODED, FAULTS[Fault.NOTHING_DECODED].what)
 
 
+def claims_shown(probed: Iterable[ProbeResult]) -> list[GoodCase]:
+    """Return what good probes that need declared capabilities only show of these.
+
+    A probe of an inferred fact speaks for the capabilities that no other probe needs, and only against a decoder that gives no output.
+    """
+    oblige = [one for one in probed if one.good and not one.missing]
+    known = {flag for one in oblige if not one.inferred for flag in one.case.flags}
+    return [
+        GoodCase(one.case.vector, tuple(flag for flag in one.case.flags if flag not in known), one.case.output_sha256 is not None)
+        if one.inferred
+        else GoodCase(one.case.vector, one.case.flags, one.decoded)
+        for one in oblige
+    ]
+
+
 def fault_of(decoder: DecoderSpec, one: ProbeResult) -> Fault | None:
-    """Return the fault that a probe's outcome shows, given what the decoder declares."""
+    """Return the fault that a probe's outcome shows, given what the decoder declares.
+
+    An output that differs from an inferred one, or a refusal of it, is none.
+    """
     outcome = one.case.outcome
+    if one.inferred and outcome in _DISAGREES:
+        return None
     if one.missing:
         if one.decoded:
             return Fault.UNDECLARED

@@ -63,9 +63,12 @@ from nnc_conformance.storage.suite_folder import (
     write_vector,
 )
 from nnc_conformance.storage.vector import EXPECTED_FILE, STREAM_FILE, TOPOLOGY_FILE, Level, NegativeSpec, Vector
+from nnc_conformance.suites.results.standing import CaseStanding, standing
 
 LEVELS: Final = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.INFERRED, Level.DISPUTED)
-"""Levels of the probes; a disputed vector is used only if no other needs the capability."""
+"""Levels of the probes."""
+_STANDINGS: Final = (CaseStanding.CONFORMANCE, CaseStanding.OWN, CaseStanding.INFERRED, CaseStanding.DISPUTED)
+"""Standings of the probes: one of a later standing is used only if none of an earlier needs the capability."""
 PROBES_FOR_EACH: Final = 2
 """Most good vectors for a capability, and most broken streams for a category of refusals.
 
@@ -103,9 +106,9 @@ def chosen(vectors: Iterable[StoredVector]) -> tuple[StoredVector, ...]:
     return tuple(in_turn(list(good.values()), list(bad.values())))
 
 
-def _simplicity(stored: StoredVector) -> tuple[bool, int, int, str]:
+def _simplicity(stored: StoredVector) -> tuple[int, int, int, str]:
     vector = stored.vector
-    return vector.level is Level.DISPUTED, len(vector.flags), vector.stream.size, vector.id
+    return _STANDINGS.index(standing(vector.level, vector.provenance)), len(vector.flags), vector.stream.size, vector.id
 
 
 def in_turn(first: Sequence[StoredVector], second: Sequence[StoredVector]) -> Iterable[StoredVector]:

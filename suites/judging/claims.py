@@ -6,7 +6,8 @@ from typing import Final
 
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.results.outcomes import Outcome
-from nnc_conformance.suites.results.result import Results
+from nnc_conformance.suites.results.result import CaseResult, Results
+from nnc_conformance.suites.results.standing import CaseStanding, standing
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,20 @@ def false_claims(decoder: str, declared: Collection[str], shown: Iterable[GoodCa
 RIGHT: Final = {Outcome.PASS, Outcome.CHOICE}
 """Outcomes of a good vector that was decoded correctly, or as one disputed choice has it."""
 
+FEWEST: Final = 2
+"""Vectors of a run that must need a capability before a claim to it is called false: one may fail for any reason."""
+
+
+def is_decoded(case: CaseResult) -> bool:
+    """Return whether a good stream was decoded, correctly or by a disputed choice; refusing may be such a choice, too."""
+    return case.outcome is Outcome.PASS or (case.outcome is Outcome.CHOICE and case.output_sha256 is not None)
+
+
 _NOT_JUDGED: Final = {Outcome.UNSUPPORTED, Outcome.NOT_RUN}
 
 
 def contradicted(results: Results) -> tuple[FalseClaim, ...]:
-    """Return the false claims of all decoders of a run; none if only part of the suite was run."""
+    """Return the false claims of all decoders of a run, each by `FEWEST` vectors; none if only part of the suite was run."""
     if results.suite.filters or results.counts[Outcome.NOT_RUN]:
         return ()
     return tuple(
@@ -70,9 +80,13 @@ def contradicted(results: Results) -> tuple[FalseClaim, ...]:
             decoder.name,
             decoder.capabilities,
             [
-                GoodCase(case.vector, case.flags, case.outcome in RIGHT)
+                GoodCase(case.vector, case.flags, is_decoded(case))
                 for case in results.cases
-                if case.decoder == decoder.name and case.policy is None and case.outcome not in _NOT_JUDGED
+                if case.decoder == decoder.name
+                and case.policy is None
+                and case.outcome not in _NOT_JUDGED
+                and standing(case.level, case.provenance) is not CaseStanding.INFERRED
             ],
         )
+        if len(claim.vectors) >= FEWEST
     )

@@ -7,8 +7,11 @@ import numpy as np
 
 from nnc_conformance.generator.coverage.choices import PARAMETER_TYPES
 from nnc_conformance.generator.coverage.classes import classes_of, float_classes
+from nnc_conformance.generator.coverage.contexts import INDEX, STATE, by_context
 from nnc_conformance.generator.coverage.events import engine_events, entropy_values
 from nnc_conformance.reference.driver import RecordedCodeword, Watcher, record
+from nnc_conformance.reference.entropy.coding import TensorCoding
+from nnc_conformance.reference.entropy.kernel_tables import IntArray
 from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.syntax.walker import Element
@@ -19,6 +22,10 @@ CONSEQUENCES = {"nnr_unit_size", "IvlOffset", "cabac_offset_list", "bit_offset_d
 """Elements whose values only follow from the rest of the stream, so that they say nothing."""
 LPS_RANGE_TABLE = "lps_range_table"
 """Treated like an element: a decoder may have a wrong entry in this table of the coder."""
+CONTEXT_STATE = "context_state"
+"""Treated like an element: how far contexts adapt, by the magnitude of 16 * S0 + S1 and by the bins that one context codes."""
+HALVED = {"codebook_size"}
+"""Elements of which the standard takes the half, so that a decoder may round it wrongly."""
 
 
 @dataclass
@@ -59,6 +66,8 @@ class _Meter(Watcher):
         extent.classes.update(label for label, bit in MASKS.get(name, {}).items() if value & bit)
         if element.index:
             extent.classes.add("after the first entry")
+        if name in HALVED:
+            extent.classes.add("odd" if value & 1 else "even")
         if isinstance(value, int) and name not in CONSEQUENCES:
             extent.take(value)
         elif isinstance(value, str):
@@ -82,10 +91,20 @@ class _Meter(Watcher):
         for number, coding in enumerate(codeword.codings[: len(starts) - 1]):
             own = bins[starts[number] : starts[number + 1]]
             if len(own):
+                self._adaptation(own, coding)
                 for name, descriptor, value, _ in entropy_values(own, coding, first=number == 0):
                     self._take(name, () if name in CONSEQUENCES else classes_of(name, descriptor).of(value))
                     if name not in CONSEQUENCES:
                         self.extents[name].take(int(value))
+
+    def _adaptation(self, events: IntArray, coding: TensorCoding) -> None:
+        """Take how far the contexts of a tensor adapt."""
+        context, bins = by_context(events[events[:, INDEX] >= 0], coding)
+        if not len(bins):
+            return
+        most = int(np.unique(context, return_counts=True)[1].max())
+        extent = self._take(CONTEXT_STATE, (f"{1 << n} or more bins of one context" for n in range(most.bit_length())))
+        extent.take(int(np.abs(bins[:, STATE]).max()))
 
 
 def spectrum_of(stream: bytes) -> Spectrum:

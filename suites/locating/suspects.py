@@ -9,7 +9,7 @@ descriptor. So pairs are tried as well: vectors with both traits, and vectors wi
 named in place of a single trait if its coefficient is better by `GAIN_BOTH` or `GAIN_EITHER`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,13 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
-from nnc_conformance.suites.locating.spectrum import LPS_RANGE_TABLE, Extent, Spectrum
+from nnc_conformance.suites.locating.spectrum import CONTEXT_STATE, LPS_RANGE_TABLE, Extent, Spectrum
 from nnc_conformance.suites.results.fault_location import FaultLocation, Suspect
 
 Flags = npt.NDArray[np.bool_]
 
-TABLE_CLAUSE: Final = "10"
-"""Clause of the coder's tables."""
+CODER_CLAUSE: Final = "10"
+"""Clause of the coder's tables and states."""
+OTHER_THAN: Final = "other than "
+"""Beginning of a trait that a vector has if the element has any value but those of a class."""
 NAMED: Final = 5
 """Suspects that are named at least; all that fit as well as the first are, however many."""
 FEW: Final = 16
@@ -32,6 +34,8 @@ GAIN_BOTH: Final = 0.05
 """Gain in the coefficient that justifies naming two traits that must meet."""
 GAIN_EITHER: Final = 0.1
 """Gain in the coefficient that justifies naming two traits of which one is enough."""
+NEAR: Final = 0.1
+"""Lead in the coefficient that the states of contexts need over an entry of the table: whoever meets the entry adapts, too."""
 TRIED_TOGETHER: Final = 3
 """Best traits of each element that are tried in pairs with those of others."""
 MET: Final = "met"
@@ -49,7 +53,7 @@ class Trait:
 
 def traits(spectra: Sequence[Spectrum]) -> Iterator[Trait]:
     """Yield the traits of all elements, in the registry's order, the simplest trait first."""
-    for element in (*ELEMENTS, LPS_RANGE_TABLE):
+    for element in (*ELEMENTS, LPS_RANGE_TABLE, CONTEXT_STATE):
         extents = [spectrum.get(element) for spectrum in spectra]
         if any(extents):
             yield from _traits_of(element, extents)
@@ -63,15 +67,20 @@ def _traits_of(element: str, extents: Sequence[Extent | None]) -> Iterator[Trait
     yield Trait(element, MET, np.array([extent is not None for extent in extents]))
     for label in labels:
         yield Trait(element, label, np.array([label in own for own in classes]))
-    for label in labels if len(labels) <= FEW else ():
+    for label in labels if len(labels) <= FEW and element in ELEMENTS else ():
         if ".." not in label:
-            yield Trait(element, f"other than {label}", np.array([bool(own - {label}) for own in classes]))
+            yield Trait(element, f"{OTHER_THAN}{label}", np.array([bool(own - {label}) for own in classes]))
     highest = max((extent.greatest for extent in met if extent.greatest is not None), default=0)
     for bound in (1 << n for n in range(max(highest, 0).bit_length())):
         yield Trait(element, f"{bound} or more", np.array([value is not None and value >= bound for value in greatest]))
     lowest = min((extent.least for extent in met if extent.least is not None), default=0)
     for bound in (-(1 << n) for n in range(min(lowest, 0).bit_length())):
         yield Trait(element, f"{bound} or less", np.array([value is not None and value <= bound for value in least]))
+
+
+def _excluded(trait: Trait, failing: Flags) -> bool:
+    """Return whether a trait cannot explain the failures: a vector that does not meet a wrong entry of a table does not fail by it."""
+    return trait.element == LPS_RANGE_TABLE and trait.what != MET and bool((failing & ~trait.vectors).any())
 
 
 def ochiai(having: Flags, failing: Flags) -> float:
@@ -91,31 +100,46 @@ def locate_fault(decoder: str, spectra: Sequence[Spectrum], failing: Sequence[bo
     fails = np.array(failing, np.bool_)
     if not fails.any() or fails.all():
         return None
-    scored = sorted(((ochiai(trait.vectors, fails), trait) for trait in traits(spectra)), key=lambda pair: -pair[0])
+    possible = (trait for trait in traits(spectra) if not _excluded(trait, fails))
+    scored = sorted(((ochiai(trait.vectors, fails), trait) for trait in possible), key=lambda pair: -pair[0])
     by_element: dict[str, list[tuple[float, Trait]]] = {}
     for scored_trait in scored:
         by_element.setdefault(scored_trait[1].element, []).append(scored_trait)
     if not by_element or scored[0][0] == 0:
         return None
-    ranked = sorted((own[0] for own in by_element.values()), key=lambda one: (-one[0], -len(by_element[one[1].element])))
+    ranked = _ranked(by_element)
     fittest = [trait for own in by_element.values() for _, trait in own[:TRIED_TOGETHER]]
-    pair = _better_pair(fittest, fails, ranked[0][0])
+    pair = _better_pair(fittest, fails, scored[0][0])
     if pair is not None:
         names = {trait.element for trait in pair.traits}
         ranked = [(pair.score, trait) for trait in pair.traits] + [one for one in ranked if one[1].element not in names]
     named = tuple(
         Suspect(
             element=trait.element,
-            clause=clause_of(trait.element) if trait.element in ELEMENTS else TABLE_CLAUSE,
+            clause=clause_of(trait.element) if trait.element in ELEMENTS else CODER_CLAUSE,
             what=trait.what,
             score=round(score, 3),
             failing=int((trait.vectors & fails).sum()),
             passing=int((trait.vectors & ~fails).sum()),
         )
         for place, (score, trait) in enumerate(ranked)
-        if place < NAMED or score == ranked[0][0]
+        if place < NAMED or score == scored[0][0]
     )
     return FaultLocation(decoder=decoder, suspects=named, together=pair is not None and pair.both)
+
+
+def _ranked(by_element: Mapping[str, Sequence[tuple[float, Trait]]]) -> list[tuple[float, Trait]]:
+    """Return the best trait of each element with its coefficient, the likeliest first; of equals the one with more traits."""
+    ranks = {element: own[0][0] for element, own in by_element.items()}
+    state, entry = (ranks.get(element, 0.0) for element in (CONTEXT_STATE, LPS_RANGE_TABLE))
+    if entry > max(0.0, state - NEAR):
+        ranks[LPS_RANGE_TABLE] = max(state, entry)
+
+    def key(one: tuple[float, Trait]) -> tuple[float, bool, int]:
+        element = one[1].element
+        return -ranks[element], one[1].what.startswith(OTHER_THAN), -len(by_element[element])
+
+    return sorted((own[0] for own in by_element.values()), key=key)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from nnc_conformance.storage import outputs
 from nnc_conformance.storage.documents import Frozen, first_problem
 from nnc_conformance.storage.inputs import read_bytes
 from nnc_conformance.storage.vector import VectorId
+from nnc_conformance.suites.results.fresh_ids import is_fresh
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import CaseResult, case_id
 
@@ -70,11 +71,11 @@ class ExpectedFailures(Frozen):
         """Raise `ExpectedFailuresError` if an entry names an unknown vector or decoder.
 
         Args:
-            vectors: Ids of all vectors of the suite, selected or not.
+            vectors: Ids of all vectors of the suite, selected or not; fresh streams need not be among them.
             decoders: Names of the decoders of the run.
         """
         for entry in self.failure:
-            if entry.vector not in vectors:
+            if entry.vector not in vectors and not is_fresh(entry.vector):
                 raise ExpectedFailuresError(f"expected failures: the suite has no vector {entry.vector!r}; remove or correct the entry")
             if entry.decoder is not None and entry.decoder not in decoders:
                 raise ExpectedFailuresError(

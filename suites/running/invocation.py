@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from nnc_conformance.suites.results.fresh_ids import fresh_count, is_fresh
 from nnc_conformance.suites.results.result import CaseResult
 from nnc_conformance.suites.results.run_document import RunDocument
 from nnc_conformance.suites.running.selection import DEFAULT_LEVELS
@@ -55,7 +56,9 @@ class Invocation:
         """Return the shell command that runs ``case`` alone, with the same limits and repeats."""
         words = ["nnc-conformance", "run", *([self.suite] if self.suite else [])]
         words += ["--decoder", self.decoders.get(case.decoder, case.decoder)]
-        if case.level not in DEFAULT_LEVELS:
+        if is_fresh(case.vector):
+            words += ["--fresh", str(fresh_count([case.vector]))]
+        elif case.level not in DEFAULT_LEVELS:
             words += ["--level", case.level.value]
         default = Limits()
         if self.limits.wall_seconds != default.wall_seconds:

@@ -10,8 +10,11 @@ from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage.package import Package, unpacked_suite
 from nnc_conformance.storage.suite_folder import Suite, built_in_root, load_suite
 from nnc_conformance.storage.vector import Level, Vector
+from nnc_conformance.suites.results.result import DecoderIdentity
 
 DEFAULT_LEVELS: Final = (Level.CORE, Level.NEGATIVE)
+FRESH: Final = 24
+"""Fresh streams for each decoder of a run of the default levels."""
 
 
 class SelectionError(NNCError):
@@ -64,7 +67,15 @@ def vector_ids(root: Path | None) -> frozenset[str]:
     return frozenset(stored.vector.id for stored in load_suite(root or built_in_root(), verify=False).vectors)
 
 
-def select(root: Path | None, levels: Sequence[Level] = DEFAULT_LEVELS, filters: Sequence[Filter] = (), *, verify: bool = True) -> Suite:
+def select(
+    root: Path | None,
+    levels: Sequence[Level] = DEFAULT_LEVELS,
+    filters: Sequence[Filter] = (),
+    *,
+    verify: bool = True,
+    fresh_for: Sequence[DecoderIdentity] = (),
+    fresh: int = 0,
+) -> Suite:
     """Load the vectors of ``levels`` that every filter takes.
 
     Args:
@@ -72,19 +83,28 @@ def select(root: Path | None, levels: Sequence[Level] = DEFAULT_LEVELS, filters:
         levels: Levels to take.
         filters: Filters that must all take a vector.
         verify: Whether to check the hashes of the files.
+        fresh_for: Decoders for which fresh streams are drawn and added, whatever ``levels`` are.
+        fresh: Streams for each of them.
 
     Raises `SuiteError` if the suite is damaged, and `SelectionError` if no vector is selected: a
     run without vectors would show nothing.
     """
 
+    def fits(vector: Vector) -> bool:
+        return all(chosen.takes(vector) for chosen in filters)
+
     def takes(vector: Vector) -> bool:
-        return vector.level in levels and all(chosen.takes(vector) for chosen in filters)
+        return vector.level in levels and fits(vector)
 
     if root is not None and root.is_file():
         suite = unpacked_suite(root, takes)
     else:
         suite = load_suite(built_in_root() if root is None else root, levels=set(levels), verify=verify)
         suite = replace(suite, vectors=tuple(stored for stored in suite.vectors if takes(stored.vector)))
+    if fresh_for and fresh:
+        from nnc_conformance.suites.running.fresh import with_fresh  # compiles kernels
+
+        suite = with_fresh(suite, fresh_for, count=fresh, takes=fits)
     if not suite.vectors:
         chosen = "".join(f" and {chosen}" for chosen in filters)
         raise SelectionError(f"the suite has no vector of level {', '.join(levels)}{chosen}")

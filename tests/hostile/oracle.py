@@ -32,6 +32,8 @@ def answer(request):
         time.sleep(1000)
     if bad("unsupported"):
         return {"type": "unsupported", "id": request["id"]}
+    if bad("refuse"):
+        return {"type": "refused", "id": request["id"], "category": "value"}
     broken = "expected" not in known
     if broken and bad("unsupported_bad"):
         return {"type": "unsupported", "id": request["id"]}

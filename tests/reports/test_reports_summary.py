@@ -9,11 +9,12 @@ from nnc_conformance.reports.html import render_html
 from nnc_conformance.reports.markdown import render_markdown
 from nnc_conformance.reports.results import Loaded, loaded
 from nnc_conformance.reports.summary import build_report, clause_title
-from nnc_conformance.reports.tally import CaseStanding, OutcomeTally, standing
+from nnc_conformance.reports.tally import OutcomeTally
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import ResultsError, Verdict
 from nnc_conformance.suites.results.run_document import DecoderRun, RunDocument
+from nnc_conformance.suites.results.standing import CaseStanding, standing
 
 
 def report_of(*cases, **more):

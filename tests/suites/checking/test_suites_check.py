@@ -11,8 +11,8 @@ import pytest
 from hostile import support
 
 from nnc_conformance.generator.facts import met_in
-from nnc_conformance.reference.syntax.rules import Policy
-from nnc_conformance.storage.suite_folder import Suite
+from nnc_conformance.reference.syntax.rules import Policy, Provenance
+from nnc_conformance.storage.suite_folder import Suite, files_of, load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.checking.check import CheckReport, check_decoder
 from nnc_conformance.suites.checking.probes import PROBES_FOR_EACH, built_in_probes, composed_probes
@@ -102,6 +102,35 @@ def test_a_false_claim_names_the_capability_that_is_false(tmp_path: Path, table:
     assert claim.cause.startswith("oracle declares float (")
     (wrong,) = [finding for finding in check.findings if finding.fault is Fault.WRONG_OUTPUT]
     assert "probe-dq-float" in wrong.vectors
+
+
+def inferred(folder: Path, probes: Suite, flag: str) -> Suite:
+    """The probes, of which those that need a capability rest on inferred facts."""
+    vectors = []
+    for stored in probes.vectors:
+        vector = stored.vector.model_copy(update={"provenance": Provenance.INFERRED} if flag in stored.vector.flags else {})
+        write_vector(folder, vector, {file.name: stored.read(file) for file in files_of(vector)})
+        vectors.append(vector)
+    write_manifest(folder, vectors)
+    return load_suite(folder)
+
+
+def test_a_wrong_inferred_output_is_no_fault(tmp_path: Path, table: Path, probes: Suite) -> None:
+    assert checked(tmp_path, table, inferred(tmp_path / "inferred", probes, "aggregate"), ALL, wrong=["aggregate"]).findings == ()
+    assert Fault.WRONG_OUTPUT in codes(checked(tmp_path, table, probes, ALL, wrong=["aggregate"]))
+
+
+def test_a_capability_is_falsely_claimed_if_all_its_good_probes_are_refused(tmp_path: Path, table: Path, probes: Suite) -> None:
+    check = checked(tmp_path, table, inferred(tmp_path / "inferred", probes, "aggregate"), ALL, refuse=["aggregate"])
+    (claim,) = check.findings
+    assert claim.fault is Fault.FALSE_CLAIM
+    assert claim.cause.startswith("oracle declares aggregate (")
+    refusing = support.worker(tmp_path, "refuses.py", capabilities=ALL)
+    found = check_decoder(refusing, limits=LIMITS)
+    claimed = {finding.cause.split()[2] for finding in found.findings if finding.fault is Fault.FALSE_CLAIM}
+    assert claimed >= {"int", "float", "block", "raw-float"}
+    assert Fault.NOTHING_DECODED in codes(found)
+    assert all(row.passed == 0 for row in found.capabilities.values())
 
 
 def test_a_crash_is_reported_with_standard_error(tmp_path: Path, table: Path, probes: Suite) -> None:

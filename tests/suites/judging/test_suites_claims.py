@@ -40,10 +40,14 @@ def test_a_claim_that_no_vector_confirms_is_false(rows: list[GoodCase], false: d
 def test_a_run_flags_both_kinds(tmp_path: Path) -> None:
     vectors = [
         *support.good_vectors(2),
-        support.make_vector("other-dq", b"BAD!", support.good_vectors(1)[0][1]["expected.safetensors"], flags=("dq", "float")),
+        *(
+            support.make_vector(name, b"BAD!", support.good_vectors(1)[0][1]["expected.safetensors"], flags=("dq", "float"))
+            for name in ("other-dq", "other-dq-2")
+        ),
+        support.make_vector("one-block", b"BAD!", support.good_vectors(1)[0][1]["expected.safetensors"], flags=("block",)),
     ]
     suite = support.write_suite(tmp_path / "suite", vectors)
-    claims = support.worker(tmp_path, "toy_worker.py", capabilities='["dq", "float"]')
+    claims = support.worker(tmp_path, "toy_worker.py", capabilities='["block", "dq", "float"]')
     lazy = support.worker(tmp_path, "says_unsupported.py", capabilities='["float"]')
     silent = support.command("unsupported.py")
     results = run(suite, support.decoders(claims, lazy, silent), tmp_path, levels=[Level.CORE], options=RunOptions(jobs=1))
@@ -55,9 +59,10 @@ def test_a_run_flags_both_kinds(tmp_path: Path) -> None:
     assert results.decoders[2].declared is False
     assert {case.outcome for case in results.cases if case.decoder == results.decoders[2].name} == {Outcome.UNSUPPORTED}
     assert contradicted(results) == (
-        FalseClaim("toy_worker.py", "dq", ("other-dq",)),
+        FalseClaim("toy_worker.py", "dq", ("other-dq", "other-dq-2")),
         FalseClaim("says_unsupported.py", "float", ("good-000", "good-001")),
     )
+    assert outcomes["one-block@toy_worker.py"] is Outcome.REFUSED, "one vector may fail for any reason"
     part = results.model_copy(update={"suite": results.suite.model_copy(update={"filters": ("id=other-dq",)})})
     assert contradicted(part) == (), "a few vectors do not speak for a capability"
     report = build_report([load(tmp_path)])

@@ -1,0 +1,58 @@
+"""Fresh streams: drawn for the decoders of a run, so that what no published vector has is tried, too.
+
+A published suite can be learnt by heart, and it lacks what nobody thought of. The draw follows from the suite and the decoder: the same
+decoder always gets the same streams, another one, or another version, gets others.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from nnc_conformance.generator import stress
+from nnc_conformance.storage.documents import canonical_json
+from nnc_conformance.storage.suite_folder import StoredVector, Suite, manifest_entry, write_vector
+from nnc_conformance.storage.vector import Vector
+from nnc_conformance.suites.results.result import DecoderIdentity
+
+_DIGITS: Final = 8
+"""Hex digits of the seed in an id; see `fresh_ids`."""
+
+
+def with_fresh(suite: Suite, decoders: Sequence[DecoderIdentity], *, count: int, takes: Callable[[Vector], bool] = lambda _: True) -> Suite:
+    """Add fresh streams to a suite's vectors; every decoder of a run gets those of all of them.
+
+    Args:
+        suite: The selected vectors.
+        decoders: For each of them ``count`` streams are drawn that need none but its capabilities; none if these allow no payload.
+        count: Streams for each decoder.
+        takes: Selects streams.
+    """
+    scratch = tempfile.TemporaryDirectory(prefix="nnc-conformance-fresh-")
+    root = Path(scratch.name)
+    for stored in suite.vectors:
+        level = root / stored.vector.level
+        level.mkdir(exist_ok=True)
+        (level / stored.vector.id).symlink_to(stored.folder.resolve(), target_is_directory=True)
+    drawn: dict[str, StoredVector] = {}
+    for decoder in decoders:
+        if not stress.PAYLOADS.keys() & set(decoder.capabilities):
+            continue
+        seed = _seed(suite.manifest_sha256, decoder)
+        for number, made in enumerate(stress.vectors(seed, count, frozenset(decoder.capabilities))):
+            name = f"fresh-{seed.to_bytes(32).hex()[:_DIGITS]}-{number:02}"
+            vector = made.vector.model_copy(update={"id": name, "title": f"Fresh stream {number} of the stress grammar"})
+            if takes(vector):
+                write_vector(root, vector, made.files)
+                drawn[name] = StoredVector(vector, root / vector.level / name)
+    vectors = tuple(drawn.values())
+    manifest = suite.manifest.model_copy(update={"vectors": (*suite.manifest.vectors, *(manifest_entry(one.vector) for one in vectors))})
+    return replace(suite, root=root, manifest=manifest, vectors=(*suite.vectors, *vectors), origin=suite.source, scratch=scratch)
+
+
+def _seed(manifest_sha256: str, decoder: DecoderIdentity) -> int:
+    """Derive the seed of a decoder's streams."""
+    text = canonical_json(["nnc-fresh/1", stress.GRAMMAR, manifest_sha256, decoder.model_dump(mode="json")])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest())
