@@ -28,15 +28,6 @@ _AGAIN: Final = 0.05
 """Seconds after which a lost `KeyboardInterrupt` is raised once more."""
 
 
-def run() -> None:
-    """Run the command line of this process: the console script."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, leave_interrupted)
-    from nnc_conformance.cli.main import main
-
-    main()
-
-
 def say(kind: str, message: str) -> None:
     """Print one line to standard error, if that can be written."""
     with suppress(OSError):

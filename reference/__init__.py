@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nnc_conformance.reference.encoder import EncoderOptions, encode
     from nnc_conformance.reference.entropy.indices import decode_indices, encode_indices
     from nnc_conformance.reference.interpretation import Interpretation
-    from nnc_conformance.reference.options import DecodeLimits
+    from nnc_conformance.reference.limits import DecodeLimits
     from nnc_conformance.reference.tracer import trace
     from nnc_conformance.reference.updates.base_model import BaseModel
 

@@ -8,7 +8,8 @@ import numpy as np
 from nnc_conformance.reference.driver import Driver, Tensors, Watcher
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.options import DecodeLimits, DecoderOptions, ProgressCallback, no_progress
+from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.reference.options import DecoderOptions, ProgressCallback, no_progress
 from nnc_conformance.reference.payload import recombined
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_BLOCK, DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import Unit

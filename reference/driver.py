@@ -17,7 +17,8 @@ import numpy as np
 from nnc_conformance.reference.entropy.coding import BinTrace, TensorCoding, TensorHistory
 from nnc_conformance.reference.errors import Place, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.options import DecodeLimits, DecoderOptions
+from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.reference.options import DecoderOptions
 from nnc_conformance.reference.payload import DataUnitDecoder, Part, coded_parts, coding_of, shifted
 from nnc_conformance.reference.side_by_side import SideBySide
 from nnc_conformance.reference.syntax.bitstream import read_units

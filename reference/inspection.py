@@ -9,7 +9,8 @@ from nnc_conformance.reference.driver import Driver, Tensors, Watcher
 from nnc_conformance.reference.entropy.codeword import read_qp_deltas
 from nnc_conformance.reference.entropy.compiled import interpreted
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.options import DecodeLimits, DecoderOptions
+from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.reference.options import DecoderOptions
 from nnc_conformance.reference.payload import coded_parts, coding_of
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_BLOCK, NNR_PT_FLOAT, PAYLOAD_TYPE_NAMES, DataUnitHeader
 from nnc_conformance.reference.syntax.structures.topology import STORAGE_FORMAT_NAMES

@@ -11,7 +11,8 @@ from nnc_conformance.reference.entropy.coding import EVENT_FIELDS, BinTrace
 from nnc_conformance.reference.entropy.contexts import context_name, element_name
 from nnc_conformance.reference.entropy.plain import BYPASS_BIN, CONTEXT_BIN
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.options import DecodeLimits, DecoderOptions
+from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.reference.options import DecoderOptions
 from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
 from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import Unit, unit_type_name

@@ -19,7 +19,7 @@ from nnc_conformance.generator.coverage.measure import measure
 from nnc_conformance.generator.facts import met_in
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.reference.options import DecodeLimits
+from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.storage import outputs
 from nnc_conformance.storage.documents import Frozen, canonical_json, sha256
 from nnc_conformance.storage.inputs import read_regular

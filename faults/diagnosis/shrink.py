@@ -15,7 +15,8 @@ from nnc_conformance.faults.diagnosis.pieces import Piece, pieces_of, written
 from nnc_conformance.faults.diagnosis.reductions import reductions
 from nnc_conformance.reference.decoder import Decoded, decode
 from nnc_conformance.reference.errors import NNCError, StreamError
-from nnc_conformance.reference.options import DecodeLimits, ProgressCallback, no_progress
+from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.reference.options import ProgressCallback, no_progress
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
 from nnc_conformance.suites.decoders.host import DecoderHost

@@ -15,7 +15,7 @@ from nnc_conformance.generator.coverage.contexts import saturated
 from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding, Key
 from nnc_conformance.reference.driver import RecordedCodeword, Watcher, record
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.options import DecodeLimits
+from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.syntax.branches import Branch, indexed_elements
 from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
 from nnc_conformance.reference.syntax.structures.topology import DEFLATE

@@ -8,7 +8,7 @@ from typing import Final
 from nnc_conformance.generator.coverage.measure import Coverage, StreamCoverage, measure
 from nnc_conformance.generator.worker_pool import map_in_processes
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.reference.options import DecodeLimits
+from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.vector import STREAM_FILE
 

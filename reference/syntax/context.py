@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.reference.options import DecodeLimits
+from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.syntax.walker import Values
 
 FIRST_EDITION_PROFILE: Final = 0

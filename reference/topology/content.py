@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.options import DecodeLimits
+from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.syntax.context import PayloadError, Shapes
 from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_NNEF, NNR_TPL_ONNX
 

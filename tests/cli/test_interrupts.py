@@ -14,7 +14,7 @@ import pytest
 
 HEARD = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 """A shell without job control lets its background processes ignore Ctrl-C."""
-RUN = "from nnc_conformance.cli.process import run\nrun()\n"
+RUN = "from nnc_conformance.cli.__main__ import run\nrun()\n"
 PRESSED_AT = """
 import sys
 class Presses:

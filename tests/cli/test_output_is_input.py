@@ -12,7 +12,7 @@ from helpers.keys import key_files
 from hostile import support
 from onnx import TensorProto, helper, numpy_helper
 
-PROGRAM = (sys.executable, "-c", "from nnc_conformance.cli.process import run; run()")
+PROGRAM = (sys.executable, "-c", "from nnc_conformance.cli.__main__ import run; run()")
 WEIGHTS = np.linspace(-1, 1, 256, dtype=np.float32).reshape(16, 16)
 PIPELINE = "held: held.npz\nclasses: true\ntools:\n  - {tool: sparsification, thresholds: [0.01]}\n"
 

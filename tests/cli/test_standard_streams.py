@@ -15,7 +15,7 @@ from hostile import support
 from nnc_conformance.storage.package import verify
 from nnc_conformance.storage.tensors import load_tensors
 
-PROGRAM = (sys.executable, "-c", "from nnc_conformance.cli.process import run; run()")
+PROGRAM = (sys.executable, "-c", "from nnc_conformance.cli.__main__ import run; run()")
 WEIGHTS = np.linspace(-1, 1, 256, dtype=np.float32).reshape(16, 16)
 
 

@@ -12,7 +12,7 @@ from fuzzing import containers
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.entropy.codeword import decode_codeword
 from nnc_conformance.reference.entropy.coding import TensorCoding
-from nnc_conformance.reference.options import DecodeLimits
+from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.reduction import document
 from nnc_conformance.reference.topology import carriage_nnef, carriage_onnx, nnef, onnx
 from nnc_conformance.reports.certification.verify import read_certificate

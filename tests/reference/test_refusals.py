@@ -9,7 +9,7 @@ from nnc_conformance.reference.composer import ids_list, start_unit, topology_un
 from nnc_conformance.reference.encoder import Block, CodebookMethod
 from nnc_conformance.reference.errors import EncodeError, ModelError, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.options import DecodeLimits
+from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.reduction.graph import Graph
 from nnc_conformance.reference.reduction.scoring import Samples, accuracy
 from nnc_conformance.reference.syntax.bitstream import write_units
