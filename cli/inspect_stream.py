@@ -11,7 +11,12 @@ from nnc_conformance.cli.options import InterpretationOption, LenientOption, inp
 
 
 def command(
-    stream: Annotated[Path, typer.Argument(metavar="STREAM", parser=input_file, help="The stream to show; - for standard input.")],
+    streams: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="STREAM...", parser=input_file, help="The stream to show, or those of a session in order; - for standard input."
+        ),
+    ],
     lenient: LenientOption = False,
     interpretation: InterpretationOption = None,
     values: Annotated[bool, typer.Option("--values", help="Decode the tensors too: show every qp, ranges and shares of zeros.")] = False,
@@ -19,21 +24,41 @@ def command(
 ) -> None:
     """Show the units of a stream: position, size, type and content.
 
+    Of several streams each is read onto the model after the stream before (second edition); --json then prints a list of objects with
+    the name of each stream and its units.
+
     Example: nnc-conformance inspect model.nnr
+
+    Example: nnc-conformance inspect base.nnr update.nnr --values
     """
     from nnc_conformance.reference.inspection import unit_rows
-    from nnc_conformance.storage.inputs import read_bytes
+    from nnc_conformance.storage.sessions import named, steps_of
 
-    rows: list[dict[str, Any]] = []
+    shown: list[tuple[str, list[dict[str, Any]]]] = []
+    alone = len(streams) == 1
     try:
         switches = read_interpretation(interpretation)
-        for row in unit_rows(read_bytes(stream), interpretation=switches, lenient=lenient, values=values):
-            rows.append(row)
+        for name, stream, base in steps_of(streams, switches, lenient=lenient):
+            rows: list[dict[str, Any]] = []
+            shown.append((name, rows))
+            with named(name, alone=alone):
+                for row in unit_rows(stream, interpretation=switches, lenient=lenient, values=values, base=base):
+                    rows.append(row)
     finally:
-        if as_json:
-            typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        else:
-            _table(rows)
+        _print(shown, alone=alone, as_json=as_json)
+
+
+def _print(shown: list[tuple[str, list[dict[str, Any]]]], *, alone: bool, as_json: bool) -> None:
+    """Print the rows of each stream; a lone stream without its name."""
+    if as_json:
+        single = [row for _, rows in shown for row in rows]
+        content = single if alone else [{"stream": name, "units": rows} for name, rows in shown]
+        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    for name, rows in shown:
+        if not alone:
+            typer.echo(f"{name}:")
+        _table(rows)
 
 
 def _table(rows: list[dict[str, Any]]) -> None:

@@ -16,6 +16,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_BLOCK, 
 from nnc_conformance.reference.syntax.structures.topology import STORAGE_FORMAT_NAMES
 from nnc_conformance.reference.syntax.structures.unit import NNR_TPL, Unit, unit_type_name
 from nnc_conformance.reference.syntax.walker import Values
+from nnc_conformance.reference.updates.base_model import BaseModel
 
 Row = dict[str, Any]
 
@@ -32,6 +33,7 @@ def unit_rows(
     lenient: bool = False,
     limits: DecodeLimits | None = None,
     values: bool = False,
+    base: BaseModel | None = None,
 ) -> Iterator[Row]:
     """Yield a row for each unit of a stream; raise `StreamError`, after the rows before that place.
 
@@ -47,8 +49,9 @@ def unit_rows(
         limits: Bounds on the decode; the defaults if None.
         values: Decode the payloads too; rows then have every qp, and ``tensors``, a `summary` by
             tensor.
+        base: The model before the stream, as for `decode` (second edition).
     """
-    options = DecoderOptions(interpretation or Interpretation(), lenient, limits or DecodeLimits())
+    options = DecoderOptions(interpretation or Interpretation(), lenient, limits or DecodeLimits(), base=base)
     rows = _Rows(options.interpretation, values=values)
     return Driver(stream, rows, options, values=values).noted(rows.rows)
 
@@ -131,9 +134,23 @@ def data_unit_says(header: DataUnitHeader, qps: Mapping[str, int]) -> str:
         words.append("dq")
     if header.codebook is not None:
         words.append(f"codebook of {len(header.codebook.values)}")
+    words += update_says(header)
     if header.scan_order:
         words.append(f"scan {header.scan_order}, {len(header.entry_points)} entry points")
     return "; ".join(words)
+
+
+def update_says(header: DataUnitHeader) -> list[str]:
+    """Return the place of a data unit in a session: its node, its parent, and what it takes from there."""
+    words = []
+    if header.node_id is not None:
+        node = header.node_id
+        words.append(f"node of device {node.device_id}, parameter {node.parameter_id}, depth {node.put_node_depth}")
+    if header.parent_id is not None:
+        words.append("difference to its parent" + (" with TCA" if header.tca else ""))
+    if header.dimension_shift:
+        words.append(f"first dimension moves to place {header.dimension_shift}")
+    return words
 
 
 def _qp_words(header: DataUnitHeader, qps: Mapping[str, int]) -> str:

@@ -17,6 +17,7 @@ from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
 from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import Unit, unit_type_name
 from nnc_conformance.reference.syntax.walker import Element
+from nnc_conformance.reference.updates.base_model import BaseModel
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def trace(
     limits: DecodeLimits | None = None,
     interpretation: Interpretation | None = None,
     lenient: bool = False,
+    base: BaseModel | None = None,
 ) -> Iterator[TraceLine]:
     """Yield the elements of a stream in order, those of an arithmetic codeword after their unit.
 
@@ -92,11 +94,12 @@ def trace(
         interpretation: One choice for each disputed point; the defaults of `Interpretation` if
             None.
         lenient: Forgive broken rules of policy ``may``.
+        base: The model before the stream, as for `decode` (second edition).
 
     Raises:
         StreamError: The stream breaks a rule; the lines before that place have been yielded.
     """
-    options = DecoderOptions(interpretation or Interpretation(), lenient, limits or DecodeLimits(), kernel="plain")
+    options = DecoderOptions(interpretation or Interpretation(), lenient, limits or DecodeLimits(), kernel="plain", base=base)
     watcher = _Lines(bins=bins)
     for lines in Driver(stream, watcher, options).noted(watcher.lines):
         yield from lines

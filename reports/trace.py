@@ -3,13 +3,14 @@ decoder over time.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final
 
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.tracer import TraceLine, trace
+from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.reports.drawings.coder import CoderPlot, coder_plot
 from nnc_conformance.reports.html import render_page, resource
 
@@ -42,7 +43,7 @@ class TraceRow:
 @dataclass(frozen=True)
 class UnitRows:
     """The rows of one unit, the bins of its codeword apart, and the plot of its arithmetic decoder
-    (None without a codeword).
+    (None without a codeword). ``stream`` names its stream where the page shows several.
     """
 
     number: int
@@ -51,6 +52,7 @@ class UnitRows:
     elements: tuple[TraceRow, ...]
     bins: tuple[TraceRow, ...]
     plot: CoderPlot | None
+    stream: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,18 +73,56 @@ class TracePage:
         return ((start, self.data[start : start + ROW]) for start in range(0, len(self.data), ROW))
 
 
-def build_trace(name: str, stream: bytes, *, interpretation: Interpretation | None = None, lenient: bool = False) -> TracePage:
-    """Trace a stream with all its bins, up to its end or its first error."""
+def build_trace(
+    name: str, stream: bytes, *, interpretation: Interpretation | None = None, lenient: bool = False, base: BaseModel | None = None
+) -> TracePage:
+    """Trace a stream with all its bins, up to its end or its first error; ``base`` is the model before it."""
     lines: list[TraceLine] = []
     error = ""
     try:
-        for line in trace(stream, bins=True, interpretation=interpretation, lenient=lenient):
+        for line in trace(stream, bins=True, interpretation=interpretation, lenient=lenient, base=base):
             lines.append(line)
     except StreamError as broken:
         error = str(broken)
     units = tuple(_unit(number, list(own)) for number, own in groupby(_by_unit(lines[:LINES_SHOWN]), key=lambda line: line.unit))
     left_out = max(0, len(lines) - LINES_SHOWN)
     return TracePage(name, len(stream), stream[:BYTES_SHOWN], units, error, left_out, len(lines))
+
+
+def build_session_trace(
+    steps: Iterable[tuple[str, bytes, BaseModel | None]], *, interpretation: Interpretation | None = None, lenient: bool = False
+) -> TracePage:
+    """Trace the streams of a session, up to the end or the first error, as if they were one after the other in one file.
+
+    Args:
+        steps: Name, bytes and model before each stream (see `storage.sessions.steps_of`).
+        interpretation: One choice for each disputed point; the defaults if None.
+        lenient: Forgive broken rules of policy ``may``.
+    """
+    pages: list[TracePage] = []
+    data, units = b"", list[UnitRows]()
+    for name, stream, base in steps:
+        page = build_trace(name, stream, interpretation=interpretation, lenient=lenient, base=base)
+        units += [_moved(unit, 8 * len(data), name) for unit in page.units]
+        data += stream
+        pages.append(page)
+        if page.error:
+            break
+    if len(pages) == 1:
+        return pages[0]
+    names = ", ".join(page.name for page in pages)
+    error = f"{pages[-1].name}: {pages[-1].error}" if pages[-1].error else ""
+    left_out, lines = (sum(counts) for counts in zip(*((page.left_out, page.lines) for page in pages), strict=True))
+    return TracePage(names, len(data), data[:BYTES_SHOWN], tuple(units), error, left_out, lines)
+
+
+def _moved(unit: UnitRows, bits: int, stream: str) -> UnitRows:
+    """Move a unit's bits by those of the streams before."""
+
+    def moved(rows: tuple[TraceRow, ...]) -> tuple[TraceRow, ...]:
+        return tuple(replace(row, first=row.first + bits, last=row.last + bits) for row in rows)
+
+    return replace(unit, first=unit.first + bits, elements=moved(unit.elements), bins=moved(unit.bins), stream=stream)
 
 
 def render_trace(page: TracePage) -> str:

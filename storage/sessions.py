@@ -1,7 +1,7 @@
 """A session on disk: streams applied in order to a model that a state file keeps (second edition)."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -140,6 +140,32 @@ class Session:
                 raise StateError(f"{self._path} was changed meanwhile; run the command again")
             yield
             put_in_place()
+
+
+@contextmanager
+def named(name: str, *, alone: bool) -> Iterator[None]:
+    """Name the stream in a `StreamError` of the body, as a `SessionError`, unless it is the only one."""
+    try:
+        yield
+    except StreamError as error:
+        if alone:
+            raise
+        raise SessionError(f"{name}: {error}") from None
+
+
+def steps_of(
+    paths: Sequence[Path], interpretation: Interpretation, *, lenient: bool = False
+) -> Iterator[tuple[str, bytes, BaseModel | None]]:
+    """Yield the name, the bytes and the model before each stream of a session, in order; a lone stream has no model.
+
+    Raises `SessionError`, `StateError` and `OSError`.
+    """
+    session = Session.begin(None, interpretation, lenient=lenient)
+    for number, path in enumerate(paths):
+        stream = read_bytes(path)
+        yield str(path), stream, session.model if len(paths) > 1 else None
+        if number + 1 < len(paths):
+            session.apply(stream, str(path))
 
 
 def refuse_streams_and_states(out: Path) -> None:

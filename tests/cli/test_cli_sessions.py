@@ -2,6 +2,7 @@
 overwritten.
 """
 
+import json
 import os
 import stat
 import zipfile
@@ -46,8 +47,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     os.chdir(before)
 
 
-def nnc(*words: str, code: int = 0) -> str:
-    done = CliRunner().invoke(build_app(), ["decode", *words])
+def nnc(*words: str, code: int = 0, command: str = "decode") -> str:
+    done = CliRunner().invoke(build_app(), [command, *words])
     text = done.output + (str(done.exception) if done.exception is not None else "")
     assert (done.exit_code == 0) == (code == 0), text
     return text
@@ -118,3 +119,50 @@ def test_states_come_back_whole_and_damage_is_named(folder: Path) -> None:
         changed[place] ^= 0x55
         with pytest.raises(StateError, match=r"^x: "):
             parse_state(bytes(changed), "x")
+
+
+def test_inspect_shows_each_stream_of_a_session(folder: Path) -> None:
+    text = nnc("0.nnr", "1.nnr", "2.nnr", command="inspect")
+    assert [line for line in text.splitlines() if line.endswith(".nnr:")] == ["0.nnr:", "1.nnr:", "2.nnr:"]
+    assert "difference to its parent" in text
+    shown = json.loads(nnc("0.nnr", "1.nnr", "--json", "--values", command="inspect"))
+    assert [one["stream"] for one in shown] == ["0.nnr", "1.nnr"]
+    coded = load_file("1.coded.safetensors")
+    tensors = {name for unit in shown[1]["units"] for name in unit.get("tensors", {})}
+    assert tensors == set(coded)
+    alone = json.loads(nnc("0.nnr", "--json", command="inspect"))
+    assert alone[0]["type"] == "NNR_STR"
+
+
+def test_trace_names_the_stream_of_each_line(folder: Path) -> None:
+    lines = [json.loads(line) for line in nnc("0.nnr", "1.nnr", "--json", command="trace").splitlines()]
+    assert {line["stream"] for line in lines} == {"0.nnr", "1.nnr"}
+    second = [line for line in lines if line["stream"] == "1.nnr"]
+    assert second[0]["byte"] == 0
+    assert any(line["element"] == "parent_node_id_present_flag" and line["value"] == 1 for line in second)
+    text = nnc("0.nnr", "1.nnr", command="trace")
+    assert [line for line in text.splitlines() if line.endswith(".nnr:")] == ["0.nnr:", "1.nnr:"]
+    assert "stream" not in json.loads(nnc("0.nnr", "--json", command="trace").splitlines()[0])
+
+
+def test_one_page_traces_a_session(folder: Path) -> None:
+    nnc("0.nnr", "1.nnr", "--html", "page.html", command="trace")
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    assert "Trace of <code>0.nnr, 1.nnr</code>" in page
+    assert f"{(folder / '0.nnr').stat().st_size + (folder / '1.nnr').stat().st_size:,} bytes" in page
+    assert "<code>1.nnr</code>, unit 0" in page
+    assert "The stream is invalid" not in page
+
+
+@pytest.mark.parametrize("command", ["inspect", "trace"])
+def test_a_broken_step_is_named_after_the_steps_before(folder: Path, command: str) -> None:
+    (folder / "cut.nnr").write_bytes((folder / "1.nnr").read_bytes()[:-3])
+    text = nnc("0.nnr", "cut.nnr", code=1, command=command)
+    assert "0.nnr:\n" in text
+    assert "cut.nnr: a unit of" in text
+
+
+def test_a_broken_step_is_named_on_the_page(folder: Path) -> None:
+    (folder / "cut.nnr").write_bytes((folder / "1.nnr").read_bytes()[:-3])
+    nnc("0.nnr", "cut.nnr", "--html", "page.html", command="trace")
+    assert "The stream is invalid: cut.nnr: " in (folder / "page.html").read_text(encoding="utf-8")
