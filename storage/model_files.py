@@ -18,7 +18,7 @@ from nnc_conformance.storage.compressed_tar import read_compressed_tar
 from nnc_conformance.storage.inputs import MOST_BYTES, STANDARD_INPUT, read_bytes, read_regular
 from nnc_conformance.storage.npz_format import load_npy, load_npz
 from nnc_conformance.storage.other_formats import refuse_other_formats
-from nnc_conformance.storage.outputs import STANDARD_OUTPUT, write_bytes, write_folder
+from nnc_conformance.storage.outputs import STANDARD_OUTPUT, staged, write_bytes, write_folder
 from nnc_conformance.storage.safetensors_format import load_safetensors
 from nnc_conformance.storage.shards import INDEX_SUFFIX, read_shards
 from nnc_conformance.storage.tensors import is_npz, write_tensors
@@ -45,6 +45,10 @@ WRITTEN_SUFFIXES: Final = (*TENSOR_SUFFIXES, *STATE_DICT_SUFFIXES, ".pt2", ".onn
 STREAM_SUFFIX: Final = ".nnr"
 """A plain bitstream."""
 CARRIED_SUFFIXES: Final = (STREAM_SUFFIX, *CONTAINER_SUFFIXES)
+MOST_MESSAGE_BYTES: Final = (1 << 31) - (1 << 24)
+"""Bytes of the largest ONNX model that is written as one file; protobuf ends at 2 GiB."""
+DATA_SUFFIX: Final = ".data"
+"""Is appended to the name of a larger model for the file with its values."""
 VARIANCE_NAMES: Final = ("running_var", "running_variance", "moving_variance")
 """Last parts of the names that frameworks give to the variances of a batch normalization."""
 _RUNS: Final = "loading the model would run it"
@@ -302,9 +306,20 @@ _READERS: Final[Mapping[str, Callable[[Path], Model]]] = {
 
 
 def _to_onnx(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    from nnc_conformance.reference.topology.onnx import restore
+    from nnc_conformance.reference.topology.onnx import restore, restore_beside
 
-    write_bytes(path, restore(topology, parameters))
+    if len(topology) + sum(array.nbytes for array in parameters.values()) <= MOST_MESSAGE_BYTES:
+        write_bytes(path, restore(topology, parameters))
+        return ()
+    beside = path.with_name(f"{path.name}{DATA_SUFFIX}")
+    if path.exists() and not path.is_file():
+        raise ModelError(f"{path} cannot hold a model of 2 GB or more, whose values are in a file beside it; name a file")
+    if beside.exists() and not path.exists():
+        raise ModelError(f"{beside} exists, and the values of {path.name} would replace it; name another output")
+    model, data = restore_beside(topology, parameters, beside.name)
+    with staged(beside, data) as put_data, staged(path, model) as put_model:
+        put_data()
+        put_model()
     return ()
 
 

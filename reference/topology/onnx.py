@@ -26,6 +26,8 @@ CARRIAGE_ENTRY: Final = "nnr"
 """Key of the metadata_props entry in models whose tensors hold data units (Annex E)."""
 CARRIAGE_KEYS: Final = frozenset({"edition", "parameter_sets", "coded"})
 """Keys of that entry."""
+_ALIGNMENT: Final = 64
+"""Bytes to whose multiples values in a file next to the model are padded."""
 _NAMED: Final = 10
 """Missing parameters that an error lists."""
 
@@ -89,6 +91,27 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
             out of range.
     """
     proto = _parse(topology)
+    for tensor, values in _filled(proto, parameters):
+        tensor.raw_data = values
+    return serialise(proto)
+
+
+def restore_beside(topology: bytes, parameters: Mapping[str, Array], location: str) -> tuple[bytes, bytes]:
+    """Return the model with ``parameters`` in a file next to it, as `restore`, and the content of that file.
+
+    Args:
+        location: The name of the file.
+    """
+    proto, data = _parse(topology), bytearray()
+    for tensor, values in _filled(proto, parameters):
+        tensors.refer(tensor, location, len(data), len(values))
+        data += values
+        data += bytes(-len(data) % _ALIGNMENT)
+    return serialise(proto), bytes(data)
+
+
+def _filled(proto: ModelProto, parameters: Mapping[str, Array]) -> Iterator[tuple[TensorProto, bytes]]:
+    """Iterate over the stripped tensors of a topology and the raw data of their parameters."""
     needed = dict(_needed(proto))
     missing = [name for name in needed if name not in parameters]
     if missing:
@@ -98,8 +121,7 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
         array, shape = parameters[name], tensors.shape(tensor, name)
         if array.shape != shape and (array.shape, shape) != ((1,), ()):
             raise ModelError(f"parameter {name!r} has shape {array.shape}; the topology declares {shape}")
-        tensors.fill(tensor, as_declared(array, tensors.ELEMENT_TYPES[tensor.data_type].dtype, name))
-    return serialise(proto)
+        yield tensor, tensors.raw_values(tensor, as_declared(array, tensors.ELEMENT_TYPES[tensor.data_type].dtype, name))
 
 
 def parameter_shapes(topology: bytes) -> dict[str, tuple[int, ...]]:

@@ -137,10 +137,17 @@ def is_stripped(tensor: TensorProto, name: str) -> bool:
     return not has_data(tensor) and prod(shape(tensor, name)) > 0
 
 
-def fill(tensor: TensorProto, array: Array) -> None:
-    """Set the values of a stripped tensor; shape and element type must match."""
+def raw_values(tensor: TensorProto, array: Array) -> bytes:
+    """Return the raw_data of a stripped tensor with the values of ``array``; shape and element type must match."""
     bits = ELEMENT_TYPES[tensor.data_type].bits
-    tensor.raw_data = _pack(array, bits) if bits < 8 else array.astype(array.dtype.newbyteorder("<")).tobytes()
+    return _pack(array, bits) if bits < 8 else array.astype(array.dtype.newbyteorder("<")).tobytes()
+
+
+def refer(tensor: TensorProto, location: str, offset: int, length: int) -> None:
+    """Make a stripped tensor refer to bytes of a file next to the model."""
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", str(offset)), ("length", str(length))):
+        tensor.external_data.add(key=key, value=value)
 
 
 def _from_raw(raw: bytes, count: int, element: ElementType, name: str) -> Array | None:

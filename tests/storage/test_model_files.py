@@ -157,3 +157,23 @@ def test_a_folder_that_is_no_nnef_model_says_what_it_is(tmp_path: Path, file: st
     (tmp_path / file).write_bytes(b"")
     with pytest.raises(ModelError, match=reason):
         read_model(tmp_path)
+
+
+def test_a_model_beyond_2_gb_has_its_values_in_a_file_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnc_conformance.storage.model_files.MOST_MESSAGE_BYTES", 100)
+    values = {"w": WEIGHTS, "small": np.array([3], np.int8), "b": np.ones(4, np.float16)}
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [], [], [numpy_helper.from_array(array, name) for name, array in values.items()])
+    onnx.save(helper.make_model(graph), tmp_path / "in.onnx")
+    model = read_model(tmp_path / "in.onnx")
+    write_model(tmp_path / "out.onnx", model.parameters, model.topology)
+    back = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(tmp_path / "out.onnx").graph.initializer}
+    assert {name: (array.dtype, array.tobytes()) for name, array in back.items()} == {
+        name: (array.dtype, array.tobytes()) for name, array in values.items()
+    }
+    assert read_model(tmp_path / "out.onnx").files == (tmp_path / "out.onnx", tmp_path / "out.onnx.data")
+    write_model(tmp_path / "out.onnx", model.parameters, model.topology)
+    (tmp_path / "other.onnx.data").write_bytes(b"kept")
+    with pytest.raises(ModelError, match=r"other\.onnx\.data exists"):
+        write_model(tmp_path / "other.onnx", model.parameters, model.topology)
+    assert (tmp_path / "other.onnx.data").read_bytes() == b"kept"

@@ -125,6 +125,53 @@ def test_state_dicts_keep_types_and_bits() -> None:
         dump_state_dict({"c": np.array(["text"])})
 
 
+def test_types_that_numpy_lacks_keep_their_bits() -> None:
+    tensors = {"b": torch.tensor([1.5, -3e38]).bfloat16(), "f": torch.tensor([1.5, -448.0]).to(torch.float8_e4m3fn)}
+    arrays = load_state_dict(saved(tensors))
+    assert {name: str(array.dtype) for name, array in arrays.items()} == {"b": "bfloat16", "f": "float8_e4m3fn"}
+    back = torch.load(io.BytesIO(dump_state_dict(arrays)), weights_only=True)
+    for name, tensor in tensors.items():
+        assert back[name].dtype == tensor.dtype
+        assert back[name].float().tolist() == tensor.float().tolist()
+
+
+STATE = {"w": torch.ones(2, 3), "n": torch.tensor(7)}
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "left_out"),
+    [
+        ({"epoch": 3, "state_dict": STATE, "optimizer": {"state": {0: {"m": torch.ones(2)}}}}, {"epoch", "optimizer"}),
+        ({"model": {"state_dict": STATE, "step": 1}, "ema": STATE}, {"ema", "model.step"}),
+        ({"epoch": 1, "anything": STATE}, {"epoch"}),
+        ({**STATE, "_metadata": "x"}, {"_metadata"}),
+    ],
+)
+def test_the_state_dict_of_a_checkpoint_is_found(checkpoint: dict[str, object], left_out: set[str]) -> None:
+    reasons: dict[str, str] = {}
+    assert set(load_state_dict(saved(checkpoint), left_out=reasons)) == {"w", "n"}
+    assert set(reasons) == left_out
+
+
+def test_what_holds_no_state_dict_says_what_it_holds(tmp_path: Path) -> None:
+    for checkpoint, message in (
+        ({"generator": STATE, "discriminator": STATE}, "several state_dicts, under the keys 'generator', 'discriminator'"),
+        ({"epoch": 3}, "no tensors, under the keys 'epoch'"),
+        ([1, 2], "it holds a list"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            load_state_dict(saved(checkpoint))
+    torch.jit.script(torch.nn.Linear(2, 2)).save(tmp_path / "m.pt")
+    with pytest.raises(ModelError, match="TorchScript program; save its state_dict"):
+        load_state_dict((tmp_path / "m.pt").read_bytes())
+
+
+def test_tied_weights_both_come_back() -> None:
+    shared = torch.ones(2, 3)
+    found = load_state_dict(saved({"a": shared, "b": shared, "view": shared.T}))
+    assert {name: array.shape for name, array in found.items()} == {"a": (2, 3), "b": (2, 3), "view": (3, 2)}
+
+
 def damaged(program: bytes, name: str, data: bytes | None) -> bytes:
     """The archive with a file of it replaced, or left out."""
     out = io.BytesIO()
