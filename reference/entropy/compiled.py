@@ -159,8 +159,9 @@ def _digest(source: Path) -> str:
 class Kernel:
     """A function that Numba compiles at its first call; the same in Python is ``py_func``."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], *, inline: bool = False) -> None:
         self.py_func = function
+        self.inline = inline
         update_wrapper(self, function)
 
     def __call__(self, *arguments: Any) -> Any:
@@ -178,7 +179,7 @@ class Kernel:
 
         _teach_numba()
         njit, config = cast(Any, numba.njit), cast(Any, numba.config)
-        compiled = njit(nogil=True, error_model="numpy", _nrt=False)(self.py_func)
+        compiled = njit(nogil=True, error_model="numpy", _nrt=False, forceinline=self.inline)(self.py_func)
         folder = None if config.DISABLE_JIT else _cache_folder()
         if folder is not None:
             cache_files = _cache_files(folder, self.py_func)
@@ -197,9 +198,19 @@ def _teach_numba() -> None:
     typeof_impl.register(Kernel)(lambda kernel, _: types.Dispatcher(kernel.compiled))
 
 
-def kernel(function: Function) -> Function:
+def kernel(function: Function, *, inline: bool = False) -> Function:
     """Make a `Kernel` of a function; under NUMBA_DISABLE_JIT=1 leave it as it is."""
-    return function if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0") else cast(Function, Kernel(function))
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return function
+    return cast(Function, Kernel(function, inline=inline))
+
+
+def inlined(function: Function) -> Function:
+    """Make a `Kernel` that is compiled into its callers.
+
+    A call would copy all fields of all arrays in a tuple, which can take longer than the work.
+    """
+    return kernel(function, inline=True)
 
 
 @contextmanager

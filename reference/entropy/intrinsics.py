@@ -19,6 +19,8 @@ types: Final[Any] = numba.types
 
 _WORD: Final = ir.IntType(64)
 _MASK: Final = (1 << 64) - 1
+LINE: Final = 64
+"""Bytes that `copy_line` copies."""
 
 
 def _either(compiled: Callable[..., Any], twin: Callable[..., Any]) -> Callable[..., Any]:
@@ -230,6 +232,24 @@ def _opaque_twin(word: Any) -> Any:
     return word
 
 
+def _copy_line(typing: Any, array: Any, target: Any, source: Any) -> Any:
+    """Copy `LINE` bytes within an array."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        line = ir.VectorType(_WORD, LINE // 8).as_pointer()
+        words = builder.load(builder.inttoptr(arguments[2], line), align=1)
+        builder.store(words, builder.inttoptr(arguments[1], line), align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.uint64, types.uint64), generate
+
+
+def _copy_line_twin(array: Any, target: Any, source: Any) -> None:
+    """Do in Python what the instruction of `_copy_line` does."""
+    assert 0 <= int(target) <= array.nbytes - LINE
+    array.reshape(-1).view(np.uint8)[int(target) : int(target) + LINE] = np.frombuffer(_part(array, source, LINE), np.uint8)
+
+
 address_of = _either(_address_of, _address_of_twin)
 load = _loader(64)
 load_32 = _loader(32)
@@ -238,6 +258,7 @@ load_signed_16 = _loader(16, signed=True)
 store = _storer(64)
 store_32 = _storer(32)
 big_endian = _either(_big_endian, _big_endian_twin)
+copy_line = _either(_copy_line, _copy_line_twin)
 leading_zeros = _either(_leading_zeros, _leading_zeros_twin)
 trailing_zeros = _either(_trailing_zeros, _trailing_zeros_twin)
 add = _either(_add, _add_twin)

@@ -11,8 +11,9 @@ from nnc_conformance.reference.entropy.fast import quant_tensor
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, IntArray
 from nnc_conformance.reference.entropy.parameter_search import cheapest_sets, estimated_costs
 from nnc_conformance.reference.errors import EncodeError
+from nnc_conformance.reference.quantization.fast_trellis import cheapest_path
 from nnc_conformance.reference.quantization.scan import in_row_order, in_scan_order
-from nnc_conformance.reference.quantization.trellis import cheapest_path, greatest_magnitude
+from nnc_conformance.reference.quantization.trellis import greatest_magnitude
 
 LAGRANGIAN: Final = 0.12 * 2 * math.log(2) / 12
 """Squared quantizer steps that a bit is worth at rdo = 1.

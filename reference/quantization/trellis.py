@@ -248,6 +248,12 @@ def greatest_magnitude(values: npt.NDArray[np.float32]) -> float:
     return float(np.maximum(values.max(initial=0), -values.min(initial=0)))
 
 
+def highest_candidate(values: npt.NDArray[np.float32], step: float, layout: ContextLayout) -> int:
+    """Return the greatest magnitude, before doubling, that is a candidate of any value."""
+    greatest = greatest_magnitude(values) / step
+    return int((greatest + 1) / 2 if layout.dq_flag else greatest) + 1
+
+
 def cheapest_path(
     values: npt.NDArray[np.float32],
     step: float,
@@ -269,8 +275,7 @@ def cheapest_path(
         int32 (n,) in the same order, doubled with dq_flag.
     """
     nodes = STATES if layout.dq_flag else NEIGHBOURS
-    greatest = greatest_magnitude(values) / step
-    highest = int((greatest + 1) / 2 if layout.dq_flag else greatest) + 1
+    highest = highest_candidate(values, step, layout)
     contexts = layout.greater + 2 * highest if highest <= layout.unary_length else layout.flag
     window = min(max(values.size, 1), WINDOW)
     sets = parameter_sets[None, :contexts].copy()

@@ -20,7 +20,7 @@ from nnc_conformance.reference.entropy.fast import quant_tensor
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT
 from nnc_conformance.reference.entropy.parameter_search import BIT, bit_costs, estimated_costs
 from nnc_conformance.reference.errors import EncodeError
-from nnc_conformance.reference.quantization import quantizer, trellis
+from nnc_conformance.reference.quantization import fast_trellis, quantizer, trellis
 from nnc_conformance.reference.quantization.quantizer import optimised, quantize
 from nnc_conformance.reference.quantization.scan import in_row_order, in_scan_order
 
@@ -195,6 +195,46 @@ def test_a_full_window_settles_its_best_path_and_goes_on(dq, monkeypatch):
     assert abs(costs[1] - costs[0]) < values.size // 50
 
 
+@given(
+    st.lists(st.floats(-60, 60, width=32) | st.floats(-1.5, 1.5, width=32), max_size=80),
+    st.booleans(),
+    st.sampled_from([1, 3, 10, 256]),
+    st.sampled_from([0.0, 0.0139, 0.3, 2.0]),
+    st.sampled_from([1, 7, 1000]),
+    st.sampled_from([1.0, 0.001]),
+    st.data(),
+)
+@settings(max_examples=200)
+def test_the_fast_search_finds_the_same_path(values, dq, unary_length, lagrangian, block_row, step, data):
+    array, layout = np.array(values, np.float32), vector(1, dq=dq, unary_length=unary_length).layout
+    sets = np.random.default_rng(data.draw(st.integers(0, 9))).integers(0, 9, layout.flag)
+    window = data.draw(st.sampled_from([9, trellis.WINDOW]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trellis, "WINDOW", window)
+        plain_path, fast_path = (
+            search(array, step, layout, tables=DEFAULT, parameter_sets=sets, lagrangian=lagrangian, block_row=block_row)
+            for search in (trellis.cheapest_path, fast_trellis.cheapest_path)
+        )
+    assert fast_path.tolist() == plain_path.tolist()
+
+
+@pytest.mark.parametrize("dq", [False, True])
+def test_the_fast_search_leaves_values_beyond_int32_out(dq):
+    edge = np.array([2.0**31 - 128, -(2.0**31) + 128, 2.0**30, 1.0], np.float32)
+    layout = vector(4, dq=dq).layout
+    sets = np.zeros(layout.flag, np.int64)
+    options = {"tables": DEFAULT, "parameter_sets": sets, "lagrangian": 0.1, "block_row": 4}
+    assert fast_trellis.cheapest_path(edge, 1.0, layout, **options).tolist() == trellis.cheapest_path(edge, 1.0, layout, **options).tolist()
+
+
+@pytest.mark.parametrize("dq", [False, True])
+def test_the_fast_search_agrees_over_many_weights(dq):
+    for scale in (0.15, 1.0, 6.0):
+        values, layout = laplacian(9, 30_000, scale), vector(1, dq=dq).layout
+        options = {"tables": DEFAULT, "parameter_sets": np.full(layout.flag, 5), "lagrangian": 0.05, "block_row": 11_000}
+        assert (fast_trellis.cheapest_path(values, 1.0, layout, **options) == trellis.cheapest_path(values, 1.0, layout, **options)).all()
+
+
 def test_parameter_sets_are_fitted_to_a_sample(monkeypatch):
     """A sample of whole block rows, or of stretches where there is but one, serves nearly as well
     as all weights.
@@ -301,9 +341,9 @@ def test_what_cannot_be_quantized_is_refused(dq, rdo, values, step, told):
 AGREE = """
 import numpy as np
 from nnc_conformance.reference.entropy.coding import TensorCoding
-from nnc_conformance.reference.quantization import trellis
+from nnc_conformance.reference.quantization import fast_trellis
 from nnc_conformance.reference.quantization.quantizer import quantize
-assert hasattr(trellis.search, "py_func") is COMPILED
+assert hasattr(fast_trellis.search, "py_func") is COMPILED
 for scan_order, unary_length, step, rdo in ((0, 10, 0.1, 1.0), (1, 1, 0.013, 3.0), (1, 10, 0.0007, 0.0)):
     values = np.random.default_rng(7).random((20, 13), np.float32) ** 3 - np.float32(0.3)
     for dq in (False, True):
