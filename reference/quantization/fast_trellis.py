@@ -127,7 +127,9 @@ def ending_cost(model: CostModel, paths: Paths, base: Any, quant: int, sign_flag
 
 
 @inlined
-def bits_of_candidates(model: CostModel, paths: Paths, base: Any, place: tuple[int, int], first: int, sign_flag: int) -> tuple[Any, Any, Any]:
+def bits_of_candidates(
+    model: CostModel, paths: Paths, base: Any, place: tuple[int, int], first: int, sign_flag: int
+) -> tuple[Any, Any, Any]:
     """Compute the costs in bits of 0, ``first`` and the magnitude after it.
 
     Args:
@@ -152,8 +154,8 @@ def nearest_below(magnitude: float, shift: int, dq_flag: bool) -> int:
 
 
 @inlined
-def candidate_error(magnitude: float, quant: int, shift: int, dq_flag: bool) -> float:
-    """Compute a candidate's squared error; infinite where it leaves int32."""
+def squared_error(magnitude: float, quant: int, shift: int, dq_flag: bool) -> float:
+    """Compute the squared error of a magnitude, before doubling; infinite where it leaves int32."""
     value = (2 if dq_flag else 1) * quant - shift
     if value > INT32_MAX:
         return float(np.inf)
@@ -162,21 +164,21 @@ def candidate_error(magnitude: float, quant: int, shift: int, dq_flag: bool) -> 
 
 
 @inlined
-def follow_edges(model: CostModel, paths: Paths, now: int, node: Any, weight: tuple[float, int], nearest: int, errors: tuple[float, float, float]) -> None:
+def follow_edges(
+    model: CostModel, paths: Paths, now: int, node: Any, first: int, sign_flag: int, errors: tuple[float, float, float]
+) -> None:
     """Find the cheapest candidate on each edge of a node.
 
     Args:
-        weight: Magnitude in steps, and whether it is negative.
-        nearest: See `nearest_below`.
+        first: Magnitude of `FIRST`, before doubling.
         errors: Squared errors of the candidates.
     """
     so_far = paths.costs[now, node]
     costs_0, costs_1, costs_2 = so_far + errors[0], so_far + errors[1], so_far + errors[2]
-    first = max(nearest, 1)
     if model.lagrangian > 0:
         base = address_of(paths.contexts) + ((_U64(now) * _U64(paths.contexts.shape[1]) + _U64(node)) * _U64(paths.contexts.shape[2]) << _3)
         place = (np.int64(node) if model.layout.dq_flag else 0), paths.previous[now, node]
-        bits_0, bits_1, bits_2 = bits_of_candidates(model, paths, base, place, first, weight[1])
+        bits_0, bits_1, bits_2 = bits_of_candidates(model, paths, base, place, first, sign_flag)
         costs_0 += model.lagrangian * bits_0
         costs_1 += model.lagrangian * bits_1
         costs_2 += model.lagrangian * bits_2
@@ -250,6 +252,18 @@ def start_block_row(model: CostModel, paths: Paths, now: int) -> None:
             paths.contexts[now, node, context] = model.initial[context]
 
 
+@inlined
+def candidates(magnitude: float, shift: int, dq_flag: bool) -> tuple[int, tuple[float, float, float]]:
+    """Return the magnitude of `FIRST`, before doubling, and the squared errors of all candidates.
+
+    There is no `SECOND` where `FIRST` is above the weight.
+    """
+    nearest = nearest_below(magnitude, shift, dq_flag)
+    first = max(nearest, 1)
+    after = squared_error(magnitude, first + 1, shift, dq_flag) if nearest else float(np.inf)
+    return first, (magnitude * magnitude, squared_error(magnitude, first, shift, dq_flag), after)
+
+
 @kernel
 def commit_window(model: CostModel, paths: Paths, now: int, values: npt.NDArray[np.float32], indexes: npt.NDArray[np.int32]) -> None:
     """Trace the best path back into the indexes of a window.
@@ -283,48 +297,34 @@ def search(model: CostModel, paths: Paths, values: npt.NDArray[np.float32], inde
         indexes: int32 (n,), filled with the result, doubled with dq_flag.
     """
     window, nodes, dq_flag = paths.decisions.shape[0], _U64(paths.costs.shape[1]), model.layout.dq_flag
-    number = 0
-    while number < values.shape[0]:
-        place = 0
-        size = min(window, values.shape[0] - number)
-        while place < size:
+    until_reset = 0
+    for begin in range(0, values.shape[0], window):
+        end = min(begin + window, values.shape[0])
+        for number in range(begin, end):
             now = number & 1
-            if number % model.block_row == 0 and model.lagrangian > 0:
+            if until_reset == 0:
                 start_block_row(model, paths, now)
+                until_reset = model.block_row
+            until_reset -= 1
             value = float(values[number]) / model.step
             magnitude, sign_flag = abs(value), 1 if value < 0 else 0
-            zero = magnitude * magnitude
-            nearest_0 = nearest_below(magnitude, 0, dq_flag)
-            nearest_1 = nearest_below(magnitude, 1, dq_flag)
-            first_0, first_1 = max(nearest_0, 1), max(nearest_1, 1)
-            infinite = float(np.inf)
-            errors_0 = (
-                zero,
-                candidate_error(magnitude, first_0, 0, dq_flag),
-                candidate_error(magnitude, first_0 + 1, 0, dq_flag) if nearest_0 else infinite,
-            )
-            errors_1 = (
-                zero,
-                candidate_error(magnitude, first_1, 1, dq_flag),
-                candidate_error(magnitude, first_1 + 1, 1, dq_flag) if nearest_1 else infinite,
-            )
+            first_0, errors_0 = candidates(magnitude, 0, dq_flag)
+            first_1, errors_1 = candidates(magnitude, 1, dq_flag) if dq_flag else (first_0, errors_0)
             for node in range(nodes):
-                if dq_flag and node & _1:
-                    follow_edges(model, paths, now, node, (magnitude, sign_flag), nearest_1, errors_1)
+                if node & _1:
+                    follow_edges(model, paths, now, node, first_1, sign_flag, errors_1)
                 else:
-                    follow_edges(model, paths, now, node, (magnitude, sign_flag), nearest_0, errors_0)
+                    follow_edges(model, paths, now, node, first_0, sign_flag, errors_0)
             for node in range(nodes):
                 one, other = _U64(model.sources[node, 0]), _U64(model.sources[node, 1])
                 edge = other if paths.edge_costs[other] < paths.edge_costs[one] else one
                 choice, origin = paths.edge_choices[edge], edge >> _1
                 paths.costs[1 - now, node] = paths.edge_costs[edge]
-                paths.decisions[place, node] = np.uint8((np.int64(origin) << ORIGIN_SHIFT) + choice)
+                paths.decisions[number - begin, node] = np.uint8((np.int64(origin) << ORIGIN_SHIFT) + choice)
                 if model.lagrangian > 0:
-                    first = first_1 if dq_flag and origin & _1 else first_0
+                    first = first_1 if origin & _1 else first_0
                     advance_contexts(model, paths, now, node, origin, 0 if choice == ZERO else first + choice - FIRST, sign_flag)
-            place += 1
-            number += 1
-        commit_window(model, paths, number & 1, values[number - size : number], indexes[number - size : number])
+        commit_window(model, paths, end & 1, values[begin:end], indexes[begin:end])
 
 
 def edges(tables: Tables, dq_flag: bool) -> tuple[IntArray, IntArray] | None:
