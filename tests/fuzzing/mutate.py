@@ -2,8 +2,11 @@
 where the target has one.
 """
 
+import hashlib
+import io
 import json
 import random
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +16,7 @@ from nnc_conformance.faults.diagnosis.mutations import Draws, mutated
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.storage.documents import canonical_json, sha256
 from nnc_conformance.storage.signing import Purpose, sign
+from nnc_conformance.storage.state_files import MAGIC
 
 BYTES = (0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 192, 224, 254, 255)
 TOKENS = (
@@ -114,6 +118,34 @@ def by_signed(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
     return _sealed_again(by_json(seeds, numbers), lambda digest: sign(Purpose.WITHDRAWALS, digest, KEY).model_dump(mode="json"))
 
 
+def by_state(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
+    """A state file whose header or arrays are changed, and whose length and checksum are made good."""
+    data = numbers.choice(seeds)
+    start = len(MAGIC) + 8
+    size = int.from_bytes(data[len(MAGIC) : start], "little")
+    header, arrays = data[start : start + size], data[start + size : -32]
+    header = by_json((header,), numbers)
+    if numbers.randrange(4) == 0:
+        arrays = by_bytes((arrays,), numbers)
+    made = MAGIC + len(header).to_bytes(8, "little") + header + arrays
+    return made + hashlib.sha256(made).digest()
+
+
+def by_archive(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
+    """A zip archive with a member changed, and its checksum made good."""
+    data = numbers.choice([seed for seed in seeds if seed.startswith(b"PK")])
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = numbers.choice(list(members))
+    change = by_json if members[name].startswith(b"{") else by_bytes
+    members[name] = change((members[name],), numbers)
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return made.getvalue()
+
+
 Mutation = Callable[[tuple[bytes, ...], random.Random], bytes]
 MUTATIONS: dict[str, tuple[Mutation, ...]] = {
     "reader": (by_bytes, by_bytes, by_bytes, by_stream),
@@ -121,6 +153,10 @@ MUTATIONS: dict[str, tuple[Mutation, ...]] = {
     "certificate verify": (by_bytes, by_sealed),
     "withdrawals": (by_bytes, by_signed),
     "worker answers": (by_bytes, by_json),
+    "Keras configurations": (by_bytes, by_json),
+    "state files": (by_bytes, by_state),
+    "PyTorch programs": (by_bytes, by_archive),
+    "tensor files": (by_bytes, by_archive),
 }
 """Of each target in turn; of the others `by_bytes`."""
 

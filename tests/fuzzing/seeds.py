@@ -1,21 +1,29 @@
 """Good inputs of each target, small, the same on every machine."""
 
 import json
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fuzzing import containers
 from fuzzing.mutate import KEY
+from fuzzing.targets import scratch
 from helpers import certificate_bodies, report_documents, topology_models
+from helpers import torch_programs as torch_programs_made
 from hostile import support
+from onnx import TensorProto, helper
 
 from nnc_conformance.generator.composition import Coded
+from nnc_conformance.reference import decode, encode
 from nnc_conformance.reference.entropy.coding import TensorCoding
 from nnc_conformance.reference.entropy.indices import encode_indices
 from nnc_conformance.reference.topology.carriage_nnef import METADATA_FILE
+from nnc_conformance.reference.updates.base_model import BaseModel
+from nnc_conformance.reports.certification import certificate as certificate_module
 from nnc_conformance.reports.certification.certificate import Certificate
 from nnc_conformance.reports.certification.page import render_certificate
 from nnc_conformance.reports.certification.withdrawals import WithdrawalsBody, WithdrawnVector
@@ -24,6 +32,7 @@ from nnc_conformance.storage.package_build import build
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.sealed import canonical_text, seal
 from nnc_conformance.storage.signing import Purpose
+from nnc_conformance.storage.state_files import SessionState, dump_state
 from nnc_conformance.storage.suite_folder import built_in_root
 from nnc_conformance.suites.decoders.protocol import DecodedAnswer, RefusedAnswer, StartedAnswer, UnsupportedAnswer
 from nnc_conformance.suites.results.result_files import results_text
@@ -40,6 +49,7 @@ DECODER_FILES = (
     b'[errors]\n"unexpected end" = "truncated"\n',
     b'name = "y"\nkind = "python"\ncommand = "module:function"\n',
 )
+POLICY = Path(certificate_module.__file__).with_name("policy.toml")
 PIPELINES = (
     b"- batch_norm_folding\n- local_scaling\n",
     b"held: held.npz\nclasses: true\ntools:\n  - {tool: sparsification, thresholds: [0.01, 2e-2]}\n"
@@ -71,6 +81,45 @@ def codewords() -> list[bytes]:
 def models() -> list[bytes]:
     made = (topology_models.nested(), topology_models.constant_forms(), topology_models.loop_and_scan(), topology_models.with_function())
     return [model.SerializeToString() for model in made]
+
+
+def models_with_external_data() -> list[bytes]:
+    """Models whose one tensor lies in a file: the model's own, which the target makes."""
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2, 3], data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", scratch(os.getpid()).name), ("offset", "4"), ("length", "24")):
+        tensor.external_data.add(key=key, value=value)
+    return [helper.make_model(helper.make_graph([], "g", [], [], [tensor])).SerializeToString()]
+
+
+def torch_programs() -> list[bytes]:
+    """A program with a weight, a constant, an operator and an expression of sizes."""
+    sized = torch_programs_made.node("torch.ops.aten.view.default", as_expr={"expr_str": "2*Symbol('s0') + 1", "hint": None})
+    constants = {"c": torch_programs_made.row("tensor_0")}
+    files = {"data/constants/tensor_0": torch_programs_made.WEIGHTS.tobytes()}
+    return [torch_programs_made.program(), torch_programs_made.program(nodes=[sized], constants=constants, files=files)]
+
+
+def keras_configurations() -> list[bytes]:
+    """A model with layers, an operation, an initializer and a vocabulary."""
+    tensor = {"class_name": "__keras_tensor__", "config": {"shape": [None, 4], "dtype": "float32", "keras_history": ["x", 0, 0]}}
+    start = {"module": "keras.initializers", "class_name": "GlorotUniform", "config": {"seed": None}}
+    layers = [
+        {"module": "keras.layers", "class_name": "Dense", "config": {"name": "d", "units": 3, "kernel_initializer": start}},
+        {"module": "keras.layers", "class_name": "StringLookup", "config": {"name": "l", "vocabulary": ["a", "b"], "num_oov_indices": 1}},
+        {"module": "keras.src.ops.numpy", "class_name": "Add", "config": {}, "inbound_nodes": [{"args": [tensor, 1.0], "kwargs": {}}]},
+    ]
+    return [json.dumps({"module": "keras", "class_name": "Functional", "config": {"name": "m", "layers": layers}}).encode()]
+
+
+def states() -> list[bytes]:
+    """The state after a base, and an empty one."""
+    first = decode(encode(support.TENSORS), base=BaseModel())
+    assert first.model is not None
+    return [dump_state(SessionState()), dump_state(SessionState().after(b"stream", first.model))]
+
+
+def public_keys() -> list[bytes]:
+    return [KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)]
 
 
 def packages() -> list[bytes]:
@@ -121,13 +170,19 @@ MAKERS: dict[str, Callable[[], Sequence[bytes]]] = {
     "reader": lambda: [bytes([lenient]) + stream for stream in streams() for lenient in (0, 1)],
     "entropy decoder": codewords,
     "ONNX topology": models,
+    "ONNX external data": models_with_external_data,
+    "PyTorch programs": torch_programs,
+    "Keras configurations": keras_configurations,
     "NNEF topology": lambda: NNEF,
     "NNEF tensors": lambda: containers.NNEF_TENSORS,
     "carried models": carried_models,
     "tensor files": tensor_files,
+    "state files": states,
     "package verify": packages,
     "certificate verify": certificates,
     "withdrawals": withdrawal_lists,
+    "policies": lambda: [POLICY.read_bytes()],
+    "public keys": public_keys,
     "results parser": result_files,
     "decoder files": lambda: DECODER_FILES,
     "worker answers": answers,

@@ -14,11 +14,15 @@ from nnc_conformance.reference.entropy.codeword import decode_codeword
 from nnc_conformance.reference.entropy.coding import TensorCoding
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.reduction import document
-from nnc_conformance.reference.topology import carriage_nnef, carriage_onnx, nnef, onnx
+from nnc_conformance.reference.topology import carriage_nnef, carriage_onnx, nnef, onnx, pytorch
+from nnc_conformance.reference.topology.keras_safety import checked_configuration
+from nnc_conformance.reports.certification.policy import load_policy
 from nnc_conformance.reports.certification.verify import read_certificate
 from nnc_conformance.reports.certification.withdrawals import load_withdrawals
 from nnc_conformance.storage.carriage_files import unpack_safetensors
 from nnc_conformance.storage.package import verify
+from nnc_conformance.storage.signing import load_public_key
+from nnc_conformance.storage.state_files import parse_state
 from nnc_conformance.storage.tensors import load_tensors
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.decoders.protocol import AnswerError, parse_answer
@@ -69,6 +73,23 @@ def onnx_topology(data: bytes) -> None:
     onnx.extract(data)
 
 
+def external_data(data: bytes) -> None:
+    """An ONNX model whose values lie in a file: this model itself, by any location, offset and length."""
+    path = _file(data)
+    onnx.extract(data, base_dir=path.parent)
+
+
+def torch_program(data: bytes) -> None:
+    """An archive of torch.export, taken apart and put together."""
+    parts = pytorch.extract(data)
+    pytorch.restore(parts.topology, parts.parameters)
+
+
+def keras_configuration(data: bytes) -> None:
+    """The configuration of a Keras model."""
+    checked_configuration(data)
+
+
 def nnef_topology(data: bytes) -> None:
     """An NNEF topology."""
     nnef.parameter_shapes(data)
@@ -101,6 +122,21 @@ def package(data: bytes) -> None:
 def certificate(data: bytes) -> None:
     """A certificate, as JSON or as its page."""
     read_certificate(_file(data))
+
+
+def policy(data: bytes) -> None:
+    """A policy of certificates, in TOML."""
+    load_policy(_file(data))
+
+
+def public_key(data: bytes) -> None:
+    """A public key in PEM form."""
+    load_public_key(_file(data))
+
+
+def state(data: bytes) -> None:
+    """A state file of a session."""
+    parse_state(data, "the state")
 
 
 def withdrawals(data: bytes) -> None:
@@ -138,13 +174,19 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "reader": reader,
     "entropy decoder": entropy,
     "ONNX topology": onnx_topology,
+    "ONNX external data": external_data,
+    "PyTorch programs": torch_program,
+    "Keras configurations": keras_configuration,
     "NNEF topology": nnef_topology,
     "NNEF tensors": nnef_tensor,
     "carried models": carried,
     "tensor files": tensors,
+    "state files": state,
     "package verify": package,
     "certificate verify": certificate,
     "withdrawals": withdrawals,
+    "policies": policy,
+    "public keys": public_key,
     "results parser": results,
     "decoder files": decoder_file,
     "worker answers": worker_answer,

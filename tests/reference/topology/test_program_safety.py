@@ -3,13 +3,12 @@ or decode. Without torch.
 """
 
 import io
-import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from helpers.torch_programs import WEIGHTS, node, program, row
 from typer.testing import CliRunner
 
 from nnc_conformance.cli.main import build_app
@@ -21,49 +20,6 @@ from nnc_conformance.reference.topology.program_safety import is_arithmetic
 from nnc_conformance.reference.topology.pytorch import extract, left_out, restore
 
 PICKLE = b"cos\nsystem\n(S'touch /tmp/owned'\ntR."
-WEIGHTS = np.arange(6, dtype=np.float32).reshape(2, 3)
-
-
-def row(path: str = "weight_0", *, pickled: bool = False) -> dict[str, Any]:
-    meta = {
-        "dtype": 7,
-        "sizes": [{"as_int": 2}, {"as_int": 3}],
-        "strides": [{"as_int": 3}, {"as_int": 1}],
-        "storage_offset": {"as_int": 0},
-        "layout": 7,
-    }
-    return {"path_name": path, "is_param": True, "use_pickle": pickled, "tensor_meta": meta}
-
-
-def node(target: str, **arguments: Any) -> dict[str, Any]:
-    return {"target": target, "inputs": [{"name": "x", "arg": arguments}], "outputs": [], "metadata": {}}
-
-
-def program(
-    *,
-    weights: dict[str, Any] | None = None,
-    constants: dict[str, Any] | None = None,
-    nodes: Any = (),
-    files: dict[str, bytes] | None = None,
-) -> bytes:
-    """An archive as torch.export.save lays it out."""
-    whole = {
-        "archive_format": b"pt2",
-        "archive_version": b"0",
-        "byteorder": b"little",
-        ".data/version": b"3\n",
-        "models/model.json": json.dumps({"graph_module": {"graph": {"nodes": list(nodes)}}}).encode(),
-        "data/weights/model_weights_config.json": json.dumps({"config": weights or {"w": row()}}).encode(),
-        "data/weights/weight_0": WEIGHTS.tobytes(),
-        "data/constants/model_constants_config.json": json.dumps({"config": constants or {}}).encode(),
-        "data/sample_inputs/model.pt": b"",
-        **(files or {}),
-    }
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in whole.items():
-            archive.writestr(f"archive/{name}", data)
-    return out.getvalue()
 
 
 def unzipped(archive: bytes) -> dict[str, bytes]:
