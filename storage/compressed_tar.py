@@ -15,8 +15,8 @@ _GZIP: Final = 31
 def read_compressed_tar(data: bytes, what: str) -> dict[str, bytes]:
     """Read the regular files of a .tar.gz by their paths; skip links, devices and folders.
 
-    Raises `ModelError` for damage, for more unpacked bytes than `MOST_RATIO` times the archive's size (`FREE_BYTES` in any case), and
-    for a sparse file.
+    Raises `ModelError` for damage, for more unpacked bytes than `MOST_RATIO` times the archive's size (`FREE_BYTES` in any case), for
+    a sparse file, and for two files of one name.
     """
     most = max(FREE_BYTES, MOST_RATIO * len(data))
     machine = zlib.decompressobj(_GZIP)
@@ -26,12 +26,17 @@ def read_compressed_tar(data: bytes, what: str) -> dict[str, bytes]:
         if not machine.eof:
             reason = f"it unpacks to more than {most} bytes" if len(unpacked) >= most else "it is cut off"
             raise ModelError(f"{what} cannot be read: {reason}")
+        if machine.unused_data:
+            raise ModelError(f"{what} cannot be read: {len(machine.unused_data)} bytes follow its end")
         with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as archive:
-            for member in archive:
-                if member.issparse() or len(files) >= MOST_MEMBERS:
-                    raise ModelError(f"{what} cannot be read: it has a sparse file, or more than {MOST_MEMBERS} files")
+            for seen, member in enumerate(archive):
+                name = member.name.removeprefix("./")
+                if member.issparse() or not 0 <= member.size <= len(unpacked) or seen >= MOST_MEMBERS:
+                    raise ModelError(f"{what} cannot be read: it has a sparse file, a false size, or more than {MOST_MEMBERS} members")
+                if name in files:
+                    raise ModelError(f"{what} has {name!r} twice")
                 if member.isreg() and (opened := archive.extractfile(member)) is not None:
-                    files[member.name.removeprefix("./")] = opened.read()
-    except (zlib.error, tarfile.TarError, ValueError, OSError, EOFError) as error:
+                    files[name] = opened.read()
+    except (zlib.error, tarfile.TarError, ValueError, OSError, EOFError, OverflowError, RecursionError) as error:
         raise ModelError(f"{what} cannot be read: {error}") from None
     return files

@@ -4,6 +4,7 @@ import io
 import math
 import zipfile
 from collections.abc import Mapping
+from tokenize import TokenError
 from typing import Any, Final
 
 import numpy as np
@@ -55,8 +56,8 @@ def load_npy(name: str, data: bytes) -> NDArray[Any]:
             raise ModelError(f"tensor {name!r}: .npy version {version} is not supported; versions 1.0 and 2.0 are")
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read_header(stream)
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise ModelError(f"tensor {name!r}: {error}") from None
+    except (ValueError, TypeError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
+        raise ModelError(f"tensor {name!r}: its header cannot be read: {error}") from None
     dtype = DTYPES["BF16"] if dtype == np.dtype("V2") else dtype
     if dtype.hasobject or not tensor_types.is_known(dtype):
         raise ElementTypeError(f"tensor {name!r}: the type {dtype} is not supported")

@@ -1,13 +1,15 @@
 """Checkpoints that are split over several files, with an index that names the file of each tensor."""
 
 import json
+import stat
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.topology.model_folder import inside
 from nnc_conformance.storage.inputs import read_bytes
 
 INDEX_SUFFIX: Final = ".json"
@@ -21,18 +23,28 @@ def read_shards(path: Path, read: Callable[[Path], Mapping[str, np.ndarray]]) ->
     """Read the tensors that an index names; return them in its order, and the files.
 
     Args:
-        path: The index; its files lie in the same folder.
+        path: The index; its files lie where `inside` allows.
         read: Reads the tensors of one file.
 
-    Raises `ModelError` for what is no index, a path out of the folder, or a tensor that its file lacks.
+    Raises `ModelError` for what is no index, a path out of the folder, a FIFO or device, or a tensor that its file lacks.
     """
     names = _weight_map(path)
     files: dict[str, Mapping[str, np.ndarray]] = {}
+    known: dict[tuple[int, int], Mapping[str, np.ndarray]] = {}  # by device and inode: names and links do not multiply a file
     for location in dict.fromkeys(names.values()):
-        parts = PurePosixPath(location)
-        if not location or "\0" in location or "\\" in location or parts.is_absolute() or ".." in parts.parts:
-            raise ModelError(f"{path}: {location!r} is not a path inside the folder of the index")
-        files[location] = read(path.parent / location)
+        try:
+            status = inside(path.parent, location).stat()
+        except FileNotFoundError:
+            files[location] = read(path.parent / location)  # says so, or that its suffix is unknown
+            continue
+        except (ModelError, OSError, RuntimeError) as error:  # a RuntimeError for links in a circle
+            raise ModelError(f"{path}: {error.strerror if isinstance(error, OSError) else error}: {location!r}") from None
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelError(f"{path}: {location!r} is not a regular file")
+        place = (status.st_dev, status.st_ino)
+        if place not in known:
+            known[place] = read(path.parent / location)
+        files[location] = known[place]
     for name, location in names.items():
         if name not in files[location]:
             raise ModelError(f"{path}: {location} has no tensor {name!r}, which the index names")

@@ -1,28 +1,25 @@
 """Values of ONNX tensors in files next to the model, read within bounds whatever the model says.
 
-Only regular files in the model's own folder are read, at any depth, also through links that stay
-inside. Hugging Face's cache is the only layout beyond it: a link from
-``.../snapshots/REVISION/...`` to a file in the folder ``blobs`` of the same repository.
+Only regular files are read, where `model_folder.inside` allows.
 """
 
 import os
 import re
 import stat
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from onnx import TensorProto
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.graphs import checked_name
+from nnc_conformance.reference.topology.model_folder import inside
 
 MOST_BYTES: Final = 1 << 34
 """Bytes of external data that one model may have."""
 MOST_SHARING: Final = 16
 """Times the size of its files that a model's tensors may take; tied weights share bytes."""
-_BLOBS: Final = "blobs"
-"""Folder of the files in Hugging Face's cache."""
 _NUMBER: Final = re.compile(r"[0-9]{1,19}")
 
 
@@ -56,7 +53,7 @@ class ExternalData:
         """Read the bytes that the entries state."""
         location = entries.get("location", "")
         offset, stated = _number(entries, "offset") or 0, _number(entries, "length")
-        path = self._path(location)
+        path = inside(self._folder, location)
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
@@ -72,18 +69,6 @@ class ExternalData:
                 raise ModelError(f"the model's tensors ask for more than {MOST_BYTES} bytes, or for the same bytes too often")
             file.seek(offset)
             return file.read(length)
-
-    def _path(self, location: str) -> Path:
-        """Resolve a location; raise `ModelError` if it lies outside the model's folder."""
-        parts = PurePosixPath(location)
-        if not location or "\0" in location or parts.is_absolute() or ".." in parts.parts:
-            raise ModelError(f"{location!r} is not a path inside the model's folder")
-        folder = self._folder.resolve()
-        path = (folder / location).resolve()
-        blob = path.parent.name == _BLOBS and folder.is_relative_to(path.parent.parent)
-        if not blob and not path.is_relative_to(folder):
-            raise ModelError(f"{location!r} leads out of the model's folder, to {path}; copy the file into it")
-        return path
 
 
 def _number(entries: Mapping[str, str], key: str) -> int | None:

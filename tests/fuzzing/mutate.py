@@ -146,6 +146,21 @@ def by_archive(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
     return made.getvalue()
 
 
+def by_tar(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
+    """A tar archive with bytes of its headers changed, and their checksums made good."""
+    data = bytearray(by_bytes(seeds, numbers) if numbers.randrange(4) == 0 else numbers.choice(seeds))
+    blocks = range(0, len(data) - 511, 512)
+    for _ in range(1 << numbers.randrange(4)):
+        at = numbers.choice(blocks) if blocks else 0
+        first = at + numbers.choice((numbers.randrange(512), 124, 156, 157))  # also size, type, and name of a link
+        data[first : first + 1] = bytes([numbers.choice((*BYTES, *b"0127LKxgSV"))])
+    for at in blocks:
+        if data[at + 257 : at + 262] == b"ustar":
+            total = sum(data[at : at + 148]) + 8 * 32 + sum(data[at + 156 : at + 512])
+            data[at + 148 : at + 156] = b"%06o\0 " % total
+    return bytes(data)
+
+
 Mutation = Callable[[tuple[bytes, ...], random.Random], bytes]
 MUTATIONS: dict[str, tuple[Mutation, ...]] = {
     "reader": (by_bytes, by_bytes, by_bytes, by_stream),
@@ -157,6 +172,7 @@ MUTATIONS: dict[str, tuple[Mutation, ...]] = {
     "state files": (by_bytes, by_state),
     "PyTorch programs": (by_bytes, by_archive),
     "tensor files": (by_bytes, by_archive),
+    "NNEF archives": (by_bytes, by_tar, by_tar),
 }
 """Of each target in turn; of the others `by_bytes`."""
 

@@ -1,7 +1,9 @@
 """Good inputs of each target, small, the same on every machine."""
 
+import io
 import json
 import os
+import tarfile
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -122,6 +124,20 @@ def public_keys() -> list[bytes]:
     return [KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)]
 
 
+def nnef_archives() -> list[bytes]:
+    """A model with a graph and two tensors, in three forms of tar."""
+    made = []
+    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=form) as archive:
+            for name, data in zip(("graph.nnef", "w.dat", "b.dat"), (containers.GRAPH, *containers.NNEF_TENSORS), strict=True):
+                member = tarfile.TarInfo(name)
+                member.size, member.pax_headers = len(data), {"comment": "x"}
+                archive.addfile(member, io.BytesIO(data))
+        made.append(out.getvalue())
+    return made
+
+
 def packages() -> list[bytes]:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -175,6 +191,7 @@ MAKERS: dict[str, Callable[[], Sequence[bytes]]] = {
     "Keras configurations": keras_configurations,
     "NNEF topology": lambda: NNEF,
     "NNEF tensors": lambda: containers.NNEF_TENSORS,
+    "NNEF archives": nnef_archives,
     "carried models": carried_models,
     "tensor files": tensor_files,
     "state files": states,

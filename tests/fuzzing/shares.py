@@ -17,13 +17,14 @@ class Share(NamedTuple):
 
 SHARES = {
     "reader": Share(120, 8),
-    "entropy decoder": Share(330, 32),
+    "entropy decoder": Share(310, 32),
     "ONNX topology": Share(50, 200),
     "ONNX external data": Share(20, 30),
     "PyTorch programs": Share(30, 40),
     "Keras configurations": Share(50, 40),
     "NNEF topology": Share(100, 100),
-    "NNEF tensors": Share(50, 100),
+    "NNEF tensors": Share(50, 80),
+    "NNEF archives": Share(20, 20),
     "carried models": Share(40, 60),
     "tensor files": Share(50, 100),
     "state files": Share(40, 30),

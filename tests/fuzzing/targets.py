@@ -1,5 +1,6 @@
 """What is fuzzed: a function of bytes for each target, which returns or raises an `NNCError`."""
 
+import gzip
 import os
 import tempfile
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from nnc_conformance.reports.certification.policy import load_policy
 from nnc_conformance.reports.certification.verify import read_certificate
 from nnc_conformance.reports.certification.withdrawals import load_withdrawals
 from nnc_conformance.storage.carriage_files import unpack_safetensors
+from nnc_conformance.storage.compressed_tar import read_compressed_tar
 from nnc_conformance.storage.package import verify
 from nnc_conformance.storage.signing import load_public_key
 from nnc_conformance.storage.state_files import parse_state
@@ -124,6 +126,11 @@ def certificate(data: bytes) -> None:
     read_certificate(_file(data))
 
 
+def nnef_archive(data: bytes) -> None:
+    """An NNEF model in a tar archive, which is compressed first."""
+    nnef.extract(read_compressed_tar(gzip.compress(data, 1), "the archive"))
+
+
 def policy(data: bytes) -> None:
     """A policy of certificates, in TOML."""
     load_policy(_file(data))
@@ -179,6 +186,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "Keras configurations": keras_configuration,
     "NNEF topology": nnef_topology,
     "NNEF tensors": nnef_tensor,
+    "NNEF archives": nnef_archive,
     "carried models": carried,
     "tensor files": tensors,
     "state files": state,

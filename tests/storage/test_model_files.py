@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.nnef import write_tensor
 from nnc_conformance.storage.compressed_tar import read_compressed_tar
 from nnc_conformance.storage.model_files import READ_SUFFIXES, read_model, write_model
+from nnc_conformance.storage.shards import read_shards
 from nnc_conformance.storage.tensors import write_tensors
 
 WEIGHTS = np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32)
@@ -78,6 +80,47 @@ def test_an_index_that_is_wrong_is_refused(tmp_path: Path, locations: dict[str, 
     write_tensors(tmp_path / "1.safetensors", {"w": WEIGHTS})
     with pytest.raises(ModelError, match=reason):
         read_model(shards(tmp_path, locations))
+
+
+def test_shards_lie_in_the_folder_and_are_regular_files(tmp_path: Path) -> None:
+    """A link to /dev/zero would be read up to 16 GB, a FIFO for ever."""
+    model, other = tmp_path / "model", tmp_path / "other"
+    model.mkdir()
+    other.mkdir()
+    write_tensors(other / "x.safetensors", {"w": np.ones(3, np.float32)})
+    (model / "link.safetensors").symlink_to(other / "x.safetensors")
+    (model / "zero.safetensors").symlink_to("/dev/zero")
+    os.mkfifo(model / "fifo.safetensors")
+    (model / "round.safetensors").symlink_to("round.safetensors")
+    (model / "folder.safetensors").mkdir()
+    for name in ("link", "zero", "fifo", "round", "folder"):
+        with pytest.raises(ModelError, match=f"{name}.safetensors"):
+            read_model(shards(model, {"w": f"{name}.safetensors"}))
+
+
+def test_shards_of_the_hugging_face_cache_are_read(tmp_path: Path) -> None:
+    snapshot, blobs = tmp_path / "models--x" / "snapshots" / "1", tmp_path / "models--x" / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    write_tensors(tmp_path / "x.safetensors", {"w": np.ones(3, np.float32)})
+    (tmp_path / "x.safetensors").rename(blobs / "abc")
+    (snapshot / "x.safetensors").symlink_to("../../blobs/abc")
+    assert list(read_model(shards(snapshot, {"w": "x.safetensors"})).parameters) == ["w"]
+
+
+def test_names_and_links_do_not_multiply_a_shard(tmp_path: Path) -> None:
+    write_tensors(tmp_path / "x.safetensors", {"w": np.ones(3, np.float32), "v": np.ones(3, np.float32), "u": np.ones(3, np.float32)})
+    (tmp_path / "hard.safetensors").hardlink_to(tmp_path / "x.safetensors")
+    (tmp_path / "soft.safetensors").symlink_to("x.safetensors")
+    opened: list[Path] = []
+
+    def read(path: Path) -> dict[str, np.ndarray]:
+        opened.append(path)
+        return dict(read_model(path).parameters)
+
+    names = {"w": "x.safetensors", "v": "./hard.safetensors", "u": ".//soft.safetensors"}
+    assert set(read_shards(shards(tmp_path, names), read)[0]) == set(names)
+    assert len(opened) == 1
 
 
 def test_a_json_file_that_is_no_index(tmp_path: Path) -> None:

@@ -1,0 +1,32 @@
+"""Where the further files of a stranger's model may lie, whatever the model says.
+
+In the model's own folder, at any depth, also through links that stay inside. Hugging Face's cache is
+the only layout beyond it: a link from ``.../snapshots/REVISION/...`` to a file in the folder
+``blobs`` of the same repository.
+"""
+
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from nnc_conformance.reference.errors import ModelError
+
+_BLOBS: Final = "blobs"
+"""Folder of the files in Hugging Face's cache."""
+
+
+def inside(folder: Path, location: str) -> Path:
+    """Resolve the location of a file; raise `ModelError` if it lies outside the model's folder.
+
+    Args:
+        folder: The model's folder.
+        location: The path that the model states, relative to its folder.
+    """
+    parts = PurePosixPath(location)
+    if not location or "\0" in location or "\\" in location or parts.is_absolute() or ".." in parts.parts:
+        raise ModelError(f"{location!r} is not a path inside the model's folder")
+    folder = folder.resolve()
+    path = (folder / location).resolve()
+    blob = path.parent.name == _BLOBS and folder.is_relative_to(path.parent.parent)
+    if not blob and not path.is_relative_to(folder):
+        raise ModelError(f"{location!r} leads out of the model's folder, to {path}; copy the file into it")
+    return path
