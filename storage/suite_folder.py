@@ -67,8 +67,8 @@ class Suite:
     manifest_sha256: str
     vectors: tuple[StoredVector, ...]
     package: Path | None = None
-    origin: Path | None = None
     scratch: tempfile.TemporaryDirectory[str] | None = None
+    origin: Path | None = None
 
     @property
     def source(self) -> Path:

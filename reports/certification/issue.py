@@ -180,8 +180,8 @@ def issue(
         withdrawn=_withdrawn(cases, withdrawals),
     )
     against = [*reasons(body, today, signed=key is not None)]
-    drawn = [case for case in evidence.results.cases if case.decoder == spec.name and is_fresh(case.vector)]
-    against += [f"fresh stream {case.vector} of the run: {case.message}" for case in drawn if OUTCOMES[case.outcome].fails]
+    fresh = [case for case in evidence.results.cases if case.decoder == spec.name and is_fresh(case.vector)]
+    against += [f"fresh stream {case.vector} of the run: {case.message}" for case in fresh if OUTCOMES[case.outcome].fails]
     if evidence.results.closing is None:
         against.insert(0, "the results have no closing record: the run did not finish")
     if against:
