@@ -1,10 +1,11 @@
 """``encode``: encode a model as a stream."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +23,30 @@ PIPELINE_BYTES = 1 << 20
 
 INPUT_REASON = "read by an operator as a scale, zero point, table, mask or size"
 """Why tensors of an ONNX graph stay exact."""
+
+
+class Edition(StrEnum):
+    """An edition of the standard."""
+
+    FIRST = "2022"
+    SECOND = "2024"
+
+
+class Use(StrEnum):
+    """Whether a tool of the second edition is used; `ToolChoice` without loading the encoder."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+def _tool(name: str, what: str) -> Any:
+    """Return the option of a tool."""
+    return typer.Option(
+        f"--{name}",
+        metavar="auto|on|off",
+        help=f"{what} (2024): where it saves bytes, with --base or --edition 2024; always; or never.",
+    )
 
 
 class Steps(StrEnum):
@@ -118,6 +143,35 @@ def command(
             show_default="none",
         ),
     ] = None,
+    base: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--base",
+            metavar="FILE",
+            parser=input_file,
+            help="Encode an update of this model: a .nncstate file, a stream, or both and further streams in order. Repeatable.",
+            show_default="a whole model is encoded",
+        ),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            "--state",
+            metavar="FILE",
+            help="Keep the model as a decoder has it afterwards in this .nncstate file.",
+            show_default="none is kept",
+        ),
+    ] = None,
+    edition: Annotated[
+        Edition | None,
+        typer.Option(
+            "--edition", help="Edition of the standard to write.", show_default="2024 with --base or a tool that is on, else 2022"
+        ),
+    ] = None,
+    row_skip: Annotated[Use, _tool("row-skip", "Skip rows of zeros")] = Use.AUTO,
+    tca: Annotated[Use, _tool("tca", "Temporal context adaptation")] = Use.AUTO,
+    hdsp: Annotated[Use, _tool("hdsp", "History dependent significance")] = Use.AUTO,
+    pre: Annotated[Use, _tool("pre", "Predictive residual encoding")] = Use.AUTO,
     threads: Annotated[int, typer.Option("--threads", metavar="N", min=1, help="Threads to encode with.")] = 1,
     input_format: Annotated[
         str | None, typer.Option("--input-format", metavar="FORMAT", help="Format of IN, such as onnx.", show_default="by its suffix")
@@ -136,6 +190,8 @@ def command(
     Example: nnc-conformance encode model.onnx model.nnr --dq --qp -32
 
     Example: nnc-conformance encode model.onnx model.nnr --exact '*.embed*' --report report.json
+
+    Example: nnc-conformance encode --base model.nnr trained.onnx update.nnr
     """
     from nnc_conformance.reference import EncoderOptions, encode
     from nnc_conformance.reference.quantization.choosing import choose, options_for
@@ -152,17 +208,28 @@ def command(
         write_container,
     )
     from nnc_conformance.storage.outputs import is_standard_output, refuse_inputs, write_bytes, write_text
+    from nnc_conformance.storage.sessions import Session, quantization_of_update, topology_of_update
 
+    tools = {"row_skip": row_skip, "tca": tca, "hdsp": hdsp, "pre": pre}
+    bases = base or []
+    _check_edition(edition, tools, bases)
+    if bases and pipeline is not None:
+        raise typer.BadParameter("a pipeline makes whole models; leave --base out", param_hint="--pipeline")
     if steps is Steps.DEVIATION and pipeline is not None:
         raise typer.BadParameter("a pipeline sets the steps of tensors with tensor_qp; leave --steps out", param_hint="--steps")
     suffix = read_format(output_format, CARRIED_SUFFIXES, "--output-format")
     outputs = [out] if report is None else [out, report]
     for output in outputs:
-        refuse_inputs(output, [source] if pipeline is None else [source, pipeline])
+        refuse_inputs(output, [source, *bases, *([] if pipeline is None else [pipeline]), *([] if state is None else [state])])
+    if state is not None:
+        refuse_inputs(state, [source])
     model = read_model(source, suffix=read_format(input_format, READ_SUFFIXES, "--input-format"))
     for output in outputs:
         refuse_inputs(output, model.files)
     container = is_container(out, suffix=suffix)
+    if container and bases:
+        raise typer.BadParameter("an update is written as a plain stream, such as update.nnr", param_hint="OUT")
+    session = None if state is None and not bases else Session.of_encoder(bases, state, threads=threads)
     if container:
         model = for_container(model)
     reasons = {**dict.fromkeys(model.exact, INPUT_REASON), **_asked(exact or [], model)}
@@ -173,25 +240,35 @@ def command(
         model.parameters,
         EncoderOptions(
             qp=weight_qp, nonweight_qp=vector_qp, qp_density=qp_density, dq=dq, scan_order=scan_order, codebook=codebook,
-            unary_length=unary_length, rdo=rdo, tensor_qp=by_deviation(lossy, weight_qp, qp_density) if deviation else {},
+            unary_length=unary_length, rdo=rdo, edition=None if edition is None else 2022 if edition is Edition.FIRST else 2024,
+            **{name: use.value for name, use in tools.items()}, tensor_qp=by_deviation(lossy, weight_qp, qp_density) if deviation else {},
         ),
         exact=reasons,
         variances=model.variances,
         asked=[each for each, value in ((Role.WEIGHT, qp), (Role.VECTOR, nonweight_qp)) if value is not None or deviation],
     )  # fmt: skip
     model = model.settled(choice, container=container)
-    if pipeline is None:
+    if pipeline is not None:
+        stream = _reduced(model, pipeline, replace(choice.options, tensor_qp={}), threads, out)
+    else:
         with bar("encoding") as progress:
             stream = encode(
-                model.parameters, topology=model.topology, quantization_data=model.quantization, options=choice.options, threads=threads,
+                model.parameters,
+                base=session.model if session is not None and bases else None,
+                topology=model.topology if session is None else topology_of_update(model, session.model, str(source)),
+                quantization_data=model.quantization if session is None else quantization_of_update(model, session.model),
+                options=choice.options,
+                interpretation=None if session is None else session.interpretation,
+                threads=threads,
                 progress=progress,
-            )  # fmt: skip
-    else:
-        stream = _reduced(model, pipeline, replace(choice.options, tensor_qp={}), threads, out)
-    if container:
-        write_container(out, stream, model, suffix=suffix)
-    else:
-        write_bytes(out, stream)
+            )
+    if session is not None and state is not None:
+        session.apply(stream, str(out), threads=threads)
+    with nullcontext() if session is None else session.kept():
+        if container:
+            write_container(out, stream, model, suffix=suffix)
+        else:
+            write_bytes(out, stream)
     if report is not None:
         write_text(report, report_of(choice, model, len(stream)))
     piped = is_standard_output(out) or (report is not None and is_standard_output(report))
@@ -200,6 +277,17 @@ def command(
     size = sum(array.nbytes for array in model.parameters.values())
     ratio = f", {len(stream) / size:.1%} of {size} bytes" if size else ""
     typer.echo(f"{len(model.parameters)} parameters -> {out}: a stream of {len(stream)} bytes{ratio}", err=piped)
+
+
+def _check_edition(edition: Edition | None, tools: Mapping[str, Use], bases: Sequence[Path]) -> None:
+    """Raise `typer.BadParameter` for what the first edition does not have."""
+    if edition is not Edition.FIRST:
+        return
+    for name, use in tools.items():
+        if use is Use.ON:
+            raise typer.BadParameter("edition 2022 does not have this tool; use --edition 2024", param_hint=f"--{name.replace('_', '-')}")
+    if bases:
+        raise typer.BadParameter("edition 2022 has no updates; use --edition 2024", param_hint="--base")
 
 
 def _asked(patterns: Sequence[str], model: "Model") -> dict[str, str]:

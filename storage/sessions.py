@@ -14,9 +14,11 @@ from nnc_conformance.reference.syntax.bitstream import read_units
 from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.rules import Enforcement
 from nnc_conformance.reference.syntax.structures.unit import NNR_STR
+from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.reference.updates.finishing import final_parameters
 from nnc_conformance.storage.inputs import read_bytes
+from nnc_conformance.storage.model_files import GRAPH_FORMATS, Model, read_stream
 from nnc_conformance.storage.state_files import SessionState, StateError, is_state, parse_state, staged_state
 
 _HEAD_BYTES: Final = 64
@@ -74,6 +76,35 @@ class Session:
             raise StateError(f"{path} was made with other choices of {', '.join(differing)}; use the same, or --restart")
         return cls(state, path, loaded, bounds)
 
+    @classmethod
+    def of_encoder(cls, bases: Sequence[Path], path: Path | None, *, threads: int = 1) -> "Session":
+        """Begin with the model that a decoder has before the stream to encode.
+
+        Args:
+            bases: A state file, or streams of one session in order, or both; none for a base model.
+            path: The state file to keep the model in; None keeps no state.
+            threads: Threads to decode with.
+
+        Raises:
+            StateError: A state file cannot be used, or ``path`` exists and is not the state in ``bases``.
+            SessionError: A stream cannot be applied.
+        """
+        first = bases[0] if bases and _holds_a_state(bases[0]) else None
+        loaded = None if first is None else read_bytes(first)
+        begun = SessionState() if loaded is None else parse_state(loaded, str(first))
+        goes_on = path is not None and first is not None and path.exists() and path.samefile(first)
+        if path is not None and path.exists() and not goes_on:
+            raise StateError(f"{path} exists; name it with --base to go on from it, or remove it")
+        session = cls(begun, path, loaded if goes_on else None, DecodeLimits())
+        for stream in bases if first is None else bases[1:]:
+            session.apply(read_stream(stream).stream, str(stream), threads=threads)
+        return session
+
+    @property
+    def interpretation(self) -> Interpretation:
+        """The choices at disputed points under which the streams are decoded."""
+        return self._state.interpretation
+
     @property
     def model(self) -> BaseModel:
         """The model after the streams so far."""
@@ -108,7 +139,9 @@ class Session:
         if decoded.model is None:
             raise SessionError(f"{name}: no model came out of the decoder")
         if self._state.streams and not self._names and not decoded.updates:
-            raise SessionError(f"{name} is a base stream, and {self._path} holds a session already; use --restart to begin a new one")
+            raise SessionError(
+                f"{name} is a base stream, and {self._path or 'the state'} holds a session already; use --restart to begin a new one"
+            )
         self._names.append(name)
         self._state = self._state.after(stream, decoded.model)
         return decoded
@@ -166,6 +199,41 @@ def steps_of(
         yield str(path), stream, session.model if len(paths) > 1 else None
         if number + 1 < len(paths):
             session.apply(stream, str(path))
+
+
+def topology_of_update(model: Model, base: BaseModel, name: str) -> Topology | None:
+    """Return the topology that an update has to carry: that of the new model, if it differs from the base model's.
+
+    Args:
+        model: The new model.
+        base: The model that the decoder has.
+        name: The new model's name in messages.
+
+    Raises:
+        SessionError: The new model lacks tensors of the base model, or has a graph of another format.
+    """
+    missing = [known for known in base.parameters if known not in model.parameters]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        detail = "an update cannot remove tensors; encode the model without --base"
+        raise SessionError(f"{name} lacks {missing[0]!r}{more} of the base model: {detail}")
+    if model.topology is None or base.topology is None or model.topology == base.topology:
+        return None if model.topology == base.topology else model.topology
+    formats = dict(GRAPH_FORMATS.values())
+    new, old = (formats.get(topology.storage_format, "another") for topology in (model.topology, base.topology))
+    if new != old:
+        raise SessionError(f"{name} has a graph in {new}, and the base model one in {old}; convert it, or encode it without --base")
+    return model.topology
+
+
+def quantization_of_update(model: Model, base: BaseModel) -> Topology | None:
+    """Return the quantization data that an update has to carry: those of the new model, if they differ from the base model's."""
+    return None if model.quantization == base.quantization_data else model.quantization
+
+
+def _holds_a_state(path: Path) -> bool:
+    with path.open("rb") as file:
+        return is_state(file.read(_HEAD_BYTES))
 
 
 def refuse_streams_and_states(out: Path) -> None:

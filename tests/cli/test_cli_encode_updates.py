@@ -1,0 +1,138 @@
+"""Updates encoded from the command line: bases, state files, and what is refused."""
+
+import stat
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.numpy import load_file, save_file
+from typer.testing import CliRunner
+
+from nnc_conformance.cli.main import build_app
+from nnc_conformance.storage.state_files import load_state
+
+Tensors = dict[str, np.ndarray]
+
+
+def nnc(*words: str, code: int = 0) -> str:
+    done = CliRunner().invoke(build_app(), [*words])
+    text = done.output + (str(done.exception) if done.exception is not None else "")
+    assert (done.exit_code == 0) == (code == 0), text
+    return text
+
+
+def model(number: int) -> Tensors:
+    """Model ``number`` of a training: each differs a little from the one before."""
+    rng = np.random.default_rng(5)
+    tensors = {"w": rng.standard_normal((20, 12)).astype(np.float32), "b": rng.standard_normal(20).astype(np.float32)}
+    for _ in range(number):
+        tensors = {
+            name: (values + 0.1 * (rng.random(values.shape) < 0.2) * rng.standard_normal(values.shape)).astype(np.float32)
+            for name, values in tensors.items()
+        }
+    return tensors
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for number in range(3):
+        save_file(model(number), tmp_path / f"{number}.safetensors")
+    return tmp_path
+
+
+def near(file: str, tensors: Tensors) -> bool:
+    found = load_file(file)
+    return found.keys() == tensors.keys() and all(np.abs(found[name] - values).max() < 0.01 for name, values in tensors.items())
+
+
+def onnx_file(path: str, weights: np.ndarray, operator: str = "Relu", extra: bool = False) -> None:
+    value = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4])  # noqa: E731
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["m"]), helper.make_node(operator, ["m"], ["y"])]
+    initializers = [numpy_helper.from_array(weights, "w")]
+    if extra:
+        nodes[1] = helper.make_node("Add", ["m", "c"], ["y"])
+        initializers.append(numpy_helper.from_array(np.full((1, 4), 0.25, np.float32), "c"))
+    onnx.save(helper.make_model(helper.make_graph(nodes, "g", [value("x")], [value("y")], initializers)), path)
+
+
+def test_streams_or_a_state_are_the_base() -> None:
+    nnc("encode", "0.safetensors", "0.nnr", "--state", "s.nncstate", "--edition", "2024")
+    nnc("encode", "--base", "0.nnr", "1.safetensors", "1.nnr")
+    nnc("encode", "--base", "s.nncstate", "1.safetensors", "1-again.nnr", "--state", "s.nncstate")
+    assert Path("1.nnr").read_bytes() == Path("1-again.nnr").read_bytes()
+    nnc("encode", "--base", "0.nnr", "--base", "1.nnr", "2.safetensors", "2.nnr")
+    nnc("encode", "--base", "s.nncstate", "2.safetensors", "2-again.nnr", "--state", "s.nncstate")
+    assert Path("2.nnr").read_bytes() == Path("2-again.nnr").read_bytes()
+    assert Path("2.nnr").stat().st_size < Path("0.nnr").stat().st_size / 2
+    nnc("decode", "0.nnr", "1.nnr", "2.nnr", "out.safetensors")
+    assert near("out.safetensors", model(2))
+    kept = load_state(Path("s.nncstate")).parameters
+    assert all(np.array_equal(values, kept[name]) for name, values in load_file("out.safetensors").items())
+    assert stat.S_IMODE(Path("s.nncstate").stat().st_mode) == 0o600
+
+
+def test_a_base_of_the_first_edition_will_do() -> None:
+    nnc("encode", "0.safetensors", "0.nnr")
+    nnc("encode", "--base", "0.nnr", "1.safetensors", "1.nnr", "--row-skip", "on", "--hdsp", "on", "--tca", "on", "--pre", "on")
+    nnc("decode", "0.nnr", "1.nnr", "out.safetensors")
+    assert near("out.safetensors", model(1))
+
+
+def test_a_tool_that_is_on_means_the_second_edition() -> None:
+    nnc("encode", "0.safetensors", "first.nnr")
+    nnc("encode", "0.safetensors", "auto.nnr", "--edition", "2022", "--tca", "auto")
+    assert Path("first.nnr").read_bytes() == Path("auto.nnr").read_bytes()
+    nnc("encode", "0.safetensors", "on.nnr", "--row-skip", "on")
+    nnc("encode", "0.safetensors", "second.nnr", "--edition", "2024", "--row-skip", "on")
+    assert Path("on.nnr").read_bytes() == Path("second.nnr").read_bytes() != Path("first.nnr").read_bytes()
+
+
+def test_what_the_first_edition_does_not_have_is_refused() -> None:
+    assert "edition 2022 does not have this tool" in nnc("encode", "--edition", "2022", "--hdsp", "on", "0.safetensors", "x.nnr", code=2)
+    nnc("encode", "0.safetensors", "0.nnr")
+    assert "has no updates" in nnc("encode", "--edition", "2022", "--base", "0.nnr", "1.safetensors", "x.nnr", code=2)
+    assert not Path("x.nnr").exists()
+
+
+def test_inputs_and_foreign_states_are_not_overwritten() -> None:
+    nnc("encode", "0.safetensors", "0.nnr", "--state", "s.nncstate")
+    state = Path("s.nncstate").read_bytes()
+    assert "same file" in nnc("encode", "--base", "0.nnr", "1.safetensors", "0.nnr", code=2)
+    assert "same file" in nnc("encode", "--base", "s.nncstate", "1.safetensors", "s.nncstate", code=2)
+    assert "s.nncstate exists" in nnc("encode", "--base", "0.nnr", "1.safetensors", "1.nnr", "--state", "s.nncstate", code=2)
+    assert "plain stream" in nnc("encode", "--base", "0.nnr", "1.safetensors", "1.onnx", code=2)
+    assert Path("s.nncstate").read_bytes() == state
+    assert not Path("1.nnr").exists()
+
+
+def test_removed_tensors_are_refused_and_added_ones_sent() -> None:
+    nnc("encode", "0.safetensors", "0.nnr")
+    save_file({"w": model(1)["w"]}, "less.safetensors")
+    assert "lacks 'b' of the base model: an update cannot remove tensors" in nnc(
+        "encode", "--base", "0.nnr", "less.safetensors", "1.nnr", code=2
+    )
+    more = model(1) | {"new": np.full((3, 3), 0.5, np.float32)}
+    save_file(more, "more.safetensors")
+    nnc("encode", "--base", "0.nnr", "more.safetensors", "1.nnr")
+    nnc("decode", "0.nnr", "1.nnr", "out.safetensors")
+    assert near("out.safetensors", more)
+
+
+def test_a_changed_graph_travels_along() -> None:
+    weights = np.random.default_rng(1).standard_normal((4, 4)).astype(np.float32)
+    onnx_file("0.onnx", weights)
+    onnx_file("1.onnx", weights + np.float32(0.1))
+    onnx_file("2.onnx", weights + np.float32(0.2), extra=True)
+    nnc("encode", "0.onnx", "0.nnr")
+    nnc("encode", "--base", "0.nnr", "1.onnx", "1.nnr")
+    nnc("encode", "--base", "0.nnr", "--base", "1.nnr", "2.onnx", "2.nnr")
+    assert Path("1.nnr").stat().st_size < Path("2.nnr").stat().st_size
+    nnc("decode", "0.nnr", "1.nnr", "2.nnr", "out.onnx")
+    found = {each.name: numpy_helper.to_array(each) for each in onnx.load("out.onnx").graph.initializer}
+    assert set(found) == {"w", "c"}
+    assert np.abs(found["w"] - weights - 0.2).max() < 0.02
+    nnc("decode", "0.nnr", "1.nnr", "out.onnx")
+    assert [node.op_type for node in onnx.load("out.onnx").graph.node] == ["MatMul", "Relu"]
