@@ -241,7 +241,8 @@ def command(
         EncoderOptions(
             qp=weight_qp, nonweight_qp=vector_qp, qp_density=qp_density, dq=dq, scan_order=scan_order, codebook=codebook,
             unary_length=unary_length, rdo=rdo, edition=None if edition is None else 2022 if edition is Edition.FIRST else 2024,
-            **{name: use.value for name, use in tools.items()}, tensor_qp=by_deviation(lossy, weight_qp, qp_density) if deviation else {},
+            row_skip=row_skip.value, tca=tca.value, hdsp=hdsp.value, pre=pre.value,
+            tensor_qp=by_deviation(lossy, weight_qp, qp_density) if deviation else {},
         ),
         exact=reasons,
         variances=model.variances,

@@ -7,18 +7,18 @@ import re
 import shutil
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import onnx
 from helpers.checkout import ROOT, copy_to
+from onnx import numpy_helper
 
 from nnc_conformance.storage.suite_folder import built_in_root, files_of, load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import Level
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
-SESSION = "by-the-peer/k-all-thrp-dq1-scan1"
-"""A sequence of the samples, with three streams and every tool."""
 START = "from nnc_conformance.cli.main import main; main()"
 
 
@@ -70,10 +70,14 @@ def _checkout(folder: Path) -> None:
 
 
 def _session(folder: Path) -> None:
-    """Put the streams of a session in a folder."""
-    with zipfile.ZipFile(ROOT / "tests" / "data" / "second-edition" / "samples.zip") as archive:
-        for step, name in enumerate(("base", "update-1", "update-2")):
-            (folder / f"{name}.nnr").write_bytes(archive.read(f"{SESSION}.{step}.nnr"))
+    """Put a network, and the same after more and more training, in a folder."""
+    model = onnx.load(ROOT / "generator" / "networks" / "digits-mlp.onnx")
+    for name in ("model", "trained", "later"):
+        onnx.save(model, folder / f"{name}.onnx")
+        for tensor in model.graph.initializer:
+            values = numpy_helper.to_array(tensor)
+            if values.dtype == np.float32:
+                tensor.CopyFrom(numpy_helper.from_array(values * np.float32(1.01), tensor.name))
 
 
 QUICK: dict[str, Callable[[Path], None]] = {
