@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from ratios import grid, spread, summary
+from ratios import grid, spread, summary, whole_grid
 
 BASELINE: Final = Path(__file__).parent / "baseline.json"
 """File with the ratios to compare with."""
@@ -26,6 +26,8 @@ def measure(python: str, pairs: int) -> dict[str, list[float]]:
     for point, ratios in grid(python, pairs=pairs):
         for direction in ("decode", "encode"):
             figures_by_point[f"{point.name}, {direction}"] = [round(figure, 3) for figure in spread(getattr(ratios, direction))]
+    for whole, ratios in whole_grid(python, pairs=pairs):
+        figures_by_point[f"{whole.name}, whole encode"] = [round(figure, 3) for figure in spread(ratios.encode)]
     return figures_by_point
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
-from nnc_conformance.reference import decode_indices, encode_indices
+from nnc_conformance.reference import EncoderOptions, decode_indices, encode, encode_indices
 
 PEER_DRIVER: Final = Path(__file__).parents[1] / "tests" / "peer" / "peer.py"
 WEIGHTS: Final = 1_000_000
@@ -139,6 +139,68 @@ def measure(python: str, point: Point, *, pairs: int, weights: int = WEIGHTS) ->
             for direction in ("decode", "encode"):
                 ratios.add(direction, before[direction] + after[direction], theirs[direction])
     return ratios
+
+
+@dataclass(frozen=True)
+class WholePoint:
+    """A point of the measurements of whole encodes.
+
+    Args:
+        rdo: Whether rate-distortion optimisation is on: rdo 1 here, lambda_scale 0.1 in the peer.
+    """
+
+    bits: float
+    dq: int
+    rdo: int
+
+    @property
+    def name(self) -> str:
+        """The point in words."""
+        return f"{self.bits:g} bit, dq {self.dq}, rdo {'on' if self.rdo else 'off'}"
+
+
+WHOLE_GRID: Final = tuple(WholePoint(bits, dq, rdo) for dq in (0, 1) for rdo in (0, 1) for bits in (0.3, 2.0, 4.0))
+"""All points of whole encodes."""
+PEER_LAMBDA: Final = 0.1
+"""lambda_scale of the peer with rate-distortion optimisation on."""
+
+
+def measure_encode(python: str, point: WholePoint, *, pairs: int, weights: int = WEIGHTS) -> Ratios:
+    """Measure whole encodes through both public interfaces.
+
+    A ratio is that of the shortest rounds: a machine with other work can only lengthen one.
+    """
+    ratios = Ratios()
+    with tempfile.TemporaryDirectory(prefix="nnc-speed-") as folder:
+        source, target = Path(folder) / "x.safetensors", Path(folder) / "x.nnr"
+        parameters = {"x": laplacian(Point(point.bits, point.dq, 0), weights)}
+        save_file(parameters, source)
+        options = EncoderOptions(qp=QP, nonweight_qp=QP, qp_density=2, dq=bool(point.dq), rdo=float(point.rdo), unary_length=UNARY_LENGTH)
+        command = [python, str(PEER_DRIVER), "time-encode", str(source), str(target), f"rounds={ROUNDS}", f"qp={QP}", f"nonweight_qp={QP}"]
+        command += ["qp_density=2", f"use_dq={bool(point.dq)}", f"lambda_scale={PEER_LAMBDA * point.rdo}", "codebook_mode=0"]
+        command += [f"cabac_unary_length_minus1={UNARY_LENGTH - 1}"]
+
+        def write() -> bytes:
+            return encode(parameters, options=options)
+
+        size = len(write())
+        for _ in range(pairs):
+            before = time_rounds(write)
+            process = subprocess.run(command, capture_output=True, text=True, check=False)
+            if process.returncode:
+                sys.exit(f"the peer failed: {process.stderr.strip()}")
+            theirs, ours = json.loads(process.stdout)["encode"], before + time_rounds(write)
+            ratios.encode.append(min(theirs) / min(ours))
+            ratios.seconds.setdefault("our encode", []).extend(ours)
+            ratios.seconds.setdefault("peer encode", []).extend(theirs)
+        ratios.bytes = size, target.stat().st_size
+    return ratios
+
+
+def whole_grid(python: str, *, pairs: int) -> Iterator[tuple[WholePoint, Ratios]]:
+    """Measure whole encodes at all points; yield each when it is done."""
+    for point in WHOLE_GRID:
+        yield point, measure_encode(python, point, pairs=pairs)
 
 
 def grid(python: str, *, pairs: int) -> Iterator[tuple[Point, Ratios]]:
