@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 PIPELINE_BYTES = 1 << 20
 """Bytes of the largest pipeline file that is read."""
 
-INPUT_REASON = "read by an operator as a scale, zero point, table, mask or size"
-"""Why tensors of an ONNX graph stay exact."""
-
 
 class Edition(StrEnum):
     """An edition of the standard."""
@@ -197,7 +194,7 @@ def command(
     from nnc_conformance.reference.quantization.choosing import choose, options_for
     from nnc_conformance.reference.quantization.steps import by_deviation
     from nnc_conformance.reference.topology.classes import Role
-    from nnc_conformance.reports.encoding import lines
+    from nnc_conformance.reports.encoding import INPUT_REASON, lines
     from nnc_conformance.reports.encoding import report as report_of
     from nnc_conformance.storage.model_files import (
         CARRIED_SUFFIXES,

@@ -11,6 +11,8 @@ from nnc_conformance.storage.model_files import Model
 
 REPORT_FORMAT: Final = "nnc-encoding/1"
 """Value of ``format`` in a JSON report."""
+INPUT_REASON: Final = "read by an operator as a scale, zero point, table, mask or size"
+"""Why tensors of an ONNX graph stay exact."""
 NAMED: Final = 5
 """Names that a line shows; a report has all."""
 
