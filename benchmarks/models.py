@@ -25,8 +25,9 @@ from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import exact_parameters, extract, restore
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(Path(__file__).parent)]
 
+from found_models import kept_section  # noqa: E402
 from wild.networks import EACH_SUFFIX, NETWORKS, WildNetwork  # noqa: E402
 
 STEPS = range(-26, -3, 2)
@@ -251,7 +252,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "docs", help="folder to write to (default %(default)s)")
     arguments = parser.parse_args()
     figures = {name: measure_network(make(), arguments.peer) for name, make in NETWORKS.items()}
-    arguments.output.joinpath("models.md").write_text(page(figures), encoding="utf-8")
+    target = arguments.output / "models.md"
+    target.write_text("\n\n".join(filter(None, (page(figures).rstrip(), kept_section(target).rstrip()))) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
