@@ -32,12 +32,12 @@ COVERING = (
     "test_cli_codec.py",
 )
 COVERING_KERNELS = ("test_decoder_samples.py", "test_entropy_*.py", "test_quantization.py", "test_quantization_codebook.py")
-"""What is run once more with the compiler off."""
+"""Tests that run once more with the compiler off."""
 SLOW_WITHOUT_COMPILER = (
     "not laplace and not sparse and not 31bit and not densest and not every_truncation and not full_window"
     " and not the_cache and not unwritable and not uncompiled"
 )
-"""What is left out of that: large tensors, and what is about the compiler."""
+"""Tests left out of these: large tensors, and tests of the compiler."""
 CPU_TORCH = "torch==2.13.0"
 FOUND_MODELS = Path(__file__).parent / "benchmarks" / "found_models.py"
 WILD_PACKAGES = ("magika==1.0.3", "silero-vad==6.2.3")
@@ -46,9 +46,7 @@ NODE_PACKAGES = ("playwright-core@1.49", "axe-core@4.10")
 
 
 def peer_python(session: nox.Session) -> str:
-    """Python of the independent codec's environment, which is made once; or NNC_PEER_PYTHON names a
-    ready one.
-    """
+    """Return the Python of the peer's environment, made once, or of a ready one (NNC_PEER_PYTHON)."""
     python = os.environ.get("NNC_PEER_PYTHON")
     if python is None:
         venv = Path(session.cache_dir).absolute() / "peer"
@@ -61,15 +59,13 @@ def peer_python(session: nox.Session) -> str:
 
 @nox.session(python=False)
 def peer(session: nox.Session) -> None:
-    """Interoperability with the independent codec: sixty streams of the matrix through one process
-    of it.
-    """
+    """Test interoperability with the peer: sixty streams of the matrix through one process of it."""
     session.run(sys.executable, "-m", "pytest", "tests/interop", *session.posargs, env={"NNC_PEER_PYTHON": peer_python(session)})
 
 
 @nox.session(default=False)
 def interop(session: nox.Session) -> None:
-    """The whole interoperability matrix.
+    """Run the whole interoperability matrix.
 
     Writes docs/interop.md, docs/interop-streams.csv and docs/disputed.md.
     """
@@ -79,7 +75,7 @@ def interop(session: nox.Session) -> None:
 
 
 def debian(session: nox.Session, command: str, package: str) -> str:
-    """A command's path; where there is none, Debian's package is installed."""
+    """Return a command's path; install Debian's package if it is missing."""
     if shutil.which(command) is None:
         session.run("apt-get", "update", "-q", external=True)
         session.run("apt-get", "install", "-q", "-y", "--no-install-recommends", package, external=True)
@@ -87,9 +83,7 @@ def debian(session: nox.Session, command: str, package: str) -> str:
 
 
 def browser_environment(session: nox.Session) -> dict[str, str]:
-    """Chromium, Node and its packages, installed where they are not; and the variables that name
-    them.
-    """
+    """Install Chromium, Node and its packages if missing; return the variables that name them."""
     modules = Path(session.cache_dir).absolute() / "browser"
     debian(session, "node", "nodejs")
     if not (modules / "complete").exists():
@@ -101,7 +95,7 @@ def browser_environment(session: nox.Session) -> dict[str, str]:
 
 @nox.session(python=False)
 def browser(session: nox.Session) -> None:
-    """The pages of reports, certificates and traces in Chromium, with axe.
+    """Test the pages of reports, certificates and traces in Chromium, with axe.
 
     NNC_SCREENSHOTS names a folder for pictures at three widths.
     """
@@ -110,8 +104,9 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def picture(session: nox.Session) -> None:
-    """docs/report.png: the report of a run of three decoders, the in-tree one, the independent
-    codec, and one with a wrong table entry.
+    """Draw docs/report.png, the report of a run of three decoders.
+
+    They are the in-tree one, the peer, and one with a wrong table entry.
     """
     session.install("-e", ".")
     results = Path(session.create_tmp()) / "results"
@@ -126,17 +121,16 @@ def picture(session: nox.Session) -> None:
 
 @nox.session(python=False, default=False)
 def isolated(session: nox.Session) -> None:
-    """Check that every negative vector isolates its rule: a decoder without only this rule decodes
-    it.
+    """Check that every negative vector isolates its rule.
 
-    In the tests' own environment.
+    A decoder that lacks only this rule must decode it. Runs in the tests' own environment.
     """
     session.run(sys.executable, "-m", "pytest", "tests/isolated", *session.posargs, env={"NNC_ISOLATED": "all"})
 
 
 @nox.session(python=False)
 def examples(session: nox.Session) -> None:
-    """The worked examples that need the system's C++ compiler and node."""
+    """Test the worked examples that need the system's C++ compiler and node."""
     compiler = debian(session, "g++", "g++")
     debian(session, "node", "nodejs")
     session.run(sys.executable, "-m", "pytest", "tests/examples", *session.posargs, env={"NNC_EXAMPLES": "1", "CXX": compiler})
@@ -144,15 +138,17 @@ def examples(session: nox.Session) -> None:
 
 @nox.session
 def dask(session: nox.Session) -> None:
-    """Runs on a Dask cluster of this machine, one of whose workers is killed."""
+    """Test runs on a Dask cluster of this machine, one of whose workers is killed."""
     session.install("-e", ".[dev,dask]")
     session.run("pytest", "tests/suites/running/test_suites_dask.py", *session.posargs)
 
 
 @nox.session
 def train(session: nox.Session) -> None:
-    """What needs PyTorch: the trained forms of clause 8, and torch.export programs and state_dicts
-    to a stream and back.
+    """Run the tests that need PyTorch.
+
+    They are the trained forms of clause 8, and torch.export programs and state_dicts to a stream
+    and back.
     """
     session.install(CPU_TORCH, "-e", ".[dev,train]")
     session.run(
@@ -165,7 +161,7 @@ def train(session: nox.Session) -> None:
 
 @nox.session
 def formats(session: nox.Session) -> None:
-    """Keras and NNEF models, to a stream and back, held to the packages of their makers."""
+    """Convert Keras and NNEF models to a stream and back, compared with their makers' packages."""
     session.install("-e", ".[dev,nnef,tensorflow]")
     session.run(
         "pytest",
@@ -202,9 +198,9 @@ def found(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation as a site, strictly built, and its commands that take minutes.
+    """Build the documentation as a site, strictly, and run its long commands.
 
-    Not editable: its sources are looked for by path.
+    The installation is not editable, because the site finds its sources by path.
     """
     session.install(".[dev,docs]")
     session.run("pytest", "tests/docs", *session.posargs, env={"NNC_DOCS": "1"})
@@ -212,9 +208,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
-    """Fuzzes all that reads what others wrote, compiled and guided by coverage.
+    """Fuzz everything that reads foreign input, compiled and guided by coverage.
 
-    `-- N` executions (default 1,000,000).
+    `-- N` sets the number of executions (default 1,000,000).
     """
     session.install("-e", ".[dev,fuzz]")
     executions = session.posargs[0] if session.posargs else "1000000"
@@ -232,7 +228,7 @@ def robustness(session: nox.Session) -> None:
 
 
 def interpreter(version: str) -> str | None:
-    """A Python of that version which runs: on the path, or one of pyenv's."""
+    """Return a working Python of a version, on the path or of pyenv; None without one."""
     installed = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
     for candidate in (shutil.which(f"python{version}"), *map(str, installed)):
         if candidate and subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
@@ -276,7 +272,7 @@ def agreement(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def exhaustive(session: nox.Session) -> None:
-    """All of what the tests sample: those marked `exhaustive`. In the tests' own environment."""
+    """Run all cases that the other tests sample: those marked `exhaustive`. In the tests' own environment."""
     session.run(sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", "exhaustive", *session.posargs)
 
 
@@ -301,7 +297,7 @@ def arrays(session: nox.Session) -> None:
 
 
 def files(*patterns: str) -> list[str]:
-    """Files of tests/."""
+    """Return the files of tests/ that match patterns."""
     return [str(path) for name in patterns for path in sorted(Path("tests").rglob(name))]
 
 

@@ -1,4 +1,4 @@
-"""What commands print: tables, and the verdict of a report.
+"""Printed output of commands: tables, and the verdict of a report.
 
 A terminal gets rich tables, anything else gets plain lines. Text from files or decoders is made
 visible first.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nnc_conformance.suites.running.runner import Progress
 
 _SECONDS_BETWEEN_LINES: Final = 10.0
-"""Seconds between two progress lines where there is no terminal."""
+"""Seconds between two progress lines without a terminal."""
 _STDERR_LINES: Final = 5
 """Lines of a failing decoder's standard error that are shown, from its end."""
 

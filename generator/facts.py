@@ -1,4 +1,6 @@
-"""What the reference decoder met in a stream: the elements, and what follows from them for a vector's description."""
+"""Facts that the reference decoder met in a stream, and the parts of a vector's description that
+follow from them.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final

@@ -147,14 +147,14 @@ class TcaBase(Choice):
 
 
 class TcaWithoutParent(Choice):
-    """What a decoder does with TCA that has no known parent."""
+    """Behaviour of a decoder for TCA without a known parent."""
 
     REFUSED = "refused"
     OFF = "off"
 
 
 class RawFloatTca(Choice):
-    """What temporal_context_modeling_flag 1 does in a RAW_FLOAT."""
+    """Effect of temporal_context_modeling_flag 1 in a RAW_FLOAT."""
 
     REFUSED = "refused"
     IGNORED = "ignored"

@@ -34,7 +34,7 @@ class Cause:
 
     @property
     def sentence(self) -> str:
-        """What a decoder with the bug does."""
+        """Behaviour of a decoder with the bug."""
         if self.mutant.fault is not None:
             return self.mutant.fault.sentence
         return f"{MEANINGS[self.mutant.operator]}: {self.mutant.before}  =>  {self.mutant.after}"

@@ -54,7 +54,7 @@ class Blamed:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What was found about a failing case.
+    """The findings about a failing case.
 
     Args:
         case: The case.

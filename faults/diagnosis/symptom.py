@@ -33,7 +33,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Symptom:
-    """What a run shows of a decoder in one case.
+    """The behaviour of a decoder in one case, as a run shows it.
 
     ``output`` and ``topology`` are the first digits of SHA-256s, or empty.
     """

@@ -114,7 +114,7 @@ MODULES: Final = {
     "syntax.structures.aggregate": "nnr_aggregate_unit_type",
     "syntax": "nnr_unit_size",
 }
-"""What a statement is about if nothing else tells, by how its module's name begins."""
+"""Element of a statement without any other clue, by how its module's name begins."""
 
 _COMMENT: Final = re.compile(r"  # (\w+)")
 _SECOND_EDITION: Final = re.compile(r"  # second edition$")

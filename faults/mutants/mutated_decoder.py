@@ -45,7 +45,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class MutantOutcome:
-    """What a mutated decoder did with a stream.
+    """The behaviour of a mutated decoder on a stream.
 
     Args:
         ending: How the decode ended.

@@ -1,7 +1,8 @@
-"""Covering arrays over the tool choices, made once with covertable and kept as data: its next release may order rows otherwise.
+"""Covering arrays over the tool choices, kept as data.
 
-``python -m nnc_conformance.generator.coverage.arrays`` makes them anew. The tests hold them against the goals; `nox -s arrays` makes them
-again with the release of covertable that made them, and finds the same.
+They were made once with covertable, because its next release may order rows differently. ``python
+-m nnc_conformance.generator.coverage.arrays`` makes them again. The tests compare them with the
+goals; `nox -s arrays` makes them with the release of covertable that made them, and compares.
 """
 
 import json
@@ -47,13 +48,16 @@ def _document() -> dict[str, Any]:
 
 
 def rows(strength: int, standing: GoalStanding) -> list[dict[str, str]]:
-    """Whole choices that together hold every pair (2) or triple (3) of values of a standing; raises `ArraysError`."""
+    """Return whole choices that together hold every pair (2) or triple (3) of a standing.
+
+    Raises `ArraysError` if the arrays belong to another table of choices.
+    """
     coded = _document()[STRENGTHS[strength]][standing.value]
     return [{factor: values[_DIGITS.index(digit)] for digit, (factor, values) in zip(row, FACTORS.items(), strict=True)} for row in coded]
 
 
 def document(maker: str) -> dict[str, Any]:
-    """Makes all arrays, as the file holds them; ``maker`` is the release of covertable."""
+    """Make all arrays, as the file holds them; ``maker`` is the release of covertable."""
     made = {
         name: {standing.value: [_coded(row) for row in build(strength, standing)] for standing in GoalStanding}
         for strength, name in STRENGTHS.items()
@@ -62,7 +66,10 @@ def document(maker: str) -> dict[str, Any]:
 
 
 def build(strength: int, standing: GoalStanding) -> list[dict[str, str]]:
-    """Makes an array with covertable, without the rows that hold no tuple of this standing; raises `ArraysError` where it misses one."""
+    """Make an array with covertable, without rows that hold no tuple of this standing.
+
+    Raises `ArraysError` if the array misses a tuple.
+    """
     import covertable
 
     conditions = [
@@ -86,7 +93,7 @@ def build(strength: int, standing: GoalStanding) -> list[dict[str, str]]:
 
 
 class _Holds:
-    """A constraint as covertable asks for it."""
+    """A constraint in the form that covertable takes."""
 
     def __init__(self, constraint: Constraint) -> None:
         self.constraint = constraint
@@ -96,7 +103,7 @@ class _Holds:
 
 
 def held(row: Mapping[str, str], strength: int) -> list[Key]:
-    """The tuples of a strength that a whole choice holds."""
+    """Return the tuples of a strength that a whole choice holds."""
     return [tuple_key(row, factors) for factors in combinations(FACTORS, strength)]
 
 
@@ -105,7 +112,7 @@ def _coded(row: Mapping[str, str]) -> str:
 
 
 def main() -> None:
-    """Writes the arrays beside this module."""
+    """Write the arrays next to this module."""
     outputs.write_text(Path(__file__).parent / FILE, canonical_json(document(version("covertable"))))
 
 

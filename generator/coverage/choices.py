@@ -1,6 +1,7 @@
-"""The tool choices of a data unit: the factors, their values, and what binds them; pairs and triples are counted over these.
+"""The tool choices of a data unit: the factors, their values and their constraints.
 
-The table stands once: the goals, the covering arrays and the measure all read it.
+Pairs and triples are counted over these. The goals, the covering arrays and the measure all read
+this one table.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -51,7 +52,13 @@ FACTORS: Final[dict[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Constraint:
-    """What binds some factors: ``holds`` takes their values in this order. ``standing`` tells what a choice that breaks it is."""
+    """A constraint on some factors.
+
+    Args:
+        factors: The factors that it binds.
+        holds: Takes their values in this order; returns whether the constraint holds.
+        standing: Standing of a choice that breaks it; None if no stream can have such a choice.
+    """
 
     factors: tuple[str, ...]
     holds: Callable[..., bool]
@@ -98,7 +105,10 @@ CONSTRAINTS: Final = (
     ),
     Constraint(("topology",), lambda tpl: tpl in (NONE, "PRUN", "REFLIST"), "data_string", GoalStanding.DISPUTED),
 )  # fmt: skip
-"""First what no stream can have, then what makes a choice inferred, then disputed (the reason names the switch)."""
+"""Constraints in this order: impossible choices, inferred ones, disputed ones.
+
+The reason of a disputed one names the switch.
+"""
 
 ALLOWED_BY: Final = {
     GoalStanding.CERTIFIED: (None, GoalStanding.INFERRED, GoalStanding.DISPUTED),
@@ -109,7 +119,7 @@ ALLOWED_BY: Final = {
 
 
 def keeps(choice: Choice, standing: GoalStanding) -> bool:
-    """Whether a whole or partial choice breaks no constraint, as far as it goes."""
+    """Return whether a whole or partial choice breaks no constraint, as far as it goes."""
     return _broken(choice, standing) is None
 
 
@@ -123,7 +133,7 @@ def _broken(choice: Choice, standing: GoalStanding) -> Constraint | None:
 
 @cache
 def _tables(standing: GoalStanding) -> tuple[tuple[tuple[str, ...], np.ndarray], ...]:
-    """The constraints kept, as truth tables over their factors; those over the same factors are one."""
+    """Return the constraints of a standing as truth tables; those over the same factors are one."""
     tables: dict[tuple[str, ...], np.ndarray] = {}
     for constraint in CONSTRAINTS:
         if constraint.standing in ALLOWED_BY[standing]:
@@ -136,7 +146,10 @@ def _tables(standing: GoalStanding) -> tuple[tuple[tuple[str, ...], np.ndarray],
 
 @cache
 def completions(factors: tuple[str, ...], standing: GoalStanding) -> np.ndarray:
-    """For each combination of values of the factors, the number of whole choices of a standing that have it: an exhaustive count."""
+    """Count the whole choices of a standing for each combination of values of some factors.
+
+    The count is exhaustive; the array has one axis per factor.
+    """
     letters = dict(zip(FACTORS, ascii_letters, strict=False))
     tables = [(("".join(letters[factor] for factor in bound)), table) for bound, table in _tables(standing)]
     tables += [(letters[factor], np.ones(len(values), np.int64)) for factor, values in FACTORS.items()]
@@ -146,14 +159,20 @@ def completions(factors: tuple[str, ...], standing: GoalStanding) -> np.ndarray:
 
 
 def standing_of(fixed: Choice) -> GoalStanding | None:
-    """The best standing of the whole choices that have these values; None where there is no such choice."""
+    """Return the best standing of the whole choices that have these values.
+
+    Returns None if there is no such choice.
+    """
     factors = tuple(factor for factor in FACTORS if factor in fixed)
     place = tuple(FACTORS[factor].index(fixed[factor]) for factor in factors)
     return next((standing for standing in GoalStanding if completions(factors, standing)[place]), None)
 
 
 def reason_of(fixed: Choice) -> str:
-    """Why the values make a choice disputed, inferred or impossible: the reasons of the constraints that every completion breaks."""
+    """Return why the values make a choice disputed, inferred or impossible.
+
+    These are the reasons of the constraints that every completion breaks.
+    """
     standing = standing_of(fixed)
     wanted = {None: (None,), GoalStanding.DISPUTED: (GoalStanding.DISPUTED,), GoalStanding.INFERRED: (GoalStanding.INFERRED,)}.get(
         standing, ()
@@ -163,19 +182,19 @@ def reason_of(fixed: Choice) -> str:
 
 
 def _clash(constraint: Constraint, fixed: Choice) -> bool:
-    """Whether the values fixed leave a constraint no way to hold."""
+    """Return whether the fixed values leave a constraint no way to hold."""
     options = [(fixed[factor],) if factor in fixed else FACTORS[factor] for factor in constraint.factors]
     return not any(constraint.holds(*values) for values in product(*options))
 
 
 def tuple_key(choice: Choice, factors: tuple[str, ...]) -> Key:
-    """The goal of a pair or triple of values."""
+    """Return the goal of a pair or triple of values."""
     kind = GoalKind.PAIR if len(factors) == 2 else GoalKind.TRIPLE
     return Key(kind, " x ".join(factors), ", ".join(choice[factor] for factor in factors))
 
 
 def tuple_keys(strength: int) -> Iterator[tuple[Key, dict[str, str]]]:
-    """Every pair (2) or triple (3) of values of different factors."""
+    """Yield every pair (2) or triple (3) of values of different factors."""
     for factors in combinations(FACTORS, strength):
         for values in product(*(FACTORS[factor] for factor in factors)):
             chosen = dict(zip(factors, values, strict=True))
@@ -183,7 +202,7 @@ def tuple_keys(strength: int) -> Iterator[tuple[Key, dict[str, str]]]:
 
 
 def keys_of(choice: Choice) -> Iterator[Key]:
-    """The pairs and triples that a whole choice holds."""
+    """Yield the pairs and triples that a whole choice holds."""
     for strength in (2, 3):
         for factors in combinations(FACTORS, strength):
             yield tuple_key(choice, factors)
@@ -191,7 +210,10 @@ def keys_of(choice: Choice) -> Iterator[Key]:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a data unit's choices depend on beside its header: flags of its unit, and the last topology before it."""
+    """The facts outside its header on which a data unit's choices depend.
+
+    These are flags of its unit, and the last topology before it.
+    """
 
     size_flag: int
     indexed: bool
@@ -201,7 +223,7 @@ class Surroundings:
 
 
 def choice_of(header: DataUnitHeader, around: Surroundings) -> dict[str, str]:
-    """The tool choice that a decoder met."""
+    """Return the tool choice of a data unit that a decoder met."""
     several = len(header.ids) > 1
     unary = unary_class(header.unary_length) if around.unary_length_present else DEFAULT_UNARY
     topology = around.storage_format

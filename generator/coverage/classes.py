@@ -1,9 +1,8 @@
-"""Value classes of a syntax element: what its descriptor makes special, within what its registry
-row allows.
+"""Value classes of a syntax element: the special values of its descriptor, within its row's limits.
 
 u(n), i(n): zero, one, the least and the greatest value, each sign. ue(k), ie(k): the first and the
 last value of each code length. flt(32): the kinds of binary32. st(v): lengths, and bytes a
-character. bs(v): lengths. Where a row allows few values each is a class.
+character. bs(v): lengths. If a row allows few values, each is a class.
 """
 
 import re
@@ -19,10 +18,9 @@ from nnc_conformance.reference.entropy.plain import FORCED_RANGE, INITIAL_RANGE
 from nnc_conformance.reference.syntax.elements import ELEMENTS, ElementRow
 
 FEW: Final = 16
-"""Where a row allows no more values than this, each is a class of its own."""
+"""Number of values up to which each value of an element is a class of its own."""
 LARGEST: Final = (1 << 32) - 1
-"""No class lies beyond what 32 bits hold, signed or unsigned: a decoder may keep an element there.
-"""
+"""Largest value of any class: a decoder may keep an element in 32 bits, signed or unsigned."""
 LONG_STRING: Final = 128
 
 FLOAT_CLASSES: Final = ("+0", "-0", "subnormal", "positive", "negative", "+infinity", "-infinity", "quiet NaN", "signalling NaN")
@@ -34,8 +32,9 @@ BYTES_CLASSES: Final = ("empty", "one byte", "several bytes")
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes of one element under one descriptor: all labels in order, and which of them a
-    value belongs to.
+    """The classes of one element under one descriptor.
+
+    They are all labels in order, and a function from a value to the labels of its classes.
     """
 
     labels: tuple[str, ...]
@@ -43,7 +42,7 @@ class Classes:
 
 
 def variants(row: ElementRow) -> tuple[str, ...]:
-    """The descriptors that a row stands for: ``u(15|31)`` is two, ``ue(0..15)`` sixteen.
+    """Return the descriptors that a row stands for: ``u(15|31)`` is two, ``ue(0..15)`` sixteen.
 
     The bytes of raw_float32_parameter are flt(32).
     """
@@ -64,8 +63,9 @@ def variants(row: ElementRow) -> tuple[str, ...]:
 
 
 def allowed(row: ElementRow) -> tuple[int, int]:
-    """The least and the greatest value that a row's constraint leaves, where it is a plain range;
-    else all that 32 bits hold.
+    """Return the least and the greatest value that a row's constraint allows.
+
+    If the constraint is not a plain range, this is everything that 32 bits hold.
     """
     if row.name == "IvlOffset":
         return 0, INITIAL_RANGE - 1
@@ -80,7 +80,7 @@ def allowed(row: ElementRow) -> tuple[int, int]:
 
 @cache
 def classes_of(element: str, descriptor: str) -> Classes:
-    """The classes of an element as coded with a descriptor, one of its row's variants."""
+    """Return the classes of an element as coded with a descriptor, one of its row's variants."""
     row = ELEMENTS[element]
     kind, _, rest = descriptor.partition("(")
     if row.name == "IvlCurrRange":
@@ -105,12 +105,12 @@ def classes_of(element: str, descriptor: str) -> Classes:
 
 
 def _greatest(rest: str) -> int:
-    """The greatest value of as many bits as stand between brackets."""
+    """Return the greatest value of as many bits as stand between brackets."""
     return (1 << int(rest.rstrip(")"))) - 1
 
 
 def _integer_ranges(kind: str, n: int, low: int, high: int) -> Iterator[tuple[int, int]]:
-    """The classes of an integer descriptor as ranges, first and last included."""
+    """Yield the classes of an integer descriptor as ranges, first and last included."""
     if kind in ("ue", "ie"):
         for first, last in golomb_lengths(n):
             codes = (first, last) if kind == "ue" else tuple(sorted({first, min(first + 1, last), max(last - 1, first), last}))
@@ -132,7 +132,7 @@ def _integer_ranges(kind: str, n: int, low: int, high: int) -> Iterator[tuple[in
 
 
 def golomb_lengths(k: int) -> Iterator[tuple[int, int]]:
-    """The first and the last code of each code length of ue(k), as far as 32 bits hold both."""
+    """Yield the first and the last code of each code length of ue(k) that 32 bits hold."""
     first = 0
     while first + (1 << k) - 1 <= LARGEST:
         yield first, first + (1 << k) - 1
@@ -156,7 +156,7 @@ def _alignment_classes(n: int) -> Callable[[Any], tuple[str, ...]]:
 
 
 def float_classes(values: np.ndarray) -> list[str]:
-    """The kinds of binary32 among ``values``, float32 of any shape."""
+    """Return the kinds of binary32 among ``values``, float32 of any shape."""
     bits = np.ascontiguousarray(values).view(np.uint32)
     magnitude, negative = bits & 0x7FFFFFFF, bits >> 31 == 1
     normal = (magnitude >= 0x00800000) & (magnitude < 0x7F800000)
@@ -170,7 +170,7 @@ def float_classes(values: np.ndarray) -> list[str]:
 
 
 def string_classes(value: str) -> tuple[str, ...]:
-    """The classes of a string."""
+    """Return the classes of a string."""
     size = len(value.encode())
     sizes = {"empty": size == 0, "one byte": size == 1, f"{LONG_STRING} bytes or more": size >= LONG_STRING}
     lengths = {len(character.encode()) for character in value}
@@ -178,5 +178,5 @@ def string_classes(value: str) -> tuple[str, ...]:
 
 
 def bytes_classes(value: bytes) -> tuple[str, ...]:
-    """The classes of a byte string."""
+    """Return the classes of a byte string."""
     return (BYTES_CLASSES[min(len(value), 2)],)

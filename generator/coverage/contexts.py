@@ -1,8 +1,8 @@
 """Contexts as coverage names them, and when one is at an extreme of its adaptation (clause 10).
 
-An extreme is a state that a further bin of the same value leaves as it is. The sum s = 16 * S0 + S1
-moves with both states in one direction, so it stands still only where both do: two bins in a row
-that meet the same s, the first of them 0 (low) or 1 (high).
+An extreme is a state that another bin of the same value leaves unchanged. The sum s = 16 * S0 + S1
+moves with both states in one direction, so it stands still only if both do: two bins in a row that
+meet the same s, the first of them 0 (low) or 1 (high).
 """
 
 from collections import Counter
@@ -27,8 +27,10 @@ GREATER_GROUPS: Final = ((10, 15), (16, 31), (32, 63), (64, 127), (128, 255))
 
 @cache
 def context_names(layout: ContextLayout) -> tuple[str, ...]:
-    """The name of each context 0..layout.flag: those of the default length singly, greater-than
-    contexts beyond it by group.
+    """Return the name of each context 0..layout.flag.
+
+    Contexts of the default length have single names, greater-than contexts beyond it the name of
+    their group.
     """
     names = []
     for context in range(layout.flag + 1):
@@ -44,7 +46,10 @@ def context_names(layout: ContextLayout) -> tuple[str, ...]:
 
 
 def context_keys() -> list[Key]:
-    """(context, parameter set, extreme) for every context; the flag's own context has set 0 only."""
+    """Return a goal (context, parameter set, extreme) for every context.
+
+    The flag's own context has set 0 only.
+    """
     plain, longest = context_layout(False, DEFAULT_UNARY_LENGTH), context_layout(True, GREATER_GROUPS[-1][1] + 1)
     names = dict.fromkeys((*context_names(plain)[: plain.sign], *context_names(longest)))
     flag = context_names(longest)[longest.flag]
@@ -52,13 +57,15 @@ def context_keys() -> list[Key]:
 
 
 def key(name: str, parameter_set: int, extreme: str) -> Key:
-    """The goal of a context at an extreme under one of the nine sets."""
+    """Return the goal of a context at an extreme under one of the nine sets."""
     return Key(GoalKind.CONTEXT, name, f"set {parameter_set}, {extreme}")
 
 
 def signalled_sets(head: IntArray, layout: ContextLayout) -> IntArray:
-    """The sets of a tensor's contexts, int64 (layout.flag + 1,), from the events of its head; 0
-    where the head was cut short.
+    """Return the sets of a tensor's contexts, int64 (layout.flag + 1,), from the events of its
+    head.
+
+    The set is 0 where the head was cut short.
     """
     sets = np.zeros(layout.flag + 1, np.int64)
     context, place = -1, 0
@@ -83,7 +90,11 @@ def by_context(events: IntArray, coding: TensorCoding) -> tuple[IntArray, IntArr
 
 
 def saturated(events: IntArray, coding: TensorCoding) -> Counter[Key]:
-    """How often each context of a tensor met a bin at an extreme; ``events`` are the tensor's own."""
+    """Count how often each context of a tensor met a bin at an extreme.
+
+    Args:
+        events: The recorded events of this tensor alone.
+    """
     layout = coding.layout
     sets = signalled_sets(events[events[:, INDEX] < 0], layout)
     group, bins = by_context(events, coding)

@@ -1,9 +1,8 @@
-"""What values cost that stand for bytes or for elements to read: the budget of core is a constraint
-on its vectors like any other.
+"""Least costs of values that stand for bytes or elements to read: the budget of core limits them.
 
 Core has 8 MiB, and a minute in which it is decoded and its coverage recorded. A value class is out
-of reach where its least value alone takes more than a `SHARES`-th of either. The costs are lower
-bounds that follow from how the standard codes what the value counts; tests hold them to every
+of reach if its least value alone takes more than a `SHARES`-th of either. The costs are lower
+bounds that follow from how the standard codes the counted objects; tests compare them with every
 vector.
 """
 
@@ -20,33 +19,38 @@ from nnc_conformance.reference.entropy.contexts import MAX_PREFIX, MAX_UNARY_LEN
 
 CORE_SECONDS: Final = 60
 ELEMENTS_PER_SECOND: Final = 50_000
-"""Syntax elements that the recorder of coverage takes in a second at its slowest: 59,000 to 186,000
-were measured.
+"""Syntax elements per second that the coverage recorder takes at its slowest.
+
+Between 59,000 and 186,000 were measured.
 """
 PART_FOR_SIZES: Final = 8
-"""An eighth of core is for the value classes that cost in proportion: the contexts' extremes alone
-need more than half.
+"""Denominator of the part of core (an eighth) for value classes whose cost grows with the value.
+
+The contexts' extremes alone need more than half.
 """
 SHARES: Final = 256
-"""The fewest, a power of two, with which all those classes keep together to their part: a test adds
-them up.
+"""Number of shares of core: the least power of two with which those classes keep to their part.
+
+A test adds them up.
 """
 BYTES_FOR_ONE: Final = CORE_BYTES // SHARES
 ELEMENTS_FOR_ONE: Final = CORE_SECONDS * ELEMENTS_PER_SECOND // SHARES
 NUMBER_BYTES: Final = 4
-"""Of an element of an expected tensor: int32 or float32."""
+"""Bytes of an element of an expected tensor: int32 or float32."""
 UNIT_BYTES: Final = 3
-"""Of the smallest unit: its size, and a byte of its header."""
+"""Bytes of the smallest unit: its size, and a byte of its header."""
 INDEX_BITS: Final = MOST_SHIFTS * (2 + MAX_UNARY_LENGTH + MAX_PREFIX) + MAX_PREFIX
-"""Of the longest index: as many bits for each context-coded bin as a renormalisation can take, and
-the remainder.
+"""Bits of the longest index.
+
+Each context-coded bin takes as many bits as a renormalisation can, and the remainder follows.
 """
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a value of some magnitude needs at least: bytes of the vector's files, and elements to
-    read; ``what`` it is spent on.
+    """Least cost of a value of some magnitude: bytes of the vector's files, and elements to read.
+
+    ``what`` names the objects that cost them.
     """
 
     what: str
@@ -54,7 +58,7 @@ class Cost:
     elements: Callable[[int], int] = lambda magnitude: 0
 
     def excess(self, magnitude: int) -> str:
-        """Which share it goes beyond, in words; empty where it keeps within both."""
+        """Name the share that a magnitude exceeds; return an empty text if it exceeds neither."""
         if self.size(magnitude) > BYTES_FOR_ONE:
             return f"a {SHARES}th of core's bytes does not hold {self.what}"
         if self.elements(magnitude) > ELEMENTS_FOR_ONE:
@@ -63,20 +67,19 @@ class Cost:
 
 
 def numbers(count: int) -> int:
-    """Bytes of so many elements of expected tensors."""
+    """Return the bytes of ``count`` elements of expected tensors."""
     return NUMBER_BYTES * count
 
 
 def row_size(length: int) -> int:
-    """Bytes of a block row of so many bits: of the codeword, and of the indexes that it takes to
-    fill it.
-    """
+    """Return the bytes of a block row of ``length`` bits: of codeword, and of indexes to fill it."""
     return length // 8 + numbers(length // INDEX_BITS)
 
 
 def listed(what: str, more: int = 0, bits: int = 8) -> Cost:
-    """A list of as many entries as the value says and ``more``, each an element of ``bits`` bits at
-    least.
+    """Return the cost of a list of as many entries as the value and ``more``.
+
+    Each entry is an element of at least ``bits`` bits.
     """
     return Cost(what, lambda count: (count + more) * bits // 8, lambda count: count + more)
 
@@ -108,8 +111,9 @@ COSTS: Final[dict[str, Cost]] = {
     "num_of_nnr_units_minus2": Cost("an aggregate of so many units", lambda count: UNIT_BYTES * (count + 2)),
     "nnr_unit_entry_point": Cost("an aggregate that goes so far", lambda offset: offset),
 }
-"""Elements that stand for what a stream or its tensors must hold. An index, a shift and a delta
-cost by their magnitude.
+"""Costs of elements that count contents of a stream or its tensors.
+
+An index, a shift and a delta cost by their magnitude.
 """
 
 AXES: Final[dict[str, int]] = {
@@ -117,12 +121,12 @@ AXES: Final[dict[str, int]] = {
     "shift_index": 1,
     "shift_value": 1,
 }
-"""Elements that need a tensor of as many dimensions as they say, and so many more."""
+"""Elements that need a tensor of as many dimensions as their value plus this number."""
 
 
 @cache
 def most_dimensions() -> int:
-    """The most dimensions of an array that NumPy holds: it refuses one more."""
+    """Return the most dimensions that an array of this NumPy can have."""
     most = 1
     while _holds(most + 1):
         most += 1
@@ -138,15 +142,16 @@ def _holds(dimensions: int) -> bool:
 
 
 PORTABLE_DIMENSIONS: Final = 32
-"""What NumPy holds before its release 2.0: a decoder that gives out its arrays is not to fail core
-for them.
+"""Most dimensions of an array in NumPy before 2.0.
+
+A decoder that returns NumPy arrays should not fail core for them.
 """
 
 
 def beyond_budget(element: str, magnitude: int) -> str:
-    """Why no vector of a committed level has an element of that magnitude or a greater one.
+    """Return why no vector of a committed level has an element of at least that magnitude.
 
-    Empty where one may.
+    Returns an empty text if a vector may.
     """
     if element == "count_tensor_dimensions" and magnitude > PORTABLE_DIMENSIONS:
         return "NumPy 1 does not hold so many dimensions"

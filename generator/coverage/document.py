@@ -11,8 +11,8 @@ TUPLES: Final = (GoalKind.PAIR, GoalKind.TRIPLE)
 
 
 def summary(coverage: Coverage) -> dict[str, Any]:
-    """Goals reached and reachable by kind: the certified ones, and beside them those disputed and
-    inferred, each on its own.
+    """Count goals reached and reachable by kind, separately for certified, disputed and inferred
+    ones.
     """
     found: dict[str, Any] = {}
     for kind in GoalKind:
@@ -23,8 +23,9 @@ def summary(coverage: Coverage) -> dict[str, Any]:
 
 
 def document(coverage: Coverage) -> dict[str, Any]:
-    """The whole document: summary, streams, every goal; of pairs and triples the streams are
-    counted, not named.
+    """Build the whole document: summary, streams and every goal.
+
+    For pairs and triples the streams are counted, not named.
     """
     goals = []
     for key, goal in catalogue().items():

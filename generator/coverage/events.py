@@ -1,5 +1,5 @@
-"""What the arithmetic decoder, the binarisation, the trellis and the scan can meet: the goals, and
-those met in a recorded codeword.
+"""Events of arithmetic decoder, binarisation, trellis and scan: goals, and those that a codeword
+meets.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import DEFAULT_UNARY_
 
 PATHS: Final = ("MPS", "LPS")
 MOST_SHIFTS: Final = 8
-"""No renormalisation is longer: the range is above 0 and below 2^9."""
+"""Most bits of a renormalisation: the range is above 0 and below 2^9."""
 RANGE_ROWS, RANGE_COLUMNS = 8, 32
 SIDE_CLASSES: Final = ("below a block", "one block", "whole blocks", "blocks and a part")
 PLAIN_SIDES: Final = ("1", "several")
@@ -39,23 +39,23 @@ ENTRY_COUNTS: Final = ("0", "1", "several")
 
 
 def event(subject: str, case: str) -> Key:
-    """The key of an event."""
+    """Return the key of an event."""
     return Key(GoalKind.EVENT, subject, case)
 
 
 def bits(count: int) -> str:
-    """A number of bits in words."""
+    """Return a number of bits in words."""
     return f"{count} bit" if count == 1 else f"{count} bits"
 
 
 def unary_class(unary_length: int) -> str:
-    """The class of a cabac_unary_length."""
+    """Return the class of a cabac_unary_length."""
     low, high = next(bounds for bounds in UNARY_CLASSES if bounds[0] <= unary_length <= bounds[1])
     return str(low) if low == high else f"{low}..{high}"
 
 
 def event_keys() -> Iterator[Key]:
-    """Every event, whether it can be met or not."""
+    """Yield every event, whether it can be met or not."""
     for path in PATHS:
         yield from (event(f"renormalisation, {path}", bits(n)) for n in range(MOST_SHIFTS + 1))
     for n in range(1, MOST_SHIFTS + 1):
@@ -80,7 +80,7 @@ PARITY: Final = ("even", "odd")
 
 
 def scan_keys() -> Iterator[Key]:
-    """Scan orders by how rows and columns fill blocks, and numbers of entry points."""
+    """Yield scan orders by how rows and columns fill blocks, and numbers of entry points."""
     for rows in PLAIN_SIDES:
         yield from (event("scan 0", f"rows {rows}, columns {columns}") for columns in PLAIN_SIDES)
     for scan_order in range(1, 5):
@@ -93,16 +93,19 @@ def scan_keys() -> Iterator[Key]:
 
 
 def side_class(size: int, side: int) -> str:
-    """How ``size`` rows or columns fill blocks of ``side``."""
+    """Describe how ``size`` rows or columns fill blocks of ``side``."""
     if size <= side:
         return SIDE_CLASSES[size == side]
     return SIDE_CLASSES[3 if size % side else 2]
 
 
 def scan_events(codings: tuple[TensorCoding, ...], weights: tuple[bool, ...]) -> Counter[Key]:
-    """The scans of a unit's tensors.
+    """Count the scans of a unit's tensors.
 
-    ``weights`` tells the weight (or G, H) from the vectors, which are never scanned in blocks.
+    Args:
+        codings: The coding of each tensor.
+        weights: Whether each is the weight (or G, H), not a vector; vectors are never scanned in
+            blocks.
     """
     found: Counter[Key] = Counter()
     for coding in codings:
@@ -123,7 +126,7 @@ def scan_events(codings: tuple[TensorCoding, ...], weights: tuple[bool, ...]) ->
 
 
 def engine_events(events: IntArray) -> Counter[Key]:
-    """Events of the arithmetic decoder in the bins of a whole codeword."""
+    """Count events of the arithmetic decoder in the bins of a whole codeword."""
     found: Counter[Key] = Counter()
     coded = events[events[:, KIND] == CONTEXT_BIN]
     lps = (coded[:, BIN] == 1) != (coded[:, STATE] >= 0)
@@ -147,12 +150,12 @@ def engine_events(events: IntArray) -> Counter[Key]:
 
 
 def _counted(places: IntArray) -> Iterator[tuple[int, int]]:
-    """Each number that occurs, with how often it does."""
+    """Yield each number that occurs, and how often it does."""
     return ((place, count) for place, count in enumerate(np.bincount(places).tolist()) if count)
 
 
 def index_events(events: IntArray, coding: TensorCoding) -> Counter[Key]:
-    """Runs of the binarisation and transitions of the trellis in one tensor's bins."""
+    """Count runs of the binarisation and transitions of the trellis in one tensor's bins."""
     found: Counter[Key] = Counter()
     layout = coding.layout
     body = events[events[:, INDEX] >= 0]
@@ -184,9 +187,10 @@ FLAGS: Final = ("sig_flag", "sign_flag", "abs_level_greater_x", "abs_level_great
 
 
 def entropy_values(events: IntArray, coding: TensorCoding, *, first: bool) -> Iterator[tuple[str, str, int, int]]:
-    """(element, descriptor, value, times) of clause 10's elements in one tensor's bins.
+    """Yield (element, descriptor, value, times) of clause 10's elements in one tensor's bins.
 
-    ``first``: it begins the codeword.
+    Args:
+        first: Whether the tensor begins the codeword.
     """
     layout = coding.layout
     if first:
@@ -215,7 +219,7 @@ def _flag_bounds(layout: ContextLayout) -> Iterator[tuple[str, int, int]]:
 
 
 def _remainders(bins: IntArray) -> Iterator[tuple[str, str, int, int]]:
-    """The values of abs_remainder, from its bypass bins."""
+    """Yield the values of abs_remainder, from its bypass bins."""
     if not len(bins):
         return
     starts = np.flatnonzero(np.diff(bins[:, INDEX], prepend=-1))

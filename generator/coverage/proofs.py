@@ -1,5 +1,7 @@
-"""Proofs that a goal cannot be met: each is run again whenever asked, on the tables, the
-structures' source or the decoder itself.
+"""Proofs that a goal cannot be met.
+
+Each runs again whenever it is asked, on the tables, the structures' source or the decoder itself. A
+proof takes a goal and returns whether the goal is out of reach.
 """
 
 import ast
@@ -32,8 +34,9 @@ LEAST_UNARY: Final = 1
 
 @cache
 def renormalisations() -> dict[str, frozenset[int]]:
-    """The numbers of bits that each path can renormalise by: every range with every entry of its
-    row.
+    """Return the numbers of bits that each path can renormalise by.
+
+    They come from every range with every entry of its row.
     """
     met: dict[str, set[int]] = {"MPS": set(), "LPS": set()}
     for ivl_curr_range, column in product(range(256, INITIAL_RANGE + 1), range(32)):
@@ -44,7 +47,10 @@ def renormalisations() -> dict[str, frozenset[int]]:
 
 
 def never_renormalised(key: Key) -> bool:
-    """No range and table entry lead to that many bits (on that path, where the goal names one)."""
+    """Prove that no range and table entry lead to that many bits.
+
+    If the goal names a path, only this path is looked at.
+    """
     count, path = int(key.case.partition(" ")[0]), key.subject.rpartition(", ")[2]
     possible = renormalisations()
     return count not in possible.get(path, possible["MPS"] | possible["LPS"])
@@ -52,8 +58,9 @@ def never_renormalised(key: Key) -> bool:
 
 @cache
 def reachable_sums(parameter_set: int) -> frozenset[int]:
-    """Every s = 16 * S0 + S1 that a context of a set can come to, by whatever bins: all pairs of
-    states are walked.
+    """Return every s = 16 * S0 + S1 that a context of a set can reach by any bins.
+
+    All pairs of states are walked.
     """
     shift0, shift1, s, s0 = CONTEXT_PARAMETER_SETS[parameter_set]
     steps = np.array(STATE_STEP_TABLE)
@@ -75,40 +82,43 @@ def reachable_sums(parameter_set: int) -> frozenset[int]:
 
 
 def prefix_too_long(key: Key) -> bool:
-    """The least magnitude with that many prefix bins of 1 does not fit int32; with one bin fewer it
-    does.
+    """Prove that the least magnitude with that many prefix bins of 1 does not fit int32.
+
+    With one bin fewer it fits.
     """
     ones = next(int(word) for word in reversed(key.case.replace(")", "").replace("(", " ").split()) if word.isdigit())
     return _magnitude(ones) > -INT32_MIN >= _magnitude(ones - 1)
 
 
 def last_prefix_context(_: Key) -> bool:
-    """A bin 1 in the last prefix context is the 31st: its magnitude does not fit int32, so that no
-    such bin is met.
+    """Prove that no bin 1 is met in the last prefix context.
+
+    It would be the 31st, and its magnitude does not fit int32.
     """
     return _magnitude(31) > -INT32_MIN
 
 
 def remainder_too_long(key: Key) -> bool:
-    """An abs_remainder of that many bits comes after as many prefix bins of 1."""
+    """Prove that an abs_remainder of that many bits follows as many prefix bins of 1."""
     return _magnitude(int(key.subject.partition("(")[2].rstrip(")"))) > -INT32_MIN
 
 
 def _magnitude(prefix_ones: int) -> int:
-    """The least magnitude with so many prefix bins of 1: unary length 1, and a remainder of 0."""
+    """Return the least magnitude with some prefix bins of 1: unary length 1, remainder 0."""
     return 1 + LEAST_UNARY + (1 << prefix_ones) - 1
 
 
 def row_without_bits(_: Key) -> bool:
-    """From the range that a block row begins with, every bin of every state leaves less than 256:
-    each row reads a bit at least.
+    """Prove that each block row reads at least one bit.
+
+    From the range that it begins with, every bin of every state leaves less than 256.
     """
     row = [LPS_RANGE_TABLE[column + (FORCED_RANGE & 0xE0)] for column in range(32)]
     return all(max(lps_range, FORCED_RANGE - lps_range) < 256 for lps_range in row)
 
 
 def codeword_too_short(_: Key) -> bool:
-    """No payload of 0 or 1 bytes decodes: each is tried, with the smallest tensor there is."""
+    """Prove that no payload of 0 or 1 bytes decodes: try each with the smallest tensor."""
     coding = TensorCoding(1, 1, 0, False, LEAST_UNARY, 0)
     return all(_codeword_fails(payload, coding) for payload in (b"", *(bytes([byte]) for byte in range(256))))
 
@@ -122,7 +132,7 @@ def _codeword_fails(payload: bytes, coding: TensorCoding) -> bool:
 
 
 def refused_with(stream: bytes) -> str:
-    """The rule that a strict decoder refuses a stream by, empty where it decodes."""
+    """Return the rule by which a strict decoder refuses a stream; empty if it decodes."""
     try:
         decode(stream)
     except StreamError as error:
@@ -131,24 +141,24 @@ def refused_with(stream: bytes) -> str:
 
 
 def size_too_small(key: Key) -> bool:
-    """A unit of that size ends within its own size field, whatever follows."""
+    """Prove that a unit of that size ends within its own size field, whatever follows."""
     size, wide = int(key.case), "u(31)" in key.subject
     field = (1 << 31 | size).to_bytes(4) if wide else size.to_bytes(2)
     return all(refused_with(field + bytes([byte]) * 8) == "unit-size-min" for byte in range(256))
 
 
 def size_of_one(_: Key) -> bool:
-    """No unit has one byte, so that the next cannot start there."""
+    """Prove that no unit has one byte, so that the next cannot start there."""
     return size_too_small(Key(GoalKind.VALUE, "nnr_unit_size u(15)", "1"))
 
 
 def unit_type_refused(_: Key) -> bool:
-    """Each of the unit types that name no unit is refused as soon as it is read."""
+    """Prove that each unit type without a name is refused as soon as it is read."""
     return all(refused_with(bytes([0, 4, unit_type << 2, 0])) == "unit-type" for unit_type in range(7, 64))
 
 
 def settled_by_default(key: Key) -> bool:
-    """The branch asks the interpretation only, and the default gives the other side."""
+    """Prove that the branch asks the interpretation only, and the default gives the other side."""
     branch = branch_of(key.subject)
     test = _value_of(branch.test, branch)
     default = SimpleNamespace(interpretation=interpretation.Interpretation())
@@ -156,15 +166,15 @@ def settled_by_default(key: Key) -> bool:
 
 
 def _function(branch: Branch) -> ast.FunctionDef:
-    """The syntax tree of the structure that a branch is in."""
+    """Return the syntax tree of the structure that a branch is in."""
     tree = ast.parse(inspect.getsource(import_module(f"{STRUCTURES}.{branch.module}")))
     return next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == branch.function)
 
 
 def _value_of(name: str, branch: Branch) -> str:
-    """What a structure assigns to a variable, as source, if it does so once.
+    """Return the expression that a structure assigns to a variable, as source.
 
-    Anything else as it is.
+    If it does not do so exactly once, return the variable.
     """
     assigned = [node for node in ast.walk(_function(branch)) if isinstance(node, ast.Assign)]
     values = [ast.unparse(node.value) for node in assigned if ast.unparse(node.targets[0]) == name]
@@ -172,22 +182,23 @@ def _value_of(name: str, branch: Branch) -> str:
 
 
 def _times(branch: Branch) -> str:
-    """How many times a loop over ``range(n)`` runs: n, as source."""
+    """Return how many times a loop over ``range(n)`` runs: n, as source."""
     loop = ast.parse(branch.test, mode="eval").body
     assert isinstance(loop, ast.Call)
     return ast.unparse(loop.args[0])
 
 
 def _required(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
-    """The conditions that a structure requires of a stream, with their lines."""
+    """Yield the conditions that a structure requires of a stream, with their lines."""
     for node in ast.walk(function):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "w.require":
             yield node.lineno, ast.unparse(node.args[1])
 
 
 def required_before(key: Key) -> bool:
-    """The structure requires what is tested, in as many words, before it tests it: the false side
-    comes after a refusal only.
+    """Prove that the structure requires the tested condition before it tests it.
+
+    The false side then comes after a refusal only.
     """
     branch = branch_of(key.subject)
     function = _function(branch)
@@ -196,14 +207,15 @@ def required_before(key: Key) -> bool:
 
 
 def times_required(key: Key) -> bool:
-    """The number of times that a loop runs is required to be above 0 before it."""
+    """Prove that the number of times that a loop runs is required to be above 0 before it."""
     branch = branch_of(key.subject)
     return key.case == "0 times" and any(text == f"{_times(branch)} > 0" for _, text in _required(_function(branch)))
 
 
 def at_least_two(label: str) -> Proof:
-    """A proof that a loop runs as many times as an unsigned element says, plus 2, so that no such
-    list has none or one.
+    """Make a proof that a loop runs as many times as an unsigned element plus 2.
+
+    Such a list then has at least two entries.
     """
 
     def proof(_: Key) -> bool:
@@ -223,7 +235,7 @@ def _unsigned_plus_two(value: ast.expr) -> bool:
 
 
 def appended_before(key: Key) -> bool:
-    """Something is appended to what a loop runs over, before each loop over it."""
+    """Prove that a loop's list is appended to before each loop over it."""
     branch = branch_of(key.subject)
     statements = _function(branch).body
     appended = [place for place, node in enumerate(statements) if ast.unparse(node).startswith(f"{branch.test}.append")]
@@ -232,7 +244,7 @@ def appended_before(key: Key) -> bool:
 
 
 def header_has_more(_: Key) -> bool:
-    """Two elements or more of a unit's header are coded whatever it holds."""
+    """Prove that at least two elements of a unit's header are coded in every unit."""
     unconditional = [
         node
         for node in _function(branch_of("unit-header.partial-data")).body
@@ -242,8 +254,9 @@ def header_has_more(_: Key) -> bool:
 
 
 def always_a_matrix(_: Key) -> bool:
-    """Every header has one matrix or two, none without rows: all payload types and parameter types,
-    with all small dimensions.
+    """Prove that every header has one matrix or two, each with at least one row.
+
+    All payload types and parameter types are tried, with all small dimensions.
     """
     sizes = range(1, 4)
     headers = [

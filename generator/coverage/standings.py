@@ -1,6 +1,7 @@
-"""Goals that rest on a disputed point or on an inferred fact: they have denominators of their own, and no part in a certificate.
+"""Goals that rest on a disputed point or an inferred fact.
 
-The first row that has a goal decides. A goal that no row has is inferred if its registry row or its structure is, else certified.
+They have denominators of their own, and no part in a certificate. The first row that has a goal
+decides. A goal that no row has is inferred if its registry row or its structure is, else certified.
 Branches go by their labels (`reference.syntax.branches`), never by their source.
 """
 
@@ -35,7 +36,7 @@ class StandingRow:
     sides: tuple[str, ...] = ()
 
     def has(self, key: Key) -> bool:
-        """Tell whether a goal is one of these."""
+        """Return whether a goal belongs to this row."""
         if key.kind is GoalKind.BRANCH:
             named = key.subject in self.branches or any(key.subject.startswith(name) for name in self.branches if name.endswith("."))
             return named and (not self.sides or key.case in self.sides)

@@ -21,11 +21,9 @@ class NoStreamsError(NNCError):
 
 
 def find_streams(paths: Iterable[Path]) -> dict[str, Path]:
-    """The streams under ``paths`` by name: files as given, and every ``*.nnr`` in folders.
+    """Return the streams under ``paths`` by name: files as given, and every ``*.nnr`` in folders.
 
-    A suite's vector is LEVEL/ID.
-
-    Raises `NoStreamsError` for a path without streams.
+    The name of a suite's vector is LEVEL/ID. Raises `NoStreamsError` for a path without streams.
     """
     found: dict[str, Path] = {}
     for path in paths:
@@ -42,7 +40,7 @@ def find_streams(paths: Iterable[Path]) -> dict[str, Path]:
 def cover(
     streams: Mapping[str, Path], *, jobs: int = 1, limits: DecodeLimits | None = None, step: Callable[[str], None] = lambda name: None
 ) -> Coverage:
-    """Measures streams, by name; ``step`` is told each when it is done.
+    """Measure streams, by name; ``step`` is called with each name when it is done.
 
     Raises `ModelError` for a file that cannot be read.
     """

@@ -1,5 +1,6 @@
-"""Goals that no good stream meets within core's budget: each with its reason, and the proof that
-`proofs` or `costs` runs again.
+"""Goals that no good stream meets within core's budget.
+
+Each has its reason, and a proof of `proofs` or `costs` that runs again.
 """
 
 import re
@@ -17,8 +18,9 @@ ELEMENT, VALUE, CONTEXT, EVENT = GoalKind.ELEMENT, GoalKind.VALUE, GoalKind.CONT
 
 @dataclass(frozen=True)
 class Unreachable:
-    """Goals of elements and of the coder: regular expressions of their subjects and cases, why none
-    can be met, and the proof for one.
+    """Goals of elements and of the coder that cannot be met.
+
+    They are regular expressions of subjects and cases, the reason, and the proof for one goal.
     """
 
     kinds: tuple[GoalKind, ...]
@@ -28,13 +30,13 @@ class Unreachable:
     proof: Proof
 
     def has(self, key: Key) -> bool:
-        """Tell whether a goal is one of these."""
+        """Return whether a goal belongs to this row."""
         return key.kind in self.kinds and bool(re.fullmatch(self.subject, key.subject) and re.fullmatch(self.case, key.case))
 
 
 @dataclass(frozen=True)
 class UnreachableSides:
-    """Sides of branches, by their labels; why none can be met, and the proof for one."""
+    """Sides of branches, by their labels, that cannot be met: the reason, and the proof for one."""
 
     branches: tuple[str, ...]
     sides: tuple[str, ...]
@@ -42,15 +44,12 @@ class UnreachableSides:
     proof: Proof
 
     def has(self, key: Key) -> bool:
-        """Tell whether a goal is one of these."""
+        """Return whether a goal belongs to this row."""
         return key.kind is GoalKind.BRANCH and key.subject in self.branches and key.case in self.sides
 
 
 def beyond_means(key: Key) -> str:
-    """Why the least value of an integer class, in magnitude, costs too much.
-
-    Empty where it does not.
-    """
+    """Return why the least value of an integer class costs too much; empty if it does not."""
     if key.kind is not VALUE or not re.fullmatch(r"-?\d+(\.\.-?\d+)?", key.case):
         return ""
     return beyond_budget(key.subject.partition(" ")[0], min(abs(int(end)) for end in key.case.split("..")))
@@ -97,12 +96,13 @@ TABLE: Final[tuple[Unreachable | UnreachableSides, ...]] = (
     UnreachableSides(("partial-data.header",), _NONE_OR_ONE, "a header has several elements", proofs.header_has_more),
     UnreachableSides(("partial-data.joined", "partial-data.located"), _NONE, "it has a piece", proofs.appended_before),
 )  # fmt: skip
-"""Goals that cannot be met. A row whose proof fails for a goal does not hold for it: the goal stays
-reachable.
+"""Goals that cannot be met.
+
+A row whose proof fails for a goal does not apply to it: the goal stays reachable.
 """
 
 
 @cache
 def reason_for(key: Key) -> str:
-    """Why a goal cannot be met, proved now; empty where it can."""
+    """Return why a goal cannot be met, proved now; empty if it can."""
     return beyond_means(key) or next((row.reason for row in TABLE if row.has(key) and row.proof(key)), "")

@@ -24,7 +24,7 @@ def counted(
     """Build the recipe of a last unit whose list is shorter than its count by 2 ** 32.
 
     Args:
-        rule: the rule that reading so long a list breaks.
+        rule: the rule that reading a list of this length breaks.
         name: the list.
         element: the count.
         units: the stream with the right count.

@@ -265,7 +265,7 @@ def read_qp_deltas(
 
 
 def _check_room(count: int, payload_bits: int, first_bit: int, tables: Tables, tensor: int) -> None:
-    """Raise `CodewordError` if the payload is too short for so many indexes.
+    """Raise `CodewordError` if the payload is too short for this number of indexes.
 
     See `decode_codeword` for the bound.
     """

@@ -1,4 +1,4 @@
-"""What all tools share: settings, resources, and the choice of a strength by measurement."""
+"""The common parts of all tools: settings, resources, and the choice of a strength by measurement."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class SweepSettings(ToolSettings):
 
 @dataclass(frozen=True)
 class Resources:
-    """What a tool may use besides the network.
+    """Resources of a tool besides the network.
 
     Args:
         score: Measures the accuracy of a network.

@@ -250,7 +250,7 @@ def read_units_telling(report: Report) -> Callable[..., Iterator[Any]]:
     """`bitstream.read_units` over an instrumented copy of the structures that tells ``report`` each
     branch met and the side it took.
 
-    A loop is told when it has ended by itself.
+    A loop is reported when it has ended by itself.
     """
     branches, compiled = _instrumented()
 

@@ -1,4 +1,4 @@
-"""What a data unit needs of the base model, and how it changes it (second edition).
+"""Data units applied to the base model: what they read of it, and change (second edition).
 
 Errors are `BrokenRuleError`: rule, element and detail; the driver adds the place in the stream.
 """

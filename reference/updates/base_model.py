@@ -21,7 +21,7 @@ BASE_LIMIT: Final = 256
 
 @dataclass(frozen=True)
 class IndexHistory:
-    """What TCA and HDSP need of a tensor's earlier indexes.
+    """A tensor's earlier indexes, as TCA and HDSP need them.
 
     Args:
         base: int16 (elements,), row-major, the indexes of the last data unit, clamped to
@@ -38,7 +38,7 @@ class IndexHistory:
 
 @dataclass(frozen=True)
 class ParameterHistory:
-    """What later streams depend on for one parameter.
+    """State of one parameter on which later streams depend.
 
     Args:
         dimensions: Dimensions as coded.

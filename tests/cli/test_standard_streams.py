@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.command_line import piped as nnc
 from hostile import support
 
 from nnc_conformance.storage.package import verify
@@ -17,10 +18,6 @@ from nnc_conformance.storage.tensors import load_tensors
 
 PROGRAM = (sys.executable, "-c", "from nnc_conformance.cli.__main__ import run; run()")
 WEIGHTS = np.linspace(-1, 1, 256, dtype=np.float32).reshape(16, 16)
-
-
-def nnc(*words: str, cwd: Path, stdin: bytes | None = b"", stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([*PROGRAM, *words], cwd=cwd, input=stdin, stdout=stdout, stderr=subprocess.PIPE, check=False, timeout=120)
 
 
 def shell(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -39,6 +36,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(made / "m.npz", w=WEIGHTS)
     assert nnc("encode", "m.npz", "m.nnr", cwd=made).returncode == 0
     return made
+
+
+def test_a_process_of_its_own_reads_and_writes_pipes(folder: Path, stream: bytes) -> None:
+    words = [*PROGRAM, "encode", "-", "-"]
+    encoded = subprocess.run(words, cwd=folder, input=(folder / "m.npz").read_bytes(), capture_output=True, check=False, timeout=120)
+    assert (encoded.returncode, encoded.stdout) == (0, stream)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +154,8 @@ def test_a_judgement_that_nobody_heard_is_no_pass(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     failing = f"command:{sys.executable} -c 'raise SystemExit(9)' {{stream}} {{output}}"
-    done = nnc("run", "suite", "--decoder", failing, "--output", "results", cwd=tmp_path, stdout=writer)
+    words = ("run", "suite", "--decoder", failing, "--output", "results")
+    done = subprocess.run([*PROGRAM, *words], cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=120)
     os.close(writer)
     assert done.returncode not in (0, 4)
     assert b"Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""The documentation's commands that take minutes."""
+"""The documentation's pages with long or many commands."""
 
 from pathlib import Path
 

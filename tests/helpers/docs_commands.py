@@ -82,20 +82,20 @@ def _session(folder: Path) -> None:
 
 QUICK: dict[str, Callable[[Path], None]] = {
     "docs/how-to/look-into-a-stream.md": _stream,
-    "docs/how-to/code-a-model.md": _model,
-    "docs/how-to/measure-a-suite.md": _stream,
-    "docs/how-to/publish-vectors.md": _suite,
     "docs/updates.md": _session,
 }
 """Pages whose commands every run of the tests runs, each with what its folder holds before."""
 LONG: dict[str, Callable[[Path], None]] = {
     "docs/tutorial.md": _examples,
+    "docs/how-to/code-a-model.md": _model,
+    "docs/how-to/measure-a-suite.md": _stream,
+    "docs/how-to/publish-vectors.md": _suite,
     "docs/how-to/find-a-fault.md": lambda folder: None,
     "docs/trust.md": _decoder,
     "docs/ci.md": _decoder,
     "CONTRIBUTING.md": _checkout,
 }
-"""Pages whose commands take minutes: `nox -s docs`."""
+"""Pages with long or many commands: `nox -s docs`."""
 BY_CI = ("README.md",)
 """Pages whose commands .ci/run runs, each in a fresh clone."""
 

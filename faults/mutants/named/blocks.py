@@ -14,13 +14,13 @@ def kinds_in_order(kinds: str, where: str) -> Edit:
 
 
 def fully_connected(parts: str) -> Edit:
-    """A weight beside such parts has as many columns as its last dimension."""
+    """A weight with such parts has as many columns as its last dimension."""
     matrix = f"part.is_weight and header.payload_type == NNR_PT_BLOCK and header.parameter_types == {parts} and len(part.dimensions) > 1"
     return Edit("payload", "coding_of", _COLUMNS, f"part.dimensions[-1] if {matrix} else {_COLUMNS}")
 
 
 def fully_connected_factors(parts: str, columns: str) -> Edit:
-    """H beside such parts has columns of its own count."""
+    """H with such parts has columns of its own count."""
     return Edit(
         "syntax.structures.data_unit",
         "DataUnitHeader.matrices",

@@ -19,7 +19,7 @@ def of_codebook(old: str, new: str) -> Edit:
 
 
 def once_read(lines: str) -> Edit:
-    """What is done with the values of a codebook that is read."""
+    """Variants of the use of a codebook that was read."""
     return of_codebook(_RETURN, f"{lines}{_RETURN}")
 
 

@@ -1,4 +1,4 @@
-"""What decoders get wrong in data units: dimensions, formats, names, raw numbers and sets of
+"""Faults of decoders in data units: dimensions, formats, names, raw numbers and sets of
 partial data.
 """
 

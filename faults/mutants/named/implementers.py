@@ -1,4 +1,4 @@
-"""What an implementer gets wrong who works from the standard's text alone."""
+"""Faults of an implementer who works from the standard's text alone."""
 
 from typing import Final
 

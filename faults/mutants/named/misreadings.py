@@ -1,4 +1,4 @@
-"""What a reader of the standard may take for something else."""
+"""Faults of a reader who mistakes one thing in the standard for another."""
 
 from typing import Final
 

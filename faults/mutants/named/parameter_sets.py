@@ -1,4 +1,4 @@
-"""What decoders get wrong in parameter sets: which is in force, and how its quantization parameter
+"""Faults of decoders in parameter sets: which is in force, and how its quantization parameter
 is kept.
 """
 

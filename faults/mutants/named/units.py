@@ -1,4 +1,4 @@
-"""What decoders get wrong in units and reference lists: sizes, sequences, and what a unit leaves
+"""Faults of decoders in units and reference lists: sizes, sequences, and what a unit leaves
 behind.
 """
 

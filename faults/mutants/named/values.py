@@ -1,4 +1,4 @@
-"""What decoders get wrong from indexes to values: the sum with qp_delta, the step, and rounding."""
+"""Faults of decoders from indexes to values: the sum with qp_delta, the step, and rounding."""
 
 from typing import Final
 

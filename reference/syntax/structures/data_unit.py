@@ -32,7 +32,7 @@ BI: Final = 8
 HIGHEST_DATA_FORMAT: Final = 9
 DEFAULT_UNARY_LENGTH: Final = 10
 G_SUFFIX: Final = "_G"
-"""What the name of G adds to that of the decomposed tensor [I]."""
+"""Suffix of the name of G after that of the decomposed tensor [I]."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class ParentNode:
 
 @dataclass(frozen=True)
 class UpdateSignalling:
-    """What a data unit of the second edition says of updates.
+    """Update elements of a data unit of the second edition.
 
     Args:
         parent_signalling: mps_parent_signalling_enabled_flag of the stream.
@@ -116,7 +116,7 @@ class UpdateSignalling:
 
 @dataclass(frozen=True)
 class DataUnitHeader:
-    """What an NDU header says, ids and dimensions resolved against the stream so far.
+    """The content of an NDU header, with ids and dimensions resolved against the stream so far.
 
     ``dimensions`` are those of the (undecomposed) tensor; ``quantization`` is that of the parameter
     set in force.
