@@ -95,7 +95,7 @@ _WEIGHT: Final = {Provenance.OWN: 0, Provenance.VERIFIED: 0, Provenance.PUBLISHE
 
 
 def weakest(*sources: Provenance) -> Provenance:
-    """The least certain of several sources."""
+    """Return the least certain of several sources."""
     return max(sources, key=_WEIGHT.__getitem__)
 
 
@@ -175,7 +175,7 @@ def met_in(stream: bytes, *, lenient: bool = False) -> Facts:
 
 
 def elements_in(trace: BinTrace) -> set[str]:
-    """Names of the entropy coder's elements among the bins of a codeword."""
+    """Return the entropy coder's elements among the bins of a codeword, by name."""
     starts = [*trace.first_events, len(trace.events)]
     names = set()
     for number, layout in enumerate(trace.layouts):

@@ -97,7 +97,7 @@ class _DataUnits(Watcher):
         self.coded: list[_Coded] = []
 
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
-        """Keeps the unit's tensors in coded order."""
+        """Keep the unit's tensors in coded order."""
         ids = [part.id for part in codeword.parts] if codeword is not None and header.mapping is None else list(header.ids)
         self.coded += [_Coded(unit, header, number, name, codeword) for number, name in enumerate(ids)]
 

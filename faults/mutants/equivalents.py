@@ -78,8 +78,9 @@ def _normalized(module: str, change: str) -> str:
 
 @cache
 def _changes() -> dict[str, list[tuple[str, str, str]]]:
-    """The mutants of code by function: id, module, and the change in a form that does not depend on
-    names of variables.
+    """Return the mutants of code by function: id, module and change.
+
+    The change is in a form that does not depend on names of variables.
     """
     found: dict[str, list[tuple[str, str, str]]] = {}
     for mutant_id, (mutant, _, _) in edits_by_id().items():

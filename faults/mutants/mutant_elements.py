@@ -189,6 +189,6 @@ def read_variables(tree: ast.FunctionDef) -> dict[str, str]:
 
 
 def _requires(header: ast.stmt) -> bool:
-    """Whether a statement checks a rule; its last argument then names the element."""
+    """Return whether a statement checks a rule; its last argument then names the element."""
     call = header.value if isinstance(header, ast.Expr) else None
     return isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "require"

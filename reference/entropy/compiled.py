@@ -84,7 +84,7 @@ def _cache_folder() -> Path | None:
 
 
 def kernels_kept() -> bool:
-    """Whether compiled kernels of these sources are on disk already, or cannot be kept there."""
+    """Return whether compiled kernels of these sources are on disk, or cannot be kept there."""
     folder = _cache_folder()
     return folder is None or any(folder.rglob("*.nbi"))
 

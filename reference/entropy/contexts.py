@@ -128,7 +128,7 @@ def context_layout(
 
 @kernel
 def set_is_signalled(layout: ContextLayout, context: int, hdsp_enabled: bool) -> bool:
-    """Whether a parameter-set flag is coded for a context; otherwise it uses set 0.
+    """Return whether a parameter-set flag is coded for a context; otherwise it uses set 0.
 
     Flags of contexts that the codebook makes impossible are not coded; their number is disputed
     (see `LayoutChoices`).

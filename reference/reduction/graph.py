@@ -75,7 +75,7 @@ class Graph:
         return max((entry.version for entry in self.model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
 
     def owned(self, name: str) -> bool:
-        """Whether a tensor of the graph is read exactly once and is not an output."""
+        """Return whether a tensor of the graph is read exactly once and is not an output."""
         return name in self.tensors and len(self.readers.get(name, ())) == 1 and name not in self.outputs
 
     def topology(self) -> Topology:
@@ -113,7 +113,7 @@ def attribute(node: NodeProto, name: str, default: int) -> int:
 
 
 def plain_gemm(node: NodeProto) -> bool:
-    """Whether a Gemm computes input x weight + bias with factors 1.
+    """Return whether a Gemm computes input x weight + bias with factors 1.
 
     The input is not transposed; the weight may be.
     """

@@ -46,10 +46,10 @@ def write_units(
     enforce: bool = True,
     observer: Observer | None = None,
 ) -> bytes:
-    """Writes units, each the `Values` of an nnr_unit() (``nnr_unit_header`` and
-    ``nnr_unit_payload``); raises `EncodeError`.
+    """Write units, each the `Values` of an nnr_unit(); raise `EncodeError` for broken rules.
 
-    With ``enforce`` False a stream that breaks rules is written all the same.
+    The values are ``nnr_unit_header`` and ``nnr_unit_payload``. With ``enforce`` False a stream
+    that breaks rules is written all the same.
     """
     context = StreamContext() if context is None else context
     writer = Writer(

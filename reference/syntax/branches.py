@@ -247,10 +247,10 @@ def branch_of(label: str) -> Branch:
 
 
 def read_units_telling(report: Report) -> Callable[..., Iterator[Any]]:
-    """`bitstream.read_units` over an instrumented copy of the structures that tells ``report`` each
-    branch met and the side it took.
+    """Read units by an instrumented copy of the structures, as `bitstream.read_units` does.
 
-    A loop is reported when it has ended by itself.
+    ``report`` is called with each branch met and the side taken, for a loop after it has ended by
+    itself.
     """
     branches, compiled = _instrumented()
 
@@ -290,7 +290,7 @@ def _functions_by_name(name: str) -> tuple[ast.FunctionDef, ...]:
 
 @cache
 def indexed_elements() -> frozenset[str]:
-    """The elements that structures code with an index: the arrays."""
+    """Return the elements that structures code with an index: the arrays."""
     found = set()
     for name in MODULES:
         for function in _functions(name):
@@ -301,7 +301,7 @@ def indexed_elements() -> frozenset[str]:
 
 
 def _is_coding(node: ast.AST) -> bool:
-    """Whether a node is a call such as ``w.ue("tensor_dimensions", 7, j)``."""
+    """Return whether a node is a call such as ``w.ue("tensor_dimensions", 7, j)``."""
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

@@ -73,9 +73,9 @@ class Walker(ABC):
 
     @abstractmethod
     def require(self, rule: str, kept: bool, detail: str, element: str | None = None) -> None:
-        """State a rule of the registry.
+        """Enforce a rule of the registry; ``kept`` is whether the stream keeps it.
 
-        A reader raises or reports if it is broken, a writer refuses to write.
+        A reader raises or reports a broken rule, a writer refuses to write.
         """
 
     @abstractmethod

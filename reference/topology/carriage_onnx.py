@@ -53,7 +53,7 @@ def pack(stream: bytes) -> bytes:
 
 
 def is_packed(model: bytes) -> bool:
-    """Whether the tensors of a model hold units; raise `ModelError` if it is not an ONNX model."""
+    """Return whether a model's tensors hold units; raise `ModelError` if it is not an ONNX model."""
     return _entry(parse(model)) is not None
 
 

@@ -101,7 +101,7 @@ def tensor_entries(model: ModelProto) -> Iterator[TensorEntry]:
 
 
 def is_constant(node: NodeProto) -> bool:
-    """Whether the node is the standard ONNX Constant and has an output."""
+    """Return whether the node is the standard ONNX Constant and has an output."""
     return node.op_type == "Constant" and node.domain in ("", "ai.onnx") and len(node.output) > 0
 
 

@@ -110,7 +110,7 @@ def _check_text(key: str, text: Any) -> None:
 
 
 def is_arithmetic(text: str) -> bool:
-    """Whether an expression of sizes calls nothing but functions of sizes."""
+    """Return whether an expression of sizes calls nothing but functions of sizes."""
     place, before = 0, ""
     while place < len(text):
         match = _TOKEN.match(text, place)

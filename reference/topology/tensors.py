@@ -78,12 +78,12 @@ def shape(tensor: TensorProto, name: str) -> tuple[int, ...]:
 
 
 def has_data(tensor: TensorProto) -> bool:
-    """Whether the message stores any values or refers to a file with them."""
+    """Return whether the message stores any values or refers to a file with them."""
     return is_external(tensor) or any(len(getattr(tensor, field)) for field in _DATA_FIELDS)
 
 
 def is_external(tensor: TensorProto) -> bool:
-    """Whether the values are in a file next to the model."""
+    """Return whether the values are in a file next to the model."""
     return bool(tensor.data_location == TensorProto.EXTERNAL)
 
 
@@ -131,7 +131,7 @@ def strip(tensor: TensorProto) -> None:
 
 
 def is_stripped(tensor: TensorProto, name: str) -> bool:
-    """Whether the tensor has elements but no data; raise `ModelError` if they are in a file."""
+    """Return whether the tensor has elements but no data; raise `ModelError` if they are in a file."""
     if is_external(tensor):
         raise ModelError(f"tensor {name!r} of the topology refers to a file")
     return not has_data(tensor) and prod(shape(tensor, name)) > 0

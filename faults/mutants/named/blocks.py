@@ -9,18 +9,18 @@ _COLUMNS_OF_H = "prod(self.dimensions) // self.g_number_of_rows"
 
 
 def kinds_in_order(kinds: str, where: str) -> Edit:
-    """The kinds of vectors are decoded in another order where the header is such."""
+    """Make an edit that decodes the kinds of vectors in another order under a condition."""
     return Edit("payload", "coded_parts", "(LS, BI, BN)", f"(({kinds}) if {where} else (LS, BI, BN))")
 
 
 def fully_connected(parts: str) -> Edit:
-    """A weight with such parts has as many columns as its last dimension."""
+    """Make an edit that gives a weight with such parts as many columns as its last dimension."""
     matrix = f"part.is_weight and header.payload_type == NNR_PT_BLOCK and header.parameter_types == {parts} and len(part.dimensions) > 1"
     return Edit("payload", "coding_of", _COLUMNS, f"part.dimensions[-1] if {matrix} else {_COLUMNS}")
 
 
 def fully_connected_factors(parts: str, columns: str) -> Edit:
-    """H with such parts has columns of its own count."""
+    """Make an edit that gives H with such parts another number of columns."""
     return Edit(
         "syntax.structures.data_unit",
         "DataUnitHeader.matrices",

@@ -14,22 +14,22 @@ _STEP = "step = step_size(header.quantization.qp_density, header.quantization.qu
 
 
 def of_codebook(old: str, new: str) -> Edit:
-    """An edit of how a codebook is read."""
+    """Make an edit of how a codebook is read."""
     return Edit("syntax.structures.data_unit", "codebook", old, new)
 
 
 def once_read(lines: str) -> Edit:
-    """Variants of the use of a codebook that was read."""
+    """Make an edit that runs more lines after a codebook is read."""
     return of_codebook(_RETURN, f"{lines}{_RETURN}")
 
 
 def of_lookup(before: str, numbers: str = _LOOKED_UP) -> Edit:
-    """Lines in front of the lookup, and the lookup."""
+    """Make an edit that puts lines in front of the lookup, and replaces the lookup."""
     return Edit("payload", "DataUnitDecoder._values", _LOOKED_UP, f"{before}{numbers}")
 
 
 def of_deltas(changed: str) -> tuple[Edit, Edit]:
-    """Each delta of a codebook, for which ``changed`` has a place, is changed as it is read."""
+    """Make two edits that change each delta of a codebook; ``{}`` in ``changed`` is the read one."""
     return of_codebook(_LEFT, changed.format(_LEFT)), of_codebook(_RIGHT, changed.format(_RIGHT))
 
 

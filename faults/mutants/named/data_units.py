@@ -12,7 +12,7 @@ _FORMAT: Final = "    if format_present:\n"
 
 
 def given_as(dimensions: str) -> Edit:
-    """A tensor is given out with other dimensions than ``shape``, those that it has."""
+    """Make an edit that outputs a tensor with other dimensions; ``shape`` has its own."""
     before = "                if header.mapping is None:\n                    yield part.id, values.reshape(part.dimensions)\n"
     after = (
         "                if header.mapping is None:\n"
@@ -23,7 +23,7 @@ def given_as(dimensions: str) -> Edit:
 
 
 def format_where(condition: str) -> Edit:
-    """The format is read only where a condition holds."""
+    """Make an edit that reads the format only under a condition."""
     return Edit(_DATA_UNIT, _HEADER, _FORMAT, f"    if format_present and {condition}:\n")
 
 

@@ -19,13 +19,13 @@ _STEP: Final = "return np.ldexp(np.float64(mantissa), (qp >> qp_density) - qp_de
 
 
 def mps_kept(*statements: str) -> Edit:
-    """The MPS's quantization parameter ``qp`` goes through statements before it is kept."""
+    """Make an edit that passes the MPS's ``qp`` through statements before it is kept."""
     lines = ('qp = w.i("mps_quantization_parameter", 13)', *statements, "context.mps_quantization = Quantization(density, qp)")
     return Edit(_SETS, _MPS, _MPS_QP, "\n        ".join(lines))
 
 
 def lps_kept(*statements: str) -> Edit:
-    """The LPS's quantization parameter ``qp`` and density go through statements before they are
+    """Make an edit that passes the LPS's ``qp`` and density through statements before they are
     kept.
     """
     lines = ('qp = w.i("lps_quantization_parameter", 13)', *statements, "context.lps_quantization = Quantization(density, qp)")
@@ -33,28 +33,28 @@ def lps_kept(*statements: str) -> Edit:
 
 
 def taken_if(condition: str) -> Edit:
-    """The LPS's quantization parameter ``qp`` is taken where a condition holds, and otherwise as if
-    it were absent.
+    """Make an edit that takes the LPS's ``qp`` under a condition only, as if it were absent
+    otherwise.
     """
     text = _LPS_QP.replace('w.i("lps_quantization_parameter", 13)', "qp")
     return Edit(_SETS, _LPS, _LPS_QP, f'qp = w.i("lps_quantization_parameter", 13)\n        {text} if {condition} else None')
 
 
 def taken_for_float(condition: str) -> Edit:
-    """An INT is decoded as a FLOAT where a condition holds."""
+    """Make an edit that decodes an INT as a FLOAT under a condition."""
     header = f"header = replace(header, payload_type=NNR_PT_FLOAT) if payload_type == NNR_PT_INT and {condition} else header"
     return Edit(*_HEADER, _RETURNED, f"{header}\n    {_RETURNED}")
 
 
 def methods_noted() -> Edit:
-    """The MPS's methods are known to the data units."""
+    """Make an edit that lets data units know the MPS's methods."""
     return Edit(
         _SETS, _MPS, "    context.mps_quantization = None\n", "    context.mps_quantization = None\n    context.methods = methods\n"
     )
 
 
 def wrong_mask(density: int, mask: int) -> NamedFault:
-    """One wrong row in a table of the masks of the fraction."""
+    """Make the fault of one wrong row in a table of the masks of the fraction."""
     return NamedFault(
         f"mask-of-density-{density}",
         f"In a table of masks, the fraction of an MPS's negative quantization parameter of density {density} is kept with {mask:#x}"

@@ -8,8 +8,11 @@ from nnc_conformance.faults.mutants.fault import Edit, NamedFault
 
 
 def sets_forgotten(condition: str, group: str) -> tuple[Edit, ...]:
-    """Whether contexts have sets of their own is looked up among others: where those have none, the
-    sets of a group are not used.
+    """Make an edit that gives a group of contexts set 0 if certain contexts all have set 0.
+
+    Args:
+        condition: Index of these contexts in the list of sets.
+        group: Index of the group.
     """
     lookup = f"    sets = coder.parameter_sets[0]\n    if not sets[{condition}].any():\n        sets[{group}] = 0\n"
     return (Edit("entropy.plain", "quant_tensor", "    r[INDEX] = 0\n", "    r[INDEX] = 0\n" + lookup),)

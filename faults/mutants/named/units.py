@@ -16,7 +16,7 @@ _CODED_INDEXES: Final = "            ids = tuple(referenced("
 
 
 def size_kept(statement: str) -> Edit:
-    """The size goes through a statement after it is read."""
+    """Make an edit that passes the size through a statement after it is read."""
     return Edit(*_UNIT, _SIZE, f"{_SIZE}        {statement}\n")
 
 

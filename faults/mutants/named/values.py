@@ -10,9 +10,7 @@ _MANTISSA: Final = "    with np.errstate("
 
 
 def sum_kept(statement: str) -> Edit:
-    """The ``total`` of quantization parameter and qp_delta goes through a statement before the step
-    is made of it.
-    """
+    """Make an edit that passes the ``total`` of qp and qp_delta through a statement before its use."""
     lines = (
         "qp, density = header.quantization.quantization_parameter, header.quantization.qp_density",
         "total = qp + tensor.qp_delta",
@@ -23,7 +21,7 @@ def sum_kept(statement: str) -> Edit:
 
 
 def narrow_sum(density: int) -> NamedFault:
-    """A sum in as many bits as qp_delta has."""
+    """Make the fault of a sum in as many bits as qp_delta has at a density."""
     bits = 6 + density
     half, whole = 1 << (bits - 1), 1 << bits
     return NamedFault(

@@ -11,8 +11,9 @@ NNR_AGG_GEN: Final = 0
 
 @dataclass(frozen=True)
 class AggregateHeader:
-    """Number of units in the aggregate, and their entry points in bytes from the payload's first,
-    None when absent.
+    """Number of units in an aggregate, and their entry points, None if absent.
+
+    An entry point is (nnr_unit_type, byte offset from the first byte of the payload).
     """
 
     units: int
@@ -20,7 +21,7 @@ class AggregateHeader:
 
 
 def nnr_aggregate_unit_header(w: Walker, context: StreamContext) -> AggregateHeader:
-    """Header of an NNR_AGG [I]; an entry point is (nnr_unit_type, byte offset)."""
+    """Code the header of an NNR_AGG [I]; return its number of units and entry points."""
     kind = w.u("nnr_aggregate_unit_type", 8)
     w.require("aggregate-type", kind == NNR_AGG_GEN, f"nnr_aggregate_unit_type is {kind}")
     present = w.u("entry_points_present_flag", 1)

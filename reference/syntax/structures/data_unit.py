@@ -157,15 +157,16 @@ class DataUnitHeader:
 
     @property
     def whole_id(self) -> str:
-        """The id of the tensor that the dimensions describe: that of a decomposed BLOCK without the
-        suffix of G.
+        """The id of the tensor that the dimensions describe.
+
+        For a decomposed BLOCK it is the id of G without its suffix.
         """
         decomposed = self.payload_type == NNR_PT_BLOCK and self.parameter_types & DC
         return self.ids[0].removesuffix(G_SUFFIX) if decomposed else self.ids[0]
 
     @property
     def matrices(self) -> tuple[tuple[int, ...], ...]:
-        """Dimensions of the weight, or of G and H where a BLOCK is decomposed."""
+        """Dimensions of the weight, or of G and H of a decomposed BLOCK."""
         if self.payload_type == NNR_PT_BLOCK and self.parameter_types & DC:
             columns = prod(self.dimensions) // self.g_number_of_rows
             return (self.g_number_of_rows, self.decomposition_rank), (self.decomposition_rank, columns)
@@ -173,12 +174,15 @@ class DataUnitHeader:
 
 
 def block_rows(dimensions: tuple[int, ...], scan_order: int) -> int:
-    """Number of block rows of a tensor under a scan order above 0."""
+    """Return the number of block rows of a tensor under a scan order above 0."""
     return -(-dimensions[0] // (4 << scan_order))
 
 
 def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUnitHeader:
-    """Header of an NNR_NDU."""
+    """Code the header of an NNR_NDU; return it resolved against the stream so far.
+
+    Ids given as indexes become names, absent dimensions come from the base model or a topology.
+    """
     w.require("mps-first", context.mps_seen or context.lps_self_contained, "an NNR_NDU before any NNR_MPS")
     payload_type = w.u("nnr_compressed_data_unit_payload_type", 5)
     w.require("payload-type", payload_type <= NNR_PT_BLOCK, f"nnr_compressed_data_unit_payload_type is {payload_type}")
@@ -272,7 +276,7 @@ def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUn
 
 
 def update_signalling(w: Walker, context: StreamContext, payload_type: int) -> UpdateSignalling:
-    """Node id, parent id and temporal_context_modeling_flag of a data unit (second edition)."""
+    """Code node id, parent id and temporal_context_modeling_flag of a data unit (second edition)."""
     node_id, parent_id, tca = None, None, 0
     if w.u("node_id_present_flag", 1):  # branch: 2024.node-id
         node_id = NodeId(w.ue("device_id", 1), w.ue("parameter_id", 5), w.ue("put_node_depth", 4))
@@ -295,23 +299,25 @@ def update_signalling(w: Walker, context: StreamContext, payload_type: int) -> U
 
 
 def check_tca_of_raw_float(w: Walker, payload_type: int, tca: int) -> None:
-    """A RAW_FLOAT has no contexts, so no temporal_context_modeling_flag, unless the disputed point
-    ignores it.
+    """Check that a RAW_FLOAT has no temporal_context_modeling_flag, because it has no contexts.
+
+    The disputed point ``raw_float_tca`` may ignore the flag.
     """
     wrong = tca and payload_type == NNR_PT_RAW_FLOAT and w.interpretation.raw_float_tca is RawFloatTca.REFUSED
     w.require("tca-raw", not wrong, "temporal_context_modeling_flag is 1 in a RAW_FLOAT")
 
 
 def check_codebook_with_dq(w: Walker, context: StreamContext, both: bool) -> None:
-    """A codebook together with dq_flag is refused in the second edition, if the disputed point says
-    so.
+    """Refuse a codebook together with dq_flag in the second edition.
+
+    The disputed point ``codebook_dq`` decides whether this is a rule.
     """
     refused = both and context.second_edition and w.interpretation.codebook_dq is CodebookDq.REFUSED
     w.require("codebook-dq", not refused, "a codebook together with dq_flag")
 
 
 def first_tensor_dimension_shift(w: Walker, dimensions: tuple[int, ...]) -> int:
-    """The place to which the first dimension moves after decoding [I]."""
+    """Code and return the place to which the first dimension moves after decoding [I]."""
     shift = w.ue("first_tensor_dimension_shift", 1)
     within = shift < len(dimensions) or w.interpretation.dimension_shift is DimensionShift.AS_CODED
     w.require("shift", within, f"first_tensor_dimension_shift is {shift} for {len(dimensions)} dimensions")
@@ -319,7 +325,7 @@ def first_tensor_dimension_shift(w: Walker, dimensions: tuple[int, ...]) -> int:
 
 
 def check_dimensions(w: Walker, context: StreamContext, dimensions: tuple[int, ...]) -> None:
-    """No dimension is 0; their number and their product are within the limits."""
+    """Check that no dimension is 0, and that their number and product are within the limits."""
     most = context.limits.dimensions
     w.require("limits", len(dimensions) <= most, f"{len(dimensions)} dimensions, the limit is {most}", "tensor_dimensions")
     w.require("dims-zero", 0 not in dimensions, f"a dimension of {dimensions} is 0", "tensor_dimensions")
@@ -330,9 +336,10 @@ def check_dimensions(w: Walker, context: StreamContext, dimensions: tuple[int, .
 def check_decomposition(
     w: Walker, context: StreamContext, dimensions: tuple[int, ...], rank_and_rows: tuple[int, int], *, is_block: bool
 ) -> None:
-    """In a BLOCK G is g_number_of_rows x rank, H rank x the other elements.
+    """Check the rank and the rows of a decomposed tensor.
 
-    A single G or H has dimensions of its own.
+    In a BLOCK, G is g_number_of_rows x rank and H rank x the other elements. A single G or H has
+    dimensions of its own.
     """
     rank, g_rows = rank_and_rows
     w.require("rank", rank > 0, "decomposition_rank is 0", "decomposition_rank")
@@ -345,7 +352,10 @@ def check_decomposition(
 
 
 def check_block(w: Walker, parameter_types: int, ids: tuple[str, ...], dimensions: tuple[int, ...]) -> None:
-    """A BLOCK lists exactly the ids of its parts, and its vectors have the length of dimension 0."""
+    """Check that a BLOCK lists exactly the ids of its parts.
+
+    LS, BN and BI have the length of dimension 0, so they need a tensor with dimensions.
+    """
     parts = 1 + bool(parameter_types & DC) + bool(parameter_types & LS) + 4 * bool(parameter_types & BN) + bool(parameter_types & BI)
     w.require("block-ids", len(ids) == parts, f"{len(ids)} ids for {parts} parts", "compressed_parameter_types")
     vectors = parameter_types & (LS | BN | BI)
@@ -353,7 +363,7 @@ def check_block(w: Walker, parameter_types: int, ids: tuple[str, ...], dimension
 
 
 def codebook(w: Walker, name: str) -> Codebook:
-    """codebook(): ``name`` tells the one of H (``codebook_dc``) from the first (``codebook``)."""
+    """Code codebook(), the first (``codebook``) or that of H (``codebook_dc``); return it."""
     with w.structure(name):
         egk = w.u("codebook_egk", 4)
         size = w.ue("codebook_size", 2)
@@ -373,7 +383,7 @@ def codebook(w: Walker, name: str) -> Codebook:
 
 
 def topology_tensor_dimension_mapping(w: Walker, tensors: int) -> DimensionMapping:
-    """topology_tensor_dimension_mapping() [I]."""
+    """Code topology_tensor_dimension_mapping() [I] for a number of tensors; return it."""
     with w.structure("topology_tensor_dimension_mapping"):
         axis = w.u("concatentation_axis_index", 8)
         splits = tuple(w.ue("split_index", 7, i) for i in range(tensors - 1))  # branch: mapping.splits
@@ -386,7 +396,7 @@ def topology_tensor_dimension_mapping(w: Walker, tensors: int) -> DimensionMappi
 
 
 def check_mapping(w: Walker, mapping: DimensionMapping, dimensions: tuple[int, ...]) -> None:
-    """The splits cut the axis into tensors of at least one entry; axes exist."""
+    """Check that the splits cut an existing axis into tensors of at least one entry."""
     rank = len(dimensions)
     w.require("mapping", mapping.axis < rank, f"axis {mapping.axis} of {rank} dimensions", "concatentation_axis_index")
     ends = (-1, *mapping.split_indexes, dimensions[mapping.axis] - 1) if mapping.axis < rank else ()  # branch: mapping-check.axis-exists
@@ -398,7 +408,7 @@ def check_mapping(w: Walker, mapping: DimensionMapping, dimensions: tuple[int, .
 
 
 def entry_point_list(w: Walker, header: DataUnitHeader, scan_order: int) -> tuple[CodedEntryPoint, ...]:
-    """The entries of every block row but the first, of the weight or of G, then H."""
+    """Code and return the entry of every block row but the first: of the weight, or of G, then H."""
     # branch: entry-points.matrices (rows)
     count = sum(block_rows(dimensions, scan_order) - 1 for dimensions in header.matrices if dimensions[0])
     entries = []
@@ -411,9 +421,7 @@ def entry_point_list(w: Walker, header: DataUnitHeader, scan_order: int) -> tupl
 
 
 def nnr_compressed_data_unit_payload(w: Walker, header: DataUnitHeader) -> None:
-    """Payload of an NNR_NDU: binary32 numbers, or one arithmetic codeword that the entropy decoder
-    reads.
-    """
+    """Code the payload of an NNR_NDU: binary32 numbers, or the bytes of one arithmetic codeword."""
     if header.payload_type == NNR_PT_RAW_FLOAT:  # branch: ndu-payload.raw
         data = w.bs("raw_float32_parameter")
         size = 4 * prod(header.dimensions)

@@ -13,7 +13,7 @@ NNR_QCB: Final = 2
 
 
 def nnr_start_unit_header(w: Walker, context: StreamContext) -> None:
-    """Header of an NNR_STR; its payload is empty."""
+    """Code the header of an NNR_STR, whose payload is empty."""
     profile = w.u("general_profile_idc", 8)
     known = profile in (FIRST_EDITION_PROFILE, SECOND_EDITION_PROFILE)
     w.require("profile", known, f"general_profile_idc is {profile}")
@@ -21,13 +21,13 @@ def nnr_start_unit_header(w: Walker, context: StreamContext) -> None:
 
 
 def nnr_layer_parameter_set_unit_header(w: Walker, context: StreamContext) -> None:
-    """Header of an NNR_LPS."""
+    """Code the header of an NNR_LPS."""
     context.lps_self_contained = bool(w.u("lps_self_contained_flag", 1))
     w.reserved(7)
 
 
 def nnr_model_parameter_set(w: Walker, context: StreamContext) -> None:
-    """Payload of an NNR_MPS."""
+    """Code the payload of an NNR_MPS; its settings stay in force in ``context``."""
     w.u("topology_carriage_flag", 1)
     sparsification = w.u("mps_sparsification_flag", 1)
     pruning = w.u("mps_pruning_flag", 1)
@@ -52,8 +52,9 @@ def nnr_model_parameter_set(w: Walker, context: StreamContext) -> None:
 
 
 def model_and_updates(w: Walker, context: StreamContext) -> None:
-    """Elements that the second edition has in an NNR_MPS, in place of reserved bits: updates, and
-    what is known of the model.
+    """Code the elements of an NNR_MPS that the second edition has in place of reserved bits.
+
+    They describe updates and the model.
     """
     model_id_present = w.u("base_model_id_present_flag", 1)
     performance_present = w.u("validation_set_performance_present_flag", 1)
@@ -72,7 +73,7 @@ def model_and_updates(w: Walker, context: StreamContext) -> None:
 
 
 def nnr_layer_parameter_set(w: Walker, context: StreamContext) -> None:
-    """Payload of an NNR_LPS; it stays in force for the NDUs up to the next one."""
+    """Code the payload of an NNR_LPS, in force for the NDUs up to the next one."""
     w.reserved(1, 0)
     sparsification = w.u("lps_sparsification_flag", 1)
     pruning = w.u("lps_pruning_flag", 1)
@@ -89,7 +90,7 @@ def nnr_layer_parameter_set(w: Walker, context: StreamContext) -> None:
 
 
 def performance_maps(w: Walker, sparsification: int, pruning: int, unification: int, decomposition: int) -> None:
-    """The maps whose flag is set, in this order."""
+    """Code the maps whose flag is set, in the order of the arguments."""
     if sparsification:  # branch: maps.sparsification
         sparsification_performance_map(w)
     if pruning:  # branch: maps.pruning
@@ -101,8 +102,9 @@ def performance_maps(w: Walker, sparsification: int, pruning: int, unification: 
 
 
 def map_entries(w: Walker, count: int) -> range:
-    """The outer loop of every map: ``count`` entries, or one fewer (disputed point
-    ``map_entries``).
+    """Return the range of a map's outer loop.
+
+    It has ``count`` entries, or one fewer (disputed point ``map_entries``).
     """
     if w.interpretation.map_entries is MapEntries.COUNT:  # branch: map.entries-as-counted
         return range(count)
@@ -111,7 +113,7 @@ def map_entries(w: Walker, count: int) -> range:
 
 
 def sparsification_performance_map(w: Walker) -> None:
-    """sparsification_performance_map()."""
+    """Code sparsification_performance_map(): accuracies by threshold."""
     with w.structure("sparsification_performance_map", overrun_rule="map-count"):
         for i in map_entries(w, w.u("spm_count_thresholds", 8)):  # branch: map.sparsification.entries
             with w.structure("entry", i):
@@ -125,7 +127,7 @@ def sparsification_performance_map(w: Walker) -> None:
 
 
 def pruning_performance_map(w: Walker) -> None:
-    """pruning_performance_map()."""
+    """Code pruning_performance_map(): accuracies by pruning ratio."""
     with w.structure("pruning_performance_map", overrun_rule="map-count"):
         for i in map_entries(w, w.u("ppm_count_pruning_ratios", 8)):  # branch: map.pruning.entries
             with w.structure("entry", i):
@@ -138,7 +140,10 @@ def pruning_performance_map(w: Walker) -> None:
 
 
 def unification_performance_map(w: Walker) -> None:
-    """unification_performance_map(); its class loop is a disputed point."""
+    """Code unification_performance_map(): accuracies by block sizes and threshold.
+
+    The number of its class accuracies is a disputed point.
+    """
     with w.structure("unification_performance_map", overrun_rule="map-count"):
         for i in map_entries(w, w.u("upm_count_thresholds", 8)):  # branch: map.unification.entries
             with w.structure("entry", i):
@@ -159,7 +164,7 @@ def unification_performance_map(w: Walker) -> None:
 
 
 def decomposition_performance_map(w: Walker) -> None:
-    """decomposition_performance_map()."""
+    """Code decomposition_performance_map(): accuracies by threshold of the error."""
     with w.structure("decomposition_performance_map", overrun_rule="map-count"):
         for i in map_entries(w, w.u("dpm_count_thresholds", 8)):  # branch: map.decomposition.entries
             with w.structure("entry", i):

@@ -1,6 +1,4 @@
-"""NNR_TPL and NNR_QNT: unit headers, payloads, the lists of ids and the pruning container (clause
-6).
-"""
+"""NNR_TPL and NNR_QNT: unit headers, payloads, lists of ids and the pruning container (clause 6)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +25,7 @@ NNR_TPL_DICT: Final = 1
 
 
 def nnr_topology_unit_header(w: Walker) -> None:
-    """Header of an NNR_TPL."""
+    """Code the header of an NNR_TPL: storage format and compression format."""
     storage = w.u("topology_storage_format", 8)
     w.require("storage-format", storage < len(STORAGE_FORMAT_NAMES), f"topology_storage_format is {storage}")
     compression = w.u("topology_compression_format", 8)
@@ -35,7 +33,7 @@ def nnr_topology_unit_header(w: Walker) -> None:
 
 
 def nnr_quantization_unit_header(w: Walker) -> None:
-    """Header of an NNR_QNT."""
+    """Code the header of an NNR_QNT: storage format and compression format."""
     storage = w.u("quantization_storage_format", 8)
     w.require("storage-format", storage < len(STORAGE_FORMAT_NAMES), f"quantization_storage_format is {storage}")
     compression = w.u("quantization_compression_format", 8)
@@ -43,7 +41,7 @@ def nnr_quantization_unit_header(w: Walker) -> None:
 
 
 def nnr_topology_unit_payload(w: Walker, context: StreamContext, header: Values) -> None:
-    """Payload of an NNR_TPL: the pruning container, the reference list, or the topology's bytes."""
+    """Code the payload of an NNR_TPL: pruning container, reference list, or the topology's bytes."""
     storage = header["topology_storage_format"]
     if storage == NNR_TPL_PRUN:  # branch: topology.pruning-container
         nnr_pruning_topology_container(w, context)
@@ -56,7 +54,7 @@ def nnr_topology_unit_payload(w: Walker, context: StreamContext, header: Values)
 
 
 def nnr_quantization_unit_payload(w: Walker, context: StreamContext, header: Values) -> None:
-    """Payload of an NNR_QNT."""
+    """Code the payload of an NNR_QNT: the bytes of the quantization data."""
     data = data_string(w, "quantization_data")
     with payload_rules(w):
         context.open_quantization(header["quantization_storage_format"], header["quantization_compression_format"], data)
@@ -64,7 +62,7 @@ def nnr_quantization_unit_payload(w: Walker, context: StreamContext, header: Val
 
 @contextmanager
 def payload_rules(w: Walker) -> Iterator[None]:
-    """Tells a `PayloadError` met within as a rule that the stream does not keep."""
+    """State a `PayloadError` raised within the context as the rule that the stream breaks."""
     try:
         yield
     except PayloadError as error:
@@ -72,8 +70,9 @@ def payload_rules(w: Walker) -> Iterator[None]:
 
 
 def data_string(w: Walker, name: str) -> bytes:
-    """topology_data and quantization_data: to the unit's end, or ended by a zero byte (disputed
-    point ``data_string``).
+    """Code topology_data or quantization_data; return its bytes.
+
+    It runs to the unit's end, or a zero byte ends it (disputed point ``data_string``).
     """
     data = w.bs(name)
     if w.interpretation.data_string is DataString.BS:  # branch: data-string.to-the-end
@@ -85,8 +84,9 @@ def data_string(w: Walker, name: str) -> bytes:
 
 
 def topology_elements_ids_list(w: Walker, context: StreamContext, *, indexed: bool) -> tuple[str, ...]:
-    """topology_elements_ids_list(): two ids or more, as strings, or as indexes into the reference
-    list.
+    """Code topology_elements_ids_list(): at least two ids; return them.
+
+    They are coded as strings, or as indexes into the reference list.
     """
     with w.structure("topology_elements_ids_list"):
         count = w.ue("count_topology_elements_minus2", 7) + 2
@@ -100,7 +100,7 @@ def topology_elements_ids_list(w: Walker, context: StreamContext, *, indexed: bo
 
 
 def referenced(w: Walker, context: StreamContext, index: int) -> str:
-    """The id that an index into the NNR_TPL_REFLIST stands for."""
+    """Return the id at an index into the NNR_TPL_REFLIST; an empty one beyond its end."""
     w.require("index-list", context.reference_list is not None, "an indexed reference without an NNR_TPL_REFLIST before it")
     names = context.reference_list or ()
     w.require("index-range", index < len(names), f"index {index} into a list of {len(names)}")
@@ -108,7 +108,10 @@ def referenced(w: Walker, context: StreamContext, index: int) -> str:
 
 
 def nnr_pruning_topology_container(w: Walker, context: StreamContext) -> None:
-    """nnr_pruning_topology_container() [I]."""
+    """Code nnr_pruning_topology_container() [I]: masks, or new dimensions by element.
+
+    New dimensions replace those of ``context.shapes``.
+    """
     with w.structure("nnr_pruning_topology_container"):
         rep_type = w.u("nnr_rep_type", 2)
         w.require("rep-type", rep_type in (NNR_TPL_BMSK, NNR_TPL_DICT), f"nnr_rep_type is {rep_type}")
@@ -126,7 +129,7 @@ def nnr_pruning_topology_container(w: Walker, context: StreamContext) -> None:
 
 
 def pruned_element(w: Walker, context: StreamContext, i: int) -> tuple[str, tuple[int, ...]]:
-    """One element of the dictionary: its id and its new dimensions [I]."""
+    """Code one element of the pruning dictionary [I]; return its id and its new dimensions."""
     with w.structure("pruned_element", i):
         if context.indexed_references:  # branch: pruned-element.by-index
             name = referenced(w, context, w.ue("element_id_index", 7))
@@ -140,7 +143,7 @@ def pruned_element(w: Walker, context: StreamContext, i: int) -> tuple[str, tupl
 
 
 def bit_mask(w: Walker, name: str) -> None:
-    """bit_mask() [I]: 1 is kept."""
+    """Code bit_mask() [I]: a count of bits, and one bit for each value, 1 if the value is kept."""
     with w.structure(name):
         w.flags("bit_mask_value", w.u("count_bits", 32))
         w.byte_alignment()

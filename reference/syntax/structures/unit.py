@@ -1,6 +1,4 @@
-"""nnr_unit(): size, header and payload of a unit, and what it leaves behind for later ones (clause
-6).
-"""
+"""nnr_unit(): size, header and payload of a unit, and its effect on later units (clause 6)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -37,7 +35,7 @@ UNIT_TYPE_NAMES: Final = ("NNR_STR", "NNR_MPS", "NNR_LPS", "NNR_TPL", "NNR_QNT",
 
 
 def unit_type_name(unit_type: int) -> str:
-    """The name of an nnr_unit_type."""
+    """Return the name of an nnr_unit_type; ``reserved N`` for one without a name."""
     return UNIT_TYPE_NAMES[unit_type] if unit_type < len(UNIT_TYPE_NAMES) else f"reserved {unit_type}"  # branch: unit-type.known
 
 
@@ -88,7 +86,7 @@ class Unit:
 
 
 def nnr_unit(w: Walker, context: StreamContext, index: int) -> Unit:
-    """nnr_unit(); ``index`` counts the units of the bitstream, or of the aggregate that holds it."""
+    """Code an nnr_unit(), the ``index``-th of the bitstream or of its aggregate; return it."""
     number, start = context.units, w.position
     context.units += 1
     w.unit, w.unit_type = number, "unknown"
@@ -109,7 +107,7 @@ def nnr_unit(w: Walker, context: StreamContext, index: int) -> Unit:
 
 
 def nnr_unit_header(w: Walker, context: StreamContext, header: Values) -> tuple[int, Facts]:
-    """nnr_unit_header(): the unit's type, and what a typed header found out."""
+    """Code nnr_unit_header(); return the unit's type and its resolved header."""
     unit_type = w.u("nnr_unit_type", 6)
     w.unit_type = unit_type_name(unit_type)
     w.require("unit-type", unit_type < len(UNIT_TYPE_NAMES), f"nnr_unit_type is {unit_type}")
@@ -136,7 +134,10 @@ def nnr_unit_header(w: Walker, context: StreamContext, header: Values) -> tuple[
 
 
 def check_order(w: Walker, context: StreamContext, unit_type: int) -> None:
-    """NNR_STR comes first and once, NNR_MPS once; an aggregate holds no aggregate and no NNR_STR."""
+    """Check that NNR_STR comes first and once, NNR_MPS once.
+
+    An aggregate holds no aggregate and no NNR_STR.
+    """
     first = context.str_seen or unit_type == NNR_STR
     w.require("first-unit", first, f"the first unit is {unit_type_name(unit_type)}")
     if context.depth:  # branch: unit-order.in-aggregate
@@ -154,9 +155,9 @@ OWN_TO_A_PIECE: Final = ("independently_decodable_flag", "partial_data_counter")
 
 
 def check_counter(w: Walker, context: StreamContext, unit_type: int, counter: int) -> None:
-    """partial_data_counter falls by one to 0 within a set of units of one type.
+    """Check that partial_data_counter falls by one to 0 within a set of units of one type.
 
-    Opens a set where none is open.
+    A unit outside a set opens one.
     """
     if context.partial is None:  # branch: partial-data.begins
         context.partial = PartialSet(unit_type, {}, counter)
@@ -168,8 +169,10 @@ def check_counter(w: Walker, context: StreamContext, unit_type: int, counter: in
 def nnr_unit_payload(
     w: Walker, context: StreamContext, unit_type: int, header: Values, facts: Facts
 ) -> tuple[tuple[Unit, ...], bool, tuple[tuple[int, int], ...]]:
-    """nnr_unit_payload(): the units of an aggregate, whether data is complete, and where a joined
-    payload's pieces stand.
+    """Code nnr_unit_payload().
+
+    Return the units of an aggregate, whether the data is complete, and (first byte in the payload,
+    bit in the stream) of each piece of joined partial data.
     """
     partial = context.partial
     if partial is None:  # branch: partial-data.none
@@ -197,7 +200,7 @@ def nnr_unit_payload(
 
 
 def typed_payload(w: Walker, context: StreamContext, unit_type: int, header: Values, facts: Facts) -> tuple[Unit, ...]:
-    """The payload of a unit by its type."""
+    """Code the payload of a unit by its type; return the units of an aggregate."""
     if unit_type == NNR_MPS:  # branch: unit-payload.NNR_MPS
         nnr_model_parameter_set(w, context)
     elif unit_type == NNR_LPS:  # branch: unit-payload.NNR_LPS
@@ -218,7 +221,7 @@ def typed_payload(w: Walker, context: StreamContext, unit_type: int, header: Val
 
 
 def nnr_aggregate_unit_payload(w: Walker, context: StreamContext, facts: AggregateHeader) -> tuple[Unit, ...]:
-    """The units of an aggregate, one after the other; its entry points lie on their starts."""
+    """Code and return the units of an aggregate; check that its entry points are their starts."""
     origin, number, unit_type = w.position, w.unit, w.unit_type
     context.depth += 1
     units, starts = [], []
