@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from helpers.samples import SAMPLES
 
 from nnc_conformance import reference
@@ -25,6 +26,7 @@ def ask(worker: "subprocess.Popen[str]", **request: str) -> Any:
     return json.loads(worker.stdout.readline())
 
 
+@pytest.mark.exhaustive
 def test_two_workers_compile_at_once_and_their_cases_meet_compiled_kernels(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     environment = os.environ | {"NNC_CACHE_DIR": str(cache)}
