@@ -7,7 +7,7 @@ incomplete, 4 internal error, 130 interrupted (`ExitCode`).
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from importlib import import_module
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -107,8 +107,12 @@ def _help_of(function: Callable[..., Any] | None) -> str:
     return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
 
 
-def build_app() -> typer.Typer:
-    """Build the typer application with all `COMMANDS`."""
+def build_app(commands: Collection[str] | None = None) -> typer.Typer:
+    """Build the typer application.
+
+    Args:
+        commands: The commands that it offers; None for all `COMMANDS`.
+    """
     app = typer.Typer(
         name=PROGRAM,
         cls=PlainGroup,
@@ -118,6 +122,8 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_root)
     for name, entry in COMMANDS.items():
+        if commands is not None and name not in commands:
+            continue
         module = import_module(f"nnc_conformance.cli.{entry.module}")
         if hasattr(module, "group"):
             for inner in module.group.registered_commands:
@@ -161,7 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str], debug: bool, interrupts: Interrupts) -> int:
     try:
-        returned = build_app()(args=arguments, prog_name=PROGRAM, standalone_mode=False)
+        needed = arguments[:1] if arguments and arguments[0] in COMMANDS else None  # imports the module of this command only
+        returned = build_app(needed)(args=arguments, prog_name=PROGRAM, standalone_mode=False)
     except typer.TyperException as error:
         return _say_usage(error)
     except NNCError as error:
