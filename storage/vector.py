@@ -53,9 +53,7 @@ class StoredFile(Frozen):
 
 
 class NegativeSpec(Frozen):
-    """The rule (``syntax.rules``) that a negative vector breaks; for policy ``may``, ``expected``
-    is the lenient output.
-    """
+    """The rule (``syntax.rules``) that a negative vector breaks; for policy ``may``, ``expected`` is the lenient output."""
 
     rule: str
     policy: Policy
