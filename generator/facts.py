@@ -152,7 +152,10 @@ class Facts(Collector):
 
     @property
     def provenance_of_elements(self) -> Provenance:
-        """The weakest source among the elements met, and the one at which an error ended it, whatever they mean."""
+        """The weakest source among the elements met.
+
+        That of the element at which an error ended the stream counts, too.
+        """
         last = () if self.error is None else (self.error.place.element.partition("[")[0],)
         return weakest(Provenance.VERIFIED, *(ELEMENTS[name].provenance for name in (*self.names, *last)))
 

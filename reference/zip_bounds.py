@@ -44,8 +44,9 @@ def opened_zip(data: bytes, what: str, *, max_bytes: int = MOST_BYTES) -> Iterat
 
 
 def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Read a member without unpacking more than the size it states, as `ZipFile.read` would if the
-    archive lies.
+    """Read a member, and unpack no more than the size that its header states.
+
+    `ZipFile.read` unpacks more if the archive lies.
     """
     with archive.open(member) as file:
         return file.read(member.file_size)

@@ -31,7 +31,10 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@")
 
 
 def render_csv(report: Report) -> str:
-    """Render all cases below a heading line; an apostrophe precedes cells that a spreadsheet would read as formulas."""
+    """Render all cases below a heading line.
+
+    An apostrophe precedes cells that a spreadsheet would read as formulas.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)

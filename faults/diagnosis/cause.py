@@ -71,7 +71,7 @@ class Cause:
 
     @property
     def turn(self) -> MutantKind | None:
-        """Kind of causes that can take turns with this one in one process.
+        """Kind of the causes that can share one process with this one, in turn.
 
         None if it needs a process of its own.
         """

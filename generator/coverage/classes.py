@@ -156,7 +156,7 @@ def _alignment_classes(n: int) -> Callable[[Any], tuple[str, ...]]:
 
 
 def float_classes(values: np.ndarray) -> list[str]:
-    """Return the kinds of binary32 among ``values``, float32 of any shape."""
+    """Return the labels of the binary32 kinds that occur among ``values``, float32 of any shape."""
     bits = np.ascontiguousarray(values).view(np.uint32)
     magnitude, negative = bits & 0x7FFFFFFF, bits >> 31 == 1
     normal = (magnitude >= 0x00800000) & (magnitude < 0x7F800000)
@@ -170,7 +170,9 @@ def float_classes(values: np.ndarray) -> list[str]:
 
 
 def string_classes(value: str) -> tuple[str, ...]:
-    """Return the classes of a string."""
+    """Return the labels of the value classes that a string belongs to: by length, and by bytes a
+    character.
+    """
     size = len(value.encode())
     sizes = {"empty": size == 0, "one byte": size == 1, f"{LONG_STRING} bytes or more": size >= LONG_STRING}
     lengths = {len(character.encode()) for character in value}
@@ -178,5 +180,5 @@ def string_classes(value: str) -> tuple[str, ...]:
 
 
 def bytes_classes(value: bytes) -> tuple[str, ...]:
-    """Return the classes of a byte string."""
+    """Return the labels of the value classes that a byte string belongs to, by its length."""
     return (BYTES_CLASSES[min(len(value), 2)],)

@@ -44,7 +44,7 @@ def event(subject: str, case: str) -> Key:
 
 
 def bits(count: int) -> str:
-    """Return a number of bits in words."""
+    """Return a count of bits in words, such as ``1 bit`` or ``2 bits``."""
     return f"{count} bit" if count == 1 else f"{count} bits"
 
 
