@@ -121,6 +121,7 @@ def crash_lines(rows: list[dict[str, Any]]) -> list[str]:
         "`kill -9` at random moments from a seed: half after a random time, half right before the n-th change that the command makes to",
         "the file system. After each kill the output is either refused or complete with all hashes, and running the command again",
         "(`run` with `--resume`) leaves the same files with the same bytes as an undisturbed run. An older output exists at the start.",
+        "After `decode --state` the state holds the step before or the new one, and the new one only with the model that belongs to it.",
         "",
         *table("command | moments | killed before the end | complete when killed | seed", made),
     ]

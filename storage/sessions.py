@@ -1,6 +1,7 @@
 """A session on disk: streams applied in order to a model that a state file keeps (second edition)."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -167,12 +168,28 @@ class Session:
         if self._path is None:
             yield
             return
-        with staged_state(self._state, self._path) as put_in_place:
+        with alone_in(self._path.resolve().parent), staged_state(self._state, self._path) as put_in_place:
             now = hashlib.sha256(read_bytes(self._path)).digest() if self._path.exists() else None
             if now != self._loaded:
                 raise StateError(f"{self._path} was changed meanwhile; run the command again")
             yield
             put_in_place()
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other sessions from writing into a folder during the body, where the system has file locks."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager

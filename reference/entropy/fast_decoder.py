@@ -538,7 +538,7 @@ def decode_rows_with_tools(
 @kernel
 def has_skipped(tools: Tools) -> bool:
     """Whether a row may be skipped."""
-    return tools.skipped.shape[0] > 0
+    return bool(tools.skipped.shape[0] > 0)
 
 
 @kernel

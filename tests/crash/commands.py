@@ -1,4 +1,4 @@
-"""The three commands that are killed: what each begins from, and what must be true of its output at
+"""The commands that are killed: what each begins from, and what must be true of its output at
 every moment.
 """
 
@@ -12,6 +12,7 @@ from unittest import mock
 from crash import moments
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from helpers.update_sessions import SEQUENCES
 from hostile import support
 
 from nnc_conformance.generator import generate as generating
@@ -21,11 +22,14 @@ from nnc_conformance.reports.pages import RUN_PAGES
 from nnc_conformance.reports.results import load
 from nnc_conformance.storage.package import signature_path, verify
 from nnc_conformance.storage.package_build import build
+from nnc_conformance.storage.state_files import load_session
 from nnc_conformance.storage.suite_folder import files_of, load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.results.result_files import RESULTS_FILE
 from nnc_conformance.suites.running.decoder_run import JOURNAL_FILE
 
+SESSION = "by-the-peer/k-all-none-dq1-scan1"
+"""The sequence whose first update is decoded."""
 PACE = 24
 """Of level negative, the n-th part is generated."""
 RUN_CASES = 12
@@ -42,6 +46,7 @@ class Command:
     sound: Callable[[], bool]
     finished: Callable[[], object]
     again: list[str] | None = None
+    once: bool = False
 
     def try_out(self, seed: int, count: int) -> moments.Tally:
         return moments.try_out(
@@ -53,6 +58,7 @@ class Command:
             sound=self.sound,
             finished=self.finished,
             again=self.again,
+            once=self.once,
         )
 
 
@@ -136,4 +142,32 @@ def package(work: Path) -> Iterator[Command]:
     )
 
 
-COMMANDS = {"generate": generate, "run": run, "package build": package}
+@contextmanager
+def decode_state(work: Path) -> Iterator[Command]:
+    """``decode --state`` of an update: the model of the step before, and the state that led to it, stand in the folder."""
+    streams = SEQUENCES[SESSION].streams[:2]
+    before, out = work / "before", work / "session"
+    before.mkdir()
+    for number, stream in enumerate(streams):
+        (work / f"{number}.nnr").write_bytes(stream)
+    model, state = out / "model.safetensors", out / "model.nncstate"
+    words = ["decode", str(model), "--state", str(state)]
+    copied(before, out)
+    assert moments.start([words[0], str(work / "0.nnr"), *words[1:]], out, moments.Moment())[0] == 0
+    copied(out, before)
+    words.insert(1, str(work / "1.nnr"))
+    old = moments.tree(out)
+    assert moments.start(words, out, moments.Moment())[0] == 0
+    new = moments.tree(out)
+
+    def sound() -> bool:
+        steps = len(load_session(state).streams)
+        assert model.read_bytes() in (old[model.name], new[model.name])
+        if steps == len(streams):
+            assert model.read_bytes() == new[model.name], "a state without the model that belongs to it"
+        return steps == len(streams)
+
+    yield Command(words, out, lambda: copied(before, out), sound, lambda: moments.tree(out), once=True)
+
+
+COMMANDS = {"generate": generate, "run": run, "package build": package, "decode --state": decode_state}
