@@ -119,6 +119,17 @@ def picture(session: nox.Session) -> None:
     session.run("node", "tests/browser/picture.mjs", *page, env=browser_environment(session), external=True)
 
 
+@nox.session(name="plain-mutants", python=False, default=False)
+def plain_mutants(session: nox.Session) -> None:
+    """Try bugs in the plain decoder, which shares no code with the reference, on the vectors.
+
+    It writes docs/plain-mutants.md. In the tests' own environment. A session that was stopped goes on where it was.
+    """
+    journal = str(Path(session.cache_dir).absolute() / "plain-mutants.jsonl")
+    words = ("--journal", journal, "--page", "docs/plain-mutants.md", *session.posargs)
+    session.run(sys.executable, "-m", "helpers.plain_mutants", *words, env={"PYTHONPATH": "tests"})
+
+
 @nox.session(python=False, default=False)
 def isolated(session: nox.Session) -> None:
     """Check that every negative vector isolates its rule.
