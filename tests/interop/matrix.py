@@ -22,6 +22,7 @@ from interop.disputes import Seen, measured, measured_vector, probes
 from interop.judging import Outcome, Row, judged
 from interop.pages import COUNTED, LIST_NAME, Versions, counts, interop_page, stream_list
 from interop.parts import MATRIX, matrix
+from interop.sessions import SessionPeer, judged_sessions, session_section
 
 from nnc_conformance.storage.suite_folder import built_in_root, load_suite
 from nnc_conformance.storage.vector import Level
@@ -62,10 +63,12 @@ def main() -> int:
         rows = run_matrix(peer)
         points = [(probe, measured(probe, peer)) for probe in probes()]
         vectors = disputed_vectors(peer)
-    (docs / "interop.md").write_text(interop_page(rows, versions))
+    with SessionPeer(python) as peer:
+        sessions = judged_sessions(peer)
+    (docs / "interop.md").write_text(interop_page(rows, versions) + session_section(sessions))
     (docs / LIST_NAME).write_text(stream_list(rows))
     (docs / "disputed.md").write_text(disputed_page(points, vectors, versions))
-    unexplained = [row for row in rows if row.outcome is Outcome.UNEXPLAINED]
+    unexplained = [row for row in (*rows, *sessions) if row.outcome is Outcome.UNEXPLAINED]
     for row in unexplained:
         print(f"unexplained: {row}", file=sys.stderr)
     return 1 if unexplained else 0
