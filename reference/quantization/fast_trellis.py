@@ -128,13 +128,15 @@ def ending_cost(model: CostModel, paths: Paths, base: Any, quant: int, sign_flag
 
 @inlined
 def bits_of_candidates(
-    model: CostModel, paths: Paths, base: Any, place: tuple[int, int], first: int, sign_flag: int
+    model: CostModel, paths: Paths, base: Any, place: tuple[int, int], first: int, sign_flag: int, has_second: bool
 ) -> tuple[Any, Any, Any]:
-    """Compute the costs in bits of 0, ``first`` and the magnitude after it.
+    """Compute the costs in bits of the three candidates.
 
     Args:
         base: Address of the path's contexts.
         place: stateId and class of the last index.
+        first: Magnitude of `FIRST`, before doubling.
+        has_second: Whether there is a `SECOND`; its cost is 0 otherwise.
     """
     layout = model.layout
     state_id, previous = place
@@ -143,8 +145,11 @@ def bits_of_candidates(
     for j in range(min(first - 1, layout.unary_length)):
         bits += bin_cost(model, context_at(paths, base, layout.greater + 2 * j + sign_flag), 1)
     last, more = ending_cost(model, paths, base, first, sign_flag)
-    after, _ = ending_cost(model, paths, base, first + 1, sign_flag)
-    return bin_cost(model, sig_flag, 0), bits + last, bits + more + after
+    second: Any = 0
+    if has_second:
+        after, _ = ending_cost(model, paths, base, first + 1, sign_flag)
+        second = bits + more + after
+    return bin_cost(model, sig_flag, 0), bits + last, second
 
 
 @inlined
@@ -178,7 +183,7 @@ def follow_edges(
     if model.lagrangian > 0:
         base = address_of(paths.contexts) + ((_U64(now) * _U64(paths.contexts.shape[1]) + _U64(node)) * _U64(paths.contexts.shape[2]) << _3)
         place = (np.int64(node) if model.layout.dq_flag else 0), paths.previous[now, node]
-        bits_0, bits_1, bits_2 = bits_of_candidates(model, paths, base, place, first, sign_flag)
+        bits_0, bits_1, bits_2 = bits_of_candidates(model, paths, base, place, first, sign_flag, errors[2] < np.inf)
         costs_0 += model.lagrangian * bits_0
         costs_1 += model.lagrangian * bits_1
         costs_2 += model.lagrangian * bits_2
