@@ -105,7 +105,14 @@ def command(
         int, typer.Option("--unary-length", metavar="N", min=1, max=256, help="Greater-than flags before the exp-Golomb part of a value.")
     ] = 10,
     rdo: Annotated[
-        float, typer.Option("--rdo", metavar="WEIGHT", min=0.0, help="Weight of rate against distortion; 0 rounds to the nearest value.")
+        float,
+        typer.Option(
+            "--rdo",
+            metavar="WEIGHT",
+            min=0.0,
+            help="Weight of rate against distortion: 0 for the least error, 1 for fewer bytes at hardly more error, "
+            "5 with a smaller step for the fewest bytes at the same error.",
+        ),
     ] = 1.0,
     steps: Annotated[
         Steps,
