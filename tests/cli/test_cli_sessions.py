@@ -159,7 +159,7 @@ def test_a_broken_step_is_named_after_the_steps_before(folder: Path, command: st
     (folder / "cut.nnr").write_bytes((folder / "1.nnr").read_bytes()[:-3])
     text = nnc("0.nnr", "cut.nnr", code=1, command=command)
     assert "0.nnr:\n" in text
-    assert "cut.nnr: a unit of" in text
+    assert "cut.nnr: truncated: a unit of" in text
 
 
 def test_a_broken_step_is_named_on_the_page(folder: Path) -> None:
