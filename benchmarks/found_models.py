@@ -1,4 +1,6 @@
-"""Code the models that packages of PyPI ship, with default options; writes a section of docs/models.md.
+"""Code the models that packages of PyPI ship, with default options.
+
+Writes a section of docs/models.md.
 
     python benchmarks/found_models.py [--output DIR] [--packages]
 
@@ -110,7 +112,10 @@ def models() -> Iterator[tuple[str, Path]]:
 
 
 def coded(package: str, path: Path, folder: Path) -> Row:
-    """Code a model as the command does without options, and compare what comes back; raise `NNCError`."""
+    """Code a model as the command does without options, and compare what comes back.
+
+    Raise `NNCError`.
+    """
     model = read_model(path)
     choice = choose(model.parameters, EncoderOptions(), exact=dict.fromkeys(model.exact, INPUT_REASON), variances=model.variances)
     model = model.settled(choice, container=False)
@@ -133,7 +138,10 @@ def coded(package: str, path: Path, folder: Path) -> Row:
 
 
 def compared(model: Model, choice: Choice, back: Model) -> float:
-    """Return the greatest relative error of a quantized tensor; raise `AssertionError` if anything else differs."""
+    """Return the greatest relative error of a quantized tensor.
+
+    Raise `AssertionError` if anything else differs.
+    """
     assert list(back.unchanged) == list(model.unchanged)
     worst = 0.0
     for row in choice.tensors:
@@ -148,7 +156,10 @@ def compared(model: Model, choice: Choice, back: Model) -> float:
 
 
 def cosine(before: Path, after: Path) -> float | None:
-    """Return the least cosine between the answers of two models to drawn inputs; None if none is found that the first answers."""
+    """Return the least cosine between the answers of two models to drawn inputs.
+
+    Return None if none is found that the first answers.
+    """
     left, right = (session(path) for path in (before, after))
     shape = next((extents for extents in tried(left) if answer(left, extents, 0) is not None), None)
     if shape is None:
@@ -180,7 +191,10 @@ def tried(model: onnxruntime.InferenceSession) -> Iterator[dict[Any, int]]:
 
 
 def answer(model: onnxruntime.InferenceSession, extents: Mapping[str, int], draw: int) -> Array | None:
-    """Return all floating-point answers to drawn inputs as a vector; None if the model does not take them."""
+    """Return all floating-point answers to drawn inputs as a vector.
+
+    Return None if the model does not take them.
+    """
     random = np.random.default_rng(draw)
     inputs = {}
     for each in model.get_inputs():

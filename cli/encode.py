@@ -189,7 +189,8 @@ def command(
 
     Size and ratio are printed, and which tensors are not quantized, with the reason.
 
-    Standard input is a .safetensors or .npz file unless --input-format says otherwise; standard output gets a plain stream (nnr).
+    Standard input is a .safetensors or .npz file unless --input-format says otherwise; standard
+    output gets a plain stream (nnr).
 
     Example: nnc-conformance encode model.onnx model.nnr --dq --qp -32
 
@@ -296,7 +297,9 @@ def _check_edition(edition: Edition | None, tools: Mapping[str, Use], bases: Seq
 
 
 def _asked(patterns: Sequence[str], model: "Model") -> dict[str, str]:
-    """Return reasons for the tensors that patterns of --exact match; raise `typer.BadParameter` if one matches none."""
+    """Return reasons for the tensors that patterns of --exact match; raise `typer.BadParameter` if
+    one matches none.
+    """
     from fnmatch import fnmatchcase
 
     reasons: dict[str, str] = {}
@@ -309,7 +312,9 @@ def _asked(patterns: Sequence[str], model: "Model") -> dict[str, str]:
 
 
 def _reduced(model: "Model", path: Path, options: "EncoderOptions", threads: int, out: Path) -> bytes:
-    """Apply a pipeline and encode the result; print what each tool leaves, and the accuracy on held samples, if any."""
+    """Apply a pipeline and encode the result; print what each tool leaves, and the accuracy on held
+    samples, if any.
+    """
     from nnc_conformance.reference.reduction.document import parse
     from nnc_conformance.reference.reduction.network import Network
     from nnc_conformance.reference.reduction.pipeline import run

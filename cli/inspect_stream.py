@@ -24,8 +24,8 @@ def command(
 ) -> None:
     """Show the units of a stream: position, size, type and content.
 
-    Of several streams each is read onto the model after the stream before (second edition); --json then prints a list of objects with
-    the name of each stream and its units.
+    Of several streams each is read onto the model after the stream before (second edition); --json
+    then prints a list of objects with the name of each stream and its units.
 
     Example: nnc-conformance inspect model.nnr
 

@@ -1,4 +1,6 @@
-"""Progress of long commands: a bar on a terminal, an occasional line elsewhere; a run's failures are printed at once."""
+"""Progress of long commands: a bar on a terminal, an occasional line elsewhere; a run's failures
+are printed at once.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -26,7 +28,9 @@ _STDERR_LINES: Final = 5
 
 @contextmanager
 def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar on standard error if that is a terminal; give the progress callback: (done, total)."""
+    """Show a progress bar on standard error if that is a terminal; give the progress callback:
+    (done, total).
+    """
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return
@@ -87,7 +91,9 @@ class _Failures:
         return [one_line(failure), *self._stderr(case.decoder, finished.log.stderr), f"    {one_line(self._invocation.command(case))}"]
 
     def _stderr(self, decoder: str, text: str) -> list[str]:
-        """Return the last lines of standard error, unless they are those of the decoder's last failure."""
+        """Return the last lines of standard error, unless they are those of the decoder's last
+        failure.
+        """
         lines = [f"    stderr: {one_line(line)}" for line in text.strip().splitlines()[-_STDERR_LINES:]]
         if lines == self._shown_stderr.get(decoder):
             return []

@@ -1,6 +1,7 @@
 """The pytest plugin: ``pytest --nnc-decoder D`` judges a decoder, one test for each vector.
 
-Pytest loads this module in every run of an environment with this package, so heavy modules are imported only for ``--nnc-decoder``.
+Pytest loads this module in every run of an environment with this package, so heavy modules are
+imported only for ``--nnc-decoder``.
 """
 
 import tempfile
@@ -54,7 +55,9 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 
 
 class Decoders(pytest.Collector):
-    """Collector of the cases of a suite on the given decoders; owns the worker process that executes them."""
+    """Collector of the cases of a suite on the given decoders; owns the worker process that
+    executes them.
+    """
 
     process: "RestartingProcess[DecoderSpec, CaseResult]"
     invocation: "Invocation"
@@ -62,7 +65,9 @@ class Decoders(pytest.Collector):
     suite: "Suite"
 
     def collect(self) -> Iterator["CaseItem"]:
-        """Yield the cases; raise `pytest.UsageError` for an unusable decoder, suite or filter, or if no vector is left."""
+        """Yield the cases; raise `pytest.UsageError` for an unusable decoder, suite or filter, or
+        if no vector is left.
+        """
         from nnc_conformance.reference.errors import NNCError
 
         try:
@@ -116,7 +121,8 @@ class CaseItem(pytest.Item):
         self._case = case
 
     def runtest(self) -> None:
-        """Run the case in the sandbox; skip unsupported ones, raise `FailedCaseError` for failing ones.
+        """Run the case in the sandbox; skip unsupported ones, raise `FailedCaseError` for failing
+        ones.
 
         A known failure is an expected failure of pytest; one that passes fails.
         """
@@ -155,7 +161,9 @@ class CaseItem(pytest.Item):
 
 
 def failure_text(result: "CaseResult", invocation: "Invocation") -> str:
-    """Describe a failing case: what happened, what the vector tests, what to do, and how to repeat it alone."""
+    """Describe a failing case: what happened, what the vector tests, what to do, and how to repeat
+    it alone.
+    """
     from nnc_conformance.reports.text import visible
     from nnc_conformance.suites.results.fault_table import FAULTS
 

@@ -71,7 +71,8 @@ def command(
 
     DIR gets results.json, run.json, report.html, report.md and junit.xml.
 
-    Exit code: 0 all as expected, 1 a decoder failed, 2 usage or bad input, 3 incomplete, 4 internal error.
+    Exit code: 0 all as expected, 1 a decoder failed, 2 usage or bad input, 3 incomplete, 4 internal
+    error.
 
     Example: nnc-conformance run --decoder in-tree --decoder 'command:mydecoder {stream} {output}' --filter 'clause=10*'
     """

@@ -44,9 +44,9 @@ def command(
 ) -> None:
     """Print every syntax element of a stream: unit, byte.bit, element, descriptor, value, clause.
 
-    The HTML page shows bytes and elements side by side, marks the bits of each, and plots the arithmetic decoder's state.
-    Of several streams each is traced onto the model after the stream before (second edition); --json then names the stream of each
-    line, and one HTML page shows all.
+    The HTML page shows bytes and elements side by side, marks the bits of each, and plots the
+    arithmetic decoder's state. Of several streams each is traced onto the model after the stream
+    before (second edition); --json then names the stream of each line, and one HTML page shows all.
 
     Example: nnc-conformance trace model.nnr --bins
 

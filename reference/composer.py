@@ -1,7 +1,8 @@
-"""Makes the values of units for the writer, from their contents: the counterpart of `payload` (clause 6).
+"""Makes the values of units for the writer, from their contents: the counterpart of `payload`
+(clause 6).
 
-Nothing is decided here: indexes, parameter sets, qp and every flag are given. What follows from them (codebook deltas,
-entry points, the codeword) is derived.
+Nothing is decided here: indexes, parameter sets, qp and every flag are given. What follows from
+them (codebook deltas, entry points, the codeword) is derived.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +43,9 @@ MAP_COUNTS: Final = {
 
 @dataclass(frozen=True)
 class TensorContent:
-    """The content of one coded tensor: indexes of any shape, doubled with dq_flag; qp_delta; parameter sets.
+    """The content of one coded tensor: indexes of any shape, doubled with dq_flag.
+
+    qp_delta; parameter sets.
 
     ``history``, ``hdsp`` and ``skipped`` are those of `TensorToCode` (second edition).
     """
@@ -59,8 +62,9 @@ class TensorContent:
 class HeaderForm:
     """The choices in writing an NDU that do not change its meaning.
 
-    ``codebook_egk`` None: the order that makes the codebook shortest. ``unary_length_present`` None: where the length is not the default.
-    ``input_parameters`` False: no dimensions, no parameter types, the default length. ``reference_list``: ids travel as indexes into it.
+    ``codebook_egk`` None: the order that makes the codebook shortest. ``unary_length_present``
+    None: where the length is not the default. ``input_parameters`` False: no dimensions, no
+    parameter types, the default length. ``reference_list``: ids travel as indexes into it.
     """
 
     dimensions_present: bool = True
@@ -71,7 +75,10 @@ class HeaderForm:
 
 
 def unit(unit_type: int, header: Values | None = None, payload: Values | None = None, **common: int) -> Values:
-    """Return the values of an nnr_unit(); ``common``: its size, size flag, independently_decodable_flag and partial_data_counter."""
+    """Return the values of an nnr_unit().
+
+    ``common``: its size, size flag, independently_decodable_flag and partial_data_counter.
+    """
     size = {name: value for name, value in common.items() if name.startswith("nnr_unit_size")}
     counter = {"partial_data_counter": common["partial_data_counter"]} if "partial_data_counter" in common else {}
     return {
@@ -103,9 +110,13 @@ def model_parameter_set(
     pre: bool = False,
     **common: int,
 ) -> Values:
-    """An NNR_MPS; ``maps``: a performance map's values by its kind (`MAP_COUNTS`); ``method_flags`` None: NNR_QSU where there is a qp.
+    """An NNR_MPS.
 
-    ``parent_signalling`` and ``pre``: mps_parent_signalling_enabled_flag and nnr_pre_flag, which only the second edition has.
+    ``maps``: a performance map's values by its kind (`MAP_COUNTS`); ``method_flags`` None: NNR_QSU
+    where there is a qp.
+
+    ``parent_signalling`` and ``pre``: mps_parent_signalling_enabled_flag and nnr_pre_flag, which
+    only the second edition has.
     """
     maps = maps or {}
     flags = (NNR_QSU if quantization else 0) if method_flags is None else method_flags
@@ -153,7 +164,11 @@ def layer_parameter_set(
 
 
 def topology_unit(storage_format: int, compression_format: int, payload: Values, **common: int) -> Values:
-    """Return an NNR_TPL; the payload holds topology_data, a topology_elements_ids_list or an nnr_pruning_topology_container."""
+    """Return an NNR_TPL.
+
+    The payload holds topology_data, a topology_elements_ids_list or an
+    nnr_pruning_topology_container.
+    """
     header = {"topology_storage_format": storage_format, "topology_compression_format": compression_format}
     return unit(NNR_TPL, header, payload, **common)
 
@@ -210,7 +225,9 @@ def mapping_structure(mapping: DimensionMapping) -> Values:
 
 
 def entry_point_values(tensors: Sequence[CodedTensor], *, dq_flag: bool) -> Values:
-    """Return the entry point list of the weight, or of G and H: the first block row's length, then changes (clause 10)."""
+    """Return the entry point list of the weight, or of G and H: the first block row's length, then
+    changes (clause 10).
+    """
     lengths = []
     for tensor in tensors:
         positions = [tensor.first_bit, *(point.bit_position for point in tensor.entry_points)]
@@ -253,7 +270,9 @@ def data_unit(
     interpretation: Interpretation | None = None,
     **common: int,
 ) -> Values:
-    """An NNR_NDU: ``tensors`` by id, or the float32 array of an NNR_PT_RAW_FLOAT; raises `EncodeError` for what cannot be coded.
+    """An NNR_NDU: ``tensors`` by id, or the float32 array of an NNR_PT_RAW_FLOAT.
+
+    Raises `EncodeError` for what cannot be coded.
 
     ``header.entry_points`` is not looked at: the list follows from the codeword.
     """
@@ -268,7 +287,10 @@ def data_unit(
 
 
 def header_values(header: DataUnitHeader, form: HeaderForm) -> Values:
-    """Return the values of an NDU header without its entry points; the writer ignores values that the structure does not need."""
+    """Return the values of an NDU header without its entry points.
+
+    The writer ignores values that the structure does not need.
+    """
     multiple = len(header.ids) > 1
     values: Values = {
         "nnr_compressed_data_unit_payload_type": header.payload_type,

@@ -1,4 +1,7 @@
-"""The encoder: parameters by name in, a bitstream out. `EncoderOptions` decides what the standard leaves open."""
+"""The encoder: parameters by name in, a bitstream out.
+
+`EncoderOptions` decides what the standard leaves open.
+"""
 
 import zlib
 from collections.abc import Callable, Mapping
@@ -81,9 +84,12 @@ BLOCK_TYPES: Final = (*WEIGHT_TYPES[0], *WEIGHT_TYPES[1], "weight.ls", "bn.beta"
 
 @dataclass(frozen=True)
 class Block:
-    """The parameter names of one block by their type in `BLOCK_TYPES`: the weight, or G and H; batch norm with all four parts or none.
+    """The parameter names of one block by their type in `BLOCK_TYPES`: the weight, or G and H.
 
-    ``dimensions``: of the tensor that G [g_number_of_rows, decomposition_rank] and H stand for; () for a whole weight.
+    Batch norm with all four parts or none.
+
+    ``dimensions``: of the tensor that G [g_number_of_rows, decomposition_rank] and H stand for; ()
+    for a whole weight.
     """
 
     parts: Mapping[str, str]
@@ -110,7 +116,9 @@ class Block:
 
 
 def blocks_of(block_identifier: Mapping[str, Any], parameter_type: Mapping[str, str]) -> tuple[Block, ...]:
-    """Make blocks from two tables by parameter name: the block it belongs to (None: no block), and its type in `BLOCK_TYPES`."""
+    """Make blocks from two tables by parameter name: the block it belongs to (None: no block), and
+    its type in `BLOCK_TYPES`.
+    """
     parts: dict[Any, dict[str, str]] = {}
     for name, block in block_identifier.items():
         if block is not None:
@@ -123,7 +131,8 @@ class EncoderOptions:
     """The choices that the standard leaves to an encoder.
 
     Args:
-        qp: Quantization parameter of tensors with two axes longer than 1, also that of the parameter set.
+        qp: Quantization parameter of tensors with two axes longer than 1, also that of the
+            parameter set.
         nonweight_qp: Quantization parameter of vectors, whatever their rank.
         qp_density: 0 to 7; the step size doubles whenever qp grows by 2 ** qp_density.
         dq: Use dependent quantization.
@@ -133,13 +142,16 @@ class EncoderOptions:
         rdo: Weight of rate against distortion; 0 rounds to the nearest.
         parameter_sets: ``default``, or ``search`` for the cheapest.
         blocks: Tensors to send together as NNR_PT_BLOCK.
-        tensor_qp: Quantization parameters of single tensors by name, such as those of `by_deviation`.
+        tensor_qp: Quantization parameters of single tensors by name, such as those of
+            `by_deviation`.
         exact: Names of floating-point tensors to send without loss.
-        indexes: By name, indexes of tensors that are quantized already (doubled with ``dq``), coded without a codebook.
+        indexes: By name, indexes of tensors that are quantized already (doubled with ``dq``), coded
+            without a codebook.
         maps: Values of performance maps by kind, see `composer.MAP_COUNTS`.
         pruned: New dimensions of pruned tensors by name, sent as an NNR_TPL_PRUN.
         edition: 2022 or 2024; None for 2024 if there is a base model or a tool is on, else 2022.
-        row_skip: ``auto`` to skip rows of zeros where it saves bytes, ``on``, or ``off`` (2024, as the tools below).
+        row_skip: ``auto`` to skip rows of zeros where it saves bytes, ``on``, or ``off`` (2024, as
+            the tools below).
         tca: Temporal context adaptation; a tool that is on is used in every unit that allows it.
         hdsp: History dependent significance.
         pre: Predictive residual encoding, for all tensors of an update; its process is inferred.
@@ -194,7 +206,10 @@ class EncoderOptions:
         return tuple(name for name in _TOOLS if getattr(self, name) is ToolChoice.ON)
 
     def second_edition(self, base: BaseModel | None) -> bool:
-        """Return whether a stream is written in the second edition; raise `EncodeError` for an update in the first."""
+        """Return whether a stream is written in the second edition.
+
+        Raise `EncodeError` for an update in the first.
+        """
         if base is not None and self.edition == 2022:
             raise EncodeError("an update of a base model needs edition 2024")
         return base is not None or self.edition == 2024 or bool(self.tools_on)
@@ -205,7 +220,10 @@ class EncoderOptions:
         return Quantization(self.qp_density, self.qp)
 
     def qp_delta(self, name: str, *, weight: bool) -> int:
-        """Return qp_delta of a tensor; raise `EncodeError` if it does not fit iae_v(6 + qp_density)."""
+        """Return qp_delta of a tensor.
+
+        Raise `EncodeError` if it does not fit iae_v(6 + qp_density).
+        """
         qp = self.tensor_qp.get(name, self.qp if weight else self.nonweight_qp)
         bound = 1 << (5 + self.qp_density)
         if not -bound <= qp - self.qp < bound:
@@ -239,23 +257,30 @@ def encode(
     threads: int = 1,
     progress: ProgressCallback = no_progress,
 ) -> bytes:
-    """Encode parameters (clauses 6, 9 and 10); return the bitstream: NNR_STR, NNR_MPS, NNR_TPL if given, the NDUs.
+    """Encode parameters (clauses 6, 9 and 10).
 
-    Floating-point tensors are quantized to NNR_PT_FLOAT. Scalars, single values, tensors that are not finite and those in
-    ``options.exact`` become NNR_PT_RAW_FLOAT; integers within int32 become NNR_PT_INT, without loss. Through
-    nnr_decompressed_data_format a decoder returns float16, int8, int16 and int64 as such, other types as float32 or int32. A scalar keeps
-    its shape () through an ONNX topology; without one it becomes a tensor of one dimension.
+    Return the bitstream: NNR_STR, NNR_MPS, NNR_TPL if given, the NDUs.
 
-    With ``base`` the stream is an update of the second edition. A tensor that the base model has in the same shape and type is sent as the
-    difference, another one whole; one that does not change has no unit, and one that is not given stays as it is.
+    Floating-point tensors are quantized to NNR_PT_FLOAT. Scalars, single values, tensors that are
+    not finite and those in ``options.exact`` become NNR_PT_RAW_FLOAT; integers within int32 become
+    NNR_PT_INT, without loss. Through nnr_decompressed_data_format a decoder returns float16, int8,
+    int16 and int64 as such, other types as float32 or int32. A scalar keeps its shape () through an
+    ONNX topology; without one it becomes a tensor of one dimension.
+
+    With ``base`` the stream is an update of the second edition. A tensor that the base model has in
+    the same shape and type is sent as the difference, another one whole; one that does not change
+    has no unit, and one that is not given stays as it is.
 
     Args:
         parameters: Name to ndarray, in the order of the stream.
-        base: The model that the decoder has: ``decode(stream, base=...).model`` of the stream before.
+        base: The model that the decoder has: ``decode(stream, base=...).model`` of the stream
+            before.
         topology: A topology to carry, inflated.
         quantization_data: The content of an NNR_QNT to carry, inflated.
-        options: The encoder's choices; None for the defaults of `EncoderOptions` with a step for each tensor by `choosing.choose`.
-        interpretation: The decoder's choices at disputed points, as given to `decode`; the defaults of `Interpretation` if None.
+        options: The encoder's choices; None for the defaults of `EncoderOptions` with a step for
+            each tensor by `choosing.choose`.
+        interpretation: The decoder's choices at disputed points, as given to `decode`; the defaults
+            of `Interpretation` if None.
         threads: Data units to encode at the same time; small models are encoded in sequence.
         progress: Called with the values coded so far and the number of all values.
 
@@ -282,7 +307,10 @@ def encode(
 
 
 def blocks_of_base(base: BaseModel, parameters: Mapping[str, np.ndarray]) -> tuple[Block, ...]:
-    """Return the blocks of a base model; raise `EncodeError` if a part of one is not among the parameters and others are."""
+    """Return the blocks of a base model.
+
+    Raise `EncodeError` if a part of one is not among the parameters and others are.
+    """
     found = []
     for record in base.blocks.values():
         missing = [name for name in record.ids if name not in parameters]
@@ -344,7 +372,10 @@ def topology_values(topology: Topology) -> Values:
 
 
 def pruned_values(pruned: Mapping[str, tuple[int, ...]]) -> Values:
-    """Return the NNR_TPL with a dictionary of new dimensions [I]; raise `EncodeError` for more tensors than count_ids can hold."""
+    """Return the NNR_TPL with a dictionary of new dimensions [I].
+
+    Raise `EncodeError` for more tensors than count_ids can hold.
+    """
     if len(pruned) > MOST_PRUNED:
         raise EncodeError(f"{len(pruned)} pruned tensors, a dictionary holds {MOST_PRUNED}")
     elements = [{"element_id": name, "count_dims": len(dims), "dim": list(dims)} for name, dims in pruned.items()]
@@ -371,7 +402,10 @@ def plan(parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> list[
 def encode_job(
     job: _Job, parameters: Mapping[str, np.ndarray], options: EncoderOptions, shapes: Shapes, step: SessionStep | None = None
 ) -> Values | None:
-    """Make one NDU, None for one that would change nothing; raise `EncodeError` for values that cannot be coded."""
+    """Make one NDU, None for one that would change nothing.
+
+    Raise `EncodeError` for values that cannot be coded.
+    """
     name, array = job.ids[0], parameters[job.ids[0]]
     if job.block is not None:
         return encode_block(job.block, parameters, options, step)
@@ -402,7 +436,10 @@ def is_given_back(dtype: np.dtype[Any]) -> bool:
 
 
 def given_back(dtype: np.dtype[Any]) -> int | None:
-    """Return the nnr_decompressed_data_format for ``dtype``; None if the payload has that type anyway, or no format has it."""
+    """Return the nnr_decompressed_data_format for ``dtype``.
+
+    Return None if the payload has that type anyway, or no format has it.
+    """
     if dtype in (np.dtype(np.float32), np.dtype(np.int32)):
         return None
     formats = {np.dtype(kind): number for number, (_, kind, bits) in enumerate(DATA_FORMATS) if bits in (0, np.dtype(kind).itemsize * 8)}
@@ -434,7 +471,9 @@ def interpretation_of(step: SessionStep | None) -> Interpretation:
 def chosen_tools(
     header: DataUnitHeader, contents: dict[str, TensorContent], step: SessionStep | None
 ) -> tuple[DataUnitHeader, dict[str, TensorContent]]:
-    """Choose the tools of the second edition for given indexes; in the first edition there are none."""
+    """Choose the tools of the second edition for given indexes; in the first edition there are
+    none.
+    """
     return (header, contents) if step is None else with_tools(header, contents, step)
 
 
@@ -446,7 +485,10 @@ def encode_float(
     data_format: int | None,
     step: SessionStep | None = None,
 ) -> Values | None:
-    """Quantize and encode one tensor; use a codebook if the options ask for one and it makes the unit smaller."""
+    """Quantize and encode one tensor.
+
+    Use a codebook if the options ask for one and it makes the unit smaller.
+    """
     matrix = len(dimensions) > 1
     header = replace(
         simple_header(NNR_PT_FLOAT, name, dimensions, options.quantization, dq_flag=options.dq),
@@ -476,7 +518,10 @@ def quantized_unit(
     options: EncoderOptions,
     step: SessionStep | None,
 ) -> Values:
-    """Make the unit of quantized tensors with the tools that suit it; the tools' contexts then decide the indexes once more."""
+    """Make the unit of quantized tensors with the tools that suit it.
+
+    The tools' contexts then decide the indexes once more.
+    """
     header, contents = chosen_tools(header, contents, step)
     return data_unit(header, contents, interpretation=interpretation_of(step))
 
@@ -525,7 +570,9 @@ def write_ndu(unit: Values, options: EncoderOptions, step: SessionStep | None = 
 def encode_block(
     block: Block, parameters: Mapping[str, np.ndarray], options: EncoderOptions, step: SessionStep | None = None
 ) -> Values | None:
-    """Encode one NNR_PT_BLOCK: the weight, whole or as G and H, with its local scaling, batch norm and bias."""
+    """Encode one NNR_PT_BLOCK: the weight, whole or as G and H, with its local scaling, batch norm
+    and bias.
+    """
     header = block_header(block, parameters[block.ids[0]].shape, options)
     values = {}
     for part in coded_parts(header):
@@ -550,7 +597,10 @@ def encode_block(
 
 
 def block_header(block: Block, shape: tuple[int, ...], options: EncoderOptions) -> DataUnitHeader:
-    """Return the header of an NNR_PT_BLOCK; ``shape``: of its weight, or of G. Raise `EncodeError` if G does not fit the block."""
+    """Return the header of an NNR_PT_BLOCK; ``shape``: of its weight, or of G.
+
+    Raise `EncodeError` if G does not fit the block.
+    """
     name, dimensions = block.ids[0], block.dimensions or shape
     header = replace(
         simple_header(NNR_PT_BLOCK, name, dimensions, options.quantization, dq_flag=options.dq),

@@ -141,7 +141,9 @@ def data_unit_says(header: DataUnitHeader, qps: Mapping[str, int]) -> str:
 
 
 def update_says(header: DataUnitHeader) -> list[str]:
-    """Return the place of a data unit in a session: its node, its parent, and what it takes from there."""
+    """Return the place of a data unit in a session: its node, its parent, and what it takes from
+    there.
+    """
     words = []
     if header.node_id is not None:
         node = header.node_id

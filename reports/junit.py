@@ -19,8 +19,8 @@ _STALE: Final = "stale"
 def render_junit(report: Report) -> str:
     """Render one JUnit XML document; characters that XML 1.0 forbids are escaped as ``\\u{hex}``.
 
-    Times are wall times in seconds, timestamps are UTC. Problems that make the whole results incomplete are
-    errors of a separate suite ``results``.
+    Times are wall times in seconds, timestamps are UTC. Problems that make the whole results
+    incomplete are errors of a separate suite ``results``.
     """
     root = ElementTree.Element("testsuites", name="nnc-conformance")
     if report.problems:

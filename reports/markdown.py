@@ -39,7 +39,9 @@ def render_markdown(report: Report) -> str:
 
 
 def code(text: str) -> str:
-    """Format text as one code span, also inside a table: nothing in it acts as markup, link or mention."""
+    """Format text as one code span, also inside a table: nothing in it acts as markup, link or
+    mention.
+    """
     line = one_line(text).replace("|", "\\|")
     fence = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
     space = " " if line.startswith("`") or line.endswith("`") or not line else ""
@@ -153,7 +155,9 @@ def _networks(report: Report) -> list[str]:
 
 
 def _drift(report: Report) -> list[str]:
-    """Tabulate relative output errors and the first differing layer, for each network vector and decoder."""
+    """Tabulate relative output errors and the first differing layer, for each network vector and
+    decoder.
+    """
     headings = [
         "network vector",
         "decoder",

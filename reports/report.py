@@ -24,10 +24,12 @@ UNPROVEN: Final = "unproven: broken streams only"
 
 @dataclass(frozen=True)
 class ReportedCase:
-    """One case: its result, its standing, whether it fails the run, and the command that repeats it alone.
+    """One case: its result, its standing, whether it fails the run, and the command that repeats it
+    alone.
 
-    ``stderr``: the last lines of the decoder's standard error, of a case in error. ``known``: reason why its failure is expected, else "".
-    ``stale``: reason why its failure was expected, although it passes, else "". ``seconds``: wall time, 0 if it is not known.
+    ``stderr``: the last lines of the decoder's standard error, of a case in error. ``known``:
+    reason why its failure is expected, else "". ``stale``: reason why its failure was expected,
+    although it passes, else "". ``seconds``: wall time, 0 if it is not known.
     """
 
     result: CaseResult
@@ -44,9 +46,10 @@ class ReportedCase:
 class DecoderSummary:
     """The figures of one decoder, in total and by standing.
 
-    ``absent``: ids of planned cases without a result. ``false_claims``: sentences on declared capabilities that the cases contradict.
-    ``located``: where the decoder's fault most likely is. ``known``: number of failures that are expected. ``stale``: number of cases that
-    pass although their failure is expected. ``started``: when the run began (ISO 8601), "" if it is not known.
+    ``absent``: ids of planned cases without a result. ``false_claims``: sentences on declared
+    capabilities that the cases contradict. ``located``: where the decoder's fault most likely is.
+    ``known``: number of failures that are expected. ``stale``: number of cases that pass although
+    their failure is expected. ``started``: when the run began (ISO 8601), "" if it is not known.
     """
 
     info: DecoderIdentity
@@ -79,7 +82,8 @@ class MatrixRow:
 class MatrixGroup:
     """Rows of one kind; ``field`` names the attribute of cases that holds the keys.
 
-    ``of_features``: whether a row is about a part of the standard that a decoder may lack, so that only good streams prove it.
+    ``of_features``: whether a row is about a part of the standard that a decoder may lack, so that
+    only good streams prove it.
     """
 
     field: str
@@ -107,7 +111,8 @@ class VectorRow:
 
 @dataclass(frozen=True)
 class LayerErrors:
-    """Distances of one node's output from its output with the original parameters: for the reference and for each decoder.
+    """Distances of one node's output from its output with the original parameters: for the
+    reference and for each decoder.
 
     A distance is None if a run lacks the node or did not measure it.
     """
@@ -120,7 +125,8 @@ class LayerErrors:
 
 @dataclass(frozen=True)
 class MeasuredNetwork:
-    """Answers of one network with the original parameters, the reference's, and each decoder's (None if it gave none).
+    """Answers of one network with the original parameters, the reference's, and each decoder's
+    (None if it gave none).
 
     ``layers`` are its nodes in the order of the graph.
     """

@@ -43,9 +43,12 @@ CLAUSE_TITLES: Final[dict[str, str]] = {
 
 
 def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> Report:
-    """Build the report of one or several results files; ``baseline`` is an earlier run to compare with.
+    """Build the report of one or several results files.
 
-    Raises `ResultsError` without a file, if two files have a decoder of the same name, or if the baseline is truncated.
+    ``baseline`` is an earlier run to compare with.
+
+    Raises `ResultsError` without a file, if two files have a decoder of the same name, or if the
+    baseline is truncated.
     """
     if not sources:
         raise ResultsError("no results file given")
@@ -163,7 +166,10 @@ def _by_decoder(results: Results) -> Iterable[Results]:
 
 
 def _summarise(part: Results, cases: Sequence[ReportedCase], run: RunDocument | None) -> DecoderSummary:
-    """Summarize one decoder; planned cases without a result count as not run, and against conformance."""
+    """Summarize one decoder.
+
+    Planned cases without a result count as not run, and against conformance.
+    """
     given = {case.result.id for case in cases}
     absent = tuple(name for name in part.planned if name not in given)
     standings = {kind: tally(case.result for case in cases if case.standing is kind) for kind in CaseStanding}

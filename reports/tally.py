@@ -69,12 +69,18 @@ class OutcomeTally:
 
     @property
     def judged(self) -> int:
-        """The denominator: passed, failed and missing cases; unsupported ones and choices are not part of it."""
+        """The denominator: passed, failed and missing cases.
+
+        Unsupported ones and choices are not part of it.
+        """
         return self.passed + self.failed + self.missing
 
     @property
     def percent(self) -> str:
-        """Passed over judged in percent, rounded down to a tenth so that 100 % means all; a dash if nothing was judged."""
+        """Passed over judged in percent, rounded down to a tenth so that 100 % means all.
+
+        A dash if nothing was judged.
+        """
         if not self.judged:
             return "–"
         tenths = self.passed * 1000 // self.judged
@@ -87,7 +93,9 @@ class OutcomeTally:
 
     @property
     def percent_of_feature(self) -> str:
-        """`percent`, or a dash if no good stream was judged: whoever decodes nothing refuses broken streams, too."""
+        """`percent`, or a dash if no good stream was judged: whoever decodes nothing refuses broken
+        streams, too.
+        """
         return "–" if self.refusals_only else self.percent
 
     def plus(self, outcome: Outcome, count: int) -> "OutcomeTally":

@@ -76,7 +76,10 @@ class TracePage:
 def build_trace(
     name: str, stream: bytes, *, interpretation: Interpretation | None = None, lenient: bool = False, base: BaseModel | None = None
 ) -> TracePage:
-    """Trace a stream with all its bins, up to its end or its first error; ``base`` is the model before it."""
+    """Trace a stream with all its bins, up to its end or its first error.
+
+    ``base`` is the model before it.
+    """
     lines: list[TraceLine] = []
     error = ""
     try:
@@ -92,7 +95,8 @@ def build_trace(
 def build_session_trace(
     steps: Iterable[tuple[str, bytes, BaseModel | None]], *, interpretation: Interpretation | None = None, lenient: bool = False
 ) -> TracePage:
-    """Trace the streams of a session, up to the end or the first error, as if they were one after the other in one file.
+    """Trace the streams of a session, up to the end or the first error, as if they were one after
+    the other in one file.
 
     Args:
         steps: Name, bytes and model before each stream (see `storage.sessions.steps_of`).

@@ -1,12 +1,16 @@
-"""Streams carried in safetensors files, after the model of Annex E (inferred), and types of tensors that no graph describes.
+"""Streams carried in safetensors files, after the model of Annex E (inferred), and types of tensors
+that no graph describes.
 
-Each data unit or aggregate is a one-dimensional U8 tensor with the name of its tensor. Of the file's ``__metadata__``, the entry ``nnr``
-holds the metadata of `reference.topology.carriage`, and ``nnr_tensors`` the element type and shape of each coded tensor. A topology is
-stored with the parameter sets, because a safetensors file has none of its own. Tensors without an entry hold plain values.
+Each data unit or aggregate is a one-dimensional U8 tensor with the name of its tensor. Of the
+file's ``__metadata__``, the entry ``nnr`` holds the metadata of `reference.topology.carriage`, and
+``nnr_tensors`` the element type and shape of each coded tensor. A topology is stored with the
+parameter sets, because a safetensors file has none of its own. Tensors without an entry hold plain
+values.
 
-A plain stream of a tensor file has no graph. Where its data units cannot state a type or a shape, as for truth values, or a tensor
-cannot be coded, it carries an NNR_TPL of the format UNREC: JSON in ASCII with the same entry ``nnr_tensors``, and the other tensors
-as a safetensors file in base64 under ``nnr_plain``. A zero byte ends it, for decoders that read topology_data as a string.
+A plain stream of a tensor file has no graph. Where its data units cannot state a type or a shape,
+as for truth values, or a tensor cannot be coded, it carries an NNR_TPL of the format UNREC: JSON in
+ASCII with the same entry ``nnr_tensors``, and the other tensors as a safetensors file in base64
+under ``nnr_plain``. A zero byte ends it, for decoders that read topology_data as a string.
 """
 
 import base64
@@ -37,7 +41,9 @@ TensorType = tuple[np.dtype[Any], tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Carried:
-    """The content of a container: a stream, types and shapes of its tensors, and tensors carried unchanged."""
+    """The content of a container: a stream, types and shapes of its tensors, and tensors carried
+    unchanged.
+    """
 
     stream: bytes
     kinds: Mapping[str, TensorType] = field(default_factory=dict)
@@ -59,7 +65,8 @@ class Carried:
 
 
 def typed_topology(parameters: Mapping[str, np.ndarray], plain: Mapping[str, np.ndarray]) -> Topology | None:
-    """Return the topology that states what data units cannot: types and shapes, and tensors that are not coded; None if needless.
+    """Return the topology that states what data units cannot: types and shapes, and tensors that
+    are not coded; None if needless.
 
     Raises `ModelError` for types that a tensor file cannot hold.
     """
@@ -73,7 +80,9 @@ def typed_topology(parameters: Mapping[str, np.ndarray], plain: Mapping[str, np.
 
 
 def with_types(carried: Carried, topology: Topology | None) -> Carried:
-    """Add the types and tensors that a decoded stream's `typed_topology` states; other topologies add none.
+    """Add the types and tensors that a decoded stream's `typed_topology` states.
+
+    Other topologies add none.
 
     Raises `ModelError` for one that cannot be read.
     """
@@ -89,7 +98,10 @@ def with_types(carried: Carried, topology: Topology | None) -> Carried:
 
 
 def _rows(kinds: Mapping[str, TensorType]) -> dict[str, dict[str, Any]]:
-    """Return types and shapes as JSON; raise `ModelError` for a type that a tensor file cannot hold."""
+    """Return types and shapes as JSON.
+
+    Raise `ModelError` for a type that a tensor file cannot hold.
+    """
     for name, (dtype, _) in kinds.items():
         if dtype not in DTYPE_NAMES:
             raise ModelError(f"tensor {name!r} has the type {dtype}, which a tensor file cannot hold")
@@ -99,7 +111,8 @@ def _rows(kinds: Mapping[str, TensorType]) -> dict[str, dict[str, Any]]:
 def pack_safetensors(carried: Carried) -> bytes:
     """Make the safetensors file of a stream.
 
-    Raises `EncodeError` for a stream that cannot be carried, `ModelError` for names or types that the file cannot hold.
+    Raises `EncodeError` for a stream that cannot be carried, `ModelError` for names or types that
+    the file cannot hold.
     """
     carriage, topology = split_stream(carried.stream)
     if topology is not None:
@@ -115,12 +128,16 @@ def pack_safetensors(carried: Carried) -> bytes:
 
 
 def is_packed(data: bytes) -> bool:
-    """Return whether a safetensors file holds data units; raise `ModelError` for an unreadable header."""
+    """Return whether a safetensors file holds data units.
+
+    Raise `ModelError` for an unreadable header.
+    """
     return CARRIAGE_ENTRY in metadata_of(data)
 
 
 def unpack_safetensors(data: bytes) -> Carried:
-    """Read the stream of a safetensors file, with the types that the file states and its plain tensors.
+    """Read the stream of a safetensors file, with the types that the file states and its plain
+    tensors.
 
     Raises `ModelError` for a missing, unknown or contradictory entry.
     """

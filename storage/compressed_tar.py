@@ -1,4 +1,6 @@
-"""Reading compressed tar archives of models, within bounds: regular files by their names, and nothing else."""
+"""Reading compressed tar archives of models, within bounds: regular files by their names, and
+nothing else.
+"""
 
 import io
 import tarfile
@@ -15,8 +17,8 @@ _GZIP: Final = 31
 def read_compressed_tar(data: bytes, what: str) -> dict[str, bytes]:
     """Read the regular files of a .tar.gz by their paths; skip links, devices and folders.
 
-    Raises `ModelError` for damage, for more unpacked bytes than `MOST_RATIO` times the archive's size (`FREE_BYTES` in any case), for
-    a sparse file, and for two files of one name.
+    Raises `ModelError` for damage, for more unpacked bytes than `MOST_RATIO` times the archive's
+    size (`FREE_BYTES` in any case), for a sparse file, and for two files of one name.
     """
     most = max(FREE_BYTES, MOST_RATIO * len(data))
     machine = zlib.decompressobj(_GZIP)

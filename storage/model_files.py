@@ -1,4 +1,6 @@
-"""Reading and writing models: the graph formats of Annexes A to D, tensor files, and containers of Annex E."""
+"""Reading and writing models: the graph formats of Annexes A to D, tensor files, and containers of
+Annex E.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -61,9 +63,10 @@ _FILES: Final = 1 << 16
 class Model:
     """A model as read from files.
 
-    ``topology``: None for a format without a graph. ``exact``: names of parameters to code without loss. ``unchanged``: names of tensors
-    that stay in the topology. ``plain``: tensors that travel with the stream as they are. ``files``: the files read.
-    ``left_out``: parts of the model that do not travel, with the reason. ``variances``: names of parameters that are divided by.
+    ``topology``: None for a format without a graph. ``exact``: names of parameters to code without
+    loss. ``unchanged``: names of tensors that stay in the topology. ``plain``: tensors that travel
+    with the stream as they are. ``files``: the files read. ``left_out``: parts of the model that do
+    not travel, with the reason. ``variances``: names of parameters that are divided by.
     ``quantization``: the graph's quantization file, for an NNR_QNT.
     """
 
@@ -78,7 +81,8 @@ class Model:
     quantization: Topology | None = None
 
     def settled(self, choice: Choice, *, container: bool) -> "Model":
-        """Return the model with what the encoder's choice cannot code as ``plain``, and with its types as topology where needed.
+        """Return the model with what the encoder's choice cannot code as ``plain``, and with its
+        types as topology where needed.
 
         Raises `EncodeError` for a tensor that neither a stream nor the graph can hold.
         """
@@ -95,13 +99,15 @@ class Model:
 
 
 def read_model(path: Path, *, suffix: str | None = None) -> Model:
-    """Read a model by its suffix, an NNEF folder by its graph.nnef, standard input as a tensor file.
+    """Read a model by its suffix, an NNEF folder by its graph.nnef, standard input as a tensor
+    file.
 
     Args:
         path: The file or folder.
         suffix: One of `READ_SUFFIXES`, for a path without a known suffix.
 
-    Raises `ModelError` for an unknown suffix, a container of data units, a missing optional package, or a damaged file.
+    Raises `ModelError` for an unknown suffix, a container of data units, a missing optional
+    package, or a damaged file.
     """
     suffix = suffix or _suffix(path, TENSOR_SUFFIXES[0])
     if suffix not in _READERS or (suffix == NNEF_SUFFIX and path.is_dir()):
@@ -154,7 +160,10 @@ def write_model(
 
 
 def _suffix(path: Path, standard: str) -> str:
-    """Return the suffix that decides the format of a path; ``standard`` is that of standard input and output."""
+    """Return the suffix that decides the format of a path.
+
+    ``standard`` is that of standard input and output.
+    """
     if path in (STANDARD_INPUT, STANDARD_OUTPUT):
         return standard
     if path.is_dir():
@@ -174,7 +183,9 @@ def for_container(model: Model) -> Model:
 
 
 def read_stream(path: Path, *, suffix: str | None = None) -> Carried:
-    """Read a bitstream, or the stream of a container of data units, by the suffix; standard input is a bitstream.
+    """Read a bitstream, or the stream of a container of data units, by the suffix.
+
+    Standard input is a bitstream.
 
     Args:
         path: The file, or the folder of an NNEF model.
@@ -198,7 +209,10 @@ def read_stream(path: Path, *, suffix: str | None = None) -> Carried:
 
 
 def write_container(path: Path, stream: bytes, model: Model, *, suffix: str | None = None) -> None:
-    """Write a model's stream as a container of data units, by the suffix; raise `EncodeError` and `ModelError`."""
+    """Write a model's stream as a container of data units, by the suffix.
+
+    Raise `EncodeError` and `ModelError`.
+    """
     match suffix or _suffix(path, STREAM_SUFFIX):
         case ".onnx":
             from nnc_conformance.reference.topology.carriage_onnx import pack

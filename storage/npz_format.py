@@ -1,4 +1,6 @@
-"""The ``.npz`` format: a zip archive with a member ``NAME.npy`` per tensor, as `numpy.savez` writes it."""
+"""The ``.npz`` format: a zip archive with a member ``NAME.npy`` per tensor, as `numpy.savez` writes
+it.
+"""
 
 import io
 import math
@@ -22,8 +24,9 @@ _NAME_BYTES: Final = 60_000
 def dump_npz(tensors: Mapping[str, NDArray[Any]]) -> bytes:
     """Return an uncompressed ``.npz`` file; equal tensors give equal bytes.
 
-    Members are sorted by name and have a fixed date. bfloat16, which the format lacks, is written as two-byte voids, as NumPy does.
-    Raises `ModelError` for a name or a type that the format cannot hold.
+    Members are sorted by name and have a fixed date. bfloat16, which the format lacks, is written
+    as two-byte voids, as NumPy does. Raises `ModelError` for a name or a type that the format
+    cannot hold.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
@@ -45,9 +48,12 @@ class ElementTypeError(ModelError):
 
 
 def load_npy(name: str, data: bytes) -> NDArray[Any]:
-    """Read the array of an ``.npy`` file or member; trust its header only as far as the bytes bear it out.
+    """Read the array of an ``.npy`` file or member.
 
-    Raises `ElementTypeError` for objects and types that are not in `DTYPES`, `ModelError` for damage.
+    Trust its header only as far as the bytes bear it out.
+
+    Raises `ElementTypeError` for objects and types that are not in `DTYPES`, `ModelError` for
+    damage.
     """
     stream = io.BytesIO(data)
     try:
@@ -71,10 +77,12 @@ def load_npy(name: str, data: bytes) -> NDArray[Any]:
 
 
 def load_npz(data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES, left_out: dict[str, str] | None = None) -> Tensors:
-    """Return the tensors of an ``.npz``; raise `ModelError` for a damaged one, or one beyond the bounds of `opened_zip`.
+    """Return the tensors of an ``.npz``.
 
-    Pickles are never opened. ``max_bytes`` bounds the unpacked size. With ``left_out``, members that are no arrays of known types are
-    added to it with the reason, instead of an error.
+    Raise `ModelError` for a damaged one, or one beyond the bounds of `opened_zip`.
+
+    Pickles are never opened. ``max_bytes`` bounds the unpacked size. With ``left_out``, members
+    that are no arrays of known types are added to it with the reason, instead of an error.
     """
     tensors: Tensors = {}
     with opened_zip(data, "the .npz", max_bytes=max_bytes) as archive:

@@ -1,10 +1,10 @@
 """The ``.safetensors`` format: strict to read, reproducible to write.
 
-The header reserves ``__metadata__``. So a name that consists of backslashes followed by ``__metadata__`` is stored with one more
-backslash; every other name is stored unchanged.
+The header reserves ``__metadata__``. So a name that consists of backslashes followed by
+``__metadata__`` is stored with one more backslash; every other name is stored unchanged.
 
-The ``safetensors`` package is not used: it does not promise the order of tensors between versions, it accepts duplicate names, and its
-low-level interface changes. A test compares both.
+The ``safetensors`` package is not used: it does not promise the order of tensors between versions,
+it accepts duplicate names, and its low-level interface changes. A test compares both.
 """
 
 import hashlib
@@ -50,11 +50,12 @@ def _parameter_name(stored: str) -> str:
 
 
 def safetensors_pieces(tensors: Mapping[str, NDArray[Any]], *, metadata: Mapping[str, str] | None = None) -> Iterator[bytes | memoryview]:
-    """Yield the canonical ``.safetensors`` file of ``tensors`` piece by piece: the header, then each tensor's bytes.
+    """Yield the canonical ``.safetensors`` file of ``tensors`` piece by piece: the header, then
+    each tensor's bytes.
 
-    Tensors are sorted by descending element size, then by name. The header is ASCII JSON, padded with blanks to a multiple of 8 bytes.
-    ``metadata`` is the content of ``__metadata__``, absent if None. Raises `ModelError` for a name or an element type that the
-    format cannot hold.
+    Tensors are sorted by descending element size, then by name. The header is ASCII JSON, padded
+    with blanks to a multiple of 8 bytes. ``metadata`` is the content of ``__metadata__``, absent if
+    None. Raises `ModelError` for a name or an element type that the format cannot hold.
     """
     arrays = {name: normalized(name, array) for name, array in tensors.items()}
     order = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
@@ -78,12 +79,18 @@ def safetensors_pieces(tensors: Mapping[str, NDArray[Any]], *, metadata: Mapping
 
 
 def dump_safetensors(tensors: Mapping[str, NDArray[Any]], *, metadata: Mapping[str, str] | None = None) -> bytes:
-    """Return the ``.safetensors`` file of ``tensors``; equal tensors give equal bytes. Raises as `safetensors_pieces`."""
+    """Return the ``.safetensors`` file of ``tensors``; equal tensors give equal bytes.
+
+    Raises as `safetensors_pieces`.
+    """
     return b"".join(safetensors_pieces(tensors, metadata=metadata))
 
 
 def tensors_sha256(tensors: Mapping[str, NDArray[Any]]) -> str:
-    """Return the SHA-256 (hex) of `dump_safetensors` without building the file. Raises as `safetensors_pieces`."""
+    """Return the SHA-256 (hex) of `dump_safetensors` without building the file.
+
+    Raises as `safetensors_pieces`.
+    """
     digest = hashlib.sha256()
     for piece in safetensors_pieces(tensors):
         digest.update(piece)
@@ -142,7 +149,8 @@ def metadata_of(data: bytes) -> dict[str, str]:
 def load_safetensors(data: bytes) -> Tensors:
     """Return the tensors of a ``.safetensors`` file, as read-only views of ``data`` if aligned.
 
-    Raises `ModelError` for an invalid file: duplicate names, unknown types, bytes that belong to no tensor or to two.
+    Raises `ModelError` for an invalid file: duplicate names, unknown types, bytes that belong to no
+    tensor or to two.
     """
     header, base = _safetensors_header(data)
     header.pop(_RESERVED, None)

@@ -26,7 +26,8 @@ def read_shards(path: Path, read: Callable[[Path], Mapping[str, np.ndarray]]) ->
         path: The index; its files lie where `inside` allows.
         read: Reads the tensors of one file.
 
-    Raises `ModelError` for what is no index, a path out of the folder, a FIFO or device, or a tensor that its file lacks.
+    Raises `ModelError` for what is no index, a path out of the folder, a FIFO or device, or a
+    tensor that its file lacks.
     """
     names = _weight_map(path)
     files: dict[str, Mapping[str, np.ndarray]] = {}

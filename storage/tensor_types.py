@@ -39,7 +39,9 @@ DTYPES: Final[dict[str, np.dtype[Any]]] = {
 """NumPy dtypes by their names in safetensors files."""
 
 PACKED_BITS: Final = {"F6_E2M3": 6, "F6_E3M2": 6, "F4": 4}
-"""Bits of an element, by type, where a safetensors file packs them: the first element in the lowest bits."""
+"""Bits of an element, by type, where a safetensors file packs them: the first element in the lowest
+bits.
+"""
 DTYPE_NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
 """Names in safetensors files by NumPy dtype."""
 MAX_RANK: Final = 64
@@ -56,7 +58,10 @@ def is_known(dtype: np.dtype[Any]) -> bool:
 
 
 def normalized(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Convert to a C-ordered little-endian array of a type in `DTYPES`; raise `ModelError` for another type."""
+    """Convert to a C-ordered little-endian array of a type in `DTYPES`.
+
+    Raise `ModelError` for another type.
+    """
     dtype = array.dtype if array.dtype in DTYPE_NAMES else array.dtype.newbyteorder("<")
     if dtype not in DTYPE_NAMES:
         raise ModelError(f"tensor {name!r} has the type {array.dtype}, which a tensor file cannot hold")
@@ -64,7 +69,10 @@ def normalized(name: str, array: NDArray[Any]) -> NDArray[Any]:
 
 
 def stored_bytes(kind: str, count: int) -> int:
-    """Return the bytes that ``count`` elements of a type take in a safetensors file; raise `ModelError` for parts of a byte."""
+    """Return the bytes that ``count`` elements of a type take in a safetensors file.
+
+    Raise `ModelError` for parts of a byte.
+    """
     bits = count * PACKED_BITS.get(kind, 8 * DTYPES[kind].itemsize)
     if bits % 8:
         raise ModelError(f"{count} elements of {kind} do not fill whole bytes")

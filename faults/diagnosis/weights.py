@@ -35,8 +35,8 @@ class Weights:
 
            sum of L over failing cases / sqrt(F * (f + ``passing_case`` * p)),
 
-       with F failing cases, of which the cause fails f, and p passing cases that it fails. A run has
-       many more passing cases than are tried, so that one of them counts for more.
+    with F failing cases, of which the cause fails f, and p passing cases that it fails. A run has
+    many more passing cases than are tried, so that one of them counts for more.
 
     3. Fit, of the last n causes: sum of w * L / sum of w over all cases, with w = ``least_case`` -
        ln((m + 1) / (n + 2)) for a case in which m of them do as the decoder did. A case tells

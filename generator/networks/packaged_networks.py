@@ -28,8 +28,8 @@ def held_data(name: str) -> tuple[dict[str, npt.NDArray[np.float32]], npt.NDArra
     """Return the held-out images and their labels.
 
     The images are keyed by graph input name: float32 [N, 1, 8, 8] in 0..1. The labels are int64 [N]
-    in 0..9. The index of the largest of a network's 10 logits is its answer. Raises `ModelError` for
-    an unknown name.
+    in 0..9. The index of the largest of a network's 10 logits is its answer. Raises `ModelError`
+    for an unknown name.
     """
     _entry(name)
     tensors = load_safetensors(_PACKAGE.joinpath(_summary()["data"]["held_file"]).read_bytes())

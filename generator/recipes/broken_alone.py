@@ -1,7 +1,7 @@
 """Streams in which only one rule is broken and nothing else is wrong (clauses 6, 9 and 10).
 
-A decoder that lacks the rule decodes them. They succeed vectors of the other topics that such a decoder
-refuses for another reason.
+A decoder that lacks the rule decodes them. They succeed vectors of the other topics that such a
+decoder refuses for another reason.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,9 @@ _DIMENSIONS = "tensor_dimensions"
 _LAYER = layer_parameter_set(Quantization(2, -9))
 _WHOLE = ndu(header(NNR_PT_FLOAT, "w", (6,)), Coded([1, -2, 300, 0, 5, 77]))
 _ALL_LEAST_PROBABLE = 162
-"""Bits of an INT of one index, at the default unary length, in which every bin is the least probable."""
+"""Bits of an INT of one index, at the default unary length, in which every bin is the least
+probable.
+"""
 _ROWS = bytes.fromhex("8d003c4667bbec5010")
 """A codeword of 16 indexes, at most 2 in magnitude, and of a block row of two."""
 _SECOND_ROW_BIT = 37
@@ -61,7 +63,9 @@ def two_elements(payload_type: int) -> Values:
 
 
 def wrapping(name: str, bits: int, payload_type: int, *sizes: int) -> Recipe:
-    """Build the recipe of dimensions whose product is 2 modulo 2 ** ``bits``, and of a payload of two elements."""
+    """Build the recipe of dimensions whose product is 2 modulo 2 ** ``bits``, and of a payload of
+    two elements.
+    """
     changes = {"count_tensor_dimensions": len(sizes), "tensor_dimensions": list(sizes)}
     scan = {"scan_order": 0} if len(sizes) > 1 else {}
     return broken(
@@ -75,7 +79,9 @@ def wrapping(name: str, bits: int, payload_type: int, *sizes: int) -> Recipe:
 
 
 def decomposed(g: int, h: int, **changes: int | list[int]) -> list[Values]:
-    """Build a decomposed [4, 3] with other values in its header, and a codeword of ``g`` and ``h`` indexes."""
+    """Build a decomposed [4, 3] with other values in its header, and a codeword of ``g`` and ``h``
+    indexes.
+    """
     head = block_header(DC, (g, h), decomposition_rank=1, g_number_of_rows=g)
     unit = ndu(head, {"w_G": Coded([1] * g), "w_H": Coded([-1] * h)})
     return [*opening(), header_of(unit, **{"tensor_dimensions": [4, 3], "decomposition_rank": 2} | changes)]
@@ -138,7 +144,9 @@ def pieces(counters: Sequence[int], *cuts: int) -> list[Values]:
 
 
 def changing_type() -> list[Values]:
-    """Build a set of topology data that goes on with quantization data, whose header has the same form."""
+    """Build a set of topology data that goes on with quantization data, whose header has the same
+    form.
+    """
     whole = topology_unit(NNR_TPL_UNREC, RAW, {"topology_data": b"graph"})
     *before, last = split(opening(), whole, [2])
     formats = {"quantization_storage_format": NNR_TPL_UNREC, "quantization_compression_format": RAW}
@@ -159,10 +167,11 @@ def longer(name: str, kind: str, before: list[Values], after: list[Values]) -> R
 
 
 def offset_too_large(offset: int) -> list[Values]:
-    """Build an INT of one index whose codeword starts with an IvlOffset as large as the range, or larger.
+    """Build an INT of one index whose codeword starts with an IvlOffset as large as the range, or
+    larger.
 
-    A decoder that goes on finds the least probable value in every bin, whatever bits follow, and the index 0.
-    It reads as many bits as are here, of which the last is the stop bit.
+    A decoder that goes on finds the least probable value in every bin, whatever bits follow, and
+    the index 0. It reads as many bits as are here, of which the last is the stop bit.
     """
     padding = -_ALL_LEAST_PROBABLE % 8
     word = (offset << (_ALL_LEAST_PROBABLE - 9) | 1) << padding

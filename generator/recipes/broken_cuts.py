@@ -38,11 +38,11 @@ class Cut:
     """A last unit that ends within an element.
 
     Args:
-        name: the middle of the vectors' ids.
-        units: the units up to the one to cut, or a function that makes them.
-        elements: the elements to cut the last unit within, a vector for each.
-        rule: the rule that the cut breaks.
-        level: the vectors' level; by default that of the rule.
+        name: The middle of the vectors' ids.
+        units: The units up to the one to cut, or a function that makes them.
+        elements: The elements to cut the last unit within, a vector for each.
+        rule: The rule that the cut breaks.
+        level: The vectors' level; by default that of the rule.
     """
 
     name: str

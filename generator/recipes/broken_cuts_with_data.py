@@ -1,7 +1,7 @@
 """Units that end within an element, in streams that hold a tensor (clause 6).
 
-A decoder that leaves out the cut unit, or takes what it lacks for zeros, gives the tensor. They succeed the
-vectors of `broken_cuts`, whose streams hold none.
+A decoder that leaves out the cut unit, or takes what it lacks for zeros, gives the tensor. They
+succeed the vectors of `broken_cuts`, whose streams hold none.
 """
 
 from nnc_conformance.generator.composition import opening
@@ -21,7 +21,9 @@ _FOLLOWING = {"str": [opening()[1], small()]}
 _SET_OF_ONE = [*opening(), split(opening(), small(), [])[-1]]
 _NAMES = [f"n{number}" for number in range(600)]
 _OWN_UNITS = {"partial": _SET_OF_ONE, "indexed": indexed(_NAMES, [599])}
-"""Units in place of those of `CUTS`, which a tensor cannot come before, or must come before by index."""
+"""Units in place of those of `CUTS`, which a tensor cannot come before, or must come before by
+index.
+"""
 
 
 def before(cut: Cut) -> list[Recipe]:

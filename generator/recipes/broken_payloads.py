@@ -45,7 +45,11 @@ def too_large(name: str, quants: list[int], unary_length: int = 10) -> Recipe:
 
 
 def without_end(quants: list[int]) -> bytes:
-    """Encode one tensor; its last interval holds the least offset at which the terminate bin is 0 and the next one is not."""
+    """Encode one tensor.
+
+    Its last interval holds the least offset at which the terminate bin is 0 and the next one is
+    not.
+    """
     data = codeword(quants)
     last_bit = int.from_bytes(data) & -int.from_bytes(data)
     return (int.from_bytes(data) - 2 * last_bit).to_bytes(len(data))
@@ -75,7 +79,8 @@ def entries(name: str, *, title: str, catches: str, element: str, change: Callab
 
 
 def interval_errors(stream: bytes) -> Iterator[bytes]:
-    """Yield the stream with a bit of the last codeword flipped so that a block row breaks rule interval.
+    """Yield the stream with a bit of the last codeword flipped so that a block row breaks rule
+    interval.
 
     IvlOffset is then not below 256 where the block row forces the range to 256.
     """

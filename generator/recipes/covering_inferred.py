@@ -29,7 +29,9 @@ ELEMENT_IDS = ("", "a", "n" * 128, "ß", "重", "𝛼")
 
 
 def pruned(count: int, number: int) -> Values:
-    """Build a pruned element of ``count`` dimensions, taking wanted sizes from the ``number``-th on."""
+    """Build a pruned element of ``count`` dimensions, taking wanted sizes from the ``number``-th
+    on.
+    """
     sizes = wanted_values("dim", "ue(7)")
     dimensions = [sizes[(number + place) % len(sizes)] for place in range(count)]
     return {"element_id": ELEMENT_IDS[number % len(ELEMENT_IDS)], "count_dims": count, "dim": dimensions}
@@ -65,7 +67,9 @@ def splits() -> list[Values]:
 
 
 def shifts() -> list[Values]:
-    """Build tensors whose axes move by each wanted number of places, with each wanted number of shifts."""
+    """Build tensors whose axes move by each wanted number of places, with each wanted number of
+    shifts.
+    """
     units, axes = opening(), most_dimensions()
     for number, places in enumerate(wanted_values("shift_value", "ue(1)")):
         mapping = DimensionMapping(0, (0,), (((axes - 1, places), (0, 0)), ()))
@@ -80,7 +84,9 @@ def shifts() -> list[Values]:
 
 
 def aggregates() -> list[Values]:
-    """Build aggregates of few and many units, with each quant_bitdepth and both values of ctu_scan_order."""
+    """Build aggregates of few and many units, with each quant_bitdepth and both values of
+    ctu_scan_order.
+    """
     units: list[Values] = [start_unit(), model_parameter_set(SIXTEENTHS), layer_with_unification()]
     for bitdepth in wanted_values("quant_bitdepth", "u(5)"):
         unit = aggregate_unit([layer_with_unification(), layer_with_unification()], unification=True, quant_bitdepth=bitdepth)

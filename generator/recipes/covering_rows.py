@@ -1,4 +1,6 @@
-"""Block scans and entry points: borders, numbers of block rows, row lengths of each code length (clauses 6 and 10)."""
+"""Block scans and entry points: borders, numbers of block rows, row lengths of each code length
+(clauses 6 and 10).
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,6 @@
-"""Elements of units, parameter sets, lists and dimensions at the ends of their value classes (clause 6)."""
+"""Elements of units, parameter sets, lists and dimensions at the ends of their value classes
+(clause 6).
+"""
 
 from dataclasses import replace
 
@@ -48,7 +50,8 @@ def methods(flags: int, level: Level = Level.CORE) -> Recipe:
 
 
 def layer_sets() -> list[Values]:
-    """Build a sequence of LPS with all methods that have a qp, all densities, and the ends of the qp.
+    """Build a sequence of LPS with all methods that have a qp, all densities, and the ends of the
+    qp.
 
     A tensor follows each LPS whose step is moderate.
     """
@@ -126,7 +129,9 @@ def of_dimensions(count: int) -> Values:
 
 
 def dimension_units() -> list[Values]:
-    """Build nearly zero vectors of each wanted length, and tensors of each wanted number of dimensions."""
+    """Build nearly zero vectors of each wanted length, and tensors of each wanted number of
+    dimensions.
+    """
     units = opening()
     for size in wanted_values("tensor_dimensions", "ue(7)"):
         units.append(ndu(header(NNR_PT_INT, f"size{size}", (size,)), Coded([*([0] * (size - 1)), 1])))

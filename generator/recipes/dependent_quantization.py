@@ -47,8 +47,8 @@ def one_vector(name: str, quants: list[int], *, title: str, tests: str, catches:
 def largest(_: Numbers) -> list[Values]:
     """Build doubled values near both ends of int32, in even and odd states.
 
-    They are 2 ** 31 - 2, 1 - 2 ** 31 and -2 ** 31. 2 ** 31 - 1 is left out although it fits: twice its index does
-    not, and the independent codec wraps there.
+    They are 2 ** 31 - 2, 1 - 2 ** 31 and -2 ** 31. 2 ** 31 - 1 is left out although it fits: twice
+    its index does not, and the independent codec wraps there.
     """
     quants = [1 << 29, (1 << 30) - 1, -(1 << 30) + 1, -(1 << 30), -(1 << 30), 1, 1, (1 << 30) - 2, 1]
     return [*opening(), ndu(dependent("w", len(quants)), Coded(quants))]

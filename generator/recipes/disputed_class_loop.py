@@ -1,7 +1,8 @@
-"""The class loop of the unification map, distinguished under both readings of a map's count (clause 6).
+"""The class loop of the unification map, distinguished under both readings of a map's count (clause
+6).
 
-The bits that one reading takes for the map's second entry are the other's decomposition map. Both readings
-end at the same bit.
+The bits that one reading takes for the map's second entry are the other's decomposition map. Both
+readings end at the same bit.
 """
 
 from functools import partial
@@ -20,9 +21,12 @@ from nnc_conformance.storage.vector import Level
 
 ZERO, HALF = np.float32(0), np.float32(0.5)
 LOOPED, OTHER = 1, 2
-"""Number of accuracies that the loop runs over, and the value of the field that does not bound it."""
+"""Number of accuracies that the loop runs over, and the value of the field that does not bound it.
+"""
 FILLING: Final = 103
-"""Classes of a decomposition entry that fills the difference: 33 entries of 14 bytes end where the two do."""
+"""Classes of a decomposition entry that fills the difference: 33 entries of 14 bytes end where the
+two do.
+"""
 
 
 def unification(choice: UnificationClassLoop, dimensions: list[int]) -> Values:
@@ -50,8 +54,8 @@ def decomposition(classes: int) -> Values:
 def units(choice: UnificationClassLoop, _: Numbers) -> list[Values]:
     """Build maps that read whole under both counts.
 
-    One reading finds two entries of unification and two of decomposition; the other finds one, and 33 of
-    decomposition, whose count of 34 is the second entry's first byte.
+    One reading finds two entries of unification and two of decomposition; the other finds one, and
+    33 of decomposition, whose count of 34 is the second entry's first byte.
     """
     second = unification(choice, [1, 2, 3, 4, 5])
     maps: dict[str, Values] = {

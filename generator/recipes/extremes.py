@@ -15,7 +15,9 @@ from nnc_conformance.reference.syntax.walker import Values
 
 _CLAUSES = ("10 quant_param", "10 shift_parameter_ids")
 EXACT_PREFIX = 23
-"""Prefix contexts that a FLOAT uses: its doubled values stay within 2 ** 24, exact in any arithmetic."""
+"""Prefix contexts that a FLOAT uses: its doubled values stay within 2 ** 24, exact in any
+arithmetic.
+"""
 LONGEST_GROUP = GREATER_GROUPS[-1][0]
 
 
@@ -25,7 +27,8 @@ def both(contexts: Iterable[int]) -> set[tuple[int, int]]:
 
 
 def magnitudes(unary_length: int, most_prefix: int) -> list[int]:
-    """Return magnitudes that end at each greater-than bin and at each prefix bin up to ``most_prefix``.
+    """Return magnitudes that end at each greater-than bin and at each prefix bin up to
+    ``most_prefix``.
 
     Those of the prefix bins are odd and even.
     """
@@ -45,7 +48,8 @@ def data_unit(name: str, layout: ContextLayout, number: int, targets: set[tuple[
 def units(number: int) -> list[Values]:
     """Build tensors for all contexts of a parameter set.
 
-    They cover the contexts of dependent quantization, those without it, and those of long unary lengths.
+    They cover the contexts of dependent quantization, those without it, and those of long unary
+    lengths.
     """
     dependent, plain = context_layout(True, DEFAULT_UNARY_LENGTH), context_layout(False, DEFAULT_UNARY_LENGTH)
     longer = context_layout(False, LONGEST_GROUP + 1)

@@ -1,4 +1,6 @@
-"""partial_data_counter: sets of one unit, and sets whose payloads are joined, which is inferred (clause 6)."""
+"""partial_data_counter: sets of one unit, and sets whose payloads are joined, which is inferred
+(clause 6).
+"""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,9 @@
-"""Units that end too early, where the first bytes of the next unit are just what they lack (clauses 6 and 10).
+"""Units that end too early, where the first bytes of the next unit are just what they lack (clauses
+6 and 10).
 
-The next unit begins with its size: 0x00 if it is short, 0x80 if its size has 31 bits, 0x01 if it has 256 to 511
-bytes, 0x0080 if it has 128. A decoder that reads on past a unit's end finds nothing wrong.
+The next unit begins with its size: 0x00 if it is short, 0x80 if its size has 31 bits, 0x01 if it
+has 256 to 511 bytes, 0x0080 if it has 128. A decoder that reads on past a unit's end finds nothing
+wrong.
 """
 
 from collections.abc import Callable
@@ -74,7 +76,9 @@ def decomposed(number: int) -> Values:
 
 
 def lacking(rule: str, name: str, *, title: str, element: str, missing: int, units: list[Values], after: Values | list[Values]) -> Recipe:
-    """Build the recipe of a last unit of ``units`` that ends ``missing`` bytes early, where ``after`` begins with these bytes."""
+    """Build the recipe of a last unit of ``units`` that ends ``missing`` bytes early, where
+    ``after`` begins with these bytes.
+    """
     following = after if isinstance(after, list) else [after]
 
     def edit(stream: bytes) -> bytes:

@@ -81,7 +81,9 @@ def many_rows(numbers: Numbers) -> list[Values]:
 
 
 def long_rows(numbers: Numbers) -> list[Values]:
-    """Build block rows of more than 2048 bits, so that bit_offset_delta1 exceeds its first code length."""
+    """Build block rows of more than 2048 bits, so that bit_offset_delta1 exceeds its first code
+    length.
+    """
     return [*opening(), scanned(1, (17, 120), numbers, persistence=240)]
 
 

@@ -53,7 +53,9 @@ def subnormal_products(_: object) -> list[Values]:
 
 
 def codebook_underflow(_: object) -> list[Values]:
-    """Build tensors with a codebook, at steps from the subnormal range to below the smallest number."""
+    """Build tensors with a codebook, at steps from the subnormal range to below the smallest
+    number.
+    """
     values = book(3, -100, -3, -1, 0, 1, 7, 1000)
     units = opening()
     for qp in (-149, -140, -127, -170, -1000):

@@ -26,7 +26,9 @@ WEIGHT_SHARE: Final = 4
 VECTOR_SHARE: Final = 16
 """Steps in the smallest non-zero magnitude of a vector, at least, if no qp is asked for."""
 VARIANCE_SHARE: Final = 128
-"""Steps in the smallest non-zero magnitude of a vector of variances, at least, whatever is asked for."""
+"""Steps in the smallest non-zero magnitude of a vector of variances, at least, whatever is asked
+for.
+"""
 MASK_MAGNITUDE: Final = 1000.0
 """Magnitude from which the only value of a tensor other than 0 stands for minus infinity."""
 _QP: Final = -38
@@ -80,7 +82,9 @@ def default_qps(qp_density: int) -> tuple[int, int]:
 
 
 def options_for(qp: int | None, nonweight_qp: int | None, qp_density: int) -> tuple[int, int]:
-    """Return the qp of weights and of vectors, by default those of `default_qps`, within reach of each other."""
+    """Return the qp of weights and of vectors, by default those of `default_qps`, within reach of
+    each other.
+    """
     weights, vectors = default_qps(qp_density)
     chosen = weights if qp is None else qp
     return chosen, max(vectors, chosen - (1 << (5 + qp_density))) if nonweight_qp is None else nonweight_qp
@@ -117,7 +121,10 @@ def choose(
 
 
 def greatest_qp(step: float, qp_density: int) -> int:
-    """Return the greatest qp whose step is at most ``step`` (positive, finite); the inverse of `step_size`."""
+    """Return the greatest qp whose step is at most ``step`` (positive, finite).
+
+    The inverse of `step_size`.
+    """
     mantissa, exponent = math.frexp(step)
     return ((exponent - 1) << qp_density) + math.floor((2 * mantissa - 1) * (1 << qp_density))
 
@@ -160,7 +167,8 @@ def _with_step(row: Chosen, array: Array, values: Array, options: "EncoderOption
 
 
 def _coarsest(values: Array, *, weight: bool, variance: bool, asked: bool) -> float:
-    """Return the coarsest step that keeps magnitudes other than 0, or 0 if there is none in binary64.
+    """Return the coarsest step that keeps magnitudes other than 0, or 0 if there is none in
+    binary64.
 
     Where a qp is asked for, it only keeps all of them from becoming 0.
     """
@@ -187,7 +195,9 @@ def _role(array: Array) -> Role:
 
 
 def _exact(row: Chosen, array: Array, reason: str) -> Chosen:
-    """Return the choice of a tensor that must be exact: not coded if binary32 cannot hold its values."""
+    """Return the choice of a tensor that must be exact: not coded if binary32 cannot hold its
+    values.
+    """
     if array.dtype == np.float64 and not survives_binary32(array):
         return replace(row, treatment=Treatment.CARRIED, reason=f"{reason}; binary32 cannot hold its values")
     return replace(row, treatment=Treatment.EXACT, reason=reason)

@@ -25,10 +25,10 @@ def design(values: npt.NDArray[Any], step: float, *, method: str, rdo: float = 1
     The codebook contains each multiple of ``step`` that is used; the most frequent one has index 0.
 
     Args:
-        values: at least one value, any shape.
+        values: At least one value, any shape.
         method: ``integer`` for the multiples nearest to the values; ``kmeans`` for the
             multiples nearest to the means of clusters.
-        rdo: weight of bits against squared errors in clusters: they have the least squared
+        rdo: Weight of bits against squared errors in clusters: they have the least squared
             error + rdo * `LAGRANGIAN` * step^2 * bits, where bits are the entropy of the indexes
             and the codebook entries.
 
@@ -36,8 +36,8 @@ def design(values: npt.NDArray[Any], step: float, *, method: str, rdo: float = 1
         The codebook; and the indexes, int32 (values.size,), row-major.
 
     Raises:
-        EncodeError: for values or steps that cannot be quantized, and for no values.
-        ValueError: for an unknown method.
+        EncodeError: For values or steps that cannot be quantized, and for no values.
+        ValueError: For an unknown method.
     """
     if method not in _METHODS:
         raise ValueError(unknown("codebook method", method, _METHODS))

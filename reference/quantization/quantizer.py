@@ -37,7 +37,7 @@ def quantize(values: npt.NDArray[Any], step: float, coding: TensorCoding, *, rdo
     trellis.
 
     Args:
-        values: rows * columns values, any shape.
+        values: Rows * columns values, any shape.
         rdo: 0 for the least squared error (without dq_flag the nearest index, ties to even); above,
             the least squared error + rdo * `LAGRANGIAN` * s^2 * bits, where s is the step of a
             quantizer: ``step``, or twice that with dq_flag.
@@ -46,7 +46,7 @@ def quantize(values: npt.NDArray[Any], step: float, coding: TensorCoding, *, rdo
         The indexes, int32 (rows * columns,), row-major.
 
     Raises:
-        EncodeError: see `checked`.
+        EncodeError: See `checked`.
     """
     if coding.dq_flag:
         return optimised(values, step, coding, rdo * LAGRANGIAN * DQ_STEPS**2)
@@ -60,7 +60,7 @@ def checked(values: npt.NDArray[Any], step: float, coding: TensorCoding | None =
     """Return the values as a float32 vector.
 
     Raises:
-        EncodeError: for a wrong number of values, values that are not finite or exceed int32
+        EncodeError: For a wrong number of values, values that are not finite or exceed int32
             steps, or a step that is 0 or infinite.
     """
     vector = np.require(values, np.float32, ["C", "W"]).reshape(-1)
@@ -78,13 +78,13 @@ def optimised(values: npt.NDArray[Any], step: float, coding: TensorCoding, lagra
     """Choose indexes of the least distortion + lagrangian * bits that the trellis finds.
 
     Args:
-        lagrangian: squared steps per bit.
+        lagrangian: Squared steps per bit.
 
     Returns:
         The indexes, int32 (rows * columns,), row-major, doubled with dq_flag.
 
     Raises:
-        EncodeError: see `checked`.
+        EncodeError: See `checked`.
     """
     ordered = in_scan_order(checked(values, step, coding), coding.area)
     sets = np.zeros(coding.layout.flag, np.int64)

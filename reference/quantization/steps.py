@@ -21,7 +21,7 @@ def by_deviation(parameters: Mapping[str, Array], qp: int, qp_density: int = 2) 
     values their magnitude takes the place of the deviation.
 
     Args:
-        parameters: ndarrays by name; those coded without loss (`Role.OTHER`) get no qp.
+        parameters: Ndarrays by name; those coded without loss (`Role.OTHER`) get no qp.
         qp: qp of the largest tensor; no other tensor gets a greater one.
         qp_density: qp per doubling of the step, as a power of 2.
 

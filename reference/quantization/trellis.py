@@ -38,10 +38,10 @@ class CostModel(NamedTuple):
     """The costs of candidates, in squared steps.
 
     Args:
-        step: the step size.
-        lagrangian: squared steps per unit of ``bit_costs`` (see `parameter_search.bit_costs`).
+        step: The step size.
+        lagrangian: Squared steps per unit of ``bit_costs`` (see `parameter_search.bit_costs`).
         parameter_sets: int64 (1, contexts), the sets of the contexts that can occur.
-        block_row: indexes in a block row, after which the contexts are reset.
+        block_row: Indexes in a block row, after which the contexts are reset.
     """
 
     step: float
@@ -79,10 +79,10 @@ def offer_candidate(paths: Paths, now: int, place: int, node: int, origin: int, 
     """Take a candidate as the path to a node if it is the cheapest.
 
     Args:
-        now: index of the paths before the weight.
-        place: index of the weight in the window.
-        node: node that the candidate leads to.
-        origin: node that it comes from.
+        now: Index of the paths before the weight.
+        place: Index of the weight in the window.
+        node: Node that the candidate leads to.
+        origin: Node that it comes from.
     """
     if cost < paths.costs[1 - now, node]:
         paths.costs[1 - now, node] = cost
@@ -97,7 +97,7 @@ def extend(model: CostModel, paths: Paths, now: int, place: int, node: int, valu
     They are 0 and the two values nearest to the weight that the state of the path allows.
 
     Args:
-        value: the weight in steps.
+        value: The weight in steps.
     """
     layout, costs = model.layout, model.bit_costs
     states, previous = paths.states[now, node], paths.previous[now, node]
@@ -137,7 +137,7 @@ def remainder_cost(model: CostModel, states: IntArray, rest: int) -> int:
     """Compute the cost of prefix and suffix.
 
     Args:
-        rest: the magnitude minus the least one that has a prefix. int32 needs at most 30 bins
+        rest: The magnitude minus the least one that has a prefix. int32 needs at most 30 bins
             1.
     """
     cost = 0
@@ -267,9 +267,9 @@ def cheapest_path(
     """Quantize (n,) values in coded order.
 
     Args:
-        parameter_sets: the set of each context.
-        lagrangian: squared steps per bit.
-        block_row: indexes after which the contexts are reset.
+        parameter_sets: The set of each context.
+        lagrangian: Squared steps per bit.
+        block_row: Indexes after which the contexts are reset.
 
     Returns:
         int32 (n,) in the same order, doubled with dq_flag.

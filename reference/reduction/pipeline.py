@@ -46,8 +46,8 @@ class Step:
     """A tool that ran and the network after it.
 
     Args:
-        parameters: number of coded floating point values.
-        non_zero_ratio: share of the weights that are not 0.
+        parameters: Number of coded floating point values.
+        non_zero_ratio: Share of the weights that are not 0.
     """
 
     tool: str
@@ -60,11 +60,11 @@ class PipelineResult:
     """Result of a pipeline.
 
     Args:
-        network: the network in the stream.
-        steps: the tools that ran.
-        rows: all rows of performance maps.
-        before: accuracy of the network given; None without held-out samples.
-        after: accuracy of the decoded stream; None without held-out samples.
+        network: The network in the stream.
+        steps: The tools that ran.
+        rows: All rows of performance maps.
+        before: Accuracy of the network given; None without held-out samples.
+        after: Accuracy of the decoded stream; None without held-out samples.
     """
 
     stream: bytes
@@ -87,14 +87,14 @@ def run(
     """Run a pipeline and encode its result with its performance maps.
 
     Args:
-        options: encoder options that the pipeline does not decide.
-        held: held-out samples; without them nothing is measured and there are no maps.
-        training: samples for trained forms.
-        threads: threads of the encoder.
+        options: Encoder options that the pipeline does not decide.
+        held: Held-out samples; without them nothing is measured and there are no maps.
+        training: Samples for trained forms.
+        threads: Threads of the encoder.
 
     Raises:
-        ModelError: for a network that a tool cannot handle.
-        EncodeError: for options that contradict each other.
+        ModelError: For a network that a tool cannot handle.
+        EncodeError: For options that contradict each other.
     """
     options = _quantization(document, options)
     finish = _Finish(document, options, training, threads)

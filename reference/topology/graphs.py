@@ -24,9 +24,9 @@ class Body:
     """A graph or function body.
 
     Args:
-        scope: steps from the main graph (see `paths`).
-        outer: the body whose names are visible inside; None for a root.
-        owner: the graph, or the function, whose body it is.
+        scope: Steps from the main graph (see `paths`).
+        outer: The body whose names are visible inside; None for a root.
+        owner: The graph, or the function, whose body it is.
     """
 
     scope: tuple[str, ...]
@@ -42,9 +42,9 @@ class TensorEntry:
     """One or more tensors with the same path.
 
     Args:
-        path: where they are.
-        dense: the tensor that can be coded, if any.
-        others: tensors that always stay in the topology.
+        path: Where they are.
+        dense: The tensor that can be coded, if any.
+        others: Tensors that always stay in the topology.
     """
 
     path: TensorPath
@@ -66,7 +66,7 @@ def bodies(model: ModelProto) -> Iterator[Body]:
     """Iterate over all bodies: main graph, local functions, training graphs; outer before inner.
 
     Raises:
-        ModelError: beyond `MAX_DEPTH` levels.
+        ModelError: Beyond `MAX_DEPTH` levels.
     """
     yield from _graph(model.graph, (), None)
     for function in model.functions:

@@ -1,4 +1,6 @@
-"""Checks the configuration of a Keras model before Keras sees it: known layers only, and bounded sizes."""
+"""Checks the configuration of a Keras model before Keras sees it: known layers only, and bounded
+sizes.
+"""
 
 import json
 import re
@@ -11,7 +13,9 @@ MOST_BYTES: Final = 1 << 26
 MOST_SIZE: Final = 1 << 31
 """The largest number in a configuration that may be a size."""
 MOST_ENTRIES: Final = 1 << 22
-"""The largest number in the configuration of a layer or operation that makes a list as long as the number."""
+"""The largest number in the configuration of a layer or operation that makes a list as long as the
+number.
+"""
 MOST_WORDS: Final = 100
 """The longest phrases that a layer makes, whose number is that of its operations."""
 VOCABULARIES: Final = frozenset({"IntegerLookup", "StringLookup", "TextVectorization"})
@@ -121,10 +125,11 @@ _OBJECTS: Final = {
 
 
 def checked_configuration(data: bytes) -> str:
-    """Return a configuration, without what compiles the model, if it names known layers and bounded sizes only.
+    """Return a configuration, without what compiles the model, if it names known layers and bounded
+    sizes only.
 
     Raises:
-        ModelError: naming the layer, and what to do.
+        ModelError: Naming the layer, and what to do.
     """
     if len(data) > MOST_BYTES:
         raise ModelError(f"the Keras configuration has more than {MOST_BYTES} bytes")
@@ -160,7 +165,9 @@ def _plain(value: Any) -> bool:
 
 
 def _check_object(value: dict[str, Any]) -> None:
-    """Raise `ModelError` for an unknown class, and for a call without a tensor of the model, which would compute at once."""
+    """Raise `ModelError` for an unknown class, and for a call without a tensor of the model, which
+    would compute at once.
+    """
     module, name = value.get("module"), value["class_name"]
     known = _OBJECTS.get(module) if module is None or isinstance(module, str) else None
     if known is None or not isinstance(name, str) or name not in known:
@@ -194,7 +201,9 @@ def _has_tensor(node: dict[str, Any]) -> bool:
 
 
 def _check_vocabulary(settings: dict[str, Any], vocabulary: Any) -> None:
-    """Raise `ModelError` for a vocabulary that is not a list of words or numbers: Keras takes text for the path of a file."""
+    """Raise `ModelError` for a vocabulary that is not a list of words or numbers: Keras takes text
+    for the path of a file.
+    """
     if vocabulary is None:
         return
     if not isinstance(vocabulary, list) or not _plain(vocabulary):

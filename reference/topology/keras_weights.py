@@ -1,4 +1,6 @@
-"""Checks the weights of a .keras file before Keras sees them: HDF5 without links to other files, and bounded sizes. Needs h5py."""
+"""Checks the weights of a .keras file before Keras sees them: HDF5 without links to other files,
+and bounded sizes. Needs h5py.
+"""
 
 import io
 import math
@@ -17,7 +19,8 @@ def checked_weights(data: bytes) -> int:
     """Return the bytes of all arrays in an HDF5 file.
 
     Raises:
-        ModelError: for a link, an array outside the file or not of numbers, and more bytes than the file's size makes likely.
+        ModelError: For a link, an array outside the file or not of numbers, and more bytes than the
+            file's size makes likely.
     """
     import h5py
 

@@ -1,7 +1,7 @@
 """Where the further files of a stranger's model may lie, whatever the model says.
 
-In the model's own folder, at any depth, also through links that stay inside. Hugging Face's cache is
-the only layout beyond it: a link from ``.../snapshots/REVISION/...`` to a file in the folder
+In the model's own folder, at any depth, also through links that stay inside. Hugging Face's cache
+is the only layout beyond it: a link from ``.../snapshots/REVISION/...`` to a file in the folder
 ``blobs`` of the same repository.
 """
 

@@ -102,7 +102,10 @@ def variables(topology: bytes) -> tuple[Variable, ...]:
 
 
 def variances(topology: bytes) -> frozenset[str]:
-    """Return the labels of the variables that a batch normalization reads as its variance; raise `ModelError`."""
+    """Return the labels of the variables that a batch normalization reads as its variance.
+
+    Raise `ModelError`.
+    """
     made = calls(topology)
     labels = {call.result: variable.label for call, variable in _by_call(made)}
     read = (call.argument(*_VARIANCE) for call in made if call.operation == _NORMALIZATION)
@@ -188,7 +191,8 @@ def restore(topology: bytes, parameters: Mapping[str, Array], quantization: byte
 
 
 def data_path(label: str) -> str:
-    """Return the path of a variable's values, inside the folder also for labels that begin with a slash.
+    """Return the path of a variable's values, inside the folder also for labels that begin with a
+    slash.
 
     Raises:
         ModelError: If it is outside the folder.

@@ -118,7 +118,10 @@ def _arguments(found: Sequence[Token], begin: int, end: int, ends: dict[int, int
 
 
 def _ends(found: Sequence[Token]) -> dict[int, int]:
-    """Return the place of the closing bracket by that of the opening one; those without one are missing."""
+    """Return the place of the closing bracket by that of the opening one.
+
+    Those without one are missing.
+    """
     ends, open_ones = {}, list[int]()
     for at, token in enumerate(found):
         if token.is_string:

@@ -33,7 +33,8 @@ _MODEL: Final = "models/model.json"
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 """Date of all files in a written archive, so that equal programs have equal bytes."""
 _BYTEARRAY: Final = b"bytearray"
-"""Name of the one function in reach of a state_dict's pickle that takes any memory it is asked for."""
+"""Name of the one function in reach of a state_dict's pickle that takes any memory it is asked for.
+"""
 _SCRIPT: Final = "/constants.pkl"
 """End of the path of a file that every TorchScript program has."""
 _INSTEAD: Final = "save its state_dict() as .pt, or export the model with torch.export as .pt2"

@@ -1,4 +1,5 @@
-"""Inputs of ONNX operators that are no weights: scales, zero points, tables, masks and sizes stay exact; variances are sensitive.
+"""Inputs of ONNX operators that are no weights: scales, zero points, tables, masks and sizes stay
+exact; variances are sensitive.
 
 The tables follow the input names in the schemas of ONNX and ONNX Runtime; a test compares them.
 """
@@ -132,7 +133,8 @@ def variance_inputs(node: NodeProto) -> Iterable[int]:
 
 
 def exact_paths(model: ModelProto) -> frozenset[TensorPath]:
-    """Find the paths of tensors that nodes read as an exact input, and of those that annotations name.
+    """Find the paths of tensors that nodes read as an exact input, and of those that annotations
+    name.
 
     Names are resolved in the body of the node and in the bodies around it, through nodes that only
     pass values on, and from the inputs of functions to their calls.
@@ -178,7 +180,9 @@ class _Finder:
         }
 
     def origin(self, name: str, body: Body) -> tuple[TensorPath | None, Body, str]:
-        """Return the path of the tensor that a name stands for as seen from a body, if any, and the name and body it leads to."""
+        """Return the path of the tensor that a name stands for as seen from a body, if any, and the
+        name and body it leads to.
+        """
         seen = body
         for _ in range(_NODE_LIMIT):
             if name in self._own.get(seen.scope, ()):

@@ -38,8 +38,8 @@ class KerasModel:
     """A model split for coding.
 
     Args:
-        parameters: values by variable path.
-        topology: the configuration as JSON in UTF-8, the same for equal models.
+        parameters: Values by variable path.
+        topology: The configuration as JSON in UTF-8, the same for equal models.
     """
 
     parameters: dict[str, Array]
@@ -50,7 +50,7 @@ def extract(model: bytes) -> KerasModel:
     """Split a .keras file into parameters and topology.
 
     Raises:
-        ModelError: for anything else, a model with code, or if Keras is not installed.
+        ModelError: For anything else, a model with code, or if Keras is not installed.
     """
     keras = _keras()
     with opened_zip(model, "not a Keras model: the .keras file") as archive:
@@ -85,7 +85,7 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
     Arrays are converted by `classes.as_declared`; a scalar may have shape (1,).
 
     Raises:
-        ModelError: for a bad configuration, a parameter that is missing or does not fit, or if
+        ModelError: For a bad configuration, a parameter that is missing or does not fit, or if
             Keras is not installed.
     """
     keras = _keras()
@@ -106,7 +106,8 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
 def _planned(keras: Any, configuration: str) -> list[tuple[str, tuple[int, ...], str]]:
     """Build a model without memory for its variables; return path, shape and type of each.
 
-    Keras keeps a list of such variables for each thread, and gives them memory later; the list ends with the thread.
+    Keras keeps a list of such variables for each thread, and gives them memory later; the list ends
+    with the thread.
     """
 
     def build() -> Any:
@@ -121,7 +122,9 @@ def _planned(keras: Any, configuration: str) -> list[tuple[str, tuple[int, ...],
 
 
 def _bytes_of(kind: str) -> int:
-    """Return the bytes of a value of a variable's type, or the most if numpy does not know the type."""
+    """Return the bytes of a value of a variable's type, or the most if numpy does not know the
+    type.
+    """
     try:
         return np.dtype(kind).itemsize
     except TypeError:
@@ -129,7 +132,9 @@ def _bytes_of(kind: str) -> int:
 
 
 def _fill_in_vocabularies(described: dict[str, Any], model: Any) -> None:
-    """Write the vocabularies that a model's layers have learned into its configuration, which a stream stores."""
+    """Write the vocabularies that a model's layers have learned into its configuration, which a
+    stream stores.
+    """
     for entry in described["config"].get("layers", ()):
         settings = entry["config"]
         if entry["class_name"] in VOCABULARIES:
@@ -150,7 +155,9 @@ def _fill_in_vocabularies(described: dict[str, Any], model: Any) -> None:
 
 
 def _check_complete(kind: str, settings: dict[str, Any]) -> None:
-    """Raise `ModelError` for a layer whose learned state is neither in its configuration nor among the weights."""
+    """Raise `ModelError` for a layer whose learned state is neither in its configuration nor among
+    the weights.
+    """
     needs = ["vocabulary", *(["idf_weights"] if settings.get("output_mode") == "tf_idf" else [])]
     missing = [name for name in needs if not settings.get(name)]
     if missing:

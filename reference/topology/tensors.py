@@ -138,7 +138,10 @@ def is_stripped(tensor: TensorProto, name: str) -> bool:
 
 
 def raw_values(tensor: TensorProto, array: Array) -> bytes:
-    """Return the raw_data of a stripped tensor with the values of ``array``; shape and element type must match."""
+    """Return the raw_data of a stripped tensor with the values of ``array``.
+
+    Shape and element type must match.
+    """
     bits = ELEMENT_TYPES[tensor.data_type].bits
     return _pack(array, bits) if bits < 8 else array.astype(array.dtype.newbyteorder("<")).tobytes()
 

@@ -1,4 +1,6 @@
-"""What an encoder decides for a data unit of the second edition: its node, its parent, and the tools that make it smallest."""
+"""What an encoder decides for a data unit of the second edition: its node, its parent, and the
+tools that make it smallest.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -84,10 +86,13 @@ class SessionStep:
     """One stream of a session, as its encoder sees it.
 
     Args:
-        base: The model that the decoder has before the stream; None if the stream is a base model itself.
+        base: The model that the decoder has before the stream; None if the stream is a base model
+            itself.
         tools: The choices of the tools.
-        graph: Dimensions of the tensors that a topology, of the stream or else of the base model, gives their type.
-        nodes: device_id and parameter_id of each data unit by its first id, with the depth of a unit without a parent.
+        graph: Dimensions of the tensors that a topology, of the stream or else of the base model,
+            gives their type.
+        nodes: device_id and parameter_id of each data unit by its first id, with the depth of a
+            unit without a parent.
         pre: nnr_pre_flag.
         interpretation: The choices of the disputed points that the decoder makes.
     """
@@ -104,7 +109,10 @@ class SessionStep:
         return replace(header, update=UpdateSignalling(self.base is not None, self.pre, self.nodes[header.ids[0]], None, False))
 
     def child(self, header: DataUnitHeader) -> DataUnitHeader | None:
-        """Return the header of a difference to the base model; None if the rules of updates allow no difference."""
+        """Return the header of a difference to the base model.
+
+        Return None if the rules of updates allow no difference.
+        """
         if self.base is None:
             return None
         node = self.nodes[header.ids[0]]
@@ -133,7 +141,9 @@ class SessionStep:
         return self.base.histories[name].last_difference
 
     def difference(self, name: str, values: np.ndarray) -> np.ndarray | None:
-        """Return what to code for a parameter in a unit with a parent; None if no difference leads to the values.
+        """Return what to code for a parameter in a unit with a parent.
+
+        Return None if no difference leads to the values.
 
         Args:
             name: The parameter.
@@ -152,7 +162,8 @@ class SessionStep:
         return difference if np.isfinite(difference).all() else None
 
     def update_of(self, header: DataUnitHeader, values: Mapping[str, np.ndarray]) -> tuple[DataUnitHeader, dict[str, np.ndarray]]:
-        """Return header and values of the difference that a unit is to code, or of the whole tensors if no difference can be coded.
+        """Return header and values of the difference that a unit is to code, or of the whole
+        tensors if no difference can be coded.
 
         Args:
             header: The unit's header, without update signalling.
@@ -166,7 +177,9 @@ class SessionStep:
         return child, found
 
     def says_nothing(self, header: DataUnitHeader, contents: Mapping[str, TensorContent]) -> bool:
-        """Return whether a unit can be left out: a difference of zeros that is added to no prediction."""
+        """Return whether a unit can be left out: a difference of zeros that is added to no
+        prediction.
+        """
         if header.parent_id is None or any(self.prediction(name) is not None for name in contents):
             return False
         return not any(content.indexes.any() for content in contents.values())
@@ -178,7 +191,9 @@ class SessionStep:
 
 
 def has_format(values: np.ndarray, data_format: int | None) -> bool:
-    """Return whether values fit an nnr_decompressed_data_format, which a decoder also gives to what an update codes."""
+    """Return whether values fit an nnr_decompressed_data_format, which a decoder also gives to what
+    an update codes.
+    """
     if data_format is None:
         return True
     try:
@@ -189,7 +204,9 @@ def has_format(values: np.ndarray, data_format: int | None) -> bool:
 
 
 def nodes_of(base: BaseModel | None, names: Sequence[str]) -> dict[str, NodeId]:
-    """Return the nodes of data units by their first ids: the ones that the base model knows, else new parameter_ids of device 0."""
+    """Return the nodes of data units by their first ids: the ones that the base model knows, else
+    new parameter_ids of device 0.
+    """
     known = {} if base is None else {name: history.node_id for name, history in base.histories.items() if history.node_id is not None}
     following = max((node.parameter_id for node in known.values()), default=-1) + 1
     nodes = {}
@@ -202,7 +219,9 @@ def nodes_of(base: BaseModel | None, names: Sequence[str]) -> dict[str, NodeId]:
 
 
 def parts_of_block(record: BlockRecord) -> dict[str, str]:
-    """Return the names of a block's parts in a base model by their types, which are those of `encoder.BLOCK_TYPES`."""
+    """Return the names of a block's parts in a base model by their types, which are those of
+    `encoder.BLOCK_TYPES`.
+    """
     groups = (
         (DC, ("weight.g", "weight.h"), ("weight",)),
         (LS, ("weight.ls",), ()),
@@ -216,7 +235,10 @@ def parts_of_block(record: BlockRecord) -> dict[str, str]:
 def with_tools(
     header: DataUnitHeader, contents: Mapping[str, TensorContent], step: SessionStep
 ) -> tuple[DataUnitHeader, dict[str, TensorContent]]:
-    """Choose the tools with which given indexes take the fewest bytes; return header and contents with their flags."""
+    """Choose the tools with which given indexes take the fewest bytes.
+
+    Return header and contents with their flags.
+    """
     ways = []
     for tca in step.tools.tca.tried(allowed=tca_allowed(header, step), useful=True):
         assert header.update is not None
@@ -256,6 +278,8 @@ def zero_rows(indexes: np.ndarray, coding: TensorCoding) -> np.ndarray:
 
 
 def skips_differ(coding: TensorCoding) -> bool:
-    """Return whether the readings of a skipped stretch (disputed point skipped_stretch) part: such a tensor skips no rows."""
+    """Return whether the readings of a skipped stretch (disputed point skipped_stretch) part: such
+    a tensor skips no rows.
+    """
     side = coding.area.side
     return coding.dq_flag and 0 < side < coding.columns and coding.columns % STEPS_OF_A_CYCLE != 0

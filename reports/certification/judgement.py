@@ -34,7 +34,9 @@ WEIGHTS: dict[Weight, str] = {
     Weight.UNCOUNTED: "rests on an inferred fact or a policy of this project: no certificate counts it",
     Weight.WITHDRAWN: "was found wrong after it was published",
 }
-"""The meaning of each weight, as the page of a certificate shows it (see `page.render_certificate` before a change)."""
+"""The meaning of each weight, as the page of a certificate shows it (see `page.render_certificate`
+before a change).
+"""
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,17 @@ class CapabilityEvidence:
 
     @property
     def proven(self) -> bool:
-        """Whether the decoder decoded a good vector: whoever decodes nothing refuses broken ones, too."""
+        """Whether the decoder decoded a good vector: whoever decodes nothing refuses broken ones,
+        too.
+        """
         return self.decoded > 0
 
 
 def evidence(body: CertificateBody, today: datetime.date, withdrawn: Collection[tuple[str, int]] = ()) -> tuple[CapabilityEvidence, ...]:
-    """Return what the vectors of a certificate show of each declared capability; ``withdrawn`` as for `weigh`."""
+    """Return what the vectors of a certificate show of each declared capability.
+
+    ``withdrawn`` as for `weigh`.
+    """
     counted = [one for one in weigh(body, today, withdrawn) if one.weight not in (Weight.UNCOUNTED, Weight.WITHDRAWN)]
     found = []
     for capability in body.decoder.capabilities:
@@ -146,7 +153,9 @@ def _of_capabilities(shown: Iterable[CapabilityEvidence]) -> Iterator[str]:
 
 
 def unproven(shown: Iterable[CapabilityEvidence]) -> tuple[str, ...]:
-    """Return the declared capabilities that no good vector proves, because none that counts needs them."""
+    """Return the declared capabilities that no good vector proves, because none that counts needs
+    them.
+    """
     return tuple(one.capability for one in shown if not one.good)
 
 

@@ -225,7 +225,8 @@ def probe_faults(decoder: DecoderSpec, probed: Iterable[ProbeResult], invocation
 def claims_shown(probed: Iterable[ProbeResult]) -> list[GoodCase]:
     """Return what good probes that need declared capabilities only show of these.
 
-    A probe of an inferred fact speaks for the capabilities that no other probe needs, and only against a decoder that gives no output.
+    A probe of an inferred fact speaks for the capabilities that no other probe needs, and only
+    against a decoder that gives no output.
     """
     oblige = [one for one in probed if one.good and not one.missing]
     known = {flag for one in oblige if not one.inferred for flag in one.case.flags}

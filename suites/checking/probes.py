@@ -68,7 +68,9 @@ from nnc_conformance.suites.results.standing import CaseStanding, standing
 LEVELS: Final = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.INFERRED, Level.DISPUTED)
 """Levels of the probes."""
 _STANDINGS: Final = (CaseStanding.CONFORMANCE, CaseStanding.OWN, CaseStanding.INFERRED, CaseStanding.DISPUTED)
-"""Standings of the probes: one of a later standing is used only if none of an earlier needs the capability."""
+"""Standings of the probes: one of a later standing is used only if none of an earlier needs the
+capability.
+"""
 PROBES_FOR_EACH: Final = 2
 """Most good vectors for a capability, and most broken streams for a category of refusals.
 

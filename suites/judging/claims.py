@@ -57,11 +57,16 @@ RIGHT: Final = {Outcome.PASS, Outcome.CHOICE}
 """Outcomes of a good vector that was decoded correctly, or as one disputed choice has it."""
 
 FEWEST: Final = 2
-"""Vectors of a run that must need a capability before a claim to it is called false: one may fail for any reason."""
+"""Vectors of a run that must need a capability before a claim to it is called false: one may fail
+for any reason.
+"""
 
 
 def is_decoded(case: CaseResult) -> bool:
-    """Return whether a good stream was decoded, correctly or by a disputed choice; refusing may be such a choice, too."""
+    """Return whether a good stream was decoded, correctly or by a disputed choice.
+
+    Refusing may be such a choice, too.
+    """
     return case.outcome is Outcome.PASS or (case.outcome is Outcome.CHOICE and case.output_sha256 is not None)
 
 
@@ -69,7 +74,10 @@ _NOT_JUDGED: Final = {Outcome.UNSUPPORTED, Outcome.NOT_RUN}
 
 
 def contradicted(results: Results) -> tuple[FalseClaim, ...]:
-    """Return the false claims of all decoders of a run, each by `FEWEST` vectors; none if only part of the suite was run."""
+    """Return the false claims of all decoders of a run, each by `FEWEST` vectors.
+
+    Return None if only part of the suite was run.
+    """
     if results.suite.filters or results.counts[Outcome.NOT_RUN]:
         return ()
     return tuple(

@@ -23,7 +23,9 @@ CONSEQUENCES = {"nnr_unit_size", "IvlOffset", "cabac_offset_list", "bit_offset_d
 LPS_RANGE_TABLE = "lps_range_table"
 """Treated like an element: a decoder may have a wrong entry in this table of the coder."""
 CONTEXT_STATE = "context_state"
-"""Treated like an element: how far contexts adapt, by the magnitude of 16 * S0 + S1 and by the bins that one context codes."""
+"""Treated like an element: how far contexts adapt, by the magnitude of 16 * S0 + S1 and by the bins
+that one context codes.
+"""
 HALVED = {"codebook_size"}
 """Elements of which the standard takes the half, so that a decoder may round it wrongly."""
 

@@ -35,7 +35,9 @@ GAIN_BOTH: Final = 0.05
 GAIN_EITHER: Final = 0.1
 """Gain in the coefficient that justifies naming two traits of which one is enough."""
 NEAR: Final = 0.1
-"""Lead in the coefficient that the states of contexts need over an entry of the table: whoever meets the entry adapts, too."""
+"""Lead in the coefficient that the states of contexts need over an entry of the table: whoever
+meets the entry adapts, too.
+"""
 TRIED_TOGETHER: Final = 3
 """Best traits of each element that are tried in pairs with those of others."""
 MET: Final = "met"
@@ -79,7 +81,9 @@ def _traits_of(element: str, extents: Sequence[Extent | None]) -> Iterator[Trait
 
 
 def _excluded(trait: Trait, failing: Flags) -> bool:
-    """Return whether a trait cannot explain the failures: a vector that does not meet a wrong entry of a table does not fail by it."""
+    """Return whether a trait cannot explain the failures: a vector that does not meet a wrong entry
+    of a table does not fail by it.
+    """
     return trait.element == LPS_RANGE_TABLE and trait.what != MET and bool((failing & ~trait.vectors).any())
 
 
@@ -129,7 +133,9 @@ def locate_fault(decoder: str, spectra: Sequence[Spectrum], failing: Sequence[bo
 
 
 def _ranked(by_element: Mapping[str, Sequence[tuple[float, Trait]]]) -> list[tuple[float, Trait]]:
-    """Return the best trait of each element with its coefficient, the likeliest first; of equals the one with more traits."""
+    """Return the best trait of each element with its coefficient, the likeliest first; of equals
+    the one with more traits.
+    """
     ranks = {element: own[0][0] for element, own in by_element.items()}
     state, entry = (ranks.get(element, 0.0) for element in (CONTEXT_STATE, LPS_RANGE_TABLE))
     if entry > max(0.0, state - NEAR):

@@ -1,4 +1,6 @@
-"""Lists of failures that a user expects: known ones do not fail a run, and entries that pass are reported."""
+"""Lists of failures that a user expects: known ones do not fail a run, and entries that pass are
+reported.
+"""
 
 import json
 import tomllib
@@ -71,7 +73,8 @@ class ExpectedFailures(Frozen):
         """Raise `ExpectedFailuresError` if an entry names an unknown vector or decoder.
 
         Args:
-            vectors: Ids of all vectors of the suite, selected or not; fresh streams need not be among them.
+            vectors: Ids of all vectors of the suite, selected or not; fresh streams need not be
+                among them.
             decoders: Names of the decoders of the run.
         """
         for entry in self.failure:

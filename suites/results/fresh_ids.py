@@ -14,5 +14,7 @@ def is_fresh(vector: str) -> bool:
 
 
 def fresh_count(vectors: Iterable[str]) -> int:
-    """Return how many fresh streams must be drawn for each decoder to have all that are among these ids."""
+    """Return how many fresh streams must be drawn for each decoder to have all that are among these
+    ids.
+    """
     return max((int(found[1]) + 1 for vector in vectors if (found := FRESH_ID.fullmatch(vector))), default=0)

@@ -91,7 +91,8 @@ def run(
         levels: Levels that selected the vectors, recorded in the results.
         filters: Filters that selected the vectors, recorded in the results.
         options: How to run.
-        expected_failures: Failures that do not fail the run; ``run.json`` records what became of them.
+        expected_failures: Failures that do not fail the run; ``run.json`` records what became of
+            them.
         progress: Called at the start and after each case.
         on_start: Called once ``output`` is locked for this run, before earlier results there are
             removed: the caller removes what it derived from these.

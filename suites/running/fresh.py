@@ -1,7 +1,9 @@
-"""Fresh streams: drawn for the decoders of a run, so that what no published vector has is tried, too.
+"""Fresh streams: drawn for the decoders of a run, so that what no published vector has is tried,
+too.
 
-A published suite can be learnt by heart, and it lacks what nobody thought of. The draw follows from the suite and the decoder: the same
-decoder always gets the same streams, another one, or another version, gets others.
+A published suite can be learnt by heart, and it lacks what nobody thought of. The draw follows from
+the suite and the decoder: the same decoder always gets the same streams, another one, or another
+version, gets others.
 """
 
 import hashlib
@@ -26,7 +28,8 @@ def with_fresh(suite: Suite, decoders: Sequence[DecoderIdentity], *, count: int,
 
     Args:
         suite: The selected vectors.
-        decoders: For each of them ``count`` streams are drawn that need none but its capabilities; none if these allow no payload.
+        decoders: For each of them ``count`` streams are drawn that need none but its capabilities;
+            none if these allow no payload.
         count: Streams for each decoder.
         takes: Selects streams.
     """

@@ -56,7 +56,9 @@ def parse_filter(text: str) -> Filter:
 
 
 def vector_ids(root: Path | None) -> frozenset[str]:
-    """Return the ids of all vectors of a suite, whatever their level; raise `SuiteError`, `PackageError`.
+    """Return the ids of all vectors of a suite, whatever their level.
+
+    Raise `SuiteError`, `PackageError`.
 
     Args:
         root: Suite folder or package; None for the built-in suite.

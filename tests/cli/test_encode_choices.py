@@ -1,4 +1,6 @@
-"""encode: which tensors are not quantized is said and reported, and every type and shape comes back."""
+"""encode: which tensors are not quantized is said and reported, and every type and shape comes
+back.
+"""
 
 import json
 from pathlib import Path

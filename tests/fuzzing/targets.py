@@ -76,7 +76,9 @@ def onnx_topology(data: bytes) -> None:
 
 
 def external_data(data: bytes) -> None:
-    """An ONNX model whose values lie in a file: this model itself, by any location, offset and length."""
+    """An ONNX model whose values lie in a file: this model itself, by any location, offset and
+    length.
+    """
     path = _file(data)
     onnx.extract(data, base_dir=path.parent)
 

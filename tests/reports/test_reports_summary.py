@@ -24,7 +24,8 @@ def report_of(*cases, **more):
 def test_figures_of_every_outcome():
     report = report_of(*every_outcome())
     (alpha,) = report.decoders
-    # 12 outcomes but choice: 1 pass, 8 failing, 1 unsupported, 1 not run; then the network passes and broken-size fails.
+    # 12 outcomes but choice: 1 pass, 8 failing, 1 unsupported, 1 not run; then the network passes
+    # and broken-size fails.
     assert (alpha.conformance.passed, alpha.conformance.failed, alpha.conformance.missing) == (2, 9, 1)
     assert alpha.conformance.judged == 12
     assert alpha.standings[CaseStanding.INFERRED].counts == {Outcome.FAIL: 1}

@@ -1,4 +1,6 @@
-"""Compressed tar archives that strangers made: bounded, read in time, and nothing lost without a word."""
+"""Compressed tar archives that strangers made: bounded, read in time, and nothing lost without a
+word.
+"""
 
 import gzip
 import tarfile

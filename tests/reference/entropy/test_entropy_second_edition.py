@@ -1,4 +1,6 @@
-"""Tools of the second edition in both kernels: random histories, skipped rows and codebooks, and what cannot be coded."""
+"""Tools of the second edition in both kernels: random histories, skipped rows and codebooks, and
+what cannot be coded.
+"""
 
 import os
 

@@ -1,4 +1,6 @@
-"""The encoder's choice for each tensor: what is quantized keeps its values, and what cannot be is exact."""
+"""The encoder's choice for each tensor: what is quantized keeps its values, and what cannot be is
+exact.
+"""
 
 import numpy as np
 import pytest

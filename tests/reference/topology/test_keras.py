@@ -1,4 +1,7 @@
-"""Annex D: Keras models to a stream and back to a model that runs. In a session of its own (tensorflow)."""
+"""Annex D: Keras models to a stream and back to a model that runs.
+
+In a session of its own (tensorflow).
+"""
 
 import io
 import json
@@ -89,7 +92,9 @@ def test_what_is_no_model_or_does_not_fit_is_refused(model: bytes) -> None:
 
 
 def test_a_small_topology_takes_no_large_memory() -> None:
-    """An input of 800 million values before a dense layer: its kernel would take 9.6 GB, the stream's has one row."""
+    """An input of 800 million values before a dense layer: its kernel would take 9.6 GB, the
+    stream's has one row.
+    """
     made = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="d")])
     configuration = json.loads(made.to_json())
     configuration["config"].pop("build_input_shape", None)

@@ -1,4 +1,6 @@
-"""Configurations of Keras models that strangers made: unknown layers and sizes are refused before Keras sees them. Without Keras."""
+"""Configurations of Keras models that strangers made: unknown layers and sizes are refused before
+Keras sees them. Without Keras.
+"""
 
 import json
 from typing import Any

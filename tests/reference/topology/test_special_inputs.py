@@ -1,4 +1,6 @@
-"""Inputs of operators that are no weights: the tables hold what the schemas name, and names are followed to the tensors."""
+"""Inputs of operators that are no weights: the tables hold what the schemas name, and names are
+followed to the tensors.
+"""
 
 import re
 

@@ -1,4 +1,6 @@
-"""Updates by the encoder, decoded by the reference and by the plain decoder, which shares no code with it."""
+"""Updates by the encoder, decoded by the reference and by the plain decoder, which shares no code
+with it.
+"""
 
 from itertools import product
 from typing import Any
@@ -48,7 +50,10 @@ def changed(model: Tensors, rng: np.random.Generator) -> Tensors:
 
 
 def session(options: EncoderOptions, seed: int = 0, steps: int = 3, interpretation: Interpretation | None = None) -> list[bytes]:
-    """Encode a model and its updates, each onto what the decoder has; check what the decoder then has, and the plain decoder too."""
+    """Encode a model and its updates, each onto what the decoder has.
+
+    Check what the decoder then has, and the plain decoder too.
+    """
     rng = np.random.default_rng(seed)
     model, base, streams = first_model(rng), BaseModel(), []
     for number in range(steps):

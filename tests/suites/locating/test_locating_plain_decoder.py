@@ -1,4 +1,6 @@
-"""The element that a report names for bugs in a decoder that shares no code with the reference, judged on core's small vectors."""
+"""The element that a report names for bugs in a decoder that shares no code with the reference,
+judged on core's small vectors.
+"""
 
 import inspect
 import sys

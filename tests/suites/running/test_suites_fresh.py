@@ -1,4 +1,6 @@
-"""Fresh streams of a run: which are drawn, that they are the same every time, and what comes of them in results and reports."""
+"""Fresh streams of a run: which are drawn, that they are the same every time, and what comes of
+them in results and reports.
+"""
 
 import json
 import shlex
