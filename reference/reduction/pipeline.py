@@ -151,7 +151,7 @@ class _Finish:
     def stream(self, network: Network, maps: Mapping[str, Any] | None = None) -> bytes:
         """Encode the network, with performance maps if given."""
         parameters, topology, options = encoder_input(network, replace(self.options, maps=maps or {}))
-        options = choose(parameters, options, asked=Role).options
+        options = choose(parameters, options, asked=tuple(Role)).options
         return encode(parameters, topology=topology, options=options, threads=self.threads)
 
     def measured(self, stream: bytes, held: Samples) -> Accuracy:
