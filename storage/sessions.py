@@ -67,6 +67,8 @@ class Session:
         new = SessionState(interpretation=interpretation, lenient=lenient)
         if path is None or not path.exists():
             return cls(new, path, None, bounds)
+        if not path.is_file():
+            raise StateError(f"{path} is not a regular file, which a state file must be; name another")
         loaded = read_bytes(path)
         if restart:
             return cls(new, path, loaded, bounds)

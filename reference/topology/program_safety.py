@@ -4,6 +4,7 @@ An archive of torch.export may hold pickles, compiled libraries, expressions tha
 names of functions that are looked up. Only what a plain program needs goes through.
 """
 
+import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -41,6 +42,13 @@ _TOKEN: Final = re.compile(
 """A name, perhaps called, a number, the text of a name or number, a parenthesis, or an operator."""
 _MOST_CHARACTERS: Final = 10_000
 """Characters of an expression."""
+_POWERS: Final = frozenset({"FloatPow", "LShift", "Pow", "PowByNatural"})
+"""Functions whose second argument is an exponent."""
+_MOST_EXPONENT: Final = 64
+_MOST_NESTED: Final = 2
+"""Powers of powers: more make numbers of millions of digits."""
+_MOST_POWERS: Final = 100
+"""Powers of one expression."""
 _OPERATOR: Final = re.compile(
     r"torch\.ops\.\w+\.\w+(\.\w+)*|torch\._?sym_\w+|math\.(trunc|ceil|floor|sqrt)|#\w+:[\w.]+"
     r"|_operator\.(add|and_|eq|floordiv|ge|getitem|gt|le|lshift|lt|mod|mul|ne|neg|or_|pos|pow|rshift|sub|truediv)",
@@ -123,4 +131,41 @@ def is_arithmetic(text: str) -> bool:
         if kind == "open" and before in ("close", "number", "text"):  # a call of what is in parentheses
             return False
         place, before = match.end(), kind
-    return bool(text)
+    return bool(text) and _is_small(text)
+
+
+def _is_small(text: str) -> bool:
+    """Whether no power or shift of an expression can make a huge number: torch computes them at once."""
+    try:
+        growing = [node for node in ast.walk(ast.parse(text.strip(), mode="eval")) if _exponent(node) is not None]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    if len(growing) > _MOST_POWERS or not all(_is_small_exponent(_exponent(node)) for node in growing):
+        return False
+    return all(sum(_exponent(inner) is not None for inner in ast.walk(node)) <= _MOST_NESTED for node in growing)
+
+
+def _exponent(node: ast.AST) -> ast.AST | None:
+    """Return the exponent of a power or a shift, else None."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow | ast.LShift):
+        return node.right
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _POWERS:
+        return node.args[1] if len(node.args) == 2 else node
+    return None
+
+
+def _is_small_exponent(node: ast.AST | None) -> bool:
+    """Whether an exponent is the name of a size, or a number of at most `_MOST_EXPONENT`."""
+    match node:
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
+            return _is_small_exponent(operand)
+        case ast.Call(func=ast.Name(id="Integer" | "Float" | "Rational"), args=arguments) if arguments:
+            return all(map(_is_small_exponent, arguments))
+        case ast.Name() | ast.Call(func=ast.Name(id="Symbol")):
+            return True
+        case ast.Constant(value=int() | float() | str() as value):
+            try:
+                return abs(float(value)) <= _MOST_EXPONENT
+            except (ValueError, OverflowError):
+                return False
+    return False

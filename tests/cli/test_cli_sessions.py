@@ -121,6 +121,14 @@ def test_states_come_back_whole_and_damage_is_named(folder: Path) -> None:
             parse_state(bytes(changed), "x")
 
 
+def test_a_state_is_a_regular_file(folder: Path) -> None:
+    """Nobody writes to this FIFO: reading it would wait for ever."""
+    os.mkfifo("fifo")
+    for path in ("fifo", "/dev/zero", "/dev/full", "."):
+        assert "not a regular file, which a state file must be" in nnc("0.nnr", "out.safetensors", "--state", path, code=2)
+    assert not Path("out.safetensors").exists()
+
+
 def test_inspect_shows_each_stream_of_a_session(folder: Path) -> None:
     text = nnc("0.nnr", "1.nnr", "2.nnr", command="inspect")
     assert [line for line in text.splitlines() if line.endswith(".nnr:")] == ["0.nnr:", "1.nnr:", "2.nnr:"]

@@ -160,6 +160,33 @@ def test_what_could_be_a_call_is_not(expression: str) -> None:
     assert not is_arithmetic(expression)
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "9**9**9**9",
+        "(((9**64)**64)**64)**64",
+        "Pow(Integer(9), Pow(Integer(9), Integer(9)))",
+        "PowByNatural(9, 999999999)",
+        "FloatPow(9, 9*9*9*9*9*9*9*9*9)",
+        "Pow(9)",
+        "1 << 99999999999",
+        "LShift(Integer(1), Integer('99999999999'))",
+        "2**Max(99999999999, 1)",
+        "+".join(["2**2"] * 101),
+    ],
+)
+def test_a_number_that_would_fill_the_memory_is_refused(expression: str) -> None:
+    assert not is_arithmetic(expression)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["s0**2", "2**s0", "Pow(Symbol('s0', integer=True), Integer(-1))", "FloorDiv((s0**2 + 1)**2, 2)", "Pow(s0, Rational(1, 2))"],
+)
+def test_powers_of_sizes_are_arithmetic(expression: str) -> None:
+    assert is_arithmetic(expression)
+
+
 def test_overlapping_members_take_no_memory() -> None:
     """A small archive whose directory names one large file many times."""
     data = program(files={"extra/a": bytes(1 << 20)})
