@@ -128,7 +128,7 @@ def ending_cost(model: CostModel, paths: Paths, base: Any, quant: int, sign_flag
 
 @inlined
 def bits_of_candidates(
-    model: CostModel, paths: Paths, base: Any, place: tuple[int, int], first: int, sign_flag: int, has_second: bool
+    model: CostModel, paths: Paths, base: Any, place: tuple[Any, Any], first: int, sign_flag: int, has_second: bool
 ) -> tuple[Any, Any, Any]:
     """Compute the costs in bits of the three candidates.
 
@@ -284,7 +284,7 @@ def commit_window(model: CostModel, paths: Paths, now: int, values: npt.NDArray[
     for place in range(indexes.shape[0] - 1, -1, -1):
         decision = np.int64(paths.decisions[place, best])
         choice, best = decision & ((1 << ORIGIN_SHIFT) - 1), decision >> ORIGIN_SHIFT
-        quant = 0
+        quant: Any = 0
         if choice != ZERO:
             value = float(values[place]) / model.step
             shift = (best & 1) if model.layout.dq_flag else 0
