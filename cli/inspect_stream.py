@@ -14,7 +14,7 @@ def command(
     streams: Annotated[
         list[Path],
         typer.Argument(
-            metavar="STREAM...", parser=input_file, help="The stream to show, or those of a session in order; - for standard input."
+            metavar="STREAM", parser=input_file, help="The stream to show, or those of a session in order; - for standard input."
         ),
     ],
     lenient: LenientOption = False,

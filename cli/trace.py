@@ -20,7 +20,7 @@ def command(
     streams: Annotated[
         list[Path],
         typer.Argument(
-            metavar="STREAM...",
+            metavar="STREAM",
             parser=input_file,
             help="The stream to trace, or those of a session in order; - for standard input.",
         ),
