@@ -79,6 +79,20 @@ class AlignmentBits(Choice):
     CHECKED = "checked"
 
 
+class DimensionsCount0(Choice):
+    """What count_tensor_dimensions 0 means."""
+
+    REFUSED = "refused"
+    ONE_ELEMENT = "one-element"
+
+
+class ZeroProduct(Choice):
+    """The product of 0 and a step beyond the range of its arithmetic."""
+
+    NAN = "nan"
+    ZERO = "zero"
+
+
 _2024: Final = {"edition": 2024}
 """Metadata of a switch that only streams of the second edition depend on."""
 
@@ -190,6 +204,8 @@ class Interpretation:
     codebook_product: CodebookProduct = CodebookProduct.BINARY64
     data_string: DataString = DataString.BS
     alignment_bits: AlignmentBits = AlignmentBits.ANY
+    dimensions_count_0: DimensionsCount0 = DimensionsCount0.REFUSED
+    zero_product: ZeroProduct = ZeroProduct.NAN
     pre: PreFlag = field(default=PreFlag.SUM, metadata=_2024)
     dimension_shift: DimensionShift = field(default=DimensionShift.AS_CODED, metadata=_2024)
     parent_id: ParentId = field(default=ParentId.IGNORED, metadata=_2024)

@@ -203,7 +203,7 @@ class DataUnitDecoder:
         numbers = tensor.indexes if part.codebook is None else codebook_values(tensor.indexes, part.codebook)
         step = step_size(header.quantization.qp_density, header.quantization.quantization_parameter + tensor.qp_delta)
         if data_format == FLOAT64_FORMAT:
-            return exact_products(numbers, step)
+            return exact_products(numbers, step, self.options.interpretation)
         dequantized = partial(products, step=step, with_codebook=part.codebook is not None, interpretation=self.options.interpretation)
         values = in_place(numbers, dequantized)
         return values if data_format is None else convert(values, data_format)

@@ -160,9 +160,13 @@ def unit_type_refused(_: Key) -> bool:
 def settled_by_default(key: Key) -> bool:
     """Prove that the branch asks the interpretation only, and the default gives the other side."""
     branch = branch_of(key.subject)
-    test = _value_of(branch.test, branch)
+    return str(_by_default(_value_of(branch.test, branch))).lower() != key.case
+
+
+def _by_default(test: str) -> bool:
+    """Tell whether a test of the interpretation holds for the default choices."""
     default = SimpleNamespace(interpretation=interpretation.Interpretation())
-    return str(bool(eval(test, {**vars(interpretation), "w": default}))).lower() != key.case
+    return bool(eval(test, {**vars(interpretation), "w": default}))
 
 
 def _function(branch: Branch) -> ast.FunctionDef:
@@ -207,9 +211,11 @@ def required_before(key: Key) -> bool:
 
 
 def times_required(key: Key) -> bool:
-    """Prove that the number of times that a loop runs is required to be above 0 before it."""
+    """Prove that a loop is required, by the default choices, to run more than 0 times."""
     branch = branch_of(key.subject)
-    return key.case == "0 times" and any(text == f"{_times(branch)} > 0" for _, text in _required(_function(branch)))
+    required = (text.split(" or ") for _, text in _required(_function(branch)))
+    above_0 = [choices for test, *choices in required if test == f"{_times(branch)} > 0"]
+    return key.case == "0 times" and any(not any(_by_default(_value_of(choice, branch)) for choice in choices) for choices in above_0)
 
 
 def at_least_two(label: str) -> Proof:

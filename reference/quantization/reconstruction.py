@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from nnc_conformance.reference.interpretation import CodebookProduct, Interpretation, PlainProduct
+from nnc_conformance.reference.interpretation import CodebookProduct, Interpretation, PlainProduct, ZeroProduct
 from nnc_conformance.reference.syntax.context import PayloadError
 from nnc_conformance.reference.syntax.structures.data_unit import Codebook
 
@@ -65,12 +65,16 @@ def codebook_values(indexes: np.ndarray, codebook: Codebook) -> np.ndarray:
     return codebook.values[places]
 
 
+def invalid_product(interpretation: Interpretation) -> np.float32:
+    """Return 0 times infinity: a disputed point, but the same on every machine."""
+    return np.float32(0) if interpretation.zero_product is ZeroProduct.ZERO else INVALID_PRODUCT
+
+
 def products(numbers: np.ndarray, step: np.float64, *, with_codebook: bool, interpretation: Interpretation) -> np.ndarray:
     """Multiply int32 ``numbers`` (indexes or codebook values) by the step; float32, same shape.
 
-    0 gives +0; but with a step beyond binary32, which is infinite, it gives the NaN
-    `INVALID_PRODUCT` on every machine. The arithmetic is a disputed point: ``plain_product``
-    without a codebook, ``codebook_product`` with one.
+    0 gives +0; with a step beyond binary32, which is infinite, it gives `invalid_product`. The
+    arithmetic is a disputed point: ``plain_product`` without a codebook, ``codebook_product`` with one.
     """
     single = (
         interpretation.codebook_product is CodebookProduct.BINARY32
@@ -82,15 +86,15 @@ def products(numbers: np.ndarray, step: np.float64, *, with_codebook: bool, inte
             values = numbers.astype(np.float32) * np.float32(step)
         else:
             values = (numbers.astype(np.float64) * step).astype(np.float32)
-    values[np.isnan(values)] = INVALID_PRODUCT
+    values[np.isnan(values)] = invalid_product(interpretation)
     return values
 
 
-def exact_products(numbers: np.ndarray, step: np.float64) -> np.ndarray:
+def exact_products(numbers: np.ndarray, step: np.float64, interpretation: Interpretation) -> np.ndarray:
     """Multiply int32 ``numbers`` by the step in binary64, for the FLOAT64 format."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         values: np.ndarray = numbers.astype(np.float64) * step
-    values[np.isnan(values)] = np.float64(INVALID_PRODUCT)
+    values[np.isnan(values)] = np.float64(invalid_product(interpretation))
     return values
 
 

@@ -46,6 +46,14 @@ MEANINGS: Final[Mapping[str, Mapping[str, str]]] = {
         "any": "a reader takes any bits after the first 1 (a writer writes zeros)",
         "checked": "a reader refuses bits that are not zero",
     },
+    "dimensions_count_0": {
+        "refused": "a tensor that states its dimensions has one at least",
+        "one-element": "a tensor of dimensions (1,)",
+    },
+    "zero_product": {
+        "nan": "0 times an infinite step is the NaN 0xFFC00000",
+        "zero": "0 times any step is +0",
+    },
 }
 """What each choice of a switch does."""
 

@@ -13,7 +13,7 @@ from interop.composing import zero_entry_points
 from interop.judging import told
 
 from nnc_conformance.generator.composition import Coded, book, header, ndu, opening
-from nnc_conformance.generator.editing import dirty_alignment
+from nnc_conformance.generator.editing import dirty_alignment, header_of
 from nnc_conformance.generator.recipe import write
 from nnc_conformance.generator.recipes.disputed import performance_map
 from nnc_conformance.reference import Interpretation, decode
@@ -22,6 +22,7 @@ from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.interpretation import (
     Choice,
     ColumnBlockScan,
+    DimensionsCount0,
     MapEntries,
     UnificationClassLoop,
 )
@@ -196,6 +197,22 @@ def topologies() -> dict[str, bytes]:
     }
 
 
+def no_dimensions() -> bytes:
+    """A tensor of one index that gives a count of 0 dimensions."""
+    unit = header_of(ndu(header(NNR_PT_INT, "w", (1,)), Coded([-7])), count_tensor_dimensions=0, tensor_dimensions=[])
+    return write([*opening(), unit], Interpretation(dimensions_count_0=DimensionsCount0.ONE_ELEMENT))
+
+
+def infinite_steps() -> dict[str, bytes]:
+    """Zeros under the largest step, without and with a codebook."""
+    largest = Quantization(0, 4095)
+    heads = {
+        name: header(NNR_PT_FLOAT, "w", (3,), largest, codebook=codebook)
+        for name, codebook in (("no codebook", None), ("codebook", book(1, -3, 0, 5)))
+    }
+    return {name: write([*opening(largest), ndu(head, Coded([0, 1, -1]))]) for name, head in heads.items()}
+
+
 MINUS_1: Final = Interpretation(map_entries=MapEntries.COUNT_MINUS_1)
 
 
@@ -224,6 +241,8 @@ def probes() -> tuple[Probe, ...]:
         Probe("codebook_product", ("9",), codebook_products()),
         Probe("data_string", (clause_of("topology_data"),), topologies()),
         Probe("alignment_bits", (clause_of("byte_alignment"),), {"ones after the first": dirty_alignment(write([*opening(), small()]))}),
+        Probe("dimensions_count_0", (clause_of("count_tensor_dimensions"),), {"one index": no_dimensions()}),
+        Probe("zero_product", ("9",), infinite_steps()),
     )
     assert [probe.switch for probe in found] == list(Interpretation.switches())
     return found

@@ -22,6 +22,8 @@ SEEN = {
     "codebook_product": "binary64",
     "data_string": "st",
     "alignment_bits": "any",
+    "dimensions_count_0": "one-element",
+    "zero_product": "nan",
 }
 """What the specification sheet says of the open codec; its last row names none."""
 

@@ -189,9 +189,11 @@ def data_unit_header(bits: Bits, around: Surroundings) -> DataUnitHeader:
             header.g_number_of_rows = bits.ue(3)
         if tensor_dimensions_flag:
             count_tensor_dimensions = bits.ue(1)
-            if count_tensor_dimensions < 1:
+            if count_tensor_dimensions < 1 and bits.switches["dimensions_count_0"] == "refused":
                 raise PlainError("dimension", "count_tensor_dimensions is 0")
             header.dimensions = tuple(bits.ue(7) for _ in range(count_tensor_dimensions))
+            if count_tensor_dimensions < 1 and bits.switches["dimensions_count_0"] == "one-element":
+                header.dimensions = (1,)
         if not is_block and header.multiple_topology_elements:
             header.mapping = topology_tensor_dimension_mapping(bits, len(header.ids))
         if cabac_unary_length_flag:

@@ -12,6 +12,8 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "codebook_product": ("binary64", "binary32"),
     "data_string": ("bs", "st"),
     "alignment_bits": ("any", "checked"),
+    "dimensions_count_0": ("refused", "one-element"),
+    "zero_product": ("nan", "zero"),
 }
 """The disputed points that both editions have."""
 

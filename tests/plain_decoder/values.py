@@ -58,8 +58,8 @@ def float_values(indexes: list[int], step: float, codebook: Codebook | None, dat
             single = integers.astype(np.float32) * np.float32(step)
         else:
             single = exact.astype(np.float32)
-    exact[np.isnan(exact)] = NAN64
-    single[np.isnan(single)] = NAN32
+    exact[np.isnan(exact)] = NAN64 if switches["zero_product"] == "nan" else 0
+    single[np.isnan(single)] = NAN32 if switches["zero_product"] == "nan" else 0
     return _converted(single.tolist(), single, exact, FLOAT32 if data_format is None else data_format)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from nnc_conformance.reference.entropy.coding import HIGHEST_SCAN_ORDER, INT32_MAX, INT32_MIN
-from nnc_conformance.reference.interpretation import CodebookDq, DimensionShift, ParentWithoutNodeId, RawFloatTca
+from nnc_conformance.reference.interpretation import CodebookDq, DimensionsCount0, DimensionShift, ParentWithoutNodeId, RawFloatTca
 from nnc_conformance.reference.syntax.context import Quantization, StreamContext
 from nnc_conformance.reference.syntax.structures.topology import referenced, topology_elements_ids_list
 from nnc_conformance.reference.syntax.walker import Walker
@@ -230,8 +230,10 @@ def nnr_compressed_data_unit_header(w: Walker, context: StreamContext) -> DataUn
             g_rows = w.ue("g_number_of_rows", 3)
         if dimensions_flag:  # branch: ndu.dimensions-coded
             count = w.ue("count_tensor_dimensions", 1)
-            w.require("dims-count", count > 0, "count_tensor_dimensions is 0")
+            one_element = w.interpretation.dimensions_count_0 is DimensionsCount0.ONE_ELEMENT
+            w.require("dims-count", count > 0 or one_element, "count_tensor_dimensions is 0")
             dimensions = tuple(w.ue("tensor_dimensions", 7, j) for j in range(count))  # branch: ndu.dimensions
+            dimensions = dimensions or (1,)
         if payload_type != NNR_PT_BLOCK and multiple:  # branch: ndu.mapping-coded (no block, several ids)
             mapping = topology_tensor_dimension_mapping(w, len(ids))
         if unary_length_flag:  # branch: ndu.unary-length
