@@ -74,9 +74,6 @@ SIGNS: Final[dict[str, Callable[[Met], bool]]] = {
 """How each capability of `storage.vector.CAPABILITIES` shows in a unit."""
 
 INFERRED: Final[dict[str, Callable[[Met], bool]]] = {
-    "which codebook of a decomposed block belongs to G": lambda met: (
-        _is(_PAYLOAD_TYPE, NNR_PT_BLOCK)(met) and _DECOMPOSED(met) and _any("codebook_present_flag")(met)
-    ),
     "dimensions of a G or H sent singly": lambda met: not _is(_PAYLOAD_TYPE, NNR_PT_BLOCK)(met) and _DECOMPOSED(met),
     "an LPS without a qp leaves the MPS's in force": lambda met: (
         "lps_quantization_method_flags" in met and "lps_quantization_parameter" not in met

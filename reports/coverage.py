@@ -12,7 +12,7 @@ from nnc_conformance.generator.coverage.choices import FACTORS
 from nnc_conformance.generator.coverage.goals import Goal, GoalKind, GoalStanding, Key
 from nnc_conformance.generator.coverage.measure import Coverage, GoalTally
 from nnc_conformance.reference.syntax.branches import branch_of
-from nnc_conformance.reports.heat import WARMEST, context_place, event_place, grids
+from nnc_conformance.reports.heat import WARMEST, context_place, event_place, grids, state_place
 from nnc_conformance.reports.html import render_page, resource
 from nnc_conformance.storage import outputs
 
@@ -27,6 +27,7 @@ KIND_TITLES: Final = {
     GoalKind.BRANCH: "Branches",
     GoalKind.CONTEXT: "Contexts at extremes",
     GoalKind.EVENT: "Events of the coder",
+    GoalKind.STATE: "Entropy state between block rows, parts and units",
     GoalKind.PAIR: "Pairs of tool choices",
     GoalKind.TRIPLE: "Triples of tool choices",
 }
@@ -141,6 +142,7 @@ def render_coverage(coverage: Coverage) -> str:
         branches=list(sections(coverage, (GoalKind.BRANCH,))),
         contexts=grids(coverage, GoalKind.CONTEXT, context_place),
         events=grids(coverage, GoalKind.EVENT, event_place),
+        states=grids(coverage, GoalKind.STATE, state_place),
         factors=list(FACTORS),
         pairs=pair_matrix(coverage),
         triples=missing_triples(coverage),

@@ -71,6 +71,29 @@ def event_place(key: Key) -> Place:
     return title, subject.partition(", ")[2] or subject, case.removeprefix("length ")
 
 
+def state_place(key: Key) -> Place:
+    """Place a goal about state: what is kept or reset by row, the tools or the state before by column."""
+    subject, case = key.subject, key.case
+    if subject.startswith("block rows"):
+        sets, rows, dq_flag, unary = case.split(", ")
+        return "Tensors with several block rows", f"{subject.removeprefix('block rows, ')}, {sets}, {rows}", f"{dq_flag}, {unary}"
+    if subject.startswith("reset"):
+        chosen, dq_flag = case.split(", ")
+        return "Contexts reset at a block row, by parameter set", f"{subject.partition(', ')[2]}, {dq_flag}", chosen
+    if subject.startswith("from one extreme"):
+        return "Contexts from one extreme to the other, by parameter set", subject.rpartition(" ")[2], case
+    if subject.startswith("qp in force"):
+        source, form = case.split(", ")
+        return "The qp in force", f"{subject.partition(', ')[2]}, {form}", source
+    if subject.startswith("between"):
+        return "Units between an NNR_LPS and what it holds for", "met", case
+    if " in a unit of " in subject:
+        return "Vectors of a BLOCK beside codebooks", subject, case
+    place, _, what = subject.partition(" start, ")
+    own, _, before = case.partition(" after ")
+    return f"Start of a {place}, {what}", own, f"after {before}" if before else "met"
+
+
 def grids(coverage: Coverage, kind: GoalKind, place: Callable[[Key], Place]) -> list[Grid]:
     """Arrange all goals of a kind in grids."""
     goals: dict[str, dict[tuple[str, str], Goal]] = {}

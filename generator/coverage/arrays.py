@@ -16,9 +16,13 @@ from typing import Any, Final
 
 from nnc_conformance.generator.coverage.choices import (
     ALLOWED_BY,
+    BLOCK,
     CONSTRAINTS,
     FACTORS,
+    NO,
+    YES,
     Constraint,
+    Constraints,
     keeps,
     standing_of,
     tuple_key,
@@ -32,6 +36,16 @@ from nnc_conformance.storage.documents import canonical_json
 
 FILE: Final = "arrays.json"
 STRENGTHS: Final = {2: "pairs", 3: "triples"}
+LATER: Final = "with codebooks of G and H"
+"""Name of the arrays of what `FIRST_TABLE` leaves out."""
+FIRST_TABLE: Final = (
+    *CONSTRAINTS,
+    Constraint(
+        ("payload type", "codebook", "DC"), lambda kind, book, dc: kind != BLOCK or NO in (book, dc), LATER, GoalStanding.INFERRED
+    ),
+)  # fmt: skip
+"""The table that the first arrays were made for. Published vectors hold their rows, so that they stay as they are."""
+_CODEBOOKS: Final = {"payload type": BLOCK, "codebook": YES, "DC": YES}
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -48,45 +62,76 @@ def _document() -> dict[str, Any]:
 
 
 def rows(strength: int, standing: GoalStanding) -> list[dict[str, str]]:
-    """Return whole choices that together hold every pair (2) or triple (3) of a standing.
+    """Return whole choices that together hold every pair (2) or triple (3) of a standing in `FIRST_TABLE`.
 
     Raises `ArraysError` if the arrays belong to another table of choices.
     """
-    coded = _document()[STRENGTHS[strength]][standing.value]
+    return _read(_document()[STRENGTHS[strength]][standing.value])
+
+
+def later_rows(standing: GoalStanding) -> list[dict[str, str]]:
+    """Return decomposed blocks with codebooks that hold every other triple of a standing.
+
+    They hold every other pair too. Raises `ArraysError` if the arrays belong to another table of choices.
+    """
+    return _read(_document()[LATER][standing.value])
+
+
+def _read(coded: list[str]) -> list[dict[str, str]]:
     return [{factor: values[_DIGITS.index(digit)] for digit, (factor, values) in zip(row, FACTORS.items(), strict=True)} for row in coded]
 
 
 def document(maker: str) -> dict[str, Any]:
     """Make all arrays, as the file holds them; ``maker`` is the release of covertable."""
-    made = {
+    first = {
         name: {standing.value: [_coded(row) for row in build(strength, standing)] for standing in GoalStanding}
         for strength, name in STRENGTHS.items()
     }
-    return {"covertable": maker, "factors": {factor: list(values) for factor, values in FACTORS.items()}, **made}
+    later = {standing.value: [_coded(row) for row in build_later(standing)] for standing in GoalStanding}
+    return {"covertable": maker, "factors": {factor: list(values) for factor, values in FACTORS.items()}, **first, LATER: later}
 
 
 def build(strength: int, standing: GoalStanding) -> list[dict[str, str]]:
-    """Make an array with covertable, without rows that hold no tuple of this standing.
+    """Make an array of `FIRST_TABLE` with covertable, without rows that hold no tuple of this standing.
 
     Raises `ArraysError` if the array misses a tuple.
     """
+    return _build(strength, standing, wanted(strength, standing, FIRST_TABLE), FIRST_TABLE)
+
+
+def build_later(standing: GoalStanding) -> list[dict[str, str]]:
+    """Make the array of decomposed blocks with codebooks; raise ArraysError if it misses a triple."""
+    new = wanted(3, standing, CONSTRAINTS) - wanted(3, standing, FIRST_TABLE)
+    return _build(3, standing, new, CONSTRAINTS, _CODEBOOKS) if new else []
+
+
+def wanted(strength: int, standing: GoalStanding, constraints: Constraints) -> set[Key]:
+    """Return the tuples of a standing under a table of constraints."""
+    return {key for key, chosen in tuple_keys(strength) if standing_of(chosen, constraints) is standing}
+
+
+def _build(
+    strength: int, standing: GoalStanding, goals: set[Key], constraints: Constraints, fixed: Mapping[str, str] | None = None
+) -> list[dict[str, str]]:
+    """Make rows with covertable, all with the ``fixed`` values, and keep those that the goals need."""
     import covertable
 
     conditions = [
         {"operator": "fn", "requires": list(constraint.factors), "evaluate": _Holds(constraint)}
-        for constraint in CONSTRAINTS
+        for constraint in constraints
         if constraint.standing in ALLOWED_BY[standing]
     ]
     order = list(GoalStanding)
-    levels = {
-        factor: [value for value in values if order.index(standing_of({factor: value}) or GoalStanding.INFERRED) <= order.index(standing)]
-        for factor, values in FACTORS.items()
-    }
-    made = [dict(row) for row in covertable.make(levels, strength=strength, constraints=conditions)]
-    wanted = {key for key, chosen in tuple_keys(strength) if standing_of(chosen) is standing}
-    candidates = {str(number): held(row, strength) for number, row in enumerate(made) if keeps(row, standing)}
-    chosen = [made[int(name)] for name in plan(wanted, candidates)]
-    missing = wanted.difference(*(held(row, strength) for row in chosen))
+
+    def is_allowed(factor: str, value: str) -> bool:
+        return order.index(standing_of({factor: value}, constraints) or GoalStanding.INFERRED) <= order.index(standing)
+
+    levels = {factor: [value for value in values if is_allowed(factor, value)] for factor, values in FACTORS.items()}
+    levels |= {factor: [value] for factor, value in (fixed or {}).items()}
+    made = [dict(row) for row in covertable.make(levels, strength=2 if fixed else strength, constraints=conditions)]
+    candidates = {str(number): held(row, strength) for number, row in enumerate(made) if keeps(row, standing, constraints)}
+    chosen = [made[int(name)] for name in plan(goals, candidates)]
+    missing = goals.difference(*(held(row, strength) for row in chosen))
     if missing:
         raise ArraysError(f"{len(missing)} {standing.value} {STRENGTHS[strength]} are in no row, among them {min(missing)}")
     return chosen

@@ -10,6 +10,7 @@ from nnc_conformance.generator.coverage.contexts import context_keys
 from nnc_conformance.generator.coverage.events import event_keys
 from nnc_conformance.generator.coverage.goals import Goal, GoalKind, GoalStanding, Key
 from nnc_conformance.generator.coverage.standings import standing_row
+from nnc_conformance.generator.coverage.states import state_keys
 from nnc_conformance.generator.coverage.unreachable import reason_for
 from nnc_conformance.reference.syntax.branches import all_branches, indexed_elements
 from nnc_conformance.reference.syntax.elements import ELEMENTS, FIRST_EDITION, ElementRow, clause_of
@@ -68,7 +69,7 @@ def catalogue() -> dict[Key, Goal]:
     """Every goal by its key, in the order of reports."""
     goals = [goal for row in ELEMENTS.values() if row.edition == FIRST_EDITION for goal in _element_goals(row)]
     goals += _branch_goals()
-    goals += [_goal(key, "10", Provenance.VERIFIED) for key in (*context_keys(), *event_keys())]
+    goals += [_goal(key, "10", Provenance.VERIFIED) for key in (*context_keys(), *event_keys(), *state_keys())]
     goals += [*_tuple_goals(2), *_tuple_goals(3)]
     order = list(GoalKind)
     return {goal.key: goal for goal in sorted(goals, key=lambda goal: order.index(goal.key.kind))}

@@ -91,10 +91,6 @@ CONSTRAINTS: Final = (
         "a dimension mapping", GoalStanding.INFERRED,
     ),
     Constraint(
-        ("payload type", "codebook", "DC"), lambda kind, book, dc: kind != BLOCK or NO in (book, dc),
-        "which of the two codebooks belongs to G", GoalStanding.INFERRED,
-    ),
-    Constraint(
         ("payload type", "DC"), lambda kind, dc: kind == BLOCK or dc == NO, "dimensions of a G or H sent singly", GoalStanding.INFERRED
     ),
     Constraint(("topology",), lambda tpl: tpl != "PRUN", "the pruning container", GoalStanding.INFERRED),
@@ -110,6 +106,9 @@ CONSTRAINTS: Final = (
 The reason of a disputed one names the switch.
 """
 
+Constraints = tuple[Constraint, ...]
+"""A table of constraints."""
+
 ALLOWED_BY: Final = {
     GoalStanding.CERTIFIED: (None, GoalStanding.INFERRED, GoalStanding.DISPUTED),
     GoalStanding.DISPUTED: (None, GoalStanding.INFERRED),
@@ -118,13 +117,13 @@ ALLOWED_BY: Final = {
 """The constraints that a choice of each standing keeps, by their ``standing``."""
 
 
-def keeps(choice: Choice, standing: GoalStanding) -> bool:
+def keeps(choice: Choice, standing: GoalStanding, constraints: Constraints = CONSTRAINTS) -> bool:
     """Return whether a whole or partial choice breaks no constraint, as far as it goes."""
-    return _broken(choice, standing) is None
+    return _broken(choice, standing, constraints) is None
 
 
-def _broken(choice: Choice, standing: GoalStanding) -> Constraint | None:
-    for constraint in CONSTRAINTS:
+def _broken(choice: Choice, standing: GoalStanding, constraints: Constraints) -> Constraint | None:
+    for constraint in constraints:
         bound = constraint.standing in ALLOWED_BY[standing] and all(factor in choice for factor in constraint.factors)
         if bound and not constraint.holds(*(choice[factor] for factor in constraint.factors)):
             return constraint
@@ -132,10 +131,10 @@ def _broken(choice: Choice, standing: GoalStanding) -> Constraint | None:
 
 
 @cache
-def _tables(standing: GoalStanding) -> tuple[tuple[tuple[str, ...], np.ndarray], ...]:
+def _tables(standing: GoalStanding, constraints: Constraints) -> tuple[tuple[tuple[str, ...], np.ndarray], ...]:
     """Return the constraints of a standing as truth tables; those over the same factors are one."""
     tables: dict[tuple[str, ...], np.ndarray] = {}
-    for constraint in CONSTRAINTS:
+    for constraint in constraints:
         if constraint.standing in ALLOWED_BY[standing]:
             values = product(*(FACTORS[factor] for factor in constraint.factors))
             shape = tuple(len(FACTORS[factor]) for factor in constraint.factors)
@@ -145,27 +144,27 @@ def _tables(standing: GoalStanding) -> tuple[tuple[tuple[str, ...], np.ndarray],
 
 
 @cache
-def completions(factors: tuple[str, ...], standing: GoalStanding) -> np.ndarray:
+def completions(factors: tuple[str, ...], standing: GoalStanding, constraints: Constraints = CONSTRAINTS) -> np.ndarray:
     """Count the whole choices of a standing for each combination of values of some factors.
 
     The count is exhaustive; the array has one axis per factor.
     """
     letters = dict(zip(FACTORS, ascii_letters, strict=False))
-    tables = [(("".join(letters[factor] for factor in bound)), table) for bound, table in _tables(standing)]
+    tables = [(("".join(letters[factor] for factor in bound)), table) for bound, table in _tables(standing, constraints)]
     tables += [(letters[factor], np.ones(len(values), np.int64)) for factor, values in FACTORS.items()]
     formula = f"{','.join(bound for bound, _ in tables)}->{''.join(letters[factor] for factor in factors)}"
     counts: np.ndarray = np.einsum(formula, *(table for _, table in tables), optimize="greedy")
     return counts
 
 
-def standing_of(fixed: Choice) -> GoalStanding | None:
+def standing_of(fixed: Choice, constraints: Constraints = CONSTRAINTS) -> GoalStanding | None:
     """Return the best standing of the whole choices that have these values.
 
     Returns None if there is no such choice.
     """
     factors = tuple(factor for factor in FACTORS if factor in fixed)
     place = tuple(FACTORS[factor].index(fixed[factor]) for factor in factors)
-    return next((standing for standing in GoalStanding if completions(factors, standing)[place]), None)
+    return next((standing for standing in GoalStanding if completions(factors, standing, constraints)[place]), None)
 
 
 def reason_of(fixed: Choice) -> str:

@@ -97,12 +97,25 @@ def saturated(events: IntArray, coding: TensorCoding) -> Counter[Key]:
     """
     layout = coding.layout
     sets = signalled_sets(events[events[:, INDEX] < 0], layout)
-    group, bins = by_context(events, coding)
-    still = (group[1:] == group[:-1]) & (bins[1:, STATE] == bins[:-1, STATE])
-    met = 2 * bins[:-1][still][:, ELEMENT] + bins[:-1][still][:, BIN]
+    _, bins = _still(events, coding)
     names = context_names(layout)
     found: Counter[Key] = Counter()
-    for place, count in enumerate(np.bincount(met).tolist()):
+    for place, count in enumerate(np.bincount(2 * bins[:, ELEMENT] + bins[:, BIN]).tolist()):
         if count:
             found[key(names[place >> 1], int(sets[place >> 1]), EXTREMES[place & 1])] += count
     return found
+
+
+def turned(events: IntArray, coding: TensorCoding) -> set[tuple[int, str]]:
+    """Return (set, the extreme come to) of the contexts that came from one extreme to the other in a block row."""
+    sets = signalled_sets(events[events[:, INDEX] < 0], coding.layout)
+    group, bins = _still(events, coding)
+    turns = bins[1:][(group[1:] == group[:-1]) & (bins[1:, BIN] != bins[:-1, BIN])]
+    return {(int(sets[element]), EXTREMES[to]) for element, to in turns[:, (ELEMENT, BIN)].tolist()}
+
+
+def _still(events: IntArray, coding: TensorCoding) -> tuple[IntArray, IntArray]:
+    """Return the bins that left their context as it was, by context and block row, and a number for each of these groups."""
+    group, bins = by_context(events, coding)
+    still = (group[1:] == group[:-1]) & (bins[1:, STATE] == bins[:-1, STATE])
+    return group[:-1][still], bins[:-1][still]

@@ -15,6 +15,7 @@ class GoalKind(StrEnum):
     BRANCH = "branch"
     CONTEXT = "context"
     EVENT = "event"
+    STATE = "state"
     PAIR = "pair"
     TRIPLE = "triple"
 

@@ -13,6 +13,7 @@ from nnc_conformance.generator.coverage.choices import Surroundings, choice_of, 
 from nnc_conformance.generator.coverage.classes import classes_of, float_classes
 from nnc_conformance.generator.coverage.contexts import saturated
 from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding, Key
+from nnc_conformance.generator.coverage.states import StateCounter
 from nnc_conformance.reference.driver import RecordedCodeword, Watcher, record
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
@@ -32,10 +33,12 @@ class GoalCounter(Watcher):
         self._unit_flags: dict[int, dict[str, int]] = {}
         self._topology: tuple[int | None, bool] = (None, False)
         self._indexed = False
+        self._states = StateCounter()
 
     def element(self, element: Element) -> None:
         """Counts an element, its value class and its place in an array."""
         name, value = element.name, element.value
+        self._states.element(element)
         self.counts[Key(GoalKind.ELEMENT, name, MET)] += 1
         if name == "raw_float32_parameter":
             size = len(value) & ~3
@@ -68,6 +71,10 @@ class GoalCounter(Watcher):
         """Counts the side of a branch."""
         self.counts[Key(GoalKind.BRANCH, branch.label, side)] += 1
 
+    def unit(self, unit: Unit, depth: int) -> None:
+        """Tells the counter of states of a unit."""
+        self._states.unit(unit)
+
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
         """Counts tool choices, and what the arithmetic decoder met."""
         flags = self._unit_flags.get(unit.number, {})
@@ -75,8 +82,10 @@ class GoalCounter(Watcher):
             flags.get("nnr_unit_size_flag", 0), self._indexed, bool(flags.get("cabac_unary_length_flag")), *self._topology
         )  # fmt: skip
         self.counts.update(keys_of(choice_of(header, around)))
+        self.counts.update(self._states.header(header))
         if codeword is not None:
             self._codeword(codeword)
+            self.counts.update(self._states.codeword(header, codeword))
 
     def _codeword(self, codeword: RecordedCodeword) -> None:
         bins = codeword.trace.events

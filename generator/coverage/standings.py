@@ -97,9 +97,6 @@ ROWS: Final = (
         INFERRED, "dimensions of a G or H sent singly", sides=("false",),
         branches=("decomposition.of-block", "decomposition.of-block: block"),
     ),
-    StandingRow(
-        INFERRED, "which of the two codebooks belongs to G", branches=("ndu.codebook-of-h", "ndu.codebook-of-h: codebook"), sides=("true",)
-    ),
 )  # fmt: skip
 
 

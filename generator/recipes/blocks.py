@@ -1,8 +1,9 @@
 """NNR_PT_BLOCK: the parts of a layer in one codeword, and parameter types in single tensors (clauses 6 and 10)."""
 
+from dataclasses import replace
 from math import prod
 
-from nnc_conformance.generator.composition import SIXTEENTHS, Coded, header, ndu, opening
+from nnc_conformance.generator.composition import SIXTEENTHS, Coded, book, header, ndu, opening
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.reference.payload import coded_parts
@@ -32,6 +33,13 @@ def block_stream(head: DataUnitHeader, numbers: Numbers) -> list[Values]:
         part.id: Coded(numbers.quants(part.id, prod(part.dimensions), 190), number - 3) for number, part in enumerate(coded_parts(head))
     }
     return [*opening(), ndu(head, tensors)]
+
+
+def decomposed_books() -> list[Values]:
+    """Build a decomposed BLOCK with a codebook for each of G and H."""
+    head = block_header(DC, (4, 3), decomposition_rank=2, g_number_of_rows=4)
+    head = replace(head, codebook=book(1, -5, 1, 9), codebook_dc=book(2, -700, -30, 0, 41))
+    return [*opening(), ndu(head, {"w_G": Coded([0, 1, -1, 1, 0, 0, -1, 1]), "w_H": Coded([1, -2, 0, 0, -1, 1])})]
 
 
 def parts_recipe(parameter_types: int, level: Level = Level.CORE) -> Recipe:
@@ -150,6 +158,14 @@ RECIPES = (
         title="A BLOCK with unary length 1",
         tests="The unary length is that of all parts.",
         catches="A decoder that keeps the default for the vectors.",
+    ),
+    Recipe(
+        id="block-dc-codebooks",
+        title="A decomposed BLOCK with codebooks",
+        tests="codebook() belongs to G, codebook of dc to H.",
+        catches="A decoder that swaps the two, or gives both the same.",
+        clauses=_BLOCK,
+        units=lambda _: decomposed_books(),
     ),
     Recipe(
         id="ndu-float-parameter-types",

@@ -1,7 +1,6 @@
 """Every pair and triple of tool choices, from the covering arrays, as small data units."""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import groupby
 from math import prod
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.generator.composition import Coded, book, header, ndu
-from nnc_conformance.generator.coverage.arrays import STRENGTHS, rows
+from nnc_conformance.generator.coverage.arrays import STRENGTHS, later_rows, rows
 from nnc_conformance.generator.coverage.choices import (
     BLOCK,
     CONSTRAINTS,
@@ -42,6 +41,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     DC,
     DEFAULT_UNARY_LENGTH,
     PAYLOAD_TYPE_NAMES,
+    Codebook,
     DataUnitHeader,
     DimensionMapping,
 )
@@ -53,6 +53,8 @@ from nnc_conformance.storage.vector import Level
 ROWS_TOGETHER = 8
 """Largest number of data units in a stream: few enough to see which one fails."""
 CODEBOOK = book(6, -20, -9, -5, -3, -2, -1, 0, 1, 2, 4, 7, 11, 30)
+CODEBOOK_OF_H = book(7, -40, -33, -17, -12, -8, -7, -6, 3, 5, 6, 9, 14, 15, 22, 31)
+"""The codebook of H where it has one of its own."""
 QUANTS = (0, 1, -1, 2, -3, 3)
 """Coded indexes that stay in the codebook when doubled."""
 NARROW_QUANTS = (0, -1, -1, 0, -1)
@@ -108,7 +110,7 @@ def dimensions_of(choice: Choice) -> tuple[int, ...]:
     return ((4 << scan_order) + 1, 2) if scan_order else (3, 1, 2)
 
 
-def header_of(choice: Choice, name: str) -> DataUnitHeader:
+def header_of(choice: Choice, name: str, codebook_of_h: Codebook = CODEBOOK) -> DataUnitHeader:
     """Build the header that a choice requires."""
     types = sum(flag for factor, flag in PARAMETER_TYPES.items() if choice[factor] == YES)
     dimensions = dimensions_of(choice)
@@ -127,7 +129,7 @@ def header_of(choice: Choice, name: str) -> DataUnitHeader:
         quantization_of(choice),
         dq_flag=choice["dq_flag"] == YES,
         codebook=codebook,
-        codebook_dc=codebook if kind == BLOCK and types & DC else None,
+        codebook_dc=codebook_of_h if codebook is not None and kind == BLOCK and types & DC else None,
         data_format=None if choice["data format"] == NONE else FORMAT_NAMES.index(choice["data format"]),
         unary_length=unary_length(choice),
         parameter_types=types,
@@ -138,9 +140,9 @@ def header_of(choice: Choice, name: str) -> DataUnitHeader:
     )
 
 
-def data_unit_of(choice: Choice, name: str, names: Sequence[str]) -> Values:
+def data_unit_of(choice: Choice, name: str, names: Sequence[str], codebook_of_h: Codebook) -> Values:
     """Build the data unit of a choice."""
-    head = header_of(choice, name)
+    head = header_of(choice, name, codebook_of_h)
     form = HeaderForm(unary_length_present=choice["unary length"] != DEFAULT_UNARY, reference_list=names if is_indexed(choice) else None)
     common: dict[str, Any] = {"nnr_unit_size_flag": 1} if choice["size flag"] == YES else {}
     narrow = choice["data format"] in NARROW_FORMATS
@@ -173,7 +175,7 @@ def topology_units(choice: Choice, names: list[str]) -> Iterator[Values]:
         yield topology_unit(storage, DEFLATED if deflated else RAW, {"topology_data": content})
 
 
-def units_of(chosen: Sequence[Choice]) -> list[Values]:
+def units_of(chosen: Sequence[Choice], codebook_of_h: Codebook = CODEBOOK) -> list[Values]:
     """Build a stream of choices that share id form, topology and compression.
 
     Data units without a qp in force come first.
@@ -189,7 +191,7 @@ def units_of(chosen: Sequence[Choice]) -> list[Values]:
         if quantization != in_force and quantization is not None:
             units.append(layer_parameter_set(quantization))
             in_force = quantization
-        units.append(data_unit_of(choice, name, [*names, "unused"]))
+        units.append(data_unit_of(choice, name, [*names, "unused"], codebook_of_h))
     return units
 
 
@@ -198,34 +200,39 @@ def _shared(choice: Choice) -> tuple[str, ...]:
     return (switch_of(choice) or "", str(is_indexed(choice)), choice["topology"], choice["compression"])
 
 
-def streams_of(strength: int, standing: GoalStanding) -> Iterator[list[Choice]]:
+def streams_of(chosen: Sequence[Choice]) -> Iterator[list[Choice]]:
     """Yield the rows of a covering array, one stream's at a time."""
-    for _, members in groupby(sorted(rows(strength, standing), key=_shared), key=_shared):
+    for _, members in groupby(sorted(chosen, key=_shared), key=_shared):
         group: list[Choice] = list(members)
         yield from (group[first : first + ROWS_TOGETHER] for first in range(0, len(group), ROWS_TOGETHER))
 
 
 def recipes_of(strength: int, standing: GoalStanding) -> Iterator[Recipe]:
-    """Yield the recipes of a covering array."""
-    name, level = STRENGTHS[strength], LEVELS[strength, standing]
-    for number, chosen in enumerate(streams_of(strength, standing), start=1):
-        tools = f"{'indexed ids' if is_indexed(chosen[0]) else 'named'}, topology {chosen[0]['topology']}"
-        yield Recipe(
-            id=f"choices-{name}-{standing.value}-{number:03}",
-            title=f"{name.capitalize()} of tool choices, {standing.value}, stream {number}: {tools}",
-            tests=f"Each of its {len(chosen)} data units combines payload type, scan, quantizer, parts, density, format and ids anew.",
-            catches="Not a bug by itself: published codecs differ."
-            if standing is GoalStanding.DISPUTED
-            else "A decoder in which two or three tools, each right alone, go wrong together.",
-            clauses=CLAUSES,
-            units=partial(_units, chosen),
-            level=level,
-            switch=switch_of(chosen[0]) if standing is GoalStanding.DISPUTED else None,
-        )
+    """Yield the recipes of a covering array, then those of its decomposed blocks with codebooks."""
+    name = f"{STRENGTHS[strength]}-{standing.value}"
+    for number, chosen in enumerate(streams_of(rows(strength, standing)), start=1):
+        yield _recipe(f"{name}-{number:03}", number, chosen, (strength, standing), CODEBOOK)
+    later = later_rows(standing) if strength == max(STRENGTHS) else []
+    for number, chosen in enumerate(streams_of(later), start=1):
+        yield _recipe(f"{name}-dc-codebooks-{number:03}", number, chosen, (strength, standing), CODEBOOK_OF_H)
 
 
-def _units(chosen: Sequence[Choice], _: object) -> list[Values]:
-    return units_of(chosen)
+def _recipe(name: str, number: int, chosen: Sequence[Choice], array: tuple[int, GoalStanding], codebook_of_h: Codebook) -> Recipe:
+    """Build the recipe of one stream of an array, given by its strength and standing."""
+    strength, standing = array
+    tools = f"{'indexed ids' if is_indexed(chosen[0]) else 'named'}, topology {chosen[0]['topology']}"
+    return Recipe(
+        id=f"choices-{name}",
+        title=f"{STRENGTHS[strength].capitalize()} of tool choices, {standing.value}, stream {number}: {tools}",
+        tests=f"Each of its {len(chosen)} data units combines payload type, scan, quantizer, parts, density, format and ids anew.",
+        catches="Not a bug by itself: published codecs differ."
+        if standing is GoalStanding.DISPUTED
+        else "A decoder in which two or three tools, each right alone, go wrong together.",
+        clauses=CLAUSES,
+        units=lambda _: units_of(chosen, codebook_of_h),
+        level=LEVELS[array],
+        switch=switch_of(chosen[0]) if standing is GoalStanding.DISPUTED else None,
+    )
 
 
 RECIPES = tuple(recipe for key in LEVELS for recipe in recipes_of(*key))

@@ -1,9 +1,11 @@
 """At least one vector for each disputed point, which distinguishes its choices."""
 
+from functools import partial
+
 import numpy as np
 
 from nnc_conformance.generator.composition import SIXTEENTHS, Coded, book, header, ndu, opening
-from nnc_conformance.generator.editing import dirty_alignment
+from nnc_conformance.generator.editing import dirty_alignment, header_of
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.units import all_units, small
@@ -15,13 +17,14 @@ from nnc_conformance.reference.composer import (
 )
 from nnc_conformance.reference.interpretation import (
     ColumnBlockScan,
+    DimensionsCount0,
     IntDqFlag,
     Interpretation,
     MapEntries,
     UnificationClassLoop,
 )
 from nnc_conformance.reference.syntax.context import Quantization
-from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_INT, NNR_PT_RAW_FLOAT, Codebook
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.storage.vector import Level
 
@@ -202,6 +205,20 @@ def codebook_products(_: Numbers) -> list[Values]:
     return [*opening(quantization), ndu(head, Coded([0, -1, 1, 2, 3, 4]))]
 
 
+def without_dimensions() -> list[Values]:
+    """Build units of one index that give a count of 0 dimensions, in each payload type of one tensor."""
+    int_unit, float_unit = (ndu(header(kind, name, (1,)), Coded([-7])) for kind, name in ((NNR_PT_INT, "w"), (NNR_PT_FLOAT, "v")))
+    raw = ndu(header(NNR_PT_RAW_FLOAT, "r", (1,)), np.array([0.5], np.float32))
+    units = (int_unit, float_unit, raw)
+    return [*opening(), *(header_of(unit, count_tensor_dimensions=0, tensor_dimensions=[]) for unit in units)]
+
+
+def zeros_and_infinite_step(codebook: Codebook | None, _: Numbers) -> list[Values]:
+    """Build a tensor with zeros under the largest step."""
+    quantization = Quantization(0, 4095)
+    return [*opening(quantization), ndu(header(NNR_PT_FLOAT, "w", (3,), quantization, codebook=codebook), Coded([0, 1, -1]))]
+
+
 RECIPES = (
     *(map_entries(kind, spare) for kind in MAP_COUNTS for spare in (0, 1)),
     *map(no_entries, MAP_COUNTS),
@@ -251,6 +268,30 @@ RECIPES = (
         units=codebook_products,
         level=Level.DISPUTED,
         switch="codebook_product",
+    ),
+    Recipe(
+        id="ndu-dimensions-count-0",
+        title="tensor_dimensions_flag 1 and count_tensor_dimensions 0",
+        tests="Whether a tensor without dimensions is refused, or has one element.",
+        catches="Not a bug by itself: published codecs differ.",
+        clauses=("6 nnr_compressed_data_unit_header",),
+        units=lambda _: without_dimensions(),
+        level=Level.DISPUTED,
+        switch="dimensions_count_0",
+        interpretation=Interpretation(dimensions_count_0=DimensionsCount0.ONE_ELEMENT),
+    ),
+    *(
+        Recipe(
+            id=f"value-zero-times-infinite-step{name}",
+            title=f"Zeros with a step beyond binary64{told}",
+            tests="Whether 0 times an infinite step is 0 or a NaN.",
+            catches="Not a bug by itself: published codecs differ.",
+            clauses=("9",),
+            units=partial(zeros_and_infinite_step, codebook),
+            level=Level.DISPUTED,
+            switch="zero_product",
+        )
+        for name, told, codebook in (("", "", None), ("-codebook", ", with a codebook", book(1, -3, 0, 5)))
     ),
     Recipe(
         id="unit-alignment-bits",

@@ -1,13 +1,10 @@
 """Inferred structures and meanings: pruning containers, dimension mapping, conversions and the like."""
 
-from dataclasses import replace
-
 import numpy as np
 
-from nnc_conformance.generator.composition import SIXTEENTHS, Coded, bits32, book, header, ndu, opening
+from nnc_conformance.generator.composition import SIXTEENTHS, Coded, bits32, header, ndu, opening
 from nnc_conformance.generator.facts import FLOAT32_FORMAT
 from nnc_conformance.generator.recipe import Recipe
-from nnc_conformance.generator.recipes.blocks import block_header
 from nnc_conformance.generator.recipes.topology import reference_list, singles
 from nnc_conformance.generator.recipes.units import small
 from nnc_conformance.reference.composer import HeaderForm, layer_parameter_set, start_unit, topology_unit
@@ -18,7 +15,6 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     NNR_PT_FLOAT,
     NNR_PT_INT,
     NNR_PT_RAW_FLOAT,
-    DataUnitHeader,
     DimensionMapping,
 )
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_BMSK, NNR_TPL_DICT, NNR_TPL_PRUN, RAW
@@ -99,12 +95,6 @@ def whole_ends(data_format: int) -> Coded:
 _INTEGER_FORMATS = [number for number, (_, _, bits) in enumerate(DATA_FORMATS) if bits]
 _FLOAT_FORMATS = [number for number, (_, _, bits) in enumerate(DATA_FORMATS) if not bits]
 _OTHER_FLOAT_FORMATS = [number for number in _FLOAT_FORMATS if number != FLOAT32_FORMAT]
-
-
-def decomposed_books(head: DataUnitHeader) -> list[Values]:
-    """Build a decomposed BLOCK with a codebook for each of G and H."""
-    head = replace(head, codebook=book(1, -5, 1, 9), codebook_dc=book(2, -700, -30, 0, 41))
-    return [*opening(), ndu(head, {"w_G": Coded([0, 1, -1, 1, 0, 0, -1, 1]), "w_H": Coded([1, -2, 0, 0, -1, 1])})]
 
 
 _FLOAT16 = 8
@@ -202,14 +192,6 @@ RECIPES = (
         catches="A decoder that moves axes before the split, or to the right.",
         clauses=_MAPPING,
         units=mapped((4, 3, 2), 24, DimensionMapping(0, (1,), (((2, 1),), ((1, 1), (2, 2)))), ("a", "b")),
-    ),
-    inferred(
-        "block-dc-codebooks",
-        title="A decomposed BLOCK with codebooks",
-        tests="codebook() belongs to G, codebook of dc to H.",
-        catches="A decoder that gives both the same.",
-        clauses=_NDU,
-        units=decomposed_books(block_header(DC, (4, 3), decomposition_rank=2, g_number_of_rows=4)),
     ),
     inferred(
         "ndu-float-dc",

@@ -4,10 +4,12 @@ from nnc_conformance.generator.composition import Coded, book, header, ndu, open
 from nnc_conformance.generator.editing import StreamEdit, exp_golomb, recoded, set_to, unit_bytes
 from nnc_conformance.generator.negative import broken
 from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipes.blocks import block_header
 from nnc_conformance.generator.recipes.inferred import container, mapped, mask
 from nnc_conformance.generator.recipes.topology import reference_list
 from nnc_conformance.generator.recipes.units import small
-from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, DimensionMapping
+from nnc_conformance.reference.composer import HeaderForm
+from nnc_conformance.reference.syntax.structures.data_unit import BI, NNR_PT_FLOAT, DimensionMapping
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_BMSK, NNR_TPL_DICT
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.storage.vector import Level
@@ -16,6 +18,13 @@ _2_32 = 1 << 32
 _BOOK = header(NNR_PT_FLOAT, "w", (3,), codebook=book(1, -5, 0, 6))
 _PRUNED = [{"element_id": "w", "count_dims": 1, "dim": [2]}]
 _DICTIONARY = container(NNR_TPL_DICT, prune=1, count_ids=1, pruned_element=_PRUNED)
+
+
+def indexed_block() -> list[Values]:
+    """Build a BLOCK of a weight and a bias, which refers to both by index."""
+    names = ["bias", "w"]
+    unit = ndu(block_header(BI, (2, 3)), {"w": Coded([1, 2, -3, 0, 0, 4]), "bias": Coded([7, -7])}, form=HeaderForm(reference_list=names))
+    return [*opening(indexed_references=True), reference_list(names), unit]
 
 
 def counted(
@@ -52,6 +61,13 @@ RECIPES = (
         [*opening(), reference_list(["a", "b", "c"])],
         recoded("count_topology_elements_minus2", exp_golomb(_2_32 + 1, 7)),
         data=False,
+    ),
+    counted(
+        "index-range",
+        "block",
+        "count_topology_elements_minus2",
+        indexed_block(),
+        recoded("count_topology_elements_minus2", exp_golomb(_2_32, 7)),
     ),
     counted(
         "header-in-unit",

@@ -30,6 +30,7 @@ TOPICS: Final = (
     "covering_units",
     "covering_bins",
     "covering_rows",
+    "covering_states",
     "covering_choices",
     "covering_maps",
     "covering_inferred",
@@ -42,6 +43,7 @@ TOPICS: Final = (
     "broken_alone",
     "reading_on",
     "large_counts",
+    "either_reading",
     "boundaries",
 )
 """The modules of this package; each has its ``RECIPES``."""

@@ -8,17 +8,19 @@ from importlib.resources import files
 
 import pytest
 
-from nnc_conformance.generator.coverage.arrays import FILE, STRENGTHS, build, document, held, rows
-from nnc_conformance.generator.coverage.choices import CONSTRAINTS, FACTORS, standing_of, tuple_keys
+from nnc_conformance.generator.coverage.arrays import FILE, FIRST_TABLE, STRENGTHS, build, document, held, later_rows, rows
+from nnc_conformance.generator.coverage.choices import CONSTRAINTS, FACTORS, Constraints, standing_of, tuple_keys
 from nnc_conformance.generator.coverage.goals import GoalStanding, Key
 
 ARRAYS = [(strength, standing) for strength in STRENGTHS for standing in GoalStanding]
 STORED = json.loads(files("nnc_conformance.generator.coverage").joinpath(FILE).read_text(encoding="utf-8"))
 
 
-def gaps_and_idle_rows(array: list[dict[str, str]], strength: int, standing: GoalStanding) -> tuple[set[Key], list[dict[str, str]]]:
+def gaps_and_idle_rows(
+    array: list[dict[str, str]], strength: int, standing: GoalStanding, constraints: Constraints = FIRST_TABLE
+) -> tuple[set[Key], list[dict[str, str]]]:
     """The tuples of a standing that no row holds, and the rows whose tuples the others hold."""
-    wanted = {key for key, chosen in tuple_keys(strength) if standing_of(chosen) is standing}
+    wanted = {key for key, chosen in tuple_keys(strength) if standing_of(chosen, constraints) is standing}
     offers = [wanted.intersection(held(row, strength)) for row in array]
     times = Counter(key for offer in offers for key in offer)
     return wanted - set(times), [row for row, offer in zip(array, offers, strict=True) if all(times[key] > 1 for key in offer)]
@@ -30,8 +32,19 @@ def test_an_array_holds_every_tuple_and_has_no_idle_row(strength: int, standing:
 
 
 @pytest.mark.parametrize(("strength", "standing"), ARRAYS)
+def test_first_and_later_rows_together_hold_every_tuple(strength: int, standing: GoalStanding) -> None:
+    assert gaps_and_idle_rows([*rows(strength, standing), *later_rows(standing)], strength, standing, CONSTRAINTS)[0] == set()
+
+
+@pytest.mark.parametrize("standing", GoalStanding)
+def test_no_later_row_is_idle(standing: GoalStanding) -> None:
+    later = later_rows(standing)
+    assert [row for row in gaps_and_idle_rows([*rows(3, standing), *later], 3, standing, CONSTRAINTS)[1] if row in later] == []
+
+
+@pytest.mark.parametrize(("strength", "standing"), ARRAYS)
 def test_every_row_is_a_choice_that_a_stream_can_have(strength: int, standing: GoalStanding) -> None:
-    for row in rows(strength, standing):
+    for row in [*rows(strength, standing), *later_rows(standing)]:
         assert list(row) == list(FACTORS)
         for constraint in CONSTRAINTS:
             if constraint.standing is None:

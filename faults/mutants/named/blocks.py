@@ -29,6 +29,8 @@ def fully_connected_factors(parts: str, columns: str) -> Edit:
     )
 
 
+_BOOKS: Final = "(header.codebook, header.codebook_dc)"
+
 FAULTS: Final = (
     *(
         NamedFault(
@@ -79,6 +81,20 @@ FAULTS: Final = (
         ("compressed_parameter_types",),
         (kinds_in_order("BN, LS", "header.parameter_types == DC | LS | BN"),),
         vectors=("block-dc-ls-bn",),
+    ),
+    NamedFault(
+        "block-codebooks-swapped",
+        "Of the two codebooks of a decomposed BLOCK the first is H's and the second G's.",
+        ("codebook_present_flag", "codebook_delta_left", "codebook_delta_right", "codebook_zero_value"),
+        (Edit("payload", "coded_parts", _BOOKS, "(header.codebook_dc or header.codebook, header.codebook)"),),
+        vectors=("block-dc-codebooks",),
+    ),
+    NamedFault(
+        "block-codebook-shared",
+        "G and H both have the first codebook of a decomposed BLOCK.",
+        ("codebook_present_flag", "codebook_delta_left", "codebook_delta_right", "codebook_zero_value"),
+        (Edit("payload", "coded_parts", _BOOKS, "(header.codebook, header.codebook)"),),
+        vectors=("block-dc-codebooks",),
     ),
     NamedFault(
         "block-of-seven-tensors",

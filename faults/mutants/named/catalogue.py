@@ -18,6 +18,7 @@ from nnc_conformance.faults.mutants.named import (
     probabilities,
     published,
     scans,
+    states,
     trellis,
     units,
     values,
@@ -25,7 +26,7 @@ from nnc_conformance.faults.mutants.named import (
 from nnc_conformance.faults.mutants.patch import lines_that_show
 from nnc_conformance.reference.syntax.elements import clause_of
 
-_OF_VECTORS: Final = (units, parameter_sets, data_units, values, blocks, codebooks, coding, probabilities, scans, trellis)
+_OF_VECTORS: Final = (units, parameter_sets, data_units, values, blocks, codebooks, coding, probabilities, scans, states, trellis)
 """Modules of the faults that vectors state, by the subjects of the vectors."""
 
 

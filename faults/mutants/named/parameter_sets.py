@@ -234,4 +234,14 @@ FAULTS: Final = (
         ),
         vectors=("mps-qp-subnormal-step",),
     ),
+    *(
+        NamedFault(
+            f"no-maps-in-an-{set_}",
+            f"No sparsification or pruning map is read in an NNR_{set_.upper()}.",
+            ("spm_count_thresholds", "ppm_count_pruning_ratios", f"{set_}_sparsification_flag", f"{set_}_pruning_flag"),
+            (Edit(_SETS, function, "performance_maps(w, sparsification, pruning,", "performance_maps(w, 0, 0,"),),
+            vectors=(f"map-either-count-{set_}",),
+        )
+        for set_, function in (("mps", _MPS), ("lps", _LPS))
+    ),
 )

@@ -211,4 +211,18 @@ FAULTS: Final = (
         ),
         vectors=("ndu-id-utf8-ends",),
     ),
+    NamedFault(
+        "topologies-are-lists",
+        "An NNR_TPL that is neither a pruning container nor a list of ids is refused.",
+        ("topology_storage_format", "topology_data"),
+        (
+            Edit(
+                "syntax.structures.topology",
+                "nnr_topology_unit_header",
+                "storage < len(STORAGE_FORMAT_NAMES)",
+                "storage in (NNR_TPL_PRUN, NNR_TPL_REFLIST)",
+            ),
+        ),
+        vectors=("tpl-unrec-ended-by-zero",),
+    ),
 )

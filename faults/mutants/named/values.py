@@ -92,8 +92,8 @@ FAULTS: Final = (
             Edit(
                 _RECONSTRUCTION,
                 "products",
-                "    values[np.isnan(values)] = INVALID_PRODUCT\n",
-                "    values[np.isnan(values)] = INVALID_PRODUCT\n"
+                "    values[np.isnan(values)] = invalid_product(interpretation)\n",
+                "    values[np.isnan(values)] = invalid_product(interpretation)\n"
                 "    if with_codebook:\n"
                 "        values[np.abs(values) < np.finfo(np.float32).tiny] = 0\n",
             ),
