@@ -5,7 +5,8 @@ from typing import Final
 
 from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.generator.recipe import Description
-from nnc_conformance.reference.encoder import Block, EncoderOptions, encode
+from nnc_conformance.reference.encoder import encode
+from nnc_conformance.reference.encoder_options import Block, EncoderOptions
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
 from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import extract

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nnc_conformance.reference.decoder import Decoded, decode
-    from nnc_conformance.reference.encoder import EncoderOptions, encode
+    from nnc_conformance.reference.encoder import encode
+    from nnc_conformance.reference.encoder_options import EncoderOptions
     from nnc_conformance.reference.entropy.indices import decode_indices, encode_indices
     from nnc_conformance.reference.interpretation import Interpretation
     from nnc_conformance.reference.limits import DecodeLimits

@@ -1,15 +1,11 @@
-"""The encoder: parameters by name in, a bitstream out.
-
-`EncoderOptions` decides what the standard leaves open.
-"""
+"""The encoder: parameters by name in, a bitstream out."""
 
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,8 +19,9 @@ from nnc_conformance.reference.composer import (
     start_unit,
     topology_unit,
 )
+from nnc_conformance.reference.encoder_options import Block, CodebookMethod, EncoderOptions
 from nnc_conformance.reference.entropy.coding import TensorCoding
-from nnc_conformance.reference.errors import EncodeError, unknown
+from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.options import ProgressCallback, no_progress
 from nnc_conformance.reference.payload import coded_parts, coding_of
@@ -34,15 +31,10 @@ from nnc_conformance.reference.syntax.context import (
     FIRST_EDITION_PROFILE,
     SECOND_EDITION_PROFILE,
     ChangedShapes,
-    Quantization,
     Shapes,
     StreamContext,
 )
 from nnc_conformance.reference.syntax.structures.data_unit import (
-    BI,
-    BN,
-    DC,
-    LS,
     NNR_PT_BLOCK,
     NNR_PT_FLOAT,
     NNR_PT_INT,
@@ -57,182 +49,6 @@ from nnc_conformance.reference.topology.content import Topology, shapes_in
 from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.reference.updates.encoding import SessionStep, ToolChoice, Tools, nodes_of, parts_of_block, with_tools
 
-
-class CodebookMethod(StrEnum):
-    """How to design a codebook; a codebook is kept only if it makes the tensor's unit smaller."""
-
-    NONE = "none"
-    KMEANS = "kmeans"
-    INTEGER = "integer"
-
-    @classmethod
-    def of(cls, choice: "CodebookMethod | str | bool") -> "CodebookMethod":
-        """Return the method for a name, or for True (`INTEGER`) or False; raise `EncodeError`."""
-        if isinstance(choice, bool):
-            return cls.INTEGER if choice else cls.NONE
-        try:
-            return cls(choice)
-        except ValueError:
-            raise EncodeError(unknown("codebook method", choice, cls)) from None
-
-
-WEIGHT_TYPES: Final = (("weight",), ("weight.g", "weight.h"))
-"""Types of a block's weight: whole, or decomposed."""
-BLOCK_TYPES: Final = (*WEIGHT_TYPES[0], *WEIGHT_TYPES[1], "weight.ls", "bn.beta", "bn.gamma", "bn.mean", "bn.var", "bias")
-"""The parts of an NNR_PT_BLOCK in the order of its list of ids."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """The parameter names of one block by their type in `BLOCK_TYPES`: the weight, or G and H.
-
-    Batch norm with all four parts or none.
-
-    ``dimensions``: of the tensor that G [g_number_of_rows, decomposition_rank] and H stand for; ()
-    for a whole weight.
-    """
-
-    parts: Mapping[str, str]
-    dimensions: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        norms = sum(part.startswith("bn.") for part in self.parts)
-        weight = tuple(part for part in self.parts if part.startswith("weight") and part != "weight.ls")
-        if tuple(sorted(weight)) not in WEIGHT_TYPES or set(self.parts) - set(BLOCK_TYPES) or norms not in (0, 4):
-            raise EncodeError(f"no block has the parts {sorted(self.parts)}")
-        if bool(self.dimensions) != ("weight.g" in self.parts):
-            raise EncodeError("a block has dimensions of its own where its weight is decomposed")
-
-    @property
-    def parameter_types(self) -> int:
-        """compressed_parameter_types."""
-        kinds = {"weight.g": DC, "weight.ls": LS, "bn.beta": BN, "bias": BI}
-        return sum(bit for part, bit in kinds.items() if part in self.parts)
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """The names in the order of the list of ids."""
-        return tuple(self.parts[kind] for kind in BLOCK_TYPES if kind in self.parts)
-
-
-def blocks_of(block_identifier: Mapping[str, Any], parameter_type: Mapping[str, str]) -> tuple[Block, ...]:
-    """Make blocks from two tables by parameter name: the block it belongs to (None: no block), and
-    its type in `BLOCK_TYPES`.
-    """
-    parts: dict[Any, dict[str, str]] = {}
-    for name, block in block_identifier.items():
-        if block is not None:
-            parts.setdefault(block, {})[parameter_type[name]] = name
-    return tuple(Block(found) for found in parts.values() if len(found) > 1)
-
-
-@dataclass(frozen=True)
-class EncoderOptions:
-    """The choices that the standard leaves to an encoder.
-
-    Args:
-        qp: Quantization parameter of tensors with two axes longer than 1, also that of the
-            parameter set.
-        nonweight_qp: Quantization parameter of vectors, whatever their rank.
-        qp_density: 0 to 7; the step size doubles whenever qp grows by 2 ** qp_density.
-        dq: Use dependent quantization.
-        codebook: Method of designing codebooks.
-        scan_order: 0 to 4, for tensors with several columns.
-        unary_length: Cabac_unary_length, 1 to 256.
-        rdo: Weight of rate against distortion; 0 rounds to the nearest.
-        parameter_sets: ``default``, or ``search`` for the cheapest.
-        blocks: Tensors to send together as NNR_PT_BLOCK.
-        tensor_qp: Quantization parameters of single tensors by name, such as those of
-            `by_deviation`.
-        exact: Names of floating-point tensors to send without loss.
-        indexes: By name, indexes of tensors that are quantized already (doubled with ``dq``), coded
-            without a codebook.
-        maps: Values of performance maps by kind, see `composer.MAP_COUNTS`.
-        pruned: New dimensions of pruned tensors by name, sent as an NNR_TPL_PRUN.
-        edition: 2022 or 2024; None for 2024 if there is a base model or a tool is on, else 2022.
-        row_skip: ``auto`` to skip rows of zeros where it saves bytes, ``on``, or ``off`` (2024, as
-            the tools below).
-        tca: Temporal context adaptation; a tool that is on is used in every unit that allows it.
-        hdsp: History dependent significance.
-        pre: Predictive residual encoding, for all tensors of an update; its process is inferred.
-
-    Raises:
-        EncodeError: For a value out of its range, and a tool that is on in edition 2022.
-    """
-
-    qp: int = -38
-    nonweight_qp: int = -75
-    qp_density: int = 2
-    dq: bool = False
-    codebook: CodebookMethod | str | bool = CodebookMethod.NONE
-    scan_order: int = 0
-    unary_length: int = 10
-    rdo: float = 1.0
-    parameter_sets: Literal["default", "search"] = "search"
-    blocks: tuple[Block, ...] | Mapping[str, Mapping[str, Any]] = ()
-    tensor_qp: Mapping[str, int] = field(default_factory=dict)
-    exact: frozenset[str] = frozenset()
-    indexes: Mapping[str, np.ndarray] = field(default_factory=dict)
-    maps: Mapping[str, Values] = field(default_factory=dict)
-    pruned: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    edition: Literal[2022, 2024] | None = None
-    row_skip: ToolChoice | str | bool = ToolChoice.AUTO
-    tca: ToolChoice | str | bool = ToolChoice.AUTO
-    hdsp: ToolChoice | str | bool = ToolChoice.AUTO
-    pre: ToolChoice | str | bool = ToolChoice.AUTO
-
-    def __post_init__(self) -> None:
-        if isinstance(self.blocks, Mapping):
-            object.__setattr__(self, "blocks", blocks_of(self.blocks["block_identifier"], self.blocks["parameter_type"]))
-        object.__setattr__(self, "codebook", CodebookMethod.of(self.codebook))
-        if self.parameter_sets not in ("default", "search"):
-            raise EncodeError(f"parameter_sets is default or search, not {self.parameter_sets!r}")
-        bounds = (("qp_density", 0, 7), ("scan_order", 0, 4), ("unary_length", 1, 256), ("qp", -4096, 4095))
-        for name, low, high in bounds:
-            if not low <= getattr(self, name) <= high:
-                raise EncodeError(f"{name} {getattr(self, name)} is not in {low}..{high}")
-        if not self.rdo >= 0:
-            raise EncodeError(f"rdo {self.rdo} is negative")
-        for name in _TOOLS:
-            object.__setattr__(self, name, ToolChoice.of(getattr(self, name)))
-        if self.edition not in (None, 2022, 2024):
-            raise EncodeError(f"edition is 2022 or 2024, not {self.edition}")
-        if self.edition == 2022 and self.tools_on:
-            raise EncodeError(f"{self.tools_on[0]} is a tool of edition 2024; leave it out, or use edition 2024")
-
-    @property
-    def tools_on(self) -> tuple[str, ...]:
-        """Names of the tools that are on."""
-        return tuple(name for name in _TOOLS if getattr(self, name) is ToolChoice.ON)
-
-    def second_edition(self, base: BaseModel | None) -> bool:
-        """Return whether a stream is written in the second edition.
-
-        Raise `EncodeError` for an update in the first.
-        """
-        if base is not None and self.edition == 2022:
-            raise EncodeError("an update of a base model needs edition 2024")
-        return base is not None or self.edition == 2024 or bool(self.tools_on)
-
-    @property
-    def quantization(self) -> Quantization:
-        """The quantization in the parameter set."""
-        return Quantization(self.qp_density, self.qp)
-
-    def qp_delta(self, name: str, *, weight: bool) -> int:
-        """Return qp_delta of a tensor.
-
-        Raise `EncodeError` if it does not fit iae_v(6 + qp_density).
-        """
-        qp = self.tensor_qp.get(name, self.qp if weight else self.nonweight_qp)
-        bound = 1 << (5 + self.qp_density)
-        if not -bound <= qp - self.qp < bound:
-            raise EncodeError(f"qp {qp} of {name!r} is more than {bound} from the parameter set's {self.qp}")
-        return qp - self.qp
-
-
-_TOOLS: Final = ("row_skip", "tca", "hdsp", "pre")
-"""Names of the options that are tools of the second edition."""
 MOST_PRUNED: Final = 255
 MIN_VALUES_PER_THREAD: Final = 20_000
 """Values per thread below which a thread costs more time than it saves."""

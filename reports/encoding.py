@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from nnc_conformance.reference.quantization.choosing import Choice, Chosen, Treatment
+from nnc_conformance.reference.quantization.choosing import Chosen, TensorChoices, Treatment
 from nnc_conformance.reference.quantization.reconstruction import step_size
 from nnc_conformance.reports.text import one_line
 from nnc_conformance.storage.model_files import Model
@@ -17,7 +17,7 @@ NAMED: Final = 5
 """Names that a line shows; a report has all."""
 
 
-def lines(choice: Choice, model: Model) -> Iterator[str]:
+def lines(choice: TensorChoices, model: Model) -> Iterator[str]:
     """Iterate over lines on tensors that were not quantized or lost small values, one for each
     reason.
     """
@@ -37,7 +37,7 @@ def lines(choice: Choice, model: Model) -> Iterator[str]:
         yield f"{reason}: {', '.join(map(one_line, names[:NAMED]))}{more}"
 
 
-def report(choice: Choice, model: Model, stream_bytes: int) -> str:
+def report(choice: TensorChoices, model: Model, stream_bytes: int) -> str:
     """Return the JSON report on all tensors."""
     document = {
         "format": REPORT_FORMAT,
@@ -49,7 +49,7 @@ def report(choice: Choice, model: Model, stream_bytes: int) -> str:
     return json.dumps(document, indent=1) + "\n"
 
 
-def _elsewhere(choice: Choice, model: Model) -> dict[str, tuple[str, ...]]:
+def _elsewhere(choice: TensorChoices, model: Model) -> dict[str, tuple[str, ...]]:
     """Return the names of tensors that no choice is made for, by where they travel."""
     chosen = {row.name for row in choice.tensors}
     plain = tuple(name for name in model.plain if name not in chosen)

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from nnc_conformance.reference.errors import EncodeError, ModelError, unknown
-from nnc_conformance.reference.quantization.choosing import Choice, Treatment
+from nnc_conformance.reference.quantization.choosing import TensorChoices, Treatment
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF, NNR_TPL_ONNX, NNR_TPL_PYT, NNR_TPL_TEF
 from nnc_conformance.reference.topology.classes import Coding, coding
 from nnc_conformance.reference.topology.content import Topology
@@ -80,7 +80,7 @@ class Model:
     variances: frozenset[str] = frozenset()
     quantization: Topology | None = None
 
-    def settled(self, choice: Choice, *, container: bool) -> "Model":
+    def settled(self, choice: TensorChoices, *, container: bool) -> "Model":
         """Return the model with what the encoder's choice cannot code as ``plain``, and with its
         types as topology where needed.
 

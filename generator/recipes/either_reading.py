@@ -17,7 +17,7 @@ _DATA: Final = bytes(range(1, 40)) + b"\0"
 
 def number(*data: int) -> np.float32:
     """Return the number of four bytes, little endian."""
-    return np.frombuffer(bytes(data), "<f4")[0]
+    return np.float32(np.frombuffer(bytes(data), "<f4")[0])
 
 
 def maps() -> dict[str, Values]:

@@ -17,7 +17,7 @@ from nnc_conformance.reference.quantization.reconstruction import step_size
 from nnc_conformance.reference.topology.classes import Coding, Role, coding, role
 
 if TYPE_CHECKING:
-    from nnc_conformance.reference.encoder import EncoderOptions
+    from nnc_conformance.reference.encoder_options import EncoderOptions
 
 Array = npt.NDArray[Any]
 
@@ -68,7 +68,7 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Choice:
+class TensorChoices:
     """The choices for all tensors, and the encoder's options that they make."""
 
     options: "EncoderOptions"
@@ -97,7 +97,7 @@ def choose(
     exact: Mapping[str, str] | None = None,
     variances: Collection[str] = (),
     asked: Collection[Role] = (),
-) -> Choice:
+) -> TensorChoices:
     """Choose how each tensor is coded; tensors in blocks, or with indexes, stay as the options say.
 
     Args:
@@ -117,7 +117,7 @@ def choose(
     )
     qps = {each.name: each.qp for each in chosen if each.qp is not None}
     kept = {each.name for each in chosen if each.treatment is Treatment.EXACT}
-    return Choice(replace(options, tensor_qp={**options.tensor_qp, **qps}, exact=options.exact | kept), chosen)
+    return TensorChoices(replace(options, tensor_qp={**options.tensor_qp, **qps}, exact=options.exact | kept), chosen)
 
 
 def greatest_qp(step: float, qp_density: int) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import yaml
 from pydantic import Field, ValidationError
 
-from nnc_conformance.reference.encoder import CodebookMethod
+from nnc_conformance.reference.encoder_options import CodebookMethod
 from nnc_conformance.reference.errors import ModelError, unknown
 from nnc_conformance.reference.reduction.batch_norm import BatchNormFolding
 from nnc_conformance.reference.reduction.displacement import LowDisplacementRank

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from nnc_conformance.reference.encoder import Block, EncoderOptions
+from nnc_conformance.reference.encoder_options import Block, EncoderOptions
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.reduction.graph import Graph, output_axis
 from nnc_conformance.reference.reduction.network import Array, Decomposition, DecompositionForm, Network

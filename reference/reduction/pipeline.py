@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 
 from nnc_conformance.reference.decoder import decode
-from nnc_conformance.reference.encoder import EncoderOptions, encode
+from nnc_conformance.reference.encoder import encode
+from nnc_conformance.reference.encoder_options import EncoderOptions
 from nnc_conformance.reference.quantization.choosing import choose
 from nnc_conformance.reference.reduction.batch_norm import BatchNormFolding, fold, with_scaling
 from nnc_conformance.reference.reduction.displacement import LowDisplacementRank, reduce_displacement_rank

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from nnc_conformance.reference.encoder import EncoderOptions, block_header, quantized
+from nnc_conformance.reference.encoder import block_header, quantized
+from nnc_conformance.reference.encoder_options import EncoderOptions
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.payload import coded_parts, coding_of
 from nnc_conformance.reference.quantization.reconstruction import products, step_size

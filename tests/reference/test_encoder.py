@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.reference import EncoderOptions, decode, encode
-from nnc_conformance.reference.encoder import Block
+from nnc_conformance.reference.encoder_options import Block
 from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import exact_parameters, extract, restore

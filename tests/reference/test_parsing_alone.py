@@ -18,7 +18,7 @@ from nnc_conformance.reference.composer import (
     start_unit,
     topology_unit,
 )
-from nnc_conformance.reference.encoder import Block
+from nnc_conformance.reference.encoder_options import Block
 from nnc_conformance.reference.inspection import MOST_INDEXES_BEFORE_QP, unit_rows
 from nnc_conformance.reference.syntax.bitstream import write_units
 from nnc_conformance.reference.syntax.context import Quantization

@@ -6,7 +6,7 @@ from onnx import TensorProto, helper
 
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.composer import ids_list, start_unit, topology_unit
-from nnc_conformance.reference.encoder import Block, CodebookMethod
+from nnc_conformance.reference.encoder_options import Block, CodebookMethod
 from nnc_conformance.reference.errors import EncodeError, ModelError, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnc_conformance.reference.decoder import decode
-from nnc_conformance.reference.encoder import EncoderOptions, encode
+from nnc_conformance.reference.encoder import encode
+from nnc_conformance.reference.encoder_options import EncoderOptions
 from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.quantization import codebook
 from nnc_conformance.reference.quantization.quantizer import LAGRANGIAN

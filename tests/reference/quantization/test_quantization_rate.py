@@ -9,7 +9,8 @@ import pytest
 from helpers.quantization_samples import SOURCES, coded_bytes, gaussian, lagrangian_cost, squared_error, vector
 
 from nnc_conformance.reference.decoder import decode
-from nnc_conformance.reference.encoder import EncoderOptions, encode
+from nnc_conformance.reference.encoder import encode
+from nnc_conformance.reference.encoder_options import EncoderOptions
 from nnc_conformance.reference.entropy.coding import TensorCoding
 from nnc_conformance.reference.quantization.quantizer import LAGRANGIAN, quantize
 from nnc_conformance.reference.quantization.reconstruction import step_size

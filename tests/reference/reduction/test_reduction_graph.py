@@ -10,7 +10,7 @@ from helpers.reduction_networks import NAMES, held, made, network_of, node, norm
 from onnx import ModelProto
 
 from nnc_conformance.generator.networks import packaged_networks
-from nnc_conformance.reference.encoder import EncoderOptions
+from nnc_conformance.reference.encoder_options import EncoderOptions
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.reduction.batch_norm import BatchNormFolding, fold
 from nnc_conformance.reference.reduction.displacement import LowDisplacementRank, reduce_displacement_rank

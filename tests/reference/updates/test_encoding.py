@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnc_conformance.reference import BaseModel, EncoderOptions, Interpretation, decode, encode
-from nnc_conformance.reference.encoder import Block
+from nnc_conformance.reference.encoder_options import Block
 from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.interpretation import PreFlag
 from nnc_conformance.reference.quantization.reconstruction import step_size
