@@ -289,8 +289,8 @@ def exhaustive(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def smallest(session: nox.Session) -> None:
-    """Twenty vectors of core drawn at random, each without which a goal of coverage is lost or a
-    seeded bug lives.
+    """Check what the coverage page says that core's vectors are needed for, on twenty drawn at
+    random.
 
     In the tests' own environment. It prints a seed; NNC_SMALLEST_SEED repeats its draw.
     """

@@ -47,7 +47,7 @@ from nnc_conformance.reference.threads import thread_pool
 from nnc_conformance.reference.topology.classes import Coding, Role, coded, coding, role
 from nnc_conformance.reference.topology.content import Topology, shapes_in
 from nnc_conformance.reference.updates.base_model import BaseModel
-from nnc_conformance.reference.updates.encoding import SessionStep, ToolChoice, Tools, nodes_of, parts_of_block, with_tools
+from nnc_conformance.reference.updates.encoding import SessionStep, ToolChoice, ToolFlags, nodes_of, parts_of_block, with_tools
 
 MOST_PRUNED: Final = 255
 MIN_VALUES_PER_THREAD: Final = 20_000
@@ -113,7 +113,7 @@ def encode(
     if base is not None and not options.blocks:
         options = replace(options, blocks=blocks_of_base(base, parameters))
     chosen = interpretation or Interpretation()
-    tools = Tools(ToolChoice.of(options.row_skip), ToolChoice.of(options.tca), ToolChoice.of(options.hdsp))
+    tools = ToolFlags(ToolChoice.of(options.row_skip), ToolChoice.of(options.tca), ToolChoice.of(options.hdsp))
     graph = topology or (None if base is None else base.topology)
     shapes: Shapes = {} if graph is None else shapes_in(graph.storage_format, graph.data)
     step = SessionStep(base, tools, shapes, nodes_of(base, [job.ids[0] for job in plan(parameters, options)]), interpretation=chosen)

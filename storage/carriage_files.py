@@ -28,8 +28,7 @@ from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_UNREC
 from nnc_conformance.reference.topology.carriage import Carriage, join_stream, metadata_document, parse_metadata, split_stream
 from nnc_conformance.reference.topology.classes import as_declared
-from nnc_conformance.reference.topology.content import Topology
-from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY
+from nnc_conformance.reference.topology.content import CARRIAGE_ENTRY, Topology
 from nnc_conformance.storage.safetensors_format import dump_safetensors, load_safetensors, metadata_of
 from nnc_conformance.storage.tensor_types import DTYPE_NAMES, DTYPES, MAX_RANK, is_size
 

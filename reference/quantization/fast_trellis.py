@@ -38,7 +38,7 @@ _0, _1, _3, _6 = (_U64(number) for number in (0, 1, 3, 6))
 _LINE: Final = _U64(LINE)
 
 
-class CostModel(NamedTuple):
+class CompiledCosts(NamedTuple):
     """The costs of candidates, in squared steps.
 
     Args:
@@ -66,7 +66,7 @@ class CostModel(NamedTuple):
     sources: IntArray
 
 
-class Paths(NamedTuple):
+class CompiledPaths(NamedTuple):
     """The best paths before and after a weight; those before weight t are at index t & 1.
 
     Args:
@@ -89,13 +89,13 @@ class Paths(NamedTuple):
 
 
 @inlined
-def bin_cost(model: CostModel, states: Any, bin_value: Any) -> Any:
+def bin_cost(model: CompiledCosts, states: Any, bin_value: Any) -> Any:
     """Look up the cost of a bin for a context's word."""
     return model.bin_costs[(_U64(bin_value) << _6) + (states >> STATE_SUM_SHIFT)]
 
 
 @inlined
-def context_at(paths: Paths, base: Any, context: int) -> Any:
+def context_at(paths: CompiledPaths, base: Any, context: int) -> Any:
     """Load a context's word.
 
     Args:
@@ -105,7 +105,7 @@ def context_at(paths: Paths, base: Any, context: int) -> Any:
 
 
 @inlined
-def remainder_cost(model: CostModel, paths: Paths, base: Any, rest: int) -> Any:
+def remainder_cost(model: CompiledCosts, paths: CompiledPaths, base: Any, rest: int) -> Any:
     """Compute the cost of prefix and suffix; see `trellis.remainder_cost`."""
     cost: Any = 0
     rem_bits = 0
@@ -117,7 +117,7 @@ def remainder_cost(model: CostModel, paths: Paths, base: Any, rest: int) -> Any:
 
 
 @inlined
-def ending_cost(model: CostModel, paths: Paths, base: Any, quant: int, sign_flag: int) -> tuple[Any, Any]:
+def ending_cost(model: CompiledCosts, paths: CompiledPaths, base: Any, quant: int, sign_flag: int) -> tuple[Any, Any]:
     """Compute the cost of ending a magnitude, and of going on to the next."""
     layout = model.layout
     if quant <= layout.unary_length:
@@ -128,7 +128,7 @@ def ending_cost(model: CostModel, paths: Paths, base: Any, quant: int, sign_flag
 
 @inlined
 def bits_of_candidates(
-    model: CostModel, paths: Paths, base: Any, place: tuple[Any, Any], first: int, sign_flag: int, has_second: bool
+    model: CompiledCosts, paths: CompiledPaths, base: Any, place: tuple[Any, Any], first: int, sign_flag: int, has_second: bool
 ) -> tuple[Any, Any, Any]:
     """Compute the costs in bits of the three candidates.
 
@@ -170,7 +170,7 @@ def squared_error(magnitude: float, quant: int, shift: int, dq_flag: bool) -> fl
 
 @inlined
 def follow_edges(
-    model: CostModel, paths: Paths, now: int, node: Any, first: int, sign_flag: int, errors: tuple[float, float, float]
+    model: CompiledCosts, paths: CompiledPaths, now: int, node: Any, first: int, sign_flag: int, errors: tuple[float, float, float]
 ) -> None:
     """Find the cheapest candidate on each edge of a node.
 
@@ -206,7 +206,7 @@ def follow_edges(
 
 
 @inlined
-def code_bin(model: CostModel, paths: Paths, base: Any, context: int, bin_value: int) -> None:
+def code_bin(model: CompiledCosts, paths: CompiledPaths, base: Any, context: int, bin_value: int) -> None:
     """Update a context as coding the bin does."""
     address = base + (_U64(context) << _3)
     mask = _U64(bin_value) - _1 if bin_value else ONES
@@ -214,7 +214,7 @@ def code_bin(model: CostModel, paths: Paths, base: Any, context: int, bin_value:
 
 
 @inlined
-def code_magnitude(model: CostModel, paths: Paths, base: Any, magnitude: int, sign_flag: int) -> None:
+def code_magnitude(model: CompiledCosts, paths: CompiledPaths, base: Any, magnitude: int, sign_flag: int) -> None:
     """Update a path's contexts as coding a magnitude of at least 1 does, after its sign."""
     layout = model.layout
     for j in range(min(magnitude, layout.unary_length)):
@@ -230,7 +230,7 @@ def code_magnitude(model: CostModel, paths: Paths, base: Any, magnitude: int, si
 
 
 @inlined
-def advance_contexts(model: CostModel, paths: Paths, now: int, node: Any, origin: Any, magnitude: int, sign_flag: int) -> None:
+def advance_contexts(model: CompiledCosts, paths: CompiledPaths, now: int, node: Any, origin: Any, magnitude: int, sign_flag: int) -> None:
     """Give a node the contexts of its path, updated by the path's index."""
     words = _U64(paths.contexts.shape[2])
     nodes = _U64(paths.contexts.shape[1])
@@ -249,7 +249,7 @@ def advance_contexts(model: CostModel, paths: Paths, now: int, node: Any, origin
 
 
 @kernel
-def start_block_row(model: CostModel, paths: Paths, now: int) -> None:
+def start_block_row(model: CompiledCosts, paths: CompiledPaths, now: int) -> None:
     """Reset the contexts of all paths; the nodes stay."""
     for node in range(paths.costs.shape[1]):
         paths.previous[now, node] = 0
@@ -270,7 +270,9 @@ def candidates(magnitude: float, shift: int, dq_flag: bool) -> tuple[int, tuple[
 
 
 @kernel
-def commit_window(model: CostModel, paths: Paths, now: int, values: npt.NDArray[np.float32], indexes: npt.NDArray[np.int32]) -> None:
+def commit_window(
+    model: CompiledCosts, paths: CompiledPaths, now: int, values: npt.NDArray[np.float32], indexes: npt.NDArray[np.int32]
+) -> None:
     """Trace the best path back into the indexes of a window.
 
     The search continues from this path alone.
@@ -295,7 +297,7 @@ def commit_window(model: CostModel, paths: Paths, now: int, values: npt.NDArray[
 
 
 @kernel
-def search(model: CostModel, paths: Paths, values: npt.NDArray[np.float32], indexes: npt.NDArray[np.int32]) -> None:
+def search(model: CompiledCosts, paths: CompiledPaths, values: npt.NDArray[np.float32], indexes: npt.NDArray[np.int32]) -> None:
     """Find the indexes of float32 values in coded order.
 
     Args:
@@ -333,7 +335,7 @@ def search(model: CostModel, paths: Paths, values: npt.NDArray[np.float32], inde
 
 
 def edges(tables: Tables, dq_flag: bool) -> tuple[IntArray, IntArray] | None:
-    """Return the targets and sources of `CostModel`; None if some node has other than two sources."""
+    """Return the targets and sources of `CompiledCosts`; None if some node has other than two sources."""
     targets = tables.state_trans if dq_flag else np.array([[0, 1], [0, 1]])
     order = np.argsort(targets.reshape(-1), kind="stable")
     if (np.bincount(targets.reshape(-1), minlength=len(targets)) != EDGES).any():
@@ -368,11 +370,11 @@ def cheapest_path(
     nodes = len(targets)
     initial = machine.words[INITIAL + parameter_sets[: reachable_contexts(layout, highest_candidate(values, step, layout) + 1)]]
     bin_costs = costs_by_row(bit_costs(tables))
-    model = CostModel(
+    model = CompiledCosts(
         float(step), lagrangian / BIT, layout, bin_costs, BYPASS_COST, machine.words, initial, max(block_row, 1), targets, sources
     )
     words = -(-initial.size * initial.itemsize // LINE) * (LINE // initial.itemsize)
-    paths = Paths(
+    paths = CompiledPaths(
         np.full((2, nodes), np.inf),
         np.zeros((2, nodes, words), np.uint64),
         np.zeros((2, nodes), np.int64),

@@ -24,8 +24,7 @@ from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.structures.data_unit import DC, G_SUFFIX, LS, NNR_PT_BLOCK, DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_MPS, NNR_NDU, Unit, unit_type_name
 from nnc_conformance.reference.syntax.writer import LARGEST_15_BIT_SIZE, LONG_SIZE
-from nnc_conformance.reference.topology.content import Topology
-from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY, CARRIAGE_KEYS
+from nnc_conformance.reference.topology.content import CARRIAGE_ENTRY, CARRIAGE_KEYS, Topology
 
 EDITION: Final = 2022
 """Year of the edition that the metadata states."""

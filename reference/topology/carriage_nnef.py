@@ -14,7 +14,7 @@ from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF
 from nnc_conformance.reference.topology.carriage import Carriage, join_stream, metadata_document, parse_metadata, split_stream
-from nnc_conformance.reference.topology.content import Topology
+from nnc_conformance.reference.topology.content import CARRIAGE_ENTRY, Topology
 from nnc_conformance.reference.topology.nnef import (
     GRAPH_FILE,
     data_path,
@@ -24,7 +24,6 @@ from nnc_conformance.reference.topology.nnef import (
     variables,
     write_header,
 )
-from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY
 
 VENDOR: Final = 0x4E4E << 16
 """Upper half of the item type: the letters "NN", our choice."""

@@ -21,8 +21,8 @@ from nnc_conformance.reference.topology.carriage import (
     split_stream,
     with_other_length,
 )
-from nnc_conformance.reference.topology.content import Topology
-from nnc_conformance.reference.topology.onnx import CARRIAGE_ENTRY, is_carriage, parse, serialise, tensors_by_id
+from nnc_conformance.reference.topology.content import CARRIAGE_ENTRY, Topology
+from nnc_conformance.reference.topology.onnx import is_carriage, parse, serialise, tensors_by_id
 
 
 def pack(stream: bytes) -> bytes:

@@ -7,11 +7,17 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.syntax.context import PayloadError, Shapes
 from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_NNEF, NNR_TPL_ONNX
+
+CARRIAGE_ENTRY: Final = "nnr"
+"""Key of the metadata entry in models whose tensors hold data units (Annex E)."""
+CARRIAGE_KEYS: Final = frozenset({"edition", "parameter_sets", "coded"})
+"""Keys of that entry."""
 
 
 @dataclass(frozen=True)

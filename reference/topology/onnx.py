@@ -17,15 +17,12 @@ from onnx import GraphProto, ModelProto, TensorProto
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology import tensors
 from nnc_conformance.reference.topology.classes import Array, as_declared
+from nnc_conformance.reference.topology.content import CARRIAGE_ENTRY, CARRIAGE_KEYS
 from nnc_conformance.reference.topology.external_data import ExternalData
 from nnc_conformance.reference.topology.graphs import TensorEntry, bodies, tensor_entries, values_to_tensors
 from nnc_conformance.reference.topology.paths import TensorPath, tensor_ids
 from nnc_conformance.reference.topology.special_inputs import exact_paths, special_paths, variance_inputs
 
-CARRIAGE_ENTRY: Final = "nnr"
-"""Key of the metadata_props entry in models whose tensors hold data units (Annex E)."""
-CARRIAGE_KEYS: Final = frozenset({"edition", "parameter_sets", "coded"})
-"""Keys of that entry."""
 _ALIGNMENT: Final = 64
 """Bytes to whose multiples values in a file next to the model are padded."""
 _NAMED: Final = 10

@@ -67,7 +67,7 @@ class ToolChoice(StrEnum):
 
 
 @dataclass(frozen=True)
-class Tools:
+class ToolFlags:
     """The choices of the tools that a data unit can use.
 
     Args:
@@ -98,7 +98,7 @@ class SessionStep:
     """
 
     base: BaseModel | None
-    tools: Tools
+    tools: ToolFlags
     graph: Shapes = field(default_factory=dict)
     nodes: Mapping[str, NodeId] = field(default_factory=dict)
     pre: bool = False
@@ -263,7 +263,7 @@ def tca_allowed(header: DataUnitHeader, step: SessionStep) -> bool:
     return all(history.base.size > 0 for history in histories.values())
 
 
-def _with_flags(content: TensorContent, coding: TensorCoding, history: TensorHistory, tools: Tools) -> TensorContent:
+def _with_flags(content: TensorContent, coding: TensorCoding, history: TensorHistory, tools: ToolFlags) -> TensorContent:
     """Choose hist_dep_sig_prob_enabled_flag and row_skip_list of one tensor."""
     rows = zero_rows(content.indexes, coding)
     skips = tools.row_skip.tried(allowed=coding.has_row_skip_flag and not skips_differ(coding), useful=bool(rows.any()))

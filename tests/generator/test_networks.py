@@ -73,9 +73,10 @@ def test_a_network_comes_back_from_a_stream_and_answers(name: str) -> None:
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.999
 
 
-def test_the_scales_of_the_quantized_network_are_exact() -> None:
+def test_the_scales_and_zero_points_of_the_quantized_network_are_exact() -> None:
     exact = exact_parameters(extract(model_bytes("digits-qdq")).topology)
-    assert exact == {f"fc{number}.{part}_scale" for number in (1, 2, 3) for part in ("in", "weight", "bias")}
+    scales = {f"fc{number}.{part}_scale" for number in (1, 2, 3) for part in ("in", "weight", "bias")}
+    assert exact == scales | {f"fc{number}.{part}_zero" for number in (1, 2, 3) for part in ("in", "weight")}
 
 
 def test_an_unknown_network_is_refused() -> None:

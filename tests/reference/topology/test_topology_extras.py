@@ -44,8 +44,8 @@ def test_a_format_without_its_topology_is_refused(tmp_path: Path) -> None:
     for suffix, name in ((".onnx", "ONNX"), (".nnef", "NNEF"), (".pt2", "PyTorch"), (".keras", "TensorFlow")):
         with pytest.raises(ModelError, match=f"carries no {name} topology"):
             write_model(tmp_path / f"x{suffix}", {}, None)
-    for refuse in (lambda: write_model(tmp_path / "x.tflite", {}, None), lambda: read_model(tmp_path / "x.tflite")):
-        with pytest.raises(ModelError, match=r"unknown model file suffix '\.tflite'"):
+    for refuse in (lambda: write_model(tmp_path / "x.weights", {}, None), lambda: read_model(tmp_path / "x.weights")):
+        with pytest.raises(ModelError, match=r"unknown model file suffix '\.weights'"):
             refuse()
 
 
@@ -113,10 +113,14 @@ def test_an_nnef_parameter_that_does_not_fit_is_named(changed: dict[str, np.ndar
         nnef.restore(GRAPH, parameters)
 
 
-@pytest.mark.parametrize("label", ["", "/etc/x", "../x", "a/../../x", "a\\b"])
+@pytest.mark.parametrize("label", ["", "/", "../x", "/../x", "a/../../x", "a\\b"])
 def test_a_label_that_leaves_the_folder_is_refused(label: str) -> None:
     with pytest.raises(ModelError, match="not a path inside"):
         nnef.data_path(label)
+
+
+def test_a_label_that_begins_with_a_slash_stays_in_the_folder() -> None:
+    assert nnef.data_path("/etc/x") == "etc/x.dat"
 
 
 def test_an_nnef_folder_that_is_not_whole_is_refused() -> None:
