@@ -47,7 +47,7 @@ class TensorHistory(NamedTuple):
 
     Arrays are empty if there is none.
 
-    Args:
+    Attributes:
         base: int16 (rows * columns,), the tensor's last indexes, doubled if their unit had
             dq_flag, clamped to -256..256.
         seen: uint8 (rows * columns,), 1 where the index of an earlier update was not 0.
