@@ -1,7 +1,7 @@
 """Checks of a suite folder: form, hashes, revisions, and agreement with the reference decoder."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +10,7 @@ from nnc_conformance.generator.facts import Facts, met_in
 from nnc_conformance.reference.decoder import Decoded
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.rules import RULES, Provenance
+from nnc_conformance.reference.topology.content import Topology, without_terminator
 from nnc_conformance.storage.documents import Frozen, canonical_json
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, files_of, load_suite, stored_file
@@ -190,8 +191,17 @@ def undisputed(checked: CheckedVector) -> Iterator[str]:
 
 
 def same_output(a: Decoded | None, b: Decoded | None) -> bool:
-    """Return whether two decodes succeeded with the same parameters and topology, bit for bit."""
-    return a is not None and b is not None and a.topology == b.topology and dump_safetensors(a.parameters) == dump_safetensors(b.parameters)
+    """Return whether two decodes succeeded with the same parameters and topology, bit for bit.
+
+    A topology's only, last zero byte may be missing, as for a decoder under test.
+    """
+    if a is None or b is None or _unterminated(a.topology) != _unterminated(b.topology):
+        return False
+    return dump_safetensors(a.parameters) == dump_safetensors(b.parameters)
+
+
+def _unterminated(topology: Topology | None) -> Topology | None:
+    return None if topology is None else replace(topology, data=without_terminator(topology.data))
 
 
 CHECKS: Final[tuple[Callable[[CheckedVector], Iterator[str]], ...]] = (outputs_hold, refusals_hold, facts_hold, level_holds, undisputed)

@@ -33,6 +33,15 @@ class Topology:
     data: bytes
 
 
+def without_terminator(data: bytes) -> bytes:
+    """Return topology data without a zero byte that is its last and its only one.
+
+    Such a byte may be the terminator of a string, which is no part of it: the disputed point
+    ``data_string``.
+    """
+    return data[:-1] if data.find(b"\0") == len(data) - 1 else data
+
+
 class TopologyShapes(Mapping[str, tuple[int, ...]]):
     """Tensor dimensions by name in a topology, parsed at the first lookup.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.topology.content import without_terminator
 from nnc_conformance.storage.documents import sha256
 from nnc_conformance.storage.safetensors_format import tensors_sha256
 from nnc_conformance.storage.vector import Vector
@@ -215,7 +216,7 @@ def _topology_fault(decoder: DecoderSpec, expected: ExpectedOutput, execution: E
     wanted, actual = expected.topology, execution.topology
     if not decoder.gives_topology or "topology" not in decoder.capabilities or actual == wanted:
         return ""
-    if wanted is not None and wanted.find(b"\0") == len(wanted) - 1 and actual == (wanted[:-1] or None):
+    if wanted is not None and actual == (without_terminator(wanted) or None):
         return ""
     if wanted is None:
         return "the decoder gives a topology, but the stream carries none"
