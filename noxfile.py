@@ -176,6 +176,8 @@ def formats(session: nox.Session) -> None:
     session.install("-e", ".[dev,nnef,tensorflow]")
     session.run(
         "pytest",
+        "-m",
+        "exhaustive or not exhaustive",
         "tests/reference/topology/test_keras.py",
         "tests/reference/topology/test_nnef_package.py",
         *session.posargs,
