@@ -276,7 +276,7 @@ OMISSIONS: tuple[Omission, ...] = (
         ),
     ),
     Omission(
-        ("string-end", "header-in-unit"),
+        ("string-end", "header-in-unit", "index-range"),
         "keeps counts in 32 bits",
         (
             ("topology", "count_topology_elements = bits.ue(7) + 2", "count_topology_elements = (bits.ue(7) + 2) % (1 << 32)"),
