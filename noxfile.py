@@ -254,7 +254,7 @@ def interpreter(version: str) -> str | None:
 def versions(session: nox.Session, version: str) -> None:
     """The tests by each Python that the package is for.
 
-    Skipped, with a line, where there is none of that version.
+    Without a Python of that version the session is skipped, and says so.
     """
     found = interpreter(version)
     if found is None:

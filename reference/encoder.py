@@ -19,12 +19,13 @@ from nnc_conformance.reference.composer import (
     start_unit,
     topology_unit,
 )
-from nnc_conformance.reference.encoder_options import Block, CodebookMethod, EncoderOptions
+from nnc_conformance.reference.encoder_options import Block, CodebookMethod, EncoderOptions, parts_of_block
 from nnc_conformance.reference.entropy.coding import TensorCoding
 from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.options import ProgressCallback, no_progress
 from nnc_conformance.reference.payload import coded_parts, coding_of
+from nnc_conformance.reference.quantization.choosing import choose
 from nnc_conformance.reference.quantization.reconstruction import DATA_FORMATS, step_size
 from nnc_conformance.reference.syntax.bitstream import write_units
 from nnc_conformance.reference.syntax.context import (
@@ -47,7 +48,7 @@ from nnc_conformance.reference.threads import thread_pool
 from nnc_conformance.reference.topology.classes import Coding, Role, coded, coding, role
 from nnc_conformance.reference.topology.content import Topology, shapes_in
 from nnc_conformance.reference.updates.base_model import BaseModel
-from nnc_conformance.reference.updates.encoding import SessionStep, ToolChoice, ToolFlags, nodes_of, parts_of_block, with_tools
+from nnc_conformance.reference.updates.encoding import SessionStep, ToolChoice, ToolFlags, nodes_of, with_tools
 
 MOST_PRUNED: Final = 255
 MIN_VALUES_PER_THREAD: Final = 20_000
@@ -104,8 +105,6 @@ def encode(
         EncodeError: For tensors that cannot be coded.
     """
     if options is None:
-        from nnc_conformance.reference.quantization.choosing import choose
-
         options = choose(parameters, EncoderOptions()).options
     work = partial(_encode, parameters, topology, quantization_data, threads=threads, progress=progress)
     if not options.second_edition(base):

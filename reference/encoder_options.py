@@ -11,7 +11,7 @@ from nnc_conformance.reference.errors import EncodeError, unknown
 from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import BI, BN, DC, LS
 from nnc_conformance.reference.syntax.walker import Values
-from nnc_conformance.reference.updates.base_model import BaseModel
+from nnc_conformance.reference.updates.base_model import BaseModel, BlockRecord
 from nnc_conformance.reference.updates.encoding import ToolChoice
 
 _TOOLS: Final = ("row_skip", "tca", "hdsp", "pre")
@@ -40,6 +40,17 @@ WEIGHT_TYPES: Final = (("weight",), ("weight.g", "weight.h"))
 """Types of a block's weight: whole, or decomposed."""
 BLOCK_TYPES: Final = (*WEIGHT_TYPES[0], *WEIGHT_TYPES[1], "weight.ls", "bn.beta", "bn.gamma", "bn.mean", "bn.var", "bias")
 """The parts of an NNR_PT_BLOCK in the order of its list of ids."""
+_BITS: Final = {
+    "weight.g": DC,
+    "weight.h": DC,
+    "weight.ls": LS,
+    "bn.beta": BN,
+    "bn.gamma": BN,
+    "bn.mean": BN,
+    "bn.var": BN,
+    "bias": BI,
+}
+"""The bit of compressed_parameter_types that says that a block has a part; a whole weight has none."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +77,7 @@ class Block:
     @property
     def parameter_types(self) -> int:
         """compressed_parameter_types."""
-        kinds = {"weight.g": DC, "weight.ls": LS, "bn.beta": BN, "bias": BI}
-        return sum(bit for part, bit in kinds.items() if part in self.parts)
+        return sum({_BITS[part] for part in self.parts if part in _BITS})
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -84,6 +94,13 @@ def blocks_of(block_identifier: Mapping[str, Any], parameter_type: Mapping[str, 
         if block is not None:
             parts.setdefault(block, {})[parameter_type[name]] = name
     return tuple(Block(found) for found in parts.values() if len(found) > 1)
+
+
+def parts_of_block(record: BlockRecord) -> dict[str, str]:
+    """Return the names of a block's parts in a base model by their types in `BLOCK_TYPES`."""
+    present = {kind for kind, bit in _BITS.items() if record.parameter_types & bit}
+    kinds = [kind for kind in BLOCK_TYPES if kind in present or (kind == "weight" and not record.parameter_types & DC)]
+    return dict(zip(kinds, record.ids, strict=True))
 
 
 @dataclass(frozen=True)

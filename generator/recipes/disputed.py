@@ -283,7 +283,7 @@ RECIPES = (
     *(
         Recipe(
             id=f"value-zero-times-infinite-step{name}",
-            title=f"Zeros with a step beyond binary64{told}",
+            title=f"Zeros with a step beyond binary64{with_what}",
             tests="Whether 0 times an infinite step is 0 or a NaN.",
             catches="Not a bug by itself: published codecs differ.",
             clauses=("9",),
@@ -291,7 +291,7 @@ RECIPES = (
             level=Level.DISPUTED,
             switch="zero_product",
         )
-        for name, told, codebook in (("", "", None), ("-codebook", ", with a codebook", book(1, -3, 0, 5)))
+        for name, with_what, codebook in (("", "", None), ("-codebook", ", with a codebook", book(1, -3, 0, 5)))
     ),
     Recipe(
         id="unit-alignment-bits",

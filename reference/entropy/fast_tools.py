@@ -43,7 +43,7 @@ class Tools(NamedTuple):
             context by kind, stateId and class of the previous index.
         states_after_skipped: int64 (2, STATES), stateId after the part of a skipped row in a
             block, by stateId before it: in a full block, and in a narrower one.
-        classes: Largest base index that is told from greater ones.
+        classes: Largest base index with contexts of its own.
         contexts: uint16, byte offsets of contexts; see `contexts_by_place`.
         row_bytes: Bytes of a row of ``contexts``.
     """

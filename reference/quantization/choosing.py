@@ -8,16 +8,14 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from nnc_conformance.reference.encoder_options import EncoderOptions
 from nnc_conformance.reference.quantization.reconstruction import step_size
 from nnc_conformance.reference.topology.classes import Coding, Role, coding, role
-
-if TYPE_CHECKING:
-    from nnc_conformance.reference.encoder_options import EncoderOptions
 
 Array = npt.NDArray[Any]
 
@@ -71,7 +69,7 @@ class Chosen:
 class TensorChoices:
     """The choices for all tensors, and the encoder's options that they make."""
 
-    options: "EncoderOptions"
+    options: EncoderOptions
     tensors: tuple[Chosen, ...]
 
 
@@ -92,7 +90,7 @@ def options_for(qp: int | None, nonweight_qp: int | None, qp_density: int) -> tu
 
 def choose(
     parameters: Mapping[str, Array],
-    options: "EncoderOptions",
+    options: EncoderOptions,
     *,
     exact: Mapping[str, str] | None = None,
     variances: Collection[str] = (),
@@ -129,7 +127,7 @@ def greatest_qp(step: float, qp_density: int) -> int:
     return ((exponent - 1) << qp_density) + math.floor((2 * mantissa - 1) * (1 << qp_density))
 
 
-def _chosen(name: str, array: Array, options: "EncoderOptions", reason: str, *, variance: bool, asked: bool) -> Chosen:
+def _chosen(name: str, array: Array, options: EncoderOptions, reason: str, *, variance: bool, asked: bool) -> Chosen:
     """Choose for one tensor."""
     row = Chosen(name, str(array.dtype), array.shape, Treatment.EXACT, reason)
     kind = coding(array)
@@ -146,7 +144,7 @@ def _chosen(name: str, array: Array, options: "EncoderOptions", reason: str, *, 
     return _with_step(row, array, values, options, variance=variance, asked=asked)
 
 
-def _with_step(row: Chosen, array: Array, values: Array, options: "EncoderOptions", *, variance: bool, asked: bool) -> Chosen:
+def _with_step(row: Chosen, array: Array, values: Array, options: EncoderOptions, *, variance: bool, asked: bool) -> Chosen:
     """Choose the step of a tensor whose magnitudes other than 0 are ``values``, or keep it exact."""
     from nnc_conformance.reference.quantization.quantizer import DQ_STEPS
 
@@ -182,7 +180,7 @@ def _coarsest(values: Array, *, weight: bool, variance: bool, asked: bool) -> fl
     return float(values.min()) / VECTOR_SHARE
 
 
-def _asked_qp(name: str, array: Array, options: "EncoderOptions", *, variance: bool) -> int:
+def _asked_qp(name: str, array: Array, options: EncoderOptions, *, variance: bool) -> int:
     """Return the qp that the options ask for; variances get at most the qp of vectors."""
     qp = options.tensor_qp.get(name, options.qp if _role(array) is Role.WEIGHT else options.nonweight_qp)
     return min(qp, options.nonweight_qp) if variance else qp

@@ -18,18 +18,14 @@ from nnc_conformance.reference.payload import coded_parts, coding_of
 from nnc_conformance.reference.quantization.reconstruction import convert
 from nnc_conformance.reference.syntax.context import PayloadError, Shapes
 from nnc_conformance.reference.syntax.structures.data_unit import (
-    BI,
-    BN,
-    DC,
     ICNN_NDU_ID,
-    LS,
     DataUnitHeader,
     NodeId,
     ParentNode,
     UpdateSignalling,
 )
 from nnc_conformance.reference.updates.applying import ROOT_DEPTH, BrokenRuleError, check_parent, tensor_history
-from nnc_conformance.reference.updates.base_model import BaseModel, BlockRecord
+from nnc_conformance.reference.updates.base_model import BaseModel
 
 STEPS_OF_A_CYCLE: Final = 4
 """Steps after which the trellis is where it was, if every index has parity 0."""
@@ -216,20 +212,6 @@ def nodes_of(base: BaseModel | None, names: Sequence[str]) -> dict[str, NodeId]:
             node, following = NodeId(0, following, ROOT_DEPTH), following + 1
         nodes[name] = replace(node, put_node_depth=ROOT_DEPTH)
     return nodes
-
-
-def parts_of_block(record: BlockRecord) -> dict[str, str]:
-    """Return the names of a block's parts in a base model by their types, which are those of
-    `encoder.BLOCK_TYPES`.
-    """
-    groups = (
-        (DC, ("weight.g", "weight.h"), ("weight",)),
-        (LS, ("weight.ls",), ()),
-        (BN, ("bn.beta", "bn.gamma", "bn.mean", "bn.var"), ()),
-        (BI, ("bias",), ()),
-    )
-    kinds = [kind for bit, present, absent in groups for kind in (present if record.parameter_types & bit else absent)]
-    return dict(zip(kinds, record.ids, strict=True))
 
 
 def with_tools(

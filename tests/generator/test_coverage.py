@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.coverage_page import not_needed
 from helpers.samples import DATA
 from typer.testing import CliRunner
 
@@ -100,9 +101,8 @@ def test_the_page_tells_what_each_vector_of_core_is_needed_for(core: Coverage) -
     with_goals, with_bugs, with_names, needless_ones = map(int, rows)
     assert with_goals == len(goals) - len(needless(goals))
     assert with_bugs + with_names + needless_ones == len(core.streams) - with_goals
-    listed = re.findall("`([^`]+)`", "".join(re.findall(r"^Not needed: .*$", PAGE, re.MULTILINE)))
-    assert len(set(listed)) == needless_ones
-    assert set(listed) <= set(needless(goals))
+    assert len(not_needed()) == needless_ones
+    assert not_needed() <= set(needless(goals))
 
 
 def test_the_page_has_the_figures_of_core(core: Coverage) -> None:

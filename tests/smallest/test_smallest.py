@@ -7,22 +7,16 @@ The draw is printed; the environment variable NNC_SMALLEST_SEED repeats it.
 
 import os
 import random
-import re
 from pathlib import Path
+
+from helpers.coverage_page import not_needed
 
 from nnc_conformance.faults.score.needs import needs_of
 from nnc_conformance.generator.coverage.streams import cover, find_streams
 
 VECTORS = Path(__file__).parents[2] / "vectors"
-PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
 DRAWN = 20
 JOBS = 2
-
-
-def listed_as_not_needed() -> frozenset[str]:
-    """Read the vectors that the coverage page lists as not needed."""
-    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("Not needed: ")]
-    return frozenset(re.findall("`([^`]+)`", "".join(lines)))
 
 
 def test_twenty_vectors_of_core_are_needed_as_the_page_says() -> None:
@@ -31,5 +25,5 @@ def test_twenty_vectors_of_core_are_needed_as_the_page_says() -> None:
     print(f"NNC_SMALLEST_SEED={seed} draws: {' '.join(drawn)}")
     core = cover(find_streams([VECTORS / "core"]), jobs=JOBS)
     needs = needs_of(drawn, core, VECTORS, JOBS)
-    assert needs.nothing == listed_as_not_needed().intersection(drawn)
+    assert needs.nothing == not_needed().intersection(drawn)
     assert len(needs.goals | needs.bugs | needs.names | needs.nothing) == DRAWN
