@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from nnc_conformance.cli.process import PROGRAM, Interrupts, leave, open_standard_streams, say
+from nnc_conformance.cli.process import PROGRAM, Interrupts, leave, open_standard_streams, say, say_interrupted
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reports.text import one_line
 from nnc_conformance.suites.results.outcomes import ExitCode
@@ -174,10 +174,10 @@ def _run(arguments: list[str], debug: bool, interrupts: Interrupts) -> int:
     except NNCError as error:
         return _say("error", str(error), ExitCode.USAGE)
     except (typer.Abort, KeyboardInterrupt):
-        return _say("error", "interrupted", ExitCode.INTERRUPTED)
+        return _interrupted()
     except (Exception, SystemExit) as error:
         if interrupts.came:
-            return _say("error", "interrupted", ExitCode.INTERRUPTED)
+            return _interrupted()
         reason = error.__context__ if isinstance(error, SystemExit) else error  # typer leaves at a broken pipe
         if isinstance(reason, BrokenPipeError) and reason.filename is None:
             return ExitCode.AS_EXPECTED if PRINTERS & {*arguments[:1]} else ExitCode.INCOMPLETE
@@ -192,8 +192,13 @@ def _run(arguments: list[str], debug: bool, interrupts: Interrupts) -> int:
         last = str(error).strip().rpartition("\n")[2]
         return _say("internal error", f"{type(error).__name__}: {last} (use {DEBUG} for the traceback)", ExitCode.INTERNAL)
     if returned == ExitCode.INTERRUPTED:  # what typer makes of Ctrl-C
-        return _say("error", "interrupted", ExitCode.INTERRUPTED)
+        return _interrupted()
     return returned if isinstance(returned, int) else ExitCode.AS_EXPECTED
+
+
+def _interrupted() -> int:
+    say_interrupted()
+    return ExitCode.INTERRUPTED
 
 
 def _say(kind: str, message: str, exit_code: int) -> int:

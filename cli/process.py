@@ -26,6 +26,8 @@ it.
 
 _AGAIN: Final = 0.05
 """Seconds after which a lost `KeyboardInterrupt` is raised once more."""
+_SAID: Final = threading.Event()
+"""Set once the line about the interruption is printed, so that a second Ctrl-C repeats nothing."""
 
 
 def say(kind: str, message: str) -> None:
@@ -34,10 +36,21 @@ def say(kind: str, message: str) -> None:
         print(f"{PROGRAM}: {kind}: {message}", file=sys.stderr, flush=True)
 
 
+def say_interrupted() -> None:
+    """Print one line about the interruption; Ctrl-C meanwhile is ignored."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread else None
+    say("error", "interrupted")
+    _SAID.set()
+    if in_main_thread:
+        signal.signal(signal.SIGINT, before)
+
+
 def leave_interrupted(*_: object) -> NoReturn:
     """End the process at once with one line, and nothing cleaned up; a handler of SIGINT."""
-    with suppress(OSError):
-        os.write(2, f"{PROGRAM}: error: interrupted\n".encode())
+    if not _SAID.is_set():
+        with suppress(OSError):
+            os.write(2, f"{PROGRAM}: error: interrupted\n".encode())
     os._exit(INTERRUPTED)
 
 

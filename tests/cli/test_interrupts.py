@@ -114,6 +114,13 @@ def test_the_second_time_nothing_is_waited_for(model: Path) -> None:
     assert seconds < 25
 
 
+def test_the_second_time_after_the_message_nothing_is_repeated(model: Path) -> None:
+    body = "import atexit; atexit.register(signal.raise_signal, signal.SIGINT); time.sleep(30)"
+    program = PRESSED_IN.format(module="reference.encoder", name="encode_job", body=body)
+    code, out, err, _ = ended(program + RUN, "encode", "m.npz", "m.nnr", cwd=model)
+    assert (code, out, err) == (130, "", "nnc-conformance: error: interrupted\n")
+
+
 @pytest.mark.parametrize("words", [["generate", "suite", "--level", "core", "--jobs", "2"], ["coverage", "streams", "--jobs", "2"]])
 def test_worker_processes_end_without_a_word(tmp_path: Path, words: list[str]) -> None:
     """The terminal sends Ctrl-C to all processes of the group."""
