@@ -125,7 +125,10 @@ def page(rows: list[Sizes]) -> Iterator[str]:
         "Made by `python benchmarks/update_sizes.py`: " + __doc__.split("\n\n")[2].replace("\n", " ").strip(),
         "",
     )
-    yield "Each number is the bytes of all updates of a network. Every stream of ours and of the peer's was decoded by both codecs to the same tensors, bit for bit."
+    yield (
+        "Each number is the bytes of all updates of a network. Every stream of ours and of the peer's was decoded by both codecs to the "
+        "same tensors, bit for bit."
+    )
     for row in rows:
         best = min(row.ours.values())
         yield from ("", f"## {row.network}", "", "| tools on | ours | the peer's | ours / peer's |", "|---|---|---|---|")
