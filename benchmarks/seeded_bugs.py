@@ -556,7 +556,7 @@ BUGS: Final = (
         "dimensions-from-onnx-only",
         "Takes dimensions that a unit leaves out from an ONNX topology only, not from NNEF.",
         ("topology_storage_format", "tensor_dimensions_flag", "topology_data"),
-        (Edit("topology.content", "shapes_in", "storage_format in (NNR_TPL_ONNX, NNR_TPL_NNEF)", "storage_format == NNR_TPL_ONNX"),),
+        (Edit("topology.shapes", "shapes_in", "storage_format in (NNR_TPL_ONNX, NNR_TPL_NNEF)", "storage_format == NNR_TPL_ONNX"),),
     ),
     NamedFault(
         "ids-in-latin-1",

@@ -8,7 +8,7 @@ from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.bitstream import write_units
 from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.walker import Values
-from nnc_conformance.reference.topology.content import topology_shapes
+from nnc_conformance.reference.topology.shapes import topology_shapes
 from nnc_conformance.storage.vector import Level
 
 

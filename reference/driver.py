@@ -29,7 +29,8 @@ from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_RAW_FLO
 from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_PRUN
 from nnc_conformance.reference.syntax.structures.unit import NNR_TPL, Unit, unit_type_name
 from nnc_conformance.reference.syntax.walker import Element, Values
-from nnc_conformance.reference.topology.content import Topology, inflate, shapes_in
+from nnc_conformance.reference.topology.content import Topology, inflate
+from nnc_conformance.reference.topology.shapes import shapes_in
 from nnc_conformance.reference.updates.applying import BrokenRuleError, CodedPart, ModelBuilder, check_parent, tensor_history
 from nnc_conformance.reference.updates.base_model import BaseModel
 

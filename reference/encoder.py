@@ -46,7 +46,8 @@ from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TP
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.reference.threads import thread_pool
 from nnc_conformance.reference.topology.classes import Coding, Role, coded, coding, role
-from nnc_conformance.reference.topology.content import Topology, shapes_in
+from nnc_conformance.reference.topology.content import Topology
+from nnc_conformance.reference.topology.shapes import shapes_in
 from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.reference.updates.encoding import SessionStep, ToolChoice, ToolFlags, nodes_of, with_tools
 

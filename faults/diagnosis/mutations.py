@@ -19,7 +19,7 @@ from nnc_conformance.reference.syntax.descriptors import value_range
 from nnc_conformance.reference.syntax.mutator import Mutator
 from nnc_conformance.reference.syntax.structures.unit import nnr_unit
 from nnc_conformance.reference.syntax.walker import Values
-from nnc_conformance.reference.topology.content import topology_shapes
+from nnc_conformance.reference.topology.shapes import topology_shapes
 
 BOUNDS: Final = (0, 1, 2, 3, 7, 8, 127, 128, 255, 256, 1 << 12, 1 << 16)
 """Values at which codes change their length; in addition to the least and greatest value of a

@@ -3,10 +3,11 @@ one of its lines.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Final
 
 from nnc_conformance.faults.mutants.mutable_code import FUNCTIONS, module_of
@@ -78,21 +79,41 @@ def _tracer(streams: Sequence[tuple[bytes, bool]]) -> Callable[[Decode], Iterato
 
 
 def _traced(run: Callable[[], Any]) -> ExecutedLines:
-    names = {module_of(module).__file__: module for module in FUNCTIONS}
-    lines: dict[str, set[int]] = {module: set() for module in FUNCTIONS}
+    """Watch the lines of the modules that can be mutated, up to `MOST_UNCOMPILED_LINES`."""
+    names = {str(module_of(module).__file__): module for module in FUNCTIONS}
+    return watch_lines(run, names, most_lines=MOST_UNCOMPILED_LINES)
+
+
+def watch_lines(
+    run: Callable[[], object], modules: Mapping[str, str], *, most_lines: int | None = None, most_calls: int | None = None
+) -> ExecutedLines:
+    """Return the lines of some modules that a call executes.
+
+    Args:
+        run: The call.
+        modules: Names of the watched modules by the paths of their files.
+        most_lines: Lines, repetitions included, after which `OutOfTimeError` is raised in the call.
+        most_calls: Calls of each function that are watched; all without it.
+    """
+    lines: dict[str, set[int]] = {module: set() for module in modules.values()}
+    calls: Counter[CodeType] = Counter()
     count = 0
 
     def enter(frame: FrameType, event: str, argument: Any) -> Any:
-        module = names.get(frame.f_code.co_filename)
+        module = modules.get(frame.f_code.co_filename)
         if module is None:
             return None
+        if most_calls is not None:
+            calls[frame.f_code] += 1
+            if calls[frame.f_code] > most_calls:
+                return None
         met = lines[module]
 
         def line(frame: FrameType, event: str, argument: Any) -> Any:
             nonlocal count
             count += 1
             met.add(frame.f_lineno)
-            if count > MOST_UNCOMPILED_LINES:
+            if most_lines is not None and count > most_lines:
                 raise OutOfTimeError
             return line
 

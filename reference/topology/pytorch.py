@@ -208,7 +208,7 @@ def _state_dict(torch: Any, loaded: Any, left_out: dict[str, str], prefix: str =
     tensors = {str(key): value for key, value in loaded.items() if torch.is_tensor(value)}
     inside = {str(key): value for key, value in loaded.items() if isinstance(value, Mapping) and _has_tensors(torch, value, _DEPTH)}
     if tensors or not loaded:
-        left_out |= {f"{prefix}{key}": "it is no tensor of the state_dict" for key in map(str, loaded) if key not in tensors}
+        left_out |= {f"{prefix}{key}": "it is not a tensor of the state_dict" for key in map(str, loaded) if key not in tensors}
         return tensors
     chosen = next((key for key in _NESTED if key in inside), next(iter(inside)) if len(inside) == 1 else None)
     if chosen is None:

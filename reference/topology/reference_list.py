@@ -11,7 +11,7 @@ from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_PRUN, NNR_TPL_REFLIST, RAW
 from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_MPS, NNR_TPL, Unit
 from nnc_conformance.reference.syntax.walker import Values
-from nnc_conformance.reference.topology.content import topology_shapes
+from nnc_conformance.reference.topology.shapes import topology_shapes
 
 LEAST_IDS: Final = 2
 """Fewest ids that a list can hold."""

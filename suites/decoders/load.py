@@ -15,9 +15,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
-from nnc_conformance.reference.errors import Category, unknown
+from nnc_conformance.reference.errors import Category, ModelError, unknown
 from nnc_conformance.storage import DISTRIBUTION
 from nnc_conformance.storage.documents import Frozen, problem_text
+from nnc_conformance.storage.inputs import read_bytes
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, IN_TREE, DecoderError, DecoderKind, DecoderSpec
 from nnc_conformance.suites.results.fault_table import Fault
@@ -129,15 +130,14 @@ def load_decoder(argument: str) -> DecoderSpec:
 
 def _from_file(path: Path, argument: str) -> DecoderSpec:
     try:
-        with path.open("rb") as file:
-            text = file.read(TOML_BYTES + 1)
+        text = read_bytes(path, max_bytes=TOML_BYTES)
+    except ModelError as error:
+        raise DecoderError(str(error), (Fault.TOML_SYNTAX, str(error))) from None
     except OSError as error:
         raise DecoderError(
             f"{argument!r} is neither {IN_TREE!r}, nor {COMMAND_PREFIX}TEMPLATE, nor a readable decoder.toml: {error.strerror}"
         ) from None
     try:
-        if len(text) > TOML_BYTES:
-            raise ValueError(f"it has more than {TOML_BYTES} bytes")
         document = DecoderFile.model_validate(tomllib.loads(text.decode()))
     except ValidationError as error:
         problems = [(_fault_of(one["loc"], one["type"]), problem_text(one)) for one in error.errors(include_url=False)]

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.reference.errors import ModelError, NNCError
 from nnc_conformance.storage import outputs
 from nnc_conformance.storage.documents import Frozen, first_problem
 from nnc_conformance.storage.inputs import read_bytes
@@ -127,7 +127,9 @@ def load_expected_failures(path: Path) -> ExpectedFailures:
         return ExpectedFailures.model_validate(tomllib.loads(read_bytes(path, max_bytes=LIST_BYTES).decode()))
     except ValidationError as error:
         raise ExpectedFailuresError(f"{path}: {first_problem(error)}") from None
-    except (NNCError, ValueError, RecursionError) as error:
+    except ModelError as error:
+        raise ExpectedFailuresError(str(error)) from None
+    except (ValueError, RecursionError) as error:
         raise ExpectedFailuresError(f"{path}: {error}") from None
 
 

@@ -35,6 +35,7 @@ from plain_decoder import PlainError
 from pydantic import TypeAdapter
 
 from nnc_conformance.faults.mutants.code import last_line, statement_change
+from nnc_conformance.faults.mutants.executed_lines import watch_lines
 from nnc_conformance.faults.mutants.mutable_code import MutableCode
 from nnc_conformance.faults.mutants.mutant import Operator
 from nnc_conformance.faults.mutants.mutated_decoder import Ending, MutantOutcome, OutOfTimeError
@@ -250,29 +251,7 @@ def _session(streams: Sequence[bytes]) -> bytes:
 
 def executed_lines(run: Callable[[], object]) -> dict[str, frozenset[int]]:
     """Return the lines of the plain decoder that a call executes, by module; in the first `CALLS` calls of each function."""
-    entered: Counter[CodeType] = Counter()
-    modules = {str(ROOT / f"{module}.py"): module for module in MODULES}
-    met: dict[str, set[int]] = {module: set() for module in MODULES}
-
-    def enter(frame: FrameType, event: str, argument: Any) -> Any:
-        module = modules.get(frame.f_code.co_filename)
-        entered[frame.f_code] += 1
-        if module is None or entered[frame.f_code] > CALLS:
-            return None
-        lines = met[module]
-
-        def line(frame: FrameType, event: str, argument: Any) -> Any:
-            lines.add(frame.f_lineno)
-            return line
-
-        return line
-
-    sys.settrace(enter)
-    try:
-        run()
-    finally:
-        sys.settrace(None)
-    return {module: frozenset(lines) for module, lines in met.items() if lines}
+    return watch_lines(run, {str(ROOT / f"{module}.py"): module for module in MODULES}, most_calls=CALLS).lines
 
 
 class Fate(StrEnum):

@@ -61,7 +61,7 @@ BECAUSE: Final[dict[str, tuple[str, ...]]] = {
         "entropy/plain.py:quant_block_row",
     ),
     "Ends early where the fit is exact, which rounding prevents.": ("reduction/displacement.py:_least_squares",),
-    "Asked for by the protocol of mappings alone.": ("decoder.py:TopologyShapes.__len__",),
+    "Asked for by the protocol of mappings alone.": ("topology/shapes.py:TopologyShapes.__len__",),
     "Every walker has its own; this one says what it means.": ("syntax/walker.py:Walker.stream_bit",),
     "Protobuf refuses to write a model above 2 GiB.": ("topology/onnx.py:serialise",),
 }
