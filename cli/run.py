@@ -101,7 +101,7 @@ def command(
     chosen_filters = [parse_filter(text) for text in filters or ()]
     decoders = load_decoders(decoder or [IN_TREE])
     drawn = fresh if fresh is not None else FRESH if suite is None and not level else 0
-    chosen = select(suite, levels, chosen_filters, fresh_for=[one.identity for one in decoders], fresh=drawn)
+    chosen = select(suite, levels, chosen_filters, fresh_for=[one.identity() for one in decoders], fresh=drawn)
     expected = load_expected_failures(expect_failures) if expect_failures is not None else None
     if expected is not None:
         expected.check_names(vector_ids(suite), [one.name for one in decoders])

@@ -14,7 +14,7 @@ from nnc_conformance.reference.topology.content import Topology, without_termina
 from nnc_conformance.storage.documents import Frozen, canonical_json
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, files_of, load_suite, stored_file
-from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Level, Manifest, StoredFile, Vector
+from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, AnyVector, Level, Manifest, StoredFile
 
 CERTIFIED: Final = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.STRESS)
 """The levels that rest on verified and published facts alone."""
@@ -45,7 +45,7 @@ class CheckedVector:
     facts: Facts
 
     @property
-    def vector(self) -> Vector:
+    def vector(self) -> AnyVector:
         """The vector's description."""
         return self.stored.vector
 
@@ -65,7 +65,7 @@ def lint(root: Path, against: Manifest | None = None) -> list[LintFinding]:
     if against is not None:
         findings += [LintFinding(where, message) for where, message in revision_findings(suite.manifest, against)]
     for stored in suite.vectors:
-        stream = stored.read(stored.vector.stream)
+        stream = stored.streams()[-1]
         facts = met_in(stream, lenient=stored.vector.negative is not None)
         checked = CheckedVector(stored, stream, decoded_or_none(stream, Interpretation()), facts)
         findings += [LintFinding(stored.vector.id, message) for check in CHECKS for message in check(checked)]
@@ -113,10 +113,10 @@ def outputs_hold(checked: CheckedVector) -> Iterator[str]:
     if vector.negative is not None:
         return
     parameters = checked.decoded.parameters if checked.decoded is not None else None
-    if not same_file(vector.expected, None if parameters is None else dump_safetensors(parameters)):
+    if not same_file(vector.steps[-1].expected, None if parameters is None else dump_safetensors(parameters)):
         yield "the expected tensors differ from the reference decoder's"
     topology = checked.decoded.topology.data if checked.decoded is not None and checked.decoded.topology is not None else None
-    if not same_file(vector.topology, topology):
+    if not same_file(vector.steps[-1].topology, topology):
         yield "the topology differs from the reference decoder's"
     for choice in vector.choices:
         tensors = outputs_by_choice(checked.stream, choice.switch)[choice.choice]
@@ -144,7 +144,7 @@ def refusals_hold(checked: CheckedVector) -> Iterator[str]:
         yield str(error)
         return
     decoded = checked.facts.decoded
-    if not same_file(vector.expected, None if decoded is None else dump_safetensors(decoded.parameters)):
+    if not same_file(vector.steps[-1].expected, None if decoded is None else dump_safetensors(decoded.parameters)):
         yield "the expected tensors differ from the lenient output"
 
 

@@ -13,7 +13,7 @@ from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_BLOCK, NNR_PT_FLOAT, NNR_PT_INT, NNR_PT_RAW_FLOAT
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_REFLIST, RAW
 from nnc_conformance.reference.syntax.walker import Values
-from nnc_conformance.storage.vector import CAPABILITIES, Level
+from nnc_conformance.storage.vector import Level, capabilities_of
 
 GRAMMAR: Final = "nnc-stress/1"
 """The version of the grammar: under one name, a seed always gives the same streams."""
@@ -24,7 +24,7 @@ PAYLOADS: Final = {"block": NNR_PT_BLOCK, "float": NNR_PT_FLOAT, "int": NNR_PT_I
 LARGE: Final = (1 << 20, 3 << 20, 10 << 20)
 """Size limits of the large streams, in bytes."""
 
-_ALL: Final = frozenset(CAPABILITIES)
+_ALL: Final = frozenset(capabilities_of(2022))
 _MOST_UNITS: Final = 5
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCXYZ0123456789._-éλ漢"
 _APART: Final = "/"

@@ -1,26 +1,26 @@
 """The JSON of a suite: its canonical form, and the JSON Schema of vector.json.
 
-``python -m nnc_conformance.generator.vector_json OUT`` writes the schema, for readers without this
-package.
+``python -m nnc_conformance.generator.vector_json DIR`` writes the schema of each format, for readers
+without this package.
 """
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel
-
 from nnc_conformance.storage import outputs
-from nnc_conformance.storage.documents import canonical_json
+from nnc_conformance.storage.documents import Frozen, canonical_json
 from nnc_conformance.storage.inputs import read_regular
-from nnc_conformance.storage.suite_folder import MANIFEST_BYTES, VECTOR_BYTES, SuiteError, parse
-from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Manifest, Vector
+from nnc_conformance.storage.suite_folder import MANIFEST_BYTES, VECTOR_BYTES, SuiteError, parse, parse_vector
+from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Manifest, SessionVector, Vector, VectorBase
 
-FORMATTED: Final[tuple[tuple[str, type[BaseModel], int], ...]] = (
-    (MANIFEST_FILE, Manifest, MANIFEST_BYTES),
-    (f"*/*/{VECTOR_FILE}", Vector, VECTOR_BYTES),
+FORMATTED: Final[tuple[tuple[str, Callable[[bytes, str], Frozen], int], ...]] = (
+    (MANIFEST_FILE, partial(parse, Manifest), MANIFEST_BYTES),
+    (f"*/*/{VECTOR_FILE}", parse_vector, VECTOR_BYTES),
 )
-"""Files that `format_suite` rewrites: pattern, model, size limit in bytes."""
+"""Files that `format_suite` rewrites: pattern, parser, size limit in bytes."""
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 """The version of JSON Schema that `vector_schema` is written in."""
@@ -36,20 +36,25 @@ def format_suite(root: Path) -> list[Path]:
     if not (root / MANIFEST_FILE).is_file():
         raise SuiteError(f"{root} has no {MANIFEST_FILE}")
     changed = []
-    for pattern, model, size_limit in FORMATTED:
+    for pattern, parser, size_limit in FORMATTED:
         for path in sorted(root.glob(pattern)):
             data = read_regular(path, max_bytes=size_limit)
-            text = canonical_json(parse(model, data, str(path.relative_to(root))).model_dump(mode="json"))
+            text = canonical_json(parser(data, str(path.relative_to(root))).model_dump(mode="json"))
             if text.encode() != data:
                 outputs.write_text(path, text)
                 changed.append(path)
     return changed
 
 
-def vector_schema() -> dict[str, Any]:
-    """Return the JSON Schema of vector.json, derived from `Vector`."""
-    return {"$schema": DIALECT, "title": "vector.json of an NNC conformance vector"} | Vector.model_json_schema()
+SCHEMAS: Final[dict[str, type[VectorBase]]] = {"vector.schema.json": Vector, "vector-2.schema.json": SessionVector}
+"""The model of each schema file."""
+
+
+def vector_schema(model: type[VectorBase]) -> dict[str, Any]:
+    """Return the JSON Schema of vector.json of one format, derived from its model."""
+    return {"$schema": DIALECT, "title": "vector.json of an NNC conformance vector"} | model.model_json_schema()
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(canonical_json(vector_schema()), encoding="utf-8")
+    for file, model in SCHEMAS.items():
+        Path(sys.argv[1], file).write_text(canonical_json(vector_schema(model)), encoding="utf-8")

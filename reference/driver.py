@@ -319,9 +319,10 @@ def record(
     limits: DecodeLimits | None = None,
     interpretation: Interpretation | None = None,
     lenient: bool = False,
+    base: BaseModel | None = None,
 ) -> StreamError | None:
     """Call a watcher with all that a decode meets; return the error that ends it, if any."""
-    options = DecoderOptions(interpretation or Interpretation(), lenient, limits or DecodeLimits(), kernel="plain")
+    options = DecoderOptions(interpretation or Interpretation(), lenient, limits or DecodeLimits(), kernel="plain", base=base)
     try:
         Driver(stream, watcher, options).run()
     except StreamError as error:

@@ -34,6 +34,8 @@ from nnc_conformance.storage.package_model import (
     SuiteChanges,
     canonical,
     folder_of,
+    format_number,
+    major_of,
     manifest_of,
     suite_changes,
     suite_manifest_path,
@@ -43,7 +45,7 @@ from nnc_conformance.storage.sbom import render_sbom
 from nnc_conformance.storage.sealed import canonical_text
 from nnc_conformance.storage.suite_folder import M, StoredVector, Suite, SuiteError, files_of, parse
 from nnc_conformance.storage.tar_archive import ArchiveError, Member, members, read_member
-from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Manifest, Vector
+from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, AnyVector, Manifest
 
 PACKAGE_BYTES: Final = 4 << 30
 """Bytes of the largest package that is read."""
@@ -132,13 +134,13 @@ class Package:
         """The manifest of the suite."""
         return self._parsed(Manifest, self.read(suite_manifest_path()), suite_manifest_path())
 
-    def files_of(self, vector: Vector) -> dict[str, bytes]:
+    def files_of(self, vector: AnyVector) -> dict[str, bytes]:
         """Read the files of a vector's folder, by path in the package."""
         folder = folder_of(vector)
         names = [VECTOR_FILE, *(file.name for file in files_of(vector))]
         return {f"{folder}/{name}": self.read(f"{folder}/{name}") for name in names}
 
-    def unpack(self, folder: Path, vectors: Collection[Vector] | None = None) -> None:
+    def unpack(self, folder: Path, vectors: Collection[AnyVector] | None = None) -> None:
         """Write the suite with these vectors (None: all) into ``folder``.
 
         Every file is checked, and none is written outside.
@@ -165,6 +167,8 @@ class Package:
         suite, vectors = self.suite_manifest, self.index.vectors
         if [(e.id, e.level, e.revision) for e in suite.vectors] != [(v.id, v.level, v.revision) for v in vectors]:
             raise PackageError(f"{self._path}: the index does not match the suite's manifest")
+        if format_number(vectors) > major_of(self.manifest.version):
+            raise PackageError(f"{self._path}: version {self.manifest.version} cannot hold vectors of format {format_number(vectors)}")
         files = {name: self.read(name) for name in (CHANGELOG_FILE, LICENSE_FILE, suite_manifest_path())}
         for entry, vector in zip(suite.vectors, vectors, strict=True):
             own = self.files_of(vector)
@@ -192,12 +196,12 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def complete_package(
-    files: dict[str, bytes], vectors: Collection[Vector], version: str, license_id: str
+    files: dict[str, bytes], vectors: Collection[AnyVector], version: str, license_id: str
 ) -> tuple[PackageManifest, dict[str, bytes]]:
     """Add index and bill of materials to ``files``; return the manifest and all files."""
     whole = {
         **files,
-        INDEX_FILE: canonical(PackageIndex(vectors=tuple(vectors))),
+        INDEX_FILE: canonical(PackageIndex.model_validate({"format": f"nnc-index/{major_of(version)}", "vectors": tuple(vectors)})),
         SBOM_FILE: render_sbom(version, license_id, tuple(vectors)).encode(),
     }
     return manifest_of(version, license_id, files[suite_manifest_path()], whole), whole
@@ -208,7 +212,7 @@ def signature_path(path: Path) -> Path:
     return path.with_name(path.name + SIGNATURE_SUFFIX)
 
 
-def unpacked_suite(path: Path, takes: Callable[[Vector], bool]) -> Suite:
+def unpacked_suite(path: Path, takes: Callable[[AnyVector], bool]) -> Suite:
     """Unpack the vectors for which ``takes`` is true into a scratch folder, deleted with the suite.
 
     Raise `PackageError`.

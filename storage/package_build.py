@@ -21,6 +21,7 @@ from nnc_conformance.storage.package_model import (
     canonical,
     changelog_section,
     folder_of,
+    format_number,
     next_version,
     suite_changes,
     suite_manifest_path,
@@ -28,7 +29,7 @@ from nnc_conformance.storage.package_model import (
 )
 from nnc_conformance.storage.suite_folder import Suite, files_of, load_suite
 from nnc_conformance.storage.tar_archive import archive_pieces
-from nnc_conformance.storage.vector import Manifest, Vector
+from nnc_conformance.storage.vector import AnyVector, Manifest
 
 _TITLE: Final = "# Changelog\n\n"
 
@@ -50,7 +51,7 @@ class BuiltPackage:
 class _Previous:
     """The previous package: vectors, version, changelog, and ids and files of the vectors to copy."""
 
-    vectors: tuple[Vector, ...] = ()
+    vectors: tuple[AnyVector, ...] = ()
     version: str | None = None
     changelog: str = _TITLE
     kept: frozenset[str] = frozenset()
@@ -69,7 +70,7 @@ def build(source: Path, out: Path, *, previous: Path | None = None, key: Ed25519
     earlier = _read_previous(previous, suite.manifest) if previous is not None else _Previous()
     vectors = tuple(stored.vector for stored in suite.vectors)
     differences = suite_changes(earlier.vectors, vectors)
-    version = next_version(earlier.version, differences)
+    version = next_version(earlier.version, differences, format_number(vectors))
     changelog = earlier.changelog
     if version != earlier.version:
         changelog = _TITLE + changelog_section(version, differences, suite.manifest) + changelog.removeprefix(_TITLE)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nnc_conformance.storage.documents import Frozen, Sha256, sha256
 from nnc_conformance.storage.sealed import canonical_text
 from nnc_conformance.storage.signing import Purpose, Signature
 from nnc_conformance.storage.suite_folder import files_of
-from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, VECTOR_FORMAT, Manifest, ManifestEntry, Vector
+from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, AnyVector, Manifest, ManifestEntry
 
 PACKAGE_FILE: Final = "package.json"
 INDEX_FILE: Final = "index.json"
@@ -24,9 +24,6 @@ CHANGELOG_FILE: Final = "CHANGELOG.md"
 SUITE_FOLDER: Final = "suite"
 SIGNATURE_SUFFIX: Final = ".sig"
 PACKAGE_NAME: Final = "nnc-conformance-vectors"
-FORMAT_NUMBER: Final = int(VECTOR_FORMAT.rpartition("/")[2])
-"""The major version of packages: the number of the vector format."""
-
 Version = Annotated[str, Field(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$")]
 
 
@@ -39,9 +36,12 @@ class PackedFile(Frozen):
 
 
 class PackageManifest(Frozen):
-    """``package.json``: all other files of the package, sorted by path, and the hash of their tree."""
+    """``package.json``: all other files of the package, sorted by path, and the hash of their tree.
 
-    format: Literal["nnc-package/1"] = "nnc-package/1"
+    The number of its format and the major version are the highest number of its vectors' formats.
+    """
+
+    format: Literal["nnc-package/1", "nnc-package/2"] = "nnc-package/1"
     name: str = PACKAGE_NAME
     version: Version
     license: str = Field(description="SPDX expression")
@@ -49,14 +49,20 @@ class PackageManifest(Frozen):
     tree_sha256: Sha256
     files: tuple[PackedFile, ...]
 
+    @model_validator(mode="after")
+    def _format_follows_version(self) -> "PackageManifest":
+        if self.format != f"nnc-package/{major_of(self.version)}":
+            raise ValueError(f"version {self.version} does not belong to format {self.format}")
+        return self
+
 
 class PackageIndex(Frozen):
     """``index.json``: the description of every vector in the order of the manifest, to choose
     vectors before unpacking.
     """
 
-    format: Literal["nnc-index/1"] = "nnc-index/1"
-    vectors: tuple[Vector, ...]
+    format: Literal["nnc-index/1", "nnc-index/2"] = "nnc-index/1"
+    vectors: tuple[AnyVector, ...]
 
 
 class DetachedSignature(Frozen):
@@ -68,7 +74,7 @@ class DetachedSignature(Frozen):
     signature: Signature
 
 
-def folder_of(entry: ManifestEntry | Vector) -> str:
+def folder_of(entry: ManifestEntry | AnyVector) -> str:
     """Return the folder of a vector in a package."""
     return f"{SUITE_FOLDER}/{entry.level}/{entry.id}"
 
@@ -78,7 +84,7 @@ def suite_manifest_path() -> str:
     return f"{SUITE_FOLDER}/{MANIFEST_FILE}"
 
 
-def vector_path(entry: ManifestEntry | Vector) -> str:
+def vector_path(entry: ManifestEntry | AnyVector) -> str:
     """Return the path of a vector's vector.json in a package."""
     return f"{folder_of(entry)}/{VECTOR_FILE}"
 
@@ -139,7 +145,7 @@ class SuiteChanges:
         return bool(self.added or self.removed or self.changed)
 
 
-def suite_changes(old: Iterable[Vector], new: Iterable[Vector]) -> SuiteChanges:
+def suite_changes(old: Iterable[AnyVector], new: Iterable[AnyVector]) -> SuiteChanges:
     """Compare the vectors of two suites by id."""
     before, after = ({vector.id: vector for vector in vectors} for vectors in (old, new))
     both = sorted(before.keys() & after.keys())
@@ -154,20 +160,31 @@ def suite_changes(old: Iterable[Vector], new: Iterable[Vector]) -> SuiteChanges:
     )
 
 
-def _differing(old: Vector, new: Vector) -> tuple[str, ...]:
+def _differing(old: AnyVector, new: AnyVector) -> tuple[str, ...]:
     before, after = ({file.name: file for file in files_of(vector)} for vector in (old, new))
     names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
     return (VECTOR_FILE, *names)
 
 
-def next_version(previous: str | None, what: SuiteChanges) -> str:
+def format_number(vectors: Iterable[AnyVector]) -> int:
+    """Return the highest number of the vectors' formats, 1 for no vectors."""
+    return max((int(vector.format.rpartition("/")[2]) for vector in vectors), default=1)
+
+
+def major_of(version: str) -> int:
+    """Return the major version."""
+    return int(version.partition(".")[0])
+
+
+def next_version(previous: str | None, what: SuiteChanges, number: int) -> str:
     """Return the version after ``previous``.
 
-    Major is the vector format, minor rises if vectors were added or removed, patch if some changed.
+    Major is ``number``, the `format_number` of the vectors, but never falls; minor rises if vectors
+    were added or removed, patch if some changed.
     """
     major, minor, patch = map(int, previous.split(".")) if previous is not None else (0, 0, 0)
-    if major != FORMAT_NUMBER:
-        return f"{FORMAT_NUMBER}.0.0"
+    if major < number:
+        return f"{number}.0.0"
     if what.added or what.removed:
         return f"{major}.{minor + 1}.0"
     return f"{major}.{minor}.{patch + bool(what.changed)}"
@@ -186,6 +203,13 @@ def changelog_section(version: str, what: SuiteChanges, manifest: Manifest) -> s
 def manifest_of(version: str, license_id: str, suite_manifest: bytes, files: Mapping[str, bytes]) -> PackageManifest:
     """Build the manifest of a package with these files."""
     packed = packed_files(files)
-    return PackageManifest(
-        version=version, license=license_id, suite_sha256=sha256(suite_manifest), tree_sha256=tree_sha256(packed), files=packed
+    return PackageManifest.model_validate(
+        {
+            "format": f"nnc-package/{major_of(version)}",
+            "version": version,
+            "license": license_id,
+            "suite_sha256": sha256(suite_manifest),
+            "tree_sha256": tree_sha256(packed),
+            "files": packed,
+        }
     )

@@ -9,10 +9,10 @@ from typing import Any
 from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.package_model import PACKAGE_NAME, folder_of
 from nnc_conformance.storage.suite_folder import files_of
-from nnc_conformance.storage.vector import Vector
+from nnc_conformance.storage.vector import AnyVector
 
 
-def render_sbom(version: str, license_id: str, vectors: Sequence[Vector]) -> str:
+def render_sbom(version: str, license_id: str, vectors: Sequence[AnyVector]) -> str:
     """Return the JSON text: the package, its vectors with the hashes of their files, and the
     networks that they use.
     """
@@ -46,7 +46,7 @@ def _network(name: str) -> str:
     return f"network/{name}"
 
 
-def _vector(vector: Vector, licenses: list[dict[str, Any]]) -> dict[str, Any]:
+def _vector(vector: AnyVector, licenses: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "type": "data",
         "bom-ref": folder_of(vector),

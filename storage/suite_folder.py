@@ -11,13 +11,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from nnc_conformance.reference.errors import ModelError, NNCError
 from nnc_conformance.storage import outputs
-from nnc_conformance.storage.documents import canonical_json, first_problem, sha256
+from nnc_conformance.storage.documents import canonical_json, first_problem, problem_text, sha256
 from nnc_conformance.storage.inputs import read_regular
-from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Level, Manifest, ManifestEntry, StoredFile, Vector
+from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, AnyVector, Level, Manifest, ManifestEntry, StoredFile
 
 MANIFEST_BYTES: Final = 1 << 26
 """Bytes of the largest manifest.json that is read."""
@@ -27,6 +27,8 @@ BUILT_IN: Final = "nnc_conformance.vectors"
 """The Python package that holds the built-in suite."""
 
 M = TypeVar("M", bound=BaseModel)
+
+_ANY_VECTOR: Final[TypeAdapter[AnyVector]] = TypeAdapter(AnyVector)
 
 
 class SuiteError(NNCError):
@@ -39,7 +41,7 @@ class SuiteError(NNCError):
 class StoredVector:
     """A vector and the folder that holds its files."""
 
-    vector: Vector
+    vector: AnyVector
     folder: Path
 
     def read(self, file: StoredFile) -> bytes:
@@ -51,6 +53,15 @@ class StoredVector:
         if len(data) != file.size or sha256(data) != file.sha256:
             raise SuiteError(f"{self.vector.level}/{self.vector.id}/{file.name} differs from the file that {VECTOR_FILE} describes")
         return data
+
+    @property
+    def stream_bytes(self) -> int:
+        """Bytes of the streams of all steps."""
+        return sum(step.stream.size for step in self.vector.steps)
+
+    def streams(self) -> list[bytes]:
+        """Read the stream of each step; raise `SuiteError`."""
+        return [self.read(step.stream) for step in self.vector.steps]
 
 
 @dataclass(frozen=True)
@@ -81,9 +92,10 @@ def stored_file(name: str, data: bytes) -> StoredFile:
     return StoredFile(name=name, size=len(data), sha256=sha256(data))
 
 
-def files_of(vector: Vector) -> tuple[StoredFile, ...]:
+def files_of(vector: AnyVector) -> tuple[StoredFile, ...]:
     """Return all files of the vector's folder except ``vector.json``."""
-    files = [vector.stream, vector.expected, vector.topology, *(choice.expected for choice in vector.choices)]
+    files = [file for step in vector.steps for file in (step.stream, step.expected, step.topology, step.model)]
+    files += [choice.expected for choice in vector.choices]
     return tuple({file.name: file for file in files if file is not None}.values())
 
 
@@ -102,7 +114,17 @@ def parse(model: type[M], data: bytes, what: str) -> M:
         raise SuiteError(f"{what}: {first_problem(error)}") from None
 
 
-def read_vector(folder: Path, *, expected_sha256: str | None = None) -> Vector:
+def parse_vector(data: bytes, what: str) -> AnyVector:
+    """Parse a vector.json of either format; raise `SuiteError` like `parse`."""
+    try:
+        return _ANY_VECTOR.validate_json(data)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        problem["loc"] = problem["loc"][1:]  # without the format, by which pydantic chose the model
+        raise SuiteError(f"{what}: {problem_text(problem)}") from None
+
+
+def read_vector(folder: Path, *, expected_sha256: str | None = None) -> AnyVector:
     """Read ``vector.json`` of a folder LEVEL/ID.
 
     Raise `SuiteError` if it is unreadable, changed, or of another level or id.
@@ -111,7 +133,7 @@ def read_vector(folder: Path, *, expected_sha256: str | None = None) -> Vector:
     data = _read(folder / VECTOR_FILE, VECTOR_BYTES)
     if expected_sha256 is not None and sha256(data) != expected_sha256:
         raise SuiteError(f"{name} differs from the file that the manifest describes")
-    vector = parse(Vector, data, name)
+    vector = parse_vector(data, name)
     if (vector.level, vector.id) != (folder.parent.name, folder.name):
         raise SuiteError(f"{name} describes {vector.level}/{vector.id}")
     return vector
@@ -159,7 +181,7 @@ def _canonical(model: BaseModel) -> bytes:
     return canonical_json(value).encode()
 
 
-def write_vector(root: Path, vector: Vector, files: Mapping[str, bytes]) -> Path:
+def write_vector(root: Path, vector: AnyVector, files: Mapping[str, bytes]) -> Path:
     """Write the folder LEVEL/ID of ``vector`` with its ``files`` by name; return the folder.
 
     It replaces an older one as a whole: it is built as ``.ID.new`` in the same folder, where
@@ -187,12 +209,12 @@ def write_vector(root: Path, vector: Vector, files: Mapping[str, bytes]) -> Path
     return folder
 
 
-def manifest_entry(vector: Vector) -> ManifestEntry:
+def manifest_entry(vector: AnyVector) -> ManifestEntry:
     """Return the entry of a vector in the manifest."""
     return ManifestEntry(id=vector.id, level=vector.level, revision=vector.revision, sha256=sha256(_canonical(vector)))
 
 
-def write_manifest(root: Path, vectors: Iterable[Vector], *, retired: Collection[str] = ()) -> Manifest:
+def write_manifest(root: Path, vectors: Iterable[AnyVector], *, retired: Collection[str] = ()) -> Manifest:
     """Write ``manifest.json`` for ``vectors``, sorted by level and id; return it.
 
     Raises `SuiteError` for an id that is used twice or retired.

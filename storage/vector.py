@@ -1,13 +1,16 @@
-"""The vector: one stream, its expected output, and its purpose (``vectors/LEVEL/ID/vector.json``).
+"""The vector: its streams, their expected output, and its purpose (``vectors/LEVEL/ID/vector.json``).
 
-The folder of a vector holds ``stream.nnr``, ``expected.safetensors`` (except for a negative vector
-of policy ``must``), ``topology.bin`` if the stream carries a topology, and for a disputed vector
-one ``choice-SWITCH-CHOICE.safetensors`` per choice.
+The folder of a `Vector` holds ``stream.nnr``, ``expected.safetensors`` (except for a negative
+vector of policy ``must``), ``topology.bin`` if the stream carries a topology, and for a disputed
+vector one ``choice-SWITCH-CHOICE.safetensors`` per choice. The folder of a `SessionVector` holds
+these for each step N as ``step-N.nnr``, ``step-N-expected.safetensors`` and ``step-N-topology.bin``,
+and ``step-N-model.safetensors`` where the model after the step differs from what its stream codes.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -15,12 +18,15 @@ from nnc_conformance.reference.errors import Category
 from nnc_conformance.reference.syntax.rules import Policy, Provenance
 from nnc_conformance.storage.documents import Frozen, Sha256
 
-VECTOR_FORMAT: Final = "nnc-vector/1"
 STREAM_FILE: Final = "stream.nnr"
 EXPECTED_FILE: Final = "expected.safetensors"
 TOPOLOGY_FILE: Final = "topology.bin"
 VECTOR_FILE: Final = "vector.json"
 MANIFEST_FILE: Final = "manifest.json"
+
+Edition = Literal[2022, 2024]
+"""An edition of the standard, by its year."""
+EDITIONS: Final[tuple[Edition, ...]] = get_args(Edition)
 
 
 class Level(StrEnum):
@@ -71,10 +77,25 @@ class DisputedChoice(Frozen):
     expected: StoredFile | None
 
 
-class Vector(Frozen):
-    """The description of one vector, without the bytes of its files."""
+class Step(Frozen):
+    """One stream of a vector and what becomes of it.
 
-    format: Literal["nnc-vector/1"] = VECTOR_FORMAT
+    Attributes:
+        stream: The stream.
+        expected: What the stream codes; None if it must be refused.
+        topology: The topology that the stream carries, if any.
+        model: Parameters of the model after the step, only where they differ from ``expected``.
+    """
+
+    stream: StoredFile
+    expected: StoredFile | None
+    topology: StoredFile | None = None
+    model: StoredFile | None = None
+
+
+class VectorBase(Frozen):
+    """What vectors of both formats have in common."""
+
     id: VectorId
     revision: int = Field(ge=1)
     level: Level
@@ -87,12 +108,50 @@ class Vector(Frozen):
     goals: tuple[str, ...] = ()
     tolerance: Literal["bit-exact"] = "bit-exact"
     provenance: Provenance
-    stream: StoredFile
-    expected: StoredFile | None
-    topology: StoredFile | None = None
     negative: NegativeSpec | None = None
     choices: tuple[DisputedChoice, ...] = ()
     network: str | None = Field(default=None, description="for level models: the network in generator/networks whose accuracy is measured")
+
+
+class Vector(VectorBase):
+    """The description of a vector of one stream of the first edition, without the bytes of its files."""
+
+    format: Literal["nnc-vector/1"] = "nnc-vector/1"
+    stream: StoredFile
+    expected: StoredFile | None
+    topology: StoredFile | None = None
+
+    @property
+    def edition(self) -> Edition:
+        """The edition of the standard that the vector tests."""
+        return 2022
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Its stream as the only step."""
+        return (Step(stream=self.stream, expected=self.expected, topology=self.topology),)
+
+
+class SessionVector(VectorBase):
+    """The description of a vector of one or more streams, without the bytes of its files.
+
+    Rule, choices and network concern the last step; the steps before it must be decoded.
+    """
+
+    format: Literal["nnc-vector/2"] = "nnc-vector/2"
+    edition: Edition
+    steps: tuple[Step, ...] = Field(min_length=1, description="streams in the order in which a decoder gets them")
+
+    @model_validator(mode="after")
+    def _earlier_steps_decode(self) -> "SessionVector":
+        for number, step in enumerate(self.steps[:-1]):
+            if step.expected is None:
+                raise ValueError(f"step {number} has no expected output, which only the last step may lack")
+        return self
+
+
+AnyVector = Annotated[Vector | SessionVector, Field(discriminator="format")]
+"""A vector of either format, which its ``format`` tells apart."""
 
 
 class ManifestEntry(Frozen):
@@ -114,25 +173,46 @@ class Manifest(Frozen):
     retired: tuple[VectorId, ...] = ()
 
 
-CAPABILITIES: Final[dict[str, str]] = {
-    "int": "NNR_PT_INT payloads",
-    "float": "NNR_PT_FLOAT payloads",
-    "raw-float": "NNR_PT_RAW_FLOAT payloads",
-    "block": "NNR_PT_BLOCK payloads",
-    "block-dc": "decomposed weights (G, H) in a BLOCK or sent singly",
-    "dq": "dependent quantization",
-    "codebook": "codebooks",
-    "block-scan": "scan orders 1 to 4 with entry points",
-    "lps": "NNR_LPS units",
-    "qnt": "NNR_QNT units",
-    "aggregate": "NNR_AGG units",
-    "topology": "NNR_TPL units, the topology given out as carried",
-    "deflate": "deflated topology or quantization data",
-    "pruning": "NNR_TPL_PRUN",
-    "indexed-reference": "NNR_TPL_REFLIST and ids by index",
-    "performance-map": "performance maps in parameter sets",
-    "data-format": "nnr_decompressed_data_format converts the output",
-    "partial-data": "tensors split over units by partial_data_counter",
-    "multiple-elements": "several topology elements in a unit other than a BLOCK",
+@dataclass(frozen=True)
+class Capability:
+    """A capability that a decoder may declare, and the edition of the standard that brought it."""
+
+    meaning: str
+    edition: Edition = 2022
+
+
+CAPABILITIES: Final[dict[str, Capability]] = {
+    "int": Capability("NNR_PT_INT payloads"),
+    "float": Capability("NNR_PT_FLOAT payloads"),
+    "raw-float": Capability("NNR_PT_RAW_FLOAT payloads"),
+    "block": Capability("NNR_PT_BLOCK payloads"),
+    "block-dc": Capability("decomposed weights (G, H) in a BLOCK or sent singly"),
+    "dq": Capability("dependent quantization"),
+    "codebook": Capability("codebooks"),
+    "block-scan": Capability("scan orders 1 to 4 with entry points"),
+    "lps": Capability("NNR_LPS units"),
+    "qnt": Capability("NNR_QNT units"),
+    "aggregate": Capability("NNR_AGG units"),
+    "topology": Capability("NNR_TPL units, the topology given out as carried"),
+    "deflate": Capability("deflated topology or quantization data"),
+    "pruning": Capability("NNR_TPL_PRUN"),
+    "indexed-reference": Capability("NNR_TPL_REFLIST and ids by index"),
+    "performance-map": Capability("performance maps in parameter sets"),
+    "data-format": Capability("nnr_decompressed_data_format converts the output"),
+    "partial-data": Capability("tensors split over units by partial_data_counter"),
+    "multiple-elements": Capability("several topology elements in a unit other than a BLOCK"),
+    "second-edition": Capability("profile 1 headers, reduced value set coding", 2024),
+    "row-skip": Capability("row skipping", 2024),
+    "updates": Capability("update streams: differences to a base model", 2024),
+    "tca": Capability("temporal context adaptation (needs updates)", 2024),
+    "hdsp": Capability("history dependent significance (needs updates)", 2024),
+    "apply-updates": Capability("the model after an update given out", 2024),
+    "pre": Capability("predictive residual encoding", 2024),
+    "dimension-shift": Capability("first_tensor_dimension_shift", 2024),
 }
-"""The closed list of capabilities that a decoder may declare, each with its meaning."""
+"""The closed list of capabilities that a decoder may declare."""
+
+
+def capabilities_of(*editions: Edition) -> tuple[str, ...]:
+    """Return the capabilities that these editions brought, sorted."""
+    return tuple(sorted(name for name, capability in CAPABILITIES.items() if capability.edition in editions))

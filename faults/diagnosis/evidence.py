@@ -39,14 +39,14 @@ class Evidence:
 
 def is_small(stored: StoredVector) -> bool:
     """Return whether a faulty decoder, which is not compiled, gets through a vector soon enough."""
-    vector = stored.vector
-    return vector.stream.size <= EFFORT.stream_bytes and (vector.expected is None or vector.expected.size <= EFFORT.output_bytes)
+    output = sum(step.expected.size for step in stored.vector.steps if step.expected is not None)
+    return stored.stream_bytes <= EFFORT.stream_bytes and output <= EFFORT.output_bytes
 
 
 def cases_looked_at(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector], asked: str) -> list[CaseResult]:
     """Return small cases of one decoder that pass or fail, and the one on the vector ``asked``."""
     judged = [case for case in cases if OUTCOMES[case.outcome].fails or case.outcome is Outcome.PASS]
-    judged.sort(key=lambda case: (vectors[case.vector].vector.stream.size, case.vector))
+    judged.sort(key=lambda case: (vectors[case.vector].stream_bytes, case.vector))
     failing = [case for case in judged if OUTCOMES[case.outcome].fails]
     wanted = [case for case in failing if is_small(vectors[case.vector])] or failing[:1]
     families: dict[str, int] = {}
@@ -89,7 +89,7 @@ def long_cases(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector])
     found: list[Seen] = []
     for wrong in (True, False):
         own = [case for case in cases if (OUTCOMES[case.outcome].fails if wrong else case.outcome is Outcome.PASS)]
-        sized = sorted(((vectors[case.vector].vector.stream.size, case.vector, case) for case in own), key=lambda one: one[:2])
+        sized = sorted(((vectors[case.vector].stream_bytes, case.vector, case) for case in own), key=lambda one: one[:2])
         long = [one for one in sized if EFFORT.stream_bytes < one[0] <= EFFORT.long_stream_bytes]
         for _, name, case in long[: EFFORT.long_cases]:
             found.append((TracedVector(TrialVector.of(vectors[name]), ExecutedLines({}, 0)), symptom_of(case)))

@@ -154,7 +154,7 @@ def explain_run(
     if case.vector not in vectors:
         raise FailingCaseError(f"the suite does not have {case.vector}; name the suite of the run with --suite")
     stored = vectors[case.vector]
-    tensors = (output or OutputSource()).tensors(case, run, stored.read(stored.vector.stream))
+    tensors = (output or OutputSource()).tensors(case, run, stored.streams()[-1])
     causes = list(all_causes().values())
     return explain(results.cases, vectors, case, output=tensors, causes=causes, symptoms=symptoms, seconds=seconds, progress=progress)
 
@@ -195,7 +195,7 @@ def explain(
     suspects = next(iter(locate_faults(own, vectors)), None)
     best = tuple(ranking.best_places(EFFORT.shown))
     stored = vectors[asked.vector]
-    found = onset(asked, stored.read(stored.vector.stream), read_expected_output(stored).tensors, output)
+    found = onset(asked, stored.streams()[-1], read_expected_output(stored).tensors, output)
     return Explanation(asked, found, best, blamed(ranking.best_places(EFFORT.places), suspects, found), suspects, ranking)
 
 

@@ -12,7 +12,7 @@ from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.syntax.elements import clause_of
 from nnc_conformance.reference.syntax.rules import RULES
 from nnc_conformance.storage.suite_folder import load_suite, write_manifest, write_vector
-from nnc_conformance.storage.vector import MANIFEST_FILE, Level, Vector
+from nnc_conformance.storage.vector import MANIFEST_FILE, AnyVector, Level
 
 DESCRIPTION: Final = "found by its failure on a decoder, and shrunk"
 LONGEST_ID: Final = 80
@@ -50,7 +50,7 @@ def vector_of(stream: bytes, name: str, failure: Failure, decoder: str) -> Built
     return build_from(description, stream)
 
 
-def file_vector(root: Path, made: BuiltVector) -> Vector:
+def file_vector(root: Path, made: BuiltVector) -> AnyVector:
     """Add a vector to a suite folder and its manifest, replacing one with the same id.
 
     Raise `SuiteError` or `OSError`.

@@ -26,8 +26,8 @@ FaultResults = Mapping[str, Sequence[CaseResult]]
 
 def is_quick(stored: StoredVector) -> bool:
     """Return whether a faulty decoder gets through a good vector soon enough."""
-    expected = stored.vector.expected.size if stored.vector.expected is not None else 0
-    return stored.vector.negative is None and stored.vector.stream.size <= MOST_BYTES and expected <= 16 * MOST_BYTES
+    expected = sum(step.expected.size for step in stored.vector.steps if step.expected is not None)
+    return stored.vector.negative is None and stored.stream_bytes <= MOST_BYTES and expected <= 16 * MOST_BYTES
 
 
 def run_faults(vectors: Mapping[str, StoredVector]) -> FaultResults:

@@ -31,7 +31,7 @@ def run_sha256(chosen: Sequence[Mutant], trials: Sequence[TrialVector], *, matri
     """Return the hash that identifies a run: its mutants, the streams, and how far each mutant is
     tried.
     """
-    vectors = [(trial.id, trial.vector.revision, trial.vector.stream.sha256) for trial in trials]
+    vectors = [(trial.id, trial.vector.revision, trial.vector.steps[-1].stream.sha256) for trial in trials]
     content = {"mutants": [[mutant.id, mutant.before, mutant.after] for mutant in chosen], "vectors": vectors, "matrix": matrix}
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 

@@ -11,7 +11,7 @@ from nnc_conformance.faults.mutants.executed_lines import ExecutedLines, execute
 from nnc_conformance.faults.mutants.mutated_decoder import Ending, MutantOutcome
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
-from nnc_conformance.storage.vector import Level, Vector
+from nnc_conformance.storage.vector import AnyVector, Level
 from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
 from nnc_conformance.suites.judging.expected_output import ExpectedOutput, read_expected_output
@@ -78,7 +78,7 @@ class TrialVector:
     ``lenient``: whether the mutant decodes it leniently.
     """
 
-    vector: Vector
+    vector: AnyVector
     stream: bytes
     expectation: ExpectedOutput
     lenient: bool = False
@@ -86,7 +86,7 @@ class TrialVector:
     @classmethod
     def of(cls, stored: StoredVector, *, lenient: bool = False) -> "TrialVector":
         """Read a stored vector; raise `SuiteError` or `ModelError` if a file is damaged."""
-        return cls(stored.vector, stored.read(stored.vector.stream), read_expected_output(stored), lenient)
+        return cls(stored.vector, stored.streams()[-1], read_expected_output(stored), lenient)
 
     @property
     def id(self) -> str:
@@ -113,7 +113,7 @@ class TracedVector:
 
 
 def load_trial_vectors(levels: Collection[Level] = LEVELS, root: Path | None = None) -> tuple[TrialVector, ...]:
-    """Load the vectors of a suite folder.
+    """Load the vectors of one stream of a suite folder.
 
     Each negative one twice, for a strict and for a lenient decoder.
 
@@ -125,7 +125,8 @@ def load_trial_vectors(levels: Collection[Level] = LEVELS, root: Path | None = N
         SuiteError: The suite is incomplete.
     """
     suite = load_suite(built_in_root() if root is None else root, levels=set(levels), verify=False)
-    pairs = ((stored, lenient) for stored in suite.vectors for lenient in ((False, True) if stored.vector.negative else (False,)))
+    single = (stored for stored in suite.vectors if len(stored.vector.steps) == 1)
+    pairs = ((stored, lenient) for stored in single for lenient in ((False, True) if stored.vector.negative else (False,)))
     return tuple(TrialVector.of(stored, lenient=lenient) for stored, lenient in pairs)
 
 

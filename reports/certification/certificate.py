@@ -11,7 +11,7 @@ from nnc_conformance.reference.syntax.rules import Policy, Provenance
 from nnc_conformance.reports.certification.policy import CertificationPolicy
 from nnc_conformance.storage.documents import Frozen, Sha256
 from nnc_conformance.storage.sealed import Sealed
-from nnc_conformance.storage.vector import Level, Vector, VectorId
+from nnc_conformance.storage.vector import AnyVector, Level, VectorId
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
 
@@ -62,8 +62,9 @@ class Expectation(Frozen):
     expected_topology_sha256: Sha256 | None
 
 
-def expectation_of(vector: Vector) -> Expectation:
+def expectation_of(vector: AnyVector) -> Expectation:
     """Return the expectation of a vector."""
+    step = vector.steps[-1]
     return Expectation(
         vector=vector.id,
         revision=vector.revision,
@@ -71,9 +72,9 @@ def expectation_of(vector: Vector) -> Expectation:
         provenance=vector.provenance,
         flags=vector.flags,
         negative=vector.negative.policy if vector.negative is not None else None,
-        stream_sha256=vector.stream.sha256,
-        expected_sha256=vector.expected.sha256 if vector.expected is not None else None,
-        expected_topology_sha256=vector.topology.sha256 if vector.topology is not None else None,
+        stream_sha256=step.stream.sha256,
+        expected_sha256=step.expected.sha256 if step.expected is not None else None,
+        expected_topology_sha256=step.topology.sha256 if step.topology is not None else None,
     )
 
 
@@ -103,7 +104,7 @@ class CertifiedCase(Expectation):
         return self.output_sha256 == self.expected_sha256 and topology
 
 
-def certified_case(vector: Vector, result: CaseResult) -> CertifiedCase:
+def certified_case(vector: AnyVector, result: CaseResult) -> CertifiedCase:
     """Combine a vector's expectation with a decoder's result."""
     return CertifiedCase(
         **expectation_of(vector).model_dump(),

@@ -7,7 +7,7 @@ from nnc_conformance.generator import stress
 from nnc_conformance.reports.certification.certificate import Challenge, certified_case, challenge_seed, expectation_of
 from nnc_conformance.reports.certification.decoder_files import decoder_files
 from nnc_conformance.storage.suite_folder import load_suite, write_manifest, write_vector
-from nnc_conformance.storage.vector import Level, Vector
+from nnc_conformance.storage.vector import AnyVector, Level
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.running.decoder_run import run
 from nnc_conformance.suites.running.runner import RunOptions
@@ -22,7 +22,7 @@ def challenge(spec: DecoderSpec, results_sha256: str, nonce: str, count: int, op
     seed = challenge_seed(nonce, results_sha256, decoder_files(spec))
     with tempfile.TemporaryDirectory(prefix="nnc-conformance-challenge-") as scratch:
         root = Path(scratch) / "suite"
-        vectors: dict[str, Vector] = {}
+        vectors: dict[str, AnyVector] = {}
         for made in stress.vectors(seed, count, frozenset(spec.capabilities)):
             write_vector(root, made.vector, made.files)
             vectors[made.vector.id] = made.vector

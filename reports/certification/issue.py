@@ -81,7 +81,7 @@ def gather(
         raise IssueError(f"{path}: {unknown('decoder', name, names)}")
     spec = load_decoder(argument or _argument(path, name)).model_copy(update={"name": name})
     judged = next(judged for judged in results.decoders if judged.name == name)
-    if spec.identity != judged:
+    if spec.identity(results.editions) != judged:
         raise IssueError(f"the decoder {spec.argument!r} differs from {name!r} in the results in version, kind or declared capabilities")
     return CertificateEvidence(results, _sha256(path), _suite(path, results, policy, suite), spec)
 

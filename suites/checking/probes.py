@@ -110,7 +110,7 @@ def chosen(vectors: Iterable[StoredVector]) -> tuple[StoredVector, ...]:
 
 def _simplicity(stored: StoredVector) -> tuple[int, int, int, str]:
     vector = stored.vector
-    return _STANDINGS.index(standing(vector.level, vector.provenance)), len(vector.flags), vector.stream.size, vector.id
+    return _STANDINGS.index(standing(vector.level, vector.provenance)), len(vector.flags), stored.stream_bytes, vector.id
 
 
 def in_turn(first: Sequence[StoredVector], second: Sequence[StoredVector]) -> Iterable[StoredVector]:

@@ -1,11 +1,12 @@
 """Description of a decoder under test: name, command, capabilities."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
 from nnc_conformance.reference.errors import Category, NNCError
 from nnc_conformance.storage.documents import Frozen
-from nnc_conformance.storage.vector import CAPABILITIES
+from nnc_conformance.storage.vector import CAPABILITIES, EDITIONS, Edition, capabilities_of
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.result import DecoderIdentity
 
@@ -35,6 +36,8 @@ class DecoderKind(StrEnum):
 
 ALL_CAPABILITIES: Final = tuple(sorted(CAPABILITIES))
 """Capabilities of a decoder that declares all there are."""
+UNDECLARED_CAPABILITIES: Final = capabilities_of(2022)
+"""Capabilities of a decoder that declares none: all of the first edition."""
 
 
 class DecoderSpec(Frozen):
@@ -46,7 +49,7 @@ class DecoderSpec(Frozen):
         kind: How the harness talks to it.
         argument: The ``--decoder`` argument as given.
         command: Program and arguments; of kind ``command`` with placeholders.
-        capabilities: What it declares, sorted; all if ``declared`` is false.
+        capabilities: What it declares, sorted; all of the first edition if ``declared`` is false.
         declared: Whether it declares its capabilities.
         errors: Regular expressions on messages of refusals, each with its category.
     """
@@ -68,6 +71,13 @@ class DecoderSpec(Frozen):
         return True
 
     @property
-    def identity(self) -> DecoderIdentity:
-        """The decoder as results name it."""
-        return DecoderIdentity(name=self.name, version=self.version, kind=self.kind, capabilities=self.capabilities, declared=self.declared)
+    def editions(self) -> tuple[Edition, ...]:
+        """The editions that it is judged on unless the user says otherwise: those whose
+        capabilities it has, and always the first.
+        """
+        return tuple(edition for edition in EDITIONS if edition == EDITIONS[0] or set(capabilities_of(edition)) & set(self.capabilities))
+
+    def identity(self, editions: Collection[Edition] = EDITIONS) -> DecoderIdentity:
+        """Return the decoder as results name it, with its capabilities of these editions."""
+        capabilities = tuple(name for name in self.capabilities if CAPABILITIES[name].edition in editions)
+        return DecoderIdentity(name=self.name, version=self.version, kind=self.kind, capabilities=capabilities, declared=self.declared)

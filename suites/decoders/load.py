@@ -20,7 +20,14 @@ from nnc_conformance.storage import DISTRIBUTION
 from nnc_conformance.storage.documents import Frozen, problem_text
 from nnc_conformance.storage.inputs import read_bytes
 from nnc_conformance.storage.vector import CAPABILITIES
-from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, IN_TREE, DecoderError, DecoderKind, DecoderSpec
+from nnc_conformance.suites.decoders.decoder_spec import (
+    ALL_CAPABILITIES,
+    IN_TREE,
+    UNDECLARED_CAPABILITIES,
+    DecoderError,
+    DecoderKind,
+    DecoderSpec,
+)
 from nnc_conformance.suites.results.fault_table import Fault
 
 COMMAND_PREFIX: Final = "command:"
@@ -122,7 +129,7 @@ def load_decoder(argument: str) -> DecoderSpec:
             argument=argument,
             command=_template(template, None),
             name=_command_name(template),
-            capabilities=ALL_CAPABILITIES,
+            capabilities=UNDECLARED_CAPABILITIES,
             declared=False,
         )
     return _from_file(Path(argument), argument)
@@ -150,7 +157,7 @@ def _from_file(path: Path, argument: str) -> DecoderSpec:
         kind=document.kind,
         argument=argument,
         command=_file_command(document, path.parent.absolute()),
-        capabilities=ALL_CAPABILITIES if document.capabilities is None else document.capabilities,
+        capabilities=UNDECLARED_CAPABILITIES if document.capabilities is None else document.capabilities,
         declared=document.capabilities is not None,
         errors=tuple(document.errors.items()),
     )

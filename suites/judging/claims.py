@@ -19,7 +19,7 @@ class FalseClaim:
     vectors: tuple[str, ...]
 
     def __str__(self) -> str:
-        what = f"{self.capability} ({CAPABILITIES[self.capability]})"
+        what = f"{self.capability} ({CAPABILITIES[self.capability].meaning})"
         count = len(self.vectors)
         none = f"none of the {count} vectors that need it" if count > 1 else "not the one vector that needs it"
         return f"{self.decoder} declares {what}, but decodes {none} correctly"

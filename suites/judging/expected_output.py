@@ -32,7 +32,7 @@ def read_expected_output(stored: StoredVector) -> ExpectedOutput:
         return None if file is None else load_tensors(stored.read(file))
 
     return ExpectedOutput(
-        tensors(vector.expected),
-        (stored.read(vector.topology) or None) if vector.topology is not None else None,
+        tensors(vector.steps[-1].expected),
+        (stored.read(topology) or None) if (topology := vector.steps[-1].topology) is not None else None,
         tuple((ChoiceMade(switch=choice.switch, choice=choice.choice), tensors(choice.expected)) for choice in vector.choices),
     )

@@ -8,7 +8,7 @@ from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.content import without_terminator
 from nnc_conformance.storage.documents import sha256
 from nnc_conformance.storage.safetensors_format import tensors_sha256
-from nnc_conformance.storage.vector import Vector
+from nnc_conformance.storage.vector import AnyVector
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
 from nnc_conformance.suites.judging.compare import compare
@@ -49,7 +49,7 @@ class Judgement:
     choices: tuple[ChoiceMade, ...] = ()
 
 
-def judge(vector: Vector, decoder: DecoderSpec, expected: ExpectedOutput, executions: Sequence[Execution]) -> CaseResult:
+def judge(vector: AnyVector, decoder: DecoderSpec, expected: ExpectedOutput, executions: Sequence[Execution]) -> CaseResult:
     """Return the result of ``vector`` on ``decoder``.
 
     Args:
@@ -69,12 +69,12 @@ def judge(vector: Vector, decoder: DecoderSpec, expected: ExpectedOutput, execut
         return _result(vector, decoder, Judgement(Outcome.PROTOCOL, str(error), Fault.OUTPUT_UNREADABLE))
 
 
-def not_executed(vector: Vector, decoder: DecoderSpec, outcome: Outcome, message: str, fault: Fault | None = None) -> CaseResult:
+def not_executed(vector: AnyVector, decoder: DecoderSpec, outcome: Outcome, message: str, fault: Fault | None = None) -> CaseResult:
     """Return the result of a case that was not executed."""
     return _result(vector, decoder, Judgement(outcome, message, fault))
 
 
-def unsupported_without_execution(vector: Vector, decoder: DecoderSpec) -> CaseResult | None:
+def unsupported_without_execution(vector: AnyVector, decoder: DecoderSpec) -> CaseResult | None:
     """Return the result of a vector that the decoder need not be given; None if it must be.
 
     A good vector that needs undeclared capabilities is not executed. A negative vector always is:
@@ -84,13 +84,13 @@ def unsupported_without_execution(vector: Vector, decoder: DecoderSpec) -> CaseR
     return _result(vector, decoder, undeclared) if undeclared is not None and vector.negative is None else None
 
 
-def must_pass(vector: Vector, decoder: DecoderSpec) -> bool:
+def must_pass(vector: AnyVector, decoder: DecoderSpec) -> bool:
     """Return whether the declared capabilities oblige the decoder to decode the vector."""
     good = vector.negative is None and not vector.choices
     return good and decoder.declared and _undeclared(vector, decoder) is None
 
 
-def _undeclared(vector: Vector, decoder: DecoderSpec) -> Judgement | None:
+def _undeclared(vector: AnyVector, decoder: DecoderSpec) -> Judgement | None:
     """Return the judgement of a vector that needs undeclared capabilities.
 
     None if it needs none.
@@ -99,7 +99,7 @@ def _undeclared(vector: Vector, decoder: DecoderSpec) -> Judgement | None:
     return Judgement(Outcome.UNSUPPORTED, f"not declared: {', '.join(missing)}") if missing else None
 
 
-def _result(vector: Vector, decoder: DecoderSpec, judgement: Judgement, execution: Execution | None = None) -> CaseResult:
+def _result(vector: AnyVector, decoder: DecoderSpec, judgement: Judgement, execution: Execution | None = None) -> CaseResult:
     """Put the result together; ``execution`` is the one judged, None if there was none to judge.
 
     Raises `ModelError` if its tensors are of types that tensor files cannot hold.
@@ -145,7 +145,7 @@ def _nondeterministic(executions: Sequence[Execution]) -> Judgement:
     return Judgement(Outcome.NONDETERMINISTIC, message, Fault.NONDETERMINISTIC)
 
 
-def _judgement(vector: Vector, decoder: DecoderSpec, expected: ExpectedOutput, execution: Execution) -> Judgement:
+def _judgement(vector: AnyVector, decoder: DecoderSpec, expected: ExpectedOutput, execution: Execution) -> Judgement:
     if execution.ending in ENDED_BADLY:
         return Judgement(ENDED_BADLY[execution.ending], execution.message)
     if undeclared := _undeclared(vector, decoder):
@@ -162,7 +162,7 @@ def _judgement(vector: Vector, decoder: DecoderSpec, expected: ExpectedOutput, e
     return _judge_output(decoder, expected, execution)
 
 
-def _judge_unsupported(vector: Vector, decoder: DecoderSpec, execution: Execution) -> Judgement:
+def _judge_unsupported(vector: AnyVector, decoder: DecoderSpec, execution: Execution) -> Judgement:
     if not must_pass(vector, decoder):
         return Judgement(Outcome.UNSUPPORTED, execution.message)
     needed = ", ".join(vector.flags) or "only the syntax of units"

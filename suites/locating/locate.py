@@ -38,12 +38,11 @@ def locate_faults(cases: Iterable[CaseResult], vectors: Mapping[str, StoredVecto
 
     @cache
     def spectrum(vector: str) -> Spectrum:
-        stored = vectors[vector]
-        return spectrum_of(stored.read(stored.vector.stream))
+        return spectrum_of(*vectors[vector].streams())
 
     locations = []
     for name, own in failing.items():
-        short = [case for case in own if vectors[case.vector].vector.stream.size <= LARGEST_STREAM]
+        short = [case for case in own if vectors[case.vector].stream_bytes <= LARGEST_STREAM]
         compared = short if any(OUTCOMES[case.outcome].fails for case in short) else own
         spectra = [spectrum(case.vector) for case in compared]
         location = locate_fault(name, spectra, [OUTCOMES[case.outcome].fails for case in compared])

@@ -9,12 +9,14 @@ from nnc_conformance.generator.coverage.choices import PARAMETER_TYPES
 from nnc_conformance.generator.coverage.classes import classes_of, float_classes
 from nnc_conformance.generator.coverage.contexts import INDEX, STATE, by_context
 from nnc_conformance.generator.coverage.events import engine_events, entropy_values
+from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.driver import RecordedCodeword, Watcher, record
 from nnc_conformance.reference.entropy.coding import TensorCoding
 from nnc_conformance.reference.entropy.kernel_tables import IntArray
 from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.syntax.walker import Element
+from nnc_conformance.reference.updates.base_model import BaseModel
 
 MASKS = {"compressed_parameter_types": {f"with {name}": bit for name, bit in PARAMETER_TYPES.items()}}
 """Elements whose bits have a meaning of their own, with labels for these."""
@@ -109,8 +111,16 @@ class _Meter(Watcher):
         extent.take(int(np.abs(bins[:, STATE]).max()))
 
 
-def spectrum_of(stream: bytes) -> Spectrum:
-    """Return the extents of the elements that a strict decode of ``stream`` meets."""
+def spectrum_of(*streams: bytes) -> Spectrum:
+    """Return the extents of the elements that a strict decode meets.
+
+    Several streams are those of a session, up to the first that is refused.
+    """
     meter = _Meter()
-    record(stream, meter)
+    base = BaseModel() if len(streams) > 1 else None
+    for stream in streams:
+        if record(stream, meter, base=base) is not None:
+            break
+        if base is not None:
+            base = decode(stream, base=base).model
     return meter.extents

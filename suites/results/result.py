@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from nnc_conformance.reference.errors import Category, NNCError
 from nnc_conformance.reference.syntax.rules import Policy, Provenance
 from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json
-from nnc_conformance.storage.vector import Level, VectorId
+from nnc_conformance.storage.vector import Edition, Level, VectorId
 from nnc_conformance.suites.results.answers import AccuracyRow
 from nnc_conformance.suites.results.differences import TensorDifference
 from nnc_conformance.suites.results.fault_location import FaultLocation
@@ -180,6 +180,11 @@ class Results(Frozen):
         if self.closing is not None and self.closing != close(self.planned, self.cases):
             raise ValueError("the closing record does not match the cases")
         return self
+
+    @property
+    def editions(self) -> tuple[Edition, ...]:
+        """Editions of the standard that the vectors test."""
+        return (2022,)
 
     @property
     def counts(self) -> dict[Outcome, int]:

@@ -105,6 +105,7 @@ def run(
     _check_encodable([str(suite.root.resolve()), *(word for decoder in decoders for word in decoder.command)])
     output.mkdir(parents=True, exist_ok=True)
     cases = plan(suite, decoders)
+    editions = {stored.vector.edition for stored in suite.vectors}
     run_plan = RunPlan(
         suite=SuiteIdentity(
             manifest_sha256=suite.manifest_sha256,
@@ -112,7 +113,7 @@ def run(
             filters=tuple(sorted(map(str, filters))),
             repeat=options.repeat,
         ),
-        decoders=tuple(decoder.identity for decoder in decoders),
+        decoders=tuple(decoder.identity(editions) for decoder in decoders),
         commands=tuple(decoder.command for decoder in decoders),
         limits=options.limits,
         planned=tuple(cases),

@@ -9,7 +9,7 @@ from typing import Final
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.suite_folder import VECTOR_BYTES, StoredVector, Suite, files_of, read_vector
-from nnc_conformance.storage.vector import VECTOR_FILE, Vector
+from nnc_conformance.storage.vector import VECTOR_FILE, AnyVector
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.decoders.host import DecoderHost
@@ -42,7 +42,7 @@ class DecodingExecutor:
         vector, decoder = stored.vector, self._setup.implementations[task.implementation]
         if unsupported := unsupported_without_execution(vector, decoder):
             return FinishedCase(case=unsupported, log=NO_LOG)
-        stream = stored.read(vector.stream)
+        stream = stored.streams()[-1]
         executions = [self._host.decode(decoder, stream) for _ in range(self._setup.repeat)]
         expected = read_expected_output(stored)
         result = judge(vector, decoder, expected, executions)
@@ -64,7 +64,7 @@ def _log(result: CaseResult, execution: Execution) -> CaseLog:
     return execution.log.keeping(dump_safetensors(tensors))
 
 
-def _accuracy(vector: Vector, decoder: DecoderSpec, expected: ExpectedOutput, execution: Execution) -> tuple[AccuracyRow, ...]:
+def _accuracy(vector: AnyVector, decoder: DecoderSpec, expected: ExpectedOutput, execution: Execution) -> tuple[AccuracyRow, ...]:
     """Return the accuracy of the vector's network with the decoded parameters, if it has one.
 
     The parameters of a decoder that declares ``topology`` go into the graph that it gave.

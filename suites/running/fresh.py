@@ -16,14 +16,16 @@ from typing import Final
 from nnc_conformance.generator import stress
 from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, manifest_entry, write_vector
-from nnc_conformance.storage.vector import Vector
+from nnc_conformance.storage.vector import AnyVector, capabilities_of
 from nnc_conformance.suites.results.result import DecoderIdentity
 
 _DIGITS: Final = 8
 """Hex digits of the seed in an id; see `fresh_ids`."""
 
 
-def with_fresh(suite: Suite, decoders: Sequence[DecoderIdentity], *, count: int, takes: Callable[[Vector], bool] = lambda _: True) -> Suite:
+def with_fresh(
+    suite: Suite, decoders: Sequence[DecoderIdentity], *, count: int, takes: Callable[[AnyVector], bool] = lambda _: True
+) -> Suite:
     """Add fresh streams to a suite's vectors; every decoder of a run gets those of all of them.
 
     Args:
@@ -40,7 +42,9 @@ def with_fresh(suite: Suite, decoders: Sequence[DecoderIdentity], *, count: int,
         level.mkdir(exist_ok=True)
         (level / stored.vector.id).symlink_to(stored.folder.resolve(), target_is_directory=True)
     drawn: dict[str, StoredVector] = {}
-    for decoder in decoders:
+    known = set(capabilities_of(2022))
+    for declared in decoders:
+        decoder = declared.model_copy(update={"capabilities": tuple(name for name in declared.capabilities if name in known)})
         if not stress.PAYLOADS.keys() & set(decoder.capabilities):
             continue
         seed = _seed(suite.manifest_sha256, decoder)

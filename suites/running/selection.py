@@ -9,7 +9,7 @@ from typing import Final
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage.package import Package, unpacked_suite
 from nnc_conformance.storage.suite_folder import Suite, built_in_root, load_suite
-from nnc_conformance.storage.vector import Level, Vector
+from nnc_conformance.storage.vector import AnyVector, Level
 from nnc_conformance.suites.results.result import DecoderIdentity
 
 DEFAULT_LEVELS: Final = (Level.CORE, Level.NEGATIVE)
@@ -21,7 +21,7 @@ class SelectionError(NNCError):
     """A filter that is not valid, or a selection without vectors."""
 
 
-FILTER_KEYS: Final[dict[str, Callable[[Vector], tuple[str, ...]]]] = {
+FILTER_KEYS: Final[dict[str, Callable[[AnyVector], tuple[str, ...]]]] = {
     "id": lambda vector: (vector.id,),
     "clause": lambda vector: vector.clauses,
     "flag": lambda vector: vector.flags,
@@ -42,7 +42,7 @@ class Filter:
     def __str__(self) -> str:
         return f"{'!' * self.negated}{self.key}={self.glob}"
 
-    def takes(self, vector: Vector) -> bool:
+    def takes(self, vector: AnyVector) -> bool:
         """Return whether ``vector`` is selected."""
         return any(fnmatchcase(value, self.glob) for value in FILTER_KEYS[self.key](vector)) is not self.negated
 
@@ -92,10 +92,10 @@ def select(
     run without vectors would show nothing.
     """
 
-    def fits(vector: Vector) -> bool:
+    def fits(vector: AnyVector) -> bool:
         return all(chosen.takes(vector) for chosen in filters)
 
-    def takes(vector: Vector) -> bool:
+    def takes(vector: AnyVector) -> bool:
         return vector.level in levels and fits(vector)
 
     if root is not None and root.is_file():

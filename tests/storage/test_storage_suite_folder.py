@@ -10,8 +10,8 @@ import pytest
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.storage.safetensors_format import dump_safetensors
-from nnc_conformance.storage.suite_folder import SuiteError, load_suite, stored_file, write_manifest, write_vector
-from nnc_conformance.storage.vector import Level, Vector
+from nnc_conformance.storage.suite_folder import SuiteError, load_suite, read_vector, stored_file, write_manifest, write_vector
+from nnc_conformance.storage.vector import Level, SessionVector, Step, StoredFile, Vector
 
 
 def sample(vector_id: str, level: Level = Level.CORE, stream: bytes = b"stream") -> tuple[Vector, dict[str, bytes]]:
@@ -119,3 +119,61 @@ def test_files_must_be_those_described(tmp_path: Path) -> None:
         write_manifest(tmp_path, [vector, vector])
     with pytest.raises(SuiteError):
         write_manifest(tmp_path, [vector], retired=("a-one",))
+
+
+def session(vector_id: str = "d-session") -> tuple[SessionVector, dict[str, bytes]]:
+    """Return a vector of two streams; the second one changes a model, so that both outputs differ."""
+    files = {
+        "step-0.nnr": b"base",
+        "step-0-expected.safetensors": dump_safetensors({"w": np.arange(4, dtype="<f4")}),
+        "step-1.nnr": b"update",
+        "step-1-expected.safetensors": dump_safetensors({"w": np.ones(4, dtype="<f4")}),
+        "step-1-model.safetensors": dump_safetensors({"w": np.arange(1, 5, dtype="<f4")}),
+    }
+
+    def stored(name: str) -> StoredFile:
+        return stored_file(name, files[name])
+
+    common = sample(vector_id)[0].model_dump(exclude={"format", "stream", "expected", "topology"})
+    first = Step(stream=stored("step-0.nnr"), expected=stored("step-0-expected.safetensors"))
+    second = Step(stream=stored("step-1.nnr"), expected=stored("step-1-expected.safetensors"), model=stored("step-1-model.safetensors"))
+    return SessionVector(**common, edition=2024, steps=(first, second)), files
+
+
+def test_a_suite_holds_vectors_of_both_formats(suite: Path) -> None:
+    vector, files = session()
+    write_vector(suite, vector, files)
+    write_manifest(suite, [*(stored.vector for stored in load_suite(suite).vectors), vector], retired=("z-old",))
+    one, *_, last = load_suite(suite, levels={Level.CORE}).vectors
+    assert (one.vector.edition, one.streams(), one.stream_bytes) == (2022, [b"stream"], 6)
+    assert [step.topology for step in one.vector.steps] == [None]
+    assert last.vector == vector
+    assert (last.vector.edition, last.streams(), last.stream_bytes) == (2024, [b"base", b"update"], 10)
+    assert sorted(path.name for path in last.folder.iterdir()) == sorted([*files, "vector.json"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": []}, "steps: Tuple should have at least 1 item"),
+        ({"stream": {}}, "stream: unknown field"),
+        ({"edition": 2023}, "edition: Input should be 2022 or 2024"),
+        ({"format": "nnc-vector/3"}, "Input tag 'nnc-vector/3'"),
+    ],
+)
+def test_what_is_wrong_in_a_vector_of_steps_is_named(suite: Path, change: dict[str, object], message: str) -> None:
+    vector, files = session()
+    folder = write_vector(suite, vector, files)
+    text = json.loads((folder / "vector.json").read_text()) | change
+    (folder / "vector.json").write_text(json.dumps(text))
+    with pytest.raises(SuiteError, match=f"^core/d-session/vector.json: {message}"):
+        read_vector(folder)
+
+
+def test_only_the_last_step_may_be_without_output() -> None:
+    vector, _ = session()
+    first, last = vector.steps
+    refused = last.model_copy(update={"expected": None, "model": None})
+    assert SessionVector(**vector.model_dump(exclude={"steps"}), steps=(first, refused)).steps[1].expected is None
+    with pytest.raises(ValueError, match="step 0 has no expected output"):
+        SessionVector(**vector.model_dump(exclude={"steps"}), steps=(refused, last))

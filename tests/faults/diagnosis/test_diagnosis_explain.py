@@ -273,7 +273,7 @@ def written(folder: Path, results: list[CaseResult]) -> Path:
     planned = tuple(sorted(one.id for one in ordered))
     document = Results(
         suite=SuiteIdentity(manifest_sha256="0" * 64, levels=(Level.CORE,)),
-        decoders=(DECODER.identity,),
+        decoders=(DECODER.identity(),),
         planned=planned,
         cases=ordered,
         closing=close(planned, ordered),

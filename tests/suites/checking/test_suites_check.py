@@ -13,7 +13,7 @@ from hostile import support
 from nnc_conformance.generator.facts import met_in
 from nnc_conformance.reference.syntax.rules import Policy, Provenance
 from nnc_conformance.storage.suite_folder import Suite, files_of, load_suite, write_manifest, write_vector
-from nnc_conformance.storage.vector import CAPABILITIES
+from nnc_conformance.storage.vector import capabilities_of
 from nnc_conformance.suites.checking.check import CheckReport, check_decoder
 from nnc_conformance.suites.checking.probes import PROBES_FOR_EACH, built_in_probes, composed_probes
 from nnc_conformance.suites.decoders.decoder_spec import DecoderError
@@ -21,11 +21,12 @@ from nnc_conformance.suites.results.fault_table import FAULTS, Fault, Severity
 from nnc_conformance.suites.sandbox.limits import Limits
 
 LIMITS = Limits(wall_seconds=0.4, cpu_seconds=20)
-ALL = json.dumps(sorted(CAPABILITIES))
+FIRST_EDITION = capabilities_of(2022)
+ALL = json.dumps(FIRST_EDITION)
 
 
 def without(*capabilities: str) -> str:
-    return json.dumps(sorted(set(CAPABILITIES) - set(capabilities)))
+    return json.dumps(sorted(set(FIRST_EDITION) - set(capabilities)))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ BEHAVIOURS: dict[str, tuple[str | None, dict[str, Any], set[Fault]]] = {
     "does not say that it can do dq": (without("dq"), {}, {Fault.UNDECLARED}),
     "dies of what it does not declare": (without("dq"), {"crash": ["dq"]}, {Fault.NOT_UNSUPPORTED}),
     "declares nothing": (None, {"unsupported": ["block"]}, {Fault.NOTHING_DECLARED}),
-    "supports nothing": (ALL, {"unsupported": sorted(CAPABILITIES)}, {Fault.FALSE_UNSUPPORTED, Fault.FALSE_CLAIM, Fault.NOTHING_DECODED}),
+    "supports nothing": (ALL, {"unsupported": FIRST_EDITION}, {Fault.FALSE_UNSUPPORTED, Fault.FALSE_CLAIM, Fault.NOTHING_DECODED}),
     "refuses without a category": (ALL, {"silent": True}, {Fault.NO_CATEGORY}),
     "is not the same twice": (ALL, {"fickle": ["raw-float"]}, {Fault.NONDETERMINISTIC, Fault.FALSE_CLAIM}),
     "ends with another code": (ALL, {"code": 3}, {Fault.STOP_EXIT_CODE}),
@@ -164,7 +165,7 @@ def test_a_claim_holds_for_broken_streams_too(tmp_path: Path, table: Path, probe
 
 
 def test_a_decoder_that_hangs_gets_few_probes(tmp_path: Path, table: Path, probes: Suite) -> None:
-    check = checked(tmp_path, table, probes, ALL, hang=sorted(CAPABILITIES))
+    check = checked(tmp_path, table, probes, ALL, hang=FIRST_EDITION)
     assert codes(check) == {Fault.TIMEOUT, Fault.FALSE_CLAIM, Fault.NOTHING_DECODED}
     assert check.run < check.probes
 
@@ -209,21 +210,21 @@ def test_a_command_without_a_place_for_its_topology_is_warned(tmp_path: Path, pr
 
 
 def test_composed_probes_need_what_they_say(probes: Suite) -> None:
-    assert {flag for stored in probes.vectors for flag in stored.vector.flags} == set(CAPABILITIES)
+    assert {flag for stored in probes.vectors for flag in stored.vector.flags} == set(FIRST_EDITION)
     for stored in probes.vectors:
         if stored.vector.negative is None:
             assert met_in(stored.read(stored.vector.stream)).flags == stored.vector.flags
-    assert {flag for stored in probes.vectors if stored.vector.negative for flag in stored.vector.flags} == set(CAPABILITIES)
+    assert {flag for stored in probes.vectors if stored.vector.negative for flag in stored.vector.flags} == set(FIRST_EDITION)
 
 
 def test_built_in_probes_are_few_and_need_every_capability() -> None:
     probes = built_in_probes()
     assert probes is not None
-    assert {flag for stored in probes.vectors for flag in stored.vector.flags} == set(CAPABILITIES)
+    assert {flag for stored in probes.vectors for flag in stored.vector.flags} == set(FIRST_EDITION)
     refused = [stored.vector.negative for stored in probes.vectors if stored.vector.negative is not None]
     assert all(one.policy is Policy.MUST for one in refused)
-    assert {flag for stored in probes.vectors if stored.vector.negative for flag in stored.vector.flags} == set(CAPABILITIES)
-    assert len(probes.vectors) <= PROBES_FOR_EACH * (len(CAPABILITIES) + len({one.category for one in refused})) + len(CAPABILITIES)
+    assert {flag for stored in probes.vectors if stored.vector.negative for flag in stored.vector.flags} == set(FIRST_EDITION)
+    assert len(probes.vectors) <= PROBES_FOR_EACH * (len(FIRST_EDITION) + len({one.category for one in refused})) + len(FIRST_EDITION)
 
 
 def test_every_fault_has_a_meaning() -> None:

@@ -28,7 +28,7 @@ def table(rows: Iterable[tuple[str, ...]]) -> str:
 
 
 TABLES = {
-    "capabilities": table((f"`{name}`", meaning) for name, meaning in CAPABILITIES.items()),
+    "capabilities": table((f"`{name}`", one.meaning) for name, one in CAPABILITIES.items()),
     "categories": " ".join(f"`{category}`" for category in Category),
     "exit codes": table(
         [

@@ -58,7 +58,7 @@ def test_the_draw_follows_from_suite_and_decoder(suite: Suite) -> None:
 def judged(suite: Suite, argument: str, output: Path, options: RunOptions = ONE_JOB) -> bytes:
     spec = load_decoder(argument)
     levels = [Level.CORE, Level.NEGATIVE]
-    chosen = select(suite.root, levels, [parse_filter("!id=inferred")], fresh_for=[spec.identity], fresh=6)
+    chosen = select(suite.root, levels, [parse_filter("!id=inferred")], fresh_for=[spec.identity()], fresh=6)
     run(chosen, [spec], output, levels=levels, options=options)
     return (output / RESULTS_FILE).read_bytes()
 
