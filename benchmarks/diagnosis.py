@@ -26,10 +26,11 @@ from nnc_conformance.faults.diagnosis.shrink import ShrinkError, judge_of, shrin
 from nnc_conformance.faults.diagnosis.simulation import SymptomCache, faulty_decoder, simulated, symptoms
 from nnc_conformance.faults.diagnosis.symptom import symptom_of
 from nnc_conformance.faults.diagnosis.weights import EFFORT
-from nnc_conformance.faults.mutants.entries import TABLES, entry, is_entry, places, usual_value
+from nnc_conformance.faults.mutants.entries import entry, is_entry, places, usual_value
 from nnc_conformance.faults.mutants.fault import UNCHECKED_ENTRY_POINTS
 from nnc_conformance.faults.mutants.mutated_decoder import prepare
 from nnc_conformance.faults.mutants.named.catalogue import mutant_of
+from nnc_conformance.faults.mutants.values import TABLES
 from nnc_conformance.faults.mutants.patch import lines_of
 from nnc_conformance.faults.mutants.values import Value
 from nnc_conformance.faults.score.trial_vectors import TracedVector, TrialVector, traced

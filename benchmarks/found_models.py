@@ -1,4 +1,4 @@
-"""Code the models that packages of PyPI ship, with default options.
+"""Code the models that packages of PyPI ship, and those of the onnx package, with default options.
 
 Writes a section of docs/models.md.
 
@@ -13,8 +13,8 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import distribution
+from dataclasses import dataclass, replace
+from importlib.metadata import distribution, version
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -22,10 +22,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
+from onnx_models import Answers, OnnxCase, answers, onnx_cases
 
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.reference.quantization.choosing import Choice, Treatment, choose
+from nnc_conformance.reference.quantization.choosing import TensorChoices, Treatment, choose
 from nnc_conformance.reports.encoding import INPUT_REASON, lines
 from nnc_conformance.storage.carriage_files import Carried, with_types
 from nnc_conformance.storage.model_files import Model, read_model, write_model
@@ -114,7 +115,7 @@ def models() -> Iterator[tuple[str, Path]]:
 def coded(package: str, path: Path, folder: Path) -> Row:
     """Code a model as the command does without options, and compare what comes back.
 
-    Raise `NNCError`.
+    The decoded model is written as ``back`` with the suffix of ``path``. Raise `NNCError`.
     """
     model = read_model(path)
     choice = choose(model.parameters, EncoderOptions(), exact=dict.fromkeys(model.exact, INPUT_REASON), variances=model.variances)
@@ -131,13 +132,31 @@ def coded(package: str, path: Path, folder: Path) -> Row:
         sum(array.nbytes for array in model.parameters.values()),
         len(stream),
         sum(row.treatment is Treatment.QUANTIZED for row in choice.tensors),
-        cosine(path, back) if path.suffix == ".onnx" else None,
+        None,
         error,
         tuple(lines(choice, model)),
     )
 
 
-def compared(model: Model, choice: Choice, back: Model) -> float:
+def coded_and_asked(package: str, path: Path, folder: Path) -> Row:
+    """Code a model, and let it answer drawn inputs if it is an ONNX model."""
+    row = coded(package, path, folder)
+    return replace(row, cosine=cosine(path, folder / "back.onnx")) if path.suffix == ".onnx" else row
+
+
+def coded_case(case: OnnxCase, folder: Path) -> tuple[Row, Answers | None]:
+    """Code a model of the onnx package, and let it answer its own inputs, or drawn ones if it has none."""
+    path = folder / "model.onnx"
+    path.write_bytes(case.model)
+    row = coded(case.group, path, folder)
+    back = folder / "back.onnx"
+    if case.inputs:
+        return row, answers(case, back.read_bytes())
+    least = cosine(path, back)
+    return row, None if least is None else Answers(equal=False, cosine=least)
+
+
+def compared(model: Model, choice: TensorChoices, back: Model) -> float:
     """Return the greatest relative error of a quantized tensor.
 
     Raise `AssertionError` if anything else differs.
@@ -249,6 +268,31 @@ def section(rows: Sequence[Row]) -> str:
     )
 
 
+def onnx_section(rows: Sequence[tuple[Row, Answers | None]]) -> str:
+    """Return the part of the section on the onnx package."""
+    table = ["| group | models | quantized | bytes | stream | asked | equal | least cosine |", "|---|---:|---:|---:|---:|---:|---:|---:|"]
+    for group in dict.fromkeys(row.package for row, _ in rows):
+        some = [(row, asked) for row, asked in rows if row.package == group]
+        asked = [each for _, each in some if each is not None]
+        table.append(
+            f"| {group} | {len(some)} | {sum(row.quantized > 0 for row, _ in some)} | {sum(row.size for row, _ in some)} | "
+            f"{sum(row.stream for row, _ in some)} | {len(asked)} | {sum(each.equal for each in asked)} | "
+            f"{f'{min(each.cosine for each in asked):.5f}' if asked else '-'} |"
+        )
+    return "\n".join(
+        [
+            "### The onnx package's own models",
+            "",
+            f"All {len(rows)} test models and node cases of onnx {version('onnx')} go in and out alike. *Quantized* counts the models of which at",
+            "least one tensor is quantized, *asked* those that ONNX Runtime runs on the inputs that come with them (drawn inputs where none",
+            "do), *equal* those whose answers are then equal bit for bit. Most node cases have no parameters: their streams are the graph.",
+            "",
+            *table,
+            "",
+        ]
+    )
+
+
 def kept_section(page: Path) -> str:
     """Return the section that a page has, or nothing."""
     text = page.read_text(encoding="utf-8") if page.exists() else ""
@@ -270,13 +314,20 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for package, path in models():
             try:
-                rows.append(coded(package, path, Path(folder)))
+                rows.append(coded_and_asked(package, path, Path(folder)))
                 print(f"{package} {path.name}: {rows[-1].share}, cosine {rows[-1].cosine}", flush=True)
             except NNCError as error:
                 failed += 1
                 print(f"{package} {path.name}: {error}", file=sys.stderr)
+        asked = []
+        for case in onnx_cases():
+            try:
+                asked.append(coded_case(case, Path(folder)))
+            except NNCError as error:
+                failed += 1
+                print(f"{case.group} {case.name}: {error}", file=sys.stderr)
     text = page.read_text(encoding="utf-8")
-    page.write_text(text.removesuffix(kept_section(page)).rstrip() + "\n\n" + section(rows), encoding="utf-8")
+    page.write_text(text.removesuffix(kept_section(page)).rstrip() + "\n\n" + section(rows) + "\n" + onnx_section(asked), encoding="utf-8")
     return min(failed, 1)
 
 

@@ -184,14 +184,14 @@ def _panel(name: str, top: int, count: int, before: float, curves: Sequence[Curv
         return top + (bottom - top) * (loss - LEAST_LOSS) / (MOST_LOSS - LEAST_LOSS)
 
     parts = [f'<text x="{LEFT}" y="{top - 8}" font-weight="bold">{escape(name)}</text>']
-    for share in range(0, int(MOST) + 1, 2):
-        x = x_of(share)
+    for percent in range(0, int(MOST) + 1, 2):
+        x = x_of(percent)
         parts.append(f'<line x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}" stroke="#e5e7eb"/>')
-        parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{share} %</text>')
-    for loss in range(0, int(MOST_LOSS) + 1, 2):
-        y = y_of(loss)
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{percent} %</text>')
+    for points in range(0, int(MOST_LOSS) + 1, 2):
+        y = y_of(points)
         parts.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke="#e5e7eb"/>')
-        parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{-loss}</text>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{-points}</text>')
     limit = y_of(1.0)
     parts.append(f'<line x1="{LEFT}" y1="{limit:.1f}" x2="{right}" y2="{limit:.1f}" stroke="#9ca3af" stroke-dasharray="4 3"/>')
     parts.append(f'<text x="{right}" y="{bottom + 32}" text-anchor="end">bytes of parameters, of binary32</text>')

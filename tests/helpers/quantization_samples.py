@@ -3,9 +3,12 @@
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from nnc_conformance.reference.entropy.codeword import encode_codeword
 from nnc_conformance.reference.entropy.coding import TensorCoding, TensorToCode
+
+Weights = npt.NDArray[np.float32]
 
 
 def vector(count, *, dq=False, unary_length=10):
@@ -21,17 +24,17 @@ def squared_error(values, indexes, step):
     return float(np.mean((values.astype(np.float64).reshape(-1) / step - indexes) ** 2))
 
 
-def laplacian(seed, count, deviation):
+def laplacian(seed: int, count: int, deviation: float) -> Weights:
     uniforms = np.random.default_rng(seed).random(count) - 0.5
     return (-np.sign(uniforms) * np.log1p(-2 * np.abs(uniforms)) * deviation / math.sqrt(2)).astype(np.float32)
 
 
-def gaussian(seed, count, deviation):
+def gaussian(seed: int, count: int, deviation: float) -> Weights:
     one, two = np.random.default_rng(seed).random((2, count))
     return (np.sqrt(-2 * np.log1p(-one)) * np.cos(2 * np.pi * two) * deviation).astype(np.float32)
 
 
-def sparse(seed, count, deviation):
+def sparse(seed: int, count: int, deviation: float) -> Weights:
     return laplacian(seed, count, deviation) * (np.random.default_rng(seed + 1).random(count) < 0.1)
 
 

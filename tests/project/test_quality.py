@@ -33,7 +33,8 @@ def test_mypy_strict(tmp_path: Path) -> None:
     for folder in FOLDERS:
         (namespace / folder).symlink_to(ROOT / folder)
     packages = [word for folder in FOLDERS for word in ("-p", f"nnc_conformance.{folder}")]
-    run("mypy", "--config-file", str(ROOT / "pyproject.toml"), *packages, cwd=tmp_path)
+    scripts = [word for path in (ROOT / "benchmarks").glob("*.py") for word in ("-m", path.stem)]
+    run("mypy", "--config-file", str(ROOT / "pyproject.toml"), *packages, *scripts, cwd=tmp_path)
 
 
 def test_imports_run_one_way() -> None:
