@@ -30,9 +30,8 @@ from nnc_conformance.faults.mutants.entries import entry, is_entry, places, usua
 from nnc_conformance.faults.mutants.fault import UNCHECKED_ENTRY_POINTS
 from nnc_conformance.faults.mutants.mutated_decoder import prepare
 from nnc_conformance.faults.mutants.named.catalogue import mutant_of
-from nnc_conformance.faults.mutants.values import TABLES
 from nnc_conformance.faults.mutants.patch import lines_of
-from nnc_conformance.faults.mutants.values import Value
+from nnc_conformance.faults.mutants.values import TABLES, Value
 from nnc_conformance.faults.score.trial_vectors import TracedVector, TrialVector, traced
 from nnc_conformance.reference.entropy.kernel_tables import STATES
 from nnc_conformance.reference.errors import ModelError

@@ -283,9 +283,10 @@ def onnx_section(rows: Sequence[tuple[Row, Answers | None]]) -> str:
         [
             "### The onnx package's own models",
             "",
-            f"All {len(rows)} test models and node cases of onnx {version('onnx')} go in and out alike. *Quantized* counts the models of which at",
-            "least one tensor is quantized, *asked* those that ONNX Runtime runs on the inputs that come with them (drawn inputs where none",
-            "do), *equal* those whose answers are then equal bit for bit. Most node cases have no parameters: their streams are the graph.",
+            f"All {len(rows)} test models and node cases of onnx {version('onnx')} go in and out alike. *Quantized* counts the models",
+            "of which at least one tensor is quantized, *asked* those that ONNX Runtime runs on the inputs that come with them (drawn",
+            "inputs where none do), *equal* those whose answers are then equal bit for bit. Most node cases have no parameters:",
+            "their streams are the graph.",
             "",
             *table,
             "",

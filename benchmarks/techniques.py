@@ -174,7 +174,8 @@ def write_codewords(path: Path) -> dict[str, float]:
         few = indexes[: COUNTED // 1000]
         trace = BinTrace()
         counted = encode_indices(few, dq=False, scan_order=0, unary_length=10)
-        decode_codeword(counted, [TensorCoding(rows=few.shape[0], columns=few.shape[1], scan_order=0, dq_flag=False, unary_length=10, qp_delta_bits=0)], trace=trace)
+        coding = TensorCoding(rows=few.shape[0], columns=few.shape[1], scan_order=0, dq_flag=False, unary_length=10, qp_delta_bits=0)
+        decode_codeword(counted, [coding], trace=trace)
         bins[name] = len(trace.events) / few.size
     np.savez(path, **arrays)
     return bins
