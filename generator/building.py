@@ -1,22 +1,40 @@
 """Building vectors from recipes: a pure function, so any number of workers gives the same bytes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from nnc_conformance.generator.facts import Facts, met_in, weakest
-from nnc_conformance.generator.recipe import Description, Recipe
-from nnc_conformance.reference.decoder import Decoded, decode
-from nnc_conformance.reference.errors import NNCError, StreamError
+from nnc_conformance.generator.facts import SessionFacts, decoded_steps, met_in_session, weakest
+from nnc_conformance.generator.recipe import Description, Recipe, SessionRecipe
+from nnc_conformance.reference.decoder import Decoded
+from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.syntax.elements import SECOND_EDITION
 from nnc_conformance.reference.syntax.rules import RULES, Policy, Provenance
+from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.suite_folder import stored_file
-from nnc_conformance.storage.vector import EXPECTED_FILE, STREAM_FILE, TOPOLOGY_FILE, DisputedChoice, NegativeSpec, StoredFile, Vector
+from nnc_conformance.storage.vector import (
+    EXPECTED_FILE,
+    STREAM_FILE,
+    TOPOLOGY_FILE,
+    AnyVector,
+    DisputedChoice,
+    NegativeSpec,
+    SessionVector,
+    Step,
+    StoredFile,
+    Vector,
+)
 
 FIRST_REVISION: Final = 1
+STREAM_SUFFIX: Final = ".nnr"
+EXPECTED_SUFFIX: Final = "-expected.safetensors"
+MODEL_SUFFIX: Final = "-model.safetensors"
+TOPOLOGY_SUFFIX: Final = "-topology.bin"
+"""Ends of the names of a step's files."""
 
 
 class RecipeError(NNCError):
@@ -27,8 +45,13 @@ class RecipeError(NNCError):
 class BuiltVector:
     """A vector at its first revision, with its files by name."""
 
-    vector: Vector
+    vector: AnyVector
     files: Mapping[str, bytes]
+
+
+def step_file(number: int, suffix: str) -> str:
+    """Return the name of a step's file."""
+    return f"step-{number}{suffix}"
 
 
 def choice_file(switch: str, choice: str) -> str:
@@ -38,90 +61,133 @@ def choice_file(switch: str, choice: str) -> str:
 
 def decoded_or_none(stream: bytes, interpretation: Interpretation) -> Decoded | None:
     """Decode a stream; return None if it is refused."""
-    try:
-        return decode(stream, interpretation=interpretation)
-    except StreamError:
-        return None
+    return last_or_none((stream,), interpretation, None)
 
 
-def build(recipe: Recipe, seed: int) -> BuiltVector:
+def last_or_none(streams: Sequence[bytes], interpretation: Interpretation, base: BaseModel | None) -> Decoded | None:
+    """Decode streams in order; return what the last gives, None if one is refused."""
+    steps, error = decoded_steps(streams, interpretation, base=base)
+    return None if error is not None else steps[-1]
+
+
+def base_of(vector: AnyVector) -> BaseModel | None:
+    """Return the model before a vector's first stream: None for the first edition, which keeps no history."""
+    return BaseModel() if isinstance(vector, SessionVector) else None
+
+
+def build(recipe: Recipe | SessionRecipe, seed: int) -> BuiltVector:
     """Build a recipe's vector.
 
     Raise RecipeError if the reference decoder disagrees with the recipe.
     """
+    if isinstance(recipe, SessionRecipe):
+        return build_session(recipe, recipe.streams(seed))
     return build_from(recipe, recipe.stream(seed))
 
 
 def build_from(recipe: Description, stream: bytes) -> BuiltVector:
     """Build the vector of a stream; raise RecipeError if the reference decoder disagrees."""
     files = {STREAM_FILE: stream}
+    facts = met_in_session((stream,), lenient=recipe.rule is not None, base=None)
+    described = _described(recipe, (stream,), facts, files, base=None)
+    decoded = facts.last.decoded
+    expected = _keep(files, EXPECTED_FILE, None if decoded is None else decoded.parameters)
+    topology = _keep_topology(files, TOPOLOGY_FILE, decoded)
+    vector = Vector(**described, stream=stored_file(STREAM_FILE, stream), expected=expected, topology=topology)
+    return BuiltVector(vector, files)
+
+
+def build_session(recipe: Description, streams: Sequence[bytes]) -> BuiltVector:
+    """Build the vector of a session's streams; raise RecipeError if the reference decoder disagrees."""
+    files: dict[str, bytes] = {}
+    facts = met_in_session(streams, lenient=recipe.rule is not None, base=BaseModel())
+    if len(facts.steps) < len(streams):
+        raise RecipeError(f"{recipe.id}: step {len(facts.steps) - 1}: {facts.last.error}")
+    steps = []
+    for number, (stream, met) in enumerate(zip(streams, facts.steps, strict=True)):
+        files[step_file(number, STREAM_SUFFIX)] = stream
+        steps.append(_step(files, number, stream, met.decoded))
+    described = _described(recipe, streams, facts, files, base=BaseModel())
+    return BuiltVector(SessionVector(**described, edition=SECOND_EDITION, steps=tuple(steps)), files)
+
+
+def _step(files: dict[str, bytes], number: int, stream: bytes, decoded: Decoded | None) -> Step:
+    """Describe a step, and keep its files but the stream."""
+    parameters = None if decoded is None else decoded.parameters
+    expected = _keep(files, step_file(number, EXPECTED_SUFFIX), parameters)
+    after = None if decoded is None or decoded.model is None else dict(decoded.model.parameters)
+    differs = after is not None and parameters is not None and dump_safetensors(after) != dump_safetensors(parameters)
+    return Step(
+        stream=stored_file(step_file(number, STREAM_SUFFIX), stream),
+        expected=expected,
+        topology=_keep_topology(files, step_file(number, TOPOLOGY_SUFFIX), decoded),
+        model=_keep(files, step_file(number, MODEL_SUFFIX), after) if differs else None,
+    )
+
+
+def _described(
+    recipe: Description, streams: Sequence[bytes], facts: SessionFacts, files: dict[str, bytes], *, base: BaseModel | None
+) -> dict[str, Any]:
+    """Return what vectors of both formats state, and keep the files of choices.
+
+    Raise RecipeError if the reference decoder disagrees with the recipe.
+    """
     negative: NegativeSpec | None = None
     choices: tuple[DisputedChoice, ...] = ()
-    facts = met_in(stream, lenient=recipe.rule is not None)
     if recipe.rule is not None:
-        require_broken(recipe.id, stream, recipe.rule, facts)
+        require_broken(recipe.id, streams, recipe.rule, facts, base)
         negative = NegativeSpec(rule=recipe.rule, policy=RULES[recipe.rule].policy, category=RULES[recipe.rule].category)
     elif recipe.switch is not None:
         choices = tuple(
             DisputedChoice(switch=recipe.switch, choice=name, expected=_keep(files, choice_file(recipe.switch, name), tensors))
-            for name, tensors in outputs_by_choice(stream, recipe.switch).items()
+            for name, tensors in outputs_by_choice(streams, recipe.switch, base).items()
         )
-    elif facts.error is not None:
-        raise RecipeError(f"{recipe.id}: {facts.error}")
-    decoded = facts.decoded
-    expected = _keep(files, EXPECTED_FILE, None if decoded is None else decoded.parameters)
-    topology = None
-    if decoded is not None and decoded.topology is not None:
-        files[TOPOLOGY_FILE] = decoded.topology.data
-        topology = stored_file(TOPOLOGY_FILE, decoded.topology.data)
-    vector = Vector(
-        id=recipe.id,
-        revision=FIRST_REVISION,
-        level=recipe.level,
-        title=recipe.title,
-        tests=recipe.tests,
-        catches=recipe.catches,
-        clauses=recipe.clauses,
-        flags=facts.flags,
-        elements=facts.names,
-        provenance=provenance_of(facts, negative),
-        stream=stored_file(STREAM_FILE, stream),
-        expected=expected,
-        topology=topology,
-        choices=choices,
-        negative=negative,
-        network=recipe.network,
-    )
-    return BuiltVector(vector, files)
+    elif facts.last.error is not None:
+        raise RecipeError(f"{recipe.id}: {facts.last.error}")
+    return {
+        "id": recipe.id,
+        "revision": FIRST_REVISION,
+        "level": recipe.level,
+        "title": recipe.title,
+        "tests": recipe.tests,
+        "catches": recipe.catches,
+        "clauses": recipe.clauses,
+        "flags": facts.flags,
+        "elements": facts.names,
+        "provenance": provenance_of(facts, negative),
+        "choices": choices,
+        "negative": negative,
+        "network": recipe.network,
+    }
 
 
-def require_broken(recipe_id: str, stream: bytes, rule: str, lenient: Facts) -> None:
-    """Raise RecipeError unless a stream breaks ``rule`` and no other.
+def require_broken(recipe_id: str, streams: Sequence[bytes], rule: str, lenient: SessionFacts, base: BaseModel | None) -> None:
+    """Raise RecipeError unless the last stream breaks ``rule`` and no other.
 
-    ``lenient``: the facts of a lenient decode.
+    Args:
+        recipe_id: The id to name in the error.
+        streams: The streams in order.
+        rule: The rule.
+        lenient: The facts of a decode that is lenient in the last stream.
+        base: The model before the first stream.
     """
     must = RULES[rule].policy is Policy.MUST
-    errors = [error for error in (error_of(stream), lenient.error) if error is not None]
+    steps, strict = decoded_steps(streams, Interpretation(), base=base)
+    if strict is not None and len(steps) < len(streams) - 1:
+        raise RecipeError(f"{recipe_id}: step {len(steps)}: {strict}")
+    last = lenient.last
+    errors = [error for error in (strict, last.error) if error is not None]
     for error in errors:
-        if error.rule != rule or (error is lenient.error and not must):
+        if error.rule != rule or (error is last.error and not must):
             raise RecipeError(f"{recipe_id}: {error}")
-    forgiven = set() if lenient.decoded is None else {report.rule for report in lenient.decoded.reports}
+    forgiven = set() if last.decoded is None else {report.rule for report in last.decoded.reports}
     if others := sorted(forgiven - {rule}):
         raise RecipeError(f"{recipe_id}: the stream also breaks {', '.join(others)}")
-    if not errors or (must and lenient.decoded is not None):
+    if not errors or (must and last.decoded is not None):
         raise RecipeError(f"{recipe_id}: the stream does not break {rule}")
 
 
-def error_of(stream: bytes) -> StreamError | None:
-    """Return the error that ends a strict decode, if any."""
-    try:
-        decode(stream)
-    except StreamError as error:
-        return error
-    return None
-
-
-def provenance_of(facts: Facts, negative: NegativeSpec | None) -> Provenance:
+def provenance_of(facts: SessionFacts, negative: NegativeSpec | None) -> Provenance:
     """Return the weakest source that a decoder depends on to handle the stream.
 
     To refuse a stream, a decoder need not know meanings of elements that are only inferred.
@@ -132,15 +198,15 @@ def provenance_of(facts: Facts, negative: NegativeSpec | None) -> Provenance:
     return weakest(source, facts.provenance if negative.policy is Policy.MAY else facts.provenance_of_elements)
 
 
-def outputs_by_choice(stream: bytes, switch: str) -> dict[str, dict[str, np.ndarray] | None]:
-    """Decode a stream under each choice of one disputed point.
+def outputs_by_choice(streams: Sequence[bytes], switch: str, base: BaseModel | None) -> dict[str, dict[str, np.ndarray] | None]:
+    """Decode streams in order under each choice of one disputed point.
 
-    Returns tensors by the choice's name, or None if the choice refuses the stream. All other
-    disputed points keep their defaults.
+    Returns what the last codes by the choice's name, or None if the choice refuses a stream. All
+    other disputed points keep their defaults.
     """
     outputs = {}
-    for choice in Interpretation.switches()[switch]:
-        decoded = decoded_or_none(stream, Interpretation.parse({switch: choice.value}))
+    for choice in Interpretation.switches(SECOND_EDITION)[switch]:
+        decoded = last_or_none(streams, Interpretation.parse({switch: choice.value}), base)
         outputs[str(choice.value)] = None if decoded is None else decoded.parameters
     return outputs
 
@@ -149,4 +215,11 @@ def _keep(files: dict[str, bytes], name: str, tensors: Mapping[str, np.ndarray] 
     if tensors is None:
         return None
     files[name] = dump_safetensors(tensors)
+    return stored_file(name, files[name])
+
+
+def _keep_topology(files: dict[str, bytes], name: str, decoded: Decoded | None) -> StoredFile | None:
+    if decoded is None or decoded.topology is None:
+        return None
+    files[name] = decoded.topology.data
     return stored_file(name, files[name])

@@ -3,7 +3,7 @@
 A recipe gives indexes in coded order, before the doubling of dependent quantization.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference.composer import HeaderForm, TensorContent, data_unit, model_parameter_set, simple_header, start_unit
-from nnc_conformance.reference.entropy.coding import TensorCoding
+from nnc_conformance.reference.entropy.coding import NO_HISTORY, ScanArea, TensorCoding, TensorHistory
 from nnc_conformance.reference.entropy.plain import doubled
 from nnc_conformance.reference.entropy.tables import STATE_TRANS_TAB
 from nnc_conformance.reference.interpretation import Interpretation
@@ -27,26 +27,64 @@ SIXTEENTHS: Final = Quantization(0, -4)
 
 @dataclass(frozen=True)
 class Coded:
-    """A coded tensor: indexes in coded order before any doubling, qp_delta, and parameter sets."""
+    """A coded tensor.
+
+    Args:
+        quants: Indexes in coded order before any doubling; those of skipped rows are 0.
+        qp_delta: qp_delta.
+        parameter_sets: The set of each context, or how to choose them.
+        hdsp: hist_dep_sig_prob_enabled_flag (second edition).
+        skipped: The rows that row_skip_list skips; None without the list.
+    """
 
     quants: Sequence[int] | npt.NDArray[Any]
     qp_delta: int = 0
     parameter_sets: npt.NDArray[Any] | Literal["default", "search"] = "default"
+    hdsp: bool = False
+    skipped: Sequence[int] | None = None
 
-    def content(self, coding: TensorCoding) -> TensorContent:
+    def content(self, coding: TensorCoding, history: TensorHistory = NO_HISTORY) -> TensorContent:
         """Return the tensor as a decoder gives it: row-major, doubled with dq_flag."""
         coded = np.asarray(self.quants, dtype=np.int64)
-        values = on_trellis(coded) if coding.dq_flag else coded
-        return TensorContent(in_row_order(values, coding.area), self.qp_delta, self.parameter_sets)
+        skipped = None if self.skipped is None else np.isin(np.arange(coding.rows), self.skipped)
+        values = on_trellis_with_skips(coded, coding, skipped) if coding.dq_flag else coded
+        return TensorContent(in_row_order(values, coding.area), self.qp_delta, self.parameter_sets, history, self.hdsp, skipped)
 
 
-def on_trellis(quants: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the doubled values of coded indexes; the trellis starts at stateId 0."""
-    values, state_id = np.zeros_like(quants), 0
+def on_trellis(quants: npt.NDArray[np.int64], state_id: int = 0) -> npt.NDArray[np.int64]:
+    """Return the doubled values of coded indexes; the trellis starts at ``state_id``."""
+    values = np.zeros_like(quants)
     for place, quant in enumerate(quants.tolist()):
         values[place] = doubled(quant, state_id)
         state_id = STATE_TRANS_TAB[state_id][quant & 1]
     return values
+
+
+def on_trellis_with_skips(
+    quants: npt.NDArray[np.int64], coding: TensorCoding, skipped: npt.NDArray[np.bool_] | None
+) -> npt.NDArray[np.int64]:
+    """Return the doubled values of coded indexes, some of whose rows are skipped (second edition)."""
+    if skipped is None or not skipped.any():
+        return on_trellis(quants)
+    values, state_id, place = np.zeros_like(quants), 0, 0
+    for row, width in stretches(coding.area):
+        if skipped[row]:
+            steps = np.zeros(width if coding.choices.skip_by_index else coding.columns, np.int64)
+        else:
+            steps = quants[place : place + width]
+            values[place : place + width] = on_trellis(steps, state_id)
+        for quant in steps.tolist():
+            state_id = STATE_TRANS_TAB[state_id][quant & 1]
+        place += width
+    return values
+
+
+def stretches(area: ScanArea) -> Iterator[tuple[int, int]]:
+    """Yield (row, indexes) of each part of a row that is coded without a break, in coded order."""
+    height, width = area.side or area.rows, area.side or area.columns
+    for top in range(0, area.rows, height):
+        for left in range(0, area.columns, width):
+            yield from ((row, min(width, area.columns - left)) for row in range(top, min(top + height, area.rows)))
 
 
 def opening(quantization: Quantization | None = SIXTEENTHS, **arguments: Any) -> list[Values]:
@@ -68,14 +106,21 @@ def ndu(
     *,
     form: HeaderForm | None = None,
     interpretation: Interpretation | None = None,
+    histories: Mapping[str, TensorHistory] | None = None,
     **common: Any,
 ) -> Values:
-    """Build an NNR_NDU; a single `Coded` is the tensor of the first id."""
+    """Build an NNR_NDU; a single `Coded` is the tensor of the first id.
+
+    ``histories``: what a decoder knows of each part's earlier indexes (second edition).
+    """
     if isinstance(tensors, np.ndarray):
         return data_unit(head, tensors, form=form, **common)
     interpretation = interpretation or Interpretation()
     given = {head.ids[0]: tensors} if isinstance(tensors, Coded) else tensors
-    contents = {part.id: given[part.id].content(coding_of(part, head, interpretation)) for part in coded_parts(head)}
+    known = histories or {}
+    contents = {
+        part.id: given[part.id].content(coding_of(part, head, interpretation), known.get(part.id, NO_HISTORY)) for part in coded_parts(head)
+    }
     return data_unit(head, contents, form=form, interpretation=interpretation, **common)
 
 

@@ -2,17 +2,20 @@
 follow from them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from nnc_conformance.reference.decoder import Collector, Decoded
+from nnc_conformance.reference.decoder import Collector, Decoded, decode
 from nnc_conformance.reference.driver import Driver, RecordedCodeword
 from nnc_conformance.reference.entropy.coding import BinTrace
-from nnc_conformance.reference.entropy.contexts import element_name
+from nnc_conformance.reference.entropy.contexts import HDSP_FLAG, ROW_SKIP_FLAG, element_name
 from nnc_conformance.reference.errors import StreamError
+from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.options import DecoderOptions
+from nnc_conformance.reference.syntax.context import SECOND_EDITION_PROFILE
 from nnc_conformance.reference.syntax.elements import ELEMENTS
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.reference.syntax.structures.data_unit import (
@@ -26,6 +29,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
 from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_PRUN, NNR_TPL_REFLIST, NNR_TPL_TEF
 from nnc_conformance.reference.syntax.structures.unit import NNR_AGG, NNR_LPS, NNR_QNT, Unit
 from nnc_conformance.reference.syntax.walker import Element
+from nnc_conformance.reference.updates.base_model import BaseModel
 
 Met = Mapping[str, list[Any]]
 """Values met in one unit, by element name."""
@@ -70,8 +74,16 @@ SIGNS: Final[dict[str, Callable[[Met], bool]]] = {
     "data-format": _any("nnr_decompressed_data_format_present_flag"),
     "partial-data": _any("partial_data_counter_present_flag"),
     "multiple-elements": lambda met: "concatentation_axis_index" in met,
+    "second-edition": _is("general_profile_idc", SECOND_EDITION_PROFILE),
+    "updates": _any("mps_parent_signalling_enabled_flag"),
+    "tca": _any("temporal_context_modeling_flag"),
+    "pre": _any("nnr_pre_flag"),
+    "dimension-shift": _any("first_tensor_dimension_shift"),
 }
-"""How each capability of `storage.vector.CAPABILITIES` shows in a unit."""
+"""How capabilities of `storage.vector.CAPABILITIES` show in the high-level syntax of a unit."""
+
+ENTROPY_SIGNS: Final = {ROW_SKIP_FLAG: "row-skip", HDSP_FLAG: "hdsp"}
+"""The flags of the entropy coder that show a capability if they are 1."""
 
 INFERRED: Final[dict[str, Callable[[Met], bool]]] = {
     "dimensions of a G or H sent singly": lambda met: not _is(_PAYLOAD_TYPE, NNR_PT_BLOCK)(met) and _DECOMPOSED(met),
@@ -104,6 +116,7 @@ class Facts(Collector):
         by_unit: Values by element name, for each unit by its number.
         units: Units read whole, an aggregate without those in it.
         entropy_elements: Names of the entropy coder's elements in the codewords that were decoded.
+        entropy_flags: Capabilities that flags of the entropy coder turn on.
         decoded: What the stream decodes to; None if an error ends it.
         error: The error that ends the decode, if any.
     """
@@ -114,6 +127,7 @@ class Facts(Collector):
         self.by_unit: dict[int, dict[str, list[Any]]] = {}
         self.units: list[Unit] = []
         self.entropy_elements: set[str] = set()
+        self.entropy_flags: set[str] = set()
         self.decoded: Decoded | None = None
         self.error: StreamError | None = None
 
@@ -131,6 +145,8 @@ class Facts(Collector):
         """Keep the names of the elements in a codeword that was decoded."""
         if codeword is not None and codeword.decoded:
             self.entropy_elements |= elements_in(codeword.trace)
+        if codeword is not None:
+            self.entropy_flags |= flags_in(codeword.trace)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -140,7 +156,8 @@ class Facts(Collector):
     @property
     def flags(self) -> tuple[str, ...]:
         """The capabilities that the stream needs, sorted."""
-        return tuple(sorted(flag for flag, shows in SIGNS.items() if any(map(shows, self.by_unit.values()))))
+        shown = {flag for flag, shows in SIGNS.items() if any(map(shows, self.by_unit.values()))}
+        return tuple(sorted(shown | self.entropy_flags))
 
     @property
     def inferred(self) -> tuple[str, ...]:
@@ -162,16 +179,113 @@ class Facts(Collector):
         return weakest(self.provenance_of_elements, *(Provenance.INFERRED for _ in self.inferred))
 
 
-def met_in(stream: bytes, *, lenient: bool = False) -> Facts:
-    """Decode a stream once and return all that it meets, up to its end or its first error."""
+@dataclass(frozen=True)
+class SessionFacts:
+    """What the streams of a vector meet together.
+
+    Attributes:
+        steps: The facts of each stream, up to the first that ends with an error.
+    """
+
+    steps: tuple[Facts, ...]
+
+    @property
+    def last(self) -> Facts:
+        """The facts of the last stream."""
+        return self.steps[-1]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all elements met, sorted."""
+        return _all_of(step.names for step in self.steps)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The capabilities that the streams need, sorted."""
+        return _all_of(step.flags for step in self.steps)
+
+    @property
+    def inferred(self) -> tuple[str, ...]:
+        """The inferred meanings that the streams need, sorted."""
+        return _all_of(step.inferred for step in self.steps)
+
+    @property
+    def provenance_of_elements(self) -> Provenance:
+        """The weakest source among the elements met."""
+        return weakest(*(step.provenance_of_elements for step in self.steps))
+
+    @property
+    def provenance(self) -> Provenance:
+        """The weakest source among all that was met."""
+        return weakest(*(step.provenance for step in self.steps))
+
+
+def _all_of(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted({name for some in names for name in some}))
+
+
+def met_in(stream: bytes, *, lenient: bool = False, base: BaseModel | None = None) -> Facts:
+    """Decode a stream once and return all that it meets, up to its end or its first error.
+
+    Args:
+        stream: The stream.
+        lenient: Forgive broken rules of policy ``may``.
+        base: The model before the stream; None decodes it without any.
+    """
     facts = Facts()
-    driver = Driver(stream, facts, DecoderOptions(lenient=lenient, kernel="plain"))
+    driver = Driver(stream, facts, DecoderOptions(lenient=lenient, kernel="plain", base=base))
     try:
         driver.run()
         facts.decoded = facts.content(driver)
     except StreamError as error:
         facts.error = error
     return facts
+
+
+def met_in_session(streams: Sequence[bytes], *, lenient: bool = False, base: BaseModel | None) -> SessionFacts:
+    """Decode streams in order, each once, and return all that they meet, up to the first error.
+
+    Args:
+        streams: The streams.
+        lenient: Forgive broken rules of policy ``may`` in the last stream.
+        base: The model before the first stream; None keeps no history between streams.
+    """
+    steps: list[Facts] = []
+    for number, stream in enumerate(streams):
+        facts = met_in(stream, lenient=lenient and number == len(streams) - 1, base=base)
+        steps.append(facts)
+        if facts.decoded is None:
+            break
+        base = facts.decoded.model
+    return SessionFacts(tuple(steps))
+
+
+def decoded_steps(
+    streams: Sequence[bytes], interpretation: Interpretation, *, base: BaseModel | None, lenient: bool = False
+) -> tuple[list[Decoded], StreamError | None]:
+    """Decode streams in order; return what the good ones give, and the error that ends them.
+
+    Args:
+        streams: The streams.
+        interpretation: One choice for each disputed point.
+        base: The model before the first stream; None keeps no history between streams.
+        lenient: Forgive broken rules of policy ``may`` in the last stream.
+    """
+    steps: list[Decoded] = []
+    for number, stream in enumerate(streams):
+        last = number == len(streams) - 1
+        try:
+            steps.append(decode(stream, interpretation=interpretation, base=base, lenient=lenient and last))
+        except StreamError as error:
+            return steps, error
+        base = steps[-1].model
+    return steps, None
+
+
+def flags_in(trace: BinTrace) -> set[str]:
+    """Return the capabilities that the flags in a codeword turn on."""
+    on = trace.events[trace.events[:, 2] == 1][:, 1].tolist()
+    return {flag for element, flag in ENTROPY_SIGNS.items() if element in on}
 
 
 def elements_in(trace: BinTrace) -> set[str]:

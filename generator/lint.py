@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from nnc_conformance.generator.building import RecipeError, decoded_or_none, outputs_by_choice, provenance_of, require_broken
-from nnc_conformance.generator.facts import Facts, met_in
+from nnc_conformance.generator.building import RecipeError, base_of, outputs_by_choice, provenance_of, require_broken
+from nnc_conformance.generator.facts import SessionFacts, decoded_steps, met_in_session
 from nnc_conformance.reference.decoder import Decoded
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.rules import RULES, Provenance
@@ -14,14 +14,14 @@ from nnc_conformance.reference.topology.content import Topology, without_termina
 from nnc_conformance.storage.documents import Frozen, canonical_json
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, files_of, load_suite, stored_file
-from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, AnyVector, Level, Manifest, StoredFile
+from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, AnyVector, Edition, Level, Manifest, Step, StoredFile
 
 CERTIFIED: Final = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.STRESS)
 """The levels that rest on verified and published facts alone."""
 CORE_BYTES: Final = 8 << 20
-"""Size limit of core, in bytes."""
-CORE_VECTORS: Final = 400
-"""Number of vectors that core may have."""
+"""Size limit of core's vectors of the first edition, in bytes."""
+CORE_LIMITS: Final[dict[Edition, tuple[int, int]]] = {2022: (400, CORE_BYTES), 2024: (400, 2 << 20)}
+"""Vectors and bytes that core may have, for each edition."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,33 @@ class LintFinding:
 
 @dataclass(frozen=True)
 class CheckedVector:
-    """A vector with its stream, and the reference decoder's results on it."""
+    """A vector with its streams, and the reference decoder's results on them.
+
+    ``decoded`` holds what each stream gives; the last is None if it is refused.
+    """
 
     stored: StoredVector
-    stream: bytes
-    decoded: Decoded | None
-    facts: Facts
+    streams: list[bytes]
+    decoded: list[Decoded | None]
+    facts: SessionFacts
 
     @property
     def vector(self) -> AnyVector:
         """The vector's description."""
         return self.stored.vector
+
+    def under(self, interpretation: Interpretation) -> list[Decoded | None]:
+        """Decode the streams under some choices; a refused stream gives None and is the last."""
+        steps, error = decoded_steps(self.streams, interpretation, base=base_of(self.vector))
+        return [*steps, None] if error is not None else [*steps]
+
+
+def check(stored: StoredVector) -> CheckedVector:
+    """Decode a vector for the checks."""
+    streams, vector = stored.streams(), stored.vector
+    facts = met_in_session(streams, lenient=vector.negative is not None, base=base_of(vector))
+    checked = CheckedVector(stored, streams, [], facts)
+    return replace(checked, decoded=checked.under(Interpretation()))
 
 
 def lint(root: Path, against: Manifest | None = None) -> list[LintFinding]:
@@ -65,10 +81,8 @@ def lint(root: Path, against: Manifest | None = None) -> list[LintFinding]:
     if against is not None:
         findings += [LintFinding(where, message) for where, message in revision_findings(suite.manifest, against)]
     for stored in suite.vectors:
-        stream = stored.streams()[-1]
-        facts = met_in(stream, lenient=stored.vector.negative is not None)
-        checked = CheckedVector(stored, stream, decoded_or_none(stream, Interpretation()), facts)
-        findings += [LintFinding(stored.vector.id, message) for check in CHECKS for message in check(checked)]
+        checked = check(stored)
+        findings += [LintFinding(stored.vector.id, message) for holds in CHECKS for message in holds(checked)]
     return findings
 
 
@@ -82,10 +96,11 @@ def folder_findings(suite: Suite) -> Iterator[tuple[str, str]]:
         wanted |= {folder / VECTOR_FILE} | {folder / file.name for file in files_of(vector)}
     found = {path.relative_to(suite.root) for path in suite.root.rglob("*") if not path.is_dir() and "__pycache__" not in path.parts}
     yield from ((str(path), "belongs to no vector") for path in sorted(found - wanted))
-    core = [stored.vector for stored in suite.vectors if stored.vector.level is Level.CORE]
-    size = sum(file.size for vector in core for file in files_of(vector))
-    if len(core) > CORE_VECTORS or size > CORE_BYTES:
-        yield MANIFEST_FILE, f"core has {len(core)} vectors and {size} bytes, the limits are {CORE_VECTORS} and {CORE_BYTES}"
+    for edition, (most, most_bytes) in CORE_LIMITS.items():
+        core = [stored.vector for stored in suite.vectors if stored.vector.level is Level.CORE and stored.vector.edition == edition]
+        size = sum(file.size for vector in core for file in files_of(vector))
+        if len(core) > most or size > most_bytes:
+            yield MANIFEST_FILE, f"core of {edition} has {len(core)} vectors and {size} bytes, the limits are {most} and {most_bytes}"
 
 
 def canonical(path: Path, model: Frozen) -> Iterator[str]:
@@ -108,20 +123,30 @@ def revision_findings(now: Manifest, before: Manifest) -> Iterator[tuple[str, st
 
 
 def outputs_hold(checked: CheckedVector) -> Iterator[str]:
-    """Check expected tensors, topology and choices against the reference decoder."""
+    """Check expected tensors, topology, models and choices against the reference decoder."""
     vector = checked.vector
-    if vector.negative is not None:
+    if len(checked.decoded) < len(vector.steps):
+        yield f"step {len(checked.decoded) - 1} is refused"
         return
-    parameters = checked.decoded.parameters if checked.decoded is not None else None
-    if not same_file(vector.steps[-1].expected, None if parameters is None else dump_safetensors(parameters)):
-        yield "the expected tensors differ from the reference decoder's"
-    topology = checked.decoded.topology.data if checked.decoded is not None and checked.decoded.topology is not None else None
-    if not same_file(vector.steps[-1].topology, topology):
-        yield "the topology differs from the reference decoder's"
+    for number, (step, decoded) in enumerate(zip(vector.steps, checked.decoded, strict=True)):
+        if vector.negative is None or number < len(vector.steps) - 1:
+            yield from _step_holds(step, decoded)
     for choice in vector.choices:
-        tensors = outputs_by_choice(checked.stream, choice.switch)[choice.choice]
+        tensors = outputs_by_choice(checked.streams, choice.switch, base_of(vector))[choice.choice]
         if not same_file(choice.expected, None if tensors is None else dump_safetensors(tensors)):
             yield f"{choice.switch} = {choice.choice} gives tensors that differ from the expected ones"
+
+
+def _step_holds(step: Step, decoded: Decoded | None) -> Iterator[str]:
+    """Check a step's files against what the reference decoder gives."""
+    coded = None if decoded is None else dump_safetensors(decoded.parameters)
+    if not same_file(step.expected, coded):
+        yield "the expected tensors differ from the reference decoder's"
+    if not same_file(step.topology, decoded.topology.data if decoded is not None and decoded.topology is not None else None):
+        yield "the topology differs from the reference decoder's"
+    after = None if decoded is None or decoded.model is None else dump_safetensors(dict(decoded.model.parameters))
+    if not same_file(step.model, None if after == coded else after):
+        yield "the model after a step differs from the reference decoder's"
 
 
 def same_file(file: StoredFile | None, data: bytes | None) -> bool:
@@ -139,11 +164,11 @@ def refusals_hold(checked: CheckedVector) -> Iterator[str]:
         yield f"the registry has no rule {vector.negative.rule} of this policy and category"
         return
     try:
-        require_broken(vector.id, checked.stream, rule.id, checked.facts)
+        require_broken(vector.id, checked.streams, rule.id, checked.facts, base_of(vector))
     except RecipeError as error:
         yield str(error)
         return
-    decoded = checked.facts.decoded
+    decoded = checked.facts.last.decoded
     if not same_file(vector.steps[-1].expected, None if decoded is None else dump_safetensors(decoded.parameters)):
         yield "the expected tensors differ from the lenient output"
 
@@ -180,13 +205,15 @@ def undisputed(checked: CheckedVector) -> Iterator[str]:
     vector = checked.vector
     if vector.level not in CERTIFIED:
         return
-    for switch, choices in Interpretation.switches().items():
+    for switch, choices in Interpretation.switches(vector.edition).items():
         for choice in choices:
-            interpretation = Interpretation.parse({switch: choice.value})
-            other = decoded_or_none(checked.stream, interpretation)
-            if vector.negative is not None and other is not None:
+            others = checked.under(Interpretation.parse({switch: choice.value}))
+            if len(others) < len(vector.steps):
+                yield f"{switch} = {choice.value} refuses step {len(others) - 1}: this belongs to level disputed"
+            elif vector.negative is not None and others[-1] is not None:
                 yield f"{switch} = {choice.value} accepts the stream: this belongs to level disputed"
-            if vector.negative is None and not same_output(checked.decoded, other):
+            same = all(map(same_output, checked.decoded[:-1], others[:-1]))
+            if not same or (vector.negative is None and not same_output(checked.decoded[-1], others[-1])):
                 yield f"{switch} = {choice.value} changes the output: this belongs to level disputed"
 
 

@@ -4,12 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.bitstream import write_units
 from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.reference.topology.shapes import topology_shapes
+from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.vector import Level
+
+StepUnits = Callable[[BaseModel], list[Values]]
+"""Makes the units of a session's stream from the model that a decoder has before it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +64,43 @@ class Recipe(Description):
         return self.edit(written) if self.edit else written
 
 
-def write(units: list[Values], interpretation: Interpretation | None = None, *, enforce: bool = True) -> bytes:
-    """Write units, taking dimensions from topologies among them.
+@dataclass(frozen=True, kw_only=True)
+class SessionRecipe(Description):
+    """A vector of the second edition to be built: streams that a decoder gets in order.
+
+    A rule is broken, and ``edit`` changes bytes, in the last stream only.
+
+    Args:
+        steps: Makes the units of each stream.
+        interpretation: The choices under which the writer writes the streams.
+        edit: Changes the written bytes where the writer cannot write the wanted stream.
+    """
+
+    steps: Callable[[Numbers], list[StepUnits]]
+    interpretation: Interpretation = field(default_factory=Interpretation)
+    edit: Callable[[bytes], bytes] | None = None
+
+    def streams(self, seed: int) -> tuple[bytes, ...]:
+        """Return the bitstreams in order."""
+        base, streams = BaseModel(), []
+        *earlier, last = self.steps(Numbers(seed, self.id))
+        for step in earlier:
+            streams.append(write(step(base), self.interpretation, base=base))
+            base = decode(streams[-1], interpretation=self.interpretation, base=base).model or base
+        written = write(last(base), self.interpretation, enforce=self.rule is None, base=base)
+        return (*streams, self.edit(written) if self.edit else written)
+
+
+def write(
+    units: list[Values], interpretation: Interpretation | None = None, *, enforce: bool = True, base: BaseModel | None = None
+) -> bytes:
+    """Write units, taking dimensions from topologies among them, or from a base model.
 
     Args:
         units: The values of nnr_unit() structures.
         interpretation: The choices to write by.
         enforce: Whether to refuse units that break a rule.
+        base: The model before the stream (second edition).
     """
-    context = StreamContext(open_topology=topology_shapes)
+    context = StreamContext(open_topology=topology_shapes, base_shapes={} if base is None else base.shapes)
     return write_units(units, context=context, interpretation=interpretation, enforce=enforce)

@@ -8,7 +8,7 @@ from nnc_conformance.generator import stress
 from nnc_conformance.generator.building import BuiltVector, build, build_from
 from nnc_conformance.generator.models import MODELS
 from nnc_conformance.generator.recipe import Recipe
-from nnc_conformance.generator.recipes.topics import recipes
+from nnc_conformance.generator.recipes.topics import recipes, session_recipes
 from nnc_conformance.generator.worker_pool import map_in_processes
 from nnc_conformance.storage.vector import Level
 
@@ -22,7 +22,7 @@ STRESS_VECTORS: Final = 200
 
 def ids_of(levels: Collection[Level]) -> list[str]:
     """Return the ids of the vectors of these levels."""
-    ids = [recipe.id for recipe in (*recipes().values(), *MODELS) if recipe.level in levels]
+    ids = [recipe.id for recipe in (*recipes().values(), *session_recipes().values(), *MODELS) if recipe.level in levels]
     return ids + (list(stress_recipes()) if Level.STRESS in levels else [])
 
 
@@ -39,6 +39,8 @@ def make_one(vector_id: str, seed: int) -> BuiltVector:
         return build_from(models[vector_id], models[vector_id].stream())
     if vector_id in recipes():
         return build(recipes()[vector_id], seed)
+    if vector_id in session_recipes():
+        return build(session_recipes()[vector_id], seed)
     return build(stress_recipes()[vector_id], seed)
 
 

@@ -1,10 +1,11 @@
 """All recipes by id."""
 
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
-from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipe import Recipe, SessionRecipe
 
 TOPICS: Final = (
     "units",
@@ -46,13 +47,29 @@ TOPICS: Final = (
     "either_reading",
     "boundaries",
 )
-"""The modules of this package; each has its ``RECIPES``."""
+"""The modules with recipes of the first edition; each has its ``RECIPES``."""
+
+SESSION_TOPICS: Final = ("updates_first",)
+"""The modules with recipes of the second edition."""
 
 
 @cache
 def recipes() -> dict[str, Recipe]:
-    """Return every recipe by its id, sorted; raise ValueError for an id used twice."""
-    found = [recipe for topic in TOPICS for recipe in import_module(f"nnc_conformance.generator.recipes.{topic}").RECIPES]
+    """Return every recipe of the first edition by its id, sorted; raise ValueError for an id used twice."""
+    return _by_id(TOPICS)
+
+
+@cache
+def session_recipes() -> dict[str, SessionRecipe]:
+    """Return every recipe of the second edition by its id, sorted; raise ValueError for an id used twice."""
+    by_id = _by_id(SESSION_TOPICS)
+    if both := sorted(recipes().keys() & by_id.keys()):
+        raise ValueError(f"recipe ids used in both editions: {both}")
+    return by_id
+
+
+def _by_id(topics: Iterable[str]) -> dict[str, Any]:
+    found = [recipe for topic in topics for recipe in import_module(f"nnc_conformance.generator.recipes.{topic}").RECIPES]
     by_id = {recipe.id: recipe for recipe in sorted(found, key=lambda recipe: recipe.id)}
     if len(by_id) != len(found):
         ids = [recipe.id for recipe in found]
