@@ -49,7 +49,7 @@ TOPICS: Final = (
 )
 """The modules with recipes of the first edition; each has its ``RECIPES``."""
 
-SESSION_TOPICS: Final = ("updates_first",)
+SESSION_TOPICS: Final = ("updates_first", "second_edition_headers", "updates_rows", "second_edition_codebooks")
 """The modules with recipes of the second edition."""
 
 
