@@ -13,7 +13,7 @@ import numpy.typing as npt
 from nnc_conformance.generator.composition import Coded
 from nnc_conformance.generator.recipe import SessionRecipe, StepUnits
 from nnc_conformance.generator.updates import InTurn, node, stream, unit, update
-from nnc_conformance.reference.syntax.structures.data_unit import DEFAULT_UNARY_LENGTH, NNR_PT_BLOCK, NNR_PT_FLOAT, Codebook, LS
+from nnc_conformance.reference.syntax.structures.data_unit import DEFAULT_UNARY_LENGTH, LS, NNR_PT_BLOCK, NNR_PT_FLOAT, Codebook
 from nnc_conformance.storage.vector import Level
 
 CLAUSES: Final = ("10 quant_param", "6 codebook")
@@ -48,9 +48,7 @@ def indexes_of(negative: int, positive: int, unary_length: int) -> npt.NDArray[n
 def tensor(negative: int, positive: int, unary_length: int, name: str = "w", **more: Any) -> InTurn:
     """Make a FLOAT vector that takes a codebook to its limits."""
     quants = indexes_of(negative, positive, unary_length)
-    return unit(
-        NNR_PT_FLOAT, name, (len(quants),), Coded(quants), codebook=codebook(negative, positive), unary_length=unary_length, **more
-    )
+    return unit(NNR_PT_FLOAT, name, (len(quants),), Coded(quants), codebook=codebook(negative, positive), unary_length=unary_length, **more)
 
 
 def agreed_limits(unary_length: int, bits: range) -> Iterator[tuple[int, int]]:
@@ -191,9 +189,7 @@ def _recipes() -> Iterator[SessionRecipe]:
         switch="codebook_dq",
         steps=lambda _: [
             stream(
-                unit(
-                    NNR_PT_FLOAT, "w", (8,), Coded([1, 0, -2, 3, 1, -1, 0, 2]), codebook=codebook(14, 14), unary_length=2, dq_flag=True
-                )
+                unit(NNR_PT_FLOAT, "w", (8,), Coded([1, 0, -2, 3, 1, -1, 0, 2]), codebook=codebook(14, 14), unary_length=2, dq_flag=True)
             )
         ],
     )

@@ -227,7 +227,7 @@ def _node_recipes() -> Iterator[SessionRecipe]:
     yield SessionRecipe(
         id="update-dimensions-of-base",
         title="Dimensions that an update leaves to the base model",
-        tests="tensor_dimensions_flag is 0, or there are no input parameters: shape, shift and scan order follow the base model's dimensions.",
+        tests="tensor_dimensions_flag is 0, or there are no input parameters: shape and scan_order follow the base model.",
         catches="A decoder that takes such a tensor for a scalar, or reads no scan_order where no dimensions are coded.",
         clauses=HEADER,
         steps=lambda _: absent_dimensions(),

@@ -34,9 +34,7 @@ def side_of(scan_order: int) -> int:
     return 4 << scan_order if scan_order else 0
 
 
-def skipping(
-    quants: npt.NDArray[np.int64], dimensions: tuple[int, ...], skipped: Sequence[int], scan_order: int = 0, **more: Any
-) -> Coded:
+def skipping(quants: npt.NDArray[np.int64], dimensions: tuple[int, ...], skipped: Sequence[int], scan_order: int = 0, **more: Any) -> Coded:
     """Return a tensor with some rows of zeros that are skipped; ``quants`` are row-major."""
     columns = int(np.prod(dimensions[1:]))
     rows = np.array(quants).reshape(dimensions[0], columns)
