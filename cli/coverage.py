@@ -40,7 +40,7 @@ def command(
     from nnc_conformance.generator.coverage.document import document
     from nnc_conformance.generator.coverage.streams import cover, find_streams
     from nnc_conformance.reports.coverage import HTML_FILE, write_coverage
-    from nnc_conformance.storage.outputs import refuse_inputs, write_text
+    from nnc_conformance.storage.outputs import refuse_inputs, refuse_shared, write_text
 
     with tempfile.TemporaryDirectory() as scratch:
         found = find_streams([_on_disk(path, Path(scratch)) for path in streams])
@@ -48,6 +48,7 @@ def command(
             refuse_inputs(as_json, found.values())
         if html is not None:
             refuse_inputs(html / HTML_FILE, found.values())
+            refuse_shared([html / HTML_FILE, *([] if as_json is None else [as_json])])
         coverage = cover(found, jobs=jobs)
     if as_json is not None:
         write_text(as_json, json.dumps(document(coverage), ensure_ascii=False, indent=1) + "\n")

@@ -60,7 +60,7 @@ def command(
     if restart and state is None:
         raise typer.BadParameter("it needs --state FILE", param_hint="--restart")
     from nnc_conformance.storage.model_files import CARRIED_SUFFIXES, WRITTEN_SUFFIXES
-    from nnc_conformance.storage.outputs import refuse_inputs
+    from nnc_conformance.storage.outputs import refuse_inputs, refuse_shared
     from nnc_conformance.storage.sessions import refuse_streams_and_states
 
     streams, out = [input_file(text) for text in paths[:-1]], output_file(paths[-1])
@@ -75,6 +75,7 @@ def command(
     refuse_inputs(out, [*streams, *([state] if state is not None else [])])
     if state is not None:
         refuse_inputs(state, streams)
+        refuse_shared([out, state])
     refuse_streams_and_states(out)
     if len(streams) == 1 and state is None:
         _decode_one(streams[0], options)

@@ -212,7 +212,7 @@ def command(
         read_model,
         write_container,
     )
-    from nnc_conformance.storage.outputs import is_standard_output, refuse_inputs, write_bytes, write_text
+    from nnc_conformance.storage.outputs import is_standard_output, refuse_inputs, refuse_shared, write_bytes, write_text
     from nnc_conformance.storage.sessions import Session, quantization_of_update, topology_of_update
 
     tools = {"row_skip": row_skip, "tca": tca, "hdsp": hdsp, "pre": pre}
@@ -227,7 +227,8 @@ def command(
     for output in outputs:
         refuse_inputs(output, [source, *bases, *([] if pipeline is None else [pipeline]), *([] if state is None else [state])])
     if state is not None:
-        refuse_inputs(state, [source])
+        refuse_inputs(state, [source, *([] if pipeline is None else [pipeline])])
+    refuse_shared([*outputs, *([] if state is None else [state])])
     model = read_model(source, suffix=read_format(input_format, READ_SUFFIXES, "--input-format"))
     for output in outputs:
         refuse_inputs(output, model.files)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nnc_conformance.cli.options import FilterOption, SuiteArgument, input_file, level_option, read_levels
+from nnc_conformance.cli.options import FilterOption, SuiteArgument, input_file, level_option, output_file, read_levels
 
 
 def command(
@@ -58,6 +58,7 @@ def command(
         typer.Option(
             "--write-expect-failures",
             metavar="FILE",
+            parser=output_file,
             help="Write the failures of this run as such a list; reasons of --expect-failures are kept.",
             show_default="not written",
         ),
@@ -79,19 +80,20 @@ def command(
     from nnc_conformance.suites.sandbox.linux import require_linux
 
     require_linux()  # before the modules below say what compiled kernels lack elsewhere
-    from nnc_conformance.cli.printing import print_verdict
+    from nnc_conformance.cli.printing import apart_from, print_verdict
     from nnc_conformance.cli.progress import run_display
     from nnc_conformance.reports.pages import RUN_PAGES, remove_run_pages, write_pages
     from nnc_conformance.reports.results import load
     from nnc_conformance.reports.summary import build_report
-    from nnc_conformance.storage.outputs import refuse_inputs
+    from nnc_conformance.storage.outputs import refuse_inputs, refuse_shared
     from nnc_conformance.storage.vector import Level
     from nnc_conformance.suites.decoders.decoder_spec import IN_TREE
-    from nnc_conformance.suites.decoders.load import load_decoders
+    from nnc_conformance.suites.decoders.load import COMMAND_PREFIX, load_decoders
     from nnc_conformance.suites.decoders.python_worker import compile_first
     from nnc_conformance.suites.results.expected_failures import list_failures, load_expected_failures, write_expected_failures
     from nnc_conformance.suites.results.fresh_ids import is_fresh
-    from nnc_conformance.suites.running.decoder_run import invocation_of
+    from nnc_conformance.suites.results.result_files import RESULTS_FILE, RUN_FILE
+    from nnc_conformance.suites.running.decoder_run import JOURNAL_FILE, invocation_of
     from nnc_conformance.suites.running.decoder_run import run as run_suite
     from nnc_conformance.suites.running.invocation import limits_of
     from nnc_conformance.suites.running.runner import RunOptions
@@ -105,8 +107,14 @@ def command(
     expected = load_expected_failures(expect_failures) if expect_failures is not None else None
     if expected is not None:
         expected.check_names(vector_ids(suite), [one.name for one in decoders])
-    if write_expect_failures is not None and suite is not None:
-        refuse_inputs(write_expect_failures, [suite])
+    files = [Path(one) for one in decoder or () if one != IN_TREE and not one.startswith(COMMAND_PREFIX)]
+    read = [*files, *(path for path in (suite, expect_failures) if path is not None)]
+    written = [output / name for name in (RESULTS_FILE, RUN_FILE, JOURNAL_FILE, *RUN_PAGES)]
+    for path in written:
+        refuse_inputs(path, [one for one in read if not one.is_dir()])
+    if write_expect_failures is not None:
+        refuse_inputs(write_expect_failures, [path for path in read if path != expect_failures])
+        refuse_shared([*written, write_expect_failures])
     compile_first(decoders)
     if any(is_fresh(stored.vector.id) for stored in chosen.vectors):
         levels = (*levels, Level.STRESS)
@@ -130,4 +138,5 @@ def command(
     except KeyboardInterrupt:
         typer.echo("interrupted; continue with --resume", err=True)
     report = build_report([load(output)])
-    return print_verdict(report, write_pages(report, output, RUN_PAGES))
+    with apart_from(write_expect_failures):
+        return print_verdict(report, write_pages(report, output, RUN_PAGES))

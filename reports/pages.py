@@ -44,8 +44,7 @@ def write_step_summary(report: Report, file: Path) -> None:
     text = (render_markdown(report) + "\n").encode()
     if len(text) > room:
         text = text[: text.rfind(b"\n", 0, max(0, room)) + 1]
-    with file.open("ab") as summary:
-        summary.write(text)
+    outputs.append_bytes(file, text)
 
 
 def remove_run_pages(folder: Path) -> None:

@@ -7,7 +7,7 @@ there.
   exist yet.
 - Devices, FIFOs and this process's open descriptors (``/dev/stdout``, ``/dev/fd/N``) are written in
   place.
-- An output that is also an input is refused.
+- An output that is also an input, or another output of the same command, is refused.
 """
 
 import errno
@@ -129,11 +129,34 @@ def refuse_inputs(output: Path, inputs: Iterable[Path]) -> None:
             raise OutputError(f"{output} is {'part of' if inside else 'the same file as'} the input {path}; choose another output")
 
 
+def refuse_shared(outputs: Iterable[Path]) -> None:
+    """Raise `OutputError` if two outputs lead to one place, where only one of them would be left.
+
+    Devices such as ``/dev/null`` may be shared.
+    """
+    taken: dict[Path | int, Path] = {}
+    for path in outputs:
+        status = _status(path)
+        if status is not None and stat.S_ISCHR(status.st_mode) and not isinstance(_followed(path), int):
+            continue
+        target = _followed(path)
+        place = target if isinstance(target, int) else target.resolve()
+        if place in taken:
+            raise OutputError(f"{path} and {taken[place]} are the same output; choose another for one of them")
+        taken[place] = path
+
+
+def append_bytes(path: Path, data: bytes) -> None:
+    """Append ``data`` to a file, which keeps what it has; raise `OSError`."""
+    with path.open("ab") as file:
+        file.write(data)
+
+
 def _status(path: Path) -> os.stat_result | None:
     """Return the status of what a path leads to, or None if it leads nowhere."""
     try:
         return path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

@@ -23,6 +23,7 @@ from nnc_conformance.reference.entropy.kernel_tables import Tables
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.threads import thread_pool
 from nnc_conformance.storage.inputs import read_bytes
+from nnc_conformance.storage.outputs import append_bytes
 from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
@@ -145,6 +146,8 @@ class SymptomCache:
     def _read(self, file: Path) -> None:
         if not file.exists():
             return
+        if not file.is_file():
+            raise CacheError(f"{file} is not a regular file; name a new file")
         for number, line in enumerate(read_bytes(file).splitlines()):
             try:
                 cause, digest, content = json.loads(line)
@@ -156,10 +159,11 @@ class SymptomCache:
     def _write(self, new: dict[tuple[str, str], Symptom]) -> None:
         if self._file is None:
             return
-        with self._file.open("a", encoding="utf-8") as file:
-            for (cause, digest), symptom in new.items():
-                content = {name: value for name, value in asdict(symptom).items() if value not in ("", None, 0, ())}
-                file.write(json.dumps([cause, digest, content]) + "\n")
+        lines = []
+        for (cause, digest), symptom in new.items():
+            content = {name: value for name, value in asdict(symptom).items() if value not in ("", None, 0, ())}
+            lines.append(json.dumps([cause, digest, content]) + "\n")
+        append_bytes(self._file, "".join(lines).encode())
 
 
 def _symptom_of(content: dict[str, Any]) -> Symptom:

@@ -134,8 +134,12 @@ def load_expected_failures(path: Path) -> ExpectedFailures:
 
 
 def list_failures(cases: Iterable[CaseResult], before: ExpectedFailures | None) -> ExpectedFailures:
-    """List every failing case; entries of ``before`` keep their reason and expiry."""
-    entries = []
+    """List every failing case.
+
+    Entries of ``before`` keep their reason and expiry; those that concern none of ``cases`` stay.
+    """
+    cases = tuple(cases)
+    entries = [] if before is None else [entry for entry in before.failure if not any(map(entry.concerns, cases))]
     for case in cases:
         if OUTCOMES[case.outcome].fails:
             earlier = next((entry for entry in before.failure if entry.concerns(case)), None) if before is not None else None
