@@ -120,23 +120,25 @@ def command(
         levels = (*levels, Level.STRESS)
     limits = limits_of(time_limit, memory_limit)
     options = RunOptions(jobs, limits, repeat=repeat, fail_fast=fail_fast, resume=resume, scheduler=scheduler)
-    try:
-        with run_display(invocation_of(chosen, decoders, options), expected) as display:
-            results = run_suite(
-                chosen,
-                decoders,
-                output,
-                levels=levels,
-                filters=chosen_filters,
-                options=options,
-                expected_failures=expected,
-                progress=display.step,
-                on_start=lambda: remove_run_pages(output),
-            )
-        if write_expect_failures is not None:
-            write_expected_failures(write_expect_failures, list_failures(results.cases, expected))
-    except KeyboardInterrupt:
-        typer.echo("interrupted; continue with --resume", err=True)
+    results = None
+    with apart_from(write_expect_failures):
+        try:
+            with run_display(invocation_of(chosen, decoders, options), expected) as display:
+                results = run_suite(
+                    chosen,
+                    decoders,
+                    output,
+                    levels=levels,
+                    filters=chosen_filters,
+                    options=options,
+                    expected_failures=expected,
+                    progress=display.step,
+                    on_start=lambda: remove_run_pages(output),
+                )
+        except KeyboardInterrupt:
+            typer.echo("interrupted; continue with --resume", err=True)
+    if write_expect_failures is not None and results is not None:
+        write_expected_failures(write_expect_failures, list_failures(results.cases, expected))
     report = build_report([load(output)])
     with apart_from(write_expect_failures):
         return print_verdict(report, write_pages(report, output, RUN_PAGES))

@@ -235,15 +235,14 @@ def _temporary(path: Path, target: Path, data: bytes, old: os.stat_result | None
             temporary.replace(target)
         placed = True
 
-    with os.fdopen(handle, "wb") as file:
+    with os.fdopen(handle, "wb", buffering=0) as file:
         try:
             with _named(path):
                 if old is not None:
                     _keep_owner_and_mode(handle, old)
                 if private and hasattr(os, "fchmod"):
                     os.fchmod(handle, 0o600)
-                file.write(data)
-                file.flush()
+                _write_all(file, data)
                 os.fsync(handle)
             yield put_in_place
         finally:

@@ -1,5 +1,6 @@
 """A slip in the order of the arguments: no command overwrites what it reads."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     onnx_with_data(made)
     nnef(made)
     (made / "link.npz").symlink_to("m.npz")
+    (made / "dangling").symlink_to("nowhere")
+    support.decoder_toml(made, "d", "command", support.command("toy.py").removeprefix("command:"))
     (made / "hard.npz").hardlink_to(made / "m.npz")
     support.write_suite(made / "suite", support.good_vectors(1))
     assert nnc("package", "build", "suite", "p.tar", cwd=made).returncode == 0
@@ -56,6 +59,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "fuzzed" / "corpus" / "00000001.nnr").write_bytes((made / "m.nnr").read_bytes())
     (made / "shrunk" / "full" / "own").mkdir(parents=True)
     (made / "shrunk" / "full" / "own" / "stream.nnr").write_bytes((made / "m.nnr").read_bytes())
+    (made / "known").mkdir()
+    (made / "known" / "report.md").write_text('format = "nnc-expected-failures/1"\n')
     (made / "certified").mkdir()
     (made / "certified" / "certificate.json").write_bytes((made / "key.pem").read_bytes())
     return made
@@ -90,7 +95,28 @@ SLIPS = [
     "fuzz fuzzed/corpus --decoder in-tree --output fuzzed --executions 1",
     "shrink shrunk/full/own --decoder in-tree --output shrunk --name own",
     "certify issue results --key certified/certificate.json --output certified",
+    "run suite --decoder d.toml --output known --expect-failures known/report.md",
+    "run suite --decoder d.toml --output new --write-expect-failures d.toml",
 ]
+SHARED = [
+    "encode m.npz new --report new",
+    "encode m.npz new --report results/../new",
+    "encode m.npz dangling --report nowhere",
+    "encode m.npz - --report -",
+    "encode m.npz new.nncstate --state new.nncstate --edition 2024",
+    "decode m.nnr new.npz --state new.npz",
+    "coverage m.nnr --jobs 1 --html new --json new/index.html",
+    "run suite --decoder d.toml --output new --write-expect-failures new/results.json",
+]
+"""Command lines that name one place for two outputs."""
+NO_FOLDERS = [
+    "report results --output {out}",
+    "coverage m.nnr --jobs 1 --html {out}",
+    "generate {out} --level core",
+    "run suite --decoder d.toml --output {out}",
+    "fuzz --decoder in-tree --output {out} --executions 1",
+]
+"""Command lines that write into a folder ``{out}``."""
 
 
 @pytest.mark.parametrize("slip", SLIPS)
@@ -100,6 +126,32 @@ def test_a_slip_is_refused_and_nothing_changes(folder: Path, slip: str) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "the input" in done.stderr or "is written to" in done.stderr
     assert tree(folder) == before
+
+
+@pytest.mark.parametrize("words", SHARED)
+def test_two_outputs_in_one_place_are_refused(folder: Path, words: str) -> None:
+    before = tree(folder)
+    done = nnc(*words.split(), cwd=folder)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert "are the same output" in done.stderr
+    assert tree(folder) == before
+
+
+@pytest.mark.parametrize("place", ["m.npz", "/dev/null", "dangling", "m.npz/deeper"])
+@pytest.mark.parametrize("words", NO_FOLDERS)
+def test_what_cannot_be_a_folder_is_refused_and_nothing_changes(folder: Path, words: str, place: str) -> None:
+    before = tree(folder)
+    done = nnc(*words.format(out=place).split(), cwd=folder)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert place in done.stderr
+    assert tree(folder) == before
+
+
+def test_a_cache_that_is_no_regular_file_is_refused(folder: Path) -> None:
+    os.mkfifo(folder / "fifo")
+    done = nnc("explain", "results", "good-0", "--cache", "fifo", cwd=folder)
+    assert (done.returncode, done.stderr) == (2, "nnc-conformance: error: fifo is not a regular file; name a new file\n")
+    (folder / "fifo").unlink()
 
 
 def test_appending_to_the_input_is_seen_through(folder: Path) -> None:

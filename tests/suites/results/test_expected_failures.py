@@ -128,6 +128,14 @@ def test_a_written_list_is_read_again_and_keeps_reasons(root: Path, tmp_path: Pa
     assert run(root, tmp_path, "wrong_value.py", "--expect-failures", tmp_path / "next.toml").returncode == 0
 
 
+def test_updating_a_list_by_a_part_of_the_suite_keeps_the_other_entries(root: Path, tmp_path: Path) -> None:
+    known = listed(tmp_path, "good-000", "good-002")
+    words = ("--filter", "id=good-00[01]", "--expect-failures", known, "--write-expect-failures", known)
+    assert run(root, tmp_path, "wrong_value.py", *words).returncode == 1
+    reasons = {entry.vector: entry.reason for entry in load_expected_failures(known).failure}
+    assert (reasons["good-000"], reasons["good-002"], *reasons) == ("ticket 12", "ticket 12", *FAILING)
+
+
 def test_hostile_messages_and_names_survive_the_file(tmp_path: Path) -> None:
     message = 'quo"te \\ \x7f \x00 \u202e \n ]] é'
     made = list_failures([case("a", 'de"coder', Outcome.FAIL, message=message), case("b")], None)
