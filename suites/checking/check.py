@@ -11,7 +11,7 @@ from nnc_conformance.storage.suite_folder import Suite
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.checking.probes import built_in_probes, composed_probes
 from nnc_conformance.suites.checking.stopping import stop_fault
-from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, DecoderError, DecoderKind, DecoderSpec
+from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, APPLY_UPDATES, DecoderError, DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.judging.claims import GoodCase, false_claims, is_decoded
 from nnc_conformance.suites.results.fault_table import FAULTS, Fault, Severity
@@ -192,11 +192,13 @@ def description_faults(decoder: DecoderSpec) -> Iterable[DecoderFinding]:
     lacks_placeholder = decoder.kind is DecoderKind.COMMAND and not decoder.gives_topology
     if lacks_placeholder and decoder.declared and "topology" in decoder.capabilities:
         yield DecoderFinding(Fault.NO_TOPOLOGY_PLACEHOLDER, FAULTS[Fault.NO_TOPOLOGY_PLACEHOLDER].what)
+    if decoder.declared and APPLY_UPDATES in decoder.capabilities and not decoder.gives_model:
+        yield DecoderFinding(Fault.NO_MODEL_PLACEHOLDER, FAULTS[Fault.NO_MODEL_PLACEHOLDER].what)
 
 
 def stop_faults(decoder: DecoderSpec) -> Iterable[DecoderFinding]:
     """Yield the faults in how a worker ends."""
-    if decoder.kind is DecoderKind.WORKER and (found := stop_fault(decoder.command)) is not None:
+    if decoder.kind is DecoderKind.WORKER and (found := stop_fault(decoder.command, decoder.protocol)) is not None:
         yield DecoderFinding(*found)
 
 

@@ -19,18 +19,18 @@ STOP_SECONDS: Final = 5.0
 """Seconds that a worker may take to end after ``stop``."""
 
 
-def stop_fault(command: Sequence[str]) -> tuple[Fault, str] | None:
+def stop_fault(command: Sequence[str], spoken: protocol.WorkerProtocol) -> tuple[Fault, str] | None:
     """Start a worker and ask it to stop; return the fault and what happened, or None.
 
     A worker that does not start has other faults, and none here.
     """
-    words = [sys.executable, "-P", "-m", "nnc_conformance.suites.checking.stopping", str(STOP_SECONDS), *command]
+    words = [sys.executable, "-P", "-m", "nnc_conformance.suites.checking.stopping", str(STOP_SECONDS), spoken, *command]
     done = subprocess.run(words, capture_output=True, text=True, check=False, start_new_session=True)
     fault, _, cause = done.stdout.partition(" ")
     return (Fault(fault), cause) if fault else None
 
 
-def try_stop(command: Sequence[str], patience: float) -> str:
+def try_stop(command: Sequence[str], patience: float, spoken: protocol.WorkerProtocol) -> str:
     """Start a worker, ask it to stop, and leave no process of it running.
 
     Returns the code of the fault and what happened, separated by a blank, or "".
@@ -49,7 +49,7 @@ def try_stop(command: Sequence[str], patience: float) -> str:
         except OSError:
             return ""
         try:
-            return _start_and_stop(process, patience)
+            return _start_and_stop(process, patience, spoken)
         except BrokenPipeError:
             return ""
         except subprocess.TimeoutExpired:
@@ -59,10 +59,10 @@ def try_stop(command: Sequence[str], patience: float) -> str:
             process.wait()
 
 
-def _start_and_stop(process: "subprocess.Popen[bytes]", patience: float) -> str:
+def _start_and_stop(process: "subprocess.Popen[bytes]", patience: float, spoken: protocol.WorkerProtocol) -> str:
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(protocol.request_line(protocol.StartRequest()))
+    process.stdin.write(protocol.request_line(protocol.start_request(spoken)))
     answer = b""
     while not answer.endswith(b"\n"):
         ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
@@ -76,4 +76,5 @@ def _start_and_stop(process: "subprocess.Popen[bytes]", patience: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(isolated(lambda _: print(try_stop(sys.argv[2:], float(sys.argv[1])), end="", flush=True)))
+    _, patience_text, spoken_name, *words = sys.argv
+    sys.exit(isolated(lambda _: print(try_stop(words, float(patience_text), protocol.WorkerProtocol(spoken_name)), end="", flush=True)))

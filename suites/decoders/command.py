@@ -1,13 +1,12 @@
 """Decoders of kind command: a program started anew for each stream, without a shell."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
+from nnc_conformance.suites.decoders.decoder_spec import STREAMS_WORD, DecoderSpec
 from nnc_conformance.suites.decoders.execution import (
-    OUTPUT_NAME,
-    STREAM_NAME,
-    TOPOLOGY_NAME,
+    CaseFiles,
     DecoderEnding,
     Execution,
     ending_fault,
@@ -16,6 +15,8 @@ from nnc_conformance.suites.decoders.execution import (
     log_of,
     read_output,
     refusal,
+    single_files,
+    step_files,
 )
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.sandbox.bounded_process import BoundedProcess
@@ -26,32 +27,43 @@ EXIT_REFUSED: Final = 65
 EXIT_UNSUPPORTED: Final = 69
 
 
-def fill(words: tuple[str, ...], folder: Path) -> list[str]:
-    """Return the command with {stream}, {output} and {topology} replaced by files in ``folder``."""
-    files = {"{stream}": STREAM_NAME, "{output}": OUTPUT_NAME, "{topology}": TOPOLOGY_NAME}
-    filled = []
+def fill(words: tuple[str, ...], files: CaseFiles, streams: Sequence[Path]) -> list[str]:
+    """Return the command with its placeholders replaced by files.
+
+    The word {streams} becomes one word for each of ``streams``.
+    """
+    places = {"{stream}": files.stream, "{output}": files.output, "{topology}": files.topology, "{model}": files.model}
+    filled: list[str] = []
     for word in words:
-        for placeholder, name in files.items():
-            word = word.replace(placeholder, str(folder / name))
+        if word == STREAMS_WORD:
+            filled += map(str, streams)
+            continue
+        for placeholder, path in places.items():
+            word = word.replace(placeholder, str(path))
         filled.append(word)
     return filled
 
 
-def run_command(decoder: DecoderSpec, stream: bytes, folder: Path, limits: Limits, watched: int | None) -> Execution:
-    """Decode ``stream`` with a decoder of kind command; leave no process of it running.
+def run_command(decoder: DecoderSpec, streams: Sequence[bytes], folder: Path, limits: Limits, watched: int | None) -> Execution:
+    """Decode the last of ``streams`` with a decoder of kind command; leave no process of it running.
 
     Args:
         decoder: The decoder; its command has placeholders.
-        stream: Bytes of the stream.
+        streams: Bytes of the streams of a session up to the one to decode; of a decoder without
+            {streams} the one stream.
         folder: Empty folder for the case, by its absolute path without links.
-        limits: Limits of the case.
+        limits: Limits of the step.
         watched: File descriptor that becomes readable when nobody wants the result any more.
 
     Raises `AbandonedError` when ``watched`` becomes readable.
     """
-    (folder / STREAM_NAME).write_bytes(stream)
+    steps = [step_files(folder, step) for step in range(len(streams))] if decoder.takes_sessions else [single_files(folder)]
+    for step, stream in zip(steps, streams, strict=True):
+        step.stream.write_bytes(stream)
+    files = steps[-1]
     try:
-        process = BoundedProcess(fill(decoder.command, folder), folder, limits, watched=watched)
+        words = fill(decoder.command, files, [step.stream for step in steps])
+        process = BoundedProcess(words, folder, limits, watched=watched)
     except OSError as error:
         return Execution(DecoderEnding.CRASH, f"it could not be started: {error.strerror}", Fault.NOT_STARTED)
     exceeded: LimitExceededError | None = None
@@ -66,7 +78,7 @@ def run_command(decoder: DecoderSpec, stream: bytes, folder: Path, limits: Limit
         return Execution(DecoderEnding(exceeded.kind), str(exceeded), Fault(exceeded.kind), log=log_of(process))
     log = log_of(process, left_behind=left_behind)
     if code == EXIT_DECODED:
-        return read_output(folder, limits.output_bytes, log)
+        return read_output(files, limits.output_bytes, log, model=decoder.gives_model)
     if code == EXIT_REFUSED:
         return refusal(decoder, last_record(process.stderr), process.stderr, log)
     if code == EXIT_UNSUPPORTED:

@@ -7,6 +7,7 @@ from typing import Final
 from nnc_conformance.reference.errors import Category, NNCError
 from nnc_conformance.storage.documents import Frozen
 from nnc_conformance.storage.vector import CAPABILITIES, EDITIONS, Edition, capabilities_of
+from nnc_conformance.suites.decoders.protocol import WorkerProtocol
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.result import DecoderIdentity
 
@@ -40,6 +41,24 @@ UNDECLARED_CAPABILITIES: Final = capabilities_of(2022)
 """Capabilities of a decoder that declares none: all of the first edition."""
 
 
+UPDATES: Final = "updates"
+"""Capability of a decoder that takes sessions of several streams."""
+APPLY_UPDATES: Final = "apply-updates"
+"""Capability of a decoder that gives the model after each step of a session."""
+NEEDED: Final = {
+    UPDATES: "second-edition",
+    "row-skip": "second-edition",
+    "dimension-shift": "second-edition",
+    "tca": UPDATES,
+    "hdsp": UPDATES,
+    "pre": UPDATES,
+    APPLY_UPDATES: UPDATES,
+}
+"""Capabilities that mean nothing without another, each with the other."""
+STREAMS_WORD: Final = "{streams}"
+"""Word of a command that becomes one argument for each stream of a session, oldest first."""
+
+
 class DecoderSpec(Frozen):
     """A decoder under test.
 
@@ -52,6 +71,7 @@ class DecoderSpec(Frozen):
         capabilities: What it declares, sorted; all of the first edition if ``declared`` is false.
         declared: Whether it declares its capabilities.
         errors: Regular expressions on messages of refusals, each with its category.
+        protocol: Version of the worker protocol; of a command without meaning.
     """
 
     name: str
@@ -62,6 +82,20 @@ class DecoderSpec(Frozen):
     capabilities: tuple[str, ...]
     declared: bool = True
     errors: tuple[tuple[str, Category], ...] = ()
+    protocol: WorkerProtocol = WorkerProtocol.SINGLE
+
+    @property
+    def takes_sessions(self) -> bool:
+        """Whether it can be given several streams in order."""
+        if self.kind is DecoderKind.COMMAND:
+            return STREAMS_WORD in self.command
+        return self.protocol is WorkerProtocol.SESSIONS
+
+    @property
+    def gives_model(self) -> bool:
+        """Whether it is asked for the model after each step of a session."""
+        asked = self.kind is not DecoderKind.COMMAND or any("{model}" in word for word in self.command)
+        return asked and self.takes_sessions and APPLY_UPDATES in self.capabilities
 
     @property
     def gives_topology(self) -> bool:

@@ -1,10 +1,13 @@
-"""Work of a decoder on one stream, read from its output, answers and exit code."""
+"""Work of a decoder on one stream, read from its output, answers and exit code.
+
+Of a session there is one `Execution` for each step.
+"""
 
 import json
 import os
 import re
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,13 +23,56 @@ from nnc_conformance.suites.results.run_document import NO_LOG, CaseLog
 if TYPE_CHECKING:
     from nnc_conformance.suites.sandbox.bounded_process import BoundedProcess
 
-STREAM_NAME: Final = "stream.nnr"
-OUTPUT_NAME: Final = "output.safetensors"
-OUTPUT_NAMES: Final = (OUTPUT_NAME, "output.npz", "output.safetensors.npz")
-"""Files in which tensors are looked for; `numpy.savez` makes the last of the first."""
-TOPOLOGY_NAME: Final = "topology.bin"
+TENSORS_SUFFIX: Final = ".safetensors"
 DETAIL_LENGTH: Final = 2000
 """Characters of the decoder's own message that a log keeps."""
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """Files of one step in a case's folder, by their absolute paths.
+
+    Attributes:
+        folder: The folder.
+        stream: The stream.
+        output: The tensors that the stream codes.
+        topology: The topology that the stream carries.
+        model: The parameters of the model after the step.
+    """
+
+    folder: Path
+    stream: Path
+    output: Path
+    topology: Path
+    model: Path
+
+    def written(self) -> tuple[Path, ...]:
+        """Return every path at which the decoder may have written a result."""
+        return (*_tensor_files(self.output), *_tensor_files(self.model), self.topology)
+
+
+def single_files(folder: Path) -> CaseFiles:
+    """Return the files of a stream that is decoded by itself."""
+    return _files(folder, "")
+
+
+def step_files(folder: Path, step: int) -> CaseFiles:
+    """Return the files of a step of a session.
+
+    Their names have its number, so that a file written late is never taken for that of a later
+    step.
+    """
+    return _files(folder, f"step-{step}-")
+
+
+def _files(folder: Path, prefix: str) -> CaseFiles:
+    paths = [folder / f"{prefix}{name}" for name in ("stream.nnr", f"output{TENSORS_SUFFIX}", "topology.bin", f"model{TENSORS_SUFFIX}")]
+    return CaseFiles(folder, *paths)
+
+
+def _tensor_files(path: Path) -> tuple[Path, ...]:
+    """Return the files in which tensors are looked for; `numpy.savez` makes the last of the first."""
+    return path, path.with_suffix(".npz"), path.with_name(f"{path.name}.npz")
 
 
 class DecoderEnding(StrEnum):
@@ -51,6 +97,8 @@ class Execution:
         fault: Kind of fault, if the decoder broke the protocol or ended.
         tensors: Decoded tensors, or None.
         topology: Decoded topology; None if there is none or it is empty.
+        model: Parameters of the model after the step of a session; None if the decoder was not
+            asked for them, or gave none that can be read.
         category: Category of a refusal, if the decoder gives one.
         unit: Number of the unit where it refused, if given.
         byte: Byte offset where it refused, if given.
@@ -62,6 +110,7 @@ class Execution:
     fault: Fault | None = None
     tensors: Tensors | None = None
     topology: bytes | None = None
+    model: Tensors | None = None
     category: Category | None = None
     unit: int | None = None
     byte: int | None = None
@@ -127,22 +176,41 @@ def _natural(value: object) -> int | None:
     return value if type(value) is int and 0 <= value < 1 << 63 else None
 
 
-def read_output(folder: Path, max_bytes: int, log: CaseLog) -> Execution:
+def read_output(files: CaseFiles, max_bytes: int, log: CaseLog, *, model: bool = False) -> Execution:
     """Read what a decoder left in its case folder: tensors, and the topology if there is one.
 
-    Anything unreadable ends as ``protocol``.
+    Anything unreadable ends as ``protocol``, except the model, which does not count.
+
+    Args:
+        files: Where the decoder was to write.
+        max_bytes: Largest file that is read.
+        log: The case's log.
+        model: Whether the model after the step was asked for.
     """
-    if os.path.realpath(folder) != os.fspath(folder):
+    if os.path.realpath(files.folder) != os.fspath(files.folder):
         return Execution(DecoderEnding.PROTOCOL, "the case's folder was replaced", Fault.FOLDER_REPLACED, log=log)
-    present = [name for name in OUTPUT_NAMES if os.path.lexists(folder / name)]
+    present = [path for path in _tensor_files(files.output) if os.path.lexists(path)]
     if not present:
         return Execution(DecoderEnding.PROTOCOL, "no output was written", Fault.OUTPUT_MISSING, log=log)
     if len(present) > 1:
-        return Execution(DecoderEnding.PROTOCOL, f"several outputs: {', '.join(present)}", Fault.OUTPUT_TWICE, log=log)
+        names = ", ".join(path.name for path in present)
+        return Execution(DecoderEnding.PROTOCOL, f"several outputs: {names}", Fault.OUTPUT_TWICE, log=log)
     try:
-        tensors = load_tensors(read_regular(folder / present[0], max_bytes=max_bytes), max_bytes=max_bytes)
-        topology = folder / TOPOLOGY_NAME
-        carried = read_regular(topology, max_bytes=max_bytes) if os.path.lexists(topology) else None
+        tensors = load_tensors(read_regular(present[0], max_bytes=max_bytes), max_bytes=max_bytes)
+        carried = read_regular(files.topology, max_bytes=max_bytes) if os.path.lexists(files.topology) else None
     except ModelError as error:
         return Execution(DecoderEnding.PROTOCOL, str(error), Fault.OUTPUT_UNREADABLE, log=log)
-    return Execution(DecoderEnding.DECODED, tensors=tensors, topology=carried or None, log=log)
+    execution = Execution(DecoderEnding.DECODED, tensors=tensors, topology=carried or None, log=log)
+    return _with_model(execution, files, max_bytes) if model else execution
+
+
+def _with_model(execution: Execution, files: CaseFiles, max_bytes: int) -> Execution:
+    """Return the execution with the model after its step; the log says why it cannot be read."""
+    try:
+        for path in _tensor_files(files.model):
+            if os.path.lexists(path):
+                return replace(execution, model=load_tensors(read_regular(path, max_bytes=max_bytes), max_bytes=max_bytes))
+    except ModelError as error:
+        detail = f"the model after the step cannot be read: {error}"[:DETAIL_LENGTH]
+        return replace(execution, log=execution.log.model_copy(update={"detail": detail}))
+    return execution

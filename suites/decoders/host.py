@@ -2,12 +2,13 @@
 
 import os
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Self
 
 from nnc_conformance.suites.decoders import command
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
-from nnc_conformance.suites.decoders.execution import Execution
+from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
 from nnc_conformance.suites.decoders.worker import Worker, WorkerError
 from nnc_conformance.suites.sandbox.limits import Limits
 from nnc_conformance.suites.sandbox.linux import require_linux
@@ -34,7 +35,7 @@ class DecoderHost:
         self._worker: Worker | None = None
         self._worker_of: DecoderSpec | None = None
         self._failed_starts: dict[str, list[WorkerError]] = {}
-        self._folders = 0
+        self._folders = self._sessions = 0
 
     def __enter__(self) -> Self:
         return self
@@ -43,24 +44,65 @@ class DecoderHost:
         self.close()
 
     def decode(self, decoder: DecoderSpec, stream: bytes) -> Execution:
-        """Give one stream to a decoder; raise `AbandonedError` when nobody wants the result."""
+        """Give one stream to a decoder; raise `AbandonedError` when nobody wants the result.
+
+        A worker that speaks of sessions gets it as a session of one step.
+        """
         if decoder.kind is DecoderKind.COMMAND:
-            self.close()
-            folder = self._fresh_folder()
-            execution = command.run_command(decoder, stream, folder, self._limits, self._watched)
+            return self._run_command(decoder, [stream])
+        if decoder.kind is DecoderKind.WORKER and decoder.takes_sessions:
+            return self.decode_session(decoder, [stream])[0]
+        return self._with_worker(decoder, lambda worker: [worker.decode(stream, emptied(worker.folder / "case"))])[0]
+
+    def decode_session(self, decoder: DecoderSpec, streams: Sequence[bytes]) -> list[Execution]:
+        """Give the streams of a session to a decoder, in order.
+
+        Return the execution of each step, up to the first that does not decode. A decoder that
+        takes no sessions decodes a single stream, and supports no more.
+        Raises `AbandonedError` when nobody wants the result.
+        """
+        if not decoder.takes_sessions:
+            if len(streams) == 1:
+                return [self.decode(decoder, streams[0])]
+            return [Execution(DecoderEnding.UNSUPPORTED, "it takes one stream, not a session")]
+        if decoder.kind is DecoderKind.COMMAND:
+            executions = []
+            for step in range(len(streams)):
+                executions.append(self._run_command(decoder, streams[: step + 1]))
+                if executions[-1].ending is not DecoderEnding.DECODED:
+                    break
+            return executions
+        return self._with_worker(decoder, lambda worker: self._session(worker, streams))
+
+    def _run_command(self, decoder: DecoderSpec, streams: Sequence[bytes]) -> Execution:
+        self.close()
+        folder = self._fresh_folder()
+        execution = command.run_command(decoder, streams, folder, self._limits, self._watched)
+        shutil.rmtree(folder, ignore_errors=True)
+        return execution
+
+    def _session(self, worker: Worker, streams: Sequence[bytes]) -> list[Execution]:
+        """Decode a session in a folder of its own, so that nothing written late meets another."""
+        self._sessions += 1
+        folder = emptied(worker.folder / f"session-{self._sessions}")
+        try:
+            return worker.decode_session(streams, str(self._sessions), folder)
+        finally:
             shutil.rmtree(folder, ignore_errors=True)
-            return execution
+
+    def _with_worker(self, decoder: DecoderSpec, work: Callable[[Worker], list[Execution]]) -> list[Execution]:
+        """Let the decoder's worker do something; return what it says of one that does not start."""
         failed = self._failed_starts.setdefault(decoder.name, [])
         if len(failed) == FAILED_STARTS:
-            return failed[-1].again()
+            return [failed[-1].again()]
         try:
             worker = self._worker_for(decoder)
         except WorkerError as error:
             failed.append(error)
-            return error.execution()
+            return [error.execution()]
         failed.clear()
         try:
-            return worker.decode(stream, emptied(worker.folder / "case"))
+            return work(worker)
         finally:
             if not worker.alive:
                 self.close()

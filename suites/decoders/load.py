@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -23,11 +23,15 @@ from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.decoders.decoder_spec import (
     ALL_CAPABILITIES,
     IN_TREE,
+    NEEDED,
+    STREAMS_WORD,
     UNDECLARED_CAPABILITIES,
+    UPDATES,
     DecoderError,
     DecoderKind,
     DecoderSpec,
 )
+from nnc_conformance.suites.decoders.protocol import WorkerProtocol
 from nnc_conformance.suites.results.fault_table import Fault
 
 COMMAND_PREFIX: Final = "command:"
@@ -55,6 +59,7 @@ class DecoderFile(Frozen):
     """Content of a decoder.toml.
 
     In ``command``, {here} is the folder of the file. Without ``capabilities`` nothing is declared.
+    ``protocol`` is for workers only.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +68,7 @@ class DecoderFile(Frozen):
     version: str = ""
     kind: Literal[DecoderKind.COMMAND, DecoderKind.WORKER, DecoderKind.PYTHON]
     command: str
+    protocol: WorkerProtocol | None = None
     capabilities: Annotated[tuple[str, ...], AfterValidator(_known)] | None = None
     errors: dict[Annotated[str, AfterValidator(_pattern)], Category] = Field(default_factory=dict)
 
@@ -90,10 +96,23 @@ def _words(template: str, here: Path | None) -> tuple[str, ...]:
 def _template(template: str, here: Path | None) -> tuple[str, ...]:
     """Return the words of a command template; raise `DecoderError` if a placeholder is missing."""
     words = _words(template, here)
-    missing = [name for name in ("{stream}", "{output}") if not any(name in word for word in words)]
-    if missing:
-        raise _error(Fault.COMMAND_PLACEHOLDERS, f"the command {template!r} lacks {' and '.join(missing)}")
+    if problem := _placeholder_problem(words):
+        raise _error(Fault.COMMAND_PLACEHOLDERS, f"the command {template!r} {problem}")
     return _absolute(words)
+
+
+def _placeholder_problem(words: tuple[str, ...]) -> str:
+    """Describe what is wrong with the placeholders of a command; "" if nothing is."""
+    text = " ".join(words)
+    if STREAMS_WORD in text:
+        if any(STREAMS_WORD in word for word in words if word != STREAMS_WORD):
+            return f"has {STREAMS_WORD} within a word; make it a word of its own, which becomes one argument for each stream"
+        if words.count(STREAMS_WORD) > 1:
+            return f"has {STREAMS_WORD} more than once"
+        if "{stream}" in text:
+            return f"has both {{stream}} and {STREAMS_WORD}; keep {STREAMS_WORD}, which is all streams of a session in order"
+    missing = [name for name in ("{stream}", "{output}") if name not in text and not (name == "{stream}" and STREAMS_WORD in text)]
+    return f"lacks {' and '.join(missing)}" if missing else ""
 
 
 def _absolute(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -121,6 +140,7 @@ def load_decoder(argument: str) -> DecoderSpec:
             argument=argument,
             command=(*_PYTHON_WORKER, IN_TREE),
             capabilities=ALL_CAPABILITIES,
+            protocol=WorkerProtocol.SESSIONS,
         )
     if argument.startswith(COMMAND_PREFIX):
         template = argument.removeprefix(COMMAND_PREFIX)
@@ -151,7 +171,7 @@ def _from_file(path: Path, argument: str) -> DecoderSpec:
         raise DecoderError(f"{path}: {problems[0][1]}", *problems) from None
     except (ValueError, RecursionError) as error:
         raise DecoderError(f"{path}: {error}", (Fault.TOML_SYNTAX, str(error))) from None
-    return DecoderSpec(
+    decoder = DecoderSpec(
         name=document.name,
         version=document.version,
         kind=document.kind,
@@ -160,7 +180,38 @@ def _from_file(path: Path, argument: str) -> DecoderSpec:
         capabilities=UNDECLARED_CAPABILITIES if document.capabilities is None else document.capabilities,
         declared=document.capabilities is not None,
         errors=tuple(document.errors.items()),
+        protocol=_protocol(document),
     )
+    if problems := [*_protocol_problems(document), *_claim_problems(decoder)]:
+        raise DecoderError(f"{path}: {problems[0][1]}", *problems)
+    return decoder
+
+
+def _protocol(document: DecoderFile) -> WorkerProtocol:
+    """Return the version of the protocol; a function is served by one that has sessions."""
+    if document.kind == DecoderKind.PYTHON and UPDATES in (document.capabilities or ()):
+        return WorkerProtocol.SESSIONS
+    return document.protocol or WorkerProtocol.SINGLE
+
+
+def _protocol_problems(document: DecoderFile) -> Iterator[tuple[Fault, str]]:
+    if document.protocol is not None and document.kind != DecoderKind.WORKER:
+        yield Fault.TOML_KEY, f"protocol: only a worker speaks one, and this decoder is of kind {document.kind}; remove the key"
+
+
+def _claim_problems(decoder: DecoderSpec) -> Iterator[tuple[Fault, str]]:
+    """Yield each way in which the declared capabilities contradict each other or the command."""
+    if not decoder.declared:
+        return
+    for name in decoder.capabilities:
+        if (needed := NEEDED.get(name, name)) not in decoder.capabilities:
+            yield Fault.CAPABILITY_NEEDS, f"capabilities: {name} needs {needed}; add {needed} or remove {name}"
+    if UPDATES in decoder.capabilities and not decoder.takes_sessions:
+        if decoder.kind is DecoderKind.COMMAND:
+            yield Fault.NO_STREAMS_PLACEHOLDER, f"{UPDATES} is declared: put {STREAMS_WORD} in place of {{stream}}, or remove {UPDATES}"
+        else:
+            spoken = f'{decoder.protocol} has no sessions: implement {WorkerProtocol.SESSIONS} and name it with the key "protocol"'
+            yield Fault.NO_SESSIONS, f"{UPDATES} is declared, but {spoken}, or remove {UPDATES}"
 
 
 def _fault_of(place: tuple[int | str, ...], kind: str) -> Fault:

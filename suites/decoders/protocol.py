@@ -1,6 +1,7 @@
 """Messages of the worker protocol: one JSON object per line on standard input and output."""
 
 import json
+from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -8,7 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from nnc_conformance.storage.documents import Frozen, first_problem
 from nnc_conformance.suites.results.fault_table import Fault
 
-PROTOCOL: Final = "nnc-worker/1"
+
+class WorkerProtocol(StrEnum):
+    """Versions of the protocol: the second has sessions of several streams."""
+
+    SINGLE = "nnc-worker/1"
+    SESSIONS = "nnc-worker/2"
+
+
 LONGEST_LINE: Final = 1 << 20
 """Bytes that a line of a worker may have."""
 
@@ -17,7 +25,14 @@ class StartRequest(Frozen):
     """First request; names the protocol."""
 
     type: Literal["start"] = "start"
-    protocol: Literal["nnc-worker/1"] = PROTOCOL
+    protocol: Literal[WorkerProtocol.SINGLE] = WorkerProtocol.SINGLE
+
+
+class SessionStartRequest(Frozen):
+    """First request; names the protocol."""
+
+    type: Literal["start"] = "start"
+    protocol: Literal[WorkerProtocol.SESSIONS] = WorkerProtocol.SESSIONS
 
 
 class DecodeRequest(Frozen):
@@ -28,6 +43,17 @@ class DecodeRequest(Frozen):
     stream: str = Field(description="absolute path of the stream")
     output: str = Field(description="absolute path for the tensors, ending in .safetensors (.npz content is accepted, too)")
     topology: str = Field(description="absolute path for the topology's bytes, as carried; write nothing if the stream has no topology")
+
+
+class SessionDecodeRequest(DecodeRequest):
+    """Request to decode the next stream of a session, and to write what this stream codes."""
+
+    session: str = Field(description="name of the session, the same at each of its steps")
+    step: int = Field(ge=0, description="number of the stream in its session; 0 begins a session and ends the one before")
+    model: str | None = Field(
+        default=None,
+        description="absolute path for the parameters of the model after the step; only if the decoder declares apply-updates",
+    )
 
 
 class StopRequest(Frozen):
@@ -47,6 +73,13 @@ class StartedAnswer(_Answer):
 
     type: Literal["started"]
     protocol: Literal["nnc-worker/1"]
+
+
+class SessionStartedAnswer(_Answer):
+    """Answer to `start`: the worker is ready to decode."""
+
+    type: Literal["started"]
+    protocol: Literal["nnc-worker/2"]
 
 
 class DecodedAnswer(_Answer):
@@ -75,10 +108,43 @@ class UnsupportedAnswer(_Answer):
     message: str = ""
 
 
-Request = StartRequest | DecodeRequest | StopRequest
-Answer = StartedAnswer | DecodedAnswer | RefusedAnswer | UnsupportedAnswer
-_REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
-_ANSWERS: Final[TypeAdapter[Answer]] = TypeAdapter(Annotated[Answer, Field(discriminator="type")])
+class _OfStep(_Answer):
+    """Session and step that an answer may repeat from its request."""
+
+    session: str | None = Field(default=None, description="the session of the request, if it is repeated")
+    step: int | None = Field(default=None, description="the step of the request, if it is repeated")
+
+
+class SessionDecodedAnswer(DecodedAnswer, _OfStep):
+    """Answer to `decode`: the output, and the model if it was asked for, are written and closed."""
+
+
+class SessionRefusedAnswer(RefusedAnswer, _OfStep):
+    """Answer to `decode`: the stream breaks a rule; the worker says what it knows about it."""
+
+
+class SessionUnsupportedAnswer(UnsupportedAnswer, _OfStep):
+    """Answer to `decode`: the stream needs a part of the standard that the worker lacks."""
+
+
+Request = StartRequest | SessionStartRequest | DecodeRequest | SessionDecodeRequest | StopRequest
+Answer = StartedAnswer | SessionStartedAnswer | DecodedAnswer | RefusedAnswer | UnsupportedAnswer
+_REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(Request)
+_ANSWERS: Final[dict[WorkerProtocol, TypeAdapter[Answer]]] = {
+    WorkerProtocol.SINGLE: TypeAdapter(
+        Annotated[StartedAnswer | DecodedAnswer | RefusedAnswer | UnsupportedAnswer, Field(discriminator="type")]
+    ),
+    WorkerProtocol.SESSIONS: TypeAdapter(
+        Annotated[
+            SessionStartedAnswer | SessionDecodedAnswer | SessionRefusedAnswer | SessionUnsupportedAnswer, Field(discriminator="type")
+        ]
+    ),
+}
+
+
+def start_request(protocol: WorkerProtocol) -> Request:
+    """Return the first request of a version of the protocol."""
+    return SessionStartRequest() if protocol is WorkerProtocol.SESSIONS else StartRequest()
 
 
 class AnswerError(ValueError):
@@ -91,19 +157,28 @@ class AnswerError(ValueError):
 
 def request_line(request: Request) -> bytes:
     """Return the request as a line, newline included."""
-    return request.model_dump_json().encode() + b"\n"
+    return request.model_dump_json(exclude_none=True).encode() + b"\n"
 
 
-def parse_answer(line: bytes) -> Answer:
-    """Parse a worker's line; raise `AnswerError` if it is not an answer."""
+def parse_answer(line: bytes, protocol: WorkerProtocol = WorkerProtocol.SINGLE) -> Answer:
+    """Parse a worker's line; raise `AnswerError` if it is not an answer of ``protocol``."""
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError):
         raise AnswerError(Fault.ANSWER_JSON, "a line on standard output is not JSON") from None
     try:
-        return _ANSWERS.validate_python(value)
+        return _ANSWERS[protocol].validate_python(value)
     except ValidationError as error:
         raise AnswerError(Fault.ANSWER_FORM, f"an answer does not follow the protocol: {first_problem(error)}") from None
+
+
+def other_step(answer: Answer, request: SessionDecodeRequest) -> str:
+    """Describe the other session or step that an answer names; "" if it names none."""
+    for name in ("session", "step"):
+        value = getattr(answer, name, None)
+        if value not in (None, getattr(request, name)):
+            return f"an answer carries another {name} than its request: {value!r}, not {getattr(request, name)!r}"
+    return ""
 
 
 def answer_line(answer: dict[str, Any]) -> str:

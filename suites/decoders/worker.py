@@ -1,14 +1,13 @@
 """Decoders of kind worker: a process that stays and decodes one stream after another."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from nnc_conformance.suites.decoders import protocol
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.decoders.execution import (
-    OUTPUT_NAME,
-    STREAM_NAME,
-    TOPOLOGY_NAME,
+    CaseFiles,
     DecoderEnding,
     Execution,
     ending_fault,
@@ -16,6 +15,8 @@ from nnc_conformance.suites.decoders.execution import (
     log_of,
     read_output,
     refusal,
+    single_files,
+    step_files,
 )
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.run_document import NO_LOG, CaseLog
@@ -28,6 +29,8 @@ _END_SECONDS: Final = 1.0
 """Seconds to wait for the end of a worker that was asked to stop or closed its output."""
 _SECOND_ANSWER_SECONDS: Final = 0.05
 """Seconds to wait, at a worker's first case only, for a second answer to one request."""
+_REPLACED: Final = (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError)
+"""Errors on writing a stream that only the decoder can have caused."""
 
 
 class WorkerError(Exception):
@@ -81,8 +84,8 @@ class Worker:
         except OSError as error:
             raise WorkerError(DecoderEnding.CRASH, Fault.NOT_STARTED, f"it could not be started: {error.strerror}") from None
         try:
-            answer = self._ask(protocol.StartRequest())
-            if not isinstance(answer, protocol.StartedAnswer):
+            answer = self._ask(protocol.start_request(decoder.protocol))
+            if not isinstance(answer, protocol.StartedAnswer | protocol.SessionStartedAnswer):
                 raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_ORDER, f"start was answered with {answer.type}")
         except WorkerError as error:
             self.close()
@@ -98,7 +101,7 @@ class Worker:
             line = self._process.receive(protocol.LONGEST_LINE)
             if line is None:
                 raise self._output_ended()
-            return protocol.parse_answer(line)
+            return protocol.parse_answer(line, self._decoder.protocol)
         except LimitExceededError as error:
             raise WorkerError(DecoderEnding(error.kind), Fault(error.kind), str(error)) from None
         except protocol.AnswerError as error:
@@ -111,40 +114,72 @@ class Worker:
         return WorkerError(DecoderEnding.CRASH, ending_fault(code), f"{ending_text(code)} in place of an answer")
 
     def decode(self, stream: bytes, folder: Path) -> Execution:
-        """Decode ``stream`` in ``folder``, which is below the worker's own.
+        """Decode ``stream`` in ``folder``, which is empty and below the worker's own.
 
         A worker that dies, exceeds a limit or breaks the protocol is closed; check `alive`.
         """
-        (folder / STREAM_NAME).write_bytes(stream)
+        files = single_files(folder)
+        files.stream.write_bytes(stream)
+        return self._execute(protocol.DecodeRequest(id=self._next_id(), **_paths(files)), files)
+
+    def decode_session(self, streams: Sequence[bytes], session: str, folder: Path) -> list[Execution]:
+        """Decode streams in order, as far as they are decoded, in ``folder`` as `decode`.
+
+        Args:
+            streams: The streams of the session.
+            session: Its name, another for each session of this worker.
+            folder: Empty folder below the worker's own.
+        """
+        executions: list[Execution] = []
+        for step, stream in enumerate(streams):
+            files = step_files(folder, step)
+            try:
+                _remove_results(folder, step - 1)
+                with files.stream.open("xb") as file:  # whatever the decoder left there, such as a pipe, is not opened
+                    file.write(stream)
+            except _REPLACED as error:
+                executions.append(self._folder_fault(step, error))
+                break
+            model = str(files.model) if self._decoder.gives_model else None
+            request = protocol.SessionDecodeRequest(id=self._next_id(), session=session, step=step, model=model, **_paths(files))
+            executions.append(self._execute(request, files))
+            if executions[-1].ending is not DecoderEnding.DECODED:
+                break
+        return executions
+
+    def _folder_fault(self, step: int, error: OSError) -> Execution:
+        message = f"stream {step} cannot be written into the case's folder: {error.strerror}"
+        return Execution(DecoderEnding.PROTOCOL, message, Fault.FOLDER_REPLACED, log=log_of(self._process))
+
+    def _next_id(self) -> str:
         self._cases += 1
-        request = protocol.DecodeRequest(
-            id=str(self._cases),
-            stream=str(folder / STREAM_NAME),
-            output=str(folder / OUTPUT_NAME),
-            topology=str(folder / TOPOLOGY_NAME),
-        )
+        return str(self._cases)
+
+    def _execute(self, request: protocol.DecodeRequest, files: CaseFiles) -> Execution:
         self._process.forget_stderr()
         self._process.begin()
         try:
-            return self._decode(request, folder)
+            return self._decode(request, files)
         except WorkerError as error:
             self.close()
             error.log = log_of(self._process)
             return error.execution()
 
-    def _decode(self, request: protocol.DecodeRequest, folder: Path) -> Execution:
+    def _decode(self, request: protocol.DecodeRequest, files: CaseFiles) -> Execution:
         """Send the request and read answer and output; raise `WorkerError`."""
         answer = self._ask(request)
-        if isinstance(answer, protocol.StartedAnswer):
+        if isinstance(answer, protocol.StartedAnswer | protocol.SessionStartedAnswer):
             raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_ORDER, "decode was answered with started")
         if answer.id != request.id:
             raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_ID, "an answer carries the id of another request")
+        if isinstance(request, protocol.SessionDecodeRequest) and (wrong := protocol.other_step(answer, request)):
+            raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_ID, wrong)
         try:
             self._process.check()
         except LimitExceededError as error:
             raise WorkerError(DecoderEnding(error.kind), Fault(error.kind), str(error)) from None
         if isinstance(answer, protocol.DecodedAnswer):
-            execution = read_output(folder, self._limits.output_bytes, log_of(self._process))
+            execution = read_output(files, self._limits.output_bytes, log_of(self._process), model=self._decoder.gives_model)
         elif isinstance(answer, protocol.RefusedAnswer):
             log = log_of(self._process, answer.message)
             execution = refusal(self._decoder, answer.model_dump(), answer.message, log)
@@ -171,3 +206,15 @@ class Worker:
         """End its whole process tree."""
         if self.alive:
             self._process.close()
+
+
+def _paths(files: CaseFiles) -> dict[str, str]:
+    """Return the paths that every request to decode has."""
+    return {"stream": str(files.stream), "output": str(files.output), "topology": str(files.topology)}
+
+
+def _remove_results(folder: Path, step: int) -> None:
+    """Remove the results of a step of a session, if there is one: they do not count as output of the next."""
+    for path in step_files(folder, step).written() if step >= 0 else ():
+        if path.is_symlink() or path.is_file():
+            path.unlink(missing_ok=True)

@@ -30,6 +30,10 @@ class Fault(StrEnum):
     COMMAND_PLACEHOLDERS = "command-placeholders"
     FUNCTION_NAME = "function-name"
     NO_TOPOLOGY_PLACEHOLDER = "no-topology-placeholder"
+    CAPABILITY_NEEDS = "capability-needs"
+    NO_STREAMS_PLACEHOLDER = "no-streams-placeholder"
+    NO_SESSIONS = "no-sessions"
+    NO_MODEL_PLACEHOLDER = "no-model-placeholder"
     NOT_STARTED = "not-started"
     EXIT_CODE = "exit-code"
     KILLED = "killed"
@@ -79,7 +83,8 @@ FAULTS: Final[dict[Fault, FaultMeaning]] = {
     ),
     Fault.TOML_KEY: FaultMeaning(
         "a key is missing, unknown or has the wrong type",
-        "Required keys: name, kind (command, worker or python) and command. Optional: version, capabilities and the table errors.",
+        "Required keys: name, kind (command, worker or python) and command. "
+        "Optional: version, capabilities, the table errors, and for a worker protocol.",
     ),
     Fault.UNKNOWN_CAPABILITY: FaultMeaning("a capability is not in the closed list", f"Choose from: {_CAPABILITY_NAMES}."),
     Fault.ERROR_MAP: FaultMeaning(
@@ -94,7 +99,9 @@ FAULTS: Final[dict[Fault, FaultMeaning]] = {
         "Name an executable on PATH, or give its absolute path; in decoder.toml, {here} is the folder of the file.",
     ),
     Fault.COMMAND_PLACEHOLDERS: FaultMeaning(
-        "the command does not say where stream and output go", "Put {stream} and {output} into the command; {topology} is optional."
+        "the command does not say where stream and output go",
+        "Put {stream} and {output} into the command; {topology} is optional. "
+        "For sessions the word {streams} replaces {stream}, and {model} is optional.",
     ),
     Fault.FUNCTION_NAME: FaultMeaning(
         "the command of kind python does not name a function",
@@ -103,6 +110,24 @@ FAULTS: Final[dict[Fault, FaultMeaning]] = {
     Fault.NO_TOPOLOGY_PLACEHOLDER: FaultMeaning(
         "topology is declared, but the command has no {topology}",
         "Add {topology} to the command, or remove topology from the capabilities. Without it the topology is not judged.",
+        Severity.WARNING,
+    ),
+    Fault.CAPABILITY_NEEDS: FaultMeaning(
+        "a capability is declared without another that it needs",
+        "row-skip, updates and dimension-shift need second-edition; tca, hdsp, pre and apply-updates need updates.",
+    ),
+    Fault.NO_STREAMS_PLACEHOLDER: FaultMeaning(
+        "updates is declared, but the command has no {streams}",
+        "Put the word {streams} in place of {stream}: it becomes one argument for each stream of the session, oldest first. "
+        "Or remove updates from the capabilities.",
+    ),
+    Fault.NO_SESSIONS: FaultMeaning(
+        "updates is declared, but the worker's protocol has no sessions",
+        'Implement nnc-worker/2, and set protocol = "nnc-worker/2" in decoder.toml. Or remove updates from the capabilities.',
+    ),
+    Fault.NO_MODEL_PLACEHOLDER: FaultMeaning(
+        "apply-updates is declared, but the command has no {model}",
+        "Add {model} to the command, or remove apply-updates from the capabilities. Without it the model after a step is not judged.",
         Severity.WARNING,
     ),
     Fault.NOT_STARTED: FaultMeaning(

@@ -34,3 +34,13 @@ def gives_text(stream: bytes) -> object:
 
 def cannot(stream: bytes) -> dict[str, np.ndarray]:
     raise NotImplementedError
+
+
+def sessions(streams: list[bytes]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Decode the last stream of a session; the model is what the first codes."""
+    assert isinstance(streams, list)
+    return good(streams[-1]), good(streams[0])
+
+
+def stream_or_sessions(streams: bytes | list[bytes]) -> dict[str, np.ndarray]:
+    return good(streams[-1] if isinstance(streams, list) else streams)
