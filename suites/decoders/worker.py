@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 from nnc_conformance.suites.decoders import protocol
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
@@ -208,8 +208,15 @@ class Worker:
             self._process.close()
 
 
-def _paths(files: CaseFiles) -> dict[str, str]:
-    """Return the paths that every request to decode has."""
+class _Paths(TypedDict):
+    """Paths that every request to decode has."""
+
+    stream: str
+    output: str
+    topology: str
+
+
+def _paths(files: CaseFiles) -> _Paths:
     return {"stream": str(files.stream), "output": str(files.output), "topology": str(files.topology)}
 
 
