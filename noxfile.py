@@ -12,10 +12,12 @@ import nox
 ARRAYS = Path(__file__).parent / "generator" / "coverage" / "arrays.json"
 PEER_SETUP = Path(__file__).parent / "tests" / "peer" / "setup"
 COVERING = (
+    "test_applying.py",
     "test_coverage.py",
     "test_decoder_samples.py",
     "test_diagnosis_*.py",
     "test_encoder.py",
+    "test_encoding.py",
     "test_entropy_*.py",
     "test_generator.py",
     "test_keras.py",
@@ -23,13 +25,17 @@ COVERING = (
     "test_quantization*.py",
     "test_reduction_*.py",
     "test_refusals.py",
+    "test_second_edition_samples.py",
     "test_syntax_*.py",
     "test_threads.py",
     "test_topology_*.py",
     "test_tracer.py",
     "test_two_decoders.py",
+    "test_two_decoders_sessions.py",
     "test_vectors.py",
     "test_cli_codec.py",
+    "test_cli_encode_updates.py",
+    "test_cli_sessions.py",
 )
 COVERING_KERNELS = ("test_decoder_samples.py", "test_entropy_*.py", "test_quantization.py", "test_quantization_codebook.py")
 """Tests that run once more with the compiler off."""

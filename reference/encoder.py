@@ -12,6 +12,7 @@ import numpy as np
 from nnc_conformance.reference.composer import (
     HeaderForm,
     TensorContent,
+    coded_payload,
     data_unit,
     model_parameter_set,
     quantization_unit,
@@ -20,7 +21,7 @@ from nnc_conformance.reference.composer import (
     topology_unit,
 )
 from nnc_conformance.reference.encoder_options import Block, CodebookMethod, EncoderOptions, parts_of_block
-from nnc_conformance.reference.entropy.coding import TensorCoding
+from nnc_conformance.reference.entropy.coding import NO_HISTORY, TensorCoding
 from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.options import ProgressCallback, no_progress
@@ -49,7 +50,7 @@ from nnc_conformance.reference.topology.classes import Coding, Role, coded, codi
 from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.shapes import shapes_in
 from nnc_conformance.reference.updates.base_model import BaseModel
-from nnc_conformance.reference.updates.encoding import SessionStep, ToolChoice, ToolFlags, nodes_of, with_tools
+from nnc_conformance.reference.updates.encoding import SessionStep, ToolChoice, ToolFlags, nodes_of, with_tools, zero_rows
 
 MOST_PRUNED: Final = 255
 MIN_VALUES_PER_THREAD: Final = 20_000
@@ -321,7 +322,7 @@ def encode_float(
     if step is not None and step.says_nothing(header, {name: content}):
         return None
     plain = quantized_unit(header, {name: values}, {name: content}, options, step)
-    if options.codebook is CodebookMethod.NONE or not matrix or name in options.indexes:
+    if plain is None or options.codebook is CodebookMethod.NONE or not matrix or name in options.indexes:
         return plain
     with_codebook = encode_with_codebook(values, header, delta, options, step)
     return min((plain, with_codebook), key=lambda unit: len(write_ndu(unit, options, step)))
@@ -333,13 +334,43 @@ def quantized_unit(
     contents: dict[str, TensorContent],
     options: EncoderOptions,
     step: SessionStep | None,
-) -> Values:
-    """Make the unit of quantized tensors with the tools that suit it.
+) -> Values | None:
+    """Make the unit of quantized tensors with the tools that suit it, None for one that would
+    change nothing.
 
-    The tools' contexts then decide the indexes once more.
+    Where the tools select contexts by history, these decide the indexes once more, if that saves
+    bytes.
     """
     header, contents = chosen_tools(header, contents, step)
+    if step is not None and options.rdo > 0:
+        once_more = quantized_with_tools(header, values, contents, options, step)
+        if step.says_nothing(header, once_more):
+            return None
+        if any(once_more[name] is not content for name, content in contents.items()):
+            contents = min(contents, once_more, key=lambda way: len(coded_payload(header, way, step.interpretation)[0]))
     return data_unit(header, contents, interpretation=interpretation_of(step))
+
+
+def quantized_with_tools(
+    header: DataUnitHeader,
+    values: Mapping[str, np.ndarray],
+    contents: Mapping[str, TensorContent],
+    options: EncoderOptions,
+    step: SessionStep,
+) -> dict[str, TensorContent]:
+    """Quantize with the contexts of the tools that were chosen for ``contents``.
+
+    Return ``contents`` where no tool selects contexts by history.
+    """
+    again = dict(contents)
+    for part in coded_parts(header):
+        known, how = contents[part.id], coding_of(part, header, step.interpretation)
+        if part.id in options.indexes or not ((how.tca and known.history.base.any()) or (known.hdsp and known.history.seen.any())):
+            continue
+        content = quantized(part.id, values[part.id], how, known.qp_delta, options, known)
+        skipped = None if known.skipped is None else zero_rows(content.indexes, how)
+        again[part.id] = replace(known, indexes=content.indexes, skipped=skipped)
+    return again
 
 
 def coding_of_first(header: DataUnitHeader, step: SessionStep | None = None) -> TensorCoding:
@@ -347,15 +378,21 @@ def coding_of_first(header: DataUnitHeader, step: SessionStep | None = None) -> 
     return coding_of(coded_parts(header)[0], header, interpretation_of(step))
 
 
-def quantized(name: str, values: np.ndarray, how: TensorCoding, qp_delta: int, options: EncoderOptions) -> TensorContent:
-    """Quantize float32 values to indexes, unless the options hold indexes for the tensor."""
+def quantized(
+    name: str, values: np.ndarray, how: TensorCoding, qp_delta: int, options: EncoderOptions, known: TensorContent | None = None
+) -> TensorContent:
+    """Quantize float32 values to indexes, unless the options hold indexes for the tensor.
+
+    ``known``: the content whose tools and history select contexts.
+    """
     if name in options.indexes:
         return TensorContent(options.indexes[name], qp_delta, options.parameter_sets)
     from nnc_conformance.reference.quantization.quantizer import quantize
 
     step = float(step_size(options.qp_density, options.qp + qp_delta))
     try:
-        indexes = quantize(values, step, how, rdo=options.rdo)
+        history, hdsp = (NO_HISTORY, False) if known is None else (known.history, known.hdsp)
+        indexes = quantize(values, step, how, rdo=options.rdo, history=history, hdsp=hdsp)
     except EncodeError as error:
         remedy = "give it a greater qp, or keep it exact"
         raise EncodeError(f"{name!r} with qp {options.qp + qp_delta}: {error}; {remedy}") from None

@@ -1,17 +1,19 @@
 """Quantizes tensors (clause 9), by rounding or by rate-distortion optimisation."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.reference.entropy.coding import INT32_MAX, ScanArea, TensorCoding
+from nnc_conformance.reference.entropy.coding import INT32_MAX, NO_HISTORY, ScanArea, TensorCoding, TensorHistory, TensorToCode
 from nnc_conformance.reference.entropy.fast import quant_tensor
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, IntArray
 from nnc_conformance.reference.entropy.parameter_search import cheapest_sets, estimated_costs
 from nnc_conformance.reference.errors import EncodeError
-from nnc_conformance.reference.quantization.fast_trellis import cheapest_path
+from nnc_conformance.reference.quantization import fast_trellis, trellis
 from nnc_conformance.reference.quantization.scan import in_row_order, in_scan_order
 from nnc_conformance.reference.quantization.trellis import greatest_magnitude
 
@@ -29,7 +31,9 @@ PIECES: Final = 4
 """Pieces of a tensor that such a sample is taken from."""
 
 
-def quantize(values: npt.NDArray[Any], step: float, coding: TensorCoding, *, rdo: float) -> npt.NDArray[np.int32]:
+def quantize(
+    values: npt.NDArray[Any], step: float, coding: TensorCoding, *, rdo: float, history: TensorHistory = NO_HISTORY, hdsp: bool = False
+) -> npt.NDArray[np.int32]:
     """Quantize float32 values; a decoder computes index * step.
 
     With dq_flag the indexes are doubled values: each index moves a state that selects one of two
@@ -41,6 +45,8 @@ def quantize(values: npt.NDArray[Any], step: float, coding: TensorCoding, *, rdo
         rdo: 0 for the least squared error (without dq_flag the nearest index, ties to even); above,
             the least squared error + rdo * `LAGRANGIAN` * s^2 * bits, where s is the step of a
             quantizer: ``step``, or twice that with dq_flag.
+        history: What earlier streams of a session left.
+        hdsp: hist_dep_sig_prob_enabled_flag.
 
     Returns:
         The indexes, int32 (rows * columns,), row-major.
@@ -49,9 +55,9 @@ def quantize(values: npt.NDArray[Any], step: float, coding: TensorCoding, *, rdo
         EncodeError: See `checked`.
     """
     if coding.dq_flag:
-        return optimised(values, step, coding, rdo * LAGRANGIAN * DQ_STEPS**2)
+        return optimised(values, step, coding, rdo * LAGRANGIAN * DQ_STEPS**2, history_in_force(history, coding, hdsp=hdsp))
     if rdo > 0:
-        return optimised(values, step, coding, rdo * LAGRANGIAN)
+        return optimised(values, step, coding, rdo * LAGRANGIAN, history_in_force(history, coding, hdsp=hdsp))
     scaled: npt.NDArray[np.float64] = checked(values, step, coding) / np.float64(step)
     return np.rint(scaled, out=scaled).astype(np.int32)
 
@@ -74,11 +80,19 @@ def checked(values: npt.NDArray[Any], step: float, coding: TensorCoding | None =
     return vector
 
 
-def optimised(values: npt.NDArray[Any], step: float, coding: TensorCoding, lagrangian: float) -> npt.NDArray[np.int32]:
+def history_in_force(history: TensorHistory, coding: TensorCoding, *, hdsp: bool) -> TensorHistory:
+    """Return the arrays of a history that contexts are selected by."""
+    return TensorHistory(history.base if coding.tca else NO_HISTORY.base, history.seen if hdsp else NO_HISTORY.seen)
+
+
+def optimised(
+    values: npt.NDArray[Any], step: float, coding: TensorCoding, lagrangian: float, history: TensorHistory = NO_HISTORY
+) -> npt.NDArray[np.int32]:
     """Choose indexes of the least distortion + lagrangian * bits that the trellis finds.
 
     Args:
         lagrangian: Squared steps per bit.
+        history: As `history_in_force` gives it.
 
     Returns:
         The indexes, int32 (rows * columns,), row-major, doubled with dq_flag.
@@ -87,23 +101,40 @@ def optimised(values: npt.NDArray[Any], step: float, coding: TensorCoding, lagra
         EncodeError: See `checked`.
     """
     ordered = in_scan_order(checked(values, step, coding), coding.area)
+    known = reordered(history, lambda array: in_scan_order(array, coding.area))
     sets = np.zeros(coding.layout.flag, np.int64)
     if lagrangian > 0 and coding.count:
         taken, area = sample(ordered, coding)
-        indexes = _quantized(taken, step, coding, area, lagrangian, sets)
-        sets = cheapest_sets(DEFAULT, estimated_costs(DEFAULT, coding.layout, area, in_row_order(indexes, area), quant_tensor))
-    return in_row_order(_quantized(ordered, step, coding, coding.area, lagrangian, sets), coding.area)
+        known_there = reordered(known, lambda array: sample(array, coding)[0])
+        indexes = in_row_order(_quantized(taken, step, coding, area, lagrangian, sets, known_there), area)
+        in_rows = reordered(known_there, lambda array: in_row_order(array, area))
+        tools = TensorToCode(coding, indexes, history=in_rows, hdsp=in_rows.seen.size > 0)
+        sets = cheapest_sets(DEFAULT, estimated_costs(DEFAULT, coding.layout, area, indexes, quant_tensor, tools))
+    return in_row_order(_quantized(ordered, step, coding, coding.area, lagrangian, sets, known), coding.area)
+
+
+def reordered(history: TensorHistory, order: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> TensorHistory:
+    """Apply a function to the arrays of a history that are not empty."""
+    base, seen = (order(array) if array.size else array for array in (history.base, history.seen))
+    return TensorHistory(base, seen)
 
 
 def _quantized(
-    ordered: npt.NDArray[np.float32], step: float, coding: TensorCoding, area: ScanArea, lagrangian: float, sets: IntArray
+    ordered: npt.NDArray[np.float32],
+    step: float,
+    coding: TensorCoding,
+    area: ScanArea,
+    lagrangian: float,
+    sets: IntArray,
+    history: TensorHistory,
 ) -> npt.NDArray[np.int32]:
-    """Search the trellis for indexes of values in coded order."""
+    """Search the trellis for indexes of values in coded order; by the plain search with a history."""
     block_row = area.side * area.columns if area.side else ordered.size
-    return cheapest_path(ordered, step, coding.layout, tables=DEFAULT, parameter_sets=sets, lagrangian=lagrangian, block_row=block_row)
+    search = partial(trellis.cheapest_path, history=history) if history.base.size or history.seen.size else fast_trellis.cheapest_path
+    return search(ordered, step, coding.layout, tables=DEFAULT, parameter_sets=sets, lagrangian=lagrangian, block_row=block_row)
 
 
-def sample(ordered: npt.NDArray[np.float32], coding: TensorCoding) -> tuple[npt.NDArray[np.float32], ScanArea]:
+def sample(ordered: npt.NDArray[Any], coding: TensorCoding) -> tuple[npt.NDArray[Any], ScanArea]:
     """Take a sample of values in coded order; return it and the area that it is scanned as.
 
     It is everything, whole block rows, or stretches of a tensor without block rows.

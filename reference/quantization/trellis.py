@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.reference.entropy.coding import INT32_MAX
+from nnc_conformance.reference.entropy.coding import INT32_MAX, NO_HISTORY, TensorHistory
 from nnc_conformance.reference.entropy.compiled import kernel
 from nnc_conformance.reference.entropy.contexts import (
     NEIGHBOURS,
@@ -21,7 +21,18 @@ from nnc_conformance.reference.entropy.contexts import (
 )
 from nnc_conformance.reference.entropy.kernel_tables import STATES, IntArray, Tables
 from nnc_conformance.reference.entropy.parameter_search import BIT, bit_costs
-from nnc_conformance.reference.entropy.plain import doubled
+from nnc_conformance.reference.entropy.plain import (
+    ENCODE,
+    HDSP,
+    MODE,
+    REGISTERS,
+    Coder,
+    base_index,
+    doubled,
+    greater_context,
+    new_coder,
+    significance_context,
+)
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -42,6 +53,7 @@ class CostModel(NamedTuple):
         lagrangian: Squared steps per unit of ``bit_costs`` (see `parameter_search.bit_costs`).
         parameter_sets: int64 (1, contexts), the sets of the contexts that can occur.
         block_row: Indexes in a block row, after which the contexts are reset.
+        coder: Holds what earlier streams left, in coded order; its contexts are not used.
     """
 
     step: float
@@ -51,6 +63,7 @@ class CostModel(NamedTuple):
     parameter_sets: IntArray
     bit_costs: IntArray
     block_row: int
+    coder: Coder
 
 
 class Paths(NamedTuple):
@@ -91,12 +104,20 @@ def offer_candidate(paths: Paths, now: int, place: int, node: int, origin: int, 
 
 
 @kernel
-def extend(model: CostModel, paths: Paths, now: int, place: int, node: int, value: float) -> None:
+def sign_context(layout: ContextLayout, previous: int, base: int) -> int:
+    """Select the context of the sign: by base index or previous index, in this order."""
+    return layout.sign + previous if base == 0 else layout.sign_tca + (1 if base > 0 else 0)
+
+
+@kernel
+def extend(model: CostModel, paths: Paths, now: int, place: int, node: int, number: int, value: float) -> None:
     """Offer the candidates of a path for a weight.
 
     They are 0 and the two values nearest to the weight that the state of the path allows.
 
     Args:
+        place: Index of the weight in the window.
+        number: Number of the weight in coded order.
         value: The weight in steps.
     """
     layout, costs = model.layout, model.bit_costs
@@ -106,20 +127,21 @@ def extend(model: CostModel, paths: Paths, now: int, place: int, node: int, valu
     spacing, shift = (2, state_id & 1) if layout.dq_flag else (1, 0)
     magnitude, sign_flag = abs(value), 1 if value < 0 else 0
 
-    sig_flag = states[NEIGHBOURS * state_id + previous]
+    base = base_index(model.coder, layout, number)
+    sig_flag = states[significance_context(model.coder, layout, state_id, previous, number)]
     target = model.tables.state_trans[state_id, 0] if layout.dq_flag else 0
     offer_candidate(paths, now, place, target, node, 0, so_far + magnitude * magnitude + model.lagrangian * bin_cost(costs, sig_flag, 0))
 
     nearest = int((magnitude + shift) / spacing)
     first = max(nearest, 1)
-    bits = bin_cost(costs, sig_flag, 1) + bin_cost(costs, states[layout.sign + previous], sign_flag)
+    bits = bin_cost(costs, sig_flag, 1) + bin_cost(costs, states[sign_context(layout, previous, base)], sign_flag)
     for j in range(min(first - 1, layout.unary_length)):
-        bits += bin_cost(costs, states[layout.greater + 2 * j + sign_flag], 1)
+        bits += bin_cost(costs, states[greater_context(layout, base, j, sign_flag)], 1)
     for quant in range(first, nearest + 2):
         if spacing * quant - shift > INT32_MAX:
             break
         if quant <= layout.unary_length:
-            greater = states[layout.greater + 2 * (quant - 1) + sign_flag]
+            greater = states[greater_context(layout, base, quant - 1, sign_flag)]
             last = bin_cost(costs, greater, 0)
             more = bin_cost(costs, greater, 1)
         else:
@@ -156,20 +178,22 @@ def code_bin(model: CostModel, states: IntArray, context: int, bin_value: int) -
 
 
 @kernel
-def code_index(model: CostModel, states: IntArray, state_id: int, previous: int, quant: int) -> None:
+def code_index(model: CostModel, states: IntArray, state_id: int, previous: int, number: int, quant: int) -> None:
     """Update a path's contexts as coding the index does (see `plain.quant_param`).
 
     Args:
         states: int64 (contexts, 2).
+        number: Number of the weight in coded order.
     """
     layout = model.layout
-    code_bin(model, states, NEIGHBOURS * state_id + previous, 1 if quant != 0 else 0)
+    code_bin(model, states, significance_context(model.coder, layout, state_id, previous, number), 1 if quant != 0 else 0)
     if quant == 0:
         return
+    base = base_index(model.coder, layout, number)
     magnitude, sign_flag = abs(quant), 1 if quant < 0 else 0
-    code_bin(model, states, layout.sign + previous, sign_flag)
+    code_bin(model, states, sign_context(layout, previous, base), sign_flag)
     for j in range(min(magnitude, layout.unary_length)):
-        code_bin(model, states, layout.greater + 2 * j + sign_flag, 1 if magnitude > j + 1 else 0)
+        code_bin(model, states, greater_context(layout, base, j, sign_flag), 1 if magnitude > j + 1 else 0)
     if magnitude > layout.unary_length:
         rest = magnitude - 1 - layout.unary_length
         rem_bits = 0
@@ -181,14 +205,14 @@ def code_index(model: CostModel, states: IntArray, state_id: int, previous: int,
 
 
 @kernel
-def advance_node(model: CostModel, paths: Paths, now: int, place: int, node: int) -> None:
+def advance_node(model: CostModel, paths: Paths, now: int, place: int, node: int, number: int) -> None:
     """Give a node the contexts of its cheapest path, updated by that path's index."""
     origin, quant = int(paths.origins[place, node]), int(paths.quants[place, node])
     states = paths.states[1 - now, node]
     for context in range(states.shape[0]):
         states[context, 0] = paths.states[now, origin, context, 0]
         states[context, 1] = paths.states[now, origin, context, 1]
-    code_index(model, states, origin if model.layout.dq_flag else 0, paths.previous[now, origin], quant)
+    code_index(model, states, origin if model.layout.dq_flag else 0, paths.previous[now, origin], number, quant)
     paths.previous[1 - now, node] = 0 if quant == 0 else 1 if quant < 0 else 2
 
 
@@ -235,10 +259,10 @@ def search(model: CostModel, paths: Paths, values: npt.NDArray[np.float32], inde
             paths.costs[1 - now, node] = np.inf
         for node in range(paths.costs.shape[1]):
             if paths.costs[now, node] < np.inf:
-                extend(model, paths, now, place, node, value)
+                extend(model, paths, now, place, node, number, value)
         for node in range(paths.costs.shape[1]):
             if paths.costs[1 - now, node] < np.inf:
-                advance_node(model, paths, now, place, node)
+                advance_node(model, paths, now, place, node, number)
         if place == window - 1 or number == values.shape[0] - 1:
             commit_window(model, paths, 1 - now, indexes[number - place : number + 1])
 
@@ -263,6 +287,7 @@ def cheapest_path(
     parameter_sets: IntArray,
     lagrangian: float,
     block_row: int,
+    history: TensorHistory = NO_HISTORY,
 ) -> npt.NDArray[np.int32]:
     """Quantize (n,) values in coded order.
 
@@ -270,16 +295,19 @@ def cheapest_path(
         parameter_sets: The set of each context.
         lagrangian: Squared steps per bit.
         block_row: Indexes after which the contexts are reset.
+        history: What earlier streams left, in coded order, as far as the tools in force use it.
 
     Returns:
         int32 (n,) in the same order, doubled with dq_flag.
     """
     nodes = STATES if layout.dq_flag else NEIGHBOURS
     highest = highest_candidate(values, step, layout)
-    contexts = layout.greater + 2 * highest if highest <= layout.unary_length else layout.flag
+    contexts = layout.greater + 2 * highest if highest <= layout.unary_length and not layout.tca else layout.flag
     window = min(max(values.size, 1), WINDOW)
     sets = parameter_sets[None, :contexts].copy()
-    model = CostModel(float(step), lagrangian / BIT, layout, tables, sets, bit_costs(tables), max(block_row, 1))
+    model = CostModel(
+        float(step), lagrangian / BIT, layout, tables, sets, bit_costs(tables), max(block_row, 1), coder_with(tables, layout, history)
+    )
     paths = Paths(
         np.full((2, nodes), np.inf),
         np.zeros((2, nodes, contexts, 2), np.int64),
@@ -291,3 +319,10 @@ def cheapest_path(
     indexes = np.zeros(values.size, np.int32)
     search(model, paths, values, indexes)
     return indexes
+
+
+def coder_with(tables: Tables, layout: ContextLayout, history: TensorHistory) -> Coder:
+    """Return a coder that holds what earlier streams left, to select contexts by."""
+    registers = np.zeros(REGISTERS, np.int64)
+    registers[MODE], registers[HDSP] = ENCODE, history.seen.size > 0
+    return new_coder(tables, layout, registers, np.zeros(0, np.uint8), history=history)

@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 from nnc_conformance.reference.entropy import plain
 from nnc_conformance.reference.entropy.codeword import decode_codeword, encode_codeword
-from nnc_conformance.reference.entropy.coding import TensorCoding, TensorToCode
+from nnc_conformance.reference.entropy.coding import TensorCoding, TensorHistory, TensorToCode
+from nnc_conformance.reference.entropy.contexts import context_layout
 from nnc_conformance.reference.entropy.fast import quant_tensor
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT
 from nnc_conformance.reference.entropy.parameter_search import BIT, bit_costs, estimated_costs
 from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.quantization import fast_trellis, quantizer, trellis
-from nnc_conformance.reference.quantization.quantizer import optimised, quantize
+from nnc_conformance.reference.quantization.quantizer import history_in_force, optimised, quantize
 from nnc_conformance.reference.quantization.scan import in_row_order, in_scan_order
 
 TRELLIS = ((0, 2), (7, 5), (1, 3), (6, 4), (2, 0), (5, 7), (3, 1), (4, 6))
@@ -146,22 +147,51 @@ def test_paths_that_never_met_are_compared_exactly(values, dq, lagrangian, set_i
     assert_cheapest(values, coding, np.full(coding.layout.flag, set_id), lagrangian)
 
 
-@given(st.lists(st.integers(-40, 40), max_size=60), st.booleans(), st.sampled_from([1, 3, 10]), st.integers(0, 8))
+@given(
+    st.lists(st.integers(-40, 40), max_size=60), st.booleans(), st.sampled_from([1, 3, 10]), st.integers(0, 8), st.booleans(), st.booleans()
+)
 @settings(max_examples=50)
-def test_a_path_moves_its_contexts_as_coding_does(quants, dq, unary_length, set_id):
-    layout = vector(1, dq=dq, unary_length=unary_length).layout
+def test_a_path_moves_its_contexts_as_coding_does(quants, dq, unary_length, set_id, tca, hdsp):
+    layout = context_layout(dq, unary_length, tca=tca, hdsp=True)
+    rng = np.random.default_rng(len(quants))
+    base = rng.integers(-5, 6, len(quants) if tca else 0).astype(np.int16)
+    history = TensorHistory(base, rng.integers(0, 2, len(quants) if hdsp else 0).astype(np.uint8))
     registers = np.zeros(plain.REGISTERS, np.int64)
-    registers[plain.MODE] = plain.ESTIMATE
-    coder = plain.new_coder(DEFAULT, layout, registers, np.zeros(0, np.uint8), lane_sets=(set_id,), bit_costs=bit_costs(DEFAULT))
-    how = trellis.CostModel(1.0, 0.0, layout, DEFAULT, coder.parameter_sets, coder.bit_costs, 1)
+    registers[plain.MODE], registers[plain.HDSP] = plain.ESTIMATE, hdsp
+    lane = {"lane_sets": (set_id,), "bit_costs": bit_costs(DEFAULT), "history": history}
+    coder = plain.new_coder(DEFAULT, layout, registers, np.zeros(0, np.uint8), **lane)
+    chooser = trellis.coder_with(DEFAULT, layout, history)
+    how = trellis.CostModel(1.0, 0.0, layout, DEFAULT, coder.parameter_sets, coder.bit_costs, 1, chooser)
     states = coder.states[0].copy()
     state, previous = 0, 0
-    for quant in quants:
-        plain.quant_param(coder, layout, state, previous, 0, quant)
-        trellis.code_index(how, states, state, previous, quant)
+    for number, quant in enumerate(quants):
+        plain.quant_param(coder, layout, state, previous, number, quant)
+        trellis.code_index(how, states, state, previous, number, quant)
         previous = 0 if quant == 0 else 1 if quant < 0 else 2
         state = TRELLIS[state][quant & 1] if dq else 0
     assert (states == coder.states[0]).all()
+
+
+@pytest.mark.parametrize("dq", [False, True])
+@pytest.mark.parametrize("scan_order", [0, 1])
+@pytest.mark.parametrize(("tca", "hdsp"), [(True, False), (False, True), (True, True)])
+def test_the_contexts_of_tools_in_force_lower_the_cost(tca, hdsp, scan_order, dq):
+    """The cost is what the coder counts with these contexts, not what the search believes."""
+    coding = TensorCoding(40, 30, scan_order, dq, 10, 8, second_edition=True, has_parent=True, tca=tca)
+    rng = np.random.default_rng(7)
+    base = (rng.integers(-3, 4, coding.count) * (rng.random(coding.count) < 0.3)).astype(np.int16)
+    scale = 2 if dq else 1
+    values = (scale * (laplacian(8, coding.count, 0.3) + 0.6 * base)).astype(np.float32)
+    history = TensorHistory(base, (base != 0).astype(np.uint8))
+    lagrangian = 0.05 * scale**2
+
+    def cost(indexes):
+        content = TensorToCode(coding, indexes, 0, "search", history, hdsp)
+        return float(np.sum((values - indexes) ** 2)) + lagrangian * 8 * len(encode_codeword([content]))
+
+    without = optimised(values, 1.0, coding, lagrangian)
+    known = optimised(values, 1.0, coding, lagrangian, history_in_force(history, coding, hdsp=hdsp))
+    assert cost(known) < 0.99 * cost(without)
 
 
 @pytest.mark.parametrize("dq", [False, True])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnc_conformance.reference import BaseModel, EncoderOptions, Interpretation, decode, encode
+from nnc_conformance.reference import BaseModel, EncoderOptions, Interpretation, decode, encode, encoder
 from nnc_conformance.reference.encoder_options import Block
 from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.interpretation import PreFlag
@@ -96,6 +96,26 @@ def test_random_sessions(seed: int, dq: bool, scan_order: int, rdo: float, tools
     chosen: dict[str, Any] = tools
     options = EncoderOptions(qp=QP, nonweight_qp=QP, dq=dq, scan_order=scan_order, rdo=rdo, edition=2024, **chosen)
     session(options, seed, interpretation=Interpretation(pre=PreFlag.RESIDUAL if residual else PreFlag.SUM))
+
+
+@pytest.mark.parametrize("dq", [False, True])
+def test_contexts_of_the_tools_in_force_save_bytes(dq: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    model: Tensors = {"w": np.zeros((40, 50), np.float32)}
+    often = rng.random((40, 50)) < 0.2
+    base = begun(model, edition=2024)
+    options = EncoderOptions(qp=QP, nonweight_qp=QP, dq=dq, rdo=5, tca="on", hdsp="on")
+    sizes = {True: 0, False: 0}
+    for _ in range(3):
+        model = {"w": (model["w"] + STEP * (1.5 * often + 0.5) * rng.laplace(size=(40, 50))).astype(np.float32)}
+        for known in (False, True):
+            with monkeypatch.context() as patch:
+                if not known:
+                    patch.setattr(encoder, "quantized_with_tools", lambda header, values, contents, *_: contents)
+                stream = encode(model, base=base, options=options)
+            sizes[known] += len(stream)
+        base = decode(stream, base=base).model or base
+    assert sizes[True] < sizes[False]
 
 
 @pytest.mark.parametrize("parts", [("weight.ls",), ("bias",), ("bn.beta", "bn.gamma", "bn.mean", "bn.var"), ("weight.ls", "bias")])
