@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 from nnc_conformance.cli.main import build_app
+from nnc_conformance.reference.topology.nnef import read_tensor, write_tensor
 from nnc_conformance.storage.state_files import load_state
 
 Tensors = dict[str, np.ndarray]
@@ -136,3 +137,56 @@ def test_a_changed_graph_travels_along() -> None:
     assert np.abs(found["w"] - weights - 0.2).max() < 0.02
     nnc("decode", "0.nnr", "1.nnr", "out.onnx")
     assert [node.op_type for node in onnx.load("out.onnx").graph.node] == ["MatMul", "Relu"]
+
+
+def test_a_tensor_file_updates_an_onnx_model() -> None:
+    weights = np.random.default_rng(1).standard_normal((4, 4)).astype(np.float32)
+    onnx_file("0.onnx", weights)
+    nnc("encode", "0.onnx", "0.nnr")
+    save_file({"w": weights + np.float32(0.1)}, "1.safetensors")
+    nnc("encode", "--base", "0.nnr", "1.safetensors", "1.nnr")
+    nnc("decode", "0.nnr", "1.nnr", "out.onnx")
+    onnx.checker.check_model("out.onnx", full_check=True)
+    (found,) = onnx.load("out.onnx").graph.initializer
+    assert np.abs(numpy_helper.to_array(found) - weights - 0.1).max() < 0.02
+
+
+def nnef_folder(path: str, weights: np.ndarray, extra: bool = False) -> None:
+    folder = Path(path)
+    folder.mkdir()
+    added = "    c = variable(shape = [1, 4], label = 'c');\n    y = add(m, c);\n" if extra else "    y = relu(m);\n"
+    (folder / "graph.nnef").write_text(
+        "version 1.0;\n\ngraph net(x) -> (y)\n{\n    x = external<scalar>(shape = [1, 4]);\n"
+        f"    w = variable<scalar>(shape = [4, 4], label = 'w');\n    m = matmul(x, w);\n{added}}}\n"
+    )
+    (folder / "w.dat").write_bytes(write_tensor(weights, "w"))
+    if extra:
+        (folder / "c.dat").write_bytes(write_tensor(np.full((1, 4), 0.25, np.float32), "c"))
+
+
+def test_nnef_models_are_updated_and_written_whole() -> None:
+    weights = np.random.default_rng(1).standard_normal((4, 4)).astype(np.float32)
+    for number, extra in enumerate((False, False, True)):
+        nnef_folder(f"{number}.nnef", weights + np.float32(0.1 * number), extra)
+    nnc("encode", "0.nnef", "0.nnr")
+    nnc("encode", "--base", "0.nnr", "1.nnef", "1.nnr")
+    nnc("encode", "--base", "0.nnr", "--base", "1.nnr", "2.nnef", "2.nnr")
+    for streams, last in ((("0.nnr", "1.nnr"), 1), (("0.nnr", "1.nnr", "2.nnr"), 2)):
+        nnc("decode", *streams, f"out-{last}.nnef")
+        out = Path(f"out-{last}.nnef")
+        assert (out / "graph.nnef").read_bytes() == Path(f"{last}.nnef", "graph.nnef").read_bytes()
+        assert np.abs(read_tensor((out / "w.dat").read_bytes(), "w") - weights - 0.1 * last).max() < 0.02
+        assert (out / "c.dat").exists() == (last == 2)
+
+
+def test_a_graph_of_another_format_and_a_lost_tensor_are_refused_with_a_remedy() -> None:
+    weights = np.ones((4, 4), np.float32)
+    onnx_file("0.onnx", weights, extra=True)
+    nnef_folder("1.nnef", weights, extra=True)
+    onnx_file("1.onnx", weights)
+    nnc("encode", "0.onnx", "0.nnr")
+    refused = nnc("encode", "--base", "0.nnr", "1.nnef", "1.nnr", code=2)
+    assert "1.nnef has a graph in NNEF, and the base model one in ONNX; convert it, or encode it without --base" in refused
+    refused = nnc("encode", "--base", "0.nnr", "1.onnx", "1.nnr", code=2)
+    assert "1.onnx lacks 'c' of the base model: an update cannot remove tensors; encode the model without --base" in refused
+    assert not Path("1.nnr").exists()

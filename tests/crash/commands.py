@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 from crash import moments
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from helpers.update_sessions import SEQUENCES
 from hostile import support
+from safetensors.numpy import save_file
 
 from nnc_conformance.generator import generate as generating
 from nnc_conformance.generator.sources import ids_of
@@ -47,6 +49,7 @@ class Command:
     finished: Callable[[], object]
     again: list[str] | None = None
     once: bool = False
+    goes_on: bool = False
 
     def try_out(self, seed: int, count: int) -> moments.Tally:
         return moments.try_out(
@@ -59,6 +62,7 @@ class Command:
             finished=self.finished,
             again=self.again,
             once=self.once,
+            goes_on=self.goes_on,
         )
 
 
@@ -170,4 +174,38 @@ def decode_state(work: Path) -> Iterator[Command]:
     yield Command(words, out, lambda: copied(before, out), sound, lambda: moments.tree(out), once=True)
 
 
-COMMANDS = {"generate": generate, "run": run, "package build": package, "decode --state": decode_state}
+@contextmanager
+def encode_state(work: Path) -> Iterator[Command]:
+    """``encode --state`` of an update onto the state of the stream before, which stands in the folder."""
+    rng = np.random.default_rng(9)
+    weights = rng.standard_normal((60, 50)).astype(np.float32)
+    for number, values in enumerate((weights, weights + np.float32(0.05) * rng.standard_normal((60, 50)).astype(np.float32))):
+        save_file({"w": values}, work / f"{number}.safetensors")
+    before, out = work / "before", work / "session"
+    before.mkdir()
+    copied(before, out)
+    update, state = out / "update.nnr", out / "model.nncstate"
+    first = ["encode", str(work / "0.safetensors"), str(work / "0.nnr"), "--state", str(state), "--edition", "2024"]
+    assert moments.start(first, out, moments.Moment())[0] == 0
+    copied(out, before)
+    words = ["encode", "--base", str(state), str(work / "1.safetensors"), str(update), "--state", str(state)]
+    assert moments.start(words, out, moments.Moment())[0] == 0
+    new = update.read_bytes()
+
+    def sound() -> bool:
+        steps = len(load_session(state).streams)
+        if update.exists():
+            assert update.read_bytes() == new
+        assert steps == 1 or update.exists(), "a state without the update that led to it"
+        return steps > 1
+
+    yield Command(words, out, lambda: copied(before, out), sound, lambda: moments.tree(out), goes_on=True)
+
+
+COMMANDS = {
+    "generate": generate,
+    "run": run,
+    "package build": package,
+    "decode --state": decode_state,
+    "encode --state": encode_state,
+}

@@ -2,7 +2,7 @@
 error of the stream.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from helpers.samples import NAMES, SAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnc_conformance.reference import decode, encode, side_by_side
+from nnc_conformance.reference import BaseModel, EncoderOptions, decode, encode, side_by_side
 from nnc_conformance.reference.composer import (
     TensorContent,
     aggregate_unit,
@@ -29,6 +29,7 @@ from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.syntax.bitstream import write_units
 from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT
+from nnc_conformance.reference.updates.base_model import ParameterHistory
 
 FOLDER = Path(__file__).parents[2] / "vectors"
 
@@ -40,13 +41,24 @@ def worthwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "MIN_INDEXES_PER_THREAD", 1)
 
 
+def bits_of(tensors: Mapping[str, np.ndarray]) -> list[object]:
+    return [(name, array.dtype, array.shape, array.tobytes()) for name, array in tensors.items()]
+
+
 def outcome(stream: bytes, **options: Any) -> object:
     try:
         decoded = decode(stream, **options)
     except NNCError as error:
         return str(error)
-    values = [(name, array.dtype, array.shape, array.tobytes()) for name, array in decoded.parameters.items()]
-    return values, [str(report) for report in decoded.reports]
+    model = decoded.model
+    kept = None if model is None else (bits_of(model.parameters), [history_bits(each) for each in model.histories.items()])
+    return bits_of(decoded.parameters), decoded.differences, [str(report) for report in decoded.reports], kept
+
+
+def history_bits(entry: tuple[str, ParameterHistory]) -> object:
+    name, history = entry
+    arrays = (history.indexes.base, history.indexes.seen, history.last_difference)
+    return name, history.node_id, [None if array is None else array.tobytes() for array in arrays]
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=NAMES)
@@ -195,3 +207,30 @@ def test_progress_goes_up_to_all(threads: int) -> None:
     decode(stream, threads=threads, progress=lambda done, total: heard.append((done, total)))
     assert heard == sorted(heard)
     assert heard[-1] == (len(stream), len(stream))
+
+
+@pytest.mark.parametrize("dq", [False, True])
+@pytest.mark.parametrize("tools", [("row_skip",), ("tca",), ("hdsp",), ("pre",), ("row_skip", "tca", "hdsp", "pre")], ids="-".join)
+def test_updates_with_each_tool(tools: tuple[str, ...], dq: bool, side_by_side_outcomes: list[bool]) -> None:
+    """A damaged update gives the same error, or the same tensors and model, on any number of threads."""
+    rng = np.random.default_rng(len(tools))
+    on: dict[str, Any] = {tool: tool in tools for tool in ("row_skip", "tca", "hdsp", "pre")}
+    options = EncoderOptions(edition=2024, qp=-24, nonweight_qp=-24, dq=dq, scan_order=1, **on)
+    model = {"w": rng.standard_normal((60, 16)), "v": rng.standard_normal((30, 8)), "b": rng.standard_normal(60)}
+    base, stream = BaseModel(), b""
+    for number in range(4):
+        stream = encode({name: values.astype(np.float32) for name, values in model.items()}, base=base if number else None, options=options)
+        expected = outcome(stream, base=base)
+        assert not isinstance(expected, str)
+        for threads in (2, 3):
+            assert outcome(stream, base=base, threads=threads) == expected
+        before, base = base, decode(stream, base=base).model or base
+        for values in model.values():
+            values[::2] += 0.05 * rng.standard_normal(values[::2].shape)
+    assert any(side_by_side_outcomes)
+    for _ in range(60):
+        damaged = flipped(stream, *rng.integers(0, 8 * len(stream), rng.integers(1, 4)).tolist())
+        for lenient in (False, True):
+            expected = outcome(damaged, base=before, lenient=lenient)
+            for threads in (2, 3):
+                assert outcome(damaged, base=before, lenient=lenient, threads=threads) == expected

@@ -76,6 +76,45 @@ def test_at_the_command_line(model: bytes, folder: Path) -> None:
     assert np.abs(answered((folder / "back.keras").read_bytes(), folder) - answered(model, folder)).max() < 0.02
 
 
+def run_commands(*commands: list[str]) -> None:
+    for words in commands:
+        done = CliRunner().invoke(build_app(), words)
+        assert done.exit_code == 0, done.output
+
+
+def test_updates_go_back_to_a_model(model: bytes, folder: Path) -> None:
+    """The second update adds a layer: the graph travels along."""
+    rng = np.random.default_rng(1)
+    trained = keras.saving.load_model(folder / "model.keras")
+    trained.set_weights([values + 0.1 * rng.standard_normal(values.shape).astype(np.float32) ** 2 for values in trained.get_weights()])
+    trained.save(folder / "trained.keras")
+    grown = keras.Model(trained.inputs, keras.layers.Dense(3, name="head")(trained.outputs[0]))
+    grown.save(folder / "grown.keras")
+    base, first, second, out = (str(folder / name) for name in ("base.nnr", "first.nnr", "second.nnr", "out.keras"))
+    run_commands(
+        ["encode", str(folder / "model.keras"), base, "--qp", "-40"],
+        ["encode", "--base", base, str(folder / "trained.keras"), first, "--qp", "-40"],
+        ["decode", base, first, out],
+    )
+    expected = answered((folder / "trained.keras").read_bytes(), folder)
+    assert np.abs(answered(Path(out).read_bytes(), folder) - expected).max() < 0.02 < np.abs(answered(model, folder) - expected).max()
+    run_commands(
+        ["encode", "--base", base, "--base", first, str(folder / "grown.keras"), second, "--qp", "-40"],
+        ["decode", base, first, second, out],
+    )
+    assert np.abs(answered(Path(out).read_bytes(), folder) - answered((folder / "grown.keras").read_bytes(), folder)).max() < 0.05
+
+
+def test_an_update_cannot_remove_layers(model: bytes, folder: Path) -> None:
+    given = keras.Input((8, 8, 1))
+    keras.Model(given, keras.layers.Conv2D(4, 3)(given)).save(folder / "less.keras")
+    run_commands(["encode", str(folder / "model.keras"), str(folder / "whole.nnr")])
+    words = ["encode", "--base", str(folder / "whole.nnr"), str(folder / "less.keras"), str(folder / "less.nnr")]
+    done = CliRunner().invoke(build_app(), words)
+    assert done.exit_code != 0
+    assert "an update cannot remove tensors; encode the model without --base" in str(done.exception) + done.output
+
+
 def test_what_is_no_model_or_does_not_fit_is_refused(model: bytes) -> None:
     parts = extract(model)
     name = next(iter(parts.parameters))

@@ -3,6 +3,7 @@
 In a session of its own (torch).
 """
 
+import copy
 import io
 import re
 import zipfile
@@ -113,6 +114,70 @@ def test_a_program_at_the_command_line(program: bytes, images: torch.Tensor, tmp
     assert "not coded, travels in the topology: turned" in done.output
     assert run(app, ["decode", str(tmp_path / "s.nnr"), str(tmp_path / "out.pt2")]).exit_code == 0
     assert np.abs(answered((tmp_path / "out.pt2").read_bytes(), images) - answered(program, images)).max() < 0.05
+
+
+def trained(net: Net) -> Net:
+    """The network after some training of its dense layer."""
+    after = copy.deepcopy(net)
+    with torch.no_grad():
+        after.dense.weight.add_(torch.randn(after.dense.weight.shape, generator=torch.Generator().manual_seed(1)) / 10)
+    return after
+
+
+def answer(net: Net, images: torch.Tensor) -> np.ndarray:
+    with torch.no_grad():
+        found: np.ndarray = net(images).numpy()
+    return found
+
+
+def run_commands(*commands: list[str]) -> None:
+    for words in commands:
+        done = CliRunner().invoke(build_app(), words)
+        assert done.exit_code == 0, done.output
+
+
+def test_updates_of_a_state_dict_go_back_into_its_class(net: Net, images: torch.Tensor, tmp_path: Path) -> None:
+    after = trained(net)
+    before_file, after_file, base, update, out = (str(tmp_path / name) for name in ("0.pt", "1.pt", "0.nnr", "1.nnr", "out.pt"))
+    torch.save(net.state_dict(), before_file)
+    torch.save(after.state_dict(), after_file)
+    run_commands(
+        ["encode", before_file, base, "--qp", "-40"],
+        ["encode", "--base", base, after_file, update, "--qp", "-40"],
+        ["decode", base, update, out],
+    )
+    assert Path(update).stat().st_size < Path(base).stat().st_size
+    other = Net().eval()
+    other.load_state_dict(torch.load(out, weights_only=True))
+    assert np.abs(answer(other, images) - answer(after, images)).max() < 0.1 < np.abs(answer(net, images) - answer(after, images)).max()
+
+
+def test_added_tensors_of_a_state_dict_are_sent_and_removed_ones_refused(net: Net, tmp_path: Path) -> None:
+    before_file, after_file, base, update, out = (str(tmp_path / name) for name in ("0.pt", "1.pt", "0.nnr", "1.nnr", "out.pt"))
+    state = net.state_dict()
+    torch.save(state, before_file)
+    torch.save({**state, "added": torch.full((3, 3), 0.5)}, after_file)
+    run_commands(["encode", before_file, base], ["encode", "--base", base, after_file, update], ["decode", base, update, out])
+    found = torch.load(out, weights_only=True)
+    assert found.keys() == {*state, "added"}
+    assert (found["added"] - 0.5).abs().max() < 0.01
+    torch.save({name: values for name, values in state.items() if name != "conv.bias"}, after_file)
+    done = CliRunner().invoke(build_app(), ["encode", "--base", base, after_file, update])
+    assert done.exit_code != 0
+    assert "lacks 'conv.bias' of the base model: an update cannot remove tensors" in str(done.exception) + done.output
+
+
+def test_updates_of_a_program_go_back_to_a_program(net: Net, program: bytes, images: torch.Tensor, tmp_path: Path) -> None:
+    after = trained(net)
+    before_file, after_file, base, update, out = (str(tmp_path / name) for name in ("0.pt2", "1.pt2", "0.nnr", "1.nnr", "out.pt2"))
+    Path(before_file).write_bytes(program)
+    torch.export.save(torch.export.export(after, (images,), dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=64)},)), after_file)
+    run_commands(
+        ["encode", before_file, base, "--qp", "-40"],
+        ["encode", "--base", base, after_file, update, "--qp", "-40"],
+        ["decode", base, update, out],
+    )
+    assert np.abs(answered(Path(out).read_bytes(), images) - answer(after, images)).max() < 0.1
 
 
 def test_state_dicts_keep_types_and_bits() -> None:
