@@ -175,10 +175,18 @@ class Manifest(Frozen):
 
 @dataclass(frozen=True)
 class Capability:
-    """A capability that a decoder may declare, and the edition of the standard that brought it."""
+    """A capability that a decoder may declare.
+
+    Args:
+        meaning: What it covers.
+        edition: The edition of the standard that brought it.
+        uncounted: What of it no good vector of core or full shows, and the inferred or disputed
+            fact that is the reason; empty if all of it counts.
+    """
 
     meaning: str
     edition: Edition = 2022
+    uncounted: str = ""
 
 
 CAPABILITIES: Final[dict[str, Capability]] = {
@@ -186,21 +194,48 @@ CAPABILITIES: Final[dict[str, Capability]] = {
     "float": Capability("NNR_PT_FLOAT payloads"),
     "raw-float": Capability("NNR_PT_RAW_FLOAT payloads"),
     "block": Capability("NNR_PT_BLOCK payloads"),
-    "block-dc": Capability("decomposed weights (G, H) in a BLOCK or sent singly"),
+    "block-dc": Capability(
+        "decomposed weights (G, H) in a BLOCK or sent singly",
+        uncounted="the dimensions of a G or H sent singly are inferred",
+    ),
     "dq": Capability("dependent quantization"),
     "codebook": Capability("codebooks"),
     "block-scan": Capability("scan orders 1 to 4 with entry points"),
     "lps": Capability("NNR_LPS units"),
     "qnt": Capability("NNR_QNT units"),
-    "aggregate": Capability("NNR_AGG units"),
-    "topology": Capability("NNR_TPL units, the topology given out as carried"),
-    "deflate": Capability("deflated topology or quantization data"),
-    "pruning": Capability("NNR_TPL_PRUN"),
+    "aggregate": Capability(
+        "NNR_AGG units",
+        uncounted="nnr_aggregate_unit_header() is inferred",
+    ),
+    "topology": Capability(
+        "NNR_TPL units, the topology given out as carried",
+        uncounted="where topology_data ends is disputed: only data that reads alike both ways counts",
+    ),
+    "deflate": Capability(
+        "deflated topology or quantization data",
+        uncounted="where topology_data and quantization_data end is disputed, and no deflated data reads alike both ways",
+    ),
+    "pruning": Capability(
+        "NNR_TPL_PRUN",
+        uncounted="nnr_pruning_topology_container() is inferred",
+    ),
     "indexed-reference": Capability("NNR_TPL_REFLIST and ids by index"),
-    "performance-map": Capability("performance maps in parameter sets"),
-    "data-format": Capability("nnr_decompressed_data_format converts the output"),
-    "partial-data": Capability("tensors split over units by partial_data_counter"),
-    "multiple-elements": Capability("several topology elements in a unit other than a BLOCK"),
+    "performance-map": Capability(
+        "performance maps in parameter sets",
+        uncounted="the number of entries of a map is disputed: only maps that read alike both ways count",
+    ),
+    "data-format": Capability(
+        "nnr_decompressed_data_format converts the output",
+        uncounted="conversion to another format than the payload's own is inferred",
+    ),
+    "partial-data": Capability(
+        "tensors split over units by partial_data_counter",
+        uncounted="how several pieces are joined is inferred: only sets of one piece count",
+    ),
+    "multiple-elements": Capability(
+        "several topology elements in a unit other than a BLOCK",
+        uncounted="topology_tensor_dimension_mapping() is inferred",
+    ),
     "second-edition": Capability("profile 1 headers, reduced value set coding", 2024),
     "row-skip": Capability("row skipping", 2024),
     "updates": Capability("update streams: differences to a base model", 2024),

@@ -11,6 +11,7 @@ from typing import Final
 
 from nnc_conformance.reports.certification.certificate import CertificateBody, CertifiedCase, headline
 from nnc_conformance.reports.certification.policy import Waiver
+from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.standing import CaseStanding, standing
 
@@ -99,6 +100,12 @@ class CapabilityEvidence:
         """
         return self.decoded > 0
 
+    @property
+    def uncounted(self) -> str:
+        """What of the capability cannot count, with the fact that is the reason; else empty."""
+        known = CAPABILITIES.get(self.capability)
+        return known.uncounted if known is not None else ""
+
 
 def evidence(body: CertificateBody, today: datetime.date, withdrawn: Collection[tuple[str, int]] = ()) -> tuple[CapabilityEvidence, ...]:
     """Return what the vectors of a certificate show of each declared capability.
@@ -154,9 +161,9 @@ def _of_capabilities(shown: Iterable[CapabilityEvidence]) -> Iterator[str]:
 
 def unproven(shown: Iterable[CapabilityEvidence]) -> tuple[str, ...]:
     """Return the declared capabilities that no good vector proves, because none that counts needs
-    them.
+    them; each with the inferred or disputed fact that is the reason, if one is known.
     """
-    return tuple(one.capability for one in shown if not one.good)
+    return tuple(f"{one.capability} ({one.uncounted})" if one.uncounted else one.capability for one in shown if not one.good)
 
 
 def _of_challenge(body: CertificateBody) -> Iterator[str]:

@@ -145,12 +145,13 @@ def test_a_capability_needs_a_good_vector_that_was_passed() -> None:
     )
     against = "capability codebook: declared, but none of the 1 good vectors that need it and count was passed"
     assert reasons(shown, DAY, signed=False) == (against,)
-    assert unproven(evidence(shown, DAY)) == ("topology",)
+    ends = "where topology_data ends is disputed: only data that reads alike both ways counts"
+    assert unproven(evidence(shown, DAY)) == (f"topology ({ends})",)
     sealed = seal(shown, Purpose.CERTIFICATE, None)
     page = " ".join(re.sub("<[^>]*>", " ", render_certificate(Certificate(body=sealed.body, seal=sealed.seal))).split())
     assert "codebook 0 of 1 1 of 1 not passed" in page
     assert "dq 1 of 1 0 of 0 proven" in page
-    assert "topology 0 of 0 1 of 1 unproven: cannot count" in page
+    assert f"topology 0 of 0 1 of 1 unproven; cannot count: {ends}" in page
 
 
 def test_what_version_0_1_0_made_is_still_read() -> None:

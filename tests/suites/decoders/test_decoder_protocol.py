@@ -29,6 +29,8 @@ def table(rows: Iterable[tuple[str, ...]]) -> str:
 
 TABLES = {
     "capabilities": table((f"`{name}`", one.meaning) for name, one in CAPABILITIES.items()),
+    "what cannot count": "| capability | what cannot count |\n|---|---|\n"
+    + table((f"`{name}`", one.uncounted) for name, one in CAPABILITIES.items() if one.uncounted),
     "categories": " ".join(f"`{category}`" for category in Category),
     "exit codes": table(
         [

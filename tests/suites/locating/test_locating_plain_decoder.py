@@ -26,10 +26,21 @@ CENTRE = f"{SIZE} + codebook_centre_offset"
 BUGS = {
     "S1 scaled by 256": ("arithmetic", "Context.update", "self.S1) >> 7)", "self.S1) >> 8)", "context_state"),
     "S1 scaled by 64": ("arithmetic", "Context.update", "self.S1) >> 7)", "self.S1) >> 6)", "context_state"),
+    "S1 scaled by 512": ("arithmetic", "Context.update", "self.S1) >> 7)", "self.S1) >> 9)", "context_state"),
     "S0 scaled by 16": ("arithmetic", "Context.update", "self.S0) >> 3)", "self.S0) >> 4)", "context_state"),
     "centre rounded up": ("codebook", "codebook", SIZE, "((codebook_size + 1) >> 1)", "codebook_size"),
+    "even centre rounded down": ("codebook", "codebook", SIZE, "((codebook_size - 1) >> 1)", "codebook_size"),
+    "even centre too high": ("codebook", "codebook", CENTRE, f"{CENTRE} + (codebook_size % 2 == 0)", "codebook_size"),
+    "even middle looked up": (
+        "codebook",
+        "Codebook.value",
+        "k + self.zero_offset",
+        "k + self.zero_offset - (len(self.values) % 2 == 0)",
+        "codebook_size",
+    ),
     "centre without its offset": ("codebook", "codebook", CENTRE, SIZE, "codebook_centre_offset"),
     "centre on the other side": ("codebook", "codebook", CENTRE, f"{SIZE} - codebook_centre_offset", "codebook_centre_offset"),
+    "zero value left out": ("codebook", "codebook", "[_int32(codebook_zero_value)]", "[0]", "codebook_zero_value"),
     "middle looked up": ("codebook", "Codebook.value", "k + self.zero_offset", "k + (len(self.values) >> 1)", "codebook_centre_offset"),
 }
 """Module, function, text, what stands there instead, and the element to be named."""
