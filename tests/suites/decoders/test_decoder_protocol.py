@@ -13,6 +13,7 @@ from nnc_conformance.reference.errors import Category
 from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.decoders import command, host, load, protocol, worker
+from nnc_conformance.suites.decoders.protocol import WorkerProtocol
 from nnc_conformance.suites.decoders.schema import schema
 from nnc_conformance.suites.results.fault_table import FAULTS, Fault
 from nnc_conformance.suites.results.outcomes import OUTCOMES
@@ -63,25 +64,50 @@ def test_the_page_says_what_the_code_does(name: str) -> None:
     assert TABLES[name] in PAGE
 
 
-def test_the_schema_is_that_of_the_models() -> None:
-    assert (DOCS / "decoder-protocol.schema.json").read_text() == canonical_json(schema()), (
-        "write it anew: python -m nnc_conformance.suites.decoders.schema > docs/decoder-protocol.schema.json"
+SCHEMA_FILES = {
+    WorkerProtocol.SINGLE: "decoder-protocol.schema.json",
+    WorkerProtocol.SESSIONS: "decoder-protocol-2.schema.json",
+}
+
+
+@pytest.mark.parametrize("spoken", WorkerProtocol)
+def test_the_schemas_are_those_of_the_models(spoken: WorkerProtocol) -> None:
+    name = SCHEMA_FILES[spoken]
+    assert (DOCS / name).read_text() == canonical_json(schema(spoken)), (
+        f"write it anew: python -m nnc_conformance.suites.decoders.schema {spoken} > docs/{name}"
     )
 
 
-def valid(message: Any) -> bool:
-    return bool(Draft202012Validator(schema()).is_valid(message))
+def valid(message: Any, spoken: WorkerProtocol = WorkerProtocol.SINGLE) -> bool:
+    return bool(Draft202012Validator(schema(spoken)).is_valid(message))
 
 
-def test_the_session_on_the_page_is_one_of_the_protocol() -> None:
-    lines = re.findall(r"^([<>]) (\{.*\})$", PAGE, re.M)
-    assert len(lines) == 9
+@pytest.mark.parametrize(("spoken", "count"), [(WorkerProtocol.SINGLE, 9), (WorkerProtocol.SESSIONS, 7)])
+def test_the_lines_on_the_page_are_those_of_the_protocol(spoken: WorkerProtocol, count: int) -> None:
+    part = PAGE.split("### nnc-worker/2")[spoken is WorkerProtocol.SESSIONS]
+    lines = re.findall(r"^([<>]) (\{.*\})$", part, re.M)
+    assert len(lines) == count
     for direction, line in lines:
-        assert valid(json.loads(line))
+        assert valid(json.loads(line), spoken)
         if direction == ">":
             assert protocol.request_line(protocol.parse_request(line.encode())).decode().strip() == line
         else:
-            protocol.parse_answer(line.encode())
+            protocol.parse_answer(line.encode(), spoken)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "started", "protocol": "nnc-worker/1"},
+        {"type": "decoded", "id": "1", "step": "0"},
+        {"type": "refused", "id": "1", "session": 1},
+    ],
+)
+def test_the_schema_of_sessions_and_the_harness_refuse_the_same(message: Any) -> None:
+    assert not valid(message, WorkerProtocol.SESSIONS)
+    with pytest.raises(protocol.AnswerError) as caught:
+        protocol.parse_answer(json.dumps(message).encode(), WorkerProtocol.SESSIONS)
+    assert caught.value.fault is Fault.ANSWER_FORM
 
 
 @pytest.mark.parametrize(
@@ -121,7 +147,7 @@ def test_the_schema_and_the_harness_accept_the_same(message: Any) -> None:
 
 
 def test_the_toml_on_the_page_is_one(tmp_path: Path) -> None:
-    (text,) = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
+    text, _ = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
     program = tmp_path / "build" / "my-decoder"
     program.parent.mkdir()
     program.touch(mode=0o755)
