@@ -5,6 +5,7 @@ from typing import Final
 
 from nnc_conformance.faults.mutants.catalogue import all_mutants
 from nnc_conformance.faults.mutants.mutant import MEANINGS, Mutant, MutantKind
+from nnc_conformance.reference.syntax.elements import FIRST_EDITION
 
 VAGUE: Final = (("decoder", "nnr_unit_type"), ("driver", "nnr_unit_type"), ("payload", "cabac_codeword"), ("syntax.", "nnr_unit_size"))
 """Modules, by how their names begin, with the element that mutants of them have if no other fits.
@@ -86,6 +87,6 @@ class Cause:
         return None if self.turn is MutantKind.CODE else self.mutant
 
 
-def all_causes() -> dict[str, Cause]:
-    """Return every cause by id."""
-    return {mutant.id: Cause(mutant) for mutant in all_mutants().values()}
+def all_causes(edition: int = FIRST_EDITION) -> dict[str, Cause]:
+    """Return every cause by id; for the second edition also those that only its streams show."""
+    return {mutant.id: Cause(mutant) for mutant in all_mutants().values() if mutant.edition <= edition}

@@ -9,6 +9,7 @@ from nnc_conformance.faults.mutants.code import edits_by_id
 from nnc_conformance.faults.mutants.mutant import Mutant, Operator
 from nnc_conformance.faults.mutants.named.catalogue import named_mutants
 from nnc_conformance.faults.mutants.values import values_by_id
+from nnc_conformance.reference.syntax.elements import FIRST_EDITION
 
 PER_CLASS: Final = 1
 """Number of mutants of each operator in each function that the score counts, except for
@@ -28,18 +29,20 @@ def all_mutants() -> dict[str, Mutant]:
 
 
 @cache
-def mutants() -> dict[str, Mutant]:
-    """Return the mutants that the score counts.
+def mutants(edition: int = FIRST_EDITION) -> dict[str, Mutant]:
+    """Return the mutants that the score of an edition counts.
 
-    These are all mutants of tables and constants, all named faults, and a sample of the mutants of
+    Each edition has its own. These are all mutants of tables and constants, all named faults, and a sample of the mutants of
     code: of each operator in each function the `PER_CLASS` (or `PER_RARE_CLASS`) whose ids have the
     least SHA-256. A change of one statement therefore leaves the rest of the sample as it is.
     """
     classes: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for mutant_id, (mutant, _, _) in edits_by_id().items():
-        classes[mutant.module, mutant.function, mutant.operator].append(mutant_id)
+        if mutant.edition == edition:
+            classes[mutant.module, mutant.function, mutant.operator].append(mutant_id)
     chosen = {name for key, ids in classes.items() for name in sorted(ids, key=_hash)[: PER_RARE_CLASS.get(key[2], PER_CLASS)]}
-    return {name: mutant for name, mutant in all_mutants().items() if name in chosen or name not in edits_by_id()}
+    counted = {name: mutant for name, mutant in all_mutants().items() if mutant.edition == edition}
+    return {name: mutant for name, mutant in counted.items() if name in chosen or name not in edits_by_id()}
 
 
 def _hash(mutant_id: str) -> str:

@@ -12,11 +12,11 @@ from types import CodeType, FunctionType
 from typing import Any, Final
 
 from nnc_conformance.faults.mutants.ids import BLOCK, change_digest
-from nnc_conformance.faults.mutants.mutable_code import FUNCTIONS, functions_of, module_of
+from nnc_conformance.faults.mutants.mutable_code import FUNCTIONS_2024, MODULES, functions_of, module_of
 from nnc_conformance.faults.mutants.mutant import Mutant, MutantKind
 from nnc_conformance.faults.mutants.mutant_elements import elements_of, is_of_second_edition, read_variables
 from nnc_conformance.faults.mutants.operators import TreeEdit, edited, edits, node_at
-from nnc_conformance.reference.syntax.elements import ELEMENTS, FIRST_EDITION, clause_of
+from nnc_conformance.reference.syntax.elements import ELEMENTS, FIRST_EDITION, SECOND_EDITION, clause_of
 
 _WRAPPERS: Final = ("fget", "func", "py_func", "__wrapped__", "__func__")
 
@@ -27,7 +27,7 @@ def edits_by_id() -> dict[str, tuple[Mutant, ast.FunctionDef, TreeEdit]]:
     the edit.
     """
     made = {}
-    for module in FUNCTIONS:
+    for module in MODULES:
         for name, tree in functions_of(module):
             for mutant, edit in of_function(module, name, tree):
                 made[mutant.id] = (mutant, tree, edit)
@@ -37,8 +37,6 @@ def edits_by_id() -> dict[str, tuple[Mutant, ast.FunctionDef, TreeEdit]]:
 def of_function(module: str, name: str, tree: ast.FunctionDef) -> Iterator[tuple[Mutant, TreeEdit]]:
     """Make every mutant of a function, with its edit; of several edits that give the same code only
     the first.
-
-    Statements about elements of the second edition are left out: the vectors have no streams of it.
     """
     seen = {ast.dump(tree)}
     alike: Counter[str] = Counter()
@@ -49,23 +47,23 @@ def of_function(module: str, name: str, tree: ast.FunctionDef) -> Iterator[tuple
             continue
         seen.add(text)
         mutant = _described(module, name, (tree, changed), edit)
-        if mutant is None:
-            continue
         alike[mutant.id] += 1
         yield mutant if alike[mutant.id] == 1 else replace(mutant, id=f"{mutant.id}-{alike[mutant.id]}"), edit
 
 
-def _described(module: str, name: str, trees: tuple[ast.FunctionDef, ast.FunctionDef], edit: TreeEdit) -> Mutant | None:
-    """Describe a mutant; None if its statement is about the second edition."""
+def _described(module: str, name: str, trees: tuple[ast.FunctionDef, ast.FunctionDef], edit: TreeEdit) -> Mutant:
+    """Describe a mutant."""
     tree, _ = trees
     before, was, becomes = statement_change(trees, edit)
     header = without_blocks(before)
     elements = elements_of(module, name, tree, header)
-    if is_of_second_edition(module, header) or any(ELEMENTS[element].edition != FIRST_EDITION for element in elements):
-        return None
+    second = name in FUNCTIONS_2024.get(module, ()) or is_of_second_edition(module, header)
+    second |= any(ELEMENTS[element].edition == SECOND_EDITION for element in elements)
     lines = ((module, before.lineno, last_line(before)),)
     mutant_id = f"{module}.{name}:{edit.operator}-{change_digest(module, was, becomes, read_variables(tree))}"
-    return Mutant(mutant_id, MutantKind.CODE, module, name, edit.operator, lines, was, becomes, elements, clause_of(elements[0]))
+    edition = SECOND_EDITION if second else FIRST_EDITION
+    kind = MutantKind.CODE
+    return Mutant(mutant_id, kind, module, name, edit.operator, lines, was, becomes, elements, clause_of(elements[0]), edition=edition)
 
 
 def statement_change(trees: tuple[ast.FunctionDef, ast.FunctionDef], edit: TreeEdit) -> tuple[ast.stmt, str, str]:

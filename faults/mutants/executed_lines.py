@@ -6,11 +6,12 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import wait
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from nnc_conformance.faults.mutants.mutable_code import FUNCTIONS, module_of
+from nnc_conformance.faults.mutants.mutable_code import MODULES, module_of
 from nnc_conformance.faults.mutants.mutant import Mutant
 from nnc_conformance.faults.mutants.mutated_decoder import Decode, MutatedChild, OutOfTimeError
 
@@ -45,8 +46,13 @@ class ExecutedLines:
         return not mutant.lines or any(not executed.isdisjoint(lines) for executed, lines in spans)
 
 
-def executed_lines_of(streams: Sequence[tuple[bytes, bool]], jobs: int = 1) -> list[ExecutedLines]:
-    """Trace the decoder on streams, each with whether it is lenient, in ``jobs`` child processes.
+Decodable = bytes | tuple[bytes, ...]
+"""A stream, or the streams of a session."""
+
+
+def executed_lines_of(streams: Sequence[tuple[Decodable, bool]], jobs: int = 1) -> list[ExecutedLines]:
+    """Trace the decoder on streams and sessions, each with whether it is lenient, in ``jobs`` child
+    processes.
 
     Keep the order.
     """
@@ -68,19 +74,20 @@ def executed_lines_of(streams: Sequence[tuple[bytes, bool]], jobs: int = 1) -> l
     return [found[number % jobs][number // jobs] for number in range(len(streams))]
 
 
-def _tracer(streams: Sequence[tuple[bytes, bool]]) -> Callable[[Decode], Iterator[ExecutedLines]]:
+def _tracer(streams: Sequence[tuple[Decodable, bool]]) -> Callable[[Decode], Iterator[ExecutedLines]]:
     """Return the work of one child process."""
 
     def work(decode: Decode) -> Iterator[ExecutedLines]:
         for stream, lenient in streams:
-            yield _traced(lambda stream=stream, lenient=lenient: decode(stream, lenient, SECONDS))  # type: ignore[misc]
+            run = decode if isinstance(stream, bytes) else decode.session
+            yield _traced(partial(run, stream, lenient, SECONDS))
 
     return work
 
 
 def _traced(run: Callable[[], Any]) -> ExecutedLines:
     """Watch the lines of the modules that can be mutated, up to `MOST_UNCOMPILED_LINES`."""
-    names = {str(module_of(module).__file__): module for module in FUNCTIONS}
+    names = {str(module_of(module).__file__): module for module in MODULES}
     return watch_lines(run, names, most_lines=MOST_UNCOMPILED_LINES)
 
 

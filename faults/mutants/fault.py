@@ -5,6 +5,7 @@ that makes it do so.
 from dataclasses import dataclass, field
 from typing import Final
 
+from nnc_conformance.reference.syntax.elements import FIRST_EDITION
 from nnc_conformance.storage.vector import Level
 
 
@@ -39,6 +40,7 @@ class NamedFault:
         edits: The edits that make it.
         level: The level of the vectors that show it.
         vectors: Ids of the vectors that state this fault, and therefore have to catch it.
+        edition: The edition whose streams show it: 2022, or 2024 if only those of the second do.
     """
 
     name: str
@@ -47,6 +49,7 @@ class NamedFault:
     edits: tuple[Edit, ...]
     level: Level = field(default=Level.CORE, kw_only=True)
     vectors: tuple[str, ...] = field(default=(), kw_only=True)
+    edition: int = field(default=FIRST_EDITION, kw_only=True)
 
 
 UNCHECKED_ENTRY_POINTS: Final = Edit(

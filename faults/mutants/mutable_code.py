@@ -76,6 +76,31 @@ topology: only disputed vectors need it, and a decoder that fails there refuses 
 their choices allows.
 """
 
+FUNCTIONS_2024: Final[dict[str, tuple[str, ...]]] = {
+    "syntax.structures.parameter_sets": ("model_and_updates",),
+    "syntax.structures.data_unit": (
+        "update_signalling", "check_tca_of_raw_float", "first_tensor_dimension_shift",
+    ),
+    "entropy.plain": (
+        "hist_dep_sig_prob_enabled_flag", "row_skip_enabled_flag", "row_skip_list", "base_index", "code_possible_bin",
+        "state_after_skipped",
+    ),
+    "entropy.contexts": ("set_is_signalled",),
+    "entropy.coding": ("TensorCoding.limits", "TensorCoding.has_row_skip_flag", "TensorCoding.has_hdsp_flag"),
+    "entropy.codeword": ("_with_tool_flags",),
+    "payload": ("coding_of_update", "DataUnitDecoder._coded_part"),
+    "driver": ("Driver._histories", "Driver._keep"),
+    "updates.applying": (
+        "clamped", "check_parent", "check_depth", "tca_base", "_why_no_parent", "tensor_history", "ModelBuilder.take",
+        "ModelBuilder.model", "ModelBuilder._difference", "ModelBuilder._take_values", "ModelBuilder._sum", "ModelBuilder._history",
+        "ModelBuilder._index_history",
+    ),
+}  # fmt: skip
+"""The functions that only streams of the second edition, or sessions, depend on, by module."""
+
+MODULES: Final = tuple(dict.fromkeys((*FUNCTIONS, *FUNCTIONS_2024)))
+"""The modules of all these functions."""
+
 MUTATED_ARGUMENTS: Final[dict[str, frozenset[int]]] = {
     "require": frozenset({1, 2}),
     "code_bin": frozenset({1}),
@@ -130,7 +155,7 @@ def functions_of(module: str) -> Iterator[tuple[str, ast.FunctionDef]]:
     """Yield the mutated functions of a module with their qualified names, in the order of the
     source.
     """
-    wanted = set(FUNCTIONS[module])
+    wanted = {*FUNCTIONS.get(module, ()), *FUNCTIONS_2024.get(module, ())}
     for statement in ast.parse(source_of(module)).body:
         if isinstance(statement, ast.FunctionDef) and statement.name in wanted:
             yield statement.name, statement

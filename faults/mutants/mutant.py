@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from nnc_conformance.faults.mutants.fault import NamedFault
-from nnc_conformance.reference.syntax.elements import ELEMENTS
+from nnc_conformance.reference.syntax.elements import ELEMENTS, FIRST_EDITION
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.storage.vector import Level
 
@@ -112,6 +112,7 @@ class Mutant:
         elements: The syntax elements that it concerns, the one it concerns most first.
         clause: Clause and structure of the first element.
         fault: The named fault, if it is one.
+        edition: The edition whose streams show it: 2022, or 2024 if only those of the second do.
     """
 
     id: str
@@ -125,6 +126,7 @@ class Mutant:
     elements: tuple[str, ...]
     clause: str
     fault: NamedFault | None = None
+    edition: int = FIRST_EDITION
 
     @property
     def element(self) -> str:

@@ -8,7 +8,7 @@ import resource
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,12 +20,15 @@ from typing import Any, Final, Protocol, Self
 import numpy as np
 
 from nnc_conformance.faults.mutants.entries import tables_of
-from nnc_conformance.faults.mutants.mutable_code import FUNCTIONS, PACKAGE, module_of
+from nnc_conformance.faults.mutants.mutable_code import MODULES, PACKAGE, module_of
 from nnc_conformance.faults.mutants.mutant import Mutant, MutantKind
 from nnc_conformance.faults.mutants.patch import changed_functions
 from nnc_conformance.faults.mutants.values import set_constant
+from nnc_conformance.reference.decoder import decode, decode_with
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables
 from nnc_conformance.reference.errors import Category, StreamError
+from nnc_conformance.reference.options import DecoderOptions
+from nnc_conformance.reference.updates.base_model import BaseModel
 
 SECONDS: Final = 10.0
 MEMORY: Final = 1 << 30
@@ -58,6 +61,7 @@ class MutantOutcome:
         bit: Bit of a refusal.
         element: Element of a refusal.
         detail: The message of a refusal, or how the decoder crashed.
+        model: Parameters of the model after the stream by name, of a decode in a session.
     """
 
     ending: Ending
@@ -70,6 +74,7 @@ class MutantOutcome:
     bit: int | None = None
     element: str | None = None
     detail: str = ""
+    model: dict[str, np.ndarray] | None = None
 
 
 class OutOfTimeError(BaseException):
@@ -94,6 +99,9 @@ class Decode(Protocol):
 
     def __call__(self, stream: bytes, lenient: bool, seconds: float, tables: Tables | None = None) -> MutantOutcome:
         """Decode in ``seconds`` of CPU time at most; with ``tables`` in place of its own, if given."""
+
+    def session(self, streams: Sequence[bytes], lenient: bool, seconds: float, tables: Tables | None = None) -> list[MutantOutcome]:
+        """Decode a session, each stream as a call does; end with the first that does not decode."""
 
 
 class MutatedChild:
@@ -194,9 +202,7 @@ def prepare() -> None:
     """Load what every child needs into this process: all modules, and the compiled plain kernel for
     mutants of tables.
     """
-    from nnc_conformance.reference.decoder import decode
-
-    for module in FUNCTIONS:
+    for module in MODULES:
         module_of(module)
     decode(WARM_UP, kernel="plain")
 
@@ -209,9 +215,6 @@ def decoder(mutant: Mutant | None) -> Decode:
     """Return the decoder with a mutant in force (None: as it is); for a process of its own, which
     has no other from then on.
     """
-    from nnc_conformance.reference.decoder import decode_with
-    from nnc_conformance.reference.options import DecoderOptions
-
     own = DEFAULT
     if mutant is not None and mutant.kind is MutantKind.TABLE:
         own = tables_of(mutant.id)
@@ -222,24 +225,56 @@ def decoder(mutant: Mutant | None) -> Decode:
     if mutant is not None and mutant.kind is MutantKind.CONSTANT:
         set_constant(mutant)
 
-    def run(stream: bytes, lenient: bool, seconds: float, tables: Tables | None = None) -> MutantOutcome:
+    return _MutatedDecoder(own)
+
+
+class _MutatedDecoder:
+    """Decodes with the functions and tables that are in force in this process."""
+
+    def __init__(self, own: Tables) -> None:
+        self._own = own
+
+    def __call__(self, stream: bytes, lenient: bool, seconds: float, tables: Tables | None = None) -> MutantOutcome:
+        return self._step(stream, lenient, seconds, tables, None)[0]
+
+    def session(self, streams: Sequence[bytes], lenient: bool, seconds: float, tables: Tables | None = None) -> list[MutantOutcome]:
+        outcomes: list[MutantOutcome] = []
+        model: BaseModel | None = BaseModel()
+        for stream in streams:
+            outcome, model = self._step(stream, lenient, seconds, tables, model)
+            outcomes.append(outcome)
+            if outcome.ending is not Ending.DECODED:
+                break
+        return outcomes
+
+    def _step(
+        self, stream: bytes, lenient: bool, seconds: float, tables: Tables | None, base: BaseModel | None
+    ) -> tuple[MutantOutcome, BaseModel | None]:
+        """Decode one stream; return its outcome and the model after it."""
+        options = DecoderOptions(lenient=lenient, kernel="plain", tables=tables or self._own, base=base)
         signal.setitimer(signal.ITIMER_PROF, seconds)
         try:
-            decoded = decode_with(stream, DecoderOptions(lenient=lenient, kernel="plain", tables=tables or own))
-            return MutantOutcome(Ending.DECODED, decoded.parameters, None if decoded.topology is None else decoded.topology.data)
+            decoded = decode_with(stream, options)
+            model = decoded.model
+            topology = None if decoded.topology is None else decoded.topology.data
+            after = None if model is None else dict(model.parameters)
+            return MutantOutcome(Ending.DECODED, decoded.parameters, topology, model=after), model
         except OutOfTimeError:
-            return MutantOutcome(Ending.HUNG, detail=f"more than {seconds:.1f} s")
+            return MutantOutcome(Ending.HUNG, detail=f"more than {seconds:.1f} s"), None
         except StreamError as error:
-            place = error.place
-            return MutantOutcome(
-                Ending.REFUSED, None, None, error.rule, error.category, place.unit, place.byte, place.bit, place.element, str(error)
-            )
+            return refusal(error), None
         except Exception as error:
-            return MutantOutcome(Ending.CRASHED, detail=f"{type(error).__name__}: {error}"[:300])
+            return MutantOutcome(Ending.CRASHED, detail=f"{type(error).__name__}: {error}"[:300]), None
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
 
-    return run
+
+def refusal(error: StreamError) -> MutantOutcome:
+    """Return the outcome of a decoder that refuses a stream with this error."""
+    place = error.place
+    return MutantOutcome(
+        Ending.REFUSED, None, None, error.rule, error.category, place.unit, place.byte, place.bit, place.element, str(error)
+    )
 
 
 def interpret() -> None:

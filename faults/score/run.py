@@ -11,7 +11,7 @@ from nnc_conformance.faults.mutants.catalogue import mutants
 from nnc_conformance.faults.mutants.equivalents import arguments
 from nnc_conformance.faults.mutants.mutant import Mutant
 from nnc_conformance.faults.score.score import Score
-from nnc_conformance.faults.score.trial_vectors import SCORED_LEVELS, TrialVector, load_trial_vectors, traced
+from nnc_conformance.faults.score.trial_vectors import SCORED_LEVELS, Trial, load_trial_vectors, traced_trials
 from nnc_conformance.faults.score.trials import MutantResult, in_trial_order, try_all
 from nnc_conformance.storage.documents import Sha256, canonical_json
 from nnc_conformance.suites.running.journal import Journal, JournalHeader
@@ -27,11 +27,11 @@ class _Header(JournalHeader):
     run: Sha256
 
 
-def run_sha256(chosen: Sequence[Mutant], trials: Sequence[TrialVector], *, matrix: bool) -> str:
+def run_sha256(chosen: Sequence[Mutant], trials: Sequence[Trial], *, matrix: bool) -> str:
     """Return the hash that identifies a run: its mutants, the streams, and how far each mutant is
     tried.
     """
-    vectors = [(trial.id, trial.vector.revision, trial.vector.steps[-1].stream.sha256) for trial in trials]
+    vectors = [trial.identity for trial in trials]
     content = {"mutants": [[mutant.id, mutant.before, mutant.after] for mutant in chosen], "vectors": vectors, "matrix": matrix}
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
@@ -44,7 +44,7 @@ def run(
     output: Path,
     chosen: Sequence[Mutant] | None = None,
     *,
-    trials: Sequence[TrialVector] | None = None,
+    trials: Sequence[Trial] | None = None,
     jobs: int = 1,
     matrix: bool = False,
     resume: bool = False,
@@ -66,8 +66,8 @@ def run(
         SuiteError: The suite is incomplete.
     """
     wanted = list(mutants().values()) if chosen is None else list(chosen)
-    tried_on = load_trial_vectors() if trials is None else trials
-    scored = frozenset(trial.id for trial in tried_on if trial.vector.level in SCORED_LEVELS)
+    tried_on: Sequence[Trial] = load_trial_vectors() if trials is None else trials
+    scored = frozenset(trial.id for trial in tried_on if trial.level in SCORED_LEVELS)
     output.mkdir(parents=True, exist_ok=True)
     header = _Header(run=run_sha256(wanted, tried_on, matrix=matrix))
     with Journal(output / JOURNAL_FILE, header, MutantResult, resume=resume) as journal:
@@ -81,5 +81,5 @@ def run(
 
         progress(len(results), len(wanted), None)
         if left:
-            try_all(left, in_trial_order(traced(tried_on, jobs)), jobs=jobs, matrix=matrix, done=done)
+            try_all(left, in_trial_order(traced_trials(tried_on, jobs)), jobs=jobs, matrix=matrix, done=done)
     return Score({mutant.id: mutant for mutant in wanted}, results, arguments(), scored)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from nnc_conformance.faults.mutants.executed_lines import ExecutedLines, executed_lines_of
-from nnc_conformance.faults.mutants.mutated_decoder import Ending, MutantOutcome
+from nnc_conformance.faults.mutants.executed_lines import Decodable, ExecutedLines, executed_lines_of
+from nnc_conformance.faults.mutants.mutated_decoder import Decode, Ending, MutantOutcome
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
 from nnc_conformance.storage.vector import AnyVector, Level
@@ -35,6 +35,7 @@ class Kill(StrEnum):
     """How a vector catches a mutant."""
 
     OUTPUT = "output"
+    MODEL = "model"
     REFUSED = "refused"
     ACCEPTED = "accepted"
     CRASH = "crash"
@@ -44,14 +45,15 @@ class Kill(StrEnum):
 
 KILLS: Final[dict[Kill, str]] = {
     Kill.OUTPUT: "tensors or topology differ in a bit, a shape, a type or a name",
+    Kill.MODEL: "the model after a step differs, and nothing else",
     Kill.REFUSED: "a good stream is refused",
     Kill.ACCEPTED: "a stream that must be refused is decoded, or one that may be refused decodes to other than its stated output",
     Kill.CRASH: "an error that is not a refusal, or the process dies",
     Kill.HANG: "no end within the time limit",
     Kill.CATEGORY: "a bad stream is refused for a reason of another category",
 }
-"""The kinds of kill. All but the last fail any decoder; the last needs a decoder that reports why
-it refuses.
+"""The kinds of kill. All but ``model`` and ``category`` fail any decoder; these two need a decoder
+that gives the model, or reports why it refuses.
 """
 
 _ENDINGS: Final = {
@@ -93,23 +95,78 @@ class TrialVector:
         """The vector's id, marked if the mutant is lenient."""
         return f"{self.vector.id} (lenient)" if self.lenient else self.vector.id
 
+    @property
+    def level(self) -> Level:
+        """The vector's level."""
+        return self.vector.level
+
+    @property
+    def identity(self) -> tuple[str | int, ...]:
+        """What a later run compares: id, revision and hash of the stream."""
+        return self.id, self.vector.revision, self.vector.stream.sha256
+
+    @property
+    def content(self) -> bytes:
+        """The stream."""
+        return self.stream
+
+    def kill(self, decode: Decode, seconds: float) -> Kill | None:
+        """Return how the vector catches a decoder that has this number of CPU seconds; None if it
+        passes.
+        """
+        return kill_of(self, decode(self.stream, self.lenient, seconds))
+
+
+class Trial(Protocol):
+    """A vector, or a session, that mutants are tried on."""
+
+    @property
+    def id(self) -> str:
+        """Its id, marked if the mutant is lenient."""
+
+    @property
+    def level(self) -> Level:
+        """Its level."""
+
+    @property
+    def lenient(self) -> bool:
+        """Whether the mutant decodes leniently."""
+
+    @property
+    def identity(self) -> tuple[str | int, ...]:
+        """What a later run compares."""
+
+    @property
+    def content(self) -> Decodable:
+        """The stream, or the streams of a session."""
+
+    def kill(self, decode: Decode, seconds: float) -> Kill | None:
+        """Return how it catches a decoder that has this number of CPU seconds; None if it passes."""
+
 
 @dataclass(frozen=True, eq=False)
-class TracedVector:
-    """A trial vector with the lines that the decoder without a bug executes for it."""
+class TracedTrial:
+    """A trial with the lines that the decoder without a bug executes for it."""
 
-    trial: TrialVector
+    trial: Trial
     executed: ExecutedLines
 
     @property
     def seconds(self) -> float:
-        """CPU seconds that a mutated decoder has for the vector."""
+        """CPU seconds that a mutated decoder has for each stream of the trial."""
         return SECONDS + SECONDS_PER_LINE * self.executed.count
 
     @cached_property
     def lines(self) -> frozenset[tuple[str, int]]:
         """The executed lines, each with its module."""
         return frozenset((module, line) for module, lines in self.executed.lines.items() for line in lines)
+
+
+@dataclass(frozen=True, eq=False)
+class TracedVector(TracedTrial):
+    """A trial vector with the lines that the decoder without a bug executes for it."""
+
+    trial: TrialVector
 
 
 def load_trial_vectors(levels: Collection[Level] = LEVELS, root: Path | None = None) -> tuple[TrialVector, ...]:
@@ -132,8 +189,16 @@ def load_trial_vectors(levels: Collection[Level] = LEVELS, root: Path | None = N
 
 def traced(trials: Sequence[TrialVector], jobs: int = 1) -> list[TracedVector]:
     """Trace the decoder without a bug on each vector, ``jobs`` in parallel; keep the order."""
-    executed = executed_lines_of([(trial.stream, trial.lenient) for trial in trials], jobs)
-    return [TracedVector(trial, lines) for trial, lines in zip(trials, executed, strict=True)]
+    return [TracedVector(trial, lines) for trial, lines in zip(trials, _executed(trials, jobs), strict=True)]
+
+
+def traced_trials(trials: Sequence[Trial], jobs: int = 1) -> list[TracedTrial]:
+    """Trace the decoder without a bug on each trial, ``jobs`` in parallel; keep the order."""
+    return [TracedTrial(trial, lines) for trial, lines in zip(trials, _executed(trials, jobs), strict=True)]
+
+
+def _executed(trials: Sequence[Trial], jobs: int) -> list[ExecutedLines]:
+    return executed_lines_of([(trial.content, trial.lenient) for trial in trials], jobs)
 
 
 def execution_of(outcome: MutantOutcome) -> Execution:

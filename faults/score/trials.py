@@ -9,7 +9,7 @@ from nnc_conformance.faults.mutants.equivalents import arguments
 from nnc_conformance.faults.mutants.executed_lines import MOST_UNCOMPILED_LINES
 from nnc_conformance.faults.mutants.mutant import Mutant, MutantKind
 from nnc_conformance.faults.mutants.mutated_decoder import Decode, Ending, MutatedChild
-from nnc_conformance.faults.score.trial_vectors import SCORED_LEVELS, Kill, TracedVector, kill_of
+from nnc_conformance.faults.score.trial_vectors import SCORED_LEVELS, Kill, TracedTrial
 from nnc_conformance.storage.documents import Frozen
 
 
@@ -23,12 +23,12 @@ class MutantResult(Frozen):
     tried: int
 
 
-def in_trial_order(vectors: Sequence[TracedVector]) -> list[TracedVector]:
+def in_trial_order(vectors: Sequence[TracedTrial]) -> list[TracedTrial]:
     """Sort vectors for trials: those of `SCORED_LEVELS` first, and of each the cheapest first."""
-    return sorted(vectors, key=lambda one: (one.trial.vector.level not in SCORED_LEVELS, one.executed.count, one.trial.id))
+    return sorted(vectors, key=lambda one: (one.trial.level not in SCORED_LEVELS, one.executed.count, one.trial.id))
 
 
-def vectors_for(mutant: Mutant, vectors: Sequence[TracedVector], *, matrix: bool) -> list[TracedVector]:
+def vectors_for(mutant: Mutant, vectors: Sequence[TracedTrial], *, matrix: bool) -> list[TracedTrial]:
     """Select the vectors that can catch a mutant: they execute its lines, and are not too costly
     for an uncompiled decoder.
 
@@ -37,14 +37,14 @@ def vectors_for(mutant: Mutant, vectors: Sequence[TracedVector], *, matrix: bool
     """
     compiled, every = mutant.kind is MutantKind.TABLE, matrix or not mutant.certified or mutant.id in arguments().uncertified
     found = [one for one in vectors if one.executed.include(mutant) and (compiled or one.executed.count <= MOST_UNCOMPILED_LINES)]
-    return [one for one in found if every or one.trial.vector.level in SCORED_LEVELS]
+    return [one for one in found if every or one.trial.level in SCORED_LEVELS]
 
 
 def decides(kill: Kill | None) -> bool:
-    """Return whether a kill ends the search: one by category does not, since not every decoder
-    reports categories.
+    """Return whether a kill ends the search: one by category or by the model does not, since not
+    every decoder gives these.
     """
-    return kill is not None and kill is not Kill.CATEGORY
+    return kill is not None and kill not in (Kill.CATEGORY, Kill.MODEL)
 
 
 @dataclass
@@ -52,7 +52,7 @@ class _Trial:
     """A mutant at work."""
 
     mutant: Mutant
-    vectors: list[TracedVector]
+    vectors: list[TracedTrial]
     matrix: bool
     kills: list[tuple[str, Kill]] = field(default_factory=list)
     tried: int = 0
@@ -64,7 +64,7 @@ class _Trial:
 
         def work(decode: Decode) -> Iterator[Kill | None]:
             for vector in left:
-                kill = kill_of(vector.trial, decode(vector.trial.stream, vector.trial.lenient, vector.seconds))
+                kill = vector.trial.kill(decode, vector.seconds)
                 yield kill
                 if decides(kill) and not matrix:
                     return
@@ -102,7 +102,7 @@ class _Trial:
 
 
 def try_all(
-    mutants: Sequence[Mutant], vectors: Sequence[TracedVector], *, jobs: int, matrix: bool, done: Callable[[MutantResult], None]
+    mutants: Sequence[Mutant], vectors: Sequence[TracedTrial], *, jobs: int, matrix: bool, done: Callable[[MutantResult], None]
 ) -> None:
     """Try each mutant on its vectors.
 

@@ -18,6 +18,9 @@ from nnc_conformance.faults.mutants.named import (
     probabilities,
     published,
     scans,
+    session_contexts,
+    session_models,
+    session_syntax,
     states,
     trellis,
     units,
@@ -28,12 +31,14 @@ from nnc_conformance.reference.syntax.elements import clause_of
 
 _OF_VECTORS: Final = (units, parameter_sets, data_units, values, blocks, codebooks, coding, probabilities, scans, states, trellis)
 """Modules of the faults that vectors state, by the subjects of the vectors."""
+_OF_SESSIONS: Final = (session_syntax, session_contexts, session_models)
+"""Modules of the faults that only streams of the second edition show."""
 
 
 @cache
 def faults() -> dict[str, NamedFault]:
     """Return the named faults by name; raise `ValueError` if two have the same name or the same edits."""
-    found = list(chain.from_iterable(module.FAULTS for module in (published, misreadings, implementers, *_OF_VECTORS)))
+    found = list(chain.from_iterable(module.FAULTS for module in (published, misreadings, implementers, *_OF_VECTORS, *_OF_SESSIONS)))
     names, edits = Counter(fault.name for fault in found), Counter(fault.edits for fault in found)
     if twice := [fault.name for fault in found if names[fault.name] > 1 or edits[fault.edits] > 1]:
         raise ValueError(f"faults with the name or the edits of another: {', '.join(twice)}")
@@ -47,7 +52,9 @@ def mutant_of(fault: NamedFault) -> Mutant:
     after = "; ".join(edit.new.strip() for edit in fault.edits)
     last, clause = fault.edits[-1], clause_of(fault.elements[0])
     kind, operator = MutantKind.TEXT, Operator.NAMED
-    return Mutant(fault.name, kind, last.module, last.function, operator, lines, before, after, fault.elements, clause, fault)
+    return Mutant(
+        fault.name, kind, last.module, last.function, operator, lines, before, after, fault.elements, clause, fault, fault.edition
+    )
 
 
 @cache
