@@ -78,6 +78,14 @@ def test_there_are_enough_mutants_of_every_class_in_every_function() -> None:
     assert all(mutant.before != mutant.after for mutant in made.values())
 
 
+def test_each_edition_has_mutants_of_its_own() -> None:
+    first, second = mutants(), mutants(2024)
+    assert not first.keys() & second.keys()
+    functions = {(module, function) for module, names in mutable_code.FUNCTIONS_2024.items() for function in names}
+    assert functions <= {(mutant.module, mutant.function) for mutant in second.values()}
+    assert sum(mutant.fault is not None for mutant in second.values()) >= 100
+
+
 OPERATIONS = (
     (Operator.COMPARISON, "return a < 3", "return a <= 3"),
     (Operator.COMPARISON, "return a is None", "return a is not None"),
@@ -277,8 +285,8 @@ def test_ids_change_with_their_statement() -> None:
 
 
 def test_the_tables_of_elements_name_what_exists() -> None:
-    functions = {name for names in mutable_code.FUNCTIONS.values() for name in names}
-    trees = [tree for module in mutable_code.FUNCTIONS for _, tree in mutable_code.functions_of(module)]
+    functions = {name for table in (mutable_code.FUNCTIONS, mutable_code.FUNCTIONS_2024) for names in table.values() for name in names}
+    trees = [tree for module in mutable_code.MODULES for _, tree in mutable_code.functions_of(module)]
     parts = [part for tree in trees for part in ast.walk(tree)]
     identifiers = {part.attr for part in parts if isinstance(part, ast.Attribute)} | {
         part.id for part in parts if isinstance(part, ast.Name)
