@@ -79,8 +79,8 @@ def _tracer(streams: Sequence[tuple[Decodable, bool]]) -> Callable[[Decode], Ite
 
     def work(decode: Decode) -> Iterator[ExecutedLines]:
         for stream, lenient in streams:
-            run = decode if isinstance(stream, bytes) else decode.session
-            yield _traced(partial(run, stream, lenient, SECONDS))
+            whole = partial(decode, stream) if isinstance(stream, bytes) else partial(decode.session, stream)
+            yield _traced(partial(whole, lenient, SECONDS))
 
     return work
 

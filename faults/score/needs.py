@@ -9,7 +9,7 @@ from pathlib import Path
 from nnc_conformance.faults.diagnosis.named_elements import faults_named, run_faults
 from nnc_conformance.faults.mutants.mutant import Mutant
 from nnc_conformance.faults.mutants.named.catalogue import named_mutants
-from nnc_conformance.faults.score.trial_vectors import SCORED_LEVELS, Kill, TracedVector, load_trial_vectors, traced
+from nnc_conformance.faults.score.trial_vectors import SCORED_LEVELS, Kill, TracedTrial, load_trial_vectors, traced_trials
 from nnc_conformance.faults.score.trials import MutantResult, in_trial_order, try_all
 from nnc_conformance.generator.coverage.measure import Coverage
 from nnc_conformance.generator.planner import needless
@@ -53,18 +53,18 @@ def needs_of(ids: Collection[str], core: Coverage, root: Path, jobs: int) -> Nee
 def _alone_catching(ids: frozenset[str], root: Path, jobs: int) -> frozenset[str]:
     """Return the vectors that alone catch one of the named faults that they state."""
     stating = {name: mutant.fault.vectors for name, mutant in named_mutants().items() if mutant.fault and ids & set(mutant.fault.vectors)}
-    vectors = in_trial_order(traced(load_trial_vectors(SCORED_LEVELS, root), jobs))
+    vectors = in_trial_order(traced_trials(load_trial_vectors(SCORED_LEVELS, root), jobs))
     catching = _catching([named_mutants()[name] for name in stating], vectors, jobs)
     return frozenset(vector for name, stated in stating.items() for vector in ids.intersection(stated) if catching[name] == {vector})
 
 
-def _catching(mutants: Sequence[Mutant], vectors: Sequence[TracedVector], jobs: int) -> dict[str, set[str]]:
+def _catching(mutants: Sequence[Mutant], vectors: Sequence[TracedTrial], jobs: int) -> dict[str, set[str]]:
     """Return the vectors that catch each mutant, even if the decoder does not report why it
     refuses.
     """
     results: list[MutantResult] = []
     try_all(mutants, vectors, jobs=jobs, matrix=True, done=results.append)
-    ids = {one.trial.id: one.trial.vector.id for one in vectors}
+    ids = {one.trial.id: one.trial.vector_id for one in vectors}
     return {result.mutant: {ids[trial] for trial, kill in result.kills if kill is not Kill.CATEGORY} for result in results}
 
 

@@ -11,8 +11,10 @@ from nnc_conformance.faults.mutants.catalogue import mutants
 from nnc_conformance.faults.mutants.equivalents import arguments
 from nnc_conformance.faults.mutants.mutant import Mutant
 from nnc_conformance.faults.score.score import Score
+from nnc_conformance.faults.score.trial_sessions import load_trial_sessions
 from nnc_conformance.faults.score.trial_vectors import SCORED_LEVELS, Trial, load_trial_vectors, traced_trials
 from nnc_conformance.faults.score.trials import MutantResult, in_trial_order, try_all
+from nnc_conformance.reference.syntax.elements import FIRST_EDITION
 from nnc_conformance.storage.documents import Sha256, canonical_json
 from nnc_conformance.suites.running.journal import Journal, JournalHeader
 
@@ -45,6 +47,7 @@ def run(
     chosen: Sequence[Mutant] | None = None,
     *,
     trials: Sequence[Trial] | None = None,
+    edition: int = FIRST_EDITION,
     jobs: int = 1,
     matrix: bool = False,
     resume: bool = False,
@@ -56,6 +59,7 @@ def run(
         output: The folder of the journal; made if missing.
         chosen: The mutants; all that the score counts if None.
         trials: The vectors; those of the built-in suite if None.
+        edition: The edition whose mutants and vectors are meant where none are given.
         jobs: Mutants to try in parallel.
         matrix: Whether to try every vector that executes a mutant, and not stop at the first kill.
         resume: Whether to keep the results of an earlier part of the same run.
@@ -65,11 +69,12 @@ def run(
         JournalError: The journal in ``output`` belongs to another run, or is in use.
         SuiteError: The suite is incomplete.
     """
-    wanted = list(mutants().values()) if chosen is None else list(chosen)
-    tried_on: Sequence[Trial] = load_trial_vectors() if trials is None else trials
-    scored = frozenset(trial.id for trial in tried_on if trial.level in SCORED_LEVELS)
+    wanted = list(mutants(edition).values()) if chosen is None else list(chosen)
+    if trials is None:
+        trials = load_trial_vectors() if edition == FIRST_EDITION else load_trial_sessions()
+    scored = frozenset(trial.id for trial in trials if trial.level in SCORED_LEVELS)
     output.mkdir(parents=True, exist_ok=True)
-    header = _Header(run=run_sha256(wanted, tried_on, matrix=matrix))
+    header = _Header(run=run_sha256(wanted, trials, matrix=matrix))
     with Journal(output / JOURNAL_FILE, header, MutantResult, resume=resume) as journal:
         results = {result.mutant: result for result in journal.entries}
         left = [mutant for mutant in wanted if mutant.id not in results]
@@ -81,5 +86,5 @@ def run(
 
         progress(len(results), len(wanted), None)
         if left:
-            try_all(left, in_trial_order(traced_trials(tried_on, jobs)), jobs=jobs, matrix=matrix, done=done)
+            try_all(left, in_trial_order(traced_trials(trials, jobs)), jobs=jobs, matrix=matrix, done=done)
     return Score({mutant.id: mutant for mutant in wanted}, results, arguments(), scored)

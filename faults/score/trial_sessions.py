@@ -4,19 +4,22 @@ The outcome of each step must be that of the decoder without a bug.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from nnc_conformance.faults.mutants.mutated_decoder import Decode, Ending, MutantOutcome, refusal
-from nnc_conformance.faults.score.trial_vectors import Kill
+from nnc_conformance.faults.score.trial_vectors import LEVELS, Kill
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.errors import StreamError
+from nnc_conformance.reference.syntax.elements import SECOND_EDITION
 from nnc_conformance.reference.syntax.rules import RULES, Policy
 from nnc_conformance.reference.updates.base_model import BaseModel
+from nnc_conformance.storage.suite_folder import built_in_root, load_suite
 from nnc_conformance.storage.vector import Level
 
 _KILLS = {Ending.CRASHED: Kill.CRASH, Ending.HUNG: Kill.HANG, Ending.REFUSED: Kill.REFUSED}
@@ -27,7 +30,7 @@ class TrialSession:
     """The streams of a session and what a decoder does with each.
 
     Args:
-        id: Id of the session.
+        vector_id: Id of the vector that holds the session.
         level: Level of the vector that holds it.
         streams: The streams, the base model first.
         steps: The outcome of each step, up to the first that is refused.
@@ -36,7 +39,7 @@ class TrialSession:
         lenient: Whether the mutant decodes leniently.
     """
 
-    id: str
+    vector_id: str
     level: Level
     streams: tuple[bytes, ...]
     steps: tuple[MutantOutcome, ...]
@@ -50,6 +53,11 @@ class TrialSession:
         rule = steps[-1].rule
         forgiven = outcomes(streams, lenient=True)[-1] if rule is not None and RULES[rule].policy is Policy.MAY else None
         return cls(name, level, tuple(streams[: len(steps)]), steps, forgiven, lenient)
+
+    @property
+    def id(self) -> str:
+        """The vector's id, marked if the mutant is lenient."""
+        return f"{self.vector_id} (lenient)" if self.lenient else self.vector_id
 
     @property
     def identity(self) -> tuple[str | int, ...]:
@@ -83,6 +91,22 @@ class TrialSession:
         if met.ending is Ending.REFUSED:
             return None if met.category is expected.category else Kill.CATEGORY
         return _KILLS[met.ending]
+
+
+def load_trial_sessions(levels: Collection[Level] = LEVELS, root: Path | None = None) -> tuple[TrialSession, ...]:
+    """Load the sessions of a suite folder, arguments as of `load_trial_vectors`.
+
+    Each negative one twice, for a strict and for a lenient decoder. Raise `SuiteError` if the suite
+    is incomplete.
+    """
+    suite = load_suite(built_in_root() if root is None else root, levels=set(levels), verify=False)
+    made = []
+    for stored in suite.vectors:
+        if stored.vector.edition == SECOND_EDITION:
+            streams = [stored.read(step.stream) for step in stored.vector.steps]
+            ways = (False, True) if stored.vector.negative else (False,)
+            made += [TrialSession.of(stored.vector.id, stored.vector.level, streams, lenient=lenient) for lenient in ways]
+    return tuple(made)
 
 
 def outcomes(streams: Sequence[bytes], *, lenient: bool) -> list[MutantOutcome]:

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from nnc_conformance.faults.mutants.executed_lines import Decodable, ExecutedLines, executed_lines_of
 from nnc_conformance.faults.mutants.mutated_decoder import Decode, Ending, MutantOutcome
 from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.syntax.elements import FIRST_EDITION
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
 from nnc_conformance.storage.vector import AnyVector, Level
 from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, DecoderKind, DecoderSpec
@@ -101,6 +102,11 @@ class TrialVector:
         return self.vector.level
 
     @property
+    def vector_id(self) -> str:
+        """The vector's id."""
+        return self.vector.id
+
+    @property
     def identity(self) -> tuple[str | int, ...]:
         """What a later run compares: id, revision and hash of the stream."""
         return self.id, self.vector.revision, self.vector.stream.sha256
@@ -123,6 +129,10 @@ class Trial(Protocol):
     @property
     def id(self) -> str:
         """Its id, marked if the mutant is lenient."""
+
+    @property
+    def vector_id(self) -> str:
+        """Id of the vector."""
 
     @property
     def level(self) -> Level:
@@ -170,7 +180,7 @@ class TracedVector(TracedTrial):
 
 
 def load_trial_vectors(levels: Collection[Level] = LEVELS, root: Path | None = None) -> tuple[TrialVector, ...]:
-    """Load the vectors of one stream of a suite folder.
+    """Load the vectors of the first edition in a suite folder.
 
     Each negative one twice, for a strict and for a lenient decoder.
 
@@ -182,8 +192,8 @@ def load_trial_vectors(levels: Collection[Level] = LEVELS, root: Path | None = N
         SuiteError: The suite is incomplete.
     """
     suite = load_suite(built_in_root() if root is None else root, levels=set(levels), verify=False)
-    single = (stored for stored in suite.vectors if len(stored.vector.steps) == 1)
-    pairs = ((stored, lenient) for stored in single for lenient in ((False, True) if stored.vector.negative else (False,)))
+    first = [stored for stored in suite.vectors if stored.vector.edition == FIRST_EDITION]
+    pairs = ((stored, lenient) for stored in first for lenient in ((False, True) if stored.vector.negative else (False,)))
     return tuple(TrialVector.of(stored, lenient=lenient) for stored, lenient in pairs)
 
 

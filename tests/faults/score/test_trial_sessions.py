@@ -32,7 +32,6 @@ def result(mutant: Mutant, session: TrialSession) -> MutantResult:
         ("node-ids-not-in-raw-floats", SESSION, None),
         ("depth-not-checked", WRONG_DEPTH, Kill.ACCEPTED),
         ("depth-rises-with-every-stream", (SESSION[0], stream(flags="0001000"), SESSION[1]), Kill.REFUSED),
-        ("tca-without-a-parent", (base_stream(INTEGERS), update_stream(INTEGERS, update(2, tca=1))), Kill.ACCEPTED),
     ],
 )
 def test_a_session_catches_a_fault(fault: str, streams: tuple[bytes, ...], kill: Kill | None) -> None:
