@@ -109,7 +109,7 @@ class TrialVector:
     @property
     def identity(self) -> tuple[str | int, ...]:
         """What a later run compares: id, revision and hash of the stream."""
-        return self.id, self.vector.revision, self.vector.stream.sha256
+        return self.id, self.vector.revision, self.vector.steps[-1].stream.sha256
 
     @property
     def content(self) -> bytes:
