@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
-from nnc_conformance.cli.options import FilterOption, SuiteArgument, level_option, read_levels
+from nnc_conformance.cli.options import FilterOption, SuiteArgument, edition_option, level_option, read_editions, read_levels
 
 
 def command(
     suite: SuiteArgument = None,
     level: Annotated[list[str] | None, level_option("all levels")] = None,
+    edition: Annotated[list[str] | None, edition_option("both")] = None,
     filters: FilterOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list with the whole description of each vector.")] = False,
 ) -> None:
@@ -19,10 +20,11 @@ def command(
     """
     from nnc_conformance.cli.printing import print_table
     from nnc_conformance.storage.documents import canonical_json
-    from nnc_conformance.storage.vector import Level
+    from nnc_conformance.storage.vector import EDITIONS, Level
     from nnc_conformance.suites.running.selection import parse_filter, select
 
-    chosen = select(suite, read_levels(level, tuple(Level)), [parse_filter(text) for text in filters or ()], verify=False)
+    taken = read_editions(edition) or EDITIONS
+    chosen = select(suite, read_levels(level, tuple(Level)), [parse_filter(text) for text in filters or ()], editions=taken, verify=False)
     vectors = [stored.vector for stored in chosen.vectors]
     if as_json:
         typer.echo(canonical_json([vector.model_dump(mode="json") for vector in vectors]), nl=False)

@@ -11,7 +11,7 @@ from nnc_conformance.storage.outputs import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from nnc_conformance.reference.interpretation import Interpretation
-    from nnc_conformance.storage.vector import Level
+    from nnc_conformance.storage.vector import Edition, Level
 
 STANDARD = "-"
 """Stands for standard input or output wherever one file is read or written; ``./-`` is a file with
@@ -74,6 +74,32 @@ def read_levels(names: Sequence[str] | None, default: "Sequence[Level]") -> "tup
     return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(default)
 
 
+def edition_option(default: str) -> typer.models.OptionInfo:
+    """Make the option ``--edition``; ``default`` names the editions taken without it."""
+    option: typer.models.OptionInfo = typer.Option(
+        "--edition",
+        metavar="YEAR",
+        help="Only vectors of this edition of the standard: 2022 or 2024. Repeatable.",
+        show_default=default,
+        autocompletion=lambda: list(_editions()),
+    )
+    return option
+
+
+def read_editions(names: Sequence[str] | None) -> "tuple[Edition, ...] | None":
+    """Convert the values of ``--edition``; return None if there are none.
+
+    Raises `typer.BadParameter` for an unknown edition.
+    """
+    from nnc_conformance.reference.errors import unknown
+
+    known = _editions()
+    for name in names or ():
+        if name not in known:
+            raise typer.BadParameter(unknown("edition", name, known), param_hint="--edition")
+    return tuple(known[name] for name in dict.fromkeys(names)) if names else None
+
+
 def read_interpretation(settings: list[str] | None) -> "Interpretation":
     """Convert the values ``NAME=CHOICE`` of ``--interpretation``; raise `typer.BadParameter` for an
     unknown name or choice.
@@ -116,3 +142,9 @@ def _levels() -> "tuple[Level, ...]":
     from nnc_conformance.storage.vector import Level
 
     return tuple(Level)
+
+
+def _editions() -> "dict[str, Edition]":
+    from nnc_conformance.storage.vector import EDITIONS
+
+    return {str(edition): edition for edition in EDITIONS}

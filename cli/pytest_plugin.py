@@ -34,6 +34,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--nnc-suite", metavar="SUITE", help="folder or package of the suite; default: the built-in vectors")
     group.addoption("--nnc-level", action="append", metavar="LEVEL", help="only this level; default: core and negative; repeatable")
     group.addoption(
+        "--nnc-edition",
+        action="append",
+        choices=["2022", "2024"],
+        help="only vectors of this edition of the standard; default: 2022, and 2024 for a decoder that declares a capability of it; "
+        "repeatable",
+    )
+    group.addoption(
         "--nnc-filter",
         action="append",
         default=[],
@@ -78,6 +85,7 @@ class Decoders(pytest.Collector):
             yield CaseItem.from_parent(self, name=name, case=case)
 
     def _plan(self) -> "dict[str, PlannedCase[CaseResult]]":
+        from nnc_conformance.cli.options import read_editions
         from nnc_conformance.storage.vector import Level
         from nnc_conformance.suites.decoders.load import load_decoders
         from nnc_conformance.suites.results.expected_failures import load_expected_failures
@@ -92,8 +100,10 @@ class Decoders(pytest.Collector):
         root = option("nnc_suite")
         levels = [Level(name) for name in option("nnc_level") or DEFAULT_LEVELS]
         folder = None if root is None else Path(root)
-        suite = select(folder, levels, [parse_filter(text) for text in option("nnc_filter")])
         decoders = load_decoders(option("nnc_decoder"))
+        editions = read_editions(option("nnc_edition"))
+        taken = editions or {each for one in decoders for each in one.editions}
+        suite = select(folder, levels, [parse_filter(text) for text in option("nnc_filter")], editions=taken)
         listed = option("nnc_expect_failures")
         self.expected = None if listed is None else load_expected_failures(Path(listed))
         if self.expected is not None:
@@ -106,7 +116,7 @@ class Decoders(pytest.Collector):
         self.config.add_cleanup(scratch.cleanup)
         self.config.add_cleanup(self.process.close)
         self.suite = suite  # a package's unpacked folder lives as long as its suite
-        return plan(suite, decoders)
+        return plan(suite, decoders, editions)
 
 
 class FailedCaseError(Exception):

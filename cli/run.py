@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from nnc_conformance.cli.options import FilterOption, SuiteArgument, input_file, level_option, output_file, read_levels
+from nnc_conformance.cli.options import (
+    FilterOption,
+    SuiteArgument,
+    edition_option,
+    input_file,
+    level_option,
+    output_file,
+    read_editions,
+    read_levels,
+)
 
 
 def command(
@@ -23,6 +32,7 @@ def command(
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for results and report.")] = Path("nnc-results"),
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Cases to run in parallel.")] = os.cpu_count() or 1,
     level: Annotated[list[str] | None, level_option("core and negative")] = None,
+    edition: Annotated[list[str] | None, edition_option("2022, and 2024 for a decoder that declares a capability of it")] = None,
     filters: FilterOption = None,
     time_limit: Annotated[
         float | None, typer.Option("--time-limit", metavar="S", min=0.001, help="Seconds per case.", show_default="60")
@@ -103,7 +113,9 @@ def command(
     chosen_filters = [parse_filter(text) for text in filters or ()]
     decoders = load_decoders(decoder or [IN_TREE])
     drawn = fresh if fresh is not None else FRESH if suite is None and not level else 0
-    chosen = select(suite, levels, chosen_filters, fresh_for=[one.identity() for one in decoders], fresh=drawn)
+    editions = read_editions(edition)
+    taken = editions or {each for one in decoders for each in one.editions}
+    chosen = select(suite, levels, chosen_filters, editions=taken, fresh_for=[one.identity() for one in decoders], fresh=drawn)
     expected = load_expected_failures(expect_failures) if expect_failures is not None else None
     if expected is not None:
         expected.check_names(vector_ids(suite), [one.name for one in decoders])
@@ -130,6 +142,7 @@ def command(
                     output,
                     levels=levels,
                     filters=chosen_filters,
+                    editions=editions,
                     options=options,
                     expected_failures=expected,
                     progress=display.step,

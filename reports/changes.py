@@ -96,4 +96,9 @@ def _kind(old: CaseResult | None, new: CaseResult | None) -> ChangeKind | None:
         return ChangeKind.FIXED
     if Outcome.NONDETERMINISTIC in (old.outcome, new.outcome):
         return ChangeKind.UNSTABLE
-    return ChangeKind.CHANGED if (old.outcome, old.output_sha256) != (new.outcome, new.output_sha256) else None
+    return ChangeKind.CHANGED if _shown(old) != _shown(new) else None
+
+
+def _shown(case: CaseResult) -> tuple[object, ...]:
+    """Return outcome and outputs of a case, step by step."""
+    return case.outcome, *([step.output_sha256 for step in case.judged_steps] or [case.output_sha256])

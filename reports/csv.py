@@ -6,6 +6,7 @@ from typing import Final
 
 from nnc_conformance.reports.report import Report, ReportedCase
 from nnc_conformance.reports.text import one_line
+from nnc_conformance.suites.results.result import CaseResult, SessionCaseResult
 
 COLUMNS: Final = (
     "decoder",
@@ -26,6 +27,8 @@ COLUMNS: Final = (
     "message",
 )
 """The columns, in order."""
+SESSION_COLUMNS: Final = ("edition", "steps")
+"""Further columns where a results file has format nnc-results/2."""
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@")
 
@@ -37,8 +40,10 @@ def render_csv(report: Report) -> str:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([_cell(value) for value in _row(case)] for case in report.cases)
+    sessions = any(isinstance(case.result, SessionCaseResult) for case in report.cases)
+    writer.writerow((*COLUMNS, *(SESSION_COLUMNS if sessions else ())))
+    for case in report.cases:
+        writer.writerow([_cell(value) for value in (*_row(case), *(_session(case.result) if sessions else ()))])
     return text.getvalue()
 
 
@@ -62,6 +67,10 @@ def _row(case: ReportedCase) -> tuple[str, ...]:
         result.output_sha256 or "",
         result.message,
     )
+
+
+def _session(result: CaseResult) -> tuple[str, str]:
+    return str(result.tested_edition), " ".join(step.outcome.value for step in result.judged_steps)
 
 
 def _cell(value: str) -> str:

@@ -1,6 +1,6 @@
 """Reading results files for a report; a truncated one is incomplete, never a pass.
 
-``python -m nnc_conformance.reports.results > docs/results.schema.json`` writes their JSON Schema.
+``python -m nnc_conformance.reports.results DIR`` writes the JSON Schema of each format.
 """
 
 import hashlib
@@ -8,11 +8,11 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.inputs import STANDARD_INPUT
-from nnc_conformance.suites.results.result import Results, ResultsError
+from nnc_conformance.suites.results.result import Results, ResultsError, SessionResults
 from nnc_conformance.suites.results.result_files import RESULTS_FILE, RUN_FILE, load_run, parse_results, read_results
 from nnc_conformance.suites.results.run_document import RunDocument
 
@@ -82,11 +82,16 @@ def _run_of(file: Path, results_sha256: str) -> RunDocument | None:
     return run if run.results_sha256 == results_sha256 else None
 
 
-def results_schema() -> str:
-    """Return the JSON Schema (draft 2020-12) of results.json."""
-    schema: dict[str, Any] = Results.model_json_schema(mode="serialization")
+SCHEMAS: Final[dict[str, type[Results]]] = {"results.schema.json": Results, "results-2.schema.json": SessionResults}
+"""The model of each schema file."""
+
+
+def results_schema(model: type[Results]) -> str:
+    """Return the JSON Schema (draft 2020-12) of results.json of one format."""
+    schema: dict[str, Any] = model.model_json_schema(mode="serialization")
     return canonical_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
 
 
 if __name__ == "__main__":
-    sys.stdout.write(results_schema())
+    for name, kind in SCHEMAS.items():
+        Path(sys.argv[1], name).write_text(results_schema(kind), encoding="utf-8")

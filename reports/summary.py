@@ -17,7 +17,7 @@ from nnc_conformance.reports.report import (
 )
 from nnc_conformance.reports.results import Loaded
 from nnc_conformance.reports.tally import Tone, tally, tone
-from nnc_conformance.storage.vector import CAPABILITIES, Level
+from nnc_conformance.storage.vector import CAPABILITIES, EDITIONS, Level
 from nnc_conformance.suites.judging.claims import contradicted
 from nnc_conformance.suites.results.answers import AccuracyRow
 from nnc_conformance.suites.results.expected_failures import NONE_KNOWN, KnownFailures
@@ -85,9 +85,16 @@ def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> R
         groups=(
             _group("clause", "Clause", counted, names, lambda case: case.result.clauses, (), clause_title),
             _group(
-                "flag", "Feature", counted, names, lambda case: case.result.flags, list(CAPABILITIES), lambda key: CAPABILITIES.get(key, "")
+                "flag",
+                "Feature",
+                counted,
+                names,
+                lambda case: case.result.flags,
+                list(CAPABILITIES),
+                _capability_meaning,
             ),
             _group("rule", "Broken rule", counted, names, _rule_of, ()),
+            *_editions(counted, names),
         ),
         elements=_group("element", "Syntax element", counted, names, lambda case: case.result.elements, ()),
         standings=_group(
@@ -110,6 +117,17 @@ def clause_title(clause: str) -> str:
     """Return the title of a clause or of its nearest ancestor that has one, else ""."""
     parts = clause.split(".")
     return next((CLAUSE_TITLES[key] for n in range(len(parts), 0, -1) if (key := ".".join(parts[:n])) in CLAUSE_TITLES), "")
+
+
+def _editions(counted: Sequence[ReportedCase], names: Sequence[str]) -> tuple[MatrixGroup, ...]:
+    """Return the figures of each edition of the standard, if there is a case of the second."""
+    if all(case.result.tested_edition == EDITIONS[0] for case in counted):
+        return ()
+    return (_group("edition", "Edition", counted, names, lambda case: (str(case.result.tested_edition),), list(map(str, EDITIONS))),)
+
+
+def _capability_meaning(name: str) -> str:
+    return CAPABILITIES[name].meaning if name in CAPABILITIES else ""
 
 
 def flatten(value: Any, prefix: str = "") -> tuple[tuple[str, str], ...]:
@@ -162,7 +180,8 @@ def _by_decoder(results: Results) -> Iterable[Results]:
         cases = tuple(case for case in results.cases if case.decoder == decoder.name)
         located = tuple(location for location in results.located if location.decoder == decoder.name)
         closing = close(own, cases) if results.closing is not None else None
-        yield Results(suite=results.suite, decoders=(decoder,), planned=own, cases=cases, located=located, closing=closing)
+        part = {"decoders": (decoder,), "planned": own, "cases": cases, "located": located, "closing": closing}
+        yield results.model_copy(update=part)
 
 
 def _summarise(part: Results, cases: Sequence[ReportedCase], run: RunDocument | None) -> DecoderSummary:

@@ -40,6 +40,13 @@ def first_problem(error: ValidationError) -> str:
     return problem_text(error.errors(include_url=False)[0])
 
 
+def first_tagged_problem(error: ValidationError) -> str:
+    """Describe the first problem of a document whose model was chosen by its ``format``."""
+    problem = error.errors(include_url=False)[0]
+    problem["loc"] = problem["loc"][1:]  # without the format, with which pydantic begins the place
+    return problem_text(problem)
+
+
 def problem_text(problem: ErrorDetails) -> str:
     """Describe one problem as ``PLACE: MESSAGE``, without a place if it concerns the whole
     document.

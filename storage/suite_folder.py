@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from nnc_conformance.reference.errors import ModelError, NNCError
 from nnc_conformance.storage import outputs
-from nnc_conformance.storage.documents import canonical_json, first_problem, problem_text, sha256
+from nnc_conformance.storage.documents import canonical_json, first_problem, first_tagged_problem, sha256
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, AnyVector, Level, Manifest, ManifestEntry, StoredFile
 
@@ -119,9 +119,7 @@ def parse_vector(data: bytes, what: str) -> AnyVector:
     try:
         return _ANY_VECTOR.validate_json(data)
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        problem["loc"] = problem["loc"][1:]  # without the format, by which pydantic chose the model
-        raise SuiteError(f"{what}: {problem_text(problem)}") from None
+        raise SuiteError(f"{what}: {first_tagged_problem(error)}") from None
 
 
 def read_vector(folder: Path, *, expected_sha256: str | None = None) -> AnyVector:

@@ -1,6 +1,6 @@
-"""Expected output of a vector, read from its files."""
+"""Expected output of a vector's steps, read from its files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nnc_conformance.storage.suite_folder import StoredVector
 from nnc_conformance.storage.tensor_types import Tensors
@@ -11,28 +11,41 @@ from nnc_conformance.suites.results.result import ChoiceMade
 
 @dataclass(frozen=True)
 class ExpectedOutput:
-    """Expected output of a vector.
+    """Expected output of a step.
 
     Attributes:
         tensors: Tensors by parameter name; None if the stream must be refused.
         topology: Bytes of the topology as carried; None if there is none or it is empty.
-        choices: Disputed vectors: tensors under each choice, None if the choice refuses the stream.
+        choices: Disputed vectors, last step: tensors under each choice, None if the choice refuses
+            the stream.
+        model: Parameters of the model after the step; None where they are those of ``tensors``.
     """
 
     tensors: Tensors | None
     topology: bytes | None
     choices: tuple[tuple[ChoiceMade, Tensors | None], ...] = ()
+    model: Tensors | None = None
 
 
-def read_expected_output(stored: StoredVector) -> ExpectedOutput:
-    """Read what a vector must decode to; raise `SuiteError` or `ModelError`."""
+def read_expected_steps(stored: StoredVector) -> tuple[ExpectedOutput, ...]:
+    """Read what each step of a vector must decode to; raise `SuiteError` or `ModelError`."""
     vector = stored.vector
 
     def tensors(file: StoredFile | None) -> Tensors | None:
         return None if file is None else load_tensors(stored.read(file))
 
-    return ExpectedOutput(
-        tensors(vector.steps[-1].expected),
-        (stored.read(topology) or None) if (topology := vector.steps[-1].topology) is not None else None,
-        tuple((ChoiceMade(switch=choice.switch, choice=choice.choice), tensors(choice.expected)) for choice in vector.choices),
-    )
+    steps = [
+        ExpectedOutput(
+            tensors(step.expected),
+            (stored.read(step.topology) or None) if step.topology is not None else None,
+            model=tensors(step.model),
+        )
+        for step in vector.steps
+    ]
+    made = tuple((ChoiceMade(switch=choice.switch, choice=choice.choice), tensors(choice.expected)) for choice in vector.choices)
+    return (*steps[:-1], replace(steps[-1], choices=made))
+
+
+def read_expected_output(stored: StoredVector) -> ExpectedOutput:
+    """Read what the last step of a vector must decode to; raise `SuiteError` or `ModelError`."""
+    return read_expected_steps(stored)[-1]

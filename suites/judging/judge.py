@@ -1,4 +1,4 @@
-"""Judge what a decoder did with a vector's stream: pure functions from executions to the result."""
+"""Judge what a decoder did with a vector's streams: pure functions from executions to the result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.content import without_terminator
 from nnc_conformance.storage.documents import sha256
 from nnc_conformance.storage.safetensors_format import tensors_sha256
-from nnc_conformance.storage.vector import AnyVector
+from nnc_conformance.storage.vector import AnyVector, Vector
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
 from nnc_conformance.suites.judging.compare import compare
@@ -16,7 +16,7 @@ from nnc_conformance.suites.judging.expected_output import ExpectedOutput
 from nnc_conformance.suites.results.differences import TensorDifference
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.outcomes import Outcome
-from nnc_conformance.suites.results.result import MESSAGE_LENGTH, CaseResult, ChoiceMade
+from nnc_conformance.suites.results.result import MESSAGE_LENGTH, CaseResult, ChoiceMade, ModelResult, SessionCaseResult, StepResult
 
 DIFFERENCES_KEPT: Final = 8
 """Differing tensors that a result describes; it counts them all."""
@@ -50,7 +50,7 @@ class Judgement:
 
 
 def judge(vector: AnyVector, decoder: DecoderSpec, expected: ExpectedOutput, executions: Sequence[Execution]) -> CaseResult:
-    """Return the result of ``vector`` on ``decoder``.
+    """Return the result of a vector of one stream on ``decoder``.
 
     Args:
         vector: The vector whose stream was decoded.
@@ -58,15 +58,90 @@ def judge(vector: AnyVector, decoder: DecoderSpec, expected: ExpectedOutput, exe
         expected: What the vector must decode to.
         executions: What the decoder did, once per repeat; all must be alike.
     """
-    first = executions[0]
+    return judge_session(vector, decoder, (expected,), [(execution,) for execution in executions])
+
+
+def judge_session(
+    vector: AnyVector, decoder: DecoderSpec, expected: Sequence[ExpectedOutput], sessions: Sequence[Sequence[Execution]]
+) -> CaseResult:
+    """Return the result of ``vector`` on ``decoder``; the first step that is not a pass decides.
+
+    Args:
+        vector: The vector whose streams were decoded.
+        decoder: The decoder; its capabilities decide what it must do.
+        expected: What each step must decode to.
+        sessions: What the decoder did, once per repeat, all alike: an execution for each step, up
+            to the first that did not decode.
+    """
     try:
-        if len({_fingerprint(execution) for execution in executions}) > 1:
-            return _result(vector, decoder, _nondeterministic(executions))
-        judgement = _judgement(vector, decoder, expected, first)
-        fault = judgement.fault or first.fault or _FAULT_OF.get(judgement.outcome)
-        return _result(vector, decoder, replace(judgement, fault=fault), first)
+        if len({tuple(map(_fingerprint, session)) for session in sessions}) > 1:
+            return _result(vector, decoder, _nondeterministic([session[-1] for session in sessions]))
+        return _judge_steps(vector, decoder, expected, sessions[0])
     except ModelError as error:
         return _result(vector, decoder, Judgement(Outcome.PROTOCOL, str(error), Fault.OUTPUT_UNREADABLE))
+
+
+def _judge_steps(vector: AnyVector, decoder: DecoderSpec, expected: Sequence[ExpectedOutput], session: Sequence[Execution]) -> CaseResult:
+    """Judge the steps up to the first that is not a pass; raise `ModelError`."""
+    steps: list[StepResult] = []
+    last = len(expected) - 1
+    for number, (execution, output) in enumerate(zip(session, expected, strict=False)):
+        judgement = _judgement(vector if number == last else _good(vector), decoder, output, execution)
+        if judgement.outcome is Outcome.UNSUPPORTED:
+            judgement = _survival(session[number:]) or judgement
+        judgement = replace(judgement, fault=judgement.fault or execution.fault or _FAULT_OF.get(judgement.outcome))
+        steps.append(_step_result(judgement, output, execution))
+        if judgement.outcome is not Outcome.PASS:
+            break
+    if last and judgement.message:
+        judgement = replace(judgement, message=f"step {number}: {judgement.message}")
+    return _result(vector, decoder, judgement, execution, steps)
+
+
+def _survival(session: Sequence[Execution]) -> Judgement | None:
+    """Return the judgement of a later step that ended badly; None if there is none.
+
+    Whatever a decoder declares, it must survive every stream.
+    """
+    bad = next((execution for execution in session if execution.ending in ENDED_BADLY), None)
+    return None if bad is None else Judgement(ENDED_BADLY[bad.ending], bad.message, bad.fault)
+
+
+def _good(vector: AnyVector) -> AnyVector:
+    """Return the vector as its earlier steps are judged: rule and choices concern only the last."""
+    return vector.model_copy(update={"negative": None, "choices": ()})
+
+
+def _step_result(judgement: Judgement, expected: ExpectedOutput, execution: Execution) -> StepResult:
+    output, topology = _hashes(execution)
+    return StepResult(
+        outcome=judgement.outcome,
+        message=judgement.message[:MESSAGE_LENGTH],
+        output_sha256=output,
+        topology_sha256=topology,
+        model=_model_result(expected, execution),
+    )
+
+
+def _model_result(expected: ExpectedOutput, execution: Execution) -> ModelResult | None:
+    """Compare the model after a step, if the decoder gave one, with the expected one."""
+    wanted = expected.model if expected.model is not None else expected.tensors
+    if execution.model is None or wanted is None:
+        return None
+    differences = compare(wanted, execution.model)
+    message = difference_text(differences[0], len(differences)) if differences else ""
+    return ModelResult(right=not differences, message=message[:MESSAGE_LENGTH], sha256=tensors_sha256(execution.model))
+
+
+def _hashes(execution: Execution | None) -> tuple[str | None, str | None]:
+    """Return the SHA-256 of an execution's tensors and topology, None for what there is not.
+
+    Raises `ModelError` if its tensors are of types that tensor files cannot hold.
+    """
+    if execution is None:
+        return None, None
+    tensors, topology = execution.tensors, execution.topology
+    return tensors_sha256(tensors) if tensors is not None else None, sha256(topology) if topology is not None else None
 
 
 def not_executed(vector: AnyVector, decoder: DecoderSpec, outcome: Outcome, message: str, fault: Fault | None = None) -> CaseResult:
@@ -99,14 +174,16 @@ def _undeclared(vector: AnyVector, decoder: DecoderSpec) -> Judgement | None:
     return Judgement(Outcome.UNSUPPORTED, f"not declared: {', '.join(missing)}") if missing else None
 
 
-def _result(vector: AnyVector, decoder: DecoderSpec, judgement: Judgement, execution: Execution | None = None) -> CaseResult:
+def _result(
+    vector: AnyVector, decoder: DecoderSpec, judgement: Judgement, execution: Execution | None = None, steps: Sequence[StepResult] = ()
+) -> CaseResult:
     """Put the result together; ``execution`` is the one judged, None if there was none to judge.
 
     Raises `ModelError` if its tensors are of types that tensor files cannot hold.
     """
     negative = vector.negative
-    tensors, topology = (execution.tensors, execution.topology) if execution else (None, None)
-    return CaseResult(
+    output, topology = _hashes(execution)
+    result = CaseResult(
         vector=vector.id,
         revision=vector.revision,
         level=vector.level,
@@ -129,14 +206,18 @@ def _result(vector: AnyVector, decoder: DecoderSpec, judgement: Judgement, execu
         differences=judgement.differences,
         tensors_differing=judgement.tensors_differing,
         choices=judgement.choices,
-        output_sha256=tensors_sha256(tensors) if tensors is not None else None,
-        topology_sha256=sha256(topology) if topology is not None else None,
+        output_sha256=output,
+        topology_sha256=topology,
     )
+    if isinstance(vector, Vector):
+        return result
+    return SessionCaseResult(**dict(result), edition=vector.edition, steps=tuple(steps))
 
 
 def _fingerprint(execution: Execution) -> tuple[object, ...]:
     output = tensors_sha256(execution.tensors) if execution.tensors is not None else None
-    return execution.ending, output, execution.topology, execution.category
+    model = tensors_sha256(execution.model) if execution.model is not None else None
+    return execution.ending, output, execution.topology, execution.category, model
 
 
 def _nondeterministic(executions: Sequence[Execution]) -> Judgement:

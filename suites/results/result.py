@@ -1,11 +1,14 @@
-"""``results.json``: what a run found; the same bytes on every machine and for every schedule."""
+"""``results.json``: what a run found; the same bytes on every machine and for every schedule.
+
+A run with a `SessionVector` gives `SessionResults`, any other `Results`.
+"""
 
 import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -58,6 +61,38 @@ class JudgedCase(Frozen, ABC):
         """Id of the case, unique in a run."""
 
 
+class ModelResult(Frozen):
+    """The model after a step, as a decoder gave it; shown, never counted.
+
+    Attributes:
+        right: Whether it is the expected model.
+        message: The first difference; "" if there is none.
+        sha256: SHA-256 of its parameters as a canonical .safetensors file.
+    """
+
+    right: bool
+    message: str = Field(default="", max_length=MESSAGE_LENGTH)
+    sha256: Sha256
+
+
+class StepResult(Frozen):
+    """Result of one step of a session; what its stream codes decides.
+
+    Attributes:
+        outcome: Outcome of the step.
+        message: What was found; "" for a pass.
+        output_sha256: SHA-256 of the decoded tensors as a canonical .safetensors file.
+        topology_sha256: SHA-256 of the decoded topology.
+        model: The model after the step, if the decoder gave it.
+    """
+
+    outcome: Outcome
+    message: str = Field(default="", max_length=MESSAGE_LENGTH)
+    output_sha256: Sha256 | None = None
+    topology_sha256: Sha256 | None = None
+    model: ModelResult | None = None
+
+
 class CaseResult(JudgedCase):
     """Result of one vector on one decoder; does not depend on when, where or how fast it ran."""
 
@@ -92,9 +127,54 @@ class CaseResult(JudgedCase):
         return case_id(self.vector, self.decoder)
 
     @property
+    def tested_edition(self) -> Edition:
+        """The edition of the standard that the vector tests."""
+        return 2022
+
+    @property
+    def judged_steps(self) -> tuple[StepResult, ...]:
+        """The steps of a session up to the one that decided; empty for a vector of one stream."""
+        return ()
+
+    @property
     def first_difference(self) -> TensorDifference | None:
         """The first of `differences`, or None."""
         return self.differences[0] if self.differences else None
+
+
+class SessionCaseResult(CaseResult):
+    """Result of one vector of any edition on one decoder.
+
+    Attributes:
+        edition: The edition of the standard that the vector tests.
+        steps: Results of the steps, in order, up to the first that is not a pass, which decides.
+            Empty if the decoder was not given the vector.
+    """
+
+    edition: Edition
+    steps: tuple[StepResult, ...] = ()
+
+    @property
+    def tested_edition(self) -> Edition:
+        """The edition of the standard that the vector tests."""
+        return self.edition
+
+    @property
+    def judged_steps(self) -> tuple[StepResult, ...]:
+        """The steps of a session up to the one that decided; empty for a vector of one stream."""
+        return self.steps
+
+
+AnyCaseResult = SessionCaseResult | CaseResult
+"""Result of a case in either format of results."""
+
+
+def with_steps(case: CaseResult) -> SessionCaseResult:
+    """Return a case as `SessionResults` hold it; a vector of one stream has one step."""
+    if isinstance(case, SessionCaseResult):
+        return case
+    step = StepResult(outcome=case.outcome, message=case.message, output_sha256=case.output_sha256, topology_sha256=case.topology_sha256)
+    return SessionCaseResult(**dict(case), edition=case.tested_edition, steps=(step,))
 
 
 def case_id(vector: str, decoder: str) -> str:
@@ -129,6 +209,12 @@ class SuiteIdentity(Frozen):
     levels: tuple[Level, ...]
     filters: tuple[str, ...] = ()
     repeat: int = Field(default=1, ge=1)
+
+
+class EditionedSuite(SuiteIdentity):
+    """The vectors that decoders were judged with, and the editions of the standard that they test."""
+
+    editions: tuple[Edition, ...]
 
 
 class Closing(Frozen):
@@ -184,7 +270,7 @@ class Results(Frozen):
     @property
     def editions(self) -> tuple[Edition, ...]:
         """Editions of the standard that the vectors test."""
-        return (2022,)
+        return self.suite.editions if isinstance(self.suite, EditionedSuite) else (2022,)
 
     @property
     def counts(self) -> dict[Outcome, int]:
@@ -221,3 +307,15 @@ class Results(Frozen):
         if self.closing is not None and any(failed):
             return Verdict.FAILED
         return Verdict.INCOMPLETE if self.incomplete_because() else Verdict.AS_EXPECTED
+
+
+class SessionResults(Results):
+    """Content of ``results.json`` of a run with a vector of several steps or of a later edition."""
+
+    format: Literal["nnc-results/2"] = "nnc-results/2"  # type: ignore[assignment]  # another format, told apart by this key
+    suite: EditionedSuite
+    cases: tuple[SessionCaseResult, ...]
+
+
+AnyResults = Annotated[Results | SessionResults, Field(discriminator="format")]
+"""Results of either format, which their ``format`` tells apart."""

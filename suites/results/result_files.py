@@ -2,15 +2,15 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage import outputs
-from nnc_conformance.storage.documents import canonical_json, first_problem
+from nnc_conformance.storage.documents import canonical_json, first_problem, first_tagged_problem
 from nnc_conformance.storage.inputs import STANDARD_INPUT, read_bytes, read_regular
-from nnc_conformance.suites.results.result import Results, ResultsError
+from nnc_conformance.suites.results.result import AnyResults, Results, ResultsError
 from nnc_conformance.suites.results.run_document import RunDocument
 
 RESULTS_FILE: Final = "results.json"
@@ -18,7 +18,7 @@ RUN_FILE: Final = "run.json"
 RESULTS_BYTES: Final = 1 << 30
 """Largest results or run file that is read, in bytes."""
 
-_Document = TypeVar("_Document", Results, RunDocument)
+_RESULTS: Final[TypeAdapter[AnyResults]] = TypeAdapter(AnyResults)
 
 
 def results_text(results: Results) -> str:
@@ -59,17 +59,16 @@ def read_results(file: Path) -> bytes:
 
 def parse_results(data: bytes, what: str) -> Results:
     """Parse a results file named ``what`` in errors; raise `ResultsError` if it is not valid."""
-    return _parsed(data, what, Results)
+    try:
+        return _RESULTS.validate_json(data)
+    except ValidationError as error:
+        raise ResultsError(f"{what}: {first_tagged_problem(error)}") from None
 
 
 def load_run(path: Path) -> RunDocument:
     """Read a ``run.json``, or the one in a folder; raise `ResultsError` if it is not valid."""
     file = path / RUN_FILE if path.is_dir() else path
-    return _parsed(read_results(file), str(file), RunDocument)
-
-
-def _parsed(data: bytes, what: str, model: type[_Document]) -> _Document:
     try:
-        return model.model_validate_json(data)
+        return RunDocument.model_validate_json(read_results(file))
     except ValidationError as error:
-        raise ResultsError(f"{what}: {first_problem(error)}") from None
+        raise ResultsError(f"{file}: {first_problem(error)}") from None

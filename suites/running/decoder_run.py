@@ -3,7 +3,7 @@
 import hashlib
 import platform
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,12 +13,22 @@ from typing import Final, Literal, Self
 from nnc_conformance.storage import DISTRIBUTION
 from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json
 from nnc_conformance.storage.suite_folder import Suite, SuiteError, built_in_root
-from nnc_conformance.storage.vector import Level
+from nnc_conformance.storage.vector import Edition, Level
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.locating.locate import locate_faults
 from nnc_conformance.suites.results.expected_failures import NONE_KNOWN, ExpectedFailures
 from nnc_conformance.suites.results.outcomes import Outcome
-from nnc_conformance.suites.results.result import CaseResult, DecoderIdentity, Results, SuiteIdentity, close
+from nnc_conformance.suites.results.result import (
+    CaseResult,
+    DecoderIdentity,
+    EditionedSuite,
+    Results,
+    SessionCaseResult,
+    SessionResults,
+    SuiteIdentity,
+    close,
+    with_steps,
+)
 from nnc_conformance.suites.results.result_files import RESULTS_FILE, RUN_FILE, write_results, write_run
 from nnc_conformance.suites.results.run_document import DecoderRun, RunDocument
 from nnc_conformance.suites.running.decoding import DECODING, decoding_setup, plan
@@ -75,6 +85,7 @@ def run(
     *,
     levels: Sequence[Level],
     filters: Sequence[Filter] = (),
+    editions: Collection[Edition] | None = None,
     options: RunOptions | None = None,
     expected_failures: ExpectedFailures | None = None,
     progress: Callable[[Progress[CaseResult]], None] = lambda _: None,
@@ -90,6 +101,8 @@ def run(
         output: Folder for results and journal; made if it does not exist.
         levels: Levels that selected the vectors, recorded in the results.
         filters: Filters that selected the vectors, recorded in the results.
+        editions: Editions of the standard that every decoder is judged on; None for each decoder's
+            own.
         options: How to run.
         expected_failures: Failures that do not fail the run; ``run.json`` records what became of
             them.
@@ -104,8 +117,8 @@ def run(
     options = options or RunOptions()
     _check_encodable([str(suite.root.resolve()), *(word for decoder in decoders for word in decoder.command)])
     output.mkdir(parents=True, exist_ok=True)
-    cases = plan(suite, decoders)
-    editions = {stored.vector.edition for stored in suite.vectors}
+    cases = plan(suite, decoders, editions)
+    tested = {stored.vector.edition for stored in suite.vectors}
     run_plan = RunPlan(
         suite=SuiteIdentity(
             manifest_sha256=suite.manifest_sha256,
@@ -113,7 +126,7 @@ def run(
             filters=tuple(sorted(map(str, filters))),
             repeat=options.repeat,
         ),
-        decoders=tuple(decoder.identity(editions) for decoder in decoders),
+        decoders=tuple(decoder.identity(tested) for decoder in decoders),
         commands=tuple(decoder.command for decoder in decoders),
         limits=options.limits,
         planned=tuple(cases),
@@ -173,6 +186,14 @@ class _Record:
             planned=tuple(sorted(self.plan.planned)),
             cases=tuple(sorted(judged, key=lambda case: (case.decoder, case.level, case.vector))),
         )
+        if any(isinstance(case, SessionCaseResult) for case in judged):
+            editions = sorted({case.tested_edition for case in judged})
+            results = SessionResults(
+                suite=EditionedSuite(**dict(results.suite), editions=tuple(editions)),
+                decoders=results.decoders,
+                planned=results.planned,
+                cases=tuple(map(with_steps, results.cases)),
+            )
         if complete:
             vectors = {stored.vector.id: stored for stored in self.suite.vectors}
             results = results.model_copy(

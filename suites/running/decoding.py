@@ -1,7 +1,7 @@
 """Decoding as a kind of task: cases that are one vector on one decoder."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -9,16 +9,16 @@ from typing import Final
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.suite_folder import VECTOR_BYTES, StoredVector, Suite, files_of, read_vector
-from nnc_conformance.storage.vector import VECTOR_FILE, AnyVector
+from nnc_conformance.storage.vector import VECTOR_FILE, AnyVector, Edition
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.decoders.host import DecoderHost
 from nnc_conformance.suites.judging.accuracy import accuracy
-from nnc_conformance.suites.judging.expected_output import ExpectedOutput, read_expected_output
-from nnc_conformance.suites.judging.judge import judge, not_executed, unsupported_without_execution
+from nnc_conformance.suites.judging.expected_output import ExpectedOutput, read_expected_steps
+from nnc_conformance.suites.judging.judge import judge_session, not_executed, unsupported_without_execution
 from nnc_conformance.suites.results.answers import AccuracyRow
 from nnc_conformance.suites.results.outcomes import OUTCOMES
-from nnc_conformance.suites.results.result import CaseResult, case_id
+from nnc_conformance.suites.results.result import AnyCaseResult, CaseResult, case_id
 from nnc_conformance.suites.results.run_document import KEPT_BYTES, NO_LOG, CaseLog
 from nnc_conformance.suites.running.messages import Answer, FinishedCase, Setup, Task
 from nnc_conformance.suites.running.task_kind import PlannedCase, TaskKind
@@ -42,12 +42,20 @@ class DecodingExecutor:
         vector, decoder = stored.vector, self._setup.implementations[task.implementation]
         if unsupported := unsupported_without_execution(vector, decoder):
             return FinishedCase(case=unsupported, log=NO_LOG)
-        stream = stored.streams()[-1]
-        executions = [self._host.decode(decoder, stream) for _ in range(self._setup.repeat)]
-        expected = read_expected_output(stored)
-        result = judge(vector, decoder, expected, executions)
-        rows = _accuracy(vector, decoder, expected, executions[0])
-        return FinishedCase(case=result.model_copy(update={"accuracy": rows}), log=_log(result, executions[0]))
+        streams = stored.streams()
+        sessions = [self._decode(decoder, streams) for _ in range(self._setup.repeat)]
+        expected = read_expected_steps(stored)
+        result = judge_session(vector, decoder, expected, sessions)
+        session = sessions[0]
+        decided = session[max(len(result.judged_steps), 1) - 1]
+        rows = _accuracy(vector, decoder, expected[-1], decided) if len(session) == len(expected) else ()
+        return FinishedCase(case=result.model_copy(update={"accuracy": rows}), log=_log(result, decided))
+
+    def _decode(self, decoder: DecoderSpec, streams: Sequence[bytes]) -> Sequence[Execution]:
+        """Give a decoder the streams of a vector; one alone is no session."""
+        if len(streams) == 1:
+            return [self._host.decode(decoder, streams[0])]
+        return self._host.decode_session(decoder, streams)
 
     def close(self) -> None:
         """End the decoder that is still running."""
@@ -78,8 +86,8 @@ def _accuracy(vector: AnyVector, decoder: DecoderSpec, expected: ExpectedOutput,
 class _Decoding(TaskKind[DecoderSpec, CaseResult]):
     reference = f"{__name__}:DECODING"
     setup_type = Setup[DecoderSpec]
-    finished_type = FinishedCase[CaseResult]
-    answer_type = Answer[CaseResult]
+    finished_type = FinishedCase[AnyCaseResult]
+    answer_type = Answer[AnyCaseResult]
 
     def executor(self, setup: Setup[DecoderSpec], scratch: Path, watched: int | None) -> DecodingExecutor:
         """Return an executor for the decoders of ``setup``."""
@@ -108,13 +116,19 @@ def decoding_setup(suite: Suite, decoders: Sequence[DecoderSpec], limits: Limits
     )
 
 
-def plan(suite: Suite, decoders: Sequence[DecoderSpec]) -> dict[str, PlannedCase[CaseResult]]:
-    """Return every case of ``suite`` on ``decoders`` by id, decoder by decoder."""
+def plan(suite: Suite, decoders: Sequence[DecoderSpec], editions: Collection[Edition] | None = None) -> dict[str, PlannedCase[CaseResult]]:
+    """Return every case of ``suite`` on ``decoders`` by id, decoder by decoder.
+
+    ``editions`` are those that decoders are judged on, None for each decoder's own.
+    """
     hashes = {entry.id: entry.sha256 for entry in suite.manifest.vectors}
     cases = {}
     for index, decoder in enumerate(decoders):
+        judged = decoder.editions if editions is None else editions
         for stored in suite.vectors:
             vector = stored.vector
+            if vector.edition not in judged:
+                continue
             name = case_id(vector.id, decoder.name)
             task = Task(folder=f"{vector.level}/{vector.id}", sha256=hashes[vector.id], implementation=index)
             cases[name] = PlannedCase(name, task, partial(_files, stored), partial(not_executed, vector, decoder))

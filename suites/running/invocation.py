@@ -60,6 +60,8 @@ class Invocation:
             words += ["--fresh", str(fresh_count([case.vector]))]
         elif case.level not in DEFAULT_LEVELS:
             words += ["--level", case.level.value]
+        if case.tested_edition != 2022:
+            words += ["--edition", str(case.tested_edition)]
         default = Limits()
         if self.limits.wall_seconds != default.wall_seconds:
             words += ["--time-limit", f"{self.limits.wall_seconds:g}"]

@@ -1,6 +1,6 @@
 """Selection of the vectors of a run by levels and filters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Final
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage.package import Package, unpacked_suite
 from nnc_conformance.storage.suite_folder import Suite, built_in_root, load_suite
-from nnc_conformance.storage.vector import AnyVector, Level
+from nnc_conformance.storage.vector import EDITIONS, AnyVector, Edition, Level
 from nnc_conformance.suites.results.result import DecoderIdentity
 
 DEFAULT_LEVELS: Final = (Level.CORE, Level.NEGATIVE)
@@ -74,6 +74,7 @@ def select(
     levels: Sequence[Level] = DEFAULT_LEVELS,
     filters: Sequence[Filter] = (),
     *,
+    editions: Collection[Edition] = EDITIONS,
     verify: bool = True,
     fresh_for: Sequence[DecoderIdentity] = (),
     fresh: int = 0,
@@ -84,6 +85,7 @@ def select(
         root: Suite folder or package; None for the built-in suite.
         levels: Levels to take.
         filters: Filters that must all take a vector.
+        editions: Editions of the standard whose vectors are taken.
         verify: Whether to check the hashes of the files.
         fresh_for: Decoders for which fresh streams are drawn and added, whatever ``levels`` are.
         fresh: Streams for each of them.
@@ -93,7 +95,7 @@ def select(
     """
 
     def fits(vector: AnyVector) -> bool:
-        return all(chosen.takes(vector) for chosen in filters)
+        return vector.edition in editions and all(chosen.takes(vector) for chosen in filters)
 
     def takes(vector: AnyVector) -> bool:
         return vector.level in levels and fits(vector)
@@ -109,5 +111,7 @@ def select(
         suite = with_fresh(suite, fresh_for, count=fresh, takes=fits)
     if not suite.vectors:
         chosen = "".join(f" and {chosen}" for chosen in filters)
+        if set(editions) != set(EDITIONS):
+            chosen = f" and edition {', '.join(map(str, sorted(editions)))}{chosen}"
         raise SelectionError(f"the suite has no vector of level {', '.join(levels)}{chosen}")
     return suite

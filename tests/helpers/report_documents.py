@@ -6,7 +6,20 @@ from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.results.answers import AccuracyRow, Distance, LayerDrift
 from nnc_conformance.suites.results.differences import TensorDifference
 from nnc_conformance.suites.results.outcomes import Outcome
-from nnc_conformance.suites.results.result import CaseResult, ChoiceMade, DecoderIdentity, Results, SuiteIdentity, close
+from nnc_conformance.suites.results.result import (
+    CaseResult,
+    ChoiceMade,
+    DecoderIdentity,
+    EditionedSuite,
+    ModelResult,
+    Results,
+    SessionCaseResult,
+    SessionResults,
+    StepResult,
+    SuiteIdentity,
+    close,
+    with_steps,
+)
 
 HOSTILE = (
     "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\x1b[31m\x00\ufffe\u202e|`@all` {{7*7}} \"'&amp;"
@@ -85,6 +98,25 @@ def document(*cases: CaseResult, closed: bool = True, absent: tuple[str, ...] = 
         cases=ordered,
         closing=close(planned, ordered) if closed else None,
     )
+
+
+def sessions() -> SessionResults:
+    """Results of format 2: a vector of one stream, a session that passes with a wrong model after
+    its last step, and one whose second step is wrong.
+    """
+    right = ModelResult(right=True, sha256="1" * 64)
+    wrong = ModelResult(right=False, message="tensor 'w': dtype", sha256="2" * 64)
+    passed = StepResult(outcome=Outcome.PASS, output_sha256="3" * 64, model=right)
+    flags = ("int", "updates")
+    good = SessionCaseResult(
+        **dict(case("session-good", flags=flags)), edition=2024, steps=(passed, passed.model_copy(update={"model": wrong}))
+    )
+    failed = StepResult(outcome=Outcome.FAIL, message="tensor 'w'[0]: differs", output_sha256="4" * 64)
+    told = case("session-bad", outcome=Outcome.FAIL, message="step 1: tensor 'w'[0]: differs", flags=flags)
+    bad = SessionCaseResult(**dict(told), edition=2024, steps=(passed, failed))
+    whole = document(with_steps(case("single")), bad, good)
+    suite = EditionedSuite(**dict(whole.suite), editions=(2022, 2024))
+    return SessionResults(**{**dict(whole), "format": "nnc-results/2", "suite": suite})
 
 
 def every_outcome(decoder: str = "alpha", message: str = "seen") -> tuple[CaseResult, ...]:

@@ -5,6 +5,7 @@ refused.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from nnc_conformance.reference.errors import Category
 from nnc_conformance.reference.syntax.rules import Policy, Provenance
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.suite_folder import Suite, load_suite, stored_file, write_manifest, write_vector
-from nnc_conformance.storage.vector import DisputedChoice, Level, NegativeSpec, Vector
+from nnc_conformance.storage.vector import AnyVector, DisputedChoice, Edition, Level, NegativeSpec, SessionVector, Step, StoredFile, Vector
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.decoders.load import load_decoder
 
@@ -87,7 +88,40 @@ def make_vector(
     return vector, files
 
 
-def write_suite(root: Path, vectors: list[tuple[Vector, dict[str, bytes]]]) -> Suite:
+def make_session(
+    vector_id: str,
+    *steps: tuple[bytes, bytes | None],
+    models: dict[int, bytes] | None = None,
+    edition: Edition = 2024,
+    flags: tuple[str, ...] = ("float", "second-edition", "updates"),
+    level: Level = Level.CORE,
+    negative: NegativeSpec | None = None,
+) -> tuple[SessionVector, dict[str, bytes]]:
+    """Make a vector of steps, each a stream and the tensor file that it codes; ``models`` are those after a step."""
+    files: dict[str, bytes] = {}
+
+    def keep(name: str, data: bytes | None) -> StoredFile | None:
+        if data is None:
+            return None
+        files[name] = data
+        return stored_file(name, data)
+
+    made = []
+    for number, (stream, expected) in enumerate(steps):
+        files[f"step-{number}.nnr"] = stream
+        made.append(
+            Step(
+                stream=stored_file(f"step-{number}.nnr", stream),
+                expected=keep(f"step-{number}-expected.safetensors", expected),
+                model=keep(f"step-{number}-model.safetensors", (models or {}).get(number)),
+            )
+        )
+    common = make_vector(vector_id, b"", None, flags=flags, level=level, negative=negative)[0]
+    fields = common.model_dump(exclude={"format", "stream", "expected", "topology"})
+    return SessionVector(**fields, edition=edition, steps=tuple(made)), files
+
+
+def write_suite(root: Path, vectors: Sequence[tuple[AnyVector, dict[str, bytes]]]) -> Suite:
     for vector, files in vectors:
         write_vector(root, vector, files)
     write_manifest(root, [vector for vector, _ in vectors])
