@@ -9,7 +9,7 @@ from typing import Final
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.suite_folder import VECTOR_BYTES, StoredVector, Suite, files_of, read_vector
-from nnc_conformance.storage.vector import VECTOR_FILE, AnyVector, Edition
+from nnc_conformance.storage.vector import VECTOR_FILE, AnyVector, Edition, SessionVector
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.decoders.host import DecoderHost
@@ -43,7 +43,7 @@ class DecodingExecutor:
         if unsupported := unsupported_without_execution(vector, decoder):
             return FinishedCase(case=unsupported, log=NO_LOG)
         streams = stored.streams()
-        sessions = [self._decode(decoder, streams) for _ in range(self._setup.repeat)]
+        sessions = [self._decode(decoder, vector, streams) for _ in range(self._setup.repeat)]
         expected = read_expected_steps(stored)
         result = judge_session(vector, decoder, expected, sessions)
         session = sessions[0]
@@ -51,11 +51,11 @@ class DecodingExecutor:
         rows = _accuracy(vector, decoder, expected[-1], decided) if len(session) == len(expected) else ()
         return FinishedCase(case=result.model_copy(update={"accuracy": rows}), log=_log(result, decided))
 
-    def _decode(self, decoder: DecoderSpec, streams: Sequence[bytes]) -> Sequence[Execution]:
-        """Give a decoder the streams of a vector; one alone is no session."""
-        if len(streams) == 1:
-            return [self._host.decode(decoder, streams[0])]
-        return self._host.decode_session(decoder, streams)
+    def _decode(self, decoder: DecoderSpec, vector: AnyVector, streams: Sequence[bytes]) -> Sequence[Execution]:
+        """Give a decoder the streams of a vector; those of the first edition are no sessions."""
+        if isinstance(vector, SessionVector):
+            return self._host.decode_session(decoder, streams)
+        return [self._host.decode(decoder, stream) for stream in streams]
 
     def close(self) -> None:
         """End the decoder that is still running."""

@@ -1,16 +1,14 @@
 """The pytest plugin as its user meets it: a pytest process of its own, in a folder without tests."""
 
-import os
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from helpers.pytest_process import MODULE, run_pytest
 from hostile import support
 from junitparser import JUnitXml
-
-MODULE = "nnc_conformance.cli.pytest_plugin"
 
 
 @pytest.fixture(scope="module")
@@ -18,15 +16,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("suite")
     support.write_suite(root, support.good_vectors(3) + support.bad_vectors())
     return root
-
-
-def run_pytest(folder: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    """Run pytest in a folder, without the other plugins that are installed, which take longer to
-    load than it.
-    """
-    words = [sys.executable, "-m", "pytest", "-p", MODULE, "-p", "xdist.plugin", "-p", "no:cacheprovider", *map(str, arguments)]
-    alone = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    return subprocess.run(words, cwd=folder, env=alone, capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_the_plugin_is_found_by_its_entry_point() -> None:
