@@ -93,6 +93,13 @@ class Watcher:
     def tensors(self, unit: Unit, header: DataUnitHeader, tensors: Tensors) -> None:
         """Take the decoded tensors of a data unit, in the order of its ids."""
 
+    def goes_on(self, error: StreamError) -> bool:
+        """Return whether the walk goes on after a data unit that cannot be decoded.
+
+        Asked in the order of the stream if the options name one thread.
+        """
+        return False
+
 
 class Driver:
     """One walk through a stream: its state, and what the units have given so far.
@@ -151,7 +158,7 @@ class Driver:
             for unit in read(self.stream, self.context, interpretation=self.options.interpretation, rules=self.rules, observer=observer):
                 for inner, depth in flattened(unit):
                     self.watcher.unit(inner, depth)
-                    self._take(inner)
+                    self._take_or_pass_over(inner)
                 yield unit
         except StreamError:
             self._jobs.finish()
@@ -196,6 +203,14 @@ class Driver:
         if self.spent > self.options.limits.total_bytes:
             raise PayloadError("limits", f"more than {self.options.limits.total_bytes} bytes of output")
         return data
+
+    def _take_or_pass_over(self, unit: Unit) -> None:
+        """Take in one unit; go on after an error if the watcher wants that."""
+        try:
+            self._take(unit)
+        except StreamError as error:
+            if not self.watcher.goes_on(error):
+                raise
 
     def _take(self, unit: Unit) -> None:
         """Take in one unit."""

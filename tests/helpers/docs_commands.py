@@ -65,7 +65,7 @@ def _checkout(folder: Path) -> None:
     copy_to(folder)
     namespace = folder / "namespace" / "nnc_conformance"
     namespace.mkdir(parents=True)
-    for package in ("reference", "storage", "generator", "suites", "faults", "reports", "cli", "vectors", "docs"):
+    for package in ("reference", "storage", "generator", "suites", "encoders", "faults", "reports", "cli", "vectors", "docs"):
         (namespace / package).symlink_to(folder / package)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-FOLDERS = ("reference", "storage", "generator", "suites", "faults", "reports", "cli")
+FOLDERS = ("reference", "storage", "generator", "suites", "encoders", "faults", "reports", "cli")
 
 
 def run(*command: str, cwd: Path = ROOT) -> None:

@@ -47,7 +47,7 @@ def test_the_wheel_judges_the_core_suite_from_elsewhere(site: Path, tmp_path: Pa
 
 
 def test_every_data_file_is_in_the_wheel(site: Path) -> None:
-    folders = ("reference", "storage", "generator", "suites", "faults", "reports", "cli", "vectors")
+    folders = ("reference", "storage", "generator", "suites", "encoders", "faults", "reports", "cli", "vectors")
     for name in sources():
         if name.split("/")[0] in folders:
             assert (site / "nnc_conformance" / name).is_file(), name

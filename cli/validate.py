@@ -1,0 +1,122 @@
+"""``validate``: judge streams by the rules of the standard."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nnc_conformance.cli.options import NOT_WRITTEN, InterpretationOption, input_file, output_file, read_interpretation
+
+if TYPE_CHECKING:
+    from nnc_conformance.encoders.validation import StreamValidation, Validation
+    from nnc_conformance.reference.interpretation import Interpretation
+
+FEW = 8
+"""Streams up to which one process is faster than starting several."""
+
+
+def command(
+    streams: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="STREAM", parser=input_file, help="Streams, or folders of streams, or patterns such as 'out/*.nnr'; - for standard input."
+        ),
+    ],
+    session: Annotated[
+        bool, typer.Option("--session", help="Take the streams as one session: each updates the model after those before it.")
+    ] = False,
+    interpretation: InterpretationOption = None,
+    as_json: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="F", parser=output_file, help="Write what was found to this JSON file.", show_default=NOT_WRITTEN),
+    ] = None,
+    sarif: Annotated[
+        Path | None,
+        typer.Option("--sarif", metavar="F", parser=output_file, help="Write a SARIF 2.1.0 log to this file.", show_default=NOT_WRITTEN),
+    ] = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option("--junit", metavar="F", parser=output_file, help="Write JUnit XML to this file.", show_default=NOT_WRITTEN),
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Streams to validate in parallel.")] = os.cpu_count() or 1,
+) -> None:
+    """Judge whether streams are conforming: list every broken rule with its place and a hint.
+
+    Shown are also the edition, the capabilities that a decoder needs, and what each stream decodes
+    to. The exit code is 0 if all streams are conforming, 1 if one is not, 2 for unusable input.
+
+    Example: nnc-conformance validate model.nnr
+
+    Example: nnc-conformance validate streams/ --sarif found.sarif
+
+    Example: nnc-conformance validate --session base.nnr update-1.nnr update-2.nnr
+    """
+    from nnc_conformance.cli.printing import apart_from
+    from nnc_conformance.generator.coverage.streams import find_streams
+    from nnc_conformance.reports.validation import render_sarif, render_validation_junit, text_lines
+    from nnc_conformance.storage.outputs import is_standard_output, refuse_inputs, write_text
+    from nnc_conformance.suites.results.outcomes import ExitCode
+
+    outputs = [path for path in (as_json, sarif, junit) if path is not None]
+    if sum(map(is_standard_output, outputs)) > 1:
+        raise typer.BadParameter("only one output can be standard output", param_hint="--json, --sarif, --junit")
+    choices = read_interpretation(interpretation)
+    found = {str(path): path for path in find_streams(_expanded(streams)).values()}
+    for output in outputs:
+        refuse_inputs(output, found.values())
+    validation = _session(found, choices) if session else _each(found, choices, jobs)
+    if as_json is not None:
+        write_text(as_json, validation.model_dump_json(indent=1) + "\n")
+    if sarif is not None:
+        write_text(sarif, render_sarif(validation))
+    if junit is not None:
+        write_text(junit, render_validation_junit(validation))
+    with apart_from(next(filter(is_standard_output, outputs), None)):
+        for line in text_lines(validation, session_wanted=not session):
+            typer.echo(line)
+    raise typer.Exit(ExitCode.AS_EXPECTED if validation.conforming else ExitCode.FAILED)
+
+
+def _expanded(paths: Sequence[Path]) -> list[Path]:
+    """Return the paths, patterns replaced by the files that they match."""
+    expanded = []
+    for path in paths:
+        pattern = str(path)
+        matches = [] if path.exists() or not set("*?[") & set(pattern) else sorted(Path(path.anchor or ".").glob(pattern.lstrip(path.anchor)))
+        expanded += matches or [path]
+    return expanded
+
+
+def _session(found: dict[str, Path], interpretation: "Interpretation") -> "Validation":
+    from nnc_conformance.encoders.validation import validate_session
+    from nnc_conformance.storage.model_files import read_stream
+
+    return validate_session([(name, read_stream(path).stream) for name, path in found.items()], interpretation=interpretation)
+
+
+def _each(found: dict[str, Path], interpretation: "Interpretation", jobs: int) -> "Validation":
+    """Validate each stream alone, in several processes if there are many."""
+    from nnc_conformance.cli.progress import bar
+    from nnc_conformance.encoders.validation import Validation
+    from nnc_conformance.generator.worker_pool import map_in_processes
+
+    work = partial(_validate_file, interpretation=interpretation)
+    rows = list(found.items())
+    results = map(work, rows) if jobs == 1 or len(rows) <= FEW else map_in_processes(work, rows, jobs, chunk=4)
+    validated = []
+    with bar("validating") as progress:
+        for result in results:
+            validated.append(result)
+            progress(len(validated), len(rows))
+    return Validation(streams=tuple(validated))
+
+
+def _validate_file(row: tuple[str, Path], interpretation: "Interpretation") -> "StreamValidation":
+    from nnc_conformance.encoders.validation import validate
+    from nnc_conformance.storage.model_files import read_stream
+
+    name, path = row
+    return validate(read_stream(path).stream, name, interpretation=interpretation)[0]
