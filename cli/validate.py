@@ -22,7 +22,9 @@ def command(
     streams: Annotated[
         list[Path],
         typer.Argument(
-            metavar="STREAM", parser=input_file, help="Streams, or folders of streams, or patterns such as 'out/*.nnr'; - for standard input."
+            metavar="STREAM",
+            parser=input_file,
+            help="Streams, folders of streams, or patterns such as 'out/*.nnr'; - for standard input.",
         ),
     ],
     session: Annotated[
@@ -84,9 +86,8 @@ def _expanded(paths: Sequence[Path]) -> list[Path]:
     """Return the paths, patterns replaced by the files that they match."""
     expanded = []
     for path in paths:
-        pattern = str(path)
-        matches = [] if path.exists() or not set("*?[") & set(pattern) else sorted(Path(path.anchor or ".").glob(pattern.lstrip(path.anchor)))
-        expanded += matches or [path]
+        is_pattern = not path.exists() and bool(set("*?[") & set(str(path)))
+        expanded += (sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor)))) if is_pattern else []) or [path]
     return expanded
 
 
