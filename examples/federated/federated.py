@@ -116,7 +116,8 @@ def trained(weights: Weights, images: Images, rng: np.random.Generator) -> Weigh
 
 def data(clients: int) -> tuple[list[Images], Images]:
     """Return the images of each client, moved by its own shift, and those held out from all."""
-    (pixels,), labels = (lambda images, labels: (tuple(images.values()), labels))(*packaged_networks.held_data(NETWORK))
+    images, labels = packaged_networks.held_data(NETWORK)
+    (pixels,) = images.values()
     held = np.arange(len(labels)) % HELD == 0
     training, testing = [], []
     for shift, axis in SHIFTS[:clients]:
