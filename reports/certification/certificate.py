@@ -3,15 +3,15 @@
 import datetime
 import hashlib
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from nnc_conformance.reference.syntax.rules import Policy, Provenance
-from nnc_conformance.reports.certification.policy import CertificationPolicy
+from nnc_conformance.reports.certification.policy import CertificationPolicy, EditionedPolicy
 from nnc_conformance.storage.documents import Frozen, Sha256
 from nnc_conformance.storage.sealed import Sealed
-from nnc_conformance.storage.vector import AnyVector, Level, VectorId
+from nnc_conformance.storage.vector import AnyVector, Edition, Level, VectorId
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
 
@@ -62,20 +62,52 @@ class Expectation(Frozen):
     expected_topology_sha256: Sha256 | None
 
 
-def expectation_of(vector: AnyVector) -> Expectation:
-    """Return the expectation of a vector."""
-    step = vector.steps[-1]
-    return Expectation(
+class StepExpectation(Frozen):
+    """One step before the last and what it must decode to, as hashes of tensors and topology."""
+
+    stream_sha256: Sha256
+    expected_sha256: Sha256
+    expected_topology_sha256: Sha256 | None
+
+
+class SessionExpectation(Expectation):
+    """One vector of any edition; what `Expectation` holds concerns its last step.
+
+    Attributes:
+        edition: The edition of the standard that the vector tests.
+        before: The steps before the last.
+    """
+
+    edition: Edition
+    before: tuple[StepExpectation, ...] = ()
+
+
+def expectation_of(vector: AnyVector, *, editioned: bool = False) -> Expectation:
+    """Return the expectation of a vector; one that is ``editioned`` holds earlier steps, too."""
+    *before, last = vector.steps
+    plain = Expectation(
         vector=vector.id,
         revision=vector.revision,
         level=vector.level,
         provenance=vector.provenance,
         flags=vector.flags,
         negative=vector.negative.policy if vector.negative is not None else None,
-        stream_sha256=step.stream.sha256,
-        expected_sha256=step.expected.sha256 if step.expected is not None else None,
-        expected_topology_sha256=step.topology.sha256 if step.topology is not None else None,
+        stream_sha256=last.stream.sha256,
+        expected_sha256=last.expected.sha256 if last.expected is not None else None,
+        expected_topology_sha256=last.topology.sha256 if last.topology is not None else None,
     )
+    if not editioned:
+        return plain
+    steps = tuple(
+        StepExpectation(
+            stream_sha256=step.stream.sha256,
+            expected_sha256=step.expected.sha256,
+            expected_topology_sha256=step.topology.sha256 if step.topology is not None else None,
+        )
+        for step in before
+        if step.expected is not None
+    )
+    return SessionExpectation(**dict(plain), edition=vector.edition, before=steps)
 
 
 class CertifiedCase(Expectation):
@@ -104,14 +136,51 @@ class CertifiedCase(Expectation):
         return self.output_sha256 == self.expected_sha256 and topology
 
 
-def certified_case(vector: AnyVector, result: CaseResult) -> CertifiedCase:
-    """Combine a vector's expectation with a decoder's result."""
-    return CertifiedCase(
-        **expectation_of(vector).model_dump(),
-        outcome=result.outcome,
-        output_sha256=result.output_sha256,
-        topology_sha256=result.topology_sha256,
+class CertifiedStep(StepExpectation):
+    """One step before the last, with the decoder's output; None if it was not reached."""
+
+    output_sha256: Sha256 | None
+    topology_sha256: Sha256 | None
+
+    def shows_a_pass(self) -> bool:
+        """Return whether the hashes are those of the expected output."""
+        topology = self.topology_sha256 is None or self.topology_sha256 == self.expected_topology_sha256
+        return self.output_sha256 == self.expected_sha256 and topology
+
+
+class CertifiedSession(CertifiedCase):
+    """A vector of any edition with the decoder's result; what `CertifiedCase` holds concerns its
+    last step.
+    """
+
+    edition: Edition
+    before: tuple[CertifiedStep, ...] = ()
+
+    @property
+    def expectation(self) -> Expectation:
+        """The expectation without the result."""
+        plain = super().expectation
+        steps = (StepExpectation.model_validate(step.model_dump(include=set(StepExpectation.model_fields))) for step in self.before)
+        return SessionExpectation(**dict(plain), edition=self.edition, before=tuple(steps))
+
+    def shows_a_pass(self) -> bool:
+        """Return whether outcome and hashes of all steps agree on a pass."""
+        return super().shows_a_pass() and all(step.shows_a_pass() for step in self.before)
+
+
+def certified_case(vector: AnyVector, result: CaseResult, *, editioned: bool = False) -> CertifiedCase:
+    """Combine a vector's expectation with a decoder's result; see `expectation_of`."""
+    expectation = expectation_of(vector, editioned=editioned)
+    own: dict[str, Any] = {"outcome": result.outcome, "output_sha256": result.output_sha256, "topology_sha256": result.topology_sha256}
+    if not isinstance(expectation, SessionExpectation):
+        return CertifiedCase(**expectation.model_dump(), **own)
+    given = [(step.output_sha256, step.topology_sha256) for step in result.judged_steps]
+    given += [(None, None)] * len(expectation.before)
+    before = (
+        CertifiedStep(**dict(step), output_sha256=output, topology_sha256=topology)
+        for step, (output, topology) in zip(expectation.before, given, strict=False)
     )
+    return CertifiedSession(**expectation.model_dump(exclude={"before"}), **own, before=tuple(before))
 
 
 class Challenge(Frozen):
@@ -150,7 +219,22 @@ class CertificateBody(Frozen):
     withdrawn: tuple[WithdrawnVector, ...]
 
 
-class Certificate(Sealed[CertificateBody]):
+class EditionedChallenge(Challenge):
+    """The fresh streams of a certificate that names editions."""
+
+    cases: tuple[CertifiedSession, ...]
+
+
+class EditionedBody(CertificateBody):
+    """All that is certified, over the editions of the standard that the policy names."""
+
+    format: Literal["nnc-certificate/2"] = "nnc-certificate/2"  # type: ignore[assignment]  # another format, told apart by this key
+    policy: EditionedPolicy
+    cases: tuple[CertifiedSession, ...]
+    challenge: EditionedChallenge
+
+
+class Certificate(Sealed[Annotated[CertificateBody | EditionedBody, Field(discriminator="format")]]):
     """A certificate with its seal."""
 
 

@@ -4,7 +4,13 @@ import tempfile
 from pathlib import Path
 
 from nnc_conformance.generator import stress
-from nnc_conformance.reports.certification.certificate import Challenge, certified_case, challenge_seed, expectation_of
+from nnc_conformance.reports.certification.certificate import (
+    Challenge,
+    EditionedChallenge,
+    certified_case,
+    challenge_seed,
+    expectation_of,
+)
 from nnc_conformance.reports.certification.decoder_files import decoder_files
 from nnc_conformance.storage.suite_folder import load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import AnyVector, Level
@@ -13,9 +19,13 @@ from nnc_conformance.suites.running.decoder_run import run
 from nnc_conformance.suites.running.runner import RunOptions
 
 
-def challenge(spec: DecoderSpec, results_sha256: str, nonce: str, count: int, options: RunOptions | None = None) -> Challenge:
+def challenge(
+    spec: DecoderSpec, results_sha256: str, nonce: str, count: int, options: RunOptions | None = None, *, editioned: bool = False
+) -> Challenge:
     """Draw ``count`` streams within the declared capabilities, run the decoder on them, and
     compare.
+
+    Those of a certificate that names editions (``editioned``) hold the edition of each.
 
     Raises `StressError` if the decoder declares no payload type, and what `run` raises.
     """
@@ -28,8 +38,9 @@ def challenge(spec: DecoderSpec, results_sha256: str, nonce: str, count: int, op
             vectors[made.vector.id] = made.vector
         write_manifest(root, vectors.values())
         results = run(load_suite(root), [spec], Path(scratch) / "results", levels=[Level.STRESS], options=options)
-    cases = tuple(certified_case(vectors[result.vector], result) for result in results.cases)
-    return Challenge(grammar=stress.GRAMMAR, nonce=nonce, cases=cases)
+    cases = [certified_case(vectors[result.vector], result, editioned=editioned) for result in results.cases]
+    form = EditionedChallenge if editioned else Challenge
+    return form.model_validate({"grammar": stress.GRAMMAR, "nonce": nonce, "cases": cases})
 
 
 def is_drawn_so(drawn: Challenge, seed: int, capabilities: frozenset[str]) -> bool:
@@ -37,5 +48,6 @@ def is_drawn_so(drawn: Challenge, seed: int, capabilities: frozenset[str]) -> bo
 
     Return whether streams, order and expectations are the same.
     """
-    fresh = [expectation_of(made.vector) for made in stress.vectors(seed, len(drawn.cases), capabilities)]
+    editioned = isinstance(drawn, EditionedChallenge)
+    fresh = [expectation_of(made.vector, editioned=editioned) for made in stress.vectors(seed, len(drawn.cases), capabilities)]
     return [case.expectation for case in drawn.cases] == fresh

@@ -19,6 +19,7 @@ from nnc_conformance.reports.certification.certificate import (
     CertifiedCase,
     CertifiedDecoder,
     CertifiedSuite,
+    EditionedBody,
     WithdrawnVector,
     certified_case,
     headline,
@@ -27,7 +28,7 @@ from nnc_conformance.reports.certification.challenge import challenge
 from nnc_conformance.reports.certification.decoder_files import decoder_files
 from nnc_conformance.reports.certification.judgement import reasons
 from nnc_conformance.reports.certification.page import render_certificate
-from nnc_conformance.reports.certification.policy import CertificationPolicy
+from nnc_conformance.reports.certification.policy import CertificationPolicy, EditionedPolicy
 from nnc_conformance.reports.certification.withdrawals import Withdrawals
 from nnc_conformance.storage import DISTRIBUTION, outputs
 from nnc_conformance.storage.inputs import read_regular
@@ -108,7 +109,7 @@ def _suite(path: Path, results: Results, policy: CertificationPolicy, given: Pat
     """
     for place in [given] if given is not None else _likely_suites(path):
         try:
-            suite = select(place, policy.levels)
+            suite = select(place, policy.levels, editions=policy.counted_editions)
         except (SuiteError, SelectionError):
             if place == given:
                 raise
@@ -160,25 +161,28 @@ def issue(
         withdrawals: Vectors and certificates that do not count.
         options: Of the run of the challenge.
     """
-    drawn = challenge(evidence.decoder, evidence.results_sha256, nonce or secrets.token_hex(NONCE_BYTES), policy.challenge, options)
-    spec = evidence.decoder
+    editioned = isinstance(policy, EditionedPolicy)
+    spec = evidence.decoder.model_copy(update={"capabilities": evidence.decoder.identity(policy.counted_editions).capabilities})
+    seed = nonce or secrets.token_hex(NONCE_BYTES)
+    drawn = challenge(spec, evidence.results_sha256, seed, policy.challenge, options, editioned=editioned)
     decoder = CertifiedDecoder(
         name=spec.name, version=spec.version, kind=spec.kind, capabilities=spec.capabilities, files=decoder_files(spec)
     )
-    cases = _cases(evidence)
-    body = CertificateBody(
-        headline=headline(policy, decoder, signed=key is not None),
-        issued=today,
-        issuer=issuer,
-        tool=f"{DISTRIBUTION} {version(DISTRIBUTION)}",
-        policy=policy,
-        suite=CertifiedSuite(manifest_sha256=evidence.suite.manifest_sha256, vectors=len(evidence.suite.vectors)),
-        decoder=decoder,
-        results_sha256=evidence.results_sha256,
-        cases=cases,
-        challenge=drawn,
-        withdrawn=_withdrawn(cases, withdrawals),
-    )
+    cases = _cases(evidence, editioned=editioned)
+    content = {
+        "headline": headline(policy, decoder, signed=key is not None),
+        "issued": today,
+        "issuer": issuer,
+        "tool": f"{DISTRIBUTION} {version(DISTRIBUTION)}",
+        "policy": policy,
+        "suite": CertifiedSuite(manifest_sha256=evidence.suite.manifest_sha256, vectors=len(evidence.suite.vectors)),
+        "decoder": decoder,
+        "results_sha256": evidence.results_sha256,
+        "cases": cases,
+        "challenge": drawn,
+        "withdrawn": _withdrawn(cases, withdrawals),
+    }
+    body = (EditionedBody if editioned else CertificateBody).model_validate(content)
     against = [*reasons(body, today, signed=key is not None)]
     fresh = [case for case in evidence.results.cases if case.decoder == spec.name and is_fresh(case.vector)]
     against += [f"fresh stream {case.vector} of the run: {case.message}" for case in fresh if OUTCOMES[case.outcome].fails]
@@ -190,10 +194,10 @@ def issue(
     return Issued(body, (), Certificate(body=sealed.body, seal=sealed.seal))
 
 
-def _cases(evidence: CertificateEvidence) -> tuple[CertifiedCase, ...]:
+def _cases(evidence: CertificateEvidence, *, editioned: bool) -> tuple[CertifiedCase, ...]:
     results = {case.vector: case for case in evidence.results.cases if case.decoder == evidence.decoder.name}
     return tuple(
-        certified_case(stored.vector, results[stored.vector.id])
+        certified_case(stored.vector, results[stored.vector.id], editioned=editioned)
         for stored in evidence.suite.vectors
         if stored.vector.id in results and results[stored.vector.id].revision == stored.vector.revision
     )

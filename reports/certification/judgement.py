@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from nnc_conformance.reports.certification.certificate import CertificateBody, CertifiedCase, headline
+from nnc_conformance.reports.certification.certificate import CertificateBody, CertifiedCase, EditionedBody, headline
 from nnc_conformance.reports.certification.policy import Waiver
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.results.outcomes import Outcome
@@ -144,6 +144,9 @@ def _of_form(body: CertificateBody, *, signed: bool) -> Iterator[str]:
         yield "a vector occurs twice"
     if stray := sorted({case.level.value for case in body.cases} - {level.value for level in policy.levels}):
         yield f"cases of levels that the policy does not list: {', '.join(stray)}"
+    editions = body.policy.counted_editions
+    if isinstance(body, EditionedBody) and (other := sorted({case.edition for case in body.cases} - set(editions))):
+        yield f"cases of editions that the policy does not list: {', '.join(map(str, other))}"
     if len(body.cases) != body.suite.vectors:
         yield f"only {len(body.cases)} of the suite's {body.suite.vectors} vectors of level {', '.join(policy.levels)} have a result"
 

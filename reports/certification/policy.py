@@ -2,16 +2,17 @@
 
 import datetime
 import tomllib
+from collections.abc import Collection
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from nnc_conformance.reference.errors import ModelError, NNCError, unknown
-from nnc_conformance.storage.documents import Frozen, first_problem
+from nnc_conformance.storage.documents import Frozen, first_tagged_problem
 from nnc_conformance.storage.inputs import read_regular
-from nnc_conformance.storage.vector import CAPABILITIES, Level, VectorId
+from nnc_conformance.storage.vector import CAPABILITIES, EDITIONS, Edition, Level, VectorId
 
 POLICY_BYTES: Final = 1 << 20
 UNCOUNTED: Final = (Level.DISPUTED, Level.INFERRED)
@@ -54,20 +55,63 @@ class CertificationPolicy(Frozen):
     challenge: int = Field(ge=1, le=10_000)
     waivers: tuple[Waiver, ...] = ()
 
+    @property
+    def counted_editions(self) -> tuple[Edition, ...]:
+        """The editions of the standard whose vectors must pass."""
+        return EDITIONS[:1]
+
     def waiver(self, vector: str, today: datetime.date) -> Waiver | None:
         """Return the waiver of a vector that is valid on ``today``, or None."""
         return next((waiver for waiver in self.waivers if waiver.vector == vector and today <= waiver.expires), None)
+
+
+def _sorted(editions: tuple[Edition, ...]) -> tuple[Edition, ...]:
+    if not editions or list(editions) != sorted(set(editions)):
+        raise ValueError("give one or more editions, each once, in order")
+    return editions
+
+
+class EditionedPolicy(CertificationPolicy):
+    """Requirements that name the editions of the standard whose vectors must pass."""
+
+    format: Literal["nnc-policy/2"] = "nnc-policy/2"  # type: ignore[assignment]  # another format, told apart by this key
+    editions: Annotated[tuple[Edition, ...], AfterValidator(_sorted)]
+
+    @property
+    def counted_editions(self) -> tuple[Edition, ...]:
+        """The editions of the standard whose vectors must pass."""
+        return self.editions
+
+
+_POLICY: Final[TypeAdapter[CertificationPolicy | EditionedPolicy]] = TypeAdapter(
+    Annotated[CertificationPolicy | EditionedPolicy, Field(discriminator="format")]
+)
+_NAMES: Final = {2022: "first edition", 2024: "second edition"}
 
 
 def load_policy(path: Path | None) -> CertificationPolicy:
     """Read a policy file (None: the built-in one); raise `PolicyError`."""
     try:
         data = _built_in() if path is None else read_regular(path, max_bytes=POLICY_BYTES)
-        return CertificationPolicy.model_validate(tomllib.loads(data.decode()))
+        return _POLICY.validate_python({"format": "nnc-policy/1"} | tomllib.loads(data.decode()))
     except ValidationError as error:
-        raise PolicyError(f"{path}: {first_problem(error)}") from None
+        raise PolicyError(f"{path}: {first_tagged_problem(error)}") from None
     except (ModelError, ValueError, RecursionError) as error:
         raise PolicyError(f"{path}: {error}") from None
+
+
+def policy_of(editions: Collection[Edition]) -> EditionedPolicy:
+    """Return the built-in policy for these editions of the standard."""
+    named = tuple(sorted(editions))
+    words = " and ".join(_NAMES[edition] for edition in named)
+    fields = load_policy(None).model_dump(exclude={"format", "name"})
+    return EditionedPolicy(**fields, name=f"NNC decoder conformance, {words}", editions=named)
+
+
+def is_built_in(policy: CertificationPolicy) -> bool:
+    """Return whether a policy is a built-in one, whatever its waivers."""
+    plain = policy.model_copy(update={"waivers": ()})
+    return plain == (policy_of(policy.editions) if isinstance(policy, EditionedPolicy) else load_policy(None))
 
 
 def _built_in() -> bytes:

@@ -10,12 +10,12 @@ from typing import Final
 
 from nnc_conformance.generator import stress
 from nnc_conformance.reference.errors import ModelError, NNCError
-from nnc_conformance.reports.certification.certificate import Certificate, challenge_seed, expectation_of
+from nnc_conformance.reports.certification.certificate import Certificate, EditionedBody, challenge_seed, expectation_of
 from nnc_conformance.reports.certification.challenge import is_drawn_so
 from nnc_conformance.reports.certification.decoder_files import decoder_files
 from nnc_conformance.reports.certification.judgement import UNPROVEN, Weight, evidence, reasons, unproven, weigh
 from nnc_conformance.reports.certification.page import PageForm, certificate_text_in, is_page, render_certificate
-from nnc_conformance.reports.certification.policy import load_policy
+from nnc_conformance.reports.certification.policy import is_built_in
 from nnc_conformance.reports.certification.withdrawals import Withdrawals
 from nnc_conformance.storage.inputs import STANDARD_INPUT, read_bytes, read_regular
 from nnc_conformance.storage.sealed import SealError, open_sealed
@@ -96,7 +96,7 @@ def verify(path: Path, inputs: VerificationInputs, today: datetime.date) -> Veri
     _check_suite(verification, inputs)
     _check_results(verification, inputs)
     _check_decoder(verification, inputs)
-    if body.policy.model_copy(update={"waivers": ()}) != load_policy(None):
+    if not is_built_in(body.policy):
         verification.notes.append(f"its policy {body.policy.name!r} is not the built-in one")
     waived = [weighed.case.vector for weighed in weigh(body, today, gone) if weighed.weight is Weight.WAIVED]
     if missing := unproven(evidence(body, today, gone)):
@@ -157,7 +157,7 @@ def _check_suite(verification: Verification, inputs: VerificationInputs) -> None
     """Compare cases and expectations with the suite, if it is available."""
     body = verification.certificate.body
     try:
-        suite = select(inputs.suite or built_in_root(), body.policy.levels)
+        suite = select(inputs.suite or built_in_root(), body.policy.levels, editions=body.policy.counted_editions)
         fault = "" if suite.manifest_sha256 == body.suite.manifest_sha256 else f"its manifest is {suite.manifest_sha256}"
     except (SuiteError, SelectionError) as error:
         fault = str(error)
@@ -167,7 +167,8 @@ def _check_suite(verification: Verification, inputs: VerificationInputs) -> None
         verification.notes.append(f"the suite {body.suite.manifest_sha256} was not found, so its vectors were not compared; give --suite")
     if fault:
         return
-    if [case.expectation for case in body.cases] != [expectation_of(stored.vector) for stored in suite.vectors]:
+    editioned = isinstance(body, EditionedBody)
+    if [case.expectation for case in body.cases] != [expectation_of(stored.vector, editioned=editioned) for stored in suite.vectors]:
         verification.problems.append("its cases are not the vectors of its suite")
     else:
         verification.notes.append("compared with its suite")

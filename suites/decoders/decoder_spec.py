@@ -112,6 +112,8 @@ class DecoderSpec(Frozen):
         return tuple(edition for edition in EDITIONS if edition == EDITIONS[0] or set(capabilities_of(edition)) & set(self.capabilities))
 
     def identity(self, editions: Collection[Edition] = EDITIONS) -> DecoderIdentity:
-        """Return the decoder as results name it, with its capabilities of these editions."""
-        capabilities = tuple(name for name in self.capabilities if CAPABILITIES[name].edition in editions)
+        """Return the decoder as results name it: with what it declares of these editions and of
+        those before, on which they build.
+        """
+        capabilities = tuple(name for name in self.capabilities if CAPABILITIES[name].edition <= max(editions))
         return DecoderIdentity(name=self.name, version=self.version, kind=self.kind, capabilities=capabilities, declared=self.declared)
