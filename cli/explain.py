@@ -87,7 +87,7 @@ def command(
         typer.echo(canonical_json(document(explained)), nl=False)
     else:
         _print(explained)
-    return ExitCode.AS_EXPECTED if explained.causes or explained.onset is not None else ExitCode.INCOMPLETE
+    return ExitCode.AS_EXPECTED if explained.likely or explained.onset is not None else ExitCode.INCOMPLETE
 
 
 def _show_progress(done: int, total: int) -> None:
@@ -101,6 +101,8 @@ def _print(explained: "Explanation") -> None:
 
     case = explained.case
     typer.echo(f"{case.id}: {case.outcome}: {one_line(case.message)}")
+    for heading, text in (("The vector tests", explained.vector.tests), ("It catches", explained.vector.catches)):
+        typer.echo(f"{heading}: {one_line(text)}")
     if explained.onset is not None:
         _print_onset(explained.onset)
     named = [f"{blamed.element} (clause {blamed.clause})" for blamed in explained.named]
@@ -109,17 +111,21 @@ def _print(explained: "Explanation") -> None:
         typer.echo(f"The fault is most likely in {named[0]}{others}.")
     ranking = explained.ranking
     not_tried = f" ({ranking.left} not tried: the budget ran out)" if ranking.left else ""
+    if not explained.likely:
+        typer.echo(f"No likely cause: none of {ranking.tried} tried{not_tried} reproduces a failure.")
+        return
     typer.echo(f"Likely causes, of {ranking.tried} tried{not_tried}:")
     rows = []
-    for number, one in enumerate(explained.causes, 1):
+    for number, one in enumerate(explained.likely, 1):
         agreement = f"{one.same} of {one.failing} failures alike, {one.kept} of {one.passing} passes kept"
         rows.append([str(number), f"{one.fit:.2f}", agreement, one.cause.element, one.cause.function, one_line(one.cause.sentence)])
     print_table(["", "fit", "over the run", "element", "where in the reference", "what such a decoder does"], rows)
-    if explained.causes and explained.causes[0].exact:
-        typer.echo(f"A decoder with this bug gives the same output: {one_line(explained.causes[0].cause.sentence)}")
+    if explained.likely[0].exact:
+        typer.echo(f"A decoder with this bug gives the same output: {one_line(explained.likely[0].cause.sentence)}")
 
 
 def _print_onset(onset: "Onset") -> None:
+    from nnc_conformance.reference.tracer import value_text
     from nnc_conformance.reports.text import one_line
 
     where = f"unit {onset.unit} ({onset.unit_type}), byte {onset.byte}.{onset.bit}, {onset.element} (clause {onset.clause})"
@@ -131,7 +137,7 @@ def _print_onset(onset: "Onset") -> None:
     typer.echo(f"  {one_line(onset.reading)}")
     for line in onset.lines:
         if line.bin is None:
-            typer.echo(f"    {line.byte}.{line.bit} {line.element} {line.descriptor} = {one_line(str(line.value))}")
+            typer.echo(f"    {line.byte}.{line.bit} {line.element} {line.descriptor} = {one_line(value_text(line.value))}")
             continue
         state = f"{line.bin.context} R={line.bin.ivl_curr_range} V={line.bin.ivl_offset} s={line.bin.state}"
         mark = ">" if line.bin.index == onset.coded_index else " "

@@ -12,9 +12,6 @@ from nnc_conformance.cli.options import NOT_WRITTEN, InterpretationOption, Lenie
 if TYPE_CHECKING:
     from nnc_conformance.reference.tracer import TraceLine
 
-LONGEST_VALUE = 48
-"""Characters of a value before it is cut."""
-
 
 def command(
     streams: Annotated[
@@ -82,24 +79,17 @@ def command(
 
 def _text(line: "TraceLine") -> str:
     """Format a line of the trace."""
+    from nnc_conformance.reference.tracer import value_text
+
     where = f"{line.byte}.{line.bit}"
     name = "/".join((*line.path[1:], line.element))
-    text = f"{line.unit:>4} {line.unit_type:<8} {where:>10}  {name:<56} {line.descriptor:<9} {_shown(line.value):<24} {line.clause}"
+    text = f"{line.unit:>4} {line.unit_type:<8} {where:>10}  {name:<56} {line.descriptor:<9} {value_text(line.value):<24} {line.clause}"
     if line.provenance == "I":
         text += " [inferred]"
     if line.bin is not None:
         state = f" R={line.bin.ivl_curr_range} V={line.bin.ivl_offset} s={line.bin.state} renorm={line.bin.renormalisation}"
         text += f"  {line.bin.context}{state}"
     return text.rstrip()
-
-
-def _shown(value: Any) -> str:
-    """Format a value in at most `LONGEST_VALUE` characters."""
-    if isinstance(value, bytes):
-        head = value[:12].hex(" ")
-        return head if len(value) <= 12 else f"{head} ... {len(value)} bytes"
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ every bin of the coder.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from nnc_conformance.reference.driver import Driver, RecordedCodeword, Watcher
 from nnc_conformance.reference.entropy.coding import EVENT_FIELDS, BinTrace
@@ -18,6 +18,9 @@ from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import Unit, unit_type_name
 from nnc_conformance.reference.syntax.walker import Element
 from nnc_conformance.reference.updates.base_model import BaseModel
+
+LONGEST_VALUE: Final = 48
+"""Characters of a value before it is cut."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,15 @@ def trace(
     watcher = _Lines(bins=bins)
     for lines in Driver(stream, watcher, options).noted(watcher.lines):
         yield from lines
+
+
+def value_text(value: Any) -> str:
+    """Format the value of an element in at most `LONGEST_VALUE` characters."""
+    if isinstance(value, bytes):
+        head = value[:12].hex(" ")
+        return head if len(value) <= 12 else f"{head} ... {len(value)} bytes"
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
 
 
 class _Lines(Watcher):

@@ -26,7 +26,7 @@ from nnc_conformance.storage.inputs import read_bytes
 from nnc_conformance.storage.suite_folder import StoredVector
 from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.storage.tensors import load_tensors
-from nnc_conformance.storage.vector import Level
+from nnc_conformance.storage.vector import AnyVector, Level
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.judging.expected_output import read_expected_output
 from nnc_conformance.suites.locating.locate import locate_faults
@@ -58,6 +58,7 @@ class Explanation:
 
     Args:
         case: The case.
+        vector: Its vector.
         onset: Where it goes wrong.
         causes: The likeliest causes.
         elements: The elements to look at, the likeliest first.
@@ -66,11 +67,17 @@ class Explanation:
     """
 
     case: CaseResult
+    vector: AnyVector
     onset: Onset | None
     causes: tuple[Ranked, ...]
     elements: tuple[Blamed, ...]
     suspects: FaultLocation | None
     ranking: Ranking
+
+    @property
+    def likely(self) -> tuple[Ranked, ...]:
+        """The causes that reproduce at least one failure, which are shown."""
+        return tuple(one for one in self.causes if one.same)
 
     @property
     def named(self) -> tuple[Blamed, ...]:
@@ -196,7 +203,7 @@ def explain(
     best = tuple(ranking.best_places(EFFORT.shown))
     stored = vectors[asked.vector]
     found = onset(asked, stored.streams()[-1], read_expected_output(stored).tensors, output)
-    return Explanation(asked, found, best, blamed(ranking.best_places(EFFORT.places), suspects, found), suspects, ranking)
+    return Explanation(asked, stored.vector, found, best, blamed(ranking.best_places(EFFORT.places), suspects, found), suspects, ranking)
 
 
 def blamed(places: Sequence[Ranked], suspects: FaultLocation | None, found: Onset | None) -> tuple[Blamed, ...]:

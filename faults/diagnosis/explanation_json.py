@@ -4,7 +4,7 @@ from typing import Any
 
 from nnc_conformance.faults.diagnosis.explain import Explanation
 from nnc_conformance.faults.diagnosis.onset import Onset
-from nnc_conformance.reference.tracer import TraceLine
+from nnc_conformance.reference.tracer import TraceLine, value_text
 
 
 def document(explained: Explanation) -> dict[str, Any]:
@@ -13,6 +13,7 @@ def document(explained: Explanation) -> dict[str, Any]:
         "format": "nnc-explanation/1",
         "case": explained.case.id,
         "outcome": explained.case.outcome,
+        "vector": {"title": explained.vector.title, "tests": explained.vector.tests, "catches": explained.vector.catches},
         "onset": None if explained.onset is None else _onset(explained.onset),
         "elements": [{"element": one.element, "clause": one.clause, "weight": one.weight} for one in explained.elements],
         "causes": [
@@ -28,7 +29,7 @@ def document(explained: Explanation) -> dict[str, Any]:
                 "failures": {"alike": one.same, "tried": one.failing},
                 "passes": {"kept": one.kept, "tried": one.passing},
             }
-            for one in explained.causes
+            for one in explained.likely
         ],
         "tried": explained.ranking.tried,
         "left": explained.ranking.left,
@@ -62,4 +63,4 @@ def _line(line: TraceLine) -> dict[str, Any]:
         "ivl_offset": line.bin.ivl_offset,
         "state": line.bin.state,
     }  # fmt: skip
-    return {"byte": line.byte, "bit": line.bit, "element": line.element, "value": str(line.value), **bins}
+    return {"byte": line.byte, "bit": line.bit, "element": line.element, "value": value_text(line.value), **bins}

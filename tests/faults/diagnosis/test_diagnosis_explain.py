@@ -302,6 +302,28 @@ def test_the_command_explains(
     assert said["onset"]["element"]
 
 
+def test_the_vector_comes_first_and_values_of_64_kb_are_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(catalogue, "all_causes", lambda: {"one-window": named_causes()["one-window"]})
+    name = "bad-deflate-bomb"
+    suite = load_suite(built_in_root(), levels={Level.NEGATIVE}, verify=False)
+    vector = next(stored.vector for stored in suite.vectors if stored.vector.id == name)
+    assert vector.negative is not None
+    rule = {"rule": vector.negative.rule, "policy": vector.negative.policy, "category_expected": vector.negative.category}
+    folder = written(tmp_path, [case(name, level=Level.NEGATIVE, outcome=Outcome.WRONGLY_ACCEPTED, **rule)])
+    for more in ([], ["--json"]):
+        with pytest.raises(SystemExit):
+            main.main(["explain", str(folder), name, "--budget", "1", *more])
+        said = capsys.readouterr().out
+        assert max(map(len, said.splitlines())) < 500
+        assert vector.tests in said
+        assert vector.catches in said
+        if not more:
+            assert said.index(vector.tests) < said.index(vector.catches) < said.index("First wrong")
+            assert "No likely cause: none of" in said
+
+
 def test_a_case_that_did_not_fail_is_not_explained(tmp_path: Path, run_of_a_faulty_decoder: list[CaseResult]) -> None:
     folder = written(tmp_path, run_of_a_faulty_decoder)
     passing = next(one.vector for one in run_of_a_faulty_decoder if one.outcome is Outcome.PASS)

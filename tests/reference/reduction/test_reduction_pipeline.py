@@ -2,7 +2,9 @@
 decode to models that run.
 """
 
+import itertools
 import re
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +59,39 @@ def ran(name: str, tools: list, samples: Samples | None = None, **more) -> Pipel
 
 
 # documents
+
+
+def tenfold(first: str, line: str) -> str:
+    """Nine anchors, each with ten aliases of the one before: a billion values from 900 bytes."""
+    names = [f"x{number}" for number in range(10)]
+    return first + "".join(line.format(name=name, ten=", ".join([f"*{old}"] * 10)) for old, name in itertools.pairwise(names))
+
+
+LISTS = tenfold("x0: &x0 [0.1]\n", "{name}: &{name} [{ten}]\n")
+MERGED = tenfold("x0: &x0 {a: 1}\n", "{name}: &{name} {{<<: [{ten}], {name}: 1}}\n")
+BOMBS = {
+    "aliases as tools": f"{LISTS}tools: *x9\n",
+    "aliases as a value": f"{LISTS}tools: [{{tool: sparsification, thresholds: *x9}}]\n",
+    "aliases as a file": f"{LISTS}tools: [sparsification]\nheld: *x9\n",
+    "merged mappings": f"{MERGED}tools: [*x9]\n",
+    "a list in itself": "tools: &t [*t]\n",
+    "a mapping in itself": "tools: [&t {tool: sparsification, thresholds: [*t]}]\n",
+    "deep lists": "[" * 100_000,
+    "deep entries": "- " * 100_000,
+    "many digits": f"tools: []\nclasses: {'1' * 100_000}\n",
+    "an object of Python": "tools: [!!python/object/apply:os.abort []]\n",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_yaml_that_grows_is_refused(bomb: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    with pytest.raises(ModelError) as raised:
+        parse(BOMBS[bomb])
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    assert len(str(raised.value)) < 500
+    assert after.ru_utime - before.ru_utime < 10
+    assert after.ru_maxrss - before.ru_maxrss < 100_000
 
 
 def test_yaml_and_python_mean_the_same():
