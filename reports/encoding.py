@@ -32,6 +32,9 @@ def lines(choice: TensorChoices, model: Model) -> Iterator[str]:
     groups |= {what: list(names) for what, names in _elsewhere(choice, model).items() if names}
     for name, reason in model.left_out.items():
         groups.setdefault(f"left out, since {reason}", []).append(name)
+    if model.attribute_values:
+        numbers, values = sum(model.attribute_values.values()), sum(array.size for array in model.parameters.values())
+        yield f"{values} of {values + numbers} values coded; the others are attributes of {', '.join(sorted(model.attribute_values))}"
     for reason, names in groups.items():
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         yield f"{reason}: {', '.join(map(one_line, names[:NAMED]))}{more}"

@@ -67,7 +67,8 @@ class Model:
     loss. ``unchanged``: names of tensors that stay in the topology. ``plain``: tensors that travel
     with the stream as they are. ``files``: the files read. ``left_out``: parts of the model that do
     not travel, with the reason. ``variances``: names of parameters that are divided by.
-    ``quantization``: the graph's quantization file, for an NNR_QNT.
+    ``quantization``: the graph's quantization file, for an NNR_QNT. ``attribute_values``: numbers
+    that are attributes of operators and no tensors, by operator; they stay in the topology.
     """
 
     parameters: Mapping[str, np.ndarray]
@@ -79,6 +80,7 @@ class Model:
     left_out: Mapping[str, str] = field(default_factory=dict)
     variances: frozenset[str] = frozenset()
     quantization: Topology | None = None
+    attribute_values: Mapping[str, int] = field(default_factory=dict)
 
     def settled(self, choice: TensorChoices, *, container: bool) -> "Model":
         """Return the model with what the encoder's choice cannot code as ``plain``, and with its
@@ -251,12 +253,13 @@ def _shards(path: Path) -> Model:
 
 
 def _onnx(path: Path) -> Model:
-    from nnc_conformance.reference.topology.onnx import exact_parameters, extract, variance_parameters
+    from nnc_conformance.reference.topology.onnx import attribute_values, exact_parameters, extract, variance_parameters
 
     model = extract(read_bytes(path), base_dir=None if path == STANDARD_INPUT else path.parent)
     exact, variances = exact_parameters(model.topology), variance_parameters(model.topology)
     topology = Topology(NNR_TPL_ONNX, model.topology)
-    return Model(model.parameters, topology, exact, model.unchanged, files=model.files, variances=variances)
+    numbers = attribute_values(model.topology)
+    return Model(model.parameters, topology, exact, model.unchanged, files=model.files, variances=variances, attribute_values=numbers)
 
 
 def _nnef(path: Path) -> Model:

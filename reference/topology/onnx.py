@@ -23,6 +23,8 @@ from nnc_conformance.reference.topology.graphs import TensorEntry, bodies, tenso
 from nnc_conformance.reference.topology.paths import TensorPath, tensor_ids
 from nnc_conformance.reference.topology.special_inputs import exact_paths, special_paths, variance_inputs
 
+_MACHINE_LEARNING: Final = "ai.onnx.ml"
+"""Domain of the operators of classical machine learning."""
 _ALIGNMENT: Final = 64
 """Bytes to whose multiples values in a file next to the model are padded."""
 _NAMED: Final = 10
@@ -145,6 +147,24 @@ def exact_parameters(topology: bytes) -> frozenset[str]:
 def variance_parameters(topology: bytes) -> frozenset[str]:
     """Return the ids of parameters that are variances of a batch normalization; raise `ModelError`."""
     return _ids(topology, lambda proto: special_paths(proto, variance_inputs))
+
+
+def attribute_values(topology: bytes) -> dict[str, int]:
+    """Count the numbers in lists that operators of ai.onnx.ml have as attributes, by operator.
+
+    A tree ensemble has its thresholds and leaves there. They are not tensors, and stay in the
+    topology.
+
+    Raises:
+        ModelError: For a bad topology.
+    """
+    counts: dict[str, int] = {}
+    for body in bodies(_parse(topology)):
+        for node in body.nodes:
+            count = sum(len(attribute.floats) for attribute in node.attribute)
+            if node.domain == _MACHINE_LEARNING and count:
+                counts[node.op_type] = counts.get(node.op_type, 0) + count
+    return counts
 
 
 def _ids(topology: bytes, find: Callable[[ModelProto], frozenset[TensorPath]]) -> frozenset[str]:
