@@ -26,7 +26,7 @@ from nnc_conformance.faults.diagnosis.shrink import ShrinkError, judge_of, shrin
 from nnc_conformance.faults.diagnosis.simulation import SymptomCache, faulty_decoder, simulated, symptoms
 from nnc_conformance.faults.diagnosis.symptom import symptom_of
 from nnc_conformance.faults.diagnosis.weights import EFFORT
-from nnc_conformance.faults.mutants.entries import entry, is_entry, places, usual_value
+from nnc_conformance.faults.mutants.entries import entry, entry_places, is_entry, usual_value
 from nnc_conformance.faults.mutants.fault import UNCHECKED_ENTRY_POINTS
 from nnc_conformance.faults.mutants.mutated_decoder import prepare
 from nnc_conformance.faults.mutants.named.catalogue import mutant_of
@@ -186,7 +186,9 @@ def mutants_of(parts: Sequence[int]) -> list[SeededBug]:
 
 def entries_drawn() -> Iterator[SeededBug]:
     """Draw entries of the coder's tables, and their values, by hashes."""
-    of_table = {name: sorted((place for own, place in places() if own == name), key=lambda at: digest(f"{name} {at}")) for name in TABLES}
+    of_table = {
+        name: sorted((place for own, place in entry_places() if own == name), key=lambda at: digest(f"{name} {at}")) for name in TABLES
+    }
     for drawn in zip_longest(*of_table.values()):
         for name, place in zip(of_table, drawn, strict=True):
             made = drawn_entry(name, place) if place is not None else None

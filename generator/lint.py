@@ -123,7 +123,7 @@ def revision_findings(now: Manifest, before: Manifest) -> Iterator[tuple[str, st
 
 
 def outputs_hold(checked: CheckedVector) -> Iterator[str]:
-    """Check expected tensors, topology, models and choices against the reference decoder."""
+    """Yield where expected tensors, topology, models or choices differ from the reference decoder's."""
     vector = checked.vector
     if len(checked.decoded) < len(vector.steps):
         yield f"step {len(checked.decoded) - 1} is refused"
@@ -155,7 +155,7 @@ def same_file(file: StoredFile | None, data: bytes | None) -> bool:
 
 
 def refusals_hold(checked: CheckedVector) -> Iterator[str]:
-    """Check that a negative vector breaks only its rule, and its lenient output."""
+    """Yield an error unless a negative vector breaks only its rule and has the lenient output."""
     vector = checked.vector
     if vector.negative is None:
         return
@@ -174,7 +174,7 @@ def refusals_hold(checked: CheckedVector) -> Iterator[str]:
 
 
 def facts_hold(checked: CheckedVector) -> Iterator[str]:
-    """Check flags, elements and provenance against what the reference decoder finds."""
+    """Yield where flags, elements or provenance differ from what the reference decoder finds."""
     vector = checked.vector
     stated = {"flags": vector.flags, "elements": vector.elements, "provenance": vector.provenance}
     provenance = provenance_of(checked.facts, vector.negative)
@@ -185,7 +185,7 @@ def facts_hold(checked: CheckedVector) -> Iterator[str]:
 
 
 def level_holds(checked: CheckedVector) -> Iterator[str]:
-    """Check that a vector belongs to its level."""
+    """Yield the reasons why a vector does not belong to its level."""
     vector = checked.vector
     inferred = vector.provenance is Provenance.INFERRED
     if vector.level in CERTIFIED and inferred:
@@ -201,7 +201,7 @@ def level_holds(checked: CheckedVector) -> Iterator[str]:
 
 
 def undisputed(checked: CheckedVector) -> Iterator[str]:
-    """Check that no disputed point changes the expected outcome of a vector that counts."""
+    """Yield the choices of disputed points that change the outcome of a vector that counts."""
     vector = checked.vector
     if vector.level not in CERTIFIED:
         return

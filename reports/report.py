@@ -92,7 +92,10 @@ class MatrixGroup:
     of_features: bool = False
 
     def percent(self, tally: OutcomeTally) -> str:
-        """Return the percentage of a cell; a dash if nothing proves it."""
+        """Return the percentage of a cell; a dash if its streams prove nothing.
+
+        For a feature, streams that must be refused prove nothing by themselves.
+        """
         return tally.percent_of_feature if self.of_features else tally.percent
 
     def remark(self, tally: OutcomeTally) -> str:

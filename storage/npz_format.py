@@ -50,10 +50,8 @@ class ElementTypeError(ModelError):
 def load_npy(name: str, data: bytes) -> NDArray[Any]:
     """Read the array of an ``.npy`` file or member.
 
-    Trust its header only as far as the bytes bear it out.
-
     Raises `ElementTypeError` for objects and types that are not in `DTYPES`, `ModelError` for
-    damage.
+    damage, and unless the bytes after the header are as many as its type and shape need.
     """
     stream = io.BytesIO(data)
     try:

@@ -38,7 +38,7 @@ class Evidence:
 
 
 def is_small(stored: StoredVector) -> bool:
-    """Return whether a faulty decoder, which is not compiled, gets through a vector soon enough."""
+    """Return whether a faulty decoder, which is not compiled, decodes a vector quickly enough."""
     output = sum(step.expected.size for step in stored.vector.steps if step.expected is not None)
     return stored.stream_bytes <= EFFORT.stream_bytes and output <= EFFORT.output_bytes
 

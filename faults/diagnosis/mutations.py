@@ -41,7 +41,7 @@ class Draws:
         return int(self.numbers.integers(str(self.drawn), 1, 0, count - 1)[0])
 
     def of(self, choices: Sequence[Any]) -> Any:
-        """Draw one of several."""
+        """Draw one of ``choices``, each with equal probability."""
         return choices[self.below(len(choices))]
 
 

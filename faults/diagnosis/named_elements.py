@@ -25,7 +25,7 @@ FaultResults = Mapping[str, Sequence[CaseResult]]
 
 
 def is_quick(stored: StoredVector) -> bool:
-    """Return whether a faulty decoder gets through a good vector soon enough."""
+    """Return whether a faulty decoder decodes a good vector quickly enough."""
     expected = sum(step.expected.size for step in stored.vector.steps if step.expected is not None)
     return stored.vector.negative is None and stored.stream_bytes <= MOST_BYTES and expected <= 16 * MOST_BYTES
 

@@ -88,8 +88,9 @@ def faulty_decoder(cause: Cause, seconds: float = 2.0) -> DecodeStream:
 
 
 def simulated(cause: Cause, vectors: Sequence[TracedVector]) -> list[CaseResult]:
-    """Return the results of a run of a decoder with ``cause``, for the vectors that it gets
-    through.
+    """Return the results of a decoder with ``cause`` on vectors, run in a child process.
+
+    Vectors without a result, and those after one that ends the process, are left out.
     """
 
     def work(decode: Decode) -> Iterator[CaseResult | None]:

@@ -10,7 +10,7 @@ from nnc_conformance.faults.diagnosis.evidence import Evidence, Seen
 from nnc_conformance.faults.diagnosis.ranking import likenesses
 from nnc_conformance.faults.diagnosis.simulation import SymptomCache
 from nnc_conformance.faults.diagnosis.weights import EFFORT, WEIGHTS
-from nnc_conformance.faults.mutants.entries import entries, farthest, places
+from nnc_conformance.faults.mutants.entries import entries, entry_places, farthest
 
 
 def wrong_entries(evidence: Evidence, further: Sequence[Seen], symptoms: SymptomCache) -> list[Cause]:
@@ -25,7 +25,7 @@ def wrong_entries(evidence: Evidence, further: Sequence[Seen], symptoms: Symptom
         symptoms: What causes are known to do.
     """
     first = evidence.failing[: EFFORT.first_cases]
-    one_of_each = {where: Cause(made.mutant) for where in places() if (made := farthest(*where)) is not None}
+    one_of_each = {where: Cause(made.mutant) for where in entry_places() if (made := farthest(*where)) is not None}
     trials = [trial for trial, _ in first]
     symptoms.learn(list(one_of_each.values()), trials)
     used = [where for where, cause in one_of_each.items() if all(own.wrong for own in symptoms.of(cause, trials))]

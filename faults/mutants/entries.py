@@ -20,7 +20,7 @@ RANGE_ROWS: Final = (8, 32)
 _ID: Final = re.compile(r"entropy\.tables\.(\w+):table-(\d+)-as-(-?\d+)")
 
 
-def places() -> Iterator[tuple[str, int]]:
+def entry_places() -> Iterator[tuple[str, int]]:
     """Yield every entry: its table, and its place there in row-major order."""
     for name in TABLES:
         yield from ((name, place) for place in range(_array(name).size))

@@ -1,4 +1,4 @@
-"""Ids of mutants of code: from the statement and what becomes of it, so that they outlast changes
+"""Ids of mutants of code: from the statement and its change, so that they outlast changes
 around it.
 
 The names of local variables and the words of messages do not count. An id therefore stays when a

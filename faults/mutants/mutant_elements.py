@@ -166,8 +166,9 @@ def elements_of(module: str, function: str, tree: ast.FunctionDef, header: ast.s
 
 
 def is_of_second_edition(module: str, header: ast.stmt) -> bool:
-    """Return whether a comment says that only streams of the second edition run a statement with an
-    effect.
+    """Return whether a statement has an effect in the second edition only.
+
+    Its first line then ends with the comment ``second edition``.
     """
     return _SECOND_EDITION.search(source_of(module).splitlines()[header.lineno - 1]) is not None
 

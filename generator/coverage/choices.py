@@ -118,7 +118,7 @@ ALLOWED_BY: Final = {
 
 
 def keeps(choice: Choice, standing: GoalStanding, constraints: Constraints = CONSTRAINTS) -> bool:
-    """Return whether a whole or partial choice breaks no constraint, as far as it goes."""
+    """Return whether a choice, which may be partial, breaks no constraint yet."""
     return _broken(choice, standing, constraints) is None
 
 

@@ -47,9 +47,9 @@ def renormalisations() -> dict[str, frozenset[int]]:
 
 
 def never_renormalised(key: Key) -> bool:
-    """Prove that no range and table entry lead to that many bits.
+    """Prove that no range and table entry renormalise by the goal's number of bits.
 
-    If the goal names a path, only this path is looked at.
+    If the goal names a path, only this path is tried.
     """
     count, path = int(key.case.partition(" ")[0]), key.subject.rpartition(", ")[2]
     possible = renormalisations()
@@ -82,9 +82,9 @@ def reachable_sums(parameter_set: int) -> frozenset[int]:
 
 
 def prefix_too_long(key: Key) -> bool:
-    """Prove that the least magnitude with that many prefix bins of 1 does not fit int32.
+    """Prove that the goal's prefix is one bin too long for int32.
 
-    With one bin fewer it fits.
+    The least magnitude with its number of bins of 1 does not fit; with one bin fewer it fits.
     """
     ones = next(int(word) for word in reversed(key.case.replace(")", "").replace("(", " ").split()) if word.isdigit())
     return _magnitude(ones) > -INT32_MIN >= _magnitude(ones - 1)
@@ -99,7 +99,10 @@ def last_prefix_context(_: Key) -> bool:
 
 
 def remainder_too_long(key: Key) -> bool:
-    """Prove that an abs_remainder of that many bits follows as many prefix bins of 1."""
+    """Prove that an abs_remainder of the goal's number of bits has a magnitude that does not fit int32.
+
+    It follows as many prefix bins of 1, which alone give the least magnitude.
+    """
     return _magnitude(int(key.subject.partition("(")[2].rstrip(")"))) > -INT32_MIN
 
 
@@ -141,7 +144,10 @@ def refused_with(stream: bytes) -> str:
 
 
 def size_too_small(key: Key) -> bool:
-    """Prove that a unit of that size ends within its own size field, whatever follows."""
+    """Prove that a unit of the goal's size is refused as smaller than its own header.
+
+    Try it with every value of the byte after the size field.
+    """
     size, wide = int(key.case), "u(31)" in key.subject
     field = (1 << 31 | size).to_bytes(4) if wide else size.to_bytes(2)
     return all(refused_with(field + bytes([byte]) * 8) == "unit-size-min" for byte in range(256))
@@ -158,7 +164,10 @@ def unit_type_refused(_: Key) -> bool:
 
 
 def settled_by_default(key: Key) -> bool:
-    """Prove that the branch asks the interpretation only, and the default gives the other side."""
+    """Prove that the default interpretation never takes the goal's side of a branch.
+
+    The branch must depend on the interpretation only.
+    """
     branch = branch_of(key.subject)
     return str(_by_default(_value_of(branch.test, branch))).lower() != key.case
 

@@ -261,7 +261,7 @@ def decode_escape(
 def decode_large(
     words: Words, payload: Octets, layout: ContextLayout, engine: tuple[Any, Any, Any, Any], link: Any
 ) -> tuple[Any, Any, Any, Any, Any, Any]:
-    """Decode what an escape leads to.
+    """Decode the rest of an index too large for the nodes of the machine.
 
     Args:
         engine: Range, offset, valid bits and next byte.

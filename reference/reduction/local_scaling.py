@@ -46,10 +46,12 @@ def scalable(network: Network, settings: LocalScaling) -> tuple[str, ...]:
 
 
 def scale_locally(quantized: Network, settings: LocalScaling, resources: Resources, *, originals: Mapping[str, Array]) -> Reduction:
-    """Scale the rows of quantized weights; there is no performance map.
+    """Give quantized weights row factors (LS) that bring them closer to the originals.
+
+    The factors are least squares, trained further if the settings say so. Makes no performance map.
 
     Args:
-        originals: The whole weights before quantization, without LS.
+        originals: The weights before quantization, by name, in the shape of the graph.
 
     Raises:
         ModelError: If a weight is not quantized.

@@ -188,7 +188,7 @@ def run_probes(
 
 
 def description_faults(decoder: DecoderSpec) -> Iterable[DecoderFinding]:
-    """Yield the faults of the description."""
+    """Yield a finding for each declared capability whose output has no placeholder in the command."""
     lacks_placeholder = decoder.kind is DecoderKind.COMMAND and not decoder.gives_topology
     if lacks_placeholder and decoder.declared and "topology" in decoder.capabilities:
         yield DecoderFinding(Fault.NO_TOPOLOGY_PLACEHOLDER, FAULTS[Fault.NO_TOPOLOGY_PLACEHOLDER].what)
@@ -197,7 +197,7 @@ def description_faults(decoder: DecoderSpec) -> Iterable[DecoderFinding]:
 
 
 def stop_faults(decoder: DecoderSpec) -> Iterable[DecoderFinding]:
-    """Yield the faults in how a worker ends."""
+    """Start a worker, ask it to stop, and yield a finding if it does not stop as it must."""
     if decoder.kind is DecoderKind.WORKER and (found := stop_fault(decoder.command, decoder.protocol)) is not None:
         yield DecoderFinding(*found)
 
@@ -243,7 +243,7 @@ def claims_shown(probed: Iterable[ProbeResult]) -> list[GoodCase]:
 def fault_of(decoder: DecoderSpec, one: ProbeResult) -> Fault | None:
     """Return the fault that a probe's outcome shows, given what the decoder declares.
 
-    An output that differs from an inferred one, or a refusal of it, is none.
+    Returns None if it shows no fault; an inferred output that the decoder disagrees with is none.
     """
     outcome = one.case.outcome
     if one.inferred and outcome in _DISAGREES:

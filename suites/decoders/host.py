@@ -44,7 +44,7 @@ class DecoderHost:
         self.close()
 
     def decode(self, decoder: DecoderSpec, stream: bytes) -> Execution:
-        """Give one stream to a decoder; raise `AbandonedError` when nobody wants the result.
+        """Decode one stream; raise `AbandonedError` if the run that wants the result has ended.
 
         A worker that speaks of sessions gets it as a session of one step.
         """
@@ -55,11 +55,11 @@ class DecoderHost:
         return self._with_worker(decoder, lambda worker: [worker.decode(stream, emptied(worker.folder / "case"))])[0]
 
     def decode_session(self, decoder: DecoderSpec, streams: Sequence[bytes]) -> list[Execution]:
-        """Give the streams of a session to a decoder, in order.
+        """Decode the streams of a session, in order.
 
         Return the execution of each step, up to the first that does not decode. A decoder that
         takes no sessions decodes a single stream, and supports no more.
-        Raises `AbandonedError` when nobody wants the result.
+        Raises `AbandonedError` if the run that wants the result has ended.
         """
         if not decoder.takes_sessions:
             if len(streams) == 1:

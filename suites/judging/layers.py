@@ -89,5 +89,5 @@ def rounded(value: float) -> float:
 
 
 def finite(value: float) -> float | None:
-    """Return ``value`` rounded, or None if it is not finite."""
+    """Apply `rounded` to ``value``; return None if it is not finite."""
     return rounded(value) if math.isfinite(value) else None

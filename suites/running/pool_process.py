@@ -53,7 +53,7 @@ class PoolProcess(Generic[SpecT, ResultT]):
             self._requests.flush()
 
     def give(self, task: Task) -> None:
-        """Have it execute a task."""
+        """Send it a task to execute."""
         self.busy, self.last_implementation = True, task.implementation
         self._send(task)
 
@@ -70,7 +70,7 @@ class PoolProcess(Generic[SpecT, ResultT]):
         return answer
 
     def hang_up(self) -> None:
-        """Have it end, with what it started, without waiting for that."""
+        """Close its requests, so that it and the decoders it started end; do not wait."""
         with contextlib.suppress(BrokenPipeError):
             self._requests.close()
 

@@ -9,7 +9,12 @@ _COLUMNS_OF_H = "prod(self.dimensions) // self.g_number_of_rows"
 
 
 def kinds_in_order(kinds: str, where: str) -> Edit:
-    """Make an edit that decodes the kinds of vectors in another order under a condition."""
+    """Make an edit that decodes a block's LS, BI and BN in another order.
+
+    Args:
+        kinds: The other order, as source: ``BN, LS, BI``.
+        where: The condition under which it is used, as source.
+    """
     return Edit("payload", "coded_parts", "(LS, BI, BN)", f"(({kinds}) if {where} else (LS, BI, BN))")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnc_conformance.faults.mutants.catalogue import all_mutants
-from nnc_conformance.faults.mutants.entries import TABLES, entries, entry, farthest, is_entry, places, tables_of
+from nnc_conformance.faults.mutants.entries import TABLES, entries, entry, entry_places, farthest, is_entry, tables_of
 from nnc_conformance.faults.mutants.mutated_decoder import Ending, decode_mutated
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT, Tables
@@ -44,8 +44,8 @@ def test_tables_on_which_the_coder_could_not_run_are_not_made() -> None:
 
 @pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.exhaustive)])
 def test_every_entry_has_other_values_and_the_farthest_is_one_of_them(step: int) -> None:
-    assert len(list(places())) == 256 + 32 + 36 + 16
-    for where in list(places())[::step]:
+    assert len(list(entry_places())) == 256 + 32 + 36 + 16
+    for where in list(entry_places())[::step]:
         made = list(entries(*where))
         tables = [changed(tables_of(one.mutant.id))[TABLES[where[0]].argument] for one in made]
         assert all([place for place, _ in one] == [where[1]] for one in tables)
