@@ -4,6 +4,7 @@ what is unreachable says why.
 
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from helpers.coverage_page import not_needed
 from helpers.samples import DATA
+from helpers.shared import made_once
 from typer.testing import CliRunner
 
 from nnc_conformance.cli.main import build_app
@@ -73,14 +75,14 @@ PAGE = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
 LEVELS = {"core": GoalStanding.CERTIFIED, "disputed": GoalStanding.DISPUTED, "inferred": GoalStanding.INFERRED}
 
 
-@cache
-def covered(level: str) -> Coverage:
-    """A published level, measured by itself."""
-    return cover(find_streams([VECTORS / level]))
+@pytest.fixture(scope="session")
+def covered(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[str], Coverage]:
+    """Measures a published level by itself, once in a run of the tests."""
+    return cache(lambda level: made_once(f"coverage-{level}", lambda: cover(find_streams([VECTORS / level])), tmp_path_factory, worker_id))
 
 
-@pytest.fixture
-def core() -> Coverage:
+@pytest.fixture(scope="session")
+def core(covered: Callable[[str], Coverage]) -> Coverage:
     return covered("core")
 
 
@@ -112,7 +114,7 @@ def test_the_page_has_the_figures_of_core(core: Coverage) -> None:
 
 
 @pytest.mark.parametrize("level", ["disputed", "inferred"])
-def test_the_other_levels_meet_their_own_goals(level: str) -> None:
+def test_the_other_levels_meet_their_own_goals(covered: Callable[[str], Coverage], level: str) -> None:
     own = Coverage({name: one for which in ("core", level) for name, one in covered(which).streams.items() if not one.error})
     for kind in GoalKind:
         tally = own.tally(kind, LEVELS[level])
@@ -120,7 +122,7 @@ def test_the_other_levels_meet_their_own_goals(level: str) -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_no_good_stream_meets_what_is_called_unreachable(level: str) -> None:
+def test_no_good_stream_meets_what_is_called_unreachable(covered: Callable[[str], Coverage], level: str) -> None:
     unreachable = {key for key, goal in catalogue().items() if goal.unreachable}
     for name, measured in covered(level).streams.items():
         assert measured.error or not unreachable & measured.counts.keys(), name
@@ -132,7 +134,7 @@ def least_magnitude(key: Key) -> int:
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_every_vector_has_the_bytes_and_elements_that_its_values_need(level: str) -> None:
+def test_every_vector_has_the_bytes_and_elements_that_its_values_need(covered: Callable[[str], Coverage], level: str) -> None:
     held = 0
     for name, measured in ((name, measured) for name, measured in covered(level).streams.items() if not measured.error):
         files = [path for path in (VECTORS / level / name).iterdir() if path.name != VECTOR_FILE]
