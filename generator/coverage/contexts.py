@@ -7,7 +7,7 @@ meet the same s, the first of them 0 (low) or 1 (high).
 
 from collections import Counter
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -80,42 +80,77 @@ def signalled_sets(head: IntArray, layout: ContextLayout) -> IntArray:
     return sets
 
 
+def _groups(events: IntArray, coding: TensorCoding) -> tuple[IntArray, IntArray]:
+    """Return the places of a tensor's context bins, and a number for the context and block row of each."""
+    rows = np.flatnonzero(events[:, KIND] == CONTEXT_BIN)
+    row_size = coding.columns * coding.area.side if coding.block_rows > 1 else max(coding.count, 1)
+    group = (events[rows, INDEX] // row_size) * (coding.layout.flag + 1) + events[rows, ELEMENT]
+    return rows, group
+
+
 def by_context(events: IntArray, coding: TensorCoding) -> tuple[IntArray, IntArray]:
     """Sort a tensor's context bins by context, in each block row anew; return a number for each run of one context, and the bins."""
-    bins = events[events[:, KIND] == CONTEXT_BIN]
-    row_size = coding.columns * coding.area.side if coding.block_rows > 1 else max(coding.count, 1)
-    group = (bins[:, INDEX] // row_size) * (coding.layout.flag + 1) + bins[:, ELEMENT]
+    rows, group = _groups(events, coding)
     order = np.argsort(group, kind="stable")
-    return group[order], bins[order]
+    return group[order], events[rows[order]]
 
 
-def saturated(events: IntArray, coding: TensorCoding) -> Counter[Key]:
-    """Count how often each context of a tensor met a bin at an extreme.
+class StillBins(NamedTuple):
+    """The context bins of a tensor that left their context at an extreme.
+
+    They are sorted by context, in each block row anew.
+
+    Args:
+        group: A number for each context of each block row, int64 (bins,).
+        element: The context, int64 (bins,).
+        value: The bin, int64 (bins,).
+    """
+
+    group: IntArray
+    element: IntArray
+    value: IntArray
+
+
+def still_bins(events: IntArray, coding: TensorCoding) -> StillBins:
+    """Find the bins of a tensor that left their context as it was.
 
     Args:
         events: The recorded events of this tensor alone.
     """
+    rows, group = _groups(events, coding)
+    order = np.argsort(group.astype(np.uint16) if group.size and group.max() < 1 << 16 else group, kind="stable")
+    group, rows = group[order], rows[order]
+    states = events[rows, STATE]
+    still = np.flatnonzero((group[1:] == group[:-1]) & (states[1:] == states[:-1]))
+    return StillBins(group[still], events[rows[still], ELEMENT], events[rows[still], BIN])
+
+
+def saturated(events: IntArray, coding: TensorCoding, still: StillBins) -> Counter[Key]:
+    """Count how often each context of a tensor met a bin at an extreme.
+
+    Args:
+        events: The recorded events of this tensor alone.
+        coding: Its coding.
+        still: Its `still_bins`.
+    """
     layout = coding.layout
     sets = signalled_sets(events[events[:, INDEX] < 0], layout)
-    _, bins = _still(events, coding)
     names = context_names(layout)
     found: Counter[Key] = Counter()
-    for place, count in enumerate(np.bincount(2 * bins[:, ELEMENT] + bins[:, BIN]).tolist()):
+    for place, count in enumerate(np.bincount(2 * still.element + still.value).tolist()):
         if count:
             found[key(names[place >> 1], int(sets[place >> 1]), EXTREMES[place & 1])] += count
     return found
 
 
-def turned(events: IntArray, coding: TensorCoding) -> set[tuple[int, str]]:
-    """Return (set, the extreme come to) of the contexts that came from one extreme to the other in a block row."""
-    sets = signalled_sets(events[events[:, INDEX] < 0], coding.layout)
-    group, bins = _still(events, coding)
-    turns = bins[1:][(group[1:] == group[:-1]) & (bins[1:, BIN] != bins[:-1, BIN])]
-    return {(int(sets[element]), EXTREMES[to]) for element, to in turns[:, (ELEMENT, BIN)].tolist()}
+def turned(sets: IntArray, still: StillBins) -> set[tuple[int, str]]:
+    """Return (set, the extreme come to) of the contexts that came from one extreme to the other in a block row.
 
-
-def _still(events: IntArray, coding: TensorCoding) -> tuple[IntArray, IntArray]:
-    """Return the bins that left their context as it was, by context and block row, and a number for each of these groups."""
-    group, bins = by_context(events, coding)
-    still = (group[1:] == group[:-1]) & (bins[1:, STATE] == bins[:-1, STATE])
-    return group[:-1][still], bins[:-1][still]
+    Args:
+        sets: The tensor's `signalled_sets`.
+        still: Its `still_bins`.
+    """
+    turns = 1 + np.flatnonzero((still.group[1:] == still.group[:-1]) & (still.value[1:] != still.value[:-1]))
+    return {
+        (int(sets[element]), EXTREMES[to]) for element, to in zip(still.element[turns].tolist(), still.value[turns].tolist(), strict=True)
+    }

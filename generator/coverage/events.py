@@ -128,20 +128,20 @@ def scan_events(codings: tuple[TensorCoding, ...], weights: tuple[bool, ...]) ->
 def engine_events(events: IntArray) -> Counter[Key]:
     """Count events of the arithmetic decoder in the bins of a whole codeword."""
     found: Counter[Key] = Counter()
-    coded = events[events[:, KIND] == CONTEXT_BIN]
-    lps = (coded[:, BIN] == 1) != (coded[:, STATE] >= 0)
-    shifts = coded[:, RENORMALISATION]
+    coded = np.flatnonzero(events[:, KIND] == CONTEXT_BIN)
+    states, shifts = events[coded, STATE], events[coded, RENORMALISATION]
+    lps = (events[coded, BIN] == 1) != (states >= 0)
     for place, count in _counted(shifts * 2 + lps):
         found[event(f"renormalisation, {PATHS[place & 1]}", bits(place >> 1))] += count
-    cells = (((coded[:, RANGE] & 0xE0) >> 5) * RANGE_COLUMNS + np.abs(coded[:, STATE] >> 7)) * 2 + lps
+    cells = (((events[coded, RANGE] & 0xE0) >> 5) * RANGE_COLUMNS + np.abs(states >> 7)) * 2 + lps
     for place, count in _counted(cells):
         row, column = divmod(place >> 1, RANGE_COLUMNS)
         found[event(f"lps_range_table row {row}", f"column {column}, {PATHS[place & 1]}")] += count
-    before = -coded[:, POSITION] & 7
+    before = -events[coded, POSITION] & 7
     for place, count in _counted((shifts * 8 + before)[before < shifts]):
         found[event("byte fetch, renormalisation", f"{bits(place >> 3)}, after {place & 7}")] += count
-    bypass = events[events[:, KIND] == BYPASS_BIN]
-    if fetches := int((bypass[:, POSITION] & 7 == 0).sum()):
+    bypass = events[events[:, KIND] == BYPASS_BIN, POSITION]
+    if fetches := int((bypass & 7 == 0).sum()):
         found[event("byte fetch, bypass", bits(1))] += fetches
     for position, ivl_curr_range in events[events[:, KIND] == TERMINATE_BIN][:, (POSITION, RANGE)].tolist():
         found[event("terminate, stop bit", f"bit {(position - 1) & 7} of a byte")] += 1
@@ -158,8 +158,8 @@ def index_events(events: IntArray, coding: TensorCoding) -> Counter[Key]:
     """Count runs of the binarisation and transitions of the trellis in one tensor's bins."""
     found: Counter[Key] = Counter()
     layout = coding.layout
-    body = events[events[:, INDEX] >= 0]
-    element, index, ones = body[:, ELEMENT], body[:, INDEX], body[:, BIN] == 1
+    body = np.flatnonzero(events[:, INDEX] >= 0)
+    element, index, ones = events[body, ELEMENT], events[body, INDEX], events[body, BIN] == 1
     length = int(index.max()) + 1 if index.size else 0
     greater = (element >= layout.greater) & (element < layout.prefix)
     prefix = (element >= layout.prefix) & (element < layout.flag)
@@ -176,7 +176,7 @@ def index_events(events: IntArray, coding: TensorCoding) -> Counter[Key]:
         if run:
             found[event("bypass run", str(run))] += count
     if layout.dq_flag:
-        states = element[(element >= 0) & (element < layout.sign) & (body[:, KIND] == CONTEXT_BIN)] // NEIGHBOURS
+        states = element[(element >= 0) & (element < layout.sign) & (events[body, KIND] == CONTEXT_BIN)] // NEIGHBOURS
         for place, count in _counted(states[:-1] * STATES + states[1:]):
             state, after = divmod(place, STATES)
             found[event(f"trellis, stateId {state}", PARITY[STATE_TRANS_TAB[state].index(after)])] += count
@@ -204,13 +204,14 @@ def entropy_values(events: IntArray, coding: TensorCoding, *, first: bool) -> It
         yield "qp_delta", f"iae_v({len(delta)})", number - (delta[0] << len(delta)), 1
     for value, count in _counted(signalled_sets(head, layout)[: layout.flag]):
         yield "shift_parameter_ids", "ae(v)", value, count
+    elements, bins = events[:, ELEMENT].copy(), events[:, BIN].copy()
     for name, low, high in _flag_bounds(layout):
-        bins = events[(events[:, ELEMENT] >= low) & (events[:, ELEMENT] < high)][:, BIN]
-        yield from ((name, "ae(v)", value, count) for value, count in _counted(bins))
+        values = bins[(elements >= low) & (elements < high)]
+        yield from ((name, "ae(v)", value, count) for value, count in _counted(values))
     ends = events[events[:, KIND] == TERMINATE_BIN]
     if len(ends):
         yield "end_of_codeword", "ae(v)", int(ends[0, BIN]), 1
-    yield from _remainders(events[events[:, ELEMENT] == ABS_REMAINDER])
+    yield from _remainders(events[elements == ABS_REMAINDER])
 
 
 def _flag_bounds(layout: ContextLayout) -> Iterator[tuple[str, int, int]]:

@@ -11,7 +11,7 @@ from nnc_conformance.generator.coverage import events
 from nnc_conformance.generator.coverage.catalogue import MET, PLACES, catalogue, value_key
 from nnc_conformance.generator.coverage.choices import Surroundings, choice_of, keys_of
 from nnc_conformance.generator.coverage.classes import classes_of, float_classes
-from nnc_conformance.generator.coverage.contexts import saturated
+from nnc_conformance.generator.coverage.contexts import StillBins, saturated, still_bins
 from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding, Key
 from nnc_conformance.generator.coverage.states import StateCounter
 from nnc_conformance.reference.driver import RecordedCodeword, Watcher, record
@@ -84,24 +84,27 @@ class GoalCounter(Watcher):
         self.counts.update(keys_of(choice_of(header, around)))
         self.counts.update(self._states.header(header))
         if codeword is not None:
-            self._codeword(codeword)
-            self.counts.update(self._states.codeword(header, codeword))
+            self.counts.update(self._states.codeword(header, codeword, self._codeword(codeword)))
 
-    def _codeword(self, codeword: RecordedCodeword) -> None:
+    def _codeword(self, codeword: RecordedCodeword) -> list[StillBins]:
+        """Counts what the arithmetic decoder met; returns the `still_bins` of each tensor."""
         bins = codeword.trace.events
         self.counts.update(events.engine_events(bins))
         self.counts.update(events.scan_events(codeword.codings, tuple(part.is_weight for part in codeword.parts)))
         starts = [*codeword.trace.first_events, len(bins)]
+        still = []
         for number, coding in enumerate(codeword.codings[: len(starts) - 1]):
             own = bins[starts[number] : starts[number + 1]]
+            still.append(still_bins(own, coding))
             if not len(own):
                 continue
-            self.counts.update(saturated(own, coding))
+            self.counts.update(saturated(own, coding, still[-1]))
             self.counts.update(events.index_events(own, coding))
             for name, descriptor, value, times in events.entropy_values(own, coding, first=number == 0):
                 self.counts[Key(GoalKind.ELEMENT, name, MET)] += times
                 for label in classes_of(name, descriptor).of(value):
                     self.counts[value_key(name, descriptor, label)] += times
+        return still
 
     def finish(self) -> Counter[Key]:
         """The goals met, those on the lengths of arrays included."""

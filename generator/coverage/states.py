@@ -3,14 +3,14 @@
 Pairs and triples of tools do not see these: parameter sets are no element of a header, and one block row has nothing to reset.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.generator.coverage.contexts import BIN, ELEMENT, EXTREMES, INDEX, KIND, STATE, signalled_sets, turned
+from nnc_conformance.generator.coverage.contexts import BIN, ELEMENT, EXTREMES, INDEX, KIND, STATE, StillBins, signalled_sets, turned
 from nnc_conformance.generator.coverage.events import FLAGS, UNARY_CLASSES, unary_class
 from nnc_conformance.generator.coverage.goals import GoalKind, Key
 from nnc_conformance.reference.driver import RecordedCodeword
@@ -152,8 +152,14 @@ class StateCounter:
                 if header.parameter_types & flag:
                     yield state(f"{vector} in a unit of {len(header.matrices)} codebooks", f"dq_flag {int(header.dq_flag)}")
 
-    def codeword(self, header: DataUnitHeader, codeword: RecordedCodeword) -> Iterator[Key]:
-        """Yield the goals met in a codeword that decodes whole."""
+    def codeword(self, header: DataUnitHeader, codeword: RecordedCodeword, still: Sequence[StillBins]) -> Iterator[Key]:
+        """Yield the goals met in a codeword that decodes whole.
+
+        Args:
+            header: The header of the data unit.
+            codeword: The codeword.
+            still: The `still_bins` of each tensor.
+        """
         if not codeword.decoded:
             return
         bins, starts = codeword.trace.events, codeword.trace.first_events
@@ -175,7 +181,9 @@ class StateCounter:
                 yield state("data unit start, unary length", f"{unary[0]} after {unary[1]}")
                 yield state("data unit start, dq_flag", f"{int(coding.dq_flag)} after {int(self._unit.coding.dq_flag)}")
             before = left
-            yield from (state(f"from one extreme to the other, set {chosen}", f"to {extreme}") for chosen, extreme in turned(own, coding))
+            yield from (
+                state(f"from one extreme to the other, set {chosen}", f"to {extreme}") for chosen, extreme in turned(sets, still[number])
+            )
             if coding.block_rows > 1:
                 yield from _block_rows(name, coding, body, sets, classes)
         self._unit = before
