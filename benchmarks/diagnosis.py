@@ -230,7 +230,7 @@ def explain_bug(
 ) -> BugResult:
     """Explain a bug by its smallest failing case."""
     failing = [case for case in results if OUTCOMES[case.outcome].fails]
-    asked = min(failing, key=lambda case: (vectors[case.vector].vector.stream.size, case.vector))
+    asked = min(failing, key=lambda case: (vectors[case.vector].vector.steps[-1].stream.size, case.vector))
     explained = explain(results, vectors, asked, causes=catalogue, symptoms=memory, seconds=SECONDS)
     reasons = [why_right(bug.cause, one.cause, results, trials) for one in explained.causes]
     place = next((number for number, reason in enumerate(reasons, 1) if reason), 0)
@@ -257,13 +257,14 @@ def shrunk(bugs: Sequence[SeededBug], vectors: Mapping[str, StoredVector], count
     Args:
         count: Failures after which to stop.
     """
-    large = [one for one in vectors.values() if one.vector.level is Level.CORE and SMALL_ENOUGH < one.vector.stream.size < LARGEST_SHRUNK]
+    core = [one for one in vectors.values() if one.vector.level is Level.CORE]
+    large = [one for one in core if SMALL_ENOUGH < one.vector.steps[-1].stream.size < LARGEST_SHRUNK]
     large.sort(key=lambda stored: digest(stored.vector.id))
     found = 0
     for bug in bugs:
         decode_stream = faulty_decoder(bug.cause)
         for stored in large[:LOOKED_AT]:
-            stream = stored.read(stored.vector.stream)
+            stream = stored.read(stored.vector.steps[-1].stream)
             try:
                 small = shrink(stream, judge_of(decode_stream), seconds=SHRINK_SECONDS)
             except (ShrinkError, ModelError):

@@ -29,6 +29,7 @@ from pathlib import Path
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, files_of, load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.decoders.command import fill
+from nnc_conformance.suites.decoders.execution import single_files
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.decoders.protocol import DecodeRequest, StartRequest, StopRequest, request_line
@@ -70,7 +71,7 @@ def median_ms(ends: Sequence[float]) -> float:
 
 def bare(suite: Suite, decoder: DecoderSpec) -> float:
     """Measure milliseconds per case in a bare loop, without the start of a worker."""
-    streams = [stored.folder / stored.vector.stream.name for stored in suite.vectors]
+    streams = [stored.folder / stored.vector.steps[0].stream.name for stored in suite.vectors]
     with tempfile.TemporaryDirectory() as folder:
         return (
             command_loop(decoder, streams, Path(folder))
@@ -104,8 +105,9 @@ def command_loop(decoder: DecoderSpec, streams: Sequence[Path], folder: Path) ->
     """Start a command for each stream and wait for its end."""
     ends = [time.perf_counter()]
     for stream in streams:
-        shutil.copy(stream, folder / "stream.nnr")
-        subprocess.run(fill(decoder.command, folder), check=True)
+        files = single_files(folder)
+        shutil.copy(stream, files.stream)
+        subprocess.run(fill(decoder.command, files, [files.stream]), check=True)
         ends.append(time.perf_counter())
     return median_ms(ends)
 
@@ -134,7 +136,7 @@ def main() -> int:
         "--limit", type=float, default=LIMIT_MS, metavar="MS", help="overhead per case above which the exit code is 1 (default %(default)s)"
     )
     arguments = parser.parse_args()
-    core = select(None, (Level.CORE,))
+    core = select(None, (Level.CORE,), editions=(2022,))
     scratch = tempfile.TemporaryDirectory()
     copies = copies_of(next(stored for stored in core.vectors if stored.vector.flags == ("raw-float",)), Path(scratch.name))
     copier = f"command:{sys.executable} -S -c 'import sys, shutil; shutil.copy(*sys.argv[1:])' {{stream}} {{output}}"

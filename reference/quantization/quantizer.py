@@ -115,7 +115,8 @@ def optimised(
 
 def reordered(history: TensorHistory, order: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> TensorHistory:
     """Apply a function to the arrays of a history that are not empty."""
-    base, seen = (order(array) if array.size else array for array in (history.base, history.seen))
+    base = order(history.base) if history.base.size else history.base
+    seen = order(history.seen) if history.seen.size else history.seen
     return TensorHistory(base, seen)
 
 
