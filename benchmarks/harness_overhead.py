@@ -27,10 +27,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, files_of, load_suite, write_manifest, write_vector
-from nnc_conformance.storage.vector import Level
+from nnc_conformance.storage.vector import Edition, Level
 from nnc_conformance.suites.decoders.command import fill
-from nnc_conformance.suites.decoders.execution import single_files
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
+from nnc_conformance.suites.decoders.execution import single_files
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.decoders.protocol import DecodeRequest, StartRequest, StopRequest, request_line
 from nnc_conformance.suites.results.outcomes import Outcome
@@ -136,7 +136,8 @@ def main() -> int:
         "--limit", type=float, default=LIMIT_MS, metavar="MS", help="overhead per case above which the exit code is 1 (default %(default)s)"
     )
     arguments = parser.parse_args()
-    core = select(None, (Level.CORE,), editions=(2022,))
+    first: tuple[Edition, ...] = (2022,)
+    core = select(None, (Level.CORE,), editions=first)
     scratch = tempfile.TemporaryDirectory()
     copies = copies_of(next(stored for stored in core.vectors if stored.vector.flags == ("raw-float",)), Path(scratch.name))
     copier = f"command:{sys.executable} -S -c 'import sys, shutil; shutil.copy(*sys.argv[1:])' {{stream}} {{output}}"
