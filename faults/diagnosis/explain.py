@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from numpy.typing import NDArray
@@ -197,8 +198,11 @@ def explain(
     """
     own = [case for case in cases if case.decoder == asked.decoder and case.vector in vectors]
     evidence = evidence_of(own, vectors, asked.vector)
-    entries = wrong_entries(evidence, (*evidence.further, *long_cases(own, vectors)), symptoms)
-    ranking = rank(candidates([*causes, *entries], evidence), evidence, symptoms, seconds=seconds, progress=progress)
+    start = monotonic()
+    long = (*evidence.further, *long_cases(own, vectors))
+    entries = wrong_entries(evidence, long, symptoms, deadline=start + EFFORT.entries_share * seconds)
+    left = max(0.0, start + seconds - monotonic())
+    ranking = rank(candidates([*causes, *entries], evidence), evidence, symptoms, seconds=left, progress=progress)
     suspects = next(iter(locate_faults(own, vectors)), None)
     best = tuple(ranking.best_places(EFFORT.shown))
     stored = vectors[asked.vector]

@@ -18,6 +18,7 @@ from nnc_conformance.faults.diagnosis.simulation import SymptomCache
 from nnc_conformance.faults.diagnosis.symptom import likeness
 from nnc_conformance.faults.diagnosis.weights import EFFORT, WEIGHTS
 from nnc_conformance.faults.mutants.mutant import MutantKind
+from nnc_conformance.faults.score.trial_vectors import TracedVector
 from nnc_conformance.reference.options import ProgressCallback, no_progress
 
 
@@ -105,12 +106,9 @@ def rank(
     alike: list[tuple[float, Cause]] = []
     left = 0
     for batch in _batches(causes):
-        late = monotonic() >= start + EFFORT.first_share * seconds
-        if late and not all(symptoms.knows(cause, trial) for cause in batch for trial in trials):
-            left += len(batch)
-            continue
-        symptoms.learn(batch, trials)
-        alike += [(sum(likenesses(cause, first, symptoms)), cause) for cause in batch]
+        tried = learned(batch, trials, symptoms, start + EFFORT.first_share * seconds)
+        left += len(batch) - len(tried)
+        alike += [(sum(likenesses(cause, first, symptoms)), cause) for cause in tried]
         progress(len(alike), len(causes))
     finalists = [cause for fit, cause in sorted(alike, key=lambda one: -one[0])[: EFFORT.finalists] if fit > 0]
     ranked: list[Ranked] = []
@@ -122,10 +120,19 @@ def rank(
         ranked += [_sifted(cause, (*evidence.failing, *evidence.passing), symptoms) for cause in batch]
     ordered = _ordered(ranked)
     last = [one.cause for one in ordered[: EFFORT.last]]
-    further = evidence.further if monotonic() < start + seconds else ()
-    symptoms.learn(last, [trial for trial, _ in further])
+    further = [seen for seen in evidence.further if len(learned(last, [seen[0]], symptoms, start + seconds)) == len(last)]
     best = _ordered(_fitted(last, (*evidence.failing, *evidence.passing, *further), symptoms))
     return Ranking((*best, *ordered[EFFORT.last :]), len(causes) - left, left)
+
+
+def learned(causes: Sequence[Cause], trials: Sequence[TracedVector], symptoms: SymptomCache, deadline: float) -> list[Cause]:
+    """Try causes in batches until a time of `monotonic`; return those whose symptoms are known."""
+    tried: list[Cause] = []
+    for batch in _batches(causes):
+        if monotonic() < deadline or all(symptoms.knows(cause, trial) for cause in batch for trial in trials):
+            symptoms.learn(batch, trials)
+            tried += batch
+    return tried
 
 
 def likenesses(cause: Cause, cases: Sequence[Seen], symptoms: SymptomCache) -> list[float]:

@@ -96,7 +96,8 @@ class Effort:
             compiled, are tried on.
         long_cases: Number of these of each kind.
         first_cases: Failing cases that every cause is tried on.
-        first_share: Part of the time in which every cause is tried.
+        entries_share: Part of the time in which entries of tables are tried.
+        first_share: Part of the time left then in which every cause is tried.
         finalists: Causes that go on from there, the most alike.
         last: Causes that are tried on the further cases and weighed against each other.
         batch: Causes that are tried before the clock is read.
@@ -118,10 +119,11 @@ class Effort:
     long_cases: int = 12
 
     first_cases: int = 2
+    entries_share: float = 0.5
     first_share: float = 0.6
     finalists: int = 160
     last: int = 40
-    batch: int = 40
+    batch: int = 16
     entries: int = 200
     kept_entries: int = 24
 

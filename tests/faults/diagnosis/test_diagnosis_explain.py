@@ -252,6 +252,17 @@ def test_passing_cases_tell_causes_apart(run_of_a_faulty_decoder: list[CaseResul
     assert found.causes[1].kept < found.causes[1].passing
 
 
+def test_nothing_is_tried_after_the_budget(run_of_a_faulty_decoder: list[CaseResult], monkeypatch: pytest.MonkeyPatch) -> None:
+    causes = list(every(6).values())
+    late = SymptomCache()
+    monkeypatch.setattr(late, "learn", lambda causes, trials: pytest.fail(f"{len(causes)} causes are tried") if causes else None)
+    asked = failing(run_of_a_faulty_decoder)[0]
+    found = explain(run_of_a_faulty_decoder, vectors(), asked, causes=causes, symptoms=late, seconds=0.0)
+    assert (found.likely, found.ranking.tried) == ((), 0)
+    assert found.ranking.left > 0
+    assert found.onset is not None
+
+
 def test_causes_are_tried_together_as_alone(tmp_path: Path, run_of_a_faulty_decoder: list[CaseResult]) -> None:
     chosen = evidence_of(run_of_a_faulty_decoder, vectors(), failing(run_of_a_faulty_decoder)[0].vector)
     trials = [trial for trial, _ in (*chosen.failing, *chosen.passing)][:4]
