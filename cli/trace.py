@@ -25,6 +25,10 @@ def command(
     bins: Annotated[
         bool, typer.Option("--bins", help="Also print every bin of the arithmetic decoder, with context, range, offset and state.")
     ] = False,
+    unit: Annotated[
+        int | None,
+        typer.Option("--unit", metavar="N", min=0, help="Only the unit of this number.", show_default="all units"),
+    ] = None,
     lenient: LenientOption = False,
     interpretation: InterpretationOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of text.")] = False,
@@ -45,11 +49,12 @@ def command(
     arithmetic decoder's state. Of several streams each is traced onto the model after the stream
     before (second edition); --json then names the stream of each line, and one HTML page shows all.
 
-    Example: nnc-conformance trace model.nnr --bins
+    Example: nnc-conformance trace model.nnr --bins --unit 2
 
     Example: nnc-conformance trace base.nnr update.nnr --html session.html
     """
     from nnc_conformance.reference import trace
+    from nnc_conformance.reference.tracer import of_unit
     from nnc_conformance.storage import outputs
     from nnc_conformance.storage.sessions import named, steps_of
 
@@ -60,7 +65,7 @@ def command(
 
         outputs.refuse_inputs(html, streams)
         steps = ((Path(name).name, stream, base) for name, stream, base in steps_of(streams, switches, lenient=lenient))
-        page = build_session_trace(steps, interpretation=switches, lenient=lenient)
+        page = build_session_trace(steps, interpretation=switches, lenient=lenient, unit=unit)
         outputs.write_text(html, render_trace(page))
         typer.echo(str(html), err=outputs.is_standard_output(html))
         return
@@ -69,7 +74,7 @@ def command(
         if not alone and not as_json:
             typer.echo(f"{name}:")
         with named(name, alone=alone):
-            for line in trace(stream, bins=bins, interpretation=switches, lenient=lenient, base=base):
+            for line in of_unit(trace(stream, bins=bins, interpretation=switches, lenient=lenient, base=base), unit):
                 if as_json:
                     stream_name = {} if alone else {"stream": name}
                     typer.echo(json.dumps(stream_name | asdict(line), default=_plain, ensure_ascii=False))

@@ -3,19 +3,20 @@ every bin of the coder.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nnc_conformance.reference.driver import Driver, RecordedCodeword, Watcher
 from nnc_conformance.reference.entropy.coding import EVENT_FIELDS, BinTrace
 from nnc_conformance.reference.entropy.contexts import context_name, element_name
 from nnc_conformance.reference.entropy.plain import BYPASS_BIN, CONTEXT_BIN
+from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.options import DecoderOptions
 from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
 from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
-from nnc_conformance.reference.syntax.structures.unit import Unit, unit_type_name
+from nnc_conformance.reference.syntax.structures.unit import UNKNOWN_TYPE, Unit, unit_type_name
 from nnc_conformance.reference.syntax.walker import Element
 from nnc_conformance.reference.updates.base_model import BaseModel
 
@@ -108,6 +109,24 @@ def trace(
         yield from lines
 
 
+class NoUnitError(NNCError):
+    """A unit that is to be traced, and that the stream does not have."""
+
+
+def of_unit(lines: Iterable[TraceLine], unit: int | None) -> Iterator[TraceLine]:
+    """Yield the lines of one unit, or all for None; raise `NoUnitError` at the end of a stream that
+    lacks it.
+    """
+    last, found = -1, unit is None
+    for line in lines:
+        last = max(last, line.unit)
+        if unit is None or line.unit == unit:
+            found = True
+            yield line
+    if not found:
+        raise NoUnitError(f"there is no unit {unit}; the units of the stream are 0 to {last}")
+
+
 def value_text(value: Any) -> str:
     """Format the value of an element in at most `LONGEST_VALUE` characters."""
     if isinstance(value, bytes):
@@ -123,6 +142,7 @@ class _Lines(Watcher):
     def __init__(self, *, bins: bool) -> None:
         self.bins = bins
         self.lines: list[Iterable[TraceLine]] = []
+        self._untyped: list[list[TraceLine]] = []
 
     def element(self, element: Element) -> None:
         """Keep the line of an element of the high-level syntax."""
@@ -131,7 +151,15 @@ class _Lines(Watcher):
             element.unit, element.unit_type, element.bit >> 3, element.bit & 7, element.path, element.label, element.descriptor,
             element.value, element.end_bit - element.bit, clause_of(element.name), row.provenance.value,
         )  # fmt: skip
-        self.lines.append((line,))
+        own = [line]
+        self.lines.append(own)
+        if element.unit_type == UNKNOWN_TYPE:
+            self._untyped.append(own)
+            return
+        for before in self._untyped:
+            if before[0].unit == line.unit:
+                before[0] = replace(before[0], unit_type=line.unit_type)
+        self._untyped.clear()
 
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
         """Keep the lines of a codeword."""

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.tracer import TraceLine, trace
+from nnc_conformance.reference.syntax.structures.unit import UNKNOWN_TYPE
+from nnc_conformance.reference.tracer import TraceLine, of_unit, trace
 from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.reports.drawings.coder import CoderPlot, coder_plot
 from nnc_conformance.reports.html import render_page, resource
@@ -74,26 +75,45 @@ class TracePage:
 
 
 def build_trace(
-    name: str, stream: bytes, *, interpretation: Interpretation | None = None, lenient: bool = False, base: BaseModel | None = None
+    name: str,
+    stream: bytes,
+    *,
+    interpretation: Interpretation | None = None,
+    lenient: bool = False,
+    base: BaseModel | None = None,
+    unit: int | None = None,
 ) -> TracePage:
     """Trace a stream with all its bins, up to its end or its first error.
 
-    ``base`` is the model before it.
+    Args:
+        name: Its name on the page.
+        stream: The bitstream.
+        interpretation: One choice for each disputed point.
+        lenient: Forgive broken rules of policy ``may``.
+        base: The model before it.
+        unit: Number of the only unit to show; None for all.
+
+    Raises `NoUnitError`.
     """
     lines: list[TraceLine] = []
-    error = ""
+    error, count = "", 0
     try:
-        for line in trace(stream, bins=True, interpretation=interpretation, lenient=lenient, base=base):
-            lines.append(line)
+        for line in of_unit(trace(stream, bins=True, interpretation=interpretation, lenient=lenient, base=base), unit):
+            count += 1
+            if count <= LINES_SHOWN:
+                lines.append(line)
     except StreamError as broken:
         error = str(broken)
-    units = tuple(_unit(number, list(own)) for number, own in groupby(_by_unit(lines[:LINES_SHOWN]), key=lambda line: line.unit))
-    left_out = max(0, len(lines) - LINES_SHOWN)
-    return TracePage(name, len(stream), stream[:BYTES_SHOWN], units, error, left_out, len(lines))
+    units = tuple(_unit(number, list(own)) for number, own in groupby(_by_unit(lines), key=lambda line: line.unit))
+    return TracePage(name, len(stream), stream[:BYTES_SHOWN], units, error, count - len(lines), count)
 
 
 def build_session_trace(
-    steps: Iterable[tuple[str, bytes, BaseModel | None]], *, interpretation: Interpretation | None = None, lenient: bool = False
+    steps: Iterable[tuple[str, bytes, BaseModel | None]],
+    *,
+    interpretation: Interpretation | None = None,
+    lenient: bool = False,
+    unit: int | None = None,
 ) -> TracePage:
     """Trace the streams of a session, up to the end or the first error, as if they were one after
     the other in one file.
@@ -102,12 +122,15 @@ def build_session_trace(
         steps: Name, bytes and model before each stream (see `storage.sessions.steps_of`).
         interpretation: One choice for each disputed point; the defaults if None.
         lenient: Forgive broken rules of policy ``may``.
+        unit: Number of the only unit of each stream to show; None for all.
+
+    Raises `NoUnitError`.
     """
     pages: list[TracePage] = []
     data, units = b"", list[UnitRows]()
     for name, stream, base in steps:
-        page = build_trace(name, stream, interpretation=interpretation, lenient=lenient, base=base)
-        units += [_moved(unit, 8 * len(data), name) for unit in page.units]
+        page = build_trace(name, stream, interpretation=interpretation, lenient=lenient, base=base, unit=unit)
+        units += [_moved(rows, 8 * len(data), name) for rows in page.units]
         data += stream
         pages.append(page)
         if page.error:
@@ -143,7 +166,7 @@ def _by_unit(lines: Iterable[TraceLine]) -> Sequence[TraceLine]:
 def _unit(number: int, lines: list[TraceLine]) -> UnitRows:
     elements = [line for line in lines if line.bin is None]
     bins = [line for line in lines if line.bin is not None]
-    known = next((line.unit_type for line in reversed(elements) if line.unit_type != "unknown"), lines[0].unit_type)
+    known = next((line.unit_type for line in reversed(elements) if line.unit_type != UNKNOWN_TYPE), lines[0].unit_type)
     return UnitRows(
         number,
         known,

@@ -31,6 +31,8 @@ NNR_TPL: Final = 3
 NNR_QNT: Final = 4
 NNR_NDU: Final = 5
 NNR_AGG: Final = 6
+UNKNOWN_TYPE: Final = "unknown"
+"""Name of a unit's type until it is read."""
 UNIT_TYPE_NAMES: Final = ("NNR_STR", "NNR_MPS", "NNR_LPS", "NNR_TPL", "NNR_QNT", "NNR_NDU", "NNR_AGG")
 
 
@@ -89,7 +91,7 @@ def nnr_unit(w: Walker, context: StreamContext, index: int) -> Unit:
     """Code an nnr_unit(), the ``index``-th of the bitstream or of its aggregate; return it."""
     number, start = context.units, w.position
     context.units += 1
-    w.unit, w.unit_type = number, "unknown"
+    w.unit, w.unit_type = number, UNKNOWN_TYPE
     with w.structure("nnr_unit", index, "unit-size-end"):
         size_flag = w.u("nnr_unit_size_flag", 1)
         size = w.u("nnr_unit_size", 31 if size_flag else 15)  # branch: unit-size.31-bits

@@ -86,7 +86,7 @@ def symptoms(symptom_file: Path) -> SymptomCache:
 
 
 def explained(results: list[CaseResult], causes: Sequence[Cause], symptoms: SymptomCache) -> Explanation:
-    return explain(results, vectors(), failing(results)[0], causes=causes, symptoms=symptoms, seconds=30.0)
+    return explain(results, vectors(), failing(results)[0], causes=causes, symptoms=symptoms, seconds=300.0)
 
 
 # The first wrong symbol

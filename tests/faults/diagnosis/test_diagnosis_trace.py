@@ -4,7 +4,11 @@ outside.
 
 import base64
 import hashlib
+import json
 import re
+import weakref
+from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,8 +16,9 @@ import pytest
 from helpers.samples import SAMPLES
 
 from nnc_conformance.cli import main
-from nnc_conformance.reference.tracer import trace
-from nnc_conformance.reports.trace import BYTES_SHOWN, build_trace, render_trace
+from nnc_conformance.reference.tracer import TraceLine, trace
+from nnc_conformance.reports import trace as trace_page
+from nnc_conformance.reports.trace import BYTES_SHOWN, LINES_SHOWN, build_trace, render_trace
 
 STREAM = bytes.fromhex("0004000000080401001ffc80000e1409610020e0a002340080fe")
 """One data unit with one index."""
@@ -87,6 +92,48 @@ def test_a_long_stream_is_shown_in_part_and_says_so() -> None:
     assert page.left_out > 0
     assert len(page.data) == min(page.size, BYTES_SHOWN)
     assert "are left out here" in render_trace(page)
+
+
+def test_a_page_holds_no_more_lines_than_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = next(trace(STREAM))
+    alive: weakref.WeakSet[TraceLine] = weakref.WeakSet()
+    most = 0
+
+    def many(*_: object, **options: object) -> Iterator[TraceLine]:
+        nonlocal most
+        for number in range(3 * LINES_SHOWN):
+            line = replace(one, byte=number)
+            alive.add(line)
+            most = max(most, len(alive))
+            yield line
+
+    monkeypatch.setattr(trace_page, "trace", many)
+    page = build_trace("large.nnr", STREAM)
+    assert (page.lines, page.left_out) == (3 * LINES_SHOWN, 2 * LINES_SHOWN)
+    assert most < LINES_SHOWN + 5
+
+
+@pytest.mark.parametrize("unit", [0, 1, 2])
+def test_one_unit_is_chosen(unit: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "one.nnr").write_bytes(STREAM)
+    with pytest.raises(SystemExit) as ended:
+        main.main(["trace", str(tmp_path / "one.nnr"), "--unit", str(unit), "--json"])
+    assert ended.value.code == 0
+    shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    own = [line for line in trace(STREAM) if line.unit == unit]
+    assert [line["element"] for line in shown] == [line.element for line in own]
+    assert {line["unit_type"] for line in shown} == {own[-1].unit_type}
+    assert [rows.number for rows in build_trace("one.nnr", STREAM, unit=unit).units] == [unit]
+
+
+def test_a_unit_that_a_stream_lacks_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "one.nnr").write_bytes(STREAM)
+    for more in ([], ["--html", str(tmp_path / "page.html")]):
+        with pytest.raises(SystemExit) as ended:
+            main.main(["trace", str(tmp_path / "one.nnr"), "--unit", "99", *more])
+        assert ended.value.code == 2
+        assert "there is no unit 99; the units of the stream are 0 to 2" in capsys.readouterr().err
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
