@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.cli.options import SuiteOption, edition_option, input_file, read_editions
+from nnc_conformance.cli.options import SuiteOption, edition_option, input_file, read_editions, read_target
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
@@ -51,6 +51,15 @@ def issue(
         typer.Option("--policy", metavar="TOML", help="Policy file: what must pass, and waivers.", show_default="the built-in policy"),
     ] = None,
     edition: Annotated[list[str] | None, edition_option("2022, or those of the policy file")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="NAME",
+            help="State that the decoder meets this target (docs/targets.md): 3gpp-ims-full or 3gpp-ims-incremental.",
+            show_default="none",
+        ),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option("--name", metavar="NAME", help="Name of the decoder to certify.", show_default="the only one in the results"),
@@ -86,7 +95,7 @@ def issue(
     from nnc_conformance.reports.certification.issue import gather, write_certificate
     from nnc_conformance.reports.certification.issue import issue as issue_certificate
     from nnc_conformance.reports.certification.judgement import UNPROVEN, evidence, unproven
-    from nnc_conformance.reports.certification.policy import load_policy, policy_of
+    from nnc_conformance.reports.certification.policy import load_policy, policy_of, target_policy
     from nnc_conformance.reports.results import file_of
     from nnc_conformance.reports.text import one_line
     from nnc_conformance.storage.outputs import refuse_inputs
@@ -95,10 +104,11 @@ def issue(
     read = [file_of(results), *(path for path in (key, policy, suite, withdrawals) if path is not None)]
     for file in (CERTIFICATE_FILE, PAGE_FILE):
         refuse_inputs(output / file, read)
-    editions = read_editions(edition)
-    if editions is not None and policy is not None:
-        raise typer.BadParameter("a policy file names its editions itself; leave one of the two out", param_hint="--edition")
-    rules = load_policy(policy) if editions is None else policy_of(editions)
+    editions, asked = read_editions(edition), read_target(target)
+    given = [option for option, value in (("--policy", policy), ("--edition", editions), ("--target", asked)) if value is not None]
+    if len(given) > 1:
+        raise typer.BadParameter("each of --policy, --edition and --target says what must pass; give one", param_hint=given[-1])
+    rules = target_policy(asked) if asked is not None else policy_of(editions) if editions is not None else load_policy(policy)
     private = load_private_key(key) if key is not None else None
     listed = _withdrawals(withdrawals)
     gathered = gather(results, rules, decoder=name, argument=decoder, suite=suite)

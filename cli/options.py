@@ -11,6 +11,7 @@ from nnc_conformance.storage.outputs import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from nnc_conformance.reference.interpretation import Interpretation
+    from nnc_conformance.storage.targets import Target
     from nnc_conformance.storage.vector import Edition, Level
 
 STANDARD = "-"
@@ -31,7 +32,7 @@ FilterOption = Annotated[
     typer.Option(
         "--filter",
         metavar="KEY=GLOB",
-        help="Only vectors whose KEY (id, clause, flag, level or element) matches; !KEY=GLOB excludes them. "
+        help="Only vectors whose KEY (id, clause, flag, level, element or target) matches; !KEY=GLOB excludes them. "
         "Repeatable; all filters must hold.",
         show_default="all vectors",
     ),
@@ -47,6 +48,15 @@ InterpretationOption = Annotated[
         metavar="NAME=CHOICE",
         help="How to read a disputed point of the standard (docs/disputed.md). Repeatable.",
         show_default="the default reading of each point",
+    ),
+]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="NAME",
+        help="Only vectors that answer this target (docs/targets.md): 3gpp-ims-full or 3gpp-ims-incremental.",
+        show_default="none",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -72,6 +82,16 @@ def read_levels(names: Sequence[str] | None, default: "Sequence[Level]") -> "tup
         if name not in known:
             raise typer.BadParameter(unknown("level", name, known), param_hint="--level")
     return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(default)
+
+
+def read_target(name: str | None) -> "Target | None":
+    """Convert the value of ``--target``; raise `typer.BadParameter` for an unknown target."""
+    from nnc_conformance.reference.errors import unknown
+    from nnc_conformance.storage.targets import TARGETS
+
+    if name is not None and name not in TARGETS:
+        raise typer.BadParameter(unknown("target", name, TARGETS), param_hint="--target")
+    return None if name is None else TARGETS[name]
 
 
 def edition_option(default: str) -> typer.models.OptionInfo:

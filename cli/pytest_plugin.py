@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="KEY=GLOB",
-        help="only vectors whose KEY (id, clause, flag, level or element) matches; !KEY=GLOB excludes them; repeatable",
+        help="only vectors whose KEY (id, clause, flag, level, element or target) matches; !KEY=GLOB excludes them; repeatable",
     )
     group.addoption("--nnc-time-limit", type=float, metavar="S", help="seconds per vector; default: 60")
     group.addoption("--nnc-memory-limit", type=int, metavar="MIB", help="memory per vector, in MiB; default: 4096")

@@ -9,12 +9,14 @@ import typer
 from nnc_conformance.cli.options import (
     FilterOption,
     SuiteArgument,
+    TargetOption,
     edition_option,
     input_file,
     level_option,
     output_file,
     read_editions,
     read_levels,
+    read_target,
 )
 
 
@@ -34,6 +36,7 @@ def command(
     level: Annotated[list[str] | None, level_option("core and negative")] = None,
     edition: Annotated[list[str] | None, edition_option("2022, and 2024 for a decoder that declares a capability of it")] = None,
     filters: FilterOption = None,
+    target: TargetOption = None,
     time_limit: Annotated[
         float | None, typer.Option("--time-limit", metavar="S", min=0.001, help="Seconds per case.", show_default="60")
     ] = None,
@@ -109,11 +112,12 @@ def command(
     from nnc_conformance.suites.running.runner import RunOptions
     from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, FRESH, parse_filter, select, vector_ids
 
-    levels = read_levels(level, DEFAULT_LEVELS)
-    chosen_filters = [parse_filter(text) for text in filters or ()]
+    asked = read_target(target)
+    levels = read_levels(level, DEFAULT_LEVELS if asked is None else (*DEFAULT_LEVELS, Level.INFERRED))
+    chosen_filters = [parse_filter(text) for text in (*(filters or ()), *([] if asked is None else [f"target={asked.name}"]))]
     decoders = load_decoders(decoder or [IN_TREE])
-    drawn = fresh if fresh is not None else FRESH if suite is None and not level else 0
-    editions = read_editions(edition)
+    drawn = fresh if fresh is not None else FRESH if suite is None and not level and asked is None else 0
+    editions = read_editions(edition) or (None if asked is None else (asked.edition,))
     taken = editions or {each for one in decoders for each in one.editions}
     chosen = select(suite, levels, chosen_filters, editions=taken, fresh_for=[one.identity() for one in decoders], fresh=drawn)
     expected = load_expected_failures(expect_failures) if expect_failures is not None else None

@@ -26,6 +26,7 @@ def render_markdown(report: Report) -> str:
     parts += _decoders(report)
     parts += _since(report)
     parts += _group(report, report.levels, "Conformance by level")
+    parts += _targets(report)
     parts += _failures(report)
     parts += _expected(report)
     parts += _folded("Clauses, features and broken rules", [part for group in report.groups for part in _group(report, group, group.title)])
@@ -108,6 +109,18 @@ def _group(report: Report, group: MatrixGroup, title: str) -> list[str]:
         return []
     headings = [group.title.lower(), *(code(decoder.info.name) for decoder in report.decoders)]
     return [f"## {title}", table(headings, ([code(row.key), *(_figure(group, cell) for cell in row.cells)] for row in group.rows))]
+
+
+def _targets(report: Report) -> list[str]:
+    parts = []
+    for figures in report.targets:
+        rows = [[code(one.need.text), code(one.need.capability), f"{one.passed} of {one.cases}", one.state.value] for one in figures.needs]
+        parts += [
+            f"## Target {figures.target.name}: {code(figures.decoder)}",
+            _plain(f"{figures.headline}. Source: {figures.target.source}."),
+            table(["needed", "capability", "passed", ""], rows),
+        ]
+    return parts
 
 
 def _failures(report: Report) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Final
 
 from nnc_conformance.reports.changes import Since
 from nnc_conformance.reports.tally import OutcomeTally, Tone
+from nnc_conformance.reports.target import TargetFigures
 from nnc_conformance.suites.results.answers import AccuracyRow, Distance
 from nnc_conformance.suites.results.fault_location import FaultLocation
 from nnc_conformance.suites.results.result import CaseResult, DecoderIdentity, SuiteIdentity, Verdict
@@ -165,6 +166,7 @@ class Report:
     measured: tuple[MeasuredNetwork, ...]
     environment: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     since: Since | None = None
+    targets: tuple[TargetFigures, ...] = ()
 
     @property
     def failures(self) -> tuple[ReportedCase, ...]:

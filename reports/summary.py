@@ -17,6 +17,7 @@ from nnc_conformance.reports.report import (
 )
 from nnc_conformance.reports.results import Loaded
 from nnc_conformance.reports.tally import Tone, tally, tone
+from nnc_conformance.reports.target import TargetFigures, target_figures
 from nnc_conformance.storage.vector import CAPABILITIES, EDITIONS, Level
 from nnc_conformance.suites.judging.claims import contradicted
 from nnc_conformance.suites.results.answers import AccuracyRow
@@ -110,6 +111,7 @@ def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> R
         measured=tuple(map(_measured, _vector_rows([case for case in cases if case.result.accuracy], names))),
         environment=tuple((source.source, _environment(source.run)) for source in sources if source.run is not None),
         since=since(baseline.source, baseline.results, [case.result for case in cases], names) if baseline and baseline.results else None,
+        targets=_targets(sources),
     )
 
 
@@ -117,6 +119,28 @@ def clause_title(clause: str) -> str:
     """Return the title of a clause or of its nearest ancestor that has one, else ""."""
     parts = clause.split(".")
     return next((CLAUSE_TITLES[key] for n in range(len(parts), 0, -1) if (key := ".".join(parts[:n])) in CLAUSE_TITLES), "")
+
+
+def _targets(sources: Sequence[Loaded]) -> tuple[TargetFigures, ...]:
+    """Return the figures of targets from whole runs of core and negative vectors.
+
+    A run of other levels, or filtered by anything but a target, says nothing of one.
+    """
+    whole = [
+        source.results
+        for source in sources
+        if source.results is not None
+        and not source.results.incomplete_because()
+        and {Level.CORE, Level.NEGATIVE} <= set(source.results.suite.levels)
+        and all(text.startswith("target=") for text in source.results.suite.filters)
+    ]
+    return tuple(
+        figures
+        for results in whole
+        for decoder in results.decoders
+        for figures in target_figures(decoder, results.cases)
+        if all(text == f"target={figures.target.name}" for text in results.suite.filters)
+    )
 
 
 def _editions(counted: Sequence[ReportedCase], names: Sequence[str]) -> tuple[MatrixGroup, ...]:

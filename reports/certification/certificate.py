@@ -238,10 +238,13 @@ class Certificate(Sealed[Annotated[CertificateBody | EditionedBody, Field(discri
     """A certificate with its seal."""
 
 
-def headline(policy: CertificationPolicy, decoder: CertifiedDecoder, *, signed: bool) -> str:
-    """Return the headline of a certificate; an unsigned one says so first."""
+def headline(policy: CertificationPolicy, decoder: CertifiedDecoder, *, signed: bool, met: str = "") -> str:
+    """Return the headline of a certificate; an unsigned one says so first.
+
+    ``met`` says how a target is met, in place of the policy's name.
+    """
     who = f"{decoder.name} {decoder.version}".strip()
-    return f"{'' if signed else f'{UNSIGNED}: '}{who}: {policy.name}"
+    return f"{'' if signed else f'{UNSIGNED}: '}{who}: {met or policy.name}"
 
 
 def challenge_seed(nonce: str, results_sha256: str, files: Iterable[CertifiedFile]) -> int:

@@ -22,11 +22,10 @@ from nnc_conformance.reports.certification.certificate import (
     EditionedBody,
     WithdrawnVector,
     certified_case,
-    headline,
 )
 from nnc_conformance.reports.certification.challenge import challenge
 from nnc_conformance.reports.certification.decoder_files import decoder_files
-from nnc_conformance.reports.certification.judgement import reasons
+from nnc_conformance.reports.certification.judgement import headline_of, reasons
 from nnc_conformance.reports.certification.page import render_certificate
 from nnc_conformance.reports.certification.policy import CertificationPolicy, EditionedPolicy
 from nnc_conformance.reports.certification.withdrawals import Withdrawals
@@ -170,7 +169,7 @@ def issue(
     )
     cases = _cases(evidence, editioned=editioned)
     content = {
-        "headline": headline(policy, decoder, signed=key is not None),
+        "headline": "",
         "issued": today,
         "issuer": issuer,
         "tool": f"{DISTRIBUTION} {version(DISTRIBUTION)}",
@@ -182,7 +181,8 @@ def issue(
         "challenge": drawn,
         "withdrawn": _withdrawn(cases, withdrawals),
     }
-    body = (EditionedBody if editioned else CertificateBody).model_validate(content)
+    unnamed = (EditionedBody if editioned else CertificateBody).model_validate(content)
+    body = unnamed.model_copy(update={"headline": headline_of(unnamed, signed=key is not None)})
     against = [*reasons(body, today, signed=key is not None)]
     fresh = [case for case in evidence.results.cases if case.decoder == spec.name and is_fresh(case.vector)]
     against += [f"fresh stream {case.vector} of the run: {case.message}" for case in fresh if OUTCOMES[case.outcome].fails]

@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Final
 
 from nnc_conformance.reports.certification.certificate import CertificateBody, CertifiedCase, EditionedBody, headline
-from nnc_conformance.reports.certification.policy import Waiver
+from nnc_conformance.reports.certification.policy import EditionedPolicy, Waiver
+from nnc_conformance.storage.targets import TARGETS, Target
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.standing import CaseStanding, standing
@@ -122,6 +123,37 @@ def evidence(body: CertificateBody, today: datetime.date, withdrawn: Collection[
     return tuple(found)
 
 
+def target_of(body: CertificateBody) -> Target | None:
+    """Return the target that a certificate is about, or None."""
+    return TARGETS[body.policy.target] if isinstance(body.policy, EditionedPolicy) and body.policy.target is not None else None
+
+
+def headline_of(body: CertificateBody, *, signed: bool) -> str:
+    """Return the headline that a certificate must have; that of a target says what cannot count."""
+    target = target_of(body)
+    met = "" if target is None else target.met_text(_exceptions(body, target))
+    return headline(body.policy, body.decoder, signed=signed, met=met)
+
+
+def _exceptions(body: CertificateBody, target: Target) -> list[str]:
+    """Return the capabilities of a target that cannot count, each with the reason."""
+    return [f"{name} ({target.uncounted[name]})" for name in _unshown(body, target) if name in target.uncounted]
+
+
+def _unshown(body: CertificateBody, target: Target) -> list[str]:
+    """Return the capabilities of a target that no counted vector that answers it shows."""
+    answering = tuple(case for case in body.cases if target.takes(target.edition, case.flags))
+    proven = {one.capability for one in evidence(body.model_copy(update={"cases": answering}), body.issued) if one.proven}
+    return [name for name in target.capabilities if name not in proven]
+
+
+def _of_target(body: CertificateBody) -> Iterator[str]:
+    target = target_of(body)
+    for name in _unshown(body, target) if target is not None else ():
+        if target is not None and name not in target.uncounted:
+            yield f"capability {name}: the target {target.name} needs it, but no good vector that answers it and counts was passed"
+
+
 def reasons(body: CertificateBody, today: datetime.date, *, signed: bool, withdrawn: Collection[tuple[str, int]] = ()) -> tuple[str, ...]:
     """Return every reason not to certify, in words; none if the certificate is justified."""
     weighed = weigh(body, today, withdrawn)
@@ -130,14 +162,15 @@ def reasons(body: CertificateBody, today: datetime.date, *, signed: bool, withdr
         *(_failure(one.case, "") for one in weighed if one.weight is Weight.FAILED),
         *_of_nothing(weighed),
         *_of_capabilities(evidence(body, today, withdrawn)),
+        *_of_target(body),
         *_of_challenge(body),
     )
 
 
 def _of_form(body: CertificateBody, *, signed: bool) -> Iterator[str]:
     policy, decoder = body.policy, body.decoder
-    if body.headline != headline(policy, decoder, signed=signed):
-        yield "the headline does not match decoder, policy and signature"
+    if body.headline != headline_of(body, signed=signed):
+        yield "the headline does not match decoder, policy, evidence and signature"
     if missing := sorted(set(policy.capabilities) - set(decoder.capabilities)):
         yield f"the policy requires capabilities that the decoder does not declare: {', '.join(missing)}"
     if len({case.vector for case in body.cases}) != len(body.cases):

@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Final
 
 from nnc_conformance.reports.certification.certificate import UNSIGNED, Certificate
-from nnc_conformance.reports.certification.judgement import WEIGHTS, Weight, evidence, weigh
+from nnc_conformance.reports.certification.judgement import WEIGHTS, Weight, evidence, target_of, weigh
 from nnc_conformance.reports.html import render_page, resource
 from nnc_conformance.storage.sealed import SealError, canonical_text
 
@@ -34,7 +34,7 @@ def render_certificate(certificate: Certificate, form: PageForm = PageForm.CAPAB
     it makes a new form.
     """
     body = certificate.body
-    weighed = weigh(body, body.issued)
+    weighed, target = weigh(body, body.issued), target_of(body)
     levels = {level: Counter(one.weight for one in weighed if one.case.level is level) for level in body.policy.levels}
     undeclared = sorted({flag for one in weighed for flag in one.case.flags} - set(body.decoder.capabilities))
     return render_page(
@@ -42,7 +42,8 @@ def render_certificate(certificate: Certificate, form: PageForm = PageForm.CAPAB
         style=resource("report.css"),
         certificate=certificate,
         body=body,
-        word="Certified" if certificate.seal.signature is not None else UNSIGNED.capitalize(),
+        word=("Certified" if target is None else "Target met") if certificate.seal.signature is not None else UNSIGNED.capitalize(),
+        target=target,
         weights=WEIGHTS,
         weighed=weighed,
         levels=levels,

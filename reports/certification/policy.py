@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from nnc_conformance.reference.errors import ModelError, NNCError, unknown
 from nnc_conformance.storage.documents import Frozen, first_tagged_problem
 from nnc_conformance.storage.inputs import read_regular
+from nnc_conformance.storage.targets import TARGETS, Target
 from nnc_conformance.storage.vector import CAPABILITIES, EDITIONS, Edition, Level, VectorId
 
 POLICY_BYTES: Final = 1 << 20
@@ -71,11 +72,18 @@ def _sorted(editions: tuple[Edition, ...]) -> tuple[Edition, ...]:
     return editions
 
 
+def _target(name: str) -> str:
+    if name not in TARGETS:
+        raise ValueError(unknown("target", name, TARGETS))
+    return name
+
+
 class EditionedPolicy(CertificationPolicy):
     """Requirements that name the editions of the standard whose vectors must pass."""
 
     format: Literal["nnc-policy/2"] = "nnc-policy/2"  # type: ignore[assignment]  # another format, told apart by this key
     editions: Annotated[tuple[Edition, ...], AfterValidator(_sorted)]
+    target: Annotated[str, AfterValidator(_target)] | None = Field(default=None, description="the target that is met, if it is about one")
 
     @property
     def counted_editions(self) -> tuple[Edition, ...]:
@@ -100,6 +108,12 @@ def load_policy(path: Path | None) -> CertificationPolicy:
         raise PolicyError(f"{path}: {error}") from None
 
 
+def target_policy(target: Target) -> EditionedPolicy:
+    """Return the built-in policy for a target, which requires all its capabilities."""
+    fields = policy_of([target.edition]).model_dump(exclude={"name", "capabilities", "target"})
+    return EditionedPolicy(**fields, name=f"{target.name}: {target.source}", capabilities=target.capabilities, target=target.name)
+
+
 def policy_of(editions: Collection[Edition]) -> EditionedPolicy:
     """Return the built-in policy for these editions of the standard."""
     named = tuple(sorted(editions))
@@ -111,7 +125,9 @@ def policy_of(editions: Collection[Edition]) -> EditionedPolicy:
 def is_built_in(policy: CertificationPolicy) -> bool:
     """Return whether a policy is a built-in one, whatever its waivers."""
     plain = policy.model_copy(update={"waivers": ()})
-    return plain == (policy_of(policy.editions) if isinstance(policy, EditionedPolicy) else load_policy(None))
+    if not isinstance(policy, EditionedPolicy):
+        return plain == load_policy(None)
+    return plain == (policy_of(policy.editions) if policy.target is None else target_policy(TARGETS[policy.target]))
 
 
 def _built_in() -> bytes:

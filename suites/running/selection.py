@@ -9,6 +9,7 @@ from typing import Final
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage.package import Package, unpacked_suite
 from nnc_conformance.storage.suite_folder import Suite, built_in_root, load_suite
+from nnc_conformance.storage.targets import targets_of
 from nnc_conformance.storage.vector import EDITIONS, AnyVector, Edition, Level
 from nnc_conformance.suites.results.result import DecoderIdentity
 
@@ -27,6 +28,7 @@ FILTER_KEYS: Final[dict[str, Callable[[AnyVector], tuple[str, ...]]]] = {
     "flag": lambda vector: vector.flags,
     "level": lambda vector: (vector.level,),
     "element": lambda vector: vector.elements,
+    "target": targets_of,
 }
 """Values of a vector that a filter can match; one match is enough."""
 

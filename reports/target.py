@@ -1,0 +1,98 @@
+"""What the cases of a run say of a target, need by need."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from nnc_conformance.storage.targets import TARGETS, Need, Target
+from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.results.result import CaseResult, DecoderIdentity
+from nnc_conformance.suites.results.standing import CaseStanding, standing
+
+
+class NeedState(StrEnum):
+    """Whether a decoder does what a target needs."""
+
+    MET = "met"
+    NOT_MET = "not met"
+    UNCOUNTED = "cannot count"
+    UNTRIED = "no vector"
+
+
+@dataclass(frozen=True)
+class NeedFigures:
+    """The figures of one need: cases that count, and how many of them passed.
+
+    Attributes:
+        need: What is needed.
+        passed: Cases that passed.
+        cases: Cases that need it and count, unsupported ones too.
+        shown: Cases that need it and do not count.
+        uncounted: Why none can count; "" if some can.
+        declared: Whether the decoder declares the capability.
+    """
+
+    need: Need
+    declared: bool
+    passed: int
+    cases: int
+    shown: int
+    uncounted: str
+
+    @property
+    def state(self) -> NeedState:
+        """Whether the need is met."""
+        if not self.declared or self.passed < self.cases:
+            return NeedState.NOT_MET
+        if self.uncounted:
+            return NeedState.UNCOUNTED
+        return NeedState.MET if self.cases else NeedState.UNTRIED
+
+
+@dataclass(frozen=True)
+class TargetFigures:
+    """What the cases of one decoder say of a target."""
+
+    target: Target
+    decoder: str
+    needs: tuple[NeedFigures, ...]
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one line; never "met" alone where a part cannot count."""
+        missing = _named(self.needs, NeedState.NOT_MET)
+        if missing:
+            return f"{self.decoder}: {self.target.name} not met: {', '.join(missing)}"
+        return f"{self.decoder}: {self.target.met_text(self.exceptions)}"
+
+    @property
+    def exceptions(self) -> tuple[str, ...]:
+        """Needs that nothing that counts shows, each with the reason."""
+        cannot = {f"{one.need.capability} ({one.uncounted})": None for one in self.needs if one.state is NeedState.UNCOUNTED}
+        return (*cannot, *(f"{text} (no vector)" for text in _named(self.needs, NeedState.UNTRIED)))
+
+
+def target_figures(decoder: DecoderIdentity, cases: Iterable[CaseResult]) -> tuple[TargetFigures, ...]:
+    """Return the figures of each target that some case of a decoder answers."""
+    own = [case for case in cases if case.decoder == decoder.name]
+    found = []
+    for target in TARGETS.values():
+        answering = [case for case in own if target.takes(case.tested_edition, case.flags)]
+        if answering:
+            needs = tuple(_figures(target, need, answering, decoder) for need in target.needs)
+            found.append(TargetFigures(target, decoder.name, needs))
+    return tuple(found)
+
+
+def _figures(target: Target, need: Need, answering: Sequence[CaseResult], decoder: DecoderIdentity) -> NeedFigures:
+    needing = [case for case in answering if need.capability in case.flags and (not need.element or need.element in case.elements)]
+    counted = [case for case in needing if standing(case.level, case.provenance) is CaseStanding.CONFORMANCE]
+    good = [case for case in counted if case.policy is None]
+    passed = sum(case.outcome is Outcome.PASS for case in counted) if good else 0
+    uncounted = target.uncounted.get(need.capability, "")
+    declared = need.capability in decoder.capabilities
+    return NeedFigures(need, declared, passed, len(counted) if good else 0, len(needing) - len(counted), uncounted)
+
+
+def _named(needs: Iterable[NeedFigures], state: NeedState) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.need.text for one in needs if one.state is state))
