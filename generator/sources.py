@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Final
 
-from nnc_conformance.generator import stress
+from nnc_conformance.generator import stress, stress_sessions
 from nnc_conformance.generator.building import BuiltVector, build, build_from
 from nnc_conformance.generator.models import MODELS
-from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipe import Recipe, SessionRecipe
 from nnc_conformance.generator.recipes.topics import recipes, session_recipes
 from nnc_conformance.generator.worker_pool import map_in_processes
 from nnc_conformance.storage.vector import Level
@@ -18,6 +18,7 @@ REPRODUCIBLE: Final = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.DISPUTED, L
 Vectors of level models come from the optimising encoder; their bytes may depend on the machine.
 """
 STRESS_VECTORS: Final = 200
+STRESS_SESSIONS: Final = 100
 
 
 def ids_of(levels: Collection[Level]) -> list[str]:
@@ -26,10 +27,11 @@ def ids_of(levels: Collection[Level]) -> list[str]:
     return ids + (list(stress_recipes()) if Level.STRESS in levels else [])
 
 
-def stress_recipes() -> dict[str, Recipe]:
-    """Return the recipes of level stress by id: many small streams and a few large ones."""
-    drawn = [*map(stress.stress_recipe, range(STRESS_VECTORS)), *map(stress.large_stress_recipe, range(len(stress.LARGE)))]
-    return {recipe.id: recipe for recipe in drawn}
+def stress_recipes() -> dict[str, Recipe | SessionRecipe]:
+    """Return the recipes of level stress by id: many small streams, a few large ones, and sessions."""
+    streams = [*map(stress.stress_recipe, range(STRESS_VECTORS)), *map(stress.large_stress_recipe, range(len(stress.LARGE)))]
+    sessions = map(stress_sessions.session_recipe, range(STRESS_SESSIONS))
+    return {recipe.id: recipe for recipe in (*streams, *sessions)}
 
 
 def make_one(vector_id: str, seed: int) -> BuiltVector:

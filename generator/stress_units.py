@@ -40,7 +40,7 @@ _MOST_DIMENSIONS: Final = 6
 _MOST_ROWS: Final = 150
 _LARGE_RAW: Final = 8500
 """Elements of a unit that needs a 31-bit size."""
-_EXACT_BITS: Final = 22
+EXACT_BITS: Final = 22
 """Bits of an index: doubled, it stays below 2 ** 24, so every arithmetic gives the same product."""
 _INT_BITS: Final = 31
 _IDENTITY_FORMATS: Final = {NNR_PT_INT: INT32_FORMAT}
@@ -124,16 +124,21 @@ def data_unit(drawing: Drawing, payload_type: int) -> Values:
     """Draw an NNR_NDU of the given payload type."""
     if payload_type == NNR_PT_RAW_FLOAT:
         return _raw(drawing)
-    head = _block_header(drawing) if payload_type == NNR_PT_BLOCK else _header(drawing, payload_type, drawing.take(1), _dimensions(drawing))
+    head = (
+        drawn_block_header(drawing)
+        if payload_type == NNR_PT_BLOCK
+        else drawn_header(drawing, payload_type, drawing.take(1), drawn_dimensions(drawing))
+    )
     tensors = {}
     for part in coded_parts(head):
         tensors[part.id], book = _coded(drawing, head, part.dimensions, is_weight=part.is_weight)
         if book is not None:
             head = replace(head, codebook=book)
-    return ndu(head, tensors, form=_form(drawing), **_sized(common(drawing.dice), drawing.most))
+    return ndu(head, tensors, form=drawn_form(drawing), **sized(common(drawing.dice), drawing.most))
 
 
-def _form(drawing: Drawing) -> HeaderForm:
+def drawn_form(drawing: Drawing) -> HeaderForm:
+    """Draw how a unit is written where its meaning leaves a choice."""
     dice = drawing.dice
     return HeaderForm(
         unary_length_present=True if dice.one_in(3) else None,
@@ -146,7 +151,8 @@ def _data_format(drawing: Drawing, payload_type: int) -> int | None:
     return _IDENTITY_FORMATS.get(payload_type, FLOAT32_FORMAT) if drawing.may("data-format", 4) else None
 
 
-def _dimensions(drawing: Drawing) -> tuple[int, ...]:
+def drawn_dimensions(drawing: Drawing) -> tuple[int, ...]:
+    """Draw the dimensions of a tensor."""
     dice = drawing.dice
     dimensions: list[int] = []
     for _ in range(dice.integer(1, _MOST_DIMENSIONS)):
@@ -155,7 +161,7 @@ def _dimensions(drawing: Drawing) -> tuple[int, ...]:
     return tuple(dimensions)
 
 
-def _header(drawing: Drawing, payload_type: int, ids: tuple[str, ...], dimensions: tuple[int, ...], **more: Any) -> DataUnitHeader:
+def drawn_header(drawing: Drawing, payload_type: int, ids: tuple[str, ...], dimensions: tuple[int, ...], **more: Any) -> DataUnitHeader:
     """Draw a header whose scan order and dependent quantization no disputed point affects."""
     dice = drawing.dice
     head = header(
@@ -173,10 +179,11 @@ def _header(drawing: Drawing, payload_type: int, ids: tuple[str, ...], dimension
     return replace(head, scan_order=dice.integer(1, HIGHEST_SCAN_ORDER) if scanned else 0)
 
 
-def _block_header(drawing: Drawing) -> DataUnitHeader:
+def drawn_block_header(drawing: Drawing) -> DataUnitHeader:
+    """Draw the header of a BLOCK, as `drawn_header`."""
     dice = drawing.dice
     kinds = [kind for kind in PARTS if (drawing.may("block-dc", 3) if kind == DC else dice.one_in(2))] or [LS]
-    dimensions = _dimensions(drawing)
+    dimensions = drawn_dimensions(drawing)
     ids = drawing.take(1 + sum(PARTS[kind] for kind in kinds))
     more: dict[str, int] = {"parameter_types": sum(kinds)}
     if DC in kinds:
@@ -186,7 +193,7 @@ def _block_header(drawing: Drawing) -> DataUnitHeader:
             "g_number_of_rows": rows,
             "decomposition_rank": dice.integer(1, max(1, min(8, MOST_ELEMENTS // max(rows, total // rows)))),
         }
-    return _header(drawing, NNR_PT_BLOCK, ids, dimensions, **more)
+    return drawn_header(drawing, NNR_PT_BLOCK, ids, dimensions, **more)
 
 
 def _coded(drawing: Drawing, head: DataUnitHeader, dimensions: tuple[int, ...], *, is_weight: bool) -> tuple[Coded, Codebook | None]:
@@ -196,16 +203,16 @@ def _coded(drawing: Drawing, head: DataUnitHeader, dimensions: tuple[int, ...], 
     persistence = dice.pick((0, 30, 128, 220)) if with_codebook else dice.pick((0, 10, 60, 128, 200, 240, 252))
     quants = dice.numbers.quants(dice.label(), count, persistence)
     if not with_codebook:
-        _spikes(dice, quants, _INT_BITS if head.payload_type == NNR_PT_INT else _EXACT_BITS)
+        add_spikes(dice, quants, _INT_BITS if head.payload_type == NNR_PT_INT else EXACT_BITS)
     density = drawing.quantization.qp_density
     delta = 0 if head.payload_type == NNR_PT_INT or dice.one_in(2) else dice.integer(-(1 << (5 + density)), (1 << (5 + density)) - 1)
     coded = Coded(quants, delta, _parameter_sets(dice, head, dimensions, is_weight=is_weight))
     if not with_codebook:
         return coded, None
-    return coded, _codebook(dice, on_trellis(quants) if head.dq_flag else quants)
+    return coded, drawn_codebook(dice, on_trellis(quants) if head.dq_flag else quants)
 
 
-def _spikes(dice: Dice, quants: npt.NDArray[np.int64], bits: int) -> None:
+def add_spikes(dice: Dice, quants: npt.NDArray[np.int64], bits: int) -> None:
     """Replace a few indexes by values of any length."""
     for _ in range(dice.integer(0, 3)):
         magnitude = dice.integer(0, (1 << dice.integer(1, bits)) - 1)
@@ -220,7 +227,7 @@ def _parameter_sets(dice: Dice, head: DataUnitHeader, dimensions: tuple[int, ...
     return dice.integers(contexts, 0, len(CONTEXT_PARAMETER_SETS) - 1)
 
 
-def _codebook(dice: Dice, indexes: npt.NDArray[np.int64]) -> Codebook:
+def drawn_codebook(dice: Dice, indexes: npt.NDArray[np.int64]) -> Codebook:
     """Draw a codebook whose range holds ``indexes``, with some unused values."""
     low, high = min(0, int(indexes.min())) - dice.integer(0, 2), max(0, int(indexes.max())) + dice.integer(0, 2)
     steps = 1 + dice.integers(high - low + 1, 0, dice.pick((0, 1, 5, 300)))
@@ -231,12 +238,12 @@ def _codebook(dice: Dice, indexes: npt.NDArray[np.int64]) -> Codebook:
 
 def _raw(drawing: Drawing) -> Values:
     dice = drawing.dice
-    dimensions = (_LARGE_RAW,) if dice.one_in(12) else _dimensions(drawing)
+    dimensions = (_LARGE_RAW,) if dice.one_in(12) else drawn_dimensions(drawing)
     head = header(NNR_PT_RAW_FLOAT, drawing.take(1), dimensions, data_format=_data_format(drawing, NNR_PT_RAW_FLOAT))
     words = dice.numbers.words(dice.label(), prod(dimensions))
-    return ndu(head, words.view(np.float32), form=_form(drawing), **_sized(common(dice), prod(dimensions)))
+    return ndu(head, words.view(np.float32), form=drawn_form(drawing), **sized(common(dice), prod(dimensions)))
 
 
-def _sized(chosen: dict[str, Any], elements: int) -> dict[str, Any]:
+def sized(chosen: dict[str, Any], elements: int) -> dict[str, Any]:
     """Set nnr_unit_size_flag if the unit may be too long for a 15-bit size."""
     return chosen | ({"nnr_unit_size_flag": 1} if elements > MOST_ELEMENTS else {})
