@@ -2,8 +2,9 @@
 
 import tempfile
 from pathlib import Path
+from typing import Final
 
-from nnc_conformance.generator import stress
+from nnc_conformance.generator import stress, stress_sessions
 from nnc_conformance.reports.certification.certificate import (
     Challenge,
     EditionedChallenge,
@@ -18,6 +19,9 @@ from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.running.decoder_run import run
 from nnc_conformance.suites.running.runner import RunOptions
 
+GRAMMARS: Final = {stress.GRAMMAR: stress.vectors, stress_sessions.GRAMMAR: stress_sessions.vectors}
+"""The functions that draw vectors, by the grammars' names."""
+
 
 def challenge(
     spec: DecoderSpec, results_sha256: str, nonce: str, count: int, options: RunOptions | None = None, *, editioned: bool = False
@@ -25,22 +29,24 @@ def challenge(
     """Draw ``count`` streams within the declared capabilities, run the decoder on them, and
     compare.
 
-    Those of a certificate that names editions (``editioned``) hold the edition of each.
+    Those of a certificate that names editions (``editioned``) hold the edition of each, and sessions
+    if the decoder declares the second edition.
 
     Raises `StressError` if the decoder declares no payload type, and what `run` raises.
     """
     seed = challenge_seed(nonce, results_sha256, decoder_files(spec))
+    grammar = stress_sessions.GRAMMAR if editioned and stress_sessions.NEEDED in spec.capabilities else stress.GRAMMAR
     with tempfile.TemporaryDirectory(prefix="nnc-conformance-challenge-") as scratch:
         root = Path(scratch) / "suite"
         vectors: dict[str, AnyVector] = {}
-        for made in stress.vectors(seed, count, frozenset(spec.capabilities)):
+        for made in GRAMMARS[grammar](seed, count, frozenset(spec.capabilities)):
             write_vector(root, made.vector, made.files)
             vectors[made.vector.id] = made.vector
         write_manifest(root, vectors.values())
         results = run(load_suite(root), [spec], Path(scratch) / "results", levels=[Level.STRESS], options=options)
     cases = [certified_case(vectors[result.vector], result, editioned=editioned) for result in results.cases]
     form = EditionedChallenge if editioned else Challenge
-    return form.model_validate({"grammar": stress.GRAMMAR, "nonce": nonce, "cases": cases})
+    return form.model_validate({"grammar": grammar, "nonce": nonce, "cases": cases})
 
 
 def is_drawn_so(drawn: Challenge, seed: int, capabilities: frozenset[str]) -> bool:
@@ -49,5 +55,5 @@ def is_drawn_so(drawn: Challenge, seed: int, capabilities: frozenset[str]) -> bo
     Return whether streams, order and expectations are the same.
     """
     editioned = isinstance(drawn, EditionedChallenge)
-    fresh = [expectation_of(made.vector, editioned=editioned) for made in stress.vectors(seed, len(drawn.cases), capabilities)]
+    fresh = [expectation_of(made.vector, editioned=editioned) for made in GRAMMARS[drawn.grammar](seed, len(drawn.cases), capabilities)]
     return [case.expectation for case in drawn.cases] == fresh

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from nnc_conformance.generator import stress
 from nnc_conformance.reference.errors import ModelError, NNCError
 from nnc_conformance.reports.certification.certificate import Certificate, EditionedBody, challenge_seed, expectation_of
-from nnc_conformance.reports.certification.challenge import is_drawn_so
+from nnc_conformance.reports.certification.challenge import GRAMMARS, is_drawn_so
 from nnc_conformance.reports.certification.decoder_files import decoder_files
 from nnc_conformance.reports.certification.judgement import UNPROVEN, Weight, evidence, reasons, unproven, weigh
 from nnc_conformance.reports.certification.page import PageForm, certificate_text_in, is_page, render_certificate
@@ -140,7 +139,7 @@ def _check_withdrawals(verification: Verification, inputs: VerificationInputs) -
 
 def _check_challenge(verification: Verification) -> None:
     body = verification.certificate.body
-    if body.challenge.grammar != stress.GRAMMAR:
+    if body.challenge.grammar not in GRAMMARS:
         verification.notes.append(f"its fresh streams are of {body.challenge.grammar}, which this version cannot draw again")
         return
     seed = challenge_seed(body.challenge.nonce, body.results_sha256, body.decoder.files)

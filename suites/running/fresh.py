@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from nnc_conformance.generator import stress
+from nnc_conformance.generator import stress, stress_sessions
 from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.suite_folder import StoredVector, Suite, manifest_entry, write_vector
 from nnc_conformance.storage.vector import AnyVector, capabilities_of
@@ -44,11 +44,13 @@ def with_fresh(
     drawn: dict[str, StoredVector] = {}
     known = set(capabilities_of(2022))
     for declared in decoders:
-        decoder = declared.model_copy(update={"capabilities": tuple(name for name in declared.capabilities if name in known)})
-        if not stress.PAYLOADS.keys() & set(decoder.capabilities):
+        grammar = stress_sessions if stress_sessions.NEEDED in declared.capabilities else stress
+        names = tuple(name for name in declared.capabilities if grammar is stress_sessions or name in known)
+        decoder = declared.model_copy(update={"capabilities": names})
+        if not stress.PAYLOADS.keys() & set(names):
             continue
-        seed = _seed(suite.manifest_sha256, decoder)
-        for number, made in enumerate(stress.vectors(seed, count, frozenset(decoder.capabilities))):
+        seed = _seed(suite.manifest_sha256, decoder, grammar.GRAMMAR)
+        for number, made in enumerate(grammar.vectors(seed, count, frozenset(names))):
             name = f"fresh-{seed.to_bytes(32).hex()[:_DIGITS]}-{number:02}"
             vector = made.vector.model_copy(update={"id": name, "title": f"Fresh stream {number} of the stress grammar"})
             if takes(vector):
@@ -59,7 +61,7 @@ def with_fresh(
     return replace(suite, root=root, manifest=manifest, vectors=(*suite.vectors, *vectors), origin=suite.source, scratch=scratch)
 
 
-def _seed(manifest_sha256: str, decoder: DecoderIdentity) -> int:
+def _seed(manifest_sha256: str, decoder: DecoderIdentity, grammar: str) -> int:
     """Derive the seed of a decoder's streams."""
-    text = canonical_json(["nnc-fresh/1", stress.GRAMMAR, manifest_sha256, decoder.model_dump(mode="json")])
+    text = canonical_json(["nnc-fresh/1", grammar, manifest_sha256, decoder.model_dump(mode="json")])
     return int.from_bytes(hashlib.sha256(text.encode()).digest())
