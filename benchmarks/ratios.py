@@ -21,6 +21,9 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
 from nnc_conformance.reference import EncoderOptions, decode_indices, encode, encode_indices
+from nnc_conformance.reference.entropy.coding import NO_HISTORY, TensorCoding, TensorHistory
+from nnc_conformance.reference.quantization.quantizer import quantize
+from nnc_conformance.reference.updates.base_model import BASE_LIMIT
 
 PEER_DRIVER: Final = Path(__file__).parents[1] / "tests" / "peer" / "peer.py"
 WEIGHTS: Final = 1_000_000
@@ -84,13 +87,13 @@ def laplacian(point: Point, weights: int) -> npt.NDArray[np.float32]:
     return values.astype(np.float32)
 
 
-def time_rounds(work: Callable[[], Any], rounds: int = ROUNDS) -> list[float]:
+def time_rounds(work: Callable[[], Any], rounds: int = ROUNDS, clock: Callable[[], float] = time.perf_counter) -> list[float]:
     """Return the seconds of each round."""
     seconds = []
     for _ in range(rounds):
-        start = time.perf_counter()
+        start = clock()
         work()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(clock() - start)
     return seconds
 
 
@@ -195,6 +198,92 @@ def measure_encode(python: str, point: WholePoint, *, pairs: int, weights: int =
             ratios.seconds.setdefault("peer encode", []).extend(theirs)
         ratios.bytes = size, target.stat().st_size
     return ratios
+
+
+TOOLS: Final = ("row_skip", "tca", "hdsp")
+"""Tools of the second edition that change how indexes are coded."""
+
+
+@dataclass(frozen=True)
+class UpdatePoint:
+    """A point of the measurements of updates.
+
+    Args:
+        tools: The tools that are on.
+    """
+
+    bits: float
+    dq: int
+    tools: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The point in words."""
+        return f"{self.bits:g} bit, dq {self.dq}, {', '.join(self.tools) or 'no tool'}"
+
+
+UPDATE_GRID: Final = tuple(
+    UpdatePoint(bits, dq, tools) for dq in (0, 1) for bits in (0.3, 2.0) for tools in ((), *((tool,) for tool in TOOLS), TOOLS)
+)
+"""All points of updates."""
+SKIPPED_SHARE: Final = 1 / 3
+"""Share of the rows that an update leaves as they were."""
+KEPT_SHARE: Final = 1 / 2
+"""Share of the places whose last index was that of the update."""
+
+
+def made_update(point: UpdatePoint, weights: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Make the indexes of an update, and those of the update before."""
+    rng = np.random.default_rng(15938)
+    values = laplacian(Point(point.bits, point.dq, 0), weights)
+    values[rng.random(len(values)) < SKIPPED_SHARE] = 0
+    coding = TensorCoding(*values.shape, 0, bool(point.dq), UNARY_LENGTH, 0)
+    indexes = quantize(values, STEP, coding, rdo=0).reshape(values.shape)
+    before = np.where(rng.random(values.shape) < KEPT_SHARE, indexes, rng.permutation(indexes, axis=1)).astype(np.int32)
+    return indexes, before
+
+
+def measure_update(python: str, point: UpdatePoint, *, pairs: int, weights: int = WEIGHTS) -> Ratios:
+    """Measure decoding of one payload at one point; raise `AssertionError` if decoded indexes differ.
+
+    Times are of the processor, and a ratio is that of the shortest rounds: a machine with other
+    work can only lengthen one.
+    """
+    indexes, before = made_update(point, weights)
+    tca, hdsp, ratios = "tca" in point.tools, "hdsp" in point.tools, Ratios()
+    seen = (before != 0).astype(np.uint8).reshape(-1)
+    base = np.clip(before, -BASE_LIMIT, BASE_LIMIT).astype(np.int16).reshape(-1)
+    history = TensorHistory(base if tca else NO_HISTORY.base, seen)
+    options: dict[str, Any] = {"dq": bool(point.dq), "scan_order": 0, "unary_length": UNARY_LENGTH, "history": history}
+    skipped = np.logical_not(indexes.any(axis=1)) if "row_skip" in point.tools else None
+    payload = encode_indices(indexes, hdsp=hdsp, skipped=skipped, **options)
+
+    def read() -> npt.NDArray[np.int32]:
+        return decode_indices(payload, indexes.shape, **options)
+
+    assert np.array_equal(read(), indexes)
+    with tempfile.TemporaryDirectory(prefix="nnc-speed-") as folder:
+        source = Path(folder) / "update.safetensors"
+        tensors = {"q": indexes, "payload": np.frombuffer(payload, np.uint8).copy(), "seen": seen.astype(np.int8)}
+        save_file(tensors | ({"base": before} if tca else {}), source)
+        command = [python, str(PEER_DRIVER), "time-update", str(source), f"dq={point.dq}", f"unary={UNARY_LENGTH}"]
+        command += [f"hdsp={int(hdsp)}", f"rounds={ROUNDS}"]
+        for _ in range(pairs):
+            ours = time_rounds(read, clock=time.thread_time)
+            process = subprocess.run(command, capture_output=True, text=True, check=False)
+            if process.returncode:
+                sys.exit(f"the peer's core failed: {process.stderr.strip()}")
+            ratios.seconds.setdefault("our decode", []).extend(ours + time_rounds(read, clock=time.thread_time))
+            ratios.seconds.setdefault("peer decode", []).extend(json.loads(process.stdout)["decode"])
+    ratios.decode = [min(ratios.seconds["peer decode"]) / min(ratios.seconds["our decode"])]
+    ratios.bytes = len(payload), len(payload)
+    return ratios
+
+
+def update_grid(python: str, *, pairs: int) -> Iterator[tuple[UpdatePoint, Ratios]]:
+    """Measure all points of updates; yield each when it is done."""
+    for point in UPDATE_GRID:
+        yield point, measure_update(python, point, pairs=pairs)
 
 
 def whole_grid(python: str, *, pairs: int) -> Iterator[tuple[WholePoint, Ratios]]:

@@ -1,10 +1,10 @@
 """Compare the speed of our decoder with the independent codec's core; writes docs/performance.md.
 
-    python benchmarks/speed.py --peer-python PATH [--pairs 9] [--output docs/performance.md]
+    python benchmarks/speed.py --peer-python PATH [--pairs 9] [--only-updates] [--output docs/performance.md]
 
-It measures our entropy coder and a whole-stream decode against the bare compiled core, and whole
-encodes through both public interfaces. Every ratio is measured in turns in one run, on one thread;
-above 1 is faster than the peer.
+It measures our entropy coder and a whole-stream decode against the bare compiled core, whole
+encodes through both public interfaces, and decodes with the tools of the second edition. Every
+ratio is measured in turns in one run, on one thread; above 1 is faster than the peer.
 """
 
 import argparse
@@ -15,7 +15,23 @@ import time
 from pathlib import Path
 
 import numpy as np
-from ratios import GRID, QP, STEP, WEIGHTS, PeerCore, Point, Ratios, WholePoint, cell, grid, time_rounds, whole_grid
+from ratios import (
+    GRID,
+    QP,
+    ROUNDS,
+    STEP,
+    WEIGHTS,
+    PeerCore,
+    Point,
+    Ratios,
+    UpdatePoint,
+    WholePoint,
+    cell,
+    grid,
+    time_rounds,
+    update_grid,
+    whole_grid,
+)
 from streams import ID, of_one_tensor
 
 from nnc_conformance import reference
@@ -23,6 +39,8 @@ from nnc_conformance import reference
 ROOT = Path(__file__).parents[1]
 HARNESS = "## The harness"
 """Heading of the section written by harness_overhead.py, which is kept."""
+UPDATES = "## Updates of the second edition"
+"""Heading of the section that --only-updates writes."""
 WHOLE = (Point(2.0, 0, 0), Point(2.0, 1, 0))
 """Points at which a whole stream is decoded."""
 
@@ -74,6 +92,35 @@ def whole_encodes(python: str, pairs: int) -> list[str]:
     ]
 
 
+def update_row(point: UpdatePoint, ratios: Ratios) -> str:
+    """Write one point of updates."""
+    ours, theirs = (1000 * min(ratios.seconds[f"{codec} decode"]) for codec in ("our", "peer"))
+    return f"| {point.name} | {ratios.decode[0]:.2f} | {ours:.1f} | {theirs:.1f} | {ratios.bytes[0]} |"
+
+
+def updates(python: str, pairs: int) -> list[str]:
+    """Measure decodes with the tools of the second edition; return the lines of their section."""
+    return [
+        UPDATES,
+        "",
+        f"One payload of an update, decoded by `decode_indices` and by the peer's bare core to the same {WEIGHTS} indexes, one thread;",
+        f"measured on {time.strftime('%Y-%m-%d')}. A ratio is that of the least processor times of {ROUNDS * pairs} rounds of the peer and",
+        f"{2 * ROUNDS * pairs} of ours, in turns. A third of the rows is zero. Half of the indexes are those of the update before.",
+        "",
+        "| point | decode | our ms | peer's ms | bytes |",
+        "|---|---|---:|---:|---:|",
+        *(update_row(point, ratios) for point, ratios in update_grid(python, pairs=pairs)),
+        "",
+    ]
+
+
+def with_updates(page: str, section: list[str]) -> str:
+    """Return the page with another section of updates, which stands before that of the harness."""
+    before, heading, harness = page.partition(f"\n{HARNESS}\n")
+    before, _, _ = before.partition(f"\n{UPDATES}\n")
+    return before.rstrip("\n") + "\n\n" + "\n".join(section) + heading + harness
+
+
 def main() -> None:
     """Measure, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -82,7 +129,13 @@ def main() -> None:
     )
     parser.add_argument("--pairs", type=int, default=9, help="pairs of measurements at each point (default %(default)s)")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "performance.md", help="page to write (default %(default)s)")
+    parser.add_argument("--only-updates", action="store_true", help="measure only the tools of the second edition, and keep the rest")
     arguments = parser.parse_args()
+    earlier = arguments.output.read_text(encoding="utf-8") if arguments.output.exists() else ""
+    if arguments.only_updates:
+        page = with_updates(earlier, updates(arguments.peer_python, arguments.pairs))
+        arguments.output.write_text(page, encoding="utf-8")
+        return
     start = time.monotonic()
     rows = [row(point, ratios) for point, ratios in grid(arguments.peer_python, pairs=arguments.pairs)]
     whole = [f"| {point.name} | {cell(whole_model(arguments.peer_python, point, arguments.pairs))} |" for point in WHOLE]
@@ -108,9 +161,9 @@ def main() -> None:
         "",
         *whole_encodes(arguments.peer_python, arguments.pairs),
     ]
-    earlier = arguments.output.read_text(encoding="utf-8") if arguments.output.exists() else ""
     _, heading, harness = earlier.partition(f"\n{HARNESS}\n")
-    arguments.output.write_text("\n".join(lines) + "\n" + heading + harness, encoding="utf-8")
+    page = "\n".join(lines) + "\n" + heading + harness
+    arguments.output.write_text(with_updates(page, updates(arguments.peer_python, arguments.pairs)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from interop.cases import LARGEST, Case, Shape
+from interop.cases import ENCODER, LARGEST, Case, Shape
 
 from nnc_conformance.reference.quantization.reconstruction import step_size
 
@@ -75,9 +75,14 @@ def parameters(case: Case) -> dict[str, Array]:
 
 
 def quantized(case: Case) -> dict[str, tuple[Shape, float]]:
-    """The quantized tensors with their dimensions and step sizes."""
+    """The quantized tensors with their dimensions and step sizes.
+
+    To our encoder a tensor alone is a weight if more than one extent is above 1, to the others if it
+    has more than one dimension.
+    """
     shapes: dict[str, Shape] = {"w": case.shape} | dict.fromkeys(vector_names(case.parts), (case.rows,))
-    weight = "w" if len(case.shape) > 1 or case.payload == "BLOCK" else ""
+    extents = [extent for extent in case.shape if extent > 1 or case.maker != ENCODER]
+    weight = "w" if len(extents) > 1 or case.payload == "BLOCK" else ""
     steps = {name: float(step_size(case.qp_density, case.qp + (0 if name == weight else case.delta))) for name in shapes}
     return {name: (shape, steps[name]) for name, shape in shapes.items()}
 

@@ -19,6 +19,10 @@ Run it with its own environment's Python.
     peer.py time-encode IN.safetensors OUT.nnr [rounds=N] [KEY=VALUE ...]
         times encoding through the public interface, after one round that is not counted: prints
         {"encode": [seconds]}
+    peer.py time-update IN.safetensors [dq=0|1] [unary=N] [hdsp=0|1] [rounds=N]
+        times the bare compiled core on the payload of one tensor of an update: prints
+        {"decode": [processor seconds]}; IN has "payload", "q" (what it must decode to), "seen" (int8), and
+        with TCA "base"
 
 Options of encode: qp, nonweight_qp, qp_density, use_dq, codebook_mode (0 none, 1, 2), scan_order,
 cabac_unary_length_minus1, lambda_scale (0: no rate-distortion optimisation), param_opt (search of
@@ -223,6 +227,37 @@ def core_times(
     return seconds
 
 
+def update_times(source: str, dq: int = 0, unary: int = 10, hdsp: int = 0, rounds: int = 3) -> dict[str, list[float]]:
+    """Processor seconds of each round of decoding one tensor of an update.
+
+    ``source`` holds the payload, the indexes q that it must decode to, and what earlier updates
+    left: base, only with TCA, and seen.
+    """
+    core = bare_core()
+    tensors = load_file(source)
+    mode = core.HdspMode.TensorOn if hdsp else core.HdspMode.TensorOff
+    after = (dq, 0, 1, 1, mode, tensors["seen"].reshape(-1), 0, 0)
+
+    def read() -> Any:
+        out, decoder = np.zeros(tensors["q"].shape, np.int32), core.Decoder()
+        decoder.setStream(tensors["payload"])
+        decoder.initCtxModels(unary)
+        if "base" in tensors:
+            decoder.decodeLayer2(out, tensors["base"], *after)
+        else:
+            decoder.decodeLayer(out, *after)
+        return out
+
+    if not np.array_equal(read(), tensors["q"]):
+        raise RuntimeError("the peer decodes other indexes")
+    seconds = []
+    for _ in range(rounds):
+        start = time.thread_time()
+        read()
+        seconds.append(time.thread_time() - start)
+    return {"decode": seconds}
+
+
 def perform(job: dict[str, Any]) -> None:
     """One job of `serve`."""
     if job["op"] == "load":
@@ -264,6 +299,9 @@ def main(arguments: list[str]) -> None:
         encode(rest[0], rest[1], options)
     elif verb == "time":
         print(json.dumps(core_times(rest[0], rest[1], **options)))
+    elif verb == "time-update":
+        updated = {key: ast.literal_eval(value) for key, value in (word.split("=", 1) for word in rest[1:])}
+        print(json.dumps(update_times(rest[0], **updated)))
     elif verb == "time-encode":
         print(json.dumps(encode_times(rest[0], rest[1], **options)))
     elif verb == "serve":
