@@ -1,6 +1,7 @@
 """Recipes of negative vectors: streams that break exactly one rule."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,10 +9,10 @@ import numpy.typing as npt
 from nnc_conformance.generator.composition import opening
 from nnc_conformance.generator.editing import StreamEdit
 from nnc_conformance.generator.randomness import Numbers
-from nnc_conformance.generator.recipe import Recipe
+from nnc_conformance.generator.recipe import Recipe, SessionRecipe, StepUnits
 from nnc_conformance.generator.recipes.units import small
 from nnc_conformance.reference.entropy import plain
-from nnc_conformance.reference.entropy.contexts import QP_DELTA, context_layout
+from nnc_conformance.reference.entropy.contexts import NO_LIMIT, QP_DELTA, context_layout
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT
 from nnc_conformance.reference.syntax.elements import clause_of
 from nnc_conformance.reference.syntax.rules import RULES, Provenance
@@ -42,24 +43,42 @@ def broken(
         edit: A change to the written bytes.
         level: The vector's level; by default negative, or inferred if the rule is inferred.
     """
-    row = RULES[rule]
     made = (lambda _: [*opening(), small()]) if units is None else units if callable(units) else lambda _: units
-    return Recipe(
-        id=f"bad-{rule}-{name}",
-        title=title,
-        tests=f"The stream breaks one rule, and no other: {row.condition.partition(';')[0]}.",
-        catches=catches,
-        clauses=(clause_of(element),),
-        units=made,
-        level=level or (Level.INFERRED if row.provenance is Provenance.INFERRED else Level.NEGATIVE),
-        edit=edit,
-        rule=rule,
-    )
+    described = _described(rule, name, title=title, catches=catches, element=element)
+    return Recipe(**described | ({} if level is None else {"level": level}), units=made, edit=edit, rule=rule)
 
 
-def codeword(quants: list[int], unary_length: int = 10, *, qp_delta_bits: int = 0) -> bytes:
-    """Encode one tensor without dependent quantization; its indexes may exceed int32."""
-    layout = context_layout(False, unary_length)
+def _described(rule: str, name: str, *, title: str, catches: str, element: str) -> dict[str, Any]:
+    """Return the description of a vector that breaks a rule."""
+    row = RULES[rule]
+    return {
+        "id": f"bad-{rule}-{name}",
+        "title": title,
+        "tests": f"The stream breaks one rule, and no other: {row.condition.partition(';')[0]}.",
+        "catches": catches,
+        "clauses": (clause_of(element),),
+        "level": Level.INFERRED if row.provenance is Provenance.INFERRED else Level.NEGATIVE,
+    }
+
+
+def broken_session(
+    rule: str,
+    name: str,
+    *,
+    title: str,
+    catches: str,
+    element: str,
+    steps: Callable[[Numbers], list[StepUnits]] | list[StepUnits],
+    edit: StreamEdit | None = None,
+) -> SessionRecipe:
+    """Build the recipe of a session whose last stream breaks ``rule``; the arguments are those of `broken`."""
+    made = steps if callable(steps) else lambda _: steps
+    return SessionRecipe(**_described(rule, name, title=title, catches=catches, element=element), steps=made, edit=edit, rule=rule)
+
+
+def codeword(quants: list[int], unary_length: int = 10, *, qp_delta_bits: int = 0, limits: tuple[int, int] = (NO_LIMIT, NO_LIMIT)) -> bytes:
+    """Encode one tensor without dependent quantization; its indexes may exceed int32, and the limits of its codebook."""
+    layout = context_layout(False, unary_length, limits=limits)
     registers: npt.NDArray[np.int64] = np.zeros(plain.REGISTERS, np.int64)
     payload = np.zeros(64 + 16 * len(quants), np.uint8)
     coder = plain.new_coder(DEFAULT, layout, registers, payload)

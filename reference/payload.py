@@ -22,6 +22,7 @@ from nnc_conformance.reference.interpretation import (
     IntDqFlag,
     Interpretation,
     SkippedStretch,
+    TcaWithoutParent,
 )
 from nnc_conformance.reference.options import DecoderOptions
 from nnc_conformance.reference.quantization.reconstruction import (
@@ -212,6 +213,9 @@ class DataUnitDecoder:
         """Decode the codeword; check the bytes after it and the entry points."""
         payload = unit.payload["cabac_codeword"]
         codings = [coding_of(part, header, self.options.interpretation) for part in parts]
+        if self.options.interpretation.tca_without_parent is TcaWithoutParent.OFF and self.histories is not None:
+            known = [history.base.size > 0 for history in self.histories]
+            codings = [replace(coding, tca=coding.tca and base) for coding, base in zip(codings, known, strict=True)]
         listed = partial(expected_entry_points, header, codings)
         try:
             decoded = decode_codeword(

@@ -49,7 +49,17 @@ TOPICS: Final = (
 )
 """The modules with recipes of the first edition; each has its ``RECIPES``."""
 
-SESSION_TOPICS: Final = ("updates_first", "second_edition_headers", "updates_rows", "second_edition_codebooks")
+SESSION_TOPICS: Final = (
+    "updates_first",
+    "second_edition_headers",
+    "updates_rows",
+    "second_edition_codebooks",
+    "updates_histories",
+    "updates_contexts",
+    "updates_blocks",
+    "updates_disputed",
+    "second_edition_broken",
+)
 """The modules with recipes of the second edition."""
 
 

@@ -112,7 +112,7 @@ tca-parent | 6 | TCA has a known parent: same tensor, device_id, parameter_id an
 tca-raw | 6 | temporal_context_modeling_flag is 0 in a RAW_FLOAT; ignored when lenient | may | value | I
 update-base | 6 | a unit with a parent finds a tensor of the same name, shape and type in the base model | must | reference | I
 update-order | 6 | put_node_depth rises by 1 along a chain of updates | must | order | I
-update-sum | 6 | the sum of an integer tensor and its update fits int32 | must | value | -
+update-sum | 6 | the sum of an integer tensor and its update fits int32 | must | value | I
 hdsp-history | 10 | HDSP is on only where all earlier updates of the tensor are known | must | reference | I
 cb-limit | 10 | an index before doubling lies within its codebook | must | value | V
 codebook-dq | 6 | no codebook together with dq_flag, where the switch codebook_dq says so | must | value | I

@@ -52,7 +52,7 @@ def test_a_session_has_the_files_of_each_step(tmp_path: Path) -> None:
 
 def test_an_earlier_step_must_decode() -> None:
     streams = SMALL.streams(DEFAULT_SEED)
-    with pytest.raises(RecipeError, match="small: step 0: TCA of 'w' without a known parent"):
+    with pytest.raises(RecipeError, match="small: step 0: reference: TCA of 'w' without a known parent"):
         build_session(SMALL, streams[::-1])
     with pytest.raises(RecipeError, match="step 0: "):
         build_session(replace(SMALL, rule="scan-order"), (streams[1], streams[0]))

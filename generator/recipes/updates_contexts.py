@@ -1,0 +1,75 @@
+"""The contexts of temporal adaptation and of history dependent significance, each with all nine sets (clause 10)."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from nnc_conformance.generator.composition import Coded
+from nnc_conformance.generator.randomness import Numbers
+from nnc_conformance.generator.recipe import SessionRecipe, StepUnits
+from nnc_conformance.generator.updates import InTurn, node, stream, unit, update
+from nnc_conformance.reference.entropy.contexts import context_layout
+from nnc_conformance.reference.entropy.kernel_tables import SETS
+from nnc_conformance.reference.syntax.structures.data_unit import DEFAULT_UNARY_LENGTH, NNR_PT_FLOAT
+from nnc_conformance.storage.vector import Level
+
+CLAUSES: Final = ("10 quant_param", "10 shift_parameter_ids")
+_DIMENSIONS: Final = (16, 40)
+_COUNT: Final = 640
+
+
+def with_sets(numbers: Numbers, chosen: int, *, dq: bool, unary_length: int, persistence: int) -> list[StepUnits]:
+    """Make a tensor and two updates of it: one with temporal contexts, one with both tools, every context in one set."""
+
+    def coded(label: str, *, hdsp: bool, tca: bool) -> Coded:
+        layout = context_layout(dq, unary_length, tca=tca, hdsp=True)
+        sets = np.full(layout.flag, chosen, np.int64)
+        if not hdsp:
+            sets[layout.sig_hdsp : layout.sign] = 0
+        return Coded(numbers.quants(label, _COUNT, persistence), parameter_sets=sets, hdsp=hdsp)
+
+    base = Coded(numbers.quants("base", _COUNT, persistence))
+
+    def step(label: str, depth: int, *, hdsp: bool, tca: bool) -> InTurn:
+        return unit(
+            NNR_PT_FLOAT, "w", _DIMENSIONS, coded(label, hdsp=hdsp, tca=tca), node(depth), tca=tca, dq_flag=dq, unary_length=unary_length
+        )
+
+    return [
+        stream(unit(NNR_PT_FLOAT, "w", _DIMENSIONS, base, node(0), dq_flag=dq)),
+        update(step("first", 1, hdsp=False, tca=True)),
+        update(step("second", 2, hdsp=True, tca=True)),
+        update(step("third", 3, hdsp=True, tca=False)),
+    ]
+
+
+def _recipes() -> Iterator[SessionRecipe]:
+    for chosen in range(SETS):
+        for dq in (False, True):
+            end, how = ("-dq", " with dependent quantization") if dq else ("", "")
+            yield SessionRecipe(
+                id=f"update-sets-{chosen}{end}",
+                title=f"Contexts of updates in parameter set {chosen}{how}",
+                tests="Each update signals the sets of all contexts that its tools have; every context is met with both bins.",
+                catches="A decoder that signals the groups of contexts in another order, or keeps contexts between updates.",
+                clauses=CLAUSES,
+                steps=lambda numbers, chosen=chosen, dq=dq: with_sets(  # type: ignore[misc]
+                    numbers, chosen, dq=dq, unary_length=DEFAULT_UNARY_LENGTH, persistence=200
+                ),
+            )
+    for unary_length, persistence, level in ((1, 150, Level.CORE), (2, 170, Level.CORE), (256, 253, Level.CORE)):
+        yield SessionRecipe(
+            id=f"update-sets-unary-{unary_length}",
+            title=f"Contexts of updates with cabac_unary_length {unary_length}",
+            tests="The greater-than contexts of temporal adaptation are as many as the ordinary ones: two for each bin.",
+            catches="A decoder that has another number of greater-than contexts in updates, or compares the parent's index with j + 1.",
+            clauses=CLAUSES,
+            level=level,
+            steps=lambda numbers, unary_length=unary_length, persistence=persistence: with_sets(  # type: ignore[misc]
+                numbers, 3, dq=False, unary_length=unary_length, persistence=persistence
+            ),
+        )
+
+
+RECIPES = tuple(_recipes())
