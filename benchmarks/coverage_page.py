@@ -12,7 +12,7 @@ from nnc_conformance.faults.score.needs import needs_of
 from nnc_conformance.generator.coverage.catalogue import catalogue
 from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding
 from nnc_conformance.generator.coverage.measure import Coverage
-from nnc_conformance.generator.coverage.streams import cover, find_streams
+from nnc_conformance.generator.coverage.streams import cover, find_streams, vector_streams
 from nnc_conformance.storage.suite_folder import files_of, load_suite
 from nnc_conformance.storage.vector import Level
 
@@ -33,8 +33,8 @@ def row(kind: GoalKind, standing: GoalStanding, sets: list[Coverage]) -> str:
 
 def core_needs(core: Coverage, root: Path, jobs: int) -> list[str]:
     """Write what core's vectors are needed for."""
-    suite = load_suite(root, levels={Level.CORE}, verify=False)
-    sizes = {stored.vector.id: sum(file.size for file in files_of(stored.vector)) for stored in suite.vectors}
+    vectors = [stored.vector for stored in load_suite(root, levels={Level.CORE}, verify=False).vectors]
+    sizes = {vector.id: sum(file.size for file in files_of(vector)) for vector in vectors if vector.edition == 2022}
     needs = needs_of(sizes, core, root, jobs)
     rows = [
         ("needed to meet a goal (of the first table, including triples)", needs.goals),
@@ -109,16 +109,17 @@ def main() -> None:
     arguments = parser.parse_args()
     vectors = ROOT / "vectors"
 
-    def covered(*folders: Path) -> Coverage:
-        return cover(find_streams(folders), jobs=arguments.jobs)
+    def covered(level: Level) -> Coverage:
+        return cover(vector_streams(vectors, level, 2022), jobs=arguments.jobs)
 
-    core = covered(vectors / "core")
-    full = Coverage({**core.streams, **covered(vectors / "full").streams})
+    core = covered(Level.CORE)
+    full = Coverage({**core.streams, **covered(Level.FULL).streams})
     others = {
-        GoalStanding.DISPUTED: Coverage({**core.streams, **covered(vectors / "disputed").streams}),
-        GoalStanding.INFERRED: Coverage({**core.streams, **covered(vectors / "inferred").streams}),
+        GoalStanding.DISPUTED: Coverage({**core.streams, **covered(Level.DISPUTED).streams}),
+        GoalStanding.INFERRED: Coverage({**core.streams, **covered(Level.INFERRED).streams}),
     }
-    arguments.output.write_text(page(core, full, covered(PEER), others, core_needs(core, vectors, arguments.jobs)), encoding="utf-8")
+    peer = cover(find_streams([PEER]), jobs=arguments.jobs)
+    arguments.output.write_text(page(core, full, peer, others, core_needs(core, vectors, arguments.jobs)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from nnc_conformance.faults.score.trial_vectors import TracedVector, TrialVector
 from nnc_conformance.reference.entropy.kernel_tables import STATES
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
-from nnc_conformance.storage.vector import Level
+from nnc_conformance.storage.vector import Level, Vector
 from nnc_conformance.suites.results.outcomes import OUTCOMES
 from nnc_conformance.suites.results.result import CaseResult
 
@@ -456,7 +456,7 @@ def main() -> int:
     options = parser.parse_args()
     memory = SymptomCache(options.journal, jobs=options.jobs)
     suite = load_suite(built_in_root(), levels=LEVELS, verify=False)
-    vectors = {stored.vector.id: stored for stored in suite.vectors}
+    vectors = {stored.vector.id: stored for stored in suite.vectors if isinstance(stored.vector, Vector)}
     prepare()
     trials = small_vectors(vectors)
     causes = list(all_causes().values())

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
+from nnc_conformance.generator.coverage import second_edition
 from nnc_conformance.generator.coverage.choices import reason_of, standing_of, tuple_keys
 from nnc_conformance.generator.coverage.classes import classes_of, variants
 from nnc_conformance.generator.coverage.contexts import context_keys
@@ -13,7 +14,7 @@ from nnc_conformance.generator.coverage.standings import standing_row
 from nnc_conformance.generator.coverage.states import state_keys
 from nnc_conformance.generator.coverage.unreachable import reason_for
 from nnc_conformance.reference.syntax.branches import all_branches, indexed_elements
-from nnc_conformance.reference.syntax.elements import ELEMENTS, FIRST_EDITION, ElementRow, clause_of
+from nnc_conformance.reference.syntax.elements import ELEMENTS, FIRST_EDITION, SECOND_EDITION, ElementRow, clause_of
 from nnc_conformance.reference.syntax.rules import Provenance
 
 MET: Final = "met"
@@ -71,6 +72,38 @@ def catalogue() -> dict[Key, Goal]:
     goals += _branch_goals()
     goals += [_goal(key, "10", Provenance.VERIFIED) for key in (*context_keys(), *event_keys(), *state_keys())]
     goals += [*_tuple_goals(2), *_tuple_goals(3)]
+    order = list(GoalKind)
+    return {goal.key: goal for goal in sorted(goals, key=lambda goal: order.index(goal.key.kind))}
+
+
+FIRST_EDITION_SIDES: Final = {(label, "false") for label in ("2024.profile-known", "2024.mps", "2024.ndu", "2024.dimension-shift")}
+"""Sides of branches that only streams of the first edition, or of a profile that no edition has, go."""
+
+
+@cache
+def catalogue_2024() -> dict[Key, Goal]:
+    """Every goal that the second edition brought by its key, in the order of reports."""
+    goals = [goal for row in ELEMENTS.values() if row.edition == SECOND_EDITION for goal in _element_goals(row)]
+    for branch in all_branches():
+        if branch.edition == SECOND_EDITION:
+            provenance = Provenance.INFERRED if branch.inferred else Provenance.VERIFIED
+            keys = (Key(GoalKind.BRANCH, branch.label, side) for side in branch.sides)
+            goals += [_goal(key, "6", provenance) for key in keys if (key.subject, key.case) not in FIRST_EDITION_SIDES]
+    for key in second_edition.context_keys():
+        goals.append(Goal(key, "10", Provenance.VERIFIED, unreachable=second_edition.why_not_met(key)))
+    goals += [
+        Goal(key, "10", Provenance.VERIFIED, *second_edition.standing_of_event(key)) for key in dict.fromkeys(second_edition.event_keys())
+    ]
+    for key in second_edition.history_keys():
+        standing, why = second_edition.standing_of_history(key)
+        provenance = Provenance.VERIFIED
+        goals.append(Goal(key, "10", provenance, unreachable=why) if standing is None else Goal(key, "10", provenance, standing, why))
+    for strength in (2, 3):
+        certified = set(second_edition.tuples_of(second_edition.whole_choices(disputed=False), strength))
+        for key in second_edition.tuples_of(second_edition.whole_choices(disputed=True), strength):
+            standing = GoalStanding.CERTIFIED if key in certified else GoalStanding.DISPUTED
+            why = "" if key in certified else "int_dq_flag, codebook_dq"
+            goals.append(Goal(key, "6", Provenance.PUBLISHED, standing, why))
     order = list(GoalKind)
     return {goal.key: goal for goal in sorted(goals, key=lambda goal: order.index(goal.key.kind))}
 

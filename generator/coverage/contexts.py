@@ -13,7 +13,15 @@ import numpy as np
 
 from nnc_conformance.generator.coverage.goals import GoalKind, Key
 from nnc_conformance.reference.entropy.coding import EVENT_FIELDS, TensorCoding
-from nnc_conformance.reference.entropy.contexts import SET_BITS, SHIFT_BITS, ContextLayout, context_layout, context_name
+from nnc_conformance.reference.entropy.contexts import (
+    HDSP_FLAG,
+    SET_BITS,
+    SHIFT_BITS,
+    ContextLayout,
+    context_layout,
+    context_name,
+    set_is_signalled,
+)
 from nnc_conformance.reference.entropy.kernel_tables import SETS, IntArray
 from nnc_conformance.reference.entropy.plain import CONTEXT_BIN
 from nnc_conformance.reference.syntax.structures.data_unit import DEFAULT_UNARY_LENGTH
@@ -61,6 +69,12 @@ def key(name: str, parameter_set: int, extreme: str) -> Key:
     return Key(GoalKind.CONTEXT, name, f"set {parameter_set}, {extreme}")
 
 
+@cache
+def signalled_contexts(layout: ContextLayout, hdsp: bool) -> tuple[int, ...]:
+    """Return the contexts whose parameter sets are signalled, in order."""
+    return tuple(context for context in range(layout.flag) if set_is_signalled(layout, context, hdsp))
+
+
 def signalled_sets(head: IntArray, layout: ContextLayout) -> IntArray:
     """Return the sets of a tensor's contexts, int64 (layout.flag + 1,), from the events of its
     head.
@@ -68,10 +82,12 @@ def signalled_sets(head: IntArray, layout: ContextLayout) -> IntArray:
     The set is 0 where the head was cut short.
     """
     sets = np.zeros(layout.flag + 1, np.int64)
+    hdsp = bool((head[head[:, ELEMENT] == HDSP_FLAG][:, BIN] == 1).any())
+    contexts = iter(signalled_contexts(layout, hdsp))
     context, place = -1, 0
     for element, bin_value in head[:, (ELEMENT, BIN)].tolist():
         if element == layout.flag:
-            context += 1
+            context = next(contexts)
             sets[context] = bin_value
             place = SET_BITS
         elif element == SHIFT_BITS:

@@ -1,33 +1,38 @@
 """The measure: the goals that the reference decoder meets in streams, and how often."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from nnc_conformance.generator.coverage import events
-from nnc_conformance.generator.coverage.catalogue import MET, PLACES, catalogue, value_key
+from nnc_conformance.generator.coverage import events, second_edition
+from nnc_conformance.generator.coverage.catalogue import MET, PLACES, catalogue, catalogue_2024, value_key
 from nnc_conformance.generator.coverage.choices import Surroundings, choice_of, keys_of
-from nnc_conformance.generator.coverage.classes import classes_of, float_classes
+from nnc_conformance.generator.coverage.classes import classes_of, float_classes, variants
 from nnc_conformance.generator.coverage.contexts import StillBins, saturated, still_bins
 from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding, Key
 from nnc_conformance.generator.coverage.states import StateCounter
+from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.driver import RecordedCodeword, Watcher, record
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.syntax.branches import Branch, indexed_elements
+from nnc_conformance.reference.syntax.elements import ELEMENTS, FIRST_EDITION
 from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
 from nnc_conformance.reference.syntax.structures.topology import DEFLATE
 from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.syntax.walker import Element
+from nnc_conformance.reference.updates.base_model import BaseModel
 
 
 class GoalCounter(Watcher):
     """A `driver.Watcher` that counts the goals met in one stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, histories: second_edition.HistoryCounter | None = None) -> None:
+        self._histories = histories or second_edition.HistoryCounter()
+        self._dimensions_coded: dict[int, bool] = {}
         self.counts: Counter[Key] = Counter()
         self._lengths: Counter[tuple[int, tuple[str, ...], str]] = Counter()
         self._unit_flags: dict[int, dict[str, int]] = {}
@@ -60,6 +65,8 @@ class GoalCounter(Watcher):
         match element.name:
             case "nnr_unit_size_flag" | "cabac_unary_length_flag":
                 self._unit_flags.setdefault(element.unit, {})[element.name] = element.value
+            case "tensor_dimensions_flag":
+                self._dimensions_coded[element.unit] = bool(element.value)
             case "mps_topology_indexed_reference_flag":
                 self._indexed = bool(element.value)
             case "topology_storage_format":
@@ -77,6 +84,12 @@ class GoalCounter(Watcher):
 
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
         """Counts tool choices, and what the arithmetic decoder met."""
+        if header.update is not None:
+            coded = self._dimensions_coded.get(unit.number, False)
+            self.counts.update(second_edition.unit_goals(header, codeword, self._histories, dimensions_coded=coded))
+            if codeword is not None and codeword.decoded:
+                self._second_edition_elements(codeword)
+            return
         flags = self._unit_flags.get(unit.number, {})
         around = Surroundings(
             flags.get("nnr_unit_size_flag", 0), self._indexed, bool(flags.get("cabac_unary_length_flag")), *self._topology
@@ -85,6 +98,12 @@ class GoalCounter(Watcher):
         self.counts.update(self._states.header(header))
         if codeword is not None:
             self.counts.update(self._states.codeword(header, codeword, self._codeword(codeword)))
+
+    def _second_edition_elements(self, codeword: RecordedCodeword) -> None:
+        """Counts the elements that the second edition adds to a codeword."""
+        for name, value, times in second_edition.flag_values(codeword):
+            self.counts[Key(GoalKind.ELEMENT, name, MET)] += times
+            self._values(name, (descriptor := variants(ELEMENTS[name])[0]), classes_of(name, descriptor).of(value))
 
     def _codeword(self, codeword: RecordedCodeword) -> list[StillBins]:
         """Counts what the arithmetic decoder met; returns the `still_bins` of each tensor."""
@@ -124,9 +143,32 @@ class StreamCoverage:
 
 def measure(stream: bytes, *, limits: DecodeLimits | None = None, interpretation: Interpretation | None = None) -> StreamCoverage:
     """Runs the reference decoder over a stream and counts the goals that it meets."""
-    hits = GoalCounter()
-    error = record(stream, hits, limits=limits, interpretation=interpretation)
-    return StreamCoverage("" if error is None else str(error), hits.finish())
+    return measure_session((stream,), limits=limits, interpretation=interpretation, base=None)
+
+
+def measure_session(
+    streams: Sequence[bytes], *, limits: DecodeLimits | None = None, interpretation: Interpretation | None = None, base: BaseModel | None
+) -> StreamCoverage:
+    """Runs the reference decoder over streams in order and counts the goals that they meet, up to the first error.
+
+    Args:
+        streams: The streams.
+        limits: Bounds on each decode.
+        interpretation: One choice for each disputed point.
+        base: The model before the first stream; None keeps no history between streams.
+    """
+    counts: Counter[Key] = Counter()
+    histories = second_edition.HistoryCounter()
+    for number, stream in enumerate(streams):
+        hits = GoalCounter(histories)
+        error = record(stream, hits, limits=limits, interpretation=interpretation, base=base)
+        counts.update(hits.finish())
+        if error is not None:
+            return StreamCoverage(str(error), counts)
+        histories.end_of_stream()
+        if number < len(streams) - 1 and base is not None:
+            base = decode(stream, limits=limits, interpretation=interpretation, base=base).model
+    return StreamCoverage("", counts)
 
 
 @dataclass(frozen=True)
@@ -165,9 +207,10 @@ class Coverage:
                 found.setdefault(key, []).append(name)
         return found
 
-    def tally(self, kind: GoalKind, standing: GoalStanding) -> GoalTally:
-        """Goals of a kind and standing reached, of those reachable."""
-        goals = [goal for goal in catalogue().values() if goal.key.kind is kind and goal.standing is standing and not goal.unreachable]
+    def tally(self, kind: GoalKind, standing: GoalStanding, edition: int = FIRST_EDITION) -> GoalTally:
+        """Goals of a kind and standing that an edition brought: reached, of those reachable."""
+        known = catalogue() if edition == FIRST_EDITION else catalogue_2024()
+        goals = [goal for goal in known.values() if goal.key.kind is kind and goal.standing is standing and not goal.unreachable]
         return GoalTally(sum(goal.key in self.totals for goal in goals), len(goals))
 
     def core_goals(self) -> dict[str, set[Key]]:

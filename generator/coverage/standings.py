@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from nnc_conformance.generator.coverage.classes import classes_of
 from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding, Key
 from nnc_conformance.reference.syntax.elements import ELEMENTS
 
@@ -54,6 +55,7 @@ _FROM_TOPOLOGY: Final = "data_string: dimensions from a topology"
 _PARTIAL: Final = "how partial data is joined"
 _NO_QP: Final = "an LPS without a qp leaves the MPS's in force"
 _MAPPING: Final = "a dimension mapping"
+_DIGEST: Final = "a parent named by the digest of its payload"
 
 ROWS: Final = (
     StandingRow(DISPUTED, "map_entries", elements=_IN_MAPS, branches=("map.",)),
@@ -93,6 +95,16 @@ ROWS: Final = (
         ),
     ),
     StandingRow(INFERRED, _MAPPING, branches=("mapping-check.",)),
+    StandingRow(
+        DISPUTED, "dimension_shift", elements=("first_tensor_dimension_shift",),
+        values=tuple(label for label in classes_of("first_tensor_dimension_shift", "ue(1)").labels if label != "0"),
+    ),
+    StandingRow(DISPUTED, "pre", elements=("nnr_pre_flag",), values=("1",)),
+    StandingRow(DISPUTED, "parent_without_node_id", branches=("2024.parent-without-node",), sides=("true",)),
+    StandingRow(DISPUTED, _FROM_TOPOLOGY, branches=("2024.dimensions-of-base",), sides=("false",)),
+    StandingRow(INFERRED, _DIGEST, elements=("parent_node_id_type",), values=("1", "2")),
+    StandingRow(INFERRED, _DIGEST, branches=("2024.parent-by-node",), sides=("false",)),
+    StandingRow(INFERRED, _DIGEST, branches=("2024.parent-by-sha256",)),
     StandingRow(
         INFERRED, "dimensions of a G or H sent singly", sides=("false",),
         branches=("decomposition.of-block", "decomposition.of-block: block"),

@@ -5,12 +5,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from nnc_conformance.generator.coverage.measure import Coverage, StreamCoverage, measure
+from nnc_conformance.generator.coverage.measure import Coverage, StreamCoverage, measure, measure_session
 from nnc_conformance.generator.worker_pool import map_in_processes
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.limits import DecodeLimits
+from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.inputs import read_regular
-from nnc_conformance.storage.vector import STREAM_FILE
+from nnc_conformance.storage.suite_folder import load_suite
+from nnc_conformance.storage.vector import STREAM_FILE, Edition, Level
 
 SUFFIX: Final = ".nnr"
 LARGEST_STREAM: Final = 1 << 30
@@ -37,14 +39,28 @@ def find_streams(paths: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
+def vector_streams(root: Path, level: Level, edition: Edition) -> dict[str, tuple[Path, ...]]:
+    """Return the streams of the vectors of a suite folder's level, by id; raise `SuiteError`."""
+    vectors = load_suite(root, levels={level}, verify=False).vectors
+    return {
+        stored.vector.id: tuple(stored.folder / step.stream.name for step in stored.vector.steps)
+        for stored in vectors
+        if stored.vector.edition == edition
+    }
+
+
 def cover(
-    streams: Mapping[str, Path], *, jobs: int = 1, limits: DecodeLimits | None = None, step: Callable[[str], None] = lambda name: None
+    streams: Mapping[str, Path | tuple[Path, ...]],
+    *,
+    jobs: int = 1,
+    limits: DecodeLimits | None = None,
+    step: Callable[[str], None] = lambda name: None,
 ) -> Coverage:
-    """Measure streams, by name; ``step`` is called with each name when it is done.
+    """Measure streams, or the streams of sessions, by name; ``step`` is called with each name when it is done.
 
     Raises `ModelError` for a file that cannot be read.
     """
-    work = partial(_measure_file, limits=limits)
+    work = partial(_measure_files, limits=limits)
     measured: dict[str, StreamCoverage] = {}
     paths = streams.values()
     results = map(work, paths) if jobs == 1 else map_in_processes(work, paths, jobs, chunk=4)
@@ -54,5 +70,8 @@ def cover(
     return Coverage(measured)
 
 
-def _measure_file(path: Path, limits: DecodeLimits | None) -> StreamCoverage:
-    return measure(read_regular(path, max_bytes=LARGEST_STREAM), limits=limits)
+def _measure_files(paths: Path | tuple[Path, ...], limits: DecodeLimits | None) -> StreamCoverage:
+    if isinstance(paths, Path):
+        return measure(read_regular(paths, max_bytes=LARGEST_STREAM), limits=limits)
+    streams = [read_regular(path, max_bytes=LARGEST_STREAM) for path in paths]
+    return measure_session(streams, limits=limits, base=BaseModel())

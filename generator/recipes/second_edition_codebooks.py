@@ -167,6 +167,17 @@ def _recipes() -> Iterator[SessionRecipe]:
                     stream(tensor(negative, positive, 16 if at_odds else DEFAULT_UNARY_LENGTH))
                 ],
             )
+    for name, negative, positive in (("negative", 3, 12), ("positive", 12, 3)):
+        yield SessionRecipe(
+            id=f"codebook-2024-few-{name}",
+            title=f"A codebook of 16 values, few of them {name}",
+            tests="Greater-than bins stop where the codebook has no larger magnitude on this side; the other side goes on to the prefix.",
+            catches="A decoder that limits both signs by the larger side.",
+            clauses=CLAUSES,
+            steps=lambda _, negative=negative, positive=positive: [  # type: ignore[misc]
+                stream(tensor(negative, positive, DEFAULT_UNARY_LENGTH))
+            ],
+        )
     for n in (1, 2, 5):
         most = DEFAULT_UNARY_LENGTH + (1 << n) - 1
         yield SessionRecipe(

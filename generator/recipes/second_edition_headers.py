@@ -9,10 +9,11 @@ import numpy as np
 from nnc_conformance.generator.composition import Coded
 from nnc_conformance.generator.coverage.classes import LARGEST, classes_of
 from nnc_conformance.generator.editing import header_of, payload_of
+from nnc_conformance.generator.onnx_bytes import onnx_topology
 from nnc_conformance.generator.recipe import SessionRecipe, StepUnits
 from nnc_conformance.generator.recipes.either_reading import maps, number
 from nnc_conformance.generator.updates import BY_NODE, InTurn, Turn, node, stream, unit, update
-from nnc_conformance.reference.composer import HeaderForm
+from nnc_conformance.reference.composer import HeaderForm, topology_unit
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.structures.data_unit import (
     ICNN_NDU_ID,
@@ -24,6 +25,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     NodeId,
     ParentNode,
 )
+from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX, RAW
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.vector import Level
@@ -88,6 +90,16 @@ def by_digest(id_type: int, *, right: bool = True, tca: bool = False, own: NodeI
     digest = (hashlib.sha256 if id_type == ICNN_NDU_PL_SHA256 else hashlib.sha512)(payload if right else b"another").digest()
     child = unit(NNR_PT_INT, "w", (3,), Coded([1, 2, 0]), own, parent=ParentNode(id_type, None, digest), tca=tca)
     return [stream(first), update(child)]
+
+
+def digest_values() -> list[StepUnits]:
+    """Make updates whose parents' digests are 0, 1 and all ones."""
+    kinds = {ICNN_NDU_PL_SHA256: 32, ICNN_NDU_PL_SHA512: 64}
+    digests = {(kind, value): value.to_bytes(size) for kind, size in kinds.items() for value in (0, 1, (1 << (8 * size)) - 1)}
+    names = {key: f"t{number}" for number, key in enumerate(digests)}
+    first = [unit(NNR_PT_INT, name, (1,), ONE) for name in names.values()]
+    then = [unit(NNR_PT_INT, names[key], (1,), ONE, parent=ParentNode(key[0], None, digest)) for key, digest in digests.items()]
+    return [stream(*first), update(*then)]
 
 
 def without_node_id(turn: Turn) -> Values:
@@ -264,6 +276,32 @@ def _other_recipes() -> Iterator[SessionRecipe]:
             switch="parent_id",
             steps=lambda _, id_type=id_type: by_digest(id_type, right=False),  # type: ignore[misc]
         )
+    yield SessionRecipe(
+        id="parent-digest-values",
+        title="Digests of all zeros, all ones, and 1",
+        tests="Digests are numbers of 256 and 512 bits; these are those of no payload.",
+        catches="Nothing: the point is disputed.",
+        clauses=HEADER,
+        level=Level.INFERRED,
+        switch="parent_id",
+        steps=lambda _: digest_values(),
+    )
+    yield SessionRecipe(
+        id="dimensions-2024-of-topology",
+        title="Dimensions from a topology in a stream of the second edition",
+        tests="tensor_dimensions_flag is 0 and there is no base model: the topology has the dimensions, and scan_order is coded.",
+        catches="Nothing: the point is disputed.",
+        clauses=HEADER,
+        level=Level.DISPUTED,
+        switch="data_string",
+        steps=lambda _: [
+            stream(
+                topology_unit(NNR_TPL_ONNX, RAW, {"topology_data": onnx_topology({"w": (2, 3)})}),
+                unit(NNR_PT_FLOAT, "w", (2, 3), Coded([1, 0, -2, 3, 0, 1]), form=HeaderForm(dimensions_present=False)),
+                topology_carriage=True,
+            )
+        ],
+    )
     yield SessionRecipe(
         id="parent-device-another",
         title="A parent_device_id that is not the parent's",

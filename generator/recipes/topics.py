@@ -59,6 +59,7 @@ SESSION_TOPICS: Final = (
     "updates_blocks",
     "updates_disputed",
     "second_edition_broken",
+    "updates_pairs",
 )
 """The modules with recipes of the second edition."""
 

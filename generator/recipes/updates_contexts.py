@@ -1,22 +1,46 @@
 """The contexts of temporal adaptation and of history dependent significance, each with all nine sets (clause 10)."""
 
 from collections.abc import Iterator
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from nnc_conformance.generator.composition import Coded
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import SessionRecipe, StepUnits
 from nnc_conformance.generator.updates import InTurn, node, stream, unit, update
-from nnc_conformance.reference.entropy.contexts import context_layout
+from nnc_conformance.reference.entropy.contexts import MAX_UNARY_LENGTH, context_layout
 from nnc_conformance.reference.entropy.kernel_tables import SETS
-from nnc_conformance.reference.syntax.structures.data_unit import DEFAULT_UNARY_LENGTH, NNR_PT_FLOAT
+from nnc_conformance.reference.syntax.structures.data_unit import DEFAULT_UNARY_LENGTH, NNR_PT_FLOAT, NNR_PT_INT
 from nnc_conformance.storage.vector import Level
 
 CLAUSES: Final = ("10 quant_param", "10 shift_parameter_ids")
-_DIMENSIONS: Final = (16, 40)
-_COUNT: Final = 640
+_DIMENSIONS: Final = (16, 80)
+_COUNT: Final = 1280
+_VECTOR: Final = 320
+_SMALL: Final = 110
+"""Persistence of small indexes."""
+
+
+def mixed(numbers: Numbers, label: str, persistence: int) -> npt.NDArray[np.int64]:
+    """Return small and large indexes in turns of a length of their own for each label."""
+    small, large = (numbers.quants(f"{label}/{kind}", _COUNT, kind) for kind in (_SMALL, persistence))
+    turn = len(label) * 7
+    return np.where(np.arange(_COUNT) // turn % 2 == 0, small, large)
+
+
+def longest(numbers: Numbers, chosen: int) -> list[StepUnits]:
+    """Make a tensor and an update of it with the longest cabac_unary_length, every context in one set."""
+    layout = context_layout(False, MAX_UNARY_LENGTH, tca=True)
+    sets = np.full(layout.flag, chosen, np.int64)
+    base, coded = (Coded(numbers.quants(label, _VECTOR, 253)) for label in ("base", "update"))
+    common: dict[str, Any] = {"unary_length": MAX_UNARY_LENGTH}
+    return [
+        stream(unit(NNR_PT_INT, "w", (_VECTOR,), base, node(0), **common)),
+        update(unit(NNR_PT_INT, "w", (_VECTOR,), replace(coded, parameter_sets=sets), node(1), tca=True, **common)),
+    ]
 
 
 def with_sets(numbers: Numbers, chosen: int, *, dq: bool, unary_length: int, persistence: int) -> list[StepUnits]:
@@ -27,9 +51,9 @@ def with_sets(numbers: Numbers, chosen: int, *, dq: bool, unary_length: int, per
         sets = np.full(layout.flag, chosen, np.int64)
         if not hdsp:
             sets[layout.sig_hdsp : layout.sign] = 0
-        return Coded(numbers.quants(label, _COUNT, persistence), parameter_sets=sets, hdsp=hdsp)
+        return Coded(mixed(numbers, label, persistence), parameter_sets=sets, hdsp=hdsp)
 
-    base = Coded(numbers.quants("base", _COUNT, persistence))
+    base = Coded(mixed(numbers, "base", persistence))
 
     def step(label: str, depth: int, *, hdsp: bool, tca: bool) -> InTurn:
         return unit(
@@ -55,10 +79,10 @@ def _recipes() -> Iterator[SessionRecipe]:
                 catches="A decoder that signals the groups of contexts in another order, or keeps contexts between updates.",
                 clauses=CLAUSES,
                 steps=lambda numbers, chosen=chosen, dq=dq: with_sets(  # type: ignore[misc]
-                    numbers, chosen, dq=dq, unary_length=DEFAULT_UNARY_LENGTH, persistence=200
+                    numbers, chosen, dq=dq, unary_length=DEFAULT_UNARY_LENGTH, persistence=215
                 ),
             )
-    for unary_length, persistence, level in ((1, 150, Level.CORE), (2, 170, Level.CORE), (256, 253, Level.CORE)):
+    for unary_length, persistence, level in ((1, 150, Level.CORE), (2, 170, Level.CORE)):
         yield SessionRecipe(
             id=f"update-sets-unary-{unary_length}",
             title=f"Contexts of updates with cabac_unary_length {unary_length}",
@@ -69,6 +93,16 @@ def _recipes() -> Iterator[SessionRecipe]:
             steps=lambda numbers, unary_length=unary_length, persistence=persistence: with_sets(  # type: ignore[misc]
                 numbers, 3, dq=False, unary_length=unary_length, persistence=persistence
             ),
+        )
+
+    for chosen in range(SETS):
+        yield SessionRecipe(
+            id=f"update-sets-longest-{chosen}",
+            title=f"Contexts of updates with cabac_unary_length 256 in parameter set {chosen}",
+            tests="Greater-than contexts of temporal adaptation up to the last, by whether the parent's magnitude reaches the bin.",
+            catches="A decoder that clamps the parent's indexes below the last greater-than bin, or keeps j in eight bits.",
+            clauses=CLAUSES,
+            steps=lambda numbers, chosen=chosen: longest(numbers, chosen),  # type: ignore[misc]
         )
 
 

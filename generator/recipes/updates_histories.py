@@ -214,7 +214,7 @@ def _recipes() -> Iterator[SessionRecipe]:
             )
 
 
-_IN_FULL: Final = ("base-zeros", "only-left-out", "zero-update", "dq", "other-qp", "scan-dq", "block", "codebook", "deep", "rows-before")
+_IN_FULL: Final = ("only-left-out", "zero-update", "dq", "other-qp", "scan-dq", "block", "codebook", "deep", "rows-before")
 """Histories for which core has only the combined tools."""
 
 RECIPES = tuple(_recipes())

@@ -60,14 +60,20 @@ def cut_rows(side: int, rows: int) -> dict[str, tuple[int, ...]]:
         "block-row": tuple(range(side, min(2 * side, rows))),
         "last-block-row": tuple(range((rows - 1) // side * side, rows)),
         "across": tuple(range(side - 2, side + 3)),
+        "none": (),
+        "every-row": tuple(range(rows)),
     }
     return {name: tuple(row for row in chosen if row < rows) for name, chosen in places.items()}
 
 
 def trellis(numbers: Numbers, width: int) -> list[StepUnits]:
     """Make matrices whose skipped rows, each ``width`` wide, are met in every state."""
-    rows = 64
-    units = [matrix(numbers, (rows, width), range(1 + start, rows, 2), dq=True, name=f"w{start}") for start in range(2)]
+    rows = 96
+    units = [
+        matrix(numbers, (rows, columns), range(1 + start, rows, 2), dq=True, name=f"w{columns}from{start}")
+        for columns in (width, width + 4)
+        for start in range(2)
+    ]
     return [stream(*units)]
 
 
@@ -113,7 +119,7 @@ def _recipes() -> Iterator[SessionRecipe]:
                     tests="A skipped row is passed over in every block that it crosses, and entry points stay where decoding finds them.",
                     catches="A decoder that skips a row in one block only, or counts block rows without the skipped rows.",
                     clauses=TENSOR,
-                    level=Level.CORE if small and (scan_order == 1 or not dq) else Level.FULL,
+                    level=Level.CORE,
                     steps=lambda numbers, dims=dims, rows=rows, order=scan_order, dq=dq: [  # type: ignore[misc]
                         stream(matrix(numbers, dims, rows, order, dq=dq))
                     ],
@@ -121,7 +127,7 @@ def _recipes() -> Iterator[SessionRecipe]:
     for width in range(2, 6):
         yield SessionRecipe(
             id=f"row-skip-trellis-width-{width}",
-            title=f"The trellis over skipped rows of {width} columns",
+            title=f"The trellis over skipped rows of {width} and {width + 4} columns",
             tests="Every skipped row drives the trellis as many steps of parity 0 as it is wide, from each of the eight states.",
             catches="A decoder that leaves the trellis where it is over a skipped row, or drives it once a row.",
             clauses=TENSOR,

@@ -49,7 +49,7 @@ def decode_all(root: Path, level: Level, most: int) -> dict[str, str]:
     """What becomes of each vector of a level, strictly and leniently."""
     found = {}
     for stored in load_suite(root, levels={level}, verify=False).vectors:
-        stream = stored.read(stored.vector.stream)
+        stream = stored.streams()[-1]
         if len(stream) <= most:
             for lenient in (False, True):
                 found[f"{stored.vector.id}{' leniently' * lenient}"] = outcome(stream, lenient=lenient)

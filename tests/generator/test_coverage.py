@@ -21,12 +21,12 @@ from nnc_conformance.generator.coverage.catalogue import catalogue
 from nnc_conformance.generator.coverage.costs import BYTES_FOR_ONE, COSTS, ELEMENTS_FOR_ONE, PART_FOR_SIZES, most_dimensions
 from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding, Key
 from nnc_conformance.generator.coverage.measure import Coverage, measure
-from nnc_conformance.generator.coverage.streams import cover, find_streams
+from nnc_conformance.generator.coverage.streams import cover, vector_streams
 from nnc_conformance.generator.lint import CORE_BYTES
 from nnc_conformance.generator.planner import needless
 from nnc_conformance.reference.syntax.branches import all_branches
 from nnc_conformance.reference.syntax.elements import ELEMENTS, FIRST_EDITION
-from nnc_conformance.storage.vector import VECTOR_FILE
+from nnc_conformance.storage.vector import VECTOR_FILE, Level
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "vectors"
@@ -78,7 +78,7 @@ LEVELS = {"core": GoalStanding.CERTIFIED, "disputed": GoalStanding.DISPUTED, "in
 @pytest.fixture(scope="session")
 def covered(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[str], Coverage]:
     """Measures a published level by itself, once in a run of the tests."""
-    return cache(lambda level: made_once(f"coverage-{level}", lambda: cover(find_streams([VECTORS / level])), tmp_path_factory, worker_id))
+    return cache(lambda level: made_once(f"coverage-{level}", lambda: cover(vector_streams(VECTORS, Level(level), 2022)), tmp_path_factory, worker_id))
 
 
 @pytest.fixture(scope="session")

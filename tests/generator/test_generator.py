@@ -27,9 +27,9 @@ from nnc_conformance.generator.generate import GenerateError, generate
 from nnc_conformance.generator.lint import lint
 from nnc_conformance.generator.onnx_bytes import onnx_topology
 from nnc_conformance.generator.randomness import DEFAULT_SEED, Numbers
-from nnc_conformance.generator.recipe import Recipe, write
+from nnc_conformance.generator.recipe import Recipe, SessionRecipe, write
 from nnc_conformance.generator.recipes import disputed_class_loop
-from nnc_conformance.generator.recipes.topics import recipes
+from nnc_conformance.generator.recipes.topics import recipes, session_recipes
 from nnc_conformance.generator.sources import REPRODUCIBLE
 from nnc_conformance.generator.stored_blocks import deflate_bomb, deflate_stored
 from nnc_conformance.generator.vector_json import format_suite
@@ -53,9 +53,12 @@ def published(levels: tuple[Level, ...]) -> dict[str, bytes]:
     return {name: data for name, data in contents(VECTORS).items() if name.startswith(wanted)}
 
 
-@pytest.mark.parametrize("vector_id", [name for name, recipe in recipes().items() if recipe.level in REPRODUCIBLE][::12])
+ALL_RECIPES: dict[str, Recipe | SessionRecipe] = {**recipes(), **session_recipes()}
+
+
+@pytest.mark.parametrize("vector_id", [name for name, recipe in ALL_RECIPES.items() if recipe.level in REPRODUCIBLE][::12])
 def test_a_published_vector_is_what_its_recipe_makes(vector_id: str) -> None:
-    made = build(recipes()[vector_id], DEFAULT_SEED)
+    made = build(ALL_RECIPES[vector_id], DEFAULT_SEED)
     folder = VECTORS / made.vector.level / vector_id
     revision = json.loads((folder / VECTOR_FILE).read_bytes())["revision"]
     described = canonical_json(made.vector.model_copy(update={"revision": revision}).model_dump(mode="json")).encode()

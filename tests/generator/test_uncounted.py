@@ -16,11 +16,15 @@ from nnc_conformance.reference.syntax.elements import ELEMENTS
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.reference.syntax.structures.topology import DEFLATE, NNR_TPL_UNREC
 from nnc_conformance.storage.suite_folder import built_in_root, load_suite
-from nnc_conformance.storage.vector import CAPABILITIES, Level, capabilities_of
+from nnc_conformance.storage.vector import CAPABILITIES, Level, Vector, capabilities_of
 from nnc_conformance.suites.results.standing import CaseStanding, standing
 
 SUITE = load_suite(built_in_root(), verify=False)
-GOOD = [stored for stored in SUITE.vectors if stored.vector.negative is None and stored.vector.level is not Level.MODELS]
+GOOD = [
+    stored
+    for stored in SUITE.vectors
+    if isinstance(stored.vector, Vector) and stored.vector.negative is None and stored.vector.level is not Level.MODELS
+]
 COUNTED = [stored for stored in GOOD if standing(stored.vector.level, stored.vector.provenance) is CaseStanding.CONFORMANCE]
 INFERRED = {
     "aggregate": {"nnr_aggregate_unit_type", "num_of_nnr_units_minus2", "entry_points_present_flag", "quant_bitdepth"},

@@ -182,13 +182,13 @@ class Trial:
 def trials(levels: Sequence[Level] = LEVELS, *, examples: bool = False, takes: Callable[[Vector], bool] = lambda _: True) -> list[Trial]:
     """Return the trials of some levels, by level and the quickest first; and of the second edition's ``examples``.
 
-    `BOMB` and the vectors of rule limits are left out.
+    Vectors of several steps, `BOMB` and the vectors of rule limits are left out.
     """
     suite = load_suite(built_in_root(), levels=set(levels), verify=False)
     made = []
     for stored in suite.vectors:
         limits = stored.vector.negative is not None and stored.vector.negative.rule == "limits"
-        if stored.vector.id != BOMB and not limits and takes(stored.vector):
+        if isinstance(stored.vector, Vector) and stored.vector.id != BOMB and not limits and takes(stored.vector):
             made.append(_trial(stored.vector.id, stored.vector.level, _by_vector(TrialVector.of(stored))))
     for name, streams in _sessions() if examples else ():
         with suppress(PlainError):

@@ -25,7 +25,7 @@ from interop.parts import MATRIX, matrix
 from interop.sessions import SessionPeer, judged_sessions, session_section
 
 from nnc_conformance.storage.suite_folder import built_in_root, load_suite
-from nnc_conformance.storage.vector import Level
+from nnc_conformance.storage.vector import Level, Vector
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 
@@ -45,7 +45,7 @@ def disputed_vectors(peer: Peer) -> dict[str, list[Seen]]:
     """What the peer makes of the published vectors of level disputed, by switch."""
     found: dict[str, list[Seen]] = {}
     bases = {probe.switch: probe.base for probe in probes()}
-    for stored in load_suite(built_in_root(), levels={Level.DISPUTED}).vectors:
+    for stored in (one for one in load_suite(built_in_root(), levels={Level.DISPUTED}).vectors if isinstance(one.vector, Vector)):
         switch = stored.vector.choices[0].switch
         found.setdefault(switch, []).append(measured_vector(stored, bases[switch], peer))
     return found

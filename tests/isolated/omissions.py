@@ -171,6 +171,64 @@ OMISSIONS: tuple[Omission, ...] = (
         ("stream", 'raise PlainError("reference", f"{name!r} is coded twice'),
         ("data_unit", 'raise PlainError("reference", f"an element is listed'),
     ),
+    ignored("mps-reserved", ("bits", 'raise PlainError("reserved"')),
+    Omission(
+        ("parent-type",),
+        "takes an unknown parent type for a node",
+        (("data_unit", 'raise PlainError("reserved", f"parent_node_id_type', "parent_node_id_type = ICNN_NDU_ID"),),
+    ),
+    Omission(
+        ("parent-type",),
+        "takes an unknown parent type for the longer digest",
+        (("data_unit", 'raise PlainError("reserved", f"parent_node_id_type', "parent_node_id_type = ICNN_NDU_PL_SHA512"),),
+    ),
+    Omission(
+        ("tca-parent",),
+        "takes the last indexes that it has, as far as they go, for the parent's",
+        (
+            (
+                "model",
+                'raise PlainError("reference", f"temporal_context_modeling_flag 1',
+                "known = self.history(part.key).nodes\n"
+                "indexes = [n.indexes for n in known if n.indexes is not None]\n"
+                "return (indexes[-1] + [0] * elements)[:elements] if indexes else [0] * elements",
+            ),
+        ),
+    ),
+    Omission(
+        ("cb-limit",),
+        "takes the last value for what is past the codebook",
+        (
+            ("tensor", 'raise PlainError("value", f"magnitude', "pass"),
+            ("codebook", 'raise PlainError("value", f"index', "return 0"),
+        ),
+    ),
+    Omission(
+        ("update-base",),
+        "takes a difference to nothing for a new tensor",
+        (
+            ("model", 'raise PlainError("reference", f"an update of', "return"),
+            (
+                "model",
+                "if self.header.parent is None or self.base is None:",
+                "if self.header.parent is None or self.base is None or name not in self.base.parameters:",
+            ),
+        ),
+    ),
+    Omission(
+        ("update-base",),
+        "adds what fits",
+        (
+            (
+                "model",
+                'raise PlainError("reference", f"{name!r} is',
+                "before = np.resize(before, decoded.shape).astype(decoded.dtype)",
+            ),
+        ),
+    ),
+    ignored("update-order", ("model", 'raise PlainError("order"')),
+    ignored("update-sum", ("model", 'raise PlainError("value", f"the sum')),
+    ignored("tca-raw", ("data_unit", 'raise PlainError("value", "temporal_context_modeling_flag 1')),
     ignored("storage-format", ("topology", 'raise PlainError("reserved", f"storage format')),
     ignored("compression-format", ("topology", 'raise PlainError("reserved", f"compression format')),
     Omission(

@@ -21,11 +21,11 @@ from isolated.omissions import OMISSIONS, Omission
 from nnc_conformance.reference.syntax.rules import RULES
 from nnc_conformance.storage.suite_folder import StoredVector, load_suite
 from nnc_conformance.storage.tensors import load_tensors
-from nnc_conformance.storage.vector import Level
+from nnc_conformance.storage.vector import Level, Vector
 
 VECTORS = {stored.vector.id: stored for stored in load_suite(Path(__file__).parents[2] / "vectors").vectors}
 NEGATIVE = [stored for stored in VECTORS.values() if stored.vector.negative is not None]
-GOOD = [stored for stored in VECTORS.values() if stored.vector.level is Level.CORE and stored.vector.stream.size < 1000]
+GOOD = [stored for stored in VECTORS.values() if stored.vector.level is Level.CORE and stored.vector.steps[-1].stream.size < 1000]
 SEED = int(os.environ.get("NNC_SEED", random.SystemRandom().randrange(1 << 32)))
 ALL = os.environ.get("NNC_ISOLATED") == "all"
 SAMPLE = 60
@@ -111,15 +111,23 @@ def plainly(parameters: dict[str, np.ndarray]) -> dict[str, tuple[object, ...]]:
     return {name: (values.dtype, values.shape, values.tobytes()) for name, values in parameters.items()}
 
 
-def tensors(omission: Omission, stream: bytes) -> int | None:
-    """How many tensors the decoder of an omission gives for a stream.
+def decoded(omission: Omission, stored: StoredVector) -> dict[str, np.ndarray]:
+    """What the decoder of an omission gives for the last stream of a vector."""
+    module = decoder(omission)
+    if isinstance(stored.vector, Vector):
+        return module.decode(stored.streams()[0]).parameters  # type: ignore[no-any-return]
+    return module.decode_session(stored.streams())[-1].parameters  # type: ignore[no-any-return]
+
+
+def tensors(omission: Omission, stored: StoredVector) -> int | None:
+    """How many tensors the decoder of an omission gives for the last stream of a vector.
 
     None if it does not decode it, or not soon.
     """
-    module = decoder(omission)
+    decoder(omission)
     signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
     try:
-        return len(module.decode(stream).parameters)
+        return len(decoded(omission, stored))
     except Exception:
         return None
     finally:
@@ -136,9 +144,8 @@ signal.signal(signal.SIGVTALRM, stop)
 def accepting(stored: StoredVector) -> Iterator[int]:
     """Yield the number of tensors of each decoder that lacks the vector's rule and decodes it."""
     assert stored.vector.negative is not None
-    stream = stored.read(stored.vector.stream)
     for omission in OMISSIONS:
-        if stored.vector.negative.rule in omission.rules and (count := tensors(omission, stream)) is not None:
+        if stored.vector.negative.rule in omission.rules and (count := tensors(omission, stored)) is not None:
             yield count
 
 
@@ -165,8 +172,8 @@ def test_a_decoder_without_the_rule_decodes_the_vector() -> None:
     chosen = [stored for stored in NEGATIVE if successor(stored.vector.id) is None and stored.vector.id not in UNAFFORDABLE]
     for stored in chosen if ALL else sampled(chosen, SAMPLE):
         enough = 0 if stored.vector.id in WITHOUT_TENSORS else 1
-        decoded = any(count >= enough for count in accepting(stored))
-        assert decoded, f"{stored.vector.id}: no decoder without {stored.vector.negative} gives tensors"
+        accepted = any(count >= enough for count in accepting(stored))
+        assert accepted, f"{stored.vector.id}: no decoder without {stored.vector.negative} gives tensors"
 
 
 def test_successors_break_the_same_rule() -> None:
@@ -183,20 +190,21 @@ def test_vectors_catch_the_decoder_that_they_are_there_for() -> None:
         chosen = [stored for stored in NEGATIVE if re.search(pattern, stored.vector.id)]
         assert len(chosen) >= 4, pattern
         for stored in chosen:
-            assert tensors(omission, stored.read(stored.vector.stream)), f"{stored.vector.id}: not decoded by one that {behaviour}"
+            assert tensors(omission, stored), f"{stored.vector.id}: not decoded by one that {behaviour}"
 
 
 def test_every_lacking_decoder_is_caught() -> None:
     for omission in OMISSIONS if ALL else random.Random(SEED).sample(OMISSIONS, 5):
         chosen = [stored for stored in NEGATIVE if stored.vector.negative is not None and stored.vector.negative.rule in omission.rules]
         affordable = (stored for stored in reversed(chosen) if stored.vector.id not in SUCCESSORS.keys() | UNAFFORDABLE)
-        caught = any(tensors(omission, stored.read(stored.vector.stream)) for stored in affordable)
+        caught = any(tensors(omission, stored) for stored in affordable)
         assert caught, f"no vector catches the decoder that {omission.behaviour} (rules {omission.rules})"
 
 
 @pytest.mark.parametrize("omission", OMISSIONS, ids=[f"{omission.rules[0]}: {omission.behaviour}" for omission in OMISSIONS])
 def test_a_lacking_decoder_is_otherwise_right(omission: Omission) -> None:
-    for stored in sampled(GOOD, 10 * GOOD_SAMPLE if ALL else GOOD_SAMPLE):
-        assert stored.vector.expected is not None
-        found = plainly(decoder(omission).decode(stored.read(stored.vector.stream)).parameters)
-        assert found == plainly(load_tensors(stored.read(stored.vector.expected))), stored.vector.id
+    known = [stored for stored in GOOD if stored.vector.edition == 2022 or "profile" not in omission.rules]
+    for stored in sampled(known, 10 * GOOD_SAMPLE if ALL else GOOD_SAMPLE):
+        expected = stored.vector.steps[-1].expected
+        assert expected is not None
+        assert plainly(decoded(omission, stored)) == plainly(load_tensors(stored.read(expected))), stored.vector.id

@@ -12,7 +12,8 @@ from pathlib import Path
 from helpers.coverage_page import not_needed
 
 from nnc_conformance.faults.score.needs import needs_of
-from nnc_conformance.generator.coverage.streams import cover, find_streams
+from nnc_conformance.generator.coverage.streams import cover, vector_streams
+from nnc_conformance.storage.vector import Level
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 DRAWN = 20
@@ -21,9 +22,10 @@ JOBS = 2
 
 def test_twenty_vectors_of_core_are_needed_as_the_page_says() -> None:
     seed = int(os.environ.get("NNC_SMALLEST_SEED") or random.SystemRandom().getrandbits(32))
-    drawn = random.Random(seed).sample(sorted(path.name for path in (VECTORS / "core").iterdir()), DRAWN)
+    streams = vector_streams(VECTORS, Level.CORE, 2022)
+    drawn = random.Random(seed).sample(sorted(streams), DRAWN)
     print(f"NNC_SMALLEST_SEED={seed} draws: {' '.join(drawn)}")
-    core = cover(find_streams([VECTORS / "core"]), jobs=JOBS)
+    core = cover(streams, jobs=JOBS)
     needs = needs_of(drawn, core, VECTORS, JOBS)
     assert needs.nothing == not_needed().intersection(drawn)
     assert len(needs.goals | needs.bugs | needs.names | needs.nothing) == DRAWN
