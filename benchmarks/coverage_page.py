@@ -22,11 +22,11 @@ PEER = ROOT / "tests" / "data" / "peer-samples"
 """Streams of the independent codec."""
 
 
-def row(kind: GoalKind, standing: GoalStanding, sets: list[Coverage]) -> str:
+def row(kind: GoalKind, standing: GoalStanding, sets: list[Coverage], edition: int = 2022) -> str:
     """Write the goals reached and reachable, by set, for one kind of goal."""
     cells = []
     for coverage in sets:
-        tally = coverage.tally(kind, standing)
+        tally = coverage.tally(kind, standing, edition)
         cells.append(f"{tally.reached} of {tally.reachable} ({tally.share:.2%})" if tally.reachable else "-")
     return f"| {kind.value} | {' | '.join(cells)} |"
 
@@ -58,7 +58,7 @@ def core_needs(core: Coverage, root: Path, jobs: int) -> list[str]:
     ]
 
 
-def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[GoalStanding, Coverage], needs: list[str]) -> str:
+def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[GoalStanding, Coverage], more: list[str]) -> str:
     """Write the page in Markdown."""
     lines = [
         "# Coverage",
@@ -83,7 +83,7 @@ def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[GoalStandi
                 "",
             )
         ),
-        *needs,
+        *more,
         "## Goals that no valid stream meets",
         "",
         "Each has a reason that is proved again whenever the catalogue is built: from the tables, the source of the structures or the",
@@ -99,6 +99,36 @@ def page(core: Coverage, full: Coverage, peer: Coverage, others: dict[GoalStandi
             counted[key] = counted.get(key, 0) + 1
     lines += [f"| {kind} | {reason.replace('|', '/')} | {number} |" for (kind, reason), number in sorted(counted.items())]
     return "\n".join(lines) + "\n"
+
+
+def second_edition(vectors: Path, jobs: int) -> list[str]:
+    """Write the goals reached of those that the second edition brought."""
+    levels = (Level.CORE, Level.FULL, Level.DISPUTED, Level.INFERRED)
+    core, full, disputed, inferred = (cover(vector_streams(vectors, level, 2024), jobs=jobs).streams for level in levels)
+    sets = [Coverage(core), Coverage({**core, **full})]
+    others = {GoalStanding.DISPUTED: Coverage({**core, **disputed}), GoalStanding.INFERRED: Coverage({**core, **inferred})}
+    return [
+        "## Second edition",
+        "",
+        "What general_profile_idc 1 brought: its elements and branches, the contexts of updates with each parameter set and bin, events of",
+        "skipped rows and of codebooks, each tool after each history (state), and pairs and triples of tools. What both editions share",
+        f"is counted above. Core: {len(core)} vectors. Core and full: {len(core) + len(full)}.",
+        "",
+        "| goals of 2024 (certified) | core | core and full |",
+        "|---|---|---|",
+        *(row(kind, GoalStanding.CERTIFIED, sets, 2024) for kind in GoalKind),
+        "",
+        *(
+            line
+            for standing, coverage in others.items()
+            for line in (
+                f"| goals of 2024 ({standing.value}) | level {standing.value} and core |",
+                "|---|---|",
+                *(row(kind, standing, [coverage], 2024) for kind in GoalKind),
+                "",
+            )
+        ),
+    ]
 
 
 def main() -> None:
@@ -119,7 +149,8 @@ def main() -> None:
         GoalStanding.INFERRED: Coverage({**core.streams, **covered(Level.INFERRED).streams}),
     }
     peer = cover(find_streams([PEER]), jobs=arguments.jobs)
-    arguments.output.write_text(page(core, full, peer, others, core_needs(core, vectors, arguments.jobs)), encoding="utf-8")
+    more = core_needs(core, vectors, arguments.jobs) + second_edition(vectors, arguments.jobs)
+    arguments.output.write_text(page(core, full, peer, others, more), encoding="utf-8")
 
 
 if __name__ == "__main__":
