@@ -29,16 +29,25 @@ def command(
 ) -> int:
     """Shrink a failing stream by its structure, and store the result as a vector.
 
-    Units, tensors, dimensions, tools and values are removed one at a time, as long as the decoder
-    fails in the same way: wrong output of the same kind, a valid stream refused, an invalid one
+    Units, tensors, dimensions, tools and values are removed one at a time, of a session steps and
+    units, as long as the decoder fails in the same way: wrong output of the same kind, a valid stream refused, an invalid one
     accepted, or a crash. DIR is a suite: nnc-conformance run DIR --level full.
 
     Exit code: 0 done, 2 usage, bad input, or the decoder does not fail.
 
     Example: nnc-conformance shrink vectors/full/scan-1-block-rows --decoder decoder.toml
     """
-    from nnc_conformance.faults.diagnosis.filed_vectors import file_vector, vector_id, vector_of
-    from nnc_conformance.faults.diagnosis.shrink import judge_of, opened_decoder, shrink
+    from nnc_conformance.faults.diagnosis.filed_vectors import file_vector, session_vector_of, vector_id, vector_of
+    from nnc_conformance.faults.diagnosis.shrink import (
+        Shrunk,
+        ShrunkSession,
+        judge_of,
+        opened_decoder,
+        opened_sessions,
+        session_judge_of,
+        shrink,
+        shrink_session,
+    )
     from nnc_conformance.storage.documents import canonical_json
     from nnc_conformance.storage.inputs import read_bytes
     from nnc_conformance.storage.outputs import refuse_inputs
@@ -46,26 +55,45 @@ def command(
     from nnc_conformance.suites.decoders.load import load_decoder
     from nnc_conformance.suites.running.invocation import limits_of
 
-    file = stream / STREAM_FILE if stream.is_dir() else stream
-    data = read_bytes(file)
+    files = _files(stream)
+    streams = [read_bytes(file) for file in files]
     own = vector_id(name or f"shrunk-{stream.stem}")
     for level in Level:
-        refuse_inputs(output / level / own / STREAM_FILE, [file])
+        refuse_inputs(output / level / own / files[0].name, files)
     spec = load_decoder(decoder)
-    with opened_decoder(spec, limits_of(time_limit, None)) as decode_stream:
-        found = shrink(data, judge_of(decode_stream), seconds=budget, tries=tries)
-    vector = file_vector(output, vector_of(found.stream, own, found.failure, spec.name))
+    limits = limits_of(time_limit, None)
+    found: Shrunk | ShrunkSession
+    if files[0].name == STREAM_FILE or not stream.is_dir():
+        with opened_decoder(spec, limits) as decode_stream:
+            found = shrink(streams[0], judge_of(decode_stream), seconds=budget, tries=tries)
+        left, made = [found.stream], vector_of(found.stream, own, found.failure, spec.name)
+    else:
+        with opened_sessions(spec, limits) as decode_session:
+            found = shrink_session(streams, session_judge_of(decode_session), seconds=budget, tries=tries)
+        left, made = list(found.streams), session_vector_of(found.streams, own, found.failure, spec.name)
+    vector = file_vector(output, made)
+    before, after = (sum(map(len, some)) for some in (streams, left))
     folder = output / vector.level / vector.id
     if as_json:
         document = {
             "format": "nnc-shrunk/1",
             "failure": str(found.failure),
-            "bytes": {"before": len(data), "after": len(found.stream)},
+            "bytes": {"before": before, "after": after},
             "tries": found.tries,
             "vector": str(folder),
         }
         typer.echo(canonical_json(document), nl=False)
     else:
-        typer.echo(f"{found.failure}: {len(data)} bytes became {len(found.stream)}, {found.tries} streams tried")
+        typer.echo(f"{found.failure}: {before} bytes became {after}, {found.tries} streams tried")
         typer.echo(str(folder))
     return ExitCode.AS_EXPECTED
+
+
+def _files(stream: Path) -> list[Path]:
+    """Return the files of the streams that are meant: one, or the steps of a vector's folder."""
+    from nnc_conformance.storage.vector import STREAM_FILE
+
+    if not stream.is_dir():
+        return [stream]
+    steps = sorted(stream.glob("step-*.nnr"), key=lambda path: int(path.stem.partition("-")[2]))
+    return steps or [stream / STREAM_FILE]

@@ -16,25 +16,27 @@ from nnc_conformance.faults.diagnosis.cause import Cause, all_causes
 from nnc_conformance.faults.diagnosis.evidence import evidence_of, long_cases
 from nnc_conformance.faults.diagnosis.onset import Onset, onset
 from nnc_conformance.faults.diagnosis.ranking import Ranked, Ranking, candidates, rank
-from nnc_conformance.faults.diagnosis.shrink import opened_decoder
+from nnc_conformance.faults.diagnosis.shrink import opened_sessions
 from nnc_conformance.faults.diagnosis.simulation import SymptomCache
 from nnc_conformance.faults.diagnosis.weights import EFFORT, WEIGHTS
 from nnc_conformance.faults.diagnosis.wrong_entries import wrong_entries
+from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.options import ProgressCallback, no_progress
-from nnc_conformance.reference.syntax.elements import ELEMENTS, clause_of
+from nnc_conformance.reference.syntax.elements import ELEMENTS, FIRST_EDITION, clause_of
+from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.inputs import read_bytes
 from nnc_conformance.storage.suite_folder import StoredVector
 from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.storage.tensors import load_tensors
 from nnc_conformance.storage.vector import AnyVector, Level
 from nnc_conformance.suites.decoders.load import load_decoder
-from nnc_conformance.suites.judging.expected_output import read_expected_output
+from nnc_conformance.suites.judging.expected_output import read_expected_steps
 from nnc_conformance.suites.locating.locate import locate_faults
 from nnc_conformance.suites.results.fault_location import FaultLocation
 from nnc_conformance.suites.results.fresh_ids import fresh_count
 from nnc_conformance.suites.results.outcomes import OUTCOMES
-from nnc_conformance.suites.results.result import CaseResult, Results
+from nnc_conformance.suites.results.result import CaseResult, Results, SessionCaseResult
 from nnc_conformance.suites.results.run_document import RunDocument
 from nnc_conformance.suites.running.selection import select
 from nnc_conformance.suites.sandbox.limits import Limits
@@ -99,13 +101,16 @@ class OutputSource:
     file: Path | None = None
     decoder: str | None = None
 
-    def tensors(self, case: CaseResult, run: RunDocument | None, stream: bytes) -> Tensors | None:
-        """Return the decoder's tensors for a case of a run on a stream; None if there are none."""
+    def tensors(self, case: CaseResult, run: RunDocument | None, streams: Sequence[bytes]) -> Tensors | None:
+        """Return the decoder's tensors for a case of a run: what the last of some streams gives.
+
+        Return None if there are none.
+        """
         if self.file is not None:
             return load_tensors(read_bytes(self.file))
         if self.decoder is not None:
-            with opened_decoder(load_decoder(self.decoder), Limits()) as decode_stream:
-                return decode_stream(stream).tensors
+            with opened_sessions(load_decoder(self.decoder), Limits()) as decode_session:
+                return decode_session(streams)[-1].tensors
         kept = run.logs[case.id].kept_output if run is not None and case.id in run.logs else None
         return load_tensors(kept) if kept is not None else None
 
@@ -162,8 +167,9 @@ def explain_run(
     if case.vector not in vectors:
         raise FailingCaseError(f"the suite does not have {case.vector}; name the suite of the run with --suite")
     stored = vectors[case.vector]
-    tensors = (output or OutputSource()).tensors(case, run, stored.streams()[-1])
-    causes = list(all_causes().values())
+    tensors = (output or OutputSource()).tensors(case, run, stored.streams()[: failing_step(case) + 1])
+    edition = max(vectors[one.vector].vector.edition for one in results.cases if one.vector in vectors)
+    causes = list(all_causes(edition).values())
     return explain(results.cases, vectors, case, output=tensors, causes=causes, symptoms=symptoms, seconds=seconds, progress=progress)
 
 
@@ -206,8 +212,24 @@ def explain(
     suspects = next(iter(locate_faults(own, vectors)), None)
     best = tuple(ranking.best_places(EFFORT.shown))
     stored = vectors[asked.vector]
-    found = onset(asked, stored.streams()[-1], read_expected_output(stored).tensors, output)
+    step = failing_step(asked)
+    found = onset(asked, stored.streams()[step], read_expected_steps(stored)[step].tensors, output, _base_before(stored, step))
     return Explanation(asked, stored.vector, found, best, blamed(ranking.best_places(EFFORT.places), suspects, found), suspects, ranking)
+
+
+def failing_step(case: CaseResult) -> int:
+    """Return the number of the step that decides a case; 0 where it has no steps of its own."""
+    return max(len(case.steps) - 1, 0) if isinstance(case, SessionCaseResult) else 0
+
+
+def _base_before(stored: StoredVector, step: int) -> BaseModel | None:
+    """Return the model before a step; None for a stream of the first edition, which keeps none."""
+    if stored.vector.edition == FIRST_EDITION:
+        return None
+    base = BaseModel()
+    for stream in stored.streams()[:step]:
+        base = decode(stream, base=base).model or base
+    return base
 
 
 def blamed(places: Sequence[Ranked], suspects: FaultLocation | None, found: Onset | None) -> tuple[Blamed, ...]:

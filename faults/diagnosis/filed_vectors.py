@@ -1,16 +1,19 @@
 """Failing streams as vectors of a suite folder that a run takes."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from nnc_conformance.faults.diagnosis.shrink import Failure, reference
-from nnc_conformance.generator.building import BuiltVector, build_from
-from nnc_conformance.generator.facts import met_in
+from nnc_conformance.generator.building import BuiltVector, build_from, build_session
+from nnc_conformance.generator.facts import met_in_session
 from nnc_conformance.generator.recipe import Description
+from nnc_conformance.reference.decoder import Decoded
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.syntax.elements import clause_of
 from nnc_conformance.reference.syntax.rules import RULES
+from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.suite_folder import load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import MANIFEST_FILE, AnyVector, Level
 
@@ -35,10 +38,28 @@ def vector_of(stream: bytes, name: str, failure: Failure, decoder: str) -> Built
         RecipeError: The reference does not say clearly what the stream must give.
     """
     truth = reference(stream)
+    return build_from(_description((stream,), truth, name, failure, decoder), stream)
+
+
+def session_vector_of(streams: Sequence[bytes], name: str, failure: Failure, decoder: str) -> BuiltVector:
+    """Build the vector of a session that a decoder fails; arguments as of `vector_of`.
+
+    It ends with the first stream that the reference refuses. Raise `RecipeError`.
+    """
+    base, truth, count = BaseModel(), reference(streams[0], BaseModel()), 1
+    while isinstance(truth, Decoded) and count < len(streams):
+        base = truth.model or base
+        truth, count = reference(streams[count], base), count + 1
+    return build_session(_description(streams[:count], truth, name, failure, decoder), streams[:count])
+
+
+def _description(streams: Sequence[bytes], truth: Decoded | StreamError, name: str, failure: Failure, decoder: str) -> Description:
+    """Describe the vector of streams, the last of which gives ``truth``."""
     rule = truth.rule if isinstance(truth, StreamError) else None
-    found = met_in(stream, lenient=rule is not None)
+    first = None if len(streams) == 1 else BaseModel()
+    found = met_in_session(streams, lenient=rule is not None, base=first)
     clauses = tuple(dict.fromkeys(clause_of(element).partition(" ")[0] for element in found.names)) or ("6",)
-    description = Description(
+    return Description(
         id=name[:LONGEST_ID],
         title=f"{name}: {failure}",
         tests=f"{DESCRIPTION} ({decoder})",
@@ -47,7 +68,6 @@ def vector_of(stream: bytes, name: str, failure: Failure, decoder: str) -> Built
         level=Level.NEGATIVE if rule else Level.FULL,
         rule=rule,
     )
-    return build_from(description, stream)
 
 
 def file_vector(root: Path, made: BuiltVector) -> AnyVector:

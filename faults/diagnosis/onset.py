@@ -21,6 +21,7 @@ from nnc_conformance.reference.syntax.elements import clause_of
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_RAW_FLOAT, DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import Unit, unit_type_name
 from nnc_conformance.reference.tracer import TraceLine, trace
+from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.tensor_types import Tensors
 from nnc_conformance.suites.judging.compare import compare_tensor
 from nnc_conformance.suites.results.differences import DifferenceKind, TensorDifference
@@ -81,6 +82,13 @@ class _Coded:
     id: str
     codeword: RecordedCodeword | None
 
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The row of each element in coded order, int64 (elements,)."""
+        assert self.codeword is not None
+        coding = self.codeword.codings[self.number]
+        return self.in_coded_order(np.arange(coding.count) // max(coding.columns, 1))
+
     def in_coded_order(self, values: NDArray[Any]) -> NDArray[Any]:
         """Sort values (elements,), given in row-major order, into the order in which they are
         coded.
@@ -102,21 +110,24 @@ class _DataUnits(Watcher):
         self.coded += [_Coded(unit, header, number, name, codeword) for number, name in enumerate(ids)]
 
 
-def onset(case: CaseResult, stream: bytes, expected: Tensors | None, actual: Mapping[str, NDArray[Any]] | None) -> Onset | None:
+def onset(
+    case: CaseResult, stream: bytes, expected: Tensors | None, actual: Mapping[str, NDArray[Any]] | None, base: BaseModel | None = None
+) -> Onset | None:
     """Find the onset of a failing case.
 
     Return None if nothing shows a place, as for a crash or a wrong topology.
 
     Args:
         case: The case.
-        stream: Its stream.
-        expected: The vector's tensors.
+        stream: Its stream; of a session, that of the failing step.
+        expected: The tensors that the stream codes.
         actual: The decoder's tensors by name; None if they are not known.
+        base: The model before the stream, in a session.
     """
     if case.outcome is Outcome.WRONGLY_ACCEPTED:
-        return _unenforced(stream)
+        return _unenforced(stream, base)
     if case.outcome is Outcome.REFUSED:
-        return _refused(case, stream)
+        return _refused(case, stream, base)
     if expected is None or not (case.differences or actual is not None):
         return None
     if actual is not None:
@@ -125,41 +136,42 @@ def onset(case: CaseResult, stream: bytes, expected: Tensors | None, actual: Map
     else:
         differences = {one.tensor: one for one in case.differences}
     units = _DataUnits()
-    record(stream, units)
+    record(stream, units, base=base)
     for coded in units.coded:
         if actual is not None and coded.id in expected and coded.id not in actual:
             return _at_unit(coded, "topology_elem_id", f"tensor {coded.id!r} is missing from the output")
         if coded.id in differences:
             own = actual[coded.id] if actual is not None else None
-            return _of_tensor(coded, differences[coded.id], stream, expected[coded.id], own)
+            return _of_tensor(coded, differences[coded.id], (stream, base), expected[coded.id], own)
     return None
 
 
-def _unenforced(stream: bytes) -> Onset | None:
+def _unenforced(stream: bytes, base: BaseModel | None) -> Onset | None:
     """Return where a bad stream that was accepted had to be refused."""
     try:
-        decode(stream)
+        decode(stream, base=base)
     except StreamError as error:
         place = error.place
         reading = f"the rule {error.rule} is not enforced: {error.detail}"
         name = place.element
-        return Onset(place.unit, place.unit_type, place.byte, place.bit, name, place.clause, reading, lines=_before(stream, place.byte))
+        lines = _before(stream, place.byte, base)
+        return Onset(place.unit, place.unit_type, place.byte, place.bit, name, place.clause, reading, lines=lines)
     return None
 
 
-def _before(stream: bytes, byte: int) -> tuple[TraceLine, ...]:
+def _before(stream: bytes, byte: int, base: BaseModel | None) -> tuple[TraceLine, ...]:
     """Return the last elements and bins that the reference reads up to a byte."""
     lines: deque[TraceLine] = deque(maxlen=2 * AROUND + 1)
     with suppress(StreamError):
-        lines.extend(line for line in takewhile(lambda line: line.byte <= byte, trace(stream, bins=True)))
+        lines.extend(line for line in takewhile(lambda line: line.byte <= byte, trace(stream, bins=True, base=base)))
     return tuple(lines)
 
 
-def _refused(case: CaseResult, stream: bytes) -> Onset | None:
+def _refused(case: CaseResult, stream: bytes, base: BaseModel | None) -> Onset | None:
     """Return the element at the place where the decoder reports to have refused a good stream."""
     if case.byte is None:
         return None
-    lines = _before(stream, case.byte)
+    lines = _before(stream, case.byte, base)
     if not lines:
         return None
     last = lines[-1]
@@ -173,7 +185,13 @@ def _at_unit(coded: _Coded, element: str, reading: str) -> Onset:
     return Onset(unit.number, name, unit.offset, 0, element, clause_of(element), reading, tensor=coded.id)
 
 
-def _of_tensor(coded: _Coded, difference: TensorDifference, stream: bytes, expected: NDArray[Any], actual: NDArray[Any] | None) -> Onset:
+def _of_tensor(
+    coded: _Coded, difference: TensorDifference, read: tuple[bytes, BaseModel | None], expected: NDArray[Any], actual: NDArray[Any] | None
+) -> Onset:
+    """Return the onset in one tensor.
+
+    ``read``: the stream, and the model before it.
+    """
     if difference.kind is DifferenceKind.DTYPE:
         reading = f"the type is {difference.actual}, not {difference.expected}"
         return _at_unit(coded, "nnr_compressed_data_unit_payload_type", reading)
@@ -189,7 +207,7 @@ def _of_tensor(coded: _Coded, difference: TensorDifference, stream: bytes, expec
     places = coded.in_coded_order(np.arange(flags.size))
     flat = int(places[coded_index])
     index = tuple(int(i) for i in np.unravel_index(flat, expected.shape)) if expected.shape else ()
-    found = _symbol(coded, coded_index, stream)
+    found = _symbol(coded, coded_index, *read)
     known = actual.reshape(-1)[flat] if actual is not None else None
     element, reading = _reading(coded, found, expected, actual, flat, coded_index)
     return replace(
@@ -206,7 +224,7 @@ def _of_tensor(coded: _Coded, difference: TensorDifference, stream: bytes, expec
     )
 
 
-def _symbol(coded: _Coded, coded_index: int, stream: bytes) -> Onset:
+def _symbol(coded: _Coded, coded_index: int, stream: bytes, base: BaseModel | None) -> Onset:
     """Return the place of a symbol, with the bins around it."""
     unit, name = coded.unit, unit_type_name(coded.unit.unit_type)
     if coded.header.payload_type == NNR_PT_RAW_FLOAT or coded.codeword is None:
@@ -214,10 +232,25 @@ def _symbol(coded: _Coded, coded_index: int, stream: bytes) -> Onset:
         element = "raw_float32_parameter"
         return Onset(unit.number, name, at >> 3, at & 7, element, clause_of(element), "")
     path = (f"tensor[{coded.number}]",)
-    own = [line for line in trace(stream, bins=True) if line.bin is not None and line.unit == unit.number and line.path == path]
-    near = [line for line in own if line.bin is not None and abs(line.bin.index - coded_index) <= AROUND and line.bin.index >= 0]
-    here = next(line for line in near if line.bin is not None and line.bin.index == coded_index)
+    own = [line for line in trace(stream, bins=True, base=base) if line.bin is not None and line.unit == unit.number and line.path == path]
+    skips = [line for line in own if line.element == "row_skip_list"]
+    skipped = _skipped_symbols(coded, [bool(line.value) for line in skips])
+    if skipped[coded_index]:
+        row = int(coded.rows[coded_index])
+        here = skips[row]
+        return Onset(unit.number, name, here.byte, here.bit, here.element, here.clause, "", lines=tuple(skips[: row + 1][-2 * AROUND :]))
+    number = coded_index - int(skipped[:coded_index].sum())
+    near = [line for line in own if line.bin is not None and abs(line.bin.index - number) <= AROUND and line.bin.index >= 0]
+    here = next(line for line in near if line.bin is not None and line.bin.index == number)
     return Onset(unit.number, name, here.byte, here.bit, here.element, here.clause, "", lines=tuple(near))
+
+
+def _skipped_symbols(coded: _Coded, rows: list[bool]) -> NDArray[np.bool_]:
+    """Return which symbols of a tensor are not coded, bool (elements,), in coded order.
+
+    ``rows``: row_skip_list; empty if there is none.
+    """
+    return np.asarray(rows)[coded.rows] if rows else np.zeros(coded.rows.size, np.bool_)
 
 
 def _reading(
@@ -237,6 +270,8 @@ def _reading(
         element = "scan_order" if header.scan_order else "tensor_dimensions"
         return element, "the values are right but at other places: the codeword is read correctly, their order is wrong"
     was, is_ = float(expected.reshape(-1)[flat]), float(actual.reshape(-1)[flat])
+    if found.element == "row_skip_list":
+        return found.element, f"the first {coded_index} symbols of the tensor are right; this one is in a skipped row"
     if (was == 0) != (is_ == 0):
         element = "sig_flag"
     elif was * is_ < 0:

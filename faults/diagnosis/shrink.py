@@ -3,7 +3,7 @@ has one, else by its bytes.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +17,7 @@ from nnc_conformance.reference.decoder import Decoded, decode
 from nnc_conformance.reference.errors import NNCError, StreamError
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.options import ProgressCallback, no_progress
+from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
 from nnc_conformance.suites.decoders.host import DecoderHost
@@ -30,6 +31,10 @@ LIMITS: Final = DecodeLimits(seconds=10.0)
 
 DecodeStream = Callable[[bytes], Execution]
 """A decoder under test: what it does with a stream."""
+DecodeSession = Callable[[Sequence[bytes]], list[Execution]]
+"""A decoder under test: what it does with each stream of a session, up to the first that it does
+not decode.
+"""
 
 
 @contextmanager
@@ -40,6 +45,13 @@ def opened_decoder(decoder: DecoderSpec, limits: Limits) -> Iterator[DecodeStrea
     """
     with tempfile.TemporaryDirectory(prefix="nnc-conformance-") as scratch, DecoderHost(limits, Path(scratch)) as host:
         yield lambda stream: host.decode(decoder, stream)
+
+
+@contextmanager
+def opened_sessions(decoder: DecoderSpec, limits: Limits) -> Iterator[DecodeSession]:
+    """Open a decoder to give it sessions outside a run, each stream under ``limits``."""
+    with tempfile.TemporaryDirectory(prefix="nnc-conformance-") as scratch, DecoderHost(limits, Path(scratch)) as host:
+        yield lambda streams: host.decode_session(decoder, streams)
 
 
 class ShrinkError(NNCError):
@@ -77,24 +89,28 @@ class Shrunk:
     seconds: float
 
 
-def reference(stream: bytes) -> Decoded | StreamError:
-    """Decode a stream with the reference; return what it decodes to, or the error that refuses it."""
+def reference(stream: bytes, base: BaseModel | None = None) -> Decoded | StreamError:
+    """Decode a stream with the reference; return what it decodes to, or the error that refuses it.
+
+    ``base``: the model before it, in a session.
+    """
     try:
-        return decode(stream, limits=LIMITS, kernel="plain")
+        return decode(stream, limits=LIMITS, kernel="plain", base=base)
     except StreamError as error:
         return error
 
 
-def failure_of(stream: bytes, execution: Execution) -> Failure | None:
+def failure_of(stream: bytes, execution: Execution, base: BaseModel | None = None) -> Failure | None:
     """Return how a decoder that did this with ``stream`` fails; None if it does not.
 
-    Accepting a bad stream is a failure only if a lenient decoder has to refuse it too.
+    Accepting a bad stream is a failure only if a lenient decoder has to refuse it too. ``base``: the
+    model before the stream, in a session.
     """
     if execution.ending in ENDED_BADLY:
         return Failure(ENDED_BADLY[execution.ending])
-    truth = reference(stream)
+    truth = reference(stream, base)
     if isinstance(truth, StreamError):
-        if execution.ending is not DecoderEnding.DECODED or accepted_leniently(stream):
+        if execution.ending is not DecoderEnding.DECODED or accepted_leniently(stream, base):
             return None
         return Failure(Outcome.WRONGLY_ACCEPTED, rule=truth.rule)
     if execution.ending is DecoderEnding.REFUSED:
@@ -108,10 +124,24 @@ def failure_of(stream: bytes, execution: Execution) -> Failure | None:
     return Failure(Outcome.FAIL, "topology") if execution.topology and execution.topology != topology else None
 
 
-def accepted_leniently(stream: bytes) -> bool:
+def session_failure(streams: Sequence[bytes], executions: Sequence[Execution]) -> Failure | None:
+    """Return how a decoder that did this with the streams of a session fails: in the first step
+    that it fails, if any.
+    """
+    base = BaseModel()
+    for stream, execution in zip(streams, executions, strict=False):
+        failure = failure_of(stream, execution, base)
+        truth = None if failure is not None else reference(stream, base)
+        if not isinstance(truth, Decoded) or truth.model is None:
+            return failure
+        base = truth.model
+    return None
+
+
+def accepted_leniently(stream: bytes, base: BaseModel | None = None) -> bool:
     """Return whether a lenient decoder decodes a bad stream."""
     try:
-        decode(stream, limits=LIMITS, lenient=True, kernel="plain")
+        decode(stream, limits=LIMITS, lenient=True, kernel="plain", base=base)
     except StreamError:
         return False
     return True
@@ -124,6 +154,60 @@ Judge = Callable[[bytes], Failure | None]
 def judge_of(decode_stream: DecodeStream) -> Judge:
     """Return the judge of a decoder against the reference."""
     return lambda stream: failure_of(stream, decode_stream(stream))
+
+
+SessionJudge = Callable[[tuple[bytes, ...]], Failure | None]
+"""How a decoder fails on a session; None if it does not."""
+
+
+def session_judge_of(decode_session: DecodeSession) -> SessionJudge:
+    """Return the judge of a decoder of sessions against the reference."""
+    return lambda streams: session_failure(streams, decode_session(streams))
+
+
+@dataclass(frozen=True)
+class ShrunkSession:
+    """The smallest session found, how the decoder fails on it, and the number of sessions tried."""
+
+    streams: tuple[bytes, ...]
+    failure: Failure
+    tries: int
+
+
+def shrink_session(streams: Sequence[bytes], judge: SessionJudge, *, seconds: float = 60.0, tries: int = 5000) -> ShrunkSession:
+    """Shrink a session: drop steps first, then units of each stream, while it fails in the same way.
+
+    Args:
+        streams: The streams of a session that the decoder fails.
+        judge: Tells how it fails.
+        seconds: The time to spend.
+        tries: The number of sessions to try.
+
+    Raises:
+        ShrinkError: The decoder does not fail on the session.
+        ModelError: The decoder's output cannot be compared.
+    """
+    end, best = monotonic() + seconds, tuple(streams)
+    failure = judge(best)
+    if failure is None:
+        raise ShrinkError("the decoder does not fail on this session")
+    tried, smaller = 0, _smaller_sessions(best)
+    while tried < tries and monotonic() < end and (candidate := next(smaller, None)) is not None:
+        tried += 1
+        if judge(candidate) == failure:
+            best, smaller = candidate, _smaller_sessions(candidate)
+    return ShrunkSession(best, failure, tried)
+
+
+def _smaller_sessions(streams: tuple[bytes, ...]) -> Iterator[tuple[bytes, ...]]:
+    """Yield the session without one of its steps, from the last to the first, then without one unit
+    of a stream.
+    """
+    for number in reversed(range(len(streams) if len(streams) > 1 else 0)):
+        yield streams[:number] + streams[number + 1 :]
+    for number, stream in enumerate(streams):
+        for smaller in without_units(stream):
+            yield (*streams[:number], smaller, *streams[number + 1 :])
 
 
 def shrink(stream: bytes, judge: Judge, *, seconds: float = 60.0, tries: int = 5000, progress: ProgressCallback = no_progress) -> Shrunk:

@@ -31,7 +31,7 @@ from nnc_conformance.suites.results.result import CaseResult
 
 def _symptom(decode: Decode, vector: TracedVector, tables: Tables | None) -> Symptom:
     """Return what the decoder of this process does with a vector."""
-    result = judged(vector.trial, decode(vector.trial.stream, False, vector.seconds, tables))
+    result = judged(vector.trial, *vector.trial.outcomes(decode, vector.seconds, tables))
     return UNREADABLE if result is None else symptom_of(result)
 
 
@@ -96,7 +96,7 @@ def simulated(cause: Cause, vectors: Sequence[TracedVector]) -> list[CaseResult]
     def work(decode: Decode) -> Iterator[CaseResult | None]:
         with in_force(changed_functions(cause.mutant)):
             for vector in vectors:
-                yield judged(vector.trial, decode(vector.trial.stream, False, vector.seconds))
+                yield judged(vector.trial, *vector.trial.outcomes(decode, vector.seconds))
 
     with MutatedChild(cause.from_start, work, seconds=max(vector.seconds for vector in vectors)) as child:
         return [result for result in child.results() if result is not None]
@@ -124,7 +124,7 @@ class SymptomCache:
     def of(self, cause: Cause, vectors: Sequence[TracedVector]) -> list[Symptom]:
         """Return what a decoder with ``cause`` does with each vector."""
         self.learn([cause], vectors)
-        return [self._known[_key(cause), _digest(vector.trial.stream)] for vector in vectors]
+        return [self._known[_key(cause), _digest(vector.trial.streams)] for vector in vectors]
 
     def learn(self, causes: Sequence[Cause], vectors: Sequence[TracedVector]) -> None:
         """Try the causes whose symptoms are not known yet; together, which is quicker than one by
@@ -136,13 +136,13 @@ class SymptomCache:
         ]
         with thread_pool(self._jobs) as pool:
             found = [one for done in pool.map(lambda share: list(symptoms(share)), shares) for one in done]
-        new = {(_key(cause), _digest(vector.trial.stream)): symptom for cause, vector, symptom in found}
+        new = {(_key(cause), _digest(vector.trial.streams)): symptom for cause, vector, symptom in found}
         self._known.update(new)
         self._write(new)
 
     def knows(self, cause: Cause, vector: TracedVector) -> bool:
         """Return whether the symptom of a cause on a vector is known."""
-        return (_key(cause), _digest(vector.trial.stream)) in self._known
+        return (_key(cause), _digest(vector.trial.streams)) in self._known
 
     def _read(self, file: Path) -> None:
         if not file.exists():
@@ -191,5 +191,7 @@ def _key(cause: Cause) -> str:
 
 
 @cache
-def _digest(stream: bytes) -> str:
-    return hashlib.sha256(stream).hexdigest()[:16]
+def _digest(streams: tuple[bytes, ...]) -> str:
+    """Hash streams; that of one stream does not depend on how many there could be."""
+    whole = streams[0] if len(streams) == 1 else b"".join(hashlib.sha256(stream).digest() for stream in streams)
+    return hashlib.sha256(whole).hexdigest()[:16]

@@ -11,11 +11,11 @@ from nnc_conformance.faults.mutants.catalogue import mutants
 from nnc_conformance.faults.mutants.equivalents import arguments
 from nnc_conformance.faults.mutants.mutant import Mutant
 from nnc_conformance.faults.score.score import Score
-from nnc_conformance.faults.score.trial_sessions import load_trial_sessions
 from nnc_conformance.faults.score.trial_vectors import SCORED_LEVELS, Trial, load_trial_vectors, traced_trials
 from nnc_conformance.faults.score.trials import MutantResult, in_trial_order, try_all
 from nnc_conformance.reference.syntax.elements import FIRST_EDITION
 from nnc_conformance.storage.documents import Sha256, canonical_json
+from nnc_conformance.storage.vector import Edition
 from nnc_conformance.suites.running.journal import Journal, JournalHeader
 
 JOURNAL_FILE: Final = "mutation.jsonl"
@@ -47,7 +47,7 @@ def run(
     chosen: Sequence[Mutant] | None = None,
     *,
     trials: Sequence[Trial] | None = None,
-    edition: int = FIRST_EDITION,
+    edition: Edition = FIRST_EDITION,
     jobs: int = 1,
     matrix: bool = False,
     resume: bool = False,
@@ -71,7 +71,7 @@ def run(
     """
     wanted = list(mutants(edition).values()) if chosen is None else list(chosen)
     if trials is None:
-        trials = load_trial_vectors() if edition == FIRST_EDITION else load_trial_sessions()
+        trials = load_trial_vectors(edition=edition)
     scored = frozenset(trial.id for trial in trials if trial.level in SCORED_LEVELS)
     output.mkdir(parents=True, exist_ok=True)
     header = _Header(run=run_sha256(wanted, trials, matrix=matrix))

@@ -1,25 +1,22 @@
-"""Sessions that mutants are tried on, and how each catches a mutant.
+"""Sessions outside a suite that mutants are tried on, and how each catches a mutant.
 
 The outcome of each step must be that of the decoder without a bug.
 """
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from nnc_conformance.faults.mutants.mutated_decoder import Decode, Ending, MutantOutcome, refusal
-from nnc_conformance.faults.score.trial_vectors import LEVELS, Kill
+from nnc_conformance.faults.score.trial_vectors import Kill
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.errors import StreamError
-from nnc_conformance.reference.syntax.elements import SECOND_EDITION
 from nnc_conformance.reference.syntax.rules import RULES, Policy
 from nnc_conformance.reference.updates.base_model import BaseModel
-from nnc_conformance.storage.suite_folder import built_in_root, load_suite
 from nnc_conformance.storage.vector import Level
 
 _KILLS = {Ending.CRASHED: Kill.CRASH, Ending.HUNG: Kill.HANG, Ending.REFUSED: Kill.REFUSED}
@@ -91,22 +88,6 @@ class TrialSession:
         if met.ending is Ending.REFUSED:
             return None if met.category is expected.category else Kill.CATEGORY
         return _KILLS[met.ending]
-
-
-def load_trial_sessions(levels: Collection[Level] = LEVELS, root: Path | None = None) -> tuple[TrialSession, ...]:
-    """Load the sessions of a suite folder, arguments as of `load_trial_vectors`.
-
-    Each negative one twice, for a strict and for a lenient decoder. Raise `SuiteError` if the suite
-    is incomplete.
-    """
-    suite = load_suite(built_in_root() if root is None else root, levels=set(levels), verify=False)
-    made = []
-    for stored in suite.vectors:
-        if stored.vector.edition == SECOND_EDITION:
-            streams = [stored.read(step.stream) for step in stored.vector.steps]
-            ways = (False, True) if stored.vector.negative else (False,)
-            made += [TrialSession.of(stored.vector.id, stored.vector.level, streams, lenient=lenient) for lenient in ways]
-    return tuple(made)
 
 
 def outcomes(streams: Sequence[bytes], *, lenient: bool) -> list[MutantOutcome]:

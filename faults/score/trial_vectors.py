@@ -9,16 +9,17 @@ from typing import Final, Protocol
 
 from nnc_conformance.faults.mutants.executed_lines import Decodable, ExecutedLines, executed_lines_of
 from nnc_conformance.faults.mutants.mutated_decoder import Decode, Ending, MutantOutcome
+from nnc_conformance.reference.entropy.kernel_tables import Tables
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.syntax.elements import FIRST_EDITION
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
-from nnc_conformance.storage.vector import AnyVector, Level
+from nnc_conformance.storage.vector import AnyVector, Edition, Level
 from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
-from nnc_conformance.suites.judging.expected_output import ExpectedOutput, read_expected_output
-from nnc_conformance.suites.judging.judge import judge
+from nnc_conformance.suites.judging.expected_output import ExpectedOutput, read_expected_steps
+from nnc_conformance.suites.judging.judge import judge_session
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
-from nnc_conformance.suites.results.result import CaseResult
+from nnc_conformance.suites.results.result import CaseResult, SessionCaseResult
 
 LEVELS: Final = (Level.CORE, Level.NEGATIVE, Level.DISPUTED, Level.INFERRED)
 """Levels whose vectors mutants are tried on by default."""
@@ -76,20 +77,20 @@ DECODER: Final = DecoderSpec(name="mutant", kind=DecoderKind.IN_TREE, argument="
 
 @dataclass(frozen=True)
 class TrialVector:
-    """A vector with its stream and expected output.
+    """A vector with its streams and what each step must decode to.
 
     ``lenient``: whether the mutant decodes it leniently.
     """
 
     vector: AnyVector
-    stream: bytes
-    expectation: ExpectedOutput
+    streams: tuple[bytes, ...]
+    expectations: tuple[ExpectedOutput, ...]
     lenient: bool = False
 
     @classmethod
     def of(cls, stored: StoredVector, *, lenient: bool = False) -> "TrialVector":
         """Read a stored vector; raise `SuiteError` or `ModelError` if a file is damaged."""
-        return cls(stored.vector, stored.streams()[-1], read_expected_output(stored), lenient)
+        return cls(stored.vector, tuple(stored.streams()), read_expected_steps(stored), lenient)
 
     @property
     def id(self) -> str:
@@ -108,19 +109,31 @@ class TrialVector:
 
     @property
     def identity(self) -> tuple[str | int, ...]:
-        """What a later run compares: id, revision and hash of the stream."""
+        """What a later run compares: id, revision and hash of the last stream."""
         return self.id, self.vector.revision, self.vector.steps[-1].stream.sha256
 
     @property
-    def content(self) -> bytes:
-        """The stream."""
-        return self.stream
+    def stream(self) -> bytes:
+        """The last stream."""
+        return self.streams[-1]
+
+    @property
+    def content(self) -> Decodable:
+        """The stream of a vector of the first edition, else those of the session."""
+        return self.stream if self.vector.edition == FIRST_EDITION else self.streams
+
+    def outcomes(self, decode: Decode, seconds: float, tables: Tables | None = None) -> list[MutantOutcome]:
+        """Return what a decoder does with each stream, in this number of CPU seconds each."""
+        content = self.content
+        if isinstance(content, bytes):
+            return [decode(content, self.lenient, seconds, tables)]
+        return decode.session(content, self.lenient, seconds, tables)
 
     def kill(self, decode: Decode, seconds: float) -> Kill | None:
         """Return how the vector catches a decoder that has this number of CPU seconds; None if it
         passes.
         """
-        return kill_of(self, decode(self.stream, self.lenient, seconds))
+        return kill_of(self, *self.outcomes(decode, seconds))
 
 
 class Trial(Protocol):
@@ -179,21 +192,24 @@ class TracedVector(TracedTrial):
     trial: TrialVector
 
 
-def load_trial_vectors(levels: Collection[Level] = LEVELS, root: Path | None = None) -> tuple[TrialVector, ...]:
-    """Load the vectors of the first edition in a suite folder.
+def load_trial_vectors(
+    levels: Collection[Level] = LEVELS, root: Path | None = None, edition: Edition = FIRST_EDITION
+) -> tuple[TrialVector, ...]:
+    """Load the vectors of an edition in a suite folder.
 
     Each negative one twice, for a strict and for a lenient decoder.
 
     Args:
         levels: The levels to load.
         root: The suite folder; the built-in suite if None.
+        edition: The edition.
 
     Raises:
         SuiteError: The suite is incomplete.
     """
     suite = load_suite(built_in_root() if root is None else root, levels=set(levels), verify=False)
-    first = [stored for stored in suite.vectors if stored.vector.edition == FIRST_EDITION]
-    pairs = ((stored, lenient) for stored in first for lenient in ((False, True) if stored.vector.negative else (False,)))
+    wanted = [stored for stored in suite.vectors if stored.vector.edition == edition]
+    pairs = ((stored, lenient) for stored in wanted for lenient in ((False, True) if stored.vector.negative else (False,)))
     return tuple(TrialVector.of(stored, lenient=lenient) for stored, lenient in pairs)
 
 
@@ -220,27 +236,30 @@ def execution_of(outcome: MutantOutcome) -> Execution:
         category=outcome.category,
         unit=outcome.unit,
         byte=outcome.byte,
+        model=outcome.model,
     )
 
 
-def judged(trial: TrialVector, outcome: MutantOutcome) -> CaseResult | None:
-    """Judge a decoder with this outcome, as a run does.
+def judged(trial: TrialVector, *outcomes: MutantOutcome) -> CaseResult | None:
+    """Judge a decoder with this outcome of each step, as a run does.
 
     Return None if its arrays fit in no tensor file.
     """
     try:
-        return judge(trial.vector, DECODER, trial.expectation, (execution_of(outcome),))
+        return judge_session(trial.vector, DECODER, trial.expectations, (tuple(map(execution_of, outcomes)),))
     except (ModelError, ValueError, TypeError):
         return None
 
 
-def kill_of(trial: TrialVector, outcome: MutantOutcome) -> Kill | None:
-    """Return how the vector catches a decoder with this outcome; None if it passes."""
-    result = judged(trial, outcome)
+def kill_of(trial: TrialVector, *outcomes: MutantOutcome) -> Kill | None:
+    """Return how the vector catches a decoder with this outcome of each step; None if it passes."""
+    result = judged(trial, *outcomes)
     if result is None:
         return Kill.OUTPUT
     if OUTCOMES[result.outcome].fails:
         return _KILL_OF.get(result.outcome, Kill.ACCEPTED if trial.vector.negative else Kill.OUTPUT)
-    negative = trial.vector.negative
-    other = negative is not None and outcome.ending is Ending.REFUSED and outcome.category is not negative.category
-    return Kill.CATEGORY if other else None
+    negative, last = trial.vector.negative, outcomes[-1]
+    if negative is not None and last.ending is Ending.REFUSED and last.category is not negative.category:
+        return Kill.CATEGORY
+    steps = result.steps if isinstance(result, SessionCaseResult) else ()
+    return Kill.MODEL if any(step.model is not None and not step.model.right for step in steps) else None
