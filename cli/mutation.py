@@ -1,6 +1,7 @@
 """``mutation``: measure how many seeded bugs the built-in vectors catch."""
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +12,18 @@ from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
     from nnc_conformance.faults.score.trials import MutantResult
+    from nnc_conformance.storage.vector import Edition
 
 
 _BETWEEN_LINES = 100
 """Mutants between two progress lines."""
+
+
+class MutantEdition(StrEnum):
+    """An edition of the standard, as the option names it."""
+
+    FIRST = "2022"
+    SECOND = "2024"
 
 
 def command(
@@ -24,6 +33,9 @@ def command(
     ] = False,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the journal and the pages.")] = Path("nnc-mutation"),
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run in DIR.")] = False,
+    edition: Annotated[
+        MutantEdition, typer.Option("--edition", help="Edition of the standard whose mutants are tried, on its vectors.")
+    ] = MutantEdition.FIRST,
     filters: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,8 +70,10 @@ def command(
     from nnc_conformance.reports.mutation import HEADINGS, mutation_page, mutation_tables, rows_by_operator
     from nnc_conformance.storage import outputs
 
-    chosen = _matching(list(mutants()), filters)
-    score = run(output, [mutants()[name] for name in chosen], jobs=jobs, matrix=matrix, resume=resume, progress=_show_progress)
+    year: Edition = 2024 if edition is MutantEdition.SECOND else 2022
+    known = mutants(year)
+    chosen = [known[name] for name in _matching(list(known), filters)]
+    score = run(output, chosen, edition=year, jobs=jobs, matrix=matrix, resume=resume, progress=_show_progress)
     written = page or output / "mutation.md"
     tables = written.with_name(f"{written.stem}-tables.md")
     outputs.write_text(written, mutation_page(score, tables.name))

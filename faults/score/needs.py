@@ -9,7 +9,7 @@ from pathlib import Path
 from nnc_conformance.faults.diagnosis.named_elements import faults_named, run_faults
 from nnc_conformance.faults.mutants.mutant import Mutant
 from nnc_conformance.faults.mutants.named.catalogue import named_mutants
-from nnc_conformance.faults.score.trial_vectors import SCORED_LEVELS, Kill, TracedTrial, load_trial_vectors, traced_trials
+from nnc_conformance.faults.score.trial_vectors import OF_TELLING_DECODERS, SCORED_LEVELS, TracedTrial, load_trial_vectors, traced_trials
 from nnc_conformance.faults.score.trials import MutantResult, in_trial_order, try_all
 from nnc_conformance.generator.coverage.measure import Coverage
 from nnc_conformance.generator.planner import needless
@@ -65,7 +65,7 @@ def _catching(mutants: Sequence[Mutant], vectors: Sequence[TracedTrial], jobs: i
     results: list[MutantResult] = []
     try_all(mutants, vectors, jobs=jobs, matrix=True, done=results.append)
     ids = {one.trial.id: one.trial.vector_id for one in vectors}
-    return {result.mutant: {ids[trial] for trial, kill in result.kills if kill is not Kill.CATEGORY} for result in results}
+    return {result.mutant: {ids[trial] for trial, kill in result.kills if kill not in OF_TELLING_DECODERS} for result in results}
 
 
 def _naming(ids: frozenset[str], root: Path) -> frozenset[str]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from nnc_conformance.faults.mutants.equivalents import Arguments
 from nnc_conformance.faults.mutants.mutant import Mutant
-from nnc_conformance.faults.score.trial_vectors import Kill
+from nnc_conformance.faults.score.trial_vectors import OF_TELLING_DECODERS, Kill
 from nnc_conformance.faults.score.trials import MutantResult
 
 PASS_MARK: Final = 0.99
@@ -15,7 +15,7 @@ PASS_MARK: Final = 0.99
 
 @dataclass(frozen=True)
 class MutantTally:
-    """Numbers of mutants: made, caught, caught only by the category of a refusal, and equivalent."""
+    """Numbers of mutants: made, caught, caught only by the category of a refusal or the model after a step, and equivalent."""
 
     made: int
     killed: int
@@ -67,7 +67,7 @@ class Score:
     def tally(self, mutants: Collection[Mutant]) -> MutantTally:
         """Tally some of the mutants."""
         killed = [mutant for mutant in mutants if self.counts(mutant)]
-        only = sum(all(kill is Kill.CATEGORY for _, kill in self.counting(mutant)) for mutant in killed)
+        only = sum(all(kill in OF_TELLING_DECODERS for _, kill in self.counting(mutant)) for mutant in killed)
         equivalent = sum(self.equivalent(mutant) and not self.counts(mutant) for mutant in mutants)
         return MutantTally(len(mutants), len(killed), only, equivalent)
 

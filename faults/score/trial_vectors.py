@@ -58,6 +58,9 @@ KILLS: Final[dict[Kill, str]] = {
 that gives the model, or reports why it refuses.
 """
 
+OF_TELLING_DECODERS: Final = frozenset({Kill.CATEGORY, Kill.MODEL})
+"""The kinds of kill that need a decoder which reports categories, or gives models."""
+
 _ENDINGS: Final = {
     Ending.DECODED: DecoderEnding.DECODED,
     Ending.REFUSED: DecoderEnding.REFUSED,

@@ -9,7 +9,7 @@ from nnc_conformance.faults.mutants.equivalents import arguments
 from nnc_conformance.faults.mutants.executed_lines import MOST_UNCOMPILED_LINES
 from nnc_conformance.faults.mutants.mutant import Mutant, MutantKind
 from nnc_conformance.faults.mutants.mutated_decoder import Decode, Ending, MutatedChild
-from nnc_conformance.faults.score.trial_vectors import SCORED_LEVELS, Kill, TracedTrial
+from nnc_conformance.faults.score.trial_vectors import OF_TELLING_DECODERS, SCORED_LEVELS, Kill, TracedTrial
 from nnc_conformance.storage.documents import Frozen
 
 
@@ -44,7 +44,7 @@ def decides(kill: Kill | None) -> bool:
     """Return whether a kill ends the search: one by category or by the model does not, since not
     every decoder gives these.
     """
-    return kill is not None and kill not in (Kill.CATEGORY, Kill.MODEL)
+    return kill is not None and kill not in OF_TELLING_DECODERS
 
 
 @dataclass
