@@ -25,6 +25,7 @@ FAULTS: Final = (
                 'w.reserved(1, rule="mps-reserved")',
             ),
         ),
+        level=Level.DISPUTED,
     ),
     _fault(
         "strings-before-reserved-bits",
