@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from nnc_conformance.generator.composition import Coded, book, header, ndu, opening
-from nnc_conformance.generator.editing import header_of, set_to
-from nnc_conformance.generator.negative import broken
+from nnc_conformance.generator.editing import header_of, payload_of, set_to
+from nnc_conformance.generator.negative import broken, codeword
 from nnc_conformance.generator.onnx_bytes import onnx_topology
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.blocks import block_header
@@ -142,6 +142,15 @@ RECIPES = (
         )
         for value in (4, 7, 31)
     ),
+    broken(
+        "payload-type",
+        "4-coded-as-float",
+        title="nnr_compressed_data_unit_payload_type 4, coded as a FLOAT is",
+        catches="A decoder that reads a type that it does not know as it reads NNR_PT_FLOAT, with a qp_delta and no codebook.",
+        element="nnr_compressed_data_unit_payload_type",
+        units=[*opening(), payload_of(small(), cabac_codeword=codeword([1, 2, -1, 0, 3, -2], qp_delta_bits=6))],
+        edit=set_to("nnr_compressed_data_unit_payload_type", 4),
+    ),
     *(
         broken(
             "data-format",
@@ -223,6 +232,14 @@ RECIPES = (
         catches="A decoder that takes a step of 1.",
         element="mps_quantization_method_flags",
         units=[*opening(None), ndu(header(NNR_PT_FLOAT, "w", (2,)), Coded([1, 2]))],
+    ),
+    broken(
+        "qp-in-force",
+        "float-without-qp-delta",
+        title="A FLOAT without a qp, coded as an INT is",
+        catches="A decoder that reads no qp_delta, and gives the indexes themselves, where no qp is in force.",
+        element="mps_quantization_method_flags",
+        units=[*opening(None), payload_of(ndu(header(NNR_PT_FLOAT, "w", (2,)), Coded([1, 2])), cabac_codeword=codeword([1, 2]))],
     ),
     broken(
         "qp-in-force",

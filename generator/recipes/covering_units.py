@@ -238,6 +238,7 @@ RECIPES = (
         tests="The flag says that an NNR_TPL is in the stream; it changes no parameter.",
         catches="A decoder that reads the flag as another.",
         clauses=_SETS[:1],
+        level=Level.FULL,
         units=lambda _: topology_carried(),
     ),
 )

@@ -89,9 +89,10 @@ def long_rows(numbers: Numbers) -> list[Values]:
 
 RECIPES = (
     *map(borders, (1, 2, 3, 4)),
-    block_rows_recipe(1, dq_flag=False, level=Level.FULL),
-    *(block_rows_recipe(scan_order, dq_flag=False) for scan_order in (2, 3, 4)),
-    *(block_rows_recipe(scan_order, dq_flag=True) for scan_order in (1, 2, 3, 4)),
+    *(block_rows_recipe(scan_order, dq_flag=False, level=Level.FULL) for scan_order in (1, 2)),
+    *(block_rows_recipe(scan_order, dq_flag=False) for scan_order in (3, 4)),
+    block_rows_recipe(1, dq_flag=True),
+    *(block_rows_recipe(scan_order, dq_flag=True, level=Level.FULL) for scan_order in (2, 3, 4)),
     Recipe(
         id="scan-1-higher-ranks",
         title="Block scans of three to five dimensions",
@@ -115,6 +116,7 @@ RECIPES = (
         tests="Entry points of many rows whose lengths rise and fall: bit_offset_delta2 of both signs.",
         catches="A decoder that adds bit_offset_delta2 to the position in place of the length.",
         clauses=_SCAN,
+        level=Level.FULL,
         units=many_rows,
     ),
     Recipe(

@@ -241,6 +241,11 @@ OMISSIONS: tuple[Omission, ...] = (
         "takes an unknown payload type for NNR_PT_INT",
         (("data_unit", 'raise PlainError("reserved", f"nnr_compressed_data_unit_payload_type', "header.payload_type = NNR_PT_INT"),),
     ),
+    ignored(
+        "payload-type",
+        ("data_unit", 'raise PlainError("reserved", f"nnr_compressed_data_unit_payload_type'),
+        behaviour="reads an unknown payload type as a FLOAT without a codebook",
+    ),
     Omission(
         ("data-format",),
         "falls back to the default format",
@@ -295,6 +300,11 @@ OMISSIONS: tuple[Omission, ...] = (
         ("qp-in-force",),
         "takes a step of 1",
         (("payload", 'raise PlainError("reference", f"no quantization', "quantization = Quantization(0, 0)"),),
+    ),
+    ignored(
+        "qp-in-force",
+        ("payload", 'raise PlainError("reference", f"no quantization'),
+        behaviour="gives the indexes, and reads no qp_delta, where no qp is in force",
     ),
     Omission(
         ("block-vectors",),
