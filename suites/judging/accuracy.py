@@ -1,6 +1,6 @@
 """Accuracy of a network with decoded parameters, run by ONNX Runtime on held-out data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.tensor_types import Tensors
+from nnc_conformance.suites.judging.expected_output import ExpectedOutput
 from nnc_conformance.suites.judging.layers import ModelRun, distance, drift, rounded, run_model
 from nnc_conformance.suites.results.answers import AccuracyRow
 
@@ -81,6 +82,25 @@ def row(
         layers=() if parameters == "original" else drift(run, original),
         first_drift=next((layer.output for layer in differing if layer.distance.max_error != 0), None),
     )
+
+
+def added_up(expected: Sequence[ExpectedOutput], given: Sequence[Tensors | None]) -> Tensors | None:
+    """Return the model after a session from what its streams code; None if a step gave nothing.
+
+    A tensor is a difference where the expected model differs from what the stream codes. Sums are
+    of the tensor's own type: binary32 or int32.
+    """
+    model: dict[str, NDArray[Any]] = {}
+    for step, tensors in zip(expected, given, strict=True):
+        if tensors is None:
+            return None
+        coded, after = step.tensors or {}, step.model or step.tensors or {}
+        for name, value in tensors.items():
+            replaced = name not in after or name not in coded or after[name].tobytes() == coded[name].tobytes()
+            before = model.get(name)
+            fits = before is not None and before.shape == value.shape and before.dtype == value.dtype
+            model[name] = before + value if before is not None and fits and not replaced else value
+    return model
 
 
 @cache

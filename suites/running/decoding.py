@@ -13,7 +13,7 @@ from nnc_conformance.storage.vector import VECTOR_FILE, AnyVector, Edition, Sess
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.decoders.host import DecoderHost
-from nnc_conformance.suites.judging.accuracy import accuracy
+from nnc_conformance.suites.judging.accuracy import accuracy, added_up
 from nnc_conformance.suites.judging.expected_output import ExpectedOutput, read_expected_steps
 from nnc_conformance.suites.judging.judge import judge_session, not_executed, unsupported_without_execution
 from nnc_conformance.suites.results.answers import AccuracyRow
@@ -48,7 +48,7 @@ class DecodingExecutor:
         result = judge_session(vector, decoder, expected, sessions)
         session = sessions[0]
         decided = session[max(len(result.judged_steps), 1) - 1]
-        rows = _accuracy(vector, decoder, expected[-1], decided) if len(session) == len(expected) else ()
+        rows = _accuracy(vector, decoder, expected, session) if len(session) == len(expected) else ()
         return FinishedCase(case=result.model_copy(update={"accuracy": rows}), log=_log(result, decided))
 
     def _decode(self, decoder: DecoderSpec, vector: AnyVector, streams: Sequence[bytes]) -> Sequence[Execution]:
@@ -72,15 +72,24 @@ def _log(result: CaseResult, execution: Execution) -> CaseLog:
     return execution.log.keeping(dump_safetensors(tensors))
 
 
-def _accuracy(vector: AnyVector, decoder: DecoderSpec, expected: ExpectedOutput, execution: Execution) -> tuple[AccuracyRow, ...]:
+def _accuracy(
+    vector: AnyVector, decoder: DecoderSpec, expected: Sequence[ExpectedOutput], session: Sequence[Execution]
+) -> tuple[AccuracyRow, ...]:
     """Return the accuracy of the vector's network with the decoded parameters, if it has one.
 
-    The parameters of a decoder that declares ``topology`` go into the graph that it gave.
+    The parameters of a decoder that declares ``topology`` go into the graph that it gave. Those of
+    a session are its last model; differences are added up where a decoder gives no model.
     """
-    if vector.network is None or expected.tensors is None or expected.topology is None or execution.tensors is None:
+    if vector.network is None:
         return ()
-    given = execution.topology if "topology" in decoder.capabilities else None
-    return accuracy(vector.network, expected.topology, expected.tensors, execution.tensors, decoded_topology=given)
+    graphs = [step.topology for step in expected if step.topology is not None]
+    reference = expected[-1].model or expected[-1].tensors
+    decoded = session[-1].model or added_up(expected, [execution.tensors for execution in session])
+    if reference is None or not graphs or decoded is None:
+        return ()
+    given = next((execution.topology for execution in reversed(session) if execution.topology is not None), None)
+    own = given if "topology" in decoder.capabilities else None
+    return accuracy(vector.network, graphs[-1], reference, decoded, decoded_topology=own)
 
 
 class _Decoding(TaskKind[DecoderSpec, CaseResult]):

@@ -13,7 +13,8 @@ from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.onnx import extract
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.decoders.load import load_decoders
-from nnc_conformance.suites.judging.accuracy import accuracy
+from nnc_conformance.suites.judging.accuracy import accuracy, added_up
+from nnc_conformance.suites.judging.expected_output import ExpectedOutput
 from nnc_conformance.suites.judging.layers import distance
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
@@ -148,3 +149,17 @@ def test_a_decoder_that_alters_the_graph_is_caught_where_it_declares_the_topolog
     assert decoded.parameters == "decoded"
     assert decoded.first_drift == "relu1"
     assert decoded.top1 < case.accuracy[0].top1
+
+
+def test_differences_of_a_session_are_added_up() -> None:
+    base = {"w": np.array([1, 2], "<f4"), "n": np.array([5], "<i4"), "b": np.array([1], "<f4")}
+    update = {"w": np.array([0.5, -1], "<f4"), "n": np.array([-7], "<i4"), "b": np.array([3], "<f4")}
+    model = {"w": np.array([1.5, 1], "<f4"), "n": np.array([-2], "<i4"), "b": np.array([3], "<f4")}
+    expected = (ExpectedOutput(base, None), ExpectedOutput(update, None, model=model))
+    found = added_up(expected, [base, update])
+    assert found is not None
+    assert {name: (array.dtype, array.tolist()) for name, array in found.items()} == {
+        name: (array.dtype, array.tolist()) for name, array in model.items()
+    }
+    assert added_up(expected, [base, None]) is None
+    assert added_up(expected[:1], [base]) == base
