@@ -113,7 +113,7 @@ def command(
     from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, FRESH, parse_filter, select, vector_ids
 
     asked = read_target(target)
-    levels = read_levels(level, DEFAULT_LEVELS if asked is None else (*DEFAULT_LEVELS, Level.INFERRED))
+    levels = read_levels(level, DEFAULT_LEVELS if asked is None else (*DEFAULT_LEVELS, Level.FULL, Level.INFERRED))
     chosen_filters = [parse_filter(text) for text in (*(filters or ()), *([] if asked is None else [f"target={asked.name}"]))]
     decoders = load_decoders(decoder or [IN_TREE])
     drawn = fresh if fresh is not None else FRESH if suite is None and not level and asked is None else 0

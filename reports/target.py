@@ -63,6 +63,8 @@ class TargetFigures:
         missing = _named(self.needs, NeedState.NOT_MET)
         if missing:
             return f"{self.decoder}: {self.target.name} not met: {', '.join(missing)}"
+        if not _named(self.needs, NeedState.MET):
+            return f"{self.decoder}: {self.target.name} not shown: no good vector of the run answers it and counts"
         return f"{self.decoder}: {self.target.met_text(self.exceptions)}"
 
     @property

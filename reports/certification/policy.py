@@ -110,8 +110,11 @@ def load_policy(path: Path | None) -> CertificationPolicy:
 
 def target_policy(target: Target) -> EditionedPolicy:
     """Return the built-in policy for a target, which requires all its capabilities."""
-    fields = policy_of([target.edition]).model_dump(exclude={"name", "capabilities", "target"})
-    return EditionedPolicy(**fields, name=f"{target.name}: {target.source}", capabilities=target.capabilities, target=target.name)
+    fields = policy_of([target.edition]).model_dump(exclude={"name", "levels", "capabilities", "target"})
+    levels = (Level.CORE, Level.FULL, Level.NEGATIVE)
+    return EditionedPolicy(
+        **fields, levels=levels, name=f"{target.name}: {target.source}", capabilities=target.capabilities, target=target.name
+    )
 
 
 def policy_of(editions: Collection[Edition]) -> EditionedPolicy:

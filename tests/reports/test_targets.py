@@ -7,15 +7,18 @@ import numpy as np
 import pytest
 from helpers.certificate_bodies import body_of, case_of
 from helpers.command_line import nnc
+from helpers.report_documents import case
 from helpers.session_suite import write_sessions
 from hostile import support
 
 from nnc_conformance.reports.certification.certificate import CertifiedSession, EditionedBody, EditionedChallenge
 from nnc_conformance.reports.certification.judgement import headline_of, reasons
 from nnc_conformance.reports.certification.policy import is_built_in, target_policy
+from nnc_conformance.reports.target import target_figures
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.targets import TARGETS
 from nnc_conformance.storage.vector import CAPABILITIES, Level
+from nnc_conformance.suites.results.result import DecoderIdentity, SessionCaseResult
 from nnc_conformance.suites.results.result_files import load_results
 
 FULL, INCREMENTAL = TARGETS["3gpp-ims-full"], TARGETS["3gpp-ims-incremental"]
@@ -94,6 +97,16 @@ def test_a_filtered_run_says_nothing_of_targets(suite: Path, tmp_path: Path) -> 
     assert "Target" not in (tmp_path / "part" / "report.md").read_text()
     nnc("run", suite, "--decoder", decoder, "--output", "whole", cwd=tmp_path)
     assert "3gpp-ims-full met" in (tmp_path / "whole" / "report.md").read_text()
+
+
+def test_broken_streams_alone_show_no_target() -> None:
+    shown = case("bad", flags=("second-edition",), policy="must")
+    broken = SessionCaseResult(**dict(shown), edition=2024)
+    able = DecoderIdentity(name="alpha", version="", kind="command", capabilities=FULL.capabilities)
+    figures = target_figures(able, [broken])[0]
+    assert figures.headline == "alpha: 3gpp-ims-full not shown: no good vector of the run answers it and counts"
+    unable = able.model_copy(update={"capabilities": ("second-edition",)})
+    assert "3gpp-ims-full not met: " in target_figures(unable, [broken])[0].headline
 
 
 def body(*flags: tuple[str, ...]) -> EditionedBody:
