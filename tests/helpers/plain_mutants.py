@@ -45,7 +45,7 @@ from nnc_conformance.faults.score.trials import decides
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.storage.documents import Frozen, sha256
 from nnc_conformance.storage.suite_folder import built_in_root, load_suite
-from nnc_conformance.storage.vector import Level, Vector
+from nnc_conformance.storage.vector import AnyVector, Level
 
 ROOT: Final = Path(plain_decoder.__file__).parent
 MODULES: Final = (
@@ -179,16 +179,16 @@ class Trial:
         return not self.lines.get(mutant.module, frozenset()).isdisjoint(mutant.lines)
 
 
-def trials(levels: Sequence[Level] = LEVELS, *, examples: bool = False, takes: Callable[[Vector], bool] = lambda _: True) -> list[Trial]:
+def trials(levels: Sequence[Level] = LEVELS, *, examples: bool = False, takes: Callable[[AnyVector], bool] = lambda _: True) -> list[Trial]:
     """Return the trials of some levels, by level and the quickest first; and of the second edition's ``examples``.
 
-    Vectors of several steps, `BOMB` and the vectors of rule limits are left out.
+    `BOMB` and the vectors of rule limits are left out.
     """
     suite = load_suite(built_in_root(), levels=set(levels), verify=False)
     made = []
     for stored in suite.vectors:
         limits = stored.vector.negative is not None and stored.vector.negative.rule == "limits"
-        if isinstance(stored.vector, Vector) and stored.vector.id != BOMB and not limits and takes(stored.vector):
+        if stored.vector.id != BOMB and not limits and takes(stored.vector):
             made.append(_trial(stored.vector.id, stored.vector.level, _by_vector(TrialVector.of(stored))))
     for name, streams in _sessions() if examples else ():
         with suppress(PlainError):
@@ -198,7 +198,7 @@ def trials(levels: Sequence[Level] = LEVELS, *, examples: bool = False, takes: C
 
 
 def _by_vector(vector: TrialVector) -> Callable[[], Kill | None]:
-    return lambda: kill_of(vector, outcome_of(vector.stream))
+    return lambda: kill_of(vector, *outcomes_of(vector))
 
 
 def _by_session(streams: Sequence[bytes], expected: bytes) -> Callable[[], Kill | None]:
@@ -221,10 +221,24 @@ def _trial(name: str, level: Level | None, kill: Callable[[], Kill | None]) -> T
     return Trial(name, level, kill, executed_lines(kill) if seconds < QUICK else None, SECONDS + TIMES * seconds)
 
 
-def outcome_of(stream: bytes) -> MutantOutcome:
-    """Decode a stream with the plain decoder in force."""
+def outcomes_of(vector: TrialVector) -> list[MutantOutcome]:
+    """Decode a vector's stream, or those of its session up to the first that is not decoded."""
+    content = vector.content
+    if isinstance(content, bytes):
+        return [outcome_of(content)]
+    session = plain_decoder.Session()
+    outcomes = []
+    for stream in content:
+        outcomes.append(outcome_of(stream, lambda stream: session.decode(stream).decoded))
+        if outcomes[-1].ending is not Ending.DECODED:
+            break
+    return outcomes
+
+
+def outcome_of(stream: bytes, decode: Callable[[bytes], plain_decoder.Decoded] | None = None) -> MutantOutcome:
+    """Decode a stream with the plain decoder in force, or with a session of it."""
     try:
-        decoded = plain_decoder.decode(stream)
+        decoded = (decode or plain_decoder.decode)(stream)
     except PlainError as refusal:
         return MutantOutcome(Ending.REFUSED, category=Category(refusal.category))
     except Exception as error:  # a crash of a mutant is its outcome
@@ -442,8 +456,8 @@ def page(mutants: Sequence[PlainMutant], results: Mapping[str, PlainResult]) -> 
         "Made by `nox -s plain-mutants`. The [mutation score](mutation.md) measures the vectors by bugs in the",
         "reference decoder, whose code the generator knows. Here the same operators put small bugs into",
         "`tests/plain_decoder`, a second decoder that was written from the specification sheets alone. Each",
-        "mutant is tried on the vectors of levels core and negative, up to the first that fails it, and, if none",
-        "does, on all others and on examples of the second edition.",
+        "mutant is tried on the vectors of levels core and negative of both editions, up to the first that fails it,",
+        "and, if none does, on all others and on examples of the second edition.",
         f"Of its {len(list(plain_mutants())):,} mutants {len(found):,} were tried, drawn at random.",
         "",
         f"| module | {' | '.join(fate.value for fate in Fate)} | score |",
@@ -452,7 +466,7 @@ def page(mutants: Sequence[PlainMutant], results: Mapping[str, PlainResult]) -> 
         "",
         "The score is of core and negative alone: mutants killed of those that are not left out. Left out is what no",
         "vector of these levels may rest on, a disputed point, an inferred fact, or a rule that a lenient decoder need not",
-        "keep; what only streams of the second edition show; and what by an argument has no effect. A decoder that only",
+        "keep; what only examples of the second edition show; and what by an argument has no effect. A decoder that only",
         "gives another category of refusal passes, so that such a mutant is not killed.",
         "",
     ]
