@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,10 @@ from nnc_conformance.cli.options import (
     read_levels,
     read_target,
 )
+
+if TYPE_CHECKING:
+    from nnc_conformance.reports.changes import Since
+    from nnc_conformance.reports.report import Report
 
 
 def command(
@@ -76,6 +80,16 @@ def command(
             show_default="not written",
         ),
     ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            "--baseline",
+            metavar="RESULTS",
+            parser=input_file,
+            help="An earlier run: fail only on cases that did not fail there, and report what changed.",
+            show_default="no comparison",
+        ),
+    ] = None,
     scheduler: Annotated[
         str,
         typer.Option("--scheduler", metavar="ADDRESS", help="Run the cases on the Dask cluster of this scheduler.", show_default="local"),
@@ -96,7 +110,7 @@ def command(
     from nnc_conformance.cli.printing import apart_from, print_verdict
     from nnc_conformance.cli.progress import run_display
     from nnc_conformance.reports.pages import RUN_PAGES, remove_run_pages, write_pages
-    from nnc_conformance.reports.results import load
+    from nnc_conformance.reports.results import file_of, load
     from nnc_conformance.reports.summary import build_report
     from nnc_conformance.storage.outputs import refuse_inputs, refuse_shared
     from nnc_conformance.storage.vector import Level
@@ -105,6 +119,7 @@ def command(
     from nnc_conformance.suites.decoders.python_worker import compile_first
     from nnc_conformance.suites.results.expected_failures import list_failures, load_expected_failures, write_expected_failures
     from nnc_conformance.suites.results.fresh_ids import is_fresh
+    from nnc_conformance.suites.results.result import ResultsError
     from nnc_conformance.suites.results.result_files import RESULTS_FILE, RUN_FILE
     from nnc_conformance.suites.running.decoder_run import JOURNAL_FILE, invocation_of
     from nnc_conformance.suites.running.decoder_run import run as run_suite
@@ -124,7 +139,11 @@ def command(
     if expected is not None:
         expected.check_names(vector_ids(suite), [one.name for one in decoders])
     files = [Path(one) for one in decoder or () if one != IN_TREE and not one.startswith(COMMAND_PREFIX)]
-    read = [*files, *(path for path in (suite, expect_failures) if path is not None)]
+    earlier = load(baseline) if baseline is not None else None
+    if earlier is not None and earlier.results is None:
+        raise ResultsError(f"{earlier.source}: {earlier.problems[0]}")
+    of_baseline = file_of(baseline) if baseline is not None else None
+    read = [*files, *(path for path in (suite, expect_failures, of_baseline) if path is not None)]
     written = [output / name for name in (RESULTS_FILE, RUN_FILE, JOURNAL_FILE, *RUN_PAGES)]
     for path in written:
         refuse_inputs(path, [one for one in read if not one.is_dir()])
@@ -156,6 +175,24 @@ def command(
             typer.echo("interrupted; continue with --resume", err=True)
     if write_expect_failures is not None and results is not None:
         write_expected_failures(write_expect_failures, list_failures(results.cases, expected))
-    report = build_report([load(output)])
+    report = build_report([load(output)], earlier)
     with apart_from(write_expect_failures):
-        return print_verdict(report, write_pages(report, output, RUN_PAGES))
+        code = print_verdict(report, write_pages(report, output, RUN_PAGES))
+        return code if report.since is None else _since_baseline(report, report.since, code)
+
+
+def _since_baseline(report: "Report", since: "Since", code: int) -> int:
+    """Print what got worse since the baseline; return the exit code of a run that fails on nothing
+    else.
+    """
+    from nnc_conformance.suites.results.outcomes import ExitCode
+    from nnc_conformance.suites.results.result import case_id
+
+    known = {case.result.id for case in report.known}
+    worse = [change for change in since.worse if case_id(change.vector, change.decoder) not in known]
+    for change in worse:
+        typer.echo(f"worse: {case_id(change.vector, change.decoder)}: {change.old or 'no result'} before, {change.new}")
+    typer.echo(f"{len(worse) or 'no'} {'case' if len(worse) == 1 else 'cases'} worse than in {since.source}")
+    if code != ExitCode.FAILED:
+        return code
+    return ExitCode.FAILED if worse or report.stale else ExitCode.AS_EXPECTED

@@ -53,6 +53,12 @@ class Since:
     unchanged: int
 
     @property
+    def worse(self) -> tuple[Change, ...]:
+        """The cases that are broken, or new and fail."""
+        new = (ChangeKind.BROKEN, ChangeKind.NEW)
+        return tuple(change for change in self.changes if change.kind in new and change.new is not None and OUTCOMES[change.new].fails)
+
+    @property
     def counts(self) -> dict[ChangeKind, int]:
         """The number of changes of each kind."""
         counted = Counter(change.kind for change in self.changes)

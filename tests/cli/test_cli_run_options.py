@@ -118,3 +118,29 @@ def test_a_scheduler_that_is_not_there_is_a_usage_error(work: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("nnc-conformance: error: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_baseline(work: Path) -> None:
+    assert nnc_run(work, "wrong_value.py", "earlier", "--filter", "id=good-00[0-3]")[0] == 1
+    baseline = ("--baseline", "earlier")
+    code, lines, _ = nnc_run(work, "wrong_value.py", "as-before", "--filter", "id=good-00[0-3]", *baseline)
+    assert (code, lines[-1]) == (0, "no cases worse than in earlier/results.json")
+    assert any("4 of 4 cases" in line for line in lines)
+    code, lines, _ = nnc_run(work, "wrong_value.py", "one-more", "--filter", "id=good-00[0-4]", *baseline)
+    assert (code, lines[-1]) == (1, "1 case worse than in earlier/results.json")
+    assert lines[-2].startswith("worse: good-004@")
+    assert lines[-2].endswith(": no result before, fail")
+    code, lines, _ = nnc_run(work, "toy.py", "better", *baseline)
+    assert (code, lines[-1]) == (0, "no cases worse than in earlier/results.json")
+    code, lines, _ = nnc_run(work, "wrong_value.py", "broken", "--baseline", "better", "--filter", "id=good-000")
+    assert (code, lines[-1]) == (1, "1 case worse than in better/results.json")
+    assert "good-000" in (work / "broken" / "report.md").read_text().partition("broken")[2]
+
+
+def test_a_baseline_is_not_overwritten(work: Path) -> None:
+    assert nnc_run(work, "toy.py", "kept")[0] == 0
+    before = (work / "kept" / "results.json").read_bytes()
+    done = nnc(*words("wrong_value.py", "kept", "--baseline", "kept"), cwd=work)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "the same file as the input" in done.stderr
+    assert (work / "kept" / "results.json").read_bytes() == before

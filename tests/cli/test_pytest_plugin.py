@@ -10,6 +10,8 @@ from helpers.pytest_process import MODULE, run_pytest
 from hostile import support
 from junitparser import JUnitXml
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -19,7 +21,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_plugin_is_found_by_its_entry_point() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["entry-points"]["pytest11"] == {MODULE: MODULE}
 
 
@@ -98,3 +100,10 @@ def test_known_failures_are_expected_and_stale_entries_fail(root: Path, tmp_path
     done = run_pytest(tmp_path, "--nnc-decoder", support.command("toy.py"), *words)
     assert "3 failed, 2 passed" in done.stdout
     assert "remove it from the list" in done.stdout
+
+
+def test_the_extra_that_the_docs_name_has_what_the_plugin_needs() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(extras["pytest"]) <= set(extras["dev"])
+    assert [line.partition(">")[0] for line in extras["pytest"]] == ["pytest"]
+    assert "pip install 'nnc-conformance[pytest]'" in (ROOT / "docs" / "ci.md").read_text()
