@@ -150,7 +150,10 @@ class MeasuredNetwork:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole content of a report on one or several results files."""
+    """The whole content of a report on one or several results files.
+
+    ``not_selected``: for each run that left vectors of its suite out, their number.
+    """
 
     verdict: Verdict
     headline: str
@@ -167,6 +170,13 @@ class Report:
     environment: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     since: Since | None = None
     targets: tuple[TargetFigures, ...] = ()
+    not_selected: tuple[int, ...] = ()
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """A line for each run that left vectors of its suite out."""
+        words = ((count, "vector" if count == 1 else "vectors") for count in self.not_selected)
+        return tuple(f"{count} {noun} of the suite not selected by level, edition or filter." for count, noun in words)
 
     @property
     def failures(self) -> tuple[ReportedCase, ...]:

@@ -112,6 +112,7 @@ def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> R
         environment=tuple((source.source, _environment(source.run)) for source in sources if source.run is not None),
         since=since(baseline.source, baseline.results, [case.result for case in cases], names) if baseline and baseline.results else None,
         targets=_targets(sources),
+        not_selected=tuple(source.run.not_selected for source in sources if source.run is not None and source.run.not_selected),
     )
 
 

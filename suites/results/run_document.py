@@ -78,6 +78,7 @@ class RunDocument(Frozen):
     platform: str
     python: str
     versions: dict[str, str]
+    not_selected: int = Field(default=0, ge=0, description="vectors of the suite that level, edition or filters left out")
     jobs: int
     scheduler: str = ""
     limits: Limits

@@ -222,6 +222,7 @@ class _Record:
             platform=platform.platform(),
             python=platform.python_version(),
             versions={name: version(name) for name in RECORDED_DISTRIBUTIONS},
+            not_selected=len({entry.id for entry in self.suite.manifest.vectors} - {stored.vector.id for stored in self.suite.vectors}),
             jobs=execution.jobs,
             scheduler=self.options.scheduler,
             limits=self.options.limits,

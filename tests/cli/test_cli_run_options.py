@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from helpers.command_line import nnc
 from hostile import support
+from junitparser import JUnitXml
 
 START = "from nnc_conformance.cli.main import main; main()"
 
@@ -144,3 +145,15 @@ def test_a_baseline_is_not_overwritten(work: Path) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "the same file as the input" in done.stderr
     assert (work / "kept" / "results.json").read_bytes() == before
+
+
+def test_vectors_that_are_filtered_out_are_counted(work: Path) -> None:
+    _, lines, _ = nnc_run(work, "toy.py", "part", "--filter", "id=good-00[01]")
+    said = "6 vectors of the suite not selected by level, edition or filter."
+    assert said in lines
+    for page in ("report.html", "report.md"):
+        assert said in (work / "part" / page).read_text()
+    assert json.loads((work / "part" / "run.json").read_text())["not_selected"] == 6
+    suite = next(iter(JUnitXml.fromfile(str(work / "part" / "junit.xml"))))
+    assert {one.name: one.value for one in suite.properties()}["not_selected"] == "6"
+    assert not any("not selected" in line for line in nnc_run(work, "toy.py", "whole")[1])
