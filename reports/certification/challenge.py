@@ -44,7 +44,8 @@ def challenge(
             vectors[made.vector.id] = made.vector
         write_manifest(root, vectors.values())
         results = run(load_suite(root), [spec], Path(scratch) / "results", levels=[Level.STRESS], options=options)
-    cases = [certified_case(vectors[result.vector], result, editioned=editioned) for result in results.cases]
+    judged = {result.vector: result for result in results.cases}
+    cases = [certified_case(vector, judged[name], editioned=editioned) for name, vector in vectors.items()]
     form = EditionedChallenge if editioned else Challenge
     return form.model_validate({"grammar": grammar, "nonce": nonce, "cases": cases})
 

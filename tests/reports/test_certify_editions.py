@@ -10,7 +10,7 @@ from helpers.session_suite import write_sessions, wrong_decoder
 from nnc_conformance.reports.certification.policy import load_policy, policy_of
 from nnc_conformance.reports.certification.verify import read_certificate
 
-POLICY = 'format = "nnc-policy/2"\nname = "test"\nlevels = ["core", "negative"]\nchallenge = 2\neditions = [2022, 2024]\n'
+POLICY = 'format = "nnc-policy/2"\nname = "test"\nlevels = ["core", "negative"]\nchallenge = 9\neditions = [2022, 2024]\n'
 
 
 @pytest.fixture(scope="module")
