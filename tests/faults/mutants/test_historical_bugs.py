@@ -34,8 +34,10 @@ TOGETHER, ALIKE = 5, {"no-whole-byte-of-alignment": 11}
 without the others.
 """
 OF_THE_SAME_STRUCTURE = {"layer-set-ignored": {"lps_sparsification_flag"}}
-"""Elements that a report may name instead of the fault's own: they stand in every NNR_LPS, too, and
-the vectors that fail have all of them.
+"""Elements that a report may name instead of the fault's own.
+
+lps_sparsification_flag stands in every NNR_LPS, too. Core's vectors where it is 1 hold integers,
+which no step changes, so that its value 0 fits the failing vectors better than any NNR_LPS does.
 """
 
 
