@@ -25,7 +25,8 @@ def command(
 ) -> int:
     """Compare two runs: which cases are broken, unstable, fixed, changed, new or gone.
 
-    If both runs have one decoder, it counts as the same decoder even if its name differs.
+    A vector that was revised, renamed or retired between the runs is named as such. If both runs
+    have one decoder, it counts as the same decoder even if its name differs.
 
     Exit code: 0 nothing broken, 1 something broken, 2 usage or bad input, 3 the later run is
     incomplete, so more may be broken.
@@ -43,13 +44,17 @@ def command(
         if given.results is None:
             raise ResultsError(f"{given.source}: {given.problems[0]}")
     assert earlier.results is not None and later.results is not None
-    found = since(earlier.source, earlier.results, later.results.cases, [decoder.name for decoder in later.results.decoders])
+    names = [decoder.name for decoder in later.results.decoders]
+    found = since(earlier.source, earlier.results, later.results.cases, names, retired=_retired(later))
     problems = [*_incomplete(earlier), *_incomplete(later)]
     if as_json:
         typer.echo(_as_json(found, problems))
     else:
-        rows = [[change.kind, change.vector, change.decoder, change.old or "-", change.new or "-"] for change in found.changes]
-        print_table(["change", "vector", "decoder", "was", "is"], rows)
+        rows = [
+            [change.kind, change.vector, change.decoder, change.old or "-", change.new or "-", *filter(None, [change.note])]
+            for change in found.changes
+        ]
+        print_table(["change", "vector", "decoder", "was", "is", "its vector"], rows)
         counts = ", ".join(f"{count} {kind}" for kind, count in found.counts.items())
         typer.echo(f"{counts or 'nothing changed'}; {found.unchanged} as before")
         for problem in problems:
@@ -57,6 +62,21 @@ def command(
     if ChangeKind.BROKEN in found.counts:
         return ExitCode.FAILED
     return ExitCode.INCOMPLETE if _incomplete(later) else ExitCode.AS_EXPECTED
+
+
+def _retired(given: "Loaded") -> tuple[str, ...]:
+    """Return the ids that the suite of a run retired; none if the suite cannot be found."""
+    from nnc_conformance.reference.errors import NNCError
+    from nnc_conformance.storage.package import unpacked_suite
+    from nnc_conformance.storage.suite_folder import built_in_root, load_suite
+
+    root = Path(given.run.suite) if given.run is not None and given.run.suite else built_in_root()
+    try:
+        suite = unpacked_suite(root, lambda _: False) if root.is_file() else load_suite(root, levels=(), verify=False)
+    except (NNCError, OSError):
+        return ()
+    same = given.results is not None and suite.manifest_sha256 == given.results.suite.manifest_sha256
+    return suite.manifest.retired if same else ()
 
 
 def _incomplete(given: "Loaded") -> list[str]:
@@ -70,6 +90,7 @@ def _as_json(found: "Since", problems: list[str]) -> str:
 
     changes = [
         {"kind": change.kind, "vector": change.vector, "decoder": change.decoder, "old": change.old, "new": change.new}
+        | ({"note": change.note} if change.note else {})
         for change in found.changes
     ]
     return canonical_json({"counts": found.counts, "changes": changes, "unchanged": found.unchanged, "incomplete": problems}).rstrip()

@@ -1,7 +1,7 @@
 """Comparing the cases of two runs."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -35,13 +35,17 @@ CHANGE_KINDS: Final[dict[ChangeKind, str]] = {
 
 @dataclass(frozen=True)
 class Change:
-    """A case that changed; an outcome is None if there is no result."""
+    """A case that changed; an outcome is None if there is no result.
+
+    ``note``: what became of its vector: revised, renamed or retired; else empty.
+    """
 
     kind: ChangeKind
     vector: str
     decoder: str
     old: Outcome | None
     new: Outcome | None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,12 @@ class Since:
         return {kind: counted[kind] for kind in ChangeKind if counted[kind]}
 
 
-def since(source: str, old: Results, cases: Iterable[CaseResult], decoders: Sequence[str]) -> Since:
+def since(source: str, old: Results, cases: Iterable[CaseResult], decoders: Sequence[str], *, retired: Collection[str] = ()) -> Since:
     """Compare the ``cases`` of ``decoders`` with those of an earlier run, for decoders that both
     runs judged.
+
+    A vector that only the later run has is taken for one that only the earlier run has under
+    another id if no others are described alike. ``retired``: ids that the later suite retired.
 
     Fresh streams that only one of them drew are a change only if they failed.
     If each run has a single decoder, the two count as the same one whatever their names.
@@ -77,17 +84,52 @@ def since(source: str, old: Results, cases: Iterable[CaseResult], decoders: Sequ
     before = {(case.vector, decoders[0] if alone else case.decoder): case for case in old.cases}
     after = {(case.vector, case.decoder): case for case in cases}
     places = [(vector, decoder) for vector, decoder in before | after if decoder in known]
-    compared = [_change(vector, decoder, before.get((vector, decoder)), after.get((vector, decoder))) for vector, decoder in places]
+    renamed = _renamed([before[place] for place in before.keys() - after], [after[place] for place in after.keys() - before])
+    for new, earlier in renamed.items():
+        places = [place for place in places if place[0] != earlier]
+        before |= {(new, decoder): case for (vector, decoder), case in before.items() if vector == earlier}
+    pairs = [(place, before.get(place), after.get(place)) for place in places]
+    compared = [_change(*place, old_case, new_case, retired=place[0] in retired) for place, old_case, new_case in pairs]
     order = list(ChangeKind)
     changes = sorted((change for change in compared if change is not None), key=lambda c: (order.index(c.kind), c.decoder, c.vector))
     return Since(source, tuple(changes), len(compared) - len(changes))
 
 
-def _change(vector: str, decoder: str, old: CaseResult | None, new: CaseResult | None) -> Change | None:
+def _renamed(gone: Iterable[CaseResult], new: Iterable[CaseResult]) -> dict[str, str]:
+    """Return the earlier ids of new vectors whose description only one gone vector has."""
+    earlier, later = _by_description(gone), _by_description(new)
+    return {
+        next(iter(ids)): next(iter(earlier[description]))
+        for description, ids in later.items()
+        if len(ids) == 1 and len(earlier.get(description, ())) == 1
+    }
+
+
+def _by_description(cases: Iterable[CaseResult]) -> dict[tuple[object, ...], set[str]]:
+    """Return the ids of vectors by what describes them; fresh streams and those without a title are
+    left out.
+    """
+    found: dict[tuple[object, ...], set[str]] = {}
+    for case in cases:
+        if case.title and not is_fresh(case.vector):
+            description = case.title, case.catches, case.level, case.clauses, case.flags, case.elements, case.rule
+            found.setdefault(description, set()).add(case.vector)
+    return found
+
+
+def _change(vector: str, decoder: str, old: CaseResult | None, new: CaseResult | None, *, retired: bool) -> Change | None:
     kind = _kind(old, new)
     if kind is None:
         return None
-    return Change(kind, vector, decoder, old.outcome if old is not None else None, new.outcome if new is not None else None)
+    notes = []
+    if old is not None and new is not None and old.vector != new.vector:
+        notes.append(f"renamed from {old.vector}")
+    if old is not None and new is not None and old.revision != new.revision:
+        notes.append(f"revision {old.revision} -> {new.revision}")
+    if new is None and retired:
+        notes.append("retired")
+    was, is_ = (None if case is None else case.outcome for case in (old, new))
+    return Change(kind, vector, decoder, was, is_, ", ".join(notes))
 
 
 def _kind(old: CaseResult | None, new: CaseResult | None) -> ChangeKind | None:

@@ -52,6 +52,31 @@ EXPECTED = [
 ]
 
 
+def test_vectors_that_were_revised_renamed_or_retired_are_known_as_such() -> None:
+    earlier = document(
+        case("revised", revision=1),
+        case("old-name", title="a scan of one row"),
+        case("same-name", title="kept"),
+        case("retired"),
+        case("twin-1", title="a twin"),
+        case("twin-2", title="a twin"),
+        case("fresh-0123abcd-00", title="drawn"),
+    )
+    later = (
+        case("revised", revision=2, outcome=Outcome.FAIL),
+        case("new-name", title="a scan of one row", catches="bug of old-name", outcome=Outcome.FAIL),
+        case("same-name", title="kept"),
+        case("twin-3", title="a twin"),
+    )
+    found = since("earlier", earlier, later, ["alpha"], retired=["retired"])
+    notes = {change.vector: (change.kind, change.note) for change in found.changes}
+    assert notes["revised"] == (ChangeKind.BROKEN, "revision 1 -> 2")
+    assert notes["new-name"] == (ChangeKind.BROKEN, "renamed from old-name")
+    assert notes["retired"] == (ChangeKind.GONE, "retired")
+    assert notes["twin-3"] == (ChangeKind.NEW, "")
+    assert "old-name" not in notes
+
+
 def test_each_change_has_its_kind() -> None:
     found = since("earlier", EARLIER, LATER, ["alpha"])
     assert [(change.kind, change.vector, change.old, change.new) for change in found.changes] == EXPECTED

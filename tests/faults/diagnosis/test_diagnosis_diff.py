@@ -7,6 +7,7 @@ import pytest
 from helpers.report_documents import case, document
 
 from nnc_conformance.cli import main
+from nnc_conformance.storage.suite_folder import built_in_root, load_suite
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import Results
 from nnc_conformance.suites.results.result_files import write_results
@@ -40,6 +41,23 @@ def test_a_broken_case_is_told_and_fails_the_command(diff) -> None:
         ["broken", "breaks"], ["unstable", "shaky"], ["fixed", "mended"], ["new", "new"], ["gone", "gone"],
     ]  # fmt: skip
     assert out.splitlines()[-1] == "1 broken, 1 unstable, 1 fixed, 1 new, 1 gone; 1 as before"
+
+
+def test_what_became_of_a_vector_is_told(diff) -> None:
+    earlier = document(case("bad-profile-1"), case("revised", revision=1), case("old-name", title="one row"))
+    suite = load_suite(built_in_root(), levels=(), verify=False)
+    later = document(
+        case("revised", revision=2, outcome=Outcome.FAIL),
+        case("new-name", title="one row", catches="bug of old-name", outcome=Outcome.FAIL),
+    )
+    later = later.model_copy(update={"suite": later.suite.model_copy(update={"manifest_sha256": suite.manifest_sha256})})
+    code, out = diff(earlier, later)
+    assert code == 1
+    assert {tuple(line.split("\t")[:2]): line.split("\t")[5] for line in out.splitlines()[:-1]} == {
+        ("broken", "new-name"): "renamed from old-name",
+        ("broken", "revised"): "revision 1 -> 2",
+        ("gone", "bad-profile-1"): "retired",
+    }
 
 
 def test_json_says_the_same(diff) -> None:
