@@ -96,8 +96,7 @@ def catalogue_2024() -> dict[Key, Goal]:
     ]
     for key in second_edition.history_keys():
         standing, why = second_edition.standing_of_history(key)
-        provenance = Provenance.VERIFIED
-        goals.append(Goal(key, "10", provenance, unreachable=why) if standing is None else Goal(key, "10", provenance, standing, why))
+        goals.append(Goal(key, "10", Provenance.VERIFIED, standing, why))
     for strength in (2, 3):
         certified = set(second_edition.tuples_of(second_edition.whole_choices(disputed=False), strength))
         for key in second_edition.tuples_of(second_edition.whole_choices(disputed=True), strength):

@@ -287,13 +287,11 @@ def history_keys() -> Iterator[Key]:
     yield from (Key(GoalKind.STATE, f"{tool} after", case) for tool, case in product(TOOLS, HISTORIES))
 
 
-def standing_of_history(key: Key) -> tuple[GoalStanding | None, str]:
-    """Return the standing of a goal of histories, and why; None if it cannot be met."""
+def standing_of_history(key: Key) -> tuple[GoalStanding, str]:
+    """Return the standing of a goal of histories, and why."""
     tool = key.subject.removesuffix(" after")
-    if key.case == RAW and "TCA" in tool:
-        return None, "raw numbers have no indexes for a base"
-    if key.case == RAW and tool == TOOLS[5]:
-        return None, "raw numbers have no indexes for a base"
+    if key.case == RAW and ("TCA" in tool or tool == TOOLS[5]):
+        return DISPUTED, "raw_float_node"
     if key.case == REPLACED and tool in TOOLS[3:]:
         return DISPUTED, "hdsp_history"
     return CERTIFIED, ""

@@ -31,11 +31,11 @@ def mixed(numbers: Numbers, label: str, persistence: int) -> npt.NDArray[np.int6
     return np.where(np.arange(_COUNT) // turn % 2 == 0, small, large)
 
 
-def longest(numbers: Numbers, chosen: int) -> list[StepUnits]:
+def longest(numbers: Numbers, chosen: int, persistence: int = 253) -> list[StepUnits]:
     """Make a tensor and an update of it with the longest cabac_unary_length, every context in one set."""
     layout = context_layout(False, MAX_UNARY_LENGTH, tca=True)
     sets = np.full(layout.flag, chosen, np.int64)
-    base, coded = (Coded(numbers.quants(label, _VECTOR, 253)) for label in ("base", "update"))
+    base, coded = (Coded(numbers.quants(label, _VECTOR, persistence)) for label in ("base", "update"))
     common: dict[str, Any] = {"unary_length": MAX_UNARY_LENGTH}
     return [
         stream(unit(NNR_PT_INT, "w", (_VECTOR,), base, node(0), **common)),
@@ -104,6 +104,22 @@ def _recipes() -> Iterator[SessionRecipe]:
             clauses=CLAUSES,
             steps=lambda numbers, chosen=chosen: longest(numbers, chosen),  # type: ignore[misc]
         )
+    yield SessionRecipe(
+        id="update-sets-small-1-dq",
+        title="Contexts of updates after small indexes, in parameter set 1 with dependent quantization",
+        tests="Most indexes of the parent have magnitude 1 or 2, so that significance contexts of both kinds are met in every state.",
+        catches="A decoder that compares the parent's index with 1 before it is doubled.",
+        clauses=CLAUSES,
+        steps=lambda numbers: with_sets(numbers, 1, dq=True, unary_length=DEFAULT_UNARY_LENGTH, persistence=90),
+    )
+    yield SessionRecipe(
+        id="update-sets-long-8",
+        title="Contexts of updates with cabac_unary_length 256 and indexes of about 15, in parameter set 8",
+        tests="Greater-than contexts just beyond the default length, by whether the parent's magnitude reaches the bin.",
+        catches="A decoder that has no contexts of temporal adaptation beyond the default length.",
+        clauses=CLAUSES,
+        steps=lambda numbers: longest(numbers, 8, 238),
+    )
 
 
 RECIPES = tuple(_recipes())
