@@ -8,6 +8,7 @@ line names the element: ``rem_bits += 1  # abs_remainder``.
 
 import ast
 import re
+from functools import cache
 from typing import Final
 
 from nnc_conformance.faults.mutants.mutable_code import source_of
@@ -199,6 +200,7 @@ def _held(node: ast.AST, variables: dict[str, list[str]]) -> list[str]:
     return [*found, *(element for name in names for element in variables.get(name, ()))]
 
 
+@cache
 def _inheriting(tree: ast.FunctionDef) -> dict[str, list[str]]:
     """The variables of a function with the elements that the first value assigned to them holds."""
     found: dict[str, list[str]] = {}
@@ -208,6 +210,7 @@ def _inheriting(tree: ast.FunctionDef) -> dict[str, list[str]]:
     return found
 
 
+@cache
 def read_variables(tree: ast.FunctionDef) -> dict[str, str]:
     """Return the variables of a function that hold an element's value, with the element."""
     sources: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterator
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -83,23 +83,42 @@ def edits(function: ast.FunctionDef, code: MutableCode = REFERENCE) -> Iterator[
 
 
 def edited(function: ast.FunctionDef, edit: TreeEdit) -> ast.FunctionDef:
-    """Return a copy of the function with an edit made."""
-    copy = deepcopy(function)
+    """Return a copy of the function with an edit made.
+
+    The copy shares the nodes that have no edit in them with the function.
+    """
+    changed = copy(function)
     for path, node in edit.places:
-        parent = node_at(copy, path[:-1])
-        field, index = path[-1]
-        if index is None:
-            setattr(parent, field, node)
-        else:
-            getattr(parent, field)[index] = node
-    return ast.fix_missing_locations(copy)
+        parent: Any = changed
+        for step in path[:-1]:
+            parent = _put(parent, step, copy(_child(parent, step)))
+        _put(parent, path[-1], node)
+    return ast.fix_missing_locations(changed)
+
+
+def _child(parent: Any, step: Step) -> Any:
+    """Return the child of a node that one step of a path leads to."""
+    field, index = step
+    return getattr(parent, field) if index is None else getattr(parent, field)[index]
+
+
+def _put(parent: Any, step: Step, child: ast.AST) -> ast.AST:
+    """Put a child into a node, whose list of children may be shared, and return the child."""
+    field, index = step
+    if index is None:
+        setattr(parent, field, child)
+    else:
+        children = list(getattr(parent, field))
+        children[index] = child
+        setattr(parent, field, children)
+    return child
 
 
 def node_at(root: ast.AST, path: Path) -> ast.AST:
     """Return the node at a path."""
     node: Any = root
-    for field, index in path:
-        node = getattr(node, field) if index is None else getattr(node, field)[index]
+    for step in path:
+        node = _child(node, step)
     assert isinstance(node, ast.AST)
     return node
 

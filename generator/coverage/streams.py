@@ -63,7 +63,7 @@ def cover(
     work = partial(_measure_files, limits=limits)
     measured: dict[str, StreamCoverage] = {}
     paths = streams.values()
-    results = map(work, paths) if jobs == 1 else map_in_processes(work, paths, jobs, chunk=4)
+    results = map(work, paths) if min(jobs, len(streams)) == 1 else map_in_processes(work, paths, jobs, chunk=4)
     for name, result in zip(streams, results, strict=True):
         measured[name] = result
         step(name)
