@@ -301,7 +301,7 @@ def test_the_command_explains(
     run_of_a_faulty_decoder: list[CaseResult],
     symptom_file: Path,
 ) -> None:
-    monkeypatch.setattr(explaining, "all_causes", lambda: every(6))
+    monkeypatch.setattr(explaining, "all_causes", lambda _: every(6))
     folder = written(tmp_path, run_of_a_faulty_decoder)
     asked = failing(run_of_a_faulty_decoder)[0]
     with pytest.raises(SystemExit) as ended:
@@ -316,7 +316,7 @@ def test_the_command_explains(
 def test_the_vector_comes_first_and_values_of_64_kb_are_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(explaining, "all_causes", lambda: {"one-window": named_causes()["one-window"]})
+    monkeypatch.setattr(explaining, "all_causes", lambda _: {"one-window": named_causes()["one-window"]})
     name = "bad-deflate-bomb"
     suite = load_suite(built_in_root(), levels={Level.NEGATIVE}, verify=False)
     vector = next(stored.vector for stored in suite.vectors if stored.vector.id == name)

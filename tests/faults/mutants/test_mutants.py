@@ -307,7 +307,7 @@ def exit_code(*words: str) -> int:
 def test_the_command_writes_the_page_and_judges_the_score(
     cases: tuple[TrialVector, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(runs, "load_trial_vectors", lambda: few(cases))
+    monkeypatch.setattr(runs, "load_trial_vectors", lambda **_: few(cases))
     output = ("--output", str(tmp_path), "--filter")
     assert exit_code(*output, "entropy.plain.renormalise:*") == 0
     page = (tmp_path / "mutation.md").read_text() + (tmp_path / "mutation-tables.md").read_text()
