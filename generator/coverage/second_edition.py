@@ -418,7 +418,7 @@ def whole_choices(*, disputed: bool) -> npt.NDArray[np.int64]:
 
 def tuple_key(factors: tuple[str, ...], values: tuple[str, ...]) -> Key:
     """Return the goal of a pair or triple of values."""
-    return Key(GoalKind.PAIR if len(factors) == 2 else GoalKind.TRIPLE, " x ".join(factors), ", ".join(values))
+    return Key(GoalKind.PAIR if len(factors) == 2 else GoalKind.TRIPLE, f"2024: {' x '.join(factors)}", ", ".join(values))
 
 
 def tuples_of(choices: npt.NDArray[np.int64], strength: int) -> Iterator[Key]:

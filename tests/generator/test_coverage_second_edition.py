@@ -92,5 +92,5 @@ def test_a_covering_holds_every_pair() -> None:
     few = choices[covering(choices, 2)]
     assert set(tuples_of(few, 2)) == set(tuples_of(choices, 2))
     assert len(few) < 60
-    assert Key(GoalKind.PAIR, "payload type x TCA", "NNR_PT_RAW_FLOAT, 1") not in set(tuples_of(choices, 2))
+    assert Key(GoalKind.PAIR, "2024: payload type x TCA", "NNR_PT_RAW_FLOAT, 1") not in set(tuples_of(choices, 2))
     assert np.array([len(values) for values in FACTORS.values()]).prod() > len(choices)
