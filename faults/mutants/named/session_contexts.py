@@ -370,13 +370,6 @@ FAULTS: Final = (
         (Edit("entropy.plain", "state_after_skipped", "    return state_id", "    return 0"),),
     ),
     _fault(
-        "trellis-steps-by-skipped-indexes",
-        "In a block scan a skipped row moves the trellis by its part in the block.",
-        ("row_skip_list", "dq_flag", "scan_order"),
-        (Edit("entropy.plain", "state_after_skipped", "width if layout.skip_by_index else columns", "width"),),
-        level=Level.DISPUTED,
-    ),
-    _fault(
         "row-skipped-in-the-first-block-only",
         "In a block scan a skipped row is passed over in the first block only.",
         ("row_skip_list", "scan_order"),

@@ -215,20 +215,6 @@ FAULTS: Final = (
         (Edit("payload", "DataUnitDecoder._parts", "values, None, values != 0)", "values, None, values != values)"),),
     ),
     _fault(
-        "seen-without-units-that-stand-alone",
-        "A data unit without a parent in an update clears the places seen.",
-        ("hist_dep_sig_prob_enabled_flag", "parent_node_id_present_flag"),
-        (
-            Edit(
-                "updates.applying",
-                "ModelBuilder._index_history",
-                "        elif chain:\n",
-                "        if header.parent_id is None:\n",
-            ),
-        ),
-        level=Level.DISPUTED,
-    ),
-    _fault(
         "depth-equal-to-the-parents",
         "TCA asks for a put_node_depth equal to the parent's.",
         ("put_node_depth", "temporal_context_modeling_flag"),
@@ -322,20 +308,6 @@ FAULTS: Final = (
         level=Level.DISPUTED,
     ),
     _fault(
-        "raw-float-is-a-node",
-        "A RAW_FLOAT becomes the node that the next update names.",
-        ("put_node_depth", "raw_float32_parameter"),
-        (
-            Edit(
-                "updates.applying",
-                "ModelBuilder._history",
-                "node_id = before.node_id if keeps_node else header.node_id",
-                "node_id = header.node_id",
-            ),
-        ),
-        level=Level.DISPUTED,
-    ),
-    _fault(
         "raw-float-breaks-the-chain",
         "After a RAW_FLOAT a tensor has no node.",
         ("put_node_depth", "raw_float32_parameter"),
@@ -347,6 +319,7 @@ FAULTS: Final = (
                 "node_id = None if is_raw else header.node_id",
             ),
         ),
+        level=Level.DISPUTED,
     ),
     _fault(
         "histories-of-the-last-stream",
@@ -426,6 +399,7 @@ FAULTS: Final = (
                 "if False:",
             ),
         ),
+        level=Level.INFERRED,
     ),
     _fault(
         "integer-sums-in-binary32",
@@ -509,12 +483,14 @@ FAULTS: Final = (
                 '        parent = parent.reshape(values.shape)\n        if values.dtype.kind == "f":\n',
             ),
         ),
+        level=Level.INFERRED,
     ),
     _fault(
         "other-type-accepted",
         "A difference of another type is added.",
         ("nnr_compressed_data_unit_payload_type", "parent_node_id_present_flag"),
         (Edit("updates.applying", "check_parent", " or known.dtype != kind:", ":"),),
+        level=Level.INFERRED,
     ),
     _fault(
         "unknown-tensor-added",
@@ -528,11 +504,13 @@ FAULTS: Final = (
                 "if False:",
             ),
         ),
+        level=Level.INFERRED,
     ),
     _fault(
         "history-of-lost-updates",
         "HDSP is decoded although updates before it are not known.",
         ("hist_dep_sig_prob_enabled_flag",),
         (Edit("entropy.codeword", "_with_tool_flags", " and not history.known:", " and False:"),),
+        level=Level.INFERRED,
     ),
 )
