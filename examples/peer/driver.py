@@ -5,58 +5,63 @@ those of nnc-conformance: the driver runs in the codec's own environment and is 
 harness by standard input and output only.
 """
 
-import importlib.util
+import importlib
 import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
-PROTOCOL = "nnc-worker/1"
-PEER = Path(__file__).parents[2] / "tests" / "peer" / "peer.py"
-
-
-def load_peer() -> Any:
-    """Load the script that drives the codec as a module."""
-    spec = importlib.util.spec_from_file_location("peer", PEER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+SCRIPTS = Path(__file__).parents[2] / "tests" / "peer"
+"""Folder of updates.py, which drives the codec through sessions, and of peer.py."""
 
 
-def answer(peer: Any, request: dict[str, str]) -> dict[str, str]:
-    """Decode the stream of a request and return the answer.
+class Driver:
+    """The codec and its session.
 
-    The codec returns tensors with a codebook as binary64; they are rounded once to binary32.
+    updates.py tells the codec the shapes of earlier streams, which it does not keep itself, and
+    rounds tensors with a codebook once from binary64 to binary32. Its other help, with NNR_LPS and
+    decomposed weights, is taken back: the codec is judged as it is.
     """
-    try:
-        peer.decode(request["stream"], request["output"])
-    except NotImplementedError as error:
-        return {"type": "unsupported", "id": request["id"], "message": str(error)}
-    except (Exception, SystemExit) as error:  # it refuses by any exception, and by SystemExit
-        return {"type": "refused", "id": request["id"], "message": f"{type(error).__name__}: {error}"}
-    tensors = load_file(request["output"])
-    rounded = {name: array.astype(np.float32) if array.dtype == np.float64 else array for name, array in tensors.items()}
-    save_file(rounded, request["output"])
-    return {"type": "decoded", "id": request["id"]}
+
+    def __init__(self) -> None:
+        sys.path.insert(0, str(SCRIPTS))
+        self.updates = importlib.import_module("updates")
+        load = importlib.import_module("peer").load
+        coder, approximator = load("nnc_core.hls").Coder, load("nnc_core").approximator
+        own = coder.nnr_layer_parameter_set_unit_payload, approximator.recompose_params
+        self.updates.load()
+        coder.nnr_layer_parameter_set_unit_payload, approximator.recompose_params = own
+        self.session = self.updates.Session()
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Decode the stream of a request and return the answer."""
+        if request["step"] == 0:
+            self.session = self.updates.Session()
+        try:
+            tensors = self.session.decode(Path(request["stream"]).read_bytes())
+        except NotImplementedError as error:
+            return {"type": "unsupported", "id": request["id"], "message": str(error)}
+        except TimeoutError:  # it never ends on some input: that is no refusal
+            raise
+        except (Exception, SystemExit) as error:  # it refuses by any exception, and by SystemExit
+            return {"type": "refused", "id": request["id"], "message": f"{type(error).__name__}: {error}"}
+        save_file(tensors, request["output"])
+        return {"type": "decoded", "id": request["id"]}
 
 
 def main() -> None:
     """Answer requests; what the codec prints goes to standard error."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    peer = load_peer()
-    peer.load("nnc")
+    driver = Driver()
     for line in sys.stdin:
         request = json.loads(line)
         if request["type"] == "stop":
             break
-        reply = {"type": "started", "protocol": PROTOCOL} if request["type"] == "start" else answer(peer, request)
+        reply = {"type": "started", "protocol": request["protocol"]} if request["type"] == "start" else driver.answer(request)
         print(json.dumps(reply), file=answers, flush=True)
 
 

@@ -1,15 +1,16 @@
 """Check of a decoder: its description, its protocol, its output and its claims."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.storage.suite_folder import Suite
-from nnc_conformance.storage.vector import CAPABILITIES
+from nnc_conformance.storage.vector import CAPABILITIES, EDITIONS
 from nnc_conformance.suites.checking.probes import built_in_probes, composed_probes
+from nnc_conformance.suites.checking.sample_probes import sample_probes
 from nnc_conformance.suites.checking.stopping import stop_fault
 from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, APPLY_UPDATES, DecoderError, DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.load import load_decoder
@@ -114,11 +115,13 @@ class ProbeResult:
         case: The result.
         log: How it went.
         missing: Capabilities that the probe needs and the decoder does not declare.
+        built_in: Whether `run` can repeat it; a sample is no vector of the suite.
     """
 
     case: CaseResult
     log: CaseLog
     missing: tuple[str, ...]
+    built_in: bool = True
 
     @property
     def good(self) -> bool:
@@ -133,6 +136,14 @@ class ProbeResult:
         """
         passed = self.case.outcome is Outcome.PASS or not self.missing
         return self.good and passed and is_decoded(self.case)
+
+    @property
+    def model_right(self) -> bool | None:
+        """Whether the model after each step of a good session is right; None of other probes."""
+        steps = self.case.judged_steps
+        if not self.good or self.missing or len(steps) < 2:
+            return None
+        return self.decoded and all(step.model is not None and step.model.right for step in steps)
 
     @property
     def inferred(self) -> bool:
@@ -159,31 +170,40 @@ def check_decoder(
         if not error.problems:
             raise
         return CheckReport(argument, tuple(DecoderFinding(fault, cause) for fault, cause in error.problems))
-    built_in = None if suite is not None else built_in_probes()
+    built_in = None if suite is not None else built_in_probes(decoder.editions)
     with tempfile.TemporaryDirectory(prefix="nnc-conformance-") as scratch:
-        probes = suite or built_in or composed_probes(Path(scratch, "probes"))
+        probes = [suite or built_in or composed_probes(Path(scratch, "probes"))]
+        if suite is None and EDITIONS[-1] in decoder.editions:
+            probes.append(sample_probes(Path(scratch, "samples"), probes[0].vectors))
         probed = run_probes(decoder, probes, limits, Path(scratch, "cases"), progress)
     invocation = Invocation("", {decoder.name: argument}, limits, REPEAT) if built_in is not None else None
     findings = (*description_faults(decoder), *stop_faults(decoder), *probe_faults(decoder, probed, invocation))
-    return CheckReport(decoder.name, findings, len(probes.vectors), len(probed), capability_probes(decoder, probed))
+    planned = sum(len(one.vectors) for one in probes)
+    return CheckReport(decoder.name, findings, planned, len(probed), capability_probes(decoder, probed))
 
 
 def run_probes(
-    decoder: DecoderSpec, probes: Suite, limits: Limits, scratch: Path, progress: Callable[[int, int], None]
+    decoder: DecoderSpec, suites: Sequence[Suite], limits: Limits, scratch: Path, progress: Callable[[int, int], None]
 ) -> tuple[ProbeResult, ...]:
-    """Give every probe to the decoder, whatever it declares; stop after `PATIENCE` timeouts."""
+    """Give every probe of its editions to the decoder, whatever else it declares.
+
+    Stop after `PATIENCE` timeouts. Only a decoder that declares it is asked for the model after a
+    step.
+    """
     scratch.mkdir()
-    able = decoder.model_copy(update={"capabilities": ALL_CAPABILITIES, "declared": False})
-    planned = list(plan(probes, [able]).values())
-    setup = decoding_setup(probes, [able], limits, REPEAT, str(scratch))
+    all_but_model = set(ALL_CAPABILITIES) - ({APPLY_UPDATES} - set(decoder.capabilities))
+    able = decoder.model_copy(update={"capabilities": tuple(sorted(all_but_model)), "declared": False})
+    plans = [list(plan(probes, [able], decoder.editions).values()) for probes in suites]
     probed: list[ProbeResult] = []
-    with ProcessPool(DECODING, setup, 1) as pool:
-        for _, finished in pool.run(planned):
-            case = finished.case
-            probed.append(ProbeResult(case, finished.log, tuple(sorted(set(case.flags) - set(decoder.capabilities)))))
-            progress(len(probed), len(planned))
-            if sum(one.case.outcome is Outcome.TIMEOUT for one in probed) == PATIENCE:
-                break
+    for number, (probes, planned) in enumerate(zip(suites, plans, strict=True)):
+        with ProcessPool(DECODING, decoding_setup(probes, [able], limits, REPEAT, str(scratch)), 1) as pool:
+            for _, finished in pool.run(planned):
+                case = finished.case
+                missing = tuple(sorted(set(case.flags) - set(decoder.capabilities)))
+                probed.append(ProbeResult(case, finished.log, missing, built_in=number == 0))
+                progress(len(probed), sum(map(len, plans)))
+                if sum(one.case.outcome is Outcome.TIMEOUT for one in probed) == PATIENCE:
+                    return tuple(probed)
     return tuple(probed)
 
 
@@ -216,9 +236,10 @@ def probe_faults(decoder: DecoderSpec, probed: Iterable[ProbeResult], invocation
             cause_of(fault, some),
             tuple(one.case.vector for one in some),
             first.log.stderr[-_STDERR_LENGTH:].strip(),
-            invocation.command(first.case) if invocation is not None else "",
+            invocation.command(first.case) if invocation is not None and first.built_in else "",
         )
-    for claim in false_claims(decoder.name, decoder.capabilities if decoder.declared else (), claims_shown(probed)):
+    shown = [*claims_shown(probed), *models_shown(decoder, probed)]
+    for claim in false_claims(decoder.name, decoder.capabilities if decoder.declared else (), shown):
         yield DecoderFinding(Fault.FALSE_CLAIM, str(claim), claim.vectors)
     if not any(one.decoded for one in probed):
         yield DecoderFinding(Fault.NOTHING_DECODED, FAULTS[Fault.NOTHING_DECODED].what)
@@ -238,6 +259,13 @@ def claims_shown(probed: Iterable[ProbeResult]) -> list[GoodCase]:
         else GoodCase(one.case.vector, one.case.flags, one.decoded)
         for one in oblige
     ]
+
+
+def models_shown(decoder: DecoderSpec, probed: Iterable[ProbeResult]) -> list[GoodCase]:
+    """Return what sessions show of the claim that a decoder gives the model after each step."""
+    if not decoder.gives_model:
+        return []
+    return [GoodCase(one.case.vector, (APPLY_UPDATES,), one.model_right) for one in probed if one.model_right is not None]
 
 
 def fault_of(decoder: DecoderSpec, one: ProbeResult) -> Fault | None:
@@ -287,4 +315,6 @@ def capability_probes(decoder: DecoderSpec, probed: Iterable[ProbeResult]) -> di
         for name in (one.missing or one.case.flags) if one.good else ():
             row = table[name]
             table[name] = replace(row, passed=row.passed + one.decoded, probes=row.probes + 1)
+    models = models_shown(decoder, probed)
+    table[APPLY_UPDATES] = replace(table[APPLY_UPDATES], passed=sum(one.passed for one in models), probes=len(models))
     return table

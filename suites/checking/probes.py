@@ -5,7 +5,8 @@ the reference.
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -62,7 +63,7 @@ from nnc_conformance.storage.suite_folder import (
     write_manifest,
     write_vector,
 )
-from nnc_conformance.storage.vector import EXPECTED_FILE, STREAM_FILE, TOPOLOGY_FILE, Level, NegativeSpec, Vector
+from nnc_conformance.storage.vector import EDITIONS, EXPECTED_FILE, STREAM_FILE, TOPOLOGY_FILE, Edition, Level, NegativeSpec, Vector
 from nnc_conformance.suites.results.standing import CaseStanding, standing
 
 LEVELS: Final = (Level.CORE, Level.FULL, Level.NEGATIVE, Level.INFERRED, Level.DISPUTED)
@@ -78,34 +79,48 @@ For each capability there is also one broken stream.
 """
 
 
-def built_in_probes() -> Suite | None:
-    """Return the probes of the built-in suite; None if it has no vectors."""
+def built_in_probes(editions: Collection[Edition] = EDITIONS) -> Suite | None:
+    """Return the probes of the built-in suite that test ``editions``; None if it has no vectors."""
     try:
         suite = load_suite(built_in_root(), levels=LEVELS, verify=False)
     except SuiteError:
         return None
-    return replace(suite, vectors=chosen(suite.vectors)) if suite.vectors else None
+    tested = [stored for stored in suite.vectors if stored.vector.edition in editions]
+    return replace(suite, vectors=chosen(tested)) if tested else None
 
 
-def chosen(vectors: Iterable[StoredVector]) -> tuple[StoredVector, ...]:
+def chosen(vectors: Iterable[StoredVector], taken: Mapping[str, int] | None = None) -> tuple[StoredVector, ...]:
     """Choose the simplest good vectors for each capability, and the simplest broken ones.
 
     Broken ones are chosen for each category and for each capability. Good and broken alternate.
+
+    Args:
+        vectors: The vectors to choose from.
+        taken: What is chosen already, as `counted` says.
     """
     good: dict[str, StoredVector] = {}
     bad: dict[str, StoredVector] = {}
-    taken: dict[str, int] = {}
+    taken = dict(taken or {})
     for stored in sorted(vectors, key=_simplicity):
         vector = stored.vector
         if vector.negative is not None and vector.negative.policy is not Policy.MUST:
             continue
-        broken = vector.negative
-        keys = vector.flags if broken is None else (f"as {broken.category}", *(f"with {flag}" for flag in vector.flags))
+        keys = _keys(stored)
         if any(taken.get(key, 0) < (1 if key.startswith("with ") else PROBES_FOR_EACH) for key in keys):
             (good if vector.negative is None else bad)[vector.id] = stored
             for key in keys:
                 taken[key] = taken.get(key, 0) + 1
     return tuple(in_turn(list(good.values()), list(bad.values())))
+
+
+def counted(vectors: Iterable[StoredVector]) -> Counter[str]:
+    """Count the good and the broken vectors for each capability, and the broken for each category."""
+    return Counter(key for stored in vectors for key in _keys(stored))
+
+
+def _keys(stored: StoredVector) -> tuple[str, ...]:
+    broken, flags = stored.vector.negative, stored.vector.flags
+    return flags if broken is None else (f"as {broken.category}", *(f"with {flag}" for flag in flags))
 
 
 def _simplicity(stored: StoredVector) -> tuple[int, int, int, str]:

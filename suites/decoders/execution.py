@@ -145,6 +145,11 @@ def ending_fault(code: int) -> Fault:
     return Fault.EXIT_CODE if code >= 0 else Fault.KILLED
 
 
+def ended_by_sigkill(execution: Execution) -> bool:
+    """Return whether SIGKILL ended the decoder, as an out-of-memory killer does; not at a limit."""
+    return execution.fault is Fault.KILLED and ending_text(-signal.SIGKILL) in execution.message
+
+
 def last_record(stderr: str) -> dict[str, Any]:
     """Parse the last line of standard error as a JSON object; return {} if it is not one."""
     lines = stderr.rstrip().rsplit("\n", 1)

@@ -3,16 +3,19 @@
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
 from nnc_conformance.suites.decoders import command
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
-from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
+from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution, ended_by_sigkill
 from nnc_conformance.suites.decoders.worker import Worker, WorkerError
 from nnc_conformance.suites.sandbox.limits import Limits
 from nnc_conformance.suites.sandbox.linux import require_linux
 
+RETRIED: Final = "tried again: SIGKILL ended the first try."
+"""Beginning of a log's detail after a second try."""
 FAILED_STARTS: Final = 3
 """Failed starts in a row after which a worker is not started again; its other cases end alike."""
 
@@ -46,24 +49,40 @@ class DecoderHost:
     def decode(self, decoder: DecoderSpec, stream: bytes) -> Execution:
         """Decode one stream; raise `AbandonedError` if the run that wants the result has ended.
 
-        A worker that speaks of sessions gets it as a session of one step.
+        A worker that speaks of sessions gets it as a session of one step. A decoder that SIGKILL
+        ends is tried once more.
         """
+        return self._twice_if_killed(lambda: [self._decode_once(decoder, stream)])[0]
+
+    def _decode_once(self, decoder: DecoderSpec, stream: bytes) -> Execution:
         if decoder.kind is DecoderKind.COMMAND:
             return self._run_command(decoder, [stream])
         if decoder.kind is DecoderKind.WORKER and decoder.takes_sessions:
-            return self.decode_session(decoder, [stream])[0]
+            return self._session_once(decoder, [stream])[0]
         return self._with_worker(decoder, lambda worker: [worker.decode(stream, emptied(worker.folder / "case"))])[0]
 
     def decode_session(self, decoder: DecoderSpec, streams: Sequence[bytes]) -> list[Execution]:
         """Decode the streams of a session, in order.
 
         Return the execution of each step, up to the first that does not decode. A decoder that
-        takes no sessions decodes a single stream, and supports no more.
+        takes no sessions decodes a single stream, and supports no more. A session in which SIGKILL
+        ends the decoder is tried once more.
         Raises `AbandonedError` if the run that wants the result has ended.
         """
+        return self._twice_if_killed(lambda: self._session_once(decoder, streams))
+
+    def _twice_if_killed(self, work: Callable[[], list[Execution]]) -> list[Execution]:
+        """Do the work again if SIGKILL from outside, as by an out-of-memory killer, ended it."""
+        executions = work()
+        if not ended_by_sigkill(executions[-1]):
+            return executions
+        *earlier, last = work()
+        return [*earlier, replace(last, log=last.log.model_copy(update={"detail": f"{RETRIED} {last.log.detail}".strip()}))]
+
+    def _session_once(self, decoder: DecoderSpec, streams: Sequence[bytes]) -> list[Execution]:
         if not decoder.takes_sessions:
             if len(streams) == 1:
-                return [self.decode(decoder, streams[0])]
+                return [self._decode_once(decoder, streams[0])]
             return [Execution(DecoderEnding.UNSUPPORTED, "it takes one stream, not a session")]
         if decoder.kind is DecoderKind.COMMAND:
             executions = []

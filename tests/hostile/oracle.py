@@ -46,6 +46,8 @@ def answer(request):
     pathlib.Path(request["output"]).write_bytes(tensors)
     if "topology" in known:
         pathlib.Path(request["topology"]).write_bytes(pathlib.Path(known["topology"]).read_bytes())
+    if "model" in known and "model" in request and not behaviour.get("no_model"):
+        pathlib.Path(request["model"]).write_bytes(pathlib.Path(known["model"]).read_bytes())
     return {"type": "decoded", "id": request["id"]}
 
 
@@ -54,7 +56,7 @@ for line in sys.stdin:
     if request["type"] == "stop":
         break
     if request["type"] == "start":
-        say({"type": "started", "protocol": "nnc-worker/1"})
+        say({"type": "started", "protocol": request["protocol"]})
     else:
         asked += 1
         say(answer(request))

@@ -218,7 +218,7 @@ def test_composed_probes_need_what_they_say(probes: Suite) -> None:
 
 
 def test_built_in_probes_are_few_and_need_every_capability() -> None:
-    probes = built_in_probes()
+    probes = built_in_probes([2022])
     assert probes is not None
     assert {flag for stored in probes.vectors for flag in stored.vector.flags} == set(FIRST_EDITION)
     refused = [stored.vector.negative for stored in probes.vectors if stored.vector.negative is not None]
