@@ -174,6 +174,28 @@ RECIPES: Final[tuple[SessionRecipe, ...]] = (
         steps=[BASE, FIRST], edit=cut_within("parent_device_id"),
     ),
     broken_session(
+        "header-in-unit",
+        "node-id-after-data",
+        title="A unit that ends within its node id, after a good unit",
+        catches="A decoder that leaves out a unit whose data ends early.",
+        element="put_node_depth",
+        steps=[
+            stream(
+                unit(NNR_PT_INT, "v", (2, 2), Coded(_ALONE), node(0, 1, 2)), unit(NNR_PT_INT, "w", (2, 2), Coded(_ALONE), node(0, 3, 2))
+            )
+        ],
+        edit=cut_within("put_node_depth"),
+    ),
+    broken_session(
+        "header-in-unit",
+        "parent-after-data",
+        title="A unit that ends before its parent_device_id, after a good unit",
+        catches="A decoder that leaves out a unit whose data ends early.",
+        element="parent_device_id",
+        steps=[BASE, update(unit(NNR_PT_INT, "v", (2, 2), Coded(_ALONE), node(0, 1)), tensor(_SECOND, 1))],
+        edit=cut_within("parent_device_id"),
+    ),
+    broken_session(
         "golomb-length", "device-id", title="A device_id of 64 zeros", catches="A decoder that loops over an endless code.",
         element="device_id", steps=[_NUMBERED], edit=recoded("device_id", "0" * 63 + "1" + "0" * 64),
     ),
