@@ -190,13 +190,14 @@ def run_probes(
     Stop after `PATIENCE` timeouts. Only a decoder that declares it is asked for the model after a
     step.
     """
-    scratch.mkdir()
     all_but_model = set(ALL_CAPABILITIES) - ({APPLY_UPDATES} - set(decoder.capabilities))
     able = decoder.model_copy(update={"capabilities": tuple(sorted(all_but_model)), "declared": False})
     plans = [list(plan(probes, [able], decoder.editions).values()) for probes in suites]
     probed: list[ProbeResult] = []
     for number, (probes, planned) in enumerate(zip(suites, plans, strict=True)):
-        with ProcessPool(DECODING, decoding_setup(probes, [able], limits, REPEAT, str(scratch)), 1) as pool:
+        folder = scratch / str(number)
+        folder.mkdir(parents=True)
+        with ProcessPool(DECODING, decoding_setup(probes, [able], limits, REPEAT, str(folder)), 1) as pool:
             for _, finished in pool.run(planned):
                 case = finished.case
                 missing = tuple(sorted(set(case.flags) - set(decoder.capabilities)))

@@ -114,3 +114,10 @@ def test_a_decoder_of_the_first_edition_is_not_asked(tmp_path: Path, table: Path
     check = checked(tmp_path, table, samples, capabilities_of(2022))
     assert check.run == 0
     assert {finding.fault for finding in check.findings} == {Fault.NOTHING_DECODED}
+
+
+def test_vectors_and_samples_together_try_every_capability_of_the_reference() -> None:
+    check = check_decoder("in-tree")
+    assert check.findings == ()
+    assert check.run == check.probes
+    assert all(shown.passed == shown.probes >= PROBES_FOR_EACH for shown in check.capabilities.values())
