@@ -47,7 +47,8 @@ Made = tuple[SessionVector, dict[str, bytes]]
 def good(name: str, samples: ZipFile, count: int) -> Made:
     """Return the probe of a sample's first ``count`` streams."""
     folder = name.partition("/")[0]
-    base, steps, files, streams = BaseModel(), [], {}, []
+    base, steps, streams = BaseModel(), [], []
+    files: dict[str, bytes] = {}
     for number, row in enumerate(json.loads(samples.read(f"{name}.json"))["streams"][:count]):
         stream = samples.read(f"{folder}/{row['stream']}")
         expected = samples.read(f"{folder}/{row['stream'].removesuffix('.nnr')}.safetensors")
