@@ -60,6 +60,7 @@ SESSION_TOPICS: Final = (
     "updates_disputed",
     "second_edition_broken",
     "updates_pairs",
+    "updates_remembered",
 )
 """The modules with recipes of the second edition."""
 

@@ -16,13 +16,9 @@ SAMPLED = 12
 MOST_BYTES = 4000
 """Bytes of the longest session that faults are tried on."""
 UNCAUGHT = {
-    "base-sign-exchanged": "no vector gives the two contexts of sign_flag different sets",
-    "dimensions-of-the-last-stream": "no vector leaves a tensor out of an update and its dimensions out of the next",
     "history-of-lost-updates": "no vector has HDSP after an update that the decoder never got",
     "parent-without-node-not-read": "a decoder may refuse a parent without a node id, and what it misreads it refuses",
     "raw-float-breaks-the-chain": "no vector has TCA after a RAW_FLOAT",
-    "seen-where-the-value-is-not-zero": "no vector has HDSP after a codebook in which index 0 has another value than 0",
-    "seen-without-raw-floats": "no vector has HDSP after a RAW_FLOAT",
     "sets-of-impossible-greater-bins": "how many sets a small codebook leaves is disputed, and no disputed vector counts here",
     "sets-of-temporal-greater-bins-by-the-ordinary-count": "no vector has TCA together with a small codebook",
 }
