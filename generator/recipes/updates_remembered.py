@@ -18,6 +18,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     NNR_PT_RAW_FLOAT,
     Codebook,
 )
+from nnc_conformance.storage.vector import Level
 
 _DIMENSIONS: Final = (12, 40)
 _COUNT: Final = 480
@@ -55,7 +56,7 @@ def after_book(numbers: Numbers) -> list[StepUnits]:
 
 
 def after_raw(numbers: Numbers) -> list[StepUnits]:
-    """Make an update of raw numbers, and one whose contexts depend on it; neither names a node."""
+    """Make an update of raw numbers, and one whose contexts depend on it and which repeats its depth."""
     values = numbers.quants("raw", 60, 128).astype(np.float32).reshape(_SMALL) / np.float32(8)
     raw = unit(NNR_PT_RAW_FLOAT, "w", _SMALL, values, node(1))
     return [stream(plain(numbers, 0)), update(raw), update(by_history(numbers, 1))]
@@ -91,6 +92,8 @@ def _recipes() -> Iterator[SessionRecipe]:
     )
     yield SessionRecipe(
         id="update-hdsp-after-raw",
+        level=Level.DISPUTED,
+        switch="raw_float_node",
         title="History dependent significance after an update of raw numbers",
         tests="A place counts as seen where a raw number is not 0.",
         catches="A decoder that does not count the values of NNR_PT_RAW_FLOAT.",
