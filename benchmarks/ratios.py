@@ -237,7 +237,9 @@ def made_update(point: UpdatePoint, weights: int) -> tuple[npt.NDArray[np.int32]
     rng = np.random.default_rng(15938)
     values = laplacian(Point(point.bits, point.dq, 0), weights)
     values[rng.random(len(values)) < SKIPPED_SHARE] = 0
-    coding = TensorCoding(*values.shape, 0, bool(point.dq), UNARY_LENGTH, 0)
+    coding = TensorCoding(
+        rows=values.shape[0], columns=values.shape[1], scan_order=0, dq_flag=bool(point.dq), unary_length=UNARY_LENGTH, qp_delta_bits=0
+    )
     indexes = quantize(values, STEP, coding, rdo=0).reshape(values.shape)
     before = np.where(rng.random(values.shape) < KEPT_SHARE, indexes, rng.permutation(indexes, axis=1)).astype(np.int32)
     return indexes, before

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.cli.options import SuiteOption, edition_option, input_file, read_editions, read_target
+from nnc_conformance.cli.options import SuiteOption, edition_option, input_file, kept_file, read_editions, read_target
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def verify(
 
 @group.command()
 def withdraw(
-    listed: Annotated[Path, typer.Argument(metavar="LIST", help="The list to create or extend.")],
+    listed: Annotated[Path, typer.Argument(metavar="LIST", parser=kept_file, help="The list to create or extend.")],
     key: Annotated[Path, typer.Option("--key", metavar="PEM", help="Ed25519 private key to sign the list with.")],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason for the withdrawal.")],
     vector: Annotated[

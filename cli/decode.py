@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.cli.options import InterpretationOption, LenientOption, input_file, output_file, read_format, read_interpretation
+from nnc_conformance.cli.options import (
+    InterpretationOption,
+    LenientOption,
+    input_file,
+    kept_file,
+    output_file,
+    read_format,
+    read_interpretation,
+)
 from nnc_conformance.cli.progress import bar
 from nnc_conformance.reports.text import one_line
 
@@ -31,6 +39,7 @@ def command(
         typer.Option(
             "--state",
             metavar="FILE",
+            parser=kept_file,
             help="Begin with the model in this .nncstate file, if it exists, and keep the model after the last stream there.",
             show_default="none is kept",
         ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnc_conformance.cli.options import NOT_WRITTEN, input_file, output_file, read_format
+from nnc_conformance.cli.options import NOT_WRITTEN, input_file, kept_file, output_file, read_format
 from nnc_conformance.cli.progress import bar
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ def command(
         typer.Option(
             "--state",
             metavar="FILE",
+            parser=kept_file,
             help="Keep the model as a decoder has it afterwards in this .nncstate file.",
             show_default="none is kept",
         ),

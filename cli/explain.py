@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.cli.options import input_file
+from nnc_conformance.cli.options import input_file, kept_file
 
 if TYPE_CHECKING:
     from nnc_conformance.faults.diagnosis.explain import Explanation
@@ -43,7 +43,14 @@ def command(
     ] = None,
     budget: Annotated[float, typer.Option("--budget", metavar="S", min=0, help="Seconds for trying causes.")] = 60.0,
     cache: Annotated[
-        Path | None, typer.Option("--cache", metavar="F", help="File that keeps the effects of causes between runs.", show_default="none")
+        Path | None,
+        typer.Option(
+            "--cache",
+            metavar="F",
+            parser=kept_file,
+            help="File that keeps the effects of causes between runs.",
+            show_default="none",
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Causes to try in parallel.")] = os.cpu_count() or 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,

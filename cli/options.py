@@ -143,6 +143,16 @@ def output_file(text: str) -> Path:
     return STANDARD_OUTPUT if text == STANDARD else Path(text)
 
 
+def kept_file(text: str) -> Path:
+    """Return the path of a file that is read and written, which ``-`` cannot name.
+
+    Raises `typer.BadParameter`.
+    """
+    if text == STANDARD:
+        raise typer.BadParameter("the file is read and written; name one (./- for a file with this name)")
+    return Path(text)
+
+
 def read_format(name: str | None, suffixes: Sequence[str], option: str) -> str | None:
     """Return the suffix of a format's name, such as ``.onnx`` for ``onnx``.
 

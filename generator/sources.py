@@ -29,9 +29,10 @@ def ids_of(levels: Collection[Level]) -> list[str]:
 
 def stress_recipes() -> dict[str, Recipe | SessionRecipe]:
     """Return the recipes of level stress by id: many small streams, a few large ones, and sessions."""
-    streams = [*map(stress.stress_recipe, range(STRESS_VECTORS)), *map(stress.large_stress_recipe, range(len(stress.LARGE)))]
-    sessions = map(stress_sessions.session_recipe, range(STRESS_SESSIONS))
-    return {recipe.id: recipe for recipe in (*streams, *sessions)}
+    drawn: list[Recipe | SessionRecipe] = [*map(stress.stress_recipe, range(STRESS_VECTORS))]
+    drawn += map(stress.large_stress_recipe, range(len(stress.LARGE)))
+    drawn += map(stress_sessions.session_recipe, range(STRESS_SESSIONS))
+    return {recipe.id: recipe for recipe in drawn}
 
 
 def make_one(vector_id: str, seed: int) -> BuiltVector:

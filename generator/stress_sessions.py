@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
-from typing import Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -249,7 +249,9 @@ class _Session:
         density = self.drawing.quantization.qp_density
         delta = 0 if head.payload_type == NNR_PT_INT or dice.one_in(2) else dice.integer(-(1 << (5 + density)), (1 << (5 + density)) - 1)
         default = dice.one_in(3)
-        sets = "default" if default else dice.integers(coding.layout.flag, 0, len(CONTEXT_PARAMETER_SETS) - 1)
+        sets: npt.NDArray[Any] | Literal["default"] = (
+            "default" if default else dice.integers(coding.layout.flag, 0, len(CONTEXT_PARAMETER_SETS) - 1)
+        )
         return Coded(indexes, delta, sets, hdsp, None if skipped is None else skipped.tolist())
 
 

@@ -17,7 +17,7 @@ from nnc_conformance.storage.vector import Level
 BLOCK: Final = ("6 nnr_compressed_data_unit_header", "10 quant_tensor")
 _DIMENSIONS: Final = (4, 3, 2)
 _LETTERS: Final = {DC: "dc", LS: "ls", BN: "bn", BI: "bi"}
-_DECOMPOSED: Final = {"decomposition_rank": 2, "g_number_of_rows": 4}
+_DECOMPOSED: Final[dict[str, Any]] = {"decomposition_rank": 2, "g_number_of_rows": 4}
 
 
 def shapes_of(parameter_types: int) -> dict[str, tuple[int, ...]]:

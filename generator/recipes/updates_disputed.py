@@ -17,7 +17,7 @@ _MATRIX: Final = (4, 6)
 _FIRST: Final = [3, -1, 0, 2, 0, 0, 0, 0, -5, 1, 0, 7, 0, 0, 1, -1, 2, 0, 0, 0, 4, 0, -2, 0]
 _SECOND: Final = [0, 1, 0, -2, 0, 0, 3, 0, 1, 0, 0, 0, 5, 0, 0, -1, 0, 1, 2, 0, 0, 0, 0, -3]
 _THIRD: Final = [1, 0, -1, 0, 2, 0, 0, 0, 0, 2, 0, -1, 0, 1, 0, 0, 3, -2, 0, 0, 1, 0, 0, 1]
-_RAW: Final = np.array(_SECOND, np.float32).reshape(_MATRIX) / 4
+_RAW: Final = np.array(_SECOND, np.float32).reshape(_MATRIX) / np.float32(4)
 
 
 def matrix(quants: list[int], depth: int, *, hdsp: bool = False, tca: bool = False, parent: bool | None = None) -> InTurn:

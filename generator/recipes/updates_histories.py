@@ -106,7 +106,7 @@ def data_unit(numbers: Numbers, label: str, earlier: Earlier) -> InTurn:
     form, tool = earlier.form, earlier.tool
     own = node(earlier.depth, form.parameter_id)
     if form.payload_type == NNR_PT_RAW_FLOAT:
-        values = numbers.quants(label, _COUNT, 128).astype(np.float32).reshape(form.dimensions) / 8
+        values = numbers.quants(label, _COUNT, 128).astype(np.float32).reshape(form.dimensions) / np.float32(8)
         return unit(NNR_PT_RAW_FLOAT, form.name, form.dimensions, values, own, parent=earlier.parent)
     quants = np.zeros(_COUNT, np.int64) if earlier.zeros else numbers.quants(label, _COUNT, 150)
     if form.book:

@@ -59,7 +59,7 @@ def data_unit(numbers: Numbers, label: str, choice: Mapping[str, str], depth: in
     form = HeaderForm(dimensions_present=choice["dimensions"] == "coded")
     own, has_parent = node(depth), None if parent else False
     if choice["payload type"] == RAW_FLOAT:
-        values = numbers.quants(label, 120, 128).astype(np.float32).reshape(_DIMENSIONS) / 4
+        values = numbers.quants(label, 120, 128).astype(np.float32).reshape(_DIMENSIONS) / np.float32(4)
         return unit(kind, "w", _DIMENSIONS, values, own, parent=has_parent, form=form)
     short = choice["unary length"] != "10"
     limit = 5 if short else 12

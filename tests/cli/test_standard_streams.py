@@ -80,6 +80,22 @@ def test_a_file_whose_name_is_a_dash_is_one(folder: Path, tmp_path: Path) -> Non
     assert b"NNR_NDU" in nnc("inspect", "./-", cwd=tmp_path).stdout
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "decode m.nnr new.npz --state -",
+        "encode m.npz new.nnr --state -",
+        "certify withdraw - --key key.pem --vector a@1 --reason r",
+        "explain results x --cache -",
+    ],
+)
+def test_a_file_that_is_read_and_written_is_no_dash(tmp_path: Path, words: str) -> None:
+    done = nnc(*words.split(), cwd=tmp_path)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"the file is read and written; name one" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("words", [["inspect", "-"], ["trace", "-"], ["coverage", "-", "--jobs", "1"], ["coverage", "-", "--jobs", "2"]])
 def test_streams_are_read_from_standard_input(folder: Path, stream: bytes, words: list[str]) -> None:
     done = nnc(*words, cwd=folder, stdin=stream)
