@@ -51,7 +51,7 @@ class StreamVerdict(StrEnum):
     NOT_JUDGED = "not_judged"
 
 
-class Finding(Frozen):
+class BrokenRule(Frozen):
     """A broken rule, and where it is broken."""
 
     rule: str = Field(description="id of the rule in the registry")
@@ -86,7 +86,7 @@ class StreamValidation(Frozen):
     verdict: StreamVerdict
     edition: Literal[2022, 2024] | None = Field(description="by general_profile_idc; None if that is missing or another")
     update: bool = Field(default=False, description="whether it updates a base model")
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[BrokenRule, ...] = ()
     left_out: int = Field(default=0, description="broken rules past the first 1000")
     choices: tuple[ChoiceNeeded, ...] = ()
     capabilities: tuple[str, ...] = Field(default=(), description="what a decoder must support, as far as the stream was read")
@@ -210,9 +210,9 @@ def validate_session(
     return Validation(session=True, streams=tuple(found))
 
 
-def _finding(error: StreamError, *, ends: bool) -> Finding:
+def _finding(error: StreamError, *, ends: bool) -> BrokenRule:
     rule, place = RULES[error.rule], error.place
-    return Finding(
+    return BrokenRule(
         rule=rule.id,
         condition=rule.condition,
         category=error.category,
@@ -230,7 +230,7 @@ def _finding(error: StreamError, *, ends: bool) -> Finding:
     )
 
 
-def _verdict(findings: Sequence[Finding], choices: Sequence[ChoiceNeeded]) -> StreamVerdict:
+def _verdict(findings: Sequence[BrokenRule], choices: Sequence[ChoiceNeeded]) -> StreamVerdict:
     """Return the verdict that follows from the broken rules."""
     if not findings:
         return StreamVerdict.CONFORMING

@@ -7,7 +7,7 @@ from typing import Any, Final
 from xml.etree import ElementTree
 
 from nnc_conformance.encoders.hints import HINTS
-from nnc_conformance.encoders.validation import Finding, StreamValidation, StreamVerdict, Validation
+from nnc_conformance.encoders.validation import BrokenRule, StreamValidation, StreamVerdict, Validation
 from nnc_conformance.reference.syntax.rules import RULES, Policy
 from nnc_conformance.reports.text import one_line, visible
 from nnc_conformance.storage import DISTRIBUTION
@@ -66,7 +66,7 @@ def _facts(stream: StreamValidation) -> Iterator[str]:
         yield f"rests on an inferred meaning: {meaning}"
 
 
-def _finding_lines(finding: Finding) -> Iterator[str]:
+def _finding_lines(finding: BrokenRule) -> Iterator[str]:
     strict = "must be refused" if finding.policy is Policy.MUST else "may be accepted"
     yield f"broken: {finding.detail}"
     yield f"rule {finding.rule} ({strict}, source {finding.provenance}): {finding.condition}"
@@ -76,7 +76,7 @@ def _finding_lines(finding: Finding) -> Iterator[str]:
         yield "the stream cannot be read on from here"
 
 
-def place_of(finding: Finding) -> str:
+def place_of(finding: BrokenRule) -> str:
     """Return the place of a broken rule in words."""
     where = f"unit {finding.unit} ({finding.unit_type}), byte {finding.byte}, bit {finding.bit}"
     return f"{where}, {finding.element} (clause {finding.clause})"
@@ -105,7 +105,7 @@ def _sarif_rule(rule: str) -> dict[str, Any]:
     }
 
 
-def _sarif_result(stream: StreamValidation, finding: Finding, met: list[str]) -> dict[str, Any]:
+def _sarif_result(stream: StreamValidation, finding: BrokenRule, met: list[str]) -> dict[str, Any]:
     return {
         "ruleId": finding.rule,
         "ruleIndex": met.index(finding.rule),

@@ -43,7 +43,7 @@ REDUCTIONS: Final[Mapping[type[Settings], Callable[[Network, Any, Resources], Re
 
 
 @dataclass(frozen=True)
-class Step:
+class AppliedTool:
     """A tool that ran and the network after it.
 
     Args:
@@ -70,7 +70,7 @@ class PipelineResult:
 
     stream: bytes
     network: Network
-    steps: tuple[Step, ...]
+    steps: tuple[AppliedTool, ...]
     rows: tuple[MapRow, ...]
     before: Accuracy | None
     after: Accuracy | None
@@ -99,7 +99,7 @@ def run(
     """
     options = _quantization(document, options)
     finish = _Finish(document, options, training, threads)
-    steps: list[Step] = []
+    steps: list[AppliedTool] = []
     rows: list[MapRow] = []
 
     def score(candidate: Network, samples: Samples) -> Accuracy:
@@ -111,7 +111,7 @@ def run(
         if type(settings) in REDUCTIONS:
             reduction = REDUCTIONS[type(settings)](network, settings, resources)
             network, rows = reduction.network, [*rows, *reduction.rows]
-            steps.append(Step(settings.tool, network.size, sparsity(network)))
+            steps.append(AppliedTool(settings.tool, network.size, sparsity(network)))
     network = finish.finished(network, steps)
     stream = finish.stream(network, performance_maps(rows, classes=document.classes))
     after = None if held is None else finish.measured(stream, held)
@@ -127,17 +127,17 @@ class _Finish:
     training: Samples | None
     threads: int
 
-    def finished(self, network: Network, steps: list[Step] | None = None) -> Network:
+    def finished(self, network: Network, steps: list[AppliedTool] | None = None) -> Network:
         """Fold, quantize and scale as the pipeline says; append each tool that ran to ``steps``."""
         steps = [] if steps is None else steps
         resources = Resources(training=self.training)
         for settings in self.document.tools:
             if isinstance(settings, BatchNormFolding):
                 network = fold(network, settings, resources).network
-                steps.append(Step(settings.tool, network.size, sparsity(network)))
+                steps.append(AppliedTool(settings.tool, network.size, sparsity(network)))
             elif isinstance(settings, LocalScaling):
                 network = self._scaled(network, settings, resources)
-                steps.append(Step(settings.tool, network.size, sparsity(network)))
+                steps.append(AppliedTool(settings.tool, network.size, sparsity(network)))
         return network
 
     def _scaled(self, network: Network, settings: LocalScaling, resources: Resources) -> Network:

@@ -171,7 +171,7 @@ def test_the_last_run_left_no_stream_unexplained() -> None:
 
 def test_every_disputed_point_is_told() -> None:
     page = (DOCS / "disputed.md").read_text()
-    for switch, choices in Interpretation.switches().items():
+    for switch, choices in Interpretation.switches(2024).items():
         assert f"--interpretation {switch}=" in page
         assert all(f"- `{choice.value}`" in page for choice in choices)
     linked = {line.split("](../")[1].split(")")[0] for line in page.splitlines() if "](../vectors" in line}

@@ -41,6 +41,11 @@ def _stream(folder: Path) -> None:
     shutil.copy(built_in_root() / "full" / "cabac-random-sparse" / "stream.nnr", folder / "stream.nnr")
 
 
+def _streams(folder: Path) -> None:
+    """A stream under the name that the page uses."""
+    shutil.copy(built_in_root() / "full" / "cabac-random-sparse" / "stream.nnr", folder / "model.nnr")
+
+
 def _suite(folder: Path) -> None:
     """Some vectors of core as a suite of their own."""
     chosen = [stored for stored in load_suite(built_in_root(), levels={Level.CORE}).vectors if stored.vector.id.startswith("unit-")]
@@ -82,6 +87,7 @@ def _session(folder: Path) -> None:
 
 QUICK: dict[str, Callable[[Path], None]] = {
     "docs/how-to/look-into-a-stream.md": _stream,
+    "docs/how-to/validate-streams.md": _streams,
     "docs/updates.md": _session,
 }
 """Pages whose commands every run of the tests runs, each with what its folder holds before."""

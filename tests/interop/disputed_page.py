@@ -8,6 +8,8 @@ from interop.pages import COMMAND, Versions, table
 from interop.peer_limits import is_own_limit
 
 from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.storage.suite_folder import built_in_root, load_suite
+from nnc_conformance.storage.vector import Level
 
 MEANINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "map_entries": {
@@ -56,6 +58,61 @@ MEANINGS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 """What each choice of a switch does."""
+MEANINGS_2024: Final[Mapping[str, Mapping[str, str]]] = {
+    "pre": {
+        "sum": "nnr_pre_flag has no effect",
+        "residual": "decoded values are residuals of the tensor's last difference",
+    },
+    "dimension_shift": {
+        "as-coded": "first_tensor_dimension_shift has no effect",
+        "moves": "the first dimension moves behind as many others",
+    },
+    "parent_id": {
+        "ignored": "parent_device_id and digests are read and not used",
+        "identifies": "they name the parent, which must be known",
+    },
+    "skipped_stretch": {
+        "row-width": "the trellis steps as often as the row is wide, for every block of a skipped row",
+        "skipped-indexes": "it steps once for each index that is skipped",
+    },
+    "codebook_greater_sets": {
+        "one-more": "2 * M flags for abs_level_greater_x without TCA",
+        "possible-bins": "2 * (M - 1) flags, as many as bins can occur",
+    },
+    "codebook_prefix_sets": {
+        "one-more": "flags for one prefix bin more than can occur",
+        "possible-bins": "flags for the prefix bins that can occur",
+    },
+    "codebook_dq": {
+        "limit-before-doubling": "the codebook limits the index before it is doubled",
+        "refused": "a codebook together with dq_flag is refused",
+    },
+    "hdsp_history": {
+        "update-streams": "every earlier data unit of the tensor in update streams counts",
+        "chain-of-parents": "only those on the chain of named parents count",
+    },
+    "tca_base": {
+        "last": "the tensor's last data unit",
+        "named": "the node that the parent id names",
+    },
+    "tca_without_parent": {
+        "refused": "TCA without a known parent is refused",
+        "off": "it is decoded as if temporal_context_modeling_flag were 0",
+    },
+    "raw_float_tca": {
+        "refused": "temporal_context_modeling_flag 1 in a RAW_FLOAT is refused",
+        "ignored": "the flag is ignored",
+    },
+    "raw_float_node": {
+        "keeps-the-node": "a RAW_FLOAT leaves the tensor's node as it was",
+        "is-a-node": "a RAW_FLOAT becomes the tensor's last node",
+    },
+    "parent_without_node_id": {
+        "allowed": "a parent id of type 0 may stand in a unit without a node id",
+        "refused": "it may not",
+    },
+}
+"""What each choice of a switch of the second edition does; the first is the peer's, as the sheet of facts says."""
 
 
 def disputed_page(measured: Sequence[tuple[Probe, Sequence[Seen]]], vectors: Mapping[str, Sequence[Seen]], versions: Versions) -> str:
@@ -76,12 +133,42 @@ def disputed_page(measured: Sequence[tuple[Probe, Sequence[Seen]]], vectors: Map
     ]
     for probe, seen in measured:
         lines += [*_section(probe, seen, vectors.get(probe.switch, ())), ""]
+    lines += second_edition()
     return "\n".join(lines).rstrip() + "\n"
+
+
+def second_edition() -> Iterator[str]:
+    """The points of the second edition, with the published vectors that tell their choices apart."""
+    by_switch: dict[str, list[str]] = {}
+    for stored in load_suite(built_in_root(), levels={Level.DISPUTED}, verify=False).vectors:
+        for switch in {choice.switch for choice in stored.vector.choices}:
+            by_switch.setdefault(switch, []).append(stored.vector.id)
+    yield "# Disputed points of the second edition"
+    yield ""
+    yield "Our default is what the independent codec does, as its streams show ([The second edition](second-edition.md)); the other choice is"
+    yield "what the text seems to say, or should."
+    yield ""
+    for switch, meanings in MEANINGS_2024.items():
+        yield f"## {subject(switch)}"
+        yield ""
+        for choice, meaning in meanings.items():
+            yield f"- `{choice}`{' (our default)' if choice == default_of(switch) else ''}: {meaning}."
+        yield ""
+        other = next(choice for choice in meanings if choice != default_of(switch))
+        yield f"Command line (`decode`, `inspect`, `trace`): `--interpretation {switch}={other}`"
+        yield ""
+        names = by_switch.get(switch, [])
+        yield (
+            f"Vectors: {', '.join(map(linked, names))}."
+            if names
+            else "No vector tells the choices apart while the other points keep their defaults."
+        )
+        yield ""
 
 
 def subject(switch: str) -> str:
     """What a switch is about, as its enumeration says."""
-    return (Interpretation.switches()[switch].__doc__ or "").rstrip(".")
+    return (Interpretation.switches(2024)[switch].__doc__ or "").rstrip(".")
 
 
 def default_of(switch: str) -> str:
