@@ -145,8 +145,8 @@ def second_edition() -> Iterator[str]:
             by_switch.setdefault(switch, []).append(stored.vector.id)
     yield "# Disputed points of the second edition"
     yield ""
-    yield "Our default is what the independent codec does, as its streams show ([The second edition](second-edition.md)); the other choice is"
-    yield "what the text seems to say, or should."
+    yield "Our default is what the independent codec does, as its streams show ([The second edition](second-edition.md)); the"
+    yield "other choice is what the text seems to say, or should."
     yield ""
     for switch, meanings in MEANINGS_2024.items():
         yield f"## {subject(switch)}"
@@ -158,11 +158,10 @@ def second_edition() -> Iterator[str]:
         yield f"Command line (`decode`, `inspect`, `trace`): `--interpretation {switch}={other}`"
         yield ""
         names = by_switch.get(switch, [])
-        yield (
-            f"Vectors: {', '.join(map(linked, names))}."
-            if names
-            else "No vector tells the choices apart while the other points keep their defaults."
-        )
+        yield "Vectors:" if names else "No vector tells the choices apart while the other points keep their defaults."
+        if names:
+            yield ""
+            yield from (f"- {linked(name)}" for name in names)
         yield ""
 
 
