@@ -140,7 +140,8 @@ def disputed_page(measured: Sequence[tuple[Probe, Sequence[Seen]]], vectors: Map
 def second_edition() -> Iterator[str]:
     """The points of the second edition, with the published vectors that tell their choices apart."""
     by_switch: dict[str, list[str]] = {}
-    for stored in load_suite(built_in_root(), levels={Level.DISPUTED}, verify=False).vectors:
+    stored_vectors = load_suite(built_in_root(), levels={Level.DISPUTED}, verify=False).vectors
+    for stored in stored_vectors:
         for switch in {choice.switch for choice in stored.vector.choices}:
             by_switch.setdefault(switch, []).append(stored.vector.id)
     yield "# Disputed points of the second edition"
@@ -163,6 +164,10 @@ def second_edition() -> Iterator[str]:
             yield ""
             yield from (f"- {linked(name)}" for name in names)
         yield ""
+    yield "## Vectors that rest on defaults of several points"
+    yield ""
+    yield from (f"- {linked(stored.vector.id)}" for stored in stored_vectors if stored.vector.edition == 2024 and not stored.vector.choices)
+    yield ""
 
 
 def subject(switch: str) -> str:
