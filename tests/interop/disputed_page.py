@@ -164,9 +164,11 @@ def second_edition() -> Iterator[str]:
             yield ""
             yield from (f"- {linked(name)}" for name in names)
         yield ""
-    yield "## Vectors that rest on defaults of several points"
+    yield "## Streams of the second edition on points of the first"
     yield ""
-    yield from (f"- {linked(stored.vector.id)}" for stored in stored_vectors if stored.vector.edition == 2024 and not stored.vector.choices)
+    shown = {name for switch in MEANINGS_2024 for name in by_switch.get(switch, [])}
+    ids = [stored.vector.id for stored in stored_vectors if stored.vector.edition == 2024]
+    yield from (f"- {linked(name)}" for name in ids if name not in shown)
     yield ""
 
 
