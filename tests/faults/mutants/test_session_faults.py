@@ -19,6 +19,7 @@ UNCAUGHT = {
     "history-of-lost-updates": "no vector has HDSP after an update that the decoder never got",
     "parent-without-node-not-read": "a decoder may refuse a parent without a node id, and what it misreads it refuses",
     "raw-float-breaks-the-chain": "no vector has TCA after a RAW_FLOAT",
+    "seen-without-raw-floats": "the node that a RAW_FLOAT leaves is disputed, and so is every vector with HDSP after one",
     "sets-of-impossible-greater-bins": "how many sets a small codebook leaves is disputed, and no disputed vector counts here",
     "sets-of-temporal-greater-bins-by-the-ordinary-count": "no vector has TCA together with a small codebook",
 }
