@@ -8,6 +8,7 @@ unknown from there.
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final, Literal
 
@@ -134,8 +135,10 @@ class _Survey(Watcher):
         self.values += sum(int(np.size(array)) for array in tensors.values())
 
     def goes_on(self, error: StreamError) -> bool:
+        if error.category is Category.LIMIT:
+            return False
         self.errors.append(error)
-        return error.category is not Category.LIMIT
+        return True
 
 
 def validate(
@@ -165,8 +168,9 @@ def validate(
         driver.run()
     except StreamError as error:
         end = error
-    errors = sorted({id(e): e for e in (*driver.rules.reports, *survey.errors)}.values(), key=lambda e: (e.place.byte, e.place.bit))
-    errors = [*(error for error in errors if error is not end), *([] if end is None else [end])]
+    errors = sorted((*driver.rules.reports, *survey.errors), key=lambda error: (error.place.byte, error.place.bit))
+    if end is not None:
+        errors.append(end)
     findings = tuple(_finding(error, ends=error is end) for error in errors[:MOST_FINDINGS])
     choices = _choices(stream, chosen, base, limits) if findings else ()
     met = survey.by_unit.values()
@@ -252,19 +256,14 @@ def _choices(
         for choice in kind:
             if getattr(interpretation, switch) is choice:
                 continue
-            options = DecoderOptions(_with(interpretation, switch, choice.value), limits=limits or DecodeLimits(), base=base)
+            changed: dict[str, Any] = {switch: choice}
+            options = DecoderOptions(replace(interpretation, **changed), limits=limits or DecodeLimits(), base=base)
             try:
                 Driver(stream, options=options).run()
             except StreamError:
                 continue
             needed.append(ChoiceNeeded(switch=switch, choice=choice.value))
     return tuple(needed)
-
-
-def _with(interpretation: Interpretation, switch: str, choice: str) -> Interpretation:
-    """Return an interpretation with another choice of one point."""
-    settings = {name: getattr(interpretation, name).value for name in Interpretation.switches(2024)}
-    return Interpretation.parse({**settings, switch: choice})
 
 
 def validation_schema() -> str:

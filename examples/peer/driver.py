@@ -44,7 +44,7 @@ class Driver:
             tensors = self.session.decode(Path(request["stream"]).read_bytes())
         except NotImplementedError as error:
             return {"type": "unsupported", "id": request["id"], "message": str(error)}
-        except TimeoutError:  # it never ends on some input: that is no refusal
+        except TimeoutError:  # it hangs on some inputs, which is not a refusal
             raise
         except (Exception, SystemExit) as error:  # it refuses by any exception, and by SystemExit
             return {"type": "refused", "id": request["id"], "message": f"{type(error).__name__}: {error}"}

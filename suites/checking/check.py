@@ -115,7 +115,7 @@ class ProbeResult:
         case: The result.
         log: How it went.
         missing: Capabilities that the probe needs and the decoder does not declare.
-        built_in: Whether `run` can repeat it; a sample is no vector of the suite.
+        built_in: Whether `run` can repeat it; a sample is not in the suite.
     """
 
     case: CaseResult
