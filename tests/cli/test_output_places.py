@@ -3,6 +3,7 @@
 What each place must end as is decided here, not by `storage.outputs`, which all commands use.
 """
 
+import ctypes
 import os
 import resource
 import stat
@@ -22,7 +23,6 @@ from nnc_conformance.generator.coverage import document as coverage_document
 from nnc_conformance.generator.coverage import streams
 from nnc_conformance.suites.running import decoder_run
 
-NOBODY: Final = 65534
 OLD: Final = b"the only copy"
 WEIGHTS: Final = np.random.default_rng(25).normal(0, 0.05, (64, 64)).astype(np.float32)
 
@@ -46,9 +46,8 @@ MAKES_FAILURES: Final = 1
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """The inputs, in a folder that other users reach, unlike those of pytest."""
+    """The inputs."""
     with TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
         fill(Path(name))
         yield Path(name)
 
@@ -157,17 +156,38 @@ def umask(mask: int) -> Iterator[None]:
         os.umask(old)
 
 
+class _CapabilityHeader(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class _Capabilities(ctypes.Structure):
+    """The first 32 of each set, and the others (capget(2), version 3)."""
+
+    _fields_ = tuple((name + half, ctypes.c_uint32) for half in ("", "_high") for name in ("effective", "permitted", "inheritable"))
+
+
+CAPABILITY_VERSION_3: Final = 0x20080522
+DAC_OVERRIDE: Final = 1 << 1
+"""The capability by which root writes where the mode of a folder forbids it."""
+
+
 @contextmanager
-def as_another_user() -> Iterator[None]:
-    """Act as a user who does not own the folder, if the tests run as root."""
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(NOBODY)
+def bound_by_modes() -> Iterator[None]:
+    """Let the modes of files and folders bind this thread, also if it is root's.
+
+    Another user could not read this project if it stands in a folder of root.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    header, found = _CapabilityHeader(CAPABILITY_VERSION_3, 0), _Capabilities()
+    assert libc.capget(ctypes.byref(header), ctypes.byref(found)) == 0
+    before = found.effective
+    found.effective &= ~DAC_OVERRIDE
+    assert libc.capset(ctypes.byref(header), ctypes.byref(found)) == 0
     try:
         yield
     finally:
-        if root:
-            os.seteuid(0)
+        found.effective = before
+        assert libc.capset(ctypes.byref(header), ctypes.byref(found)) == 0
 
 
 @contextmanager
@@ -247,7 +267,7 @@ def test_what_cannot_be_written_stays(folder: Path, place: Path, name: str) -> N
     refused(folder, name, "place/missing/out", "No such file or directory")
     refused(folder, name, "place/old/out", "Not a directory")
     place.chmod(0o555)
-    with as_another_user():
+    with bound_by_modes():
         refused(folder, name, "place/old", "Permission denied")
         refused(folder, name, "place/new", "Permission denied")
     place.chmod(0o755)
