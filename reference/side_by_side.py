@@ -40,7 +40,17 @@ class SideBySide(Generic[Result]):
         self._pool: ThreadPoolExecutor | None = None
 
     def add(self, work: Callable[[], Result], keep: Callable[[Result], None], size: int) -> None:
-        """Run or enqueue a job; ``size``: number of weights to decode."""
+        """Run a job at once, or queue it for the threads.
+
+        It runs at once if there is one thread, or if it is small and none is queued. Results are
+        kept in the order of the jobs; those of the last queued jobs, in `finish`. An error that
+        ``work`` raises in a thread is raised when its result is due.
+
+        Args:
+            work: Computes the result, perhaps in another thread.
+            keep: Takes the result, always in the calling thread.
+            size: Weights to decode; fewer than `MIN_INDEXES_PER_THREAD` make a small job.
+        """
         small = size < MIN_INDEXES_PER_THREAD
         if self.threads == 1 or (small and not self._jobs):
             keep(work())

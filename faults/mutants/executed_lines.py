@@ -75,7 +75,13 @@ def executed_lines_of(streams: Sequence[tuple[Decodable, bool]], jobs: int = 1) 
 
 
 def _tracer(streams: Sequence[tuple[Decodable, bool]]) -> Callable[[Decode], Iterator[ExecutedLines]]:
-    """Return the work of one child process."""
+    """Return a function that traces streams in a child process.
+
+    It takes the child's decoder and yields the executed lines of each stream, in order.
+
+    Args:
+        streams: Streams or sessions, each with whether it is decoded leniently.
+    """
 
     def work(decode: Decode) -> Iterator[ExecutedLines]:
         for stream, lenient in streams:

@@ -82,7 +82,7 @@ def reachable_sums(parameter_set: int) -> frozenset[int]:
 
 
 def prefix_too_long(key: Key) -> bool:
-    """Prove that the goal's prefix is one bin too long for int32.
+    """Return whether the goal's prefix is one bin too long for int32.
 
     The least magnitude with its number of bins of 1 does not fit; with one bin fewer it fits.
     """
@@ -91,17 +91,17 @@ def prefix_too_long(key: Key) -> bool:
 
 
 def last_prefix_context(_: Key) -> bool:
-    """Prove that no bin 1 is met in the last prefix context.
+    """Return whether a bin 1 in the last prefix context is impossible.
 
-    It would be the 31st, and its magnitude does not fit int32.
+    It would be the 31st bin of 1, whose magnitude does not fit int32.
     """
     return _magnitude(31) > -INT32_MIN
 
 
 def remainder_too_long(key: Key) -> bool:
-    """Prove that an abs_remainder of the goal's number of bits has a magnitude that does not fit int32.
+    """Return whether an abs_remainder of the goal's number of bits does not fit int32.
 
-    It follows as many prefix bins of 1, which alone give the least magnitude.
+    As many prefix bins of 1 precede it; the least magnitude with them is tested.
     """
     return _magnitude(int(key.subject.partition("(")[2].rstrip(")"))) > -INT32_MIN
 
@@ -112,7 +112,7 @@ def _magnitude(prefix_ones: int) -> int:
 
 
 def row_without_bits(_: Key) -> bool:
-    """Prove that each block row reads at least one bit.
+    """Return whether each block row reads at least one bit.
 
     From the range that it begins with, every bin of every state leaves less than 256.
     """
@@ -121,7 +121,7 @@ def row_without_bits(_: Key) -> bool:
 
 
 def codeword_too_short(_: Key) -> bool:
-    """Prove that no payload of 0 or 1 bytes decodes: try each with the smallest tensor."""
+    """Return whether no payload of 0 or 1 bytes decodes, tried with the smallest tensor."""
     coding = TensorCoding(1, 1, 0, False, LEAST_UNARY, 0)
     return all(_codeword_fails(payload, coding) for payload in (b"", *(bytes([byte]) for byte in range(256))))
 
@@ -144,9 +144,9 @@ def refused_with(stream: bytes) -> str:
 
 
 def size_too_small(key: Key) -> bool:
-    """Prove that a unit of the goal's size is refused as smaller than its own header.
+    """Return whether a unit of the goal's size is always refused as too small.
 
-    Try it with every value of the byte after the size field.
+    It is smaller than its own header. Every value of the byte after the size field is tried.
     """
     size, wide = int(key.case), "u(31)" in key.subject
     field = (1 << 31 | size).to_bytes(4) if wide else size.to_bytes(2)
@@ -154,17 +154,17 @@ def size_too_small(key: Key) -> bool:
 
 
 def size_of_one(_: Key) -> bool:
-    """Prove that no unit has one byte, so that the next cannot start there."""
+    """Return whether a unit of one byte is always refused; so no unit follows it."""
     return size_too_small(Key(GoalKind.VALUE, "nnr_unit_size u(15)", "1"))
 
 
 def unit_type_refused(_: Key) -> bool:
-    """Prove that each unit type without a name is refused as soon as it is read."""
+    """Return whether each unit type without a name is refused when it is read."""
     return all(refused_with(bytes([0, 4, unit_type << 2, 0])) == "unit-type" for unit_type in range(7, 64))
 
 
 def settled_by_default(key: Key) -> bool:
-    """Prove that the default interpretation never takes the goal's side of a branch.
+    """Return whether the default interpretation never takes the goal's side of a branch.
 
     The branch must depend on the interpretation only.
     """
@@ -209,9 +209,9 @@ def _required(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
 
 
 def required_before(key: Key) -> bool:
-    """Prove that the structure requires the tested condition before it tests it.
+    """Return whether the structure requires the tested condition before it tests it.
 
-    The false side then comes after a refusal only.
+    The false side can then be taken only after a refusal.
     """
     branch = branch_of(key.subject)
     function = _function(branch)
@@ -220,7 +220,7 @@ def required_before(key: Key) -> bool:
 
 
 def times_required(key: Key) -> bool:
-    """Prove that a loop is required, by the default choices, to run more than 0 times."""
+    """Return whether the default choices require a loop to run more than 0 times."""
     branch = branch_of(key.subject)
     required = (text.split(" or ") for _, text in _required(_function(branch)))
     above_0 = [choices for test, *choices in required if test == f"{_times(branch)} > 0"]
@@ -228,9 +228,12 @@ def times_required(key: Key) -> bool:
 
 
 def at_least_two(label: str) -> Proof:
-    """Make a proof that a loop runs as many times as an unsigned element plus 2.
+    """Make a proof that a loop runs at least twice.
 
-    Such a list then has at least two entries.
+    The proof returns whether the number of runs is an unsigned element plus 2.
+
+    Args:
+        label: The label of the loop's branch.
     """
 
     def proof(_: Key) -> bool:
@@ -250,7 +253,7 @@ def _unsigned_plus_two(value: ast.expr) -> bool:
 
 
 def appended_before(key: Key) -> bool:
-    """Prove that a loop's list is appended to before each loop over it."""
+    """Return whether a loop's list is appended to before each loop over it."""
     branch = branch_of(key.subject)
     statements = _function(branch).body
     appended = [place for place, node in enumerate(statements) if ast.unparse(node).startswith(f"{branch.test}.append")]
@@ -259,7 +262,7 @@ def appended_before(key: Key) -> bool:
 
 
 def header_has_more(_: Key) -> bool:
-    """Prove that at least two elements of a unit's header are coded in every unit."""
+    """Return whether every unit codes at least two elements of its header."""
     unconditional = [
         node
         for node in _function(branch_of("unit-header.partial-data")).body
@@ -269,9 +272,9 @@ def header_has_more(_: Key) -> bool:
 
 
 def always_a_matrix(_: Key) -> bool:
-    """Prove that every header has one matrix or two, each with at least one row.
+    """Return whether every data unit header has one or two matrices, each with rows.
 
-    All payload types and parameter types are tried, with all small dimensions.
+    All payload types and parameter types are tried, with small dimensions, rank and rows of G.
     """
     sizes = range(1, 4)
     headers = [

@@ -41,7 +41,7 @@ def unification_by_lps(_: Numbers) -> list[Values]:
 
 
 def aggregate(name: str, *, title: str, tests: str, catches: str, units: list[Values]) -> Recipe:
-    """Build the recipe of fixed units."""
+    """Build a recipe of level inferred for a stream with aggregate units (NNR_AGG)."""
     return Recipe(
         id=f"agg-{name}",
         title=title,

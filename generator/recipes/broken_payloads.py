@@ -24,7 +24,13 @@ _LAST_PREFIX = 11 + (1 << 31) - 1
 
 
 def with_codeword(data: bytes, dimensions: tuple[int, ...] = (2, 3), unary_length: int = 10) -> list[Values]:
-    """Build an INT with the given payload."""
+    """Build an INT tensor whose codeword is replaced by ``data``.
+
+    Args:
+        data: The codeword, which may be broken.
+        dimensions: Dimensions of the tensor.
+        unary_length: cabac_unary_length of the header.
+    """
     count = 1
     for size in dimensions:
         count *= size
@@ -33,7 +39,13 @@ def with_codeword(data: bytes, dimensions: tuple[int, ...] = (2, 3), unary_lengt
 
 
 def too_large(name: str, quants: list[int], unary_length: int = 10) -> Recipe:
-    """Build the recipe of indexes beyond int32."""
+    """Build the recipe of a tensor whose last index exceeds int32.
+
+    Args:
+        name: End of the vector's id.
+        quants: The indexes.
+        unary_length: cabac_unary_length of the header.
+    """
     return broken(
         "prefix",
         name,
@@ -45,10 +57,10 @@ def too_large(name: str, quants: list[int], unary_length: int = 10) -> Recipe:
 
 
 def without_end(quants: list[int]) -> bytes:
-    """Encode one tensor.
+    """Encode one tensor with an offset just below those that end the codeword.
 
-    Its last interval holds the least offset at which the terminate bin is 0 and the next one is
-    not.
+    The offset is 2 less than the encoder's, so the terminate bin reads as 0, not 1. The stop bit
+    stays.
     """
     data = codeword(quants)
     last_bit = int.from_bytes(data) & -int.from_bytes(data)

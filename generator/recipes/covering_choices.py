@@ -111,7 +111,13 @@ def dimensions_of(choice: Choice) -> tuple[int, ...]:
 
 
 def header_of(choice: Choice, name: str, codebook_of_h: Codebook = CODEBOOK) -> DataUnitHeader:
-    """Build the header that a choice requires."""
+    """Build the data unit header that a row of a covering array requires.
+
+    Args:
+        choice: The value of each factor, such as payload type or scan order.
+        name: Id of the tensor; with several tensors in the unit, the prefix of their ids.
+        codebook_of_h: Codebook of H, if the choice has codebooks and a decomposed weight.
+    """
     types = sum(flag for factor, flag in PARAMETER_TYPES.items() if choice[factor] == YES)
     dimensions = dimensions_of(choice)
     kind, several = choice["payload type"], choice["id form"] in (STRINGS, INDEXES)
@@ -141,7 +147,14 @@ def header_of(choice: Choice, name: str, codebook_of_h: Codebook = CODEBOOK) -> 
 
 
 def data_unit_of(choice: Choice, name: str, names: Sequence[str], codebook_of_h: Codebook) -> Values:
-    """Build the data unit of a choice."""
+    """Build the data unit that a row of a covering array requires, with fixed indexes.
+
+    Args:
+        choice: The value of each factor.
+        name: Id of the tensor; with several tensors in the unit, the prefix of their ids.
+        names: All ids of the topology's reference list, for choices that code ids as indexes.
+        codebook_of_h: As for `header_of`.
+    """
     head = header_of(choice, name, codebook_of_h)
     form = HeaderForm(unary_length_present=choice["unary length"] != DEFAULT_UNARY, reference_list=names if is_indexed(choice) else None)
     common: dict[str, Any] = {"nnr_unit_size_flag": 1} if choice["size flag"] == YES else {}

@@ -110,7 +110,7 @@ def layers_without_qp() -> list[Values]:
 
 
 def inferred(name: str, *, title: str, tests: str, catches: str, clauses: tuple[str, ...], units: Callable[[], list[Values]]) -> Recipe:
-    """Build the recipe of fixed units."""
+    """Build a recipe of level inferred; ``units`` makes its units when it runs."""
     return Recipe(
         id=name,
         title=title,

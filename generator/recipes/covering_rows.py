@@ -64,7 +64,14 @@ def borders(scan_order: int) -> Iterator[tuple[int, int]]:
 
 
 def border_units(scan_order: int, numbers: Numbers) -> list[Values]:
-    """Build matrices of each size; those of one block row have dependent quantization."""
+    """Build a random matrix of each size of `borders`, coded in blocks.
+
+    Those of one block row are FLOAT with dependent quantization, the others INT.
+
+    Args:
+        scan_order: 1 to 4: blocks of 8, 16, 32 or 64 rows and columns.
+        numbers: The recipe's random numbers.
+    """
     units = opening()
     for rows, columns in borders(scan_order):
         dq_flag = rows <= 4 << scan_order
@@ -75,7 +82,7 @@ def border_units(scan_order: int, numbers: Numbers) -> list[Values]:
 
 
 def border_recipe(scan_order: int) -> Recipe:
-    """Build the recipe of one scan order."""
+    """Build the recipe of matrices with whole and cut blocks, for one scan order."""
     side = 4 << scan_order
     return Recipe(
         id=f"scan-{scan_order}-whole-and-cut-blocks",

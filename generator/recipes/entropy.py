@@ -87,7 +87,14 @@ def mixed_sets(numbers: Numbers, dq_flag: bool) -> list[Values]:
 
 
 def one_group(group: str, numbers: Numbers) -> list[Values]:
-    """Build a tensor for each parameter set, which only one group of contexts uses."""
+    """Build a tensor for each CABAC parameter set, used by one group of contexts only.
+
+    All other contexts use set 0.
+
+    Args:
+        group: significance, sign, greater-than or prefix.
+        numbers: The recipe's random numbers.
+    """
     layout = layout_of(False)
     bounds = {
         "significance": (0, layout.sign),
@@ -106,7 +113,11 @@ def one_group(group: str, numbers: Numbers) -> list[Values]:
 
 
 def group_recipe(group: str) -> Recipe:
-    """Build the recipe of one group's parameter sets."""
+    """Build the recipe that puts each CABAC parameter set on one group of contexts.
+
+    Args:
+        group: significance, sign, greater-than or prefix.
+    """
     return Recipe(
         id=f"cabac-parameter-sets-{group}",
         title=f"All nine sets on the {group} contexts",

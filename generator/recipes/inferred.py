@@ -27,7 +27,7 @@ _NDU = ("6 nnr_compressed_data_unit_header",)
 
 
 def inferred(name: str, *, title: str, tests: str, catches: str, clauses: tuple[str, ...], units: list[Values]) -> Recipe:
-    """Build the recipe of fixed units."""
+    """Build a recipe of level inferred with the given units."""
     return Recipe(
         id=name,
         title=title,

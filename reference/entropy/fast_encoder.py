@@ -378,7 +378,15 @@ def unpair_lanes(costs: IntArray, partners: IntArray) -> None:
 
 @kernel
 def open_engine(engine: Words, registers: IntArray, payload: Octets) -> None:
-    """Start from the registers; the bits of an unfinished byte become pending."""
+    """Start the engine from the state in the coder's registers.
+
+    If the position is within a byte, the bits of that byte that are written become pending.
+
+    Args:
+        engine: Filled with range, low, pending bits and byte position.
+        registers: RANGE, OFFSET and POSITION are read.
+        payload: The bytes written so far.
+    """
     byte, pending = _U64(registers[POSITION]) >> _3, _U64(registers[POSITION]) & _U64(7)
     begun = _U64(payload[byte]) >> (_8 - pending) if byte < _U64(payload.shape[0]) else _0
     engine[ENGINE_RANGE] = _U64(registers[RANGE]) << RANGE_SHIFT
@@ -389,7 +397,15 @@ def open_engine(engine: Words, registers: IntArray, payload: Octets) -> None:
 
 @kernel
 def close_engine(engine: Words, registers: IntArray, payload: Octets) -> None:
-    """Store to the registers; write the bits of an unfinished byte, followed by zeros."""
+    """Write the engine's pending bits, and store its state in the coder's registers.
+
+    Whole bytes are flushed; an unfinished byte is filled up with zeros. The interval is not ended.
+
+    Args:
+        engine: Range, low, pending bits and byte position, as `open_engine` made them.
+        registers: RANGE, OFFSET and POSITION are set.
+        payload: The bytes written so far; what exceeds its size is only counted.
+    """
     low, pending, byte = flush(payload, engine[ENGINE_LOW], engine[ENGINE_PENDING], engine[ENGINE_BYTE], _8)
     if pending and byte < _U64(payload.shape[0]):
         payload[byte] = np.uint8(((low >> _WINDOW) << (_8 - pending)) & _U64(255))

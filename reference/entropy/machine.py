@@ -87,13 +87,18 @@ class Machine(NamedTuple):
 
 
 def build_machine(tables: Tables, layout: ContextLayout, *, by_place: bool = False) -> Machine | None:
-    """Make the tables for a tensor's layout; the caller may overwrite the words.
+    """Build the compact tables with which the fast kernels code one tensor.
+
+    The array of words is new; the caller may overwrite it.
 
     Args:
-        by_place: Whether contexts depend on the place. The links then hold, instead of contexts,
-            their `slots` in rows of contexts.
+        tables: The tables of the standard, or mutated ones.
+        layout: The tensor's contexts.
+        by_place: Whether an index's context depends on its position, as with TCA and HDSP. Links
+            then hold `slots` of a row of contexts in place of contexts.
 
-    The result is None if the tables have values that do not fit the words.
+    Returns:
+        The tables, or None if a table has a value that does not fit its bits of a word.
     """
     engine = _coder_words(tuple(table.tobytes() for table in tables[:3]))
     if engine is None:
@@ -103,9 +108,10 @@ def build_machine(tables: Tables, layout: ContextLayout, *, by_place: bool = Fal
 
 
 def slots(layout: ContextLayout) -> tuple[int, int, int, int, int]:
-    """Return the first slots of significance, sign, greater-than and prefix, and the number of slots.
+    """Return the first slot of each kind of bin, and the number of slots.
 
-    A slot stands for the contexts that one node may have at different places.
+    The kinds are significance, sign, greater-than and prefix. A slot is a column in the rows of
+    contexts of `contexts_by_place`.
     """
     sign = NEIGHBOURS * (STATES if layout.dq_flag else 1)
     greater = sign + NEIGHBOURS

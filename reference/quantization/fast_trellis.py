@@ -273,9 +273,14 @@ def candidates(magnitude: float, shift: int, dq_flag: bool) -> tuple[int, tuple[
 def commit_window(
     model: CompiledCosts, paths: CompiledPaths, now: int, values: npt.NDArray[np.float32], indexes: npt.NDArray[np.int32]
 ) -> None:
-    """Trace the best path back into the indexes of a window.
+    """Write the indexes of a window along the cheapest path, and drop all other paths.
 
-    The search continues from this path alone.
+    Args:
+        model: The costs of the search.
+        paths: The paths; the cost of the cheapest is reset to 0, the others become infinite.
+        now: Row of ``paths.costs`` after the window, 0 or 1.
+        values: The window's weights, in coded order.
+        indexes: Filled with the window's indexes, doubled with dq_flag.
     """
     best: Any = 0
     for node in range(paths.costs.shape[1]):

@@ -296,7 +296,11 @@ def _program(archive: bytes) -> tuple[dict[str, bytes], str, tuple[str, ...]]:
 
 
 def _unzipped(archive: bytes) -> dict[str, bytes]:
-    """Read an archive of uncompressed files."""
+    """Read an archive of uncompressed files; return their contents by path.
+
+    Raises:
+        ModelError: If a file is compressed, or the archive cannot be read.
+    """
     with opened_zip(archive, "the torch.export program") as opened:
         entries = opened.infolist()
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
@@ -323,7 +327,15 @@ def _root(files: Mapping[str, bytes]) -> str:
 
 
 def _table(files: Mapping[str, bytes], root: str) -> dict[str, dict[str, Any]]:
-    """Parse the table of weights into rows by key."""
+    """Parse the weights table of a torch.export program; return its rows by parameter name.
+
+    Args:
+        files: The contents of the archive, by path.
+        root: The archive's top-level folder, with a slash.
+
+    Raises:
+        ModelError: If it is not JSON, or a row lacks path_name or tensor_meta.
+    """
     try:
         rows: dict[str, dict[str, Any]] = json.loads(files[root + _TABLE])["config"]
         if not all("path_name" in row and isinstance(row["tensor_meta"], dict) for row in rows.values()):

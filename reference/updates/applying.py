@@ -190,9 +190,20 @@ def _indexes(header: DataUnitHeader, history: ParameterHistory, interpretation: 
 def tensor_history(
     name: str, dimensions: tuple[int, ...], header: DataUnitHeader, base: BaseModel | None, interpretation: Interpretation
 ) -> TensorHistory:
-    """Return what the arithmetic decoder needs of a part's earlier indexes.
+    """Look up the earlier indexes of a tensor that TCA and HDSP need.
 
-    Raise `BrokenRuleError` (tca-parent, parent-id).
+    A unit without a parent id has no history.
+
+    Args:
+        name: Id of the tensor.
+        dimensions: Its dimensions in this unit.
+        header: The header of its unit.
+        base: The model before the unit, None if the decoder has none.
+        interpretation: The choices at disputed points about parents and TCA.
+
+    Raises:
+        BrokenRuleError: tca-parent if TCA is on and no known parent fits; parent-id if the parent
+            id does not name the tensor's last node.
     """
     if header.parent_id is None:
         return NO_HISTORY

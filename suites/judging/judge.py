@@ -134,9 +134,10 @@ def _model_result(expected: ExpectedOutput, execution: Execution) -> ModelResult
 
 
 def _hashes(execution: Execution | None) -> tuple[str | None, str | None]:
-    """Return the SHA-256 of an execution's tensors and topology, None for what there is not.
+    """Return the SHA-256 of an execution's tensors and topology; None for what it lacks.
 
-    Raises `ModelError` if its tensors are of types that tensor files cannot hold.
+    Raises:
+        ModelError: If a tensor has a type that tensor files cannot hold.
     """
     if execution is None:
         return None, None
@@ -177,9 +178,17 @@ def _undeclared(vector: AnyVector, decoder: DecoderSpec) -> Judgement | None:
 def _result(
     vector: AnyVector, decoder: DecoderSpec, judgement: Judgement, execution: Execution | None = None, steps: Sequence[StepResult] = ()
 ) -> CaseResult:
-    """Put the result together; ``execution`` is the one judged, None if there was none to judge.
+    """Build the result of a case from its judgement.
 
-    Raises `ModelError` if its tensors are of types that tensor files cannot hold.
+    Args:
+        vector: The vector of the case.
+        decoder: The decoder of the case.
+        judgement: Outcome, message and differences.
+        execution: The execution judged; its output is hashed. None if there is none to judge.
+        steps: The results of a session's steps; unused for a vector of one stream.
+
+    Raises:
+        ModelError: If a tensor of the execution has a type that tensor files cannot hold.
     """
     negative = vector.negative
     output, topology = _hashes(execution)
