@@ -82,7 +82,7 @@ def print_verdict(report: "Report", page: Path) -> int:
         print(f"{one_line(decoder.info.name)}: {counts or 'no case'}; {share}")
         for claim in decoder.false_claims:
             print(f"false claim: {one_line(claim)}")
-    for line in report.selection:
-        print(line)
+    for line in report.remarks:
+        print(one_line(line))
     print(f"{HEADLINES[report.verdict][0]}: {one_line(report.headline)} {page}")
     return int(report.verdict.exit_code)

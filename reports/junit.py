@@ -71,6 +71,8 @@ def _case(suite: ElementTree.Element, case: ReportedCase) -> None:
     if case.stderr:
         details.append(f"standard error:\n{case.stderr}")
     notes = {f"choice.{made.switch}": made.choice for made in result.choices}
+    if case.retried:
+        notes["retried"] = case.retried
     if OUTCOMES[result.outcome].junit == _PROPERTY:
         notes["outcome"] = result.outcome.value
     if notes:

@@ -33,7 +33,7 @@ def render_markdown(report: Report) -> str:
     parts += _networks(report)
     parts += _group(report, report.standings, "By standing")
     parts += _choices(report)
-    parts += report.selection
+    parts += map(_plain, report.remarks)
     parts.append(
         "Figures are cases passed of cases judged. Inferred facts, disputed points and policies of this project never count as conformance."
     )

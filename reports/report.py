@@ -30,7 +30,8 @@ class ReportedCase:
 
     ``stderr``: the last lines of the decoder's standard error, of a case in error. ``known``:
     reason why its failure is expected, else "". ``stale``: reason why its failure was expected,
-    although it passes, else "". ``seconds``: wall time, 0 if it is not known.
+    although it passes, else "". ``seconds``: wall time, 0 if it is not known. ``retried``: why it
+    was tried again before it counted, else "".
     """
 
     result: CaseResult
@@ -41,6 +42,7 @@ class ReportedCase:
     known: str = ""
     stale: str = ""
     seconds: float = 0.0
+    retried: str = ""
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,16 @@ class Report:
         """A line for each run that left vectors of its suite out."""
         words = ((count, "vector" if count == 1 else "vectors") for count in self.not_selected)
         return tuple(f"{count} {noun} of the suite not selected by level, edition or filter." for count, noun in words)
+
+    @property
+    def second_tries(self) -> tuple[str, ...]:
+        """A line for each case that was tried again before it counted."""
+        return tuple(f"Tried again: {case.result.id}: {case.retried}; then {case.result.outcome}." for case in self.cases if case.retried)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Lines on how the runs went: what they left out and what they tried again."""
+        return (*self.selection, *self.second_tries)
 
     @property
     def failures(self) -> tuple[ReportedCase, ...]:

@@ -177,9 +177,9 @@ def _case(result: CaseResult, invocation: Invocation, run: RunDocument | None) -
     expected = _expected(run)
     known, stale = expected.known.get(result.id, ""), expected.stale.get(result.id, "")
     seconds = log.seconds if log is not None else 0.0
-    return ReportedCase(
-        result, own, OUTCOMES[result.outcome].fails and not known, invocation.command(result), stderr, known, stale, seconds
-    )
+    retried = log.retried if log is not None else ""
+    failing = OUTCOMES[result.outcome].fails and not known
+    return ReportedCase(result, own, failing, invocation.command(result), stderr, known, stale, seconds, retried)
 
 
 def _expected(run: RunDocument | None) -> KnownFailures:

@@ -25,6 +25,7 @@ class CaseLog(Frozen):
         detail: The decoder's own message.
         stderr: End of its standard error.
         left_behind: Processes that it left running.
+        retried: Why the case was tried again before it counted; "" if it was not.
         output: Tensors of a failing case if they are small; read them with `kept_output`.
     """
 
@@ -34,6 +35,7 @@ class CaseLog(Frozen):
     detail: str = ""
     stderr: str = ""
     left_behind: int = 0
+    retried: str = ""
     output: str = ""
 
     @property
@@ -80,6 +82,7 @@ class RunDocument(Frozen):
     versions: dict[str, str]
     not_selected: int = Field(default=0, ge=0, description="vectors of the suite that level, edition or filters left out")
     jobs: int
+    load: str = Field(default="", description="load average of this machine during the run, and its number of CPUs")
     scheduler: str = ""
     limits: Limits
     network: str = Field(description='"none" if the decoders had no network, else why they had')

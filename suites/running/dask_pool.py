@@ -20,6 +20,7 @@ from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage import DISTRIBUTION
 from nnc_conformance.suites.running.messages import FinishedCase, ResultT, Setup, SpecT, Task
 from nnc_conformance.suites.running.pool_process import HarnessError, RestartingProcess
+from nnc_conformance.suites.running.second_tries import SecondTries
 from nnc_conformance.suites.running.task_kind import PlannedCase, TaskKind, read_setup
 from nnc_conformance.suites.sandbox.isolation import Isolation
 
@@ -68,22 +69,27 @@ class DaskPool(Generic[SpecT, ResultT]):
     def run(self, cases: Iterable[PlannedCase[ResultT]]) -> Generator[tuple[PlannedCase[ResultT], FinishedCase[ResultT]], None, None]:
         """Execute ``cases`` and yield each as it ends.
 
+        A timeout under load is tried again at the end, while nothing else of the run is executed.
+
         Raises `SchedulerError`, and what `PoolProcess` raises.
         """
         from distributed import as_completed
 
-        waiting = deque(cases)
+        waiting, alone = deque(cases), deque[PlannedCase[ResultT]]()
+        tries = SecondTries(self._setup.limits)
         running: dict[Any, PlannedCase[ResultT]] = {}
         ended = as_completed(loop=self._client.loop)
         setup = self._setup.model_dump_json()
 
+        def start(case: PlannedCase[ResultT]) -> None:
+            task = case.task.model_dump_json()
+            future = self._client.submit(run_on_worker, setup, task, case.files(), version(DISTRIBUTION), pure=False)
+            running[future] = case
+            ended.add(future)
+
         def submit() -> None:
             while waiting and len(running) < self.jobs + QUEUED:
-                case = waiting.popleft()
-                task = case.task.model_dump_json()
-                future = self._client.submit(run_on_worker, setup, task, case.files(), version(DISTRIBUTION), pure=False)
-                running[future] = case
-                ended.add(future)
+                start(waiting.popleft())
 
         submit()
         try:
@@ -93,7 +99,13 @@ class DaskPool(Generic[SpecT, ResultT]):
                 finished, isolation = self._result(future)
                 self.isolation = self.isolation.combined(isolation)
                 submit()
-                yield case, case.ended_harness() if finished is None else self._kind.finished_type.model_validate_json(finished)
+                ending = case.ended_harness() if finished is None else self._kind.finished_type.model_validate_json(finished)
+                if tries.takes(ending, parallel=self.jobs):
+                    alone.append(case)
+                else:
+                    yield case, tries.noted(ending)
+                if alone and not running:
+                    start(alone.popleft())
         finally:
             self._client.cancel(list(running))
 

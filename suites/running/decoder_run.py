@@ -224,6 +224,7 @@ class _Record:
             versions={name: version(name) for name in RECORDED_DISTRIBUTIONS},
             not_selected=len({entry.id for entry in self.suite.manifest.vectors} - {stored.vector.id for stored in self.suite.vectors}),
             jobs=execution.jobs,
+            load=execution.load_text,
             scheduler=self.options.scheduler,
             limits=self.options.limits,
             network=execution.isolation.network_text,

@@ -7,6 +7,7 @@ from typing import Generic
 
 from nnc_conformance.suites.running.messages import FinishedCase, ResultT, Setup, SpecT
 from nnc_conformance.suites.running.pool_process import ATTEMPTS, HarnessError, PoolProcess
+from nnc_conformance.suites.running.second_tries import SecondTries
 from nnc_conformance.suites.running.task_kind import PlannedCase, TaskKind
 from nnc_conformance.suites.sandbox.isolation import Isolation
 
@@ -44,9 +45,13 @@ class ProcessPool(Generic[SpecT, ResultT]):
         process.close()
 
     def run(self, cases: Iterable[PlannedCase[ResultT]]) -> Generator[tuple[PlannedCase[ResultT], FinishedCase[ResultT]], None, None]:
-        """Execute ``cases`` and yield each as it ends; raise what `PoolProcess` raises."""
-        waiting = deque(cases)
+        """Execute ``cases`` and yield each as it ends; raise what `PoolProcess` raises.
+
+        A timeout under load is tried again while nothing else runs, before the other cases go on.
+        """
+        waiting, alone = deque(cases), deque[PlannedCase[ResultT]]()
         running: dict[PoolProcess[SpecT, ResultT], PlannedCase[ResultT]] = {}
+        tries = SecondTries(self._setup.limits)
         attempts: Counter[str] = Counter()
         for _ in range(min(self.jobs, len(waiting))):
             self._add()
@@ -59,7 +64,10 @@ class ProcessPool(Generic[SpecT, ResultT]):
                 elif case is None:
                     raise HarnessError("a pool process ended before it was ready")
                 elif answer is not None and answer.finished is not None:
-                    yield case, answer.finished
+                    if tries.takes(answer.finished, parallel=len(self._processes)):
+                        alone.append(case)
+                    else:
+                        yield case, tries.noted(answer.finished)
                 else:
                     self._remove(process)
                     self._add()
@@ -68,9 +76,11 @@ class ProcessPool(Generic[SpecT, ResultT]):
                         waiting.appendleft(case)
                     else:
                         yield case, case.ended_harness()
-                    continue
-                if waiting:
-                    running[process] = _next(waiting, process.last_implementation)
+            for process in [process for process in self._processes if not process.busy]:
+                if running and (alone or any(tries.tried(case.id) for case in running.values())):
+                    break
+                if alone or waiting:
+                    running[process] = alone.popleft() if alone else _next(waiting, process.last_implementation)
                     process.give(running[process].task)
 
 

@@ -12,6 +12,7 @@ from nnc_conformance.suites.results.outcomes import OUTCOMES
 from nnc_conformance.suites.running.journal import Journal
 from nnc_conformance.suites.running.messages import FinishedCase, ResultT, Setup, SpecT
 from nnc_conformance.suites.running.process_pool import ProcessPool
+from nnc_conformance.suites.running.second_tries import load_average
 from nnc_conformance.suites.running.task_kind import PlannedCase, TaskKind
 from nnc_conformance.suites.sandbox.isolation import Isolation
 from nnc_conformance.suites.sandbox.limits import Limits
@@ -96,6 +97,14 @@ class CaseRun(Generic[SpecT, ResultT]):
         self.finished = {entry.case.id: entry for entry in journal.entries}
         self.isolation = Isolation()
         self.jobs = 0
+        self._loads: list[float] = []
+
+    @property
+    def load_text(self) -> str:
+        """Load average of this machine during the run, and its number of CPUs; "" if unknown."""
+        if not self._loads:
+            return ""
+        return f"{min(self._loads):.1f} to {max(self._loads):.1f} on {os.cpu_count() or 1} CPUs"
 
     def execute(self) -> None:
         """Execute the cases that are not finished; raise what the pool raises."""
@@ -110,6 +119,7 @@ class CaseRun(Generic[SpecT, ResultT]):
                 self.jobs = pool.jobs
                 for case, finished in running:
                     self.finished[case.id] = finished
+                    self._loads.append(load_average())
                     self._journal.add(finished)
                     self.isolation = pool.isolation
                     self._progress(Progress(len(self.finished), len(self._cases), time.monotonic() - began, finished, resumed))

@@ -12,7 +12,7 @@ from hostile import support
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution
-from nnc_conformance.suites.decoders.host import RETRIED, DecoderHost
+from nnc_conformance.suites.decoders.host import KILLED_ONCE, DecoderHost
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.decoders.protocol import WorkerProtocol
 from nnc_conformance.suites.results.fault_table import Fault
@@ -165,7 +165,7 @@ def test_limits_hold_for_each_step(tmp_path: Path) -> None:
         assert endings(host.decode_session(worker("none"), streams)) == [DecoderEnding.DECODED] * 3
 
 
-KILLED_ONCE = """
+KILLED_WORKER = """
 import json, os, pathlib, sys
 mark = pathlib.Path(sys.argv[1])
 for line in sys.stdin:
@@ -185,9 +185,9 @@ for line in sys.stdin:
 
 @pytest.mark.parametrize(("kills", "ending"), [(1, DecoderEnding.DECODED), (2, DecoderEnding.CRASH)])
 def test_a_case_that_sigkill_ends_is_tried_once_more(host: DecoderHost, tmp_path: Path, kills: int, ending: DecoderEnding) -> None:
-    (tmp_path / "killed.py").write_text(KILLED_ONCE)
+    (tmp_path / "killed.py").write_text(KILLED_WORKER)
     words = (sys.executable, "-S", str(tmp_path / "killed.py"), str(tmp_path / "mark"), str(kills))
     execution = host.decode(spec(DecoderKind.WORKER, *words), STREAMS[0])
     assert execution.ending is ending
-    assert execution.log.detail.startswith(RETRIED)
-    assert host.decode(spec(DecoderKind.WORKER, *words), STREAMS[0]).log.detail == ""
+    assert execution.log.retried == KILLED_ONCE
+    assert host.decode(spec(DecoderKind.WORKER, *words), STREAMS[0]).log.retried == ""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,19 +10,26 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers.report_documents import case
 from helpers.toy_runs import LEVELS, judged
 from hostile import support
 
 from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.reports.results import load
+from nnc_conformance.reports.summary import build_report
 from nnc_conformance.storage.suite_folder import SuiteError
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.results.outcomes import ExitCode, Outcome
 from nnc_conformance.suites.results.result import ResultsError, Verdict
 from nnc_conformance.suites.results.result_files import load_results, load_run
+from nnc_conformance.suites.results.run_document import NO_LOG
+from nnc_conformance.suites.running import second_tries
 from nnc_conformance.suites.running.decoder_run import JOURNAL_FILE, run
 from nnc_conformance.suites.running.journal import JournalError
+from nnc_conformance.suites.running.messages import FinishedCase
 from nnc_conformance.suites.running.runner import Progress, RunOptions
 from nnc_conformance.suites.running.selection import SelectionError, parse_filter, select
+from nnc_conformance.suites.sandbox.limits import Limits
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +95,43 @@ def test_fail_fast_leaves_the_rest_not_run(root: Path, tmp_path: Path) -> None:
     assert (results.counts[Outcome.FAIL], results.counts[Outcome.NOT_RUN]) == (1, 7)
     assert results.verdict() is Verdict.FAILED
     assert load_results(tmp_path) == results
+
+
+SLOW_AT_FIRST = """
+import pathlib, sys, time
+stream, output, marks = map(pathlib.Path, sys.argv[1:])
+mark = marks / str(hash(stream.read_bytes()))
+if not mark.exists():
+    mark.touch()
+    time.sleep(60)
+output.write_bytes(stream.read_bytes()[4:])
+"""
+
+
+def test_a_timeout_under_load_is_tried_again_alone_and_reported(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "marks").mkdir()
+    (tmp_path / "slow.py").write_text(SLOW_AT_FIRST)
+    argument = f"command:env PYTHONHASHSEED=0 {sys.executable} -S {tmp_path / 'slow.py'} {{stream}} {{output}} {tmp_path / 'marks'}"
+    options = RunOptions(jobs=2, limits=Limits(wall_seconds=2))
+    results = judged(root, tmp_path, argument, options=options, filters=("id=good-00[01]",))
+    assert results.counts[Outcome.PASS] == 2
+    assert re.fullmatch(r"[\d.]+ to [\d.]+ on \d+ CPUs", load_run(tmp_path).load)
+    _, *tried = build_report([load(tmp_path)]).remarks
+    reason = r"Tried again: .*: it timed out at load [\d.]+ on \d+ CPUs, with 2 cases at once; then pass\."
+    assert [bool(re.fullmatch(reason, line)) for line in tried] == [True, True]
+
+
+@pytest.mark.parametrize(("parallel", "load_average", "again"), [(2, 0.0, 5), (1, 10_000.0, 5), (1, 0.0, 0)])
+def test_only_timeouts_under_load_are_tried_again(monkeypatch: pytest.MonkeyPatch, parallel: int, load_average: float, again: int) -> None:
+    monkeypatch.setattr(second_tries, "load_average", lambda: load_average)
+    log = NO_LOG.model_copy(update={"seconds": 1.0})
+    slow = [FinishedCase(case=case(f"slow-{number}", outcome=Outcome.TIMEOUT), log=log) for number in range(7)]
+    tries = second_tries.SecondTries(Limits(wall_seconds=1, cpu_seconds=4))
+    spins = FinishedCase(case=case("spins", outcome=Outcome.TIMEOUT), log=log.model_copy(update={"cpu_seconds": 4.5}))
+    assert not tries.takes(spins, parallel=parallel)
+    assert not tries.takes(FinishedCase(case=case("wrong", outcome=Outcome.FAIL), log=log), parallel=parallel)
+    assert sum(tries.takes(one, parallel=parallel) for one in slow) == again
+    assert not tries.takes(slow[0], parallel=parallel)
 
 
 def test_repeats_find_a_decoder_that_is_not_the_same_twice(root: Path, tmp_path: Path) -> None:
