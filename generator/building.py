@@ -112,7 +112,14 @@ def build_session(recipe: Description, streams: Sequence[bytes]) -> BuiltVector:
 
 
 def _step(files: dict[str, bytes], number: int, stream: bytes, decoded: Decoded | None) -> Step:
-    """Describe a step, and keep its files but the stream."""
+    """Describe a step of a session, and keep its expected outputs.
+
+    Args:
+        files: The vector's files by name; topology and tensors are added, the stream is not.
+        number: Number of the step.
+        stream: The stream.
+        decoded: What it decodes to; None if it is refused.
+    """
     parameters = None if decoded is None else decoded.parameters
     expected = _keep(files, step_file(number, EXPECTED_SUFFIX), parameters)
     after = None if decoded is None or decoded.model is None else dict(decoded.model.parameters)

@@ -146,7 +146,7 @@ def dirty_alignment(stream: bytes) -> bytes:
 
 
 def exp_golomb(value: int, k: int) -> str:
-    """Return the bits of ue(k)."""
+    """Return the bits of a value as ue(k), in a string of 0 and 1."""
     suffix = k
     while value >= 1 << suffix:
         value -= 1 << suffix

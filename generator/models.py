@@ -29,7 +29,14 @@ class ModelRecipe(Description):
 
 
 def model_recipe(network: str, name: str, *, title: str, options: EncoderOptions) -> ModelRecipe:
-    """Build the recipe of a network's vector."""
+    """Build the recipe of a vector that carries a trained network.
+
+    Args:
+        network: Name of the network in `packaged_networks`.
+        name: End of the vector's id.
+        title: The vector's title.
+        options: The options to encode the network with.
+    """
     tests = f"The network {network} decodes to the parameters that the reference decodes, and answers as they do."
     return ModelRecipe(
         id=f"model-{network}-{name}",

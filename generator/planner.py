@@ -59,7 +59,14 @@ def _best(offers: Mapping[str, set[GoalT]], gains: dict[str, int], costs: Mappin
 
 
 def _reduced(chosen: list[str], offers: Mapping[str, set[GoalT]], costs: Mapping[str, int], order: list[str]) -> list[str]:
-    """Drop the chosen that the others make redundant."""
+    """Drop each chosen name whose goals the others meet, the most expensive first.
+
+    Args:
+        chosen: The names chosen.
+        offers: The goals that each name meets.
+        costs: The cost of each name.
+        order: The order of the result.
+    """
     times = _times(offers[name] for name in chosen)
     kept = set(chosen)
     for name in sorted(chosen, key=lambda name: -costs[name]):

@@ -81,7 +81,7 @@ class SessionRecipe(Description):
     edit: Callable[[bytes], bytes] | None = None
 
     def streams(self, seed: int) -> tuple[bytes, ...]:
-        """Return the bitstreams in order."""
+        """Write the streams in order, each on the model after those before it."""
         base, streams = BaseModel(), []
         *earlier, last = self.steps(Numbers(seed, self.id))
         for step in earlier:

@@ -93,7 +93,12 @@ def draw_large(numbers: Numbers, size: int) -> list[Values]:
 
 
 def draw(numbers: Numbers, capabilities: frozenset[str]) -> list[Values]:
-    """Draw the units of a stream."""
+    """Draw the units of a stream from the stress grammar.
+
+    Args:
+        numbers: The recipe's random numbers.
+        capabilities: The capabilities that the stream may need.
+    """
     dice = Dice(numbers)
     kinds = [dice.pick(sorted(capabilities & PAYLOADS.keys())) for _ in range(dice.integer(1, _MOST_UNITS))]
     drawing = Drawing(dice, capabilities, quantization(dice), ids(dice, MOST_IDS * len(kinds)))

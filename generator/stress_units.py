@@ -152,7 +152,7 @@ def _data_format(drawing: Drawing, payload_type: int) -> int | None:
 
 
 def drawn_dimensions(drawing: Drawing) -> tuple[int, ...]:
-    """Draw the dimensions of a tensor."""
+    """Draw the dimensions of a tensor with at most ``drawing.most`` elements."""
     dice = drawing.dice
     dimensions: list[int] = []
     for _ in range(dice.integer(1, _MOST_DIMENSIONS)):

@@ -71,7 +71,7 @@ def mutated(stream: bytes, other: bytes, draws: Draws) -> bytes:
 
 
 def _bits(stream: bytes, draws: Draws) -> bytes:
-    """Flip one to three bits anywhere."""
+    """Flip one to three bits of a stream at random places."""
     made = bytearray(stream)
     for _ in range(1 + draws.below(3)):
         place = draws.below(8 * len(stream))

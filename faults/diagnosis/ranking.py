@@ -183,7 +183,10 @@ def _batches(causes: Sequence[Cause]) -> Iterator[Sequence[Cause]]:
 
 
 def _sifted(cause: Cause, cases: Sequence[Seen], symptoms: SymptomCache) -> Ranked:
-    """Rank a cause by Ochiai's coefficient with degrees."""
+    """Rank a cause by how well its symptoms match the failing cases, by Ochiai's coefficient.
+
+    The coefficient counts a failing case by its `likeness` to the symptom, not as 0 or 1.
+    """
     made = symptoms.of(cause, [trial for trial, _ in cases])
     likes = [likeness(seen, own) for (_, seen), own in zip(cases, made, strict=True) if seen.wrong]
     passing = [own for (_, seen), own in zip(cases, made, strict=True) if not seen.wrong]

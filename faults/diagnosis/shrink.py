@@ -265,7 +265,7 @@ class _Search:
         return self.best != before
 
     def _by_structure(self, pieces: tuple[Piece, ...]) -> None:
-        """Apply reductions as long as one helps."""
+        """Take the first reduction that still fails alike, and repeat until none does."""
         helped = True
         while helped and not self._over:
             helped = False

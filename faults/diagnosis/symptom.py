@@ -58,7 +58,7 @@ UNREADABLE: Final = Symptom(Outcome.PROTOCOL)
 
 
 def symptom_of(case: CaseResult) -> Symptom:
-    """Return the symptom in a result."""
+    """Return the symptom that a case's result shows."""
     return Symptom(
         case.outcome,
         (case.output_sha256 or "")[:DIGITS],

@@ -52,7 +52,14 @@ def of_function(module: str, name: str, tree: ast.FunctionDef) -> Iterator[tuple
 
 
 def _described(module: str, name: str, trees: tuple[ast.FunctionDef, ast.FunctionDef], edit: TreeEdit) -> Mutant:
-    """Describe a mutant."""
+    """Describe the mutant that an edit of a function makes: id, lines, elements and edition.
+
+    Args:
+        module: Name of the module below the reference.
+        name: Qualified name of the function.
+        trees: Syntax trees of the function, before and after the edit.
+        edit: The edit.
+    """
     tree, _ = trees
     before, was, becomes = statement_change(trees, edit)
     header = without_blocks(before)
@@ -112,7 +119,11 @@ def last_line(statement: ast.stmt) -> int:
 
 
 def mutated_code(mutant_id: str) -> CodeType:
-    """Compile a function with the mutant's bug."""
+    """Compile a function of the reference with the bug of a mutant.
+
+    Args:
+        mutant_id: Id of a mutant of code.
+    """
     mutant, tree, edit = edits_by_id()[mutant_id]
     function = edited(tree, edit)
     function.decorator_list = []

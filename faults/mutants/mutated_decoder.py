@@ -170,7 +170,14 @@ class MutatedChild:
 
 
 def _be_child(writer: Connection, mutant: Mutant | None, work: Callable[[Decode], Iterator[Any]], memory: int) -> None:
-    """Run the child's work and end the process; never return."""
+    """Send the results of the child's work through a pipe and end the process.
+
+    Args:
+        writer: The end of the pipe to write to.
+        mutant: The mutant to put in force; None for none.
+        work: Yields results, given the decoder.
+        memory: Bytes that the process may allocate beyond those it has.
+    """
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -212,8 +219,9 @@ WARM_UP: Final = bytes.fromhex("0004000000080401001ffc80000e1409610020e0a0023400
 
 
 def decoder(mutant: Mutant | None) -> Decode:
-    """Return the decoder with a mutant in force (None: as it is); for a process of its own, which
-    has no other from then on.
+    """Put a mutant in force in this process, and return the decoder; None is no mutant.
+
+    The process must be a child that runs this mutant only.
     """
     own = DEFAULT
     if mutant is not None and mutant.kind is MutantKind.TABLE:

@@ -115,7 +115,7 @@ def _put(parent: Any, step: Step, child: ast.AST) -> ast.AST:
 
 
 def node_at(root: ast.AST, path: Path) -> ast.AST:
-    """Return the node at a path."""
+    """Return the node that a path of fields and indexes leads to from ``root``."""
     node: Any = root
     for step in path:
         node = _child(node, step)
@@ -173,7 +173,7 @@ def _statement(code: MutableCode, statement: ast.stmt, path: Path) -> Iterator[T
 
 
 def _whole(statement: ast.stmt) -> Found:
-    """Yield replacements of a whole statement."""
+    """Yield the operators that replace a whole statement, each with the node to put there."""
     match statement:
         case ast.Expr(ast.Call(func) as call):
             name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")

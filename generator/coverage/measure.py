@@ -41,7 +41,7 @@ class GoalCounter(Watcher):
         self._states = StateCounter()
 
     def element(self, element: Element) -> None:
-        """Counts an element, its value class and its place in an array."""
+        """Count an element, its value class and its place in an array."""
         name, value = element.name, element.value
         self._states.element(element)
         self.counts[Key(GoalKind.ELEMENT, name, MET)] += 1
@@ -61,7 +61,7 @@ class GoalCounter(Watcher):
             self.counts[value_key(name, descriptor, label)] += 1
 
     def _notice(self, element: Element) -> None:
-        """Keeps what tool choices depend on beside a unit's own header."""
+        """Remember elements outside a unit's own header on which its tool choices depend."""
         match element.name:
             case "nnr_unit_size_flag" | "cabac_unary_length_flag":
                 self._unit_flags.setdefault(element.unit, {})[element.name] = element.value
@@ -75,15 +75,15 @@ class GoalCounter(Watcher):
                 self._topology = self._topology[0], element.value == DEFLATE
 
     def branch(self, branch: Branch, side: str) -> None:
-        """Counts the side of a branch."""
+        """Count the side of a branch that was taken."""
         self.counts[Key(GoalKind.BRANCH, branch.label, side)] += 1
 
     def unit(self, unit: Unit, depth: int) -> None:
-        """Tells the counter of states of a unit."""
+        """Pass a unit to the counter of states."""
         self._states.unit(unit)
 
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
-        """Counts tool choices, and what the arithmetic decoder met."""
+        """Count the tool choices of a data unit, and the goals that its codeword meets."""
         if header.update is not None:
             coded = self._dimensions_coded.get(unit.number, False)
             self.counts.update(second_edition.unit_goals(header, codeword, self._histories, dimensions_coded=coded))
@@ -100,13 +100,13 @@ class GoalCounter(Watcher):
             self.counts.update(self._states.codeword(header, codeword, self._codeword(codeword)))
 
     def _second_edition_elements(self, codeword: RecordedCodeword) -> None:
-        """Counts the elements that the second edition adds to a codeword."""
+        """Count the elements that the second edition adds to a codeword."""
         for name, value, times in second_edition.flag_values(codeword):
             self.counts[Key(GoalKind.ELEMENT, name, MET)] += times
             self._values(name, (descriptor := variants(ELEMENTS[name])[0]), classes_of(name, descriptor).of(value))
 
     def _codeword(self, codeword: RecordedCodeword) -> list[StillBins]:
-        """Counts what the arithmetic decoder met; returns the `still_bins` of each tensor."""
+        """Count the goals that a codeword meets; return the `still_bins` of each tensor."""
         bins = codeword.trace.events
         self.counts.update(events.engine_events(bins))
         self.counts.update(events.scan_events(codeword.codings, tuple(part.is_weight for part in codeword.parts)))
@@ -126,7 +126,7 @@ class GoalCounter(Watcher):
         return still
 
     def finish(self) -> Counter[Key]:
-        """The goals met, those on the lengths of arrays included."""
+        """Count the lengths of arrays, and return all goals met."""
         for (_, _, name), length in self._lengths.items():
             self.counts[Key(GoalKind.VALUE, f"{name} array", PLACES[2 if length == 1 else 3])] += 1
         self._lengths.clear()
@@ -200,7 +200,7 @@ class Coverage:
 
     @cached_property
     def streams_of(self) -> dict[Key, list[str]]:
-        """The streams that meet each goal."""
+        """Names of the streams that meet each goal."""
         found: dict[Key, list[str]] = {}
         for name, measured in self.streams.items():
             for key in measured.counts:

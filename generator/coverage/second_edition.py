@@ -125,7 +125,7 @@ MOST_PREFIX: Final = 8
 
 
 def event_keys() -> Iterator[Key]:
-    """Yield every event."""
+    """Yield a goal for each event of skipped rows, codebooks and entry points."""
     for scan_order, dq in product(range(HIGHEST_SCAN_ORDER + 1), range(2)):
         places = (*PLACES, *BLOCK_PLACES) if scan_order else PLACES
         yield from (event(f"skipped, scan {scan_order}, dq_flag {dq}", place) for place in places)
@@ -156,7 +156,12 @@ def skipped_rows(events: IntArray, coding: TensorCoding) -> npt.NDArray[np.bool_
 
 
 def row_events(skipped: npt.NDArray[np.bool_], coding: TensorCoding) -> Iterator[Key]:
-    """Yield where rows are skipped."""
+    """Yield the places where rows are skipped, such as the first row.
+
+    Args:
+        skipped: Which rows of the tensor are skipped, bool (rows,).
+        coding: The coding of the tensor.
+    """
     subject = f"skipped, scan {coding.scan_order}, dq_flag {int(coding.dq_flag)}"
     met = {
         FIRST_ROW: skipped[0],
@@ -203,7 +208,13 @@ def coded_indexes(body: IntArray, layout: ContextLayout) -> CodedIndexes:
 
 
 def stretch_events(skipped: npt.NDArray[np.bool_], indexes: CodedIndexes, coding: TensorCoding) -> Iterator[Key]:
-    """Yield the states and neighbours met over skipped rows of a tensor in scan 0."""
+    """Yield how stateId and neighbours cross skipped rows of a tensor in scan 0.
+
+    Args:
+        skipped: Which rows of the tensor are skipped, bool (rows,).
+        indexes: Classes and states of the indexes that are coded.
+        coding: The coding of the tensor.
+    """
     if coding.scan_order:
         return
     before = {after: state for state, after in enumerate(row[0] for row in STATE_TRANS_TAB)}
@@ -234,7 +245,14 @@ def size_class(size: int) -> str:
 
 
 def codebook_events(body: IntArray, coding: TensorCoding) -> Iterator[Key]:
-    """Yield what a codebook cuts off."""
+    """Yield the class of a tensor's codebook, and the bins that it makes needless.
+
+    A codebook bounds indexes, so sign, greater-than and prefix bins may not be coded.
+
+    Args:
+        body: The bins of the tensor's indexes, as recorded.
+        coding: The coding of the tensor, with a codebook.
+    """
     assert coding.codebook is not None
     size, zero = coding.codebook
     yield event("codebook", f"{size_class(size)}, index 0 {CENTRES[2 if zero == size - 1 and zero else 1 if zero else 0]}")
@@ -317,7 +335,14 @@ class HistoryCounter:
         self._updates = False
 
     def unit(self, header: DataUnitHeader, tools: str, *, nonzero: bool, skipped: bool) -> Iterator[Key]:
-        """Yield the goals of a data unit, and remember it."""
+        """Yield the goals that a data unit meets by its tensor's history; remember the unit.
+
+        Args:
+            header: The header of the unit.
+            tools: The `tool_name` of the tools that the unit uses.
+            nonzero: Whether an index of the unit is not 0.
+            skipped: Whether the unit skips rows.
+        """
         name = header.ids[0]
         choice = history_choice(header)
         assert header.update is not None
@@ -341,7 +366,12 @@ class HistoryCounter:
 
 
 def cases_of(past: Past, now: Mapping[str, str]) -> Iterator[str]:
-    """Yield the histories that a tensor's past is."""
+    """Yield which of `HISTORIES` hold for a tensor that is coded again.
+
+    Args:
+        past: The earlier units of the tensor.
+        now: The `history_choice` of the unit that codes it again.
+    """
     updates = len(past.choices) - 1
     yield ALONE if updates == 0 else ONE if updates == 1 else SEVERAL
     replaced = any(not parent for parent in past.parents[1:])
@@ -431,7 +461,14 @@ def tuples_of(choices: npt.NDArray[np.int64], strength: int) -> Iterator[Key]:
 
 
 def choice_of(header: DataUnitHeader, *, dimensions_coded: bool, hdsp: bool, rows: bool) -> dict[str, str]:
-    """Return the tool choice of a data unit."""
+    """Return the value of each of `FACTORS` for a data unit.
+
+    Args:
+        header: The header of the unit.
+        dimensions_coded: Whether the unit has its dimensions, rather than those of the base model.
+        hdsp: Whether a tensor of the unit uses history dependent significance.
+        rows: Whether a tensor of the unit skips rows.
+    """
     assert header.update is not None
     vectors, decomposed = bool(header.parameter_types & (LS | BN | BI)), bool(header.parameter_types & DC)
     is_block = PAYLOAD_TYPE_NAMES[header.payload_type] == BLOCK
@@ -476,7 +513,14 @@ def flag_values(codeword: RecordedCodeword) -> Iterator[tuple[str, int, int]]:
 def unit_goals(
     header: DataUnitHeader, codeword: RecordedCodeword | None, histories: HistoryCounter, *, dimensions_coded: bool
 ) -> Counter[Key]:
-    """Count the goals of a data unit of the second edition."""
+    """Count the goals that a data unit of the second edition meets.
+
+    Args:
+        header: The header of the unit.
+        codeword: Its codeword with the recorded bins; None for NNR_PT_RAW_FLOAT.
+        histories: What earlier units of the session coded; the unit is added.
+        dimensions_coded: Whether the unit has its dimensions, rather than those of the base model.
+    """
     found: Counter[Key] = Counter()
     rows = hdsp = False
     nonzero = codeword is None

@@ -59,7 +59,7 @@ def rows_key(part: str, coding: TensorCoding, *, signalled: bool) -> Key:
 
 
 def state_keys() -> Iterator[Key]:
-    """Yield every goal about state."""
+    """Yield every goal about state kept or reset between units, parts and block rows."""
     for scan_order, part in product(range(1, HIGHEST_SCAN_ORDER + 1), PARTS):
         for sets, rows, dq_flag, (low, _) in product(SIGNALLED, ROWS, range(2), UNARY_CLASSES):
             yield state(f"block rows, scan {scan_order}, {part}", f"{sets}, {rows}, dq_flag {dq_flag}, unary length {unary_class(low)}")
@@ -190,14 +190,28 @@ class StateCounter:
 
 
 def _between(place: str, before: TensorState, own: TensorState) -> Iterator[Key]:
-    """Yield what two tensors one after the other meet."""
+    """Yield the goals that a tensor meets by the tensor coded before it.
+
+    Args:
+        place: ``part`` within a unit, ``data unit`` for the first tensor of a unit.
+        before: The tensor before.
+        own: The tensor.
+    """
     yield state(f"{place} start, sets", f"{SIGNALLED[own.signalled]} after {SIGNALLED[before.signalled]}")
     rows = ["several" if each.coding.block_rows > 1 else "1" for each in (own, before)]
     yield state(f"{place} start, block rows", f"{rows[0]} after {rows[1]}")
 
 
 def _block_rows(part: str, coding: TensorCoding, body: IntArray, sets: IntArray, classes: npt.NDArray[np.int64]) -> Iterator[Key]:
-    """Yield what a tensor with several block rows meets."""
+    """Yield the goals that a tensor meets by having several block rows.
+
+    Args:
+        part: Which of `PARTS` the tensor is.
+        coding: Its coding.
+        body: The bins of its indexes, as recorded.
+        sets: The parameter set of each context.
+        classes: The `index_classes` of its indexes.
+    """
     size = coding.area.side * coding.columns
     flags = list(_reset_flags(coding, body, sets))
     yield from (state(f"reset at a block row, {flag}", f"set {chosen}, dq_flag {int(coding.dq_flag)}") for flag, chosen in flags)

@@ -154,7 +154,7 @@ class Drive:
         return Fraction(wanted, len(cycle.quants))
 
     def _gain(self, cycle: Cycle) -> Fraction:
-        """Return the worth of the useful bins per index."""
+        """Return the useful bins per index of a cycle, each weighted by its `_worth`."""
         wanted = [
             (count, self.worth[context, bin_value]) for context, bin_value, count in cycle.bins if (context, bin_value) in self.targets
         ]
@@ -208,7 +208,12 @@ class Drive:
         self.node = node
 
     def _walk(self, quants: tuple[int, ...], only: frozenset[int] | None = None) -> None:
-        """Follow indexes one by one."""
+        """Update node and context states by coding indexes one after the other.
+
+        Args:
+            quants: The indexes.
+            only: The contexts to update; all without it.
+        """
         node = self.node
         for quant in quants:
             for context, bin_value in bins_of(self.layout, *node, quant):

@@ -44,7 +44,19 @@ def block_rows(coding: TensorCoding, lengths: Sequence[int]) -> list[int]:
 
 
 def _row(live: LiveTensor, coding: TensorCoding, size: int, length: int) -> list[int]:
-    """Return filling indexes, zeros, and an end that makes the row's length exact."""
+    """Find indexes of one block row that take exactly the given number of bits.
+
+    They are large magnitudes, then zeros, then two or three indexes that make the length exact.
+
+    Args:
+        live: The tensor, coded up to the block row.
+        coding: Its coding.
+        size: Number of indexes of the block row.
+        length: Bits of the block row.
+
+    Raises:
+        ValueError: No indexes that are tried take this length.
+    """
     stop = live.position + length
     ends = [coding.unary_length + (1 << ones) for ones in range(LONGEST_PREFIX + 1)]
 

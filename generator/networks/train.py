@@ -139,7 +139,7 @@ class Attention(nn.Module):
         self.drop = nn.Dropout(0.1)
 
     def forward(self, x: Any) -> Any:
-        """Map tokens [N, 8, width] to tokens."""
+        """Apply attention and two dense layers, both with shortcuts, to x [N, 8, width]."""
         count, rows, width = x.shape
         heads = self.qkv(self.norm1(x)).reshape(count, rows, 3, sequences.HEADS, width // sequences.HEADS).permute(2, 0, 3, 1, 4)
         mixed = nn.functional.scaled_dot_product_attention(*heads)

@@ -52,7 +52,7 @@ class Cut:
     level: Level | None = None
 
     def recipes(self) -> list[Recipe]:
-        """Build a recipe for each element."""
+        """Build a recipe for each element, whose last unit ends within it."""
         return [
             broken(
                 self.rule,

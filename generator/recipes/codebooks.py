@@ -47,7 +47,14 @@ def whole_codebook(
 
 
 def random_book(numbers: Numbers, size: int, largest: int, zero_offset: int) -> Codebook:
-    """Build a codebook with random gaps."""
+    """Build a codebook of rising values with random gaps between them.
+
+    Args:
+        numbers: The recipe's random numbers.
+        size: Number of values.
+        largest: Largest gap.
+        zero_offset: Place of index 0 in the codebook.
+    """
     values, value = [], -50
     for gap in numbers.integers("gaps", size, 1, largest).tolist():
         value += gap

@@ -80,7 +80,7 @@ def zero_values() -> list[Values]:
 
 
 def many_codebooks(name: str, *, title: str, tests: str, units: Callable[[], list[Values]]) -> Recipe:
-    """Build the recipe of many small codebooks."""
+    """Build the recipe of a stream with small codebooks, a data unit for each."""
     return Recipe(
         id=f"codebook-{name}",
         title=title,

@@ -37,7 +37,7 @@ def method_units(flags: int) -> list[Values]:
 
 
 def methods(flags: int, level: Level = Level.CORE) -> Recipe:
-    """Build the recipe of one MPS."""
+    """Build the recipe of an MPS with one value of mps_quantization_method_flags."""
     return Recipe(
         id=f"mps-methods-{flags}",
         title=f"mps_quantization_method_flags {flags}",

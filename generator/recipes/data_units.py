@@ -47,7 +47,7 @@ SPECIAL = bits32(
 
 
 def shapes(payload_type: int, numbers: Numbers) -> list[Values]:
-    """Build a tensor of each of `DIMENSIONS`."""
+    """Build a random tensor of each shape in `DIMENSIONS`."""
     units = []
     for number, dimensions in enumerate(DIMENSIONS):
         head = header(payload_type, f"t{number}", dimensions)

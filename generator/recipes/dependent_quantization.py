@@ -32,7 +32,16 @@ def every_transition() -> list[int]:
 
 
 def one_vector(name: str, quants: list[int], *, title: str, tests: str, catches: str, level: Level = Level.CORE) -> Recipe:
-    """Build the recipe of one vector."""
+    """Build the recipe of a single tensor of one dimension with dependent quantization.
+
+    Args:
+        name: End of the vector's id.
+        quants: The tensor's indexes before doubling.
+        title: The vector's title.
+        tests: What the vector tests.
+        catches: The faults that it catches.
+        level: The vector's level.
+    """
     return Recipe(
         id=f"dq-{name}",
         title=title,

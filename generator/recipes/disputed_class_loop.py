@@ -30,7 +30,12 @@ two do.
 
 
 def unification(choice: UnificationClassLoop, dimensions: list[int]) -> Values:
-    """Build an entry with one accuracy."""
+    """Build an entry of a unification map with one class accuracy.
+
+    Args:
+        choice: Which field is the number of class accuracies, 1; the other is 2.
+        dimensions: reshaped_tensor_dimensions of the entry.
+    """
     counted = choice is UnificationClassLoop.COUNT_CLASSES
     return {
         "count_reshaped_tensor_dimension": len(dimensions) + 1,
@@ -66,7 +71,7 @@ def units(choice: UnificationClassLoop, _: Numbers) -> list[Values]:
 
 
 def class_loop(choice: UnificationClassLoop) -> Recipe:
-    """Build the recipe of one choice."""
+    """Build the recipe of a stream written under one choice of unification_class_loop."""
     return Recipe(
         id=f"map-unification-any-count-classes-by-{'count' if choice is UnificationClassLoop.COUNT_CLASSES else 'bitmask'}",
         title=f"The class loop of the unification map runs to {choice.value}, whichever way its entries are counted",

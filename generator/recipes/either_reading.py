@@ -76,7 +76,7 @@ def _unification(left: int) -> Values:
 
 
 def _pruning(ratio: np.float32, accuracy: np.float32, *classes: np.float32) -> Values:
-    """Build a map of one entry."""
+    """Build a pruning map of one entry with its accuracies by class."""
     entry = {
         "pruning_ratio": ratio,
         "ppm_nn_accuracy": accuracy,

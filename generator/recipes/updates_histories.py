@@ -102,7 +102,13 @@ class History:
 
 
 def data_unit(numbers: Numbers, label: str, earlier: Earlier) -> InTurn:
-    """Make a data unit of random indexes."""
+    """Make a data unit of random indexes, or of zeros.
+
+    Args:
+        numbers: The recipe's random numbers.
+        label: Selects the random numbers.
+        earlier: Form and tools of the unit.
+    """
     form, tool = earlier.form, earlier.tool
     own = node(earlier.depth, form.parameter_id)
     if form.payload_type == NNR_PT_RAW_FLOAT:

@@ -35,7 +35,15 @@ def side_of(scan_order: int) -> int:
 
 
 def skipping(quants: npt.NDArray[np.int64], dimensions: tuple[int, ...], skipped: Sequence[int], scan_order: int = 0, **more: Any) -> Coded:
-    """Return a tensor with some rows of zeros that are skipped; ``quants`` are row-major."""
+    """Set rows to zeros that are skipped, and bring the indexes into coded order.
+
+    Args:
+        quants: The indexes in row-major order.
+        dimensions: Dimensions of the tensor.
+        skipped: Numbers of the rows to skip.
+        scan_order: 0 for row by row, 1 to 4 for blocks.
+        **more: Further arguments of `Coded`.
+    """
     columns = int(np.prod(dimensions[1:]))
     rows = np.array(quants).reshape(dimensions[0], columns)
     rows[list(skipped)] = 0
@@ -46,7 +54,16 @@ def skipping(quants: npt.NDArray[np.int64], dimensions: tuple[int, ...], skipped
 def matrix(
     numbers: Numbers, dimensions: tuple[int, ...], skipped: Sequence[int], scan_order: int = 0, *, dq: bool = False, name: str = "w"
 ) -> InTurn:
-    """Make a random FLOAT with skipped rows."""
+    """Make a FLOAT tensor of random indexes, some rows of which are zeros and skipped.
+
+    Args:
+        numbers: The recipe's random numbers.
+        dimensions: Dimensions of the tensor.
+        skipped: Numbers of the skipped rows.
+        scan_order: 0 for row by row, 1 to 4 for blocks.
+        dq: Whether dependent quantization is used.
+        name: Id of the tensor.
+    """
     quants = numbers.quants(name, int(np.prod(dimensions)), 120)
     coded = skipping(quants, dimensions, skipped, scan_order)
     return unit(NNR_PT_FLOAT, name, dimensions, coded, dq_flag=dq, scan_order=scan_order)

@@ -292,7 +292,12 @@ def fault_of(decoder: DecoderSpec, one: ProbeResult) -> Fault | None:
 
 
 def cause_of(fault: Fault, some: list[ProbeResult]) -> str:
-    """Describe how ``some`` probes showed a fault."""
+    """Describe in one sentence how probes showed a fault.
+
+    Args:
+        fault: The fault.
+        some: The probes that showed it, at least one.
+    """
     first = some[0]
     if fault in (Fault.UNDECLARED, Fault.NOT_UNSUPPORTED):
         missing = ", ".join(sorted({name for one in some for name in one.missing}))

@@ -110,7 +110,11 @@ class DecoderHost:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _with_worker(self, decoder: DecoderSpec, work: Callable[[Worker], list[Execution]]) -> list[Execution]:
-        """Let the decoder's worker do something; return what it says of one that does not start."""
+        """Run ``work`` with the decoder's worker, which is started if it is not running.
+
+        If the worker does not start, the result is the execution that says so. After
+        `FAILED_STARTS` failed starts in a row none is tried again.
+        """
         failed = self._failed_starts.setdefault(decoder.name, [])
         if len(failed) == FAILED_STARTS:
             return [failed[-1].again()]

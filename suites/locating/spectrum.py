@@ -60,7 +60,7 @@ class _Meter(Watcher):
         self.extents: dict[str, Extent] = {}
 
     def element(self, element: Element) -> None:
-        """Take an element of the high-level syntax."""
+        """Add the value of an element of the high-level syntax to the element's extent."""
         name, value = element.name, element.value
         if name == "raw_float32_parameter":
             self._take(name, float_classes(np.frombuffer(value[: len(value) & ~3], dtype="<f4")))
@@ -83,7 +83,7 @@ class _Meter(Watcher):
         return extent
 
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
-        """Take the elements of a codeword."""
+        """Add the values of all elements of a codeword to their extents."""
         if codeword is None:
             return
         bins = codeword.trace.events
@@ -102,7 +102,7 @@ class _Meter(Watcher):
                         self.extents[name].take(int(value))
 
     def _adaptation(self, events: IntArray, coding: TensorCoding) -> None:
-        """Take how far the contexts of a tensor adapt."""
+        """Add how far the contexts of a tensor adapt to the extent of `CONTEXT_STATE`."""
         context, bins = by_context(events[events[:, INDEX] >= 0], coding)
         if not len(bins):
             return

@@ -150,7 +150,7 @@ def list_failures(cases: Iterable[CaseResult], before: ExpectedFailures | None) 
 
 
 def write_expected_failures(path: Path, listed: ExpectedFailures) -> None:
-    """Write a list as TOML; raise `OSError`."""
+    """Write a list of known failures as TOML; raise `OSError`."""
     tables = [_HEADING]
     for entry in listed.failure:
         values = {"vector": entry.vector, "decoder": entry.decoder, "reason": entry.reason}
