@@ -148,7 +148,15 @@ def layer_parameter_set(
     maps: Mapping[str, Values] | None = None,
     **common: int,
 ) -> Values:
-    """Return an NNR_LPS; arguments as for `model_parameter_set`."""
+    """Return an NNR_LPS.
+
+    Args:
+        quantization: The qp for the units that follow; None for none.
+        method_flags: lps_quantization_method_flags; by default NNR_QSU if there is a qp.
+        self_contained: lps_self_contained_flag.
+        maps: Performance maps by kind: sparsification, pruning or unification.
+        **common: Elements of the unit's size and header.
+    """
     maps = maps or {}
     flags = (NNR_QSU if quantization else 0) if method_flags is None else method_flags
     payload: Values = {
@@ -180,7 +188,12 @@ def quantization_unit(storage_format: int, compression_format: int, data: bytes,
 
 
 def ids_list(ids: Sequence[str], reference_list: Sequence[str] | None = None) -> Values:
-    """Return the values of a topology_elements_ids_list()."""
+    """Return the values of a topology_elements_ids_list().
+
+    Args:
+        ids: The ids, at least two.
+        reference_list: If given, ids are coded as indexes into this list.
+    """
     listed: Values = (
         {"topology_elem_id_list": list(ids)}
         if reference_list is None

@@ -213,7 +213,7 @@ class Driver:
                 raise
 
     def _take(self, unit: Unit) -> None:
-        """Take in one unit."""
+        """Decode a data unit, or keep the container of an NNR_TPL_PRUN."""
         header = unit.data_unit_header
         if header is not None:
             self._decode(unit, header)

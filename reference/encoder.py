@@ -266,7 +266,15 @@ def given_back(dtype: np.dtype[Any]) -> int | None:
 def encode_integers(
     header: DataUnitHeader, values: np.ndarray, form: HeaderForm, options: EncoderOptions, step: SessionStep | None
 ) -> Values:
-    """Encode one int32 tensor without loss."""
+    """Encode one int32 tensor without loss, as NNR_PT_INT.
+
+    Args:
+        header: The header of its unit.
+        values: The tensor.
+        form: How the header is written.
+        options: The encoder's options, of which the parameter sets are used.
+        step: The step of a session, whose base model the unit updates; None in the first edition.
+    """
     name = header.ids[0]
     if step is not None:
         header, values = next_of(step.update_of(header, {name: values}), name)
@@ -402,7 +410,15 @@ def quantized(
 def encode_with_codebook(
     values: np.ndarray, header: DataUnitHeader, qp_delta: int, options: EncoderOptions, place: SessionStep | None = None
 ) -> Values:
-    """Encode one tensor with a codebook, never with dependent quantization."""
+    """Encode one tensor with a codebook that is designed for it, without dependent quantization.
+
+    Args:
+        values: The tensor.
+        header: The header of its unit.
+        qp_delta: Difference of the tensor's qp from that of the options.
+        options: The encoder's options; they name the method of design.
+        place: The step of a session; None in the first edition.
+    """
     from nnc_conformance.reference.quantization import codebook
 
     step = float(step_size(options.qp_density, options.qp + qp_delta))

@@ -189,7 +189,20 @@ def _decode(
     registers: IntArray,
     trace: BinTrace,
 ) -> DecodedCodeword:
-    """Decode the tensors of a payload with a kernel."""
+    """Decode the tensors of a payload and the terminate bin.
+
+    Args:
+        data: The payload.
+        codings: The coding of each tensor.
+        histories: The history of each tensor; `NO_HISTORY` without one.
+        tables: The tables of the standard, or mutated ones.
+        quant_tensor: The kernel that decodes the indexes of a tensor.
+        registers: The coder's registers, in which a kernel leaves an error.
+        trace: Filled with the bins, if it has room for them.
+
+    Raises:
+        CodewordError: For a payload that breaks a rule.
+    """
     decoded: list[CodedTensor] = []
     for number, (coding, history) in enumerate(zip(codings, histories, strict=True)):
         layout = coding.layout
@@ -354,7 +367,17 @@ def encode_codeword(tensors: Sequence[TensorToCode], *, tables: Tables = DEFAULT
 def _prepared(
     tensor: TensorToCode, tables: Tables, number: int, quant_tensor: Callable[..., None]
 ) -> tuple[npt.NDArray[np.int32], IntArray]:
-    """Check a tensor; return its indexes and parameter sets."""
+    """Check a tensor to encode; return its indexes (int32) and the parameter set of each context.
+
+    Args:
+        tensor: The tensor.
+        tables: The tables, to choose the cheapest parameter sets with.
+        number: Number of the tensor, for errors.
+        quant_tensor: The kernel that estimates costs.
+
+    Raises:
+        EncodeError: For values that cannot be coded.
+    """
     coding, values = tensor.coding, np.asarray(tensor.indexes)
     if values.size != coding.count:
         raise EncodeError(f"tensor {number} has {values.size} indexes; {coding.rows} x {coding.columns} are needed")

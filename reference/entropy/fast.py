@@ -54,7 +54,18 @@ def decode_block_rows(
 
 
 def _encode(coder: plain.Coder, layout: ContextLayout, area: ScanArea, arrays: Arrays, machine: Machine, tools: Tools) -> None:
-    """Encode or estimate a tensor."""
+    """Encode a tensor, or estimate what it costs with each parameter set.
+
+    The coder's registers say which: in mode ESTIMATE the costs are written to ``coder.costs``.
+
+    Args:
+        coder: The coder.
+        layout: The tensor's contexts.
+        area: Its rows and columns, and the side of its blocks.
+        arrays: Its indexes, and the entry points to fill.
+        machine: The tables from `build_machine`.
+        tools: The tools of the second edition.
+    """
     estimating = coder.registers[plain.MODE] == plain.ESTIMATE
     order = list(fast_encoder.LANES) if estimating else [0]
     guides = np.empty(SCRATCH if area.side else arrays[0].size, np.int32) if fast_encoder.uses_guides(layout, tools) else None

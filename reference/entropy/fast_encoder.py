@@ -288,7 +288,15 @@ def flush(payload: Octets, low: Any, pending: Any, byte: Any, least: Any) -> tup
 
 @kernel
 def encode_bins(words: Words, payload: Octets, bins: Bins, size: int, engine: Words) -> None:
-    """Write listed bins."""
+    """Encode a list of bins.
+
+    Args:
+        words: The tables of `machine.Machine`; the contexts are updated.
+        payload: Receives whole bytes.
+        bins: A context times 2 plus the bin, or from `BYPASS` on a bypass bin.
+        size: Number of bins in the list.
+        engine: The state of the encoder, updated.
+    """
     base = address_of(words)
     ivl_range, low, pending, byte = engine[ENGINE_RANGE], engine[ENGINE_LOW], engine[ENGINE_PENDING], engine[ENGINE_BYTE]
     for place in range(_U64(size)):

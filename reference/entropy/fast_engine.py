@@ -86,7 +86,7 @@ def reset_contexts(words: Words, layout: ContextLayout, parameter_sets: IntArray
 
 @kernel
 def copy(source: Indexes, first: int, target: Indexes, place: int, size: int) -> None:
-    """Copy indexes, two at a time."""
+    """Copy ``size`` indexes from place ``first`` of one array to ``place`` of another."""
     source_address, target_address = address_of(source) + (_U64(first) << _2), address_of(target) + (_U64(place) << _2)
     for pair in range(size >> 1):
         store(target, target_address + (_U64(pair) << _3), load(source, source_address + (_U64(pair) << _3)))
@@ -111,7 +111,15 @@ def scatter_blocks(scratch: Indexes, indexes: Indexes, area: ScanArea, left: int
 
 @kernel
 def gather_blocks(indexes: Indexes, scratch: Indexes, area: ScanArea, left: int, right: int) -> None:
-    """Copy blocks of a block row from a row-major array into coded order."""
+    """Copy blocks of a block row from a row-major array into coded order.
+
+    Args:
+        indexes: The block row, row-major.
+        scratch: Filled with the blocks from column ``left`` to ``right``, one after the other.
+        area: Rows and columns of the block row, and the side of its blocks.
+        left: First column.
+        right: Column after the last.
+    """
     position = 0
     for first in range(left, right, area.side):
         width = min(area.side, right - first)

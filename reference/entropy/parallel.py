@@ -129,7 +129,19 @@ def _entered(coder: plain.Coder, part: BlockRows) -> plain.Coder:
 def _decode(
     coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray, part: BlockRows
 ) -> int:
-    """Decode a part; return the stateId after it, or -1."""
+    """Decode the block rows of one part with the fast kernel.
+
+    Args:
+        coder: A coder in the state at the part's start.
+        layout: The tensor's contexts.
+        area: Rows and columns of the whole tensor, and the side of its blocks.
+        indexes: The tensor's indexes in coded order; those of the part are filled.
+        entry_points: The tensor's entry points; those within the part are filled.
+        part: The block rows, and the entry point at their start.
+
+    Returns:
+        The stateId after the part, or -1 if sequential decoding must find the error.
+    """
     tools, start = tools_of(coder, layout, area), part.start
     machine = build_machine(coder.tables, layout, by_place=tools.by_place)
     states = STATES if layout.dq_flag else 1

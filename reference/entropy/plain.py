@@ -115,7 +115,7 @@ class Coder(NamedTuple):
 
 @kernel
 def fail(coder: Coder, status: int) -> None:
-    """Record the first error with its place."""
+    """Record the status, element and bit of an error unless one is recorded already."""
     r = coder.registers
     if r[STATUS] == OK:
         r[STATUS] = status
@@ -165,7 +165,7 @@ def shift_bit(coder: Coder) -> None:
 
 @kernel
 def carry(coder: Coder) -> None:
-    """Add one to the last bit written."""
+    """Propagate a carry into the written payload: add one to its last bit."""
     last = coder.registers[POSITION] - 1
     byte = last >> 3
     one = 1 << (7 - (last & 7))
@@ -221,7 +221,16 @@ def initialise(coder: Coder, mode: int) -> None:
 
 @kernel
 def code_bin(coder: Coder, context: int, bin_value: int) -> int:
-    """Code one bin with a context."""
+    """Code one bin with a context, and update the context.
+
+    Args:
+        coder: The coder; its mode decides whether the bin is decoded, encoded or estimated.
+        context: Number of the context.
+        bin_value: The bin to encode; ignored by a decoder.
+
+    Returns:
+        The bin.
+    """
     r = coder.registers
     r[ELEMENT] = context
     if r[MODE] == ESTIMATE:
@@ -302,7 +311,17 @@ def code_terminate(coder: Coder) -> int:
 
 @kernel
 def uae_v(coder: Coder, element: int, bits: int, value: int) -> int:
-    """Code uae_v(bits): an unsigned number in bypass bins, most significant bit first."""
+    """Code uae_v(bits): an unsigned number in bypass bins, most significant bit first.
+
+    Args:
+        coder: The coder.
+        element: Number of the element, for errors and traces.
+        bits: Number of bins.
+        value: The number to encode; ignored by a decoder.
+
+    Returns:
+        The number.
+    """
     coder.registers[ELEMENT] = element
     coded = 0
     for place in range(bits - 1, -1, -1):

@@ -128,7 +128,16 @@ def greatest_qp(step: float, qp_density: int) -> int:
 
 
 def _chosen(name: str, array: Array, options: EncoderOptions, reason: str, *, variance: bool, asked: bool) -> Chosen:
-    """Choose for one tensor."""
+    """Choose how one tensor is coded, and its qp.
+
+    Args:
+        name: Its id.
+        array: The tensor.
+        options: What is asked for.
+        reason: Why it must be coded without loss; empty if it need not be.
+        variance: Whether it holds variances, which are divided by.
+        asked: Whether the user asked for a qp for its role.
+    """
     row = Chosen(name, str(array.dtype), array.shape, Treatment.EXACT, reason)
     kind = coding(array)
     if kind is Coding.EXACT_INTEGER:
@@ -165,10 +174,16 @@ def _with_step(row: Chosen, array: Array, values: Array, options: EncoderOptions
 
 
 def _coarsest(values: Array, *, weight: bool, variance: bool, asked: bool) -> float:
-    """Return the coarsest step that keeps magnitudes other than 0, or 0 if there is none in
-    binary64.
+    """Return the coarsest step that keeps magnitudes other than 0.
 
-    Where a qp is asked for, it only keeps all of them from becoming 0.
+    Return 0 if binary64 has no such step. If a qp is asked for, the step only keeps the largest
+    magnitude from becoming 0.
+
+    Args:
+        values: The magnitudes other than 0.
+        weight: Whether the tensor is a weight.
+        variance: Whether it holds variances, which are divided by.
+        asked: Whether the user asked for a qp.
     """
     greatest = float(values.max())
     if variance:

@@ -231,7 +231,17 @@ def code_magnitude(model: CompiledCosts, paths: CompiledPaths, base: Any, magnit
 
 @inlined
 def advance_contexts(model: CompiledCosts, paths: CompiledPaths, now: int, node: Any, origin: Any, magnitude: int, sign_flag: int) -> None:
-    """Give a node the contexts of its path, updated by the path's index."""
+    """Copy a path's contexts to its new node, and update them by its index.
+
+    Args:
+        model: The costs of the search.
+        paths: The paths; rows ``now`` are read, rows ``1 - now`` written.
+        now: Row of the paths before the index, 0 or 1.
+        node: The node that the path leads to.
+        origin: The node that it comes from.
+        magnitude: Magnitude of the index, before doubling.
+        sign_flag: 1 for a negative index.
+    """
     words = _U64(paths.contexts.shape[2])
     nodes = _U64(paths.contexts.shape[1])
     start = address_of(paths.contexts)
@@ -259,9 +269,15 @@ def start_block_row(model: CompiledCosts, paths: CompiledPaths, now: int) -> Non
 
 @inlined
 def candidates(magnitude: float, shift: int, dq_flag: bool) -> tuple[int, tuple[float, float, float]]:
-    """Return the magnitude of `FIRST`, before doubling, and the squared errors of all candidates.
+    """Return the first candidate's magnitude before doubling, and the squared errors of all three.
 
-    There is no `SECOND` where `FIRST` is above the weight.
+    The candidates are `ZERO`, `FIRST` and `SECOND`. There is no `SECOND` if `FIRST` is above the
+    weight; its error is then infinite.
+
+    Args:
+        magnitude: Magnitude of the weight in steps.
+        shift: 1 in a state of the second quantizer, else 0.
+        dq_flag: Whether dependent quantization is used.
     """
     nearest = nearest_below(magnitude, shift, dq_flag)
     first = max(nearest, 1)

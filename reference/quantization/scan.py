@@ -23,7 +23,10 @@ def in_scan_order(values: npt.NDArray[Any], area: ScanArea) -> npt.NDArray[Any]:
 
 
 def in_row_order(ordered: npt.NDArray[Any], area: ScanArea) -> npt.NDArray[Any]:
-    """Undo `in_scan_order`."""
+    """Reorder values (rows * columns,) from coded to row-major order.
+
+    The result is the same array if the scan is row-major too.
+    """
     if area.side == 0 or area.columns <= area.side:
         return ordered
     values = np.empty_like(ordered)

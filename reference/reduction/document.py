@@ -123,7 +123,12 @@ def validate(content: Any) -> Document:
 
 
 def _first_mistake(error: ValidationError, names: Sequence[str]) -> str:
-    """Describe the first validation error."""
+    """Describe the first validation error of a pipeline document.
+
+    Args:
+        error: The error of pydantic.
+        names: The names of the pipeline's tools, in order.
+    """
     detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
     path = [str(step) for step in detail["loc"]]
     where = "the pipeline"

@@ -141,7 +141,7 @@ class _Finish:
         return network
 
     def _scaled(self, network: Network, settings: LocalScaling, resources: Resources) -> Network:
-        """Quantize the weights, then scale their rows."""
+        """Quantize the scalable weights, then give their rows factors (LS) that reduce the error."""
         names = scalable(network, settings)
         originals = {name: network.whole(name) for name in names}
         for name in names:

@@ -50,7 +50,17 @@ class ExternalData:
             raise ModelError(f"the external data of tensor {name!r} cannot be read: {reason}") from None
 
     def _values(self, entries: Mapping[str, str], expected: int | None) -> bytes:
-        """Read the bytes that the entries state."""
+        """Read the bytes at the location, offset and length that a tensor states.
+
+        Args:
+            entries: The tensor's ``external_data`` as strings by key.
+            expected: Bytes that its shape and type take, if known.
+
+        Raises:
+            ModelError: For a path that is not allowed, too few or too many bytes, or a model that
+                asks for too much.
+            OSError: If the file cannot be read.
+        """
         location = entries.get("location", "")
         offset, stated = _number(entries, "offset") or 0, _number(entries, "length")
         path = inside(self._folder, location)

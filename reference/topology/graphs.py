@@ -195,7 +195,12 @@ def _constant(node: NodeProto, scope: tuple[str, ...]) -> Iterator[TensorEntry]:
 
 
 def _attributes(attributes: Iterable[AttributeProto], scope: tuple[str, ...]) -> Iterator[TensorEntry]:
-    """Iterate over the tensors in attributes."""
+    """Iterate over the tensors, dense or sparse, that attributes of functions or nodes hold.
+
+    Args:
+        attributes: The attributes.
+        scope: Path of the graph that they are in.
+    """
     for attribute in attributes:
         path = TensorPath((*scope, mark("attribute")), checked_name(attribute.name))
         dense = [*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors]

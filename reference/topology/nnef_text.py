@@ -105,7 +105,14 @@ def _begins_statement(found: Sequence[Token], at: int) -> bool:
 
 
 def _arguments(found: Sequence[Token], begin: int, end: int, ends: dict[int, int]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Iterate over the arguments between two brackets."""
+    """Iterate over the arguments between two brackets, as (name or "", texts of the tokens).
+
+    Args:
+        found: The tokens of the topology.
+        begin: Place of the first token after the opening bracket.
+        end: Place of the closing bracket.
+        ends: Place of each closing bracket, by that of its opening one.
+    """
     at = begin
     while at < end:
         first = at

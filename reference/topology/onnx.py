@@ -191,7 +191,7 @@ def _drop_doubles(proto: ModelProto) -> None:
 
 
 def _copy(model: bytes | ModelProto) -> ModelProto:
-    """Copy or parse a model."""
+    """Parse a model, or copy one that is parsed already."""
     if isinstance(model, ModelProto):
         copy = ModelProto()
         copy.CopyFrom(model)

@@ -44,7 +44,7 @@ def with_reference_list(stream: bytes) -> bytes:
 
 
 def _ids(unit: Unit) -> Sequence[str]:
-    """Return the tensor ids in a unit."""
+    """Return the tensor ids that a data unit or a pruning container names."""
     if unit.data_unit_header is not None:
         return unit.data_unit_header.ids
     if _is_pruning(unit):

@@ -180,8 +180,15 @@ class _Finder:
         }
 
     def origin(self, name: str, body: Body) -> tuple[TensorPath | None, Body, str]:
-        """Return the path of the tensor that a name stands for as seen from a body, if any, and the
-        name and body it leads to.
+        """Follow a name to the tensor that it denotes, through nodes that pass a tensor on.
+
+        Args:
+            name: The name, as used in ``body``.
+            body: The graph in which it is used.
+
+        Returns:
+            The tensor's path, None if it is not a tensor; then the body and the name that it leads
+                to.
         """
         seen = body
         for _ in range(_NODE_LIMIT):

@@ -233,7 +233,16 @@ class ModelBuilder:
         self._data_formats = dict(base.data_formats)
 
     def take(self, header: DataUnitHeader, payload: bytes, parts: Sequence[CodedPart]) -> None:
-        """Take in one decoded data unit; raise `BrokenRuleError` (update-sum)."""
+        """Add one decoded data unit to the model.
+
+        Args:
+            header: The header of the unit.
+            payload: Its payload, whose digest may identify the unit as a parent.
+            parts: The decoded parts of the unit.
+
+        Raises:
+            BrokenRuleError: update-sum if a sum does not fit int32.
+        """
         for part in parts:
             difference = {name: self._difference(name, values, header) for name, values in part.values.items()}
             for name, values in difference.items():
@@ -290,7 +299,15 @@ class ModelBuilder:
         return total
 
     def _history(self, part: CodedPart, header: DataUnitHeader, payload: bytes, difference: np.ndarray | None) -> ParameterHistory:
-        """Return a part's history after a unit."""
+        """Return the history of a part, with the unit that codes it added.
+
+        Args:
+            part: The decoded part.
+            header: The header of its unit.
+            payload: The unit's payload.
+            difference: The difference that the unit codes; None if a dimension mapping splits the
+                part into several tensors.
+        """
         switches = self._interpretation
         before = self._base.histories.get(part.id, ParameterHistory(part.dimensions))
         is_raw = header.payload_type == NNR_PT_RAW_FLOAT

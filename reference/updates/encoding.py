@@ -217,9 +217,17 @@ def nodes_of(base: BaseModel | None, names: Sequence[str]) -> dict[str, NodeId]:
 def with_tools(
     header: DataUnitHeader, contents: Mapping[str, TensorContent], step: SessionStep
 ) -> tuple[DataUnitHeader, dict[str, TensorContent]]:
-    """Choose the tools with which given indexes take the fewest bytes.
+    """Choose the second edition's tools with which given indexes take the fewest bytes.
 
-    Return header and contents with their flags.
+    TCA is chosen for the unit; history dependent significance and row skip for each tensor.
+
+    Args:
+        header: The header of the unit.
+        contents: The indexes of each part, by id.
+        step: The step of the session, with base model and allowed tools.
+
+    Returns:
+        The header with its TCA flag, and the contents with their flags and histories.
     """
     ways = []
     for tca in step.tools.tca.tried(allowed=tca_allowed(header, step), useful=True):
@@ -246,7 +254,16 @@ def tca_allowed(header: DataUnitHeader, step: SessionStep) -> bool:
 
 
 def _with_flags(content: TensorContent, coding: TensorCoding, history: TensorHistory, tools: ToolFlags) -> TensorContent:
-    """Choose hist_dep_sig_prob_enabled_flag and row_skip_list of one tensor."""
+    """Choose whether a tensor uses history dependent significance and skips rows of zeros.
+
+    Every choice that the tools allow is encoded; the shortest is returned.
+
+    Args:
+        content: The indexes of the tensor.
+        coding: Its coding.
+        history: Its earlier indexes.
+        tools: Which tools are on, off or left to the encoder.
+    """
     rows = zero_rows(content.indexes, coding)
     skips = tools.row_skip.tried(allowed=coding.has_row_skip_flag and not skips_differ(coding), useful=bool(rows.any()))
     seen = tools.hdsp.tried(allowed=coding.has_hdsp_flag, useful=bool(history.seen.any()))
@@ -260,8 +277,9 @@ def zero_rows(indexes: np.ndarray, coding: TensorCoding) -> np.ndarray:
 
 
 def skips_differ(coding: TensorCoding) -> bool:
-    """Return whether the readings of a skipped stretch (disputed point skipped_stretch) part: such
-    a tensor skips no rows.
+    """Return whether the readings of disputed point skipped_stretch differ for a tensor.
+
+    Such a tensor skips no rows.
     """
     side = coding.area.side
     return coding.dq_flag and 0 < side < coding.columns and coding.columns % STEPS_OF_A_CYCLE != 0
