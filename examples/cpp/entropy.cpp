@@ -103,27 +103,41 @@ private:
     int offset_ = 0;
 };
 
+// Contexts in the order in which their parameter sets are sent. Those of temporal context modelling and of history
+// dependent significance exist only if the tensor uses these tools.
 struct Contexts {
-    explicit Contexts(int unary_length) : greater(2 * unary_length), prefix(kMaxPrefix) {}
+    Contexts(int unary_length, bool tca, bool hdsp)
+        : significance_tca(tca ? 2 : 0), significance_hdsp(hdsp ? 1 : 0), sign_tca(tca ? 2 : 0), greater(2 * unary_length), greater_tca(tca ? 2 * unary_length : 0), prefix(kMaxPrefix) {}
 
-    std::vector<Context> significance{3}, sign{3}, greater, prefix;
+    std::vector<Context> significance{3}, significance_tca, significance_hdsp, sign{3}, sign_tca, greater, greater_tca, prefix;
     Context flag;
 
     // The parameter set of each context.
     void read_sets(ArithmeticDecoder& decoder) {
-        for (auto* group : {&significance, &sign, &greater, &prefix})
+        for (auto* group : {&significance, &significance_tca, &significance_hdsp, &sign, &sign_tca, &greater, &greater_tca, &prefix})
             for (Context& context : *group) context.start(decoder.bin(flag) ? 1 + static_cast<int>(decoder.uae(3)) : 0);
     }
 };
 
-// Decodes one index; `previous` is 0 if the index before it was 0, 1 if negative, 2 if positive.
-std::int32_t index(ArithmeticDecoder& decoder, Contexts& contexts, int previous) {
-    if (!decoder.bin(contexts.significance[previous])) return 0;
-    const int negative = decoder.bin(contexts.sign[previous]);
-    const std::size_t unary_length = contexts.greater.size() / 2;
+// What chooses the contexts of one index.
+struct Neighbourhood {
+    int previous = 0;       // 0 if the index coded before it was 0, 1 if negative, 2 if positive
+    std::int64_t base = 0;  // the parent's index at its place, 0 without temporal context modelling
+    bool seen = false;      // whether an earlier update was not 0 at its place
+};
+
+std::int32_t index(ArithmeticDecoder& decoder, Contexts& contexts, const Neighbourhood& at) {
+    const std::int64_t base = std::abs(at.base);
+    Context& significance = at.seen    ? contexts.significance_hdsp[0]
+                            : at.base ? contexts.significance_tca[base > 1]
+                                      : contexts.significance[at.previous];
+    if (!decoder.bin(significance)) return 0;
+    const int negative = decoder.bin(at.base ? contexts.sign_tca[at.base > 0] : contexts.sign[at.previous]);
+    const std::int64_t unary_length = static_cast<std::int64_t>(contexts.greater.size() / 2);
     std::uint64_t magnitude = 1;
-    std::size_t j = 0;
-    for (; j < unary_length && decoder.bin(contexts.greater[2 * j + negative]); ++j) ++magnitude;
+    std::int64_t j = 0;
+    for (; j < unary_length; ++j, ++magnitude)
+        if (!decoder.bin(at.base ? contexts.greater_tca[2 * j + (base < j)] : contexts.greater[2 * j + negative])) break;
     if (j == unary_length) {
         int bits = 0;
         for (; bits < kMaxPrefix && decoder.bin(contexts.prefix[bits]); ++bits) magnitude += std::uint64_t{1} << bits;
@@ -137,16 +151,32 @@ std::int32_t index(ArithmeticDecoder& decoder, Contexts& contexts, int previous)
 
 }  // namespace
 
-CodedTensor decode_codeword(const std::uint8_t* payload, std::size_t size, std::uint64_t count, int qp_delta_bits, int unary_length) {
+CodedTensor decode_codeword(const std::uint8_t* payload, std::size_t size, const Surroundings& around) {
     ArithmeticDecoder decoder(payload, size);
     CodedTensor tensor;
-    if (qp_delta_bits) tensor.qp_delta = decoder.iae(qp_delta_bits);
-    Contexts contexts(unary_length);
+    if (around.qp_delta_bits) tensor.qp_delta = decoder.iae(around.qp_delta_bits);
+    bool hdsp = false;
+    std::vector<bool> skipped;
+    if (around.second_edition && around.rows > 1 && around.columns > 1) {
+        hdsp = around.has_parent && decoder.bypass();
+        if (decoder.bypass()) {
+            Context row_skip;
+            for (std::uint64_t row = 0; row < around.rows; ++row) skipped.push_back(decoder.bin(row_skip));
+        }
+    }
+    const std::vector<bool>* seen = hdsp ? around.seen : nullptr;
+    Contexts contexts(around.unary_length, around.base != nullptr, hdsp);
     contexts.read_sets(decoder);
-    int previous = 0;
-    for (std::uint64_t k = 0; k < count; ++k) {  // grows as it decodes: dimensions beyond the payload take no memory
-        tensor.indexes.push_back(index(decoder, contexts, previous));
-        previous = tensor.indexes.back() == 0 ? 0 : tensor.indexes.back() < 0 ? 1 : 2;
+    Neighbourhood at;
+    for (std::uint64_t row = 0, k = 0; row < around.rows; ++row) {
+        const bool skip = !skipped.empty() && skipped[row];
+        for (std::uint64_t column = 0; column < around.columns; ++column, ++k) {  // grows as it decodes: dimensions beyond the payload take no memory
+            at.base = around.base ? (*around.base)[k] : 0;
+            at.seen = seen && (*seen)[k];
+            tensor.indexes.push_back(skip ? 0 : index(decoder, contexts, at));
+            const std::int32_t value = tensor.indexes.back();
+            if (!skip) at.previous = value == 0 ? 0 : value < 0 ? 1 : 2;
+        }
     }
     decoder.terminate();
     return tensor;

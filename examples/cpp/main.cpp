@@ -16,7 +16,7 @@
 
 namespace {
 
-const char* const kProtocol = "nnc-worker/1";
+const char* const kProtocol = "nnc-worker/2";
 
 std::vector<std::uint8_t> read_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
@@ -30,13 +30,13 @@ std::string stored_name(const std::string& name) {
     return first != std::string::npos && name.compare(first, std::string::npos, "__metadata__") == 0 ? "\\" + name : name;
 }
 
-void write_safetensors(const std::string& path, const std::vector<Tensor>& tensors) {
+void write_safetensors(const std::string& path, const Tensors& tensors) {
     std::string header = "{";
     std::size_t offset = 0;
-    for (const Tensor& tensor : tensors) {
+    for (const auto& [name, tensor] : tensors) {
         std::string shape;
         for (const std::uint64_t size : tensor.dimensions) shape += (shape.empty() ? "" : ",") + std::to_string(size);
-        header += (offset || header.size() > 1 ? "," : "") + quoted(stored_name(tensor.name)) + ":{\"dtype\":\"" + (tensor.is_float ? "F32" : "I32") +
+        header += (offset || header.size() > 1 ? "," : "") + quoted(stored_name(name)) + ":{\"dtype\":\"" + (tensor.is_float ? "F32" : "I32") +
                   "\",\"shape\":[" + shape + "],\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(offset + tensor.data.size()) + "]}";
         offset += tensor.data.size();
     }
@@ -45,16 +45,18 @@ void write_safetensors(const std::string& path, const std::vector<Tensor>& tenso
     std::ofstream file(path, std::ios::binary);
     for (int shift = 0; shift < 64; shift += 8) file.put(static_cast<char>(static_cast<std::uint64_t>(header.size()) >> shift & 0xFF));
     file << header;
-    for (const Tensor& tensor : tensors) file.write(reinterpret_cast<const char*>(tensor.data.data()), static_cast<std::streamsize>(tensor.data.size()));
+    for (const auto& [name, tensor] : tensors) file.write(reinterpret_cast<const char*>(tensor.data.data()), static_cast<std::streamsize>(tensor.data.size()));
     file.close();
     if (!file) throw std::runtime_error("cannot write " + path);
 }
 
-std::string answer(const std::map<std::string, std::string>& request) {
+std::string answer(const std::map<std::string, std::string>& request, Session& session) {
     const std::string id = "\"id\":" + quoted(request.at("id"));
     int unit = 0;
     try {
-        write_safetensors(request.at("output"), decode_stream(read_file(request.at("stream")), unit));
+        if (request.at("step") == "0") session = Session();
+        write_safetensors(request.at("output"), decode_stream(read_file(request.at("stream")), session, unit));
+        if (request.count("model")) write_safetensors(request.at("model"), session.model);
         return "{\"type\":\"decoded\"," + id + "}";
     } catch (const Refusal& refusal) {
         return "{\"type\":\"refused\"," + id + ",\"category\":" + quoted(refusal.category) + ",\"unit\":" + std::to_string(unit) +
@@ -69,6 +71,7 @@ std::string answer(const std::map<std::string, std::string>& request) {
 int main() {
     try {
         std::string line;
+        Session session;
         while (std::getline(std::cin, line)) {
             const std::map<std::string, std::string> request = parse_object(line);
             const std::string& type = request.at("type");
@@ -76,7 +79,7 @@ int main() {
             if (type == "start")
                 std::cout << "{\"type\":\"started\",\"protocol\":" << quoted(kProtocol) << "}" << std::endl;
             else
-                std::cout << answer(request) << std::endl;
+                std::cout << answer(request, session) << std::endl;
         }
         return 0;
     } catch (const std::exception& error) {

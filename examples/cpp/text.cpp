@@ -34,7 +34,7 @@ public:
             if (!members.empty()) expect(',');
             const std::string key = string();
             expect(':');
-            members[key] = string();
+            members[key] = next() == '"' ? string() : number();
         }
         return members;
     }
@@ -47,8 +47,15 @@ private:
     }
 
     void expect(char wanted) {
-        if (next() != wanted) throw std::runtime_error("a request is not a flat JSON object of strings");
+        if (next() != wanted) throw std::runtime_error("a request is not a flat JSON object of strings and numbers");
         ++at_;
+    }
+
+    std::string number() {
+        std::string digits;
+        while (at_ < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_]))) digits += text_[at_++];
+        if (digits.empty()) throw std::runtime_error("a request is not a flat JSON object of strings and numbers");
+        return digits;
     }
 
     std::string string() {

@@ -89,17 +89,34 @@ class ArithmeticDecoder {
 
 const contexts = (count) => Array.from({ length: count }, () => new Context());
 
-// Decodes one index; `previous` is 0 if the index before it was 0, 1 if negative, 2 if positive.
-function index(decoder, { significance, sign, greater, prefix }, previous) {
-  if (!decoder.bin(significance[previous])) return 0;
-  const negative = decoder.bin(sign[previous]);
-  const unaryLength = greater.length / 2;
+// Contexts in the order in which their parameter sets are sent. Those of temporal context modelling and of history
+// dependent significance exist only if the tensor uses these tools.
+const groupsOf = (unaryLength, tca, hdsp) => ({
+  significance: contexts(3),
+  significanceTca: contexts(tca ? 2 : 0),
+  significanceHdsp: contexts(hdsp ? 1 : 0),
+  sign: contexts(3),
+  signTca: contexts(tca ? 2 : 0),
+  greater: contexts(2 * unaryLength),
+  greaterTca: contexts(tca ? 2 * unaryLength : 0),
+  prefix: contexts(MAX_PREFIX),
+});
+
+// Decodes one index. `previous` is 0 if the index coded before it was 0, 1 if negative, 2 if positive; `base` the
+// parent's index at its place, 0 without temporal context modelling; `seen` 1 if an earlier update was not 0 there.
+function index(decoder, groups, previous, base, seen) {
+  const size = Math.abs(base);
+  const significance = seen ? groups.significanceHdsp[0] : base ? groups.significanceTca[size > 1 ? 1 : 0] : groups.significance[previous];
+  if (!decoder.bin(significance)) return 0;
+  const negative = decoder.bin(base ? groups.signTca[base > 0 ? 1 : 0] : groups.sign[previous]);
+  const unaryLength = groups.greater.length / 2;
+  const greater = (j) => (base ? groups.greaterTca[2 * j + (size < j ? 1 : 0)] : groups.greater[2 * j + negative]);
   let magnitude = 1;
   let j = 0;
-  for (; j < unaryLength && decoder.bin(greater[2 * j + negative]); j++) magnitude += 1;
+  for (; j < unaryLength && decoder.bin(greater(j)); j++) magnitude += 1;
   if (j === unaryLength) {
     let bits = 0;
-    for (; bits < MAX_PREFIX && decoder.bin(prefix[bits]); bits++) magnitude += 2 ** bits;
+    for (; bits < MAX_PREFIX && decoder.bin(groups.prefix[bits]); bits++) magnitude += 2 ** bits;
     magnitude += decoder.uae(bits);
   }
   const value = negative ? -magnitude : magnitude;
@@ -107,20 +124,37 @@ function index(decoder, { significance, sign, greater, prefix }, previous) {
   return value;
 }
 
-// Decodes the payload of a unit with one tensor of `count` indexes. `qpDeltaBits` is 0 if no qp_delta is
-// coded (NNR_PT_INT). Throws Refusal with `byte` counted from the start of the payload.
-export function decodeCodeword(payload, count, qpDeltaBits, unaryLength) {
+// Decodes the payload of a unit with one tensor of `rows` times `columns` indexes. `qpDeltaBits` is 0 if no qp_delta is
+// coded (NNR_PT_INT). `base` holds the parent's indexes with temporal context modelling, `seen` 1 where an earlier
+// update was not 0; both may be null. Throws Refusal with `byte` counted from the start of the payload.
+export function decodeCodeword(payload, { rows, columns, qpDeltaBits, unaryLength, secondEdition, hasParent, base, seen }) {
   const decoder = new ArithmeticDecoder(payload);
   const qpDelta = qpDeltaBits ? decoder.iae(qpDeltaBits) : 0;
-  const groups = { significance: contexts(3), sign: contexts(3), greater: contexts(2 * unaryLength), prefix: contexts(MAX_PREFIX) };
+  let hdsp = false;
+  const skipped = [];
+  if (secondEdition && rows > 1 && columns > 1) {
+    hdsp = hasParent && decoder.bypass() === 1;
+    if (decoder.bypass()) {
+      const rowSkip = new Context();
+      for (let row = 0; row < rows; row++) skipped.push(decoder.bin(rowSkip));
+    }
+  }
+  const groups = groupsOf(unaryLength, base !== null, hdsp);
   const flag = new Context();
   for (const group of Object.values(groups)) for (const context of group) context.start(decoder.bin(flag) ? 1 + decoder.uae(3) : 0);
   const indexes = [];
   let previous = 0;
-  for (let k = 0; k < count; k++) {
-    const value = index(decoder, groups, previous);
-    indexes.push(value);
-    previous = value === 0 ? 0 : value < 0 ? 1 : 2;
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      if (skipped[row]) {
+        indexes.push(0);
+        continue;
+      }
+      const k = indexes.length;
+      const value = index(decoder, groups, previous, base ? base[k] : 0, hdsp && seen ? seen[k] : 0);
+      indexes.push(value);
+      previous = value === 0 ? 0 : value < 0 ? 1 : 2;
+    }
   }
   decoder.terminate();
   return { qpDelta, indexes };

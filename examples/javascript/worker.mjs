@@ -5,9 +5,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 import { Refusal, Unsupported } from "./errors.mjs";
+import { Session } from "./session.mjs";
 import { decodeStream } from "./stream.mjs";
 
-const PROTOCOL = "nnc-worker/1";
+const PROTOCOL = "nnc-worker/2";
 
 // The safetensors format: header length, JSON header, data. It reserves the name __metadata__.
 function safetensors(tensors) {
@@ -25,10 +26,14 @@ function safetensors(tensors) {
   return Buffer.concat([length, header, ...[...tensors.values()].map(({ data }) => data)]);
 }
 
-function answer({ id, stream, output }) {
+let session = new Session();
+
+function answer({ id, step, stream, output, model }) {
   try {
-    const tensors = decodeStream(readFileSync(stream));
+    if (step === 0) session = new Session();
+    const tensors = decodeStream(readFileSync(stream), session);
     writeFileSync(output, safetensors(tensors));
+    if (model) writeFileSync(model, safetensors(session.model));
     return { type: "decoded", id };
   } catch (error) {
     const { message } = error;

@@ -1,12 +1,17 @@
 """Decoder of NNR_STR, NNR_MPS and NNR_NDU with NNR_PT_RAW_FLOAT (clause 6), in plain Python."""
 
+import math
+import struct
 from dataclasses import dataclass, field
-from math import prod
 
 STR, MPS, NDU, LAST_UNIT_TYPE = 0, 1, 5, 6
 RAW_FLOAT, BLOCK = 2, 3
 DC = 1
+NODE, SHA256, SHA512 = 0, 1, 2
 MOST_ELEMENTS = 1 << 31
+
+Tensors = dict[str, tuple[tuple[int, ...], bytes]]
+"""Dimensions and little-endian binary32 data by name."""
 
 
 class Refusal(Exception):  # noqa: N818 (a refusal is an answer, not an error of the decoder)
@@ -74,16 +79,25 @@ class Bits:
 
 @dataclass
 class Stream:
-    """State after some units; ``tensors`` has dimensions and little-endian binary32 data by name."""
+    """State after some units.
 
+    ``model`` is the model that the stream applies to, ``tensors`` what the stream codes.
+    """
+
+    model: Tensors
     str_seen: bool = False
     mps_seen: bool = False
-    tensors: dict[str, tuple[tuple[int, ...], bytes]] = field(default_factory=dict)
+    second_edition: bool = False
+    is_update: bool = False
+    tensors: Tensors = field(default_factory=dict)
 
 
-def decode(data: bytes) -> dict[str, tuple[tuple[int, ...], bytes]]:
-    """Decode a stream; raise `Refusal` or `Unsupported`."""
-    stream, start, unit = Stream(), 0, 0
+def decode(data: bytes, model: Tensors) -> Tensors:
+    """Decode the next stream of a session and apply it to ``model``.
+
+    Return what the stream codes: of an update the differences. Raise `Refusal` or `Unsupported`.
+    """
+    stream, start, unit = Stream(model), 0, 0
     try:
         if not data:
             raise Refusal("order", "an empty stream", 0)
@@ -115,8 +129,10 @@ def decode_unit(stream: Stream, bits: Bits) -> int:
     if bits.u(1):
         raise Unsupported("partial data units")
     if unit_type == STR:
-        if bits.u(8) != 0:
-            raise bits.refuse("unsupported", "general_profile_idc is not 0")
+        profile = bits.u(8)
+        if profile > 1:
+            raise bits.refuse("unsupported", "general_profile_idc is above 1")
+        stream.second_edition = profile == 1
     elif unit_type == MPS:
         model_parameter_set(stream, bits)
     elif unit_type == NDU:
@@ -138,14 +154,38 @@ def model_parameter_set(stream: Stream, bits: Bits) -> None:
     maps, methods, indexed = bits.u(4), bits.u(3), bits.u(1)
     if indexed:
         raise Unsupported("indexed references")
-    if bits.u(7):
+    performance = 0
+    if stream.second_edition:
+        performance = identification(stream, bits)
+    elif bits.u(7):
         raise bits.refuse("reserved", "a reserved bit is 1")
     if maps:
         raise Unsupported("performance maps")
     if methods & 3:
         bits.u(16)  # mps_qp_density, mps_quantization_parameter
+    if performance:
+        bits.u(32)  # validation_set_performance
     bits.byte_alignment()
     stream.mps_seen = True
+
+
+def identification(stream: Stream, bits: Bits) -> int:
+    """Read what the second edition adds before the quantization.
+
+    Return 1 if a performance comes after it.
+    """
+    model_id, performance, metric_type, update = bits.u(1), bits.u(1), bits.u(1), bits.u(1)
+    stream.is_update = update == 1
+    predicted = bits.u(1)
+    if predicted and stream.is_update:
+        raise Unsupported("residuals of predicted differences")
+    if predicted or bits.u(2):
+        raise bits.refuse("reserved", "a reserved bit is 1")
+    if model_id:
+        bits.st()
+    if performance or metric_type:
+        bits.st()
+    return performance
 
 
 def data_unit(stream: Stream, bits: Bits) -> None:
@@ -161,23 +201,69 @@ def data_unit(stream: Stream, bits: Bits) -> None:
     if multiple:
         raise Unsupported("several topology elements")
     name = bits.st()
+    has_parent = stream.second_edition and node_and_parent(stream, bits)
     if format_present:
         raise Unsupported("decompressed data formats")
     shape = dimensions(bits) if input_present else None
     if shape is None:
-        raise bits.refuse("dimension", "no dimensions, and no topology to take them from")
-    if len(shape) > 1 and (scan_order := bits.u(4)):
-        if scan_order > 4:
-            raise bits.refuse("reserved", "scan_order is above 4")
-        raise Unsupported("block scans")
+        if not stream.is_update or name not in stream.model:
+            raise bits.refuse("dimension", "no dimensions, and nothing to take them from")
+        shape = stream.model[name][0]
+    if len(shape) > 1:
+        if stream.second_edition and bits.ue(1):
+            raise Unsupported("moved dimensions")
+        if scan_order := bits.u(4):
+            if scan_order > 4:
+                raise bits.refuse("reserved", "scan_order is above 4")
+            raise Unsupported("block scans")
     bits.byte_alignment()
     if name in stream.tensors:
         raise bits.refuse("reference", "a parameter is coded twice")
-    size = 4 * prod(shape)
+    if has_parent and (name not in stream.model or stream.model[name][0] != shape):
+        raise bits.refuse("reference", "a difference to an unknown tensor, or to one of another shape")
+    size = 4 * math.prod(shape)
     if bits.bytes_left < size:
         raise bits.refuse("truncated", "fewer than 4 bytes per element")
     stream.tensors[name] = shape, bits.data[bits.byte : bits.byte + size]
     bits.position += 8 * size
+    stream.model[name] = (shape, added(stream.model[name][1], stream.tensors[name][1])) if has_parent else stream.tensors[name]
+
+
+def node_and_parent(stream: Stream, bits: Bits) -> bool:
+    """Read the place of a unit in the parameter update tree; tell whether it is a difference."""
+    node_present = bits.u(1)
+    if node_present:
+        for k in (1, 5, 4):  # device_id, parameter_id, put_node_depth
+            bits.ue(k)
+    if not stream.is_update or not bits.u(1):
+        return False
+    parent_type = bits.u(2)
+    if parent_type > SHA512:
+        raise bits.refuse("reserved", "parent_node_id_type is above 2")
+    if bits.u(1):
+        raise bits.refuse("value", "temporal_context_modeling_flag is 1, but raw numbers have no contexts")
+    if parent_type == NODE:
+        bits.ue(1)  # parent_device_id
+        if not node_present:
+            for k in (5, 4):  # parameter_id, put_node_depth
+                bits.ue(k)
+    else:
+        bits.u(256 if parent_type == SHA256 else 512)  # the digest of the parent's payload
+    return True
+
+
+def added(before: bytes, difference: bytes) -> bytes:
+    """Add numbers in binary32; rounding a sum in binary64 gives the same."""
+    pairs = zip(struct.iter_unpack("<f", before), struct.iter_unpack("<f", difference), strict=True)
+    return b"".join(binary32(was + change) for (was,), (change,) in pairs)
+
+
+def binary32(number: float) -> bytes:
+    """Write a number in four bytes; one above the greatest becomes infinite."""
+    try:
+        return struct.pack("<f", number)
+    except OverflowError:
+        return struct.pack("<f", math.copysign(math.inf, number))
 
 
 def dimensions(bits: Bits) -> tuple[int, ...] | None:

@@ -72,6 +72,8 @@ _STANDINGS: Final = (CaseStanding.CONFORMANCE, CaseStanding.OWN, CaseStanding.IN
 """Standings of the probes: one of a later standing is used only if none of an earlier needs the
 capability.
 """
+_PAYLOADS: Final = ("int", "float", "raw-float")
+"""Capabilities that a small decoder may have one of: each is probed in each edition."""
 PROBES_FOR_EACH: Final = 2
 """Most good vectors for a capability, and most broken streams for a category of refusals.
 
@@ -120,7 +122,9 @@ def counted(vectors: Iterable[StoredVector]) -> Counter[str]:
 
 def _keys(stored: StoredVector) -> tuple[str, ...]:
     broken, flags = stored.vector.negative, stored.vector.flags
-    return flags if broken is None else (f"as {broken.category}", *(f"with {flag}" for flag in flags))
+    if broken is not None:
+        return f"as {broken.category}", *(f"with {flag}" for flag in flags)
+    return *flags, *(f"{flag} in {stored.vector.edition}" for flag in flags if flag in _PAYLOADS)
 
 
 def _simplicity(stored: StoredVector) -> tuple[int, int, int, str]:
