@@ -48,7 +48,7 @@ def command(
             "--page",
             metavar="F",
             parser=output_file,
-            help="Write the page to this file, and its tables next to it.",
+            help="Write the page to this file, and its tables next to it; to a device or FIFO both.",
             show_default="mutation.md in DIR",
         ),
     ] = None,
@@ -65,19 +65,22 @@ def command(
     """
     from nnc_conformance.cli.printing import apart_from, print_table
     from nnc_conformance.faults.mutants.catalogue import mutants
-    from nnc_conformance.faults.score.run import run
+    from nnc_conformance.faults.score.run import JOURNAL_FILE, run
     from nnc_conformance.faults.score.score import PASS_MARK
-    from nnc_conformance.reports.mutation import HEADINGS, mutation_page, mutation_tables, rows_by_operator
+    from nnc_conformance.reports.mutation import HEADINGS, TABLES_ANCHOR, mutation_page, mutation_tables, rows_by_operator
     from nnc_conformance.storage import outputs
 
     year: Edition = 2024 if edition is MutantEdition.SECOND else 2022
     known = mutants(year)
     chosen = [known[name] for name in _matching(list(known), filters)]
-    score = run(output, chosen, edition=year, jobs=jobs, matrix=matrix, resume=resume, progress=_show_progress)
     written = page or output / "mutation.md"
     tables = written.with_name(f"{written.stem}-tables.md")
-    outputs.write_text(written, mutation_page(score, tables.name))
-    outputs.write_text(written if outputs.is_standard_output(written) else tables, mutation_tables(score, matrix=matrix))
+    apart = outputs.is_regular(written)
+    outputs.refuse_shared([output / JOURNAL_FILE, written, *([tables] if apart else [])])
+    score = run(output, chosen, edition=year, jobs=jobs, matrix=matrix, resume=resume, progress=_show_progress)
+    pages = mutation_page(score, tables.name if apart else TABLES_ANCHOR), mutation_tables(score, matrix=matrix)
+    for path, text in zip((written, tables), pages, strict=True) if apart else [(written, "\n".join(pages))]:
+        outputs.write_text(path, text)
     with apart_from(written):
         for mutant in score.survivors:
             typer.echo(f"survived: {mutant.id}: {mutant.before}  =>  {mutant.after}")

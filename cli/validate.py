@@ -59,12 +59,11 @@ def command(
     from nnc_conformance.cli.printing import apart_from
     from nnc_conformance.generator.coverage.streams import find_streams
     from nnc_conformance.reports.validation import render_sarif, render_validation_junit, text_lines
-    from nnc_conformance.storage.outputs import is_standard_output, refuse_inputs, write_text
+    from nnc_conformance.storage.outputs import is_standard_output, refuse_inputs, refuse_shared, write_text
     from nnc_conformance.suites.results.outcomes import ExitCode
 
     outputs = [path for path in (as_json, sarif, junit) if path is not None]
-    if sum(map(is_standard_output, outputs)) > 1:
-        raise typer.BadParameter("only one output can be standard output", param_hint="--json, --sarif, --junit")
+    refuse_shared(outputs)
     choices = read_interpretation(interpretation)
     found = {str(path): path for path in find_streams(_expanded(streams)).values()}
     for output in outputs:

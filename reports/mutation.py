@@ -12,6 +12,9 @@ from nnc_conformance.reports.markdown import code, table
 
 HEADINGS: Final = ("made", "killed", "of these by category alone", "equivalent", "survived", "score")
 """Headings of the columns of `cells`."""
+_TABLES_TITLE: Final = "Mutants and the vectors that kill them"
+TABLES_ANCHOR: Final = f"#{_TABLES_TITLE.lower().replace(' ', '-')}"
+"""The tables as seen from the summary, where both are on one page."""
 _SHOWN_PLACES: Final = 5
 """Functions, constants and tables named per vector."""
 
@@ -73,7 +76,7 @@ def mutation_page(score: Score, tables: str) -> str:
 def mutation_tables(score: Score, *, matrix: bool) -> str:
     """Make the page of long tables in Markdown: equivalent mutants, and the kills of each vector."""
     parts = [
-        "# Mutants and the vectors that kill them",
+        f"# {_TABLES_TITLE}",
         "Made by `nnc-conformance mutation`; the summary is the [mutation score](mutation.md).",
         "## Equivalent mutants",
         _argued(score, score.arguments.equivalent),

@@ -111,6 +111,14 @@ def is_standard_output(path: Path) -> bool:
     return _followed(path) == _STANDARD[os.fspath(STANDARD_OUTPUT)]
 
 
+def is_regular(path: Path) -> bool:
+    """Return whether a path leads to a regular file, or to nothing yet, so that files can be named
+    after it.
+    """
+    status = _status(path)
+    return not isinstance(_followed(path), int) and (status is None or stat.S_ISREG(status.st_mode))
+
+
 def refuse_inputs(output: Path, inputs: Iterable[Path]) -> None:
     """Raise `OutputError` if writing ``output`` would overwrite one of ``inputs``, or a file inside
     an input folder.

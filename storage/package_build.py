@@ -86,7 +86,8 @@ def build(source: Path, out: Path, *, previous: Path | None = None, key: Ed25519
         if key is not None:
             signed = DetachedSignature(sha256=digest, signature=signing.sign(signing.Purpose.PACKAGE, digest, key))
             puts.append(stack.enter_context(outputs.staged(signature_path(out), canonical(signed))))
-        signature_path(out).unlink(missing_ok=True)
+        if outputs.is_regular(out):
+            signature_path(out).unlink(missing_ok=True)
         for put_in_place in puts:
             put_in_place()
     return BuiltPackage(version, digest, differences, len(vectors), len(earlier.kept))

@@ -107,6 +107,11 @@ SHARED = [
     "decode m.nnr new.npz --state new.npz",
     "coverage m.nnr --jobs 1 --html new --json new/index.html",
     "run suite --decoder d.toml --output new --write-expect-failures new/results.json",
+    "mutation --output new --page new/mutation.jsonl",
+    "mutation --output new --page dangling/../new/mutation.jsonl",
+    "validate m.nnr --json new --sarif new",
+    "validate m.nnr --sarif dangling --junit nowhere",
+    "validate m.nnr --json - --junit /dev/stdout",
 ]
 """Command lines that name one place for two outputs."""
 NO_FOLDERS = [
@@ -115,6 +120,8 @@ NO_FOLDERS = [
     "generate {out} --level core",
     "run suite --decoder d.toml --output {out}",
     "fuzz --decoder in-tree --output {out} --executions 1",
+    "mutation --output {out}",
+    "shrink suite/core/good-000 --decoder d.toml --output {out} --tries 1",
 ]
 """Command lines that write into a folder ``{out}``."""
 

@@ -17,8 +17,12 @@ from typing import Any, Final
 import numpy as np
 import pytest
 from helpers.command_line import nnc, piped
+from helpers.keys import key_files
 from hostile import support
 
+from nnc_conformance.faults.mutants.equivalents import arguments
+from nnc_conformance.faults.score import run as mutation_run
+from nnc_conformance.faults.score.score import Score
 from nnc_conformance.generator.coverage import document as coverage_document
 from nnc_conformance.generator.coverage import streams
 from nnc_conformance.suites.running import decoder_run
@@ -37,11 +41,14 @@ COMMANDS: Final = {
     "trace": "trace small.nnr --html {out}",
     "coverage": "coverage small.nnr --jobs 1 --json {out}",
     "package build": "package build suite {out}",
+    "validate --json": "validate many --jobs 1 --json {out}",
+    "validate --sarif": "validate many --jobs 1 --sarif {out}",
+    "validate --junit": "validate many --jobs 1 --junit {out}",
     "run --write-expect-failures": "run suite --decoder failing.toml --jobs 1 --write-expect-failures {out}",
 }
 """Commands that write one file to ``{out}``."""
-MAKES_FAILURES: Final = 1
-"""Exit code of a run in which a decoder failed."""
+FAILED: Final = 1
+"""Exit code where a decoder fails, or a stream is not conforming."""
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +75,9 @@ def fill(made: Path) -> None:
     support.decoder_toml(made, "failing", "command", "true {stream} {output}")
     for words in ("encode m.npz m.nnr", "encode small.npz small.nnr", "encode graph.onnx graph.nnr"):
         assert nnc(*words.split(), cwd=made).returncode == 0
+    (made / "many").mkdir()
+    for number in range(8):
+        (made / "many" / f"{number}.nnr").write_bytes((made / "small.nnr").read_bytes()[:-1])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -124,7 +134,7 @@ def words_of(name: str, out: str) -> list[str]:
 
 
 def expected_code(name: str) -> int:
-    return MAKES_FAILURES if name.startswith("run") else 0
+    return FAILED if name.startswith(("run", "validate")) else 0
 
 
 def run(folder: Path, name: str, out: str) -> int:
@@ -275,3 +285,49 @@ def test_what_cannot_be_written_stays(folder: Path, place: Path, name: str) -> N
         refused(folder, name, "place/old", "File too large")
     assert (place / "old").read_bytes() == OLD
     assert names(place) == ["folder", "old"]
+
+
+@pytest.fixture
+def no_mutants(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a mutation run end at once, with no mutants."""
+    monkeypatch.setattr(mutation_run, "run", lambda *_, **__: Score({}, {}, arguments(), frozenset()))
+
+
+@pytest.mark.usefixtures("no_mutants")
+def test_pages_of_mutants(folder: Path, place: Path) -> None:
+    """The page has its tables next to it, in a file of their own only where there can be one."""
+    done = nnc("mutation", "--page", "place/page.md", cwd=folder)
+    assert names(place) == ["page-tables.md", "page.md"]
+    page, tables = ((place / name).read_text() for name in ("page.md", "page-tables.md"))
+    assert "(page-tables.md)" in page
+    both = page.replace("(page-tables.md)", "(#mutants-and-the-vectors-that-kill-them)") + "\n" + tables
+    os.mkfifo(place / "fifo")
+    received: list[str] = []
+    reader = threading.Thread(target=lambda: received.append((place / "fifo").read_text()), daemon=True)
+    reader.start()
+    assert nnc("mutation", "--page", "place/fifo", cwd=folder).returncode == done.returncode
+    reader.join(10)
+    assert received == [both]
+    for out in ("-", "/dev/stdout"):
+        assert piped("mutation", "--page", out, cwd=folder).stdout.decode() == both
+    assert nnc("mutation", "--page", "/dev/null", cwd=folder).returncode == done.returncode
+    assert names(place) == ["fifo", "page-tables.md", "page.md"]
+    assert not Path("/dev/null-tables.md").exists()
+    done = nnc("mutation", "--page", "/dev/full", cwd=folder)
+    assert (done.returncode, done.stderr) == (2, "nnc-conformance: error: /dev/full: No space left on device\n")
+
+
+def test_a_device_has_no_place_for_a_signature(folder: Path, place: Path) -> None:
+    os.mkfifo(place / "fifo")
+    (place / "fifo.sig").write_bytes(OLD)
+    key = str(key_files(folder)[0])
+    for out in ("/dev/null", "place/fifo", "-"):
+        done = nnc("package", "build", "suite", out, "--key", key, cwd=folder)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert "has no place for the signature" in done.stderr
+    reader = threading.Thread(target=(place / "fifo").read_bytes, daemon=True)
+    reader.start()
+    assert nnc("package", "build", "suite", "place/fifo", cwd=folder).returncode == 0
+    reader.join(10)
+    assert (place / "fifo.sig").read_bytes() == OLD
+    assert not Path("/dev/null.sig").exists()
