@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from nnc_conformance.cli.options import InterpretationOption, LenientOption, input_file, read_interpretation
+from nnc_conformance.cli.printing import console, folded
 
 
 def command(
@@ -22,7 +23,7 @@ def command(
     values: Annotated[bool, typer.Option("--values", help="Decode the tensors too: show every qp, ranges and shares of zeros.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list instead of text.")] = False,
 ) -> None:
-    """Show the units of a stream: position, size, type and content.
+    """Show the units of a stream: position, size, type and content; lines have at most 80 columns.
 
     Of several streams each is read onto the model after the stream before (second edition); --json
     then prints a list of objects with the name of each stream and its units.
@@ -63,16 +64,16 @@ def _print(shown: list[tuple[str, list[dict[str, Any]]]], *, alone: bool, as_jso
 
 def _table(rows: list[dict[str, Any]]) -> None:
     """Print the rows as a table on a terminal, as plain lines elsewhere."""
+    from nnc_conformance.reference.inspection import row_text
+
     if not sys.stdout.isatty():
         for row in rows:
-            typer.echo(
-                f"{row['number']:>4}  byte {row['offset']:>9}  {row['size']:>9} bytes  {'  ' * row['depth']}{row['type']}  {row['says']}"
-            )
+            place = f"{row['number']:>4}  byte {row['offset']:>9}  {row['size']:>9} bytes"
+            typer.echo(folded(f"{place}  {'  ' * row['depth']}{row['type']}  {row_text(row)}", indent=6))
         return
-    from rich.console import Console
     from rich.table import Table
 
-    table = Table("unit", "byte", "size", "type", "says")
+    table = Table("unit", "byte", "size", "type", "content")
     for row in rows:
-        table.add_row(str(row["number"]), str(row["offset"]), str(row["size"]), "  " * row["depth"] + row["type"], row["says"])
-    Console().print(table)
+        table.add_row(str(row["number"]), str(row["offset"]), str(row["size"]), "  " * row["depth"] + row["type"], row_text(row))
+    console().print(table)

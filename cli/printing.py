@@ -6,10 +6,11 @@ visible first.
 
 import os
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nnc_conformance.reports.text import one_line
 from nnc_conformance.storage.outputs import is_standard_output
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from nnc_conformance.reports.report import Report
+
+
+COLUMNS: Final = 80
+"""Columns that plain lines fit in."""
+
+
+def folded(line: str, *, indent: int) -> str:
+    """Break a line at blanks so that it fits `COLUMNS`; later parts are indented."""
+    parts = textwrap.wrap(line, COLUMNS, subsequent_indent=" " * indent, break_on_hyphens=False)
+    return "\n".join(parts)
 
 
 @contextmanager

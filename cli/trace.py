@@ -1,16 +1,23 @@
 """``trace``: print every syntax element of a stream, with its bins on request."""
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from nnc_conformance.cli.options import NOT_WRITTEN, InterpretationOption, LenientOption, input_file, output_file, read_interpretation
+from nnc_conformance.cli.printing import folded
 
 if TYPE_CHECKING:
     from nnc_conformance.reference.tracer import TraceLine
+
+MOST_BINS: Final = 1 << 20
+"""Bins of a stream that are printed; 72 bytes each are kept."""
+_INDENT: Final = 12
+"""Columns before an element."""
 
 
 def command(
@@ -43,7 +50,10 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Print every syntax element of a stream: unit, byte.bit, element, descriptor, value, clause.
+    """Print every syntax element of a stream: byte.bit, element, descriptor and value.
+
+    A heading names unit, clause and structure. Bins have their context, and the coder's range R,
+    offset V and state s before them. Lines have at most 80 columns.
 
     The HTML page shows bytes and elements side by side, marks the bits of each, and plots the
     arithmetic decoder's state. Of several streams each is traced onto the model after the stream
@@ -54,7 +64,6 @@ def command(
     Example: nnc-conformance trace base.nnr update.nnr --html session.html
     """
     from nnc_conformance.reference import trace
-    from nnc_conformance.reference.tracer import of_unit
     from nnc_conformance.storage import outputs
     from nnc_conformance.storage.sessions import named, steps_of
 
@@ -74,27 +83,47 @@ def command(
         if not alone and not as_json:
             typer.echo(f"{name}:")
         with named(name, alone=alone):
-            for line in of_unit(trace(stream, bins=bins, interpretation=switches, lenient=lenient, base=base), unit):
-                if as_json:
-                    stream_name = {} if alone else {"stream": name}
-                    typer.echo(json.dumps(stream_name | asdict(line), default=_plain, ensure_ascii=False))
-                else:
-                    typer.echo(_text(line))
+            left_out: dict[int, int] = {}
+            lines = trace(
+                stream,
+                bins=bins,
+                interpretation=switches,
+                lenient=lenient,
+                base=base,
+                unit=unit,
+                most_bins=MOST_BINS,
+                left_out=left_out,
+            )
+            stream_name = {} if alone else {"stream": name}
+            jsons = (json.dumps(stream_name | asdict(line), default=_plain, ensure_ascii=False) for line in lines)
+            for text in jsons if as_json else _texts(lines):
+                typer.echo(text)
+            for number, count in left_out.items():
+                typer.echo(f"unit {number}: {count:,} bins left out after {MOST_BINS:,} of the stream; --unit chooses a unit", err=True)
 
 
-def _text(line: "TraceLine") -> str:
-    """Format a line of the trace."""
+def _texts(lines: Iterable["TraceLine"]) -> Iterator[str]:
+    """Format lines of the trace: a heading for each structure of a unit, its elements below."""
+    heading = ""
+    for line in lines:
+        own = f"unit {line.unit} {line.unit_type}: {line.clause}"
+        if not heading.startswith(own):
+            heading = own
+            yield folded(heading, indent=_INDENT)
+        yield folded(f"{f'{line.byte}.{line.bit}':>{_INDENT - 2}}  {_element_text(line)}", indent=_INDENT)
+
+
+def _element_text(line: "TraceLine") -> str:
+    """Format element, value and descriptor; of a bin its context and the coder's state before it."""
     from nnc_conformance.reference.tracer import value_text
 
-    where = f"{line.byte}.{line.bit}"
-    name = "/".join((*line.path[1:], line.element))
-    text = f"{line.unit:>4} {line.unit_type:<8} {where:>10}  {name:<56} {line.descriptor:<9} {value_text(line.value):<24} {line.clause}"
-    if line.provenance == "I":
-        text += " [inferred]"
-    if line.bin is not None:
-        state = f" R={line.bin.ivl_curr_range} V={line.bin.ivl_offset} s={line.bin.state} renorm={line.bin.renormalisation}"
-        text += f"  {line.bin.context}{state}"
-    return text.rstrip()
+    inferred = " [inferred]" if line.provenance == "I" else ""
+    if line.bin is None:
+        name = "/".join((*line.path[2:], line.element))
+        return f"{name:<42} {line.descriptor:<9} {value_text(line.value)}{inferred}"
+    state = f"s={line.bin.state}" if line.bin.context else line.bin.kind
+    interval = f"R={line.bin.ivl_curr_range} V={line.bin.ivl_offset}"
+    return f"{line.bin.context or line.element:<34} {line.value} {interval} {state} renorm={line.bin.renormalisation}{inferred}"
 
 
 def _plain(value: Any) -> Any:

@@ -84,6 +84,10 @@ class Watcher:
         ``depth``: 1 in an aggregate, whose own unit comes first.
         """
 
+    def bin_trace(self, unit: Unit) -> BinTrace:
+        """Return an empty record for the bins of a data unit, which says how many are kept."""
+        return BinTrace()
+
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
         """Take a complete NNR_NDU after its payload, also if decoding that fails.
 
@@ -226,7 +230,7 @@ class Driver:
         """
         if not self.values:
             return
-        trace = BinTrace() if self._records_bins else None
+        trace = self.watcher.bin_trace(unit) if self._records_bins else None
         decoded = False
         try:
             self._admit(unit, header)

@@ -1,6 +1,7 @@
-"""The units of a stream in one line each."""
+"""The units of a stream, a row of fields for each, and in words."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.options import DecoderOptions
 from nnc_conformance.reference.payload import coded_parts, coding_of
+from nnc_conformance.reference.quantization.reconstruction import step_size
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_BLOCK, NNR_PT_FLOAT, PAYLOAD_TYPE_NAMES, DataUnitHeader
 from nnc_conformance.reference.syntax.structures.topology import STORAGE_FORMAT_NAMES
 from nnc_conformance.reference.syntax.structures.unit import NNR_TPL, Unit, unit_type_name
@@ -37,10 +39,10 @@ def unit_rows(
 ) -> Iterator[Row]:
     """Yield a row for each unit of a stream; raise `StreamError`, after the rows before that place.
 
-    A row has the unit's ``number``, ``offset`` and ``size`` in bytes, ``depth`` in aggregates,
-    ``type``, and ``says``, its elements in words; of a data unit also ``qp``: the quantization
-    parameter by tensor. Nothing is compiled: the qp of a tensor behind more than
-    `MOST_INDEXES_BEFORE_QP` indexes is left out.
+    A row has the unit's ``number``, ``offset`` and ``size`` in bytes, ``depth`` in aggregates, ``type``
+    and ``content``, its elements that matter to a reader; of a data unit with steps also ``qp`` and
+    ``step``: quantization parameter and step size by tensor. `row_text` puts a row in words. Nothing
+    is compiled: the qp of a tensor behind more than `MOST_INDEXES_BEFORE_QP` indexes is left out.
 
     Args:
         stream: The bitstream.
@@ -66,23 +68,25 @@ class _Rows(Watcher):
 
     def unit(self, unit: Unit, depth: int) -> None:
         """Keep the row of a unit."""
-        header = unit.data_unit_header
-        qps = {} if header is None else self._quantization_parameters(unit, header)
-        row = {
+        row: Row = {
             "number": unit.number,
             "offset": unit.offset,
             "size": unit.size,
             "depth": depth,
             "type": unit_type_name(unit.unit_type),
-            "says": says(unit, qps),
+            "content": content_of(unit),
         }
-        self.rows.append(row | ({"qp": qps} if qps else {}))
+        header = unit.data_unit_header
+        if header is not None and (qps := self._quantization_parameters(unit, header)):
+            assert header.quantization is not None
+            density = header.quantization.qp_density
+            row |= {"qp": qps, "step": {name: finite(step_size(density, qp)) for name, qp in qps.items()}}
+        self.rows.append(row)
 
     def tensors(self, unit: Unit, header: DataUnitHeader, tensors: Tensors) -> None:
         """Add the values of a data unit to its row."""
         row = next(row for row in reversed(self.rows) if row["number"] == unit.number)
         row["tensors"] = {name: summary(array) for name, array in tensors.items()}
-        row["says"] += "".join(f"; {name!r} {words}" for name, words in row["tensors"].items())
 
     def _quantization_parameters(self, unit: Unit, header: DataUnitHeader) -> dict[str, int]:
         """Return the quantization parameter of each tensor that can be reached, in coded order."""
@@ -100,77 +104,118 @@ class _Rows(Watcher):
         return {part.id: base + delta for part, delta in zip(parts, deltas, strict=False)}
 
 
-def says(unit: Unit, qps: Mapping[str, int] | None = None) -> str:
-    """Return the elements of a unit that matter to a reader, in one line.
-
-    ``qps``: the known qp of its tensors.
-    """
+def content_of(unit: Unit) -> Row:
+    """Return the elements of a unit that matter to a reader, by name."""
     partial = unit.header.get("partial_data_counter")
-    prefix = "" if partial is None else f"partial data, {partial} to come; "
+    content: Row = {} if partial is None else {"partial_data_counter": partial}
     if unit.data_unit_header is not None:
-        return prefix + data_unit_says(unit.data_unit_header, qps or {})
+        return content | _data_unit_content(unit.data_unit_header)
     if unit.unit_type == NNR_TPL:
-        return prefix + topology_says(unit)
+        return content | _topology_content(unit)
     elements = {name: value for name, value in (unit.header | unit.payload).items() if name not in _COMMON}
-    return prefix + ", ".join(f"{name}={value}" for name, value in elements.items() if isinstance(value, int) and value)
+    return content | {name: value for name, value in elements.items() if isinstance(value, int) and value}
 
 
-def topology_says(unit: Unit) -> str:
+def _topology_content(unit: Unit) -> Row:
     """Return the format, compression and number of ids of a topology."""
     storage = unit.header["topology_storage_format"]
-    name = STORAGE_FORMAT_NAMES[storage] if storage < len(STORAGE_FORMAT_NAMES) else f"reserved {storage}"
-    compression = "deflated" if unit.header["topology_compression_format"] else "raw"
     listed: Values = unit.payload.get("topology_elements_ids_list", {})
-    ids = listed.get("topology_elem_id_list")
-    return f"{name}, {compression}" + (f", {len(ids)} ids" if ids else "")
+    return {
+        "storage_format": STORAGE_FORMAT_NAMES[storage] if storage < len(STORAGE_FORMAT_NAMES) else f"reserved {storage}",
+        "deflated": bool(unit.header["topology_compression_format"]),
+        "ids": len(listed.get("topology_elem_id_list", ())),
+    }
 
 
-def data_unit_says(header: DataUnitHeader, qps: Mapping[str, int]) -> str:
-    """Return the payload type, ids, dimensions and tools of a data unit."""
-    words = [PAYLOAD_TYPE_NAMES[header.payload_type], ", ".join(map(repr, header.ids)), "x".join(map(str, header.dimensions)) or "scalar"]
+def _data_unit_content(header: DataUnitHeader) -> Row:
+    """Return the payload type, ids, dimensions and tools of a data unit, and its place in a session."""
+    content: Row = {
+        "payload_type": PAYLOAD_TYPE_NAMES[header.payload_type],
+        "ids": list(header.ids),
+        "dimensions": list(header.dimensions),
+    }
     if header.quantization and header.payload_type in (NNR_PT_FLOAT, NNR_PT_BLOCK):
-        words.append(f"qp {_qp_words(header, qps)} density {header.quantization.qp_density}")
-    if header.dq_flag:
-        words.append("dq")
-    if header.codebook is not None:
-        words.append(f"codebook of {len(header.codebook.values)}")
-    words += update_says(header)
-    if header.scan_order:
-        words.append(f"scan {header.scan_order}, {len(header.entry_points)} entry points")
+        content |= {
+            "coded": [part.id for part in coded_parts(header)],
+            "qp_density": header.quantization.qp_density,
+            "quantization_parameter": header.quantization.quantization_parameter,
+        }
+    content["dq"] = header.dq_flag
+    content["codebook_size"] = 0 if header.codebook is None else len(header.codebook.values)
+    content |= {"scan_order": header.scan_order, "entry_points": len(header.entry_points)}
+    if header.node_id is not None:
+        content["node"] = asdict(header.node_id)
+    if header.update is not None:
+        content |= {"difference": header.parent_id is not None, "tca": header.tca, "dimension_shift": header.dimension_shift}
+    return content
+
+
+def row_text(row: Row) -> str:
+    """Return the content of a row of `unit_rows` in words, in one line."""
+    content = dict(row["content"])
+    partial = content.pop("partial_data_counter", None)
+    words = [] if partial is None else [f"partial data, {partial} to come"]
+    if "payload_type" in content:
+        words += _data_unit_words(content, row.get("qp", {}))
+    elif "storage_format" in content:
+        ids = f", {content['ids']} ids" if content["ids"] else ""
+        words.append(f"{content['storage_format']}, {'deflated' if content['deflated'] else 'raw'}{ids}")
+    elif content:
+        words.append(", ".join(f"{name}={value}" for name, value in content.items()))
+    words += [f"{name!r} {_summary_words(found)}" for name, found in row.get("tensors", {}).items()]
     return "; ".join(words)
 
 
-def update_says(header: DataUnitHeader) -> list[str]:
-    """Return the place of a data unit in a session: its node, its parent, and what it takes from
-    there.
-    """
-    words = []
-    if header.node_id is not None:
-        node = header.node_id
-        words.append(f"node of device {node.device_id}, parameter {node.parameter_id}, depth {node.put_node_depth}")
-    if header.parent_id is not None:
-        words.append("difference to its parent" + (" with TCA" if header.tca else ""))
-    if header.dimension_shift:
-        words.append(f"first dimension moves to place {header.dimension_shift}")
-    return words
+def _data_unit_words(content: Row, qps: Mapping[str, int]) -> Iterator[str]:
+    yield content["payload_type"]
+    yield ", ".join(map(repr, content["ids"]))
+    yield "x".join(map(str, content["dimensions"])) or "scalar"
+    if "qp_density" in content:
+        yield f"qp {_qp_words(content, qps)} density {content['qp_density']}"
+    if content["dq"]:
+        yield "dq"
+    if content["codebook_size"]:
+        yield f"codebook of {content['codebook_size']}"
+    if node := content.get("node"):
+        yield f"node of device {node['device_id']}, parameter {node['parameter_id']}, depth {node['put_node_depth']}"
+    if content.get("difference"):
+        yield "difference to its parent" + (" with TCA" if content["tca"] else "")
+    if content.get("dimension_shift"):
+        yield f"first dimension moves to place {content['dimension_shift']}"
+    if content["scan_order"]:
+        yield f"scan {content['scan_order']}, {content['entry_points']} entry points"
 
 
-def _qp_words(header: DataUnitHeader, qps: Mapping[str, int]) -> str:
+def _qp_words(content: Row, qps: Mapping[str, int]) -> str:
     """Return the qp of a unit's tensors; of a tensor whose qp is not known that of the parameter
     set, plus qp_delta.
     """
-    assert header.quantization is not None
-    unknown = f"{header.quantization.quantization_parameter} + qp_delta"
-    words = [str(qps.get(part.id, unknown)) for part in coded_parts(header)]
-    if len(set(words)) == 1:
-        return words[0]
-    return ", ".join(f"{part.id!r} {word}" for part, word in zip(coded_parts(header), words, strict=True))
+    unknown = f"{content['quantization_parameter']} + qp_delta"
+    words = {name: str(qps.get(name, unknown)) for name in content["coded"]}
+    if len(set(words.values())) == 1:
+        return next(iter(words.values()))
+    return ", ".join(f"{name!r} {word}" for name, word in words.items())
 
 
-def summary(array: np.ndarray) -> str:
-    """Return the type, shape, least and greatest value and share of zeros of a tensor, in words."""
-    shape = "x".join(map(str, array.shape)) or "scalar"
+def finite(value: np.generic) -> float | str:
+    """Return a number as JSON holds it: text such as ``inf`` where it is not finite."""
+    number: float = value.item()
+    return number if np.isfinite(number) else str(number)
+
+
+def summary(array: np.ndarray) -> Row:
+    """Return ``dtype`` and ``shape`` of a tensor, and unless it is empty ``least``, ``greatest`` and
+    ``zeros``, the share of zeros from 0 to 1.
+    """
+    found: Row = {"dtype": str(array.dtype), "shape": list(array.shape)}
     if array.size == 0:
-        return f"{array.dtype} {shape}"
+        return found
     zeros = 1 - np.count_nonzero(array) / array.size
-    return f"{array.dtype} {shape} from {array.min():g} to {array.max():g}, {zeros:.1%} zeros"
+    return found | {"least": finite(array.min()), "greatest": finite(array.max()), "zeros": zeros}
+
+
+def _summary_words(found: Row) -> str:
+    words = f"{found['dtype']} {'x'.join(map(str, found['shape'])) or 'scalar'}"
+    if "zeros" not in found:
+        return words
+    return f"{words} from {float(found['least']):g} to {float(found['greatest']):g}, {found['zeros']:.1%} zeros"

@@ -88,6 +88,9 @@ def trace(
     interpretation: Interpretation | None = None,
     lenient: bool = False,
     base: BaseModel | None = None,
+    unit: int | None = None,
+    most_bins: int | None = None,
+    left_out: dict[int, int] | None = None,
 ) -> Iterator[TraceLine]:
     """Yield the elements of a stream in order, those of an arithmetic codeword after their unit.
 
@@ -99,21 +102,24 @@ def trace(
             None.
         lenient: Forgive broken rules of policy ``may``.
         base: The model before the stream, as for `decode` (second edition).
+        unit: Number of the only unit to yield; None for all.
+        most_bins: Most bins to keep and yield, 72 bytes each; None for all.
+        left_out: Filled with the number of bins left out of each unit that has more.
 
     Raises:
+        NoUnitError: The stream does not have ``unit``.
         StreamError: The stream breaks a rule; the lines before that place have been yielded.
     """
     options = DecoderOptions(interpretation or Interpretation(), lenient, limits or DecodeLimits(), kernel="plain", base=base)
-    watcher = _Lines(bins=bins)
-    for lines in Driver(stream, watcher, options).noted(watcher.lines):
-        yield from lines
+    watcher = _Lines(bins=bins, unit=unit, most_bins=most_bins, left_out={} if left_out is None else left_out)
+    yield from _of_unit((line for lines in Driver(stream, watcher, options).noted(watcher.lines) for line in lines), unit)
 
 
 class NoUnitError(NNCError):
     """A unit that is to be traced, and that the stream does not have."""
 
 
-def of_unit(lines: Iterable[TraceLine], unit: int | None) -> Iterator[TraceLine]:
+def _of_unit(lines: Iterable[TraceLine], unit: int | None) -> Iterator[TraceLine]:
     """Yield the lines of one unit, or all for None; raise `NoUnitError` at the end of a stream that
     lacks it.
     """
@@ -139,8 +145,9 @@ def value_text(value: Any) -> str:
 class _Lines(Watcher):
     """Keeps lines until they are yielded; those of a codeword are made one at a time."""
 
-    def __init__(self, *, bins: bool) -> None:
-        self.bins = bins
+    def __init__(self, *, bins: bool, unit: int | None, most_bins: int | None, left_out: dict[int, int]) -> None:
+        self.bins, self.only = bins, unit
+        self.room, self.left_out = most_bins, left_out
         self.lines: list[Iterable[TraceLine]] = []
         self._untyped: list[list[TraceLine]] = []
 
@@ -161,17 +168,27 @@ class _Lines(Watcher):
                 before[0] = replace(before[0], unit_type=line.unit_type)
         self._untyped.clear()
 
+    def bin_trace(self, unit: Unit) -> BinTrace:
+        """Return a record for the bins that there is still room for, and that are asked for."""
+        asked = self.only in (None, unit.number)
+        return BinTrace(self.room if asked else 0, heads_only=not self.bins or not asked)
+
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
         """Keep the lines of a codeword."""
-        if codeword is not None:
-            self.lines.append(_bin_lines(unit, codeword.trace, bins=self.bins))
+        if codeword is None or self.only not in (None, unit.number):
+            return
+        self.lines.append(_bin_lines(unit, codeword.trace, bins=self.bins))
+        if self.room is not None:
+            self.room -= len(codeword.trace.events)
+        if codeword.trace.left_out:
+            self.left_out[unit.number] = codeword.trace.left_out
 
 
 def _bin_lines(unit: Unit, record: BinTrace, *, bins: bool) -> Iterator[TraceLine]:
     """Yield a line for each bin of a codeword; without ``bins``, only for those in the heads of
     tensors.
     """
-    starts = [*record.first_events, len(record.events)]
+    starts = [min(first, len(record.events)) for first in (*record.first_events, len(record.events))]
     for tensor, layout in enumerate(record.layouts):
         for number in range(starts[tensor], starts[tensor + 1]):
             event = dict(zip(EVENT_FIELDS, record.events[number].tolist(), strict=True))

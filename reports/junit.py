@@ -19,7 +19,8 @@ _STALE: Final = "stale"
 def render_junit(report: Report) -> str:
     """Render one JUnit XML document; characters that XML 1.0 forbids are escaped as ``\\u{hex}``.
 
-    Times are wall times in seconds, timestamps are UTC. Problems that make the whole results
+    Times are wall times in seconds, timestamps are UTC. Where several decoders were judged, the class
+    name has the decoder: readers such as GitLab ignore a second case of the same class and name. Problems that make the whole results
     incomplete are errors of a separate suite ``results``.
     """
     root = ElementTree.Element("testsuites", name="nnc-conformance")
@@ -55,15 +56,27 @@ def _suite(root: ElementTree.Element, report: Report, decoder: DecoderSummary) -
     for name, value in named.items():
         ElementTree.SubElement(properties, "property", name=visible(name), value=visible(value))
     for case in report.of(decoder.info.name):
-        _case(suite, case)
+        _case(suite, case, _group(report, case.result.level.value, decoder))
     for name in decoder.absent:
-        _mark(_testcase(suite, name.partition("@")[0], "nnc.absent"), Outcome.NOT_RUN, "planned, but without a result", "")
+        _mark(
+            _testcase(suite, name.partition("@")[0], _group(report, "absent", decoder)),
+            Outcome.NOT_RUN,
+            "planned, but without a result",
+            "",
+        )
     _count(suite)
 
 
-def _case(suite: ElementTree.Element, case: ReportedCase) -> None:
+def _group(report: Report, name: str, decoder: DecoderSummary) -> str:
+    """Return the class name of cases: their level, and the decoder if there are several."""
+    return f"nnc.{name}.{decoder.info.name}" if len(report.decoders) > 1 else f"nnc.{name}"
+
+
+def _case(suite: ElementTree.Element, case: ReportedCase, group: str) -> None:
     result = case.result
-    element = _testcase(suite, result.vector, f"nnc.{result.level.value}")
+    element = _testcase(suite, result.vector, group)
+    if case.file:
+        element.set("file", visible(case.file))
     element.set("time", _seconds(case.seconds))
     details = [result.message, *(f"{d.tensor}: {d.kind.value}, expected {d.expected}, given {d.actual}" for d in result.differences)]
     if len(result.judged_steps) > 1:
@@ -93,7 +106,7 @@ def _seconds(value: float) -> str:
 
 
 def _testcase(suite: ElementTree.Element, name: str, group: str) -> ElementTree.Element:
-    return ElementTree.SubElement(suite, "testcase", name=visible(name), classname=group)
+    return ElementTree.SubElement(suite, "testcase", name=visible(name), classname=visible(group))
 
 
 def _mark(testcase: ElementTree.Element, outcome: Outcome, message: str, text: str) -> None:

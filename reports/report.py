@@ -31,7 +31,8 @@ class ReportedCase:
     ``stderr``: the last lines of the decoder's standard error, of a case in error. ``known``:
     reason why its failure is expected, else "". ``stale``: reason why its failure was expected,
     although it passes, else "". ``seconds``: wall time, 0 if it is not known. ``retried``: why it
-    was tried again before it counted, else "".
+    was tried again before it counted, else "". ``file``: the vector's file below its suite, "" for a
+    fresh stream.
     """
 
     result: CaseResult
@@ -43,6 +44,7 @@ class ReportedCase:
     stale: str = ""
     seconds: float = 0.0
     retried: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True)

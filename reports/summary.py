@@ -18,10 +18,11 @@ from nnc_conformance.reports.report import (
 from nnc_conformance.reports.results import Loaded
 from nnc_conformance.reports.tally import Tone, tally, tone
 from nnc_conformance.reports.target import TargetFigures, target_figures
-from nnc_conformance.storage.vector import CAPABILITIES, EDITIONS, Level
+from nnc_conformance.storage.vector import CAPABILITIES, EDITIONS, VECTOR_FILE, Level
 from nnc_conformance.suites.judging.claims import contradicted
 from nnc_conformance.suites.results.answers import AccuracyRow
 from nnc_conformance.suites.results.expected_failures import NONE_KNOWN, KnownFailures
+from nnc_conformance.suites.results.fresh_ids import is_fresh
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import CaseResult, Results, ResultsError, Verdict, case_id, close
 from nnc_conformance.suites.results.run_document import RunDocument
@@ -179,7 +180,15 @@ def _case(result: CaseResult, invocation: Invocation, run: RunDocument | None) -
     seconds = log.seconds if log is not None else 0.0
     retried = log.retried if log is not None else ""
     failing = OUTCOMES[result.outcome].fails and not known
-    return ReportedCase(result, own, failing, invocation.command(result), stderr, known, stale, seconds, retried)
+    return ReportedCase(result, own, failing, invocation.command(result), stderr, known, stale, seconds, retried, _vector_file(result, run))
+
+
+def _vector_file(result: CaseResult, run: RunDocument | None) -> str:
+    """Return the path of a vector's file, below the suite of the run or ``vectors``; "" if it has
+    none.
+    """
+    root = run.suite if run is not None and run.suite else "vectors"
+    return "" if is_fresh(result.vector) else f"{root}/{result.level}/{result.vector}/{VECTOR_FILE}"
 
 
 def _expected(run: RunDocument | None) -> KnownFailures:

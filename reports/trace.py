@@ -10,7 +10,7 @@ from typing import Any, Final
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.structures.unit import UNKNOWN_TYPE
-from nnc_conformance.reference.tracer import TraceLine, of_unit, trace
+from nnc_conformance.reference.tracer import TraceLine, trace
 from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.reports.drawings.coder import CoderPlot, coder_plot
 from nnc_conformance.reports.html import render_page, resource
@@ -82,8 +82,9 @@ def build_trace(
     lenient: bool = False,
     base: BaseModel | None = None,
     unit: int | None = None,
+    most: int = LINES_SHOWN,
 ) -> TracePage:
-    """Trace a stream with all its bins, up to its end or its first error.
+    """Trace a stream with its bins, up to its end or its first error.
 
     Args:
         name: Its name on the page.
@@ -92,18 +93,31 @@ def build_trace(
         lenient: Forgive broken rules of policy ``may``.
         base: The model before it.
         unit: Number of the only unit to show; None for all.
+        most: Most elements and bins to show.
 
     Raises `NoUnitError`.
     """
     lines: list[TraceLine] = []
     error, count = "", 0
+    unrecorded: dict[int, int] = {}
+    lines_met = trace(
+        stream,
+        bins=True,
+        interpretation=interpretation,
+        lenient=lenient,
+        base=base,
+        unit=unit,
+        most_bins=most,
+        left_out=unrecorded,
+    )
     try:
-        for line in of_unit(trace(stream, bins=True, interpretation=interpretation, lenient=lenient, base=base), unit):
+        for line in lines_met:
             count += 1
-            if count <= LINES_SHOWN:
+            if count <= most:
                 lines.append(line)
     except StreamError as broken:
         error = str(broken)
+    count += sum(unrecorded.values())
     units = tuple(_unit(number, list(own)) for number, own in groupby(_by_unit(lines), key=lambda line: line.unit))
     return TracePage(name, len(stream), stream[:BYTES_SHOWN], units, error, count - len(lines), count)
 
@@ -129,7 +143,8 @@ def build_session_trace(
     pages: list[TracePage] = []
     data, units = b"", list[UnitRows]()
     for name, stream, base in steps:
-        page = build_trace(name, stream, interpretation=interpretation, lenient=lenient, base=base, unit=unit)
+        most = max(LINES_SHOWN - sum(one.lines - one.left_out for one in pages), 0)
+        page = build_trace(name, stream, interpretation=interpretation, lenient=lenient, base=base, unit=unit, most=most)
         units += [_moved(rows, 8 * len(data), name) for rows in page.units]
         data += stream
         pages.append(page)

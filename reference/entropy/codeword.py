@@ -132,7 +132,8 @@ def decode_codeword(
             quant_tensor = parallel_kernel(tensors, listed_entry_points, threads, quant_tensor)
         registers = np.zeros(plain.REGISTERS, np.int64)
         return _decode(data, tensors, histories, tables, quant_tensor, registers=registers, trace=BinTrace())
-    room = 16 * data.size + 1024
+    most = np.inf if trace.most is None else max(trace.most, 1)  # the kernel counts bins only if it has room for one
+    room = int(min(16 * data.size + 1024, most))
     while True:
         trace.first_events.clear()
         trace.layouts.clear()
@@ -144,10 +145,11 @@ def decode_codeword(
         except CodewordError as error:
             outcome = error
         events = int(registers[plain.EVENTS])
-        if events <= room:
+        if events <= room or room == most:
             break
-        room = events
-    trace.events = trace.events[:events]
+        room = int(min(events, most))
+    trace.events = trace.events[: events if trace.most is None else min(events, trace.most)]
+    trace.left_out = events - len(trace.events)
     if isinstance(outcome, CodewordError):
         raise outcome
     return outcome
@@ -223,7 +225,7 @@ def _decode(
         indexes = np.zeros(coding.count, np.int32)
         entry_points = np.zeros((max(coding.block_rows - 1, 0), 3), np.int64)
         if coding.count:
-            quant_tensor(coder, layout, coding.area, indexes, entry_points)
+            quant_tensor(coder._replace(events=coder.events[:0]) if trace.heads_only else coder, layout, coding.area, indexes, entry_points)
         _check(registers, layout, number)
         decoded.append(
             CodedTensor(

@@ -262,11 +262,17 @@ class BinTrace:
     """The bins of a decode; also filled by one that fails.
 
     Args:
+        most: Most bins to keep, 72 bytes each; None for all.
+        heads_only: Pass over the bins of indexes.
         events: int64 (bins, 9), a row of `EVENT_FIELDS` for each bin.
         first_events: Number of each tensor's first event.
         layouts: Contexts of each tensor, for `contexts.element_name`.
+        left_out: Number of bins after those kept.
     """
 
+    most: int | None = None
+    heads_only: bool = False
     events: IntArray = field(default_factory=lambda: np.zeros((0, len(EVENT_FIELDS)), np.int64))
     first_events: list[int] = field(default_factory=list)
     layouts: list[ContextLayout] = field(default_factory=list)
+    left_out: int = 0

@@ -63,15 +63,28 @@ def test_trace_accounts_for_every_bit() -> None:
 def test_trace_bins_and_plain_lines() -> None:
     text = nnc("trace", SAMPLE, "--bins").stdout
     assert "NNR_NDU" in text
-    assert "19.4  nnr_unit_header/tensor_dimensions[0]" in text
-    assert text.rstrip().splitlines()[-1].split()[3] == "end_of_codeword" or "end_of_codeword" in text.splitlines()[-1]
+    assert "unit 2 NNR_NDU: 6 nnr_compressed_data_unit_header" in text
+    assert "19.4  tensor_dimensions[0]" in text
+    assert "end_of_codeword" in text.splitlines()[-1]
     assert sum("sig_flag" in line for line in text.splitlines()) == 37 * 6
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_inspect_in_plain_lines() -> None:
     lines = nnc("inspect", SAMPLE).stdout.splitlines()
-    assert len(lines) == 3
-    assert "scan 1, 4 entry points" in lines[2]
+    assert [line.split()[0] for line in lines if not line.startswith("      ")] == ["0", "1", "2"]
+    assert "scan 1, 4 entry points" in " ".join(map(str.strip, lines))
+    assert max(map(len, lines)) <= 80
+
+
+def test_inspect_gives_fields() -> None:
+    *_, unit = json.loads(nnc("inspect", SAMPLE, "--json", "--values").stdout)
+    content = unit["content"]
+    assert (content["payload_type"], content["scan_order"], content["entry_points"], content["dq"]) == ("NNR_PT_FLOAT", 1, 4, False)
+    (name,) = content["ids"]
+    assert unit["tensors"][name]["shape"] == content["dimensions"] == [37, 6]
+    density, qp = content["qp_density"], unit["qp"][name]
+    assert unit["step"][name] == (1 + (qp % 2**density) / 2**density) * 2.0 ** (qp // 2**density)
 
 
 @pytest.mark.parametrize("command", ["decode", "inspect", "trace"])

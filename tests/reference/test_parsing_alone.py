@@ -19,7 +19,7 @@ from nnc_conformance.reference.composer import (
     topology_unit,
 )
 from nnc_conformance.reference.encoder_options import Block
-from nnc_conformance.reference.inspection import MOST_INDEXES_BEFORE_QP, unit_rows
+from nnc_conformance.reference.inspection import MOST_INDEXES_BEFORE_QP, row_text, unit_rows
 from nnc_conformance.reference.syntax.bitstream import write_units
 from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, NNR_PT_RAW_FLOAT
@@ -105,12 +105,12 @@ def test_inspect_shows_the_own_qp_of_each_tensor(tmp_path: Path) -> None:
     blocks = (Block({"weight": "w", "bias": "b"}),)
     stream = encode(parameters, options=EncoderOptions(qp=-38, tensor_qp={"small": -30, "w": -29, "b": -60}, blocks=blocks))
     small, block = [row for row in unit_rows(stream) if row["type"] == "NNR_NDU"]
-    assert small["qp"] == {"small": -30} and "qp -30 density 2" in small["says"]
-    assert block["qp"] == {"b": -60} and "'b' -60, 'w' -38 + qp_delta" in block["says"]
+    assert small["qp"] == {"small": -30} and "qp -30 density 2" in row_text(small)
+    assert block["qp"] == {"b": -60} and "'b' -60, 'w' -38 + qp_delta" in row_text(block)
     small, block = [row for row in unit_rows(stream, values=True) if row["type"] == "NNR_NDU"]
     assert block["qp"] == {"b": -60, "w": -29}
     decoded = decode(stream).parameters["w"]
-    assert block["tensors"]["w"] == f"float32 4097x2 from {decoded.min():g} to {decoded.max():g}, {np.mean(decoded == 0):.1%} zeros"
+    assert f"'w' float32 4097x2 from {decoded.min():g} to {decoded.max():g}, {np.mean(decoded == 0):.1%} zeros" in row_text(block)
 
 
 def test_a_qp_that_cannot_be_read_is_left_out() -> None:
@@ -119,4 +119,4 @@ def test_a_qp_that_cannot_be_read_is_left_out() -> None:
     unit = data_unit(header, {"w": TensorContent(np.ones((5, 4), np.int32))})
     unit["nnr_unit_payload"] = {"cabac_codeword": b"\0"}
     rows = list(unit_rows(write_units([start_unit(), model_parameter_set(quantization), unit])))
-    assert "qp" not in rows[-1] and "qp -38 + qp_delta" in rows[-1]["says"]
+    assert "qp" not in rows[-1] and "qp -38 + qp_delta" in row_text(rows[-1])

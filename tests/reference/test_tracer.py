@@ -7,7 +7,7 @@ from helpers.vectors_of import GOOD, VECTORS
 
 from nnc_conformance.reference import trace
 from nnc_conformance.reference.errors import StreamError
-from nnc_conformance.reference.inspection import unit_rows
+from nnc_conformance.reference.inspection import row_text, unit_rows
 from nnc_conformance.reference.syntax.elements import ELEMENTS
 from nnc_conformance.storage.suite_folder import StoredVector
 
@@ -46,7 +46,9 @@ def test_bins_begin_and_end_where_the_coder_does(stored: StoredVector) -> None:
 def test_the_units_of_a_vector_fill_it(stored: StoredVector) -> None:
     rows = list(unit_rows(stored.read(stored.vector.stream)))
     assert sum(row["size"] for row in rows if row["depth"] == 0) == stored.vector.stream.size
-    assert all(isinstance(row["says"], str) for row in rows)
+    assert all(isinstance(row_text(row), str) for row in rows)
+    integers = [row for row in rows if row["content"].get("payload_type") == "NNR_PT_INT"]
+    assert not any("qp" in row or "step" in row for row in integers)
     json.dumps(rows)
 
 

@@ -56,6 +56,16 @@ def test_junit_maps_the_outcomes(full):
     assert (suites.tests, suites.failures, suites.errors, suites.skipped) == (32, 12, 10, 2)
 
 
+def test_junit_has_what_gitlab_reads(full):
+    """GitLab reads name, classname, file and time, and ignores a second case of one class and name."""
+    cases = [test for suite in JUnitXml.fromstring(render_junit(full).encode()) for test in suite]
+    assert len({(one.classname, one.name) for one in cases}) == len(cases) == 32
+    assert {one.classname for one in cases if one.name == "network"} == {"nnc.models.alpha", "nnc.models.beta"}
+    assert all(one._elem.get("file").startswith("vectors/") and one.time >= 0 for one in cases)
+    (alone,) = next(iter(JUnitXml.fromstring(render_junit(report_of(case("one"))).encode())))
+    assert (alone.classname, alone._elem.get("file")) == ("nnc.core", "vectors/core/one/vector.json")
+
+
 def test_junit_tells_the_choice_and_the_command(full):
     root = ElementTree.fromstring(render_junit(full))
     disputed = root.find(".//testcase[@name='disputed']")

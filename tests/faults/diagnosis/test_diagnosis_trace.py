@@ -6,16 +6,20 @@ import base64
 import hashlib
 import json
 import re
+import tracemalloc
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.samples import SAMPLES
 
 from nnc_conformance.cli import main
+from nnc_conformance.cli import trace as trace_command
+from nnc_conformance.reference import EncoderOptions, encode
 from nnc_conformance.reference.tracer import TraceLine, trace
 from nnc_conformance.reports import trace as trace_page
 from nnc_conformance.reports.trace import BYTES_SHOWN, LINES_SHOWN, build_trace, render_trace
@@ -111,6 +115,39 @@ def test_a_page_holds_no_more_lines_than_it_shows(monkeypatch: pytest.MonkeyPatc
     page = build_trace("large.nnr", STREAM)
     assert (page.lines, page.left_out) == (3 * LINES_SHOWN, 2 * LINES_SHOWN)
     assert most < LINES_SHOWN + 5
+
+
+def test_a_large_tensor_is_traced_in_bounded_memory() -> None:
+    """A bin takes 72 bytes, and this tensor has more than a million."""
+    values = np.random.default_rng(1).normal(size=300_000).astype(np.float32)
+    stream = encode({"w": values}, options=EncoderOptions(qp=-20))
+    tracemalloc.start()
+    page = build_trace("large.nnr", stream)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert page.lines - page.left_out <= LINES_SHOWN
+    assert page.left_out > 1_000_000
+    assert most < 30_000_000
+    assert f"The last {page.left_out:,} of them are left out here" in render_trace(page)
+
+
+def test_bins_beyond_the_most_are_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = [line for line in trace(STREAM, bins=True) if line.bin is not None]
+    (tmp_path / "one.nnr").write_bytes(STREAM)
+    monkeypatch.setattr(trace_command, "MOST_BINS", 3)
+    with pytest.raises(SystemExit):
+        main.main(["trace", str(tmp_path / "one.nnr"), "--bins", "--json"])
+    printed = capsys.readouterr()
+    bins = [line for line in map(json.loads, printed.out.splitlines()) if line["bin"] is not None]
+    assert [line["element"] for line in bins] == [line.element for line in whole[:3]]
+    assert f"unit 2: {len(whole) - 3} bins left out after 3 of the stream" in printed.err
+
+
+@pytest.mark.parametrize("path", SAMPLES[:6], ids=lambda path: path.stem)
+def test_without_bins_only_heads_of_tensors_are_kept(path: Path) -> None:
+    stream = path.read_bytes()
+    heads = [line for line in trace(stream, bins=True) if line.bin is None or line.bin.index < 0]
+    assert list(trace(stream)) == heads
 
 
 @pytest.mark.parametrize("unit", [0, 1, 2])
