@@ -135,9 +135,17 @@ def _step(files: dict[str, bytes], number: int, stream: bytes, decoded: Decoded 
 def _described(
     recipe: Description, streams: Sequence[bytes], facts: SessionFacts, files: dict[str, bytes], *, base: BaseModel | None
 ) -> dict[str, Any]:
-    """Return what vectors of both formats state, and keep the files of choices.
+    """Describe a vector for either format of vector.json, and keep the tensors of its choices.
 
-    Raise RecipeError if the reference decoder disagrees with the recipe.
+    Args:
+        recipe: The hand-written part.
+        streams: The streams in order.
+        facts: What the reference decoder met in them.
+        files: The vector's files by name; those of choices are added.
+        base: The model before the first stream; None in the first edition.
+
+    Raises:
+        RecipeError: If the reference decoder disagrees with the recipe.
     """
     negative: NegativeSpec | None = None
     choices: tuple[DisputedChoice, ...] = ()
@@ -195,9 +203,13 @@ def require_broken(recipe_id: str, streams: Sequence[bytes], rule: str, lenient:
 
 
 def provenance_of(facts: SessionFacts, negative: NegativeSpec | None) -> Provenance:
-    """Return the weakest source that a decoder depends on to handle the stream.
+    """Return the least certain source among the facts that a decoder needs.
 
     To refuse a stream, a decoder need not know meanings of elements that are only inferred.
+
+    Args:
+        facts: What the reference decoder met in the stream.
+        negative: The rule that the stream breaks; None for a good stream.
     """
     if negative is None:
         return facts.provenance
@@ -208,8 +220,15 @@ def provenance_of(facts: SessionFacts, negative: NegativeSpec | None) -> Provena
 def outputs_by_choice(streams: Sequence[bytes], switch: str, base: BaseModel | None) -> dict[str, dict[str, np.ndarray] | None]:
     """Decode streams in order under each choice of one disputed point.
 
-    Returns what the last codes by the choice's name, or None if the choice refuses a stream. All
-    other disputed points keep their defaults.
+    All other disputed points keep their defaults.
+
+    Args:
+        streams: The streams.
+        switch: Name of the disputed point.
+        base: The model before the first stream; None in the first edition.
+
+    Returns:
+        What the last stream decodes to, by the choice's name; None if the choice refuses a stream.
     """
     outputs = {}
     for choice in Interpretation.switches(SECOND_EDITION)[switch]:

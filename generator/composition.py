@@ -52,7 +52,12 @@ class Coded:
 
 
 def on_trellis(quants: npt.NDArray[np.int64], state_id: int = 0) -> npt.NDArray[np.int64]:
-    """Return the doubled values of coded indexes; the trellis starts at ``state_id``."""
+    """Double indexes as dependent quantization decodes them.
+
+    Args:
+        quants: The coded indexes.
+        state_id: The stateId before the first.
+    """
     values = np.zeros_like(quants)
     for place, quant in enumerate(quants.tolist()):
         values[place] = doubled(quant, state_id)
@@ -95,7 +100,15 @@ def opening(quantization: Quantization | None = SIXTEENTHS, **arguments: Any) ->
 def header(
     payload_type: int, ids: str | tuple[str, ...], dimensions: tuple[int, ...], quantization: Quantization | None = SIXTEENTHS, **more: Any
 ) -> DataUnitHeader:
-    """Build the header of an NDU; ``more`` sets further fields of `DataUnitHeader`."""
+    """Build the header of an NDU with one or more tensors.
+
+    Args:
+        payload_type: nnr_compressed_data_unit_payload_type.
+        ids: Id of the tensor, or of each part.
+        dimensions: Dimensions of the tensor, or of a block's weight.
+        quantization: The qp in force.
+        **more: Further fields of `DataUnitHeader`.
+    """
     names = (ids,) if isinstance(ids, str) else ids
     return replace(simple_header(payload_type, names[0], dimensions, quantization), ids=names, **more)
 
@@ -130,5 +143,5 @@ def bits32(*patterns: int) -> npt.NDArray[np.float32]:
 
 
 def book(zero_offset: int, *values: int) -> Codebook:
-    """Build a codebook of rising values; index 0 stands for the value at ``zero_offset``."""
+    """Build a codebook of rising values; index 0 has the value at place ``zero_offset``."""
     return Codebook(np.array(values, dtype=np.int32), zero_offset)

@@ -44,9 +44,13 @@ def _times(offers: Iterable[Collection[GoalT]]) -> Counter[GoalT]:
 
 
 def _best(offers: Mapping[str, set[GoalT]], gains: dict[str, int], costs: Mapping[str, int], missing: set[GoalT]) -> str:
-    """Return the best offer.
+    """Return the offer that meets most missing goals for its cost.
 
-    ``gains`` are upper bounds from earlier steps; they are updated only where they could matter.
+    Args:
+        offers: The goals that each name meets.
+        gains: Upper bounds from earlier steps; lowered where they could matter.
+        costs: The cost of each name.
+        missing: The goals that are not met yet.
     """
     best, best_rate = "", 0.0
     for name in sorted(gains, key=lambda name: -gains[name] / costs[name]):

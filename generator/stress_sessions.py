@@ -183,7 +183,12 @@ class _Session:
         return self._unit(tensor, head, turn, has_parent=False)
 
     def _next_unit(self, tensor: _Tensor, turn: Turn) -> Values:
-        """Draw a unit that changes or replaces a tensor or block."""
+        """Draw a unit that updates or replaces a known tensor or block.
+
+        Args:
+            tensor: The tensor; its node and header are updated.
+            turn: The model before the stream, and the stream's flags.
+        """
         drawing, before = self.drawing, tensor.head
         if before.payload_type == NNR_PT_RAW_FLOAT:
             head = before
@@ -230,7 +235,13 @@ class _Session:
         return ndu(head, contents, form=form, histories=histories, **sized(common(dice), drawing.most))
 
     def _indexes(self, head: DataUnitHeader, part: Part, *, with_codebook: bool) -> npt.NDArray[np.int64]:
-        """Draw indexes in coded order, before any doubling."""
+        """Draw the indexes of a part in coded order, before any doubling.
+
+        Args:
+            head: The header of its unit.
+            part: The part.
+            with_codebook: Whether a codebook will hold them, so that they stay small.
+        """
         dice = self.drawing.dice
         persistence = dice.pick((0, 30, 128, 220)) if with_codebook else dice.pick((0, 10, 60, 128, 200, 240, 252))
         indexes = dice.numbers.quants(dice.label(), prod(part.dimensions), persistence)
@@ -239,7 +250,14 @@ class _Session:
         return indexes
 
     def _coded(self, head: DataUnitHeader, part: Part, indexes: npt.NDArray[np.int64], tensor: _Tensor) -> Coded:
-        """Draw the tools and parameter sets of one tensor."""
+        """Draw the tools and parameter sets of one tensor.
+
+        Args:
+            head: The header of its unit.
+            part: The part of the unit that the tensor is.
+            indexes: Its indexes; those of rows that are skipped are set to 0.
+            tensor: What earlier units coded of it.
+        """
         drawing, dice, coding = self.drawing, self.drawing.dice, coding_of(part, head, Interpretation())
         hdsp = coding.has_hdsp_flag and tensor.chained and drawing.may("hdsp")
         skipped = None

@@ -95,7 +95,13 @@ def state_place(key: Key) -> Place:
 
 
 def grids(coverage: Coverage, kind: GoalKind, place: Callable[[Key], Place]) -> list[Grid]:
-    """Arrange all goals of a kind in grids."""
+    """Arrange all goals of a kind in grids.
+
+    Args:
+        coverage: How often each goal was met.
+        kind: The kind of goals.
+        place: Returns the grid's title, the row and the column of a goal.
+    """
     goals: dict[str, dict[tuple[str, str], Goal]] = {}
     for key, goal in catalogue().items():
         if key.kind is kind:

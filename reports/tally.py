@@ -93,8 +93,9 @@ class OutcomeTally:
 
     @property
     def percent_of_feature(self) -> str:
-        """`percent`, or a dash if no good stream was judged: whoever decodes nothing refuses broken
-        streams, too.
+        """`percent`, or a dash if no good stream was judged.
+
+        A decoder that decodes nothing refuses broken streams, too, which proves nothing.
         """
         return "–" if self.refusals_only else self.percent
 

@@ -54,7 +54,15 @@ def session_vector_of(streams: Sequence[bytes], name: str, failure: Failure, dec
 
 
 def _description(streams: Sequence[bytes], truth: Decoded | StreamError, name: str, failure: Failure, decoder: str) -> Description:
-    """Describe the vector of streams, the last of which gives ``truth``."""
+    """Write the description of a vector made of streams on which a decoder failed.
+
+    Args:
+        streams: The streams, in order.
+        truth: What the reference decodes the last stream to, or its refusal.
+        name: The vector's id; shortened if too long.
+        failure: How the decoder fails.
+        decoder: The decoder's name.
+    """
     rule = truth.rule if isinstance(truth, StreamError) else None
     first = None if len(streams) == 1 else BaseModel()
     found = met_in_session(streams, lenient=rule is not None, base=first)

@@ -225,7 +225,14 @@ def _of_tensor(
 
 
 def _symbol(coded: _Coded, coded_index: int, stream: bytes, base: BaseModel | None) -> Onset:
-    """Return the place of a symbol, with the bins around it."""
+    """Find the place of a symbol in the stream, with the bins around it.
+
+    Args:
+        coded: The tensor as coded.
+        coded_index: Number of the symbol in coded order.
+        stream: The stream.
+        base: The model before the stream, in a session.
+    """
     unit, name = coded.unit, unit_type_name(coded.unit.unit_type)
     if coded.header.payload_type == NNR_PT_RAW_FLOAT or coded.codeword is None:
         at = unit.stream_bit(32 * coded_index)
@@ -256,7 +263,16 @@ def _skipped_symbols(coded: _Coded, rows: list[bool]) -> NDArray[np.bool_]:
 def _reading(
     coded: _Coded, found: Onset, expected: NDArray[Any], actual: NDArray[Any] | None, flat: int, coded_index: int
 ) -> tuple[str, str]:
-    """Return the element that was most likely read wrongly, and why."""
+    """Guess which element the decoder read wrongly; return it, and the reason in words.
+
+    Args:
+        coded: The tensor as coded.
+        found: The place of its first wrong symbol.
+        expected: The right values.
+        actual: The decoder's values; None if they are not known.
+        flat: Place of the first wrong value in row-major order.
+        coded_index: Its place in coded order.
+    """
     header = coded.header
     if header.payload_type == NNR_PT_RAW_FLOAT:
         return "raw_float32_parameter", f"number {coded_index} of the payload is wrong"

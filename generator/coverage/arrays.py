@@ -113,7 +113,15 @@ def wanted(strength: int, standing: GoalStanding, constraints: Constraints) -> s
 def _build(
     strength: int, standing: GoalStanding, goals: set[Key], constraints: Constraints, fixed: Mapping[str, str] | None = None
 ) -> list[dict[str, str]]:
-    """Make rows with covertable, all with the ``fixed`` values, and keep those that the goals need."""
+    """Build the rows of an array with covertable, and keep those that the goals need.
+
+    Args:
+        strength: 2 for pairs, 3 for triples.
+        standing: The standing of the choices.
+        goals: The tuples to cover.
+        constraints: The constraints on choices.
+        fixed: Values that all rows have.
+    """
     import covertable
 
     conditions = [

@@ -42,7 +42,7 @@ class Classes:
 
 
 def variants(row: ElementRow) -> tuple[str, ...]:
-    """Return the descriptors that a row stands for: ``u(15|31)`` is two, ``ue(0..15)`` sixteen.
+    """Return the descriptors that a row covers: ``u(15|31)`` is two, ``ue(0..15)`` sixteen.
 
     The bytes of raw_float32_parameter are flt(32).
     """
@@ -105,12 +105,22 @@ def classes_of(element: str, descriptor: str) -> Classes:
 
 
 def _greatest(rest: str) -> int:
-    """Return the greatest value of as many bits as stand between brackets."""
+    """Return the greatest value of n bits; ``rest`` is the end of a descriptor, ``n)``."""
     return (1 << int(rest.rstrip(")"))) - 1
 
 
 def _integer_ranges(kind: str, n: int, low: int, high: int) -> Iterator[tuple[int, int]]:
-    """Yield the classes of an integer descriptor as ranges, first and last included."""
+    """Yield the classes of an integer descriptor as ranges, first and last included.
+
+    For ue and ie they are values at the ends of each code length; for u and i the ends, values
+    around 0 and all between.
+
+    Args:
+        kind: u, i, ue or ie.
+        n: The number in brackets: bits, or order of the code.
+        low: Least value that the standard allows.
+        high: Greatest value that it allows, `LARGEST` without a bound.
+    """
     if kind in ("ue", "ie"):
         for first, last in golomb_lengths(n):
             codes = (first, last) if kind == "ue" else tuple(sorted({first, min(first + 1, last), max(last - 1, first), last}))

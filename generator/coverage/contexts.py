@@ -76,10 +76,9 @@ def signalled_contexts(layout: ContextLayout, hdsp: bool) -> tuple[int, ...]:
 
 
 def signalled_sets(head: IntArray, layout: ContextLayout) -> IntArray:
-    """Return the sets of a tensor's contexts, int64 (layout.flag + 1,), from the events of its
-    head.
+    """Return the parameter set of each context of a tensor, int64 (layout.flag + 1,).
 
-    The set is 0 where the head was cut short.
+    It is 0 for contexts whose set the events no longer code, because the codeword broke off.
     """
     sets = np.zeros(layout.flag + 1, np.int64)
     hdsp = bool((head[head[:, ELEMENT] == HDSP_FLAG][:, BIN] == 1).any())
@@ -97,7 +96,10 @@ def signalled_sets(head: IntArray, layout: ContextLayout) -> IntArray:
 
 
 def _groups(events: IntArray, coding: TensorCoding) -> tuple[IntArray, IntArray]:
-    """Return the places of a tensor's context bins, and a number for the context and block row of each."""
+    """Return the places of a tensor's context-coded bins, and the group of each.
+
+    A group is one context in one block row.
+    """
     rows = np.flatnonzero(events[:, KIND] == CONTEXT_BIN)
     row_size = coding.columns * coding.area.side if coding.block_rows > 1 else max(coding.count, 1)
     group = (events[rows, INDEX] // row_size) * (coding.layout.flag + 1) + events[rows, ELEMENT]
@@ -105,7 +107,11 @@ def _groups(events: IntArray, coding: TensorCoding) -> tuple[IntArray, IntArray]
 
 
 def by_context(events: IntArray, coding: TensorCoding) -> tuple[IntArray, IntArray]:
-    """Sort a tensor's context bins by context, in each block row anew; return a number for each run of one context, and the bins."""
+    """Sort a tensor's context-coded bins by context and block row.
+
+    Returns:
+        A number for each group of one context in one block row, and the sorted bins.
+    """
     rows, group = _groups(events, coding)
     order = np.argsort(group, kind="stable")
     return group[order], events[rows[order]]

@@ -77,9 +77,12 @@ def row_size(length: int) -> int:
 
 
 def listed(what: str, more: int = 0, bits: int = 8) -> Cost:
-    """Return the cost of a list of as many entries as the value and ``more``.
+    """Return the cost of a list whose length is an element's value plus ``more``.
 
-    Each entry is an element of at least ``bits`` bits.
+    Args:
+        what: What is listed, in words.
+        more: Number of entries beyond the value.
+        bits: Least number of bits of an entry.
     """
     return Cost(what, lambda count: (count + more) * bits // 8, lambda count: count + more)
 

@@ -142,7 +142,7 @@ class StreamCoverage:
 
 
 def measure(stream: bytes, *, limits: DecodeLimits | None = None, interpretation: Interpretation | None = None) -> StreamCoverage:
-    """Runs the reference decoder over a stream and counts the goals that it meets."""
+    """Run the reference decoder over a stream, and count the goals that it meets."""
     return measure_session((stream,), limits=limits, interpretation=interpretation, base=None)
 
 
@@ -180,7 +180,7 @@ class GoalTally:
 
     @property
     def share(self) -> float:
-        """Reached over reachable; 1 where there is nothing to reach."""
+        """Reached over reachable; 1 if no goal is reachable."""
         return self.reached / self.reachable if self.reachable else 1.0
 
 
@@ -208,7 +208,13 @@ class Coverage:
         return found
 
     def tally(self, kind: GoalKind, standing: GoalStanding, edition: int = FIRST_EDITION) -> GoalTally:
-        """Goals of a kind and standing that an edition brought: reached, of those reachable."""
+        """Count the reached and the reachable goals of a kind and standing.
+
+        Args:
+            kind: The kind of goals.
+            standing: Certified, disputed or inferred.
+            edition: The edition that brought the goals.
+        """
         known = catalogue() if edition == FIRST_EDITION else catalogue_2024()
         goals = [goal for goal in known.values() if goal.key.kind is kind and goal.standing is standing and not goal.unreachable]
         return GoalTally(sum(goal.key in self.totals for goal in goals), len(goals))

@@ -47,7 +47,7 @@ def renormalisations() -> dict[str, frozenset[int]]:
 
 
 def never_renormalised(key: Key) -> bool:
-    """Prove that no range and table entry renormalise by the goal's number of bits.
+    """Return whether no range and table entry renormalise by the goal's number of bits.
 
     If the goal names a path, only this path is tried.
     """
@@ -173,7 +173,7 @@ def settled_by_default(key: Key) -> bool:
 
 
 def _by_default(test: str) -> bool:
-    """Tell whether a test of the interpretation holds for the default choices."""
+    """Return whether a test of the interpretation holds for the default choices."""
     default = SimpleNamespace(interpretation=interpretation.Interpretation())
     return bool(eval(test, {**vars(interpretation), "w": default}))
 

@@ -91,7 +91,12 @@ def why_not_met(key: Key) -> str:
 
 
 def contexts_met(events: IntArray, layout: ContextLayout) -> Iterator[Key]:
-    """Yield the contexts met with a bin, often enough in one tensor to show their set."""
+    """Yield the goals of contexts with enough bins to show their parameter set.
+
+    Args:
+        events: The recorded bins of one tensor.
+        layout: Its contexts.
+    """
     names = names_of_contexts(layout)
     sets = signalled_sets(events[events[:, INDEX] < 0], layout)
     used = events[(events[:, ELEMENT] >= layout.sig_tca) & (events[:, ELEMENT] <= layout.row_skip)]
@@ -192,7 +197,12 @@ class CodedIndexes:
 
 
 def coded_indexes(body: IntArray, layout: ContextLayout) -> CodedIndexes:
-    """Return classes and states of coded indexes, from the bins of their significance and sign."""
+    """Derive class and stateId of each coded index from its significance and sign bins.
+
+    Args:
+        body: The recorded bins of the indexes.
+        layout: The tensor's contexts.
+    """
     element = body[:, ELEMENT]
     sig = body[(element >= 0) & (element < layout.sign)]
     signs = body[(element >= layout.sign) & (element < layout.greater)]
@@ -294,7 +304,7 @@ HISTORIES: Final = (ALONE, ONE, SEVERAL, LEFT_OUT, REPLACED, ZEROS, RAW, SKIPPED
 
 
 def tool_name(*, rows: bool, tca: bool, hdsp: bool) -> str:
-    """Return the name of a choice of tools."""
+    """Return which of `TOOLS` a combination of row skip, TCA and HDSP is."""
     if tca and hdsp:
         return TOOLS[5] if rows else TOOLS[4]
     return TOOLS[2] if tca else TOOLS[3] if hdsp else TOOLS[1] if rows else TOOLS[0]
@@ -358,7 +368,7 @@ class HistoryCounter:
         self._met.add(name)
 
     def end_of_stream(self) -> None:
-        """Note the tensors that an update left out."""
+        """Note which tensors the stream just ended, if it is an update, left out."""
         for name, past in self._past.items():
             past.left_out = past.left_out or (self._updates and name not in self._met)
         self._met.clear()
@@ -435,7 +445,11 @@ AT_ODDS: Final[tuple[tuple[tuple[str, ...], Holds], ...]] = (
 
 @cache
 def whole_choices(*, disputed: bool) -> npt.NDArray[np.int64]:
-    """Return all choices of tools, as places in `FACTORS`; the certified ones, or with ``disputed`` all."""
+    """List all combinations of tools, a row each, as places in `FACTORS`.
+
+    Args:
+        disputed: Whether to include those that depend on a disputed point.
+    """
     constraints = IMPOSSIBLE if disputed else (*IMPOSSIBLE, *AT_ODDS)
     names = list(FACTORS)
     found = []
@@ -452,7 +466,12 @@ def tuple_key(factors: tuple[str, ...], values: tuple[str, ...]) -> Key:
 
 
 def tuples_of(choices: npt.NDArray[np.int64], strength: int) -> Iterator[Key]:
-    """Yield the pairs (2) or triples (3) that some choices hold."""
+    """Yield the goals of all pairs (2) or triples (3) of values in some choices.
+
+    Args:
+        choices: Combinations of tools, a row each, as places in `FACTORS`.
+        strength: 2 or 3.
+    """
     names = list(FACTORS)
     for columns in combinations(range(len(names)), strength):
         factors = tuple(names[column] for column in columns)

@@ -51,7 +51,13 @@ def state(subject: str, case: str) -> Key:
 
 
 def rows_key(part: str, coding: TensorCoding, *, signalled: bool) -> Key:
-    """Return the goal of a tensor with several block rows."""
+    """Return the goal that a tensor with several block rows meets.
+
+    Args:
+        part: Which of `PARTS` the tensor is.
+        coding: Its coding.
+        signalled: Whether it has parameter sets other than 0.
+    """
     subject = f"block rows, scan {coding.scan_order}, {part}"
     rows = ROWS[coding.block_rows > 2]
     case = f"{SIGNALLED[signalled]}, {rows}, dq_flag {int(coding.dq_flag)}, unary length {unary_class(coding.unary_length)}"
@@ -227,7 +233,10 @@ def _block_rows(part: str, coding: TensorCoding, body: IntArray, sets: IntArray,
 
 
 def _reset_flags(coding: TensorCoding, body: IntArray, sets: IntArray) -> Iterator[tuple[str, int]]:
-    """Yield (flag, set) of contexts met in a block row, and often enough in a later one to show their set."""
+    """Yield (flag, set) of each context whose reset at a block row the bins show.
+
+    It must be used in an earlier block row, and have `BINS_TO_SHOW` bins in a later one.
+    """
     layout = coding.layout
     bins = body[body[:, KIND] == CONTEXT_BIN]
     row = bins[:, INDEX] // (coding.area.side * coding.columns)

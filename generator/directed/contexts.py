@@ -92,7 +92,7 @@ def words(layout: ContextLayout, quants: Sequence[int]) -> list[set[tuple[int, .
 
 
 def cycles(layout: ContextLayout, patterns: Iterable[tuple[int, ...]]) -> list[Cycle]:
-    """Return every cycle in the trellis that repeats one of the patterns."""
+    """Return every cycle of trellis states that repeating one of the patterns walks."""
     found: dict[tuple[Node, tuple[int, ...]], Cycle] = {}
     for word in sorted(patterns):
         for state_id in range(STATES if layout.dq_flag else 1):
@@ -161,7 +161,10 @@ class Drive:
         return sum((count * worth for count, worth in wanted), Fraction(0)) / len(cycle.quants)
 
     def _worth(self) -> dict[Extreme, Fraction]:
-        """Return each target's worth of a bin: the fewest indexes that it costs in the last phase."""
+        """Return the least number of indexes per bin for each target.
+
+        The cycles of the last phase decide.
+        """
         rates: dict[Extreme, Fraction] = {}
         for cycle in self.phases[-1]:
             for context, bin_value, count in cycle.bins:

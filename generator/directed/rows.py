@@ -74,7 +74,7 @@ def _row(live: LiveTensor, coding: TensorCoding, size: int, length: int) -> list
 
 
 def _taking(live: LiveTensor, quants: Sequence[int]) -> LiveTensor:
-    """Return a fork that has encoded some indexes."""
+    """Return a copy of a tensor in which some more indexes are encoded."""
     fork = live.fork()
     if quants:
         fork.take(quants)

@@ -61,13 +61,13 @@ def parts_recipe(parameter_types: int, level: Level = Level.CORE) -> Recipe:
 
 
 def typed_single(parameter_types: int) -> Values:
-    """Build a FLOAT that claims to be a part of a layer."""
+    """Build a FLOAT whose parameter type says that it is a part of a block."""
     head = header(NNR_PT_FLOAT, f"part{parameter_types}", (3,), parameter_types=parameter_types)
     return ndu(head, Coded([parameter_types, 0, -1]))
 
 
 def variant(name: str, head: DataUnitHeader, *, title: str, tests: str, catches: str) -> Recipe:
-    """Build the recipe of a BLOCK with another tool."""
+    """Build the recipe of a random BLOCK with the given header."""
     return Recipe(
         id=f"block-{name}",
         title=title,

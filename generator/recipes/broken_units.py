@@ -40,7 +40,16 @@ def resized(size: int) -> StreamEdit:
 
 
 def sized(rule: str, name: str, size: int, *, title: str, catches: str, wide: bool = False) -> Recipe:
-    """Build the recipe of a last unit with another size."""
+    """Build the recipe of a last unit with a wrong nnr_unit_size.
+
+    Args:
+        rule: The rule that it breaks.
+        name: End of the vector's id.
+        size: The wrong size in bytes.
+        title: The vector's title.
+        catches: The faults that it catches.
+        wide: Whether the size field has 31 bits.
+    """
     units = [*opening(), small("w", **({"nnr_unit_size_flag": 1} if wide else {}))]
     return broken(
         rule,

@@ -129,7 +129,7 @@ def group_recipe(group: str) -> Recipe:
 
 
 def patterns(_: Numbers) -> list[Values]:
-    """Build tensors with every class of neighbour before every kind of index."""
+    """Build tensors with indexes of every class after previous indexes of every class."""
     runs = {
         "alternating-signs": [1, -1] * 60,
         "alternating-zeros": [0, 1, 0, -1] * 30,
@@ -142,7 +142,7 @@ def patterns(_: Numbers) -> list[Values]:
 
 
 def skewed(_: Numbers) -> list[Values]:
-    """Build tensors that drive contexts to one extreme and then surprise them."""
+    """Build tensors that drive contexts to one extreme, then code the unlikely bins."""
     return [
         *opening(),
         integers([0] * 500 + [1] * 3 + [0] * 20, "zeros-then-ones"),
@@ -175,13 +175,25 @@ def large_magnitudes(_: Numbers) -> list[Values]:
 
 
 def dense(numbers: Numbers, dimensions: tuple[int, ...], persistence: int) -> list[Values]:
-    """Build a tensor of random indexes with searched parameter sets."""
+    """Build an INT of random indexes with the cheapest parameter set for each context.
+
+    Args:
+        numbers: The recipe's random numbers.
+        dimensions: Dimensions of the tensor.
+        persistence: Of 256: how likely a magnitude grows by one more.
+    """
     quants = numbers.quants("w", prod(dimensions), persistence)
     return [*opening(), ndu(header(NNR_PT_INT, "w", dimensions), Coded(quants, 0, "search"))]
 
 
 def random_recipe(name: str, persistence: int, dimensions: tuple[int, ...]) -> Recipe:
-    """Build the recipe of random indexes of one density."""
+    """Build the recipe of a long tensor of random indexes.
+
+    Args:
+        name: In id and title.
+        persistence: Of 256: how likely a magnitude grows by one more.
+        dimensions: Dimensions of the tensor.
+    """
     return Recipe(
         id=f"cabac-random-{name}",
         title=f"Random indexes, {name}",

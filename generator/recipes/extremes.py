@@ -37,7 +37,15 @@ def magnitudes(unary_length: int, most_prefix: int) -> list[int]:
 
 
 def data_unit(name: str, layout: ContextLayout, number: int, targets: set[tuple[int, int]], quants: list[int]) -> Values:
-    """Build a tensor that takes contexts of one parameter set to extremes."""
+    """Build a tensor whose indexes take contexts to their extremes.
+
+    Args:
+        name: Id of the tensor.
+        layout: Its contexts.
+        number: The parameter set of all contexts.
+        targets: The (context, bin) extremes to reach.
+        quants: Positive magnitudes to use besides 0.
+    """
     sets = np.full(layout.flag, number, dtype=np.int64)
     coded = drive(layout, sets, quants, targets)
     kind = NNR_PT_FLOAT if layout.dq_flag else NNR_PT_INT

@@ -79,7 +79,7 @@ def large_pieces(numbers: Numbers) -> list[Values]:
 
 
 def joined(name: str, *, title: str, tests: str, catches: str, units: Callable[[Numbers], list[Values]]) -> Recipe:
-    """Build the recipe of a vector at level inferred."""
+    """Build a recipe of level inferred for units that are sent in pieces."""
     return Recipe(
         id=f"partial-{name}",
         title=title,

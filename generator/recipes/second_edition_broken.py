@@ -47,7 +47,13 @@ _NUMBERED: Final = stream(unit(NNR_PT_INT, "w", (2, 2), Coded(_ALONE), node(0, 3
 
 
 def with_tca(own: NodeId, base: list[int], shape: tuple[int, ...] = _SHAPE) -> StepUnits:
-    """Make an update with temporal contexts, whatever its node."""
+    """Make an update with temporal contexts, whatever its node.
+
+    Args:
+        own: Its node, which may have no known parent.
+        base: The earlier indexes whose contexts the writer uses.
+        shape: Dimensions of the tensor.
+    """
     count = int(np.prod(shape))
     return update(tensor(list(np.resize(_SECOND, count)), own, shape, tca=True, histories=known(base), parent=BY_NODE))
 
@@ -58,7 +64,13 @@ def other(name: str, kind: int, shape: tuple[int, ...]) -> StepUnits:
 
 
 def past_codebook(negative: int, positive: int, quants: list[int]) -> StepUnits:
-    """Make a FLOAT vector whose last index lies past the codebook's end."""
+    """Make a FLOAT vector whose last index lies past the codebook's end.
+
+    Args:
+        negative: Number of codebook values below index 0.
+        positive: Number of codebook values above index 0.
+        quants: The indexes.
+    """
     good = unit(NNR_PT_FLOAT, "w", (len(quants),), Coded([0] * len(quants)), codebook=codebook(negative, positive), unary_length=1)
 
     def in_turn(turn: Turn) -> Values:

@@ -27,7 +27,16 @@ def shapes_of(parameter_types: int) -> dict[str, tuple[int, ...]]:
 
 
 def block(numbers: Numbers, label: str, parameter_types: int, depth: int, *, tools: bool = False, **more: Any) -> InTurn:
-    """Make a BLOCK of random parts; its matrices use every tool if asked for."""
+    """Make a BLOCK of random parts.
+
+    Args:
+        numbers: The recipe's random numbers.
+        label: Selects the random numbers.
+        parameter_types: Flags of the parts: DC, LS, BN and BI.
+        depth: put_node_depth; above 0 the unit has a parent.
+        tools: Whether its matrices use row skip and HDSP, and with a parent TCA.
+        **more: Further arguments of `unit`.
+    """
     tensors = {}
     for name, shape in shapes_of(parameter_types).items():
         quants = numbers.quants(f"{label}/{name}", prod(shape), 150)
@@ -44,7 +53,14 @@ def number_of(name: str) -> int:
 
 
 def block_session(numbers: Numbers, parameter_types: int, *, absent: bool = False, **more: Any) -> list[StepUnits]:
-    """Make a BLOCK and two updates of it with every tool."""
+    """Make a stream with a BLOCK, and two updates of it with every tool.
+
+    Args:
+        numbers: The recipe's random numbers.
+        parameter_types: Flags of the parts: DC, LS, BN and BI.
+        absent: Whether the updates have no dimensions of their own.
+        **more: Further arguments of `unit`.
+    """
     form = HeaderForm(dimensions_present=False) if absent else None
     return [
         stream(block(numbers, "0", parameter_types, 0, **more)),

@@ -28,7 +28,16 @@ _PLAIN: Final = {"TCA": NO, "HDSP": NO, "row skip": NO, "dimensions": "coded"}
 
 
 def covering(choices: npt.NDArray[np.int64], strength: int, wanted: npt.NDArray[np.int64] | None = None) -> list[int]:
-    """Return the numbers of few choices that hold every tuple that any of the ``wanted`` holds; the first among equals."""
+    """Choose few choices that together hold every tuple of values, greedily.
+
+    Args:
+        choices: All choices, a row each, as places in `FACTORS`.
+        strength: 2 for pairs, 3 for triples.
+        wanted: Which rows hold the tuples to cover; by default all.
+
+    Returns:
+        The numbers of the chosen rows.
+    """
     sizes = [len(values) for values in FACTORS.values()]
     ids, first = [], 0
     for columns in combinations(range(len(sizes)), strength):
@@ -54,7 +63,15 @@ def named(choice: npt.NDArray[np.int64]) -> dict[str, str]:
 
 
 def data_unit(numbers: Numbers, label: str, choice: Mapping[str, str], depth: int, *, parent: bool) -> InTurn:
-    """Make a data unit with a choice of tools."""
+    """Make a data unit of random indexes with a choice of tools.
+
+    Args:
+        numbers: The recipe's random numbers.
+        label: Selects the random numbers.
+        choice: The value of each of `FACTORS`.
+        depth: put_node_depth.
+        parent: Whether the tensor's last node is its parent.
+    """
     kind = PAYLOAD_TYPE_NAMES.index(choice["payload type"])
     form = HeaderForm(dimensions_present=choice["dimensions"] == "coded")
     own, has_parent = node(depth), None if parent else False

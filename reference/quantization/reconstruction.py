@@ -118,7 +118,14 @@ def convert(values: np.ndarray, data_format: int) -> np.ndarray:
 
 
 def to_integers(values: np.ndarray, name: str, dtype: type[np.generic], bits: int) -> np.ndarray:
-    """Round half to even, and check the range [-2^(bits-1), 2^(bits-1))."""
+    """Round half to even; raise if a value is outside [-2^(bits-1), 2^(bits-1)).
+
+    Args:
+        values: float or integer values.
+        name: Id of the tensor, for the error.
+        dtype: Type of the result.
+        bits: Bits of the wanted format, at most those of ``dtype``.
+    """
     rounded = np.rint(values) if values.dtype.kind == "f" else values.astype(np.int64)
     bound = 1 << (bits - 1)
     outside = ~((rounded >= -bound) & (rounded < bound))

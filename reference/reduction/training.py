@@ -111,7 +111,17 @@ def _descend(
     samples: Samples,
     penalty: Penalty | None,
 ) -> None:
-    """Train the ``free`` tensors, from which ``current`` computes the parameters."""
+    """Train tensors with AdamW, a cosine learning rate and cross entropy, in place.
+
+    Args:
+        torch: The module.
+        network: The network, whose graph computes the answers.
+        current: Computes the network's parameters from the trained tensors.
+        free: The tensors to train.
+        settings: Epochs, batch, learning rate and seed.
+        samples: Inputs and labels.
+        penalty: Added to the loss; computed from the whole weights. None for none.
+    """
     from nnc_conformance.reference.reduction import torch_graph
 
     graph = Graph.of(network.topology)

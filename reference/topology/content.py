@@ -27,10 +27,9 @@ class Topology:
 
 
 def without_terminator(data: bytes) -> bytes:
-    """Return topology data without a zero byte that is its last and its only one.
+    """Remove the last byte of topology data if it is the only zero byte.
 
-    Such a byte may be the terminator of a string, which is no part of it: the disputed point
-    ``data_string``.
+    Such a byte may only terminate a string (the disputed point ``data_string``).
     """
     return data[:-1] if data.find(b"\0") == len(data) - 1 else data
 

@@ -154,7 +154,17 @@ def refer(tensor: TensorProto, location: str, offset: int, length: int) -> None:
 
 
 def _from_raw(raw: bytes, count: int, element: ElementType, name: str) -> Array | None:
-    """Parse raw_data; None for a bool other than 0 and 1."""
+    """Parse raw_data; return None for a bool other than 0 and 1.
+
+    Args:
+        raw: The bytes, little-endian.
+        count: Number of elements.
+        element: Their type.
+        name: Id of the tensor, for errors.
+
+    Raises:
+        ModelError: If the number of bytes does not fit.
+    """
     expected = -(-count * element.bits // 8)
     if len(raw) != expected:
         raise ModelError(f"tensor {name!r} has {len(raw)} bytes of data; expected {expected}")
@@ -166,7 +176,17 @@ def _from_raw(raw: bytes, count: int, element: ElementType, name: str) -> Array 
 
 
 def _from_field(values: Any, count: int, element: ElementType, name: str) -> Array | None:
-    """Convert values that are not in raw_data; None if there is a NaN."""
+    """Convert the values of a typed field, such as float_data; return None if one is NaN.
+
+    Args:
+        values: The field.
+        count: Number of elements of the tensor.
+        element: Their type.
+        name: Id of the tensor, for errors.
+
+    Raises:
+        ModelError: If the number of values does not fit.
+    """
     expected = -(-count * element.bits // 8) if element.bits < 8 else count
     if len(values) != expected:
         raise ModelError(f"tensor {name!r} has {len(values)} values in {element.field}; expected {expected}")

@@ -96,9 +96,7 @@ class CapabilityEvidence:
 
     @property
     def proven(self) -> bool:
-        """Whether the decoder decoded a good vector: whoever decodes nothing refuses broken ones,
-        too.
-        """
+        """Whether the decoder decoded a good vector; refusing broken ones proves nothing."""
         return self.decoded > 0
 
     @property

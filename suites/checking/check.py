@@ -224,7 +224,13 @@ def stop_faults(decoder: DecoderSpec) -> Iterable[DecoderFinding]:
 
 
 def probe_faults(decoder: DecoderSpec, probed: Iterable[ProbeResult], invocation: Invocation | None) -> Iterable[DecoderFinding]:
-    """Yield the faults that the probes showed, each once."""
+    """Yield a finding for each fault that probes showed.
+
+    Args:
+        decoder: The decoder, with its declared capabilities.
+        probed: The results of the probes.
+        invocation: Gives the command that repeats a probe; None for none.
+    """
     faults: dict[Fault, list[ProbeResult]] = {}
     for one in probed:
         fault = fault_of(decoder, one)

@@ -299,9 +299,10 @@ def _judge_output(decoder: DecoderSpec, expected: ExpectedOutput, execution: Exe
 
 
 def _topology_fault(decoder: DecoderSpec, expected: ExpectedOutput, execution: Execution) -> str:
-    """Describe what is wrong with the topology of a decoder that gives one; "" if nothing is.
+    """Describe what is wrong with the topology that a decoder gives; "" if nothing is.
 
-    A zero byte at its end and nowhere else may be its terminator, which is no part of it: the disputed point ``data_string``.
+    A zero byte at its end and nowhere else may be a terminator (the disputed point
+    ``data_string``).
     """
     wanted, actual = expected.topology, execution.topology
     if not decoder.gives_topology or "topology" not in decoder.capabilities or actual == wanted:

@@ -86,7 +86,12 @@ class ExpectedFailures(Frozen):
                 )
 
     def compare(self, cases: Iterable[CaseResult], today: date) -> "KnownFailures":
-        """Compare the list with the cases of a run on a day (UTC)."""
+        """Sort the listed cases of a run into known, stale and expired failures.
+
+        Args:
+            cases: The results of the run.
+            today: The day (UTC) that decides whether an entry has expired.
+        """
         known: dict[str, str] = {}
         stale: dict[str, str] = {}
         expired: dict[str, str] = {}

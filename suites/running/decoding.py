@@ -114,7 +114,15 @@ DECODING: Final = _Decoding()
 
 
 def decoding_setup(suite: Suite, decoders: Sequence[DecoderSpec], limits: Limits, repeat: int, scratch: str = "") -> Setup[DecoderSpec]:
-    """Return what all cases of ``suite`` on ``decoders`` have in common."""
+    """Build the setup that all cases of a run share.
+
+    Args:
+        suite: The suite with the vectors.
+        decoders: The decoders under test.
+        limits: Limits of each case.
+        repeat: Times to run each case.
+        scratch: Existing folder for temporary files.
+    """
     return Setup[DecoderSpec](
         kind=DECODING.reference,
         root=str(suite.root.resolve()),

@@ -177,10 +177,13 @@ class BoundedProcess:
             raise LimitExceededError("timeout", f"more than {limits.cpu_seconds:g} s of CPU time")
 
     def wait(self) -> int:
-        """Wait for the process itself, whoever else holds its pipes; return its exit code.
+        """Wait for the process to end, and return its exit code, -N for signal N.
 
-        The exit code is -N for signal N.
-        Raises `LimitExceededError`, and `AbandonedError` when nobody wants the result any more.
+        Other processes may still hold its pipes.
+
+        Raises:
+            LimitExceededError: If a limit is exceeded; the process is not ended by this.
+            AbandonedError: If the run that asked for the result has ended.
         """
         while self._process.poll() is None:
             self._pump()
@@ -225,9 +228,10 @@ class BoundedProcess:
             self._drain() if self._output_ended else self._pump()
 
     def unread(self, patience: float = 0.0) -> bytes:
-        """Return what it printed after the lines received.
+        """Return the standard output that `receive` has not returned, and keep it.
 
-        Wait up to ``patience`` seconds for the first byte.
+        Args:
+            patience: Seconds to wait for the first byte.
         """
         deadline = time.monotonic() + patience
         while not self._unread and self._process.poll() is None and (left := deadline - time.monotonic()) > 0:
@@ -238,9 +242,10 @@ class BoundedProcess:
         return bytes(self._unread)
 
     def ended(self, patience: float) -> int | None:
-        """Wait up to ``patience`` seconds for its end.
+        """Wait for the process to end; return its exit code, or None if it runs.
 
-        Return the exit code, or None if it is still running.
+        Args:
+            patience: Seconds to wait.
         """
         try:
             return self._process.wait(timeout=patience)
@@ -248,9 +253,10 @@ class BoundedProcess:
             return None
 
     def close(self) -> int:
-        """End the whole tree.
+        """End the whole process tree, and close its pipes.
 
-        Return how many other processes than the decoder itself were still running.
+        Returns:
+            The number of processes still running, apart from the decoder itself.
         """
         self.closed = True
         own_living = self._process.poll() is None
