@@ -19,10 +19,11 @@ from nnc_conformance.storage.carriage_files import Carried, is_packed, pack_safe
 from nnc_conformance.storage.compressed_tar import read_compressed_tar
 from nnc_conformance.storage.inputs import MOST_BYTES, STANDARD_INPUT, read_bytes, read_regular
 from nnc_conformance.storage.npz_format import load_npy, load_npz
-from nnc_conformance.storage.other_formats import refuse_other_formats
+from nnc_conformance.storage.other_formats import refuse_other_content, refuse_other_formats
 from nnc_conformance.storage.outputs import STANDARD_OUTPUT, staged, write_bytes, write_folder
 from nnc_conformance.storage.safetensors_format import load_safetensors
 from nnc_conformance.storage.shards import INDEX_SUFFIX, read_shards
+from nnc_conformance.storage.tensor_types import is_known
 from nnc_conformance.storage.tensors import is_npz, write_tensors
 
 TENSOR_SUFFIXES: Final = (".safetensors", ".npz")
@@ -113,10 +114,15 @@ def read_model(path: Path, *, suffix: str | None = None) -> Model:
     """
     suffix = suffix or _suffix(path, TENSOR_SUFFIXES[0])
     if suffix not in _READERS or (suffix == NNEF_SUFFIX and path.is_dir()):
-        refuse_other_formats(path, suffix)
+        refuse_other_formats(path, suffix, _READERS)
     if suffix not in _READERS:
+        refuse_other_content(path, suffix, _READERS)
         raise ModelError(f"{path}: {unknown('model file suffix', suffix, READ_SUFFIXES)}")
-    model = _READERS[suffix](path)
+    try:
+        model = _READERS[suffix](path)
+    except ModelError:
+        refuse_other_content(path, suffix, _READERS)
+        raise
     named = frozenset(name for name in model.parameters if re.split(r"[./]", name)[-1] in VARIANCE_NAMES)
     return replace(model, files=(path, *model.files), variances=model.variances | named)
 
@@ -234,7 +240,15 @@ def _tensors(path: Path) -> Model:
     if not is_npz(data) and is_packed(data):
         raise ModelError(f"{path}: {_CARRIED}")
     left_out: dict[str, str] = {}
-    return Model(load_npz(data, left_out=left_out) if is_npz(data) else load_safetensors(data), left_out=left_out)
+    return _tensor_model(path, load_npz(data, left_out=left_out) if is_npz(data) else load_safetensors(data), left_out)
+
+
+def _tensor_model(path: Path, tensors: Mapping[str, np.ndarray], left_out: Mapping[str, str]) -> Model:
+    """Make the model of a file of tensors; raise `ModelError` if all that it holds is left out."""
+    if left_out and not tensors:
+        name, reason = next(iter(left_out.items()))
+        raise ModelError(f"{path} has no tensor that can be coded; {name!r}: {reason}")
+    return Model(tensors, left_out=left_out)
 
 
 def _array(path: Path) -> Model:
@@ -290,7 +304,9 @@ def _state_dict(path: Path) -> Model:
     from nnc_conformance.reference.topology.pytorch import load_state_dict
 
     left_out: dict[str, str] = {}
-    return Model(load_state_dict(read_bytes(path), left_out=left_out), left_out=left_out)
+    loaded = load_state_dict(read_bytes(path), left_out=left_out)
+    left_out |= {name: f"its type {array.dtype} is not supported" for name, array in loaded.items() if not is_known(array.dtype)}
+    return _tensor_model(path, {name: array for name, array in loaded.items() if name not in left_out}, left_out)
 
 
 def _program(path: Path) -> Model:

@@ -205,7 +205,7 @@ def parse(data: bytes) -> ModelProto:
     try:
         proto.ParseFromString(data)
     except DecodeError as error:
-        raise ModelError(f"not an ONNX model: {error}") from error
+        raise ModelError("not an ONNX model: it is another format, cut off or damaged") from error
     if not proto.HasField("graph"):
         raise ModelError("not an ONNX model: it has no graph")
     return proto

@@ -8,6 +8,7 @@ it needs torch.
 
 import io
 import json
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -45,9 +46,8 @@ _DEPTH: Final = 3
 _ONLY: Final = "tensor"
 """Name of a tensor that was saved alone."""
 _SHOWN: Final = 10
-"""Keys that an error shows."""
-_MESSAGE: Final = 160
-"""Characters of another library's message that are shown."""
+"""Keys or names that an error shows."""
+_SAVED: Final = "save one with torch.save(model.state_dict(), ...)"
 _CONTIGUOUS: Final = 7
 """Number of the layout of strided tensors."""
 TYPES: Final[dict[int, np.dtype[Any]]] = {
@@ -73,6 +73,12 @@ _VIEWED: Final[dict[str, tuple[str, np.dtype[Any]]]] = {
     "float8_e8m0fnu": ("uint8", np.dtype(ml_dtypes.float8_e8m0fnu)),
 }
 """Types of torch that NumPy lacks: the type of torch with as many bits, and the element type."""
+_NUMPY_TYPES: Final = frozenset(
+    """
+    bool uint8 int8 uint16 int16 uint32 int32 uint64 int64 float16 float32 float64 complex64 complex128
+    """.split()  # noqa: SIM905
+)
+"""Types that torch and NumPy share."""
 
 
 @dataclass(frozen=True)
@@ -181,22 +187,51 @@ def load_state_dict(data: bytes, *, left_out: dict[str, str] | None = None) -> d
     _check_pickles(data)
     skipped: dict[str, str] = {} if left_out is None else left_out
     try:
-        loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        found = _state_dict(torch, loaded, skipped)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception:  # a damaged pickle can raise any exception
+        raise ModelError(f"not a state_dict: {_unreadable(torch, data)}; {_SAVED}") from None
+    try:
+        found = _supported(torch, _state_dict(torch, loaded, skipped), skipped)
         unpacked = sum(tensor.numel() * tensor.element_size() for tensor in found.values())
         if unpacked > max(FREE_BYTES, MOST_RATIO * len(data)):
             raise ModelError(f"it has {len(data)} bytes and unpacks to {unpacked}")
-        return {name: _array(torch, tensor, name) for name, tensor in found.items()}
-    except Exception as error:  # a damaged pickle can raise any exception
-        reason = _first_sentence(str(error)) or type(error).__name__
-        raise ModelError(f"not a state_dict: {reason}; save one with torch.save(model.state_dict(), ...)") from None
+        return {name: _array(torch, tensor) for name, tensor in found.items()}
+    except ModelError as error:
+        raise ModelError(f"not a state_dict: {error}; {_SAVED}") from None
+    except Exception as error:  # a damaged tensor, such as a sparse one with wrong indices, can raise any exception
+        raise ModelError(f"not a state_dict: its tensors cannot be read ({type(error).__name__}); {_SAVED}") from None
 
 
-def _first_sentence(message: str) -> str:
-    """Return the first sentence of another library's message, without its advice."""
-    line = (message.splitlines() or [""])[0]
-    sentence = line.partition(". ")[0]
-    return sentence if len(sentence) <= _MESSAGE else f"{sentence[:_MESSAGE]}..."
+def _unreadable(torch: Any, data: bytes) -> str:
+    """Say why torch does not load a file: objects that are no tensors, or another format."""
+    try:
+        objects = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(data)))
+    except Exception:  # what is no archive of torch raises any exception
+        objects = []
+    if not objects:
+        return "it is another format than that of torch.save, or damaged"
+    more = ", ..." if len(objects) > _SHOWN else ""
+    return f"it holds Python objects, which could run any code ({', '.join(objects[:_SHOWN])}{more})"
+
+
+def _supported(torch: Any, found: Mapping[str, Any], left_out: dict[str, str]) -> dict[str, Any]:
+    """Return the tensors that NumPy can hold; name the others in ``left_out``."""
+    supported = {}
+    for name, tensor in found.items():
+        kind = str(tensor.dtype).removeprefix("torch.")
+        if tensor.is_quantized:
+            left_out[name] = f"its type {tensor.dtype} has a scale of its own; save it after dequantize()"
+        elif tensor.is_meta:
+            left_out[name] = "it has no values, only a shape"
+        elif tensor.is_nested:
+            left_out[name] = "it is a nested tensor, which has no shape"
+        elif kind not in _VIEWED and kind not in _NUMPY_TYPES:
+            left_out[name] = f"its type {tensor.dtype} is not supported"
+        else:
+            supported[name] = tensor
+    return supported
 
 
 def _state_dict(torch: Any, loaded: Any, left_out: dict[str, str], prefix: str = "") -> dict[str, Any]:
@@ -205,7 +240,12 @@ def _state_dict(torch: Any, loaded: Any, left_out: dict[str, str], prefix: str =
         return {prefix or _ONLY: loaded}
     if not isinstance(loaded, Mapping):
         raise ModelError(f"it holds a {type(loaded).__name__}")
-    tensors = {str(key): value for key, value in loaded.items() if torch.is_tensor(value)}
+    tensors: dict[str, Any] = {}
+    for key, value in loaded.items():
+        if torch.is_tensor(value):
+            if str(key) in tensors:
+                raise ModelError(f"it has two tensors named {str(key)!r}")
+            tensors[str(key)] = value
     inside = {str(key): value for key, value in loaded.items() if isinstance(value, Mapping) and _has_tensors(torch, value, _DEPTH)}
     if tensors or not loaded:
         left_out |= {f"{prefix}{key}": "it is not a tensor of the state_dict" for key in map(str, loaded) if key not in tensors}
@@ -273,15 +313,12 @@ def _torch(what: str) -> Any:
     return torch
 
 
-def _array(torch: Any, tensor: Any, name: str) -> Array:
+def _array(torch: Any, tensor: Any) -> Array:
     """Convert a torch tensor to NumPy, also of a type that NumPy lacks."""
     dense = tensor.detach().to_dense() if tensor.layout != torch.strided else tensor.detach()
     dense = dense.resolve_conj().resolve_neg().contiguous()
     viewed = _VIEWED.get(str(dense.dtype).removeprefix("torch."))
-    try:
-        array: Array = dense.numpy() if viewed is None else dense.view(getattr(torch, viewed[0])).numpy().view(viewed[1])
-    except TypeError:
-        raise ModelError(f"{name!r} has the type {dense.dtype}, which is not supported") from None
+    array: Array = dense.numpy() if viewed is None else dense.view(getattr(torch, viewed[0])).numpy().view(viewed[1])
     return array
 
 

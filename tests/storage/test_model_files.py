@@ -1,8 +1,10 @@
 """Model files as people keep them are read, and those of other formats are named."""
 
+import gzip
 import io
 import json
 import os
+import pickle
 import tarfile
 import zipfile
 from pathlib import Path
@@ -46,6 +48,12 @@ def test_an_npz_with_text_and_objects(tmp_path: Path) -> None:
     assert list(model.parameters) == ["w"]
     assert set(model.left_out) == {"names", "objects", "long", "README.txt"}
     assert all(model.left_out.values())
+
+
+def test_a_file_of_which_all_is_left_out_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "m.npz", names=np.array(["a", "b"]))
+    with pytest.raises(ModelError, match=r"m\.npz has no tensor that can be coded; 'names': .* type <U1 is not supported"):
+        read_model(tmp_path / "m.npz")
 
 
 def shards(folder: Path, locations: dict[str, str]) -> Path:
@@ -179,7 +187,7 @@ def test_equal_initializers_are_one_and_others_are_refused(tmp_path: Path) -> No
         assert [each.name for each in onnx.load(tmp_path / "back.onnx").graph.initializer] == ["w"]
 
 
-@pytest.mark.parametrize("suffix", ["h5", "pb", "tflite", "gguf", "pkl", "torchscript", "ort"])
+@pytest.mark.parametrize("suffix", ["h5", "pb", "tflite", "gguf", "pkl", "torchscript", "ort", "nnr", "gz", "xml", "nemo", "onnx_data"])
 def test_other_formats_are_named_with_a_remedy(tmp_path: Path, suffix: str) -> None:
     (tmp_path / f"m.{suffix}").write_bytes(b"x")
     with pytest.raises(ModelError, match=r" is an? .*, which is not read; \w+"):
@@ -190,6 +198,59 @@ def test_an_unknown_suffix_lists_those_that_are_read(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as refused:
         read_model(tmp_path / "m.xyz")
     assert all(suffix in str(refused.value) for suffix in READ_SUFFIXES)
+
+
+def zipped(*names: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as opened:
+        for name in names:
+            opened.writestr(name, b"x")
+    return out.getvalue()
+
+
+FOREIGN = {
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n": "a pointer of Git LFS in place of the model; fetch",
+    b"": "an empty file; download",
+    b"\n<!DOCTYPE html><html>404</html>": "a web page in place of the model; download",
+    gzip.compress(b"x"): "gzip data; unpack",
+    pickle.dumps({"a": 1}): "a pickle, which could run any code; save its tensors as .safetensors",
+    b"\x1c\0\0\0TFL3": "a TensorFlow Lite model; convert it",
+    b"\x89HDF\r\n\x1a\n": "a Keras model or weights in HDF5; open it with Keras",
+    zipped("model/code/x.py", "model/data.pkl", "model/constants.pkl"): "a TorchScript program; save its state_dict",
+    zipped("notes.txt"): "a zip archive; unpack",
+    zipped("archive/data.pkl"): "a file of torch.save, but its suffix is {suffix!r}; name it m.pt, or give --input-format pt",
+    zipped("config.json", "model.weights.h5"): "a Keras model, but its suffix is {suffix!r}; name it m.keras, or",
+    onnx.ModelProto(ir_version=8, producer_name="x").SerializeToString(): "an ONNX model, but its suffix is {suffix!r}; name it m.onnx, or",
+    np.lib.format.magic(1, 0): "an .npy file, but its suffix is {suffix!r}; name it m.npy, or",
+}
+
+
+@pytest.mark.parametrize("suffix", ["", ".onnx", ".safetensors", ".npz", ".keras", ".pt2", ".json", ".npy", ".xyz"])
+@pytest.mark.parametrize("content", FOREIGN, ids=range(len(FOREIGN)))
+def test_content_that_its_suffix_does_not_name_is_recognized(tmp_path: Path, content: bytes, suffix: str) -> None:
+    path = tmp_path / f"m{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ModelError) as refused:
+        read_model(path)
+    says = FOREIGN[content].format(suffix=suffix)
+    if f"name it m{suffix}," in says:  # the suffix is right, and the content damaged
+        assert "but its suffix" not in str(refused.value)
+    else:
+        assert str(refused.value).startswith(f"{path} is {says}")
+
+
+def test_safetensors_of_any_name_are_recognized(tmp_path: Path) -> None:
+    write_tensors(tmp_path / "x.safetensors", {"w": WEIGHTS})
+    (tmp_path / "x.safetensors").rename(tmp_path / "blob")
+    with pytest.raises(ModelError, match=r"is a \.safetensors file, but its suffix is ''; name it blob\.safetensors, or give"):
+        read_model(tmp_path / "blob")
+    assert list(read_model(tmp_path / "blob", suffix=".safetensors").parameters) == ["w"]
+
+
+def test_a_folder_with_a_model_names_it(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"x")
+    with pytest.raises(ModelError, match=r"without graph\.nnef; .*, such as net\.onnx$"):
+        read_model(tmp_path)
 
 
 @pytest.mark.parametrize(

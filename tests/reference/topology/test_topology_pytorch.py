@@ -3,6 +3,7 @@
 In a session of its own (torch).
 """
 
+import argparse
 import copy
 import io
 import re
@@ -23,6 +24,7 @@ from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_PYT
 from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.pytorch import dump_state_dict, extract, load_state_dict, parameter_shapes, restore
+from nnc_conformance.storage.model_files import read_model
 
 
 class Net(nn.Module):
@@ -229,6 +231,39 @@ def test_what_holds_no_state_dict_says_what_it_holds(tmp_path: Path) -> None:
     torch.jit.script(torch.nn.Linear(2, 2)).save(tmp_path / "m.pt")
     with pytest.raises(ModelError, match="TorchScript program; save its state_dict"):
         load_state_dict((tmp_path / "m.pt").read_bytes())
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize")
+def test_tensors_that_numpy_cannot_hold_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    odd = {
+        "quantized": torch.quantize_per_tensor(torch.ones(4), 0.1, 2, torch.qint8),
+        "half": torch.ones(4, dtype=torch.complex32),
+        "packed": torch.zeros(4, dtype=torch.uint8).view(torch.float4_e2m1fn_x2),
+        "meta": torch.empty(3, device="meta"),
+        "nested": torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
+    }
+    reasons: dict[str, str] = {}
+    assert set(load_state_dict(saved({**STATE, **odd}), left_out=reasons)) == {"w", "n"}
+    assert reasons.keys() == odd.keys()
+    torch.save({**STATE, "wide": torch.ones(3, dtype=torch.complex128)}, tmp_path / "m.pt")
+    model = read_model(tmp_path / "m.pt")
+    assert (set(model.parameters), dict(model.left_out)) == ({"w", "n"}, {"wide": "its type complex128 is not supported"})
+
+
+def test_keys_that_become_equal_names_are_refused() -> None:
+    with pytest.raises(ModelError, match="it has two tensors named '1'"):
+        load_state_dict(saved({1: torch.ones(2), "1": torch.zeros(2)}))
+
+
+def test_objects_of_a_checkpoint_are_named() -> None:
+    with pytest.raises(ModelError) as refused:
+        load_state_dict(saved({"model": STATE, "args": argparse.Namespace(lr=1)}))
+    assert str(refused.value) == (
+        "not a state_dict: it holds Python objects, which could run any code (argparse.Namespace); "
+        "save one with torch.save(model.state_dict(), ...)"
+    )
+    with pytest.raises(ModelError, match=r"it is another format than that of torch\.save, or damaged; save one"):
+        load_state_dict(b"no model")
 
 
 def test_tied_weights_both_come_back() -> None:
