@@ -95,7 +95,7 @@ def _granted() -> tuple[int, Isolation]:
     if not error:
         return linux.NEW_NETWORK | linux.NEW_PROCESSES, Isolation()
     granted = next((part for part in (linux.NEW_NETWORK, linux.NEW_PROCESSES) if not _error_of(part)), 0)
-    why = f"the kernel does not allow it: {os.strerror(error)}"
+    why = f"the kernel does not allow it: {os.strerror(error)}{linux.restriction()}"
     return granted, Isolation("" if granted == linux.NEW_NETWORK else why, "" if granted == linux.NEW_PROCESSES else why)
 
 

@@ -18,6 +18,7 @@ NEW_PROCESSES: Final = 0x20000000 | 0x00020000
 """Flags of `enter` for a process namespace; its own /proc needs a mount namespace, too."""
 
 _CLONE_NEWUSER: Final = 0x10000000
+_RESTRICTED_USER_NAMESPACES: Final = "kernel.apparmor_restrict_unprivileged_userns"
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _MS_PRIVATE_ALL: Final = 1 << 18 | 1 << 14
@@ -89,6 +90,17 @@ def enter(namespaces: int) -> None:
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
     if namespaces & NEW_NETWORK:
         _enable_loopback()
+
+
+def restriction() -> str:
+    """Return, in brackets, the setting by which AppArmor restricts user namespaces, as Ubuntu does from
+    24.04 on; "" if it does not.
+    """
+    try:
+        restricted = Path(f"/proc/sys/{_RESTRICTED_USER_NAMESPACES.replace('.', '/')}").read_text().strip()
+    except OSError:
+        return ""
+    return f" ({_RESTRICTED_USER_NAMESPACES} is {restricted})" if restricted not in ("", "0") else ""
 
 
 def _enable_loopback() -> None:

@@ -1,5 +1,6 @@
 """Whichever process of the harness is killed, nothing that a decoder started survives."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -135,6 +136,37 @@ GRANTED = {
     "without namespaces": (WITHOUT_NAMESPACES, f"{ADOPTED}No space left on device"),
     "in a container": ((*MASKED_PROC, *UNPRIVILEGED), f"{ADOPTED}Operation not permitted"),
 }
+
+
+UBUNTU = """
+import errno, os, pathlib
+read, write = pathlib.Path.read_text, pathlib.Path.write_text
+
+def refused(path, *words, **named):
+    if str(path) == "/proc/self/uid_map":
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+    return write(path, *words, **named)
+
+def setting(path, *words, **named):
+    return "1\\n" if str(path) == "/proc/sys/kernel/apparmor_restrict_unprivileged_userns" else read(path, *words, **named)
+
+pathlib.Path.write_text, pathlib.Path.read_text = refused, setting
+"""
+"""A sitecustomize.py with which user namespaces are restricted as by AppArmor on Ubuntu 24.04: one can
+be made, but no user is mapped into it.
+"""
+
+
+def test_a_run_goes_on_where_user_namespaces_are_restricted(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(UBUNTU)
+    words = command_line(root, tmp_path / "out", support.command("toy.py"))
+    (tmp_path / "out").mkdir(mode=0o777)
+    done = subprocess.run([*UNPRIVILEGED, *words], check=False, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 0
+    document = load_run(tmp_path / "out")
+    why = "the kernel does not allow it: Operation not permitted (kernel.apparmor_restrict_unprivileged_userns is 1)"
+    assert document.network == why
+    assert document.processes == f"orphans adopted; no namespace: {why}"
 
 
 @pytest.mark.parametrize(("prefix", "processes"), GRANTED.values(), ids=GRANTED.keys())
