@@ -77,7 +77,12 @@ class HeaderForm:
 def unit(unit_type: int, header: Values | None = None, payload: Values | None = None, **common: int) -> Values:
     """Return the values of an nnr_unit().
 
-    ``common``: its size, size flag, independently_decodable_flag and partial_data_counter.
+    Args:
+        unit_type: nnr_unit_type.
+        header: Values of the header that belong to the type.
+        payload: Values of the payload.
+        **common: Elements that any unit may have: nnr_unit_size and its flag,
+            independently_decodable_flag, partial_data_counter.
     """
     size = {name: value for name, value in common.items() if name.startswith("nnr_unit_size")}
     counter = {"partial_data_counter": common["partial_data_counter"]} if "partial_data_counter" in common else {}
@@ -110,13 +115,17 @@ def model_parameter_set(
     pre: bool = False,
     **common: int,
 ) -> Values:
-    """An NNR_MPS.
+    """Return an NNR_MPS.
 
-    ``maps``: a performance map's values by its kind (`MAP_COUNTS`); ``method_flags`` None: NNR_QSU
-    where there is a qp.
-
-    ``parent_signalling`` and ``pre``: mps_parent_signalling_enabled_flag and nnr_pre_flag, which
-    only the second edition has.
+    Args:
+        quantization: The qp of the stream; None for none.
+        method_flags: mps_quantization_method_flags; by default NNR_QSU if there is a qp.
+        topology_carriage: topology_carriage_flag.
+        indexed_references: mps_topology_indexed_reference_flag.
+        maps: Values of performance maps by kind (`MAP_COUNTS`).
+        parent_signalling: mps_parent_signalling_enabled_flag (second edition).
+        pre: nnr_pre_flag (second edition).
+        **common: Arguments of `unit`.
     """
     maps = maps or {}
     flags = (NNR_QSU if quantization else 0) if method_flags is None else method_flags
@@ -154,8 +163,8 @@ def layer_parameter_set(
         quantization: The qp for the units that follow; None for none.
         method_flags: lps_quantization_method_flags; by default NNR_QSU if there is a qp.
         self_contained: lps_self_contained_flag.
-        maps: Performance maps by kind: sparsification, pruning or unification.
-        **common: Elements of the unit's size and header.
+        maps: Values of performance maps by kind: sparsification, pruning or unification.
+        **common: Arguments of `unit`.
     """
     maps = maps or {}
     flags = (NNR_QSU if quantization else 0) if method_flags is None else method_flags
@@ -283,11 +292,17 @@ def data_unit(
     interpretation: Interpretation | None = None,
     **common: int,
 ) -> Values:
-    """An NNR_NDU: ``tensors`` by id, or the float32 array of an NNR_PT_RAW_FLOAT.
+    """Return an NNR_NDU.
 
-    Raises `EncodeError` for what cannot be coded.
+    Args:
+        header: Its header; the entry points in it are ignored, as they follow from the codeword.
+        tensors: Indexes and tools by id, or the float32 array of an NNR_PT_RAW_FLOAT.
+        form: Choices in writing the header; by default those of `HeaderForm`.
+        interpretation: The choices at disputed points; by default those of `Interpretation`.
+        **common: Arguments of `unit`.
 
-    ``header.entry_points`` is not looked at: the list follows from the codeword.
+    Raises:
+        EncodeError: For tensors that cannot be coded.
     """
     form = form or HeaderForm()
     if isinstance(tensors, np.ndarray):
@@ -389,7 +404,13 @@ def aggregate_unit(
 
 
 def split_unit(whole: Values, payload: bytes, pieces: Sequence[int]) -> list[Values]:
-    """Split a unit into partial data; ``pieces``: byte positions at which to cut its payload."""
+    """Split a unit into partial data, one unit for each piece of its payload.
+
+    Args:
+        whole: The values of the unit.
+        payload: The bytes of its payload.
+        pieces: Byte positions at which to cut the payload.
+    """
     cuts = [0, *pieces, len(payload)]
     units = []
     for number, (start, stop) in enumerate(pairwise(cuts)):

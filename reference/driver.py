@@ -209,7 +209,7 @@ class Driver:
         return data
 
     def _take_or_pass_over(self, unit: Unit) -> None:
-        """Take in one unit; go on after an error if the watcher wants that."""
+        """Take in one unit; ignore an error if the watcher allows it."""
         try:
             self._take(unit)
         except StreamError as error:
@@ -225,8 +225,9 @@ class Driver:
             self.pruning = unit.payload["nnr_pruning_topology_container"]
 
     def _decode(self, unit: Unit, header: DataUnitHeader) -> None:
-        """Decode the payload of a data unit within the limits, or enqueue it, if values are asked
-        for.
+        """Decode the payload of a data unit, or queue it for a thread.
+
+        Limits are checked first. Nothing is done if the driver does not decode values.
         """
         if not self.values:
             return
@@ -245,9 +246,9 @@ class Driver:
                 self.watcher.data_unit(unit, header, self._recorded(header, trace, decoded=decoded))
 
     def _histories(self, unit: Unit, header: DataUnitHeader) -> tuple[TensorHistory, ...] | None:
-        """Return what each part of a data unit needs of earlier streams.
+        """Return the earlier indexes of each part of a data unit; None for a unit without a parent.
 
-        Enforce the rules of updates.
+        The rules of updates are enforced.
         """
         if header.parent_id is None:
             return None
@@ -262,7 +263,14 @@ class Driver:
         return histories
 
     def _keep(self, unit: Unit, header: DataUnitHeader, coded: "list[CodedPart] | None", tensors: Tensors) -> None:
-        """Give a decoded data unit to the watcher, and to the model after the stream."""
+        """Pass a decoded data unit to the watcher and to the model.
+
+        Args:
+            unit: The unit.
+            header: Its header.
+            coded: Its decoded parts, if a model is built.
+            tensors: Its tensors by id.
+        """
         if self._model is not None and coded is not None:
             try:
                 self._model.take(header, payload_bytes(unit), coded)

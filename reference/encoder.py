@@ -149,7 +149,17 @@ def _encode(
     threads: int,
     progress: ProgressCallback,
 ) -> bytes:
-    """Encode one stream; ``step``: its place in a session, None in the first edition."""
+    """Encode one stream, with the data units on several threads.
+
+    Args:
+        parameters: Arrays by name, in the order of the stream.
+        topology: A topology to carry, inflated.
+        quantization_data: The content of an NNR_QNT to carry.
+        options: The encoder's choices.
+        step: Base model and tools of a session; None for a stream of the first edition.
+        threads: Data units to encode at the same time.
+        progress: Called with the values coded so far and the number of all values.
+    """
     base = None if step is None else step.base
     shapes: Shapes = {} if topology is None else shapes_in(topology.storage_format, topology.data)
     known = ChangedShapes(shapes, {} if base is None else base.shapes)
@@ -202,7 +212,11 @@ def pruned_values(pruned: Mapping[str, tuple[int, ...]]) -> Values:
 
 
 def plan(parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> list[_Job]:
-    """Plan the NDUs in the order of the parameters; a block takes the place of its weight."""
+    """Plan the data units in the order of the parameters; a block comes in place of its weight.
+
+    Raises:
+        EncodeError: If a block names a parameter that is missing.
+    """
     blocks = tuple(options.blocks) if not isinstance(options.blocks, Mapping) else ()
     by_weight = {block.ids[0]: block for block in blocks}
     inside = {name for block in blocks for name in block.ids}
@@ -219,9 +233,17 @@ def plan(parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> list[
 def encode_job(
     job: _Job, parameters: Mapping[str, np.ndarray], options: EncoderOptions, shapes: Shapes, step: SessionStep | None = None
 ) -> Values | None:
-    """Make one NDU, None for one that would change nothing.
+    """Encode the data unit of one tensor or block; return None if it would change nothing.
 
-    Raise `EncodeError` for values that cannot be coded.
+    Args:
+        job: The ids of the unit, and its block.
+        parameters: All arrays by name.
+        options: The encoder's choices.
+        shapes: Shapes that a topology or base model states; such scalars keep their shape ().
+        step: The step of a session; None in the first edition.
+
+    Raises:
+        EncodeError: For values that cannot be coded.
     """
     name, array = job.ids[0], parameters[job.ids[0]]
     if job.block is not None:
@@ -310,9 +332,17 @@ def encode_float(
     data_format: int | None,
     step: SessionStep | None = None,
 ) -> Values | None:
-    """Quantize and encode one tensor.
+    """Quantize and encode one tensor as NNR_PT_FLOAT; return None if the unit would change nothing.
 
-    Use a codebook if the options ask for one and it makes the unit smaller.
+    A codebook is used if the options ask for one and it makes the unit smaller.
+
+    Args:
+        name: Its id.
+        values: The tensor, float32.
+        dimensions: Its dimensions.
+        options: The encoder's choices.
+        data_format: nnr_decompressed_data_format, None for none.
+        step: The step of a session; None in the first edition.
     """
     matrix = len(dimensions) > 1
     header = replace(
@@ -343,11 +373,17 @@ def quantized_unit(
     options: EncoderOptions,
     step: SessionStep | None,
 ) -> Values | None:
-    """Make the unit of quantized tensors with the tools that suit it, None for one that would
-    change nothing.
+    """Build the unit of quantized tensors; return None if it would change nothing.
 
-    Where the tools select contexts by history, these decide the indexes once more, if that saves
-    bytes.
+    If the chosen tools select contexts by history, the indexes are chosen again with those
+    contexts; the shorter unit is returned.
+
+    Args:
+        header: The header of the unit.
+        values: The values of each part, by id.
+        contents: The indexes of each part, by id.
+        options: The encoder's choices.
+        step: The step of a session; None in the first edition.
     """
     header, contents = chosen_tools(header, contents, step)
     if step is not None and options.rdo > 0:
@@ -366,9 +402,16 @@ def quantized_with_tools(
     options: EncoderOptions,
     step: SessionStep,
 ) -> dict[str, TensorContent]:
-    """Quantize with the contexts of the tools that were chosen for ``contents``.
+    """Quantize parts again with the contexts that their chosen tools select.
 
-    Return ``contents`` where no tool selects contexts by history.
+    Parts whose tools do not select contexts by history stay as they are.
+
+    Args:
+        header: The header of the unit.
+        values: The values of each part, by id.
+        contents: The indexes of each part, with the chosen tools and histories.
+        options: The encoder's choices.
+        step: The step of the session.
     """
     again = dict(contents)
     for part in coded_parts(header):
@@ -391,7 +434,16 @@ def quantized(
 ) -> TensorContent:
     """Quantize float32 values to indexes, unless the options hold indexes for the tensor.
 
-    ``known``: the content whose tools and history select contexts.
+    Args:
+        name: Id of the tensor.
+        values: The tensor.
+        how: Its coding.
+        qp_delta: Difference of its qp from that of the options.
+        options: The encoder's choices.
+        known: Content whose tools and history select the contexts; None for no history.
+
+    Raises:
+        EncodeError: If the values do not fit int32 steps.
     """
     if name in options.indexes:
         return TensorContent(options.indexes[name], qp_delta, options.parameter_sets)
@@ -429,7 +481,7 @@ def encode_with_codebook(
 
 
 def write_ndu(unit: Values, options: EncoderOptions, step: SessionStep | None = None) -> bytes:
-    """Write one NDU."""
+    """Return the bytes of one data unit, in a stream with these options."""
     context = StreamContext(str_seen=True, mps_seen=True, mps_quantization=options.quantization)
     if step is not None:
         context.profile, context.parent_signalling, context.pre = SECOND_EDITION_PROFILE, step.base is not None, step.pre
@@ -439,8 +491,18 @@ def write_ndu(unit: Values, options: EncoderOptions, step: SessionStep | None = 
 def encode_block(
     block: Block, parameters: Mapping[str, np.ndarray], options: EncoderOptions, step: SessionStep | None = None
 ) -> Values | None:
-    """Encode one NNR_PT_BLOCK: the weight, whole or as G and H, with its local scaling, batch norm
-    and bias.
+    """Encode one NNR_PT_BLOCK; return None if it would change nothing.
+
+    It has a weight, whole or as G and H, and perhaps local scaling, batch norm and bias.
+
+    Args:
+        block: The names of its parts.
+        parameters: All arrays by name.
+        options: The encoder's choices.
+        step: The step of a session; None in the first edition.
+
+    Raises:
+        EncodeError: If a part is empty, not finite or of the wrong shape.
     """
     header = block_header(block, parameters[block.ids[0]].shape, options)
     values = {}
@@ -466,9 +528,15 @@ def encode_block(
 
 
 def block_header(block: Block, shape: tuple[int, ...], options: EncoderOptions) -> DataUnitHeader:
-    """Return the header of an NNR_PT_BLOCK; ``shape``: of its weight, or of G.
+    """Return the header of an NNR_PT_BLOCK.
 
-    Raise `EncodeError` if G does not fit the block.
+    Args:
+        block: The block.
+        shape: Shape of its weight, or of G.
+        options: The encoder's choices.
+
+    Raises:
+        EncodeError: If G does not fit the block.
     """
     name, dimensions = block.ids[0], block.dimensions or shape
     header = replace(

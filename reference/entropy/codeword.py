@@ -156,10 +156,17 @@ def decode_codeword(
 
 
 def _with_tool_flags(coder: plain.Coder, coding: TensorCoding, history: TensorHistory, tables: Tables, number: int) -> plain.Coder:
-    """Read the flags of HDSP and row skipping; return the coder with row_skip_list.
+    """Read the flags of HDSP and row skip; return the coder with row_skip_list.
+
+    Args:
+        coder: The coder, after qp_delta.
+        coding: The coding of the tensor.
+        history: Its earlier indexes.
+        tables: The tables of the standard, or mutated ones.
+        number: Number of the tensor, for errors.
 
     Raises:
-        CodewordError: For HDSP without the updates before, and for a list that the payload cannot hold.
+        CodewordError: For HDSP if earlier updates are unknown, or a list that exceeds the payload.
     """
     registers, payload_bits = coder.registers, 8 * coder.payload.size
     registers[plain.HDSP] = 0
@@ -280,9 +287,16 @@ def read_qp_deltas(
 
 
 def _check_room(count: int, payload_bits: int, first_bit: int, tables: Tables, tensor: int) -> None:
-    """Raise `CodewordError` if the payload is too short for this number of indexes.
+    """Raise `CodewordError` if the payload is too short for a number of indexes.
 
-    See `decode_codeword` for the bound.
+    `decode_codeword` explains the bound.
+
+    Args:
+        count: Number of indexes to come.
+        payload_bits: Bits of the payload.
+        first_bit: Bits already read.
+        tables: The tables; the least entry of lps_range decides.
+        tensor: Number of the tensor, for the error.
     """
     least = int(tables.lps_range.min())
     indexes_a_bit = math.ceil(1 / math.log2(plain.INITIAL_RANGE / (plain.INITIAL_RANGE - least)))
@@ -402,7 +416,7 @@ def _prepared(
 
 
 def _why_unreachable(tensor: TensorToCode) -> str:
-    """Name what may have kept the encoder from a value, as the beginning of a sentence."""
+    """Return the subject of an error: the tools that may make an index impossible."""
     reasons = ["dependent quantization"] if tensor.coding.dq_flag else []
     reasons += ["the codebook"] if tensor.coding.limits != (NO_LIMIT, NO_LIMIT) else []
     reasons += ["row_skip_list"] if tensor.skipped is not None else []
@@ -416,7 +430,18 @@ def _encode(
     payload: npt.NDArray[np.uint8],
     quant_tensor: Callable[..., None],
 ) -> int:
-    """Write as much of a codeword as there is room for; return its size in bytes."""
+    """Encode tensors into a buffer, and return the size in bytes of the whole codeword.
+
+    Args:
+        tensors: The tensors.
+        prepared: The indexes and parameter sets of each, from `_prepared`.
+        tables: The tables of the standard, or mutated ones.
+        payload: The buffer; what exceeds it is only counted.
+        quant_tensor: The kernel.
+
+    Raises:
+        EncodeError: For an index that the tensor's tools cannot represent.
+    """
     registers = np.zeros(plain.REGISTERS, np.int64)
     for number, (tensor, (indexes, sets)) in enumerate(zip(tensors, prepared, strict=True)):
         coding, layout = tensor.coding, tensor.coding.layout

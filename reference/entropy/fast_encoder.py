@@ -120,9 +120,9 @@ def costs_by_row(bit_costs: IntArray) -> IntArray:
 
 
 def uses_guides(layout: ContextLayout, tools: Tools) -> bool:
-    """Whether bins of an index may differ from those that it has in a tensor without tools.
+    """Return whether tools or a codebook may change the bins of an index.
 
-    A kernel without guides is compiled on its own, without what they cost.
+    The kernel then needs a guide for each index; without guides another, faster one is compiled.
     """
     return tools.on or min(layout.negative_limit, layout.positive_limit) < NO_LIMIT
 
@@ -354,9 +354,15 @@ def add_costs(words: Words, bins: Bins, size: int, bin_costs: IntArray, lanes: W
 
 @kernel
 def pair_lanes(lanes: Words, costs: IntArray, partners: IntArray) -> None:
-    """Stop counting the last lanes of contexts where they have the states of earlier lanes.
+    """Pair each context's last lanes with earlier lanes that have the same state.
 
-    Their costs are equal from here on. They are kept as differences until `unpair_lanes`.
+    Paired lanes have equal costs from here on, so only the earlier ones are counted. The last lanes
+    keep their differences until `unpair_lanes`.
+
+    Args:
+        lanes: Context words by context and parameter set.
+        costs: Costs so far of each lane.
+        partners: Filled with the earlier lane of each paired one.
     """
     for first in range(0, lanes.shape[0], SETS):
         if partners[first] >= 0:
@@ -376,7 +382,7 @@ def pair_lanes(lanes: Words, costs: IntArray, partners: IntArray) -> None:
 
 @kernel
 def unpair_lanes(costs: IntArray, partners: IntArray) -> None:
-    """End what `pair_lanes` began: every lane has its own costs again."""
+    """Give paired lanes their own costs again; the inverse of `pair_lanes`."""
     for first in range(0, costs.shape[0], SETS):
         if partners[first] >= 0:
             for lane in range(first + LEADERS, first + SETS):

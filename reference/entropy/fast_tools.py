@@ -61,7 +61,7 @@ class Tools(NamedTuple):
 
 
 def tools_of(coder: plain.Coder, layout: ContextLayout, area: ScanArea) -> Tools:
-    """Return the tools in use for a tensor."""
+    """Collect the tools of the second edition that a tensor uses, and their tables."""
     base = coder.base if layout.tca else coder.base[:0]
     seen = coder.seen if coder.registers[plain.HDSP] else coder.seen[:0]
     by_place = base.size > 0 or seen.size > 0
@@ -76,7 +76,7 @@ def tools_of(coder: plain.Coder, layout: ContextLayout, area: ScanArea) -> Tools
 
 
 def _classes(layout: ContextLayout) -> int:
-    """Return the largest base index that greater-than bins tell from greater ones; 0 without TCA."""
+    """Return the largest base index with greater-than contexts of its own; 0 without TCA."""
     return max(layout.unary_length - 1, 1) if layout.tca else 0
 
 
@@ -107,7 +107,12 @@ def has_bins(layout: ContextLayout) -> bool:
 
 
 def _repeated(step: IntArray, times: int) -> IntArray:
-    """Return where a step leads from each stateId when it is repeated."""
+    """Return the stateId after repeating a step, for each stateId before it.
+
+    Args:
+        step: int64 (STATES,), the stateId after one step, by that before it.
+        times: Number of repetitions.
+    """
     after = np.arange(STATES)
     while times:
         after = step[after] if times & 1 else after
@@ -145,7 +150,15 @@ def part_of(tools: Tools, first: int, after: int, columns: int) -> Tools:
 
 @kernel
 def kind_of_place(tools: Tools, place: int) -> tuple[Any, Any]:
-    """Return the kind of a place, and its base index (0 without)."""
+    """Return what selects the significance context of a place, and its base index.
+
+    Args:
+        tools: The tools in use.
+        place: Number of the index, row-major.
+
+    Returns:
+        A kind from 0 to `SEEN`; and the base index, 0 without TCA.
+    """
     base: Any = np.int64(tools.base[place]) if tools.base.shape[0] > 0 else np.int64(0)
     kind: Any = min(abs(base), BASE_ABOVE_ONE)
     if tools.seen.shape[0] > 0 and tools.seen[place]:
@@ -178,9 +191,17 @@ def add_context_rows(tools: Tools, first: int, after: int, rows: Indexes, positi
 
 @kernel
 def gather_guides(tools: Tools, area: ScanArea, left: int, right: int, guides: Indexes) -> None:
-    """Write a guide for each place of a block row's columns, in coded order.
+    """Write a guide for the encoder at each place of some columns, in coded order.
 
-    The encoder takes them. A guide is 2 * base index + (1 where an earlier update was not zero), or one of the skipped.
+    A guide is 2 * base index, plus 1 if an earlier update was not zero there; `SKIPPED` or
+    `SKIPPED_FIRST` in a skipped row.
+
+    Args:
+        tools: The tools in use, for these rows.
+        area: Rows, columns and block side of the block row.
+        left: First column.
+        right: Column after the last.
+        guides: Filled with the guides.
     """
     position = 0
     width = area.side if area.side > 0 else area.columns

@@ -87,12 +87,20 @@ def decode_in_parallel(
     listed_entry_points: Sequence[EntryPoint],
     threads: int,
 ) -> bool:
-    """Decode a tensor in parallel; False if it must be decoded in sequence.
+    """Decode a tensor in parallel; return False if it must be decoded in sequence.
 
-    In that case the registers are unchanged. Each part is decoded from its listed entry point. If
-    each ends in the entry point listed for the next part, the result is the same as in sequence.
-    Everything else is left to sequential decoding, which reports the right error; so are lists
-    whose positions fall or exceed the payload.
+    Each part is decoded from its listed entry point. If each ends in the entry point listed for the
+    next part, the result is the same as in sequence. Everything else, also a list whose positions
+    fall or exceed the payload, is left to sequential decoding, which reports the right error.
+
+    Args:
+        coder: The coder before the tensor's indexes; its registers change only on success.
+        layout: The tensor's contexts.
+        area: Its rows and columns, and the side of its blocks.
+        indexes: Filled in coded order; partly filled in case of False.
+        entry_points: Filled with the entry points that decoding finds.
+        listed_entry_points: The entry points in the stream's list.
+        threads: Most threads to use.
     """
     number = min(threads, indexes.size // MIN_INDEXES_PER_THREAD)
     if number < 2 or not has_bins(layout) or len(listed_entry_points) != len(entry_points) or not listed_entry_points:

@@ -376,7 +376,15 @@ def shift_parameter_ids(coder: Coder, layout: ContextLayout) -> None:
 
 @kernel
 def significance_context(coder: Coder, layout: ContextLayout, state_id: int, previous: int, place: int) -> int:
-    """Select the significance context: by history, base index, or previous index, in this order."""
+    """Select the context of sig_flag: by HDSP, else by TCA, else by the previous index.
+
+    Args:
+        coder: The coder, with the tensor's history.
+        layout: Its contexts.
+        state_id: stateId; 0 without dependent quantization.
+        previous: Class of the previous index: 0 for zero, 1 for negative, 2 for positive.
+        place: Number of the index, row-major.
+    """
     if coder.registers[HDSP] != 0 and coder.seen.shape[0] > 0 and coder.seen[place] != 0:  # second edition
         return layout.sig_hdsp + state_id  # second edition
     base = base_index(coder, layout, place)  # second edition
@@ -475,10 +483,16 @@ def undoubled(value: int, state_id: int) -> int:
 
 @kernel
 def state_after_skipped(coder: Coder, layout: ContextLayout, state_id: int, columns: int, width: int) -> int:
-    """Step the trellis over ``width`` indexes of a skipped row, each taken as 0.
+    """Step the trellis over the part of a skipped row in a block; each index counts as 0.
 
-    Whether it takes a step for each of them or for each of the row's ``columns`` is disputed
-    (skipped_stretch).
+    The disputed point skipped_stretch decides the number of steps.
+
+    Args:
+        coder: The coder, for the table of transitions.
+        layout: Whether a step is taken for each index or for each column.
+        state_id: stateId before the row.
+        columns: Columns of the tensor.
+        width: Indexes of the row in this block.
     """
     for _ in range(width if layout.skip_by_index else columns):
         state_id = coder.tables.state_trans[state_id, 0]

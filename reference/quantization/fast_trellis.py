@@ -118,7 +118,15 @@ def remainder_cost(model: CompiledCosts, paths: CompiledPaths, base: Any, rest: 
 
 @inlined
 def ending_cost(model: CompiledCosts, paths: CompiledPaths, base: Any, quant: int, sign_flag: int) -> tuple[Any, Any]:
-    """Compute the cost of ending a magnitude, and of going on to the next."""
+    """Return the cost of ending a magnitude, and of the bin that continues it.
+
+    Args:
+        model: The costs of the search.
+        paths: The paths with their contexts.
+        base: Address of a path's contexts.
+        quant: The magnitude, before doubling, at least 1.
+        sign_flag: 1 for a negative index.
+    """
     layout = model.layout
     if quant <= layout.unary_length:
         greater = context_at(paths, base, layout.greater + 2 * (quant - 1) + sign_flag)
@@ -207,7 +215,15 @@ def follow_edges(
 
 @inlined
 def code_bin(model: CompiledCosts, paths: CompiledPaths, base: Any, context: int, bin_value: int) -> None:
-    """Update a context as coding the bin does."""
+    """Update the word of a context as if a bin were coded with it.
+
+    Args:
+        model: The costs of the search.
+        paths: The paths with their contexts.
+        base: Address of a path's contexts.
+        context: Number of the context.
+        bin_value: The bin.
+    """
     address = base + (_U64(context) << _3)
     mask = _U64(bin_value) - _1 if bin_value else ONES
     store(paths.contexts, address, updated_states(model.words, address_of(model.words), load(paths.contexts, address), mask))
@@ -215,7 +231,15 @@ def code_bin(model: CompiledCosts, paths: CompiledPaths, base: Any, context: int
 
 @inlined
 def code_magnitude(model: CompiledCosts, paths: CompiledPaths, base: Any, magnitude: int, sign_flag: int) -> None:
-    """Update a path's contexts as coding a magnitude of at least 1 does, after its sign."""
+    """Update a path's contexts as if a magnitude of at least 1 were coded.
+
+    Args:
+        model: The costs of the search.
+        paths: The paths with their contexts.
+        base: Address of a path's contexts.
+        magnitude: The magnitude, before doubling.
+        sign_flag: 1 for a negative index.
+    """
     layout = model.layout
     for j in range(min(magnitude, layout.unary_length)):
         code_bin(model, paths, base, layout.greater + 2 * j + sign_flag, 1 if magnitude > j + 1 else 0)

@@ -81,7 +81,7 @@ def checked(values: npt.NDArray[Any], step: float, coding: TensorCoding | None =
 
 
 def history_in_force(history: TensorHistory, coding: TensorCoding, *, hdsp: bool) -> TensorHistory:
-    """Return the arrays of a history that contexts are selected by."""
+    """Return the arrays of a history in use: base with TCA, seen with HDSP."""
     return TensorHistory(history.base if coding.tca else NO_HISTORY.base, history.seen if hdsp else NO_HISTORY.seen)
 
 
@@ -129,16 +129,31 @@ def _quantized(
     sets: IntArray,
     history: TensorHistory,
 ) -> npt.NDArray[np.int32]:
-    """Search the trellis for indexes of values in coded order; by the plain search with a history."""
+    """Search the trellis for the indexes of values in coded order.
+
+    Args:
+        ordered: The values.
+        step: The step size.
+        coding: The coding of the tensor.
+        area: The area in which the values are scanned.
+        lagrangian: Squared steps per bit.
+        sets: The parameter set of each context.
+        history: Its arrays in coded order; if they are not empty, the plain search is used.
+    """
     block_row = area.side * area.columns if area.side else ordered.size
     search = partial(trellis.cheapest_path, history=history) if history.base.size or history.seen.size else fast_trellis.cheapest_path
     return search(ordered, step, coding.layout, tables=DEFAULT, parameter_sets=sets, lagrangian=lagrangian, block_row=block_row)
 
 
 def sample(ordered: npt.NDArray[Any], coding: TensorCoding) -> tuple[npt.NDArray[Any], ScanArea]:
-    """Take a sample of values in coded order; return it and the area that it is scanned as.
+    """Take a sample of values in coded order: all, whole block rows, or stretches.
 
-    It is everything, whole block rows, or stretches of a tensor without block rows.
+    Args:
+        ordered: The values.
+        coding: The coding of their tensor.
+
+    Returns:
+        The sample, and the area in which it is scanned.
     """
     if coding.count <= SAMPLE:
         return ordered, coding.area

@@ -173,7 +173,7 @@ def remainder_cost(model: CostModel, states: IntArray, rest: int) -> int:
 
 @kernel
 def code_bin(model: CostModel, states: IntArray, context: int, bin_value: int) -> None:
-    """Update a context as coding the bin does."""
+    """Update the state of a context as if a bin were coded with it."""
     update_state(model.tables, model.parameter_sets[0, context], states[context], bin_value)
 
 
@@ -206,7 +206,16 @@ def code_index(model: CostModel, states: IntArray, state_id: int, previous: int,
 
 @kernel
 def advance_node(model: CostModel, paths: Paths, now: int, place: int, node: int, number: int) -> None:
-    """Give a node the contexts of its cheapest path, updated by that path's index."""
+    """Copy a node the contexts of its cheapest path, and update them by its index.
+
+    Args:
+        model: The costs of the search.
+        paths: The paths; rows ``now`` are read, rows ``1 - now`` written.
+        now: Row of the paths before the index, 0 or 1.
+        place: Number of the index in the window.
+        node: The node that the path leads to.
+        number: Number of the index in coded order.
+    """
     origin, quant = int(paths.origins[place, node]), int(paths.quants[place, node])
     states = paths.states[1 - now, node]
     for context in range(states.shape[0]):
@@ -226,9 +235,13 @@ def start_block_row(model: CostModel, paths: Paths, now: int) -> None:
 
 @kernel
 def commit_window(model: CostModel, paths: Paths, now: int, indexes: npt.NDArray[np.int32]) -> None:
-    """Trace the best path back into the indexes of a window.
+    """Write the indexes of a window along the cheapest path, and drop all other paths.
 
-    The search continues from this path alone.
+    Args:
+        model: The costs of the search.
+        paths: The paths; the cost of the cheapest is reset to 0, the others become infinite.
+        now: Row of ``paths.costs`` after the window, 0 or 1.
+        indexes: Filled with the window's indexes, doubled with dq_flag.
     """
     best = 0
     for node in range(paths.costs.shape[1]):
@@ -322,7 +335,7 @@ def cheapest_path(
 
 
 def coder_with(tables: Tables, layout: ContextLayout, history: TensorHistory) -> Coder:
-    """Return a coder that holds what earlier streams left, to select contexts by."""
+    """Return a coder with the history of a tensor, to look up contexts with."""
     registers = np.zeros(REGISTERS, np.int64)
     registers[MODE], registers[HDSP] = ENCODE, history.seen.size > 0
     return new_coder(tables, layout, registers, np.zeros(0, np.uint8), history=history)
