@@ -10,7 +10,7 @@ from typing import Final
 
 from nnc_conformance.suites.decoders import protocol
 from nnc_conformance.suites.decoders.execution import ending_text
-from nnc_conformance.suites.decoders.worker import START_SECONDS
+from nnc_conformance.suites.decoders.worker_process import START_SECONDS
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.sandbox import process_tree
 from nnc_conformance.suites.sandbox.isolation import isolated

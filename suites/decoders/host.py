@@ -10,7 +10,8 @@ from typing import Final, Self
 from nnc_conformance.suites.decoders import command
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution, ended_by_sigkill
-from nnc_conformance.suites.decoders.worker import Worker, WorkerError
+from nnc_conformance.suites.decoders.worker import Worker
+from nnc_conformance.suites.decoders.worker_process import WorkerError
 from nnc_conformance.suites.sandbox.limits import Limits
 from nnc_conformance.suites.sandbox.linux import require_linux
 

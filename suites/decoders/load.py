@@ -37,6 +37,10 @@ from nnc_conformance.suites.results.fault_table import Fault
 COMMAND_PREFIX: Final = "command:"
 TOML_BYTES: Final = 1 << 20
 """Largest decoder.toml that is read, in bytes."""
+NAME_PATTERN: Final = r"^[^\s@/]([^@/\n]*[^\s@/])?$"
+"""Names of decoders: without @ and /, which ids of cases and file names use."""
+NAME_LENGTH: Final = 80
+"""Characters of the longest name."""
 _PYTHON_WORKER: Final = (sys.executable, "-P", "-m", "nnc_conformance.suites.decoders.python_worker")
 
 
@@ -64,7 +68,7 @@ class DecoderFile(Frozen):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[^\s@/]([^@/\n]*[^\s@/])?$", max_length=80)
+    name: str = Field(pattern=NAME_PATTERN, max_length=NAME_LENGTH)
     version: str = ""
     kind: Literal[DecoderKind.COMMAND, DecoderKind.WORKER, DecoderKind.PYTHON]
     command: str
@@ -77,7 +81,7 @@ def _error(fault: Fault, message: str) -> DecoderError:
     return DecoderError(message, (fault, message))
 
 
-def _words(template: str, here: Path | None) -> tuple[str, ...]:
+def command_words(template: str, here: Path | None) -> tuple[str, ...]:
     """Split a command into words and find its program; raise `DecoderError`."""
     try:
         words = tuple(shlex.split(template))
@@ -95,10 +99,10 @@ def _words(template: str, here: Path | None) -> tuple[str, ...]:
 
 def _template(template: str, here: Path | None) -> tuple[str, ...]:
     """Return the words of a command template; raise `DecoderError` if a placeholder is missing."""
-    words = _words(template, here)
+    words = command_words(template, here)
     if problem := _placeholder_problem(words):
         raise _error(Fault.COMMAND_PLACEHOLDERS, f"the command {template!r} {problem}")
-    return _absolute(words)
+    return absolute_words(words)
 
 
 def _placeholder_problem(words: tuple[str, ...]) -> str:
@@ -115,7 +119,7 @@ def _placeholder_problem(words: tuple[str, ...]) -> str:
     return f"lacks {' and '.join(missing)}" if missing else ""
 
 
-def _absolute(words: tuple[str, ...]) -> tuple[str, ...]:
+def absolute_words(words: tuple[str, ...]) -> tuple[str, ...]:
     """Make words absolute that name existing files: the command runs in another folder."""
     return (words[0], *(str(Path(word).absolute()) if "/" in word and Path(word).is_file() else word for word in words[1:]))
 
@@ -127,7 +131,7 @@ def _command_name(template: str) -> str:
         if "{" in word:
             break
         names.append(Path(word).name)
-    return re.sub(r"[@/\s]+", " ", " ".join(names)).strip()[:80] or "command"
+    return re.sub(r"[@/\s]+", " ", " ".join(names)).strip()[:NAME_LENGTH] or "command"
 
 
 def load_decoder(argument: str) -> DecoderSpec:
@@ -225,7 +229,7 @@ def _file_command(document: DecoderFile, here: Path) -> tuple[str, ...]:
     if document.kind == DecoderKind.COMMAND:
         return _template(document.command, here)
     if document.kind == DecoderKind.WORKER:
-        return _absolute(_words(document.command, here))
+        return absolute_words(command_words(document.command, here))
     if not re.fullmatch(r"[\w.]+:[\w.]+", document.command):
         raise _error(Fault.FUNCTION_NAME, f"the command {document.command!r} of a python decoder is not MODULE:FUNCTION")
     return (*_PYTHON_WORKER, document.command, str(here))

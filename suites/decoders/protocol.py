@@ -2,7 +2,7 @@
 
 import json
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -62,34 +62,38 @@ class StopRequest(Frozen):
     type: Literal["stop"] = "stop"
 
 
-class _Answer(BaseModel):
+AnswerT = TypeVar("AnswerT")
+"""Answers of a protocol."""
+
+
+class WorkerAnswer(BaseModel):
     """Base of the answers; unknown keys are ignored, so a worker may add its own."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
-class StartedAnswer(_Answer):
+class StartedAnswer(WorkerAnswer):
     """Answer to `start`: the worker is ready to decode."""
 
     type: Literal["started"]
     protocol: Literal["nnc-worker/1"]
 
 
-class SessionStartedAnswer(_Answer):
+class SessionStartedAnswer(WorkerAnswer):
     """Answer to `start`: the worker is ready to decode."""
 
     type: Literal["started"]
     protocol: Literal["nnc-worker/2"]
 
 
-class DecodedAnswer(_Answer):
+class DecodedAnswer(WorkerAnswer):
     """Answer to `decode`: the output is written and closed."""
 
     type: Literal["decoded"]
     id: str
 
 
-class RefusedAnswer(_Answer):
+class RefusedAnswer(WorkerAnswer):
     """Answer to `decode`: the stream breaks a rule; the worker says what it knows about it."""
 
     type: Literal["refused"]
@@ -100,7 +104,7 @@ class RefusedAnswer(_Answer):
     message: str = ""
 
 
-class UnsupportedAnswer(_Answer):
+class UnsupportedAnswer(WorkerAnswer):
     """Answer to `decode`: the stream needs a part of the standard that the worker lacks."""
 
     type: Literal["unsupported"]
@@ -108,7 +112,7 @@ class UnsupportedAnswer(_Answer):
     message: str = ""
 
 
-class _OfStep(_Answer):
+class _OfStep(WorkerAnswer):
     """Session and step that an answer may repeat from its request."""
 
     session: str | None = Field(default=None, description="the session of the request, if it is repeated")
@@ -155,19 +159,24 @@ class AnswerError(ValueError):
         self.fault = fault
 
 
-def request_line(request: Request) -> bytes:
+def request_line(request: Frozen) -> bytes:
     """Return the request as a line, newline included."""
     return request.model_dump_json(exclude_none=True).encode() + b"\n"
 
 
 def parse_answer(line: bytes, protocol: WorkerProtocol = WorkerProtocol.SINGLE) -> Answer:
     """Parse a worker's line; raise `AnswerError` if it is not an answer of ``protocol``."""
+    return parse_line(line, _ANSWERS[protocol])
+
+
+def parse_line(line: bytes, answers: TypeAdapter[AnswerT]) -> AnswerT:
+    """Parse a worker's line; raise `AnswerError` if it is none of ``answers``."""
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError):
         raise AnswerError(Fault.ANSWER_JSON, "a line on standard output is not JSON") from None
     try:
-        return _ANSWERS[protocol].validate_python(value)
+        return answers.validate_python(value)
     except ValidationError as error:
         raise AnswerError(Fault.ANSWER_FORM, f"an answer does not follow the protocol: {first_problem(error)}") from None
 
