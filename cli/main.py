@@ -34,6 +34,7 @@ class CommandEntry(NamedTuple):
 COMMANDS: Final[dict[str, CommandEntry]] = {
     "run": CommandEntry("run", "Judge"),
     "check-decoder": CommandEntry("check_decoder", "Judge"),
+    "check-encoder": CommandEntry("check_encoder", "Judge"),
     "validate": CommandEntry("validate", "Judge"),
     "report": CommandEntry("report", "Judge"),
     "diff": CommandEntry("diff", "Judge"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 
 from nnc_conformance.cli.printing import console, on_terminal
 from nnc_conformance.reports.text import one_line
@@ -53,8 +53,18 @@ class RunDisplay(Protocol):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """End the display."""
 
-    def step(self, progress: "Progress[CaseResult]") -> None:
+    def step(self, progress: "Progress[Any]") -> None:
         """Show one finished case."""
+
+
+class CaseWords(NamedTuple):
+    """What is shown of a failing case: the implementation, what it was given, and the command that
+    repeats the case.
+    """
+
+    implementation: str
+    subject: str
+    command: str
 
 
 def run_display(invocation: "Invocation", expected: "ExpectedFailures | None" = None) -> RunDisplay:
@@ -64,46 +74,64 @@ def run_display(invocation: "Invocation", expected: "ExpectedFailures | None" = 
         invocation: Gives the command that repeats a failing case.
         expected: Failures that are neither counted nor shown.
     """
-    return _BarDisplay(invocation, expected) if on_terminal() else _LineDisplay(invocation, expected)
+
+    def words(case: "CaseResult") -> CaseWords:
+        return CaseWords(case.decoder, case.vector, invocation.command(case))
+
+    def known(case: "CaseResult") -> bool:
+        return expected is not None and bool(expected.compare([case], datetime.now(UTC).date()).known)
+
+    return case_display(words, known)
+
+
+def case_display(words: "Callable[[Any], CaseWords]", known: "Callable[[Any], bool]" = lambda _: False) -> RunDisplay:
+    """Make the display of cases of any kind that fits standard output.
+
+    Args:
+        words: What is shown of a failing case.
+        known: Whether a failure is neither counted nor shown.
+    """
+    return _BarDisplay(words, known) if on_terminal() else _LineDisplay(words, known)
 
 
 class _Failures:
     """Counts failing cases, without those that are expected, and formats them."""
 
-    def __init__(self, invocation: "Invocation", expected: "ExpectedFailures | None") -> None:
-        self._invocation = invocation
-        self._expected = expected
+    def __init__(self, words: Callable[[Any], CaseWords], known: Callable[[Any], bool]) -> None:
+        self._words = words
+        self._known = known
         self._shown_stderr: dict[str, list[str]] = {}
         self.count = 0
 
-    def lines(self, progress: "Progress[CaseResult]") -> list[str]:
+    def lines(self, progress: "Progress[Any]") -> list[str]:
         """Return the lines that describe a failing case, or none for any other case."""
         from nnc_conformance.suites.results.outcomes import OUTCOMES
 
         finished = progress.finished
         if finished is None or not OUTCOMES[finished.case.outcome].fails:
             return []
-        if self._expected is not None and self._expected.compare([finished.case], datetime.now(UTC).date()).known:
+        case = finished.case
+        if self._known(case):
             return []
         self.count += 1
-        case = finished.case
-        failure = f"{case.outcome.value}: {case.vector} on {case.decoder}: {case.message}"
-        return [one_line(failure), *self._stderr(case.decoder, finished.log.stderr), f"    {one_line(self._invocation.command(case))}"]
+        words = self._words(case)
+        failure = f"{case.outcome.value}: {words.subject} on {words.implementation}: {case.message}"
+        return [one_line(failure), *self._stderr(words.implementation, finished.log.stderr), f"    {one_line(words.command)}"]
 
-    def _stderr(self, decoder: str, text: str) -> list[str]:
-        """Return the last lines of standard error, unless they are those of the decoder's last
+    def _stderr(self, implementation: str, text: str) -> list[str]:
+        """Return the last lines of standard error, unless they are those of its last
         failure.
         """
         lines = [f"    stderr: {one_line(line)}" for line in text.strip().splitlines()[-_STDERR_LINES:]]
-        if lines == self._shown_stderr.get(decoder):
+        if lines == self._shown_stderr.get(implementation):
             return []
-        self._shown_stderr[decoder] = lines
+        self._shown_stderr[implementation] = lines
         return lines
 
 
 class _LineDisplay:
-    def __init__(self, invocation: "Invocation", expected: "ExpectedFailures | None") -> None:
-        self._failures = _Failures(invocation, expected)
+    def __init__(self, words: Callable[[Any], CaseWords], known: Callable[[Any], bool]) -> None:
+        self._failures = _Failures(words, known)
         self._next = _SECONDS_BETWEEN_LINES
 
     def __enter__(self) -> Self:
@@ -112,7 +140,7 @@ class _LineDisplay:
     def __exit__(self, *_: object) -> None:
         return
 
-    def step(self, progress: "Progress[CaseResult]") -> None:
+    def step(self, progress: "Progress[Any]") -> None:
         for line in self._failures.lines(progress):
             print(line, flush=True)
         if progress.seconds >= self._next:
@@ -123,11 +151,11 @@ class _LineDisplay:
 
 
 class _BarDisplay:
-    def __init__(self, invocation: "Invocation", expected: "ExpectedFailures | None") -> None:
+    def __init__(self, words: Callable[[Any], CaseWords], known: Callable[[Any], bool]) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
-        self._failures = _Failures(invocation, expected)
+        self._failures = _Failures(words, known)
         self._progress = RichProgress(
             BarColumn(),
             MofNCompleteColumn(),
@@ -146,7 +174,7 @@ class _BarDisplay:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def step(self, progress: "Progress[CaseResult]") -> None:
+    def step(self, progress: "Progress[Any]") -> None:
         if self._task is None:
             self._task = self._progress.add_task("", total=progress.planned, completed=progress.done, failures=0)
         for line in self._failures.lines(progress):

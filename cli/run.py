@@ -35,6 +35,15 @@ def command(
             show_default="in-tree",
         ),
     ] = None,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--encoder",
+            metavar="E",
+            help="The encoder: in-tree, or the path of an encoder.toml. Repeatable. Alone, no decoder is judged.",
+            show_default="no encoder is judged",
+        ),
+    ] = None,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for results and report.")] = Path("nnc-results"),
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Cases to run in parallel.")] = os.cpu_count() or 1,
     level: Annotated[list[str] | None, level_option("core and negative")] = None,
@@ -95,14 +104,18 @@ def command(
         typer.Option("--scheduler", metavar="ADDRESS", help="Run the cases on the Dask cluster of this scheduler.", show_default="local"),
     ] = "",
 ) -> int:
-    """Judge decoders with the vectors of a suite; write results and a report.
+    """Judge decoders with the vectors of a suite, or encoders with generated cases; write results and
+    a report.
 
-    DIR gets results.json, run.json, report.html, report.md and junit.xml.
+    DIR gets results.json, run.json, report.html, report.md and junit.xml; of encoders
+    encoder-results.json, encoder-run.json, encoder-report.html and encoder-junit.xml.
 
     Exit code: 0 all as expected, 1 a decoder failed, 2 usage or bad input, 3 incomplete, 4 internal
     error.
 
     Example: nnc-conformance run --decoder in-tree --decoder 'command:mydecoder {stream} {output}' --filter 'clause=10*'
+
+    Example: nnc-conformance run --encoder my/encoder.toml
     """
     from nnc_conformance.suites.sandbox.linux import require_linux
 
@@ -119,6 +132,7 @@ def command(
     from nnc_conformance.suites.decoders.python_worker import compile_first
     from nnc_conformance.suites.results.expected_failures import list_failures, load_expected_failures, write_expected_failures
     from nnc_conformance.suites.results.fresh_ids import is_fresh
+    from nnc_conformance.suites.results.outcomes import ExitCode
     from nnc_conformance.suites.results.result import ResultsError
     from nnc_conformance.suites.results.result_files import RESULTS_FILE, RUN_FILE
     from nnc_conformance.suites.running.decoder_run import JOURNAL_FILE, invocation_of
@@ -127,6 +141,19 @@ def command(
     from nnc_conformance.suites.running.runner import RunOptions
     from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, FRESH, parse_filter, select, vector_ids
 
+    limits = limits_of(time_limit, memory_limit)
+    options = RunOptions(jobs, limits, repeat=repeat, fail_fast=fail_fast, resume=resume, scheduler=scheduler)
+    encoders_code: int = ExitCode.AS_EXPECTED
+    if encoder:
+        from nnc_conformance.cli.encoder_run import judge_encoders
+
+        if decoder and filters:
+            raise typer.BadParameter(
+                "filters of vectors and of encoder cases differ; run encoders and decoders apart", param_hint="--filter"
+            )
+        encoders_code = judge_encoders(encoder, output, filters or (), options)
+        if not decoder:
+            return encoders_code
     asked = read_target(target)
     levels = read_levels(level, DEFAULT_LEVELS if asked is None else (*DEFAULT_LEVELS, Level.FULL, Level.INFERRED))
     chosen_filters = [parse_filter(text) for text in (*(filters or ()), *([] if asked is None else [f"target={asked.name}"]))]
@@ -153,8 +180,6 @@ def command(
     compile_first(decoders)
     if any(is_fresh(stored.vector.id) for stored in chosen.vectors):
         levels = (*levels, Level.STRESS)
-    limits = limits_of(time_limit, memory_limit)
-    options = RunOptions(jobs, limits, repeat=repeat, fail_fast=fail_fast, resume=resume, scheduler=scheduler)
     results = None
     with apart_from(write_expect_failures):
         try:
@@ -178,7 +203,16 @@ def command(
     report = build_report([load(output)], earlier)
     with apart_from(write_expect_failures):
         code = print_verdict(report, write_pages(report, output, RUN_PAGES))
-        return code if report.since is None else _since_baseline(report, report.since, code)
+        code = code if report.since is None else _since_baseline(report, report.since, code)
+    return worse_code(code, encoders_code)
+
+
+def worse_code(one: int, other: int) -> int:
+    """Return the worse of two exit codes: a failure, then an incomplete run."""
+    from nnc_conformance.suites.results.outcomes import ExitCode
+
+    order = (ExitCode.FAILED, ExitCode.INCOMPLETE)
+    return next((code for code in order if code in (one, other)), max(one, other))
 
 
 def _since_baseline(report: "Report", since: "Since", code: int) -> int:

@@ -1,5 +1,6 @@
-"""Streams and encoders on trial: is this stream conforming, and if not, what is wrong with it?
+"""Streams and encoders on trial: is this stream conforming, and is this encoder right?
 
-Read ``validation`` first; ``hints`` has one piece of advice for each rule. Texts of hints may be
-changed freely; the form of `Validation` is published as docs/validation.schema.json.
+Read ``validation`` first, then ``cases`` and ``judge``; ``running`` gives both to the runner of
+suites. Texts of hints and new cases may be added freely; the forms of `Validation` and
+`EncoderResults` are published as docs/validation.schema.json and docs/encoder-results.schema.json.
 """

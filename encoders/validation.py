@@ -148,6 +148,7 @@ def validate(
     base: BaseModel | None = None,
     interpretation: Interpretation | None = None,
     limits: DecodeLimits | None = None,
+    other_choices: bool = True,
 ) -> tuple[StreamValidation, BaseModel | None]:
     """Validate a stream; return what was found, and the model after it.
 
@@ -159,6 +160,7 @@ def validate(
         base: The model before the stream; None to validate it alone.
         interpretation: One choice for each disputed point; the defaults of `Interpretation` if None.
         limits: Bounds on the decode; the defaults of `DecodeLimits` if None.
+        other_choices: Whether to try the other choices of disputed points on a broken stream.
     """
     chosen = interpretation or Interpretation()
     survey = _Survey()
@@ -172,7 +174,7 @@ def validate(
     if end is not None:
         errors.append(end)
     findings = tuple(_finding(error, ends=error is end) for error in errors[:MOST_FINDINGS])
-    choices = _choices(stream, chosen, base, limits) if findings else ()
+    choices = _choices(stream, chosen, base, limits) if findings and other_choices else ()
     met = survey.by_unit.values()
     profile = next((unit["general_profile_idc"][0] for unit in met if "general_profile_idc" in unit), None)
     found = StreamValidation(

@@ -98,11 +98,11 @@ class Worker(WorkerProcess[protocol.Answer]):
         """Send the request and read answer and output; raise `WorkerError`."""
         answer = self.ask(request)
         if isinstance(answer, protocol.StartedAnswer | protocol.SessionStartedAnswer):
-            raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_ORDER, "decode was answered with started")
+            raise WorkerError.protocol(Fault.ANSWER_ORDER, "decode was answered with started")
         if answer.id != request.id:
-            raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_ID, "an answer carries the id of another request")
+            raise WorkerError.protocol(Fault.ANSWER_ID, "an answer carries the id of another request")
         if isinstance(request, protocol.SessionDecodeRequest) and (wrong := protocol.other_step(answer, request)):
-            raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_ID, wrong)
+            raise WorkerError.protocol(Fault.ANSWER_ID, wrong)
         self.check_limits()
         if isinstance(answer, protocol.DecodedAnswer):
             execution = read_output(files, self.limits.output_bytes, log_of(self.process), model=self._decoder.gives_model)

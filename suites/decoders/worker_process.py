@@ -38,6 +38,11 @@ class WorkerError(Exception):
         super().__init__(message)
         self.ending, self.fault, self.log = ending, fault, log
 
+    @classmethod
+    def protocol(cls, fault: Fault, message: str) -> "WorkerError":
+        """Return the error of a worker that broke the protocol."""
+        return cls(DecoderEnding.PROTOCOL, fault, message)
+
     def execution(self) -> Execution:
         """Return the execution of the case at which it ended."""
         return Execution(self.ending, str(self), self.fault, log=self.log)
@@ -91,7 +96,7 @@ class WorkerProcess(Generic[AnswerT]):
         try:
             answer = self.ask(start)
             if not isinstance(answer, started):
-                raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_ORDER, f"start was answered with {getattr(answer, 'type', '?')}")
+                raise WorkerError.protocol(Fault.ANSWER_ORDER, f"start was answered with {getattr(answer, 'type', '?')}")
         except WorkerError as error:
             self.close()
             raise WorkerError(error.ending, error.fault, f"at its start: {error}", log_of(self.process)) from None
@@ -110,12 +115,12 @@ class WorkerProcess(Generic[AnswerT]):
         except LimitExceededError as error:
             raise WorkerError(DecoderEnding(error.kind), Fault(error.kind), str(error)) from None
         except protocol.AnswerError as error:
-            raise WorkerError(DecoderEnding.PROTOCOL, error.fault, str(error)) from None
+            raise WorkerError.protocol(error.fault, str(error)) from None
 
     def _output_ended(self) -> WorkerError:
         code = self.process.ended(END_SECONDS)
         if code is None:
-            return WorkerError(DecoderEnding.PROTOCOL, Fault.STDOUT_CLOSED, "it closed its standard output")
+            return WorkerError.protocol(Fault.STDOUT_CLOSED, "it closed its standard output")
         return WorkerError(DecoderEnding.CRASH, ending_fault(code), f"{ending_text(code)} in place of an answer")
 
     def next_id(self) -> str:
@@ -138,7 +143,7 @@ class WorkerProcess(Generic[AnswerT]):
     def check_silence(self) -> None:
         """Raise `WorkerError` if there is a second answer to the request."""
         if self.process.unread(SECOND_ANSWER_SECONDS if self._cases == 1 else 0.0):
-            raise WorkerError(DecoderEnding.PROTOCOL, Fault.ANSWER_TWICE, "it wrote more than one answer to a request")
+            raise WorkerError.protocol(Fault.ANSWER_TWICE, "it wrote more than one answer to a request")
 
     @property
     def alive(self) -> bool:

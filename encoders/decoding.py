@@ -1,0 +1,92 @@
+"""Decodes the streams of an encoder under test, with what judges its values: steps and codebooks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnc_conformance.reference.driver import Driver, Tensors, Watcher, payload_bytes
+from nnc_conformance.reference.entropy.codeword import read_qp_deltas
+from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.options import DecoderOptions
+from nnc_conformance.reference.payload import coded_parts, coding_of
+from nnc_conformance.reference.quantization.reconstruction import step_size
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_INT, NNR_PT_RAW_FLOAT, Codebook, DataUnitHeader
+from nnc_conformance.reference.syntax.structures.unit import Unit
+from nnc_conformance.reference.updates.base_model import BaseModel
+from nnc_conformance.reference.updates.finishing import final_parameters
+
+
+@dataclass(frozen=True)
+class Coded:
+    """How a stream codes one tensor.
+
+    Attributes:
+        unit: Number of its data unit.
+        header: Header of that unit.
+        step: Step size; None for payloads that are exact.
+        codebook: Its codebook, if it has one.
+        qp: Its quantization parameter; None for payloads that are exact.
+    """
+
+    unit: int
+    header: DataUnitHeader
+    step: float | None
+    codebook: Codebook | None
+    qp: int | None
+
+    @property
+    def dq(self) -> bool:
+        """Whether it is coded with dependent quantization."""
+        return self.header.dq_flag
+
+
+@dataclass(frozen=True)
+class Step:
+    """One decoded stream of an encoder.
+
+    Attributes:
+        parameters: The model after it, by name.
+        coded: How each tensor is coded that the stream has.
+        model: The model for the next stream; None without a base.
+    """
+
+    parameters: dict[str, np.ndarray]
+    coded: dict[str, Coded]
+    model: BaseModel | None
+
+
+class _Collector(Watcher):
+    def __init__(self, interpretation: Interpretation) -> None:
+        self.interpretation = interpretation
+        self.parameters: dict[str, np.ndarray] = {}
+        self.coded: dict[str, Coded] = {}
+
+    def tensors(self, unit: Unit, header: DataUnitHeader, tensors: Tensors) -> None:
+        self.parameters |= tensors
+        parts = coded_parts(header)
+        quantized = header.quantization is not None and header.payload_type not in (NNR_PT_INT, NNR_PT_RAW_FLOAT)
+        deltas = []
+        if quantized:
+            deltas = read_qp_deltas(payload_bytes(unit), [coding_of(part, header, self.interpretation) for part in parts])
+        for number, part in enumerate(parts):
+            qp = step = None
+            if quantized and header.quantization is not None:
+                qp = header.quantization.quantization_parameter + (deltas[number] if number < len(deltas) else 0)
+                step = float(step_size(header.quantization.qp_density, qp))
+            self.coded[part.id] = Coded(unit.number, header, step, part.codebook, qp)
+
+
+def decode_steps(streams: Sequence[bytes], *, interpretation: Interpretation | None = None, session: bool = False) -> list[Step]:
+    """Decode streams, in order as a session or a single one alone; raise `StreamError`, `ModelError`."""
+    chosen = interpretation or Interpretation()
+    model: BaseModel | None = BaseModel() if session else None
+    steps = []
+    for stream in streams:
+        collector = _Collector(chosen)
+        driver = Driver(stream, collector, DecoderOptions(chosen, base=model))
+        driver.run()
+        model = driver.model
+        parameters = collector.parameters if model is None else final_parameters(model)
+        steps.append(Step(parameters, collector.coded, model))
+    return steps

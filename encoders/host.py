@@ -1,0 +1,262 @@
+"""Host of encoders: gives tensors to encoders of every kind, one at a time."""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Self
+
+from nnc_conformance.encoders import protocol
+from nnc_conformance.encoders.encoder_spec import BASE_WORD, OPTIONS_WORD, EncoderKind, EncoderSpec
+from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.storage.inputs import read_regular
+from nnc_conformance.suites.decoders.command import EXIT_REFUSED, EXIT_UNSUPPORTED
+from nnc_conformance.suites.decoders.execution import ending_fault, ending_text, log_of
+from nnc_conformance.suites.decoders.host import FAILED_STARTS, emptied
+from nnc_conformance.suites.decoders.worker_process import WorkerError, WorkerProcess
+from nnc_conformance.suites.results.fault_table import Fault
+from nnc_conformance.suites.results.run_document import NO_LOG, CaseLog
+from nnc_conformance.suites.sandbox.bounded_process import BoundedProcess
+from nnc_conformance.suites.sandbox.limits import LimitExceededError, Limits
+from nnc_conformance.suites.sandbox.linux import require_linux
+
+EXIT_ENCODED: Final = 0
+OUTPUT_NAME: Final = "output.nnr"
+UNSUPPORTED_TEXT: Final = "it says that it does not support this"
+
+
+class EncoderEnding(StrEnum):
+    """How an encoder's work on a step ended."""
+
+    ENCODED = "encoded"
+    REFUSED = "refused"
+    UNSUPPORTED = "unsupported"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    LIMIT = "limit"
+    PROTOCOL = "protocol"
+
+
+@dataclass(frozen=True)
+class EncodeRun:
+    """Work of an encoder on one step.
+
+    Attributes:
+        ending: How its work ended.
+        message: What the harness saw, or the encoder's reason to refuse.
+        fault: Kind of fault, if the encoder broke the protocol or ended.
+        stream: The stream, or None.
+        log: Time, memory and messages.
+    """
+
+    ending: EncoderEnding
+    message: str = ""
+    fault: Fault | None = None
+    stream: bytes | None = None
+    log: CaseLog = NO_LOG
+
+
+@dataclass(frozen=True)
+class EncodeJob:
+    """What an encoder is asked in one step.
+
+    Attributes:
+        tensors: The input, a ``.safetensors`` file.
+        options: Our options, with qp as qp.
+        base: The earlier streams of the session, oldest first.
+        files: Further files by name, which words of options name as {value}.
+    """
+
+    tensors: bytes
+    options: Mapping[str, str]
+    base: Sequence[bytes] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class EncoderHost:
+    """Runs encoders with at most one alive; a worker stays between cases.
+
+    Args:
+        limits: Limits of each step.
+        scratch: Existing folder for its own temporary files.
+        watched: File descriptor that becomes readable when nobody wants results any more.
+
+    Raises `LinuxRequiredError` on another system.
+    """
+
+    def __init__(self, limits: Limits, scratch: Path, watched: int | None = None) -> None:
+        require_linux()
+        self._limits, self._watched = limits, watched
+        self._scratch = scratch.resolve()
+        self._worker: WorkerProcess[protocol.Answer] | None = None
+        self._worker_of: EncoderSpec | None = None
+        self._failed_starts: dict[str, list[WorkerError]] = {}
+        self._folders = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def encode(self, encoder: EncoderSpec, job: EncodeJob) -> EncodeRun:
+        """Encode one step; raise `AbandonedError` if the run that wants the result has ended."""
+        if encoder.kind is EncoderKind.COMMAND:
+            self.close()
+            folder = self._fresh_folder()
+            run = self._run_command(encoder, job, folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            return run
+        return self._ask_worker(encoder, job)
+
+    def _run_command(self, encoder: EncoderSpec, job: EncodeJob, folder: Path) -> EncodeRun:
+        source, base, options = _written(encoder, job, folder)
+        output = folder / OUTPUT_NAME
+        words: list[str] = []
+        for word in encoder.command:
+            if word == OPTIONS_WORD:
+                words += options
+            elif word == BASE_WORD:
+                words += encoder.base_words(base)
+            else:
+                words.append(word.replace("{input}", str(source)).replace("{output}", str(output)))
+        words += options if OPTIONS_WORD not in encoder.command else []
+        try:
+            process = BoundedProcess(words, folder, self._limits, watched=self._watched)
+        except OSError as error:
+            return EncodeRun(EncoderEnding.CRASH, f"it could not be started: {error.strerror}", Fault.NOT_STARTED)
+        exceeded: LimitExceededError | None = None
+        code, left_behind = 0, 0
+        try:
+            code = process.wait()
+        except LimitExceededError as error:
+            exceeded = error
+        finally:
+            left_behind = process.close()
+        log = log_of(process, left_behind=left_behind)
+        if exceeded is not None:
+            return EncodeRun(EncoderEnding(exceeded.kind), str(exceeded), Fault(exceeded.kind), log=log)
+        if code == EXIT_ENCODED:
+            return _read_stream(folder, output, self._limits.output_bytes, log)
+        if code == EXIT_REFUSED:
+            return EncodeRun(EncoderEnding.REFUSED, _last_line(process.stderr), log=log)
+        if code == EXIT_UNSUPPORTED:
+            return EncodeRun(EncoderEnding.UNSUPPORTED, _last_line(process.stderr) or UNSUPPORTED_TEXT, log=log)
+        return EncodeRun(EncoderEnding.CRASH, ending_text(code), ending_fault(code), log=log)
+
+    def _ask_worker(self, encoder: EncoderSpec, job: EncodeJob) -> EncodeRun:
+        failed = self._failed_starts.setdefault(encoder.name, [])
+        if len(failed) == FAILED_STARTS:
+            return _ended(failed[-1])
+        try:
+            worker = self._worker_for(encoder)
+        except WorkerError as error:
+            failed.append(error)
+            return _ended(error)
+        failed.clear()
+        try:
+            return self._encode(worker, encoder, job)
+        except WorkerError as error:
+            worker.close()
+            return replace(_ended(error), log=log_of(worker.process))
+        finally:
+            if not worker.alive:
+                self.close()
+
+    def _encode(self, worker: WorkerProcess[protocol.Answer], encoder: EncoderSpec, job: EncodeJob) -> EncodeRun:
+        """Send the request and read answer and stream; raise `WorkerError`."""
+        folder = emptied(worker.folder / "case")
+        source, base, options = _written(encoder, job, folder)
+        output = folder / OUTPUT_NAME
+        request = protocol.EncodeRequest(
+            id=worker.next_id(), input=str(source), output=str(output), options=tuple(options), base=tuple(base)
+        )
+        worker.begin_case()
+        answer = worker.ask(request)
+        if isinstance(answer, protocol.StartedAnswer):
+            raise WorkerError.protocol(Fault.ANSWER_ORDER, "encode was answered with started")
+        if answer.id != request.id:
+            raise WorkerError.protocol(Fault.ANSWER_ID, "an answer carries the id of another request")
+        worker.check_limits()
+        log = log_of(worker.process, getattr(answer, "message", ""))
+        if isinstance(answer, protocol.EncodedAnswer):
+            run = _read_stream(folder, output, self._limits.output_bytes, log)
+        elif isinstance(answer, protocol.RefusedAnswer):
+            run = EncodeRun(EncoderEnding.REFUSED, answer.message, log=log)
+        else:
+            run = EncodeRun(EncoderEnding.UNSUPPORTED, answer.message or UNSUPPORTED_TEXT, log=log)
+        worker.check_silence()
+        return run
+
+    def _worker_for(self, encoder: EncoderSpec) -> WorkerProcess[protocol.Answer]:
+        """Return the encoder's running worker, or start one; raise `WorkerError`."""
+        if self._worker is not None and self._worker_of == encoder:
+            return self._worker
+        self.close()
+        folder = self._fresh_folder()
+        try:
+            self._worker = WorkerProcess(
+                encoder.command,
+                folder,
+                self._limits,
+                self._watched,
+                start=protocol.StartRequest(),
+                parse=protocol.parse_answer,
+                started=(protocol.StartedAnswer,),
+            )
+        except WorkerError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        self._worker_of = encoder
+        return self._worker
+
+    def _fresh_folder(self) -> Path:
+        self._folders += 1
+        folder = self._scratch / str(self._folders)
+        folder.mkdir()
+        return folder
+
+    def close(self) -> None:
+        """Stop the worker, if one is running, and remove its folder."""
+        if self._worker is not None:
+            self._worker.stop()
+            shutil.rmtree(self._worker.folder, ignore_errors=True)
+        self._worker, self._worker_of = None, None
+
+
+def _written(encoder: EncoderSpec, job: EncodeJob, folder: Path) -> tuple[Path, list[str], list[str]]:
+    """Write what an encoder is given; return the input, the earlier streams and the options' words."""
+    source = folder / "input.safetensors"
+    source.write_bytes(job.tensors)
+    base = []
+    for number, stream in enumerate(job.base):
+        path = folder / f"base-{number}.nnr"
+        path.write_bytes(stream)
+        base.append(str(path))
+    options = dict(job.options)
+    for name, data in job.files.items():
+        (folder / name).write_bytes(data)
+    options |= {name: str(folder / value) for name, value in options.items() if value in job.files}
+    return source, base, encoder.option_words(options)
+
+
+def _read_stream(folder: Path, output: Path, max_bytes: int, log: CaseLog) -> EncodeRun:
+    """Read the stream that an encoder left in its folder."""
+    if os.path.realpath(folder) != os.fspath(folder):
+        return EncodeRun(EncoderEnding.PROTOCOL, "the case's folder was replaced", Fault.FOLDER_REPLACED, log=log)
+    if not os.path.lexists(output):
+        return EncodeRun(EncoderEnding.PROTOCOL, "no output was written", Fault.OUTPUT_MISSING, log=log)
+    try:
+        return EncodeRun(EncoderEnding.ENCODED, stream=read_regular(output, max_bytes=max_bytes), log=log)
+    except ModelError as error:
+        return EncodeRun(EncoderEnding.PROTOCOL, str(error), Fault.OUTPUT_UNREADABLE, log=log)
+
+
+def _ended(error: WorkerError) -> EncodeRun:
+    return EncodeRun(EncoderEnding(error.ending.value), str(error), error.fault, log=error.log)
+
+
+def _last_line(stderr: str) -> str:
+    return stderr.strip().rpartition("\n")[2]

@@ -1,0 +1,319 @@
+"""Encoding as a kind of task, and the run of encoders: every case on every encoder."""
+
+import hashlib
+import platform
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from nnc_conformance.encoders.cases import CaseInput, EncoderCase, cases_for
+from nnc_conformance.encoders.encoder_spec import EncoderError, EncoderKind, EncoderSpec
+from nnc_conformance.encoders.host import EncodeJob, EncoderEnding, EncoderHost, EncodeRun
+from nnc_conformance.encoders.judge import judge, result
+from nnc_conformance.encoders.option_values import BLOCKS
+from nnc_conformance.encoders.results import (
+    RESULTS_FILE,
+    RUN_FILE,
+    EncoderCaseResult,
+    EncoderIdentity,
+    EncoderResults,
+    EncoderRunDocument,
+    case_id,
+    close,
+)
+from nnc_conformance.storage import outputs
+from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json, sha256
+from nnc_conformance.storage.inputs import read_regular
+from nnc_conformance.storage.safetensors_format import dump_safetensors
+from nnc_conformance.storage.tensors import load_tensors
+from nnc_conformance.suites.results.fault_table import Fault
+from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.results.run_document import CaseLog
+from nnc_conformance.suites.running.decoder_run import RECORDED_DISTRIBUTIONS
+from nnc_conformance.suites.running.journal import Journal, JournalHeader
+from nnc_conformance.suites.running.messages import Answer, FinishedCase, Setup, Task
+from nnc_conformance.suites.running.runner import CaseRun, Progress, RunOptions, has_failed
+from nnc_conformance.suites.running.task_kind import PlannedCase, TaskKind
+from nnc_conformance.suites.sandbox.linux import require_linux
+
+JOURNAL_FILE: Final = "encoder-journal.jsonl"
+CASE_FILE: Final = "case.json"
+CASE_BYTES: Final = 1 << 20
+"""Largest file that describes a case, in bytes."""
+INPUT_BYTES: Final = 1 << 26
+"""Largest input of a case, in bytes."""
+REPEAT: Final = 2
+"""Times that each case is run at least; the streams must be the same bytes."""
+BLOCKS_FILE: Final = "blocks.json"
+
+
+class EncodingExecutor:
+    """Executes cases on encoders and judges them; see `CaseExecutor`."""
+
+    def __init__(self, setup: Setup[EncoderSpec], scratch: Path, watched: int | None) -> None:
+        self._setup = setup
+        self._host = EncoderHost(setup.limits, scratch, watched)
+
+    def run_task(self, task: Task) -> FinishedCase[EncoderCaseResult]:
+        """Execute and judge one case; raise `ModelError` if its files cannot be read."""
+        folder, encoder = Path(self._setup.root) / task.folder, self._setup.implementations[task.implementation]
+        case = EncoderCase.model_validate_json(read_regular(folder / CASE_FILE, max_bytes=CASE_BYTES))
+        files = [read_regular(folder / input_name(step), max_bytes=INPUT_BYTES) for step in range(case.steps)]
+        repeats = [encode_steps(self._host, encoder, case, files) for _ in range(self._setup.repeat)]
+        tensors = [load_tensors(data, max_bytes=INPUT_BYTES) for data in files]
+        log = max((run.log for run in repeats[0]), key=lambda one: one.seconds)
+        return FinishedCase(case=judge(case, tensors, encoder, repeats), log=log)
+
+    def close(self) -> None:
+        """End the encoder that is still running."""
+        self._host.close()
+
+
+def encode_steps(host: EncoderHost, encoder: EncoderSpec, case: EncoderCase, inputs: Sequence[bytes]) -> list[EncodeRun]:
+    """Ask an encoder for the stream of each step, up to the first without one."""
+    blocks = {} if case.blocks is None else {BLOCKS_FILE: canonical_json(case.blocks).encode()}
+    options = case.options if case.blocks is None else {**case.options, BLOCKS: BLOCKS_FILE}
+    runs: list[EncodeRun] = []
+    for tensors in inputs:
+        base = [run.stream for run in runs if run.stream is not None]
+        runs.append(host.encode(encoder, EncodeJob(tensors, options, base, blocks)))
+        if runs[-1].ending is not EncoderEnding.ENCODED:
+            break
+    return runs
+
+
+class _Encoding(TaskKind[EncoderSpec, EncoderCaseResult]):
+    reference = f"{__name__}:ENCODING"
+    setup_type = Setup[EncoderSpec]
+    finished_type = FinishedCase[EncoderCaseResult]
+    answer_type = Answer[EncoderCaseResult]
+
+    def executor(self, setup: Setup[EncoderSpec], scratch: Path, watched: int | None) -> EncodingExecutor:
+        """Return an executor for the encoders of ``setup``."""
+        return EncodingExecutor(setup, scratch, watched)
+
+    def on_this_machine(self, implementation: EncoderSpec) -> EncoderSpec:
+        """Return an encoder with this machine's interpreter, if it runs in this package's."""
+        if implementation.kind is not EncoderKind.IN_TREE:
+            return implementation
+        return implementation.model_copy(update={"command": (sys.executable, *implementation.command[1:])})
+
+
+ENCODING: Final = _Encoding()
+"""The kind of task: encode the tensors of a case and judge the streams."""
+
+
+def input_name(step: int) -> str:
+    """Return the name of the file with the input of a step."""
+    return f"input-{step}.safetensors"
+
+
+def case_files(one: CaseInput) -> dict[str, bytes]:
+    """Return the files of a case's folder by name."""
+    described = canonical_json(one.case.model_dump(mode="json")).encode()
+    return {CASE_FILE: described, **{input_name(step): dump_safetensors(tensors) for step, tensors in enumerate(one.inputs)}}
+
+
+def _read_files(folder: Path, steps: int) -> Mapping[str, bytes]:
+    """Read the files of a case's folder by name."""
+    return {name: (folder / name).read_bytes() for name in (CASE_FILE, *map(input_name, range(steps)))}
+
+
+def _not_executed(case: EncoderCase, encoder: EncoderSpec, outcome: Outcome, message: str, fault: Fault | None) -> EncoderCaseResult:
+    return result(case, encoder, outcome, message, fault=fault)
+
+
+class _Plan(Frozen):
+    """Everything that makes two runs the same run."""
+
+    encoders: tuple[EncoderSpec, ...]
+    limits: dict[str, float]
+    repeat: int
+    cases: dict[str, str]
+
+
+class EncoderJournalHeader(JournalHeader):
+    """First line of a run's journal."""
+
+    format: Literal["nnc-encoder-journal/1"] = "nnc-encoder-journal/1"
+    plan_sha256: Sha256
+    started: str
+
+    def same_run(self, other: Self) -> bool:
+        """Return whether both have the same plan, whenever they were started."""
+        return self.plan_sha256 == other.plan_sha256
+
+
+@contextmanager
+def planned(
+    encoders: Sequence[EncoderSpec], filters: Sequence[str] = ()
+) -> Iterator[tuple[Path, dict[str, PlannedCase[EncoderCaseResult]]]]:
+    """Write the cases of encoders into a temporary folder; give it with the planned cases by id.
+
+    Raises `EncoderError` if no case is selected: a run without cases would show nothing.
+
+    Args:
+        encoders: The encoders.
+        filters: Globs for ids of cases, all of which must match; with ! in front none may.
+    """
+    with tempfile.TemporaryDirectory(prefix="nnc-conformance-encoders-") as name:
+        root = Path(name).resolve()
+        cases: dict[str, PlannedCase[EncoderCaseResult]] = {}
+        for index, encoder in enumerate(encoders):
+            for one in cases_for(encoder):
+                if all(takes(one_filter, one.case.id) for one_filter in filters):
+                    planned_case = _write(root, index, encoder, one)
+                    cases[planned_case.id] = planned_case
+            if not any(case.task.implementation == index for case in cases.values()):
+                raise EncoderError(f"no case of {encoder.name} has an id that matches {' and '.join(filters)}")
+        yield root, cases
+
+
+def takes(one_filter: str, identity: str) -> bool:
+    """Return whether a filter takes a case."""
+    return fnmatchcase(identity, one_filter.removeprefix("!")) is not one_filter.startswith("!")
+
+
+def _write(root: Path, index: int, encoder: EncoderSpec, one: CaseInput) -> PlannedCase[EncoderCaseResult]:
+    task_folder = f"encoder-{index}/{one.case.id}"
+    folder = root / task_folder
+    folder.mkdir(parents=True)
+    files = case_files(one)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    task = Task(folder=task_folder, sha256=hashlib.sha256(b"".join(files.values())).hexdigest(), implementation=index)
+    return PlannedCase(
+        case_id(one.case.id, encoder.name), task, partial(_read_files, folder, one.case.steps), partial(_not_executed, one.case, encoder)
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def run_encoders(
+    encoders: Sequence[EncoderSpec],
+    output: Path,
+    *,
+    filters: Sequence[str] = (),
+    options: RunOptions | None = None,
+    progress: Callable[[Progress[EncoderCaseResult]], None] = lambda _: None,
+    on_start: Callable[[], None] = lambda: None,
+) -> EncoderResults:
+    """Run the cases for each encoder; write ``encoder-results.json`` and ``encoder-run.json``.
+
+    On Ctrl-C the results written have no closing record, and `KeyboardInterrupt` is raised again.
+
+    Args:
+        encoders: Encoders with different names.
+        output: Folder for results and journal; made if it does not exist.
+        filters: Globs for ids of cases, as for `planned`.
+        options: How to run.
+        progress: Called at the start and after each case.
+        on_start: Called once ``output`` is locked for this run, before earlier results there are
+            removed.
+
+    Raises `LinuxRequiredError`, `JournalError`, `EncoderError`, `HarnessError`, `SchedulerError`,
+    and `OSError` if ``output`` cannot be written.
+    """
+    require_linux()
+    options = options or RunOptions()
+    repeat = max(REPEAT, options.repeat)
+    output.mkdir(parents=True, exist_ok=True)
+    with planned(encoders, filters) as (root, cases):
+        plan = _Plan(
+            encoders=tuple(encoders),
+            limits=options.limits.model_dump(),
+            repeat=repeat,
+            cases={name: case.task.sha256 for name, case in cases.items()},
+        )
+        header = EncoderJournalHeader(plan_sha256=sha256(canonical_json(plan.model_dump(mode="json")).encode()), started=_now())
+        with Journal(output / JOURNAL_FILE, header, ENCODING.finished_type, resume=options.resume) as journal:
+            on_start()
+            for name in (RESULTS_FILE, RUN_FILE):
+                (output / name).unlink(missing_ok=True)
+            setup = Setup[EncoderSpec](
+                kind=ENCODING.reference, root=str(root), implementations=tuple(encoders), limits=options.limits, repeat=repeat
+            )
+            execution = CaseRun(ENCODING, setup, cases, journal, options, progress)
+            complete = False
+            try:
+                execution.execute()
+                complete = True
+            finally:
+                results = _results(encoders, filters, repeat, cases, execution, complete=complete)
+                _write_results(output, results, encoders, execution, options, header.started)
+    return results
+
+
+def _results(
+    encoders: Sequence[EncoderSpec],
+    filters: Sequence[str],
+    repeat: int,
+    cases: Mapping[str, PlannedCase[EncoderCaseResult]],
+    execution: CaseRun[EncoderSpec, EncoderCaseResult],
+    *,
+    complete: bool,
+) -> EncoderResults:
+    finished = execution.finished
+    judged = tuple(
+        finished[name].case if name in finished else case.not_executed(Outcome.NOT_RUN, "not executed", None)
+        for name, case in cases.items()
+    )
+    return EncoderResults(
+        encoders=tuple(map(EncoderIdentity.of, encoders)),
+        filters=tuple(filters),
+        repeat=repeat,
+        planned=tuple(cases),
+        cases=judged,
+        closing=close(tuple(cases), judged) if complete else None,
+    )
+
+
+def _write_results(
+    output: Path,
+    results: EncoderResults,
+    encoders: Sequence[EncoderSpec],
+    execution: CaseRun[EncoderSpec, EncoderCaseResult],
+    options: RunOptions,
+    started: str,
+) -> None:
+    text = canonical_json(results.model_dump(mode="json"))
+    outputs.write_text(output / RESULTS_FILE, text)
+    logs: dict[str, CaseLog] = {name: one.log for name, one in execution.finished.items()}
+    arguments = {encoder.name: encoder.argument for encoder in encoders}
+    document = EncoderRunDocument(
+        results_sha256=sha256(text.encode()),
+        encoders={encoder.name: " ".join(encoder.command) for encoder in encoders},
+        started=started,
+        finished=_now(),
+        host=socket.gethostname(),
+        platform=platform.platform(),
+        python=platform.python_version(),
+        versions={name: version(name) for name in RECORDED_DISTRIBUTIONS},
+        jobs=execution.jobs,
+        scheduler=options.scheduler,
+        limits=options.limits,
+        network=execution.isolation.network_text,
+        processes=execution.isolation.processes_text,
+        logs=logs,
+        reproduce={
+            name: reproduce(arguments[one.case.encoder], one.case.case) for name, one in execution.finished.items() if has_failed(one)
+        },
+    )
+    outputs.write_text(output / RUN_FILE, canonical_json(document.model_dump(mode="json")))
+
+
+def reproduce(argument: str, case: str) -> str:
+    """Return the shell command that runs one case alone."""
+    import shlex
+
+    return shlex.join(["nnc-conformance", "run", "--encoder", argument, "--filter", f"id={case}"])

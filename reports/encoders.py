@@ -1,0 +1,185 @@
+"""What a run of encoders found: as text, as JUnit XML, and as one HTML page."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+from xml.etree import ElementTree
+
+from pydantic import BaseModel, ValidationError
+
+from nnc_conformance.encoders.results import (
+    RESULTS_FILE,
+    RUN_FILE,
+    EncoderCaseResult,
+    EncoderIdentity,
+    EncoderResults,
+    EncoderRunDocument,
+)
+from nnc_conformance.reports.html import render_page, resource
+from nnc_conformance.reports.report import HEADLINES
+from nnc_conformance.reports.tally import TONES, Tone, tone
+from nnc_conformance.reports.text import one_line, visible
+from nnc_conformance.storage import DISTRIBUTION, outputs
+from nnc_conformance.storage.documents import first_problem
+from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
+from nnc_conformance.suites.results.result import ResultsError
+from nnc_conformance.suites.results.result_files import read_results
+
+DocumentT = TypeVar("DocumentT", bound=BaseModel)
+
+ENCODER_PAGE: Final = "encoder-report.html"
+ENCODER_JUNIT: Final = "encoder-junit.xml"
+ENCODER_PAGES: Final = (ENCODER_PAGE, ENCODER_JUNIT)
+"""The files that a run of encoders writes next to its results."""
+
+
+@dataclass(frozen=True)
+class EncoderSummary:
+    """The figures of one encoder.
+
+    Attributes:
+        encoder: The encoder.
+        cases: Its cases.
+    """
+
+    encoder: EncoderIdentity
+    cases: tuple[EncoderCaseResult, ...]
+
+    @property
+    def counts(self) -> Counter[Tone]:
+        """The number of cases by tone."""
+        return Counter(tone(case.outcome) for case in self.cases)
+
+    @property
+    def refused(self) -> int:
+        """The number of cases that pass because the encoder may refuse them."""
+        return sum(case.refused for case in self.cases)
+
+    @property
+    def failures(self) -> tuple[EncoderCaseResult, ...]:
+        """The cases that fail the run."""
+        return tuple(case for case in self.cases if OUTCOMES[case.outcome].fails)
+
+    @property
+    def others(self) -> tuple[EncoderCaseResult, ...]:
+        """The cases that neither pass nor fail."""
+        return tuple(case for case in self.cases if case.outcome is not Outcome.PASS and not OUTCOMES[case.outcome].fails)
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Bytes of the streams of cases that the reference encodes too, and of its streams."""
+        both = [case for case in self.cases if case.reference_sizes and len(case.sizes) == len(case.reference_sizes)]
+        return sum(sum(case.sizes) for case in both), sum(sum(case.reference_sizes) for case in both)
+
+    @property
+    def max_error_steps(self) -> float | None:
+        """The largest error of a passing case in steps; None if nothing was quantized."""
+        errors = [case.max_error_steps for case in self.cases if case.max_error_steps is not None and case.outcome is Outcome.PASS]
+        return max(errors, default=None)
+
+    def groups(self) -> Iterator[tuple[str, Counter[Tone]]]:
+        """Yield each group of cases with its numbers by tone."""
+        for group in dict.fromkeys(case.group for case in self.cases):
+            yield group, Counter(tone(case.outcome) for case in self.cases if case.group == group)
+
+    def elements(self) -> list[tuple[str, int]]:
+        """Return the broken or suspected elements with the number of failing cases, most first."""
+        return Counter(case.element for case in self.failures if case.element).most_common()
+
+
+def summaries(results: EncoderResults) -> list[EncoderSummary]:
+    """Return the figures of each encoder."""
+    return [EncoderSummary(encoder, results.of(encoder.name)) for encoder in results.encoders]
+
+
+def text_lines(results: EncoderResults, page: Path) -> Iterator[str]:
+    """Yield the lines for a person: one or two for each encoder, then the verdict."""
+    for one in summaries(results):
+        counts = [f"{one.counts[kind]} {word}" for kind, (word, _) in TONES.items() if one.counts[kind]]
+        refused = f"; {one.refused} of the passed are refusals that are allowed" if one.refused else ""
+        yield f"{one_line(one.encoder.name)}: {', '.join(counts) or 'no case'}{refused}"
+        own, reference = one.sizes
+        facts = [f"{own} bytes, {own / reference:.3f} of the reference encoder's"] if reference else []
+        if one.max_error_steps is not None:
+            facts.append(f"largest error {one.max_error_steps:g} steps")
+        if facts:
+            yield f"    {'; '.join(facts)}"
+        if elements := one.elements():
+            yield f"    elements of the failing cases: {', '.join(f'{element} ({count})' for element, count in elements)}"
+    because = results.incomplete_because()
+    yield f"{HEADLINES[results.verdict][0]}: {len(results.cases)} cases{f'; {because}' if because else ''} {page}"
+
+
+def load_encoder_results(folder: Path) -> tuple[EncoderResults, EncoderRunDocument]:
+    """Read the results and the run of encoders in a folder; raise `ResultsError`."""
+    return _read(folder / RESULTS_FILE, EncoderResults), _read(folder / RUN_FILE, EncoderRunDocument)
+
+
+def _read(path: Path, kind: type[DocumentT]) -> DocumentT:
+    try:
+        return kind.model_validate_json(read_results(path))
+    except ValidationError as error:
+        raise ResultsError(f"{path}: {first_problem(error)}") from None
+
+
+def write_encoder_pages(folder: Path) -> Path:
+    """Write the pages of a run of encoders into its folder; return the path of the HTML page."""
+    results, run = load_encoder_results(folder)
+    renderers: dict[str, Callable[[EncoderResults, EncoderRunDocument], str]] = {ENCODER_PAGE: render_html, ENCODER_JUNIT: render_junit}
+    for name, render in renderers.items():
+        outputs.write_text(folder / name, render(results, run))
+    return folder / ENCODER_PAGE
+
+
+def render_html(results: EncoderResults, run: EncoderRunDocument) -> str:
+    """Render one HTML document that refers to nothing outside itself."""
+    return render_page(
+        "encoders.html.jinja",
+        style=resource("report.css"),
+        results=results,
+        run=run,
+        summaries=summaries(results),
+        tone=tone,
+        tones=TONES,
+        headline=HEADLINES[results.verdict],
+        because=results.incomplete_because(),
+    )
+
+
+def render_junit(results: EncoderResults, run: EncoderRunDocument) -> str:
+    """Render one JUnit document: a suite for each encoder, outcomes mapped by the table `OUTCOMES`."""
+    root = ElementTree.Element("testsuites", name=DISTRIBUTION)
+    for one in summaries(results):
+        suite = ElementTree.SubElement(root, "testsuite", name=visible(one.encoder.name))
+        for case in one.cases:
+            _testcase(suite, case, run)
+    if because := results.incomplete_because():
+        suite = ElementTree.SubElement(root, "testsuite", name="results")
+        element = ElementTree.SubElement(suite, "testcase", name="results are complete", classname="nnc.results", time="0.000")
+        ElementTree.SubElement(element, "error", type=Outcome.NOT_RUN.value, message=visible(because))
+    counts = {"tests": "testcase", "failures": "testcase/failure", "errors": "testcase/error", "skipped": "testcase/skipped"}
+    for suite in root:
+        for name, path in counts.items():
+            suite.set(name, str(len(suite.findall(path))))
+    for name in counts:
+        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _testcase(suite: ElementTree.Element, case: EncoderCaseResult, run: EncoderRunDocument) -> None:
+    log = run.logs.get(case.id)
+    seconds = f"{log.seconds if log is not None else 0:.3f}"
+    element = ElementTree.SubElement(suite, "testcase", name=case.case, classname=f"nnc.encoder.{case.group}", time=seconds)
+    kind = OUTCOMES[case.outcome].junit
+    if case.choices:
+        properties = ElementTree.SubElement(element, "properties")
+        for made in case.choices:
+            ElementTree.SubElement(properties, "property", name=f"choice.{made.switch}", value=made.choice)
+    if kind in ("failure", "error", "skipped"):
+        outcome = ElementTree.SubElement(element, kind, type=case.outcome.value, message=visible(one_line(case.message)))
+        stderr = f"standard error:\n{log.stderr}" if log is not None and log.stderr else ""
+        details = [case.title, f"element: {case.element}" if case.element else "", stderr, run.reproduce.get(case.id, "")]
+        outcome.text = visible("\n".join(filter(None, details)))

@@ -1,0 +1,99 @@
+"""encoder.toml: what is loaded, and how each mistake is named."""
+
+from pathlib import Path
+
+import pytest
+
+from nnc_conformance.encoders.encoder_spec import EncoderError, EncoderKind
+from nnc_conformance.encoders.load import load_encoder, load_encoders
+from nnc_conformance.encoders.option_values import ASKED
+from nnc_conformance.reference.encoder_options import EncoderOptions
+from nnc_conformance.suites.results.fault_table import Fault
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+GOOD = """\
+name = "mine"
+kind = "command"
+command = "cat {input} {output} {base} {options}"
+base = "--base {stream}"
+max_error_steps = 2.5
+
+[options]
+qp = "--qp {value}"
+dq = { off = "--no-dq", on = "--dq --fast" }
+"""
+
+
+def written(folder: Path, text: str) -> str:
+    path = folder / "encoder.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_file_is_loaded_with_its_words(tmp_path: Path) -> None:
+    encoder = load_encoder(written(tmp_path, GOOD))
+    assert (encoder.name, encoder.kind, encoder.updates, encoder.max_error_steps) == ("mine", EncoderKind.COMMAND, True, 2.5)
+    assert encoder.option_words({"qp": "-20", "dq": "on"}) == ["--dq", "--fast", "--qp", "-20"]
+    assert encoder.base_words(["a.nnr", "b.nnr"]) == ["--base", "a.nnr", "--base", "b.nnr"]
+    assert not encoder.options["dq"].knows("auto")
+
+
+def test_asked_options_are_those_of_the_encoder() -> None:
+    assert set(ASKED) < set(EncoderOptions.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/encoder*.toml")), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_examples_are_loaded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_encoder(str(path)).options or "javascript" in str(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault", "said"),
+    [
+        ('name = "mine"', "name = mine", Fault.TOML_SYNTAX, "Invalid value"),
+        ('name = "mine"\n', "", Fault.TOML_KEY, "name: required field is missing"),
+        ('kind = "command"', 'kind = "python"', Fault.TOML_KEY, "kind: Input should be"),
+        ("max_error_steps = 2.5", "max_error_steps = 0", Fault.TOML_KEY, "max_error_steps: Input should be greater than 0"),
+        ("max_error_steps", "max_errors", Fault.TOML_KEY, "max_errors: unknown field"),
+        ("cat {input}", "no-such-program {input}", Fault.COMMAND_NOT_FOUND, "was not found"),
+        ("cat {input}", "cat 'x {input}", Fault.COMMAND_WORDS, "cannot be split"),
+        ("{input}", "input", Fault.COMMAND_PLACEHOLDERS, "lacks {input}"),
+        ("{output}", "output", Fault.COMMAND_PLACEHOLDERS, "lacks {output}"),
+        ("{base}", "x{base}", Fault.COMMAND_PLACEHOLDERS, "make it a word of its own"),
+        ("{options}", "--{options}", Fault.COMMAND_PLACEHOLDERS, "make it a word of its own"),
+        ("--base {stream}", "--base", Fault.COMMAND_PLACEHOLDERS, "lacks {stream}"),
+        ('base = "', 'updates = true\nbase = "', Fault.TOML_KEY, "updates: a command encodes updates if it has {base}"),
+        ("qp = ", "quantizer = ", Fault.TOML_KEY, "options.quantizer: unknown option 'quantizer'"),
+        ("--qp {value}", "--qp", Fault.COMMAND_PLACEHOLDERS, "options.qp: '--qp' lacks {value}"),
+        ("on =", "yes =", Fault.TOML_KEY, "options.dq.yes: dq is off or on, not 'yes'"),
+        ("--dq --fast", "'--dq", Fault.COMMAND_WORDS, "options.dq: "),
+        ('{ off = "--no-dq", on = "--dq --fast" }', "{}", Fault.TOML_KEY, "options.dq: the table has no values"),
+        ('dq = { off = "--no-dq"', 'scan_order = { 7 = "--no-dq"', Fault.TOML_KEY, "options.scan_order.7: scan_order 7 is not in 0..4"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_place(tmp_path: Path, old: str, new: str, fault: Fault, said: str) -> None:
+    assert old in GOOD
+    with pytest.raises(EncoderError) as raised:
+        load_encoder(written(tmp_path, GOOD.replace(old, new)))
+    assert raised.value.problems[0][0] is fault
+    assert said in raised.value.problems[0][1]
+
+
+def test_all_mistakes_are_listed(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError) as raised:
+        load_encoder(written(tmp_path, GOOD.replace("qp =", "quantizer =").replace("on =", "yes =").replace("{output}", "")))
+    assert len(raised.value.problems) == 3
+
+
+def test_an_argument_that_is_nothing_known_has_no_problems(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="neither 'in-tree' nor a readable encoder") as raised:
+        load_encoder(str(tmp_path / "absent.toml"))
+    assert raised.value.problems == ()
+
+
+def test_two_encoders_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    paths = [written(tmp_path, GOOD), written(tmp_path / "other", GOOD)]
+    with pytest.raises(EncoderError, match="two encoders have the name 'mine'"):
+        load_encoders(paths)
+    assert len(load_encoders([paths[0], paths[0]])) == 1
