@@ -112,7 +112,7 @@ class _Options:
 
 
 def _decode_one(stream: Path, options: _Options) -> None:
-    """Decode a single stream."""
+    """Decode a single stream, and write its tensors or the model."""
     from nnc_conformance.reference import decode
     from nnc_conformance.storage.carriage_files import with_types
     from nnc_conformance.storage.model_files import read_stream, write_model

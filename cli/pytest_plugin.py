@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options, named like those of ``nnc-conformance run``."""
+    """Add options like those of ``nnc-conformance run``, with the prefix ``--nnc-``."""
     group = parser.getgroup("nnc", "NNC conformance (ISO/IEC 15938-17)")
     group.addoption(
         "--nnc-decoder",
@@ -131,10 +131,12 @@ class CaseItem(pytest.Item):
         self._case = case
 
     def runtest(self) -> None:
-        """Run the case in the sandbox; skip unsupported ones, raise `FailedCaseError` for failing
-        ones.
+        """Run the case in the sandbox, and turn its outcome into that of the test.
 
-        A known failure is an expected failure of pytest; one that passes fails.
+        An unsupported case is skipped. A known failure is an expected failure of pytest.
+
+        Raises:
+            FailedCaseError: If the case fails, or passes although it is a known failure.
         """
         from datetime import UTC, datetime
 

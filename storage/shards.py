@@ -26,8 +26,9 @@ def read_shards(path: Path, read: Callable[[Path], Mapping[str, np.ndarray]]) ->
         path: The index; its files lie where `inside` allows.
         read: Reads the tensors of one file.
 
-    Raises `ModelError` for what is no index, a path out of the folder, a FIFO or device, or a
-    tensor that its file lacks.
+    Raises:
+        ModelError: If the file is not an index; for a path out of the folder, a FIFO or device; or
+            if a file lacks a tensor.
     """
     names = _weight_map(path)
     files: dict[str, Mapping[str, np.ndarray]] = {}
@@ -53,7 +54,11 @@ def read_shards(path: Path, read: Callable[[Path], Mapping[str, np.ndarray]]) ->
 
 
 def _weight_map(path: Path) -> dict[str, str]:
-    """Return the file of each tensor."""
+    """Read the index of a split checkpoint: the file of each tensor.
+
+    Raises:
+        ModelError: If it is not JSON, or does not name a file for each tensor.
+    """
     try:
         document: Any = json.loads(read_bytes(path, max_bytes=_MOST_BYTES))
         names = document[_MAP]

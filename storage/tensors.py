@@ -42,15 +42,16 @@ def read_tensors(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Tensors:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], *, suffix: str | None = None) -> None:
-    """Write ``tensors`` in the format of the suffix, whole or not at all.
+    """Write tensors in the format of the suffix; the file appears whole or not at all.
 
     Args:
         path: The file.
         tensors: Arrays by name.
-        suffix: ``.safetensors`` or ``.npz`` for a path that does not say it.
+        suffix: ``.safetensors`` or ``.npz``; by default that of ``path``.
 
-    Raises `ModelError` for another suffix, or a name or a type that the format cannot hold;
-    `OSError`.
+    Raises:
+        ModelError: For another suffix, or a name or type that the format cannot hold.
+        OSError: If the file cannot be written.
     """
     suffix = suffix or path.suffix.lower()
     if suffix not in _WRITERS:

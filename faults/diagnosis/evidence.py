@@ -38,13 +38,22 @@ class Evidence:
 
 
 def is_small(stored: StoredVector) -> bool:
-    """Return whether a faulty decoder, which is not compiled, decodes a vector quickly enough."""
+    """Return whether an uncompiled decoder with a bug decodes a vector quickly enough."""
     output = sum(step.expected.size for step in stored.vector.steps if step.expected is not None)
     return stored.stream_bytes <= EFFORT.stream_bytes and output <= EFFORT.output_bytes
 
 
 def cases_looked_at(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector], asked: str) -> list[CaseResult]:
-    """Return small cases of one decoder that pass or fail, and the one on the vector ``asked``."""
+    """Choose the cases that are worth tracing: small ones that fail or pass.
+
+    Of vectors whose ids differ in numbers only, few passing ones are taken. The case on ``asked``
+    is always among them.
+
+    Args:
+        cases: The cases of one decoder.
+        vectors: The vectors of the suite by id.
+        asked: Id of the vector whose failure is to be explained.
+    """
     judged = [case for case in cases if OUTCOMES[case.outcome].fails or case.outcome is Outcome.PASS]
     judged.sort(key=lambda case: (vectors[case.vector].stream_bytes, case.vector))
     failing = [case for case in judged if OUTCOMES[case.outcome].fails]
@@ -63,9 +72,12 @@ def cases_looked_at(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVec
 
 
 def evidence_of(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector], asked: str) -> Evidence:
-    """Choose the evidence from the cases of one decoder.
+    """Choose the cases of one decoder on which causes are tried.
 
-    It has the case on the vector ``asked`` unless that is too costly.
+    Args:
+        cases: The cases of the decoder.
+        vectors: The vectors of the suite by id.
+        asked: Id of the vector whose failure is to be explained; included unless too costly.
     """
     wanted = cases_looked_at(cases, vectors, asked)
     trials = traced([TrialVector.of(vectors[case.vector]) for case in wanted])
@@ -83,8 +95,9 @@ def evidence_of(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector]
 
 
 def long_cases(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector]) -> list[Seen]:
-    """Return cases too long for the evidence, as many failing as passing ones, the shortest first;
-    for mutants of tables only.
+    """Choose cases too long for the evidence, as many failing as passing, the shortest first.
+
+    Only mutants of tables, which run compiled, are tried on them.
     """
     found: list[Seen] = []
     for wrong in (True, False):
@@ -102,20 +115,31 @@ def shared_lines(trials: Sequence[TracedVector]) -> frozenset[tuple[str, int]]:
 
 
 def _spread(pairs: Sequence[Seen]) -> Sequence[Seen]:
-    """Return some of the cases, from the cheapest to the most costly."""
+    """Take evenly spaced cases from a sorted list, about `EFFORT.further` of them."""
     step = -(-len(pairs) // EFFORT.further)
     return pairs[:: max(step, 1)]
 
 
 def _affordable(pairs: Sequence[Seen], least: int) -> list[Seen]:
-    """Return the cases that are not too costly, the cheapest first, and ``least`` at any cost."""
+    """Return the cases that execute few enough lines, but at least some number of cases.
+
+    Args:
+        pairs: The cases, the cheapest first.
+        least: Number of cases to return at any cost.
+    """
     within = sum(trial.executed.count <= EFFORT.lines for trial, _ in pairs)
     return list(pairs[: max(within, least)])
 
 
 def _distinctive(pairs: Sequence[Seen], count: int) -> list[Seen]:
-    """Return the cheapest cases with a wrong output, which says more than a refusal, and those that
-    share the fewest lines with them.
+    """Choose failing cases that tell causes apart.
+
+    Half are the cheapest ones with a wrong output, which says more than a refusal. The others share
+    as few executed lines as possible with those chosen so far.
+
+    Args:
+        pairs: The failing cases, the cheapest first.
+        count: Number of cases to choose.
     """
     chosen = [pair for pair in pairs if pair[1].outcome is Outcome.FAIL][: (count + 1) // 2]
     rest = [pair for pair in pairs if pair not in chosen]
@@ -128,8 +152,11 @@ def _distinctive(pairs: Sequence[Seen], count: int) -> list[Seen]:
 
 
 def _covering(pairs: Sequence[Seen], wanted: Collection[tuple[str, int]]) -> list[Seen]:
-    """Return cases that together execute many of the lines ``wanted``, and others that execute many
-    lines of any kind.
+    """Choose passing cases that execute many of the given lines, then of any lines.
+
+    Args:
+        pairs: The passing cases, the cheapest first.
+        wanted: The lines that all failing cases execute.
     """
     chosen = _greedy(pairs, set(wanted), EFFORT.passing // 2)
     everything = frozenset[tuple[str, int]]().union(*(trial.lines for trial, _ in pairs))

@@ -233,9 +233,14 @@ def _base_before(stored: StoredVector, step: int) -> BaseModel | None:
 
 
 def blamed(places: Sequence[Ranked], suspects: FaultLocation | None, found: Onset | None) -> tuple[Blamed, ...]:
-    """Return the elements that causes, suspects and onset speak for, the likeliest first.
+    """Rank the elements that the decoder may get wrong, the likeliest first.
 
     `Weights` has the formula.
+
+    Args:
+        places: The best cause of each of the best places in the decoder.
+        suspects: What failing vectors have in common; None if nothing.
+        found: Where the failing case goes wrong; None if unknown.
     """
     weights: dict[str, float] = defaultdict(float)
     best = max((one.fit for one in places), default=0.0)

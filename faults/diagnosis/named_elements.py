@@ -25,21 +25,25 @@ FaultResults = Mapping[str, Sequence[CaseResult]]
 
 
 def is_quick(stored: StoredVector) -> bool:
-    """Return whether a faulty decoder decodes a good vector quickly enough."""
+    """Return whether a vector is good and small enough for an uncompiled decoder."""
     expected = sum(step.expected.size for step in stored.vector.steps if step.expected is not None)
     return stored.vector.negative is None and stored.stream_bytes <= MOST_BYTES and expected <= 16 * MOST_BYTES
 
 
 def run_faults(vectors: Mapping[str, StoredVector]) -> FaultResults:
-    """Run decoders with the faults on the quick ones of some vectors."""
+    """Run the decoder with each named fault on those of the vectors that are quick."""
     unlimited = ExecutedLines({}, MOST_UNCOMPILED_LINES)
     trials = [TracedVector(TrialVector.of(stored), unlimited) for stored in vectors.values() if is_quick(stored)]
     return {fault.name: simulated(Cause(named_mutants()[fault.name]), trials) for fault in FAULTS}
 
 
 def faults_named(results: FaultResults, vectors: Mapping[str, StoredVector], without: str = "") -> set[str]:
-    """Return the faults one of whose elements a report on these results names, if the vector
-    ``without`` is left out.
+    """Return the faults for which the located suspects include an element of the fault.
+
+    Args:
+        results: The results of each fault.
+        vectors: The vectors of the suite by id.
+        without: Id of a vector to leave out.
     """
     found = set()
     for fault in FAULTS:

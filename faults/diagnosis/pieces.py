@@ -112,22 +112,26 @@ def _piece(unit: Unit, context: StreamContext, stream: bytes) -> Piece:
 
 
 def _halved(value: int, state: int) -> tuple[int, int]:
-    """Return the coded index of a doubled value, as the result and as what moves the state."""
+    """Undo `doubled`: return the coded index twice, as result and for the state transition."""
     magnitude = (abs(value) + (state & 1)) >> 1
     coded = -magnitude if value < 0 else magnitude
     return coded, coded
 
 
 def _doubled(coded: int, state: int) -> tuple[int, int]:
-    """Return the doubled value of a coded index, and the index, which moves the state."""
+    """Return the doubled value of a coded index, and the index for the state transition."""
     odd = state & 1
     return (2 * coded - odd if coded > 0 else 2 * coded + odd if coded < 0 else 0), coded
 
 
 def _through_states(values: NDArray[np.int32], coding: TensorCoding, step: Callable[[int, int], tuple[int, int]]) -> NDArray[np.int32]:
-    """Apply ``step`` to each value with the stateId at which it is coded.
+    """Apply a function to each value with the stateId at which it is coded.
 
-    Values are int32 (elements,), row-major.
+    Args:
+        values: int32 (elements,), row-major.
+        coding: The coding of the tensor.
+        step: Takes value and stateId; returns the result and the index whose parity moves the
+            state.
     """
     ordered = in_scan_order(values.reshape(-1), coding.area)
     made = np.empty_like(ordered)

@@ -68,9 +68,9 @@ class Ranking:
 
 
 def candidates(causes: Iterable[Cause], evidence: Evidence) -> list[Cause]:
-    """Return the causes that can show in every failing case, in the order to try them.
+    """Return the causes whose lines every failing case executes, in the order to try them.
 
-    First tables, which run compiled, then named faults, then the causes whose lines the fewest
+    First come tables, which run compiled, then named faults, then the causes whose lines the fewest
     passing cases execute.
     """
     possible = [cause for cause in causes if all(trial.executed.include(cause.mutant) for trial in evidence.all_failing)]
@@ -126,7 +126,14 @@ def rank(
 
 
 def learned(causes: Sequence[Cause], trials: Sequence[TracedVector], symptoms: SymptomCache, deadline: float) -> list[Cause]:
-    """Try causes in batches until a time of `monotonic`; return those whose symptoms are known."""
+    """Try causes in batches until a deadline; return those whose symptoms are known.
+
+    Args:
+        causes: The causes, in the order to try them.
+        trials: The vectors to try them on.
+        symptoms: The symptoms known so far; new ones are added.
+        deadline: The time to stop, as `monotonic` counts.
+    """
     tried: list[Cause] = []
     for batch in _batches(causes):
         if monotonic() < deadline or all(symptoms.knows(cause, trial) for cause in batch for trial in trials):
@@ -142,7 +149,10 @@ def likenesses(cause: Cause, cases: Sequence[Seen], symptoms: SymptomCache) -> l
 
 
 def _fitted(causes: Sequence[Cause], cases: Sequence[Seen], symptoms: SymptomCache) -> list[Ranked]:
-    """Fit causes to the decoder, each case weighed by how few of them do the same in it."""
+    """Rank causes by their likeness to the decoder, summed over weighted cases.
+
+    A case weighs more the fewer of the causes do the same in it.
+    """
     alike = {cause: likenesses(cause, cases, symptoms) for cause in causes}
     doing = [sum(own[case] >= WEIGHTS.same_refusal for own in alike.values()) for case in range(len(cases))]
     weights = [WEIGHTS.least_case - log((count + 1) / (len(causes) + 2)) for count in doing]

@@ -39,10 +39,10 @@ Job = tuple[Cause, TracedVector]
 
 
 def symptoms(jobs: Iterable[Job]) -> Iterator[tuple[Cause, TracedVector, Symptom]]:
-    """Yield what a decoder with each cause does with each vector, in order; if its process breaks,
-    a crash or a timeout.
+    """Yield the symptom of each cause on its vector, in order.
 
-    Causes that are code take turns in one child process, and so do tables.
+    If the child process breaks, the symptom is a crash or a timeout. Causes that are code take
+    turns in one child process, and so do tables.
     """
     left = deque(jobs)
     while left:
@@ -60,7 +60,12 @@ def symptoms(jobs: Iterable[Job]) -> Iterator[tuple[Cause, TracedVector, Symptom
 
 
 def _turns(decode: Decode, jobs: Sequence[Job]) -> Iterator[Symptom]:
-    """Put each cause in force for its vectors; for the child process."""
+    """Put each cause in force in turn, and yield its symptoms; runs in the child process.
+
+    Args:
+        decode: The decoder of the process.
+        jobs: Causes and vectors; those of one cause follow one another.
+    """
     for _, own in groupby(jobs, key=lambda job: job[0].id):
         first, *rest = own
         mutant = first[0].mutant

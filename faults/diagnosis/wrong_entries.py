@@ -40,8 +40,16 @@ def wrong_entries(evidence: Evidence, further: Sequence[Seen], symptoms: Symptom
 
 
 def _alike(causes: Sequence[Cause], cases: Sequence[Seen], symptoms: SymptomCache, deadline: float, *, least: float) -> list[Cause]:
-    """Return the causes whose likeness to the decoder is at least ``least`` in each case, the most
-    alike first; none that could not be tried before the deadline.
+    """Return the causes that behave like the decoder in each case, the most alike first.
+
+    Causes that could not be tried before the deadline are left out.
+
+    Args:
+        causes: The causes to compare.
+        cases: The cases, with what the decoder did.
+        symptoms: The symptoms known so far; new ones are added.
+        deadline: The time to stop, as `monotonic` counts.
+        least: Least likeness in every case, 0 to 1.
     """
     tried = learned(causes, [trial for trial, _ in cases], symptoms, deadline)
     found = [(cause, likenesses(cause, cases, symptoms)) for cause in tried]

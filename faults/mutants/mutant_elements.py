@@ -190,8 +190,13 @@ def _read(tree: ast.FunctionDef, header: ast.stmt) -> list[str]:
 
 
 def _held(node: ast.AST, variables: dict[str, list[str]]) -> list[str]:
-    """The elements that a node's identifiers hold: their own names, those of `NAMES` in its order,
-    and those of variables.
+    """Return the elements that a node's identifiers name, directly or through variables.
+
+    An identifier may be an element itself, or one that `NAMES` maps to an element.
+
+    Args:
+        node: The syntax tree.
+        variables: The elements of each variable.
     """
     parts = [part for part in ast.walk(node) if isinstance(part, ast.Attribute | ast.Name)]
     names = list(dict.fromkeys(part.attr if isinstance(part, ast.Attribute) else part.id for part in parts))
@@ -202,7 +207,7 @@ def _held(node: ast.AST, variables: dict[str, list[str]]) -> list[str]:
 
 @cache
 def _inheriting(tree: ast.FunctionDef) -> dict[str, list[str]]:
-    """The variables of a function with the elements that the first value assigned to them holds."""
+    """Return the elements from which each variable of a function is first computed."""
     found: dict[str, list[str]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -212,7 +217,7 @@ def _inheriting(tree: ast.FunctionDef) -> dict[str, list[str]]:
 
 @cache
 def read_variables(tree: ast.FunctionDef) -> dict[str, str]:
-    """Return the variables of a function that hold an element's value, with the element."""
+    """Return the element that each variable of a function reads, by the variable's name."""
     sources: dict[str, str] = {}
     for statement in ast.walk(tree):
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):

@@ -63,10 +63,10 @@ def lines_of(edit: Edit) -> tuple[int, int]:
 
 
 def lines_that_show(edit: Edit) -> tuple[int, int]:
-    """Return the first and last of the lines one of which runs if the edit matters: those it
-    changes, or the function's if it adds some.
+    """Return a range of lines; a decode that executes none of them does not show the edit.
 
-    What it adds, a branch say, may run where none of the lines does that it replaces.
+    They are the changed lines, or the whole function if the edit adds lines, which may run where
+    none of the replaced ones does.
     """
     if edit.new.count("\n") <= edit.old.count("\n"):
         return lines_of(edit)
@@ -95,7 +95,7 @@ def patched_code(edits: tuple[Edit, ...]) -> list[tuple[FunctionType, CodeType]]
 def changed_functions(mutant: Mutant) -> list[tuple[FunctionType, CodeType]]:
     """Return the functions that a mutant changes, each with its changed code.
 
-    None for a mutant of a table or constant.
+    The list is empty for a mutant of a table or constant.
     """
     if mutant.fault is not None:
         return patched_code(mutant.fault.edits)
@@ -106,8 +106,9 @@ def changed_functions(mutant: Mutant) -> list[tuple[FunctionType, CodeType]]:
 
 @contextmanager
 def in_force(changed: list[tuple[FunctionType, CodeType]]) -> Iterator[None]:
-    """Give functions other code for a while; for a process of its own, in which nothing of the
-    decoder is compiled.
+    """Give functions other code within the context.
+
+    Use it in a process of its own, in which nothing of the decoder is compiled.
     """
     before = [(function, function.__code__) for function, _ in changed]
     try:

@@ -51,7 +51,13 @@ def needs_of(ids: Collection[str], core: Coverage, root: Path, jobs: int) -> Nee
 
 
 def _alone_catching(ids: frozenset[str], root: Path, jobs: int) -> frozenset[str]:
-    """Return the vectors that alone catch one of the named faults that they state."""
+    """Return the vectors that alone catch a named fault that names them.
+
+    Args:
+        ids: The vectors in question.
+        root: The suite folder.
+        jobs: Vectors or mutants to try in parallel.
+    """
     stating = {name: mutant.fault.vectors for name, mutant in named_mutants().items() if mutant.fault and ids & set(mutant.fault.vectors)}
     vectors = in_trial_order(traced_trials(load_trial_vectors(SCORED_LEVELS, root), jobs))
     catching = _catching([named_mutants()[name] for name in stating], vectors, jobs)
@@ -59,8 +65,9 @@ def _alone_catching(ids: frozenset[str], root: Path, jobs: int) -> frozenset[str
 
 
 def _catching(mutants: Sequence[Mutant], vectors: Sequence[TracedTrial], jobs: int) -> dict[str, set[str]]:
-    """Return the vectors that catch each mutant, even if the decoder does not report why it
-    refuses.
+    """Return the ids of the vectors that catch each mutant.
+
+    A kill that only the category of a refusal or the model shows does not count.
     """
     results: list[MutantResult] = []
     try_all(mutants, vectors, jobs=jobs, matrix=True, done=results.append)
@@ -69,9 +76,7 @@ def _catching(mutants: Sequence[Mutant], vectors: Sequence[TracedTrial], jobs: i
 
 
 def _naming(ids: frozenset[str], root: Path) -> frozenset[str]:
-    """Return the vectors without which a report on core names the element of fewer published
-    faults.
-    """
+    """Return the vectors without which fewer named faults are located."""
     if not ids:
         return ids
     vectors = {stored.vector.id: stored for stored in load_suite(root, levels={Level.CORE}, verify=False).vectors}

@@ -72,13 +72,13 @@ NEXT_0, NEXT_1, CONTEXT_0, CONTEXT_1, CONTEXT, VALUE, EMITTED = (LINK.fields[nam
 
 
 class Machine(NamedTuple):
-    """The tables for one tensor.
+    """Tables of the fast kernels for one tensor.
 
     Args:
         words: uint64, all tables; contexts are not set, and links hold offsets from the start.
         links: int64, byte offset of each link, two for each node.
-        starts: int64 (states * NEIGHBOURS,), byte offset of a link to the significance node of
-            each stateId and class of the previous index.
+        starts: int64 (states * NEIGHBOURS,), byte offset of a link to the significance node of each
+            stateId and class of the previous index.
     """
 
     words: Words

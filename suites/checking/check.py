@@ -185,10 +185,17 @@ def check_decoder(
 def run_probes(
     decoder: DecoderSpec, suites: Sequence[Suite], limits: Limits, scratch: Path, progress: Callable[[int, int], None]
 ) -> tuple[ProbeResult, ...]:
-    """Give every probe of its editions to the decoder, whatever else it declares.
+    """Run a decoder on all probes, also on those that need undeclared capabilities.
 
-    Stop after `PATIENCE` timeouts. Only a decoder that declares it is asked for the model after a
-    step.
+    It stops after `PATIENCE` timeouts. Only a decoder that declares it is asked for the model after
+    a step.
+
+    Args:
+        decoder: The decoder.
+        suites: The suites of probes; the first is the built-in one or the user's.
+        limits: Limits of each probe.
+        scratch: Folder for temporary files.
+        progress: Progress callback: (done, total).
     """
     all_but_model = set(ALL_CAPABILITIES) - ({APPLY_UPDATES} - set(decoder.capabilities))
     able = decoder.model_copy(update={"capabilities": tuple(sorted(all_but_model)), "declared": False})
@@ -253,10 +260,10 @@ def probe_faults(decoder: DecoderSpec, probed: Iterable[ProbeResult], invocation
 
 
 def claims_shown(probed: Iterable[ProbeResult]) -> list[GoodCase]:
-    """Return what good probes that need declared capabilities only show of these.
+    """Return which declared capabilities the good probes confirm or contradict.
 
-    A probe of an inferred fact speaks for the capabilities that no other probe needs, and only
-    against a decoder that gives no output.
+    Probes that need undeclared capabilities do not count. A probe of an inferred fact counts for
+    capabilities that no other probe needs, and only against a decoder that gives no output.
     """
     oblige = [one for one in probed if one.good and not one.missing]
     known = {flag for one in oblige if not one.inferred for flag in one.case.flags}
@@ -269,7 +276,7 @@ def claims_shown(probed: Iterable[ProbeResult]) -> list[GoodCase]:
 
 
 def models_shown(decoder: DecoderSpec, probed: Iterable[ProbeResult]) -> list[GoodCase]:
-    """Return what sessions show of the claim that a decoder gives the model after each step."""
+    """Return the sessions that confirm or contradict that the decoder gives its model."""
     if not decoder.gives_model:
         return []
     return [GoodCase(one.case.vector, (APPLY_UPDATES,), one.model_right) for one in probed if one.model_right is not None]

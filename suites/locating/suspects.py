@@ -81,14 +81,21 @@ def _traits_of(element: str, extents: Sequence[Extent | None]) -> Iterator[Trait
 
 
 def _excluded(trait: Trait, failing: Flags) -> bool:
-    """Return whether a trait cannot explain the failures: a vector that does not meet a wrong entry
-    of a table does not fail by it.
+    """Return whether a trait cannot explain the failures.
+
+    Only a trait of a table's entry can be excluded: a vector that does not use a wrong entry does
+    not fail by it.
     """
     return trait.element == LPS_RANGE_TABLE and trait.what != MET and bool((failing & ~trait.vectors).any())
 
 
 def ochiai(having: Flags, failing: Flags) -> float:
-    """Return Ochiai's coefficient of a trait, 0 to 1."""
+    """Return Ochiai's coefficient of a trait, 0 to 1: how well it predicts failures.
+
+    Args:
+        having: Which vectors have the trait, bool (n,).
+        failing: Which vectors fail, bool (n,).
+    """
     both = int((having & failing).sum())
     return both / float(np.sqrt(int(having.sum()) * int(failing.sum()))) if both else 0.0
 
@@ -133,8 +140,9 @@ def locate_fault(decoder: str, spectra: Sequence[Spectrum], failing: Sequence[bo
 
 
 def _ranked(by_element: Mapping[str, Sequence[tuple[float, Trait]]]) -> list[tuple[float, Trait]]:
-    """Return the best trait of each element with its coefficient, the likeliest first; of equals
-    the one with more traits.
+    """Return the best trait of each element with its coefficient, the likeliest first.
+
+    Of equals, the element with more traits comes first.
     """
     ranks = {element: own[0][0] for element, own in by_element.items()}
     state, entry = (ranks.get(element, 0.0) for element in (CONTEXT_STATE, LPS_RANGE_TABLE))
@@ -158,7 +166,13 @@ class _Pair:
 
 
 def _better_pair(candidates: Sequence[Trait], failing: Flags, alone: float) -> _Pair | None:
-    """Return the pair that fits best; None if none gains enough over the best trait ``alone``."""
+    """Return the pair of traits that fits best; None if it hardly beats a single trait.
+
+    Args:
+        candidates: The traits to combine.
+        failing: Which vectors fail, bool (n,).
+        alone: Coefficient of the best single trait.
+    """
     having = np.array([trait.vectors for trait in candidates], np.float64)
     having_failing = having * failing
     both, both_failing = having @ having.T, having_failing @ having.T

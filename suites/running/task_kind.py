@@ -22,8 +22,9 @@ class CaseExecutor(Protocol[ResultT]):
     def run_task(self, task: Task) -> FinishedCase[ResultT]:
         """Execute and judge one case.
 
-        Raises `NNCError` if the case's own files are at fault, and `AbandonedError` when nobody
-        wants the result any more.
+        Raises:
+            NNCError: If the case's own files are at fault.
+            AbandonedError: If the run that asked for the result has ended.
         """
 
     def close(self) -> None:
