@@ -5,11 +5,13 @@ from typing import Final
 
 from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.generator.recipe import Description
+from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.encoder import encode
-from nnc_conformance.reference.encoder_options import Block, EncoderOptions
+from nnc_conformance.reference.encoder_options import Block, EncoderOptions, ToolChoice
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
 from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import extract
+from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.vector import Level
 
 _CLAUSES: Final = ("6", "7.3", "9", "10")
@@ -43,6 +45,36 @@ def model_recipe(network: str, name: str, *, title: str, options: EncoderOptions
         title=title,
         tests=tests,
         catches=_CATCHES,
+        clauses=_CLAUSES,
+        options=options,
+        level=Level.MODELS,
+        network=network,
+    )
+
+
+@dataclass(frozen=True)
+class SequenceRecipe(Description):
+    """A network and its updates after rounds of further training, to encode with the given options."""
+
+    options: EncoderOptions
+
+    def streams(self) -> tuple[bytes, ...]:
+        """Encode the network with its topology, then each round as an update of what a decoder has."""
+        base, streams = BaseModel(), []
+        for number, model in enumerate(map(extract, packaged_networks.sequence_models(str(self.network)))):
+            topology = Topology(NNR_TPL_ONNX, model.topology) if number == 0 else None
+            streams.append(encode(model.parameters, topology=topology, options=self.options, base=base))
+            base = decode(streams[-1], base=base).model or base
+        return tuple(streams)
+
+
+def sequence_recipe(network: str, name: str, *, title: str, options: EncoderOptions) -> SequenceRecipe:
+    """Build the recipe of a sequence's vector."""
+    return SequenceRecipe(
+        id=f"model-{network}-{name}",
+        title=title,
+        tests=f"After each stream of {network} the network has the parameters of the reference, and answers as with them.",
+        catches="A decoder whose error shows only after several updates of real size, or grows from update to update.",
         clauses=_CLAUSES,
         options=options,
         level=Level.MODELS,
@@ -115,3 +147,35 @@ MODELS: Final = (
         options=EncoderOptions(qp=-130, nonweight_qp=-300, qp_density=4, unary_length=2, blocks=tuple(map(biased, _DEPTHWISE))),
     ),
 )
+
+SEQUENCES: Final = (
+    sequence_recipe(
+        "digits-cnn-moved",
+        "dq",
+        title="The CNN trained on moved images, 8 updates, dependent quantization",
+        options=EncoderOptions(edition=2024, qp=-30, nonweight_qp=-42, dq=True),
+    ),
+    sequence_recipe(
+        "digits-mlp-federated",
+        "plain",
+        title="The MLP averaged from 3 clients, 6 updates, tools chosen automatically",
+        options=EncoderOptions(edition=2024, qp=-28, nonweight_qp=-40),
+    ),
+    sequence_recipe(
+        "digits-gru-moved",
+        "tca",
+        title="The GRU trained on moved images, 4 updates, temporal contexts, blocks of 8",
+        options=EncoderOptions(
+            edition=2024, qp=-30, nonweight_qp=-42, scan_order=1, row_skip=ToolChoice.OFF, tca=ToolChoice.ON, hdsp=ToolChoice.OFF
+        ),
+    ),
+    sequence_recipe(
+        "digits-transformer-moved",
+        "hdsp-row-skip",
+        title="The transformer trained on moved images, 4 updates, history-dependent significance, skipped rows",
+        options=EncoderOptions(
+            edition=2024, qp=-30, nonweight_qp=-42, dq=True, row_skip=ToolChoice.ON, tca=ToolChoice.OFF, hdsp=ToolChoice.ON
+        ),
+    ),
+)
+"""The vectors of networks with updates."""

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Final
 
 from nnc_conformance.generator import stress, stress_sessions
-from nnc_conformance.generator.building import BuiltVector, build, build_from
-from nnc_conformance.generator.models import MODELS
+from nnc_conformance.generator.building import BuiltVector, build, build_from, build_session
+from nnc_conformance.generator.models import MODELS, SEQUENCES
 from nnc_conformance.generator.recipe import Recipe, SessionRecipe
 from nnc_conformance.generator.recipes.topics import recipes, session_recipes
 from nnc_conformance.generator.worker_pool import map_in_processes
@@ -23,7 +23,7 @@ STRESS_SESSIONS: Final = 100
 
 def ids_of(levels: Collection[Level]) -> list[str]:
     """Return the ids of the vectors of these levels."""
-    ids = [recipe.id for recipe in (*recipes().values(), *session_recipes().values(), *MODELS) if recipe.level in levels]
+    ids = [recipe.id for recipe in (*recipes().values(), *session_recipes().values(), *MODELS, *SEQUENCES) if recipe.level in levels]
     return ids + (list(stress_recipes()) if Level.STRESS in levels else [])
 
 
@@ -40,6 +40,9 @@ def make_one(vector_id: str, seed: int) -> BuiltVector:
     models = {model.id: model for model in MODELS}
     if vector_id in models:
         return build_from(models[vector_id], models[vector_id].stream())
+    sequences = {sequence.id: sequence for sequence in SEQUENCES}
+    if vector_id in sequences:
+        return build_session(sequences[vector_id], sequences[vector_id].streams())
     if vector_id in recipes():
         return build(recipes()[vector_id], seed)
     if vector_id in session_recipes():

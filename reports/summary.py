@@ -109,7 +109,9 @@ def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> R
             lambda key: STANDINGS[CaseStanding(key)],
         ),
         choices=_vector_rows([case for case in cases if case.result.choices], names),
-        measured=tuple(map(_measured, _vector_rows([case for case in cases if case.result.accuracy], names))),
+        measured=tuple(
+            network for row in _vector_rows([case for case in cases if case.result.accuracy], names) for network in _measured(row)
+        ),
         environment=tuple((source.source, _environment(source.run)) for source in sources if source.run is not None),
         since=since(baseline.source, baseline.results, [case.result for case in cases], names) if baseline and baseline.results else None,
         targets=_targets(sources),
@@ -282,15 +284,19 @@ def _vector_rows(cases: Sequence[ReportedCase], decoders: Sequence[str]) -> tupl
     )
 
 
-def _measured(vector: VectorRow) -> MeasuredNetwork:
-    rows: list[dict[str, AccuracyRow]] = [
-        {row.parameters: row for row in case.result.accuracy} if case is not None else {} for case in vector.cases
-    ]
+def _measured(vector: VectorRow) -> list[MeasuredNetwork]:
+    """Return the networks of a vector: one, or for a sequence one after each step."""
+    answers = [case.result.accuracy if case is not None else () for case in vector.cases]
+    networks = dict.fromkeys(row.network for own in answers for row in own)
+    return [_measured_network(vector.id, network, answers) for network in networks]
+
+
+def _measured_network(vector_id: str, network: str, answers: Sequence[Sequence[AccuracyRow]]) -> MeasuredNetwork:
+    rows: list[dict[str, AccuracyRow]] = [{row.parameters: row for row in own if row.network == network} for own in answers]
     first = {parameters: row for own in reversed(rows) for parameters, row in own.items()}
     original, reference = first.get("original"), first.get("reference")
-    network = next(iter(first.values())).network
     decoded = tuple(own.get("decoded") for own in rows)
-    return MeasuredNetwork(vector.id, network, original, reference, decoded, _layers(reference, decoded))
+    return MeasuredNetwork(vector_id, network, original, reference, decoded, _layers(reference, decoded))
 
 
 def _layers(reference: AccuracyRow | None, decoded: Sequence[AccuracyRow | None]) -> tuple[LayerErrors, ...]:

@@ -1,22 +1,33 @@
-"""The trained networks that come with the package, and the images held out from their training."""
+"""The trained networks that come with the package, and the images held out from their training.
+
+A sequence is a network after rounds of further training.
+"""
 
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.reference.errors import ModelError, unknown
+from nnc_conformance.reference.topology.onnx import extract, restore
 from nnc_conformance.storage.safetensors_format import load_safetensors
 
 _PACKAGE = files("nnc_conformance.generator.networks")
+STEP: Final = np.float32(2**-12)
+"""What weights of a sequence change by multiples of in a round."""
 
 
 def names() -> tuple[str, ...]:
     """Return the networks' names, sorted."""
     return tuple(sorted(_summary()["networks"]))
+
+
+def sequence_names() -> tuple[str, ...]:
+    """Return the names of the networks with rounds of further training, sorted."""
+    return tuple(sorted(_summary()["sequences"]))
 
 
 def model_bytes(name: str) -> bytes:
@@ -25,15 +36,48 @@ def model_bytes(name: str) -> bytes:
 
 
 def held_data(name: str) -> tuple[dict[str, npt.NDArray[np.float32]], npt.NDArray[np.int64]]:
-    """Return the held-out images and their labels.
+    """Return the held-out images and their labels; those of a sequence are moved.
 
     The images are keyed by graph input name: float32 [N, 1, 8, 8] in 0..1. The labels are int64 [N]
     in 0..9. The index of the largest of a network's 10 logits is its answer. Raises `ModelError`
     for an unknown name.
     """
-    _entry(name)
+    moves = ((0, 0),) if name in _summary()["networks"] else _sequence(name)["moves"]
     tensors = load_safetensors(_PACKAGE.joinpath(_summary()["data"]["held_file"]).read_bytes())
-    return {_summary()["input"]: tensors["images"]}, tensors["labels"]
+    images = np.concatenate([moved(tensors["images"], *move) for move in moves])
+    return {_summary()["input"]: images}, np.tile(tensors["labels"], len(moves))
+
+
+@cache
+def sequence_models(name: str) -> tuple[bytes, ...]:
+    """Return a sequence's ONNX models: the network, then the network after each round.
+
+    Raises `ModelError` for an unknown name.
+    """
+    entry = _sequence(name)
+    first = extract(model_bytes(entry["network"]))
+    models, parameters = [model_bytes(entry["network"])], first.parameters
+    written = load_safetensors(_PACKAGE.joinpath(entry["file"]).read_bytes())
+    for number in range(1, entry["rounds"] + 1):
+        change = {key.partition("/")[2]: array for key, array in written.items() if key.startswith(f"{number}/")}
+        parameters = {key: _after(array, change.get(key)) for key, array in parameters.items()}
+        models.append(restore(first.topology, parameters))
+    return tuple(models)
+
+
+def moved(images: npt.NDArray[np.float32], rows: int, columns: int) -> npt.NDArray[np.float32]:
+    """Move images [N, 1, 8, 8] down and to the right, filling with zeros."""
+    height, width = images.shape[2:]
+    padded = np.pad(images, ((0, 0), (0, 0), (abs(rows),) * 2, (abs(columns),) * 2))
+    top, left = abs(rows) - rows, abs(columns) - columns
+    return padded[:, :, top : top + height, left : left + width]
+
+
+def _after(before: npt.NDArray[Any], change: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
+    """Return a parameter after a round: a change in integers counts steps, another is the value."""
+    if change is None:
+        return before
+    return before + change.astype(np.float32) * STEP if change.dtype.kind == "i" else change
 
 
 def _entry(name: str) -> dict[str, Any]:
@@ -41,6 +85,13 @@ def _entry(name: str) -> dict[str, Any]:
     if name not in networks:
         raise ModelError(unknown("network", name, names()))
     return networks[name]
+
+
+def _sequence(name: str) -> dict[str, Any]:
+    sequences: dict[str, dict[str, Any]] = _summary()["sequences"]
+    if name not in sequences:
+        raise ModelError(unknown("network", name, (*names(), *sequence_names())))
+    return sequences[name]
 
 
 @cache

@@ -28,7 +28,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
 
-from nnc_conformance.generator.networks import graphs, quantized, sequences
+from nnc_conformance.generator.networks import graphs, quantized, row_networks
 from nnc_conformance.reference.topology.onnx import extract
 from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.outputs import write_bytes, write_text
@@ -114,7 +114,7 @@ def depthwise_model(state: graphs.NetworkTensors) -> ModelProto:
 
 
 class Gru(nn.Module):
-    """The torch module whose state `sequences.gru` takes."""
+    """The torch module whose state `row_networks.gru` takes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,27 +141,27 @@ class Attention(nn.Module):
     def forward(self, x: Any) -> Any:
         """Apply attention and two dense layers, both with shortcuts, to x [N, 8, width]."""
         count, rows, width = x.shape
-        heads = self.qkv(self.norm1(x)).reshape(count, rows, 3, sequences.HEADS, width // sequences.HEADS).permute(2, 0, 3, 1, 4)
+        heads = self.qkv(self.norm1(x)).reshape(count, rows, 3, row_networks.HEADS, width // row_networks.HEADS).permute(2, 0, 3, 1, 4)
         mixed = nn.functional.scaled_dot_product_attention(*heads)
         x = x + self.drop(self.out(mixed.transpose(1, 2).reshape(count, rows, width)))
         return x + self.drop(self.fc2(torch.relu(self.fc1(self.norm2(x)))))
 
 
 class Transformer(nn.Module):
-    """The torch module whose state `sequences.transformer` takes."""
+    """The torch module whose state `row_networks.transformer` takes."""
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
         self.embed = nn.Linear(8, width)
         self.place = nn.Parameter(torch.randn(8, width) / 10)
-        for number in range(sequences.BLOCKS):
+        for number in range(row_networks.BLOCKS):
             self.add_module(f"block{number}", Attention(width))
         self.norm, self.fc = nn.LayerNorm(width), nn.Linear(width, 10)
 
     def forward(self, images: Any) -> Any:
         """Return logits [N, 10] of images [N, 1, 8, 8]."""
         x = self.embed(images.reshape(-1, 8, 8)) + self.place
-        for number in range(sequences.BLOCKS):
+        for number in range(row_networks.BLOCKS):
             x = self.get_submodule(f"block{number}")(x)
         return self.fc(self.norm(x).mean(1))
 
@@ -187,8 +187,8 @@ NETWORKS: Final = {
     "digits-cnn": TrainingPlan(seed=1, shift=1, module=cnn_module, graph=graphs.cnn),
     "digits-mlp": TrainingPlan(seed=2, shift=0, module=mlp_module, graph=graphs.mlp),
     "digits-depthwise": TrainingPlan(seed=3, shift=1, module=depthwise_module, graph=depthwise_model),
-    "digits-gru": TrainingPlan(seed=4, shift=1, module=Gru, graph=sequences.gru),
-    "digits-transformer": TrainingPlan(seed=5, shift=1, module=Transformer, graph=sequences.transformer),
+    "digits-gru": TrainingPlan(seed=4, shift=1, module=Gru, graph=row_networks.gru),
+    "digits-transformer": TrainingPlan(seed=5, shift=1, module=Transformer, graph=row_networks.transformer),
 }
 """The networks by name.
 
@@ -252,7 +252,7 @@ def main(names: list[str]) -> None:
 
     Args:
         names: The networks to train; if empty, all. `networks.json` keeps the entries of the
-            others.
+            others, and those of `fine_tuning.py`.
     """
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -260,7 +260,8 @@ def main(names: list[str]) -> None:
     held = dump_safetensors({"images": held_x, "labels": held_y})
     write_bytes(HERE / HELD_FILE, held)
     listed = HERE / "networks.json"
-    entries: dict[str, Any] = json.loads(listed.read_text(encoding="utf-8"))["networks"] if names else {}
+    earlier = json.loads(listed.read_text(encoding="utf-8"))
+    entries: dict[str, Any] = earlier["networks"] if names else {}
     for name in names or (*NETWORKS, *QUANTIZED):
         if name in NETWORKS:
             plan = NETWORKS[name]
@@ -300,6 +301,7 @@ def main(names: list[str]) -> None:
         },
         "input": graphs.IMAGE,
         "networks": entries,
+        "sequences": earlier["sequences"],
     }
     write_text(listed, canonical_json(summary))
 

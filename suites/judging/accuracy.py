@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +32,33 @@ class HeldOutData:
     labels: NDArray[np.int64]
 
 
-def held_out_data(network: str) -> HeldOutData:
-    """Load a network of the package with its held-out data; raise `ModelError` if unknown."""
+_STEP: Final = ", step "
+"""Separates the name of a sequence from the number of a step, in the name of its network there."""
+
+
+def networks_of_steps(network: str, count: int) -> tuple[str | None, ...]:
+    """Return the network to measure after each of ``count`` steps; None where none is.
+
+    A sequence of the package is a network after every step, another network one after the last.
+    Raises `ModelError` for a sequence of another length.
+    """
     from nnc_conformance.generator.networks import packaged_networks
 
-    inputs, labels = packaged_networks.held_data(network)
-    return HeldOutData(network, packaged_networks.model_bytes(network), inputs, labels)
+    if network not in packaged_networks.sequence_names():
+        return (*[None] * (count - 1), network)
+    if (models := len(packaged_networks.sequence_models(network))) != count:
+        raise ModelError(f"the sequence {network} has {models} models, the vector {count} steps")
+    return tuple(f"{network}{_STEP}{number}" for number in range(count))
+
+
+def held_out_data(network: str) -> HeldOutData:
+    """Load a network of the package, or of a step, with its held-out data; raise `ModelError` if unknown."""
+    from nnc_conformance.generator.networks import packaged_networks
+
+    name, _, step = network.partition(_STEP)
+    inputs, labels = packaged_networks.held_data(name)
+    model = packaged_networks.sequence_models(name)[int(step)] if step else packaged_networks.model_bytes(name)
+    return HeldOutData(network, model, inputs, labels)
 
 
 def answers(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from nnc_conformance.storage.vector import VECTOR_FILE, AnyVector, Edition, Sess
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.decoders.host import DecoderHost
-from nnc_conformance.suites.judging.accuracy import accuracy, added_up
+from nnc_conformance.suites.judging.accuracy import accuracy, added_up, networks_of_steps
 from nnc_conformance.suites.judging.expected_output import ExpectedOutput, read_expected_steps
 from nnc_conformance.suites.judging.judge import judge_session, not_executed, unsupported_without_execution
 from nnc_conformance.suites.results.answers import AccuracyRow
@@ -78,18 +78,26 @@ def _accuracy(
     """Return the accuracy of the vector's network with the decoded parameters, if it has one.
 
     The parameters of a decoder that declares ``topology`` go into the graph that it gave. Those of
-    a session are its last model; differences are added up where a decoder gives no model.
+    a session are the model after a step: after each if the network is a sequence, else after the
+    last. Differences are added up where a decoder gives no model.
     """
     if vector.network is None:
         return ()
     graphs = [step.topology for step in expected if step.topology is not None]
-    reference = expected[-1].model or expected[-1].tensors
-    decoded = session[-1].model or added_up(expected, [execution.tensors for execution in session])
-    if reference is None or not graphs or decoded is None:
+    if not graphs:
         return ()
-    given = next((execution.topology for execution in reversed(session) if execution.topology is not None), None)
-    own = given if "topology" in decoder.capabilities else None
-    return accuracy(vector.network, graphs[-1], reference, decoded, decoded_topology=own)
+    rows: list[AccuracyRow] = []
+    for number, network in enumerate(networks_of_steps(vector.network, len(expected)), 1):
+        if network is None:
+            continue
+        reference = expected[number - 1].model or expected[number - 1].tensors
+        outputs = [execution.tensors for execution in session[:number]]
+        decoded = session[number - 1].model or added_up(expected[:number], outputs)
+        given = next((execution.topology for execution in reversed(session[:number]) if execution.topology is not None), None)
+        own = given if "topology" in decoder.capabilities else None
+        if reference is not None and decoded is not None:
+            rows += accuracy(network, graphs[-1], reference, decoded, decoded_topology=own)
+    return tuple(rows)
 
 
 class _Decoding(TaskKind[DecoderSpec, CaseResult]):

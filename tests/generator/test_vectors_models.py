@@ -2,23 +2,30 @@
 answer.
 """
 
+import json
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nnc_conformance.generator.models import MODELS, ModelRecipe
+from nnc_conformance.generator.models import MODELS, SEQUENCES, ModelRecipe, SequenceRecipe
 from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.reference import decode
+from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.quantization.reconstruction import step_size
 from nnc_conformance.reference.topology.onnx import extract, restore
 from nnc_conformance.storage.suite_folder import StoredVector, load_suite
 from nnc_conformance.storage.tensors import load_tensors
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.judging.accuracy import accuracy, answers
+from nnc_conformance.suites.judging.accuracy import accuracy, answers, networks_of_steps
+from nnc_conformance.suites.judging.expected_output import read_expected_steps
 
 ALL = {stored.vector.id: stored for stored in load_suite(Path(__file__).parents[2] / "vectors", levels=(Level.MODELS,)).vectors}
+TRAINED = json.loads(files("nnc_conformance.generator.networks").joinpath("networks.json").read_text())["sequences"]
 LARGEST_LOSS = 0.01
+LARGEST_LOSS_ON_OTHER_IMAGES = 0.02
+"""Before the first update a network has not been trained on the images that it is measured on."""
 
 
 def decoded(stored: StoredVector) -> dict[str, np.ndarray]:
@@ -26,20 +33,17 @@ def decoded(stored: StoredVector) -> dict[str, np.ndarray]:
 
 
 def test_every_network_is_there_plainly_with_dependent_quantization_and_in_blocks() -> None:
-    assert set(ALL) == {model.id for model in MODELS}
-    assert (
-        {stored.vector.network for stored in ALL.values()}
-        == {"digits-cnn", "digits-depthwise", "digits-mlp"}
-        < set(packaged_networks.names())
-    )
-    flags = [set(stored.vector.flags) for stored in ALL.values()]
+    assert set(ALL) == {recipe.id for recipe in (*MODELS, *SEQUENCES)}
+    plain = [ALL[model.id] for model in MODELS]
+    assert {stored.vector.network for stored in plain} == {"digits-cnn", "digits-depthwise", "digits-mlp"} < set(packaged_networks.names())
+    flags = [set(stored.vector.flags) for stored in plain]
     assert all("topology" in found for found in flags)
     assert any({"dq", "block"} <= found for found in flags)
     assert any("dq" not in found and "block" not in found for found in flags)
     assert any({"block", "block-scan"} <= found for found in flags)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", [model.id for model in MODELS])
 def test_the_network_still_answers(name: str) -> None:
     stored = ALL[name]
     vector = stored.vector
@@ -74,3 +78,33 @@ def test_the_model_without_loss_is_the_model() -> None:
     assert {name: values.tobytes() for name, values in decoded(stored).items() if values.dtype == np.float32} == {
         name: values.tobytes() for name, values in own.items() if values.dtype == np.float32
     }
+
+
+@pytest.mark.parametrize("recipe", SEQUENCES, ids=[recipe.id for recipe in SEQUENCES])
+def test_a_network_answers_after_every_update(recipe: SequenceRecipe) -> None:
+    stored = ALL[recipe.id]
+    expected = read_expected_steps(stored)
+    topology = expected[0].topology
+    assert topology is not None
+    trained = TRAINED[recipe.network]["held_accuracy"]
+    networks = networks_of_steps(str(recipe.network), len(expected))
+    assert len(networks) == len(trained)
+    for number, (network, step, accuracy_in_training) in enumerate(zip(networks, expected, trained, strict=True)):
+        model = step.model or step.tensors
+        assert network is not None
+        assert model is not None
+        original, reference = accuracy(network, topology, model, model)[:2]
+        assert original.top1 == pytest.approx(accuracy_in_training, abs=1e-6)
+        allowed = LARGEST_LOSS if number > 0 else LARGEST_LOSS_ON_OTHER_IMAGES
+        assert reference.top1 >= original.top1 - allowed
+
+
+def test_updates_are_smaller_than_the_first_model() -> None:
+    for recipe in SEQUENCES:
+        first, *updates = [step.stream.size for step in ALL[recipe.id].vector.steps]
+        assert max(updates) < 0.6 * first
+
+
+def test_a_sequence_of_another_length_is_refused() -> None:
+    with pytest.raises(ModelError, match="has 9 models, the vector 3 steps"):
+        networks_of_steps("digits-cnn-moved", 3)

@@ -9,6 +9,8 @@ from onnx import ModelProto, NodeProto, helper
 from nnc_conformance.generator.networks.graphs import IMAGE, LOGITS, NetworkTensors, dense, finished
 
 _ROWS: Final = 8
+_GRU_WAYS: Final = ("l0", "l0_reverse")
+"""The two directions of torch's GRU."""
 HEADS: Final = 4
 BLOCKS: Final = 2
 
@@ -23,7 +25,6 @@ def gru(state: NetworkTensors) -> ModelProto:
         state: ``gru.{weight_ih,weight_hh,bias_ih,bias_hh}_l0`` and the same with ``_reverse``,
             gates in torch's order r, z, n; ``fc.{weight,bias}``.
     """
-    ways = ("l0", "l0_reverse")
 
     def gates(name: str) -> npt.NDArray[Any]:
         reset, update, new = np.split(state[name], 3)
@@ -31,9 +32,9 @@ def gru(state: NetworkTensors) -> ModelProto:
 
     tensors = {
         "rows": np.array([-1, _ROWS, _ROWS], np.int64),
-        "gru.W": np.stack([gates(f"gru.weight_ih_{way}") for way in ways]),
-        "gru.R": np.stack([gates(f"gru.weight_hh_{way}") for way in ways]),
-        "gru.B": np.stack([np.concatenate((gates(f"gru.bias_ih_{way}"), gates(f"gru.bias_hh_{way}"))) for way in ways]),
+        "gru.W": np.stack([gates(f"gru.weight_ih_{way}") for way in _GRU_WAYS]),
+        "gru.R": np.stack([gates(f"gru.weight_hh_{way}") for way in _GRU_WAYS]),
+        "gru.B": np.stack([np.concatenate((gates(f"gru.bias_ih_{way}"), gates(f"gru.bias_hh_{way}"))) for way in _GRU_WAYS]),
         "fc.weight": state["fc.weight"],
         "fc.bias": state["fc.bias"],
     }
@@ -56,6 +57,18 @@ def gru(state: NetworkTensors) -> ModelProto:
     return finished("digits-gru", nodes, tensors)
 
 
+def gru_state(parameters: NetworkTensors) -> NetworkTensors:
+    """Return the state that `gru` builds a graph with these parameters from."""
+    state = {"fc.weight": parameters["fc.weight"], "fc.bias": parameters["fc.bias"]}
+    for number, way in enumerate(_GRU_WAYS):
+        inward, outward = np.split(parameters["gru.B"][number], 2)
+        parts = {"weight_ih": parameters["gru.W"][number], "weight_hh": parameters["gru.R"][number], "bias_ih": inward, "bias_hh": outward}
+        for part, array in parts.items():
+            update, reset, new = np.split(array, 3)
+            state[f"gru.{part}_{way}"] = np.concatenate((reset, update, new))
+    return state
+
+
 def transformer(state: NetworkTensors) -> ModelProto:
     """Build a pre-norm transformer over the eight rows: `BLOCKS` blocks of `HEADS` heads.
 
@@ -68,10 +81,7 @@ def transformer(state: NetworkTensors) -> ModelProto:
             ``fc.{weight,bias}``.
     """
     width = state["place"].shape[1]
-    tensors = {
-        name: np.ascontiguousarray(array.T) if array.ndim == 2 and name not in ("place", "fc.weight") else array
-        for name, array in state.items()
-    }
+    tensors = transformer_state(state)
     nodes = [
         helper.make_node("Constant", [], ["rows"], value_ints=[-1, _ROWS, _ROWS]),
         helper.make_node("Constant", [], ["split_heads"], value_ints=[0, _ROWS, 3, HEADS, width // HEADS]),
@@ -89,6 +99,14 @@ def transformer(state: NetworkTensors) -> ModelProto:
         dense("mean", "fc", LOGITS),
     ]
     return finished("digits-transformer", nodes, tensors)
+
+
+def transformer_state(parameters: NetworkTensors) -> NetworkTensors:
+    """Return the state that `transformer` builds a graph with these parameters from, and vice versa."""
+    return {
+        name: np.ascontiguousarray(array.T) if array.ndim == 2 and name not in ("place", "fc.weight") else array
+        for name, array in parameters.items()
+    }
 
 
 def _linear(source: str, name: str, target: str) -> list[NodeProto]:
