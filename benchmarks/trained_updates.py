@@ -1,0 +1,231 @@
+"""Compare streams of trained updates with whole models; writes docs/trained-updates.md and .svg.
+
+    python benchmarks/trained_updates.py --peer PYTHON [--output DIR] [NAME]...
+
+It needs the package zstandard. The sequences of `packaged_networks` are encoded round by round, by
+both codecs at the same steps, with unary length 10 and a search for parameter sets. Both code the
+difference between the trained model and what a decoder has. The command fails if an update is
+larger than the peer's with the same tools allowed.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zstandard
+
+from nnc_conformance.generator.networks import packaged_networks
+from nnc_conformance.reference import BaseModel, EncoderOptions, decode, encode
+from nnc_conformance.reference.topology.onnx import extract, restore
+from nnc_conformance.suites.judging.accuracy import answers
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from interop.codec import difference  # noqa: E402
+from interop.sessions import SessionPeer  # noqa: E402
+
+Tensors = dict[str, np.ndarray]
+
+QP, NONWEIGHT_QP = -30, -42
+"""qp of matrices and of vectors, at density 2."""
+TOOLS: tuple[tuple[str, ...], ...] = ((), ("row_skip",), ("tca",), ("hdsp",), ("row_skip", "tca", "hdsp"))
+"""Sets of tools that each unit may use, the others off."""
+ZSTD_LEVEL = 19
+"""Level of zstd for the differences."""
+COLUMNS = {
+    "whole": "whole model",
+    "zstd": "difference, zstd",
+    "auto": "uniform, auto",
+    "dq": "dq, auto",
+    "rdo": "dq, RDO, auto",
+}
+"""Columns of the tables of rounds, by the names of `Round.sizes`."""
+COLOURS = {"whole": "#cbd5e1", "zstd": "#94a3b8", "auto": "#93c5fd", "dq": "#3b82f6", "rdo": "#1e3a8a"}
+
+
+@dataclass(frozen=True)
+class Round:
+    """One stream of a sequence.
+
+    Args:
+        sizes: Bytes by the names of `COLUMNS`.
+        before: Accuracy of the trained model, as a share of the held-out images.
+        after: Accuracy of the decoded model.
+    """
+
+    sizes: dict[str, int]
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class MeasuredSequence:
+    """The figures of a sequence: its rounds, and bytes of all updates by dq and tools, ours and the peer's."""
+
+    name: str
+    rounds: list[Round]
+    ours: dict[tuple[bool, tuple[str, ...]], int]
+    theirs: dict[tuple[bool, tuple[str, ...]], int]
+
+
+def floats_of(model: bytes) -> Tensors:
+    """Return a model's float32 tensors of more than one value."""
+    tensors = extract(model).parameters
+    return {name: array for name, array in tensors.items() if array.dtype == np.float32 and array.ndim > 0 and array.size > 1}
+
+
+def options_of(dq: bool, rdo: float = 0.0, **tools: Any) -> EncoderOptions:
+    """Return the options of our encoder."""
+    return EncoderOptions(edition=2024, qp=QP, nonweight_qp=NONWEIGHT_QP, dq=dq, rdo=rdo, **tools)
+
+
+def session(models: Sequence[Tensors], options: EncoderOptions) -> tuple[list[bytes], list[Tensors]]:
+    """Encode models in order; return the streams, and what a decoder has after each."""
+    base, streams, decoded = BaseModel(), [], []
+    for number, model in enumerate(models):
+        streams.append(encode(model, base=base if number else None, options=options))
+        base = decode(streams[-1], base=base).model or base
+        decoded.append({name: np.array(base.parameters[name]) for name in model})
+    return streams, decoded
+
+
+def measure_tools(peer: SessionPeer, models: Sequence[Tensors], dq: bool, tools: tuple[str, ...]) -> tuple[int, int]:
+    """Return the bytes of all updates, ours and the peer's; raise `RuntimeError` if they decode otherwise."""
+    streams, decoded = session(
+        models, options_of(dq, **{tool: "auto" if tool in tools else False for tool in ("row_skip", "tca", "hdsp", "pre")})
+    )
+    changes = [{name: after[name] - have[name] for name in after} for have, after in zip(decoded, models[1:], strict=False)]
+    on = {"row_skipping" if tool == "row_skip" else tool: tool in tools for tool in ("row_skip", "tca", "hdsp")}
+    others = peer.encode_session([models[0], *changes], qp=QP, nonweight_qp=NONWEIGHT_QP, use_dq=dq, root="depth0", **on)
+    for made in (streams, others):
+        check(peer, made)
+    return sum(map(len, streams[1:])), sum(map(len, others[1:]))
+
+
+def check(peer: SessionPeer, streams: Sequence[bytes]) -> None:
+    """Decode a session with both codecs; raise `RuntimeError` if the tensors differ."""
+    base = BaseModel()
+    for stream, others in zip(streams, peer.decode_session(streams), strict=True):
+        decoded = decode(stream, base=base)
+        base = decoded.model or base
+        if found := difference(decoded.parameters, others):
+            raise RuntimeError(found)
+
+
+def accuracy_of(model: bytes, parameters: Tensors, name: str) -> float:
+    """Return the share of held-out images that a model gets right with other parameters."""
+    taken = extract(model)
+    inputs, labels = packaged_networks.held_data(name)
+    found = answers(restore(taken.topology, taken.parameters | parameters), inputs)
+    return float(np.mean(found.argmax(axis=-1) == labels))
+
+
+def measure(peer: SessionPeer, name: str) -> MeasuredSequence:
+    """Measure a sequence; raise `RuntimeError` if the codecs decode a stream otherwise."""
+    files = packaged_networks.sequence_models(name)
+    models = [floats_of(file) for file in files]
+    sessions = {
+        "auto": session(models, options_of(False)),
+        "dq": session(models, options_of(True)),
+        "rdo": session(models, options_of(True, 1.0)),
+    }
+    whole = EncoderOptions(qp=QP, nonweight_qp=NONWEIGHT_QP, dq=True, rdo=1.0)
+    rounds = []
+    for number, model in enumerate(models):
+        change = [model[key] - models[number - 1][key] if number else model[key] for key in model]
+        sizes = {key: len(streams[number]) for key, (streams, _) in sessions.items()}
+        sizes["whole"] = len(encode(model, options=whole))
+        sizes["zstd"] = len(zstandard.compress(b"".join(array.tobytes() for array in change), ZSTD_LEVEL))
+        decoded = sessions["rdo"][1][number]
+        rounds.append(Round(sizes, accuracy_of(files[number], model, name), accuracy_of(files[number], decoded, name)))
+    pairs = {(dq, tools): measure_tools(peer, models, dq, tools) for dq in (False, True) for tools in TOOLS}
+    ours, theirs = ({key: sizes[side] for key, sizes in pairs.items()} for side in (0, 1))
+    return MeasuredSequence(name, rounds, ours, theirs)
+
+
+def page(measured: Sequence[MeasuredSequence]) -> Iterator[str]:
+    """Yield the lines of the page."""
+    entry = f"qp {QP} for matrices and {NONWEIGHT_QP} for vectors, density 2"
+    yield from (
+        "# Updates of trained networks",
+        "",
+        "Is a model still right after ten updates, and what does an update cost? Made by",
+        "`python benchmarks/trained_updates.py`: networks of the suite are trained further, round by round",
+        "(`generator/networks/fine_tuning.py`), and every round is sent as an update of what",
+        f"the decoder has, with {entry}. *moved* networks adapt to images that are",
+        "moved to a side; the *federated* one is the average of three clients, each with images moved its own way.",
+        "",
+        "Bytes of the stream of each round: the whole model (first edition, dq, RDO), the binary32 difference between rounds after",
+        f"zstd -{ZSTD_LEVEL}, and updates with automatic choice of tools. Accuracy is the share of held-out images that the network gets",
+        "right as trained, and as decoded from the updates with dq and RDO.",
+        "",
+        "![Bytes of each round](trained-updates.svg)",
+    )
+    for sequence in measured:
+        yield from (
+            "",
+            f"## {sequence.name}",
+            "",
+            f"| round | {' | '.join(COLUMNS.values())} | accuracy trained | decoded |",
+            "|---|" + "---:|" * 7,
+        )
+        for number, row in enumerate(sequence.rounds):
+            yield f"| {number} | {' | '.join(str(row.sizes[key]) for key in COLUMNS)} | {row.before:.1%} | {row.after:.1%} |"
+        updates = sequence.rounds[1:]
+        totals = [sum(row.sizes[key] for row in updates) for key in COLUMNS]
+        yield f"| all updates | {' | '.join(map(str, totals))} | | |"
+        yield from ("", "Bytes of all updates with the same tools allowed, without RDO:", "")
+        yield from ("| tools allowed | uniform, ours | the peer's | ratio | dq, ours | the peer's | ratio |", "|---|" + "---:|" * 6)
+        for tools in TOOLS:
+            cells = []
+            for dq in (False, True):
+                ours, theirs = sequence.ours[dq, tools], sequence.theirs[dq, tools]
+                cells += [str(ours), str(theirs), f"{ours / theirs:.3f}"]
+            yield f"| {', '.join(tools) or 'none'} | {' | '.join(cells)} |"
+
+
+def plot(measured: Sequence[MeasuredSequence]) -> str:
+    """Draw the bytes of each round as an SVG: a group of bars for each."""
+    left, group, bar, tall, gap = 60, 52, 9, 110, 46
+    width = left + group * max(len(sequence.rounds) for sequence in measured) + 20
+    height = 30 + (tall + gap) * len(measured)
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" font-size="11">']
+    for place, (key, title) in enumerate(COLUMNS.items()):
+        x = left + 105 * place
+        parts.append(f'<rect x="{x}" y="6" width="9" height="9" fill="{COLOURS[key]}"/><text x="{x + 13}" y="14">{title}</text>')
+    for row, sequence in enumerate(measured):
+        bottom = 30 + (tall + gap) * row + gap // 2 + tall
+        most = max(size for one in sequence.rounds[1:] for size in one.sizes.values())
+        parts.append(f'<text x="{left}" y="{bottom - tall - 6}">{sequence.name}, bytes (at most {most})</text>')
+        for number, one in enumerate(sequence.rounds[1:], 1):
+            for place, key in enumerate(COLUMNS):
+                size = tall * one.sizes[key] / most
+                x = left + group * (number - 1) + bar * place
+                parts.append(f'<rect x="{x}" y="{bottom - size:.1f}" width="{bar - 1}" height="{size:.1f}" fill="{COLOURS[key]}"/>')
+            parts.append(f'<text x="{left + group * (number - 1) + 22}" y="{bottom + 13}" text-anchor="middle">{number}</text>')
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def main() -> int:
+    """Run the command; return 1 if an update is larger than the peer's."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer", required=True, help="Python of the independent codec's environment")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs", help="folder of the page")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these sequences")
+    arguments = parser.parse_args()
+    with SessionPeer(arguments.peer) as peer:
+        measured = [measure(peer, name) for name in arguments.names or packaged_networks.sequence_names()]
+    (arguments.output / "trained-updates.md").write_text("\n".join(page(measured)) + "\n")
+    (arguments.output / "trained-updates.svg").write_text(plot(measured))
+    larger = [one.name for one in measured if any(one.ours[key] > one.theirs[key] for key in one.ours)]
+    print(f"larger than the peer's: {', '.join(larger) or 'none'}")
+    return 1 if larger else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
