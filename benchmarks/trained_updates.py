@@ -96,9 +96,8 @@ def session(models: Sequence[Tensors], options: EncoderOptions) -> tuple[list[by
 
 def measure_tools(peer: SessionPeer, models: Sequence[Tensors], dq: bool, tools: tuple[str, ...]) -> tuple[int, int]:
     """Return the bytes of all updates, ours and the peer's; raise `RuntimeError` if they decode otherwise."""
-    streams, decoded = session(
-        models, options_of(dq, **{tool: "auto" if tool in tools else False for tool in ("row_skip", "tca", "hdsp", "pre")})
-    )
+    allowed: dict[str, Any] = {tool: "auto" if tool in tools else "off" for tool in ("row_skip", "tca", "hdsp", "pre")}
+    streams, decoded = session(models, options_of(dq, **allowed))
     changes = [{name: after[name] - have[name] for name in after} for have, after in zip(decoded, models[1:], strict=False)]
     on = {"row_skipping" if tool == "row_skip" else tool: tool in tools for tool in ("row_skip", "tca", "hdsp")}
     others = peer.encode_session([models[0], *changes], qp=QP, nonweight_qp=NONWEIGHT_QP, use_dq=dq, root="depth0", **on)

@@ -7,11 +7,12 @@ from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.generator.recipe import Description
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.encoder import encode
-from nnc_conformance.reference.encoder_options import Block, EncoderOptions, ToolChoice
+from nnc_conformance.reference.encoder_options import Block, EncoderOptions
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_ONNX
 from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.onnx import extract
 from nnc_conformance.reference.updates.base_model import BaseModel
+from nnc_conformance.reference.updates.encoding import ToolChoice
 from nnc_conformance.storage.vector import Level
 
 _CLAUSES: Final = ("6", "7.3", "9", "10")
