@@ -54,6 +54,10 @@ DATA_SUFFIX: Final = ".data"
 """Is appended to the name of a larger model for the file with its values."""
 VARIANCE_NAMES: Final = ("running_var", "running_variance", "moving_variance")
 """Last parts of the names that frameworks give to the variances of a batch normalization."""
+TABLE_NAMES: Final = ("cos_cached", "sin_cached", "cos_cache", "sin_cache", "inv_freq")
+"""Last parts of the names of rotary tables."""
+SCALE_NAME: Final = re.compile(r"(.*_)?(scales?(_inv)?|scb|absmax|quant_map|zeros?|zero_?points?|biases)", re.IGNORECASE)
+"""Last parts of the names that quantized checkpoints give to scales, offsets and tables."""
 _RUNS: Final = "loading the model would run it"
 _CARRIED: Final = "its tensors hold NNR data units (Annex E) instead of plain values; decode it first"
 _FILES: Final = 1 << 16
@@ -123,8 +127,37 @@ def read_model(path: Path, *, suffix: str | None = None) -> Model:
     except ModelError:
         refuse_other_content(path, suffix, _READERS)
         raise
-    named = frozenset(name for name in model.parameters if re.split(r"[./]", name)[-1] in VARIANCE_NAMES)
-    return replace(model, files=(path, *model.files), variances=model.variances | named)
+    named = frozenset(name for name in model.parameters if _parts(name)[-1] in VARIANCE_NAMES)
+    exact = model.exact | _exact_by_name(model.parameters)
+    return replace(model, files=(path, *model.files), variances=model.variances | named, exact=exact)
+
+
+def _parts(name: str) -> list[str]:
+    """Split a tensor's name into the modules that it is in, and its own name."""
+    return re.split(r"[./]", name)
+
+
+def _exact_by_name(parameters: Mapping[str, np.ndarray]) -> frozenset[str]:
+    """Return the names of rotary tables, and of the scales, offsets and tables of quantized
+    tensors.
+
+    A tensor is taken for a scale if its name is that of one and a tensor of the same module has
+    integers of 32 bits or fewer, or floats of 8 bits or fewer.
+    """
+    quantized = {tuple(_parts(name)) for name, array in parameters.items() if _is_quantized(array)}
+    owners = {place for name in quantized for place in (name, name[:-1])}
+    found = set()
+    for name in parameters:
+        *module, last = _parts(name)
+        if last in TABLE_NAMES or (SCALE_NAME.fullmatch(last) and tuple(module) in owners):
+            found.add(name)
+    return frozenset(found)
+
+
+def _is_quantized(array: np.ndarray) -> bool:
+    """Return whether an array's type and shape are those of quantized weights."""
+    narrow = array.dtype.itemsize == 1 if array.dtype.kind not in "iu" else array.dtype.itemsize <= 4
+    return narrow and array.ndim > 1 and array.dtype != np.bool_
 
 
 def write_model(

@@ -27,6 +27,7 @@ class Body:
         scope: Steps from the main graph (see `paths`).
         outer: The body whose names are visible inside; None for a root.
         owner: The graph, or the function, whose body it is.
+        node: The node that has the graph as an attribute; None for a root.
     """
 
     scope: tuple[str, ...]
@@ -35,6 +36,7 @@ class Body:
     sparse_initializers: Sequence[SparseTensorProto]
     nodes: Sequence[NodeProto]
     owner: GraphProto | FunctionProto
+    node: NodeProto | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +75,7 @@ def bodies(model: ModelProto) -> Iterator[Body]:
         root = _function_root(function)
         body = Body(root, None, (), (), function.node, function)
         yield body
-        yield from _inner(function.attribute_proto, (*root, mark("default")), None)
+        yield from _inner(function.attribute_proto, (*root, mark("default")), None, None)
         yield from _below(body)
     for number, training in enumerate(model.training_info):
         yield from _graph(training.initialization, (mark("training"), str(number), "initialization"), None)
@@ -142,11 +144,11 @@ def _function_root(function: FunctionProto) -> tuple[str, ...]:
     return mark("function"), step(checked_name(function.domain)), step(checked_name(function.name)), step(checked_name(function.overload))
 
 
-def _graph(graph: GraphProto, scope: tuple[str, ...], outer: Body | None) -> Iterator[Body]:
+def _graph(graph: GraphProto, scope: tuple[str, ...], outer: Body | None, node: NodeProto | None = None) -> Iterator[Body]:
     """Iterate over a graph and all graphs inside it."""
     if _depth(outer) >= MAX_DEPTH:
         raise ModelError(f"the model nests graphs beyond a depth of {MAX_DEPTH}")
-    body = Body(scope, outer, graph.initializer, graph.sparse_initializer, graph.node, graph)
+    body = Body(scope, outer, graph.initializer, graph.sparse_initializer, graph.node, graph, node)
     yield body
     yield from _below(body)
 
@@ -154,17 +156,17 @@ def _graph(graph: GraphProto, scope: tuple[str, ...], outer: Body | None) -> Ite
 def _below(body: Body) -> Iterator[Body]:
     """Iterate over the graphs in the attributes of a body's nodes, at any depth."""
     for number, node in enumerate(body.nodes):
-        yield from _inner(node.attribute, (*body.scope, _node_step(node, number)), body)
+        yield from _inner(node.attribute, (*body.scope, _node_step(node, number)), body, node)
 
 
-def _inner(attributes: Iterable[AttributeProto], scope: tuple[str, ...], outer: Body | None) -> Iterator[Body]:
+def _inner(attributes: Iterable[AttributeProto], scope: tuple[str, ...], outer: Body | None, node: NodeProto | None) -> Iterator[Body]:
     """Iterate over the graphs in attributes, at any depth."""
     for attribute in attributes:
         here = (*scope, step(checked_name(attribute.name)))
         if attribute.HasField("g"):
-            yield from _graph(attribute.g, here, outer)
+            yield from _graph(attribute.g, here, outer, node)
         for number, graph in enumerate(attribute.graphs):
-            yield from _graph(graph, (*here, mark(f"#{number}")), outer)
+            yield from _graph(graph, (*here, mark(f"#{number}")), outer, node)
 
 
 def _depth(body: Body | None) -> int:

@@ -4,7 +4,7 @@ exact; variances are sensitive.
 The tables follow the input names in the schemas of ONNX and ONNX Runtime; a test compares them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from onnx import FunctionProto, GraphProto, ModelProto, NodeProto
@@ -109,12 +109,22 @@ VARIANCE_INPUTS: Final[Mapping[str, Mapping[str, tuple[int, ...]]]] = {
     "com.ms.internal.nhwc": {"BatchNormalization": (4,)},
 }
 """Inputs by domain and operator that are variances."""
-_PASSING: Final = frozenset({"Cast", "Expand", "Flatten", "Identity", "Reshape", "Slice", "Squeeze", "Tile", "Transpose", "Unsqueeze"})
-"""Operators whose output holds the values of their first input."""
+_PASSING: Final[Mapping[str, Sequence[int] | None]] = {
+    **dict.fromkeys(
+        (
+            "Cast", "CastLike", "Expand", "Flatten", "Gather", "Identity", "Pad", "Reshape", "Slice", "Split", "Squeeze", "Tile",
+            "Transpose", "Unsqueeze",
+        ),
+        (0,),
+    ),
+    "Concat": None,
+    "Where": (1, 2),
+}  # fmt: skip
+"""Operators whose outputs hold the values of inputs, and the places of these; None for all."""
+_LOOP_INPUTS: Final = 2
+"""Inputs of a Loop before the values that it carries, and inputs of its body before them."""
 _VARIADIC: Final = "QLinearConcat"
 """Operator with a scale and a zero point, then tensor, scale and zero point for each input."""
-_NODE_LIMIT: Final = 1 << 10
-"""Nodes in a row that only pass values on."""
 
 Special = Callable[[NodeProto], Iterable[int]]
 """Returns the places of a node's special inputs."""
@@ -136,8 +146,8 @@ def exact_paths(model: ModelProto) -> frozenset[TensorPath]:
     """Find the paths of tensors that nodes read as an exact input, and of those that annotations
     name.
 
-    Names are resolved in the body of the node and in the bodies around it, through nodes that only
-    pass values on, and from the inputs of functions to their calls.
+    Names are followed through nodes that only pass values on, into the bodies around, and into and
+    out of functions and the graphs of If, Loop and Scan.
     """
     return special_paths(model, exact_inputs) | frozenset(_annotated(model))
 
@@ -145,62 +155,111 @@ def exact_paths(model: ModelProto) -> frozenset[TensorPath]:
 def special_paths(model: ModelProto, special: Special) -> frozenset[TensorPath]:
     """Find the paths of tensors that nodes read as a special input."""
     finder = _Finder(model)
-    formal: dict[tuple[str, str, str], set[int]] = {}
+    waiting = [
+        (node.input[place], body) for body in finder.bodies for node in body.nodes for place in special(node) if place < len(node.input)
+    ]
+    seen: set[tuple[tuple[str, ...], str]] = set()
     paths: set[TensorPath] = set()
-    found = -1
-    while found < sum(map(len, formal.values())):  # a function may call another one
-        found = sum(map(len, formal.values()))
-        for body in finder.bodies:
-            for node in body.nodes:
-                for place in {*special(node), *formal.get(_called(node), ())}:
-                    if place < len(node.input) and node.input[place]:
-                        path, root, name = finder.origin(checked_name(node.input[place]), body)
-                        if path is not None:
-                            paths.add(path)
-                        elif isinstance(root.owner, FunctionProto) and name in root.owner.input:
-                            formal.setdefault(_key(root.owner), set()).add(list(root.owner.input).index(name))
+    while waiting:
+        given, body = waiting.pop()
+        name = checked_name(given)
+        if not name or (body.scope, name) in seen:
+            continue
+        seen.add((body.scope, name))
+        if finder.has_tensor(name, body):
+            paths.add(TensorPath(body.scope, name))
+        else:
+            waiting.extend(finder.sources(name, body))
     return frozenset(paths)
 
 
 class _Finder:
-    """Finds where a name's values come from."""
+    """Finds where the values of names come from."""
 
     def __init__(self, model: ModelProto) -> None:
         self.bodies = list(bodies(model))
         self._own: dict[tuple[str, ...], set[str]] = {}
         for entry in tensor_entries(model):
             self._own.setdefault(entry.path.scope, set()).add(entry.path.name)
-        self._makers = {
-            body.scope: {
-                checked_name(node.output[0]): checked_name(node.input[0])
-                for node in body.nodes
-                if node.op_type in _PASSING and node.input and node.output
-            }
-            for body in self.bodies
-        }
+        self._makers: dict[tuple[str, ...], dict[str, tuple[NodeProto, int]]] = {}
+        self._inside: dict[tuple[tuple[str, ...], str], list[Body]] = {}
+        self._functions = {_key(body.owner): body for body in self.bodies if isinstance(body.owner, FunctionProto)}
+        self._calls: dict[tuple[str, str, str], list[tuple[NodeProto, Body]]] = {}
+        for body in self.bodies:
+            makers = self._makers.setdefault(body.scope, {})
+            for node in body.nodes:
+                makers |= {checked_name(output): (node, place) for place, output in enumerate(node.output)}
+                if _called(node) in self._functions:
+                    self._calls.setdefault(_called(node), []).append((node, body))
+            if body.outer is not None and body.node is not None:
+                self._inside.setdefault((body.outer.scope, _first(body.node)), []).append(body)
 
-    def origin(self, name: str, body: Body) -> tuple[TensorPath | None, Body, str]:
-        """Follow a name to the tensor that it denotes, through nodes that pass a tensor on.
+    def has_tensor(self, name: str, body: Body) -> bool:
+        """Return whether a name is that of a tensor in a body."""
+        return name in self._own.get(body.scope, ())
 
-        Args:
-            name: The name, as used in ``body``.
-            body: The graph in which it is used.
+    def sources(self, name: str, body: Body) -> Iterator[tuple[str, Body]]:
+        """Iterate over the names, and the bodies that they are seen from, whose values a name has."""
+        maker = self._makers[body.scope].get(name)
+        if maker is not None:
+            yield from self._before(*maker, body)
+        elif isinstance(body.owner, FunctionProto):
+            for place in _places(body.owner.input, name):
+                for call, around in self._calls.get(_key(body.owner), ()):
+                    yield from _at(call.input, place, around)
+        elif body.outer is not None:
+            places = _places((each.name for each in body.owner.input), name)
+            for place in places:
+                yield from _iterated(place, body)
+            if not places:
+                yield name, body.outer
 
-        Returns:
-            The tensor's path, None if it is not a tensor; then the body and the name that it leads
-                to.
-        """
-        seen = body
-        for _ in range(_NODE_LIMIT):
-            if name in self._own.get(seen.scope, ()):
-                return TensorPath(seen.scope, name), seen, name
-            if name in self._makers[seen.scope]:
-                name = self._makers[seen.scope][name]
-            elif seen.outer is not None:
-                seen = seen.outer
-            else:
-                break
-        return None, seen, name
+    def _before(self, node: NodeProto, place: int, body: Body) -> Iterator[tuple[str, Body]]:
+        """Iterate over the names that an output of a node has its values from."""
+        function = self._functions.get(_called(node))
+        if function is not None and isinstance(function.owner, FunctionProto):
+            yield from _at(function.owner.output, place, function)
+        elif node.op_type in _PASSING:
+            listed = _PASSING[node.op_type]
+            for each in range(len(node.input)) if listed is None else listed:
+                yield from _at(node.input, each, body)
+        for inner in self._inside.get((body.scope, _first(node)), ()):
+            if isinstance(inner.owner, GraphProto):
+                if node.op_type == "Loop":
+                    yield from _at([each.name for each in inner.owner.output], place + 1, inner)
+                    yield from _at(node.input, place + _LOOP_INPUTS, body)
+                else:
+                    yield from _at([each.name for each in inner.owner.output], place, inner)
+                    if node.op_type == "Scan":
+                        yield from _at(node.input, place, body)
+
+
+def _iterated(place: int, body: Body) -> Iterator[tuple[str, Body]]:
+    """Iterate over the names that an input of the graph of a Loop or Scan has its values from."""
+    if body.node is None or body.outer is None or not isinstance(body.owner, GraphProto):
+        return
+    yield from _at(body.node.input, place, body.outer)
+    outputs = [each.name for each in body.owner.output]
+    if body.node.op_type == "Scan":
+        yield from _at(outputs, place, body)
+    elif place >= _LOOP_INPUTS:
+        yield from _at(outputs, place - 1, body)
+
+
+def _places(names: Iterable[str], name: str) -> list[int]:
+    """Return the places of a name in a list."""
+    return [place for place, each in enumerate(names) if each == name]
+
+
+def _at(names: Sequence[str], place: int, body: Body) -> Iterator[tuple[str, Body]]:
+    """Iterate over the name at a place, if there is one, as seen from a body."""
+    if place < len(names):
+        yield names[place], body
+
+
+def _first(node: NodeProto) -> str:
+    """Return the first named output of a node."""
+    return next((checked_name(output) for output in node.output if output), "")
 
 
 def _listed(node: NodeProto, table: Mapping[str, Mapping[str, tuple[int, ...]]]) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
@@ -48,6 +49,33 @@ def test_an_npz_with_text_and_objects(tmp_path: Path) -> None:
     assert list(model.parameters) == ["w"]
     assert set(model.left_out) == {"names", "objects", "long", "README.txt"}
     assert all(model.left_out.values())
+
+
+QUANTIZED = {
+    "gptq": ({"l.0.qweight": np.int32, "l.0.qzeros": np.int32}, {"l.0.scales": (4, 4)}),
+    "deepseek": ({"l.0.weight": ml_dtypes.float8_e4m3fn}, {"l.0.weight_scale_inv": (4, 4)}),
+    "compressed-tensors": ({"l.0.weight": np.int8}, {"l.0.weight_scale": (4, 1), "l.0.input_zero_point": (4,)}),
+    "bitsandbytes": ({"l.0.weight": np.uint8}, {"l.0.weight.absmax": (4,), "l.0.weight.quant_map": (16,)}),
+    "llm.int8": ({"l.0.weight": np.int8}, {"l.0.SCB": (4,)}),
+    "mlx": ({"l.0.weight": np.uint32}, {"l.0.scales": (4, 4), "l.0.biases": (4, 4)}),
+    "hqq": ({"l.0.W_q": np.uint8}, {"l.0.scale": (4, 1), "l.0.zero": (4, 1)}),
+}
+"""Names and types of quantized weights, and names and shapes of their scales, by library."""
+
+
+@pytest.mark.parametrize("library", QUANTIZED)
+def test_scales_of_quantized_checkpoints_are_exact(tmp_path: Path, library: str) -> None:
+    integers, scales = QUANTIZED[library]
+    tensors = {name: np.ones((4, 4), dtype) for name, dtype in integers.items()}
+    tensors |= {name: np.full(shape, 1e-3, np.float16) for name, shape in scales.items()}
+    write_tensors(tmp_path / "m.safetensors", {**tensors, "l.0.bias": WEIGHTS[0], "norm.scale": WEIGHTS[0]})
+    assert read_model(tmp_path / "m.safetensors").exact == set(scales)
+
+
+def test_rotary_tables_are_exact_and_gains_are_not(tmp_path: Path) -> None:
+    names = ("rotary.cos_cached", "rotary.inv_freq", "norm.scale", "scale", "h.biases")
+    write_tensors(tmp_path / "m.npz", {**dict.fromkeys(names, WEIGHTS), "norm.mask": np.ones((2, 2), bool), "h.step": np.array(3)})
+    assert read_model(tmp_path / "m.npz").exact == {"rotary.cos_cached", "rotary.inv_freq"}
 
 
 def test_a_file_of_which_all_is_left_out_is_refused(tmp_path: Path) -> None:

@@ -62,7 +62,9 @@ def dequantize(scale: str, output: str = "w") -> NodeProto:
     return helper.make_node("DequantizeLinear", ["q", scale], [output], axis=0)
 
 
-@pytest.mark.parametrize("operator", ["Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Cast"])
+@pytest.mark.parametrize(
+    "operator", ["Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Cast", "CastLike", "Gather", "Split", "Concat"]
+)
 def test_a_scale_is_followed_through_nodes_that_pass_it_on(operator: str) -> None:
     nodes = [helper.make_node(operator, ["s"], ["between"]), helper.make_node("Identity", ["between"], ["same"]), dequantize("same")]
     assert exact(model(nodes, q=np.arange(4, dtype=np.int8), s=SCALE, other=SCALE)) == {"s"}
@@ -90,6 +92,84 @@ def test_a_scale_of_the_graph_around_is_exact() -> None:
     other = helper.make_graph([helper.make_node("Identity", ["s"], ["e"])], "else", [], [])
     node = helper.make_node("If", ["c"], ["y"], then_branch=then, else_branch=other)
     assert exact(model([node], c=np.array(True), q=np.arange(4, dtype=np.int8), s=SCALE)) == {"s"}
+
+
+def test_every_part_of_a_concatenated_or_selected_scale_is_exact() -> None:
+    nodes = [helper.make_node("Concat", ["a", "b"], ["ab"], axis=0), helper.make_node("Where", ["c", "ab", "d"], ["s"]), dequantize("s")]
+    values = {"a": SCALE[:2], "b": SCALE[2:], "c": np.array([1.5, 2]), "d": SCALE}
+    assert exact(model(nodes, q=np.arange(4, dtype=np.int8), **values)) == {"a", "b", "d"}
+
+
+def test_a_scale_is_followed_out_of_functions() -> None:
+    opsets = [helper.make_opsetid("", 21)]
+    constant = helper.make_node("Constant", [], ["v"], value=numpy_helper.from_array(SCALE))
+    functions = (
+        helper.make_function(
+            "local", "Make", [], ["other", "v"], [helper.make_node("Constant", [], ["other"], value_float=2.0), constant], opsets
+        ),
+        helper.make_function("local", "Pass", ["t", "u"], ["y"], [helper.make_node("Identity", ["u"], ["y"])], opsets),
+    )
+    nodes = [helper.make_node("Make", [], ["o", "made"], domain="local"), helper.make_node("Pass", ["x", "given"], ["p"], domain="local")]
+    found = exact(
+        model([*nodes, dequantize("made"), dequantize("p", "w2")], functions, q=np.arange(4, dtype=np.int8), x=SCALE, given=SCALE)
+    )
+    assert found == {"|~function|local|Make||v", "given"}
+
+
+def info(name: str, kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, kind, None)
+
+
+def test_a_scale_is_followed_into_and_out_of_a_loop() -> None:
+    nodes = [
+        dequantize("carried", "d"),
+        helper.make_node("Identity", ["next"], ["after"]),
+        helper.make_node("Add", ["sum", "d"], ["total"]),
+    ]
+    inputs = [info("i", TensorProto.INT64), info("c", TensorProto.BOOL), info("sum"), info("carried")]
+    outputs = [info("c", TensorProto.BOOL), info("total"), info("after"), info("row")]
+    constant = helper.make_node("Constant", [], ["row"], value=numpy_helper.from_array(SCALE))
+    body = helper.make_graph([*nodes, constant], "body", inputs, outputs, [numpy_helper.from_array(SCALE, "next")])
+    loop = helper.make_node("Loop", ["n", "", "start", "first"], ["y", "last", "rows"], body=body)
+    values = {"n": np.array(2), "q": np.arange(4, dtype=np.int8), "start": SCALE, "first": SCALE}
+    assert exact(model([loop], **values)) == {"first", "|y|body|next"}
+    assert exact(model([loop, dequantize("rows")], **values)) == {"first", "|y|body|next", "|y|body|row"}
+
+
+def test_a_scale_is_followed_into_and_out_of_a_scan() -> None:
+    nodes = [dequantize("s", "d"), dequantize("slice", "e"), helper.make_node("Identity", ["s"], ["t"])]
+    body = helper.make_graph(nodes, "body", [info("s"), info("slice")], [info("t"), info("d"), info("e")])
+    scan = helper.make_node("Scan", ["first", "rows"], ["last", "y", "z"], body=body, num_scan_inputs=1)
+    values = {"q": np.arange(4, dtype=np.int8), "first": SCALE, "rows": np.stack([SCALE, SCALE])}
+    assert exact(model([scan], **values)) == {"first", "rows"}
+
+
+def test_a_scale_is_followed_into_both_branches() -> None:
+    constant = helper.make_node("Constant", [], ["a"], value=numpy_helper.from_array(SCALE))
+    then = helper.make_graph([constant], "then", [], [info("a")])
+    other = helper.make_graph([helper.make_node("Identity", ["s"], ["e"])], "else", [], [info("e")])
+    node = helper.make_node("If", ["c"], ["chosen"], then_branch=then, else_branch=other)
+    assert exact(model([node, dequantize("chosen")], c=np.array(True), q=np.arange(4, dtype=np.int8), s=SCALE)) == {
+        "s",
+        "|chosen|then_branch|a",
+    }
+
+
+def test_a_long_chain_is_followed_in_linear_time() -> None:
+    """Ten thousand nodes in a row, each read as a scale, and a function that calls itself."""
+    nodes = [helper.make_node("Identity", [f"s{i}"], [f"s{i + 1}"]) for i in range(10_000)]
+    nodes += [dequantize(f"s{i}", f"w{i}") for i in range(10_000)]
+    assert exact(model(nodes, s0=SCALE, q=np.arange(4, dtype=np.int8))) == {"s0"}
+    again = helper.make_function(
+        "local",
+        "Again",
+        ["s"],
+        ["y"],
+        [helper.make_node("Again", ["s"], ["y"], domain="local"), dequantize("y")],
+        [helper.make_opsetid("", 21)],
+    )
+    call = helper.make_node("Again", ["s"], ["y"], domain="local")
+    assert exact(model([call], (again,), s=SCALE, q=np.arange(4, dtype=np.int8))) == frozenset()
 
 
 def test_what_quantization_annotations_name_is_exact() -> None:
