@@ -16,6 +16,12 @@ MOST_ENTRIES: Final = 1 << 22
 """The largest number in the configuration of a layer or operation that makes a list as long as the
 number.
 """
+MOST_DEPTH: Final = 80
+"""Objects and lists within each other; Keras takes several calls for each."""
+MOST_LAYERS: Final = 10_000
+"""Layers of a model, those of models in it included."""
+MOST_IN_SEQUENCE: Final = 1000
+"""Layers of a sequential model, which Keras builds anew after each."""
 MOST_WORDS: Final = 100
 """The longest phrases that a layer makes, whose number is that of its operations."""
 VOCABULARIES: Final = frozenset({"IntegerLookup", "StringLookup", "TextVectorization"})
@@ -139,24 +145,48 @@ def checked_configuration(data: bytes) -> str:
         raise ModelError(f"the topology is not a Keras model: {error}") from None
     if not isinstance(configuration, dict) or "class_name" not in configuration:
         raise ModelError("the topology is not a Keras model: it names no class")
-    waiting: list[tuple[Any, int, bool]] = [(configuration, MOST_SIZE, False)]
+    waiting: list[tuple[Any, int, bool, int]] = [(configuration, MOST_SIZE, False, 1)]
+    layers = 0
     while waiting:
-        value, most, any_float = waiting.pop()
+        value, most, any_float, depth = waiting.pop()
+        if depth > MOST_DEPTH:
+            raise ModelError(f"the Keras configuration has more than {MOST_DEPTH} objects and lists within each other")
         if isinstance(value, list):
-            waiting.extend((item, most, any_float) for item in value)
+            waiting.extend((item, most, any_float, depth + 1) for item in value)
         elif isinstance(value, dict):
             value.pop("compile_config", None)
             if "class_name" in value:
                 _check_object(value)
+                layers += value["class_name"] in _LAYERS
                 most = MOST_ENTRIES if value["class_name"] in _LISTING else most
             for key, item in value.items():
                 if key == "vocabulary":
                     _check_vocabulary(value, item)
                 if not (key in _NOT_SIZES and _plain(item)):
-                    waiting.append((item, MOST_WORDS if key == "ngrams" else most, any_float or key == "inbound_nodes"))
+                    waiting.append((item, MOST_WORDS if key == "ngrams" else most, any_float or key == "inbound_nodes", depth + 1))
         elif (isinstance(value, int) or (isinstance(value, float) and not any_float)) and not -most <= value <= most:
             raise ModelError(f"the Keras configuration has the number {str(value)[:80]}, beyond {most}")
+        if layers > MOST_LAYERS:
+            raise ModelError(f"the Keras model has more than {MOST_LAYERS} layers; code the weights as .safetensors")
     return json.dumps(configuration)
+
+
+def without_statistics(configuration: str) -> str:
+    """Return a configuration with layer normalizations in place of normalizations by statistics,
+    which have as many values.
+
+    Keras computes statistics at once, perhaps one number repeated to the size of the layer's input.
+    """
+    return json.dumps(json.loads(configuration, object_hook=_without_statistics))
+
+
+def _without_statistics(value: dict[str, Any]) -> dict[str, Any]:
+    settings = value.get("config")
+    if value.get("class_name") != "Normalization" or not isinstance(settings, dict):
+        return value
+    axis = settings.get("axis", -1)
+    kept = {key: settings[key] for key in ("name", "dtype", "axis") if settings.get(key) is not None}
+    return {**value, "class_name": "Identity" if axis is None else "LayerNormalization", "config": kept}
 
 
 def _plain(value: Any) -> bool:
@@ -179,6 +209,13 @@ def _check_object(value: dict[str, Any]) -> None:
         kind = value["config"].get("dtype") if isinstance(value.get("config"), dict) else None
         if not (isinstance(kind, str) and _ARRAY_TYPE.fullmatch(kind)):
             raise ModelError(f"the Keras model has a constant of type {str(kind)[:80]!r}; only numbers and truth values are read")
+    settings = value.get("config")
+    if isinstance(settings, dict):
+        if settings.get("stateful"):
+            raise ModelError(f"the Keras model has {_label(value)}, which keeps its state between calls; save it with stateful=False")
+        members = settings.get("layers")
+        if name == "Sequential" and isinstance(members, list) and len(members) > MOST_IN_SEQUENCE:
+            raise ModelError(f"the Keras model has {_label(value)}, of more than {MOST_IN_SEQUENCE} layers; make it Functional")
     nodes = value.get("inbound_nodes")
     for node in nodes if isinstance(nodes, list) else []:
         if isinstance(node, dict) and not _has_tensor(node):

@@ -20,7 +20,7 @@ import numpy as np
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.classes import Array, as_declared
-from nnc_conformance.reference.topology.keras_safety import VOCABULARIES, checked_configuration
+from nnc_conformance.reference.topology.keras_safety import VOCABULARIES, checked_configuration, without_statistics
 from nnc_conformance.reference.topology.keras_weights import checked_weights
 from nnc_conformance.reference.zip_bounds import FREE_BYTES, opened_zip, read_member
 
@@ -62,9 +62,7 @@ def extract(model: bytes) -> KerasModel:
         weights = read_member(archive, entries[_WEIGHTS])
         assets = {name: read_member(archive, entry) for name, entry in entries.items() if _VOCABULARY.fullmatch(name)}
     most = checked_weights(weights) + FREE_BYTES
-    needed = sum(math.prod(shape) * _bytes_of(kind) for _, shape, kind in _planned(keras, configuration))
-    if needed > most:
-        raise ModelError(f"the Keras configuration has variables of {needed} bytes, more than its weights; save the model again with Keras")
+    _check_size(_planned(keras, configuration, most), most)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         with zipfile.ZipFile(path, "w") as checked:
@@ -74,7 +72,7 @@ def extract(model: bytes) -> KerasModel:
     values = {variable.path: np.asarray(variable.numpy()) for variable in opened.weights}
     if len(values) != len(opened.weights):
         raise ModelError("the Keras model has two variables with the same path")
-    described = json.loads(opened.to_json())
+    described = json.loads(_or_model_error("not a Keras model", opened.to_json))
     _fill_in_vocabularies(described, opened)
     return KerasModel(values, json.dumps(described, sort_keys=True, separators=(",", ":")).encode())
 
@@ -90,7 +88,8 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
     """
     keras = _keras()
     configuration = checked_configuration(topology)
-    for name, shape, _ in _planned(keras, configuration):
+    most = sum(values.nbytes for values in parameters.values()) + FREE_BYTES
+    for name, shape, _ in _planned(keras, configuration, most):
         _fitting(parameters, name, shape)
     made = _or_model_error(_NOT_A_MODEL, lambda: keras.models.model_from_json(configuration))
     for variable in made.weights:
@@ -99,12 +98,34 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
         variable.assign(as_declared(values, np.dtype(str(variable.dtype)), variable.path).reshape(shape))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
-        made.save(path)
+        _or_model_error(_NOT_A_MODEL, lambda: made.save(path))
         return path.read_bytes()
 
 
-def _planned(keras: Any, configuration: str) -> list[tuple[str, tuple[int, ...], str]]:
-    """Build a model without memory for its variables; return path, shape and type of each.
+Variables = list[tuple[str, tuple[int, ...], str]]
+"""Path, shape and type of each variable of a model."""
+
+
+def _planned(keras: Any, configuration: str, most: int) -> Variables:
+    """Return the variables of a model, which is built without memory for them.
+
+    Raise `ModelError` if a model with statistics, which Keras computes at once, takes more than
+    ``most`` bytes.
+    """
+    outline = without_statistics(configuration)
+    if outline != configuration:
+        _check_size(_outlined(keras, outline), most)
+    return _outlined(keras, configuration)
+
+
+def _check_size(variables: Variables, most: int) -> None:
+    needed = sum(math.prod(shape) * _bytes_of(kind) for _, shape, kind in variables)
+    if needed > most:
+        raise ModelError(f"the Keras configuration has variables of {needed} bytes, more than its weights; save the model again with Keras")
+
+
+def _outlined(keras: Any, configuration: str) -> Variables:
+    """Build a model without memory for its variables.
 
     Keras keeps a list of such variables for each thread, and gives them memory later; the list ends
     with the thread.

@@ -152,6 +152,23 @@ def test_a_small_topology_takes_no_large_memory() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
 
 
+@pytest.mark.parametrize("statistics", [{"mean": 1.0, "variance": 1.0}, {}])
+def test_statistics_take_no_large_memory(folder: Path, statistics: dict[str, float]) -> None:
+    """A normalization after an input of 800 million values, by one number or by as many."""
+    keras.Sequential([keras.Input((4,)), keras.layers.Normalization(**statistics)]).save(folder / "n.keras")
+    parts = extract((folder / "n.keras").read_bytes())
+    assert restore(parts.topology, parts.parameters)
+    configuration = json.loads(parts.topology)
+    configuration["config"].pop("build_input_shape", None)
+    for entry in (configuration, *configuration["config"]["layers"]):
+        entry.pop("build_config", None)
+    configuration["config"]["layers"][0]["config"]["batch_shape"] = [None, 800_000_000]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ModelError, match="more than its weights"):
+        restore(json.dumps(configuration).encode(), parts.parameters)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
+
+
 def kept(model: keras.Model, folder: Path, given: Any) -> None:
     """Assert that a model answers alike after it was taken apart and put together."""
     model.save(folder / "kept.keras")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.topology.keras_safety import checked_configuration
+from nnc_conformance.reference.topology.keras_safety import checked_configuration, without_statistics
 
 
 def layer(name: str, module: str | None = "keras.layers", **config: Any) -> dict[str, Any]:
@@ -119,3 +119,46 @@ def test_a_vocabulary_is_words_and_not_the_path_of_a_file(vocabulary: Any) -> No
 def test_vocabularies_seeds_and_salts_are_no_sizes() -> None:
     settings = {"vocabulary": [10**12, "word"], "seed": 10**12, "salt": [10**12, 1]}
     assert json.loads(checked_configuration(model(layer("IntegerLookup", **settings))))
+
+
+def nested(depth: int) -> bytes:
+    """A model in models in models."""
+    before, after = model("inner").split(b'"inner"')  # type: ignore[arg-type]
+    return before * depth + model(layer("Flatten")) + after * depth
+
+
+def long_functional(count: int) -> bytes:
+    layers = [layer("Flatten")] * count
+    return json.dumps({"module": "keras", "class_name": "Functional", "config": {"name": "f", "layers": layers}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (nested(100), "within each other"),
+        (nested(400), "not a Keras model|within each other"),
+        (model(*[layer("Flatten")] * 1001), "of more than 1000 layers"),
+        (model(layer("TimeDistributed", layer=json.loads(model(*[layer("Flatten")] * 1001)))), "of more than 1000 layers"),
+        (long_functional(10_001), "more than 10000 layers"),
+        (model(layer("LSTM", units=4, stateful=True)), "'my_LSTM'.*stateful=False"),
+        (model(layer("Bidirectional", layer=layer("GRU", units=4, stateful=1))), "'my_GRU'.*stateful=False"),
+    ],
+)
+def test_what_takes_keras_too_long_or_too_deep_is_refused(data: bytes, reason: str) -> None:
+    with pytest.raises(ModelError, match=reason):
+        checked_configuration(data)
+
+
+def test_large_models_and_states_that_are_off_are_known() -> None:
+    for data in (long_functional(9000), model(*[layer("Flatten")] * 1000), nested(15), model(layer("LSTM", units=4, stateful=False))):
+        checked_configuration(data)
+
+
+def test_normalizations_by_statistics_are_planned_as_layers_with_as_many_values() -> None:
+    given = model(layer("TimeDistributed", layer=layer("Normalization", mean=[1.0], variance=2.0, axis=[1, 2])), layer("Dense", units=3))
+    made = json.loads(without_statistics(given.decode()))["config"]["layers"]
+    inner = made[0]["config"]["layer"]
+    assert (inner["class_name"], inner["config"]) == ("LayerNormalization", {"name": "my_Normalization", "axis": [1, 2]})
+    assert made[1] == layer("Dense", units=3)
+    whole = json.loads(without_statistics(model(layer("Normalization", mean=1.0, variance=2.0, axis=None)).decode()))
+    assert whole["config"]["layers"][0]["class_name"] == "Identity"
