@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from nnc_conformance.faults.diagnosis.explain import Explanation
     from nnc_conformance.faults.diagnosis.onset import Onset
 
+LONGEST_TEXT = 300
+"""Characters of a text before it is cut."""
 BETWEEN = 50
 """Causes between two updates of the progress line."""
 
@@ -131,6 +133,14 @@ def _print(explained: "Explanation") -> None:
         typer.echo(f"A decoder with this bug gives the same output: {one_line(explained.likely[0].cause.sentence)}")
 
 
+def _cut(text: str) -> str:
+    """Put text of a stream or decoder in one line of at most `LONGEST_TEXT` characters."""
+    from nnc_conformance.reports.text import one_line
+
+    line = one_line(text)
+    return line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 3]}..."
+
+
 def _print_onset(onset: "Onset") -> None:
     from nnc_conformance.reference.tracer import value_text
     from nnc_conformance.reports.text import one_line
@@ -140,8 +150,8 @@ def _print_onset(onset: "Onset") -> None:
     if onset.tensor:
         place = f" symbol {onset.coded_index}, element {list(onset.index)}" if onset.coded_index is not None else ""
         values = f": expected {onset.expected}, got {onset.actual}" if onset.expected else ""
-        typer.echo(f"  tensor {onset.tensor!r}{place}{one_line(values)}")
-    typer.echo(f"  {one_line(onset.reading)}")
+        typer.echo(f"  tensor {value_text(onset.tensor)}{place}{_cut(values)}")
+    typer.echo(f"  {_cut(onset.reading)}")
     for line in onset.lines:
         if line.bin is None:
             typer.echo(f"    {line.byte}.{line.bit} {line.element} {line.descriptor} = {one_line(value_text(line.value))}")

@@ -103,7 +103,7 @@ class Decoders(pytest.Collector):
         decoders = load_decoders(option("nnc_decoder"))
         editions = read_editions(option("nnc_edition"))
         taken = editions or {each for one in decoders for each in one.editions}
-        suite = select(folder, levels, [parse_filter(text) for text in option("nnc_filter")], editions=taken)
+        suite = select(folder, levels, [parse_filter(text) for text in option("nnc_filter")], editions=taken, complete=True)
         listed = option("nnc_expect_failures")
         self.expected = None if listed is None else load_expected_failures(Path(listed))
         if self.expected is not None:

@@ -161,7 +161,9 @@ def command(
     drawn = fresh if fresh is not None else FRESH if suite is None and not level and asked is None else 0
     editions = read_editions(edition) or (None if asked is None else (asked.edition,))
     taken = editions or {each for one in decoders for each in one.editions}
-    chosen = select(suite, levels, chosen_filters, editions=taken, fresh_for=[one.identity() for one in decoders], fresh=drawn)
+    chosen = select(
+        suite, levels, chosen_filters, editions=taken, fresh_for=[one.identity() for one in decoders], fresh=drawn, complete=True
+    )
     expected = load_expected_failures(expect_failures) if expect_failures is not None else None
     if expected is not None:
         expected.check_names(vector_ids(suite), [one.name for one in decoders])

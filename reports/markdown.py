@@ -153,7 +153,8 @@ def _expected(report: Report) -> list[str]:
 def _what_happened(case: ReportedCase) -> str:
     first = case.result.first_difference
     where = f"; {first.tensor}: {first.kind.value}, expected {first.expected}, given {first.actual}" if first is not None else ""
-    text = one_line(case.result.message + where)
+    said = f"; standard error: {case.stderr.splitlines()[-1]}" if case.stderr else ""
+    text = one_line(case.result.message + where + said)
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 

@@ -1,5 +1,6 @@
 """Selection of the vectors of a run by levels and filters."""
 
+import shlex
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -14,6 +15,8 @@ from nnc_conformance.storage.vector import EDITIONS, AnyVector, Edition, Level
 from nnc_conformance.suites.results.result import DecoderIdentity
 
 DEFAULT_LEVELS: Final = (Level.CORE, Level.NEGATIVE)
+ON_DEMAND: Final = (Level.STRESS,)
+"""Levels that are generated and not published."""
 FRESH: Final = 24
 """Fresh streams for each decoder of a run of the default levels."""
 
@@ -80,6 +83,7 @@ def select(
     verify: bool = True,
     fresh_for: Sequence[DecoderIdentity] = (),
     fresh: int = 0,
+    complete: bool = False,
 ) -> Suite:
     """Load the vectors of ``levels`` that every filter takes.
 
@@ -91,6 +95,7 @@ def select(
         verify: Whether to check the hashes of the files.
         fresh_for: Decoders for which fresh streams are drawn and added, whatever ``levels`` are.
         fresh: Streams for each of them.
+        complete: Whether each of ``levels`` that is generated on demand must be in the suite.
 
     Raises `SuiteError` if the suite is damaged, and `SelectionError` if no vector is selected: a
     run without vectors would show nothing.
@@ -107,6 +112,9 @@ def select(
     else:
         suite = load_suite(built_in_root() if root is None else root, levels=set(levels), verify=verify)
         suite = replace(suite, vectors=tuple(stored for stored in suite.vectors if takes(stored.vector)))
+    absent = set(levels) & set(ON_DEMAND) - {entry.level for entry in suite.manifest.vectors}
+    if complete and absent:
+        raise SelectionError(_how_to_generate(root, sorted(absent)))
     if fresh_for and fresh:
         from nnc_conformance.suites.running.fresh import with_fresh  # compiles kernels
 
@@ -117,3 +125,15 @@ def select(
             chosen = f" and edition {', '.join(map(str, sorted(editions)))}{chosen}"
         raise SelectionError(f"the suite has no vector of level {', '.join(levels)}{chosen}")
     return suite
+
+
+def _how_to_generate(root: Path | None, levels: Sequence[Level]) -> str:
+    """Describe the commands that add levels to a suite folder; for a package, and for the built-in
+    suite, to a new folder.
+    """
+    folder = str(root) if root is not None and root.is_dir() else "my-vectors"
+    named = " ".join(f"--level {level}" for level in levels)
+    return (
+        f"the suite has no vector of level {', '.join(levels)}, which is generated on demand: "
+        f"nnc-conformance generate {named} {shlex.quote(folder)}, then nnc-conformance run {named} {shlex.quote(folder)}"
+    )

@@ -86,8 +86,9 @@ def test_filters(root: Path) -> None:
     for nothing in ("id=none", "flag=int", "!clause=6"):
         with pytest.raises(SelectionError, match="no vector"):
             ids(nothing)
-    with pytest.raises(SelectionError):
-        select(root, [Level.STRESS])
+    for asked in ([Level.STRESS], [Level.CORE, Level.STRESS]):
+        with pytest.raises(SelectionError, match=f"nnc-conformance generate --level stress {root}, then nnc-conformance run"):
+            select(root, asked, complete=True)
 
 
 def test_fail_fast_leaves_the_rest_not_run(root: Path, tmp_path: Path) -> None:
