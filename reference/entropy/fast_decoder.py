@@ -16,12 +16,15 @@ from nnc_conformance.reference.entropy.compiled import kernel
 from nnc_conformance.reference.entropy.contexts import MAX_PREFIX, NEIGHBOURS, ContextLayout
 from nnc_conformance.reference.entropy.fast_engine import (
     ONES,
+    PARTS,
     RANGE_SHIFT,
     SCRATCH,
+    STATE_SUM_SHIFT,
     Indexes,
     Octets,
     columns_per_pass,
     lps_part,
+    parts_of,
     reset_contexts,
     row_of,
     scatter_blocks,
@@ -30,6 +33,7 @@ from nnc_conformance.reference.entropy.fast_engine import (
 )
 from nnc_conformance.reference.entropy.fast_tools import Tools, add_context_rows, kind_of_place, part_of
 from nnc_conformance.reference.entropy.intrinsics import (
+    add,
     address_of,
     big_endian,
     choose,
@@ -58,6 +62,7 @@ from nnc_conformance.reference.entropy.machine import (
     LINKS,
     NEXT_0,
     NEXT_1,
+    SIGNIFICANCE,
     STAY,
     VALUE,
     Machine,
@@ -82,7 +87,7 @@ _0, _1, _2, _3, _4, _8 = (_U64(number) for number in (0, 1, 2, 3, 4, 8))
 _BYTE: Final = _U64(255)
 _LAST: Final = _U64(63)
 _FORCED: Final = _U64(FORCED_RANGE << 55)
-_ESCAPE, _STAY, _FLAGS, _EMIT = _U64(ESCAPE), _U64(STAY), _U64(ESCAPE | STAY), _U64(EMIT)
+_ESCAPE, _SIGNIFICANCE, _STAY, _EMIT = (_U64(number) for number in (ESCAPE, SIGNIFICANCE, STAY, EMIT))
 _NEXT_0, _NEXT_1, _CONTEXT_0, _CONTEXT_1, _CONTEXT, _VALUE, _EMITTED = (
     _U64(place) for place in (NEXT_0, NEXT_1, CONTEXT_0, CONTEXT_1, CONTEXT, VALUE, EMITTED)
 )
@@ -90,6 +95,14 @@ _REFILLED_BITS: Final = _U64(56)
 """Valid bits in the word of IvlOffset after a refill, at least."""
 _BINS_PER_REFILL: Final = _U64(6)
 """Bins between two refills: each consumes at most 7 bits, and 9 must remain."""
+_BINS_OF_ONE: Final = _U64(3)
+"""Bins of an index of magnitude 1, after which zeros may be likely again."""
+_ZEROS_PER_REFILL: Final = _U64(56 - 9)
+"""Zeros between two refills, where these are most probable: each consumes at most one bit."""
+_LIKELY: Final = _U64(36 << 55)
+"""Row of lps_range below which zeros are decoded in a loop of their own."""
+_UNLIKELY: Final = _U64(72 << 55)
+"""Row of lps_range from which that loop leaves a zero to others."""
 _LEAST_BITS: Final = _U64(9 + 7)
 """Valid bits below which a single bin needs a refill."""
 _OVERREAD: Final = _U64(16)
@@ -174,46 +187,57 @@ def decode_bin(ivl_range: Any, offset: Any, count: Any, row: Any) -> tuple[Any, 
 @kernel
 def decode_zeros(
     words: Words, payload: Octets, indexes: Indexes, at: Any, end: Any, engine: tuple[Any, Any, Any, Any, Any]
-) -> tuple[Any, Any, Any, Any, Any, Any]:
-    """Decode a run of zeros in one context, up to another index or the end.
-
-    If the context is followed by another one after a zero, the run has a single index.
+) -> tuple[Any, Any, Any, Any, Any]:
+    """Decode zeros while these are most probable, up to another index or the end.
 
     Args:
-        engine: Range, offset, valid bits, next byte and link.
+        engine: Range, offset, valid bits, next byte and link to a significance node.
 
     Returns:
-        The address where the next index is stored, and the engine.
+        The address where the next index is stored, range, offset, valid bits, next byte and link.
     """
     ivl_range, offset, count, byte, link = engine
-    base, limit = address_of(words), _U64(payload.shape[0]) + _OVERREAD
-    context = base + load_16(words, link + _CONTEXT)
-    row, states = load(words, context), load(words, context + _8)
-    is_loop = load(words, link + _NEXT_0) == link
-    bin_value = _0
-    while at < end:
-        if count < _LEAST_BITS:
-            offset, count, byte = refill(payload, offset, count, byte)
-            if byte > limit:
+    base = address_of(words)
+    offset, count, byte = refill(payload, offset, count, byte)
+    offset |= _1 << (_LAST - count)
+    stop = at + (min(_ZEROS_PER_REFILL, (end - at) >> _2) << _2)
+    is_zero = True
+    while is_zero and at < stop:
+        context = base + load_16(words, link + _CONTEXT)
+        row, states = load(words, context), load(words, context + _8)
+        after = load(words, link + _NEXT_0)
+        if row >> _LAST:
+            break
+        if after != link:
+            mps_range = ivl_range - lps_part(row, ivl_range)
+            if offset >= mps_range:
                 break
-        ivl_range, offset, count, bin_value = decode_bin(ivl_range, offset, count, row)
-        if bin_value:
-            states = updated_states(words, base, states, _0)
-            row = row_of(words, base, states)
-            link = load(words, link + _NEXT_1)
-            store_32(indexes, at, load_signed_16(words, link + _VALUE))
-            at += load_32(words, link + _EMITTED)
-            break
-        states = updated_states(words, base, states, ONES)
-        row = row_of(words, base, states)
-        store_32(indexes, at, _0)
-        at += _EMIT
-        if not is_loop:
-            link = load(words, link + _NEXT_0)
-            break
-    store(words, context, row)
-    store(words, context + _8, states)
-    return at, ivl_range, offset, count, byte, link
+            states = updated_states(words, base, states, ONES)
+            store(words, context, row_of(words, base, states))
+            store(words, context + _8, states)
+            link = after
+            offset = choose_signed(mps_range, offset, add(offset, offset))
+            ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
+            store_32(indexes, at, _0)
+            at += _EMIT
+            continue
+        fast, slow, rest, fast_steps, slow_steps = parts_of(words, base, states)
+        while at < stop:
+            mps_range = ivl_range - lps_part(row, ivl_range)
+            if offset >= mps_range:
+                is_zero = False
+                break
+            fast = add(fast, load(words, fast_steps + ((fast >> STATE_SUM_SHIFT) << _3)))
+            slow = add(slow, load(words, slow_steps + ((slow >> STATE_SUM_SHIFT) << _3)))
+            row = row_of(words, base, fast + slow + PARTS)
+            offset = choose_signed(mps_range, offset, add(offset, offset))
+            ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
+            store_32(indexes, at, _0)
+            at += _EMIT
+        store(words, context, row)
+        store(words, context + _8, fast + slow + rest)
+    count = _LAST - trailing_zeros(offset)
+    return at, ivl_range, offset & (offset - _1), count, byte, link
 
 
 @kernel
@@ -289,23 +313,31 @@ def decode_run(words: Words, payload: Octets, layout: ContextLayout, engine: Wor
     link = engine[ENGINE_LINK]
     base, limit = address_of(words), _U64(payload.shape[0]) + _OVERREAD
     row = load(words, base + load_16(words, link + _CONTEXT))
+    bins = _BINS_PER_REFILL
     while at < end:
         offset, count, byte = refill(payload, offset, count, byte)
         if byte > limit:
             return False
         # a set bit behind the last valid bit marks how many are left
         offset |= _1 << (_LAST - count)
-        for _ in range(min(_BINS_PER_REFILL, (end - at) >> _2)):
+        for _ in range(min(bins, (end - at) >> _2)):
             at, ivl_range, offset, row, link = decode_step(words, base, indexes, at, ivl_range, offset, row, link)
-            if link & _FLAGS:
-                break
+            if link & _ESCAPE:
+                if link & _STAY == _ESCAPE:
+                    break
+                row = load(words, base + load_16(words, link + _CONTEXT))
+                if row < _LIKELY:
+                    break
+        bins = _BINS_PER_REFILL
         count = _LAST - trailing_zeros(offset)
         offset &= offset - _1
-        if link & _STAY:
-            at, ivl_range, offset, count, byte, link = decode_zeros(
-                words, payload, indexes, at, end, (ivl_range, offset, count, byte, link)
-            )
-            row = load(words, base + load_16(words, link + _CONTEXT))
+        if link & _SIGNIFICANCE:
+            if row < _LIKELY:
+                at, ivl_range, offset, count, byte, link = decode_zeros(
+                    words, payload, indexes, at, end, (ivl_range, offset, count, byte, link)
+                )
+                row = load(words, base + load_16(words, link + _CONTEXT))
+                bins = _BINS_OF_ONE
         elif link & _ESCAPE:
             ivl_range, offset, count, byte, magnitude, value = decode_large(words, payload, layout, (ivl_range, offset, count, byte), link)
             if not magnitude:
@@ -368,7 +400,7 @@ def decode_zeros_by_place(
     end: Any,
     state: tuple[Any, ...],
 ) -> tuple[Any, ...]:
-    """Decode a run of zeros, up to another index or the end.
+    """Do the same as `decode_zeros` where contexts depend on the place.
 
     Args:
         tables: Contexts, indexes and rows of `decode_step_by_place`.
@@ -381,29 +413,49 @@ def decode_zeros_by_place(
     contexts, indexes, rows = tables
     base, contexts_base, to_row = bases
     ivl_range, offset, count, byte, link, context, here = state
-    limit = _U64(payload.shape[0]) + _OVERREAD
-    bin_value = _0
-    while at < end:
-        if count < _LEAST_BITS:
-            offset, count, byte = refill(payload, offset, count, byte)
-            if byte > limit:
-                break
-        ivl_range, offset, count, bin_value = decode_bin(ivl_range, offset, count, load(words, base + context))
-        if bin_value:
-            update_context(words, base, context, _0)
-            context = load_16(contexts, here + load_16(words, link + _CONTEXT_1))
-            link = load(words, link + _NEXT_1)
-            store_32(indexes, at, load_signed_16(words, link + _VALUE))
-            at += load_32(words, link + _EMITTED)
-            here = contexts_base + load_32(rows, at + to_row)
+    offset, count, byte = refill(payload, offset, count, byte)
+    offset |= _1 << (_LAST - count)
+    stop = at + (min(_ZEROS_PER_REFILL, (end - at) >> _2) << _2)
+    is_zero = True
+    while is_zero and at < stop:
+        row, states = load(words, base + context), load(words, base + context + _8)
+        if row >= _UNLIKELY:
             break
-        update_context(words, base, context, ONES)
-        context = load_16(contexts, here + load_16(words, link + _CONTEXT_0))
-        link = load(words, link + _NEXT_0)
-        store_32(indexes, at, _0)
-        at += _EMIT
-        here = contexts_base + load_32(rows, at + to_row)
-    return at, ivl_range, offset, count, byte, link, context, here
+        following = load_16(contexts, here + load_16(words, link + _CONTEXT_0))
+        if following != context:
+            mps_range = ivl_range - lps_part(row, ivl_range)
+            if offset >= mps_range:
+                break
+            states = updated_states(words, base, states, ONES)
+            store(words, base + context, row_of(words, base, states))
+            store(words, base + context + _8, states)
+            link, context = load(words, link + _NEXT_0), following
+            offset = choose_signed(mps_range, offset, add(offset, offset))
+            ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
+            store_32(indexes, at, _0)
+            at += _EMIT
+            here = contexts_base + load_32(rows, at + to_row)
+            continue
+        fast, slow, rest, fast_steps, slow_steps = parts_of(words, base, states)
+        while following == context and at < stop:
+            mps_range = ivl_range - lps_part(row, ivl_range)
+            if offset >= mps_range:
+                is_zero = False
+                break
+            fast = add(fast, load(words, fast_steps + ((fast >> STATE_SUM_SHIFT) << _3)))
+            slow = add(slow, load(words, slow_steps + ((slow >> STATE_SUM_SHIFT) << _3)))
+            row = row_of(words, base, fast + slow + PARTS)
+            offset = choose_signed(mps_range, offset, add(offset, offset))
+            ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
+            store_32(indexes, at, _0)
+            at += _EMIT
+            here = contexts_base + load_32(rows, at + to_row)
+            link = load(words, link + _NEXT_0)
+            following = load_16(contexts, here + load_16(words, link + _CONTEXT_0))
+        store(words, base + context, row)
+        store(words, base + context + _8, fast + slow + rest)
+    count = _LAST - trailing_zeros(offset)
+    return at, ivl_range, offset & (offset - _1), count, byte, link, context, here
 
 
 @kernel
@@ -426,27 +478,33 @@ def decode_run_by_place(
     context = tools.significance[kind * STATES * NEIGHBOURS + significance_node(words, link)]
     here = bases[1] + load_32(rows, at + bases[2])
     row = load(words, base + context)
+    bins = _BINS_PER_REFILL
     while at < end:
         offset, count, byte = refill(payload, offset, count, byte)
         if byte > limit:
             return False
         offset |= _1 << (_LAST - count)
-        is_same = False
-        for _ in range(min(_BINS_PER_REFILL, (end - at) >> _2)):
+        for _ in range(min(bins, (end - at) >> _2)):
             before = context
             at, ivl_range, offset, row, link, context, here = decode_step_by_place(
                 words, contexts, indexes, rows, bases, (at, ivl_range, offset, row, link, context, here)
             )
-            is_same = context == before
-            if is_same or link & _ESCAPE:
+            if context == before:
+                row = load(words, base + context)
+                if row < _LIKELY:
+                    break
+            if link & _STAY == _ESCAPE:
                 break
+        bins = _BINS_PER_REFILL
         count = _LAST - trailing_zeros(offset)
         offset &= offset - _1
-        if is_same:
-            at, ivl_range, offset, count, byte, link, context, here = decode_zeros_by_place(
-                words, payload, (contexts, indexes, rows), bases, at, end, (ivl_range, offset, count, byte, link, context, here)
-            )
-            row = load(words, base + context)
+        if link & _SIGNIFICANCE:
+            if row < _LIKELY:
+                at, ivl_range, offset, count, byte, link, context, here = decode_zeros_by_place(
+                    words, payload, (contexts, indexes, rows), bases, at, end, (ivl_range, offset, count, byte, link, context, here)
+                )
+                row = load(words, base + context)
+                bins = _BINS_OF_ONE
         elif link & _ESCAPE:
             ivl_range, offset, count, byte, magnitude, value = decode_large(words, payload, layout, (ivl_range, offset, count, byte), link)
             if not magnitude:

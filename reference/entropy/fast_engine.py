@@ -34,6 +34,11 @@ _RANGE_BITS: Final = _U64(57)
 _RANGE_PLACE: Final = _U64(0x38)
 _RANGE_MASK: Final = _U64(0xFF << 55)
 _OFFSET_0, _OFFSET_1 = _U64(OFFSET_0), _U64(OFFSET_1)
+_PLACE_0, _PLACE_1, _CODE_0, _CODE_1 = (_U64(number) for number in (21, 1, 21, 5))
+_TWELVE_BITS, _CODES = _U64(0xFFF), _U64(3 << 9)
+_UNIT_0, _UNIT_1 = _U64(1 << 55 | 1 << 21), _U64(1 << 51 | 1 << 1)
+PARTS: Final = _U64((1 << 55 | 1 << 21) + (1 << 51 | 1 << 1))
+"""Number that makes the sum s of both results of `parts_of`."""
 _LPS_ROWS, _STEPS_1, _STEPS_0 = (_U64(8 * place) for place in (LPS_ROWS, STEPS_1, STEPS_0))
 
 
@@ -55,6 +60,22 @@ def updated_states(words: Words, base: Any, states: Any, zero_mask: Any) -> Any:
     place = choose_signed(zero_mask, states - _OFFSET_0, states + _OFFSET_1)
     step_1 = load(words, base + _STEPS_1 + (((place >> _8) & _BYTE) << _3))
     return add(add(states, step_1), load(words, base + _STEPS_0 + (((place >> _24) & _BYTE) << _3)))
+
+
+@kernel
+def parts_of(words: Words, base: Any, states: Any) -> tuple[Any, Any, Any, Any, Any]:
+    """Split a context's word for a run of zeros, each of which only takes a look-up and an addition.
+
+    Returns:
+        The parts of S0 and S1, less what `OFFSET_0` subtracts, the rest, and for either part the
+            address of the changes that a zero makes, by bits 58..63.
+    """
+    before = states - _OFFSET_0
+    fast = ((before >> _PLACE_0) & _BYTE) * _UNIT_0
+    slow = ((before >> _PLACE_1) & _TWELVE_BITS) * _UNIT_1
+    steps_0 = base + _STEPS_0 + ((states >> _CODE_0) & _CODES)
+    steps_1 = base + _STEPS_1 + ((states >> _CODE_1) & _CODES)
+    return fast, slow, states - fast - slow, steps_0, steps_1
 
 
 @kernel

@@ -179,14 +179,31 @@ def add_context_rows(tools: Tools, first: int, after: int, rows: Indexes, positi
     Returns:
         The number of places.
     """
-    for place in range(first, after):
-        kind, base = kind_of_place(tools, place)
-        if position > 0:
-            rows[position - 1] += kind * tools.row_bytes
-        base = min(max(base, -tools.classes), tools.classes)
-        rows[position] = (base + tools.classes) * KINDS * tools.row_bytes
-        position += 1
-    return position
+    size = after - first
+    has_base, has_seen = tools.base.shape[0] > 0, tools.seen.shape[0] > 0
+    classes, row_bytes = tools.classes, tools.row_bytes
+    places = rows[position : position + size]
+    base = tools.base[first:after] if has_base else tools.base
+    if has_base:
+        for place in range(size):
+            places[place] = (min(max(np.int64(base[place]), -classes), classes) + classes) * (KINDS * row_bytes)
+    else:
+        places[:] = classes * (KINDS * row_bytes)
+    # the kind of a place belongs to the row before
+    begin = 0 if position > 0 else 1
+    before = rows[position + begin - 1 : position + size - 1]
+    base, seen = base[begin:] if has_base else base, tools.seen[first + begin : after] if has_seen else tools.seen
+    if has_base and has_seen:
+        for place in range(size - begin):
+            kind = SEEN if seen[place] else min(abs(np.int64(base[place])), BASE_ABOVE_ONE)
+            before[place] += kind * row_bytes
+    elif has_base:
+        for place in range(size - begin):
+            before[place] += min(abs(np.int64(base[place])), BASE_ABOVE_ONE) * row_bytes
+    elif has_seen:
+        for place in range(size - begin):
+            before[place] += seen[place] * (SEEN * row_bytes)
+    return position + size
 
 
 @kernel

@@ -44,8 +44,10 @@ OFFSET_1: Final = 1 << 13 | 1 << 29
 
 ESCAPE: Final = 1
 """Flag of a link: the bin leads to the exp-Golomb prefix."""
-STAY: Final = 2
-"""Flag of a link: the bin leads to a node with the same context.
+SIGNIFICANCE: Final = 2
+"""Flag of a link: the bin leads to a significance node."""
+STAY: Final = ESCAPE | SIGNIFICANCE
+"""Flags of a link: the bin leads to a significance node with the same context.
 
 The context must be updated before it is read again.
 """
@@ -208,6 +210,7 @@ def _parse_words(state_trans: bytes, layout: ContextLayout, by_place: bool) -> t
             table[significance, 1] = table[signs, only]
     after[escapes] = significance[transitions[:, None, :], 2 - sign[:, 0]]
     after[first:] = significance.reshape(-1, 1)
+    flags[after < significance.size] = SIGNIFICANCE
     flags[significance] |= np.where(context[after[significance]] == context[significance][..., None], STAY, 0)
 
     places = 8 * LINKS + LINK_BYTES * np.arange(2 * nodes).reshape(nodes, 2) + flags
@@ -216,7 +219,7 @@ def _parse_words(state_trans: bytes, layout: ContextLayout, by_place: bool) -> t
     links["context_0"], links["context_1"] = (unit * context[after[after, bin_value]] for bin_value in (0, 1))
     links["context"], links["value"], links["emit"] = unit * context[after], value, emit
     octets = np.zeros((2 * nodes, LINK_BYTES), np.uint8)
-    for flag in (0, ESCAPE, STAY):
+    for flag in (0, ESCAPE, SIGNIFICANCE, STAY):
         flagged = flags.reshape(-1) == flag
         octets[flagged, flag : flag + LINK.itemsize] = links.reshape(-1)[flagged].view(np.uint8).reshape(-1, LINK.itemsize)
     return octets.reshape(-1).view(np.uint64), places.reshape(-1), places[first:, 0].copy()
