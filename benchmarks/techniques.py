@@ -76,14 +76,8 @@ VARIANTS: Final = (
     ),
     Variant(
         "a separate loop for runs of zeros",
-        "a context that follows itself stays in registers; without it each run has one bin",
-        (
-            (
-                "fast_decoder.py",
-                "        at += _EMIT\n    store(words, context",
-                "        at += _EMIT\n        break\n    store(words, context",
-            ),
-        ),
+        "branches foretell likely zeros, and a context that follows itself stays in registers; without it zeros are decoded like others",
+        (("fast_decoder.py", "_LIKELY: Final = _U64(36 << 55)", "_LIKELY: Final = _U64(0)"),),
     ),
     Variant(
         "count of leading zeros",
@@ -98,12 +92,12 @@ VARIANTS: Final = (
     ),
     Variant(
         "the borrow of the subtraction",
-        "IvlOffset minus the range gives both the bin and its own new value; without it a comparison comes first",
+        "the room minus a part of the range gives both the bin and its own new value; without it a comparison comes first",
         (
             (
                 "fast_decoder.py",
-                "    above, is_mps = subtract(offset, mps_range)\n",
-                "    is_mps = opaque(offset) < opaque(mps_range)\n    above = offset - mps_range\n",
+                "    below, is_lps = subtract(room, lps)\n",
+                "    is_lps = opaque(room) < opaque(lps)\n    below = room - lps\n",
             ),
         ),
     ),
@@ -219,12 +213,11 @@ def page(rows: list[str], cycles: list[str], pairs: int) -> str:
         "",
         "A bin cannot begin before the previous one has set the range and the context. This chain is, in the order of `decode_step` in",
         "`reference/entropy/fast_decoder.py`: the range's top bits to a shift count (2 cycles), the row's shift and mask",
-        "(2), subtraction from the range (1), subtraction from IvlOffset (1), combining its borrow with the most probable bin (2),",
-        "selection of range, IvlOffset, row and link (1), leading zeros of the range (3), shift (1): 13 cycles that nothing can",
-        "shorten. The loads of rows and links for both values (5 cycles each) and the contexts' update run in parallel, because their",
-        "addresses were known a bin earlier. But if a bin has the context of the previous bin, its row waits for the update (two table",
-        "loads, two additions, a load, and a store that is read at once: about 20 cycles). This is why runs in one context have a separate",
-        "loop.",
+        "(2), comparison with the room (1), selection of the range (1), leading zeros of the range (3), shift (1): 10 cycles that",
+        "nothing can shorten. Row and link are selected at the same time as the range. The loads of rows and links for both values",
+        "(5 cycles each) and the contexts' update run in parallel, because their addresses were known a bin earlier. But if a bin has",
+        "the context of the previous bin, its row waits for the update (two table loads, two additions, a load, and a store that is read",
+        "at once: about 20 cycles). This is why zeros that are most probable have a separate loop.",
         "",
         "## What each technique is worth",
         "",

@@ -1,9 +1,12 @@
 """The fast decoder: `plain.quant_tensor` in decode mode, as a state machine (see `machine`).
 
-IvlCurrRange is in bits 55..63 of a word, IvlOffset in the same bits of another, with payload bits
-below it. A step decodes one bin: it loads what follows either bin, runs the coding engine, and
-selects. It branches only to an exp-Golomb code and to a run of zeros, where a context follows
-itself. If the codeword breaks a rule, the decoder gives up, and the plain kernel finds the error.
+IvlCurrRange is in bits 55..63 of a word, and the room in the same bits of another, with inverted
+payload bits below it. The room is IvlCurrRange - 1 - IvlOffset: a bin is the least probable one if
+the room is below its part of the range, and the room then stays as it is. A step decodes one bin:
+it loads what follows either bin, runs the coding engine, and selects. It branches only to an
+exp-Golomb code, to a context that follows itself, and to a loop for zeros that are most probable,
+which is left before any other bin. If the codeword breaks a rule, the decoder gives up, and the
+plain kernel finds the error.
 """
 
 from typing import Any, Final
@@ -100,9 +103,9 @@ _BINS_OF_ONE: Final = _U64(3)
 _ZEROS_PER_REFILL: Final = _U64(56 - 9)
 """Zeros between two refills, where these are most probable: each consumes at most one bit."""
 _LIKELY: Final = _U64(36 << 55)
-"""Row of lps_range below which zeros are decoded in a loop of their own."""
+"""Row of lps_range, for bin 0 as the most probable one, below which the loop of zeros begins."""
 _UNLIKELY: Final = _U64(72 << 55)
-"""Row of lps_range from which that loop leaves a zero to others."""
+"""Row of lps_range from which the loop of zeros ends where contexts depend on the place."""
 _LEAST_BITS: Final = _U64(9 + 7)
 """Valid bits below which a single bin needs a refill."""
 _OVERREAD: Final = _U64(16)
@@ -111,34 +114,44 @@ _INT32_MAX: Final = _U64(2**31 - 1)
 
 
 @kernel
-def refill_by_bytes(payload: Octets, offset: Any, count: Any, byte: Any) -> tuple[Any, Any, Any]:
+def refill_by_bytes(payload: Octets, room: Any, count: Any, byte: Any) -> tuple[Any, Any, Any]:
     """Do the same as `refill` where fewer than eight bytes are left."""
     while count < _REFILLED_BITS:
-        if byte < _U64(payload.shape[0]):
-            offset |= _U64(payload[byte]) << (_REFILLED_BITS - count)
+        octet = _U64(payload[byte]) if byte < _U64(payload.shape[0]) else _0
+        room |= (octet ^ _BYTE) << (_REFILLED_BITS - count)
         byte += _1
         count += _8
-    return offset, count, byte
+    return room, count, byte
 
 
 @kernel
-def refill(payload: Octets, offset: Any, count: Any, byte: Any) -> tuple[Any, Any, Any]:
-    """Refill the word of IvlOffset to at least `_REFILLED_BITS` valid bits, with zeros below them.
+def refill(payload: Octets, room: Any, count: Any, byte: Any) -> tuple[Any, Any, Any]:
+    """Refill the word of the room to at least `_REFILLED_BITS` valid bits, with zeros below them.
 
-    Beyond the payload there are zeros.
+    The payload's bits are inverted; beyond the payload there are zeros.
 
     Returns:
         The word, its number of valid bits, and the next byte.
     """
     if byte + _8 > _U64(payload.shape[0]):
-        return refill_by_bytes(payload, offset, count, byte)
+        return refill_by_bytes(payload, room, count, byte)
     valid = count | _REFILLED_BITS
-    fresh = (big_endian(payload, address_of(payload) + byte) >> count) & (ONES << (_U64(64) - valid))
-    return offset | fresh, valid, byte + ((_LAST - count) >> _3)
+    fresh = ((big_endian(payload, address_of(payload) + byte) ^ ONES) >> count) & (ONES << (_U64(64) - valid))
+    return room | fresh, valid, byte + ((_LAST - count) >> _3)
 
 
 @kernel
-def decode_step(words: Words, base: Any, indexes: Indexes, at: Any, ivl_range: Any, offset: Any, row: Any, link: Any) -> tuple[Any, ...]:
+def complement(ivl_range: Any, offset: Any, count: Any) -> Any:
+    """Return the room of an IvlOffset (see the module), or the IvlOffset of a room.
+
+    Args:
+        count: Valid bits.
+    """
+    return (ivl_range - _1 - offset) & (ONES << (_U64(64) - count))
+
+
+@kernel
+def decode_step(words: Words, base: Any, indexes: Indexes, at: Any, ivl_range: Any, room: Any, row: Any, link: Any) -> tuple[Any, ...]:
     """Decode one bin at the node that ``link`` leads to.
 
     Args:
@@ -147,41 +160,41 @@ def decode_step(words: Words, base: Any, indexes: Indexes, at: Any, ivl_range: A
         row: Row of lps_range of the node's context.
 
     Returns:
-        ``at``, ``ivl_range``, ``offset``, ``row`` and ``link`` for the next bin.
+        ``at``, ``ivl_range``, ``room``, ``row`` and ``link`` for the next bin.
     """
     lps = lps_part(row, ivl_range)
-    mps_range = ivl_range - lps
-    above, is_mps = subtract(offset, mps_range)
-    zero_mask = opaque(spread(is_mps)) ^ row
+    below, is_lps = subtract(room, lps)
+    one_mask = opaque(spread(is_lps)) ^ row
     row_0 = opaque(load(words, base + load_16(words, link + _CONTEXT_0)))
     row_1 = opaque(load(words, base + load_16(words, link + _CONTEXT_1)))
     link_0, link_1 = opaque(load(words, link + _NEXT_0)), opaque(load(words, link + _NEXT_1))
-    update_context(words, base, load_16(words, link + _CONTEXT), zero_mask)
-    row = choose_signed(zero_mask, row_0, row_1)
-    link = choose_signed(zero_mask, link_0, link_1)
+    update_context(words, base, load_16(words, link + _CONTEXT), one_mask ^ ONES)
+    row = choose_signed(one_mask, row_1, row_0)
+    link = choose_signed(one_mask, link_1, link_0)
     store_32(indexes, at, load_signed_16(words, link + _VALUE))
-    ivl_range = choose(is_mps, mps_range, lps)
-    offset = choose(is_mps, offset, above)
+    ivl_range = choose(is_lps, lps, ivl_range - lps)
+    room = choose(is_lps, room, below)
     shift = leading_zeros(ivl_range)
-    return at + load_32(words, link + _EMITTED), ivl_range << shift, offset << shift, row, link
+    return at + load(words, link + _EMITTED), ivl_range << shift, room << shift, row, link
 
 
 @kernel
-def decode_bin(ivl_range: Any, offset: Any, count: Any, row: Any) -> tuple[Any, Any, Any, Any]:
+def decode_bin(ivl_range: Any, room: Any, count: Any, row: Any) -> tuple[Any, Any, Any, Any]:
     """Decode one bin with branches.
 
     Returns:
-        Range, offset, valid bits, and the bin.
+        Range, room, valid bits, and the bin.
     """
     lps = lps_part(row, ivl_range)
-    ivl_range -= lps
     bin_value = row >> _LAST
-    if offset >= ivl_range:
-        offset -= ivl_range
+    if room < lps:
         ivl_range = lps
         bin_value ^= _1
+    else:
+        ivl_range -= lps
+        room -= lps
     shift = leading_zeros(ivl_range)
-    return ivl_range << shift, offset << shift, count - shift, bin_value
+    return ivl_range << shift, room << shift, count - shift, bin_value
 
 
 @kernel
@@ -191,53 +204,61 @@ def decode_zeros(
     """Decode zeros while these are most probable, up to another index or the end.
 
     Args:
-        engine: Range, offset, valid bits, next byte and link to a significance node.
+        engine: Range, room, valid bits, next byte and link to a significance node.
 
     Returns:
-        The address where the next index is stored, range, offset, valid bits, next byte and link.
+        The address where the next index is stored, range, room, valid bits, next byte and link.
     """
-    ivl_range, offset, count, byte, link = engine
-    base = address_of(words)
-    offset, count, byte = refill(payload, offset, count, byte)
-    offset |= _1 << (_LAST - count)
-    stop = at + (min(_ZEROS_PER_REFILL, (end - at) >> _2) << _2)
+    ivl_range, room, count, byte, link = engine
+    base, limit = address_of(words), _U64(payload.shape[0]) + _OVERREAD
     is_zero = True
-    while is_zero and at < stop:
-        context = base + load_16(words, link + _CONTEXT)
-        row, states = load(words, context), load(words, context + _8)
-        after = load(words, link + _NEXT_0)
-        if row >> _LAST:
+    while is_zero and at < end:
+        room, count, byte = refill(payload, room, count, byte)
+        if byte > limit:
             break
-        if after != link:
-            mps_range = ivl_range - lps_part(row, ivl_range)
-            if offset >= mps_range:
-                break
-            states = updated_states(words, base, states, ONES)
-            store(words, context, row_of(words, base, states))
-            store(words, context + _8, states)
-            link = after
-            offset = choose_signed(mps_range, offset, add(offset, offset))
-            ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
-            store_32(indexes, at, _0)
-            at += _EMIT
-            continue
-        fast, slow, rest, fast_steps, slow_steps = parts_of(words, base, states)
-        while at < stop:
-            mps_range = ivl_range - lps_part(row, ivl_range)
-            if offset >= mps_range:
+        room |= _1 << (_LAST - count)
+        stop = at + (min(_ZEROS_PER_REFILL, (end - at) >> _2) << _2)
+        while is_zero and at < stop:
+            context = base + load_16(words, link + _CONTEXT)
+            row, states = load(words, context), load(words, context + _8)
+            after = load(words, link + _NEXT_0)
+            if row >> _LAST:
                 is_zero = False
                 break
-            fast = add(fast, load(words, fast_steps + ((fast >> STATE_SUM_SHIFT) << _3)))
-            slow = add(slow, load(words, slow_steps + ((slow >> STATE_SUM_SHIFT) << _3)))
-            row = row_of(words, base, fast + slow + PARTS)
-            offset = choose_signed(mps_range, offset, add(offset, offset))
-            ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
-            store_32(indexes, at, _0)
-            at += _EMIT
-        store(words, context, row)
-        store(words, context + _8, fast + slow + rest)
-    count = _LAST - trailing_zeros(offset)
-    return at, ivl_range, offset & (offset - _1), count, byte, link
+            if after != link:
+                lps = lps_part(row, ivl_range)
+                if room < lps:
+                    is_zero = False
+                    break
+                states = updated_states(words, base, states, ONES)
+                store(words, context, row_of(words, base, states))
+                store(words, context + _8, states)
+                link = after
+                mps_range, below = ivl_range - lps, room - lps
+                room = choose_signed(mps_range, below, add(below, below))
+                ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
+                store_32(indexes, at, _0)
+                at += _EMIT
+                continue
+            fast, slow, rest, fast_steps, slow_steps = parts_of(words, base, states)
+            while at < stop:
+                lps = lps_part(row, ivl_range)
+                if room < lps:
+                    is_zero = False
+                    break
+                fast = add(fast, load(words, fast_steps + ((fast >> STATE_SUM_SHIFT) << _3)))
+                slow = add(slow, load(words, slow_steps + ((slow >> STATE_SUM_SHIFT) << _3)))
+                row = row_of(words, base, fast + slow + PARTS)
+                mps_range, below = ivl_range - lps, room - lps
+                room = choose_signed(mps_range, below, add(below, below))
+                ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
+                store_32(indexes, at, _0)
+                at += _EMIT
+            store(words, context, row)
+            store(words, context + _8, fast + slow + rest)
+        count = _LAST - trailing_zeros(room)
+        room &= room - _1
+    return at, ivl_range, room, count, byte, link
 
 
 @kernel
@@ -247,21 +268,21 @@ def decode_escape(
     """Decode abs_level_greater_x2 and abs_remainder.
 
     Args:
-        engine: Range, offset, valid bits and next byte.
+        engine: Range, room, valid bits and next byte.
         most: Largest magnitude that the prefix bins may reach.
 
     Returns:
         The engine, and the magnitude of the index.
     """
-    ivl_range, offset, count, byte = engine
+    ivl_range, room, count, byte = engine
     base = address_of(words)
     magnitude = _U64(layout.unary_length) + _1
     rem_bits, bin_value = _0, _1
     while rem_bits < _U64(MAX_PREFIX) and magnitude + (_1 << rem_bits) <= most:
         if count < _LEAST_BITS:
-            offset, count, byte = refill(payload, offset, count, byte)
+            room, count, byte = refill(payload, room, count, byte)
         context = (_U64(layout.prefix) + rem_bits) << _4
-        ivl_range, offset, count, bin_value = decode_bin(ivl_range, offset, count, load(words, base + context))
+        ivl_range, room, count, bin_value = decode_bin(ivl_range, room, count, load(words, base + context))
         update_context(words, base, context, _0 if bin_value else ONES)
         if not bin_value:
             break
@@ -270,15 +291,16 @@ def decode_escape(
     remainder = _0
     for _ in range(rem_bits):
         if count < _LEAST_BITS:
-            offset, count, byte = refill(payload, offset, count, byte)
+            room, count, byte = refill(payload, room, count, byte)
         half = ivl_range >> _1
         remainder <<= _1
-        if offset >= half:
-            offset -= half
+        if room < half:
             remainder |= _1
-        offset <<= _1
+        else:
+            room -= half
+        room <<= _1
         count -= _1
-    return ivl_range, offset, count, byte, magnitude + remainder
+    return ivl_range, room, count, byte, magnitude + remainder
 
 
 @kernel
@@ -288,7 +310,7 @@ def decode_large(
     """Decode the rest of an index too large for the nodes of the machine.
 
     Args:
-        engine: Range, offset, valid bits and next byte.
+        engine: Range, room, valid bits and next byte.
         link: The link with the escape.
 
     Returns:
@@ -297,11 +319,20 @@ def decode_large(
     sign_and_parity = load_16(words, link + _VALUE)
     is_negative, parity = sign_and_parity & _1, sign_and_parity >> _1
     most = _U64(layout.negative_limit if is_negative else layout.positive_limit)
-    ivl_range, offset, count, byte, magnitude = decode_escape(words, payload, layout, engine, most)
+    ivl_range, room, count, byte, magnitude = decode_escape(words, payload, layout, engine, most)
     value = (magnitude << _1) - parity if layout.dq_flag else magnitude
     if magnitude > most or value > _INT32_MAX + is_negative:
         magnitude = _0
-    return ivl_range, offset, count, byte, magnitude, subtract(_0, value)[0] if is_negative else value
+    return ivl_range, room, count, byte, magnitude, subtract(_0, value)[0] if is_negative else value
+
+
+@kernel
+def zeros_begin(row: Any, link: Any) -> bool:
+    """Whether a link leads to an index whose zero is most probable, as one condition.
+
+    The processor could not predict whether it leads to an index.
+    """
+    return bool(opaque(spread(row < _LIKELY)) & link & _SIGNIFICANCE)
 
 
 @kernel
@@ -309,19 +340,20 @@ def decode_run(words: Words, payload: Octets, layout: ContextLayout, engine: Wor
     """Decode ``size`` indexes in coded order to the start of an array; False to give up."""
     at = address_of(indexes)
     end = at + (_U64(size) << _2)
-    ivl_range, offset, count, byte = engine[ENGINE_RANGE], engine[ENGINE_OFFSET], engine[ENGINE_COUNT], engine[ENGINE_BYTE]
+    ivl_range, room, count, byte = engine[ENGINE_RANGE], engine[ENGINE_OFFSET], engine[ENGINE_COUNT], engine[ENGINE_BYTE]
     link = engine[ENGINE_LINK]
+    room = complement(ivl_range, room, count)
     base, limit = address_of(words), _U64(payload.shape[0]) + _OVERREAD
     row = load(words, base + load_16(words, link + _CONTEXT))
     bins = _BINS_PER_REFILL
     while at < end:
-        offset, count, byte = refill(payload, offset, count, byte)
+        room, count, byte = refill(payload, room, count, byte)
         if byte > limit:
             return False
         # a set bit behind the last valid bit marks how many are left
-        offset |= _1 << (_LAST - count)
+        room |= _1 << (_LAST - count)
         for _ in range(min(bins, (end - at) >> _2)):
-            at, ivl_range, offset, row, link = decode_step(words, base, indexes, at, ivl_range, offset, row, link)
+            at, ivl_range, room, row, link = decode_step(words, base, indexes, at, ivl_range, room, row, link)
             if link & _ESCAPE:
                 if link & _STAY == _ESCAPE:
                     break
@@ -329,24 +361,22 @@ def decode_run(words: Words, payload: Octets, layout: ContextLayout, engine: Wor
                 if row < _LIKELY:
                     break
         bins = _BINS_PER_REFILL
-        count = _LAST - trailing_zeros(offset)
-        offset &= offset - _1
-        if link & _SIGNIFICANCE:
-            if row < _LIKELY:
-                at, ivl_range, offset, count, byte, link = decode_zeros(
-                    words, payload, indexes, at, end, (ivl_range, offset, count, byte, link)
-                )
-                row = load(words, base + load_16(words, link + _CONTEXT))
-                bins = _BINS_OF_ONE
-        elif link & _ESCAPE:
-            ivl_range, offset, count, byte, magnitude, value = decode_large(words, payload, layout, (ivl_range, offset, count, byte), link)
+        count = _LAST - trailing_zeros(room)
+        room &= room - _1
+        if zeros_begin(row, link):
+            at, ivl_range, room, count, byte, link = decode_zeros(words, payload, indexes, at, end, (ivl_range, room, count, byte, link))
+            row = load(words, base + load_16(words, link + _CONTEXT))
+            bins = _BINS_OF_ONE
+        elif link & _STAY == _ESCAPE:
+            ivl_range, room, count, byte, magnitude, value = decode_large(words, payload, layout, (ivl_range, room, count, byte), link)
             if not magnitude:
                 return False
             store_32(indexes, at, value)
             at += _EMIT
             link = load(words, link + (_NEXT_1 if magnitude & _1 else _NEXT_0))
             row = load(words, base + load_16(words, link + _CONTEXT))
-    engine[ENGINE_RANGE], engine[ENGINE_OFFSET], engine[ENGINE_COUNT], engine[ENGINE_BYTE] = ivl_range, offset, count, byte
+    engine[ENGINE_RANGE], engine[ENGINE_OFFSET] = ivl_range, complement(ivl_range, room, count)
+    engine[ENGINE_COUNT], engine[ENGINE_BYTE] = count, byte
     engine[ENGINE_LINK] = link
     return True
 
@@ -368,26 +398,25 @@ def decode_step_by_place(
             address of the row of contexts at the place of the index.
     """
     base, contexts_base, to_row = bases
-    at, ivl_range, offset, row, link, context, here = step
+    at, ivl_range, room, row, link, context, here = step
     lps = lps_part(row, ivl_range)
-    mps_range = ivl_range - lps
-    above, is_mps = subtract(offset, mps_range)
-    zero_mask = opaque(spread(is_mps)) ^ row
+    below, is_lps = subtract(room, lps)
+    one_mask = opaque(spread(is_lps)) ^ row
     context_0 = opaque(load_16(contexts, here + load_16(words, link + _CONTEXT_0)))
     context_1 = opaque(load_16(contexts, here + load_16(words, link + _CONTEXT_1)))
     row_0, row_1 = opaque(load(words, base + context_0)), opaque(load(words, base + context_1))
     link_0, link_1 = opaque(load(words, link + _NEXT_0)), opaque(load(words, link + _NEXT_1))
-    update_context(words, base, context, zero_mask)
-    row = choose_signed(zero_mask, row_0, row_1)
-    context = choose_signed(zero_mask, context_0, context_1)
-    link = choose_signed(zero_mask, link_0, link_1)
+    update_context(words, base, context, one_mask ^ ONES)
+    row = choose_signed(one_mask, row_1, row_0)
+    context = choose_signed(one_mask, context_1, context_0)
+    link = choose_signed(one_mask, link_1, link_0)
     store_32(indexes, at, load_signed_16(words, link + _VALUE))
-    ivl_range = choose(is_mps, mps_range, lps)
-    offset = choose(is_mps, offset, above)
+    ivl_range = choose(is_lps, lps, ivl_range - lps)
+    room = choose(is_lps, room, below)
     shift = leading_zeros(ivl_range)
-    at += load_32(words, link + _EMITTED)
+    at += load(words, link + _EMITTED)
     here = contexts_base + load_32(rows, at + to_row)
-    return at, ivl_range << shift, offset << shift, row, link, context, here
+    return at, ivl_range << shift, room << shift, row, link, context, here
 
 
 @kernel
@@ -405,57 +434,66 @@ def decode_zeros_by_place(
     Args:
         tables: Contexts, indexes and rows of `decode_step_by_place`.
         bases: Those of `decode_step_by_place`.
-        state: Range, offset, valid bits, next byte, link, context, and row of contexts.
+        state: Range, room, valid bits, next byte, link, context, and row of contexts.
 
     Returns:
         The address where the next index is stored, and the state.
     """
     contexts, indexes, rows = tables
     base, contexts_base, to_row = bases
-    ivl_range, offset, count, byte, link, context, here = state
-    offset, count, byte = refill(payload, offset, count, byte)
-    offset |= _1 << (_LAST - count)
-    stop = at + (min(_ZEROS_PER_REFILL, (end - at) >> _2) << _2)
+    ivl_range, room, count, byte, link, context, here = state
+    limit = _U64(payload.shape[0]) + _OVERREAD
     is_zero = True
-    while is_zero and at < stop:
-        row, states = load(words, base + context), load(words, base + context + _8)
-        if row >= _UNLIKELY:
+    while is_zero and at < end:
+        room, count, byte = refill(payload, room, count, byte)
+        if byte > limit:
             break
-        following = load_16(contexts, here + load_16(words, link + _CONTEXT_0))
-        if following != context:
-            mps_range = ivl_range - lps_part(row, ivl_range)
-            if offset >= mps_range:
-                break
-            states = updated_states(words, base, states, ONES)
-            store(words, base + context, row_of(words, base, states))
-            store(words, base + context + _8, states)
-            link, context = load(words, link + _NEXT_0), following
-            offset = choose_signed(mps_range, offset, add(offset, offset))
-            ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
-            store_32(indexes, at, _0)
-            at += _EMIT
-            here = contexts_base + load_32(rows, at + to_row)
-            continue
-        fast, slow, rest, fast_steps, slow_steps = parts_of(words, base, states)
-        while following == context and at < stop:
-            mps_range = ivl_range - lps_part(row, ivl_range)
-            if offset >= mps_range:
+        room |= _1 << (_LAST - count)
+        stop = at + (min(_ZEROS_PER_REFILL, (end - at) >> _2) << _2)
+        while is_zero and at < stop:
+            row, states = load(words, base + context), load(words, base + context + _8)
+            if row >= _UNLIKELY:
                 is_zero = False
                 break
-            fast = add(fast, load(words, fast_steps + ((fast >> STATE_SUM_SHIFT) << _3)))
-            slow = add(slow, load(words, slow_steps + ((slow >> STATE_SUM_SHIFT) << _3)))
-            row = row_of(words, base, fast + slow + PARTS)
-            offset = choose_signed(mps_range, offset, add(offset, offset))
-            ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
-            store_32(indexes, at, _0)
-            at += _EMIT
-            here = contexts_base + load_32(rows, at + to_row)
-            link = load(words, link + _NEXT_0)
             following = load_16(contexts, here + load_16(words, link + _CONTEXT_0))
-        store(words, base + context, row)
-        store(words, base + context + _8, fast + slow + rest)
-    count = _LAST - trailing_zeros(offset)
-    return at, ivl_range, offset & (offset - _1), count, byte, link, context, here
+            if following != context:
+                lps = lps_part(row, ivl_range)
+                if room < lps:
+                    is_zero = False
+                    break
+                states = updated_states(words, base, states, ONES)
+                store(words, base + context, row_of(words, base, states))
+                store(words, base + context + _8, states)
+                link, context = load(words, link + _NEXT_0), following
+                mps_range, below = ivl_range - lps, room - lps
+                room = choose_signed(mps_range, below, add(below, below))
+                ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
+                store_32(indexes, at, _0)
+                at += _EMIT
+                here = contexts_base + load_32(rows, at + to_row)
+                continue
+            fast, slow, rest, fast_steps, slow_steps = parts_of(words, base, states)
+            while following == context and at < stop:
+                lps = lps_part(row, ivl_range)
+                if room < lps:
+                    is_zero = False
+                    break
+                fast = add(fast, load(words, fast_steps + ((fast >> STATE_SUM_SHIFT) << _3)))
+                slow = add(slow, load(words, slow_steps + ((slow >> STATE_SUM_SHIFT) << _3)))
+                row = row_of(words, base, fast + slow + PARTS)
+                mps_range, below = ivl_range - lps, room - lps
+                room = choose_signed(mps_range, below, add(below, below))
+                ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
+                store_32(indexes, at, _0)
+                at += _EMIT
+                here = contexts_base + load_32(rows, at + to_row)
+                link = load(words, link + _NEXT_0)
+                following = load_16(contexts, here + load_16(words, link + _CONTEXT_0))
+            store(words, base + context, row)
+            store(words, base + context + _8, fast + slow + rest)
+        count = _LAST - trailing_zeros(room)
+        room &= room - _1
+    return at, ivl_range, room, count, byte, link, context, here
 
 
 @kernel
@@ -471,8 +509,9 @@ def decode_run_by_place(
     contexts = tools.contexts
     at = address_of(indexes)
     end = at + (_U64(size) << _2)
-    ivl_range, offset, count, byte = engine[ENGINE_RANGE], engine[ENGINE_OFFSET], engine[ENGINE_COUNT], engine[ENGINE_BYTE]
+    ivl_range, room, count, byte = engine[ENGINE_RANGE], engine[ENGINE_OFFSET], engine[ENGINE_COUNT], engine[ENGINE_BYTE]
     link = engine[ENGINE_LINK]
+    room = complement(ivl_range, room, count)
     bases = address_of(words), address_of(contexts), address_of(rows) - at
     base, limit = address_of(words), _U64(payload.shape[0]) + _OVERREAD
     context = tools.significance[kind * STATES * NEIGHBOURS + significance_node(words, link)]
@@ -480,14 +519,14 @@ def decode_run_by_place(
     row = load(words, base + context)
     bins = _BINS_PER_REFILL
     while at < end:
-        offset, count, byte = refill(payload, offset, count, byte)
+        room, count, byte = refill(payload, room, count, byte)
         if byte > limit:
             return False
-        offset |= _1 << (_LAST - count)
+        room |= _1 << (_LAST - count)
         for _ in range(min(bins, (end - at) >> _2)):
             before = context
-            at, ivl_range, offset, row, link, context, here = decode_step_by_place(
-                words, contexts, indexes, rows, bases, (at, ivl_range, offset, row, link, context, here)
+            at, ivl_range, room, row, link, context, here = decode_step_by_place(
+                words, contexts, indexes, rows, bases, (at, ivl_range, room, row, link, context, here)
             )
             if context == before:
                 row = load(words, base + context)
@@ -496,17 +535,16 @@ def decode_run_by_place(
             if link & _STAY == _ESCAPE:
                 break
         bins = _BINS_PER_REFILL
-        count = _LAST - trailing_zeros(offset)
-        offset &= offset - _1
-        if link & _SIGNIFICANCE:
-            if row < _LIKELY:
-                at, ivl_range, offset, count, byte, link, context, here = decode_zeros_by_place(
-                    words, payload, (contexts, indexes, rows), bases, at, end, (ivl_range, offset, count, byte, link, context, here)
-                )
-                row = load(words, base + context)
-                bins = _BINS_OF_ONE
-        elif link & _ESCAPE:
-            ivl_range, offset, count, byte, magnitude, value = decode_large(words, payload, layout, (ivl_range, offset, count, byte), link)
+        count = _LAST - trailing_zeros(room)
+        room &= room - _1
+        if zeros_begin(row, link):
+            at, ivl_range, room, count, byte, link, context, here = decode_zeros_by_place(
+                words, payload, (contexts, indexes, rows), bases, at, end, (ivl_range, room, count, byte, link, context, here)
+            )
+            row = load(words, base + context)
+            bins = _BINS_OF_ONE
+        elif link & _STAY == _ESCAPE:
+            ivl_range, room, count, byte, magnitude, value = decode_large(words, payload, layout, (ivl_range, room, count, byte), link)
             if not magnitude:
                 return False
             store_32(indexes, at, value)
@@ -515,7 +553,8 @@ def decode_run_by_place(
             context = load_16(contexts, here + load_16(words, link + _CONTEXT))
             here = bases[1] + load_32(rows, at + bases[2])
             row = load(words, base + context)
-    engine[ENGINE_RANGE], engine[ENGINE_OFFSET], engine[ENGINE_COUNT], engine[ENGINE_BYTE] = ivl_range, offset, count, byte
+    engine[ENGINE_RANGE], engine[ENGINE_OFFSET] = ivl_range, complement(ivl_range, room, count)
+    engine[ENGINE_COUNT], engine[ENGINE_BYTE] = count, byte
     engine[ENGINE_LINK] = link
     return True
 

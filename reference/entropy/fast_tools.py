@@ -195,14 +195,13 @@ def add_context_rows(tools: Tools, first: int, after: int, rows: Indexes, positi
     base, seen = base[begin:] if has_base else base, tools.seen[first + begin : after] if has_seen else tools.seen
     if has_base and has_seen:
         for place in range(size - begin):
-            kind = SEEN if seen[place] else min(abs(np.int64(base[place])), BASE_ABOVE_ONE)
-            before[place] += kind * row_bytes
+            before[place] += max(min(abs(np.int64(base[place])), BASE_ABOVE_ONE), SEEN * np.int64(seen[place])) * row_bytes
     elif has_base:
         for place in range(size - begin):
             before[place] += min(abs(np.int64(base[place])), BASE_ABOVE_ONE) * row_bytes
     elif has_seen:
         for place in range(size - begin):
-            before[place] += seen[place] * (SEEN * row_bytes)
+            before[place] += np.int64(seen[place]) * (SEEN * row_bytes)
     return position + size
 
 

@@ -53,13 +53,13 @@ The context must be updated before it is read again.
 """
 EMIT: Final = 4
 """Bytes by which the output advances if a bin completes an index."""
-LINK_BYTES: Final = 32
+LINK_BYTES: Final = 40
 """Bytes of a link."""
 LINK: Final = np.dtype(
     {
-        "names": ["next_0", "next_1", "context_0", "context_1", "context", "value", "emit"],
-        "formats": ["<u8", "<u8", "<u2", "<u2", "<u2", "<i2", "<u4"],
-        "offsets": [0, 8, 16, 18, 20, 22, 24],
+        "names": ["next_0", "next_1", "emit", "context_0", "context_1", "context", "value"],
+        "formats": ["<u8", "<u8", "<u8", "<u2", "<u2", "<u2", "<i2"],
+        "offsets": [0, 8, 16, 24, 26, 28, 30],
     }
 )
 """Layout of a link to a node.
@@ -69,7 +69,7 @@ of the nodes to which these lead; context that of the node itself. value is the 
 completes; for an escape, bit 0 is the sign and bit 1 the parity of the stateId. emit is `EMIT` or
 0.
 """
-NEXT_0, NEXT_1, CONTEXT_0, CONTEXT_1, CONTEXT, VALUE, EMITTED = (LINK.fields[name][1] for name in LINK.names or ())  # type: ignore[index]
+NEXT_0, NEXT_1, EMITTED, CONTEXT_0, CONTEXT_1, CONTEXT, VALUE = (LINK.fields[name][1] for name in LINK.names or ())  # type: ignore[index]
 """Byte offsets of the fields of a link."""
 
 
