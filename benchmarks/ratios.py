@@ -36,7 +36,18 @@ STEP: Final = 2.0**-6
 """Quantization step size."""
 QP: Final = -24
 """Quantization parameter of `STEP` at the peer's density, 2."""
-SCALES: Final = {(0.3, 0): 0.1567, (2.0, 0): 0.6861, (4.0, 0): 2.8648, (0.3, 1): 0.1704, (2.0, 1): 1.0727, (4.0, 1): 5.3378}
+SCALES: Final = {
+    (0.3, 0): 0.1567,
+    (1.5, 0): 0.4728,
+    (2.0, 0): 0.6861,
+    (4.0, 0): 2.8648,
+    (6.5, 0): 15.5569,
+    (0.3, 1): 0.1704,
+    (1.5, 1): 0.6883,
+    (2.0, 1): 1.0727,
+    (4.0, 1): 5.3378,
+    (6.5, 1): 30.7058,
+}
 """Scale of a Laplacian in steps, by (bits per weight that it takes, dq)."""
 
 
@@ -162,7 +173,7 @@ class WholePoint:
         return f"{self.bits:g} bit, dq {self.dq}, rdo {'on' if self.rdo else 'off'}"
 
 
-WHOLE_GRID: Final = tuple(WholePoint(bits, dq, rdo) for dq in (0, 1) for rdo in (0, 1) for bits in (0.3, 2.0, 4.0))
+WHOLE_GRID: Final = tuple(WholePoint(bits, dq, rdo) for dq in (0, 1) for rdo in (0, 1) for bits in (0.3, 1.5, 2.0, 4.0, 6.5))
 """All points of whole encodes."""
 PEER_LAMBDA: Final = 0.1
 """lambda_scale of the peer with rate-distortion optimisation on."""
@@ -171,7 +182,7 @@ PEER_LAMBDA: Final = 0.1
 def measure_encode(python: str, point: WholePoint, *, pairs: int, weights: int = WEIGHTS) -> Ratios:
     """Measure whole encodes through both public interfaces.
 
-    A ratio is that of the shortest rounds: a machine with other work can only lengthen one.
+    A ratio is that of the least processor times: a machine with other work can only lengthen one.
     """
     ratios = Ratios()
     with tempfile.TemporaryDirectory(prefix="nnc-speed-") as folder:
@@ -188,11 +199,11 @@ def measure_encode(python: str, point: WholePoint, *, pairs: int, weights: int =
 
         size = len(write())
         for _ in range(pairs):
-            before = time_rounds(write)
+            before = time_rounds(write, clock=time.thread_time)
             process = subprocess.run(command, capture_output=True, text=True, check=False)
             if process.returncode:
                 sys.exit(f"the peer failed: {process.stderr.strip()}")
-            theirs, ours = json.loads(process.stdout)["encode"], before + time_rounds(write)
+            theirs, ours = json.loads(process.stdout)["encode"], before + time_rounds(write, clock=time.thread_time)
             ratios.encode.append(min(theirs) / min(ours))
             ratios.seconds.setdefault("our encode", []).extend(ours)
             ratios.seconds.setdefault("peer encode", []).extend(theirs)

@@ -1,8 +1,8 @@
 """Compare sizes and errors with those of the independent codec; writes docs/size.md.
 
-    python benchmarks/size.py --peer PYTHON [--weights N] [--output DIR]
+    python benchmarks/size.py --peer PYTHON [--weights N] [--only-frontiers] [--output DIR]
 
-It also writes docs/size.svg, and takes some minutes. The peer encodes with its rate-distortion
+It also writes docs/size.svg and docs/frontier.svg, and takes half an hour. The peer encodes with its rate-distortion
 optimisation on (lambda_scale 0.1); both have unary length 10 and search for parameter sets.
 """
 
@@ -15,6 +15,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from frontier import HEADING as FRONTIERS
+from frontier import Compared, compare, section
+from frontier import plot as plot_frontiers
 from size_page import CODECS, Curves, Point, Row, at_error, page, plot
 
 from nnc_conformance.generator.networks import packaged_networks
@@ -47,6 +50,10 @@ NETWORK_VECTOR_QP = -40
 """qp of the vectors of networks."""
 CURVE_WEIGHTS = 1 << 18
 """Weights of the tensors of the curves."""
+FRONTIER_WEIGHTS = 1 << 17
+"""Weights of the tensors of the frontiers."""
+FRONTIER_NETWORKS = ("digits-cnn", "digits-depthwise", "digits-mlp", "digits-transformer")
+"""Networks whose frontiers are compared."""
 BISECTIONS = 9
 """Steps of the search for the same error."""
 
@@ -135,17 +142,45 @@ def curves(peer: Peer, source: str) -> Curves:
     return found
 
 
+def frontiers(peer: Peer) -> Iterator[Compared]:
+    """Compare frontiers of all sources and of the weights of `FRONTIER_NETWORKS`."""
+    tensors = {source: tensor(source, FRONTIER_WEIGHTS) for source in SOURCES}
+    for name in FRONTIER_NETWORKS:
+        parameters = extract(packaged_networks.model_bytes(name)).parameters
+        tensors[name] = {
+            key: value for key, value in parameters.items() if value.dtype == np.float32 and sum(axis > 1 for axis in value.shape) > 1
+        }
+    for name, parameters in tensors.items():
+        for dq in (False, True):
+            found = compare(
+                name,
+                dq,
+                lambda qp, rdo, parameters=parameters, dq=dq: ours(parameters, qp, dq=dq, rdo=rdo),  # type: ignore[misc]
+                lambda qp, weight, parameters=parameters, dq=dq: theirs(peer, parameters, qp, use_dq=dq, lambda_scale=weight),  # type: ignore[misc]
+            )
+            print(name, "dq" if dq else "uniform", f"{found.difference:+.2f} %", max(found.points, key=lambda p: p[1]), flush=True)
+            yield found
+
+
 def main() -> None:
     """Measure, and write page and plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", metavar="PYTHON", required=True, help="Python of the independent codec's environment (tests/peer/setup)")
     parser.add_argument("--weights", type=int, default=1_000_000, help="weights of each tensor of the table (default %(default)s)")
+    parser.add_argument("--only-frontiers", action="store_true", help="measure only the frontiers, and keep the rest of the page")
     parser.add_argument("--output", type=Path, default=ROOT / "docs", help="folder to write to (default %(default)s)")
     arguments = parser.parse_args()
+    page_file = arguments.output / "size.md"
     with Peer(arguments.peer, seconds=60.0) as peer:
+        compared = tuple(frontiers(peer))
+        arguments.output.joinpath("frontier.svg").write_text(plot_frontiers(compared), encoding="utf-8")
+        if arguments.only_frontiers:
+            kept, _, _ = page_file.read_text(encoding="utf-8").partition(f"\n{FRONTIERS}\n")
+            page_file.write_text("\n".join([kept.rstrip("\n"), "", *section(compared)]), encoding="utf-8")
+            return
         table = tuple(rows(peer, arguments.weights))
         figures = {source: curves(peer, source) for source in SOURCES}
-    arguments.output.joinpath("size.md").write_text(page(table, figures, arguments.weights), encoding="utf-8")
+    page_file.write_text(page(table, figures, arguments.weights, section(compared)), encoding="utf-8")
     arguments.output.joinpath("size.svg").write_text(plot(figures), encoding="utf-8")
 
 

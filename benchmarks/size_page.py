@@ -35,11 +35,19 @@ STEPS = (
 """Rows of the table of savings: what is added, the codec without it, the codec with it."""
 SAVINGS_AT = (0.5, 1.0, 2.0, 4.0)
 """Bits per weight of nearest indexes with searched parameter sets; savings are at their error."""
-COLOURS = {"laplacian": "#1d4ed8", "gaussian": "#b45309", "sparse": "#047857"}
-"""Colours of the sources."""
+COLOURS = {
+    "laplacian": "#1d4ed8",
+    "gaussian": "#b45309",
+    "sparse": "#047857",
+    "digits-cnn": "#be123c",
+    "digits-depthwise": "#7c3aed",
+    "digits-mlp": "#0e7490",
+    "digits-transformer": "#4d7c0f",
+}
+"""Colours of sources and networks."""
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 640, 60, 20, 40, 50
 """Pixels of the plot."""
-MOST_BITS, LEAST_SHARE = 5.0, 85.0
+MOST_BITS, LEAST_SHARE = 6.0, 85.0
 """Range of the plot: bits per weight, per cent of their bytes."""
 
 
@@ -101,8 +109,12 @@ def change(ours: float, theirs: float) -> str:
     return f"{100 * (ours / theirs - 1):+.2f} %"
 
 
-def page(table: Sequence[Row], figures: Mapping[str, Curves], weights: int) -> str:
-    """Write the page in Markdown."""
+def page(table: Sequence[Row], figures: Mapping[str, Curves], weights: int, frontiers: Sequence[str]) -> str:
+    """Write the page in Markdown.
+
+    Args:
+        frontiers: The lines of the section written by `frontier.section`.
+    """
     lines = [
         "# Size",
         "",
@@ -126,6 +138,7 @@ def page(table: Sequence[Row], figures: Mapping[str, Curves], weights: int) -> s
         "",
         "![Rate and distortion](size.svg)",
         "",
+        *frontiers,
     ]
     return "\n".join(lines)
 
@@ -170,8 +183,8 @@ def plot(figures: Mapping[str, Curves]) -> str:
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
     ]
     middle = HEIGHT // 2
-    parts += _panel("mean squared error in decibels, ours", TOP, middle - BOTTOM, (-60, -20), 10)
-    parts += _panel("our bytes over theirs at the same error, per cent", middle + TOP, HEIGHT - BOTTOM, (LEAST_SHARE, 101), 5)
+    parts += panel("mean squared error in decibels, ours", TOP, middle - BOTTOM, (-60, -20), 10)
+    parts += panel("our bytes over theirs at the same error, per cent", middle + TOP, HEIGHT - BOTTOM, (LEAST_SHARE, 101), 5)
     for number, (source, curves) in enumerate(figures.items()):
         for dq, (our, their) in enumerate(((OUR_UNIFORM, THEIR_UNIFORM), (OUR_DEPENDENT, THEIR_DEPENDENT))):
             decibels = [(point.bits, 10 * np.log10(point.absolute_error)) for point in curves[our]]
@@ -181,15 +194,15 @@ def plot(figures: Mapping[str, Curves]) -> str:
                 for point in curves[our]
                 if point.absolute_error <= coarsest
             ]
-            parts += _line(decibels, TOP, middle - BOTTOM, (-60, -20), source, dq)
-            parts += _line(shares, middle + TOP, HEIGHT - BOTTOM, (LEAST_SHARE, 101), source, dq)
+            parts += line(decibels, TOP, middle - BOTTOM, (-60, -20), source, dq)
+            parts += line(shares, middle + TOP, HEIGHT - BOTTOM, (LEAST_SHARE, 101), source, dq)
             x, y = LEFT + 10 + 190 * number, HEIGHT - 22 + 14 * dq
-            parts.append(_stroke(f'<line x1="{x}" y1="{y}" x2="{x + 24}" y2="{y}"', source, dq))
+            parts.append(stroke(f'<line x1="{x}" y1="{y}" x2="{x + 24}" y2="{y}"', source, dq))
             parts.append(f'<text x="{x + 30}" y="{y + 4}">{source}, dq {"on" if dq else "off"}</text>')
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _stroke(start: str, source: str, dq: int) -> str:
+def stroke(start: str, source: str, dq: int) -> str:
     """Complete an SVG element with its stroke."""
     dash = ' stroke-dasharray="5 3"' if dq else ""
     return f'{start} fill="none" stroke="{COLOURS[source]}" stroke-width="2"{dash}/>'
@@ -205,18 +218,18 @@ def _y(value: float, top: int, bottom: int, span: tuple[float, float]) -> float:
     return bottom - (bottom - top) * (value - span[0]) / (span[1] - span[0])
 
 
-def _line(points: Sequence[tuple[float, float]], top: int, bottom: int, span: tuple[float, float], source: str, dq: int) -> list[str]:
+def line(points: Sequence[tuple[float, float]], top: int, bottom: int, span: tuple[float, float], source: str, dq: int) -> list[str]:
     """Draw a curve."""
     shown = sorted((bits, value) for bits, value in points if bits <= MOST_BITS and span[0] <= value <= span[1])
     return [
-        _stroke(
+        stroke(
             f'<line x1="{_x(a):.1f}" y1="{_y(v, top, bottom, span):.1f}" x2="{_x(b):.1f}" y2="{_y(w, top, bottom, span):.1f}"', source, dq
         )
         for (a, v), (b, w) in pairwise(shown)
     ]
 
 
-def _panel(title: str, top: int, bottom: int, span: tuple[float, float], spacing: int) -> list[str]:
+def panel(title: str, top: int, bottom: int, span: tuple[float, float], spacing: int) -> list[str]:
     """Draw a panel with its grid."""
     parts = [f'<text x="{LEFT}" y="{top - 10}" font-weight="bold">{title}</text>']
     for bits in range(int(MOST_BITS) + 1):

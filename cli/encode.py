@@ -111,9 +111,18 @@ def command(
             metavar="WEIGHT",
             min=0.0,
             help="Weight of rate against distortion: 0 for the least error, 1 for fewer bytes at hardly more error, "
-            "5 with a smaller step for the fewest bytes at the same error.",
+            "5 with a smaller step for the fewest bytes at the same error; above about 20 most weights become 0.",
         ),
     ] = 1.0,
+    effort: Annotated[
+        str,
+        typer.Option(
+            "--effort",
+            metavar="fast|default|best",
+            help="fast: rates play no part, and streams are larger. best: also try finer steps with more weight on rate, "
+            "for fewer bytes at no more error; takes several times as long.",
+        ),
+    ] = "default",
     steps: Annotated[
         Steps,
         typer.Option(
@@ -247,7 +256,8 @@ def command(
         model.parameters,
         EncoderOptions(
             qp=weight_qp, nonweight_qp=vector_qp, qp_density=qp_density, dq=dq, scan_order=scan_order, codebook=codebook,
-            unary_length=unary_length, rdo=rdo, edition=None if edition is None else 2022 if edition is Edition.FIRST else 2024,
+            unary_length=unary_length, rdo=rdo, effort=effort,
+            edition=None if edition is None else 2022 if edition is Edition.FIRST else 2024,
             row_skip=row_skip.value, tca=tca.value, hdsp=hdsp.value, pre=pre.value,
             tensor_qp=by_deviation(lossy, weight_qp, qp_density) if deviation else {},
         ),

@@ -52,7 +52,7 @@ class TensorContent:
 
     indexes: np.ndarray
     qp_delta: int = 0
-    parameter_sets: np.ndarray | Literal["default", "search"] = "default"
+    parameter_sets: np.ndarray | Literal["default", "search", "sample"] = "default"
     history: TensorHistory = NO_HISTORY
     hdsp: bool = False
     skipped: np.ndarray | None = None

@@ -20,7 +20,7 @@ from nnc_conformance.reference.composer import (
     start_unit,
     topology_unit,
 )
-from nnc_conformance.reference.encoder_options import Block, CodebookMethod, EncoderOptions, parts_of_block
+from nnc_conformance.reference.encoder_options import Block, CodebookMethod, Effort, EncoderOptions, parts_of_block
 from nnc_conformance.reference.entropy.coding import NO_HISTORY, TensorCoding
 from nnc_conformance.reference.errors import EncodeError
 from nnc_conformance.reference.interpretation import Interpretation
@@ -300,7 +300,7 @@ def encode_integers(
     name = header.ids[0]
     if step is not None:
         header, values = next_of(step.update_of(header, {name: values}), name)
-    header, contents = chosen_tools(header, {name: TensorContent(values, parameter_sets=options.parameter_sets)}, step)
+    header, contents = chosen_tools(header, {name: TensorContent(values, parameter_sets=options.fitted_sets)}, step)
     return data_unit(header, contents, form=form, interpretation=interpretation_of(step))
 
 
@@ -386,7 +386,7 @@ def quantized_unit(
         step: The step of a session; None in the first edition.
     """
     header, contents = chosen_tools(header, contents, step)
-    if step is not None and options.rdo > 0:
+    if step is not None and options.rate_weight > 0:
         once_more = quantized_with_tools(header, values, contents, options, step)
         if step.says_nothing(header, once_more):
             return None
@@ -446,17 +446,22 @@ def quantized(
         EncodeError: If the values do not fit int32 steps.
     """
     if name in options.indexes:
-        return TensorContent(options.indexes[name], qp_delta, options.parameter_sets)
+        return TensorContent(options.indexes[name], qp_delta, options.fitted_sets)
+    from nnc_conformance.reference.quantization.finer_steps import smallest
     from nnc_conformance.reference.quantization.quantizer import quantize
 
-    step = float(step_size(options.qp_density, options.qp + qp_delta))
+    qp = options.qp + qp_delta
     try:
-        history, hdsp = (NO_HISTORY, False) if known is None else (known.history, known.hdsp)
-        indexes = quantize(values, step, how, rdo=options.rdo, history=history, hdsp=hdsp)
+        if options.effort is Effort.BEST and options.rdo > 0 and known is None:
+            indexes, qp = smallest(values, how, qp, options.qp_density, lowest=options.lowest_qp, rdo=options.rdo)
+        else:
+            history, hdsp = (NO_HISTORY, False) if known is None else (known.history, known.hdsp)
+            step = float(step_size(options.qp_density, qp))
+            indexes = quantize(values, step, how, rdo=options.rate_weight, history=history, hdsp=hdsp)
     except EncodeError as error:
         remedy = "give it a greater qp, or keep it exact"
-        raise EncodeError(f"{name!r} with qp {options.qp + qp_delta}: {error}; {remedy}") from None
-    return TensorContent(indexes, qp_delta, options.parameter_sets)
+        raise EncodeError(f"{name!r} with qp {qp}: {error}; {remedy}") from None
+    return TensorContent(indexes, qp - options.qp, options.fitted_sets)
 
 
 def encode_with_codebook(
@@ -476,7 +481,7 @@ def encode_with_codebook(
     step = float(step_size(options.qp_density, options.qp + qp_delta))
     designed, indexes = codebook.design(values, step, method=str(options.codebook))
     header = replace(header, codebook=designed, dq_flag=False)
-    header, contents = chosen_tools(header, {header.ids[0]: TensorContent(indexes, qp_delta, options.parameter_sets)}, place)
+    header, contents = chosen_tools(header, {header.ids[0]: TensorContent(indexes, qp_delta, options.fitted_sets)}, place)
     return data_unit(header, contents, interpretation=interpretation_of(place))
 
 

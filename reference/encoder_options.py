@@ -36,6 +36,27 @@ class CodebookMethod(StrEnum):
             raise EncodeError(unknown("codebook method", choice, cls)) from None
 
 
+class Effort(StrEnum):
+    """What an encode takes time for.
+
+    ``fast`` leaves rates out of the choice of indexes, and fits parameter sets to the first rows of
+    a tensor. ``default`` weighs rates by ``rdo``. ``best`` also tries finer steps at which more
+    weight on rate gives no more error than the step asked for, and keeps what takes fewest bytes.
+    """
+
+    FAST = "fast"
+    DEFAULT = "default"
+    BEST = "best"
+
+    @classmethod
+    def of(cls, choice: "Effort | str") -> "Effort":
+        """Return the effort for a name; raise `EncodeError` for another."""
+        try:
+            return cls(choice)
+        except ValueError:
+            raise EncodeError(unknown("effort", choice, cls)) from None
+
+
 WEIGHT_TYPES: Final = (("weight",), ("weight.g", "weight.h"))
 """Types of a block's weight: whole, or decomposed."""
 BLOCK_TYPES: Final = (*WEIGHT_TYPES[0], *WEIGHT_TYPES[1], "weight.ls", "bn.beta", "bn.gamma", "bn.mean", "bn.var", "bias")
@@ -116,7 +137,11 @@ class EncoderOptions:
         codebook: Method of designing codebooks.
         scan_order: 0 to 4, for tensors with several columns.
         unary_length: Cabac_unary_length, 1 to 256.
-        rdo: Weight of rate against distortion; 0 rounds to the nearest.
+        rdo: Weight of rate against distortion: a bit is worth rdo * `quantizer.LAGRANGIAN` squared
+            steps, with ``dq`` four times as many. 0 rounds to the nearest, or finds the least
+            error with ``dq``; 1 hardly changes the error; at 5 and a smaller step streams are
+            smallest for their error; from about 20 on most weights become 0.
+        effort: ``fast``, ``default`` or ``best``; see `Effort`.
         parameter_sets: ``default``, or ``search`` for the cheapest.
         blocks: Tensors to send together as NNR_PT_BLOCK.
         tensor_qp: Quantization parameters of single tensors by name, such as those of
@@ -145,6 +170,7 @@ class EncoderOptions:
     scan_order: int = 0
     unary_length: int = 10
     rdo: float = 1.0
+    effort: Effort | str = Effort.DEFAULT
     parameter_sets: Literal["default", "search"] = "search"
     blocks: tuple[Block, ...] | Mapping[str, Mapping[str, Any]] = ()
     tensor_qp: Mapping[str, int] = field(default_factory=dict)
@@ -162,6 +188,7 @@ class EncoderOptions:
         if isinstance(self.blocks, Mapping):
             object.__setattr__(self, "blocks", blocks_of(self.blocks["block_identifier"], self.blocks["parameter_type"]))
         object.__setattr__(self, "codebook", CodebookMethod.of(self.codebook))
+        object.__setattr__(self, "effort", Effort.of(self.effort))
         if self.parameter_sets not in ("default", "search"):
             raise EncodeError(f"parameter_sets is default or search, not {self.parameter_sets!r}")
         bounds = (("qp_density", 0, 7), ("scan_order", 0, 4), ("unary_length", 1, 256), ("qp", -4096, 4095))
@@ -176,6 +203,16 @@ class EncoderOptions:
             raise EncodeError(f"edition is 2022 or 2024, not {self.edition}")
         if self.edition == 2022 and self.tools_on:
             raise EncodeError(f"{self.tools_on[0]} is a tool of edition 2024; leave it out, or use edition 2024")
+
+    @property
+    def rate_weight(self) -> float:
+        """The weight of rate in the choice of indexes."""
+        return 0.0 if self.effort is Effort.FAST else self.rdo
+
+    @property
+    def fitted_sets(self) -> Literal["default", "search", "sample"]:
+        """How the parameter sets of a tensor are chosen, as `TensorToCode` takes it."""
+        return "sample" if self.effort is Effort.FAST and self.parameter_sets == "search" else self.parameter_sets
 
     @property
     def tools_on(self) -> tuple[str, ...]:
@@ -195,6 +232,11 @@ class EncoderOptions:
     def quantization(self) -> Quantization:
         """The quantization in the parameter set."""
         return Quantization(self.qp_density, self.qp)
+
+    @property
+    def lowest_qp(self) -> int:
+        """The lowest qp that a tensor can have."""
+        return self.qp - (1 << (5 + self.qp_density))
 
     def qp_delta(self, name: str, *, weight: bool) -> int:
         """Return qp_delta of a tensor.

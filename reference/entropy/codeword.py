@@ -42,6 +42,8 @@ __all__ = [
     "encode_codeword",
 ]
 
+SAMPLE_INDEXES: Final = 1 << 16
+"""Indexes, at least, that the parameter sets of a sample are fitted to."""
 _FAILURES: Final = {
     plain.CABAC_END: ("cabac-end", "the codeword reads past the payload's end"),
     plain.INTERVAL: ("interval", "IvlOffset is not below IvlCurrRange"),
@@ -407,12 +409,23 @@ def _prepared(
     if isinstance(tensor.parameter_sets, str):
         if tensor.parameter_sets == "default" or not coding.count:
             return indexes, np.zeros(contexts, np.int64)
-        costs = estimated_costs(tables, coding.layout, coding.area, indexes, quant_tensor, tensor)
+        if tensor.parameter_sets == "sample" and tensor.history is NO_HISTORY and not tensor.hdsp and tensor.skipped is None:
+            area = first_rows(coding.area)
+            costs = estimated_costs(tables, coding.layout, area, indexes[: area.rows * area.columns], quant_tensor)
+        else:
+            costs = estimated_costs(tables, coding.layout, coding.area, indexes, quant_tensor, tensor)
         return indexes, cheapest_sets(tables, costs, coding.layout, hdsp=tensor.hdsp)
     sets = np.asarray(tensor.parameter_sets)
     if sets.shape != (contexts,) or sets.dtype.kind not in "iu" or sets.min() < 0 or sets.max() >= SETS:
         raise EncodeError(f"tensor {number}: parameter_sets must be {contexts} numbers in 0..{SETS - 1}")
     return indexes, sets.astype(np.int64)
+
+
+def first_rows(area: ScanArea) -> ScanArea:
+    """Return the first rows of an area, whole block rows, that hold `SAMPLE_INDEXES`."""
+    height = max(area.side, 1)
+    units = -(-SAMPLE_INDEXES // (height * area.columns))
+    return area._replace(rows=min(area.rows, units * height))
 
 
 def _why_unreachable(tensor: TensorToCode) -> str:

@@ -240,8 +240,8 @@ class TensorToCode:
         indexes: Rows * columns integers within int32, any shape, row-major, doubled with
             dq_flag.
         qp_delta: Coded if the coding has bits for it.
-        parameter_sets: The set of each context in signalling order, ``default`` for set 0, or
-            ``search`` for the cheapest sets.
+        parameter_sets: The set of each context in signalling order, ``default`` for set 0,
+            ``search`` for the cheapest sets, or ``sample`` for those of the first rows.
         history: What the decoder will know of earlier streams.
         hdsp: hist_dep_sig_prob_enabled_flag.
         skipped: row_skip_list, bool (rows,), True only for rows of zeros; None for
@@ -251,7 +251,7 @@ class TensorToCode:
     coding: TensorCoding
     indexes: npt.NDArray[Any]
     qp_delta: int = 0
-    parameter_sets: npt.NDArray[Any] | Literal["default", "search"] = "default"
+    parameter_sets: npt.NDArray[Any] | Literal["default", "search", "sample"] = "default"
     history: TensorHistory = NO_HISTORY
     hdsp: bool = False
     skipped: npt.NDArray[Any] | None = None

@@ -48,6 +48,7 @@ def test_a_size_is_written_as_it_is_given() -> None:
     ("options", "message"),
     [
         ({"codebook": "best"}, "unknown codebook method 'best'; choose from none, kmeans, integer"),
+        ({"effort": "most"}, "unknown effort 'most'; choose from fast, default, best"),
         ({"parameter_sets": "all"}, "parameter_sets is default or search, not 'all'"),
     ],
 )
