@@ -50,7 +50,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict:
         "every": render_html(build_report([loaded("results.json", document(*every_outcome("alpha"), *every_outcome("beta")))], earlier)),
         "certificate": render_certificate(Certificate(body=sealed.body, seal=sealed.seal)),
     }
-    return told_by("check.mjs", pages, folder, seconds=110)
+    return told_by("check.mjs", pages, folder, seconds=300)
 
 
 @pytest.mark.parametrize("name", PAGES)

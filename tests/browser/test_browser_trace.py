@@ -21,7 +21,7 @@ EVERYWHERE = [f"{scheme}-{width}" for scheme in SCHEMES for width in WIDTHS]
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict:
     pages = {name: render_trace(build_trace(f"{name}.nnr", stream)) for name, stream in STREAMS.items()}
-    return told_by("trace.mjs", pages, tmp_path_factory.mktemp("traces"), seconds=110)
+    return told_by("trace.mjs", pages, tmp_path_factory.mktemp("traces"), seconds=300)
 
 
 @pytest.mark.parametrize("name", PAGES)
