@@ -65,7 +65,8 @@ def frontier(points: Sequence[Point]) -> list[Point]:
 def bits_at(points: Sequence[Point], errors: Any) -> Any:
     """Interpolate the bits per weight of a frontier at mean squared errors, between logarithms."""
     known = sorted((np.log(point.absolute_error), np.log(point.bits)) for point in points)
-    return np.exp(np.interp(np.log(errors), *zip(*known, strict=True)))
+    logarithms, bits = np.array(known).T
+    return np.exp(np.interp(np.log(errors), logarithms, bits))
 
 
 def sought(encoded: Encoded, error: float, nearest: Mapping[int, Point]) -> Iterator[Point]:
@@ -98,7 +99,7 @@ def compare(name: str, dq: bool, ours: Encoded, theirs: Encoded) -> Compared:
             points += sought(ours, point.absolute_error, nearest)
     our = frontier(points)
     changes = [(point.bits, 100 * float(bits_at(our, point.absolute_error) / point.bits - 1)) for point in their]
-    errors = np.exp(np.linspace(*np.log([their[-1].absolute_error, their[0].absolute_error]), 400))
+    errors = np.geomspace(their[-1].absolute_error, their[0].absolute_error, 400)
     mean = float(np.mean(np.log(bits_at(our, errors) / bits_at(their, errors))))
     return Compared(name, dq, changes, 100 * (np.exp(mean) - 1))
 

@@ -144,7 +144,7 @@ def curves(peer: Peer, source: str) -> Curves:
 
 def frontiers(peer: Peer) -> Iterator[Compared]:
     """Compare frontiers of all sources and of the weights of `FRONTIER_NETWORKS`."""
-    tensors = {source: tensor(source, FRONTIER_WEIGHTS) for source in SOURCES}
+    tensors: dict[str, Any] = {source: tensor(source, FRONTIER_WEIGHTS) for source in SOURCES}
     for name in FRONTIER_NETWORKS:
         parameters = extract(packaged_networks.model_bytes(name)).parameters
         tensors[name] = {

@@ -18,7 +18,7 @@ from nnc_conformance.reference.updates.finishing import final_parameters
 
 
 @dataclass(frozen=True)
-class Coded:
+class CodedTensor:
     """How a stream codes one tensor.
 
     Attributes:
@@ -42,7 +42,7 @@ class Coded:
 
 
 @dataclass(frozen=True)
-class Step:
+class DecodedStep:
     """One decoded stream of an encoder.
 
     Attributes:
@@ -52,7 +52,7 @@ class Step:
     """
 
     parameters: dict[str, np.ndarray]
-    coded: dict[str, Coded]
+    coded: dict[str, CodedTensor]
     model: BaseModel | None
 
 
@@ -60,7 +60,7 @@ class _Collector(Watcher):
     def __init__(self, interpretation: Interpretation) -> None:
         self.interpretation = interpretation
         self.parameters: dict[str, np.ndarray] = {}
-        self.coded: dict[str, Coded] = {}
+        self.coded: dict[str, CodedTensor] = {}
 
     def tensors(self, unit: Unit, header: DataUnitHeader, tensors: Tensors) -> None:
         self.parameters |= tensors
@@ -74,10 +74,10 @@ class _Collector(Watcher):
             if quantized and header.quantization is not None:
                 qp = header.quantization.quantization_parameter + (deltas[number] if number < len(deltas) else 0)
                 step = float(step_size(header.quantization.qp_density, qp))
-            self.coded[part.id] = Coded(unit.number, header, step, part.codebook, qp)
+            self.coded[part.id] = CodedTensor(unit.number, header, step, part.codebook, qp)
 
 
-def decode_steps(streams: Sequence[bytes], *, interpretation: Interpretation | None = None, session: bool = False) -> list[Step]:
+def decode_steps(streams: Sequence[bytes], *, interpretation: Interpretation | None = None, session: bool = False) -> list[DecodedStep]:
     """Decode streams, in order as a session or a single one alone; raise `StreamError`, `ModelError`."""
     chosen = interpretation or Interpretation()
     model: BaseModel | None = BaseModel() if session else None
@@ -88,5 +88,5 @@ def decode_steps(streams: Sequence[bytes], *, interpretation: Interpretation | N
         driver.run()
         model = driver.model
         parameters = collector.parameters if model is None else final_parameters(model)
-        steps.append(Step(parameters, collector.coded, model))
+        steps.append(DecodedStep(parameters, collector.coded, model))
     return steps

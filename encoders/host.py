@@ -175,7 +175,7 @@ class EncoderHost:
         )
         worker.begin_case()
         answer = worker.ask(request)
-        if isinstance(answer, protocol.StartedAnswer):
+        if isinstance(answer, protocol.EncoderStartedAnswer):
             raise WorkerError.protocol(Fault.ANSWER_ORDER, "encode was answered with started")
         if answer.id != request.id:
             raise WorkerError.protocol(Fault.ANSWER_ID, "an answer carries the id of another request")
@@ -183,7 +183,7 @@ class EncoderHost:
         log = log_of(worker.process, getattr(answer, "message", ""))
         if isinstance(answer, protocol.EncodedAnswer):
             run = _read_stream(folder, output, self._limits.output_bytes, log)
-        elif isinstance(answer, protocol.RefusedAnswer):
+        elif isinstance(answer, protocol.EncoderRefusedAnswer):
             run = EncodeRun(EncoderEnding.REFUSED, answer.message, log=log)
         else:
             run = EncodeRun(EncoderEnding.UNSUPPORTED, answer.message or UNSUPPORTED_TEXT, log=log)
@@ -202,9 +202,9 @@ class EncoderHost:
                 folder,
                 self._limits,
                 self._watched,
-                start=protocol.StartRequest(),
+                start=protocol.EncoderStartRequest(),
                 parse=protocol.parse_answer,
-                started=(protocol.StartedAnswer,),
+                started=(protocol.EncoderStartedAnswer,),
             )
         except WorkerError:
             shutil.rmtree(folder, ignore_errors=True)

@@ -40,7 +40,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin.buffer:
         request = protocol.parse_request(line)
-        if isinstance(request, protocol.StartRequest):
+        if isinstance(request, protocol.EncoderStartRequest):
             answer: dict[str, Any] = {"type": "started", "protocol": request.protocol}
         elif isinstance(request, protocol.EncodeRequest):
             answer = _answer(request)

@@ -11,7 +11,7 @@ PROTOCOL: Final = "nnc-encoder/1"
 """Name and version of the protocol."""
 
 
-class StartRequest(Frozen):
+class EncoderStartRequest(Frozen):
     """First request; names the protocol."""
 
     type: Literal["start"] = "start"
@@ -29,7 +29,7 @@ class EncodeRequest(Frozen):
     base: tuple[str, ...] = Field(default=(), description="absolute paths of the earlier streams of the session, oldest first")
 
 
-class StartedAnswer(WorkerAnswer):
+class EncoderStartedAnswer(WorkerAnswer):
     """Answer to `start`: the worker is ready to encode."""
 
     type: Literal["started"]
@@ -43,7 +43,7 @@ class EncodedAnswer(WorkerAnswer):
     id: str
 
 
-class RefusedAnswer(WorkerAnswer):
+class EncoderRefusedAnswer(WorkerAnswer):
     """Answer to `encode`: the tensors cannot be encoded with these options."""
 
     type: Literal["refused"]
@@ -51,7 +51,7 @@ class RefusedAnswer(WorkerAnswer):
     message: str = ""
 
 
-class UnsupportedAnswer(WorkerAnswer):
+class EncoderUnsupportedAnswer(WorkerAnswer):
     """Answer to `encode`: the encoder lacks what these tensors or options need."""
 
     type: Literal["unsupported"]
@@ -59,8 +59,8 @@ class UnsupportedAnswer(WorkerAnswer):
     message: str = ""
 
 
-Request = StartRequest | EncodeRequest | StopRequest
-Answer = StartedAnswer | EncodedAnswer | RefusedAnswer | UnsupportedAnswer
+Request = EncoderStartRequest | EncodeRequest | StopRequest
+Answer = EncoderStartedAnswer | EncodedAnswer | EncoderRefusedAnswer | EncoderUnsupportedAnswer
 _REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
 _ANSWERS: Final[TypeAdapter[Answer]] = TypeAdapter(Annotated[Answer, Field(discriminator="type")])
 

@@ -79,7 +79,7 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Effort:
+class SearchEffort:
     """How much the diagnosis tries: bounds on cases and causes, which trade time for certainty.
 
     Args:
@@ -132,4 +132,4 @@ class Effort:
 
 
 WEIGHTS: Final = Weights()
-EFFORT: Final = Effort()
+EFFORT: Final = SearchEffort()

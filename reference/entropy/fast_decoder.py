@@ -200,7 +200,7 @@ def decode_bin(ivl_range: Any, room: Any, count: Any, row: Any) -> tuple[Any, An
 @kernel
 def decode_zeros(
     words: Words, payload: Octets, indexes: Indexes, at: Any, end: Any, engine: tuple[Any, Any, Any, Any, Any]
-) -> tuple[Any, Any, Any, Any, Any]:
+) -> tuple[Any, Any, Any, Any, Any, Any]:
     """Decode zeros while these are most probable, up to another index or the end.
 
     Args:

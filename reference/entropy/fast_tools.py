@@ -186,7 +186,7 @@ def add_context_rows(tools: Tools, first: int, after: int, rows: Indexes, positi
     base = tools.base[first:after] if has_base else tools.base
     if has_base:
         for place in range(size):
-            places[place] = (min(max(np.int64(base[place]), -classes), classes) + classes) * (KINDS * row_bytes)
+            places[place] = (min(max(np.int64(base[place]), -classes), classes) + classes) * (KINDS * row_bytes)  # type: ignore[operator]
     else:
         places[:] = classes * (KINDS * row_bytes)
     # the kind of a place belongs to the row before
@@ -195,10 +195,10 @@ def add_context_rows(tools: Tools, first: int, after: int, rows: Indexes, positi
     base, seen = base[begin:] if has_base else base, tools.seen[first + begin : after] if has_seen else tools.seen
     if has_base and has_seen:
         for place in range(size - begin):
-            before[place] += max(min(abs(np.int64(base[place])), BASE_ABOVE_ONE), SEEN * np.int64(seen[place])) * row_bytes
+            before[place] += max(min(abs(np.int64(base[place])), BASE_ABOVE_ONE), SEEN * np.int64(seen[place])) * row_bytes  # type: ignore[operator]
     elif has_base:
         for place in range(size - begin):
-            before[place] += min(abs(np.int64(base[place])), BASE_ABOVE_ONE) * row_bytes
+            before[place] += min(abs(np.int64(base[place])), BASE_ABOVE_ONE) * row_bytes  # type: ignore[operator]
     elif has_seen:
         for place in range(size - begin):
             before[place] += np.int64(seen[place]) * (SEEN * row_bytes)

@@ -57,7 +57,7 @@ def margin_of(model: CompiledCosts, dearest: float, first: int) -> float:
 @inlined
 def cost_of_zero(model: CompiledCosts, paths: CompiledPaths, base: Any, previous: Any, so_far: float, error: float) -> float:
     """Compute the cost of a path that goes on with 0."""
-    return so_far + error + model.lagrangian * bin_cost(model, context_at(paths, base, previous), 0)
+    return so_far + error + model.lagrangian * bin_cost(model, context_at(paths, base, previous), 0)  # type: ignore[no-any-return]
 
 
 @inlined
