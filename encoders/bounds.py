@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.encoders.decoding import CodedTensor
+from nnc_conformance.encoders.decoding import ReadTensor
 from nnc_conformance.encoders.option_values import OCTAVES, density_of
 from nnc_conformance.reference.quantization.reconstruction import step_size
 
@@ -33,7 +33,7 @@ class Bounds:
     options: Mapping[str, str]
     max_error_steps: float
 
-    def steps(self, coded: CodedTensor) -> float:
+    def steps(self, coded: ReadTensor) -> float:
         """Return the steps by which a quantized value may be off."""
         if self.options.get("rdo") != "0":
             return self.max_error_steps
@@ -65,7 +65,7 @@ class ValueErrors:
 
 
 def value_errors(
-    wanted: npt.NDArray[Any], given: npt.NDArray[Any], before: npt.NDArray[Any] | None, coded: CodedTensor | None, bounds: Bounds
+    wanted: npt.NDArray[Any], given: npt.NDArray[Any], before: npt.NDArray[Any] | None, coded: ReadTensor | None, bounds: Bounds
 ) -> ValueErrors:
     """Compare the values of a tensor that a stream decodes to with the encoder's input.
 

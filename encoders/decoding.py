@@ -18,7 +18,7 @@ from nnc_conformance.reference.updates.finishing import final_parameters
 
 
 @dataclass(frozen=True)
-class CodedTensor:
+class ReadTensor:
     """How a stream codes one tensor.
 
     Attributes:
@@ -52,7 +52,7 @@ class DecodedStep:
     """
 
     parameters: dict[str, np.ndarray]
-    coded: dict[str, CodedTensor]
+    coded: dict[str, ReadTensor]
     model: BaseModel | None
 
 
@@ -60,7 +60,7 @@ class _Collector(Watcher):
     def __init__(self, interpretation: Interpretation) -> None:
         self.interpretation = interpretation
         self.parameters: dict[str, np.ndarray] = {}
-        self.coded: dict[str, CodedTensor] = {}
+        self.coded: dict[str, ReadTensor] = {}
 
     def tensors(self, unit: Unit, header: DataUnitHeader, tensors: Tensors) -> None:
         self.parameters |= tensors
@@ -74,7 +74,7 @@ class _Collector(Watcher):
             if quantized and header.quantization is not None:
                 qp = header.quantization.quantization_parameter + (deltas[number] if number < len(deltas) else 0)
                 step = float(step_size(header.quantization.qp_density, qp))
-            self.coded[part.id] = CodedTensor(unit.number, header, step, part.codebook, qp)
+            self.coded[part.id] = ReadTensor(unit.number, header, step, part.codebook, qp)
 
 
 def decode_steps(streams: Sequence[bytes], *, interpretation: Interpretation | None = None, session: bool = False) -> list[DecodedStep]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nnc_conformance.encoders.bounds import Bounds, value_errors
 from nnc_conformance.encoders.cases import EncoderCase, Tensors
-from nnc_conformance.encoders.decoding import CodedTensor, DecodedStep, decode_steps
+from nnc_conformance.encoders.decoding import DecodedStep, ReadTensor, decode_steps
 from nnc_conformance.encoders.encoder_spec import EncoderSpec
 from nnc_conformance.encoders.host import EncoderEnding, EncodeRun
 from nnc_conformance.encoders.reference_encoding import encode_as_asked
@@ -197,7 +197,7 @@ def _judge_values(trial: _Trial, streams: Sequence[bytes], interpretation: Inter
         if not unreadable:
             raise
         return _Values((TensorFault(tensor="", kind="values", text=str(error)[:MESSAGE_LENGTH]),))
-    known: dict[str, CodedTensor] = {}
+    known: dict[str, ReadTensor] = {}
     before: Mapping[str, np.ndarray] = {}
     total = _Values()
     for number, (decoded, wanted) in enumerate(zip(steps, trial.inputs, strict=True)):
@@ -212,7 +212,7 @@ def _judge_values(trial: _Trial, streams: Sequence[bytes], interpretation: Inter
 
 
 def _judge_step(
-    wanted: Tensors, decoded: DecodedStep, known: Mapping[str, CodedTensor], before: Mapping[str, np.ndarray], bounds: Bounds
+    wanted: Tensors, decoded: DecodedStep, known: Mapping[str, ReadTensor], before: Mapping[str, np.ndarray], bounds: Bounds
 ) -> _Values:
     """Judge the model after one step."""
     faults = [
@@ -228,7 +228,7 @@ def _judge_step(
         ),
     ]
     squared, count, largest = 0.0, 0, None
-    wrong: list[tuple[str, CodedTensor | None]] = []
+    wrong: list[tuple[str, ReadTensor | None]] = []
     for name, array in wanted.items():
         given = decoded.parameters.get(name)
         if given is None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from nnc_conformance.encoders.decoding import CodedTensor, DecodedStep
+from nnc_conformance.encoders.decoding import DecodedStep, ReadTensor
 from nnc_conformance.encoders.results import TensorFault
 from nnc_conformance.reference.entropy.coding import HIGHEST_SCAN_ORDER
 from nnc_conformance.reference.interpretation import Interpretation
@@ -60,7 +60,7 @@ def _swapped(names: Sequence[str], wanted: Mapping[str, Values], decoded: Decode
     )
 
 
-def _near(wanted: Values, given: Values, coded: CodedTensor | None, *, scale: float = 1.0) -> bool:
+def _near(wanted: Values, given: Values, coded: ReadTensor | None, *, scale: float = 1.0) -> bool:
     """Return whether nearly all values are right."""
     step = 0.0 if coded is None or coded.step is None else coded.step * scale
     with np.errstate(invalid="ignore", over="ignore"):
@@ -69,11 +69,11 @@ def _near(wanted: Values, given: Values, coded: CodedTensor | None, *, scale: fl
     return bool(np.mean(~right) <= MOST_UNEXPLAINED)
 
 
-def _of_values(wanted: Values, given: Values, coded: CodedTensor | None) -> str:
+def _of_values(wanted: Values, given: Values, coded: ReadTensor | None) -> str:
     """Return the element that explains the wrong values of one tensor; "" if none is found."""
     if coded is None:
         return "nnr_unit_type"
-    suppositions: tuple[tuple[str, Callable[[Values, Values, CodedTensor], bool]], ...] = (
+    suppositions: tuple[tuple[str, Callable[[Values, Values, ReadTensor], bool]], ...] = (
         ("sign_flag", lambda x, y, how: _near(x, -y, how)),
         ("sign_flag", lambda x, y, how: _near(np.abs(x), np.abs(y), how)),
         ("qp_delta", _other_scale),
@@ -84,7 +84,7 @@ def _of_values(wanted: Values, given: Values, coded: CodedTensor | None) -> str:
     return next((element for element, explains in suppositions if explains(wanted, given, coded)), "")
 
 
-def _other_scale(wanted: Values, given: Values, coded: CodedTensor) -> bool:
+def _other_scale(wanted: Values, given: Values, coded: ReadTensor) -> bool:
     """Return whether the values are right up to one factor: the step was coded wrong."""
     x, y = wanted.astype(np.float64).reshape(-1), given.astype(np.float64).reshape(-1)
     if coded.step is None or not (np.isfinite(x).all() and np.isfinite(y).all()) or not np.any(y):
@@ -93,12 +93,12 @@ def _other_scale(wanted: Values, given: Values, coded: CodedTensor) -> bool:
     return factor > 0 and abs(factor - 1) > 2 / 128 and _near(x, y * factor, coded, scale=factor)
 
 
-def _same_values(wanted: Values, given: Values, coded: CodedTensor) -> bool:
+def _same_values(wanted: Values, given: Values, coded: ReadTensor) -> bool:
     """Return whether the values are there, in another order."""
     return _near(np.sort(wanted, axis=None), np.sort(given, axis=None), coded)
 
 
-def _other_order(wanted: Values, given: Values, coded: CodedTensor) -> bool:
+def _other_order(wanted: Values, given: Values, coded: ReadTensor) -> bool:
     """Return whether another scan order puts the values into their places."""
     how = next(coding_of(part, coded.header, Interpretation()) for part in coded_parts(coded.header) if part.dimensions == given.shape)
     scanned = in_scan_order(given.reshape(-1), how.area)
@@ -106,7 +106,7 @@ def _other_order(wanted: Values, given: Values, coded: CodedTensor) -> bool:
     return any(_near(wanted, in_row_order(scanned, area), coded) for area in others)
 
 
-def _other_quantizer(wanted: Values, given: Values, coded: CodedTensor) -> bool:
+def _other_quantizer(wanted: Values, given: Values, coded: ReadTensor) -> bool:
     """Return whether the values are right up to the shift of one quantizer against the other."""
     x, y = wanted.astype(np.float64).reshape(-1), given.astype(np.float64).reshape(-1)
     return coded.step is not None and (_near(x, y * 2, coded, scale=2.0) or _near(x, y / 2, coded))
