@@ -1,30 +1,26 @@
 """Host of encoders: gives tensors to encoders of every kind, one at a time."""
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from nnc_conformance.encoders import protocol
 from nnc_conformance.encoders.encoder_spec import BASE_WORD, OPTIONS_WORD, EncoderKind, EncoderSpec
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.inputs import read_regular
-from nnc_conformance.suites.decoders.command import EXIT_REFUSED, EXIT_UNSUPPORTED
-from nnc_conformance.suites.decoders.execution import ending_fault, ending_text, log_of
-from nnc_conformance.suites.decoders.host import FAILED_STARTS, emptied
+from nnc_conformance.suites.decoders.command import EXIT_REFUSED, EXIT_UNSUPPORTED, run_program
+from nnc_conformance.suites.decoders.execution import UNSUPPORTED_TEXT, ending_fault, ending_text, log_of
+from nnc_conformance.suites.decoders.host import emptied
+from nnc_conformance.suites.decoders.worker_host import WorkerHost
 from nnc_conformance.suites.decoders.worker_process import WorkerError, WorkerProcess
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.run_document import NO_LOG, CaseLog
-from nnc_conformance.suites.sandbox.bounded_process import BoundedProcess
-from nnc_conformance.suites.sandbox.limits import LimitExceededError, Limits
-from nnc_conformance.suites.sandbox.linux import require_linux
 
 EXIT_ENCODED: Final = 0
 OUTPUT_NAME: Final = "output.nnr"
-UNSUPPORTED_TEXT: Final = "it says that it does not support this"
 
 
 class EncoderEnding(StrEnum):
@@ -75,41 +71,28 @@ class EncodeJob:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-class EncoderHost:
-    """Runs encoders with at most one alive; a worker stays between cases.
+class EncoderHost(WorkerHost[EncoderSpec, WorkerProcess[protocol.Answer]]):
+    """Runs encoders on the steps of cases; see `WorkerHost`."""
 
-    Args:
-        limits: Limits of each step.
-        scratch: Existing folder for its own temporary files.
-        watched: File descriptor that becomes readable when nobody wants results any more.
-
-    Raises `LinuxRequiredError` on another system.
-    """
-
-    def __init__(self, limits: Limits, scratch: Path, watched: int | None = None) -> None:
-        require_linux()
-        self._limits, self._watched = limits, watched
-        self._scratch = scratch.resolve()
-        self._worker: WorkerProcess[protocol.Answer] | None = None
-        self._worker_of: EncoderSpec | None = None
-        self._failed_starts: dict[str, list[WorkerError]] = {}
-        self._folders = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def _start(self, implementation: EncoderSpec, folder: Path) -> WorkerProcess[protocol.Answer]:
+        return WorkerProcess(
+            implementation.command,
+            folder,
+            self._limits,
+            self._watched,
+            start=protocol.EncoderStartRequest(),
+            parse=protocol.parse_answer,
+            started=(protocol.EncoderStartedAnswer,),
+        )
 
     def encode(self, encoder: EncoderSpec, job: EncodeJob) -> EncodeRun:
         """Encode one step; raise `AbandonedError` if the run that wants the result has ended."""
         if encoder.kind is EncoderKind.COMMAND:
-            self.close()
-            folder = self._fresh_folder()
-            run = self._run_command(encoder, job, folder)
-            shutil.rmtree(folder, ignore_errors=True)
-            return run
-        return self._ask_worker(encoder, job)
+            return self._in_fresh_folder(lambda folder: self._run_command(encoder, job, folder))
+        try:
+            return self._with_worker(encoder, lambda worker: self._ask_worker(worker, encoder, job))
+        except WorkerError as error:
+            return _ended(error)
 
     def _run_command(self, encoder: EncoderSpec, job: EncodeJob, folder: Path) -> EncodeRun:
         source, base, options = _written(encoder, job, folder)
@@ -124,46 +107,25 @@ class EncoderHost:
                 words.append(word.replace("{input}", str(source)).replace("{output}", str(output)))
         words += options if OPTIONS_WORD not in encoder.command else []
         try:
-            process = BoundedProcess(words, folder, self._limits, watched=self._watched)
+            end = run_program(words, folder, self._limits, self._watched)
         except OSError as error:
             return EncodeRun(EncoderEnding.CRASH, f"it could not be started: {error.strerror}", Fault.NOT_STARTED)
-        exceeded: LimitExceededError | None = None
-        code, left_behind = 0, 0
-        try:
-            code = process.wait()
-        except LimitExceededError as error:
-            exceeded = error
-        finally:
-            left_behind = process.close()
-        log = log_of(process, left_behind=left_behind)
-        if exceeded is not None:
-            return EncodeRun(EncoderEnding(exceeded.kind), str(exceeded), Fault(exceeded.kind), log=log)
-        if code == EXIT_ENCODED:
-            return _read_stream(folder, output, self._limits.output_bytes, log)
-        if code == EXIT_REFUSED:
-            return EncodeRun(EncoderEnding.REFUSED, _last_line(process.stderr), log=log)
-        if code == EXIT_UNSUPPORTED:
-            return EncodeRun(EncoderEnding.UNSUPPORTED, _last_line(process.stderr) or UNSUPPORTED_TEXT, log=log)
-        return EncodeRun(EncoderEnding.CRASH, ending_text(code), ending_fault(code), log=log)
+        if end.exceeded is not None:
+            return EncodeRun(EncoderEnding(end.exceeded.kind), str(end.exceeded), Fault(end.exceeded.kind), log=end.log)
+        if end.code == EXIT_ENCODED:
+            return _read_stream(folder, output, self._limits.output_bytes, end.log)
+        if end.code == EXIT_REFUSED:
+            return EncodeRun(EncoderEnding.REFUSED, _last_line(end.stderr), log=end.log)
+        if end.code == EXIT_UNSUPPORTED:
+            return EncodeRun(EncoderEnding.UNSUPPORTED, _last_line(end.stderr) or UNSUPPORTED_TEXT, log=end.log)
+        return EncodeRun(EncoderEnding.CRASH, ending_text(end.code), ending_fault(end.code), log=end.log)
 
-    def _ask_worker(self, encoder: EncoderSpec, job: EncodeJob) -> EncodeRun:
-        failed = self._failed_starts.setdefault(encoder.name, [])
-        if len(failed) == FAILED_STARTS:
-            return _ended(failed[-1])
-        try:
-            worker = self._worker_for(encoder)
-        except WorkerError as error:
-            failed.append(error)
-            return _ended(error)
-        failed.clear()
+    def _ask_worker(self, worker: WorkerProcess[protocol.Answer], encoder: EncoderSpec, job: EncodeJob) -> EncodeRun:
         try:
             return self._encode(worker, encoder, job)
         except WorkerError as error:
             worker.close()
             return replace(_ended(error), log=log_of(worker.process))
-        finally:
-            if not worker.alive:
-                self.close()
 
     def _encode(self, worker: WorkerProcess[protocol.Answer], encoder: EncoderSpec, job: EncodeJob) -> EncodeRun:
         """Send the request and read answer and stream; raise `WorkerError`."""
@@ -189,41 +151,6 @@ class EncoderHost:
             run = EncodeRun(EncoderEnding.UNSUPPORTED, answer.message or UNSUPPORTED_TEXT, log=log)
         worker.check_silence()
         return run
-
-    def _worker_for(self, encoder: EncoderSpec) -> WorkerProcess[protocol.Answer]:
-        """Return the encoder's running worker, or start one; raise `WorkerError`."""
-        if self._worker is not None and self._worker_of == encoder:
-            return self._worker
-        self.close()
-        folder = self._fresh_folder()
-        try:
-            self._worker = WorkerProcess(
-                encoder.command,
-                folder,
-                self._limits,
-                self._watched,
-                start=protocol.EncoderStartRequest(),
-                parse=protocol.parse_answer,
-                started=(protocol.EncoderStartedAnswer,),
-            )
-        except WorkerError:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        self._worker_of = encoder
-        return self._worker
-
-    def _fresh_folder(self) -> Path:
-        self._folders += 1
-        folder = self._scratch / str(self._folders)
-        folder.mkdir()
-        return folder
-
-    def close(self) -> None:
-        """Stop the worker, if one is running, and remove its folder."""
-        if self._worker is not None:
-            self._worker.stop()
-            shutil.rmtree(self._worker.folder, ignore_errors=True)
-        self._worker, self._worker_of = None, None
 
 
 def _written(encoder: EncoderSpec, job: EncodeJob, folder: Path) -> tuple[Path, list[str], list[str]]:

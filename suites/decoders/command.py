@@ -1,11 +1,13 @@
 """Decoders of kind command: a program started anew for each stream, without a shell."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from nnc_conformance.suites.decoders.decoder_spec import STREAMS_WORD, DecoderSpec
 from nnc_conformance.suites.decoders.execution import (
+    UNSUPPORTED_TEXT,
     CaseFiles,
     DecoderEnding,
     Execution,
@@ -19,6 +21,7 @@ from nnc_conformance.suites.decoders.execution import (
     step_files,
 )
 from nnc_conformance.suites.results.fault_table import Fault
+from nnc_conformance.suites.results.run_document import CaseLog
 from nnc_conformance.suites.sandbox.bounded_process import BoundedProcess
 from nnc_conformance.suites.sandbox.limits import LimitExceededError, Limits
 
@@ -44,6 +47,43 @@ def fill(words: tuple[str, ...], files: CaseFiles, streams: Sequence[Path]) -> l
     return filled
 
 
+@dataclass(frozen=True)
+class ProgramEnd:
+    """How a program ended.
+
+    Attributes:
+        code: Its exit code; -N for signal N, 0 if it exceeded a limit.
+        exceeded: The limit that it exceeded, if it did.
+        stderr: End of its standard error.
+        log: Time, memory and messages.
+    """
+
+    code: int
+    exceeded: LimitExceededError | None
+    stderr: str
+    log: CaseLog
+
+
+def run_program(words: Sequence[str], folder: Path, limits: Limits, watched: int | None) -> ProgramEnd:
+    """Run a program to its end, and leave no process of it running.
+
+    Processes that it leaves behind count unless they were ended with it at a limit.
+    Raises `OSError` if it cannot be started, and `AbandonedError` when ``watched`` becomes
+    readable.
+    """
+    process = BoundedProcess(words, folder, limits, watched=watched)
+    exceeded: LimitExceededError | None = None
+    code, left_behind = 0, 0
+    try:
+        code = process.wait()
+    except LimitExceededError as error:
+        exceeded = error
+    finally:
+        left_behind = process.close()
+    log = log_of(process, left_behind=0 if exceeded is not None else left_behind)
+    return ProgramEnd(code, exceeded, process.stderr, log)
+
+
 def run_command(decoder: DecoderSpec, streams: Sequence[bytes], folder: Path, limits: Limits, watched: int | None) -> Execution:
     """Decode the last of ``streams`` with a decoder of kind command; leave no process of it running.
 
@@ -63,24 +103,15 @@ def run_command(decoder: DecoderSpec, streams: Sequence[bytes], folder: Path, li
     files = steps[-1]
     try:
         words = fill(decoder.command, files, [step.stream for step in steps])
-        process = BoundedProcess(words, folder, limits, watched=watched)
+        end = run_program(words, folder, limits, watched)
     except OSError as error:
         return Execution(DecoderEnding.CRASH, f"it could not be started: {error.strerror}", Fault.NOT_STARTED)
-    exceeded: LimitExceededError | None = None
-    code, left_behind = 0, 0
-    try:
-        code = process.wait()
-    except LimitExceededError as error:
-        exceeded = error
-    finally:
-        left_behind = process.close()
-    if exceeded is not None:
-        return Execution(DecoderEnding(exceeded.kind), str(exceeded), Fault(exceeded.kind), log=log_of(process))
-    log = log_of(process, left_behind=left_behind)
-    if code == EXIT_DECODED:
-        return read_output(files, limits.output_bytes, log, model=decoder.gives_model)
-    if code == EXIT_REFUSED:
-        return refusal(decoder, last_record(process.stderr), process.stderr, log)
-    if code == EXIT_UNSUPPORTED:
-        return Execution(DecoderEnding.UNSUPPORTED, "it says that it does not support this", log=log)
-    return Execution(DecoderEnding.CRASH, ending_text(code), ending_fault(code), log=log)
+    if end.exceeded is not None:
+        return Execution(DecoderEnding(end.exceeded.kind), str(end.exceeded), Fault(end.exceeded.kind), log=end.log)
+    if end.code == EXIT_DECODED:
+        return read_output(files, limits.output_bytes, end.log, model=decoder.gives_model)
+    if end.code == EXIT_REFUSED:
+        return refusal(decoder, last_record(end.stderr), end.stderr, end.log)
+    if end.code == EXIT_UNSUPPORTED:
+        return Execution(DecoderEnding.UNSUPPORTED, UNSUPPORTED_TEXT, log=end.log)
+    return Execution(DecoderEnding.CRASH, ending_text(end.code), ending_fault(end.code), log=end.log)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from nnc_conformance.suites.sandbox.bounded_process import BoundedProcess
 
 TENSORS_SUFFIX: Final = ".safetensors"
+UNSUPPORTED_TEXT: Final = "it says that it does not support this"
+"""Message about a case for which an implementation answers unsupported."""
 DETAIL_LENGTH: Final = 2000
 """Characters of the decoder's own message that a log keeps."""
 

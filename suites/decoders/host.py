@@ -5,47 +5,26 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from nnc_conformance.suites.decoders import command
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.execution import DecoderEnding, Execution, ended_by_sigkill
 from nnc_conformance.suites.decoders.worker import Worker
+from nnc_conformance.suites.decoders.worker_host import WorkerHost
 from nnc_conformance.suites.decoders.worker_process import WorkerError
-from nnc_conformance.suites.sandbox.limits import Limits
-from nnc_conformance.suites.sandbox.linux import require_linux
 
 KILLED_ONCE: Final = "SIGKILL ended the first try"
 """Why a log says that its case was tried again."""
-FAILED_STARTS: Final = 3
-"""Failed starts in a row after which a worker is not started again; its other cases end alike."""
 
 
-class DecoderHost:
-    """Runs decoders on streams with at most one decoder alive; a worker stays between streams.
+class DecoderHost(WorkerHost[DecoderSpec, Worker]):
+    """Runs decoders on streams; see `WorkerHost`."""
 
-    Args:
-        limits: Limits of each stream.
-        scratch: Existing folder for its own temporary files.
-        watched: File descriptor that becomes readable when nobody wants results any more.
+    _sessions = 0
 
-    Raises `LinuxRequiredError` on another system.
-    """
-
-    def __init__(self, limits: Limits, scratch: Path, watched: int | None = None) -> None:
-        require_linux()
-        self._limits, self._watched = limits, watched
-        self._scratch = scratch.resolve()
-        self._worker: Worker | None = None
-        self._worker_of: DecoderSpec | None = None
-        self._failed_starts: dict[str, list[WorkerError]] = {}
-        self._folders = self._sessions = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def _start(self, implementation: DecoderSpec, folder: Path) -> Worker:
+        return Worker(implementation, folder, self._limits, self._watched)
 
     def decode(self, decoder: DecoderSpec, stream: bytes) -> Execution:
         """Decode one stream; raise `AbandonedError` if the run that wants the result has ended.
@@ -60,7 +39,7 @@ class DecoderHost:
             return self._run_command(decoder, [stream])
         if decoder.kind is DecoderKind.WORKER and decoder.takes_sessions:
             return self._session_once(decoder, [stream])[0]
-        return self._with_worker(decoder, lambda worker: [worker.decode(stream, emptied(worker.folder / "case"))])[0]
+        return self._ask_worker(decoder, lambda worker: [worker.decode(stream, emptied(worker.folder / "case"))])[0]
 
     def decode_session(self, decoder: DecoderSpec, streams: Sequence[bytes]) -> list[Execution]:
         """Decode the streams of a session, in order.
@@ -92,14 +71,10 @@ class DecoderHost:
                 if executions[-1].ending is not DecoderEnding.DECODED:
                     break
             return executions
-        return self._with_worker(decoder, lambda worker: self._session(worker, streams))
+        return self._ask_worker(decoder, lambda worker: self._session(worker, streams))
 
     def _run_command(self, decoder: DecoderSpec, streams: Sequence[bytes]) -> Execution:
-        self.close()
-        folder = self._fresh_folder()
-        execution = command.run_command(decoder, streams, folder, self._limits, self._watched)
-        shutil.rmtree(folder, ignore_errors=True)
-        return execution
+        return self._in_fresh_folder(lambda folder: command.run_command(decoder, streams, folder, self._limits, self._watched))
 
     def _session(self, worker: Worker, streams: Sequence[bytes]) -> list[Execution]:
         """Decode a session in a folder of its own, so that nothing written late meets another."""
@@ -110,52 +85,12 @@ class DecoderHost:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _with_worker(self, decoder: DecoderSpec, work: Callable[[Worker], list[Execution]]) -> list[Execution]:
-        """Run ``work`` with the decoder's worker, which is started if it is not running.
-
-        If the worker does not start, the result is the execution that says so. After
-        `FAILED_STARTS` failed starts in a row none is tried again.
-        """
-        failed = self._failed_starts.setdefault(decoder.name, [])
-        if len(failed) == FAILED_STARTS:
-            return [failed[-1].again()]
+    def _ask_worker(self, decoder: DecoderSpec, work: Callable[[Worker], list[Execution]]) -> list[Execution]:
+        """Do ``work`` with the decoder's worker; if it does not start, return the execution that says so."""
         try:
-            worker = self._worker_for(decoder)
+            return self._with_worker(decoder, work)
         except WorkerError as error:
-            failed.append(error)
             return [error.execution()]
-        failed.clear()
-        try:
-            return work(worker)
-        finally:
-            if not worker.alive:
-                self.close()
-
-    def _fresh_folder(self) -> Path:
-        self._folders += 1
-        folder = self._scratch / str(self._folders)
-        folder.mkdir()
-        return folder
-
-    def _worker_for(self, decoder: DecoderSpec) -> Worker:
-        """Return the decoder's running worker, or start one; raise `WorkerError`."""
-        if self._worker is not None and self._worker_of == decoder:
-            return self._worker
-        self.close()
-        folder = self._fresh_folder()
-        try:
-            self._worker, self._worker_of = Worker(decoder, folder, self._limits, self._watched), decoder
-        except WorkerError:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        return self._worker
-
-    def close(self) -> None:
-        """Stop the worker, if one is running, and remove its folder."""
-        if self._worker is not None:
-            self._worker.stop()
-            shutil.rmtree(self._worker.folder, ignore_errors=True)
-        self._worker, self._worker_of = None, None
 
 
 def emptied(folder: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import Final, TypedDict
 from nnc_conformance.suites.decoders import protocol
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.decoders.execution import (
+    UNSUPPORTED_TEXT,
     CaseFiles,
     DecoderEnding,
     Execution,
@@ -111,7 +112,7 @@ class Worker(WorkerProcess[protocol.Answer]):
             execution = refusal(self._decoder, answer.model_dump(), answer.message, log)
         else:
             log = log_of(self.process, answer.message)
-            execution = Execution(DecoderEnding.UNSUPPORTED, "it says that it does not support this", log=log)
+            execution = Execution(DecoderEnding.UNSUPPORTED, UNSUPPORTED_TEXT, log=log)
         self.check_silence()
         return execution
 

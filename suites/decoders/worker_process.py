@@ -47,10 +47,9 @@ class WorkerError(Exception):
         """Return the execution of the case at which it ended."""
         return Execution(self.ending, str(self), self.fault, log=self.log)
 
-    def again(self) -> Execution:
-        """Return the execution of a later case, for which the worker was not started again."""
-        log = NO_LOG.model_copy(update={"stderr": self.log.stderr})
-        return Execution(self.ending, str(self), self.fault, log=log)
+    def again(self) -> "WorkerError":
+        """Return the error of a later case, for which the worker was not started again."""
+        return WorkerError(self.ending, self.fault, str(self), NO_LOG.model_copy(update={"stderr": self.log.stderr}))
 
 
 class WorkerProcess(Generic[AnswerT]):

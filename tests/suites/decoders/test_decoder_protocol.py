@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.vector import CAPABILITIES
-from nnc_conformance.suites.decoders import command, host, load, protocol, worker_process
+from nnc_conformance.suites.decoders import command, load, protocol, worker_host, worker_process
 from nnc_conformance.suites.decoders.protocol import WorkerProtocol
 from nnc_conformance.suites.decoders.schema import schema
 from nnc_conformance.suites.results.fault_table import FAULTS, Fault
@@ -55,7 +55,7 @@ TABLES = {
     "start": f"it has {worker_process.START_SECONDS:g} s",
     "longest line": f"{protocol.LONGEST_LINE} bytes at most",
     "standard error": f"the last {KEPT_BYTES >> 10} KiB are kept",
-    "fruitless starts": f"fails to start {host.FAILED_STARTS} times in a row",
+    "fruitless starts": f"fails to start {worker_host.FAILED_STARTS} times in a row",
 }
 
 

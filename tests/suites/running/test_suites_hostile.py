@@ -13,7 +13,7 @@ from nnc_conformance.reports.pages import RUN_PAGES, write_pages
 from nnc_conformance.reports.results import load
 from nnc_conformance.reports.summary import build_report
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.decoders.host import FAILED_STARTS
+from nnc_conformance.suites.decoders.worker_host import FAILED_STARTS
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
