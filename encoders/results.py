@@ -1,7 +1,5 @@
 """``encoder-results.json``: what a run of encoders found; the same bytes on every machine."""
 
-import hashlib
-from collections import Counter
 from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
@@ -10,7 +8,15 @@ from nnc_conformance.encoders.encoder_spec import MAX_ERROR_STEPS, EncoderSpec
 from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
-from nnc_conformance.suites.results.result import MESSAGE_LENGTH, ChoiceMade, JudgedCase, Verdict
+from nnc_conformance.suites.results.result import (
+    MESSAGE_LENGTH,
+    ChoiceMade,
+    Closing,
+    JudgedCase,
+    Verdict,
+    missing_cases,
+    require_consistent,
+)
 from nnc_conformance.suites.results.run_document import CaseLog
 from nnc_conformance.suites.sandbox.limits import Limits
 
@@ -91,26 +97,6 @@ class EncoderIdentity(Frozen):
         )
 
 
-class EncoderClosing(Frozen):
-    """Closing record of results; without it the run did not end."""
-
-    planned: int
-    executed: int
-    counts: dict[Outcome, int]
-    cases_sha256: Sha256
-
-
-def close(planned: tuple[str, ...], cases: tuple[EncoderCaseResult, ...]) -> EncoderClosing:
-    """Return the closing record of ``cases``, which counts every outcome, even 0 times."""
-    counts = Counter(case.outcome for case in cases)
-    return EncoderClosing(
-        planned=len(planned),
-        executed=sum(not OUTCOMES[case.outcome].incomplete for case in cases),
-        counts={outcome: counts[outcome] for outcome in Outcome},
-        cases_sha256=hashlib.sha256(canonical_json([case.model_dump(mode="json") for case in cases]).encode()).hexdigest(),
-    )
-
-
 class EncoderResults(Frozen):
     """Content of ``encoder-results.json``.
 
@@ -123,15 +109,11 @@ class EncoderResults(Frozen):
     repeat: int = Field(ge=2, description="times that each case was run")
     planned: tuple[str, ...]
     cases: tuple[EncoderCaseResult, ...]
-    closing: EncoderClosing | None = None
+    closing: Closing | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "EncoderResults":
-        ids = [case.id for case in self.cases]
-        if len(set(ids)) != len(ids) or len(set(self.planned)) != len(self.planned) or not set(ids) <= set(self.planned):
-            raise ValueError("a case occurs twice or was not planned")
-        if self.closing is not None and self.closing != close(self.planned, self.cases):
-            raise ValueError("the closing record does not match the cases")
+        require_consistent(self.planned, self.cases, self.closing)
         return self
 
     def of(self, encoder: str) -> tuple[EncoderCaseResult, ...]:
@@ -145,13 +127,8 @@ class EncoderResults(Frozen):
 
     def incomplete_because(self) -> str:
         """Return why the run is incomplete; "" if it is complete."""
-        if self.closing is None:
-            return "the results have no closing record"
-        missing = len(self.planned) - len(self.cases) + sum(OUTCOMES[case.outcome].incomplete for case in self.cases)
-        if missing:
-            return f"{missing} of {len(self.planned)} planned cases were not run"
-        if not self.planned:
-            return "no case was planned"
+        if because := missing_cases(self.planned, self.cases, self.closing):
+            return because
         return f"no stream could be judged for {', '.join(self.unjudged())}" if self.unjudged() else ""
 
     @property

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
 from nnc_conformance.encoders.cases import CaseInput, EncoderCase, cases_for
 from nnc_conformance.encoders.encoder_spec import EncoderError, EncoderKind, EncoderSpec
@@ -27,18 +27,18 @@ from nnc_conformance.encoders.results import (
     EncoderResults,
     EncoderRunDocument,
     case_id,
-    close,
 )
 from nnc_conformance.storage import outputs
-from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json, sha256
+from nnc_conformance.storage.documents import Frozen, canonical_json, sha256
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.tensors import load_tensors
 from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.results.result import close
 from nnc_conformance.suites.results.run_document import CaseLog
 from nnc_conformance.suites.running.decoder_run import RECORDED_DISTRIBUTIONS
-from nnc_conformance.suites.running.journal import Journal, JournalHeader
+from nnc_conformance.suites.running.journal import Journal, PlanJournalHeader
 from nnc_conformance.suites.running.messages import Answer, FinishedCase, Setup, Task
 from nnc_conformance.suites.running.runner import CaseRun, Progress, RunOptions, has_failed
 from nnc_conformance.suites.running.task_kind import PlannedCase, TaskKind
@@ -140,16 +140,10 @@ class _Plan(Frozen):
     cases: dict[str, str]
 
 
-class EncoderJournalHeader(JournalHeader):
+class EncoderJournalHeader(PlanJournalHeader):
     """First line of a run's journal."""
 
     format: Literal["nnc-encoder-journal/1"] = "nnc-encoder-journal/1"
-    plan_sha256: Sha256
-    started: str
-
-    def same_run(self, other: Self) -> bool:
-        """Return whether both have the same plan, whenever they were started."""
-        return self.plan_sha256 == other.plan_sha256
 
 
 @contextmanager

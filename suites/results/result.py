@@ -6,7 +6,7 @@ A run with a `SessionVector` gives `SessionResults`, any other `Results`.
 import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -226,20 +226,34 @@ class Closing(Frozen):
     cases_sha256: Sha256
 
 
-def _cases_sha256(cases: tuple[CaseResult, ...]) -> str:
-    return hashlib.sha256(canonical_json([case.model_dump(mode="json") for case in cases]).encode()).hexdigest()
-
-
-def close(planned: tuple[str, ...], cases: tuple[CaseResult, ...]) -> Closing:
+def close(planned: Sequence[str], cases: Sequence[JudgedCase]) -> Closing:
     """Return the closing record of ``cases``, which counts every outcome, even 0 times."""
     counts = Counter(case.outcome for case in cases)
-    executed = sum(not OUTCOMES[case.outcome].incomplete for case in cases)
     return Closing(
         planned=len(planned),
-        executed=executed,
+        executed=sum(not OUTCOMES[case.outcome].incomplete for case in cases),
         counts={outcome: counts[outcome] for outcome in Outcome},
-        cases_sha256=_cases_sha256(cases),
+        cases_sha256=hashlib.sha256(canonical_json([case.model_dump(mode="json") for case in cases]).encode()).hexdigest(),
     )
+
+
+def require_consistent(planned: Sequence[str], cases: Sequence[JudgedCase], closing: Closing | None) -> None:
+    """Check the cases of results against their plan and their closing record; raise `ValueError`."""
+    ids = [case.id for case in cases]
+    if len(set(ids)) != len(ids) or len(set(planned)) != len(planned) or not set(ids) <= set(planned):
+        raise ValueError("a case occurs twice or was not planned")
+    if closing is not None and closing != close(planned, cases):
+        raise ValueError("the closing record does not match the cases")
+
+
+def missing_cases(planned: Sequence[str], cases: Sequence[JudgedCase], closing: Closing | None) -> str:
+    """Return why cases are missing from results; "" if all were run."""
+    if closing is None:
+        return "the results have no closing record"
+    missing = len(planned) - len(cases) + sum(OUTCOMES[case.outcome].incomplete for case in cases)
+    if missing:
+        return f"{missing} of {len(planned)} planned cases were not run"
+    return "" if planned else "no case was planned"
 
 
 class Results(Frozen):
@@ -260,11 +274,7 @@ class Results(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Results":
-        ids = [case.id for case in self.cases]
-        if len(set(ids)) != len(ids) or len(set(self.planned)) != len(self.planned) or not set(ids) <= set(self.planned):
-            raise ValueError("a case occurs twice or was not planned")
-        if self.closing is not None and self.closing != close(self.planned, self.cases):
-            raise ValueError("the closing record does not match the cases")
+        require_consistent(self.planned, self.cases, self.closing)
         return self
 
     @property
@@ -285,13 +295,8 @@ class Results(Frozen):
 
     def incomplete_because(self) -> str:
         """Return why the run is incomplete; "" if it is complete."""
-        if self.closing is None:
-            return "the results have no closing record"
-        missing = len(self.planned) - len(self.cases) + sum(OUTCOMES[case.outcome].incomplete for case in self.cases)
-        if missing:
-            return f"{missing} of {len(self.planned)} planned cases were not run"
-        if not self.planned:
-            return "no case was planned"
+        if because := missing_cases(self.planned, self.cases, self.closing):
+            return because
         return f"no case could be judged for {', '.join(self.unjudged())}" if self.unjudged() else ""
 
     def verdict(self, known: Collection[str] = (), stale: Collection[str] = ()) -> Verdict:

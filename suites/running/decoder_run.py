@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
 from nnc_conformance.storage import DISTRIBUTION
-from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json
+from nnc_conformance.storage.documents import Frozen, canonical_json
 from nnc_conformance.storage.suite_folder import Suite, SuiteError, built_in_root
 from nnc_conformance.storage.vector import Edition, Level
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
@@ -33,7 +33,7 @@ from nnc_conformance.suites.results.result_files import RESULTS_FILE, RUN_FILE, 
 from nnc_conformance.suites.results.run_document import DecoderRun, RunDocument
 from nnc_conformance.suites.running.decoding import DECODING, decoding_setup, plan
 from nnc_conformance.suites.running.invocation import Invocation
-from nnc_conformance.suites.running.journal import Journal, JournalHeader
+from nnc_conformance.suites.running.journal import Journal, PlanJournalHeader
 from nnc_conformance.suites.running.messages import FinishedCase
 from nnc_conformance.suites.running.runner import CaseRun, Progress, RunOptions, has_failed
 from nnc_conformance.suites.running.selection import Filter
@@ -60,16 +60,10 @@ class RunPlan(Frozen):
         return hashlib.sha256(canonical_json(self.model_dump(mode="json")).encode()).hexdigest()
 
 
-class RunJournalHeader(JournalHeader):
+class RunJournalHeader(PlanJournalHeader):
     """First line of a run's journal."""
 
     format: Literal["nnc-journal/1"] = "nnc-journal/1"
-    plan_sha256: Sha256
-    started: str
-
-    def same_run(self, other: Self) -> bool:
-        """Return whether both have the same plan, whenever they were started."""
-        return self.plan_sha256 == other.plan_sha256
 
 
 def invocation_of(suite: Suite, decoders: Sequence[DecoderSpec], options: RunOptions) -> Invocation:

@@ -13,7 +13,7 @@ from typing import Final, Generic, Self, TypeVar
 from pydantic import ValidationError
 
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.storage.documents import Frozen
+from nnc_conformance.storage.documents import Frozen, Sha256
 
 SYNC_SECONDS: Final = 0.5
 """Longest time, in seconds, between an entry and the next one that forces it to disk."""
@@ -29,6 +29,17 @@ class JournalHeader(Frozen):
     def same_run(self, other: Self) -> bool:
         """Return whether ``other`` is the header of the same run."""
         return self == other
+
+
+class PlanJournalHeader(JournalHeader):
+    """Base class of the first line of a run's journal, which knows its run by the hash of its plan."""
+
+    plan_sha256: Sha256
+    started: str
+
+    def same_run(self, other: Self) -> bool:
+        """Return whether both have the same plan, whenever they were started."""
+        return self.plan_sha256 == other.plan_sha256
 
 
 EntryT = TypeVar("EntryT", bound=Frozen)
