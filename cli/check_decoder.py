@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from nnc_conformance.cli.options import JsonOption, ProbeMemoryOption, ProbeTimeOption
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
-    from nnc_conformance.suites.checking.check import CheckReport, DecoderFinding
+    from nnc_conformance.suites.checking.check import CheckReport
 
 VECTORS_SHOWN: Final = 8
 """Vectors listed at a finding before the rest is only counted."""
@@ -20,13 +21,9 @@ def command(
             metavar="D", help="The decoder: in-tree, command:TEMPLATE with {stream} and {output}, or the path of a decoder.toml."
         ),
     ],
-    time_limit: Annotated[
-        float | None, typer.Option("--time-limit", metavar="S", min=0.001, help="Seconds per probe.", show_default="20")
-    ] = None,
-    memory_limit: Annotated[
-        int | None, typer.Option("--memory-limit", metavar="MIB", min=1, help="Memory per probe, in MiB.", show_default="4096")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+    time_limit: ProbeTimeOption = None,
+    memory_limit: ProbeMemoryOption = None,
+    as_json: JsonOption = False,
 ) -> int:
     """Check a decoder's description, protocol and claims with small probe streams; explain how to
     fix problems.
@@ -77,11 +74,11 @@ def _document(report: "CheckReport") -> dict[str, object]:
 
 
 def _print(report: "CheckReport") -> None:
-    from nnc_conformance.cli.printing import print_table
+    from nnc_conformance.cli.printing import print_finding, print_table
     from nnc_conformance.reports.text import one_line
 
     for finding in report.findings:
-        _print_finding(finding)
+        print_finding(finding, finding.vectors, shown=VECTORS_SHOWN)
     if report.probes:
         rows = [
             (name, "declared" if row.declared else "not declared", f"{row.passed} of {row.probes} probes decoded")
@@ -91,17 +88,3 @@ def _print(report: "CheckReport") -> None:
     warnings = len(report.findings) - report.errors
     left = f", {report.probes - report.run} probes not run" if report.run < report.probes else ""
     print(f"{one_line(report.decoder)}: {report.errors} errors, {warnings} warnings; {report.run} probes{left}")
-
-
-def _print_finding(finding: "DecoderFinding") -> None:
-    from nnc_conformance.reports.text import one_line, visible
-
-    print(f"{finding.severity} {finding.fault}: {one_line(finding.cause)}")
-    if finding.vectors:
-        more = len(finding.vectors) - VECTORS_SHOWN
-        print(f"    seen in: {', '.join(finding.vectors[:VECTORS_SHOWN])}" + (f" and {more} more" if more > 0 else ""))
-    for line in visible(finding.stderr).splitlines():
-        print(f"    stderr: {line}")
-    print(f"    hint: {finding.hint}")
-    if finding.reproduce:
-        print(f"    {one_line(finding.reproduce)}")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.cli.options import JsonOption
+from nnc_conformance.cli.options import JsonOption, ProbeMemoryOption, ProbeTimeOption
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
@@ -13,12 +13,8 @@ if TYPE_CHECKING:
 
 def command(
     encoder: Annotated[str, typer.Argument(metavar="E", help="The encoder: in-tree, or the path of an encoder.toml.")],
-    time_limit: Annotated[
-        float | None, typer.Option("--time-limit", metavar="S", min=0.001, help="Seconds per probe.", show_default="20")
-    ] = None,
-    memory_limit: Annotated[
-        int | None, typer.Option("--memory-limit", metavar="MIB", min=1, help="Memory per probe, in MiB.", show_default="4096")
-    ] = None,
+    time_limit: ProbeTimeOption = None,
+    memory_limit: ProbeMemoryOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Check an encoder's description, protocol and first streams; explain how to fix problems.
@@ -65,18 +61,11 @@ def _document(report: "EncoderCheck") -> dict[str, object]:
 
 
 def _print(report: "EncoderCheck") -> None:
-    from nnc_conformance.cli.printing import print_table
-    from nnc_conformance.reports.text import one_line, visible
+    from nnc_conformance.cli.printing import print_finding, print_table
+    from nnc_conformance.reports.text import one_line
 
     for finding in report.findings:
-        print(f"{finding.severity} {finding.fault}: {one_line(finding.cause)}")
-        if finding.cases:
-            print(f"    seen in: {', '.join(finding.cases)}")
-        for line in visible(finding.stderr).splitlines():
-            print(f"    stderr: {line}")
-        print(f"    hint: {finding.hint}")
-        if finding.reproduce:
-            print(f"    {one_line(finding.reproduce)}")
+        print_finding(finding, finding.cases)
     if report.outcomes:
         print_table(("probe", "outcome"), [(name, outcome.value) for name, outcome in report.outcomes.items()])
     warnings = len(report.findings) - report.errors

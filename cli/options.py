@@ -59,6 +59,12 @@ TargetOption = Annotated[
         show_default="none",
     ),
 ]
+ProbeTimeOption = Annotated[
+    float | None, typer.Option("--time-limit", metavar="S", min=0.001, help="Seconds per probe.", show_default="20")
+]
+ProbeMemoryOption = Annotated[
+    int | None, typer.Option("--memory-limit", metavar="MIB", min=1, help="Memory per probe, in MiB.", show_default="4096")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 

@@ -10,15 +10,16 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from nnc_conformance.reports.text import one_line
+from nnc_conformance.reports.text import one_line, visible
 from nnc_conformance.storage.outputs import is_standard_output
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from nnc_conformance.reports.report import Report
+    from nnc_conformance.suites.results.fault_table import Fault, Severity
 
 
 COLUMNS: Final = 80
@@ -69,6 +70,53 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in cells:
         table.add_row(*row)
     console().print(table)
+
+
+class _Finding(Protocol):
+    """A problem that a check found, as it is printed."""
+
+    @property
+    def fault(self) -> "Fault":
+        """What kind of problem it is."""
+
+    @property
+    def severity(self) -> "Severity":
+        """How severe it is."""
+
+    @property
+    def cause(self) -> str:
+        """What was seen."""
+
+    @property
+    def hint(self) -> str:
+        """How to fix it."""
+
+    @property
+    def stderr(self) -> str:
+        """End of standard error of what was checked."""
+
+    @property
+    def reproduce(self) -> str:
+        """Command that shows it alone, or ""."""
+
+
+def print_finding(finding: _Finding, seen_in: Sequence[str], *, shown: int | None = None) -> None:
+    """Print a problem with its hint.
+
+    Args:
+        finding: The problem.
+        seen_in: Names of the cases or vectors that show it.
+        shown: Names listed before the rest is only counted; None for all.
+    """
+    print(f"{finding.severity} {finding.fault}: {one_line(finding.cause)}")
+    if seen_in:
+        more = len(seen_in) - len(seen_in[:shown])
+        print(f"    seen in: {', '.join(seen_in[:shown])}" + (f" and {more} more" if more > 0 else ""))
+    for line in visible(finding.stderr).splitlines():
+        print(f"    stderr: {line}")
+    print(f"    hint: {finding.hint}")
+    if finding.reproduce:
+        print(f"    {one_line(finding.reproduce)}")
 
 
 def print_verdict(report: "Report", page: Path) -> int:
