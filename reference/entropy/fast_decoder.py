@@ -179,6 +179,20 @@ def decode_step(words: Words, base: Any, indexes: Indexes, at: Any, ivl_range: A
 
 
 @kernel
+def keep_most_probable(ivl_range: Any, room: Any, lps: Any) -> tuple[Any, Any]:
+    """Take the most probable bin, which consumes one bit at most.
+
+    Args:
+        lps: The part of the range that belongs to the other bin; at most ``room``.
+
+    Returns:
+        Range and room after renormalization.
+    """
+    mps_range, below = ivl_range - lps, room - lps
+    return choose_signed(mps_range, mps_range, add(mps_range, mps_range)), choose_signed(mps_range, below, add(below, below))
+
+
+@kernel
 def decode_bin(ivl_range: Any, room: Any, count: Any, row: Any) -> tuple[Any, Any, Any, Any]:
     """Decode one bin with branches.
 
@@ -234,9 +248,7 @@ def decode_zeros(
                 store(words, context, row_of(words, base, states))
                 store(words, context + _8, states)
                 link = after
-                mps_range, below = ivl_range - lps, room - lps
-                room = choose_signed(mps_range, below, add(below, below))
-                ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
+                ivl_range, room = keep_most_probable(ivl_range, room, lps)
                 store_32(indexes, at, _0)
                 at += _EMIT
                 continue
@@ -249,9 +261,7 @@ def decode_zeros(
                 fast = add(fast, load(words, fast_steps + ((fast >> STATE_SUM_SHIFT) << _3)))
                 slow = add(slow, load(words, slow_steps + ((slow >> STATE_SUM_SHIFT) << _3)))
                 row = row_of(words, base, fast + slow + PARTS)
-                mps_range, below = ivl_range - lps, room - lps
-                room = choose_signed(mps_range, below, add(below, below))
-                ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
+                ivl_range, room = keep_most_probable(ivl_range, room, lps)
                 store_32(indexes, at, _0)
                 at += _EMIT
             store(words, context, row)
@@ -465,9 +475,7 @@ def decode_zeros_by_place(
                 store(words, base + context, row_of(words, base, states))
                 store(words, base + context + _8, states)
                 link, context = load(words, link + _NEXT_0), following
-                mps_range, below = ivl_range - lps, room - lps
-                room = choose_signed(mps_range, below, add(below, below))
-                ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
+                ivl_range, room = keep_most_probable(ivl_range, room, lps)
                 store_32(indexes, at, _0)
                 at += _EMIT
                 here = contexts_base + load_32(rows, at + to_row)
@@ -481,9 +489,7 @@ def decode_zeros_by_place(
                 fast = add(fast, load(words, fast_steps + ((fast >> STATE_SUM_SHIFT) << _3)))
                 slow = add(slow, load(words, slow_steps + ((slow >> STATE_SUM_SHIFT) << _3)))
                 row = row_of(words, base, fast + slow + PARTS)
-                mps_range, below = ivl_range - lps, room - lps
-                room = choose_signed(mps_range, below, add(below, below))
-                ivl_range = choose_signed(mps_range, mps_range, add(mps_range, mps_range))
+                ivl_range, room = keep_most_probable(ivl_range, room, lps)
                 store_32(indexes, at, _0)
                 at += _EMIT
                 here = contexts_base + load_32(rows, at + to_row)
