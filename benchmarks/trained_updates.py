@@ -26,10 +26,8 @@ from nnc_conformance.suites.judging.accuracy import answers
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from interop.codec import difference  # noqa: E402
 from interop.sessions import SessionPeer  # noqa: E402
-
-Tensors = dict[str, np.ndarray]
+from update_sizes import Tensors, check, floats_of  # noqa: E402
 
 QP, NONWEIGHT_QP = -30, -42
 """qp of matrices and of vectors, at density 2."""
@@ -73,12 +71,6 @@ class MeasuredSequence:
     theirs: dict[tuple[bool, tuple[str, ...]], int]
 
 
-def floats_of(model: bytes) -> Tensors:
-    """Return a model's float32 tensors of more than one value."""
-    tensors = extract(model).parameters
-    return {name: array for name, array in tensors.items() if array.dtype == np.float32 and array.ndim > 0 and array.size > 1}
-
-
 def options_of(dq: bool, rdo: float = 0.0, **tools: Any) -> EncoderOptions:
     """Return the options of our encoder."""
     return EncoderOptions(edition=2024, qp=QP, nonweight_qp=NONWEIGHT_QP, dq=dq, rdo=rdo, **tools)
@@ -104,16 +96,6 @@ def measure_tools(peer: SessionPeer, models: Sequence[Tensors], dq: bool, tools:
     for made in (streams, others):
         check(peer, made)
     return sum(map(len, streams[1:])), sum(map(len, others[1:]))
-
-
-def check(peer: SessionPeer, streams: Sequence[bytes]) -> None:
-    """Decode a session with both codecs; raise `RuntimeError` if the tensors differ."""
-    base = BaseModel()
-    for stream, others in zip(streams, peer.decode_session(streams), strict=True):
-        decoded = decode(stream, base=base)
-        base = decoded.model or base
-        if found := difference(decoded.parameters, others):
-            raise RuntimeError(found)
 
 
 def accuracy_of(model: bytes, parameters: Tensors, name: str) -> float:

@@ -10,7 +10,7 @@ The command fails if an update is larger than the peer's, or automatic choice ab
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -52,9 +52,9 @@ class Sizes:
     auto: int
 
 
-def model_of(network: str) -> Tensors:
-    """Return a network's float32 tensors of more than one value."""
-    tensors = extract(packaged_networks.model_bytes(network)).parameters
+def floats_of(model: bytes) -> Tensors:
+    """Return an ONNX model's float32 tensors of more than one value."""
+    tensors = extract(model).parameters
     return {name: array for name, array in tensors.items() if array.dtype == np.float32 and array.ndim > 0 and array.size > 1}
 
 
@@ -92,7 +92,7 @@ def their_streams(peer: SessionPeer, model: Tensors, changes: list[Tensors], too
 
 def measure(peer: SessionPeer, network: str) -> Sizes:
     """Measure a network; raise `RuntimeError` unless all streams of an update decode alike."""
-    model = model_of(network)
+    model = floats_of(packaged_networks.model_bytes(network))
     changes, ours, theirs = changes_of(network, model), {}, {}
     for tools in CHOICES:
         choices: dict[str, Any] = {tool: tool in tools for tool in TOOLS}
@@ -104,7 +104,7 @@ def measure(peer: SessionPeer, network: str) -> Sizes:
     return Sizes(network, ours, theirs, sum(map(len, our_streams(model, changes)[1:])))
 
 
-def check(peer: SessionPeer, streams: list[bytes]) -> list[Tensors]:
+def check(peer: SessionPeer, streams: Sequence[bytes]) -> list[Tensors]:
     """Decode a session with both codecs; raise `RuntimeError` if the tensors differ."""
     base, tensors = BaseModel(), []
     for stream, others in zip(streams, peer.decode_session(streams), strict=True):

@@ -1,4 +1,4 @@
-"""The independent codec as an encoder on trial (docs/encoders.md): a worker, and a command.
+"""The independent codec as an encoder on trial: a worker, and a command.
 
     encoder_driver.py serve                              the encoder protocol on standard input and output
     encoder_driver.py encode INPUT OUTPUT KEY=VALUE...   one stream; exit code 65 if the codec fails

@@ -219,7 +219,7 @@ WARM_UP: Final = bytes.fromhex("0004000000080401001ffc80000e1409610020e0a0023400
 
 
 def decoder(mutant: Mutant | None) -> Decode:
-    """Put a mutant in force in this process, and return the decoder; None is no mutant.
+    """Put a mutant in force in this process, and return the decoder; None keeps the reference.
 
     The process must be a child that runs this mutant only.
     """

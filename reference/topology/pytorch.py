@@ -208,7 +208,7 @@ def _unreadable(torch: Any, data: bytes) -> str:
     """Say why torch does not load a file: objects that are no tensors, or another format."""
     try:
         objects = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(data)))
-    except Exception:  # what is no archive of torch raises any exception
+    except Exception:  # torch can raise any exception for a file that is not its archive
         objects = []
     if not objects:
         return "it is another format than that of torch.save, or damaged"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,33 +32,34 @@ class HeldOutData:
     labels: NDArray[np.int64]
 
 
-_STEP: Final = ", step "
-"""Separates the name of a sequence from the number of a step, in the name of its network there."""
+def steps_to_measure(network: str, count: int) -> range:
+    """Return the steps after which to measure the network of a vector with ``count`` steps.
 
-
-def networks_of_steps(network: str, count: int) -> tuple[str | None, ...]:
-    """Return the network to measure after each of ``count`` steps; None where none is.
-
-    A sequence of the package is a network after every step, another network one after the last.
+    They are all steps if it is a sequence of the package, else the last.
     Raises `ModelError` for a sequence of another length.
     """
     from nnc_conformance.generator.networks import packaged_networks
 
     if network not in packaged_networks.sequence_names():
-        return (*[None] * (count - 1), network)
+        return range(count - 1, count)
     if (models := len(packaged_networks.sequence_models(network))) != count:
         raise ModelError(f"the sequence {network} has {models} models, the vector {count} steps")
-    return tuple(f"{network}{_STEP}{number}" for number in range(count))
+    return range(count)
 
 
-def held_out_data(network: str) -> HeldOutData:
-    """Load a network of the package, or of a step, with its held-out data; raise `ModelError` if unknown."""
+def held_out_data(network: str, step: int = 0) -> HeldOutData:
+    """Load a network of the package with its held-out data; raise `ModelError` if unknown.
+
+    Args:
+        network: Name of the network, or of a sequence.
+        step: Number of the model in the sequence; its name is that of the sequence and the step.
+    """
     from nnc_conformance.generator.networks import packaged_networks
 
-    name, _, step = network.partition(_STEP)
-    inputs, labels = packaged_networks.held_data(name)
-    model = packaged_networks.sequence_models(name)[int(step)] if step else packaged_networks.model_bytes(name)
-    return HeldOutData(network, model, inputs, labels)
+    inputs, labels = packaged_networks.held_data(network)
+    if network in packaged_networks.sequence_names():
+        return HeldOutData(f"{network}, step {step}", packaged_networks.sequence_models(network)[step], inputs, labels)
+    return HeldOutData(network, packaged_networks.model_bytes(network), inputs, labels)
 
 
 def answers(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
@@ -125,30 +126,31 @@ def added_up(expected: Sequence[ExpectedOutput], given: Sequence[Tensors | None]
 
 
 @cache
-def _original(network: str) -> tuple[HeldOutData, ModelRun]:
-    data = held_out_data(network)
+def _original(network: str, step: int) -> tuple[HeldOutData, ModelRun]:
+    data = held_out_data(network, step)
     return data, run_model(data.model, data.inputs)
 
 
 def accuracy(
-    network: str, topology: bytes, reference: Tensors, decoded: Tensors, *, decoded_topology: bytes | None = None
+    network: str, topology: bytes, reference: Tensors, decoded: Tensors, *, step: int = 0, decoded_topology: bytes | None = None
 ) -> tuple[AccuracyRow, ...]:
     """Return the rows of the original, of the reference's and of the decoded parameters.
 
     Decoded parameters that do not fit the model have no row.
 
     Args:
-        network: Name of the network in the package.
+        network: Name of the network, or of a sequence, in the package.
         topology: ONNX graph that the parameters belong to, as the stream carries it.
         reference: Parameters as the reference decodes them.
         decoded: Parameters as the decoder under test decodes them.
+        step: Number of the model in the sequence.
         decoded_topology: Graph as the decoder gives it, for its own parameters.
 
     Raises `ModelError` if the network is unknown or the reference's parameters do not fit.
     """
     from nnc_conformance.reference.topology.onnx import restore
 
-    data, original = _original(network)
+    data, original = _original(network, step)
     expected = run_model(restore(topology, reference), data.inputs)
     rows = [row(data, "original", original, original), row(data, "reference", original, expected)]
     try:

@@ -13,7 +13,7 @@ from nnc_conformance.storage.vector import VECTOR_FILE, AnyVector, Edition, Sess
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.decoders.host import DecoderHost
-from nnc_conformance.suites.judging.accuracy import accuracy, added_up, networks_of_steps
+from nnc_conformance.suites.judging.accuracy import accuracy, added_up, steps_to_measure
 from nnc_conformance.suites.judging.expected_output import ExpectedOutput, read_expected_steps
 from nnc_conformance.suites.judging.judge import judge_session, not_executed, unsupported_without_execution
 from nnc_conformance.suites.results.answers import AccuracyRow
@@ -87,16 +87,14 @@ def _accuracy(
     if not graphs:
         return ()
     rows: list[AccuracyRow] = []
-    for number, network in enumerate(networks_of_steps(vector.network, len(expected)), 1):
-        if network is None:
-            continue
-        reference = expected[number - 1].model or expected[number - 1].tensors
-        outputs = [execution.tensors for execution in session[:number]]
-        decoded = session[number - 1].model or added_up(expected[:number], outputs)
-        given = next((execution.topology for execution in reversed(session[:number]) if execution.topology is not None), None)
+    for step in steps_to_measure(vector.network, len(expected)):
+        reference = expected[step].model or expected[step].tensors
+        done = session[: step + 1]
+        decoded = done[-1].model or added_up(expected[: step + 1], [execution.tensors for execution in done])
+        given = next((execution.topology for execution in reversed(done) if execution.topology is not None), None)
         own = given if "topology" in decoder.capabilities else None
         if reference is not None and decoded is not None:
-            rows += accuracy(network, graphs[-1], reference, decoded, decoded_topology=own)
+            rows += accuracy(vector.network, graphs[-1], reference, decoded, step=step, decoded_topology=own)
     return tuple(rows)
 
 

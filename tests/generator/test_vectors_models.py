@@ -18,7 +18,7 @@ from nnc_conformance.reference.topology.onnx import extract, restore
 from nnc_conformance.storage.suite_folder import StoredVector, load_suite
 from nnc_conformance.storage.tensors import load_tensors
 from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.judging.accuracy import accuracy, answers, networks_of_steps
+from nnc_conformance.suites.judging.accuracy import accuracy, answers, steps_to_measure
 from nnc_conformance.suites.judging.expected_output import read_expected_steps
 
 ALL = {stored.vector.id: stored for stored in load_suite(Path(__file__).parents[2] / "vectors", levels=(Level.MODELS,)).vectors}
@@ -87,13 +87,13 @@ def test_a_network_answers_after_every_update(recipe: SequenceRecipe) -> None:
     topology = expected[0].topology
     assert topology is not None
     trained = TRAINED[recipe.network]["held_accuracy"]
-    networks = networks_of_steps(str(recipe.network), len(expected))
-    assert len(networks) == len(trained)
-    for number, (network, step, accuracy_in_training) in enumerate(zip(networks, expected, trained, strict=True)):
+    steps = steps_to_measure(str(recipe.network), len(expected))
+    assert len(steps) == len(trained)
+    for number, (step, accuracy_in_training) in zip(steps, zip(expected, trained, strict=True), strict=True):
         model = step.model or step.tensors
-        assert network is not None
         assert model is not None
-        original, reference = accuracy(network, topology, model, model)[:2]
+        original, reference = accuracy(str(recipe.network), topology, model, model, step=number)[:2]
+        assert original.network == f"{recipe.network}, step {number}"
         assert original.top1 == pytest.approx(accuracy_in_training, abs=1e-6)
         allowed = LARGEST_LOSS if number > 0 else LARGEST_LOSS_ON_OTHER_IMAGES
         assert reference.top1 >= original.top1 - allowed
@@ -107,4 +107,4 @@ def test_updates_are_smaller_than_the_first_model() -> None:
 
 def test_a_sequence_of_another_length_is_refused() -> None:
     with pytest.raises(ModelError, match="has 9 models, the vector 3 steps"):
-        networks_of_steps("digits-cnn-moved", 3)
+        steps_to_measure("digits-cnn-moved", 3)
