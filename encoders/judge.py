@@ -14,7 +14,7 @@ from nnc_conformance.encoders.host import EncoderEnding, EncodeRun
 from nnc_conformance.encoders.reference_encoding import encode_as_asked
 from nnc_conformance.encoders.results import EncoderCaseResult, TensorFault
 from nnc_conformance.encoders.suspects import suspected_element
-from nnc_conformance.encoders.validation import BrokenRule, StreamValidation, validate
+from nnc_conformance.encoders.validation import BrokenRule, validate
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.interpretation import Interpretation
@@ -163,27 +163,17 @@ def _broken_rule(trial: _Trial, streams: Sequence[bytes]) -> tuple[int, BrokenRu
     for step, stream in enumerate(streams):
         validated, model = validate(stream, f"step {step}", base=model, other_choices=False)
         if validated.findings:
-            return step, _weightiest(validated)
+            return step, validated.findings[0]
     return None
-
-
-def _weightiest(validated: StreamValidation) -> BrokenRule:
-    """Return the finding that decides: the first in the order of the stream."""
-    return validated.findings[0]
 
 
 def _right_choices(trial: _Trial, streams: Sequence[bytes]) -> tuple[ChoiceMade, ...]:
     """Return the other choices of single disputed points under which everything is right."""
-    right = []
-    standard = Interpretation()
-    for switch, kind in Interpretation.switches(2024).items():
-        for choice in kind:
-            if getattr(standard, switch) is choice:
-                continue
-            changed: dict[str, Any] = {switch: choice}
-            if not _judge_values(trial, streams, replace(standard, **changed), unreadable=True).faults:
-                right.append(ChoiceMade(switch=switch, choice=choice.value))
-    return tuple(right)
+    return tuple(
+        ChoiceMade(switch=switch, choice=choice.value)
+        for switch, choice, changed in Interpretation().one_changed()
+        if not _judge_values(trial, streams, changed, unreadable=True).faults
+    )
 
 
 def _judge_values(trial: _Trial, streams: Sequence[bytes], interpretation: Interpretation, *, unreadable: bool = False) -> _Values:

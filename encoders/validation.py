@@ -8,7 +8,6 @@ unknown from there.
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final, Literal
 
@@ -254,17 +253,12 @@ def _choices(
 ) -> tuple[ChoiceNeeded, ...]:
     """Return the other choices of single disputed points under which the stream breaks no rule."""
     needed = []
-    for switch, kind in Interpretation.switches(2024).items():
-        for choice in kind:
-            if getattr(interpretation, switch) is choice:
-                continue
-            changed: dict[str, Any] = {switch: choice}
-            options = DecoderOptions(replace(interpretation, **changed), limits=limits or DecodeLimits(), base=base)
-            try:
-                Driver(stream, options=options).run()
-            except StreamError:
-                continue
-            needed.append(ChoiceNeeded(switch=switch, choice=choice.value))
+    for switch, choice, changed in interpretation.one_changed():
+        try:
+            Driver(stream, options=DecoderOptions(changed, limits=limits or DecodeLimits(), base=base)).run()
+        except StreamError:
+            continue
+        needed.append(ChoiceNeeded(switch=switch, choice=choice.value))
     return tuple(needed)
 
 

@@ -5,7 +5,8 @@ The first choice of each switch is the default. Nothing else in the package gues
 depends on a disputed point asks the `Interpretation` it was given.
 """
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Any, Final
 
@@ -228,6 +229,14 @@ class Interpretation:
             edition: 2022 for the points of the first edition, 2024 for all.
         """
         return {field.name: type(field.default) for field in fields(cls) if field.metadata.get("edition", 2022) <= edition}  # type: ignore[misc]
+
+    def one_changed(self) -> Iterator[tuple[str, Choice, "Interpretation"]]:
+        """Yield each interpretation that differs at one disputed point, with its switch and choice."""
+        for switch, choices in self.switches(2024).items():
+            for choice in choices:
+                if getattr(self, switch) is not choice:
+                    changed: dict[str, Any] = {switch: choice}
+                    yield switch, choice, replace(self, **changed)
 
     @classmethod
     def parse(cls, settings: dict[str, str]) -> "Interpretation":
