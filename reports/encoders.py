@@ -18,10 +18,11 @@ from nnc_conformance.encoders.results import (
     EncoderRunDocument,
 )
 from nnc_conformance.reports.html import render_page, resource
+from nnc_conformance.reports.junit_parts import add_properties, add_suite, add_testcase, finished, mark, new_document, seconds
 from nnc_conformance.reports.report import HEADLINES
 from nnc_conformance.reports.tally import TONES, Tone, tone
-from nnc_conformance.reports.text import one_line, visible
-from nnc_conformance.storage import DISTRIBUTION, outputs
+from nnc_conformance.reports.text import one_line
+from nnc_conformance.storage import outputs
 from nnc_conformance.storage.documents import first_problem
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import ResultsError
@@ -150,36 +151,24 @@ def render_html(results: EncoderResults, run: EncoderRunDocument) -> str:
 
 def render_junit(results: EncoderResults, run: EncoderRunDocument) -> str:
     """Render one JUnit document: a suite for each encoder, outcomes mapped by the table `OUTCOMES`."""
-    root = ElementTree.Element("testsuites", name=DISTRIBUTION)
+    root = new_document()
     for one in summaries(results):
-        suite = ElementTree.SubElement(root, "testsuite", name=visible(one.encoder.name))
+        suite = add_suite(root, one.encoder.name)
         for case in one.cases:
             _testcase(suite, case, run)
     if because := results.incomplete_because():
-        suite = ElementTree.SubElement(root, "testsuite", name="results")
-        element = ElementTree.SubElement(suite, "testcase", name="results are complete", classname="nnc.results", time="0.000")
-        ElementTree.SubElement(element, "error", type=Outcome.NOT_RUN.value, message=visible(because))
-    counts = {"tests": "testcase", "failures": "testcase/failure", "errors": "testcase/error", "skipped": "testcase/skipped"}
-    for suite in root:
-        for name, path in counts.items():
-            suite.set(name, str(len(suite.findall(path))))
-    for name in counts:
-        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+        element = add_testcase(add_suite(root, "results"), "results are complete", "nnc.results")
+        element.set("time", seconds(0))
+        mark(element, Outcome.NOT_RUN, because, "")
+    return finished(root)
 
 
 def _testcase(suite: ElementTree.Element, case: EncoderCaseResult, run: EncoderRunDocument) -> None:
     log = run.logs.get(case.id)
-    seconds = f"{log.seconds if log is not None else 0:.3f}"
-    element = ElementTree.SubElement(suite, "testcase", name=case.case, classname=f"nnc.encoder.{case.group}", time=seconds)
-    kind = OUTCOMES[case.outcome].junit
+    element = add_testcase(suite, case.case, f"nnc.encoder.{case.group}")
+    element.set("time", seconds(log.seconds if log is not None else 0))
     if case.choices:
-        properties = ElementTree.SubElement(element, "properties")
-        for made in case.choices:
-            ElementTree.SubElement(properties, "property", name=f"choice.{made.switch}", value=made.choice)
-    if kind in ("failure", "error", "skipped"):
-        outcome = ElementTree.SubElement(element, kind, type=case.outcome.value, message=visible(one_line(case.message)))
-        stderr = f"standard error:\n{log.stderr}" if log is not None and log.stderr else ""
-        details = [case.title, f"element: {case.element}" if case.element else "", stderr, run.reproduce.get(case.id, "")]
-        outcome.text = visible("\n".join(filter(None, details)))
+        add_properties(element, {f"choice.{made.switch}": made.choice for made in case.choices})
+    stderr = f"standard error:\n{log.stderr}" if log is not None and log.stderr else ""
+    details = [case.title, f"element: {case.element}" if case.element else "", stderr, run.reproduce.get(case.id, "")]
+    mark(element, case.outcome, one_line(case.message), "\n".join(filter(None, details)))

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from nnc_conformance.encoders.hints import HINTS
 from nnc_conformance.encoders.validation import BrokenRule, StreamValidation, StreamVerdict, Validation
 from nnc_conformance.reference.syntax.rules import RULES, Policy
+from nnc_conformance.reports.junit_parts import add_outcome, add_suite, add_testcase, finished, new_document, seconds
 from nnc_conformance.reports.text import one_line, visible
 from nnc_conformance.storage import DISTRIBUTION
 
@@ -124,20 +125,15 @@ def _sarif_result(stream: StreamValidation, finding: BrokenRule, met: list[str])
 
 def render_validation_junit(validation: Validation) -> str:
     """Return one JUnit document; a stream is a test case, its broken rules are its failure."""
-    root = ElementTree.Element("testsuites", name=DISTRIBUTION)
-    suite = ElementTree.SubElement(root, "testsuite", name="validate")
+    root = new_document()
+    suite = add_suite(root, "validate")
     for stream in validation.streams:
-        case = ElementTree.SubElement(suite, "testcase", name=visible(stream.stream), classname="nnc.validate", time="0.000")
+        case = add_testcase(suite, stream.stream, "nnc.validate")
+        case.set("time", seconds(0))
         if stream.verdict is StreamVerdict.NOT_JUDGED:
             ElementTree.SubElement(case, "skipped", message=_SAID[stream.verdict])
         elif not stream.conforming:
             first = stream.findings[0]
-            failure = ElementTree.SubElement(case, "failure", type=first.rule, message=visible(one_line(first.detail)))
-            failure.text = visible("\n".join(indent + line for indent, line in _stream_lines(stream)))
-    counts = {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}
-    for element in (root, suite):
-        for name, path in counts.items():
-            element.set(name, str(len(suite.findall(path))))
-        element.set("errors", "0")
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+            text = "\n".join(indent + line for indent, line in _stream_lines(stream))
+            add_outcome(case, "failure", first.rule, one_line(first.detail), text)
+    return finished(root)

@@ -1,0 +1,62 @@
+"""Parts of JUnit documents: test cases, outcomes, and the totals of suites."""
+
+from typing import Final
+from xml.etree import ElementTree
+
+from nnc_conformance.reports.text import visible
+from nnc_conformance.storage import DISTRIBUTION
+from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
+
+_COUNTED: Final = {"failure": "failures", "error": "errors", "skipped": "skipped"}
+"""The total of each kind of outcome."""
+
+
+def new_document() -> ElementTree.Element:
+    """Return the root of an empty document."""
+    return ElementTree.Element("testsuites", name=DISTRIBUTION)
+
+
+def add_suite(root: ElementTree.Element, name: str) -> ElementTree.Element:
+    """Add a suite; characters that XML 1.0 forbids in its name are escaped."""
+    return ElementTree.SubElement(root, "testsuite", name=visible(name))
+
+
+def add_testcase(suite: ElementTree.Element, name: str, group: str) -> ElementTree.Element:
+    """Add a test case of a class; characters that XML 1.0 forbids are escaped."""
+    return ElementTree.SubElement(suite, "testcase", name=visible(name), classname=visible(group))
+
+
+def add_properties(element: ElementTree.Element, values: dict[str, str]) -> None:
+    """Add properties by name."""
+    properties = ElementTree.SubElement(element, "properties")
+    for name, value in values.items():
+        ElementTree.SubElement(properties, "property", name=visible(name), value=visible(value))
+
+
+def mark(testcase: ElementTree.Element, outcome: Outcome, message: str, text: str) -> None:
+    """Give a test case its outcome, mapped by the table `OUTCOMES`; a passing one gets none."""
+    tag = OUTCOMES[outcome].junit
+    if tag in _COUNTED:
+        add_outcome(testcase, tag, outcome.value, message, text)
+
+
+def add_outcome(testcase: ElementTree.Element, tag: str, kind: str, message: str, text: str) -> None:
+    """Give a test case an outcome: failure, error or skipped."""
+    ElementTree.SubElement(testcase, tag, type=kind, message=visible(message)).text = visible(text) or None
+
+
+def seconds(value: float) -> str:
+    """Format a time in seconds."""
+    return f"{value:.3f}"
+
+
+def finished(root: ElementTree.Element) -> str:
+    """Count the test cases of all suites, and return the document as text."""
+    for suite in root:
+        suite.set("tests", str(len(suite.findall("testcase"))))
+        for tag, total in _COUNTED.items():
+            suite.set(total, str(len(suite.findall(f"testcase/{tag}"))))
+    for total in ("tests", *_COUNTED.values()):
+        root.set(total, str(sum(int(suite.get(total, "0")) for suite in root)))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
