@@ -228,9 +228,7 @@ def _decode(
         plain.shift_parameter_ids(coder, layout)
         _check(registers, layout, number)
         first_bit = int(registers[plain.POSITION])
-        coded_rows = coding.rows - int(coder.skipped.sum())  # second edition
-        if coding.limits != (0, 0):  # second edition
-            _check_room(coded_rows * coding.columns, 8 * data.size, first_bit, tables, number)
+        _check_room(_count_of_coded(coding, coding.rows, coder.skipped), 8 * data.size, first_bit, tables, number)
         indexes = np.zeros(coding.count, np.int32)
         entry_points = np.zeros((max(coding.block_rows - 1, 0), 3), np.int64)
         if coding.count:
@@ -278,14 +276,27 @@ def read_qp_deltas(
             if coding.tca or registers[plain.HDSP]:
                 break
             plain.shift_parameter_ids(coder, coding.layout)
-            coded = (coding.rows - int(coder.skipped.sum())) * coding.columns
-            _check_room(coded if coding.limits != (0, 0) else 0, 8 * data.size, int(registers[plain.POSITION]), DEFAULT, number)
+            coded = _count_of_coded(coding, coding.rows, coder.skipped)
+            _check_room(coded, 8 * data.size, int(registers[plain.POSITION]), DEFAULT, number)
         except CodewordError:
             break
         indexes, entry_points = np.zeros(coding.count, np.int32), np.zeros((max(coding.block_rows - 1, 0), 3), np.int64)
         if coding.count:
             quant_tensor_of(kernel)(coder, coding.layout, coding.area, indexes, entry_points)
     return deltas
+
+
+def _count_of_coded(coding: TensorCoding, rows: int, skipped: npt.NDArray[np.uint8]) -> int:
+    """Return the number of indexes in some rows that have a bin.
+
+    In the second edition, those of skipped rows and of a codebook with one value have none.
+
+    Args:
+        coding: The coding of the tensor.
+        rows: Number of the rows.
+        skipped: Which of them are skipped; empty if none is.
+    """
+    return 0 if coding.limits == (0, 0) else (rows - int(skipped.sum())) * coding.columns
 
 
 def _check_room(count: int, payload_bits: int, first_bit: int, tables: Tables, tensor: int) -> None:
@@ -351,7 +362,8 @@ def decode_block_row(
     height = min(side, coding.rows - row * side)
     _check(registers, layout, 0)
     area = ScanArea(height, coding.columns, side)
-    _check_room(height * coding.columns, 8 * coder.payload.size, entry.bit_position, tables, 0)
+    coded = _count_of_coded(coding, height, coder.skipped[row * side : row * side + height])
+    _check_room(coded, 8 * coder.payload.size, entry.bit_position, tables, 0)
     indexes = np.zeros(height * coding.columns, np.int32)
     plain.quant_block_row(coder, layout, area, entry.dq_state, indexes, row * side)
     _check(registers, layout, 0)

@@ -137,6 +137,25 @@ def test_a_block_row_decodes_alone(tensor):
         np.testing.assert_array_equal(alone, tensor.indexes.reshape(coding.rows, -1)[row * side : (row + 1) * side].reshape(-1))
 
 
+@pytest.mark.parametrize(
+    ("coding", "skipped"),
+    [
+        (TensorCoding(29, 28, 2, False, 1, 6, second_edition=True, codebook=(1, 0)), None),
+        (TensorCoding(48, 2000, 2, False, 1, 6, second_edition=True), np.ones(48, bool)),
+    ],
+    ids=["one-value", "skipped-rows"],
+)
+def test_a_block_row_without_bins_decodes_alone(coding, skipped):
+    tensor = TensorToCode(coding, np.zeros(coding.count, np.int32), 3, "default", skipped=skipped)
+    payload = encode_codeword([tensor])
+    whole = decode_codeword(payload, [coding]).tensors[0]
+    assert len(whole.entry_points) == coding.block_rows - 1 > 0
+    for row, entry in enumerate(whole.entry_points, start=1):
+        alone, _ = decode_block_row(payload, coding, whole.parameter_sets, entry, row, hdsp=whole.hdsp, skipped=whole.skipped)
+        assert alone.size == coding.columns * min(coding.area.side, coding.rows - row * coding.area.side)
+        assert not alone.any()
+
+
 def test_estimates_of_both_kernels_are_equal():
     random = np.random.default_rng(4)
     coding = TensorCoding(20, 30, 1, False, 3, 0, second_edition=True, has_parent=True, tca=True)
