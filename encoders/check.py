@@ -26,12 +26,12 @@ OPTION_PROBES: Final = ("options-00", "options-01")
 HINTS: Final[Mapping[Fault, str]] = {
     Fault.TOML_SYNTAX: "Quote strings; an option is a string with {value}, or a table of values and words. The file is UTF-8.",
     Fault.TOML_KEY: "Required keys: name, kind (command or worker) and command. "
-    "Optional: version, base, updates, max_error_steps, and the table options; examples/peer/encoder.toml has all of them.",
-    Fault.COMMAND_PLACEHOLDERS: "Put {input} and {output} into the command; the words {base} and {options} are optional.",
+    "Optional: version, base, updates, max_error_steps, and the table options; docs/encoders.md explains them.",
+    Fault.COMMAND_PLACEHOLDERS: "Put {input} and {output} into the command; {base} and {options} are optional (docs/encoders.md).",
     Fault.COMMAND_NOT_FOUND: "Name an executable on PATH, or give its absolute path; in encoder.toml, {here} is the folder of the file.",
     Fault.EXIT_CODE: "A command ends with 0 (encoded), 65 (refused) or 69 (unsupported); a worker runs until it gets stop. "
     "Its standard error is shown above.",
-    Fault.ANSWER_FORM: "Answer start with started, encode with encoded, refused or unsupported; examples/peer/encoder_driver.py does so.",
+    Fault.ANSWER_FORM: "Answer start with started, encode with encoded, refused or unsupported; see docs/encoders.md, Workers.",
     Fault.ANSWER_ORDER: "Answer start with started, encode with encoded, refused or unsupported, and stop with nothing.",
     Fault.OUTPUT_MISSING: "Write the stream to exactly the path given, and close it before answering or ending.",
     Fault.OUTPUT_UNREADABLE: "Write the stream as a regular file.",

@@ -4,9 +4,9 @@
 import { Refusal } from "./errors.mjs";
 import { LPS_RANGE, PARAMETER_SETS, STATE_STEP } from "./tables.mjs";
 
-const MAX_PREFIX = 31;
+export const MAX_PREFIX = 31;
 
-class Context {
+export class Context {
   constructor() {
     this.start(0);
   }

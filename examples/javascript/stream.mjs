@@ -147,7 +147,7 @@ function dataUnitHeader(bits, state, session) {
 }
 
 // (2^d + (qp mod 2^d)) * 2^((qp >> d) - d), in binary32 (clause 9)
-function stepSize(density, qp) {
+export function stepSize(density, qp) {
   const scale = 2 ** density;
   const fraction = ((qp % scale) + scale) % scale;
   return Math.fround((scale + fraction) * 2 ** ((qp - fraction) / scale - density));

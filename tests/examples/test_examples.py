@@ -1,14 +1,21 @@
-"""examples/cpp, built by the system's compiler, and examples/javascript, run by the system's node
-(nox -s examples).
+"""examples/cpp, built by the system's compiler, examples/javascript, run by the system's node, and
+examples/encoder (nox -s examples).
 """
 
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from helpers import example_runs
+
+from nnc_conformance.encoders.check import check_encoder
+from nnc_conformance.encoders.load import load_encoder
+from nnc_conformance.encoders.running import run_encoders
+from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.running.runner import RunOptions
 
 COMPILER = os.environ.get("CXX", "g++")
 
@@ -49,3 +56,21 @@ def test_it_passes_what_it_must(decoder: Path, tmp_path: Path) -> None:
 
 def test_it_agrees_with_other_codecs(decoder: Path, tmp_path: Path) -> None:
     example_runs.agrees_with_other_codecs(decoder, tmp_path, 30)
+
+
+@pytest.mark.parametrize("example", ["javascript", "encoder"])
+def test_an_encoder_has_no_findings(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
+    require("node")
+    check = check_encoder(str(example_runs.EXAMPLES / example / "encoder.toml"))
+    assert check.findings == ()
+    assert set(check.outcomes.values()) == {Outcome.PASS}
+
+
+def test_the_encoder_in_javascript_passes_all_but_types_that_streams_lack(tmp_path: Path) -> None:
+    encoder = load_encoder(str(example_runs.EXAMPLES / "javascript" / "encoder.toml"))
+    results = run_encoders([encoder], tmp_path, options=RunOptions(jobs=2))
+    other = {case.case for case in results.cases if case.outcome is not Outcome.PASS}
+    assert other == {"type-float16", "type-float64", "type-int8", "type-int16", "type-int64"}
+    quantized = [case for case in results.cases if case.max_error_steps is not None]
+    assert len(quantized) > 50 and max(case.max_error_steps for case in quantized) <= 0.5

@@ -46,6 +46,10 @@ def _streams(folder: Path) -> None:
     shutil.copy(built_in_root() / "full" / "cabac-random-sparse" / "stream.nnr", folder / "model.nnr")
 
 
+def _encoder(folder: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "encoder", folder / "my-encoder")
+
+
 def _suite(folder: Path) -> None:
     """Some vectors of core as a suite of their own."""
     chosen = [stored for stored in load_suite(built_in_root(), levels={Level.CORE}).vectors if stored.vector.id.startswith("unit-")]
@@ -93,6 +97,7 @@ QUICK: dict[str, Callable[[Path], None]] = {
 """Pages whose commands every run of the tests runs, each with what its folder holds before."""
 LONG: dict[str, Callable[[Path], None]] = {
     "docs/tutorial.md": _examples,
+    "docs/encoders.md": _encoder,
     "docs/how-to/code-a-model.md": _model,
     "docs/how-to/measure-a-suite.md": _stream,
     "docs/how-to/publish-vectors.md": _suite,
