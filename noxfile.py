@@ -12,30 +12,17 @@ import nox
 ARRAYS = Path(__file__).parent / "generator" / "coverage" / "arrays.json"
 PEER_SETUP = Path(__file__).parent / "tests" / "peer" / "setup"
 COVERING = (
-    "test_applying.py",
-    "test_coverage.py",
-    "test_decoder_samples.py",
-    "test_diagnosis_*.py",
-    "test_encoder.py",
-    "test_encoding.py",
-    "test_entropy_*.py",
-    "test_generator.py",
-    "test_keras.py",
-    "test_nnef_package.py",
-    "test_quantization*.py",
-    "test_reduction_*.py",
-    "test_refusals.py",
-    "test_second_edition_samples.py",
-    "test_syntax_*.py",
-    "test_threads.py",
-    "test_topology_*.py",
-    "test_tracer.py",
-    "test_two_decoders.py",
-    "test_two_decoders_sessions.py",
-    "test_vectors.py",
+    "reference/**/test_*.py",
     "test_cli_codec.py",
     "test_cli_encode_updates.py",
     "test_cli_sessions.py",
+    "test_coverage.py",
+    "test_diagnosis_*.py",
+    "test_generator.py",
+    "test_state_files.py",
+    "test_two_decoders.py",
+    "test_two_decoders_sessions.py",
+    "test_vectors.py",
 )
 COVERING_KERNELS = ("test_decoder_samples.py", "test_entropy_*.py", "test_quantization.py", "test_quantization_codebook.py")
 """Tests that run once more with the compiler off."""
@@ -315,9 +302,12 @@ def arrays(session: nox.Session) -> None:
     session.run("pytest", "tests/generator/test_coverage_arrays.py", *session.posargs, env={"NNC_ARRAYS": "1"})
 
 
-def files(*patterns: str) -> list[str]:
-    """Return the files of tests/ that match patterns."""
-    return [str(path) for name in patterns for path in sorted(Path("tests").rglob(name))]
+def files(session: nox.Session, *patterns: str) -> list[str]:
+    """Return the files of tests/ that match patterns; fail for a pattern that matches none."""
+    found = {name: sorted(Path("tests").rglob(name)) for name in patterns}
+    if missing := [name for name, paths in found.items() if not paths]:
+        session.error(f"no file of tests/ matches {', '.join(missing)}; name files that exist")
+    return [str(path) for paths in found.values() for path in paths]
 
 
 @nox.session(default=False)
@@ -331,8 +321,8 @@ def coverage(session: nox.Session) -> None:
     report = str(Path(session.create_tmp()) / "coverage.json")
     cold = {"XDG_CACHE_HOME": session.create_tmp(), "NNC_MADE_STREAMS": "60"}
     session.run("python", "-m", "coverage", "erase")
-    session.run(*run, "-k", "not core and not uncompiled", *files(*COVERING), env=cold)
-    session.run(*run, "-k", SLOW_WITHOUT_COMPILER, *files(*COVERING_KERNELS), env={"NUMBA_DISABLE_JIT": "1"})
+    session.run(*run, "-k", "not core and not uncompiled", *files(session, *COVERING), env=cold)
+    session.run(*run, "-k", SLOW_WITHOUT_COMPILER, *files(session, *COVERING_KERNELS), env={"NUMBA_DISABLE_JIT": "1"})
     session.run("python", "-m", "coverage", "combine", "-q")
     session.run("python", "-m", "coverage", "json", "-q", "-o", report)
     session.run("python", "tests/helpers/reference_coverage.py", report)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.cli.options import SuiteOption, edition_option, input_file, kept_file, read_editions, read_target
+from nnc_conformance.cli.options import SuiteOption, edition_option, input_file, kept_file, output_folder, read_editions, read_target
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def issue(
     key: Annotated[
         Path | None, typer.Option("--key", metavar="PEM", help="Ed25519 private key to sign with.", show_default="unsigned")
     ] = None,
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the certificate, as JSON and HTML.")] = Path(
-        "nnc-certificate"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", parser=output_folder, help="Folder for the certificate, as JSON and HTML.")
+    ] = Path("nnc-certificate"),
     policy: Annotated[
         Path | None,
         typer.Option("--policy", metavar="TOML", help="Policy file: what must pass, and waivers.", show_default="the built-in policy"),
@@ -98,12 +98,11 @@ def issue(
     from nnc_conformance.reports.certification.policy import load_policy, policy_of, target_policy
     from nnc_conformance.reports.results import file_of
     from nnc_conformance.reports.text import one_line
-    from nnc_conformance.storage.outputs import refuse_inputs
+    from nnc_conformance.storage.outputs import check_outputs
     from nnc_conformance.storage.signing import load_private_key
 
     read = [file_of(results), *(path for path in (key, policy, suite, withdrawals) if path is not None)]
-    for file in (CERTIFICATE_FILE, PAGE_FILE):
-        refuse_inputs(output / file, read)
+    check_outputs([], read, folder=output, names=(CERTIFICATE_FILE, PAGE_FILE))
     editions, asked = read_editions(edition), read_target(target)
     given = [option for option, value in (("--policy", policy), ("--edition", editions), ("--target", asked)) if value is not None]
     if len(given) > 1:
@@ -191,8 +190,10 @@ def withdraw(
     from nnc_conformance.reports.certification.certificate import WithdrawnVector
     from nnc_conformance.reports.certification.verify import read_certificate
     from nnc_conformance.reports.certification.withdrawals import WithdrawnCertificate, extend_withdrawals
+    from nnc_conformance.storage.outputs import check_outputs
     from nnc_conformance.storage.signing import load_private_key
 
+    check_outputs([listed], [key, *(certificate or ())])
     vectors = []
     for text in vector or ():
         vector_id, at, revision = text.rpartition("@")

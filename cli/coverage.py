@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.cli.options import NOT_WRITTEN, input_file, output_file
+from nnc_conformance.cli.options import NOT_WRITTEN, input_file, output_file, output_folder
 from nnc_conformance.storage.inputs import STANDARD_INPUT, read_bytes
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def command(
         typer.Option("--json", metavar="F", parser=output_file, help="Write every goal to this JSON file.", show_default=NOT_WRITTEN),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="DIR", help="Write HTML pages to this folder.", show_default=NOT_WRITTEN)
+        Path | None,
+        typer.Option("--html", metavar="DIR", parser=output_folder, help="Write HTML pages to this folder.", show_default=NOT_WRITTEN),
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Streams to decode in parallel.")] = os.cpu_count() or 1,
 ) -> None:
@@ -40,20 +41,18 @@ def command(
     from nnc_conformance.generator.coverage.document import document
     from nnc_conformance.generator.coverage.streams import cover, find_streams
     from nnc_conformance.reports.coverage import HTML_FILE, write_coverage
-    from nnc_conformance.storage.outputs import refuse_inputs, refuse_shared, write_text
+    from nnc_conformance.storage.outputs import check_outputs, write_text
 
+    files = [] if as_json is None else [as_json]
+    check_outputs(files, folder=html, names=[HTML_FILE])
     with tempfile.TemporaryDirectory() as scratch:
         found = find_streams([_on_disk(path, Path(scratch)) for path in streams])
-        if as_json is not None:
-            refuse_inputs(as_json, found.values())
-        if html is not None:
-            refuse_inputs(html / HTML_FILE, found.values())
-            refuse_shared([html / HTML_FILE, *([] if as_json is None else [as_json])])
+        check_outputs(files, found.values(), folder=html, names=[HTML_FILE])
         coverage = cover(found, jobs=jobs)
+    page = write_coverage(coverage, html) if html is not None else None
     if as_json is not None:
         write_text(as_json, json.dumps(document(coverage), ensure_ascii=False, indent=1) + "\n")
     with apart_from(as_json):
-        page = write_coverage(coverage, html) if html is not None else None
         _print(coverage)
         if page is not None:
             typer.echo(page)

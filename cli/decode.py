@@ -68,8 +68,7 @@ def command(
         raise typer.BadParameter("name at least one STREAM, and OUT last", param_hint="STREAM... OUT")
     if restart and state is None:
         raise typer.BadParameter("it needs --state FILE", param_hint="--restart")
-    from nnc_conformance.storage.model_files import CARRIED_SUFFIXES, WRITTEN_SUFFIXES
-    from nnc_conformance.storage.outputs import refuse_inputs, refuse_shared
+    from nnc_conformance.storage.model_files import CARRIED_SUFFIXES, WRITTEN_SUFFIXES, check_written, refuse_unknown_format
     from nnc_conformance.storage.sessions import refuse_streams_and_states
 
     streams, out = [input_file(text) for text in paths[:-1]], output_file(paths[-1])
@@ -81,11 +80,9 @@ def command(
         read_format(input_format, CARRIED_SUFFIXES, "--input-format"),
         read_format(output_format, WRITTEN_SUFFIXES, "--output-format"),
     )
-    refuse_inputs(out, [*streams, *([state] if state is not None else [])])
-    if state is not None:
-        refuse_inputs(state, streams)
-        refuse_shared([out, state])
+    check_written(out, suffix=options.output_suffix, inputs=streams, others=[] if state is None else [state])
     refuse_streams_and_states(out)
+    refuse_unknown_format(out, suffix=options.output_suffix)
     if len(streams) == 1 and state is None:
         _decode_one(streams[0], options)
     else:

@@ -1,7 +1,7 @@
 """``encode``: encode a model as a stream."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -217,12 +217,13 @@ def command(
     from nnc_conformance.storage.model_files import (
         CARRIED_SUFFIXES,
         READ_SUFFIXES,
+        check_written,
         for_container,
         is_container,
         read_model,
         write_container,
     )
-    from nnc_conformance.storage.outputs import is_standard_output, refuse_inputs, refuse_shared, write_bytes, write_text
+    from nnc_conformance.storage.outputs import is_standard_output, refuse_inputs, staged, write_bytes
     from nnc_conformance.storage.sessions import Session, quantization_of_update, topology_of_update
 
     tools = {"row_skip": row_skip, "tca": tca, "hdsp": hdsp, "pre": pre}
@@ -233,12 +234,12 @@ def command(
     if steps is Steps.DEVIATION and pipeline is not None:
         raise typer.BadParameter("a pipeline sets the steps of tensors with tensor_qp; leave --steps out", param_hint="--steps")
     suffix = read_format(output_format, CARRIED_SUFFIXES, "--output-format")
+    others = [path for path in (report, state) if path is not None]
+    read = [source, *([] if pipeline is None else [pipeline])]
+    check_written(out, suffix=suffix, inputs=read, others=others)
     outputs = [out] if report is None else [out, report]
     for output in outputs:
-        refuse_inputs(output, [source, *bases, *([] if pipeline is None else [pipeline]), *([] if state is None else [state])])
-    if state is not None:
-        refuse_inputs(state, [source, *([] if pipeline is None else [pipeline])])
-    refuse_shared([*outputs, *([] if state is None else [state])])
+        refuse_inputs(output, bases)
     model = read_model(source, suffix=read_format(input_format, READ_SUFFIXES, "--input-format"))
     for output in outputs:
         refuse_inputs(output, model.files)
@@ -282,13 +283,18 @@ def command(
             )
     if session is not None and state is not None:
         session.apply(stream, str(out), threads=threads)
-    with nullcontext() if session is None else session.kept():
+    with ExitStack() as stack:
+        put_report = None
+        if report is not None:
+            put_report = stack.enter_context(staged(report, report_of(choice, model, len(stream)).encode()))
+        if session is not None:
+            stack.enter_context(session.kept())
         if container:
             write_container(out, stream, model, suffix=suffix)
         else:
             write_bytes(out, stream)
-    if report is not None:
-        write_text(report, report_of(choice, model, len(stream)))
+        if put_report is not None:
+            put_report()
     piped = is_standard_output(out) or (report is not None and is_standard_output(report))
     for line in lines(choice, model):
         typer.echo(line, err=piped)

@@ -25,13 +25,12 @@ def judge_encoders(arguments: Sequence[str], output: Path, filters: Sequence[str
     from nnc_conformance.encoders.results import RESULTS_FILE, RUN_FILE, EncoderCaseResult
     from nnc_conformance.encoders.running import JOURNAL_FILE, reproduce, run_encoders
     from nnc_conformance.reports.encoders import ENCODER_PAGES, text_lines, write_encoder_pages
-    from nnc_conformance.storage.outputs import refuse_inputs
+    from nnc_conformance.storage.outputs import check_outputs
 
     encoders = load_encoders(arguments)
     globs = _globs(filters)
     files = [Path(one) for one in arguments if one != IN_TREE]
-    for name in (RESULTS_FILE, RUN_FILE, JOURNAL_FILE, *ENCODER_PAGES):
-        refuse_inputs(output / name, files)
+    check_outputs([], files, folder=output, names=(RESULTS_FILE, RUN_FILE, JOURNAL_FILE, *ENCODER_PAGES))
     named = {encoder.name: encoder.argument for encoder in encoders}
 
     def words(case: EncoderCaseResult) -> CaseWords:

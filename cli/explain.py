@@ -70,12 +70,12 @@ def command(
     from nnc_conformance.faults.diagnosis.explain import OutputSource, explain_run
     from nnc_conformance.faults.diagnosis.simulation import SymptomCache
     from nnc_conformance.reports.results import file_of, load
-    from nnc_conformance.storage.outputs import refuse_inputs
+    from nnc_conformance.storage.outputs import check_outputs
     from nnc_conformance.suites.results.outcomes import ExitCode
     from nnc_conformance.suites.results.result import ResultsError
 
     if cache is not None:
-        refuse_inputs(cache, [file_of(results), *(path for path in (output, suite) if path is not None)])
+        check_outputs([cache], [file_of(results), *(path for path in (output, suite) if path is not None)])
     given = load(results)
     if given.results is None:
         raise ResultsError(f"{given.source}: {given.problems[0]}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnc_conformance.cli.options import output_folder
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ def command(
         typer.Argument(metavar="STREAMS", help="Streams, or folders of streams, to start from.", show_default="small built-in vectors"),
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", metavar="DIR", help="Folder for corpus, findings and state; a run found there is continued.")
+        Path,
+        typer.Option(
+            "--output", metavar="DIR", parser=output_folder, help="Folder for corpus, findings and state; a run found there is continued."
+        ),
     ] = Path("nnc-fuzz"),
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of all random choices.")] = 1,
     executions: Annotated[
@@ -46,15 +50,17 @@ def command(
 
     Example: nnc-conformance fuzz --decoder decoder.toml --seed 7 --seconds 600
     """
-    from nnc_conformance.faults.diagnosis.fuzz import Fuzzer, differing
+    from nnc_conformance.faults.diagnosis.fuzz import STATE_FILE, Fuzzer, differing
     from nnc_conformance.faults.diagnosis.shrink import judge_of, opened_decoder
     from nnc_conformance.generator.coverage.streams import find_streams
     from nnc_conformance.storage.documents import canonical_json
     from nnc_conformance.storage.inputs import read_bytes
+    from nnc_conformance.storage.outputs import check_outputs
     from nnc_conformance.storage.suite_folder import built_in_root
     from nnc_conformance.suites.decoders.load import load_decoders
     from nnc_conformance.suites.running.invocation import limits_of
 
+    check_outputs([], folder=output, names=[STATE_FILE])
     specs = load_decoders(decoder)
     if len(specs) > 2:
         raise typer.BadParameter("give one decoder or two", param_hint="--decoder")

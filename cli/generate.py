@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
-from nnc_conformance.cli.options import level_option, read_levels
+from nnc_conformance.cli.options import level_option, output_folder, read_levels
 
 
 def command(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the suite; vectors already there keep their revisions.")],
+    out: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", parser=output_folder, help="Folder of the suite; vectors already there keep their revisions."),
+    ],
     level: Annotated[list[str] | None, level_option("all but stress and models")] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of all random numbers.", show_default="15938")] = None,
     jobs: Annotated[
@@ -27,8 +30,11 @@ def command(
     from nnc_conformance.generator.generate import generate
     from nnc_conformance.generator.randomness import DEFAULT_SEED
     from nnc_conformance.generator.sources import REPRODUCIBLE
+    from nnc_conformance.storage.outputs import check_outputs
+    from nnc_conformance.storage.vector import MANIFEST_FILE
 
     levels = read_levels(level, REPRODUCIBLE)
+    check_outputs([], folder=out, names=[MANIFEST_FILE])
     manifest = generate(levels, DEFAULT_SEED if seed is None else seed, jobs, out=out)
     made = [entry for entry in manifest.vectors if entry.level in levels]
     typer.echo(f"{len(made)} vectors in {out}")

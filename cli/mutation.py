@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.cli.options import output_file
+from nnc_conformance.cli.options import output_file, output_folder
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def command(
     matrix: Annotated[
         bool, typer.Option("--matrix", help="Run every vector that reaches a mutant, instead of stopping at the first that kills it.")
     ] = False,
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the journal and the pages.")] = Path("nnc-mutation"),
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", parser=output_folder, help="Folder for the journal and the pages.")
+    ] = Path("nnc-mutation"),
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run in DIR.")] = False,
     edition: Annotated[
         MutantEdition, typer.Option("--edition", help="Edition of the standard whose mutants are tried, on its vectors.")
@@ -70,17 +72,18 @@ def command(
     from nnc_conformance.reports.mutation import HEADINGS, TABLES_ANCHOR, mutation_page, mutation_tables, rows_by_operator
     from nnc_conformance.storage import outputs
 
-    year: Edition = 2024 if edition is MutantEdition.SECOND else 2022
-    known = mutants(year)
-    chosen = [known[name] for name in _matching(list(known), filters)]
     written = page or output / "mutation.md"
     tables = written.with_name(f"{written.stem}-tables.md")
     apart = outputs.is_regular(written)
-    outputs.refuse_shared([output / JOURNAL_FILE, written, *([tables] if apart else [])])
+    pages = [written, *([tables] if apart else [])]
+    outputs.check_outputs(pages, folder=output, names=[JOURNAL_FILE])
+    year: Edition = 2024 if edition is MutantEdition.SECOND else 2022
+    known = mutants(year)
+    chosen = [known[name] for name in _matching(list(known), filters)]
     score = run(output, chosen, edition=year, jobs=jobs, matrix=matrix, resume=resume, progress=_show_progress)
-    pages = mutation_page(score, tables.name if apart else TABLES_ANCHOR), mutation_tables(score, matrix=matrix)
-    for path, text in zip((written, tables), pages, strict=True) if apart else [(written, "\n".join(pages))]:
-        outputs.write_text(path, text)
+    texts = [mutation_page(score, tables.name if apart else TABLES_ANCHOR), mutation_tables(score, matrix=matrix)]
+    texts = texts if apart else ["\n".join(texts)]
+    outputs.write_together({path: text.encode() for path, text in zip(pages, texts, strict=True)})
     with apart_from(written):
         for mutant in score.survivors:
             typer.echo(f"survived: {mutant.id}: {mutant.before}  =>  {mutant.after}")

@@ -149,6 +149,16 @@ def output_file(text: str) -> Path:
     return STANDARD_OUTPUT if text == STANDARD else Path(text)
 
 
+def output_folder(text: str) -> Path:
+    """Return the path of a folder that files are written to, which ``-`` cannot name.
+
+    Raises `typer.BadParameter`.
+    """
+    if text == STANDARD:
+        raise typer.BadParameter("a folder is written; name one (./- for a folder with this name)")
+    return Path(text)
+
+
 def kept_file(text: str) -> Path:
     """Return the path of a file that is read and written, which ``-`` cannot name.
 

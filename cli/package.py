@@ -36,7 +36,7 @@ def build(
 
     Example: nnc-conformance package build vectors/ nnc-vectors.tar --previous nnc-vectors-1.0.0.tar --key key.pem
     """
-    from nnc_conformance.storage.outputs import is_regular, is_standard_output, refuse_inputs
+    from nnc_conformance.storage.outputs import check_outputs, is_regular, is_standard_output
     from nnc_conformance.storage.package import signature_path
     from nnc_conformance.storage.package_build import build as build_package
     from nnc_conformance.storage.signing import load_private_key
@@ -45,8 +45,7 @@ def build(
     alone = not is_regular(out)
     if alone and key is not None:
         raise typer.BadParameter(f"{out} has no place for the signature; name a regular file", param_hint="OUT")
-    for written in (out,) if alone else (out, signature_path(out)):
-        refuse_inputs(written, [source, *(path for path in (previous, key) if path is not None)])
+    check_outputs([out] if alone else [out, signature_path(out)], [source, *(path for path in (previous, key) if path is not None)])
     built = build_package(source, out, previous=previous, key=load_private_key(key) if key is not None else None)
     what = built.changes
     changed = f"{len(what.added)} added, {len(what.changed)} changed, {len(what.removed)} retired"

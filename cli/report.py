@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nnc_conformance.cli.options import input_file
+from nnc_conformance.cli.options import input_file, output_folder
 
 
 def command(
@@ -13,7 +13,9 @@ def command(
         list[Path],
         typer.Argument(metavar="RESULTS", parser=input_file, help="results.json files, or folders that hold one; - for standard input."),
     ],
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the pages.")] = Path("nnc-report"),
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", parser=output_folder, help="Folder for the pages.")] = Path(
+        "nnc-report"
+    ),
     baseline: Annotated[
         Path | None,
         typer.Option(
@@ -39,10 +41,9 @@ def command(
     from nnc_conformance.reports.pages import PAGES, write_pages
     from nnc_conformance.reports.results import file_of, load
     from nnc_conformance.reports.summary import build_report
-    from nnc_conformance.storage.outputs import refuse_inputs
+    from nnc_conformance.storage.outputs import check_outputs
 
     read = [file_of(path) for path in (*results, *([baseline] if baseline is not None else []))]
-    for name in PAGES:
-        refuse_inputs(output / name, read)
+    check_outputs([], read, folder=output, names=PAGES)
     report = build_report([load(path) for path in results], load(baseline) if baseline is not None else None)
     return print_verdict(report, write_pages(report, output))

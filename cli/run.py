@@ -14,6 +14,7 @@ from nnc_conformance.cli.options import (
     input_file,
     level_option,
     output_file,
+    output_folder,
     read_editions,
     read_levels,
     read_target,
@@ -44,7 +45,9 @@ def command(
             show_default="no encoder is judged",
         ),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for results and report.")] = Path("nnc-results"),
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", parser=output_folder, help="Folder for results and report.")] = Path(
+        "nnc-results"
+    ),
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Cases to run in parallel.")] = os.cpu_count() or 1,
     level: Annotated[list[str] | None, level_option("core and negative")] = None,
     edition: Annotated[list[str] | None, edition_option("2022, and 2024 for a decoder that declares a capability of it")] = None,
@@ -125,7 +128,7 @@ def command(
     from nnc_conformance.reports.pages import RUN_PAGES, remove_run_pages, write_pages
     from nnc_conformance.reports.results import file_of, load
     from nnc_conformance.reports.summary import build_report
-    from nnc_conformance.storage.outputs import refuse_inputs, refuse_shared
+    from nnc_conformance.storage.outputs import check_outputs
     from nnc_conformance.storage.vector import Level
     from nnc_conformance.suites.decoders.decoder_spec import IN_TREE
     from nnc_conformance.suites.decoders.load import COMMAND_PREFIX, load_decoders
@@ -141,6 +144,9 @@ def command(
     from nnc_conformance.suites.running.runner import RunOptions
     from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, FRESH, parse_filter, select, vector_ids
 
+    others = [] if write_expect_failures is None else [write_expect_failures]
+    names = (RESULTS_FILE, RUN_FILE, JOURNAL_FILE, *RUN_PAGES)
+    check_outputs(others, folder=output, names=() if encoder and not decoder else names)
     limits = limits_of(time_limit, memory_limit)
     options = RunOptions(jobs, limits, repeat=repeat, fail_fast=fail_fast, resume=resume, scheduler=scheduler)
     encoders_code: int = ExitCode.AS_EXPECTED
@@ -173,12 +179,8 @@ def command(
         raise ResultsError(f"{earlier.source}: {earlier.problems[0]}")
     of_baseline = file_of(baseline) if baseline is not None else None
     read = [*files, *(path for path in (suite, expect_failures, of_baseline) if path is not None)]
-    written = [output / name for name in (RESULTS_FILE, RUN_FILE, JOURNAL_FILE, *RUN_PAGES)]
-    for path in written:
-        refuse_inputs(path, [one for one in read if not one.is_dir()])
-    if write_expect_failures is not None:
-        refuse_inputs(write_expect_failures, [path for path in read if path != expect_failures])
-        refuse_shared([*written, write_expect_failures])
+    check_outputs(others, [path for path in read if path != expect_failures], folder=output)
+    check_outputs([], [path for path in read if not path.is_dir()], folder=output, names=names)
     compile_first(decoders)
     if any(is_fresh(stored.vector.id) for stored in chosen.vectors):
         levels = (*levels, Level.STRESS)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nnc_conformance.cli.options import input_file
+from nnc_conformance.cli.options import input_file, output_folder
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 
@@ -17,7 +17,9 @@ def command(
         ),
     ],
     decoder: Annotated[str, typer.Option("--decoder", metavar="D", help="The decoder, as for run.")],
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Suite folder for the new vector.")] = Path("nnc-shrunk"),
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", parser=output_folder, help="Suite folder for the new vector.")] = Path(
+        "nnc-shrunk"
+    ),
     name: Annotated[
         str | None,
         typer.Option("--name", metavar="ID", help="Id of the new vector.", show_default="shrunk- and the name of STREAM"),
@@ -50,11 +52,12 @@ def command(
     )
     from nnc_conformance.storage.documents import canonical_json
     from nnc_conformance.storage.inputs import read_bytes
-    from nnc_conformance.storage.outputs import refuse_inputs
-    from nnc_conformance.storage.vector import STREAM_FILE, Level
+    from nnc_conformance.storage.outputs import check_outputs, refuse_inputs
+    from nnc_conformance.storage.vector import MANIFEST_FILE, STREAM_FILE, Level
     from nnc_conformance.suites.decoders.load import load_decoder
     from nnc_conformance.suites.running.invocation import limits_of
 
+    check_outputs([], folder=output, names=[MANIFEST_FILE])
     files = _files(stream)
     streams = [read_bytes(file) for file in files]
     own = vector_id(name or f"shrunk-{stream.stem}")

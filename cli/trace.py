@@ -72,7 +72,7 @@ def command(
     if html is not None:
         from nnc_conformance.reports.trace import build_session_trace, render_trace
 
-        outputs.refuse_inputs(html, streams)
+        outputs.check_outputs([html], streams)
         steps = ((Path(name).name, stream, base) for name, stream, base in steps_of(streams, switches, lenient=lenient))
         page = build_session_trace(steps, interpretation=switches, lenient=lenient, unit=unit)
         outputs.write_text(html, render_trace(page))

@@ -59,22 +59,19 @@ def command(
     from nnc_conformance.cli.printing import apart_from
     from nnc_conformance.generator.coverage.streams import find_streams
     from nnc_conformance.reports.validation import render_sarif, render_validation_junit, text_lines
-    from nnc_conformance.storage.outputs import is_standard_output, refuse_inputs, refuse_shared, write_text
+    from nnc_conformance.storage.outputs import check_outputs, is_standard_output, write_together
     from nnc_conformance.suites.results.outcomes import ExitCode
 
     outputs = [path for path in (as_json, sarif, junit) if path is not None]
-    refuse_shared(outputs)
+    check_outputs(outputs)
     choices = read_interpretation(interpretation)
     found = {str(path): path for path in find_streams(_expanded(streams)).values()}
-    for output in outputs:
-        refuse_inputs(output, found.values())
+    check_outputs(outputs, found.values())
     validation = _session(found, choices) if session else _each(found, choices, jobs)
-    if as_json is not None:
-        write_text(as_json, validation.model_dump_json(indent=1) + "\n")
-    if sarif is not None:
-        write_text(sarif, render_sarif(validation))
-    if junit is not None:
-        write_text(junit, render_validation_junit(validation))
+    renderers = (lambda found: found.model_dump_json(indent=1) + "\n", render_sarif, render_validation_junit)
+    write_together(
+        {path: render(validation).encode() for path, render in zip((as_json, sarif, junit), renderers, strict=True) if path is not None}
+    )
     with apart_from(next(filter(is_standard_output, outputs), None)):
         for line in text_lines(validation, session_wanted=not session):
             typer.echo(line)

@@ -3,7 +3,7 @@ Annex E.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,15 @@ from nnc_conformance.storage.compressed_tar import read_compressed_tar
 from nnc_conformance.storage.inputs import MOST_BYTES, STANDARD_INPUT, read_bytes, read_regular
 from nnc_conformance.storage.npz_format import load_npy, load_npz
 from nnc_conformance.storage.other_formats import refuse_other_content, refuse_other_formats
-from nnc_conformance.storage.outputs import STANDARD_OUTPUT, staged, write_bytes, write_folder
+from nnc_conformance.storage.outputs import (
+    STANDARD_OUTPUT,
+    check_new_folder,
+    check_outputs,
+    refuse_inputs,
+    staged,
+    write_bytes,
+    write_folder,
+)
 from nnc_conformance.storage.safetensors_format import load_safetensors
 from nnc_conformance.storage.shards import INDEX_SUFFIX, read_shards
 from nnc_conformance.storage.tensor_types import is_known
@@ -181,6 +189,7 @@ def write_model(
 
     Raises `ModelError`.
     """
+    refuse_unknown_format(path, suffix=suffix)
     suffix = suffix or _suffix(path, TENSOR_SUFFIXES[0])
     if suffix in TENSOR_SUFFIXES:
         write_tensors(path, parameters, suffix=suffix)
@@ -188,16 +197,43 @@ def write_model(
         from nnc_conformance.reference.topology.pytorch import dump_state_dict
 
         write_bytes(path, dump_state_dict(parameters))
-    elif suffix in GRAPH_FORMATS:
+    else:
         number, name = GRAPH_FORMATS[suffix]
         if topology is None or topology.storage_format != number:
             raise ModelError(f"{path}: the stream carries no {name} topology")
         if suffix == NNEF_SUFFIX:
             return _to_nnef(path, topology.data, parameters, quantization)
         return _RESTORERS[suffix](path, topology.data, parameters)
-    else:
-        raise ModelError(f"{path}: {unknown('model file suffix', suffix, WRITTEN_SUFFIXES)}")
     return ()
+
+
+def refuse_unknown_format(path: Path, *, suffix: str | None = None) -> None:
+    """Raise `ModelError` for an output whose format `write_model` does not know."""
+    suffix = suffix or _suffix(path, TENSOR_SUFFIXES[0])
+    if suffix not in WRITTEN_SUFFIXES:
+        raise ModelError(f"{path}: {unknown('model file suffix', suffix, WRITTEN_SUFFIXES)}")
+
+
+def check_written(path: Path, *, suffix: str | None = None, inputs: Iterable[Path] = (), others: Iterable[Path] = ()) -> None:
+    """Raise, before work begins, if a model or container cannot be written.
+
+    Args:
+        path: The file, or the folder of an NNEF model.
+        suffix: One of `READ_SUFFIXES`, for a path without a known suffix.
+        inputs: Files and folders that the command reads.
+        others: Further outputs of the command.
+
+    Raises:
+        OutputError: Something would be lost, or there is no place for it.
+        OSError: A file may not be written.
+    """
+    if (suffix or _suffix(path, TENSOR_SUFFIXES[0])) == NNEF_SUFFIX:
+        read = list(inputs)
+        refuse_inputs(path, read)
+        check_new_folder(path)
+        check_outputs(others, read)
+    else:
+        check_outputs([path, *others], inputs)
 
 
 def _suffix(path: Path, standard: str) -> str:

@@ -8,6 +8,7 @@ there.
 - Devices, FIFOs and this process's open descriptors (``/dev/stdout``, ``/dev/fd/N``) are written in
   place.
 - An output that is also an input, or another output of the same command, is refused.
+- Commands check their outputs before they begin to work, so that a mistake costs no time.
 """
 
 import errno
@@ -20,7 +21,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -79,18 +80,22 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write files that belong together by `staged`: a full disk leaves all of them as they were."""
+    with ExitStack() as stack:
+        for put_in_place in [stack.enter_context(staged(path, data)) for path, data in contents.items()]:
+            put_in_place()
+
+
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     """Write ``files`` by their relative paths into a folder, which must be missing or empty.
 
     The folder appears whole or not at all. Raises `OutputError` for a path that is taken, and
     `OSError`.
     """
-    target = _followed(path)
-    if isinstance(target, int):
-        raise OutputError(f"{path} cannot become a folder; name a new one")
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise OutputError(f"{path} exists and is not an empty folder; name a new one")
-    old = _status(path)
+    check_new_folder(path)
+    target, old = _followed(path), _status(path)
+    assert isinstance(target, Path)
     scratch = target.parent / _temporary_name(target.name)
     shutil.rmtree(scratch, ignore_errors=True)
     try:
@@ -119,6 +124,91 @@ def is_regular(path: Path) -> bool:
     return not isinstance(_followed(path), int) and (status is None or stat.S_ISREG(status.st_mode))
 
 
+def check_outputs(paths: Iterable[Path], inputs: Iterable[Path] = (), *, folder: Path | None = None, names: Iterable[str] = ()) -> None:
+    """Raise, before work begins, if an output cannot be written, is an input, or is named twice.
+
+    Args:
+        paths: The files that a command is going to write.
+        inputs: Files and folders that it reads.
+        folder: A folder that it is going to make, if missing, before it writes.
+        names: Files that it is going to write there.
+
+    Raises:
+        OutputError: Something would be lost, or there is no place for a file.
+        OSError: A file may not be written, or standard output is closed.
+    """
+    if folder is not None:
+        _refuse_no_folder(folder)
+    written, read = [*paths, *(folder / name for name in names if folder is not None)], list(inputs)
+    for path in written:
+        _refuse_unwritable(path, made=folder)
+        refuse_inputs(path, read)
+    _refuse_shared(written)
+
+
+def check_new_folder(path: Path) -> None:
+    """Raise, before work begins, if `write_folder` cannot make a folder there."""
+    if isinstance(_followed(path), int):
+        raise OutputError(f"{path} cannot become a folder; name a new one")
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise OutputError(f"{path} exists and is not an empty folder; name a new one")
+    _refuse_no_folder(path)
+
+
+def _refuse_unwritable(path: Path, *, made: Path | None) -> None:
+    """Raise what `write_bytes` would raise for a path, as far as that shows before writing.
+
+    The folder ``made`` is going to exist.
+    """
+    with _named(path):
+        target, old = _followed(path), _status(path)
+        if isinstance(target, int):
+            _refuse_closed(target)
+            return
+        if old is not None and stat.S_ISDIR(old.st_mode):
+            raise OutputError(f"{path} is a folder; name a file")
+        if old is not None:
+            _refuse_forbidden(target, os.W_OK)
+        if old is None or stat.S_ISREG(old.st_mode):
+            folder = target.parent
+            if folder.exists() and not folder.is_dir():
+                raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            if folder.exists():
+                _refuse_forbidden(folder, os.W_OK | os.X_OK)
+            elif made is None or folder.resolve() != made.resolve():
+                raise OutputError(f"{path}: {os.strerror(errno.ENOENT)}; make the folder {folder}, or name another output")
+
+
+def _refuse_no_folder(folder: Path) -> None:
+    """Raise what making a folder with its parents, and files in it, would raise."""
+    with _named(folder):
+        if isinstance(_followed(folder), int):
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if folder.is_symlink() and not folder.exists():
+            raise OutputError(f"{folder} is a link that leads nowhere; name a new folder")
+        nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not nearest.is_dir():
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        _refuse_forbidden(nearest, os.W_OK | os.X_OK)
+
+
+def _refuse_forbidden(path: Path, rights: int) -> None:
+    """Raise `OSError` without these rights to a path, or on a file system that is read only."""
+    effective = os.access in os.supports_effective_ids
+    if os.access(path, rights, effective_ids=effective):
+        return
+    read_only = hasattr(os, "statvfs") and os.statvfs(path).f_flag & os.ST_RDONLY
+    number = errno.EROFS if read_only else errno.EACCES
+    raise OSError(number, os.strerror(number))
+
+
+def _refuse_closed(number: int) -> None:
+    """Raise `OSError` if a descriptor of this process is closed, or was closed when it started."""
+    if number == _STANDARD[os.fspath(STANDARD_OUTPUT)] and sys.__stdout__ is None:
+        raise OSError(errno.EBADF, "standard output is closed")
+    os.fstat(number)
+
+
 def refuse_inputs(output: Path, inputs: Iterable[Path]) -> None:
     """Raise `OutputError` if writing ``output`` would overwrite one of ``inputs``, or a file inside
     an input folder.
@@ -137,7 +227,7 @@ def refuse_inputs(output: Path, inputs: Iterable[Path]) -> None:
             raise OutputError(f"{output} is {'part of' if inside else 'the same file as'} the input {path}; choose another output")
 
 
-def refuse_shared(outputs: Iterable[Path]) -> None:
+def _refuse_shared(outputs: Iterable[Path]) -> None:
     """Raise `OutputError` if two outputs lead to one place, where only one of them would be left.
 
     Devices such as ``/dev/null`` may be shared.
@@ -201,11 +291,11 @@ def _named(path: Path) -> Iterator[None]:
 
 def _write_to_descriptor(path: Path, number: int, data: bytes) -> None:
     """Write to an open descriptor; standard output gets the data after what was printed before."""
+    with _named(path):
+        _refuse_closed(number)
     if number != _STANDARD[os.fspath(STANDARD_OUTPUT)]:
         with _named(path), os.fdopen(os.dup(number), "wb", buffering=0) as file:
             _write_all(file, data)
-    elif sys.__stdout__ is None:
-        raise OSError(errno.EBADF, "standard output is closed", os.fspath(path))
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
@@ -232,8 +322,8 @@ def _temporary(path: Path, target: Path, data: bytes, old: os.stat_result | None
     It is gone in the end.
     """
     with _named(path):
-        if old is not None and not os.access(target, os.W_OK):
-            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        if old is not None:
+            _refuse_forbidden(target, os.W_OK)
         temporary, handle = _opened_alone(target, 0o600 if private or old is not None else 0o666)
     placed = False
 

@@ -216,6 +216,6 @@ def write_certificate(certificate: Certificate, folder: Path) -> Path:
     Raises `OSError`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    outputs.write_text(folder / CERTIFICATE_FILE, canonical_text(certificate))
-    outputs.write_text(folder / PAGE_FILE, render_certificate(certificate))
+    texts = {CERTIFICATE_FILE: canonical_text(certificate), PAGE_FILE: render_certificate(certificate)}
+    outputs.write_together({folder / name: text.encode() for name, text in texts.items()})
     return folder / CERTIFICATE_FILE

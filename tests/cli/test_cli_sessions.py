@@ -102,7 +102,7 @@ def test_a_forgotten_output_does_not_cost_a_stream(folder: Path) -> None:
     assert "would be overwritten" in nnc("0.nnr", "1.nnr", code=1)
     assert (folder / "1.nnr").read_bytes() == before
     nnc("0.nnr", "out.safetensors", "--state", "s.nncstate")
-    assert "same file" in nnc("1.nnr", "s.nncstate", "--state", "s.nncstate", code=1)
+    assert "the same output" in nnc("1.nnr", "s.nncstate", "--state", "s.nncstate", code=1)
     assert "would be overwritten" in nnc("1.nnr", "s.nncstate", code=1)
 
 
@@ -124,7 +124,8 @@ def test_states_come_back_whole_and_damage_is_named(folder: Path) -> None:
 def test_a_state_is_a_regular_file(folder: Path) -> None:
     """Nobody writes to this FIFO: reading it would wait for ever."""
     os.mkfifo("fifo")
-    for path in ("fifo", "/dev/zero", "/dev/full", "."):
+    assert "is a folder; name a file" in nnc("0.nnr", "out.safetensors", "--state", ".", code=2)
+    for path in ("fifo", "/dev/zero", "/dev/full"):
         assert "not a regular file, which a state file must be" in nnc("0.nnr", "out.safetensors", "--state", path, code=2)
     assert not Path("out.safetensors").exists()
 

@@ -3,7 +3,6 @@
 What each place must end as is decided here, not by `storage.outputs`, which all commands use.
 """
 
-import ctypes
 import os
 import resource
 import stat
@@ -18,6 +17,7 @@ import numpy as np
 import pytest
 from helpers.command_line import nnc, piped
 from helpers.keys import key_files
+from helpers.permissions import bound_by_modes
 from hostile import support
 
 from nnc_conformance.faults.mutants.equivalents import arguments
@@ -164,40 +164,6 @@ def umask(mask: int) -> Iterator[None]:
         yield
     finally:
         os.umask(old)
-
-
-class _CapabilityHeader(ctypes.Structure):
-    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
-
-
-class _Capabilities(ctypes.Structure):
-    """The first 32 of each set, and the others (capget(2), version 3)."""
-
-    _fields_ = tuple((name + half, ctypes.c_uint32) for half in ("", "_high") for name in ("effective", "permitted", "inheritable"))
-
-
-CAPABILITY_VERSION_3: Final = 0x20080522
-DAC_OVERRIDE: Final = 1 << 1
-"""The capability by which root writes where the mode of a folder forbids it."""
-
-
-@contextmanager
-def bound_by_modes() -> Iterator[None]:
-    """Let the modes of files and folders bind this thread, also if it is root's.
-
-    Another user could not read this project if it stands in a folder of root.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    header, found = _CapabilityHeader(CAPABILITY_VERSION_3, 0), _Capabilities()
-    assert libc.capget(ctypes.byref(header), ctypes.byref(found)) == 0
-    before = found.effective
-    found.effective &= ~DAC_OVERRIDE
-    assert libc.capset(ctypes.byref(header), ctypes.byref(found)) == 0
-    try:
-        yield
-    finally:
-        found.effective = before
-        assert libc.capset(ctypes.byref(header), ctypes.byref(found)) == 0
 
 
 @contextmanager
