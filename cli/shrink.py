@@ -94,9 +94,8 @@ def command(
 
 def _files(stream: Path) -> list[Path]:
     """Return the files of the streams that are meant: one, or the steps of a vector's folder."""
-    from nnc_conformance.storage.vector import STREAM_FILE
+    from nnc_conformance.storage.vector import STREAM_FILE, step_files
 
     if not stream.is_dir():
         return [stream]
-    steps = sorted(stream.glob("step-*.nnr"), key=lambda path: int(path.stem.partition("-")[2]))
-    return steps or [stream / STREAM_FILE]
+    return [*step_files(stream)] or [stream / STREAM_FILE]

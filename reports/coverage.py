@@ -7,14 +7,16 @@ from itertools import combinations, groupby
 from pathlib import Path
 from typing import Final
 
-from nnc_conformance.generator.coverage.catalogue import catalogue
+from nnc_conformance.generator.coverage.catalogue import catalogue, catalogue_of
 from nnc_conformance.generator.coverage.choices import FACTORS
 from nnc_conformance.generator.coverage.goals import Goal, GoalKind, GoalStanding, Key
 from nnc_conformance.generator.coverage.measure import Coverage, GoalTally
 from nnc_conformance.reference.syntax.branches import branch_of
+from nnc_conformance.reference.syntax.elements import FIRST_EDITION, SECOND_EDITION
 from nnc_conformance.reports.heat import WARMEST, context_place, event_place, grids, state_place
 from nnc_conformance.reports.html import render_page, resource
 from nnc_conformance.storage import outputs
+from nnc_conformance.storage.vector import Edition
 
 HTML_FILE: Final = "index.html"
 MOST_NAMES: Final = 12
@@ -62,10 +64,10 @@ class Subject:
         return GoalTally(sum(row.hits > 0 for row in reachable), len(reachable))
 
 
-def sections(coverage: Coverage, kinds: Iterable[GoalKind]) -> Iterator[tuple[str, list[Subject]]]:
+def sections(coverage: Coverage, kinds: Iterable[GoalKind], edition: Edition = FIRST_EDITION) -> Iterator[tuple[str, list[Subject]]]:
     """Yield each clause with its subjects: elements with their value classes, or structures with their branches."""
     wanted = set(kinds)
-    goals = [goal for goal in catalogue().values() if goal.key.kind in wanted]
+    goals = [goal for goal in catalogue_of(edition).values() if goal.key.kind in wanted]
     order = {clause: place for place, clause in enumerate(dict.fromkeys(goal.clause for goal in goals))}
     by_clause = sorted(goals, key=lambda goal: order[goal.clause])
     for clause, members in groupby(by_clause, key=lambda goal: goal.clause):
@@ -147,6 +149,9 @@ def render_coverage(coverage: Coverage) -> str:
         pairs=pair_matrix(coverage),
         triples=missing_triples(coverage),
         unreachable=unreachable(),
+        second=list(sections(coverage, [kind for kind in GoalKind if kind is not GoalKind.TRIPLE], SECOND_EDITION))
+        if SECOND_EDITION in coverage.editions
+        else [],
         most_missing=MOST_MISSING,
         warmest=WARMEST,
     )

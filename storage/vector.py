@@ -7,9 +7,10 @@ these for each step N as ``step-N.nnr``, ``step-N-expected.safetensors`` and ``s
 and ``step-N-model.safetensors`` where the model after the step differs from what its stream codes.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field, model_validator
@@ -23,6 +24,15 @@ EXPECTED_FILE: Final = "expected.safetensors"
 TOPOLOGY_FILE: Final = "topology.bin"
 VECTOR_FILE: Final = "vector.json"
 MANIFEST_FILE: Final = "manifest.json"
+
+_STEP_FILES: Final = re.compile(r"step-(\d+)\.nnr")
+
+
+def step_files(folder: Path) -> tuple[Path, ...]:
+    """Return the streams of a vector of several steps in order; none without such files."""
+    found = [(int(match[1]), path) for path in folder.iterdir() if (match := _STEP_FILES.fullmatch(path.name))]
+    return tuple(path for _, path in sorted(found))
+
 
 Edition = Literal[2022, 2024]
 """An edition of the standard, by its year."""

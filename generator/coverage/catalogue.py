@@ -107,6 +107,11 @@ def catalogue_2024() -> dict[Key, Goal]:
     return {goal.key: goal for goal in sorted(goals, key=lambda goal: order.index(goal.key.kind))}
 
 
+def catalogue_of(edition: int) -> dict[Key, Goal]:
+    """Return every goal that an edition brought by its key, in the order of reports."""
+    return catalogue() if edition == FIRST_EDITION else catalogue_2024()
+
+
 def wanted_values(element: str, descriptor: str) -> list[int]:
     """Return one value of each reachable class of an integer element, ascending; of a class that is a range, the second."""
     found = []

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from nnc_conformance.generator.coverage import events, second_edition
-from nnc_conformance.generator.coverage.catalogue import MET, PLACES, catalogue, catalogue_2024, value_key
+from nnc_conformance.generator.coverage.catalogue import MET, PLACES, catalogue, catalogue_2024, catalogue_of, value_key
 from nnc_conformance.generator.coverage.choices import Surroundings, choice_of, keys_of
 from nnc_conformance.generator.coverage.classes import classes_of, float_classes, variants
 from nnc_conformance.generator.coverage.contexts import StillBins, saturated, still_bins
@@ -25,6 +25,7 @@ from nnc_conformance.reference.syntax.structures.topology import DEFLATE
 from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.syntax.walker import Element
 from nnc_conformance.reference.updates.base_model import BaseModel
+from nnc_conformance.storage.vector import EDITIONS, Edition
 
 
 class GoalCounter(Watcher):
@@ -207,6 +208,12 @@ class Coverage:
                 found.setdefault(key, []).append(name)
         return found
 
+    @cached_property
+    def editions(self) -> tuple[Edition, ...]:
+        """The editions whose goals are counted: the second too if a stream has an element of it."""
+        found = (key for key in catalogue_2024() if key.kind is GoalKind.ELEMENT and key in self.totals)
+        return EDITIONS if any(found) else EDITIONS[:1]
+
     def tally(self, kind: GoalKind, standing: GoalStanding, edition: int = FIRST_EDITION) -> GoalTally:
         """Count the reached and the reachable goals of a kind and standing.
 
@@ -215,8 +222,9 @@ class Coverage:
             standing: Certified, disputed or inferred.
             edition: The edition that brought the goals.
         """
-        known = catalogue() if edition == FIRST_EDITION else catalogue_2024()
-        goals = [goal for goal in known.values() if goal.key.kind is kind and goal.standing is standing and not goal.unreachable]
+        goals = [
+            goal for goal in catalogue_of(edition).values() if goal.key.kind is kind and goal.standing is standing and not goal.unreachable
+        ]
         return GoalTally(sum(goal.key in self.totals for goal in goals), len(goals))
 
     def core_goals(self) -> dict[str, set[Key]]:

@@ -12,7 +12,7 @@ from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.suite_folder import load_suite
-from nnc_conformance.storage.vector import STREAM_FILE, Edition, Level
+from nnc_conformance.storage.vector import STREAM_FILE, Edition, Level, step_files
 
 SUFFIX: Final = ".nnr"
 LARGEST_STREAM: Final = 1 << 30
@@ -36,6 +36,22 @@ def find_streams(paths: Iterable[Path]) -> dict[str, Path]:
             named = file.relative_to(path) if path.is_dir() else Path(file.name)
             name = str(named.parent if named.name == STREAM_FILE and named.parent.name else named)
             found[name if name not in found else str(file)] = file
+    return found
+
+
+def find_sessions(paths: Iterable[Path]) -> dict[str, Path | tuple[Path, ...]]:
+    """Return the streams under ``paths`` by name, those of a vector's steps together by that of the folder.
+
+    Raises `NoStreamsError` for a path without streams.
+    """
+    files = find_streams(paths)
+    given = set(files.values())
+    sessions = {folder: steps for folder in {file.parent for file in given} if given.issuperset(steps := step_files(folder))}
+    found: dict[str, Path | tuple[Path, ...]] = {}
+    for name, file in files.items():
+        steps = sessions.get(file.parent, ())
+        parent = Path(name).parent
+        found.update({str(parent) if parent.name else str(file.parent): steps} if file in steps else {name: file})
     return found
 
 

@@ -1,11 +1,13 @@
 """Coverage of the second edition: its vectors meet every goal that the edition brought, each level its own."""
 
+import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.command_line import nnc
 from helpers.shared import made_once
 
 from nnc_conformance.generator.building import build
@@ -13,7 +15,7 @@ from nnc_conformance.generator.coverage.catalogue import catalogue, catalogue_20
 from nnc_conformance.generator.coverage.goals import GoalKind, GoalStanding, Key
 from nnc_conformance.generator.coverage.measure import Coverage, StreamCoverage, measure_session
 from nnc_conformance.generator.coverage.second_edition import FACTORS, tuples_of, whole_choices
-from nnc_conformance.generator.coverage.streams import cover, vector_streams
+from nnc_conformance.generator.coverage.streams import cover, find_sessions, vector_streams
 from nnc_conformance.generator.randomness import DEFAULT_SEED
 from nnc_conformance.generator.recipes.topics import session_recipes
 from nnc_conformance.generator.recipes.updates_pairs import covering
@@ -70,6 +72,43 @@ def session(name: str) -> StreamCoverage:
     made = build(session_recipes()[name], DEFAULT_SEED)
     streams = [made.files[file] for file in sorted(made.files) if file.endswith(".nnr")]
     return measure_session(streams, base=BaseModel())
+
+
+def test_the_steps_of_a_vector_are_found_as_one_session(tmp_path: Path) -> None:
+    step0, step1 = VECTORS / "core" / "update-one" / "step-0.nnr", VECTORS / "core" / "update-one" / "step-1.nnr"
+    assert find_sessions([step1.parent, VECTORS / "core" / "block-bi"]) == {
+        str(step1.parent): (step0, step1),
+        "stream.nnr": VECTORS / "core" / "block-bi" / "stream.nnr",
+    }
+    assert find_sessions([step1]) == {"step-1.nnr": step1}
+    for folder, names in {"a": ["step-0.nnr", "step-2.nnr", "step-10.nnr", "other.nnr"], "b": ["step-0.nnr"]}.items():
+        (tmp_path / folder).mkdir()
+        for name in names:
+            (tmp_path / folder / name).touch()
+    a, b = tmp_path / "a", tmp_path / "b"
+    assert find_sessions([tmp_path]) == {
+        "a/other.nnr": a / "other.nnr",
+        "a": (a / "step-0.nnr", a / "step-2.nnr", a / "step-10.nnr"),
+        "b": (b / "step-0.nnr",),
+    }
+
+
+def test_the_command_counts_sessions(tmp_path: Path) -> None:
+    steps = [str(VECTORS / "core" / "update-one" / f"step-{number}.nnr") for number in range(2)]
+    words = ("--jobs", "1", "--json", str(tmp_path / "goals.json"), "--html", str(tmp_path))
+    done = nnc("coverage", "--session", *steps, *words)
+    assert done.returncode == 0, done.stderr
+    assert "1 streams or sessions, 0 of them broken" in done.stdout
+    page = json.loads((tmp_path / "goals.json").read_text(encoding="utf-8"))
+    met = {(goal["subject"], goal["case"]) for goal in page["goals"] if goal["edition"] == 2024 and goal["hits"]}
+    assert (page["format"], list(page["summary"])) == ("nnc-coverage/2", ["2022", "2024"])
+    assert ("no tool after", "the base model alone") in met
+    assert 'id="second"' in (tmp_path / "index.html").read_text(encoding="utf-8")
+    nnc("coverage", str(VECTORS / "core" / "block-bi"), *words)
+    page = json.loads((tmp_path / "goals.json").read_text(encoding="utf-8"))
+    assert page["format"] == "nnc-coverage/1"
+    assert not any("edition" in goal for goal in page["goals"])
+    assert 'id="second"' not in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 def subjects(name: str, kind: GoalKind) -> set[tuple[str, str]]:
