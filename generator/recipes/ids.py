@@ -43,6 +43,14 @@ RECIPES = (
         units=lambda _: named(*_ENDS) + block_named("".join(_ENDS), "w")[len(opening()) :],
     ),
     Recipe(
+        id="ndu-id-byte-order-mark",
+        title="Names with a byte order mark",
+        tests="U+FEFF is a character of a name like any other, first, last, alone and in a list.",
+        catches="A decoder that strips a byte order mark, as some readers of UTF-8 do.",
+        clauses=_ID,
+        units=lambda _: named("\ufeffw", "w", "\ufeff", "w\ufeff", "\ufeff\ufeffw") + block_named("\ufeffb", "b")[len(opening()) :],
+    ),
+    Recipe(
         id="ndu-id-characters",
         title="Unusual characters in names",
         tests="Any character but zero may stand in a name: blanks, slashes, dots, quotes, control characters.",

@@ -54,6 +54,7 @@ SESSION_TOPICS: Final = (
     "second_edition_headers",
     "updates_rows",
     "second_edition_codebooks",
+    "second_edition_blocks",
     "updates_histories",
     "updates_contexts",
     "updates_blocks",

@@ -8,6 +8,7 @@ import numpy as np
 from nnc_conformance.generator.composition import Coded
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import SessionRecipe, StepUnits
+from nnc_conformance.generator.recipes.second_edition_codebooks import codebook
 from nnc_conformance.generator.updates import InTurn, node, stream, unit, update
 from nnc_conformance.reference.composer import HeaderForm
 from nnc_conformance.reference.entropy.contexts import context_layout
@@ -23,6 +24,8 @@ from nnc_conformance.storage.vector import Level
 _DIMENSIONS: Final = (12, 40)
 _COUNT: Final = 480
 _SMALL: Final = (6, 10)
+_LENGTH_WITH_BOOK: Final = 3
+"""cabac_unary_length with which the readings agree on the sets of a codebook up to magnitude 7."""
 _WITHOUT_ZERO: Final = Codebook(np.array([-30, -7, -2, 5, 9, 11, 40], np.int32), 3)
 """A codebook whose index 0 stands for 5."""
 
@@ -36,6 +39,28 @@ def each_in_its_own_set(numbers: Numbers, *, dq: bool) -> list[StepUnits]:
         return unit(NNR_PT_FLOAT, "w", _DIMENSIONS, coded, node(depth), tca=depth > 0, dq_flag=dq)
 
     return [stream(step(0)), update(step(1)), update(step(2))]
+
+
+def mixed_with_books(numbers: Numbers) -> list[StepUnits]:
+    """Make a tensor and updates by codebooks with both tools, neighbouring contexts in different sets.
+
+    Index 0 lies inside the first codebook and at either end of the others, which so have no signs.
+    """
+    layout = context_layout(False, _LENGTH_WITH_BOOK, tca=True, hdsp=True)
+    sets = (np.arange(layout.flag) * 4 + 1) % SETS
+
+    def step(depth: int, negative: int, positive: int) -> InTurn:
+        drawn = numbers.quants(f"update {depth}", _COUNT, 190)
+        magnitudes = np.abs(drawn)
+        quants = np.where(
+            (drawn < 0) & (negative > 0) | (positive == 0), -np.minimum(magnitudes, negative), np.minimum(magnitudes, positive)
+        )
+        coded = Coded(quants, parameter_sets=sets if depth else "default", hdsp=depth > 0)
+        book = codebook(negative, positive)
+        return unit(NNR_PT_FLOAT, "w", _DIMENSIONS, coded, node(depth), tca=depth > 0, codebook=book, unary_length=_LENGTH_WITH_BOOK)
+
+    sides = ((4, 7), (7, 4), (0, 7), (7, 0))
+    return [(update if depth else stream)(step(depth, *limits)) for depth, limits in enumerate(sides)]
 
 
 def plain(numbers: Numbers, depth: int, name: str = "w", parameter_id: int = 0, *, form: HeaderForm | None = None) -> InTurn:
@@ -82,6 +107,14 @@ def _recipes() -> Iterator[SessionRecipe]:
             clauses=("10 quant_param", "10 shift_parameter_ids"),
             steps=lambda numbers, dq=dq: each_in_its_own_set(numbers, dq=dq),  # type: ignore[misc]
         )
+    yield SessionRecipe(
+        id="update-sets-mixed-codebook",
+        title="Updates by codebooks with neighbouring contexts in different parameter sets",
+        tests="Sets are signalled for the contexts that each codebook leaves; signs have none where index 0 is at an end.",
+        catches="A decoder that gives the sets to the first contexts in turn, though a codebook leaves out contexts between them.",
+        clauses=("10 quant_param", "10 shift_parameter_ids", "6 codebook"),
+        steps=mixed_with_books,
+    )
     yield SessionRecipe(
         id="update-hdsp-after-book-without-zero",
         title="History dependent significance after a codebook without the value 0",

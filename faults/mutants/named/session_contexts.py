@@ -135,6 +135,65 @@ FAULTS: Final = (
         ),
     ),
     _fault(
+        "sets-without-gaps",
+        "The sets are given to the first contexts in turn, though the codebook leaves out those of signs between them.",
+        ("shift_parameter_ids", "codebook_centre_offset"),
+        (
+            Edit(
+                "entropy.plain",
+                "shift_parameter_ids",
+                "    for context in range(layout.flag):\n",
+                "    found = 0\n    for context in range(layout.flag):\n",
+            ),
+            Edit(
+                "entropy.plain",
+                "shift_parameter_ids",
+                "            sets[context] = 1 + uae_v(coder, SHIFT_BITS, SET_BITS, sets[context] - 1)\n"
+                "        else:\n"
+                "            sets[context] = 0\n",
+                "            chosen = 1 + uae_v(coder, SHIFT_BITS, SET_BITS, sets[context] - 1)\n"
+                "        else:\n"
+                "            chosen = 0\n"
+                "        if signalled:\n"
+                "            sets[found] = chosen\n"
+                "            found += 1\n"
+                "    sets[found : layout.flag] = 0\n",
+            ),
+        ),
+        vectors=("update-sets-mixed-codebook",),
+    ),
+    _fault(
+        "sets-of-greater-bins-exchanged-with-a-codebook",
+        "With a codebook the sets of the greater-than bins come after those that TCA adds.",
+        ("shift_parameter_ids", "temporal_context_modeling_flag", "codebook_present_flag"),
+        (
+            Edit(
+                "entropy.plain",
+                "shift_parameter_ids",
+                "            sets[context] = 0\n",
+                "            sets[context] = 0\n"
+                "    if layout.tca and layout.negative_limit < 1 << 40:\n"
+                "        first, then, end = layout.greater, layout.greater_tca, layout.prefix\n"
+                "        sets[first:end] = [*sets[then:end], *sets[first:then]]\n",
+            ),
+        ),
+        vectors=("update-sets-mixed-codebook",),
+    ),
+    _fault(
+        "codebook-limits-all-parts",
+        "The weight's codebook limits the indexes and the sets of a block's vectors too.",
+        ("codebook_size", "compressed_parameter_types"),
+        (
+            Edit(
+                "payload",
+                "coding_of",
+                "coding_of_update(coding, part, header.update, interpretation)",
+                "coding_of_update(coding, replace(part, codebook=header.codebook), header.update, interpretation)",
+            ),
+        ),
+        vectors=("block-2024-ls-bn-codebook", "block-2024-ls-bn-codebook-left"),
+    ),
+    _fault(
         "history-after-base",
         "A base index other than 0 goes before the history in the choice of the significance context.",
         ("hist_dep_sig_prob_enabled_flag", "temporal_context_modeling_flag"),

@@ -109,6 +109,13 @@ FAULTS: Final = (
         vectors=("tpl-reflist-unused",),
     ),
     NamedFault(
+        "byte-order-mark-stripped",
+        "A byte order mark at the start of an id is left out.",
+        ("topology_elem_id", "topology_elem_id_list"),
+        (Edit("syntax.reader", "Reader._read", ".string().decode()", '.string().decode("utf-8-sig")'),),
+        vectors=("ndu-id-byte-order-mark",),
+    ),
+    NamedFault(
         "room-for-100-units",
         "There is room for 100 units.",
         ("nnr_unit_size",),

@@ -7,9 +7,9 @@ from nnc_conformance.faults.mutants.mutant import Mutant
 from nnc_conformance.faults.mutants.named.catalogue import named_mutants
 from nnc_conformance.faults.score.trial_vectors import TracedVector, load_trial_vectors
 from nnc_conformance.faults.score.trials import MutantResult, try_all
-from nnc_conformance.storage.vector import Level
+from nnc_conformance.storage.vector import EDITIONS, Level
 
-CASES = {case.id: case for case in load_trial_vectors([Level.CORE, Level.FULL])}
+CASES = {case.id: case for edition in EDITIONS for case in load_trial_vectors([Level.CORE, Level.FULL], edition=edition)}
 STATED = [(mutant, vector) for mutant in named_mutants().values() if mutant.fault is not None for vector in mutant.fault.vectors]
 
 SAMPLED = 6
