@@ -36,6 +36,12 @@ FOUND_MODELS = Path(__file__).parent / "benchmarks" / "found_models.py"
 WILD_PACKAGES = ("magika==1.0.3", "silero-vad==6.2.3")
 VERSIONS = ("3.11", "3.12", "3.13")
 NODE_PACKAGES = ("playwright-core@1.49", "axe-core@4.10")
+BY_FILE = ("-n", "2", "--dist", "loadfile")
+"""Two workers, each with whole files: for tests that share costly fixtures."""
+
+nox.options.default_venv_backend = "uv|virtualenv"
+BY_PIP = "virtualenv"
+"""Backend of sessions with PyTorch: pip may have a build for CPUs at hand, which uv does not see."""
 
 
 def peer_python(session: nox.Session) -> str:
@@ -147,7 +153,7 @@ def dask(session: nox.Session) -> None:
     session.run("pytest", "tests/suites/running/test_suites_dask.py", *session.posargs)
 
 
-@nox.session
+@nox.session(venv_backend=BY_PIP)
 def train(session: nox.Session) -> None:
     """Run the tests that need PyTorch.
 
@@ -157,6 +163,7 @@ def train(session: nox.Session) -> None:
     session.install(CPU_TORCH, "-e", ".[dev,train]")
     session.run(
         "pytest",
+        *BY_FILE,
         "tests/reference/reduction/test_reduction_trained.py",
         "tests/reference/topology/test_topology_pytorch.py",
         *session.posargs,
@@ -169,6 +176,7 @@ def formats(session: nox.Session) -> None:
     session.install("-e", ".[dev,nnef,tensorflow]")
     session.run(
         "pytest",
+        *BY_FILE,
         "-m",
         "exhaustive or not exhaustive",
         "tests/reference/topology/test_keras.py",
@@ -190,7 +198,7 @@ def models(session: nox.Session) -> None:
     session.run("pytest", "tests/wild", *session.posargs)
 
 
-@nox.session(default=False)
+@nox.session(default=False, venv_backend=BY_PIP)
 def found(session: nox.Session) -> None:
     """Models that packages on PyPI ship, with default options; writes a section of docs/models.md.
 
@@ -283,6 +291,12 @@ def exhaustive(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def slow(session: nox.Session) -> None:
+    """Run the tests that take seconds each: those marked `slow`. In the tests' own environment."""
+    session.run(sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", "slow and not exhaustive", *session.posargs)
+
+
+@nox.session(python=False)
 def smallest(session: nox.Session) -> None:
     """Check what the coverage page says that core's vectors are needed for, on twenty drawn at
     random.
@@ -299,7 +313,7 @@ def arrays(session: nox.Session) -> None:
     """
     maker = json.loads(ARRAYS.read_text(encoding="utf-8"))["covertable"]
     session.install("-e", ".[dev]", f"covertable=={maker}")
-    session.run("pytest", "tests/generator/test_coverage_arrays.py", *session.posargs, env={"NNC_ARRAYS": "1"})
+    session.run("pytest", "-n", "2", "tests/generator/test_coverage_arrays.py", *session.posargs, env={"NNC_ARRAYS": "1"})
 
 
 def files(session: nox.Session, *patterns: str) -> list[str]:
@@ -310,7 +324,7 @@ def files(session: nox.Session, *patterns: str) -> list[str]:
     return [str(path) for paths in found.values() for path in paths]
 
 
-@nox.session(default=False)
+@nox.session(default=False, venv_backend=BY_PIP)
 def coverage(session: nox.Session) -> None:
     """Line and branch coverage of reference/, its kernels uncompiled.
 

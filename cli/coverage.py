@@ -1,7 +1,6 @@
 """``coverage``: measure which parts of the standard given streams exercise."""
 
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnc_conformance.cli.options import NOT_WRITTEN, input_file, output_file, output_folder
+from nnc_conformance.reference.threads import usable_cpus
 from nnc_conformance.storage.inputs import STANDARD_INPUT, read_bytes
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def command(
         Path | None,
         typer.Option("--html", metavar="DIR", parser=output_folder, help="Write HTML pages to this folder.", show_default=NOT_WRITTEN),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Streams to decode in parallel.")] = os.cpu_count() or 1,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Streams to decode in parallel.")] = usable_cpus(),
 ) -> None:
     """Measure which coverage goals streams reach.
 

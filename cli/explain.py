@@ -1,6 +1,5 @@
 """``explain``: find the syntax element and the likely bug behind a failing case."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnc_conformance.cli.options import input_file, kept_file
+from nnc_conformance.reference.threads import usable_cpus
 
 if TYPE_CHECKING:
     from nnc_conformance.faults.diagnosis.explain import Explanation
@@ -54,7 +54,7 @@ def command(
             show_default="none",
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Causes to try in parallel.")] = os.cpu_count() or 1,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Causes to try in parallel.")] = usable_cpus(),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> int:
     """Explain a failing case: first wrong symbol, syntax element, clause, and likely causes.

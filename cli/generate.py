@@ -1,12 +1,12 @@
 """``generate``: build vectors from their recipes."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nnc_conformance.cli.options import level_option, output_folder, read_levels
+from nnc_conformance.reference.threads import usable_cpus
 
 
 def command(
@@ -18,7 +18,7 @@ def command(
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of all random numbers.", show_default="15938")] = None,
     jobs: Annotated[
         int, typer.Option("--jobs", metavar="N", min=1, help="Vectors to build in parallel; the bytes do not depend on it.")
-    ] = os.cpu_count() or 1,
+    ] = usable_cpus(),
 ) -> None:
     """Build the vectors of a suite from their recipes.
 

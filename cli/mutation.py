@@ -1,6 +1,5 @@
 """``mutation``: measure how many seeded bugs the built-in vectors catch."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnc_conformance.cli.options import output_file, output_folder
+from nnc_conformance.reference.threads import usable_cpus
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class MutantEdition(StrEnum):
 
 
 def command(
-    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Mutants to test in parallel.")] = os.cpu_count() or 1,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Mutants to test in parallel.")] = usable_cpus(),
     matrix: Annotated[
         bool, typer.Option("--matrix", help="Run every vector that reaches a mutant, instead of stopping at the first that kills it.")
     ] = False,

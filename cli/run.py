@@ -1,6 +1,5 @@
 """``run``: judge decoders with the vectors of a suite."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +18,7 @@ from nnc_conformance.cli.options import (
     read_levels,
     read_target,
 )
+from nnc_conformance.reference.threads import usable_cpus
 
 if TYPE_CHECKING:
     from nnc_conformance.reports.changes import Since
@@ -48,7 +48,7 @@ def command(
     output: Annotated[Path, typer.Option("--output", metavar="DIR", parser=output_folder, help="Folder for results and report.")] = Path(
         "nnc-results"
     ),
-    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Cases to run in parallel.")] = os.cpu_count() or 1,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Cases to run in parallel.")] = usable_cpus(),
     level: Annotated[list[str] | None, level_option("core and negative")] = None,
     edition: Annotated[list[str] | None, edition_option("2022, and 2024 for a decoder that declares a capability of it")] = None,
     filters: FilterOption = None,

@@ -1,6 +1,5 @@
 """``validate``: judge streams by the rules of the standard."""
 
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnc_conformance.cli.options import NOT_WRITTEN, InterpretationOption, input_file, output_file, read_interpretation
+from nnc_conformance.reference.threads import usable_cpus
 
 if TYPE_CHECKING:
     from nnc_conformance.encoders.validation import StreamValidation, Validation
@@ -43,7 +43,7 @@ def command(
         Path | None,
         typer.Option("--junit", metavar="F", parser=output_file, help="Write JUnit XML to this file.", show_default=NOT_WRITTEN),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Streams to validate in parallel.")] = os.cpu_count() or 1,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Streams to validate in parallel.")] = usable_cpus(),
 ) -> None:
     """Judge whether streams are conforming: list every broken rule with its place and a hint.
 

@@ -1,8 +1,16 @@
 """Threads for large tensors; Ctrl-C does not wait for those that still compute."""
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+
+
+def usable_cpus() -> int:
+    """Return the number of CPUs that this process may use, which an affinity mask can lower."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager

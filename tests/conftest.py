@@ -1,10 +1,13 @@
-"""What a plain run collects: some tests need an environment of their own (see noxfile.py), or an
-extra.
+"""What a plain run collects, and how workers share the machine.
+
+Some tests need an environment of their own (see noxfile.py), or an extra.
 """
 
 import os
 from importlib.util import find_spec
 
+import numpy as np
+import pytest
 from hypothesis import settings
 
 settings.register_profile("any machine", deadline=None)
@@ -21,3 +24,32 @@ collect_ignore = [
     *([] if find_spec("nnef") else ["reference/topology/test_nnef_package.py"]),
     *([] if find_spec("magika") and find_spec("silero_vad") else ["wild"]),
 ]
+
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+"""Name of this worker of pytest-xdist: gw0 and so on, or empty without workers."""
+
+if _WORKER and hasattr(os, "sched_setaffinity"):
+    # One CPU for each worker: runs of the suite within a test then start one process, not one for each CPU.
+    _cpus = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {_cpus[int(_WORKER.removeprefix("gw")) % len(_cpus)]})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def share_compilation() -> None:
+    """Compile what decodes in the first worker and what encodes in the second, if nothing is
+    compiled yet.
+    """
+    from nnc_conformance.reference.entropy.compiled import kernels_kept
+
+    if _WORKER not in ("gw0", "gw1") or kernels_kept():
+        return
+    if _WORKER == "gw0":
+        from nnc_conformance.suites.decoders.python_worker import WARM_UP, decode_with_reference
+
+        decode_with_reference(WARM_UP)
+    else:
+        from nnc_conformance.reference import EncoderOptions, encode
+
+        tensors = {"w": np.linspace(-1, 1, 64, dtype=np.float32).reshape(8, 8)}
+        for dq in (False, True):
+            encode(tensors, options=EncoderOptions(dq=dq))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic
 
+from nnc_conformance.reference.threads import usable_cpus
 from nnc_conformance.suites.results.outcomes import OUTCOMES
 from nnc_conformance.suites.running.journal import Journal
 from nnc_conformance.suites.running.messages import FinishedCase, ResultT, Setup, SpecT
@@ -34,7 +35,7 @@ class RunOptions:
         scheduler: Address of a Dask scheduler whose cluster runs the cases; "" for this machine.
     """
 
-    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    jobs: int = field(default_factory=usable_cpus)
     limits: Limits = field(default_factory=Limits)
     repeat: int = 1
     fail_fast: bool = False

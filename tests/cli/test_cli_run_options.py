@@ -80,6 +80,7 @@ def test_limits(work: Path) -> None:
     assert any("--memory-limit 200" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_resume_after_a_kill(work: Path) -> None:
     nnc_run(work, "slow.py", "whole", "--jobs", "1")
     process = subprocess.Popen(
@@ -98,6 +99,7 @@ def test_resume_after_a_kill(work: Path) -> None:
     assert (work / "killed/results.json").read_bytes() == (work / "whole/results.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_every_failure_has_a_command_that_shows_it_again(work: Path) -> None:
     code, lines, results = nnc_run(work, "wrong_value.py", "wrong", "--jobs", "1")
     assert code == 1

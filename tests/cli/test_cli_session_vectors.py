@@ -107,6 +107,7 @@ def test_a_run_of_the_first_edition_writes_what_it_always_did(suite: Path, tmp_p
     assert not {"second-edition", "updates"} & set(first["decoders"][0]["capabilities"])
 
 
+@pytest.mark.slow
 def test_a_package_of_sessions_is_of_version_2(suite: Path, tmp_path: Path) -> None:
     package = tmp_path / "vectors.tar"
     first = write_sessions(tmp_path / "first", without=("session", "alone", "bad-last"))
@@ -120,6 +121,7 @@ def test_a_package_of_sessions_is_of_version_2(suite: Path, tmp_path: Path) -> N
     assert nnc("run", package, "--output", tmp_path / "results", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.slow
 def test_the_pytest_plugin_runs_sessions(suite: Path, tmp_path: Path) -> None:
     decoder = wrong_decoder(tmp_path)
     done = run_pytest(tmp_path, "--nnc-decoder", decoder, "--nnc-suite", suite)

@@ -15,6 +15,7 @@ from nnc_conformance.storage import outputs
 TRIALS = 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_killed_commands_leave_nothing_half_and_are_completed(name: str, tmp_path: Path) -> None:
     with COMMANDS[name](tmp_path) as command:

@@ -98,6 +98,7 @@ def test_an_error_that_a_library_makes_of_it_is_still_an_interrupt(model: Path) 
     assert (code, out, err) == (130, "", "nnc-conformance: error: interrupted\n")
 
 
+@pytest.mark.slow
 def test_in_a_finalizer_it_is_not_lost(model: Path) -> None:
     body = "\n    class Gone:\n        def __del__(self): time.sleep(3)\n    gone = Gone(); del gone; time.sleep(30)"
     program = PRESSED_IN.format(module="reference.encoder", name="encode_job", body=body)
@@ -106,6 +107,7 @@ def test_in_a_finalizer_it_is_not_lost(model: Path) -> None:
     assert seconds < 25
 
 
+@pytest.mark.slow
 def test_the_second_time_nothing_is_waited_for(model: Path) -> None:
     body = "\n    try:\n        time.sleep(30)\n    finally:\n        os.kill(os.getpid(), signal.SIGINT); time.sleep(30)"
     program = PRESSED_IN.format(module="reference.encoder", name="encode_job", body=body)
@@ -114,6 +116,7 @@ def test_the_second_time_nothing_is_waited_for(model: Path) -> None:
     assert seconds < 25
 
 
+@pytest.mark.slow
 def test_the_second_time_after_the_message_nothing_is_repeated(model: Path) -> None:
     body = "import atexit; atexit.register(signal.raise_signal, signal.SIGINT); time.sleep(30)"
     program = PRESSED_IN.format(module="reference.encoder", name="encode_job", body=body)
@@ -121,6 +124,7 @@ def test_the_second_time_after_the_message_nothing_is_repeated(model: Path) -> N
     assert (code, out, err) == (130, "", "nnc-conformance: error: interrupted\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["generate", "suite", "--level", "core", "--jobs", "2"], ["coverage", "streams", "--jobs", "2"]])
 def test_worker_processes_end_without_a_word(tmp_path: Path, words: list[str]) -> None:
     """The terminal sends Ctrl-C to all processes of the group."""

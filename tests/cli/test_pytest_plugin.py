@@ -49,6 +49,7 @@ def test_a_failure_says_what_was_seen_and_how_to_see_it_again(root: Path, tmp_pa
     assert (suite.tests, suite.failures, suite.errors) == (5, 3, 0)
 
 
+@pytest.mark.slow
 def test_a_hostile_decoder_is_one_failure_more(root: Path, tmp_path: Path) -> None:
     decoders = [word for script in ("traceback.py", "kill_parent.py") for word in ("--nnc-decoder", support.command(script))]
     done = run_pytest(tmp_path, *decoders, "--nnc-suite", root, "--nnc-filter", "id=good-000")
@@ -58,6 +59,7 @@ def test_a_hostile_decoder_is_one_failure_more(root: Path, tmp_path: Path) -> No
     assert "crash: it ended the process of the harness that ran it" in done.stdout
 
 
+@pytest.mark.slow
 def test_tests_are_chosen_as_usual_beside_those_of_the_folder(root: Path, tmp_path: Path) -> None:
     (tmp_path / "test_own.py").write_text("def test_own():\n    pass\n")
     arguments = ("--nnc-decoder", support.command("toy.py"), "--nnc-suite", root)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hostile import support
 
@@ -57,6 +58,7 @@ exec "$@"
 """A docker whose containers are the machine itself."""
 
 
+@pytest.mark.slow
 def test_the_recipe_for_a_container_gives_the_decoder_its_paths(tmp_path: Path) -> None:
     (toml,) = re.findall(r"```toml\n(name = \"my-decoder\"\nkind.*?)```", PAGE, re.S)
     (script,) = re.findall(r"```bash\n(#!/bin/sh.*?)```", PAGE, re.S)

@@ -36,6 +36,7 @@ def test_every_page_with_commands_has_them_run() -> None:
     assert docs_commands.pages() == {*docs_commands.QUICK, *docs_commands.LONG, *docs_commands.BY_CI}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", docs_commands.QUICK)
 def test_the_commands_of_a_page_run(page: str, tmp_path: Path) -> None:
     docs_commands.run(page, tmp_path)

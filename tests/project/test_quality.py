@@ -27,6 +27,7 @@ def test_ruff_format() -> None:
     run("ruff", "format", "--check", ".")
 
 
+@pytest.mark.slow
 def test_mypy_strict(tmp_path: Path) -> None:
     namespace = tmp_path / "nnc_conformance"
     namespace.mkdir()

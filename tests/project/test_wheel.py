@@ -30,6 +30,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built / "site"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pattern", "least"), [("*-0*", 15), pytest.param("*", 40, marks=pytest.mark.exhaustive)])
 def test_the_wheel_judges_the_core_suite_from_elsewhere(site: Path, tmp_path: Path, pattern: str, least: int) -> None:
     code = (
@@ -46,6 +47,7 @@ def test_the_wheel_judges_the_core_suite_from_elsewhere(site: Path, tmp_path: Pa
     assert {case.outcome for case in results.cases} == {"pass"}
 
 
+@pytest.mark.slow
 def test_every_data_file_is_in_the_wheel(site: Path) -> None:
     folders = ("reference", "storage", "generator", "suites", "encoders", "faults", "reports", "cli", "vectors")
     for name in sources():

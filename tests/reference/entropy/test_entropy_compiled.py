@@ -54,6 +54,7 @@ def run(script, *arguments, **environment):
     )
 
 
+@pytest.mark.slow
 def test_uncompiled_source_gives_the_same_without_warnings():
     compiled = run(AGREE.replace("assert not", "assert "), FIXTURES)
     plain_source = run(AGREE, FIXTURES, NUMBA_DISABLE_JIT="1")
@@ -105,6 +106,7 @@ def test_edited_callees_and_tables_are_not_served_from_the_cache(tmp_path):
     assert usual[1] not in (edited_callee[1], edited_table[1])
 
 
+@pytest.mark.slow
 def test_an_unwritable_cache_folder_is_one_line_on_stderr(tmp_path):
     blocked = tmp_path / "file"
     blocked.touch()
@@ -127,6 +129,7 @@ print(one(1), two(1))
 """
 
 
+@pytest.mark.slow
 def test_the_first_compilation_is_one_line_on_stderr(tmp_path):
     (tmp_path / "kernels.py").write_text(KERNELS)
     said = [run("import kernels", NNC_CACHE_DIR=str(tmp_path / "cache"), PYTHONPATH=str(tmp_path)) for _ in range(2)]
@@ -135,6 +138,7 @@ def test_the_first_compilation_is_one_line_on_stderr(tmp_path):
     assert [done.stderr.count("\n") for done in said] == [1, 0]
 
 
+@pytest.mark.slow
 def test_a_copy_of_the_sources_is_not_compiled_again(tmp_path):
     kept = []
     for name in ("first", "second"):

@@ -381,6 +381,7 @@ for scan_order, unary_length, step, rdo in ((0, 10, 0.1, 1.0), (1, 1, 0.013, 3.0
 """
 
 
+@pytest.mark.slow
 def test_uncompiled_source_gives_the_same_without_warnings():
     def run(*, compiled):
         environment = os.environ | {"NUMBA_DISABLE_JIT": str(int(not compiled))}
