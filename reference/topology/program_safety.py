@@ -7,10 +7,11 @@ names of functions that are looked up. Only what a plain program needs goes thro
 import ast
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.topology.program_texts import is_guard, is_name, is_parameter, is_specification
 
 SAMPLE_INPUTS: Final = "data/sample_inputs/model.pt"
 """Path of the pickled sample inputs; torch takes an empty file for none."""
@@ -50,7 +51,7 @@ _MOST_NESTED: Final = 2
 _MOST_POWERS: Final = 100
 """Powers of one expression."""
 _OPERATOR: Final = re.compile(
-    r"torch\.ops\.\w+\.\w+(\.\w+)*|torch\._?sym_\w+|math\.(trunc|ceil|floor|sqrt)|#\w+:[\w.]+"
+    r"torch\.ops\.(?!__|load_library\b|import_module\b|loaded_libraries\b)\w+\.\w+(\.\w+)*|torch\._?sym_\w+|math\.(trunc|ceil|floor|sqrt)|#\w+:[\w.]+"
     r"|_operator\.(add|and_|eq|floordiv|ge|getitem|gt|le|lshift|lt|mod|mul|ne|neg|or_|pos|pow|rshift|sub|truediv)",
     re.ASCII,
 )
@@ -92,9 +93,7 @@ def _rows(files: Mapping[str, bytes], table: str) -> Iterator[tuple[str, dict[st
 
 
 def _check_graph(data: bytes) -> None:
-    """Raise `ModelError` for a graph with other expressions than of sizes, or other functions than
-    operators.
-    """
+    """Raise `ModelError` for a graph with a text that could run anything but operators and arithmetic."""
     try:
         waiting = [json.loads(data)]
     except (ValueError, RecursionError) as error:
@@ -105,16 +104,53 @@ def _check_graph(data: bytes) -> None:
             waiting.extend(value)
         elif isinstance(value, dict):
             waiting.extend(value.values())
-            for key in ("expr_str", "target", "as_operator"):
+            for key, check in _CHECKS.items():
                 if key in value and (key != "target" or "inputs" in value):
-                    _check_text(key, value[key])
+                    check(value[key])
 
 
-def _check_text(key: str, text: Any) -> None:
-    if key == "expr_str" and not (isinstance(text, str) and is_arithmetic(text)):
+def _check_expression(text: Any) -> None:
+    if not (isinstance(text, str) and is_arithmetic(text)):
         raise ModelError(f"the program has the expression {str(text)[:80]!r}, which torch.export.load would run; decode to .safetensors")
-    if key != "expr_str" and not (isinstance(text, str) and _OPERATOR.fullmatch(text)):
+
+
+def _check_operator(text: Any) -> None:
+    if not (isinstance(text, str) and _OPERATOR.fullmatch(text)):
         raise ModelError(f"the program calls {str(text)[:80]!r}, which is not an operator; decode to .safetensors")
+
+
+def _check_name(text: Any) -> None:
+    if not is_name(text):
+        raise ModelError(f"the program has a value named {str(text)[:80]!r}, which loading it could run; decode to .safetensors")
+
+
+def _check_parameters(texts: Any) -> None:
+    if texts is not None and not (isinstance(texts, list) and all(map(is_parameter, texts))):
+        raise ModelError(f"the program has the arguments {str(texts)[:80]!r}, which calling it could run; decode to .safetensors")
+
+
+def _check_guards(texts: Any) -> None:
+    if not (isinstance(texts, list) and all(map(is_guard, texts))):
+        raise ModelError(f"the program has the guards {str(texts)[:80]!r}, which calling it could run; decode to .safetensors")
+
+
+def _check_specification(text: Any) -> None:
+    if not is_specification(text):
+        raise ModelError(f"the program nests its inputs as {str(text)[:80]!r}, which loading it could run; decode to .safetensors")
+
+
+_CHECKS: Final[Mapping[str, Callable[[Any], None]]] = {
+    "expr_str": _check_expression,
+    "target": _check_operator,
+    "as_operator": _check_operator,
+    "name": _check_name,
+    "as_name": _check_name,
+    "forward_arg_names": _check_parameters,
+    "guards_code": _check_guards,
+    "in_spec": _check_specification,
+    "out_spec": _check_specification,
+}
+"""Checks of the texts that become code, by their keys in the graph; a ``target`` only that of a node."""
 
 
 def is_arithmetic(text: str) -> bool:

@@ -25,12 +25,22 @@ def node(target: str, **arguments: Any) -> dict[str, Any]:
     return {"target": target, "inputs": [{"name": "x", "arg": arguments}], "outputs": [], "metadata": {}}
 
 
+def specification(arguments: int = 1, keywords: Any = (), *, kind: str = "builtins.dict", context: Any = None) -> str:
+    """How the inputs of a program are nested: positional ones in a tuple, keyword ones in a dictionary."""
+    leaf = {"type": None, "context": None, "children_spec": []}
+    positional = {"type": "builtins.tuple", "context": "null", "children_spec": [leaf] * arguments}
+    names = json.dumps(list(keywords)) if context is None else context
+    named = {"type": kind, "context": names, "children_spec": [leaf] * len(list(keywords))}
+    return json.dumps([1, {"type": "builtins.tuple", "context": "null", "children_spec": [positional, named]}])
+
+
 def program(
     *,
     weights: dict[str, Any] | None = None,
     constants: dict[str, Any] | None = None,
     nodes: Any = (),
     files: dict[str, bytes] | None = None,
+    model: dict[str, Any] | None = None,
 ) -> bytes:
     """An archive as torch.export.save lays it out."""
     whole = {
@@ -38,7 +48,7 @@ def program(
         "archive_version": b"0",
         "byteorder": b"little",
         ".data/version": b"3\n",
-        "models/model.json": json.dumps({"graph_module": {"graph": {"nodes": list(nodes)}}}).encode(),
+        "models/model.json": json.dumps({"graph_module": {"graph": {"nodes": list(nodes)}}, **(model or {})}).encode(),
         "data/weights/model_weights_config.json": json.dumps({"config": weights or {"w": row()}}).encode(),
         "data/weights/weight_0": WEIGHTS.tobytes(),
         "data/constants/model_constants_config.json": json.dumps({"config": constants or {}}).encode(),

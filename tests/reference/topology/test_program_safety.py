@@ -3,12 +3,13 @@ or decode. Without torch.
 """
 
 import io
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.torch_programs import WEIGHTS, node, program, row
+from helpers.torch_programs import WEIGHTS, node, program, row, specification
 from typer.testing import CliRunner
 
 from nnc_conformance.cli.main import build_app
@@ -17,6 +18,7 @@ from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_PYT
 from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.program_safety import is_arithmetic
+from nnc_conformance.reference.topology.program_texts import is_guard
 from nnc_conformance.reference.topology.pytorch import extract, left_out, restore
 
 PICKLE = b"cos\nsystem\n(S'touch /tmp/owned'\ntR."
@@ -92,16 +94,99 @@ REFUSED = {
     "a call by an operator": {"nodes": [node("torch.ops.higher_order.map_impl", as_operator="_operator.methodcaller")]},
     "a target that is not text": {"nodes": [{"target": ["torch.os.system"], "inputs": []}]},
     "a table of lists": {"constants": {"c": []}},
+    "a call of what loads libraries": {"nodes": [node("torch.ops.load_library.__call__")]},
+    "a name of an input": {"model": {"inputs": [{"as_tensor": {"name": "x=[exec('1')]"}}]}},
+    "a name of a size": {"model": {"inputs": [{"as_sym_int": {"as_name": "x, y=exec('1')"}}]}},
+    "a name of an argument": {"model": {"signature": {"forward_arg_names": ["x", "y=exec('1')"]}}},
+    "arguments that are no list": {"model": {"signature": {"forward_arg_names": {"x": 1}}}},
+    "a name of a keyword": {"model": {"signature": {"in_spec": specification(1, ["y=exec('1')"])}}},
+    "a keyword that is a number": {"model": {"signature": {"in_spec": specification(1, [1])}}},
+    "a member of an enumeration": {
+        "model": {"signature": {"in_spec": specification(context=json.dumps([{"__enum__": True, "fqn": "antigravity:X", "name": "Y"}]))}}
+    },
+    "an enumeration in other letters": {
+        "model": {"signature": {"out_spec": specification(context='[{"\\u005f_enum__": true, "fqn": "antigravity:X", "name": "Y"}]')}}
+    },
+    "a factory": {
+        "model": {
+            "signature": {
+                "in_spec": specification(
+                    kind="collections.defaultdict",
+                    context={"default_factory_module": "antigravity", "default_factory_name": "open", "dict_context": []},
+                )
+            }
+        }
+    },
+    "a specification that is no JSON": {"model": {"signature": {"in_spec": "[1, {"}}},
+    "a specification without children": {"model": {"signature": {"out_spec": "[1, {}]"}}},
+    "a specification that is an object": {"model": {"signature": {"in_spec": {}}}},
+    "a guard that calls": {"model": {"guards_code": ["L['x'].size()[0] == 2", "exec('1')"]}},
+    "guards that are a text": {"model": {"guards_code": "exec('1')"}},
 }
+
+
+REASONS = r"pickled|which torch\.export\.load would run|not an operator|cannot be read|which (loading|calling) it could run"
 
 
 @pytest.mark.parametrize("given", REFUSED.values(), ids=REFUSED)
 def test_a_program_that_runs_code_is_refused(given: dict[str, Any]) -> None:
     hostile = program(**given)
-    with pytest.raises(ModelError, match=r"pickled|which torch\.export\.load would run|not an operator|cannot be read"):
+    with pytest.raises(ModelError, match=REASONS):
         extract(hostile)
-    with pytest.raises(ModelError, match=r"pickled|which torch\.export\.load would run|not an operator|cannot be read"):
+    with pytest.raises(ModelError, match=REASONS):
         restore(stripped(hostile), {"w": WEIGHTS})
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        "L['x'].size()[0] == L['y'].size()[0]",
+        "L['kwargs']['pixel_values'].size()[1] >= 2 and Eq(Mod(L['x'].size()[0], 8), 0)",
+        "2 <= L['x'].stride()[0]*3 + 1 or not L['x'].requires_grad",
+        "L['d']['pixel-values (1)'].size()[0] == 1",
+        "L['flag'] == True",
+        "L['mode'] == 'fast'",
+        "L['scale'] == 0.5",
+        "L['nothing'] is None",
+    ],
+)
+def test_guards_compare_sizes(guard: str) -> None:
+    assert is_guard(guard)
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        "",
+        "exec('1')",
+        "L['x'].size().__class__",
+        "L['x'].tofile('f')",
+        "[exec for x in L]",
+        "L['x'] == 'quotes \\' and \" end the message'",
+        "9**9**9**9",
+        "1 << 99999999",
+        "L['x'] == 99999999999999999999999999",
+        "(lambda: 1)()",
+        "L['x'](exec)(1)",
+        "Max(key=1)",
+        "x := 1",
+        "f'{exec}'",
+        "(" * 300 + ")" * 300,
+        "1" + "+1" * 10_000,
+        None,
+    ],
+)
+def test_what_a_guard_could_run_is_not_one(guard: Any) -> None:
+    assert not is_guard(guard)
+
+
+def test_inputs_are_nested_as_usual() -> None:
+    leaf = {"type": None, "context": None, "children_spec": []}
+    factory = {"default_factory_module": "builtins", "default_factory_name": "list", "dict_context": ["any key"]}
+    grouped = {"type": "collections.defaultdict", "context": factory, "children_spec": [leaf]}
+    nested = json.dumps([1, {"type": "builtins.dict", "context": '["any key", 2]', "children_spec": [grouped, leaf]}])
+    for text in ("", specification(2, ["mask", "größe"]), specification(0), nested):
+        extract(program(model={"signature": {"in_spec": "", "out_spec": text}}))
 
 
 @pytest.mark.parametrize(
