@@ -11,7 +11,9 @@ from typing import Final
 from nnc_conformance.reference.errors import ModelError
 
 _BLOBS: Final = "blobs"
-"""Folder of the files in Hugging Face's cache."""
+"""Folder of the files in Hugging Face's cache, next to `_SNAPSHOTS`."""
+_SNAPSHOTS: Final = "snapshots"
+"""Folder of the revisions, each with links to the files."""
 
 
 def inside(folder: Path, location: str) -> Path:
@@ -26,7 +28,8 @@ def inside(folder: Path, location: str) -> Path:
         raise ModelError(f"{location!r} is not a path inside the model's folder")
     folder = folder.resolve()
     path = (folder / location).resolve()
-    blob = path.parent.name == _BLOBS and folder.is_relative_to(path.parent.parent)
-    if not blob and not path.is_relative_to(folder):
+    repository = path.parent.parent
+    cached = path.parent.name == _BLOBS and folder.is_relative_to(repository / _SNAPSHOTS)
+    if not cached and not path.is_relative_to(folder):
         raise ModelError(f"{location!r} leads out of the model's folder, to {path}; copy the file into it")
     return path

@@ -71,12 +71,10 @@ def is_guard(text: Any) -> bool:
 
 def _is_of_guard(node: ast.AST) -> bool:
     match node:
+        case ast.Constant(value=str() as text):
+            return _KEY.fullmatch(text) is not None
         case ast.Constant(value=value):
-            return (
-                value is None
-                or (isinstance(value, str) and _KEY.fullmatch(value) is not None)
-                or (isinstance(value, int | float) and abs(value) < 1 << 64)
-            )
+            return value is None or (isinstance(value, int | float) and abs(value) < 1 << 64)
         case ast.Name(id=name):
             return name in _GUARDED
         case ast.Attribute(attr=name):

@@ -67,15 +67,26 @@ def test_the_folder_itself_may_be_a_link(folder: Path, tmp_path: Path) -> None:
     assert holds(read(tmp_path / "link"), folder / "w.data")
 
 
-@pytest.mark.parametrize("depth", ["", "../../", "../../../"], ids=["beside the revision", "revision", "folder of a revision"])
+@pytest.mark.parametrize("depth", ["../../", "../../../"], ids=["revision", "folder of a revision"])
 def test_the_cache_of_hugging_face_is_read(folder: Path, tmp_path: Path, depth: str) -> None:
-    revision = {"": tmp_path / "cache" / "snapshot", "../../": folder.parent, "../../../": folder}[depth]
-    revision.mkdir(exist_ok=True)
+    revision = {"../../": folder.parent, "../../../": folder}[depth]
     blob = tmp_path / "cache" / "blobs" / "0f1e"
     blob.parent.mkdir()
     blob.write_bytes(W.tobytes())
-    (revision / "w.data").symlink_to(f"{depth or '../'}blobs/0f1e")
+    (revision / "w.data").symlink_to(f"{depth}blobs/0f1e")
     assert holds(read(revision), blob)
+
+
+@pytest.mark.parametrize("place", ["model", "snapshot", "a/snapshots/1a2b"])
+def test_a_folder_that_is_named_blobs_is_not_the_cache(tmp_path: Path, place: str) -> None:
+    """It holds somebody else's files, such as those of a registry of containers."""
+    folder = tmp_path / place
+    folder.mkdir(parents=True)
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "blobs" / "secret").write_bytes(W.tobytes())
+    (folder / "w.data").symlink_to(tmp_path / "blobs" / "secret")
+    with pytest.raises(ModelError, match="leads out of the model's folder"):
+        read(folder)
 
 
 def test_blobs_of_another_repository_are_not(folder: Path, tmp_path: Path) -> None:
