@@ -37,7 +37,7 @@ FilterOption = Annotated[
         show_default="all vectors",
     ),
 ]
-_LEVEL_HELP = "Only this level: core, full, negative, stress, models, disputed or inferred. Repeatable."
+_LEVEL_HELP = "Only this level: core, full, negative, stress, models, disputed, inferred or huge. Repeatable."
 LenientOption = Annotated[
     bool, typer.Option("--lenient", help="Forgive the rule violations that a decoder may accept, and report them on standard error.")
 ]

@@ -11,7 +11,7 @@ from nnc_conformance.generator.recipe import Description, Recipe, SessionRecipe
 from nnc_conformance.reference.decoder import Decoded
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.syntax.elements import SECOND_EDITION
+from nnc_conformance.reference.syntax.elements import FIRST_EDITION, SECOND_EDITION
 from nnc_conformance.reference.syntax.rules import RULES, Policy, Provenance
 from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.safetensors_format import dump_safetensors
@@ -22,6 +22,8 @@ from nnc_conformance.storage.vector import (
     TOPOLOGY_FILE,
     AnyVector,
     DisputedChoice,
+    Edition,
+    Level,
     NegativeSpec,
     SessionVector,
     Step,
@@ -70,9 +72,9 @@ def last_or_none(streams: Sequence[bytes], interpretation: Interpretation, base:
     return None if error is not None else steps[-1]
 
 
-def base_of(vector: AnyVector) -> BaseModel | None:
+def base_of(edition: Edition) -> BaseModel | None:
     """Return the model before a vector's first stream: None for the first edition, which keeps no history."""
-    return BaseModel() if isinstance(vector, SessionVector) else None
+    return None if edition == FIRST_EDITION else BaseModel()
 
 
 def build(recipe: Recipe | SessionRecipe, seed: int) -> BuiltVector:
@@ -82,6 +84,8 @@ def build(recipe: Recipe | SessionRecipe, seed: int) -> BuiltVector:
     """
     if isinstance(recipe, SessionRecipe):
         return build_session(recipe, recipe.streams(seed))
+    if recipe.level is Level.HUGE:
+        return build_session(recipe, (recipe.stream(seed),), FIRST_EDITION)
     return build_from(recipe, recipe.stream(seed))
 
 
@@ -97,18 +101,24 @@ def build_from(recipe: Description, stream: bytes) -> BuiltVector:
     return BuiltVector(vector, files)
 
 
-def build_session(recipe: Description, streams: Sequence[bytes]) -> BuiltVector:
-    """Build the vector of a session's streams; raise RecipeError if the reference decoder disagrees."""
+def build_session(recipe: Description, streams: Sequence[bytes], edition: Edition = SECOND_EDITION) -> BuiltVector:
+    """Build the vector of a session's streams; raise RecipeError if the reference decoder disagrees.
+
+    Args:
+        recipe: The hand-written part.
+        streams: The streams in order.
+        edition: The edition that the streams are of.
+    """
     files: dict[str, bytes] = {}
-    facts = met_in_session(streams, lenient=recipe.rule is not None, base=BaseModel())
+    facts = met_in_session(streams, lenient=recipe.rule is not None, base=base_of(edition))
     if len(facts.steps) < len(streams):
         raise RecipeError(f"{recipe.id}: step {len(facts.steps) - 1}: {facts.last.error}")
     steps = []
     for number, (stream, met) in enumerate(zip(streams, facts.steps, strict=True)):
         files[step_file(number, STREAM_SUFFIX)] = stream
         steps.append(_step(files, number, stream, met.decoded))
-    described = _described(recipe, streams, facts, files, base=BaseModel())
-    return BuiltVector(SessionVector(**described, edition=SECOND_EDITION, steps=tuple(steps)), files)
+    described = _described(recipe, streams, facts, files, base=base_of(edition))
+    return BuiltVector(SessionVector(**described, edition=edition, steps=tuple(steps)), files)
 
 
 def _step(files: dict[str, bytes], number: int, stream: bytes, decoded: Decoded | None) -> Step:

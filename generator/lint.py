@@ -54,14 +54,14 @@ class CheckedVector:
 
     def under(self, interpretation: Interpretation) -> list[Decoded | None]:
         """Decode the streams under some choices; a refused stream gives None and is the last."""
-        steps, error = decoded_steps(self.streams, interpretation, base=base_of(self.vector))
+        steps, error = decoded_steps(self.streams, interpretation, base=base_of(self.vector.edition))
         return [*steps, None] if error is not None else [*steps]
 
 
 def check(stored: StoredVector) -> CheckedVector:
     """Decode a vector for the checks."""
     streams, vector = stored.streams(), stored.vector
-    facts = met_in_session(streams, lenient=vector.negative is not None, base=base_of(vector))
+    facts = met_in_session(streams, lenient=vector.negative is not None, base=base_of(vector.edition))
     checked = CheckedVector(stored, streams, [], facts)
     return replace(checked, decoded=checked.under(Interpretation()))
 
@@ -132,7 +132,7 @@ def outputs_hold(checked: CheckedVector) -> Iterator[str]:
         if vector.negative is None or number < len(vector.steps) - 1:
             yield from _step_holds(step, decoded)
     for choice in vector.choices:
-        tensors = outputs_by_choice(checked.streams, choice.switch, base_of(vector))[choice.choice]
+        tensors = outputs_by_choice(checked.streams, choice.switch, base_of(vector.edition))[choice.choice]
         if not same_file(choice.expected, None if tensors is None else dump_safetensors(tensors)):
             yield f"{choice.switch} = {choice.choice} gives tensors that differ from the expected ones"
 
@@ -164,7 +164,7 @@ def refusals_hold(checked: CheckedVector) -> Iterator[str]:
         yield f"the registry has no rule {vector.negative.rule} of this policy and category"
         return
     try:
-        require_broken(vector.id, checked.streams, rule.id, checked.facts, base_of(vector))
+        require_broken(vector.id, checked.streams, rule.id, checked.facts, base_of(vector.edition))
     except RecipeError as error:
         yield str(error)
         return

@@ -1,10 +1,10 @@
-"""Where the vectors of each level come from: recipes, the stress grammar, or trained networks."""
+"""Where the vectors of each level come from: recipes, the stress grammar, huge streams, or trained networks."""
 
 from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Final
 
-from nnc_conformance.generator import stress, stress_sessions
+from nnc_conformance.generator import huge, stress, stress_sessions
 from nnc_conformance.generator.building import BuiltVector, build, build_from, build_session
 from nnc_conformance.generator.models import MODELS, SEQUENCES
 from nnc_conformance.generator.recipe import Recipe, SessionRecipe
@@ -24,7 +24,8 @@ STRESS_SESSIONS: Final = 100
 def ids_of(levels: Collection[Level]) -> list[str]:
     """Return the ids of the vectors of these levels."""
     ids = [recipe.id for recipe in (*recipes().values(), *session_recipes().values(), *MODELS, *SEQUENCES) if recipe.level in levels]
-    return ids + (list(stress_recipes()) if Level.STRESS in levels else [])
+    ids += list(stress_recipes()) if Level.STRESS in levels else []
+    return ids + (list(huge_recipes()) if Level.HUGE in levels else [])
 
 
 def stress_recipes() -> dict[str, Recipe | SessionRecipe]:
@@ -33,6 +34,11 @@ def stress_recipes() -> dict[str, Recipe | SessionRecipe]:
     drawn += map(stress.large_stress_recipe, range(len(stress.LARGE)))
     drawn += map(stress_sessions.session_recipe, range(STRESS_SESSIONS))
     return {recipe.id: recipe for recipe in drawn}
+
+
+def huge_recipes() -> dict[str, Recipe]:
+    """Return the recipes of level huge by id."""
+    return {recipe.id: recipe for recipe in huge.RECIPES}
 
 
 def make_one(vector_id: str, seed: int) -> BuiltVector:
@@ -47,6 +53,8 @@ def make_one(vector_id: str, seed: int) -> BuiltVector:
         return build(recipes()[vector_id], seed)
     if vector_id in session_recipes():
         return build(session_recipes()[vector_id], seed)
+    if vector_id in huge_recipes():
+        return build(huge_recipes()[vector_id], seed)
     return build(stress_recipes()[vector_id], seed)
 
 

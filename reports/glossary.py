@@ -41,8 +41,8 @@ GLOSSARY: Final[dict[str, str]] = {
     "Level": (
         "A part of the suite with a purpose of its own. core: everything a conforming decoder must decode. full: more of the same, for "
         "thoroughness. negative: broken streams. stress: random streams. models: whole networks, judged by their accuracy too. disputed: "
-        "disputed points. inferred: facts of provenance I. Without --level a run takes core, negative and some fresh streams of level "
-        "stress."
+        "disputed points. inferred: facts of provenance I. huge: streams beyond common limits. Without --level a run takes core, negative "
+        "and some fresh streams of level stress."
     ),
     "Mutant": "The reference decoder with one small change that makes it wrong, made to see whether a vector fails on it.",
     "Mutation score": "The share of mutants that at least one vector kills, which means fails on; equivalent mutants are left out.",

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Final, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.reference.syntax.rules import Policy, Provenance
@@ -40,7 +40,7 @@ EDITIONS: Final[tuple[Edition, ...]] = get_args(Edition)
 
 
 class Level(StrEnum):
-    """Levels of the suite; ``disputed`` and ``inferred`` never count in a certificate."""
+    """Levels of the suite; ``disputed``, ``inferred`` and ``huge`` never count in a certificate."""
 
     CORE = "core"
     FULL = "full"
@@ -49,6 +49,21 @@ class Level(StrEnum):
     MODELS = "models"
     DISPUTED = "disputed"
     INFERRED = "inferred"
+    HUGE = "huge"
+
+
+FirstLevel = Annotated[
+    Level,
+    WithJsonSchema(
+        {
+            "description": "Levels of the suite; ``disputed`` and ``inferred`` never count in a certificate.",
+            "enum": [level.value for level in Level if level is not Level.HUGE],
+            "title": "Level",
+            "type": "string",
+        }
+    ),
+]
+"""A level in documents of format 1, which have no vectors of level huge."""
 
 
 VectorId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
@@ -127,9 +142,16 @@ class Vector(VectorBase):
     """The description of a vector of one stream of the first edition, without the bytes of its files."""
 
     format: Literal["nnc-vector/1"] = "nnc-vector/1"
+    level: FirstLevel
     stream: StoredFile
     expected: StoredFile | None
     topology: StoredFile | None = None
+
+    @model_validator(mode="after")
+    def _level_of_format(self) -> "Vector":
+        if self.level is Level.HUGE:
+            raise ValueError(f"a vector of level {self.level} has format nnc-vector/2")
+        return self
 
     @property
     def edition(self) -> Edition:
@@ -144,6 +166,8 @@ class Vector(VectorBase):
 
 class SessionVector(VectorBase):
     """The description of a vector of one or more streams, without the bytes of its files.
+
+    Vectors of the second edition, and those of level huge.
 
     Rule, choices and network concern the last step; the steps before it must be decoded.
     """

@@ -16,7 +16,7 @@ from nnc_conformance.storage.targets import TARGETS, Target
 from nnc_conformance.storage.vector import CAPABILITIES, EDITIONS, Edition, Level, VectorId
 
 POLICY_BYTES: Final = 1 << 20
-UNCOUNTED: Final = (Level.DISPUTED, Level.INFERRED)
+UNCOUNTED: Final = (Level.DISPUTED, Level.INFERRED, Level.HUGE)
 """Levels that no certificate counts."""
 
 

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from nnc_conformance.reference.errors import Category, NNCError
 from nnc_conformance.reference.syntax.rules import Policy, Provenance
 from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json
-from nnc_conformance.storage.vector import Edition, Level, VectorId
+from nnc_conformance.storage.vector import Edition, FirstLevel, Level, VectorId
 from nnc_conformance.suites.results.answers import AccuracyRow
 from nnc_conformance.suites.results.differences import TensorDifference
 from nnc_conformance.suites.results.fault_location import FaultLocation
@@ -98,7 +98,7 @@ class CaseResult(JudgedCase):
 
     vector: VectorId
     revision: int
-    level: Level
+    level: FirstLevel
     decoder: str
     clauses: tuple[str, ...]
     flags: tuple[str, ...]
@@ -151,6 +151,7 @@ class SessionCaseResult(CaseResult):
             Empty if the decoder was not given the vector.
     """
 
+    level: Level
     edition: Edition
     steps: tuple[StepResult, ...] = ()
 
@@ -206,7 +207,7 @@ class SuiteIdentity(Frozen):
     """
 
     manifest_sha256: Sha256
-    levels: tuple[Level, ...]
+    levels: tuple[FirstLevel, ...]
     filters: tuple[str, ...] = ()
     repeat: int = Field(default=1, ge=1)
 
@@ -214,6 +215,7 @@ class SuiteIdentity(Frozen):
 class EditionedSuite(SuiteIdentity):
     """The vectors that decoders were judged with, and the editions of the standard that they test."""
 
+    levels: tuple[Level, ...]
     editions: tuple[Edition, ...]
 
 

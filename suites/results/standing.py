@@ -31,4 +31,4 @@ def standing(level: Level, provenance: Provenance) -> CaseStanding:
         return CaseStanding.DISPUTED
     if level is Level.INFERRED or provenance is Provenance.INFERRED:
         return CaseStanding.INFERRED
-    return CaseStanding.OWN if provenance is Provenance.OWN else CaseStanding.CONFORMANCE
+    return CaseStanding.OWN if level is Level.HUGE or provenance is Provenance.OWN else CaseStanding.CONFORMANCE

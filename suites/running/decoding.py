@@ -6,10 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from nnc_conformance.reference.syntax.elements import FIRST_EDITION
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.suite_folder import VECTOR_BYTES, StoredVector, Suite, files_of, read_vector
-from nnc_conformance.storage.vector import VECTOR_FILE, AnyVector, Edition, SessionVector
+from nnc_conformance.storage.vector import VECTOR_FILE, AnyVector, Edition
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.execution import Execution
 from nnc_conformance.suites.decoders.host import DecoderHost
@@ -53,9 +54,9 @@ class DecodingExecutor:
 
     def _decode(self, decoder: DecoderSpec, vector: AnyVector, streams: Sequence[bytes]) -> Sequence[Execution]:
         """Give a decoder the streams of a vector; those of the first edition are no sessions."""
-        if isinstance(vector, SessionVector):
-            return self._host.decode_session(decoder, streams)
-        return [self._host.decode(decoder, stream) for stream in streams]
+        if vector.edition == FIRST_EDITION:
+            return [self._host.decode(decoder, stream) for stream in streams]
+        return self._host.decode_session(decoder, streams)
 
     def close(self) -> None:
         """End the decoder that is still running."""

@@ -15,7 +15,7 @@ from nnc_conformance.storage.vector import EDITIONS, AnyVector, Edition, Level
 from nnc_conformance.suites.results.result import DecoderIdentity
 
 DEFAULT_LEVELS: Final = (Level.CORE, Level.NEGATIVE)
-ON_DEMAND: Final = (Level.STRESS,)
+ON_DEMAND: Final = (Level.STRESS, Level.HUGE)
 """Levels that are generated and not published."""
 FRESH: Final = 24
 """Fresh streams for each decoder of a run of the default levels."""

@@ -18,8 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import load_model_from_string
+from pydantic import ValidationError
 
-from nnc_conformance.generator import sources, stress
+from nnc_conformance.generator import huge, sources, stress
 from nnc_conformance.generator.building import RecipeError, build, decoded_or_none
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.editing import set_to, with_bits
@@ -40,6 +41,12 @@ from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, 
 from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.suite_folder import SuiteError, load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import MANIFEST_FILE, VECTOR_FILE, Level, Vector
+from nnc_conformance.suites.decoders.load import load_decoders
+from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.results.result import SessionResults, Verdict
+from nnc_conformance.suites.results.standing import CaseStanding, standing
+from nnc_conformance.suites.running.decoder_run import run
+from nnc_conformance.suites.running.selection import select
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 
@@ -180,6 +187,38 @@ def test_stress_vectors_are_drawn_from_the_seed_and_keep_to_what_is_certain(tmp_
     assert {Path(name).parent for name in first} == {Path(name).parent for name in contents(tmp_path / "c")}
     assert first != contents(tmp_path / "c")
     assert lint(tmp_path / "a") == []
+
+
+def test_huge_vectors_are_judged_and_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, small in (("UNIT_BYTES", 1 << 10), ("UNITS", 1 << 5), ("DIMENSIONS", (5, 16))):
+        monkeypatch.setattr(huge, name, small)
+    generate((Level.HUGE,), out=tmp_path / "suite")
+    assert lint(tmp_path / "suite") == []
+    suite = select(tmp_path / "suite", (Level.HUGE,))
+    results = run(suite, load_decoders(["in-tree"]), tmp_path / "results", levels=(Level.HUGE,))
+    assert isinstance(results, SessionResults)
+    assert {(case.vector, case.outcome, case.tested_edition, standing(case.level, case.provenance)) for case in results.cases} == {
+        (name, Outcome.PASS, 2022, CaseStanding.OWN) for name in ("huge-tensor", "huge-unit", "huge-unit-count")
+    }
+    assert results.verdict() is Verdict.AS_EXPECTED
+
+
+@pytest.mark.exhaustive
+def test_huge_vectors_pass_the_limits_that_they_name() -> None:
+    unit, units, tensor = (recipe.stream(DEFAULT_SEED) for recipe in huge.RECIPES)
+    sizes = [1 << 24, 1 << 16, 1 << 24]
+    assert len(unit) > sizes[0]
+    decoded = decode(unit).parameters["w"]
+    assert decoded.nbytes == sizes[0] + 4 and np.isfinite(decoded).all() and np.unique(decoded).size > 1 << 20
+    assert len(decode(units).parameters) == sizes[1]
+    decoded = decode(tensor).parameters["w"]
+    assert decoded.size > sizes[2] and decoded.flat[-1] == -7 and 4000 < np.count_nonzero(decoded) <= 4097
+
+
+def test_a_huge_vector_has_no_document_of_format_1() -> None:
+    vector = build(small_recipe("a", [1]), DEFAULT_SEED).vector
+    with pytest.raises(ValidationError, match="level huge has format nnc-vector/2"):
+        Vector.model_validate(dict(vector) | {"level": Level.HUGE})
 
 
 def test_a_large_stream_fills_ten_mebibytes_and_decodes() -> None:

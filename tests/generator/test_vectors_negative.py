@@ -54,7 +54,7 @@ OTHERWISE = {"bad-deflate-bomb": None, "bad-limits-bytes": "truncated"}
 def last_step(stored: StoredVector) -> tuple[bytes, BaseModel | None]:
     """The stream that breaks the rule, and the model before it."""
     *earlier, stream = stored.streams()
-    base = base_of(stored.vector)
+    base = base_of(stored.vector.edition)
     for one in earlier:
         base = decode(one, base=base).model
     return stream, base
