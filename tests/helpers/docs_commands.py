@@ -94,7 +94,7 @@ QUICK: dict[str, Callable[[Path], None]] = {
     "docs/how-to/validate-streams.md": _streams,
     "docs/updates.md": _session,
 }
-"""Pages whose commands every run of the tests runs, each with what its folder holds before."""
+"""Pages whose commands `nox -s slow` runs, each with what its folder holds before."""
 LONG: dict[str, Callable[[Path], None]] = {
     "docs/tutorial.md": _examples,
     "docs/encoders.md": _encoder,
