@@ -139,7 +139,10 @@ def _say_left_out(names: Sequence[str]) -> None:
 
 
 def _decode_session(streams: Sequence[Path], options: _Options, state: Path | None, *, difference: bool, restart: bool) -> None:
-    """Decode streams in order, from the model that a state file holds; write OUT, then the state."""
+    """Decode streams in order, from the model that a state file holds.
+
+    Write OUT, then the state.
+    """
     from nnc_conformance.storage.carriage_files import with_types
     from nnc_conformance.storage.model_files import read_stream, write_model
     from nnc_conformance.storage.outputs import is_standard_output

@@ -65,7 +65,10 @@ def command(
 
 
 def _retired(given: "Loaded") -> tuple[str, ...]:
-    """Return the ids that the suite of a run retired; none if the suite cannot be found."""
+    """Return the ids that the suite of a run retired.
+
+    Return None if the suite cannot be found.
+    """
     from nnc_conformance.reference.errors import NNCError
     from nnc_conformance.storage.package import unpacked_suite
     from nnc_conformance.storage.suite_folder import built_in_root, load_suite

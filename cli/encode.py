@@ -315,8 +315,9 @@ def _check_edition(edition: Edition | None, tools: Mapping[str, Use], bases: Seq
 
 
 def _asked(patterns: Sequence[str], model: "Model") -> dict[str, str]:
-    """Return reasons for the tensors that patterns of --exact match; raise `typer.BadParameter` if
-    one matches none.
+    """Return reasons for the tensors that patterns of --exact match.
+
+    Raise `typer.BadParameter` if one matches none.
     """
     from fnmatch import fnmatchcase
 
@@ -330,8 +331,9 @@ def _asked(patterns: Sequence[str], model: "Model") -> dict[str, str]:
 
 
 def _reduced(model: "Model", path: Path, options: "EncoderOptions", threads: int, out: Path) -> bytes:
-    """Apply a pipeline and encode the result; print what each tool leaves, and the accuracy on held
-    samples, if any.
+    """Apply a pipeline and encode the result.
+
+    Print what each tool leaves, and the accuracy on held samples, if any.
     """
     from nnc_conformance.reference.reduction.document import parse
     from nnc_conformance.reference.reduction.network import Network

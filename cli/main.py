@@ -154,8 +154,9 @@ def _root(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command line (default: that of the process) and exit with its code; show tracebacks
-    only with ``--debug``.
+    """Run one command line (default: that of the process) and exit with its code.
+
+    Show tracebacks only with ``--debug``.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = given[: given.index("--")] if "--" in given else given

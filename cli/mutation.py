@@ -96,8 +96,9 @@ def command(
 
 
 def _matching(names: list[str], globs: list[str] | None) -> list[str]:
-    """Return the ids that match any of ``globs``, or all without globs; raise `typer.BadParameter`
-    if none does.
+    """Return the ids that match any of ``globs``, or all without globs.
+
+    Raise `typer.BadParameter` if none does.
     """
     from fnmatch import fnmatchcase
 

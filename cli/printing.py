@@ -120,8 +120,9 @@ def print_finding(finding: _Finding, seen_in: Sequence[str], *, shown: int | Non
 
 
 def print_verdict(report: "Report", page: Path) -> int:
-    """Print one line per decoder, then the verdict and the path of the report; return the exit
-    code.
+    """Print one line per decoder, then the verdict and the path of the report.
+
+    Return the exit code.
 
     On GitHub Actions the report is also appended to the step's summary. Raises `OSError` if that
     fails.

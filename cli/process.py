@@ -47,7 +47,10 @@ def say_interrupted() -> None:
 
 
 def leave_interrupted(*_: object) -> NoReturn:
-    """End the process at once with one line, and nothing cleaned up; a handler of SIGINT."""
+    """End the process at once with one line, and clean nothing up.
+
+    It is a handler of SIGINT.
+    """
     if not _SAID.is_set():
         with suppress(OSError):
             os.write(2, f"{PROGRAM}: error: interrupted\n".encode())
@@ -55,8 +58,9 @@ def leave_interrupted(*_: object) -> NoReturn:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process with an exit code after what is printed is written; threads that still
-    compute are not awaited after Ctrl-C.
+    """End the process with an exit code after what is printed is written.
+
+    Threads that still compute are not awaited after Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -144,8 +148,9 @@ class Interrupts:
         raise KeyboardInterrupt
 
     def _watch(self, reader: int) -> None:
-        """Wait for signals; at SIGINT give the main thread `PATIENCE` to note it, which compiled
-        code may keep it from.
+        """Wait for signals.
+
+        At SIGINT give the main thread `PATIENCE` to note it, which compiled code may prevent.
         """
         while signals := os.read(reader, 1):
             if signals[0] == signal.SIGINT and not self._noted.wait(PATIENCE):

@@ -1,5 +1,6 @@
-"""Progress of long commands: a bar on a terminal, an occasional line elsewhere; a run's failures
-are printed at once.
+"""Progress of long commands: a bar on a terminal, an occasional line elsewhere.
+
+A run's failures are printed at once.
 """
 
 import sys
@@ -28,8 +29,9 @@ _STDERR_LINES: Final = 5
 
 @contextmanager
 def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar on standard error if that is a terminal; give the progress callback:
-    (done, total).
+    """Show a progress bar on standard error if that is a terminal.
+
+    The context gives the progress callback: (done, total).
     """
     if not sys.stderr.isatty():
         yield lambda done, total: None

@@ -62,8 +62,9 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 
 
 class Decoders(pytest.Collector):
-    """Collector of the cases of a suite on the given decoders; owns the worker process that
-    executes them.
+    """Collector of the cases of a suite on the given decoders.
+
+    Owns the worker process that executes them.
     """
 
     process: "RestartingProcess[DecoderSpec, CaseResult]"
@@ -72,8 +73,9 @@ class Decoders(pytest.Collector):
     suite: "Suite"
 
     def collect(self) -> Iterator["CaseItem"]:
-        """Yield the cases; raise `pytest.UsageError` for an unusable decoder, suite or filter, or
-        if no vector is left.
+        """Yield the cases.
+
+        Raise `pytest.UsageError` for an unusable decoder, suite or filter, or if no vector is left.
         """
         from nnc_conformance.reference.errors import NNCError
 

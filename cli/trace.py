@@ -114,7 +114,10 @@ def _texts(lines: Iterable["TraceLine"]) -> Iterator[str]:
 
 
 def _element_text(line: "TraceLine") -> str:
-    """Format element, value and descriptor; of a bin its context and the coder's state before it."""
+    """Format element, value and descriptor.
+
+    A bin also gets its context and the coder's state before it.
+    """
     from nnc_conformance.reference.tracer import value_text
 
     inferred = " [inferred]" if line.provenance == "I" else ""

@@ -1,4 +1,7 @@
-"""What to change in an encoder that breaks a rule; one hint for each rule of the registry."""
+"""Hints on what to change in an encoder that breaks a rule.
+
+There is one hint for each rule of the registry.
+"""
 
 from typing import Final
 

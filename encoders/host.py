@@ -154,7 +154,10 @@ class EncoderHost(WorkerHost[EncoderSpec, WorkerProcess[protocol.Answer]]):
 
 
 def _written(encoder: EncoderSpec, job: EncodeJob, folder: Path) -> tuple[Path, list[str], list[str]]:
-    """Write what an encoder is given; return the input, the earlier streams and the options' words."""
+    """Write what an encoder is given.
+
+    Return the input, the earlier streams and the options' words.
+    """
     source = folder / "input.safetensors"
     source.write_bytes(job.tensors)
     base = []

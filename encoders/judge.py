@@ -177,7 +177,9 @@ def _right_choices(trial: _Trial, streams: Sequence[bytes]) -> tuple[ChoiceMade,
 
 
 def _judge_values(trial: _Trial, streams: Sequence[bytes], interpretation: Interpretation, *, unreadable: bool = False) -> _Values:
-    """Judge names, types, shapes and values of every step; stop at the first step with a fault.
+    """Judge names, types, shapes and values of every step.
+
+    Stop at the first step with a fault.
 
     ``unreadable``: whether streams may break rules under the interpretation, which is then a fault.
     """
@@ -248,8 +250,9 @@ def _fault(name: str, kind: Any, text: str) -> TensorFault:
 
 
 def _form_fault(name: str, wanted: np.ndarray, given: np.ndarray) -> TensorFault | None:
-    """Return what is wrong with shape and type; a scalar may come back as one value, a type as the
-    plain type of its kind.
+    """Return what is wrong with shape and type.
+
+    A scalar may come back as one value, and a type as the plain type of its kind.
     """
     if given.shape not in (wanted.shape, wanted.shape or (1,)):
         return _fault(name, "shape", f"expected {wanted.shape}, got {given.shape}")

@@ -39,7 +39,10 @@ class TensorFault(Frozen):
 
 
 class EncoderCaseResult(JudgedCase):
-    """Result of one case on one encoder; does not depend on when, where or how fast it ran."""
+    """Result of one case on one encoder.
+
+    It does not depend on when, where or how fast it ran.
+    """
 
     case: str
     group: str

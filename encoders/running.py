@@ -150,7 +150,9 @@ class EncoderJournalHeader(PlanJournalHeader):
 def planned(
     encoders: Sequence[EncoderSpec], filters: Sequence[str] = ()
 ) -> Iterator[tuple[Path, dict[str, PlannedCase[EncoderCaseResult]]]]:
-    """Write the cases of encoders into a temporary folder; give it with the planned cases by id.
+    """Write the cases of encoders into a temporary folder.
+
+    The context gives the folder with the planned cases by id.
 
     Raises `EncoderError` if no case is selected: a run without cases would show nothing.
 

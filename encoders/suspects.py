@@ -70,7 +70,10 @@ def _near(wanted: Values, given: Values, coded: ReadTensor | None, *, scale: flo
 
 
 def _of_values(wanted: Values, given: Values, coded: ReadTensor | None) -> str:
-    """Return the element that explains the wrong values of one tensor; "" if none is found."""
+    """Return the element that explains the wrong values of one tensor.
+
+    Return "" if none is found.
+    """
     if coded is None:
         return "nnr_unit_type"
     suppositions: tuple[tuple[str, Callable[[Values, Values, ReadTensor], bool]], ...] = (

@@ -263,7 +263,9 @@ def met_in_session(streams: Sequence[bytes], *, lenient: bool = False, base: Bas
 def decoded_steps(
     streams: Sequence[bytes], interpretation: Interpretation, *, base: BaseModel | None, lenient: bool = False
 ) -> tuple[list[Decoded], StreamError | None]:
-    """Decode streams in order; return what the good ones give, and the error that ends them.
+    """Decode streams in order.
+
+    Return what the good ones give, and the error that ends them.
 
     Args:
         streams: The streams.

@@ -71,13 +71,19 @@ def broken_session(
     steps: Callable[[Numbers], list[StepUnits]] | list[StepUnits],
     edit: StreamEdit | None = None,
 ) -> SessionRecipe:
-    """Build the recipe of a session whose last stream breaks ``rule``; the arguments are those of `broken`."""
+    """Build the recipe of a session whose last stream breaks ``rule``.
+
+    The arguments are those of `broken`.
+    """
     made = steps if callable(steps) else lambda _: steps
     return SessionRecipe(**_described(rule, name, title=title, catches=catches, element=element), steps=made, edit=edit, rule=rule)
 
 
 def codeword(quants: list[int], unary_length: int = 10, *, qp_delta_bits: int = 0, limits: tuple[int, int] = (NO_LIMIT, NO_LIMIT)) -> bytes:
-    """Encode one tensor without dependent quantization; its indexes may exceed int32, and the limits of its codebook."""
+    """Encode one tensor without dependent quantization.
+
+    Its indexes may exceed int32, and the limits of its codebook.
+    """
     layout = context_layout(False, unary_length, limits=limits)
     registers: npt.NDArray[np.int64] = np.zeros(plain.REGISTERS, np.int64)
     payload = np.zeros(64 + 16 * len(quants), np.uint8)

@@ -1,4 +1,7 @@
-"""Worker processes for what takes long; Ctrl-C ends them at once and without a word of theirs."""
+"""Runs long work in worker processes.
+
+Ctrl-C ends them at once, and they print nothing.
+"""
 
 import multiprocessing
 import signal

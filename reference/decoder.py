@@ -45,8 +45,10 @@ class Decoded:
 
 
 class Collector(Watcher):
-    """Collects the decoded parameters; with ``recombine`` a BLOCK's weight as G x H, scaled by its
-    LS, in place of these.
+    """Collects the decoded parameters.
+
+    With ``recombine`` it keeps a BLOCK's weight as G x H, scaled by its LS, in place of these
+    parts.
     """
 
     def __init__(self, *, recombine: bool = False) -> None:
@@ -54,7 +56,10 @@ class Collector(Watcher):
         self.parameters: dict[str, np.ndarray] = {}
 
     def tensors(self, unit: Unit, header: DataUnitHeader, tensors: Tensors) -> None:
-        """Keep the tensors of a data unit; of two with the same name the later wins."""
+        """Keep the tensors of a data unit.
+
+        If two have the same name, the later one wins.
+        """
         recombine = self.recombine and header.payload_type == NNR_PT_BLOCK
         self.parameters |= recombined(header, tensors) if recombine else tensors
 

@@ -246,7 +246,9 @@ class Driver:
                 self.watcher.data_unit(unit, header, self._recorded(header, trace, decoded=decoded))
 
     def _histories(self, unit: Unit, header: DataUnitHeader) -> tuple[TensorHistory, ...] | None:
-        """Return the earlier indexes of each part of a data unit; None for a unit without a parent.
+        """Return the earlier indexes of each part of a data unit.
+
+        A unit without a parent gives None.
 
         The rules of updates are enforced.
         """
@@ -348,7 +350,10 @@ def record(
     lenient: bool = False,
     base: BaseModel | None = None,
 ) -> StreamError | None:
-    """Call a watcher with all that a decode meets; return the error that ends it, if any."""
+    """Call a watcher with all that a decode meets.
+
+    Return the error that ends it, if any.
+    """
     options = DecoderOptions(interpretation or Interpretation(), lenient, limits or DecodeLimits(), kernel="plain", base=base)
     try:
         Driver(stream, watcher, options).run()

@@ -212,7 +212,9 @@ def pruned_values(pruned: Mapping[str, tuple[int, ...]]) -> Values:
 
 
 def plan(parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> list[_Job]:
-    """Plan the data units in the order of the parameters; a block comes in place of its weight.
+    """Plan the data units in the order of the parameters.
+
+    A block takes the place of its weight.
 
     Raises:
         EncodeError: If a block names a parameter that is missing.
@@ -233,7 +235,9 @@ def plan(parameters: Mapping[str, np.ndarray], options: EncoderOptions) -> list[
 def encode_job(
     job: _Job, parameters: Mapping[str, np.ndarray], options: EncoderOptions, shapes: Shapes, step: SessionStep | None = None
 ) -> Values | None:
-    """Encode the data unit of one tensor or block; return None if it would change nothing.
+    """Encode the data unit of one tensor or block.
+
+    Return None if it would change nothing.
 
     Args:
         job: The ids of the unit, and its block.
@@ -318,8 +322,9 @@ def interpretation_of(step: SessionStep | None) -> Interpretation:
 def chosen_tools(
     header: DataUnitHeader, contents: dict[str, TensorContent], step: SessionStep | None
 ) -> tuple[DataUnitHeader, dict[str, TensorContent]]:
-    """Choose the tools of the second edition for given indexes; in the first edition there are
-    none.
+    """Choose the tools of the second edition for given indexes.
+
+    The first edition has no such tools.
     """
     return (header, contents) if step is None else with_tools(header, contents, step)
 

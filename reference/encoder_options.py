@@ -19,7 +19,10 @@ _TOOLS: Final = ("row_skip", "tca", "hdsp", "pre")
 
 
 class CodebookMethod(StrEnum):
-    """How to design a codebook; a codebook is kept only if it makes the tensor's unit smaller."""
+    """How to design a codebook.
+
+    A codebook is kept only if it makes the tensor's unit smaller.
+    """
 
     NONE = "none"
     KMEANS = "kmeans"

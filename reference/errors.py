@@ -63,8 +63,9 @@ class StreamError(NNCError):
 
 
 def unknown(what: str, name: object, choices: Iterable[str]) -> str:
-    """Return the message for a name that is not a valid choice: ``unknown level 'cor'; choose from
-    core, full``.
+    """Return the message for a name that is not a valid choice.
+
+    For example ``unknown level 'cor'; choose from core, full``.
     """
     return f"unknown {what} {name!r}; choose from {', '.join(choices)}"
 

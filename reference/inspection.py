@@ -37,7 +37,9 @@ def unit_rows(
     values: bool = False,
     base: BaseModel | None = None,
 ) -> Iterator[Row]:
-    """Yield a row for each unit of a stream; raise `StreamError`, after the rows before that place.
+    """Yield a row for each unit of a stream.
+
+    Raise `StreamError` at the first unit that is wrong, after the rows of the units before it.
 
     A row has the unit's ``number``, ``offset`` and ``size`` in bytes, ``depth`` in aggregates, ``type``
     and ``content``, its elements that matter to a reader; of a data unit with steps also ``qp`` and
@@ -187,8 +189,9 @@ def _data_unit_words(content: Row, qps: Mapping[str, int]) -> Iterator[str]:
 
 
 def _qp_words(content: Row, qps: Mapping[str, int]) -> str:
-    """Return the qp of a unit's tensors; of a tensor whose qp is not known that of the parameter
-    set, plus qp_delta.
+    """Return the qp of a unit's tensors as text.
+
+    For a tensor whose qp is not known, it is that of the parameter set, plus qp_delta.
     """
     unknown = f"{content['quantization_parameter']} + qp_delta"
     words = {name: str(qps.get(name, unknown)) for name in content["coded"]}

@@ -67,7 +67,10 @@ class SideBySide(Generic[Result]):
             self._keep_first()
 
     def finish(self) -> None:
-        """Hand on the results of all jobs; raise the error of the first job that has one."""
+        """Hand on the results of all jobs.
+
+        Raise the error of the first job that has one.
+        """
         while self._jobs:
             self._keep_first()
 

@@ -1,5 +1,6 @@
-"""The trace: every element of a stream with its place, descriptor, value and clause; on request
-every bin of the coder.
+"""Lists every element of a stream with its place, descriptor, value and clause.
+
+On request it also lists every bin of the arithmetic coder.
 """
 
 from collections.abc import Iterable, Iterator
@@ -120,8 +121,9 @@ class NoUnitError(NNCError):
 
 
 def _of_unit(lines: Iterable[TraceLine], unit: int | None) -> Iterator[TraceLine]:
-    """Yield the lines of one unit, or all for None; raise `NoUnitError` at the end of a stream that
-    lacks it.
+    """Yield the lines of one unit, or all for None.
+
+    Raise `NoUnitError` at the end of a stream that lacks it.
     """
     last, found = -1, unit is None
     for line in lines:
@@ -143,7 +145,10 @@ def value_text(value: Any) -> str:
 
 
 class _Lines(Watcher):
-    """Keeps lines until they are yielded; those of a codeword are made one at a time."""
+    """Keeps lines until they are yielded.
+
+    Those of a codeword are made one at a time.
+    """
 
     def __init__(self, *, bins: bool, unit: int | None, most_bins: int | None, left_out: dict[int, int]) -> None:
         self.bins, self.only = bins, unit
@@ -185,8 +190,9 @@ class _Lines(Watcher):
 
 
 def _bin_lines(unit: Unit, record: BinTrace, *, bins: bool) -> Iterator[TraceLine]:
-    """Yield a line for each bin of a codeword; without ``bins``, only for those in the heads of
-    tensors.
+    """Yield a line for each bin of a codeword.
+
+    Without ``bins``, only for those in the heads of tensors.
     """
     starts = [min(first, len(record.events)) for first in (*record.first_events, len(record.events))]
     for tensor, layout in enumerate(record.layouts):

@@ -6,7 +6,10 @@ from nnc_conformance.suites.results.answers import AccuracyRow, Distance, LayerD
 
 
 def relative_error_text(measured: Distance | AccuracyRow | None) -> str:
-    """Format a relative error; return a dash if none was measured, as in results without layers."""
+    """Format a relative error.
+
+    Return a dash if none was measured, as in results without layers.
+    """
     if measured is None or (measured.relative_error is None and isinstance(measured, AccuracyRow) and not measured.layers):
         return "–"
     return "not finite" if measured.relative_error is None else f"{measured.relative_error:.3g}"

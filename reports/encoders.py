@@ -126,7 +126,10 @@ def _read(path: Path, kind: type[DocumentT]) -> DocumentT:
 
 
 def write_encoder_pages(folder: Path) -> Path:
-    """Write the pages of a run of encoders into its folder; return the path of the HTML page."""
+    """Write the pages of a run of encoders into its folder.
+
+    Return the path of the HTML page.
+    """
     results, run = load_encoder_results(folder)
     renderers: dict[str, Callable[[EncoderResults, EncoderRunDocument], str]] = {ENCODER_PAGE: render_html, ENCODER_JUNIT: render_junit}
     for name, render in renderers.items():

@@ -34,7 +34,10 @@ def add_properties(element: ElementTree.Element, values: dict[str, str]) -> None
 
 
 def mark(testcase: ElementTree.Element, outcome: Outcome, message: str, text: str) -> None:
-    """Give a test case its outcome, mapped by the table `OUTCOMES`; a passing one gets none."""
+    """Give a test case its outcome, mapped by the table `OUTCOMES`.
+
+    A case that passes gets no element.
+    """
     tag = OUTCOMES[outcome].junit
     if tag in _COUNTED:
         add_outcome(testcase, tag, outcome.value, message, text)

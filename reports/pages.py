@@ -54,7 +54,9 @@ def remove_run_pages(folder: Path) -> None:
 
 
 def write_pages(report: Report, folder: Path, names: Iterable[str] = tuple(PAGES)) -> Path:
-    """Write the named files into ``folder``, created if needed; return the path of the HTML report.
+    """Write the named files into ``folder``, created if needed.
+
+    Return the path of the HTML report.
 
     Raises `OSError`.
     """

@@ -186,8 +186,9 @@ def _case(result: CaseResult, invocation: Invocation, run: RunDocument | None) -
 
 
 def _vector_file(result: CaseResult, run: RunDocument | None) -> str:
-    """Return the path of a vector's file, below the suite of the run or ``vectors``; "" if it has
-    none.
+    """Return the path of a vector's file, below the suite of the run or ``vectors``.
+
+    Return "" if it has none.
     """
     root = run.suite if run is not None and run.suite else "vectors"
     return "" if is_fresh(result.vector) else f"{root}/{result.level}/{result.vector}/{VECTOR_FILE}"

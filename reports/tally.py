@@ -42,7 +42,10 @@ def tone(outcome: Outcome) -> Tone:
 
 @dataclass(frozen=True)
 class OutcomeTally:
-    """Numbers of cases by outcome; ``broken`` is how many of the judged ones are on broken streams."""
+    """Numbers of cases by outcome.
+
+    ``broken`` is how many of the judged ones are on broken streams.
+    """
 
     counts: Mapping[Outcome, int]
     broken: int = 0

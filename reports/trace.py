@@ -58,7 +58,10 @@ class UnitRows:
 
 @dataclass(frozen=True)
 class TracePage:
-    """The content of the page; ``error`` is the error that ends the stream, empty for a valid one."""
+    """The content of the page.
+
+    ``error`` is the error that ends the stream, empty for a valid one.
+    """
 
     name: str
     size: int

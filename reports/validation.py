@@ -84,7 +84,10 @@ def place_of(finding: BrokenRule) -> str:
 
 
 def render_sarif(validation: Validation) -> str:
-    """Return one SARIF log; a result for each broken rule, at its byte in the stream."""
+    """Return one SARIF log.
+
+    It has a result for each broken rule, at its byte in the stream.
+    """
     met = list(dict.fromkeys(finding.rule for stream in validation.streams for finding in stream.findings))
     driver = {
         "name": DISTRIBUTION,
@@ -124,7 +127,10 @@ def _sarif_result(stream: StreamValidation, finding: BrokenRule, met: list[str])
 
 
 def render_validation_junit(validation: Validation) -> str:
-    """Return one JUnit document; a stream is a test case, its broken rules are its failure."""
+    """Return one JUnit document.
+
+    A stream is a test case, its broken rules are its failure.
+    """
     root = new_document()
     suite = add_suite(root, "validate")
     for stream in validation.streams:

@@ -313,7 +313,10 @@ def _tensors(path: Path) -> Model:
 
 
 def _tensor_model(path: Path, tensors: Mapping[str, np.ndarray], left_out: Mapping[str, str]) -> Model:
-    """Make the model of a file of tensors; raise `ModelError` if all that it holds is left out."""
+    """Make the model of a file of tensors.
+
+    Raise `ModelError` if all that it holds is left out.
+    """
     if left_out and not tensors:
         name, reason = next(iter(left_out.items()))
         raise ModelError(f"{path} has no tensor that can be coded; {name!r}: {reason}")

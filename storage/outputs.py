@@ -47,7 +47,9 @@ class OutputError(NNCError):
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path``; raise `OSError` naming it and leave a regular file as it was.
+    """Write ``data`` to ``path``.
+
+    On failure raise `OSError` with the path, and leave a regular file as it was.
 
     The new content is written to ``.NAME.new`` in the same folder, synced and renamed. A temporary
     file that a killed writer left is replaced by the next one; two writers take turns.
@@ -406,7 +408,10 @@ def _own_user() -> int:
 
 
 def _lock(handle: int) -> None:
-    """Wait until no other writer holds an open file; do nothing on a platform without such locks."""
+    """Wait until no other writer holds an open file.
+
+    Do nothing on a platform without such locks.
+    """
     try:
         import fcntl
     except ImportError:

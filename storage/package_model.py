@@ -1,5 +1,6 @@
-"""The documents of a package: manifest, index, signature, changelog; and its tree of hashes and
-version.
+"""The documents of a package: manifest, index, signature, changelog.
+
+Also its tree of hashes and its version.
 """
 
 from collections import Counter

@@ -27,7 +27,10 @@ _HEAD_BYTES: Final = 64
 
 
 class SessionError(NNCError):
-    """A stream of a session that cannot be applied; the message names it and the streams before it."""
+    """A stream of a session that cannot be applied.
+
+    The message names it and the streams before it.
+    """
 
 
 class Session:

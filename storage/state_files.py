@@ -269,7 +269,10 @@ def parse_state(data: bytes, name: str) -> SessionState:
 
 
 class _Reader:
-    """Gives the arrays of a file by their places; raises `ValueError` for what does not fit."""
+    """Gives the arrays of a file by their places.
+
+    Raises `ValueError` for what does not fit.
+    """
 
     def __init__(self, header: Header, data: memoryview) -> None:
         self._arrays = list(self._read(header, data))

@@ -42,7 +42,9 @@ def read_tensors(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Tensors:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], *, suffix: str | None = None) -> None:
-    """Write tensors in the format of the suffix; the file appears whole or not at all.
+    """Write tensors in the format of the suffix.
+
+    The file appears whole or not at all.
 
     Args:
         path: The file.

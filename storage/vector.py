@@ -84,7 +84,10 @@ class StoredFile(Frozen):
 
 
 class NegativeSpec(Frozen):
-    """The rule (``syntax.rules``) that a negative vector breaks; for policy ``may``, ``expected`` is the lenient output."""
+    """The rule (``syntax.rules``) that a negative vector breaks.
+
+    For policy ``may``, ``expected`` is the lenient output.
+    """
 
     rule: str
     policy: Policy

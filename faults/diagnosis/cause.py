@@ -88,5 +88,8 @@ class Cause:
 
 
 def all_causes(edition: int = FIRST_EDITION) -> dict[str, Cause]:
-    """Return every cause by id; for the second edition also those that only its streams show."""
+    """Return every cause by id.
+
+    For the second edition, include those that only its streams show.
+    """
     return {mutant.id: Cause(mutant) for mutant in all_mutants().values() if mutant.edition <= edition}

@@ -90,8 +90,9 @@ class Explanation:
 
 @dataclass(frozen=True)
 class OutputSource:
-    """Where the decoder's output for the case comes from, in this order; if neither is given, what
-    the run kept.
+    """Where the decoder's output for the case comes from, in this order.
+
+    If neither is given, it is what the run kept.
 
     Args:
         file: A tensor file.
@@ -218,12 +219,18 @@ def explain(
 
 
 def failing_step(case: CaseResult) -> int:
-    """Return the number of the step that decides a case; 0 where it has no steps of its own."""
+    """Return the number of the step that decides a case.
+
+    Return 0 for a case without steps.
+    """
     return max(len(case.steps) - 1, 0) if isinstance(case, SessionCaseResult) else 0
 
 
 def _base_before(stored: StoredVector, step: int) -> BaseModel | None:
-    """Return the model before a step; None for a stream of the first edition, which keeps none."""
+    """Return the model before a step.
+
+    Return None for a stream of the first edition, which keeps no model.
+    """
     if stored.vector.edition == FIRST_EDITION:
         return None
     base = BaseModel()

@@ -61,7 +61,10 @@ Piece = Plain | Data
 
 
 def pieces_of(stream: bytes) -> tuple[Piece, ...] | None:
-    """Return the pieces of a stream; None if the reference does not read it to its end."""
+    """Return the pieces of a stream.
+
+    Return None if the reference does not read it to its end.
+    """
     driver = Driver(stream, options=DecoderOptions(lenient=True), values=False)
     pieces: list[Piece] = []
     try:

@@ -164,8 +164,10 @@ def _fitted(causes: Sequence[Cause], cases: Sequence[Seen], symptoms: SymptomCac
 
 
 def _ordered(ranked: Sequence[Ranked]) -> list[Ranked]:
-    """Sort by fit; on a tie named faults first, then by how many causes of the same function, and
-    of the same place, fit as well.
+    """Sort by fit.
+
+    On a tie named faults come first, then causes whose function, and whose place, has more causes
+    that fit as well.
 
     If bugs are equally likely everywhere, a function with more of the causes that fit is more
     likely to have the bug.

@@ -90,7 +90,9 @@ class Shrunk:
 
 
 def reference(stream: bytes, base: BaseModel | None = None) -> Decoded | StreamError:
-    """Decode a stream with the reference; return what it decodes to, or the error that refuses it.
+    """Decode a stream with the reference.
+
+    Return what it decodes to, or the error that refuses it.
 
     ``base``: the model before it, in a session.
     """

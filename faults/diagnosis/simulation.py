@@ -60,7 +60,9 @@ def symptoms(jobs: Iterable[Job]) -> Iterator[tuple[Cause, TracedVector, Symptom
 
 
 def _turns(decode: Decode, jobs: Sequence[Job]) -> Iterator[Symptom]:
-    """Put each cause in force in turn, and yield its symptoms; runs in the child process.
+    """Put each cause in force in turn, and yield its symptoms.
+
+    It runs in the child process.
 
     Args:
         decode: The decoder of the process.
@@ -132,8 +134,9 @@ class SymptomCache:
         return [self._known[_key(cause), _digest(vector.trial.streams)] for vector in vectors]
 
     def learn(self, causes: Sequence[Cause], vectors: Sequence[TracedVector]) -> None:
-        """Try the causes whose symptoms are not known yet; together, which is quicker than one by
-        one.
+        """Try the causes whose symptoms are not known yet.
+
+        They are tried together, which is quicker than one by one.
         """
         shares = [
             [(cause, vector) for cause in causes[share :: self._jobs] for vector in vectors if not self.knows(cause, vector)]

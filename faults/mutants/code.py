@@ -35,8 +35,9 @@ def edits_by_id() -> dict[str, tuple[Mutant, ast.FunctionDef, TreeEdit]]:
 
 
 def of_function(module: str, name: str, tree: ast.FunctionDef) -> Iterator[tuple[Mutant, TreeEdit]]:
-    """Make every mutant of a function, with its edit; of several edits that give the same code only
-    the first.
+    """Make every mutant of a function, with its edit.
+
+    If several edits give the same code, only the first is kept.
     """
     seen = {ast.dump(tree)}
     alike: Counter[str] = Counter()

@@ -28,7 +28,10 @@ def entry_places() -> Iterator[tuple[str, int]]:
 
 @cache
 def entry(name: str, place: int, value: int) -> Value | None:
-    """Return the mutant of an entry with another value; None if the coder could not run on it."""
+    """Return the mutant of an entry with another value.
+
+    Return None if the coder could not run on it.
+    """
     return entry_mutant(name, place, value, f"{place}-as-{value}")
 
 

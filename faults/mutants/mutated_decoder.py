@@ -98,10 +98,16 @@ class Decode(Protocol):
     """A mutated decoder."""
 
     def __call__(self, stream: bytes, lenient: bool, seconds: float, tables: Tables | None = None) -> MutantOutcome:
-        """Decode in ``seconds`` of CPU time at most; with ``tables`` in place of its own, if given."""
+        """Decode in ``seconds`` of CPU time at most.
+
+        ``tables``, if given, replaces the decoder's own.
+        """
 
     def session(self, streams: Sequence[bytes], lenient: bool, seconds: float, tables: Tables | None = None) -> list[MutantOutcome]:
-        """Decode a session, each stream as a call does; end with the first that does not decode."""
+        """Decode a session, each stream as a call does.
+
+        End with the first stream that does not decode.
+        """
 
 
 class MutatedChild:
@@ -219,7 +225,9 @@ WARM_UP: Final = bytes.fromhex("0004000000080401001ffc80000e1409610020e0a0023400
 
 
 def decoder(mutant: Mutant | None) -> Decode:
-    """Put a mutant in force in this process, and return the decoder; None keeps the reference.
+    """Put a mutant in force in this process, and return the decoder.
+
+    None keeps the reference as it is.
 
     The process must be a child that runs this mutant only.
     """
@@ -286,8 +294,9 @@ def refusal(error: StreamError) -> MutantOutcome:
 
 
 def interpret() -> None:
-    """Replace every compiled function of the reference by its Python function; for a process of its
-    own.
+    """Replace every compiled function of the reference by its Python function.
+
+    Call it in a process of its own only.
     """
     for name, module in list(sys.modules.items()):
         if name.startswith(PACKAGE):

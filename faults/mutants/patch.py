@@ -63,7 +63,9 @@ def lines_of(edit: Edit) -> tuple[int, int]:
 
 
 def lines_that_show(edit: Edit) -> tuple[int, int]:
-    """Return a range of lines; a decode that executes none of them does not show the edit.
+    """Return a range of lines.
+
+    A decode that executes none of them does not show the edit.
 
     They are the changed lines, or the whole function if the edit adds lines, which may run where
     none of the replaced ones does.

@@ -198,8 +198,9 @@ def _formats() -> Iterator[Value]:
 
 
 def set_constant(mutant: Mutant) -> None:
-    """Give a constant its other value in every module of the reference that has it; for a process
-    of its own.
+    """Give a constant its other value in every module of the reference that has it.
+
+    Call it in a process of its own only.
     """
     old = vars(module_of(mutant.module))[mutant.function]
     value = values_by_id()[mutant.id].value

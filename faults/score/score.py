@@ -29,7 +29,10 @@ class MutantTally:
 
     @property
     def score(self) -> float:
-        """Share of the mutants that are not equivalent which is caught; 1 if there are none."""
+        """Share, 0..1, of caught mutants among those that are not equivalent.
+
+        It is 1 if there are none.
+        """
         counted = self.made - self.equivalent
         return self.killed / counted if counted else 1.0
 

@@ -133,8 +133,9 @@ class TrialVector:
         return decode.session(content, self.lenient, seconds, tables)
 
     def kill(self, decode: Decode, seconds: float) -> Kill | None:
-        """Return how the vector catches a decoder that has this number of CPU seconds; None if it
-        passes.
+        """Return how the vector catches a decoder that has this number of CPU seconds.
+
+        Return None if the decoder passes.
         """
         return kill_of(self, *self.outcomes(decode, seconds))
 
@@ -167,7 +168,10 @@ class Trial(Protocol):
         """The stream, or the streams of a session."""
 
     def kill(self, decode: Decode, seconds: float) -> Kill | None:
-        """Return how it catches a decoder that has this number of CPU seconds; None if it passes."""
+        """Return how it catches a decoder that has this number of CPU seconds.
+
+        Return None if the decoder passes.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,7 +259,10 @@ def judged(trial: TrialVector, *outcomes: MutantOutcome) -> CaseResult | None:
 
 
 def kill_of(trial: TrialVector, *outcomes: MutantOutcome) -> Kill | None:
-    """Return how the vector catches a decoder with this outcome of each step; None if it passes."""
+    """Return how the vector catches a decoder with this outcome of each step.
+
+    Return None if the decoder passes.
+    """
     result = judged(trial, *outcomes)
     if result is None:
         return Kill.OUTPUT

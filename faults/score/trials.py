@@ -72,7 +72,10 @@ class _Trial:
         self.child = MutatedChild(self.mutant, work, seconds=max(vector.seconds for vector in left))
 
     def step(self) -> bool:
-        """Take the child's next result, if there is one; return False when the mutant is done."""
+        """Take the child's next result, if there is one.
+
+        Return False when the mutant is done.
+        """
         assert self.child is not None
         try:
             kill: Kill | None = self.child.receive(0.0)

@@ -113,7 +113,10 @@ def catalogue_of(edition: int) -> dict[Key, Goal]:
 
 
 def wanted_values(element: str, descriptor: str) -> list[int]:
-    """Return one value of each reachable class of an integer element, ascending; of a class that is a range, the second."""
+    """Return one value of each reachable class of an integer element, ascending.
+
+    If a class is a range, this is its second value.
+    """
     found = []
     for label in classes_of(element, descriptor).labels:
         if not reason_for(value_key(element, descriptor, label)):

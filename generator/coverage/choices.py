@@ -132,7 +132,10 @@ def _broken(choice: Choice, standing: GoalStanding, constraints: Constraints) ->
 
 @cache
 def _tables(standing: GoalStanding, constraints: Constraints) -> tuple[tuple[tuple[str, ...], np.ndarray], ...]:
-    """Return the constraints of a standing as truth tables; those over the same factors are one."""
+    """Return the constraints of a standing as truth tables.
+
+    Constraints over the same factors are merged into one.
+    """
     tables: dict[tuple[str, ...], np.ndarray] = {}
     for constraint in constraints:
         if constraint.standing in ALLOWED_BY[standing]:

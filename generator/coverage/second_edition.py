@@ -75,7 +75,10 @@ def names_of_contexts(layout: ContextLayout) -> tuple[str, ...]:
 
 
 def context_keys() -> Iterator[Key]:
-    """Yield a goal (context, parameter set, bin) for every context of updates; row_skip_list has set 0 alone."""
+    """Yield a goal (context, parameter set, bin) for every context of updates.
+
+    row_skip_list has set 0 alone.
+    """
     plain = context_layout(False, DEFAULT_UNARY_LENGTH, tca=True, hdsp=True)
     longest = context_layout(True, GREATER_GROUPS[-1][1] + 1, tca=True, hdsp=True)
     names = dict.fromkeys((*names_of_contexts(plain)[: plain.sign], *names_of_contexts(longest)))

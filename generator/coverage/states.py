@@ -105,7 +105,10 @@ class TensorState(NamedTuple):
 
 
 def part_names(header: DataUnitHeader, codeword: RecordedCodeword) -> list[str]:
-    """Return which of `PARTS` each tensor of a codeword is; vectors are empty, as they have one block row."""
+    """Return which of `PARTS` each tensor of a codeword is.
+
+    Vectors get an empty name, as they have one block row.
+    """
     names = iter(PARTS[:1] if header.payload_type != NNR_PT_BLOCK else PARTS[2:] if len(header.matrices) > 1 else PARTS[1:2])
     return [next(names) if part.is_weight else "" for part in codeword.parts]
 

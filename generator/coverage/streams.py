@@ -72,7 +72,9 @@ def cover(
     limits: DecodeLimits | None = None,
     step: Callable[[str], None] = lambda name: None,
 ) -> Coverage:
-    """Measure streams, or the streams of sessions, by name; ``step`` is called with each name when it is done.
+    """Measure streams, or the streams of sessions, by name.
+
+    ``step`` is called with each name when it is done.
 
     Raises `ModelError` for a file that cannot be read.
     """

@@ -49,7 +49,10 @@ class UnreachableSides:
 
 
 def beyond_means(key: Key) -> str:
-    """Return why the least value of an integer class costs too much; empty if it does not."""
+    """Return why the least value of an integer class costs too much.
+
+    Return an empty string if it does not.
+    """
     if key.kind is not VALUE or not re.fullmatch(r"-?\d+(\.\.-?\d+)?", key.case):
         return ""
     return beyond_budget(key.subject.partition(" ")[0], min(abs(int(end)) for end in key.case.split("..")))

@@ -18,7 +18,10 @@ WINDOW: Final = plain.WINDOW_BITS
 
 
 class LiveTensor:
-    """The first tensor of a codeword, coded up to its first index; fork it to try continuations."""
+    """The first tensor of a codeword, coded up to its first index.
+
+    Fork it to try continuations.
+    """
 
     def __init__(self, coding: TensorCoding, sets: npt.NDArray[np.int64], qp_delta: int = 0) -> None:
         self.coding = coding

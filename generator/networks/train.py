@@ -198,7 +198,10 @@ The dense network trains without shifts: 4-fold cross-validation within the trai
 
 
 def train(plan: TrainingPlan, images: Images, labels: Labels) -> graphs.NetworkTensors:
-    """Train on shifted images with AdamW and a cosine rate for `EPOCHS`; return the module's state."""
+    """Train on shifted images with AdamW and a cosine rate for `EPOCHS`.
+
+    Return the module's state.
+    """
     torch.manual_seed(plan.seed)
     module = plan.module()
     generator = torch.Generator().manual_seed(plan.seed)

@@ -61,7 +61,10 @@ def sets_of(head: DataUnitHeader, first: int) -> npt.NDArray[np.int64]:
 
 
 def quants_of(numbers: Numbers, label: str, count: int, row_size: int, unary_length: int) -> npt.NDArray[np.int64]:
-    """Return small indexes; each block row has two beyond ``unary_length`` of different signs, one early and one late."""
+    """Return small indexes.
+
+    Each block row has two beyond ``unary_length`` of different signs, one early and one late.
+    """
     quants = numbers.quants(label, count, PERSISTENCE)
     from_end = numbers.integers(f"{label}/place", -(-count // row_size), 1, 3).tolist()
     for number, start in enumerate(range(0, count, row_size)):
@@ -151,7 +154,10 @@ def codebooks_and_vectors(numbers: Numbers) -> list[Values]:
 
 
 def quantized(name: str, quantization: Quantization, names: list[str] | None) -> list[Values]:
-    """Build a unit for each kind of tensor that has a qp; ``names``: the list that indexes refer to."""
+    """Build a unit for each kind of tensor that has a qp.
+
+    ``names``: the list that indexes refer to.
+    """
     form = HeaderForm(reference_list=names)
     quants = Coded([0, 1, -1, 2, -2, 1], 1)
     block = replace(block_header(BI, (3, 2)), quantization=quantization)

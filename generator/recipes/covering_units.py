@@ -31,7 +31,10 @@ _HEADER = ("6 nnr_compressed_data_unit_header",)
 
 
 def method_units(flags: int) -> list[Values]:
-    """Build an MPS with the given quantization methods; without NNR_QSU and NNR_QCB it has no qp."""
+    """Build an MPS with the given quantization methods.
+
+    Without NNR_QSU and NNR_QCB it has no qp.
+    """
     quantization = Quantization(flags, flags - 4) if flags & (NNR_QSU | NNR_QCB) else None
     return [start_unit(), model_parameter_set(quantization, method_flags=flags), small()]
 

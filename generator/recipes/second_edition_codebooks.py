@@ -21,7 +21,10 @@ _CENTRES: Final = ("left", "inside", "right")
 
 
 def codebook(negative: int, positive: int) -> Codebook:
-    """Return a codebook for indexes from -negative to positive; its values are their squares, with signs."""
+    """Return a codebook for indexes from -negative to positive.
+
+    Its values are their squares, with signs.
+    """
     indexes = np.arange(-negative, positive + 1, dtype=np.int64)
     return Codebook((indexes * np.abs(indexes) + indexes).astype(np.int32), negative)
 

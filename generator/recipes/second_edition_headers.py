@@ -115,7 +115,10 @@ def shifted(shift: int) -> list[StepUnits]:
 
 
 def every_shift() -> StepUnits:
-    """Make tensors with a shift of each class; all but 0 and 1 lie beyond the dimensions."""
+    """Make tensors with a shift of each class.
+
+    All but 0 and 1 lie beyond the dimensions.
+    """
     shifts = values_of("first_tensor_dimension_shift", "ue(1)")
     return stream(*(unit(NNR_PT_INT, f"shift{shift}", (2, 2), Coded([1, 0, -1, 2]), dimension_shift=shift) for shift in shifts))
 

@@ -68,13 +68,19 @@ SESSION_TOPICS: Final = (
 
 @cache
 def recipes() -> dict[str, Recipe]:
-    """Return every recipe of the first edition by its id, sorted; raise ValueError for an id used twice."""
+    """Return every recipe of the first edition by its id, sorted.
+
+    Raise ValueError for an id used twice.
+    """
     return _by_id(TOPICS)
 
 
 @cache
 def session_recipes() -> dict[str, SessionRecipe]:
-    """Return every recipe of the second edition by its id, sorted; raise ValueError for an id used twice."""
+    """Return every recipe of the second edition by its id, sorted.
+
+    Raise ValueError for an id used twice.
+    """
     by_id = _by_id(SESSION_TOPICS)
     if both := sorted(recipes().keys() & by_id.keys()):
         raise ValueError(f"recipe ids used in both editions: {both}")

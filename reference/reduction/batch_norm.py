@@ -102,7 +102,10 @@ def affine(gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: flo
 
 
 def fold(network: Network, settings: BatchNormFolding, resources: Resources) -> Reduction:
-    """Fold all suitable batch norms and leave the others as they are; there is no map."""
+    """Fold all suitable batch norms and leave the others as they are.
+
+    There is no map.
+    """
     names = weights(network, settings.tensors, decomposed=True)
     norms = foldable(Graph.of(network.topology), network, names)
     if settings.train is not None and norms:

@@ -31,7 +31,10 @@ class LowDisplacementRank(SweepSettings):
 
 
 def displacement(matrix: Array) -> Array:
-    """Compute matrix[i, j] - matrix[i - 1, j - 1], with zeros shifted in; same shape [m, n]."""
+    """Compute matrix[i, j] - matrix[i - 1, j - 1], with zeros shifted in.
+
+    The result has the shape of ``matrix``, [m, n].
+    """
     shifted = np.zeros_like(matrix)
     shifted[1:, 1:] = matrix[:-1, :-1]
     return matrix - shifted
@@ -43,7 +46,10 @@ def diagonal_sums_adjoint(matrix: Array) -> Array:
 
 
 def fit_generators(weight: Array, rank: int) -> tuple[Array, Array]:
-    """Fit G and H, binary64, to a matrix [m, n]; never worse than the truncated decomposition."""
+    """Fit G and H, binary64, to a matrix [m, n].
+
+    Their error is never larger than that of the truncated decomposition.
+    """
     target = weight.astype(np.float64)
     u, s, v = np.linalg.svd(displacement(target), full_matrices=False)
     root = np.sqrt(s[:rank])
@@ -57,7 +63,10 @@ def fit_generators(weight: Array, rank: int) -> tuple[Array, Array]:
 
 
 def _fit_g(target: Array, g: Array, h: Array) -> Array:
-    """Minimize ||target - the matrix of G and ``h``|| over G; transpose everything to fit H."""
+    """Minimize ||target - the matrix of G and ``h``|| over G.
+
+    Transpose everything to fit H.
+    """
     return _least_squares(target, g, lambda x: diagonal_sums(x @ h), lambda residual: diagonal_sums_adjoint(residual) @ h.T)
 
 

@@ -29,7 +29,10 @@ class Graph:
 
     @classmethod
     def of(cls, topology: Topology | None) -> "Graph":
-        """Copy the graph of a topology; raise `ModelError` if it is absent or not an ONNX model."""
+        """Copy the graph of a topology.
+
+        Raise `ModelError` if it is absent or not an ONNX model.
+        """
         if topology is None or topology.storage_format != NNR_TPL_ONNX:
             raise ModelError("this tool needs an ONNX model with its graph")
         model = ModelProto()

@@ -32,7 +32,9 @@ class LowRank(SweepSettings):
 
 
 def truncated(weight: Array, mse_threshold: float) -> tuple[Array, Array] | None:
-    """Compute G and H, float32, of the lowest rank within the threshold; None if not smaller.
+    """Compute G and H, float32, of the lowest rank within the threshold.
+
+    Return None if they are not smaller than the weight.
 
     Both share the singular values equally, so that their entries have a similar scale.
     """

@@ -17,7 +17,9 @@ from nnc_conformance.reference.reduction.tool import Block, Fraction, Reduction,
 
 
 class MicroStructured(SweepSettings):
-    """Settings of the tool; the matrix of a weight is dimension 0 by the product of the others.
+    """Settings of the tool.
+
+    The matrix of a weight is dimension 0 by the product of the others.
 
     Args:
         ratios: Shares of the blocks in each super-block that become 0.
@@ -32,7 +34,9 @@ class MicroStructured(SweepSettings):
 
 
 def pruned_blocks(array: Array, sizes: BlockSizes, ratio: float) -> tuple[Array, float]:
-    """Zero the blocks of least loss in each super-block; also return the greatest loss among them.
+    """Zero the blocks of least loss in each super-block.
+
+    Also return the greatest loss among them.
 
     Args:
         ratio: Share of the blocks of each super-block, rounded down to whole blocks.
@@ -50,7 +54,10 @@ def pruned_blocks(array: Array, sizes: BlockSizes, ratio: float) -> tuple[Array,
 
 
 def prune_blocks(network: Network, settings: MicroStructured, resources: Resources) -> Reduction:
-    """Zero blocks of weights; the threshold of a map row is the greatest loss of a zeroed block."""
+    """Zero blocks of weights.
+
+    The threshold of a map row is the greatest loss of a zeroed block.
+    """
     sizes = BlockSizes(settings.super_block, settings.block)
     names = weights(network, settings.tensors)
 

@@ -52,7 +52,10 @@ class Sparsification(SweepSettings):
 
 
 def compressibility(array: Array) -> float:
-    """Compute norm1 / norm2 in binary64; it does not depend on the scale, and is 0 for zeros."""
+    """Compute norm1 / norm2 in binary64.
+
+    It does not depend on the scale, and is 0 for zeros.
+    """
     values = np.abs(array.astype(np.float64))
     norm = float(np.sqrt(np.sum(values**2)))
     return float(np.sum(values)) / norm if norm else 0.0

@@ -82,7 +82,10 @@ def _average_pool(attributes: Attributes, x: Tensor) -> Tensor:
 
 
 def _gemm(attributes: Attributes, a: Tensor, b: Tensor, c: Tensor = None) -> Tensor:
-    """Compute alpha * a x b + beta * c; attributes may transpose a and b."""
+    """Compute alpha * a x b + beta * c.
+
+    Attributes may transpose a and b.
+    """
     left = a.T if attributes.get("transA", 0) else a
     right = b.T if attributes.get("transB", 0) else b
     product = attributes.get("alpha", 1.0) * (left @ right)

@@ -18,7 +18,9 @@ from nnc_conformance.reference.reduction.tool import Block, NotNegative, Reducti
 
 
 class Unification(SweepSettings):
-    """Settings of the tool; the matrix of a weight is dimension 0 by the product of the others.
+    """Settings of the tool.
+
+    The matrix of a weight is dimension 0 by the product of the others.
 
     Args:
         thresholds: Greatest distortions of a block that is unified.
@@ -45,7 +47,10 @@ def unified_groups(array: Array, block: tuple[int, int], threshold: float) -> np
 
 
 def unified(array: Array, groups: npt.NDArray[np.intp]) -> Array:
-    """Give all elements of a group their mean magnitude, float32; group -1 stays as it is."""
+    """Give all elements of a group their mean magnitude, float32.
+
+    Group -1 stays as it is.
+    """
     inside = groups >= 0
     if not inside.any():
         return array

@@ -19,7 +19,9 @@ def read_units(
     rules: Enforcement | None = None,
     observer: Observer | None = None,
 ) -> Iterator[Unit]:
-    """Yield the units of a stream in order, an aggregate with the units in it; raise `StreamError`.
+    """Yield the units of a stream in order, an aggregate with the units in it.
+
+    Raise `StreamError`.
 
     Args:
         stream: The bitstream.

@@ -75,7 +75,9 @@ class PayloadError(NNCError):
 
 @dataclass
 class StreamContext:
-    """The state that units leave behind for later units; readers and writers keep the same one.
+    """The state that units leave behind for later units.
+
+    Readers and writers keep the same one.
 
     Args:
         limits: Bounds that the structures enforce.

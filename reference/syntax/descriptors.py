@@ -18,7 +18,10 @@ MAXIMUM_GOLOMB_BITS: Final = 63
 
 
 class OutOfBitsError(NNCError):
-    """An element needs bits beyond the bound; ``bit`` is the position where they were to start."""
+    """An element needs bits beyond the bound.
+
+    ``bit`` is the position at which they would start.
+    """
 
     def __init__(self, bit: int) -> None:
         super().__init__(f"no bits left at bit {bit}")

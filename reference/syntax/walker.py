@@ -84,7 +84,10 @@ class Walker(ABC):
 
     @abstractmethod
     def unit_bounds(self, nnr_unit_size: int, start: int) -> AbstractContextManager[None]:
-        """Bound a unit by its size in bytes from bit ``start``; on leaving, move to the unit's end."""
+        """Bound a unit by its size in bytes from bit ``start``.
+
+        On leaving, move to the unit's end.
+        """
 
     @abstractmethod
     def joined(self, data: bytes, pieces: tuple[tuple[int, int], ...]) -> AbstractContextManager["Walker"]:
@@ -169,8 +172,9 @@ class Walker(ABC):
         self.require(rule, value == 0, f"{name} is {value}")
 
     def byte_alignment(self) -> None:
-        """Code byte_alignment(): one bit 1, then zeros to the end of the byte; at an aligned
-        position a whole byte.
+        """Code byte_alignment(): one bit 1, then zeros to the end of the byte.
+
+        At an aligned position this is a whole byte.
         """
         n = 8 - (self.position & 7)
         value = self._element("byte_alignment", f"u({n})", None, n)

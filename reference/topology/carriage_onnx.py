@@ -53,7 +53,10 @@ def pack(stream: bytes) -> bytes:
 
 
 def is_packed(model: bytes) -> bool:
-    """Return whether a model's tensors hold units; raise `ModelError` if it is not an ONNX model."""
+    """Return whether a model's tensors hold units.
+
+    Raise `ModelError` if it is not an ONNX model.
+    """
     return _entry(parse(model)) is not None
 
 
@@ -95,5 +98,8 @@ def _entry(proto: ModelProto) -> str | None:
 
 
 def _is_ours(entry: StringStringEntryProto) -> bool:
-    """Return whether a metadata entry is that of Annex E; a user's own entry may have the same key."""
+    """Return whether a metadata entry is that of Annex E.
+
+    A user's own entry may have the same key.
+    """
     return bool(entry.key == CARRIAGE_ENTRY and is_carriage(entry.value))

@@ -1,4 +1,6 @@
-"""Annex A: an NNEF topology is the text of graph.nnef; the id of a parameter is its label.
+"""Annex A: an NNEF topology is the text of graph.nnef.
+
+The id of a parameter is its label.
 
 The label is that of its ``variable`` operation. The values are in LABEL.dat next to the graph: a
 header of 128 bytes, then the items, little endian and in row-major order.

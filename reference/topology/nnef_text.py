@@ -40,7 +40,10 @@ class Call:
     arguments: tuple[tuple[str, tuple[str, ...]], ...]
 
     def argument(self, place: int, name: str) -> tuple[str, ...]:
-        """Return the tokens of an argument by its name or its place; empty if it is missing."""
+        """Return the tokens of an argument by its name or its place.
+
+        Return an empty list if it is missing.
+        """
         for number, (given, tokens) in enumerate(self.arguments):
             if given == name or (not given and number == place):
                 return tokens

@@ -50,7 +50,9 @@ def mark(word: str) -> str:
 
 
 def tensor_ids(tensor_paths: Sequence[TensorPath]) -> list[str]:
-    """Return the ids of all tensors of one model, in the same order; equal only for equal paths.
+    """Return the ids of all tensors of one model, in the same order.
+
+    Two ids are equal only for equal paths.
 
     Raises:
         ModelError: If the ids have more than `MAX_TOTAL` characters together.

@@ -24,7 +24,10 @@ _ORDERS: Final = {1: "C", 0: "F"}
 
 
 def new_dimensions(container: Values) -> dict[str, tuple[int, ...]]:
-    """Return the new dimensions by id in a container's dictionary; empty if it has a mask."""
+    """Return the new dimensions by id in a container's dictionary.
+
+    Return an empty mapping if the container has a mask.
+    """
     if container["nnr_rep_type"] != NNR_TPL_DICT or not container["prune_flag"]:
         return {}
     return {element["element_id"]: tuple(element.get("dim", ())) for element in container["pruned_element"]}

@@ -189,7 +189,10 @@ def _check_complete(kind: str, settings: dict[str, Any]) -> None:
 
 
 def _fitting(parameters: Mapping[str, Array], path: str, shape: tuple[int, ...]) -> Array:
-    """Return the parameter of a variable; raise `ModelError` if it is missing or has another shape."""
+    """Return the parameter of a variable.
+
+    Raise `ModelError` if it is missing or has another shape.
+    """
     if path not in parameters:
         raise ModelError(f"the parameter {path!r} of the topology is missing")
     values = parameters[path]

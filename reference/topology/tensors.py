@@ -131,7 +131,10 @@ def strip(tensor: TensorProto) -> None:
 
 
 def is_stripped(tensor: TensorProto, name: str) -> bool:
-    """Return whether the tensor has elements but no data; raise `ModelError` if they are in a file."""
+    """Return whether the tensor has elements but no data.
+
+    Raise `ModelError` if they are in a file.
+    """
     if is_external(tensor):
         raise ModelError(f"tensor {name!r} of the topology refers to a file")
     return not has_data(tensor) and prod(shape(tensor, name)) > 0
@@ -176,7 +179,9 @@ def _from_raw(raw: bytes, count: int, element: ElementType, name: str) -> Array 
 
 
 def _from_field(values: Any, count: int, element: ElementType, name: str) -> Array | None:
-    """Convert the values of a typed field, such as float_data; return None if one is NaN.
+    """Convert the values of a typed field, such as float_data.
+
+    Return None if one is NaN.
 
     Args:
         values: The field.

@@ -37,7 +37,10 @@ ROOT_DEPTH = 0
 
 
 class BrokenRuleError(NNCError):
-    """A data unit breaks a rule of updates; ``element`` is the syntax element that shows it."""
+    """A data unit breaks a rule of updates.
+
+    ``element`` is the syntax element that shows it.
+    """
 
     def __init__(self, rule: str, element: str, detail: str) -> None:
         super().__init__(detail)

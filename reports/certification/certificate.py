@@ -149,8 +149,9 @@ class CertifiedStep(StepExpectation):
 
 
 class CertifiedSession(CertifiedCase):
-    """A vector of any edition with the decoder's result; what `CertifiedCase` holds concerns its
-    last step.
+    """A vector of any edition with the decoder's result.
+
+    What it has from `CertifiedCase` concerns its last step.
     """
 
     edition: Edition

@@ -1,4 +1,7 @@
-"""The files that a decoder is started from, with their hashes; they identify it in a certificate."""
+"""The files that a decoder is started from, with their hashes.
+
+They identify it in a certificate.
+"""
 
 import hashlib
 from collections.abc import Iterator

@@ -127,7 +127,10 @@ def target_of(body: CertificateBody) -> Target | None:
 
 
 def headline_of(body: CertificateBody, *, signed: bool) -> str:
-    """Return the headline that a certificate must have; that of a target says what cannot count."""
+    """Return the headline that a certificate must have.
+
+    The headline of a target says what cannot count.
+    """
     target = target_of(body)
     met = "" if target is None else target.met_text(_exceptions(body, target))
     return headline(body.policy, body.decoder, signed=signed, met=met)
@@ -194,8 +197,9 @@ def _of_capabilities(shown: Iterable[CapabilityEvidence]) -> Iterator[str]:
 
 
 def unproven(shown: Iterable[CapabilityEvidence]) -> tuple[str, ...]:
-    """Return the declared capabilities that no good vector proves, because none that counts needs
-    them; each with the inferred or disputed fact that is the reason, if one is known.
+    """Return the declared capabilities that no good vector that counts proves.
+
+    Each comes with the inferred or disputed fact that is the reason, if one is known.
     """
     return tuple(f"{one.capability} ({one.uncounted})" if one.uncounted else one.capability for one in shown if not one.good)
 

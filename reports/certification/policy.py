@@ -45,8 +45,10 @@ class Waiver(Frozen):
 
 
 class CertificationPolicy(Frozen):
-    """Requirements: levels that must pass, capabilities that must be declared, number of fresh
-    streams; and waivers.
+    """Requirements for a certificate, and waivers.
+
+    They are the levels that must pass, the capabilities that must be declared, and the number of
+    fresh streams.
     """
 
     format: Literal["nnc-policy/1"] = "nnc-policy/1"

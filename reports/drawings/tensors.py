@@ -69,7 +69,10 @@ class Histogram:
 
 
 def histogram(picture: DifferencePicture) -> Histogram:
-    """Draw the distances of a difference; a bar that counts anything is at least 1 high."""
+    """Draw the distances of a difference.
+
+    A bar that counts anything is at least 1 high.
+    """
     counts = picture.distances[1:]
     bins = max(_FEWEST_BARS, len(counts))
     most = max(counts, default=0)

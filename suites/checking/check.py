@@ -139,7 +139,10 @@ class ProbeResult:
 
     @property
     def model_right(self) -> bool | None:
-        """Whether the model after each step of a good session is right; None of other probes."""
+        """Whether the model after each step of a good session is right.
+
+        It is None for other probes.
+        """
         steps = self.case.judged_steps
         if not self.good or self.missing or len(steps) < 2:
             return None

@@ -82,7 +82,10 @@ For each capability there is also one broken stream.
 
 
 def built_in_probes(editions: Collection[Edition] = EDITIONS) -> Suite | None:
-    """Return the probes of the built-in suite that test ``editions``; None if it has no vectors."""
+    """Return the probes of the built-in suite that test ``editions``.
+
+    Return None if it has no vectors.
+    """
     try:
         suite = load_suite(built_in_root(), levels=LEVELS, verify=False)
     except SuiteError:

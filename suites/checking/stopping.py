@@ -20,7 +20,9 @@ STOP_SECONDS: Final = 5.0
 
 
 def stop_fault(command: Sequence[str], spoken: protocol.WorkerProtocol) -> tuple[Fault, str] | None:
-    """Start a worker and ask it to stop; return the fault and what happened, or None.
+    """Start a worker and ask it to stop.
+
+    Return the fault and what happened, or None.
 
     A worker that does not start has other faults, and none here.
     """

@@ -85,7 +85,9 @@ def run_program(words: Sequence[str], folder: Path, limits: Limits, watched: int
 
 
 def run_command(decoder: DecoderSpec, streams: Sequence[bytes], folder: Path, limits: Limits, watched: int | None) -> Execution:
-    """Decode the last of ``streams`` with a decoder of kind command; leave no process of it running.
+    """Decode the last of ``streams`` with a decoder of kind command.
+
+    Leave no process of it running.
 
     Args:
         decoder: The decoder; its command has placeholders.

@@ -73,7 +73,10 @@ def _files(folder: Path, prefix: str) -> CaseFiles:
 
 
 def _tensor_files(path: Path) -> tuple[Path, ...]:
-    """Return the files in which tensors are looked for; `numpy.savez` makes the last of the first."""
+    """Return the files in which tensors are looked for.
+
+    `numpy.savez` adds ".npz" to a name without it, which gives the last one.
+    """
     return path, path.with_suffix(".npz"), path.with_name(f"{path.name}.npz")
 
 
@@ -153,7 +156,10 @@ def ended_by_sigkill(execution: Execution) -> bool:
 
 
 def last_record(stderr: str) -> dict[str, Any]:
-    """Parse the last line of standard error as a JSON object; return {} if it is not one."""
+    """Parse the last line of standard error as a JSON object.
+
+    Return {} if it is not one.
+    """
     lines = stderr.rstrip().rsplit("\n", 1)
     try:
         record = json.loads(lines[-1])
@@ -212,7 +218,10 @@ def read_output(files: CaseFiles, max_bytes: int, log: CaseLog, *, model: bool =
 
 
 def _with_model(execution: Execution, files: CaseFiles, max_bytes: int) -> Execution:
-    """Return the execution with the model after its step; the log says why it cannot be read."""
+    """Return the execution with the model after its step.
+
+    If the model cannot be read, the log says why.
+    """
     try:
         for path in _tensor_files(files.model):
             if os.path.lexists(path):

@@ -86,7 +86,10 @@ class DecoderHost(WorkerHost[DecoderSpec, Worker]):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _ask_worker(self, decoder: DecoderSpec, work: Callable[[Worker], list[Execution]]) -> list[Execution]:
-        """Do ``work`` with the decoder's worker; if it does not start, return the execution that says so."""
+        """Do ``work`` with the decoder's worker.
+
+        If it does not start, return the execution that says so.
+        """
         try:
             return self._with_worker(decoder, work)
         except WorkerError as error:

@@ -94,7 +94,10 @@ class DecodedAnswer(WorkerAnswer):
 
 
 class RefusedAnswer(WorkerAnswer):
-    """Answer to `decode`: the stream breaks a rule; the worker says what it knows about it."""
+    """Answer to `decode`: the stream breaks a rule.
+
+    All fields that describe the rule are optional.
+    """
 
     type: Literal["refused"]
     id: str
@@ -124,7 +127,10 @@ class SessionDecodedAnswer(DecodedAnswer, _OfStep):
 
 
 class SessionRefusedAnswer(RefusedAnswer, _OfStep):
-    """Answer to `decode`: the stream breaks a rule; the worker says what it knows about it."""
+    """Answer to `decode`: the stream of a session's step breaks a rule.
+
+    All fields that describe the rule are optional.
+    """
 
 
 class SessionUnsupportedAnswer(UnsupportedAnswer, _OfStep):

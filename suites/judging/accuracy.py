@@ -107,7 +107,9 @@ def row(
 
 
 def added_up(expected: Sequence[ExpectedOutput], given: Sequence[Tensors | None]) -> Tensors | None:
-    """Return the model after a session from what its streams code; None if a step gave nothing.
+    """Return the model after a session from what its streams code.
+
+    Return None if a step gave no tensors.
 
     A tensor is a difference where the expected model differs from what the stream codes. Sums are
     of the tensor's own type: binary32 or int32.

@@ -26,7 +26,10 @@ def _is_float(dtype: np.dtype[Any]) -> bool:
 
 
 def _ordered(bits: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Map bits to unsigned integers in the order of the values; neighbouring values differ by 1."""
+    """Map bits to unsigned integers in the order of the values.
+
+    Neighbouring values differ by 1.
+    """
     sign = bits.dtype.type(1 << (8 * bits.dtype.itemsize - 1))
     if _is_float(dtype):
         return np.where(bits & sign != 0, ~bits, bits | sign)

@@ -64,7 +64,9 @@ def judge(vector: AnyVector, decoder: DecoderSpec, expected: ExpectedOutput, exe
 def judge_session(
     vector: AnyVector, decoder: DecoderSpec, expected: Sequence[ExpectedOutput], sessions: Sequence[Sequence[Execution]]
 ) -> CaseResult:
-    """Return the result of ``vector`` on ``decoder``; the first step that is not a pass decides.
+    """Return the result of ``vector`` on ``decoder``.
+
+    The first step that is not a pass decides.
 
     Args:
         vector: The vector whose streams were decoded.
@@ -151,7 +153,9 @@ def not_executed(vector: AnyVector, decoder: DecoderSpec, outcome: Outcome, mess
 
 
 def unsupported_without_execution(vector: AnyVector, decoder: DecoderSpec) -> CaseResult | None:
-    """Return the result of a vector that the decoder need not be given; None if it must be.
+    """Return the result of a vector that the decoder need not be given.
+
+    Return None if it must be given.
 
     A good vector that needs undeclared capabilities is not executed. A negative vector always is:
     whatever a decoder declares, it must survive every stream.

@@ -30,7 +30,10 @@ class ModelRun:
 
 
 def run_model(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> ModelRun:
-    """Run an ONNX model on one thread and return the outputs of all nodes; raise `ModelError`."""
+    """Run an ONNX model on one thread and return the outputs of all nodes.
+
+    Raise `ModelError`.
+    """
     import onnx
     import onnxruntime
 

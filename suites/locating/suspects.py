@@ -101,7 +101,9 @@ def ochiai(having: Flags, failing: Flags) -> float:
 
 
 def locate_fault(decoder: str, spectra: Sequence[Spectrum], failing: Sequence[bool]) -> FaultLocation | None:
-    """Locate a decoder's fault; return None if all vectors or none fail, or no trait fits.
+    """Locate a decoder's fault.
+
+    Return None if all vectors or none fail, or no trait fits.
 
     Args:
         decoder: Name of the decoder.
@@ -166,7 +168,9 @@ class _Pair:
 
 
 def _better_pair(candidates: Sequence[Trait], failing: Flags, alone: float) -> _Pair | None:
-    """Return the pair of traits that fits best; None if it hardly beats a single trait.
+    """Return the pair of traits that fits best.
+
+    Return None if it hardly beats a single trait.
 
     Args:
         candidates: The traits to combine.

@@ -109,7 +109,9 @@ class ExpectedFailures(Frozen):
 
 
 class KnownFailures(Frozen):
-    """Comparison of a list with a run; each field maps ids of cases to the reason in the list.
+    """Comparison of a list with a run.
+
+    Each field maps ids of cases to the reason in the list.
 
     Attributes:
         known: Listed cases that fail; they do not fail the run.
@@ -167,7 +169,10 @@ def write_expected_failures(path: Path, listed: ExpectedFailures) -> None:
 
 
 def _toml_string(text: str) -> str:
-    r"""Format a basic string of TOML; it needs one escape more than JSON, that of U+007F."""
+    r"""Format a basic string of TOML.
+
+    It needs one escape more than JSON, for U+007F.
+    """
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

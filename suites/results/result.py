@@ -94,7 +94,10 @@ class StepResult(Frozen):
 
 
 class CaseResult(JudgedCase):
-    """Result of one vector on one decoder; does not depend on when, where or how fast it ran."""
+    """Result of one vector on one decoder.
+
+    It does not depend on when, where or how fast it ran.
+    """
 
     vector: VectorId
     revision: int
@@ -133,7 +136,10 @@ class CaseResult(JudgedCase):
 
     @property
     def judged_steps(self) -> tuple[StepResult, ...]:
-        """The steps of a session up to the one that decided; empty for a vector of one stream."""
+        """The steps of a session up to the one that decided.
+
+        It is empty for a vector of one stream.
+        """
         return ()
 
     @property
@@ -162,7 +168,10 @@ class SessionCaseResult(CaseResult):
 
     @property
     def judged_steps(self) -> tuple[StepResult, ...]:
-        """The steps of a session up to the one that decided; empty for a vector of one stream."""
+        """The steps of a session up to the one that decided.
+
+        It is empty for a vector of one stream.
+        """
         return self.steps
 
 

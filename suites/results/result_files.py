@@ -41,7 +41,10 @@ def write_run(folder: Path, document: RunDocument) -> None:
 
 
 def load_results(path: Path) -> Results:
-    """Read a ``results.json``, or the one in a folder; raise `ResultsError` if it is not valid."""
+    """Read a ``results.json``, or the one in a folder.
+
+    Raise `ResultsError` if it is not valid.
+    """
     file = path / RESULTS_FILE if path.is_dir() else path
     return parse_results(read_results(file), str(file))
 
@@ -66,7 +69,10 @@ def parse_results(data: bytes, what: str) -> Results:
 
 
 def load_run(path: Path) -> RunDocument:
-    """Read a ``run.json``, or the one in a folder; raise `ResultsError` if it is not valid."""
+    """Read a ``run.json``, or the one in a folder.
+
+    Raise `ResultsError` if it is not valid.
+    """
     file = path / RUN_FILE if path.is_dir() else path
     try:
         return RunDocument.model_validate_json(read_results(file))

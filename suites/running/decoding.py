@@ -53,7 +53,10 @@ class DecodingExecutor:
         return FinishedCase(case=result.model_copy(update={"accuracy": rows}), log=_log(result, decided))
 
     def _decode(self, decoder: DecoderSpec, vector: AnyVector, streams: Sequence[bytes]) -> Sequence[Execution]:
-        """Give a decoder the streams of a vector; those of the first edition are no sessions."""
+        """Give a decoder the streams of a vector.
+
+        Streams of the first edition are not sessions.
+        """
         if vector.edition == FIRST_EDITION:
             return [self._host.decode(decoder, stream) for stream in streams]
         return self._host.decode_session(decoder, streams)

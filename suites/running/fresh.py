@@ -26,7 +26,9 @@ _DIGITS: Final = 8
 def with_fresh(
     suite: Suite, decoders: Sequence[DecoderIdentity], *, count: int, takes: Callable[[AnyVector], bool] = lambda _: True
 ) -> Suite:
-    """Add fresh streams to a suite's vectors; every decoder of a run gets those of all of them.
+    """Add fresh streams to a suite's vectors.
+
+    Every decoder of a run gets the fresh streams of all of them.
 
     Args:
         suite: The selected vectors.

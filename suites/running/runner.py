@@ -102,7 +102,10 @@ class CaseRun(Generic[SpecT, ResultT]):
 
     @property
     def load_text(self) -> str:
-        """Load average of this machine during the run, and its number of CPUs; "" if unknown."""
+        """Load average of this machine during the run, and its number of CPUs.
+
+        It is "" if unknown.
+        """
         if not self._loads:
             return ""
         return f"{min(self._loads):.1f} to {max(self._loads):.1f} on {os.cpu_count() or 1} CPUs"

@@ -128,8 +128,9 @@ def select(
 
 
 def _how_to_generate(root: Path | None, levels: Sequence[Level]) -> str:
-    """Describe the commands that add levels to a suite folder; for a package, and for the built-in
-    suite, to a new folder.
+    """Describe the commands that add levels to a suite folder.
+
+    For a package and for the built-in suite they write to a new folder.
     """
     folder = str(root) if root is not None and root.is_dir() else "my-vectors"
     named = " ".join(f"--level {level}" for level in levels)

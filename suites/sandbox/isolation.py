@@ -90,7 +90,10 @@ def isolated(serve: Callable[[Isolation], None]) -> int:
 
 
 def _granted() -> tuple[int, Isolation]:
-    """Return the namespaces that the kernel grants and what they isolate; try each in a child."""
+    """Return the namespaces that the kernel grants and what they isolate.
+
+    Try each in a child.
+    """
     error = _error_of(linux.NEW_NETWORK | linux.NEW_PROCESSES)
     if not error:
         return linux.NEW_NETWORK | linux.NEW_PROCESSES, Isolation()

@@ -100,7 +100,9 @@ def cpu_seconds(processes: list[psutil.Process]) -> float:
 
 
 def kill_descendants(*, keep: int, patience: float = 5.0) -> int:
-    """Kill every process below this one and reap all but ``keep``; return how many there were.
+    """Kill every process below this one and reap all but ``keep``.
+
+    Return how many there were.
 
     In a process namespace of its own one signal reaches all at once; elsewhere all are stopped
     first, so that none can fork meanwhile.

@@ -37,7 +37,10 @@ _OF_SESSIONS: Final = (session_syntax, session_contexts, session_models)
 
 @cache
 def faults() -> dict[str, NamedFault]:
-    """Return the named faults by name; raise `ValueError` if two have the same name or the same edits."""
+    """Return the named faults by name.
+
+    Raise `ValueError` if two have the same name or the same edits.
+    """
     found = list(chain.from_iterable(module.FAULTS for module in (published, misreadings, implementers, *_OF_VECTORS, *_OF_SESSIONS)))
     names, edits = Counter(fault.name for fault in found), Counter(fault.edits for fault in found)
     if twice := [fault.name for fault in found if names[fault.name] > 1 or edits[fault.edits] > 1]:
@@ -46,7 +49,10 @@ def faults() -> dict[str, NamedFault]:
 
 
 def mutant_of(fault: NamedFault) -> Mutant:
-    """Return a named fault as a mutant; raise `ValueError` if the text of an edit does not stand in its function exactly once."""
+    """Return a named fault as a mutant.
+
+    Raise `ValueError` if the text of an edit does not stand in its function exactly once.
+    """
     lines = tuple((edit.module, *lines_that_show(edit)) for edit in fault.edits)
     before = "; ".join(edit.old.strip() for edit in fault.edits)
     after = "; ".join(edit.new.strip() for edit in fault.edits)

@@ -29,7 +29,10 @@ def of_lookup(before: str, numbers: str = _LOOKED_UP) -> Edit:
 
 
 def of_deltas(changed: str) -> tuple[Edit, Edit]:
-    """Make two edits that change each delta of a codebook; ``{}`` in ``changed`` is the read one."""
+    """Make two edits that change each delta of a codebook.
+
+    ``{}`` in ``changed`` stands for the delta that was read.
+    """
     return of_codebook(_LEFT, changed.format(_LEFT)), of_codebook(_RIGHT, changed.format(_RIGHT))
 
 

@@ -223,7 +223,10 @@ def typed_payload(w: Walker, context: StreamContext, unit_type: int, header: Val
 
 
 def nnr_aggregate_unit_payload(w: Walker, context: StreamContext, facts: AggregateHeader) -> tuple[Unit, ...]:
-    """Code and return the units of an aggregate; check that its entry points are their starts."""
+    """Code and return the units of an aggregate.
+
+    Check that its entry points are their starts.
+    """
     origin, number, unit_type = w.position, w.unit, w.unit_type
     context.depth += 1
     units, starts = [], []
