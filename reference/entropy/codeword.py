@@ -397,7 +397,9 @@ def encode_codeword(tensors: Sequence[TensorToCode], *, tables: Tables = DEFAULT
 def _prepared(
     tensor: TensorToCode, tables: Tables, number: int, quant_tensor: Callable[..., None]
 ) -> tuple[npt.NDArray[np.int32], IntArray]:
-    """Check a tensor to encode; return its indexes (int32) and the parameter set of each context.
+    """Check a tensor to encode.
+
+    Return its indexes (int32) and the parameter set of each context.
 
     Args:
         tensor: The tensor.

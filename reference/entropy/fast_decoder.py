@@ -126,7 +126,9 @@ def refill_by_bytes(payload: Octets, room: Any, count: Any, byte: Any) -> tuple[
 
 @kernel
 def refill(payload: Octets, room: Any, count: Any, byte: Any) -> tuple[Any, Any, Any]:
-    """Refill the word of the room to at least `_REFILLED_BITS` valid bits, with zeros below them.
+    """Refill the word of the room to at least `_REFILLED_BITS` valid bits.
+
+    The bits below them are zeros.
 
     The payload's bits are inverted; beyond the payload there are zeros.
 
@@ -347,7 +349,10 @@ def zeros_begin(row: Any, link: Any) -> bool:
 
 @kernel
 def decode_run(words: Words, payload: Octets, layout: ContextLayout, engine: Words, indexes: Indexes, size: int) -> bool:
-    """Decode ``size`` indexes in coded order to the start of an array; False to give up."""
+    """Decode ``size`` indexes in coded order to the start of an array.
+
+    Return False to give up.
+    """
     at = address_of(indexes)
     end = at + (_U64(size) << _2)
     ivl_range, room, count, byte = engine[ENGINE_RANGE], engine[ENGINE_OFFSET], engine[ENGINE_COUNT], engine[ENGINE_BYTE]
@@ -655,7 +660,9 @@ def decode_rows_in_full(
     tools: Tools,
     part: tuple[int, int, int],
 ) -> bool:
-    """Decode some rows of a block row, from a column to another, none of them skipped; False to give up.
+    """Decode some rows of a block row between two columns, none of them skipped.
+
+    Return False to give up.
 
     Args:
         area: These rows.
@@ -769,7 +776,9 @@ def decode_block_rows(
 
 @kernel
 def significance_node(words: Words, link: Any) -> Any:
-    """Compute NEIGHBOURS * stateId + class of the previous index at a link to a significance node.
+    """Compute NEIGHBOURS * stateId + class of the previous index for a link.
+
+    The link leads to a significance node.
 
     These nodes come first, and the first link of a node has no flag except `STAY`.
     """

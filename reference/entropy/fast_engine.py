@@ -64,7 +64,9 @@ def updated_states(words: Words, base: Any, states: Any, zero_mask: Any) -> Any:
 
 @kernel
 def parts_of(words: Words, base: Any, states: Any) -> tuple[Any, Any, Any, Any, Any]:
-    """Split a context's word for a run of zeros, each of which only takes a look-up and an addition.
+    """Split a context's word for a run of zeros.
+
+    Each zero then takes only a look-up and an addition.
 
     Returns:
         The parts of S0 and S1, less what `OFFSET_0` subtracts, the rest, and for either part the

@@ -1,4 +1,4 @@
-"""Tools of the second edition as the fast decoder and encoder take them: places and their contexts.
+"""Tools of the second edition in the fast kernels: places and their contexts.
 
 The kind of a place selects the group of its significance context: ordinary, by base index, or by
 history.
@@ -82,7 +82,9 @@ def _classes(layout: ContextLayout) -> int:
 
 @lru_cache(maxsize=8)
 def contexts_by_place(layout: ContextLayout) -> npt.NDArray[np.uint16]:
-    """Make the rows of contexts, byte offsets, by class of base index and kind of the next place.
+    """Make the rows of contexts, as byte offsets.
+
+    There is a row for each class of base index and each kind of the next place.
 
     A row gives the context of each slot (see `slots`) at a place: sign and greater-than bins have
     those of the place; a significance bin belongs to the next place. The place's base index,

@@ -60,7 +60,10 @@ def _address_of_twin(array: Any) -> Any:
 
 
 def _loader(bits: int, *, signed: bool = False) -> Callable[..., Any]:
-    """Make a function that loads a number of some bits; only the twin uses its array argument."""
+    """Make a function that loads a number of some bits.
+
+    Only the twin uses its array argument.
+    """
 
     def load(typing: Any, array: Any, address: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

@@ -1,4 +1,6 @@
-"""Tables of the fast kernels: contexts, coder and parse in one array of words, made from `Tables`.
+"""Tables of the fast kernels, made from `Tables`.
+
+Contexts, coder and parse share one array of words.
 
 A context takes two words.
 

@@ -1,4 +1,4 @@
-"""Decodes block rows of a tensor in parallel threads, from the entry points that a stream lists."""
+"""Decodes block rows of a tensor in threads, from the entry points of a stream."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence

@@ -284,7 +284,9 @@ def code_bypass(coder: Coder, bin_value: int) -> int:
 
 @kernel
 def code_terminate(coder: Coder) -> int:
-    """Code the terminate bin 1 at the end of the codeword; a decoder fails on a 0.
+    """Code the terminate bin 1 at the end of the codeword.
+
+    A decoder fails on a 0.
 
     An encoder writes the whole window, whose last bit is the stop bit.
     """
@@ -483,7 +485,9 @@ def undoubled(value: int, state_id: int) -> int:
 
 @kernel
 def state_after_skipped(coder: Coder, layout: ContextLayout, state_id: int, columns: int, width: int) -> int:
-    """Step the trellis over the part of a skipped row in a block; each index counts as 0.
+    """Step the trellis over the part of a skipped row in a block.
+
+    Each index counts as 0.
 
     The disputed point skipped_stretch decides the number of steps.
 

@@ -1,4 +1,4 @@
-"""The encoder's choice for each tensor: quantized with which qp, exact, or not coded, and why.
+"""The encoder's choice for each tensor: quantized, exact or not coded, and why.
 
 The first that holds is chosen: integers as INT; values that a step within reach represents as
 FLOAT, with a step that keeps the tensor's non-zero values; otherwise exact as RAW_FLOAT.
@@ -74,14 +74,18 @@ class TensorChoices:
 
 
 def default_qps(qp_density: int) -> tuple[int, int]:
-    """Return the default qp of weights and of vectors: about the same steps at every density."""
+    """Return the default qp of weights and of vectors.
+
+    They give about the same step sizes at every density.
+    """
     scale = 2.0 ** (qp_density - _DENSITY)
     return math.floor(_QP * scale), math.floor(_NONWEIGHT_QP * scale)
 
 
 def options_for(qp: int | None, nonweight_qp: int | None, qp_density: int) -> tuple[int, int]:
-    """Return the qp of weights and of vectors, by default those of `default_qps`, within reach of
-    each other.
+    """Return the qp of weights and of vectors.
+
+    The defaults are those of `default_qps`; that of vectors stays within reach of the weights'.
     """
     weights, vectors = default_qps(qp_density)
     chosen = weights if qp is None else qp
@@ -96,7 +100,9 @@ def choose(
     variances: Collection[str] = (),
     asked: Collection[Role] = (),
 ) -> TensorChoices:
-    """Choose how each tensor is coded; tensors in blocks, or with indexes, stay as the options say.
+    """Choose how each tensor is coded.
+
+    Tensors in blocks, or with indexes, stay as the options say.
 
     Args:
         parameters: Ndarrays by name.
@@ -196,7 +202,10 @@ def _coarsest(values: Array, *, weight: bool, variance: bool, asked: bool) -> fl
 
 
 def _asked_qp(name: str, array: Array, options: EncoderOptions, *, variance: bool) -> int:
-    """Return the qp that the options ask for; variances get at most the qp of vectors."""
+    """Return the qp that the options ask for.
+
+    Variances get at most the qp of vectors.
+    """
     qp = options.tensor_qp.get(name, options.qp if _role(array) is Role.WEIGHT else options.nonweight_qp)
     return min(qp, options.nonweight_qp) if variance else qp
 
@@ -223,7 +232,10 @@ def survives_binary32(array: Array) -> bool:
 
 
 def _exact_reason(array: Array) -> str:
-    """Return why a floating-point array must be exact whatever the step; empty if it need not."""
+    """Return why a floating-point array must be exact whatever the step.
+
+    Return "" if it need not be.
+    """
     if array.size <= 1:
         return "a single value" if array.size else "empty"
     if not np.isfinite(array).all():

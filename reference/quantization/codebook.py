@@ -1,4 +1,7 @@
-"""Codebooks (clause 9): an index selects one of a few int32 multiples of the step size."""
+"""Codebooks (clause 9): an index selects one of a few multiples of the step.
+
+The multiples are int32.
+"""
 
 from collections.abc import Callable
 from typing import Any, Final

@@ -71,7 +71,10 @@ def cost_of_other(
     sign_flag: int,
     errors: tuple[float, float, float],
 ) -> tuple[float, int]:
-    """Compute the cost of a path that goes on with another value than 0, and the candidate."""
+    """Compute the cost of a path that goes on with a value other than 0.
+
+    Also return the candidate.
+    """
     _, bits_1, bits_2 = bits_of_candidates(model, paths, base, (0, previous), first, sign_flag, errors[2] < np.inf)
     cost_1 = so_far + errors[1] + model.lagrangian * bits_1
     cost_2 = so_far + errors[2] + model.lagrangian * bits_2

@@ -1,4 +1,6 @@
-"""The search of the effort ``best``: a finer step and more weight on rate, at no more error.
+"""The search of the effort ``best``.
+
+It tries a finer step and more weight on rate, at no more error.
 
 At a finer step, indexes that rate moves away from their weights err by less. What that gains is
 greatest at low rates.
@@ -32,7 +34,9 @@ Indexes = npt.NDArray[np.int32]
 
 
 def smallest(values: npt.NDArray[Any], how: TensorCoding, qp: int, qp_density: int, *, lowest: int, rdo: float) -> tuple[Indexes, int]:
-    """Quantize as `quantize` does at a qp, or at a finer one that takes fewer bytes.
+    """Quantize as `quantize` does, at a qp or at a finer one.
+
+    A finer one is taken only if it takes fewer bytes.
 
     The squared error is never more than at the qp asked for. Step and weight of rate are chosen on
     a sample.
@@ -70,7 +74,9 @@ def smallest(values: npt.NDArray[Any], how: TensorCoding, qp: int, qp_density: i
 def _on_sample(
     values: npt.NDArray[np.float32], how: TensorCoding, step: float, finer: dict[int, float], rdo: float
 ) -> tuple[int, float] | None:
-    """Choose the finer qp and the weight of rate; None if the step asked for takes fewest bytes.
+    """Choose the finer qp and the weight of rate.
+
+    Return None if the given step takes fewest bytes.
 
     Args:
         finer: Step by qp.

@@ -1,4 +1,4 @@
-"""What the fast searches of the trellis share: candidates, their costs, and the contexts of a path.
+"""Candidates, their costs and a path's contexts, for all fast searches of the trellis.
 
 Contexts are words of `machine`, so a cost or an update is a look-up, and a path's contexts are a
 few lines of memory to copy.
@@ -54,7 +54,9 @@ class CompiledCosts(NamedTuple):
 
 
 class CompiledPaths(NamedTuple):
-    """The best paths before and after a weight; those before weight t are at index t & 1.
+    """The best paths before and after a weight.
+
+    Those before weight t are at index t & 1.
 
     Args:
         costs: float64 (2, nodes), squared steps including rate; infinite for a node that is not

@@ -1,4 +1,7 @@
-"""The order in which a tensor's elements are coded (clause 10): block scans and their inverse."""
+"""The order in which a tensor's elements are coded (clause 10).
+
+It has the block scans and their inverse.
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -67,7 +67,9 @@ class CostModel(NamedTuple):
 
 
 class Paths(NamedTuple):
-    """The best paths before and after a weight; those before weight t are at index t & 1.
+    """The best paths before and after a weight.
+
+    Those before weight t are at index t & 1.
 
     Args:
         costs: float64 (2, nodes), squared steps including rate; infinite for a node that is not
