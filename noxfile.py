@@ -293,7 +293,7 @@ def exhaustive(session: nox.Session) -> None:
 @nox.session(python=False)
 def slow(session: nox.Session) -> None:
     """Run the tests that take seconds each: those marked `slow`. In the tests' own environment."""
-    session.run(sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", "slow and not exhaustive", *session.posargs)
+    session.run(sys.executable, "-m", "pytest", "-q", *BY_FILE, "-m", "slow and not exhaustive", *session.posargs)
 
 
 @nox.session(python=False)

@@ -119,7 +119,8 @@ def _print(explained: "Explanation") -> None:
         others = f", else in {' or '.join(named[1:])}" if named[1:] else ""
         typer.echo(f"The fault is most likely in {named[0]}{others}.")
     ranking = explained.ranking
-    not_tried = f" ({ranking.left} not tried: the budget ran out)" if ranking.left else ""
+    reason = "the first explains every case" if ranking.settled else "the budget ran out"
+    not_tried = f" ({ranking.left} not tried: {reason})" if ranking.left else ""
     if not explained.likely:
         typer.echo(f"No likely cause: none of {ranking.tried} tried{not_tried} reproduces a failure.")
         return

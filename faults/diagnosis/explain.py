@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nnc_conformance.faults.diagnosis.cause import Cause, all_causes
 from nnc_conformance.faults.diagnosis.evidence import evidence_of, long_cases
 from nnc_conformance.faults.diagnosis.onset import Onset, onset
-from nnc_conformance.faults.diagnosis.ranking import Ranked, Ranking, candidates, rank
+from nnc_conformance.faults.diagnosis.ranking import Ranked, Ranking, candidates, rank, rank_common
 from nnc_conformance.faults.diagnosis.shrink import opened_sessions
 from nnc_conformance.faults.diagnosis.simulation import SymptomCache
 from nnc_conformance.faults.diagnosis.weights import EFFORT, WEIGHTS
@@ -187,7 +187,8 @@ def explain(
 ) -> Explanation:
     """Explain a failing case by all cases of its decoder.
 
-    Single entries of the coder's tables are tried in addition to the causes given.
+    A fault stated by hand that fits every case ends the search. Otherwise all causes are tried, and
+    in addition single entries of the coder's tables.
 
     Args:
         cases: The cases of the run.
@@ -206,10 +207,12 @@ def explain(
     own = [case for case in cases if case.decoder == asked.decoder and case.vector in vectors]
     evidence = evidence_of(own, vectors, asked.vector)
     start = monotonic()
-    long = (*evidence.further, *long_cases(own, vectors))
-    entries = wrong_entries(evidence, long, symptoms, deadline=start + EFFORT.entries_share * seconds)
-    left = max(0.0, start + seconds - monotonic())
-    ranking = rank(candidates([*causes, *entries], evidence), evidence, symptoms, seconds=left, progress=progress)
+    ranking = rank_common(candidates(causes, evidence), evidence, symptoms, seconds=seconds)
+    if ranking is None:
+        long = (*evidence.further, *long_cases(own, vectors))
+        entries = wrong_entries(evidence, long, symptoms, deadline=start + EFFORT.entries_share * seconds)
+        left = max(0.0, start + seconds - monotonic())
+        ranking = rank(candidates([*causes, *entries], evidence), evidence, symptoms, seconds=left, progress=progress)
     suspects = next(iter(locate_faults(own, vectors)), None)
     best = tuple(ranking.best_places(EFFORT.shown))
     stored = vectors[asked.vector]

@@ -33,6 +33,7 @@ def document(explained: Explanation) -> dict[str, Any]:
         ],
         "tried": explained.ranking.tried,
         "left": explained.ranking.left,
+        "settled": explained.ranking.settled,
     }
 
 

@@ -52,12 +52,18 @@ class Ranked:
 class Ranking:
     """The causes that were tried, the best first.
 
-    ``left``: the number that could not be tried within the budget.
+    Args:
+        causes: The causes.
+        tried: Number of causes that were tried.
+        left: Number that were not tried.
+        settled: Whether they were not tried because a common fault fits every case; else the
+            budget ran out.
     """
 
     causes: tuple[Ranked, ...]
     tried: int
     left: int
+    settled: bool = False
 
     def best_places(self, count: int) -> list[Ranked]:
         """Return the best cause of each of the ``count`` best places in the decoder."""
@@ -80,6 +86,30 @@ def candidates(causes: Iterable[Cause], evidence: Evidence) -> list[Cause]:
         return cause.turn is not MutantKind.TABLE, not cause.named, not cause.mutant.lines, meeting[cause.id], cause.id
 
     return sorted(possible, key=order)
+
+
+def rank_common(causes: Sequence[Cause], evidence: Evidence, symptoms: SymptomCache, *, seconds: float) -> Ranking | None:
+    """Rank the faults stated by hand, if one of them fits every case; else return None.
+
+    Such a fault has the best fit that there is, so no other cause needs to be tried.
+
+    Args:
+        causes: The causes, in the order to try them.
+        evidence: The cases.
+        symptoms: What causes are known to do; new symptoms are added.
+        seconds: The time to try causes in.
+    """
+    start = monotonic()
+    common = [cause for cause in causes if cause.named]
+    first = evidence.failing[: EFFORT.first_cases]
+    tried = learned(common, [trial for trial, _ in first], symptoms, start + EFFORT.first_share * seconds)
+    alike = [cause for cause in tried if min(likenesses(cause, first, symptoms)) == 1]
+    seen = (*evidence.failing, *evidence.passing, *evidence.further)
+    fitting = learned(alike, [trial for trial, _ in seen], symptoms, start + seconds)
+    ordered = _ordered(_fitted(fitting, seen, symptoms)) if fitting else []
+    if not ordered or not ordered[0].exact:
+        return None
+    return Ranking(tuple(ordered), len(tried), len(causes) - len(tried), settled=True)
 
 
 def rank(

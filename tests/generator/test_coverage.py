@@ -90,17 +90,20 @@ def core(covered: Callable[[str], Coverage]) -> Coverage:
     return covered("core")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CERTIFIED)
 def test_core_meets_every_certified_goal(core: Coverage, kind: GoalKind) -> None:
     tally = core.tally(kind, GoalStanding.CERTIFIED)
     assert tally.reached == tally.reachable > 0
 
 
+@pytest.mark.slow
 def test_core_is_small(core: Coverage) -> None:
     assert len(core.streams) <= 400
     assert sum(path.stat().st_size for path in (VECTORS / "core").rglob("*") if path.is_file()) <= 12_000_000
 
 
+@pytest.mark.slow
 def test_the_page_tells_what_each_vector_of_core_is_needed_for(core: Coverage) -> None:
     goals = core.core_goals()
     rows = re.findall(r"^\| (?:needed to|of the others, needed|not needed).* \| (\d+) \| [\d,]+ \|$", PAGE, re.MULTILINE)
@@ -111,12 +114,14 @@ def test_the_page_tells_what_each_vector_of_core_is_needed_for(core: Coverage) -
     assert not_needed() <= set(needless(goals))
 
 
+@pytest.mark.slow
 def test_the_page_has_the_figures_of_core(core: Coverage) -> None:
     for kind in CERTIFIED:
         tally = core.tally(kind, GoalStanding.CERTIFIED)
         assert f"\n| {kind} | {tally.reached} of {tally.reachable} ({tally.share:.2%}) |" in PAGE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["disputed", "inferred"])
 def test_the_other_levels_meet_their_own_goals(covered: Callable[[str], Coverage], level: str) -> None:
     own = Coverage({name: one for which in ("core", level) for name, one in covered(which).streams.items() if not one.error})
@@ -125,6 +130,7 @@ def test_the_other_levels_meet_their_own_goals(covered: Callable[[str], Coverage
         assert tally.reached == tally.reachable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 def test_no_good_stream_meets_what_is_called_unreachable(covered: Callable[[str], Coverage], level: str) -> None:
     unreachable = {key for key, goal in catalogue().items() if goal.unreachable}
@@ -137,6 +143,7 @@ def least_magnitude(key: Key) -> int:
     return min(abs(int(end)) for end in key.case.split("..")) if re.fullmatch(r"-?\d+(\.\.-?\d+)?", key.case) else 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_vector_has_the_bytes_and_elements_that_its_values_need(covered: Callable[[str], Coverage], level: str) -> None:
     held = 0

@@ -41,16 +41,19 @@ def missing(coverage: Coverage, kind: GoalKind, standing: GoalStanding) -> list[
     return [str(goal.key) for goal in goals if goal.key not in coverage.totals]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in GoalKind if kind is not GoalKind.TRIPLE])
 def test_core_meets_every_certified_goal(covered: Callable[[Level], Coverage], kind: GoalKind) -> None:
     assert missing(covered(Level.CORE), kind, GoalStanding.CERTIFIED) == []
 
 
+@pytest.mark.slow
 def test_core_and_full_meet_every_triple(covered: Callable[[Level], Coverage]) -> None:
     both = Coverage({**covered(Level.CORE).streams, **covered(Level.FULL).streams})
     assert missing(both, GoalKind.TRIPLE, GoalStanding.CERTIFIED) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_other_levels_meet_their_own_goals(covered: Callable[[Level], Coverage], level: Level) -> None:
     both = Coverage({**covered(Level.CORE).streams, **covered(level).streams})
@@ -58,6 +61,7 @@ def test_the_other_levels_meet_their_own_goals(covered: Callable[[Level], Covera
         assert missing(both, kind, LEVELS[level]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [Level.CORE, Level.DISPUTED, Level.INFERRED])
 def test_nothing_meets_what_is_called_unreachable(covered: Callable[[Level], Coverage], level: Level) -> None:
     unreachable = {key for key, goal in catalogue_2024().items() if goal.unreachable}

@@ -83,6 +83,7 @@ def test_the_published_vectors_are_what_the_recipes_make(tmp_path: Path) -> None
     assert made == published(REPRODUCIBLE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("jobs", "environment"),
     [
