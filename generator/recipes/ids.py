@@ -67,6 +67,29 @@ RECIPES = (
         units=lambda _: named("n", *(character * length for character, length in zip("opqr", (127, 128, 255, 1000), strict=True))),
     ),
     Recipe(
+        id="ndu-id-long",
+        title="Names of 4,095 to 4,097 bytes",
+        tests="A name may be longer than a page of memory or the path of a file.",
+        catches="A decoder that keeps names as paths, or in a buffer of 4,096 bytes.",
+        clauses=_ID,
+        units=lambda _: named("n", *(character * length for character, length in zip("opq", (4095, 4096, 4097), strict=True))),
+    ),
+    Recipe(
+        id="ndu-id-65536",
+        title="Names of 65,535 and 65,536 bytes",
+        tests="The length of a name has no limit but that of its unit.",
+        catches="A decoder that keeps the length of a name in 16 bits.",
+        clauses=_ID,
+        level=Level.FULL,
+        units=lambda _: [
+            *opening(),
+            *(
+                ndu(header(NNR_PT_INT, character * length, (2,)), Coded([length, -1]), nnr_unit_size_flag=1)
+                for character, length in (("a", 65_535), ("b", 65_536))
+            ),
+        ],
+    ),
+    Recipe(
         id="ndu-id-case-and-prefix",
         title="Names that differ little",
         tests="Names are compared byte by byte.",

@@ -15,7 +15,8 @@ from nnc_conformance.generator.recipe import Recipe, write
 from nnc_conformance.generator.recipes.blocks import block_header, block_stream
 from nnc_conformance.generator.recipes.topology import reference_list, singles
 from nnc_conformance.generator.recipes.units import all_units, small
-from nnc_conformance.reference.composer import split_unit
+from nnc_conformance.reference.composer import aggregate_unit, split_unit
+from nnc_conformance.reference.syntax.context import Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import BI, LS, NNR_PT_FLOAT, NNR_PT_RAW_FLOAT
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.storage.vector import Level
@@ -76,6 +77,14 @@ def large_pieces(numbers: Numbers) -> list[Values]:
     *before, first, second, third = split(opening(), whole, [1000, 34_500])
     short = {name: value for name, value in first.items() if name != "nnr_unit_size_flag"}
     return [*before, short, header_of(second, independently_decodable_flag=1), third, small("after")]
+
+
+def in_aggregate(numbers: Numbers) -> list[Values]:
+    """Build an aggregate of sets: of one unit each, and a FLOAT in three pieces."""
+    before = all_units()
+    whole = ndu(header(NNR_PT_FLOAT, "w", (30, 20), Quantization(1, -9)), Coded(numbers.quants("w", 600, 200)))
+    first, *ones = sets_of_one(before)
+    return [first, aggregate_unit([*ones, *split(before, whole, [3, 90])[len(before) :]]), small("after")]
 
 
 def joined(name: str, *, title: str, tests: str, catches: str, units: Callable[[Numbers], list[Values]]) -> Recipe:
@@ -149,6 +158,13 @@ RECIPES = (
         tests="Pieces have sizes of 31 bits and of 15, and independently_decodable_flag of both values.",
         catches="A decoder that expects the pieces of a set to look alike, or joins them in a buffer for small ones.",
         units=large_pieces,
+    ),
+    joined(
+        "in-aggregate",
+        title="Sets of partial data in an aggregate",
+        tests="Parameter sets, a list and tensors of an aggregate have counters; one of its tensors is sent in three pieces.",
+        catches="A decoder that counts each piece for a unit of the stream, or joins no units of an aggregate.",
+        units=in_aggregate,
     ),
     joined(
         "reflist",

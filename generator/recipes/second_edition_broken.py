@@ -239,6 +239,11 @@ RECIPES: Final[tuple[SessionRecipe, ...]] = (
         steps=[BASE, other("w", NNR_PT_FLOAT, _SHAPE)],
     ),
     broken_session(
+        "update-base", "shape-replaced", title="A difference to the shape that a tensor had before it was replaced",
+        catches="A decoder that compares shapes with the first stream's.", element="parent_node_id_present_flag",
+        steps=[BASE, update(unit(NNR_PT_INT, "w", (4, 3), Coded(_SECOND), node(0), parent=False)), other("w", NNR_PT_INT, _SHAPE)],
+    ),
+    broken_session(
         "update-order", "missing", title="An update is missing", catches="A decoder that applies updates whatever their depth.",
         element="put_node_depth", steps=[BASE, update(tensor(_SECOND, 2))],
     ),

@@ -99,6 +99,15 @@ def with_tools(negative: int, positive: int) -> list[StepUnits]:
     ]
 
 
+def small_book_update() -> list[StepUnits]:
+    """Make a vector with a codebook of four values, and an update of it with temporal contexts."""
+    common: dict[str, Any] = {"codebook": codebook(1, 2)}
+    return [
+        stream(unit(NNR_PT_FLOAT, "w", (8,), Coded([1, -1, 2, 0, 2, 1, 0, -1]), node(0), **common)),
+        update(unit(NNR_PT_FLOAT, "w", (8,), Coded([2, 1, -1, 1, 2, 0, 2, 1]), node(1), tca=True, **common)),
+    ]
+
+
 def _recipes() -> Iterator[SessionRecipe]:
     yield SessionRecipe(
         id="codebook-2024-one-value",
@@ -170,6 +179,16 @@ def _recipes() -> Iterator[SessionRecipe]:
                     stream(tensor(negative, positive, 16 if at_odds else DEFAULT_UNARY_LENGTH))
                 ],
             )
+    yield SessionRecipe(
+        id="codebook-2024-sets-4-tca",
+        title="Parameter sets of temporal contexts with a codebook of 4 values",
+        tests="Greater-than contexts of temporal adaptation have as many parameter sets as bins can occur; the ordinary ones, or two more.",
+        catches="A decoder that signals as many sets for the greater-than contexts of temporal adaptation as for the ordinary ones.",
+        clauses=CLAUSES,
+        level=Level.DISPUTED,
+        switch="codebook_greater_sets",
+        steps=lambda _: small_book_update(),
+    )
     for name, negative, positive in (("negative", 3, 12), ("positive", 12, 3)):
         yield SessionRecipe(
             id=f"codebook-2024-few-{name}",

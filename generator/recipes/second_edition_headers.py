@@ -290,6 +290,18 @@ def _other_recipes() -> Iterator[SessionRecipe]:
         steps=lambda _: digest_values(),
     )
     yield SessionRecipe(
+        id="update-dimensions-of-replaced",
+        title="Dimensions that an update leaves to a tensor that was replaced",
+        tests="The tensor has another shape since the stream before; tensor_dimensions_flag is 0, and the shape is that one.",
+        catches="A decoder that keeps the shape of the first stream.",
+        clauses=HEADER,
+        steps=lambda _: [
+            stream(unit(NNR_PT_INT, "w", (2, 6), Coded(np.arange(12) - 4), node(0))),
+            update(unit(NNR_PT_INT, "w", (4, 3), Coded(np.arange(12) % 5), node(0), parent=False)),
+            update(unit(NNR_PT_INT, "w", (4, 3), Coded(np.arange(12) - 6), node(1), form=HeaderForm(dimensions_present=False))),
+        ],
+    )
+    yield SessionRecipe(
         id="dimensions-2024-of-topology",
         title="Dimensions from a topology in a stream of the second edition",
         tests="tensor_dimensions_flag is 0 and there is no base model: the topology has the dimensions, and scan_order is coded.",

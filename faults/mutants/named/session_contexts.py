@@ -101,6 +101,7 @@ FAULTS: Final = (
                 "True",
             ),
         ),
+        level=Level.DISPUTED,
     ),
     _fault(
         "sets-of-temporal-greater-bins-by-the-ordinary-count",
@@ -114,6 +115,7 @@ FAULTS: Final = (
                 "context - layout.greater_tca < 2 * largest",
             ),
         ),
+        level=Level.DISPUTED,
     ),
     _fault(
         "sets-of-impossible-prefix-bins",

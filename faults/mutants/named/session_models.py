@@ -213,6 +213,7 @@ FAULTS: Final = (
         "The values of a RAW_FLOAT do not count as seen.",
         ("hist_dep_sig_prob_enabled_flag", "raw_float32_parameter"),
         (Edit("payload", "DataUnitDecoder._parts", "values, None, values != 0)", "values, None, values != values)"),),
+        level=Level.DISPUTED,
     ),
     _fault(
         "depth-equal-to-the-parents",
@@ -484,6 +485,34 @@ FAULTS: Final = (
             ),
         ),
         level=Level.INFERRED,
+    ),
+    _fault(
+        "first-edition-streams-forgotten",
+        "Nothing is kept of a stream of the first edition.",
+        ("tensor_dimensions_flag", "general_profile_idc"),
+        (
+            Edit(
+                "driver",
+                "Driver._keep",
+                "if self._model is not None and coded is not None:",
+                "if self._model is not None and coded is not None and header.update is not None:",
+            ),
+        ),
+        vectors=("update-after-first-edition",),
+    ),
+    _fault(
+        "shapes-of-the-first-stream-kept",
+        "A tensor that is replaced keeps the shape of the first stream that has it.",
+        ("tensor_dimensions_flag", "tensor_dimensions"),
+        (
+            Edit(
+                "updates.applying",
+                "ModelBuilder.take",
+                "self._shapes[header.whole_id] = header.dimensions",
+                "self._shapes.setdefault(header.whole_id, header.dimensions)",
+            ),
+        ),
+        vectors=("update-dimensions-of-replaced",),
     ),
     _fault(
         "other-type-accepted",

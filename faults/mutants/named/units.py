@@ -116,6 +116,13 @@ FAULTS: Final = (
         vectors=("ndu-id-byte-order-mark",),
     ),
     NamedFault(
+        "names-below-4096-bytes",
+        "An id of 4,096 bytes or more is cut.",
+        ("topology_elem_id", "topology_elem_id_list"),
+        (Edit("syntax.reader", "Reader._read", ".string().decode()", ".string()[:4095].decode()"),),
+        vectors=("ndu-id-long",),
+    ),
+    NamedFault(
         "room-for-100-units",
         "There is room for 100 units.",
         ("nnr_unit_size",),
