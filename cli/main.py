@@ -89,7 +89,7 @@ class PlainCommand(TyperCommand):
         return _usage_pieces(self, ctx)
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters, ``--help`` included."""
+        """Return the parameters with ``--help``; hide the types of flags in help texts."""
         return _hide_flag_types(super().get_params(ctx))
 
 
@@ -97,7 +97,7 @@ class PlainGroup(TyperGroup):
     """A command with sub-commands and no types at flags."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters, ``--help`` included."""
+        """Return the parameters with ``--help``; hide the types of flags in help texts."""
         return _hide_flag_types(super().get_params(ctx))
 
 

@@ -142,7 +142,7 @@ class Facts(Collector):
             self.units.append(unit)
 
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
-        """Keep the names of the elements in a codeword that was decoded."""
+        """Keep the names of a decoded codeword's elements, and the flags read of any codeword."""
         if codeword is not None and codeword.decoded:
             self.entropy_elements |= elements_in(codeword.trace)
         if codeword is not None:

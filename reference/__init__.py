@@ -1,5 +1,6 @@
-"""The executable standard: decoder, encoder and trace of NNC streams (ISO/IEC 15938-17, editions
-2022 and 2024).
+"""The executable standard: decoder, encoder and trace of NNC streams.
+
+It covers the editions 2022 and 2024 of ISO/IEC 15938-17.
 
 Read `syntax.structures` and `entropy.plain` first: they are the text of the standard. `__all__` is
 the public interface; names are loaded when first used, so that reading tables or syntax does not

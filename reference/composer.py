@@ -1,5 +1,6 @@
-"""Makes the values of units for the writer, from their contents: the counterpart of `payload`
-(clause 6).
+"""Makes the values of units for the writer, from their contents.
+
+It is the counterpart of `payload` (clause 6).
 
 Nothing is decided here: indexes, parameter sets, qp and every flag are given. What follows from
 them (codebook deltas, entry points, the codeword) is derived.
@@ -247,8 +248,9 @@ def mapping_structure(mapping: DimensionMapping) -> Values:
 
 
 def entry_point_values(tensors: Sequence[CodedTensor], *, dq_flag: bool) -> Values:
-    """Return the entry point list of the weight, or of G and H: the first block row's length, then
-    changes (clause 10).
+    """Return the entry point list of the weight, or of G and H (clause 10).
+
+    It holds the first block row's length, then changes.
     """
     lengths = []
     for tensor in tensors:

@@ -85,7 +85,10 @@ class Watcher:
         """
 
     def bin_trace(self, unit: Unit) -> BinTrace:
-        """Return an empty record for the bins of a data unit, which says how many are kept."""
+        """Return an empty record for the bins of a data unit.
+
+        The record says how many bins are kept.
+        """
         return BinTrace()
 
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
@@ -178,8 +181,9 @@ class Driver:
             pass
 
     def noted(self, notes: list[Note]) -> Iterator[Note]:
-        """Walk the stream and yield what the watcher adds to ``notes``, also what it added before
-        an error; raise `StreamError`.
+        """Walk the stream and yield what the watcher adds to ``notes``.
+
+        Before an error, yield what was added up to it; then raise `StreamError`.
         """
         units = self.units()
         unit: Unit | None
@@ -287,8 +291,9 @@ class Driver:
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """Names of the parameters that are differences to the base model, in the order of the
-        stream.
+        """Names of the parameters that are differences to the base model.
+
+        They are in the order of the stream.
         """
         return tuple(self._differences)
 

@@ -79,7 +79,9 @@ _BITS: Final = {
 
 @dataclass(frozen=True)
 class Block:
-    """The parameter names of one block by their type in `BLOCK_TYPES`: the weight, or G and H.
+    """The parameter names of one block by their type in `BLOCK_TYPES`.
+
+    The weight is one parameter, or G and H.
 
     Batch norm with all four parts or none.
 
@@ -110,8 +112,10 @@ class Block:
 
 
 def blocks_of(block_identifier: Mapping[str, Any], parameter_type: Mapping[str, str]) -> tuple[Block, ...]:
-    """Make blocks from two tables by parameter name: the block it belongs to (None: no block), and
-    its type in `BLOCK_TYPES`.
+    """Make blocks from two tables by parameter name.
+
+    One gives the block that a parameter belongs to (None: no block), the other its type in
+    `BLOCK_TYPES`.
     """
     parts: dict[Any, dict[str, str]] = {}
     for name, block in block_identifier.items():
@@ -121,7 +125,10 @@ def blocks_of(block_identifier: Mapping[str, Any], parameter_type: Mapping[str, 
 
 
 def parts_of_block(record: BlockRecord) -> dict[str, str]:
-    """Return the names of a block's parts in a base model by their types in `BLOCK_TYPES`."""
+    """Return the names of a block's parts in a base model.
+
+    The keys are their types in `BLOCK_TYPES`.
+    """
     present = {kind for kind, bit in _BITS.items() if record.parameter_types & bit}
     kinds = [kind for kind in BLOCK_TYPES if kind in present or (kind == "weight" and not record.parameter_types & DC)]
     return dict(zip(kinds, record.ids, strict=True))

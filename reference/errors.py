@@ -32,8 +32,10 @@ class NNCError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a stream: number of the unit from 0 and its type, byte and bit in the stream from
-    0, element, clause.
+    """A place in a stream.
+
+    It has the number of the unit from 0 and its type, byte and bit in the stream from 0, the
+    element and its clause.
     """
 
     unit: int

@@ -201,14 +201,19 @@ def _qp_words(content: Row, qps: Mapping[str, int]) -> str:
 
 
 def finite(value: np.generic) -> float | str:
-    """Return a number as JSON holds it: text such as ``inf`` where it is not finite."""
+    """Return a finite number as it is, any other as text such as ``inf``.
+
+    JSON has no numbers that are not finite.
+    """
     number: float = value.item()
     return number if np.isfinite(number) else str(number)
 
 
 def summary(array: np.ndarray) -> Row:
-    """Return ``dtype`` and ``shape`` of a tensor, and unless it is empty ``least``, ``greatest`` and
-    ``zeros``, the share of zeros from 0 to 1.
+    """Return ``dtype`` and ``shape`` of a tensor, and what its values are.
+
+    Unless it is empty, these are ``least``, ``greatest`` and ``zeros``, the share of zeros from 0
+    to 1.
     """
     found: Row = {"dtype": str(array.dtype), "shape": list(array.shape)}
     if array.size == 0:

@@ -1,5 +1,6 @@
-"""The disputed points, on which published codecs and the standard's text differ: a named switch for
-each.
+"""The disputed points, with a named switch for each.
+
+On these, published codecs and the standard's text differ.
 
 The first choice of each switch is the default. Nothing else in the package guesses: code that
 depends on a disputed point asks the `Interpretation` it was given.

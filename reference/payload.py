@@ -1,4 +1,7 @@
-"""The payload of a complete NNR_NDU, from its bytes to named tensors (clauses 6, 9 and 10)."""
+"""The payload of a complete NNR_NDU: from its bytes to named tensors.
+
+See clauses 6, 9 and 10.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -69,8 +72,9 @@ class Part:
 
 
 def coded_parts(header: DataUnitHeader) -> tuple[Part, ...]:
-    """Return the tensors of a payload in coded order: LS, BI, BN (beta, gamma, mean, variance),
-    then the weight or G, H.
+    """Return the tensors of a payload in coded order.
+
+    The order is LS, BI, BN (beta, gamma, mean, variance), then the weight or G, H.
 
     The list of ids has another order: the weight (or G, H), LS, BN, BI.
     """
@@ -85,8 +89,9 @@ def coded_parts(header: DataUnitHeader) -> tuple[Part, ...]:
 
 
 def coding_of(part: Part, header: DataUnitHeader, interpretation: Interpretation) -> TensorCoding:
-    """Return the coding of a part: a matrix of rows (dimension 0) and columns (the product of the
-    other dimensions).
+    """Return the coding of a part, as a matrix.
+
+    Its rows are dimension 0, its columns the product of the other dimensions.
     """
     integer = header.payload_type == NNR_PT_INT
     rows = part.dimensions[0] if part.dimensions else 1
@@ -236,8 +241,9 @@ class DataUnitDecoder:
         return decoded.tensors
 
     def _check_end(self, unit: Unit, payload: bytes, bits_read: int) -> None:
-        """Check that the last bit read is the stop bit 1, followed by zeros to the byte's end and
-        by nothing else.
+        """Check that the last bit read is the stop bit 1.
+
+        Only zeros up to the byte's end may follow.
         """
         size = (bits_read + 7) >> 3
         tail = payload[size - 1] & ((1 << (((-bits_read) & 7) + 1)) - 1)
@@ -272,8 +278,9 @@ class DataUnitDecoder:
 
 
 def shifted(header: DataUnitHeader, tensors: dict[str, np.ndarray], interpretation: Interpretation) -> dict[str, np.ndarray]:
-    """Return tensors with their first dimension moved by first_tensor_dimension_shift, if the
-    disputed point says so [I].
+    """Return tensors with their first dimension moved by first_tensor_dimension_shift [I].
+
+    The disputed point decides whether it is moved.
     """
     if header.dimension_shift == 0 or interpretation.dimension_shift is DimensionShift.AS_CODED:
         return tensors
@@ -287,8 +294,9 @@ CHUNK: Final = 1 << 16
 
 
 def in_place(numbers: np.ndarray, dequantized: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Dequantize to float32 in chunks, in the memory of ``numbers`` if these have 32 bits: a large
-    tensor is never held twice.
+    """Dequantize to float32 in chunks, in the memory of ``numbers`` if these have 32 bits.
+
+    So a large tensor is never held twice.
     """
     values = numbers.view(np.float32) if numbers.itemsize == np.dtype(np.float32).itemsize else np.empty(numbers.shape, np.float32)
     for first in range(0, numbers.size, CHUNK):
@@ -297,8 +305,9 @@ def in_place(numbers: np.ndarray, dequantized: Callable[[np.ndarray], np.ndarray
 
 
 def mapped(values: np.ndarray, ids: tuple[str, ...], mapping: DimensionMapping) -> Iterator[tuple[str, np.ndarray]]:
-    """Split a concatenated tensor along its axis and move axes to the left by its dimension mapping
-    [I].
+    """Split a concatenated tensor along its axis [I].
+
+    Move axes to the left by its dimension mapping.
     """
     pieces = np.split(values, [index + 1 for index in mapping.split_indexes], axis=mapping.axis)
     for name, piece, shifts in zip(ids, pieces, mapping.shifts, strict=True):
@@ -308,7 +317,9 @@ def mapped(values: np.ndarray, ids: tuple[str, ...], mapping: DimensionMapping) 
 
 
 def recombined(header: DataUnitHeader | BlockRecord, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return a BLOCK's tensors for a model to run: W = G x H, its rows scaled by LS.
+    """Return a BLOCK's tensors for a model to run.
+
+    W is G x H, and its rows are scaled by LS.
 
     BN and BI unchanged.
 

@@ -1,5 +1,6 @@
-"""Data units side by side: threads decode payloads while the stream is read on (clause 6: no
-payload depends on another).
+"""Threads decode payloads of data units while the stream is read on.
+
+No payload depends on another (clause 6).
 """
 
 import sys
@@ -26,7 +27,9 @@ class _Job(Generic[Result]):
 
 
 class SideBySide(Generic[Result]):
-    """Runs jobs on threads and hands on their results in the order in which the jobs came.
+    """Runs jobs on threads.
+
+    Hands on their results in the order in which the jobs came.
 
     Jobs run at once, in the calling thread, if they are small or there is only one thread. A large
     job waits for a second one: alone, it runs where its result is due, without a thread of its own.

@@ -7,7 +7,10 @@ from contextlib import contextmanager
 
 
 def usable_cpus() -> int:
-    """Return the number of CPUs that this process may use, which an affinity mask can lower."""
+    """Return the number of CPUs that this process may use.
+
+    An affinity mask can lower it.
+    """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -15,7 +18,9 @@ def usable_cpus() -> int:
 
 @contextmanager
 def thread_pool(threads: int) -> Iterator[ThreadPoolExecutor]:
-    """Run tasks on threads within a context, which ends when all that are begun are done.
+    """Run tasks on threads within a context.
+
+    The context ends when all tasks that are begun are done.
 
     A `KeyboardInterrupt` waits for none: they end on their own, or with the process.
     """

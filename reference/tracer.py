@@ -93,7 +93,9 @@ def trace(
     most_bins: int | None = None,
     left_out: dict[int, int] | None = None,
 ) -> Iterator[TraceLine]:
-    """Yield the elements of a stream in order, those of an arithmetic codeword after their unit.
+    """Yield the elements of a stream in order.
+
+    Those of an arithmetic codeword follow their unit.
 
     Args:
         stream: The bitstream.
@@ -174,7 +176,10 @@ class _Lines(Watcher):
         self._untyped.clear()
 
     def bin_trace(self, unit: Unit) -> BinTrace:
-        """Return a record for the bins that there is still room for, and that are asked for."""
+        """Return a record for the bins that are asked for.
+
+        It keeps as many bins as there is still room for.
+        """
         asked = self.only in (None, unit.number)
         return BinTrace(self.room if asked else 0, heads_only=not self.bins or not asked)
 

@@ -1,4 +1,7 @@
-"""Zip archives that strangers made: what they unpack to is judged before any of it is unpacked."""
+"""Opens zip archives from untrusted sources.
+
+What they unpack to is judged before any of it is unpacked.
+"""
 
 import io
 import struct
@@ -23,8 +26,9 @@ _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, OSEr
 
 @contextmanager
 def opened_zip(data: bytes, what: str, *, max_bytes: int = MOST_BYTES) -> Iterator[zipfile.ZipFile]:
-    """Open an archive whose members unpack to a bounded size, and turn errors of reading it into
-    `ModelError`.
+    """Open an archive whose members unpack to a bounded size.
+
+    Turn errors of reading it into `ModelError`.
 
     Members may be stored or deflated. Refused are members that overlap, two of the same name, more
     than `MOST_MEMBERS`, and more unpacked bytes than ``max_bytes``, or than `MOST_RATIO` times the

@@ -1,5 +1,6 @@
-"""Everything that is read from or written to files: vectors, suites, packages, tensors, model
-files, signatures.
+"""Everything that is read from or written to files.
+
+Vectors, suites, packages, tensors, model files and signatures.
 
 Read `vector` first (the format of ``vector.json``), then `suite_folder` (a suite on disk). All
 stored models derive from `documents.Frozen`; their fields are file formats, so a change to one

@@ -1,5 +1,6 @@
-"""Streams carried in safetensors files, after the model of Annex E (inferred), and types of tensors
-that no graph describes.
+"""Streams carried in safetensors files, after the model of Annex E (inferred).
+
+Also the types of tensors that no graph describes.
 
 Each data unit or aggregate is a one-dimensional U8 tensor with the name of its tensor. Of the
 file's ``__metadata__``, the entry ``nnr`` holds the metadata of `reference.topology.carriage`, and
@@ -40,8 +41,9 @@ TensorType = tuple[np.dtype[Any], tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Carried:
-    """The content of a container: a stream, types and shapes of its tensors, and tensors carried
-    unchanged.
+    """The content of a container.
+
+    It has a stream, types and shapes of its tensors, and tensors carried unchanged.
     """
 
     stream: bytes
@@ -64,8 +66,9 @@ class Carried:
 
 
 def typed_topology(parameters: Mapping[str, np.ndarray], plain: Mapping[str, np.ndarray]) -> Topology | None:
-    """Return the topology that states what data units cannot: types and shapes, and tensors that
-    are not coded; None if needless.
+    """Return the topology that states what data units cannot, or None if needless.
+
+    It states types and shapes, and tensors that are not coded.
 
     Raises `ModelError` for types that a tensor file cannot hold.
     """
@@ -135,8 +138,9 @@ def is_packed(data: bytes) -> bool:
 
 
 def unpack_safetensors(data: bytes) -> Carried:
-    """Read the stream of a safetensors file, with the types that the file states and its plain
-    tensors.
+    """Read the stream of a safetensors file.
+
+    Also read the types that the file states, and its plain tensors.
 
     Raises `ModelError` for a missing, unknown or contradictory entry.
     """

@@ -1,5 +1,6 @@
-"""Reading compressed tar archives of models, within bounds: regular files by their names, and
-nothing else.
+"""Reads compressed tar archives of models, within bounds.
+
+It reads regular files by their names, and nothing else.
 """
 
 import io

@@ -1,5 +1,6 @@
-"""Common parts of all stored documents: the base class, SHA-256, canonical JSON, and the wording of
-validation errors.
+"""Common parts of all stored documents.
+
+They are the base class, SHA-256, canonical JSON, and the wording of validation errors.
 """
 
 import hashlib

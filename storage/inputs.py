@@ -1,5 +1,6 @@
-"""Reading input files, up to a size limit: files that users name, and untrusted files in folders of
-strangers.
+"""Reads input files, up to a size limit.
+
+These are files that users name, and untrusted files in folders from others.
 """
 
 import errno
@@ -20,7 +21,9 @@ _PIECE: Final = 1 << 20
 
 
 def read_bytes(path: Path, *, max_bytes: int = MOST_BYTES) -> bytes:
-    """Read a file that a user named: also through links, from a FIFO, a device or standard input.
+    """Read a file that a user named.
+
+    It may be a link, a FIFO, a device or standard input.
 
     Raises `ModelError` for more than ``max_bytes``, before reading if the size is known; and
     `OSError`.

@@ -1,5 +1,6 @@
-"""Reading and writing models: the graph formats of Annexes A to D, tensor files, and containers of
-Annex E.
+"""Reads and writes models.
+
+These are the graph formats of Annexes A to D, tensor files, and containers of Annex E.
 """
 
 import re
@@ -96,8 +97,9 @@ class Model:
     attribute_values: Mapping[str, int] = field(default_factory=dict)
 
     def settled(self, choice: TensorChoices, *, container: bool) -> "Model":
-        """Return the model with what the encoder's choice cannot code as ``plain``, and with its
-        types as topology where needed.
+        """Return the model with what the encoder's choice cannot code as ``plain``.
+
+        Where types are needed, they become the topology.
 
         Raises `EncodeError` for a tensor that neither a stream nor the graph can hold.
         """
@@ -114,8 +116,9 @@ class Model:
 
 
 def read_model(path: Path, *, suffix: str | None = None) -> Model:
-    """Read a model by its suffix, an NNEF folder by its graph.nnef, standard input as a tensor
-    file.
+    """Read a model by its suffix.
+
+    An NNEF folder is read by its graph.nnef, standard input as a tensor file.
 
     Args:
         path: The file or folder.

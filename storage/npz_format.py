@@ -1,5 +1,6 @@
-"""The ``.npz`` format: a zip archive with a member ``NAME.npy`` per tensor, as `numpy.savez` writes
-it.
+"""The ``.npz`` format: a zip archive with a member ``NAME.npy`` per tensor.
+
+`numpy.savez` writes it, too.
 """
 
 import io

@@ -1,4 +1,7 @@
-"""Model formats that are not read: each is named as what it is, with what to do instead."""
+"""Model formats that are not read.
+
+Each is named as what it is, with what to do instead.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,7 +93,9 @@ _IN_ZIP: Final = (
 
 
 def refuse_other_formats(path: Path, suffix: str, readers: Mapping[str, object]) -> None:
-    """Raise `ModelError` for a file or folder of a format that is known but not read.
+    """Raise `ModelError` for a format that is known but not read.
+
+    The path is a file or a folder.
 
     Args:
         path: The file or folder.
@@ -111,8 +116,9 @@ def refuse_other_formats(path: Path, suffix: str, readers: Mapping[str, object])
 
 
 def refuse_other_content(path: Path, suffix: str, readers: Mapping[str, object]) -> None:
-    """Raise `ModelError` for a regular file whose content is recognized and is not what its suffix
-    says.
+    """Raise `ModelError` for a file whose content is not what its suffix says.
+
+    Only regular files whose content is recognized are refused.
 
     Args:
         path: The file.
@@ -133,8 +139,9 @@ def refuse_other_content(path: Path, suffix: str, readers: Mapping[str, object])
 
 
 def _content(path: Path, head: bytes) -> tuple[str, str, str]:
-    """Return the suffix of a format that is read, what the content is, and what to do; or empty
-    words.
+    """Return the suffix of a format that is read, the content, and what to do.
+
+    Return empty words if the content is not known.
     """
     if not head:
         return "", "an empty file", _DOWNLOAD

@@ -1,5 +1,6 @@
-"""Outputs: the one place that decides how a file is written, so that no command destroys what is
-there.
+"""Outputs: the one place that decides how a file is written.
+
+So no command destroys what is there.
 
 - A regular file appears whole or not at all. A new one gets its mode from the umask, an existing
   one keeps mode and owner.
@@ -60,8 +61,9 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 @contextmanager
 def staged(path: Path, data: bytes, *, private: bool = False) -> Iterator[Callable[[], None]]:
-    """Write ``data`` to the disk as `write_bytes` does, and put it in place when the given function
-    is called.
+    """Write ``data`` to the disk, as `write_bytes` does.
+
+    Put it in place when the given function is called.
 
     Outputs that belong together are staged first, so that a full disk leaves all of them as they
     were. A ``private`` file has mode 0600, whatever the umask and the old file's mode.
@@ -83,7 +85,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Write files that belong together by `staged`: a full disk leaves all of them as they were."""
+    """Write files that belong together by `staged`.
+
+    A full disk leaves all of them as they were.
+    """
     with ExitStack() as stack:
         for put_in_place in [stack.enter_context(staged(path, data)) for path, data in contents.items()]:
             put_in_place()
@@ -119,15 +124,18 @@ def is_standard_output(path: Path) -> bool:
 
 
 def is_regular(path: Path) -> bool:
-    """Return whether a path leads to a regular file, or to nothing yet, so that files can be named
-    after it.
+    """Return whether a path leads to a regular file or to nothing yet.
+
+    Then files can be named after it.
     """
     status = _status(path)
     return not isinstance(_followed(path), int) and (status is None or stat.S_ISREG(status.st_mode))
 
 
 def check_outputs(paths: Iterable[Path], inputs: Iterable[Path] = (), *, folder: Path | None = None, names: Iterable[str] = ()) -> None:
-    """Raise, before work begins, if an output cannot be written, is an input, or is named twice.
+    """Raise, before work begins, if an output cannot be written.
+
+    Raise also if it is an input, or named twice.
 
     Args:
         paths: The files that a command is going to write.
@@ -212,8 +220,9 @@ def _refuse_closed(number: int) -> None:
 
 
 def refuse_inputs(output: Path, inputs: Iterable[Path]) -> None:
-    """Raise `OutputError` if writing ``output`` would overwrite one of ``inputs``, or a file inside
-    an input folder.
+    """Raise `OutputError` if writing ``output`` would overwrite one of ``inputs``.
+
+    A file inside an input folder counts, too.
 
     Files are compared, not names: links, hard links and other spellings of a path are seen through.
     """
@@ -351,8 +360,9 @@ def _temporary(path: Path, target: Path, data: bytes, old: os.stat_result | None
 
 
 def _keep_owner_and_mode(handle: int, old: os.stat_result) -> None:
-    """Give a new file the owner and the mode of the old one, and nobody more rights where the owner
-    cannot be kept.
+    """Give a new file the owner and the mode of the old one.
+
+    If the owner cannot be kept, nobody gets more rights.
     """
     if not hasattr(os, "fchown"):
         return

@@ -1,5 +1,6 @@
-"""Packages of vectors: a suite in one file, with the same bytes wherever it is built, and checked
-before use.
+"""Packages of vectors: a suite in one file, checked before use.
+
+It has the same bytes wherever it is built.
 
 ``package.json`` comes first and lists every other file with its hash, then ``index.json`` describes
 each vector, then follow, sorted by path, changelog, licence, bill of materials, and the suite's
@@ -213,7 +214,9 @@ def signature_path(path: Path) -> Path:
 
 
 def unpacked_suite(path: Path, takes: Callable[[AnyVector], bool]) -> Suite:
-    """Unpack the vectors for which ``takes`` is true into a scratch folder, deleted with the suite.
+    """Unpack the vectors for which ``takes`` is true into a scratch folder.
+
+    The folder is deleted with the suite.
 
     Raise `PackageError`.
     """
@@ -228,8 +231,10 @@ def unpacked_suite(path: Path, takes: Callable[[AnyVector], bool]) -> Suite:
 
 @dataclass(frozen=True)
 class VerifiedPackage:
-    """A verified package: manifest, SHA-256, number of vectors, and the public key that signed it
-    (None: unsigned).
+    """A verified package.
+
+    It has the manifest, SHA-256, number of vectors, and the public key that signed it (None:
+    unsigned).
     """
 
     manifest: PackageManifest

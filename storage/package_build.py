@@ -36,8 +36,10 @@ _TITLE: Final = "# Changelog\n\n"
 
 @dataclass(frozen=True)
 class BuiltPackage:
-    """A package just built: version, SHA-256, changes since the previous one, and vectors copied
-    unread from that.
+    """A package just built.
+
+    It has the version, SHA-256, changes since the previous one, and vectors copied unread from
+    that.
     """
 
     version: str
@@ -59,8 +61,9 @@ class _Previous:
 
 
 def build(source: Path, out: Path, *, previous: Path | None = None, key: Ed25519PrivateKey | None = None) -> BuiltPackage:
-    """Build the package of the suite folder ``source`` at ``out``, and its signature if there is a
-    key.
+    """Build the package of the suite folder ``source`` at ``out``.
+
+    Write its signature if there is a key.
 
     Vectors that ``previous`` holds unchanged are copied from it. Changed vectors need a higher
     revision, removed ones must be retired, and retired ids stay retired. Raises `SuiteError`, and

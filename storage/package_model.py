@@ -37,7 +37,7 @@ class PackedFile(Frozen):
 
 
 class PackageManifest(Frozen):
-    """``package.json``: all other files of the package, sorted by path, and the hash of their tree.
+    """``package.json``: all other files, sorted by path, and the hash of their tree.
 
     The number of its format and the major version are the highest number of its vectors' formats.
     """
@@ -58,8 +58,9 @@ class PackageManifest(Frozen):
 
 
 class PackageIndex(Frozen):
-    """``index.json``: the description of every vector in the order of the manifest, to choose
-    vectors before unpacking.
+    """``index.json``: the description of every vector in the order of the manifest.
+
+    It serves to choose vectors before unpacking.
     """
 
     format: Literal["nnc-index/1", "nnc-index/2"] = "nnc-index/1"
@@ -124,8 +125,9 @@ def canonical(model: Frozen) -> bytes:
 
 @dataclass(frozen=True)
 class VectorChange:
-    """A vector that differs between two suites: its revisions and the names of the files that
-    differ.
+    """A vector that differs between two suites.
+
+    It has its revisions and the names of the files that differ.
     """
 
     id: str

@@ -50,8 +50,9 @@ def _parameter_name(stored: str) -> str:
 
 
 def safetensors_pieces(tensors: Mapping[str, NDArray[Any]], *, metadata: Mapping[str, str] | None = None) -> Iterator[bytes | memoryview]:
-    """Yield the canonical ``.safetensors`` file of ``tensors`` piece by piece: the header, then
-    each tensor's bytes.
+    """Yield the canonical ``.safetensors`` file of ``tensors`` piece by piece.
+
+    The header comes first, then each tensor's bytes.
 
     Tensors are sorted by descending element size, then by name. The header is ASCII JSON, padded
     with blanks to a multiple of 8 bytes. ``metadata`` is the content of ``__metadata__``, absent if

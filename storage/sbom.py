@@ -13,8 +13,10 @@ from nnc_conformance.storage.vector import AnyVector
 
 
 def render_sbom(version: str, license_id: str, vectors: Sequence[AnyVector]) -> str:
-    """Return the JSON text: the package, its vectors with the hashes of their files, and the
-    networks that they use.
+    """Return the JSON text of the bill of materials.
+
+    It lists the package, its vectors with the hashes of their files, and the networks that they
+    use.
     """
     reference = f"{PACKAGE_NAME}@{version}"
     licenses = [{"license": {"id": license_id}}]

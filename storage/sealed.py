@@ -1,4 +1,6 @@
-"""Sealed documents: canonical JSON of a body and its seal, in which any changed byte is detected.
+"""Sealed documents: canonical JSON of a body and its seal.
+
+Any changed byte is detected.
 
 The seal holds the SHA-256 of the body's canonical text and, if there was a key, a signature on it.
 Only the canonical text is accepted: the same body and seal in any other spelling are refused.

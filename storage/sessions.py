@@ -1,4 +1,7 @@
-"""A session on disk: streams applied in order to a model that a state file keeps (second edition)."""
+"""A session on disk (second edition).
+
+Streams are applied in order to a model that a state file keeps.
+"""
 
 import hashlib
 import os
@@ -183,7 +186,10 @@ class Session:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Keep other sessions from writing into a folder during the body, where the system has file locks."""
+    """Keep other sessions from writing into a folder during the body.
+
+    This needs file locks of the system.
+    """
     try:
         import fcntl
     except ImportError:
@@ -199,7 +205,10 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def named(name: str, *, alone: bool) -> Iterator[None]:
-    """Name the stream in a `StreamError` of the body, as a `SessionError`, unless it is the only one."""
+    """Name the stream in a `StreamError` of the body, as a `SessionError`.
+
+    The error of an only stream stays as it is.
+    """
     try:
         yield
     except StreamError as error:
@@ -211,7 +220,9 @@ def named(name: str, *, alone: bool) -> Iterator[None]:
 def steps_of(
     paths: Sequence[Path], interpretation: Interpretation, *, lenient: bool = False
 ) -> Iterator[tuple[str, bytes, BaseModel | None]]:
-    """Yield the name, the bytes and the model before each stream of a session, in order; a lone stream has no model.
+    """Yield the name, the bytes and the model before each stream of a session.
+
+    They are in order; a lone stream has no model.
 
     Raises `SessionError`, `StateError` and `OSError`.
     """
@@ -224,7 +235,9 @@ def steps_of(
 
 
 def topology_of_update(model: Model, base: BaseModel, name: str) -> Topology | None:
-    """Return the topology that an update has to carry: that of the new model, if it differs from the base model's.
+    """Return the topology that an update has to carry.
+
+    It is that of the new model, if it differs from the base model's.
 
     Args:
         model: The new model.
@@ -249,7 +262,10 @@ def topology_of_update(model: Model, base: BaseModel, name: str) -> Topology | N
 
 
 def quantization_of_update(model: Model, base: BaseModel) -> Topology | None:
-    """Return the quantization data that an update has to carry: those of the new model, if they differ from the base model's."""
+    """Return the quantization data that an update has to carry.
+
+    They are those of the new model, if they differ from the base model's.
+    """
     return None if model.quantization == base.quantization_data else model.quantization
 
 
@@ -259,8 +275,9 @@ def _holds_a_state(path: Path) -> bool:
 
 
 def refuse_streams_and_states(out: Path) -> None:
-    """Raise `SessionError` if an output exists and holds a stream or a state, as when the name of
-    OUT was forgotten.
+    """Raise `SessionError` if an output exists and holds a stream or a state.
+
+    This happens when the name of OUT was forgotten.
     """
     if not out.is_file():
         return

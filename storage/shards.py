@@ -1,4 +1,7 @@
-"""Checkpoints that are split over several files, with an index that names the file of each tensor."""
+"""Checkpoints that are split over several files.
+
+An index names the file of each tensor.
+"""
 
 import json
 import stat

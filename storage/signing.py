@@ -92,8 +92,9 @@ def load_public_key(path: Path) -> str:
 
 
 def _check_public_key(digits: str) -> None:
-    """Raise `SignatureError` unless 32 bytes are the canonical encoding (RFC 8032, 5.1.3) of a
-    point whose order is not small.
+    """Raise `SignatureError` unless 32 bytes are a sound public key.
+
+    They must be the canonical encoding (RFC 8032, 5.1.3) of a point whose order is not small.
     """
     number = int.from_bytes(bytes.fromhex(digits), "little")
     y, sign = number & ((1 << 255) - 1), number >> 255
@@ -119,8 +120,9 @@ def sign(purpose: Purpose, sha256: str, key: Ed25519PrivateKey) -> Signature:
 
 
 def check(purpose: Purpose, sha256: str, signature: Signature) -> None:
-    """Raise `SignatureError` unless the signature fits the statement and its own key, and that key
-    is sound.
+    """Raise `SignatureError` unless the signature fits the statement and its own key.
+
+    That key must be sound.
     """
     _check_public_key(signature.public_key)
     try:

@@ -41,7 +41,10 @@ ArrayType = Literal["float32", "int32", "int16", "uint8"]
 
 
 class StateError(NNCError):
-    """A state file that cannot be used: damaged, made by another version, or of other options."""
+    """A state file cannot be used.
+
+    It is damaged, made by another version, or of other options.
+    """
 
 
 class ArrayEntry(Frozen):
@@ -87,8 +90,9 @@ class BlockEntry(Frozen):
 
 
 class TopologyEntry(Frozen):
-    """A topology or quantization data: its storage format and the place of its bytes in the list of
-    arrays.
+    """A topology or quantization data.
+
+    It has the storage format and the place of its bytes in the list of arrays.
     """
 
     storage_format: Annotated[int, Field(ge=0, lt=256)]

@@ -32,8 +32,9 @@ _ANY_VECTOR: Final[TypeAdapter[AnyVector]] = TypeAdapter(AnyVector)
 
 
 class SuiteError(NNCError):
-    """A suite folder is incomplete or inconsistent: a missing, changed or unreadable file, or a
-    wrong manifest.
+    """A suite folder is incomplete or inconsistent.
+
+    A file is missing, changed or unreadable, or the manifest is wrong.
     """
 
 
@@ -66,8 +67,9 @@ class StoredVector:
 
 @dataclass(frozen=True)
 class Suite:
-    """A loaded suite: its folder, its manifest with the SHA-256 of ``manifest.json``, and the
-    selected vectors.
+    """A loaded suite.
+
+    It has its folder, its manifest with the SHA-256 of ``manifest.json``, and the selected vectors.
 
     ``package`` is the package that the folder was unpacked from, ``origin`` the suite that it
     extends, if any. The folder is then ``scratch`` and is deleted with it.
@@ -138,7 +140,9 @@ def read_vector(folder: Path, *, expected_sha256: str | None = None) -> AnyVecto
 
 
 def load_suite(root: Path, *, levels: Collection[Level] | None = None, verify: bool = True) -> Suite:
-    """Load the vectors of ``levels`` (None: all) of a suite folder, in the order of the manifest.
+    """Load the vectors of ``levels`` (None: all) of a suite folder.
+
+    They are in the order of the manifest.
 
     ``verify`` reads every file once and checks its hash. Raises `SuiteError` for anything missing,
     changed, duplicate or misplaced.

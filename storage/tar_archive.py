@@ -1,5 +1,6 @@
-"""Archives of which each content has exactly one form: POSIX ustar, stored, regular files only,
-names ascending after the first two.
+"""Archives in which each content has exactly one form.
+
+They are POSIX ustar, stored, with regular files only and names ascending after the first two.
 
 Reading takes nothing but that form, so every link, device, path that leads out, extension header,
 changed field and byte of padding is found. Nothing is compressed, so nothing can unpack to more

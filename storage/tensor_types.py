@@ -105,7 +105,9 @@ def is_size(value: object) -> bool:
 
 
 def array_from(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], offset: int) -> NDArray[Any]:
-    """Return the array at byte ``offset`` of ``data``: a read-only view if aligned, else a copy.
+    """Return the array at byte ``offset`` of ``data``.
+
+    It is a read-only view if aligned, else a copy.
 
     Raises `ModelError` for a shape that NumPy cannot represent.
     """

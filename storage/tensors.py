@@ -26,9 +26,13 @@ def is_npz(data: bytes) -> bool:
 
 
 def load_tensors(data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Tensors:
-    """Read the tensors of a file of either format, recognized by its first bytes.
+    """Read the tensors of an .npz or a safetensors file, recognized by its first bytes.
 
-    Raise `ModelError`.
+    Args:
+        data: The content of the file.
+        max_bytes: The most bytes that an .npz file may unpack to.
+
+    Raises `ModelError` for a damaged or too large file.
     """
     return load_npz(data, max_bytes=max_bytes) if is_npz(data) else load_safetensors(data)
 

@@ -142,7 +142,10 @@ class VectorBase(Frozen):
 
 
 class Vector(VectorBase):
-    """The description of a vector of one stream of the first edition, without the bytes of its files."""
+    """The description of a vector of one stream of the first edition.
+
+    It does not contain the bytes of its files.
+    """
 
     format: Literal["nnc-vector/1"] = "nnc-vector/1"
     level: FirstLevel
@@ -168,7 +171,9 @@ class Vector(VectorBase):
 
 
 class SessionVector(VectorBase):
-    """The description of a vector of one or more streams, without the bytes of its files.
+    """The description of a vector of one or more streams.
+
+    It does not contain the bytes of its files.
 
     Vectors of the second edition, and those of level huge.
 
@@ -201,8 +206,9 @@ class ManifestEntry(Frozen):
 
 
 class Manifest(Frozen):
-    """``manifest.json`` of a suite folder: its vectors, sorted by level and id, and retired ids,
-    which are never reused.
+    """``manifest.json`` of a suite folder.
+
+    It has its vectors, sorted by level and id, and retired ids, which are never reused.
     """
 
     format: Literal["nnc-suite/1"] = "nnc-suite/1"

@@ -45,7 +45,14 @@ class TrialSession:
 
     @classmethod
     def of(cls, name: str, level: Level, streams: Sequence[bytes], *, lenient: bool = False) -> Self:
-        """Decode a session without a bug."""
+        """Decode a session without a bug, up to the first stream that is refused.
+
+        Args:
+            name: Id of the vector.
+            level: Its level.
+            streams: The streams in order; those after a refused one are left out.
+            lenient: Whether violations of rules of policy ``may`` are forgiven.
+        """
         steps = tuple(outcomes(streams, lenient=lenient))
         rule = steps[-1].rule
         forgiven = outcomes(streams, lenient=True)[-1] if rule is not None and RULES[rule].policy is Policy.MAY else None

@@ -215,6 +215,13 @@ class Surroundings:
     """The facts outside its header on which a data unit's choices depend.
 
     These are flags of its unit, and the last topology before it.
+
+    Attributes:
+        size_flag: nnr_unit_size_flag of its unit, 0 or 1.
+        indexed: Whether ids are indexes into a reference list.
+        unary_length_present: Whether the unit codes cabac_unary_length.
+        storage_format: topology_storage_format of the last topology; None without one.
+        deflated: Whether that topology is compressed.
     """
 
     size_flag: int
@@ -225,7 +232,12 @@ class Surroundings:
 
 
 def choice_of(header: DataUnitHeader, around: Surroundings) -> dict[str, str]:
-    """Return the tool choice of a data unit that a decoder met."""
+    """Return the choice of each tool in a data unit: the name of the choice by name of the tool.
+
+    Args:
+        header: The header of the unit, as decoded.
+        around: What earlier units set for it, and the form of its unit header.
+    """
     several = len(header.ids) > 1
     unary = unary_class(header.unary_length) if around.unary_length_present else DEFAULT_UNARY
     topology = around.storage_format

@@ -99,9 +99,10 @@ def last_prefix_context(_: Key) -> bool:
 
 
 def remainder_too_long(key: Key) -> bool:
-    """Return whether an abs_remainder of the goal's number of bits does not fit int32.
+    """Return whether an index with this abs_remainder never fits int32.
 
-    As many prefix bins of 1 precede it; the least magnitude with them is tested.
+    The subject of ``key`` gives the number of bits of abs_remainder. That is also the number of
+    prefix bins before it. The smallest magnitude with that prefix is tested.
     """
     return _magnitude(int(key.subject.partition("(")[2].rstrip(")"))) > -INT32_MIN
 

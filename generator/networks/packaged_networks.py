@@ -36,11 +36,17 @@ def model_bytes(name: str) -> bytes:
 
 
 def held_data(name: str) -> tuple[dict[str, npt.NDArray[np.float32]], npt.NDArray[np.int64]]:
-    """Return the held-out images and their labels; those of a sequence are moved.
+    """Return the images and labels to measure a network's accuracy with.
 
-    The images are keyed by graph input name: float32 [N, 1, 8, 8] in 0..1. The labels are int64 [N]
-    in 0..9. The index of the largest of a network's 10 logits is its answer. Raises `ModelError`
-    for an unknown name.
+    They were not used in training. The images are keyed by graph input name: float32 [N, 1, 8, 8]
+    in 0..1. The labels are int64 [N] in 0..9. The index of the largest of a network's 10 logits is
+    its answer. A sequence of updates gets all images once for each shift that it was trained for.
+
+    Args:
+        name: Name of a packaged network or of a sequence.
+
+    Raises:
+        ModelError: For an unknown name.
     """
     moves = ((0, 0),) if name in _summary()["networks"] else _sequence(name)["moves"]
     tensors = load_safetensors(_PACKAGE.joinpath(_summary()["data"]["held_file"]).read_bytes())

@@ -1,4 +1,6 @@
-"""Low displacement rank (clause 8.2.5): W minus W shifted down and right by one is G x H.
+"""Low displacement rank (clause 8.2.5).
+
+W minus W shifted down and right by one is G x H.
 
 G is [rows, rank] and H [rank, columns]. Toeplitz matrices have a displacement of rank 2, and
 matrices close to them have one of low rank. W is the sum of G x H along its diagonals, which is

@@ -1,4 +1,7 @@
-"""Pipelines as users write them: a YAML document or a Python list, validated before a run."""
+"""Pipelines as users write them, validated before a run.
+
+A pipeline is a YAML document or a Python list.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise

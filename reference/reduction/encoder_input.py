@@ -1,4 +1,6 @@
-"""The encoder's input from a reduced network: blocks for G, H and LS, and an extended graph.
+"""The encoder's input from a reduced network.
+
+It has blocks for G, H and LS, and an extended graph.
 
 A decoder multiplies G x H and applies LS when it recombines. It does not know the diagonal sums of
 low displacement rank, so the graph computes them: there G and H are initializers, and nodes compute

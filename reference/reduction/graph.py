@@ -1,4 +1,7 @@
-"""An ONNX topology as the tools use it: which node produces or reads each value, and safe edits."""
+"""An ONNX topology as the tools use it.
+
+It says which node produces or reads each value, and makes safe edits.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -78,7 +81,7 @@ class Graph:
         return max((entry.version for entry in self.model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
 
     def owned(self, name: str) -> bool:
-        """Return whether a tensor of the graph is read exactly once and is not an output."""
+        """Return whether the graph has a tensor, reads it once and does not output it."""
         return name in self.tensors and len(self.readers.get(name, ())) == 1 and name not in self.outputs
 
     def topology(self) -> Topology:

@@ -1,4 +1,6 @@
-"""Low rank (clause 8.2.5): a weight as a matrix W is G [rows, rank] x H [rank, columns].
+"""Low rank (clause 8.2.5): the matrix of a weight is G x H.
+
+G has the shape [rows, rank], H [rank, columns].
 
 The truncated singular value decomposition gives the least mean square error of each rank. The tool
 takes the lowest rank whose error is within the threshold, and leaves a weight whole if G and H

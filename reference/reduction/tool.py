@@ -1,4 +1,7 @@
-"""The common parts of all tools: settings, resources, and the choice of a strength by measurement."""
+"""The common parts of all tools.
+
+These are settings, resources, and the choice of a strength by measurement.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

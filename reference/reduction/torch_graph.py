@@ -1,4 +1,6 @@
-"""Runs the main graph of an ONNX topology with PyTorch, so that gradients reach its parameters.
+"""Runs the main graph of an ONNX topology with PyTorch.
+
+So gradients reach its parameters.
 
 Only `training` imports this module, after it has made sure that PyTorch is installed.
 """

@@ -1,5 +1,6 @@
-"""Where the structures decide: every ``if``, conditional and loop in their source, and an
-instrumented copy that reports the sides taken.
+"""The places where the structures decide: every ``if``, conditional and loop.
+
+An instrumented copy of their source reports the sides taken.
 
 The structures stay plain functions. A comment names each branch, on the line of its statement or on
 the line above::
@@ -69,8 +70,9 @@ class Branch:
 
     @property
     def edition(self) -> int:
-        """The edition whose streams can go both ways, by its label: those of the second edition
-        begin with ``2024.``.
+        """The edition whose streams can go both ways.
+
+        Labels of branches of the second edition begin with ``2024.``.
         """
         return SECOND_EDITION if self.label.startswith(f"{SECOND_EDITION}.") else FIRST_EDITION
 

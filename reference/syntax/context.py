@@ -40,8 +40,9 @@ class ChangedShapes(Mapping[str, tuple[int, ...]]):
 
 @dataclass(frozen=True)
 class Quantization:
-    """The qp density and quantization parameter of a parameter set whose method flags have NNR_QSU
-    or NNR_QCB.
+    """The qp density and quantization parameter of a parameter set.
+
+    Its method flags have NNR_QSU or NNR_QCB.
     """
 
     qp_density: int

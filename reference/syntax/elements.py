@@ -1,5 +1,6 @@
-"""The registry of syntax elements: a row for each, with clause, structure, descriptor, constraint
-and provenance.
+"""The registry of syntax elements.
+
+It has a row for each, with clause, structure, descriptor, constraint and provenance.
 
 Structures name the elements and say when they are present; what is true of an element wherever it
 stands is said here. Rows are in the order of the sheet. Descriptors with several lengths name them
@@ -224,8 +225,9 @@ ELEMENTS: Final[dict[str, ElementRow]] = {
 
 
 def clause_of(element: str) -> str:
-    """Return the clause and structure of an element, with or without an index, such as ``6
-    codebook``.
+    """Return the clause and structure of an element, such as ``6 codebook``.
+
+    The element may have an index.
     """
     row = ELEMENTS[element.partition("[")[0]]
     return row.clause if row.structure == "any" else f"{row.clause} {row.structure}"

@@ -1,5 +1,6 @@
-"""The walker that writes a stream with one element changed, by the same structures, so that the
-rest follows the syntax.
+"""The walker that writes a stream with one element changed.
+
+It walks the same structures, so that the rest follows the syntax.
 """
 
 from collections.abc import Callable
@@ -20,8 +21,9 @@ Change = Callable[[str, str, Any], Any]
 
 
 class Mutator(Writer):
-    """Writes given values with the ``target``-th element changed, counted from 0 in the order of
-    writing.
+    """Writes given values with the ``target``-th element changed.
+
+    Elements are counted from 0 in the order of writing.
 
     What the change makes the syntax ask for, and the values do not have, is 0 or empty. No rule is
     enforced. Raises `EncodeError` where the changed value does not fit its descriptor, and where

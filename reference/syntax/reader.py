@@ -116,8 +116,9 @@ class Reader(Walker):
 
     @contextmanager
     def joined(self, data: bytes, pieces: tuple[tuple[int, int], ...]) -> Iterator[Walker]:
-        """Open a reader of ``data`` that stores into the same values and gives positions in the
-        stream.
+        """Open a reader of ``data`` that stores into the same values.
+
+        Its positions are positions in the stream.
         """
         inner = Reader(data, interpretation=self.interpretation, rules=self.rules, observer=self.observer)
         inner.values, inner.path, inner.unit, inner.unit_type = self.values, self.path, self.unit, self.unit_type

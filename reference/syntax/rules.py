@@ -1,4 +1,6 @@
-"""The rules for valid streams, and what a decoder does with a stream that breaks one.
+"""The rules for valid streams.
+
+They also say what a decoder does with a stream that breaks one.
 
 The standard defines the output of conforming streams only; the policy is this project's. ``must``:
 the stream has no output that could be meant, a decoder refuses it. ``may``: refusing, and giving
@@ -132,8 +134,9 @@ def stream_error(rule: str, place: Place, detail: str) -> StreamError:
 
 
 class Enforcement:
-    """Decides what becomes of broken rules in one decode, and owns the reports of those it
-    forgives.
+    """Decides what becomes of broken rules in one decode.
+
+    Owns the reports of those it forgives.
 
     A strict decoder raises the error of every broken rule. A lenient one raises it if the rule's
     policy is ``must``; otherwise it keeps the error as a report.
@@ -150,7 +153,10 @@ class Enforcement:
         self._reports.append(error)
 
     def section(self) -> "Enforcement":
-        """Return an enforcement for later work whose reports stand here in the order of the stream."""
+        """Return an enforcement for work that is done later.
+
+        Its reports stand here in the order of the stream.
+        """
         section = Enforcement(lenient=self.lenient)
         self._reports.append(section)
         return section

@@ -23,8 +23,9 @@ elements), or nested `Values`.
 
 @dataclass(frozen=True)
 class Element:
-    """One element in a stream: the structures around it, its name, the index of an array element,
-    its value and bits.
+    """One element in a stream.
+
+    It has the structures around it, its name, the index of an array element, its value and bits.
     """
 
     path: tuple[str, ...]
@@ -47,7 +48,9 @@ Observer = Callable[[Element], None]
 
 
 class Walker(ABC):
-    """The base of reader and writer: keeps the path, the current structure's values and the unit.
+    """The base of reader and writer.
+
+    Keeps the path, the current structure's values and the unit.
 
     Calls the observer.
     """

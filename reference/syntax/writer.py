@@ -1,4 +1,7 @@
-"""The walker that writes: from values to bits, by the same structures that the reader walks."""
+"""The walker that writes: from values to bits.
+
+It walks the same structures as the reader.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,8 +105,10 @@ class Writer(Walker):
 
     @contextmanager
     def unit_bounds(self, nnr_unit_size: int, start: int) -> Iterator[None]:
-        """Write the measured size of a unit into its field after the unit, unless the values give
-        one.
+        """Write the measured size of a unit into its size field after the unit.
+
+        If the values give a size, that one stays. ``start`` is the bit position of the unit. Raises
+        `EncodeError` for a size above 15 bits if the values ask for a field of 15 bits.
         """
         yield
         if "nnr_unit_size" in self.values:
@@ -120,8 +125,9 @@ class Writer(Walker):
 
     @contextmanager
     def joined(self, data: bytes, pieces: tuple[tuple[int, int], ...]) -> Iterator[Walker]:
-        """Open a reader of ``data``, so that a payload split over units is checked and updates the
-        context.
+        """Open a reader of ``data``.
+
+        So a payload split over units is checked and updates the context.
         """
         inner = Reader(data, interpretation=self.interpretation, rules=Enforcement(lenient=not self.enforce))
         inner.unit, inner.unit_type = self.unit, self.unit_type

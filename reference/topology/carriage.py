@@ -1,4 +1,6 @@
-"""Annex E (inferred, provenance I): the data units of a stream in place of a container's tensors.
+"""Annex E (inferred, provenance I).
+
+The data units of a stream stand in place of a container's tensors.
 
 The clause notes say that a tensor of the container holds one NDU or aggregate, and that NNR_STR and
 NNR_MPS are stored once, in the metadata. The rest is our choice. The metadata is a JSON document

@@ -1,4 +1,6 @@
-"""Annex E (inferred) in NNEF: the .dat file of a variable holds one data unit or aggregate.
+"""Annex E (inferred) in NNEF.
+
+The .dat file of a variable holds one data unit or aggregate.
 
 The header states shape and bits of the values. Its item type is a vendor's: `VENDOR` in the upper
 half, the item type of the values in the lower. NNEF has no metadata, so a file nnr.json next to the

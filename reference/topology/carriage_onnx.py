@@ -1,4 +1,6 @@
-"""Annex E (inferred) in ONNX: the raw_data of a tensor holds one data unit or aggregate.
+"""Annex E (inferred) in ONNX.
+
+The raw_data of a tensor holds one data unit or aggregate.
 
 Its data_type and dims are those of the values. Tensors of Constant nodes and of graphs at any depth
 hold units like initializers do. The metadata_props entry ``nnr`` holds

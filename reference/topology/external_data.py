@@ -1,4 +1,6 @@
-"""Values of ONNX tensors in files next to the model, read within bounds whatever the model says.
+"""Reads values of ONNX tensors from files next to the model.
+
+Reading is bounded whatever the model says.
 
 Only regular files are read, where `model_folder.inside` allows.
 """

@@ -1,4 +1,7 @@
-"""Walks an ONNX model: every graph and function body at any depth, and every tensor in it."""
+"""Walks an ONNX model.
+
+Visits every graph and function body at any depth, and every tensor in it.
+"""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence

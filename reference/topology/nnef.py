@@ -193,8 +193,9 @@ def restore(topology: bytes, parameters: Mapping[str, Array], quantization: byte
 
 
 def data_path(label: str) -> str:
-    """Return the path of a variable's values, inside the folder also for labels that begin with a
-    slash.
+    """Return the path of a variable's values.
+
+    It is inside the folder also for labels that begin with a slash.
 
     Raises:
         ModelError: If it is outside the folder.
@@ -267,7 +268,7 @@ def read_tensor(data: bytes, path: str) -> Array:
 
 
 def write_tensor(values: Array, name: str) -> bytes:
-    """Write a .dat file.
+    """Return the content of the .dat file of ``values``, an array of any shape.
 
     Raises:
         ModelError: Naming ``name``, if the element type is not in `ITEMS`.

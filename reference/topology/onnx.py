@@ -96,8 +96,9 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
 
 
 def restore_beside(topology: bytes, parameters: Mapping[str, Array], location: str) -> tuple[bytes, bytes]:
-    """Return the model with ``parameters`` in a file next to it, as `restore`, and the content of
-    that file.
+    """Return the model with ``parameters`` in a file next to it, and the content of that file.
+
+    It restores the model as `restore` does.
 
     Args:
         location: The name of the file.
@@ -220,8 +221,9 @@ def _parse(data: bytes) -> ModelProto:
 
 
 def is_carriage(text: str | bytes) -> bool:
-    """Return whether a metadata entry is that of a container of data units (Annex E), not a note of
-    the user's.
+    """Return whether a metadata entry is that of a container of data units (Annex E).
+
+    Other entries are notes of the user's.
     """
     try:
         content = json.loads(text)

@@ -1,4 +1,7 @@
-"""NNR_TPL_REFLIST: a list of all tensor ids in a stream, and indexes into it in place of ids."""
+"""NNR_TPL_REFLIST: a list of all tensor ids in a stream.
+
+Indexes into it take the place of ids.
+"""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,5 +1,6 @@
-"""Inputs of ONNX operators that are no weights: scales, zero points, tables, masks and sizes stay
-exact; variances are sensitive.
+"""Inputs of ONNX operators that are not weights.
+
+Scales, zero points, tables, masks and sizes stay exact; variances are sensitive.
 
 The tables follow the input names in the schemas of ONNX and ONNX Runtime; a test compares them.
 """
@@ -143,8 +144,9 @@ def variance_inputs(node: NodeProto) -> Iterable[int]:
 
 
 def exact_paths(model: ModelProto) -> frozenset[TensorPath]:
-    """Find the paths of tensors that nodes read as an exact input, and of those that annotations
-    name.
+    """Find the paths of tensors that nodes read as an exact input.
+
+    Also those that annotations name.
 
     Names are followed through nodes that only pass values on, into the bodies around, and into and
     out of functions and the graphs of If, Loop and Scan.

@@ -1,4 +1,7 @@
-"""ONNX tensors: values of a TensorProto as an array and back, and the form without data."""
+"""Converts ONNX tensors between TensorProto and array.
+
+Also makes the form without data.
+"""
 
 from dataclasses import dataclass
 from math import prod

@@ -1,5 +1,6 @@
-"""Updates of the second edition: the base model, what it remembers for later streams, and how an
-update changes it.
+"""Updates of the second edition.
+
+The base model remembers what later streams need; an update changes it.
 
 Read `base_model` first: its classes are what one step of a session hands to the next. `applying`
 says which parent a data unit needs and how its values become the new model. Names and shapes of

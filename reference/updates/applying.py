@@ -1,4 +1,6 @@
-"""Data units applied to the base model: what they read of it, and change (second edition).
+"""Applies data units to the base model (second edition).
+
+It says what a unit reads of the model, and what it changes.
 
 Errors are `BrokenRuleError`: rule, element and detail; the driver adds the place in the stream.
 """
@@ -79,8 +81,9 @@ def uses_residuals(header: DataUnitHeader, interpretation: Interpretation) -> bo
 
 
 def check_parent(header: DataUnitHeader, ids: Sequence[tuple[str, tuple[int, ...]]], base: BaseModel | None) -> None:
-    """Check that the tensors of a unit with a parent stand in the base model with their shapes and
-    types.
+    """Check that the tensors of a unit with a parent stand in the base model.
+
+    Their shapes and types must agree.
 
     Raise `BrokenRuleError` (update-base, update-order). Without a base model nothing is checked.
 
@@ -120,8 +123,9 @@ def check_depth(name: str, header: DataUnitHeader, history: ParameterHistory) ->
 
 
 def check_identity(header: DataUnitHeader, history: ParameterHistory | None, interpretation: Interpretation) -> None:
-    """Check that the parent id names the tensor's last node, if the disputed point parent_id says
-    so; raise `BrokenRuleError`.
+    """Check that the parent id names the tensor's last node.
+
+    The disputed point parent_id decides whether it must. Raises `BrokenRuleError`.
     """
     parent = header.parent_id
     if parent is None or interpretation.parent_id is not ParentId.IDENTIFIES:
@@ -157,8 +161,9 @@ def tca_base(
 
 
 def _named_base(header: DataUnitHeader, indexes: IndexHistory, interpretation: Interpretation) -> np.ndarray | None:
-    """Return the base of the node that the parent id names, or of the last node, as the disputed
-    point tca_base says.
+    """Return the base of the node that the parent id names, or of the last node.
+
+    The disputed point tca_base decides which.
     """
     node, parent = header.node_id, header.parent_id
     if interpretation.tca_base is TcaBase.LAST or node is None or parent is None or parent.device_id is None:
@@ -224,7 +229,10 @@ def tensor_history(
 
 
 class ModelBuilder:
-    """Builds the model after a stream from the base model and the stream's data units, in order."""
+    """Builds the model after a stream.
+
+    It needs the base model and the stream's data units, in order.
+    """
 
     def __init__(self, base: BaseModel, interpretation: Interpretation) -> None:
         self._base = base
@@ -258,8 +266,9 @@ class ModelBuilder:
             self._blocks.pop(header.ids[0], None)
 
     def model(self, topology: object, quantization_data: object) -> BaseModel:
-        """Return the model after the stream, with the stream's topology and quantization data, or
-        else the base model's.
+        """Return the model after the stream.
+
+        Topology and quantization data are the stream's, or else the base model's.
         """
         made = replace(
             self._base,

@@ -1,5 +1,6 @@
-"""The base model: parameters between two streams of a session, and the history that later streams
-depend on.
+"""The base model: parameters between two streams of a session.
+
+It keeps the history that later streams depend on.
 """
 
 from collections.abc import Mapping
@@ -61,7 +62,9 @@ class ParameterHistory:
 
 @dataclass(frozen=True)
 class BlockRecord:
-    """The parts of a BLOCK, which are put together only after the last step of a session.
+    """The parts of a BLOCK.
+
+    They are put together only after the last step of a session.
 
     Args:
         ids: Ids of the parts in the order of the data unit.

@@ -1,5 +1,6 @@
-"""What an encoder decides for a data unit of the second edition: its node, its parent, and the
-tools that make it smallest.
+"""Decides how an encoder codes a data unit of the second edition.
+
+It chooses the node, the parent, and the tools that make the unit smallest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -158,8 +159,9 @@ class SessionStep:
         return difference if np.isfinite(difference).all() else None
 
     def update_of(self, header: DataUnitHeader, values: Mapping[str, np.ndarray]) -> tuple[DataUnitHeader, dict[str, np.ndarray]]:
-        """Return header and values of the difference that a unit is to code, or of the whole
-        tensors if no difference can be coded.
+        """Return header and values of the difference that a unit is to code.
+
+        If no difference can be coded, return those of the whole tensors.
 
         Args:
             header: The unit's header, without update signalling.
@@ -173,8 +175,9 @@ class SessionStep:
         return child, found
 
     def says_nothing(self, header: DataUnitHeader, contents: Mapping[str, TensorContent]) -> bool:
-        """Return whether a unit can be left out: a difference of zeros that is added to no
-        prediction.
+        """Return whether a unit can be left out.
+
+        It can if it is a difference of zeros that is added to no prediction.
         """
         if header.parent_id is None or any(self.prediction(name) is not None for name in contents):
             return False
@@ -187,8 +190,9 @@ class SessionStep:
 
 
 def has_format(values: np.ndarray, data_format: int | None) -> bool:
-    """Return whether values fit an nnr_decompressed_data_format, which a decoder also gives to what
-    an update codes.
+    """Return whether values fit an nnr_decompressed_data_format.
+
+    A decoder also gives this format to what an update codes.
     """
     if data_format is None:
         return True
@@ -200,8 +204,9 @@ def has_format(values: np.ndarray, data_format: int | None) -> bool:
 
 
 def nodes_of(base: BaseModel | None, names: Sequence[str]) -> dict[str, NodeId]:
-    """Return the nodes of data units by their first ids: the ones that the base model knows, else
-    new parameter_ids of device 0.
+    """Return the nodes of data units by their first ids.
+
+    They are those that the base model knows, else new parameter_ids of device 0.
     """
     known = {} if base is None else {name: history.node_id for name, history in base.histories.items() if history.node_id is not None}
     following = max((node.parameter_id for node in known.values()), default=-1) + 1

@@ -1,5 +1,6 @@
-"""From the model after the last step of a session to parameters for a network: blocks put together,
-formats converted.
+"""Makes parameters for a network from the model after a session's last step.
+
+Blocks are put together and formats converted.
 """
 
 import numpy as np

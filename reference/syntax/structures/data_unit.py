@@ -37,8 +37,9 @@ G_SUFFIX: Final = "_G"
 
 @dataclass(frozen=True)
 class Codebook:
-    """A codebook: int32 values of shape (codebook_size,), and the place of index 0 in it
-    (CbZeroOffset).
+    """A codebook: int32 values of shape (codebook_size,), and CbZeroOffset.
+
+    That is the place of index 0 in them.
     """
 
     values: np.ndarray
@@ -71,8 +72,9 @@ class DimensionMapping:
 
 @dataclass(frozen=True)
 class NodeId:
-    """Identifies a data unit in the tree of updates (second edition): who made it, which tensor it
-    is, and how many updates deep.
+    """Identifies a data unit in the tree of updates (second edition).
+
+    It says who made it, which tensor it is, and how many updates deep.
     """
 
     device_id: int
@@ -116,7 +118,9 @@ class UpdateSignalling:
 
 @dataclass(frozen=True)
 class DataUnitHeader:
-    """The content of an NDU header, with ids and dimensions resolved against the stream so far.
+    """The content of an NDU header.
+
+    Ids and dimensions are resolved against the stream so far.
 
     ``dimensions`` are those of the (undecomposed) tensor; ``quantization`` is that of the parameter
     set in force.
@@ -147,7 +151,10 @@ class DataUnitHeader:
 
     @property
     def parent_id(self) -> ParentNode | None:
-        """The id of the node to which the unit is a difference, if it has one."""
+        """The id of the node to which the unit is a difference.
+
+        It is None if the unit has no such node.
+        """
         return self.update.parent_id if self.update is not None else None
 
     @property
@@ -327,7 +334,10 @@ def first_tensor_dimension_shift(w: Walker, dimensions: tuple[int, ...]) -> int:
 
 
 def check_dimensions(w: Walker, context: StreamContext, dimensions: tuple[int, ...]) -> None:
-    """Check that no dimension is 0, and that their number and product are within the limits."""
+    """Check that no dimension is 0.
+
+    Check also that their number and product are within the limits.
+    """
     most = context.limits.dimensions
     w.require("limits", len(dimensions) <= most, f"{len(dimensions)} dimensions, the limit is {most}", "tensor_dimensions")
     w.require("dims-zero", 0 not in dimensions, f"a dimension of {dimensions} is 0", "tensor_dimensions")
@@ -410,7 +420,10 @@ def check_mapping(w: Walker, mapping: DimensionMapping, dimensions: tuple[int, .
 
 
 def entry_point_list(w: Walker, header: DataUnitHeader, scan_order: int) -> tuple[CodedEntryPoint, ...]:
-    """Code and return the entry of every block row but the first: of the weight, or of G, then H."""
+    """Code and return the entry of every block row but the first.
+
+    The list is that of the weight, or of G, then H.
+    """
     # branch: entry-points.matrices (rows)
     count = sum(block_rows(dimensions, scan_order) - 1 for dimensions in header.matrices if dimensions[0])
     entries = []

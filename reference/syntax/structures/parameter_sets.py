@@ -1,5 +1,6 @@
-"""NNR_STR, NNR_MPS and NNR_LPS: the unit headers and payloads of parameter sets, and the
-performance maps (clause 6).
+"""NNR_STR, NNR_MPS and NNR_LPS, and the performance maps (clause 6).
+
+The structures are unit headers and payloads.
 """
 
 from typing import Final
@@ -52,7 +53,7 @@ def nnr_model_parameter_set(w: Walker, context: StreamContext) -> None:
 
 
 def model_and_updates(w: Walker, context: StreamContext) -> None:
-    """Code the elements of an NNR_MPS that the second edition has in place of reserved bits.
+    """Code the elements of an NNR_MPS that replace reserved bits in the second edition.
 
     They describe updates and the model.
     """
@@ -73,7 +74,10 @@ def model_and_updates(w: Walker, context: StreamContext) -> None:
 
 
 def nnr_layer_parameter_set(w: Walker, context: StreamContext) -> None:
-    """Code the payload of an NNR_LPS, in force for the NDUs up to the next one."""
+    """Code the payload of an NNR_LPS.
+
+    It is in force for the NDUs up to the next one.
+    """
     w.reserved(1, 0)
     sparsification = w.u("lps_sparsification_flag", 1)
     pruning = w.u("lps_pruning_flag", 1)

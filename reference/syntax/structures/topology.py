@@ -143,7 +143,10 @@ def pruned_element(w: Walker, context: StreamContext, i: int) -> tuple[str, tupl
 
 
 def bit_mask(w: Walker, name: str) -> None:
-    """Code bit_mask() [I]: a count of bits, and one bit for each value, 1 if the value is kept."""
+    """Code bit_mask() [I]: a count of bits, and one bit for each value.
+
+    A bit is 1 if the value is kept.
+    """
     with w.structure(name):
         w.flags("bit_mask_value", w.u("count_bits", 32))
         w.byte_alignment()

@@ -1,4 +1,7 @@
-"""nnr_unit(): size, header and payload of a unit, and its effect on later units (clause 6)."""
+"""nnr_unit(): size, header and payload of a unit (clause 6).
+
+Also its effect on later units.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -157,7 +160,9 @@ OWN_TO_A_PIECE: Final = ("independently_decodable_flag", "partial_data_counter")
 
 
 def check_counter(w: Walker, context: StreamContext, unit_type: int, counter: int) -> None:
-    """Check that partial_data_counter falls by one to 0 within a set of units of one type.
+    """Check that partial_data_counter falls by one to 0 within a set.
+
+    A set has units of one type.
 
     A unit outside a set opens one.
     """
