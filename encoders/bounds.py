@@ -88,6 +88,8 @@ def value_errors(
         if coded.codebook is not None:
             nearest = _nearest(x - old, coded.codebook.values.astype(np.float64) * step)
             most = nearest + (0.0 if allowed == NEAREST_STEPS else allowed * step)
+            if allowed == NEAREST_STEPS and bounds.options.get("codebook") == "integer":
+                most = np.minimum(most, allowed * step)
         else:
             most = np.full_like(x, allowed * (step if coarsest is None else min(step, coarsest)))
         wrong = ~(off <= most + slack)

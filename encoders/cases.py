@@ -15,7 +15,9 @@ from nnc_conformance.encoders.encoder_spec import EncoderSpec
 from nnc_conformance.encoders.option_values import (
     ASKED,
     BLOCKS,
+    DEFAULT_DENSITY,
     OFF,
+    ON,
     SECOND_EDITION,
     TOOLS,
     in_encoder_words,
@@ -191,6 +193,12 @@ def _values(maker: _Maker) -> None:
     maker.add("value", "int-one-value", "one integer everywhere", {"w": np.full((6, 5), 77, np.int32)})
     maker.add("value", "int-ends", "the ends of int32 that have either sign", {"w": ends})
     maker.add("value", "int-least", "the least int32", {"w": least}, may_refuse="a magnitude of 2^31 may be refused")
+    maker.add("value", "int-large", "large odd integers", {"w": integers("int-large", (9, 7), 1 - 2**31, 2**31 - 2) | 1})
+    levels = np.array([-3.0, -1.0, 0.5, 2.0, 7.0], np.float32)[integers("levels", (80, 20), 0, 4)]
+    for method in maker.known("codebook"):
+        if method != "none":
+            title = f"five values far apart, with codebook {method}"
+            maker.add("value", f"five-codebook-{method}", title, {"w": levels}, options=maker.usual(codebook=method))
     maker.add("value", "int-powers", "powers of 2 as integers", {"w": np.array([1 << n for n in range(31)], np.int32)})
 
 
@@ -225,6 +233,12 @@ def _steps(maker: _Maker) -> None:
     """Add steps of weights and vectors that are far apart, at each density."""
     if not (maker.known("qp") and maker.known("nonweight_qp")):
         return
+    scale = 1 << DEFAULT_DENSITY
+    for part in range(1, scale):
+        tensors = {"weight": weights("fraction", (9, 8)), "vector": weights("fraction-vector", (20,))}
+        options = maker.usual(rdo="0") | {"qp": str(-7 + part / scale), "nonweight_qp": str(-9 - part / scale)}
+        name, title = f"fraction-{part}", f"steps {part} parts of {scale} into an octave"
+        maker.add("step", name, title, tensors, options=options)
     for density in maker.known("qp_density") or ("",):
         asked = {"qp_density": density} if density else {}
         bound = 32
@@ -406,6 +420,11 @@ def _updates(maker: _Maker) -> None:
     }
     for name, (title, inputs) in sessions.items():
         maker.add("update", name, title, *inputs, options=usual)
+    for tool in ("row_skip", "tca", "hdsp", "pre"):
+        if maker.known(tool, ON):
+            maker.add(
+                "update", f"tool-{tool.replace('_', '-')}", f"two updates, with {tool}", base, once, twice, options=usual | {tool: ON}
+            )
     for method in maker.known("codebook"):
         if method == "none":
             continue

@@ -1,7 +1,9 @@
 """Judges what an encoder did with a case: pure functions from its streams to the result."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -11,13 +13,17 @@ from nnc_conformance.encoders.cases import EncoderCase, Tensors
 from nnc_conformance.encoders.decoding import DecodedStep, ReadTensor, decode_steps
 from nnc_conformance.encoders.encoder_spec import EncoderSpec
 from nnc_conformance.encoders.host import EncoderEnding, EncodeRun
+from nnc_conformance.encoders.redecoding import CODEWORD_RULES, explaining_element
 from nnc_conformance.encoders.reference_encoding import encode_as_asked
 from nnc_conformance.encoders.results import EncoderCaseResult, TensorFault
-from nnc_conformance.encoders.suspects import suspected_element
+from nnc_conformance.encoders.suspects import WHOLE, element_of_rule, suspected_element
 from nnc_conformance.encoders.validation import BrokenRule, validate
 from nnc_conformance.reference.decoder import decode
+from nnc_conformance.reference.driver import Driver, Watcher
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.options import DecoderOptions
+from nnc_conformance.reference.syntax.walker import Element
 from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.documents import sha256
 from nnc_conformance.suites.judging.judge import DIFFERENCES_KEPT
@@ -32,6 +38,8 @@ ENDED_BADLY: Final = {
     EncoderEnding.PROTOCOL: Outcome.PROTOCOL,
 }
 """Endings that fail every case."""
+END_RULES: Final = frozenset({"stop-bits", "payload-end"})
+"""Rules that only the end of a codeword breaks."""
 _DIGITS: Final = 6
 """Significant digits of the errors in results."""
 
@@ -88,6 +96,8 @@ def judge(case: EncoderCase, inputs: Sequence[Tensors], encoder: EncoderSpec, re
         return result(case, encoder, Outcome.UNSUPPORTED, last.message, **_at(trial, len(runs) - 1), **facts)
     if last.ending is EncoderEnding.REFUSED:
         allowed = bool(case.may_refuse)
+        if streams and not allowed and (earlier := _judge_streams(replace(trial, inputs=inputs[: len(streams)]), streams, facts)).element:
+            return earlier
         message = f"{case.may_refuse}: {last.message}" if allowed else f"refused: {last.message}"
         outcome = Outcome.PASS if allowed else Outcome.REFUSED
         fault = None if allowed else Fault.REFUSED_GOOD
@@ -106,12 +116,16 @@ def _judge_streams(trial: _Trial, streams: Sequence[bytes], facts: dict[str, Any
         return result(
             trial.case, trial.encoder, Outcome.PASS, max_error_steps=_rounded(values.steps), mean_squared_error=_rounded(mean), **facts
         )
-    if choices := _right_choices(trial, streams):
+    misnamed = any(fault.kind in ("missing", "unexpected") for fault in values.faults)  # under any choice
+    if not misnamed and (choices := _right_choices(trial, streams)):
         message = "right only with " + ", ".join(f"{made.switch} = {made.choice}" for made in choices)
         return result(trial.case, trial.encoder, Outcome.CHOICE, message, choices=choices, **facts)
     if broken is not None:
-        step, finding = broken
-        place = {"rule": finding.rule, "element": finding.element, "clause": finding.clause, "unit": finding.unit, "byte": finding.byte}
+        step, finding, base = broken
+        element = element_of_rule(finding)
+        if finding.rule in CODEWORD_RULES:
+            element = explaining_element(streams[step], trial.inputs[step], base, rule=finding.rule) or _of_codeword(finding)
+        place = {"rule": finding.rule, "element": element, "clause": finding.clause, "unit": finding.unit, "byte": finding.byte}
         message = f"the stream is not conforming: {finding.detail} (rule {finding.rule})"
         return result(trial.case, trial.encoder, Outcome.FAIL, message, fault=Fault.WRONG_OUTPUT, **place, **_at(trial, step), **facts)
     first = values.faults[0]
@@ -129,6 +143,11 @@ def _judge_streams(trial: _Trial, streams: Sequence[bytes], facts: dict[str, Any
         **_at(trial, values.step),
         **facts,
     )
+
+
+def _of_codeword(finding: BrokenRule) -> str:
+    """Return the element of a codeword that nothing in its header explains."""
+    return finding.element if finding.rule in END_RULES else WHOLE
 
 
 def _at(trial: _Trial, step: int) -> dict[str, int]:
@@ -151,19 +170,38 @@ def _nondeterministic(trial: _Trial, repeats: Sequence[Sequence[EncodeRun]]) -> 
                 (place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), min(len(one), len(other))
             )
             message = f"{len(repeats)} runs gave different streams, from byte {byte} on"
-            return result(
-                trial.case, trial.encoder, Outcome.NONDETERMINISTIC, message, fault=Fault.NONDETERMINISTIC, byte=byte, **_at(trial, step)
-            )
+            place = {"byte": byte, "element": _element_at(one, byte), **_at(trial, step)}
+            return result(trial.case, trial.encoder, Outcome.NONDETERMINISTIC, message, fault=Fault.NONDETERMINISTIC, **place)
     return result(trial.case, trial.encoder, Outcome.NONDETERMINISTIC, message, fault=Fault.NONDETERMINISTIC)
 
 
-def _broken_rule(trial: _Trial, streams: Sequence[bytes]) -> tuple[int, BrokenRule] | None:
-    """Return the first broken rule with its step; None if every stream is conforming."""
+class _ElementAt(Watcher):
+    """Finds the element at a byte of a stream."""
+
+    def __init__(self, byte: int) -> None:
+        self.byte, self.name = byte, ""
+
+    def element(self, element: Element) -> None:
+        if element.bit // 8 <= self.byte < -(-element.end_bit // 8) or (not self.name and element.bit // 8 > self.byte):
+            self.name = self.name or element.name
+
+
+def _element_at(stream: bytes, byte: int) -> str:
+    """Return the first element at a byte of a stream; "" if it cannot be read up to there."""
+    found = _ElementAt(byte)
+    with suppress(NNCError):  # what was read up to there counts
+        Driver(stream, found, DecoderOptions(lenient=True), values=False).run()
+    return found.name
+
+
+def _broken_rule(trial: _Trial, streams: Sequence[bytes]) -> tuple[int, BrokenRule, BaseModel | None] | None:
+    """Return the first broken rule with its step and the model before; None if all is conforming."""
     model: BaseModel | None = BaseModel() if trial.session else None
     for step, stream in enumerate(streams):
-        validated, model = validate(stream, f"step {step}", base=model, other_choices=False)
+        before = model
+        validated, model = validate(stream, f"step {step}", base=before, other_choices=False)
         if validated.findings:
-            return step, validated.findings[0]
+            return step, validated.findings[0], before
     return None
 
 
@@ -194,7 +232,9 @@ def _judge_values(trial: _Trial, streams: Sequence[bytes], interpretation: Inter
     total = _Values()
     for number, (decoded, wanted) in enumerate(zip(steps, trial.inputs, strict=True)):
         known |= decoded.coded
-        judged = _judge_step(wanted, decoded, known, before, trial.bounds)
+        base = BaseModel() if trial.session and number == 0 else steps[number - 1].model if trial.session else None
+        again = None if unreadable else partial(_decoded_again, streams[number], wanted, base)
+        judged = _judge_step(wanted, decoded, known, before, trial.bounds, again)
         worst = max((value for value in (total.steps, judged.steps) if value is not None), default=None)
         total = replace(judged, step=number, steps=worst, squared=total.squared + judged.squared, count=total.count + judged.count)
         if judged.faults:
@@ -203,10 +243,20 @@ def _judge_values(trial: _Trial, streams: Sequence[bytes], interpretation: Inter
     return total
 
 
+def _decoded_again(stream: bytes, wanted: Tensors, base: BaseModel | None, coded: Mapping[str, ReadTensor]) -> str:
+    """Return the header element whose other value makes wrong tensors right; "" if none does."""
+    return explaining_element(stream, wanted, base, coded=coded)
+
+
 def _judge_step(
-    wanted: Tensors, decoded: DecodedStep, known: Mapping[str, ReadTensor], before: Mapping[str, np.ndarray], bounds: Bounds
+    wanted: Tensors,
+    decoded: DecodedStep,
+    known: Mapping[str, ReadTensor],
+    before: Mapping[str, np.ndarray],
+    bounds: Bounds,
+    again: Callable[[Mapping[str, ReadTensor]], str] | None,
 ) -> _Values:
-    """Judge the model after one step."""
+    """Judge the model after one step; ``again`` is that of `suspected_element`, None to suspect none."""
     faults = [
         *(
             _fault(name, "missing", "the encoder was given it, the stream does not have it")
@@ -240,7 +290,7 @@ def _judge_step(
             wrong.append((name, coded))
             place = f"[{', '.join(map(str, errors.worst))}]"
             faults.append(_fault(name, "values", f"{place} {errors.text}; {errors.wrong} of {array.size} values are wrong"))
-    element = suspected_element(faults, wanted, decoded) if faults else ""
+    element = suspected_element(faults, wanted, decoded, before, again) if faults and again is not None else ""
     unit = next((coded.unit for _, coded in wrong if coded is not None), None)
     return _Values(tuple(faults), 0, element, unit, largest, squared, count)
 

@@ -66,7 +66,7 @@ def density_of(options: Mapping[str, str]) -> int:
 def in_encoder_words(options: Mapping[str, str]) -> dict[str, str]:
     """Return options with qp in place of octaves of the step."""
     scale = 1 << density_of(options)
-    return {name: str(int(value) * scale) if name in OCTAVES else value for name, value in options.items()}
+    return {name: str(int(float(value) * scale)) if name in OCTAVES else value for name, value in options.items()}
 
 
 def check_value(name: str, value: str) -> str:
