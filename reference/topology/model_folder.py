@@ -5,6 +5,7 @@ is the only layout beyond it: a link from ``.../snapshots/REVISION/...`` to a fi
 ``blobs`` of the same repository.
 """
 
+import os
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -24,6 +25,10 @@ def inside(folder: Path, location: str) -> Path:
         location: The path that the model states, relative to its folder.
     """
     parts = PurePosixPath(location)
+    try:
+        os.fsencode(location)
+    except UnicodeEncodeError:
+        raise ModelError(f"{location!r} is not a path inside the model's folder") from None
     if not location or "\0" in location or "\\" in location or parts.is_absolute() or ".." in parts.parts:
         raise ModelError(f"{location!r} is not a path inside the model's folder")
     folder = folder.resolve()

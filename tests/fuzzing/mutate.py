@@ -2,6 +2,7 @@
 where the target has one.
 """
 
+import copy
 import hashlib
 import io
 import json
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fuzzing.targets import joined, steps
 
 from nnc_conformance.faults.diagnosis.mutations import Draws, mutated
 from nnc_conformance.generator.randomness import Numbers
@@ -23,6 +25,10 @@ TOKENS = (
     *(b"-1", b"0", b"1e999", b"NaN", b"null", b"true", b"{}", b"[]", b'""', b"9" * 40, b"9" * 4400, b"[" * 2000, b'{"a":' * 500),
     *(b"\xff\xfe", b"\xed\xa0\x80", b"\0" * 64, b"\xff" * 64, b"\x80" * 10, b"../", b"variable", b"shape = [", b"label = '", b" " * 500),
 )
+MOST_STEPS = 8
+"""Streams of a session that the target can be given."""
+MOST_STEP = (1 << 16) - 1
+"""Bytes of a stream that the target can be given, but for the last."""
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 """With which lists are signed."""
 
@@ -63,6 +69,25 @@ def by_stream(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
     return stream[:1] + mutated(stream[1:], other[1:], Draws(Numbers(numbers.getrandbits(32), "fuzz")))
 
 
+def by_session(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
+    """A session with one stream changed by its syntax, taken out, doubled, or taken from another session."""
+    lenient, streams = steps(numbers.choice(seeds))
+    _, others = steps(numbers.choice(seeds))
+    at = numbers.randrange(len(streams))
+    match numbers.randrange(6):
+        case 0 if len(streams) > 1:
+            del streams[at]
+        case 1:
+            streams.insert(at, streams[at])
+        case 2:
+            streams[at] = numbers.choice(others)
+        case 3:
+            numbers.shuffle(streams)
+        case _:
+            streams[at] = mutated(streams[at], numbers.choice(others), Draws(Numbers(numbers.getrandbits(32), "fuzz")))
+    return joined([stream[:MOST_STEP] for stream in streams[:MOST_STEPS]], lenient=lenient)
+
+
 VALUES: tuple[Any, ...] = (None, True, -1, 0, 1, 1 << 64, 1e300, "", "x" * 100, "\ud800", [], {}, [[]], "0" * 64)
 
 
@@ -84,7 +109,7 @@ def by_json(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
         (holder, key), (giver, given) = numbers.choice(places), numbers.choice(places)
         match numbers.randrange(3):
             case 0:
-                holder[key] = numbers.choice(VALUES)
+                holder[key] = copy.deepcopy(numbers.choice(VALUES))
             case 1:
                 holder[key] = json.loads(json.dumps(giver[given]))
             case _:
@@ -164,6 +189,10 @@ def by_tar(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
 Mutation = Callable[[tuple[bytes, ...], random.Random], bytes]
 MUTATIONS: dict[str, tuple[Mutation, ...]] = {
     "reader": (by_bytes, by_bytes, by_bytes, by_stream),
+    "sessions": (by_bytes, by_session, by_session),
+    "validated streams": (by_bytes, by_session),
+    "signatures": (by_bytes, by_json),
+    "shard indexes": (by_bytes, by_json),
     "results parser": (by_bytes, by_json),
     "certificate verify": (by_bytes, by_sealed),
     "withdrawals": (by_bytes, by_signed),

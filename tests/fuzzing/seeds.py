@@ -13,7 +13,7 @@ import numpy as np
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fuzzing import containers
 from fuzzing.mutate import KEY
-from fuzzing.targets import scratch
+from fuzzing.targets import PACKAGE_SHA256, joined, scratch
 from helpers import certificate_bodies, report_documents, topology_models
 from helpers import torch_programs as torch_programs_made
 from hostile import support
@@ -31,16 +31,21 @@ from nnc_conformance.reports.certification.page import render_certificate
 from nnc_conformance.reports.certification.withdrawals import WithdrawalsBody, WithdrawnVector
 from nnc_conformance.storage.npz_format import dump_npz
 from nnc_conformance.storage.package_build import build
+from nnc_conformance.storage.package_model import DetachedSignature, canonical
 from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.sealed import canonical_text, seal
-from nnc_conformance.storage.signing import Purpose
+from nnc_conformance.storage.signing import Purpose, sign
 from nnc_conformance.storage.state_files import SessionState, dump_state
 from nnc_conformance.storage.suite_folder import built_in_root
 from nnc_conformance.suites.decoders.protocol import DecodedAnswer, RefusedAnswer, StartedAnswer, UnsupportedAnswer
 from nnc_conformance.suites.results.result_files import results_text
 
 MOST_STREAM = 512
-"""Bytes of a stream to begin with."""
+"""Bytes of a stream, or of all streams of a session, to begin with."""
+MOST_SESSIONS = 60
+"""Sessions to begin with."""
+MOST_STEPS = 4
+"""Streams of a session to begin with."""
 NNEF = (
     b"version 1.0;\ngraph net(x) -> (y)\n{\n    x = external(shape = [1, 3, 8, 8]);\n    w = variable(shape = [4, 3], label = 'a/w');\n}\n",
     b"w = variable<scalar>(label = \"w\", shape = [2,]); # variable(shape=[1],label='no')\n",
@@ -50,6 +55,15 @@ DECODER_FILES = (
     b'name = "x"\nversion = "1"\nkind = "command"\ncommand = "/bin/true {stream} {output}"\ncapabilities = ["int", "float"]\n'
     b'[errors]\n"unexpected end" = "truncated"\n',
     b'name = "y"\nkind = "python"\ncommand = "module:function"\n',
+)
+ENCODER_FILES = (
+    b'name = "x"\nversion = "1"\nkind = "command"\ncommand = "/bin/true {input} {output} {options}"\nbase = "--base {stream}"\n'
+    b'max_error_steps = 2.5\n[options]\nqp = "--qp {value}"\n[options.dq]\non = "--dq"\noff = ""\n',
+    b'name = "y"\nkind = "worker"\ncommand = "/bin/true"\nupdates = true\n',
+)
+EXPECTED_FAILURES = (
+    b'format = "nnc-expected-failures/1"\n[[failure]]\nvector = "a-b"\ndecoder = "x"\nreason = "known"\nexpires = 2030-01-01\n',
+    b'format = "nnc-expected-failures/1"\n',
 )
 POLICY = Path(certificate_module.__file__).with_name("policy.toml")
 PIPELINES = (
@@ -64,6 +78,25 @@ def streams() -> tuple[bytes, ...]:
     """Small published streams, good and bad."""
     found = [path.read_bytes() for level in ("core", "negative") for path in sorted(built_in_root().glob(f"{level}/*/stream.nnr"))]
     return tuple(stream for stream in found if 0 < len(stream) <= MOST_STREAM)
+
+
+@cache
+def sessions() -> tuple[tuple[bytes, ...], ...]:
+    """Small published sessions, good ones."""
+    found = {}
+    for level in ("core", "inferred"):
+        for path in sorted(built_in_root().glob(f"{level}/*/step-0.nnr")):
+            if path.parent.name.startswith("bad-"):
+                continue
+            files = sorted(path.parent.glob("step-*.nnr"), key=lambda file: int(file.stem.partition("-")[2]))
+            found[path] = tuple(file.read_bytes() for file in files)
+    small = [made for made in found.values() if len(made) <= MOST_STEPS and sum(map(len, made)) <= MOST_STREAM]
+    return tuple(small[:: 1 + len(small) // MOST_SESSIONS])
+
+
+def joined_sessions() -> list[bytes]:
+    """As their target wants them."""
+    return [joined(made, lenient=bool(number % 2)) for number, made in enumerate(sessions())]
 
 
 def codewords() -> list[bytes]:
@@ -122,6 +155,15 @@ def states() -> list[bytes]:
 
 def public_keys() -> list[bytes]:
     return [KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)]
+
+
+def signatures() -> list[bytes]:
+    return [canonical(DetachedSignature(sha256=PACKAGE_SHA256, signature=sign(Purpose.PACKAGE, PACKAGE_SHA256, KEY)))]
+
+
+def shard_indexes() -> list[bytes]:
+    """An index whose one tensor lies in a file: the index itself, which the target makes."""
+    return [json.dumps({"metadata": {"total_size": 4}, "weight_map": {"w": scratch(os.getpid()).name}}).encode()]
 
 
 def nnef_archives() -> list[bytes]:
@@ -184,6 +226,8 @@ def tensor_files() -> list[bytes]:
 
 MAKERS: dict[str, Callable[[], Sequence[bytes]]] = {
     "reader": lambda: [bytes([lenient]) + stream for stream in streams() for lenient in (0, 1)],
+    "sessions": joined_sessions,
+    "validated streams": lambda: [*joined_sessions()[::2], *(joined([stream], lenient=False) for stream in streams()[::20])],
     "entropy decoder": codewords,
     "ONNX topology": models,
     "ONNX external data": models_with_external_data,
@@ -200,8 +244,12 @@ MAKERS: dict[str, Callable[[], Sequence[bytes]]] = {
     "withdrawals": withdrawal_lists,
     "policies": lambda: [POLICY.read_bytes()],
     "public keys": public_keys,
+    "signatures": signatures,
+    "shard indexes": shard_indexes,
     "results parser": result_files,
     "decoder files": lambda: DECODER_FILES,
+    "encoder files": lambda: ENCODER_FILES,
+    "expected failures": lambda: EXPECTED_FAILURES,
     "worker answers": answers,
     "pipelines": lambda: PIPELINES,
 }

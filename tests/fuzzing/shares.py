@@ -17,8 +17,10 @@ class Share(NamedTuple):
 
 SHARES = {
     "reader": Share(120, 8),
-    "entropy decoder": Share(310, 32),
-    "ONNX topology": Share(50, 200),
+    "sessions": Share(30, 8),
+    "validated streams": Share(10, 4),
+    "entropy decoder": Share(230, 20),
+    "ONNX topology": Share(50, 140),
     "ONNX external data": Share(20, 30),
     "PyTorch programs": Share(30, 40),
     "Keras configurations": Share(50, 40),
@@ -33,8 +35,12 @@ SHARES = {
     "withdrawals": Share(10, 20),
     "policies": Share(10, 5),
     "public keys": Share(10, 5),
+    "signatures": Share(10, 10),
+    "shard indexes": Share(10, 10),
     "results parser": Share(20, 50),
     "decoder files": Share(10, 30),
+    "encoder files": Share(10, 20),
+    "expected failures": Share(10, 20),
     "worker answers": Share(10, 50),
     "pipelines": Share(10, 20),
 }

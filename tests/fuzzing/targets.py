@@ -1,15 +1,20 @@
 """What is fuzzed: a function of bytes for each target, which returns or raises an `NNCError`."""
 
 import gzip
+import hashlib
+import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 from fuzzing import containers
 
+from nnc_conformance.encoders.load import load_encoder
+from nnc_conformance.encoders.validation import Validation, validate_session
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.entropy.codeword import decode_codeword
 from nnc_conformance.reference.entropy.coding import TensorCoding
@@ -17,17 +22,21 @@ from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.reduction import document
 from nnc_conformance.reference.topology import carriage_nnef, carriage_onnx, nnef, onnx, pytorch
 from nnc_conformance.reference.topology.keras_safety import checked_configuration
+from nnc_conformance.reference.updates.finishing import final_parameters
 from nnc_conformance.reports.certification.policy import load_policy
 from nnc_conformance.reports.certification.verify import read_certificate
 from nnc_conformance.reports.certification.withdrawals import load_withdrawals
+from nnc_conformance.reports.validation import render_sarif, render_validation_junit, text_lines
 from nnc_conformance.storage.carriage_files import unpack_safetensors
 from nnc_conformance.storage.compressed_tar import read_compressed_tar
-from nnc_conformance.storage.package import verify
+from nnc_conformance.storage.package import signature_path, signer_of, verify
+from nnc_conformance.storage.shards import read_shards
 from nnc_conformance.storage.signing import load_public_key
-from nnc_conformance.storage.state_files import parse_state
+from nnc_conformance.storage.state_files import SessionState, dump_state, parse_state
 from nnc_conformance.storage.tensors import load_tensors
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.decoders.protocol import AnswerError, parse_answer
+from nnc_conformance.suites.results.expected_failures import load_expected_failures, write_expected_failures
 from nnc_conformance.suites.results.result_files import load_results
 
 LIMITS = DecodeLimits(elements=1 << 16, total_bytes=1 << 22, units=256, seconds=2.0)
@@ -38,9 +47,19 @@ FOLDER = Path(os.environ.get("NNC_FUZZ_DIR") or ("/dev/shm" if Path("/dev/shm").
 """Where inputs go that are read from files."""
 
 
+PACKAGE_SHA256 = hashlib.sha256(b"").hexdigest()
+"""Of the package whose signature is fuzzed."""
+
+
 def scratch(pid: int) -> Path:
-    """The file of a process, which whoever started it removes."""
+    """The file of a process, which whoever started it removes by `clean`."""
     return FOLDER / f"nnc-fuzz-{pid}"
+
+
+def clean(pid: int) -> None:
+    """Removes the files of a process."""
+    for path in (scratch(pid), signature_path(scratch(pid))):
+        path.unlink(missing_ok=True)
 
 
 def _file(data: bytes) -> Path:
@@ -56,6 +75,48 @@ def reader(data: bytes) -> None:
     """
     lenient = bool(data) and data[0] & 1 == 1
     decode(data[1:], limits=LIMITS, lenient=lenient)
+
+
+def steps(data: bytes) -> tuple[bool, list[bytes]]:
+    """Whether to be lenient, and the streams of a session: a byte for both, and before each stream but the
+    last its length in two bytes.
+    """
+    head, rest = data[:1] or b"\0", data[1:]
+    streams = []
+    for _ in range(head[0] >> 1 & 7):
+        length = int.from_bytes(rest[:2], "little")
+        streams.append(rest[2 : 2 + length])
+        rest = rest[2 + length :]
+    return bool(head[0] & 1), [*streams, rest]
+
+
+def joined(streams: Sequence[bytes], *, lenient: bool) -> bytes:
+    """What `steps` takes apart."""
+    head = bytes([len(streams) - 1 << 1 | lenient])
+    return head + b"".join(len(stream).to_bytes(2, "little") + stream for stream in streams[:-1]) + streams[-1]
+
+
+def session(data: bytes) -> None:
+    """Streams in order, each on the model after those before it; the model is kept and comes back."""
+    lenient, streams = steps(data)
+    state = SessionState(lenient=lenient)
+    for stream in streams:
+        model = decode(stream, base=state.model, limits=LIMITS, lenient=lenient).model
+        assert model is not None
+        state = state.after(stream, model)
+    assert parse_state(dump_state(state), "the state").streams == state.streams
+    final_parameters(state.model, recombine=True)
+
+
+def validated(data: bytes) -> None:
+    """Streams judged by all rules, as one session, and the reports on it."""
+    named = [(f"{number}.nnr", stream) for number, stream in enumerate(steps(data)[1])]
+    validation = validate_session(named, limits=LIMITS)
+    for line in text_lines(validation):
+        line.encode()
+    json.loads(render_sarif(validation))
+    ElementTree.fromstring(render_validation_junit(validation))
+    Validation.model_validate_json(validation.model_dump_json())
 
 
 def entropy(data: bytes) -> None:
@@ -148,6 +209,31 @@ def state(data: bytes) -> None:
     parse_state(data, "the state")
 
 
+def signature(data: bytes) -> None:
+    """The signature next to a package."""
+    path = _file(b"")
+    signature_path(path).write_bytes(data)
+    signer_of(path, PACKAGE_SHA256)
+
+
+def shard_index(data: bytes) -> None:
+    """The index of a checkpoint that is split over several files."""
+    read_shards(_file(data), lambda _: {"w": np.zeros(1, np.float32)})
+
+
+def encoder_file(data: bytes) -> None:
+    """An encoder.toml."""
+    load_encoder(str(_file(data)))
+
+
+def expected_failures(data: bytes) -> None:
+    """A list of expected failures, in TOML, and the list written anew."""
+    path = _file(data)
+    listed = load_expected_failures(path)
+    write_expected_failures(path, listed)
+    assert load_expected_failures(path) == listed
+
+
 def withdrawals(data: bytes) -> None:
     """A signed list of withdrawn vectors and certificates."""
     load_withdrawals(_file(data))
@@ -181,6 +267,8 @@ def tensors(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "reader": reader,
+    "sessions": session,
+    "validated streams": validated,
     "entropy decoder": entropy,
     "ONNX topology": onnx_topology,
     "ONNX external data": external_data,
@@ -197,8 +285,12 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "withdrawals": withdrawals,
     "policies": policy,
     "public keys": public_key,
+    "signatures": signature,
+    "shard indexes": shard_index,
     "results parser": results,
     "decoder files": decoder_file,
+    "encoder files": encoder_file,
+    "expected failures": expected_failures,
     "worker answers": worker_answer,
     "pipelines": pipeline,
 }

@@ -23,7 +23,7 @@ from fuzzing import mutate
 from fuzzing.options import command_line, keep, write_record
 from fuzzing.seeds import seeds
 from fuzzing.shares import SHARES
-from fuzzing.targets import SECONDS, TARGETS, scratch
+from fuzzing.targets import SECONDS, TARGETS, clean
 
 from nnc_conformance.reference.errors import NNCError
 
@@ -143,7 +143,7 @@ def fuzz(target: str, executions: int, seed: int, function: Function | None = No
     os.close(writer)
     well, how = _watched(pid, shared)
     for process in (pid, os.getpid()):
-        scratch(process).unlink(missing_ok=True)
+        clean(process)
     record.seconds = time.monotonic() - began
     record.executions, length = PLACE.unpack(shared[: PLACE.size])
     with os.fdopen(reader) as pipe:
