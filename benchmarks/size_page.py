@@ -179,7 +179,7 @@ def plot(figures: Mapping[str, Curves]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
         'font-family="sans-serif" font-size="12" fill="#111827">',
-        "<title>Rate and distortion of our streams, and beside those of the independent codec</title>",
+        "<title>Rate and distortion of our streams and of the independent codec's</title>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
     ]
     middle = HEIGHT // 2

@@ -48,8 +48,9 @@ def on_terminal() -> bool:
 
 
 def console() -> "Console":
-    """Make a rich console on standard output, without markup, emoji codes or highlighting: the text
-    is not ours.
+    """Make a rich console on standard output for text that is not ours.
+
+    It has no markup, emoji codes or highlighting.
     """
     from rich.console import Console
 

@@ -1,4 +1,6 @@
-"""The process of a command line: its standard streams, Ctrl-C at any moment, and its end.
+"""The process of a command line.
+
+It covers the standard streams, Ctrl-C at any moment, and the end.
 
 Only the standard library is imported, and little of it, so that Ctrl-C is answered almost from the
 start.
@@ -78,8 +80,9 @@ def leave(code: int) -> NoReturn:
 
 
 def _discard(stream: TextIO) -> None:
-    """Lead a stream that cannot be written to the null device, since Python flushes it once more at
-    the end.
+    """Lead a stream that cannot be written to the null device.
+
+    Otherwise Python's flush at the end would fail.
     """
     with suppress(OSError):
         null = os.open(os.devnull, os.O_WRONLY)
@@ -88,8 +91,9 @@ def _discard(stream: TextIO) -> None:
 
 
 def open_standard_streams() -> None:
-    """Give a standard stream that was closed at the start the null device, and let the others
-    escape what they cannot encode.
+    """Give standard streams that were closed at the start the null device.
+
+    The others escape what they cannot encode.
 
     A closed descriptor would be given to the next file that is opened, and messages would go into
     that.
@@ -107,8 +111,9 @@ def open_standard_streams() -> None:
 
 
 class Interrupts:
-    """Ctrl-C within a context: a `KeyboardInterrupt`, and the end of the process at the second, or
-    if the first is not taken note of.
+    """Ctrl-C within a context: a `KeyboardInterrupt` at the first.
+
+    The process ends at the second, or if the first is not taken note of.
 
     ``came`` says whether Ctrl-C was pressed: libraries turn a `KeyboardInterrupt` into other
     errors.

@@ -60,8 +60,9 @@ class RunDisplay(Protocol):
 
 
 class CaseWords(NamedTuple):
-    """What is shown of a failing case: the implementation, what it was given, and the command that
-    repeats the case.
+    """The texts shown of a failing case.
+
+    They are the implementation, what it was given, and the command that repeats the case.
     """
 
     implementation: str

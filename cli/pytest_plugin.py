@@ -164,7 +164,10 @@ class CaseItem(pytest.Item):
             raise FailedCaseError(failure_text(result, decoders.invocation))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Return the text of a failing case, or the traceback of an error in the harness."""
+        """Return the text of a failing case.
+
+        For an error in the harness, return the traceback.
+        """
         return str(excinfo.value) if isinstance(excinfo.value, FailedCaseError) else super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -175,8 +178,9 @@ class CaseItem(pytest.Item):
 
 
 def failure_text(result: "CaseResult", invocation: "Invocation") -> str:
-    """Describe a failing case: what happened, what the vector tests, what to do, and how to repeat
-    it alone.
+    """Describe a failing case.
+
+    Say what happened, what the vector tests, what to do, and how to repeat it alone.
     """
     from nnc_conformance.reports.text import visible
     from nnc_conformance.suites.results.fault_table import FAULTS

@@ -126,7 +126,10 @@ def cases_for(encoder: EncoderSpec) -> list[CaseInput]:
 
 
 def weights(label: str, shape: Sequence[int], *, octave: int = 0) -> np.ndarray:
-    """Return float32 values of ``shape`` in a bell curve of deviation 0.6 * 2^octave, none 0."""
+    """Return float32 values of ``shape`` in a bell curve, none of them 0.
+
+    The deviation is 0.6 * 2^octave.
+    """
     count = int(np.prod(shape, dtype=np.int64))
     numbers = Numbers(DEFAULT_SEED, f"encoder-case/{label}")
     total = sum(numbers.integers(f"part-{part}", count, -8191, 8192) for part in range(4))

@@ -1,4 +1,7 @@
-"""Checks an encoder's description and protocol with a few small cases, and explains what to fix."""
+"""Checks an encoder's description and protocol with a few small cases.
+
+It explains what to fix.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Decodes the streams of an encoder under test, with what judges its values: steps and codebooks."""
+"""Decodes the streams of an encoder under test.
+
+It also gives what judges the values: steps and codebooks.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

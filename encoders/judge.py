@@ -1,4 +1,7 @@
-"""Judges what an encoder did with a case: pure functions from its streams to the result."""
+"""Judges what an encoder did with a case.
+
+Pure functions make the result from its streams.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress

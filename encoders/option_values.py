@@ -1,4 +1,6 @@
-"""The options that an encoder can be asked for: our names, their values, and what they mean.
+"""The options that an encoder can be asked for.
+
+It has our names, their values, and what they mean.
 
 The names are those of `EncoderOptions`. qp and nonweight_qp are asked as steps per octave, so that
 the same step is meant at each density.

@@ -1,4 +1,7 @@
-"""Encoding as a kind of task, and the run of encoders: every case on every encoder."""
+"""Encoding as a kind of task, and the run of encoders.
+
+A run gives every case to every encoder.
+"""
 
 import hashlib
 import platform

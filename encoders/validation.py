@@ -1,4 +1,6 @@
-"""Validation of streams: every broken rule with its place, and what a stream needs and decodes to.
+"""Validation of streams: every broken rule with its place.
+
+Also what a stream needs and decodes to.
 
 A stream is read leniently, so that a broken rule of policy ``may`` does not hide the next one. A
 data unit that cannot be decoded is left out, and the units after it are read all the same. A rule

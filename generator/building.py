@@ -1,4 +1,7 @@
-"""Building vectors from recipes: a pure function, so any number of workers gives the same bytes."""
+"""Builds vectors from recipes.
+
+Building is a pure function, so any number of workers gives the same bytes.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -73,7 +76,10 @@ def last_or_none(streams: Sequence[bytes], interpretation: Interpretation, base:
 
 
 def base_of(edition: Edition) -> BaseModel | None:
-    """Return the model before a vector's first stream: None for the first edition, which keeps no history."""
+    """Return the model before a vector's first stream.
+
+    It is None for the first edition, which keeps no history.
+    """
     return None if edition == FIRST_EDITION else BaseModel()
 
 

@@ -85,7 +85,10 @@ def on_trellis_with_skips(
 
 
 def stretches(area: ScanArea) -> Iterator[tuple[int, int]]:
-    """Yield (row, indexes) of each part of a row that is coded without a break, in coded order."""
+    """Yield (row, indexes) of each part of a row that is coded without a break.
+
+    The parts are in coded order.
+    """
     height, width = area.side or area.rows, area.side or area.columns
     for top in range(0, area.rows, height):
         for left in range(0, area.columns, width):

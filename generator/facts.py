@@ -1,5 +1,6 @@
-"""Facts that the reference decoder met in a stream, and the parts of a vector's description that
-follow from them.
+"""Facts that the reference decoder met in a stream.
+
+Parts of a vector's description follow from them.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -225,7 +226,9 @@ def _all_of(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def met_in(stream: bytes, *, lenient: bool = False, base: BaseModel | None = None) -> Facts:
-    """Decode a stream once and return all that it meets, up to its end or its first error.
+    """Decode a stream once and return all that it meets.
+
+    Decoding ends at its end or its first error.
 
     Args:
         stream: The stream.
@@ -243,7 +246,9 @@ def met_in(stream: bytes, *, lenient: bool = False, base: BaseModel | None = Non
 
 
 def met_in_session(streams: Sequence[bytes], *, lenient: bool = False, base: BaseModel | None) -> SessionFacts:
-    """Decode streams in order, each once, and return all that they meet, up to the first error.
+    """Decode streams in order, each once, and return all that they meet.
+
+    Decoding ends at the first error.
 
     Args:
         streams: The streams.

@@ -1,4 +1,6 @@
-"""The ledger: every revision that a published vector ever had, so that none can be taken back.
+"""The ledger: every revision that a published vector ever had.
+
+So no published vector can be changed unnoticed.
 
 ``python -m nnc_conformance.generator.ledger`` adds the new revisions of vectors/ to
 docs/vector.ledger.json; existing entries stay.

@@ -55,12 +55,18 @@ def model_recipe(network: str, name: str, *, title: str, options: EncoderOptions
 
 @dataclass(frozen=True)
 class SequenceRecipe(Description):
-    """A network and its updates after rounds of further training, to encode with the given options."""
+    """A network and its updates after rounds of further training.
+
+    They are encoded with the given options.
+    """
 
     options: EncoderOptions
 
     def streams(self) -> tuple[bytes, ...]:
-        """Encode the network with its topology, then each round as an update of what a decoder has."""
+        """Encode the network with its topology, then each round as an update.
+
+        An update changes the model that a decoder has.
+        """
         base, streams = BaseModel(), []
         for number, model in enumerate(map(extract, packaged_networks.sequence_models(str(self.network)))):
             topology = Topology(NNR_TPL_ONNX, model.topology) if number == 0 else None

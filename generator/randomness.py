@@ -1,4 +1,7 @@
-"""Random integers that are the same on every machine: SHAKE-256 of seed, recipe id and label."""
+"""Random integers that are the same on every machine.
+
+They come from SHAKE-256 of seed, recipe id and label.
+"""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""A recipe: the hand-written description of a vector, and the pure function that makes its stream."""
+"""A recipe: the hand-written description of a vector.
+
+It has the pure function that makes the vector's stream.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -66,7 +69,9 @@ class Recipe(Description):
 
 @dataclass(frozen=True, kw_only=True)
 class SessionRecipe(Description):
-    """A vector of the second edition to be built: streams that a decoder gets in order.
+    """A vector of the second edition to be built.
+
+    Its streams are given to a decoder in order.
 
     A rule is broken, and ``edit`` changes bytes, in the last stream only.
 

@@ -29,7 +29,10 @@ def ids_of(levels: Collection[Level]) -> list[str]:
 
 
 def stress_recipes() -> dict[str, Recipe | SessionRecipe]:
-    """Return the recipes of level stress by id: many small streams, a few large ones, and sessions."""
+    """Return the recipes of level stress by id.
+
+    They are many small streams, a few large ones, and sessions.
+    """
     drawn: list[Recipe | SessionRecipe] = [*map(stress.stress_recipe, range(STRESS_VECTORS))]
     drawn += map(stress.large_stress_recipe, range(len(stress.LARGE)))
     drawn += map(stress_sessions.session_recipe, range(STRESS_SESSIONS))
@@ -59,7 +62,9 @@ def make_one(vector_id: str, seed: int) -> BuiltVector:
 
 
 def make_all(ids: Iterable[str], seed: int, jobs: int) -> list[BuiltVector]:
-    """Build vectors in the order of their ids, with the same result for any number of ``jobs``.
+    """Build vectors in the order of their ids.
+
+    The result is the same for any number of ``jobs``.
 
     Raises `RecipeError` if the reference decoder disagrees with a recipe.
     """

@@ -1,5 +1,6 @@
-"""The stress grammar of the second edition: sessions of one to four streams, drawn from a seed
-within given capabilities.
+"""The stress grammar of the second edition.
+
+Sessions of one to four streams are drawn from a seed within given capabilities.
 
 No choice of a disputed point changes what a drawn session decodes to.
 """

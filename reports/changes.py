@@ -70,8 +70,9 @@ class Since:
 
 
 def since(source: str, old: Results, cases: Iterable[CaseResult], decoders: Sequence[str], *, retired: Collection[str] = ()) -> Since:
-    """Compare the ``cases`` of ``decoders`` with those of an earlier run, for decoders that both
-    runs judged.
+    """Compare the ``cases`` of ``decoders`` with those of an earlier run.
+
+    Only decoders that both runs judged are compared.
 
     A vector that only the later run has is taken for one that only the earlier run has under
     another id if no others are described alike. ``retired``: ids that the later suite retired.

@@ -37,7 +37,10 @@ KIND_TITLES: Final = {
 
 @dataclass(frozen=True)
 class GoalRow:
-    """One goal: times met, streams that meet it, and the names of the first of them."""
+    """One goal.
+
+    It has the times met, the streams that meet it, and the names of the first of them.
+    """
 
     goal: Goal
     hits: int
@@ -65,7 +68,10 @@ class Subject:
 
 
 def sections(coverage: Coverage, kinds: Iterable[GoalKind], edition: Edition = FIRST_EDITION) -> Iterator[tuple[str, list[Subject]]]:
-    """Yield each clause with its subjects: elements with their value classes, or structures with their branches."""
+    """Yield each clause with its subjects.
+
+    These are elements with their value classes, or structures with their branches.
+    """
     wanted = set(kinds)
     goals = [goal for goal in catalogue_of(edition).values() if goal.key.kind in wanted]
     order = {clause: place for place, clause in enumerate(dict.fromkeys(goal.clause for goal in goals))}

@@ -1,4 +1,4 @@
-"""What a run of encoders found: as text, as JUnit XML, and as one HTML page."""
+"""The results of a run of encoders as text, JUnit XML and one HTML page."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator

@@ -18,8 +18,9 @@ NAMED: Final = 5
 
 
 def lines(choice: TensorChoices, model: Model) -> Iterator[str]:
-    """Iterate over lines on tensors that were not quantized or lost small values, one for each
-    reason.
+    """Iterate over lines on tensors that were not quantized or lost small values.
+
+    There is one line for each reason.
     """
     groups: dict[str, list[str]] = {}
     for row in choice.tensors:

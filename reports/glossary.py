@@ -13,7 +13,7 @@ GLOSSARY: Final[dict[str, str]] = {
         "A feature that a decoder may lack, such as dq or topology. A decoder.toml declares which ones the decoder has; a vector that "
         "needs another one is unsupported and counts neither for the decoder nor against it."
     ),
-    "Case": "One vector on one decoder.",
+    "Case": "One vector on one decoder, or one set of generated inputs on one encoder.",
     "Cause": "A candidate explanation of a failure: a bug that explain puts into the reference decoder to see whether it fails alike.",
     "Certificate": (
         "A signed file that states what a decoder has passed, with the evidence to judge it again offline. See docs/trust.md for what "
@@ -28,7 +28,7 @@ GLOSSARY: Final[dict[str, str]] = {
         "choice a decoder makes; no choice is wrong, and none counts."
     ),
     "Edition": "A version of the standard: the first edition is ISO/IEC 15938-17:2022, the second is of 2024.",
-    "Equivalent mutant": "A mutant that no stream can tell from the original, with an argument. It does not count in the mutation score.",
+    "Equivalent mutant": "A mutant that no stream can distinguish from the original, with the argument. It does not count in the score.",
     "Fresh stream": (
         "A stream drawn at random when a certificate is issued, so that no decoder can have been fitted to it. A run draws some, too: "
         "they follow from the suite and the decoder, so that the same run always has the same ones."
@@ -45,7 +45,7 @@ GLOSSARY: Final[dict[str, str]] = {
         "and some fresh streams of level stress."
     ),
     "Mutant": "The reference decoder with one small change that makes it wrong, made to see whether a vector fails on it.",
-    "Mutation score": "The share of mutants that at least one vector kills, which means fails on; equivalent mutants are left out.",
+    "Mutation score": "The share of mutants that at least one vector kills: it fails on them. Equivalent mutants are left out.",
     "Outcome": "The result of a case, such as pass, fail, refused, crash or unsupported. The report lists all outcomes with their meaning.",
     "Peer": "The independent codec: an implementation of the standard by others, used to check that our reading of it is not ours alone.",
     "Policy": (
@@ -59,6 +59,10 @@ GLOSSARY: Final[dict[str, str]] = {
     "Reference": "The encoder and decoder of this project, written to be read as an executable form of the standard.",
     "Rule": "A condition that a valid stream meets, with its clause, policy and error category. Every refusal names a rule.",
     "Seeded bug": "A mutant written by hand after a plausible or historical mistake.",
+    "Session": (
+        "A stream with a whole model and the updates after it, in order. Each step needs what the steps before it left. Sessions belong to "
+        "the second edition."
+    ),
     "Standing": (
         "Whether a case counts. conformance: it rests on verified or published facts and counts. inferred, disputed and own (a policy of "
         "this project): shown, never counted."
@@ -69,9 +73,10 @@ GLOSSARY: Final[dict[str, str]] = {
     "Target": "A named set of capabilities and values that somebody outside this project requires of decoders, with its source and date.",
     "Update": "A stream that codes differences to a base model instead of a whole model. Updates belong to the second edition.",
     "Vector": (
-        "A stream with what a decoder must make of it: the exact tensors, or for a negative vector the refusal. It also says which clauses "
-        "it tests and which bug it is there to catch."
+        "A stream with the output that a decoder must give: the exact tensors, or for a negative vector a refusal. It also states which "
+        "clauses it tests and which bug it catches. A vector of the second edition can be a session of several streams."
     ),
+    "Waiver": "An entry of a certificate's policy that excuses a failing vector, with a reason and a last day.",
     "Worker": "A decoder that is started once and answers many requests over the worker protocol (docs/decoder-protocol.md).",
     "Worker process": "A process of the harness that runs cases, one at a time; the decoder runs below it, under limits.",
 }

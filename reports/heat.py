@@ -18,7 +18,11 @@ Place = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Cell:
-    """One goal of a grid: times met, streams that meet it, class, and why it is unreachable (empty: it is not)."""
+    """One goal of a grid.
+
+    It has the times met, streams that meet it, class, and why it is unreachable (empty if it is
+    not).
+    """
 
     hits: int
     streams: int
@@ -72,7 +76,10 @@ def event_place(key: Key) -> Place:
 
 
 def state_place(key: Key) -> Place:
-    """Place a goal about state: what is kept or reset by row, the tools or the state before by column."""
+    """Place a goal about state in its grid.
+
+    The row is what is kept or reset, the column the tools or the state before.
+    """
     subject, case = key.subject, key.case
     if subject.startswith("block rows"):
         sets, rows, dq_flag, unary = case.split(", ")
@@ -88,7 +95,7 @@ def state_place(key: Key) -> Place:
     if subject.startswith("between"):
         return "Units between an NNR_LPS and what it holds for", "met", case
     if " in a unit of " in subject:
-        return "Vectors of a BLOCK beside codebooks", subject, case
+        return "Vectors of a BLOCK with codebooks", subject, case
     place, _, what = subject.partition(" start, ")
     own, _, before = case.partition(" after ")
     return f"Start of a {place}, {what}", own, f"after {before}" if before else "met"

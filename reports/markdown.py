@@ -41,8 +41,9 @@ def render_markdown(report: Report) -> str:
 
 
 def code(text: str) -> str:
-    """Format text as one code span, also inside a table: nothing in it acts as markup, link or
-    mention.
+    """Format text as one code span, also inside a table.
+
+    Nothing in it acts as markup, link or mention.
     """
     line = one_line(text).replace("|", "\\|")
     fence = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)

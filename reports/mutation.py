@@ -1,4 +1,7 @@
-"""The pages of the mutation score: which mutants the suite kills, and which vector kills which."""
+"""The pages of the mutation score.
+
+They say which mutants the suite kills, and which vector kills which.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -74,7 +77,10 @@ def mutation_page(score: Score, tables: str) -> str:
 
 
 def mutation_tables(score: Score, *, matrix: bool) -> str:
-    """Make the page of long tables in Markdown: equivalent mutants, and the kills of each vector."""
+    """Make the page of long tables in Markdown.
+
+    The tables are equivalent mutants, and the kills of each vector.
+    """
     parts = [
         f"# {_TABLES_TITLE}",
         "Made by `nnc-conformance mutation`; the summary is the [mutation score](mutation.md).",

@@ -36,7 +36,9 @@ _SUMMARY_BYTES: Final = 1 << 20
 
 
 def write_step_summary(report: Report, file: Path) -> None:
-    """Append the Markdown report to a step's summary, cut at the end of a line if it does not fit.
+    """Append the Markdown report to a step's summary.
+
+    If it does not fit, it is cut at the end of a line.
 
     Raise `OSError`.
     """

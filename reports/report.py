@@ -25,7 +25,9 @@ UNPROVEN: Final = "unproven: broken streams only"
 
 @dataclass(frozen=True)
 class ReportedCase:
-    """One case: its result, its standing, whether it fails the run, and the command that repeats it
+    """One case of a report.
+
+    It has its result, its standing, whether it fails the run, and the command that repeats it
     alone.
 
     ``stderr``: the last lines of the decoder's standard error, of a case in error. ``known``:
@@ -119,8 +121,9 @@ class VectorRow:
 
 @dataclass(frozen=True)
 class LayerErrors:
-    """Distances of one node's output from its output with the original parameters: for the
-    reference and for each decoder.
+    """Distances of one node's output from its output with the original parameters.
+
+    They are those of the reference and of each decoder.
 
     A distance is None if a run lacks the node or did not measure it.
     """
@@ -133,8 +136,10 @@ class LayerErrors:
 
 @dataclass(frozen=True)
 class MeasuredNetwork:
-    """Answers of one network with the original parameters, the reference's, and each decoder's
-    (None if it gave none).
+    """Answers of one network.
+
+    They are with the original parameters, the reference's, and each decoder's (None if it gave
+    none).
 
     ``layers`` are its nodes in the order of the graph.
     """

@@ -22,8 +22,9 @@ NO_CLOSING = "the results have no closing record: the run did not finish"
 
 @dataclass(frozen=True)
 class Loaded:
-    """One results file: its content (None if it is truncated), its problems, and the run.json that
-    belongs to it.
+    """One results file.
+
+    It has its content (None if it is truncated), its problems, and the run.json that belongs to it.
     """
 
     source: str
@@ -43,7 +44,9 @@ def file_of(path: Path) -> Path:
 
 
 def load(path: Path) -> Loaded:
-    """Read a results.json, or the one in a folder, and the run.json of the same run next to it.
+    """Read a results.json, or the one in a folder.
+
+    Also read the run.json of the same run next to it.
 
     Raises `ResultsError` for another kind of file or contradictory results, `OSError` for an
     unreadable file.

@@ -120,7 +120,10 @@ def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> R
 
 
 def clause_title(clause: str) -> str:
-    """Return the title of a clause or of its nearest ancestor that has one, else ""."""
+    """Return the title of a clause or of its nearest titled ancestor.
+
+    Return "" if there is no such title.
+    """
     parts = clause.split(".")
     return next((CLAUSE_TITLES[key] for n in range(len(parts), 0, -1) if (key := ".".join(parts[:n])) in CLAUSE_TITLES), "")
 
@@ -159,7 +162,10 @@ def _capability_meaning(name: str) -> str:
 
 
 def flatten(value: Any, prefix: str = "") -> tuple[tuple[str, str], ...]:
-    """Flatten a nested document to rows of dotted key and text, in the order of the document."""
+    """Flatten a nested document to rows of dotted key and text.
+
+    Rows are in the order of the document.
+    """
     if isinstance(value, dict):
         return tuple(row for key, inner in value.items() for row in flatten(inner, f"{prefix}.{key}" if prefix else str(key)))
     if isinstance(value, list):

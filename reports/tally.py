@@ -80,7 +80,9 @@ class OutcomeTally:
 
     @property
     def percent(self) -> str:
-        """Passed over judged in percent, rounded down to a tenth so that 100 % means all.
+        """Passed over judged in percent, rounded down to a tenth.
+
+        So 100 % means all.
 
         A dash if nothing was judged.
         """

@@ -1,5 +1,6 @@
-"""The trace of one stream as a self-contained HTML page: bytes next to elements, and the arithmetic
-decoder over time.
+"""The trace of one stream as a self-contained HTML page.
+
+It shows bytes next to elements, and the arithmetic decoder over time.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,8 +44,10 @@ class TraceRow:
 
 @dataclass(frozen=True)
 class UnitRows:
-    """The rows of one unit, the bins of its codeword apart, and the plot of its arithmetic decoder
-    (None without a codeword). ``stream`` names its stream where the page shows several.
+    """The rows of one unit.
+
+    It has the bins of its codeword apart, and the plot of its arithmetic decoder (None without a
+    codeword). ``stream`` names its stream where the page shows several.
     """
 
     number: int
@@ -132,8 +135,9 @@ def build_session_trace(
     lenient: bool = False,
     unit: int | None = None,
 ) -> TracePage:
-    """Trace the streams of a session, up to the end or the first error, as if they were one after
-    the other in one file.
+    """Trace the streams of a session up to the end or the first error.
+
+    They are traced as if they stood one after the other in one file.
 
     Args:
         steps: Name, bytes and model before each stream (see `storage.sessions.steps_of`).

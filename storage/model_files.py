@@ -419,13 +419,13 @@ def _to_onnx(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) 
     if len(topology) + sum(array.nbytes for array in parameters.values()) <= MOST_MESSAGE_BYTES:
         write_bytes(path, restore(topology, parameters))
         return ()
-    beside = path.with_name(f"{path.name}{DATA_SUFFIX}")
+    data_file = path.with_name(f"{path.name}{DATA_SUFFIX}")
     if path.exists() and not path.is_file():
-        raise ModelError(f"{path} cannot hold a model of 2 GB or more, whose values are in a file beside it; name a file")
-    if beside.exists() and not path.exists():
-        raise ModelError(f"{beside} exists, and the values of {path.name} would replace it; name another output")
-    model, data = restore_beside(topology, parameters, beside.name)
-    with staged(beside, data) as put_data, staged(path, model) as put_model:
+        raise ModelError(f"{path} cannot hold a model of 2 GB or more, whose values are in a file next to it; name a file")
+    if data_file.exists() and not path.exists():
+        raise ModelError(f"{data_file} exists, and the values of {path.name} would replace it; name another output")
+    model, data = restore_beside(topology, parameters, data_file.name)
+    with staged(data_file, data) as put_data, staged(path, model) as put_model:
         put_data()
         put_model()
     return ()

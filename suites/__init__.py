@@ -1,4 +1,6 @@
-"""Vectors on decoders: run a suite's vectors on decoders under test, judge them, keep the results.
+"""Runs a suite's vectors on decoders under test and judges them.
+
+It keeps the results.
 
 Each sub-package has one job and imports only those named before it: sandbox, results, decoders,
 judging, locating, running, checking. Read `running.decoder_run` first, then `judging.judge`. What

@@ -65,8 +65,9 @@ class Cause:
 
     @property
     def vague(self) -> bool:
-        """Whether the code is about no element in particular, so that what the failing streams have
-        in common says more.
+        """Whether the code concerns no element in particular.
+
+        Then the elements that failing streams have in common say more.
         """
         return not self.named and any(self.mutant.module.startswith(begin) and self.element == name for begin, name in VAGUE)
 

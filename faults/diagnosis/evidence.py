@@ -1,5 +1,6 @@
-"""Evidence: the cases that causes are tried on, chosen to be quick to decode and to distinguish
-causes.
+"""Evidence: the cases that causes are tried on.
+
+They are chosen to be quick to decode and to distinguish causes.
 """
 
 import re

@@ -1,5 +1,6 @@
-"""From a failing case to what must be wrong: the causes that do what the decoder does, and the
-elements that they concern.
+"""Explains a failing case.
+
+It finds the causes that do what the decoder does, and the elements that they concern.
 """
 
 from collections import defaultdict
@@ -43,12 +44,15 @@ from nnc_conformance.suites.sandbox.limits import Limits
 
 
 class FailingCaseError(NNCError):
-    """The case that is to be explained does not exist, did not fail, or is ambiguous."""
+    """The case to explain does not exist, did not fail, or is ambiguous."""
 
 
 @dataclass(frozen=True)
 class Blamed:
-    """An element that the decoder is likely to get wrong, with its weight among all, 0..1."""
+    """An element that the decoder is likely to get wrong.
+
+    Its weight among all is 0..1.
+    """
 
     element: str
     clause: str
@@ -103,7 +107,9 @@ class OutputSource:
     decoder: str | None = None
 
     def tensors(self, case: CaseResult, run: RunDocument | None, streams: Sequence[bytes]) -> Tensors | None:
-        """Return the decoder's tensors for a case of a run: what the last of some streams gives.
+        """Return the decoder's tensors for a case of a run.
+
+        They are what the last of the case's streams gives.
 
         Return None if there are none.
         """

@@ -8,7 +8,10 @@ from nnc_conformance.reference.tracer import TraceLine, value_text
 
 
 def document(explained: Explanation) -> dict[str, Any]:
-    """Return an explanation, with its causes and the bins around the onset, as a JSON value."""
+    """Return an explanation as a JSON value.
+
+    It has the causes and the bins around the onset.
+    """
     return {
         "format": "nnc-explanation/1",
         "case": explained.case.id,

@@ -79,7 +79,9 @@ def _description(streams: Sequence[bytes], truth: Decoded | StreamError, name: s
 
 
 def file_vector(root: Path, made: BuiltVector) -> AnyVector:
-    """Add a vector to a suite folder and its manifest, replacing one with the same id.
+    """Add a vector to a suite folder and its manifest.
+
+    Replace a vector with the same id.
 
     Raise `SuiteError` or `OSError`.
     """

@@ -1,5 +1,7 @@
-"""Fuzzing by syntax: streams are changed, those that reach new coverage goals are kept, and
-failures are shrunk and filed as vectors.
+"""Fuzzing by syntax.
+
+Streams are changed, those that reach new coverage goals are kept, and failures are shrunk and filed
+as vectors.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -170,8 +172,9 @@ class Fuzzer:
         )
 
     def _file(self, stream: bytes, failure: Failure, number: int) -> str:
-        """File a stream as a vector, or as it is if the reference does not say clearly what it must
-        give; return where.
+        """File a stream as a vector and return where.
+
+        If the reference does not say clearly what the stream must give, file the stream alone.
         """
         name = f"fuzz-{self.state.seed}-{number}"
         try:

@@ -1,5 +1,6 @@
-"""Streams changed by their syntax: another element, unit, tool, dimension or index, and now and
-then another bit.
+"""Streams changed by their syntax.
+
+Another element, unit, tool, dimension or index is put in, and now and then another bit.
 """
 
 from collections.abc import Sequence

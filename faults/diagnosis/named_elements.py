@@ -1,5 +1,6 @@
-"""The published faults whose element a report on core names: what small vectors of core are needed
-for.
+"""The published faults whose element a report on core names.
+
+Small vectors of core are needed for them.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,6 @@
-"""The onset of a failure: the first symbol of the stream at which the decoder must have gone wrong,
-and what is around it.
+"""The onset of a failure: the first symbol that the decoder decoded wrongly.
+
+Also what is around it in the stream.
 """
 
 from collections import deque
@@ -72,8 +73,9 @@ class Onset:
 
 @dataclass(frozen=True)
 class _Coded:
-    """One tensor as coded: its unit and header, its number in the codeword, its id, and the
-    codeword.
+    """One tensor as coded.
+
+    It has its unit and header, its number in the codeword, its id, and the codeword.
     """
 
     unit: Unit

@@ -1,5 +1,6 @@
-"""A stream as pieces that can be changed and written again: its units, with the tensors of data
-units as indexes.
+"""A stream as pieces that can be changed and written again.
+
+Pieces are its units, with the tensors of data units as indexes.
 """
 
 from collections.abc import Callable, Mapping
@@ -76,8 +77,9 @@ def pieces_of(stream: bytes) -> tuple[Piece, ...] | None:
 
 
 def values_of(unit: Unit, stream: bytes) -> Values:
-    """Return the values of a unit that was read from ``stream``, for the writer, which computes the
-    size.
+    """Return the values of a unit that was read from ``stream``, for the writer.
+
+    The writer computes the size.
     """
     return {**_size_flag(unit, stream), "nnr_unit_header": unit.header, "nnr_unit_payload": unit.payload}
 

@@ -1,5 +1,6 @@
-"""Causes ranked by how closely what they do fits what the decoder under test did, over failing and
-passing cases together.
+"""Ranks causes by how closely they behave like the decoder under test.
+
+Failing and passing cases count together.
 
 All causes are sifted on a few cases, the finalists ranked on more, and the last of these weighed
 against each other; `Weights` has the formulas. A fit of 1 means: the same output or refusal in each

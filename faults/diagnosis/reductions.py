@@ -98,8 +98,9 @@ def _cropped(piece: Data, header: DataUnitHeader) -> Data | None:
 
 
 def _cut(values: NDArray[Any], dimensions: tuple[int, ...]) -> NDArray[Any]:
-    """Cut an array to dimensions: its first elements along each axis, or, if the axes do not fit,
-    its elements repeated.
+    """Cut an array to its first elements along each axis.
+
+    If the axes do not fit the dimensions, repeat its elements.
     """
     if values.ndim == len(dimensions) and all(new <= old for new, old in zip(dimensions, values.shape, strict=True)):
         return np.ascontiguousarray(values[tuple(slice(size) for size in dimensions)])

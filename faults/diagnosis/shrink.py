@@ -1,5 +1,6 @@
-"""Shrinking: the smallest stream that a decoder still fails in the same way, by its structure if it
-has one, else by its bytes.
+"""Shrinking: the smallest stream that a decoder still fails in the same way.
+
+A stream is shrunk by its structure if it has one, else by its bytes.
 """
 
 import tempfile
@@ -79,8 +80,9 @@ class Failure:
 
 @dataclass(frozen=True)
 class Shrunk:
-    """The smallest stream found, how the decoder fails on it, the number of streams tried, and the
-    seconds that took.
+    """The smallest stream found, and how the decoder fails on it.
+
+    It has the number of streams tried, and the seconds that took.
     """
 
     stream: bytes
@@ -127,8 +129,9 @@ def failure_of(stream: bytes, execution: Execution, base: BaseModel | None = Non
 
 
 def session_failure(streams: Sequence[bytes], executions: Sequence[Execution]) -> Failure | None:
-    """Return how a decoder that did this with the streams of a session fails: in the first step
-    that it fails, if any.
+    """Return how a decoder fails on a session, by what it did with each stream.
+
+    The first step that it fails decides. Return None if it fails no step.
     """
     base = BaseModel()
     for stream, execution in zip(streams, executions, strict=False):
@@ -169,7 +172,10 @@ def session_judge_of(decode_session: DecodeSession) -> SessionJudge:
 
 @dataclass(frozen=True)
 class ShrunkSession:
-    """The smallest session found, how the decoder fails on it, and the number of sessions tried."""
+    """The smallest session found, and how the decoder fails on it.
+
+    It has the number of sessions tried.
+    """
 
     streams: tuple[bytes, ...]
     failure: Failure
@@ -177,7 +183,9 @@ class ShrunkSession:
 
 
 def shrink_session(streams: Sequence[bytes], judge: SessionJudge, *, seconds: float = 60.0, tries: int = 5000) -> ShrunkSession:
-    """Shrink a session: drop steps first, then units of each stream, while it fails in the same way.
+    """Shrink a session while it fails in the same way.
+
+    Drop steps first, then units of each stream.
 
     Args:
         streams: The streams of a session that the decoder fails.
@@ -202,8 +210,9 @@ def shrink_session(streams: Sequence[bytes], judge: SessionJudge, *, seconds: fl
 
 
 def _smaller_sessions(streams: tuple[bytes, ...]) -> Iterator[tuple[bytes, ...]]:
-    """Yield the session without one of its steps, from the last to the first, then without one unit
-    of a stream.
+    """Yield the session without one of its steps, from the last to the first.
+
+    Then yield it without one unit of a stream.
     """
     for number in reversed(range(len(streams) if len(streams) > 1 else 0)):
         yield streams[:number] + streams[number + 1 :]
@@ -213,8 +222,9 @@ def _smaller_sessions(streams: tuple[bytes, ...]) -> Iterator[tuple[bytes, ...]]
 
 
 def shrink(stream: bytes, judge: Judge, *, seconds: float = 60.0, tries: int = 5000, progress: ProgressCallback = no_progress) -> Shrunk:
-    """Shrink a stream until nothing smaller fails in the same way, or the time or the tries are
-    used up.
+    """Shrink a stream until nothing smaller fails in the same way.
+
+    End also when the time or the tries are used up.
 
     Args:
         stream: A stream on which the decoder fails.
@@ -237,7 +247,10 @@ def shrink(stream: bytes, judge: Judge, *, seconds: float = 60.0, tries: int = 5
 
 
 class _Search:
-    """A greedy search, which continues from the first smaller stream that fails in the same way."""
+    """A greedy search.
+
+    It continues from the first smaller stream that fails in the same way.
+    """
 
     def __init__(self, stream: bytes, failure: Failure, judge: Judge, end: float, tries: int, progress: ProgressCallback) -> None:
         self.best = stream
@@ -289,8 +302,9 @@ class _Search:
                 size //= 2
 
     def _take(self, stream: bytes) -> bool:
-        """Take a stream as the best if it fails in the same way and is smaller, or of the same size
-        and less in order.
+        """Take a stream as the best if it fails in the same way and is smaller.
+
+        A stream of the same size is taken if it is less in order.
         """
         if stream in self._seen or (len(stream), stream) >= (len(self.best), self.best):
             return False

@@ -1,4 +1,7 @@
-"""Causes tried on vectors: what a decoder with a bug does, kept from one question to the next."""
+"""Causes tried on vectors: what a decoder with a bug does.
+
+Symptoms are kept from one question to the next.
+"""
 
 import hashlib
 import json

@@ -1,5 +1,6 @@
-"""Symptoms: what a run shows of a fault in one case, and how alike the symptoms of two decoders
-are.
+"""Symptoms: what a run shows of a fault in one case.
+
+Also how alike the symptoms of two decoders are.
 """
 
 from dataclasses import dataclass

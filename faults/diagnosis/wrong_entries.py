@@ -1,5 +1,6 @@
-"""Wrong entries of the coder's tables as causes: entries that every failing case depends on, with
-values that do as the decoder does.
+"""Wrong entries of the coder's tables as causes.
+
+Every failing case depends on such an entry, and with another value it does as the decoder does.
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,9 @@ from nnc_conformance.faults.mutants.entries import entries, entry_places, farthe
 
 
 def wrong_entries(evidence: Evidence, further: Sequence[Seen], symptoms: SymptomCache, *, deadline: float = inf) -> list[Cause]:
-    """Find wrong entries that do the same as the decoder in the first failing cases, the most alike
-    first.
+    """Find wrong entries that do the same as the decoder in the first failing cases.
+
+    The most alike come first.
 
     The catalogue has few entries, with one value each; the causes found here go before these.
 

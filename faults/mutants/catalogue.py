@@ -21,8 +21,10 @@ PER_RARE_CLASS: Final[dict[str, int]] = {Operator.ROUNDING: 3, Operator.SHIFT: 3
 
 @cache
 def all_mutants() -> dict[str, Mutant]:
-    """Return every mutant by id: those of code in the order of its source, of numbers, then the
-    named faults; the same on every machine.
+    """Return every mutant by id, the same on every machine.
+
+    Those of code come first, in the order of its source, then those of numbers, then the named
+    faults.
     """
     code = {mutant_id: mutant for mutant_id, (mutant, _, _) in edits_by_id().items()}
     return code | {mutant_id: made.mutant for mutant_id, made in values_by_id().items()} | named_mutants()

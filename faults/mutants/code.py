@@ -1,5 +1,6 @@
-"""Mutants of code: every edit of every mutable function of the decoder, and the code object that it
-gives.
+"""Mutants of code: every edit of every mutable function of the decoder.
+
+Each comes with the code object that it gives.
 """
 
 import ast
@@ -23,8 +24,9 @@ _WRAPPERS: Final = ("fget", "func", "py_func", "__wrapped__", "__func__")
 
 @cache
 def edits_by_id() -> dict[str, tuple[Mutant, ast.FunctionDef, TreeEdit]]:
-    """Return every mutant of code by id: the mutant, the syntax tree of the function as it is, and
-    the edit.
+    """Return every mutant of code by id.
+
+    The values are the mutant, the syntax tree of the function as it is, and the edit.
     """
     made = {}
     for module in MODULES:
@@ -141,8 +143,9 @@ def mutated_code(mutant_id: str) -> CodeType:
 
 
 def live_function(module: str, function: str) -> FunctionType:
-    """Return a function by its module below the reference and its qualified name, uncompiled and
-    without wrappers.
+    """Return a function by its module below the reference and its qualified name.
+
+    It is uncompiled and without wrappers.
     """
     found: Any = module_of(module)
     for step in function.split("."):

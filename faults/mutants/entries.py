@@ -1,5 +1,6 @@
-"""Mutants of single entries of the coder's tables: any entry with any value that the coder can run
-on, made on demand.
+"""Mutants of single entries of the coder's tables, made on demand.
+
+Any entry can have any value that the coder can run on.
 """
 
 import re
@@ -51,8 +52,9 @@ def entries(name: str, place: int) -> Iterator[Value]:
 
 
 def farthest(name: str, place: int) -> Value | None:
-    """Return the mutant of an entry with the most distant value, which shows wherever the entry is
-    used; None if none can run.
+    """Return the mutant of an entry with the most distant value.
+
+    It shows wherever the entry is used. Return None if no other value can run.
     """
     values = sorted(_others(name, place), key=lambda value: -abs(value - usual_value(name, place)))
     return next(_runnable(name, place, values), None)
@@ -81,8 +83,9 @@ def _array(name: str) -> IntArray:
 
 
 def _others(name: str, place: int) -> list[int]:
-    """Return plausible wrong values of an entry: close ones, those of its neighbours, with digits
-    swapped, with another sign.
+    """Return plausible wrong values of an entry.
+
+    They are close ones, those of its neighbours, with digits swapped, with another sign.
     """
     array, value = _array(name), usual_value(name, place)
     if name == "STATE_TRANS_TAB":

@@ -1,4 +1,6 @@
-"""Arguments about mutants: which no stream can tell from the decoder, and which only disputed or
+"""Arguments about mutants.
+
+They say which mutants no stream can distinguish from the decoder, and which only disputed or
 inferred content can.
 """
 
@@ -19,7 +21,10 @@ _NUMBER: Final = re.compile(r" \[(\d+)\]$")
 
 
 class StaleArgumentError(ValueError):
-    """An argument names no mutant, or more than one, or a mutant that another argument names."""
+    """An argument does not name exactly one mutant.
+
+    Or it names a mutant that another argument names.
+    """
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,9 @@ def arguments() -> Arguments:
 
 
 def mutants_named(name: str) -> list[str]:
-    """Return the ids of the mutants that an entry names, by id or as ``MODULE.FUNCTION: BEFORE =>
-    AFTER``.
+    """Return the ids of the mutants that an entry names.
+
+    It names them by id or as ``MODULE.FUNCTION: BEFORE => AFTER``.
     """
     if CHANGE not in name:
         return [name] if name in all_mutants() else []

@@ -1,5 +1,6 @@
-"""The lines of the decoder that a stream executes: a mutant is tried only on streams that execute
-one of its lines.
+"""The lines of the decoder that a stream executes.
+
+A mutant is tried only on streams that execute one of its lines.
 """
 
 import sys
@@ -51,8 +52,9 @@ Decodable = bytes | tuple[bytes, ...]
 
 
 def executed_lines_of(streams: Sequence[tuple[Decodable, bool]], jobs: int = 1) -> list[ExecutedLines]:
-    """Trace the decoder on streams and sessions, each with whether it is lenient, in ``jobs`` child
-    processes.
+    """Trace the decoder on streams and sessions in ``jobs`` child processes.
+
+    Each comes with whether it is lenient.
 
     Keep the order.
     """

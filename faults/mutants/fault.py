@@ -1,5 +1,7 @@
-"""Seeded bugs written by hand: what a decoder does wrong, and the edit of the reference's source
-that makes it do so.
+"""Seeded bugs written by hand.
+
+A bug says what a decoder does wrong, and has the edit of the reference's source that makes it do
+so.
 """
 
 from dataclasses import dataclass, field
@@ -29,8 +31,9 @@ class Edit:
 
 @dataclass(frozen=True)
 class NamedFault:
-    """A seeded bug written by hand: one in several places of the code, or one that no operator of
-    `operators` makes.
+    """A seeded bug written by hand.
+
+    It is one in several places of the code, or one that no operator of `operators` makes.
 
     Args:
         name: The fault's name, which is its id as a mutant.

@@ -1,5 +1,6 @@
-"""Ids of mutants of code: from the statement and its change, so that they outlast changes
-around it.
+"""Ids of mutants of code.
+
+They come from the statement and its change, so that they outlast changes around it.
 
 The names of local variables and the words of messages do not count. An id therefore stays when a
 variable is renamed, an error is worded anew or another statement is added, and changes when the
@@ -33,8 +34,9 @@ def change_digest(module: str, before: str, after: str, elements: Mapping[str, s
 
 
 def normalized(module: str, before: str, after: str, elements: Mapping[str, str] | None = None) -> str:
-    """Return a change as text that is the same whatever local variables are called and messages
-    say.
+    """Return a change as text without names of local variables and texts of messages.
+
+    So a renaming leaves it the same.
 
     A local variable becomes the element that it holds, if ``elements`` has it, else a number by
     first use; so does every name that ``module`` does not know. Raises `SyntaxError` if a text is

@@ -1,5 +1,6 @@
-"""The code of the reference that is mutated: the decoder's functions, and in them what the output
-depends on.
+"""The code of the reference that is mutated.
+
+It is the decoder's functions, and in them what the output depends on.
 
 Some tables here name variables and conditions of these functions. A test names the rows that no
 longer fit.
@@ -152,8 +153,9 @@ def source_of(module: str) -> str:
 
 
 def functions_of(module: str) -> Iterator[tuple[str, ast.FunctionDef]]:
-    """Yield the mutated functions of a module with their qualified names, in the order of the
-    source.
+    """Yield the mutated functions of a module with their qualified names.
+
+    They are in the order of the source.
     """
     wanted = {*FUNCTIONS.get(module, ()), *FUNCTIONS_2024.get(module, ())}
     for statement in ast.parse(source_of(module)).body:
@@ -188,8 +190,9 @@ def live_blocks(statement: ast.stmt) -> frozenset[str]:
 
 
 def ends_default(statement: ast.stmt) -> bool:
-    """Return whether nothing after this statement is executed under the default choices, because
-    its default branch returns.
+    """Return whether no later statement is executed under the default choices.
+
+    This is so if the default branch of this statement returns.
     """
     return isinstance(statement, ast.If) and "interpretation" in ast.unparse(statement.test) and isinstance(statement.body[-1], ast.Return)
 

@@ -85,8 +85,9 @@ UNCERTIFIED_ELEMENTS: Final = frozenset(
 
 
 class MutantKind(StrEnum):
-    """How a mutant is put in force: by a function's code, by edited source, by a module's constant,
-    or by tables.
+    """How a mutant is put in force.
+
+    By a function's code, by edited source, by a module's constant, or by tables.
     """
 
     CODE = "code"
@@ -135,8 +136,9 @@ class Mutant:
 
     @property
     def certified(self) -> bool:
-        """Whether the bug is in facts that a certified vector may rest on, neither disputed nor
-        inferred.
+        """Whether the bug is in facts that a certified vector may rest on.
+
+        These are neither disputed nor inferred.
         """
         if self.fault is not None:
             return self.fault.level is Level.CORE

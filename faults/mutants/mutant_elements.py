@@ -1,5 +1,6 @@
-"""The syntax elements that a mutant concerns, from the statement that it changes and from what its
-function does.
+"""The syntax elements that a mutant concerns.
+
+They follow from the statement that it changes and from what its function does.
 
 Most statements name elements themselves, use variables that were read from one, or use names of the
 decoder's data model. Where none of this says enough, as in the coder, a comment at the end of the

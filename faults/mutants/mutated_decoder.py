@@ -1,5 +1,6 @@
-"""A decoder with a mutant in force, in a forked child process, so that this process keeps its own
-decoder.
+"""A decoder with a mutant in force, in a forked child process.
+
+So this process keeps its own decoder.
 """
 
 import gc
@@ -84,8 +85,9 @@ class OutOfTimeError(BaseException):
 def decode_mutated(
     mutant: Mutant, stream: bytes, *, seconds: float = SECONDS, memory: int = MEMORY, lenient: bool = False
 ) -> MutantOutcome:
-    """Decode a stream with a mutant in a forked child, in ``seconds`` of CPU time and ``memory``
-    bytes at most.
+    """Decode a stream with a mutant in a forked child.
+
+    It has ``seconds`` of CPU time and ``memory`` bytes at most.
 
     The mutant runs in the plain kernel, uncompiled unless it is one of tables. Never raises:
     whatever the mutated decoder raises, leaks or breaks is its outcome.
@@ -212,8 +214,9 @@ def _bound_memory(memory: int) -> None:
 
 @cache
 def prepare() -> None:
-    """Load what every child needs into this process: all modules, and the compiled plain kernel for
-    mutants of tables.
+    """Load what every child needs into this process.
+
+    These are all modules, and the compiled plain kernel for mutants of tables.
     """
     for module in MODULES:
         module_of(module)

@@ -1,4 +1,7 @@
-"""The operators: from a node of a function's syntax tree to what might be there by mistake."""
+"""The operators of mutation.
+
+An operator replaces a node of a function's syntax tree by one that might be there by mistake.
+"""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -16,8 +19,9 @@ Path = tuple[Step, ...]
 
 @dataclass(frozen=True)
 class TreeEdit:
-    """A change of a function's syntax tree: its operator, its path, and the new node for each path
-    that changes.
+    """A change of a function's syntax tree.
+
+    It has its operator, its path, and the new node for each path that changes.
     """
 
     operator: Operator
@@ -27,8 +31,10 @@ class TreeEdit:
 
 @dataclass(frozen=True)
 class NodeContext:
-    """Where a node stands: its code and statement, the name of the innermost call around it, and
-    whether it is part of a context index.
+    """Where a node stands.
+
+    It has its code and statement, the name of the innermost call around it, and whether it is part
+    of a context index.
     """
 
     code: MutableCode
@@ -151,8 +157,9 @@ def _reads(statement: ast.stmt) -> bool:
 
 
 def _differ(code: MutableCode, statement: ast.stmt, following: ast.stmt) -> bool:
-    """Return whether swapping two reads has an effect: not if both discard their values and have
-    the same descriptor.
+    """Return whether swapping two reads has an effect.
+
+    It has none if both discard their values and have the same descriptor.
     """
     if not code.affects_output(following):
         return False
@@ -336,8 +343,9 @@ def _is_walker(node: ast.AST) -> bool:
 
 
 def _is_same_read(node: ast.Attribute, around: NodeContext) -> bool:
-    """Return whether u(n) and i(n) have the same effect: for a single bit, or a value that is
-    discarded.
+    """Return whether u(n) and i(n) have the same effect.
+
+    They do for a single bit, and for a value that is discarded.
     """
     if node.attr not in ("u", "i"):
         return False

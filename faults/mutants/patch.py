@@ -1,4 +1,7 @@
-"""Mutants of code put in force: functions of the reference get other code, in a process of its own."""
+"""Puts mutants of code in force.
+
+Functions of the reference get other code, in a process of its own.
+"""
 
 import inspect
 import re
@@ -16,8 +19,9 @@ _COMMENT: Final = re.compile(r"  # .*$", re.MULTILINE)
 
 
 def text_of(module: str, function: str) -> str:
-    """Return the source of a function without the comments at the ends of its lines: quotes need
-    not repeat these.
+    """Return the source of a function without comments at the ends of lines.
+
+    So quotes need not repeat these.
     """
     return _COMMENT.sub("", inspect.getsource(live_function(module, function)))
 
@@ -33,8 +37,9 @@ def once(edit: Edit, source: str) -> str:
 
 
 def stale_quotes(faults: Iterable[NamedFault]) -> list[str]:
-    """List every edit whose quoted text does not stand exactly once in its function: fault, module,
-    function and text.
+    """List every edit whose quoted text is not exactly once in its function.
+
+    An item has fault, module, function and text.
     """
     found = []
     for fault in faults:

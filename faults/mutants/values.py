@@ -1,5 +1,7 @@
-"""Mutants of numbers: the coder's tables, which the decoder takes as arguments, and the constants
-of the standard.
+"""Mutants of numbers.
+
+These are the coder's tables, which the decoder takes as arguments, and the constants of the
+standard.
 """
 
 from collections.abc import Iterator, Sequence

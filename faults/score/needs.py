@@ -1,5 +1,6 @@
-"""The needs that keep a vector in core: a goal of coverage, a seeded bug, or an element to be
-named.
+"""The needs that keep a vector in core.
+
+A need is a goal of coverage, a seeded bug, or an element to be named.
 """
 
 from collections.abc import Collection, Sequence

@@ -1,5 +1,6 @@
-"""A mutation run: from mutants and a suite to the score, with a journal from which a stopped run is
-resumed.
+"""A mutation run: from mutants and a suite to the score.
+
+It keeps a journal from which a stopped run is resumed.
 """
 
 import hashlib
@@ -30,8 +31,9 @@ class _Header(JournalHeader):
 
 
 def run_sha256(chosen: Sequence[Mutant], trials: Sequence[Trial], *, matrix: bool) -> str:
-    """Return the hash that identifies a run: its mutants, the streams, and how far each mutant is
-    tried.
+    """Return the hash that identifies a run.
+
+    It covers its mutants, the streams, and how far each mutant is tried.
     """
     vectors = [trial.identity for trial in trials]
     content = {"mutants": [[mutant.id, mutant.before, mutant.after] for mutant in chosen], "vectors": vectors, "matrix": matrix}

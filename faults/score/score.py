@@ -15,7 +15,10 @@ PASS_MARK: Final = 0.99
 
 @dataclass(frozen=True)
 class MutantTally:
-    """Numbers of mutants: made, caught, caught only by the category of a refusal or the model after a step, and equivalent."""
+    """Numbers of mutants: made, caught and equivalent.
+
+    Those caught only by the category of a refusal or the model after a step are counted apart.
+    """
 
     made: int
     killed: int
@@ -39,8 +42,10 @@ class MutantTally:
 
 @dataclass(frozen=True)
 class Score:
-    """A finished run: mutants and results by id, the arguments about mutants, and the ids of the
-    trial vectors that count.
+    """A finished run of mutants.
+
+    It has mutants and results by id, the arguments about mutants, and the ids of the trial vectors
+    that count.
     """
 
     mutants: Mapping[str, Mutant]
@@ -61,8 +66,9 @@ class Score:
         return bool(self.counting(mutant))
 
     def counting(self, mutant: Mutant) -> tuple[tuple[str, Kill], ...]:
-        """Return the kills that count: by scored levels, or by any if the fault is in disputed or
-        inferred facts.
+        """Return the kills that count.
+
+        They are by scored levels, or by any if the fault is in disputed or inferred facts.
         """
         kills = self.results[mutant.id].kills
         return tuple(kill for kill in kills if kill[0] in self.scored) if self.certified_fact(mutant) else kills
@@ -81,6 +87,9 @@ class Score:
 
     @property
     def disproved(self) -> list[Mutant]:
-        """The mutants that are argued to be equivalent and were caught, by more than being slow."""
+        """The mutants that are argued to be equivalent but were caught.
+
+        Those caught only for being slow are left out.
+        """
         argued = [mutant for mutant in self.mutants.values() if self.equivalent(mutant)]
         return [mutant for mutant in argued if any(kill is not Kill.HANG for _, kill in self.results[mutant.id].kills)]

@@ -74,8 +74,9 @@ class TrialSession:
         return self.streams
 
     def kill(self, decode: Decode, seconds: float) -> Kill | None:
-        """Return how the session catches a decoder that has this number of CPU seconds for each
-        stream; None if it passes.
+        """Return how the session catches a decoder, or None if the decoder passes.
+
+        The decoder has this number of CPU seconds for each stream.
         """
         found = None
         for expected, met in zip_longest(self.steps, decode.session(self.streams, self.lenient, seconds)):
@@ -98,8 +99,9 @@ class TrialSession:
 
 
 def outcomes(streams: Sequence[bytes], *, lenient: bool) -> list[MutantOutcome]:
-    """Return what the decoder without a bug does with each stream of a session, up to the first
-    that it refuses.
+    """Return what the decoder without a bug does with each stream of a session.
+
+    The first stream that it refuses is the last.
     """
     found: list[MutantOutcome] = []
     model = BaseModel()

@@ -1,4 +1,7 @@
-"""Trials: mutants tried on vectors, several in parallel, each in a forked child process of its own."""
+"""Trials: mutants tried on vectors, several in parallel.
+
+Each runs in a forked child process of its own.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +17,9 @@ from nnc_conformance.storage.documents import Frozen
 
 
 class MutantResult(Frozen):
-    """Result of a mutant: the vectors that caught it and how, in the order tried, and the number of
-    vectors tried.
+    """Result of a mutant.
+
+    It has the vectors that caught it and how, in the order tried, and the number of vectors tried.
     """
 
     mutant: str
@@ -29,8 +33,9 @@ def in_trial_order(vectors: Sequence[TracedTrial]) -> list[TracedTrial]:
 
 
 def vectors_for(mutant: Mutant, vectors: Sequence[TracedTrial], *, matrix: bool) -> list[TracedTrial]:
-    """Select the vectors that can catch a mutant: they execute its lines, and are not too costly
-    for an uncompiled decoder.
+    """Select the vectors that can catch a mutant.
+
+    They execute its lines, and are not too costly for an uncompiled decoder.
 
     Without ``matrix`` select only those that count: of `SCORED_LEVELS`, unless the fault is in
     disputed or inferred facts.
@@ -41,8 +46,9 @@ def vectors_for(mutant: Mutant, vectors: Sequence[TracedTrial], *, matrix: bool)
 
 
 def decides(kill: Kill | None) -> bool:
-    """Return whether a kill ends the search: one by category or by the model does not, since not
-    every decoder gives these.
+    """Return whether a kill ends the search.
+
+    A kill by category or by the model does not, since not every decoder gives these.
     """
     return kill is not None and kill not in OF_TELLING_DECODERS
 

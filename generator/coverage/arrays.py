@@ -62,7 +62,9 @@ def _document() -> dict[str, Any]:
 
 
 def rows(strength: int, standing: GoalStanding) -> list[dict[str, str]]:
-    """Return whole choices that together hold every pair (2) or triple (3) of a standing in `FIRST_TABLE`.
+    """Return whole choices that together hold every pair or triple of a standing.
+
+    The standing is one in `FIRST_TABLE`; pairs are given by 2, triples by 3.
 
     Raises `ArraysError` if the arrays belong to another table of choices.
     """
@@ -92,7 +94,9 @@ def document(maker: str) -> dict[str, Any]:
 
 
 def build(strength: int, standing: GoalStanding) -> list[dict[str, str]]:
-    """Make an array of `FIRST_TABLE` with covertable, without rows that hold no tuple of this standing.
+    """Make an array of `FIRST_TABLE` with covertable.
+
+    Rows that hold no tuple of this standing are left out.
 
     Raises `ArraysError` if the array misses a tuple.
     """

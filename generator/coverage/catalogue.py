@@ -1,4 +1,8 @@
-"""Every goal there is, derived: from the registry of elements, the structures' source, the tables of the coder and the table of choices."""
+"""Derives every coverage goal.
+
+Goals follow from the registry of elements, the structures' source, the tables of the coder and the
+table of choices.
+"""
 
 from collections.abc import Iterator
 from functools import cache
@@ -22,7 +26,7 @@ PLACES: Final = ("index 0", "index 1 or more", "one entry", "several entries")
 
 
 def value_key(element: str, descriptor: str, label: str) -> Key:
-    """The goal of a value class."""
+    """Return the key of the goal of a value class."""
     return Key(GoalKind.VALUE, f"{element} {descriptor}", label)
 
 
@@ -67,7 +71,7 @@ def _tuple_goals(strength: int) -> Iterator[Goal]:
 
 @cache
 def catalogue() -> dict[Key, Goal]:
-    """Every goal by its key, in the order of reports."""
+    """Return every goal by its key, in the order of reports."""
     goals = [goal for row in ELEMENTS.values() if row.edition == FIRST_EDITION for goal in _element_goals(row)]
     goals += _branch_goals()
     goals += [_goal(key, "10", Provenance.VERIFIED) for key in (*context_keys(), *event_keys(), *state_keys())]
@@ -82,7 +86,10 @@ FIRST_EDITION_SIDES: Final = {(label, "false") for label in ("2024.profile-known
 
 @cache
 def catalogue_2024() -> dict[Key, Goal]:
-    """Every goal that the second edition brought by its key, in the order of reports."""
+    """Return every goal that the second edition brought, by its key.
+
+    They are in the order of reports.
+    """
     goals = [goal for row in ELEMENTS.values() if row.edition == SECOND_EDITION for goal in _element_goals(row)]
     for branch in all_branches():
         if branch.edition == SECOND_EDITION:

@@ -1,4 +1,6 @@
-"""Value classes of a syntax element: the special values of its descriptor, within its row's limits.
+"""Value classes of a syntax element.
+
+They are the special values of its descriptor, within its row's limits.
 
 u(n), i(n): zero, one, the least and the greatest value, each sign. ue(k), ie(k): the first and the
 last value of each code length. flt(32): the kinds of binary32. st(v): lengths, and bytes a
@@ -80,7 +82,10 @@ def allowed(row: ElementRow) -> tuple[int, int]:
 
 @cache
 def classes_of(element: str, descriptor: str) -> Classes:
-    """Return the classes of an element as coded with a descriptor, one of its row's variants."""
+    """Return the classes of an element as coded with a descriptor.
+
+    The descriptor is one of its row's variants.
+    """
     row = ELEMENTS[element]
     kind, _, rest = descriptor.partition("(")
     if row.name == "IvlCurrRange":
@@ -142,7 +147,10 @@ def _integer_ranges(kind: str, n: int, low: int, high: int) -> Iterator[tuple[in
 
 
 def golomb_lengths(k: int) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last code of each code length of ue(k) that 32 bits hold."""
+    """Yield the first and the last code of each code length of ue(k).
+
+    Only codes that 32 bits hold are given.
+    """
     first = 0
     while first + (1 << k) - 1 <= LARGEST:
         yield first, first + (1 << k) - 1
@@ -180,8 +188,9 @@ def float_classes(values: np.ndarray) -> list[str]:
 
 
 def string_classes(value: str) -> tuple[str, ...]:
-    """Return the labels of the value classes that a string belongs to: by length, and by bytes a
-    character.
+    """Return the labels of the value classes that a string belongs to.
+
+    There are classes by length, and by bytes a character.
     """
     size = len(value.encode())
     sizes = {"empty": size == 0, "one byte": size == 1, f"{LONG_STRING} bytes or more": size >= LONG_STRING}
@@ -190,5 +199,8 @@ def string_classes(value: str) -> tuple[str, ...]:
 
 
 def bytes_classes(value: bytes) -> tuple[str, ...]:
-    """Return the labels of the value classes that a byte string belongs to, by its length."""
+    """Return the labels of the value classes that a byte string belongs to.
+
+    The classes depend on its length.
+    """
     return (BYTES_CLASSES[min(len(value), 2)],)

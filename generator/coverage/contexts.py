@@ -1,4 +1,6 @@
-"""Contexts as coverage names them, and when one is at an extreme of its adaptation (clause 10).
+"""Contexts by the names that coverage uses (clause 10).
+
+Also when a context is at an extreme of its adaptation.
 
 An extreme is a state that another bin of the same value leaves unchanged. The sum s = 16 * S0 + S1
 moves with both states in one direction, so it stands still only if both do: two bins in a row that
@@ -166,7 +168,9 @@ def saturated(events: IntArray, coding: TensorCoding, still: StillBins) -> Count
 
 
 def turned(sets: IntArray, still: StillBins) -> set[tuple[int, str]]:
-    """Return (set, the extreme come to) of the contexts that came from one extreme to the other in a block row.
+    """Return (set, extreme reached) of the contexts that went from one extreme to the other.
+
+    They do so within a block row.
 
     Args:
         sets: The tensor's `signalled_sets`.

@@ -1,4 +1,6 @@
-"""Least costs of values that stand for bytes or elements to read: the budget of core limits them.
+"""Least costs of values that stand for bytes or elements to read.
+
+The budget of core limits them.
 
 Core has 8 MiB, and a minute in which it is decoded and its coverage recorded. A value class is out
 of reach if its least value alone takes more than a `SHARES`-th of either. The costs are lower
@@ -48,7 +50,9 @@ Each context-coded bin takes as many bits as a renormalisation can, and the rema
 
 @dataclass(frozen=True)
 class Cost:
-    """Least cost of a value of some magnitude: bytes of the vector's files, and elements to read.
+    """Least cost of a value of some magnitude.
+
+    It has bytes of the vector's files, and elements to read.
 
     ``what`` names the objects that cost them.
     """
@@ -72,7 +76,10 @@ def numbers(count: int) -> int:
 
 
 def row_size(length: int) -> int:
-    """Return the bytes of a block row of ``length`` bits: of codeword, and of indexes to fill it."""
+    """Return the bytes of a block row whose codeword has ``length`` bits.
+
+    They are the bytes of the codeword, and of the indexes that fill it.
+    """
     return length // 8 + numbers(length // INDEX_BITS)
 
 
@@ -152,7 +159,9 @@ A decoder that returns NumPy arrays should not fail core for them.
 
 
 def beyond_budget(element: str, magnitude: int) -> str:
-    """Return why no vector of a committed level has an element of at least that magnitude.
+    """Return why no vector of a committed level has so large an element.
+
+    The element has at least the given magnitude.
 
     Returns an empty text if a vector may.
     """

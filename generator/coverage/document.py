@@ -16,8 +16,9 @@ TUPLES: Final = (GoalKind.PAIR, GoalKind.TRIPLE)
 
 
 def summary(coverage: Coverage, edition: Edition) -> dict[str, Any]:
-    """Count an edition's goals reached and reachable by kind, separately for certified, disputed and
-    inferred ones.
+    """Count an edition's goals reached and reachable by kind.
+
+    Certified, disputed and inferred goals are counted separately.
     """
     found: dict[str, Any] = {}
     for kind in GoalKind:

@@ -1,4 +1,4 @@
-"""What there is to cover: a goal is a kind, a subject and one case of it."""
+"""What can be covered: a goal is a kind, a subject and one case of it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -41,7 +41,11 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Goal:
-    """A goal; ``why`` says what makes it disputed or inferred; ``unreachable`` why no good stream meets it, empty where one can."""
+    """A goal of coverage.
+
+    ``why`` says what makes it disputed or inferred; ``unreachable`` why no good stream meets it,
+    empty if one can.
+    """
 
     key: Key
     clause: str

@@ -136,7 +136,11 @@ class GoalCounter(Watcher):
 
 @dataclass(frozen=True)
 class StreamCoverage:
-    """One stream: the error that it ends with, empty for a good one, and how often each goal was met, up to there."""
+    """What one stream covers.
+
+    It has the error that the stream ends with, empty for a good one, and how often each goal was
+    met up to there.
+    """
 
     error: str
     counts: Mapping[Key, int]
@@ -150,7 +154,9 @@ def measure(stream: bytes, *, limits: DecodeLimits | None = None, interpretation
 def measure_session(
     streams: Sequence[bytes], *, limits: DecodeLimits | None = None, interpretation: Interpretation | None = None, base: BaseModel | None
 ) -> StreamCoverage:
-    """Runs the reference decoder over streams in order and counts the goals that they meet, up to the first error.
+    """Run the reference decoder over streams in order and count the goals met.
+
+    Counting ends at the first error.
 
     Args:
         streams: The streams.
@@ -210,7 +216,10 @@ class Coverage:
 
     @cached_property
     def editions(self) -> tuple[Edition, ...]:
-        """The editions whose goals are counted: the second too if a stream has an element of it."""
+        """The editions whose goals are counted.
+
+        The second is counted if a stream has an element of it.
+        """
         found = (key for key in catalogue_2024() if key.kind is GoalKind.ELEMENT and key in self.totals)
         return EDITIONS if any(found) else EDITIONS[:1]
 
@@ -228,6 +237,9 @@ class Coverage:
         return GoalTally(sum(goal.key in self.totals for goal in goals), len(goals))
 
     def core_goals(self) -> dict[str, set[Key]]:
-        """Return the goals of each stream that count for core: certified and reachable, triples of choices included."""
+        """Return the goals of each stream that count for core.
+
+        They are certified and reachable, triples of choices included.
+        """
         wanted = {key for key, goal in catalogue().items() if goal.standing is GoalStanding.CERTIFIED and not goal.unreachable}
         return {name: wanted.intersection(measured.counts) for name, measured in self.streams.items()}

@@ -58,7 +58,9 @@ def never_renormalised(key: Key) -> bool:
 
 @cache
 def reachable_sums(parameter_set: int) -> frozenset[int]:
-    """Return every s = 16 * S0 + S1 that a context of a set can reach by any bins.
+    """Return every s = 16 * S0 + S1 that a context of a set can reach.
+
+    Any bins may lead to it.
 
     All pairs of states are walked.
     """

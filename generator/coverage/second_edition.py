@@ -1,5 +1,7 @@
-"""The goals of the second edition, with denominators of their own: elements and value classes, branches, contexts of
-updates, events of skipped rows and codebooks, tools by history, pairs and triples of tool choices.
+"""The goals of the second edition, with denominators of their own.
+
+They are elements and value classes, branches, contexts of updates, events of skipped rows and
+codebooks, tools by history, pairs and triples of tool choices.
 
 They are derived as those of the first edition are; what both editions share is counted there.
 """
@@ -193,7 +195,10 @@ def row_events(skipped: npt.NDArray[np.bool_], coding: TensorCoding) -> Iterator
 
 @dataclass(frozen=True)
 class CodedIndexes:
-    """The coded indexes of a tensor, in coded order: class (-1 where no sign is coded) and stateId of each."""
+    """The coded indexes of a tensor, in coded order.
+
+    It has the class (-1 if no sign is coded) and the stateId of each.
+    """
 
     classes: npt.NDArray[np.int64]
     states: npt.NDArray[np.int64]
@@ -330,7 +335,10 @@ def standing_of_history(key: Key) -> tuple[GoalStanding, str]:
 
 @dataclass
 class Past:
-    """What earlier streams of a session coded of one tensor: each unit's choices, and whether it had a parent."""
+    """What earlier streams of a session coded of one tensor.
+
+    It has each unit's choices, and whether the unit had a parent.
+    """
 
     choices: list[Mapping[str, str]] = field(default_factory=list)
     parents: list[bool] = field(default_factory=list)

@@ -1,4 +1,6 @@
-"""Entropy state at the start of block rows, of the parts of a BLOCK, and of data units: what a decoder resets, keeps or carries over.
+"""What a decoder resets, keeps or carries over of its entropy state.
+
+It does so at the start of block rows, of the parts of a BLOCK, and of data units.
 
 Pairs and triples of tools do not see these: parameter sets are no element of a header, and one block row has nothing to reset.
 """

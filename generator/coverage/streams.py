@@ -40,7 +40,9 @@ def find_streams(paths: Iterable[Path]) -> dict[str, Path]:
 
 
 def find_sessions(paths: Iterable[Path]) -> dict[str, Path | tuple[Path, ...]]:
-    """Return the streams under ``paths`` by name, those of a vector's steps together by that of the folder.
+    """Return the streams under ``paths`` by name.
+
+    The streams of a vector's steps stand together under the name of their folder.
 
     Raises `NoStreamsError` for a path without streams.
     """

@@ -36,7 +36,10 @@ class Unreachable:
 
 @dataclass(frozen=True)
 class UnreachableSides:
-    """Sides of branches, by their labels, that cannot be met: the reason, and the proof for one."""
+    """Sides of branches, by their labels, that cannot be met.
+
+    It has the reason, and the proof for one of them.
+    """
 
     branches: tuple[str, ...]
     sides: tuple[str, ...]

@@ -1,5 +1,6 @@
-"""The model that directed encoding searches with: the bins of an index, and how bins move a
-context.
+"""The model that directed encoding searches with.
+
+It gives the bins of an index, and how bins move a context.
 
 Both come from the kernel: binarisation by recording it, adaptation by calling its update.
 """
@@ -73,5 +74,5 @@ def orbit(parameter_set: int, state: ContextState, bin_value: int) -> tuple[Cont
 
 
 def bins_to_extreme(parameter_set: int, state: ContextState, bin_value: int) -> int:
-    """Return how many equal bins it takes to reach the fixed point and to meet it twice."""
+    """Return the number of equal bins that reach the fixed point and meet it twice."""
     return len(orbit(parameter_set, state, bin_value)) + 1

@@ -129,8 +129,9 @@ class Drive:
         self.pieces: list[npt.NDArray[np.int64]] = []
 
     def run(self) -> npt.NDArray[np.int64]:
-        """Return indexes in coded order, before any doubling, that reach every target: int64 of one
-        dimension.
+        """Return indexes that reach every target, int64 of one dimension.
+
+        They are in coded order, before any doubling.
 
         Raises `ValueError` for a target that no cycle serves.
         """
@@ -226,8 +227,9 @@ class Drive:
 
 
 def drive(layout: ContextLayout, sets: npt.NDArray[np.int64], quants: Sequence[int], targets: Collection[Extreme]) -> npt.NDArray[np.int64]:
-    """Return indexes that take contexts to extremes: coded order before any doubling, int64 of one
-    dimension.
+    """Return indexes that take contexts to extremes, int64 of one dimension.
+
+    They are in coded order, before any doubling.
 
     Args:
         layout: The tensor's contexts.

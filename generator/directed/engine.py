@@ -1,5 +1,6 @@
-"""Steering the arithmetic decoder: every entry of the range table, and every position of the stop
-bit.
+"""Steers the arithmetic decoder.
+
+It reaches every entry of the range table, and every position of the stop bit.
 """
 
 from collections.abc import Iterator, Sequence
@@ -68,7 +69,9 @@ def _best(live: LiveTensor, approaches: Sequence[list[int]], left: set[TableEntr
 
 
 def end_at(coding: TensorCoding, sets: npt.NDArray[np.int64], place: int) -> Iterator[list[int]]:
-    """Yield tensors whose last bit read is bit ``place`` of its byte, where 0 is the first bit.
+    """Yield tensors whose last bit read is bit ``place`` of its byte.
+
+    Bit 0 is the first bit.
 
     Each has ``coding.count`` indexes.
     """

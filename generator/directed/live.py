@@ -1,4 +1,7 @@
-"""A tensor being coded index by index with the kernel's own state, for searches that look ahead."""
+"""A tensor that is coded index by index with the kernel's own state.
+
+Searches that look ahead use it.
+"""
 
 from collections.abc import Sequence
 from typing import Final, Self

@@ -82,7 +82,10 @@ def _taking(live: LiveTensor, quants: Sequence[int]) -> LiveTensor:
 
 
 def columns_for(length: int, side: int) -> int:
-    """Return the number of columns that lets a block row of this side take ``length`` bits."""
+    """Return the number of columns for a block row of ``length`` bits.
+
+    The block row has the given side.
+    """
     return -(-length // (side * (LONGEST_PREFIX - 1))) + 1
 
 

@@ -1,5 +1,6 @@
-"""Three networks as ONNX graphs, built by hand from trained tensors: opset 17, IR version 8,
-dynamic batch.
+"""Three networks as ONNX graphs, built by hand from trained tensors.
+
+They have opset 17, IR version 8 and a dynamic batch.
 """
 
 from collections.abc import Mapping

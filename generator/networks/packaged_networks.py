@@ -1,4 +1,4 @@
-"""The trained networks that come with the package, and the images held out from their training.
+"""The trained networks in the package, and images that they were not trained on.
 
 A sequence is a network after rounds of further training.
 """

@@ -1,4 +1,7 @@
-"""Two networks that read a digit row by row, as ONNX graphs: a GRU and a small transformer."""
+"""Two networks that read a digit row by row, as ONNX graphs.
+
+They are a GRU and a small transformer.
+"""
 
 from typing import Any, Final
 
@@ -16,8 +19,9 @@ BLOCKS: Final = 2
 
 
 def gru(state: NetworkTensors) -> ModelProto:
-    """Build a bidirectional GRU over the eight rows of an image, and a dense layer on its last
-    states.
+    """Build a bidirectional GRU over the eight rows of an image.
+
+    A dense layer follows on its last states.
 
     The graph orders the gates z, r, h and holds both directions in one tensor, [2, ...].
 

@@ -221,8 +221,9 @@ def train(plan: TrainingPlan, images: Images, labels: Labels) -> graphs.NetworkT
 
 
 def shifted(images: Any, reach: int, generator: Any) -> Any:
-    """Shift each image of [N, 1, 8, 8] by its own offset, at most ``reach`` pixels, filling with
-    zeros.
+    """Shift each image of [N, 1, 8, 8] by at most ``reach`` pixels.
+
+    Each image has an offset of its own; the rest is filled with zeros.
     """
     padded = nn.functional.pad(images, (reach, reach, reach, reach))
     rows, columns = torch.randint(0, 2 * reach + 1, (2, len(images)), generator=generator).tolist()

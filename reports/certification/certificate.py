@@ -29,7 +29,10 @@ class CertifiedFile(Frozen):
 
 
 class CertifiedDecoder(Frozen):
-    """The certified decoder: identity as in the results, and the files that it is started from."""
+    """The certified decoder: its identity in the results, and its files.
+
+    The files are those that it is started from.
+    """
 
     name: str
     version: str
@@ -63,7 +66,10 @@ class Expectation(Frozen):
 
 
 class StepExpectation(Frozen):
-    """One step before the last and what it must decode to, as hashes of tensors and topology."""
+    """One step before the last, and what it must decode to.
+
+    That is given as hashes of tensors and topology.
+    """
 
     stream_sha256: Sha256
     expected_sha256: Sha256
@@ -111,8 +117,9 @@ def expectation_of(vector: AnyVector, *, editioned: bool = False) -> Expectation
 
 
 class CertifiedCase(Expectation):
-    """A vector with the decoder's result: outcome, and hashes of its tensors (as `storage` writes
-    them) and topology.
+    """A vector with the decoder's result.
+
+    It has the outcome, and hashes of its tensors (as `storage` writes them) and topology.
     """
 
     outcome: Outcome
@@ -125,8 +132,9 @@ class CertifiedCase(Expectation):
         return Expectation.model_validate(self.model_dump(include=set(Expectation.model_fields)))
 
     def shows_a_pass(self) -> bool:
-        """Return whether outcome and hashes agree on a pass: a refusal as required, or exactly the
-        expected output.
+        """Return whether outcome and hashes agree on a pass.
+
+        A pass is a refusal as required, or exactly the expected output.
         """
         if self.outcome is not Outcome.PASS:
             return False
@@ -193,7 +201,10 @@ class Challenge(Frozen):
 
 
 class WithdrawnVector(Frozen):
-    """A revision of a vector that was found wrong and no longer counts, with the reason."""
+    """A revision of a vector that was found wrong and no longer counts.
+
+    It has the reason.
+    """
 
     vector: VectorId
     revision: int = Field(ge=1)
@@ -249,8 +260,9 @@ def headline(policy: CertificationPolicy, decoder: CertifiedDecoder, *, signed: 
 
 
 def challenge_seed(nonce: str, results_sha256: str, files: Iterable[CertifiedFile]) -> int:
-    """Derive the seed of the fresh streams from nonce, results and decoder files: it cannot be
-    chosen.
+    """Derive the seed of the fresh streams from nonce, results and decoder files.
+
+    So it cannot be chosen.
     """
     text = "\n".join(["nnc-challenge/1", nonce, results_sha256, *(file.sha256 for file in files)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest())

@@ -147,8 +147,9 @@ def issue(
     withdrawals: Withdrawals | None = None,
     options: RunOptions | None = None,
 ) -> Issued:
-    """Challenge the decoder with fresh streams, judge all evidence, and seal a certificate if
-    nothing is against it.
+    """Challenge the decoder with fresh streams and judge all evidence.
+
+    Seal a certificate if nothing is against it.
 
     Args:
         evidence: Results, suite and decoder.

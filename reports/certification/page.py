@@ -1,5 +1,6 @@
-"""The certificate as a self-contained HTML page, which embeds the certificate and is determined by
-it byte for byte.
+"""The certificate as a self-contained HTML page.
+
+The page embeds the certificate and is determined by it byte for byte.
 """
 
 import base64

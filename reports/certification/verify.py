@@ -43,8 +43,9 @@ class VerificationInputs:
 
 @dataclass
 class Verification:
-    """The findings: ``problems`` (none if the certificate holds), and ``notes`` on what was and was
-    not checked.
+    """The findings on a certificate.
+
+    ``problems`` is empty if the certificate holds; ``notes`` say what was and was not checked.
     """
 
     certificate: Certificate

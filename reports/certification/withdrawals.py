@@ -1,5 +1,6 @@
-"""The withdrawal list, always signed: vectors that were found wrong, and certificates that no
-longer hold.
+"""The withdrawal list, which is always signed.
+
+It lists vectors that were found wrong, and certificates that no longer hold.
 """
 
 import datetime
@@ -29,7 +30,10 @@ class WithdrawnCertificate(Frozen):
 
 
 class WithdrawalsBody(Frozen):
-    """The list; ``serial`` rises with each edition, so that the later of two can be recognized."""
+    """The content of the list.
+
+    ``serial`` rises with each edition, so that the later of two can be recognized.
+    """
 
     format: Literal["nnc-withdrawals/1"] = "nnc-withdrawals/1"
     serial: int = Field(ge=1)
@@ -77,8 +81,9 @@ def extend_withdrawals(
     key: Ed25519PrivateKey,
     today: datetime.date,
 ) -> WithdrawalsBody:
-    """Write the next edition of the list at ``path``: its old entries, if it exists, and the given
-    ones.
+    """Write the next edition of the list at ``path``.
+
+    It has the old entries, if the list exists, and the given ones.
 
     Raises as `load_withdrawals`, and `OSError`.
     """

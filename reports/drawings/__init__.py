@@ -1,5 +1,6 @@
-"""Geometry of all drawings: plain numbers and SVG path data, which templates place and the style
-sheet colours.
+"""Geometry of all drawings: plain numbers and SVG path data.
+
+Templates place them and the style sheet colours them.
 
 Templates get this package as ``drawings`` and call its functions. Read `cases` first. Layout may
 change freely; the tests hold the drawings to the figures that they show.

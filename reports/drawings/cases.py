@@ -61,8 +61,9 @@ alone.
 
 @dataclass(frozen=True)
 class CaseMarks:
-    """Marks of cases, row by row: ``columns`` marks per row, ``pitch`` apart, and one SVG path per
-    tone that occurs.
+    """Marks of cases, row by row.
+
+    There are ``columns`` marks per row, ``pitch`` apart, and one SVG path per tone that occurs.
     """
 
     WIDTH: ClassVar[int] = 960

@@ -1,5 +1,6 @@
-"""Drawing of the arithmetic decoder over time: range, offset, and the states of the most used
-contexts.
+"""Drawing of the arithmetic decoder over time.
+
+It shows range, offset, and the states of the most used contexts.
 """
 
 from collections import Counter
@@ -19,8 +20,9 @@ _CONTEXTS: Final = 6
 
 @dataclass(frozen=True)
 class ContextLine:
-    """The state sum of one context over the bins: its name, the number of its bins, and the points
-    of a polyline.
+    """The state sum of one context over the bins.
+
+    It has the context's name, the number of its bins, and the points of a polyline.
     """
 
     name: str
@@ -30,8 +32,10 @@ class ContextLine:
 
 @dataclass(frozen=True)
 class CoderPlot:
-    """The plots of one codeword: number of bins, polylines of range and offset, contexts, and x
-    where each further tensor begins.
+    """The plots of one codeword.
+
+    It has the number of bins, polylines of range and offset, contexts, and x at which each further
+    tensor begins.
     """
 
     WIDTH: ClassVar[int] = 720
@@ -72,8 +76,9 @@ def _x(number: int, count: int) -> float:
 
 
 def _points(values: Sequence[tuple[int, float]], count: int) -> str:
-    """Format the points of a polyline: bin numbers from left to right, values from 0 (bottom) to 1
-    (top).
+    """Format the points of a polyline.
+
+    Bin numbers go from left to right, values from 0 (bottom) to 1 (top).
     """
     height = CoderPlot.HEIGHT
     return " ".join(f"{_x(number, count)},{round(height * (1 - min(max(value, 0.0), 1.0)), 1)}" for number, value in values)

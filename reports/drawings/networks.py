@@ -38,8 +38,9 @@ class AccuracyDot:
 
 @dataclass(frozen=True)
 class NetworkRow:
-    """One network in the accuracy plot: its name (and its vector, if several carry it), the top of
-    its rows, and the points.
+    """One network in the accuracy plot.
+
+    It has its name (and its vector, if several carry it), the top of its rows, and the points.
     """
 
     name: str
@@ -89,8 +90,9 @@ def _accuracy_x(top1: float, low: float) -> float:
 
 
 def _accuracy_scale(lowest: float) -> tuple[float, float]:
-    """Choose the start and the step of a scale up to 1: round numbers, with some room below
-    ``lowest``.
+    """Choose the start and the step of a scale up to 1.
+
+    They are round numbers, with some room below ``lowest``.
     """
     for step in _ACCURACY_STEPS:
         steps = int((1 - lowest) / step) + 1
@@ -174,8 +176,9 @@ def _drift_line(
 
 
 def _error_scale(sizes: Sequence[float]) -> tuple[Callable[[float], float], tuple[tuple[float, str], ...]]:
-    """Choose the scale of errors: the height of an error, and the ticks (powers of ten, 0 and not
-    finite).
+    """Choose the scale of errors.
+
+    Return the height of an error, and the ticks (powers of ten, 0 and not finite).
     """
     inside = [math.log10(size) for size in sizes if 0 < size < math.inf]
     low = math.floor(min(inside, default=0))

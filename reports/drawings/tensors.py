@@ -17,7 +17,10 @@ _BITS_BETWEEN_TICKS: Final = 8
 
 @dataclass(frozen=True)
 class HeatMap:
-    """A heat map: size, and for each share that occurs (1 to 9 ninths) the path of its cells."""
+    """A heat map: its size, and the path of cells of each share.
+
+    Shares are 1 to 9 ninths; only those that occur have a path.
+    """
 
     width: int
     height: int

@@ -1,4 +1,6 @@
-"""Probes: a few small vectors, so that each capability has a good stream and one to be refused.
+"""Probes: a few small vectors for each capability.
+
+Each has a good stream and one to be refused.
 
 They are chosen from the built-in suite. If it has no vectors, streams are composed and decoded by
 the reference.
@@ -119,7 +121,10 @@ def chosen(vectors: Iterable[StoredVector], taken: Mapping[str, int] | None = No
 
 
 def counted(vectors: Iterable[StoredVector]) -> Counter[str]:
-    """Count the good and the broken vectors for each capability, and the broken for each category."""
+    """Count the good and the broken vectors for each capability.
+
+    Also count the broken ones for each category.
+    """
     return Counter(key for stored in vectors for key in _keys(stored))
 
 

@@ -106,14 +106,17 @@ class DecoderSpec(Frozen):
 
     @property
     def editions(self) -> tuple[Edition, ...]:
-        """The editions that it is judged on unless the user says otherwise: those whose
-        capabilities it has, and always the first.
+        """The editions that it is judged on by default.
+
+        They are those whose capabilities it has, and always the first.
         """
         return tuple(edition for edition in EDITIONS if edition == EDITIONS[0] or set(capabilities_of(edition)) & set(self.capabilities))
 
     def identity(self, editions: Collection[Edition] = EDITIONS) -> DecoderIdentity:
-        """Return the decoder as results name it: with what it declares of these editions and of
-        those before, on which they build.
+        """Return the decoder as results name it.
+
+        It has the capabilities that it declares of these editions and of those before, on which
+        they build.
         """
         capabilities = tuple(name for name in self.capabilities if CAPABILITIES[name].edition <= max(editions))
         return DecoderIdentity(name=self.name, version=self.version, kind=self.kind, capabilities=capabilities, declared=self.declared)

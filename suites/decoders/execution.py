@@ -190,7 +190,9 @@ def _natural(value: object) -> int | None:
 
 
 def read_output(files: CaseFiles, max_bytes: int, log: CaseLog, *, model: bool = False) -> Execution:
-    """Read what a decoder left in its case folder: tensors, and the topology if there is one.
+    """Read what a decoder left in its case folder.
+
+    These are tensors, and the topology if there is one.
 
     Anything unreadable ends as ``protocol``, except the model, which does not count.
 

@@ -36,7 +36,10 @@ class SessionStartRequest(Frozen):
 
 
 class DecodeRequest(Frozen):
-    """Request to decode a stream and to write its tensors and, if it carries one, its topology."""
+    """Request to decode a stream and to write its tensors.
+
+    If the stream carries a topology, that is written as well.
+    """
 
     type: Literal["decode"] = "decode"
     id: str = Field(description="the answer repeats it")
@@ -46,7 +49,10 @@ class DecodeRequest(Frozen):
 
 
 class SessionDecodeRequest(DecodeRequest):
-    """Request to decode the next stream of a session, and to write what this stream codes."""
+    """Request to decode the next stream of a session.
+
+    The worker writes what this stream codes.
+    """
 
     session: str = Field(description="name of the session, the same at each of its steps")
     step: int = Field(ge=0, description="number of the stream in its session; 0 begins a session and ends the one before")
@@ -123,7 +129,10 @@ class _OfStep(WorkerAnswer):
 
 
 class SessionDecodedAnswer(DecodedAnswer, _OfStep):
-    """Answer to `decode`: the output, and the model if it was asked for, are written and closed."""
+    """Answer to `decode`: the output is written and closed.
+
+    So is the model if it was asked for.
+    """
 
 
 class SessionRefusedAnswer(RefusedAnswer, _OfStep):

@@ -1,4 +1,6 @@
-"""Worker for decoders that are Python functions: the reference decoder, or a function of the user.
+"""Worker for decoders that are Python functions.
+
+They are the reference decoder, or a function of the user.
 
 Start it with ``python -m`` and this module, followed by ``in-tree`` or ``MODULE:FUNCTION FOLDER``.
 
@@ -151,7 +153,9 @@ def function_session(function: Callable[[Any], Any]) -> StreamDecoder:
 
 
 def compile_first(decoders: Iterable[DecoderSpec]) -> None:
-    """Compile the reference's kernels in this process if a decoder needs them and they never were.
+    """Compile the reference's kernels in this process, unless they are compiled already.
+
+    Do so only if a decoder needs them.
 
     A worker's standard error is kept: the user would not see there why the start takes long.
     """

@@ -130,7 +130,10 @@ def _paths(files: CaseFiles) -> _Paths:
 
 
 def _remove_results(folder: Path, step: int) -> None:
-    """Remove the results of a step of a session, if there is one: they do not count as output of the next."""
+    """Remove the results of a step of a session, if there is one.
+
+    So they do not count as output of the next.
+    """
     for path in step_files(folder, step).written() if step >= 0 else ():
         if path.is_symlink() or path.is_file():
             path.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from nnc_conformance.suites.results.standing import CaseStanding, standing
 
 @dataclass(frozen=True)
 class FalseClaim:
-    """A capability that a decoder declares although it passes none of the vectors that need it."""
+    """A capability that a decoder declares without passing a vector that needs it."""
 
     decoder: str
     capability: str

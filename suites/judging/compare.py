@@ -37,7 +37,9 @@ def _ordered(bits: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def distances(expected: NDArray[Any], actual: NDArray[Any]) -> NDArray[np.uint64]:
-    """Return the distances between elements in units in the last place, as uint64 of shape (n,).
+    """Return the distances between elements in units in the last place.
+
+    They are uint64 of shape (n,).
 
     Both arrays have the same type and shape. -0.0 and 0.0 are 1 apart; integers by their
     difference. Elements that are NaN in either array are left out, so n may be smaller.
@@ -78,7 +80,10 @@ def picture(differs: NDArray[np.bool_], apart: NDArray[np.uint64]) -> Difference
 
 
 def value_text(array: NDArray[Any], flat_index: int) -> str:
-    """Return an element as text: shortest decimal form, for floats followed by the bits in hex."""
+    """Return an element as text in its shortest decimal form.
+
+    For a float, the bits in hex follow.
+    """
     element = array.reshape(-1)[flat_index]
     if not _is_float(array.dtype):
         return str(element.item())

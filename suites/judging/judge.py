@@ -1,4 +1,7 @@
-"""Judge what a decoder did with a vector's streams: pure functions from executions to the result."""
+"""Judges what a decoder did with a vector's streams.
+
+Pure functions make the result from the executions.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

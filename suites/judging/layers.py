@@ -1,4 +1,7 @@
-"""Outputs of all nodes of a network, run by ONNX Runtime, and their distance between two runs."""
+"""Outputs of all nodes of a network, run by ONNX Runtime.
+
+Also their distance between two runs.
+"""
 
 import math
 from collections.abc import Mapping
@@ -78,7 +81,10 @@ def distance(values: NDArray[Any], origin: NDArray[Any]) -> Distance:
 
 
 def drift(run: ModelRun, origin: ModelRun) -> tuple[LayerDrift, ...]:
-    """Return the distance of each output that both runs have in the same shape, in graph order."""
+    """Return the distance of each output that both runs have in the same shape.
+
+    The outputs are in graph order.
+    """
     return tuple(
         LayerDrift(output=name, operator=run.operators[name], distance=distance(array, origin.layers[name]))
         for name, array in run.layers.items()

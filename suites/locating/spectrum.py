@@ -1,4 +1,7 @@
-"""Spectrum of a stream: the values of each syntax element in it, as the reference decodes it."""
+"""Spectrum of a stream: the values of each syntax element in it.
+
+They are as the reference decodes them.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

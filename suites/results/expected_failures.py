@@ -1,5 +1,6 @@
-"""Lists of failures that a user expects: known ones do not fail a run, and entries that pass are
-reported.
+"""Lists of failures that a user expects.
+
+Known failures do not fail a run, and entries that pass are reported.
 """
 
 import json
@@ -31,7 +32,10 @@ format = "{FORMAT}"
 
 
 class ExpectedFailuresError(NNCError):
-    """A list of expected failures that cannot be read, or that names an unknown vector or decoder."""
+    """A list of expected failures cannot be read, or names something unknown.
+
+    That is a vector or a decoder.
+    """
 
 
 class ExpectedFailure(Frozen):

@@ -14,7 +14,5 @@ def is_fresh(vector: str) -> bool:
 
 
 def fresh_count(vectors: Iterable[str]) -> int:
-    """Return how many fresh streams must be drawn for each decoder to have all that are among these
-    ids.
-    """
+    """Return how many fresh streams each decoder needs to have all of these ids."""
     return max((int(found[1]) + 1 for vector in vectors if (found := FRESH_ID.fullmatch(vector))), default=0)

@@ -222,7 +222,10 @@ class SuiteIdentity(Frozen):
 
 
 class EditionedSuite(SuiteIdentity):
-    """The vectors that decoders were judged with, and the editions of the standard that they test."""
+    """The vectors that decoders were judged with.
+
+    It also has the editions of the standard that they test.
+    """
 
     levels: tuple[Level, ...]
     editions: tuple[Edition, ...]
@@ -326,7 +329,7 @@ class Results(Frozen):
 
 
 class SessionResults(Results):
-    """Content of ``results.json`` of a run with a vector of several steps or of a later edition."""
+    """Content of ``results.json`` with a vector of several steps or a later edition."""
 
     format: Literal["nnc-results/2"] = "nnc-results/2"  # type: ignore[assignment]  # another format, told apart by this key
     suite: EditionedSuite

@@ -1,4 +1,7 @@
-"""Standings: the kind of fact that a case rests on, and whether it counts as conformance."""
+"""Standings: the kind of fact that a case rests on.
+
+It decides whether the case counts as conformance.
+"""
 
 from enum import StrEnum
 from typing import Final

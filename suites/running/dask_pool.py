@@ -1,4 +1,6 @@
-"""Pool on a Dask cluster: the same cases, executed by pool processes next to the Dask workers.
+"""Pool on a Dask cluster.
+
+The same cases are executed by pool processes next to the Dask workers.
 
 A case travels with its files, so the machines share no file system; each needs this package and
 the implementations at the paths that their commands name. A Dask worker that dies loses nothing:
@@ -125,7 +127,10 @@ def _key(setup: str) -> str:
 
 
 class _RunOnWorker:
-    """State of a run on a Dask worker: idle pool processes, each with a folder of its own."""
+    """State of a run on a Dask worker.
+
+    It has idle pool processes, each with a folder of its own.
+    """
 
     def __init__(self, setup: str) -> None:
         self._kind, self._setup = read_setup(setup)

@@ -1,5 +1,6 @@
-"""Fresh streams: drawn for the decoders of a run, so that what no published vector has is tried,
-too.
+"""Fresh streams, drawn for the decoders of a run.
+
+They try what no published vector has.
 
 A published suite can be learnt by heart, and it lacks what nobody thought of. The draw follows from
 the suite and the decoder: the same decoder always gets the same streams, another one, or another

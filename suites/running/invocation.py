@@ -1,4 +1,7 @@
-"""A run in the words of the command line: its limits, and the command that repeats one case."""
+"""A run in the words of the command line.
+
+These are its limits, and the command that repeats one case.
+"""
 
 import shlex
 from collections.abc import Mapping

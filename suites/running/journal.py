@@ -1,4 +1,6 @@
-"""Journal: an append-only file of finished work, from which a run that was killed is resumed.
+"""Journal: an append-only file of finished work.
+
+From it a run that was killed is resumed.
 
 The first line is a header that identifies the run. Each further line is one entry, written whole
 and forced to disk at least every `SYNC_SECONDS`: a killed process loses nothing, a power cut at
@@ -32,7 +34,10 @@ class JournalHeader(Frozen):
 
 
 class PlanJournalHeader(JournalHeader):
-    """Base class of the first line of a run's journal, which knows its run by the hash of its plan."""
+    """Base class of the first line of a run's journal.
+
+    It knows its run by the hash of its plan.
+    """
 
     plan_sha256: Sha256
     started: str

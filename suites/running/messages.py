@@ -70,7 +70,10 @@ class Broken(Frozen):
 
 
 class Answer(Frozen, Generic[ResultT]):
-    """Line from a pool process: its isolation once it is ready, then one answer to each task."""
+    """Line from a pool process.
+
+    The first gives its isolation once it is ready, then each line answers one task.
+    """
 
     ready: Isolation | None = None
     finished: FinishedCase[ResultT] | None = None

@@ -32,7 +32,9 @@ class CaseExecutor(Protocol[ResultT]):
 
 
 class TaskKind(ABC, Generic[SpecT, ResultT]):
-    """A kind of task for the runner: the types in its messages, its executor and its judge.
+    """A kind of task for the runner.
+
+    It has the types in its messages, its executor and its judge.
 
     Each kind has one instance, a constant of the module that defines it.
 

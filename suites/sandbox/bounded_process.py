@@ -1,4 +1,7 @@
-"""Process of one decoder, watched with its process tree and ended at the first limit exceeded."""
+"""Process of one decoder, watched together with its process tree.
+
+It is ended at the first limit exceeded.
+"""
 
 import os
 import selectors

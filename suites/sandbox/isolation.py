@@ -1,4 +1,6 @@
-"""Isolation of a pool process: no network, and a namespace that nothing it starts can outlive.
+"""Isolation of a pool process: no network, and a process namespace.
+
+Nothing that it starts can outlive the namespace.
 
 A pool process consists of three processes:
 

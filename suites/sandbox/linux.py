@@ -93,8 +93,9 @@ def enter(namespaces: int) -> None:
 
 
 def restriction() -> str:
-    """Return, in brackets, the setting by which AppArmor restricts user namespaces, as Ubuntu does from
-    24.04 on; "" if it does not.
+    """Return the AppArmor setting that restricts user namespaces, in brackets.
+
+    Ubuntu has it from 24.04 on. Return "" if nothing restricts them.
     """
     try:
         restricted = Path(f"/proc/sys/{_RESTRICTED_USER_NAMESPACES.replace('.', '/')}").read_text().strip()

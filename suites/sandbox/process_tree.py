@@ -1,4 +1,7 @@
-"""Process tree below this process: its members, what they use, and how to end them all."""
+"""Process tree below this process.
+
+It gives its members, what they use, and how to end them all.
+"""
 
 import os
 import signal

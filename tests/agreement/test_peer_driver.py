@@ -75,10 +75,10 @@ def test_a_hang_is_cut_off_and_the_next_call_starts_anew(tmp_path: Path) -> None
         assert peer.starts == 2
 
 
-@pytest.mark.parametrize(("stream", "told"), [(b"die", "something went wrong"), (b"nonsense", "died during decode")])
-def test_a_process_that_fails_is_replaced(tmp_path: Path, stream: bytes, told: str) -> None:
+@pytest.mark.parametrize(("stream", "message"), [(b"die", "something went wrong"), (b"nonsense", "died during decode")])
+def test_a_process_that_fails_is_replaced(tmp_path: Path, stream: bytes, message: str) -> None:
     with running(tmp_path) as peer:
-        with pytest.raises(PeerError, match=told):
+        with pytest.raises(PeerError, match=message):
             peer.decode(stream)
         assert peer.decode(b"good")["w"].shape == (3,)
         assert peer.starts == 2

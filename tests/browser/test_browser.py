@@ -40,7 +40,7 @@ def many_cases(count: int):
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict:
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict:
     folder = tmp_path_factory.mktemp("pages")
     earlier = loaded("earlier", document(case("case-fail"), case("case-pass", outcome=Outcome.CRASH), case("gone"), case("disputed")))
     sealed = seal(body_of(), Purpose.CERTIFICATE, None)
@@ -54,34 +54,34 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_page_is_silent_and_alone(told: dict, name: str) -> None:
-    assert told[name]["errors"] == []
-    assert [address for address in told[name]["requests"] if not address.startswith(("file:", "data:"))] == []
-    assert len([address for address in told[name]["requests"] if address.startswith("file:")]) == 1
+def test_the_page_is_silent_and_alone(measured: dict, name: str) -> None:
+    assert measured[name]["errors"] == []
+    assert [address for address in measured[name]["requests"] if not address.startswith(("file:", "data:"))] == []
+    assert len([address for address in measured[name]["requests"] if address.startswith("file:")]) == 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES[1:])
-def test_axe_finds_nothing_serious(told: dict, name: str, scheme: str) -> None:
-    assert told[name]["axe"][scheme] == []
+def test_axe_finds_nothing_serious(measured: dict, name: str, scheme: str) -> None:
+    assert measured[name]["axe"][scheme] == []
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_no_page_is_wider_than_the_window(told: dict, name: str) -> None:
-    assert told[name]["overflow"] == []
+def test_no_page_is_wider_than_the_window(measured: dict, name: str) -> None:
+    assert measured[name]["overflow"] == []
 
 
-def test_two_thousand_cases_are_there_within_a_second(told: dict) -> None:
+def test_two_thousand_cases_are_there_within_a_second(measured: dict) -> None:
     """The page's thread is busy for less than a second of its own time, which another process on
     the machine does not add to.
     """
-    print(f"busy for {told['many']['busy']:.0f} ms, loaded after {told['many']['loaded']:.0f} ms")
-    assert 0 < told["many"]["busy"] < 1000
-    assert told["many"]["used"]["all"] == CASES
+    print(f"busy for {measured['many']['busy']:.0f} ms, loaded after {measured['many']['loaded']:.0f} ms")
+    assert 0 < measured["many"]["busy"] < 1000
+    assert measured["many"]["used"]["all"] == CASES
 
 
-def test_filters_and_sorting_work(told: dict) -> None:
-    used = told["many"]["used"]
+def test_filters_and_sorting_work(measured: dict) -> None:
+    used = measured["many"]["used"]
     assert used["failing"] == CASES // 20
     assert used["count"] == "100 of 2,000 cases shown"
     assert used["text"] == 1

@@ -19,36 +19,36 @@ EVERYWHERE = [f"{scheme}-{width}" for scheme in SCHEMES for width in WIDTHS]
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict:
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict:
     pages = {name: render_trace(build_trace(f"{name}.nnr", stream)) for name, stream in STREAMS.items()}
     return told_by("trace.mjs", pages, tmp_path_factory.mktemp("traces"), seconds=300)
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_page_is_silent_and_alone(told: dict, name: str) -> None:
-    assert told[name]["errors"] == []
-    assert [address for address in told[name]["requests"] if not address.startswith(("file:", "data:"))] == []
-    assert len([address for address in told[name]["requests"] if address.startswith("file:")]) == 1
+def test_the_page_is_silent_and_alone(measured: dict, name: str) -> None:
+    assert measured[name]["errors"] == []
+    assert [address for address in measured[name]["requests"] if not address.startswith(("file:", "data:"))] == []
+    assert len([address for address in measured[name]["requests"] if address.startswith("file:")]) == 1
 
 
 @pytest.mark.parametrize("where", EVERYWHERE)
 @pytest.mark.parametrize("name", PAGES[:2])
-def test_axe_finds_nothing_serious(told: dict, name: str, where: str) -> None:
-    assert told[name]["axe"][where] == []
+def test_axe_finds_nothing_serious(measured: dict, name: str, where: str) -> None:
+    assert measured[name]["axe"][where] == []
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_no_page_is_wider_than_the_window(told: dict, name: str) -> None:
-    assert told[name]["overflow"] == []
+def test_no_page_is_wider_than_the_window(measured: dict, name: str) -> None:
+    assert measured[name]["overflow"] == []
 
 
 @pytest.mark.parametrize("where", EVERYWHERE)
 @pytest.mark.parametrize("name", PAGES)
-def test_an_element_marks_its_bits(told: dict, name: str, where: str) -> None:
+def test_an_element_marks_its_bits(measured: dict, name: str, where: str) -> None:
     """Every stream begins with a start unit, whose second element, nnr_unit_size, is bits 1 to 15
     and says 4.
     """
-    marks = told[name]["marks"][where]["row"]
+    marks = measured[name]["marks"][where]["row"]
     assert marks["bytes"] == [0, 1]
     assert marks["rows"] == [1]
     assert marks["text"] == "nnr_unit_size = 4; bits 1 to 15: 0000000000000100"
@@ -58,12 +58,12 @@ def test_an_element_marks_its_bits(told: dict, name: str, where: str) -> None:
 
 @pytest.mark.parametrize("where", EVERYWHERE)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_byte_marks_its_elements(told: dict, name: str, where: str) -> None:
+def test_a_byte_marks_its_elements(measured: dict, name: str, where: str) -> None:
     """Byte 2 holds the six bits of nnr_unit_type (NNR_STR is 0) and two flags, which are the third
     to fifth elements.
     """
     bits = f"{STREAMS[name][2]:08b}"
-    marks = told[name]["marks"][where]["byte"]
+    marks = measured[name]["marks"][where]["byte"]
     assert (marks["bytes"], marks["rows"], marks["around"]) == ([2], [2, 3, 4], [])
     assert marks["text"] == (
         f"byte 2, {bits}: nnr_unit_header/nnr_unit_type = 0, nnr_unit_header/independently_decodable_flag = {bits[6]}, "
@@ -72,8 +72,8 @@ def test_a_byte_marks_its_elements(told: dict, name: str, where: str) -> None:
     assert (marks["byteSeen"], marks["rowSeen"], marks["page"]) == (True, True, 0)
 
 
-def test_the_keyboard_reaches_all_that_the_pointer_shows(told: dict) -> None:
-    used = told["one"]["used"]
+def test_the_keyboard_reaches_all_that_the_pointer_shows(measured: dict) -> None:
+    used = measured["one"]["used"]
     rows, count = used["counts"]
     assert count == len(STREAM)
     assert used["stops"] == ["a", "gridcell", "summary", "option"]
@@ -85,8 +85,8 @@ def test_the_keyboard_reaches_all_that_the_pointer_shows(told: dict) -> None:
     assert used["hovered"]["bytes"][7].endswith("nnr_unit_payload/mps_unification_flag = 0, and 2 more")
 
 
-def test_keys_go_where_they_say(told: dict) -> None:
-    used = told["one"]["used"]
+def test_keys_go_where_they_say(measured: dict) -> None:
+    used = measured["one"]["used"]
     assert used["below"] == [16]  # a row has 16 bytes
     assert used["end"] == [len(STREAM) - 1]
     assert used["lastOpen"] == "nnr_unit_payload/cabac_codeword"  # the bins below it are folded
@@ -95,5 +95,5 @@ def test_keys_go_where_they_say(told: dict) -> None:
     assert used["let"] == [4]
 
 
-def test_a_byte_leads_to_its_element_and_unfolds_it(told: dict) -> None:
-    assert told["one"]["used"]["led"] == ["nnr_unit_header/nnr_unit_type", True]
+def test_a_byte_leads_to_its_element_and_unfolds_it(measured: dict) -> None:
+    assert measured["one"]["used"]["led"] == ["nnr_unit_header/nnr_unit_type", True]

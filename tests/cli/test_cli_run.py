@@ -149,9 +149,9 @@ def test_an_interrupted_run_is_incomplete_and_goes_on(work):
             time.sleep(0.05)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        told, complaint = process.communicate(timeout=60)
+        printed, complaint = process.communicate(timeout=60)
     assert process.returncode == 3
-    assert told.splitlines()[-1].startswith("Incomplete: ")
+    assert printed.splitlines()[-1].startswith("Incomplete: ")
     assert "Traceback" not in complaint
     assert json.loads((work / "stopped" / "results.json").read_text())["closing"] is None
 

@@ -108,7 +108,7 @@ def run(work: Path) -> Iterator[Command]:
 
     def sound() -> bool:
         if not (out / RESULTS_FILE).exists():
-            assert not any((out / name).exists() for name in RUN_PAGES), "a page of an older run beside this one"
+            assert not any((out / name).exists() for name in RUN_PAGES), "a page of an older run next to this one"
             return False
         loaded = load(out)
         assert not loaded.problems

@@ -45,7 +45,7 @@ def _changes(folder: Path, event: str, arguments: tuple[object, ...]) -> bool:
     return event != "open" or bool(isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
 
 
-def _child(words: list[str], folder: Path, change: int | None, told: int) -> None:
+def _child(words: list[str], folder: Path, change: int | None, report_fd: int) -> None:
     """The command, which ends by itself before a change.
 
     How many there were is written to a pipe at its end.
@@ -68,12 +68,12 @@ def _child(words: list[str], folder: Path, change: int | None, told: int) -> Non
     except SystemExit as end:
         code = int(end.code or 0)
     finally:
-        os.write(told, str(count).encode())
+        os.write(report_fd, str(count).encode())
         os._exit(code)
 
 
 def start(words: list[str], folder: Path, moment: Moment) -> tuple[int, str]:
-    """Runs a command until it ends or its moment comes: its wait status, and what it told."""
+    """Runs a command until it ends or its moment comes: its wait status, and the text that it wrote to its pipe."""
     reader, writer = os.pipe()
     sys.stdout.flush()
     pid = os.fork()
@@ -93,9 +93,9 @@ def start(words: list[str], folder: Path, moment: Moment) -> tuple[int, str]:
 def whole(words: list[str], folder: Path) -> Whole:
     """Runs a command to its end, which must be good."""
     began = time.monotonic()
-    status, told = start(words, folder, Moment())
+    status, reported = start(words, folder, Moment())
     assert status == 0, (words, status)
-    return Whole(time.monotonic() - began, int(told))
+    return Whole(time.monotonic() - began, int(reported))
 
 
 def moments(seed: int, count: int, of: Whole) -> Iterator[Moment]:

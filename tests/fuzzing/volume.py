@@ -82,12 +82,12 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def _worker(function: Function, inputs: Iterator[bytes], shared: mmap.mmap, told: int) -> None:
+def _worker(function: Function, inputs: Iterator[bytes], shared: mmap.mmap, pipe_fd: int) -> None:
     """Executes the inputs; before each, its number, length and bytes stand in ``shared``.
 
     Findings go to a pipe.
     """
-    with os.fdopen(told, "w") as pipe:
+    with os.fdopen(pipe_fd, "w") as pipe:
         known = set()
         for number, data in enumerate(inputs):
             shared[: PLACE.size + min(len(data), MOST_INPUT)] = PLACE.pack(number, len(data)) + data[:MOST_INPUT]

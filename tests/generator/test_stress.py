@@ -69,10 +69,10 @@ def test_no_choice_of_a_disputed_point_changes_them(made) -> None:
 
 def test_another_process_draws_the_same() -> None:
     environment = {**os.environ, "PYTHONHASHSEED": "3", "TZ": "Asia/Tokyo"}
-    told = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True).stdout.split()
+    printed = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True).stdout.split()
     here = list(vectors(5, 6))
-    assert told == [one.vector.stream.sha256 for one in here] + [one.vector.expected.sha256 for one in here]
-    assert told[:6] != [one.vector.stream.sha256 for one in vectors(6, 6)]
+    assert printed == [one.vector.stream.sha256 for one in here] + [one.vector.expected.sha256 for one in here]
+    assert printed[:6] != [one.vector.stream.sha256 for one in vectors(6, 6)]
 
 
 def test_a_longer_draw_begins_as_a_shorter_one() -> None:

@@ -108,8 +108,8 @@ class Peer:
         except (OSError, EOFError, json.JSONDecodeError) as error:
             self._end()
             timed_out = isinstance(error, TimeoutError)
-            told = f"no answer to {job['op']} in {seconds:g} s" if timed_out else f"died during {job['op']}: {self._last_errors()}"
-            raise (PeerTimeoutError if timed_out else PeerError)(told) from error
+            problem = f"no answer to {job['op']} in {seconds:g} s" if timed_out else f"died during {job['op']}: {self._last_errors()}"
+            raise (PeerTimeoutError if timed_out else PeerError)(problem) from error
         if not answer["ok"]:
             raise PeerError(answer["error"])
 

@@ -208,11 +208,11 @@ def _section(probe: Probe, seen: Sequence[Seen], vectors: Sequence[Seen]) -> Ite
     if first:
         yield f"The streams are written with `{first}`, as the peer reads; a vector that no choice reads so fails at that point."
         yield ""
-    yield from table(("stream", "the peer"), ((one.stream, told_of(one)) for one in seen))
+    yield from table(("stream", "the peer"), ((one.stream, symptom_of(one)) for one in seen))
     if vectors:
         yield ""
         rows = (
-            (linked(one.stream), f"fails at `{first}`: `{one.refusal}`" if first and len(one.choices) > 1 else told_of(one))
+            (linked(one.stream), f"fails at `{first}`: `{one.refusal}`" if first and len(one.choices) > 1 else symptom_of(one))
             for one in vectors
         )
         yield from table(("vector", "the peer"), rows)
@@ -229,7 +229,7 @@ def other_choices(interpretation: Interpretation) -> str:
     return ", ".join(f"{switch}={choice.value}" for switch, choice in choices if choice.value != default_of(switch))
 
 
-def told_of(seen: Seen) -> str:
+def symptom_of(seen: Seen) -> str:
     """What the peer did with a stream, in words."""
     choices = " and ".join(f"`{choice}`" for choice in seen.choices)
     if not seen.refusal:

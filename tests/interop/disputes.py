@@ -10,7 +10,7 @@ import numpy as np
 from helpers.peer_driver import PeerError
 from interop.codec import Codec, Tensors, difference
 from interop.composing import zero_entry_points
-from interop.judging import told
+from interop.judging import symptom_line
 
 from nnc_conformance.generator.composition import Coded, book, header, ndu, opening
 from nnc_conformance.generator.editing import dirty_alignment, header_of
@@ -77,7 +77,7 @@ def theirs_or_refused(stream: bytes, peer: Codec) -> tuple[Tensors | None, str]:
     try:
         return peer.decode(stream), ""
     except PeerError as error:
-        return REFUSED, told(str(error))
+        return REFUSED, symptom_line(str(error))
 
 
 def agree(ours: Tensors | None, theirs: Tensors | None) -> bool:

@@ -89,17 +89,17 @@ def judged(part: str, case: Case, peer: Codec) -> Row:
     except (StreamError, PlainError) as error:
         fault = f"{type(error).__name__}: {error}"
     if fault:
-        return verdict(Outcome.UNEXPLAINED, fault, told(symptom), "")
+        return verdict(Outcome.UNEXPLAINED, fault, symptom_line(symptom), "")
     if not by_peer:
         limit = limit_of(case, symptom, encoding=True)
         also = "" if answer(peer, stream, ours) else ", peer"
-        return verdict(Outcome.PEER_CANNOT if limit else Outcome.UNEXPLAINED, limit, told(symptom), f"reference, plain{also}")
+        return verdict(Outcome.PEER_CANNOT if limit else Outcome.UNEXPLAINED, limit, symptom_line(symptom), f"reference, plain{also}")
     symptom = answer(peer, stream, ours)
     if not symptom:
         return verdict(Outcome.AGREE, "", "", "reference, peer, plain")
     outcome, reason = explained(case, peer, stream, symptom)
     also = "; peer with the choice" if outcome is Outcome.DISPUTED else ""
-    return verdict(outcome, reason, told(symptom), f"reference, plain{also}")
+    return verdict(outcome, reason, symptom_line(symptom), f"reference, plain{also}")
 
 
 def limit_of(case: Case, symptom: str, *, encoding: bool = False) -> str:
@@ -144,6 +144,6 @@ def turned() -> Iterator[tuple[Interpretation, dict[str, str]]]:
                 yield Interpretation(**choices), {name: str(choice.value) for name, choice in chosen}
 
 
-def told(symptom: str) -> str:
+def symptom_line(symptom: str) -> str:
     """A symptom in one line, without places in the peer's source, and cut."""
     return re.sub(r" in \S+:\d+:", ":", " ".join(symptom.split()))[:160]

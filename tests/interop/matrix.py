@@ -57,8 +57,8 @@ def main() -> int:
     parser.add_argument("--docs", type=Path, default=DOCS, help="folder of the documents")
     docs: Path = parser.parse_args().docs
     python = os.environ["NNC_PEER_PYTHON"]
-    told = subprocess.run([python, str(PROGRAM), "version"], capture_output=True, text=True, check=True).stdout.strip()
-    versions = Versions(told, version("nnc-conformance"), platform.python_version())
+    printed = subprocess.run([python, str(PROGRAM), "version"], capture_output=True, text=True, check=True).stdout.strip()
+    versions = Versions(printed, version("nnc-conformance"), platform.python_version())
     with Peer(python) as peer:
         rows = run_matrix(peer)
         points = [(probe, measured(probe, peer)) for probe in probes()]

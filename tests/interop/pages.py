@@ -29,7 +29,7 @@ class Versions:
 
 
 def parts_of(case: Case) -> str:
-    """What a block holds beside its weight."""
+    """What a block holds in addition to its weight."""
     return " ".join(case.parts) or "-"
 
 

@@ -96,8 +96,9 @@ def decomposed_alone(row: Row) -> bool:
 
 
 def possible(row: Row, maker: str) -> bool:
-    """Whether a combination of levels, one of each factor, is one of its own: none of them without
-    meaning beside the others.
+    """Return whether every level of a combination matters.
+
+    A combination has one level of each factor. A level may be meaningless together with others.
     """
     payload, shape, carriage = row["payload"], row["shape"], row["carriage"]
     quantized = payload in ("FLOAT", "BLOCK")

@@ -15,7 +15,7 @@ import plain_decoder
 from helpers.peer_driver import Peer, PeerError
 from interop.cases import ENCODER, PEER
 from interop.codec import Tensors, difference
-from interop.judging import Outcome, told
+from interop.judging import Outcome, symptom_line
 from plain_decoder import PlainError
 from safetensors.numpy import load, save
 
@@ -178,7 +178,7 @@ def judged_session(case: SessionCase, peer: SessionPeer) -> list[SessionRow]:
     try:
         streams = their_streams(case, peer) if case.maker == PEER else our_streams(case)
     except PeerError as error:
-        return [SessionRow(case, step, 0, Outcome.UNEXPLAINED, told(str(error))) for step in range(UPDATES + 1)]
+        return [SessionRow(case, step, 0, Outcome.UNEXPLAINED, symptom_line(str(error))) for step in range(UPDATES + 1)]
     try:
         theirs, plain, base, faults = peer.decode_session(streams), plain_decoder.decode_session(streams), BaseModel(), []
         for stream, others, again in zip(streams, theirs, plain, strict=True):
@@ -186,7 +186,7 @@ def judged_session(case: SessionCase, peer: SessionPeer) -> list[SessionRow]:
             base = decoded.model or base
             faults.append(difference(decoded.parameters, others) or difference(decoded.parameters, again.parameters))
     except (PeerError, PlainError, NNCError) as error:
-        faults = [told(str(error))] * len(streams)
+        faults = [symptom_line(str(error))] * len(streams)
     return [
         SessionRow(case, step, len(stream), Outcome.UNEXPLAINED if fault else Outcome.AGREE, fault)
         for step, (stream, fault) in enumerate(zip(streams, faults, strict=True))

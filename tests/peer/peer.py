@@ -271,7 +271,7 @@ def perform(job: dict[str, Any]) -> None:
 
 
 def serve() -> None:
-    """Answers jobs until told to stop; what the codec prints goes to stderr."""
+    """Answers jobs until asked to stop; what the codec prints goes to stderr."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:

@@ -103,8 +103,8 @@ def test_a_broken_decoder_is_refused_with_reasons(work: Path, tmp_path: Path) ->
     assert lines[-1] == f"Refused: one-wrong-entry: {len(lines) - 1} reasons"
     failing = {case["vector"] for case in json.loads((work / "broken/results.json").read_text())["cases"] if case["outcome"] != "pass"}
     assert len(failing) > GOOD // 2
-    told = {line.split(" ")[0] for line in lines if not line.startswith(("fresh stream ", "Refused"))}
-    assert told == failing - {"inferred"}
+    failing_ids = {line.split(" ")[0] for line in lines if not line.startswith(("fresh stream ", "Refused"))}
+    assert failing_ids == failing - {"inferred"}
     assert sum(line.startswith("fresh stream stress-") for line in lines) >= 2
 
 
@@ -115,9 +115,9 @@ def test_a_decoder_that_refuses_everything_gets_no_certificate(tmp_path: Path) -
     refused = cli("certify", "issue", "results", cwd=tmp_path)
     assert refused.returncode == 1, refused.stderr
     assert not (tmp_path / "nnc-certificate").exists()
-    told = refused.stdout.splitlines()
-    assert any(line.startswith("capability dq: declared, but none of the ") for line in told)
-    assert told[-1].startswith("Refused: refuses.py: ")
+    problem_lines = refused.stdout.splitlines()
+    assert any(line.startswith("capability dq: declared, but none of the ") for line in problem_lines)
+    assert problem_lines[-1].startswith("Refused: refuses.py: ")
 
 
 def test_a_capability_needs_a_good_vector_that_was_passed() -> None:
@@ -204,8 +204,8 @@ def forged(work: Path, tmp_path: Path, *, key: Path | None = None, **changes: ob
     return write_certificate(Certificate(body=sealed.body, seal=sealed.seal), tmp_path)
 
 
-def problems(path: Path, beside: VerificationInputs) -> str:
-    return "\n".join(verify(path, beside, DAY).problems)
+def problems(path: Path, inputs: VerificationInputs) -> str:
+    return "\n".join(verify(path, inputs, DAY).problems)
 
 
 def test_what_is_forged_and_sealed_anew_is_judged_again(work: Path, tmp_path: Path) -> None:
@@ -216,30 +216,30 @@ def test_what_is_forged_and_sealed_anew_is_judged_again(work: Path, tmp_path: Pa
     def case(**changes: object) -> tuple:
         return (first.model_copy(update=changes), *rest)
 
-    def told(**changes: object) -> str:
+    def problems_with(**changes: object) -> str:
         return problems(forged(work, tmp_path, **changes), with_suite)
 
-    assert told() == ""
-    assert "crash" in told(cases=case(outcome=Outcome.CRASH))
-    assert "is not the expected one" in told(cases=case(output_sha256="0" * 64))
-    assert "is not the expected one" in told(cases=case(output_sha256=None))
+    assert problems_with() == ""
+    assert "crash" in problems_with(cases=case(outcome=Outcome.CRASH))
+    assert "is not the expected one" in problems_with(cases=case(output_sha256="0" * 64))
+    assert "is not the expected one" in problems_with(cases=case(output_sha256=None))
     both = case(output_sha256="0" * 64, expected_sha256="0" * 64)
-    assert "not the vectors of its suite" in told(cases=both)
-    assert "9 of the suite's 10 vectors" in told(cases=tuple(rest))
-    assert "not the vectors of its suite" in told(cases=tuple(rest), suite=body.suite.model_copy(update={"vectors": 9}))
-    assert "occurs twice" in told(cases=(first, *rest[:-1], first))
-    assert "nonce, results and decoder" in told(challenge=body.challenge.model_copy(update={"nonce": "chosen"}))
-    assert "nonce, results and decoder" in told(results_sha256="0" * 64)
+    assert "not the vectors of its suite" in problems_with(cases=both)
+    assert "9 of the suite's 10 vectors" in problems_with(cases=tuple(rest))
+    assert "not the vectors of its suite" in problems_with(cases=tuple(rest), suite=body.suite.model_copy(update={"vectors": 9}))
+    assert "occurs twice" in problems_with(cases=(first, *rest[:-1], first))
+    assert "nonce, results and decoder" in problems_with(challenge=body.challenge.model_copy(update={"nonce": "chosen"}))
+    assert "nonce, results and decoder" in problems_with(results_sha256="0" * 64)
     file = body.decoder.files[0].model_copy(update={"sha256": "0" * 64})
-    assert "nonce, results and decoder" in told(decoder=body.decoder.model_copy(update={"files": (file,)}))
+    assert "nonce, results and decoder" in problems_with(decoder=body.decoder.model_copy(update={"files": (file,)}))
     easy = body.challenge.cases[:1] * 4
-    assert "nonce, results and decoder" in told(challenge=body.challenge.model_copy(update={"cases": easy}))
+    assert "nonce, results and decoder" in problems_with(challenge=body.challenge.model_copy(update={"cases": easy}))
     few = body.challenge.model_copy(update={"cases": body.challenge.cases[:3]})
-    assert "3 fresh streams were decoded; the policy requires 4" in told(challenge=few)
-    assert "headline" in told(headline=body.headline.removeprefix("unsigned: "))
-    assert "headline" in told(decoder=body.decoder.model_copy(update={"version": "9"}))
-    assert "in the future" in told(issued=DAY + datetime.timedelta(days=1))
-    assert "levels that the policy does not list" in told(cases=case(level=Level.FULL))
+    assert "3 fresh streams were decoded; the policy requires 4" in problems_with(challenge=few)
+    assert "headline" in problems_with(headline=body.headline.removeprefix("unsigned: "))
+    assert "headline" in problems_with(decoder=body.decoder.model_copy(update={"version": "9"}))
+    assert "in the future" in problems_with(issued=DAY + datetime.timedelta(days=1))
+    assert "levels that the policy does not list" in problems_with(cases=case(level=Level.FULL))
     other = forged(work, tmp_path, suite=body.suite.model_copy(update={"manifest_sha256": "0" * 64}))
     assert "is not the suite" in problems(other, with_suite)
     assert any("was not found" in note for note in verify(other, VerificationInputs(), DAY).notes)
@@ -286,10 +286,10 @@ def test_unsigned_says_so_in_its_headlines(work: Path, tmp_path: Path) -> None:
     assert unsigned.texts["title"].startswith("Unsigned: ")
     assert unsigned.outside == signed.outside == []
     assert "a &lt;laboratory&gt;" in (work / "signed/certificate.html").read_text()
-    told = cli("certify", "verify", work / "unsigned/certificate.json", "--suite", work / "suite", cwd=tmp_path)
-    assert told.returncode == 0, told.stderr
-    assert told.stdout.splitlines()[0] == "it is unsigned; anyone could have made it"
-    assert told.stdout.splitlines()[-1] == "Holds: unsigned: in-tree 0.1.0: test"
+    verified = cli("certify", "verify", work / "unsigned/certificate.json", "--suite", work / "suite", cwd=tmp_path)
+    assert verified.returncode == 0, verified.stderr
+    assert verified.stdout.splitlines()[0] == "it is unsigned; anyone could have made it"
+    assert verified.stdout.splitlines()[-1] == "Holds: unsigned: in-tree 0.1.0: test"
 
 
 def test_a_part_of_the_suite_is_not_enough(work: Path, tmp_path: Path) -> None:

@@ -84,18 +84,18 @@ def test_each_change_has_its_kind() -> None:
 
 
 def test_decoders_that_were_not_judged_before_are_not_new() -> None:
-    beside = tuple(one.model_copy(update={"decoder": "beta"}) for one in LATER)
-    found = since("earlier", EARLIER, (*LATER, *beside), ["alpha", "beta"])
+    of_beta = tuple(one.model_copy(update={"decoder": "beta"}) for one in LATER)
+    found = since("earlier", EARLIER, (*LATER, *of_beta), ["alpha", "beta"])
     assert {change.decoder for change in found.changes} == {"alpha"}
-    assert len(since("earlier", EARLIER, beside, ["beta"]).changes) == len(EXPECTED)
+    assert len(since("earlier", EARLIER, of_beta, ["beta"]).changes) == len(EXPECTED)
 
 
 def test_pages_tell_what_changed() -> None:
     report = build_report([loaded("now", document(*LATER))], loaded(HOSTILE, EARLIER))
     page = Page(render_html(report))
     table = next(text for text in page.texts["table"] if "Before" in text)
-    for told in ("broken", "timeout", "gone", "refused"):
-        assert told in table
+    for word in ("broken", "timeout", "gone", "refused"):
+        assert word in table
     text = render_markdown(report)
     assert "1 broken, 1 fixed, 2 changed, 1 new, 1 gone; 1 as before." in text
     tokens = MarkdownIt("commonmark").enable("table").parse(text)

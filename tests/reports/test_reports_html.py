@@ -107,7 +107,7 @@ def test_every_failure_is_told_with_its_command(full):
     assert len(commands) == failing
     assert "nnc-conformance run --decoder alpha --filter id=case-crash" in commands
     article = next(text for text in page.texts["article"] if "case-fail" in text)
-    for told in (
+    for words in (
         "conv.weight",
         "0, 2",
         "1.0 (0x3f800000)",
@@ -117,7 +117,7 @@ def test_every_failure_is_told_with_its_command(full):
         "scan_order",
         "2 tensors differ",
     ):
-        assert told in article
+        assert words in article
     broken = next(text for text in page.texts["article"] if "broken-size" in text)
     assert "nnr_unit_size covers its own field and header" in broken
 
@@ -132,8 +132,8 @@ def test_case_table_has_a_row_for_each_case(full):
 def test_networks_and_choices_are_shown(full):
     page, _ = full
     accuracy = next(text for text in page.texts["table"] if "Top-1" in text)
-    for told in ("98.00%", "97.00%", "96.50%"):
-        assert told in accuracy
+    for words in ("98.00%", "97.00%", "96.50%"):
+        assert words in accuracy
     assert any("int_dq_flag = ignored" in text for text in page.texts["table"])
 
 
@@ -182,10 +182,10 @@ def test_relative_errors_of_outputs_and_the_first_layer_that_drifts_are_shown():
 
 def test_each_decoder_is_told_under_the_picture_of_layers():
     section, page, _ = networks_of(ACCURACY, RIGHT, NOT_FINITE, decoders=("wrong", "right", "zzz"))
-    told = " ".join(section.split())
-    assert "right, every layer equals the reference" in told
-    assert "wrong, differs from the reference first at gemm (Gemm)" in told
-    assert "zzz, differs from the reference first at gemm (Gemm)" in told
+    words = " ".join(section.split())
+    assert "right, every layer equals the reference" in words
+    assert "wrong, differs from the reference first at gemm (Gemm)" in words
+    assert "zzz, differs from the reference first at gemm (Gemm)" in words
     assert len([line for line in page.all("path") if "drift-line" in line.get("class", "")]) == 3  # the reference's, and two that drift
 
 

@@ -43,16 +43,16 @@ def test_junit_maps_the_outcomes(full):
         properties = {one.name: one.value for one in suite.properties()}
         assert properties["conformance"] == "2 of 12"
         for test in suite:
-            told = {type(result): result.type for result in test.result}
+            marks = {type(result): result.type for result in test.result}
             outcome = test.name.removeprefix("case-").replace("-", "_")
             if outcome in FAILURES:
-                assert told == {Failure: outcome}
+                assert marks == {Failure: outcome}
             elif outcome in ERRORS:
-                assert told == {Error: outcome}
+                assert marks == {Error: outcome}
             elif outcome == "unsupported":
-                assert told == {Skipped: outcome}
+                assert marks == {Skipped: outcome}
             elif outcome in ("pass", "disputed", "network", "own_limit"):
-                assert told == {}
+                assert marks == {}
     assert (suites.tests, suites.failures, suites.errors, suites.skipped) == (32, 12, 10, 2)
 
 
@@ -93,10 +93,10 @@ def test_junit_takes_any_message(message):
 
 @given(st.text(max_size=200))
 def test_visible_text_is_allowed_in_xml(text):
-    told = visible(text)
-    assert all(c in "\t\n" or "\x20" <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c >= "\U00010000" for c in told)
-    assert not any("\x7f" <= c <= "\x9f" or "\u202a" <= c <= "\u202e" or "\u2066" <= c <= "\u2069" for c in told)
-    assert one_line(told) == one_line(text)
+    marks = visible(text)
+    assert all(c in "\t\n" or "\x20" <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c >= "\U00010000" for c in marks)
+    assert not any("\x7f" <= c <= "\x9f" or "\u202a" <= c <= "\u202e" or "\u2066" <= c <= "\u2069" for c in marks)
+    assert one_line(marks) == one_line(text)
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=60))

@@ -73,10 +73,10 @@ def test_standing(level, provenance, expected):
 
 
 @pytest.mark.parametrize(
-    ("passed", "failed", "told"), [(0, 0, "–"), (2999, 1, "99.9 %"), (3000, 0, "100 %"), (2, 1, "66.6 %"), (0, 5, "0.0 %")]
+    ("passed", "failed", "percent_text"), [(0, 0, "–"), (2999, 1, "99.9 %"), (3000, 0, "100 %"), (2, 1, "66.6 %"), (0, 5, "0.0 %")]
 )
-def test_percent_is_rounded_down(passed, failed, told):
-    assert OutcomeTally({Outcome.PASS: passed, Outcome.FAIL: failed}).percent == told
+def test_percent_is_rounded_down(passed, failed, percent_text):
+    assert OutcomeTally({Outcome.PASS: passed, Outcome.FAIL: failed}).percent == percent_text
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))

@@ -60,8 +60,8 @@ def session(model: bytes) -> onnxruntime.InferenceSession:
 # magika
 
 FROM_EACH_SIDE, BLOCK, PADDING = 1024, 4096, 256
-"""What the model takes in, as config.min.json beside it says: so many bytes from either end, less
-white space, filled up with PADDING.
+"""The model's input, by its config.min.json: bytes taken from each end of a file, bytes read there
+before white space is stripped, and the number that stands for a missing byte.
 """
 BATCH = 32
 SOURCES = (ROOT, Path(sysconfig.get_path("stdlib")))
@@ -97,7 +97,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def features(content: bytes) -> list[int]:
-    """2048 bytes as numbers, `PADDING` where there are none."""
+    """Return 2048 bytes as numbers, filled up with `PADDING`."""
     begin, end = content[:BLOCK].lstrip()[:FROM_EACH_SIDE], content[-BLOCK:].rstrip()[-FROM_EACH_SIDE:]
     return [*begin, *[PADDING] * (FROM_EACH_SIDE - len(begin)), *[PADDING] * (FROM_EACH_SIDE - len(end)), *end]
 
@@ -113,9 +113,9 @@ class Labels:
         self.names = sorted({*model["target_labels_space"], *model["overwrite_map"].values(), "txt", "unknown"})
         own, other = model["target_labels_space"], model["overwrite_map"]
         self.least = np.array([model["thresholds"].get(name, model["medium_confidence_threshold"]) for name in own])
-        told = [other.get(name, name) for name in own]
-        self.sure = np.array([self.names.index(name) for name in told])
-        self.doubtful = np.array([self.names.index("txt" if known[name]["is_text"] else "unknown") for name in told])
+        renamed = [other.get(name, name) for name in own]
+        self.sure = np.array([self.names.index(name) for name in renamed])
+        self.doubtful = np.array([self.names.index("txt" if known[name]["is_text"] else "unknown") for name in renamed])
 
     def of(self, likely: Array) -> npt.NDArray[np.int64]:
         """[N] places in ``names`` of [N, types] probabilities."""

@@ -40,12 +40,12 @@ FAULTS: Final = (
     *(
         NamedFault(
             f"block-{name}-fully-connected",
-            f"A BLOCK of a weight and {told} is taken for a fully connected layer: the weight has as many columns as its last dimension.",
+            f"A BLOCK of a weight and {words} is taken for a fully connected layer: the weight has as many columns as its last dimension.",
             ("compressed_parameter_types", "tensor_dimensions"),
             (fully_connected(parts),),
             vectors=(vector,),
         )
-        for name, told, parts, vector in (
+        for name, words, parts, vector in (
             ("bias-alone", "a bias", "BI", "block-bi"),
             ("scale-alone", "its LS", "LS", "block-ls"),
             ("scale-and-bias", "its LS and a bias", "LS | BI", "block-ls-bi"),
@@ -103,7 +103,7 @@ FAULTS: Final = (
     ),
     NamedFault(
         "block-of-seven-tensors",
-        "There is room for seven tensors in a BLOCK: those beside an undecomposed weight.",
+        "There is room for only seven tensors in a BLOCK, as many as go with an undecomposed weight.",
         ("compressed_parameter_types", "count_topology_elements_minus2"),
         (
             Edit(

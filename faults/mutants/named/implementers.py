@@ -333,7 +333,7 @@ FAULTS: Final = (
     ),
     NamedFault(
         "remainder-of-c",
-        "Takes the remainder of a negative qp with the sign of the qp, as C's % does, beside an arithmetic shift.",
+        "Takes the remainder of a negative qp with the sign of the qp, as C's % does, together with an arithmetic shift.",
         ("mps_quantization_parameter", "lps_quantization_parameter", "mps_qp_density", "lps_qp_density", "qp_delta"),
         (Edit("quantization.reconstruction", "step_size", "qp % (1 << qp_density)", "int(np.fmod(qp, 1 << qp_density))"),),
     ),

@@ -118,7 +118,7 @@ FAULTS: Final = (
     ),
     NamedFault(
         "no-neighbour",
-        "The contexts of sig_flag and sign_flag are not told apart by the index before.",
+        "The contexts of sig_flag and sign_flag are not distinguished by the index before.",
         ("sig_flag",),
         (Edit("entropy.plain", "quant_block_row", "previous = 0 if quant == 0 else 1 if quant < 0 else 2", "previous = 0"),),
     ),

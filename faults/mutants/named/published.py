@@ -255,7 +255,7 @@ FAULTS: Final = (
     ),
     NamedFault(
         "first-state-only",
-        "The contexts of sig_flag are not told apart by stateId.",
+        "The contexts of sig_flag are not distinguished by stateId.",
         ("dq_flag",),
         (Edit("entropy.plain", "significance_context", "NEIGHBOURS * state_id + previous", "previous"),),
     ),

@@ -103,13 +103,13 @@ def test_the_first_wrong_symbol_is_found_in_coded_order() -> None:
     actual = {key: values.copy() for key, values in expectation.tensors.items()}
     actual[name][0, 8] += 1
     actual[name][3, 2] += 1
-    told = case(stored.vector.id, outcome=Outcome.FAIL, differences=(DIFFERENCE,))
-    found = onset(told, stream, expectation.tensors, actual)
+    failing_case = case(stored.vector.id, outcome=Outcome.FAIL, differences=(DIFFERENCE,))
+    found = onset(failing_case, stream, expectation.tensors, actual)
     assert found is not None
     assert (found.tensor, found.index, found.coded_index, found.exact) == (name, (3, 2), 3 * 8 + 2, True)
     assert {line.bin.index for line in found.lines if line.bin is not None} == set(range(24, 29))
     actual[name][3, 2] -= 1
-    found = onset(told, stream, expectation.tensors, actual)
+    found = onset(failing_case, stream, expectation.tensors, actual)
     assert found is not None
     assert (found.index, found.coded_index) == ((0, 8), 64)
 

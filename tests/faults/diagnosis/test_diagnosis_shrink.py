@@ -62,12 +62,12 @@ def truth(stream: bytes) -> Execution:
 
 def wrong_zeros(stream: bytes) -> Execution:
     """A decoder that gives 1 for 0 in the last row of matrices of more than two rows."""
-    told = truth(stream)
-    for values in (told.tensors or {}).values():
+    right_answer = truth(stream)
+    for values in (right_answer.tensors or {}).values():
         if values.ndim == 2 and values.shape[0] > 2:
             last = values[-1]
             last[last == 0] = 1
-    return told
+    return right_answer
 
 
 def test_what_the_failure_needs_stays() -> None:
@@ -139,9 +139,9 @@ def halved(stream: bytes) -> Execution:
     """A decoder that is wrong on tensors of two dimensions with a codebook's worth of rows: four or
     more.
     """
-    told = truth(stream)
-    doubled = {n: v * 2 if v.ndim == 2 and v.shape[0] >= 4 and np.any(v) else v for n, v in (told.tensors or {}).items()}
-    return replace(told, tensors=doubled) if told.tensors is not None else told
+    right_answer = truth(stream)
+    doubled = {n: v * 2 if v.ndim == 2 and v.shape[0] >= 4 and np.any(v) else v for n, v in (right_answer.tensors or {}).items()}
+    return replace(right_answer, tensors=doubled) if right_answer.tensors is not None else right_answer
 
 
 SEEDS = [stream_of(name) for name in ("scan-1-block-rows", "block-scan-1")]

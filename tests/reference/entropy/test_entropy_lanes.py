@@ -40,29 +40,29 @@ def test_a_payload_that_ends_early_ends_both_kernels_at_the_same_bit(indexes: np
     coding = TensorCoding(rows, indexes.size // rows, 0, False, 10, 8)
     payload = encode_codeword([TensorToCode(coding, indexes)])
     for length in range(1, len(payload)):
-        told = []
+        messages = []
         for kernel in ("fast", "plain"):
             with pytest.raises(CodewordError) as caught:
                 decode_codeword(payload[:length], [coding], kernel=kernel)
-            told.append(str(caught.value))
-        assert told[0] == told[1]
+            messages.append(str(caught.value))
+        assert messages[0] == messages[1]
 
 
 def test_a_value_beyond_int32_ends_both_kernels() -> None:
     coding = TensorCoding(1, 1, 0, False, 1, 8)
     beyond = np.frombuffer(encode_codeword([TensorToCode(coding, np.array([2**31 - 1]))]), np.uint8).copy()
-    told = set()
+    messages = set()
     for kernel in ("fast", "plain"):
         for bit in range(8, 8 * beyond.size):
             damaged = beyond.copy()
             damaged[bit >> 3] ^= 0x80 >> (bit & 7)
             try:
                 values = decode_codeword(damaged, [coding], kernel=kernel).tensors[0].indexes.tolist()
-                told.add((bit, str(values)))
+                messages.add((bit, str(values)))
             except CodewordError as error:
-                told.add((bit, str(error)))
-    assert len(told) == 8 * beyond.size - 8
-    assert any("does not fit int32" in text for _, text in told)
+                messages.add((bit, str(error)))
+    assert len(messages) == 8 * beyond.size - 8
+    assert any("does not fit int32" in text for _, text in messages)
 
 
 def test_an_unknown_kernel_codes_nothing() -> None:

@@ -352,7 +352,7 @@ def test_no_values_give_no_indexes(dq, rdo):
 @pytest.mark.parametrize("dq", [False, True])
 @pytest.mark.parametrize("rdo", [0.0, 1.0])
 @pytest.mark.parametrize(
-    ("values", "step", "told"),
+    ("values", "step", "message"),
     [
         ([0.0, math.nan], 1.0, "nan"),
         ([0.0, -math.inf], 1.0, "inf"),
@@ -363,8 +363,8 @@ def test_no_values_give_no_indexes(dq, rdo):
         ([0.0, 1.0, 2.0], 1.0, "3 values; 1 x 2 are needed"),
     ],
 )
-def test_what_cannot_be_quantized_is_refused(dq, rdo, values, step, told):
-    with pytest.raises(EncodeError, match=told):
+def test_what_cannot_be_quantized_is_refused(dq, rdo, values, step, message):
+    with pytest.raises(EncodeError, match=message):
         quantize(np.array(values, np.float32), step, vector(2, dq=dq), rdo=rdo)
 
 

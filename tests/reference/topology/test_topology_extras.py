@@ -25,10 +25,10 @@ def test_a_missing_extra_is_named_in_one_line(
     monkeypatch.setitem(sys.modules, module, None)
     path = tmp_path / f"model{suffix}"
     path.write_bytes(b"anything")
-    told = CliRunner().invoke(build_app(), ["encode", str(path), str(tmp_path / "s.nnr")]).exception
-    assert isinstance(told, ModelError)
-    assert str(told).endswith(f"pip install 'nnc-conformance[{extra}]'")
-    assert "\n" not in str(told)
+    raised = CliRunner().invoke(build_app(), ["encode", str(path), str(tmp_path / "s.nnr")]).exception
+    assert isinstance(raised, ModelError)
+    assert str(raised).endswith(f"pip install 'nnc-conformance[{extra}]'")
+    assert "\n" not in str(raised)
 
 
 def test_writing_needs_the_extra_too(monkeypatch: pytest.MonkeyPatch) -> None:
