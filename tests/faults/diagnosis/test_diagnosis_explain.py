@@ -191,6 +191,7 @@ def run_of_a_faulty_decoder() -> list[CaseResult]:
     return results_of(named_causes()[FAULT])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_a_fault_is_named_by_its_output_alone(run_of_a_faulty_decoder: list[CaseResult], symptoms: SymptomCache, step: int) -> None:
     found = explained(run_of_a_faulty_decoder, list(every(step).values()), symptoms)

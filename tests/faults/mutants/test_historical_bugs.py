@@ -24,6 +24,8 @@ from nnc_conformance.suites.results.result_files import load_results
 from nnc_conformance.suites.running.decoder_run import run
 from nnc_conformance.suites.running.runner import RunOptions
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parents[2] / "historical_bugs"
 BUGS = {fault.name: fault for fault in FAULTS}
 LEVELS = {bug.level for bug in BUGS.values()}

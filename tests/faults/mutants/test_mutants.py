@@ -61,6 +61,7 @@ def digest() -> str:
     return hashlib.sha256(repr(content).encode()).hexdigest()
 
 
+@pytest.mark.slow
 def test_the_same_mutants_are_made_everywhere() -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'tests' / 'faults' / 'mutants')!r}); from test_mutants import digest; print(digest())"
@@ -196,6 +197,7 @@ def everywhere(case: TrialVector) -> TracedVector:
     return TracedVector(case, ExecutedLines({module: frozenset(range(1, 2000)) for module in mutable_code.FUNCTIONS}, len(case.stream)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [10, pytest.param(40, marks=pytest.mark.exhaustive)])
 def test_a_sample_is_killed_by_core_and_negative(cases: tuple[TrialVector, ...], size: int) -> None:
     argued = arguments().equivalent.keys() | arguments().uncertified.keys()

@@ -38,6 +38,7 @@ def test_mutants_are_many_and_arguments_name_them(mutants: dict[str, PlainMutant
         assert named <= mutants.keys(), "an argument names no mutant"
 
 
+@pytest.mark.slow
 def test_a_sample_dies(mutants: dict[str, PlainMutant], small: list[Trial]) -> None:
     met = [mutant for mutant in mutants.values() if any(trial.meets(mutant) for trial in small)]
     sample = sorted(met, key=lambda mutant: sha256(mutant.id.encode()).digest())[:SAMPLED]
