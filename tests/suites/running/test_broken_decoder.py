@@ -11,6 +11,7 @@ from nnc_conformance.suites.results.result_files import load_results
 BROKEN = Path(__file__).parents[2] / "helpers" / "broken_decoder.py"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("table", "place"), [("lps_range", 40), pytest.param("state_trans", 5, marks=pytest.mark.exhaustive)])
 def test_one_wrong_table_entry_fails_the_run(tmp_path: Path, table: str, place: int) -> None:
     decoder = f"command:{sys.executable} {BROKEN} {table} {place} {{stream}} {{output}}"

@@ -64,6 +64,7 @@ def judged(suite: Suite, argument: str, output: Path, options: RunOptions = ONE_
     return (output / RESULTS_FILE).read_bytes()
 
 
+@pytest.mark.slow
 def test_results_are_the_same_whenever_run_and_resumed(suite: Suite, tmp_path: Path) -> None:
     results = judged(suite, "in-tree", tmp_path / "one")
     cases = json.loads(results)["cases"]
@@ -93,6 +94,7 @@ def test_a_failing_fresh_stream_can_be_repeated_and_explained(suite: Suite, tmp_
     assert explained.stdout.startswith(name), explained.stderr
 
 
+@pytest.mark.slow
 def test_the_built_in_suite_comes_with_fresh_streams(tmp_path: Path) -> None:
     def cases_of(*options: str) -> list[str]:
         ran = nnc("run", *options, "--output", "results", cwd=tmp_path)
