@@ -102,8 +102,9 @@ class PlainGroup(TyperGroup):
 
 
 def _help_of(function: Callable[..., Any] | None) -> str:
-    """Return the docstring with one line per paragraph, so that the help wraps it at the terminal's
-    width.
+    """Return the docstring with one line per paragraph.
+
+    So the help wraps it at the terminal's width.
     """
     paragraphs = (inspect.getdoc(function) or "").split("\n\n")
     return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)

@@ -24,9 +24,11 @@ NOT_WRITTEN = "not written"
 SuiteArgument = Annotated[
     Path | None, typer.Argument(metavar="SUITE", help="Folder or package of the suite.", show_default="the built-in vectors")
 ]
+"""The suite as an argument."""
 SuiteOption = Annotated[
     Path | None, typer.Option("--suite", metavar="SUITE", help="Folder or package of the suite.", show_default="the built-in vectors")
 ]
+"""The suite as an option."""
 FilterOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -33,7 +33,12 @@ _SAID: Final = threading.Event()
 
 
 def say(kind: str, message: str) -> None:
-    """Print one line to standard error, if that can be written."""
+    """Print ``nnc-conformance: KIND: MESSAGE`` to standard error; ignore a failing write.
+
+    Args:
+        kind: Kind of the message, such as ``error`` or ``warning``.
+        message: The message, in one line.
+    """
     with suppress(OSError):
         print(f"{PROGRAM}: {kind}: {message}", file=sys.stderr, flush=True)
 

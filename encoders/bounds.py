@@ -40,7 +40,10 @@ class Bounds:
         return DQ_STEPS if coded.dq else NEAREST_STEPS
 
     def coarsest(self) -> float | None:
-        """Return the coarsest step that was asked for; None if none was."""
+        """Return the coarsest step size that was asked for.
+
+        Return None unless a qp was asked for both weights and vectors.
+        """
         asked = [int(self.options[name]) for name in OCTAVES if name in self.options]
         return max(float(step_size(density_of(self.options), qp)) for qp in asked) if len(asked) == len(OCTAVES) else None
 

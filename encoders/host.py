@@ -20,7 +20,9 @@ from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.run_document import NO_LOG, CaseLog
 
 EXIT_ENCODED: Final = 0
+"""Exit code of a command that wrote a stream."""
 OUTPUT_NAME: Final = "output.nnr"
+"""Name of the stream file that an encoder is asked to write."""
 
 
 class EncoderEnding(StrEnum):

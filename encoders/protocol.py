@@ -61,6 +61,7 @@ class EncoderUnsupportedAnswer(WorkerAnswer):
 
 Request = EncoderStartRequest | EncodeRequest | StopRequest
 Answer = EncoderStartedAnswer | EncodedAnswer | EncoderRefusedAnswer | EncoderUnsupportedAnswer
+"""Any answer of a worker."""
 _REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
 _ANSWERS: Final[TypeAdapter[Answer]] = TypeAdapter(Annotated[Answer, Field(discriminator="type")])
 

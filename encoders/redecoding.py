@@ -1,4 +1,4 @@
-"""Which header element explains a codeword that does not decode to what the encoder was given.
+"""Finds the header element that explains a codeword that decodes to wrong values.
 
 The codeword is decoded again, each time with another value of one element. An element is named if
 the codeword then ends where the unit does, and gives the values.

@@ -22,6 +22,7 @@ from nnc_conformance.suites.sandbox.limits import Limits
 
 RESULTS_FILE: Final = "encoder-results.json"
 RUN_FILE: Final = "encoder-run.json"
+"""Names of the files of a run of encoders in its folder."""
 
 
 class TensorFault(Frozen):

@@ -38,6 +38,7 @@ Met = Mapping[str, list[Any]]
 _NEW_FORMATS: Final = range(2, 10)
 INT32_FORMAT: Final = 0
 FLOAT32_FORMAT: Final = 1
+"""Values of nnr_decompressed_data_format for int32 and float32."""
 
 
 def _any(element: str, test: Callable[[Any], bool] = bool) -> Callable[[Met], bool]:

@@ -19,6 +19,7 @@ from nnc_conformance.storage.vector import Manifest
 
 ROOT: Final = Path(__file__).parents[1]
 FILE: Final = ROOT / "docs" / "vector.ledger.json"
+"""The ledger in the repository."""
 
 Ledger = Mapping[str, tuple[str, ...]]
 """The SHA-256 of vector.json for each revision of an id, from the first."""

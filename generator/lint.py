@@ -232,3 +232,4 @@ def _unterminated(topology: Topology | None) -> Topology | None:
 
 
 CHECKS: Final[tuple[Callable[[CheckedVector], Iterator[str]], ...]] = (outputs_hold, refusals_hold, facts_hold, level_holds, undisputed)
+"""The checks of one vector, in the order in which their errors are shown."""

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 DEFAULT_SEED: Final = 15938
+"""The seed of the published vectors."""
 _WORD: Final = 1 << 32
 
 

@@ -21,6 +21,7 @@ from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.reference.updates.base_model import BaseModel
 
 Row = dict[str, Any]
+"""A row of facts on one unit, by column name, as JSON holds it."""
 
 MOST_INDEXES_BEFORE_QP: Final = 4096
 """Indexes that the inspection decodes without the compiler to reach the qp of a tensor behind them.

@@ -184,7 +184,7 @@ class RawFloatNode(Choice):
 
 
 class ParentWithoutNodeId(Choice):
-    """Whether a parent id of type 0 may stand in a unit without a node id."""
+    """Whether parent ids of type 0 may stand in units without a node id."""
 
     ALLOWED = "allowed"
     REFUSED = "refused"

@@ -13,6 +13,7 @@ from nnc_conformance.reports.report import Report
 from nnc_conformance.storage import outputs
 
 HTML_FILE: Final = "report.html"
+"""Name of the HTML report in the folder of a run."""
 
 PAGES: Final[dict[str, Callable[[Report], str]]] = {
     HTML_FILE: render_html,

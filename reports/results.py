@@ -18,6 +18,7 @@ from nnc_conformance.suites.results.run_document import RunDocument
 
 TRUNCATED = "the results file is truncated: the run did not finish"
 NO_CLOSING = "the results have no closing record: the run did not finish"
+"""Problems of results whose run did not finish."""
 
 
 @dataclass(frozen=True)

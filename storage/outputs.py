@@ -270,8 +270,9 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _followed(path: Path) -> Path | int:
-    """Follow symbolic links to the path to write, or to the number of an open descriptor of this
-    process.
+    """Follow symbolic links to the path to write.
+
+    If they lead to an open descriptor of this process, return its number.
     """
     for _ in range(_MOST_LINKS):
         if (number := _descriptor(os.fspath(path))) is not None:

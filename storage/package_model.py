@@ -22,10 +22,15 @@ INDEX_FILE: Final = "index.json"
 SBOM_FILE: Final = "sbom.cdx.json"
 LICENSE_FILE: Final = "LICENSE"
 CHANGELOG_FILE: Final = "CHANGELOG.md"
+"""Names of the files of a package outside its suite."""
 SUITE_FOLDER: Final = "suite"
+"""The folder of the suite in a package."""
 SIGNATURE_SUFFIX: Final = ".sig"
+"""Appended to a package's file name for its detached signature."""
 PACKAGE_NAME: Final = "nnc-conformance-vectors"
+"""The name in the package's manifest and bill of materials."""
 Version = Annotated[str, Field(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$")]
+"""A version FORMAT.COVERAGE.FIX of a package."""
 
 
 class PackedFile(Frozen):

@@ -37,7 +37,9 @@ _LENGTH: Final = struct.Struct("<Q")
 _DIGEST_BYTES: Final = 32
 
 Size = Annotated[int, Field(ge=0, lt=1 << 40)]
+"""A dimension of a stored array, in elements."""
 ArrayType = Literal["float32", "int32", "int16", "uint8"]
+"""The element types of stored arrays, all little-endian."""
 
 
 class StateError(NNCError):

@@ -23,7 +23,9 @@ STREAM_FILE: Final = "stream.nnr"
 EXPECTED_FILE: Final = "expected.safetensors"
 TOPOLOGY_FILE: Final = "topology.bin"
 VECTOR_FILE: Final = "vector.json"
+"""Names of the files in a vector's folder."""
 MANIFEST_FILE: Final = "manifest.json"
+"""Name of the manifest in a suite's folder."""
 
 _STEP_FILES: Final = re.compile(r"step-(\d+)\.nnr")
 
@@ -67,6 +69,7 @@ FirstLevel = Annotated[
 
 
 VectorId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
+"""The id of a vector: words of lower-case letters and digits, joined by single hyphens."""
 
 
 class StoredFile(Frozen):

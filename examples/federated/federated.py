@@ -31,7 +31,7 @@ EPOCHS = 2
 LEARNING_RATE = 0.3
 BATCH = 32
 HELD = 4
-"""One of so many images is held out to measure accuracy."""
+"""One image of this number is held out to measure accuracy."""
 
 Weights = dict[str, npt.NDArray[np.float32]]
 

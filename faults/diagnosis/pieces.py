@@ -59,6 +59,7 @@ class Data:
 
 
 Piece = Plain | Data
+"""A unit of a stream: as values, or as a data unit with indexes."""
 
 
 def pieces_of(stream: bytes) -> tuple[Piece, ...] | None:

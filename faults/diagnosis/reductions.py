@@ -18,6 +18,7 @@ GROUPS: Final = ((LS, 1), (BN, 4), (BI, 1))
 """The vectors of a BLOCK in the order of its ids, with the number of each."""
 
 Pieces = tuple[Piece, ...]
+"""A stream as pieces, in order."""
 
 
 def reductions(pieces: Pieces) -> Iterator[Pieces]:

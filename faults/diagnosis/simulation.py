@@ -39,6 +39,7 @@ def _symptom(decode: Decode, vector: TracedVector, tables: Tables | None) -> Sym
 
 
 Job = tuple[Cause, TracedVector]
+"""A cause and the vector to try it on."""
 
 
 def symptoms(jobs: Iterable[Job]) -> Iterator[tuple[Cause, TracedVector, Symptom]]:

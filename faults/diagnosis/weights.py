@@ -133,3 +133,4 @@ class SearchEffort:
 
 WEIGHTS: Final = Weights()
 EFFORT: Final = SearchEffort()
+"""The weights and the limits of effort that diagnosis uses."""

@@ -16,7 +16,9 @@ from nnc_conformance.faults.mutants.code import edits_by_id
 from nnc_conformance.faults.mutants.ids import normalized
 
 FILE: Final = "equivalents.toml"
+"""The file of the arguments, in this folder."""
 CHANGE: Final = " => "
+"""Separates the text before a change from the text after it."""
 _NUMBER: Final = re.compile(r" \[(\d+)\]$")
 
 

@@ -19,6 +19,7 @@ from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.rules import RULES, Provenance
 
 PACKAGE: Final = "nnc_conformance.reference"
+"""The package whose code is mutated."""
 
 FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     "syntax.descriptors": (

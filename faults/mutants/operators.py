@@ -15,6 +15,8 @@ from nnc_conformance.reference.syntax.rules import RULES, Policy
 
 Step = tuple[str, int | None]
 Path = tuple[Step, ...]
+"""The way from a function to a node of its syntax tree: a field, and a place in it if it is a list.
+"""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class NodeContext:
 
 
 Found = Iterator[tuple[Operator, ast.AST]]
+"""Each operator that applies to a node, with the node that takes its place."""
 
 _COMPARISONS: Final[dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]]] = {
     ast.Lt: (ast.LtE, ast.GtE),

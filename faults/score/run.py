@@ -20,6 +20,7 @@ from nnc_conformance.storage.vector import Edition
 from nnc_conformance.suites.running.journal import Journal, JournalHeader
 
 JOURNAL_FILE: Final = "mutation.jsonl"
+"""Name of the journal in the folder of a mutation run."""
 
 MutantProgress = Callable[[int, int, MutantResult | None], None]
 """Progress callback: (mutants done, of how many, the latest result; None at the start)."""

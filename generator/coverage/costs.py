@@ -94,18 +94,18 @@ def listed(what: str, more: int = 0, bits: int = 8) -> Cost:
     return Cost(what, lambda count: (count + more) * bits // 8, lambda count: count + more)
 
 
-IDS: Final = "a list of so many ids"
-REFERENCES: Final = "a reference list that goes so far"
-ROW: Final = "a block row of so many bits"
+IDS: Final = "a list of that many ids"
+REFERENCES: Final = "a reference list that reaches that far"
+ROW: Final = "a block row of that many bits"
 
 COSTS: Final[dict[str, Cost]] = {
-    "nnr_unit_size": Cost("a unit of so many bytes", lambda size: size),
-    "tensor_dimensions": Cost("a tensor of so many rows", numbers),
-    "decomposition_rank": Cost("a G of so many columns and an H of so many rows", lambda rank: numbers(2 * rank)),
-    "g_number_of_rows": Cost("a G of so many rows", numbers),
-    "codebook_size": listed("a codebook of so many values", more=-1, bits=1),
+    "nnr_unit_size": Cost("a unit of that many bytes", lambda size: size),
+    "tensor_dimensions": Cost("a tensor of that many rows", numbers),
+    "decomposition_rank": Cost("a G of that many columns and an H of that many rows", lambda rank: numbers(2 * rank)),
+    "g_number_of_rows": Cost("a G of that many rows", numbers),
+    "codebook_size": listed("a codebook of that many values", more=-1, bits=1),
     "codebook_centre_offset": Cost(
-        "a codebook with so many values on one side of its middle", lambda offset: offset // 4, lambda offset: 2 * offset - 1
+        "a codebook with that many values on one side of its middle", lambda offset: offset // 4, lambda offset: 2 * offset - 1
     ),
     "count_topology_elements_minus2": listed(IDS, more=2),
     "topology_elem_id_index": listed(REFERENCES, more=1),
@@ -113,13 +113,13 @@ COSTS: Final[dict[str, Cost]] = {
     "element_id_index": listed(REFERENCES, more=1),
     "bit_offset_delta1": Cost(ROW, row_size),
     "bit_offset_delta2": Cost(ROW, row_size),
-    "count_reshaped_tensor_dimension": listed("an entry of a map with so many dimensions", more=-1),
-    "count_dims": listed("a pruned element of so many dimensions"),
-    "count_bits": Cost("a mask of so many bits", lambda count: count // 8),
-    "split_index": Cost("an axis that goes so far", numbers),
-    "number_of_shifts": Cost("so many shifts of a tensor", lambda count: 5 * count // 4, lambda count: 2 * count),
-    "num_of_nnr_units_minus2": Cost("an aggregate of so many units", lambda count: UNIT_BYTES * (count + 2)),
-    "nnr_unit_entry_point": Cost("an aggregate that goes so far", lambda offset: offset),
+    "count_reshaped_tensor_dimension": listed("an entry of a map with that many dimensions", more=-1),
+    "count_dims": listed("a pruned element of that many dimensions"),
+    "count_bits": Cost("a mask of that many bits", lambda count: count // 8),
+    "split_index": Cost("an axis that reaches that far", numbers),
+    "number_of_shifts": Cost("that many shifts of a tensor", lambda count: 5 * count // 4, lambda count: 2 * count),
+    "num_of_nnr_units_minus2": Cost("an aggregate of that many units", lambda count: UNIT_BYTES * (count + 2)),
+    "nnr_unit_entry_point": Cost("an aggregate that reaches that far", lambda offset: offset),
 }
 """Costs of elements that count contents of a stream or its tensors.
 
@@ -166,7 +166,7 @@ def beyond_budget(element: str, magnitude: int) -> str:
     Returns an empty text if a vector may.
     """
     if element == "count_tensor_dimensions" and magnitude > PORTABLE_DIMENSIONS:
-        return "NumPy 1 does not hold so many dimensions"
+        return "NumPy 1 does not hold that many dimensions"
     if element in AXES and magnitude + AXES[element] > most_dimensions():
-        return "NumPy does not hold so many dimensions"
+        return "NumPy does not hold that many dimensions"
     return COSTS[element].excess(magnitude) if element in COSTS else ""

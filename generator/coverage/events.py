@@ -76,7 +76,9 @@ def event_keys() -> Iterator[Key]:
 
 
 TERMINATE_RANGES: Final = ("below 258", "258 or more")
+"""Classes of IvlCurrRange at a terminate bin."""
 PARITY: Final = ("even", "odd")
+"""Names of the parities of an index, at the places 0 and 1."""
 
 
 def scan_keys() -> Iterator[Key]:
@@ -184,6 +186,7 @@ def index_events(events: IntArray, coding: TensorCoding) -> Counter[Key]:
 
 
 FLAGS: Final = ("sig_flag", "sign_flag", "abs_level_greater_x", "abs_level_greater_x2")
+"""The kinds of context-coded flags of an index, in the order of their contexts."""
 
 
 def entropy_values(events: IntArray, coding: TensorCoding, *, first: bool) -> Iterator[tuple[str, str, int, int]]:

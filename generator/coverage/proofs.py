@@ -28,6 +28,7 @@ from nnc_conformance.reference.syntax.branches import STRUCTURES, Branch, branch
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_BLOCK, DataUnitHeader
 
 Proof = Callable[[Key], bool]
+"""Proves that no good stream meets the goal of a key: returns whether it holds."""
 
 LEAST_UNARY: Final = 1
 

@@ -303,12 +303,15 @@ def codebook_events(body: IntArray, coding: TensorCoding) -> Iterator[Key]:
 # Histories
 
 TOOLS: Final = ("no tool", "row skip", "TCA", "HDSP", "TCA and HDSP", "every tool")
+"""The sets of tools that a tensor of an update can use, as goals name them."""
 ALONE, ONE, SEVERAL, LEFT_OUT, REPLACED, ZEROS, RAW, SKIPPED = (
     "the base model alone", "one update", "several updates", "left out of an update", "replaced by an update", "nothing but zeros",
     "raw numbers", "skipped rows",
 )  # fmt: skip
 OTHER: Final = ("payload type", "scan_order", "dq_flag", "codebook", "qp", "qp_density", "cabac_unary_length")
+"""Choices of a unit that can differ from those of the tensor's unit before it."""
 HISTORIES: Final = (ALONE, ONE, SEVERAL, LEFT_OUT, REPLACED, ZEROS, RAW, SKIPPED, *(f"another {what}" for what in OTHER))
+"""The histories of a tensor before an update, as goals name them."""
 
 
 def tool_name(*, rows: bool, tca: bool, hdsp: bool) -> str:

@@ -15,7 +15,9 @@ from nnc_conformance.storage.suite_folder import load_suite
 from nnc_conformance.storage.vector import STREAM_FILE, Edition, Level, step_files
 
 SUFFIX: Final = ".nnr"
+"""Suffix of the stream files that are measured."""
 LARGEST_STREAM: Final = 1 << 30
+"""The largest stream file that is measured, in bytes."""
 
 
 class NoStreamsError(NNCError):

@@ -31,6 +31,7 @@ Node = tuple[int, int]
 """stateId and the class of the previous index."""
 
 START: Final[Node] = (0, 0)
+"""The node at which a search begins: a freshly initialised context."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ NetworkTensors = Mapping[str, npt.NDArray[Any]]
 
 IMAGE: Final = "image"
 LOGITS: Final = "logits"
+"""Names of the input and the output of every network."""
 _IMAGE_SHAPE: Final = ("batch", 1, 8, 8)
 _CLASSES: Final = 10
 _EPSILON: Final = 1e-5

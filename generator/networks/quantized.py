@@ -12,6 +12,7 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 from nnc_conformance.generator.networks.graphs import IMAGE, LOGITS, finished
 
 LAYERS: Final = ("fc1", "fc2", "fc3")
+"""Names of the dense layers, in order."""
 _LEAST_SCALE: Final = 1e-8
 
 

@@ -36,12 +36,15 @@ from nnc_conformance.storage.safetensors_format import dump_safetensors
 
 HERE: Final = Path(__file__).resolve().parent
 HELD_FILE: Final = "digits-held.safetensors"
+"""The file of the images that are not used in training, in `HERE`."""
 SPLIT_SEED: Final = 15938
 HELD_COUNT: Final = 450
+"""The number of these images; `SPLIT_SEED` draws them."""
 EPOCHS: Final = 120
 BATCH: Final = 64
 LEARNING_RATE: Final = 2e-3
 WEIGHT_DECAY: Final = 1e-3
+"""Settings of training: passes over the data, images per step, and those of AdamW."""
 Images = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 

@@ -14,6 +14,7 @@ from nnc_conformance.reference.reduction.network import Array
 from nnc_conformance.reference.topology.tensors import has_data
 
 Parameters = Mapping[str, Array]
+"""Values by parameter name."""
 
 ELEMENTWISE: Final = frozenset(
     {

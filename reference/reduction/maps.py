@@ -70,6 +70,7 @@ class DecompositionRow:
 
 
 MapRow = SparsificationRow | PruningRow | UnificationRow | DecompositionRow
+"""A row of any performance map."""
 
 
 def performance_maps(rows: Iterable[MapRow], *, classes: bool = False) -> dict[str, Values]:

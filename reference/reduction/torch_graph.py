@@ -18,6 +18,7 @@ from nnc_conformance.reference.topology.tensors import has_data
 
 Tensor = Any
 Attributes = Mapping[str, Any]
+"""Attributes of a node by name."""
 
 
 def run(graph: Graph, parameters: Mapping[str, Tensor], inputs: Mapping[str, Tensor]) -> Tensor:

@@ -19,6 +19,7 @@ from nnc_conformance.reference.topology.classes import CODINGS, Coding, Role, ro
 Tensor = Any
 Tensors = dict[str, Tensor]
 Penalty = Callable[[Mapping[str, Tensor]], Tensor]
+"""Computes a term of the loss, a scalar tensor, from the parameters by name."""
 
 
 def torch_module() -> Any:

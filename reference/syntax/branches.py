@@ -32,10 +32,15 @@ from nnc_conformance.reference.syntax import bitstream
 from nnc_conformance.reference.syntax.elements import FIRST_EDITION, SECOND_EDITION
 
 STRUCTURES: Final = "nnc_conformance.reference.syntax.structures"
+"""The package of the structures."""
 MODULES: Final = ("unit", "parameter_sets", "topology", "data_unit", "aggregate")
+"""The modules in it whose decisions are listed, in the order of reports."""
 DECISION_SIDES: Final = ("false", "true")
+"""The sides of an ``if`` or a conditional; the truth value is the index."""
 LOOP_SIDES: Final = ("0 times", "once", "several times")
+"""The sides of a loop: how often it runs."""
 INFERRED_MARK: Final = "[I]"
+"""Marks structures of provenance I in their docstrings."""
 
 _COMMENT: Final = re.compile(r"#\s*branch:\s*(.*)")
 _ITEM: Final = re.compile(r"\s*([\w.-]+)\s*(?:\(([^()]*)\))?\s*(?:,|$)")

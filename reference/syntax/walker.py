@@ -45,6 +45,7 @@ class Element:
 
 
 Observer = Callable[[Element], None]
+"""Is called with each element in the order of the stream."""
 
 
 class Walker(ABC):

@@ -1,5 +1,6 @@
-"""Checks the configuration of a Keras model before Keras sees it: known layers only, and bounded
-sizes.
+"""Checks the configuration of a Keras model before Keras sees it.
+
+Only known layers and bounded sizes are accepted.
 """
 
 import json
@@ -131,8 +132,9 @@ _OBJECTS: Final = {
 
 
 def checked_configuration(data: bytes) -> str:
-    """Return a configuration, without what compiles the model, if it names known layers and bounded
-    sizes only.
+    """Return a configuration without what compiles the model.
+
+    It must name known layers and bounded sizes only.
 
     Raises:
         ModelError: Naming the layer, and what to do.
@@ -172,8 +174,9 @@ def checked_configuration(data: bytes) -> str:
 
 
 def without_statistics(configuration: str) -> str:
-    """Return a configuration with layer normalizations in place of normalizations by statistics,
-    which have as many values.
+    """Return a configuration with layer normalizations in place of normalizations by statistics.
+
+    Both have the same number of values.
 
     Keras computes statistics at once, perhaps one number repeated to the size of the layer's input.
     """
@@ -195,8 +198,9 @@ def _plain(value: Any) -> bool:
 
 
 def _check_object(value: dict[str, Any]) -> None:
-    """Raise `ModelError` for an unknown class, and for a call without a tensor of the model, which
-    would compute at once.
+    """Raise `ModelError` for an unknown class.
+
+    Raise it also for a call without a tensor of the model, which would compute at once.
     """
     module, name = value.get("module"), value["class_name"]
     known = _OBJECTS.get(module) if module is None or isinstance(module, str) else None
@@ -238,8 +242,9 @@ def _has_tensor(node: dict[str, Any]) -> bool:
 
 
 def _check_vocabulary(settings: dict[str, Any], vocabulary: Any) -> None:
-    """Raise `ModelError` for a vocabulary that is not a list of words or numbers: Keras takes text
-    for the path of a file.
+    """Raise `ModelError` for a vocabulary that is not a list of words or numbers.
+
+    Keras takes text for the path of a file.
     """
     if vocabulary is None:
         return

@@ -1,5 +1,6 @@
-"""Checks the weights of a .keras file before Keras sees them: HDF5 without links to other files,
-and bounded sizes. Needs h5py.
+"""Checks the weights of a .keras file before Keras sees them.
+
+They must be HDF5 without links to other files, and of bounded sizes. Needs h5py.
 """
 
 import io

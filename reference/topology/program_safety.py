@@ -59,7 +59,9 @@ _OPERATOR: Final = re.compile(
 
 
 def without_code(files: Mapping[str, bytes], root: str) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """Return the files of a program that hold no code, and the names of those that were left out.
+    """Return the files of a program that hold no code.
+
+    Also return the names of those that were left out.
 
     Sample inputs become an empty file.
 

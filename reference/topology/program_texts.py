@@ -1,4 +1,6 @@
-"""Texts in a torch.export program that become Python code when the program is loaded or called.
+"""Texts in a torch.export program that become Python code.
+
+They do when the program is loaded or called.
 
 Guards are conditions on inputs, executed as they stand. Specifications describe the nesting of inputs in
 JSON; the names in them become parameters of a function, and enumerations are imported.

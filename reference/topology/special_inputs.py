@@ -201,7 +201,10 @@ class _Finder:
         return name in self._own.get(body.scope, ())
 
     def sources(self, name: str, body: Body) -> Iterator[tuple[str, Body]]:
-        """Iterate over the names, and the bodies that they are seen from, whose values a name has."""
+        """Iterate over the names whose values a name has.
+
+        Each comes with the body that it is seen from.
+        """
         maker = self._makers[body.scope].get(name)
         if maker is not None:
             yield from self._before(*maker, body)

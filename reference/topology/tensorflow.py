@@ -143,8 +143,9 @@ def _outlined(keras: Any, configuration: str) -> Variables:
 
 
 def _bytes_of(kind: str) -> int:
-    """Return the bytes of a value of a variable's type, or the most if numpy does not know the
-    type.
+    """Return the bytes of a value of a variable's type.
+
+    If numpy does not know the type, return the most that any type has.
     """
     try:
         return np.dtype(kind).itemsize
@@ -153,8 +154,9 @@ def _bytes_of(kind: str) -> int:
 
 
 def _fill_in_vocabularies(described: dict[str, Any], model: Any) -> None:
-    """Write the vocabularies that a model's layers have learned into its configuration, which a
-    stream stores.
+    """Write the vocabularies that layers have learned into the model's configuration.
+
+    A stream stores the configuration.
     """
     for entry in described["config"].get("layers", ()):
         settings = entry["config"]
@@ -176,8 +178,9 @@ def _fill_in_vocabularies(described: dict[str, Any], model: Any) -> None:
 
 
 def _check_complete(kind: str, settings: dict[str, Any]) -> None:
-    """Raise `ModelError` for a layer whose learned state is neither in its configuration nor among
-    the weights.
+    """Raise `ModelError` for a layer whose learned state would be lost.
+
+    It is neither in its configuration nor among the weights.
     """
     needs = ["vocabulary", *(["idf_weights"] if settings.get("output_mode") == "tf_idf" else [])]
     missing = [name for name in needs if not settings.get(name)]

@@ -17,7 +17,9 @@ from nnc_conformance.suites.results.result import CaseResult
 
 CERTIFICATE_FILE: Final = "certificate.json"
 PAGE_FILE: Final = "certificate.html"
+"""Names of a certificate's two files."""
 UNSIGNED: Final = "unsigned"
+"""Begins the headline of a certificate without a signature."""
 
 
 class CertifiedFile(Frozen):

@@ -13,6 +13,7 @@ from nnc_conformance.reports.certification.certificate import CertifiedFile
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 
 REFERENCE: Final = "nnc_conformance.reference"
+"""The package whose files are those of the reference decoder."""
 _CHUNK: Final = 1 << 20
 
 

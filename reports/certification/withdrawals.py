@@ -20,6 +20,7 @@ from nnc_conformance.storage.sealed import Sealed, SealError, canonical_text, op
 from nnc_conformance.storage.signing import Purpose
 
 LIST_BYTES: Final = 1 << 26
+"""The largest withdrawal list that is read, in bytes."""
 
 
 class WithdrawnCertificate(Frozen):

@@ -28,6 +28,7 @@ from nnc_conformance.suites.sandbox.limits import LimitExceededError, Limits
 EXIT_DECODED: Final = 0
 EXIT_REFUSED: Final = 65
 EXIT_UNSUPPORTED: Final = 69
+"""Exit codes of a decoder that is a command; any other is a crash."""
 
 
 def fill(words: tuple[str, ...], files: CaseFiles, streams: Sequence[Path]) -> list[str]:

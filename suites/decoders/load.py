@@ -82,7 +82,18 @@ def _error(fault: Fault, message: str) -> DecoderError:
 
 
 def command_words(template: str, here: Path | None) -> tuple[str, ...]:
-    """Split a command into words and find its program; raise `DecoderError`."""
+    """Split a command into words and find its program.
+
+    Args:
+        template: The command, as in a shell.
+        here: Folder in place of ``{here}``; None leaves this text as it is.
+
+    Returns:
+        The absolute path of the program, and its arguments.
+
+    Raises:
+        DecoderError: The command is empty, cannot be split, or its program is not found.
+    """
     try:
         words = tuple(shlex.split(template))
     except ValueError as error:

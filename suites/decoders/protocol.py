@@ -148,6 +148,7 @@ class SessionUnsupportedAnswer(UnsupportedAnswer, _OfStep):
 
 Request = StartRequest | SessionStartRequest | DecodeRequest | SessionDecodeRequest | StopRequest
 Answer = StartedAnswer | SessionStartedAnswer | DecodedAnswer | RefusedAnswer | UnsupportedAnswer
+"""Any answer of a worker."""
 _REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(Request)
 _ANSWERS: Final[dict[WorkerProtocol, TypeAdapter[Answer]]] = {
     WorkerProtocol.SINGLE: TypeAdapter(

@@ -23,7 +23,7 @@ EVENTS = frozenset({"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "o
 
 @dataclass(frozen=True)
 class Moment:
-    """When a command is killed: after so many seconds, or before its n-th change of the file system
+    """When a command is killed: after a number of seconds, or before its n-th change of the file system
     (counted from 1).
     """
 

@@ -55,7 +55,7 @@ def _vector_id(path: Path) -> str:
 def agrees_with_other_codecs(decoder: Path, folder: Path, least: int, names: str = "*") -> None:
     """What the decoder decodes of the samples of these names is what their codecs agree on.
 
-    ``least``: of so many samples.
+    ``least``: the least number of samples.
     """
     spec = load_decoder(str(decoder)).model_copy(update={"declared": False})
     vectors = [

@@ -17,7 +17,7 @@ ATTEMPTS: Final = 4000
 
 
 def combined(row: Row, strength: int) -> Iterator[Levels]:
-    """The combinations of so many factors' levels that a row has."""
+    """Return a row's combinations of levels of a number of factors."""
     return combinations(sorted(row.items()), strength)
 
 

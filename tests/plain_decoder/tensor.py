@@ -147,7 +147,7 @@ def block_size(scan_order: int) -> int:
 
 
 def block_rows(rows: int, scan_order: int) -> int:
-    """How many block rows a matrix of so many rows has; one without a block scan."""
+    """Return the number of block rows of a matrix; it is one without a block scan."""
     return 1 if scan_order == 0 else -(-rows // block_size(scan_order))
 
 

@@ -86,7 +86,7 @@ def _converted(numbers: list[int] | list[float], single: Array, exact: Array, da
 
 
 def _rounded(number: float, width: int) -> int:
-    """Round half to even, in the range of a signed integer of so many bits."""
+    """Round half to even, in the range of a signed integer of this number of bits."""
     if not math.isfinite(number):
         raise PlainError("value", f"{number} has no integer value")
     integer = round(number)

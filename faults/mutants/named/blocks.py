@@ -1,4 +1,7 @@
-"""Faults of decoders in the parts of a BLOCK: which there are, in what order, of what shape, and coded how."""
+"""Faults of decoders in the parts of a BLOCK.
+
+They concern which parts there are, their order, shape and coding.
+"""
 
 from typing import Final
 

@@ -1,5 +1,6 @@
-"""Faults of decoders in codebooks: how they are read, what values they hold, and what is looked up
-in them.
+"""Faults of decoders in codebooks.
+
+They concern how codebooks are read, what values they hold, and what is looked up in them.
 """
 
 from typing import Final

@@ -1,5 +1,6 @@
-"""Faults of decoders in data units: dimensions, formats, names, raw numbers and sets of
-partial data.
+"""Faults of decoders in data units.
+
+They concern dimensions, formats, names, raw numbers and sets of partial data.
 """
 
 from typing import Final

@@ -1,5 +1,6 @@
-"""Faults of decoders in parameter sets: which is in force, and how its quantization parameter
-is kept.
+"""Faults of decoders in parameter sets.
+
+They concern which set is in force, and how its quantization parameter is kept.
 """
 
 from typing import Final
@@ -25,16 +26,18 @@ def mps_kept(*statements: str) -> Edit:
 
 
 def lps_kept(*statements: str) -> Edit:
-    """Make an edit that passes the LPS's ``qp`` and density through statements before they are
-    kept.
+    """Make an edit that passes the LPS's ``qp`` and density through statements.
+
+    These run before the two are kept.
     """
     lines = ('qp = w.i("lps_quantization_parameter", 13)', *statements, "context.lps_quantization = Quantization(density, qp)")
     return Edit(_SETS, _LPS, _LPS_QP, "\n        ".join(lines))
 
 
 def taken_if(condition: str) -> Edit:
-    """Make an edit that takes the LPS's ``qp`` under a condition only, as if it were absent
-    otherwise.
+    """Make an edit that takes the LPS's ``qp`` under a condition only.
+
+    Otherwise it is as if the LPS had none.
     """
     text = _LPS_QP.replace('w.i("lps_quantization_parameter", 13)', "qp")
     return Edit(_SETS, _LPS, _LPS_QP, f'qp = w.i("lps_quantization_parameter", 13)\n        {text} if {condition} else None')

@@ -1,5 +1,6 @@
-"""Wrong probability states, parameter sets and ranges of the arithmetic decoder, as the vectors
-about them state it.
+"""Wrong probability states, parameter sets and ranges of the arithmetic decoder.
+
+They follow the vectors about them.
 """
 
 from typing import Final

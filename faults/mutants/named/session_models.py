@@ -1,4 +1,7 @@
-"""Wrong memory between the streams of a session: bases, places seen, nodes, and the model itself."""
+"""Wrong memory between the streams of a session.
+
+It concerns bases, places seen, nodes, and the model itself.
+"""
 
 from functools import partial
 from typing import Final

@@ -1,4 +1,7 @@
-"""Entropy state that is reset wrongly or carried over between block rows, parts and units, as the vectors about it state it."""
+"""Entropy state that is reset wrongly or carried over.
+
+It concerns block rows, parts and units, as the vectors about it state it.
+"""
 
 from typing import Final
 

@@ -1,5 +1,6 @@
-"""Faults of decoders in units and reference lists: sizes, sequences, and what a unit leaves
-behind.
+"""Faults of decoders in units and reference lists.
+
+They concern sizes, sequences, and what a unit leaves behind.
 """
 
 from typing import Final

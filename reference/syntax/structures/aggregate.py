@@ -7,6 +7,7 @@ from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.walker import Walker
 
 NNR_AGG_GEN: Final = 0
+"""The value of nnr_aggregate_unit_type for an aggregate without a special meaning."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ NNR_PT_FLOAT: Final = 1
 NNR_PT_RAW_FLOAT: Final = 2
 NNR_PT_BLOCK: Final = 3
 PAYLOAD_TYPE_NAMES: Final = ("NNR_PT_INT", "NNR_PT_FLOAT", "NNR_PT_RAW_FLOAT", "NNR_PT_BLOCK")
+"""Names of the values of nnr_compressed_data_unit_payload_type, from 0."""
 
 ICNN_NDU_ID: Final = 0
 ICNN_NDU_PL_SHA256: Final = 1
@@ -28,6 +29,7 @@ DC: Final = 1
 LS: Final = 2
 BN: Final = 4
 BI: Final = 8
+"""Bits of compressed_parameter_types: decomposed, local scaling, batch norm, bias."""
 
 HIGHEST_DATA_FORMAT: Final = 9
 DEFAULT_UNARY_LENGTH: Final = 10

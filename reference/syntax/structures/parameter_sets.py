@@ -11,6 +11,7 @@ from nnc_conformance.reference.syntax.walker import Walker
 
 NNR_QSU: Final = 1
 NNR_QCB: Final = 2
+"""Bits of quantization_method_flags: uniform quantization, codebook."""
 
 
 def nnr_start_unit_header(w: Walker, context: StreamContext) -> None:

@@ -16,12 +16,15 @@ NNR_TPL_TEF: Final = 4
 NNR_TPL_PRUN: Final = 5
 NNR_TPL_REFLIST: Final = 6
 STORAGE_FORMAT_NAMES: Final = ("UNREC", "NNEF", "ONNX", "PYT", "TEF", "PRUN", "REFLIST")
+"""Names of the values of topology_storage_format, from 0."""
 
 RAW: Final = 0
 DEFLATE: Final = 1
+"""Values of topology_compression_format: as it is, and compressed (RFC 1950)."""
 
 NNR_TPL_BMSK: Final = 0
 NNR_TPL_DICT: Final = 1
+"""Values of nnr_rep_type of a pruning topology: bit mask and dictionary."""
 
 
 def nnr_topology_unit_header(w: Walker) -> None:

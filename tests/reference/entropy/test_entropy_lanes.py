@@ -17,7 +17,7 @@ LENGTH = 3000
 
 
 def quants(*stretches: tuple[int, int]) -> npt.NDArray[np.int32]:
-    """Values, each so many times."""
+    """Values, each repeated a given number of times."""
     return np.concatenate([np.full(count, value, np.int32) for value, count in stretches])
 
 
