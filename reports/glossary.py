@@ -4,6 +4,7 @@ The page is made by ``python -m nnc_conformance.reports.glossary > docs/glossary
 """
 
 import sys
+import textwrap
 from typing import Final
 
 GLOSSARY: Final[dict[str, str]] = {
@@ -85,7 +86,7 @@ GLOSSARY: Final[dict[str, str]] = {
 
 def glossary_page() -> str:
     """Return the page in Markdown."""
-    entries = [f"## {term}\n\n{definition}\n" for term, definition in GLOSSARY.items()]
+    entries = [f"## {term}\n\n{textwrap.fill(definition, 100)}\n" for term, definition in GLOSSARY.items()]
     return "\n".join(["# Glossary\n\nThe words of the reports, the commands and these pages.\n", *entries])
 
 
