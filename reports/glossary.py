@@ -77,7 +77,7 @@ GLOSSARY: Final[dict[str, str]] = {
         "A stream with the output that a decoder must give: the exact tensors, or for a negative vector a refusal. It also states which "
         "clauses it tests and which bug it catches. A vector of the second edition can be a session of several streams."
     ),
-    "Waiver": "An entry of a certificate's policy that excuses a failing vector, with a reason and a last day.",
+    "Waiver": "An entry of a policy that excuses a failing vector, with a reason and a last day.",
     "Worker": "A decoder that is started once and answers many requests over the worker protocol (docs/decoder-protocol.md).",
     "Worker process": "A process of the harness that runs cases, one at a time; the decoder runs below it, under limits.",
 }
