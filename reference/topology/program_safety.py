@@ -132,7 +132,7 @@ def _check_parameters(texts: Any) -> None:
 
 
 def _check_guards(texts: Any) -> None:
-    if not (isinstance(texts, list) and all(map(is_guard, texts))):
+    if not (isinstance(texts, list) and all(is_guard(text) and _is_small(text) for text in texts)):
         raise ModelError(f"the program has the guards {str(texts)[:80]!r}, which calling it could run; decode to .safetensors")
 
 

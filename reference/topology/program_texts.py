@@ -41,9 +41,10 @@ _GUARD_NODES: Final = (
     ast.Mult,
     ast.FloorDiv,
     ast.Mod,
+    ast.Pow,
     ast.Tuple,
 )
-"""Parts of a guard that need no further check; powers and shifts are missing, which can grow without bound."""
+"""Parts of a guard; the size of powers is judged by `program_safety`, and shifts are missing."""
 _FACTORIES: Final = frozenset({"bool", "dict", "float", "int", "list", "set", "str", "tuple"})
 """Builtins that may make the missing values of a defaultdict."""
 _ENUMERATION: Final = "__enum__"

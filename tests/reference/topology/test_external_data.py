@@ -11,6 +11,7 @@ from onnx import ModelProto, TensorProto, helper
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology import external_data
+from nnc_conformance.reference.topology.model_folder import inside
 from nnc_conformance.reference.topology.onnx import OnnxModel, extract
 
 W = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -107,6 +108,12 @@ def test_no_location_leads_out(folder: Path, tmp_path: Path) -> None:
     for location in ("../../../../secret", "inner/../../../../../secret", str(secret), "outside/secret", "link", "chain", "", "w\0", ".."):
         with pytest.raises(ModelError, match=r"'w' cannot be read: .*the model's folder"):
             read(folder, tensor(location=location))
+
+
+def test_a_location_that_is_no_file_name_is_refused(folder: Path) -> None:
+    """A half of a surrogate pair, as JSON can hold it."""
+    with pytest.raises(ModelError, match="is not a path inside the model's folder"):
+        inside(folder, "\ud800.safetensors")
 
 
 def test_what_is_no_regular_file_is_refused_at_once(folder: Path) -> None:
