@@ -138,7 +138,10 @@ def weights(label: str, shape: Sequence[int], *, octave: int = 0) -> np.ndarray:
 
 
 def integers(label: str, shape: Sequence[int], low: int = -100, high: int = 100) -> np.ndarray:
-    """Return int32 values of ``shape`` between two bounds."""
+    """Return int32 values of ``shape`` from ``low`` to ``high``, both included.
+
+    ``label`` seeds the random numbers: the same label always gives the same values.
+    """
     count = int(np.prod(shape, dtype=np.int64))
     return Numbers(DEFAULT_SEED, f"encoder-case/{label}").integers("values", count, low, high).astype(np.int32).reshape(tuple(shape))
 

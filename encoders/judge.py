@@ -330,7 +330,15 @@ def reference_sizes(case: EncoderCase, inputs: Sequence[Tensors]) -> tuple[int, 
 
 
 def result(case: EncoderCase, encoder: EncoderSpec, outcome: Outcome, message: str = "", **facts: Any) -> EncoderCaseResult:
-    """Put a result together."""
+    """Return a result with what is known of the case and the encoder.
+
+    Args:
+        case: The case.
+        encoder: The encoder.
+        outcome: The outcome.
+        message: What was found, cut to `MESSAGE_LENGTH` characters.
+        facts: Further fields of `EncoderCaseResult` by name.
+    """
     return EncoderCaseResult(
         case=case.id,
         group=case.group,

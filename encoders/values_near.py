@@ -14,7 +14,16 @@ MOST_UNEXPLAINED: Final = 0.02
 
 
 def is_near(wanted: Values, given: Values, step: float) -> npt.NDArray[np.bool_]:
-    """Return for each value whether it is within a few steps of the wanted one."""
+    """Return for each value whether it is at most `NEAR` steps from the wanted one.
+
+    Args:
+        wanted: The wanted values.
+        given: As many values.
+        step: Size of a step, in the values' unit.
+
+    Returns:
+        Truth values of shape (number of values,); False for NaN.
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         off = np.abs(wanted.astype(np.float64).reshape(-1) - given.astype(np.float64).reshape(-1))
         near: npt.NDArray[np.bool_] = off <= NEAR * step

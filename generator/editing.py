@@ -31,7 +31,10 @@ def unit_bytes(unit: Values) -> bytes:
 
 
 def with_bits(stream: bytes, first: int, count: int, value: int) -> bytes:
-    """Replace ``count`` bits of a stream, starting at bit ``first``."""
+    """Return a stream with ``count`` bits replaced, starting at bit ``first`` from 0.
+
+    The bits are those of ``value``, which must be below 2^``count``, the most significant first.
+    """
     shift = 8 * len(stream) - first - count
     whole = int.from_bytes(stream)
     whole &= ~(((1 << count) - 1) << shift)
@@ -55,7 +58,10 @@ def last_unit(stream: bytes) -> int:
 
 
 def with_last_size(stream: bytes, start: int, size: int) -> bytes:
-    """Change nnr_unit_size of the unit at byte ``start``; keep the length of the field."""
+    """Return a stream with ``size``, in bytes, as nnr_unit_size of the unit at byte ``start``.
+
+    The field keeps its length of 15 or 31 bits.
+    """
     wide = bool(stream[start] & _LONG_SIZE)
     return with_bits(stream, 8 * start + 1, 31 if wide else 15, size)
 

@@ -78,7 +78,16 @@ def known_manifest(out: Path) -> Manifest:
 
 
 def check_ids(ids: Collection[str], known: Manifest, kept: Collection[ManifestEntry]) -> None:
-    """Raise GenerateError if an id is retired or belongs to a level that is kept."""
+    """Check that ids can be used for newly made vectors.
+
+    Args:
+        ids: The ids.
+        known: The manifest so far, which has the retired ids.
+        kept: Entries of the levels that stay as they are.
+
+    Raises:
+        GenerateError: An id is retired or in use at a level that stays.
+    """
     reused = sorted(set(ids) & set(known.retired))
     if reused:
         raise GenerateError(f"retired ids cannot be used again: {', '.join(reused)}")

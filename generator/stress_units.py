@@ -213,7 +213,7 @@ def _coded(drawing: Drawing, head: DataUnitHeader, dimensions: tuple[int, ...], 
 
 
 def add_spikes(dice: Dice, quants: npt.NDArray[np.int64], bits: int) -> None:
-    """Replace a few indexes by values of any length."""
+    """Replace up to three indexes, in place, by values of a magnitude below 2^``bits``."""
     for _ in range(dice.integer(0, 3)):
         magnitude = dice.integer(0, (1 << dice.integer(1, bits)) - 1)
         quants[dice.integer(0, quants.size - 1)] = magnitude * dice.pick((1, -1))

@@ -90,7 +90,7 @@ def update(*units: InTurn, **arguments: Any) -> StepUnits:
 
 
 def node(depth: int, parameter_id: int = 0, device_id: int = 0) -> NodeId:
-    """Return a node id."""
+    """Return the id of a node that is ``depth`` updates deep."""
     return NodeId(device_id, parameter_id, depth)
 
 

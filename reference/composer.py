@@ -192,7 +192,14 @@ def topology_unit(storage_format: int, compression_format: int, payload: Values,
 
 
 def quantization_unit(storage_format: int, compression_format: int, data: bytes, **common: int) -> Values:
-    """Return an NNR_QNT."""
+    """Return the values of an NNR_QNT.
+
+    Args:
+        storage_format: quantization_storage_format.
+        compression_format: quantization_compression_format; it must be that of ``data``.
+        data: quantization_data, compressed already if the format says so.
+        common: Elements of the unit header that all units have, by name.
+    """
     header = {"quantization_storage_format": storage_format, "quantization_compression_format": compression_format}
     return unit(NNR_QNT, header, {"quantization_data": data}, **common)
 

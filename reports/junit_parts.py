@@ -44,7 +44,15 @@ def mark(testcase: ElementTree.Element, outcome: Outcome, message: str, text: st
 
 
 def add_outcome(testcase: ElementTree.Element, tag: str, kind: str, message: str, text: str) -> None:
-    """Give a test case an outcome: failure, error or skipped."""
+    """Give a test case an outcome.
+
+    Args:
+        testcase: Element to append to.
+        tag: ``failure``, ``error`` or ``skipped``.
+        kind: Type of the outcome, such as a name of `Outcome`.
+        message: One line.
+        text: Details; may be empty.
+    """
     ElementTree.SubElement(testcase, tag, type=kind, message=visible(message)).text = visible(text) or None
 
 

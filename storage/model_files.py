@@ -289,9 +289,15 @@ def read_stream(path: Path, *, suffix: str | None = None) -> Carried:
 
 
 def write_container(path: Path, stream: bytes, model: Model, *, suffix: str | None = None) -> None:
-    """Write a model's stream as a container of data units, by the suffix.
+    """Write a model's stream as a container of data units.
 
-    Raise `EncodeError` and `ModelError`.
+    Args:
+        path: The file, or the folder of an NNEF model.
+        stream: The stream.
+        model: The model that it codes; its types and plain tensors go into a safetensors file.
+        suffix: One of `CARRIED_SUFFIXES`, for a path without a known suffix.
+
+    Raises `EncodeError` for a stream that the container cannot hold, `ModelError`, and `OSError`.
     """
     match suffix or _suffix(path, STREAM_SUFFIX):
         case ".onnx":

@@ -199,7 +199,17 @@ def _opened(path: Path) -> BinaryIO:
 def complete_package(
     files: dict[str, bytes], vectors: Collection[AnyVector], version: str, license_id: str
 ) -> tuple[PackageManifest, dict[str, bytes]]:
-    """Add index and bill of materials to ``files``; return the manifest and all files."""
+    """Make the remaining files of a package: index, bill of materials and manifest.
+
+    Args:
+        files: The other files by path, with the suite's manifest.
+        vectors: All vectors, in the order of the suite's manifest.
+        version: Version of the package.
+        license_id: SPDX id of the licence.
+
+    Returns:
+        The package's manifest, and its files by path without this manifest.
+    """
     whole = {
         **files,
         INDEX_FILE: canonical(PackageIndex.model_validate({"format": f"nnc-index/{major_of(version)}", "vectors": tuple(vectors)})),

@@ -43,7 +43,13 @@ def canonical_text(model: BaseModel) -> str:
 
 
 def seal(body: Body, purpose: signing.Purpose, key: Ed25519PrivateKey | None) -> Sealed[Body]:
-    """Seal ``body``; sign it if there is a key."""
+    """Return ``body`` with its seal: the SHA-256 of its canonical JSON, and a signature of that.
+
+    Args:
+        body: The content.
+        purpose: Kind of document, part of what is signed.
+        key: The private key; None leaves the document unsigned.
+    """
     digest = sha256(canonical_text(body).encode())
     signature = signing.sign(purpose, digest, key) if key is not None else None
     return Sealed(body=body, seal=Seal(sha256=digest, signature=signature))

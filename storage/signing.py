@@ -115,7 +115,16 @@ def _read(path: Path) -> bytes:
 
 
 def sign(purpose: Purpose, sha256: str, key: Ed25519PrivateKey) -> Signature:
-    """Sign the statement of ``purpose`` and ``sha256``."""
+    """Sign the statement that a document of ``purpose`` has this hash.
+
+    Args:
+        purpose: Kind of document, part of the statement.
+        sha256: Hash of the document, in hex digits.
+        key: The private key.
+
+    Returns:
+        The signature with its public key.
+    """
     return Signature(public_key=key.public_key().public_bytes_raw().hex(), value=key.sign(statement(purpose, sha256)).hex())
 
 

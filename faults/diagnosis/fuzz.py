@@ -66,7 +66,17 @@ class Finding(Frozen):
 
 
 class State(Frozen):
-    """State of a run; ``seeds`` is a hash of the streams that it started from."""
+    """State of a fuzzing run, from which it is continued.
+
+    Attributes:
+        decoders: The decoders as given.
+        seed: Seed of all random choices.
+        seeds: Hash of the streams that it started from.
+        executions: Streams tried so far.
+        goals: Coverage goals reached so far.
+        findings: What was found.
+        classes: Classes of failures that have a finding.
+    """
 
     format: Literal["nnc-fuzz/1"] = "nnc-fuzz/1"
     decoders: tuple[str, ...]

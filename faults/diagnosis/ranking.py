@@ -174,7 +174,13 @@ def learned(causes: Sequence[Cause], trials: Sequence[TracedVector], symptoms: S
 
 
 def likenesses(cause: Cause, cases: Sequence[Seen], symptoms: SymptomCache) -> list[float]:
-    """Return how alike a cause and the decoder are in each case."""
+    """Return how alike a cause and the decoder are in each case, 0..1.
+
+    Args:
+        cause: The cause.
+        cases: Vectors with the symptoms of the decoder.
+        symptoms: Gives the symptoms of the cause; it tries what it does not know yet.
+    """
     made = symptoms.of(cause, [trial for trial, _ in cases])
     return [likeness(seen, own) for (_, seen), own in zip(cases, made, strict=True)]
 

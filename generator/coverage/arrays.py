@@ -110,7 +110,13 @@ def build_later(standing: GoalStanding) -> list[dict[str, str]]:
 
 
 def wanted(strength: int, standing: GoalStanding, constraints: Constraints) -> set[Key]:
-    """Return the tuples of a standing under a table of constraints."""
+    """Return the keys of all tuples of choices of a standing.
+
+    Args:
+        strength: 2 for pairs, 3 for triples.
+        standing: The standing.
+        constraints: The table that decides each tuple's standing.
+    """
     return {key for key, chosen in tuple_keys(strength) if standing_of(chosen, constraints) is standing}
 
 

@@ -193,7 +193,7 @@ class GoalTally:
 
 @dataclass(frozen=True)
 class Coverage:
-    """The coverage of a set of streams, by name."""
+    """The coverage of a set of streams: that of each by its name."""
 
     streams: Mapping[str, StreamCoverage]
 

@@ -63,7 +63,16 @@ def after(parameter_set: int, state: ContextState, bin_value: int, count: int) -
 
 @cache
 def orbit(parameter_set: int, state: ContextState, bin_value: int) -> tuple[ContextState, ...]:
-    """Return the states visited when the same bin repeats, from ``state`` to the fixed point."""
+    """Return the states visited when the same bin repeats.
+
+    Args:
+        parameter_set: Number of the context's set, 0..8.
+        state: The first state.
+        bin_value: The bin, 0 or 1.
+
+    Returns:
+        The states from ``state`` to the fixed point, both included.
+    """
     states, moving = [state], np.array(state, np.int64)
     while True:
         update_state(DEFAULT, parameter_set, moving, bin_value)

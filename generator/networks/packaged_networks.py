@@ -72,7 +72,16 @@ def sequence_models(name: str) -> tuple[bytes, ...]:
 
 
 def moved(images: npt.NDArray[np.float32], rows: int, columns: int) -> npt.NDArray[np.float32]:
-    """Move images [N, 1, 8, 8] down and to the right, filling with zeros."""
+    """Move images [N, 1, 8, 8] by pixels, filling with zeros.
+
+    Args:
+        images: The images.
+        rows: Pixels to move down; up if negative.
+        columns: Pixels to move to the right; to the left if negative.
+
+    Returns:
+        The moved images, of the same shape.
+    """
     height, width = images.shape[2:]
     padded = np.pad(images, ((0, 0), (0, 0), (abs(rows),) * 2, (abs(columns),) * 2))
     top, left = abs(rows) - rows, abs(columns) - columns

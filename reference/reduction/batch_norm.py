@@ -96,7 +96,19 @@ def foldable(graph: Graph, network: Network, names: tuple[str, ...]) -> tuple[Fo
 
 
 def affine(gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float, bias: Array | float = 0.0) -> tuple[Array, Array]:
-    """Compute alpha and delta, binary64 vectors with one entry a channel."""
+    """Compute alpha and delta of a batch norm: its output is alpha * x + delta.
+
+    Args:
+        gamma: Scale, one entry a channel, as the other vectors.
+        beta: Shift.
+        mean: Running mean.
+        variance: Running variance.
+        epsilon: Added to the variance.
+        bias: Bias of the layer before it, which is folded into delta.
+
+    Returns:
+        alpha and delta, binary64 vectors with one entry a channel.
+    """
     alpha = gamma.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
     return alpha, beta.astype(np.float64) - alpha * (mean.astype(np.float64) - bias)
 

@@ -114,7 +114,7 @@ class Graph:
 
 
 def attribute(node: NodeProto, name: str, default: int) -> int:
-    """Return an integer attribute of a node."""
+    """Return an integer attribute of a node, or ``default`` if the node lacks it."""
     return next((int(entry.i) for entry in node.attribute if entry.name == name), default)
 
 

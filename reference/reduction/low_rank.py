@@ -87,7 +87,14 @@ def decomposition_row(network: Network) -> Callable[[float, Network, Accuracy], 
 
 
 def trained_generators(network: Network, generators: list[str], settings: SweepSettings, resources: Resources) -> Network:
-    """Train G and H if the settings ask for it."""
+    """Return the network with the named G and H trained, if the settings ask for it.
+
+    Args:
+        network: The network.
+        generators: Names of the parameters to train; all others stay as they are.
+        settings: Settings of the tool, with those of training.
+        resources: Has the training samples.
+    """
     if settings.train is None or not generators:
         return network
     from nnc_conformance.reference.reduction import training

@@ -41,7 +41,14 @@ class Reader(Walker):
         return self.bits.position
 
     def error(self, rule: str, detail: str, element: str | None = None, position: int | None = None) -> StreamError:
-        """Return the error for a rule broken at a position; None: the current one."""
+        """Return the error for a broken rule.
+
+        Args:
+            rule: Id of the rule.
+            detail: What was found.
+            element: The element to report; None for the current one.
+            position: Its position in bits, as this reader counts; None for the current one.
+        """
         element, at = element or self.element, self.stream_bit(self.position if position is None else position)
         return stream_error(rule, Place(self.unit, self.unit_type, at >> 3, at & 7, element, clause_of(element)), detail)
 
@@ -54,7 +61,16 @@ class Reader(Walker):
         return bit + position - 8 * first
 
     def require(self, rule: str, kept: bool, detail: str, element: str | None = None) -> None:
-        """Enforce a rule if it is broken."""
+        """Enforce a rule unless ``kept`` says that it is kept.
+
+        Args:
+            rule: Id of the rule.
+            kept: Whether the stream keeps it here.
+            detail: What was found.
+            element: The element to report; None for the current one.
+
+        Raises `StreamError` if strict, or if the rule's policy is ``must``.
+        """
         if not kept:
             self.rules.enforce(self.error(rule, detail, element))
 

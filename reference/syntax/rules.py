@@ -129,7 +129,15 @@ RULES: Final[dict[str, Rule]] = {
 
 
 def stream_error(rule: str, place: Place, detail: str) -> StreamError:
-    """Return the error for a broken rule of the registry."""
+    """Return the error for a broken rule of the registry.
+
+    Args:
+        rule: Id of the rule.
+        place: Where the stream breaks it.
+        detail: What was found there.
+
+    Raises `KeyError` for an unknown rule.
+    """
     return StreamError(rule, RULES[rule].category, place, detail)
 
 

@@ -170,7 +170,7 @@ class Walker(ABC):
         return bytes(self._element(name, "bs(v)", None))
 
     def reserved(self, n: int, index: int | None = None, rule: str = "reserved-bits") -> None:
-        """Code nnr_reserved_zero_nbits."""
+        """Code ``n`` reserved bits; enforce ``rule`` if they are not 0."""
         name = f"nnr_reserved_zero_{n}bit{'s' if n > 1 else ''}"
         value = self.u(name, n, index)
         self.require(rule, value == 0, f"{name} is {value}")

@@ -49,7 +49,12 @@ def shapes_in(storage_format: int, data: bytes) -> Shapes:
 
 
 def topology_shapes(storage_format: int, compression_format: int, data: bytes) -> Shapes:
-    """Return the tensor dimensions in topology_data.
+    """Return the dimensions of the tensors in topology_data, by id.
+
+    Args:
+        storage_format: topology_storage_format.
+        compression_format: topology_compression_format.
+        data: topology_data as it stands in the stream.
 
     Raises:
         PayloadError: Rule ``deflate``, if it does not inflate.

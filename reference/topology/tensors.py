@@ -153,7 +153,14 @@ def raw_values(tensor: TensorProto, array: Array) -> bytes:
 
 
 def refer(tensor: TensorProto, location: str, offset: int, length: int) -> None:
-    """Make a stripped tensor refer to bytes of a file next to the model."""
+    """Make a stripped tensor refer to bytes of a file next to the model.
+
+    Args:
+        tensor: Changed in place.
+        location: Name of the file.
+        offset: First byte in it.
+        length: Number of bytes.
+    """
     tensor.data_location = TensorProto.EXTERNAL
     for key, value in (("location", location), ("offset", str(offset)), ("length", str(length))):
         tensor.external_data.add(key=key, value=value)

@@ -151,7 +151,15 @@ def _hashes(execution: Execution | None) -> tuple[str | None, str | None]:
 
 
 def not_executed(vector: AnyVector, decoder: DecoderSpec, outcome: Outcome, message: str, fault: Fault | None = None) -> CaseResult:
-    """Return the result of a case that was not executed."""
+    """Return the result of a case that was not executed.
+
+    Args:
+        vector: The vector of the case.
+        decoder: Its decoder.
+        outcome: The outcome to give it.
+        message: Why it was not executed.
+        fault: Kind of the decoder's fault, if that is the reason.
+    """
     return _result(vector, decoder, Judgement(outcome, message, fault))
 
 
