@@ -197,7 +197,9 @@ def entries_drawn() -> Iterator[SeededBug]:
 
 
 def drawn_entry(name: str, place: int) -> Value | None:
-    """Draw the value of an entry by a hash; None if it is the right one or cannot run.
+    """Draw the value of an entry by a hash.
+
+    Return None if it is the right one or cannot run.
 
     A stateId can have any value, other entries differ by up to `FARTHEST`.
     """

@@ -89,7 +89,10 @@ def sought(encoded: Encoded, error: float, nearest: Mapping[int, Point]) -> Iter
 
 
 def compare(name: str, dq: bool, ours: Encoded, theirs: Encoded) -> Compared:
-    """Measure both frontiers; seek more of our streams where the grid has none below the peer's."""
+    """Measure both frontiers.
+
+    Seek more of our streams where the grid has none below the peer's.
+    """
     their = frontier([theirs(qp, weight) for qp in PEER_QPS for weight in PEER_LAMBDAS])
     their = [point for point in their if BITS[0] <= point.bits <= BITS[1]]
     streams = {(qp, rdo): ours(qp, rdo) for qp in QPS for rdo in RDOS}

@@ -105,7 +105,10 @@ def _named(session: onnxruntime.InferenceSession, inputs: tuple[Any, ...]) -> Ma
 
 
 def _cosine(one: Array, other: Array) -> float:
-    """Return the cosine of two answers; 1 for numbers that are equal, not a number included."""
+    """Return the cosine of two answers.
+
+    Return 1 for equal numbers, NaN included.
+    """
     if np.array_equal(one, other, equal_nan=one.dtype.kind in "fc"):
         return 1.0
     left, right = one.astype(np.float64).ravel(), other.astype(np.float64).ravel()

@@ -87,7 +87,10 @@ def session(models: Sequence[Tensors], options: EncoderOptions) -> tuple[list[by
 
 
 def measure_tools(peer: SessionPeer, models: Sequence[Tensors], dq: bool, tools: tuple[str, ...]) -> tuple[int, int]:
-    """Return the bytes of all updates, ours and the peer's; raise `RuntimeError` if they decode otherwise."""
+    """Return the bytes of all updates, ours and the peer's.
+
+    Raise `RuntimeError` if they decode otherwise.
+    """
     allowed: dict[str, Any] = {tool: "auto" if tool in tools else "off" for tool in ("row_skip", "tca", "hdsp", "pre")}
     streams, decoded = session(models, options_of(dq, **allowed))
     changes = [{name: after[name] - have[name] for name in after} for have, after in zip(decoded, models[1:], strict=False)]

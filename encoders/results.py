@@ -79,7 +79,13 @@ def case_id(case: str, encoder: str) -> str:
 
 
 class EncoderIdentity(Frozen):
-    """The encoder that was judged, and what it was asked for."""
+    """The encoder that was judged, as its encoder.toml describes it.
+
+    Attributes:
+        options: Names of the options that it can be asked for, sorted.
+        updates: Whether it encodes updates.
+        max_error_steps: The error allowed, in steps, without ``rdo`` 0.
+    """
 
     name: str
     version: str

@@ -79,7 +79,12 @@ def mutation_page(score: Score, tables: str) -> str:
 def mutation_tables(score: Score, *, matrix: bool) -> str:
     """Make the page of long tables in Markdown.
 
-    The tables are equivalent mutants, and the kills of each vector.
+    The tables are equivalent mutants, mutants of disputed or inferred facts, and the kills of each
+    vector.
+
+    Args:
+        score: The finished run.
+        matrix: Whether every vector that reaches a mutant was run, not only up to the first kill.
     """
     parts = [
         f"# {_TABLES_TITLE}",

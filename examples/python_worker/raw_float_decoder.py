@@ -230,7 +230,10 @@ def data_unit(stream: Stream, bits: Bits) -> None:
 
 
 def node_and_parent(stream: Stream, bits: Bits) -> bool:
-    """Read the place of a unit in the parameter update tree; tell whether it is a difference."""
+    """Read the place of a unit in the parameter update tree.
+
+    Return whether it is a difference.
+    """
     node_present = bits.u(1)
     if node_present:
         for k in (1, 5, 4):  # device_id, parameter_id, put_node_depth

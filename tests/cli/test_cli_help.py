@@ -65,7 +65,10 @@ def test_the_help_is_printed(path: tuple[str, ...]) -> None:
 
 
 def help_of(path: tuple[str, ...]) -> str:
-    """Print the help as on a very wide terminal; replace every run of white space by one blank."""
+    """Print the help as on a very wide terminal.
+
+    Replace every run of white space by one blank.
+    """
     done = CliRunner().invoke(APP, [*path, "--help"], env={"COLUMNS": "2000", "TERMINAL_WIDTH": "2000", "NO_COLOR": "1"})
     assert done.exit_code == 0, done.output
     return "\n".join(" ".join(line.split()) for line in done.output.splitlines())

@@ -1,5 +1,6 @@
-"""Inputs from good inputs: bytes changed, taken out, doubled, put in, exchanged; or by syntax,
-where the target has one.
+"""Makes inputs from good inputs.
+
+Bytes are changed, taken out, doubled, put in or exchanged; some targets change by syntax.
 """
 
 import copy

@@ -97,7 +97,10 @@ def joined(streams: Sequence[bytes], *, lenient: bool) -> bytes:
 
 
 def session(data: bytes) -> None:
-    """Streams in order, each on the model after those before it; the model is kept and comes back."""
+    """Streams in order, each on the model after those before it.
+
+    The model is kept and comes back.
+    """
     lenient, streams = steps(data)
     state = SessionState(lenient=lenient)
     for stream in streams:

@@ -49,7 +49,10 @@ def plainly(parameters: dict[str, np.ndarray]) -> dict[str, tuple[object, ...]]:
 
 
 def by_the_plain_decoder(stored: StoredVector, switches: dict[str, str] | None = None) -> list[StepResult | None]:
-    """What each stream gives, None for one that is refused; a vector of the first edition has no models."""
+    """Return what each stream gives, None for a stream that is refused.
+
+    A vector of the first edition has no models.
+    """
     found: list[StepResult | None] = []
     session = Session(switches)
     for stream in stored.streams():

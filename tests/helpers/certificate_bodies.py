@@ -21,7 +21,10 @@ DAY = datetime.date(2026, 11, 24)
 
 
 def case_of(vector: str, outcome: Outcome = Outcome.PASS, level: Level = Level.CORE, flags: tuple[str, ...] = ("float",)) -> CertifiedCase:
-    """A case that rests on a verified fact; its hashes are those of a pass where it is one."""
+    """Return a case that rests on a verified fact.
+
+    If it passes, its hashes are those of a pass.
+    """
     return CertifiedCase(
         vector=vector,
         revision=1,

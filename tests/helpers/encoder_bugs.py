@@ -63,7 +63,10 @@ class EncoderBug:
             yield
 
     def runs(self, one: CaseInput, numbers: Iterator[int]) -> list[EncodeRun]:
-        """Encode the steps of a case, up to the first without a stream; ``numbers`` count streams."""
+        """Encode the steps of a case, up to the first without a stream.
+
+        ``numbers`` count streams.
+        """
         made: list[EncodeRun] = []
         model: BaseModel | None = None
         for tensors in one.inputs:

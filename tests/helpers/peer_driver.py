@@ -31,7 +31,10 @@ class PeerError(Exception):
 
 
 class PeerTimeoutError(PeerError):
-    """The codec did not answer in time; its process was ended, the next call starts another."""
+    """The codec did not answer in time.
+
+    Its process was ended; the next call starts another.
+    """
 
 
 class Peer:
@@ -99,7 +102,10 @@ class Peer:
         return self.process
 
     def _ask(self, process: subprocess.Popen[bytes], job: dict[str, Any], seconds: float) -> None:
-        """Sends a job and waits for its answer; a process that hangs or dies is cleared away."""
+        """Sends a job and waits for its answer.
+
+        A process that hangs or dies is cleared away.
+        """
         assert process.stdin is not None
         try:
             process.stdin.write(json.dumps(job).encode() + b"\n")

@@ -130,7 +130,10 @@ def _code(mutant: PlainMutant) -> CodeType:
 
 
 def plain_mutants() -> Iterator[PlainMutant]:
-    """Yield every mutant, in the order of the sources; of several edits that give the same code only the first."""
+    """Yield every mutant, in the order of the sources.
+
+    If several edits give the same code, only the first is kept.
+    """
     for module in MODULES:
         body = ast.parse((ROOT / f"{module}.py").read_text(encoding="utf-8")).body
         for holder, statements in (("", body), *((node.name, node.body) for node in body if isinstance(node, ast.ClassDef))):
@@ -180,7 +183,9 @@ class Trial:
 
 
 def trials(levels: Sequence[Level] = LEVELS, *, examples: bool = False, takes: Callable[[AnyVector], bool] = lambda _: True) -> list[Trial]:
-    """Return the trials of some levels, by level and the quickest first; and of the second edition's ``examples``.
+    """Return the trials of some levels, by level and the quickest first.
+
+    Include those of the second edition's ``examples``.
 
     `BOMB` and the vectors of rule limits are left out.
     """
@@ -264,7 +269,10 @@ def _session(streams: Sequence[bytes]) -> bytes:
 
 
 def executed_lines(run: Callable[[], object]) -> dict[str, frozenset[int]]:
-    """Return the lines of the plain decoder that a call executes, by module; in the first `CALLS` calls of each function."""
+    """Return the lines of the plain decoder that a call executes, by module.
+
+    Only the first `CALLS` calls of each function are traced.
+    """
     return watch_lines(run, {str(ROOT / f"{module}.py"): module for module in MODULES}, most_calls=CALLS).lines
 
 
@@ -418,7 +426,10 @@ def journalled(path: Path) -> dict[str, PlainResult]:
 
 
 def try_all(mutants: Sequence[PlainMutant], streams: Sequence[Trial], journal: TextIO) -> list[PlainMutant]:
-    """Judge mutants and write their results to the journal; return those that no vector of core or negative decides on."""
+    """Judge mutants and write their results to the journal.
+
+    Return those that no vector of core or negative decides on.
+    """
     left = []
     for mutant in mutants:
         result = judge_mutant(mutant, streams)
@@ -430,7 +441,10 @@ def try_all(mutants: Sequence[PlainMutant], streams: Sequence[Trial], journal: T
 
 
 def fates(mutants: Sequence[PlainMutant], results: Mapping[str, PlainResult]) -> dict[str, Fate]:
-    """Return what became of each mutant, arguments included; raise `AssertionError` for an argument about a mutant that was killed."""
+    """Return what became of each mutant, arguments included.
+
+    Raise `AssertionError` for an argument about a mutant that was killed.
+    """
     found = {mutant.id: results[mutant.id].fate for mutant in mutants if mutant.id in results}
     for argument in arguments():
         for fate, names in argument.left_out.items():

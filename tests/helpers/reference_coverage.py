@@ -119,7 +119,10 @@ def page(totals: dict[str, Any], left: dict[str, list[str]]) -> str:
 
 
 def main(report: str) -> int:
-    """Writes the page; 1 where too little is reached or a reason is missing or superfluous."""
+    """Write the page.
+
+    Return 1 if too little is reached, or a reason is missing or superfluous.
+    """
     document = json.loads(Path(report).read_text(encoding="utf-8"))
     left: dict[str, list[str]] = {}
     for file, measured in sorted(document["files"].items()):

@@ -72,7 +72,10 @@ def write_sessions(root: Path, *, without: tuple[str, ...] = ()) -> Path:
 
 
 def wrong_decoder(folder: Path) -> Path:
-    """Write a decoder.toml of a decoder that is wrong from the second stream on; return its path."""
+    """Write a decoder.toml of a decoder that is wrong from the second stream on.
+
+    Return its path.
+    """
     (folder / "wrong.py").write_text(WRONG_SECOND)
     capabilities = ["float", "int", "raw-float", "dq", "codebook", "second-edition", "row-skip", "updates", "tca", "hdsp"]
     path = folder / "wrong.toml"

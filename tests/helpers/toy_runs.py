@@ -14,7 +14,10 @@ LEVELS = [Level.CORE, Level.NEGATIVE]
 
 
 def judged(root: Path, output: Path, *decoders: str, options: RunOptions | None = None, filters: tuple[str, ...] = ()) -> Results:
-    """Judge decoders on a suite's core and negative vectors; by default one case at a time."""
+    """Judge decoders on a suite's core and negative vectors.
+
+    By default, run one case at a time.
+    """
     chosen = [parse_filter(text) for text in filters]
     suite = select(root, LEVELS, chosen)
     return run(suite, support.decoders(*decoders), output, levels=LEVELS, filters=chosen, options=options or RunOptions(jobs=1))

@@ -1,4 +1,7 @@
-"""Start many processes, as many as the machine can bear; each ends by itself after a minute."""
+"""Start many processes, as many as the machine can bear.
+
+Each ends by itself after a minute.
+"""
 
 import os
 import time

@@ -97,7 +97,10 @@ def make_session(
     level: Level = Level.CORE,
     negative: NegativeSpec | None = None,
 ) -> tuple[SessionVector, dict[str, bytes]]:
-    """Make a vector of steps, each a stream and the tensor file that it codes; ``models`` are those after a step."""
+    """Make a vector of steps, each a stream and the tensor file that it codes.
+
+    ``models`` are the models after each step.
+    """
     files: dict[str, bytes] = {}
 
     def keep(name: str, data: bytes | None) -> StoredFile | None:

@@ -157,7 +157,10 @@ def int_dq(way: Interpretation) -> list[Values]:
 
 
 def column(way: Interpretation) -> list[Values]:
-    """A column of three block rows; its entry points are zeros where it is scanned as scan 0."""
+    """Return a column of three block rows.
+
+    Its entry points are zeros if it is scanned as scan 0.
+    """
     unit = ndu(header(NNR_PT_FLOAT, "w", (20, 1), scan_order=1), Coded([number % 4 - 1 for number in range(20)]), interpretation=way)
     if way.column_block_scan is ColumnBlockScan.AS_SCAN_0:
         unit["nnr_unit_header"] |= zero_entry_points(2)

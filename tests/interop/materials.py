@@ -1,4 +1,7 @@
-"""Indexes and tensors with the content that a case names; the same for the same case."""
+"""Indexes and tensors with the content that a case names.
+
+The same case always gets the same content.
+"""
 
 from collections.abc import Mapping
 from math import prod

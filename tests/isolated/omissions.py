@@ -25,7 +25,10 @@ TRUNCATED = ("header-in-unit", "string-end", "cabac-end", "raw-size", "map-count
 
 
 def ignored(rule: str, *checks: tuple[str, str], behaviour: str = "does not check") -> Omission:
-    """Return a decoder without these errors; each is a module and the beginning of a line."""
+    """Return a decoder without these errors.
+
+    Each is a module and the beginning of a line.
+    """
     return Omission((rule,), behaviour, tuple((module, begin, "pass") for module, begin in checks))
 
 

@@ -122,7 +122,10 @@ def test_files_must_be_those_described(tmp_path: Path) -> None:
 
 
 def session(vector_id: str = "d-session") -> tuple[SessionVector, dict[str, bytes]]:
-    """Return a vector of two streams; the second one changes a model, so that both outputs differ."""
+    """Return a vector of two streams.
+
+    The second one changes a model, so that both outputs differ.
+    """
     files = {
         "step-0.nnr": b"base",
         "step-0-expected.safetensors": dump_safetensors({"w": np.arange(4, dtype="<f4")}),

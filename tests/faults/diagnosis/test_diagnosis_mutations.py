@@ -1,4 +1,7 @@
-"""Mutation by syntax: one element changed, the rest as it was; what the change asks for is there."""
+"""Mutation by syntax: one element is changed, the rest stays as it was.
+
+The changed stream has what the change asks for.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""Mutants of the plain decoder: how they are made and judged, on a sample; `nox -s plain-mutants` tries all."""
+"""Mutants of the plain decoder: how they are made and judged, on a sample.
+
+`nox -s plain-mutants` tries all of them.
+"""
 
 from hashlib import sha256
 

@@ -47,7 +47,10 @@ def doubled(coded, coding, skipped):
 
 @st.composite
 def tensors(draw):
-    """A tensor with tools of the second edition; magnitudes reach the ends of int32, bases +-256."""
+    """A tensor with tools of the second edition.
+
+    Magnitudes reach the ends of int32, bases +-256.
+    """
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     rows, columns = draw(st.integers(0, 40)), draw(st.integers(0, 40))
     size = draw(st.sampled_from([0, 1, 2, 3, 5, 12, 14, 40, 300]))

@@ -62,7 +62,10 @@ def command_line(root: Path, output: Path, decoder: str) -> list[str]:
 
 @contextmanager
 def a_run(root: Path, output: Path, prefix: tuple[str, ...]) -> Iterator[tuple[psutil.Process, set[int], str]]:
-    """Start a run; give its process, the ids of all the decoder's processes, and their mark."""
+    """Start a run.
+
+    Return its process, the ids of all the decoder's processes, and their mark.
+    """
     mark = str(output / "mark")
     decoder = f"command:{sys.executable} -S {support.HERE / 'daemon.py'} {mark} {{stream}} {{output}}"
     process = psutil.Popen([*prefix, *command_line(root, output, decoder)], stdout=subprocess.DEVNULL)

@@ -1,4 +1,7 @@
-"""A system without Linux: `run` says in one line what it needs; reports can be written there."""
+"""A system without Linux: `run` says in one line what it needs.
+
+Reports can still be written there.
+"""
 
 import shutil
 import subprocess
