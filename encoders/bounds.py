@@ -15,6 +15,8 @@ NEAREST_STEPS: Final = 0.5
 """Steps by which the nearest value is off at most."""
 DQ_STEPS: Final = 2.0
 """Steps by which a value may be off with dependent quantization, without optimisation of rate."""
+QUANTIZERS_APART: Final = 1.0
+"""Steps between the values of the two quantizers of dependent quantization."""
 _ROUNDING: Final = 2.0**-22
 """Relative error that the arithmetic of binary32 may add."""
 _LEAST: Final = 1.5e-45
@@ -28,16 +30,20 @@ class Bounds:
     Args:
         options: The options that were asked for.
         max_error_steps: Steps allowed where rate is optimised, or may be.
+        other_skips: Whether the encoder may pass over skipped rows by the other choice of
+            skipped_stretch, and so quantize for the other quantizer: its values are a step away.
     """
 
     options: Mapping[str, str]
     max_error_steps: float
+    other_skips: bool = False
 
     def steps(self, coded: ReadTensor) -> float:
         """Return the steps by which a quantized value may be off."""
         if self.options.get("rdo") != "0":
             return self.max_error_steps
-        return DQ_STEPS if coded.dq else NEAREST_STEPS
+        away = QUANTIZERS_APART if self.other_skips and coded.skips_disputed else 0.0
+        return DQ_STEPS + away if coded.dq else NEAREST_STEPS
 
     def coarsest(self) -> float | None:
         """Return the coarsest step size that was asked for.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nnc_conformance.encoders.codewords import decoded_codeword
 from nnc_conformance.reference.driver import Driver, Tensors, Watcher, payload_bytes
 from nnc_conformance.reference.entropy.codeword import read_qp_deltas
 from nnc_conformance.reference.interpretation import Interpretation
@@ -17,6 +18,7 @@ from nnc_conformance.reference.quantization.reconstruction import step_size
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_INT, NNR_PT_RAW_FLOAT, Codebook, DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.updates.base_model import BaseModel
+from nnc_conformance.reference.updates.encoding import skips_differ
 from nnc_conformance.reference.updates.finishing import final_parameters
 
 
@@ -30,6 +32,7 @@ class ReadTensor:
         step: Step size; None for payloads that are exact.
         codebook: Its codebook, if it has one.
         qp: Its quantization parameter; None for payloads that are exact.
+        skips_disputed: Whether the choices of skipped_stretch give its indexes other quantizers.
     """
 
     unit: int
@@ -37,6 +40,7 @@ class ReadTensor:
     step: float | None
     codebook: Codebook | None
     qp: int | None
+    skips_disputed: bool = False
 
     @property
     def dq(self) -> bool:
@@ -60,8 +64,8 @@ class DecodedStep:
 
 
 class _Collector(Watcher):
-    def __init__(self, interpretation: Interpretation) -> None:
-        self.interpretation = interpretation
+    def __init__(self, interpretation: Interpretation, base: BaseModel | None) -> None:
+        self.interpretation, self.base = interpretation, base
         self.parameters: dict[str, np.ndarray] = {}
         self.coded: dict[str, ReadTensor] = {}
 
@@ -72,12 +76,20 @@ class _Collector(Watcher):
         deltas = []
         if quantized:
             deltas = read_qp_deltas(payload_bytes(unit), [coding_of(part, header, self.interpretation) for part in parts])
+        disputed = self._skips_disputed(unit, header) if quantized else frozenset()
         for number, part in enumerate(parts):
             qp = step = None
             if quantized and header.quantization is not None:
                 qp = header.quantization.quantization_parameter + (deltas[number] if number < len(deltas) else 0)
                 step = float(step_size(header.quantization.qp_density, qp))
-            self.coded[part.id] = ReadTensor(unit.number, header, step, part.codebook, qp)
+            self.coded[part.id] = ReadTensor(unit.number, header, step, part.codebook, qp, part.id in disputed)
+
+    def _skips_disputed(self, unit: Unit, header: DataUnitHeader) -> frozenset[str]:
+        """Return the ids of parts whose quantizers depend on the disputed point skipped_stretch."""
+        if not (header.dq_flag and header.scan_order and header.update is not None):
+            return frozenset()
+        coded = decoded_codeword(unit, header, self.base, self.interpretation)
+        return frozenset(part.id for part, coding, tensor in coded if tensor.skipped is not None and skips_differ(coding))
 
 
 def decode_steps(streams: Sequence[bytes], *, interpretation: Interpretation | None = None, session: bool = False) -> list[DecodedStep]:
@@ -86,7 +98,7 @@ def decode_steps(streams: Sequence[bytes], *, interpretation: Interpretation | N
     model: BaseModel | None = BaseModel() if session else None
     steps = []
     for stream in streams:
-        collector = _Collector(chosen)
+        collector = _Collector(chosen, model)
         driver = Driver(stream, collector, DecoderOptions(chosen, base=model))
         driver.run()
         model = driver.model

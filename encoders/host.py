@@ -1,6 +1,7 @@
 """Host of encoders: gives tensors to encoders of every kind, one at a time."""
 
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -13,7 +14,7 @@ from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.suites.decoders.command import EXIT_REFUSED, EXIT_UNSUPPORTED, run_program
 from nnc_conformance.suites.decoders.execution import UNSUPPORTED_TEXT, ending_fault, ending_text, log_of
-from nnc_conformance.suites.decoders.host import emptied
+from nnc_conformance.suites.decoders.host import KILLED_ONCE, emptied
 from nnc_conformance.suites.decoders.worker_host import WorkerHost
 from nnc_conformance.suites.decoders.worker_process import WorkerError, WorkerProcess
 from nnc_conformance.suites.results.fault_table import Fault
@@ -88,7 +89,17 @@ class EncoderHost(WorkerHost[EncoderSpec, WorkerProcess[protocol.Answer]]):
         )
 
     def encode(self, encoder: EncoderSpec, job: EncodeJob) -> EncodeRun:
-        """Encode one step; raise `AbandonedError` if the run that wants the result has ended."""
+        """Encode one step; raise `AbandonedError` if the run that wants the result has ended.
+
+        An encoder that SIGKILL from outside ends, as by an out-of-memory killer, is tried once more.
+        """
+        run = self._encode_once(encoder, job)
+        if run.fault is not Fault.KILLED or ending_text(-signal.SIGKILL) not in run.message:
+            return run
+        again = self._encode_once(encoder, job)
+        return replace(again, log=again.log.model_copy(update={"retried": KILLED_ONCE}))
+
+    def _encode_once(self, encoder: EncoderSpec, job: EncodeJob) -> EncodeRun:
         if encoder.kind is EncoderKind.COMMAND:
             return self._in_fresh_folder(lambda folder: self._run_command(encoder, job, folder))
         try:

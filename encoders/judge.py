@@ -43,6 +43,8 @@ ENDED_BADLY: Final = {
 """Endings that fail every case."""
 END_RULES: Final = frozenset({"stop-bits", "payload-end"})
 """Rules that only the end of a codeword breaks."""
+SKIPPED_STRETCH: Final = "skipped_stretch"
+"""The disputed point by which a quantizer may differ from what is coded."""
 _DIGITS: Final = 6
 """Significant digits of the errors in results."""
 
@@ -54,10 +56,11 @@ class _Trial:
     case: EncoderCase
     inputs: Sequence[Tensors]
     encoder: EncoderSpec
+    other_skips: bool = False
 
     @property
     def bounds(self) -> Bounds:
-        return Bounds(self.case.options, self.encoder.max_error_steps)
+        return Bounds(self.case.options, self.encoder.max_error_steps, self.other_skips)
 
     @property
     def session(self) -> bool:
@@ -209,12 +212,19 @@ def _broken_rule(trial: _Trial, streams: Sequence[bytes]) -> tuple[int, BrokenRu
 
 
 def _right_choices(trial: _Trial, streams: Sequence[bytes]) -> tuple[ChoiceMade, ...]:
-    """Return the other choices of single disputed points under which everything is right."""
-    return tuple(
+    """Return the other choices of single disputed points under which everything is right.
+
+    An encoder may also code by one choice of skipped_stretch, and quantize for the other.
+    """
+    right = tuple(
         ChoiceMade(switch=switch, choice=choice.value)
         for switch, choice, changed in Interpretation().one_changed()
         if not _judge_values(trial, streams, changed, unreadable=True).faults
     )
+    if not right and not _judge_values(replace(trial, other_skips=True), streams, Interpretation(), unreadable=True).faults:
+        other = next(choice for switch, choice, _ in Interpretation().one_changed() if switch == SKIPPED_STRETCH)
+        return (ChoiceMade(switch=SKIPPED_STRETCH, choice=other.value),)
+    return right
 
 
 def _judge_values(trial: _Trial, streams: Sequence[bytes], interpretation: Interpretation, *, unreadable: bool = False) -> _Values:
@@ -293,7 +303,7 @@ def _judge_step(
             wrong.append((name, coded))
             place = f"[{', '.join(map(str, errors.worst))}]"
             faults.append(_fault(name, "values", f"{place} {errors.text}; {errors.wrong} of {array.size} values are wrong"))
-    element = suspected_element(faults, wanted, decoded, before, again) if faults and again is not None else ""
+    element = suspected_element(faults, wanted, decoded, before, again, bounds.coarsest()) if faults and again is not None else ""
     unit = next((coded.unit for _, coded in wrong if coded is not None), None)
     return _Values(tuple(faults), 0, element, unit, largest, squared, count)
 

@@ -162,6 +162,7 @@ class EncoderRunDocument(Frozen):
     python: str
     versions: dict[str, str]
     jobs: int
+    load: str = Field(default="", description="load average of this machine during the run, and its number of CPUs")
     scheduler: str = ""
     limits: Limits
     network: str

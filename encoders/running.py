@@ -299,6 +299,7 @@ def _write_results(
         python=platform.python_version(),
         versions={name: version(name) for name in RECORDED_DISTRIBUTIONS},
         jobs=execution.jobs,
+        load=execution.load_text,
         scheduler=options.scheduler,
         limits=options.limits,
         network=execution.isolation.network_text,

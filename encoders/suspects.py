@@ -93,6 +93,7 @@ def suspected_element(
     decoded: DecodedStep,
     before: Mapping[str, Values],
     again: Callable[[Mapping[str, ReadTensor]], str],
+    coarsest: float | None = None,
 ) -> str:
     """Return the syntax element that most likely is wrong; "" if values are only rounded wrong.
 
@@ -102,11 +103,12 @@ def suspected_element(
         decoded: The model after the stream.
         before: The parameters before it.
         again: Decodes tensors of the stream with other headers; returns the element that helps.
+        coarsest: The coarsest step that was asked for; None if none was.
     """
     for fault in faults:
         if fault.kind in FORM_ELEMENTS:
             return FORM_ELEMENTS[fault.kind]
-    tensors = {fault.tensor: _wrong(fault.tensor, wanted, decoded, before) for fault in faults}
+    tensors = {fault.tensor: _wrong(fault.tensor, wanted, decoded, before, coarsest) for fault in faults}
     tensors = {name: one for name, one in tensors.items() if one.wrong.any()}
     if not tensors:
         return ""
@@ -119,12 +121,14 @@ def suspected_element(
     return next((element for one in tensors.values() for element, explains in _suppositions(one) if explains), WHOLE)
 
 
-def _wrong(name: str, wanted: Mapping[str, Values], decoded: DecodedStep, before: Mapping[str, Values]) -> _WrongTensor:
+def _wrong(
+    name: str, wanted: Mapping[str, Values], decoded: DecodedStep, before: Mapping[str, Values], coarsest: float | None
+) -> _WrongTensor:
     coded = decoded.coded.get(name)
     step = 0.0 if coded is None or coded.step is None else coded.step
     x, y = (array.astype(np.float64).reshape(-1) for array in (wanted[name], decoded.parameters[name]))
     old = before[name].astype(np.float64).reshape(-1) if name in before else np.zeros_like(x)
-    same = is_near(x, y, step) | (np.isnan(x) & np.isnan(y))
+    same = is_near(x, y, min(step, coarsest or step)) | (np.isnan(x) & np.isnan(y))
     if coded is not None and coded.codebook is not None:
         same &= np.abs(x - y) <= CODEBOOK_ROUNDING * step
     return _WrongTensor(x, y, old, step, ~same, coded)

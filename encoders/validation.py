@@ -10,28 +10,35 @@ unknown from there.
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final, Literal
 
 import numpy as np
 from pydantic import Field
 
+from nnc_conformance.encoders.codewords import decoded_codeword
 from nnc_conformance.encoders.hints import HINTS
-from nnc_conformance.generator.facts import INFERRED, SIGNS
+from nnc_conformance.generator.facts import ENTROPY_SIGNS, INFERRED, SIGNS
 from nnc_conformance.reference.driver import Driver, Tensors, Watcher
-from nnc_conformance.reference.errors import Category, StreamError
+from nnc_conformance.reference.entropy.contexts import HDSP_FLAG, ROW_SKIP_FLAG
+from nnc_conformance.reference.errors import Category, NNCError, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.options import DecoderOptions
 from nnc_conformance.reference.syntax.rules import RULES, Policy, Provenance
-from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_RAW_FLOAT, DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.syntax.walker import Element
 from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.documents import Frozen, Sha256, canonical_json, sha256
+from nnc_conformance.storage.targets import TARGETS, Target
+from nnc_conformance.storage.vector import Edition
 
-PROFILES: Final[dict[int, int]] = {0: 2022, 1: 2024}
+PROFILES: Final[dict[int, Edition]] = {0: 2022, 1: 2024}
 """Edition of the standard by general_profile_idc."""
+MATRIX: Final = 2
+"""Dimensions from which a tensor can use row skipping and history dependent significance."""
 MOST_FINDINGS: Final = 1000
 """Broken rules of one stream that are kept; `StreamValidation.left_out` counts the others."""
 
@@ -79,6 +86,14 @@ class ChoiceNeeded(Frozen):
     choice: str
 
 
+class TargetJudgement(Frozen):
+    """Whether a decoder of a target can decode a stream."""
+
+    target: str
+    met: bool = Field(description="whether the stream needs nothing else than the target has")
+    lacking: tuple[str, ...] = Field(default=(), description="what it needs besides: an edition, or capabilities")
+
+
 class StreamValidation(Frozen):
     """What was found in one stream."""
 
@@ -92,6 +107,7 @@ class StreamValidation(Frozen):
     left_out: int = Field(default=0, description="broken rules past the first 1000")
     choices: tuple[ChoiceNeeded, ...] = ()
     capabilities: tuple[str, ...] = Field(default=(), description="what a decoder must support, as far as the stream was read")
+    targets: tuple[TargetJudgement, ...] = Field(default=(), description="the targets of docs/targets.md; empty without an edition")
     inferred: tuple[str, ...] = Field(default=(), description="inferred meanings that the stream needs")
     units: int = Field(default=0, description="units that were read, those in aggregates included")
     parameters: int = Field(default=0, description="tensors that were decoded")
@@ -120,7 +136,9 @@ class Validation(Frozen):
 class _Survey(Watcher):
     """Collects what a validation tells of a stream, and reads on after broken data units."""
 
-    def __init__(self) -> None:
+    def __init__(self, base: BaseModel | None, interpretation: Interpretation) -> None:
+        self.base, self.interpretation = base, interpretation
+        self.entropy_flags: set[str] = set()
         self.by_unit: dict[int, dict[str, list[Any]]] = {}
         self.errors: list[StreamError] = []
         self.units = self.parameters = self.values = 0
@@ -134,6 +152,12 @@ class _Survey(Watcher):
     def tensors(self, unit: Unit, header: DataUnitHeader, tensors: Tensors) -> None:
         self.parameters += len(tensors)
         self.values += sum(int(np.size(array)) for array in tensors.values())
+        if header.update is None or header.payload_type == NNR_PT_RAW_FLOAT or len(header.dimensions) < MATRIX:
+            return
+        with suppress(NNCError):  # a broken rule is reported by the walk
+            for _, _, tensor in decoded_codeword(unit, header, self.base, self.interpretation):
+                shown = ((HDSP_FLAG, tensor.hdsp), (ROW_SKIP_FLAG, tensor.skipped is not None))
+                self.entropy_flags |= {ENTROPY_SIGNS[flag] for flag, on in shown if on}
 
     def goes_on(self, error: StreamError) -> bool:
         if error.category is Category.LIMIT:
@@ -164,7 +188,7 @@ def validate(
         other_choices: Whether to try the other choices of disputed points on a broken stream.
     """
     chosen = interpretation or Interpretation()
-    survey = _Survey()
+    survey = _Survey(base, chosen)
     driver = Driver(stream, survey, DecoderOptions(chosen, lenient=True, limits=limits or DecodeLimits(), base=base))
     end: StreamError | None = None
     try:
@@ -178,17 +202,21 @@ def validate(
     choices = _choices(stream, chosen, base, limits) if findings and other_choices else ()
     met = survey.by_unit.values()
     profile = next((unit["general_profile_idc"][0] for unit in met if "general_profile_idc" in unit), None)
+    edition = PROFILES.get(profile) if profile is not None else None
+    shown = {flag for flag, shows in SIGNS.items() if any(map(shows, met))} | survey.entropy_flags
+    capabilities = tuple(sorted(shown))
     found = StreamValidation(
         stream=name,
         size=len(stream),
         sha256=sha256(stream),
         verdict=_verdict(findings, choices),
-        edition=PROFILES.get(profile),  # type: ignore[arg-type]
+        edition=edition,
         update=driver.context.parent_signalling,
         findings=findings,
         left_out=len(errors) - len(findings),
         choices=choices,
-        capabilities=tuple(sorted(flag for flag, shows in SIGNS.items() if any(map(shows, met)))),
+        capabilities=capabilities,
+        targets=() if edition is None else tuple(_judged_target(target, edition, capabilities) for target in TARGETS.values()),
         inferred=tuple(meaning for meaning, shows in INFERRED.items() if any(map(shows, met))),
         units=survey.units,
         parameters=survey.parameters,
@@ -215,6 +243,13 @@ def validate_session(
         validated, model = validate(stream, name, base=model, interpretation=interpretation, limits=limits)
         found.append(validated)
     return Validation(session=True, streams=tuple(found))
+
+
+def _judged_target(target: Target, edition: Edition, capabilities: Sequence[str]) -> TargetJudgement:
+    """Return whether a stream needs nothing else than a target has, or what it needs besides."""
+    other = () if edition == target.edition else (f"edition {edition}",)
+    lacking = (*other, *(name for name in capabilities if name not in target.capabilities))
+    return TargetJudgement(target=target.name, met=target.takes(edition, tuple(capabilities)), lacking=lacking)
 
 
 def _finding(error: StreamError, *, ends: bool) -> BrokenRule:

@@ -63,6 +63,8 @@ def _facts(stream: StreamValidation) -> Iterator[str]:
             f"{stream.parameters} tensors with {stream.values} values"
         )
         yield f"needs: {', '.join(stream.capabilities) or 'nothing'}"
+        said = [f"{one.target} {'met' if one.met else 'missed by ' + ', '.join(one.lacking)}" for one in stream.targets]
+        yield f"targets: {'; '.join(said)}"
     for meaning in stream.inferred:
         yield f"rests on an inferred meaning: {meaning}"
 

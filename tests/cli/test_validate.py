@@ -11,6 +11,8 @@ from helpers.samples import DATA
 from nnc_conformance.storage.suite_folder import built_in_root
 
 GOOD = sorted((DATA / "peer-samples").glob("*.nnr"))[0]
+IMS_FULL = {"second-edition", "block", "dq", "codebook"}
+"""What docs/targets.md lists for 3gpp-ims-full."""
 BAD = built_in_root() / "negative" / "bad-prefix-31-prefix-bins-unary-1" / "stream.nnr"
 
 
@@ -26,6 +28,8 @@ def test_a_good_stream(folder: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("good.nnr: conforming\n")
     assert done.stdout.endswith("1 of 1 streams conforming\n")
+    needed = next(line.split(": ")[1].split(", ") for line in done.stdout.splitlines() if line.startswith("  needs: "))
+    assert f"3gpp-ims-full missed by {', '.join(['edition 2022', *sorted(set(needed) - IMS_FULL)])};" in done.stdout
 
 
 def test_a_broken_stream_has_place_rule_and_hint(folder: Path) -> None:

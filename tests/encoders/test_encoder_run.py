@@ -1,6 +1,7 @@
 """Runs of encoders: our own passes, and what a run writes, prints and returns."""
 
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from jsonschema import Draft202012Validator
 from nnc_conformance.encoders.cases import EncoderCase, cases_for, option_rows
 from nnc_conformance.encoders.load import load_encoder
 from nnc_conformance.encoders.results import RESULTS_FILE, RUN_FILE, EncoderResults, schema
+from nnc_conformance.suites.decoders.host import KILLED_ONCE
 from nnc_conformance.suites.results.outcomes import Outcome
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "encoder-results.schema.json"
@@ -117,6 +119,28 @@ def test_streams_that_differ_are_nondeterministic(tmp_path: Path) -> None:
     body = "import os\npathlib.Path(sys.argv[2]).write_bytes(os.urandom(40))"
     nnc("run", "--encoder", script(tmp_path, body), "--filter", "id=shape-float-3x5", "--output", tmp_path / "out")
     assert results_of(tmp_path / "out").cases[0].outcome is Outcome.NONDETERMINISTIC
+
+
+def test_sigkill_from_outside_is_tried_once_more(tmp_path: Path) -> None:
+    body = """
+import os, signal
+mark = pathlib.Path(sys.argv[0] + '.killed')
+if not mark.exists():
+    mark.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+sys.exit(69)
+"""
+    nnc("run", "--encoder", script(tmp_path, body), "--filter", "id=shape-float-3x5", "--output", tmp_path / "out")
+    assert results_of(tmp_path / "out").cases[0].outcome is Outcome.UNSUPPORTED
+    document = json.loads((tmp_path / "out" / RUN_FILE).read_text())
+    assert [log["retried"] for log in document["logs"].values()] == [KILLED_ONCE]
+    assert re.fullmatch(r"\d+\.\d to \d+\.\d on \d+ CPUs", document["load"])
+
+
+def test_an_encoder_that_sigkill_ends_each_time_crashes(tmp_path: Path) -> None:
+    path = script(tmp_path, "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    nnc("run", "--encoder", path, "--filter", "id=shape-float-3x5", "--output", tmp_path / "out")
+    assert results_of(tmp_path / "out").cases[0].outcome is Outcome.CRASH
 
 
 def test_a_filter_that_takes_nothing_is_a_usage_error(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from nnc_conformance.encoders.validation import StreamVerdict, Validation, valid
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.syntax.rules import RULES
+from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.suite_folder import built_in_root, load_suite
-from nnc_conformance.storage.vector import Level, Vector
+from nnc_conformance.storage.targets import targets_of
+from nnc_conformance.storage.vector import Level, SessionVector, Vector
 
 NEGATIVE = [stored for stored in load_suite(built_in_root(), levels={Level.NEGATIVE}).vectors if isinstance(stored.vector, Vector)]
 DISPUTED = [stored for stored in load_suite(built_in_root(), levels={Level.DISPUTED}).vectors if isinstance(stored.vector, Vector)]
@@ -118,3 +120,15 @@ def test_the_published_schema_is_that_of_the_model() -> None:
     assert SCHEMA.read_text() == validation_schema()
     validation = Validation(streams=(validate(stream_of(BROKEN_UNIT), "broken")[0],))
     Draft202012Validator(json.loads(SCHEMA.read_text())).validate(json.loads(validation.model_dump_json()))
+
+
+def test_targets_are_met_by_what_answers_them() -> None:
+    stored = [one for one in load_suite(built_in_root(), levels={Level.FULL, Level.CORE}).vectors if isinstance(one.vector, SessionVector)]
+    single = [one for one in stored if len(one.vector.steps) == 1]
+    chosen = [*single[::8], *(one for one in single if targets_of(one.vector))]
+    assert len(chosen) > 10 and any(targets_of(one.vector) for one in chosen)
+    for one in chosen:
+        found, _ = validate(one.read(one.vector.steps[0].stream), one.vector.id, base=BaseModel())
+        assert found.capabilities == tuple(sorted(one.vector.flags)), one.vector.id
+        assert {target.target for target in found.targets if target.met} == set(targets_of(one.vector))
+        assert all(target.met is not bool(target.lacking) for target in found.targets)
