@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from nnc_conformance.reference.errors import ModelError, NNCError
-from nnc_conformance.reports.certification.certificate import Certificate, EditionedBody, challenge_seed, expectation_of
+from nnc_conformance.reports.certification.certificate import Certificate, CertifiedCase, EditionedBody, challenge_seed, expectation_of
 from nnc_conformance.reports.certification.challenge import GRAMMARS, is_drawn_so
 from nnc_conformance.reports.certification.decoder_files import decoder_files
 from nnc_conformance.reports.certification.judgement import UNPROVEN, Weight, evidence, reasons, unproven, weigh
@@ -21,6 +21,8 @@ from nnc_conformance.storage.sealed import SealError, open_sealed
 from nnc_conformance.storage.signing import Purpose
 from nnc_conformance.storage.suite_folder import SuiteError, built_in_root
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
+from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.results.result import CaseResult
 from nnc_conformance.suites.results.result_files import RESULTS_BYTES, load_results
 from nnc_conformance.suites.running.selection import SelectionError, select
 
@@ -141,7 +143,7 @@ def _check_withdrawals(verification: Verification, inputs: VerificationInputs) -
 def _check_challenge(verification: Verification) -> None:
     body = verification.certificate.body
     if body.challenge.grammar not in GRAMMARS:
-        verification.notes.append(f"its fresh streams are of {body.challenge.grammar}, which this version cannot draw again")
+        verification.problems.append(f"its fresh streams are of {body.challenge.grammar}, which this version cannot draw again")
         return
     seed = challenge_seed(body.challenge.nonce, body.results_sha256, body.decoder.files)
     try:
@@ -180,15 +182,22 @@ def _check_results(verification: Verification, inputs: VerificationInputs) -> No
     body, results = verification.certificate.body, load_results(inputs.results)
     file = inputs.results / "results.json" if inputs.results.is_dir() else inputs.results
     given = {case.vector: case for case in results.cases if case.decoder == body.decoder.name}
+    judged = next((one for one in results.decoders if one.name == body.decoder.name), None)
     if hashlib.sha256(read_regular(file, max_bytes=RESULTS_BYTES)).hexdigest() != body.results_sha256:
         verification.problems.append(f"{inputs.results} is not the results file of the certificate")
-    elif any(
-        case.vector not in given or (given[case.vector].outcome, given[case.vector].output_sha256) != (case.outcome, case.output_sha256)
-        for case in body.cases
-    ):
+    elif judged is None or (judged.version, judged.kind) != (body.decoder.version, body.decoder.kind):
+        verification.problems.append(f"its decoder is not that of {inputs.results}")
+    elif not set(body.decoder.capabilities) <= set(judged.capabilities):
+        verification.problems.append(f"its decoder declares other capabilities than in {inputs.results}")
+    elif any(case.vector not in given or _outcome(given[case.vector]) != _outcome(case) for case in body.cases):
         verification.problems.append(f"its outcomes or output hashes are not those of {inputs.results}")
     else:
         verification.notes.append("compared with its results")
+
+
+def _outcome(case: CaseResult | CertifiedCase) -> tuple[Outcome, str | None, str | None]:
+    """Return what a decoder made of a vector: the outcome, and the hashes of tensors and topology."""
+    return case.outcome, case.output_sha256, case.topology_sha256
 
 
 def _check_decoder(verification: Verification, inputs: VerificationInputs) -> None:

@@ -8,8 +8,10 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.certificate_bodies import body_of, case_of
@@ -17,6 +19,7 @@ from helpers.certified_suite import BROKEN, GOOD, write_suite
 from helpers.keys import key_files
 from helpers.samples import DATA
 from hostile import support
+from pydantic import ValidationError
 
 from nnc_conformance.reference.syntax.rules import Policy as NegativePolicy
 from nnc_conformance.reference.syntax.rules import Provenance
@@ -33,6 +36,7 @@ from nnc_conformance.storage.suite_folder import SuiteError
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.results.result import ResultsError
 from nnc_conformance.suites.running.decoder_run import run
 from nnc_conformance.suites.running.runner import RunOptions
 from nnc_conformance.suites.running.selection import parse_filter, select
@@ -455,3 +459,105 @@ def test_the_commands(work: Path, tmp_path: Path) -> None:
     assert "not what was sealed" in changed.stderr
     bad = cli("certify", "withdraw", "l.json", "--key", work / "key1.pem", "--reason", "x", "--vector", "good-3", cwd=tmp_path)
     assert bad.returncode == 2
+
+
+def leaves(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the path of every value in a document, empty lists and objects included."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found = [leaf for key, inner in items for leaf in leaves(inner, (*path, key))]
+    yield from found or [path]
+
+
+def with_other(document: Any, path: tuple[str | int, ...]) -> Any:
+    """Return a copy of a document with another value of the same type at a path."""
+    changed = json.loads(json.dumps(document))
+    inner = changed
+    for key in path[:-1]:
+        inner = inner[key]
+    old = inner[path[-1]]
+    inner[path[-1]] = other_than(str(path[-1]), old)
+    return changed
+
+
+OTHERS = {
+    "level": {"core": "full", "negative": "core", "stress": "core"},
+    "provenance": {"V": "P", "P": "V", "I": "V"},
+    "negative": {"must": "may", None: "may"},
+    "outcome": {"pass": "unsupported", "fail": "pass"},
+    "format": {"nnc-certificate/1": "nnc-certificate/2", "nnc-policy/1": "nnc-policy/2"},
+    "issued": {"2026-11-24": "2026-11-25"},
+}
+"""Other values of elements that have few, so that a forgery is not refused for its form alone."""
+
+
+def other_than(name: str, old: Any) -> Any:
+    if name in OTHERS:
+        return OTHERS[name].get(old, old)
+    if isinstance(old, bool):
+        return not old
+    if isinstance(old, int):
+        return old + 1
+    if old is None:
+        return "0" * 64
+    if isinstance(old, (list, dict)):
+        return ["float"] if isinstance(old, list) else {"more": 1}
+    return ("1" if old.startswith("0") else "0") + old[1:]
+
+
+def telling(document: Any) -> list[tuple[str | int, ...]]:
+    """Return the paths to change; of the vectors those of a good, a broken and an inferred one, of the fresh streams the first."""
+    names = [case["vector"] for case in document["cases"]]
+    kept = {names.index("bad-type"), names.index("inferred"), 0}
+    return [
+        path
+        for path in leaves(document)
+        if (path[0] != "cases" or path[1] in kept) and (path[:2] != ("challenge", "cases") or path[2] == 0)
+    ]
+
+
+WORD_OF_THE_ISSUER = [("issuer",), ("policy", "capabilities"), ("tool",)]
+"""Values that nothing but a signature vouches for: a policy may ask for less than was shown."""
+
+
+@pytest.mark.exhaustive
+def test_every_forged_value_is_found(work: Path, tmp_path: Path) -> None:
+    document = json.loads((work / "unsigned/certificate.json").read_text())["body"]
+    beside = VerificationInputs(None, None, work / "suite", work / "in-tree", load_decoder("in-tree"))
+    trusted = VerificationInputs(trusted=load_public_key(work / "key1.pub"))
+    unfound = []
+    for path in telling(document):
+        try:
+            body = CertificateBody.model_validate(with_other(document, path))
+        except ValidationError:
+            continue
+        sealed = seal(body, Purpose.CERTIFICATE, None)
+        file = write_certificate(Certificate(body=sealed.body, seal=sealed.seal), tmp_path)
+        assert "not signed by the given key" in problems(file, trusted)
+        if not problems(file, beside):
+            unfound.append(path)
+    assert unfound == WORD_OF_THE_ISSUER
+
+
+def test_the_signature_of_one_certificate_fits_no_other(work: Path, tmp_path: Path) -> None:
+    document = json.loads((work / "signed/certificate.json").read_text())
+    for path in (("body", "issuer"), ("body", "results_sha256"), ("seal", "sha256"), ("seal", "signature", "public_key")):
+        file = tmp_path / "certificate.json"
+        file.write_text(json.dumps(with_other(document, path), sort_keys=True, indent=2, ensure_ascii=False) + "\n")
+        with pytest.raises((SealError, SignatureError)):
+            read_certificate(file)
+
+
+def test_results_that_are_forged_get_no_certificate(work: Path, tmp_path: Path) -> None:
+    right, wrong = (json.loads((work / name / "results.json").read_text()) for name in ("in-tree", "broken"))
+    forged_cases = [case | {"decoder": wrong["decoders"][0]["name"]} for case in right["cases"]]
+    for name, document in {
+        "outcomes": wrong | {"cases": forged_cases},
+        "fewer": right | {"cases": right["cases"][1:]},
+        "decoder": right | {"decoders": [right["decoders"][0] | {"version": "9"}]},
+        "suite": right | {"suite": right["suite"] | {"manifest_sha256": "0" * 64}},
+    }.items():
+        folder = tmp_path / name
+        shutil.copytree(work / ("broken" if name == "outcomes" else "in-tree"), folder)
+        (folder / "results.json").write_text(json.dumps(document))
+        with pytest.raises((IssueError, ResultsError, SuiteError)):
+            issue(gather(folder, POLICY), POLICY, today=DAY, key=None, nonce="given", issuer="i", options=ONE_JOB)
