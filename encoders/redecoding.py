@@ -4,7 +4,7 @@ The codeword is decoded again, each time with another value of one element. An e
 the codeword then ends where the unit does, and gives the values.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -35,6 +35,8 @@ from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.updates.applying import tensor_history
 from nnc_conformance.reference.updates.base_model import BaseModel
 
+_OTHER_BASES: Final[tuple[Callable[[Values], Values], ...]] = (lambda array: array // 2, lambda array: array * 2, np.zeros_like)
+"""Mistakes in the base of temporal context adaptation: not doubled, doubled twice, forgotten."""
 UNARY_LENGTHS: Final = (*range(1, 17), 32, 64, 128, 256)
 """Values of cabac_unary_length that are supposed, with those next to the coded one."""
 DENSITIES: Final = 8
@@ -185,8 +187,8 @@ def _of_update(codeword: _Codeword) -> Iterator[tuple[str, bool]]:
             known = codeword.histories(header)
         except NNCError:
             return
-        for base in (lambda array: array // 2, lambda array: array * 2, np.zeros_like):
-            changed_bases = tuple(history._replace(base=base(history.base)) for history in known)
+        for change in _OTHER_BASES:
+            changed_bases = tuple(history._replace(base=change(history.base)) for history in known)
             yield "temporal_context_modeling_flag", codeword.gives(header, histories=changed_bases)
         for seen in (np.zeros_like, np.ones_like):
             changed_seen = tuple(history._replace(seen=seen(history.seen)) for history in known)
