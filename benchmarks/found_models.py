@@ -145,7 +145,9 @@ def coded_and_asked(package: str, path: Path, folder: Path) -> Row:
 
 
 def coded_case(case: OnnxCase, folder: Path) -> tuple[Row, Answers | None]:
-    """Code a model of the onnx package, and let it answer its own inputs, or drawn ones if it has none."""
+    """Code a model of the onnx package, and let it answer its own inputs, or drawn ones if it has
+    none.
+    """
     path = folder / "model.onnx"
     path.write_bytes(case.model)
     row = coded(case.group, path, folder)

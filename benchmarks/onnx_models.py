@@ -59,7 +59,9 @@ def onnx_cases() -> Iterator[OnnxCase]:
 
 
 def _is_tensor(tensor: onnx.TensorProto) -> bool:
-    """Return whether a file of inputs holds a tensor: sequences and optionals read as one without type."""
+    """Return whether a file of inputs holds a tensor: sequences and optionals read as one without
+    type.
+    """
     return bool(tensor.data_type != onnx.TensorProto.UNDEFINED)
 
 

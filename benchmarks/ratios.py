@@ -257,7 +257,8 @@ def made_update(point: UpdatePoint, weights: int) -> tuple[npt.NDArray[np.int32]
 
 
 def measure_update(python: str, point: UpdatePoint, *, pairs: int, weights: int = WEIGHTS) -> Ratios:
-    """Measure decoding of one payload at one point; raise `AssertionError` if decoded indexes differ.
+    """Measure decoding of one payload at one point; raise `AssertionError` if decoded indexes
+    differ.
 
     Times are of the processor, and a ratio is that of the shortest rounds: a machine with other
     work can only lengthen one.

@@ -1,4 +1,5 @@
-"""Make suites/checking/samples.zip, probes of the second edition, from samples that two codecs agree on.
+"""Make suites/checking/samples.zip, probes of the second edition, from samples that two codecs
+agree on.
 
     python benchmarks/sample_probes.py SAMPLES.zip
 

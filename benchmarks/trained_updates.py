@@ -63,7 +63,9 @@ class Round:
 
 @dataclass(frozen=True)
 class MeasuredSequence:
-    """The figures of a sequence: its rounds, and bytes of all updates by dq and tools, ours and the peer's."""
+    """The figures of a sequence: its rounds, and bytes of all updates by dq and tools, ours and the
+    peer's.
+    """
 
     name: str
     rounds: list[Round]

@@ -44,7 +44,9 @@ NEAR = 0.005
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of the updates of a network: by the tools that are on, ours and the peer's, and with automatic choice."""
+    """Bytes of the updates of a network: by the tools that are on, ours and the peer's, and with
+    automatic choice.
+    """
 
     network: str
     ours: dict[tuple[str, ...], int]

@@ -93,7 +93,9 @@ class _Collector(Watcher):
 
 
 def decode_steps(streams: Sequence[bytes], *, interpretation: Interpretation | None = None, session: bool = False) -> list[DecodedStep]:
-    """Decode streams, in order as a session or a single one alone; raise `StreamError`, `ModelError`."""
+    """Decode streams, in order as a session or a single one alone; raise `StreamError`,
+    `ModelError`.
+    """
     chosen = interpretation or Interpretation()
     model: BaseModel | None = BaseModel() if session else None
     steps = []

@@ -91,7 +91,8 @@ class EncoderHost(WorkerHost[EncoderSpec, WorkerProcess[protocol.Answer]]):
     def encode(self, encoder: EncoderSpec, job: EncodeJob) -> EncodeRun:
         """Encode one step; raise `AbandonedError` if the run that wants the result has ended.
 
-        An encoder that SIGKILL from outside ends, as by an out-of-memory killer, is tried once more.
+        An encoder that SIGKILL from outside ends, as by an out-of-memory killer, is tried once
+        more.
         """
         run = self._encode_once(encoder, job)
         if run.fault is not Fault.KILLED or ending_text(-signal.SIGKILL) not in run.message:

@@ -269,7 +269,9 @@ def _judge_step(
     bounds: Bounds,
     again: Callable[[Mapping[str, ReadTensor]], str] | None,
 ) -> _Values:
-    """Judge the model after one step; ``again`` is that of `suspected_element`, None to suspect none."""
+    """Judge the model after one step; ``again`` is that of `suspected_element`, None to suspect
+    none.
+    """
     faults = [
         *(
             _fault(name, "missing", "the encoder was given it, the stream does not have it")

@@ -110,7 +110,8 @@ class EncoderIdentity(Frozen):
 class EncoderResults(Frozen):
     """Content of ``encoder-results.json``.
 
-    Cases are in the order of encoders and of their plan. ``closing`` is None if the run did not end.
+    Cases are in the order of encoders and of their plan. ``closing`` is None if the run did not
+    end.
     """
 
     format: Literal["nnc-encoder-results/1"] = "nnc-encoder-results/1"

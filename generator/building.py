@@ -108,7 +108,8 @@ def build_from(recipe: Description, stream: bytes) -> BuiltVector:
 
 
 def build_session(recipe: Description, streams: Sequence[bytes], edition: Edition = SECOND_EDITION) -> BuiltVector:
-    """Build the vector of a session's streams; raise RecipeError if the reference decoder disagrees.
+    """Build the vector of a session's streams; raise RecipeError if the reference decoder
+    disagrees.
 
     Args:
         recipe: The hand-written part.

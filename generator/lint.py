@@ -123,7 +123,9 @@ def revision_findings(now: Manifest, before: Manifest) -> Iterator[tuple[str, st
 
 
 def outputs_hold(checked: CheckedVector) -> Iterator[str]:
-    """Yield where expected tensors, topology, models or choices differ from the reference decoder's."""
+    """Yield where expected tensors, topology, models or choices differ from the reference
+    decoder's.
+    """
     vector = checked.vector
     if len(checked.decoded) < len(vector.steps):
         yield f"step {len(checked.decoded) - 1} is refused"

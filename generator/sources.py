@@ -1,4 +1,6 @@
-"""Where the vectors of each level come from: recipes, the stress grammar, huge streams, or trained networks."""
+"""Where the vectors of each level come from: recipes, the stress grammar, huge streams, or trained
+networks.
+"""
 
 from collections.abc import Collection, Iterable
 from functools import partial

@@ -1,7 +1,7 @@
 """The JSON of a suite: its canonical form, and the JSON Schema of vector.json.
 
-``python -m nnc_conformance.generator.vector_json DIR`` writes the schema of each format, for readers
-without this package.
+``python -m nnc_conformance.generator.vector_json DIR`` writes the schema of each format, for
+readers without this package.
 """
 
 import sys

@@ -74,7 +74,8 @@ _BITS: Final = {
     "bn.var": BN,
     "bias": BI,
 }
-"""The bit of compressed_parameter_types that says that a block has a part; a whole weight has none."""
+"""The bit of compressed_parameter_types that says that a block has a part; a whole weight has none.
+"""
 
 
 @dataclass(frozen=True)

@@ -42,10 +42,11 @@ def unit_rows(
 
     Raise `StreamError` at the first unit that is wrong, after the rows of the units before it.
 
-    A row has the unit's ``number``, ``offset`` and ``size`` in bytes, ``depth`` in aggregates, ``type``
-    and ``content``, its elements that matter to a reader; of a data unit with steps also ``qp`` and
-    ``step``: quantization parameter and step size by tensor. `row_text` puts a row in words. Nothing
-    is compiled: the qp of a tensor behind more than `MOST_INDEXES_BEFORE_QP` indexes is left out.
+    A row has the unit's ``number``, ``offset`` and ``size`` in bytes, ``depth`` in aggregates,
+    ``type`` and ``content``, its elements that matter to a reader; of a data unit with steps also
+    ``qp`` and ``step``: quantization parameter and step size by tensor. `row_text` puts a row in
+    words. Nothing is compiled: the qp of a tensor behind more than `MOST_INDEXES_BEFORE_QP` indexes
+    is left out.
 
     Args:
         stream: The bitstream.
@@ -131,7 +132,9 @@ def _topology_content(unit: Unit) -> Row:
 
 
 def _data_unit_content(header: DataUnitHeader) -> Row:
-    """Return the payload type, ids, dimensions and tools of a data unit, and its place in a session."""
+    """Return the payload type, ids, dimensions and tools of a data unit, and its place in a
+    session.
+    """
     content: Row = {
         "payload_type": PAYLOAD_TYPE_NAMES[header.payload_type],
         "ids": list(header.ids),

@@ -10,7 +10,9 @@ from nnc_conformance.generator.coverage.goals import Goal, GoalKind, Key
 from nnc_conformance.generator.coverage.measure import Coverage
 
 WARMEST: Final = 6
-"""Highest class of a cell: class 0 is never met, class n is met fewer than 10^n times, this one 10^5 times or more."""
+"""Highest class of a cell: class 0 is never met, class n is met fewer than 10^n times, this one
+10^5 times or more.
+"""
 
 Place = tuple[str, str, str]
 """Title of the grid, row and column of a goal."""

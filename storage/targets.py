@@ -90,7 +90,9 @@ TARGETS: Final[Mapping[str, Target]] = {
         ),
     )
 }
-"""The targets by name. What the source joins with "or", dq_flag and codebook_present_flag, is asked for both."""
+"""The targets by name. What the source joins with "or", dq_flag and codebook_present_flag, is asked
+for both.
+"""
 
 
 def targets_of(vector: AnyVector) -> tuple[str, ...]:

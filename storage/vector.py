@@ -1,10 +1,12 @@
-"""The vector: its streams, their expected output, and its purpose (``vectors/LEVEL/ID/vector.json``).
+"""The vector: its streams, their expected output, and its purpose
+(``vectors/LEVEL/ID/vector.json``).
 
 The folder of a `Vector` holds ``stream.nnr``, ``expected.safetensors`` (except for a negative
 vector of policy ``must``), ``topology.bin`` if the stream carries a topology, and for a disputed
 vector one ``choice-SWITCH-CHOICE.safetensors`` per choice. The folder of a `SessionVector` holds
-these for each step N as ``step-N.nnr``, ``step-N-expected.safetensors`` and ``step-N-topology.bin``,
-and ``step-N-model.safetensors`` where the model after the step differs from what its stream codes.
+these for each step N as ``step-N.nnr``, ``step-N-expected.safetensors`` and
+``step-N-topology.bin``, and ``step-N-model.safetensors`` where the model after the step differs
+from what its stream codes.
 """
 
 import re

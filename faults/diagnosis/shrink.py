@@ -107,8 +107,8 @@ def reference(stream: bytes, base: BaseModel | None = None) -> Decoded | StreamE
 def failure_of(stream: bytes, execution: Execution, base: BaseModel | None = None) -> Failure | None:
     """Return how a decoder that did this with ``stream`` fails; None if it does not.
 
-    Accepting a bad stream is a failure only if a lenient decoder has to refuse it too. ``base``: the
-    model before the stream, in a session.
+    Accepting a bad stream is a failure only if a lenient decoder has to refuse it too. ``base``:
+    the model before the stream, in a session.
     """
     if execution.ending in ENDED_BADLY:
         return Failure(ENDED_BADLY[execution.ending])

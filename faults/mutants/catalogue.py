@@ -34,9 +34,10 @@ def all_mutants() -> dict[str, Mutant]:
 def mutants(edition: int = FIRST_EDITION) -> dict[str, Mutant]:
     """Return the mutants that the score of an edition counts.
 
-    Each edition has its own. These are all mutants of tables and constants, all named faults, and a sample of the mutants of
-    code: of each operator in each function the `PER_CLASS` (or `PER_RARE_CLASS`) whose ids have the
-    least SHA-256. A change of one statement therefore leaves the rest of the sample as it is.
+    Each edition has its own. These are all mutants of tables and constants, all named faults, and a
+    sample of the mutants of code: of each operator in each function the `PER_CLASS` (or
+    `PER_RARE_CLASS`) whose ids have the least SHA-256. A change of one statement therefore leaves
+    the rest of the sample as it is.
     """
     classes: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for mutant_id, (mutant, _, _) in edits_by_id().items():

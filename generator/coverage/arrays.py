@@ -44,7 +44,9 @@ FIRST_TABLE: Final = (
         ("payload type", "codebook", "DC"), lambda kind, book, dc: kind != BLOCK or NO in (book, dc), LATER, GoalStanding.INFERRED
     ),
 )  # fmt: skip
-"""The table that the first arrays were made for. Published vectors hold their rows, so that they stay as they are."""
+"""The table that the first arrays were made for. Published vectors hold their rows, so that they
+stay as they are.
+"""
 _CODEBOOKS: Final = {"payload type": BLOCK, "codebook": YES, "DC": YES}
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -74,7 +76,8 @@ def rows(strength: int, standing: GoalStanding) -> list[dict[str, str]]:
 def later_rows(standing: GoalStanding) -> list[dict[str, str]]:
     """Return decomposed blocks with codebooks that hold every other triple of a standing.
 
-    They hold every other pair too. Raises `ArraysError` if the arrays belong to another table of choices.
+    They hold every other pair too. Raises `ArraysError` if the arrays belong to another table of
+    choices.
     """
     return _read(_document()[LATER][standing.value])
 

@@ -81,7 +81,9 @@ def catalogue() -> dict[Key, Goal]:
 
 
 FIRST_EDITION_SIDES: Final = {(label, "false") for label in ("2024.profile-known", "2024.mps", "2024.ndu", "2024.dimension-shift")}
-"""Sides of branches that only streams of the first edition, or of a profile that no edition has, go."""
+"""Sides of branches that only streams of the first edition, or of a profile that no edition has,
+go.
+"""
 
 
 @cache

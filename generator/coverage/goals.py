@@ -21,7 +21,9 @@ class GoalKind(StrEnum):
 
 
 class GoalStanding(StrEnum):
-    """What a goal rests on; each has a denominator of its own. ``certified``: facts of provenance V and P that nobody disputes."""
+    """What a goal rests on; each has a denominator of its own. ``certified``: facts of provenance V
+    and P that nobody disputes.
+    """
 
     CERTIFIED = "certified"
     DISPUTED = "disputed"

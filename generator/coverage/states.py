@@ -2,7 +2,8 @@
 
 It does so at the start of block rows, of the parts of a BLOCK, and of data units.
 
-Pairs and triples of tools do not see these: parameter sets are no element of a header, and one block row has nothing to reset.
+Pairs and triples of tools do not see these: parameter sets are no element of a header, and one
+block row has nothing to reset.
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,7 +45,9 @@ BETWEEN: Final = ("NNR_TPL", "NNR_QNT", "NNR_PT_INT", "NNR_PT_RAW_FLOAT")
 VECTORS: Final = {"LS": LS, "BN": BN, "BI": BI}
 NEIGHBOUR_CLASSES: Final = ("0", "negative", "positive")
 BINS_TO_SHOW: Final = 3
-"""Number of bins of a context in a block row that show its rates of adaptation, whatever its initial state."""
+"""Number of bins of a context in a block row that show its rates of adaptation, whatever its
+initial state.
+"""
 
 
 def state(subject: str, case: str) -> Key:
@@ -116,7 +119,9 @@ def part_names(header: DataUnitHeader, codeword: RecordedCodeword) -> list[str]:
 
 
 def index_classes(body: IntArray, coding: TensorCoding) -> npt.NDArray[np.int64]:
-    """Return the class of each index in coded order, a place in `NEIGHBOUR_CLASSES`: int64 (count,)."""
+    """Return the class of each index in coded order, a place in `NEIGHBOUR_CLASSES`: int64
+    (count,).
+    """
     classes = np.zeros(coding.count, np.int64)
     signs = body[(body[:, ELEMENT] >= coding.layout.sign) & (body[:, ELEMENT] < coding.layout.greater)]
     classes[signs[:, INDEX]] = 2 - signs[:, BIN]

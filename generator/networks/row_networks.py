@@ -106,7 +106,9 @@ def transformer(state: NetworkTensors) -> ModelProto:
 
 
 def transformer_state(parameters: NetworkTensors) -> NetworkTensors:
-    """Return the state that `transformer` builds a graph with these parameters from, and vice versa."""
+    """Return the state that `transformer` builds a graph with these parameters from, and vice
+    versa.
+    """
     return {
         name: np.ascontiguousarray(array.T) if array.ndim == 2 and name not in ("place", "fc.weight") else array
         for name, array in parameters.items()

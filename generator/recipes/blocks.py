@@ -1,4 +1,6 @@
-"""NNR_PT_BLOCK: the parts of a layer in one codeword, and parameter types in single tensors (clauses 6 and 10)."""
+"""NNR_PT_BLOCK: the parts of a layer in one codeword, and parameter types in single tensors
+(clauses 6 and 10).
+"""
 
 from dataclasses import replace
 from math import prod

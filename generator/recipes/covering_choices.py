@@ -61,7 +61,8 @@ NARROW_QUANTS = (0, -1, -1, 0, -1)
 """Coded indexes whose values fit two bits, doubled or not."""
 NARROW_FORMATS = ("INT2", "INT3", "INT4")
 SWITCHES = ("data_string", "int_dq_flag", "data_format")
-"""Disputed points that choices can touch; a vector distinguishes the first one that its rows touch."""
+"""Disputed points that choices can touch; a vector distinguishes the first one that its rows touch.
+"""
 LEVELS = {
     (2, GoalStanding.CERTIFIED): Level.CORE,
     (3, GoalStanding.CERTIFIED): Level.FULL,

@@ -1,4 +1,6 @@
-"""Block rows under signalled parameter sets, and what a decoder must not carry over between block rows, parts and units (clause 10)."""
+"""Block rows under signalled parameter sets, and what a decoder must not carry over between block
+rows, parts and units (clause 10).
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -88,10 +90,11 @@ def head_of(part: str, name: str, rows: int, **tools: Any) -> DataUnitHeader:
 
 
 def several_rows(part: str, scan_order: int, numbers: Numbers) -> Iterator[Values]:
-    """Yield a unit for each combination of parameter sets, number of block rows, dq_flag and unary length.
+    """Yield a unit for each combination of parameter sets, number of block rows, dq_flag and unary
+    length.
 
-    Each scan order and part has another order of these. The other tensors of the unit have sets other than 0
-    in every second unit.
+    Each scan order and part has another order of these. The other tensors of the unit have sets
+    other than 0 in every second unit.
     """
     side = 4 << scan_order
     choices = list(product((True, False), (1, 2), LENGTHS, (False, True)))
@@ -139,7 +142,9 @@ def each_set(numbers: Numbers) -> list[Values]:
 
 
 def codebooks_and_vectors(numbers: Numbers) -> list[Values]:
-    """Build BLOCKs of all vectors with a codebook, and with those of G and H, without and with dq_flag."""
+    """Build BLOCKs of all vectors with a codebook, and with those of G and H, without and with
+    dq_flag.
+    """
     units = opening()
     sizes = (9, 5)
     for dq_flag, decomposed in product((False, True), repeat=2):

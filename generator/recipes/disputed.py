@@ -67,7 +67,9 @@ ENTRIES = {
         "dpm_nn_class_accuracy": [HALF, TENTH, HALF],
     },
 }
-"""An entry of each performance map; the unification map reads the same under both choices of its class loop."""
+"""An entry of each performance map; the unification map reads the same under both choices of its
+class loop.
+"""
 _CLAUSE = {kind: (f"6 {kind}_performance_map",) for kind in MAP_COUNTS}
 
 
@@ -206,7 +208,9 @@ def codebook_products(_: Numbers) -> list[Values]:
 
 
 def without_dimensions() -> list[Values]:
-    """Build units of one index that give a count of 0 dimensions, in each payload type of one tensor."""
+    """Build units of one index that give a count of 0 dimensions, in each payload type of one
+    tensor.
+    """
     int_unit, float_unit = (ndu(header(kind, name, (1,)), Coded([-7])) for kind, name in ((NNR_PT_INT, "w"), (NNR_PT_FLOAT, "v")))
     raw = ndu(header(NNR_PT_RAW_FLOAT, "r", (1,)), np.array([0.5], np.float32))
     units = (int_unit, float_unit, raw)

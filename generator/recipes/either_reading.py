@@ -1,4 +1,6 @@
-"""Streams that decode alike whichever choice of a disputed point is right, so that what they carry counts (clause 6)."""
+"""Streams that decode alike whichever choice of a disputed point is right, so that what they carry
+counts (clause 6).
+"""
 
 from typing import Final
 
@@ -23,9 +25,9 @@ def number(*data: int) -> np.float32:
 def maps() -> dict[str, Values]:
     """Build two maps that fill the same bytes in two ways.
 
-    With as many entries as counted, the first map has one entry and the second none. With one fewer, the
-    first has none, so that the second begins where that entry would: its count is 2, and its entry of one
-    class ends where the other reading ends.
+    With as many entries as counted, the first map has one entry and the second none. With one
+    fewer, the first has none, so that the second begins where that entry would: its count is 2, and
+    its entry of one class ends where the other reading ends.
     """
     entry = {
         "sparsification_threshold": number(2, 0, 0, 0x3E),

@@ -1,4 +1,6 @@
-"""Inferred structures and meanings: pruning containers, dimension mapping, conversions and the like."""
+"""Inferred structures and meanings: pruning containers, dimension mapping, conversions and the
+like.
+"""
 
 import numpy as np
 
@@ -99,7 +101,9 @@ _OTHER_FLOAT_FORMATS = [number for number in _FLOAT_FORMATS if number != FLOAT32
 
 _FLOAT16 = 8
 _HALVES = bits32(0x7FC00000, 0xFFC00000, 0x7FD54000, 0x33800000, 0x33800001, 0x33000000, 0x33000001, 0x33C00000)
-"""Quiet NaNs with payloads that FLOAT16 holds, subnormal halves, and what lies halfway between them."""
+"""Quiet NaNs with payloads that FLOAT16 holds, subnormal halves, and what lies halfway between
+them.
+"""
 _TIES = bits32(0x387FC000, 0x387FE000, 0x387FF000, 0x3F801000, 0x3F803000, 0xBF801001, 0x477FEFFF, 0xC77FEFFF)
 """The largest subnormal half, ties of normal ones, and the largest numbers that do not overflow."""
 

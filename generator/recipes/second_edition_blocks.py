@@ -1,4 +1,6 @@
-"""BLOCK units of whole models in the second edition: what a download of a model needs (clauses 6 and 10)."""
+"""BLOCK units of whole models in the second edition: what a download of a model needs (clauses 6
+and 10).
+"""
 
 from collections.abc import Iterator
 from math import prod

@@ -55,7 +55,9 @@ def tensor(negative: int, positive: int, unary_length: int, name: str = "w", **m
 
 
 def agreed_limits(unary_length: int, bits: range) -> Iterator[tuple[int, int]]:
-    """Yield (n, M): magnitudes at both ends of the range that leaves n prefix bins, where the readings agree."""
+    """Yield (n, M): magnitudes at both ends of the range that leaves n prefix bins, where the
+    readings agree.
+    """
     for n in bits:
         yield n, unary_length + (1 << n)
         if n > 1:

@@ -124,7 +124,9 @@ def every_shift() -> StepUnits:
 
 
 def absent_dimensions() -> list[StepUnits]:
-    """Make an update that codes no dimensions: a vector, two matrices and a tensor of three dimensions."""
+    """Make an update that codes no dimensions: a vector, two matrices and a tensor of three
+    dimensions.
+    """
     shapes = {"v": (3,), "m": (2, 3), "n": (2, 3), "t": (2, 1, 3)}
     forms = {"v": HeaderForm(dimensions_present=False), "m": HeaderForm(dimensions_present=False), "n": HeaderForm(input_parameters=False)}
 

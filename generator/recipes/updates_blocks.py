@@ -1,4 +1,6 @@
-"""Blocks and integers in updates: parts with histories of their own, and what updates leave out (clauses 6 and 10)."""
+"""Blocks and integers in updates: parts with histories of their own, and what updates leave out
+(clauses 6 and 10).
+"""
 
 from collections.abc import Iterator
 from math import prod

@@ -1,4 +1,6 @@
-"""The contexts of temporal adaptation and of history dependent significance, each with all nine sets (clause 10)."""
+"""The contexts of temporal adaptation and of history dependent significance, each with all nine
+sets (clause 10).
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,7 +34,9 @@ def mixed(numbers: Numbers, label: str, persistence: int) -> npt.NDArray[np.int6
 
 
 def longest(numbers: Numbers, chosen: int, persistence: int = 253) -> list[StepUnits]:
-    """Make a tensor and an update of it with the longest cabac_unary_length, every context in one set."""
+    """Make a tensor and an update of it with the longest cabac_unary_length, every context in one
+    set.
+    """
     layout = context_layout(False, MAX_UNARY_LENGTH, tca=True)
     sets = np.full(layout.flag, chosen, np.int64)
     base, coded = (Coded(numbers.quants(label, _VECTOR, persistence)) for label in ("base", "update"))
@@ -44,7 +48,9 @@ def longest(numbers: Numbers, chosen: int, persistence: int = 253) -> list[StepU
 
 
 def with_sets(numbers: Numbers, chosen: int, *, dq: bool, unary_length: int, persistence: int) -> list[StepUnits]:
-    """Make a tensor and two updates of it: one with temporal contexts, one with both tools, every context in one set."""
+    """Make a tensor and two updates of it: one with temporal contexts, one with both tools, every
+    context in one set.
+    """
 
     def coded(label: str, *, hdsp: bool, tca: bool) -> Coded:
         layout = context_layout(dq, unary_length, tca=tca, hdsp=True)

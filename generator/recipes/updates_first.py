@@ -1,4 +1,6 @@
-"""Sessions: a base model alone, one update, several, and what an update leaves out (second edition)."""
+"""Sessions: a base model alone, one update, several, and what an update leaves out (second
+edition).
+"""
 
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
 from nnc_conformance.generator.recipe import SessionRecipe

@@ -1,4 +1,6 @@
-"""Each tool of updates after each kind of history: what a decoder must and must not remember (clause 10)."""
+"""Each tool of updates after each kind of history: what a decoder must and must not remember
+(clause 10).
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

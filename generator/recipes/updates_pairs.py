@@ -1,4 +1,6 @@
-"""Covering arrays over the tool choices of the second edition: pairs in core, triples in full, what is disputed apart."""
+"""Covering arrays over the tool choices of the second edition: pairs in core, triples in full, what
+is disputed apart.
+"""
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations

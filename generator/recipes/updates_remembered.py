@@ -1,4 +1,6 @@
-"""What a decoder remembers of earlier streams where its own parts can be mixed up (clauses 6 and 10)."""
+"""What a decoder remembers of earlier streams where its own parts can be mixed up (clauses 6 and
+10).
+"""
 
 from collections.abc import Iterator
 from typing import Final
@@ -42,7 +44,8 @@ def each_in_its_own_set(numbers: Numbers, *, dq: bool) -> list[StepUnits]:
 
 
 def mixed_with_books(numbers: Numbers) -> list[StepUnits]:
-    """Make a tensor and updates by codebooks with both tools, neighbouring contexts in different sets.
+    """Make a tensor and updates by codebooks with both tools, neighbouring contexts in different
+    sets.
 
     Index 0 lies inside the first codebook and at either end of the others, which so have no signs.
     """
@@ -81,7 +84,9 @@ def after_book(numbers: Numbers) -> list[StepUnits]:
 
 
 def after_raw(numbers: Numbers) -> list[StepUnits]:
-    """Make an update of raw numbers, and one whose contexts depend on it and which repeats its depth."""
+    """Make an update of raw numbers, and one whose contexts depend on it and which repeats its
+    depth.
+    """
     values = numbers.quants("raw", 60, 128).astype(np.float32).reshape(_SMALL) / np.float32(8)
     raw = unit(NNR_PT_RAW_FLOAT, "w", _SMALL, values, node(1))
     return [stream(plain(numbers, 0)), update(raw), update(by_history(numbers, 1))]

@@ -15,7 +15,9 @@ from nnc_conformance.reference.errors import Category, Place, StreamError
 
 
 class Provenance(StrEnum):
-    """The source of a fact. V: an independent decoder does so on real streams; P: published; I: inferred, never certified."""
+    """The source of a fact. V: an independent decoder does so on real streams; P: published; I:
+    inferred, never certified.
+    """
 
     VERIFIED = "V"
     PUBLISHED = "P"

@@ -95,7 +95,9 @@ def _rows(files: Mapping[str, bytes], table: str) -> Iterator[tuple[str, dict[st
 
 
 def _check_graph(data: bytes) -> None:
-    """Raise `ModelError` for a graph with a text that could run anything but operators and arithmetic."""
+    """Raise `ModelError` for a graph with a text that could run anything but operators and
+    arithmetic.
+    """
     try:
         waiting = [json.loads(data)]
     except (ValueError, RecursionError) as error:
@@ -152,7 +154,9 @@ _CHECKS: Final[Mapping[str, Callable[[Any], None]]] = {
     "in_spec": _check_specification,
     "out_spec": _check_specification,
 }
-"""Checks of the texts that become code, by their keys in the graph; a ``target`` only that of a node."""
+"""Checks of the texts that become code, by their keys in the graph; a ``target`` only that of a
+node.
+"""
 
 
 def is_arithmetic(text: str) -> bool:
@@ -173,7 +177,9 @@ def is_arithmetic(text: str) -> bool:
 
 
 def _is_small(text: str) -> bool:
-    """Whether no power or shift of an expression can make a huge number: torch computes them at once."""
+    """Whether no power or shift of an expression can make a huge number: torch computes them at
+    once.
+    """
     try:
         growing = [node for node in ast.walk(ast.parse(text.strip(), mode="eval")) if _exponent(node) is not None]
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -2,8 +2,8 @@
 
 They do when the program is loaded or called.
 
-Guards are conditions on inputs, executed as they stand. Specifications describe the nesting of inputs in
-JSON; the names in them become parameters of a function, and enumerations are imported.
+Guards are conditions on inputs, executed as they stand. Specifications describe the nesting of
+inputs in JSON; the names in them become parameters of a function, and enumerations are imported.
 """
 
 import ast
@@ -88,7 +88,9 @@ def _is_of_guard(node: ast.AST) -> bool:
 
 
 def is_specification(text: Any) -> bool:
-    """Return whether a specification of inputs or outputs imports nothing, and its names are parameters."""
+    """Return whether a specification of inputs or outputs imports nothing, and its names are
+    parameters.
+    """
     if text == "":
         return True
     try:
@@ -117,7 +119,9 @@ def _context(specification: dict[str, Any]) -> Any:
 
 
 def _keywords(root: dict[str, Any]) -> list[Any]:
-    """Return the names of keyword arguments: a pair of positional and keyword arguments has them in its second."""
+    """Return the names of keyword arguments: a pair of positional and keyword arguments has them in
+    its second.
+    """
     children = root["children_spec"]
     if len(children) != 2 or children[1]["type"] in (None, "builtins.tuple", "builtins.list"):
         return []

@@ -29,8 +29,8 @@ def challenge(
     """Draw ``count`` streams within the declared capabilities, run the decoder on them, and
     compare.
 
-    Those of a certificate that names editions (``editioned``) hold the edition of each, and sessions
-    if the decoder declares the second edition.
+    Those of a certificate that names editions (``editioned``) hold the edition of each, and
+    sessions if the decoder declares the second edition.
 
     Raises `StressError` if the decoder declares no payload type, and what `run` raises.
     """

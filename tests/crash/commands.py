@@ -148,7 +148,9 @@ def package(work: Path) -> Iterator[Command]:
 
 @contextmanager
 def decode_state(work: Path) -> Iterator[Command]:
-    """``decode --state`` of an update: the model of the step before, and the state that led to it, stand in the folder."""
+    """``decode --state`` of an update: the model of the step before, and the state that led to it,
+    stand in the folder.
+    """
     streams = SEQUENCES[SESSION].streams[:2]
     before, out = work / "before", work / "session"
     before.mkdir()
@@ -176,7 +178,9 @@ def decode_state(work: Path) -> Iterator[Command]:
 
 @contextmanager
 def encode_state(work: Path) -> Iterator[Command]:
-    """``encode --state`` of an update onto the state of the stream before, which stands in the folder."""
+    """``encode --state`` of an update onto the state of the stream before, which stands in the
+    folder.
+    """
     rng = np.random.default_rng(9)
     weights = rng.standard_normal((60, 50)).astype(np.float32)
     for number, values in enumerate((weights, weights + np.float32(0.05) * rng.standard_normal((60, 50)).astype(np.float32))):

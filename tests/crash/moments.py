@@ -23,8 +23,8 @@ EVENTS = frozenset({"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "o
 
 @dataclass(frozen=True)
 class Moment:
-    """When a command is killed: after a number of seconds, or before its n-th change of the file system
-    (counted from 1).
+    """When a command is killed: after a number of seconds, or before its n-th change of the file
+    system (counted from 1).
     """
 
     seconds: float | None = None
@@ -73,7 +73,9 @@ def _child(words: list[str], folder: Path, change: int | None, report_fd: int) -
 
 
 def start(words: list[str], folder: Path, moment: Moment) -> tuple[int, str]:
-    """Runs a command until it ends or its moment comes: its wait status, and the text that it wrote to its pipe."""
+    """Runs a command until it ends or its moment comes: its wait status, and the text that it wrote
+    to its pipe.
+    """
     reader, writer = os.pipe()
     sys.stdout.flush()
     pid = os.fork()

@@ -1,4 +1,6 @@
-"""Validation of streams: negative vectors break their own rule, streams of another codec break none."""
+"""Validation of streams: negative vectors break their own rule, streams of another codec break
+none.
+"""
 
 import json
 import zipfile

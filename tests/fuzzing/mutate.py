@@ -71,7 +71,9 @@ def by_stream(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
 
 
 def by_session(seeds: tuple[bytes, ...], numbers: random.Random) -> bytes:
-    """A session with one stream changed by its syntax, taken out, doubled, or taken from another session."""
+    """A session with one stream changed by its syntax, taken out, doubled, or taken from another
+    session.
+    """
     lenient, streams = steps(numbers.choice(seeds))
     _, others = steps(numbers.choice(seeds))
     at = numbers.randrange(len(streams))

@@ -78,8 +78,8 @@ def reader(data: bytes) -> None:
 
 
 def steps(data: bytes) -> tuple[bool, list[bytes]]:
-    """Whether to be lenient, and the streams of a session: a byte for both, and before each stream but the
-    last its length in two bytes.
+    """Whether to be lenient, and the streams of a session: a byte for both, and before each stream
+    but the last its length in two bytes.
     """
     head, rest = data[:1] or b"\0", data[1:]
     streams = []

@@ -1,4 +1,6 @@
-"""The covering arrays: every tuple of choices there is stands in a row, no row is idle, and the file is what its maker makes."""
+"""The covering arrays: every tuple of choices there is stands in a row, no row is idle, and the
+file is what its maker makes.
+"""
 
 import json
 import os

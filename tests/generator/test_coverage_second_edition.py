@@ -1,4 +1,6 @@
-"""Coverage of the second edition: its vectors meet every goal that the edition brought, each level its own."""
+"""Coverage of the second edition: its vectors meet every goal that the edition brought, each level
+its own.
+"""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,6 @@
-"""Vectors of several steps: what recipes of the second edition build, and what the lint finds in it."""
+"""Vectors of several steps: what recipes of the second edition build, and what the lint finds in
+it.
+"""
 
 from dataclasses import replace
 from pathlib import Path

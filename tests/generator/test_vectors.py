@@ -33,7 +33,9 @@ CORE = [stored for stored in SUITE.vectors if stored.vector.level is Level.CORE]
 FIRST_EDITION_CORE = [stored for stored in CORE if isinstance(stored.vector, Vector)]
 DISPUTED = [stored for stored in SUITE.vectors if stored.vector.choices]
 NOT_TOLD_APART = {"tca_base"}
-"""Rule tca-parent leaves no parent but the last node, so that the choices part only together with another's."""
+"""Rule tca-parent leaves no parent but the last node, so that the choices part only together with
+another's.
+"""
 
 
 def named(vectors: list[StoredVector]) -> pytest.MarkDecorator:

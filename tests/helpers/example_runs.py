@@ -22,7 +22,9 @@ from nnc_conformance.suites.running.selection import select
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LEVELS = (Level.CORE, Level.NEGATIVE, Level.INFERRED)
 RIGHT = (Outcome.PASS, Outcome.CHOICE)
-"""What a decoder may do with what it supports; a choice is one that the vector lists for a disputed point."""
+"""What a decoder may do with what it supports; a choice is one that the vector lists for a disputed
+point.
+"""
 
 
 def others_than_right(cases: Iterable[CaseResult]) -> list[tuple[str, str]]:

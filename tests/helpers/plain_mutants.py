@@ -2,8 +2,8 @@
 
     PYTHONPATH=tests python -m helpers.plain_mutants --journal FILE [--page docs/plain-mutants.md]
 
-A run that was stopped goes on where it was: the journal holds the result of each mutant. One process
-at a time, forked per mutant, with bounded memory and time.
+A run that was stopped goes on where it was: the journal holds the result of each mutant. One
+process at a time, forked per mutant, with bounded memory and time.
 """
 
 import argparse
@@ -51,7 +51,9 @@ ROOT: Final = Path(plain_decoder.__file__).parent
 MODULES: Final = (
     "bits", "arithmetic", "tensor", "codebook", "values", "data_unit", "payload", "parameter_sets", "maps", "topology", "stream",
 )  # fmt: skip
-"""Modules that decode streams of the first edition; the others hold tables, switches, errors, updates, and streams made by hand."""
+"""Modules that decode streams of the first edition; the others hold tables, switches, errors,
+updates, and streams made by hand.
+"""
 ARGUMENTS: Final = Path(__file__).with_name("plain_mutants.toml")
 """Arguments about mutants that survive."""
 LEVELS: Final = (Level.CORE, Level.NEGATIVE, Level.FULL, Level.DISPUTED, Level.INFERRED)
@@ -63,9 +65,13 @@ EXAMPLES: Final = DATA / "second-edition" / "samples.zip"
 BOMB: Final = "bad-deflate-bomb"
 """A vector that must be refused for its size: the plain decoder has no limits."""
 QUICK: Final = 0.25
-"""CPU seconds up to which a vector is tried on every mutant; what takes longer is tried on those that no quick vector kills."""
+"""CPU seconds up to which a vector is tried on every mutant; what takes longer is tried on those
+that no quick vector kills.
+"""
 LONG: Final = ("arithmetic", "tensor", "values")
-"""Modules whose mutants are tried on vectors that are not quick: their tensors are large, and nothing else about them is."""
+"""Modules whose mutants are tried on vectors that are not quick: their tensors are large, and
+nothing else about them is.
+"""
 SECONDS: Final = 0.5
 """CPU seconds that a mutant has for any stream, in addition to `TIMES` what the decoder takes."""
 TIMES: Final = 10.0
@@ -327,7 +333,9 @@ class PlainResult(Frozen):
 
 
 def judge_mutant(mutant: PlainMutant, streams: Sequence[Trial]) -> PlainResult:
-    """Try a mutant on the streams that execute its statement, in their order, up to the first kill that decides."""
+    """Try a mutant on the streams that execute its statement, in their order, up to the first kill
+    that decides.
+    """
     wanted = [trial for trial in streams if trial.meets(mutant)]
     reader, writer = Pipe(duplex=False)
     sys.stdout.flush()

@@ -1,4 +1,6 @@
-"""Wrong decoders of the first edition that an implementer may well write, as changes of the plain decoder."""
+"""Wrong decoders of the first edition that an implementer may well write, as changes of the plain
+decoder.
+"""
 
 import inspect
 import sys

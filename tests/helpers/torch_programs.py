@@ -26,7 +26,9 @@ def node(target: str, **arguments: Any) -> dict[str, Any]:
 
 
 def specification(arguments: int = 1, keywords: Any = (), *, kind: str = "builtins.dict", context: Any = None) -> str:
-    """How the inputs of a program are nested: positional ones in a tuple, keyword ones in a dictionary."""
+    """How the inputs of a program are nested: positional ones in a tuple, keyword ones in a
+    dictionary.
+    """
     leaf = {"type": None, "context": None, "children_spec": []}
     positional = {"type": "builtins.tuple", "context": "null", "children_spec": [leaf] * arguments}
     names = json.dumps(list(keywords)) if context is None else context

@@ -1,4 +1,5 @@
-"""Decode sessions of the toy suite, all streams so far per process: `session_toy.py OUTPUT MODEL STREAM...`.
+"""Decode sessions of the toy suite, all streams so far per process:
+`session_toy.py OUTPUT MODEL STREAM...`.
 
 A stream is GOOD followed by its tensor file; the model after a step is the tensor file of the last
 stream but one, or of the only one. Not hostile.

@@ -1,7 +1,7 @@
 """Workers of nnc-worker/2, good or with one fault each: ``session_worker.py FAULT``.
 
-A stream is GOOD followed by its tensor file; the model after a step is the tensor file of the stream
-before it in the session, or of the only one.
+A stream is GOOD followed by its tensor file; the model after a step is the tensor file of the
+stream before it in the session, or of the only one.
 """
 
 import json

@@ -17,11 +17,12 @@ LARGEST: Final = 1 << 24
 class Case:
     """One stream of the matrix.
 
-    ``parts``: what an NNR_PT_BLOCK holds in addition to its weight, or in its place (DC); ``codebook``: the
-    method of the encoder that designs it (the peer's mode 1 or 2, ours kmeans or integer),
-    ``given`` from the composer; ``qp_delta``: of vectors for the encoders, of every tensor for the
-    composer, ``least`` and ``greatest`` being the ends of its range; ``content``: what indexes are
-    to be met (see `materials`); ``carriage``: the structures around the tensor (see `composing`).
+    ``parts``: what an NNR_PT_BLOCK holds in addition to its weight, or in its place (DC);
+    ``codebook``: the method of the encoder that designs it (the peer's mode 1 or 2, ours kmeans or
+    integer), ``given`` from the composer; ``qp_delta``: of vectors for the encoders, of every
+    tensor for the composer, ``least`` and ``greatest`` being the ends of its range; ``content``:
+    what indexes are to be met (see `materials`); ``carriage``: the structures around the tensor
+    (see `composing`).
     """
 
     number: int

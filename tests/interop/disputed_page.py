@@ -112,7 +112,9 @@ MEANINGS_2024: Final[Mapping[str, Mapping[str, str]]] = {
         "refused": "it may not",
     },
 }
-"""What each choice of a switch of the second edition does; the first is the peer's, as the sheet of facts says."""
+"""What each choice of a switch of the second edition does; the first is the peer's, as the sheet of
+facts says.
+"""
 
 
 def disputed_page(measured: Sequence[tuple[Probe, Sequence[Seen]]], vectors: Mapping[str, Sequence[Seen]], versions: Versions) -> str:

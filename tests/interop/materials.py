@@ -80,8 +80,8 @@ def parameters(case: Case) -> dict[str, Array]:
 def quantized(case: Case) -> dict[str, tuple[Shape, float]]:
     """The quantized tensors with their dimensions and step sizes.
 
-    To our encoder a tensor alone is a weight if more than one extent is above 1, to the others if it
-    has more than one dimension.
+    To our encoder a tensor alone is a weight if more than one extent is above 1, to the others if
+    it has more than one dimension.
     """
     shapes: dict[str, Shape] = {"w": case.shape} | dict.fromkeys(vector_names(case.parts), (case.rows,))
     extents = [extent for extent in case.shape if extent > 1 or case.maker != ENCODER]

@@ -212,7 +212,9 @@ def test_progress_goes_up_to_all(threads: int) -> None:
 @pytest.mark.parametrize("dq", [False, True])
 @pytest.mark.parametrize("tools", [("row_skip",), ("tca",), ("hdsp",), ("pre",), ("row_skip", "tca", "hdsp", "pre")], ids="-".join)
 def test_updates_with_each_tool(tools: tuple[str, ...], dq: bool, side_by_side_outcomes: list[bool]) -> None:
-    """A damaged update gives the same error, or the same tensors and model, on any number of threads."""
+    """A damaged update gives the same error, or the same tensors and model, on any number of
+    threads.
+    """
     rng = np.random.default_rng(len(tools))
     on: dict[str, Any] = {tool: tool in tools for tool in ("row_skip", "tca", "hdsp", "pre")}
     options = EncoderOptions(edition=2024, qp=-24, nonweight_qp=-24, dq=dq, scan_order=1, **on)

@@ -505,7 +505,9 @@ def other_than(name: str, old: Any) -> Any:
 
 
 def telling(document: Any) -> list[tuple[str | int, ...]]:
-    """Return the paths to change; of the vectors those of a good, a broken and an inferred one, of the fresh streams the first."""
+    """Return the paths to change; of the vectors those of a good, a broken and an inferred one, of
+    the fresh streams the first.
+    """
     names = [case["vector"] for case in document["cases"]]
     kept = {names.index("bad-type"), names.index("inferred"), 0}
     return [

@@ -1,4 +1,6 @@
-"""State files from strangers and from killed or competing processes: each is taken whole or refused with a message."""
+"""State files from strangers and from killed or competing processes: each is taken whole or refused
+with a message.
+"""
 
 import hashlib
 import json

@@ -15,9 +15,11 @@ LARGEST = 60
 """Bytes of the streams of the sample."""
 SAMPLED = 40
 ALIVE = 12
-"""Mutants of the sample that may survive: about the second edition, a disputed point, or what only longer streams have.
+"""Mutants of the sample that may survive: about the second edition, a disputed point, or what only
+longer streams have.
 
-Mutants of a switch's own condition are not among them: no vector of core or negative depends on a switch.
+Mutants of a switch's own condition are not among them: no vector of core or negative depends on a
+switch.
 """
 
 

@@ -1,4 +1,6 @@
-"""Named faults of second-edition code: the vectors of the second edition catch each but those listed."""
+"""Named faults of second-edition code: the vectors of the second edition catch each but those
+listed.
+"""
 
 from functools import cache
 

@@ -1,4 +1,6 @@
-"""What an update does to the model, on streams written by hand: parents by id, tensors left out, dimensions from the base."""
+"""What an update does to the model, on streams written by hand: parents by id, tensors left out,
+dimensions from the base.
+"""
 
 from hashlib import sha256, sha512
 from typing import Any

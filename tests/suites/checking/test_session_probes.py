@@ -1,4 +1,6 @@
-"""check-decoder tries the capabilities of the second edition, with sessions, on decoders that declare any."""
+"""check-decoder tries the capabilities of the second edition, with sessions, on decoders that
+declare any.
+"""
 
 import json
 import shlex

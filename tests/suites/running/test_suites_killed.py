@@ -155,8 +155,8 @@ def setting(path, *words, **named):
 
 pathlib.Path.write_text, pathlib.Path.read_text = refused, setting
 """
-"""A sitecustomize.py with which user namespaces are restricted as by AppArmor on Ubuntu 24.04: one can
-be made, but no user is mapped into it.
+"""A sitecustomize.py with which user namespaces are restricted as by AppArmor on Ubuntu 24.04: one
+can be made, but no user is mapped into it.
 """
 
 
