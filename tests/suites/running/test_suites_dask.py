@@ -1,5 +1,6 @@
 """Runs on a Dask cluster give the same results.json, even if workers die (nox -s dask)."""
 
+import json
 import os
 import signal
 import time
@@ -11,6 +12,9 @@ import pytest
 from distributed import LocalCluster
 from hostile import support
 
+from nnc_conformance.encoders.load import load_encoder
+from nnc_conformance.encoders.results import RESULTS_FILE, RUN_FILE
+from nnc_conformance.encoders.running import run_encoders
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result_files import load_run
@@ -71,6 +75,17 @@ def test_one_worker_two_workers_and_a_cluster_find_the_same(cluster: LocalCluste
     assert (document.scheduler, document.jobs) == (cluster.scheduler_address, 2)
     assert document.network == load_run(tmp_path / "one").network
     assert set(document.logs) == set(load_run(tmp_path / "one").logs)
+
+
+def test_encoders_are_judged_alike_on_a_cluster(cluster: LocalCluster, tmp_path: Path) -> None:
+    found = []
+    for folder, scheduler in (("here", ""), ("there", cluster.scheduler_address)):
+        options = RunOptions(scheduler=scheduler)
+        results = run_encoders([load_encoder("in-tree")], tmp_path / folder, filters=("value-int-*",), options=options)
+        assert {case.outcome for case in results.cases} == {Outcome.PASS}
+        found.append((tmp_path / folder / RESULTS_FILE).read_bytes())
+    assert found[0] == found[1]
+    assert json.loads((tmp_path / "there" / RUN_FILE).read_text())["scheduler"] == cluster.scheduler_address
 
 
 def test_a_dask_worker_that_is_killed_in_mid_run_changes_nothing(cluster: LocalCluster, root: Path, tmp_path: Path) -> None:
