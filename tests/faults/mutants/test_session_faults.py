@@ -20,6 +20,8 @@ MOST_BYTES = 4000
 UNCAUGHT = {
     "history-of-lost-updates": "with a base model a lost update is refused by its depth, and without one there is no session",
     "raw-float-breaks-the-chain": "which depth comes after a RAW_FLOAT is disputed: a decoder may refuse either",
+    "seen-without-raw-floats": "which depth comes after a RAW_FLOAT is disputed, and what the fault misreads it refuses",
+    "sets-of-temporal-greater-bins-by-the-ordinary-count": "the sets of a small codebook are disputed: a decoder may refuse them",
     "parent-without-node-not-read": "a decoder may refuse a parent without a node id, and what it misreads it refuses",
 }
 """Faults that no vector catches, and what is missing for each."""
