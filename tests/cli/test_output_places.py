@@ -259,6 +259,7 @@ def no_mutants(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mutation_run, "run", lambda *_, **__: Score({}, {}, arguments(), frozenset()))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_mutants")
 def test_pages_of_mutants(folder: Path, place: Path) -> None:
     """The page has its tables next to it, in a file of their own only where there can be one."""

@@ -34,6 +34,7 @@ def results_of(folder: Path) -> EncoderResults:
     return EncoderResults.model_validate_json((folder / RESULTS_FILE).read_text())
 
 
+@pytest.mark.slow
 def test_the_reference_encoder_passes_every_case(tmp_path: Path) -> None:
     done = nnc("run", "--encoder", "in-tree", "--output", tmp_path)
     assert done.returncode == 0, done.stdout
@@ -80,6 +81,7 @@ def test_rows_of_options_hold_every_allowed_pair() -> None:
     assert not any(row["edition"] == "2022" and row["row_skip"] == "on" for row in rows)
 
 
+@pytest.mark.slow
 def test_results_are_the_same_bytes_and_reports_are_written(tmp_path: Path) -> None:
     for name in ("one", "two"):
         assert nnc("run", "--encoder", "in-tree", "--filter", "id=value-*", "--jobs", 2, "--output", tmp_path / name).returncode == 0

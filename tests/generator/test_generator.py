@@ -176,6 +176,7 @@ def test_a_vector_that_changes_its_level_leaves_nothing_behind(tmp_path: Path, u
     assert lint(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_stress_vectors_are_drawn_from_the_seed_and_keep_to_what_is_certain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "STRESS_VECTORS", 20)
     monkeypatch.setattr(sources, "STRESS_SESSIONS", 10)
@@ -222,6 +223,7 @@ def test_a_huge_vector_has_no_document_of_format_1() -> None:
         Vector.model_validate(dict(vector) | {"level": Level.HUGE})
 
 
+@pytest.mark.slow
 def test_a_large_stream_fills_ten_mebibytes_and_decodes() -> None:
     assert max(stress.LARGE) == 10 << 20
     recipe = stress.large_stress_recipe(stress.LARGE.index(10 << 20))

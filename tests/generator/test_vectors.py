@@ -132,6 +132,7 @@ def test_every_element_is_met_in_a_good_vector() -> None:
     assert ELEMENTS.keys() - met == {"IvlOffset", "IvlCurrRange", "skipped_unit_data"}
 
 
+@pytest.mark.slow
 def test_core_starts_contexts_of_every_group_in_all_nine_sets() -> None:
     signalled: dict[str, set[int]] = {}
     for stored in FIRST_EDITION_CORE:

@@ -80,6 +80,7 @@ def test_the_model_without_loss_is_the_model() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", SEQUENCES, ids=[recipe.id for recipe in SEQUENCES])
 def test_a_network_answers_after_every_update(recipe: SequenceRecipe) -> None:
     stored = ALL[recipe.id]

@@ -112,6 +112,7 @@ def test_a_broken_decoder_is_refused_with_reasons(work: Path, tmp_path: Path) ->
     assert sum(line.startswith("fresh stream stress-") for line in lines) >= 2
 
 
+@pytest.mark.slow
 def test_a_decoder_that_refuses_everything_gets_no_certificate(tmp_path: Path) -> None:
     decoder = support.worker(tmp_path, "refuses.py")
     ran = cli("run", "--decoder", decoder, "--output", "results", "--jobs", 2, cwd=tmp_path)

@@ -73,6 +73,7 @@ def test_a_session_counts_only_with_all_its_steps(work: Path) -> None:
     assert not session.model_copy(update={"output_sha256": "0" * 64}).shows_a_pass()
 
 
+@pytest.mark.slow
 def test_a_decoder_that_is_wrong_in_a_later_step_is_refused(work: Path, tmp_path: Path) -> None:
     decoder = wrong_decoder(tmp_path)
     nnc("run", work / "suite", "--decoder", decoder, "--output", "wrong", cwd=tmp_path)
@@ -100,6 +101,7 @@ def test_a_policy_with_wrong_editions_is_refused(work: Path, tmp_path: Path, edi
     assert "editions" in done.stderr
 
 
+@pytest.mark.slow
 def test_results_without_the_second_edition_certify_only_the_first(work: Path, tmp_path: Path) -> None:
     nnc("run", work / "suite", "--edition", "2022", "--output", "first", cwd=tmp_path)
     refused = nnc("certify", "issue", "first", "--policy", work / "both.toml", cwd=tmp_path)

@@ -150,6 +150,7 @@ def test_an_embellished_headline_is_found() -> None:
     assert any("the headline does not match" in reason for reason in reasons(plain, plain.issued, signed=False))
 
 
+@pytest.mark.slow
 def test_certify_refuses_a_target_that_nothing_shows(tmp_path: Path) -> None:
     write_sessions(tmp_path / "suite")
     nnc("run", "suite", "--output", "results", cwd=tmp_path)

@@ -213,6 +213,7 @@ def test_a_common_fault_that_explains_every_case_ends_the_search(run_of_a_faulty
     assert not any(symptoms.knows(cause, trial) for cause in others)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_no_cause_is_exact_without_the_fault_in_the_catalogue(
     run_of_a_faulty_decoder: list[CaseResult], symptoms: SymptomCache, step: int

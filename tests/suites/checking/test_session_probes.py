@@ -118,6 +118,7 @@ def test_a_decoder_of_the_first_edition_is_not_asked(tmp_path: Path, table: Path
     assert {finding.fault for finding in check.findings} == {Fault.NOTHING_DECODED}
 
 
+@pytest.mark.slow
 def test_vectors_and_samples_together_try_every_capability_of_the_reference() -> None:
     check = check_decoder("in-tree")
     assert check.findings == ()

@@ -77,6 +77,7 @@ def test_results_are_the_same_whenever_run_and_resumed(suite: Suite, tmp_path: P
     assert load_run(tmp_path / "two").suite == str(suite.root)
 
 
+@pytest.mark.slow
 def test_a_failing_fresh_stream_can_be_repeated_and_explained(suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     judged(suite, str(BROKEN), tmp_path / "results")
     reproduce = load_run(tmp_path / "results").reproduce

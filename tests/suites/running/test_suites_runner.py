@@ -168,6 +168,7 @@ def test_results_without_their_closing_record_are_incomplete(root: Path, tmp_pat
         load_results(tmp_path / "missing.json")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_to_the_same_results(root: Path, tmp_path: Path) -> None:
     argument = support.command("slow.py")
     judged(root, tmp_path / "whole", argument)
