@@ -1,7 +1,6 @@
 """Locate the most likely fault of each decoder of a run."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Final
 
 from nnc_conformance.storage.suite_folder import StoredVector
@@ -33,18 +32,14 @@ def locate_faults(cases: Iterable[CaseResult], vectors: Mapping[str, StoredVecto
     failing = {name: own for name, own in by_decoder.items() if any(OUTCOMES[case.outcome].fails for case in own)}
     if not failing:
         return ()
-    from nnc_conformance.suites.locating.spectrum import Spectrum, spectrum_of  # compiles kernels, needed for a failing run only
+    from nnc_conformance.suites.locating.spectrum import spectrum_of  # compiles kernels, needed for a failing run only
     from nnc_conformance.suites.locating.suspects import locate_fault
-
-    @cache
-    def spectrum(vector: str) -> Spectrum:
-        return spectrum_of(*vectors[vector].streams())
 
     locations = []
     for name, own in failing.items():
         short = [case for case in own if vectors[case.vector].stream_bytes <= LARGEST_STREAM]
         compared = short if any(OUTCOMES[case.outcome].fails for case in short) else own
-        spectra = [spectrum(case.vector) for case in compared]
+        spectra = [spectrum_of(*vectors[case.vector].streams()) for case in compared]
         location = locate_fault(name, spectra, [OUTCOMES[case.outcome].fails for case in compared])
         if location is not None:
             locations.append(location)

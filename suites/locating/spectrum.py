@@ -5,6 +5,8 @@ They are as the reference decodes them.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
@@ -52,6 +54,8 @@ class Extent:
         self.greatest = value if self.greatest is None else max(self.greatest, value)
 
 
+SPECTRA_KEPT: Final = 1 << 12
+"""Spectra that are kept, since decoders of a run, and runs of a process, share vectors."""
 Spectrum = Mapping[str, Extent]
 """Extent of each element of a stream, by the element's name."""
 
@@ -114,6 +118,7 @@ class _Meter(Watcher):
         extent.take(int(np.abs(bins[:, STATE]).max()))
 
 
+@lru_cache(maxsize=SPECTRA_KEPT)
 def spectrum_of(*streams: bytes) -> Spectrum:
     """Return the extents of the elements that a strict decode meets.
 
