@@ -1,6 +1,6 @@
 """``validate``: judge streams by the rules of the standard."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -68,7 +68,7 @@ def command(
     found = {str(path): path for path in find_streams(_expanded(streams)).values()}
     check_outputs(outputs, found.values())
     validation = _session(found, choices) if session else _each(found, choices, jobs)
-    renderers = (lambda found: found.model_dump_json(indent=1) + "\n", render_sarif, render_validation_junit)
+    renderers: tuple[Callable[[Validation], str], ...] = (_render_json, render_sarif, render_validation_junit)
     write_together(
         {path: render(validation).encode() for path, render in zip((as_json, sarif, junit), renderers, strict=True) if path is not None}
     )
@@ -76,6 +76,11 @@ def command(
         for line in text_lines(validation, session_wanted=not session):
             typer.echo(line)
     raise typer.Exit(ExitCode.AS_EXPECTED if validation.conforming else ExitCode.FAILED)
+
+
+def _render_json(validation: "Validation") -> str:
+    """Return a validation as indented JSON."""
+    return validation.model_dump_json(indent=1) + "\n"
 
 
 def _expanded(paths: Sequence[Path]) -> list[Path]:
