@@ -67,7 +67,7 @@ def command(
 def _retired(given: "Loaded") -> tuple[str, ...]:
     """Return the ids that the suite of a run retired.
 
-    Return None if the suite cannot be found.
+    Return no ids if the suite cannot be found.
     """
     from nnc_conformance.reference.errors import NNCError
     from nnc_conformance.storage.package import unpacked_suite

@@ -4,10 +4,9 @@ from nnc_conformance.reference.driver import payload_bytes
 from nnc_conformance.reference.entropy.codeword import decode_codeword
 from nnc_conformance.reference.entropy.coding import CodedTensor, TensorCoding
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.payload import Part, coded_parts, coding_of
+from nnc_conformance.reference.payload import Part, coded_parts, coding_of, part_histories
 from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import Unit
-from nnc_conformance.reference.updates.applying import tensor_history
 from nnc_conformance.reference.updates.base_model import BaseModel
 
 
@@ -24,6 +23,6 @@ def decoded_codeword(
     """
     parts = coded_parts(header)
     codings = [coding_of(part, header, interpretation) for part in parts]
-    histories = [tensor_history(part.id, part.dimensions, header, base, interpretation) for part in parts]
+    histories = part_histories(header, base, interpretation)
     decoded = decode_codeword(payload_bytes(unit), codings, histories=histories).tensors
     return list(zip(parts, codings, decoded, strict=True))

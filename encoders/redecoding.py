@@ -21,7 +21,7 @@ from nnc_conformance.reference.entropy.coding import HIGHEST_SCAN_ORDER, Codewor
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.options import DecoderOptions
-from nnc_conformance.reference.payload import Part, coded_parts, coding_of
+from nnc_conformance.reference.payload import Part, coded_parts, coding_of, part_histories
 from nnc_conformance.reference.quantization.reconstruction import codebook_values, step_size
 from nnc_conformance.reference.syntax.structures.data_unit import (
     ICNN_NDU_ID,
@@ -32,7 +32,6 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     ParentNode,
 )
 from nnc_conformance.reference.syntax.structures.unit import Unit
-from nnc_conformance.reference.updates.applying import tensor_history
 from nnc_conformance.reference.updates.base_model import BaseModel
 
 _OTHER_BASES: Final[tuple[Callable[[Values], Values], ...]] = (lambda array: array // 2, lambda array: array * 2, np.zeros_like)
@@ -94,7 +93,7 @@ class _Codeword:
 
     def histories(self, header: DataUnitHeader) -> tuple[TensorHistory, ...]:
         """Return what is known of the parts' earlier indexes."""
-        return tuple(tensor_history(part.id, part.dimensions, header, self.base, Interpretation()) for part in coded_parts(header))
+        return part_histories(header, self.base, Interpretation())
 
     def _near(self, header: DataUnitHeader, part: Part, indexes: np.ndarray, qp_delta: int) -> bool:
         wanted = self.wanted.get(part.id)

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from nnc_conformance.generator.composition import SIXTEENTHS, Coded, header, ndu
 from nnc_conformance.generator.recipe import StepUnits
 from nnc_conformance.reference.composer import HeaderForm, model_parameter_set, start_unit
-from nnc_conformance.reference.entropy.coding import NO_HISTORY, TensorHistory
+from nnc_conformance.reference.entropy.coding import TensorHistory
 from nnc_conformance.reference.interpretation import Interpretation
-from nnc_conformance.reference.payload import coded_parts
+from nnc_conformance.reference.payload import coded_parts, part_histories
 from nnc_conformance.reference.syntax.context import SECOND_EDITION_PROFILE, Quantization
 from nnc_conformance.reference.syntax.structures.data_unit import (
     ICNN_NDU_ID,
@@ -26,7 +26,6 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     UpdateSignalling,
 )
 from nnc_conformance.reference.syntax.walker import Values
-from nnc_conformance.reference.updates.applying import tensor_history
 from nnc_conformance.reference.updates.base_model import BaseModel
 
 BY_NODE: Final = ParentNode(ICNN_NDU_ID, 0, None)
@@ -141,6 +140,5 @@ def unit(
 
 def known_histories(head: DataUnitHeader, turn: Turn) -> dict[str, TensorHistory]:
     """Return what a decoder knows of the earlier indexes of each part; raise `BrokenRuleError`."""
-    if head.parent_id is None:
-        return {part.id: NO_HISTORY for part in coded_parts(head)}
-    return {part.id: tensor_history(part.id, part.dimensions, head, turn.base, turn.interpretation) for part in coded_parts(head)}
+    names = (part.id for part in coded_parts(head))
+    return dict(zip(names, part_histories(head, turn.base, turn.interpretation), strict=True))

@@ -54,8 +54,8 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     UpdateSignalling,
 )
 from nnc_conformance.reference.syntax.structures.unit import Unit, unit_type_name
-from nnc_conformance.reference.updates.applying import CodedPart, clamped
-from nnc_conformance.reference.updates.base_model import BlockRecord
+from nnc_conformance.reference.updates.applying import CodedPart, clamped, tensor_history
+from nnc_conformance.reference.updates.base_model import BaseModel, BlockRecord
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,20 @@ def coded_parts(header: DataUnitHeader) -> tuple[Part, ...]:
     groups = {kind: [next(vectors) for _ in range(count)] for kind, count in ((LS, 1), (BN, 4), (BI, 1)) if header.parameter_types & kind}
     rows = header.dimensions[:1]
     return (*(Part(name, rows, None, False) for kind in (LS, BI, BN) for name in groups.get(kind, ())), *weights)
+
+
+def part_histories(header: DataUnitHeader, base: BaseModel | None, interpretation: Interpretation) -> tuple[TensorHistory, ...]:
+    """Return what a decoder knows of the earlier indexes of each part, in coded order.
+
+    Args:
+        header: The header of the unit.
+        base: The model before the stream; None if the decoder has none.
+        interpretation: The choices at disputed points about parents and TCA.
+
+    Raises:
+        BrokenRuleError: As in `tensor_history`.
+    """
+    return tuple(tensor_history(part.id, part.dimensions, header, base, interpretation) for part in coded_parts(header))
 
 
 def coding_of(part: Part, header: DataUnitHeader, interpretation: Interpretation) -> TensorCoding:

@@ -213,12 +213,13 @@ def explain(
     own = [case for case in cases if case.decoder == asked.decoder and case.vector in vectors]
     evidence = evidence_of(own, vectors, asked.vector)
     start = monotonic()
-    ranking = rank_common(candidates(causes, evidence), evidence, symptoms, seconds=seconds)
+    possible = candidates(causes, evidence)
+    ranking = rank_common(possible, evidence, symptoms, seconds=seconds)
     if ranking is None:
         long = (*evidence.further, *long_cases(own, vectors))
         entries = wrong_entries(evidence, long, symptoms, deadline=start + EFFORT.entries_share * seconds)
         left = max(0.0, start + seconds - monotonic())
-        ranking = rank(candidates([*causes, *entries], evidence), evidence, symptoms, seconds=left, progress=progress)
+        ranking = rank(candidates([*possible, *entries], evidence), evidence, symptoms, seconds=left, progress=progress)
     suspects = next(iter(locate_faults(own, vectors)), None)
     best = tuple(ranking.best_places(EFFORT.shown))
     stored = vectors[asked.vector]

@@ -116,7 +116,7 @@ def affine(gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: flo
 def fold(network: Network, settings: BatchNormFolding, resources: Resources) -> Reduction:
     """Fold all suitable batch norms and leave the others as they are.
 
-    There is no map.
+    The reduction has no performance map.
     """
     names = weights(network, settings.tensors, decomposed=True)
     norms = foldable(Graph.of(network.topology), network, names)

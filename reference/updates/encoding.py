@@ -12,10 +12,10 @@ import numpy as np
 
 from nnc_conformance.reference.composer import TensorContent, coded_payload, to_code
 from nnc_conformance.reference.entropy.codeword import encode_codeword
-from nnc_conformance.reference.entropy.coding import INT32_MAX, INT32_MIN, NO_HISTORY, TensorCoding, TensorHistory
+from nnc_conformance.reference.entropy.coding import INT32_MAX, INT32_MIN, TensorCoding, TensorHistory
 from nnc_conformance.reference.errors import EncodeError, unknown
 from nnc_conformance.reference.interpretation import Interpretation, PreFlag
-from nnc_conformance.reference.payload import coded_parts, coding_of
+from nnc_conformance.reference.payload import coded_parts, coding_of, part_histories
 from nnc_conformance.reference.quantization.reconstruction import convert
 from nnc_conformance.reference.syntax.context import PayloadError, Shapes
 from nnc_conformance.reference.syntax.structures.data_unit import (
@@ -25,7 +25,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     ParentNode,
     UpdateSignalling,
 )
-from nnc_conformance.reference.updates.applying import ROOT_DEPTH, BrokenRuleError, check_parent, tensor_history
+from nnc_conformance.reference.updates.applying import ROOT_DEPTH, BrokenRuleError, check_parent
 from nnc_conformance.reference.updates.base_model import BaseModel
 
 STEPS_OF_A_CYCLE: Final = 4
@@ -127,9 +127,8 @@ class SessionStep:
 
     def histories(self, header: DataUnitHeader) -> dict[str, TensorHistory]:
         """Return what a decoder knows of each part's earlier indexes; raise `BrokenRuleError`."""
-        if header.parent_id is None:
-            return {part.id: NO_HISTORY for part in coded_parts(header)}
-        return {part.id: tensor_history(part.id, part.dimensions, header, self.base, self.interpretation) for part in coded_parts(header)}
+        names = (part.id for part in coded_parts(header))
+        return dict(zip(names, part_histories(header, self.base, self.interpretation), strict=True))
 
     def prediction(self, name: str) -> np.ndarray | None:
         """Return the predicted difference of a parameter, which PRE subtracts; None without one."""

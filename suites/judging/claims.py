@@ -76,7 +76,7 @@ _NOT_JUDGED: Final = {Outcome.UNSUPPORTED, Outcome.NOT_RUN}
 def contradicted(results: Results) -> tuple[FalseClaim, ...]:
     """Return the false claims of all decoders of a run, each by `FEWEST` vectors.
 
-    Return None if only part of the suite was run.
+    Return no claims if only part of the suite was run.
     """
     if results.suite.filters or results.counts[Outcome.NOT_RUN]:
         return ()

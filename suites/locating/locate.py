@@ -32,14 +32,14 @@ def locate_faults(cases: Iterable[CaseResult], vectors: Mapping[str, StoredVecto
     failing = {name: own for name, own in by_decoder.items() if any(OUTCOMES[case.outcome].fails for case in own)}
     if not failing:
         return ()
-    from nnc_conformance.suites.locating.spectrum import spectrum_of  # compiles kernels, needed for a failing run only
+    from nnc_conformance.suites.locating.spectrum import kept_spectrum  # compiles kernels, needed for a failing run only
     from nnc_conformance.suites.locating.suspects import locate_fault
 
     locations = []
     for name, own in failing.items():
         short = [case for case in own if vectors[case.vector].stream_bytes <= LARGEST_STREAM]
         compared = short if any(OUTCOMES[case.outcome].fails for case in short) else own
-        spectra = [spectrum_of(*vectors[case.vector].streams()) for case in compared]
+        spectra = [kept_spectrum(vectors[case.vector]) for case in compared]
         location = locate_fault(name, spectra, [OUTCOMES[case.outcome].fails for case in compared])
         if location is not None:
             locations.append(location)

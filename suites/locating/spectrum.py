@@ -22,6 +22,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.syntax.walker import Element
 from nnc_conformance.reference.updates.base_model import BaseModel
+from nnc_conformance.storage.suite_folder import StoredVector
 
 MASKS = {"compressed_parameter_types": {f"with {name}": bit for name, bit in PARAMETER_TYPES.items()}}
 """Elements whose bits have a meaning of their own, with labels for these."""
@@ -119,6 +120,14 @@ class _Meter(Watcher):
 
 
 @lru_cache(maxsize=SPECTRA_KEPT)
+def kept_spectrum(stored: StoredVector) -> Spectrum:
+    """Return the spectrum of a vector's streams, read and decoded once in a process.
+
+    Raises `SuiteError` or `ModelError` if a stream cannot be read.
+    """
+    return spectrum_of(*stored.streams())
+
+
 def spectrum_of(*streams: bytes) -> Spectrum:
     """Return the extents of the elements that a strict decode meets.
 

@@ -525,7 +525,7 @@ WORD_OF_THE_ISSUER = [("issuer",), ("policy", "capabilities"), ("tool",)]
 @pytest.mark.exhaustive
 def test_every_forged_value_is_found(work: Path, tmp_path: Path) -> None:
     document = json.loads((work / "unsigned/certificate.json").read_text())["body"]
-    beside = VerificationInputs(None, None, work / "suite", work / "in-tree", load_decoder("in-tree"))
+    unsigned = VerificationInputs(None, None, work / "suite", work / "in-tree", load_decoder("in-tree"))
     trusted = VerificationInputs(trusted=load_public_key(work / "key1.pub"))
     unfound = []
     for path in telling(document):
@@ -536,7 +536,7 @@ def test_every_forged_value_is_found(work: Path, tmp_path: Path) -> None:
         sealed = seal(body, Purpose.CERTIFICATE, None)
         file = write_certificate(Certificate(body=sealed.body, seal=sealed.seal), tmp_path)
         assert "not signed by the given key" in problems(file, trusted)
-        if not problems(file, beside):
+        if not problems(file, unsigned):
             unfound.append(path)
     assert unfound == WORD_OF_THE_ISSUER
 

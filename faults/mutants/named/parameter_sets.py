@@ -107,7 +107,7 @@ FAULTS: Final = (
     ),
     NamedFault(
         "layer-qp-of-12-bits-and-a-sign",
-        "The magnitude of a layer's quantization parameter is kept in 12 bits, without its sign.",
+        "The magnitude of a layer's quantization parameter is kept in 12 bits, not counting its sign.",
         ("lps_quantization_parameter",),
         (lps_kept("qp = -(-qp & 4095) if qp < 0 else qp"),),
         vectors=("lps-qp-min",),

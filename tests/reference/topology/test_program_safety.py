@@ -118,7 +118,7 @@ REFUSED = {
             }
         }
     },
-    "a specification that is no JSON": {"model": {"signature": {"in_spec": "[1, {"}}},
+    "a specification that is not JSON": {"model": {"signature": {"in_spec": "[1, {"}}},
     "a specification without children": {"model": {"signature": {"out_spec": "[1, {}]"}}},
     "a specification that is an object": {"model": {"signature": {"in_spec": {}}}},
     "a guard that calls": {"model": {"guards_code": ["L['x'].size()[0] == 2", "exec('1')"]}},
