@@ -136,6 +136,13 @@ def command(
             "--exact", metavar="PATTERN", help="Code tensors whose names match this glob without loss. Repeatable.", show_default="none"
         ),
     ] = None,
+    portable: Annotated[
+        bool,
+        typer.Option(
+            "--portable",
+            help="Refuse tensors that no data unit can hold; otherwise they travel in a topology that only decode of this package reads.",
+        ),
+    ] = False,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -266,7 +273,7 @@ def command(
         variances=model.variances,
         asked=[each for each, value in ((Role.WEIGHT, qp), (Role.VECTOR, nonweight_qp)) if value is not None or deviation],
     )  # fmt: skip
-    model = model.settled(choice, container=container)
+    model = model.settled(choice, container=container, portable=portable)
     if pipeline is not None:
         stream = _reduced(model, pipeline, replace(choice.options, tensor_qp={}), threads, out)
     else:

@@ -69,6 +69,8 @@ SCALE_NAME: Final = re.compile(r"(.*_)?(scales?(_inv)?|scb|absmax|quant_map|zero
 """Last parts of the names that quantized checkpoints give to scales, offsets and tables."""
 _RUNS: Final = "loading the model would run it"
 _CARRIED: Final = "its tensors hold NNR data units (Annex E) instead of plain values; decode it first"
+NO_CHOICE: Final = "a stream has no type for it"
+"""Why a tensor is not coded for which the encoder has no choice."""
 _FILES: Final = 1 << 16
 """Files that the folder of a model may hold."""
 
@@ -96,10 +98,15 @@ class Model:
     quantization: Topology | None = None
     attribute_values: Mapping[str, int] = field(default_factory=dict)
 
-    def settled(self, choice: TensorChoices, *, container: bool) -> "Model":
+    def settled(self, choice: TensorChoices, *, container: bool, portable: bool = False) -> "Model":
         """Return the model with what the encoder's choice cannot code as ``plain``.
 
         Where types are needed, they become the topology.
+
+        Args:
+            choice: The encoder's choice for each tensor.
+            container: Whether a container is written, which holds plain tensors.
+            portable: Whether to refuse tensors that only `with_types` would give back.
 
         Raises `EncodeError` for a tensor that neither a stream nor the graph can hold.
         """
@@ -111,6 +118,12 @@ class Model:
             )
         coded = {name: array for name, array in self.parameters.items() if name not in carried}
         plain = {**self.plain, **{name: self.parameters[name] for name in carried}}
+        if portable and plain and not container and self.topology is None:
+            name = next(iter(plain))
+            raise EncodeError(
+                f"{name!r} cannot be coded ({carried.get(name, NO_CHOICE)}); leave --portable out to let it travel in a topology "
+                "that only `decode` of this package reads, or convert it"
+            )
         topology = self.topology if container or self.topology is not None else typed_topology(coded, plain)
         return replace(self, parameters=coded, plain=plain, topology=topology)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from helpers.command_line import nnc
 
+from nnc_conformance.reference.decoder import decode
 from nnc_conformance.storage.safetensors_format import dump_safetensors, load_safetensors
 
 WEIGHTS = np.random.default_rng(0).normal(size=(16, 16)).astype(np.float32)
@@ -49,6 +50,27 @@ def test_every_type_and_shape_comes_back_next_to_weights(tmp_path: Path, stream:
     assert np.abs(back["w"] - WEIGHTS).max() < 0.002
     for name in ("large int64", "empty", "complex", "float8"):
         assert name in (tmp_path / "report.json").read_text()
+
+
+NOT_PORTABLE = ["uint64", "large int64", "empty", "complex", "float8", "float4", "double", "one double", "least int32"]
+
+
+@pytest.mark.parametrize("name", NOT_PORTABLE)
+def test_portable_refuses_each_tensor_that_no_data_unit_holds(tmp_path: Path, name: str) -> None:
+    array = np.array([-(2**31), 1], np.int32) if name == "least int32" else ODD[name]
+    (tmp_path / "in.safetensors").write_bytes(dump_safetensors({"w": WEIGHTS, name: array}))
+    done = nnc("encode", "--portable", tmp_path / "in.safetensors", tmp_path / "s.nnr")
+    assert done.returncode == 2
+    assert f"'{name}' cannot be coded" in done.stderr
+    assert not (tmp_path / "s.nnr").exists()
+    assert nnc("encode", "--portable", tmp_path / "in.safetensors", tmp_path / "s.safetensors").returncode == 0
+
+
+def test_portable_streams_hold_every_other_tensor_in_data_units(tmp_path: Path) -> None:
+    tensors = {"w": WEIGHTS, **{name: array for name, array in ODD.items() if name not in NOT_PORTABLE}}
+    (tmp_path / "in.safetensors").write_bytes(dump_safetensors(tensors))
+    assert nnc("encode", "--portable", tmp_path / "in.safetensors", tmp_path / "s.nnr").returncode == 0
+    assert set(decode((tmp_path / "s.nnr").read_bytes()).parameters) == set(tensors)
 
 
 def test_a_pattern_keeps_tensors_exact_and_the_report_says_so(tmp_path: Path) -> None:

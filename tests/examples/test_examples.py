@@ -67,6 +67,14 @@ def test_an_encoder_has_no_findings(example: str, monkeypatch: pytest.MonkeyPatc
     assert set(check.outcomes.values()) == {Outcome.PASS}
 
 
+def test_our_encoder_passes_integers_as_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
+    encoder = load_encoder(str(example_runs.EXAMPLES / "encoder" / "encoder.toml"))
+    results = run_encoders([encoder], tmp_path, filters=["*-int-*"], options=RunOptions(jobs=2))
+    assert {case.case: case.outcome for case in results.cases if case.outcome is not Outcome.PASS} == {}
+    assert {case.case for case in results.cases if case.refused} == {"value-int-least"}
+
+
 def test_the_encoder_in_javascript_passes_all_but_types_that_streams_lack(tmp_path: Path) -> None:
     encoder = load_encoder(str(example_runs.EXAMPLES / "javascript" / "encoder.toml"))
     results = run_encoders([encoder], tmp_path, options=RunOptions(jobs=2))
