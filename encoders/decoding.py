@@ -8,12 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnc_conformance.encoders.codewords import decoded_codeword
-from nnc_conformance.reference.driver import Driver, Tensors, Watcher, payload_bytes
-from nnc_conformance.reference.entropy.codeword import read_qp_deltas
+from nnc_conformance.reference.driver import Driver, Tensors, Watcher
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.options import DecoderOptions
-from nnc_conformance.reference.payload import coded_parts, coding_of
+from nnc_conformance.reference.payload import PartCoding, coded_parts
 from nnc_conformance.reference.quantization.reconstruction import step_size
 from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_INT, NNR_PT_RAW_FLOAT, Codebook, DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import Unit
@@ -63,47 +61,50 @@ class DecodedStep:
     model: BaseModel | None
 
 
-class _Collector(Watcher):
-    def __init__(self, interpretation: Interpretation, base: BaseModel | None) -> None:
-        self.interpretation, self.base = interpretation, base
-        self.parameters: dict[str, np.ndarray] = {}
-        self.coded: dict[str, ReadTensor] = {}
+class StepCollector(Watcher):
+    """Collects what a stream gives, and how it codes each tensor."""
+
+    def __init__(self) -> None:
+        self._parameters: dict[str, np.ndarray] = {}
+        self._coded: dict[str, ReadTensor] = {}
+
+    def codeword(self, unit: Unit, header: DataUnitHeader, parts: Sequence[PartCoding]) -> None:
+        """Take how a codeword codes its parts."""
+        quantization = header.quantization if header.payload_type != NNR_PT_INT else None
+        for each in parts:
+            qp = step = None
+            if quantization is not None:
+                qp = quantization.quantization_parameter + each.qp_delta
+                step = float(step_size(quantization.qp_density, qp))
+            disputed = quantization is not None and each.skipped is not None and skips_differ(each.coding)
+            self._coded[each.part.id] = ReadTensor(unit.number, header, step, each.part.codebook, qp, disputed)
 
     def tensors(self, unit: Unit, header: DataUnitHeader, tensors: Tensors) -> None:
-        self.parameters |= tensors
-        parts = coded_parts(header)
-        quantized = header.quantization is not None and header.payload_type not in (NNR_PT_INT, NNR_PT_RAW_FLOAT)
-        deltas = []
-        if quantized:
-            deltas = read_qp_deltas(payload_bytes(unit), [coding_of(part, header, self.interpretation) for part in parts])
-        disputed = self._skips_disputed(unit, header) if quantized else frozenset()
-        for number, part in enumerate(parts):
-            qp = step = None
-            if quantized and header.quantization is not None:
-                qp = header.quantization.quantization_parameter + (deltas[number] if number < len(deltas) else 0)
-                step = float(step_size(header.quantization.qp_density, qp))
-            self.coded[part.id] = ReadTensor(unit.number, header, step, part.codebook, qp, part.id in disputed)
+        """Take the tensors of a data unit."""
+        self._parameters |= tensors
+        if header.payload_type == NNR_PT_RAW_FLOAT:
+            self._coded |= {part.id: ReadTensor(unit.number, header, None, part.codebook, None) for part in coded_parts(header)}
 
-    def _skips_disputed(self, unit: Unit, header: DataUnitHeader) -> frozenset[str]:
-        """Return the ids of parts whose quantizers depend on the disputed point skipped_stretch."""
-        if not (header.dq_flag and header.scan_order and header.update is not None):
-            return frozenset()
-        coded = decoded_codeword(unit, header, self.base, self.interpretation)
-        return frozenset(part.id for part, coding, tensor in coded if tensor.skipped is not None and skips_differ(coding))
+    def step(self, model: BaseModel | None) -> DecodedStep:
+        """Return what was collected.
+
+        Args:
+            model: The model after the stream; None without a session.
+        """
+        return DecodedStep(self._parameters if model is None else final_parameters(model), self._coded, model)
 
 
 def decode_steps(streams: Sequence[bytes], *, interpretation: Interpretation | None = None, session: bool = False) -> list[DecodedStep]:
-    """Decode streams, in order as a session or a single one alone; raise `StreamError`,
-    `ModelError`.
+    """Decode streams, in order as a session or a single one alone.
+
+    Raise `StreamError`, `ModelError`.
     """
-    chosen = interpretation or Interpretation()
     model: BaseModel | None = BaseModel() if session else None
     steps = []
     for stream in streams:
-        collector = _Collector(chosen, model)
-        driver = Driver(stream, collector, DecoderOptions(chosen, base=model))
+        collector = StepCollector()
+        driver = Driver(stream, collector, DecoderOptions(interpretation or Interpretation(), base=model))
         driver.run()
         model = driver.model
-        parameters = collector.parameters if model is None else final_parameters(model)
-        steps.append(DecodedStep(parameters, collector.coded, model))
+        steps.append(collector.step(model))
     return steps

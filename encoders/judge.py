@@ -13,7 +13,7 @@ import numpy as np
 
 from nnc_conformance.encoders.bounds import Bounds, value_errors
 from nnc_conformance.encoders.cases import EncoderCase, Tensors
-from nnc_conformance.encoders.decoding import DecodedStep, ReadTensor, decode_steps
+from nnc_conformance.encoders.decoding import DecodedStep, ReadTensor, StepCollector, decode_steps
 from nnc_conformance.encoders.encoder_spec import EncoderSpec
 from nnc_conformance.encoders.host import EncoderEnding, EncodeRun
 from nnc_conformance.encoders.redecoding import CODEWORD_RULES, explaining_element
@@ -115,8 +115,8 @@ def _judge_streams(trial: _Trial, streams: Sequence[bytes], facts: dict[str, Any
     """Judge the streams of all steps: as published readings say, else under one other choice."""
     reference = reference_sizes(trial.case, trial.inputs)
     facts |= {"reference_sizes": reference}
-    broken = _broken_rule(trial, streams)
-    values = _Values() if broken is not None else _judge_values(trial, streams, Interpretation())
+    broken, steps = _validated(trial, streams)
+    values = _Values() if broken is not None else _judge_values(trial, streams, steps, explained=True)
     if broken is None and not values.faults:
         mean = values.squared / values.count if values.count else None
         return result(
@@ -200,15 +200,20 @@ def _element_at(stream: bytes, byte: int) -> str:
     return found.name
 
 
-def _broken_rule(trial: _Trial, streams: Sequence[bytes]) -> tuple[int, BrokenRule, BaseModel | None] | None:
-    """Return the first broken rule with its step and the model before; None if all is conforming."""
+def _validated(trial: _Trial, streams: Sequence[bytes]) -> tuple[tuple[int, BrokenRule, BaseModel | None] | None, list[DecodedStep]]:
+    """Return the first broken rule with its step and the model before, and the steps up to there.
+
+    The rule is None if every stream is conforming.
+    """
     model: BaseModel | None = BaseModel() if trial.session else None
+    steps: list[DecodedStep] = []
     for step, stream in enumerate(streams):
-        before = model
-        validated, model = validate(stream, f"step {step}", base=before, other_choices=False)
+        before, collector = model, StepCollector()
+        validated, model = validate(stream, f"step {step}", base=before, other_choices=False, watcher=collector)
         if validated.findings:
-            return step, validated.findings[0], before
-    return None
+            return (step, validated.findings[0], before), steps
+        steps.append(collector.step(model))
+    return None, steps
 
 
 def _right_choices(trial: _Trial, streams: Sequence[bytes]) -> tuple[ChoiceMade, ...]:
@@ -219,34 +224,41 @@ def _right_choices(trial: _Trial, streams: Sequence[bytes]) -> tuple[ChoiceMade,
     right = tuple(
         ChoiceMade(switch=switch, choice=choice.value)
         for switch, choice, changed in Interpretation().one_changed()
-        if not _judge_values(trial, streams, changed, unreadable=True).faults
+        if _is_right(trial, streams, changed)
     )
-    if not right and not _judge_values(replace(trial, other_skips=True), streams, Interpretation(), unreadable=True).faults:
+    if not right and _is_right(replace(trial, other_skips=True), streams, Interpretation()):
         other = next(choice for switch, choice, _ in Interpretation().one_changed() if switch == SKIPPED_STRETCH)
         return (ChoiceMade(switch=SKIPPED_STRETCH, choice=other.value),)
     return right
 
 
-def _judge_values(trial: _Trial, streams: Sequence[bytes], interpretation: Interpretation, *, unreadable: bool = False) -> _Values:
+def _is_right(trial: _Trial, streams: Sequence[bytes], interpretation: Interpretation) -> bool:
+    """Return whether streams break no rule under an interpretation and give the right values."""
+    try:
+        steps = decode_steps(streams, interpretation=interpretation, session=trial.session)
+    except NNCError:
+        return False
+    return not _judge_values(trial, streams, steps).faults
+
+
+def _judge_values(trial: _Trial, streams: Sequence[bytes], steps: Sequence[DecodedStep], *, explained: bool = False) -> _Values:
     """Judge names, types, shapes and values of every step.
 
     Stop at the first step with a fault.
 
-    ``unreadable``: whether streams may break rules under the interpretation, which is then a fault.
+    Args:
+        trial: The case, its inputs and the encoder.
+        streams: The stream of each step.
+        steps: What they decode to.
+        explained: Whether to look for the element that is wrong.
     """
-    try:
-        steps = decode_steps(streams, interpretation=interpretation, session=trial.session)
-    except NNCError as error:
-        if not unreadable:
-            raise
-        return _Values((TensorFault(tensor="", kind="values", text=str(error)[:MESSAGE_LENGTH]),))
     known: dict[str, ReadTensor] = {}
     before: Mapping[str, np.ndarray] = {}
     total = _Values()
     for number, (decoded, wanted) in enumerate(zip(steps, trial.inputs, strict=True)):
         known |= decoded.coded
         base = BaseModel() if trial.session and number == 0 else steps[number - 1].model if trial.session else None
-        again = None if unreadable else partial(_decoded_again, streams[number], wanted, base)
+        again = partial(_decoded_again, streams[number], wanted, base) if explained else None
         judged = _judge_step(wanted, decoded, known, before, trial.bounds, again)
         worst = max((value for value in (total.steps, judged.steps) if value is not None), default=None)
         total = replace(judged, step=number, steps=worst, squared=total.squared + judged.squared, count=total.count + judged.count)
@@ -332,10 +344,11 @@ def reference_sizes(case: EncoderCase, inputs: Sequence[Tensors]) -> tuple[int, 
     model: BaseModel | None = BaseModel() if case.steps > 1 else None
     sizes: list[int] = []
     try:
-        for tensors in inputs:
-            stream = encode_as_asked(tensors, case.options, case.blocks, model if sizes else None)
+        for step, tensors in enumerate(inputs):
+            stream = encode_as_asked(tensors, case.options, case.blocks, model if step else None)
             sizes.append(len(stream))
-            model = decode(stream, base=model).model
+            if step < len(inputs) - 1:
+                model = decode(stream, base=model).model
     except (NNCError, ValueError):
         return ()
     return tuple(sizes)

@@ -10,24 +10,23 @@ unknown from there.
 
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final, Literal
 
 import numpy as np
 from pydantic import Field
 
-from nnc_conformance.encoders.codewords import decoded_codeword
 from nnc_conformance.encoders.hints import HINTS
 from nnc_conformance.generator.facts import ENTROPY_SIGNS, INFERRED, SIGNS
 from nnc_conformance.reference.driver import Driver, Tensors, Watcher
 from nnc_conformance.reference.entropy.contexts import HDSP_FLAG, ROW_SKIP_FLAG
-from nnc_conformance.reference.errors import Category, NNCError, StreamError
+from nnc_conformance.reference.errors import Category, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.options import DecoderOptions
+from nnc_conformance.reference.payload import PartCoding
 from nnc_conformance.reference.syntax.rules import RULES, Policy, Provenance
-from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_RAW_FLOAT, DataUnitHeader
+from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.syntax.walker import Element
 from nnc_conformance.reference.updates.base_model import BaseModel
@@ -37,8 +36,6 @@ from nnc_conformance.storage.vector import Edition
 
 PROFILES: Final[dict[int, Edition]] = {0: 2022, 1: 2024}
 """Edition of the standard by general_profile_idc."""
-MATRIX: Final = 2
-"""Dimensions from which a tensor can use row skipping and history dependent significance."""
 MOST_FINDINGS: Final = 1000
 """Broken rules of one stream that are kept; `StreamValidation.left_out` counts the others."""
 
@@ -136,8 +133,8 @@ class Validation(Frozen):
 class _Survey(Watcher):
     """Collects what a validation tells of a stream, and reads on after broken data units."""
 
-    def __init__(self, base: BaseModel | None, interpretation: Interpretation) -> None:
-        self.base, self.interpretation = base, interpretation
+    def __init__(self, watcher: Watcher) -> None:
+        self.watcher = watcher
         self.entropy_flags: set[str] = set()
         self.by_unit: dict[int, dict[str, list[Any]]] = {}
         self.errors: list[StreamError] = []
@@ -149,15 +146,16 @@ class _Survey(Watcher):
     def unit(self, unit: Unit, depth: int) -> None:
         self.units += 1
 
+    def codeword(self, unit: Unit, header: DataUnitHeader, parts: Sequence[PartCoding]) -> None:
+        self.watcher.codeword(unit, header, parts)
+        for part in parts:
+            shown = ((HDSP_FLAG, part.hdsp), (ROW_SKIP_FLAG, part.skipped is not None))
+            self.entropy_flags |= {ENTROPY_SIGNS[flag] for flag, on in shown if on}
+
     def tensors(self, unit: Unit, header: DataUnitHeader, tensors: Tensors) -> None:
+        self.watcher.tensors(unit, header, tensors)
         self.parameters += len(tensors)
         self.values += sum(int(np.size(array)) for array in tensors.values())
-        if header.update is None or header.payload_type == NNR_PT_RAW_FLOAT or len(header.dimensions) < MATRIX:
-            return
-        with suppress(NNCError):  # a broken rule is reported by the walk
-            for _, _, tensor in decoded_codeword(unit, header, self.base, self.interpretation):
-                shown = ((HDSP_FLAG, tensor.hdsp), (ROW_SKIP_FLAG, tensor.skipped is not None))
-                self.entropy_flags |= {ENTROPY_SIGNS[flag] for flag, on in shown if on}
 
     def goes_on(self, error: StreamError) -> bool:
         if error.category is Category.LIMIT:
@@ -174,6 +172,7 @@ def validate(
     interpretation: Interpretation | None = None,
     limits: DecodeLimits | None = None,
     other_choices: bool = True,
+    watcher: Watcher | None = None,
 ) -> tuple[StreamValidation, BaseModel | None]:
     """Validate a stream; return what was found, and the model after it.
 
@@ -186,9 +185,10 @@ def validate(
         interpretation: One choice for each disputed point; the defaults of `Interpretation` if None.
         limits: Bounds on the decode; the defaults of `DecodeLimits` if None.
         other_choices: Whether to try the other choices of disputed points on a broken stream.
+        watcher: Gets the codewords and tensors that can be decoded.
     """
     chosen = interpretation or Interpretation()
-    survey = _Survey(base, chosen)
+    survey = _Survey(watcher or Watcher())
     driver = Driver(stream, survey, DecoderOptions(chosen, lenient=True, limits=limits or DecodeLimits(), base=base))
     end: StreamError | None = None
     try:

@@ -6,7 +6,7 @@ It reads units, decodes their payloads, and calls a watcher on the way.
 """
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -19,7 +19,7 @@ from nnc_conformance.reference.errors import Place, StreamError
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.options import DecoderOptions
-from nnc_conformance.reference.payload import DataUnitDecoder, Part, coded_parts, coding_of, shifted
+from nnc_conformance.reference.payload import DataUnitDecoder, Part, PartCoding, coded_parts, coding_of, shifted
 from nnc_conformance.reference.side_by_side import SideBySide
 from nnc_conformance.reference.syntax.bitstream import read_units
 from nnc_conformance.reference.syntax.context import PayloadError, Shapes, StreamContext
@@ -95,6 +95,12 @@ class Watcher:
         """Take a complete NNR_NDU after its payload, also if decoding that fails.
 
         ``codeword``: None for NNR_PT_RAW_FLOAT.
+        """
+
+    def codeword(self, unit: Unit, header: DataUnitHeader, parts: Sequence[PartCoding]) -> None:
+        """Take how a codeword codes its parts, in coded order.
+
+        Called right before `tensors`, and not for NNR_PT_RAW_FLOAT.
         """
 
     def tensors(self, unit: Unit, header: DataUnitHeader, tensors: Tensors) -> None:
@@ -242,8 +248,9 @@ class Driver:
             rules = self.rules if self._jobs.threads == 1 else self.rules.section()
             coded: list[CodedPart] | None = None if self._model is None else []
             histories = self._histories(unit, header)
-            work = partial(_tensors, DataUnitDecoder(self.options, rules, histories, coded), unit, header, trace)
-            self._jobs.add(work, partial(self._keep, unit, header, coded), prod(header.dimensions))
+            codings: list[PartCoding] | None = [] if self._overrides("codeword") else None
+            work = partial(_tensors, DataUnitDecoder(self.options, rules, histories, coded, codings), unit, header, trace)
+            self._jobs.add(work, partial(self._keep, unit, header, coded, codings), prod(header.dimensions))
             decoded = True
         finally:
             if trace is not None:
@@ -268,13 +275,21 @@ class Driver:
             raise
         return histories
 
-    def _keep(self, unit: Unit, header: DataUnitHeader, coded: "list[CodedPart] | None", tensors: Tensors) -> None:
+    def _keep(
+        self,
+        unit: Unit,
+        header: DataUnitHeader,
+        coded: "list[CodedPart] | None",
+        codings: list[PartCoding] | None,
+        tensors: Tensors,
+    ) -> None:
         """Pass a decoded data unit to the watcher and to the model.
 
         Args:
             unit: The unit.
             header: Its header.
             coded: Its decoded parts, if a model is built.
+            codings: How its codeword codes them, if the watcher asks for that.
             tensors: Its tensors by id.
         """
         if self._model is not None and coded is not None:
@@ -282,6 +297,8 @@ class Driver:
                 self._model.take(header, payload_bytes(unit), coded)
             except BrokenRuleError as error:
                 self._require(unit, error.rule, False, str(error), error.element)
+        if codings:
+            self.watcher.codeword(unit, header, codings)
         self.watcher.tensors(unit, header, tensors)
 
     @property

@@ -11,6 +11,7 @@ from math import prod
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from nnc_conformance.reference.entropy.codeword import decode_codeword
 from nnc_conformance.reference.entropy.coding import BinTrace, CodedTensor, CodewordError, EntryPoint, TensorCoding, TensorHistory
@@ -158,19 +159,39 @@ def expected_entry_points(header: DataUnitHeader, codings: Sequence[TensorCoding
 
 
 @dataclass(frozen=True)
+class PartCoding:
+    """How a codeword codes one part.
+
+    Attributes:
+        part: The part.
+        coding: Its coding, as the header says.
+        qp_delta: Its qp_delta; 0 if none is coded.
+        hdsp: Its hist_dep_sig_prob_enabled_flag.
+        skipped: Its row_skip_list, bool (rows,); None without row_skip_enabled_flag.
+    """
+
+    part: Part
+    coding: TensorCoding
+    qp_delta: int
+    hdsp: bool
+    skipped: npt.NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True)
 class DataUnitDecoder:
     """Decodes the payloads of complete NDUs under one set of options.
 
     ``rules`` decides what becomes of broken rules.
 
     ``histories``: the history of each part in coded order (second edition); ``coded``: takes each
-    part before conversion, if asked for.
+    part before conversion, if asked for; ``codings`` takes how the codeword codes each part.
     """
 
     options: DecoderOptions
     rules: Enforcement
     histories: tuple[TensorHistory, ...] | None = None
     coded: list[CodedPart] | None = None
+    codings: list[PartCoding] | None = None
 
     def tensors(self, unit: Unit, header: DataUnitHeader, trace: BinTrace | None = None) -> Iterator[tuple[str, np.ndarray]]:
         """Yield (id, values) of a unit's tensors in coded order, in their decompressed data format.
@@ -252,6 +273,9 @@ class DataUnitDecoder:
             raise self._error(unit, error.rule, error.bit, error.element, detail) from None
         self._check_end(unit, payload, decoded.bits_read)
         self._check_entry_points(unit, header, codings, decoded.tensors)
+        if self.codings is not None:
+            for part, coding, tensor in zip(parts, codings, decoded.tensors, strict=True):
+                self.codings.append(PartCoding(part, coding, tensor.qp_delta, tensor.hdsp, tensor.skipped))
         return decoded.tensors
 
     def _check_end(self, unit: Unit, payload: bytes, bits_read: int) -> None:

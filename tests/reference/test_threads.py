@@ -2,7 +2,7 @@
 error of the stream.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,16 @@ from nnc_conformance.reference.composer import (
     simple_header,
     start_unit,
 )
+from nnc_conformance.reference.driver import Driver, Watcher
 from nnc_conformance.reference.entropy import parallel
 from nnc_conformance.reference.entropy.coding import EntryPoint
 from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.reference.options import DecoderOptions
+from nnc_conformance.reference.payload import PartCoding
 from nnc_conformance.reference.syntax.bitstream import write_units
 from nnc_conformance.reference.syntax.context import Quantization
-from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT
+from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_FLOAT, DataUnitHeader
+from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.updates.base_model import ParameterHistory
 
 FOLDER = Path(__file__).parents[2] / "vectors"
@@ -236,3 +240,36 @@ def test_updates_with_each_tool(tools: tuple[str, ...], dq: bool, side_by_side_o
             expected = outcome(damaged, base=before, lenient=lenient)
             for threads in (2, 3):
                 assert outcome(damaged, base=before, lenient=lenient, threads=threads) == expected
+
+
+class Codings(Watcher):
+    """Keeps how each part is coded, and the order in which the watcher was called."""
+
+    def __init__(self) -> None:
+        self.order: list[tuple[str, tuple[str, ...]]] = []
+        self.deltas: dict[str, int] = {}
+        self.skipped: dict[str, list[int]] = {}
+
+    def codeword(self, unit: Unit, header: DataUnitHeader, parts: Sequence[PartCoding]) -> None:
+        self.order.append(("codeword", header.ids))
+        self.deltas |= {each.part.id: each.qp_delta for each in parts}
+        self.skipped |= {each.part.id: np.flatnonzero(each.skipped).tolist() for each in parts if each.skipped is not None}
+
+    def tensors(self, unit: Unit, header: DataUnitHeader, tensors: Mapping[str, np.ndarray]) -> None:
+        self.order.append(("tensors", header.ids))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_watcher_gets_how_each_part_is_coded_before_its_values(threads: int) -> None:
+    matrix = np.ones((8, 6), np.float32)
+    matrix[[1, 2, 6]] = 0
+    tensors = {"w": matrix, "i": np.arange(4), "v": np.ones(6, np.float32), "raw": np.array([np.nan, 1], np.float32)}
+    options = EncoderOptions(qp=-8, nonweight_qp=-13, row_skip="on", edition=2024, exact=frozenset({"raw"}))
+    seen = Codings()
+    Driver(encode(tensors, options=options), seen, DecoderOptions(threads=threads)).run()
+    assert seen.deltas == {"w": 0, "i": 0, "v": -5}
+    assert seen.skipped == {"w": [1, 2, 6]}
+    coded = [name for what, (name,) in seen.order if what == "codeword"]
+    expected = [(what, (name,)) for name in coded for what in ("codeword", "tensors")]
+    assert [entry for entry in seen.order if entry[1] != ("raw",)] == expected
+    assert ("codeword", ("raw",)) not in seen.order
