@@ -233,7 +233,8 @@ def explain_bug(
     """Explain a bug by its smallest failing case."""
     failing = [case for case in results if OUTCOMES[case.outcome].fails]
     asked = min(failing, key=lambda case: (vectors[case.vector].vector.steps[-1].stream.size, case.vector))
-    explained = explain(results, vectors, asked, causes=catalogue, symptoms=memory, seconds=SECONDS)
+    common, others = [[cause for cause in catalogue if cause.named is named] for named in (True, False)]
+    explained = explain(results, vectors, asked, common=common, others=others, symptoms=memory, seconds=SECONDS)
     reasons = [why_right(bug.cause, one.cause, results, trials) for one in explained.causes]
     place = next((number for number, reason in enumerate(reasons, 1) if reason), 0)
     named = tuple(one.element for one in explained.named)

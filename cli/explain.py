@@ -1,7 +1,7 @@
 """``explain``: find the syntax element and the likely bug behind a failing case."""
 
-import sys
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 300
 """Characters of a text before it is cut."""
-BETWEEN = 50
-"""Causes between two updates of the progress line."""
 
 
 def command(
@@ -43,7 +41,9 @@ def command(
     suite: Annotated[
         Path | None, typer.Option("--suite", metavar="SUITE", help="Folder or package of the suite.", show_default="the suite of the run")
     ] = None,
-    budget: Annotated[float, typer.Option("--budget", metavar="S", min=0, help="Seconds for trying causes.")] = 60.0,
+    budget: Annotated[
+        float, typer.Option("--budget", metavar="S", min=0, help="Seconds for the whole search; fewer causes are tried in less time.")
+    ] = 60.0,
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -67,6 +67,8 @@ def command(
 
     Example: nnc-conformance explain nnc-results/ scan-2-entry-points@mydecoder
     """
+    started = monotonic()
+    from nnc_conformance.cli.progress import stages
     from nnc_conformance.faults.diagnosis.explain import OutputSource, explain_run
     from nnc_conformance.faults.diagnosis.simulation import SymptomCache
     from nnc_conformance.reports.results import file_of, load
@@ -79,16 +81,17 @@ def command(
     given = load(results)
     if given.results is None:
         raise ResultsError(f"{given.source}: {given.problems[0]}")
-    explained = explain_run(
-        given.results,
-        given.run,
-        case,
-        suite=suite,
-        output=OutputSource(output, decoder),
-        symptoms=SymptomCache(cache, jobs=jobs),
-        seconds=budget,
-        progress=_show_progress,
-    )
+    with stages() as progress:
+        explained = explain_run(
+            given.results,
+            given.run,
+            case,
+            suite=suite,
+            output=OutputSource(output, decoder),
+            symptoms=SymptomCache(cache, jobs=jobs),
+            seconds=budget - (monotonic() - started),
+            progress=progress,
+        )
     if as_json:
         from nnc_conformance.faults.diagnosis.explanation_json import document
         from nnc_conformance.storage.documents import canonical_json
@@ -97,11 +100,6 @@ def command(
     else:
         _print(explained)
     return ExitCode.AS_EXPECTED if explained.likely or explained.onset is not None else ExitCode.INCOMPLETE
-
-
-def _show_progress(done: int, total: int) -> None:
-    if sys.stderr.isatty() and (done % BETWEEN == 0 or done == total):
-        typer.echo(f"\r{done} of {total} causes", err=True, nl=done == total)
 
 
 def _print(explained: "Explanation") -> None:
@@ -119,8 +117,7 @@ def _print(explained: "Explanation") -> None:
         others = f", else in {' or '.join(named[1:])}" if named[1:] else ""
         typer.echo(f"The fault is most likely in {named[0]}{others}.")
     ranking = explained.ranking
-    reason = "the first explains every case" if ranking.settled else "the budget ran out"
-    not_tried = f" ({ranking.left} not tried: {reason})" if ranking.left else ""
+    not_tried = " (no others: the first explains every case)" if ranking.settled else " (the budget ran out)" if ranking.out_of_time else ""
     if not explained.likely:
         typer.echo(f"No likely cause: none of {ranking.tried} tried{not_tried} reproduces a failure.")
         return

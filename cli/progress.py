@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LINES: Final = 10.0
 """Seconds between two progress lines without a terminal."""
+_SECONDS_BETWEEN_UPDATES: Final = 0.2
+"""Seconds between two updates of a progress line on a terminal."""
+_ERASE_REST: Final = "\x1b[K"
+"""Control sequence that erases the rest of a terminal's line."""
 _STDERR_LINES: Final = 5
 """Lines of a failing decoder's standard error that are shown, from its end."""
 
@@ -44,6 +49,31 @@ def bar(label: str) -> Iterator[Callable[[int, int], None]]:
     with RichProgress(*columns, console=Console(stderr=True), transient=True) as display:
         task = display.add_task("")
         yield lambda done, total: display.update(task, completed=done, total=total)
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Show the stages of a search on standard error: one line on a terminal, else a line at times.
+
+    The context gives the progress callback: (what is done, how much of it, of how much).
+    """
+    started = shown = monotonic()
+    terminal = sys.stderr.isatty()
+    between = _SECONDS_BETWEEN_UPDATES if terminal else _SECONDS_BETWEEN_LINES
+
+    def show(stage: str, done: int, total: int) -> None:
+        nonlocal shown
+        if monotonic() < shown + between:
+            return
+        shown = monotonic()
+        text = f"{stage}: {done} of {total}, {shown - started:.0f} s"
+        print(f"\r{text}{_ERASE_REST}" if terminal else text, end="" if terminal else "\n", file=sys.stderr, flush=True)
+
+    try:
+        yield show
+    finally:
+        if terminal:
+            print(f"\r{_ERASE_REST}", end="", file=sys.stderr, flush=True)
 
 
 class RunDisplay(Protocol):

@@ -1,10 +1,15 @@
 """Causes: candidate explanations of a failure, each a mutant or a named fault."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from nnc_conformance.faults.mutants.catalogue import all_mutants
+from nnc_conformance.faults.mutants.code import edits_of_module
+from nnc_conformance.faults.mutants.mutable_code import MODULES
 from nnc_conformance.faults.mutants.mutant import MEANINGS, Mutant, MutantKind
+from nnc_conformance.faults.mutants.named.catalogue import named_mutants
+from nnc_conformance.faults.mutants.values import values_by_id
 from nnc_conformance.reference.syntax.elements import FIRST_EDITION
 
 VAGUE: Final = (("decoder", "nnr_unit_type"), ("driver", "nnr_unit_type"), ("payload", "cabac_codeword"), ("syntax.", "nnr_unit_size"))
@@ -94,3 +99,22 @@ def all_causes(edition: int = FIRST_EDITION) -> dict[str, Cause]:
     For the second edition, include those that only its streams show.
     """
     return {mutant.id: Cause(mutant) for mutant in all_mutants().values() if mutant.edition <= edition}
+
+
+def common_causes(edition: int = FIRST_EDITION) -> list[Cause]:
+    """Return the faults stated by hand, those of `all_causes` for an edition."""
+    return [Cause(mutant) for mutant in named_mutants().values() if mutant.edition <= edition]
+
+
+def other_causes(edition: int = FIRST_EDITION) -> Iterator[Cause]:
+    """Make the other ones of `all_causes` one by one, which takes seconds for all.
+
+    Those of numbers come first, then those of code, module by module.
+    """
+    for made in values_by_id().values():
+        if made.mutant.edition <= edition:
+            yield Cause(made.mutant)
+    for module in MODULES:
+        for mutant, _, _ in edits_of_module(module).values():
+            if mutant.edition <= edition:
+                yield Cause(mutant)

@@ -6,11 +6,14 @@ They are chosen to be quick to decode and to distinguish causes.
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from math import inf
 
 from nnc_conformance.faults.diagnosis.symptom import Symptom, symptom_of
 from nnc_conformance.faults.diagnosis.weights import EFFORT
 from nnc_conformance.faults.mutants.executed_lines import ExecutedLines
-from nnc_conformance.faults.score.trial_vectors import TracedVector, TrialVector, traced
+from nnc_conformance.faults.score.trial_vectors import TracedVector, TrialVector, traced_until
+from nnc_conformance.reference.options import ProgressCallback, no_progress
 from nnc_conformance.storage.suite_folder import StoredVector
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import CaseResult
@@ -72,17 +75,28 @@ def cases_looked_at(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVec
     return wanted
 
 
-def evidence_of(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector], asked: str) -> Evidence:
+def evidence_of(
+    cases: Sequence[CaseResult],
+    vectors: Mapping[str, StoredVector],
+    asked: str,
+    *,
+    jobs: int = 1,
+    deadline: float = inf,
+    progress: ProgressCallback = no_progress,
+) -> Evidence:
     """Choose the cases of one decoder on which causes are tried.
 
     Args:
         cases: The cases of the decoder.
         vectors: The vectors of the suite by id.
         asked: Id of the vector whose failure is to be explained; included unless too costly.
+        jobs: Cases to trace in parallel.
+        deadline: The time to stop tracing, as `time.monotonic` counts.
+        progress: The progress callback, over the cases that are traced.
     """
-    wanted = cases_looked_at(cases, vectors, asked)
-    trials = traced([TrialVector.of(vectors[case.vector]) for case in wanted])
-    pairs = [(trial, symptom_of(result)) for trial, result in zip(trials, wanted, strict=True)]
+    wanted = _alternating(cases_looked_at(cases, vectors, asked), asked)
+    trials = traced_until(deadline, [TrialVector.of(vectors[case.vector]) for case in wanted], jobs, progress)
+    pairs = [(trial, symptom_of(wanted[number])) for number, trial in trials.items()]
     pairs.sort(key=lambda pair: (pair[0].executed.count, pair[0].trial.id))
     failing = [pair for pair in pairs if pair[1].wrong]
     cheap = _affordable(failing, EFFORT.failing // 2)
@@ -93,6 +107,14 @@ def evidence_of(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector]
     kept = tuple(_covering(passing, shared))
     others = [_spread([pair for pair in found if pair not in (*chosen, *kept)]) for found in (cheap, passing)]
     return Evidence(chosen, kept, (*others[0], *others[1]), tuple(trial for trial, _ in failing), tuple(trial for trial, _ in passing))
+
+
+def _alternating(cases: Sequence[CaseResult], asked: str) -> list[CaseResult]:
+    """Order cases so that the first of them say most: the one asked for, then failing and passing in turn."""
+    first = [case for case in cases if case.vector == asked]
+    failing = [case for case in cases if OUTCOMES[case.outcome].fails and case.vector != asked]
+    passing = [case for case in cases if not OUTCOMES[case.outcome].fails]
+    return first + [case for pair in zip_longest(failing, passing) for case in pair if case is not None]
 
 
 def long_cases(cases: Sequence[CaseResult], vectors: Mapping[str, StoredVector]) -> list[Seen]:

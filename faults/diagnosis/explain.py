@@ -4,8 +4,8 @@ It finds the causes that do what the decoder does, and the elements that they co
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
 from time import monotonic
@@ -13,17 +13,18 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from nnc_conformance.faults.diagnosis.cause import Cause, all_causes
-from nnc_conformance.faults.diagnosis.evidence import evidence_of, long_cases
+from nnc_conformance.faults.diagnosis.cause import Cause, common_causes, other_causes
+from nnc_conformance.faults.diagnosis.evidence import Evidence, Seen, evidence_of, long_cases
 from nnc_conformance.faults.diagnosis.onset import Onset, onset
 from nnc_conformance.faults.diagnosis.ranking import Ranked, Ranking, candidates, rank, rank_common
 from nnc_conformance.faults.diagnosis.shrink import opened_sessions
 from nnc_conformance.faults.diagnosis.simulation import SymptomCache
+from nnc_conformance.faults.diagnosis.stages import StageCallback, no_stages, within
 from nnc_conformance.faults.diagnosis.weights import EFFORT, WEIGHTS
 from nnc_conformance.faults.diagnosis.wrong_entries import wrong_entries
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.reference.errors import NNCError
-from nnc_conformance.reference.options import ProgressCallback, no_progress
+from nnc_conformance.reference.options import ProgressCallback
 from nnc_conformance.reference.syntax.elements import ELEMENTS, FIRST_EDITION, clause_of
 from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.inputs import read_bytes
@@ -147,7 +148,7 @@ def explain_run(
     output: OutputSource | None = None,
     symptoms: SymptomCache,
     seconds: float,
-    progress: ProgressCallback = no_progress,
+    progress: StageCallback = no_stages,
 ) -> Explanation:
     """Explain a failing case of a run.
 
@@ -158,17 +159,19 @@ def explain_run(
         suite: The suite; that of the run if None.
         output: Where the decoder's output comes from; from the run if None.
         symptoms: What causes are known to do.
-        seconds: The time to try causes in.
-        progress: The progress callback, over all causes.
+        seconds: The time for all of it. Beyond it only the first wrong symbol is still found.
+        progress: The progress callback, by stages.
 
     Raises:
         FailingCaseError: ``name`` is not exactly one failing case of a vector of the suite.
         SuiteError: The suite cannot be read.
         ModelError: A vector or the output cannot be read.
     """
+    deadline = monotonic() + seconds
     case = failing_case(results, name)
     of_run = Path(run.suite) if run is not None and run.suite else None
     drawn = fresh_count(one.vector for one in results.cases)
+    progress("reading the suite", 0, 1)
     whole = select(suite or of_run, tuple(Level), verify=False, fresh_for=results.decoders, fresh=drawn)
     vectors = {stored.vector.id: stored for stored in whole.vectors}
     if case.vector not in vectors:
@@ -176,8 +179,18 @@ def explain_run(
     stored = vectors[case.vector]
     tensors = (output or OutputSource()).tensors(case, run, stored.streams()[: failing_step(case) + 1])
     edition = max(vectors[one.vector].vector.edition for one in results.cases if one.vector in vectors)
-    causes = list(all_causes(edition).values())
-    return explain(results.cases, vectors, case, output=tensors, causes=causes, symptoms=symptoms, seconds=seconds, progress=progress)
+    return explain(
+        results.cases,
+        vectors,
+        case,
+        output=tensors,
+        common=common_causes(edition),
+        others=other_causes(edition),
+        located=None if results.closing is None else results.located,
+        symptoms=symptoms,
+        seconds=deadline - monotonic(),
+        progress=progress,
+    )
 
 
 def explain(
@@ -186,10 +199,12 @@ def explain(
     asked: CaseResult,
     *,
     output: Mapping[str, NDArray[Any]] | None = None,
-    causes: Sequence[Cause],
+    common: Sequence[Cause],
+    others: Iterable[Cause] = (),
+    located: Sequence[FaultLocation] | None = None,
     symptoms: SymptomCache,
     seconds: float,
-    progress: ProgressCallback = no_progress,
+    progress: StageCallback = no_stages,
 ) -> Explanation:
     """Explain a failing case by all cases of its decoder.
 
@@ -201,31 +216,95 @@ def explain(
         vectors: The vectors by id.
         asked: The failing case.
         output: The decoder's tensors for it by name; None if they are not known.
-        causes: The causes to try.
+        common: The causes to try first, stated by hand.
+        others: The others, made one by one if no common one fits.
+        located: What the failing cases of each decoder have in common; None to find it here.
         symptoms: What causes are known to do.
-        seconds: The time to try causes in.
-        progress: The progress callback, over all causes.
+        seconds: The time for all of it. Beyond it only the first wrong symbol is still found.
+        progress: The progress callback, by stages.
 
     Raises:
         SuiteError: A vector cannot be read.
         ModelError: A vector's expected output cannot be read.
     """
+    clock = _Clock(monotonic(), seconds)
     own = [case for case in cases if case.decoder == asked.decoder and case.vector in vectors]
-    evidence = evidence_of(own, vectors, asked.vector)
-    start = monotonic()
-    possible = candidates(causes, evidence)
-    ranking = rank_common(possible, evidence, symptoms, seconds=seconds)
-    if ranking is None:
-        long = (*evidence.further, *long_cases(own, vectors))
-        entries = wrong_entries(evidence, long, symptoms, deadline=start + EFFORT.entries_share * seconds)
-        left = max(0.0, start + seconds - monotonic())
-        ranking = rank(candidates([*possible, *entries], evidence), evidence, symptoms, seconds=left, progress=progress)
-    suspects = next(iter(locate_faults(own, vectors)), None)
-    best = tuple(ranking.best_places(EFFORT.shown))
     stored = vectors[asked.vector]
     step = failing_step(asked)
     found = onset(asked, stored.streams()[step], read_expected_steps(stored)[step].tensors, output, _base_before(stored, step))
+    if located is None:
+        located = locate_faults(own, vectors, deadline=clock.after(EFFORT.located_share))
+    suspects = next((one for one in located if one.decoder == asked.decoder), None)
+    tracing = clock.after(EFFORT.traced_share)
+    evidence = evidence_of(own, vectors, asked.vector, jobs=symptoms.jobs, deadline=tracing, progress=within(progress, "cases traced"))
+    ranking = _ranked(common, others, evidence, long_cases(own, vectors), symptoms, clock, progress)
+    best = tuple(ranking.best_places(EFFORT.shown))
     return Explanation(asked, stored.vector, found, best, blamed(ranking.best_places(EFFORT.places), suspects, found), suspects, ranking)
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """The time of an explanation: when it began, as `monotonic` counts, and how long it may take."""
+
+    start: float
+    seconds: float
+
+    def after(self, share: float) -> float:
+        """Return the time when a share of the whole, 0 to 1, has passed."""
+        return self.start + share * self.seconds
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left."""
+        return max(0.0, self.after(1) - monotonic())
+
+
+def _ranked(
+    common: Sequence[Cause],
+    others: Iterable[Cause],
+    evidence: Evidence,
+    long: Sequence[Seen],
+    symptoms: SymptomCache,
+    clock: _Clock,
+    progress: StageCallback,
+) -> Ranking:
+    """Rank the causes on the evidence until the time is over.
+
+    Args:
+        common: The causes to try first, stated by hand.
+        others: The others.
+        evidence: The cases that causes are tried on.
+        long: Longer cases, for entries of tables.
+        symptoms: What causes are known to do.
+        clock: The time that is left.
+        progress: The progress callback, by stages.
+    """
+    if not evidence.failing:
+        return Ranking((), 0, len(common), out_of_time=True)
+    possible = candidates(common, evidence)
+    settled = rank_common(possible, evidence, symptoms, seconds=clock.left, progress=within(progress, "common faults tried"))
+    if settled is not None:
+        return settled
+    made, complete = _made(others, clock.after(EFFORT.made_share), within(progress, "further causes made"))
+    possible = candidates([*possible, *made], evidence)
+    entries_until = monotonic() + EFFORT.entries_share * clock.left
+    progress("entries of tables tried", 0, 1)
+    entries = wrong_entries(evidence, (*evidence.further, *long), symptoms, deadline=entries_until)
+    ranking = rank(candidates([*possible, *entries], evidence), evidence, symptoms, seconds=clock.left, progress=progress)
+    return ranking if complete else replace(ranking, out_of_time=True)
+
+
+def _made(causes: Iterable[Cause], deadline: float, progress: ProgressCallback) -> tuple[list[Cause], bool]:
+    """Return the causes that are made until a deadline, and whether these are all."""
+    made: list[Cause] = []
+    rest = iter(causes)
+    while monotonic() < deadline:
+        cause = next(rest, None)
+        if cause is None:
+            return made, True
+        made.append(cause)
+        progress(len(made), len(made))
+    return made, next(rest, None) is None
 
 
 def failing_step(case: CaseResult) -> int:

@@ -37,6 +37,7 @@ def document(explained: Explanation) -> dict[str, Any]:
         "tried": explained.ranking.tried,
         "left": explained.ranking.left,
         "settled": explained.ranking.settled,
+        "out_of_time": explained.ranking.out_of_time,
     }
 
 

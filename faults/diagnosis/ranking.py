@@ -16,6 +16,7 @@ from time import monotonic
 from nnc_conformance.faults.diagnosis.cause import Cause
 from nnc_conformance.faults.diagnosis.evidence import Evidence, Seen
 from nnc_conformance.faults.diagnosis.simulation import SymptomCache
+from nnc_conformance.faults.diagnosis.stages import StageCallback, no_stages, within
 from nnc_conformance.faults.diagnosis.symptom import likeness
 from nnc_conformance.faults.diagnosis.weights import EFFORT, WEIGHTS
 from nnc_conformance.faults.mutants.mutant import MutantKind
@@ -56,15 +57,16 @@ class Ranking:
     Args:
         causes: The causes.
         tried: Number of causes that were tried.
-        left: Number that were not tried.
-        settled: Whether they were not tried because a common fault fits every case; else the
-            budget ran out.
+        left: Number of causes at hand that were not tried.
+        settled: Whether no other was tried because a common fault fits every case.
+        out_of_time: Whether the budget ran out before every cause was made and tried.
     """
 
     causes: tuple[Ranked, ...]
     tried: int
     left: int
     settled: bool = False
+    out_of_time: bool = False
 
     def best_places(self, count: int) -> list[Ranked]:
         """Return the best cause of each of the ``count`` best places in the decoder."""
@@ -89,21 +91,28 @@ def candidates(causes: Iterable[Cause], evidence: Evidence) -> list[Cause]:
     return sorted(possible, key=order)
 
 
-def rank_common(causes: Sequence[Cause], evidence: Evidence, symptoms: SymptomCache, *, seconds: float) -> Ranking | None:
+def rank_common(
+    causes: Sequence[Cause],
+    evidence: Evidence,
+    symptoms: SymptomCache,
+    *,
+    seconds: float,
+    progress: ProgressCallback = no_progress,
+) -> Ranking | None:
     """Rank the faults stated by hand, if one of them fits every case; else return None.
 
     Such a fault has the best fit that there is, so no other cause needs to be tried.
 
     Args:
-        causes: The causes, in the order to try them.
+        causes: The faults stated by hand, in the order to try them.
         evidence: The cases.
         symptoms: What causes are known to do; new symptoms are added.
         seconds: The time to try causes in.
+        progress: The progress callback, over the causes.
     """
     start = monotonic()
-    common = [cause for cause in causes if cause.named]
     first = evidence.failing[: EFFORT.first_cases]
-    tried = learned(common, [trial for trial, _ in first], symptoms, start + EFFORT.first_share * seconds)
+    tried = learned(causes, [trial for trial, _ in first], symptoms, start + EFFORT.first_share * seconds, progress)
     alike = [cause for cause in tried if min(likenesses(cause, first, symptoms)) == 1]
     seen = (*evidence.failing, *evidence.passing, *evidence.further)
     fitting = learned(alike, [trial for trial, _ in seen], symptoms, start + seconds)
@@ -119,7 +128,7 @@ def rank(
     symptoms: SymptomCache,
     *,
     seconds: float,
-    progress: ProgressCallback = no_progress,
+    progress: StageCallback = no_stages,
 ) -> Ranking:
     """Try causes on the evidence and rank them.
 
@@ -128,35 +137,36 @@ def rank(
         evidence: The cases.
         symptoms: What causes are known to do, which costs no time.
         seconds: The time to try causes in.
-        progress: The progress callback, over all causes.
+        progress: The progress callback of a stage, over its causes or cases.
     """
-    start = monotonic()
+    deadline = monotonic() + seconds
     first = evidence.failing[: EFFORT.first_cases]
-    trials = [trial for trial, _ in first]
-    whole = [trial for trial, _ in (*evidence.failing, *evidence.passing)]
-    alike: list[tuple[float, Cause]] = []
-    left = 0
-    for batch in _batches(causes):
-        tried = learned(batch, trials, symptoms, start + EFFORT.first_share * seconds)
-        left += len(batch) - len(tried)
-        alike += [(sum(likenesses(cause, first, symptoms)), cause) for cause in tried]
-        progress(len(alike), len(causes))
+    whole = (*evidence.failing, *evidence.passing)
+    sifting = monotonic() + EFFORT.first_share * seconds
+    tried = learned(causes, [trial for trial, _ in first], symptoms, sifting, within(progress, "causes tried"))
+    alike = [(sum(likenesses(cause, first, symptoms)), cause) for cause in tried]
     finalists = [cause for fit, cause in sorted(alike, key=lambda one: -one[0])[: EFFORT.finalists] if fit > 0]
-    ranked: list[Ranked] = []
-    for batch in _batches(finalists):
-        if ranked and monotonic() >= start + seconds:
-            left += len(batch)
-            continue
-        symptoms.learn(batch, whole)
-        ranked += [_sifted(cause, (*evidence.failing, *evidence.passing), symptoms) for cause in batch]
-    ordered = _ordered(ranked)
+    compared = learned(finalists, [trial for trial, _ in whole], symptoms, deadline, within(progress, "likely causes compared"))
+    known = whole if compared else first
+    ordered = _ordered([_sifted(cause, known, symptoms) for cause in compared or finalists])
     last = [one.cause for one in ordered[: EFFORT.last]]
-    further = [seen for seen in evidence.further if len(learned(last, [seen[0]], symptoms, start + seconds)) == len(last)]
-    best = _ordered(_fitted(last, (*evidence.failing, *evidence.passing, *further), symptoms))
-    return Ranking((*best, *ordered[EFFORT.last :]), len(causes) - left, left)
+    further = []
+    for number, seen in enumerate(evidence.further if compared else ()):
+        if len(learned(last, [seen[0]], symptoms, deadline)) == len(last):
+            further.append(seen)
+        progress("further cases compared", number + 1, len(evidence.further))
+    best = _ordered(_fitted(last, (*known, *further), symptoms))
+    left = len(causes) - len(tried) + len(finalists) - len(compared)
+    return Ranking((*best, *ordered[EFFORT.last :]), len(causes) - left, left, out_of_time=left > 0)
 
 
-def learned(causes: Sequence[Cause], trials: Sequence[TracedVector], symptoms: SymptomCache, deadline: float) -> list[Cause]:
+def learned(
+    causes: Sequence[Cause],
+    trials: Sequence[TracedVector],
+    symptoms: SymptomCache,
+    deadline: float,
+    progress: ProgressCallback = no_progress,
+) -> list[Cause]:
     """Try causes in batches until a deadline; return those whose symptoms are known.
 
     Args:
@@ -164,12 +174,14 @@ def learned(causes: Sequence[Cause], trials: Sequence[TracedVector], symptoms: S
         trials: The vectors to try them on.
         symptoms: The symptoms known so far; new ones are added.
         deadline: The time to stop, as `monotonic` counts.
+        progress: The progress callback, over the causes.
     """
     tried: list[Cause] = []
     for batch in _batches(causes):
-        if monotonic() < deadline or all(symptoms.knows(cause, trial) for cause in batch for trial in trials):
-            symptoms.learn(batch, trials)
-            tried += batch
+        if monotonic() < deadline:
+            symptoms.learn(batch, trials, deadline)
+            progress(len(tried) + len(batch), len(causes))
+        tried += [cause for cause in batch if all(symptoms.knows(cause, trial) for trial in trials)]
     return tried
 
 

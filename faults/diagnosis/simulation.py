@@ -6,11 +6,14 @@ Symptoms are kept from one question to the next.
 import hashlib
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from itertools import groupby, takewhile
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from nnc_conformance.faults.diagnosis.cause import Cause
@@ -42,7 +45,7 @@ Job = tuple[Cause, TracedVector]
 """A cause and the vector to try it on."""
 
 
-def symptoms(jobs: Iterable[Job]) -> Iterator[tuple[Cause, TracedVector, Symptom]]:
+def symptoms(jobs: Iterable[Job]) -> Generator[tuple[Cause, TracedVector, Symptom]]:
     """Yield the symptom of each cause on its vector, in order.
 
     If the child process breaks, the symptom is a crash or a timeout. Causes that are code take
@@ -61,6 +64,17 @@ def symptoms(jobs: Iterable[Job]) -> Iterator[tuple[Cause, TracedVector, Symptom
             outcome = Outcome.TIMEOUT if child.ended.ending is Ending.HUNG else Outcome.CRASH
         if done < len(turn):
             yield (*left.popleft(), Symptom(outcome))
+
+
+def _symptoms_until(deadline: float, jobs: Sequence[Job]) -> list[tuple[Cause, TracedVector, Symptom]]:
+    """Return the symptoms that are found until a deadline, as `time.monotonic` counts."""
+    found: list[tuple[Cause, TracedVector, Symptom]] = []
+    with closing(symptoms(jobs if monotonic() < deadline else ())) as made:
+        for one in made:
+            found.append(one)
+            if monotonic() >= deadline:
+                break
+    return found
 
 
 def _turns(decode: Decode, jobs: Sequence[Job]) -> Iterator[Symptom]:
@@ -128,7 +142,7 @@ class SymptomCache:
     def __init__(self, file: Path | None = None, *, jobs: int = 1) -> None:
         self._known: dict[tuple[str, str], Symptom] = {}
         self._file = file
-        self._jobs = jobs
+        self.jobs = jobs
         if file is not None:
             self._read(file)
 
@@ -137,17 +151,24 @@ class SymptomCache:
         self.learn([cause], vectors)
         return [self._known[_key(cause), _digest(vector.trial.streams)] for vector in vectors]
 
-    def learn(self, causes: Sequence[Cause], vectors: Sequence[TracedVector]) -> None:
+    def learn(self, causes: Sequence[Cause], vectors: Sequence[TracedVector], deadline: float = inf) -> None:
         """Try the causes whose symptoms are not known yet.
 
         They are tried together, which is quicker than one by one.
+
+        Args:
+            causes: The causes.
+            vectors: The vectors to try them on.
+            deadline: The time to stop, as `time.monotonic` counts; some stay unknown then.
         """
         shares = [
-            [(cause, vector) for cause in causes[share :: self._jobs] for vector in vectors if not self.knows(cause, vector)]
-            for share in range(self._jobs)
+            [(cause, vector) for cause in causes[share :: self.jobs] for vector in vectors if not self.knows(cause, vector)]
+            for share in range(self.jobs)
         ]
-        with thread_pool(self._jobs) as pool:
-            found = [one for done in pool.map(lambda share: list(symptoms(share)), shares) for one in done]
+        if not any(shares):
+            return
+        with thread_pool(self.jobs) as pool:
+            found = [one for done in pool.map(partial(_symptoms_until, deadline), shares) for one in done]
         new = {(_key(cause), _digest(vector.trial.streams)): symptom for cause, vector, symptom in found}
         self._known.update(new)
         self._write(new)

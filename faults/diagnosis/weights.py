@@ -96,7 +96,11 @@ class SearchEffort:
             compiled, are tried on.
         long_cases: Number of these of each kind.
         first_cases: Failing cases that every cause is tried on.
-        entries_share: Part of the time in which entries of tables are tried.
+        located_share: Part of the time after which what failing cases have in common is not looked
+            for any more.
+        traced_share: Part of the time after which no more cases are traced.
+        made_share: Part of the time after which no more causes are made.
+        entries_share: Part of the time left then in which entries of tables are tried.
         first_share: Part of the time left then in which every cause is tried.
         finalists: Causes that go on from there, the most alike.
         last: Causes that are tried on the further cases and weighed against each other.
@@ -119,6 +123,9 @@ class SearchEffort:
     long_cases: int = 12
 
     first_cases: int = 2
+    located_share: float = 0.15
+    traced_share: float = 0.35
+    made_share: float = 0.7
     entries_share: float = 0.5
     first_share: float = 0.6
     finalists: int = 160

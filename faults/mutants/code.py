@@ -24,15 +24,23 @@ _WRAPPERS: Final = ("fget", "func", "py_func", "__wrapped__", "__func__")
 
 @cache
 def edits_by_id() -> dict[str, tuple[Mutant, ast.FunctionDef, TreeEdit]]:
-    """Return every mutant of code by id.
+    """Return every mutant of code by id, as `edits_of_module` does for one module."""
+    return {mutant_id: made for module in MODULES for mutant_id, made in edits_of_module(module).items()}
+
+
+@cache
+def edits_of_module(module: str) -> dict[str, tuple[Mutant, ast.FunctionDef, TreeEdit]]:
+    """Return the mutants of a module's code by id.
 
     The values are the mutant, the syntax tree of the function as it is, and the edit.
+
+    Args:
+        module: Name of the module below the reference.
     """
     made = {}
-    for module in MODULES:
-        for name, tree in functions_of(module):
-            for mutant, edit in of_function(module, name, tree):
-                made[mutant.id] = (mutant, tree, edit)
+    for name, tree in functions_of(module):
+        for mutant, edit in of_function(module, name, tree):
+            made[mutant.id] = (mutant, tree, edit)
     return made
 
 
@@ -121,13 +129,9 @@ def last_line(statement: ast.stmt) -> int:
     return max([statement.lineno, *ends])
 
 
-def mutated_code(mutant_id: str) -> CodeType:
-    """Compile a function of the reference with the bug of a mutant.
-
-    Args:
-        mutant_id: Id of a mutant of code.
-    """
-    mutant, tree, edit = edits_by_id()[mutant_id]
+def mutated_code(mutant: Mutant) -> CodeType:
+    """Compile a function of the reference with the bug of a mutant of code."""
+    _, tree, edit = edits_of_module(mutant.module)[mutant.id]
     function = edited(tree, edit)
     function.decorator_list = []
     holder, _, name = mutant.function.rpartition(".")

@@ -8,13 +8,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from multiprocessing.connection import wait
+from time import monotonic
 from types import CodeType, FrameType
 from typing import Any, Final
 
 from nnc_conformance.faults.mutants.mutable_code import MODULES, module_of
 from nnc_conformance.faults.mutants.mutant import Mutant
 from nnc_conformance.faults.mutants.mutated_decoder import Decode, MutatedChild, OutOfTimeError
+from nnc_conformance.reference.options import ProgressCallback, no_progress
 
 SECONDS: Final = 600.0
 """Seconds that tracing one stream may take."""
@@ -58,22 +61,45 @@ def executed_lines_of(streams: Sequence[tuple[Decodable, bool]], jobs: int = 1) 
 
     Keep the order.
     """
-    found: list[list[ExecutedLines]] = [[] for _ in range(jobs)]
+    found = executed_lines_until(inf, streams, jobs)
+    return [found[number] for number in range(len(streams))]
+
+
+def executed_lines_until(
+    deadline: float, streams: Sequence[tuple[Decodable, bool]], jobs: int = 1, progress: ProgressCallback = no_progress
+) -> dict[int, ExecutedLines]:
+    """Trace the decoder as `executed_lines_of` does, and stop at a deadline.
+
+    Return what was traced, by the number of the stream.
+
+    Args:
+        deadline: The time to stop, as `time.monotonic` counts.
+        streams: Streams and sessions, each with whether it is lenient; the first ones come first.
+        jobs: Child processes.
+        progress: The progress callback, over the streams.
+    """
+    if monotonic() >= deadline:
+        return {}
+    found: dict[int, ExecutedLines] = {}
     running = {number: MutatedChild(None, _tracer(streams[number::jobs]), seconds=SECONDS) for number in range(jobs)}
+    following = dict.fromkeys(running, 0)
     try:
-        while running:
-            wait([child.connection for child in running.values()])
+        while running and monotonic() < deadline:
+            wait([child.connection for child in running.values()], None if deadline == inf else max(0.0, deadline - monotonic()))
             for number, child in list(running.items()):
                 try:
-                    found[number].append(child.receive(0.0))
+                    found[number + jobs * following[number]] = child.receive(0.0)
                 except TimeoutError:
                     continue
                 except EOFError:
                     running.pop(number).close()
+                else:
+                    following[number] += 1
+                    progress(len(found), len(streams))
     finally:
         for child in running.values():
             child.close()
-    return [found[number % jobs][number // jobs] for number in range(len(streams))]
+    return found
 
 
 def _tracer(streams: Sequence[tuple[Decodable, bool]]) -> Callable[[Decode], Iterator[ExecutedLines]]:

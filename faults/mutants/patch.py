@@ -107,7 +107,7 @@ def changed_functions(mutant: Mutant) -> list[tuple[FunctionType, CodeType]]:
     if mutant.fault is not None:
         return patched_code(mutant.fault.edits)
     if mutant.kind is MutantKind.CODE:
-        return [(live_function(mutant.module, mutant.function), mutated_code(mutant.id))]
+        return [(live_function(mutant.module, mutant.function), mutated_code(mutant))]
     return []
 
 

@@ -7,10 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
 
-from nnc_conformance.faults.mutants.executed_lines import Decodable, ExecutedLines, executed_lines_of
+from nnc_conformance.faults.mutants.executed_lines import Decodable, ExecutedLines, executed_lines_of, executed_lines_until
 from nnc_conformance.faults.mutants.mutated_decoder import Decode, Ending, MutantOutcome
 from nnc_conformance.reference.entropy.kernel_tables import Tables
 from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.options import ProgressCallback, no_progress
 from nnc_conformance.reference.syntax.elements import FIRST_EDITION
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
 from nnc_conformance.storage.vector import AnyVector, Edition, Level
@@ -225,13 +226,34 @@ def traced(trials: Sequence[TrialVector], jobs: int = 1) -> list[TracedVector]:
     return [TracedVector(trial, lines) for trial, lines in zip(trials, _executed(trials, jobs), strict=True)]
 
 
+def traced_until(
+    deadline: float, trials: Sequence[TrialVector], jobs: int = 1, progress: ProgressCallback = no_progress
+) -> dict[int, TracedVector]:
+    """Trace the decoder without a bug on vectors until a deadline.
+
+    Return what was traced, by the number of the vector.
+
+    Args:
+        deadline: The time to stop, as `time.monotonic` counts.
+        trials: The vectors, those that matter most first.
+        jobs: Vectors to trace in parallel.
+        progress: The progress callback, over the vectors.
+    """
+    found = executed_lines_until(deadline, _contents(trials), jobs, progress)
+    return {number: TracedVector(trials[number], lines) for number, lines in found.items()}
+
+
 def traced_trials(trials: Sequence[Trial], jobs: int = 1) -> list[TracedTrial]:
     """Trace the decoder without a bug on each trial, ``jobs`` in parallel; keep the order."""
     return [TracedTrial(trial, lines) for trial, lines in zip(trials, _executed(trials, jobs), strict=True)]
 
 
 def _executed(trials: Sequence[Trial], jobs: int) -> list[ExecutedLines]:
-    return executed_lines_of([(trial.content, trial.lenient) for trial in trials], jobs)
+    return executed_lines_of(_contents(trials), jobs)
+
+
+def _contents(trials: Sequence[Trial]) -> list[tuple[Decodable, bool]]:
+    return [(trial.content, trial.lenient) for trial in trials]
 
 
 def execution_of(outcome: MutantOutcome) -> Execution:

@@ -1,6 +1,9 @@
 """Locate the most likely fault of each decoder of a run."""
 
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
+from math import inf
+from time import monotonic
 from typing import Final
 
 from nnc_conformance.storage.suite_folder import StoredVector
@@ -16,12 +19,14 @@ Long streams take long to decode and have too many traits to distinguish.
 """
 
 
-def locate_faults(cases: Iterable[CaseResult], vectors: Mapping[str, StoredVector]) -> tuple[FaultLocation, ...]:
+def locate_faults(cases: Iterable[CaseResult], vectors: Mapping[str, StoredVector], *, deadline: float = inf) -> tuple[FaultLocation, ...]:
     """Locate the fault of each decoder that fails some good streams and decodes others.
 
     Args:
         cases: All cases of a run.
         vectors: The vectors by id.
+        deadline: The time to give up, as `time.monotonic` counts; decoders not located by then are
+            left out.
 
     Raises `SuiteError` or `ModelError` if a stream cannot be read.
     """
@@ -39,7 +44,9 @@ def locate_faults(cases: Iterable[CaseResult], vectors: Mapping[str, StoredVecto
     for name, own in failing.items():
         short = [case for case in own if vectors[case.vector].stream_bytes <= LARGEST_STREAM]
         compared = short if any(OUTCOMES[case.outcome].fails for case in short) else own
-        spectra = [kept_spectrum(vectors[case.vector]) for case in compared]
+        spectra = [kept_spectrum(vectors[case.vector]) for case in takewhile(lambda _: monotonic() < deadline, compared)]
+        if len(spectra) < len(compared):
+            break
         location = locate_fault(name, spectra, [OUTCOMES[case.outcome].fails for case in compared])
         if location is not None:
             locations.append(location)

@@ -27,6 +27,7 @@ parent; depth0: it is, with put_node_depth 0; first: it is, with put_node_depth 
 import ast
 import contextlib
 import copy
+import inspect
 import io
 import json
 import os
@@ -147,7 +148,10 @@ class Session:
             if "device_id" not in head:  # first edition, or no node id: the peer keeps no history of it
                 out = self.nnc.decompress(bytearray(data))
             elif head.get("mps_parent_signalling_enabled_flag"):
-                out, _ = self.nnc.decompress(bytearray(data), hdsp_tool=self.history, return_hls=True, **keep)
+                further = {"hdsp_tool": self.history, "return_hls": True}
+                taken = inspect.signature(self.nnc.decompress).parameters  # releases before 2.1 have no such history
+                out = self.nnc.decompress(bytearray(data), **keep, **{name: value for name, value in further.items() if name in taken})
+                out = out[0] if "return_hls" in taken else out
             else:  # a base: the peer counts depths from 1, whatever the header says
                 out = self.nnc.decompress(bytearray(data), **keep)
                 self.parents["put_node_depth"].update({name: int(head["put_node_depth"]) for name in HELP["got"]})

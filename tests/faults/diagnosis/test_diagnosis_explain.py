@@ -11,6 +11,7 @@ from helpers.report_documents import DIFFERENCE, case
 
 from nnc_conformance.cli import main
 from nnc_conformance.faults.diagnosis import explain as explaining
+from nnc_conformance.faults.diagnosis import simulation
 from nnc_conformance.faults.diagnosis.cause import Cause, all_causes
 from nnc_conformance.faults.diagnosis.evidence import evidence_of, long_cases
 from nnc_conformance.faults.diagnosis.explain import Explanation, blamed, explain
@@ -19,16 +20,18 @@ from nnc_conformance.faults.diagnosis.ranking import Ranked, candidates, rank
 from nnc_conformance.faults.diagnosis.simulation import SymptomCache, simulated
 from nnc_conformance.faults.diagnosis.symptom import Difference, Symptom, likeness, symptom_of
 from nnc_conformance.faults.diagnosis.weights import EFFORT
+from nnc_conformance.faults.mutants import executed_lines
 from nnc_conformance.faults.mutants.entries import entry
 from nnc_conformance.faults.mutants.executed_lines import ExecutedLines
 from nnc_conformance.faults.mutants.fault import Edit, NamedFault
 from nnc_conformance.faults.mutants.named.catalogue import faults, mutant_of
-from nnc_conformance.faults.score.trial_vectors import DECODER, TracedVector, TrialVector
+from nnc_conformance.faults.score.trial_vectors import DECODER, TracedVector, TrialVector, traced_until
 from nnc_conformance.reference.errors import Category
 from nnc_conformance.reference.syntax.rules import Policy
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
 from nnc_conformance.storage.vector import Level, Vector
 from nnc_conformance.suites.judging.expected_output import read_expected_output
+from nnc_conformance.suites.locating import spectrum
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import CaseResult, Results, ResultsError, SuiteIdentity, close
 from nnc_conformance.suites.results.result_files import write_results
@@ -86,7 +89,8 @@ def symptoms(symptom_file: Path) -> SymptomCache:
 
 
 def explained(results: list[CaseResult], causes: Sequence[Cause], symptoms: SymptomCache) -> Explanation:
-    return explain(results, vectors(), failing(results)[0], causes=causes, symptoms=symptoms, seconds=300.0)
+    common, others = [[cause for cause in causes if cause.named is named] for named in (True, False)]
+    return explain(results, vectors(), failing(results)[0], common=common, others=others, symptoms=symptoms, seconds=300.0)
 
 
 # The first wrong symbol
@@ -208,7 +212,7 @@ def test_a_common_fault_that_explains_every_case_ends_the_search(run_of_a_faulty
     found = explained(run_of_a_faulty_decoder, [*others[::40], common], symptoms)
     assert [one.cause for one in found.causes] == [common]
     assert found.ranking.settled
-    assert (found.ranking.tried, found.ranking.left > 5) == (1, True)
+    assert (found.ranking.tried, found.ranking.left) == (1, 0)
     trial, _ = evidence_of(run_of_a_faulty_decoder, vectors(), failing(run_of_a_faulty_decoder)[0].vector).failing[0]
     assert not any(symptoms.knows(cause, trial) for cause in others)
 
@@ -269,12 +273,39 @@ def test_passing_cases_tell_causes_apart(run_of_a_faulty_decoder: list[CaseResul
 def test_nothing_is_tried_after_the_budget(run_of_a_faulty_decoder: list[CaseResult], monkeypatch: pytest.MonkeyPatch) -> None:
     causes = list(every(6).values())
     late = SymptomCache()
-    monkeypatch.setattr(late, "learn", lambda causes, trials: pytest.fail(f"{len(causes)} causes are tried") if causes else None)
+    monkeypatch.setattr(late, "learn", lambda *_: pytest.fail("causes are tried"))
+    monkeypatch.setattr(executed_lines, "MutatedChild", lambda *_, **__: pytest.fail("cases are traced"))
+    monkeypatch.setattr(spectrum, "kept_spectrum", lambda _: pytest.fail("suspects are looked for"))
     asked = failing(run_of_a_faulty_decoder)[0]
-    found = explain(run_of_a_faulty_decoder, vectors(), asked, causes=causes, symptoms=late, seconds=0.0)
+    others = (pytest.fail("further causes are made") for _ in range(1))
+    found = explain(run_of_a_faulty_decoder, vectors(), asked, common=causes, others=others, symptoms=late, seconds=0.0)
     assert (found.likely, found.ranking.tried) == ((), 0)
     assert found.ranking.left > 0
+    assert found.ranking.out_of_time
     assert found.onset is not None
+
+
+def test_each_stage_stops_when_its_time_is_over(run_of_a_faulty_decoder: list[CaseResult], monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that ticks with each case traced, each cause tried and each cause made."""
+    now = 0.0
+
+    def tick(*_: object) -> float:
+        nonlocal now
+        now += 1
+        return now
+
+    for module in (executed_lines, simulation, explaining):
+        monkeypatch.setattr(module, "monotonic", lambda: now)
+    chosen = [TrialVector.of(stored) for stored in list(vectors().values())[:6]]
+    traced = traced_until(3.0, chosen, progress=tick)
+    assert list(traced) == [0, 1, 2]
+    made, complete = explaining._made(iter(named_causes().values()), 8.0, tick)
+    assert (len(made), complete) == (5, False)
+    monkeypatch.setattr(simulation, "monotonic", tick)
+    symptoms, trials = SymptomCache(), list(traced.values())
+    symptoms.learn(made, trials, 12.0)
+    known = [symptoms.knows(cause, trial) for cause in made for trial in trials]
+    assert known == [True] * 3 + [False] * 12
 
 
 def test_causes_are_tried_together_as_alone(tmp_path: Path, run_of_a_faulty_decoder: list[CaseResult]) -> None:
@@ -315,7 +346,8 @@ def test_the_command_explains(
     run_of_a_faulty_decoder: list[CaseResult],
     symptom_file: Path,
 ) -> None:
-    monkeypatch.setattr(explaining, "all_causes", lambda _: every(6))
+    monkeypatch.setattr(explaining, "common_causes", lambda _: list(every(6).values()))
+    monkeypatch.setattr(explaining, "other_causes", lambda _: iter(()))
     folder = written(tmp_path, run_of_a_faulty_decoder)
     asked = failing(run_of_a_faulty_decoder)[0]
     with pytest.raises(SystemExit) as ended:
@@ -330,7 +362,8 @@ def test_the_command_explains(
 def test_the_vector_comes_first_and_values_of_64_kb_are_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(explaining, "all_causes", lambda _: {"one-window": named_causes()["one-window"]})
+    monkeypatch.setattr(explaining, "common_causes", lambda _: [named_causes()["one-window"]])
+    monkeypatch.setattr(explaining, "other_causes", lambda _: iter(()))
     name = "bad-deflate-bomb"
     suite = load_suite(built_in_root(), levels={Level.NEGATIVE}, verify=False)
     vector = next(stored.vector for stored in suite.vectors if stored.vector.id == name)

@@ -89,7 +89,8 @@ def test_a_failing_fresh_stream_can_be_repeated_and_explained(suite: Suite, tmp_
     assert again.returncode == 1, again.stderr
     (case_again,) = json.loads((tmp_path / "again" / RESULTS_FILE).read_text())["cases"]
     assert f"{case_again['vector']}@{case_again['decoder']}" == name
-    monkeypatch.setattr(explaining, "all_causes", lambda _: {})  # the case is found and read without them
+    monkeypatch.setattr(explaining, "common_causes", lambda _: [])  # the case is found and read without them
+    monkeypatch.setattr(explaining, "other_causes", lambda _: iter(()))
     monkeypatch.setattr(explaining, "wrong_entries", lambda *_, **__: [])
     explained = nnc("explain", "results", name, "--budget", "0", cwd=tmp_path)
     assert explained.stdout.startswith(name), explained.stderr
