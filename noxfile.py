@@ -73,6 +73,18 @@ def interop(session: nox.Session) -> None:
     session.run("python", "-m", "interop.matrix", *session.posargs, env=environment)
 
 
+@nox.session(default=False)
+def releases(session: nox.Session) -> None:
+    """Judge every release of the peer's second series, each in its own environment.
+
+    Writes docs/releases.md. It takes some five minutes and 1 GB for each release; `-- RELEASE...`
+    chooses some.
+    """
+    session.install("-e", ".")
+    folder = str(Path(session.cache_dir).absolute() / "releases")
+    session.run("python", "-m", "interop.releases", folder, *session.posargs, env={"PYTHONPATH": str(Path(__file__).parent / "tests")})
+
+
 def debian(session: nox.Session, command: str, package: str) -> str:
     """Return a command's path; install Debian's package if it is missing."""
     if shutil.which(command) is None:
@@ -99,6 +111,15 @@ def browser(session: nox.Session) -> None:
     NNC_SCREENSHOTS names a folder for pictures at three widths.
     """
     session.run(sys.executable, "-m", "pytest", "tests/browser", *session.posargs, env=browser_environment(session))
+
+
+@nox.session(name="report-page", python=False, default=False)
+def report_page(session: nox.Session) -> None:
+    """Measure how long Chromium takes to open the report of 2,000 cases.
+
+    In the tests' own environment.
+    """
+    session.run(sys.executable, "benchmarks/report_page.py", *session.posargs, env=browser_environment(session))
 
 
 @nox.session(default=False)

@@ -1,11 +1,16 @@
 """``report``: write the pages of one or several results files."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnc_conformance.cli.options import input_file, output_folder
+from nnc_conformance.cli.options import input_file, output_file, output_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nnc_conformance.reports.results import Loaded
 
 
 def command(
@@ -26,6 +31,17 @@ def command(
             show_default="no comparison",
         ),
     ] = None,
+    releases: Annotated[
+        Path | None,
+        typer.Option(
+            "--releases",
+            metavar="FILE",
+            parser=output_file,
+            help="Also write a Markdown page that takes the decoders for releases of one, in the order given: "
+            "what each passes, what changed, and each fault with its smallest vector.",
+            show_default="none",
+        ),
+    ] = None,
 ) -> int:
     """Write a report as HTML, Markdown, JUnit XML, CSV and badges.
 
@@ -36,14 +52,32 @@ def command(
     incomplete.
 
     Example: nnc-conformance report ours/ theirs/results.json --output compared
+
+    Example: nnc-conformance report 1.0/ 1.1/ 1.2/ --releases releases.md
     """
     from nnc_conformance.cli.printing import print_verdict
     from nnc_conformance.reports.pages import PAGES, write_pages
+    from nnc_conformance.reports.releases import render_releases
     from nnc_conformance.reports.results import file_of, load
     from nnc_conformance.reports.summary import build_report
-    from nnc_conformance.storage.outputs import check_outputs
+    from nnc_conformance.storage.outputs import check_outputs, write_text
 
     read = [file_of(path) for path in (*results, *([baseline] if baseline is not None else []))]
-    check_outputs([], read, folder=output, names=PAGES)
-    report = build_report([load(path) for path in results], load(baseline) if baseline is not None else None)
+    check_outputs([releases] if releases is not None else [], read, folder=output, names=PAGES)
+    sources = [load(path) for path in results]
+    report = build_report(sources, load(baseline) if baseline is not None else None)
+    if releases is not None:
+        write_text(releases, render_releases(sources, _stream_sizes(sources)))
     return print_verdict(report, write_pages(report, output))
+
+
+def _stream_sizes(sources: "Sequence[Loaded]") -> dict[str, int]:
+    """Return the bytes of each vector's streams, of all suites of some runs."""
+    from nnc_conformance.storage.package import unpacked_suite
+    from nnc_conformance.storage.suite_folder import built_in_root, load_suite
+
+    sizes: dict[str, int] = {}
+    for root in {Path(source.run.suite) if source.run is not None and source.run.suite else built_in_root() for source in sources}:
+        suite = unpacked_suite(root, lambda _: True) if root.is_file() else load_suite(root, verify=False)
+        sizes |= {stored.vector.id: stored.stream_bytes for stored in suite.vectors}
+    return sizes

@@ -21,8 +21,8 @@ _LONGEST_MESSAGE: Final = 160
 
 def render_markdown(report: Report) -> str:
     """Render GitHub Markdown; all text from a decoder is in code spans or escaped."""
-    parts = [f"# NNC conformance: {HEADLINES[report.verdict][0]}", _plain(report.headline)]
-    parts += ["\n".join(f"- {_plain(problem)}" for problem in report.problems)] if report.problems else []
+    parts = [f"# NNC conformance: {HEADLINES[report.verdict][0]}", plain(report.headline)]
+    parts += ["\n".join(f"- {plain(problem)}" for problem in report.problems)] if report.problems else []
     parts += _decoders(report)
     parts += _since(report)
     parts += _group(report, report.levels, "Conformance by level")
@@ -33,7 +33,7 @@ def render_markdown(report: Report) -> str:
     parts += _networks(report)
     parts += _group(report, report.standings, "By standing")
     parts += _choices(report)
-    parts += map(_plain, report.remarks)
+    parts += map(plain, report.remarks)
     parts.append(
         "Figures are cases passed of cases judged. Inferred facts, disputed points and policies of this project never count as conformance."
     )
@@ -51,7 +51,8 @@ def code(text: str) -> str:
     return f"{fence}{space}{line}{space}{fence}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Escape text so that nothing in it acts as markup, link or mention."""
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~@&])", r"\\\1", one_line(text))
 
 
@@ -84,8 +85,8 @@ def _decoders(report: Report) -> list[str]:
         ]
         for decoder in report.decoders
     ]
-    claims = [f"- False claim: {_plain(claim)}" for decoder in report.decoders for claim in decoder.false_claims]
-    claims += [f"- {code(decoder.info.name)}: {_plain(str(decoder.located))}" for decoder in report.decoders if decoder.located]
+    claims = [f"- False claim: {plain(claim)}" for decoder in report.decoders for claim in decoder.false_claims]
+    claims += [f"- {code(decoder.info.name)}: {plain(str(decoder.located))}" for decoder in report.decoders if decoder.located]
     return [table(headings, rows), *(["\n".join(claims)] if claims else [])]
 
 
@@ -119,7 +120,7 @@ def _targets(report: Report) -> list[str]:
         rows = [[code(one.need.text), code(one.need.capability), f"{one.passed} of {one.cases}", one.state.value] for one in figures.needs]
         parts += [
             f"## Target {figures.target.name}: {code(figures.decoder)}",
-            _plain(f"{figures.headline}. Source: {figures.target.source}."),
+            plain(f"{figures.headline}. Source: {figures.target.source}."),
             table(["needed", "capability", "passed", ""], rows),
         ]
     return parts
@@ -143,7 +144,7 @@ def _expected(report: Report) -> list[str]:
     for title, cases in (("Known failures", report.known), ("Expected to fail, but pass", report.stale)):
         if cases:
             rows = (
-                [code(case.result.vector), code(case.result.decoder), _plain(case.known or case.stale)] for case in cases[:SHOWN_FAILURES]
+                [code(case.result.vector), code(case.result.decoder), plain(case.known or case.stale)] for case in cases[:SHOWN_FAILURES]
             )
             parts += [f"## {title}: {len(cases)}", table(["vector", "decoder", "reason"], rows)]
             if len(cases) > SHOWN_FAILURES:

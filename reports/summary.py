@@ -63,7 +63,7 @@ def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> R
             continue
         repeat = source.results.suite.repeat
         invocation = Invocation.of(source.run, repeat) if source.run is not None else Invocation("", {}, repeat=repeat)
-        for part in _by_decoder(source.results):
+        for part in by_decoder(source.results):
             info = part.decoders[0]
             if any(info.name == other.info.name for other in decoders):
                 raise ResultsError(f"{source.source}: another results file has a decoder named {info.name!r} too")
@@ -214,7 +214,7 @@ def _last_lines(text: str) -> str:
     return "\n".join(text.strip()[-_STDERR_CHARACTERS:].splitlines()[-_STDERR_LINES:])
 
 
-def _by_decoder(results: Results) -> Iterable[Results]:
+def by_decoder(results: Results) -> Iterable[Results]:
     """Split results by decoder; each part has a closing record if the whole has one."""
     planned = set(results.planned)
     vectors = {name.partition("@")[0] for name in planned}

@@ -1,11 +1,11 @@
-"""The pages in a real Chromium: fast, silent, usable by keyboard, nothing serious for axe, no wider
-than the window.
+"""The pages in a real Chromium: silent, usable by keyboard, nothing serious for axe, no wider than
+the window.
 """
 
-import numpy as np
 import pytest
 from helpers.certificate_bodies import body_of
-from helpers.report_documents import ACCURACY, case, document, every_outcome
+from helpers.large_report import CASES, many_cases
+from helpers.report_documents import case, document, every_outcome
 from node_pages import told_by
 
 from nnc_conformance.reports.certification.certificate import Certificate
@@ -15,28 +15,9 @@ from nnc_conformance.reports.results import loaded
 from nnc_conformance.reports.summary import build_report
 from nnc_conformance.storage.sealed import seal
 from nnc_conformance.storage.signing import Purpose
-from nnc_conformance.storage.vector import Level
-from nnc_conformance.suites.judging.compare import compare_tensor
 from nnc_conformance.suites.results.outcomes import Outcome
 
-CASES = 2000
 PAGES = ("many", "some", "every", "certificate")
-
-
-def many_cases(count: int):
-    """Cases of two levels on one decoder, one in twenty failing with a picture, and a network."""
-    random = np.random.default_rng(1)
-    expected = random.normal(size=(64, 96)).astype("<f4")
-    for number in range(count):
-        level = Level.NEGATIVE if number % 4 == 0 else Level.CORE
-        if number % 20:
-            accuracy = ACCURACY if number == 1 else ()
-            yield case(f"case-{number:04}", level=level, accuracy=accuracy)
-            continue
-        actual = np.where(random.random(expected.shape) < 0.02 * (number % 50), expected * 1.5, expected).astype("<f4")
-        found = compare_tensor("conv.weight", expected, actual)
-        differences = () if found is None else (found,)
-        yield case(f"case-{number:04}", outcome=Outcome.FAIL, level=level, differences=differences, tensors_differing=len(differences))
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +52,8 @@ def test_no_page_is_wider_than_the_window(measured: dict, name: str) -> None:
     assert measured[name]["overflow"] == []
 
 
-def test_two_thousand_cases_are_there_within_a_second(measured: dict) -> None:
-    """The page's thread is busy for less than a second of its own time, which another process on
-    the machine does not add to.
-    """
-    print(f"busy for {measured['many']['busy']:.0f} ms, loaded after {measured['many']['loaded']:.0f} ms")
-    assert 0 < measured["many"]["busy"] < 1000
+def test_two_thousand_cases_are_there_at_once(measured: dict) -> None:
+    """All of them, without scrolling or a request; `nox -s report-page` says how soon."""
     assert measured["many"]["used"]["all"] == CASES
 
 

@@ -91,6 +91,7 @@ SLIPS = [
     "package build suite key.pem --key key.pem",
     "package build suite key.tar --key key.tar.sig",
     "report pages/report.md --output pages",
+    "report results --output new --releases results/results.json",
     "explain results good-0 --cache results/results.json",
     "fuzz fuzzed/corpus --decoder in-tree --output fuzzed --executions 1",
     "shrink shrunk/full/own --decoder in-tree --output shrunk --name own",
