@@ -38,6 +38,8 @@ VERSIONS = ("3.11", "3.12", "3.13")
 NODE_PACKAGES = ("playwright-core@1.49", "axe-core@4.10")
 BY_FILE = ("-n", "2", "--dist", "loadfile")
 """Two workers, each with whole files: for tests that share costly fixtures."""
+PARTS = int(os.environ.get("NNC_PARTS", "1"))
+"""Parts into which sessions divide what takes long; .ci/run has each commit run one of them (tests/helpers/parts.py)."""
 
 nox.options.default_venv_backend = "uv|virtualenv"
 BY_PIP = "virtualenv"
@@ -59,7 +61,7 @@ def peer_python(session: nox.Session) -> str:
 @nox.session(python=False)
 def peer(session: nox.Session) -> None:
     """Test interoperability with the peer: sixty streams of the matrix through one process of it."""
-    session.run(sys.executable, "-m", "pytest", "tests/interop", *session.posargs, env={"NNC_PEER_PYTHON": peer_python(session)})
+    session.run(sys.executable, "-m", "pytest", *BY_FILE, "tests/interop", *session.posargs, env={"NNC_PEER_PYTHON": peer_python(session)})
 
 
 @nox.session(default=False)
@@ -110,7 +112,7 @@ def browser(session: nox.Session) -> None:
 
     NNC_SCREENSHOTS names a folder for pictures at three widths.
     """
-    session.run(sys.executable, "-m", "pytest", "tests/browser", *session.posargs, env=browser_environment(session))
+    session.run(sys.executable, "-m", "pytest", *BY_FILE, "tests/browser", *session.posargs, env=browser_environment(session))
 
 
 @nox.session(name="report-page", python=False, default=False)
@@ -164,7 +166,7 @@ def examples(session: nox.Session) -> None:
     """Test the worked examples that need the system's C++ compiler and node."""
     compiler = debian(session, "g++", "g++")
     debian(session, "node", "nodejs")
-    session.run(sys.executable, "-m", "pytest", "tests/examples", *session.posargs, env={"NNC_EXAMPLES": "1", "CXX": compiler})
+    session.run(sys.executable, "-m", "pytest", *BY_FILE, "tests/examples", *session.posargs, env={"NNC_EXAMPLES": "1", "CXX": compiler})
 
 
 @nox.session
@@ -199,7 +201,7 @@ def formats(session: nox.Session) -> None:
         "pytest",
         *BY_FILE,
         "-m",
-        "exhaustive or not exhaustive",
+        "",
         "tests/reference/topology/test_keras.py",
         "tests/reference/topology/test_nnef_package.py",
         *session.posargs,
@@ -216,7 +218,7 @@ def models(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     session.install("--no-deps", *WILD_PACKAGES)
     debian(session, "espeak-ng", "espeak-ng")
-    session.run("pytest", "tests/wild", *session.posargs)
+    session.run("pytest", *BY_FILE, "tests/wild", *session.posargs)
 
 
 @nox.session(default=False, venv_backend=BY_PIP)
@@ -238,7 +240,7 @@ def docs(session: nox.Session) -> None:
     The installation is not editable, because the site finds its sources by path.
     """
     session.install(".[dev,docs]")
-    session.run("pytest", "tests/docs", *session.posargs, env={"NNC_DOCS": "1"})
+    session.run("pytest", "-n", "2", "-m", "", "tests/docs", *session.posargs, env={"NNC_DOCS": "1"})
 
 
 @nox.session(default=False)
@@ -290,10 +292,10 @@ def versions(session: nox.Session, version: str) -> None:
 
 @nox.session(python=False)
 def agreement(session: nox.Session) -> None:
-    """Ten thousand made and as many damaged streams, and a thousand sessions, through two decoders
-    that share no code; both kernels.
+    """Compare two decoders that share no code on ten thousand made streams and a thousand sessions.
 
-    The kernels are also compared on a thousand tensors with histories.
+    As many streams are damaged, and the kernels are compared on a thousand tensors with histories.
+    NNC_PARTS divides the number of streams.
 
     In the tests' own environment.
     """
@@ -301,7 +303,7 @@ def agreement(session: nox.Session) -> None:
     histories = "tests/reference/entropy/test_entropy_second_edition.py::test_both_kernels_agree_with_any_history"
     two_decoders = ("tests/agreement/test_two_decoders.py", "tests/agreement/test_two_decoders_sessions.py")
     arguments = ("-q", "-n", "2", *two_decoders, kernels, histories)
-    made = {"NNC_MADE_STREAMS": "10000", "NNC_MADE_SESSIONS": "1000", "NNC_MADE_HISTORIES": "1000"}
+    made = {"NNC_MADE_STREAMS": str(10_000 // PARTS), "NNC_MADE_SESSIONS": "1000", "NNC_MADE_HISTORIES": "1000"}
     session.run(sys.executable, "-m", "pytest", *arguments, *session.posargs, env=made)
 
 
@@ -322,9 +324,10 @@ def smallest(session: nox.Session) -> None:
     """Check what the coverage page says that core's vectors are needed for, on twenty drawn at
     random.
 
-    In the tests' own environment. It prints a seed; NNC_SMALLEST_SEED repeats its draw.
+    In the tests' own environment. It prints a seed; NNC_SMALLEST_SEED repeats its draw. NNC_PARTS
+    divides the number drawn.
     """
-    session.run(sys.executable, "-m", "pytest", "-s", "tests/smallest", *session.posargs, env={"NNC_SMALLEST": "1"})
+    session.run(sys.executable, "-m", "pytest", "-s", "tests/smallest", *session.posargs, env={"NNC_SMALLEST": str(max(20 // PARTS, 1))})
 
 
 @nox.session
@@ -334,7 +337,7 @@ def arrays(session: nox.Session) -> None:
     """
     maker = json.loads(ARRAYS.read_text(encoding="utf-8"))["covertable"]
     session.install("-e", ".[dev]", f"covertable=={maker}")
-    session.run("pytest", "-n", "2", "tests/generator/test_coverage_arrays.py", *session.posargs, env={"NNC_ARRAYS": "1"})
+    session.run("pytest", "-n", "2", "-m", "", "tests/generator/test_coverage_arrays.py", *session.posargs, env={"NNC_ARRAYS": "1"})
 
 
 def files(session: nox.Session, *patterns: str) -> list[str]:

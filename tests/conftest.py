@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from helpers.parts import divide, parts
 from hypothesis import settings
 
 settings.register_profile("any machine", deadline=None)
@@ -32,6 +33,19 @@ if _WORKER and hasattr(os, "sched_setaffinity"):
     # One CPU for each worker: runs of the suite within a test then start one process, not one for each CPU.
     _cpus = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {_cpus[int(_WORKER.removeprefix("gw")) % len(_cpus)]})
+
+
+def pytest_report_header() -> list[str]:
+    """Print which part of the long tests runs, and how to repeat it."""
+    chosen = parts()
+    return [] if chosen is None else [f"part {chosen[0]} of {chosen[1]} of the long tests: NNC_PARTS={chosen[1]} NNC_PART={chosen[0]}"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the long tests that are not in the chosen part."""
+    if (chosen := parts()) is not None:
+        items[:], left = divide(items, *chosen)
+        config.hook.pytest_deselected(items=left)
 
 
 @pytest.fixture(scope="session", autouse=True)

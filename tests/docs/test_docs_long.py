@@ -6,6 +6,7 @@ import pytest
 from helpers import docs_commands
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", docs_commands.LONG)
 def test_the_commands_of_a_page_run(page: str, tmp_path: Path) -> None:
     docs_commands.run(page, tmp_path)

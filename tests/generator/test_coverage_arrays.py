@@ -66,6 +66,7 @@ def test_a_missing_row_is_found() -> None:
 
 if os.environ.get("NNC_ARRAYS"):
 
+    @pytest.mark.exhaustive
     def test_the_file_is_what_its_maker_makes() -> None:
         assert version("covertable") == STORED["covertable"]
         assert document(STORED["covertable"]) == STORED

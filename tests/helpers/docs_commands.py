@@ -46,6 +46,14 @@ def _streams(folder: Path) -> None:
     shutil.copy(built_in_root() / "full" / "cabac-random-sparse" / "stream.nnr", folder / "model.nnr")
 
 
+def _stream_and_session(folder: Path) -> None:
+    """Put a stream, and a base model with its update, under the names that the page uses."""
+    _stream(folder)
+    session = built_in_root() / "core" / "update-base-all"
+    for step, name in enumerate(("base.nnr", "update.nnr")):
+        shutil.copy(session / f"step-{step}.nnr", folder / name)
+
+
 def _encoder(folder: Path) -> None:
     shutil.copytree(ROOT / "examples" / "encoder", folder / "my-encoder")
 
@@ -99,7 +107,7 @@ LONG: dict[str, Callable[[Path], None]] = {
     "docs/tutorial.md": _examples,
     "docs/encoders.md": _encoder,
     "docs/how-to/code-a-model.md": _model,
-    "docs/how-to/measure-a-suite.md": _stream,
+    "docs/how-to/measure-a-suite.md": _stream_and_session,
     "docs/how-to/publish-vectors.md": _suite,
     "docs/how-to/find-a-fault.md": lambda folder: None,
     "docs/trust.md": _decoder,
