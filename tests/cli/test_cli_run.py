@@ -111,6 +111,7 @@ def test_run_that_passes(work):
     assert json.loads((work / "passing" / "results.json").read_text())["closing"]["executed"] == 4
 
 
+@pytest.mark.slow
 def test_run_that_fails(work, both):
     assert both.returncode == 1
     lines = both.stdout.splitlines()

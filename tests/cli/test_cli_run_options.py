@@ -41,6 +41,7 @@ def outcomes(results: dict[str, Any]) -> dict[str, str]:
     return {case["vector"]: case["outcome"] for case in results["cases"]}
 
 
+@pytest.mark.slow
 def test_jobs(work: Path) -> None:
     for jobs in ("1", "2"):
         assert nnc_run(work, "toy.py", f"jobs{jobs}", "--jobs", jobs)[0] == 0
@@ -123,6 +124,7 @@ def test_a_scheduler_that_is_not_there_is_a_usage_error(work: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_baseline(work: Path) -> None:
     assert nnc_run(work, "wrong_value.py", "earlier", "--filter", "id=good-00[0-3]")[0] == 1
     baseline = ("--baseline", "earlier")

@@ -73,6 +73,7 @@ def test_diff_compares_runs_of_sessions(runs: Path) -> None:
     assert "1 broken; 3 as before" in done.stdout
 
 
+@pytest.mark.slow
 def test_known_failures_of_sessions_do_not_fail(suite: Path, runs: Path, tmp_path: Path) -> None:
     decoder = wrong_decoder(tmp_path)
     listed = tmp_path / "known.toml"
@@ -82,6 +83,7 @@ def test_known_failures_of_sessions_do_not_fail(suite: Path, runs: Path, tmp_pat
     assert (again.returncode, "session" in listed.read_text()) == (0, True)
 
 
+@pytest.mark.slow
 def test_a_decoder_of_the_first_edition_is_not_asked_for_the_second(suite: Path, tmp_path: Path) -> None:
     text = wrong_decoder(tmp_path).read_text()
     declared = tmp_path / "first.toml"
@@ -97,6 +99,7 @@ def test_a_decoder_of_the_first_edition_is_not_asked_for_the_second(suite: Path,
     assert asked == {"alone": Outcome.UNSUPPORTED, "session": Outcome.UNSUPPORTED, "bad-last": Outcome.UNSUPPORTED}
 
 
+@pytest.mark.slow
 def test_a_run_of_the_first_edition_writes_what_it_always_did(suite: Path, tmp_path: Path) -> None:
     only = write_sessions(tmp_path / "first", without=("session", "alone", "bad-last"))
     nnc("run", only, "--output", tmp_path / "a", cwd=tmp_path)

@@ -90,6 +90,7 @@ def test_the_plugin_is_light_when_it_is_not_asked(tmp_path: Path) -> None:
     assert done.stdout.split() == ["nnc_conformance", "nnc_conformance.cli", MODULE]
 
 
+@pytest.mark.slow
 def test_known_failures_are_expected_and_stale_entries_fail(root: Path, tmp_path: Path) -> None:
     known = tmp_path / "known.toml"
     entries = "".join(f'[[failure]]\nvector = "good-00{number}"\nreason = "ticket 12"\n' for number in range(3))

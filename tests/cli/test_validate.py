@@ -80,6 +80,7 @@ def test_standard_output_carries_one_document_only(folder: Path) -> None:
     assert nnc("validate", "good.nnr", "--json", "-", "--junit", "-", cwd=folder).returncode == 2
 
 
+@pytest.mark.slow
 def test_many_streams_in_several_processes(tmp_path: Path) -> None:
     for number in range(12):
         (tmp_path / f"{number}.nnr").write_bytes(GOOD.read_bytes() if number else BAD.read_bytes())

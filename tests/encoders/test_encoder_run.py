@@ -95,6 +95,7 @@ def test_results_are_the_same_bytes_and_reports_are_written(tmp_path: Path) -> N
     assert json.loads((tmp_path / "one" / RUN_FILE).read_text())["network"] == "none"
 
 
+@pytest.mark.slow
 def test_an_encoder_that_does_nothing_fails_every_case(tmp_path: Path) -> None:
     done = nnc("run", "--encoder", script(tmp_path, "pass"), "--filter", "id=shape-*", "--output", tmp_path / "out")
     assert done.returncode == 1

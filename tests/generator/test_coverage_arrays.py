@@ -28,6 +28,7 @@ def gaps_and_idle_rows(
     return wanted - set(times), [row for row, offer in zip(array, offers, strict=True) if all(times[key] > 1 for key in offer)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("strength", "standing"), ARRAYS)
 def test_an_array_holds_every_tuple_and_has_no_idle_row(strength: int, standing: GoalStanding) -> None:
     assert gaps_and_idle_rows(rows(strength, standing), strength, standing) == (set(), [])
@@ -53,6 +54,7 @@ def test_every_row_is_a_choice_that_a_stream_can_have(strength: int, standing: G
                 assert constraint.holds(*(row[factor] for factor in constraint.factors)), constraint.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("standing", GoalStanding)
 def test_pairs_are_built_whole_by_whatever_release_is_installed(standing: GoalStanding) -> None:
     assert gaps_and_idle_rows(build(2, standing), 2, standing) == (set(), [])

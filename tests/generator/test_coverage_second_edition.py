@@ -99,6 +99,7 @@ def test_the_steps_of_a_vector_are_found_as_one_session(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_command_counts_sessions(tmp_path: Path) -> None:
     steps = [str(VECTORS / "core" / "update-one" / f"step-{number}.nnr") for number in range(2)]
     words = ("--jobs", "1", "--json", str(tmp_path / "goals.json"), "--html", str(tmp_path))

@@ -191,6 +191,7 @@ def test_stress_vectors_are_drawn_from_the_seed_and_keep_to_what_is_certain(tmp_
     assert lint(tmp_path / "a") == []
 
 
+@pytest.mark.slow
 def test_huge_vectors_are_judged_and_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, small in (("UNIT_BYTES", 1 << 10), ("UNITS", 1 << 5), ("DIMENSIONS", (5, 16))):
         monkeypatch.setattr(huge, name, small)
@@ -336,6 +337,7 @@ def test_lint_finds_a_change_without_a_new_revision(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_lint_command_says_what_it_found(tmp_path: Path) -> None:
     made = build(small_recipe("a", [1]), DEFAULT_SEED)
     root = suite_of(tmp_path, made.vector, files=dict(made.files))

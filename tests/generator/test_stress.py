@@ -58,6 +58,7 @@ def test_a_decoder_that_shares_no_code_agrees(made) -> None:
             assert plain[name].tobytes() == values.tobytes(), (one.vector.id, name)
 
 
+@pytest.mark.slow
 def test_no_choice_of_a_disputed_point_changes_them(made) -> None:
     for switch, choices in Interpretation.switches().items():
         for choice in choices:

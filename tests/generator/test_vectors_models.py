@@ -43,6 +43,7 @@ def test_every_network_is_there_plainly_with_dependent_quantization_and_in_block
     assert any({"block", "block-scan"} <= found for found in flags)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [model.id for model in MODELS])
 def test_the_network_still_answers(name: str) -> None:
     stored = ALL[name]

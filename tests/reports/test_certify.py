@@ -170,6 +170,7 @@ def cli(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["signed", "unsigned"])
 @pytest.mark.parametrize("name", ["certificate.json", "certificate.html"])
 def test_a_changed_byte_anywhere_is_found(work: Path, tmp_path: Path, kind: str, name: str) -> None:
@@ -297,6 +298,7 @@ def test_unsigned_says_so_in_its_headlines(work: Path, tmp_path: Path) -> None:
     assert verified.stdout.splitlines()[-1] == "Holds: unsigned: in-tree 0.1.0: test"
 
 
+@pytest.mark.slow
 def test_a_part_of_the_suite_is_not_enough(work: Path, tmp_path: Path) -> None:
     chosen = [parse_filter("id=good-1")]
     suite = select(work / "suite", POLICY.levels, chosen)
@@ -354,6 +356,7 @@ def test_nothing_passed_is_no_certificate(work: Path) -> None:
     assert "no vector that counts was passed" in reasons(judged(work, decoder=poor, cases=cases), DAY, signed=False)
 
 
+@pytest.mark.slow
 def test_withdrawals(work: Path, tmp_path: Path) -> None:
     key, listed = load_private_key(work / "key1.pem"), tmp_path / "list.json"
     wrong = WithdrawnVector(vector="good-0", revision=1, reason="its shape was <wrong>")
@@ -445,6 +448,7 @@ def test_the_built_in_policy() -> None:
     assert policy.waivers == ()
 
 
+@pytest.mark.slow
 def test_the_commands(work: Path, tmp_path: Path) -> None:
     withdrawn = cli(
         "certify", "withdraw", "list.json", "--key", work / "key1.pem", "--reason", "wrong", "--vector", "good-3@1",

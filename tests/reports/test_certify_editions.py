@@ -35,6 +35,7 @@ def certified(work: Path, name: str) -> dict[str, object]:
     return {"format": body["format"], "vectors": {case["vector"] for case in body["cases"]}}
 
 
+@pytest.mark.slow
 def test_a_policy_selects_editions(work: Path) -> None:
     second = {"session", "alone", "bad-last"}
     assert certified(work, "first") == {"format": "nnc-certificate/1", "vectors": {"plain"}}

@@ -26,6 +26,7 @@ from nnc_conformance.suites.running.journal import Journal
 MADE = Path(__file__).parents[1] / "data" / "version-0.1.0"
 
 
+@pytest.mark.slow
 def test_its_package_is_verified_and_run(tmp_path: Path) -> None:
     found = verify(MADE / "vectors.tar")
     assert (found.manifest.format, found.manifest.version, found.vectors) == ("nnc-package/1", "1.0.0", 4)
@@ -68,6 +69,7 @@ def test_its_results_are_read_and_written_alike(tmp_path: Path) -> None:
     assert "one-wrong-entry" in done.stdout
 
 
+@pytest.mark.slow
 def test_its_results_are_compared_with_those_of_sessions(tmp_path: Path) -> None:
     write_sessions(tmp_path / "suite")
     nnc("run", "suite", "--output", "later", cwd=tmp_path)

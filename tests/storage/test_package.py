@@ -322,6 +322,7 @@ def cli(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_commands(package: Path, root: Path, tmp_path: Path) -> None:
     private, public = key_files(tmp_path)
     built = cli("package", "build", root, "two.tar", "--previous", package, "--key", private, cwd=tmp_path)

@@ -137,6 +137,7 @@ def test_of_two_sessions_on_one_state_the_later_is_refused(tmp_path: Path) -> No
     assert load_session(path).streams == (hashlib.sha256(first).hexdigest(), hashlib.sha256(second).hexdigest())
 
 
+@pytest.mark.slow
 def test_of_processes_that_apply_one_stream_at_once_one_succeeds(tmp_path: Path) -> None:
     (tmp_path / "0.nnr").write_bytes(base_stream([1, 2]))
     (tmp_path / "1.nnr").write_bytes(update_stream([1, 0], update(1)))

@@ -170,6 +170,7 @@ def test_likeness_of_symptoms() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_element_of_the_better_cause_is_blamed() -> None:
     causes = named_causes()
     ranked = [
@@ -206,6 +207,7 @@ def test_a_fault_is_named_by_its_output_alone(run_of_a_faulty_decoder: list[Case
     assert found.elements[0].element == "cabac_offset_list"
 
 
+@pytest.mark.slow
 def test_a_common_fault_that_explains_every_case_ends_the_search(run_of_a_faulty_decoder: list[CaseResult]) -> None:
     common, others = named_causes()[FAULT], [cause for cause in all_causes().values() if not cause.named]
     symptoms = SymptomCache()
@@ -259,6 +261,7 @@ def test_longer_cases_are_as_many_that_fail_as_pass() -> None:
     assert all(lengths[trial.trial.vector.id] > EFFORT.stream_bytes for trial, _ in found)
 
 
+@pytest.mark.slow
 def test_passing_cases_tell_causes_apart(run_of_a_faulty_decoder: list[CaseResult], symptoms: SymptomCache) -> None:
     """A cause that fails everything is like the decoder in what fails, and worse than the one that
     leaves the rest alone.
@@ -308,6 +311,7 @@ def test_each_stage_stops_when_its_time_is_over(run_of_a_faulty_decoder: list[Ca
     assert known == [True] * 3 + [False] * 12
 
 
+@pytest.mark.slow
 def test_causes_are_tried_together_as_alone(tmp_path: Path, run_of_a_faulty_decoder: list[CaseResult]) -> None:
     chosen = evidence_of(run_of_a_faulty_decoder, vectors(), failing(run_of_a_faulty_decoder)[0].vector)
     trials = [trial for trial, _ in (*chosen.failing, *chosen.passing)][:4]
@@ -359,6 +363,7 @@ def test_the_command_explains(
     assert said["onset"]["element"]
 
 
+@pytest.mark.slow
 def test_the_vector_comes_first_and_values_of_64_kb_are_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

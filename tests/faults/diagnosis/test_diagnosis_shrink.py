@@ -42,6 +42,7 @@ def stream_of(vector: str) -> bytes:
     return (folder_of(vector) / "stream.nnr").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", SEEDED)
 def test_seeded_failures_become_small(fault: str) -> None:
     stream = stream_of(SEEDED[fault])

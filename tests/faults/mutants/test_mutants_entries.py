@@ -42,6 +42,7 @@ def test_tables_on_which_the_coder_could_not_run_are_not_made() -> None:
     assert entry("STATE_TRANS_TAB", 0, 8) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.exhaustive)])
 def test_every_entry_has_other_values_and_the_farthest_is_one_of_them(step: int) -> None:
     assert len(list(entry_places())) == 256 + 32 + 36 + 16

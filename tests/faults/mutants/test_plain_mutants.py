@@ -36,6 +36,7 @@ def small() -> list[Trial]:
     )
 
 
+@pytest.mark.slow
 def test_mutants_are_many_and_arguments_name_them(mutants: dict[str, PlainMutant]) -> None:
     assert len(mutants) > 2000
     for argument in arguments():

@@ -150,6 +150,7 @@ def test_a_copy_of_the_sources_is_not_compiled_again(tmp_path):
     assert kept[0] == kept[1] != {}
 
 
+@pytest.mark.slow
 def test_code_is_not_loaded_from_a_folder_that_others_can_write_to(tmp_path):
     (tmp_path / "kernels.py").write_text(KERNELS)
     cache = tmp_path / "cache"

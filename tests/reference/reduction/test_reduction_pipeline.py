@@ -156,6 +156,7 @@ def test_what_is_wrong_with_a_pipeline_is_told_in_one_line(content, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda each: st.lists(each) | st.dictionaries(st.text(), each)))
 def test_no_python_value_breaks_the_check(content):
     for value in (content, {"tools": content}, [content], [{"tool": "pruning", "ratios": content}]):
@@ -179,6 +180,7 @@ def test_rows_of_a_map_carry_the_accuracy_of_each_class_where_asked():
         performance_maps([PruningRow(0.1, Accuracy(1, {MOST_CLASSES: 1}))], classes=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", KINDS)
 def test_a_map_holds_what_the_decoded_streams_of_its_settings_measure(tool):
     kind, parameters = KINDS[tool]

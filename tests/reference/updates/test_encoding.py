@@ -76,6 +76,7 @@ def session(options: EncoderOptions, seed: int = 0, steps: int = 3, interpretati
     return streams
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dq", "scan_order", "codebook"), list(product((False, True), (0, 1), ("none", "kmeans"))))
 def test_sessions_with_each_tool_on_and_off(dq: bool, scan_order: int, codebook: str) -> None:
     for choice, tools in (("auto", TOOLS), ("off", TOOLS), ("on", TOOLS), *(("on", (tool,)) for tool in TOOLS)):

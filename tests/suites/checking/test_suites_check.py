@@ -87,6 +87,7 @@ BEHAVIOURS: dict[str, tuple[str | None, dict[str, Any], set[Fault]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("capabilities", "behaviour", "faults"), BEHAVIOURS.values(), ids=BEHAVIOURS)
 def test_each_fault_is_reported(
     tmp_path: Path, table: Path, probes: Suite, capabilities: str | None, behaviour: dict[str, Any], faults: set[Fault]
@@ -116,11 +117,13 @@ def inferred(folder: Path, probes: Suite, flag: str) -> Suite:
     return load_suite(folder)
 
 
+@pytest.mark.slow
 def test_a_wrong_inferred_output_is_no_fault(tmp_path: Path, table: Path, probes: Suite) -> None:
     assert checked(tmp_path, table, inferred(tmp_path / "inferred", probes, "aggregate"), ALL, wrong=["aggregate"]).findings == ()
     assert Fault.WRONG_OUTPUT in codes(checked(tmp_path, table, probes, ALL, wrong=["aggregate"]))
 
 
+@pytest.mark.slow
 def test_a_capability_is_falsely_claimed_if_all_its_good_probes_are_refused(tmp_path: Path, table: Path, probes: Suite) -> None:
     check = checked(tmp_path, table, inferred(tmp_path / "inferred", probes, "aggregate"), ALL, refuse=["aggregate"])
     (claim,) = check.findings
@@ -154,6 +157,7 @@ def test_tensors_from_broken_streams_are_reported(tmp_path: Path, table: Path, p
     assert codes(checked(tmp_path, table, probes, ALL, accepts=any_tensors)) == {Fault.ACCEPTED_BAD}
 
 
+@pytest.mark.slow
 def test_a_claim_holds_for_broken_streams_too(tmp_path: Path, table: Path, probes: Suite) -> None:
     check = checked(tmp_path, table, probes, ALL, unsupported_bad=["lps"])
     (finding,) = check.findings
@@ -203,6 +207,7 @@ def test_what_names_no_decoder_is_an_error(tmp_path: Path) -> None:
         check_decoder(str(tmp_path / "decoder.toml"))
 
 
+@pytest.mark.slow
 def test_a_command_without_a_place_for_its_topology_is_warned(tmp_path: Path, probes: Suite) -> None:
     words = f"{sys.executable} -S {support.HERE / 'toy.py'} {{stream}} {{output}}"
     path = support.decoder_toml(tmp_path, "toy", "command", words, capabilities=ALL)

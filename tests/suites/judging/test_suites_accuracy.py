@@ -26,6 +26,7 @@ from nnc_conformance.suites.running.selection import parse_filter, select
 TRAINED = json.loads(files("nnc_conformance.generator.networks").joinpath("networks.json").read_text())["networks"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", sorted(TRAINED))
 def test_the_original_parameters_give_the_accuracy_of_the_training(network: str) -> None:
     model = extract(packaged_networks.model_bytes(network))
@@ -126,6 +127,7 @@ def judged(tmp_path: Path, name: str, source: str, kind: str, command: str) -> C
     return case
 
 
+@pytest.mark.slow
 def test_a_decoder_that_swaps_two_tensors_of_equal_shape_is_caught(tmp_path: Path) -> None:
     case = judged(tmp_path, "swapping", FAULTY, "python", "swapping:decode")
     assert case.outcome is Outcome.FAIL
@@ -140,6 +142,7 @@ def test_a_decoder_that_swaps_two_tensors_of_equal_shape_is_caught(tmp_path: Pat
     assert layers["bn2"] > 0.1
 
 
+@pytest.mark.slow
 def test_a_decoder_that_alters_the_graph_is_caught_where_it_declares_the_topology(tmp_path: Path) -> None:
     command = f"{sys.executable} {{here}}/altering.py {{stream}} {{output}} {{topology}}"
     case = judged(tmp_path, "altering", ALTERING, "command", command)

@@ -73,6 +73,7 @@ def test_a_listed_case_that_passes_fails_the_run(root: Path, tmp_path: Path) -> 
     assert suite.failures == 1
 
 
+@pytest.mark.slow
 def test_an_expired_entry_has_no_effect(root: Path, tmp_path: Path) -> None:
     over = listed(tmp_path, *FAILING, more="expires = 2020-01-01")
     assert run(root, tmp_path, "wrong_value.py", "--expect-failures", over).returncode == 1

@@ -120,6 +120,7 @@ def test_a_child_in_a_new_session_does_not_outlive_its_case(root: Path, tmp_path
     assert not [process for process in psutil.process_iter(["cmdline"]) if f"{tmp_path}/mark" in (process.info["cmdline"] or ())]
 
 
+@pytest.mark.slow
 def test_a_hostile_decoder_fails_negative_vectors_too(root: Path, tmp_path: Path) -> None:
     for script, outcome in (("traceback.py", Outcome.CRASH), ("garbage.py", Outcome.PROTOCOL), ("segfault.py", Outcome.CRASH)):
         for case in judged(root, tmp_path / script, support.command(script), "level=negative"):

@@ -100,6 +100,7 @@ ENDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", ENDS.values(), ids=ENDS.keys())
 @pytest.mark.parametrize(("prefix", "length"), [((), 4), (WITHOUT_NAMESPACES, 3)], ids=["namespace", "no namespace"])
 def test_no_process_of_a_decoder_outlives_a_killed_harness(

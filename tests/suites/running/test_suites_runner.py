@@ -57,6 +57,7 @@ def test_all_that_a_run_leaves(root: Path, tmp_path: Path) -> None:
         assert private not in (tmp_path / "results.json").read_text()
 
 
+@pytest.mark.slow
 def test_jobs_do_not_change_the_results(root: Path, tmp_path: Path) -> None:
     texts = []
     for jobs in (1, 2):
