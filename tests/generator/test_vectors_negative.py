@@ -45,7 +45,7 @@ SHOWN_ELSEWHERE = {
 """Rules that a disputed point switches on, and the disputed vector that breaks each."""
 ONLY_WITHOUT_BASE = {"hdsp-history"}
 """Rules that no session breaks, because its decoder knows all streams before."""
-CUTS = 16
+CUTS = 6
 """Cuts of each vector that are sampled."""
 OTHERWISE = {"bad-deflate-bomb": None, "bad-limits-bytes": "truncated"}
 """Categories in the plain decoder, which has no limits of its own; None where it decodes."""

@@ -1,8 +1,8 @@
 """Parts of the tests that take long: each run of CI runs one part, another one for each commit.
 
-The environment variable NNC_PARTS gives the number of parts. Tests marked `exhaustive` or `slow`
-are dealt out to them in turn; all others run always. NNC_PART chooses a part by its number from 0;
-by default, the number of commits does.
+The environment variable NNC_PARTS gives the number of parts. Tests marked `exhaustive` are dealt
+out to them in turn, and those marked `slow` to half as many parts; all others run always. NNC_PART
+chooses a part by its number from 0; by default, the number of commits does.
 """
 
 import os
@@ -11,9 +11,6 @@ from collections.abc import Sequence
 
 import pytest
 from helpers.checkout import ROOT
-
-DIVIDED = ("exhaustive", "slow")
-"""Markers of the tests that are divided."""
 
 
 def parts() -> tuple[int, int] | None:
@@ -37,6 +34,9 @@ def parts() -> tuple[int, int] | None:
 
 def divide(tests: Sequence[pytest.Item], part: int, count: int) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """Return the tests that a part runs, and those that it leaves to the other parts."""
-    divided = [test for test in tests if any(test.get_closest_marker(name) for name in DIVIDED)]
-    left = {id(test) for index, test in enumerate(divided) if index % count != part}
-    return [test for test in tests if id(test) not in left], [test for test in divided if id(test) in left]
+    left: set[int] = set()
+    exhaustive = [id(test) for test in tests if test.get_closest_marker("exhaustive")]
+    slow = [id(test) for test in tests if test.get_closest_marker("slow") and id(test) not in exhaustive]
+    for divided, parts_of_it in ((exhaustive, count), (slow, max(count // 2, 1))):
+        left.update(test for index, test in enumerate(divided) if index % parts_of_it != part % parts_of_it)
+    return [test for test in tests if id(test) not in left], [test for test in tests if id(test) in left]

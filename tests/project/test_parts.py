@@ -13,13 +13,23 @@ def items_marked(markers: str) -> list:
     ]
 
 
-def test_each_long_test_is_in_one_part_and_all_others_in_each() -> None:
-    tests = items_marked("es-e-ss-eses")
+def test_each_exhaustive_test_is_in_one_part_and_all_quick_ones_in_each() -> None:
+    tests = items_marked("ee-e-ee-eeee")
     runs = [[test.name for test in divide(tests, part, 3)[0]] for part in range(3)]
     assert runs == [[0, 2, 4, 5, 7, 9], [1, 2, 4, 6, 7, 10], [2, 3, 4, 7, 8, 11]]
     for part in range(3):
         kept, left = divide(tests, part, 3)
         assert sorted(test.name for test in [*kept, *left]) == list(range(12))
+
+
+def test_slow_tests_are_in_half_as_many_parts() -> None:
+    tests = items_marked("sses-sss")
+    assert [[test.name for test in divide(tests, part, 4)[0]] for part in range(4)] == [
+        [0, 2, 3, 4, 6],
+        [1, 4, 5, 7],
+        [0, 3, 4, 6],
+        [1, 4, 5, 7],
+    ]
 
 
 def test_consecutive_commits_run_different_parts(monkeypatch: pytest.MonkeyPatch) -> None:

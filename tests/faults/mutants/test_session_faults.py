@@ -5,6 +5,7 @@ listed.
 from functools import cache
 
 import pytest
+from helpers.sampling import sampled
 
 from nnc_conformance.faults.mutants.executed_lines import ExecutedLines
 from nnc_conformance.faults.mutants.mutable_code import MODULES
@@ -26,10 +27,7 @@ UNCAUGHT = {
 }
 """Faults that no vector catches, and what is missing for each."""
 FAULTS = [mutant for mutant in named_mutants().values() if mutant.edition == 2024]
-CHOSEN = [
-    pytest.param(mutant, id=mutant.id, marks=() if number % SAMPLED == 0 else pytest.mark.exhaustive)
-    for number, mutant in enumerate(mutant for mutant in FAULTS if mutant.id not in UNCAUGHT)
-]
+CHOSEN = sampled([(mutant.id, (mutant,)) for mutant in FAULTS if mutant.id not in UNCAUGHT], SAMPLED)
 
 
 @cache

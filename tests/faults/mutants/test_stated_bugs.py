@@ -1,6 +1,7 @@
 """What vectors say that they catch: each named fault that a vector states is caught by that vector."""
 
 import pytest
+from helpers.sampling import sampled
 
 from nnc_conformance.faults.mutants.executed_lines import MOST_UNCOMPILED_LINES, ExecutedLines
 from nnc_conformance.faults.mutants.mutant import Mutant
@@ -14,10 +15,7 @@ STATED = [(mutant, vector) for mutant in named_mutants().values() if mutant.faul
 
 SAMPLED = 6
 """One stated bug of this many is tried in every run of the tests."""
-CHOSEN = [
-    pytest.param(mutant, vector, id=f"{mutant.id}-{vector}", marks=() if number % SAMPLED == 0 else pytest.mark.exhaustive)
-    for number, (mutant, vector) in enumerate(STATED)
-]
+CHOSEN = sampled([(f"{mutant.id}-{vector}", (mutant, vector)) for mutant, vector in STATED], SAMPLED)
 
 
 @pytest.mark.parametrize(("mutant", "vector"), CHOSEN)

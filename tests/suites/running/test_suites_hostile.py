@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from helpers.sampling import sampled
 from hostile import support
 
 from nnc_conformance.cli.progress import run_display
@@ -97,7 +98,7 @@ COMMANDS: dict[str, tuple[str, Outcome, str, Fault]] = {
 }
 
 
-@pytest.mark.parametrize(("script", "outcome", "message", "kind"), COMMANDS.values(), ids=COMMANDS.keys())
+@pytest.mark.parametrize(("script", "outcome", "message", "kind"), sampled(list(COMMANDS.items()), 2))
 def test_a_hostile_command(root: Path, tmp_path: Path, script: str, outcome: Outcome, message: str, kind: Fault) -> None:
     limits = IMPATIENT if outcome is Outcome.TIMEOUT else LIMITS
     (case,) = judged(root, tmp_path, support.command(script), "id=good-000", limits=limits)
@@ -171,7 +172,7 @@ FAULTS: dict[str, tuple[Outcome, str, Fault]] = {
 }
 
 
-@pytest.mark.parametrize(("fault", "outcome", "message", "kind"), [(name, *found) for name, found in FAULTS.items()], ids=FAULTS.keys())
+@pytest.mark.parametrize(("fault", "outcome", "message", "kind"), sampled([(name, (name, *found)) for name, found in FAULTS.items()], 2))
 def test_a_hostile_worker(root: Path, tmp_path: Path, fault: str, outcome: Outcome, message: str, kind: Fault) -> None:
     words = f'{sys.executable} -S {support.HERE / "worker_faults.py"} "{fault}"'
     limits = IMPATIENT if outcome is Outcome.TIMEOUT else LIMITS
@@ -219,7 +220,7 @@ FUNCTIONS: dict[str, Outcome] = {
 }
 
 
-@pytest.mark.parametrize(("function", "outcome"), FUNCTIONS.items())
+@pytest.mark.parametrize(("function", "outcome"), sampled([(function, (function, outcome)) for function, outcome in FUNCTIONS.items()], 2))
 def test_a_function_as_decoder(root: Path, tmp_path: Path, function: str, outcome: Outcome) -> None:
     argument = support.decoder_toml(tmp_path, "function", "python", f"hostile_function:{function}")
     (tmp_path / "hostile_function.py").write_text((support.HERE / "hostile_function.py").read_text())
