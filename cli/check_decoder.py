@@ -74,6 +74,7 @@ def _document(report: "CheckReport") -> dict[str, object]:
 
 
 def _print(report: "CheckReport") -> None:
+    """Print the findings on a decoder, its capabilities, and the count of errors."""
     from nnc_conformance.cli.printing import print_finding, print_table
     from nnc_conformance.reports.text import one_line
 

@@ -61,6 +61,7 @@ def _document(report: "EncoderCheck") -> dict[str, object]:
 
 
 def _print(report: "EncoderCheck") -> None:
+    """Print the findings on an encoder, and the outcome of each probe."""
     from nnc_conformance.cli.printing import print_finding, print_table
     from nnc_conformance.reports.text import one_line
 

@@ -89,6 +89,12 @@ def _incomplete(given: "Loaded") -> list[str]:
 
 
 def _as_json(found: "Since", problems: list[str]) -> str:
+    """Return the changes between two runs as JSON text.
+
+    Args:
+        found: The changes.
+        problems: What is missing in either of the results.
+    """
     from nnc_conformance.storage.documents import canonical_json
 
     changes = [

@@ -103,6 +103,7 @@ def command(
 
 
 def _print(explained: "Explanation") -> None:
+    """Print the explanation of a failure: vector, first wrong place, likely causes."""
     from nnc_conformance.cli.printing import print_table
     from nnc_conformance.reports.text import one_line
 
@@ -140,6 +141,7 @@ def _cut(text: str) -> str:
 
 
 def _print_onset(onset: "Onset") -> None:
+    """Print where decoding first goes wrong, and the lines of the trace around it."""
     from nnc_conformance.reference.tracer import value_text
     from nnc_conformance.reports.text import one_line
 

@@ -170,6 +170,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str], debug: bool, interrupts: Interrupts) -> int:
+    """Run a command and return the exit code; print an error in one line.
+
+    Args:
+        arguments: The words of the command line.
+        debug: Whether to print the traceback of an internal error.
+        interrupts: Notes whether Ctrl-C came.
+    """
     try:
         needed = arguments[:1] if arguments and arguments[0] in COMMANDS else None  # imports the module of this command only
         returned = build_app(needed)(args=arguments, prog_name=PROGRAM, standalone_mode=False)
@@ -211,6 +218,7 @@ def _say(kind: str, message: str, exit_code: int) -> int:
 
 
 def _say_usage(error: typer.TyperException) -> int:
+    """Print an error in the command line and where help is; return the exit code."""
     context = getattr(error, "ctx", None)
     place = context.command_path if context is not None else PROGRAM
     message = error.format_message()

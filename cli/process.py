@@ -151,6 +151,7 @@ class Interrupts:
             os.close(writer)
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> NoReturn:
+        """Handle Ctrl-C: raise `KeyboardInterrupt` the first time, end the process the second."""
         self._noted.set()
         if self.came:
             leave_interrupted()

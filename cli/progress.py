@@ -62,6 +62,7 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
     between = _SECONDS_BETWEEN_UPDATES if terminal else _SECONDS_BETWEEN_LINES
 
     def show(stage: str, done: int, total: int) -> None:
+        """Print the stage and its progress, unless something was printed just before."""
         nonlocal shown
         if monotonic() < shown + between:
             return
@@ -174,6 +175,7 @@ class _LineDisplay:
         return
 
     def step(self, progress: "Progress[Any]") -> None:
+        """Print new failures, and every few seconds a line with the progress."""
         for line in self._failures.lines(progress):
             print(line, flush=True)
         if progress.seconds >= self._next:
@@ -208,6 +210,7 @@ class _BarDisplay:
         self._progress.stop()
 
     def step(self, progress: "Progress[Any]") -> None:
+        """Print new failures above the bar and move the bar on."""
         if self._task is None:
             self._task = self._progress.add_task("", total=progress.planned, completed=progress.done, failures=0)
         for line in self._failures.lines(progress):

@@ -87,6 +87,10 @@ class Decoders(pytest.Collector):
             yield CaseItem.from_parent(self, name=name, case=case)
 
     def _plan(self) -> "dict[str, PlannedCase[CaseResult]]":
+        """Plan the cases by the options of pytest: one by vector and decoder, by id.
+
+        It loads decoders and suite, and starts the process that will run the cases.
+        """
         from nnc_conformance.cli.options import read_editions
         from nnc_conformance.storage.vector import Level
         from nnc_conformance.suites.decoders.load import load_decoders

@@ -93,6 +93,12 @@ def _expanded(paths: Sequence[Path]) -> list[Path]:
 
 
 def _session(found: dict[str, Path], interpretation: "Interpretation") -> "Validation":
+    """Read streams and validate them as one session.
+
+    Args:
+        found: The file of each stream by the name to report, in the order of the session.
+        interpretation: The choice for each disputed point.
+    """
     from nnc_conformance.encoders.validation import validate_session
     from nnc_conformance.storage.model_files import read_stream
 
@@ -117,6 +123,12 @@ def _each(found: dict[str, Path], interpretation: "Interpretation", jobs: int) -
 
 
 def _validate_file(row: tuple[str, Path], interpretation: "Interpretation") -> "StreamValidation":
+    """Read a stream and validate it.
+
+    Args:
+        row: The name to report, and the file.
+        interpretation: The choice for each disputed point.
+    """
     from nnc_conformance.encoders.validation import validate
     from nnc_conformance.storage.model_files import read_stream
 

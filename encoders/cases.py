@@ -111,6 +111,17 @@ class _Maker:
         may_refuse: str = "",
         blocks: dict[str, dict[str, str]] | None = None,
     ) -> None:
+        """Append a case with its input tensors to `made`.
+
+        Args:
+            group: The topic of the case, such as ``shape``; the first half of its id.
+            name: The second half of its id, unique in the group.
+            title: What the case tries, in words for a reader.
+            inputs: The tensors to encode by name, one mapping for each step of a session.
+            options: The choice for each option of the encoder; the usual ones if None.
+            may_refuse: Why an encoder may refuse the case; empty if it may not.
+            blocks: Block and kind of each tensor, by tensor name; None without blocks.
+        """
         asked = in_encoder_words(self.usual() if options is None else options)
         identity = f"{group}-{name}"
         case = EncoderCase(id=identity, group=group, title=title, options=asked, steps=len(inputs), may_refuse=may_refuse, blocks=blocks)
@@ -151,6 +162,7 @@ def _shape_name(shape: Sequence[int]) -> str:
 
 
 def _shapes(maker: _Maker) -> None:
+    """Add a case for each shape in `SHAPES` and `INTEGER_SHAPES`, with random values."""
     for shape in SHAPES:
         name = _shape_name(shape)
         maker.add("shape", f"float-{name}", f"a float tensor of shape {shape}", {"w": weights(name, shape)})
@@ -160,6 +172,7 @@ def _shapes(maker: _Maker) -> None:
 
 
 def _values(maker: _Maker) -> None:
+    """Add cases with special values: zeros, outliers, NaN, infinities, ends of int32, codebooks."""
     shape = (70, 12)
     usual = weights("usual", shape)
 
@@ -209,6 +222,7 @@ def _values(maker: _Maker) -> None:
 
 
 def _types(maker: _Maker) -> None:
+    """Add a case for each type besides float32 and int32, and one of mixed types."""
     half = weights("half", (9, 7)).astype(np.float16)
     arrays: Tensors = {
         "float16": half,
@@ -280,6 +294,10 @@ def _scans(maker: _Maker) -> None:
 
 
 def _blocks(maker: _Maker) -> None:
+    """Add cases whose tensors form a BLOCK: weights with bias, scales or batch norm.
+
+    It adds none if the encoder has no option for blocks.
+    """
     if not maker.known(BLOCKS):
         return
     vectors = {"weight.ls": "_scaling", "bn.beta": ".beta", "bn.gamma": ".gamma", "bn.mean": ".mean", "bn.var": ".var", "bias": ".bias"}
@@ -379,6 +397,7 @@ def _values_of(maker: _Maker, *, updates: bool) -> dict[str, tuple[str, ...]]:
 
 
 def _options(maker: _Maker) -> None:
+    """Add cases that combine the encoder's options, one for each row of values."""
     values = _values_of(maker, updates=False)
     for number, row in enumerate(option_rows(values) if values else []):
         tensors = _model("options", vectors=row.get("scan_order", "0") == "0")

@@ -101,6 +101,10 @@ class EncoderHost(WorkerHost[EncoderSpec, WorkerProcess[protocol.Answer]]):
         return replace(again, log=again.log.model_copy(update={"retried": KILLED_ONCE}))
 
     def _encode_once(self, encoder: EncoderSpec, job: EncodeJob) -> EncodeRun:
+        """Run an encoder once on a job, as a command or through its worker.
+
+        A worker that breaks the protocol or dies gives a run with that ending, not an exception.
+        """
         if encoder.kind is EncoderKind.COMMAND:
             return self._in_fresh_folder(lambda folder: self._run_command(encoder, job, folder))
         try:
@@ -109,6 +113,12 @@ class EncoderHost(WorkerHost[EncoderSpec, WorkerProcess[protocol.Answer]]):
             return _ended(error)
 
     def _run_command(self, encoder: EncoderSpec, job: EncodeJob, folder: Path) -> EncodeRun:
+        """Start the encoder's command in a folder and return its stream or how it ended.
+
+        The tensors, and the base stream of an update, are written to the folder first. The exit
+        code says whether the encoder encoded, refused or does not support the job; any other counts
+        as a crash.
+        """
         source, base, options = _written(encoder, job, folder)
         output = folder / OUTPUT_NAME
         words: list[str] = []

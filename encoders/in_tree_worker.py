@@ -24,6 +24,11 @@ def model_of(streams: tuple[str, ...]) -> BaseModel | None:
 
 
 def _answer(request: protocol.EncodeRequest) -> dict[str, Any]:
+    """Encode what a request asks for and return the answer as a JSON object.
+
+    The stream is written to the file that the request names. An input or option that the reference
+    encoder cannot take gives an answer of type ``refused`` with the reason.
+    """
     options = dict(word.split("=", 1) for word in request.options)
     try:
         blocks = json.loads(Path(options[BLOCKS]).read_text()) if BLOCKS in options else None

@@ -166,6 +166,14 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _nondeterministic(trial: _Trial, repeats: Sequence[Sequence[EncodeRun]]) -> EncoderCaseResult:
+    """Return the result of a case whose repeated runs differ.
+
+    It names the first byte in which two streams differ and the syntax element there, or only the
+    endings if all streams are alike.
+
+    Args:
+        repeats: The runs of each repetition, one for each step.
+    """
     endings = sorted({run.ending for repeat in repeats for run in repeat})
     message = f"{len(repeats)} runs ended as {', '.join(endings)}"
     streams = [[run.stream for run in repeat if run.stream is not None] for repeat in repeats]

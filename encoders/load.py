@@ -83,6 +83,15 @@ def load_encoders(arguments: Sequence[str]) -> tuple[EncoderSpec, ...]:
 
 
 def _from_file(path: Path, argument: str) -> EncoderSpec:
+    """Read an encoder.toml and return the encoder that it describes.
+
+    Args:
+        path: The file.
+        argument: The path as the user gave it, for messages and for repeating the run.
+
+    Raises:
+        EncoderError: The file cannot be read, is no TOML, or has wrong keys or values.
+    """
     try:
         text = read_bytes(path, max_bytes=TOML_BYTES)
     except ModelError as error:

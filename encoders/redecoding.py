@@ -96,6 +96,18 @@ class _Codeword:
         return part_histories(header, self.base, Interpretation())
 
     def _near(self, header: DataUnitHeader, part: Part, indexes: np.ndarray, qp_delta: int) -> bool:
+        """Return whether decoded indexes give about the values that were to be encoded.
+
+        The indexes are mapped through the codebook and multiplied by the step size; for an update
+        the values of the base model are added. Integers must be exact, others within a step for
+        most values.
+
+        Args:
+            header: The header of the data unit.
+            part: The tensor of the unit to which the indexes belong.
+            indexes: The decoded indexes, of any shape.
+            qp_delta: What the codeword adds to the unit's quantization parameter.
+        """
         wanted = self.wanted.get(part.id)
         if wanted is None or wanted.size != indexes.size:
             return False

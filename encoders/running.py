@@ -182,6 +182,14 @@ def takes(one_filter: str, identity: str) -> bool:
 
 
 def _write(root: Path, index: int, encoder: EncoderSpec, one: CaseInput) -> PlannedCase[EncoderCaseResult]:
+    """Write a case's input files to a folder of their own and plan the case.
+
+    Args:
+        root: The folder of the run.
+        index: Number of the encoder in the run.
+        encoder: The encoder.
+        one: The case and its tensors.
+    """
     task_folder = f"encoder-{index}/{one.case.id}"
     folder = root / task_folder
     folder.mkdir(parents=True)
@@ -262,6 +270,18 @@ def _results(
     *,
     complete: bool,
 ) -> EncoderResults:
+    """Collect the results of a run in the planned order.
+
+    Cases that were not executed get the outcome not run.
+
+    Args:
+        encoders: The encoders of the run.
+        filters: The filters by which cases were selected, as given.
+        repeat: How often each case was encoded.
+        cases: The planned cases by id.
+        execution: What was executed.
+        complete: Whether every case was to run; only then is the list of results closed.
+    """
     finished = execution.finished
     judged = tuple(
         finished[name].case if name in finished else case.not_executed(Outcome.NOT_RUN, "not executed", None)
@@ -285,6 +305,19 @@ def _write_results(
     options: RunOptions,
     started: str,
 ) -> None:
+    """Write results.json and run.json to the output folder.
+
+    results.json has only what repeats exactly; run.json has times, logs, machine, versions and the
+    commands that repeat failed cases.
+
+    Args:
+        output: The folder.
+        results: The judged cases.
+        encoders: The encoders of the run.
+        execution: The finished cases with their logs.
+        options: Limits and scheduler of the run.
+        started: When the run began, as ISO 8601.
+    """
     text = canonical_json(results.model_dump(mode="json"))
     outputs.write_text(output / RESULTS_FILE, text)
     logs: dict[str, CaseLog] = {name: one.log for name, one in execution.finished.items()}

@@ -124,6 +124,17 @@ def suspected_element(
 def _wrong(
     name: str, wanted: Mapping[str, Values], decoded: DecodedStep, before: Mapping[str, Values], coarsest: float | None
 ) -> _WrongTensor:
+    """Mark the elements of a decoded tensor that are further off than they may be.
+
+    The result has the wanted, decoded and earlier values as flat binary64 arrays.
+
+    Args:
+        name: The tensor.
+        wanted: The values that were to be encoded, by tensor name.
+        decoded: What the stream decodes to.
+        before: The tensors before this step; zeros are taken for one that is not among them.
+        coarsest: The greatest step size allowed; None for any.
+    """
     coded = decoded.coded.get(name)
     step = 0.0 if coded is None or coded.step is None else coded.step
     x, y = (array.astype(np.float64).reshape(-1) for array in (wanted[name], decoded.parameters[name]))

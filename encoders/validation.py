@@ -147,6 +147,7 @@ class _Survey(Watcher):
         self.units += 1
 
     def codeword(self, unit: Unit, header: DataUnitHeader, parts: Sequence[PartCoding]) -> None:
+        """Pass a codeword on to the watcher, and note its entropy coding flags."""
         self.watcher.codeword(unit, header, parts)
         for part in parts:
             shown = ((HDSP_FLAG, part.hdsp), (ROW_SKIP_FLAG, part.skipped is not None))
@@ -158,6 +159,7 @@ class _Survey(Watcher):
         self.values += sum(int(np.size(array)) for array in tensors.values())
 
     def goes_on(self, error: StreamError) -> bool:
+        """Keep an error and return True: reading goes on unless a limit was exceeded."""
         if error.category is Category.LIMIT:
             return False
         self.errors.append(error)
@@ -253,6 +255,12 @@ def _judged_target(target: Target, edition: Edition, capabilities: Sequence[str]
 
 
 def _finding(error: StreamError, *, ends: bool) -> BrokenRule:
+    """Turn an error of the reference into a finding with its rule, place and hint.
+
+    Args:
+        error: The error.
+        ends: Whether the stream cannot be read any further.
+    """
     rule, place = RULES[error.rule], error.place
     return BrokenRule(
         rule=rule.id,

@@ -120,6 +120,15 @@ def _by_description(cases: Iterable[CaseResult]) -> dict[tuple[object, ...], set
 
 
 def _change(vector: str, decoder: str, old: CaseResult | None, new: CaseResult | None, *, retired: bool) -> Change | None:
+    """Describe how a result changed between two runs; None if it did not.
+
+    Args:
+        vector: The vector, by its new name.
+        decoder: The decoder.
+        old: The result before; None if there was none.
+        new: The result now; None if there is none.
+        retired: Whether the suite does not have the vector any more.
+    """
     kind = _kind(old, new)
     if kind is None:
         return None
@@ -135,6 +144,10 @@ def _change(vector: str, decoder: str, old: CaseResult | None, new: CaseResult |
 
 
 def _kind(old: CaseResult | None, new: CaseResult | None) -> ChangeKind | None:
+    """Return in what way a result changed; None if it did not.
+
+    A fresh stream that is in one run only and passed is no change.
+    """
     if old is None or new is None:
         only = old or new
         passing_draw = only is not None and is_fresh(only.vector) and not OUTCOMES[only.outcome].fails

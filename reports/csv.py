@@ -48,6 +48,7 @@ def render_csv(report: Report) -> str:
 
 
 def _row(case: ReportedCase) -> tuple[str, ...]:
+    """Return the cells of a case, in the order of the CSV file's columns."""
     result = case.result
     return (
         result.decoder,

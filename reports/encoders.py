@@ -167,6 +167,10 @@ def render_junit(results: EncoderResults, run: EncoderRunDocument) -> str:
 
 
 def _testcase(suite: ElementTree.Element, case: EncoderCaseResult, run: EncoderRunDocument) -> None:
+    """Add a case on an encoder to a JUnit suite.
+
+    It has the time, the log, and the command that repeats the case.
+    """
     log = run.logs.get(case.id)
     element = add_testcase(suite, case.case, f"nnc.encoder.{case.group}")
     element.set("time", seconds(log.seconds if log is not None else 0))

@@ -35,6 +35,7 @@ def render_junit(report: Report) -> str:
 
 
 def _suite(root: ElementTree.Element, report: Report, decoder: DecoderSummary) -> None:
+    """Add a decoder's suite to the document: properties, cases, and those without a result."""
     suite = add_suite(root, decoder.info.name)
     suite.set("time", seconds(sum(case.seconds for case in report.of(decoder.info.name))))
     if decoder.started:
@@ -66,6 +67,10 @@ def _group(report: Report, name: str, decoder: DecoderSummary) -> str:
 
 
 def _case(suite: ElementTree.Element, case: ReportedCase, group: str) -> None:
+    """Add a case to a suite, with the outcome, details and command to repeat it.
+
+    A known failure counts as skipped, and a pass that was expected to fail as a failure.
+    """
     result = case.result
     element = add_testcase(suite, result.vector, group)
     if case.file:

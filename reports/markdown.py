@@ -63,6 +63,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _figure(group: MatrixGroup, tally: OutcomeTally) -> str:
+    """Return a cell of the matrix: passed of judged in words, and other counts."""
     if not tally.total:
         return ""
     left = [f"{tally.passed} of {tally.judged} ({group.remark(tally) or group.percent(tally)})"] if tally.judged else []
@@ -72,6 +73,10 @@ def _figure(group: MatrixGroup, tally: OutcomeTally) -> str:
 
 
 def _decoders(report: Report) -> list[str]:
+    """Return a table of the decoders, and a list of their false claims.
+
+    A row has version, verdict, conformance and counts; without decoders there is no table.
+    """
     if not report.decoders:
         return []
     headings = ["decoder", "version", "verdict", "conformance", *(word for word, _ in TONES.values())]
@@ -91,6 +96,7 @@ def _decoders(report: Report) -> list[str]:
 
 
 def _since(report: Report) -> list[str]:
+    """Return the section on changes since an earlier run; empty without one."""
     if report.since is None:
         return []
     counts = [f"{count} {kind.value}" for kind, count in report.since.counts.items()]
@@ -108,6 +114,10 @@ def _since(report: Report) -> list[str]:
 
 
 def _group(report: Report, group: MatrixGroup, title: str) -> list[str]:
+    """Return the section of one group of features, empty without rows.
+
+    A row is a feature, a column a decoder.
+    """
     if not group.rows:
         return []
     headings = [group.title.lower(), *(code(decoder.info.name) for decoder in report.decoders)]
@@ -115,6 +125,7 @@ def _group(report: Report, group: MatrixGroup, title: str) -> list[str]:
 
 
 def _targets(report: Report) -> list[str]:
+    """Return a section for each target: what it needs and how many cases passed."""
     parts = []
     for figures in report.targets:
         rows = [[code(one.need.text), code(one.need.capability), f"{one.passed} of {one.cases}", one.state.value] for one in figures.needs]
@@ -127,6 +138,7 @@ def _targets(report: Report) -> list[str]:
 
 
 def _failures(report: Report) -> list[str]:
+    """Return the section of failures and the commands that repeat them; empty without any."""
     failures = report.failures
     if not failures:
         return []
@@ -153,6 +165,7 @@ def _expected(report: Report) -> list[str]:
 
 
 def _what_happened(case: ReportedCase) -> str:
+    """Describe a failure in one line: message, first difference, last line of standard error."""
     first = case.result.first_difference
     where = f"; {first.tensor}: {first.kind.value}, expected {first.expected}, given {first.actual}" if first is not None else ""
     said = f"; standard error: {case.stderr.splitlines()[-1]}" if case.stderr else ""
@@ -161,6 +174,7 @@ def _what_happened(case: ReportedCase) -> str:
 
 
 def _networks(report: Report) -> list[str]:
+    """Return the section of accuracies by network and decoder; empty if none were measured."""
     if not report.measured:
         return []
     headings = ["network", "original", "reference", *(code(decoder.info.name) for decoder in report.decoders)]
@@ -199,6 +213,10 @@ def _drift(report: Report) -> list[str]:
 
 
 def _choices(report: Report) -> list[str]:
+    """Return a folded table of the choices that decoders made at disputed points.
+
+    A row is a vector, a column a decoder; without such vectors there is no table.
+    """
     if not report.choices:
         return []
     headings = ["disputed vector", *(code(decoder.info.name) for decoder in report.decoders)]

@@ -110,6 +110,7 @@ def _without_categories(score: Score) -> str:
 
 
 def _grouped(score: Score, key: Callable[[Mutant], str]) -> dict[str, list[Mutant]]:
+    """Group the mutants of a score by a key, sorted by it."""
     groups: dict[str, list[Mutant]] = defaultdict(list)
     for mutant in score.mutants.values():
         groups[key(mutant)].append(mutant)
@@ -132,6 +133,12 @@ def _change(mutant: Mutant) -> tuple[str, str, str]:
 
 
 def _argued(score: Score, reasons: Mapping[str, str]) -> str:
+    """Return Markdown tables of the mutants of a score that have a reason, by reason.
+
+    Args:
+        score: The score, whose mutants are listed.
+        reasons: The reason, such as why it is equivalent, by mutant id.
+    """
     by_reason: dict[str, list[Mutant]] = defaultdict(list)
     for mutant_id, reason in reasons.items():
         if mutant_id in score.mutants:
@@ -145,6 +152,12 @@ def _argued(score: Score, reasons: Mapping[str, str]) -> str:
 
 
 def _by_vector(score: Score, *, matrix: bool) -> str:
+    """Return a Markdown table of the mutants that each vector kills.
+
+    Args:
+        score: The score.
+        matrix: Whether every mutant ran on every vector, not only until it was killed.
+    """
     killed: dict[str, list[str]] = defaultdict(list)
     for mutant_id, verdict in score.results.items():
         for case, _ in verdict.kills:

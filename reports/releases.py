@@ -77,6 +77,11 @@ def render_releases(sources: Sequence[Loaded], sizes: Mapping[str, int]) -> str:
 
 
 def _releases(source: Loaded) -> Iterator[_Release]:
+    """Yield each decoder of the results as a release.
+
+    A release has the details of its logs by vector. Raises `ResultsError` if the source has no
+    results.
+    """
     if source.results is None:
         raise ResultsError(f"{source.source}: {', '.join(source.problems)}")
     logs = source.run.logs if source.run is not None else {}
@@ -176,6 +181,15 @@ def _faults(releases: Sequence[_Release], sizes: Mapping[str, int]) -> list[str]
 
 
 def _fault_table(releases: Sequence[_Release], faults: Iterable[tuple[str, Sequence[str]]], sizes: Mapping[str, int]) -> str:
+    """Return a Markdown table of faults with a column for each release.
+
+    A row has what goes wrong, the smallest vector that shows it, and how many do.
+
+    Args:
+        releases: The releases, from left to right.
+        faults: What goes wrong in words, and the ids of the vectors that show it.
+        sizes: The size of a vector's stream in bytes, by vector id; some may be absent.
+    """
     rows = []
     for symptom, vectors in faults:
         smallest = min(vectors, key=lambda name: (sizes.get(name, inf), name))

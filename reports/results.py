@@ -77,6 +77,10 @@ def _is_truncated(data: bytes) -> bool:
 
 
 def _run_of(file: Path, results_sha256: str) -> RunDocument | None:
+    """Return the run.json next to a results file.
+
+    It is None if that file is missing, unreadable or of other results.
+    """
     if file == STANDARD_INPUT:
         return None
     try:

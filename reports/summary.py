@@ -180,6 +180,11 @@ def _environment(run: RunDocument) -> tuple[tuple[str, str], ...]:
 
 
 def _case(result: CaseResult, invocation: Invocation, run: RunDocument | None) -> ReportedCase:
+    """Put a result together with what a report shows of it.
+
+    That is whether it counts and fails, the command that repeats it, and from run.json the end of
+    standard error, the time, and whether the failure was expected; without ``run`` these are empty.
+    """
     log = run.logs.get(result.id) if run is not None else None
     stderr = _last_lines(log.stderr) if log is not None and tone(result.outcome) is Tone.ERROR else ""
     own = standing(result.level, result.provenance)
@@ -271,6 +276,19 @@ def _group(
     order: Sequence[str],
     title_of: Callable[[str], str] = lambda key: "",
 ) -> MatrixGroup:
+    """Count results by feature and decoder.
+
+    Each key, such as a level or clause, has a row, and each decoder a cell in it.
+
+    Args:
+        field: The name of the group in documents, such as ``level``.
+        title: Its heading.
+        cases: The cases.
+        decoders: The decoders, one column each.
+        keys_of: The keys of a case; it counts in the row of each.
+        order: Keys that come first, in this order; others follow sorted.
+        title_of: The words that explain a key.
+    """
     members: dict[str, dict[str, list[CaseResult]]] = defaultdict(lambda: defaultdict(list))
     for case in cases:
         for key in keys_of(case):
@@ -282,6 +300,10 @@ def _group(
 
 
 def _vector_rows(cases: Sequence[ReportedCase], decoders: Sequence[str]) -> tuple[VectorRow, ...]:
+    """Put the cases of each vector into one row, by decoder.
+
+    A decoder without a result has None.
+    """
     vectors: dict[str, dict[str, ReportedCase]] = defaultdict(dict)
     for case in cases:
         vectors[case.result.vector][case.result.decoder] = case
@@ -299,6 +321,13 @@ def _measured(vector: VectorRow) -> list[MeasuredNetwork]:
 
 
 def _measured_network(vector_id: str, network: str, answers: Sequence[Sequence[AccuracyRow]]) -> MeasuredNetwork:
+    """Collect the accuracies of one network: original, reference and each decoder.
+
+    Args:
+        vector_id: The vector with the network's stream.
+        network: The network's name.
+        answers: The measured rows of each decoder.
+    """
     rows: list[dict[str, AccuracyRow]] = [{row.parameters: row for row in own if row.network == network} for own in answers]
     first = {parameters: row for own in reversed(rows) for parameters, row in own.items()}
     original, reference = first.get("original"), first.get("reference")
@@ -320,6 +349,7 @@ def _natural(key: str) -> tuple[tuple[int, int | str], ...]:
 
 
 def _headline(decoders: Sequence[DecoderSummary], problems: Sequence[str]) -> str:
+    """Sum the run up in a few sentences: what passes, fails, is missing or unexpected."""
     if problems or not decoders:
         return "The results are incomplete, so they are not a pass."
     sentences = [_sentence(decoder) for decoder in decoders] if len(decoders) <= 3 else [_count_sentence(decoders)]
@@ -332,6 +362,7 @@ def _headline(decoders: Sequence[DecoderSummary], problems: Sequence[str]) -> st
 
 
 def _sentence(decoder: DecoderSummary) -> str:
+    """Say in a sentence how many cases a decoder passes or fails."""
     name, total = decoder.info.name, decoder.total
     tried = total.passed + total.failed
     if unexpected := total.failed - decoder.known:

@@ -87,6 +87,17 @@ def target_figures(decoder: DecoderIdentity, cases: Iterable[CaseResult]) -> tup
 
 
 def _figures(target: Target, need: Need, answering: Sequence[CaseResult], decoder: DecoderIdentity) -> NeedFigures:
+    """Count the cases that show one need of a target.
+
+    Only cases that count, of which one is a good stream, are passed or judged; others are counted
+    apart.
+
+    Args:
+        target: The target.
+        need: The capability, and if it names one the element, that is needed.
+        answering: The results that answer the target.
+        decoder: The decoder, for the capabilities that it declares.
+    """
     needing = [case for case in answering if need.capability in case.flags and (not need.element or need.element in case.elements)]
     counted = [case for case in needing if standing(case.level, case.provenance) is CaseStanding.CONFORMANCE]
     good = [case for case in counted if case.policy is None]

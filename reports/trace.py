@@ -186,6 +186,12 @@ def _by_unit(lines: Iterable[TraceLine]) -> Sequence[TraceLine]:
 
 
 def _unit(number: int, lines: list[TraceLine]) -> UnitRows:
+    """Make the rows of one unit: elements, bins, and a plot of the coder.
+
+    Args:
+        number: Number of the unit.
+        lines: Its lines of the trace, at least one.
+    """
     elements = [line for line in lines if line.bin is None]
     bins = [line for line in lines if line.bin is not None]
     known = next((line.unit_type for line in reversed(elements) if line.unit_type != UNKNOWN_TYPE), lines[0].unit_type)
@@ -200,6 +206,10 @@ def _unit(number: int, lines: list[TraceLine]) -> UnitRows:
 
 
 def _row(line: TraceLine) -> TraceRow:
+    """Turn a line of a trace into a row of the page.
+
+    The row of a bin also has symbol, range, offset and context.
+    """
     first = 8 * line.byte + line.bit
     name = "/".join((*line.path[1:], line.element)) if line.bin is None else line.element
     state = ""

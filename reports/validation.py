@@ -56,6 +56,7 @@ def _stream_lines(stream: StreamValidation) -> Iterator[tuple[str, str]]:
 
 
 def _facts(stream: StreamValidation) -> Iterator[str]:
+    """Yield lines on a stream: edition, size, capabilities, targets, inferred meanings."""
     if stream.edition is not None:
         kind = "update" if stream.update else "stream"
         yield (
@@ -70,6 +71,7 @@ def _facts(stream: StreamValidation) -> Iterator[str]:
 
 
 def _finding_lines(finding: BrokenRule) -> Iterator[str]:
+    """Yield lines on a broken rule: what is wrong, rule, place, hint."""
     strict = "must be refused" if finding.policy is Policy.MUST else "may be accepted"
     yield f"broken: {finding.detail}"
     yield f"rule {finding.rule} ({strict}, source {finding.provenance}): {finding.condition}"
@@ -102,6 +104,7 @@ def render_sarif(validation: Validation) -> str:
 
 
 def _sarif_rule(rule: str) -> dict[str, Any]:
+    """Describe a rule as an object of the SARIF format."""
     row = RULES[rule]
     return {
         "id": rule,

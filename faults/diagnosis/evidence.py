@@ -188,6 +188,16 @@ def _covering(pairs: Sequence[Seen], wanted: Collection[tuple[str, int]]) -> lis
 
 
 def _greedy(pairs: Sequence[Seen], wanted: set[tuple[str, int]], count: int) -> list[Seen]:
+    """Choose up to ``count`` pairs that together execute most of the wanted lines.
+
+    Each time the pair with most lines that are still wanted is taken; lines covered are removed
+    from ``wanted`` in place. It stops early once no pair covers another.
+
+    Args:
+        pairs: The cases to choose from, each with the lines that it executes.
+        wanted: Lines of the decoder, as (module, line number).
+        count: The most to choose.
+    """
     chosen: list[Seen] = []
     rest = list(pairs)
     while rest and len(chosen) < count:

@@ -61,6 +61,10 @@ def _onset(onset: Onset) -> dict[str, Any]:
 
 
 def _line(line: TraceLine) -> dict[str, Any]:
+    """Return a line of a trace as a JSON object.
+
+    For a bin it has the state of the arithmetic decoder too.
+    """
     bins = {} if line.bin is None else {
         "symbol": line.bin.index,
         "context": line.bin.context,

@@ -208,6 +208,10 @@ def _class_of(stream: bytes, failure: Failure) -> str:
 
 
 def _read(file: Path) -> State | None:
+    """Read the saved state of a fuzzing run; None if the file does not exist.
+
+    Raises `FuzzError` if the file is something else.
+    """
     if not file.exists():
         return None
     try:
@@ -220,6 +224,7 @@ def differing(first: DecodeStream, second: DecodeStream) -> Judge:
     """Return the judge of two decoders against each other: any difference is a failure."""
 
     def judge(stream: bytes) -> Failure | None:
+        """Return a failure if the two decoders end differently or give different outputs."""
         one, other = first(stream), second(stream)
         if one.ending is not other.ending:
             return Failure(Outcome.FAIL, f"{one.ending} and {other.ending}")

@@ -91,6 +91,13 @@ def _element(pieces: tuple[Piece, ...], draws: Draws) -> bytes | None:
 
 
 def _written(units: list[Values], target: int, draws: Draws) -> Mutator:
+    """Write units again with one element changed, and return the writer.
+
+    Args:
+        units: The values of each unit.
+        target: Number of the element to change, in written order.
+        draws: Random numbers, which choose the new value.
+    """
     mutator = Mutator(
         {"nnr_unit": units}, interpretation=Interpretation(), target=target, change=lambda _, kind, value: _other(kind, value, draws)
     )

@@ -91,6 +91,16 @@ def _size_flag(unit: Unit, stream: bytes) -> dict[str, int]:
 
 
 def _piece(unit: Unit, context: StreamContext, stream: bytes) -> Piece:
+    """Take a unit apart so that it can be reduced and written again.
+
+    A data unit gives its header, its tensors before dependent quantization, and the form of its
+    header. Other units, and data units sent in parts, give their plain values.
+
+    Args:
+        unit: The unit as read.
+        context: What earlier units set, such as the reference list.
+        stream: The stream with the unit.
+    """
     header = unit.data_unit_header
     if header is None or "partial_data_counter" in unit.header:
         return Plain(values_of(unit, stream))

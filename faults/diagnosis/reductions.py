@@ -31,6 +31,10 @@ def reductions(pieces: Pieces) -> Iterator[Pieces]:
 
 
 def _smaller(piece: Piece) -> Iterator[Pieces]:
+    """Yield the units that can take the place of a unit to make it smaller.
+
+    For an aggregate these may be its inner units.
+    """
     if isinstance(piece, Data):
         for data in _smaller_data(piece):
             yield (data,)
@@ -45,6 +49,11 @@ def _smaller(piece: Piece) -> Iterator[Pieces]:
 
 
 def _smaller_values(piece: Plain) -> Iterator[dict[str, Any]]:
+    """Yield the values of a unit with one thing less each.
+
+    The long size form or a map is left out, a quantization parameter set to 0 or halved, a topology
+    emptied or halved.
+    """
     payload = piece.values["nnr_unit_payload"]
     if piece.values.get("nnr_unit_size_flag"):
         yield {name: value for name, value in piece.values.items() if name != "nnr_unit_size_flag"}
@@ -74,6 +83,10 @@ def _with(piece: Plain, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _smaller_data(piece: Data) -> Iterator[Data]:
+    """Yield smaller forms of a data unit.
+
+    They have fewer parts, elements or tools, shorter ids or simpler values.
+    """
     yield from _fewer_parts(piece)
     yield from _fewer_elements(piece)
     yield from _fewer_tools(piece)
@@ -142,6 +155,7 @@ def _fewer_elements(piece: Data) -> Iterator[Data]:
 
 
 def _of_dimensions(piece: Data, dimensions: tuple[int, ...]) -> Iterator[Data]:
+    """Yield a data unit cropped to other dimensions, or nothing if that is impossible."""
     header = replace(piece.header, dimensions=dimensions)
     if header.decomposition_rank:
         header = replace(header, g_number_of_rows=min(header.g_number_of_rows, dimensions[0]))
@@ -208,6 +222,7 @@ def _shorter_ids(piece: Data) -> Iterator[Data]:
 
 
 def _renamed(piece: Data, ids: tuple[str, ...]) -> Data:
+    """Return a data unit with other tensor ids, given in the order of its own."""
     names = dict(zip(piece.header.ids, ids, strict=True))
     header = replace(piece.header, ids=ids)
     if not isinstance(piece.tensors, Mapping):
@@ -231,6 +246,10 @@ MOST_PLACES: Final = 64
 
 
 def _simpler(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield copies with more zeros; of integers also with signs or halves only.
+
+    Zeros replace all values that are not 0, then either half of them, then few at a time.
+    """
     flat = values.reshape(-1)
     places = np.flatnonzero(flat)
     parts = [places, places[: len(places) // 2], places[len(places) // 2 :]]

@@ -268,6 +268,11 @@ class _Search:
             pass
 
     def _once(self) -> bool:
+        """Try each way to shrink the best stream once; return whether it changed.
+
+        Units are reduced and left out; single bytes only if the stream cannot be taken apart and
+        nothing else helped.
+        """
         before = self.best
         pieces = pieces_of(self.best)
         if pieces is not None:
@@ -293,6 +298,10 @@ class _Search:
                     break
 
     def _by_bytes(self) -> None:
+        """Cut out runs of bytes wherever the failure stays.
+
+        A run is a quarter of the stream at first, then half as long each time nothing can be cut.
+        """
         size = max(1, len(self.best) // 4)
         while size and not self._over:
             for start in range(0, len(self.best), size):

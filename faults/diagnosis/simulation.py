@@ -102,6 +102,8 @@ def faulty_decoder(cause: Cause, seconds: float = 2.0) -> DecodeStream:
     """
 
     def decode_stream(stream: bytes) -> Execution:
+        """Decode a stream in a child process with the bug of the cause in force."""
+
         def work(decode: Decode) -> Iterator[MutantOutcome]:
             with in_force(changed_functions(cause.mutant)):
                 yield decode(stream, False, seconds)
@@ -178,6 +180,11 @@ class SymptomCache:
         return (_key(cause), _digest(vector.trial.streams)) in self._known
 
     def _read(self, file: Path) -> None:
+        """Read the symptoms in the cache file, one JSON array a line.
+
+        A missing file is empty. Broken lines are skipped, but `CacheError` is raised if the first
+        one is broken or the path is no regular file.
+        """
         if not file.exists():
             return
         if not file.is_file():
@@ -191,6 +198,11 @@ class SymptomCache:
                     raise CacheError(f"{file} is not a cache of explain; name a new file") from None
 
     def _write(self, new: dict[tuple[str, str], Symptom]) -> None:
+        """Append new symptoms to the cache file, if there is one.
+
+        Args:
+            new: The symptoms by (cause, hash of the stream).
+        """
         if self._file is None:
             return
         lines = []
@@ -201,6 +213,7 @@ class SymptomCache:
 
 
 def _symptom_of(content: dict[str, Any]) -> Symptom:
+    """Make a symptom from its JSON object, from which the differences are removed."""
     differences = tuple(
         Difference(one["tensor"], one["kind"], None if one["index"] is None else tuple(one["index"]), one["actual"], one["count"])
         for one in content.pop("differences", ())

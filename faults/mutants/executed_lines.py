@@ -141,6 +141,11 @@ def watch_lines(
     count = 0
 
     def enter(frame: FrameType, event: str, argument: Any) -> Any:
+        """Trace a call: return the function that traces its lines, or None.
+
+        None is for modules that are not watched and for functions called more than ``most_calls``
+        times.
+        """
         module = modules.get(frame.f_code.co_filename)
         if module is None:
             return None
@@ -151,6 +156,7 @@ def watch_lines(
         met = lines[module]
 
         def line(frame: FrameType, event: str, argument: Any) -> Any:
+            """Note an executed line; raise `OutOfTimeError` after ``most_lines`` of them."""
             nonlocal count
             count += 1
             met.add(frame.f_lineno)

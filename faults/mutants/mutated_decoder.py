@@ -206,6 +206,7 @@ def _out_of_time(*_: object) -> None:
 
 
 def _bound_memory(memory: int) -> None:
+    """Limit this process to ``memory`` bytes more than it has now, without core dumps."""
     with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
         now = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + memory, now + memory))
@@ -257,6 +258,14 @@ class _MutatedDecoder:
         return self._step(stream, lenient, seconds, tables, None)[0]
 
     def session(self, streams: Sequence[bytes], lenient: bool, seconds: float, tables: Tables | None = None) -> list[MutantOutcome]:
+        """Decode the streams of a session up to the first that fails.
+
+        Args:
+            streams: The streams, in order.
+            lenient: Whether to forgive broken rules of policy ``may``.
+            seconds: The time limit of each stream.
+            tables: Tables to use in place of the standard's; None for those.
+        """
         outcomes: list[MutantOutcome] = []
         model: BaseModel | None = BaseModel()
         for stream in streams:

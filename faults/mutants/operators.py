@@ -171,6 +171,13 @@ def _differ(code: MutableCode, statement: ast.stmt, following: ast.stmt) -> bool
 
 
 def _statement(code: MutableCode, statement: ast.stmt, path: Path) -> Iterator[TreeEdit]:
+    """Yield each mutation of a statement and its expressions, but not of its body.
+
+    Args:
+        code: The function.
+        statement: The statement.
+        path: The way to it in the function's syntax tree.
+    """
     around = NodeContext(code, statement)
     for operator, node in _whole(statement):
         yield TreeEdit(operator, path, ((path, node),))
@@ -226,6 +233,13 @@ def _expressions(value: Any, path: Path, field: str, around: NodeContext) -> Ite
 
 
 def _node(node: ast.AST, path: Path, around: NodeContext) -> Iterator[TreeEdit]:
+    """Yield each mutation of an expression and of those inside it.
+
+    Args:
+        node: The expression.
+        path: The way to it in the function's syntax tree.
+        around: The statement and call in which it stands.
+    """
     if isinstance(node, ast.JoinedStr | ast.Lambda):
         return
     for replace in REPLACEMENTS:
@@ -319,6 +333,7 @@ def _number(node: ast.AST, around: NodeContext) -> Found:
 
 
 def _class_of_number(around: NodeContext) -> Operator:
+    """Return the operator that a change of a number here belongs to."""
     if around.is_context:
         return Operator.CONTEXT
     if around.call in _DESCRIPTORS:
@@ -329,6 +344,7 @@ def _class_of_number(around: NodeContext) -> Operator:
 
 
 def _named(node: ast.AST, around: NodeContext) -> Found:
+    """Yield the mutations of a name, descriptor or conversion: another one, or none."""
     name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
     if name in _NAMES:
         operator, others = _NAMES[name]

@@ -67,6 +67,10 @@ def _tables() -> Iterator[Value]:
 
 
 def _ranges() -> Iterator[Value | None]:
+    """Yield mutants of the table of LPS ranges.
+
+    In one an entry is greater by 1, in another a row is replaced by the next one.
+    """
     table = published.LPS_RANGE_TABLE
     for row in range(8):
         for place in (32 * row + column for column in RANGE_COLUMNS):
@@ -83,6 +87,10 @@ def _steps() -> Iterator[Value | None]:
 
 
 def _sets() -> Iterator[Value | None]:
+    """Yield mutants of the context parameter sets.
+
+    In one an entry is changed, in another a set has changed places with the next one.
+    """
     name, sets = "CONTEXT_PARAMETER_SETS", published.CONTEXT_PARAMETER_SETS
     for number, entries in enumerate(sets):
         for column, (entry, change) in enumerate(zip(entries, (1, 1, 16, 1), strict=True)):
@@ -94,6 +102,10 @@ def _sets() -> Iterator[Value | None]:
 
 
 def _transitions() -> Iterator[Value | None]:
+    """Yield mutants of the state transition table.
+
+    In one the two successors of a state are swapped, in another one of them is the next state.
+    """
     name, table = "STATE_TRANS_TAB", published.STATE_TRANS_TAB
     for state, following in enumerate(table):
         rows = list(table)

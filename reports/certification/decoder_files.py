@@ -29,6 +29,11 @@ def decoder_files(spec: DecoderSpec) -> tuple[CertifiedFile, ...]:
 
 
 def _named(spec: DecoderSpec) -> Iterator[Path]:
+    """Yield the files that a decoder's command and argument name.
+
+    Of a Python decoder, MODULE:FUNCTION stands for the module's file in the folder of the next
+    word.
+    """
     for word, after in zip(spec.command, (*spec.command[1:], ""), strict=True):
         if "{" not in word and Path(word).is_file():
             yield Path(word)

@@ -87,6 +87,10 @@ def gather(
 
 
 def _sha256(path: Path) -> str:
+    """Return the SHA-256 of a results file, or of the results.json in a folder.
+
+    Raises `ResultsError` if it cannot be read.
+    """
     file = path / RESULTS_FILE if path.is_dir() else path
     try:
         return hashlib.sha256(read_regular(file, max_bytes=RESULTS_BYTES)).hexdigest()
@@ -95,6 +99,14 @@ def _sha256(path: Path) -> str:
 
 
 def _argument(path: Path, name: str) -> str:
+    """Return how the decoder was named on the command line of the run.
+
+    Raises `IssueError` if no run.json with that decoder lies next to the results.
+
+    Args:
+        path: The results: a folder or a file.
+        name: The decoder's name.
+    """
     folder = path if path.is_dir() else path.parent
     try:
         return next(decoder.argument for decoder in load_run(folder).decoders if decoder.name == name)
@@ -196,6 +208,10 @@ def issue(
 
 
 def _cases(evidence: CertificateEvidence, *, editioned: bool) -> tuple[CertifiedCase, ...]:
+    """Return the results that go into the certificate, in the order of the suite.
+
+    Vectors without a result, or with a result of another revision, are left out.
+    """
     results = {case.vector: case for case in evidence.results.cases if case.decoder == evidence.decoder.name}
     return tuple(
         certified_case(stored.vector, results[stored.vector.id], editioned=editioned)

@@ -60,6 +60,14 @@ def weigh(body: CertificateBody, today: datetime.date, withdrawn: Collection[tup
 
 
 def _weigh(body: CertificateBody, case: CertifiedCase, today: datetime.date, withdrawn: Collection[tuple[str, int]]) -> Weighed:
+    """Decide what a case of a certificate counts as, such as passed, failed or waived.
+
+    Args:
+        body: The certificate.
+        case: The case.
+        today: The day on which waivers must be valid.
+        withdrawn: The (vector, revision) pairs that count no more.
+    """
     if (case.vector, case.revision) in withdrawn:
         return Weighed(case, Weight.WITHDRAWN)
     if standing(case.level, case.provenance) is not CaseStanding.CONFORMANCE:
@@ -149,6 +157,7 @@ def _unshown(body: CertificateBody, target: Target) -> list[str]:
 
 
 def _of_target(body: CertificateBody) -> Iterator[str]:
+    """Yield a problem for each capability of the certificate's target that no case shows."""
     target = target_of(body)
     for name in _unshown(body, target) if target is not None else ():
         if target is not None and name not in target.uncounted:
@@ -169,6 +178,7 @@ def reasons(body: CertificateBody, today: datetime.date, *, signed: bool, withdr
 
 
 def _of_form(body: CertificateBody, *, signed: bool) -> Iterator[str]:
+    """Yield what contradicts itself: headline, capabilities, levels, editions, number of cases."""
     policy, decoder = body.policy, body.decoder
     if body.headline != headline_of(body, signed=signed):
         yield "the headline does not match decoder, policy, evidence and signature"
@@ -205,6 +215,7 @@ def unproven(shown: Iterable[CapabilityEvidence]) -> tuple[str, ...]:
 
 
 def _of_challenge(body: CertificateBody) -> Iterator[str]:
+    """Yield what is wrong with the fresh streams: too few, or some not passed."""
     cases = body.challenge.cases
     if len(cases) < body.policy.challenge:
         yield f"{len(cases)} fresh streams were decoded; the policy requires {body.policy.challenge}"
@@ -214,6 +225,12 @@ def _of_challenge(body: CertificateBody) -> Iterator[str]:
 
 
 def _failure(case: CertifiedCase, what: str) -> str:
+    """Describe a case that is not passed, in one line.
+
+    Args:
+        case: The case.
+        what: Words to put before its name, such as "fresh stream ".
+    """
     if case.outcome is Outcome.UNSUPPORTED:
         needs = ", ".join(case.flags) or "none"
         return f"{what}{case.vector} ({case.level}): unsupported, although all capabilities it needs are declared: {needs}"

@@ -109,6 +109,7 @@ def verify(path: Path, inputs: VerificationInputs, today: datetime.date) -> Veri
 
 
 def _check_signer(verification: Verification, inputs: VerificationInputs) -> None:
+    """Add a note or problem on who signed the certificate."""
     signature = verification.certificate.seal.signature
     if signature is None:
         verification.notes.append("it is unsigned; anyone could have made it")
@@ -119,6 +120,7 @@ def _check_signer(verification: Verification, inputs: VerificationInputs) -> Non
 
 
 def _check_withdrawals(verification: Verification, inputs: VerificationInputs) -> None:
+    """Add notes and problems on vectors and certificates that were withdrawn."""
     body, listed = verification.certificate.body, inputs.withdrawals
     named = {(vector.vector, vector.revision) for vector in body.withdrawn}
     if listed is None:
@@ -141,6 +143,7 @@ def _check_withdrawals(verification: Verification, inputs: VerificationInputs) -
 
 
 def _check_challenge(verification: Verification) -> None:
+    """Draw the fresh streams again; add a problem if they are not those listed."""
     body = verification.certificate.body
     if body.challenge.grammar not in GRAMMARS:
         verification.problems.append(f"its fresh streams are of {body.challenge.grammar}, which this version cannot draw again")
@@ -177,6 +180,10 @@ def _check_suite(verification: Verification, inputs: VerificationInputs) -> None
 
 
 def _check_results(verification: Verification, inputs: VerificationInputs) -> None:
+    """Add a problem if the certificate does not match the given results file.
+
+    Without a file nothing is checked.
+    """
     if inputs.results is None:
         return
     body, results = verification.certificate.body, load_results(inputs.results)
@@ -201,6 +208,10 @@ def _outcome(case: CaseResult | CertifiedCase) -> tuple[Outcome, str | None, str
 
 
 def _check_decoder(verification: Verification, inputs: VerificationInputs) -> None:
+    """Add a problem if the given decoder's files are not those certified.
+
+    Without a decoder nothing is checked.
+    """
     if inputs.decoder is None:
         return
     if decoder_files(inputs.decoder) != verification.certificate.body.decoder.files:

@@ -162,6 +162,15 @@ def _drift_line(
     number: int,
     first: str | None,
 ) -> DriftLine:
+    """Place a decoder's line in the plot of errors by layer.
+
+    Args:
+        layers: The layers of the network, from left to right.
+        distances: The decoder's error after each layer; None leaves a gap.
+        height: The vertical position of an error.
+        number: Number of the line, which decides its colour.
+        first: Output name of the layer to mark on the line; None for no mark.
+    """
     steps = max(len(layers) - 1, 1)
     across = [round(DriftPlot.LEFT + DriftPlot.WIDTH * step / steps, 1) for step in range(len(layers))]
     points: list[tuple[float, float]] = []

@@ -129,6 +129,12 @@ def counted(vectors: Iterable[StoredVector]) -> Counter[str]:
 
 
 def _keys(stored: StoredVector) -> tuple[str, ...]:
+    """Return the names under which a vector serves as a probe.
+
+    A good vector has one for each capability that it needs, and one for each of its payload types
+    in its edition, such as ``int in 2024``. A negative one has its error category and its
+    capabilities.
+    """
     broken, flags = stored.vector.negative, stored.vector.flags
     if broken is not None:
         return f"as {broken.category}", *(f"with {flag}" for flag in flags)
@@ -244,6 +250,12 @@ def composed_probes(folder: Path) -> Suite:
 
 
 def _good(flags: tuple[str, ...], stream: bytes) -> tuple[Vector, dict[str, bytes]]:
+    """Make a probe from a good stream: the vector and its files by name.
+
+    Args:
+        flags: The capabilities that the stream needs.
+        stream: The stream; the reference provides the expected tensors.
+    """
     decoded = decode(stream)
     files = {STREAM_FILE: stream, EXPECTED_FILE: dump_safetensors(decoded.parameters)}
     if decoded.topology is not None:
@@ -252,6 +264,15 @@ def _good(flags: tuple[str, ...], stream: bytes) -> tuple[Vector, dict[str, byte
 
 
 def _cut(flags: tuple[str, ...], stream: bytes) -> tuple[Vector, dict[str, bytes]]:
+    """Make a negative probe from a truncated stream: the vector and its files by name.
+
+    Args:
+        flags: The capabilities that the stream needs.
+        stream: The stream; the reference provides the rule that it breaks.
+
+    Raises:
+        AssertionError: The reference decodes the stream.
+    """
     try:
         decode(stream)
     except StreamError as error:
@@ -262,6 +283,15 @@ def _cut(flags: tuple[str, ...], stream: bytes) -> tuple[Vector, dict[str, bytes
 
 
 def _vector(name: str, level: Level, flags: tuple[str, ...], files: dict[str, bytes], negative: NegativeSpec | None = None) -> Vector:
+    """Describe a probe as a vector, with the size and hash of each file.
+
+    Args:
+        name: The end of its id.
+        level: Its level.
+        flags: The capabilities that it needs.
+        files: The content of its files, by file name.
+        negative: The rule that the stream breaks; None for a good stream.
+    """
     stored = {file: stored_file(file, data) for file, data in files.items()}
     return Vector(
         id=f"probe-{name}",

@@ -62,6 +62,12 @@ def try_stop(command: Sequence[str], patience: float, spoken: protocol.WorkerPro
 
 
 def _start_and_stop(process: "subprocess.Popen[bytes]", patience: float, spoken: protocol.WorkerProtocol) -> str:
+    """Start the protocol with a worker, ask it to stop, and return what is wrong.
+
+    The text is empty if the worker ends with code 0, and also if it does not answer the start,
+    which other checks report. Raises `subprocess.TimeoutExpired` if it does not end within
+    ``patience`` seconds.
+    """
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(protocol.request_line(protocol.start_request(spoken)))

@@ -35,6 +35,7 @@ class DecoderHost(WorkerHost[DecoderSpec, Worker]):
         return self._twice_if_killed(lambda: [self._decode_once(decoder, stream)])[0]
 
     def _decode_once(self, decoder: DecoderSpec, stream: bytes) -> Execution:
+        """Decode one stream once, by the command or worker of the decoder."""
         if decoder.kind is DecoderKind.COMMAND:
             return self._run_command(decoder, [stream])
         if decoder.kind is DecoderKind.WORKER and decoder.takes_sessions:
@@ -60,6 +61,12 @@ class DecoderHost(WorkerHost[DecoderSpec, Worker]):
         return [*earlier, replace(last, log=last.log.model_copy(update={"retried": KILLED_ONCE}))]
 
     def _session_once(self, decoder: DecoderSpec, streams: Sequence[bytes]) -> list[Execution]:
+        """Decode the streams of a session once, in order, and return what each step gave.
+
+        A command is started again for each step, with all streams up to it; the first step that is
+        not decoded is the last. A decoder that takes no sessions gets a session of one stream as a
+        plain stream, and a longer one counts as unsupported.
+        """
         if not decoder.takes_sessions:
             if len(streams) == 1:
                 return [self._decode_once(decoder, streams[0])]

@@ -45,6 +45,7 @@ _PYTHON_WORKER: Final = (sys.executable, "-P", "-m", "nnc_conformance.suites.dec
 
 
 def _known(capabilities: tuple[str, ...]) -> tuple[str, ...]:
+    """Sort capabilities and drop repeated ones; raise `ValueError` for an unknown name."""
     for name in capabilities:
         if name not in CAPABILITIES:
             raise ValueError(unknown("capability", name, ALL_CAPABILITIES))
@@ -52,6 +53,7 @@ def _known(capabilities: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _pattern(text: str) -> str:
+    """Return the text if it is a regular expression; raise `ValueError` if not."""
     try:
         re.compile(text)
     except re.error as error:
@@ -171,6 +173,15 @@ def load_decoder(argument: str) -> DecoderSpec:
 
 
 def _from_file(path: Path, argument: str) -> DecoderSpec:
+    """Read a decoder.toml and return the decoder that it describes.
+
+    Args:
+        path: The file.
+        argument: The path as the user gave it, for messages and for repeating the run.
+
+    Raises:
+        DecoderError: The file cannot be read, is no TOML, or has wrong keys or values.
+    """
     try:
         text = read_bytes(path, max_bytes=TOML_BYTES)
     except ModelError as error:
@@ -237,6 +248,14 @@ def _fault_of(place: tuple[int | str, ...], kind: str) -> Fault:
 
 
 def _file_command(document: DecoderFile, here: Path) -> tuple[str, ...]:
+    """Build the words of a decoder's command from its file.
+
+    Raises `DecoderError` if a decoder of kind python does not name MODULE:FUNCTION.
+
+    Args:
+        document: The content of the decoder.toml.
+        here: The file's folder, which stands for ``{here}``.
+    """
     if document.kind == DecoderKind.COMMAND:
         return _template(document.command, here)
     if document.kind == DecoderKind.WORKER:

@@ -99,6 +99,10 @@ def _answer(decode: StreamDecoder, request: protocol.DecodeRequest) -> dict[str,
 
 
 def _write(request: protocol.DecodeRequest, output: Output) -> None:
+    """Write a decoded step to the files that the request names.
+
+    These are the tensors, the topology if there is one, and the model after the step if asked for.
+    """
     _write_tensors(request.output, output.tensors)
     if output.topology is not None:
         Path(request.topology).write_bytes(output.topology)
@@ -131,6 +135,7 @@ def reference_session() -> StreamDecoder:
     model: reference.BaseModel | None = reference.BaseModel()
 
     def step(stream: bytes) -> Output:
+        """Decode the next stream onto the model that the streams before it left."""
         nonlocal model
         decoded = reference.decode(stream, base=model)
         model = decoded.model
@@ -144,6 +149,10 @@ def function_session(function: Callable[[Any], Any]) -> StreamDecoder:
     streams: list[bytes] = []
 
     def step(stream: bytes) -> Output:
+        """Call the user's function with all streams up to this one.
+
+        It returns the tensors by name, or a pair of these and the model after the step.
+        """
         streams.append(stream)
         result = function(list(streams))
         tensors, model = result if isinstance(result, tuple) else (result, None)

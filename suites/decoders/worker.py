@@ -87,6 +87,11 @@ class Worker(WorkerProcess[protocol.Answer]):
         return Execution(DecoderEnding.PROTOCOL, message, Fault.FOLDER_REPLACED, log=log_of(self.process))
 
     def _execute(self, request: protocol.DecodeRequest, files: CaseFiles) -> Execution:
+        """Send a request to the worker and return what it did.
+
+        A worker that breaks the protocol, dies or exceeds a limit is closed, and the result has
+        that ending with the worker's log.
+        """
         self.begin_case()
         try:
             return self._decode(request, files)

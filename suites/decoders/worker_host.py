@@ -103,6 +103,7 @@ class WorkerHost(ABC, Generic[SpecT, WorkerT]):
         return done
 
     def _fresh_folder(self) -> Path:
+        """Make the next empty folder, named by number, in the scratch folder."""
         self._folders += 1
         folder = self._scratch / str(self._folders)
         folder.mkdir()

@@ -117,6 +117,10 @@ class WorkerProcess(Generic[AnswerT]):
             raise WorkerError.protocol(error.fault, str(error)) from None
 
     def _output_ended(self) -> WorkerError:
+        """Return the error for a worker whose standard output ended before its answer.
+
+        It is a crash if the process ended, else a violation of the protocol.
+        """
         code = self.process.ended(END_SECONDS)
         if code is None:
             return WorkerError.protocol(Fault.STDOUT_CLOSED, "it closed its standard output")

@@ -133,6 +133,13 @@ def compare(expected: Mapping[str, NDArray[Any]], actual: Mapping[str, NDArray[A
 
 
 def _difference(name: str, expected: NDArray[Any] | None, actual: NDArray[Any] | None) -> TensorDifference | None:
+    """Compare a tensor with the expected one and return the difference, None if equal.
+
+    Args:
+        name: The tensor.
+        expected: The expected values; None if no such tensor is expected.
+        actual: The decoder's values; None if it gave no such tensor.
+    """
     if expected is None:
         return None if actual is None else TensorDifference(tensor=name, kind=DifferenceKind.EXTRA, actual=_kind_text(actual))
     if actual is None:

@@ -118,6 +118,7 @@ def _good(vector: AnyVector) -> AnyVector:
 
 
 def _step_result(judgement: Judgement, expected: ExpectedOutput, execution: Execution) -> StepResult:
+    """Put judgement, output hashes and model check of one step into its result."""
     output, topology = _hashes(execution)
     return StepResult(
         outcome=judgement.outcome,
@@ -251,6 +252,10 @@ def _nondeterministic(executions: Sequence[Execution]) -> Judgement:
 
 
 def _judgement(vector: AnyVector, decoder: DecoderSpec, expected: ExpectedOutput, execution: Execution) -> Judgement:
+    """Judge what a decoder made of one stream, by what the vector expects.
+
+    Crashes and other bad endings come first, then missing capabilities, then refusals and output.
+    """
     if execution.ending in ENDED_BADLY:
         return Judgement(ENDED_BADLY[execution.ending], execution.message)
     if undeclared := _undeclared(vector, decoder):
@@ -268,6 +273,10 @@ def _judgement(vector: AnyVector, decoder: DecoderSpec, expected: ExpectedOutput
 
 
 def _judge_unsupported(vector: AnyVector, decoder: DecoderSpec, execution: Execution) -> Judgement:
+    """Judge a decoder that says it does not support a stream.
+
+    It fails if it declares every capability that the stream needs.
+    """
     if not must_pass(vector, decoder):
         return Judgement(Outcome.UNSUPPORTED, execution.message)
     needed = ", ".join(vector.flags) or "only the syntax of units"
@@ -281,6 +290,10 @@ def _refusal_text(execution: Execution) -> str:
 
 
 def _judge_disputed(decoder: DecoderSpec, expected: ExpectedOutput, execution: Execution) -> Judgement:
+    """Find the choices at disputed points that the decoder's output or refusal matches.
+
+    If none matches, a refusal counts as refused, and an output is compared with the default choice.
+    """
     made = tuple(
         choice
         for choice, tensors in expected.choices
@@ -301,6 +314,7 @@ def _judge_disputed(decoder: DecoderSpec, expected: ExpectedOutput, execution: E
 
 
 def _judge_output(decoder: DecoderSpec, expected: ExpectedOutput, execution: Execution) -> Judgement:
+    """Compare decoded tensors and topology with the expected ones: pass or fail."""
     differences = compare(expected.tensors or {}, execution.tensors or {})
     if differences:
         return Judgement(

@@ -62,6 +62,15 @@ def traits(spectra: Sequence[Spectrum]) -> Iterator[Trait]:
 
 
 def _traits_of(element: str, extents: Sequence[Extent | None]) -> Iterator[Trait]:
+    """Yield the traits of an element by which failing cases may differ from passing ones.
+
+    A trait says of each case whether the element occurs, has a value of some class, has others too,
+    or reaches a power of 2.
+
+    Args:
+        element: The syntax element.
+        extents: What each case has of it: classes, least and greatest value; None if it is absent.
+    """
     met = [extent for extent in extents if extent is not None]
     classes = [extent.classes if extent is not None else set() for extent in extents]
     least, greatest = ([getattr(extent, bound, None) for extent in extents] for bound in ("least", "greatest"))

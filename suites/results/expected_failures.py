@@ -66,6 +66,7 @@ class ExpectedFailures(Frozen):
 
     @model_validator(mode="after")
     def _no_entry_twice(self) -> "ExpectedFailures":
+        """Raise `ValueError` if two entries have the same vector and decoder."""
         listed: set[tuple[str, str | None]] = set()
         for entry in self.failure:
             if (key := (entry.vector, entry.decoder)) in listed:

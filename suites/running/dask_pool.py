@@ -84,6 +84,7 @@ class DaskPool(Generic[SpecT, ResultT]):
         setup = self._setup.model_dump_json()
 
         def start(case: PlannedCase[ResultT]) -> None:
+            """Submit a case to the cluster and wait for its result with the others."""
             task = case.task.model_dump_json()
             future = self._client.submit(run_on_worker, setup, task, case.files(), version(DISTRIBUTION), pure=False)
             running[future] = case
@@ -112,6 +113,11 @@ class DaskPool(Generic[SpecT, ResultT]):
             self._client.cancel(list(running))
 
     def _result(self, future: Any) -> tuple[str | None, Isolation]:
+        """Return the result of a finished case and the isolation it ran in.
+
+        The result is JSON, or None if the case was lost. Raises `SchedulerError` if the cluster
+        could not execute the case; errors of this project pass through.
+        """
         try:
             result: tuple[str | None, Isolation] = future.result()
         except (NNCError, HarnessError):

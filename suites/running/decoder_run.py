@@ -204,6 +204,14 @@ class _Record:
         finished: Mapping[str, FinishedCase[CaseResult]],
         results: Results,
     ) -> RunDocument:
+        """Make the run.json of a run: times, machine, versions, logs and commands to repeat.
+
+        Args:
+            results_sha256: The hash of results.json, which ties the two files together.
+            execution: How the run was executed.
+            finished: The finished cases by id.
+            results: The content of results.json.
+        """
         expected = self.expected_failures
         invocation = invocation_of(self.suite, self.decoders, self.options)
         return RunDocument(

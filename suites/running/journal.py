@@ -85,6 +85,7 @@ class Journal(Generic[EntryT]):
         self.close()
 
     def _lock(self) -> None:
+        """Lock the journal for this process; raise `JournalError` if another run has it."""
         import fcntl
 
         try:

@@ -116,6 +116,10 @@ class RestartingProcess(Generic[SpecT, ResultT]):
         return None
 
     def _started(self) -> PoolProcess[SpecT, ResultT]:
+        """Return the running process; if there is none, start it first.
+
+        Raises `HarnessError` if the process ends before it is ready.
+        """
         if self._process is None:
             self._process = PoolProcess(self._kind, self._setup)
             answer = self._process.receive()

@@ -142,6 +142,13 @@ class BoundedProcess:
             self.check()
 
     def _read(self, handle: int, stream: object, keep: Callable[[bytes], None]) -> None:
+        """Read what a pipe has; at its end stop watching it.
+
+        Args:
+            handle: The file descriptor of the pipe.
+            stream: The same pipe as the selector knows it.
+            keep: Called with the bytes read, which are empty at the end.
+        """
         try:
             data = os.read(handle, _CHUNK)
         except BlockingIOError:

@@ -105,6 +105,7 @@ def restriction() -> str:
 
 
 def _enable_loopback() -> None:
+    """Bring up the loopback interface of this process's network namespace."""
     import fcntl
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

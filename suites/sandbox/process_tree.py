@@ -127,6 +127,10 @@ def kill_descendants(*, keep: int, patience: float = 5.0) -> int:
 
 
 def _kill(living: list[psutil.Process]) -> None:
+    """Kill processes by SIGKILL; in a namespace of its own, all processes there.
+
+    Elsewhere they are first suspended, so that none starts another. Those already gone are skipped.
+    """
     if not living:
         return
     if _outer_namespace is not None and linux.process_namespace() not in (0, _outer_namespace):
