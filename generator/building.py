@@ -255,6 +255,15 @@ def outputs_by_choice(streams: Sequence[bytes], switch: str, base: BaseModel | N
 
 
 def _keep(files: dict[str, bytes], name: str, tensors: Mapping[str, np.ndarray] | None) -> StoredFile | None:
+    """Add tensors to the vector's files as safetensors and return the file's description.
+
+    Without tensors nothing is added and the result is None.
+
+    Args:
+        files: The content of the files by name, changed in place.
+        name: Name of the new file.
+        tensors: The tensors by name; None if there are none.
+    """
     if tensors is None:
         return None
     files[name] = dump_safetensors(tensors)
@@ -262,6 +271,15 @@ def _keep(files: dict[str, bytes], name: str, tensors: Mapping[str, np.ndarray] 
 
 
 def _keep_topology(files: dict[str, bytes], name: str, decoded: Decoded | None) -> StoredFile | None:
+    """Add the decoded topology to the vector's files and return the file's description.
+
+    Without a topology nothing is added and the result is None.
+
+    Args:
+        files: The content of the files by name, changed in place.
+        name: Name of the new file.
+        decoded: What the stream decodes to; None for a stream that is refused.
+    """
     if decoded is None or decoded.topology is None:
         return None
     files[name] = decoded.topology.data

@@ -135,6 +135,7 @@ def flipped(bit: int) -> StreamEdit:
     """Return an edit that flips one bit, counted from the stream's last if negative."""
 
     def edit(stream: bytes) -> bytes:
+        """Return the stream with the bit flipped."""
         at = bit % (8 * len(stream))
         changed = bytearray(stream)
         changed[at >> 3] ^= 0x80 >> (at & 7)
@@ -172,6 +173,7 @@ def recoded(element: str, bits: str, number: int = 0) -> StreamEdit:
     """
 
     def edit(stream: bytes) -> bytes:
+        """Return the stream with other bits for the element, and the unit's size corrected."""
         start = last_unit(stream)
         place = [found for found in elements_named(stream, element) if found.bit >= 8 * start][number]
         alignment = next(found for found in elements_named(stream, "byte_alignment") if found.bit >= place.end_bit)

@@ -52,6 +52,16 @@ def _taken(out: Path) -> Iterator[None]:
 
 
 def _generate(levels: Collection[Level], seed: int, jobs: int, out: Path) -> Manifest:
+    """Make all vectors of some levels in the suite's folder and write its manifest.
+
+    Vectors of these levels that have no recipe any more are removed and listed as retired.
+
+    Args:
+        levels: The levels to make; vectors of others stay.
+        seed: The seed of all random numbers.
+        jobs: Processes to use.
+        out: The suite's folder.
+    """
     known = known_manifest(out)
     ids = ids_of(levels)
     kept = [entry for entry in known.vectors if entry.level not in levels]

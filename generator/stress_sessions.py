@@ -162,6 +162,7 @@ class _Session:
         return units
 
     def _layer_set(self) -> list[Values]:
+        """Draw a layer parameter set, or none, and set the quantization that it gives."""
         drawing, dice = self.drawing, self.drawing.dice
         if not drawing.may("lps", 5):
             return []
@@ -207,6 +208,17 @@ class _Session:
         return self._unit(tensor, head, turn, has_parent=has_parent)
 
     def _unit(self, tensor: _Tensor, head: DataUnitHeader, turn: Turn, *, has_parent: bool) -> Values:
+        """Draw the data unit of a tensor and return its values, ready to write.
+
+        Codebook, temporal contexts, form of the header and indexes are drawn. It stores in
+        ``tensor`` the header, and whether all its units so far are linked to their parents.
+
+        Args:
+            tensor: The tensor, as known from the streams before.
+            head: The header, without node and parent.
+            turn: The base model and the switches of the stream.
+            has_parent: Whether the unit codes a difference to the tensor in the base model.
+        """
         drawing, dice = self.drawing, self.drawing.dice
         is_raw = head.payload_type == NNR_PT_RAW_FLOAT
         tensor.chained &= has_parent or not turn.signalling

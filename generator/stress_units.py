@@ -220,6 +220,14 @@ def add_spikes(dice: Dice, quants: npt.NDArray[np.int64], bits: int) -> None:
 
 
 def _parameter_sets(dice: Dice, head: DataUnitHeader, dimensions: tuple[int, ...], *, is_weight: bool) -> Any:
+    """Draw the parameter set of each context of a tensor, or "default" for none signalled.
+
+    Args:
+        dice: The random numbers.
+        head: The header of the data unit.
+        dimensions: The tensor's dimensions.
+        is_weight: Whether the tensor is the weight of its block.
+    """
     if dice.one_in(3):
         return "default"
     part = next(part for part in coded_parts(head) if part.is_weight == is_weight and part.dimensions == dimensions)
@@ -237,6 +245,7 @@ def drawn_codebook(dice: Dice, indexes: npt.NDArray[np.int64]) -> Codebook:
 
 
 def _raw(drawing: Drawing) -> Values:
+    """Draw a data unit of raw float32 numbers, of any bits."""
     dice = drawing.dice
     dimensions = (_LARGE_RAW,) if dice.one_in(12) else drawn_dimensions(drawing)
     head = header(NNR_PT_RAW_FLOAT, drawing.take(1), dimensions, data_format=_data_format(drawing, NNR_PT_RAW_FLOAT))

@@ -75,6 +75,7 @@ def stream(
     """
 
     def units_in_turn(base: BaseModel) -> list[Values]:
+        """Return the values of all units of the stream, made for a base model."""
         turn = Turn(base, signalling, pre, interpretation or Interpretation())
         parameter_set = model_parameter_set(quantization, parent_signalling=signalling, pre=pre, **arguments)
         made = [unit(turn) if callable(unit) else unit for unit in units]
@@ -130,6 +131,7 @@ def unit(
     named = implied if parent is None or parent is True else parent or None
 
     def in_turn(turn: Turn) -> Values:
+        """Return the values of the data unit, with the switches and histories of its turn."""
         signalling = UpdateSignalling(turn.signalling, turn.pre, own, named, tca)
         head = replace(header(payload_type, ids, dimensions, quantization, **more), update=signalling)
         known = known_histories(head, turn) if histories is None else histories

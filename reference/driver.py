@@ -212,6 +212,14 @@ class Driver:
         self.quantization_data = Topology(storage_format, self._inflated(compression_format, data))
 
     def _inflated(self, compression_format: int, data: bytes) -> bytes:
+        """Return the bytes of a topology unit, decompressed if they are deflated.
+
+        Raises `PayloadError` once all such bytes of the stream exceed the limit on output.
+
+        Args:
+            compression_format: The element topology_compression_format.
+            data: The bytes as coded.
+        """
         data = inflate(data, self.options.limits) if compression_format == DEFLATE else data
         self.spent += len(data)
         if self.spent > self.options.limits.total_bytes:
@@ -315,6 +323,15 @@ class Driver:
         return tuple(self._differences)
 
     def _recorded(self, header: DataUnitHeader, trace: BinTrace, *, decoded: bool) -> RecordedCodeword | None:
+        """Put the recorded bins of a codeword together with its tensors.
+
+        A raw unit has no codeword and gives None.
+
+        Args:
+            header: The header of the data unit.
+            trace: The bins that were read.
+            decoded: Whether the codeword was decoded to its end.
+        """
         if header.payload_type == NNR_PT_RAW_FLOAT:
             return None
         parts = coded_parts(header)

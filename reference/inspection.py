@@ -173,6 +173,12 @@ def row_text(row: Row) -> str:
 
 
 def _data_unit_words(content: Row, qps: Mapping[str, int]) -> Iterator[str]:
+    """Yield what a row says of a data unit, such as "raw float" or "12x3".
+
+    Args:
+        content: The elements of the unit, as in a row's ``content``.
+        qps: The quantization parameter of each tensor.
+    """
     yield content["payload_type"]
     yield ", ".join(map(repr, content["ids"]))
     yield "x".join(map(str, content["dimensions"])) or "scalar"
@@ -227,6 +233,7 @@ def summary(array: np.ndarray) -> Row:
 
 
 def _summary_words(found: Row) -> str:
+    """Return type, shape, range and share of zeros of a tensor in words."""
     words = f"{found['dtype']} {'x'.join(map(str, found['shape'])) or 'scalar'}"
     if "zeros" not in found:
         return words

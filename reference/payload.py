@@ -211,6 +211,12 @@ class DataUnitDecoder:
             raise self._error(unit, error.rule, 0, element, str(error)) from None
 
     def _parts(self, unit: Unit, header: DataUnitHeader, trace: BinTrace | None) -> Iterator[tuple[Part, np.ndarray]]:
+        """Yield each tensor of a data unit with its values.
+
+        The values are converted to the unit's data format, if it has one. For an update session it
+        also appends to `coded` what later updates need: the values before the conversion, the
+        indexes, and where they are not 0.
+        """
         data_format = None if self.options.interpretation.data_format is DataFormat.IGNORED else header.data_format
         parts = coded_parts(header)
         if header.payload_type == NNR_PT_RAW_FLOAT:
@@ -233,6 +239,15 @@ class DataUnitDecoder:
     def _coded_part(
         self, header: DataUnitHeader, part: Part, values: np.ndarray, base: np.ndarray | None, nonzero: np.ndarray
     ) -> CodedPart:
+        """Collect what later updates need of a coded tensor.
+
+        Args:
+            header: The header of the data unit.
+            part: The tensor.
+            values: Its values before any conversion.
+            base: Its indexes clamped to int16; None for raw values.
+            nonzero: Where its indexes, or raw values, are not 0.
+        """
         shaped = values.reshape(part.dimensions)
         by_name = {part.id: shaped} if header.mapping is None else dict(mapped(shaped, header.ids, header.mapping))
         return CodedPart(part.id, part.dimensions, shifted(header, by_name, self.options.interpretation), base, nonzero)

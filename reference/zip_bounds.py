@@ -57,6 +57,16 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 
 def _check(members: list[zipfile.ZipInfo], size: int, what: str, max_bytes: int) -> None:
+    """Raise `ModelError` if the members of a zip file are too many or too large.
+
+    Members that overlap, have equal names or use a rare compression are refused too.
+
+    Args:
+        members: The members as the directory lists them.
+        size: Size of the file in bytes.
+        what: The file in words, for messages.
+        max_bytes: Largest sum of unpacked sizes.
+    """
     unpacked = sum(member.file_size for member in members)
     if len(members) > MOST_MEMBERS or unpacked > max_bytes:
         raise ModelError(f"{what} has more than {MOST_MEMBERS} members or {max_bytes} bytes")

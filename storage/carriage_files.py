@@ -161,6 +161,13 @@ def unpack_safetensors(data: bytes) -> Carried:
 
 
 def _kinds(text: str) -> dict[str, TensorType]:
+    """Parse the metadata entry that gives each tensor's dtype and shape.
+
+    Raises `ModelError` if it is not of that form.
+
+    Args:
+        text: The entry, a JSON object by tensor name.
+    """
     try:
         rows = json.loads(text)
         types = {name: (row["dtype"], row["shape"]) for name, row in rows.items()}

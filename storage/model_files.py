@@ -327,6 +327,10 @@ def write_container(path: Path, stream: bytes, model: Model, *, suffix: str | No
 
 
 def _tensors(path: Path) -> Model:
+    """Read an npz or safetensors file as a model without topology.
+
+    Raises `ModelError` for a file that carries topology in the metadata or cannot be read.
+    """
     data = read_bytes(path)
     if not is_npz(data) and is_packed(data):
         raise ModelError(f"{path}: {_CARRIED}")
@@ -350,7 +354,10 @@ def _array(path: Path) -> Model:
 
 
 def _shards(path: Path) -> Model:
+    """Read a model in several files, which the index file at ``path`` lists."""
+
     def tensors(file: Path) -> Mapping[str, np.ndarray]:
+        """Read one of the files; raise `ModelError` if it is of another kind."""
         suffix = file.suffix.lower()
         if suffix not in (*TENSOR_SUFFIXES, *STATE_DICT_SUFFIXES):
             raise ModelError(f"{path}: {file.name} is neither a tensor file nor a state_dict")
@@ -361,6 +368,7 @@ def _shards(path: Path) -> Model:
 
 
 def _onnx(path: Path) -> Model:
+    """Read an ONNX model; values in files next to it are read too."""
     from nnc_conformance.reference.topology.onnx import attribute_values, exact_parameters, extract, variance_parameters
 
     model = extract(read_bytes(path), base_dir=None if path == STANDARD_INPUT else path.parent)
@@ -379,6 +387,12 @@ def _nnef_archive(path: Path) -> Model:
 
 
 def _nnef_files(path: Path, files: Mapping[str, bytes]) -> Model:
+    """Make a model of the files of an NNEF folder or archive.
+
+    Args:
+        path: The folder or archive, for messages.
+        files: The content of its files, by file name.
+    """
     from nnc_conformance.reference.topology.carriage_nnef import METADATA_FILE
     from nnc_conformance.reference.topology.nnef import extract, variances
 
@@ -395,6 +409,10 @@ def _nnef_files(path: Path, files: Mapping[str, bytes]) -> Model:
 
 
 def _state_dict(path: Path) -> Model:
+    """Read a PyTorch state_dict as a model without topology.
+
+    Entries of types that are not supported are left out, with the reason.
+    """
     from nnc_conformance.reference.topology.pytorch import load_state_dict
 
     left_out: dict[str, str] = {}
@@ -404,6 +422,7 @@ def _state_dict(path: Path) -> Model:
 
 
 def _program(path: Path) -> Model:
+    """Read a program exported by PyTorch (.pt2)."""
     from nnc_conformance.reference.topology.pytorch import extract
 
     model = extract(read_bytes(path))
@@ -412,6 +431,7 @@ def _program(path: Path) -> Model:
 
 
 def _keras(path: Path) -> Model:
+    """Read a Keras model (.keras)."""
     from nnc_conformance.reference.topology.tensorflow import extract
 
     model = extract(read_bytes(path))
@@ -433,6 +453,16 @@ _READERS: Final[Mapping[str, Callable[[Path], Model]]] = {
 
 
 def _to_onnx(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """Write an ONNX model, with the values of a large one next to it.
+
+    Values go to a second file from 2 GB on. Nothing is left out, so the result is empty. Raises
+    `ModelError` rather than replace the data file of another model.
+
+    Args:
+        path: The file.
+        topology: The graph without values.
+        parameters: The values by name.
+    """
     from nnc_conformance.reference.topology.onnx import restore, restore_beside
 
     if len(topology) + sum(array.nbytes for array in parameters.values()) <= MOST_MESSAGE_BYTES:
@@ -451,6 +481,14 @@ def _to_onnx(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) 
 
 
 def _to_nnef(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray], quantization: Topology | None) -> tuple[str, ...]:
+    """Write an NNEF folder; nothing is left out, so the result is empty.
+
+    Args:
+        path: The folder.
+        topology: The graph without values.
+        parameters: The values by name.
+        quantization: The stream's quantization data; ignored unless it is of NNEF.
+    """
     from nnc_conformance.reference.topology.nnef import restore
 
     text = quantization.data if quantization is not None and quantization.storage_format == NNR_TPL_NNEF else None
@@ -459,6 +497,13 @@ def _to_nnef(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray], 
 
 
 def _to_program(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """Write a program of PyTorch (.pt2) and return the names of what was left out.
+
+    Args:
+        path: The file.
+        topology: The program without values.
+        parameters: The values by name.
+    """
     from nnc_conformance.reference.topology.pytorch import left_out, restore
 
     write_bytes(path, restore(topology, parameters))
@@ -466,6 +511,13 @@ def _to_program(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray
 
 
 def _to_keras(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """Write a Keras model; nothing is left out, so the result is empty.
+
+    Args:
+        path: The file.
+        topology: The model without values.
+        parameters: The values by name.
+    """
     from nnc_conformance.reference.topology.tensorflow import restore
 
     write_bytes(path, restore(topology, parameters))

@@ -340,6 +340,7 @@ def _temporary(path: Path, target: Path, data: bytes, old: os.stat_result | None
     placed = False
 
     def put_in_place() -> None:
+        """Rename the temporary file to the output, which replaces any file there."""
         nonlocal placed
         with _named(path):
             temporary.replace(target)

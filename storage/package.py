@@ -91,6 +91,13 @@ class Package:
         self._file.close()
 
     def _parsed(self, model: type[M], data: bytes, name: str) -> M:
+        """Parse a JSON file of the package; raise `PackageError` if it is not canonical.
+
+        Args:
+            model: The type of its content.
+            data: The file's bytes.
+            name: The file's name, for messages.
+        """
         parsed = parse(model, data, f"{self._path}: {name}")
         if canonical_text(parsed).encode() != data:
             raise PackageError(f"{self._path}: {name} is not in canonical form")

@@ -114,6 +114,7 @@ def _read_previous(previous: Path, manifest: Manifest) -> _Previous:
 
 
 def _fresh_files(suite: Suite, kept: frozenset[str]) -> dict[str, bytes]:
+    """Collect the files of the vectors that are not kept, by path in the package."""
     files: dict[str, bytes] = {}
     for stored in suite.vectors:
         if stored.vector.id not in kept:

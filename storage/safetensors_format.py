@@ -99,6 +99,7 @@ def tensors_sha256(tensors: Mapping[str, NDArray[Any]]) -> str:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a dict of pairs; raise `ModelError` if a key occurs twice."""
     result = dict(pairs)
     if len(result) != len(pairs):
         names = [name for name, _ in pairs]

@@ -285,6 +285,14 @@ class _Reader:
 
     @staticmethod
     def _read(header: Header, data: memoryview) -> Iterator[np.ndarray]:
+        """Yield the arrays of a state file in the order of its header.
+
+        Raises `ValueError` if header and data differ in size.
+
+        Args:
+            header: The header.
+            data: The bytes after it: the arrays in little endian, one after the other.
+        """
         sizes = [prod(entry.shape) * np.dtype(entry.dtype).itemsize for entry in header.arrays]
         if sum(sizes) != len(data):
             raise ValueError(f"the header lists {sum(sizes)} bytes of arrays, the file has {len(data)}")
@@ -321,6 +329,10 @@ class _Reader:
 
 
 def _session(header: Header, arrays: _Reader) -> SessionState:
+    """Make the state of a session from a file's header and arrays.
+
+    Raises `ValueError` if they do not fit together.
+    """
     parameters = {name: arrays.at(place, f"parameter {name!r}", "float32", "int32") for name, place in header.parameters.items()}
     model = BaseModel(
         parameters=parameters,
@@ -339,6 +351,16 @@ def _topology(entry: TopologyEntry | None, arrays: _Reader) -> Topology | None:
 
 
 def _history(name: str, entry: HistoryEntry, arrays: _Reader, parameters: Mapping[str, np.ndarray]) -> ParameterHistory:
+    """Make the update history of a tensor from its entry in the header.
+
+    Raises `ValueError` if it does not fit the tensor.
+
+    Args:
+        name: The tensor.
+        entry: Its entry, with the places of its arrays.
+        arrays: The arrays of the file.
+        parameters: The model's tensors by name.
+    """
     elements = prod(entry.dimensions)
     if name in parameters and parameters[name].size != elements:
         raise ValueError(f"the history of {name!r} has {elements} elements, the parameter {parameters[name].size}")
@@ -358,6 +380,16 @@ def _history(name: str, entry: HistoryEntry, arrays: _Reader, parameters: Mappin
 
 
 def _indexes(name: str, entry: IndexEntry, arrays: _Reader, elements: int) -> IndexHistory:
+    """Make the index history of a tensor from its entry in the header.
+
+    Raises `ValueError` if an array has another type or size.
+
+    Args:
+        name: The tensor, for messages.
+        entry: Its entry, with the places of its arrays.
+        arrays: The arrays of the file.
+        elements: Number of elements of the tensor.
+    """
     base = arrays.sized(entry.base, f"the indexes of {name!r}", "int16", elements)
     seen = arrays.sized(entry.seen, f"the places seen of {name!r}", "uint8", -(-elements // 8))
     named: dict[NodeId, np.ndarray] = {}

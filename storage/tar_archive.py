@@ -106,6 +106,14 @@ def members(file: BinaryIO) -> Iterator[Member]:
 
 
 def _member(block: bytes, position: int) -> Member:
+    """Parse a file header of a tar archive into name, place and size.
+
+    Raises `ArchiveError` unless it is the very header that we would write for the file.
+
+    Args:
+        block: The 512 bytes of the header.
+        position: Its place in the archive, in bytes.
+    """
     if len(block) != BLOCK or block[257:262] != b"ustar":
         kind = (
             "compressed data, but packages are uncompressed"

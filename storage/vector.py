@@ -191,6 +191,7 @@ class SessionVector(VectorBase):
 
     @model_validator(mode="after")
     def _earlier_steps_decode(self) -> "SessionVector":
+        """Raise `ValueError` if a step other than the last has no expected output."""
         for number, step in enumerate(self.steps[:-1]):
             if step.expected is None:
                 raise ValueError(f"step {number} has no expected output, which only the last step may lack")

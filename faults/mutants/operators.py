@@ -174,7 +174,7 @@ def _statement(code: MutableCode, statement: ast.stmt, path: Path) -> Iterator[T
     """Yield each mutation of a statement and its expressions, but not of its body.
 
     Args:
-        code: The function.
+        code: What may be mutated in the function.
         statement: The statement.
         path: The way to it in the function's syntax tree.
     """

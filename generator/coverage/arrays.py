@@ -57,6 +57,10 @@ class ArraysError(NNCError):
 
 @cache
 def _document() -> dict[str, Any]:
+    """Read the stored arrays of tool combinations.
+
+    Raises `ArraysError` if they were made for another table of choices.
+    """
     document: dict[str, Any] = json.loads(files("nnc_conformance.generator.coverage").joinpath(FILE).read_text(encoding="utf-8"))
     if document["factors"] != {factor: list(values) for factor, values in FACTORS.items()}:
         raise ArraysError("the table of choices has changed: make the arrays anew")

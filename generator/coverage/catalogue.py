@@ -31,6 +31,10 @@ def value_key(element: str, descriptor: str, label: str) -> Key:
 
 
 def _element_goals(row: ElementRow) -> Iterator[Goal]:
+    """Yield the goals of an element: it occurs, and has a value of each class.
+
+    An element of an array also has goals for first, inner and last place.
+    """
     clause = clause_of(row.name)
     keys = [Key(GoalKind.ELEMENT, row.name, MET)]
     keys += [value_key(row.name, descriptor, label) for descriptor in variants(row) for label in classes_of(row.name, descriptor).labels]
@@ -40,6 +44,13 @@ def _element_goals(row: ElementRow) -> Iterator[Goal]:
 
 
 def _goal(key: Key, clause: str, provenance: Provenance) -> Goal:
+    """Make a goal with its standing, which says whether it counts, and the reason.
+
+    Args:
+        key: What is to be reached.
+        clause: Its clause.
+        provenance: Where the fact comes from.
+    """
     row = standing_row(key)
     if row is not None:
         standing, why = row.standing, row.why

@@ -123,6 +123,13 @@ def keeps(choice: Choice, standing: GoalStanding, constraints: Constraints = CON
 
 
 def _broken(choice: Choice, standing: GoalStanding, constraints: Constraints) -> Constraint | None:
+    """Return the first constraint that a choice breaks; None if it breaks none.
+
+    Args:
+        choice: The value of each factor; factors may be absent.
+        standing: Of the goal; it decides which constraints apply.
+        constraints: The constraints.
+    """
     for constraint in constraints:
         bound = constraint.standing in ALLOWED_BY[standing] and all(factor in choice for factor in constraint.factors)
         if bound and not constraint.holds(*(choice[factor] for factor in constraint.factors)):

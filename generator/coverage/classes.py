@@ -159,6 +159,13 @@ def golomb_lengths(k: int) -> Iterator[tuple[int, int]]:
 
 
 def _ranges(ranges: list[tuple[int, int]]) -> Classes:
+    """Make the value classes of ranges, such as ``0``, ``1`` and ``2..254``.
+
+    A value outside all ranges is in no class.
+
+    Args:
+        ranges: Least and greatest value of each.
+    """
     labels = {bounds: str(bounds[0]) if bounds[0] == bounds[1] else f"{bounds[0]}..{bounds[1]}" for bounds in ranges}
     single = {low: (label,) for (low, high), label in labels.items() if low == high}
     wide = [(low, high, (label,)) for (low, high), label in labels.items() if low < high]

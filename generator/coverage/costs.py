@@ -144,6 +144,7 @@ def most_dimensions() -> int:
 
 
 def _holds(dimensions: int) -> bool:
+    """Return whether NumPy can hold an array of this number of dimensions."""
     try:
         np.empty((1,) * dimensions)
     except ValueError:

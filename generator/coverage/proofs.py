@@ -131,6 +131,7 @@ def codeword_too_short(_: Key) -> bool:
 
 
 def _codeword_fails(payload: bytes, coding: TensorCoding) -> bool:
+    """Return whether decoding a payload as one tensor raises `CodewordError`."""
     try:
         decode_codeword(payload, [coding])
     except CodewordError:

@@ -93,6 +93,12 @@ def cover(
 
 
 def _measure_files(paths: Path | tuple[Path, ...], limits: DecodeLimits | None) -> StreamCoverage:
+    """Measure the goals that a stream, or the streams of a session, reach.
+
+    Args:
+        paths: The file, or the files of a session in order.
+        limits: Bounds on the decode; the defaults if None.
+    """
     if isinstance(paths, Path):
         return measure(read_regular(paths, max_bytes=LARGEST_STREAM), limits=limits)
     streams = [read_regular(path, max_bytes=LARGEST_STREAM) for path in paths]

@@ -110,6 +110,15 @@ def cycles(layout: ContextLayout, patterns: Iterable[tuple[int, ...]]) -> list[C
 
 
 def _cycle(node: Node, quants: tuple[int, ...], bins: Iterable[ContextBins]) -> Cycle:
+    """Sum up which contexts a cycle of indexes adapts, and in which direction.
+
+    A context that gets both bins is mixed; others always get the same one.
+
+    Args:
+        node: The state in which the cycle begins and ends.
+        quants: The indexes of the cycle.
+        bins: The (context, bin) pairs of each index.
+    """
     counts = Counter(met for of_index in bins for met in of_index)
     mixed = frozenset(context for context, bin_value in counts if (context, 1 - bin_value) in counts)
     pure = tuple((context, bin_value, count) for (context, bin_value), count in counts.items() if context not in mixed)

@@ -70,6 +70,15 @@ def one_round(plan: FineTuningPlan, state: graphs.NetworkTensors, images: Images
 
 
 def _trained(plan: FineTuningPlan, state: graphs.NetworkTensors, images: Images, labels: Labels, seed: int) -> graphs.NetworkTensors:
+    """Train a network further from a state and return its new tensors.
+
+    Args:
+        plan: The network, learning rate and number of epochs.
+        state: The tensors to start from.
+        images: float32 [N, 1, 8, 8].
+        labels: int64 [N].
+        seed: The seed of the batches.
+    """
     torch.manual_seed(seed)
     module = NETWORKS[plan.network].module()
     module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in state.items()})

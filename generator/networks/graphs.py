@@ -117,6 +117,12 @@ def dense(source: str, name: str, target: str) -> NodeProto:
 
 
 def _folded(state: NetworkTensors, name: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Fold the batch norm of a convolution into its weight and a bias, both float32.
+
+    Args:
+        state: The tensors of the network.
+        name: The convolution's name, which its tensors begin with.
+    """
     norm = {part: state[f"{name}.bn.{part}"].astype(np.float64) for part in ("weight", "bias", "running_mean", "running_var")}
     scale = norm["weight"] / np.sqrt(norm["running_var"] + _EPSILON)
     weight = state[f"{name}.weight"].astype(np.float64) * scale[:, None, None, None]

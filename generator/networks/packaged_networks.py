@@ -96,6 +96,7 @@ def _after(before: npt.NDArray[Any], change: npt.NDArray[Any] | None) -> npt.NDA
 
 
 def _entry(name: str) -> dict[str, Any]:
+    """Return what the package states of a network; raise `ModelError` for another name."""
     networks: dict[str, dict[str, Any]] = _summary()["networks"]
     if name not in networks:
         raise ModelError(unknown("network", name, names()))
@@ -103,6 +104,10 @@ def _entry(name: str) -> dict[str, Any]:
 
 
 def _sequence(name: str) -> dict[str, Any]:
+    """Return what the package states of a sequence of networks.
+
+    Raises `ModelError` for another name.
+    """
     sequences: dict[str, dict[str, Any]] = _summary()["sequences"]
     if name not in sequences:
         raise ModelError(unknown("network", name, (*names(), *sequence_names())))

@@ -123,6 +123,10 @@ def _linear(source: str, name: str, target: str) -> list[NodeProto]:
 
 
 def _block(number: int) -> list[NodeProto]:
+    """Make the ONNX nodes of a transformer block: attention, then two linear layers.
+
+    They read ``x{number}`` and give ``x{number + 1}``.
+    """
     own = f"block{number}"
     return [
         helper.make_node("LayerNormalization", [f"x{number}", f"{own}.norm1.weight", f"{own}.norm1.bias"], [f"{own}.n1"], axis=-1),

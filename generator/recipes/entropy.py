@@ -48,6 +48,7 @@ def set_recipe(number: int) -> Recipe:
     """Build the recipe of one parameter set on all contexts, with both quantizers."""
 
     def units(numbers: Numbers) -> list[Values]:
+        """Code two tensors with all contexts in the set, one by dependent quantization."""
         plain = header(NNR_PT_FLOAT, "plain", (300,))
         dependent = header(NNR_PT_FLOAT, "dependent", (300,), dq_flag=True)
         return opening() + [

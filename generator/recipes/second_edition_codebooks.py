@@ -111,6 +111,7 @@ def small_book_update() -> list[StepUnits]:
 
 
 def _recipes() -> Iterator[SessionRecipe]:
+    """Yield the recipes of codebooks: truncated prefixes, parameter sets, tools, one value."""
     yield SessionRecipe(
         id="codebook-2024-one-value",
         title="A codebook of one value",

@@ -142,6 +142,7 @@ def absent_dimensions() -> list[StepUnits]:
 
 
 def _mps_recipes() -> Iterator[SessionRecipe]:
+    """Yield the recipes of model parameter sets: ids, metrics and performance."""
     yield SessionRecipe(
         id="mps-2024-model-id",
         title="base_model_id of every form",
@@ -193,6 +194,7 @@ def _mps_recipes() -> Iterator[SessionRecipe]:
 
 
 def _node_recipes() -> Iterator[SessionRecipe]:
+    """Yield the recipes of node ids, parents and dimensions from the base model."""
     yield SessionRecipe(
         id="node-device-ids",
         title="device_id and parent_device_id of every length",
@@ -252,6 +254,7 @@ def _node_recipes() -> Iterator[SessionRecipe]:
 
 
 def _other_recipes() -> Iterator[SessionRecipe]:
+    """Yield the recipes of digests as parents, dimension shifts and disputed headers."""
     for bits, id_type in ((256, ICNN_NDU_PL_SHA256), (512, ICNN_NDU_PL_SHA512)):
         yield SessionRecipe(
             id=f"parent-sha{bits}",

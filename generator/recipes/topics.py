@@ -88,6 +88,10 @@ def session_recipes() -> dict[str, SessionRecipe]:
 
 
 def _by_id(topics: Iterable[str]) -> dict[str, Any]:
+    """Import the modules of topics and return their recipes by id, in sorted order.
+
+    Raises `ValueError` if an id is used twice.
+    """
     found = [recipe for topic in topics for recipe in import_module(f"nnc_conformance.generator.recipes.{topic}").RECIPES]
     by_id = {recipe.id: recipe for recipe in sorted(found, key=lambda recipe: recipe.id)}
     if len(by_id) != len(found):

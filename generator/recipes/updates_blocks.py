@@ -104,6 +104,7 @@ def several_tensors(numbers: Numbers) -> list[StepUnits]:
 
 
 def _recipes() -> Iterator[SessionRecipe]:
+    """Yield the recipes of updates of blocks, integers and several tensors."""
     for parameter_types in (LS, BN, BI, LS | BI, LS | BN | BI, DC, DC | LS, DC | LS | BN | BI):
         name = "-".join(letter for kind, letter in _LETTERS.items() if parameter_types & kind)
         yield SessionRecipe(

@@ -53,6 +53,13 @@ def with_sets(numbers: Numbers, chosen: int, *, dq: bool, unary_length: int, per
     """
 
     def coded(label: str, *, hdsp: bool, tca: bool) -> Coded:
+        """Draw a tensor's indexes and signal the chosen set for every context it has.
+
+        Args:
+            label: Label of the random numbers.
+            hdsp: Whether significance contexts depend on the history.
+            tca: Whether there are temporal contexts.
+        """
         layout = context_layout(dq, unary_length, tca=tca, hdsp=True)
         sets = np.full(layout.flag, chosen, np.int64)
         if not hdsp:
@@ -75,6 +82,7 @@ def with_sets(numbers: Numbers, chosen: int, *, dq: bool, unary_length: int, per
 
 
 def _recipes() -> Iterator[SessionRecipe]:
+    """Yield the recipes of updates whose contexts use each parameter set."""
     for chosen in range(SETS):
         for dq in (False, True):
             end, how = ("-dq", " with dependent quantization") if dq else ("", "")

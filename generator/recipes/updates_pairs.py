@@ -137,6 +137,10 @@ def recipe(prefix: str, number: int, choice: Mapping[str, str], level: Level, sw
 
 
 def _recipes() -> Iterator[SessionRecipe]:
+    """Yield recipes that together have every pair, and every triple, of tools.
+
+    Those with disputed tools are apart.
+    """
     certified = whole_choices(disputed=False)
     pairs = covering(certified, 2)
     for number, row in enumerate(pairs):

@@ -53,6 +53,7 @@ def mixed_with_books(numbers: Numbers) -> list[StepUnits]:
     sets = (np.arange(layout.flag) * 4 + 1) % SETS
 
     def step(depth: int, negative: int, positive: int) -> InTurn:
+        """Code the tensor of a step with a codebook from -negative to positive."""
         drawn = numbers.quants(f"update {depth}", _COUNT, 190)
         magnitudes = np.abs(drawn)
         quants = np.where(
@@ -102,6 +103,7 @@ def after_silence(numbers: Numbers) -> list[StepUnits]:
 
 
 def _recipes() -> Iterator[SessionRecipe]:
+    """Yield the recipes of what a decoder remembers from one update to the next."""
     for dq in (False, True):
         end, how = ("-dq", " with dependent quantization") if dq else ("", "")
         yield SessionRecipe(

@@ -113,6 +113,7 @@ def without_flags() -> list[StepUnits]:
 
 
 def _recipes() -> Iterator[SessionRecipe]:
+    """Yield the recipes of skipped rows: their places, scans, trellis and neighbours."""
     for dq in (False, True):
         end, how = ("-dq", " with dependent quantization") if dq else ("", "")
         for name, rows in _PLACES.items():

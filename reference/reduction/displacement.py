@@ -105,6 +105,11 @@ def reduce_displacement_rank(network: Network, settings: LowDisplacementRank, re
     names = weights(network, settings.tensors)
 
     def reduce(mse_threshold: float) -> Network:
+        """Return the network with weights replaced by generators within the error.
+
+        Weights for which no generators are smaller stay. The generators are then trained if the
+        settings ask for it.
+        """
         result, changed = network, list[str]()
         for name in names:
             whole = matrix(network.parameters[name])

@@ -67,6 +67,11 @@ def reduce_rank(network: Network, settings: LowRank, resources: Resources) -> Re
     names = weights(network, settings.tensors)
 
     def reduce(mse_threshold: float) -> Network:
+        """Return the network with weights replaced by G and H within the error.
+
+        Weights for which no G and H are smaller stay. G and H are then trained if the settings ask
+        for it.
+        """
         result, changed = network, list[str]()
         for name in names:
             dimensions = network.parameters[name].shape

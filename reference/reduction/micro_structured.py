@@ -65,6 +65,10 @@ def prune_blocks(network: Network, settings: MicroStructured, resources: Resourc
         return {name: pruned_blocks(network.parameters[name], sizes, ratio) for name in names}
 
     def reduce(ratio: float) -> Network:
+        """Return the network with this share of blocks set to 0.
+
+        It is then trained, with these values kept 0, if the settings ask for it.
+        """
         masked = network.with_parameters({name: array for name, (array, _) in blocks_at(ratio).items()})
         if settings.train is None:
             return masked

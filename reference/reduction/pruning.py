@@ -126,6 +126,11 @@ def prune(network: Network, settings: Pruning, resources: Resources) -> Reductio
     channels_by_layer = prunable(Graph.of(network.topology), network.parameters, names, chosen=settings.tensors is not None)
 
     def reduce(ratio: float) -> Network:
+        """Return the network without this share of channels.
+
+        If the settings ask for it, the smallest of the values left become 0, and the network is
+        trained.
+        """
         kept = {
             name: kept_channels(network.parameters[name], channels.parts[0].axis, ratio, settings.criterion)
             for name, channels in channels_by_layer.items()

@@ -69,6 +69,10 @@ def unify(network: Network, settings: Unification, resources: Resources) -> Redu
     reshaped = shapes.pop() if len(shapes) == 1 else ()
 
     def reduce(threshold: float) -> Network:
+        """Return the network with the groups of weights made equal that the threshold gives.
+
+        It is then trained, with the groups kept, if the settings ask for it.
+        """
         groups = {name: unified_groups(network.parameters[name], sizes.block, threshold) for name in names}
         result = network.with_parameters({name: unified(network.parameters[name], groups[name]) for name in names})
         if settings.train is None:

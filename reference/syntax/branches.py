@@ -150,6 +150,10 @@ class _Instrument(ast.NodeTransformer):
         self.labels: list[str] = []
 
     def visit(self, node: ast.AST) -> Any:
+        """Rewrite a node; for a statement also take the branch labels in its comment.
+
+        A label that no branch of the statement uses is noted as a problem.
+        """
         if not isinstance(node, ast.stmt):
             return super().visit(node)
         outer = self.statement, self.labels
@@ -161,6 +165,14 @@ class _Instrument(ast.NodeTransformer):
         return visited
 
     def _number(self, test: ast.expr, sides: tuple[str, ...]) -> ast.Constant:
+        """Append a branch to `branches` and return its number as an expression.
+
+        A branch without a label is noted as a problem.
+
+        Args:
+            test: The condition or loop of the branch.
+            sides: The ways it can go.
+        """
         text = ast.unparse(test)
         if not self.labels:
             self.source.problems.append(f"{self.source.place(self.statement)}: {self.function}: no label for the branch on {text!r}")
@@ -169,6 +181,10 @@ class _Instrument(ast.NodeTransformer):
         return ast.Constant(len(self.branches) - 1)
 
     def _decision(self, test: ast.expr) -> ast.expr:
+        """Wrap a condition in a call of ``_decision_``, which reports its value.
+
+        The parts of an ``and`` or ``or`` are branches of their own.
+        """
         number = self._number(test, DECISION_SIDES)
         inner = test.operand if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not) else test
         if isinstance(inner, ast.BoolOp):
@@ -182,6 +198,7 @@ class _Instrument(ast.NodeTransformer):
         node.iter = ast.Call(ast.Name("_loop_", ast.Load()), [number, self.visit(node.iter)], [])
 
     def visit_If(self, node: ast.If) -> ast.If:
+        """Rewrite an ``if``, in place, so that its condition is reported."""
         node.test = self._decision(node.test)
         node.body = [self.visit(statement) for statement in node.body]
         node.orelse = [self.visit(statement) for statement in node.orelse]
@@ -266,6 +283,7 @@ def read_units_telling(report: Report) -> Callable[..., Iterator[Any]]:
         return value
 
     def loop(number: int, items: Iterable[Any]) -> Iterator[Any]:
+        """Yield the items, then report whether there were none, one or more."""
         count = 0
         for item in items:
             count += 1

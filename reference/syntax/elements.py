@@ -203,6 +203,13 @@ quant_tensor | IvlCurrRange | 256 at a block row | above IvlOffset | V
 
 
 def _rows(text: str, clause: str, edition: int = FIRST_EDITION) -> list[ElementRow]:
+    """Parse rows of the element registry, one a line, cells divided by bars.
+
+    Args:
+        text: The lines: structure, name, descriptor, constraint, provenance.
+        clause: The clause of all of them.
+        edition: The edition in which they first occur.
+    """
     rows = []
     for line in text.strip().splitlines():
         structure, name, descriptor, constraint, source = (cell.strip() for cell in line.replace(" | |", " |  |").split(" | "))

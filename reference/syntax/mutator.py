@@ -44,6 +44,20 @@ class Mutator(Writer):
             return {}
 
     def _code(self, name: str, descriptor: str, index: int | None, *arguments: int) -> Any:
+        """Write the next element; the one at `target` with another value.
+
+        Args:
+            name: The element.
+            descriptor: How it is coded, such as ``u(8)``.
+            index: Its place in an array; None outside of one.
+            arguments: Arguments of the descriptor, such as the number of bits.
+
+        Returns:
+            The value written.
+
+        Raises:
+            EncodeError: There are too many elements, or the value does not fit.
+        """
         if self.met >= MOST_ELEMENTS or (descriptor.endswith("[]") and arguments[0] > MOST_ELEMENTS):
             raise EncodeError(f"more than {MOST_ELEMENTS} elements")
         value = self._given(name, descriptor, index, *arguments)

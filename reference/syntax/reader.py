@@ -86,6 +86,17 @@ class Reader(Walker):
             self.values.setdefault(name, []).append(value)
 
     def _code(self, name: str, descriptor: str, index: int | None, *arguments: int) -> Any:
+        """Read an element, store it in `values`, and return its value.
+
+        Args:
+            name: The element.
+            descriptor: How it is coded, such as ``u(8)``.
+            index: Its place in an array; None outside of one.
+            arguments: Arguments of the descriptor, such as the number of bits.
+
+        Raises:
+            StreamError: The unit ends too early, or the bits are no code of this kind.
+        """
         start = self.position
         try:
             value = self._read(descriptor, *arguments)

@@ -109,6 +109,14 @@ class Walker(ABC):
         return position
 
     def _element(self, name: str, descriptor: str, index: int | None, *arguments: int) -> Any:
+        """Code an element, report it to the observer, if any, and return its value.
+
+        Args:
+            name: The element.
+            descriptor: How it is coded, such as ``u(8)``.
+            index: Its place in an array; None outside of one.
+            arguments: Arguments of the descriptor, such as the number of bits.
+        """
         self.element = name if index is None else f"{name}[{index}]"
         start = self.position
         value = self._code(name, descriptor, index, *arguments)

@@ -48,6 +48,7 @@ class Writer(Walker):
             raise EncodeError(f"{detail} (rule {rule}, {element or self.element})")
 
     def _enter(self, name: str, index: int | None) -> Values:
+        """Return the values of a structure; raise `EncodeError` if they are no dict."""
         values = self._value(name, index)
         if not isinstance(values, dict):
             raise EncodeError(f"{'/'.join((*self.path, name))} takes the values of a structure")
@@ -77,6 +78,13 @@ class Writer(Walker):
         return self._value(name, index)
 
     def _write(self, value: Any, descriptor: str, *arguments: int) -> None:
+        """Write a value by its descriptor; raise `EncodeError` if it does not fit.
+
+        Args:
+            value: A number, text, bytes or, for a descriptor of flags, a list of them.
+            descriptor: How it is coded, such as ``u(8)``.
+            arguments: Arguments of the descriptor, such as the number of bits.
+        """
         if descriptor.endswith("[]"):
             self.bits.flags(value)
             return

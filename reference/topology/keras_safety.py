@@ -184,6 +184,13 @@ def without_statistics(configuration: str) -> str:
 
 
 def _without_statistics(value: dict[str, Any]) -> dict[str, Any]:
+    """Replace a Normalization layer by one with as many values but no statistics.
+
+    Others are returned as they are.
+
+    Args:
+        value: An object of a Keras model's configuration, such as a layer.
+    """
     settings = value.get("config")
     if value.get("class_name") != "Normalization" or not isinstance(settings, dict):
         return value

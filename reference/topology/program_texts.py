@@ -73,6 +73,10 @@ def is_guard(text: Any) -> bool:
 
 
 def _is_of_guard(node: ast.AST) -> bool:
+    """Return whether a node of an expression can occur in a guard of a program.
+
+    Only names, methods, keys and small numbers are allowed that PyTorch writes there.
+    """
     match node:
         case ast.Constant(value=str() as text):
             return _KEY.fullmatch(text) is not None

@@ -24,6 +24,7 @@ class TopologyShapes(Mapping[str, tuple[int, ...]]):
 
     @cached_property
     def _shapes(self) -> Shapes:
+        """Read the shapes of parameters from the topology; empty if it cannot be read."""
         if self._topology.storage_format == NNR_TPL_ONNX:
             from nnc_conformance.reference.topology.onnx import parameter_shapes
         else:

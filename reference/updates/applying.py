@@ -291,6 +291,10 @@ class ModelBuilder:
         return self._sum(name, history.last_difference, values)
 
     def _take_values(self, name: str, values: np.ndarray, header: DataUnitHeader) -> None:
+        """Store a tensor's new values: those given, or their sum with the base model's.
+
+        Its data format is stored too, or forgotten if the unit has none.
+        """
         if header.parent_id is not None:
             values = self._sum(name, self._base.parameters[name], values) if name in self._base.parameters else values
         self._parameters[name] = values
@@ -341,6 +345,13 @@ class ModelBuilder:
         return sha256(payload).digest(), sha512(payload).digest()
 
     def _index_history(self, before: IndexHistory, part: CodedPart, header: DataUnitHeader) -> IndexHistory:
+        """Return what contexts of later updates need, after one more coded tensor.
+
+        Args:
+            before: The history before it.
+            part: The coded tensor.
+            header: The header of its data unit.
+        """
         chain = self._interpretation.hdsp_history is HdspHistory.CHAIN_OF_PARENTS
         seen = before.seen
         signalled = header.update is not None and header.update.parent_signalling

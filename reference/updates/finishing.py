@@ -40,6 +40,7 @@ def _put_together(block: BlockRecord, parts: dict[str, np.ndarray]) -> dict[str,
 
 
 def _converted(name: str, values: np.ndarray, data_format: int | None) -> np.ndarray:
+    """Convert values to a data format, if any; raise `ModelError` if one does not fit."""
     if data_format is None:
         return values
     try:
