@@ -44,7 +44,12 @@ class Coded:
     skipped: Sequence[int] | None = None
 
     def content(self, coding: TensorCoding, history: TensorHistory = NO_HISTORY) -> TensorContent:
-        """Return the tensor as a decoder gives it: row-major, doubled with dq_flag."""
+        """Return the tensor as a decoder gives it: indexes row-major, and doubled with dq_flag.
+
+        Args:
+            coding: How the tensor is coded: its size, scan order and dq_flag.
+            history: What a decoder knows of its earlier indexes (second edition).
+        """
         coded = np.asarray(self.quants, dtype=np.int64)
         skipped = None if self.skipped is None else np.isin(np.arange(coding.rows), self.skipped)
         values = on_trellis_with_skips(coded, coding, skipped) if coding.dq_flag else coded
@@ -125,9 +130,18 @@ def ndu(
     histories: Mapping[str, TensorHistory] | None = None,
     **common: Any,
 ) -> Values:
-    """Build an NNR_NDU; a single `Coded` is the tensor of the first id.
+    """Build an NNR_NDU.
 
-    ``histories``: what a decoder knows of each part's earlier indexes (second edition).
+    Args:
+        head: Its header.
+        tensors: The tensor of each id, a single `Coded` for the first id, or the float32 numbers of
+            an
+        NNR_PT_RAW_FLOAT.
+        form: Choices in writing the header that do not change its meaning.
+        interpretation: The choices at disputed points; the defaults if None.
+        histories: What a decoder knows of the earlier indexes of each tensor, by id (second
+            edition).
+        **common: Elements that any unit may have, as for `composer.unit`.
     """
     if isinstance(tensors, np.ndarray):
         return data_unit(head, tensors, form=form, **common)

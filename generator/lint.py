@@ -59,7 +59,7 @@ class CheckedVector:
 
 
 def check(stored: StoredVector) -> CheckedVector:
-    """Decode a vector for the checks."""
+    """Decode a vector once for all checks of lint."""
     streams, vector = stored.streams(), stored.vector
     facts = met_in_session(streams, lenient=vector.negative is not None, base=base_of(vector.edition))
     checked = CheckedVector(stored, streams, [], facts)
@@ -87,7 +87,10 @@ def lint(root: Path, against: Manifest | None = None) -> list[LintFinding]:
 
 
 def folder_findings(suite: Suite) -> Iterator[tuple[str, str]]:
-    """Check for canonical JSON, stray files, and the size limits of core."""
+    """Yield (file or vector, what is wrong) of a suite folder.
+
+    It checks for canonical JSON, stray files, and the size limits of core.
+    """
     yield from ((MANIFEST_FILE, text) for text in canonical(suite.root / MANIFEST_FILE, suite.manifest))
     wanted = {Path(MANIFEST_FILE), Path("__init__.py")}
     for stored in suite.vectors:
@@ -110,7 +113,10 @@ def canonical(path: Path, model: Frozen) -> Iterator[str]:
 
 
 def revision_findings(now: Manifest, before: Manifest) -> Iterator[tuple[str, str]]:
-    """Check that every change raised a revision, and that ids which are gone are retired."""
+    """Yield (vector, what is wrong) for changes without a new revision.
+
+    An id that is gone must be retired.
+    """
     entries = {entry.id: entry for entry in now.vectors}
     for old in before.vectors:
         new = entries.get(old.id)

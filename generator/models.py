@@ -76,7 +76,14 @@ class SequenceRecipe(Description):
 
 
 def sequence_recipe(network: str, name: str, *, title: str, options: EncoderOptions) -> SequenceRecipe:
-    """Build the recipe of a sequence's vector."""
+    """Build the recipe of a network and its updates after each round of training.
+
+    Args:
+        network: Name of the sequence in `packaged_networks`.
+        name: End of the vector's id.
+        title: The vector's title.
+        options: The options to encode with.
+    """
     return SequenceRecipe(
         id=f"model-{network}-{name}",
         title=title,

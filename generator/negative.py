@@ -49,7 +49,7 @@ def broken(
 
 
 def _described(rule: str, name: str, *, title: str, catches: str, element: str) -> dict[str, Any]:
-    """Return the description of a vector that breaks a rule."""
+    """Return the fields of a recipe that breaks ``rule``: id, texts, clause and level."""
     row = RULES[rule]
     return {
         "id": f"bad-{rule}-{name}",
@@ -80,9 +80,16 @@ def broken_session(
 
 
 def codeword(quants: list[int], unary_length: int = 10, *, qp_delta_bits: int = 0, limits: tuple[int, int] = (NO_LIMIT, NO_LIMIT)) -> bytes:
-    """Encode one tensor without dependent quantization.
+    """Encode one tensor without dependent quantization, even if it cannot be decoded.
 
-    Its indexes may exceed int32, and the limits of its codebook.
+    Nothing is checked, so that indexes may exceed int32 and the limits of a codebook.
+
+    Args:
+        quants: The indexes, row-major.
+        unary_length: cabac_unary_length.
+        qp_delta_bits: Bits of a qp_delta of 0; 0 for an INT, which has none.
+        limits: Largest magnitudes of a negative and a positive index by which contexts are laid
+            out.
     """
     layout = context_layout(False, unary_length, limits=limits)
     registers: npt.NDArray[np.int64] = np.zeros(plain.REGISTERS, np.int64)

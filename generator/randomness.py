@@ -34,17 +34,17 @@ class Numbers:
         return np.frombuffer(self.data(label, 4 * count), dtype="<u4").astype(np.uint32)
 
     def integers(self, label: str, count: int, low: int, high: int) -> npt.NDArray[np.int64]:
-        """Return ``count`` numbers from ``low`` to ``high``, both included: int64 of shape
-        (count,).
+        """Return ``count`` numbers from ``low`` to ``high``, both included.
 
-        ``high - low`` must be below 2 ** 32.
+        They are int64 of shape (count,), and the same whenever seed, recipe and ``label`` are.
+        ``high - low`` must be below 2 ** 32, which is not checked.
         """
         return low + (self.words(label, count).astype(np.uint64) * np.uint64(high - low + 1) >> np.uint64(32)).astype(np.int64)
 
     def quants(self, label: str, count: int, persistence: int) -> npt.NDArray[np.int64]:
-        """Return ``count`` indexes with a two-sided geometric distribution: int64 of shape
-        (count,).
+        """Return ``count`` indexes with a two-sided geometric distribution.
 
+        They are int64 of shape (count,), and the same whenever seed, recipe and ``label`` are.
         ``persistence`` / 256 is the probability that a magnitude grows by one more: 128 gives half
         zeros, 250 gives magnitudes of about 40.
         """

@@ -138,7 +138,11 @@ def data_unit(drawing: Drawing, payload_type: int) -> Values:
 
 
 def drawn_form(drawing: Drawing) -> HeaderForm:
-    """Draw how a unit is written where its meaning leaves a choice."""
+    """Draw how a header is written where its meaning leaves a choice.
+
+    That is whether the unary length is coded, the order of the codebook's code, and the form of
+    ids.
+    """
     dice = drawing.dice
     return HeaderForm(
         unary_length_present=True if dice.one_in(3) else None,
@@ -197,7 +201,16 @@ def drawn_block_header(drawing: Drawing) -> DataUnitHeader:
 
 
 def _coded(drawing: Drawing, head: DataUnitHeader, dimensions: tuple[int, ...], *, is_weight: bool) -> tuple[Coded, Codebook | None]:
-    """Draw the indexes of one tensor, and sometimes a codebook that holds them."""
+    """Draw the indexes of one tensor, and sometimes a codebook that holds them.
+
+    Return the tensor, and the codebook or None.
+
+    Args:
+        drawing: The state of the drawn stream.
+        head: The header of the data unit.
+        dimensions: The tensor's dimensions.
+        is_weight: Whether it is the weight of its unit; only that has a codebook.
+    """
     dice, count = drawing.dice, prod(dimensions)
     with_codebook = is_weight and head.payload_type != NNR_PT_INT and not head.parameter_types & DC and drawing.may("codebook", 3)
     persistence = dice.pick((0, 30, 128, 220)) if with_codebook else dice.pick((0, 10, 60, 128, 200, 240, 252))

@@ -139,9 +139,10 @@ def _broken(choice: Choice, standing: GoalStanding, constraints: Constraints) ->
 
 @cache
 def _tables(standing: GoalStanding, constraints: Constraints) -> tuple[tuple[tuple[str, ...], np.ndarray], ...]:
-    """Return the constraints of a standing as truth tables.
+    """Return the constraints that bind choices of a standing, as truth tables.
 
-    Constraints over the same factors are merged into one.
+    Each comes as factors and an int64 array with an axis for each factor, 1 where the values are
+    allowed. Constraints over the same factors are merged into one table.
     """
     tables: dict[tuple[str, ...], np.ndarray] = {}
     for constraint in constraints:
@@ -155,9 +156,15 @@ def _tables(standing: GoalStanding, constraints: Constraints) -> tuple[tuple[tup
 
 @cache
 def completions(factors: tuple[str, ...], standing: GoalStanding, constraints: Constraints = CONSTRAINTS) -> np.ndarray:
-    """Count the whole choices of a standing for each combination of values of some factors.
+    """Count the complete choices for each combination of values of some factors.
 
-    The count is exhaustive; the array has one axis per factor.
+    A complete choice has a value for every factor (coding tool) and breaks no constraint of the
+    standing. The count is exhaustive; the int64 array has one axis per factor.
+
+    Args:
+        factors: The factors whose values are combined.
+        standing: Decides which constraints apply.
+        constraints: The table of constraints.
     """
     letters = dict(zip(FACTORS, ascii_letters, strict=False))
     tables = [(("".join(letters[factor] for factor in bound)), table) for bound, table in _tables(standing, constraints)]
@@ -203,7 +210,13 @@ def tuple_key(choice: Choice, factors: tuple[str, ...]) -> Key:
 
 
 def tuple_keys(strength: int) -> Iterator[tuple[Key, dict[str, str]]]:
-    """Yield every pair (2) or triple (3) of values of different factors."""
+    """Yield every pair or triple of values of different factors, as goal and as mapping.
+
+    The mapping has the values by factor.
+
+    Args:
+        strength: 2 for pairs, 3 for triples.
+    """
     for factors in combinations(FACTORS, strength):
         for values in product(*(FACTORS[factor] for factor in factors)):
             chosen = dict(zip(factors, values, strict=True))

@@ -81,6 +81,10 @@ def signalled_sets(head: IntArray, layout: ContextLayout) -> IntArray:
     """Return the parameter set of each context of a tensor, int64 (layout.flag + 1,).
 
     It is 0 for contexts whose set the events no longer code, because the codeword broke off.
+
+    Args:
+        head: The recorded bins of the tensor before its first index, a row each.
+        layout: The tensor's contexts.
     """
     sets = np.zeros(layout.flag + 1, np.int64)
     hdsp = bool((head[head[:, ELEMENT] == HDSP_FLAG][:, BIN] == 1).any())
@@ -136,10 +140,13 @@ class StillBins(NamedTuple):
 
 
 def still_bins(events: IntArray, coding: TensorCoding) -> StillBins:
-    """Find the bins of a tensor that left their context as it was.
+    """Find the bins of a tensor that left their context's state as it was.
+
+    A context is then at an extreme. Bins are grouped by context and block row.
 
     Args:
-        events: The recorded events of this tensor alone.
+        events: The recorded bins of this tensor alone, a row each.
+        coding: Its coding.
     """
     rows, group = _groups(events, coding)
     order = np.argsort(group.astype(np.uint16) if group.size and group.max() < 1 << 16 else group, kind="stable")

@@ -62,7 +62,10 @@ class Cost:
     elements: Callable[[int], int] = lambda magnitude: 0
 
     def excess(self, magnitude: int) -> str:
-        """Name the share that a magnitude exceeds; return an empty text if it exceeds neither."""
+        """Say which limit an element of this magnitude exceeds; "" if none.
+
+        The limits are shares of the bytes, and of the reading time, of level core.
+        """
         if self.size(magnitude) > BYTES_FOR_ONE:
             return f"a {SHARES}th of core's bytes does not hold {self.what}"
         if self.elements(magnitude) > ELEMENTS_FOR_ONE:
@@ -76,9 +79,9 @@ def numbers(count: int) -> int:
 
 
 def row_size(length: int) -> int:
-    """Return the bytes of a block row whose codeword has ``length`` bits.
+    """Return the memory in bytes that a block row of ``length`` codeword bits takes.
 
-    They are the bytes of the codeword, and of the indexes that fill it.
+    That is the codeword and the indexes that it can hold.
     """
     return length // 8 + numbers(length // INDEX_BITS)
 

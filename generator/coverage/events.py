@@ -95,7 +95,7 @@ def scan_keys() -> Iterator[Key]:
 
 
 def side_class(size: int, side: int) -> str:
-    """Describe how ``size`` rows or columns fill blocks of ``side``."""
+    """Return in words how ``size`` rows or columns fill blocks of ``side``: part, one, several."""
     if size <= side:
         return SIDE_CLASSES[size == side]
     return SIDE_CLASSES[3 if size % side else 2]
@@ -128,7 +128,14 @@ def scan_events(codings: tuple[TensorCoding, ...], weights: tuple[bool, ...]) ->
 
 
 def engine_events(events: IntArray) -> Counter[Key]:
-    """Count events of the arithmetic decoder in the bins of a whole codeword."""
+    """Count events of the arithmetic decoder in the recorded bins of a whole codeword.
+
+    They are renormalisations, entries of lps_range_table, fetched bytes and the end of the
+    codeword.
+
+    Args:
+        events: The bins, a row each.
+    """
     found: Counter[Key] = Counter()
     coded = np.flatnonzero(events[:, KIND] == CONTEXT_BIN)
     states, shifts = events[coded, STATE], events[coded, RENORMALISATION]
@@ -157,7 +164,12 @@ def _counted(places: IntArray) -> Iterator[tuple[int, int]]:
 
 
 def index_events(events: IntArray, coding: TensorCoding) -> Counter[Key]:
-    """Count runs of the binarisation and transitions of the trellis in one tensor's bins."""
+    """Count runs of bins in the binarisation of a tensor's indexes, and trellis transitions.
+
+    Args:
+        events: The recorded bins of this tensor alone, a row each.
+        coding: Its coding.
+    """
     found: Counter[Key] = Counter()
     layout = coding.layout
     body = np.flatnonzero(events[:, INDEX] >= 0)
@@ -190,10 +202,14 @@ FLAGS: Final = ("sig_flag", "sign_flag", "abs_level_greater_x", "abs_level_great
 
 
 def entropy_values(events: IntArray, coding: TensorCoding, *, first: bool) -> Iterator[tuple[str, str, int, int]]:
-    """Yield (element, descriptor, value, times) of clause 10's elements in one tensor's bins.
+    """Yield the values that one tensor's bins give to the elements of clause 10.
+
+    An item is (element, descriptor, value, how often).
 
     Args:
-        first: Whether the tensor begins the codeword.
+        events: The recorded bins of this tensor alone, a row each.
+        coding: Its coding.
+        first: Whether the tensor begins the codeword, which starts with IvlOffset.
     """
     layout = coding.layout
     if first:

@@ -62,7 +62,11 @@ class GoalCounter(Watcher):
             self.counts[value_key(name, descriptor, label)] += 1
 
     def _notice(self, element: Element) -> None:
-        """Remember elements outside a unit's own header on which its tool choices depend."""
+        """Keep the elements that a data unit's choice of tools depends on.
+
+        They stand in unit headers, parameter sets and topologies, outside the data unit's own
+        header.
+        """
         match element.name:
             case "nnr_unit_size_flag" | "cabac_unary_length_flag":
                 self._unit_flags.setdefault(element.unit, {})[element.name] = element.value
@@ -127,7 +131,7 @@ class GoalCounter(Watcher):
         return still
 
     def finish(self) -> Counter[Key]:
-        """Count the lengths of arrays, and return all goals met."""
+        """Count the length class of each array met, and return all goals with their counts."""
         for (_, _, name), length in self._lengths.items():
             self.counts[Key(GoalKind.VALUE, f"{name} array", PLACES[2 if length == 1 else 3])] += 1
         self._lengths.clear()

@@ -243,9 +243,18 @@ def _block_rows(part: str, coding: TensorCoding, body: IntArray, sets: IntArray,
 
 
 def _reset_flags(coding: TensorCoding, body: IntArray, sets: IntArray) -> Iterator[tuple[str, int]]:
-    """Yield (flag, set) of each context whose reset at a block row the bins show.
+    """Yield (flag, set) of each context whose reset at a block row can be seen.
 
-    It must be used in an earlier block row, and have `BINS_TO_SHOW` bins in a later one.
+    It must be used in an earlier block row, start from its initial state in a later one, and have
+    `BINS_TO_SHOW` bins there.
+
+    Args:
+        coding: The tensor's coding.
+        body: The recorded bins of its indexes, a row each.
+        sets: The parameter set of each context.
+
+    Returns:
+        The syntax element that the context belongs to, such as sig_flag, and its parameter set.
     """
     layout = coding.layout
     bins = body[body[:, KIND] == CONTEXT_BIN]

@@ -78,11 +78,15 @@ def alternating(quant: int) -> tuple[int, ...]:
 
 
 def words(layout: ContextLayout, quants: Sequence[int]) -> list[set[tuple[int, ...]]]:
-    """Return the patterns to repeat, phase by phase.
+    """Return patterns of indexes to repeat, one set of patterns for each phase.
 
     With dependent quantization the first phases serve the significance contexts: odd indexes
     alternating with zeros take eight contexts low and eight high in one cycle; zeros alone walk all
     states, and so do even indexes. The last phase has every pattern.
+
+    Args:
+        layout: The tensor's contexts.
+        quants: Positive magnitudes to use besides 0.
     """
     signed = [sign * quant for quant in quants for sign in (1, -1)]
     every = {shape(quant) for quant in signed for shape in (after_zero, zeros, steady, alternating)}
@@ -165,16 +169,19 @@ class Drive:
         return Fraction(wanted, len(cycle.quants))
 
     def _gain(self, cycle: Cycle) -> Fraction:
-        """Return the useful bins per index of a cycle, each weighted by its `_worth`."""
+        """Return the useful bins per index of a cycle, each weighted by its `_worth`.
+
+        A bin is useful if it takes a context towards an extreme that is still a target.
+        """
         wanted = [
             (count, self.worth[context, bin_value]) for context, bin_value, count in cycle.bins if (context, bin_value) in self.targets
         ]
         return sum((count * worth for count, worth in wanted), Fraction(0)) / len(cycle.quants)
 
     def _worth(self) -> dict[Extreme, Fraction]:
-        """Return the least number of indexes per bin for each target.
+        """Return how many indexes each bin costs at least, by (context, bin) to reach.
 
-        The cycles of the last phase decide.
+        The best cycle of the last phase decides.
         """
         rates: dict[Extreme, Fraction] = {}
         for cycle in self.phases[-1]:
@@ -239,13 +246,13 @@ class Drive:
 def drive(layout: ContextLayout, sets: npt.NDArray[np.int64], quants: Sequence[int], targets: Collection[Extreme]) -> npt.NDArray[np.int64]:
     """Return indexes that take contexts to extremes, int64 of one dimension.
 
-    They are in coded order, before any doubling.
+    They are in coded order, before the doubling of dependent quantization.
 
     Args:
         layout: The tensor's contexts.
         sets: The parameter set of each context.
         quants: Positive magnitudes to use besides 0.
-        targets: The extremes to reach.
+        targets: The extremes to reach, as (context, bin).
 
     Raises:
         ValueError: None of the magnitudes serves a target.

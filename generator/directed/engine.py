@@ -69,11 +69,14 @@ def _best(live: LiveTensor, approaches: Sequence[list[int]], left: set[TableEntr
 
 
 def end_at(coding: TensorCoding, sets: npt.NDArray[np.int64], place: int) -> Iterator[list[int]]:
-    """Yield tensors whose last bit read is bit ``place`` of its byte.
+    """Yield the indexes of tensors whose codeword ends at a certain bit.
 
-    Bit 0 is the first bit.
+    Small values are tried, ``coding.count`` at a time.
 
-    Each has ``coding.count`` indexes.
+    Args:
+        coding: The coding of the tensor.
+        sets: The parameter set of each context.
+        place: The bit of the last byte at which the codeword's stop bit lies, 0 for the first.
     """
     for quants in product((1, -1, 2, 0, -2, 3, -3, 5), repeat=coding.count):
         live = LiveTensor(coding, sets)

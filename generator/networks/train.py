@@ -99,7 +99,7 @@ DEPTHWISE_CONVOLUTIONS: Final = {
 
 
 def depthwise_module() -> Any:
-    """Build the torch module whose state `depthwise_model` takes."""
+    """Build the torch module whose state `graphs.depthwise` takes."""
     layers: OrderedDict[str, Any] = OrderedDict()
     for name, (source, target, size, stride) in DEPTHWISE_CONVOLUTIONS.items():
         groups = source if name.startswith("depth") else 1
@@ -245,7 +245,12 @@ QUANTIZED: Final = {"digits-qdq": "digits-mlp"}
 
 
 def in_eight_bits(source: bytes, images: Images) -> bytes:
-    """Quantize a dense network to eight bits, calibrated on images."""
+    """Quantize a dense network to eight bits; return the serialised ONNX model.
+
+    Args:
+        source: The network as a serialised ONNX model.
+        images: float32 [N, 1, 8, 8], on which the ranges of activations are measured.
+    """
     inner = onnx.load_from_string(source)
     inner.graph.output.extend(onnx.ValueInfoProto(name=name) for name in ("flat", "relu1", "relu2"))
     session = onnxruntime.InferenceSession(inner.SerializeToString(), providers=["CPUExecutionProvider"])

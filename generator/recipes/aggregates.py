@@ -17,7 +17,15 @@ _UNIFICATION = {"unification": {"upm_count_thresholds": 0, "entry": []}}
 
 
 def with_entry_points(before: list[Values], units: list[Values], **common: Any) -> list[Values]:
-    """Build an aggregate with an entry point for each of its units."""
+    """Build an aggregate whose header has an entry point for each of its units.
+
+    Return the units before it and the aggregate.
+
+    Args:
+        before: The units before it, which decide what the inner units mean.
+        units: The units in it.
+        **common: Arguments of `aggregate_unit`.
+    """
     ends = [len(write(before + units[:count])) for count in range(len(units) + 1)]
     sizes = [end - start for start, end in pairwise(ends)]
     return [*before, aggregate_unit(units, sizes, **common)]
@@ -41,7 +49,15 @@ def unification_by_lps(_: Numbers) -> list[Values]:
 
 
 def aggregate(name: str, *, title: str, tests: str, catches: str, units: list[Values]) -> Recipe:
-    """Build a recipe of level inferred for a stream with aggregate units (NNR_AGG)."""
+    """Build a recipe of level inferred for a stream with aggregate units (NNR_AGG).
+
+    Args:
+        name: The end of the vector's id.
+        title: The vector's title.
+        tests: What it tests.
+        catches: The faults that it catches.
+        units: The stream's units, finished.
+    """
     return Recipe(
         id=f"agg-{name}",
         title=title,

@@ -63,8 +63,15 @@ def two_elements(payload_type: int) -> Values:
 
 
 def wrapping(name: str, bits: int, payload_type: int, *sizes: int) -> Recipe:
-    """Build the recipe of dimensions whose product is 2 modulo 2 ** ``bits``, and of a payload of
-    two elements.
+    """Build the recipe of a tensor that has 2 elements modulo 2 ** ``bits``.
+
+    Its payload has two elements, so that a decoder that multiplies in so few bits notices nothing.
+
+    Args:
+        name: The end of the vector's id.
+        bits: Bits of the product in such a decoder.
+        payload_type: Payload type of the tensor.
+        sizes: Its dimensions.
     """
     changes = {"count_tensor_dimensions": len(sizes), "tensor_dimensions": list(sizes)}
     scan = {"scan_order": 0} if len(sizes) > 1 else {}
@@ -79,8 +86,14 @@ def wrapping(name: str, bits: int, payload_type: int, *sizes: int) -> Recipe:
 
 
 def decomposed(g: int, h: int, **changes: int | list[int]) -> list[Values]:
-    """Build a decomposed [4, 3] with other values in its header, and a codeword of ``g`` and ``h``
-    indexes.
+    """Build a decomposed BLOCK whose header and codeword disagree.
+
+    The header says [4, 3] and rank 2.
+
+    Args:
+        g: Number of indexes of G in the codeword.
+        h: Number of indexes of H in the codeword.
+        **changes: Elements of the header to change further, by name.
     """
     head = block_header(DC, (g, h), decomposition_rank=1, g_number_of_rows=g)
     unit = ndu(head, {"w_G": Coded([1] * g), "w_H": Coded([-1] * h)})
@@ -94,14 +107,23 @@ def without_rank(**changes: int) -> list[Values]:
 
 
 def block_of_float(names: tuple[str, ...]) -> list[Values]:
-    """Build a BLOCK without parts, whose codeword is that of a FLOAT."""
+    """Build a BLOCK without parts, whose codeword is that of a FLOAT of three elements.
+
+    Args:
+        names: The ids that the unit gives, one or several.
+    """
     unit = ndu(header(NNR_PT_FLOAT, names[0], (3,)), Coded([1, -2, 3]))
     several = {"nnr_multiple_topology_elements_present_flag": 1, **ids(*names)} if len(names) > 1 else {}
     return [*opening(), header_of(unit, nnr_compressed_data_unit_payload_type=NNR_PT_BLOCK, **several)]
 
 
 def codebook(indexes: list[int], **changes: int | list[int]) -> list[Values]:
-    """Build a tensor of these indexes, whose codebook has other values."""
+    """Build a tensor with indexes that its codebook need not have.
+
+    Args:
+        indexes: The indexes, coded as if there were no codebook.
+        **changes: Elements of codebook() to change, by name.
+    """
     unit = ndu(header(NNR_PT_FLOAT, "w", (len(indexes),), codebook=book(1, -5, 0, 6)), Coded([0] * len(indexes)))
     coded = ndu(header(NNR_PT_FLOAT, "w", (len(indexes),)), Coded(indexes))
     changed = header_of(unit, codebook=unit["nnr_unit_header"]["codebook"] | changes)
@@ -125,7 +147,15 @@ def no_last_index(stream: bytes) -> bytes:
 
 
 def unterminated(name: str, title: str, units: list[Values]) -> Recipe:
-    """Build the recipe of a codeword that ends where it should, with a terminate bin of 0."""
+    """Build the recipe of a stream whose last codeword has a terminate bin of 0.
+
+    The codeword is otherwise complete. The bin of a good stream is changed after it is written.
+
+    Args:
+        name: The end of the vector's id.
+        title: The vector's title.
+        units: The good stream's units.
+    """
     return broken(
         "terminate",
         name,
@@ -144,8 +174,9 @@ def pieces(counters: Sequence[int], *cuts: int) -> list[Values]:
 
 
 def changing_type() -> list[Values]:
-    """Build a set of topology data that goes on with quantization data, whose header has the same
-    form.
+    """Build topology data in two pieces of which the second claims to be quantization data.
+
+    The headers of both types have the same form.
     """
     whole = topology_unit(NNR_TPL_UNREC, RAW, {"topology_data": b"graph"})
     *before, last = split(opening(), whole, [2])
@@ -154,7 +185,14 @@ def changing_type() -> list[Values]:
 
 
 def longer(name: str, kind: str, before: list[Values], after: list[Values]) -> Recipe:
-    """Build the recipe of a unit with a byte after its payload, in a stream with a tensor."""
+    """Build the recipe of a unit with a byte after its payload.
+
+    Args:
+        name: The end of the vector's id.
+        kind: The unit in words, for the title.
+        before: The units up to the longer one.
+        after: The units that follow it.
+    """
     return broken(
         "payload-end",
         name,

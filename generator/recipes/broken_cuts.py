@@ -52,7 +52,7 @@ class Cut:
     level: Level | None = None
 
     def recipes(self) -> list[Recipe]:
-        """Build a recipe for each element, whose last unit ends within it."""
+        """Build a recipe for each of the elements: the last unit ends within it."""
         return [
             broken(
                 self.rule,
@@ -69,7 +69,13 @@ class Cut:
 
 
 def map_counts(kind: str, element: str, value: int) -> Recipe:
-    """Build the recipe of a performance map whose count its unit cannot hold."""
+    """Build the recipe of a performance map with one entry and a larger count.
+
+    Args:
+        kind: The kind of map, such as ``pruning``.
+        element: The element that counts its entries.
+        value: The false count.
+    """
     return broken(
         "map-count",
         element.replace("_", "-"),

@@ -27,7 +27,10 @@ index.
 
 
 def before(cut: Cut) -> list[Recipe]:
-    """Build the recipes of a last unit that is cut, after a tensor."""
+    """Build recipes of a last unit that ends within an element, after a tensor.
+
+    There is one recipe for each element of ``cut``.
+    """
     own = _OWN_UNITS.get(cut.name, cut.units)
     first = indexed(_NAMES, [1])[-1] if cut.name == "indexed" else _FIRST
 
@@ -51,7 +54,10 @@ def before(cut: Cut) -> list[Recipe]:
 
 
 def followed(cut: Cut) -> list[Recipe]:
-    """Build the recipes of a cut unit, and a tensor after it."""
+    """Build recipes of a unit that ends within an element, before a tensor.
+
+    There is one recipe for each element of ``cut``.
+    """
     assert not callable(cut.units)
     whole = write([*cut.units, *_FOLLOWING.get(cut.name, [small()])])
 

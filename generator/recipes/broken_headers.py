@@ -43,7 +43,12 @@ def dimensions(*sizes: int) -> list[Values]:
 
 
 def too_many(name: str, *sizes: int) -> Recipe:
-    """Build the recipe of dimensions whose product exceeds any memory, or 32 or 64 bits."""
+    """Build the recipe of a small unit that claims a tensor too large to hold.
+
+    Args:
+        name: The end of the vector's id.
+        sizes: The dimensions; their product exceeds any memory, or 32 or 64 bits.
+    """
     product = " x ".join(map(str, sizes))
     return broken(
         "dims-product",
@@ -56,14 +61,24 @@ def too_many(name: str, *sizes: int) -> Recipe:
 
 
 def codebook(indexes: Sequence[int] = (0, 1, -1), **changes: Any) -> list[Values]:
-    """Build a tensor whose codebook() has other values."""
+    """Build a tensor of three indexes, some elements of whose codebook() are changed.
+
+    Args:
+        indexes: The indexes.
+        **changes: The elements to change, by name.
+    """
     head = header(NNR_PT_FLOAT, "w", (3,), codebook=book(1, -5, 0, 6))
     unit = ndu(head, Coded(list(indexes)))
     return [*opening(), header_of(unit, codebook=unit["nnr_unit_header"]["codebook"] | changes)]
 
 
 def block(parameter_types: int, **changes: Any) -> list[Values]:
-    """Build a BLOCK whose header has other values."""
+    """Build a BLOCK with a [4, 3] weight, some elements of whose header are changed.
+
+    Args:
+        parameter_types: Flags of its parts: DC, LS, BN and BI.
+        **changes: The elements to change, by name.
+    """
     decomposed = {"decomposition_rank": 2, "g_number_of_rows": 4} if parameter_types & DC else {}
     head = block_header(parameter_types, (4, 3), **decomposed)
     counts = {"w": 12, "w_G": 8, "w_H": 6}
@@ -95,7 +110,15 @@ def scalar_block(parameter_types: int) -> list[Values]:
 
 
 def mapping(name: str, *, title: str, catches: str, element: str, how: DimensionMapping) -> Recipe:
-    """Build the recipe of a dimension mapping that does not fit a [5, 4]."""
+    """Build the recipe of a dimension mapping that does not fit a [5, 4] tensor.
+
+    Args:
+        name: The end of the vector's id.
+        title: The vector's title.
+        catches: The faults that it catches.
+        element: The element at fault.
+        how: The mapping.
+    """
     return broken(
         "mapping",
         name,
@@ -107,7 +130,13 @@ def mapping(name: str, *, title: str, catches: str, element: str, how: Dimension
 
 
 def zero(name: str, payload_type: int, *sizes: int) -> Recipe:
-    """Build the recipe of a tensor with a dimension of 0."""
+    """Build the recipe of a tensor with a dimension of 0.
+
+    Args:
+        name: The end of the vector's id.
+        payload_type: Payload type of the tensor.
+        sizes: Its dimensions.
+    """
     head = header(payload_type, "w", sizes)
     tensor = np.zeros(0, dtype=np.float32) if payload_type == NNR_PT_RAW_FLOAT else Coded([])
     return broken(

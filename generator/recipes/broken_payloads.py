@@ -73,7 +73,16 @@ def block_rows(*, dq_flag: bool = False) -> Callable[[Numbers], list[Values]]:
 
 
 def entries(name: str, *, title: str, catches: str, element: str, change: Callable[[Any], Any], dq_flag: bool = False) -> Recipe:
-    """Build the recipe of a list of entry points with a wrong element."""
+    """Build the recipe of a tensor with block rows and one wrong entry point element.
+
+    Args:
+        name: The end of the vector's id.
+        title: The vector's title.
+        catches: The faults that it catches.
+        element: The element of the entry point list to change.
+        change: Takes the right value and returns the wrong one.
+        dq_flag: Whether dependent quantization is used.
+    """
 
     def units(numbers: Numbers) -> list[Values]:
         before, unit = [], block_rows(dq_flag=dq_flag)(numbers)
@@ -116,7 +125,15 @@ def last_interval_error(stream: bytes) -> bytes:
 
 
 def converted(name: str, payload_type: int, data_format: int, tensor: Any, *, title: str) -> Recipe:
-    """Build the recipe of a value that its decompressed data format cannot hold."""
+    """Build the recipe of a value that its decompressed data format cannot hold.
+
+    Args:
+        name: The end of the vector's id.
+        payload_type: Payload type of the tensor.
+        data_format: nnr_decompressed_data_format.
+        tensor: Its indexes (`Coded`), or its numbers for a RAW_FLOAT.
+        title: The vector's title.
+    """
     count = tensor.size if not isinstance(tensor, Coded) else len(tensor.quants)
     head = header(payload_type, "w", (count,), Quantization(0, 0), data_format=data_format)
     return broken(
@@ -130,7 +147,13 @@ def converted(name: str, payload_type: int, data_format: int, tensor: Any, *, ti
 
 
 def outside(name: str, *, title: str, quants: list[int]) -> Recipe:
-    """Build the recipe of an index that a codebook of five values does not have."""
+    """Build the recipe of an index outside a codebook of five values.
+
+    Args:
+        name: The end of the vector's id.
+        title: The vector's title.
+        quants: The indexes, one of which is below -2 or above 2.
+    """
     head = header(NNR_PT_FLOAT, "w", (len(quants),), codebook=book(2, -9, -4, 0, 3, 11))
     return broken(
         "codebook-index",
@@ -143,7 +166,11 @@ def outside(name: str, *, title: str, quants: list[int]) -> Recipe:
 
 
 def padded(numbers: Numbers) -> list[Values]:
-    """Build a tensor whose codeword leaves bits in its last byte."""
+    """Build a good stream whose last codeword byte ends with padding.
+
+    At least its last two bits are behind the stop bit and 0, so that edits can set them. Raises
+    `LookupError` if no tensor of 6 to 39 indexes has such a codeword.
+    """
     for count in range(6, 40):
         units = [*opening(), ndu(header(NNR_PT_INT, "w", (count,)), Coded(numbers.quants("w", count, 200)))]
         if units[-1]["nnr_unit_payload"][_CODEWORD][-1] & 3 == 0:

@@ -32,7 +32,14 @@ def topology(data: bytes, storage: int = NNR_TPL_NNEF, compression: int = RAW) -
 
 
 def deflated(name: str, *, title: str, catches: str, data: bytes) -> Recipe:
-    """Build the recipe of a deflated topology that does not inflate."""
+    """Build the recipe of topology data that claims to be deflated and does not inflate.
+
+    Args:
+        name: The end of the vector's id.
+        title: The vector's title.
+        catches: The faults that it catches.
+        data: The data.
+    """
     return broken(
         "deflate",
         name,
@@ -44,7 +51,16 @@ def deflated(name: str, *, title: str, catches: str, data: bytes) -> Recipe:
 
 
 def aggregate(name: str, rule: str, *, title: str, catches: str, element: str, units: list[Values]) -> Recipe:
-    """Build the recipe of an aggregate that breaks a rule."""
+    """Build the recipe, of level inferred, of an aggregate that breaks a rule.
+
+    Args:
+        name: The end of the vector's id.
+        rule: Id of the rule.
+        title: The vector's title.
+        catches: The faults that it catches.
+        element: The element at fault.
+        units: The stream's units.
+    """
     return broken(
         rule,
         name,
@@ -57,7 +73,12 @@ def aggregate(name: str, rule: str, *, title: str, catches: str, element: str, u
 
 
 def entry_points(change: int, unit_type_change: int = 0) -> list[Values]:
-    """Build an aggregate whose second entry is wrong."""
+    """Build an aggregate of three units whose second entry is wrong.
+
+    Args:
+        change: Added to its nnr_unit_entry_point.
+        unit_type_change: Added to its nnr_unit_type.
+    """
     units = with_entry_points(opening(), [small("a"), small("b"), small("c")])
     entries = [dict(entry) for entry in units[-1]["nnr_unit_header"]["nnr_unit_entry"]]
     entries[1]["nnr_unit_entry_point"] += change
@@ -66,9 +87,10 @@ def entry_points(change: int, unit_type_change: int = 0) -> list[Values]:
 
 
 def one_more(stream: bytes) -> bytes:
-    """Make an aggregate of two units count a third one.
+    """Change a written aggregate of two units so that it counts three.
 
-    The third quant_bitdepth takes the bits of byte_alignment(), which moves behind it.
+    Return the stream. The third quant_bitdepth takes the bits of byte_alignment(), which moves
+    behind it.
     """
     return set_to("num_of_nnr_units_minus2", 1)(set_to("byte_alignment", 0b100001, 1)(stream))
 

@@ -95,7 +95,15 @@ def of_type(unit_type: int) -> Recipe:
 
 
 def unfinished(name: str, *, title: str, catches: str, units: list[Values], edit: StreamEdit | None = None) -> Recipe:
-    """Build the recipe of a faulty set of partial data."""
+    """Build the recipe of a set of partial data whose counter breaks its order.
+
+    Args:
+        name: The end of the vector's id.
+        title: The vector's title.
+        catches: The faults that it catches.
+        units: The stream's units.
+        edit: A change to the written bytes, if the fault is not in the units.
+    """
     return broken(
         "partial-order",
         name,

@@ -25,7 +25,14 @@ def every_index(codebook: Codebook) -> list[int]:
 def with_codebook(
     codebook: Codebook, egk: int | None = None, quantization: Quantization = SIXTEENTHS, quants: Sequence[int] | None = None
 ) -> list[Values]:
-    """Build a vector that uses every entry of a codebook, or the given indexes."""
+    """Build a stream with one vector and its codebook.
+
+    Args:
+        codebook: The codebook.
+        egk: codebook_egk; None for the order that makes the codebook shortest.
+        quantization: The qp in force.
+        quants: The vector's indexes; if None each index of the codebook once.
+    """
     chosen = every_index(codebook) if quants is None else quants
     head = header(NNR_PT_FLOAT, "w", (len(chosen),), quantization, codebook=codebook)
     return [*opening(quantization, method_flags=NNR_QCB), ndu(head, Coded(chosen), form=HeaderForm(codebook_egk=egk))]

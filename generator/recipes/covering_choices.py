@@ -75,7 +75,10 @@ CLAUSES = ("6 nnr_compressed_data_unit_header", "9", "10 quant_tensor")
 
 
 def switch_of(choice: Choice) -> str | None:
-    """Return the disputed point that a choice touches, the first of `SWITCHES`, or None."""
+    """Return the disputed point that a choice of tools depends on; None if on none.
+
+    If there are several, it is the first of `SWITCHES`.
+    """
     broken = {
         constraint.reason
         for constraint in CONSTRAINTS
@@ -90,7 +93,7 @@ def is_indexed(choice: Choice) -> bool:
 
 
 def unary_length(choice: Choice) -> int:
-    """Return a cabac_unary_length of the choice's class."""
+    """Return a cabac_unary_length that belongs to the choice's class, such as ``2..9``."""
     if choice["unary length"] == DEFAULT_UNARY:
         return DEFAULT_UNARY_LENGTH
     low, _, high = choice["unary length"].partition("..")
@@ -190,9 +193,14 @@ def topology_units(choice: Choice, names: list[str]) -> Iterator[Values]:
 
 
 def units_of(chosen: Sequence[Choice], codebook_of_h: Codebook = CODEBOOK) -> list[Values]:
-    """Build a stream of choices that share id form, topology and compression.
+    """Build one stream with a data unit for each choice of tools.
 
-    Data units without a qp in force come first.
+    The choices must agree in id form, topology and compression, which a whole stream has. Data
+    units without a qp come first, because a qp once set stays in force.
+
+    Args:
+        chosen: The value of each factor, such as payload type, for each data unit.
+        codebook_of_h: Codebook of H, where a choice has codebooks and a decomposed weight.
     """
     ordered = sorted(chosen, key=lambda choice: FACTORS["qp_density"].index(choice["qp_density"]))
     first = ordered[0]
@@ -215,14 +223,24 @@ def _shared(choice: Choice) -> tuple[str, ...]:
 
 
 def streams_of(chosen: Sequence[Choice]) -> Iterator[list[Choice]]:
-    """Yield the rows of a covering array, one stream's at a time."""
+    """Group choices of tools into streams of at most `ROWS_TOGETHER`, and yield each.
+
+    The choices of a stream agree in what a whole stream has, such as its topology.
+    """
     for _, members in groupby(sorted(chosen, key=_shared), key=_shared):
         group: list[Choice] = list(members)
         yield from (group[first : first + ROWS_TOGETHER] for first in range(0, len(group), ROWS_TOGETHER))
 
 
 def recipes_of(strength: int, standing: GoalStanding) -> Iterator[Recipe]:
-    """Yield the recipes of a covering array, then those of its decomposed blocks with codebooks."""
+    """Yield recipes whose data units together have all pairs, or triples, of tool choices.
+
+    Triples also need decomposed blocks with codebooks, whose recipes come last.
+
+    Args:
+        strength: 2 for pairs, 3 for triples.
+        standing: Whether the combinations are certified, inferred or disputed.
+    """
     name = f"{STRENGTHS[strength]}-{standing.value}"
     for number, chosen in enumerate(streams_of(rows(strength, standing)), start=1):
         yield _recipe(f"{name}-{number:03}", number, chosen, (strength, standing), CODEBOOK)
@@ -232,7 +250,15 @@ def recipes_of(strength: int, standing: GoalStanding) -> Iterator[Recipe]:
 
 
 def _recipe(name: str, number: int, chosen: Sequence[Choice], array: tuple[int, GoalStanding], codebook_of_h: Codebook) -> Recipe:
-    """Build the recipe of one stream of an array, given by its strength and standing."""
+    """Build the recipe of one stream of tool choices.
+
+    Args:
+        name: The end of the vector's id.
+        number: Number of the stream, for the title.
+        chosen: The choices, a data unit each.
+        array: 2 for pairs or 3 for triples, and the standing of the combinations.
+        codebook_of_h: As for `units_of`.
+    """
     strength, standing = array
     tools = f"{'indexed ids' if is_indexed(chosen[0]) else 'named'}, topology {chosen[0]['topology']}"
     return Recipe(

@@ -23,7 +23,10 @@ def coded(name: str, values: Sequence[int], zero_offset: int, egk: int) -> Value
 
 
 def packed(deltas: Sequence[int]) -> list[list[int]]:
-    """Group deltas, largest first, so that the values of each group stay within int32."""
+    """Divide codebook deltas into groups, largest first, each for one codebook.
+
+    The values of a codebook rise by delta + 1 each, and must stay within int32.
+    """
     groups: list[list[int]] = []
     for delta in sorted(deltas, reverse=True):
         for group in groups:
@@ -36,7 +39,11 @@ def packed(deltas: Sequence[int]) -> list[list[int]]:
 
 
 def delta_units(egk: int) -> list[Values]:
-    """Build codebooks with all wanted deltas to the left and to the right of the middle."""
+    """Build data units whose codebooks have deltas of each code length on both sides.
+
+    Args:
+        egk: codebook_egk, the order of the code.
+    """
     units = []
     for number, group in enumerate(packed(wanted_values("codebook_delta_left", f"ue({egk})"))):
         steps = np.cumsum([delta + 1 for delta in group])
@@ -48,7 +55,11 @@ def delta_units(egk: int) -> list[Values]:
 
 
 def deltas(first: int) -> Recipe:
-    """Build the recipe of deltas for a few orders of codebook_egk."""
+    """Build the recipe of codebook deltas for `ORDERS_TOGETHER` values of codebook_egk.
+
+    Args:
+        first: The first of these values.
+    """
     last = first + ORDERS_TOGETHER - 1
     return Recipe(
         id=f"codebook-deltas-egk-{first}-to-{last}",
@@ -66,7 +77,10 @@ def sizes() -> list[Values]:
 
 
 def centres() -> list[Values]:
-    """Build codebooks with each wanted offset from the middle, no larger than necessary."""
+    """Build codebooks with a codebook_centre_offset of each code length.
+
+    Each is no larger than its offset needs.
+    """
     units = []
     for offset in wanted_values("codebook_centre_offset", "ie(2)"):
         size = 2 * offset + 1 if offset >= 0 else -2 * offset
@@ -80,7 +94,14 @@ def zero_values() -> list[Values]:
 
 
 def many_codebooks(name: str, *, title: str, tests: str, units: Callable[[], list[Values]]) -> Recipe:
-    """Build the recipe of a stream with small codebooks, a data unit for each."""
+    """Build the recipe of a stream with small codebooks, a data unit for each.
+
+    Args:
+        name: The end of the vector's id.
+        title: The vector's title.
+        tests: What it tests.
+        units: Makes the data units.
+    """
     return Recipe(
         id=f"codebook-{name}",
         title=title,

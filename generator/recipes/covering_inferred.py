@@ -29,8 +29,12 @@ ELEMENT_IDS = ("", "a", "n" * 128, "ß", "重", "𝛼")
 
 
 def pruned(count: int, number: int) -> Values:
-    """Build a pruned element of ``count`` dimensions, taking wanted sizes from the ``number``-th
-    on.
+    """Build an element of a pruning dictionary: an id and its new dimensions.
+
+    Args:
+        count: Number of dimensions.
+        number: Number of the element; it chooses the id and the first dimension among those to
+            cover.
     """
     sizes = wanted_values("dim", "ue(7)")
     dimensions = [sizes[(number + place) % len(sizes)] for place in range(count)]
@@ -38,7 +42,7 @@ def pruned(count: int, number: int) -> Values:
 
 
 def dictionaries() -> list[Values]:
-    """Build dictionaries of each wanted number of elements, and of dimensions."""
+    """Build pruning dictionaries of each number of elements, and of dimensions, to cover."""
     counts = wanted_values("count_dims", "ue(1)")
     units = opening()
     for elements in wanted_values("count_ids", "u(8)"):
@@ -49,7 +53,10 @@ def dictionaries() -> list[Values]:
 
 
 def indexed_dictionary() -> list[Values]:
-    """Build a dictionary that refers by indexes of each code length."""
+    """Build a pruning dictionary that names elements by indexes of each code length.
+
+    The indexes point into a reference list that stands before it.
+    """
     indexes = wanted_values("element_id_index", "ue(7)")
     listed = names(indexes[-1] + 1)
     content = [{"element_id_index": index, "count_dims": 1, "dim": [3]} for index in indexes]
@@ -58,7 +65,7 @@ def indexed_dictionary() -> list[Values]:
 
 
 def splits() -> list[Values]:
-    """Build one tensor split at each wanted index."""
+    """Build a tensor that a dimension mapping splits at an index of each code length."""
     indexes = wanted_values("split_index", "ue(7)")
     ids = tuple(f"part{number}" for number in range(len(indexes) + 1))
     mapping = DimensionMapping(0, tuple(indexes), ((),) * len(ids))
@@ -67,8 +74,9 @@ def splits() -> list[Values]:
 
 
 def shifts() -> list[Values]:
-    """Build tensors whose axes move by each wanted number of places, with each wanted number of
-    shifts.
+    """Build tensors whose dimension mapping moves axes by each number of places to cover.
+
+    Others have each number of such moves to cover.
     """
     units, axes = opening(), most_dimensions()
     for number, places in enumerate(wanted_values("shift_value", "ue(1)")):
@@ -84,8 +92,9 @@ def shifts() -> list[Values]:
 
 
 def aggregates() -> list[Values]:
-    """Build aggregates of few and many units, with each quant_bitdepth and both values of
-    ctu_scan_order.
+    """Build aggregates of few and many units, with each quant_bitdepth.
+
+    Both values of ctu_scan_order occur.
     """
     units: list[Values] = [start_unit(), model_parameter_set(SIXTEENTHS), layer_with_unification()]
     for bitdepth in wanted_values("quant_bitdepth", "u(5)"):

@@ -50,7 +50,7 @@ def elements_of(kind: str) -> list[ElementRow]:
 
 
 def class_values(row: ElementRow) -> Sequence[Any]:
-    """Return a value of each class of a map's element."""
+    """Return one value for each coverage class of an element of a performance map."""
     (descriptor,) = variants(row)
     if descriptor == "flt(32)":
         return list(FLOATS[: len(classes_of(row.name, descriptor).labels)])
@@ -58,9 +58,15 @@ def class_values(row: ElementRow) -> Sequence[Any]:
 
 
 def entry(kind: str, number: int) -> Values:
-    """Build an entry whose elements take their classes in turn.
+    """Build the values of one entry of a performance map.
 
-    Once all its classes have been used, a count is 0, 1 or 2.
+    Each element takes the class of values number ``number``, beginning again after the last one, so
+    that entries 0, 1, 2, ... together have all classes. Elements that count others are then 0, 1 or
+    2.
+
+    Args:
+        kind: The kind of map, such as ``pruning``.
+        number: Number of the entry.
     """
     values: Values = {}
     for row in elements_of(kind):
@@ -88,7 +94,7 @@ def model_maps(counts: Sequence[int]) -> list[Values]:
 
 
 def layer_maps() -> list[Values]:
-    """Build LPS with one, no and several entries in each map."""
+    """Build three LPS, whose maps have one entry, no entry and three entries."""
     kinds = [kind for kind in MAP_COUNTS if kind != "decomposition"]
     sets = [layer_parameter_set(SIXTEENTHS, maps={kind: map_of(kind, count) for kind in kinds}) for count in (1, 0, 3)]
     return [*opening(), *sets, small()]
@@ -105,7 +111,13 @@ def decomposed_from_topology() -> list[Values]:
 
 
 def map_recipe(name: str, *, title: str, units: Callable[[], list[Values]]) -> Recipe:
-    """Build the recipe of a stream with maps."""
+    """Build the recipe of a stream with performance maps, disputed as all of them are.
+
+    Args:
+        name: The vector's id.
+        title: The vector's title.
+        units: Makes the stream's units.
+    """
     return Recipe(
         id=name,
         title=title,

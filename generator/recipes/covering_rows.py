@@ -26,7 +26,12 @@ PERSISTENCE = 120
 
 
 def exact(name: str, lengths: list[int]) -> Values:
-    """Build a tensor whose block rows but the last take the given numbers of bits."""
+    """Build an INT whose block rows take exactly these numbers of bits.
+
+    Args:
+        name: Id of the tensor.
+        lengths: Bits of each block row but the last, whose length is free.
+    """
     columns = columns_for(max(lengths), SIDE)
     rows = SIDE * len(lengths) + 1
     coding = TensorCoding(rows, columns, 1, False, DEFAULT_UNARY_LENGTH, 0)
@@ -42,9 +47,9 @@ def first_lengths() -> list[Values]:
 
 @cache
 def changes() -> list[Values]:
-    """Build block rows that differ in length by each wanted number of bits.
+    """Build tensors whose block rows differ in length by each number of bits to cover.
 
-    There is one tensor for each code length.
+    The differences are bit_offset_delta2. There is one tensor for each length of its code.
     """
     groups: dict[int, list[int]] = {}
     for change in wanted_values("bit_offset_delta2", "ie(7)"):

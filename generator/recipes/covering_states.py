@@ -77,7 +77,14 @@ def quants_of(numbers: Numbers, label: str, count: int, row_size: int, unary_len
 
 
 def head_of(part: str, name: str, rows: int, **tools: Any) -> DataUnitHeader:
-    """Build the header of a unit whose ``part`` has ``rows`` rows."""
+    """Build the header of a data unit in which one tensor has several block rows.
+
+    Args:
+        part: Which tensor that is: alone, the weight of a BLOCK, or G or H of a decomposed one.
+        name: Id of the tensor; in a BLOCK it begins the ids.
+        rows: Rows of the tensor.
+        **tools: Further fields of the header.
+    """
     if part == ALONE:
         return header(NNR_PT_FLOAT, name, (rows, COLUMNS), **tools)
     if part == WEIGHT:
@@ -90,11 +97,16 @@ def head_of(part: str, name: str, rows: int, **tools: Any) -> DataUnitHeader:
 
 
 def several_rows(part: str, scan_order: int, numbers: Numbers) -> Iterator[Values]:
-    """Yield a unit for each combination of parameter sets, number of block rows, dq_flag and unary
-    length.
+    """Yield data units with each combination of sets, block rows, dq_flag and unary length.
 
-    Each scan order and part has another order of these. The other tensors of the unit have sets
-    other than 0 in every second unit.
+    In each unit the tensor ``part`` has several block rows. Each scan order and part has another
+    order of the combinations. The other tensors of a unit signal parameter sets in every second
+    unit.
+
+    Args:
+        part: Which tensor is meant, as for `head_of`.
+        scan_order: 1 to 4.
+        numbers: The recipe's random numbers.
     """
     side = 4 << scan_order
     choices = list(product((True, False), (1, 2), LENGTHS, (False, True)))
@@ -159,9 +171,14 @@ def codebooks_and_vectors(numbers: Numbers) -> list[Values]:
 
 
 def quantized(name: str, quantization: Quantization, names: list[str] | None) -> list[Values]:
-    """Build a unit for each kind of tensor that has a qp.
+    """Build a data unit for each kind of tensor that has a qp.
 
-    ``names``: the list that indexes refer to.
+    These are plain, with a codebook, with dependent quantization, in block scan, and two BLOCKs.
+
+    Args:
+        name: It begins the ids of all tensors.
+        quantization: The qp in force.
+        names: The reference list, if ids are coded as indexes into it; else None.
     """
     form = HeaderForm(reference_list=names)
     quants = Coded([0, 1, -1, 2, -2, 1], 1)
@@ -186,7 +203,11 @@ def quantized(name: str, quantization: Quantization, names: list[str] | None) ->
 
 
 def layers(*, indexed: bool) -> list[Values]:
-    """Build tensors under an MPS, under an LPS, and under that LPS after units of other types."""
+    """Build tensors under an MPS, then under an LPS, with other units in between.
+
+    Args:
+        indexed: Whether ids are coded as indexes into a reference list.
+    """
     mps, lps = Quantization(2, -9), Quantization(5, -77)
     parts = ("plain", "codebook", "dq", "scan", "weight", "bias", "G", "H")
     groups = ("mps", "lps", "later")
@@ -207,7 +228,12 @@ def layers(*, indexed: bool) -> list[Values]:
 
 
 def layers_recipe(name: str, *, indexed: bool) -> Recipe:
-    """Build the recipe of an LPS and what it holds for."""
+    """Build the recipe of an LPS that replaces the MPS's qp for all later tensors.
+
+    Args:
+        name: The end of the vector's id: how ids are coded.
+        indexed: Whether they are indexes into a reference list.
+    """
     return Recipe(
         id=f"lps-in-force-{name}",
         title=f"An LPS in place of the MPS's qp, ids as {name}",

@@ -31,16 +31,24 @@ _HEADER = ("6 nnr_compressed_data_unit_header",)
 
 
 def method_units(flags: int) -> list[Values]:
-    """Build an MPS with the given quantization methods.
+    """Build a stream whose MPS has these quantization methods, and a small tensor.
 
-    Without NNR_QSU and NNR_QCB it has no qp.
+    Args:
+        flags: mps_quantization_method_flags, 0 to 7; without bit 1 (NNR_QSU) and bit 2 (NNR_QCB)
+            the
+        MPS has no qp.
     """
     quantization = Quantization(flags, flags - 4) if flags & (NNR_QSU | NNR_QCB) else None
     return [start_unit(), model_parameter_set(quantization, method_flags=flags), small()]
 
 
 def methods(flags: int, level: Level = Level.CORE) -> Recipe:
-    """Build the recipe of an MPS with one value of mps_quantization_method_flags."""
+    """Build the recipe of an MPS with one value of mps_quantization_method_flags.
+
+    Args:
+        flags: The value, 0 to 7.
+        level: The vector's level.
+    """
     return Recipe(
         id=f"mps-methods-{flags}",
         title=f"mps_quantization_method_flags {flags}",
@@ -53,10 +61,10 @@ def methods(flags: int, level: Level = Level.CORE) -> Recipe:
 
 
 def layer_sets() -> list[Values]:
-    """Build a sequence of LPS with all methods that have a qp, all densities, and the ends of the
-    qp.
+    """Build a stream with an LPS for each qp_density, each followed by another LPS.
 
-    A tensor follows each LPS whose step is moderate.
+    The first takes method flags, and qp from one end of the range to the other, in turn; the second
+    has a moderate step, in which a tensor after it is coded.
     """
     units = opening()
     flags = [value for value in wanted_values("lps_quantization_method_flags", "u(3)") if value & (NNR_QSU | NNR_QCB)]
@@ -100,14 +108,22 @@ def longest_list() -> list[str]:
 
 
 def long_lists() -> list[Values]:
-    """Build reference lists of each wanted length, and tensors that refer to the longest."""
+    """Build a stream with reference lists, and tensors that refer to the longest.
+
+    There is a list of each length, and a tensor with an index of each size, that coverage goals ask
+    for (one in each length of their codes).
+    """
     longest = longest_list()
     lists = [reference_list(longest[: count + 2]) for count in wanted_values("count_topology_elements_minus2", "ue(7)")]
     return [*opening(indexed_references=True), *lists, *singles(longest, wanted_values("topology_elem_id_index", "ue(7)"))]
 
 
 def listed_indexes() -> list[Values]:
-    """Build BLOCKs in which one part has a wanted index."""
+    """Build a stream whose BLOCKs name their parts by indexes of each code length.
+
+    The indexes point into the longest reference list, which stands before the BLOCKs. A BLOCK has
+    two parts, and one of its indexes is the one to cover.
+    """
     longest = longest_list()
     form = HeaderForm(reference_list=longest)
     indexes = wanted_values("topology_elem_id_index_list", "ue(7)")
@@ -132,8 +148,9 @@ def of_dimensions(count: int) -> Values:
 
 
 def dimension_units() -> list[Values]:
-    """Build nearly zero vectors of each wanted length, and tensors of each wanted number of
-    dimensions.
+    """Build vectors of each length, and tensors of each number of dimensions, to cover.
+
+    The sizes are one for each length of their codes. All elements but the last are 0.
     """
     units = opening()
     for size in wanted_values("tensor_dimensions", "ue(7)"):
@@ -142,7 +159,10 @@ def dimension_units() -> list[Values]:
 
 
 def decomposed_units() -> list[Values]:
-    """Build decomposed weights of each wanted rank and number of rows, named by number."""
+    """Build decomposed weights of each rank, and of each row count of G, to cover.
+
+    The numbers are one for each length of their codes. The weights are named by number.
+    """
     units = opening()
     shapes = [(rank, 1) for rank in wanted_values("decomposition_rank", "ue(3)")]
     shapes += [(1, rows) for rows in wanted_values("g_number_of_rows", "ue(3)")]

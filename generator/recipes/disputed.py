@@ -79,7 +79,12 @@ def performance_map(kind: str, count: int, entries: int) -> dict[str, Values]:
 
 
 def map_entries(kind: str, spare: int) -> Recipe:
-    """Build the recipe of a map of two entries, as written by either choice."""
+    """Build the recipe of a performance map of two entries, by one reading.
+
+    Args:
+        kind: The kind of map, such as ``pruning``.
+        spare: By how much the count exceeds the number of entries: 0 or 1.
+    """
     minus_1 = bool(spare)
     return Recipe(
         id=f"map-{kind}-count{'-minus-1' if minus_1 else ''}",
@@ -95,7 +100,11 @@ def map_entries(kind: str, spare: int) -> Recipe:
 
 
 def no_entries(kind: str) -> Recipe:
-    """Build the recipe of a map whose count is 0."""
+    """Build the recipe of a performance map whose count is 0.
+
+    Args:
+        kind: The kind of map, such as ``pruning``.
+    """
     return Recipe(
         id=f"map-{kind}-count-0",
         title=f"The {kind} map with a count of 0",
@@ -155,7 +164,10 @@ def column(dq_flag: bool) -> list[Values]:
 
 
 def column_as_scan_0(_: Numbers) -> list[Values]:
-    """Build the same column, written like scan 0, with entry points of zeros."""
+    """Build the column of `column` as if its scan order were 0.
+
+    It is coded in one piece; the entry points that the header needs are zeros.
+    """
     interpretation = Interpretation(column_block_scan=ColumnBlockScan.AS_SCAN_0)
     head = header(NNR_PT_FLOAT, "w", (20, 1), scan_order=1)
     unit = ndu(head, Coded([number % 4 - 1 for number in range(20)]), interpretation=interpretation)
@@ -164,7 +176,13 @@ def column_as_scan_0(_: Numbers) -> list[Values]:
 
 
 def column_recipe(name: str, units: list[Values], interpretation: Interpretation | None = None) -> Recipe:
-    """Build the recipe of a column in block scan."""
+    """Build the recipe of a matrix of one column in block scan.
+
+    Args:
+        name: The end of the vector's id.
+        units: The stream's units.
+        interpretation: The choices to write by; the defaults if None.
+    """
     return Recipe(
         id=f"scan-1-column-{name}",
         title="A block scan of one column, three block rows",
@@ -179,7 +197,13 @@ def column_recipe(name: str, units: list[Values], interpretation: Interpretation
 
 
 def data_format(kind: str, payload_type: int, number: int) -> Recipe:
-    """Build the recipe of a format other than the payload's own."""
+    """Build the recipe of a data format that is not the payload type's own.
+
+    Args:
+        kind: The payload type in words, such as ``int``.
+        payload_type: The payload type.
+        number: nnr_decompressed_data_format.
+    """
     return Recipe(
         id=f"ndu-format-{kind}-to-{number}",
         title=f"nnr_decompressed_data_format {number} of a {kind.upper()}",
@@ -200,7 +224,7 @@ def plain_products(_: Numbers) -> list[Values]:
 
 
 def codebook_products(_: Numbers) -> list[Values]:
-    """Build a codebook of the same numbers."""
+    """Build a codebook of numbers of more than 24 bits; the step has a fraction."""
     quantization = Quantization(3, -19)
     values = book(1, -((1 << 26) + 7), 0, 3, (1 << 24) + 1, (1 << 25) + 3, (1 << 31) - 1)
     head = header(NNR_PT_FLOAT, "w", (6,), quantization, codebook=values)

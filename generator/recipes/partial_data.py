@@ -88,7 +88,15 @@ def in_aggregate(numbers: Numbers) -> list[Values]:
 
 
 def joined(name: str, *, title: str, tests: str, catches: str, units: Callable[[Numbers], list[Values]]) -> Recipe:
-    """Build a recipe of level inferred for units that are sent in pieces."""
+    """Build a recipe of level inferred for a stream with partial data.
+
+    Args:
+        name: The end of the vector's id.
+        title: The vector's title.
+        tests: What it tests.
+        catches: The faults that it catches.
+        units: Makes all units of the stream, already split into pieces.
+    """
     return Recipe(
         id=f"partial-{name}",
         title=title,

@@ -82,14 +82,17 @@ def past_codebook(negative: int, positive: int, quants: list[int]) -> StepUnits:
 
 
 def unknown_dimensions(turn: Turn) -> Values:
-    """Make a tensor that no earlier stream has, without dimensions."""
+    """Make a data unit without dimensions, for a tensor that no stream had before."""
     made = unit(NNR_PT_INT, "v", (3,), Coded([1, 2, 3]), node(0, 1), parent=False, form=HeaderForm(dimensions_present=False))
     assert callable(made)
     return made(turn)
 
 
 def of_sha512(turn: Turn) -> Values:
-    """Make an update whose parent is a digest, with parent_node_id_type 3."""
+    """Make an update whose parent is named by SHA-512, and give it parent_node_id_type 3.
+
+    That type is reserved.
+    """
     made = tensor(_SECOND, 1, parent=ParentNode(ICNN_NDU_PL_SHA512, None, bytes(64)), histories={})
     assert callable(made)
     return header_of(made(turn), parent_node_id_type=3)
@@ -101,7 +104,12 @@ def named(text: str) -> StepUnits:
 
 
 def tested(name: str, **more: Any) -> dict[str, Any]:
-    """Return the texts of a vector on the parent of temporal contexts."""
+    """Return title, fault and element for a vector on the parent of temporal contexts.
+
+    Args:
+        name: What is wrong, for the title.
+        **more: Further arguments of `broken_session`.
+    """
     return {
         "title": f"Temporal contexts without a parent: {name}",
         "catches": "A decoder that takes whatever indexes it has for the parent's.",

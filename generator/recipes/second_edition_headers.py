@@ -43,7 +43,14 @@ ONE: Final = Coded([1])
 
 
 def described(values: Values, **elements: Any) -> Values:
-    """Return an NNR_MPS that describes its model; strings and numbers bring their flags."""
+    """Return an NNR_MPS with elements that describe its model.
+
+    The flags that announce them are set.
+
+    Args:
+        values: The values of the NNR_MPS, which stay as they are.
+        **elements: The elements, by name.
+    """
     flags = {
         "base_model_id_present_flag": int("base_model_id" in elements),
         "validation_set_performance_present_flag": int("validation_set_performance" in elements),
@@ -63,7 +70,14 @@ def values_of(element: str, descriptor: str) -> list[int]:
 
 
 def nodes_session(nodes: list[NodeId], *, parent_device: bool = False) -> list[StepUnits]:
-    """Make tensors with these nodes, and an update of each, coded with temporal contexts."""
+    """Make a stream with a tensor for each node, and an update of each tensor.
+
+    The updates use temporal contexts, for which a decoder has to find the right node.
+
+    Args:
+        nodes: The nodes: device, parameter and depth.
+        parent_device: Whether a parent is named with its device; else with device 0.
+    """
 
     def child(own: NodeId) -> InTurn:
         parent = ParentNode(ICNN_NDU_ID, own.device_id if parent_device else 0, None)
@@ -84,7 +98,14 @@ def payload_of_unit(made: Values) -> bytes:
 
 
 def by_digest(id_type: int, *, right: bool = True, tca: bool = False, own: NodeId | None = None) -> list[StepUnits]:
-    """Make a base model and an update whose parent is named by the digest of its payload."""
+    """Make a base model and an update whose parent is named by a digest.
+
+    Args:
+        id_type: Whether the digest is SHA-256 or SHA-512.
+        right: Whether it is the digest of the parent's payload; else of other bytes.
+        tca: Whether the update uses temporal contexts.
+        own: The update's node; None for none.
+    """
     first = unit(NNR_PT_INT, "w", (3,), Coded([3, 0, -4]), node(0))
     payload = payload_of_unit(first(Turn(BaseModel(), False, False, Interpretation()))) if callable(first) else b""
     digest = (hashlib.sha256 if id_type == ICNN_NDU_PL_SHA256 else hashlib.sha512)(payload if right else b"another").digest()

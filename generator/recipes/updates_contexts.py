@@ -27,15 +27,27 @@ _SMALL: Final = 110
 
 
 def mixed(numbers: Numbers, label: str, persistence: int) -> npt.NDArray[np.int64]:
-    """Return small and large indexes in turns of a length of their own for each label."""
+    """Return `_COUNT` random indexes: runs of small ones and of large ones in turn.
+
+    Args:
+        numbers: The recipe's random numbers.
+        label: Selects the random numbers and, by its length, the length of the runs.
+        persistence: Of 256: how likely a magnitude grows by one more in the large runs.
+    """
     small, large = (numbers.quants(f"{label}/{kind}", _COUNT, kind) for kind in (_SMALL, persistence))
     turn = len(label) * 7
     return np.where(np.arange(_COUNT) // turn % 2 == 0, small, large)
 
 
 def longest(numbers: Numbers, chosen: int, persistence: int = 253) -> list[StepUnits]:
-    """Make a tensor and an update of it with the longest cabac_unary_length, every context in one
-    set.
+    """Make a vector and an update of it with cabac_unary_length 256.
+
+    Every context of the update has the same parameter set.
+
+    Args:
+        numbers: The recipe's random numbers.
+        chosen: The parameter set, 0 to 8.
+        persistence: Of 256: how likely a magnitude grows by one more.
     """
     layout = context_layout(False, MAX_UNARY_LENGTH, tca=True)
     sets = np.full(layout.flag, chosen, np.int64)
@@ -48,8 +60,16 @@ def longest(numbers: Numbers, chosen: int, persistence: int = 253) -> list[StepU
 
 
 def with_sets(numbers: Numbers, chosen: int, *, dq: bool, unary_length: int, persistence: int) -> list[StepUnits]:
-    """Make a tensor and two updates of it: one with temporal contexts, one with both tools, every
-    context in one set.
+    """Make a matrix and three updates of it whose contexts have the same parameter set.
+
+    The updates use TCA, then TCA and HDSP, then HDSP.
+
+    Args:
+        numbers: The recipe's random numbers.
+        chosen: The parameter set, 0 to 8.
+        dq: Whether dependent quantization is used.
+        unary_length: cabac_unary_length.
+        persistence: As for `mixed`.
     """
 
     def coded(label: str, *, hdsp: bool, tca: bool) -> Coded:

@@ -109,7 +109,14 @@ def data_unit(numbers: Numbers, label: str, choice: Mapping[str, str], depth: in
 
 
 def session(numbers: Numbers, choice: Mapping[str, str]) -> list[StepUnits]:
-    """Make a data unit with a choice of tools, and what comes before it."""
+    """Make the streams before a data unit with a choice of tools, and its own.
+
+    These are none, a base stream, or a base stream and an update, as the choice's ``parent`` says.
+
+    Args:
+        numbers: The recipe's random numbers.
+        choice: The value of each of `FACTORS`.
+    """
     if choice["parent"] == "base stream":
         return [stream(data_unit(numbers, "0", choice, 0, parent=False))]
     base = stream(data_unit(numbers, "0", dict(choice) | _PLAIN, 0, parent=False))
@@ -122,7 +129,15 @@ def session(numbers: Numbers, choice: Mapping[str, str]) -> list[StepUnits]:
 
 
 def recipe(prefix: str, number: int, choice: Mapping[str, str], level: Level, switch: str | None = None) -> SessionRecipe:
-    """Build the recipe of a choice of tools."""
+    """Build the recipe of a session in which some tools of updates are used together.
+
+    Args:
+        prefix: The beginning of the vector's id.
+        number: The end of the vector's id.
+        choice: The value of each of `FACTORS`, such as ``dq_flag`` or ``TCA``.
+        level: The vector's level.
+        switch: Id of the disputed point that the choice depends on; None if on none.
+    """
     says = ", ".join(f"{factor} {value}" for factor, value in choice.items() if value not in (NO, "none"))
     return SessionRecipe(
         id=f"{prefix}-{number:03}",
