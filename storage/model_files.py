@@ -371,7 +371,8 @@ def _onnx(path: Path) -> Model:
     """Read an ONNX model; values in files next to it are read too."""
     from nnc_conformance.reference.topology.onnx import attribute_values, exact_parameters, extract, variance_parameters
 
-    model = extract(read_bytes(path), base_dir=None if path == STANDARD_INPUT else path.parent)
+    content = read_bytes(path)
+    model = extract(content) if path == STANDARD_INPUT else extract(content, base_dir=path.parent, path=path)
     exact, variances = exact_parameters(model.topology), variance_parameters(model.topology)
     topology = Topology(NNR_TPL_ONNX, model.topology)
     numbers = attribute_values(model.topology)

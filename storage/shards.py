@@ -38,7 +38,7 @@ def read_shards(path: Path, read: Callable[[Path], Mapping[str, np.ndarray]]) ->
     known: dict[tuple[int, int], Mapping[str, np.ndarray]] = {}  # by device and inode: names and links do not multiply a file
     for location in dict.fromkeys(names.values()):
         try:
-            status = inside(path.parent, location).stat()
+            status = inside(path.parent, location, model=path).stat()
         except FileNotFoundError:
             files[location] = read(path.parent / location)  # says so, or that its suffix is unknown
             continue

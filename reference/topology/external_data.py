@@ -30,11 +30,13 @@ class ExternalData:
 
     Args:
         folder: The model's folder.
+        model: The model's file, if known.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, model: Path | None = None) -> None:
         self.files: dict[Path, int] = {}
         self._folder = folder
+        self._model = model
         self._read = 0
 
     def values(self, tensor: TensorProto, expected: int | None, name: str) -> bytes:
@@ -65,7 +67,7 @@ class ExternalData:
         """
         location = entries.get("location", "")
         offset, stated = _number(entries, "offset") or 0, _number(entries, "length")
-        path = inside(self._folder, location)
+        path = inside(self._folder, location, model=self._model)
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):

@@ -50,11 +50,12 @@ class OnnxModel:
     files: tuple[Path, ...] = ()
 
 
-def extract(model: bytes | ModelProto, *, base_dir: Path | None = None) -> OnnxModel:
+def extract(model: bytes | ModelProto, *, base_dir: Path | None = None, path: Path | None = None) -> OnnxModel:
     """Split a model into parameters and topology; a given ModelProto is not changed.
 
     Args:
         base_dir: Folder of external data.
+        path: File of the model, if known: a link into Hugging Face's cache may have its data there.
 
     Raises:
         ModelError: For a model that cannot be parsed, nests too deeply, has two tensors with
@@ -62,7 +63,7 @@ def extract(model: bytes | ModelProto, *, base_dir: Path | None = None) -> OnnxM
             outside the folder or beyond the bounds of `ExternalData`.
     """
     proto = _copy(model)
-    reader = None if base_dir is None else ExternalData(base_dir)
+    reader = None if base_dir is None else ExternalData(base_dir, path)
     values_to_tensors(proto)
     _drop_doubles(proto)
     parameters: dict[str, Array] = {}

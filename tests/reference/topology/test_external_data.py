@@ -13,6 +13,7 @@ from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology import external_data
 from nnc_conformance.reference.topology.model_folder import inside
 from nnc_conformance.reference.topology.onnx import OnnxModel, extract
+from nnc_conformance.storage.model_files import read_model
 
 W = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -88,6 +89,21 @@ def test_a_folder_that_is_named_blobs_is_not_the_cache(tmp_path: Path, place: st
     (folder / "w.data").symlink_to(tmp_path / "blobs" / "secret")
     with pytest.raises(ModelError, match="leads out of the model's folder"):
         read(folder)
+
+
+def test_a_model_that_is_a_blob_itself_has_its_data_there(tmp_path: Path) -> None:
+    """A program that mirrors the cache may lay out other folders than the cache does."""
+    revision, blobs = tmp_path / "hub" / "revision", tmp_path / "hub" / "blobs"
+    revision.mkdir(parents=True)
+    blobs.mkdir()
+    (blobs / "0f1e").write_bytes(W.tobytes())
+    (blobs / "2d3c").write_bytes(model(tensor()).SerializeToString())
+    (revision / "w.data").symlink_to("../blobs/0f1e")
+    (revision / "model.onnx").symlink_to("../blobs/2d3c")
+    assert np.array_equal(read_model(revision / "model.onnx").parameters["w"], W)
+    (revision / "copy.onnx").write_bytes(model(tensor()).SerializeToString())
+    with pytest.raises(ModelError, match="leads out of the model's folder"):
+        read_model(revision / "copy.onnx")
 
 
 def test_blobs_of_another_repository_are_not(folder: Path, tmp_path: Path) -> None:
