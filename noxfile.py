@@ -237,9 +237,9 @@ def found(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation as a site, strictly, and run its long commands.
 
-    The installation is not editable, because the site finds its sources by path.
+    The installation is not editable, because the site finds its sources by path. A page calls pip.
     """
-    session.install(".[dev,docs]")
+    session.install(".[dev,docs]", "pip")
     session.run("pytest", "-n", "2", "-m", "", "tests/docs", *session.posargs, env={"NNC_DOCS": "1"})
 
 

@@ -126,7 +126,7 @@ def run(page: str, folder: Path) -> None:
     {**QUICK, **LONG}[page](folder)
     commands = folder / "bin"
     commands.mkdir()
-    for name, words in (("nnc-conformance", f"-c '{START}'"), ("python", ""), ("python3", ""), ("pytest", "-m pytest")):
+    for name, words in (("nnc-conformance", f"-c '{START}'"), ("python", ""), ("python3", ""), ("pytest", "-m pytest"), ("pip", "-m pip")):
         file = commands / name
         file.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
         file.chmod(0o755)
