@@ -184,8 +184,11 @@ def layer_parameter_set(
 def topology_unit(storage_format: int, compression_format: int, payload: Values, **common: int) -> Values:
     """Return an NNR_TPL.
 
-    The payload holds topology_data, a topology_elements_ids_list or an
-    nnr_pruning_topology_container.
+    Args:
+        storage_format: topology_storage_format.
+        compression_format: topology_compression_format; it must be that of the data.
+        payload: topology_data, a topology_elements_ids_list or an nnr_pruning_topology_container.
+        **common: Arguments of `unit`.
     """
     header = {"topology_storage_format": storage_format, "topology_compression_format": compression_format}
     return unit(NNR_TPL, header, payload, **common)
@@ -280,7 +283,15 @@ def to_code(content: TensorContent, coding: TensorCoding) -> TensorToCode:
 
 
 def coded_payload(header: DataUnitHeader, tensors: Mapping[str, TensorContent], interpretation: Interpretation) -> tuple[bytes, Values]:
-    """Encode a unit's tensors; return the codeword and the values of its entry point list."""
+    """Encode a unit's tensors; return the codeword and the values of its entry point list.
+
+    Scan order 0 needs no list, whose values are then empty.
+
+    Args:
+        header: The header of the unit.
+        tensors: The indexes and tools of each tensor, by id.
+        interpretation: The choices at disputed points.
+    """
     parts = coded_parts(header)
     jobs = []
     for part in parts:

@@ -56,15 +56,15 @@ class Collector(Watcher):
         self.parameters: dict[str, np.ndarray] = {}
 
     def tensors(self, unit: Unit, header: DataUnitHeader, tensors: Tensors) -> None:
-        """Keep the tensors of a data unit.
+        """Keep the tensors of a data unit; of equal names the later one wins.
 
-        If two have the same name, the later one wins.
+        If asked for, a BLOCK's weight is put together from its parts first.
         """
         recombine = self.recombine and header.payload_type == NNR_PT_BLOCK
         self.parameters |= recombined(header, tensors) if recombine else tensors
 
     def content(self, driver: Driver) -> Decoded:
-        """Return the content of the stream that a driver has walked."""
+        """Return the decoded content of the stream that a driver has walked to its end."""
         return Decoded(
             self.parameters,
             driver.topology,

@@ -107,7 +107,7 @@ class Watcher:
         """Take the decoded tensors of a data unit, in the order of its ids."""
 
     def goes_on(self, error: StreamError) -> bool:
-        """Return whether the walk goes on after a data unit that cannot be decoded.
+        """Return whether to go on after a data unit that cannot be decoded; here never.
 
         Asked in the order of the stream if the options name one thread.
         """
@@ -339,7 +339,10 @@ class Driver:
         return RecordedCodeword(parts, codings, trace, decoded)
 
     def _admit(self, unit: Unit, header: DataUnitHeader) -> None:
-        """Check that a data unit is within the limits, and that its ids are new."""
+        """Check limits on output and time, and that a data unit's ids are new.
+
+        Its ids, and those of differences, are noted. Raises `StreamError`.
+        """
         self.spent += sum(8 * prod(part.dimensions) for part in coded_parts(header)) // (2 if header.data_format is None else 1)
         most = self.options.limits.total_bytes
         self._require(unit, "limits", self.spent <= most, f"more than {most} bytes of output", "tensor_dimensions")
@@ -355,7 +358,17 @@ class Driver:
             self._differences.extend(header.ids)
 
     def _require(self, unit: Unit, rule: str, kept: bool, detail: str, element: str) -> None:
-        """Enforce a rule if a unit breaks it."""
+        """Enforce a rule unless ``kept`` says that a unit keeps it.
+
+        Args:
+            unit: The unit.
+            rule: Id of the rule.
+            kept: Whether the unit keeps it.
+            detail: What was found.
+            element: The element at fault.
+
+        Raises `StreamError` if strict, or if the rule's policy is ``must``.
+        """
         if not kept:
             place = Place(unit.number, unit_type_name(unit.unit_type), unit.offset, 0, element, clause_of(element))
             self.rules.enforce(stream_error(rule, place, detail))

@@ -322,9 +322,14 @@ def interpretation_of(step: SessionStep | None) -> Interpretation:
 def chosen_tools(
     header: DataUnitHeader, contents: dict[str, TensorContent], step: SessionStep | None
 ) -> tuple[DataUnitHeader, dict[str, TensorContent]]:
-    """Choose the tools of the second edition for given indexes.
+    """Return a unit's header and contents with the tools of the second edition chosen.
 
-    The first edition has no such tools.
+    Without a step, as in the first edition, they stay as they are.
+
+    Args:
+        header: The header of the unit.
+        contents: The indexes of each tensor, by id.
+        step: The step of a session; None in the first edition.
     """
     return (header, contents) if step is None else with_tools(header, contents, step)
 

@@ -71,7 +71,7 @@ class _Rows(Watcher):
         self.rows: list[Row] = []
 
     def unit(self, unit: Unit, depth: int) -> None:
-        """Keep the row of a unit."""
+        """Keep the row of a unit; ``depth`` counts the aggregates around it."""
         row: Row = {
             "number": unit.number,
             "offset": unit.offset,
@@ -121,7 +121,7 @@ def content_of(unit: Unit) -> Row:
 
 
 def _topology_content(unit: Unit) -> Row:
-    """Return the format, compression and number of ids of a topology."""
+    """Return ``storage_format``, ``deflated`` and the number of ``ids`` of a topology."""
     storage = unit.header["topology_storage_format"]
     listed: Values = unit.payload.get("topology_elements_ids_list", {})
     return {

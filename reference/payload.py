@@ -121,7 +121,14 @@ def coding_of(part: Part, header: DataUnitHeader, interpretation: Interpretation
 
 
 def coding_of_update(coding: TensorCoding, part: Part, update: UpdateSignalling, interpretation: Interpretation) -> TensorCoding:
-    """Return the coding of a part with the tools of the second edition."""
+    """Return a coding with what the second edition adds to it.
+
+    Args:
+        coding: The coding as in the first edition.
+        part: The tensor, whose codebook limits the indexes.
+        update: Parent and TCA flag of the unit.
+        interpretation: The choices at disputed points.
+    """
     book = part.codebook
     return replace(
         coding,
@@ -253,7 +260,16 @@ class DataUnitDecoder:
         return CodedPart(part.id, part.dimensions, shifted(header, by_name, self.options.interpretation), base, nonzero)
 
     def _values(self, header: DataUnitHeader, part: Part, tensor: CodedTensor, data_format: int | None) -> np.ndarray:
-        """Dequantize and convert one tensor."""
+        """Return the values of one tensor: its indexes, dequantized and converted.
+
+        The memory of the indexes may be used for the values. Raises `PayloadError`.
+
+        Args:
+            header: The header of the unit.
+            part: The tensor, with its codebook.
+            tensor: Its indexes and qp_delta.
+            data_format: nnr_decompressed_data_format to convert to; None for none.
+        """
         if header.payload_type == NNR_PT_INT or header.quantization is None:
             return tensor.indexes if data_format is None else convert(tensor.indexes, data_format)
         numbers = tensor.indexes if part.codebook is None else codebook_values(tensor.indexes, part.codebook)
@@ -265,7 +281,10 @@ class DataUnitDecoder:
         return values if data_format is None else convert(values, data_format)
 
     def _codeword(self, unit: Unit, header: DataUnitHeader, parts: tuple[Part, ...], trace: BinTrace | None) -> tuple[CodedTensor, ...]:
-        """Decode the codeword; check the bytes after it and the entry points."""
+        """Decode a unit's codeword; check the bytes after it and the entry points.
+
+        Raises `StreamError`.
+        """
         payload = unit.payload["cabac_codeword"]
         codings = [coding_of(part, header, self.options.interpretation) for part in parts]
         if self.options.interpretation.tca_without_parent is TcaWithoutParent.OFF and self.histories is not None:
@@ -347,9 +366,14 @@ CHUNK: Final = 1 << 16
 
 
 def in_place(numbers: np.ndarray, dequantized: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Dequantize to float32 in chunks, in the memory of ``numbers`` if these have 32 bits.
+    """Dequantize in chunks to float32, and return the values.
 
-    So a large tensor is never held twice.
+    They lie in the memory of ``numbers`` if these have 32 bits, so that a large tensor is never
+    held twice.
+
+    Args:
+        numbers: Indexes or codebook values, one-dimensional; overwritten if they have 32 bits.
+        dequantized: Returns the float32 values of some of them.
     """
     values = numbers.view(np.float32) if numbers.itemsize == np.dtype(np.float32).itemsize else np.empty(numbers.shape, np.float32)
     for first in range(0, numbers.size, CHUNK):

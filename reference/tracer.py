@@ -159,7 +159,10 @@ class _Lines(Watcher):
         self._untyped: list[list[TraceLine]] = []
 
     def element(self, element: Element) -> None:
-        """Keep the line of an element of the high-level syntax."""
+        """Keep the line of an element, and complete earlier lines of its unit.
+
+        The unit's type becomes known only after its first elements.
+        """
         row = ELEMENTS[element.name]
         line = TraceLine(
             element.unit, element.unit_type, element.bit >> 3, element.bit & 7, element.path, element.label, element.descriptor,
@@ -184,7 +187,7 @@ class _Lines(Watcher):
         return BinTrace(self.room if asked else 0, heads_only=not self.bins or not asked)
 
     def data_unit(self, unit: Unit, header: DataUnitHeader, codeword: RecordedCodeword | None) -> None:
-        """Keep the lines of a codeword."""
+        """Keep the bins of a unit's codeword, if they are asked for, as lines."""
         if codeword is None or self.only not in (None, unit.number):
             return
         self.lines.append(_bin_lines(unit, codeword.trace, bins=self.bins))

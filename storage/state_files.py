@@ -165,7 +165,15 @@ def staged_state(session: SessionState, path: Path) -> AbstractContextManager[An
 
 
 def load_state(path: Path) -> BaseModel:
-    """Read the model of a state file; raise `StateError` and `OSError`."""
+    """Read the model that a state file keeps, base of the next stream.
+
+    Args:
+        path: The file, made by `save_state` or by a command with ``--state``.
+
+    Raises:
+        StateError: The file is damaged, of another version, or no state file.
+        OSError: It cannot be read.
+    """
     return load_session(path).model
 
 

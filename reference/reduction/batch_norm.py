@@ -67,10 +67,15 @@ class FoldableNorm:
 
 
 def foldable(graph: Graph, network: Network, names: tuple[str, ...]) -> tuple[FoldableNorm, ...]:
-    """Find the batch norms that can be folded.
+    """Find the batch norms that can be folded into the layer before them.
 
     Each follows a Conv or Gemm whose output nothing else reads, and shares no tensor with other
     nodes.
+
+    Args:
+        graph: The graph of the network.
+        network: The network.
+        names: Weights of layers to consider.
     """
     norms = []
     for node in graph.nodes:
@@ -116,7 +121,8 @@ def affine(gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: flo
 def fold(network: Network, settings: BatchNormFolding, resources: Resources) -> Reduction:
     """Fold all suitable batch norms and leave the others as they are.
 
-    The reduction has no performance map.
+    Gamma and beta are trained before that if the settings ask for it. The result is a new network;
+    it has no performance map.
     """
     names = weights(network, settings.tensors, decomposed=True)
     norms = foldable(Graph.of(network.topology), network, names)
@@ -127,7 +133,7 @@ def fold(network: Network, settings: BatchNormFolding, resources: Resources) -> 
         network = training.retrained(network, settings.train, resources.samples(), only=trained)
     graph = Graph.of(network.topology)
     for norm in foldable(graph, network, names):
-        network = _folded(network, graph, norm, settings.into)
+        network = _folded(network, norm, settings.into)
     gone = {norm.node.input[0] for norm in norms}
     graph.replace_nodes(node for node in graph.nodes if not (node.op_type == "BatchNormalization" and node.input[0] in gone))
     dropped = {name for norm in norms for name in (norm.tensors if norm.bias else (norm.tensors[0], *norm.tensors[2:]))}
@@ -136,10 +142,12 @@ def fold(network: Network, settings: BatchNormFolding, resources: Resources) -> 
     return Reduction(replace(network, parameters=parameters, topology=graph.topology()))
 
 
-def _folded(network: Network, graph: Graph, norm: FoldableNorm, target: AlphaTarget) -> Network:
+def _folded(network: Network, norm: FoldableNorm, target: AlphaTarget) -> Network:
     """Fold one batch norm into its layer, which takes over the output of the norm.
 
-    The caller removes the norm's node and tensors.
+    Return the network with the new bias, and with the weight multiplied by alpha or, for
+    `AlphaTarget.SCALING`, alpha as its local scaling. The layer's node is changed in place. The
+    caller removes the norm's node and tensors.
     """
     gamma, beta, mean, variance = (network.parameters[name] for name in norm.tensors)
     bias = network.parameters[norm.bias].astype(np.float64) if norm.bias else 0.0
@@ -155,7 +163,15 @@ def _folded(network: Network, graph: Graph, norm: FoldableNorm, target: AlphaTar
 
 
 def with_scaling(network: Network, weight: str, factors: Array) -> Network:
-    """Scale the rows of a weight by LS factors, multiplied with any it already has."""
+    """Return the network with the rows of a weight scaled by factors, as local scaling.
+
+    Factors that the weight has already are multiplied with these.
+
+    Args:
+        network: The network.
+        weight: Name of the weight in the graph.
+        factors: A factor for each row, of shape (rows,).
+    """
     name = network.scaled.get(weight)
     if name is not None:
         return network.with_parameters({name: network.parameters[name].astype(np.float64) * factors})
@@ -164,9 +180,15 @@ def with_scaling(network: Network, weight: str, factors: Array) -> Network:
 
 
 def _scaled(network: Network, weight: str, axis: int, alpha: Array) -> Network:
-    """Multiply the channels of a weight along ``axis`` by alpha.
+    """Return the network with the channels of a weight along an axis multiplied.
 
     If the weight is decomposed, the rows of G or the columns of H are multiplied.
+
+    Args:
+        network: The network.
+        weight: Name of the weight in the graph.
+        axis: 0 for output channels in rows, else 1.
+        alpha: A factor for each channel, of shape (channels,).
     """
     decomposition = network.decomposed.get(weight)
     if decomposition is None:

@@ -100,7 +100,10 @@ def prunable(graph: Graph, parameters: Parameters, layers: Collection[str], *, c
 
 
 def _follow(graph: Graph, layer: NodeProto, parameters: Parameters) -> Channels:
-    """Collect everything that depends on the output channels of ``layer``."""
+    """Collect the slices of all tensors that depend on the output channels of a layer.
+
+    Raises `ModelError` if the channels reach a node or tensor that pruning does not follow.
+    """
     name, axis = layer.input[1], output_axis(layer)
     shape = parameters[name].shape
     if axis is None or len(shape) <= axis:
@@ -148,7 +151,16 @@ class _Step:
 
 
 def _step(graph: Graph, node: NodeProto, value: str, layout: ChannelLayout, count: int, parameters: Parameters) -> _Step | None:
-    """Determine the effect of a node on channels that arrive as ``value``; None if unknown."""
+    """Return what a node does with channels that arrive at it; None if unknown.
+
+    Args:
+        graph: The graph.
+        node: The node.
+        value: Name of the input by which the channels arrive.
+        layout: Whether they are maps or features, perhaps several for each channel.
+        count: Number of the channels.
+        parameters: All coded tensors.
+    """
     if any(name in graph.readers or name in graph.outputs for name in node.output[1:]):
         return None
     if list(node.input).count(value) != 1 or node.input[0] != value:
@@ -176,7 +188,10 @@ def _step(graph: Graph, node: NodeProto, value: str, layout: ChannelLayout, coun
 
 
 def _convolution(graph: Graph, node: NodeProto, count: int) -> _Step | None:
-    """Handle a Conv; None for grouped convolutions that are not depthwise."""
+    """Return what a Conv does with the channels that it reads.
+
+    It is None for grouped convolutions that are not depthwise.
+    """
     groups, dims = attribute(node, "group", 1), _dims(graph, node.input[1])
     if groups == 1:
         return _Step((ChannelSlice(node.input[1], 1),))
@@ -186,7 +201,7 @@ def _convolution(graph: Graph, node: NodeProto, count: int) -> _Step | None:
 
 
 def _bias(graph: Graph, node: NodeProto, value: str, layout: ChannelLayout) -> _Step | None:
-    """Handle the addition of a vector with one entry for each channel."""
+    """Return what an Add of a vector does with features; None for any other node."""
     others = [name for name in node.input if name != value]
     if node.op_type == "Add" and layout is ChannelLayout.FEATURES and len(others) == 1 and others[0] in graph.tensors:
         return _Step((ChannelSlice(others[0], -1),), layout)

@@ -98,9 +98,10 @@ def mean_square_error(weight: Array, g: Array, h: Array) -> float:
 
 
 def reduce_displacement_rank(network: Network, settings: LowDisplacementRank, resources: Resources) -> Reduction:
-    """Decompose weights into G and H.
+    """Replace weights by matrices G and H of low displacement rank.
 
-    The map states the threshold, the share of parameters left and the accuracy.
+    Thresholds are chosen as in `low_rank.reduce_rank`. The map has threshold, share of parameters
+    left and accuracy.
     """
     names = weights(network, settings.tensors)
 

@@ -51,7 +51,14 @@ def truncated(weight: Array, mse_threshold: float) -> tuple[Array, Array] | None
 
 
 def with_generators(network: Network, name: str, decomposition: Decomposition, generators: tuple[Array, Array]) -> Network:
-    """Return the network with G and H in place of a whole weight."""
+    """Return the network with G and H in place of a whole weight.
+
+    Args:
+        network: The network.
+        name: Name of the weight in the graph.
+        decomposition: Its form and dimensions, which also name G and H.
+        generators: G and H, float32.
+    """
     parts = dict(zip(decomposition.names(name), generators, strict=True))
     parameters: dict[str, Array] = {}
     for key, array in network.parameters.items():
@@ -60,9 +67,11 @@ def with_generators(network: Network, name: str, decomposition: Decomposition, g
 
 
 def reduce_rank(network: Network, settings: LowRank, resources: Resources) -> Reduction:
-    """Decompose weights into G and H.
+    """Replace weights by the product of smaller matrices G and H.
 
-    The map states the threshold, the share of parameters left and the accuracy.
+    Each of the settings' error thresholds gives the lowest rank within it; the strongest one whose
+    loss of accuracy is acceptable is applied. The map has threshold, share of parameters left and
+    accuracy.
     """
     names = weights(network, settings.tensors)
 

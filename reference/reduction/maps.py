@@ -93,7 +93,12 @@ def performance_maps(rows: Iterable[MapRow], *, classes: bool = False) -> dict[s
 
 
 def _entry(row: MapRow, classes: bool) -> tuple[str, Values]:
-    """Return the kind of a row and its syntax values."""
+    """Return the kind of map that a row belongs to, and its elements.
+
+    Args:
+        row: The row.
+        classes: Whether to state the accuracy of each class too.
+    """
     match row:
         case SparsificationRow():
             values: Values = {"sparsification_threshold": row.threshold, "non_zero_ratio": row.non_zero_ratio}
@@ -122,7 +127,15 @@ def _dimensions(count: str, name: str, dimensions: Sequence[int]) -> Values:
 
 
 def _accuracy(prefix: str, accuracy: Accuracy, classes: bool) -> Values:
-    """Return the syntax values of an accuracy; their names begin with ``prefix``."""
+    """Return the elements of an entry that state an accuracy.
+
+    Raises `ModelError` for a class that a map cannot state.
+
+    Args:
+        prefix: Begins the elements' names: spm, ppm, upm or dpm.
+        accuracy: The accuracy, overall and by class.
+        classes: Whether to state the accuracy of each class too.
+    """
     listed = dict(sorted(accuracy.by_class.items())) if classes else {}
     if any(not 0 <= kind < MOST_CLASSES for kind in listed):
         raise ModelError(f"a performance map can state the accuracy of classes 0 to {MOST_CLASSES - 1} only")

@@ -128,7 +128,12 @@ class _Finish:
     threads: int
 
     def finished(self, network: Network, steps: list[AppliedTool] | None = None) -> Network:
-        """Fold, quantize and scale as the pipeline says; append each tool that ran to ``steps``."""
+        """Return the network after the pipeline's batch norm folding and local scaling.
+
+        Args:
+            network: The network after the other tools.
+            steps: Each tool that ran is appended to it, if given.
+        """
         steps = [] if steps is None else steps
         resources = Resources(training=self.training)
         for settings in self.document.tools:
@@ -141,7 +146,7 @@ class _Finish:
         return network
 
     def _scaled(self, network: Network, settings: LocalScaling, resources: Resources) -> Network:
-        """Quantize the scalable weights, then give their rows factors (LS) that reduce the error."""
+        """Return the network with quantized weights and row factors (LS) that reduce the error."""
         names = scalable(network, settings)
         originals = {name: network.whole(name) for name in names}
         for name in names:
@@ -162,7 +167,7 @@ class _Finish:
 
 
 def _quantization(document: Document, options: EncoderOptions) -> EncoderOptions:
-    """Apply the encoder options that the pipeline decides."""
+    """Return the encoder's options with those replaced that the pipeline decides."""
     decided: Iterable[QuantizationSettings] = (tool for tool in document.tools if isinstance(tool, QuantizationSettings))
     for settings in decided:
         options = replace(options, **settings.model_dump(exclude={"tool"}, exclude_none=True))

@@ -110,7 +110,7 @@ def sparsity(network: Network) -> float:
 
 
 def _compressible(network: Network, names: tuple[str, ...], training_settings: CompressibilityTraining, resources: Resources) -> Network:
-    """Train with the compressibility loss."""
+    """Return the network trained with the compressibility loss of the named weights."""
     from nnc_conformance.reference.reduction import training
 
     return training.retrained(
@@ -119,7 +119,7 @@ def _compressible(network: Network, names: tuple[str, ...], training_settings: C
 
 
 def _retrained(network: Network, names: tuple[str, ...], training_settings: TrainingSettings, resources: Resources) -> Network:
-    """Train the weights that are not 0."""
+    """Return the network trained further; zeros of the named weights stay 0."""
     from nnc_conformance.reference.reduction import training
 
     return training.retrained(network, training_settings, resources.samples(), kept_zero=names)

@@ -45,7 +45,15 @@ def run(graph: Graph, parameters: Mapping[str, Tensor], inputs: Mapping[str, Ten
 
 
 def _padded(attributes: Attributes, x: Tensor, value: float) -> Tensor:
-    """Apply the padding of a Conv or pooling, which may differ on both sides."""
+    """Pad a tensor for a Conv or pooling, perhaps by other amounts on both sides.
+
+    Raises `ModelError` for automatic padding.
+
+    Args:
+        attributes: The node's attributes.
+        x: The tensor [N, C, ...].
+        value: The value to pad with.
+    """
     if attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID") or attributes.get("ceil_mode", 0):
         raise ModelError("training supports explicit padding only")
     pads = attributes.get("pads", [0] * 2 * (x.ndim - 2))

@@ -199,7 +199,10 @@ class _Tie:
         self.free = torch.from_numpy(flat[~inside].copy()).requires_grad_(True)
 
     def whole(self) -> Tensor:
-        """Assemble the weight."""
+        """Return the weight: each tied element its group's magnitude and its own sign.
+
+        Elements without a group have values of their own.
+        """
         result = self.free.new_zeros(len(self.inside) + len(self.outside))
         result = result.index_copy(0, self.outside, self.free)
         return result.index_copy(0, self.inside, self.leaf.abs()[self.members] * self.signs).reshape(self.shape)

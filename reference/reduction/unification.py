@@ -35,7 +35,18 @@ class Unification(SweepSettings):
 
 
 def unified_groups(array: Array, block: tuple[int, int], threshold: float) -> npt.NDArray[np.intp]:
-    """Return the number of each element's unified block, or -1; same shape as the array."""
+    """Find the blocks of a weight whose magnitudes are close enough to be made equal.
+
+    Args:
+        array: The weight.
+        block: Rows and columns of a block.
+        threshold: Greatest mean deviation of a block's magnitudes from their mean.
+
+    Returns:
+        The number of each element's block, in the shape of the array; -1 for zeros and in blocks
+            that
+        deviate more.
+    """
     magnitudes = matrix(np.abs(array.astype(np.float64)))
     numbers = block_numbers(magnitudes.shape, block)
     present = magnitudes > 0

@@ -75,7 +75,7 @@ class Branch:
 
     @property
     def edition(self) -> int:
-        """The edition whose streams can go both ways.
+        """The edition, 2022 or 2024, whose streams can take both sides of the branch.
 
         Labels of branches of the second edition begin with ``2024.``.
         """

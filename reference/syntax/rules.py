@@ -163,7 +163,7 @@ class Enforcement:
         self._reports.append(error)
 
     def section(self) -> "Enforcement":
-        """Return an enforcement for work that is done later.
+        """Return an enforcement for work that is done later, as in a thread.
 
         Its reports stand here in the order of the stream.
         """

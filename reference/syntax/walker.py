@@ -127,9 +127,13 @@ class Walker(ABC):
 
     @contextmanager
     def structure(self, name: str, index: int | None = None, overrun_rule: str | None = None) -> Iterator[Values]:
-        """Enter a nested structure with values of its own.
+        """Enter a nested structure within the context, which gives its own values.
 
-        ``overrun_rule``: the rule that a cut in it breaks.
+        Args:
+            name: The structure.
+            index: Its place in a list; None outside of one.
+            overrun_rule: Id of the rule that a unit breaks which ends in it; that around it if
+                None.
         """
         outer = self.path, self.values, self.overrun_rule
         self.values = self._enter(name, index)

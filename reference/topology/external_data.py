@@ -86,7 +86,7 @@ class ExternalData:
 
 
 def _number(entries: Mapping[str, str], key: str) -> int | None:
-    """Parse a number of an entry."""
+    """Return the number of an entry, None without one; raise `ModelError` for other text."""
     value = entries.get(key)
     if value is not None and not _NUMBER.fullmatch(value):
         raise ModelError(f"its {key} {value[:80]!r} is not a number")

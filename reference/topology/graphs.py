@@ -124,7 +124,14 @@ def values_to_tensors(model: ModelProto) -> None:
 
 
 def _value_to_tensor(attribute: AttributeProto, field: str) -> None:
-    """Replace the value of one attribute by an equal tensor."""
+    """Replace a number or list in a Constant's attribute by an equal tensor, in place.
+
+    A NaN leaves the attribute as it is.
+
+    Args:
+        attribute: The attribute.
+        field: The field that holds the value: f, i, floats or ints.
+    """
     values = getattr(attribute, field)
     single = field in ("f", "i")
     values = [values] if single else list(values)
@@ -148,7 +155,14 @@ def _function_root(function: FunctionProto) -> tuple[str, ...]:
 
 
 def _graph(graph: GraphProto, scope: tuple[str, ...], outer: Body | None, node: NodeProto | None = None) -> Iterator[Body]:
-    """Iterate over a graph and all graphs inside it."""
+    """Yield a graph as a body, then all graphs inside it.
+
+    Args:
+        graph: The graph.
+        scope: The path to it in the model.
+        outer: The body around it; None for the main graph.
+        node: The node that has it as an attribute, if any.
+    """
     if _depth(outer) >= MAX_DEPTH:
         raise ModelError(f"the model nests graphs beyond a depth of {MAX_DEPTH}")
     body = Body(scope, outer, graph.initializer, graph.sparse_initializer, graph.node, graph, node)

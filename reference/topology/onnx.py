@@ -113,7 +113,10 @@ def restore_beside(topology: bytes, parameters: Mapping[str, Array], location: s
 
 
 def _filled(proto: ModelProto, parameters: Mapping[str, Array]) -> Iterator[tuple[TensorProto, bytes]]:
-    """Iterate over the stripped tensors of a topology and the raw data of their parameters."""
+    """Yield each tensor of a topology without data, and the bytes of its parameter.
+
+    Nothing is changed yet. Raises `ModelError` for a parameter that is missing or does not fit.
+    """
     needed = dict(_needed(proto))
     missing = [name for name in needed if name not in parameters]
     if missing:
@@ -170,7 +173,7 @@ def attribute_values(topology: bytes) -> dict[str, int]:
 
 
 def _ids(topology: bytes, find: Callable[[ModelProto], frozenset[TensorPath]]) -> frozenset[str]:
-    """Return the ids of the tensors whose paths ``find`` finds."""
+    """Return the ids of the tensors of a topology whose paths ``find`` returns."""
     proto = _parse(topology)
     paths = find(proto)
     return frozenset(name for name, entry in tensors_by_id(proto) if entry.path in paths)
@@ -258,7 +261,10 @@ def _all_tensors(entry: TensorEntry) -> tuple[TensorProto, ...]:
 
 
 def _needed(proto: ModelProto) -> Iterator[tuple[str, TensorProto]]:
-    """Iterate over the stripped tensors of a topology, with their ids."""
+    """Yield (id, tensor) of the tensors of a topology whose data were taken out.
+
+    Raises `ModelError` if one has a type that cannot be decoded.
+    """
     for name, entry in tensors_by_id(proto):
         for tensor in entry.others:
             tensors.is_stripped(tensor, name)

@@ -82,7 +82,14 @@ def without_code(files: Mapping[str, bytes], root: str) -> tuple[dict[str, bytes
 
 
 def _rows(files: Mapping[str, bytes], table: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Iterate over the rows of a table, which may be missing."""
+    """Yield (name, row) of a table of the program; none if the table is missing.
+
+    Raises `ModelError` for a table that is not of that form.
+
+    Args:
+        files: The contents of the archive, by path.
+        table: Path of the table, a JSON file.
+    """
     if table not in files:
         return
     try:

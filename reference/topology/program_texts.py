@@ -62,7 +62,10 @@ def is_parameter(text: Any) -> bool:
 
 
 def is_guard(text: Any) -> bool:
-    """Return whether a guard does nothing but compare sizes and types of inputs."""
+    """Return whether a guard does nothing but compare sizes and types of inputs.
+
+    A guard is a condition of a torch.export program, which torch evaluates as Python.
+    """
     if not isinstance(text, str) or len(text) > _MOST_CHARACTERS:
         return False
     try:
@@ -92,8 +95,12 @@ def _is_of_guard(node: ast.AST) -> bool:
 
 
 def is_specification(text: Any) -> bool:
-    """Return whether a specification of inputs or outputs imports nothing, and its names are
-    parameters.
+    """Return whether loading a specification of inputs or outputs runs no code.
+
+    It imports nothing, and its names are parameters.
+
+    Args:
+        text: The specification of a torch.export program: a pytree as JSON; "" for none.
     """
     if text == "":
         return True
@@ -108,7 +115,7 @@ def is_specification(text: Any) -> bool:
 
 
 def _nested(specification: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Iterate over a specification and those of its children."""
+    """Yield a specification and, in no certain order, those of its children."""
     waiting = [specification]
     while waiting:
         each = waiting.pop()
@@ -133,7 +140,13 @@ def _keywords(root: dict[str, Any]) -> list[Any]:
 
 
 def _is_plain(context: Any) -> bool:
-    """Return whether a context names no enumeration, and no factory but a builtin type."""
+    """Return whether loading a pytree node's context imports nothing.
+
+    It names no enumeration, and no default factory (of a defaultdict) but a builtin type.
+
+    Args:
+        context: The context as JSON values, of any depth.
+    """
     waiting = [context]
     while waiting:
         value = waiting.pop()

@@ -67,7 +67,14 @@ def with_new_dimensions(topology: Topology, container: Values) -> Topology:
 
 
 def _regroup(model: ModelProto, weight: str, before: tuple[int, ...], after: tuple[int, ...]) -> None:
-    """Update the groups of a depthwise convolution to the output channels left."""
+    """Set the groups of a pruned depthwise convolution to the channels left, in place.
+
+    Args:
+        model: The model.
+        weight: Name of the convolution's weight; others are left alone.
+        before: Its old dimensions.
+        after: Its new dimensions.
+    """
     for node in model.graph.node:
         if node.op_type == "Conv" and node.input[1] == weight and before[1] == 1:
             for attribute in node.attribute:
@@ -121,7 +128,13 @@ def parameter_shapes(topology: Topology) -> dict[str, tuple[int, ...]]:
 
 
 def _cut(bits: Array, shapes: Mapping[str, tuple[int, ...]], order: Any) -> Iterator[tuple[str, Array]]:
-    """Cut the bits of all parameters into arrays."""
+    """Yield each parameter's id and its part of a mask, in its shape.
+
+    Args:
+        bits: The bits of all parameters, one after the other.
+        shapes: Shape of each parameter by id, in the order of the bits.
+        order: Order of the elements of an array, "C" or "F".
+    """
     at = 0
     for name, shape in shapes.items():
         yield name, bits[at : at + prod(shape)].reshape(shape, order=order)

@@ -217,7 +217,10 @@ def _unreadable(torch: Any, data: bytes) -> str:
 
 
 def _supported(torch: Any, found: Mapping[str, Any], left_out: dict[str, str]) -> dict[str, Any]:
-    """Return the tensors that NumPy can hold; name the others in ``left_out``."""
+    """Return the tensors that NumPy can hold.
+
+    The others are added to ``left_out`` with the reason.
+    """
     supported = {}
     for name, tensor in found.items():
         kind = str(tensor.dtype).removeprefix("torch.")
@@ -235,7 +238,16 @@ def _supported(torch: Any, found: Mapping[str, Any], left_out: dict[str, str]) -
 
 
 def _state_dict(torch: Any, loaded: Any, left_out: dict[str, str], prefix: str = "") -> dict[str, Any]:
-    """Find the tensors of a checkpoint: its own, else those of the state_dict that it holds."""
+    """Find the tensors of a checkpoint: its own, else those of the state_dict in it.
+
+    Raises `ModelError` if there are none, or several state_dicts.
+
+    Args:
+        torch: The module.
+        loaded: What was unpickled: a tensor or a mapping.
+        left_out: Entries that are not used are added with the reason.
+        prefix: Keys around the mapping, each with a dot, for names in ``left_out``.
+    """
     if torch.is_tensor(loaded):
         return {prefix or _ONLY: loaded}
     if not isinstance(loaded, Mapping):
@@ -314,7 +326,7 @@ def _torch(what: str) -> Any:
 
 
 def _array(torch: Any, tensor: Any) -> Array:
-    """Convert a torch tensor to NumPy, also of a type that NumPy lacks."""
+    """Convert a torch tensor to NumPy; types that NumPy lacks keep their bits."""
     dense = tensor.detach().to_dense() if tensor.layout != torch.strided else tensor.detach()
     dense = dense.resolve_conj().resolve_neg().contiguous()
     viewed = _VIEWED.get(str(dense.dtype).removeprefix("torch."))

@@ -61,7 +61,14 @@ def _is_pruning(unit: Unit) -> bool:
 
 
 def _with_indexes(unit: Unit, names: list[str]) -> Values:
-    """Return the values of a unit with indexes in place of ids."""
+    """Return the values of a unit with indexes in place of tensor ids.
+
+    An NNR_MPS gets the flag that says so.
+
+    Args:
+        unit: The unit, which is not changed.
+        names: The reference list, with all ids of the unit.
+    """
     header, payload = dict(unit.header), dict(unit.payload)
     if unit.unit_type == NNR_MPS:
         payload["mps_topology_indexed_reference_flag"] = 1

@@ -132,7 +132,7 @@ Special = Callable[[NodeProto], Iterable[int]]
 
 
 def exact_inputs(node: NodeProto) -> Iterable[int]:
-    """Return the places of the inputs of a node that must stay exact."""
+    """Return the places of a node's inputs that must stay exact, such as shapes."""
     if node.op_type == _VARIADIC:
         return (place for place in range(len(node.input)) if place < 2 or place % 3 != 2)
     return _listed(node, EXACT_INPUTS)
@@ -144,18 +144,24 @@ def variance_inputs(node: NodeProto) -> Iterable[int]:
 
 
 def exact_paths(model: ModelProto) -> frozenset[TensorPath]:
-    """Find the paths of tensors that nodes read as an exact input.
+    """Find the paths of tensors that must stay exact, such as shapes and scales.
 
-    Also those that annotations name.
-
-    Names are followed through nodes that only pass values on, into the bodies around, and into and
-    out of functions and the graphs of If, Loop and Scan.
+    A node reads them as an exact input, or a quantization annotation names them. Names are followed
+    through nodes that only pass values on, into the bodies around, and into and out of functions
+    and the graphs of If, Loop and Scan.
     """
     return special_paths(model, exact_inputs) | frozenset(_annotated(model))
 
 
 def special_paths(model: ModelProto, special: Special) -> frozenset[TensorPath]:
-    """Find the paths of tensors that nodes read as a special input."""
+    """Find the paths of tensors that nodes read as an input of a kind.
+
+    Names are followed as in `exact_paths`.
+
+    Args:
+        model: The model.
+        special: Returns the places of the inputs of a node that are meant.
+    """
     finder = _Finder(model)
     waiting = [
         (node.input[place], body) for body in finder.bodies for node in body.nodes for place in special(node) if place < len(node.input)
@@ -220,7 +226,15 @@ class _Finder:
                 yield name, body.outer
 
     def _before(self, node: NodeProto, place: int, body: Body) -> Iterator[tuple[str, Body]]:
-        """Iterate over the names that an output of a node has its values from."""
+        """Yield the names that an output of a node has its values from.
+
+        Each comes with its body.
+
+        Args:
+            node: The node.
+            place: Number of its output.
+            body: The body that the node is in.
+        """
         function = self._functions.get(_called(node))
         if function is not None and isinstance(function.owner, FunctionProto):
             yield from _at(function.owner.output, place, function)
@@ -240,7 +254,15 @@ class _Finder:
 
 
 def _iterated(place: int, body: Body) -> Iterator[tuple[str, Body]]:
-    """Iterate over the names that an input of the graph of a Loop or Scan has its values from."""
+    """Yield what an input of a Loop's or Scan's graph has its values from.
+
+    That is an input of the node, and an output of the graph in the iteration before: names, each
+    with its body.
+
+    Args:
+        place: Number of the input.
+        body: The graph.
+    """
     if body.node is None or body.outer is None or not isinstance(body.owner, GraphProto):
         return
     yield from _at(body.node.input, place, body.outer)

@@ -125,7 +125,7 @@ def _check_size(variables: Variables, most: int) -> None:
 
 
 def _outlined(keras: Any, configuration: str) -> Variables:
-    """Build a model without memory for its variables.
+    """Return (path, shape, type) of a model's variables without memory for them.
 
     Keras keeps a list of such variables for each thread, and gives them memory later; the list ends
     with the thread.

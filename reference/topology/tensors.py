@@ -108,10 +108,10 @@ def load_external(tensor: TensorProto, reader: ExternalData | None, name: str) -
 
 
 def codable_values(tensor: TensorProto, name: str) -> Array | None:
-    """Return the values if a coder can preserve each of their bits, else None.
+    """Return a tensor's values if a coder can keep all of their bits, else None.
 
     Raises:
-        ModelError: Naming ``name``, if the data do not fit type and dimensions.
+        ModelError: Naming ``name``, if data are missing or do not fit type and dimensions.
     """
     count, element = prod(shape(tensor, name)), ELEMENT_TYPES.get(tensor.data_type)
     if count and not has_data(tensor):
@@ -217,14 +217,25 @@ def _from_field(values: Any, count: int, element: ElementType, name: str) -> Arr
 
 
 def _unpack(packed: Array, count: int, element: ElementType) -> Array:
-    """Unpack elements of less than a byte."""
+    """Unpack elements of less than a byte.
+
+    Args:
+        packed: The bytes, uint8; the first element of a byte is in its lowest bits.
+        count: Number of elements.
+        element: Their type.
+    """
     shifts = np.arange(0, 8, element.bits, dtype=np.uint8)
     # astype keeps the lowest bits
     return (packed[:, None] >> shifts).reshape(-1)[:count].astype(element.dtype)
 
 
 def _pack(array: Array, bits: int) -> bytes:
-    """Pack elements of less than a byte."""
+    """Pack integers of less than a byte, the first into a byte's lowest bits.
+
+    Args:
+        array: The integers, of any shape.
+        bits: Bits of each: 1, 2 or 4.
+    """
     values = array.astype(np.int16).reshape(-1) & ((1 << bits) - 1)
     lanes = np.pad(values, (0, -values.size % (8 // bits))).reshape(-1, 8 // bits).astype(np.uint8)
     shifts = np.arange(0, 8, bits, dtype=np.uint8)

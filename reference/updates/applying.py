@@ -112,7 +112,13 @@ def check_parent(header: DataUnitHeader, ids: Sequence[tuple[str, tuple[int, ...
 def check_depth(name: str, header: DataUnitHeader, history: ParameterHistory) -> None:
     """Check that put_node_depth is one more than the parent's.
 
-    Raise `BrokenRuleError` (update-order).
+    Raise `BrokenRuleError` (update-order). Units without a node id have none, and for those with
+    TCA `tca_base` checks it.
+
+    Args:
+        name: Id of the tensor, for the error.
+        header: The header of its unit.
+        history: Its history in the base model, with its last node.
     """
     if header.node_id is None or header.tca:
         return
@@ -282,8 +288,10 @@ class ModelBuilder:
         return made if quantization_data is None else replace(made, quantization_data=quantization_data)  # type: ignore[arg-type]
 
     def _difference(self, name: str, values: np.ndarray, header: DataUnitHeader) -> np.ndarray:
-        """Return the difference that a unit codes: with residuals, the sum of the last difference
-        and the residual.
+        """Return the difference to the base model that a unit codes for a tensor.
+
+        With residuals (PRE) it is the sum of the last difference and the coded values, else these.
+        Nothing is stored.
         """
         history = self._base.histories.get(name)
         if not uses_residuals(header, self._interpretation) or history is None or history.last_difference is None:
@@ -303,7 +311,10 @@ class ModelBuilder:
             self._data_formats[name] = header.data_format
 
     def _sum(self, name: str, parent: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Add an update in the tensor's type: binary32, or int32 without overflow."""
+        """Return a parent plus its update, in the tensor's type.
+
+        Raises `BrokenRuleError` (update-sum) if a sum does not fit int32.
+        """
         if values.dtype.kind == "f":
             with np.errstate(all="ignore"):
                 total: np.ndarray = parent + values

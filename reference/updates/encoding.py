@@ -131,7 +131,11 @@ class SessionStep:
         return dict(zip(names, part_histories(header, self.base, self.interpretation), strict=True))
 
     def prediction(self, name: str) -> np.ndarray | None:
-        """Return the predicted difference of a parameter, which PRE subtracts; None without one."""
+        """Return the difference that PRE predicts for a parameter, and subtracts.
+
+        That is the difference of its last update. It is None if predictive residual encoding is
+        off, or no update is known.
+        """
         if self.base is None or not self.pre or self.interpretation.pre is not PreFlag.RESIDUAL or name not in self.base.histories:
             return None
         return self.base.histories[name].last_difference
@@ -174,9 +178,14 @@ class SessionStep:
         return child, found
 
     def says_nothing(self, header: DataUnitHeader, contents: Mapping[str, TensorContent]) -> bool:
-        """Return whether a unit can be left out.
+        """Return whether a unit can be left out because it would change nothing.
 
-        It can if it is a difference of zeros that is added to no prediction.
+        It must code differences of zeros only, for tensors without a `prediction` that would be
+        added.
+
+        Args:
+            header: The header of the unit.
+            contents: The indexes of each tensor, by id.
         """
         if header.parent_id is None or any(self.prediction(name) is not None for name in contents):
             return False

@@ -366,7 +366,7 @@ def check_decomposition(
 
 
 def check_block(w: Walker, parameter_types: int, ids: tuple[str, ...], dimensions: tuple[int, ...]) -> None:
-    """Check that a BLOCK lists exactly the ids of its parts.
+    """Check that a BLOCK has as many ids as parts.
 
     LS, BN and BI have the length of dimension 0, so they need a tensor with dimensions.
     """
@@ -422,9 +422,15 @@ def check_mapping(w: Walker, mapping: DimensionMapping, dimensions: tuple[int, .
 
 
 def entry_point_list(w: Walker, header: DataUnitHeader, scan_order: int) -> tuple[CodedEntryPoint, ...]:
-    """Code and return the entry of every block row but the first.
+    """Code and return the entry points of all block rows but the first.
 
-    The list is that of the weight, or of G, then H.
+    Each matrix has a first one; the matrices are the weight, or G and then H. An entry has
+    IvlOffset, stateId with dq_flag, and the length of the block row before it as a difference.
+
+    Args:
+        w: Reads or writes the elements.
+        header: The header, with dimensions and dq_flag.
+        scan_order: The coded scan_order, which decides the number of block rows.
     """
     # branch: entry-points.matrices (rows)
     count = sum(block_rows(dimensions, scan_order) - 1 for dimensions in header.matrices if dimensions[0])

@@ -65,7 +65,7 @@ def nnr_quantization_unit_payload(w: Walker, context: StreamContext, header: Val
 
 @contextmanager
 def payload_rules(w: Walker) -> Iterator[None]:
-    """State a `PayloadError` raised within the context as the rule that the stream breaks."""
+    """Turn a `PayloadError` raised within the context into the broken rule's error."""
     try:
         yield
     except PayloadError as error:
@@ -146,9 +146,13 @@ def pruned_element(w: Walker, context: StreamContext, i: int) -> tuple[str, tupl
 
 
 def bit_mask(w: Walker, name: str) -> None:
-    """Code bit_mask() [I]: a count of bits, and one bit for each value.
+    """Code bit_mask() [I]: a count of bits, one bit for each value, and alignment.
 
     A bit is 1 if the value is kept.
+
+    Args:
+        w: Reads or writes the elements.
+        name: The element that holds the mask, prune_bit_mask or sparse_bit_mask.
     """
     with w.structure(name):
         w.flags("bit_mask_value", w.u("count_bits", 32))
