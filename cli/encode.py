@@ -38,7 +38,12 @@ class Use(StrEnum):
 
 
 def _tool(name: str, what: str) -> Any:
-    """Return the option of a tool."""
+    """Make the option of a coding tool: ``--NAME`` with auto, on or off.
+
+    Args:
+        name: The option's name without dashes.
+        what: What the tool does, for the help.
+    """
     return typer.Option(
         f"--{name}",
         metavar="auto|on|off",
@@ -338,9 +343,20 @@ def _asked(patterns: Sequence[str], model: "Model") -> dict[str, str]:
 
 
 def _reduced(model: "Model", path: Path, options: "EncoderOptions", threads: int, out: Path) -> bytes:
-    """Apply a pipeline and encode the result.
+    """Run a pipeline of reduction tools on a model and return the encoded stream.
 
-    Print what each tool leaves, and the accuracy on held samples, if any.
+    Print the parameters and the share of weights not 0 that each tool leaves, and the accuracy on
+    held samples, if any. Raises `ModelError` or `EncodeError` for a pipeline that does not work,
+    and `OutputError` if the output would overwrite a file of samples.
+
+    Args:
+        model: The model.
+        path: The pipeline, a YAML file; it names files of samples relative to its folder.
+        options: The encoder's options that the pipeline does not decide.
+        threads: Threads to encode with.
+        out: The output of the command, which is not written here; if it is standard output, the
+            lines
+        go to standard error.
     """
     from nnc_conformance.reference.reduction.document import parse
     from nnc_conformance.reference.reduction.network import Network

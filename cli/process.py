@@ -159,9 +159,13 @@ class Interrupts:
         raise KeyboardInterrupt
 
     def _watch(self, reader: int) -> None:
-        """Wait for signals.
+        """End the process at a Ctrl-C that the main thread does not notice.
 
-        At SIGINT give the main thread `PATIENCE` to note it, which compiled code may prevent.
+        It has `PATIENCE` to note it, which compiled code may prevent. This runs in a thread, which
+        ends when the pipe is closed.
+
+        Args:
+            reader: The end of the pipe to which Python writes the numbers of signals.
         """
         while signals := os.read(reader, 1):
             if signals[0] == signal.SIGINT and not self._noted.wait(PATIENCE):

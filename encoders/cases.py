@@ -250,7 +250,10 @@ def _counts(maker: _Maker) -> None:
 
 
 def _steps(maker: _Maker) -> None:
-    """Add steps of weights and vectors that are far apart, at each density."""
+    """Add cases whose quantization steps are fractions of an octave, or far apart.
+
+    Weights and vectors get steps of their own; those far apart are tried at each density.
+    """
     if not (maker.known("qp") and maker.known("nonweight_qp")):
         return
     scale = 1 << DEFAULT_DENSITY
@@ -321,7 +324,10 @@ def _blocks(maker: _Maker) -> None:
 
 
 def _skipped_rows(maker: _Maker) -> None:
-    """Add rows of zeros that are skipped in block scans, in columns that blocks cut short."""
+    """Add cases with rows of zeros to skip, in each scan order.
+
+    Blocks cut the columns short. It adds none for an encoder without row skipping.
+    """
     asked = {"row_skip": "on", "edition": SECOND_EDITION}
     if not maker.known("row_skip", "on"):
         return

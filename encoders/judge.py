@@ -112,7 +112,15 @@ def judge(case: EncoderCase, inputs: Sequence[Tensors], encoder: EncoderSpec, re
 
 
 def _judge_streams(trial: _Trial, streams: Sequence[bytes], facts: dict[str, Any]) -> EncoderCaseResult:
-    """Judge the streams of all steps: as published readings say, else under one other choice."""
+    """Judge the streams of all steps by the default choice at each disputed point.
+
+    If they are wrong but right under another choice at a single point, the outcome is a choice.
+
+    Args:
+        trial: The case, its inputs and the encoder.
+        streams: The stream of each step.
+        facts: Fields of the result that are known; more are added in place.
+    """
     reference = reference_sizes(trial.case, trial.inputs)
     facts |= {"reference_sizes": reference}
     broken, steps = _validated(trial, streams)

@@ -104,7 +104,10 @@ class _Encoding(TaskKind[EncoderSpec, EncoderCaseResult]):
         return EncodingExecutor(setup, scratch, watched)
 
     def on_this_machine(self, implementation: EncoderSpec) -> EncoderSpec:
-        """Return an encoder with this machine's interpreter, if it runs in this package's."""
+        """Return the in-tree encoder with the interpreter of this process in its command.
+
+        Other encoders are returned as they are.
+        """
         if implementation.kind is not EncoderKind.IN_TREE:
             return implementation
         return implementation.model_copy(update={"command": (sys.executable, *implementation.command[1:])})
@@ -305,9 +308,9 @@ def _write_results(
     options: RunOptions,
     started: str,
 ) -> None:
-    """Write results.json and run.json to the output folder.
+    """Write encoder-results.json and encoder-run.json to the output folder.
 
-    results.json has only what repeats exactly; run.json has times, logs, machine, versions and the
+    The first has only what repeats exactly; the second has times, logs, machine, versions and the
     commands that repeat failed cases.
 
     Args:

@@ -102,7 +102,11 @@ def _symptom(case: CaseResult, detail: str) -> str:
 
 
 def _general(message: str) -> str:
-    """Cut a message to one line, without numbers, and without names that the standard does not have."""
+    """Cut a message to one line without what is particular to its vector.
+
+    Each number becomes N, and a quoted name that is not of the standard '...'; a long line is cut
+    off.
+    """
     text = re.sub(r"(?<!\w)'([^']*)'", lambda found: found[0] if found[1] in ELEMENTS else "'...'", re.sub(r"^step \d+: ", "", message))
     line = " ".join(re.sub(r"\d+", "N", text).split())
     return line if len(line) <= _LONGEST_SYMPTOM else f"{line[:_LONGEST_SYMPTOM]}..."

@@ -99,9 +99,10 @@ class Model:
     attribute_values: Mapping[str, int] = field(default_factory=dict)
 
     def settled(self, choice: TensorChoices, *, container: bool, portable: bool = False) -> "Model":
-        """Return the model with what the encoder's choice cannot code as ``plain``.
+        """Return the model with tensors moved to ``plain`` that the encoder cannot code.
 
-        Where types are needed, they become the topology.
+        Without a graph, and unless a container holds them, they and the types travel in a topology
+        of this package.
 
         Args:
             choice: The encoder's choice for each tensor.

@@ -61,12 +61,15 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 @contextmanager
 def staged(path: Path, data: bytes, *, private: bool = False) -> Iterator[Callable[[], None]]:
-    """Write ``data`` to the disk, as `write_bytes` does.
-
-    Put it in place when the given function is called.
+    """Write a file next to its place; the given function puts it there.
 
     Outputs that belong together are staged first, so that a full disk leaves all of them as they
-    were. A ``private`` file has mode 0600, whatever the umask and the old file's mode.
+    were. Devices and open descriptors are written only by the function.
+
+    Args:
+        path: The output.
+        data: Its content.
+        private: Whether it gets mode 0600, whatever the umask and the old file's mode.
     """
     with _named(path):
         target, old = _followed(path), _status(path)

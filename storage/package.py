@@ -104,7 +104,10 @@ class Package:
         return parsed
 
     def _check_list(self) -> None:
-        """Check that the archive holds exactly the files of the manifest, each of its size."""
+        """Raise `PackageError` unless the archive holds exactly the files of the manifest.
+
+        Names and sizes are compared, not contents.
+        """
         listed = {file.path: file for file in self.manifest.files}
         present = self._members.keys() - {PACKAGE_FILE}
         for names, fault in ((listed.keys() - present, "is missing"), (present - listed.keys(), "is not in the manifest")):
@@ -121,7 +124,7 @@ class Package:
         return tuple(self._listed)
 
     def read(self, name: str) -> bytes:
-        """Read a file and check it against the manifest."""
+        """Read a file; raise `PackageError` if it is missing or not as the manifest says."""
         try:
             data = read_member(self._file, self._members[name])
         except ArchiveError as error:
@@ -149,9 +152,14 @@ class Package:
         return {f"{folder}/{name}": self.read(f"{folder}/{name}") for name in names}
 
     def unpack(self, folder: Path, vectors: Collection[AnyVector] | None = None) -> None:
-        """Write the suite with these vectors (None: all) into ``folder``.
+        """Write the suite's manifest and vectors into a folder.
 
-        Every file is checked, and none is written outside.
+        Every file is checked first, and none is written outside. Raises `PackageError` or
+        `OSError`.
+
+        Args:
+            folder: The folder, which exists.
+            vectors: The vectors to write; all if None.
         """
         (folder / MANIFEST_FILE).write_bytes(self.read(suite_manifest_path()))
         for vector in self.index.vectors if vectors is None else vectors:
@@ -169,7 +177,10 @@ class Package:
         return digest.hexdigest()
 
     def check(self) -> None:
-        """Check every file, and derive again what follows from the vectors."""
+        """Check every file, and derive again what follows from the vectors.
+
+        Raises `PackageError` for the first fault.
+        """
         for name in self.names:
             self.read(name)
         suite, vectors = self.suite_manifest, self.index.vectors

@@ -108,7 +108,10 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _safetensors_header(data: bytes) -> tuple[dict[str, Any], int]:
-    """Parse the header; return it with the offset of the tensors' bytes."""
+    """Parse the header; return it with the offset of the tensors' bytes.
+
+    Raises `ModelError` if it is cut off or not a JSON object.
+    """
     if len(data) < 8:
         raise ModelError(f"a safetensors file has at least 8 bytes, this one has {len(data)}")
     (length,) = struct.unpack_from("<Q", data)
@@ -124,7 +127,10 @@ def _safetensors_header(data: bytes) -> tuple[dict[str, Any], int]:
 
 
 def _entry(name: str, entry: Any) -> tuple[np.dtype[Any], tuple[int, ...], int, int]:
-    """Check a header entry; return type, shape, begin and end."""
+    """Check a tensor's entry in the header; return type, shape, begin and end.
+
+    Begin and end count bytes after the header. Raises `ModelError` for any other entry.
+    """
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ModelError(f"tensor {name!r}: the entry does not have exactly dtype, shape and data_offsets")
     kind, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
@@ -171,7 +177,7 @@ def load_safetensors(data: bytes) -> Tensors:
 
 
 def _array(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], begin: int, end: int) -> NDArray[Any]:
-    """Return the array between two bytes of a file."""
+    """Return the array between two bytes of a file; types below a byte are unpacked."""
     bits = PACKED_BITS.get(DTYPE_NAMES[dtype])
     return (
         array_from(data, dtype, shape, begin)

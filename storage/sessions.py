@@ -156,7 +156,10 @@ class Session:
         return decoded
 
     def _order(self, name: str) -> str:
-        """Return the order in which streams were applied, for errors that depend on it."""
+        """Return, in brackets, the order in which streams were applied; "" for a single one.
+
+        It ends errors that depend on the order.
+        """
         before = len(self._state.streams) - len(self._names)
         kept = [f"{before} streams of {self._path}"] if before else []
         order = [*kept, *self._names, name]
@@ -262,9 +265,9 @@ def topology_of_update(model: Model, base: BaseModel, name: str) -> Topology | N
 
 
 def quantization_of_update(model: Model, base: BaseModel) -> Topology | None:
-    """Return the quantization data that an update has to carry.
+    """Return the quantization data that an update has to carry, None for none.
 
-    They are those of the new model, if they differ from the base model's.
+    They are those of the new model, unless the base model has the same.
     """
     return None if model.quantization == base.quantization_data else model.quantization
 

@@ -122,7 +122,7 @@ def _cut(values: NDArray[Any], dimensions: tuple[int, ...]) -> NDArray[Any]:
 
 
 def _fewer_parts(piece: Data) -> Iterator[Data]:
-    """Yield a BLOCK without its LS, its batch norm or its bias."""
+    """Yield copies of a BLOCK, each without one of its LS, batch norm or bias."""
     header = piece.header
     weights = len(header.matrices)
     first = weights

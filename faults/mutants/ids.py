@@ -36,11 +36,18 @@ def change_digest(module: str, before: str, after: str, elements: Mapping[str, s
 def normalized(module: str, before: str, after: str, elements: Mapping[str, str] | None = None) -> str:
     """Return a change as text without names of local variables and texts of messages.
 
-    So a renaming leaves it the same.
+    So a renaming leaves it the same. A local variable becomes the element that it holds, if
+    ``elements`` has it, else a number by first use; so does every name that the module does not
+    define.
 
-    A local variable becomes the element that it holds, if ``elements`` has it, else a number by
-    first use; so does every name that ``module`` does not know. Raises `SyntaxError` if a text is
-    no statement.
+    Args:
+        module: Name of the module below the reference, for its global names.
+        before: The statement's source before the change.
+        after: Its source after the change.
+        elements: The syntax element that each local variable holds, by name.
+
+    Raises:
+        SyntaxError: A text is not a statement.
     """
     normalizer = _Normalizer(_global_names(module), elements or {})
     return " => ".join(ast.unparse(normalizer.visit(parsed(text))) for text in (before, after))

@@ -208,7 +208,7 @@ def _held(node: ast.AST, variables: dict[str, list[str]]) -> list[str]:
 
 @cache
 def _inheriting(tree: ast.FunctionDef) -> dict[str, list[str]]:
-    """Return the elements from which each variable of a function is first computed."""
+    """Return the elements that the first assignment to each variable names, by variable."""
     found: dict[str, list[str]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):

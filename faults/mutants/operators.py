@@ -112,7 +112,10 @@ def _child(parent: Any, step: Step) -> Any:
 
 
 def _put(parent: Any, step: Step, child: ast.AST) -> ast.AST:
-    """Put a child into a node, whose list of children may be shared, and return the child."""
+    """Set the child of a node at a field, and return the child.
+
+    A child in a list is set in a copy of the list, which nodes may share.
+    """
     field, index = step
     if index is None:
         setattr(parent, field, child)
@@ -160,9 +163,10 @@ def _reads(statement: ast.stmt) -> bool:
 
 
 def _differ(code: MutableCode, statement: ast.stmt, following: ast.stmt) -> bool:
-    """Return whether swapping two reads has an effect.
+    """Return whether a decoder can differ if two successive statements are swapped.
 
-    It has none if both discard their values and have the same descriptor.
+    It cannot if the second one does not affect the output, or if both are reads that discard their
+    values and have the same descriptor.
     """
     if not code.affects_output(following):
         return False

@@ -77,7 +77,10 @@ def _catching(mutants: Sequence[Mutant], vectors: Sequence[TracedTrial], jobs: i
 
 
 def _naming(ids: frozenset[str], root: Path) -> frozenset[str]:
-    """Return the vectors without which fewer named faults are located."""
+    """Return the vectors without which fewer named faults are located.
+
+    A named fault is located if an element of it is among the suspects.
+    """
     if not ids:
         return ids
     vectors = {stored.vector.id: stored for stored in load_suite(root, levels={Level.CORE}, verify=False).vectors}

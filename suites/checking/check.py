@@ -230,7 +230,7 @@ def description_faults(decoder: DecoderSpec) -> Iterable[DecoderFinding]:
 def stop_faults(decoder: DecoderSpec) -> Iterable[DecoderFinding]:
     """Start a worker, ask it to stop, and yield a finding if it does not.
 
-    It must stop as the protocol requires.
+    It must stop as the protocol requires. Nothing is yielded for decoders of another kind.
     """
     if decoder.kind is DecoderKind.WORKER and (found := stop_fault(decoder.command, decoder.protocol)) is not None:
         yield DecoderFinding(*found)

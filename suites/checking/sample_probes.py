@@ -18,7 +18,14 @@ SAMPLES: Final = Path(__file__).with_name("samples.zip")
 
 
 def sample_probes(folder: Path, others: Iterable[StoredVector] = ()) -> Suite:
-    """Unpack the samples into ``folder``; return those that try what ``others`` do not."""
+    """Unpack the packaged sample streams into a folder; return those to use as probes.
+
+    They are those whose capabilities or categories ``others`` do not try often enough.
+
+    Args:
+        folder: The folder.
+        others: The probes that are used anyway.
+    """
     with ZipFile(SAMPLES) as archive:
         archive.extractall(folder)
     suite = load_suite(folder)

@@ -73,7 +73,7 @@ def _files(folder: Path, prefix: str) -> CaseFiles:
 
 
 def _tensor_files(path: Path) -> tuple[Path, ...]:
-    """Return the files in which tensors are looked for.
+    """Return the files in which tensors are looked for; only one may exist.
 
     `numpy.savez` adds ".npz" to a name without it, which gives the last one.
     """
@@ -190,11 +190,10 @@ def _natural(value: object) -> int | None:
 
 
 def read_output(files: CaseFiles, max_bytes: int, log: CaseLog, *, model: bool = False) -> Execution:
-    """Read what a decoder left in its case folder.
+    """Read the tensors, and the topology if any, that a decoder left in its folder.
 
-    These are tensors, and the topology if there is one.
-
-    Anything unreadable ends as ``protocol``, except the model, which does not count.
+    No output, two of them, and anything unreadable give an execution that ends as ``protocol``, not
+    an exception. Only the model after the step may be unreadable; then the log says why.
 
     Args:
         files: Where the decoder was to write.

@@ -184,7 +184,12 @@ def load_function(target: str) -> Callable[[Any], Any]:
 
 
 def main(target: str, folders: list[str]) -> None:
-    """Serve the reference decoder or a function, whose module is looked up in ``folders`` first."""
+    """Serve requests with the reference decoder or with a Python function.
+
+    Args:
+        target: ``in-tree`` for the reference, else MODULE:FUNCTION.
+        folders: Folders in which the module is looked up first.
+    """
     if target == IN_TREE:
         decode_with_reference(WARM_UP)  # compile every kernel before the first case's clock starts
         serve(decode_with_reference, reference_session)

@@ -110,7 +110,14 @@ class _Meter(Watcher):
                         self.extents[name].take(int(value))
 
     def _adaptation(self, events: IntArray, coding: TensorCoding) -> None:
-        """Add how far the contexts of a tensor adapt to the extent of `CONTEXT_STATE`."""
+        """Add how far the contexts of a tensor adapt, as the element `CONTEXT_STATE`.
+
+        Its classes are numbers of bins of one context, its values the magnitudes of states.
+
+        Args:
+            events: The recorded bins of the tensor, a row each.
+            coding: Its coding.
+        """
         context, bins = by_context(events[events[:, INDEX] >= 0], coding)
         if not len(bins):
             return
@@ -121,15 +128,16 @@ class _Meter(Watcher):
 
 @lru_cache(maxsize=SPECTRA_KEPT)
 def kept_spectrum(stored: StoredVector) -> Spectrum:
-    """Return the spectrum of a vector's streams, read and decoded once in a process.
+    """Return which elements, with which values, a vector's streams have.
 
-    Raises `SuiteError` or `ModelError` if a stream cannot be read.
+    The result is kept, so that a process decodes a vector once. Raises `SuiteError` or `ModelError`
+    if a stream cannot be read.
     """
     return spectrum_of(*stored.streams())
 
 
 def spectrum_of(*streams: bytes) -> Spectrum:
-    """Return the extents of the elements that a strict decode meets.
+    """Return which elements, with which values, a strict decode of streams meets.
 
     Several streams are those of a session, up to the first that is refused.
     """

@@ -110,13 +110,13 @@ def ochiai(having: Flags, failing: Flags) -> float:
 
 
 def locate_fault(decoder: str, spectra: Sequence[Spectrum], failing: Sequence[bool]) -> FaultLocation | None:
-    """Locate a decoder's fault.
+    """Find the elements whose values best tell failing from passing vectors.
 
     Return None if all vectors or none fail, or no trait fits.
 
     Args:
         decoder: Name of the decoder.
-        spectra: Spectrum of each vector.
+        spectra: The elements and values of each vector.
         failing: Whether the decoder fails it.
     """
     fails = np.array(failing, np.bool_)

@@ -53,9 +53,9 @@ class DecodingExecutor:
         return FinishedCase(case=result.model_copy(update={"accuracy": rows}), log=_log(result, decided))
 
     def _decode(self, decoder: DecoderSpec, vector: AnyVector, streams: Sequence[bytes]) -> Sequence[Execution]:
-        """Give a decoder the streams of a vector.
+        """Decode a vector's streams as a session, or each alone in the first edition.
 
-        Streams of the first edition are not sessions.
+        Return the execution of each stream, of a session up to the first that is not decoded.
         """
         if vector.edition == FIRST_EDITION:
             return [self._host.decode(decoder, stream) for stream in streams]
@@ -113,7 +113,11 @@ class _Decoding(TaskKind[DecoderSpec, CaseResult]):
         return DecodingExecutor(setup, scratch, watched)
 
     def on_this_machine(self, implementation: DecoderSpec) -> DecoderSpec:
-        """Return a decoder with this machine's interpreter, if it runs in this package's."""
+        """Return a decoder whose command begins with the interpreter of this process.
+
+        Only the in-tree decoder and Python functions change, since they run in this package's
+        interpreter.
+        """
         if implementation.kind not in (DecoderKind.IN_TREE, DecoderKind.PYTHON):
             return implementation
         return implementation.model_copy(update={"command": (sys.executable, *implementation.command[1:])})

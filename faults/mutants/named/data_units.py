@@ -13,7 +13,13 @@ _FORMAT: Final = "    if format_present:\n"
 
 
 def given_as(dimensions: str) -> Edit:
-    """Make an edit that outputs a tensor with other dimensions; ``shape`` has its own."""
+    """Make an edit of the decoder that outputs a tensor in another shape.
+
+    Args:
+        dimensions: Source of the other dimensions; ``shape`` in it stands for the right ones,
+            ``kind``
+        for the payload type.
+    """
     before = "                if header.mapping is None:\n                    yield part.id, values.reshape(part.dimensions)\n"
     after = (
         "                if header.mapping is None:\n"

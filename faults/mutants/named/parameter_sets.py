@@ -26,18 +26,22 @@ def mps_kept(*statements: str) -> Edit:
 
 
 def lps_kept(*statements: str) -> Edit:
-    """Make an edit that passes the LPS's ``qp`` and density through statements.
+    """Make an edit that changes an LPS's qp or density when it is read.
 
-    These run before the two are kept.
+    Args:
+        statements: Source lines that change ``qp`` or ``density``, before the two are kept.
     """
     lines = ('qp = w.i("lps_quantization_parameter", 13)', *statements, "context.lps_quantization = Quantization(density, qp)")
     return Edit(_SETS, _LPS, _LPS_QP, "\n        ".join(lines))
 
 
 def taken_if(condition: str) -> Edit:
-    """Make an edit that takes the LPS's ``qp`` under a condition only.
+    """Make an edit of the decoder that keeps an LPS's qp under a condition only.
 
     Otherwise it is as if the LPS had none.
+
+    Args:
+        condition: The condition as source, with ``qp`` and ``density``.
     """
     text = _LPS_QP.replace('w.i("lps_quantization_parameter", 13)', "qp")
     return Edit(_SETS, _LPS, _LPS_QP, f'qp = w.i("lps_quantization_parameter", 13)\n        {text} if {condition} else None')
@@ -50,14 +54,22 @@ def taken_for_float(condition: str) -> Edit:
 
 
 def methods_noted() -> Edit:
-    """Make an edit that lets data units know the MPS's methods."""
+    """Make an edit that keeps the MPS's quantization methods in ``context.methods``.
+
+    Other edits of the same fault then use them.
+    """
     return Edit(
         _SETS, _MPS, "    context.mps_quantization = None\n", "    context.mps_quantization = None\n    context.methods = methods\n"
     )
 
 
 def wrong_mask(density: int, mask: int) -> NamedFault:
-    """Make the fault of one wrong row in a table of the masks of the fraction."""
+    """Make the fault of a wrong mask for the fraction of a qp.
+
+    Args:
+        density: The qp_density at which the mask is wrong.
+        mask: The wrong mask; the right one is 2 ** density - 1.
+    """
     return NamedFault(
         f"mask-of-density-{density}",
         f"In a table of masks, the fraction of an MPS's negative quantization parameter of density {density} is kept with {mask:#x}"

@@ -10,7 +10,11 @@ _MANTISSA: Final = "    with np.errstate("
 
 
 def sum_kept(statement: str) -> Edit:
-    """Make an edit that passes the ``total`` of qp and qp_delta through a statement before its use."""
+    """Make an edit of the decoder that changes the sum of qp and qp_delta.
+
+    Args:
+        statement: A source line that changes ``total``, before it gives the step.
+    """
     lines = (
         "qp, density = header.quantization.quantization_parameter, header.quantization.qp_density",
         "total = qp + tensor.qp_delta",
@@ -21,7 +25,13 @@ def sum_kept(statement: str) -> Edit:
 
 
 def narrow_sum(density: int) -> NamedFault:
-    """Make the fault of a sum in as many bits as qp_delta has at a density."""
+    """Make the fault of a sum of qp and qp_delta in too few bits.
+
+    They are as many as qp_delta has.
+
+    Args:
+        density: The qp_density at which the decoder does so.
+    """
     bits = 6 + density
     half, whole = 1 << (bits - 1), 1 << bits
     return NamedFault(
