@@ -106,11 +106,14 @@ def _print(explained: "Explanation") -> None:
     """Print the explanation of a failure: vector, first wrong place, likely causes."""
     from nnc_conformance.cli.printing import print_table
     from nnc_conformance.reports.text import one_line
+    from nnc_conformance.suites.results.stream_limits import limit_notes
 
     case = explained.case
     typer.echo(f"{case.id}: {case.outcome}: {one_line(case.message)}")
     for heading, text in (("The vector tests", explained.vector.tests), ("It catches", explained.vector.catches)):
         typer.echo(f"{heading}: {one_line(text)}")
+    for note in limit_notes(case):
+        typer.echo(f"Limit: {note}")
     if explained.onset is not None:
         _print_onset(explained.onset)
     named = [f"{blamed.element} (clause {blamed.clause})" for blamed in explained.named]

@@ -19,6 +19,7 @@ from nnc_conformance.reports.report import HEADLINES, Report
 from nnc_conformance.reports.tally import TONES, tone
 from nnc_conformance.reports.text import visible
 from nnc_conformance.suites.results.outcomes import OUTCOMES
+from nnc_conformance.suites.results.stream_limits import limit_notes
 
 SHOWN_CHANGES: Final = 500
 """Changes since an earlier run listed before the rest is only counted."""
@@ -38,6 +39,7 @@ def render_html(report: Report) -> str:
         tones=TONES,
         outcomes=OUTCOMES,
         rules=RULES,
+        limit_notes=limit_notes,
         headlines=HEADLINES,
         change_kinds=CHANGE_KINDS,
         shown_changes=SHOWN_CHANGES,

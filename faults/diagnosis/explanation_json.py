@@ -5,6 +5,7 @@ from typing import Any
 from nnc_conformance.faults.diagnosis.explain import Explanation
 from nnc_conformance.faults.diagnosis.onset import Onset
 from nnc_conformance.reference.tracer import TraceLine, value_text
+from nnc_conformance.suites.results.stream_limits import limit_notes
 
 
 def document(explained: Explanation) -> dict[str, Any]:
@@ -17,6 +18,7 @@ def document(explained: Explanation) -> dict[str, Any]:
         "case": explained.case.id,
         "outcome": explained.case.outcome,
         "vector": {"title": explained.vector.title, "tests": explained.vector.tests, "catches": explained.vector.catches},
+        "limits": list(limit_notes(explained.case)),
         "onset": None if explained.onset is None else _onset(explained.onset),
         "elements": [{"element": one.element, "clause": one.clause, "weight": one.weight} for one in explained.elements],
         "causes": [

@@ -6,19 +6,25 @@ from math import prod
 from pathlib import Path
 
 import pytest
+from helpers.report_documents import case
 from helpers.vectors_of import SUITE
 
 from nnc_conformance.reference.driver import Driver, Watcher
+from nnc_conformance.reference.errors import Category
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.options import DecoderOptions
 from nnc_conformance.reference.syntax.structures.data_unit import DataUnitHeader
 from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.results.stream_limits import BEYOND, LIMITS, OWN_LIMIT, limit_notes
 
 PAGE = (Path(__file__).parents[2] / "docs" / "decoder-protocol.md").read_text()
-ROWS = dict(re.findall(r"^\| ([^|]+?) \| ([^|]+?) \| [^|]+? \|$", PAGE.partition("## Limits of streams")[2].partition("\n## ")[0], re.M))
-OWN = dict(re.findall(r"^\| ([^|]+?) \| [^|]+? \| ([^|]+?) \|$", PAGE.partition("## Limits of streams")[2].partition("\n## ")[0], re.M))
+SECTION = PAGE.partition("## Limits of streams")[2].partition("\n## ")[0]
+TABLE = [[cell.strip() for cell in line.strip("|").split("|")] for line in SECTION.splitlines() if line.startswith("| ")]
+ROWS = {name: needed for name, needed, _, _ in TABLE}
+REACHED = {name: set(re.findall("`(.+?)`", vectors)) for name, _, vectors, _ in TABLE if vectors.startswith("`")}
+OWN = {name: own for name, _, _, own in TABLE}
 
 
 class Most(Watcher):
@@ -39,12 +45,27 @@ class Most(Watcher):
             self.see(id=max(len(name.encode()) for name in header.ids))
 
 
+SAID = {
+    "stream": "bytes of a stream",
+    "unit": "bytes of a unit",
+    "units": "units of a stream",
+    "dimensions": "dimensions of a tensor",
+    "elements": "elements of a tensor",
+    "id": "bytes of an id",
+    "ids": "ids of a unit",
+    "output": "bytes of all output of a stream",
+}
+"""The rows of the page by what is counted here."""
+
+
 @pytest.fixture(scope="module")
-def needed() -> dict[str, int]:
-    found: dict[str, int] = defaultdict(int)
+def met() -> dict[str, dict[str, int]]:
+    """The most of everything in each vector that counts."""
+    found: dict[str, dict[str, int]] = {}
     for stored in SUITE.vectors:
         if stored.vector.level not in (Level.CORE, Level.FULL):
             continue
+        own = found[stored.vector.id] = defaultdict(int)
         streams, base = stored.streams(), None if stored.vector.edition == 2022 else BaseModel()
         for stream in streams:
             most = Most()
@@ -52,25 +73,41 @@ def needed() -> dict[str, int]:
             driver.run()
             base = driver.model if len(streams) > 1 else base
             most.see(stream=len(stream))
-            found |= {name: max(found[name], value) for name, value in most.met.items()}
-        output = max(step.expected.size for step in stored.vector.steps if step.expected is not None)
-        found["output"] = max(found["output"], output)
+            own |= {name: max(own[name], value) for name, value in most.met.items()}
+        own["output"] = max(step.expected.size for step in stored.vector.steps if step.expected is not None)
     return found
 
 
-def test_the_page_says_what_the_vectors_need(needed: dict[str, int]) -> None:
-    said = {
-        "stream": "bytes of a stream",
-        "unit": "bytes of a unit",
-        "units": "units of a stream",
-        "dimensions": "dimensions of a tensor",
-        "elements": "elements of a tensor",
-        "id": "bytes of an id",
-        "ids": "ids of a unit",
-        "output": "bytes of all output of a stream",
-    }
-    assert {name: ROWS[row].replace(",", "") for name, row in said.items()} == {name: str(needed[name]) for name in said}
+def test_the_page_says_what_the_vectors_need(met: dict[str, dict[str, int]]) -> None:
+    needed = {name: max(own[name] for own in met.values()) for name in (*SAID, "depth")}
+    assert {name: ROWS[row].replace(",", "") for name, row in SAID.items()} == {name: str(needed[name]) for name in SAID}
     assert ROWS["depth of aggregates"].startswith(f"{needed['depth']};")
+
+
+def test_vectors_that_reach_a_limit_say_so(met: dict[str, dict[str, int]]) -> None:
+    limits = {limit.name: limit for limit in LIMITS}
+    for name, row in SAID.items():
+        limit = limits.pop(row)
+        reaching = {vector for vector, own in met.items() if own[name] == limit.needed}
+        assert limit.needed == max(own[name] for own in met.values())
+        assert set(limit.vectors) <= reaching
+        assert len(limit.vectors) == len(reaching) or len(limit.vectors) == 3
+        assert REACHED[row] <= set(limit.vectors)
+        note = f"a conforming decoder must support {limit.needed:,} {row}"
+        assert all(note in limit_notes(case(vector)) for vector in limit.vectors)
+    assert not limits
+    assert limit_notes(case("unit-empty")) == ()
+
+
+def test_vectors_beyond_limits_say_whose_these_are() -> None:
+    negative = [stored.vector for stored in SUITE.vectors if stored.vector.level is Level.NEGATIVE and stored.vector.negative is not None]
+    of_limits = [vector for vector in negative if vector.negative is not None and vector.negative.category is Category.LIMIT]
+    assert {vector.negative.rule for vector in of_limits if vector.negative is not None} == {"dims-product", "limits"}
+    spec = of_limits[0].negative
+    assert spec is not None
+    shown = case(of_limits[0].id, level=Level.NEGATIVE, rule=spec.rule, policy=spec.policy, category_expected=spec.category)
+    assert limit_notes(shown) == (OWN_LIMIT,)
+    assert limit_notes(case("huge-unit", level=Level.HUGE)) == (BEYOND,)
 
 
 def test_the_page_says_what_the_reference_refuses() -> None:
