@@ -55,7 +55,8 @@ def bar(label: str) -> Iterator[Callable[[int, int], None]]:
 def stages() -> Iterator[Callable[[str, int, int], None]]:
     """Show the stages of a search on standard error: one line on a terminal, else a line at times.
 
-    The context gives the progress callback: (what is done, how much of it, of how much).
+    The context gives the progress callback: (what is done, how much of it, of how much; 0 if not
+    known).
     """
     started = shown = monotonic()
     terminal = sys.stderr.isatty()
@@ -67,7 +68,8 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
         if monotonic() < shown + between:
             return
         shown = monotonic()
-        text = f"{stage}: {done} of {total}, {shown - started:.0f} s"
+        count = f": {done} of {total}" if total else f": {done}" if done else ""
+        text = f"{stage}{count}, {shown - started:.0f} s"
         print(f"\r{text}{_ERASE_REST}" if terminal else text, end="" if terminal else "\n", file=sys.stderr, flush=True)
 
     try:

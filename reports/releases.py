@@ -4,6 +4,7 @@ Cases fail alike if they show the same symptom in the same releases; such cases 
 """
 
 import re
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from nnc_conformance.reports.markdown import code, plain, table
 from nnc_conformance.reports.results import Loaded
 from nnc_conformance.reports.summary import by_decoder
 from nnc_conformance.reports.tally import OutcomeTally, tally
-from nnc_conformance.storage.vector import Level
+from nnc_conformance.storage.vector import CAPABILITIES, Level
+from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import CaseResult, Results, ResultsError
 
@@ -30,6 +32,10 @@ FAILS, FAILS_OTHERWISE, PASSES, NOT_JUDGED = "✕", "≠", "✓", "–"
 """Marks of a release in the table of faults."""
 _SHOWN_KINDS: Final = (ChangeKind.FIXED, ChangeKind.BROKEN, ChangeKind.UNSTABLE)
 """Kinds of changes that are listed; failures that change are listed by their symptoms."""
+_WITHOUT_ANSWER: Final = (Fault.EXIT_CODE, Fault.LIMIT, Fault.STDOUT_CLOSED, Fault.TIMEOUT)
+"""Faults of which it depends on the machine and its load which comes first."""
+_COLUMNS: Final = 100
+"""Characters of a line of prose."""
 _LONGEST_SYMPTOM: Final = 160
 """Characters of a symptom before it is cut."""
 
@@ -96,6 +102,8 @@ def _symptom(case: CaseResult, detail: str) -> str:
         return f"decodes a stream{rule}"
     if case.outcome is Outcome.FAIL and case.differences:
         return f"decodes wrongly ({', '.join(sorted({one.kind.value for one in case.differences}))}){rule}"
+    if case.fault in _WITHOUT_ANSWER:
+        return f"gives no answer: it ends, or reaches a limit of time or memory{rule}"
     if case.outcome is Outcome.REFUSED:
         return f"refuses a good stream: {code(_general(detail or case.message))}"
     return f"{plain(_general(case.message))}{rule}"
@@ -124,12 +132,24 @@ def _matrix(releases: Sequence[_Release]) -> list[str]:
         tallies = [tally(case for case in one.cases.values() if (case.tested_edition, case.level) == (edition, level)) for one in releases]
         rows.append([str(edition), level.value, *map(_figures, tallies)])
     rows.append(["both" if len({edition for edition, _ in kinds}) > 1 else "all", "all", *(_figures(_whole(one)) for one in releases)])
+    by_capability = _of_capabilities(releases)
     lacking = [f"- {code(one.name)}: {plain(why)}." for one in releases if (why := one.results.incomplete_because())]
     return [
         "Cases passed of cases judged. What a release does not declare is not judged, and counts as neither.",
         table(["edition", "level", *(code(one.name) for one in releases)], rows),
         *(["\n".join(lacking)] if lacking else []),
+        *(["The same by capability, where releases differ.", by_capability] if by_capability else []),
     ]
+
+
+def _of_capabilities(releases: Sequence[_Release]) -> str:
+    """Tabulate the figures of good streams by capability, of those in which releases differ; "" without any."""
+    rows = []
+    for name in CAPABILITIES:
+        figures = [_figures(tally(case for case in one.cases.values() if case.rule is None and name in case.flags)) for one in releases]
+        if len(set(figures)) > 1:
+            rows.append([code(name), *figures])
+    return table(["capability", *(code(one.name) for one in releases)], rows) if rows else ""
 
 
 def _whole(release: _Release) -> OutcomeTally:
@@ -151,11 +171,17 @@ def _changes(old: _Release, new: _Release) -> list[str]:
     for kind in _SHOWN_KINDS:
         names = [change.vector for change in found.changes if change.kind is kind]
         if names:
-            items.append(f"- {kind.value}: {len(names)} ({CHANGE_KINDS[kind]}): {_named(names)}")
+            items.append(_wrapped(f"- {kind.value}: {len(names)} ({CHANGE_KINDS[kind]}): {_named(names)}"))
     otherwise = [name for name, symptom in new.symptoms.items() if old.symptoms.get(name, symptom) != symptom]
     if otherwise:
-        items.append(f"- fails in another way: {len(otherwise)}: {_named(otherwise)}")
+        items.append(_wrapped(f"- fails in another way: {len(otherwise)}: {_named(otherwise)}"))
     return [title, "\n".join(items) if items else "Every case does as before."]
+
+
+def _wrapped(text: str) -> str:
+    """Break a paragraph or an item of a list into lines of at most `_COLUMNS` characters."""
+    indent = "  " if text.startswith("- ") else ""
+    return textwrap.fill(text, _COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _named(vectors: Sequence[str]) -> str:
@@ -176,11 +202,12 @@ def _faults(releases: Sequence[_Release], sizes: Mapping[str, int]) -> list[str]
     for title, still in ((f"## Faults that {code(releases[-1].name)} has", True), ("## Faults that are gone", False)):
         own = [(symptom, vectors) for (symptom, where), vectors in ordered if (last in where) is still]
         parts += [title, _fault_table(releases, own, sizes) if own else "None."]
-    parts.append(
+    legend = (
         "One row for the cases with the same symptom in the same releases, which may be several faults of one kind. "
         f"{FAILS}: fails so; {FAILS_OTHERWISE}: fails in another way; {PASSES}: passes; {NOT_JUDGED}: not judged. "
         "The smallest vector of a row shows its fault with the fewest bytes."
     )
+    parts.append(_wrapped(legend))
     return parts
 
 

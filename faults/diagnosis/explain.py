@@ -171,7 +171,7 @@ def explain_run(
     case = failing_case(results, name)
     of_run = Path(run.suite) if run is not None and run.suite else None
     drawn = fresh_count(one.vector for one in results.cases)
-    progress("reading the suite", 0, 1)
+    progress("reading the suite", 0, 0)
     whole = select(suite or of_run, tuple(Level), verify=False, fresh_for=results.decoders, fresh=drawn)
     vectors = {stored.vector.id: stored for stored in whole.vectors}
     if case.vector not in vectors:
@@ -288,7 +288,7 @@ def _ranked(
     made, complete = _made(others, clock.after(EFFORT.made_share), within(progress, "further causes made"))
     possible = candidates([*possible, *made], evidence)
     entries_until = monotonic() + EFFORT.entries_share * clock.left
-    progress("entries of tables tried", 0, 1)
+    progress("entries of tables tried", 0, 0)
     entries = wrong_entries(evidence, (*evidence.further, *long), symptoms, deadline=entries_until)
     ranking = rank(candidates([*possible, *entries], evidence), evidence, symptoms, seconds=clock.left, progress=progress)
     return ranking if complete else replace(ranking, out_of_time=True)
@@ -303,7 +303,7 @@ def _made(causes: Iterable[Cause], deadline: float, progress: ProgressCallback) 
         if cause is None:
             return made, True
         made.append(cause)
-        progress(len(made), len(made))
+        progress(len(made), 0)
     return made, next(rest, None) is None
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from nnc_conformance.reference.options import ProgressCallback
 
 StageCallback = Callable[[str, int, int], None]
-"""Progress callback: (what is done, how much of it, of how much)."""
+"""Progress callback: (what is done, how much of it, of how much; 0 if not known)."""
 
 
 def no_stages(stage: str, done: int, total: int) -> None:

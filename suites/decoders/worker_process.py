@@ -17,7 +17,9 @@ from nnc_conformance.suites.sandbox.limits import LimitExceededError, Limits
 START_SECONDS: Final = 120.0
 """Seconds a worker may take to start, if the per-case limit is not longer."""
 END_SECONDS: Final = 1.0
-"""Seconds to wait for the end of a worker that was asked to stop or closed its output."""
+"""Seconds to wait for the end of a worker that was asked to stop."""
+DYING_SECONDS: Final = 5.0
+"""Seconds in which a worker whose output ended must end too, or it has closed its output only."""
 SECOND_ANSWER_SECONDS: Final = 0.05
 """Seconds to wait, at a worker's first case only, for a second answer to one request."""
 
@@ -121,7 +123,7 @@ class WorkerProcess(Generic[AnswerT]):
 
         It is a crash if the process ended, else a violation of the protocol.
         """
-        code = self.process.ended(END_SECONDS)
+        code = self.process.ended(DYING_SECONDS)
         if code is None:
             return WorkerError.protocol(Fault.STDOUT_CLOSED, "it closed its standard output")
         return WorkerError(DecoderEnding.CRASH, ending_fault(code), f"{ending_text(code)} in place of an answer")

@@ -77,6 +77,14 @@ def _decoder(folder: Path) -> None:
     shutil.copy(folder / "decoder.toml", folder / "my-decoder.toml")
 
 
+def _releases(folder: Path) -> None:
+    """The worker in Python as two releases."""
+    for release in ("1.0", "1.1"):
+        shutil.copytree(ROOT / "examples" / "python_worker", folder / release)
+        description = folder / release / "decoder.toml"
+        description.write_text(re.sub(r'^name = "(.*)"', rf'name = "\1-{release}"', description.read_text(), flags=re.M))
+
+
 def _checkout(folder: Path) -> None:
     """The tracked files of this checkout, which the commands then import."""
     copy_to(folder)
@@ -112,6 +120,7 @@ LONG: dict[str, Callable[[Path], None]] = {
     "docs/how-to/find-a-fault.md": lambda folder: None,
     "docs/trust.md": _decoder,
     "docs/ci.md": _decoder,
+    "docs/releases.md": _releases,
     "CONTRIBUTING.md": _checkout,
 }
 """Pages with long or many commands: `nox -s docs`."""

@@ -35,6 +35,9 @@ judged by [one driver](../examples/peer) on both editions of the standard: level
 Made by `nox -s releases`; not edited by hand.
 """
 DECLARED: Final = """
+`hdsp` needs a history that the receiver keeps from one stream to the next. Up to 2.1.0 a release
+takes none from its caller, so that it decodes only streams that need none.
+
 A release declares those capabilities of the driver's `decoder.toml` of which `check-decoder` found
 at least one good stream decoded. A capability that it lacks is not judged, and a release that could
 not be judged passes nothing.
@@ -49,14 +52,15 @@ implement the protocol needs [a short driver](../examples/peer), one for all its
 
 ```sh
 for release in 1.0 1.1; do
-    nnc-conformance run --decoder $release/decoder.toml --output results/$release --level core --level negative || test $? -eq 1
+    nnc-conformance run --decoder $release/decoder.toml --output results/$release \\
+        --level core --level negative || test $? -eq 1
 done
 nnc-conformance report results/1.0 results/1.1 --releases releases.md || test $? -eq 1
 ```
 
-`releases.md` has the sections above. An incomplete run ends these commands with exit code 3, and the
-page says which cases it lacks. In CI, `run --baseline results/1.1` fails the next release only on
-what got worse ([CI](ci.md#only-what-got-worse)).
+`releases.md` has the sections above. An incomplete run ends these commands with exit code 3, and
+the page says which cases it lacks. In CI, `run --baseline results/1.1` fails the next release only
+on what got worse ([CI](ci.md#only-what-got-worse)).
 """
 
 

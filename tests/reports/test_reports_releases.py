@@ -13,6 +13,7 @@ from nnc_conformance.reference.syntax.rules import Policy
 from nnc_conformance.reports.releases import render_releases
 from nnc_conformance.reports.results import Loaded, loaded
 from nnc_conformance.storage.vector import Level
+from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult, ResultsError
 from nnc_conformance.suites.results.result_files import write_results
@@ -74,7 +75,8 @@ def test_figures_are_by_edition_and_level_and_what_was_not_run_never_passes() ->
 
 
 def test_changes_are_from_each_release_to_the_next() -> None:
-    changes = render_releases([FIRST, SECOND, THIRD], SIZES).partition("## What changed")[2].partition("\n## ")[0]
+    page = render_releases([FIRST, SECOND, THIRD], SIZES)
+    changes = page.partition("## What changed")[2].partition("\n## ")[0].replace("\n  ", " ")
     first, second = changes.split("### ")[1:]
     assert "- fixed: 2 (it failed before, and does not fail now): `large`, `small`" in first
     assert "- broken: 2 (it did not fail before, and fails now): `bad`, `later`" in first
@@ -83,11 +85,30 @@ def test_changes_are_from_each_release_to_the_next() -> None:
 
 
 def test_cases_with_one_symptom_are_one_fault_with_its_smallest_vector() -> None:
-    _, still, gone = tables(render_releases([FIRST, SECOND, THIRD], SIZES))
+    *_, still, gone = tables(render_releases([FIRST, SECOND, THIRD], SIZES))
     assert still[1:] == [["refuses a good stream: refused as value: N of '...' at N", "later", "50 bytes", "1", "✓", "≠", "✕"]]
     assert ["refuses a good stream: refused as value: N of '...' at N", "small", "20 bytes", "2", "✕", "✓", "✓"] in gone
     assert ["decodes a stream where the rule unit-size-min is broken", "bad", "7 bytes", "1", "✓", "✕", "–"] in gone
     assert ["decodes wrongly (value)", "later", "50 bytes", "1", "✓", "✕", "≠"] in gone
+
+
+def test_which_limit_comes_first_is_no_other_symptom() -> None:
+    """That depends on the machine and its load."""
+    faults = (Fault.LIMIT, Fault.TIMEOUT, Fault.EXIT_CODE, Fault.STDOUT_CLOSED)
+    outcomes = (Outcome.LIMIT, Outcome.TIMEOUT, Outcome.CRASH, Outcome.PROTOCOL)
+    runs = [
+        release(f"codec-{number}", case("heavy", outcome=outcome, fault=fault, message=f"message {number}"))
+        for number, (outcome, fault) in enumerate(zip(outcomes, faults, strict=True))
+    ]
+    page = render_releases(runs, {})
+    assert page.count("Every case does as before.") == 3
+    assert tables(page)[1][1][4:] == ["✕"] * 4
+
+
+def test_capabilities_are_shown_where_releases_differ() -> None:
+    page = render_releases([FIRST, THIRD], SIZES)
+    assert tables(page)[1] == [["capability", "codec-1", "codec-3"], ["int", "2 of 4 (50.0 %)", "2 of 3 (66.6 %)"]]
+    assert "by capability" not in render_releases([FIRST, release("codec-4", *FIRST.results.cases)], SIZES)
 
 
 def test_one_release_has_nothing_to_be_compared_with() -> None:
