@@ -28,8 +28,9 @@ def checked_weights(data: bytes) -> int:
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
             return _walked(h5py, file, max(FREE_BYTES, MOST_RATIO * len(data)))
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"the weights of the Keras model cannot be read: {str(error).splitlines()[0][:200]}") from None
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
+        reason = str(error).partition("\n")[0][:200] or type(error).__name__
+        raise ModelError(f"the weights of the Keras model cannot be read: {reason}") from None
 
 
 def _walked(h5py: Any, file: Any, most: int) -> int:

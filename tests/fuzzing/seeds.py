@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
+import h5py
 import numpy as np
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fuzzing import containers
@@ -146,6 +147,28 @@ def keras_configurations() -> list[bytes]:
     return [json.dumps({"module": "keras", "class_name": "Functional", "config": {"name": "m", "layers": layers}}).encode()]
 
 
+def keras_weights() -> list[bytes]:
+    """Arrays in groups, in one chunk or compressed in several, as Keras writes them."""
+    made = []
+    for options in ({}, {"chunks": (2, 3), "compression": "gzip"}):
+        out = io.BytesIO()
+        with h5py.File(out, "w") as file:
+            file.create_dataset("layers/dense/vars/0", data=np.ones((4, 3), np.float32), **options)
+            file.create_dataset("layers/dense/vars/1", data=np.zeros(3, np.float32))
+            file.attrs["keras_version"] = "3"
+        made.append(out.getvalue())
+    return made
+
+
+def base_files_joined() -> list[bytes]:
+    """Sessions, and the state after a base with a stream after it."""
+    first, *later = next(made for made in sessions() if len(made) == 2)
+    model = decode(first, base=BaseModel()).model
+    assert model is not None
+    state = dump_state(SessionState().after(first, model))
+    return [*joined_sessions()[::8], joined([state, *later], lenient=False), joined([state], lenient=False)]
+
+
 def states() -> list[bytes]:
     """The state after a base, and an empty one."""
     first = decode(encode(support.TENSORS), base=BaseModel())
@@ -227,12 +250,14 @@ def tensor_files() -> list[bytes]:
 MAKERS: dict[str, Callable[[], Sequence[bytes]]] = {
     "reader": lambda: [bytes([lenient]) + stream for stream in streams() for lenient in (0, 1)],
     "sessions": joined_sessions,
+    "base models": base_files_joined,
     "validated streams": lambda: [*joined_sessions()[::2], *(joined([stream], lenient=False) for stream in streams()[::20])],
     "entropy decoder": codewords,
     "ONNX topology": models,
     "ONNX external data": models_with_external_data,
     "PyTorch programs": torch_programs,
     "Keras configurations": keras_configurations,
+    "Keras weights": keras_weights,
     "NNEF topology": lambda: NNEF,
     "NNEF tensors": lambda: containers.NNEF_TENSORS,
     "NNEF archives": nnef_archives,

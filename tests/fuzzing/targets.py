@@ -22,6 +22,7 @@ from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.reduction import document
 from nnc_conformance.reference.topology import carriage_nnef, carriage_onnx, nnef, onnx, pytorch
 from nnc_conformance.reference.topology.keras_safety import checked_configuration
+from nnc_conformance.reference.topology.keras_weights import checked_weights
 from nnc_conformance.reference.updates.finishing import final_parameters
 from nnc_conformance.reports.certification.policy import load_policy
 from nnc_conformance.reports.certification.verify import read_certificate
@@ -30,6 +31,7 @@ from nnc_conformance.reports.validation import render_sarif, render_validation_j
 from nnc_conformance.storage.carriage_files import unpack_safetensors
 from nnc_conformance.storage.compressed_tar import read_compressed_tar
 from nnc_conformance.storage.package import signature_path, signer_of, verify
+from nnc_conformance.storage.sessions import Session
 from nnc_conformance.storage.shards import read_shards
 from nnc_conformance.storage.signing import load_public_key
 from nnc_conformance.storage.state_files import SessionState, dump_state, parse_state
@@ -58,8 +60,13 @@ def scratch(pid: int) -> Path:
 
 def clean(pid: int) -> None:
     """Removes the files of a process."""
-    for path in (scratch(pid), signature_path(scratch(pid))):
+    for path in (scratch(pid), signature_path(scratch(pid)), *base_files(pid)):
         path.unlink(missing_ok=True)
+
+
+def base_files(pid: int) -> list[Path]:
+    """The files of a process that `--base` may name: one for each stream that `steps` can give."""
+    return [FOLDER / f"nnc-fuzz-{pid}-{number}" for number in range(8)]
 
 
 def _file(data: bytes) -> Path:
@@ -111,6 +118,14 @@ def session(data: bytes) -> None:
     final_parameters(state.model, recombine=True)
 
 
+def base_models(data: bytes) -> None:
+    """Files that `encode --base` names: a state or a stream, and streams after it."""
+    made = [path for path, _ in zip(base_files(os.getpid()), steps(data)[1], strict=False)]
+    for path, content in zip(made, steps(data)[1], strict=True):
+        path.write_bytes(content)
+    Session.of_encoder(made, None)
+
+
 def validated(data: bytes) -> None:
     """Streams judged by all rules, as one session, and the reports on it."""
     named = [(f"{number}.nnr", stream) for number, stream in enumerate(steps(data)[1])]
@@ -156,6 +171,11 @@ def torch_program(data: bytes) -> None:
 def keras_configuration(data: bytes) -> None:
     """The configuration of a Keras model."""
     checked_configuration(data)
+
+
+def keras_weights(data: bytes) -> None:
+    """The weights of a Keras model, in HDF5."""
+    checked_weights(data)
 
 
 def nnef_topology(data: bytes) -> None:
@@ -271,12 +291,14 @@ def tensors(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "reader": reader,
     "sessions": session,
+    "base models": base_models,
     "validated streams": validated,
     "entropy decoder": entropy,
     "ONNX topology": onnx_topology,
     "ONNX external data": external_data,
     "PyTorch programs": torch_program,
     "Keras configurations": keras_configuration,
+    "Keras weights": keras_weights,
     "NNEF topology": nnef_topology,
     "NNEF tensors": nnef_tensor,
     "NNEF archives": nnef_archive,
