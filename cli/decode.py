@@ -139,9 +139,14 @@ def _say_left_out(names: Sequence[str]) -> None:
 
 
 def _decode_session(streams: Sequence[Path], options: _Options, state: Path | None, *, difference: bool, restart: bool) -> None:
-    """Decode streams in order, from the model that a state file holds.
+    """Decode streams in order and write OUT, then the state.
 
-    Write OUT, then the state.
+    Args:
+        streams: The streams.
+        options: Output, formats and choices.
+        state: The file that holds the model to begin with, and keeps that after the last stream.
+        difference: Whether to write what the last stream codes, not the model after it.
+        restart: Whether to begin anew, whatever the file holds.
     """
     from nnc_conformance.storage.carriage_files import with_types
     from nnc_conformance.storage.model_files import read_stream, write_model

@@ -316,7 +316,13 @@ def command(
 
 
 def _check_edition(edition: Edition | None, tools: Mapping[str, Use], bases: Sequence[Path]) -> None:
-    """Raise `typer.BadParameter` for what the first edition does not have."""
+    """Raise `typer.BadParameter` if edition 2022 is asked for with a tool or base of 2024.
+
+    Args:
+        edition: The edition asked for.
+        tools: The choice for each tool of the second edition, by name.
+        bases: The files of the base model.
+    """
     if edition is not Edition.FIRST:
         return
     for name, use in tools.items():

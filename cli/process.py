@@ -130,7 +130,11 @@ class Interrupts:
 
     @contextmanager
     def answered(self) -> Iterator[None]:
-        """Answer Ctrl-C within the context, unless it is ignored or somebody else answers it."""
+        """Handle Ctrl-C within the context, as `_interrupt` and `_watch` say.
+
+        It does nothing if Ctrl-C is ignored or handled by somebody else, or outside the main
+        thread.
+        """
         before = signal.getsignal(signal.SIGINT)
         if before not in (signal.default_int_handler, leave_interrupted) or threading.current_thread() is not threading.main_thread():
             yield

@@ -106,7 +106,13 @@ def _session(found: dict[str, Path], interpretation: "Interpretation") -> "Valid
 
 
 def _each(found: dict[str, Path], interpretation: "Interpretation", jobs: int) -> "Validation":
-    """Validate each stream alone, in several processes if there are many."""
+    """Validate each stream alone, in several processes if there are many.
+
+    Args:
+        found: The file of each stream by the name to report.
+        interpretation: The choice for each disputed point.
+        jobs: The most processes.
+    """
     from nnc_conformance.cli.progress import bar
     from nnc_conformance.encoders.validation import Validation
     from nnc_conformance.generator.worker_pool import map_in_processes

@@ -84,9 +84,13 @@ def base_of(edition: Edition) -> BaseModel | None:
 
 
 def build(recipe: Recipe | SessionRecipe, seed: int) -> BuiltVector:
-    """Build a recipe's vector.
+    """Write a recipe's streams and build its vector with the outputs that the reference gives.
 
-    Raise RecipeError if the reference decoder disagrees with the recipe.
+    Raises `RecipeError` if the reference decoder disagrees with the recipe.
+
+    Args:
+        recipe: The recipe.
+        seed: The seed of all random numbers.
     """
     if isinstance(recipe, SessionRecipe):
         return build_session(recipe, recipe.streams(seed))
@@ -96,7 +100,14 @@ def build(recipe: Recipe | SessionRecipe, seed: int) -> BuiltVector:
 
 
 def build_from(recipe: Description, stream: bytes) -> BuiltVector:
-    """Build the vector of a stream; raise RecipeError if the reference decoder disagrees."""
+    """Build the vector of a stream with the outputs that the reference decoder gives.
+
+    Raises `RecipeError` if the decoder disagrees with the description.
+
+    Args:
+        recipe: The hand-written part of the vector.
+        stream: The stream, of the first edition.
+    """
     files = {STREAM_FILE: stream}
     facts = met_in_session((stream,), lenient=recipe.rule is not None, base=None)
     described = _described(recipe, (stream,), facts, files, base=None)

@@ -100,7 +100,11 @@ def cut_within(element: str, number: int = 0) -> StreamEdit:
 
 
 def extended(data: bytes) -> StreamEdit:
-    """Return an edit that adds bytes to the last unit and to its nnr_unit_size."""
+    """Return an edit that appends bytes to the last unit and corrects its size.
+
+    Args:
+        data: The bytes.
+    """
 
     def edit(stream: bytes) -> bytes:
         start = last_unit(stream)
@@ -132,7 +136,11 @@ def set_to(element: str, value: int, number: int = 0) -> StreamEdit:
 
 
 def flipped(bit: int) -> StreamEdit:
-    """Return an edit that flips one bit, counted from the stream's last if negative."""
+    """Return an edit that flips one bit of a stream.
+
+    Args:
+        bit: Number of the bit, from the end if negative; taken modulo the stream's bits.
+    """
 
     def edit(stream: bytes) -> bytes:
         """Return the stream with the bit flipped."""

@@ -107,7 +107,14 @@ def check_ids(ids: Collection[str], known: Manifest, kept: Collection[ManifestEn
 
 
 def revised(made: BuiltVector, known: ManifestEntry | None) -> BuiltVector:
-    """Set the vector's revision: the known one if nothing changed, else the next."""
+    """Return the vector with its revision: the known or the next one.
+
+    It is the next one if the vector's bytes changed.
+
+    Args:
+        made: The new vector, with revision 1.
+        known: Its entry in the manifest so far; None for a new id.
+    """
     if known is None:
         return made
     same = made.vector.model_copy(update={"revision": known.revision})

@@ -146,7 +146,7 @@ def outputs_hold(checked: CheckedVector) -> Iterator[str]:
 
 
 def _step_holds(step: Step, decoded: Decoded | None) -> Iterator[str]:
-    """Check a step's files against what the reference decoder gives."""
+    """Yield which files of a step differ from what the reference decoder gives."""
     coded = None if decoded is None else dump_safetensors(decoded.parameters)
     if not same_file(step.expected, coded):
         yield "the expected tensors differ from the reference decoder's"

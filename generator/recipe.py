@@ -86,7 +86,10 @@ class SessionRecipe(Description):
     edit: Callable[[bytes], bytes] | None = None
 
     def streams(self, seed: int) -> tuple[bytes, ...]:
-        """Write the streams in order, each on the model after those before it."""
+        """Write the session's streams, each on the model after those before it.
+
+        The edit, if any, is made in the last one, which alone may break a rule.
+        """
         base, streams = BaseModel(), []
         *earlier, last = self.steps(Numbers(seed, self.id))
         for step in earlier:

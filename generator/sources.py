@@ -47,7 +47,14 @@ def huge_recipes() -> dict[str, Recipe]:
 
 
 def make_one(vector_id: str, seed: int) -> BuiltVector:
-    """Build one vector by its id; raise RecipeError if the reference decoder disagrees."""
+    """Build one vector of any level.
+
+    Raises `RecipeError` if the reference decoder disagrees with its recipe.
+
+    Args:
+        vector_id: Its id.
+        seed: The seed of all random numbers.
+    """
     models = {model.id: model for model in MODELS}
     if vector_id in models:
         return build_from(models[vector_id], models[vector_id].stream())

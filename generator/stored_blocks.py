@@ -12,7 +12,12 @@ _ADLER_MODULUS: Final = 65521
 
 
 def deflate_stored(data: bytes, block: int = _LARGEST_BLOCK) -> bytes:
-    """Wrap ``data`` in one or more stored blocks of at most ``block`` bytes."""
+    """Return data as RFC 1950 data that are not compressed: in stored blocks.
+
+    Args:
+        data: The data.
+        block: The most bytes of a block.
+    """
     pieces = [data[start : start + block] for start in range(0, len(data), block)] or [b""]
     blocks = [
         bytes([number == len(pieces) - 1]) + len(piece).to_bytes(2, "little") + (0xFFFF ^ len(piece)).to_bytes(2, "little") + piece

@@ -79,7 +79,7 @@ def large_stress_recipe(number: int) -> Recipe:
 
 
 def draw_large(numbers: Numbers, size: int) -> list[Values]:
-    """Draw units while the stream stays within ``size`` bytes."""
+    """Draw the units of a stream: as many data units as ``size`` bytes hold."""
     dice = Dice(numbers)
     drawing = Drawing(dice, _ALL, quantization(dice), [f"t{number}" for number in range(size >> 6)], most=_LARGE_ELEMENTS)
     first = [start_unit(**common(dice)), model_parameter_set(drawing.quantization, method_flags=dice.integer(1, 3), **common(dice))]

@@ -107,7 +107,14 @@ def session_recipe(number: int, capabilities: frozenset[str] = _ALL) -> SessionR
 
 
 def draw(numbers: Numbers, capabilities: frozenset[str]) -> list[StepUnits]:
-    """Draw a session; each stream is drawn when its turn comes."""
+    """Draw a session and return a function for each stream, which draws its units.
+
+    A function takes the model before the stream.
+
+    Args:
+        numbers: The recipe's random numbers.
+        capabilities: The capabilities that the session may need.
+    """
     dice = Dice(numbers)
     steps = dice.integer(1, _MOST_STEPS) if "updates" in capabilities else 1
     drawing = Drawing(dice, capabilities, quantization(dice), ids(dice, MOST_IDS * _MOST_UNITS * steps))
@@ -141,7 +148,12 @@ class _Session:
     tensors: list[_Tensor] = field(default_factory=list)
 
     def units(self, number: int, base: BaseModel) -> list[Values]:
-        """Draw the units of a stream, given the model before it."""
+        """Draw the units of a stream: updates of known tensors, then new tensors.
+
+        Args:
+            number: Number of the stream; 0 is a whole model.
+            base: The model before the stream.
+        """
         drawing, dice = self.drawing, self.drawing.dice
         drawing.quantization = quantization(dice)
         pre = number > 0 and self.steps == 2 and drawing.may("pre", 3)
@@ -170,7 +182,10 @@ class _Session:
         return [layer_parameter_set(drawing.quantization, method_flags=dice.integer(1, 3), **common(dice))]
 
     def _first_unit(self, turn: Turn) -> Values:
-        """Draw a new tensor or block, and its unit."""
+        """Draw a new tensor or block and return its unit's values.
+
+        It is added to the known tensors.
+        """
         drawing, dice = self.drawing, self.drawing.dice
         kind = PAYLOADS[dice.pick(sorted(drawing.capabilities & PAYLOADS.keys()))]
         if kind == NNR_PT_BLOCK:

@@ -121,7 +121,7 @@ def quantization(dice: Dice) -> Quantization:
 
 
 def data_unit(drawing: Drawing, payload_type: int) -> Values:
-    """Draw an NNR_NDU of the given payload type."""
+    """Draw a data unit of the given payload type and return its values."""
     if payload_type == NNR_PT_RAW_FLOAT:
         return _raw(drawing)
     head = (
@@ -166,7 +166,17 @@ def drawn_dimensions(drawing: Drawing) -> tuple[int, ...]:
 
 
 def drawn_header(drawing: Drawing, payload_type: int, ids: tuple[str, ...], dimensions: tuple[int, ...], **more: Any) -> DataUnitHeader:
-    """Draw a header whose scan order and dependent quantization no disputed point affects."""
+    """Draw the header of a data unit: quantizer, unary length, data format and scan order.
+
+    No disputed point affects what is drawn.
+
+    Args:
+        drawing: The state of the drawn stream, with the capabilities that are allowed.
+        payload_type: The payload type.
+        ids: Ids of the tensors.
+        dimensions: Dimensions of the tensor.
+        **more: Further fields of the header.
+    """
     dice = drawing.dice
     head = header(
         payload_type,
@@ -184,7 +194,7 @@ def drawn_header(drawing: Drawing, payload_type: int, ids: tuple[str, ...], dime
 
 
 def drawn_block_header(drawing: Drawing) -> DataUnitHeader:
-    """Draw the header of a BLOCK, as `drawn_header`."""
+    """Draw the header of a BLOCK: which parts it has, dimensions, and as `drawn_header`."""
     dice = drawing.dice
     kinds = [kind for kind in PARTS if (drawing.may("block-dc", 3) if kind == DC else dice.one_in(2))] or [LS]
     dimensions = drawn_dimensions(drawing)

@@ -228,7 +228,12 @@ def golomb_length(value: int, k: int) -> int:
 
 
 def codebook_structure(codebook: Codebook, egk: int | None = None) -> Values:
-    """Return the values of codebook(); ``egk`` None: the order that makes it shortest."""
+    """Return the values of codebook().
+
+    Args:
+        codebook: The codebook.
+        egk: codebook_egk, the order of its code; None for the one that makes it shortest.
+    """
     values = [int(value) for value in codebook.values]
     zero = codebook.zero_offset
     left = [values[j] - values[j - 1] - 1 for j in range(zero, 0, -1)]
@@ -406,7 +411,15 @@ def parent_values(parent: ParentNode) -> Values:
 def aggregate_unit(
     units: Sequence[Values], sizes: Sequence[int] | None = None, *, unification: bool = False, quant_bitdepth: int = 0, **common: int
 ) -> Values:
-    """Return an NNR_AGG [I]; ``sizes``: of the units in bytes, to add their entry points."""
+    """Return an NNR_AGG [I].
+
+    Args:
+        units: The values of the units in it.
+        sizes: Their sizes in bytes, to add entry points; None for none.
+        unification: Whether the parameter sets have a unification map, which adds elements.
+        quant_bitdepth: quant_bitdepth of each unit, if there is such a map.
+        **common: Arguments of `unit`.
+    """
     coding: Values = {"quant_bitdepth": quant_bitdepth} | ({"ctu_scan_order": 0} if unification else {})
     header: Values = {
         "nnr_aggregate_unit_type": 0,

@@ -227,7 +227,7 @@ class Driver:
         return data
 
     def _take_or_pass_over(self, unit: Unit) -> None:
-        """Take in one unit; ignore an error if the watcher allows it."""
+        """Take in one unit; pass it over after an error if the watcher allows."""
         try:
             self._take(unit)
         except StreamError as error:

@@ -496,7 +496,13 @@ def encode_with_codebook(
 
 
 def write_ndu(unit: Values, options: EncoderOptions, step: SessionStep | None = None) -> bytes:
-    """Return the bytes of one data unit, in a stream with these options."""
+    """Return the bytes of one data unit, written as in a stream with these options.
+
+    Args:
+        unit: The values of the unit.
+        options: The encoder's options, with the qp in force.
+        step: The step of a session; None in the first edition.
+    """
     context = StreamContext(str_seen=True, mps_seen=True, mps_quantization=options.quantization)
     if step is not None:
         context.profile, context.parent_signalling, context.pre = SECOND_EDITION_PROFILE, step.base is not None, step.pre

@@ -93,7 +93,11 @@ class _Rows(Watcher):
         row["tensors"] = {name: summary(array) for name, array in tensors.items()}
 
     def _quantization_parameters(self, unit: Unit, header: DataUnitHeader) -> dict[str, int]:
-        """Return the quantization parameter of each tensor that can be reached, in coded order."""
+        """Return the qp of each tensor of a unit, by id.
+
+        Those behind many indexes are missing unless values are decoded. Units without a step give
+        none.
+        """
         if header.quantization is None or header.payload_type not in (NNR_PT_FLOAT, NNR_PT_BLOCK):
             return {}
         parts = coded_parts(header)
@@ -109,7 +113,10 @@ class _Rows(Watcher):
 
 
 def content_of(unit: Unit) -> Row:
-    """Return the elements of a unit that matter to a reader, by name."""
+    """Return the elements of a unit that matter to a reader, by name.
+
+    Other units than data units and topologies give their integers that are not 0.
+    """
     partial = unit.header.get("partial_data_counter")
     content: Row = {} if partial is None else {"partial_data_counter": partial}
     if unit.data_unit_header is not None:

@@ -327,7 +327,10 @@ class DataUnitDecoder:
     def _check_entry_points(
         self, unit: Unit, header: DataUnitHeader, codings: Sequence[TensorCoding], tensors: tuple[CodedTensor, ...]
     ) -> None:
-        """Check the entry point list against the entry points that sequential decoding finds."""
+        """Check the listed entry points against those that sequential decoding finds.
+
+        The first that differs breaks rule entry-points, which a lenient decoder forgives.
+        """
         found = [point for tensor in tensors for point in tensor.entry_points]
         if len(found) != len(header.entry_points):
             return
@@ -382,9 +385,14 @@ def in_place(numbers: np.ndarray, dequantized: Callable[[np.ndarray], np.ndarray
 
 
 def mapped(values: np.ndarray, ids: tuple[str, ...], mapping: DimensionMapping) -> Iterator[tuple[str, np.ndarray]]:
-    """Split a concatenated tensor along its axis [I].
+    """Split a concatenated tensor along an axis, and yield (id, values) of each part [I].
 
-    Move axes to the left by its dimension mapping.
+    Axes of a part are moved to the left as the mapping says.
+
+    Args:
+        values: The tensor.
+        ids: The id of each part.
+        mapping: The axis, the places to split at, and the moves.
     """
     pieces = np.split(values, [index + 1 for index in mapping.split_indexes], axis=mapping.axis)
     for name, piece, shifts in zip(ids, pieces, mapping.shifts, strict=True):

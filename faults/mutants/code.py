@@ -45,9 +45,14 @@ def edits_of_module(module: str) -> dict[str, tuple[Mutant, ast.FunctionDef, Tre
 
 
 def of_function(module: str, name: str, tree: ast.FunctionDef) -> Iterator[tuple[Mutant, TreeEdit]]:
-    """Make every mutant of a function, with its edit.
+    """Yield every mutant of a function, with its edit.
 
     If several edits give the same code, only the first is kept.
+
+    Args:
+        module: Name of the module below the reference.
+        name: Qualified name of the function.
+        tree: Its syntax tree.
     """
     seen = {ast.dump(tree)}
     alike: Counter[str] = Counter()
@@ -108,7 +113,10 @@ def _statement_path(tree: ast.FunctionDef, edit: TreeEdit) -> tuple[tuple[str, i
 
 
 def without_blocks(statement: ast.stmt) -> ast.stmt:
-    """Return the head of a statement, without its blocks."""
+    """Return a copy of a statement without its blocks; a ``try`` becomes ``pass``.
+
+    A statement without blocks is returned itself.
+    """
     if not hasattr(statement, "body"):
         return statement
     header = copy(statement)
@@ -130,7 +138,10 @@ def last_line(statement: ast.stmt) -> int:
 
 
 def mutated_code(mutant: Mutant) -> CodeType:
-    """Compile a function of the reference with the bug of a mutant of code."""
+    """Compile a reference function with the bug of a mutant of code.
+
+    Return its code object; the function itself stays as it is.
+    """
     _, tree, edit = edits_of_module(mutant.module)[mutant.id]
     function = edited(tree, edit)
     function.decorator_list = []

@@ -29,9 +29,14 @@ def entry_places() -> Iterator[tuple[str, int]]:
 
 @cache
 def entry(name: str, place: int, value: int) -> Value | None:
-    """Return the mutant of an entry with another value.
+    """Return the mutant of a table with another entry.
 
-    Return None if the coder could not run on it.
+    It is None if the coder could not run on it.
+
+    Args:
+        name: The table, such as ``LPS_RANGE_TABLE``.
+        place: Place of the entry, row-major.
+        value: The entry's other value.
     """
     return entry_mutant(name, place, value, f"{place}-as-{value}")
 
@@ -52,9 +57,13 @@ def entries(name: str, place: int) -> Iterator[Value]:
 
 
 def farthest(name: str, place: int) -> Value | None:
-    """Return the mutant of an entry with the most distant value.
+    """Return the mutant of a table's entry with the most distant value that can run.
 
     It shows wherever the entry is used. Return None if no other value can run.
+
+    Args:
+        name: The table, such as ``LPS_RANGE_TABLE``.
+        place: Place of the entry, row-major.
     """
     values = sorted(_others(name, place), key=lambda value: -abs(value - usual_value(name, place)))
     return next(_runnable(name, place, values), None)
@@ -83,9 +92,13 @@ def _array(name: str) -> IntArray:
 
 
 def _others(name: str, place: int) -> list[int]:
-    """Return plausible wrong values of an entry.
+    """Return plausible wrong values of a table's entry.
 
     They are close ones, those of its neighbours, with digits swapped, with another sign.
+
+    Args:
+        name: The table, such as ``LPS_RANGE_TABLE``.
+        place: Place of the entry, row-major.
     """
     array, value = _array(name), usual_value(name, place)
     if name == "STATE_TRANS_TAB":

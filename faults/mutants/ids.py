@@ -26,9 +26,13 @@ _MESSAGE: Final = "a message"
 
 
 def change_digest(module: str, before: str, after: str, elements: Mapping[str, str]) -> str:
-    """Return the hash of a change of a statement.
+    """Return the hash of a statement's change, the same whatever its variables are called.
 
-    ``elements``: syntax elements that local variables hold, by name.
+    Args:
+        module: Name of the module below the reference.
+        before: The statement's source before the change.
+        after: Its source after the change.
+        elements: The syntax element that each local variable holds, by name.
     """
     return hashlib.sha256(normalized(module, before, after, elements).encode()).hexdigest()[:DIGITS]
 

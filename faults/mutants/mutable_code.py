@@ -212,7 +212,10 @@ def _is_misuse(node: ast.AST) -> bool:
 
 
 def affects_output(node: ast.AST) -> bool:
-    """Return whether the head of a statement can affect what a decode gives."""
+    """Return whether a statement, its blocks apart, can change what a decoder gives.
+
+    Messages, checks of arguments and limits cannot.
+    """
     if isinstance(node, ast.If | ast.While | ast.For):
         text = ast.unparse(node.test if isinstance(node, ast.If | ast.While) else node.iter)
         return not any(word in text for word in TESTS_WITHOUT_OUTPUT) and not _is_misuse(node)

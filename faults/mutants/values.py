@@ -116,9 +116,15 @@ def _transitions() -> Iterator[Value | None]:
 
 
 def entry_mutant(name: str, place: int, value: int, suffix: str) -> Value | None:
-    """Return the mutant of a table with another entry at ``place`` (row-major).
+    """Return the mutant of a table with one entry replaced.
 
-    Return None if the coder could not run on it.
+    It is None if the coder could not run on it.
+
+    Args:
+        name: The table, such as ``LPS_RANGE_TABLE``.
+        place: Place of the entry, row-major.
+        value: The entry's other value.
+        suffix: The end of the mutant's id.
     """
     usual: Any = np.array(vars(published)[name], np.int64)
     changed = usual.copy()
@@ -128,7 +134,16 @@ def entry_mutant(name: str, place: int, value: int, suffix: str) -> Value | None
 
 
 def _table(name: str, suffix: str, texts: tuple[str, str], entries: Sequence[Any]) -> Value | None:
-    """Return the mutant with other entries; None if the coder could not run on them."""
+    """Return the mutant of a table with other entries.
+
+    It is None if the coder could not run on them.
+
+    Args:
+        name: The table.
+        suffix: The end of the mutant's id.
+        texts: What changes, and to what, in words.
+        entries: All entries of the table.
+    """
     argument, element = TABLES[name]
     try:
         make_tables(**{argument: entries})

@@ -74,7 +74,11 @@ class Score:
         return tuple(kill for kill in kills if kill[0] in self.scored) if self.certified_fact(mutant) else kills
 
     def tally(self, mutants: Collection[Mutant]) -> MutantTally:
-        """Tally some of the mutants."""
+        """Count some of the mutants.
+
+        The counts are of all, of those caught, of those caught only by what not every decoder
+        gives, and of equivalent ones.
+        """
         killed = [mutant for mutant in mutants if self.counts(mutant)]
         only = sum(all(kill in OF_TELLING_DECODERS for _, kill in self.counting(mutant)) for mutant in killed)
         equivalent = sum(self.equivalent(mutant) and not self.counts(mutant) for mutant in mutants)

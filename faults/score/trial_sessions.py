@@ -87,7 +87,12 @@ class TrialSession:
         return found
 
     def _kill_of(self, expected: MutantOutcome, met: MutantOutcome) -> Kill | None:
-        """Return how one step catches a decoder with this outcome."""
+        """Return how one step catches a decoder; None if it does not.
+
+        Args:
+            expected: What the decoder without a bug does.
+            met: What the decoder does.
+        """
         if expected.ending is Ending.DECODED:
             return _KILLS.get(met.ending) or _difference(expected, met)
         if met.ending is Ending.DECODED:

@@ -91,7 +91,11 @@ def _read(coded: list[str]) -> list[dict[str, str]]:
 
 
 def document(maker: str) -> dict[str, Any]:
-    """Make all arrays, as the file holds them; ``maker`` is the release of covertable."""
+    """Compute all arrays of tool combinations, as the stored file holds them.
+
+    Args:
+        maker: Release of the package covertable, which makes them.
+    """
     first = {
         name: {standing.value: [_coded(row) for row in build(strength, standing)] for standing in GoalStanding}
         for strength, name in STRENGTHS.items()

@@ -55,7 +55,7 @@ def unary_class(unary_length: int) -> str:
 
 
 def event_keys() -> Iterator[Key]:
-    """Yield every event, whether it can be met or not."""
+    """Yield every event of coder, trellis and scans, even those that cannot be met."""
     for path in PATHS:
         yield from (event(f"renormalisation, {path}", bits(n)) for n in range(MOST_SHIFTS + 1))
     for n in range(1, MOST_SHIFTS + 1):
@@ -239,7 +239,7 @@ def _flag_bounds(layout: ContextLayout) -> Iterator[tuple[str, int, int]]:
 
 
 def _remainders(bins: IntArray) -> Iterator[tuple[str, str, int, int]]:
-    """Yield the values of abs_remainder, from its bypass bins."""
+    """Yield the values of abs_remainder in bypass bins, as `entropy_values` does."""
     if not len(bins):
         return
     starts = np.flatnonzero(np.diff(bins[:, INDEX], prepend=-1))

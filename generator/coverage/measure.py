@@ -111,7 +111,10 @@ class GoalCounter(Watcher):
             self._values(name, (descriptor := variants(ELEMENTS[name])[0]), classes_of(name, descriptor).of(value))
 
     def _codeword(self, codeword: RecordedCodeword) -> list[StillBins]:
-        """Count the goals that a codeword meets; return the `still_bins` of each tensor."""
+        """Count the goals that a codeword meets.
+
+        Return the `still_bins` of each tensor whose bins were recorded.
+        """
         bins = codeword.trace.events
         self.counts.update(events.engine_events(bins))
         self.counts.update(events.scan_events(codeword.codings, tuple(part.is_weight for part in codeword.parts)))

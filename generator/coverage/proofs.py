@@ -225,7 +225,10 @@ def required_before(key: Key) -> bool:
 
 
 def times_required(key: Key) -> bool:
-    """Return whether the default choices require a loop to run more than 0 times."""
+    """Return whether the goal is a loop without a run, which a rule forbids.
+
+    The rule must hold under the default choices.
+    """
     branch = branch_of(key.subject)
     required = (text.split(" or ") for _, text in _required(_function(branch)))
     above_0 = [choices for test, *choices in required if test == f"{_times(branch)} > 0"]
@@ -258,7 +261,10 @@ def _unsigned_plus_two(value: ast.expr) -> bool:
 
 
 def appended_before(key: Key) -> bool:
-    """Return whether a loop's list is appended to before each loop over it."""
+    """Return whether the goal is a loop without a run over a filled list.
+
+    The structure's source must append to the list before each loop over it.
+    """
     branch = branch_of(key.subject)
     statements = _function(branch).body
     appended = [place for place, node in enumerate(statements) if ast.unparse(node).startswith(f"{branch.test}.append")]
@@ -267,7 +273,10 @@ def appended_before(key: Key) -> bool:
 
 
 def header_has_more(_: Key) -> bool:
-    """Return whether every unit codes at least two elements of its header."""
+    """Return whether every unit codes at least two header elements, whatever its type.
+
+    The source of the structure is searched.
+    """
     unconditional = [
         node
         for node in _function(branch_of("unit-header.partial-data")).body

@@ -327,7 +327,7 @@ def history_keys() -> Iterator[Key]:
 
 
 def standing_of_history(key: Key) -> tuple[GoalStanding, str]:
-    """Return the standing of a goal of histories, and why."""
+    """Return the standing of a goal of histories, and the disputed point that decides it."""
     tool = key.subject.removesuffix(" after")
     if key.case == RAW and ("TCA" in tool or tool == TOOLS[5]):
         return DISPUTED, "raw_float_node"
@@ -382,7 +382,10 @@ class HistoryCounter:
         self._met.add(name)
 
     def end_of_stream(self) -> None:
-        """Note which tensors the stream just ended, if it is an update, left out."""
+        """Note which known tensors the stream that ends left out, if it is an update.
+
+        What was met in the stream is forgotten.
+        """
         for name, past in self._past.items():
             past.left_out = past.left_out or (self._updates and name not in self._met)
         self._met.clear()

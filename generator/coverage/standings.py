@@ -37,7 +37,7 @@ class StandingRow:
     sides: tuple[str, ...] = ()
 
     def has(self, key: Key) -> bool:
-        """Return whether a goal belongs to this row."""
+        """Return whether a goal is one of those whose standing this row states."""
         if key.kind is GoalKind.BRANCH:
             named = key.subject in self.branches or any(key.subject.startswith(name) for name in self.branches if name.endswith("."))
             return named and (not self.sides or key.case in self.sides)

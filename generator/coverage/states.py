@@ -70,7 +70,10 @@ def rows_key(part: str, coding: TensorCoding, *, signalled: bool) -> Key:
 
 
 def state_keys() -> Iterator[Key]:
-    """Yield every goal about state kept or reset between units, parts and block rows."""
+    """Yield every goal on state that a decoder keeps or resets.
+
+    Such state crosses data units, their parts, or block rows.
+    """
     for scan_order, part in product(range(1, HIGHEST_SCAN_ORDER + 1), PARTS):
         for sets, rows, dq_flag, (low, _) in product(SIGNALLED, ROWS, range(2), UNARY_CLASSES):
             yield state(f"block rows, scan {scan_order}, {part}", f"{sets}, {rows}, dq_flag {dq_flag}, unary length {unary_class(low)}")
@@ -138,21 +141,25 @@ class StateCounter:
         self._since_lps: set[str] | None = None
 
     def element(self, element: Element) -> None:
-        """Note which parameter sets have a qp, and how units name their tensors."""
+        """Note which parameter sets have a qp, and whether ids are coded as indexes."""
         if element.name in ("mps_quantization_parameter", "lps_quantization_parameter"):
             self._quantizations.add(element.name)
         elif element.name == "mps_topology_indexed_reference_flag":
             self._indexed = bool(element.value)
 
     def unit(self, unit: Unit) -> None:
-        """Note what stands between an NNR_LPS and the units that it holds for."""
+        """Note topologies and quantization data between an NNR_LPS and later data units."""
         if unit.unit_type == NNR_LPS:
             self._since_lps = set()
         elif self._since_lps is not None and unit.unit_type in (NNR_TPL, NNR_QNT):
             self._since_lps.add(BETWEEN[unit.unit_type == NNR_QNT])
 
     def header(self, header: DataUnitHeader) -> Iterator[Key]:
-        """Yield the goals met by the header of a data unit."""
+        """Yield the goals met by a data unit's header.
+
+        They are about the qp in force, and codebooks in units with vectors. Units without a qp are
+        only noted as standing after the NNR_LPS.
+        """
         kind = PAYLOAD_TYPE_NAMES[header.payload_type]
         if header.payload_type in (NNR_PT_INT, NNR_PT_RAW_FLOAT):
             if self._since_lps is not None:

@@ -97,7 +97,12 @@ def words(layout: ContextLayout, quants: Sequence[int]) -> list[set[tuple[int, .
 
 
 def cycles(layout: ContextLayout, patterns: Iterable[tuple[int, ...]]) -> list[Cycle]:
-    """Return every cycle of trellis states that repeating one of the patterns walks."""
+    """Return the cycles of trellis state and index class that repeated patterns walk.
+
+    Args:
+        layout: The tensor's contexts.
+        patterns: Short runs of indexes, each repeated from every state until it comes round.
+    """
     found: dict[tuple[Node, tuple[int, ...]], Cycle] = {}
     for word in sorted(patterns):
         for state_id in range(STATES if layout.dq_flag else 1):
@@ -190,7 +195,10 @@ class Drive:
         return {target: 1 / rate for target, rate in rates.items()}
 
     def _repeat(self, cycle: Cycle) -> None:
-        """Repeat a cycle until it reaches the first of its targets."""
+        """Append a cycle of indexes as often as its first target needs.
+
+        States, targets and indexes so far are changed.
+        """
         self._go_to(cycle.node)
         wanted = [(context, bin_value, count) for context, bin_value, count in cycle.bins if (context, bin_value) in self.targets]
         times = min(-(-self._missing(context, bin_value) // count) for context, bin_value, count in wanted)
@@ -206,7 +214,10 @@ class Drive:
         return bins_to_extreme(self.sets[context], self.states[context], bin_value)
 
     def _go_to(self, node: Node) -> None:
-        """Take the shortest way to a node, using zeros and magnitudes 1 and 2."""
+        """Append the fewest indexes that lead from the present node to another.
+
+        They are zeros and magnitudes 1 and 2.
+        """
         came: dict[Node, tuple[Node, int] | None] = {self.node: None}
         front = [self.node]
         while node not in came:

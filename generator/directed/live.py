@@ -51,7 +51,7 @@ class LiveTensor:
         return int(self._registers[plain.RANGE])
 
     def fork(self) -> Self:
-        """Return an independent copy."""
+        """Return a copy that is encoded further without changing this one."""
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._registers, twin._events = self._registers.copy(), self._events.copy()

@@ -74,7 +74,7 @@ def _row(live: LiveTensor, coding: TensorCoding, size: int, length: int) -> list
 
 
 def _taking(live: LiveTensor, quants: Sequence[int]) -> LiveTensor:
-    """Return a copy of a tensor in which some more indexes are encoded."""
+    """Return a copy of a tensor with some more indexes encoded; the tensor stays."""
     fork = live.fork()
     if quants:
         fork.take(quants)

@@ -60,7 +60,18 @@ SEQUENCES: Final = {
 
 
 def one_round(plan: FineTuningPlan, state: graphs.NetworkTensors, images: Images, labels: Labels, seed: int) -> graphs.NetworkTensors:
-    """Train every client's model for a round; return the mean of their states."""
+    """Train a network for a round of federated learning; return its new tensors.
+
+    Each client trains on its share of the images, moved by its own pixels; the result is the mean
+    of their tensors.
+
+    Args:
+        plan: The network, the clients' moves, learning rate and epochs.
+        state: The tensors to start from.
+        images: float32 [N, 1, 8, 8].
+        labels: int64 [N].
+        seed: The number of the round, from which each client's seed follows.
+    """
     states = []
     for client, move in enumerate(plan.moves):
         own = slice(client, None, len(plan.moves))
@@ -94,7 +105,14 @@ def _trained(plan: FineTuningPlan, state: graphs.NetworkTensors, images: Images,
 
 
 def in_steps(before: graphs.NetworkTensors, after: graphs.NetworkTensors) -> graphs.NetworkTensors:
-    """Round the changes of trained tensors to multiples of `packaged_networks.STEP`."""
+    """Return trained tensors whose changes are rounded to multiples of `STEP`.
+
+    Statistics of batch norms are not rounded.
+
+    Args:
+        before: The tensors before the round.
+        after: The tensors after it.
+    """
     rounded = {}
     for name, array in before.items():
         if name.rpartition(".")[2] in STATISTICS:

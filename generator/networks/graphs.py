@@ -130,7 +130,13 @@ def _folded(state: NetworkTensors, name: str) -> tuple[npt.NDArray[np.float32], 
 
 
 def finished(name: str, nodes: list[NodeProto], tensors: NetworkTensors) -> ModelProto:
-    """Build and check the model of a graph from `IMAGE` to `LOGITS`."""
+    """Make the ONNX model of a graph from `IMAGE` to `LOGITS`, and check it.
+
+    Args:
+        name: The graph's name.
+        nodes: Its nodes.
+        tensors: Its initializers by name.
+    """
     graph: GraphProto = helper.make_graph(
         nodes,
         name,

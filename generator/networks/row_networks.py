@@ -62,7 +62,7 @@ def gru(state: NetworkTensors) -> ModelProto:
 
 
 def gru_state(parameters: NetworkTensors) -> NetworkTensors:
-    """Return the state that `gru` builds a graph with these parameters from."""
+    """Return the torch state that `gru` makes these parameters of a graph from."""
     state = {"fc.weight": parameters["fc.weight"], "fc.bias": parameters["fc.bias"]}
     for number, way in enumerate(_GRU_WAYS):
         inward, outward = np.split(parameters["gru.B"][number], 2)

@@ -224,9 +224,12 @@ def train(plan: TrainingPlan, images: Images, labels: Labels) -> graphs.NetworkT
 
 
 def shifted(images: Any, reach: int, generator: Any) -> Any:
-    """Shift each image of [N, 1, 8, 8] by at most ``reach`` pixels.
+    """Shift each image of [N, 1, 8, 8] by random offsets, filling with zeros.
 
-    Each image has an offset of its own; the rest is filled with zeros.
+    Args:
+        images: The images, a torch tensor.
+        reach: The most pixels in each direction.
+        generator: The torch generator that draws an offset for each image.
     """
     padded = nn.functional.pad(images, (reach, reach, reach, reach))
     rows, columns = torch.randint(0, 2 * reach + 1, (2, len(images)), generator=generator).tolist()

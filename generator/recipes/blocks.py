@@ -30,7 +30,12 @@ def block_header(parameter_types: int, dimensions: tuple[int, ...], **more: obje
 
 
 def block_stream(head: DataUnitHeader, numbers: Numbers) -> list[Values]:
-    """Build a BLOCK of random parts, each with its own qp_delta."""
+    """Build a stream with a BLOCK of random indexes; each part has its own qp_delta.
+
+    Args:
+        head: The header of the BLOCK.
+        numbers: The recipe's random numbers.
+    """
     tensors = {
         part.id: Coded(numbers.quants(part.id, prod(part.dimensions), 190), number - 3) for number, part in enumerate(coded_parts(head))
     }
@@ -45,7 +50,12 @@ def decomposed_books() -> list[Values]:
 
 
 def parts_recipe(parameter_types: int, level: Level = Level.CORE) -> Recipe:
-    """Build the recipe of a BLOCK with one combination of parts."""
+    """Build the recipe of a BLOCK with one combination of parts.
+
+    Args:
+        parameter_types: Flags of the parts: DC, LS, BN and BI.
+        level: The vector's level.
+    """
     letters = [letter for kind, letter in _LETTERS.items() if parameter_types & kind]
     decomposed = {"decomposition_rank": 2, "g_number_of_rows": 4} if parameter_types & DC else {}
     head = block_header(parameter_types, (4, 3, 2), **decomposed)
@@ -69,7 +79,15 @@ def typed_single(parameter_types: int) -> Values:
 
 
 def variant(name: str, head: DataUnitHeader, *, title: str, tests: str, catches: str) -> Recipe:
-    """Build the recipe of a random BLOCK with the given header."""
+    """Build the recipe of a BLOCK of random indexes with the given header.
+
+    Args:
+        name: The end of the vector's id.
+        head: The header.
+        title: The vector's title.
+        tests: What it tests.
+        catches: The faults that it catches.
+    """
     return Recipe(
         id=f"block-{name}",
         title=title,

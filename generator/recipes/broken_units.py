@@ -68,7 +68,13 @@ def named(text: bytes) -> list[Values]:
 
 
 def utf8(name: str, text: bytes, *, title: str) -> Recipe:
-    """Build the recipe of an id that is not UTF-8."""
+    """Build the recipe of a tensor id that is not UTF-8.
+
+    Args:
+        name: The end of the vector's id.
+        text: The id's bytes.
+        title: The vector's title.
+    """
     catches = "A decoder that passes bytes through unseen, or dies in its conversion of text."
     return broken(
         "string-utf8",
@@ -81,7 +87,11 @@ def utf8(name: str, text: bytes, *, title: str) -> Recipe:
 
 
 def of_type(unit_type: int) -> Recipe:
-    """Build the recipe of a unit with a reserved or unspecified type."""
+    """Build the recipe of a unit of a type without meaning, between two tensors.
+
+    Args:
+        unit_type: The type, reserved or unspecified.
+    """
     kind = "reserved" if unit_type < 32 else "unspecified"
     units = [*opening(), small("a"), unit(unit_type, None, {"skipped_unit_data": b"\x01\x02\x03"}), small("b")]
     return broken(

@@ -41,7 +41,17 @@ def with_codebook(
 def whole_codebook(
     name: str, codebook: Codebook, *, title: str, tests: str, catches: str, egk: int | None = None, level: Level = Level.CORE
 ) -> Recipe:
-    """Build the recipe of one codebook whose every entry is used."""
+    """Build the recipe of a vector that uses each index of a codebook once.
+
+    Args:
+        name: The end of the vector's id.
+        codebook: The codebook.
+        title: The vector's title.
+        tests: What it tests.
+        catches: The faults that it catches.
+        egk: codebook_egk; None for the order that makes the codebook shortest.
+        level: The vector's level.
+    """
     return Recipe(
         id=f"codebook-{name}",
         title=title,

@@ -30,7 +30,7 @@ def one_set(coding: TensorCoding, number: int) -> IntArray:
 
 @cache
 def table_units() -> list[Values]:
-    """Build a tensor that uses every entry of lps_range_table with both bins."""
+    """Build an INT whose bins use every entry of lps_range_table, with both bin values."""
     coding = TensorCoding(1, 1, 0, False, DEFAULT_UNARY_LENGTH, 0)
     sets = one_set(coding, WIDEST_SET)
     quants = meet_entries(coding, sets, set(TABLE_ENTRIES))

@@ -180,7 +180,12 @@ def raw_values(count: int) -> npt.NDArray[np.float32]:
 
 
 def topology_units(choice: Choice, names: list[str]) -> Iterator[Values]:
-    """Yield the reference list if it is needed, and the topology."""
+    """Yield the units that carry a choice's topology, the reference list first if needed.
+
+    Args:
+        choice: The value of each factor; topology, compression and id form count.
+        names: The ids for the reference list.
+    """
     if is_indexed(choice) or choice["topology"] == "REFLIST":
         yield reference_list(names)
     if choice["topology"] == "PRUN":

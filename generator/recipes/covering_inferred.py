@@ -119,7 +119,16 @@ def layers_without_qp() -> list[Values]:
 
 
 def inferred(name: str, *, title: str, tests: str, catches: str, clauses: tuple[str, ...], units: Callable[[], list[Values]]) -> Recipe:
-    """Build a recipe of level inferred; ``units`` makes its units when it runs."""
+    """Build a recipe of level inferred.
+
+    Args:
+        name: The vector's id.
+        title: The vector's title.
+        tests: What it tests.
+        catches: The faults that it catches.
+        clauses: Its clauses.
+        units: Makes the stream's units.
+    """
     return Recipe(
         id=name,
         title=title,

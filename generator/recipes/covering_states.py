@@ -63,9 +63,16 @@ def sets_of(head: DataUnitHeader, first: int) -> npt.NDArray[np.int64]:
 
 
 def quants_of(numbers: Numbers, label: str, count: int, row_size: int, unary_length: int) -> npt.NDArray[np.int64]:
-    """Return small indexes.
+    """Draw small indexes, with two large ones in each block row.
 
-    Each block row has two beyond ``unary_length`` of different signs, one early and one late.
+    These have different signs and exceed ``unary_length``; one is early, one late.
+
+    Args:
+        numbers: The recipe's random numbers.
+        label: Selects the random numbers.
+        count: Number of indexes.
+        row_size: Indexes of a block row.
+        unary_length: cabac_unary_length.
     """
     quants = numbers.quants(label, count, PERSISTENCE)
     from_end = numbers.integers(f"{label}/place", -(-count // row_size), 1, 3).tolist()
@@ -128,7 +135,12 @@ def several_rows(part: str, scan_order: int, numbers: Numbers) -> Iterator[Value
 
 
 def rows_recipe(scan_order: int, part: str) -> Recipe:
-    """Build the recipe of one scan order and part."""
+    """Build the recipe of tensors with several block rows in one scan order.
+
+    Args:
+        scan_order: 1 to 4.
+        part: Which tensor of a unit has them, as for `head_of`.
+    """
     return Recipe(
         id=f"block-rows-scan-{scan_order}-{SLUGS[part]}",
         title=f"Several block rows of scan {scan_order}: {part}",
@@ -143,7 +155,10 @@ def rows_recipe(scan_order: int, part: str) -> Recipe:
 
 
 def each_set(numbers: Numbers) -> list[Values]:
-    """Build tensors of two block rows whose contexts all have one parameter set."""
+    """Build tensors of two block rows, one for each parameter set of all contexts.
+
+    There are as many again with dependent quantization.
+    """
     units = opening()
     for dq_flag, chosen in product((False, True), range(SETS)):
         rows, columns = EACH_SET

@@ -47,7 +47,7 @@ SPECIAL = bits32(
 
 
 def shapes(payload_type: int, numbers: Numbers) -> list[Values]:
-    """Build a random tensor of each shape in `DIMENSIONS`."""
+    """Build a stream with a random tensor of each shape in `DIMENSIONS`."""
     units = []
     for number, dimensions in enumerate(DIMENSIONS):
         head = header(payload_type, f"t{number}", dimensions)
@@ -59,7 +59,12 @@ def shapes(payload_type: int, numbers: Numbers) -> list[Values]:
 
 
 def shape_recipe(kind: str, payload_type: int) -> Recipe:
-    """Build the recipe of all dimensions for one payload type."""
+    """Build the recipe of tensors of one to eight dimensions.
+
+    Args:
+        kind: The payload type in words, such as ``int``.
+        payload_type: The payload type.
+    """
     return Recipe(
         id=f"ndu-{kind}-dimensions",
         title=f"{kind.upper()} tensors of one to eight dimensions",

@@ -124,7 +124,11 @@ def lps_maps(_: Numbers) -> list[Values]:
 
 
 def class_loop(choice: UnificationClassLoop) -> Recipe:
-    """Build the recipe of a unification map whose count of classes and bitmask differ."""
+    """Build the recipe of a unification map whose classes can be counted in two ways.
+
+    Args:
+        choice: The way by which it is written: a count, or the bits of a mask.
+    """
     entry = ENTRIES["unification"] | {"upm_count_classes": 2, "upm_class_bitmask": 3, "upm_nn_class_accuracy": [HALF, TENTH, HALF]}
     maps: dict[str, Values] = {"unification": {MAP_COUNTS["unification"]: 1, "entry": [entry]}}
     return Recipe(
@@ -141,7 +145,11 @@ def class_loop(choice: UnificationClassLoop) -> Recipe:
 
 
 def int_dq(choice: IntDqFlag) -> Recipe:
-    """Build the recipe of an INT with dq_flag, as written by either choice."""
+    """Build the recipe of an INT with dq_flag, written by one choice.
+
+    Args:
+        choice: Whether dq_flag applies to an INT.
+    """
     interpretation = Interpretation(int_dq_flag=choice)
     head = header(NNR_PT_INT, "w", (3, 4), dq_flag=True)
     return Recipe(

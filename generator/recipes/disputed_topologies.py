@@ -39,7 +39,12 @@ TOPOLOGIES = {
 
 
 def carried(name: str, compression: int) -> Recipe:
-    """Build the recipe of a topology in one storage format, raw or deflated."""
+    """Build the recipe of a topology in one storage format.
+
+    Args:
+        name: The storage format in words, a key of `TOPOLOGIES`.
+        compression: Raw or deflated: topology_compression_format.
+    """
     storage, data = TOPOLOGIES[name]
     content = deflate_stored(data) if compression == DEFLATE else data
     how = "deflate" if compression == DEFLATE else "raw"
@@ -51,7 +56,16 @@ def carried(name: str, compression: int) -> Recipe:
 
 
 def topology_recipe(name: str, *, title: str, units: object, interpretation: Interpretation | None = None) -> Recipe:
-    """Build the recipe of a vector for the descriptor of topology_data or quantization_data."""
+    """Build the recipe of a stream with topology or quantization data.
+
+    It is disputed where the data end.
+
+    Args:
+        name: The vector's id.
+        title: The vector's title.
+        units: Makes the stream's units.
+        interpretation: The choices to write by; the defaults if None.
+    """
     return Recipe(
         id=name,
         title=title,
@@ -66,7 +80,12 @@ def topology_recipe(name: str, *, title: str, units: object, interpretation: Int
 
 
 def dimensions_from_topology(storage: int, data: bytes) -> list[Values]:
-    """Build tensors with dimensions from a topology: with input parameters and without."""
+    """Build a stream with a topology and two tensors that have their dimensions from it.
+
+    Args:
+        storage: topology_storage_format.
+        data: The topology, of tensors w and v.
+    """
     head = header(NNR_PT_INT, "w", (2, 3))
     tensor = Coded([5, 0, -1, 2, 2, 0])
     return [

@@ -78,7 +78,13 @@ def _unification(left: int) -> Values:
 
 
 def _pruning(ratio: np.float32, accuracy: np.float32, *classes: np.float32) -> Values:
-    """Build a pruning map of one entry with its accuracies by class."""
+    """Build a pruning map of one entry.
+
+    Args:
+        ratio: pruning_ratio.
+        accuracy: ppm_nn_accuracy.
+        classes: ppm_nn_class_accuracy of each class.
+    """
     entry = {
         "pruning_ratio": ratio,
         "ppm_nn_accuracy": accuracy,

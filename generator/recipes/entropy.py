@@ -32,7 +32,12 @@ def around(unary_length: int) -> list[int]:
 
 
 def unary(unary_length: int, level: Level = Level.CORE) -> Recipe:
-    """Build the recipe of a unary length with all magnitudes around it."""
+    """Build the recipe of an INT with magnitudes on both sides of cabac_unary_length.
+
+    Args:
+        unary_length: cabac_unary_length.
+        level: The vector's level.
+    """
     return Recipe(
         id=f"cabac-unary-length-{unary_length}",
         title=f"cabac_unary_length {unary_length}",
@@ -45,7 +50,13 @@ def unary(unary_length: int, level: Level = Level.CORE) -> Recipe:
 
 
 def set_recipe(number: int) -> Recipe:
-    """Build the recipe of one parameter set on all contexts, with both quantizers."""
+    """Build the recipe of two tensors whose contexts all have one parameter set.
+
+    One uses dependent quantization.
+
+    Args:
+        number: The parameter set, 0 to 8.
+    """
 
     def units(numbers: Numbers) -> list[Values]:
         """Code two tensors with all contexts in the set, one by dependent quantization."""

@@ -84,7 +84,11 @@ def units(number: int) -> list[Values]:
 
 
 def extremes(number: int) -> Recipe:
-    """Build the recipe of every context of one parameter set at both extremes."""
+    """Build the recipe that drives every context of a parameter set to both extremes.
+
+    Args:
+        number: The parameter set, 0 to 8.
+    """
     return Recipe(
         id=f"cabac-extremes-set-{number}",
         title=f"Every context at both extremes, parameter set {number}",

@@ -14,7 +14,14 @@ _TENSOR = Coded([4, 0, -3, 9])
 
 
 def default_format(kind: str, payload_type: int, data_format: int, level: Level = Level.CORE) -> Recipe:
-    """Build the recipe of a payload type's own format, sent explicitly."""
+    """Build the recipe of a tensor that names its payload type's own data format.
+
+    Args:
+        kind: The payload type in words, such as ``int``.
+        payload_type: The payload type.
+        data_format: nnr_decompressed_data_format, the default of the payload type.
+        level: The vector's level.
+    """
     head = header(payload_type, "w", (2, 2), data_format=data_format)
     tensor = bits32(0x3F800000, 0x40490FDB, 0x80000000, 0) if payload_type == NNR_PT_RAW_FLOAT else _TENSOR
     return Recipe(

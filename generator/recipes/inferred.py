@@ -29,7 +29,16 @@ _NDU = ("6 nnr_compressed_data_unit_header",)
 
 
 def inferred(name: str, *, title: str, tests: str, catches: str, clauses: tuple[str, ...], units: list[Values]) -> Recipe:
-    """Build a recipe of level inferred with the given units."""
+    """Build a recipe of level inferred.
+
+    Args:
+        name: The vector's id.
+        title: The vector's title.
+        tests: What it tests.
+        catches: The faults that it catches.
+        clauses: Its clauses.
+        units: The stream's units, finished.
+    """
     return Recipe(
         id=name,
         title=title,
@@ -68,7 +77,14 @@ def mapped(dimensions: tuple[int, ...], count: int, mapping: DimensionMapping, i
 
 
 def converted(kind: str, payload_type: int, data_format: int, tensor: Coded | np.ndarray) -> Recipe:
-    """Build the recipe of a conversion, with ties and the ends of the range."""
+    """Build the recipe of a tensor that is converted to another data format.
+
+    Args:
+        kind: The payload type in words, such as ``int``.
+        payload_type: The payload type.
+        data_format: nnr_decompressed_data_format.
+        tensor: Its indexes or numbers, with ties of rounding and the ends of the range.
+    """
     name = DATA_FORMATS[data_format][0].lower()
     count = tensor.size if isinstance(tensor, np.ndarray) else len(tensor.quants)
     head = header(payload_type, "w", (count,), Quantization(0, -1), data_format=data_format)

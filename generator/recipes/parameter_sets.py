@@ -26,7 +26,12 @@ def under(quantization: Quantization, tensor: Coded = RAMP, **arguments: int) ->
 
 
 def density(qp_density: int, level: Level = Level.CORE) -> Recipe:
-    """Build the recipe of a step with the largest fraction of a density."""
+    """Build the recipe of a qp with the largest fraction that a density has.
+
+    Args:
+        qp_density: mps_qp_density, 0 to 7.
+        level: The vector's level.
+    """
     quantization = Quantization(qp_density, -(5 << qp_density) + (1 << qp_density) - 1)
     return Recipe(
         id=f"mps-density-{qp_density}",
@@ -40,7 +45,16 @@ def density(qp_density: int, level: Level = Level.CORE) -> Recipe:
 
 
 def qp_at_end(name: str, qp_density: int, qp: int, *, tests: str, catches: str, level: Level = Level.CORE) -> Recipe:
-    """Build the recipe of a quantization parameter at an end of its range."""
+    """Build the recipe of a quantization parameter at an end of its range.
+
+    Args:
+        name: The end of the vector's id.
+        qp_density: mps_qp_density.
+        qp: mps_quantization_parameter.
+        tests: What the vector tests.
+        catches: The faults that it catches.
+        level: The vector's level.
+    """
     quantization = Quantization(qp_density, qp)
     return Recipe(
         id=f"mps-qp-{name}",

@@ -33,7 +33,11 @@ _SEARCHED = 4096
 
 
 def raw_of(size: int) -> Values:
-    """Build a RAW_FLOAT of exactly ``size`` bytes: its name takes what whole numbers leave."""
+    """Build a RAW_FLOAT data unit of exactly ``size`` bytes.
+
+    Its name is as long as needed, since numbers take four bytes each. Raises `LookupError` if none
+    has this size.
+    """
     for length in range(1, 5):
         for count in range(1, size):
             unit = ndu(header(NNR_PT_RAW_FLOAT, "n" * length, (count,)), np.zeros(count, np.float32))

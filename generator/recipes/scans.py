@@ -13,7 +13,17 @@ _SCAN = ("6 nnr_compressed_data_unit_header", "10 quant_tensor")
 
 
 def scanned(scan_order: int, dimensions: tuple[int, ...], numbers: Numbers, *, dq_flag: bool = False, persistence: int = 170) -> Values:
-    """Build one tensor in block scan."""
+    """Build a tensor of random indexes in block scan.
+
+    It is an INT, or a FLOAT with dq_flag.
+
+    Args:
+        scan_order: 1 to 4: blocks of 8, 16, 32 or 64 rows and columns.
+        dimensions: Dimensions of the tensor, which also name it.
+        numbers: The recipe's random numbers.
+        dq_flag: Whether dependent quantization is used.
+        persistence: Of 256: how likely a magnitude grows by one more.
+    """
     name = "x".join(map(str, dimensions))
     kind = NNR_PT_FLOAT if dq_flag else NNR_PT_INT
     head = header(kind, name, dimensions, scan_order=scan_order, dq_flag=dq_flag)
@@ -31,7 +41,11 @@ def row_dimensions(side: int) -> tuple[tuple[int, ...], ...]:
 
 
 def borders(scan_order: int) -> Recipe:
-    """Build the recipe of matrices with one block row."""
+    """Build the recipe of matrices about as large as a block, with one block row.
+
+    Args:
+        scan_order: 1 to 4.
+    """
     side = 4 << scan_order
     return Recipe(
         id=f"scan-{scan_order}-borders",
@@ -44,7 +58,13 @@ def borders(scan_order: int) -> Recipe:
 
 
 def block_rows_recipe(scan_order: int, *, dq_flag: bool, level: Level = Level.CORE) -> Recipe:
-    """Build the recipe of matrices with several block rows."""
+    """Build the recipe of matrices with several block rows, and so with entry points.
+
+    Args:
+        scan_order: 1 to 4.
+        dq_flag: Whether dependent quantization is used.
+        level: The vector's level.
+    """
     side = 4 << scan_order
     return Recipe(
         id=f"scan-{scan_order}-block-rows{'-dq' if dq_flag else ''}",

@@ -35,7 +35,12 @@ def limits_of(largest: int, centre: str) -> tuple[int, int]:
 
 
 def telling_magnitudes(limit: int, unary_length: int) -> list[int]:
-    """Return magnitudes at every bound of the binarisation up to a limit."""
+    """Return magnitudes on both sides of each change in the number of bins.
+
+    Args:
+        limit: The greatest magnitude.
+        unary_length: cabac_unary_length.
+    """
     bounds = {1, 2, unary_length, unary_length + 1, limit - 1, limit}
     for k in range(limit.bit_length()):
         bounds |= {unary_length + (1 << k), unary_length + (1 << k) - 1}
@@ -85,7 +90,14 @@ def one_value_update() -> list[StepUnits]:
 
 
 def with_tools(negative: int, positive: int) -> list[StepUnits]:
-    """Make a matrix with a codebook, and updates of it with every tool."""
+    """Make a matrix with a codebook, and three updates of it.
+
+    They use row skip with TCA, HDSP, and all three.
+
+    Args:
+        negative: Number of codebook values below index 0.
+        positive: Number of codebook values above index 0.
+    """
     limit = max(negative, positive)
     quants = np.resize(indexes_of(negative, positive, 1), 60)
     book = codebook(negative, positive)

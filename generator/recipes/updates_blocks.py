@@ -81,7 +81,13 @@ def parts_alone(numbers: Numbers) -> list[StepUnits]:
 
 
 def integers(first: list[int], *updates: list[int], **more: Any) -> list[StepUnits]:
-    """Make an INT and its updates."""
+    """Make a session of one INT vector: a stream with it, and its updates.
+
+    Args:
+        first: Its first values.
+        updates: The differences of each update.
+        **more: Further arguments of `unit` for the updates.
+    """
     steps = [stream(unit(NNR_PT_INT, "w", (len(first),), Coded(first), node(0)))]
     for depth, quants in enumerate(updates, 1):
         steps.append(update(unit(NNR_PT_INT, "w", (len(quants),), Coded(quants), node(depth), **more)))

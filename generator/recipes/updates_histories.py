@@ -132,7 +132,13 @@ def data_unit(numbers: Numbers, label: str, earlier: Earlier) -> InTurn:
 
 
 def session(numbers: Numbers, history: History, tool: Tool) -> list[StepUnits]:
-    """Make the streams of a history, and a last one that uses a tool."""
+    """Make the streams of a tensor's history, and a last one that uses a tool.
+
+    Args:
+        numbers: The recipe's random numbers.
+        history: The earlier units of the tensor.
+        tool: The tools of the last unit, which depend on what a decoder remembers.
+    """
     steps = (*history.steps, (Earlier(history.form, history.depth, tool),))
     made: list[StepUnits] = []
     for number, units in enumerate(steps):

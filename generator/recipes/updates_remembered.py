@@ -33,7 +33,14 @@ _WITHOUT_ZERO: Final = Codebook(np.array([-30, -7, -2, 5, 9, 11, 40], np.int32),
 
 
 def each_in_its_own_set(numbers: Numbers, *, dq: bool) -> list[StepUnits]:
-    """Make a tensor and two updates with both tools, neighbouring contexts in different sets."""
+    """Make a tensor and two updates with TCA and HDSP.
+
+    Neighbouring contexts have different parameter sets.
+
+    Args:
+        numbers: The recipe's random numbers.
+        dq: Whether dependent quantization is used.
+    """
     sets = (np.arange(context_layout(dq, DEFAULT_UNARY_LENGTH, tca=True, hdsp=True).flag) * 4 + 1) % SETS
 
     def step(depth: int) -> InTurn:

@@ -84,7 +84,12 @@ def cut_rows(side: int, rows: int) -> dict[str, tuple[int, ...]]:
 
 
 def trellis(numbers: Numbers, width: int) -> list[StepUnits]:
-    """Make matrices whose skipped rows, each ``width`` wide, are met in every state."""
+    """Make matrices that skip every other row, so that each stateId meets a skipped row.
+
+    Args:
+        numbers: The recipe's random numbers.
+        width: Columns of a matrix; others have 4 more.
+    """
     rows = 96
     units = [
         matrix(numbers, (rows, columns), range(1 + start, rows, 2), dq=True, name=f"w{columns}from{start}")

@@ -20,7 +20,11 @@ def with_deltas(quantization: Quantization, deltas: tuple[int, ...]) -> list[Val
 
 
 def delta_recipe(density: int) -> Recipe:
-    """Build the recipe of qp_delta at the ends of its range."""
+    """Build the recipe of qp_delta at the ends of its range and around 0.
+
+    Args:
+        density: mps_qp_density, which decides the range.
+    """
     bound = 1 << (5 + density)
     return Recipe(
         id=f"value-qp-delta-density-{density}",

@@ -48,9 +48,13 @@ def diagonal_sums_adjoint(matrix: Array) -> Array:
 
 
 def fit_generators(weight: Array, rank: int) -> tuple[Array, Array]:
-    """Fit G and H, binary64, to a matrix [m, n].
+    """Fit G and H of low displacement rank, binary64, to a matrix [m, n].
 
     Their error is never larger than that of the truncated decomposition.
+
+    Args:
+        weight: The matrix.
+        rank: Columns of G and rows of H.
     """
     target = weight.astype(np.float64)
     u, s, v = np.linalg.svd(displacement(target), full_matrices=False)
@@ -125,7 +129,14 @@ def reduce_displacement_rank(network: Network, settings: LowDisplacementRank, re
 
 
 def _least_squares(target: Array, start: Array, forward: Callable[[Array], Array], adjoint: Callable[[Array], Array]) -> Array:
-    """Minimize ||target - forward(x)|| from ``start`` by conjugate gradients (CGLS)."""
+    """Return an x that minimizes ||target - forward(x)||, by conjugate gradients (CGLS).
+
+    Args:
+        target: The target.
+        start: The x to start from.
+        forward: A linear map.
+        adjoint: Its adjoint.
+    """
     x = start
     residual = target - forward(x)
     slope = adjoint(residual)

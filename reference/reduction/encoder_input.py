@@ -37,7 +37,11 @@ def encoder_input(network: Network, options: EncoderOptions) -> tuple[dict[str, 
 
 
 def topology(network: Network) -> Topology | None:
-    """Return the network's graph, with nodes that compute the weights of low displacement rank."""
+    """Return the graph that a stream of the network carries.
+
+    Nodes are added that compute weights of low displacement rank from G and H. Raises `ModelError`
+    if the graph cannot hold them.
+    """
     displaced = {
         name: decomposition for name, decomposition in network.decomposed.items() if decomposition.form is DecompositionForm.DISPLACEMENT
     }

@@ -90,7 +90,7 @@ class Graph:
         return Topology(NNR_TPL_ONNX, self.model.SerializeToString(deterministic=True))
 
     def drop_tensors(self, names: Iterable[str]) -> None:
-        """Remove the named initializers, Constant nodes and graph inputs."""
+        """Remove the named initializers, Constant nodes and graph inputs, in place."""
         gone = set(names)
         graph = self.model.graph
         for field in (graph.initializer, graph.input):
@@ -100,13 +100,13 @@ class Graph:
         self.replace_nodes([node for node in graph.node if not (node.op_type == "Constant" and node.output[0] in gone)])
 
     def replace_nodes(self, nodes: Iterable[NodeProto]) -> None:
-        """Replace all nodes of the graph."""
+        """Replace all nodes of the graph, in place."""
         kept = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
         del self.model.graph.node[:]
         self.model.graph.node.extend(kept)
 
     def set_dimensions(self, name: str, dimensions: tuple[int, ...]) -> None:
-        """Change the dimensions of a tensor without data, and of its graph input."""
+        """Change the dimensions of a tensor without data, and of its graph input, in place."""
         self.tensors[name].dims[:] = dimensions
         for value in self.model.graph.input:
             if value.name == name:

@@ -132,7 +132,7 @@ def weights(network: Network, patterns: Sequence[str] | None = None, *, decompos
 
 
 def runnable(network: Network) -> dict[str, Array]:
-    """Return the parameters by their names in the graph, multiplied out and scaled."""
+    """Return the values by the graph's names, multiplied from G x H and scaled by LS."""
     consumed = {part for name, decomposition in network.decomposed.items() for part in decomposition.names(name)} | set(
         network.scaled.values()
     )

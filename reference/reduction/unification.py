@@ -58,9 +58,13 @@ def unified_groups(array: Array, block: tuple[int, int], threshold: float) -> np
 
 
 def unified(array: Array, groups: npt.NDArray[np.intp]) -> Array:
-    """Give all elements of a group their mean magnitude, float32.
+    """Return the array with all elements of a group at their mean magnitude, float32.
 
-    Group -1 stays as it is.
+    Signs stay, and so do elements of group -1.
+
+    Args:
+        array: The weight.
+        groups: Number of each element's group, in the same shape.
     """
     inside = groups >= 0
     if not inside.any():

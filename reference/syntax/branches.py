@@ -116,7 +116,10 @@ class LabelledSource:
                     self._alone.add(token.start[0])
 
     def take(self, statement: ast.stmt) -> list[str]:
-        """Return the labels of a statement's own branches, those of its blocks left out."""
+        """Take the branch labels in a statement's comments; those in its blocks are left.
+
+        Each comment is taken once. One that cannot be read is noted as a problem.
+        """
         body = getattr(statement, "body", None)
         last = body[0].lineno - 1 if body else statement.end_lineno or statement.lineno
         lines = [line for line in range(statement.lineno, last + 1) if line not in self._alone]

@@ -133,7 +133,15 @@ class Reader(Walker):
 
     @contextmanager
     def unit_bounds(self, nnr_unit_size: int, start: int) -> Iterator[None]:
-        """Bound a unit; enforce ``unit-size-min`` and ``unit-size-end``."""
+        """Read a unit within the context: its end bounds what can be read.
+
+        It enforces ``unit-size-min`` and ``unit-size-end``; afterwards the reader stands at the
+        unit's end.
+
+        Args:
+            nnr_unit_size: Size of the unit in bytes.
+            start: Its first bit.
+        """
         outer, end = self.bits.end, start + 8 * nnr_unit_size
         self.require("unit-size-min", end > self.position, f"nnr_unit_size {nnr_unit_size} is smaller than its own field and header")
         self.require("unit-size-end", end <= outer, f"a unit of {nnr_unit_size} bytes with {(outer - start) >> 3} left")

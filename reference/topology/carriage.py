@@ -159,7 +159,11 @@ def with_other_length(unit: bytes, plain: int) -> bytes:
 
 
 def _names(unit: Unit) -> Iterator[str]:
-    """Iterate over the tensor names of a data unit or aggregate, the holder first."""
+    """Yield the tensor names of a unit, the holder first.
+
+    In a container the tensor of that name holds the unit. Raises `EncodeError` for an aggregate
+    with other units than data units.
+    """
     for inner in unit.units:
         if inner.unit_type == NNR_NDU:
             yield from _names(inner)

@@ -187,7 +187,7 @@ def _inner(attributes: Iterable[AttributeProto], scope: tuple[str, ...], outer: 
 
 
 def _depth(body: Body | None) -> int:
-    """Count the bodies around and including this one."""
+    """Return how deep a body is nested: 1 for the main graph, 0 for None."""
     count = 0
     while body is not None:
         body, count = body.outer, count + 1

@@ -120,7 +120,10 @@ def _variables(made: Sequence[Call]) -> dict[str, Variable]:
 
 
 def _by_call(made: Sequence[Call]) -> Iterator[tuple[Call, Variable]]:
-    """Iterate over the calls that state a variable with label and shape."""
+    """Yield each call that states a variable with label and shape, and the variable.
+
+    Raises `ModelError` for a shape that is not a list of integers.
+    """
     for call in made:
         shape, label = call.argument(0, "shape"), call.argument(1, "label")
         if call.operation != _VARIABLE or not shape or len(label) != 1:

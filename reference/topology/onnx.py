@@ -245,7 +245,7 @@ def serialise(proto: ModelProto) -> bytes:
 
 
 def tensors_by_id(proto: ModelProto) -> Iterator[tuple[str, TensorEntry]]:
-    """Iterate over all tensors with their ids; raise `ModelError` if an id occurs twice."""
+    """Yield (id, tensor) for all tensors; raise `ModelError` if an id occurs twice."""
     entries = list(tensor_entries(proto))
     seen = set()
     for name, entry in zip(tensor_ids([entry.path for entry in entries]), entries, strict=True):

@@ -167,7 +167,10 @@ node.
 
 
 def is_arithmetic(text: str) -> bool:
-    """Return whether an expression of sizes calls nothing but functions of sizes."""
+    """Return whether evaluating an expression of sizes can run no other code.
+
+    It may call functions of sizes only, and no power or shift in it can be huge.
+    """
     place, before = 0, ""
     while place < len(text):
         match = _TOKEN.match(text, place)
@@ -197,7 +200,10 @@ def _is_small(text: str) -> bool:
 
 
 def _exponent(node: ast.AST) -> ast.AST | None:
-    """Return the exponent of a power or a shift, else None."""
+    """Return the exponent of a power or a shift; None for any other node.
+
+    A power whose exponent cannot be found is returned itself, which is no small exponent.
+    """
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow | ast.LShift):
         return node.right
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _POWERS:

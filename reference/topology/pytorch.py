@@ -367,7 +367,10 @@ def _zipped(files: Mapping[str, bytes]) -> bytes:
 
 
 def _root(files: Mapping[str, bytes]) -> str:
-    """Return the only top-level folder of the archive, with a slash."""
+    """Return the only top-level folder of an archive, with a slash.
+
+    Raises `ModelError` if it is not a torch.export program.
+    """
     roots = {name.partition("/")[0] + "/" for name in files}
     root = roots.pop() if len(roots) == 1 else ""
     if root + _TABLE not in files or root + _MODEL not in files:

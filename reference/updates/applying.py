@@ -150,12 +150,18 @@ def check_identity(header: DataUnitHeader, history: ParameterHistory | None, int
 def tca_base(
     name: str, dimensions: tuple[int, ...], header: DataUnitHeader, base: BaseModel | None, interpretation: Interpretation
 ) -> np.ndarray | None:
-    """Return the base of TCA for one part, int16 (elements,).
+    """Return the earlier indexes by which TCA chooses contexts, int16 (elements,).
 
-    Return None if it is decoded as if TCA were off.
+    They are None if the tensor is decoded as if TCA were off. Raises `BrokenRuleError` (tca-parent)
+    without a known parent: same tensor, device_id and parameter_id, as many elements, and a
+    put_node_depth one below.
 
-    Raise `BrokenRuleError` (tca-parent) without a known parent: same tensor, device_id and
-    parameter_id, as many elements, and a put_node_depth one below.
+    Args:
+        name: Id of the tensor, for the error.
+        dimensions: Its dimensions in this unit.
+        header: The header of its unit.
+        base: The model before the unit, None if the decoder has none.
+        interpretation: The choices at disputed points.
     """
     history = base.histories.get(name) if base is not None else None
     wrong = _why_no_parent(dimensions, header, history, interpretation)

@@ -123,7 +123,13 @@ class Execution:
 
 
 def log_of(process: "BoundedProcess", detail: str = "", left_behind: int = 0) -> CaseLog:
-    """Return the log of the case that ``process`` has just run."""
+    """Return the log of the case that a process has just run.
+
+    Args:
+        process: The process, for its time, memory and standard error.
+        detail: What it said about a refusal; cut if long.
+        left_behind: Number of processes that it left running.
+    """
     use = process.use
     return CaseLog(
         seconds=use.seconds,

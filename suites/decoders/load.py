@@ -148,7 +148,13 @@ def _command_name(template: str) -> str:
 
 
 def load_decoder(argument: str) -> DecoderSpec:
-    """Return the decoder that ``argument`` describes; raise `DecoderError`."""
+    """Return the decoder that a ``--decoder`` argument describes.
+
+    Raises `DecoderError`.
+
+    Args:
+        argument: ``in-tree``, ``command:`` and a template, or the path of a decoder.toml.
+    """
     if argument == IN_TREE:
         return DecoderSpec(
             name=IN_TREE,
@@ -226,7 +232,10 @@ def _protocol_problems(document: DecoderFile) -> Iterator[tuple[Fault, str]]:
 
 
 def _claim_problems(decoder: DecoderSpec) -> Iterator[tuple[Fault, str]]:
-    """Yield each way in which the declared capabilities contradict each other or the command."""
+    """Yield (fault, text) of capabilities that contradict each other or the command.
+
+    Undeclared capabilities contradict nothing.
+    """
     if not decoder.declared:
         return
     for name in decoder.capabilities:

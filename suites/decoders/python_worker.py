@@ -145,7 +145,7 @@ def reference_session() -> StreamDecoder:
 
 
 def function_session(function: Callable[[Any], Any]) -> StreamDecoder:
-    """Begin a session of a function, which gets all streams so far."""
+    """Return a decoder of a session's streams that calls a function with all so far."""
     streams: list[bytes] = []
 
     def step(stream: bytes) -> Output:

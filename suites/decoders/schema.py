@@ -42,7 +42,7 @@ MESSAGES: Final[dict[WorkerProtocol, tuple[_Messages, _Messages]]] = {
 
 
 def schema(protocol: WorkerProtocol = WorkerProtocol.SINGLE) -> dict[str, Any]:
-    """Return the schema of one line, which is a request or an answer."""
+    """Return the JSON schema of one line of a protocol: a request or an answer."""
     requests, answers = MESSAGES[protocol]
     _, generated = models_json_schema([(model, "validation") for model in (*requests, *answers)])
     messages = {_name(model): {**generated["$defs"][model.__name__], "title": _name(model)} for model in (*requests, *answers)}

@@ -28,7 +28,10 @@ class ExpectedOutput:
 
 
 def read_expected_steps(stored: StoredVector) -> tuple[ExpectedOutput, ...]:
-    """Read what each step of a vector must decode to; raise `SuiteError` or `ModelError`."""
+    """Read the expected tensors, topology and model of each step of a vector.
+
+    The last step also has those of each disputed choice. Raises `SuiteError` or `ModelError`.
+    """
     vector = stored.vector
 
     def tensors(file: StoredFile | None) -> Tensors | None:

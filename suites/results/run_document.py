@@ -40,7 +40,10 @@ class CaseLog(Frozen):
 
     @property
     def kept_output(self) -> bytes | None:
-        """Tensors of a failing case as a ``.safetensors`` file, or None; raise `ResultsError`."""
+        """Return the tensors of a failing case as a ``.safetensors`` file; None if not kept.
+
+        Raises `ResultsError` if they cannot be read.
+        """
         if not self.output:
             return None
         try:

@@ -29,7 +29,10 @@ STANDINGS: Final[dict[CaseStanding, str]] = {
 
 
 def standing(level: Level, provenance: Provenance) -> CaseStanding:
-    """Return the standing of a case of this level and provenance."""
+    """Return whether a case counts: conformance, or inferred, disputed or own, which do not.
+
+    Level and provenance decide; level huge is a policy of our own.
+    """
     if level is Level.DISPUTED:
         return CaseStanding.DISPUTED
     if level is Level.INFERRED or provenance is Provenance.INFERRED:

@@ -204,7 +204,7 @@ class BoundedProcess:
         return self._process.returncode
 
     def _drain(self) -> None:
-        """Read what is already in the pipes."""
+        """Read what is in the pipes now, without waiting, up to what is kept."""
         for key in list(self._selector.get_map().values()):
             if key.data is not None:
                 for _ in range(KEPT_BYTES // _CHUNK + 1):

@@ -28,7 +28,12 @@ def fully_connected(parts: str) -> Edit:
 
 
 def fully_connected_factors(parts: str, columns: str) -> Edit:
-    """Make an edit that gives H with such parts another number of columns."""
+    """Make an edit that gives H another number of columns in BLOCKs of some parts.
+
+    Args:
+        parts: compressed_parameter_types of these BLOCKs, as source.
+        columns: The other number, as source.
+    """
     return Edit(
         "syntax.structures.data_unit",
         "DataUnitHeader.matrices",

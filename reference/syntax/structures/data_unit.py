@@ -175,7 +175,10 @@ class DataUnitHeader:
 
     @property
     def matrices(self) -> tuple[tuple[int, ...], ...]:
-        """Dimensions of the weight, or of G and H of a decomposed BLOCK."""
+        """Dimensions of the tensors scanned as matrices: the weight, or G and H.
+
+        A BLOCK with DC has G and H.
+        """
         if self.payload_type == NNR_PT_BLOCK and self.parameter_types & DC:
             columns = prod(self.dimensions) // self.g_number_of_rows
             return (self.g_number_of_rows, self.decomposition_rank), (self.decomposition_rank, columns)
@@ -410,7 +413,11 @@ def topology_tensor_dimension_mapping(w: Walker, tensors: int) -> DimensionMappi
 
 
 def check_mapping(w: Walker, mapping: DimensionMapping, dimensions: tuple[int, ...]) -> None:
-    """Check that the splits cut an existing axis into tensors of at least one entry."""
+    """Check that a dimension mapping fits a tensor's dimensions.
+
+    Its splits must cut an existing axis into tensors of at least one entry, and its moves must stay
+    within the axes.
+    """
     rank = len(dimensions)
     w.require("mapping", mapping.axis < rank, f"axis {mapping.axis} of {rank} dimensions", "concatentation_axis_index")
     ends = (-1, *mapping.split_indexes, dimensions[mapping.axis] - 1) if mapping.axis < rank else ()  # branch: mapping-check.axis-exists

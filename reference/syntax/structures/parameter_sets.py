@@ -118,7 +118,10 @@ def map_entries(w: Walker, count: int) -> range:
 
 
 def sparsification_performance_map(w: Walker) -> None:
-    """Code sparsification_performance_map(): accuracies by threshold."""
+    """Code sparsification_performance_map(): an entry for each threshold.
+
+    An entry has threshold, share of values not 0, and accuracies.
+    """
     with w.structure("sparsification_performance_map", overrun_rule="map-count"):
         for i in map_entries(w, w.u("spm_count_thresholds", 8)):  # branch: map.sparsification.entries
             with w.structure("entry", i):
@@ -132,7 +135,7 @@ def sparsification_performance_map(w: Walker) -> None:
 
 
 def pruning_performance_map(w: Walker) -> None:
-    """Code pruning_performance_map(): accuracies by pruning ratio."""
+    """Code pruning_performance_map(): an entry for each pruning ratio, with accuracies."""
     with w.structure("pruning_performance_map", overrun_rule="map-count"):
         for i in map_entries(w, w.u("ppm_count_pruning_ratios", 8)):  # branch: map.pruning.entries
             with w.structure("entry", i):
@@ -169,7 +172,10 @@ def unification_performance_map(w: Walker) -> None:
 
 
 def decomposition_performance_map(w: Walker) -> None:
-    """Code decomposition_performance_map(): accuracies by threshold of the error."""
+    """Code decomposition_performance_map(): an entry for each threshold of the error.
+
+    An entry has threshold, accuracies, and the share of parameters.
+    """
     with w.structure("decomposition_performance_map", overrun_rule="map-count"):
         for i in map_entries(w, w.u("dpm_count_thresholds", 8)):  # branch: map.decomposition.entries
             with w.structure("entry", i):
