@@ -1,5 +1,6 @@
 """``certify``: issue, verify and withdraw certificates; anyone can check one offline."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from nnc_conformance.reports.certification.withdrawals import Withdrawals
 
-group = typer.Typer(no_args_is_help=True, help="Issue, verify and withdraw certificates of decoders.")
+group = typer.Typer(no_args_is_help=True, help="Issue, verify and withdraw certificates of decoders and encoders.")
 
 WithdrawalsOption = Annotated[
     Path | None,
@@ -39,7 +40,9 @@ def _withdrawals(path: Path | None) -> "Withdrawals | None":
 
 @group.command()
 def issue(
-    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="A results.json, or a folder that holds one.")],
+    results: Annotated[
+        Path, typer.Argument(metavar="RESULTS", help="A results.json or encoder-results.json, or a folder that holds one of them.")
+    ],
     key: Annotated[
         Path | None, typer.Option("--key", metavar="PEM", help="Ed25519 private key to sign with.", show_default="unsigned")
     ] = None,
@@ -62,10 +65,13 @@ def issue(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--name", metavar="NAME", help="Name of the decoder to certify.", show_default="the only one in the results"),
+        typer.Option("--name", metavar="NAME", help="Name of what to certify.", show_default="the only one in the results"),
     ] = None,
     decoder: Annotated[
         str | None, typer.Option("--decoder", metavar="D", help="How the decoder is started.", show_default="as run.json says")
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option("--encoder", metavar="E", help="How the encoder is started.", show_default="as encoder-run.json says")
     ] = None,
     suite: Annotated[
         Path | None,
@@ -76,31 +82,43 @@ def issue(
         typer.Option(
             "--nonce",
             metavar="TEXT",
-            help="Seed of the fresh streams, chosen by whoever asks for the certificate.",
+            help="Seed of the fresh streams or cases, chosen by whoever asks for the certificate.",
             show_default="drawn at random",
         ),
     ] = None,
     issuer: Annotated[str, typer.Option("--issuer", metavar="TEXT", help="Name of the issuer.", show_default="empty")] = "",
     withdrawals: WithdrawalsOption = None,
 ) -> int:
-    """Certify a decoder by its results and by fresh streams that it decodes during this command.
+    """Certify a decoder or an encoder by its results and a fresh challenge.
+
+    During this command a decoder decodes fresh streams, and an encoder encodes fresh cases.
 
     If anything speaks against it, every reason is printed and nothing is written.
 
     Exit code: 0 certified, 1 refused, 2 usage or bad input.
 
     Example: nnc-conformance certify issue nnc-results --key issuer.pem --nonce "$(openssl rand -hex 16)"
+
+    Example: nnc-conformance certify issue nnc-results/encoder-results.json --key issuer.pem
     """
     from nnc_conformance.reports.certification.certificate import CERTIFICATE_FILE, PAGE_FILE
+    from nnc_conformance.reports.certification.encoder_issue import is_of_encoders
     from nnc_conformance.reports.certification.issue import gather, write_certificate
     from nnc_conformance.reports.certification.issue import issue as issue_certificate
     from nnc_conformance.reports.certification.judgement import UNPROVEN, evidence, unproven
     from nnc_conformance.reports.certification.policy import load_policy, policy_of, target_policy
     from nnc_conformance.reports.results import file_of
-    from nnc_conformance.reports.text import one_line
     from nnc_conformance.storage.outputs import check_outputs
     from nnc_conformance.storage.signing import load_private_key
 
+    if encoder is not None and decoder is not None:
+        raise typer.BadParameter("a certificate is about a decoder or an encoder; leave one out", param_hint="--encoder")
+    if encoder is not None or (decoder is None and is_of_encoders(results)):
+        of_decoders = {"--edition": edition, "--target": target, "--suite": suite}
+        for option, value in of_decoders.items():
+            if value is not None:
+                raise typer.BadParameter("encoders are judged by generated cases; leave it out", param_hint=option)
+        return _issue_encoder(results, key, output, policy, name, encoder, nonce, issuer, withdrawals)
     read = [file_of(results), *(path for path in (key, policy, suite, withdrawals) if path is not None)]
     check_outputs([], read, folder=output, names=(CERTIFICATE_FILE, PAGE_FILE))
     editions, asked = read_editions(edition), read_target(target)
@@ -113,15 +131,68 @@ def issue(
     gathered = gather(results, rules, decoder=name, argument=decoder, suite=suite)
     issued = issue_certificate(gathered, rules, today=_today(), key=private, nonce=nonce, issuer=issuer, withdrawals=listed)
     if issued.certificate is None:
-        for reason in issued.reasons:
-            typer.echo(one_line(reason))
-        count = len(issued.reasons)
-        typer.echo(f"Refused: {one_line(gathered.decoder.name)}: {count} {'reason' if count == 1 else 'reasons'}")
-        return ExitCode.FAILED
+        return _refused(gathered.decoder.name, issued.reasons)
     written = write_certificate(issued.certificate, output)
-    if missing := unproven(evidence(issued.body, issued.body.issued)):
-        typer.echo(f"{UNPROVEN}: {', '.join(missing)}")
-    typer.echo(f"Certificate: {one_line(issued.body.headline)} {written}")
+    missing = unproven(evidence(issued.body, issued.body.issued))
+    return _certified(issued.body.headline, written, [f"{UNPROVEN}: {', '.join(missing)}"] if missing else [])
+
+
+def _issue_encoder(
+    results: Path,
+    key: Path | None,
+    output: Path,
+    policy: Path | None,
+    name: str | None,
+    encoder: str | None,
+    nonce: str | None,
+    issuer: str,
+    withdrawals: Path | None,
+) -> int:
+    """Certify an encoder; the arguments are those of `issue`."""
+    from nnc_conformance.reports.certification.certificate import CERTIFICATE_FILE, PAGE_FILE
+    from nnc_conformance.reports.certification.encoder_issue import (
+        encoder_results_file,
+        gather_encoder,
+        issue_for_encoder,
+        write_encoder_certificate,
+    )
+    from nnc_conformance.reports.certification.encoder_policy import load_encoder_policy
+    from nnc_conformance.reports.certification.encoder_verify import scope_notes
+    from nnc_conformance.storage.outputs import check_outputs
+    from nnc_conformance.storage.signing import load_private_key
+
+    if withdrawals is not None:
+        raise typer.BadParameter("it lists vectors, and encoders are judged by generated cases; leave it out", param_hint="--withdrawals")
+    read = [encoder_results_file(results), *(path for path in (key, policy) if path is not None)]
+    check_outputs([], read, folder=output, names=(CERTIFICATE_FILE, PAGE_FILE))
+    rules = load_encoder_policy(policy)
+    private = load_private_key(key) if key is not None else None
+    gathered = gather_encoder(results, name=name, argument=encoder)
+    issued = issue_for_encoder(gathered, rules, today=_today(), key=private, nonce=nonce, issuer=issuer)
+    if issued.certificate is None:
+        return _refused(gathered.encoder.name, issued.reasons)
+    written = write_encoder_certificate(issued.certificate, output)
+    return _certified(issued.body.headline, written, scope_notes(issued.body, issued.body.issued))
+
+
+def _refused(name: str, reasons: Sequence[str]) -> int:
+    """Print every reason against a certificate; return the exit code."""
+    from nnc_conformance.reports.text import one_line
+
+    for reason in reasons:
+        typer.echo(one_line(reason))
+    count = len(reasons)
+    typer.echo(f"Refused: {one_line(name)}: {count} {'reason' if count == 1 else 'reasons'}")
+    return ExitCode.FAILED
+
+
+def _certified(headline: str, written: Path, notes: Sequence[str]) -> int:
+    """Print what a certificate does not show, and where it is; return the exit code."""
+    from nnc_conformance.reports.text import one_line
+
+    for note in notes:
+        typer.echo(one_line(note))
+    typer.echo(f"Certificate: {one_line(headline)} {written}")
     return ExitCode.AS_EXPECTED
 
 
@@ -141,15 +212,21 @@ def verify(
     decoder: Annotated[
         str | None, typer.Option("--decoder", metavar="D", help="Decoder whose files to compare with.", show_default="not compared")
     ] = None,
+    encoder: Annotated[
+        str | None, typer.Option("--encoder", metavar="E", help="Encoder whose files to compare with.", show_default="not compared")
+    ] = None,
 ) -> int:
     """Verify a certificate offline: seal, signature, and the verdict, judged again from its
     evidence.
+
+    That of an encoder holds the streams of its fresh cases, which are decoded and judged again.
 
     Exit code: 0 the certificate holds, 1 it does not, 2 it was changed or cannot be read.
 
     Example: nnc-conformance certify verify certificate.json --key issuer.pub --withdrawals withdrawals.json
     """
-    from nnc_conformance.reports.certification.verify import VerificationInputs
+    from nnc_conformance.encoders.load import load_encoder
+    from nnc_conformance.reports.certification.verification import VerificationInputs
     from nnc_conformance.reports.certification.verify import verify as verify_certificate
     from nnc_conformance.reports.text import one_line
     from nnc_conformance.storage.signing import load_public_key
@@ -161,6 +238,7 @@ def verify(
         suite=suite,
         results=results,
         decoder=load_decoder(decoder) if decoder is not None else None,
+        encoder=load_encoder(encoder) if encoder is not None else None,
     )
     found = verify_certificate(certificate, inputs, _today())
     for note in found.notes:

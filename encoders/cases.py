@@ -28,6 +28,8 @@ from nnc_conformance.storage.documents import Frozen
 
 Tensors = dict[str, np.ndarray]
 
+CASES: Final = "nnc-encoder-cases/1"
+"""Version of the generated cases, which certificates name: any change of a case raises its number."""
 SHAPES: Final[tuple[tuple[int, ...], ...]] = (
     (), (1,), (2,), (7,), (1000,), (1, 1), (1, 17), (17, 1), (3, 5), (1, 300), (300, 1), (65, 3), (3, 65), (129, 67), (2, 3, 5),
     (4, 3, 3, 3), (1, 1, 1, 9), (2, 1, 3, 1, 2), (2, 2, 2, 2, 2, 2), (2, 1, 2, 1, 2, 1, 2), (2, 2, 2, 2, 2, 2, 2, 2),
@@ -93,8 +95,7 @@ class _Maker:
 
     def known(self, name: str, *values: str) -> tuple[str, ...]:
         """Return those of the values (all by default) that the encoder can be asked for."""
-        words = self.encoder.options.get(name)
-        return () if words is None else tuple(value for value in values or ASKED[name].values if words.knows(value))
+        return known_values(self.encoder, name, *values)
 
     def usual(self, **asked: str) -> dict[str, str]:
         """Return options: steps and rounding as usual, and those given that can be asked for."""
@@ -128,6 +129,12 @@ class _Maker:
         self.made.append(CaseInput(case, inputs))
 
 
+def known_values(encoder: EncoderSpec, name: str, *values: str) -> tuple[str, ...]:
+    """Return those of the values of an option (all by default) that an encoder can be asked for."""
+    words = encoder.options.get(name)
+    return () if words is None else tuple(value for value in values or ASKED[name].values if words.knows(value))
+
+
 def cases_for(encoder: EncoderSpec) -> list[CaseInput]:
     """Return all cases for an encoder, in the order of their groups."""
     maker = _Maker(encoder)
@@ -141,8 +148,12 @@ def weights(label: str, shape: Sequence[int], *, octave: int = 0) -> np.ndarray:
 
     The deviation is 0.6 * 2^octave.
     """
+    return bell_curve(Numbers(DEFAULT_SEED, f"encoder-case/{label}"), shape, octave=octave)
+
+
+def bell_curve(numbers: Numbers, shape: Sequence[int], *, octave: int = 0) -> np.ndarray:
+    """Return float32 values of ``shape`` drawn from ``numbers``, as `weights` does."""
     count = int(np.prod(shape, dtype=np.int64))
-    numbers = Numbers(DEFAULT_SEED, f"encoder-case/{label}")
     total = sum(numbers.integers(f"part-{part}", count, -8191, 8192) for part in range(4))
     assert isinstance(total, np.ndarray)
     return np.ldexp((2 * total + 1).astype(np.float32), octave - 15).reshape(tuple(shape))
@@ -394,9 +405,12 @@ def option_rows(values: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     return [candidates[name] for name in plan(wanted, goals)]
 
 
-def _values_of(maker: _Maker, *, updates: bool) -> dict[str, tuple[str, ...]]:
-    """Return the values of each option that the encoder can be asked for."""
-    asked = {name: maker.known(name) for name, option in ASKED.items() if name != BLOCKS and (updates or not option.update)}
+def option_values(encoder: EncoderSpec, *, updates: bool) -> dict[str, tuple[str, ...]]:
+    """Return the values of each option that an encoder can be asked for.
+
+    ``updates``: for sessions of updates, otherwise for whole models.
+    """
+    asked = {name: known_values(encoder, name) for name, option in ASKED.items() if name != BLOCKS and (updates or not option.update)}
     if updates and SECOND_EDITION in asked.get("edition", ()):
         asked["edition"] = (SECOND_EDITION,)
     return {name: known for name, known in asked.items() if known}
@@ -404,7 +418,7 @@ def _values_of(maker: _Maker, *, updates: bool) -> dict[str, tuple[str, ...]]:
 
 def _options(maker: _Maker) -> None:
     """Add cases that combine the encoder's options, one for each row of values."""
-    values = _values_of(maker, updates=False)
+    values = option_values(maker.encoder, updates=False)
     for number, row in enumerate(option_rows(values) if values else []):
         tensors = _model("options", vectors=row.get("scan_order", "0") == "0")
         maker.add("options", f"{number:02}", _row_title(row), tensors, options=row)
@@ -465,7 +479,7 @@ def _updates(maker: _Maker) -> None:
         title = f"all values change by the same, with codebook {method}"
         maker.add("update", f"one-value-codebook-{method}", title, constant, by_one, options=codebook)
         maker.add("update", f"codebook-{method}", f"some values change, with codebook {method}", base, once, options=codebook)
-    values = _values_of(maker, updates=True)
+    values = option_values(maker.encoder, updates=True)
     first = {name: array for name, array in _model("session", vectors=False).items() if name != "constant"}
     second = _changed(first, "session")
     second["dense.weight"][4:60:2] = first["dense.weight"][4:60:2]

@@ -56,6 +56,7 @@ class _Trial:
     case: EncoderCase
     inputs: Sequence[Tensors]
     encoder: EncoderSpec
+    compared: bool = True
     other_skips: bool = False
 
     @property
@@ -80,7 +81,9 @@ class _Values:
     count: int = 0
 
 
-def judge(case: EncoderCase, inputs: Sequence[Tensors], encoder: EncoderSpec, repeats: Sequence[Sequence[EncodeRun]]) -> EncoderCaseResult:
+def judge(
+    case: EncoderCase, inputs: Sequence[Tensors], encoder: EncoderSpec, repeats: Sequence[Sequence[EncodeRun]], *, compared: bool = True
+) -> EncoderCaseResult:
     """Return the result of a case on ``encoder``.
 
     Args:
@@ -88,8 +91,9 @@ def judge(case: EncoderCase, inputs: Sequence[Tensors], encoder: EncoderSpec, re
         inputs: The tensors of each step.
         encoder: The encoder.
         repeats: What it did, once per repeat: a run for each step, up to the first without a stream.
+        compared: Whether to compare sizes with those of the reference encoder's streams.
     """
-    trial = _Trial(case, inputs, encoder)
+    trial = _Trial(case, inputs, encoder, compared)
     runs = repeats[0]
     last = runs[-1]
     if last.ending in ENDED_BADLY:
@@ -121,9 +125,9 @@ def _judge_streams(trial: _Trial, streams: Sequence[bytes], facts: dict[str, Any
         streams: The stream of each step.
         facts: Fields of the result that are known; more are added in place.
     """
-    reference = reference_sizes(trial.case, trial.inputs)
-    facts |= {"reference_sizes": reference}
-    broken, steps = _validated(trial, streams)
+    facts |= {"reference_sizes": reference_sizes(trial.case, trial.inputs) if trial.compared else ()}
+    broken, steps, capabilities = _validated(trial, streams)
+    facts |= {"capabilities": capabilities}
     values = _Values() if broken is not None else _judge_values(trial, streams, steps, explained=True)
     if broken is None and not values.faults:
         mean = values.squared / values.count if values.count else None
@@ -216,20 +220,27 @@ def _element_at(stream: bytes, byte: int) -> str:
     return found.name
 
 
-def _validated(trial: _Trial, streams: Sequence[bytes]) -> tuple[tuple[int, BrokenRule, BaseModel | None] | None, list[DecodedStep]]:
-    """Return the first broken rule with its step and the model before, and the steps up to there.
+def _validated(
+    trial: _Trial, streams: Sequence[bytes]
+) -> tuple[tuple[int, BrokenRule, BaseModel | None] | None, list[DecodedStep], tuple[str, ...]]:
+    """Return the first broken rule with its step and the model before, the steps up to there, and
+    the capabilities that a decoder needs for them.
 
     The rule is None if every stream is conforming.
     """
     model: BaseModel | None = BaseModel() if trial.session else None
     steps: list[DecodedStep] = []
+    needed: set[str] = set()
+    broken = None
     for step, stream in enumerate(streams):
         before, collector = model, StepCollector()
         validated, model = validate(stream, f"step {step}", base=before, other_choices=False, watcher=collector)
+        needed |= set(validated.capabilities)
         if validated.findings:
-            return (step, validated.findings[0], before), steps
+            broken = step, validated.findings[0], before
+            break
         steps.append(collector.step(model))
-    return None, steps
+    return broken, steps, tuple(sorted(needed))
 
 
 def _right_choices(trial: _Trial, streams: Sequence[bytes]) -> tuple[ChoiceMade, ...]:

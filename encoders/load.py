@@ -22,7 +22,7 @@ from nnc_conformance.encoders.encoder_spec import (
     EncoderSpec,
     OptionWords,
 )
-from nnc_conformance.encoders.option_values import ASKED, check_value
+from nnc_conformance.encoders.option_values import ASKED, OCTAVES, check_value
 from nnc_conformance.reference.errors import ModelError, unknown
 from nnc_conformance.storage import DISTRIBUTION
 from nnc_conformance.storage.documents import Frozen, problem_text
@@ -162,6 +162,9 @@ def _option_problems(document: EncoderFile) -> Iterator[tuple[Fault, str]]:
             yield Fault.TOML_KEY, f"{place}: {unknown('option', name, ASKED)}"
             continue
         by_value: dict[str, Any] = {"": value} if isinstance(value, str) else dict(value)
+        if name in OCTAVES and not isinstance(value, str):
+            yield Fault.TOML_KEY, f"{place}: it is asked for with any integer; give one text with {VALUE} instead of a table"
+            continue
         if not by_value:
             yield Fault.TOML_KEY, f"{place}: the table has no values; remove it, or give the words of each value"
         for one, words in by_value.items():

@@ -66,6 +66,7 @@ class EncoderCaseResult(JudgedCase):
     sizes: tuple[int, ...] = Field(default=(), description="bytes of the stream of each step")
     reference_sizes: tuple[int, ...] = Field(default=(), description="bytes of the reference encoder's streams; empty if it makes none")
     stream_sha256: tuple[Sha256, ...] = ()
+    capabilities: tuple[str, ...] = Field(default=(), description="what a decoder needs for the streams, as far as they were validated")
 
     @property
     def id(self) -> str:
@@ -156,6 +157,7 @@ class EncoderRunDocument(Frozen):
     format: Literal["nnc-encoder-run/1"] = "nnc-encoder-run/1"
     results_sha256: Sha256
     encoders: dict[str, str] = Field(description="commands by name")
+    arguments: dict[str, str] = Field(default_factory=dict, description="``--encoder`` arguments by name")
     started: str
     finished: str
     host: str

@@ -3,25 +3,21 @@
 A run gives every case to every encoder.
 """
 
-import hashlib
 import platform
 import socket
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal
 
-from nnc_conformance.encoders.cases import CaseInput, EncoderCase, cases_for
-from nnc_conformance.encoders.encoder_spec import EncoderError, EncoderKind, EncoderSpec
+from nnc_conformance.encoders.cases import EncoderCase
+from nnc_conformance.encoders.encoder_spec import EncoderKind, EncoderSpec
 from nnc_conformance.encoders.host import EncodeJob, EncoderEnding, EncoderHost, EncodeRun
-from nnc_conformance.encoders.judge import judge, result
+from nnc_conformance.encoders.judge import judge
 from nnc_conformance.encoders.option_values import BLOCKS
+from nnc_conformance.encoders.planning import CASE_BYTES, CASE_FILE, INPUT_BYTES, input_name, planned
 from nnc_conformance.encoders.results import (
     RESULTS_FILE,
     RUN_FILE,
@@ -29,55 +25,59 @@ from nnc_conformance.encoders.results import (
     EncoderIdentity,
     EncoderResults,
     EncoderRunDocument,
-    case_id,
 )
 from nnc_conformance.storage import outputs
 from nnc_conformance.storage.documents import Frozen, canonical_json, sha256
 from nnc_conformance.storage.inputs import read_regular
-from nnc_conformance.storage.safetensors_format import dump_safetensors
 from nnc_conformance.storage.tensors import load_tensors
-from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import close
 from nnc_conformance.suites.results.run_document import CaseLog
 from nnc_conformance.suites.running.decoder_run import RECORDED_DISTRIBUTIONS
 from nnc_conformance.suites.running.journal import Journal, PlanJournalHeader
-from nnc_conformance.suites.running.messages import Answer, FinishedCase, Setup, Task
+from nnc_conformance.suites.running.messages import Answer, FinishedCase, ResultT, Setup, Task
 from nnc_conformance.suites.running.runner import CaseRun, Progress, RunOptions, has_failed
 from nnc_conformance.suites.running.task_kind import PlannedCase, TaskKind
 from nnc_conformance.suites.sandbox.linux import require_linux
 
 JOURNAL_FILE: Final = "encoder-journal.jsonl"
-CASE_FILE: Final = "case.json"
-CASE_BYTES: Final = 1 << 20
-"""Largest file that describes a case, in bytes."""
-INPUT_BYTES: Final = 1 << 26
-"""Largest input of a case, in bytes."""
 REPEAT: Final = 2
 """Times that each case is run at least; the streams must be the same bytes."""
 BLOCKS_FILE: Final = "blocks.json"
 
 
-class EncodingExecutor:
-    """Executes cases on encoders and judges them; see `CaseExecutor`."""
+class EncoderExecution:
+    """Gives the cases of a setup to its encoders."""
 
     def __init__(self, setup: Setup[EncoderSpec], scratch: Path, watched: int | None) -> None:
         self._setup = setup
         self._host = EncoderHost(setup.limits, scratch, watched)
 
-    def run_task(self, task: Task) -> FinishedCase[EncoderCaseResult]:
-        """Execute and judge one case; raise `ModelError` if its files cannot be read."""
+    def executed(self, task: Task) -> tuple[EncoderCaseResult, list[list[EncodeRun]]]:
+        """Execute and judge one case; return the result, and each repeat's runs of its steps.
+
+        Raises `ModelError` if its files cannot be read.
+        """
         folder, encoder = Path(self._setup.root) / task.folder, self._setup.implementations[task.implementation]
         case = EncoderCase.model_validate_json(read_regular(folder / CASE_FILE, max_bytes=CASE_BYTES))
         files = [read_regular(folder / input_name(step), max_bytes=INPUT_BYTES) for step in range(case.steps)]
         repeats = [encode_steps(self._host, encoder, case, files) for _ in range(self._setup.repeat)]
         tensors = [load_tensors(data, max_bytes=INPUT_BYTES) for data in files]
-        log = max((run.log for run in repeats[0]), key=lambda one: one.seconds)
-        return FinishedCase(case=judge(case, tensors, encoder, repeats), log=log)
+        return judge(case, tensors, encoder, repeats), repeats
 
     def close(self) -> None:
         """End the encoder that is still running."""
         self._host.close()
+
+
+class EncodingExecutor(EncoderExecution):
+    """Executes cases on encoders and judges them; see `CaseExecutor`."""
+
+    def run_task(self, task: Task) -> FinishedCase[EncoderCaseResult]:
+        """Execute and judge one case; raise `ModelError` if its files cannot be read."""
+        judged, repeats = self.executed(task)
+        log = max((run.log for run in repeats[0]), key=lambda one: one.seconds)
+        return FinishedCase(case=judged, log=log)
 
 
 def encode_steps(host: EncoderHost, encoder: EncoderSpec, case: EncoderCase, inputs: Sequence[bytes]) -> list[EncodeRun]:
@@ -93,15 +93,10 @@ def encode_steps(host: EncoderHost, encoder: EncoderSpec, case: EncoderCase, inp
     return runs
 
 
-class _Encoding(TaskKind[EncoderSpec, EncoderCaseResult]):
-    reference = f"{__name__}:ENCODING"
-    setup_type = Setup[EncoderSpec]
-    finished_type = FinishedCase[EncoderCaseResult]
-    answer_type = Answer[EncoderCaseResult]
+class EncodingKind(TaskKind[EncoderSpec, ResultT]):
+    """Encoding as a kind of task, whatever is kept of it."""
 
-    def executor(self, setup: Setup[EncoderSpec], scratch: Path, watched: int | None) -> EncodingExecutor:
-        """Return an executor for the encoders of ``setup``."""
-        return EncodingExecutor(setup, scratch, watched)
+    setup_type = Setup[EncoderSpec]
 
     def on_this_machine(self, implementation: EncoderSpec) -> EncoderSpec:
         """Return the in-tree encoder with the interpreter of this process in its command.
@@ -113,28 +108,18 @@ class _Encoding(TaskKind[EncoderSpec, EncoderCaseResult]):
         return implementation.model_copy(update={"command": (sys.executable, *implementation.command[1:])})
 
 
+class _Encoding(EncodingKind[EncoderCaseResult]):
+    reference = f"{__name__}:ENCODING"
+    finished_type = FinishedCase[EncoderCaseResult]
+    answer_type = Answer[EncoderCaseResult]
+
+    def executor(self, setup: Setup[EncoderSpec], scratch: Path, watched: int | None) -> EncodingExecutor:
+        """Return an executor for the encoders of ``setup``."""
+        return EncodingExecutor(setup, scratch, watched)
+
+
 ENCODING: Final = _Encoding()
 """The kind of task: encode the tensors of a case and judge the streams."""
-
-
-def input_name(step: int) -> str:
-    """Return the name of the file with the input of a step."""
-    return f"input-{step}.safetensors"
-
-
-def case_files(one: CaseInput) -> dict[str, bytes]:
-    """Return the files of a case's folder by name."""
-    described = canonical_json(one.case.model_dump(mode="json")).encode()
-    return {CASE_FILE: described, **{input_name(step): dump_safetensors(tensors) for step, tensors in enumerate(one.inputs)}}
-
-
-def _read_files(folder: Path, steps: int) -> Mapping[str, bytes]:
-    """Read the files of a case's folder by name."""
-    return {name: (folder / name).read_bytes() for name in (CASE_FILE, *map(input_name, range(steps)))}
-
-
-def _not_executed(case: EncoderCase, encoder: EncoderSpec, outcome: Outcome, message: str, fault: Fault | None) -> EncoderCaseResult:
-    return result(case, encoder, outcome, message, fault=fault)
 
 
 class _Plan(Frozen):
@@ -150,59 +135,6 @@ class EncoderJournalHeader(PlanJournalHeader):
     """First line of a run's journal."""
 
     format: Literal["nnc-encoder-journal/1"] = "nnc-encoder-journal/1"
-
-
-@contextmanager
-def planned(
-    encoders: Sequence[EncoderSpec], filters: Sequence[str] = ()
-) -> Iterator[tuple[Path, dict[str, PlannedCase[EncoderCaseResult]]]]:
-    """Write the cases of encoders into a temporary folder.
-
-    The context gives the folder with the planned cases by id.
-
-    Raises `EncoderError` if no case is selected: a run without cases would show nothing.
-
-    Args:
-        encoders: The encoders.
-        filters: Globs for ids of cases, all of which must match; with ! in front none may.
-    """
-    with tempfile.TemporaryDirectory(prefix="nnc-conformance-encoders-") as name:
-        root = Path(name).resolve()
-        cases: dict[str, PlannedCase[EncoderCaseResult]] = {}
-        for index, encoder in enumerate(encoders):
-            for one in cases_for(encoder):
-                if all(takes(one_filter, one.case.id) for one_filter in filters):
-                    planned_case = _write(root, index, encoder, one)
-                    cases[planned_case.id] = planned_case
-            if not any(case.task.implementation == index for case in cases.values()):
-                raise EncoderError(f"no case of {encoder.name} has an id that matches {' and '.join(filters)}")
-        yield root, cases
-
-
-def takes(one_filter: str, identity: str) -> bool:
-    """Return whether a filter takes a case."""
-    return fnmatchcase(identity, one_filter.removeprefix("!")) is not one_filter.startswith("!")
-
-
-def _write(root: Path, index: int, encoder: EncoderSpec, one: CaseInput) -> PlannedCase[EncoderCaseResult]:
-    """Write a case's input files to a folder of their own and plan the case.
-
-    Args:
-        root: The folder of the run.
-        index: Number of the encoder in the run.
-        encoder: The encoder.
-        one: The case and its tensors.
-    """
-    task_folder = f"encoder-{index}/{one.case.id}"
-    folder = root / task_folder
-    folder.mkdir(parents=True)
-    files = case_files(one)
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    task = Task(folder=task_folder, sha256=hashlib.sha256(b"".join(files.values())).hexdigest(), implementation=index)
-    return PlannedCase(
-        case_id(one.case.id, encoder.name), task, partial(_read_files, folder, one.case.steps), partial(_not_executed, one.case, encoder)
-    )
 
 
 def _now() -> str:
@@ -328,6 +260,7 @@ def _write_results(
     document = EncoderRunDocument(
         results_sha256=sha256(text.encode()),
         encoders={encoder.name: " ".join(encoder.command) for encoder in encoders},
+        arguments=arguments,
         started=started,
         finished=_now(),
         host=socket.gethostname(),

@@ -489,7 +489,7 @@ def encode_with_codebook(
     from nnc_conformance.reference.quantization import codebook
 
     step = float(step_size(options.qp_density, options.qp + qp_delta))
-    designed, indexes = codebook.design(values, step, method=str(options.codebook))
+    designed, indexes = codebook.design(values, step, method=str(options.codebook), rdo=options.rate_weight)
     header = replace(header, codebook=designed, dq_flag=False)
     header, contents = chosen_tools(header, {header.ids[0]: TensorContent(indexes, qp_delta, options.fitted_sets)}, place)
     return data_unit(header, contents, interpretation=interpretation_of(place))

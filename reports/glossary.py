@@ -17,8 +17,8 @@ GLOSSARY: Final[dict[str, str]] = {
     "Case": "One vector on one decoder, or one set of generated inputs on one encoder.",
     "Cause": "A candidate explanation of a failure: a bug that explain puts into the reference decoder to see whether it fails alike.",
     "Certificate": (
-        "A signed file that states what a decoder has passed, with the evidence to judge it again offline. See docs/trust.md for what "
-        "it does not prove."
+        "A signed file that states what a decoder or an encoder has passed, with the evidence to judge it again offline. See "
+        "docs/trust.md for what it does not prove."
     ),
     "Coverage goal": (
         "Something that streams can exercise: a syntax element, a class of its values, a branch of the syntax, a context at an extreme, "
@@ -30,6 +30,9 @@ GLOSSARY: Final[dict[str, str]] = {
     ),
     "Edition": "A version of the standard: the first edition is ISO/IEC 15938-17:2022, the second is of 2024.",
     "Equivalent mutant": "A mutant that no stream can distinguish from the original, with the argument. It does not count in the score.",
+    "Fresh case": (
+        "Tensors and options drawn at random when the certificate of an encoder is issued, so that no encoder can have been fitted to them."
+    ),
     "Fresh stream": (
         "A stream drawn at random when a certificate is issued, so that no decoder can have been fitted to it. A run draws some, too: "
         "they follow from the suite and the decoder, so that the same run always has the same ones."

@@ -12,7 +12,7 @@ from nnc_conformance.reports.certification.certificate import (
     challenge_seed,
     expectation_of,
 )
-from nnc_conformance.reports.certification.decoder_files import decoder_files
+from nnc_conformance.reports.certification.certified_files import decoder_files
 from nnc_conformance.storage.suite_folder import load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import AnyVector, Level
 from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec

@@ -23,8 +23,8 @@ from nnc_conformance.reports.certification.certificate import (
     WithdrawnVector,
     certified_case,
 )
+from nnc_conformance.reports.certification.certified_files import decoder_files
 from nnc_conformance.reports.certification.challenge import challenge
-from nnc_conformance.reports.certification.decoder_files import decoder_files
 from nnc_conformance.reports.certification.judgement import headline_of, reasons
 from nnc_conformance.reports.certification.page import render_certificate
 from nnc_conformance.reports.certification.policy import CertificationPolicy, EditionedPolicy

@@ -1,26 +1,46 @@
 """Verifying certificates offline: canonical form, judgement from their content, comparison with
 given files.
+
+Those of decoders and those of encoders are told apart by their format.
 """
 
 import datetime
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from pydantic import BaseModel, ValidationError
+
 from nnc_conformance.reference.errors import ModelError, NNCError
-from nnc_conformance.reports.certification.certificate import Certificate, CertifiedCase, EditionedBody, challenge_seed, expectation_of
+from nnc_conformance.reports.certification.certificate import (
+    Certificate,
+    CertificateBody,
+    CertifiedCase,
+    EditionedBody,
+    challenge_seed,
+    expectation_of,
+)
+from nnc_conformance.reports.certification.certified_files import decoder_files
 from nnc_conformance.reports.certification.challenge import GRAMMARS, is_drawn_so
-from nnc_conformance.reports.certification.decoder_files import decoder_files
+from nnc_conformance.reports.certification.encoder_certificate import EncoderCertificate
+from nnc_conformance.reports.certification.encoder_page import render_encoder_certificate
+from nnc_conformance.reports.certification.encoder_verify import verify_encoder
 from nnc_conformance.reports.certification.judgement import UNPROVEN, Weight, evidence, reasons, unproven, weigh
 from nnc_conformance.reports.certification.page import PageForm, certificate_text_in, is_page, render_certificate
 from nnc_conformance.reports.certification.policy import is_built_in
-from nnc_conformance.reports.certification.withdrawals import Withdrawals
+from nnc_conformance.reports.certification.verification import (
+    Verification,
+    VerificationInputError,
+    VerificationInputs,
+    check_day,
+    check_signer,
+    check_withdrawn,
+)
 from nnc_conformance.storage.inputs import STANDARD_INPUT, read_bytes, read_regular
 from nnc_conformance.storage.sealed import SealError, open_sealed
 from nnc_conformance.storage.signing import Purpose
 from nnc_conformance.storage.suite_folder import SuiteError, built_in_root
-from nnc_conformance.suites.decoders.decoder_spec import DecoderSpec
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
 from nnc_conformance.suites.results.result_files import RESULTS_BYTES, load_results
@@ -28,40 +48,12 @@ from nnc_conformance.suites.running.selection import SelectionError, select
 
 CERTIFICATE_BYTES: Final = 1 << 28
 """Largest certificate that is read."""
+ENCODER_FORMATS: Final = "nnc-encoder-certificate/"
+"""How the formats of certificates of encoders begin."""
 
 
-@dataclass(frozen=True)
-class VerificationInputs:
-    """Optional inputs of a verification: trusted public key, withdrawal list, suite, results,
-    decoder.
-    """
-
-    trusted: str | None = None
-    withdrawals: Withdrawals | None = None
-    suite: Path | None = None
-    results: Path | None = None
-    decoder: DecoderSpec | None = None
-
-
-@dataclass
-class Verification:
-    """The findings on a certificate.
-
-    ``problems`` is empty if the certificate holds; ``notes`` say what was and was not checked.
-    """
-
-    certificate: Certificate
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def holds(self) -> bool:
-        """Whether the certificate holds."""
-        return not self.problems
-
-
-def read_certificate(path: Path) -> Certificate:
-    """Read a certificate, as JSON or HTML page.
+def read_certificate(path: Path) -> Certificate | EncoderCertificate:
+    """Read a certificate of a decoder or an encoder, as JSON or HTML page.
 
     Raises `SealError` for anything but exactly what was issued, `SignatureError` for a wrong
     signature.
@@ -74,30 +66,70 @@ def read_certificate(path: Path) -> Certificate:
     if not is_page(data):
         return _opened(data, str(path))
     certificate = _opened(certificate_text_in(data, str(path)), str(path))
-    if data not in (render_certificate(certificate, form).encode() for form in PageForm):
+    if data not in (page.encode() for page in _pages(certificate)):
         raise SealError(f"{path} differs from the page of the certificate in it: it was changed, or made by another version")
     return certificate
 
 
-def _opened(data: bytes, what: str) -> Certificate:
+def _pages(certificate: Certificate | EncoderCertificate) -> Iterator[str]:
+    """Yield every form of a certificate's page."""
+    if isinstance(certificate, EncoderCertificate):
+        yield render_encoder_certificate(certificate)
+        return
+    yield from (render_certificate(certificate, form) for form in PageForm)
+
+
+class _Formatted(BaseModel):
+    """The format of a body, whatever else it has."""
+
+    format: str
+
+
+class _AnySealed(BaseModel):
+    body: _Formatted
+
+
+def _opened(data: bytes, what: str) -> Certificate | EncoderCertificate:
+    try:
+        of_encoder = _AnySealed.model_validate_json(data).body.format.startswith(ENCODER_FORMATS)
+    except ValidationError:
+        of_encoder = False
+    if of_encoder:
+        opened = open_sealed(data, EncoderCertificate, Purpose.CERTIFICATE, what)
+        return EncoderCertificate(body=opened.body, seal=opened.seal)
     sealed = open_sealed(data, Certificate, Purpose.CERTIFICATE, what)
     return Certificate(body=sealed.body, seal=sealed.seal)
 
 
 def verify(path: Path, inputs: VerificationInputs, today: datetime.date) -> Verification:
-    """Verify a certificate on the day ``today``; raise as `read_certificate`."""
+    """Verify a certificate on the day ``today``; raise as `read_certificate`.
+
+    Raise `VerificationInputError` for an input that the kind of certificate cannot be compared
+    with.
+    """
     verification = Verification(read_certificate(path))
-    body, signature = verification.certificate.body, verification.certificate.seal.signature
+    if isinstance(verification.certificate, EncoderCertificate):
+        verify_encoder(verification, verification.certificate, inputs, today)
+    else:
+        if inputs.encoder is not None:
+            raise VerificationInputError(f"{path} is the certificate of a decoder; give --decoder")
+        _verify_decoder(verification, verification.certificate, inputs, today)
+    return verification
+
+
+def _verify_decoder(verification: Verification, certificate: Certificate, inputs: VerificationInputs, today: datetime.date) -> None:
+    """Find what is wrong with the certificate of a decoder."""
+    body = certificate.body
     gone = inputs.withdrawals.vectors if inputs.withdrawals is not None else frozenset()
-    verification.problems += reasons(body, today, signed=signature is not None, withdrawn=gone)
-    if body.issued > today:
-        verification.problems.append(f"it was issued on {body.issued}, which is in the future")
-    _check_signer(verification, inputs)
-    _check_withdrawals(verification, inputs)
-    _check_challenge(verification)
-    _check_suite(verification, inputs)
-    _check_results(verification, inputs)
-    _check_decoder(verification, inputs)
+    verification.problems += reasons(body, today, signed=certificate.seal.signature is not None, withdrawn=gone)
+    check_day(verification, today)
+    check_signer(verification, inputs)
+    check_withdrawn(verification, inputs)
+    _check_withdrawals(verification, body, inputs)
+    _check_challenge(verification, body)
+    _check_suite(verification, body, inputs)
+    _check_results(verification, body, inputs)
+    _check_decoder(verification, body, inputs)
     if not is_built_in(body.policy):
         verification.notes.append(f"its policy {body.policy.name!r} is not the built-in one")
     waived = [weighed.case.vector for weighed in weigh(body, today, gone) if weighed.weight is Weight.WAIVED]
@@ -105,34 +137,16 @@ def verify(path: Path, inputs: VerificationInputs, today: datetime.date) -> Veri
         verification.notes.append(f"{UNPROVEN}: {', '.join(missing)}")
     if waived:
         verification.notes.append(f"waived: {', '.join(waived)}")
-    return verification
 
 
-def _check_signer(verification: Verification, inputs: VerificationInputs) -> None:
-    """Add a note or problem on who signed the certificate."""
-    signature = verification.certificate.seal.signature
-    if signature is None:
-        verification.notes.append("it is unsigned; anyone could have made it")
-    if inputs.trusted is not None and (signature is None or signature.public_key != inputs.trusted):
-        verification.problems.append("it is not signed by the given key")
-    elif signature is not None and inputs.trusted is None:
-        verification.notes.append(f"signed by {signature.public_key}, a key that was not checked; give --key")
-
-
-def _check_withdrawals(verification: Verification, inputs: VerificationInputs) -> None:
-    """Add notes and problems on vectors and certificates that were withdrawn."""
-    body, listed = verification.certificate.body, inputs.withdrawals
+def _check_withdrawals(verification: Verification, body: CertificateBody, inputs: VerificationInputs) -> None:
+    """Add notes and problems on vectors that were withdrawn."""
+    listed = inputs.withdrawals
     named = {(vector.vector, vector.revision) for vector in body.withdrawn}
     if listed is None:
-        verification.notes.append("no withdrawal list was given")
         if named:
             verification.notes.append(f"{len(named)} vectors are listed as withdrawn, which no given list confirms")
         return
-    if inputs.trusted is not None and listed.signer != inputs.trusted:
-        verification.problems.append("the withdrawal list is not signed by the given key")
-    for withdrawn in listed.body.certificates:
-        if withdrawn.sha256 == verification.certificate.seal.sha256:
-            verification.problems.append(f"it was withdrawn: {withdrawn.reason}")
     if stray := sorted(named - listed.vectors):
         verification.problems.append(
             f"it leaves out vectors that are not withdrawn: {', '.join(f'{name}@{revision}' for name, revision in stray)}"
@@ -142,9 +156,8 @@ def _check_withdrawals(verification: Verification, inputs: VerificationInputs) -
         verification.notes.append(f"withdrawn since then, and not counted: {', '.join(f'{name}@{revision}' for name, revision in later)}")
 
 
-def _check_challenge(verification: Verification) -> None:
+def _check_challenge(verification: Verification, body: CertificateBody) -> None:
     """Draw the fresh streams again; add a problem if they are not those listed."""
-    body = verification.certificate.body
     if body.challenge.grammar not in GRAMMARS:
         verification.problems.append(f"its fresh streams are of {body.challenge.grammar}, which this version cannot draw again")
         return
@@ -158,9 +171,8 @@ def _check_challenge(verification: Verification) -> None:
         verification.problems.append("its fresh streams do not follow from nonce, results and decoder")
 
 
-def _check_suite(verification: Verification, inputs: VerificationInputs) -> None:
+def _check_suite(verification: Verification, body: CertificateBody, inputs: VerificationInputs) -> None:
     """Compare cases and expectations with the suite, if it is available."""
-    body = verification.certificate.body
     try:
         suite = select(inputs.suite or built_in_root(), body.policy.levels, editions=body.policy.counted_editions)
         fault = "" if suite.manifest_sha256 == body.suite.manifest_sha256 else f"its manifest is {suite.manifest_sha256}"
@@ -179,14 +191,14 @@ def _check_suite(verification: Verification, inputs: VerificationInputs) -> None
         verification.notes.append("compared with its suite")
 
 
-def _check_results(verification: Verification, inputs: VerificationInputs) -> None:
+def _check_results(verification: Verification, body: CertificateBody, inputs: VerificationInputs) -> None:
     """Add a problem if the certificate does not match the given results file.
 
     Without a file nothing is checked.
     """
     if inputs.results is None:
         return
-    body, results = verification.certificate.body, load_results(inputs.results)
+    results = load_results(inputs.results)
     file = inputs.results / "results.json" if inputs.results.is_dir() else inputs.results
     given = {case.vector: case for case in results.cases if case.decoder == body.decoder.name}
     judged = next((one for one in results.decoders if one.name == body.decoder.name), None)
@@ -207,14 +219,14 @@ def _outcome(case: CaseResult | CertifiedCase) -> tuple[Outcome, str | None, str
     return case.outcome, case.output_sha256, case.topology_sha256
 
 
-def _check_decoder(verification: Verification, inputs: VerificationInputs) -> None:
+def _check_decoder(verification: Verification, body: CertificateBody, inputs: VerificationInputs) -> None:
     """Add a problem if the given decoder's files are not those certified.
 
     Without a decoder nothing is checked.
     """
     if inputs.decoder is None:
         return
-    if decoder_files(inputs.decoder) != verification.certificate.body.decoder.files:
+    if decoder_files(inputs.decoder) != body.decoder.files:
         verification.problems.append(f"the files of {inputs.decoder.argument!r} are not those of the certified decoder")
     else:
         verification.notes.append("compared with the files of its decoder")

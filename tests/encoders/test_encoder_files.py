@@ -92,6 +92,7 @@ def test_the_file_of_the_page_is_right_and_has_every_key(tmp_path: Path) -> None
         ("qp = ", "quantizer = ", Fault.TOML_KEY, "options.quantizer: unknown option 'quantizer'"),
         ("--qp {value}", "--qp", Fault.COMMAND_PLACEHOLDERS, "options.qp: '--qp' lacks {value}"),
         ("on =", "yes =", Fault.TOML_KEY, "options.dq.yes: dq is off or on, not 'yes'"),
+        ('qp = "--qp {value}"', 'qp = { -28 = "--qp -28" }', Fault.TOML_KEY, "options.qp: it is asked for with any integer"),
         ("--dq --fast", "'--dq", Fault.COMMAND_WORDS, "options.dq: "),
         ('{ off = "--no-dq", on = "--dq --fast" }', "{}", Fault.TOML_KEY, "options.dq: the table has no values"),
         ('dq = { off = "--no-dq"', 'scan_order = { 7 = "--no-dq"', Fault.TOML_KEY, "options.scan_order.7: scan_order 7 is not in 0..4"),

@@ -28,7 +28,8 @@ from nnc_conformance.reports.certification.issue import CertificateEvidence, Iss
 from nnc_conformance.reports.certification.judgement import CapabilityEvidence, Weight, evidence, reasons, unproven, weigh
 from nnc_conformance.reports.certification.page import render_certificate
 from nnc_conformance.reports.certification.policy import CertificationPolicy, PolicyError, Waiver, load_policy
-from nnc_conformance.reports.certification.verify import VerificationInputs, read_certificate, verify
+from nnc_conformance.reports.certification.verification import VerificationInputs
+from nnc_conformance.reports.certification.verify import read_certificate, verify
 from nnc_conformance.reports.certification.withdrawals import WithdrawnCertificate, extend_withdrawals, load_withdrawals
 from nnc_conformance.storage.sealed import SealError, canonical_text, seal
 from nnc_conformance.storage.signing import Purpose, SignatureError, load_private_key, load_public_key, sign

@@ -107,6 +107,19 @@ def test_a_codebook_is_sent_where_it_makes_the_unit_smaller(method):
         assert np.abs(decode(stream).parameters["x"] - tensor).max() <= 2.0**-8
 
 
+@pytest.mark.parametrize("effort", ["fast", "default"])
+def test_without_weight_on_rate_a_codebook_keeps_the_nearest_multiples(effort):
+    """Half a step at most; with weight on rate, clusters may move a value further."""
+    steps = np.random.default_rng(5).choice([-500, -250, 0, 250, 500], 4000)
+    tensor = (2.0**-6 * (steps + np.random.default_rng(6).normal(0, 0.4, 4000))).astype(np.float32).reshape(50, 80)
+    worst = {}
+    for rdo in (0.0, 20.0):
+        options = EncoderOptions(qp=-24, codebook="kmeans", rdo=rdo, effort=effort)
+        worst[rdo] = np.abs(decode(encode({"x": tensor}, options=options)).parameters["x"] - tensor).max() * 2.0**6
+    assert worst[0.0] <= 0.5 + 2.0**-16
+    assert worst[20.0] > 0.6 or effort == "fast"
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("values", "step"), [([], 1.0), ([math.nan], 1.0), ([1.0], 0.0), ([3e9], 1.0)])
 def test_what_cannot_be_quantized_is_refused(method, values, step):

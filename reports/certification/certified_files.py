@@ -1,4 +1,4 @@
-"""The files that a decoder is started from, with their hashes.
+"""The files that a decoder or an encoder is started from, with their hashes.
 
 They identify it in a certificate.
 """
@@ -9,11 +9,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from nnc_conformance.encoders.encoder_spec import EncoderKind, EncoderSpec
 from nnc_conformance.reports.certification.certificate import CertifiedFile
 from nnc_conformance.suites.decoders.decoder_spec import DecoderKind, DecoderSpec
 
 REFERENCE: Final = "nnc_conformance.reference"
-"""The package whose files are those of the reference decoder."""
+"""The package whose files are those of the reference decoder and encoder."""
 _CHUNK: Final = 1 << 20
 
 
@@ -24,8 +25,24 @@ def decoder_files(spec: DecoderSpec) -> tuple[CertifiedFile, ...]:
     are not included. Raises `OSError` if a file cannot be read.
     """
     if spec.kind is DecoderKind.IN_TREE:
-        return (_sources(Path(str(files(REFERENCE)))),)
+        return reference_files()
     return tuple(certified_file(path) for path in dict.fromkeys(_named(spec)))
+
+
+def encoder_files(spec: EncoderSpec) -> tuple[CertifiedFile, ...]:
+    """Describe the files named by the encoder's command, in order, its encoder.toml last.
+
+    As in `decoder_files`. Raises `OSError` if a file cannot be read.
+    """
+    if spec.kind is EncoderKind.IN_TREE:
+        return reference_files()
+    named = [Path(word) for word in (*spec.command, spec.argument) if "{" not in word and Path(word).is_file()]
+    return tuple(certified_file(path) for path in dict.fromkeys(named))
+
+
+def reference_files() -> tuple[CertifiedFile, ...]:
+    """Describe the sources of the reference decoder and encoder as one file."""
+    return (_sources(Path(str(files(REFERENCE)))),)
 
 
 def _named(spec: DecoderSpec) -> Iterator[Path]:
