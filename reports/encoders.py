@@ -18,7 +18,7 @@ from nnc_conformance.encoders.results import (
     EncoderRunDocument,
 )
 from nnc_conformance.reports.html import render_page, resource
-from nnc_conformance.reports.junit_parts import add_properties, add_suite, add_testcase, finished, mark, new_document, seconds
+from nnc_conformance.reports.junit_parts import add_notes, add_suite, add_testcase, finished, mark, new_document, seconds
 from nnc_conformance.reports.report import HEADLINES
 from nnc_conformance.reports.tally import TONES, Tone, tone
 from nnc_conformance.reports.text import one_line
@@ -174,8 +174,7 @@ def _testcase(suite: ElementTree.Element, case: EncoderCaseResult, run: EncoderR
     log = run.logs.get(case.id)
     element = add_testcase(suite, case.case, f"nnc.encoder.{case.group}")
     element.set("time", seconds(log.seconds if log is not None else 0))
-    if case.choices:
-        add_properties(element, {f"choice.{made.switch}": made.choice for made in case.choices})
     stderr = f"standard error:\n{log.stderr}" if log is not None and log.stderr else ""
     details = [case.title, f"element: {case.element}" if case.element else "", stderr, run.reproduce.get(case.id, "")]
     mark(element, case.outcome, one_line(case.message), "\n".join(filter(None, details)))
+    add_notes(element, {f"choice.{made.switch}": made.choice for made in case.choices})

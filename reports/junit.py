@@ -4,7 +4,17 @@ from datetime import UTC, datetime
 from typing import Final
 from xml.etree import ElementTree
 
-from nnc_conformance.reports.junit_parts import add_outcome, add_properties, add_suite, add_testcase, finished, mark, new_document, seconds
+from nnc_conformance.reports.junit_parts import (
+    add_notes,
+    add_outcome,
+    add_properties,
+    add_suite,
+    add_testcase,
+    finished,
+    mark,
+    new_document,
+    seconds,
+)
 from nnc_conformance.reports.report import DecoderSummary, Report, ReportedCase
 from nnc_conformance.reports.text import visible
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
@@ -86,8 +96,6 @@ def _case(suite: ElementTree.Element, case: ReportedCase, group: str) -> None:
         notes["retried"] = case.retried
     if OUTCOMES[result.outcome].junit == _PROPERTY:
         notes["outcome"] = result.outcome.value
-    if notes:
-        add_properties(element, notes)
     text = "\n".join([*filter(None, details), case.reproduce])
     if case.known:
         add_outcome(element, "skipped", _KNOWN, f"known failure: {case.known}", text)
@@ -95,3 +103,4 @@ def _case(suite: ElementTree.Element, case: ReportedCase, group: str) -> None:
         add_outcome(element, "failure", _STALE, f"passes although expected to fail: {case.stale}; remove it from the list", "")
     else:
         mark(element, result.outcome, result.message or result.title, text)
+    add_notes(element, notes)

@@ -9,6 +9,8 @@ from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 
 _COUNTED: Final = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 """The total of each kind of outcome."""
+_ROOT_TOTALS: Final = ("tests", "failures", "errors")
+"""Totals of the whole document: those that Jenkins' xUnit plugin allows there."""
 
 
 def new_document() -> ElementTree.Element:
@@ -26,11 +28,17 @@ def add_testcase(suite: ElementTree.Element, name: str, group: str) -> ElementTr
     return ElementTree.SubElement(suite, "testcase", name=visible(name), classname=visible(group))
 
 
-def add_properties(element: ElementTree.Element, values: dict[str, str]) -> None:
-    """Add properties by name."""
-    properties = ElementTree.SubElement(element, "properties")
+def add_properties(suite: ElementTree.Element, values: dict[str, str]) -> None:
+    """Add properties by name to a suite; not every reader takes them in a test case."""
+    properties = ElementTree.SubElement(suite, "properties")
     for name, value in values.items():
         ElementTree.SubElement(properties, "property", name=visible(name), value=visible(value))
+
+
+def add_notes(testcase: ElementTree.Element, notes: dict[str, str]) -> None:
+    """Add notes by name to a test case, as lines of its output, which every reader takes."""
+    if notes:
+        ElementTree.SubElement(testcase, "system-out").text = "\n".join(visible(f"{name}: {note}") for name, note in notes.items())
 
 
 def mark(testcase: ElementTree.Element, outcome: Outcome, message: str, text: str) -> None:
@@ -67,7 +75,7 @@ def finished(root: ElementTree.Element) -> str:
         suite.set("tests", str(len(suite.findall("testcase"))))
         for tag, total in _COUNTED.items():
             suite.set(total, str(len(suite.findall(f"testcase/{tag}"))))
-    for total in ("tests", *_COUNTED.values()):
+    for total in _ROOT_TOTALS:
         root.set(total, str(sum(int(suite.get(total, "0")) for suite in root)))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

@@ -3,9 +3,8 @@
     PYTHONPATH=tests python -m interop.releases FOLDER [RELEASE ...] [--page PAGE]
 
 FOLDER gets an environment for each release, which is made once, and the results; a trial that was
-stopped goes on where it was, and an empty FOLDER begins anew. ``nox -s releases`` runs it. The
-judging is done by the command line, as any user would. Exit code 1 if a release could not be
-judged; the page says why.
+stopped goes on where it was. ``nox -s releases`` runs it. The judging is done by the command line,
+as any user would. Exit code 1 if a release could not be judged; the page says why.
 """
 
 import argparse
@@ -98,8 +97,10 @@ def judged(release: str, folder: Path) -> Trial:
     passed = {name for name, found in json.loads(checked.stdout)["capabilities"].items() if found["passed"]}
     write_description(file, release, environment, described["protocol"], [name for name in all_of_them if name in passed])
     lacks = tuple(name for name in all_of_them if name not in passed)
-    resumed = ("--resume",) if results.exists() else ()
-    run = nnc("run", "--decoder", file, "--output", results, *resumed, *(word for level in LEVELS for word in ("--level", level)))
+    words = ("run", "--decoder", file, "--output", results, *(word for level in LEVELS for word in ("--level", level)))
+    run = nnc(*words, "--resume")
+    if run.returncode not in JUDGED:  # nothing to resume, or what is there is of another version
+        run = nnc(*words)
     problem = "" if run.returncode in JUDGED else f"its run ended with exit code {run.returncode}: {last_line(run.stderr)}"
     return Trial(release, results, lacks, problem)
 
