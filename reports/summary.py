@@ -66,7 +66,9 @@ def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> R
         for part in by_decoder(source.results):
             info = part.decoders[0]
             if any(info.name == other.info.name for other in decoders):
-                raise ResultsError(f"{source.source}: another results file has a decoder named {info.name!r} too")
+                raise ResultsError(
+                    f"{source.source}: another results file has a decoder named {info.name!r} too; give each a name of its own in decoder.toml"
+                )
             own = [_case(result, invocation, source.run) for result in part.cases]
             cases.extend(own)
             decoders.append(_summarise(part, own, source.run))
