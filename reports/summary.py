@@ -67,7 +67,7 @@ def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> R
             info = part.decoders[0]
             if any(info.name == other.info.name for other in decoders):
                 raise ResultsError(
-                    f"{source.source}: another results file has a decoder named {info.name!r} too; give each a name of its own in decoder.toml"
+                    f"{source.source}: another file has a decoder named {info.name!r} too; give each decoder.toml a name of its own"
                 )
             own = [_case(result, invocation, source.run) for result in part.cases]
             cases.extend(own)
