@@ -198,7 +198,7 @@ def _recipes() -> Iterator[SessionRecipe]:
         id="codebook-2024-sets-4-tca",
         title="Parameter sets of temporal contexts with a codebook of 4 values",
         tests="Greater-than contexts of temporal adaptation have as many parameter sets as bins can occur; the ordinary ones, or two more.",
-        catches="A decoder that signals as many sets for the greater-than contexts of temporal adaptation as for the ordinary ones.",
+        catches="Nothing: the point is disputed, and a decoder may refuse the stream.",
         clauses=CLAUSES,
         level=Level.DISPUTED,
         switch="codebook_greater_sets",
