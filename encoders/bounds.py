@@ -39,7 +39,11 @@ class Bounds:
     other_skips: bool = False
 
     def steps(self, coded: ReadTensor) -> float:
-        """Return the steps by which a quantized value may be off."""
+        """Return how many steps a quantized value may be off, by options and coding.
+
+        Args:
+            coded: How the tensor was coded.
+        """
         if self.options.get("rdo") != "0":
             return self.max_error_steps
         away = QUANTIZERS_APART if self.other_skips and coded.skips_disputed else 0.0
@@ -116,7 +120,12 @@ def value_errors(
 
 
 def _nearest(values: npt.NDArray[np.float64], book: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the distance of each value to the nearest value of a codebook."""
+    """Return the distance of each value to the nearest value of a codebook.
+
+    Args:
+        values: The values, of any shape.
+        book: The codebook's values.
+    """
     ordered = np.unique(book)
     right = np.clip(np.searchsorted(ordered, values), 0, ordered.size - 1)
     left = np.maximum(right - 1, 0)
@@ -125,7 +134,7 @@ def _nearest(values: npt.NDArray[np.float64], book: npt.NDArray[np.float64]) -> 
 
 
 def _exact_errors(wanted: npt.NDArray[Any], given: npt.NDArray[Any]) -> ValueErrors:
-    """Compare values that must be the same, bit for bit."""
+    """Compare values that must be the same, bit for bit, after conversion to their type."""
     kept = wanted.astype(given.dtype) if wanted.dtype != given.dtype else wanted
     size = kept.dtype.itemsize
     same = (kept.reshape(-1).view(f"u{size}") == np.ascontiguousarray(given).reshape(-1).view(f"u{size}")).reshape(-1)

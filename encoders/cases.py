@@ -406,9 +406,11 @@ def option_rows(values: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
 
 
 def option_values(encoder: EncoderSpec, *, updates: bool) -> dict[str, tuple[str, ...]]:
-    """Return the values of each option that an encoder can be asked for.
+    """Return the values that an encoder can be asked for, by our option names.
 
-    ``updates``: for sessions of updates, otherwise for whole models.
+    Args:
+        encoder: The encoder's description.
+        updates: Whether sessions of updates are meant, not whole models; these have more options.
     """
     asked = {name: known_values(encoder, name) for name, option in ASKED.items() if name != BLOCKS and (updates or not option.update)}
     if updates and SECOND_EDITION in asked.get("edition", ()):
@@ -443,7 +445,7 @@ def _changed(tensors: Tensors, label: str, *, share: int = 3) -> Tensors:
 
 
 def _updates(maker: _Maker) -> None:
-    """Add sessions of updates, if the encoder makes any."""
+    """Add sessions of a model and its updates, if the encoder makes any."""
     if not maker.encoder.updates:
         return
     edition = {"edition": SECOND_EDITION} if maker.known("edition", SECOND_EDITION) else {}

@@ -69,7 +69,7 @@ class StepCollector(Watcher):
         self._coded: dict[str, ReadTensor] = {}
 
     def codeword(self, unit: Unit, header: DataUnitHeader, parts: Sequence[PartCoding]) -> None:
-        """Take how a codeword codes its parts."""
+        """Keep the unit, header, qp and step of each tensor that a codeword codes."""
         quantization = header.quantization if header.payload_type != NNR_PT_INT else None
         for each in parts:
             qp = step = None

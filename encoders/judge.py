@@ -367,7 +367,10 @@ def _form_fault(name: str, wanted: np.ndarray, given: np.ndarray) -> TensorFault
 
 
 def reference_sizes(case: EncoderCase, inputs: Sequence[Tensors]) -> tuple[int, ...]:
-    """Return the bytes of the reference encoder's streams; () if it refuses the case."""
+    """Return the size in bytes of each stream of the reference encoder.
+
+    It is () if the reference refuses the case.
+    """
     model: BaseModel | None = BaseModel() if case.steps > 1 else None
     sizes: list[int] = []
     try:

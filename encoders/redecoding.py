@@ -148,7 +148,14 @@ def explaining_element(
 
 
 def _suppositions(codeword: _Codeword, rule: str) -> Iterator[tuple[str, bool]]:
-    """Yield each element with whether another value of it makes the codeword right."""
+    """Yield (element, whether another value of it makes the codeword right).
+
+    The likelier elements come first.
+
+    Args:
+        codeword: The codeword with its header.
+        rule: The rule that the stream breaks; "" if none.
+    """
     header = codeword.header
     yield "dq_flag", codeword.gives(replace(header, dq_flag=not header.dq_flag))
     if header.update is not None:
@@ -176,7 +183,7 @@ def _suppositions(codeword: _Codeword, rule: str) -> Iterator[tuple[str, bool]]:
 
 
 def _of_update(codeword: _Codeword) -> Iterator[tuple[str, bool]]:
-    """Yield the suppositions about a unit of the second edition."""
+    """Yield (element, whether another value helps) for the signalling of updates."""
     header = codeword.header
     update = header.update
     assert update is not None

@@ -48,7 +48,10 @@ _NODE_FIELD: Final = re.compile(r"\b(put_node_depth|parameter_id|device_id)\b")
 
 
 def element_of_rule(finding: BrokenRule) -> str:
-    """Return the element to correct for a broken rule."""
+    """Return the element to correct for a broken rule.
+
+    That is the element in which the finding shows it, unless the rule points at another one.
+    """
     if finding.rule == "entry-points":
         listed = _ENTRY_FIELD.findall(finding.detail)
         differ = {one[0] for one, other in zip(listed[:3], listed[3:], strict=False) if one != other}
@@ -146,7 +149,7 @@ def _wrong(
 
 
 def _swapped(tensors: Mapping[str, _WrongTensor]) -> bool:
-    """Return whether one of the first wrong tensors has the values of another one."""
+    """Return whether one of the first wrong tensors was given the values of another one."""
     return any(
         one is not other and one.x.size == other.y.size and mostly_near(one.x, other.y, max(one.step, other.step))
         for one in list(tensors.values())[:FIRST_SWAPPED]
@@ -155,7 +158,7 @@ def _swapped(tensors: Mapping[str, _WrongTensor]) -> bool:
 
 
 def _suppositions(one: _WrongTensor) -> Iterator[tuple[str, bool]]:
-    """Yield each element that may be wrong, with whether that explains the values."""
+    """Yield (element, whether an error in it explains the wrong values), the likelier first."""
     if one.coded is None:
         yield "nnr_unit_type", True
         return
@@ -177,7 +180,7 @@ def _suppositions(one: _WrongTensor) -> Iterator[tuple[str, bool]]:
 
 
 def _in_other_orders(one: _WrongTensor, header: DataUnitHeader) -> Iterator[Values]:
-    """Yield the values as other scan orders place them."""
+    """Yield the decoded values as each other scan order would have placed them."""
     part = next(part for part in coded_parts(header) if prod(part.dimensions) == one.y.size)
     how = coding_of(part, header, Interpretation())
     scanned = in_scan_order(one.y, how.area)

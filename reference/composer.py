@@ -455,7 +455,15 @@ def split_unit(whole: Values, payload: bytes, pieces: Sequence[int]) -> list[Val
 def simple_header(
     payload_type: int, name: str, dimensions: tuple[int, ...], quantization: Quantization | None, *, dq_flag: bool = False
 ) -> DataUnitHeader:
-    """Return the header of an NDU with one tensor and no further tool."""
+    """Return the header of a data unit with one tensor and no further tool.
+
+    Args:
+        payload_type: The payload type.
+        name: Id of the tensor.
+        dimensions: Its dimensions.
+        quantization: The qp in force; None for none.
+        dq_flag: Whether dependent quantization is used.
+    """
     return DataUnitHeader(
         payload_type, (name,), dimensions, dq_flag, None, None, None, DEFAULT_UNARY_LENGTH, 0, 0, 0, 0, (), None, quantization
     )  # fmt: skip

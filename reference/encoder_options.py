@@ -115,8 +115,9 @@ class Block:
 def blocks_of(block_identifier: Mapping[str, Any], parameter_type: Mapping[str, str]) -> tuple[Block, ...]:
     """Make blocks from two tables by parameter name.
 
-    One gives the block that a parameter belongs to (None: no block), the other its type in
-    `BLOCK_TYPES`.
+    Args:
+        block_identifier: The block that a parameter belongs to; None for no block.
+        parameter_type: The parameter's type in `BLOCK_TYPES`, such as ``weight`` or ``bias``.
     """
     parts: dict[Any, dict[str, str]] = {}
     for name, block in block_identifier.items():
@@ -250,9 +251,13 @@ class EncoderOptions:
         return self.qp - (1 << (5 + self.qp_density))
 
     def qp_delta(self, name: str, *, weight: bool) -> int:
-        """Return qp_delta of a tensor.
+        """Return the qp_delta of a tensor: its qp less that of the parameter set.
 
         Raise `EncodeError` if it does not fit iae_v(6 + qp_density).
+
+        Args:
+            name: Id of the tensor.
+            weight: Whether its default qp is that of weights; else that of vectors.
         """
         qp = self.tensor_qp.get(name, self.qp if weight else self.nonweight_qp)
         bound = 1 << (5 + self.qp_density)

@@ -18,7 +18,10 @@ _PADDING: Final = 12
 
 
 def badge_message(report: Report) -> str:
-    """Return the text of the right half: conformance figures, or ``incomplete``."""
+    """Return the text of the badge's right half: the figures, or ``incomplete``.
+
+    For one decoder these are cases passed and judged, for several the decoders that pass.
+    """
     if report.verdict is Verdict.INCOMPLETE:
         return "incomplete"
     if len(report.decoders) > 1:

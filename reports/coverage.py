@@ -104,7 +104,7 @@ class PairCell:
 
 
 def pair_matrix(coverage: Coverage) -> dict[tuple[str, str], PairCell]:
-    """Tally the certified pairs of every two factors."""
+    """Count the certified pairs of choices, and those missing, by every two factors."""
     cells = {}
     goals = [goal for goal in _certified(GoalKind.PAIR) if not goal.unreachable]
     by_subject: dict[str, list[Goal]] = {}
@@ -128,7 +128,7 @@ def missing_triples(coverage: Coverage) -> list[Key]:
 
 @cache
 def unreachable() -> dict[str, list[Key]]:
-    """Group the unreachable goals by reason, pairs and triples excepted."""
+    """Return the goals that no stream can reach, by reason, pairs and triples excepted."""
     found: dict[str, list[Key]] = {}
     for key, goal in catalogue().items():
         if goal.unreachable and key.kind not in (GoalKind.PAIR, GoalKind.TRIPLE):

@@ -47,7 +47,7 @@ def context_place(key: Key) -> Place:
 
 
 def event_place(key: Key) -> Place:
-    """Place an event goal in the grid of its kind of event."""
+    """Return the grid's title, the row and the column of an event goal."""
     subject, case = key.subject, key.case
     if subject.startswith("lps_range_table"):
         column, path = case.removeprefix("column ").split(", ")

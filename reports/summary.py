@@ -338,7 +338,11 @@ def _measured_network(vector_id: str, network: str, answers: Sequence[Sequence[A
 
 
 def _layers(reference: AccuracyRow | None, decoded: Sequence[AccuracyRow | None]) -> tuple[LayerErrors, ...]:
-    """Collect the nodes of all runs, each with its distance in every run."""
+    """Collect the errors of all layers, in graph order.
+
+    A layer has its errors with the reference's and with each decoder's parameters; None if
+    unmeasured.
+    """
     runs = [{layer.output: layer for layer in row.layers} if row is not None else {} for row in (reference, *decoded)]
     operators = {name: layer.operator for run in reversed(runs) for name, layer in run.items()}
     names = dict.fromkeys(name for run in runs for name in run)

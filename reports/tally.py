@@ -114,7 +114,7 @@ class OutcomeTally:
 
 
 def tally(cases: Iterable[CaseResult]) -> OutcomeTally:
-    """Count cases by outcome, in the order of the table `OUTCOMES`."""
+    """Count cases by outcome, and those of broken streams that were judged."""
     counts: Counter[Outcome] = Counter()
     broken: Counter[Outcome] = Counter()
     for case in cases:

@@ -41,7 +41,7 @@ class NeedFigures:
 
     @property
     def state(self) -> NeedState:
-        """Whether the need is met."""
+        """Whether the need is met: not met, met, met but not counted, or untried."""
         if not self.declared or self.passed < self.cases:
             return NeedState.NOT_MET
         if self.uncounted:

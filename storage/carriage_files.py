@@ -68,9 +68,12 @@ class Carried:
 def typed_topology(parameters: Mapping[str, np.ndarray], plain: Mapping[str, np.ndarray]) -> Topology | None:
     """Return the topology that states what data units cannot, or None if needless.
 
-    It states types and shapes, and tensors that are not coded.
+    It states types and shapes, and the values of tensors that are not coded. Raises `ModelError`
+    for types that a tensor file cannot hold.
 
-    Raises `ModelError` for types that a tensor file cannot hold.
+    Args:
+        parameters: The coded tensors by name.
+        plain: The tensors that are not coded.
     """
     kinds = {name: (array.dtype, array.shape) for name, array in parameters.items() if not array.shape or not is_given_back(array.dtype)}
     if not kinds and not plain:

@@ -154,7 +154,7 @@ class SuiteChanges:
 
 
 def suite_changes(old: Iterable[AnyVector], new: Iterable[AnyVector]) -> SuiteChanges:
-    """Compare the vectors of two suites by id."""
+    """Return which vectors were added, removed and changed between two suites, by id."""
     before, after = ({vector.id: vector for vector in vectors} for vectors in (old, new))
     both = sorted(before.keys() & after.keys())
     return SuiteChanges(
@@ -209,7 +209,14 @@ def changelog_section(version: str, what: SuiteChanges, manifest: Manifest) -> s
 
 
 def manifest_of(version: str, license_id: str, suite_manifest: bytes, files: Mapping[str, bytes]) -> PackageManifest:
-    """Build the manifest of a package with these files."""
+    """Make the manifest of a package with these files, each with size and hash.
+
+    Args:
+        version: Version of the package.
+        license_id: SPDX id of the licence.
+        suite_manifest: The suite's manifest.json.
+        files: The content of each file by path, without the package's manifest.
+    """
     packed = packed_files(files)
     return PackageManifest.model_validate(
         {

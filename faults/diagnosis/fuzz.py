@@ -158,7 +158,12 @@ class Fuzzer:
         outputs.write_text(self.folder / STATE_FILE, canonical_json(self.state.model_dump(mode="json")))
 
     def _keep(self, stream: bytes, number: int) -> None:
-        """Add a stream to the corpus if it meets a new goal."""
+        """Add a stream to the corpus and its folder if it meets a new goal.
+
+        Args:
+            stream: The stream.
+            number: Number of the execution, which names its file.
+        """
         new = _goals(stream) - self.met
         if new:
             self.met |= new
@@ -166,7 +171,14 @@ class Fuzzer:
             outputs.write_bytes(self.folder / CORPUS / f"{number:08}.nnr", stream)
 
     def _look(self, stream: bytes, number: int) -> Finding | None:
-        """Shrink and file a failure of a class that was not seen before."""
+        """Shrink and file a stream that fails in a new way; return the finding.
+
+        It is None without a failure, or for one of a class seen before.
+
+        Args:
+            stream: The stream.
+            number: Number of the execution.
+        """
         failure = self.judge(stream)
         if failure is None or _class_of(stream, failure) in self.state.classes:
             return None
@@ -221,7 +233,7 @@ def _read(file: Path) -> State | None:
 
 
 def differing(first: DecodeStream, second: DecodeStream) -> Judge:
-    """Return the judge of two decoders against each other: any difference is a failure."""
+    """Return a judge that fails streams on which two decoders end or decode differently."""
 
     def judge(stream: bytes) -> Failure | None:
         """Return a failure if the two decoders end differently or give different outputs."""

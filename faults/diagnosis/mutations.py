@@ -81,7 +81,7 @@ def _bits(stream: bytes, draws: Draws) -> bytes:
 
 
 def _element(pieces: tuple[Piece, ...], draws: Draws) -> bytes | None:
-    """Give one element of the high-level syntax another value."""
+    """Return a stream with another value of one element; None if it cannot be written."""
     try:
         units = [values_of_piece(piece) for piece in pieces]
         whole = _written(units, -1, draws)
@@ -127,7 +127,7 @@ def _other(descriptor: str, value: Any, draws: Draws) -> Any:
 
 
 def _indexes(pieces: tuple[Piece, ...], draws: Draws) -> bytes | None:
-    """Give some indexes of a tensor other values."""
+    """Return a stream with other values of some indexes; None if it cannot be written."""
     places = [number for number, piece in enumerate(pieces) if isinstance(piece, Data) and not isinstance(piece.tensors, np.ndarray)]
     if not places:
         return None
@@ -174,7 +174,15 @@ def _tools(pieces: tuple[Piece, ...], draws: Draws) -> bytes | None:
 
 
 def _units(pieces: tuple[Piece, ...], others: tuple[Piece, ...], draws: Draws) -> bytes | None:
-    """Leave out, repeat or move a unit, or take one from another stream."""
+    """Return a stream with a unit left out, repeated, moved, or taken from another one.
+
+    It may break rules, and is None if it cannot be written.
+
+    Args:
+        pieces: The stream.
+        others: The other stream.
+        draws: Random numbers.
+    """
     number, place = draws.below(len(pieces)), draws.below(len(pieces) + 1)
     without = (*pieces[:number], *pieces[number + 1 :])
     made = [without, (*pieces[:place], pieces[number], *pieces[place:]), (*without[:place], pieces[number], *without[place:])]

@@ -190,9 +190,16 @@ def _at_unit(coded: _Coded, element: str, reading: str) -> Onset:
 def _of_tensor(
     coded: _Coded, difference: TensorDifference, read: tuple[bytes, BaseModel | None], expected: NDArray[Any], actual: NDArray[Any] | None
 ) -> Onset:
-    """Return the onset in one tensor.
+    """Find the first wrong symbol in coded order of a tensor, and what was misread.
 
-    ``read``: the stream, and the model before it.
+    A wrong type or shape is placed at the element of the header that decides it.
+
+    Args:
+        coded: The tensor as coded.
+        difference: How the decoder's tensor differs.
+        read: The stream, and the model before it.
+        expected: The right values.
+        actual: The decoder's values; None if they are not known.
     """
     if difference.kind is DifferenceKind.DTYPE:
         reading = f"the type is {difference.actual}, not {difference.expected}"

@@ -69,7 +69,7 @@ class Ranking:
     out_of_time: bool = False
 
     def best_places(self, count: int) -> list[Ranked]:
-        """Return the best cause of each of the ``count`` best places in the decoder."""
+        """Return the best cause of each place in the decoder, for the ``count`` best places."""
         found: dict[tuple[object, ...], Ranked] = {}
         for one in self.causes:
             found.setdefault(one.cause.place, one)

@@ -285,7 +285,7 @@ class _Search:
         return self.best != before
 
     def _by_structure(self, pieces: tuple[Piece, ...]) -> None:
-        """Take the first reduction that still fails alike, and repeat until none does."""
+        """Take the first reduction that fails alike, and begin again until none does."""
         helped = True
         while helped and not self._over:
             helped = False

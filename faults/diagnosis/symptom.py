@@ -59,7 +59,7 @@ UNREADABLE: Final = Symptom(Outcome.PROTOCOL)
 
 
 def symptom_of(case: CaseResult) -> Symptom:
-    """Return the symptom that a case's result shows."""
+    """Return what a case's result shows of a bug: outcome, hashes, place and differences."""
     return Symptom(
         case.outcome,
         (case.output_sha256 or "")[:DIGITS],
@@ -101,7 +101,10 @@ def likeness(seen: Symptom, made: Symptom) -> float:
 
 
 def _shared(seen: Symptom, made: Symptom) -> float:
-    """Return the weight of what two wrong outputs have in common."""
+    """Return how much two wrong outputs share: places, values, tensors, counts.
+
+    Each is weighted as `Weights` says.
+    """
     ours, theirs = ({one.tensor: one for one in symptom.differences} for symptom in (seen, made))
     both = ours.keys() & theirs.keys()
     if not both:

@@ -231,7 +231,7 @@ def _block_rows(part: str, coding: TensorCoding, body: IntArray, sets: IntArray,
     Args:
         part: Which of `PARTS` the tensor is.
         coding: Its coding.
-        body: The bins of its indexes, as recorded.
+        body: The bins of its indexes, as recorded, a row each.
         sets: The parameter set of each context.
         classes: The `index_classes` of its indexes.
     """

@@ -70,6 +70,12 @@ class Writer(Walker):
         """Return the value to write for an element.
 
         Raise `EncodeError` if neither the values nor the syntax give one.
+
+        Args:
+            name: The element.
+            descriptor: How it is coded, such as ``u(8)``.
+            index: Its place in an array; None outside of one.
+            arguments: Arguments of the descriptor, such as the number of bits.
         """
         if name == "byte_alignment":
             return 1 << (arguments[0] - 1)

@@ -34,7 +34,15 @@ def checked_weights(data: bytes) -> int:
 
 
 def _walked(h5py: Any, file: Any, most: int) -> int:
-    """Add up the bytes of all arrays below a group; raise `ModelError` as `checked_weights` does."""
+    """Add up the bytes of all arrays below a group of an HDF5 file.
+
+    Raise `ModelError` as `checked_weights` does.
+
+    Args:
+        h5py: The module.
+        file: The group.
+        most: The most bytes.
+    """
     total, seen, waiting = 0, 0, [file]
     addresses = {h5py.h5o.get_info(file.id).addr}
     while waiting:

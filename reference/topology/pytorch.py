@@ -271,7 +271,13 @@ def _state_dict(torch: Any, loaded: Any, left_out: dict[str, str], prefix: str =
 
 
 def _has_tensors(torch: Any, value: Mapping[Any, Any], depth: int) -> bool:
-    """Whether a mapping holds tensors, at most ``depth`` mappings deep."""
+    """Return whether a mapping holds tensors, itself or in mappings inside it.
+
+    Args:
+        torch: The module.
+        value: The mapping.
+        depth: How many mappings deep to look.
+    """
     return any(
         torch.is_tensor(each) or (depth > 0 and isinstance(each, Mapping) and _has_tensors(torch, each, depth - 1))
         for each in value.values()

@@ -107,10 +107,15 @@ Variables = list[tuple[str, tuple[int, ...], str]]
 
 
 def _planned(keras: Any, configuration: str, most: int) -> Variables:
-    """Return the variables of a model, which is built without memory for them.
+    """Return (path, shape, type) of a model's variables, without memory for them.
 
     Raise `ModelError` if a model with statistics, which Keras computes at once, takes more than
     ``most`` bytes.
+
+    Args:
+        keras: The module.
+        configuration: The model as JSON.
+        most: The most bytes.
     """
     outline = without_statistics(configuration)
     if outline != configuration:
@@ -181,6 +186,10 @@ def _check_complete(kind: str, settings: dict[str, Any]) -> None:
     """Raise `ModelError` for a layer whose learned state would be lost.
 
     It is neither in its configuration nor among the weights.
+
+    Args:
+        kind: The layer's class.
+        settings: Its configuration.
     """
     needs = ["vocabulary", *(["idf_weights"] if settings.get("output_mode") == "tf_idf" else [])]
     missing = [name for name in needs if not settings.get(name)]
@@ -195,6 +204,11 @@ def _fitting(parameters: Mapping[str, Array], path: str, shape: tuple[int, ...])
     """Return the parameter of a variable.
 
     Raise `ModelError` if it is missing or has another shape.
+
+    Args:
+        parameters: Ndarrays by path of the variable.
+        path: The variable.
+        shape: Its shape.
     """
     if path not in parameters:
         raise ModelError(f"the parameter {path!r} of the topology is missing")

@@ -131,7 +131,10 @@ def _suite(path: Path, results: Results, policy: CertificationPolicy, given: Pat
 
 
 def _likely_suites(path: Path) -> list[Path]:
-    """Return the suite that run.json names, and the built-in one."""
+    """Return the suites that the results may be of, the likeliest first.
+
+    They are the one that run.json next to the results names, if any, and the built-in one.
+    """
     try:
         said = load_run(path if path.is_dir() else path.parent).suite
     except ResultsError:

@@ -172,7 +172,10 @@ def _check_challenge(verification: Verification, body: CertificateBody) -> None:
 
 
 def _check_suite(verification: Verification, body: CertificateBody, inputs: VerificationInputs) -> None:
-    """Compare cases and expectations with the suite, if it is available."""
+    """Add a problem if the certificate's cases are not the vectors of its suite.
+
+    A given suite must be the one of the certificate; without it, a note says that none was found.
+    """
     try:
         suite = select(inputs.suite or built_in_root(), body.policy.levels, editions=body.policy.counted_editions)
         fault = "" if suite.manifest_sha256 == body.suite.manifest_sha256 else f"its manifest is {suite.manifest_sha256}"

@@ -53,7 +53,7 @@ class CoderPlot:
 
 
 def coder_plot(lines: Sequence[TraceLine]) -> CoderPlot:
-    """Draw the bins of a codeword in their order."""
+    """Draw range, offset and the states of the most used contexts over a codeword's bins."""
     bins = [line.bin for line in lines if line.bin is not None]
     used = Counter(state.context for state in bins if state.context)
     starts = [number for number, line in enumerate(lines) if number and line.path != lines[number - 1].path]

@@ -83,6 +83,10 @@ def value_text(array: NDArray[Any], flat_index: int) -> str:
     """Return an element as text in its shortest decimal form.
 
     For a float, the bits in hex follow.
+
+    Args:
+        array: The array.
+        flat_index: Place of the element, row-major.
     """
     element = array.reshape(-1)[flat_index]
     if not _is_float(array.dtype):

@@ -168,9 +168,14 @@ def _end_like(code: int) -> int:
 
 
 def _first_of_namespace(serve: Callable[[Isolation], None], isolation: Isolation, outer: int) -> int:
-    """Start the serving process as the first process of the namespace.
+    """Fork the serving process, and reap orphans as the namespace's first process.
 
-    Reap all orphans until it ends.
+    The serving process returns 0 after ``serve``; this one ends with its exit code when it ends.
+
+    Args:
+        serve: What the serving process does.
+        isolation: What the namespaces isolate.
+        outer: Number of the process namespace outside.
     """
     linux.mount_proc()
     serving = os.fork()

@@ -357,6 +357,13 @@ def check_decomposition(
 
     In a BLOCK, G is g_number_of_rows x rank and H rank x the other elements. A single G or H has
     dimensions of its own.
+
+    Args:
+        w: Enforces the rules.
+        context: The state of the stream, with its limits.
+        dimensions: Dimensions of the tensor.
+        rank_and_rows: decomposition_rank and g_number_of_rows.
+        is_block: Whether it is a BLOCK.
     """
     rank, g_rows = rank_and_rows
     w.require("rank", rank > 0, "decomposition_rank is 0", "decomposition_rank")

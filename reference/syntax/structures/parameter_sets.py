@@ -95,7 +95,15 @@ def nnr_layer_parameter_set(w: Walker, context: StreamContext) -> None:
 
 
 def performance_maps(w: Walker, sparsification: int, pruning: int, unification: int, decomposition: int) -> None:
-    """Code the maps whose flag is set, in the order of the arguments."""
+    """Code the performance maps whose flag is 1, in the order of the arguments.
+
+    Args:
+        w: Reads or writes the elements.
+        sparsification: The flag of the sparsification map; the others likewise.
+        pruning: That of the pruning map.
+        unification: That of the unification map.
+        decomposition: That of the decomposition map.
+    """
     if sparsification:  # branch: maps.sparsification
         sparsification_performance_map(w)
     if pruning:  # branch: maps.pruning
