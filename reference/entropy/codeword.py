@@ -64,7 +64,10 @@ KERNELS: Final[tuple[str, ...]] = get_args(KernelName)
 
 
 def quant_tensor_of(kernel: str) -> Callable[..., None]:
-    """Return a kernel, with the signature of `plain.quant_tensor`.
+    """Return the kernel of a name: a function with the signature of `plain.quant_tensor`.
+
+    Args:
+        kernel: ``fast`` or ``plain``.
 
     Raises:
         ValueError: For an unknown name.
@@ -254,8 +257,14 @@ def read_qp_deltas(
 ) -> list[int]:
     """Read the qp_delta of each tensor in a payload, as far as possible.
 
-    It stops at damage, at a tensor whose indexes depend on earlier streams, and before a tensor
-    with more than ``most`` indexes ahead of it.
+    The result is shorter if damage comes first, a tensor whose indexes depend on earlier streams,
+    or too many indexes.
+
+    Args:
+        payload: The payload.
+        tensors: The coding of each tensor.
+        most: Indexes ahead of a tensor beyond which it is not read; None for no bound.
+        kernel: ``fast`` or ``plain``.
     """
     data, registers = np.frombuffer(payload, np.uint8).copy(), np.zeros(plain.REGISTERS, np.int64)
     deltas: list[int] = []
@@ -436,14 +445,17 @@ def _prepared(
 
 
 def first_rows(area: ScanArea) -> ScanArea:
-    """Return the first rows of an area, whole block rows, that hold `SAMPLE_INDEXES`."""
+    """Return the area of a tensor's first rows, as a sample.
+
+    They are whole block rows with at least `SAMPLE_INDEXES` indexes, or all rows.
+    """
     height = max(area.side, 1)
     units = -(-SAMPLE_INDEXES // (height * area.columns))
     return area._replace(rows=min(area.rows, units * height))
 
 
 def _why_unreachable(tensor: TensorToCode) -> str:
-    """Return the subject of an error: the tools that may make an index impossible."""
+    """Return the subject of an error on an index that the tools cannot represent."""
     reasons = ["dependent quantization"] if tensor.coding.dq_flag else []
     reasons += ["the codebook"] if tensor.coding.limits != (NO_LIMIT, NO_LIMIT) else []
     reasons += ["row_skip_list"] if tensor.skipped is not None else []

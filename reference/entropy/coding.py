@@ -141,7 +141,7 @@ class TensorCoding:
 
     @property
     def layout(self) -> ContextLayout:
-        """The contexts of the tensor."""
+        """The contexts of the tensor: their numbers by element and what selects them."""
         return context_layout(
             self.dq_flag, self.unary_length, tca=self.tca, hdsp=self.has_hdsp_flag, limits=self.limits, choices=self.choices
         )

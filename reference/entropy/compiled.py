@@ -98,6 +98,7 @@ def _announced(folder: Path, load: Callable[..., Any]) -> Callable[..., Any]:
     marker = folder / "compiling"
 
     def loaded(*arguments: Any) -> Any:
+        """Load a kernel from the cache; print a line if it must be compiled."""
         found = load(*arguments)
         if found is None and not (marker.exists() and time.time() - marker.stat().st_mtime < _ONE_NOTICE_SECONDS):
             marker.touch()

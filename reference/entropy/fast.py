@@ -16,7 +16,11 @@ from nnc_conformance.reference.entropy.machine import Machine, build_machine
 
 
 def quant_tensor(coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray) -> None:
-    """Do the same as `plain.quant_tensor`, but faster and without recording."""
+    """Code all indexes of a tensor, as `plain.quant_tensor`, but faster.
+
+    Bins are not recorded. What the fast kernels cannot code, such as other tables or a broken
+    payload, is left to the plain one.
+    """
     tools = tools_of(coder, layout, area)
     machine = build_machine(coder.tables, layout, by_place=tools.by_place)
     mode = coder.registers[plain.MODE]
@@ -33,7 +37,18 @@ Arrays = tuple[npt.NDArray[np.int32], IntArray]
 
 
 def _decode(coder: plain.Coder, layout: ContextLayout, area: ScanArea, arrays: Arrays, machine: Machine, tools: Tools) -> bool:
-    """Decode a tensor; False to leave it to the plain kernel."""
+    """Decode a tensor; return False to leave it to the plain kernel.
+
+    Then registers are unchanged, and the arrays invalid.
+
+    Args:
+        coder: The coder before the tensor's indexes.
+        layout: The tensor's contexts.
+        area: Its rows and columns, and the side of its blocks.
+        arrays: Indexes and entry points, which are filled.
+        machine: The tables from `build_machine`, which are overwritten.
+        tools: The tools of the second edition.
+    """
     several = 0 < area.side < area.rows
     coding = coder.registers, coder.payload, coder.parameter_sets[0]
     return decode_block_rows(machine, coding, layout, area, arrays, (0, several, 0), tools) >= 0
@@ -48,7 +63,17 @@ def decode_block_rows(
     start: tuple[int, bool, int],
     tools: Tools,
 ) -> int:
-    """Call `fast_decoder.decode_block_rows` with new buffers."""
+    """Call `fast_decoder.decode_block_rows` with new buffers.
+
+    Args:
+        machine: Tables of the layout, which are overwritten.
+        coding: Registers, payload and parameter sets.
+        layout: The tensor's contexts.
+        area: Rows and columns of these block rows.
+        results: Indexes and entry points, which are filled.
+        start: As for `fast_decoder.decode_block_rows`, whose result is returned.
+        tools: Tools of the second edition for the tensor.
+    """
     buffers = (*results, np.empty(SCRATCH, np.int32), np.empty(fast_decoder.ENGINE, np.uint64), np.empty(SCRATCH + 1, np.int32))
     return int(fast_decoder.decode_block_rows(machine, coding, layout, area, buffers, start, tools))
 

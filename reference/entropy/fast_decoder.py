@@ -115,7 +115,7 @@ _INT32_MAX: Final = _U64(2**31 - 1)
 
 @kernel
 def refill_by_bytes(payload: Octets, room: Any, count: Any, byte: Any) -> tuple[Any, Any, Any]:
-    """Do the same as `refill` where fewer than eight bytes are left."""
+    """Refill the word of the room, as `refill`, where fewer than eight bytes are left."""
     while count < _REFILLED_BITS:
         octet = _U64(payload[byte]) if byte < _U64(payload.shape[0]) else _0
         room |= (octet ^ _BYTE) << (_REFILLED_BITS - count)
@@ -196,7 +196,13 @@ def keep_most_probable(ivl_range: Any, room: Any, lps: Any) -> tuple[Any, Any]:
 
 @kernel
 def decode_bin(ivl_range: Any, room: Any, count: Any, row: Any) -> tuple[Any, Any, Any, Any]:
-    """Decode one bin with branches.
+    """Decode one bin with branches, as in an escape.
+
+    Args:
+        ivl_range: The range, its most significant bit first.
+        room: IvlCurrRange - 1 - IvlOffset, shifted likewise, with further payload bits below.
+        count: Valid bits of the room.
+        row: Row of lps_range of the context, with its most probable bin.
 
     Returns:
         Range, room, valid bits, and the bin.
@@ -572,7 +578,13 @@ def decode_run_by_place(
 
 @kernel
 def open_engine(engine: Words, registers: IntArray, payload: Octets) -> None:
-    """Start from the registers: IvlOffset, and the rest of the payload byte at POSITION."""
+    """Set the engine from the coder's registers and the rest of its payload byte.
+
+    Args:
+        engine: Filled with range, room, valid bits and the next byte.
+        registers: RANGE, OFFSET and POSITION are read.
+        payload: The payload.
+    """
     byte, bit = _U64(registers[POSITION]) >> _3, _U64(registers[POSITION]) & _U64(7)
     left = _U64(payload[byte]) & (_BYTE >> bit) if byte < _U64(payload.shape[0]) else _0
     engine[ENGINE_RANGE] = _U64(registers[RANGE]) << RANGE_SHIFT
@@ -702,7 +714,7 @@ def decode_rows_in_full(
 
 @kernel
 def relocate_links(machine: Machine) -> None:
-    """Turn the offsets in links into addresses."""
+    """Turn the byte offsets in a machine's links into addresses, in place."""
     words, base = machine.words, address_of(machine.words)
     for place in machine.links:
         link = base + _U64(place)

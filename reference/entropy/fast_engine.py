@@ -100,7 +100,13 @@ def update_context(words: Words, base: Any, context: Any, zero_mask: Any) -> Non
 
 @kernel
 def reset_contexts(words: Words, layout: ContextLayout, parameter_sets: IntArray) -> None:
-    """Set all contexts to the initial states of their sets."""
+    """Set all contexts to the initial states of their sets, in place.
+
+    Args:
+        words: The tables, which begin with the contexts' words.
+        layout: The tensor's contexts.
+        parameter_sets: The set of each context.
+    """
     for context in range(layout.flag):
         states = words[INITIAL + parameter_sets[context]]
         words[2 * context] = words[LPS_ROWS + (states >> STATE_SUM_SHIFT)]

@@ -61,7 +61,13 @@ class Tools(NamedTuple):
 
 
 def tools_of(coder: plain.Coder, layout: ContextLayout, area: ScanArea) -> Tools:
-    """Collect the tools of the second edition that a tensor uses, and their tables."""
+    """Collect the tools of the second edition that a tensor uses, with their tables.
+
+    Args:
+        coder: The coder, with the tensor's history, HDSP flag and row_skip_list.
+        layout: The tensor's contexts.
+        area: Its rows and columns, and the side of its blocks.
+    """
     base = coder.base if layout.tca else coder.base[:0]
     seen = coder.seen if coder.registers[plain.HDSP] else coder.seen[:0]
     by_place = base.size > 0 or seen.size > 0
@@ -124,7 +130,10 @@ def _repeated(step: IntArray, times: int) -> IntArray:
 
 @lru_cache(maxsize=32)
 def _significance(layout: ContextLayout) -> npt.NDArray[np.uint64]:
-    """Make the table of significance contexts; see `Tools`."""
+    """Make the table of significance contexts, by kind of place, stateId and class before.
+
+    It holds byte offsets of contexts, as `Tools` says.
+    """
     states = STATES if layout.dq_flag else 1
     kind, state, previous = np.ogrid[:KINDS, :states, :NEIGHBOURS]
     of_base = layout.sig_tca + TCA_NEIGHBOURS * state
@@ -135,7 +144,14 @@ def _significance(layout: ContextLayout) -> npt.NDArray[np.uint64]:
 
 @kernel
 def part_of(tools: Tools, first: int, after: int, columns: int) -> Tools:
-    """Return the tools of the rows from ``first`` up to ``after``."""
+    """Return the tools of some rows of a tensor.
+
+    Args:
+        tools: The tools of the tensor.
+        first: The first row.
+        after: The last row + 1.
+        columns: Columns of the tensor.
+    """
     return Tools(
         tools.on,
         tools.by_place,
@@ -159,7 +175,10 @@ def kind_of_place(tools: Tools, place: int) -> tuple[Any, Any]:
         place: Number of the index, row-major.
 
     Returns:
-        A kind from 0 to `SEEN`; and the base index, 0 without TCA.
+        `SEEN` if HDSP is on and an index of an earlier update was not 0 there; else 0, 1 or 2 by
+            the
+        magnitude of the base model's index: 0, 1 or more, always 0 without TCA. And that index, 0
+        without TCA.
     """
     base: Any = np.int64(tools.base[place]) if tools.base.shape[0] > 0 else np.int64(0)
     kind: Any = min(abs(base), BASE_ABOVE_ONE)

@@ -13,7 +13,17 @@ from nnc_conformance.reference.errors import EncodeError
 
 
 def _coding(shape: Sequence[int], dq: bool, scan_order: int, unary_length: int, history: TensorHistory | None) -> TensorCoding:
-    """Make the coding of a tensor; a vector or scalar has scan order 0."""
+    """Make the coding of a tensor; a vector or scalar has scan order 0.
+
+    Raises `ValueError` for a history of another number of places.
+
+    Args:
+        shape: Shape of the tensor.
+        dq: dq_flag.
+        scan_order: 0 to 4.
+        unary_length: cabac_unary_length.
+        history: Knowledge from earlier streams, with which the coding is of the second edition.
+    """
     rows, columns = shape[0] if shape else 1, math.prod(shape[1:])
     scan_order = scan_order if len(shape) > 1 else 0
     if history is None:

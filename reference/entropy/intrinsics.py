@@ -24,7 +24,13 @@ LINE: Final = 64
 
 
 def _either(compiled: Callable[..., Any], twin: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the intrinsic, or its twin under NUMBA_DISABLE_JIT=1."""
+    """Return what Numba compiles as an instruction, or its twin under NUMBA_DISABLE_JIT=1.
+
+    Args:
+        compiled: Takes the types of the arguments and returns a signature and the generator of the
+        code.
+        twin: Does the same in Python, with the arguments.
+    """
     return twin if _CONFIG.DISABLE_JIT else intrinsic(compiled)
 
 
@@ -39,14 +45,14 @@ def _pointer(builder: Any, address: Any, bits: int) -> Any:
 
 
 def _part(array: Any, address: Any, size: int) -> bytes:
-    """Return bytes of an array."""
+    """Return ``size`` bytes of an array from an address on, which counts from its start."""
     assert 0 <= int(address) <= array.nbytes - size
     octets: bytes = array.reshape(-1).view(np.uint8)[int(address) : int(address) + size].tobytes()
     return octets
 
 
 def _address_of(typing: Any, array: Any) -> Any:
-    """Return the address of an array; 0 for the twin."""
+    """Return signature and code of an array's address; the twin gives 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _data(context, builder, signature.args[0], arguments[0])
@@ -60,12 +66,18 @@ def _address_of_twin(array: Any) -> Any:
 
 
 def _loader(bits: int, *, signed: bool = False) -> Callable[..., Any]:
-    """Make a function that loads a number of some bits.
+    """Make a function that loads a number of some bits as a word.
 
-    Only the twin uses its array argument.
+    It takes an array, which only the twin uses, and an address.
+
+    Args:
+        bits: Bits of the number: 8, 16, 32 or 64.
+        signed: Whether its sign is extended.
     """
 
     def load(typing: Any, array: Any, address: Any) -> Any:
+        """Return signature and code of the load."""
+
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             number = builder.load(_pointer(builder, arguments[1], bits), align=1)
             return number if bits == 64 else (builder.sext if signed else builder.zext)(number, _WORD)
@@ -79,9 +91,17 @@ def _loader(bits: int, *, signed: bool = False) -> Callable[..., Any]:
 
 
 def _storer(bits: int) -> Callable[..., Any]:
-    """Make a function that stores the low bits of a word."""
+    """Make a function that stores the low bits of a word.
+
+    It takes an array, which only the twin uses, an address and the word.
+
+    Args:
+        bits: Number of these bits: 8, 16, 32 or 64.
+    """
 
     def store(typing: Any, array: Any, address: Any, word: Any) -> Any:
+        """Return signature and code of the store."""
+
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             number = arguments[2] if bits == 64 else builder.trunc(arguments[2], ir.IntType(bits))
             builder.store(number, _pointer(builder, arguments[1], bits), align=1)
@@ -98,7 +118,7 @@ def _storer(bits: int) -> Callable[..., Any]:
 
 
 def _big_endian(typing: Any, octets: Any, address: Any) -> Any:
-    """Load eight bytes, most significant first."""
+    """Return signature and code that load eight bytes, most significant first."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bswap(builder.load(_pointer(builder, arguments[1], 64), align=1))
@@ -112,7 +132,7 @@ def _big_endian_twin(octets: Any, address: Any) -> Any:
 
 
 def _leading_zeros(typing: Any, word: Any) -> Any:
-    """Count the leading zeros of a word other than 0."""
+    """Return signature and code that count the leading zeros of a word other than 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
@@ -126,7 +146,7 @@ def _leading_zeros_twin(word: Any) -> Any:
 
 
 def _trailing_zeros(typing: Any, word: Any) -> Any:
-    """Count the trailing zeros of a word other than 0."""
+    """Return signature and code that count the trailing zeros of a word other than 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
@@ -140,7 +160,7 @@ def _trailing_zeros_twin(word: Any) -> Any:
 
 
 def _add(typing: Any, one: Any, other: Any) -> Any:
-    """Add modulo 2^64."""
+    """Return signature and code of an addition of words modulo 2^64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.add(*arguments)
@@ -154,7 +174,10 @@ def _add_twin(one: Any, other: Any) -> Any:
 
 
 def _subtract(typing: Any, minuend: Any, subtrahend: Any) -> Any:
-    """Subtract modulo 2^64; also return whether it borrowed."""
+    """Return signature and code of a subtraction of words modulo 2^64.
+
+    It gives the difference, and whether it borrowed.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pair = builder.usub_with_overflow(*arguments)
@@ -170,7 +193,7 @@ def _subtract_twin(minuend: Any, subtrahend: Any) -> Any:
 
 
 def _spread(typing: Any, condition: Any) -> Any:
-    """Set all bits if the condition holds, else none."""
+    """Return signature and code of a word of all ones under a condition, else 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.sext(arguments[0], _WORD)
@@ -184,9 +207,9 @@ def _spread_twin(condition: Any) -> Any:
 
 
 def _choose(typing: Any, condition: Any, this: Any, other: Any) -> Any:
-    """Select ``this`` if the condition holds, else ``other``, without a branch.
+    """Return signature and code that choose ``this`` if a condition holds, else ``other``.
 
-    The processor could not predict a branch here.
+    There is no branch, which the processor could not predict here.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -203,7 +226,10 @@ def _choose_twin(condition: Any, this: Any, other: Any) -> Any:
 
 
 def _choose_signed(typing: Any, word: Any, this: Any, other: Any) -> Any:
-    """Select ``this`` if bit 63 of the word is set, else ``other``, as `choose` does."""
+    """Return signature and code of a choice by bit 63 of a word.
+
+    It is ``this`` if the bit is set, else ``other``. There is no branch, as in `_choose`.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         chosen = builder.select(builder.icmp_signed("<", arguments[0], ir.Constant(_WORD, 0)), arguments[1], arguments[2])
@@ -219,7 +245,7 @@ def _choose_signed_twin(word: Any, this: Any, other: Any) -> Any:
 
 
 def _opaque(typing: Any, word: Any) -> Any:
-    """Return the word through a barrier that LLVM cannot look behind.
+    """Return signature and code that give a word back, past what LLVM can see.
 
     LLVM would otherwise merge two loads into one from a selected address.
     """
@@ -236,9 +262,10 @@ def _opaque_twin(word: Any) -> Any:
 
 
 def _copy_line(typing: Any, array: Any, target: Any, source: Any) -> Any:
-    """Copy `LINE` bytes within an array."""
+    """Return signature and code that copy `LINE` bytes from one address to another."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        """Generate a load and a store of `LINE` bytes."""
         line = ir.VectorType(_WORD, LINE // 8).as_pointer()
         words = builder.load(builder.inttoptr(arguments[2], line), align=1)
         builder.store(words, builder.inttoptr(arguments[1], line), align=1)

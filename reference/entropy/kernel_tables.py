@@ -72,10 +72,16 @@ _SHAPES: Final = ((256,), (32,), (SETS, 4), (STATES, 2))
 
 @cache
 def _state_bounds(steps: tuple[int, ...], start: int, scale: int, shift: int) -> tuple[int, int]:
-    """Return the least and greatest value that a probability state can reach from its start.
+    """Return the least and greatest value that a probability state can reach.
+
+    Args:
+        steps: The state step table.
+        start: The state at the start.
+        scale: Bits by which the state is shifted to look a step up.
+        shift: Bits by which the step is shifted.
 
     Raises:
-        ValueError: If a step would be outside the table.
+        ValueError: If a step would be outside the table, or the shift is impossible.
     """
     if not 0 <= shift < 64:
         raise ValueError(f"parameter_sets has an invalid shift of {shift} bits")

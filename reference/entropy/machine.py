@@ -127,7 +127,10 @@ def slots(layout: ContextLayout) -> tuple[int, int, int, int, int]:
 def _coder_words(tables: tuple[bytes, ...]) -> Words | None:
     """Make the words before the links: range rows, state changes and initial states.
 
-    The result is None if a value does not fit.
+    The result is None if a value does not fit its bits of a word; the plain kernel is then used.
+
+    Args:
+        tables: lps_range, state_step and parameter sets, each as the bytes of an int64 array.
     """
     lps_range, state_step, parameter_sets = (np.frombuffer(table, np.int64) for table in tables)
     ranges, sets = lps_range.reshape(8, 32), parameter_sets.reshape(SETS, 4)

@@ -60,16 +60,24 @@ def parallel_kernel(
     It decodes in parallel where listed entry points are right, else with the sequential kernel.
 
     Args:
+        tensors: The coding of each tensor of the payload.
+        listed_entry_points: Returns the entry points in the stream, given the number of a tensor
+            and
+        the payload bit at which its indexes begin.
+        threads: Most threads to use.
         in_sequence: The sequential kernel.
 
     Returns:
-        A function with the signature of `plain.quant_tensor`.
+        A function with the signature of `plain.quant_tensor`, to be called once for each tensor
+            that
+        has indexes.
     """
     numbers = iter([number for number, coding in enumerate(tensors) if coding.count])
 
     def quant_tensor(
         coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray
     ) -> None:
+        """Decode the next tensor of the payload, in parallel if that is possible."""
         number = next(numbers)
         listed = listed_entry_points(number, int(coder.registers[plain.POSITION])) if indexes.size >= 2 * MIN_INDEXES_PER_THREAD else ()
         if not decode_in_parallel(coder, layout, area, indexes, entry_points, listed, threads):
@@ -128,7 +136,7 @@ def decode_in_parallel(
 
 
 def _entered(coder: plain.Coder, part: BlockRows) -> plain.Coder:
-    """Make a coder for a part, in the state at its start."""
+    """Make a coder for a part, with registers of its own set to its start."""
     registers = coder.registers.copy()
     registers[plain.OFFSET], registers[plain.POSITION] = part.start.cabac_offset, part.start.bit_position
     return coder._replace(registers=registers)

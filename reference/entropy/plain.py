@@ -115,7 +115,10 @@ class Coder(NamedTuple):
 
 @kernel
 def fail(coder: Coder, status: int) -> None:
-    """Record the status, element and bit of an error unless one is recorded already."""
+    """Record an error in the registers: status, element and bit.
+
+    An error that is recorded already stays.
+    """
     r = coder.registers
     if r[STATUS] == OK:
         r[STATUS] = status
@@ -205,7 +208,12 @@ def renormalise(coder: Coder) -> None:
 
 @kernel
 def initialise(coder: Coder, mode: int) -> None:
-    """Start the codeword: reset the registers, and read the first 9 bits when decoding."""
+    """Start the codeword: reset the registers; a decoder reads the first 9 bits.
+
+    Args:
+        coder: The coder.
+        mode: DECODE, ENCODE or ESTIMATE.
+    """
     r = coder.registers
     r[:] = 0
     r[MODE] = mode
@@ -258,7 +266,10 @@ def code_bin(coder: Coder, context: int, bin_value: int) -> int:
 
 @kernel
 def estimate_bin(coder: Coder, context: int, bin_value: int) -> None:
-    """Add the cost of a bin in every lane."""
+    """Add the cost of a bin to its context in every lane.
+
+    The context's state moves there too; each lane has parameter sets of its own.
+    """
     for lane in range(coder.states.shape[0]):
         state = coder.states[lane, context]
         coder.costs[lane, context] += bin_cost(coder.bit_costs, state, bin_value)
@@ -267,7 +278,10 @@ def estimate_bin(coder: Coder, context: int, bin_value: int) -> None:
 
 @kernel
 def code_bypass(coder: Coder, bin_value: int) -> int:
-    """Code one bin without a context; it takes exactly one bit."""
+    """Code one bin without a context, which takes exactly one bit; return the bin.
+
+    A decoder ignores ``bin_value``. An estimate counts nothing.
+    """
     r = coder.registers
     if r[MODE] == ESTIMATE:
         return bin_value
@@ -403,7 +417,15 @@ def base_index(coder: Coder, layout: ContextLayout, place: int) -> int:
 
 @kernel
 def code_sign(coder: Coder, layout: ContextLayout, previous: int, base: int, quant: int) -> int:
-    """Code sign_flag, unless the codebook has entries only on one side of index 0."""
+    """Code and return sign_flag, unless the codebook has only one side of index 0.
+
+    Args:
+        coder: The coder.
+        layout: The tensor's contexts, with the codebook's limits.
+        previous: Class of the index coded before it: 0 zero, 1 negative, 2 positive.
+        base: The index of the base model that TCA uses; 0 without TCA.
+        quant: The index to encode; ignored by a decoder.
+    """
     if layout.negative_limit == 0 or layout.positive_limit == 0:  # second edition
         return 0 if layout.negative_limit == 0 else 1  # second edition
     if base != 0:  # second edition
@@ -413,7 +435,14 @@ def code_sign(coder: Coder, layout: ContextLayout, previous: int, base: int, qua
 
 @kernel
 def greater_context(layout: ContextLayout, base: int, j: int, sign_flag: int) -> int:
-    """Select the context of greater-than bin ``j``."""
+    """Return the context of greater-than bin ``j``.
+
+    Args:
+        layout: The tensor's contexts.
+        base: The index of the base model that TCA uses; 0 without TCA.
+        j: Number of the bin, from 0.
+        sign_flag: 1 for a negative index.
+    """
     if base != 0:  # second edition
         return layout.greater_tca + 2 * j + (1 if abs(base) < j else 0)  # second edition
     return layout.greater + 2 * j + sign_flag
@@ -556,7 +585,10 @@ def quant_block_row(
 
 @kernel
 def enter_block_row(coder: Coder) -> None:
-    """Narrow the interval at the start of a block row, in tensors with several."""
+    """Set the range to 256 at the start of a block row.
+
+    That happens in tensors with several only. A decoder fails if IvlOffset is not below it.
+    """
     r = coder.registers
     r[ELEMENT] = BLOCK_ROW_START
     r[RANGE] = FORCED_RANGE

@@ -49,6 +49,10 @@ class Chosen:
     """The choice for one tensor.
 
     Args:
+        name: Its name.
+        dtype: Its type, such as ``float32``.
+        shape: Its shape.
+        treatment: What becomes of it.
         reason: Why it is not quantized, or why its step is finer than asked for; empty otherwise.
         qp: Quantization parameter, if quantized.
         zeros: Non-zero values that are nearer to 0 than to another value of the step.
@@ -67,7 +71,12 @@ class Chosen:
 
 @dataclass(frozen=True)
 class TensorChoices:
-    """The choices for all tensors, and the encoder's options that they make."""
+    """The choices for all tensors, and the encoder's options that they make.
+
+    Args:
+        options: Options for `encode`, with a qp for each quantized tensor and the exact ones.
+        tensors: The choice for each tensor, in the order of the parameters.
+    """
 
     options: EncoderOptions
     tensors: tuple[Chosen, ...]
@@ -85,7 +94,10 @@ def default_qps(qp_density: int) -> tuple[int, int]:
 def options_for(qp: int | None, nonweight_qp: int | None, qp_density: int) -> tuple[int, int]:
     """Return the qp of weights and of vectors.
 
-    The defaults are those of `default_qps`; that of vectors stays within reach of the weights'.
+    Args:
+        qp: That of weights; None for the default of `default_qps`.
+        nonweight_qp: That of vectors; None for the default, kept within reach of the weights'.
+        qp_density: 0 to 7; the step doubles every 2 ** qp_density.
     """
     weights, vectors = default_qps(qp_density)
     chosen = weights if qp is None else qp
@@ -100,9 +112,10 @@ def choose(
     variances: Collection[str] = (),
     asked: Collection[Role] = (),
 ) -> TensorChoices:
-    """Choose how each tensor is coded.
+    """Choose how each tensor is coded: quantized with a step, exact, or not at all.
 
-    Tensors in blocks, or with indexes, stay as the options say.
+    Tensors in blocks, or with indexes, stay as the options say. Steps are made finer than asked for
+    where small values would become 0.
 
     Args:
         parameters: Ndarrays by name.
@@ -110,6 +123,11 @@ def choose(
         exact: Reasons by the names of tensors that must stay exact.
         variances: Names of variances, which are divided by.
         asked: Roles for which the user asked for a qp, so that small values may become 0.
+
+    Returns:
+        The choice and its reason for each other tensor, in the order of ``parameters``, and the
+            options
+        with these choices, for `encode`.
     """
     blocks = options.blocks if not isinstance(options.blocks, Mapping) else ()
     fixed = {*options.indexes, *(name for block in blocks for name in block.ids)}
@@ -160,7 +178,18 @@ def _chosen(name: str, array: Array, options: EncoderOptions, reason: str, *, va
 
 
 def _with_step(row: Chosen, array: Array, values: Array, options: EncoderOptions, *, variance: bool, asked: bool) -> Chosen:
-    """Choose the step of a tensor whose magnitudes other than 0 are ``values``, or keep it exact."""
+    """Return the choice of a tensor with its step, or exact.
+
+    It is exact if no step keeps its values.
+
+    Args:
+        row: The choice so far.
+        array: The tensor.
+        values: Its magnitudes other than 0.
+        options: What is asked for.
+        variance: Whether it holds variances, which are divided by.
+        asked: Whether the user asked for a qp for its role.
+    """
     from nnc_conformance.reference.quantization.quantizer import DQ_STEPS
 
     greatest = float(values.max())
@@ -202,9 +231,13 @@ def _coarsest(values: Array, *, weight: bool, variance: bool, asked: bool) -> fl
 
 
 def _asked_qp(name: str, array: Array, options: EncoderOptions, *, variance: bool) -> int:
-    """Return the qp that the options ask for.
+    """Return the qp that the options ask for; variances get at most that of vectors.
 
-    Variances get at most the qp of vectors.
+    Args:
+        name: Id of the tensor.
+        array: The tensor.
+        options: What is asked for.
+        variance: Whether it holds variances, which are divided by.
     """
     qp = options.tensor_qp.get(name, options.qp if _role(array) is Role.WEIGHT else options.nonweight_qp)
     return min(qp, options.nonweight_qp) if variance else qp
@@ -217,8 +250,14 @@ def _role(array: Array) -> Role:
 
 
 def _exact(row: Chosen, array: Array, reason: str) -> Chosen:
-    """Return the choice of a tensor that must be exact: not coded if binary32 cannot hold its
-    values.
+    """Return the choice of a tensor that must be exact.
+
+    It is not coded if binary32 cannot hold its values.
+
+    Args:
+        row: The choice so far.
+        array: The tensor.
+        reason: Why it must be exact.
     """
     if array.dtype == np.float64 and not survives_binary32(array):
         return replace(row, treatment=Treatment.CARRIED, reason=f"{reason}; binary32 cannot hold its values")
@@ -247,7 +286,7 @@ def _exact_reason(array: Array) -> str:
 
 
 def _uncodable(array: Array) -> str:
-    """Return why a stream cannot hold an array."""
+    """Return why a stream cannot hold an array: its size, integers or type."""
     if array.size == 0:
         return "empty"
     if array.dtype.kind in "iub":

@@ -119,7 +119,13 @@ def advance_contexts(model: CompiledCosts, paths: CompiledPaths, now: int, node:
 
 @kernel
 def start_block_row(model: CompiledCosts, paths: CompiledPaths, now: int) -> None:
-    """Reset the contexts of all paths; the nodes stay."""
+    """Reset the contexts of all paths at a block row, in place; stateIds go on.
+
+    Args:
+        model: The costs of the search, with the initial contexts.
+        paths: The paths.
+        now: Row of the paths, 0 or 1.
+    """
     for node in range(paths.costs.shape[1]):
         paths.previous[now, node] = 0
         for context in range(model.initial.shape[0]):
@@ -190,7 +196,10 @@ def cheapest_path(
     lagrangian: float,
     block_row: int,
 ) -> npt.NDArray[np.int32]:
-    """Do the same as `trellis.cheapest_path`, but faster."""
+    """Quantize (n,) values in coded order, as `trellis.cheapest_path`, but faster.
+
+    There is no history. Arguments and result are those of `trellis.cheapest_path`.
+    """
     machine, between = build_machine(tables, layout), sources(tables)
     if machine is None or (layout.dq_flag and between is None):
         return trellis.cheapest_path(

@@ -71,9 +71,17 @@ def cost_of_other(
     sign_flag: int,
     errors: tuple[float, float, float],
 ) -> tuple[float, int]:
-    """Compute the cost of a path that goes on with a value other than 0.
+    """Return the cost of going on with a value other than 0, and its candidate.
 
-    Also return the candidate.
+    Args:
+        model: The costs of the search.
+        paths: The paths with their contexts.
+        base: Address of the path's contexts.
+        previous: Class of the last index.
+        so_far: Cost of the path.
+        first: Magnitude of `FIRST`.
+        sign_flag: 1 for a negative index.
+        errors: Squared errors of the candidates.
     """
     _, bits_1, bits_2 = bits_of_candidates(model, paths, base, (0, previous), first, sign_flag, errors[2] < np.inf)
     cost_1 = so_far + errors[1] + model.lagrangian * bits_1

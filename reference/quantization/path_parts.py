@@ -91,7 +91,14 @@ def context_at(paths: CompiledPaths, base: Any, context: int) -> Any:
 
 @inlined
 def remainder_cost(model: CompiledCosts, paths: CompiledPaths, base: Any, rest: int) -> Any:
-    """Compute the cost of prefix and suffix; see `trellis.remainder_cost`."""
+    """Return the cost of prefix and suffix of a magnitude, as `trellis.remainder_cost`.
+
+    Args:
+        model: The costs of the search.
+        paths: The paths with their contexts.
+        base: Address of a path's contexts.
+        rest: The magnitude minus the least one that has a prefix.
+    """
     cost: Any = 0
     rem_bits = 0
     while rest >= 1 << rem_bits:
@@ -153,7 +160,14 @@ def nearest_below(magnitude: float, shift: int, dq_flag: bool) -> int:
 
 @inlined
 def squared_error(magnitude: float, quant: int, shift: int, dq_flag: bool) -> float:
-    """Compute the squared error of a magnitude, before doubling; infinite where it leaves int32."""
+    """Return the squared error of an index; infinite if its value leaves int32.
+
+    Args:
+        magnitude: Magnitude of the weight in steps.
+        quant: Magnitude of the index, before doubling.
+        shift: 1 in a state of the second quantizer, else 0.
+        dq_flag: Whether dependent quantization is used.
+    """
     value = (2 if dq_flag else 1) * quant - shift
     if value > INT32_MAX:
         return float(np.inf)

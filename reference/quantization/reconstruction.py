@@ -91,7 +91,15 @@ def products(numbers: np.ndarray, step: np.float64, *, with_codebook: bool, inte
 
 
 def exact_products(numbers: np.ndarray, step: np.float64, interpretation: Interpretation) -> np.ndarray:
-    """Multiply int32 ``numbers`` by the step in binary64, for the FLOAT64 format."""
+    """Multiply int32 numbers by the step in binary64, for the FLOAT64 format.
+
+    0 times an infinite step gives `invalid_product`.
+
+    Args:
+        numbers: Indexes or codebook values, of any shape.
+        step: The step size.
+        interpretation: The choice of an invalid product.
+    """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         values: np.ndarray = numbers.astype(np.float64) * step
     values[np.isnan(values)] = np.float64(invalid_product(interpretation))

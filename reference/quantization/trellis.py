@@ -91,13 +91,16 @@ class Paths(NamedTuple):
 
 @kernel
 def offer_candidate(paths: Paths, now: int, place: int, node: int, origin: int, quant: int, cost: float) -> None:
-    """Take a candidate as the path to a node if it is the cheapest.
+    """Take a candidate as the path to a node if it is cheaper.
 
     Args:
-        now: Index of the paths before the weight.
-        place: Index of the weight in the window.
+        paths: The paths, changed in place.
+        now: Row of the paths before the weight, 0 or 1.
+        place: Number of the weight in the window.
         node: Node that the candidate leads to.
         origin: Node that it comes from.
+        quant: Its index.
+        cost: Cost of the path with it, in squared steps.
     """
     if cost < paths.costs[1 - now, node]:
         paths.costs[1 - now, node] = cost
@@ -229,7 +232,13 @@ def advance_node(model: CostModel, paths: Paths, now: int, place: int, node: int
 
 @kernel
 def start_block_row(model: CostModel, paths: Paths, now: int) -> None:
-    """Reset the contexts of all paths; the nodes stay."""
+    """Reset the contexts of all paths at a block row, in place; stateIds go on.
+
+    Args:
+        model: The costs of the search, with the initial contexts.
+        paths: The paths.
+        now: Row of the paths, 0 or 1.
+    """
     for node in range(paths.costs.shape[1]):
         reset_contexts(model.tables, model.parameter_sets, paths.states[now, node : node + 1])
         paths.previous[now, node] = 0
