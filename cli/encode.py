@@ -384,7 +384,13 @@ def _reduced(model: "Model", path: Path, options: "EncoderOptions", threads: int
 
 
 def _samples(model: "Model", pipeline: Path, name: str | None) -> "Samples | None":
-    """Read the tensor file of samples that a pipeline names relative to its own folder."""
+    """Read the file of samples that a pipeline names; return None if it names none.
+
+    Args:
+        model: The model, whose graph inputs the samples are for.
+        pipeline: The pipeline's file.
+        name: The file's path, relative to the pipeline's folder; None for none.
+    """
     from nnc_conformance.reference.reduction.scoring import samples_for
     from nnc_conformance.storage.tensors import read_tensors
 

@@ -93,7 +93,10 @@ def read_levels(names: Sequence[str] | None, default: "Sequence[Level]") -> "tup
 
 
 def read_target(name: str | None) -> "Target | None":
-    """Convert the value of ``--target``; raise `typer.BadParameter` for an unknown target."""
+    """Return the target that ``--target`` names; None without it.
+
+    Raises `typer.BadParameter` for an unknown target.
+    """
     from nnc_conformance.reference.errors import unknown
     from nnc_conformance.storage.targets import TARGETS
 
@@ -172,9 +175,14 @@ def kept_file(text: str) -> Path:
 
 
 def read_format(name: str | None, suffixes: Sequence[str], option: str) -> str | None:
-    """Return the suffix of a format's name, such as ``.onnx`` for ``onnx``.
+    """Return the suffix of a format's name, such as ``.onnx`` for ``onnx``; None for None.
 
     Raises `typer.BadParameter` for a name that is not one of ``suffixes``.
+
+    Args:
+        name: The name as given.
+        suffixes: The suffixes to choose from.
+        option: The option, for the error.
     """
     from nnc_conformance.reference.errors import unknown
 

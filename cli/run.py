@@ -220,8 +220,14 @@ def worse_code(one: int, other: int) -> int:
 
 
 def _since_baseline(report: "Report", since: "Since", code: int) -> int:
-    """Print what got worse since the baseline; return the exit code of a run that fails on nothing
-    else.
+    """Print what got worse since the baseline; return the exit code of the run.
+
+    Failures that the baseline has too count no more; other codes than that of failure stay.
+
+    Args:
+        report: The report of the run.
+        since: What changed since the baseline.
+        code: The exit code without a baseline.
     """
     from nnc_conformance.suites.results.outcomes import ExitCode
     from nnc_conformance.suites.results.result import case_id

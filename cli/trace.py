@@ -103,7 +103,7 @@ def command(
 
 
 def _texts(lines: Iterable["TraceLine"]) -> Iterator[str]:
-    """Format lines of the trace: a heading for each structure of a unit, its elements below."""
+    """Yield lines of the trace as text: a heading for each structure, its elements below."""
     heading = ""
     for line in lines:
         own = f"unit {line.unit} {line.unit_type}: {line.clause}"

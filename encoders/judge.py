@@ -354,9 +354,14 @@ def _fault(name: str, kind: Any, text: str) -> TensorFault:
 
 
 def _form_fault(name: str, wanted: np.ndarray, given: np.ndarray) -> TensorFault | None:
-    """Return what is wrong with shape and type.
+    """Return what is wrong with shape and type; None if nothing is.
 
     A scalar may come back as one value, and a type as the plain type of its kind.
+
+    Args:
+        name: The tensor.
+        wanted: What the encoder was given.
+        given: What the stream decodes to.
     """
     if given.shape not in (wanted.shape, wanted.shape or (1,)):
         return _fault(name, "shape", f"expected {wanted.shape}, got {given.shape}")

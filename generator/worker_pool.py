@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 def map_in_processes(work: Callable[[Item], Result], items: Iterable[Item], jobs: int, *, chunk: int) -> Iterator[Result]:
-    """Call ``work`` on items in worker processes; give the results in order.
+    """Call a function on items in worker processes and yield the results in order.
 
     Args:
         work: A function that can be pickled.

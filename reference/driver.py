@@ -402,9 +402,17 @@ def record(
     lenient: bool = False,
     base: BaseModel | None = None,
 ) -> StreamError | None:
-    """Call a watcher with all that a decode meets.
+    """Decode a stream with a watcher, which is called with all that is met.
 
-    Return the error that ends it, if any.
+    Return the error that ends the decode; None if there is none.
+
+    Args:
+        stream: The bitstream.
+        watcher: The watcher.
+        limits: Bounds on the decode; the defaults if None.
+        interpretation: One choice for each disputed point; the defaults if None.
+        lenient: Forgive broken rules of policy ``may``.
+        base: The model before the stream (second edition).
     """
     options = DecoderOptions(interpretation or Interpretation(), lenient, limits or DecodeLimits(), kernel="plain", base=base)
     try:

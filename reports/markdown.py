@@ -63,7 +63,10 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _figure(group: MatrixGroup, tally: OutcomeTally) -> str:
-    """Return a cell of the matrix: passed of judged in words, and other counts."""
+    """Return a cell of the matrix: passed of judged in words, and other counts.
+
+    It is empty without cases.
+    """
     if not tally.total:
         return ""
     left = [f"{tally.passed} of {tally.judged} ({group.remark(tally) or group.percent(tally)})"] if tally.judged else []

@@ -222,7 +222,10 @@ def _last_lines(text: str) -> str:
 
 
 def by_decoder(results: Results) -> Iterable[Results]:
-    """Split results by decoder; each part has a closing record if the whole has one."""
+    """Yield the results of each decoder.
+
+    A part has a closing record if the whole has one.
+    """
     planned = set(results.planned)
     vectors = {name.partition("@")[0] for name in planned}
     for decoder in results.decoders:

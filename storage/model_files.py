@@ -355,7 +355,10 @@ def _array(path: Path) -> Model:
 
 
 def _shards(path: Path) -> Model:
-    """Read a model in several files, which the index file at ``path`` lists."""
+    """Read a model in several files, which the index file at ``path`` lists.
+
+    Raises `ModelError` if one is missing, damaged or of another kind.
+    """
 
     def tensors(file: Path) -> Mapping[str, np.ndarray]:
         """Read one of the files; raise `ModelError` if it is of another kind."""
@@ -390,6 +393,8 @@ def _nnef_archive(path: Path) -> Model:
 
 def _nnef_files(path: Path, files: Mapping[str, bytes]) -> Model:
     """Make a model of the files of an NNEF folder or archive.
+
+    Raises `ModelError` for damaged files, or if the variables hold data units.
 
     Args:
         path: The folder or archive, for messages.
@@ -541,7 +546,10 @@ GRAPH_FORMATS: Final = {
 
 
 def _folder(path: Path) -> dict[str, bytes]:
-    """Read the regular files in a folder by their relative paths; skip links."""
+    """Read the regular files in a folder by their relative paths; skip links.
+
+    Raises `ModelError` if they are too many or too large.
+    """
     files: dict[str, bytes] = {}
     left = MOST_BYTES
     for file in sorted(path.rglob("*")):

@@ -288,7 +288,7 @@ def _followed(path: Path) -> Path | int:
 
 
 def _descriptor(text: str) -> int | None:
-    """Return the number of the descriptor that a path names, if it is one of this process."""
+    """Return the number of this process's descriptor that a path names; None for others."""
     if text in _STANDARD:
         return _STANDARD[text]
     match = _DESCRIPTOR.fullmatch(text)

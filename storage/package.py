@@ -201,7 +201,11 @@ class Package:
 
 
 def _opened(path: Path) -> BinaryIO:
-    """Open a package, or a copy of the one on standard input, which cannot be read twice."""
+    """Open a package to be read.
+
+    On standard input it is copied, since it cannot be read twice. Raises `PackageError` if it is
+    too large or not a regular file.
+    """
     try:
         if path == STANDARD_INPUT:
             return io.BytesIO(read_bytes(path, max_bytes=PACKAGE_BYTES))

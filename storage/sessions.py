@@ -223,11 +223,14 @@ def named(name: str, *, alone: bool) -> Iterator[None]:
 def steps_of(
     paths: Sequence[Path], interpretation: Interpretation, *, lenient: bool = False
 ) -> Iterator[tuple[str, bytes, BaseModel | None]]:
-    """Yield the name, the bytes and the model before each stream of a session.
+    """Yield name, bytes and model before each stream of a session, in order.
 
-    They are in order; a lone stream has no model.
+    A lone stream has None for the model. Raises `SessionError`, `StateError` and `OSError`.
 
-    Raises `SessionError`, `StateError` and `OSError`.
+    Args:
+        paths: The files of the streams.
+        interpretation: One choice for each disputed point.
+        lenient: Forgive broken rules of policy ``may``.
     """
     session = Session.begin(None, interpretation, lenient=lenient)
     for number, path in enumerate(paths):
@@ -238,7 +241,7 @@ def steps_of(
 
 
 def topology_of_update(model: Model, base: BaseModel, name: str) -> Topology | None:
-    """Return the topology that an update has to carry.
+    """Return the topology that an update has to carry; None for none.
 
     It is that of the new model, if it differs from the base model's.
 
@@ -248,7 +251,8 @@ def topology_of_update(model: Model, base: BaseModel, name: str) -> Topology | N
         name: The new model's name in messages.
 
     Raises:
-        SessionError: The new model lacks tensors of the base model, or has a graph of another format.
+        SessionError: The new model lacks tensors of the base model, or has a graph of another
+            format.
     """
     missing = [known for known in base.parameters if known not in model.parameters]
     if missing:

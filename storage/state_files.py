@@ -314,7 +314,7 @@ class _Reader:
     def at(self, place: int, what: str, *kinds: ArrayType) -> np.ndarray:
         """Return the array number ``place``.
 
-        Raise `ValueError` if it is missing or of none of the types ``kinds``.
+        Raise `ValueError` if it is missing or of none of the types ``kinds``; ``what`` names it.
         """
         if not 0 <= place < len(self._arrays):
             raise ValueError(f"{what}: the file has no array {place}")
@@ -324,9 +324,10 @@ class _Reader:
         return array
 
     def sized(self, place: int | None, what: str, kind: ArrayType, size: int) -> np.ndarray | None:
-        """Return the one-dimensional array number ``place`` with ``size`` elements.
+        """Return the one-dimensional array number ``place``; None if that is None.
 
-        Return None if ``place`` is None.
+        Raise `ValueError` unless it is of the type ``kind`` and has ``size`` elements; ``what``
+        names it.
         """
         if place is None:
             return None

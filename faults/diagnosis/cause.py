@@ -107,9 +107,9 @@ def common_causes(edition: int = FIRST_EDITION) -> list[Cause]:
 
 
 def other_causes(edition: int = FIRST_EDITION) -> Iterator[Cause]:
-    """Make the other ones of `all_causes` one by one, which takes seconds for all.
+    """Yield the causes of `all_causes` that are not stated by hand, one by one.
 
-    Those of numbers come first, then those of code, module by module.
+    Making all takes seconds. Those of numbers come first, then those of code, module by module.
     """
     for made in values_by_id().values():
         if made.mutant.edition <= edition:

@@ -146,8 +146,10 @@ def _indexes(pieces: tuple[Piece, ...], draws: Draws) -> bytes | None:
 
 
 def _tools(pieces: tuple[Piece, ...], draws: Draws) -> bytes | None:
-    """Give a data unit another scan, unary length, quantization or parameter sets; or reduce
-    anything.
+    """Return a stream with another tool of a data unit, or with any reduction.
+
+    Tools here are scan, dq_flag, unary length and dimensions. The result is None if the stream
+    cannot be written.
     """
     places = [number for number, piece in enumerate(pieces) if isinstance(piece, Data)]
     if not places or draws.below(3) == 0:

@@ -149,7 +149,7 @@ def onset(
 
 
 def _unenforced(stream: bytes, base: BaseModel | None) -> Onset | None:
-    """Return where a bad stream that was accepted had to be refused."""
+    """Return the place at which the reference refuses a bad stream; None if it decodes."""
     try:
         decode(stream, base=base)
     except StreamError as error:
@@ -170,7 +170,10 @@ def _before(stream: bytes, byte: int, base: BaseModel | None) -> tuple[TraceLine
 
 
 def _refused(case: CaseResult, stream: bytes, base: BaseModel | None) -> Onset | None:
-    """Return the element at the place where the decoder reports to have refused a good stream."""
+    """Return the element at the place where the decoder reports to have refused.
+
+    The stream is a good one. The result is None if the decoder reports no place.
+    """
     if case.byte is None:
         return None
     lines = _before(stream, case.byte, base)
@@ -308,7 +311,10 @@ def _reading(
 
 
 def _common_ratio(expected: NDArray[Any], actual: NDArray[Any]) -> float | None:
-    """Return the factor between all values, if it is the same for at least two."""
+    """Return the factor by which all values are wrong; None if there is none.
+
+    It must be the same for at least two values other than 0, and neither 0 nor 1.
+    """
     if expected.dtype.kind not in "iuf" or actual.dtype.kind not in "iuf":
         return None
     was, is_ = expected.reshape(-1).astype(np.float64), actual.reshape(-1).astype(np.float64)

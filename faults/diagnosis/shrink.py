@@ -311,9 +311,9 @@ class _Search:
                 size //= 2
 
     def _take(self, stream: bytes) -> bool:
-        """Take a stream as the best if it fails in the same way and is smaller.
+        """Take a stream as the best if it is smaller and fails alike.
 
-        A stream of the same size is taken if it is less in order.
+        A stream of the same size is taken if it is less in order. Return whether it was taken.
         """
         if stream in self._seen or (len(stream), stream) >= (len(self.best), self.best):
             return False

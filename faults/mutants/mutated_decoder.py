@@ -278,7 +278,17 @@ class _MutatedDecoder:
     def _step(
         self, stream: bytes, lenient: bool, seconds: float, tables: Tables | None, base: BaseModel | None
     ) -> tuple[MutantOutcome, BaseModel | None]:
-        """Decode one stream; return its outcome and the model after it."""
+        """Decode one stream; return its outcome and the model after it.
+
+        The model is None if the stream is not decoded.
+
+        Args:
+            stream: The stream.
+            lenient: Whether to forgive broken rules of policy ``may``.
+            seconds: The limit of CPU time.
+            tables: Tables to use in place of those of the mutant; None for these.
+            base: The model before the stream; None without a session.
+        """
         options = DecoderOptions(lenient=lenient, kernel="plain", tables=tables or self._own, base=base)
         signal.setitimer(signal.ITIMER_PROF, seconds)
         try:

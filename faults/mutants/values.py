@@ -211,7 +211,10 @@ def _constants() -> Iterator[Value]:
 
 
 def _formats() -> Iterator[Value]:
-    """Make mutants that swap two decompressed data formats, or give integers one bit more or less."""
+    """Yield mutants that swap two decompressed data formats, or change an integer's bits.
+
+    The integers of a format have one bit more or less.
+    """
     place, element = ("quantization.reconstruction", "DATA_FORMATS"), "nnr_decompressed_data_format"
     for number, row in enumerate(DATA_FORMATS):
         after = (number + 1) % len(DATA_FORMATS)

@@ -122,7 +122,10 @@ def outcomes(streams: Sequence[bytes], *, lenient: bool) -> list[MutantOutcome]:
 
 
 def _difference(expected: MutantOutcome, met: MutantOutcome) -> Kill | None:
-    """Return how two decodes differ: in what the stream codes, or in the model only."""
+    """Return how two decodes differ; None if they do not.
+
+    They may differ in what the stream codes, or in the model after it only.
+    """
     if expected.ending is not met.ending or expected.topology != met.topology or _differ(expected.parameters, met.parameters):
         return Kill.OUTPUT
     return Kill.MODEL if _differ(expected.model, met.model) else None

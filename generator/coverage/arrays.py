@@ -136,6 +136,8 @@ def _build(
 ) -> list[dict[str, str]]:
     """Build the rows of an array with covertable, and keep those that the goals need.
 
+    Raises `ArraysError` if the rows miss a goal.
+
     Args:
         strength: 2 for pairs, 3 for triples.
         standing: The standing of the choices.

@@ -102,12 +102,14 @@ def side_class(size: int, side: int) -> str:
 
 
 def scan_events(codings: tuple[TensorCoding, ...], weights: tuple[bool, ...]) -> Counter[Key]:
-    """Count the scans of a unit's tensors.
+    """Count the coverage goals that the scans of a unit's tensors meet.
+
+    They are about how rows and columns fill blocks, and numbers of entry points.
 
     Args:
         codings: The coding of each tensor.
         weights: Whether each is the weight (or G, H), not a vector; vectors are never scanned in
-            blocks.
+        blocks.
     """
     found: Counter[Key] = Counter()
     for coding in codings:

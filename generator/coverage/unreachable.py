@@ -52,9 +52,9 @@ class UnreachableSides:
 
 
 def beyond_means(key: Key) -> str:
-    """Return why the least value of an integer class costs too much.
+    """Return why no committed vector can afford a value of an integer class.
 
-    Return an empty string if it does not.
+    The least magnitude of the class decides. Return an empty string if one can.
     """
     if key.kind is not VALUE or not re.fullmatch(r"-?\d+(\.\.-?\d+)?", key.case):
         return ""

@@ -101,7 +101,10 @@ def unary_length(choice: Choice) -> int:
 
 
 def quantization_of(choice: Choice) -> Quantization | None:
-    """Return a step of 1/32 in the choice's density, so that all values fit the narrowest format."""
+    """Return a step of 1/32 in the choice's density; None for a choice without qp.
+
+    With it all values fit the narrowest format.
+    """
     if choice["qp_density"] == NONE:
         return None
     density = int(choice["qp_density"])

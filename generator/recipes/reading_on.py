@@ -49,7 +49,16 @@ def raw_of(size: int) -> Values:
 
 
 def ending(byte: int, unit_of: Callable[[int], Values]) -> Values:
-    """Return the first of the units of 0, 1, ... whose codeword ends with a byte."""
+    """Return the first of the units of 0, 1, ...
+
+    whose codeword ends with a byte.
+
+    Raises `LookupError` if none does.
+
+    Args:
+        byte: The byte.
+        unit_of: Makes the unit of a number.
+    """
     for number in range(_SEARCHED):
         unit = unit_of(number)
         if unit["nnr_unit_payload"]["cabac_codeword"][-1] == byte:

@@ -77,10 +77,14 @@ def _fit_g(target: Array, g: Array, h: Array) -> Array:
 
 
 def fit_to(weight: Array, mse_threshold: float) -> tuple[Array, Array] | None:
-    """Find G and H, float32, of the lowest rank within the threshold.
+    """Return G and H, float32, of the lowest rank within the threshold.
 
     The rank is found by bisection. The result is None if G and H would not be smaller than the
     matrix.
+
+    Args:
+        weight: The matrix [m, n].
+        mse_threshold: Greatest mean squared error.
     """
     rows, columns = weight.shape
     most = (rows * columns - 1) // (rows + columns)

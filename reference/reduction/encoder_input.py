@@ -28,6 +28,12 @@ LEAST_OPSET: Final = 13
 def encoder_input(network: Network, options: EncoderOptions) -> tuple[dict[str, Array], Topology | None, EncoderOptions]:
     """Return the arguments of `encoder.encode`: parameters, topology and options.
 
+    The topology is None for a network without a graph.
+
+    Args:
+        network: The network after all tools.
+        options: The encoder's options, to which blocks and indexes are added.
+
     Raises:
         ModelError: If the graph cannot hold the nodes that are needed.
     """
@@ -62,7 +68,7 @@ def topology(network: Network) -> Topology | None:
 
 
 def blocks_of(network: Network) -> Iterator[Block]:
-    """Make a block for each decomposed or scaled weight.
+    """Yield a block for each decomposed or scaled weight.
 
     A block includes the bias of the layer if no other layer uses it.
     """
@@ -102,7 +108,7 @@ def _generators(network: Network, name: str, decomposition: Decomposition) -> li
 
 
 def _diagonal_sums(name: str, decomposition: Decomposition) -> Iterator[NodeProto]:
-    """Make nodes that compute the value ``name`` from G and H.
+    """Yield nodes that compute the value ``name`` from G and H of low displacement rank.
 
     Rows are shifted so that diagonals become columns, and summed downwards.
     """

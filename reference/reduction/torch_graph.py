@@ -84,7 +84,10 @@ def _max_pool(attributes: Attributes, x: Tensor) -> Tensor:
 
 
 def _average_pool(attributes: Attributes, x: Tensor) -> Tensor:
-    """Compute an AveragePool of one to three spatial dimensions."""
+    """Compute an AveragePool of one to three spatial dimensions.
+
+    Raises `ModelError` for padding that is not counted.
+    """
     size = attributes["kernel_shape"]
     if any(attributes.get("pads", [])) and not attributes.get("count_include_pad", 0):
         raise ModelError("training supports an AveragePool with padding only if count_include_pad is 1")

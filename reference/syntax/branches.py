@@ -274,10 +274,13 @@ def branch_of(label: str) -> Branch:
 
 
 def read_units_telling(report: Report) -> Callable[..., Iterator[Any]]:
-    """Read units by an instrumented copy of the structures, as `bitstream.read_units` does.
+    """Return a function like `bitstream.read_units` that reports each branch it takes.
 
-    ``report`` is called with each branch met and the side taken, for a loop after it has ended by
-    itself.
+    It runs an instrumented copy of the structures.
+
+    Args:
+        report: Called with each branch met and the side taken; for a loop after it has ended by
+            itself.
     """
     branches, compiled = _instrumented()
 

@@ -45,7 +45,7 @@ class BitReader:
         self.end = 8 * len(data) if end is None else end
 
     def bits(self, n: int) -> int:
-        """Read u(n): ``n`` bits as an unsigned number; raise `OutOfBitsError`."""
+        """Read and return u(n): ``n`` bits as an unsigned number; raise `OutOfBitsError`."""
         start, stop = self.position, self.position + n
         if stop > self.end:
             raise OutOfBitsError(start)
@@ -59,7 +59,10 @@ class BitReader:
         return value - (1 << n) if value >> (n - 1) else value
 
     def golomb(self, k: int) -> int:
-        """Read ue(k), exp-Golomb of order ``k``; raise `OutOfBitsError` or `LongGolombError`."""
+        """Read and return ue(k), exp-Golomb of order ``k``.
+
+        Raise `OutOfBitsError`, or `LongGolombError` for a suffix that is too long.
+        """
         start, value = self.position, 0
         while not self.bits(1):
             value += 1 << k
@@ -70,7 +73,7 @@ class BitReader:
         return value + self.bits(k)
 
     def signed_golomb(self, k: int) -> int:
-        """Read ie(k): odd codes are positive, even codes zero or negative.
+        """Read and return ie(k): odd codes are positive, even codes zero or negative.
 
         Raise the errors of `golomb`.
         """

@@ -157,7 +157,10 @@ class Enforcement:
         self._reports: list[StreamError | Enforcement] = []
 
     def enforce(self, error: StreamError) -> None:
-        """Raise the error of a broken rule, or keep it as a report."""
+        """Raise the error of a broken rule, or keep it as a report.
+
+        It is kept if this is lenient and the rule's policy is ``may``.
+        """
         if RULES[error.rule].policy is Policy.MUST or not self.lenient:
             raise error
         self._reports.append(error)

@@ -113,11 +113,14 @@ def metadata_document(carriage: Carriage) -> str:
 
 
 def parse_metadata(text: str | bytes) -> tuple[bytes, dict[str, str]]:
-    """Parse a metadata entry into parameter sets and holders.
+    """Parse a metadata entry; return the bytes of the parameter sets, and the holders.
+
+    The holders are, by the name of a coded tensor, the tensor that holds its data unit.
 
     Raises:
         ModelError: For what `metadata_document` cannot have written, such as another edition or
-            unknown entries.
+            unknown
+        entries.
     """
     try:
         content = json.loads(text)

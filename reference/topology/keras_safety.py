@@ -132,9 +132,12 @@ _OBJECTS: Final = {
 
 
 def checked_configuration(data: bytes) -> str:
-    """Return a configuration without what compiles the model.
+    """Return a Keras model's configuration as JSON, without what compiles the model.
 
     It must name known layers and bounded sizes only.
+
+    Args:
+        data: config.json of the model.
 
     Raises:
         ModelError: Naming the layer, and what to do.

@@ -69,7 +69,14 @@ def _walked(h5py: Any, file: Any, most: int) -> int:
 
 
 def _size(array: Any, where: str) -> int:
-    """Return the bytes that reading an array takes: its own, and those of one chunk."""
+    """Return the bytes that reading an array takes: its own, or those of one chunk.
+
+    Raises `ModelError` if it is not of numbers inside the file.
+
+    Args:
+        array: The array of the HDF5 file.
+        where: Its path, for the error.
+    """
     if array.dtype.kind not in _NUMBERS or array.shape is None or array.is_virtual or array.external:
         raise ModelError(f"the weights of the Keras model have {where!r}, which is not an array of numbers inside the file")
     chunk = math.prod(array.chunks or ())

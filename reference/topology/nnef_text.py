@@ -51,7 +51,10 @@ class Call:
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """Split a text into tokens without comments; raise `ModelError` for a string without an end."""
+    """Yield the tokens of a text, without comments.
+
+    Raise `ModelError` for a string without an end.
+    """
     at = 0
     while at < len(text):
         first = text[at]
@@ -130,7 +133,7 @@ def _arguments(found: Sequence[Token], begin: int, end: int, ends: dict[int, int
 def _ends(found: Sequence[Token]) -> dict[int, int]:
     """Return the place of the closing bracket by that of the opening one.
 
-    Those without one are missing.
+    Those without one are missing. Raises `ModelError` for brackets that nest too deeply.
     """
     ends, open_ones = {}, list[int]()
     for at, token in enumerate(found):

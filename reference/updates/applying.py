@@ -173,9 +173,10 @@ def tca_base(
 
 
 def _named_base(header: DataUnitHeader, indexes: IndexHistory, interpretation: Interpretation) -> np.ndarray | None:
-    """Return the base of the node that the parent id names, or of the last node.
+    """Return the earlier indexes of a tensor's parent for TCA; None if unknown.
 
-    The disputed point tca_base decides which.
+    The parent is the node that the parent id names, or the last node, as the disputed point
+    tca_base decides.
     """
     node, parent = header.node_id, header.parent_id
     if interpretation.tca_base is TcaBase.LAST or node is None or parent is None or parent.device_id is None:

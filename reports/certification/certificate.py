@@ -262,7 +262,7 @@ def headline(policy: CertificationPolicy, decoder: CertifiedDecoder, *, signed: 
 
 
 def challenge_seed(nonce: str, results_sha256: str, files: Iterable[CertifiedFile]) -> int:
-    """Derive the seed of the fresh streams from nonce, results and decoder files.
+    """Return the seed of the fresh streams, a hash of nonce, results and decoder files.
 
     So it cannot be chosen.
     """

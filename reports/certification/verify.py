@@ -90,6 +90,14 @@ class _AnySealed(BaseModel):
 
 
 def _opened(data: bytes, what: str) -> Certificate | EncoderCertificate:
+    """Read the certificate of a decoder or an encoder, whichever the document's format says.
+
+    Raises as `open_sealed`.
+
+    Args:
+        data: The certificate's JSON.
+        what: Its name in errors.
+    """
     try:
         of_encoder = _AnySealed.model_validate_json(data).body.format.startswith(ENCODER_FORMATS)
     except ValidationError:

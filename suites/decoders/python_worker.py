@@ -175,7 +175,10 @@ def compile_first(decoders: Iterable[DecoderSpec]) -> None:
 
 
 def load_function(target: str) -> Callable[[Any], Any]:
-    """Import the function that MODULE:FUNCTION names; raise `ImportError` or `AttributeError`."""
+    """Import and return the function that MODULE:FUNCTION names.
+
+    Raises `ImportError` or `AttributeError`.
+    """
     module, _, function = target.partition(":")
     found: Any = importlib.import_module(module)
     for name in function.split("."):

@@ -130,7 +130,10 @@ def _step_result(judgement: Judgement, expected: ExpectedOutput, execution: Exec
 
 
 def _model_result(expected: ExpectedOutput, execution: Execution) -> ModelResult | None:
-    """Compare the model after a step, if the decoder gave one, with the expected one."""
+    """Compare the model after a step with the expected one.
+
+    The result is None if the decoder gave none.
+    """
     wanted = expected.model if expected.model is not None else expected.tensors
     if execution.model is None or wanted is None:
         return None

@@ -145,7 +145,10 @@ class _RunOnWorker:
         self._closed = False
 
     def take(self, implementation: int) -> tuple[RestartingProcess[Any, Any], Path]:
-        """Take an idle process, preferably one that ran the implementation last, or make one."""
+        """Take an idle process, preferably one that ran the implementation last, or make one.
+
+        Return it with its folder.
+        """
         with self._lock:
             self._idle.sort(key=lambda idle: idle[0].last_implementation == implementation)
             if self._idle:

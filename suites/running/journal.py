@@ -94,7 +94,10 @@ class Journal(Generic[EntryT]):
             raise JournalError(f"another run is writing to {self._path.parent}") from None
 
     def _read(self, header: JournalHeader) -> int:
-        """Take the entries of the whole lines; return the offset where these end."""
+        """Take the entries of the journal's whole lines; return the offset where these end.
+
+        Raises `JournalError` if the journal is of another run or kind.
+        """
         with os.fdopen(os.dup(self._handle), "rb") as file:
             lines = file.read().split(b"\n")[:-1]
         if not lines:

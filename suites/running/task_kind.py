@@ -66,7 +66,10 @@ class TaskKind(ABC, Generic[SpecT, ResultT]):
 
 
 def read_setup(line: str | bytes) -> tuple[TaskKind[Any, Any], Setup[Any]]:
-    """Parse a `Setup` line and import its kind of task; raise `ValueError`."""
+    """Parse a `Setup` line, import its kind of task, and return both, the kind first.
+
+    Raises `ValueError`.
+    """
     module, _, name = str(json.loads(line)["kind"]).partition(":")
     kind = getattr(import_module(module), name) if module.startswith(_PACKAGE) else None
     if not isinstance(kind, TaskKind):
