@@ -1,5 +1,6 @@
 """``validate``: judge streams by the rules of the standard."""
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -57,7 +58,6 @@ def command(
     Example: nnc-conformance validate --session base.nnr update-1.nnr update-2.nnr
     """
     from nnc_conformance.cli.printing import apart_from
-    from nnc_conformance.generator.coverage.streams import find_streams
     from nnc_conformance.reports.validation import render_sarif, render_validation_junit, text_lines
     from nnc_conformance.storage.outputs import check_outputs, is_standard_output, write_together
     from nnc_conformance.suites.results.outcomes import ExitCode
@@ -65,8 +65,8 @@ def command(
     outputs = [path for path in (as_json, sarif, junit) if path is not None]
     check_outputs(outputs)
     choices = read_interpretation(interpretation)
-    found = {str(path): path for path in find_streams(_expanded(streams)).values()}
-    check_outputs(outputs, found.values())
+    found = _found(streams, session=session)
+    check_outputs(outputs, found)
     validation = _session(found, choices) if session else _each(found, choices, jobs)
     renderers: tuple[Callable[[Validation], str], ...] = (_render_json, render_sarif, render_validation_junit)
     write_together(
@@ -83,33 +83,53 @@ def _render_json(validation: "Validation") -> str:
     return validation.model_dump_json(indent=1) + "\n"
 
 
-def _expanded(paths: Sequence[Path]) -> list[Path]:
-    """Return the paths, patterns replaced by the files that they match."""
-    expanded = []
-    for path in paths:
-        is_pattern = not path.exists() and bool(set("*?[") & set(str(path)))
-        expanded += (sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor)))) if is_pattern else []) or [path]
-    return expanded
+def _found(paths: Sequence[Path], *, session: bool) -> list[Path]:
+    """Return the streams that paths name: files, containers, and the streams in folders.
 
+    Those of a session are in its order, each as often as it is named; numbers in names of files
+    that a folder or pattern gives are compared as numbers. Others are in the order of their names,
+    each once.
 
-def _session(found: dict[str, Path], interpretation: "Interpretation") -> "Validation":
-    """Read streams and validate them as one session.
-
-    Args:
-        found: The file of each stream by the name to report, in the order of the session.
-        interpretation: The choice for each disputed point.
+    Raises `NoStreamsError` for a path without streams.
     """
+    from nnc_conformance.generator.coverage.streams import find_streams
+    from nnc_conformance.storage.model_files import NNEF_SUFFIX
+
+    found: list[Path] = []
+    for path in paths:
+        for one in _expanded(path, session=session):
+            streams = [one] if one.is_dir() and one.suffix.lower() == NNEF_SUFFIX else list(find_streams([one]).values())
+            found += sorted(streams, key=_by_number) if session else streams
+    return found if session else list(dict.fromkeys(found))
+
+
+def _by_number(path: Path) -> list[str | tuple[int, str]]:
+    """Return what sorts paths by the numbers in them: step-9 before step-10."""
+    parts = re.split(r"(\d+)", str(path))
+    return [(int(part), part) if place % 2 else part for place, part in enumerate(parts)]
+
+
+def _expanded(path: Path, *, session: bool) -> list[Path]:
+    """Return the files that a pattern matches, or the path itself."""
+    if path.exists() or not set("*?[") & set(str(path)):
+        return [path]
+    matched = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+    return (sorted(matched, key=_by_number) if session else sorted(matched)) or [path]
+
+
+def _session(found: Sequence[Path], interpretation: "Interpretation") -> "Validation":
+    """Validate streams in order, each on the model after those before it."""
     from nnc_conformance.encoders.validation import validate_session
     from nnc_conformance.storage.model_files import read_stream
 
-    return validate_session([(name, read_stream(path).stream) for name, path in found.items()], interpretation=interpretation)
+    return validate_session([(str(path), read_stream(path).stream) for path in found], interpretation=interpretation)
 
 
-def _each(found: dict[str, Path], interpretation: "Interpretation", jobs: int) -> "Validation":
+def _each(found: Sequence[Path], interpretation: "Interpretation", jobs: int) -> "Validation":
     """Validate each stream alone, in several processes if there are many.
 
     Args:
-        found: The file of each stream by the name to report.
+        found: The file of each stream.
         interpretation: The choice for each disputed point.
         jobs: The most processes.
     """
@@ -118,25 +138,23 @@ def _each(found: dict[str, Path], interpretation: "Interpretation", jobs: int) -
     from nnc_conformance.generator.worker_pool import map_in_processes
 
     work = partial(_validate_file, interpretation=interpretation)
-    rows = list(found.items())
-    results = map(work, rows) if jobs == 1 or len(rows) <= FEW else map_in_processes(work, rows, jobs, chunk=4)
+    results = map(work, found) if jobs == 1 or len(found) <= FEW else map_in_processes(work, found, jobs, chunk=4)
     validated = []
     with bar("validating") as progress:
         for result in results:
             validated.append(result)
-            progress(len(validated), len(rows))
+            progress(len(validated), len(found))
     return Validation(streams=tuple(validated))
 
 
-def _validate_file(row: tuple[str, Path], interpretation: "Interpretation") -> "StreamValidation":
+def _validate_file(path: Path, interpretation: "Interpretation") -> "StreamValidation":
     """Read a stream and validate it.
 
     Args:
-        row: The name to report, and the file.
+        path: The file.
         interpretation: The choice for each disputed point.
     """
     from nnc_conformance.encoders.validation import validate
     from nnc_conformance.storage.model_files import read_stream
 
-    name, path = row
-    return validate(read_stream(path).stream, name, interpretation=interpretation)[0]
+    return validate(read_stream(path).stream, str(path), interpretation=interpretation)[0]

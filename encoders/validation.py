@@ -109,7 +109,8 @@ class StreamValidation(Frozen):
     units: int = Field(default=0, description="units that were read, those in aggregates included")
     parameters: int = Field(default=0, description="tensors that were decoded")
     values: int = Field(default=0, description="values in them")
-    output_bytes: int = Field(default=0, description="bytes that they and inflated topologies take, of the limit")
+    output_bytes: int = Field(default=0, description="bytes that they and inflated topologies take")
+    output_limit: int = Field(default=0, description="bytes that they may take; a stream that needs more gets the verdict limits")
 
     @property
     def conforming(self) -> bool:
@@ -224,6 +225,7 @@ def validate(
         parameters=survey.parameters,
         values=survey.values,
         output_bytes=driver.spent,
+        output_limit=driver.options.limits.total_bytes,
     )
     return found, driver.model if end is None else None
 

@@ -1,9 +1,11 @@
 """What a validation found: as text, as SARIF 2.1.0, and as JUnit XML."""
 
 import json
+import os
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any, Final
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 from nnc_conformance.encoders.hints import HINTS
@@ -59,10 +61,10 @@ def _facts(stream: StreamValidation) -> Iterator[str]:
     """Yield lines on a stream: edition, size, capabilities, targets, inferred meanings."""
     if stream.edition is not None:
         kind = "update" if stream.update else "stream"
-        yield (
-            f"edition {stream.edition}, {kind} of {stream.size} bytes, {stream.units} units; "
-            f"{stream.parameters} tensors with {stream.values} values"
-        )
+        yield f"edition {stream.edition}, {kind} of {stream.size} bytes, {stream.units} {'unit' if stream.units == 1 else 'units'}"
+        tensors = f"{stream.parameters} {'tensor' if stream.parameters == 1 else 'tensors'}"
+        values = f"{stream.values} {'value' if stream.values == 1 else 'values'}"
+        yield f"decodes to {tensors} with {values}, {stream.output_bytes} of the {stream.output_limit} bytes allowed"
         yield f"needs: {', '.join(stream.capabilities) or 'nothing'}"
         said = [f"{one.target} {'met' if one.met else 'missed by ' + ', '.join(one.lacking)}" for one in stream.targets]
         yield f"targets: {'; '.join(said)}"
@@ -123,12 +125,17 @@ def _sarif_result(stream: StreamValidation, finding: BrokenRule, met: list[str])
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": visible(stream.stream)},
+                    "artifactLocation": {"uri": _uri(stream.stream)},
                     "region": {"byteOffset": finding.byte, "byteLength": 1 if finding.byte < stream.size else 0},
                 }
             }
         ],
     }
+
+
+def _uri(name: str) -> str:
+    """Return the URI of a file: relative to the working folder, or absolute (RFC 8089)."""
+    return ("file://" if name.startswith("/") else "") + quote(os.fsencode(name))
 
 
 def render_validation_junit(validation: Validation) -> str:

@@ -25,13 +25,14 @@ class NoStreamsError(NNCError):
 
 
 def find_streams(paths: Iterable[Path]) -> dict[str, Path]:
-    """Return the streams under ``paths`` by name: files as given, and every ``*.nnr`` in folders.
+    """Return the streams under ``paths`` by name: files as given, and every file ``*.nnr`` in
+    folders.
 
     The name of a suite's vector is LEVEL/ID. Raises `NoStreamsError` for a path without streams.
     """
     found: dict[str, Path] = {}
     for path in paths:
-        files = sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path] if path.exists() else []
+        files = sorted(filter(_is_stream_file, path.rglob(f"*{SUFFIX}"))) if path.is_dir() else [path] if path.exists() else []
         if not files:
             raise NoStreamsError(f"no stream in {path}" if path.exists() else f"{path} does not exist")
         for file in files:
@@ -39,6 +40,14 @@ def find_streams(paths: Iterable[Path]) -> dict[str, Path]:
             name = str(named.parent if named.name == STREAM_FILE and named.parent.name else named)
             found[name if name not in found else str(file)] = file
     return found
+
+
+def _is_stream_file(path: Path) -> bool:
+    """Return whether a path is a file, or a link that leads nowhere, which is an error later.
+
+    Folders, pipes and devices in a folder are passed over: reading them could wait forever.
+    """
+    return path.is_file() or not path.exists()
 
 
 def find_sessions(paths: Iterable[Path]) -> dict[str, Path | tuple[Path, ...]]:

@@ -1,7 +1,10 @@
 """``validate`` as a user types it: verdicts, exit codes, and its three outputs."""
 
 import json
+import os
+import re
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -86,3 +89,39 @@ def test_many_streams_in_several_processes(tmp_path: Path) -> None:
         (tmp_path / f"{number}.nnr").write_bytes(GOOD.read_bytes() if number else BAD.read_bytes())
     done = nnc("validate", ".", "--jobs", "2", cwd=tmp_path)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "11 of 12 streams conforming")
+
+
+def test_a_session_is_taken_in_order_and_each_stream_as_often_as_named(folder: Path) -> None:
+    """Numbers in the names of a folder's files count as numbers."""
+    steps = folder / "steps"
+    steps.mkdir()
+    for number in (0, 2, 10, 9):
+        (steps / f"step-{number}.nnr").write_bytes(GOOD.read_bytes())
+    for words in (["steps"], ["steps/*.nnr"]):
+        lines = [line for line in nnc("validate", "--session", *words, cwd=folder).stdout.splitlines() if line.startswith("steps")]
+        assert [line.split(":")[0] for line in lines] == [f"steps/step-{number}.nnr" for number in (0, 2, 9, 10)]
+    twice = nnc("validate", "--session", "good.nnr", "good.nnr", cwd=folder)
+    assert twice.stdout.endswith("2 of 2 streams conforming\n")
+    assert nnc("validate", "good.nnr", "good.nnr", cwd=folder).stdout.endswith("1 of 1 streams conforming\n")
+
+
+def test_only_files_of_a_folder_are_read(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.nnr")
+    (folder / "folder.nnr").mkdir()
+    assert nnc("validate", ".", cwd=folder).stdout.endswith("1 of 2 streams conforming\n")
+    (folder / "lost.nnr").symlink_to("nowhere")
+    done = nnc("validate", ".", cwd=folder)
+    assert (done.returncode, "lost.nnr: No such file" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["my model#1%.nnr", "\u00fc:b?.nnr"])
+def test_places_in_sarif_are_uris(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(BAD.read_bytes())
+    for path in (name, folder / name):
+        nnc("validate", path, "--sarif", folder / "s.sarif", cwd=folder)
+        (run,) = json.loads((folder / "s.sarif").read_text())["runs"]
+        uri = run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        parts = urlsplit(uri)
+        assert (parts.scheme, parts.netloc, parts.query, parts.fragment) == ("file" if path != name else "", "", "", "")
+        assert unquote(parts.path) == str(path)
+        assert re.fullmatch(r"[!-~]+", uri)

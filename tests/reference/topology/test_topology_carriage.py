@@ -335,6 +335,8 @@ def test_nnef_at_the_command_line(tmp_path: Path) -> None:
     assert run(app, ["decode", str(stream), str(tmp_path / "plain.nnef")]).exit_code == 0
     assert run(app, ["encode", str(tmp_path / "plain.nnef"), str(tmp_path / "packed.nnef")]).exit_code == 0
     assert run(app, ["decode", str(tmp_path / "packed.nnef"), str(tmp_path / "back.nnef")]).exit_code == 0
+    validated = run(app, ["validate", str(tmp_path / "packed.nnef")])
+    assert (validated.exit_code, validated.output.splitlines()[-1]) == (0, "1 of 1 streams conforming")
     plain, back = read_model(tmp_path / "plain.nnef"), read_model(tmp_path / "back.nnef")
     assert list(plain.parameters) == list(VALUES)
     for name, array in plain.parameters.items():
