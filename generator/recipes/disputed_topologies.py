@@ -148,6 +148,11 @@ RECIPES = (
         units=lambda _: dimensions_from_topology(NNR_TPL_ONNX, onnx_topology({"w": (2, 3), "v": (2, 3)}, packed=True)),
     ),
     topology_recipe(
+        "tpl-onnx-dimensions-constant",
+        title="Dimensions from Constant nodes of an ONNX topology",
+        units=lambda _: dimensions_from_topology(NNR_TPL_ONNX, onnx_topology({"w": (2, 3), "v": (2, 3)}, constants=True)),
+    ),
+    topology_recipe(
         "tpl-onnx-scalars",
         title="Scalars whose dimensions an ONNX topology gives",
         units=lambda _: scalars(),

@@ -56,6 +56,7 @@ EDGES = {
     "partial sets: large pieces, 31-bit sizes, differing flags": ("partial-large-pieces",),
     "topologies that inflate to more than 64 KiB": ("tpl-unrec-deflate-large",),
     "ONNX dimensions, packed and not": ("tpl-onnx-dimensions", "tpl-onnx-dimensions-packed"),
+    "ONNX dimensions of Constant nodes": ("tpl-onnx-dimensions-constant",),
     "scalars whose shape comes from a topology": ("tpl-onnx-scalars",),
 }
 """The vectors that hold each edge, by its kind and what it is."""
