@@ -67,7 +67,10 @@ def command(
 
 
 def _on_disk(path: Path, scratch: Path) -> Path:
-    """Return the path, or that of a copy of standard input, which worker processes do not have."""
+    """Return the path, or that of a copy if it is standard input.
+
+    The copy goes into ``scratch``: worker processes do not have standard input.
+    """
     if path != STANDARD_INPUT:
         return path
     copy = scratch / "standard-input.nnr"

@@ -65,9 +65,9 @@ def command(
 
 
 def _retired(given: "Loaded") -> tuple[str, ...]:
-    """Return the ids that the suite of a run retired.
+    """Return the ids of vectors that the suite of a run has retired.
 
-    Return no ids if the suite cannot be found.
+    Empty if the suite cannot be found, or is not the one of the results by its manifest hash.
     """
     from nnc_conformance.reference.errors import NNCError
     from nnc_conformance.storage.package import unpacked_suite

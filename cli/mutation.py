@@ -96,7 +96,7 @@ def command(
 
 
 def _matching(names: list[str], globs: list[str] | None) -> list[str]:
-    """Return the ids that match any of ``globs``, or all without globs.
+    """Return the ids in ``names`` that match any of ``globs``, or all without globs.
 
     Raise `typer.BadParameter` if none does.
     """

@@ -93,7 +93,10 @@ def command(
 
 
 def _files(stream: Path) -> list[Path]:
-    """Return the files of the streams that are meant: one, or the steps of a vector's folder."""
+    """Return the stream files that an argument means.
+
+    They are the file itself, or those of all steps in a vector's folder.
+    """
     from nnc_conformance.storage.vector import STREAM_FILE, step_files
 
     if not stream.is_dir():

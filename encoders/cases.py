@@ -371,6 +371,7 @@ def _model(label: str, *, vectors: bool) -> Tensors:
 def option_rows(values: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     """Return rows of options that together hold every possible pair of values.
 
+    ``values`` gives the values of each option, the usual one first; a row is one value by option.
     Tools of the second edition are on in that edition only.
     """
 

@@ -213,7 +213,10 @@ class _ElementAt(Watcher):
 
 
 def _element_at(stream: bytes, byte: int) -> str:
-    """Return the first element at a byte of a stream; "" if it cannot be read up to there."""
+    """Return the name of the syntax element at a byte of a stream.
+
+    It is "" if the stream cannot be read up to there.
+    """
     found = _ElementAt(byte)
     with suppress(NNCError):  # what was read up to there counts
         Driver(stream, found, DecoderOptions(lenient=True), values=False).run()

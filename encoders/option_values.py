@@ -81,9 +81,14 @@ def check_value(name: str, value: str) -> str:
 
 
 def reference_options(options: Mapping[str, str], blocks: Mapping[str, Any] | None = None) -> EncoderOptions:
-    """Return the reference encoder's options for asked ones, with qp as qp.
+    """Convert option words to the reference encoder's options.
 
-    Raises `EncodeError` or `ValueError` for values that it does not know.
+    ``options`` gives the text of each value by option name; ``blocks`` is the parsed JSON of the
+    file that the option blocks names.
+
+    Raises:
+        EncodeError: For an unknown value of dq, and what `EncoderOptions` refuses.
+        ValueError: For a number that cannot be read.
     """
     arguments: dict[str, Any] = {}
     for name, value in options.items():

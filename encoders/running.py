@@ -81,7 +81,10 @@ class EncodingExecutor(EncoderExecution):
 
 
 def encode_steps(host: EncoderHost, encoder: EncoderSpec, case: EncoderCase, inputs: Sequence[bytes]) -> list[EncodeRun]:
-    """Ask an encoder for the stream of each step, up to the first without one."""
+    """Ask an encoder for the stream of each step, up to the first without one.
+
+    ``inputs`` holds a safetensors file for each step. Each step is given the streams before it.
+    """
     blocks = {} if case.blocks is None else {BLOCKS_FILE: canonical_json(case.blocks).encode()}
     options = case.options if case.blocks is None else {**case.options, BLOCKS: BLOCKS_FILE}
     runs: list[EncodeRun] = []

@@ -223,7 +223,11 @@ def _of_codebook(one: _WrongTensor) -> str:
 
 
 def _of_zeros(one: _WrongTensor) -> str:
-    """Return the element of values that were lost: of whole rows, or of single ones."""
+    """Return the syntax element to suspect when coded values were lost.
+
+    It is row_skip_list if an update's wrong values all lie in rows that did not change, else
+    sig_flag.
+    """
     header = one.coded.header if one.coded is not None else None
     if header is None or header.update is None or len(header.dimensions) < 2:
         return "sig_flag"

@@ -107,9 +107,10 @@ def _renamed(gone: Iterable[CaseResult], new: Iterable[CaseResult]) -> dict[str,
 
 
 def _by_description(cases: Iterable[CaseResult]) -> dict[tuple[object, ...], set[str]]:
-    """Return the ids of vectors by what describes them.
+    """Group the ids of vectors by what describes them.
 
-    Fresh streams and those without a title are left out.
+    The key is (title, what it catches, level, clauses, flags, elements, rule). Fresh streams and
+    those without a title are left out.
     """
     found: dict[tuple[object, ...], set[str]] = {}
     for case in cases:

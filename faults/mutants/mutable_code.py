@@ -174,9 +174,10 @@ def _default_choices() -> frozenset[str]:
 
 
 def live_blocks(statement: ast.stmt) -> frozenset[str]:
-    """Return the blocks, by field, that a decoder with the default choices executes.
+    """Return which blocks of a statement a decoder with the default choices can execute.
 
-    Blocks of an encoder are left out.
+    Blocks are named by field of the AST node: body, orelse, finalbody, handlers. Left out are those
+    that run only in an encoder or under another choice of a disputed point.
     """
     blocks = {field for field in ("body", "orelse", "finalbody", "handlers") if hasattr(statement, field)}
     if isinstance(statement, ast.If):

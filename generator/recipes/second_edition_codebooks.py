@@ -60,8 +60,10 @@ def tensor(negative: int, positive: int, unary_length: int, name: str = "w", **m
 
 
 def agreed_limits(unary_length: int, bits: range) -> Iterator[tuple[int, int]]:
-    """Yield (n, M): magnitudes at both ends of the range that leaves n prefix bins, where the
-    readings agree.
+    """Yield (n, M): magnitudes at both ends of the range with n prefix bins.
+
+    M is the largest magnitude of a codebook. Only those are yielded for which both readings of the
+    text, as the module says, give the same number of flags.
     """
     for n in bits:
         yield n, unary_length + (1 << n)

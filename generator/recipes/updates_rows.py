@@ -70,7 +70,11 @@ def matrix(
 
 
 def cut_rows(side: int, rows: int) -> dict[str, tuple[int, ...]]:
-    """Return rows to skip at each place where blocks of ``side`` rows cut a matrix."""
+    """Return the rows to skip for each case, by the case's name.
+
+    Names say where the rows lie in a matrix of ``rows`` rows that is cut into blocks of ``side``
+    rows: at their starts or ends, all of one block, across the first border, none, or every row.
+    """
     places = {
         "block-row-starts": tuple(range(0, rows, side)),
         "block-row-ends": tuple(row for row in range(rows) if row % side == side - 1 or row == rows - 1),

@@ -208,9 +208,12 @@ def _plain(value: Any) -> bool:
 
 
 def _check_object(value: dict[str, Any]) -> None:
-    """Raise `ModelError` for an unknown class.
+    """Raise `ModelError` for an object of a Keras model not known to be safe.
 
-    Raise it also for a call without a tensor of the model, which would compute at once.
+    ``value`` is an object of its configuration, with class_name, module, config and inbound_nodes.
+    Refused are unknown classes, constants that are not numbers, layers that keep state between
+    calls, a Sequential of too many layers, and a call without a tensor of the model, which would
+    compute at once.
     """
     module, name = value.get("module"), value["class_name"]
     known = _OBJECTS.get(module) if module is None or isinstance(module, str) else None

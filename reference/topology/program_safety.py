@@ -187,8 +187,10 @@ def is_arithmetic(text: str) -> bool:
 
 
 def _is_small(text: str) -> bool:
-    """Whether no power or shift of an expression can make a huge number: torch computes them at
-    once.
+    """Return whether no power or shift of an expression can make a huge number.
+
+    Torch computes them at once. False also for text that is no Python expression, and for too many
+    or too deeply nested powers.
     """
     try:
         growing = [node for node in ast.walk(ast.parse(text.strip(), mode="eval")) if _exponent(node) is not None]
@@ -212,7 +214,10 @@ def _exponent(node: ast.AST) -> ast.AST | None:
 
 
 def _is_small_exponent(node: ast.AST | None) -> bool:
-    """Whether an exponent is the name of a size, or a number of at most `_MOST_EXPONENT`."""
+    """Return whether an exponent is a size's name, or a number up to `_MOST_EXPONENT`.
+
+    A sign and a call such as ``Integer(2)`` are looked through; anything else gives False.
+    """
     match node:
         case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
             return _is_small_exponent(operand)

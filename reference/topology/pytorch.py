@@ -285,7 +285,11 @@ def _has_tensors(torch: Any, value: Mapping[Any, Any], depth: int) -> bool:
 
 
 def _check_pickles(data: bytes) -> None:
-    """Raise `ModelError` for an archive or a pickle that unpacks to far more than its size."""
+    """Raise `ModelError` for archives of programs, bytearrays and pickles that unpack hugely.
+
+    A .pt file is a zip archive with pickles, or a bare pickle. TorchScript and torch.export
+    programs hold code besides tensors; a bytearray could ask for any amount of memory.
+    """
     pickles = [data]
     if data.startswith(b"PK"):
         with opened_zip(data, "not a state_dict: the .pt file") as opened:

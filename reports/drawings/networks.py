@@ -92,7 +92,7 @@ def _accuracy_x(top1: float, low: float) -> float:
 def _accuracy_scale(lowest: float) -> tuple[float, float]:
     """Choose the start and the step of a scale up to 1.
 
-    They are round numbers, with some room below ``lowest``.
+    They are round numbers, with some room below ``lowest``. Returns (start, step).
     """
     for step in _ACCURACY_STEPS:
         steps = int((1 - lowest) / step) + 1
@@ -185,9 +185,11 @@ def _drift_line(
 
 
 def _error_scale(sizes: Sequence[float]) -> tuple[Callable[[float], float], tuple[tuple[float, str], ...]]:
-    """Choose the scale of errors.
+    """Choose a logarithmic scale for errors, which may be 0 or infinite.
 
-    Return the height of an error, and the ticks (powers of ten, 0 and not finite).
+    Returns:
+        A function from an error to its height in the drawing, and the ticks as (height, label).
+        They are powers of ten, with 0 and "not finite" if errors are such.
     """
     inside = [math.log10(size) for size in sizes if 0 < size < math.inf]
     low = math.floor(min(inside, default=0))

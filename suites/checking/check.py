@@ -266,7 +266,7 @@ def probe_faults(decoder: DecoderSpec, probed: Iterable[ProbeResult], invocation
 
 
 def claims_shown(probed: Iterable[ProbeResult]) -> list[GoodCase]:
-    """Return which declared capabilities the good probes confirm or contradict.
+    """Return which declared capabilities the good probes confirm or contradict, as cases.
 
     Probes that need undeclared capabilities do not count. A probe of an inferred fact counts for
     capabilities that no other probe needs, and only against a decoder that gives no output.

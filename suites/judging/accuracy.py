@@ -107,12 +107,14 @@ def row(
 
 
 def added_up(expected: Sequence[ExpectedOutput], given: Sequence[Tensors | None]) -> Tensors | None:
-    """Return the model after a session from what its streams code.
+    """Return the model after a session, added up from the tensors of its streams.
 
-    Return None if a step gave no tensors.
+    ``given`` holds what the decoder gave for each stream, ``expected`` what is right. A tensor
+    counts as a difference, to be added to the one before, where the right model differs from what
+    the stream codes; else it replaces that. Sums are of the tensor's own type: binary32 or int32.
 
-    A tensor is a difference where the expected model differs from what the stream codes. Sums are
-    of the tensor's own type: binary32 or int32.
+    Returns:
+        The tensors by name, or None if a step gave no tensors.
     """
     model: dict[str, NDArray[Any]] = {}
     for step, tensors in zip(expected, given, strict=True):

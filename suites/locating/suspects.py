@@ -153,7 +153,9 @@ def locate_fault(decoder: str, spectra: Sequence[Spectrum], failing: Sequence[bo
 def _ranked(by_element: Mapping[str, Sequence[tuple[float, Trait]]]) -> list[tuple[float, Trait]]:
     """Return the best trait of each element with its coefficient, the likeliest first.
 
-    Of equals, the element with more traits comes first.
+    ``by_element`` gives the (coefficient, trait) pairs of each syntax element, best first. Of
+    equals, the element with more traits comes first. An entry of the LPS range table that does
+    about as well as the context state is put above it.
     """
     ranks = {element: own[0][0] for element, own in by_element.items()}
     state, entry = (ranks.get(element, 0.0) for element in (CONTEXT_STATE, LPS_RANGE_TABLE))

@@ -139,9 +139,10 @@ def nnr_unit_header(w: Walker, context: StreamContext, header: Values) -> tuple[
 
 
 def check_order(w: Walker, context: StreamContext, unit_type: int) -> None:
-    """Check that NNR_STR comes first and once, NNR_MPS once.
+    """Check that NNR_STR comes first and once, NNR_MPS once, and aggregates stay shallow.
 
-    An aggregate holds no aggregate and no NNR_STR.
+    An aggregate holds no aggregate and no NNR_STR. Broken rules go to ``w.require``, which raises
+    or reports them. Sets ``context.str_seen``.
     """
     first = context.str_seen or unit_type == NNR_STR
     w.require("first-unit", first, f"the first unit is {unit_type_name(unit_type)}")
