@@ -176,7 +176,10 @@ def _issue_encoder(
 
 
 def _refused(name: str, reasons: Sequence[str]) -> int:
-    """Print every reason against a certificate; return the exit code."""
+    """Print every reason against a certificate, and a line with their count.
+
+    Return `ExitCode.FAILED`.
+    """
     from nnc_conformance.reports.text import one_line
 
     for reason in reasons:

@@ -49,7 +49,11 @@ def judge_encoders(arguments: Sequence[str], output: Path, filters: Sequence[str
 
 
 def _globs(filters: Sequence[str]) -> tuple[str, ...]:
-    """Return the globs of ids in filters; raise `typer.BadParameter` for another key."""
+    """Return the globs of ids in filters, such as ``*`` for ``id=*``.
+
+    The "!" of a filter that excludes stays before its glob. Raise `typer.BadParameter` for another
+    key.
+    """
     globs = []
     for text in filters:
         key, equals, glob = text.removeprefix("!").partition("=")

@@ -110,7 +110,11 @@ def _by_number(path: Path) -> list[str | tuple[int, str]]:
 
 
 def _expanded(path: Path, *, session: bool) -> list[Path]:
-    """Return the files that a pattern matches, or the path itself."""
+    """Return the files that a pattern with ``*?[`` matches, or the path itself.
+
+    The path is returned if it exists, has no such character, or matches nothing. Files are sorted:
+    by number for a session, else by name.
+    """
     if path.exists() or not set("*?[") & set(str(path)):
         return [path]
     matched = Path(path.anchor).glob(str(path.relative_to(path.anchor)))

@@ -193,7 +193,12 @@ def facts_hold(checked: CheckedVector) -> Iterator[str]:
 
 
 def level_holds(checked: CheckedVector) -> Iterator[str]:
-    """Yield the reasons why a vector does not belong to its level."""
+    """Yield the reasons why a vector does not belong to its level.
+
+    Certified levels hold nothing inferred, the negative level only vectors with a rule, the
+    inferred level something inferred, and the disputed level vectors whose choices differ in their
+    output.
+    """
     vector = checked.vector
     inferred = vector.provenance is Provenance.INFERRED
     if vector.level in CERTIFIED and inferred:

@@ -11,7 +11,7 @@ TENSOR: Final = 4
 
 
 def varint(value: int) -> bytes:
-    """Encode a number as a protocol buffer varint."""
+    """Encode a number as a protocol buffer varint: 7 bits a byte, lowest first."""
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -38,9 +38,11 @@ def onnx_topology(shapes: Mapping[str, tuple[int, ...]], *, packed: bool = False
     """
 
     def sizes(dimensions: tuple[int, ...]) -> bytes:
+        """Encode the dimensions of a tensor, as one field or a field each."""
         return text(1, b"".join(map(varint, dimensions))) if packed else b"".join(number(1, size) for size in dimensions)
 
     def tensor(name: str, dimensions: tuple[int, ...]) -> bytes:
+        """Encode a tensor as an initializer of the graph, or as a Constant node."""
         described = sizes(dimensions) + number(2, FLOAT)
         if not constants:
             return text(5, described + text(8, name))

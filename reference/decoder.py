@@ -118,7 +118,16 @@ def decode(
 
 
 def decode_with(stream: bytes, options: DecoderOptions, *, recombine: bool = False, progress: ProgressCallback = no_progress) -> Decoded:
-    """Decode a bitstream as `decode`, with options that are not public."""
+    """Decode a bitstream as `decode` does, given options that `decode` does not offer.
+
+    Args:
+        stream: The bytes of the bitstream.
+        options: All options of the decoder.
+        recombine: Give a BLOCK's weight as G x H, scaled by its LS, in place of these.
+        progress: Called with bytes decoded and bytes in all after each unit.
+
+    Raises as `decode`.
+    """
     collector = Collector(recombine=recombine)
     driver = Driver(stream, collector, options)
     with closing(driver.units()) as units:

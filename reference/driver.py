@@ -235,7 +235,10 @@ class Driver:
                 raise
 
     def _take(self, unit: Unit) -> None:
-        """Decode a data unit, or keep the container of an NNR_TPL_PRUN."""
+        """Decode a data unit, or keep the container of an NNR_TPL_PRUN.
+
+        Other units are passed over: the walk has checked them.
+        """
         header = unit.data_unit_header
         if header is not None:
             self._decode(unit, header)

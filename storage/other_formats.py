@@ -166,7 +166,11 @@ def _content(path: Path, head: bytes) -> tuple[str, str, str]:
 
 
 def _in_zip(path: Path) -> tuple[str, str, str]:
-    """Return what a zip archive is, as `_content`."""
+    """Say what a zip archive holds, by the ends of its members' names.
+
+    Returns:
+        (suffix, what it is, what to do), as `_content`; each "" if the archive cannot be read.
+    """
     try:
         with opened_zip(read_bytes(path), str(path)) as archive:
             names = archive.namelist()

@@ -204,7 +204,11 @@ class _Arrays:
 
 
 def dump_state(session: SessionState) -> bytes:
-    """Return a session as the bytes of a state file."""
+    """Return a session as the bytes of a state file.
+
+    They are the magic number, the length of the header, the header as JSON, the arrays in little
+    endian, and the SHA-256 of all that.
+    """
     arrays, model = _Arrays(), session.model
     parts: dict[str, Any] = {
         "parameters": {name: arrays.put(values) for name, values in model.parameters.items()},

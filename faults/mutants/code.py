@@ -105,7 +105,7 @@ def statement_change(trees: tuple[ast.FunctionDef, ast.FunctionDef], edit: TreeE
 
 
 def _statement_path(tree: ast.FunctionDef, edit: TreeEdit) -> tuple[tuple[str, int | None], ...]:
-    """Return the path of the innermost statement around an edit."""
+    """Return the path, from the function's tree, of the innermost statement around an edit."""
     path = edit.path
     while not isinstance(node_at(tree, path), ast.stmt):
         path = path[:-1]
@@ -127,7 +127,10 @@ def without_blocks(statement: ast.stmt) -> ast.stmt:
 
 
 def last_line(statement: ast.stmt) -> int:
-    """Return the last line of a statement before its first block."""
+    """Return the number of a statement's last line before its first block.
+
+    It is the last line of all if the statement has no block.
+    """
     body = getattr(statement, "body", None)
     if not body:
         return statement.end_lineno or statement.lineno

@@ -257,7 +257,7 @@ def _contents(trials: Sequence[Trial]) -> list[tuple[Decodable, bool]]:
 
 
 def execution_of(outcome: MutantOutcome) -> Execution:
-    """Return a mutant's outcome as that of a decoder under test."""
+    """Convert a mutant's outcome to the execution of a decoder, which the suite judges."""
     return Execution(
         _ENDINGS[outcome.ending],
         tensors=outcome.parameters,

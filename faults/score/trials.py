@@ -65,7 +65,10 @@ class _Trial:
     child: MutatedChild | None = None
 
     def start(self) -> None:
-        """Start a child on the vectors that are left."""
+        """Start a child process that tries the mutant on the vectors that are left.
+
+        It ends after a vector that decides, unless the whole matrix is wanted. Sets ``self.child``.
+        """
         left, matrix = self.vectors[self.tried :], self.matrix
 
         def work(decode: Decode) -> Iterator[Kill | None]:

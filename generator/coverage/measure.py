@@ -42,7 +42,10 @@ class GoalCounter(Watcher):
         self._states = StateCounter()
 
     def element(self, element: Element) -> None:
-        """Count an element, its value class and its place in an array."""
+        """Count the goals that an element meets: itself, its value class, and its place.
+
+        The place is that in an array, first or later, if the element is coded with an index.
+        """
         name, value = element.name, element.value
         self._states.element(element)
         self.counts[Key(GoalKind.ELEMENT, name, MET)] += 1

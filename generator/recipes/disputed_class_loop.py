@@ -71,7 +71,11 @@ def units(choice: UnificationClassLoop, _: Numbers) -> list[Values]:
 
 
 def class_loop(choice: UnificationClassLoop) -> Recipe:
-    """Build the recipe of a stream written under one choice of unification_class_loop."""
+    """Build the recipe of a stream written under one choice of unification_class_loop.
+
+    The choice at this disputed point says what bounds the loop over classes in the unification map:
+    the count or the bitmask.
+    """
     return Recipe(
         id=f"map-unification-any-count-classes-by-{'count' if choice is UnificationClassLoop.COUNT_CLASSES else 'bitmask'}",
         title=f"The class loop of the unification map runs to {choice.value}, whichever way its entries are counted",

@@ -97,7 +97,10 @@ def dimensions_from_topology(storage: int, data: bytes) -> list[Values]:
 
 
 def scalars() -> list[Values]:
-    """Build an INT and a FLOAT without dimensions, by a topology."""
+    """Build a stream with an INT and a FLOAT without dimensions in the topology.
+
+    The INT's unit leaves out its input parameters, the FLOAT's its dimensions.
+    """
     topology = topology_unit(NNR_TPL_ONNX, RAW, {"topology_data": onnx_topology({"w": (), "v": ()})})
     units = [
         ndu(header(kind, name, (1,)), Coded([-7]), form=form)

@@ -108,7 +108,11 @@ def pruning_and_unification() -> dict[str, Values]:
 
 
 def sparsification_and_unification() -> dict[str, Values]:
-    """Build two maps as in `pruning_and_unification`; 24 bytes are dimensions of blocks."""
+    """Return the values of a sparsification and a unification map.
+
+    They fill bytes as in `pruning_and_unification`. Of the unification map, 24 bytes are dimensions
+    of blocks.
+    """
     entry = {
         "sparsification_threshold": number(3, 0xE0, 2, 0x3E),
         "non_zero_ratio": number(25, 1, 2, 0x3F),

@@ -68,7 +68,7 @@ def qp_at_end(name: str, qp_density: int, qp: int, *, tests: str, catches: str, 
 
 
 def lps_sequence(_: object) -> list[Values]:
-    """Build two LPS, with tensors before, between and after them."""
+    """Build a stream with two layer parameter sets, and tensors before, between and after."""
     mps, first, second = Quantization(2, -13), Quantization(0, -3), Quantization(7, -1000)
     return [
         *opening(mps),

@@ -114,7 +114,10 @@ def by_digest(id_type: int, *, right: bool = True, tca: bool = False, own: NodeI
 
 
 def digest_values() -> list[StepUnits]:
-    """Make updates whose parents' digests are 0, 1 and all ones."""
+    """Make tensors and an update whose parents' digests are 0, 1 and all ones.
+
+    Each is a SHA-256 or a SHA-512 in the update's header; the decoder has nothing with that digest.
+    """
     kinds = {ICNN_NDU_PL_SHA256: 32, ICNN_NDU_PL_SHA512: 64}
     digests = {(kind, value): value.to_bytes(size) for kind, size in kinds.items() for value in (0, 1, (1 << (8 * size)) - 1)}
     names = {key: f"t{number}" for number, key in enumerate(digests)}

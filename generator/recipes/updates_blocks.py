@@ -72,7 +72,10 @@ def block_session(numbers: Numbers, parameter_types: int, *, absent: bool = Fals
 
 
 def parts_alone(numbers: Numbers) -> list[StepUnits]:
-    """Make a BLOCK whose weight and LS are then updated each alone."""
+    """Make a session: a BLOCK, an update of its weight alone, and one of LS.
+
+    LS are the factors of local scaling.
+    """
     return [
         stream(block(numbers, "0", LS, 0)),
         update(unit(NNR_PT_FLOAT, "w", (4, 3, 2), Coded(numbers.quants("w", 24, 150)), node(1), tca=True)),

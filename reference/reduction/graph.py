@@ -47,7 +47,10 @@ class Graph:
 
     @classmethod
     def over(cls, model: ModelProto) -> "Graph":
-        """Index the contents of a model; call it again after a change."""
+        """Index a model's tensors, and the nodes that make and read each value, by name.
+
+        The index is not kept up to date: call this again after a change of the model.
+        """
         tensors = {tensor.name: tensor for tensor in model.graph.initializer}
         makers: dict[str, NodeProto] = {}
         readers: dict[str, tuple[NodeProto, ...]] = {}
@@ -149,7 +152,10 @@ def described(node: NodeProto) -> str:
 
 
 def _inner_inputs(attribute_: AttributeProto) -> set[str]:
-    """Collect the names that subgraphs in an attribute read or output."""
+    """Collect the names of values that subgraphs in an attribute read or output.
+
+    Subgraphs within subgraphs count too.
+    """
     graphs: list[GraphProto] = [*([attribute_.g] if attribute_.HasField("g") else []), *attribute_.graphs]
     names = {value.name for graph in graphs for value in graph.output}
     for graph in graphs:

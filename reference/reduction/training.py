@@ -152,7 +152,11 @@ def _tensor(torch: Any, array: Array) -> Tensor:
 
 
 def _whole(network: Network, values: Tensors) -> Tensors:
-    """Return parameters by their names in the graph, as `network.runnable` does."""
+    """Return parameters by their names in the graph, as `network.runnable` does.
+
+    Decomposed parameters are multiplied together, and scaled ones multiplied by their factors. The
+    parts are still in the result; ``values`` is left as it is.
+    """
     whole = dict(values)
     for name, decomposition in network.decomposed.items():
         g, h = decomposition.names(name)

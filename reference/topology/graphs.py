@@ -201,7 +201,11 @@ def _node_step(node: NodeProto, number: int) -> str:
 
 
 def _constant(node: NodeProto, scope: tuple[str, ...]) -> Iterator[TensorEntry]:
-    """Iterate over the tensors of a Constant node."""
+    """Yield an entry for each tensor of a Constant node.
+
+    Its path ends with the name of the node's output. Values that are no dense tensor give an entry
+    without one.
+    """
     path = TensorPath(scope, checked_name(node.output[0]))
     for attribute in node.attribute:
         if attribute.ref_attr_name:

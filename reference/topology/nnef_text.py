@@ -91,7 +91,11 @@ def calls(topology: bytes) -> tuple[Call, ...]:
 
 
 def _calls(found: Sequence[Token]) -> Iterator[Call]:
-    """Iterate over calls: NAME ( or NAME < TYPE > (."""
+    """Yield each call of an operation in NNEF text, given as its tokens.
+
+    A call is NAME ( or NAME < TYPE > (. It is given the name of the variable to which a statement
+    assigns it, or "".
+    """
     ends = _ends(found)
     for at, token in enumerate(found):
         generic = ""

@@ -261,7 +261,11 @@ def require_consistent(planned: Sequence[str], cases: Sequence[JudgedCase], clos
 
 
 def missing_cases(planned: Sequence[str], cases: Sequence[JudgedCase], closing: Closing | None) -> str:
-    """Return why cases are missing from results; "" if all were run."""
+    """Return a sentence on why cases are missing from results; "" if all were run.
+
+    Cases are missing if the closing record is, if planned ones have no result or one that says that
+    they were not run, and if none was planned.
+    """
     if closing is None:
         return "the results have no closing record"
     missing = len(planned) - len(cases) + sum(OUTCOMES[case.outcome].incomplete for case in cases)
