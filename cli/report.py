@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 def command(
     results: Annotated[
         list[Path],
-        typer.Argument(metavar="RESULTS", parser=input_file, help="results.json files, or folders that hold one; - for standard input."),
+        typer.Argument(
+            metavar="RESULTS",
+            parser=input_file,
+            help="results.json files, or folders that hold one; - for standard input. Or one encoder-results.json or its folder.",
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", metavar="DIR", parser=output_folder, help="Folder for the pages.")] = Path(
         "nnc-report"
@@ -46,7 +50,7 @@ def command(
     """Write a report as HTML, Markdown, JUnit XML, CSV and badges.
 
     Several results are shown side by side. On GitHub Actions the Markdown is also appended to the
-    step's summary.
+    step's summary. Of a run of encoders there are HTML and JUnit XML.
 
     Exit code, as the verdict: 0 all as expected, 1 a decoder failed, 2 usage or bad input, 3
     incomplete.
@@ -56,12 +60,20 @@ def command(
     Example: nnc-conformance report 1.0/ 1.1/ 1.2/ --releases releases.md
     """
     from nnc_conformance.cli.printing import print_verdict
+    from nnc_conformance.reports.encoders import holds_encoders
     from nnc_conformance.reports.pages import PAGES, write_pages
     from nnc_conformance.reports.releases import render_releases
     from nnc_conformance.reports.results import file_of, load
     from nnc_conformance.reports.summary import build_report
     from nnc_conformance.storage.outputs import check_outputs, write_text
+    from nnc_conformance.suites.results.result_files import RESULTS_FILE
 
+    if any(holds_encoders(path) and not (path / RESULTS_FILE).exists() for path in results):
+        if len(results) > 1 or baseline is not None or releases is not None:
+            raise typer.BadParameter(
+                "results of encoders are reported one at a time, without --baseline and --releases", param_hint="RESULTS"
+            )
+        return _report_encoders(results[0], output)
     read = [file_of(path) for path in (*results, *([baseline] if baseline is not None else []))]
     check_outputs([releases] if releases is not None else [], read, folder=output, names=PAGES)
     sources = [load(path) for path in results]
@@ -69,6 +81,25 @@ def command(
     if releases is not None:
         write_text(releases, render_releases(sources, _stream_sizes(sources)))
     return print_verdict(report, write_pages(report, output))
+
+
+def _report_encoders(path: Path, output: Path) -> int:
+    """Write the pages of a run of encoders; print its verdict and return its exit code."""
+    from nnc_conformance.reports.encoders import (
+        ENCODER_PAGES,
+        encoder_results_file,
+        load_encoder_results,
+        text_lines,
+        write_encoder_pages,
+    )
+    from nnc_conformance.storage.outputs import check_outputs
+
+    check_outputs([], [encoder_results_file(path)], folder=output, names=ENCODER_PAGES)
+    page = write_encoder_pages(path, output)
+    results, _ = load_encoder_results(path)
+    for line in text_lines(results, page):
+        typer.echo(line)
+    return int(results.verdict.exit_code)
 
 
 def _stream_sizes(sources: "Sequence[Loaded]") -> dict[str, int]:

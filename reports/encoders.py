@@ -1,5 +1,6 @@
 """The results of a run of encoders as text, JUnit XML and one HTML page."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from nnc_conformance.reports.tally import TONES, Tone, tone
 from nnc_conformance.reports.text import one_line
 from nnc_conformance.storage import outputs
 from nnc_conformance.storage.documents import first_problem
+from nnc_conformance.storage.inputs import STANDARD_INPUT
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import ResultsError
 from nnc_conformance.suites.results.result_files import read_results
@@ -34,6 +36,10 @@ ENCODER_PAGE: Final = "encoder-report.html"
 ENCODER_JUNIT: Final = "encoder-junit.xml"
 ENCODER_PAGES: Final = (ENCODER_PAGE, ENCODER_JUNIT)
 """The files that a run of encoders writes next to its results."""
+
+
+ENCODER_RESULTS: Final = "nnc-encoder-results/"
+"""How the formats of results of encoders begin."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +119,34 @@ def text_lines(results: EncoderResults, page: Path) -> Iterator[str]:
     yield f"{HEADLINES[results.verdict][0]}: {len(results.cases)} cases{f'; {because}' if because else ''} {page}"
 
 
-def load_encoder_results(folder: Path) -> tuple[EncoderResults, EncoderRunDocument]:
-    """Read the results and the run of encoders in a folder; raise `ResultsError`."""
-    return _read(folder / RESULTS_FILE, EncoderResults), _read(folder / RUN_FILE, EncoderRunDocument)
+def encoder_results_file(path: Path) -> Path:
+    """Return the encoder-results.json that is meant: the file itself, or the one in a folder."""
+    return path / RESULTS_FILE if path.is_dir() else path
+
+
+def holds_encoders(path: Path) -> bool:
+    """Return whether a results file or folder holds the results of encoders.
+
+    Raises `ResultsError` if the file cannot be read.
+    """
+    if path.is_dir():
+        return (path / RESULTS_FILE).exists()
+    if path == STANDARD_INPUT:
+        return False
+    try:
+        document = json.loads(read_results(path))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and str(document.get("format", "")).startswith(ENCODER_RESULTS)
+
+
+def load_encoder_results(path: Path) -> tuple[EncoderResults, EncoderRunDocument]:
+    """Read the results of encoders in a file or folder, and the run next to them.
+
+    Raises `ResultsError`.
+    """
+    file = encoder_results_file(path)
+    return _read(file, EncoderResults), _read(file.with_name(RUN_FILE), EncoderRunDocument)
 
 
 def _read(path: Path, kind: type[DocumentT]) -> DocumentT:
@@ -125,12 +156,18 @@ def _read(path: Path, kind: type[DocumentT]) -> DocumentT:
         raise ResultsError(f"{path}: {first_problem(error)}") from None
 
 
-def write_encoder_pages(folder: Path) -> Path:
-    """Write the pages of a run of encoders into its folder.
+def write_encoder_pages(path: Path, folder: Path | None = None) -> Path:
+    """Write the pages of a run of encoders.
 
     Return the path of the HTML page.
+
+    Args:
+        path: The results: a folder or a file.
+        folder: Folder for the pages, created if needed; that of the results if None.
     """
-    results, run = load_encoder_results(folder)
+    results, run = load_encoder_results(path)
+    folder = folder or encoder_results_file(path).parent
+    folder.mkdir(parents=True, exist_ok=True)
     renderers: dict[str, Callable[[EncoderResults, EncoderRunDocument], str]] = {ENCODER_PAGE: render_html, ENCODER_JUNIT: render_junit}
     for name, render in renderers.items():
         outputs.write_text(folder / name, render(results, run))

@@ -2,12 +2,10 @@
 
 import datetime
 import hashlib
-import json
 import secrets
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
@@ -37,6 +35,7 @@ from nnc_conformance.reports.certification.encoder_judgement import encoder_reas
 from nnc_conformance.reports.certification.encoder_page import render_encoder_certificate
 from nnc_conformance.reports.certification.encoder_policy import EncoderPolicy
 from nnc_conformance.reports.certification.issue import NONCE_BYTES, IssueError
+from nnc_conformance.reports.encoders import encoder_results_file, holds_encoders
 from nnc_conformance.storage import DISTRIBUTION, outputs
 from nnc_conformance.storage.documents import first_problem
 from nnc_conformance.storage.sealed import canonical_text, seal
@@ -45,9 +44,6 @@ from nnc_conformance.suites.results.result import ResultsError
 from nnc_conformance.suites.results.result_files import RESULTS_FILE as DECODER_RESULTS
 from nnc_conformance.suites.results.result_files import read_results
 from nnc_conformance.suites.running.runner import RunOptions
-
-ENCODER_RESULTS: Final = "nnc-encoder-results/"
-"""How the formats of results of encoders begin."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +64,6 @@ class IssuedEncoder:
     certificate: EncoderCertificate | None
 
 
-def encoder_results_file(path: Path) -> Path:
-    """Return the encoder-results.json that is meant: the file itself, or the one in a folder."""
-    return path / RESULTS_FILE if path.is_dir() else path
-
-
 def is_of_encoders(path: Path) -> bool:
     """Return whether a results file or folder holds the results of encoders.
 
@@ -80,16 +71,9 @@ def is_of_encoders(path: Path) -> bool:
         IssueError: A folder holds results of encoders and of decoders.
         ResultsError: The file cannot be read.
     """
-    if path.is_dir():
-        both = [(path / name).exists() for name in (RESULTS_FILE, DECODER_RESULTS)]
-        if all(both):
-            raise IssueError(f"{path} holds results of decoders and of encoders; name the file, {DECODER_RESULTS} or {RESULTS_FILE}")
-        return both[0]
-    try:
-        document = json.loads(read_results(path))
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(document, dict) and str(document.get("format", "")).startswith(ENCODER_RESULTS)
+    if (path / RESULTS_FILE).exists() and (path / DECODER_RESULTS).exists():
+        raise IssueError(f"{path} holds results of decoders and of encoders; name the file, {DECODER_RESULTS} or {RESULTS_FILE}")
+    return holds_encoders(path)
 
 
 def load_encoder_evidence(path: Path) -> tuple[EncoderResults, str]:

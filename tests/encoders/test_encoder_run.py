@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from nnc_conformance.encoders.cases import EncoderCase, cases_for, option_rows
 from nnc_conformance.encoders.load import load_encoder
 from nnc_conformance.encoders.results import RESULTS_FILE, RUN_FILE, EncoderResults, schema
+from nnc_conformance.reports.encoders import ENCODER_PAGES
 from nnc_conformance.suites.decoders.host import KILLED_ONCE
 from nnc_conformance.suites.results.outcomes import Outcome
 
@@ -96,6 +97,19 @@ def test_results_are_the_same_bytes_and_reports_are_written(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+def test_a_report_is_written_again_from_the_results(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    path = script(tmp_path, "sys.exit(1)")
+    assert nnc("run", "--encoder", path, "--filter", "id=shape-int-13", "--output", run).returncode == 1
+    for source in (run, run / RESULTS_FILE):
+        done = nnc("report", source, "--output", tmp_path / "again")
+        assert (done.returncode, done.stdout.splitlines()[-1][:13]) == (1, "Fail: 1 cases")
+        for name in ENCODER_PAGES:
+            assert (tmp_path / "again" / name).read_bytes() == (run / name).read_bytes()
+    both = nnc("report", run, run, "--output", tmp_path / "again")
+    assert (both.returncode, "one at a time" in both.stderr) == (2, True)
+
+
 def test_an_encoder_that_does_nothing_fails_every_case(tmp_path: Path) -> None:
     done = nnc("run", "--encoder", script(tmp_path, "pass"), "--filter", "id=shape-*", "--output", tmp_path / "out")
     assert done.returncode == 1
