@@ -17,9 +17,13 @@ from helpers.update_sessions import SEQUENCES
 from hostile import support
 from safetensors.numpy import save_file
 
+from nnc_conformance.encoders.results import RESULTS_FILE as ENCODER_RESULTS_FILE
+from nnc_conformance.encoders.results import EncoderResults
+from nnc_conformance.encoders.running import JOURNAL_FILE as ENCODER_JOURNAL_FILE
 from nnc_conformance.generator import generate as generating
 from nnc_conformance.generator.sources import ids_of
 from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.reports.encoders import ENCODER_PAGES
 from nnc_conformance.reports.pages import RUN_PAGES
 from nnc_conformance.reports.results import load
 from nnc_conformance.storage.package import signature_path, verify
@@ -126,6 +130,34 @@ def run(work: Path) -> Iterator[Command]:
 
 
 @contextmanager
+def run_encoder(work: Path) -> Iterator[Command]:
+    """``run --encoder`` into the folder of an older run, completed by ``--resume``."""
+    before, out = work / "before", work / "results"
+    words = ["run", "--encoder", "in-tree", "--jobs", "1", "--filter", "id=shape-float-*7*"]
+    assert moments.start([*words, "--output", str(before), "--filter", "!id=*x*"], before, moments.Moment())[0] == 0
+    whole = work / "whole"
+    assert moments.start([*words, "--output", str(whole)], whole, moments.Moment())[0] == 0
+    expected = (whole / ENCODER_RESULTS_FILE).read_bytes()
+
+    def sound() -> bool:
+        if not (out / ENCODER_RESULTS_FILE).exists():
+            assert not any((out / name).exists() for name in ENCODER_PAGES), "a page of an older run next to this one"
+            return False
+        results = EncoderResults.model_validate_json((out / ENCODER_RESULTS_FILE).read_bytes())
+        return len(results.cases) == len(EncoderResults.model_validate_json(expected).cases)
+
+    def finished() -> object:
+        return (out / ENCODER_RESULTS_FILE).read_bytes() == expected, sorted(path.name for path in out.iterdir())
+
+    def prepare() -> None:
+        copied(before, out)
+        (out / ENCODER_JOURNAL_FILE).unlink(missing_ok=True)
+
+    again = [*words, "--output", str(out)]
+    yield Command(again, out, prepare, sound, finished, [*again, "--resume"])
+
+
+@contextmanager
 def package(work: Path) -> Iterator[Command]:
     """``package build``, signed, over an older package."""
     suite, older, before, out = work / "suite", work / "older", work / "before", work / "out"
@@ -209,6 +241,7 @@ def encode_state(work: Path) -> Iterator[Command]:
 COMMANDS = {
     "generate": generate,
     "run": run,
+    "run --encoder": run_encoder,
     "package build": package,
     "decode --state": decode_state,
     "encode --state": encode_state,
