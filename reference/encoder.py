@@ -252,13 +252,11 @@ def encode_job(
     name, array = job.ids[0], parameters[job.ids[0]]
     if job.block is not None:
         return encode_block(job.block, parameters, options, step)
-    if array.dtype == np.float64:
-        single = array.astype(np.float32)
-    elif coding(array) is Coding.UNCHANGED:
+    narrow = array.astype(np.float32) if array.dtype == np.float64 else array
+    if coding(narrow) is Coding.UNCHANGED:
         raise EncodeError(f"{name!r}: {array.dtype} of shape {array.shape} with these values cannot be coded")
-    else:
-        single = coded(array)
-    dimensions = array.shape or (() if name in shapes else (1,))
+    single = coded(narrow)
+    dimensions = array.shape or (() if shapes.get(name) == () else (1,))
     if step is not None and step.unchanged(name, single.reshape(dimensions)):
         return None
     form = HeaderForm(dimensions_present=bool(dimensions), input_parameters=bool(dimensions))

@@ -164,6 +164,22 @@ def test_a_tensor_without_change_has_no_unit(edition: int) -> None:
     assert decode(encode(base.parameters, base=base), base=base).parameters == {}
 
 
+SCALAR_TYPES = ("float16", "float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "int64", "uint32", "bool")
+
+
+@pytest.mark.parametrize("kind", SCALAR_TYPES)
+def test_a_scalar_without_change_has_no_unit_and_a_changed_one_has(kind: str) -> None:
+    """Without a topology a decoder gives a scalar back in shape (1,)."""
+    scalars = {"one": np.ones((), kind), "zero": np.zeros((), kind), "weight": np.ones((2, 2), np.float32)}
+    base = begun(scalars)
+    assert base.parameters["one"].shape == (1,)
+    assert decode(encode(scalars, base=base), base=base).parameters == {}
+    step = decode(encode(scalars | {"zero": np.ones((), kind)}, base=base), base=base)
+    assert set(step.parameters) == {"zero"}
+    assert step.model is not None
+    assert step.model.parameters["zero"].tolist() == [1]
+
+
 def test_added_and_reshaped_tensors_are_sent_whole_and_others_stay() -> None:
     model = {"a": np.ones((2, 3), np.float32), "b": np.arange(6, dtype=np.int32), "c": np.ones((2, 2), np.float32)}
     base = begun(model)
