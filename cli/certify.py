@@ -150,14 +150,10 @@ def _issue_encoder(
 ) -> int:
     """Certify an encoder; the arguments are those of `issue`."""
     from nnc_conformance.reports.certification.certificate import CERTIFICATE_FILE, PAGE_FILE
-    from nnc_conformance.reports.certification.encoder_issue import (
-        encoder_results_file,
-        gather_encoder,
-        issue_for_encoder,
-        write_encoder_certificate,
-    )
+    from nnc_conformance.reports.certification.encoder_issue import gather_encoder, issue_for_encoder, write_encoder_certificate
     from nnc_conformance.reports.certification.encoder_policy import load_encoder_policy
     from nnc_conformance.reports.certification.encoder_verify import scope_notes
+    from nnc_conformance.reports.encoders import encoder_results_file
     from nnc_conformance.storage.outputs import check_outputs
     from nnc_conformance.storage.signing import load_private_key
 
