@@ -122,7 +122,7 @@ def _print(explained: "Explanation") -> None:
         typer.echo(f"The fault is most likely in {named[0]}{others}.")
     ranking = explained.ranking
     not_tried = " (no others: the first explains every case)" if ranking.settled else " (the budget ran out)" if ranking.out_of_time else ""
-    if not ranking.tried:
+    if ranking.out_of_time and not ranking.tried:
         typer.echo("No cause was tried: the budget ran out. Give more time with --budget.")
         return
     if not explained.likely:

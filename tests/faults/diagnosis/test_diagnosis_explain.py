@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers.report_documents import DIFFERENCE, case
 
+from nnc_conformance.cli import explain as command
 from nnc_conformance.cli import main
 from nnc_conformance.faults.diagnosis import explain as explaining
 from nnc_conformance.faults.diagnosis import simulation
@@ -16,7 +17,7 @@ from nnc_conformance.faults.diagnosis.cause import Cause, all_causes
 from nnc_conformance.faults.diagnosis.evidence import evidence_of, long_cases
 from nnc_conformance.faults.diagnosis.explain import Explanation, blamed, explain
 from nnc_conformance.faults.diagnosis.onset import onset
-from nnc_conformance.faults.diagnosis.ranking import Ranked, candidates, rank
+from nnc_conformance.faults.diagnosis.ranking import Ranked, Ranking, candidates, rank
 from nnc_conformance.faults.diagnosis.simulation import SymptomCache, simulated
 from nnc_conformance.faults.diagnosis.symptom import Difference, Symptom, likeness, symptom_of
 from nnc_conformance.faults.diagnosis.weights import EFFORT
@@ -377,14 +378,24 @@ def test_the_vector_comes_first_and_values_of_64_kb_are_cut(
     folder = written(tmp_path, [case(name, level=Level.NEGATIVE, outcome=Outcome.WRONGLY_ACCEPTED, **rule)])
     for more in ([], ["--json"]):
         with pytest.raises(SystemExit):
-            main.main(["explain", str(folder), name, "--budget", "1", *more])
+            main.main(["explain", str(folder), name, "--budget", "0", *more])
         said = capsys.readouterr().out
         assert max(map(len, said.splitlines())) < 500
         assert vector.tests in said
         assert vector.catches in said
         if not more:
             assert said.index(vector.tests) < said.index(vector.catches) < said.index("First wrong")
-            assert "No likely cause: none of" in said
+            assert "No cause was tried: the budget ran out." in said
+
+
+def test_a_cause_that_reproduces_no_failure_is_not_likely(capsys: pytest.CaptureFixture[str]) -> None:
+    stored = vectors()["scan-1-block-rows"]
+    unlike = Ranked(named_causes()["one-window"], 0.2, 0, 4, 9, 9)
+    ranking = Ranking((unlike,), tried=3, left=0)
+    command._print(Explanation(case(stored.vector.id, outcome=Outcome.FAIL), stored.vector, None, (unlike,), (), None, ranking))
+    said = capsys.readouterr().out
+    assert "No likely cause: none of 3 tried reproduces a failure." in said
+    assert unlike.cause.sentence not in said
 
 
 def test_a_case_that_did_not_fail_is_not_explained(tmp_path: Path, run_of_a_faulty_decoder: list[CaseResult]) -> None:
