@@ -3,12 +3,14 @@ the window.
 """
 
 import pytest
-from helpers.certificate_bodies import body_of
+from helpers.certificate_bodies import body_of, encoder_body_of
 from helpers.large_report import CASES, many_cases
 from helpers.report_documents import case, document, every_outcome
 from node_pages import told_by
 
 from nnc_conformance.reports.certification.certificate import Certificate
+from nnc_conformance.reports.certification.encoder_certificate import EncoderCertificate
+from nnc_conformance.reports.certification.encoder_page import render_encoder_certificate
 from nnc_conformance.reports.certification.page import render_certificate
 from nnc_conformance.reports.html import render_html
 from nnc_conformance.reports.results import loaded
@@ -17,19 +19,20 @@ from nnc_conformance.storage.sealed import seal
 from nnc_conformance.storage.signing import Purpose
 from nnc_conformance.suites.results.outcomes import Outcome
 
-PAGES = ("many", "some", "every", "certificate")
+PAGES = ("many", "some", "every", "certificate", "encoder-certificate")
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict:
     folder = tmp_path_factory.mktemp("pages")
     earlier = loaded("earlier", document(case("case-fail"), case("case-pass", outcome=Outcome.CRASH), case("gone"), case("disputed")))
-    sealed = seal(body_of(), Purpose.CERTIFICATE, None)
+    sealed, of_encoder = (seal(body, Purpose.CERTIFICATE, None) for body in (body_of(), encoder_body_of()))
     pages = {
         "many": render_html(build_report([loaded("results.json", document(*many_cases(CASES)))])),
         "some": render_html(build_report([loaded("results.json", document(*many_cases(80)))])),
         "every": render_html(build_report([loaded("results.json", document(*every_outcome("alpha"), *every_outcome("beta")))], earlier)),
         "certificate": render_certificate(Certificate(body=sealed.body, seal=sealed.seal)),
+        "encoder-certificate": render_encoder_certificate(EncoderCertificate(body=of_encoder.body, seal=of_encoder.seal)),
     }
     return told_by("check.mjs", pages, folder, seconds=300)
 

@@ -2,6 +2,7 @@
 
 import datetime
 
+from nnc_conformance.encoders.encoder_spec import EncoderKind
 from nnc_conformance.reference.syntax.rules import Provenance
 from nnc_conformance.reports.certification.certificate import (
     CertificateBody,
@@ -13,6 +14,15 @@ from nnc_conformance.reports.certification.certificate import (
     WithdrawnVector,
     headline,
 )
+from nnc_conformance.reports.certification.encoder_certificate import (
+    CertifiedEncoder,
+    CertifiedEncoderCase,
+    EncoderCertificateBody,
+    EncoderChallenge,
+    FreshEncoderCase,
+    encoder_headline,
+)
+from nnc_conformance.reports.certification.encoder_policy import EncoderPolicy, EncoderWaiver
 from nnc_conformance.reports.certification.policy import CertificationPolicy, Waiver
 from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.results.outcomes import Outcome
@@ -67,4 +77,56 @@ def body_of() -> CertificateBody:
         cases=tuple(cases),
         challenge=Challenge(grammar="by-hand/1", nonce="n", cases=fresh),
         withdrawn=(WithdrawnVector(vector="core-4", revision=1, reason="its shape was wrong"),),
+    )
+
+
+def encoder_case_of(case: str, outcome: Outcome = Outcome.PASS, *, may_refuse: str = "", refused: bool = False) -> CertifiedEncoderCase:
+    """Return a case of one step; it has a stream if the encoder gave one."""
+    encoded = outcome in (Outcome.PASS, Outcome.CHOICE, Outcome.FAIL) and not refused
+    return CertifiedEncoderCase(
+        case=case,
+        group=case.partition("-")[0],
+        options={"qp": "-28", "dq": "on"},
+        steps=1,
+        may_refuse=may_refuse,
+        case_sha256="1" * 64,
+        outcome=outcome,
+        refused=refused,
+        capabilities=("dq", "float") if encoded else (),
+        stream_sha256=("2" * 64,) if encoded else (),
+    )
+
+
+def encoder_body_of() -> EncoderCertificateBody:
+    """Return cases of every weight but failed."""
+    waiver = EncoderWaiver(case="shape-3", reason="known, and mended in the next version", expires=DAY)
+    policy = EncoderPolicy(name="by hand", challenge=1, lacking=("type-*",), waivers=(waiver,))
+    encoder = CertifiedEncoder(
+        name="alpha",
+        version="1.0",
+        kind=EncoderKind.COMMAND,
+        options={"qp": ("-7", "-4"), "dq": ("off", "on")},
+        updates=False,
+        max_error_steps=4.0,
+        files=(CertifiedFile(name="alpha", size=1000, sha256="a" * 64),),
+    )
+    cases = (
+        *(encoder_case_of(f"shape-{number}") for number in range(3)),
+        encoder_case_of("shape-3", Outcome.FAIL),
+        encoder_case_of("value-nan", may_refuse="values that are not finite may be refused", refused=True),
+        encoder_case_of("type-float16", Outcome.UNSUPPORTED),
+        encoder_case_of("skip-dq", Outcome.CHOICE),
+    )
+    fresh = FreshEncoderCase.model_validate({**dict(encoder_case_of("fresh-000")), "streams": ("AAAA",)})
+    return EncoderCertificateBody(
+        headline=encoder_headline(policy, encoder, signed=False),
+        issued=DAY,
+        issuer="a laboratory",
+        tool="by hand",
+        policy=policy,
+        generator="by-hand/1",
+        encoder=encoder,
+        results_sha256="c" * 64,
+        cases=cases,
+        challenge=EncoderChallenge(grammar="by-hand/1", nonce="n", cases=(fresh,)),
     )

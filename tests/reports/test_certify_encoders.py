@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.certificate_bodies import encoder_body_of
 from helpers.command_line import nnc
 from helpers.keys import key_files
 from jsonschema import Draft202012Validator
@@ -35,6 +36,7 @@ from nnc_conformance.reports.certification.encoder_judgement import (
     capability_counts,
     encoder_reasons,
     option_evidence,
+    unshown,
     weigh_cases,
 )
 from nnc_conformance.reports.certification.encoder_policy import EncoderPolicy, EncoderWaiver, load_encoder_policy
@@ -122,6 +124,25 @@ def test_a_certificate_holds_offline(work: Path, name: str) -> None:
     page = (work / "signed/certificate.html").read_text()
     assert "<dt>Never asked for</dt><dd>updates, qp_density, dq, " in page
     assert '<th scope="row">step</th><td class="n">4</td><td class="n">0</td><td class="n">0</td><td class="n">2</td>' in page
+
+
+def test_every_weight_is_told_apart() -> None:
+    body = encoder_body_of()
+    weights = {one.case.case: one.weight for one in weigh_cases(body, DAY)}
+    assert weights == {
+        **dict.fromkeys(("shape-0", "shape-1", "shape-2"), EncoderWeight.PASSED),
+        "shape-3": EncoderWeight.WAIVED,
+        "value-nan": EncoderWeight.REFUSED,
+        "type-float16": EncoderWeight.LACKING,
+        "skip-dq": EncoderWeight.CHOICE,
+    }
+    late = {one.case.case: one.weight for one in weigh_cases(body, DAY + datetime.timedelta(days=1))}
+    assert late["shape-3"] is EncoderWeight.FAILED
+    assert unshown(weigh_cases(body, DAY)) == ("group value", "group type", "group skip")
+    assert [(one.option, one.value, one.asked, one.passed) for one in option_evidence(weigh_cases(body, DAY))] == [
+        ("qp", "any", 7, 3), ("dq", "on", 7, 3)
+    ]  # fmt: skip
+    assert capability_counts(weigh_cases(body, DAY)) == {"dq": 3, "float": 3}
 
 
 def test_counts_by_option_and_capability_are_those_of_the_results(work: Path) -> None:
