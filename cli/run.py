@@ -153,6 +153,19 @@ def command(
     if encoder:
         from nnc_conformance.cli.encoder_run import judge_encoders
 
+        of_decoders = {
+            "SUITE": suite,
+            "--level": level,
+            "--edition": edition,
+            "--target": target,
+            "--fresh": fresh,
+            "--expect-failures": expect_failures,
+            "--write-expect-failures": write_expect_failures,
+            "--baseline": baseline,
+        }
+        for name, value in of_decoders.items() if not decoder else ():
+            if value is not None:
+                raise typer.BadParameter("encoders are judged by generated cases; give it with --decoder, or leave it out", param_hint=name)
         if decoder and filters:
             raise typer.BadParameter(
                 "filters of vectors and of encoder cases differ; run encoders and decoders apart", param_hint="--filter"

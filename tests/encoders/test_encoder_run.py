@@ -166,6 +166,25 @@ def test_a_filter_that_takes_nothing_is_a_usage_error(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (2, "")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["suite"],
+        ["--level", "core"],
+        ["--edition", "2024"],
+        ["--fresh", "3"],
+        ["--baseline", "old.json"],
+        ["--expect-failures", "known.toml"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_is_for_decoders_only_is_refused_not_passed_over(tmp_path: Path, words: list[str]) -> None:
+    done = nnc("run", *words, "--encoder", "in-tree", "--filter", "id=value-usual", "--output", tmp_path / "out", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "encoders are judged by generated cases" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_failing_case_is_resumed_not_run_again(tmp_path: Path) -> None:
     path = script(tmp_path, "pathlib.Path(sys.argv[0] + '.count').open('a').write('x')\nsys.exit(65)")
     for resume in ((), ("--resume",)):
