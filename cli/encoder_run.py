@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from nnc_conformance.suites.running.runner import RunOptions
 
 
-def judge_encoders(arguments: Sequence[str], output: Path, filters: Sequence[str], options: "RunOptions") -> int:
-    """Judge encoders with the generated cases; return the exit code.
+def judge_encoders(arguments: Sequence[str], output: Path, filters: Sequence[str], options: "RunOptions") -> tuple[int, bool]:
+    """Judge encoders with the generated cases; return the exit code, and whether Ctrl-C ended it.
+
+    What was judged until then is reported.
 
     Args:
         arguments: The ``--encoder`` arguments.
@@ -24,7 +26,7 @@ def judge_encoders(arguments: Sequence[str], output: Path, filters: Sequence[str
     from nnc_conformance.encoders.load import load_encoders
     from nnc_conformance.encoders.results import RESULTS_FILE, RUN_FILE, EncoderCaseResult
     from nnc_conformance.encoders.running import JOURNAL_FILE, reproduce, run_encoders
-    from nnc_conformance.reports.encoders import ENCODER_PAGES, text_lines, write_encoder_pages
+    from nnc_conformance.reports.encoders import ENCODER_PAGES, load_encoder_results, text_lines, write_encoder_pages
     from nnc_conformance.storage.outputs import check_outputs
 
     encoders = load_encoders(arguments)
@@ -40,12 +42,20 @@ def judge_encoders(arguments: Sequence[str], output: Path, filters: Sequence[str
         for name in ENCODER_PAGES:
             (output / name).unlink(missing_ok=True)
 
-    with case_display(words) as display:
-        results = run_encoders(encoders, output, filters=globs, options=options, progress=display.step, on_start=on_start)
+    interrupted = False
+    try:
+        with case_display(words) as display:
+            results = run_encoders(encoders, output, filters=globs, options=options, progress=display.step, on_start=on_start)
+    except KeyboardInterrupt:
+        if not (output / RESULTS_FILE).exists():
+            raise
+        typer.echo("interrupted; continue with --resume", err=True)
+        interrupted = True
+        results, _ = load_encoder_results(output)
     page = write_encoder_pages(output)
     for line in text_lines(results, page):
         typer.echo(line)
-    return int(results.verdict.exit_code)
+    return int(results.verdict.exit_code), interrupted
 
 
 def _globs(filters: Sequence[str]) -> tuple[str, ...]:

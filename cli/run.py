@@ -170,8 +170,8 @@ def command(
             raise typer.BadParameter(
                 "filters of vectors and of encoder cases differ; run encoders and decoders apart", param_hint="--filter"
             )
-        encoders_code = judge_encoders(encoder, output, filters or (), options)
-        if not decoder:
+        encoders_code, interrupted = judge_encoders(encoder, output, filters or (), options)
+        if interrupted or not decoder:
             return encoders_code
     asked = read_target(target)
     levels = read_levels(level, DEFAULT_LEVELS if asked is None else (*DEFAULT_LEVELS, Level.FULL, Level.INFERRED))

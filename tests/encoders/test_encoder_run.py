@@ -3,7 +3,10 @@
 import json
 import re
 import shlex
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -183,6 +186,30 @@ def test_what_is_for_decoders_only_is_refused_not_passed_over(tmp_path: Path, wo
     assert (done.returncode, done.stdout) == (2, "")
     assert "encoders are judged by generated cases" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupted_run_is_reported_and_resumed_to_the_same_bytes(tmp_path: Path) -> None:
+    body = "import time\nif (pathlib.Path(sys.argv[0] + '.slow')).exists(): time.sleep(60)\nsys.exit(69)"
+    path = script(tmp_path, body)
+    words = ["run", "--encoder", path, "--filter", "id=shape-int-*", "--jobs", "1"]
+    assert nnc(*words, "--output", tmp_path / "whole").returncode == 3
+    (tmp_path / "toy.py.slow").touch()
+    out = tmp_path / "out"
+    start = "from nnc_conformance.cli.main import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", start, *map(str, words), "--output", str(out)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    while not (out / "encoder-journal.jsonl").exists():
+        time.sleep(0.05)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    printed, said = process.communicate(timeout=60)
+    assert (process.returncode, "interrupted; continue with --resume" in said) == (3, True)
+    assert printed.splitlines()[-1].startswith("Incomplete: ")
+    assert "Incomplete" in (out / "encoder-report.html").read_text()
+    (tmp_path / "toy.py.slow").unlink()
+    assert nnc(*words, "--output", out, "--resume").returncode == 3
+    assert (out / RESULTS_FILE).read_bytes() == (tmp_path / "whole" / RESULTS_FILE).read_bytes()
 
 
 def test_a_failing_case_is_resumed_not_run_again(tmp_path: Path) -> None:
