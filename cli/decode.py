@@ -55,7 +55,7 @@ def command(
         str | None, typer.Option("--output-format", metavar="FORMAT", help="Format of OUT, such as npz.", show_default="by its suffix")
     ] = None,
 ) -> None:
-    """Decode a stream, or a session of streams, to a tensor file or a runnable model.
+    """Decode a stream or session to a tensor file or a runnable model.
 
     Of several streams each updates the model after the stream before (second edition). Standard input is a plain stream unless
     --input-format says otherwise; standard output gets .safetensors unless --output-format says otherwise.

@@ -149,9 +149,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)] = False,
     debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an internal error.")] = False,
 ) -> None:
-    """Judge decoders of compressed neural networks (NNC, ISO/IEC 15938-17), and encode, decode and
-    inspect such streams.
-    """
+    """Judge, encode, decode and inspect compressed neural networks (NNC, ISO/IEC 15938-17)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

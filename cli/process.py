@@ -177,9 +177,7 @@ class Interrupts:
         os.close(reader)
 
     def _unraisable(self, unraisable: "sys.UnraisableHookArgs") -> None:
-        """Raise a `KeyboardInterrupt` once more that came where Python can only print it, such as
-        in a finalizer.
-        """
+        """Raise a `KeyboardInterrupt` again that Python could only print."""
         if unraisable.exc_type is KeyboardInterrupt:
             self.came = False
             threading.Timer(_AGAIN, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT]).start()
@@ -188,8 +186,6 @@ class Interrupts:
 
 
 def _forget_signals() -> None:
-    """Keep a forked child from reporting its signals to the thread that watches those of its
-    parent.
-    """
+    """Keep a forked child from reporting its signals to its parent's watching thread."""
     with suppress(ValueError):
         signal.set_wakeup_fd(-1)

@@ -130,7 +130,7 @@ class _Maker:
 
 
 def known_values(encoder: EncoderSpec, name: str, *values: str) -> tuple[str, ...]:
-    """Return those of the values of an option (all by default) that an encoder can be asked for."""
+    """Return which values of an option (all by default) an encoder can be asked for."""
     words = encoder.options.get(name)
     return () if words is None else tuple(value for value in values or ASKED[name].values if words.knows(value))
 

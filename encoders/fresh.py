@@ -26,7 +26,7 @@ VECTOR_OCTAVES: Final = (-13, -8)
 
 
 def fresh_cases(encoder: EncoderSpec, seed: int, count: int) -> list[CaseInput]:
-    """Draw cases that an encoder may not refuse, with options that it can be asked for.
+    """Draw cases that an encoder must accept, with options that it has.
 
     Args:
         encoder: The encoder.

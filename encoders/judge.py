@@ -226,8 +226,7 @@ def _element_at(stream: bytes, byte: int) -> str:
 def _validated(
     trial: _Trial, streams: Sequence[bytes]
 ) -> tuple[tuple[int, BrokenRule, BaseModel | None] | None, list[DecodedStep], tuple[str, ...]]:
-    """Return the first broken rule with its step and the model before, the steps up to there, and
-    the capabilities that a decoder needs for them.
+    """Return the first broken rule with its step, earlier steps, and the needed capabilities.
 
     The rule is None if every stream is conforming.
     """

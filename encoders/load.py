@@ -137,7 +137,7 @@ def _command(document: EncoderFile, path: Path) -> tuple[str, ...]:
 
 
 def _command_problems(document: EncoderFile) -> Iterator[tuple[Fault, str]]:
-    """Yield what is wrong with the placeholders, and with keys that a kind does not have."""
+    """Yield problems with placeholders, and with keys that a kind does not have."""
     if document.kind is EncoderKind.WORKER:
         if document.base is not None:
             yield Fault.TOML_KEY, "base: a worker gets the earlier streams in its requests; remove the key"

@@ -250,7 +250,7 @@ def validate_session(
 
 
 def _judged_target(target: Target, edition: Edition, capabilities: Sequence[str]) -> TargetJudgement:
-    """Return whether a stream needs nothing else than a target has, or what it needs besides."""
+    """Return whether a target has all that a stream needs, or what is missing."""
     other = () if edition == target.edition else (f"edition {edition}",)
     lacking = (*other, *(name for name in capabilities if name not in target.capabilities))
     return TargetJudgement(target=target.name, met=target.takes(edition, tuple(capabilities)), lacking=lacking)

@@ -170,7 +170,7 @@ def exp_golomb(value: int, k: int) -> str:
 
 
 def recoded(element: str, bits: str, number: int = 0) -> StreamEdit:
-    """Return an edit that gives an element of the last unit a code of another length.
+    """Return an edit that codes an element of the last unit in another length.
 
     Everything up to the next byte_alignment() moves; what follows it stays whole.
 

@@ -41,9 +41,7 @@ def _many_units(numbers: Numbers) -> list[Values]:
 
 
 def _large_tensor(numbers: Numbers) -> list[Values]:
-    """Draw an INT tensor whose few non-zero indexes lie in all its parts, the last element among
-    them.
-    """
+    """Draw an INT tensor with few non-zero indexes, spread up to its last element."""
     indexes = np.zeros(DIMENSIONS[0] * DIMENSIONS[1], dtype=np.int32)
     indexes[numbers.integers("places", _NONZERO, 0, indexes.size - 1)] = numbers.integers("values", _NONZERO, 1, 1000)
     indexes[-1] = -7

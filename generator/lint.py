@@ -163,7 +163,7 @@ def same_file(file: StoredFile | None, data: bytes | None) -> bool:
 
 
 def refusals_hold(checked: CheckedVector) -> Iterator[str]:
-    """Yield an error unless a negative vector breaks only its rule and has the lenient output."""
+    """Yield an error unless a negative vector breaks exactly its rule."""
     vector = checked.vector
     if vector.negative is None:
         return

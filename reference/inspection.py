@@ -139,9 +139,7 @@ def _topology_content(unit: Unit) -> Row:
 
 
 def _data_unit_content(header: DataUnitHeader) -> Row:
-    """Return the payload type, ids, dimensions and tools of a data unit, and its place in a
-    session.
-    """
+    """Describe a data unit: payload type, ids, dimensions, tools, and place in a session."""
     content: Row = {
         "payload_type": PAYLOAD_TYPE_NAMES[header.payload_type],
         "ids": list(header.ids),

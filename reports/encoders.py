@@ -141,7 +141,7 @@ def holds_encoders(path: Path) -> bool:
 
 
 def load_encoder_results(path: Path) -> tuple[EncoderResults, EncoderRunDocument]:
-    """Read the results of encoders in a file or folder, and the run next to them.
+    """Read the results of encoders in a file or folder, and their run.
 
     Raises `ResultsError`.
     """

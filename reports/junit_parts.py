@@ -36,7 +36,7 @@ def add_properties(suite: ElementTree.Element, values: dict[str, str]) -> None:
 
 
 def add_notes(testcase: ElementTree.Element, notes: dict[str, str]) -> None:
-    """Add notes by name to a test case, as lines of its output, which every reader takes."""
+    """Add notes by name to a test case, as lines of its output."""
     if notes:
         ElementTree.SubElement(testcase, "system-out").text = "\n".join(visible(f"{name}: {note}") for name, note in notes.items())
 

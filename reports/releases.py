@@ -96,7 +96,7 @@ def _releases(source: Loaded) -> Iterator[_Release]:
 
 
 def _symptom(case: CaseResult, detail: str) -> str:
-    """Describe what is seen of a failing case, in Markdown, without what is particular to its vector."""
+    """Describe in Markdown what a failing case shows, without its vector's particulars."""
     rule = f" where the rule {code(case.rule)} is broken" if case.rule else ""
     if case.outcome is Outcome.WRONGLY_ACCEPTED:
         return f"decodes a stream{rule}"
@@ -179,7 +179,7 @@ def _changes(old: _Release, new: _Release) -> list[str]:
 
 
 def _wrapped(text: str) -> str:
-    """Break a paragraph or an item of a list into lines of at most `_COLUMNS` characters."""
+    """Break a paragraph or item into lines of at most `_COLUMNS` characters."""
     indent = "  " if text.startswith("- ") else ""
     return textwrap.fill(text, _COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 

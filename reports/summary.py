@@ -153,7 +153,7 @@ def _targets(sources: Sequence[Loaded]) -> tuple[TargetFigures, ...]:
 
 
 def _editions(counted: Sequence[ReportedCase], names: Sequence[str]) -> tuple[MatrixGroup, ...]:
-    """Return the figures of each edition of the standard, if there is a case of the second."""
+    """Return the figures of each edition, if there is a case of the second."""
     if all(case.result.tested_edition == EDITIONS[0] for case in counted):
         return ()
     return (_group("edition", "Edition", counted, names, lambda case: (str(case.result.tested_edition),), list(map(str, EDITIONS))),)

@@ -163,8 +163,7 @@ def _parts(name: str) -> list[str]:
 
 
 def _exact_by_name(parameters: Mapping[str, np.ndarray]) -> frozenset[str]:
-    """Return the names of rotary tables, and of the scales, offsets and tables of quantized
-    tensors.
+    """Return the names of rotary tables, and of quantized tensors' scales, offsets and tables.
 
     A tensor is taken for a scale if its name is that of one and a tensor of the same module has
     integers of 32 bits or fewer, or floats of 8 bits or fewer.

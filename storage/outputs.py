@@ -206,7 +206,7 @@ def _refuse_no_folder(folder: Path) -> None:
 
 
 def _refuse_forbidden(path: Path, rights: int) -> None:
-    """Raise `OSError` without these rights to a path, or on a file system that is read only."""
+    """Raise `OSError` without these rights to a path, or on a read-only file system."""
     effective = os.access in os.supports_effective_ids
     if os.access(path, rights, effective_ids=effective):
         return
@@ -216,7 +216,7 @@ def _refuse_forbidden(path: Path, rights: int) -> None:
 
 
 def _refuse_closed(number: int) -> None:
-    """Raise `OSError` if a descriptor of this process is closed, or was closed when it started."""
+    """Raise `OSError` if a descriptor of this process is closed or was never open."""
     if number == _STANDARD[os.fspath(STANDARD_OUTPUT)] and sys.__stdout__ is None:
         raise OSError(errno.EBADF, "standard output is closed")
     os.fstat(number)
@@ -242,7 +242,7 @@ def refuse_inputs(output: Path, inputs: Iterable[Path]) -> None:
 
 
 def _refuse_shared(outputs: Iterable[Path]) -> None:
-    """Raise `OutputError` if two outputs lead to one place, where only one of them would be left.
+    """Raise `OutputError` if two outputs lead to one place.
 
     Devices such as ``/dev/null`` may be shared.
     """

@@ -124,9 +124,7 @@ def _fresh_files(suite: Suite, kept: frozenset[str]) -> dict[str, bytes]:
 
 
 def _check_succession(old: Manifest, new: Manifest) -> None:
-    """Raise `PackageError` if an id is reused or dropped, or a vector changed without a higher
-    revision.
-    """
+    """Raise `PackageError` for a reused or dropped id, or a change without a higher revision."""
     now = {entry.id: entry for entry in new.vectors}
     if lost := sorted(set(old.retired) - set(new.retired)):
         raise PackageError(f"{lost[0]} was retired and must stay retired")

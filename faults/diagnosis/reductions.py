@@ -231,7 +231,7 @@ def _renamed(piece: Data, ids: tuple[str, ...]) -> Data:
 
 
 def _simpler_values(piece: Data) -> Iterator[Data]:
-    """Yield a unit with zeros everywhere, in half, or at single places, then with smaller numbers."""
+    """Yield a unit with zeros everywhere, in half, or in places, then smaller numbers."""
     if not isinstance(piece.tensors, Mapping):
         for values in _simpler(piece.tensors):
             yield replace(piece, tensors=values)

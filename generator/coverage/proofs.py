@@ -59,7 +59,7 @@ def never_renormalised(key: Key) -> bool:
 
 @cache
 def reachable_sums(parameter_set: int) -> frozenset[int]:
-    """Return every s = 16 * S0 + S1 that a context of a set can reach.
+    """Return each s = 16 * S0 + S1 that a set's context can reach.
 
     Any bins may lead to it.
 

@@ -43,7 +43,7 @@ def find_streams(paths: Iterable[Path]) -> dict[str, Path]:
 
 
 def _is_stream_file(path: Path) -> bool:
-    """Return whether a path is a file, or a link that leads nowhere, which is an error later.
+    """Return whether a path is a file, or a link that leads nowhere.
 
     Folders, pipes and devices in a folder are passed over: reading them could wait forever.
     """

@@ -39,14 +39,14 @@ def lists_last_id() -> Recipe:
 
 
 def large_integers() -> list[Values]:
-    """Build a FLOAT of integers up to 2 ** 62 and down to -2 ** 63, converted to INT64."""
+    """Build a FLOAT of integers from -2**63 to 2**62, converted to INT64."""
     quantization = Quantization(0, _STEP)
     head = header(NNR_PT_FLOAT, "w", (4,), quantization, data_format=_INT64_FORMAT)
     return [*opening(quantization), ndu(head, Coded([1 << 62 - _STEP, -(1 << 62 - _STEP) - 1, -(1 << 63 - _STEP), 1]))]
 
 
 def small_step() -> list[Values]:
-    """Build a FLOAT with a step and an index that binary32 does not hold, converted to FLOAT64."""
+    """Build a FLOAT whose step and index binary32 does not hold, converted to FLOAT64."""
     quantization = Quantization(0, -200)
     head = header(NNR_PT_FLOAT, "w", (4,), quantization, data_format=FLOAT64_FORMAT)
     return [*opening(quantization), ndu(head, Coded([1, (1 << 24) + 1, -3, 0]))]

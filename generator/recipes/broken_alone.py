@@ -131,7 +131,7 @@ def codebook(indexes: list[int], **changes: int | list[int]) -> list[Values]:
 
 
 def long_code() -> list[Values]:
-    """Build a FLOAT that claims a rank of 100 bits, which nothing in its decoding depends on."""
+    """Build a FLOAT that claims a rank of 100 bits, which its decoding ignores."""
     head = header(NNR_PT_FLOAT, "w", (3,), parameter_types=DC, decomposition_rank=1, g_number_of_rows=1)
     return [*opening(), header_of(ndu(head, Coded([1, -2, 3])), decomposition_rank=(1 << 100) - 8)]
 
@@ -205,8 +205,7 @@ def longer(name: str, kind: str, before: list[Values], after: list[Values]) -> R
 
 
 def offset_too_large(offset: int) -> list[Values]:
-    """Build an INT of one index whose codeword starts with an IvlOffset as large as the range, or
-    larger.
+    """Build an INT of one index with an IvlOffset not below the range.
 
     A decoder that goes on finds the least probable value in every bin, whatever bits follow, and
     the index 0. It reads as many bits as are here, of which the last is the stop bit.
@@ -218,7 +217,7 @@ def offset_too_large(offset: int) -> list[Values]:
 
 
 def offset_too_large_at_block_row() -> list[Values]:
-    """Build an INT of two block rows, with an IvlOffset of 256 where the second is entered.
+    """Build an INT of two block rows, the second with an IvlOffset of 256.
 
     A decoder that goes on finds the least probable value in every bin of it: the indexes 0 and 1.
     """

@@ -100,8 +100,7 @@ def entries(name: str, *, title: str, catches: str, element: str, change: Callab
 
 
 def interval_errors(stream: bytes) -> Iterator[bytes]:
-    """Yield the stream with a bit of the last codeword flipped so that a block row breaks rule
-    interval.
+    """Yield the stream with one bit of a block row flipped to break rule interval.
 
     IvlOffset is then not below 256 where the block row forces the range to 256.
     """

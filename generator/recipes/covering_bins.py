@@ -45,9 +45,7 @@ def end_units() -> list[Values]:
 
 
 def remainder_units() -> list[Values]:
-    """Build tensors with the least and the greatest abs_remainder of each length, at two unary
-    lengths.
-    """
+    """Build tensors with the least and greatest abs_remainder of each length."""
     units = opening()
     for unary_length in (1, DEFAULT_UNARY_LENGTH):
         magnitudes = [

@@ -112,7 +112,7 @@ def quantization_of(choice: Choice) -> Quantization | None:
 
 
 def dimensions_of(choice: Choice) -> tuple[int, ...]:
-    """Return dimensions of two block rows of two columns, or of a small tensor of three dimensions."""
+    """Return dimensions of two block rows, or of a small tensor of three dimensions."""
     scan_order = int(choice["scan_order"])
     return ((4 << scan_order) + 1, 2) if scan_order else (3, 1, 2)
 

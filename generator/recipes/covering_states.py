@@ -169,9 +169,7 @@ def each_set(numbers: Numbers) -> list[Values]:
 
 
 def codebooks_and_vectors(numbers: Numbers) -> list[Values]:
-    """Build BLOCKs of all vectors with a codebook, and with those of G and H, without and with
-    dq_flag.
-    """
+    """Build BLOCKs of all vectors with codebooks, without and with dq_flag."""
     units = opening()
     sizes = (9, 5)
     for dq_flag, decomposed in product((False, True), repeat=2):

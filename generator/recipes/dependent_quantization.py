@@ -18,7 +18,7 @@ def dependent(name: str, count: int, quantization: Quantization | None = None) -
 
 
 def every_transition() -> list[int]:
-    """Return indexes that take each of the 16 transitions more than once and with both signs."""
+    """Return indexes that take each of the 16 transitions repeatedly, with both signs."""
     state = 0
     quants: list[int] = []
     left = {(state_id, parity): 3 for state_id in range(8) for parity in (0, 1)}

@@ -240,9 +240,7 @@ def codebook_products(_: Numbers) -> list[Values]:
 
 
 def without_dimensions() -> list[Values]:
-    """Build units of one index that give a count of 0 dimensions, in each payload type of one
-    tensor.
-    """
+    """Build units of one index and 0 dimensions, in each type of one tensor."""
     int_unit, float_unit = (ndu(header(kind, name, (1,)), Coded([-7])) for kind, name in ((NNR_PT_INT, "w"), (NNR_PT_FLOAT, "v")))
     raw = ndu(header(NNR_PT_RAW_FLOAT, "r", (1,)), np.array([0.5], np.float32))
     units = (int_unit, float_unit, raw)

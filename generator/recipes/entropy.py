@@ -165,14 +165,12 @@ def skewed(_: Numbers) -> list[Values]:
 
 
 def lengths(numbers: Numbers) -> list[Values]:
-    """Build tensors of 1 to 60 indexes, whose codewords end at every bit of a byte."""
+    """Build tensors of 1 to 60 indexes, ending at every bit of a byte."""
     return opening() + [integers(numbers.quants(f"w{n}", n, 200).tolist(), f"w{n}") for n in range(1, 61)]
 
 
 def most_contexts(numbers: Numbers) -> list[Values]:
-    """Build a FLOAT with as many contexts as a tensor can have, and indexes around the unary
-    length.
-    """
+    """Build a FLOAT with the most contexts, and indexes around the unary length."""
     magnitudes = [0, 1, 2, 100, 254, 255, 256, 257, 258, 260, 300, 1000]
     quants = [sign * magnitude for magnitude in magnitudes for sign in (1, -1)]
     head = header(NNR_PT_FLOAT, "w", (len(quants),), dq_flag=True, unary_length=MAX_UNARY_LENGTH)

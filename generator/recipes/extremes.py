@@ -27,8 +27,7 @@ def both(contexts: Iterable[int]) -> set[tuple[int, int]]:
 
 
 def magnitudes(unary_length: int, most_prefix: int) -> list[int]:
-    """Return magnitudes that end at each greater-than bin and at each prefix bin up to
-    ``most_prefix``.
+    """Return magnitudes that end at each greater-than bin and each prefix bin.
 
     Those of the prefix bins are odd and even.
     """

@@ -30,7 +30,7 @@ def indexed_block() -> list[Values]:
 def counted(
     rule: str, name: str, element: str, units: list[Values], edit: StreamEdit, *, data: bool = True, level: Level | None = None
 ) -> Recipe:
-    """Build the recipe of a last unit whose list is shorter than its count by 2 ** 32.
+    """Build the recipe of a last unit whose list lacks 2**32 items.
 
     Args:
         rule: the rule that reading a list of this length breaks.

@@ -72,7 +72,7 @@ def list_units(_: Numbers) -> list[Values]:
 
 
 def large_pieces(numbers: Numbers) -> list[Values]:
-    """Build a RAW_FLOAT in one short piece and two long ones, whose sizes and flags differ."""
+    """Build a RAW_FLOAT in one short and two long pieces with differing flags."""
     whole = ndu(header(NNR_PT_RAW_FLOAT, "w", (17_000,)), numbers.words("w", 17_000).view(np.float32), nnr_unit_size_flag=1)
     *before, first, second, third = split(opening(), whole, [1000, 34_500])
     short = {name: value for name, value in first.items() if name != "nnr_unit_size_flag"}

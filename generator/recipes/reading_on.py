@@ -89,9 +89,7 @@ def decomposed(number: int) -> Values:
 
 
 def lacking(rule: str, name: str, *, title: str, element: str, missing: int, units: list[Values], after: Values | list[Values]) -> Recipe:
-    """Build the recipe of a last unit of ``units`` that ends ``missing`` bytes early, where
-    ``after`` begins with these bytes.
-    """
+    """Build the recipe of a last unit that ends early before bytes that would fit."""
     following = after if isinstance(after, list) else [after]
 
     def edit(stream: bytes) -> bytes:

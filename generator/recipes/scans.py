@@ -31,7 +31,7 @@ def scanned(scan_order: int, dimensions: tuple[int, ...], numbers: Numbers, *, d
 
 
 def border_dimensions(side: int) -> tuple[tuple[int, ...], ...]:
-    """Return matrix sizes one below, at and one above a block, in rows and in columns."""
+    """Return matrix sizes one below, at and one above a block."""
     return tuple((rows, columns) for rows in (side - 1, side) for columns in (side - 1, side, side + 1))
 
 
@@ -101,9 +101,7 @@ def many_rows(numbers: Numbers) -> list[Values]:
 
 
 def long_rows(numbers: Numbers) -> list[Values]:
-    """Build block rows of more than 2048 bits, so that bit_offset_delta1 exceeds its first code
-    length.
-    """
+    """Build block rows of more than 2048 bits, beyond bit_offset_delta1's first code length."""
     return [*opening(), scanned(1, (17, 120), numbers, persistence=240)]
 
 

@@ -30,7 +30,7 @@ def codebook(negative: int, positive: int) -> Codebook:
 
 
 def limits_of(largest: int, centre: str) -> tuple[int, int]:
-    """Return the largest magnitudes of a negative and a positive index, by the place of index 0."""
+    """Return the largest magnitudes of negative and positive indexes around index 0."""
     return {"left": (0, largest), "inside": (max(largest // 3, 1), largest), "right": (largest, 0)}[centre]
 
 
@@ -116,7 +116,7 @@ def with_tools(negative: int, positive: int) -> list[StepUnits]:
 
 
 def small_book_update() -> list[StepUnits]:
-    """Make a vector with a codebook of four values, and an update of it with temporal contexts."""
+    """Make a vector with a codebook of four values, and its update with temporal contexts."""
     common: dict[str, Any] = {"codebook": codebook(1, 2)}
     return [
         stream(unit(NNR_PT_FLOAT, "w", (8,), Coded([1, -1, 2, 0, 2, 1, 0, -1]), node(0), **common)),

@@ -85,23 +85,21 @@ def by_history(numbers: Numbers, depth: int) -> InTurn:
 
 
 def after_book(numbers: Numbers) -> list[StepUnits]:
-    """Make an update by a codebook without the value 0, and one whose contexts depend on it."""
+    """Make an update by a codebook without 0, and one whose contexts use it."""
     indexes = Coded(np.clip(numbers.quants("book", 60, 130), -3, 3))
     book = unit(NNR_PT_FLOAT, "w", _SMALL, indexes, node(1), codebook=_WITHOUT_ZERO, unary_length=1)
     return [stream(plain(numbers, 0)), update(book), update(by_history(numbers, 2))]
 
 
 def after_raw(numbers: Numbers) -> list[StepUnits]:
-    """Make an update of raw numbers, and one whose contexts depend on it and which repeats its
-    depth.
-    """
+    """Make an update of raw numbers, and one that repeats its depth."""
     values = numbers.quants("raw", 60, 128).astype(np.float32).reshape(_SMALL) / np.float32(8)
     raw = unit(NNR_PT_RAW_FLOAT, "w", _SMALL, values, node(1))
     return [stream(plain(numbers, 0)), update(raw), update(by_history(numbers, 1))]
 
 
 def after_silence(numbers: Numbers) -> list[StepUnits]:
-    """Make an update that leaves a tensor out, and one that does not code its dimensions."""
+    """Make an update that omits a tensor, and one without coded dimensions."""
     return [
         stream(plain(numbers, 0), plain(numbers, 0, "v", 1)),
         update(plain(numbers, 1, "v", 1)),

@@ -104,7 +104,7 @@ def trellis(numbers: Numbers, width: int) -> list[StepUnits]:
 
 
 def neighbours(numbers: Numbers) -> list[StepUnits]:
-    """Make matrices with a zero, a negative and a positive index before and after skipped rows."""
+    """Make matrices with a zero, negative or positive index around skipped rows."""
     columns = 3
     units: list[InTurn] = []
     for before in (0, -1, 2):

@@ -42,7 +42,7 @@ def fractions(_: object) -> list[Values]:
 
 
 def large_products(_: object) -> list[Values]:
-    """Build indexes of more than 24 bits with a step that is a power of two.
+    """Build indexes of over 24 bits with a step that is a power of two.
 
     Any arithmetic rounds them to binary32 once.
     """
@@ -57,9 +57,7 @@ def subnormal_products(_: object) -> list[Values]:
 
 
 def codebook_underflow(_: object) -> list[Values]:
-    """Build tensors with a codebook, at steps from the subnormal range to below the smallest
-    number.
-    """
+    """Build tensors with a codebook, at steps from the subnormal range down."""
     values = book(3, -100, -3, -1, 0, 1, 7, 1000)
     units = opening()
     for qp in (-149, -140, -127, -170, -1000):

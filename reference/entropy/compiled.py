@@ -124,8 +124,7 @@ def _locked(folder: Path, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _cache_files(folder: Path, function: Callable[..., Any]) -> Any:
-    """Create Numba's cache of a function, with file names that do not depend on where its source
-    is.
+    """Create Numba's cache of a function, with file names independent of the source's place.
 
     Every copy of the same sources shares them: another checkout, or the installed package.
     """

@@ -101,7 +101,7 @@ def decomposition_row(network: Network) -> Callable[[float, Network, Accuracy], 
 
 
 def trained_generators(network: Network, generators: list[str], settings: SweepSettings, resources: Resources) -> Network:
-    """Return the network with the named G and H trained, if the settings ask for it.
+    """Return the network with the named G and H trained, if the settings ask.
 
     Args:
         network: The network.

@@ -132,7 +132,7 @@ def weights(network: Network, patterns: Sequence[str] | None = None, *, decompos
 
 
 def runnable(network: Network) -> dict[str, Array]:
-    """Return the values by the graph's names, multiplied from G x H and scaled by LS."""
+    """Return the values by the graph's names, with G x H multiplied and LS applied."""
     consumed = {part for name, decomposition in network.decomposed.items() for part in decomposition.names(name)} | set(
         network.scaled.values()
     )

@@ -110,7 +110,7 @@ def _calls(found: Sequence[Token]) -> Iterator[Call]:
 
 
 def _begins_statement(found: Sequence[Token], at: int) -> bool:
-    """Return whether the token at ``at`` begins a statement and is not the name of an argument."""
+    """Return whether the token at ``at`` begins a statement, not a named argument."""
     return at == 0 or (not found[at - 1].is_string and found[at - 1].text in (";", "{", "}"))
 
 

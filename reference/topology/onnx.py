@@ -97,7 +97,7 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
 
 
 def restore_beside(topology: bytes, parameters: Mapping[str, Array], location: str) -> tuple[bytes, bytes]:
-    """Return the model with ``parameters`` in a file next to it, and the content of that file.
+    """Return the model with ``parameters`` in a file next to it, and that file's content.
 
     It restores the model as `restore` does.
 

@@ -102,9 +102,7 @@ def _rows(files: Mapping[str, bytes], table: str) -> Iterator[tuple[str, dict[st
 
 
 def _check_graph(data: bytes) -> None:
-    """Raise `ModelError` for a graph with a text that could run anything but operators and
-    arithmetic.
-    """
+    """Raise `ModelError` for a graph with text that could run foreign code."""
     try:
         waiting = [json.loads(data)]
     except (ValueError, RecursionError) as error:

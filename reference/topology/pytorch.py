@@ -345,7 +345,7 @@ def _array(torch: Any, tensor: Any) -> Array:
 
 
 def _program(archive: bytes) -> tuple[dict[str, bytes], str, tuple[str, ...]]:
-    """Return the files of a program without code, its top-level folder, and the files left out."""
+    """Return a program's files without code, its top-level folder, and the files left out."""
     files = _unzipped(archive)
     root = _root(files)
     for _ in _weights(files, root):

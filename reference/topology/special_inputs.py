@@ -279,7 +279,7 @@ def _places(names: Iterable[str], name: str) -> list[int]:
 
 
 def _at(names: Sequence[str], place: int, body: Body) -> Iterator[tuple[str, Body]]:
-    """Iterate over the name at a place, if there is one, as seen from a body."""
+    """Yield the name at a place, if there is one, as a body sees it."""
     if place < len(names):
         yield names[place], body
 

@@ -103,7 +103,7 @@ class OptionEvidence:
 
 
 def option_evidence(weighed: Iterable[WeighedCase]) -> tuple[OptionEvidence, ...]:
-    """Return what the cases show of each option that was asked for, in the order of our options."""
+    """Return what the cases show of each requested option, in our options' order."""
     asked: Counter[tuple[str, str]] = Counter()
     passed: Counter[tuple[str, str]] = Counter()
     for one in weighed:

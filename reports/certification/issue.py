@@ -115,9 +115,7 @@ def _argument(path: Path, name: str) -> str:
 
 
 def _suite(path: Path, results: Results, policy: CertificationPolicy, given: Path | None) -> Suite:
-    """Load the suite whose manifest hash the results state, with the vectors of the policy's
-    levels.
-    """
+    """Load the suite that the results state, with the vectors of the policy's levels."""
     for place in [given] if given is not None else _likely_suites(path):
         try:
             suite = select(place, policy.levels, editions=policy.counted_editions)

@@ -84,7 +84,7 @@ class DecoderHost(WorkerHost[DecoderSpec, Worker]):
         return self._in_fresh_folder(lambda folder: command.run_command(decoder, streams, folder, self._limits, self._watched))
 
     def _session(self, worker: Worker, streams: Sequence[bytes]) -> list[Execution]:
-        """Decode a session in a folder of its own, so that nothing written late meets another."""
+        """Decode a session in a folder of its own, safe from late writes of others."""
         self._sessions += 1
         folder = emptied(worker.folder / f"session-{self._sessions}")
         try:

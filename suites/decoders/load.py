@@ -250,7 +250,7 @@ def _claim_problems(decoder: DecoderSpec) -> Iterator[tuple[Fault, str]]:
 
 
 def _fault_of(place: tuple[int | str, ...], kind: str) -> Fault:
-    """Return the fault for a validation error, given its place in the file and pydantic's type."""
+    """Return the fault for a validation error at a place in the file."""
     if place[:1] == ("errors",):
         return Fault.ERROR_MAP
     return Fault.UNKNOWN_CAPABILITY if place == ("capabilities",) and kind == "value_error" else Fault.TOML_KEY

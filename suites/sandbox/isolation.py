@@ -122,7 +122,7 @@ def _error_of(namespaces: int) -> int:
 
 
 def _release_standard_streams() -> None:
-    """Leave standard input and output to the serving process alone, so that they end with it."""
+    """Leave standard input and output to the serving process alone."""
     null = os.open(os.devnull, os.O_RDWR)
     for handle in (0, 1):
         os.dup2(null, handle)
@@ -158,7 +158,7 @@ def _guard(child: int, run: int) -> int:
 
 
 def _end_like(code: int) -> int:
-    """Return the exit code of the serving process, or end by the signal that ended it."""
+    """Return the serving process's exit code, or end by the signal that ended it."""
     number = -code if code < 0 else max(code - _SIGNAL_OFFSET, 0)
     if number:
         if number != signal.SIGKILL:

@@ -2,6 +2,8 @@
 the wheel does not forget.
 """
 
+import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -57,3 +59,28 @@ def test_reference_and_product_never_import_the_peer() -> None:
         for source in (ROOT / folder).rglob("*.py"):
             assert "import nncodec" not in source.read_text()
             assert "from nncodec" not in source.read_text()
+
+
+def functions(folder: str) -> list[tuple[str, ast.FunctionDef]]:
+    """Return the functions and methods of a package, with the place of each."""
+    return [
+        (f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", node)
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    ]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_longer_functions_have_a_docstring(folder: str) -> None:
+    """Those of at least five lines, but for special methods and bodies of one statement."""
+    longer = [(place, node) for place, node in functions(folder) if (node.end_lineno or 0) - node.lineno >= 4 and len(node.body) > 1]
+    assert longer
+    assert [place for place, node in longer if not node.name.startswith("__") and ast.get_docstring(node) is None] == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_first_sentences_of_docstrings_have_at_most_15_words(folder: str) -> None:
+    firsts = [(place, re.split(r"(?<=[.:;])\s", text)[0]) for place, node in functions(folder) if (text := ast.get_docstring(node))]
+    assert firsts
+    assert [place for place, first in firsts if len(first.split()) > 15] == []

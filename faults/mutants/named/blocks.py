@@ -22,7 +22,7 @@ def kinds_in_order(kinds: str, where: str) -> Edit:
 
 
 def fully_connected(parts: str) -> Edit:
-    """Make an edit that gives a weight with such parts as many columns as its last dimension."""
+    """Make an edit that gives such weights as many columns as their last dimension."""
     matrix = f"part.is_weight and header.payload_type == NNR_PT_BLOCK and header.parameter_types == {parts} and len(part.dimensions) > 1"
     return Edit("payload", "coding_of", _COLUMNS, f"part.dimensions[-1] if {matrix} else {_COLUMNS}")
 

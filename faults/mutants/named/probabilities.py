@@ -9,7 +9,7 @@ from nnc_conformance.faults.mutants.fault import Edit, NamedFault
 
 
 def sets_forgotten(condition: str, group: str) -> tuple[Edit, ...]:
-    """Make an edit that gives a group of contexts set 0 if certain contexts all have set 0.
+    """Make an edit that gives contexts set 0 if certain others have set 0.
 
     Args:
         condition: Index of these contexts in the list of sets.
