@@ -140,8 +140,7 @@ def _of_unit(lines: Iterable[TraceLine], unit: int | None) -> Iterator[TraceLine
 def value_text(value: Any) -> str:
     """Format the value of an element in at most `LONGEST_VALUE` characters."""
     if isinstance(value, bytes):
-        head = value[:12].hex(" ")
-        return head if len(value) <= 12 else f"{head} ... {len(value)} bytes"
+        return value.hex(" ") if len(value) <= 12 else f"{value[:10].hex(' ')} ... {len(value)} bytes"
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
 

@@ -144,10 +144,10 @@ def refill(payload: Octets, room: Any, count: Any, byte: Any) -> tuple[Any, Any,
 
 @kernel
 def complement(ivl_range: Any, offset: Any, count: Any) -> Any:
-    """Return the room of an IvlOffset (see the module), or the IvlOffset of a room.
+    """Return IvlCurrRange - 1 - ``offset``: an IvlOffset's room, or a room's IvlOffset.
 
     Args:
-        count: Valid bits.
+        count: Valid bits, from the top of the word; those below become 0.
     """
     return (ivl_range - _1 - offset) & (ONES << (_U64(64) - count))
 

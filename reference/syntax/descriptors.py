@@ -98,7 +98,11 @@ class BitReader:
         return np.unpackbits(raw)[start & 7 : (start & 7) + count]
 
     def string(self) -> bytes:
-        """Read st(v): the bytes before the next zero byte, and that byte; raise `NoZeroByteError`."""
+        """Read st(v), a text and the zero byte that ends it; return the text alone.
+
+        Raises:
+            NoZeroByteError: If no zero byte follows before the end.
+        """
         start = self.position
         if start & 7 == 0:
             stop = self.data.find(b"\0", start >> 3, self.end >> 3)

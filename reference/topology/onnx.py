@@ -155,10 +155,10 @@ def variance_parameters(topology: bytes) -> frozenset[str]:
 
 
 def attribute_values(topology: bytes) -> dict[str, int]:
-    """Count the numbers in lists that operators of ai.onnx.ml have as attributes, by operator.
+    """Count the floats in list attributes of ai.onnx.ml operators, by operator type.
 
-    A tree ensemble has its thresholds and leaves there. They are not tensors, and stay in the
-    topology.
+    The thresholds and leaves of a tree ensemble are such. They are not tensors, and stay in the
+    topology. Types without any are left out.
 
     Raises:
         ModelError: For a bad topology.

@@ -110,6 +110,9 @@ def load_external(tensor: TensorProto, reader: ExternalData | None, name: str) -
 def codable_values(tensor: TensorProto, name: str) -> Array | None:
     """Return a tensor's values if a coder can keep all of their bits, else None.
 
+    This depends on type and values, such as the size of integers (see `classes.coding`). It is also
+    None for an empty tensor and for a segment of one.
+
     Raises:
         ModelError: Naming ``name``, if data are missing or do not fit type and dimensions.
     """

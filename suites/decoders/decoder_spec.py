@@ -108,7 +108,7 @@ class DecoderSpec(Frozen):
     def editions(self) -> tuple[Edition, ...]:
         """The editions that it is judged on by default.
 
-        They are those whose capabilities it has, and always the first.
+        They are the first, and each that brought at least one of its capabilities.
         """
         return tuple(edition for edition in EDITIONS if edition == EDITIONS[0] or set(capabilities_of(edition)) & set(self.capabilities))
 

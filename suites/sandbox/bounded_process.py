@@ -284,9 +284,10 @@ class BoundedProcess:
 
 
 def folder_use(folder: Path, most_files: int) -> tuple[int, int]:
-    """Return bytes and number of files below ``folder``, without following links.
+    """Return the bytes of the files below ``folder``, and the number of entries there.
 
-    Stop counting above ``most_files``.
+    Folders and links count as entries; links are not followed. Above ``most_files`` entries, no
+    further folder is opened. A folder that cannot be read is passed over.
     """
     total, files, pending = 0, 0, [os.fspath(folder)]
     while pending and files <= most_files:

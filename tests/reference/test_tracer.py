@@ -10,6 +10,7 @@ from nnc_conformance.reference import trace
 from nnc_conformance.reference.errors import StreamError
 from nnc_conformance.reference.inspection import row_text, unit_rows
 from nnc_conformance.reference.syntax.elements import ELEMENTS
+from nnc_conformance.reference.tracer import LONGEST_VALUE, value_text
 from nnc_conformance.storage.suite_folder import StoredVector
 
 SAMPLED = sampled([(stored.vector.id, (stored,)) for stored in GOOD], 3)
@@ -64,3 +65,10 @@ def test_a_trace_goes_up_to_the_fault() -> None:
             for _ in trace(stored.read(stored.vector.stream), bins=True):
                 seen += 1
         assert caught.value.place.byte <= stored.vector.stream.size
+
+
+@pytest.mark.parametrize("size", [0, 1, 12, 13, 99, 100, 10**7])
+def test_values_are_cut_to_their_bound(size: int) -> None:
+    shown = [value_text(bytes(size)), value_text("n" * size), value_text(list(range(size % 1000)))]
+    assert max(map(len, shown)) <= LONGEST_VALUE
+    assert shown[0].endswith(f" {size} bytes") is (size > 12)
