@@ -79,7 +79,15 @@ class _Codeword:
     wanted: Mapping[str, Values]
 
     def gives(self, header: DataUnitHeader, *, payload: bytes | None = None, histories: tuple[TensorHistory, ...] | None = None) -> bool:
-        """Return whether the codeword gives the values under another header, payload or histories."""
+        """Return whether decoding under a header gives about the values that were wanted.
+
+        The codeword must also end where the payload does. Return False if it cannot be decoded.
+
+        Args:
+            header: The header to decode under.
+            payload: The codeword's bytes; by default its own.
+            histories: What is known of each part's earlier indexes; by default that of `histories`.
+        """
         data = self.payload if payload is None else payload
         parts = coded_parts(header)
         try:

@@ -129,7 +129,10 @@ def _output(decoded: "Decoded") -> Output:
 
 
 def reference_session() -> StreamDecoder:
-    """Begin a session of the reference, which decodes each stream with the model before it."""
+    """Begin a session of the reference: each stream is decoded onto the model before it.
+
+    The first is decoded onto an empty `BaseModel`.
+    """
     from nnc_conformance import reference
 
     model: reference.BaseModel | None = reference.BaseModel()

@@ -58,7 +58,10 @@ class Worker(WorkerProcess[protocol.Answer]):
         return self._execute(protocol.DecodeRequest(id=self.next_id(), **_paths(files)), files)
 
     def decode_session(self, streams: Sequence[bytes], session: str, folder: Path) -> list[Execution]:
-        """Decode streams in order, as far as they are decoded, in ``folder`` as `decode`.
+        """Decode streams in order up to the first that is not decoded, as `decode` does.
+
+        Results of a step are removed before the next. The last execution is that of the stream that
+        was not decoded, if there is one.
 
         Args:
             streams: The streams of the session.
