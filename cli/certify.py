@@ -107,20 +107,21 @@ def issue(
     from nnc_conformance.reports.certification.issue import issue as issue_certificate
     from nnc_conformance.reports.certification.judgement import UNPROVEN, evidence, unproven
     from nnc_conformance.reports.certification.policy import load_policy, policy_of, target_policy
+    from nnc_conformance.reports.encoders import encoder_results_file
     from nnc_conformance.reports.results import file_of
     from nnc_conformance.storage.outputs import check_outputs
     from nnc_conformance.storage.signing import load_private_key
 
     if encoder is not None and decoder is not None:
         raise typer.BadParameter("a certificate is about a decoder or an encoder; leave one out", param_hint="--encoder")
+    read = [file_of(results), encoder_results_file(results), *(path for path in (key, policy, suite, withdrawals) if path is not None)]
+    check_outputs([], read, folder=output, names=(CERTIFICATE_FILE, PAGE_FILE))
     if encoder is not None or (decoder is None and is_of_encoders(results)):
         of_decoders = {"--edition": edition, "--target": target, "--suite": suite}
         for option, value in of_decoders.items():
             if value is not None:
                 raise typer.BadParameter("encoders are judged by generated cases; leave it out", param_hint=option)
         return _issue_encoder(results, key, output, policy, name, encoder, nonce, issuer, withdrawals)
-    read = [file_of(results), *(path for path in (key, policy, suite, withdrawals) if path is not None)]
-    check_outputs([], read, folder=output, names=(CERTIFICATE_FILE, PAGE_FILE))
     editions, asked = read_editions(edition), read_target(target)
     given = [option for option, value in (("--policy", policy), ("--edition", editions), ("--target", asked)) if value is not None]
     if len(given) > 1:
@@ -149,18 +150,13 @@ def _issue_encoder(
     withdrawals: Path | None,
 ) -> int:
     """Certify an encoder; the arguments are those of `issue`."""
-    from nnc_conformance.reports.certification.certificate import CERTIFICATE_FILE, PAGE_FILE
     from nnc_conformance.reports.certification.encoder_issue import gather_encoder, issue_for_encoder, write_encoder_certificate
     from nnc_conformance.reports.certification.encoder_policy import load_encoder_policy
     from nnc_conformance.reports.certification.encoder_verify import scope_notes
-    from nnc_conformance.reports.encoders import encoder_results_file
-    from nnc_conformance.storage.outputs import check_outputs
     from nnc_conformance.storage.signing import load_private_key
 
     if withdrawals is not None:
         raise typer.BadParameter("it lists vectors, and encoders are judged by generated cases; leave it out", param_hint="--withdrawals")
-    read = [encoder_results_file(results), *(path for path in (key, policy) if path is not None)]
-    check_outputs([], read, folder=output, names=(CERTIFICATE_FILE, PAGE_FILE))
     rules = load_encoder_policy(policy)
     private = load_private_key(key) if key is not None else None
     gathered = gather_encoder(results, name=name, argument=encoder)

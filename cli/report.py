@@ -60,7 +60,7 @@ def command(
     Example: nnc-conformance report 1.0/ 1.1/ 1.2/ --releases releases.md
     """
     from nnc_conformance.cli.printing import print_verdict
-    from nnc_conformance.reports.encoders import holds_encoders
+    from nnc_conformance.reports.encoders import ENCODER_PAGES, encoder_results_file, holds_encoders
     from nnc_conformance.reports.pages import PAGES, write_pages
     from nnc_conformance.reports.releases import render_releases
     from nnc_conformance.reports.results import file_of, load
@@ -68,14 +68,15 @@ def command(
     from nnc_conformance.storage.outputs import check_outputs, write_text
     from nnc_conformance.suites.results.result_files import RESULTS_FILE
 
+    read = [find(path) for path in results for find in (file_of, encoder_results_file)]
+    outputs = [releases] if releases is not None else []
+    check_outputs(outputs, read + ([file_of(baseline)] if baseline is not None else []), folder=output, names=(*PAGES, *ENCODER_PAGES))
     if any(holds_encoders(path) and not (path / RESULTS_FILE).exists() for path in results):
         if len(results) > 1 or baseline is not None or releases is not None:
             raise typer.BadParameter(
                 "results of encoders are reported one at a time, without --baseline and --releases", param_hint="RESULTS"
             )
         return _report_encoders(results[0], output)
-    read = [file_of(path) for path in (*results, *([baseline] if baseline is not None else []))]
-    check_outputs([releases] if releases is not None else [], read, folder=output, names=PAGES)
     sources = [load(path) for path in results]
     report = build_report(sources, load(baseline) if baseline is not None else None)
     if releases is not None:
@@ -85,16 +86,8 @@ def command(
 
 def _report_encoders(path: Path, output: Path) -> int:
     """Write the pages of a run of encoders; print its verdict and return its exit code."""
-    from nnc_conformance.reports.encoders import (
-        ENCODER_PAGES,
-        encoder_results_file,
-        load_encoder_results,
-        text_lines,
-        write_encoder_pages,
-    )
-    from nnc_conformance.storage.outputs import check_outputs
+    from nnc_conformance.reports.encoders import load_encoder_results, text_lines, write_encoder_pages
 
-    check_outputs([], [encoder_results_file(path)], folder=output, names=ENCODER_PAGES)
     page = write_encoder_pages(path, output)
     results, _ = load_encoder_results(path)
     for line in text_lines(results, page):

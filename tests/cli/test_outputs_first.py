@@ -29,6 +29,7 @@ FILES: Final = {
     "validate junit": "validate none.nnr --junit {out}",
     "run write_expect_failures": "run none --write-expect-failures {out}",
     "run write_expect_failures, with encoders": "run none --encoder none.toml --decoder none.toml --write-expect-failures {out}",
+    "report releases": "report none --releases {out}",
     "explain cache": "explain none none --cache {out}",
     "package build out": "package build none {out}",
     "package build out, signed": "package build none {out} --key none.pem",

@@ -50,6 +50,8 @@ from nnc_conformance.storage.signing import Purpose, SignatureError, load_privat
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.running.runner import RunOptions
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = Path(__file__).parents[2] / "docs" / "encoder-certificate.schema.json"
 DAY = datetime.date(2026, 11, 24)
 POLICY = EncoderPolicy(name="test", challenge=6)
