@@ -129,7 +129,7 @@ class Journal(Generic[EntryT]):
         self._synced = time.monotonic()
 
     def add(self, entry: EntryT) -> None:
-        """Write an entry to the file, forced to disk if the last was over `SYNC_SECONDS` ago."""
+        """Write an entry to the file; force it to disk every `SYNC_SECONDS`."""
         self._write(entry)
         if time.monotonic() - self._synced > SYNC_SECONDS:
             self._sync()
