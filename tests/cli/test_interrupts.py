@@ -158,6 +158,7 @@ def group(leader: int) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_where_it_is_ignored_it_stays_ignored(model: Path) -> None:
     program = PRESSED_IN.format(module="reference.encoder", name="encode_job", body="time.sleep(1); return place(*words, **options)")
     ignoring = program.replace(HEARD, "") + "signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + RUN

@@ -188,6 +188,7 @@ def test_what_is_for_decoders_only_is_refused_not_passed_over(tmp_path: Path, wo
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_reported_and_resumed_to_the_same_bytes(tmp_path: Path) -> None:
     body = "import time\nif (pathlib.Path(sys.argv[0] + '.slow')).exists(): time.sleep(60)\nsys.exit(69)"
     path = script(tmp_path, body)

@@ -10,6 +10,8 @@ from helpers.session_suite import write_sessions, wrong_decoder
 from nnc_conformance.reports.certification.policy import load_policy, policy_of
 from nnc_conformance.reports.certification.verify import read_certificate
 
+pytestmark = pytest.mark.slow
+
 POLICY = 'format = "nnc-policy/2"\nname = "test"\nlevels = ["core", "negative"]\nchallenge = 9\neditions = [2022, 2024]\n'
 
 

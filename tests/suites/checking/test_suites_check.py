@@ -168,6 +168,7 @@ def test_a_claim_holds_for_broken_streams_too(tmp_path: Path, table: Path, probe
     assert (finding.fault, finding.vectors) == (Fault.ACCEPTED_BAD, ("probe-dq-float-cut",))
 
 
+@pytest.mark.slow
 def test_a_decoder_that_hangs_gets_few_probes(tmp_path: Path, table: Path, probes: Suite) -> None:
     check = checked(tmp_path, table, probes, ALL, hang=FIRST_EDITION)
     assert codes(check) == {Fault.TIMEOUT, Fault.FALSE_CLAIM, Fault.NOTHING_DECODED}
@@ -244,6 +245,7 @@ def command_line(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.slow
 def test_the_command_line_says_how_to_fix_it(tmp_path: Path) -> None:
     path = support.decoder_toml(tmp_path, "dead", "worker", f'{sys.executable} -S {support.HERE / "worker_faults.py"} "dies at start"')
     done = command_line(path)
