@@ -38,6 +38,8 @@ VERSIONS = ("3.11", "3.12", "3.13")
 NODE_PACKAGES = ("playwright-core@1.49", "axe-core@4.10")
 BY_FILE = ("-n", "2", "--dist", "loadfile")
 """Two workers, each with whole files: for tests that share costly fixtures."""
+ALL_BY_FILE = (*BY_FILE, "-m", "")
+"""The same, with the tests that are marked slow or exhaustive."""
 PARTS = int(os.environ.get("NNC_PARTS", "1"))
 """Parts into which sessions divide what takes long; .ci/run has each commit run one of them (tests/helpers/parts.py)."""
 
@@ -61,7 +63,9 @@ def peer_python(session: nox.Session) -> str:
 @nox.session(python=False)
 def peer(session: nox.Session) -> None:
     """Test interoperability with the peer: sixty streams of the matrix through one process of it."""
-    session.run(sys.executable, "-m", "pytest", *BY_FILE, "tests/interop", *session.posargs, env={"NNC_PEER_PYTHON": peer_python(session)})
+    session.run(
+        sys.executable, "-m", "pytest", *ALL_BY_FILE, "tests/interop", *session.posargs, env={"NNC_PEER_PYTHON": peer_python(session)}
+    )
 
 
 @nox.session(default=False)
@@ -166,7 +170,9 @@ def examples(session: nox.Session) -> None:
     """Test the worked examples that need the system's C++ compiler and node."""
     compiler = debian(session, "g++", "g++")
     debian(session, "node", "nodejs")
-    session.run(sys.executable, "-m", "pytest", *BY_FILE, "tests/examples", *session.posargs, env={"NNC_EXAMPLES": "1", "CXX": compiler})
+    session.run(
+        sys.executable, "-m", "pytest", *ALL_BY_FILE, "tests/examples", *session.posargs, env={"NNC_EXAMPLES": "1", "CXX": compiler}
+    )
 
 
 @nox.session
@@ -199,9 +205,7 @@ def formats(session: nox.Session) -> None:
     session.install("-e", ".[dev,nnef,tensorflow]")
     session.run(
         "pytest",
-        *BY_FILE,
-        "-m",
-        "",
+        *ALL_BY_FILE,
         "tests/reference/topology/test_keras.py",
         "tests/reference/topology/test_nnef_package.py",
         *session.posargs,
@@ -218,7 +222,7 @@ def models(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     session.install("--no-deps", *WILD_PACKAGES)
     debian(session, "espeak-ng", "espeak-ng")
-    session.run("pytest", *BY_FILE, "tests/wild", *session.posargs)
+    session.run("pytest", *ALL_BY_FILE, "tests/wild", *session.posargs)
 
 
 @nox.session(default=False, venv_backend=BY_PIP)

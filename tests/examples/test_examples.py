@@ -58,6 +58,7 @@ def test_it_agrees_with_other_codecs(decoder: Path, tmp_path: Path) -> None:
     example_runs.agrees_with_other_codecs(decoder, tmp_path, 30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", ["javascript", "encoder"])
 def test_an_encoder_has_no_findings(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
@@ -67,6 +68,7 @@ def test_an_encoder_has_no_findings(example: str, monkeypatch: pytest.MonkeyPatc
     assert set(check.outcomes.values()) == {Outcome.PASS}
 
 
+@pytest.mark.slow
 def test_our_encoder_passes_integers_as_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
     encoder = load_encoder(str(example_runs.EXAMPLES / "encoder" / "encoder.toml"))

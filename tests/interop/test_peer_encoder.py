@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from helpers import example_runs
 
 from nnc_conformance.encoders.load import load_encoder
@@ -14,6 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "peer-encoder.md"
 CASE = re.compile(r"`((?:step|scan|skip|shape|value|update|options)-[\w-]+)`")
 
 
+@pytest.mark.slow
 def test_the_peers_encoder_fails_what_its_page_lists(tmp_path: Path) -> None:
     table, others = PAGE.read_text().split("\nCodebooks of")
     results = run_encoders([load_encoder(str(example_runs.EXAMPLES / "peer" / "encoder.toml"))], tmp_path, options=RunOptions(jobs=2))

@@ -16,6 +16,7 @@ from nnc_conformance.suites.running.runner import RunOptions
 from nnc_conformance.suites.running.selection import DEFAULT_LEVELS, select
 
 
+@pytest.mark.slow
 def test_the_newest_release_has_the_faults_of_the_page(tmp_path: Path) -> None:
     """By the smallest vector of each."""
     table = PAGE.read_text().partition(f"## Faults that `nncodec-{RELEASES[-1]}` has")[2].partition("\n## ")[0]

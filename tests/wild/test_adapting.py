@@ -13,6 +13,7 @@ QP = -34
 """qp of the largest tensor of the base and of the changed layer."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dq", [False, True])
 def test_the_answers_follow_each_update(dq: bool) -> None:
     adaptation = magika_adaptation()
