@@ -314,7 +314,7 @@ def agreement(session: nox.Session) -> None:
 @nox.session(python=False)
 def exhaustive(session: nox.Session) -> None:
     """Run all cases that the other tests sample: those marked `exhaustive`. In the tests' own environment."""
-    session.run(sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", "exhaustive", *session.posargs)
+    session.run(sys.executable, "-m", "pytest", "-q", *BY_FILE, "-m", "exhaustive", *session.posargs)
 
 
 @nox.session(python=False)
