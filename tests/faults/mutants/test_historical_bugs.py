@@ -83,9 +83,11 @@ def results(folder: Path) -> dict[str, Results]:
 
 
 @pytest.fixture(scope="module")
-def other_results(folder: Path) -> dict[str, Results]:
-    """The results of the other bugs, by the level of their vectors."""
-    levels = {level: [name for name in BUGS if name not in SAMPLE and BUGS[name].level == level] for level in sorted(LEVELS)}
+def other_results(request: pytest.FixtureRequest, folder: Path) -> dict[str, Results]:
+    """The results of those of the other bugs that this process tests, by the level of their vectors."""
+    calls = [getattr(item, "callspec", None) for item in request.session.items if item.path == request.path]
+    asked = {call.params["name"] for call in calls if call is not None} - set(SAMPLE)
+    levels = {level: [name for name in BUGS if name in asked and BUGS[name].level == level] for level in sorted(LEVELS)}
     return {level: judged(names, level, folder / f"other-{level}", whole=True) for level, names in levels.items() if names}
 
 
