@@ -41,6 +41,8 @@ _SCRIPT: Final = "/constants.pkl"
 _INSTEAD: Final = "save its state_dict() as .pt, or export the model with torch.export as .pt2"
 _NESTED: Final = ("state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "weights", "params")
 """Keys under which training scripts keep the state_dict, the likeliest first."""
+_NOT_MODELS: Final = ("optim", "sched", "scaler", "rng")
+"""Parts of keys under which training scripts keep other mappings with tensors."""
 _DEPTH: Final = 3
 """Mappings within a mapping that are searched for tensors."""
 _ONLY: Final = "tensor"
@@ -238,9 +240,10 @@ def _supported(torch: Any, found: Mapping[str, Any], left_out: dict[str, str]) -
 
 
 def _state_dict(torch: Any, loaded: Any, left_out: dict[str, str], prefix: str = "") -> dict[str, Any]:
-    """Find the tensors of a checkpoint: its own, else those of the state_dict in it.
+    """Find the tensors of a checkpoint: its own, or those of the state_dict in it.
 
-    Raises `ModelError` if there are none, or several state_dicts.
+    Of both, those with more values are the model's: a checkpoint may keep a loss or a mean next to
+    its state_dict. Raises `ModelError` if there are none, or several state_dicts.
 
     Args:
         torch: The module.
@@ -259,15 +262,25 @@ def _state_dict(torch: Any, loaded: Any, left_out: dict[str, str], prefix: str =
                 raise ModelError(f"it has two tensors named {str(key)!r}")
             tensors[str(key)] = value
     inside = {str(key): value for key, value in loaded.items() if isinstance(value, Mapping) and _has_tensors(torch, value, _DEPTH)}
-    if tensors or not loaded:
+    models = [key for key in inside if not any(word in key.lower() for word in _NOT_MODELS)]
+    held = sum(tensor.numel() for tensor in tensors.values())
+    if not loaded or (tensors and held >= max((_values(torch, inside[key], _DEPTH) for key in models), default=0)):
         left_out |= {f"{prefix}{key}": "it is not a tensor of the state_dict" for key in map(str, loaded) if key not in tensors}
         return tensors
-    chosen = next((key for key in _NESTED if key in inside), next(iter(inside)) if len(inside) == 1 else None)
+    likely = models or list(inside)
+    chosen = next((key for key in _NESTED if key in inside), likely[0] if len(likely) == 1 else None)
     if chosen is None:
         keys = ", ".join(list(map(repr, inside or map(str, loaded)))[:_SHOWN])
         raise ModelError(f"it holds {'several state_dicts' if inside else 'no tensors'}, under the keys {keys}")
     left_out |= {f"{prefix}{key}": "it is not the model's state_dict" for key in map(str, loaded) if key != chosen}
     return _state_dict(torch, inside[chosen], left_out, f"{prefix}{chosen}.")
+
+
+def _values(torch: Any, value: Mapping[Any, Any], depth: int) -> int:
+    """Count the values of the tensors in a mapping; the arguments are those of `_has_tensors`."""
+    own = sum(each.numel() for each in value.values() if torch.is_tensor(each))
+    nested = [each for each in value.values() if isinstance(each, Mapping)]
+    return own + sum(_values(torch, each, depth - 1) for each in nested if depth > 0)
 
 
 def _has_tensors(torch: Any, value: Mapping[Any, Any], depth: int) -> bool:

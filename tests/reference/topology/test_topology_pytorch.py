@@ -212,6 +212,10 @@ STATE = {"w": torch.ones(2, 3), "n": torch.tensor(7)}
         ({"model": {"state_dict": STATE, "step": 1}, "ema": STATE}, {"ema", "model.step"}),
         ({"epoch": 1, "anything": STATE}, {"epoch"}),
         ({**STATE, "_metadata": "x"}, {"_metadata"}),
+        ({"model_state_dict": STATE, "optimizer_state_dict": {}, "loss": torch.tensor(0.5)}, {"optimizer_state_dict", "loss"}),
+        ({"module": STATE, "global_step": torch.tensor(5), "rng_state": torch.ones(5)}, {"global_step", "rng_state"}),
+        ({"encoder": STATE, "mean": torch.ones(3), "optimizer": {"state": {0: {"m": torch.ones(99)}}}}, {"mean", "optimizer"}),
+        ({**STATE, "optimizer": {"state": {0: {"m": torch.ones(99)}}}, "extra": {"x": torch.ones(1)}}, {"optimizer", "extra"}),
     ],
 )
 def test_the_state_dict_of_a_checkpoint_is_found(checkpoint: dict[str, object], left_out: set[str]) -> None:
