@@ -278,7 +278,7 @@ def _state_dict(torch: Any, loaded: Any, left_out: dict[str, str], prefix: str =
 
 def _values(torch: Any, value: Mapping[Any, Any], depth: int) -> int:
     """Count the values of the tensors in a mapping; the arguments are those of `_has_tensors`."""
-    own = sum(each.numel() for each in value.values() if torch.is_tensor(each))
+    own: int = sum(each.numel() for each in value.values() if torch.is_tensor(each))
     nested = [each for each in value.values() if isinstance(each, Mapping)]
     return own + sum(_values(torch, each, depth - 1) for each in nested if depth > 0)
 
