@@ -1,20 +1,32 @@
 """Start of the command line: ``nnc-conformance``, or ``python -m nnc_conformance.cli``.
 
-Ctrl-C is answered before the commands are imported.
+Ctrl-C is answered before anything else is imported.
 """
 
+import os
 import signal
-
-from nnc_conformance.cli.process import leave_interrupted
 
 
 def run() -> None:
     """Run the command line of this process: the console script."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    answered = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if answered:
+        signal.signal(signal.SIGINT, _leave_while_starting)
+    from nnc_conformance.cli.process import leave_interrupted
+
+    if answered:
         signal.signal(signal.SIGINT, leave_interrupted)
     from nnc_conformance.cli.main import main
 
     main()
+
+
+def _leave_while_starting(*_: object) -> None:
+    """End the process as `process.leave_interrupted` does, which is not imported yet."""
+    try:
+        os.write(2, b"nnc-conformance: error: interrupted\n")
+    finally:
+        os._exit(130)
 
 
 if __name__ == "__main__":
