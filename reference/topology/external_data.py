@@ -51,6 +51,8 @@ class ExternalData:
             return self._values({checked_name(entry.key): checked_name(entry.value) for entry in tensor.external_data}, expected)
         except (ModelError, OSError, RuntimeError) as error:  # a RuntimeError for links in a circle
             reason = error.strerror if isinstance(error, OSError) else error
+            if isinstance(error, OSError) and error.filename is not None:
+                reason = f"{error.filename}: {reason}"
             raise ModelError(f"the external data of tensor {name!r} cannot be read: {reason}") from None
 
     def _values(self, entries: Mapping[str, str], expected: int | None) -> bytes:

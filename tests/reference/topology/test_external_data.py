@@ -185,3 +185,8 @@ def test_many_tensors_may_not_take_the_same_bytes_again_and_again(folder: Path, 
     monkeypatch.setattr(external_data, "MOST_BYTES", 47)
     with pytest.raises(ModelError, match="more than 47 bytes"):
         read(folder, *tied[:2])
+
+
+def test_a_missing_file_is_named(folder: Path) -> None:
+    with pytest.raises(ModelError, match=f"{folder / 'w.data'}: No such file"):
+        read(folder)
