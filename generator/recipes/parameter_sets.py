@@ -90,7 +90,6 @@ RECIPES = (
         -4096,
         tests="A step too small for binary32 gives zeros.",
         catches="A decoder whose step wraps or raises.",
-        level=Level.FULL,
     ),
     qp_at_end(
         "max-density-0",
@@ -135,7 +134,6 @@ RECIPES = (
         -149,
         tests="The smallest subnormal step is kept.",
         catches="A decoder that flushes subnormal numbers to zero.",
-        level=Level.FULL,
     ),
     qp_at_end(
         "largest-finite",

@@ -67,6 +67,17 @@ def codebook_underflow(_: object) -> list[Values]:
     return units
 
 
+def codebook_overflow(_: object) -> list[Values]:
+    """Build tensors with a codebook, at steps whose products end below and above binary32."""
+    values = book(3, -100, -3, -1, 1, 2, 7, 1000)
+    units = opening()
+    for qp in (117, 120, 126, 127):
+        quantization = Quantization(0, qp)
+        head = header(NNR_PT_FLOAT, f"qp{qp}", (7,), quantization, codebook=values)
+        units += [layer_parameter_set(quantization), ndu(head, Coded([0, -3, -2, -1, 1, 2, 3]))]
+    return units
+
+
 RECIPES = (
     *map(delta_recipe, range(8)),
     Recipe(
@@ -95,6 +106,14 @@ RECIPES = (
         units=codebook_underflow,
     ),
     Recipe(
+        id="value-codebook-overflow",
+        title="Codebook values that overflow",
+        tests="Products of codebook values above the largest number are infinities with their sign.",
+        catches="A decoder that clamps products of a codebook to the largest finite number.",
+        clauses=_VALUES,
+        units=codebook_overflow,
+    ),
+    Recipe(
         id="value-zero-times-large-step",
         title="Zeros with a step beyond binary32",
         tests="Whether index and step are rounded to binary32 first: 0 times infinity is a NaN, 0 times 2 ** 200 is 0.",
@@ -113,7 +132,6 @@ RECIPES = (
         tests="Products below the normal range are exact multiples of the smallest number.",
         catches="A decoder that flushes subnormal numbers to zero.",
         clauses=_VALUES,
-        level=Level.FULL,
         units=subnormal_products,
     ),
 )
