@@ -90,7 +90,7 @@ def _from_file(path: Path, argument: str) -> EncoderSpec:
         argument: The path as the user gave it, for messages and for repeating the run.
 
     Raises:
-        EncoderError: The file cannot be read, is no TOML, or has wrong keys or values.
+        EncoderError: The file cannot be read, is not TOML, or has wrong keys or values.
     """
     try:
         text = read_bytes(path, max_bytes=TOML_BYTES)

@@ -178,7 +178,7 @@ def row_text(row: Row) -> str:
 
 
 def _data_unit_words(content: Row, qps: Mapping[str, int]) -> Iterator[str]:
-    """Yield what a row says of a data unit, such as "raw float" or "12x3".
+    """Yield the words for a data unit, such as "raw float" or "12x3".
 
     Args:
         content: The elements of the unit, as in a row's ``content``.

@@ -147,7 +147,7 @@ def _change(vector: str, decoder: str, old: CaseResult | None, new: CaseResult |
 def _kind(old: CaseResult | None, new: CaseResult | None) -> ChangeKind | None:
     """Return in what way a result changed; None if it did not.
 
-    A fresh stream that is in one run only and passed is no change.
+    A fresh stream that is in one run only and passed does not count as a change.
     """
     if old is None or new is None:
         only = old or new

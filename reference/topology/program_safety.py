@@ -187,8 +187,8 @@ def is_arithmetic(text: str) -> bool:
 def _is_small(text: str) -> bool:
     """Return whether no power or shift of an expression can make a huge number.
 
-    Torch computes them at once. False also for text that is no Python expression, and for too many
-    or too deeply nested powers.
+    Torch computes them at once. False also for text that is not a Python expression, and for too
+    many or too deeply nested powers.
     """
     try:
         growing = [node for node in ast.walk(ast.parse(text.strip(), mode="eval")) if _exponent(node) is not None]

@@ -18,7 +18,7 @@ from nnc_conformance.encoders.load import load_encoder
 from nnc_conformance.encoders.planning import case_sha256
 from nnc_conformance.encoders.results import RESULTS_FILE, RUN_FILE, EncoderIdentity, EncoderResults, EncoderRunDocument
 from nnc_conformance.reference.errors import unknown
-from nnc_conformance.reports.certification.certificate import CERTIFICATE_FILE, PAGE_FILE, challenge_seed
+from nnc_conformance.reports.certification.certificate import challenge_seed
 from nnc_conformance.reports.certification.certified_files import encoder_files
 from nnc_conformance.reports.certification.encoder_certificate import (
     CertifiedEncoder,
@@ -34,9 +34,9 @@ from nnc_conformance.reports.certification.encoder_certificate import (
 from nnc_conformance.reports.certification.encoder_judgement import encoder_reasons
 from nnc_conformance.reports.certification.encoder_page import render_encoder_certificate
 from nnc_conformance.reports.certification.encoder_policy import EncoderPolicy
-from nnc_conformance.reports.certification.issue import NONCE_BYTES, IssueError
+from nnc_conformance.reports.certification.issue import NONCE_BYTES, IssueError, write_with_page
 from nnc_conformance.reports.encoders import encoder_results_file, holds_encoders
-from nnc_conformance.storage import DISTRIBUTION, outputs
+from nnc_conformance.storage import DISTRIBUTION
 from nnc_conformance.storage.documents import first_problem
 from nnc_conformance.storage.sealed import canonical_text, seal
 from nnc_conformance.storage.signing import Purpose
@@ -211,7 +211,4 @@ def write_encoder_certificate(certificate: EncoderCertificate, folder: Path) -> 
 
     Raises `OSError`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = {CERTIFICATE_FILE: canonical_text(certificate), PAGE_FILE: render_encoder_certificate(certificate)}
-    outputs.write_together({folder / name: text.encode() for name, text in texts.items()})
-    return folder / CERTIFICATE_FILE
+    return write_with_page(canonical_text(certificate), render_encoder_certificate(certificate), folder)

@@ -233,7 +233,23 @@ def write_certificate(certificate: Certificate, folder: Path) -> Path:
 
     Raises `OSError`.
     """
+    return write_with_page(canonical_text(certificate), render_certificate(certificate), folder)
+
+
+def write_with_page(document: str, page: str, folder: Path) -> Path:
+    """Write certificate.json and certificate.html into ``folder``, created if needed.
+
+    Return the path of the first.
+
+    Args:
+        document: The certificate as JSON.
+        page: The certificate as HTML.
+        folder: Where to write.
+
+    Raises:
+        OSError: The folder or a file cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {CERTIFICATE_FILE: canonical_text(certificate), PAGE_FILE: render_certificate(certificate)}
+    texts = {CERTIFICATE_FILE: document, PAGE_FILE: page}
     outputs.write_together({folder / name: text.encode() for name, text in texts.items()})
     return folder / CERTIFICATE_FILE

@@ -1,7 +1,7 @@
 """Verifying certificates offline: canonical form, judgement from their content, comparison with
 given files.
 
-Those of decoders and those of encoders are told apart by their format.
+The format of a certificate says whether it is about a decoder or an encoder.
 """
 
 import datetime

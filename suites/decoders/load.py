@@ -186,7 +186,7 @@ def _from_file(path: Path, argument: str) -> DecoderSpec:
         argument: The path as the user gave it, for messages and for repeating the run.
 
     Raises:
-        DecoderError: The file cannot be read, is no TOML, or has wrong keys or values.
+        DecoderError: The file cannot be read, is not TOML, or has wrong keys or values.
     """
     try:
         text = read_bytes(path, max_bytes=TOML_BYTES)

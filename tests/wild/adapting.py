@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 
 from nnc_conformance.reference.topology.onnx import extract, restore
-from wild.networks import BATCH, Array, even_files, features, session, shipped
+from wild.networks import Array, even_files, features, outputs, shipped
 
 WEIGHTS: Final = "jax2tf_get_logits_/Const_24:0"
 """The matrix of the last layer, (512, 214)."""
@@ -47,7 +47,7 @@ class Adaptation:
         (layer,) = (node for node in model.graph.node if WEIGHTS in node.input)
         (name,) = (name for name in layer.input if name != WEIGHTS)
         model.graph.output.append(onnx.ValueInfoProto(name=name))
-        return _outputs(model.SerializeToString(), self.inputs, name)
+        return outputs(model.SerializeToString(), self.inputs, name)
 
     def rounds(self, count: int) -> Iterator[dict[str, Array]]:
         """Yield the network's parameters after each round of training on every other file."""
@@ -68,7 +68,7 @@ class Adaptation:
     def accuracy(self, parameters: dict[str, Array]) -> float:
         """Return the share of right answers on the files that are not trained on."""
         model = restore(extract(self.model).topology, parameters)
-        return float(np.mean(_outputs(model, self.inputs[1::2], "target_label").argmax(axis=1) == self.truth[1::2]))
+        return float(np.mean(outputs(model, self.inputs[1::2], "target_label").argmax(axis=1) == self.truth[1::2]))
 
 
 def magika_adaptation() -> Adaptation:
@@ -77,10 +77,4 @@ def magika_adaptation() -> Adaptation:
     contents = [path.read_bytes() for path in even_files()]
     original = np.array([features(content) for content in contents], np.int32)
     changed = np.array([features(content.swapcase()) for content in contents], np.int32)
-    return Adaptation(model, changed, _outputs(model, original, "target_label").argmax(axis=1))
-
-
-def _outputs(model: bytes, inputs: Array, name: str) -> Array:
-    """Return an output of a model for each row of inputs."""
-    running = session(model)
-    return np.concatenate([running.run([name], {"bytes": inputs[at : at + BATCH]})[0] for at in range(0, len(inputs), BATCH)])
+    return Adaptation(model, changed, outputs(model, original, "target_label").argmax(axis=1))

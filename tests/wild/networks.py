@@ -124,14 +124,18 @@ class Labels:
         return np.where(sure, self.sure[best], self.doubtful[best]).astype(np.int64)
 
 
+def outputs(model: bytes, inputs: Array, name: str) -> Array:
+    """Return an output of a form of magika's model for each row of inputs."""
+    running = session(model)
+    return np.concatenate([running.run([name], {"bytes": inputs[at : at + BATCH]})[0] for at in range(0, len(inputs), BATCH)])
+
+
 def magika(files: Callable[[], list[Path]] = held_files) -> WildNetwork:
     """The classifier on some files; its answer is the content type that the package tells."""
     inputs, labels = np.array([features(path.read_bytes()) for path in files()], np.int32), Labels()
 
     def answers(model: bytes) -> npt.NDArray[np.int64]:
-        running = session(model)
-        found = [labels.of(running.run(None, {"bytes": inputs[at : at + BATCH]})[0]) for at in range(0, len(inputs), BATCH)]
-        return np.concatenate(found)
+        return labels.of(outputs(model, inputs, "target_label"))
 
     return WildNetwork("magika", shipped("magika", "models", "standard_v3_3", "model.onnx"), len(inputs), answers)
 
