@@ -2,7 +2,6 @@
 lenient decoders give is what was meant.
 """
 
-import time
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -88,7 +87,6 @@ def test_the_reference_refuses_as_stated(stored: StoredVector) -> None:
     rule, policy, category = spec(stored)
     stream, base = last_step(stored)
     expected = stored.vector.steps[-1].expected
-    started = time.process_time()
     with pytest.raises(StreamError) as caught:
         decode(stream, base=base)
     assert (caught.value.rule, caught.value.category.value) == (rule, category)
@@ -105,7 +103,6 @@ def test_the_reference_refuses_as_stated(stored: StoredVector) -> None:
         assert {name: values.tobytes() for name, values in decoded.parameters.items()} == {
             name: values.tobytes() for name, values in stated.items()
         }
-    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("stored", NEGATIVE, ids=IDS)
@@ -194,7 +191,6 @@ def test_a_cut_anywhere_but_between_units_is_a_typed_error(stored: StoredVector,
     stream, base = last_step(stored)
     whole = boundaries(stream)
     for cut in range(1, len(stream), max(1, len(stream) // cuts)):
-        started = time.process_time()
         if cut in whole:
             decode(stream[:cut], base=base)
             continue
@@ -204,7 +200,6 @@ def test_a_cut_anywhere_but_between_units_is_a_typed_error(stored: StoredVector,
         assert place.element.partition("[")[0] in ELEMENTS
         assert 0 <= place.byte <= cut
         assert place.unit >= 0
-        assert time.process_time() - started < 1
 
 
 def test_the_bomb_stays_within_its_limit() -> None:
