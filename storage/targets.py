@@ -18,7 +18,7 @@ class Need:
     Args:
         text: The element values, as the source names them.
         capability: The capability that it belongs to.
-        element: A syntax element that a vector must hold besides; "" for none.
+        element: A further syntax element that a vector must hold; "" for none.
     """
 
     text: str

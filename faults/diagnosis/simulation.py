@@ -183,7 +183,7 @@ class SymptomCache:
         """Read the symptoms in the cache file, one JSON array a line.
 
         A missing file is empty. Broken lines are skipped, but `CacheError` is raised if the first
-        one is broken or the path is no regular file.
+        one is broken or the path is not a regular file.
         """
         if not file.exists():
             return

@@ -202,7 +202,7 @@ def _is_small(text: str) -> bool:
 def _exponent(node: ast.AST) -> ast.AST | None:
     """Return the exponent of a power or a shift; None for any other node.
 
-    A power whose exponent cannot be found is returned itself, which is no small exponent.
+    A power whose exponent cannot be found is returned itself, which counts as a large exponent.
     """
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow | ast.LShift):
         return node.right

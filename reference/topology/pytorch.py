@@ -301,7 +301,7 @@ def _check_pickles(data: bytes) -> None:
     """Raise `ModelError` for archives of programs, bytearrays and pickles that unpack hugely.
 
     A .pt file is a zip archive with pickles, or a bare pickle. TorchScript and torch.export
-    programs hold code besides tensors; a bytearray could ask for any amount of memory.
+    programs hold code as well as tensors; a bytearray could ask for any amount of memory.
     """
     pickles = [data]
     if data.startswith(b"PK"):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-def told_by(script: str, pages: Mapping[str, str], folder: Path, *, seconds: float) -> dict:
+def run_in_node(script: str, pages: Mapping[str, str], folder: Path, *, seconds: float) -> dict:
     """What ``script`` prints of pages, by name.
 
     They are written into ``folder``, pictures of them to NNC_SCREENSHOTS or there.

@@ -6,7 +6,7 @@ import pytest
 from helpers.certificate_bodies import body_of, encoder_body_of
 from helpers.large_report import CASES, many_cases
 from helpers.report_documents import case, document, every_outcome
-from node_pages import told_by
+from node_pages import run_in_node
 
 from nnc_conformance.reports.certification.certificate import Certificate
 from nnc_conformance.reports.certification.encoder_certificate import EncoderCertificate
@@ -34,7 +34,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict:
         "certificate": render_certificate(Certificate(body=sealed.body, seal=sealed.seal)),
         "encoder-certificate": render_encoder_certificate(EncoderCertificate(body=of_encoder.body, seal=of_encoder.seal)),
     }
-    return told_by("check.mjs", pages, folder, seconds=300)
+    return run_in_node("check.mjs", pages, folder, seconds=300)
 
 
 @pytest.mark.parametrize("name", PAGES)

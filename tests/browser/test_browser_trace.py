@@ -4,7 +4,7 @@ three widths, light and dark.
 
 import pytest
 from helpers.samples import SAMPLES
-from node_pages import told_by
+from node_pages import run_in_node
 
 from nnc_conformance.reports.trace import build_trace, render_trace
 
@@ -21,7 +21,7 @@ EVERYWHERE = [f"{scheme}-{width}" for scheme in SCHEMES for width in WIDTHS]
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict:
     pages = {name: render_trace(build_trace(f"{name}.nnr", stream)) for name, stream in STREAMS.items()}
-    return told_by("trace.mjs", pages, tmp_path_factory.mktemp("traces"), seconds=300)
+    return run_in_node("trace.mjs", pages, tmp_path_factory.mktemp("traces"), seconds=300)
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -34,7 +34,7 @@ LEVELS = (Level.CORE, Level.FULL, Level.STRESS, Level.NEGATIVE)
 def outcome(stream: bytes, *, lenient: bool) -> str:
     """A hash of the tensors, or the rule that is broken.
 
-    Anything else that a kernel raises is told as it is.
+    Anything else that a kernel raises is printed unchanged.
     """
     try:
         decoded = decode(stream, lenient=lenient)

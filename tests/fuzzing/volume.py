@@ -30,7 +30,7 @@ from nnc_conformance.reference.errors import NNCError
 MOST_MEMORY = 1 << 28
 """Bytes of address space that a target may take beyond those of its good inputs."""
 WATCH_SECONDS = 20.0
-"""Wall time without an execution after which a process is given up: an input that takes so long is
+"""Seconds without an execution after which a process is stopped: an input that takes longer is
 a hang on any machine.
 """
 Function = Callable[[bytes], None]

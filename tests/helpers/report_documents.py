@@ -87,7 +87,7 @@ def case(vector: str, decoder: str = "alpha", outcome: Outcome = Outcome.PASS, *
 
 
 def document(*cases: CaseResult, closed: bool = True, absent: tuple[str, ...] = (), versions: str = "1.0") -> Results:
-    """The results that hold these cases; ``absent`` are ids VECTOR@DECODER planned besides."""
+    """The results that hold these cases; ``absent`` are further planned ids, VECTOR@DECODER."""
     ordered = tuple(sorted(cases, key=lambda one: (one.decoder, one.vector)))
     planned = tuple(sorted([*(one.id for one in ordered), *absent]))
     names = sorted({name.partition("@")[2] for name in planned})

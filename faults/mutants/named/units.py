@@ -193,7 +193,7 @@ FAULTS: Final = (
         vectors=("unit-size-31-bit-65536",),
     ),
     NamedFault(
-        "start-told-by-its-size",
+        "start-recognized-by-its-size",
         "A stream is recognized by its first two bytes, the size of the NNR_STR in 15 bits.",
         ("nnr_unit_size_flag",),
         (size_kept('w.require("first-unit", number > 0 or not size_flag, "no NNR_STR")'),),

@@ -13,7 +13,7 @@ BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 
 def bugs_of_the_benchmark() -> tuple[NamedFault, ...]:
-    """The seeded bugs of benchmarks/seeded_bugs.py, which is no package."""
+    """The seeded bugs of benchmarks/seeded_bugs.py, which is not a package."""
     spec = importlib.util.spec_from_file_location("seeded_bugs", BENCHMARKS / "seeded_bugs.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
