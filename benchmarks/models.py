@@ -197,7 +197,7 @@ Written by `benchmarks/models.py`; run it to update this page.
 share is relative to binary32, 4 bytes for each floating point parameter. Bold marks the smallest stream that keeps more than 98 % of the
 original's answers. The independent codec's streams contain the floating point tensors only.
 
-*Steps by deviation and size*: the step size of a tensor is proportional to the standard deviation of its values and to the square root
+*Steps by deviation and size*: the step size of a weight is proportional to the standard deviation of its values and to the square root
 of their number (`encode --steps deviation`), which needs no data. *qp* is that of the largest tensor.
 """
 

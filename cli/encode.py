@@ -15,6 +15,7 @@ from nnc_conformance.cli.progress import bar
 if TYPE_CHECKING:
     from nnc_conformance.reference import EncoderOptions
     from nnc_conformance.reference.reduction.scoring import Samples
+    from nnc_conformance.reference.topology.classes import Role
     from nnc_conformance.storage.model_files import Model
 
 
@@ -132,7 +133,7 @@ def command(
         Steps,
         typer.Option(
             "--steps",
-            help="kind: QP by kind of tensor. deviation: QP by each tensor's standard deviation and size; --qp is that of the largest.",
+            help="kind: QP by kind of tensor. deviation: QP of weights by their standard deviation and size; --qp is that of the largest.",
         ),
     ] = Steps.KIND,
     exact: Annotated[
@@ -220,8 +221,8 @@ def command(
 
     Example: nnc-conformance encode --base model.nnr trained.onnx update.nnr
     """
-    from nnc_conformance.reference import EncoderOptions, encode
-    from nnc_conformance.reference.quantization.choosing import choose, options_for
+    from nnc_conformance.reference import EncoderOptions, decode, encode
+    from nnc_conformance.reference.quantization.choosing import choose, options_for, recounted
     from nnc_conformance.reference.quantization.steps import by_deviation
     from nnc_conformance.reference.topology.classes import Role
     from nnc_conformance.reports.encoding import INPUT_REASON, lines
@@ -264,7 +265,7 @@ def command(
     reasons = {**dict.fromkeys(model.exact, INPUT_REASON), **_asked(exact or [], model)}
     weight_qp, vector_qp = options_for(qp, nonweight_qp, qp_density)
     lossy = {name: array for name, array in model.parameters.items() if name not in reasons}
-    deviation = steps is Steps.DEVIATION
+    asked = [each for each, value in ((Role.WEIGHT, qp), (Role.VECTOR, nonweight_qp)) if value is not None]
     choice = choose(
         model.parameters,
         EncoderOptions(
@@ -272,15 +273,15 @@ def command(
             unary_length=unary_length, rdo=rdo, effort=effort,
             edition=None if edition is None else 2022 if edition is Edition.FIRST else 2024,
             row_skip=row_skip.value, tca=tca.value, hdsp=hdsp.value, pre=pre.value,
-            tensor_qp=by_deviation(lossy, weight_qp, qp_density) if deviation else {},
+            tensor_qp=by_deviation(lossy, weight_qp, qp_density) if steps is Steps.DEVIATION else {},
         ),
         exact=reasons,
         variances=model.variances,
-        asked=[each for each, value in ((Role.WEIGHT, qp), (Role.VECTOR, nonweight_qp)) if value is not None or deviation],
+        asked=asked,
     )  # fmt: skip
     model = model.settled(choice, container=container, portable=portable)
     if pipeline is not None:
-        stream = _reduced(model, pipeline, replace(choice.options, tensor_qp={}), threads, out)
+        stream = _reduced(model, pipeline, replace(choice.options, tensor_qp={}), asked, threads, out)
     else:
         with bar("encoding") as progress:
             stream = encode(
@@ -293,6 +294,8 @@ def command(
                 threads=threads,
                 progress=progress,
             )
+        if not bases and (rdo > 1 or any(row.lost for row in choice.tensors)):
+            choice = recounted(choice, model.parameters, decode(stream).parameters)
     if session is not None and state is not None:
         session.apply(stream, str(out), threads=threads)
     with ExitStack() as stack:
@@ -348,7 +351,7 @@ def _asked(patterns: Sequence[str], model: "Model") -> dict[str, str]:
     return reasons
 
 
-def _reduced(model: "Model", path: Path, options: "EncoderOptions", threads: int, out: Path) -> bytes:
+def _reduced(model: "Model", path: Path, options: "EncoderOptions", asked: "Sequence[Role]", threads: int, out: Path) -> bytes:
     """Run a pipeline of reduction tools on a model and return the encoded stream.
 
     Print the parameters and the share of weights not 0 that each tool leaves, and the accuracy on
@@ -359,6 +362,7 @@ def _reduced(model: "Model", path: Path, options: "EncoderOptions", threads: int
         model: The model.
         path: The pipeline, a YAML file; it names files of samples relative to its folder.
         options: The encoder's options that the pipeline does not decide.
+        asked: Roles for which the user asked for a qp.
         threads: Threads to encode with.
         out: The output of the command, which is not written here; if it is standard output, the
             lines
@@ -367,6 +371,7 @@ def _reduced(model: "Model", path: Path, options: "EncoderOptions", threads: int
     from nnc_conformance.reference.reduction.document import parse
     from nnc_conformance.reference.reduction.network import Network
     from nnc_conformance.reference.reduction.pipeline import run
+    from nnc_conformance.reference.topology.classes import Role
     from nnc_conformance.storage.inputs import read_bytes
     from nnc_conformance.storage.outputs import is_standard_output, refuse_inputs
 
@@ -375,7 +380,9 @@ def _reduced(model: "Model", path: Path, options: "EncoderOptions", threads: int
     piped = is_standard_output(out)
     held, training = (_samples(model, path, name) for name in (document.held, document.training))
     network = Network(model.parameters, model.topology, model.exact)
-    outcome = run(network, document, options, held=held, training=training, threads=threads)
+    outcome = run(
+        network, document, options, held=held, training=training, asked={Role.WEIGHT, *asked}, variances=model.variances, threads=threads
+    )
     for step in outcome.steps:
         typer.echo(f"{step.tool}: {step.parameters} parameters, {step.non_zero_ratio:.1%} of the weights not 0", err=piped)
     if outcome.before and outcome.after:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from nnc_conformance.reference.quantization.choosing import Chosen, TensorChoices, Treatment
 from nnc_conformance.reference.quantization.reconstruction import step_size
+from nnc_conformance.reference.topology.classes import Role
 from nnc_conformance.reports.text import one_line
 from nnc_conformance.storage.model_files import Model
 
@@ -28,8 +29,8 @@ def lines(choice: TensorChoices, model: Model) -> Iterator[str]:
             groups.setdefault(f"{row.treatment}, {row.reason}", []).append(row.name)
         elif row.reason:
             groups.setdefault(row.reason, []).append(row.name)
-        elif row.zeros and row.small:
-            groups.setdefault("coded with small values as 0; --nonweight-qp sets their step", []).append(row.name)
+        if row.lost:
+            groups.setdefault(f"small values became 0, which {_remedy(row)} prevents", []).append(f"{row.name} ({row.lost})")
     groups |= {what: list(names) for what, names in _elsewhere(choice, model).items() if names}
     for name, reason in model.left_out.items():
         groups.setdefault(f"left out, since {reason}", []).append(name)
@@ -60,9 +61,16 @@ def _elsewhere(choice: TensorChoices, model: Model) -> dict[str, tuple[str, ...]
     return {"not coded, travels in the topology": model.unchanged, "not coded, travels as it is": plain}
 
 
+def _remedy(row: Chosen) -> str:
+    """Return the options that keep the small values of a tensor."""
+    return f"--exact NAME or a smaller {'--qp' if row.role is Role.WEIGHT else '--nonweight-qp'}"
+
+
 def _row(row: Chosen, qp_density: int) -> dict[str, Any]:
     """Return one tensor's row."""
     quantized = {} if row.qp is None else {"qp": row.qp, "step": float(step_size(qp_density, row.qp)), "zeroed": row.zeros}
+    lost = f"{row.lost} became 0, which {_remedy(row)} prevents" if row.lost else ""
     return {
-        "name": row.name, "type": row.dtype, "shape": list(row.shape), "treatment": str(row.treatment), "reason": row.reason, **quantized
+        "name": row.name, "type": row.dtype, "shape": list(row.shape), "treatment": str(row.treatment),
+        "reason": "; ".join(filter(None, (row.reason, lost))), **quantized,
     }  # fmt: skip

@@ -27,6 +27,12 @@ VARIANCE_SHARE: Final = 128
 """Steps in the smallest non-zero magnitude of a vector of variances, at least, whatever is asked
 for.
 """
+LOST_SHARE: Final = 0.25
+"""Share of a weight's values that become 0 from which that is a loss to be listed."""
+LOST_BY_CHANCE: Final = 0.05
+"""Rows of zeros that chance makes likely, at most, for such a row to be a loss of its own."""
+NEGLIGIBLE: Final = 2.0**-24
+"""Share of the greatest magnitude below which values do not matter: binary32 would not add them."""
 MASK_MAGNITUDE: Final = 1000.0
 """Magnitude from which the only value of a tensor other than 0 stands for minus infinity."""
 _QP: Final = -38
@@ -56,7 +62,9 @@ class Chosen:
         reason: Why it is not quantized, or why its step is finer than asked for; empty otherwise.
         qp: Quantization parameter, if quantized.
         zeros: Non-zero values that are nearer to 0 than to another value of the step.
-        small: Whether the tensor is a vector, whose small values count.
+        nonzero: Values other than 0, if quantized.
+        lost: What of the values matters and becomes 0, such as ``3 of 4 non-zero values``.
+        role: How the encoder treats the tensor.
     """
 
     name: str
@@ -66,7 +74,9 @@ class Chosen:
     reason: str = ""
     qp: int | None = None
     zeros: int = 0
-    small: bool = False
+    nonzero: int = 0
+    lost: str = ""
+    role: Role = Role.OTHER
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,8 @@ def choose(
         options: What is asked for; ``tensor_qp`` and ``exact`` included.
         exact: Reasons by the names of tensors that must stay exact.
         variances: Names of variances, which are divided by.
-        asked: Roles for which the user asked for a qp, so that small values may become 0.
+        asked: Roles for which the user asked for a qp, so that small values may become 0; tensors
+            in ``tensor_qp`` count as asked for.
 
     Returns:
         The choice and its reason for each other tensor, in the order of ``parameters``, and the
@@ -133,7 +144,14 @@ def choose(
     fixed = {*options.indexes, *(name for block in blocks for name in block.ids)}
     reasons = {**dict.fromkeys(options.exact, "asked for"), **(exact or {})}
     chosen = tuple(
-        _chosen(name, array, options, reasons.get(name, ""), variance=name in variances, asked=_role(array) in asked)
+        _chosen(
+            name,
+            array,
+            options,
+            reasons.get(name, ""),
+            variance=name in variances,
+            asked=_role(array) in asked or name in options.tensor_qp,
+        )
         for name, array in parameters.items()
         if name not in fixed
     )
@@ -160,9 +178,9 @@ def _chosen(name: str, array: Array, options: EncoderOptions, reason: str, *, va
         options: What is asked for.
         reason: Why it must be coded without loss; empty if it need not be.
         variance: Whether it holds variances, which are divided by.
-        asked: Whether the user asked for a qp for its role.
+        asked: Whether the user asked for a qp for it.
     """
-    row = Chosen(name, str(array.dtype), array.shape, Treatment.EXACT, reason)
+    row = Chosen(name, str(array.dtype), array.shape, Treatment.EXACT, reason, role=_role(array))
     kind = coding(array)
     if kind is Coding.EXACT_INTEGER:
         return replace(row, treatment=Treatment.INTEGER, reason="integers or truth values")
@@ -188,7 +206,7 @@ def _with_step(row: Chosen, array: Array, values: Array, options: EncoderOptions
         values: Its magnitudes other than 0.
         options: What is asked for.
         variance: Whether it holds variances, which are divided by.
-        asked: Whether the user asked for a qp for its role.
+        asked: Whether the user asked for a qp for it.
     """
     from nnc_conformance.reference.quantization.quantizer import DQ_STEPS
 
@@ -204,8 +222,72 @@ def _with_step(row: Chosen, array: Array, values: Array, options: EncoderOptions
     if out_of_reach or step < float(np.spacing(np.float32(greatest))):
         return _exact(row, array, "its step would be finer than binary32" if qp == wanted else "no step keeps its small values")
     reason = "" if qp == wanted else "a finer step than others, for its small values"
-    zeros = int(np.count_nonzero(values < step / 2))
-    return replace(row, treatment=Treatment.QUANTIZED, qp=qp, reason=reason, zeros=zeros, small=_role(array) is Role.VECTOR)
+    row = replace(row, treatment=Treatment.QUANTIZED, qp=qp, reason=reason)
+    with np.errstate(over="ignore"):
+        return with_losses(row, array, np.abs(array.astype(np.float64)) < step / 2)
+
+
+def with_losses(row: Chosen, array: Array, zero: npt.NDArray[np.bool_]) -> Chosen:
+    """Return the choice of a quantized tensor with the count of values that became 0.
+
+    They are a loss if the tensor is a vector, or if they are a substantial share of it, or all
+    values of a row, column or channel. Values that are negligible next to the greatest are not.
+
+    Args:
+        row: The choice so far.
+        array: The tensor.
+        zero: Where it is coded as 0.
+    """
+    magnitudes = np.abs(array.astype(np.float64))
+    nonzero = magnitudes > 0
+    gone = nonzero & zero
+    row = replace(row, zeros=int(gone.sum()), nonzero=int(nonzero.sum()), lost="")
+    if not row.zeros:
+        return row
+    counted = magnitudes > NEGLIGIBLE * magnitudes.max()
+    lost = gone & counted
+    lines = _lost_lines(counted, lost) if row.role is Role.WEIGHT else 0
+    much = lost.any() if row.role is not Role.WEIGHT else lost.sum() >= LOST_SHARE * counted.sum()
+    if not (much or lines):
+        return row
+    whole = f", and with them {lines} whole {'row' if lines == 1 else 'rows'}, columns or channels" if lines else ""
+    return replace(row, lost=f"{row.zeros} of {row.nonzero} non-zero values{whole}")
+
+
+def recounted(choice: TensorChoices, parameters: Mapping[str, Array], decoded: Mapping[str, Array]) -> TensorChoices:
+    """Return the choices with the values counted that a decoder gives back as 0.
+
+    `choose` counts what becomes 0 if each value becomes the nearest; rate moves others there, too.
+
+    Args:
+        choice: The choices.
+        parameters: Ndarrays by name, as encoded.
+        decoded: The same, as decoded.
+    """
+    rows = tuple(
+        row if row.qp is None or not row.nonzero else with_losses(row, parameters[row.name], decoded[row.name].reshape(row.shape) == 0)
+        for row in choice.tensors
+    )
+    return replace(choice, tensors=rows)
+
+
+def _lost_lines(counted: npt.NDArray[np.bool_], lost: npt.NDArray[np.bool_]) -> int:
+    """Count rows, columns or channels that are lost whole, more than chance explains.
+
+    Args:
+        counted: Where values matter.
+        lost: Where such values are lost.
+    """
+    share, found = lost.sum() / counted.sum(), 0
+    for axis, extent in enumerate(counted.shape):
+        if extent == 1:
+            continue
+        others = tuple(each for each in range(counted.ndim) if each != axis)
+        values, gone = counted.sum(axis=others), lost.sum(axis=others)
+        whole = int(((values > 0) & (values == gone)).sum())
+        if whole and float(np.sum(share ** values[values > 0])) <= LOST_BY_CHANCE:
+            found = max(found, whole)
+    return found
 
 
 def _coarsest(values: Array, *, weight: bool, variance: bool, asked: bool) -> float:

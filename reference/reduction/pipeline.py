@@ -4,7 +4,7 @@ Rows of performance maps are measured on what a decoder would output: each candi
 the steps that follow the reductions, is encoded and decoded, and classifies the held-out samples.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -83,6 +83,8 @@ def run(
     *,
     held: Samples | None = None,
     training: Samples | None = None,
+    asked: Collection[Role] = (Role.WEIGHT,),
+    variances: Collection[str] = (),
     threads: int = 1,
 ) -> PipelineResult:
     """Run a pipeline and encode its result with its performance maps.
@@ -91,6 +93,9 @@ def run(
         options: Encoder options that the pipeline does not decide.
         held: Held-out samples; without them nothing is measured and there are no maps.
         training: Samples for trained forms.
+        asked: Roles for which the user asked for a qp, as `choose` takes them; vectors are added if
+            the pipeline has a nonweight_qp.
+        variances: Names of variances, which are divided by.
         threads: Threads of the encoder.
 
     Raises:
@@ -98,7 +103,9 @@ def run(
         EncodeError: For options that contradict each other.
     """
     options = _quantization(document, options)
-    finish = _Finish(document, options, training, threads)
+    if any(isinstance(tool, QuantizationSettings) and tool.nonweight_qp is not None for tool in document.tools):
+        asked = {*asked, Role.VECTOR}
+    finish = _Finish(document, options, training, threads, asked, variances)
     steps: list[AppliedTool] = []
     rows: list[MapRow] = []
 
@@ -126,6 +133,8 @@ class _Finish:
     options: EncoderOptions
     training: Samples | None
     threads: int
+    asked: Collection[Role]
+    variances: Collection[str]
 
     def finished(self, network: Network, steps: list[AppliedTool] | None = None) -> Network:
         """Return the network after the pipeline's batch norm folding and local scaling.
@@ -157,7 +166,7 @@ class _Finish:
     def stream(self, network: Network, maps: Mapping[str, Any] | None = None) -> bytes:
         """Encode the network, with performance maps if given."""
         parameters, topology, options = encoder_input(network, replace(self.options, maps=maps or {}))
-        options = choose(parameters, options, asked=tuple(Role)).options
+        options = choose(parameters, options, variances=self.variances, asked=self.asked).options
         return encode(parameters, topology=topology, options=options, threads=self.threads)
 
     def measured(self, stream: bytes, held: Samples) -> Accuracy:

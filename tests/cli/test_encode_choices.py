@@ -112,3 +112,32 @@ def test_a_stream_of_odd_tensors_cannot_become_an_npz(tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "'odd'" in refused.stderr
     assert ".safetensors" in refused.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--dq"], ["--rdo", "20"], ["--steps", "deviation"], ["--qp", "-20", "--codebook", "kmeans"]])
+def test_small_rows_that_become_0_are_counted_with_a_remedy(tmp_path: Path, options: list[str]) -> None:
+    """Rows of 1e-4 next to rows of 0.2; a vector next to them keeps its values."""
+    weights = WEIGHTS.repeat(4, axis=1) * np.where(np.arange(16) < 12, 1e-4, 0.2).astype(np.float32)[:, None]
+    scale = np.geomspace(1e-6, 1, 16, dtype=np.float32)
+    (tmp_path / "in.safetensors").write_bytes(dump_safetensors({"w": weights, "scale": scale}))
+    words = ["encode", tmp_path / "in.safetensors", tmp_path / "s.nnr", "--report", tmp_path / "report.json", *options]
+    done = nnc(*words)
+    assert nnc("decode", tmp_path / "s.nnr", tmp_path / "out.safetensors").returncode == 0
+    back = load_safetensors((tmp_path / "out.safetensors").read_bytes())
+    zeros = np.count_nonzero(back["w"] == 0)
+    assert np.abs(back["scale"] / scale - 1).max() < 0.1
+    assert f"--exact NAME or a smaller --qp prevents: w ({zeros} of 1024 non-zero values" in done.stdout
+    (row,) = (row for row in json.loads((tmp_path / "report.json").read_text())["tensors"] if row["name"] == "w")
+    assert row["zeroed"] == zeros
+    assert f"{zeros} of 1024 non-zero values" in row["reason"]
+    kept = nnc(*words, "--exact", "w")
+    assert kept.returncode == 0
+    assert "became 0" not in kept.stdout
+
+
+def test_nonweight_qp_decides_what_vectors_lose(tmp_path: Path) -> None:
+    scale = np.geomspace(1e-4, 1, 16, dtype=np.float32)
+    (tmp_path / "in.safetensors").write_bytes(dump_safetensors({"w": WEIGHTS, "scale": scale}))
+    for qp, listed in (("-16", True), ("-70", False)):
+        done = nnc("encode", tmp_path / "in.safetensors", tmp_path / "s.nnr", "--steps", "deviation", "--nonweight-qp", qp)
+        assert ("a smaller --nonweight-qp prevents: scale (" in done.stdout) is listed

@@ -7,7 +7,7 @@ import pytest
 
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.errors import EncodeError
-from nnc_conformance.reference.quantization.choosing import Treatment, choose, greatest_qp, options_for
+from nnc_conformance.reference.quantization.choosing import Treatment, choose, greatest_qp, options_for, recounted
 from nnc_conformance.reference.quantization.reconstruction import step_size
 from nnc_conformance.reference.topology.classes import Role
 
@@ -95,6 +95,60 @@ def test_a_qp_that_is_asked_for_stays_unless_all_values_became_0() -> None:
     assert float(step_size(2, rows["tiny"].qp or 0)) <= np.abs(parameters["tiny"]).max()
     assert rows["tiny"].reason
     assert rows["b"].zeros == np.count_nonzero(np.abs(NORMAL[0]) < 0.125)
+
+
+def scaled(axis: int, *shape: int) -> np.ndarray:
+    """Three quarters of the rows along an axis are 2,000 times smaller than the others."""
+    weights = np.random.default_rng(1).normal(scale=0.2, size=shape).astype(np.float32)
+    small = np.arange(shape[axis]) < shape[axis] * 3 // 4
+    return weights * np.where(small, np.float32(5e-4), np.float32(1)).reshape([-1 if each == axis else 1 for each in range(len(shape))])
+
+
+LOST = {
+    "rows": (scaled(0, 64, 64), "48 whole rows"),
+    "columns": (scaled(1, 64, 64), "48 whole rows"),
+    "input channels": (scaled(1, 32, 16, 3, 3), "12 whole rows"),
+    "output channels in the layout of TensorFlow": (scaled(3, 3, 3, 16, 32), "24 whole rows"),
+    "one row of many": (NORMAL * np.where(np.arange(16) == 3, np.float32(1e-4), 1)[:, None].astype(np.float32), "1 whole row,"),
+    "half of the values, anywhere": (NORMAL * (np.float32(1e-4) ** (np.indices((16, 16)).sum(axis=0) % 2)), "values"),
+}
+
+
+@pytest.mark.parametrize(("array", "what"), LOST.values(), ids=LOST)
+def test_weights_of_which_much_becomes_0_are_listed(array: np.ndarray, what: str) -> None:
+    chosen = choose({"t": array}, EncoderOptions())
+    back = {"t": decode(encode({"t": array}, options=chosen.options)).parameters["t"]}
+    (row,) = recounted(chosen, {"t": array}, back).tensors
+    zeros = np.count_nonzero((back["t"] == 0) & (array != 0))
+    assert row.zeros == zeros
+    assert row.lost.startswith(f"{zeros} of {array.size} non-zero values")
+    assert what in row.lost
+    assert chosen.tensors[0].lost
+
+
+KEPT = {
+    "normal": NORMAL,
+    "Laplace": np.random.default_rng(2).laplace(size=(200, 100)).astype(np.float32),
+    "dead rows": NORMAL * np.where(np.arange(16) < 12, np.float32(1e-30), 1)[:, None].astype(np.float32),
+    "pruned": NORMAL * (np.arange(16) < 8)[:, None].astype(np.float32),
+    "short rows": np.random.default_rng(3).laplace(size=(3000, 2)).astype(np.float32),
+}
+
+
+@pytest.mark.parametrize("array", KEPT.values(), ids=KEPT)
+def test_weights_that_lose_what_steps_cost_are_not_listed(array: np.ndarray) -> None:
+    assert choose({"t": array}, EncoderOptions()).tensors[0].lost == ""
+
+
+def test_vectors_are_listed_whatever_they_lose() -> None:
+    vector = np.geomspace(1e-3, 1, 32, dtype=np.float32).reshape(1, 32, 1, 1)
+    (row,) = choose({"v": vector}, EncoderOptions(nonweight_qp=-8), asked=[Role.VECTOR]).tensors
+    assert row.lost == f"{np.count_nonzero(vector < 0.125)} of 32 non-zero values"
+
+
+def test_a_step_for_one_tensor_is_asked_for() -> None:
+    rows = choose({"v": NORMAL[0], "w": NORMAL}, EncoderOptions(tensor_qp={"v": -8, "w": 0})).tensors
+    assert [row.qp for row in rows] == [-8, 0]
 
 
 def test_what_a_stream_cannot_hold_is_listed_with_its_reason() -> None:

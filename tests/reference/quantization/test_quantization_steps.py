@@ -18,13 +18,13 @@ def normal(seed: int, *shape: int) -> np.ndarray:
 @pytest.mark.parametrize("density", [0, 2, 4])
 def test_a_quarter_of_the_values_or_half_the_deviation_is_half_the_step(density: int) -> None:
     whole = normal(1, 256, 256)
-    parameters = {"whole": whole, "quarter": normal(2, 128, 128), "half": whole / 2, "quieter vector": normal(3, 4096) / 4}
+    parameters = {"whole": whole, "quarter": normal(2, 128, 128), "half": whole / 2, "quieter": normal(3, 64, 64) / 4}
     found = by_deviation(parameters, 3, density)
     octave = 1 << density
-    assert found == {"whole": 3, "quarter": 3 - octave, "half": 3 - octave, "quieter vector": 3 - 4 * octave}
+    assert found == {"whole": 3, "quarter": 3 - octave, "half": 3 - octave, "quieter": 3 - 4 * octave}
 
 
-def test_none_is_coarser_and_what_is_not_quantized_has_no_step() -> None:
+def test_none_is_coarser_and_what_is_no_weight_has_no_step() -> None:
     infinite = np.array([[1, np.inf]], np.float32)
     parameters = {
         "loud": normal(4, 50, 2) * 1000,
@@ -32,6 +32,8 @@ def test_none_is_coarser_and_what_is_not_quantized_has_no_step() -> None:
         "integers": np.arange(5),
         "scalar": np.float32(3.0).reshape(()),
         "infinite": infinite,
+        "bias": normal(6, 100),
+        "gain": normal(7, 1, 100, 1, 1),
     }
     assert by_deviation(parameters, -10) == {"loud": -10, "large": -10}
     assert by_deviation({"integers": np.arange(5)}, -10) == {}
@@ -43,15 +45,18 @@ def test_any_magnitudes_can_be_encoded(tensors: list[tuple[float, int]], density
     was asked for.
     """
     magnitudes = [magnitude for magnitude, _ in tensors]
-    parameters = {f"t{at}": np.linspace(-1, 1, size, dtype=np.float32) * np.float32(least) for at, (least, size) in enumerate(tensors)}
+    parameters = {
+        f"t{at}": np.linspace(-1, 1, 2 * size, dtype=np.float32).reshape(2, size) * np.float32(least)
+        for at, (least, size) in enumerate(tensors)
+    }
     found = by_deviation(parameters, 0, density)
     options = EncoderOptions(qp=0, qp_density=density, tensor_qp=found)
     assert len(found) == len(magnitudes)
-    assert all(-(1 << (5 + density)) <= options.qp_delta(name, weight=False) <= 0 for name in found)
+    assert all(-(1 << (5 + density)) <= options.qp_delta(name, weight=True) <= 0 for name in found)
 
 
 def test_a_tensor_of_equal_values_counts_with_their_magnitude() -> None:
-    parameters = {"large": normal(6, 100, 100), "ones": np.ones(64, np.float32), "zeros": np.zeros(64, np.float32)}
+    parameters = {"large": normal(6, 100, 100), "ones": np.ones((8, 8), np.float32), "zeros": np.zeros((8, 8), np.float32)}
     found = by_deviation(parameters, -20)
     assert found["ones"] == found["zeros"] == -20 + round(4 * np.log2(64 / (100 * 100 * np.var(parameters["large"]))) / 2)
 

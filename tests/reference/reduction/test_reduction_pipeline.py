@@ -417,3 +417,14 @@ def test_a_trained_form_without_pytorch_names_the_extra(monkeypatch):
         run(packaged("digits-mlp"), document, EncoderOptions(), training=held("digits-mlp", 10))
     with pytest.raises(ModelError, match="'train' needs training samples"):
         run(packaged("digits-mlp"), document, EncoderOptions())
+
+
+def test_vectors_keep_their_small_values_unless_a_step_is_asked_for() -> None:
+    """Layer scales of 1e-6, and variances, which keep theirs in any case."""
+    scale, variance = (np.geomspace(least, 1e-3, 16, dtype=np.float32) for least in (1e-6, 1e-5))
+    network = Network({"w": np.random.default_rng(0).normal(size=(16, 16)).astype(np.float32), "scale": scale, "bn.running_var": variance})
+    for asked, kept in (({}, True), ({"nonweight_qp": -16}, False)):
+        document = validate({"tools": [{"tool": "quantization", "qp": -16, **asked}]})
+        back = decode(run(network, document, EncoderOptions(), variances={"bn.running_var"}).stream).parameters
+        assert bool((np.abs(back["scale"] - scale) < 0.1 * scale).all()) is kept
+        assert (np.abs(back["bn.running_var"] - variance) < 0.01 * variance).all()
