@@ -8,7 +8,7 @@ from nnc_conformance.cli.options import JsonOption, ProbeMemoryOption, ProbeTime
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 if TYPE_CHECKING:
-    from nnc_conformance.suites.checking.check import CheckReport
+    from nnc_conformance.suites.checking.check import CapabilityProbes, CheckReport
 
 VECTORS_SHOWN: Final = 8
 """Vectors listed at a finding before the rest is only counted."""
@@ -68,9 +68,16 @@ def _document(report: "CheckReport") -> dict[str, object]:
             for finding in report.findings
         ],
         "capabilities": {
-            name: {"declared": row.declared, "passed": row.passed, "probes": row.probes} for name, row in report.capabilities.items()
+            name: {"declared": row.declared, "passed": row.passed, "probes": row.probes, "counted": row.counted}
+            for name, row in report.capabilities.items()
         },
     }
+
+
+def _uncounted(row: "CapabilityProbes") -> str:
+    """Return a remark on the probes of a capability that cannot count, or ""."""
+    others = row.probes - row.counted
+    return f"; {'none' if not row.counted else f'only {row.counted}'} of them can be judged" if others else ""
 
 
 def _print(report: "CheckReport") -> None:
@@ -82,7 +89,7 @@ def _print(report: "CheckReport") -> None:
         print_finding(finding, finding.vectors, shown=VECTORS_SHOWN)
     if report.probes:
         rows = [
-            (name, "declared" if row.declared else "not declared", f"{row.passed} of {row.probes} probes decoded")
+            (name, "declared" if row.declared else "not declared", f"{row.passed} of {row.probes} probes decoded{_uncounted(row)}")
             for name, row in report.capabilities.items()
         ]
         print_table(("capability", "", "shown"), rows)

@@ -14,12 +14,11 @@ from nnc_conformance.suites.checking.sample_probes import sample_probes
 from nnc_conformance.suites.checking.stopping import stop_fault
 from nnc_conformance.suites.decoders.decoder_spec import ALL_CAPABILITIES, APPLY_UPDATES, DecoderError, DecoderKind, DecoderSpec
 from nnc_conformance.suites.decoders.load import load_decoder
-from nnc_conformance.suites.judging.claims import GoodCase, false_claims, is_decoded
+from nnc_conformance.suites.judging.claims import GoodCase, can_count, false_claims, is_decoded
 from nnc_conformance.suites.results.fault_table import FAULTS, Fault, Severity
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
 from nnc_conformance.suites.results.run_document import CaseLog
-from nnc_conformance.suites.results.standing import CaseStanding, standing
 from nnc_conformance.suites.running.decoding import DECODING, decoding_setup, plan
 from nnc_conformance.suites.running.invocation import Invocation
 from nnc_conformance.suites.running.process_pool import ProcessPool
@@ -76,11 +75,13 @@ class CapabilityProbes:
         declared: Whether the decoder declares it.
         passed: Good probes that need it and were decoded correctly.
         probes: Good probes that need it.
+        counted: How many of these rest on no inferred or disputed fact.
     """
 
     declared: bool
     passed: int
     probes: int
+    counted: int
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,9 @@ class ProbeResult:
         return self.decoded and all(step.model is not None and step.model.right for step in steps)
 
     @property
-    def inferred(self) -> bool:
-        """Whether the expected output rests on an inferred fact."""
-        return standing(self.case.level, self.case.provenance) is CaseStanding.INFERRED
+    def counts(self) -> bool:
+        """Whether its result can show a fault: it rests on no inferred or disputed fact."""
+        return can_count(self.case)
 
 
 def check_decoder(
@@ -258,43 +259,55 @@ def probe_faults(decoder: DecoderSpec, probed: Iterable[ProbeResult], invocation
             first.log.stderr[-_STDERR_LENGTH:].strip(),
             invocation.command(first.case) if invocation is not None and first.built_in else "",
         )
-    shown = [*claims_shown(probed), *models_shown(decoder, probed)]
-    for claim in false_claims(decoder.name, decoder.capabilities if decoder.declared else (), shown):
-        yield DecoderFinding(Fault.FALSE_CLAIM, str(claim), claim.vectors)
+    yield from claim_faults(decoder, probed)
     if not any(one.decoded for one in probed):
         yield DecoderFinding(Fault.NOTHING_DECODED, FAULTS[Fault.NOTHING_DECODED].what)
 
 
-def claims_shown(probed: Iterable[ProbeResult]) -> list[GoodCase]:
-    """Return which declared capabilities the good probes confirm or contradict, as cases.
+def claim_faults(decoder: DecoderSpec, probed: Iterable[ProbeResult]) -> Iterable[DecoderFinding]:
+    """Yield a finding for each declared capability that no good probe confirms.
 
-    Probes that need undeclared capabilities do not count. A probe of an inferred fact counts for
-    capabilities that no other probe needs, and only against a decoder that gives no output.
+    It is an error if a probe that can count needs the capability, else a warning, unless the probe
+    needs a falsely claimed one, too. Probes that need undeclared capabilities show nothing. A model
+    after a step is never counted, but must be given.
     """
+    declared = decoder.capabilities if decoder.declared else ()
     oblige = [one for one in probed if one.good and not one.missing]
-    known = {flag for one in oblige if not one.inferred for flag in one.case.flags}
-    return [
-        GoodCase(one.case.vector, tuple(flag for flag in one.case.flags if flag not in known), one.case.output_sha256 is not None)
-        if one.inferred
-        else GoodCase(one.case.vector, one.case.flags, one.decoded)
+    counted = [GoodCase(one.case.vector, one.case.flags, one.decoded) for one in oblige if one.counts]
+    models = models_shown(decoder, probed)
+    given = [replace(one, passed=one.passed or not lacking) for one, lacking in models]
+    false = false_claims(decoder.name, declared, [*counted, *given])
+    yield from (DecoderFinding(Fault.FALSE_CLAIM, str(claim), claim.vectors) for claim in false)
+    blamed = {claim.capability for claim in false}
+    known = {flag for one in counted for flag in one.flags}
+    others = [
+        GoodCase(one.case.vector, tuple(flag for flag in one.case.flags if flag not in known), one.decoded)
         for one in oblige
+        if not one.counts and not blamed & set(one.case.flags)
     ]
+    right = [one for one, lacking in models if not lacking]
+    for claim in false_claims(decoder.name, declared, [*others, *right]):
+        yield DecoderFinding(Fault.UNJUDGED_CLAIM, claim.unjudged, claim.vectors)
 
 
-def models_shown(decoder: DecoderSpec, probed: Iterable[ProbeResult]) -> list[GoodCase]:
-    """Return the sessions that confirm or contradict that the decoder gives its model."""
+def models_shown(decoder: DecoderSpec, probed: Iterable[ProbeResult]) -> list[tuple[GoodCase, bool]]:
+    """Return the sessions that try the decoder's model, each with whether a model is lacking."""
     if not decoder.gives_model:
         return []
-    return [GoodCase(one.case.vector, (APPLY_UPDATES,), one.model_right) for one in probed if one.model_right is not None]
+    return [
+        (GoodCase(one.case.vector, (APPLY_UPDATES,), one.model_right), any(step.model is None for step in one.case.judged_steps))
+        for one in probed
+        if one.model_right is not None
+    ]
 
 
 def fault_of(decoder: DecoderSpec, one: ProbeResult) -> Fault | None:
     """Return the fault that a probe's outcome shows, given what the decoder declares.
 
-    Returns None if it shows no fault; an inferred output that the decoder disagrees with is none.
+    Returns None if it shows no fault; to disagree on an inferred or disputed fact is none.
     """
     outcome = one.case.outcome
-    if one.inferred and outcome in _DISAGREES:
+    if not one.counts and outcome in _DISAGREES:
         return None
     if one.missing:
         if one.decoded:
@@ -335,11 +348,11 @@ def capability_probes(decoder: DecoderSpec, probed: Iterable[ProbeResult]) -> di
 
     A probe that needs undeclared capabilities counts for these only.
     """
-    table = {name: CapabilityProbes(decoder.declared and name in decoder.capabilities, 0, 0) for name in CAPABILITIES}
+    table = {name: CapabilityProbes(decoder.declared and name in decoder.capabilities, 0, 0, 0) for name in CAPABILITIES}
     for one in probed:
         for name in (one.missing or one.case.flags) if one.good else ():
             row = table[name]
-            table[name] = replace(row, passed=row.passed + one.decoded, probes=row.probes + 1)
-    models = models_shown(decoder, probed)
+            table[name] = replace(row, passed=row.passed + one.decoded, probes=row.probes + 1, counted=row.counted + one.counts)
+    models = [one for one, _ in models_shown(decoder, probed)]
     table[APPLY_UPDATES] = replace(table[APPLY_UPDATES], passed=sum(one.passed for one in models), probes=len(models))
     return table

@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from nnc_conformance.generator.facts import met_in
 from nnc_conformance.reference.composer import (
     HeaderForm,
     TensorContent,
@@ -256,11 +257,11 @@ def _good(flags: tuple[str, ...], stream: bytes) -> tuple[Vector, dict[str, byte
         flags: The capabilities that the stream needs.
         stream: The stream; the reference provides the expected tensors.
     """
-    decoded = decode(stream)
+    decoded, facts = decode(stream), met_in(stream)
     files = {STREAM_FILE: stream, EXPECTED_FILE: dump_safetensors(decoded.parameters)}
     if decoded.topology is not None:
         files[TOPOLOGY_FILE] = decoded.topology.data
-    return _vector("-".join(flags), Level.CORE, flags, files), files
+    return _vector("-".join(flags), Level.CORE, flags, files, facts.provenance), files
 
 
 def _cut(flags: tuple[str, ...], stream: bytes) -> tuple[Vector, dict[str, bytes]]:
@@ -278,11 +279,13 @@ def _cut(flags: tuple[str, ...], stream: bytes) -> tuple[Vector, dict[str, bytes
     except StreamError as error:
         broken = NegativeSpec(rule=error.rule, policy=RULES[error.rule].policy, category=error.category)
         files = {STREAM_FILE: stream}
-        return _vector(f"{'-'.join(flags)}-cut", Level.NEGATIVE, flags, files, broken), files
+        return _vector(f"{'-'.join(flags)}-cut", Level.NEGATIVE, flags, files, met_in(stream).provenance_of_elements, broken), files
     raise AssertionError("the reference decoded a stream that was cut short")
 
 
-def _vector(name: str, level: Level, flags: tuple[str, ...], files: dict[str, bytes], negative: NegativeSpec | None = None) -> Vector:
+def _vector(
+    name: str, level: Level, flags: tuple[str, ...], files: dict[str, bytes], source: Provenance, negative: NegativeSpec | None = None
+) -> Vector:
     """Describe a probe as a vector, with the size and hash of each file.
 
     Args:
@@ -290,6 +293,7 @@ def _vector(name: str, level: Level, flags: tuple[str, ...], files: dict[str, by
         level: Its level.
         flags: The capabilities that it needs.
         files: The content of its files, by file name.
+        source: The source of the facts that it needs; any but an inferred one makes it our own.
         negative: The rule that the stream breaks; None for a good stream.
     """
     stored = {file: stored_file(file, data) for file, data in files.items()}
@@ -303,7 +307,7 @@ def _vector(name: str, level: Level, flags: tuple[str, ...], files: dict[str, by
         clauses=("6",),
         flags=flags,
         elements=(),
-        provenance=Provenance.OWN,
+        provenance=source if source is Provenance.INFERRED else Provenance.OWN,
         stream=stored[STREAM_FILE],
         expected=stored.get(EXPECTED_FILE),
         topology=stored.get(TOPOLOGY_FILE),

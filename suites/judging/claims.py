@@ -19,10 +19,20 @@ class FalseClaim:
     vectors: tuple[str, ...]
 
     def __str__(self) -> str:
-        what = f"{self.capability} ({CAPABILITIES[self.capability].meaning})"
         count = len(self.vectors)
         none = f"none of the {count} vectors that need it" if count > 1 else "not the one vector that needs it"
-        return f"{self.decoder} declares {what}, but decodes {none} correctly"
+        return f"{self._declared}, but decodes {none} correctly"
+
+    @property
+    def unjudged(self) -> str:
+        """The sentence on a claim whose vectors all rest on inferred or disputed facts."""
+        count = len(self.vectors)
+        none = f"none of the {count} vectors that need it" if count > 1 else "not the one vector that needs it"
+        return f"{self._declared}, which cannot be judged: it decodes {none} as expected, and inferred or disputed facts decide them"
+
+    @property
+    def _declared(self) -> str:
+        return f"{self.decoder} declares {self.capability} ({CAPABILITIES[self.capability].meaning})"
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,14 @@ for any reason.
 """
 
 
+def can_count(case: CaseResult) -> bool:
+    """Return whether a case may contradict a claim.
+
+    One that rests on an inferred fact or a disputed point may not: another reading may be right.
+    """
+    return standing(case.level, case.provenance) not in (CaseStanding.INFERRED, CaseStanding.DISPUTED)
+
+
 def is_decoded(case: CaseResult) -> bool:
     """Return whether a good stream was decoded, correctly or by a disputed choice.
 
@@ -90,10 +108,7 @@ def contradicted(results: Results) -> tuple[FalseClaim, ...]:
             [
                 GoodCase(case.vector, case.flags, is_decoded(case))
                 for case in results.cases
-                if case.decoder == decoder.name
-                and case.policy is None
-                and case.outcome not in _NOT_JUDGED
-                and standing(case.level, case.provenance) is not CaseStanding.INFERRED
+                if case.decoder == decoder.name and case.policy is None and case.outcome not in _NOT_JUDGED and can_count(case)
             ],
         )
         if len(claim.vectors) >= FEWEST

@@ -57,6 +57,7 @@ class Fault(StrEnum):
     ACCEPTED_BAD = "accepted-bad"
     NONDETERMINISTIC = "nondeterministic"
     FALSE_CLAIM = "false-claim"
+    UNJUDGED_CLAIM = "unjudged-claim"
     FALSE_UNSUPPORTED = "false-unsupported"
     UNDECLARED = "undeclared"
     NOT_UNSUPPORTED = "not-unsupported"
@@ -198,6 +199,12 @@ FAULTS: Final[dict[Fault, FaultMeaning]] = {
     ),
     Fault.FALSE_CLAIM: FaultMeaning(
         "a capability is declared, but no stream that needs it decodes correctly", "Remove it from the capabilities until it works."
+    ),
+    Fault.UNJUDGED_CLAIM: FaultMeaning(
+        "a capability is declared, no stream that needs it decodes as expected, and all of them rest on inferred or disputed facts",
+        "Nothing counts this against the decoder. Compare with what the suite expects: "
+        "nnc-conformance run --level inferred --level disputed.",
+        Severity.WARNING,
     ),
     Fault.FALSE_UNSUPPORTED: FaultMeaning(
         "it answers unsupported, although it declares everything that the stream needs",

@@ -47,7 +47,10 @@ def answer(request):
     if "topology" in known:
         pathlib.Path(request["topology"]).write_bytes(pathlib.Path(known["topology"]).read_bytes())
     if "model" in known and "model" in request and not behaviour.get("no_model"):
-        pathlib.Path(request["model"]).write_bytes(pathlib.Path(known["model"]).read_bytes())
+        model = pathlib.Path(known["model"]).read_bytes()
+        if behaviour.get("wrong_model"):
+            model = model[:-1] + bytes([model[-1] ^ 1])
+        pathlib.Path(request["model"]).write_bytes(model)
     return {"type": "decoded", "id": request["id"]}
 
 

@@ -21,7 +21,7 @@ from nnc_conformance.suites.checking.check import CheckReport, check_decoder
 from nnc_conformance.suites.checking.probes import PROBES_FOR_EACH
 from nnc_conformance.suites.checking.sample_probes import sample_probes
 from nnc_conformance.suites.decoders.decoder_spec import APPLY_UPDATES
-from nnc_conformance.suites.results.fault_table import Fault
+from nnc_conformance.suites.results.fault_table import Fault, Severity
 from nnc_conformance.suites.sandbox.limits import Limits
 
 LIMITS = Limits(wall_seconds=10)
@@ -96,7 +96,8 @@ def test_a_right_decoder_of_sessions_has_no_findings(tmp_path: Path, table: Path
 @pytest.mark.parametrize("capability", ["updates", "row-skip", "tca", "hdsp", "pre", "dimension-shift"])
 def test_a_capability_whose_good_probes_are_refused_is_a_false_claim(tmp_path: Path, table: Path, samples: Suite, capability: str) -> None:
     check = checked(tmp_path, table, samples, refuse=[capability])
-    claims = [finding.cause for finding in check.findings if finding.fault is Fault.FALSE_CLAIM]
+    fault = Fault.UNJUDGED_CLAIM if capability in ("pre", "dimension-shift") else Fault.FALSE_CLAIM
+    claims = [finding.cause for finding in check.findings if finding.fault is fault]
     assert any(cause.startswith(f"oracle declares {capability} (") for cause in claims), claims
 
 
@@ -104,6 +105,12 @@ def test_a_model_that_is_never_given_is_a_false_claim(tmp_path: Path, table: Pat
     (finding,) = checked(tmp_path, table, samples, no_model=True).findings
     assert finding.fault is Fault.FALSE_CLAIM
     assert finding.cause.startswith("oracle declares apply-updates (")
+
+
+def test_a_model_that_is_never_right_is_no_error(tmp_path: Path, table: Path, samples: Suite) -> None:
+    check = checked(tmp_path, table, samples, wrong_model=True)
+    assert [(finding.fault, finding.severity) for finding in check.findings] == [(Fault.UNJUDGED_CLAIM, Severity.WARNING)]
+    assert check.findings[0].cause.startswith("oracle declares apply-updates (")
 
 
 def test_the_model_is_not_asked_of_others(tmp_path: Path, table: Path, samples: Suite) -> None:

@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,19 @@ from hostile import support
 
 from nnc_conformance.generator.facts import met_in
 from nnc_conformance.reference.syntax.rules import Policy, Provenance
-from nnc_conformance.storage.suite_folder import Suite, files_of, load_suite, write_manifest, write_vector
+from nnc_conformance.storage.suite_folder import Suite, built_in_root, files_of, load_suite, write_manifest, write_vector
 from nnc_conformance.storage.vector import capabilities_of
 from nnc_conformance.suites.checking.check import CheckReport, check_decoder
-from nnc_conformance.suites.checking.probes import PROBES_FOR_EACH, built_in_probes, composed_probes
+from nnc_conformance.suites.checking.probes import LEVELS, PROBES_FOR_EACH, built_in_probes, chosen, composed_probes
 from nnc_conformance.suites.decoders.decoder_spec import DecoderError
 from nnc_conformance.suites.results.fault_table import FAULTS, Fault, Severity
+from nnc_conformance.suites.results.standing import CaseStanding, standing
 from nnc_conformance.suites.sandbox.limits import Limits
 
 LIMITS = Limits(wall_seconds=0.4, cpu_seconds=20)
 FIRST_EDITION = capabilities_of(2022)
 ALL = json.dumps(FIRST_EDITION)
+UNSURE = {CaseStanding.INFERRED, CaseStanding.DISPUTED}
 
 
 def without(*capabilities: str) -> str:
@@ -119,20 +122,47 @@ def inferred(folder: Path, probes: Suite, flag: str) -> Suite:
 
 @pytest.mark.slow
 def test_a_wrong_inferred_output_is_no_fault(tmp_path: Path, table: Path, probes: Suite) -> None:
-    assert checked(tmp_path, table, inferred(tmp_path / "inferred", probes, "aggregate"), ALL, wrong=["aggregate"]).findings == ()
-    assert Fault.WRONG_OUTPUT in codes(checked(tmp_path, table, probes, ALL, wrong=["aggregate"]))
+    check = checked(tmp_path, table, inferred(tmp_path / "inferred", probes, "qnt"), ALL, wrong=["qnt"])
+    assert (codes(check), check.errors) == ({Fault.UNJUDGED_CLAIM}, 0)
+    assert Fault.WRONG_OUTPUT in codes(checked(tmp_path, table, probes, ALL, wrong=["qnt"]))
 
 
 @pytest.mark.slow
-def test_a_capability_is_falsely_claimed_if_all_its_good_probes_are_refused(tmp_path: Path, table: Path, probes: Suite) -> None:
-    check = checked(tmp_path, table, inferred(tmp_path / "inferred", probes, "aggregate"), ALL, refuse=["aggregate"])
+@pytest.mark.parametrize("capability", ["aggregate", "pruning", "multiple-elements"])
+@pytest.mark.parametrize("behaviour", ["wrong", "refuse"])
+def test_a_claim_that_inferred_facts_decide_is_a_warning(
+    tmp_path: Path, table: Path, probes: Suite, capability: str, behaviour: str
+) -> None:
+    check = checked(tmp_path, table, probes, ALL, **{behaviour: [capability]})
     (claim,) = check.findings
-    assert claim.fault is Fault.FALSE_CLAIM
-    assert claim.cause.startswith("oracle declares aggregate (")
+    assert (claim.fault, claim.severity, check.errors) == (Fault.UNJUDGED_CLAIM, Severity.WARNING, 0)
+    assert claim.cause.startswith(f"oracle declares {capability} (")
+    shown = check.capabilities[capability]
+    assert (shown.passed, shown.counted, shown.probes > 0) == (0, 0, True)
+
+
+@pytest.mark.slow
+def test_a_decoder_that_refuses_all_that_is_inferred_or_disputed_has_no_errors(tmp_path: Path) -> None:
+    whole = load_suite(built_in_root(), levels=LEVELS, verify=False)
+    unsure = [stored for stored in whole.vectors if standing(stored.vector.level, stored.vector.provenance) in UNSURE]
+    good = replace(whole, vectors=tuple(stored for stored in unsure if stored.vector.negative is None))
+    probes = replace(good, vectors=chosen(good.vectors))
+    steps = {step.stream.sha256: {"flags": stored.vector.flags} for stored in probes.vectors for step in stored.vector.steps}
+    (tmp_path / "table.json").write_text(json.dumps(steps))
+    every = capabilities_of(2022, 2024)
+    check = checked(tmp_path, tmp_path / "table.json", probes, f'{json.dumps(every)}\nprotocol = "nnc-worker/2"', refuse=every)
+    assert {finding.fault for finding in check.findings if finding.severity is Severity.ERROR} == {Fault.NOTHING_DECODED}
+    warned = {finding.cause.split()[2] for finding in check.findings if finding.fault is Fault.UNJUDGED_CLAIM}
+    assert warned >= {"aggregate", "pruning", "multiple-elements", "pre", "dimension-shift", "topology", "deflate"}
+
+
+@pytest.mark.slow
+def test_a_capability_is_falsely_claimed_if_all_its_good_probes_are_refused(tmp_path: Path) -> None:
     refusing = support.worker(tmp_path, "refuses.py", capabilities=ALL)
     found = check_decoder(refusing, limits=LIMITS)
     claimed = {finding.cause.split()[2] for finding in found.findings if finding.fault is Fault.FALSE_CLAIM}
     assert claimed >= {"int", "float", "block", "raw-float"}
+    assert Fault.UNJUDGED_CLAIM not in codes(found)
     assert Fault.NOTHING_DECODED in codes(found)
     assert all(row.passed == 0 for row in found.capabilities.values())
 
